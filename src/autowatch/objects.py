@@ -1,0 +1,101 @@
+"""JSON objects in S3, with the conditions that keep two writers apart."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from autowatch.errors import AutowatchError
+
+_ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
+_CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+
+
+class ObjectMissing(AutowatchError):
+    """The object asked for is not in the bucket."""
+
+
+class ObjectChanged(AutowatchError):
+    """A conditional write lost: somebody else wrote the object first."""
+
+
+@dataclass(frozen=True)
+class ObjectVersion:
+    """One version of one object: what an event, a manifest or a run refers to."""
+
+    key: str
+    version_id: str | None
+    etag: str
+    size: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in which manifests, errors and runs hold it."""
+        return {"key": self.key, "version_id": self.version_id, "etag": self.etag, "size": self.size}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "ObjectVersion":
+        """The inverse of `to_json`."""
+        return cls(document["key"], document["version_id"], document["etag"], document["size"])
+
+
+def read_json(s3: Any, bucket: str, key: str) -> Any:
+    """The JSON document under `key`.
+
+    Raises:
+        ObjectMissing: there is no such object.
+    """
+    return read_json_with_etag(s3, bucket, key)[0]
+
+
+def read_json_with_etag(s3: Any, bucket: str, key: str) -> tuple[Any, str]:
+    """The JSON document under `key` and its ETag, for a later `replace_json`.
+
+    Raises:
+        ObjectMissing: there is no such object.
+    """
+    try:
+        answer = s3.get_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _ABSENT:
+            raise ObjectMissing(f"s3://{bucket}/{key} does not exist.") from error
+        raise
+    return json.loads(answer["Body"].read()), answer["ETag"]
+
+
+def write_json(s3: Any, bucket: str, key: str, document: Any) -> None:
+    """Writes `document` under `key`, whatever is there."""
+    s3.put_object(Bucket=bucket, Key=key, Body=_encode(document), ContentType="application/json")
+
+
+def write_json_if_absent(s3: Any, bucket: str, key: str, document: Any) -> None:
+    """Writes `document` under `key` if nothing is there yet.
+
+    Raises:
+        ObjectChanged: there is an object already; it stays as it is.
+    """
+    _write_on_condition(s3, bucket, key, document, IfNoneMatch="*")
+
+
+def replace_json(s3: Any, bucket: str, key: str, document: Any, etag: str) -> None:
+    """Writes `document` over the version of `key` that has this ETag.
+
+    Raises:
+        ObjectChanged: the object is gone or has another ETag by now; it stays as it is.
+    """
+    _write_on_condition(s3, bucket, key, document, IfMatch=etag)
+
+
+def _write_on_condition(s3: Any, bucket: str, key: str, document: Any, **condition: str) -> None:
+    try:
+        s3.put_object(
+            Bucket=bucket, Key=key, Body=_encode(document), ContentType="application/json", **condition
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] in (*_CONDITION_FAILED, *_ABSENT):
+            raise ObjectChanged(f"s3://{bucket}/{key} was written by somebody else.") from error
+        raise
+
+
+def _encode(document: Any) -> bytes:
+    return json.dumps(document, ensure_ascii=False, indent=1).encode()
