@@ -1,5 +1,6 @@
 """The contract of a model: which columns it was trained on, and what it predicts."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -79,6 +80,18 @@ class Contract:
 def missing_values(feature_type: FeatureType) -> frozenset[str]:
     """The texts that stand for a missing value in a column of this type."""
     return _MISSING_NUMBERS if feature_type == "numeric" else _MISSING_CATEGORIES
+
+
+def to_number(text: str) -> float:
+    """The number that `text` writes, as every part of Autowatch reads it: a finite decimal, with an optional exponent.
+
+    Raises:
+        ValueError: the text is not such a number. (`float` alone would take `1_000`, `inf` and `nan`, too.)
+    """
+    number = float(text)
+    if "_" in text or not math.isfinite(number):
+        raise ValueError(f"not a finite decimal number: {len(text)} characters")
+    return number
 
 
 def reserved_columns(target: str) -> tuple[str, ...]:
