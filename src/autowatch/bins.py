@@ -15,14 +15,15 @@ from typing import Any, Literal
 from autowatch.contract import FeatureType, missing_values
 from autowatch.errors import AutowatchError
 
-# With ten bins at most a tenth of the rows can move about inside one of them unseen, and the noise of a distance,
-# which grows with the square root of the number of bins, stays low enough to judge a thousand rows.
+# With ten bins at most a tenth of the rows can move about inside one of them unseen, and the noise of a
+# distance, which grows with the square root of the number of bins, stays low enough to judge a thousand
+# rows.
 MAX_BINS = 10
 MAX_VALUES = 20
 MAX_REMEMBERED = 1000
 
-# The share of rows whose value occurred once estimates the share of later rows with a value never seen (Good and
-# Turing). Beyond this, NEW would say nothing about drift.
+# The share of rows whose value occurred once estimates the share of later rows with a value never seen
+# (Good and Turing). Beyond this, NEW would say nothing about drift.
 _OPEN_SHARE = 0.01
 
 ColumnKind = Literal["feature", "prediction"]
@@ -204,10 +205,10 @@ def numeric_bins(
 ) -> NumericBins:
     """Bins for a numeric column, from how often each number occurs in the reference rows.
 
-    A number with at least 1/`max_bins` of the rows is an atom with a bin of its own; the other rows are cut at
-    their quantiles into intervals of about 1/`max_bins` of all rows each. The outer edges are the smallest and the
-    largest number, so that below and above mean out of range; those of a prediction are 0 and 1, since every
-    probability is in range. Numbers that are not finite are left out.
+    A number with at least 1/`max_bins` of the rows is an atom with a bin of its own; the other rows are
+    cut at their quantiles into intervals of about 1/`max_bins` of all rows each. The outer edges are the
+    smallest and the largest number, so that below and above mean out of range; those of a prediction are
+    0 and 1, since every probability is in range. Numbers that are not finite are left out.
     """
     finite = {float(value): times for value, times in values.items() if math.isfinite(value) and times > 0}
     total = sum(finite.values())
@@ -229,9 +230,9 @@ def categorical_bins(
 ) -> CategoricalBins:
     """Bins for a categorical column, from how often each text occurs in the reference rows.
 
-    The `max_values` most frequent values get bins of their own; up to `remembered` further ones are known as OTHER.
-    A column with more of them, or where values that occurred once make up more than 1 % of the rows, is open:
-    there a value never seen is nothing new, and counts as OTHER.
+    The `max_values` most frequent values get bins of their own; up to `remembered` further ones are known
+    as OTHER. A column with more of them, or where values that occurred once make up more than 1 % of the
+    rows, is open: there a value never seen is nothing new, and counts as OTHER.
     """
     missing = missing_values("categorical")
     known = {value: times for value, times in counts.items() if value not in missing and times > 0}

@@ -1,7 +1,7 @@
 """Profiles: exact counts of a table's values on the bins of a baseline.
 
-Two profiles on the same bins add up to the profile of both tables together, so scoring writes one for each file
-and monitoring only adds. Nothing here needs more than the standard library: scoring imports it.
+Two profiles on the same bins add up to the profile of both tables together, so scoring writes one for
+each file and monitoring only adds. Nothing here needs more than the standard library: scoring imports it.
 """
 
 import hashlib
