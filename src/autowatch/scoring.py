@@ -1,0 +1,259 @@
+"""Scoring a table through an endpoint: in batches, several at a time, answered in the table's order."""
+
+import math
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from autowatch.answer import Predictions
+from autowatch.contract import Contract, missing_values, reserved_columns
+from autowatch.csv_lines import csv_lines
+from autowatch.endpoint import BatchTimedOut, BatchTooLarge, Endpoint, EndpointError, RowsRefused
+from autowatch.table import Table, UnreadableFile
+
+
+class MissingColumns(UnreadableFile):
+    """The table lacks columns that the model was trained with."""
+
+
+class ReservedColumns(UnreadableFile):
+    """The table has columns under names that the predictions need."""
+
+
+@dataclass(frozen=True)
+class ScoringLimits:
+    """How much is sent and held at once.
+
+    Attributes:
+        max_batch_bytes: the most bytes of one request; a serverless endpoint takes 4 MB.
+        max_batch_rows: the most rows of one request; it bounds the memory, since at most 2 x `concurrency`
+            batches are held.
+        concurrency: the most requests at a time.
+    """
+
+    max_batch_bytes: int = 4_000_000
+    max_batch_rows: int = 2_000
+    concurrency: int = 8
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row that has no prediction: where it begins in the file, why, and its fields as they came."""
+
+    line: int
+    reason: str
+    fields: Sequence[str]
+
+
+@dataclass(frozen=True)
+class ScoredBatch:
+    """Some consecutive rows of a table, scored.
+
+    Attributes:
+        row_numbers: the place of each scored row among all the table's rows, from 1.
+        columns: for each output column its fields, one for each scored row: the table's own columns in their
+            order (the target under `<target>_actual`), then `<target>` and `<target>_probability`.
+        rejected: the rows in between that could not be scored, in the table's order.
+    """
+
+    row_numbers: Sequence[int]
+    columns: Mapping[str, Sequence[str]]
+    rejected: Sequence[Rejected]
+
+
+def score_table(
+    table: Table, contract: Contract, endpoint: Endpoint, limits: ScoringLimits
+) -> Iterator[ScoredBatch]:
+    """Scores every row of `table`; the batches come in its order, and are worked ahead of by a bounded number.
+
+    Raises:
+        MissingColumns, ReservedColumns: at once.
+        UnreadableFile: while reading on, where the table cannot be read as agreed.
+        EndpointError, AnswerMismatch, AnswerUnreadable: while reading on, see `Endpoint.predict`.
+    """
+    return _score_batches(table, _match_columns(table.header, contract), endpoint, limits)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the contract's columns stand in the table: positions by which to pick them."""
+
+    width: int
+    features: Sequence[int]
+    numeric: Mapping[int, str]
+    output: Sequence[str]
+
+
+@dataclass
+class _Batch:
+    """Consecutive rows as they were read; `first` is the number of the first one."""
+
+    first: int
+    rows: list[list[str]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+
+
+def _match_columns(header: Sequence[str], contract: Contract) -> _Layout:
+    names = [feature.name for feature in contract.features]
+    missing = [name for name in names if name not in header]
+    if missing:
+        raise MissingColumns(
+            f"The file lacks {_columns(missing)}, with which the model of run {contract.run} was trained. "
+            "Add what is missing, under exactly these names."
+        )
+    reserved = [name for name in reserved_columns(contract.target) if name in header]
+    if reserved:
+        raise ReservedColumns(
+            f"The file has {_columns(reserved)}, which the predictions add. Rename what is in the file."
+        )
+    positions = {name: position for position, name in enumerate(header)}
+    own = [contract.actual_column if name == contract.target else name for name in header]
+    return _Layout(
+        width=len(header),
+        features=[positions[name] for name in names],
+        numeric={positions[item.name]: item.name for item in contract.features if item.type == "numeric"},
+        output=[*own, contract.target, contract.probability_column],
+    )
+
+
+def _columns(names: Sequence[str]) -> str:
+    return f"the column{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
+def _score_batches(
+    table: Table, layout: _Layout, endpoint: Endpoint, limits: ScoringLimits
+) -> Iterator[ScoredBatch]:
+    stopped = threading.Event()
+    # When one batch has failed, the others must not go on waiting for better times.
+    stoppable = replace(endpoint, seconds_left=lambda: 0.0 if stopped.is_set() else endpoint.seconds_left())
+    pool = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="score")
+    pending: deque[Future[ScoredBatch]] = deque()
+    try:
+        for batch in _read_batches(table, limits):
+            pending.append(pool.submit(_score_batch, batch, layout, stoppable, limits))
+            if len(pending) >= 2 * limits.concurrency:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        stopped.set()
+        pool.shutdown(cancel_futures=True)
+
+
+def _read_batches(table: Table, limits: ScoringLimits) -> Iterator[_Batch]:
+    batch = _Batch(first=1)
+    begun_at = table.bytes_read
+    for row in table.rows:
+        batch.rows.append(row)
+        batch.lines.append(table.line)
+        if len(batch.rows) >= limits.max_batch_rows or table.bytes_read - begun_at >= limits.max_batch_bytes:
+            yield batch
+            batch = _Batch(first=batch.first + len(batch.rows))
+            begun_at = table.bytes_read
+    if batch.rows:
+        yield batch
+
+
+def _score_batch(batch: _Batch, layout: _Layout, endpoint: Endpoint, limits: ScoringLimits) -> ScoredBatch:
+    reasons = _check_rows(batch.rows, layout)
+    kept = _without(range(len(batch.rows)), reasons)
+    columns = _transpose([batch.rows[index] for index in kept], layout.width)
+    lines = csv_lines([columns[position] for position in layout.features])
+    predictions, refused = _predict(lines, endpoint, limits)
+    if refused:
+        reasons.update({kept[index]: reason for index, reason in refused.items()})
+        kept = _without(range(len(batch.rows)), reasons)
+        columns = _transpose([batch.rows[index] for index in kept], layout.width)
+    fields = [*columns, predictions.labels, predictions.probabilities]
+    return ScoredBatch(
+        row_numbers=[batch.first + index for index in kept],
+        columns=dict(zip(layout.output, fields, strict=True)),
+        rejected=[
+            Rejected(batch.lines[index], reasons[index], batch.rows[index]) for index in sorted(reasons)
+        ],
+    )
+
+
+def _without(indices: Sequence[int], excluded: Mapping[int, str]) -> Sequence[int]:
+    return [index for index in indices if index not in excluded] if excluded else indices
+
+
+def _transpose(rows: Sequence[Sequence[str]], width: int) -> Sequence[Sequence[str]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
+def _check_rows(rows: Sequence[Sequence[str]], layout: _Layout) -> dict[int, str]:
+    """Why rows cannot be sent, by their index. Whole columns are looked at, since nearly all are without fault."""
+    reasons = {}
+    if set(map(len, rows)) != {layout.width}:
+        reasons = {
+            index: f"The row has {len(row)} fields, the header {layout.width}."
+            for index, row in enumerate(rows)
+            if len(row) != layout.width
+        }
+    whole = _without(range(len(rows)), reasons)
+    for position, name in layout.numeric.items():
+        column = [rows[index][position] for index in whole]
+        if not _are_numbers(column):
+            wrong = {text for text in set(column) - missing_values("numeric") if not _are_numbers((text,))}
+            for index, text in zip(whole, column, strict=True):
+                if text in wrong:
+                    reasons.setdefault(index, f"Column {name} does not hold a number.")
+    return reasons
+
+
+def _are_numbers(texts: Sequence[str]) -> bool:
+    """Whether all are finite decimal numbers; quick, but says no to a missing value too."""
+    joined = "".join(texts)
+    try:
+        # Python reads 1_000 and the digits of every script, the model's reader does not.
+        return joined.isascii() and "_" not in joined and math.isfinite(sum(map(float, texts)))
+    except ValueError:
+        return False
+
+
+def _predict(
+    lines: Sequence[str], endpoint: Endpoint, limits: ScoringLimits
+) -> tuple[Predictions, dict[int, str]]:
+    """The predictions of the lines that have one, and why the others have none, by their index.
+
+    A batch that is too large, takes too long or is refused is halved, down to single rows.
+    """
+    if not lines:
+        return Predictions((), ()), {}
+    try:
+        return _predict_at_once(lines, endpoint, limits), {}
+    except (BatchTooLarge, BatchTimedOut, RowsRefused) as error:
+        if len(lines) > 1:
+            return _predict_halves(lines, endpoint, limits)
+        if isinstance(error, BatchTimedOut):
+            raise
+        return Predictions((), ()), {0: _reason(error)}
+
+
+def _predict_at_once(lines: Sequence[str], endpoint: Endpoint, limits: ScoringLimits) -> Predictions:
+    payload = "\n".join([*lines, ""]).encode()
+    if len(payload) > limits.max_batch_bytes:
+        raise BatchTooLarge(f"The row has {len(payload)} bytes, a request at most {limits.max_batch_bytes}.")
+    return endpoint.predict(payload, len(lines))
+
+
+def _predict_halves(
+    lines: Sequence[str], endpoint: Endpoint, limits: ScoringLimits
+) -> tuple[Predictions, dict[int, str]]:
+    middle = len(lines) // 2
+    first, refused_first = _predict(lines[:middle], endpoint, limits)
+    second, refused_second = _predict(lines[middle:], endpoint, limits)
+    return (
+        Predictions(
+            [*first.labels, *second.labels],
+            [*first.probabilities, *second.probabilities],
+        ),
+        refused_first | {middle + index: reason for index, reason in refused_second.items()},
+    )
+
+
+def _reason(error: EndpointError) -> str:
+    return f"The model refused the row: {error.reason}" if isinstance(error, RowsRefused) else str(error)
