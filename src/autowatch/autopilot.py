@@ -1,0 +1,148 @@
+"""The AutoML job: asking Autopilot for it, and reading what it says of itself."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from autowatch.contract import Contract
+from autowatch.errors import AutowatchError
+from autowatch.runs import train_key
+
+_ENDED_BADLY = ("Failed", "Stopped")
+
+_GRACE_SECONDS = 3600
+"""Autopilot goes on after its own limit to finish the candidates at hand; past this much more it hangs."""
+
+
+class AutopilotFailed(AutowatchError):
+    """The AutoML job failed, was stopped, or ended without a candidate."""
+
+
+class AutopilotOverdue(AutowatchError):
+    """The AutoML job goes on long after its own time limit."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may cost: how many candidates, and seconds for the whole job."""
+
+    candidates: int
+    seconds: int
+
+
+@dataclass(frozen=True)
+class JobProgress:
+    """How an AutoML job is doing; `best_value` is the objective metric of the best candidate so far."""
+
+    done: bool
+    status: str
+    best_candidate: str | None
+    best_value: float | None
+
+
+def job_name(run: str) -> str:
+    """The job's name: recognisable, unique as the run is, and within Autopilot's 32 characters."""
+    return f"autowatch-{run}"
+
+
+def start_job(
+    sagemaker: Any,
+    bucket: str,
+    contract: Contract,
+    *,
+    role_arn: str,
+    objective: str,
+    limits: Limits,
+    tags: dict[str, str],
+) -> str:
+    """Starts the AutoML job of the contract's run and returns its name; a job that is there already is the one."""
+    name = job_name(contract.run)
+    try:
+        sagemaker.create_auto_ml_job_v2(
+            AutoMLJobName=name,
+            AutoMLJobInputDataConfig=[
+                {
+                    "ChannelType": "training",
+                    "ContentType": "text/csv;header=present",
+                    "DataSource": {
+                        "S3DataSource": {
+                            "S3DataType": "S3Prefix",
+                            "S3Uri": f"s3://{bucket}/{train_key(contract.run)}",
+                        }
+                    },
+                }
+            ],
+            OutputDataConfig={"S3OutputPath": f"s3://{bucket}/models/{contract.run}/autopilot"},
+            AutoMLProblemTypeConfig={
+                "TabularJobConfig": {
+                    "TargetAttributeName": contract.target,
+                    "Mode": "ENSEMBLING",
+                    "ProblemType": "BinaryClassification",
+                    "CompletionCriteria": {
+                        "MaxCandidates": limits.candidates,
+                        "MaxAutoMLJobRuntimeInSeconds": limits.seconds,
+                    },
+                }
+            },
+            AutoMLJobObjective={"MetricName": objective},
+            RoleArn=role_arn,
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        )
+    except sagemaker.exceptions.ResourceInUse:
+        # The state ran twice: the name belongs to this run alone, so the job under it is this run's.
+        sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)
+    return name
+
+
+def describe_job(sagemaker: Any, name: str, limit_seconds: int, now: datetime) -> JobProgress:
+    """How the job is doing. A job that ran into its limit with a candidate in hand is done like any other.
+
+    Raises:
+        AutopilotFailed: it failed, was stopped, or has no candidate, with SageMaker's own reason.
+        AutopilotOverdue: it should have ended long ago.
+    """
+    job = sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)
+    status, best = job["AutoMLJobStatus"], job.get("BestCandidate")
+    if status in _ENDED_BADLY or (status == "Completed" and not best):
+        reason = job.get("FailureReason") or job["AutoMLJobSecondaryStatus"]
+        raise AutopilotFailed(f"The AutoML job {name} ended as {status}: {reason}")
+    elapsed = (now - job["CreationTime"]).total_seconds()
+    if status != "Completed" and elapsed > limit_seconds + _GRACE_SECONDS:
+        raise AutopilotOverdue(
+            f"The AutoML job {name} is {status} after {elapsed:.0f} s, though its limit is {limit_seconds} s. "
+            "Look at it in SageMaker and stop it there."
+        )
+    metric = (best or {}).get("FinalAutoMLJobObjectiveMetric", {})
+    return JobProgress(
+        done=status == "Completed",
+        status=job["AutoMLJobSecondaryStatus"],
+        best_candidate=best["CandidateName"] if best else None,
+        best_value=metric.get("Value"),
+    )
+
+
+def best_containers(sagemaker: Any, name: str) -> list[dict[str, Any]]:
+    """The containers of the job's best candidate, as CreateModel takes them, asked for all four inference outputs."""
+    containers = sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)["BestCandidate"]["InferenceContainers"]
+    return [_with_outputs(container) for container in containers]
+
+
+def stop_job(sagemaker: Any, name: str) -> None:
+    """Stops the job if it still runs."""
+    try:
+        job = sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)
+        if job["AutoMLJobStatus"] == "InProgress":
+            sagemaker.stop_auto_ml_job(AutoMLJobName=name)
+    except sagemaker.exceptions.ResourceNotFound:
+        return
+
+
+def _with_outputs(container: dict[str, Any]) -> dict[str, Any]:
+    environment = container.get("Environment", {}) | {
+        "SAGEMAKER_INFERENCE_OUTPUT": "predicted_label,probability,probabilities,labels"
+    }
+    return {
+        "Image": container["Image"],
+        "ModelDataUrl": container["ModelDataUrl"],
+        "Environment": environment,
+    }

@@ -1,0 +1,24 @@
+"""State StartAutopilot: starts the AutoML job."""
+
+import os
+from typing import Any
+
+from autowatch.autopilot import Limits, start_job
+from autowatch.contract import read_contract
+from autowatch.runs import contract_key
+from train.clients import client
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Takes the `run`; returns the job's name."""
+    bucket = os.environ["S3_BUCKET"]
+    name = start_job(
+        client("sagemaker"),
+        bucket,
+        read_contract(client("s3"), bucket, contract_key(event["run"])),
+        role_arn=os.environ["SAGEMAKER_ROLE_ARN"],
+        objective=os.environ["OBJECTIVE_METRIC"],
+        limits=Limits(int(os.environ["MAX_CANDIDATES"]), int(os.environ["MAX_TRAINING_SECONDS"])),
+        tags={"autowatch:stack": os.environ["STACK_NAME"], "autowatch:run": event["run"]},
+    )
+    return {"job_name": name}
