@@ -47,6 +47,17 @@ class NumericBins:
         """How the column's texts are read."""
         return "numeric"
 
+    @property
+    def out_of_range(self) -> tuple[int, ...]:
+        """The positions of the bins for numbers beyond those of the reference rows."""
+        below = len(self.atoms)
+        return tuple(sorted({below, below + len(self.edges)}))
+
+    @property
+    def new(self) -> tuple[int, ...]:
+        """The positions of the bins for categories never seen: none."""
+        return ()
+
     def __len__(self) -> int:
         return len(self.atoms) + len(self.edges) + 2
 
@@ -153,6 +164,16 @@ class CategoricalBins:
     def type(self) -> FeatureType:
         """How the column's texts are read."""
         return "categorical"
+
+    @property
+    def out_of_range(self) -> tuple[int, ...]:
+        """The positions of the bins for numbers beyond those of the reference rows: none."""
+        return ()
+
+    @property
+    def new(self) -> tuple[int, ...]:
+        """The positions of the bins for categories never seen."""
+        return (len(self.values) + 1,)
 
     def __len__(self) -> int:
         return len(self.values) + 3

@@ -1,4 +1,4 @@
-"""Metrics in CloudWatch's embedded metric format: lines of JSON on the log that CloudWatch turns into metrics.
+"""Metrics in the embedded metric format: lines of JSON on the log that CloudWatch turns into metrics.
 
 The limits below are those of its specification
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
