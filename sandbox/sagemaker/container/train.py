@@ -1,0 +1,427 @@
+"""Trains the candidates of one Autopilot job with AutoGluon: `train.py JOB_DIRECTORY`.
+
+Reads `job.json` in that directory and keeps `progress.json` there up to date; the models go to S3. Runs in
+the model environment, started by `automl.py`.
+"""
+
+import json
+import logging
+import os
+import shutil
+import sys
+import tarfile
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import pandas as pd
+from autogluon.core.callbacks import AbstractCallback
+from autogluon.tabular import TabularPredictor
+from boto3.exceptions import S3UploadFailedError
+from botocore.config import Config
+from sklearn import metrics
+from sklearn.model_selection import train_test_split
+
+MINIMUM_ROWS = 500
+SEED = 0
+MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A", "<NA>"]
+# A numeric target with more values than this is a quantity, not a class.
+MOST_NUMERIC_CLASSES = 20
+SECONDS_KEPT_FOR_UPLOADS = 2.0
+
+AUTOGLUON_METRICS = {
+    "AUC": "roc_auc",
+    "F1": "f1",
+    "Accuracy": "accuracy",
+    "BalancedAccuracy": "balanced_accuracy",
+    "Precision": "precision",
+    "Recall": "recall",
+    "F1macro": "f1_macro",
+    "PrecisionMacro": "precision_macro",
+    "RecallMacro": "recall_macro",
+}
+DEFAULT_OBJECTIVES = {"BinaryClassification": "F1", "MulticlassClassification": "Accuracy"}
+
+# In the order in which they are tried: a limit on the number of candidates takes the first ones.
+CANDIDATES: list[tuple[str, str, dict[str, Any]]] = [
+    ("lightgbm", "GBM", {}),
+    ("catboost", "CAT", {}),
+    ("xgboost", "XGB", {}),
+    ("extra-trees", "XT", {"n_estimators": 100}),
+    ("randomforest", "RF", {"n_estimators": 100}),
+    ("linear-learner", "LR", {}),
+    ("lightgbm", "GBM", {"extra_trees": True, "ag_args": {"name_suffix": "XT"}}),
+]
+
+
+class JobRefused(Exception):
+    """The job cannot succeed; the message is its FailureReason."""
+
+
+class Progress:
+    """`progress.json`, replaced whole at every change so that a reader never sees half of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._members: dict[str, Any] = {"status": "InProgress", "candidates": []}
+
+    def update(self, **members: Any) -> None:
+        """Sets these members and writes the file."""
+        self._members.update(members)
+        fresh = self._path.with_suffix(".new")
+        fresh.write_text(json.dumps(self._members))
+        os.replace(fresh, self._path)
+
+    def add_candidate(self, candidate: dict[str, Any]) -> None:
+        """Adds a candidate that has been trained."""
+        self.update(candidates=[*self._members["candidates"], candidate])
+
+
+class CandidateReporter(AbstractCallback):
+    """Tells of each candidate as soon as AutoGluon has trained it."""
+
+    def __init__(self, progress: Progress, objective: str) -> None:
+        super().__init__()
+        self._progress = progress
+        self._objective = objective
+        self.started: dict[str, float] = {}
+        self.ended: dict[str, float] = {}
+
+    def _before_model_fit(self, *, model: Any, **_: Any) -> tuple[bool, bool]:
+        self.started[model.name] = time.time()
+        return False, False
+
+    def _after_model_fit(self, trainer: Any, model_names: list[str], **_: Any) -> bool:
+        for name in model_names:
+            self.ended[name] = time.time()
+            score = trainer.get_model_attribute(name, "val_score")
+            self._progress.add_candidate(
+                {
+                    "name": candidate_name(name),
+                    "objective": {"name": self._objective, "value": float(score)},
+                    "created": self.started[name],
+                    "ended": self.ended[name],
+                }
+            )
+        return False
+
+
+def main(directory: Path) -> None:
+    """Runs the job described in `directory`."""
+    started = time.time()
+    job = json.loads((directory / "job.json").read_text())
+    progress = Progress(directory / "progress.json")
+    try:
+        train(job, directory, progress, deadline=started + job["max_runtime"])
+    except JobRefused as refusal:
+        progress.update(
+            status="Failed", secondary_status="Failed", failure_reason=str(refusal), ended=time.time()
+        )
+
+
+def train(job: dict[str, Any], directory: Path, progress: Progress, deadline: float) -> None:
+    """Downloads, checks, trains, measures and uploads.
+
+    Raises:
+        JobRefused: the data is not fit to train on, or time ran out before there was a candidate.
+    """
+    progress.update(secondary_status="AnalyzingData")
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=job["endpoint_url"],
+        region_name=job["region"],
+        aws_access_key_id="sandbox",
+        aws_secret_access_key="sandbox",  # noqa: S106 - the sandbox's S3 takes any
+        config=Config(s3={"addressing_style": "path"}, connect_timeout=5, read_timeout=60),
+    )
+    rows = read_channel(s3, job["channels"]["training"], directory / "training")
+    target, problem = job["target"], job["problem_type"]
+    check_rows(rows, target)
+    rows = rows[~rows[target].isin(MISSING)]
+    problem = problem or infer_problem_type(rows[target], target)
+    check_classes(rows[target], target, problem)
+    objective = job["objective"] or DEFAULT_OBJECTIVES[problem]
+    progress.update(problem_type=problem, objective=objective)
+
+    features = describe_features(rows.drop(columns=[target]))
+    if "validation" in job["channels"]:
+        training = rows
+        validation = read_channel(s3, job["channels"]["validation"], directory / "validation")
+        if list(validation.columns) != list(rows.columns):
+            raise JobRefused("The validation channel has other columns than the training channel.")
+        validation = validation[validation[target].isin(set(rows[target]))]
+    else:
+        training, validation = train_test_split(
+            rows, test_size=job["validation_fraction"], stratify=rows[target], random_state=SEED
+        )
+    training = typed(training, features, target)
+    validation = typed(validation, features, target)
+
+    progress.update(secondary_status="TrainingModels")
+    reporter = CandidateReporter(progress, objective)
+    predictor = fit(job, directory, problem, objective, training, validation, reporter, deadline)
+    names = predictor.model_names()
+    if not names:
+        raise JobRefused(
+            "No candidate could be trained within MaxAutoMLJobRuntimeInSeconds. Give the job more time."
+            if time.time() >= deadline - SECONDS_KEPT_FOR_UPLOADS
+            else "No candidate could be trained on this data. The job's log has AutoGluon's reasons."
+        )
+
+    out_of_time = any(failure == "TimeLimitExceeded" for failure in predictor.model_failures()["exc_type"])
+    progress.update(secondary_status="GeneratingModelInsightsReport")
+    candidates: list[dict[str, Any]] = []
+    for name in names:
+        figures = measure(predictor, name, validation, target, problem)
+        candidates.append(
+            {
+                "name": candidate_name(name),
+                "objective": {"name": objective, "value": figures[objective]},
+                "created": reporter.started[name],
+                "ended": reporter.ended[name],
+                "metrics": figures,
+                "model_data_url": upload(s3, job, directory, predictor, name, features, problem),
+            }
+        )
+    candidates.sort(key=lambda candidate: candidate["objective"]["value"], reverse=True)
+    progress.update(
+        status="Completed",
+        secondary_status="MaxAutoMLJobRuntimeReached" if out_of_time else "Completed",
+        candidates=candidates,
+        best=candidates[0]["name"],
+        ended=time.time(),
+    )
+
+
+def read_channel(s3: Any, uris: list[str], directory: Path) -> pd.DataFrame:
+    """All rows of a channel's objects, every field as text.
+
+    Raises:
+        JobRefused: an object is not a readable CSV, or has other columns than the first.
+    """
+    directory.mkdir(exist_ok=True)
+    frames: list[pd.DataFrame] = []
+    for number, uri in enumerate(uris):
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        path = directory / str(number)
+        s3.download_file(bucket, key, str(path))
+        try:
+            frame = pd.read_csv(
+                path,
+                dtype=str,
+                keep_default_na=False,
+                index_col=False,
+                compression="gzip" if uri.endswith(".gz") else None,
+            )
+        except (ValueError, UnicodeDecodeError, OSError) as error:
+            raise JobRefused(f"{uri} could not be read as a CSV with a header row: {error}") from error
+        if frames and list(frame.columns) != list(frames[0].columns):
+            raise JobRefused(f"{uri} has other columns than {uris[0]}.")
+        frames.append(frame)
+        path.unlink()
+    return pd.concat(frames, ignore_index=True)
+
+
+def check_rows(rows: pd.DataFrame, target: str) -> None:
+    """Refuses a file without the target or with too few rows.
+
+    Raises:
+        JobRefused: see above.
+    """
+    if target not in rows.columns:
+        raise JobRefused(
+            f"The target column '{target}' is not in the training data. Its columns are: {', '.join(rows.columns)}."
+        )
+    if len(rows.columns) < 2:
+        raise JobRefused("The training data has no column beside the target.")
+    if len(rows) < MINIMUM_ROWS:
+        raise JobRefused(f"The training data has {len(rows)} rows; Autopilot needs at least {MINIMUM_ROWS}.")
+
+
+def infer_problem_type(labels: pd.Series, target: str) -> str:
+    """The problem type that the target's values suggest.
+
+    Raises:
+        JobRefused: they are a quantity.
+    """
+    classes = labels.nunique()
+    numeric = pd.to_numeric(labels, errors="coerce").notna().all()
+    if numeric and classes > MOST_NUMERIC_CLASSES:
+        raise JobRefused(
+            f"The target column '{target}' looks like a quantity; the sandbox does not do regression."
+        )
+    return "BinaryClassification" if classes <= 2 else "MulticlassClassification"
+
+
+def check_classes(labels: pd.Series, target: str, problem: str) -> None:
+    """Refuses a target with one class, too many for its problem type, or a class that cannot be split.
+
+    Raises:
+        JobRefused: see above.
+    """
+    counts = labels.value_counts()
+    if len(counts) < 2:
+        raise JobRefused(f"The target column '{target}' has only one class. Training needs at least two.")
+    if problem == "BinaryClassification" and len(counts) > 2:
+        raise JobRefused(
+            f"The target column '{target}' has {len(counts)} classes, which is not a BinaryClassification problem."
+        )
+    if counts.min() < 2:
+        raise JobRefused(
+            f"A class of the target column '{target}' has a single row. Each needs at least two."
+        )
+
+
+def describe_features(rows: pd.DataFrame) -> list[dict[str, str]]:
+    """The columns in order, each `numeric` when all its values that are not missing are numbers."""
+    features = []
+    for name in rows.columns:
+        present = rows[name][~rows[name].isin(MISSING)]
+        numbers = pd.to_numeric(present, errors="coerce")
+        features.append({"name": name, "kind": "numeric" if numbers.notna().all() else "text"})
+    return features
+
+
+def typed(rows: pd.DataFrame, features: list[dict[str, str]], target: str) -> pd.DataFrame:
+    """The rows with numbers as numbers and missing values as such; the target stays the text that it is."""
+    columns: dict[str, Any] = {}
+    for feature in features:
+        values = rows[feature["name"]].mask(rows[feature["name"]].isin(MISSING))
+        columns[feature["name"]] = values.astype(float) if feature["kind"] == "numeric" else values
+    return pd.DataFrame({**columns, target: rows[target]})
+
+
+def fit(
+    job: dict[str, Any],
+    directory: Path,
+    problem: str,
+    objective: str,
+    training: pd.DataFrame,
+    validation: pd.DataFrame,
+    reporter: CandidateReporter,
+    deadline: float,
+) -> TabularPredictor:
+    """Lets AutoGluon train the job's candidates; none may come of it.
+
+    Raises:
+        JobRefused: there is no time left to train in.
+    """
+    seconds = deadline - time.time() - SECONDS_KEPT_FOR_UPLOADS
+    if seconds <= 0:
+        raise JobRefused(
+            "MaxAutoMLJobRuntimeInSeconds was over before training began. Give the job more time."
+        )
+    chosen = [item for item in CANDIDATES if item[0] in job["algorithms"]]
+    ensemble = job["max_candidates"] > 1
+    hyperparameters: dict[str, list[dict[str, Any]]] = {}
+    for _, family, options in chosen[: job["max_candidates"] - ensemble]:
+        hyperparameters.setdefault(family, []).append(options)
+    limits: dict[str, Any] = {"num_gpus": 0}
+    if job["max_runtime_per_candidate"] is not None:
+        limits["max_time_limit"] = job["max_runtime_per_candidate"]
+    predictor = TabularPredictor(
+        label=job["target"],
+        problem_type="binary" if problem == "BinaryClassification" else "multiclass",
+        eval_metric=AUTOGLUON_METRICS[objective],
+        path=str(directory / "predictor"),
+        verbosity=2,
+    )
+    return predictor.fit(
+        training,
+        tuning_data=validation,
+        hyperparameters=hyperparameters,
+        time_limit=seconds,
+        fit_weighted_ensemble=ensemble,
+        ag_args_fit=limits,
+        callbacks=[reporter],
+        raise_on_no_models_fitted=False,
+        num_gpus=0,
+    )
+
+
+def measure(
+    predictor: TabularPredictor, name: str, validation: pd.DataFrame, target: str, problem: str
+) -> dict[str, float]:
+    """The candidate's metrics on the validation rows, under SageMaker's names."""
+    probabilities = predictor.predict_proba(validation.drop(columns=[target]), model=name)
+    classes = list(probabilities.columns)
+    truth = validation[target]
+    guess = predictor.predict_from_proba(probabilities)
+    figures = {
+        "Accuracy": metrics.accuracy_score(truth, guess),
+        "BalancedAccuracy": metrics.balanced_accuracy_score(truth, guess),
+        "LogLoss": metrics.log_loss(truth, probabilities.to_numpy(dtype=np.float64), labels=classes),
+    }
+    if problem == "BinaryClassification":
+        positive = predictor.positive_class
+        options: dict[str, Any] = {"pos_label": positive, "zero_division": 0}
+        figures["AUC"] = metrics.roc_auc_score(truth == positive, probabilities[positive])
+        figures["F1"] = metrics.f1_score(truth, guess, **options)
+        figures["Precision"] = metrics.precision_score(truth, guess, **options)
+        figures["Recall"] = metrics.recall_score(truth, guess, **options)
+    else:
+        options = {"average": "macro", "zero_division": 0}
+        figures["F1macro"] = metrics.f1_score(truth, guess, **options)
+        figures["PrecisionMacro"] = metrics.precision_score(truth, guess, **options)
+        figures["RecallMacro"] = metrics.recall_score(truth, guess, **options)
+    return {metric: float(value) for metric, value in figures.items()}
+
+
+def upload(
+    s3: Any,
+    job: dict[str, Any],
+    directory: Path,
+    predictor: TabularPredictor,
+    name: str,
+    features: list[dict[str, str]],
+    problem: str,
+) -> str:
+    """Puts what is needed to predict with one candidate into S3; returns the model.tar.gz's URI.
+
+    Raises:
+        JobRefused: S3 did not take it.
+    """
+    clone = directory / "clone"
+    predictor.clone_for_deployment(str(clone), model=name, return_clone=False)
+    (clone / "model.json").write_text(
+        json.dumps(
+            {
+                "features": features,
+                "missing": MISSING,
+                "labels": [str(label) for label in predictor.class_labels],
+                "problem_type": problem,
+            }
+        )
+    )
+    archive = directory / "model.tar.gz"
+    with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
+        tar.add(clone, arcname=".")
+    bucket, _, prefix = job["output_path"].removeprefix("s3://").partition("/")
+    parts = [
+        prefix.strip("/"),
+        job["name"],
+        "sagemaker-automl-candidates",
+        candidate_name(name),
+        "model.tar.gz",
+    ]
+    key = "/".join(part for part in parts if part)
+    try:
+        s3.upload_file(str(archive), bucket, key)
+    except S3UploadFailedError as error:
+        raise JobRefused(f"The model could not be written to s3://{bucket}/{key}: {error}") from error
+    shutil.rmtree(clone)
+    archive.unlink()
+    return f"s3://{bucket}/{key}"
+
+
+def candidate_name(model_name: str) -> str:
+    """AutoGluon's name of a model as SageMaker allows it."""
+    return model_name.replace("_", "-")[:64]
+
+
+if __name__ == "__main__":
+    # AutoGluon looks for torch at every model and complains; this environment has none on purpose.
+    logging.getLogger("autogluon.common.utils.resource_utils").setLevel(logging.CRITICAL)
+    main(Path(sys.argv[1]))

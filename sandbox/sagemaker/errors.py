@@ -1,0 +1,55 @@
+"""The errors that SageMaker's control plane and runtime answer with, under the names that boto3 raises them by."""
+
+from typing import Any
+
+
+class SageMakerError(Exception):
+    """An error on the wire: its class name is the error code, `members` are the fields beside the message."""
+
+    status = 400
+
+    def __init__(self, message: str | None, **members: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.members = members
+
+    @property
+    def code(self) -> str:
+        """The error code, as in `error.response["Error"]["Code"]`."""
+        return type(self).__name__
+
+
+class ValidationException(SageMakerError):
+    """The control plane refuses a request."""
+
+
+class ResourceNotFound(SageMakerError):
+    """The job asked for does not exist."""
+
+
+class ResourceInUse(SageMakerError):
+    """The name is taken."""
+
+
+class UnknownOperationException(SageMakerError):
+    """SageMaker, or this sandbox of it, has no such operation."""
+
+
+class ValidationError(SageMakerError):
+    """The runtime refuses a request."""
+
+
+class ThrottlingException(SageMakerError):
+    """A serverless endpoint has no free slot."""
+
+
+class ModelError(SageMakerError):
+    """The container answered with an error, or not in time."""
+
+    status = 424
+
+
+class InternalFailure(SageMakerError):
+    """This SageMaker has a defect."""
+
+    status = 500

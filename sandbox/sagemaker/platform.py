@@ -1,0 +1,54 @@
+"""What every part of the local SageMaker knows about the place it runs in."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+IMAGE_NAME = "sandbox-autogluon-inference:1.6-cpu-py3"
+_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The account that this SageMaker answers for, its files, its S3 and its model environment."""
+
+    state_dir: Path
+    endpoint_url: str
+    region: str
+    account_id: str
+    model_python: Path
+
+    @property
+    def image(self) -> str:
+        """The registry name of the only container that this SageMaker runs."""
+        return f"{self.account_id}.dkr.ecr.{self.region}.amazonaws.com/{IMAGE_NAME}"
+
+    def arn(self, kind: str, name: str) -> str:
+        """The ARN of a SageMaker resource, such as kind `endpoint-config`."""
+        return f"arn:aws:sagemaker:{self.region}:{self.account_id}:{kind}/{name}"
+
+    def s3(self) -> Any:
+        """A client for the sandbox's S3."""
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint_url,
+            region_name=self.region,
+            aws_access_key_id="sandbox",
+            aws_secret_access_key="sandbox",  # noqa: S106 - the sandbox's S3 takes any
+            config=Config(s3={"addressing_style": "path"}, connect_timeout=5, read_timeout=60),
+        )
+
+    def child_environment(self) -> dict[str, str]:
+        """What a training or a model process gets of this process's environment: no credentials, no settings."""
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        return {**inherited, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def split_s3_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of `s3://bucket/key`."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key

@@ -1,0 +1,147 @@
+"""The wire: SageMaker's control plane and runtime as one WSGI application."""
+
+import json
+import re
+import traceback
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from sandbox.sagemaker.automl import AutoMLJobs
+from sandbox.sagemaker.endpoint_configs import EndpointConfigs
+from sandbox.sagemaker.endpoints import Endpoints
+from sandbox.sagemaker.errors import (
+    InternalFailure,
+    SageMakerError,
+    UnknownOperationException,
+    ValidationError,
+    ValidationException,
+)
+from sandbox.sagemaker.models import Models
+from sandbox.sagemaker.platform import Platform
+from sandbox.sagemaker.runtime import Invocation, Runtime
+from sandbox.sagemaker.tags import Tags
+from sandbox.sagemaker.validation import check_request, load_service_model, shape_response
+
+_INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
+_TARGET_PREFIX = "SageMaker."
+_CONTROL_CONTENT_TYPE = "application/x-amz-json-1.1"
+_ENDPOINT_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+
+Environ = dict[str, Any]
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class SageMaker:
+    """Answers boto3's `sagemaker` and `sagemaker-runtime` clients; `close` ends what it started.
+
+    `endpoint_url` is where trainings and servings find S3, `model_python` the interpreter of the model
+    environment, and `state_dir` gets the working files and `logs/`.
+    """
+
+    def __init__(
+        self, state_dir: Path, endpoint_url: str, region: str, account_id: str, model_python: Path
+    ) -> None:
+        platform = Platform(state_dir, endpoint_url, region, account_id, model_python)
+        tags = Tags()
+        models = Models(platform, tags)
+        configs = EndpointConfigs(platform, tags, models)
+        self._jobs = AutoMLJobs(platform, tags)
+        self._endpoints = Endpoints(platform, tags, models, configs)
+        self._runtime = Runtime(platform, self._endpoints)
+        self._service_model = load_service_model("sagemaker")
+        self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "CreateAutoMLJobV2": self._jobs.create,
+            "DescribeAutoMLJobV2": self._jobs.describe,
+            "ListCandidatesForAutoMLJob": self._jobs.list_candidates,
+            "StopAutoMLJob": self._jobs.stop,
+            "ListAutoMLJobs": self._jobs.list_jobs,
+            "CreateModel": models.create,
+            "DescribeModel": models.describe,
+            "DeleteModel": models.delete,
+            "ListModels": models.list_models,
+            "CreateEndpointConfig": configs.create,
+            "DescribeEndpointConfig": configs.describe,
+            "DeleteEndpointConfig": configs.delete,
+            "ListEndpointConfigs": configs.list_configs,
+            "CreateEndpoint": self._endpoints.create,
+            "DescribeEndpoint": self._endpoints.describe,
+            "UpdateEndpoint": self._endpoints.update,
+            "DeleteEndpoint": self._endpoints.delete,
+            "ListEndpoints": self._endpoints.list_endpoints,
+            "AddTags": tags.add_tags,
+            "ListTags": tags.list_tags,
+        }
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """One request, as PEP 3333 has it."""
+        request_id = str(uuid.uuid4())
+        try:
+            status, headers, body = self._answer(environ, request_id)
+        except SageMakerError as error:
+            status, headers, body = _error_answer(error)
+        except Exception as error:  # noqa: BLE001 - a server answers InternalFailure and lives on
+            traceback.print_exc(file=environ["wsgi.errors"])
+            status, headers, body = _error_answer(InternalFailure(f"{type(error).__name__}: {error}"))
+        headers |= {"x-amzn-RequestId": request_id, "Content-Length": str(len(body))}
+        start_response(f"{status} {'OK' if status == 200 else 'Error'}", list(headers.items()))
+        return [body]
+
+    def close(self) -> None:
+        """Ends every training and every model process."""
+        self._jobs.close()
+        self._endpoints.close()
+
+    def _answer(self, environ: Environ, request_id: str) -> Answer:
+        invocation = _INVOCATIONS.fullmatch(environ["PATH_INFO"])
+        if environ["REQUEST_METHOD"] != "POST":
+            raise UnknownOperationException("SageMaker takes POST requests only.")
+        if invocation:
+            return self._invoke(environ, unquote(invocation[1]), request_id)
+        return self._control(environ)
+
+    def _control(self, environ: Environ) -> Answer:
+        operation = environ.get("HTTP_X_AMZ_TARGET", "").removeprefix(_TARGET_PREFIX)
+        if operation not in self._operations:
+            raise UnknownOperationException(
+                f"The operation {operation or '(none)'} is not offered in the sandbox."
+            )
+        try:
+            request = json.loads(_read_body(environ) or b"{}")
+        except ValueError as error:
+            raise ValidationException("The request's body is not JSON.") from error
+        model = self._service_model.operation_model(operation)
+        answer = self._operations[operation](check_request(model.input_shape, request))
+        shaped = shape_response(model.output_shape, answer) if model.output_shape else None
+        body = b"" if shaped is None else json.dumps(shaped).encode()
+        return 200, {"Content-Type": _CONTROL_CONTENT_TYPE}, body
+
+    def _invoke(self, environ: Environ, endpoint_name: str, request_id: str) -> Answer:
+        if not _ENDPOINT_NAME.fullmatch(endpoint_name):
+            raise ValidationError(f"Value '{endpoint_name}' at 'endpointName' is not an endpoint's name.")
+        answer, variant = self._runtime.invoke(
+            Invocation(
+                endpoint_name,
+                _read_body(environ),
+                environ.get("CONTENT_TYPE", ""),
+                environ.get("HTTP_ACCEPT", "*/*"),
+                request_id,
+                environ.get("HTTP_X_AMZN_SAGEMAKER_TARGET_VARIANT"),
+            )
+        )
+        headers = {"Content-Type": answer.content_type, "x-Amzn-Invoked-Production-Variant": variant}
+        return 200, headers, answer.body
+
+
+def _read_body(environ: Environ) -> bytes:
+    if environ.get("wsgi.input_terminated"):
+        return bytes(environ["wsgi.input"].read())
+    return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+
+
+def _error_answer(error: SageMakerError) -> Answer:
+    members = {"__type": error.code, "message": error.message, "Message": error.message, **error.members}
+    headers = {"Content-Type": _CONTROL_CONTENT_TYPE, "x-amzn-ErrorType": error.code}
+    return error.status, headers, json.dumps(members).encode()
