@@ -7,6 +7,9 @@ _LONGEST_SUBJECT = 100
 
 
 def publish(sns: Any, topic_arn: str, subject: str, lines: Sequence[str]) -> None:
-    """Publishes one message. SNS takes subjects of at most 100 ASCII characters on one line: other ones are made fit."""
+    """Publishes one message.
+
+    SNS takes subjects of at most 100 ASCII characters on one line; others are made fit.
+    """
     ascii_subject = " ".join(subject.split()).encode("ascii", "replace").decode()
     sns.publish(TopicArn=topic_arn, Subject=ascii_subject[:_LONGEST_SUBJECT], Message="\n".join(lines))

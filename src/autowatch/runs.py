@@ -128,13 +128,13 @@ def begin_run(s3: Any, stepfunctions: Any, bucket: str, run: Run, cooldown: time
         ) from error
 
 
-def check_news(training: ObjectVersion, champions: ObjectVersion) -> None:
-    """Whether the training file brings anything that the champion has not seen.
+def check_news(training: ObjectVersion, champions: ObjectVersion | None) -> None:
+    """Checks that the training file brings something that the champion (None: there is none) has not seen.
 
     Raises:
         NothingNew: it is the file that the champion was trained on.
     """
-    if (training.key, training.etag) == (champions.key, champions.etag):
+    if champions and (training.key, training.etag) == (champions.key, champions.etag):
         raise NothingNew(
             f"{training.key} is the file that the champion was trained on. "
             "Upload newer labelled rows under training/ to retrain."

@@ -14,7 +14,7 @@ _CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard"
 @cache
 def client(service: str) -> Any:
     """The boto3 client of `service`, with time limits and retries."""
-    return boto3.client(service, config=_CONFIG)
+    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
 
 
 @cache

@@ -1,0 +1,107 @@
+"""The end of a run: what is cleaned up, what is recorded, and what people are told."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from autowatch.gate_decision import read_decision
+from autowatch.notification import publish
+from autowatch.objects import ObjectMissing
+from autowatch.release import CleanUp, remove_challenger, undo_run
+from autowatch.runs import Run, Status, end_run, read_latest
+
+
+def finish_run(
+    s3: Any,
+    sagemaker: Any,
+    sns: Any,
+    *,
+    bucket: str,
+    run: str,
+    endpoint_name: str,
+    topic_arn: str,
+    now: datetime,
+) -> Run:
+    """Ends a run that the gate decided on: released, or rejected, which is a normal end as well.
+
+    Raises:
+        EndpointBusy: the candidate endpoint cannot be deleted yet; call again later.
+    """
+    decision = read_decision(s3, bucket, run)
+    remove_challenger(sagemaker, endpoint_name, run, keep_model=decision.passed)
+    status: Status = "released" if decision.passed else "rejected"
+    ended = end_run(s3, bucket, read_latest(s3, bucket), status, decision.reason, now)
+    after = (
+        f"Endpoint {endpoint_name} now serves the model of run {run}."
+        if decision.passed
+        else "The model that served before serves on. Nothing else changed."
+    )
+    metrics = ", ".join(f"{name} {value:.4f}" for name, value in decision.metrics.items())
+    lines = [f"Run {run} was {status}.", decision.reason, after, "", *_facts(ended), f"Hold-out: {metrics}."]
+    publish(sns, topic_arn, f"Autowatch: model {status}, run {run}", lines)
+    return ended
+
+
+def fail_run(
+    s3: Any,
+    sagemaker: Any,
+    sns: Any,
+    *,
+    bucket: str,
+    run: str,
+    endpoint_name: str,
+    topic_arn: str,
+    tags: dict[str, str],
+    error: str,
+    cause: str,
+    now: datetime,
+) -> None:
+    """Ends a run that failed: the champion serves on, and nothing of the run is left but its record.
+
+    A run that was refused before it began has nothing to clean up, and must not touch what belongs to another.
+
+    Raises:
+        EndpointBusy: an endpoint is on its way to another state; call again later.
+    """
+    try:
+        latest = read_latest(s3, bucket)
+    except ObjectMissing:
+        latest = None
+    if latest is None or latest.run != run:
+        lines = [f"A training run was refused: {cause}", f"({error})", "Nothing was created or changed."]
+        publish(sns, topic_arn, "Autowatch: training run refused", lines)
+        return
+    left = undo_run(s3, sagemaker, bucket, run, endpoint_name, tags)
+    ended = end_run(s3, bucket, latest, "released" if left.released else "failed", cause, now)
+    lines = [f"Run {run} failed: {cause}", f"({error})", _what_serves(left), "", *_facts(ended)]
+    publish(sns, topic_arn, f"Autowatch: training run failed, run {run}", lines)
+
+
+def read_cause(error: dict[str, str]) -> tuple[str, str]:
+    """The name and the message of an error that Step Functions caught.
+
+    A Lambda function's own error comes as JSON inside `Cause`; other ones (time-outs, permissions) as plain text.
+    """
+    cause = error.get("Cause", "")
+    try:
+        document = json.loads(cause)
+        return document["errorType"], document["errorMessage"]
+    except (ValueError, KeyError, TypeError):
+        return error.get("Error", "Unknown"), cause or "Step Functions gave no cause."
+
+
+def _what_serves(left: CleanUp) -> str:
+    if left.champion is None:
+        return "No model has been released yet; nothing serves."
+    if left.released:
+        return "Its model had been released before that, and serves."
+    return f"The model of run {left.champion.run} serves on. What the failed run made was removed."
+
+
+def _facts(run: Run) -> list[str]:
+    return [
+        f"Training file: {run.training.key} ({run.training.size:,} bytes)",
+        f"Started: {run.started} ({run.trigger})",
+        f"Ended: {run.finished}",
+        f"Execution: {run.execution}",
+    ]

@@ -1,0 +1,29 @@
+"""State Fail: leaves the champion serving, removes what the run made, tells people."""
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from autowatch.outcome import fail_run, read_cause
+from autowatch.runs import run_name
+from autowatch.timestamps import from_text
+from train.clients import client
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Takes `execution`, `started` and the `error` that was caught; returns its name and its message."""
+    error, cause = read_cause(event["error"])
+    fail_run(
+        client("s3"),
+        client("sagemaker"),
+        client("sns"),
+        bucket=os.environ["S3_BUCKET"],
+        run=run_name(event["execution"], from_text(event["started"])),
+        endpoint_name=os.environ["ENDPOINT_NAME"],
+        topic_arn=os.environ["ALERT_TOPIC_ARN"],
+        tags={"autowatch:stack": os.environ["STACK_NAME"]},
+        error=error,
+        cause=cause,
+        now=datetime.now(UTC),
+    )
+    return {"error": error, "cause": cause}

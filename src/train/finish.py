@@ -1,0 +1,23 @@
+"""State Finish: removes the candidate endpoint, keeps the record, tells people."""
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from autowatch.outcome import finish_run
+from train.clients import client
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Takes the `run`; returns how it ended."""
+    ended = finish_run(
+        client("s3"),
+        client("sagemaker"),
+        client("sns"),
+        bucket=os.environ["S3_BUCKET"],
+        run=event["run"],
+        endpoint_name=os.environ["ENDPOINT_NAME"],
+        topic_arn=os.environ["ALERT_TOPIC_ARN"],
+        now=datetime.now(UTC),
+    )
+    return {"status": ended.status, "reason": ended.reason}

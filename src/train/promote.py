@@ -1,0 +1,26 @@
+"""State Promote: compares the endpoint's config, smoke tests it, then puts the challenger in force."""
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from autowatch.contract import read_contract
+from autowatch.endpoint import Endpoint
+from autowatch.release import promote
+from autowatch.runs import contract_key
+from train.clients import client, runtime_client
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Takes the `run`; returns when it was released."""
+    s3, bucket, name = client("s3"), os.environ["S3_BUCKET"], os.environ["ENDPOINT_NAME"]
+    contract = read_contract(s3, bucket, contract_key(event["run"]))
+    endpoint = Endpoint(
+        client=runtime_client(1),
+        name=name,
+        labels=contract.labels,
+        positive_label=contract.positive_label,
+        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+    )
+    champion = promote(s3, client("sagemaker"), bucket, event["run"], name, endpoint, datetime.now(UTC))
+    return {"released": champion.released}
