@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 from autowatch.answer import Predictions
 from autowatch.contract import Contract, missing_values, reserved_columns
@@ -40,11 +41,15 @@ class ScoringLimits:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row that has no prediction: where it begins in the file, why, and its fields as they came."""
+    """A row that has no prediction: where it begins in the file, why, and its fields as they came.
+
+    `model_reason` is what the model said, empty if it was not asked. It may quote the row: not for logs.
+    """
 
     line: int
     reason: str
     fields: Sequence[str]
+    model_reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,14 @@ class _Layout:
     features: Sequence[int]
     numeric: Mapping[int, str]
     output: Sequence[str]
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """Why a row has no prediction, in our words and the model's."""
+
+    reason: str
+    model_reason: str = ""
 
 
 @dataclass
@@ -157,26 +170,27 @@ def _read_batches(table: Table, limits: ScoringLimits) -> Iterator[_Batch]:
 
 
 def _score_batch(batch: _Batch, layout: _Layout, endpoint: Endpoint, limits: ScoringLimits) -> ScoredBatch:
-    reasons = _check_rows(batch.rows, layout)
-    kept = _without(range(len(batch.rows)), reasons)
+    faults = _check_rows(batch.rows, layout)
+    kept = _without(range(len(batch.rows)), faults)
     columns = _transpose([batch.rows[index] for index in kept], layout.width)
     lines = csv_lines([columns[position] for position in layout.features])
     predictions, refused = _predict(lines, endpoint, limits)
     if refused:
-        reasons.update({kept[index]: reason for index, reason in refused.items()})
-        kept = _without(range(len(batch.rows)), reasons)
+        faults.update({kept[index]: fault for index, fault in refused.items()})
+        kept = _without(range(len(batch.rows)), faults)
         columns = _transpose([batch.rows[index] for index in kept], layout.width)
     fields = [*columns, predictions.labels, predictions.probabilities]
     return ScoredBatch(
         row_numbers=[batch.first + index for index in kept],
         columns=dict(zip(layout.output, fields, strict=True)),
         rejected=[
-            Rejected(batch.lines[index], reasons[index], batch.rows[index]) for index in sorted(reasons)
+            Rejected(batch.lines[index], fault.reason, batch.rows[index], fault.model_reason)
+            for index, fault in sorted(faults.items(), key=itemgetter(0))
         ],
     )
 
 
-def _without(indices: Sequence[int], excluded: Mapping[int, str]) -> Sequence[int]:
+def _without(indices: Sequence[int], excluded: Mapping[int, _Fault]) -> Sequence[int]:
     return [index for index in indices if index not in excluded] if excluded else indices
 
 
@@ -184,24 +198,24 @@ def _transpose(rows: Sequence[Sequence[str]], width: int) -> Sequence[Sequence[s
     return list(zip(*rows, strict=True)) if rows else [()] * width
 
 
-def _check_rows(rows: Sequence[Sequence[str]], layout: _Layout) -> dict[int, str]:
+def _check_rows(rows: Sequence[Sequence[str]], layout: _Layout) -> dict[int, _Fault]:
     """Why rows cannot be sent, by their index. Whole columns are looked at, since nearly all are without fault."""
-    reasons = {}
+    faults = {}
     if set(map(len, rows)) != {layout.width}:
-        reasons = {
-            index: f"The row has {len(row)} fields, the header {layout.width}."
+        faults = {
+            index: _Fault(f"The row has {len(row)} fields, the header {layout.width}.")
             for index, row in enumerate(rows)
             if len(row) != layout.width
         }
-    whole = _without(range(len(rows)), reasons)
+    whole = _without(range(len(rows)), faults)
     for position, name in layout.numeric.items():
         column = [rows[index][position] for index in whole]
         if not _are_numbers(column):
             wrong = {text for text in set(column) - missing_values("numeric") if not _are_numbers((text,))}
             for index, text in zip(whole, column, strict=True):
                 if text in wrong:
-                    reasons.setdefault(index, f"Column {name} does not hold a number.")
-    return reasons
+                    faults.setdefault(index, _Fault(f"Column {name} does not hold a number."))
+    return faults
 
 
 def _are_numbers(texts: Sequence[str]) -> bool:
@@ -216,7 +230,7 @@ def _are_numbers(texts: Sequence[str]) -> bool:
 
 def _predict(
     lines: Sequence[str], endpoint: Endpoint, limits: ScoringLimits
-) -> tuple[Predictions, dict[int, str]]:
+) -> tuple[Predictions, dict[int, _Fault]]:
     """The predictions of the lines that have one, and why the others have none, by their index.
 
     A batch that is too large, takes too long or is refused is halved, down to single rows.
@@ -230,7 +244,7 @@ def _predict(
             return _predict_halves(lines, endpoint, limits)
         if isinstance(error, BatchTimedOut):
             raise
-        return Predictions((), ()), {0: _reason(error)}
+        return Predictions((), ()), {0: _fault(error)}
 
 
 def _predict_at_once(lines: Sequence[str], endpoint: Endpoint, limits: ScoringLimits) -> Predictions:
@@ -242,7 +256,7 @@ def _predict_at_once(lines: Sequence[str], endpoint: Endpoint, limits: ScoringLi
 
 def _predict_halves(
     lines: Sequence[str], endpoint: Endpoint, limits: ScoringLimits
-) -> tuple[Predictions, dict[int, str]]:
+) -> tuple[Predictions, dict[int, _Fault]]:
     middle = len(lines) // 2
     first, refused_first = _predict(lines[:middle], endpoint, limits)
     second, refused_second = _predict(lines[middle:], endpoint, limits)
@@ -251,9 +265,11 @@ def _predict_halves(
             [*first.labels, *second.labels],
             [*first.probabilities, *second.probabilities],
         ),
-        refused_first | {middle + index: reason for index, reason in refused_second.items()},
+        refused_first | {middle + index: fault for index, fault in refused_second.items()},
     )
 
 
-def _reason(error: EndpointError) -> str:
-    return f"The model refused the row: {error.reason}" if isinstance(error, RowsRefused) else str(error)
+def _fault(error: EndpointError) -> _Fault:
+    if isinstance(error, RowsRefused):
+        return _Fault("The model refused the row.", error.reason)
+    return _Fault(str(error))

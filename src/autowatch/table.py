@@ -59,17 +59,18 @@ class Table:
             are skipped, in a file of one column too: there a missing value is written `""`. It raises NotUtf8
             and MalformedCsv when it gets to the place, and NoRows at the end if there was no row.
         line: the line of the file, counted from 1, on which the row given last begins.
+        rows_read: how many rows have been given.
         bytes_read: how much of the file has been taken in; the rows given so far all lie within it.
     """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
-        self.line = 0
-        self.bytes_read = 0
+        self.line = self.rows_read = self.bytes_read = 0
         lines = itertools.chain.from_iterable(self._blocks(chunks))
         header_lines = _header_lines(lines)
         self.delimiter = _detect_delimiter("".join(header_lines))
         self._reader = csv.reader(itertools.chain(header_lines, lines), delimiter=self.delimiter, strict=True)
         self.header = _check_header(next(self._records()))
+        self.rows_read = 0  # The header was a record, but it is no row.
         self.rows: Iterator[list[str]] = self._rows()
 
     def _rows(self) -> Iterator[list[str]]:
@@ -87,6 +88,7 @@ class Table:
             for fields in reader:
                 if fields:
                     self.line = line
+                    self.rows_read += 1
                     yield fields
                 line = reader.line_num + 1
         except csv.Error as error:

@@ -1,0 +1,59 @@
+"""A file that has arrived under `inference/`, and the keys and ids that follow from it."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from autowatch.objects import ObjectVersion
+
+INFERENCE_PREFIX = "inference/"
+REJECTED_PREFIX = "rejected/"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One version of an input file, and the moment (with a time zone) at which it was announced."""
+
+    file: ObjectVersion
+    time: datetime
+
+    @property
+    def id_prefix(self) -> str:
+        """What the ids of this file's rows begin with: 16 hexadecimal digits.
+
+        They come from the key too, since the same content under two keys of a bucket without versions has one ETag.
+        """
+        return _digest(f"{self.file.key}\n{_version(self.file)}")
+
+
+@dataclass(frozen=True)
+class OutputKeys:
+    """Where the results of one arrival go: the same keys on every retry, and in no other arrival's way."""
+
+    predictions: str
+    profile: str
+    manifest: str
+    rejected: str
+    error: str
+
+
+def output_keys(arrival: Arrival, predictions_prefix: str) -> OutputKeys:
+    """The keys as `docs/formats.md` gives them."""
+    name = arrival.file.key.removeprefix(INFERENCE_PREFIX).removesuffix(".csv")
+    date = arrival.time.astimezone(UTC).strftime("%Y-%m-%d")
+    stem = f"date={date}/{name}-{_digest(_version(arrival.file))}"
+    return OutputKeys(
+        predictions=f"{predictions_prefix}{stem}.csv",
+        profile=f"{predictions_prefix}{stem}.profile.json",
+        manifest=f"{predictions_prefix}{stem}.manifest.json",
+        rejected=f"{REJECTED_PREFIX}{stem}.csv",
+        error=f"{REJECTED_PREFIX}{stem}.error.json",
+    )
+
+
+def _version(file: ObjectVersion) -> str:
+    return file.version_id or file.etag
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

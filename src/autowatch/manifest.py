@@ -1,0 +1,96 @@
+"""The manifest of a predictions file: the commit, without which the file does not exist for anyone downstream."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from autowatch.objects import ObjectVersion
+
+MANIFEST_VERSION = 1
+
+
+@dataclass(frozen=True)
+class WrittenObject:
+    """An object that belongs to the commit, and which version of it does (None in a bucket without versions)."""
+
+    key: str
+    version_id: str | None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a `.manifest.json` holds."""
+
+    input: ObjectVersion
+    predictions: WrittenObject
+    profile: WrittenObject
+    rejected: WrittenObject | None
+    rows_in: int
+    rows_scored: int
+    rows_rejected: int
+    run: str
+    model_name: str
+    endpoint_name: str
+    endpoint_config: str
+    prediction_date: str
+    started: str
+    finished: str
+    versions: dict[str, str]
+
+    @property
+    def written(self) -> tuple[WrittenObject, ...]:
+        """The objects that the commit is about."""
+        objects = (self.predictions, self.profile)
+        return objects if self.rejected is None else (*objects, self.rejected)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document for `.manifest.json`."""
+        rejected = self.rejected or WrittenObject("", None)
+        return {
+            "manifest_version": MANIFEST_VERSION,
+            "input": self.input.to_json(),
+            "predictions_key": self.predictions.key,
+            "predictions_version_id": self.predictions.version_id,
+            "profile_key": self.profile.key,
+            "profile_version_id": self.profile.version_id,
+            "rejected_key": rejected.key or None,
+            "rejected_version_id": rejected.version_id,
+            "rows": {"in": self.rows_in, "scored": self.rows_scored, "rejected": self.rows_rejected},
+            "run": self.run,
+            "model_name": self.model_name,
+            "endpoint_name": self.endpoint_name,
+            "endpoint_config": self.endpoint_config,
+            "prediction_date": self.prediction_date,
+            "started": self.started,
+            "finished": self.finished,
+            "versions": self.versions,
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Manifest":
+        """The inverse of `to_json`."""
+        return cls(
+            input=ObjectVersion.from_json(document["input"]),
+            predictions=WrittenObject(document["predictions_key"], document["predictions_version_id"]),
+            profile=WrittenObject(document["profile_key"], document["profile_version_id"]),
+            rejected=(
+                WrittenObject(document["rejected_key"], document["rejected_version_id"])
+                if document["rejected_key"]
+                else None
+            ),
+            rows_in=document["rows"]["in"],
+            rows_scored=document["rows"]["scored"],
+            rows_rejected=document["rows"]["rejected"],
+            **{
+                name: document[name]
+                for name in (
+                    "run",
+                    "model_name",
+                    "endpoint_name",
+                    "endpoint_config",
+                    "prediction_date",
+                    "started",
+                    "finished",
+                    "versions",
+                )
+            },
+        )

@@ -1,0 +1,40 @@
+"""On every CSV under `inference/`: scores it through the endpoint."""
+
+import os
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from autowatch.endpoint import client_config
+from autowatch.inbox import score_arrivals
+from invoke_endpoint.s3_event import arrivals_in
+from invoke_endpoint.settings import settings_from_env
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
+    """Scores the files that an S3 event announces, and gives how many were scored and how many refused."""
+    settings = settings_from_env(os.environ)
+    return score_arrivals(
+        s3=_s3(),
+        runtime=_runtime(settings.limits.concurrency),
+        arrivals=arrivals_in(event),
+        settings=settings,
+        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+    )
+
+
+@cache
+def _s3() -> Any:
+    return boto3.client(
+        "s3",
+        config=Config(
+            connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5}
+        ),
+    )
+
+
+@cache
+def _runtime(concurrency: int) -> Any:
+    return boto3.client("sagemaker-runtime", config=client_config(concurrency))

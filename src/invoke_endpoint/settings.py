@@ -1,0 +1,25 @@
+"""What the environment tells the scoring function."""
+
+from collections.abc import Mapping
+
+from autowatch.predictions import ScoringSettings
+from autowatch.scoring import ScoringLimits
+
+
+def settings_from_env(environment: Mapping[str, str]) -> ScoringSettings:
+    """Reads the settings.
+
+    Raises:
+        KeyError: a variable that the template always sets is missing.
+    """
+    return ScoringSettings(
+        bucket=environment["S3_BUCKET"],
+        endpoint_name=environment["ENDPOINT_NAME"],
+        predictions_prefix=environment["PREDICTIONS_PREFIX"],
+        max_rejected_percent=float(environment["MAX_REJECTED_PERCENT"]),
+        limits=ScoringLimits(
+            max_batch_bytes=int(environment["MAX_BATCH_BYTES"]),
+            concurrency=int(environment["CONCURRENCY"]),
+        ),
+        metrics_namespace=environment["METRICS_NAMESPACE"],
+    )
