@@ -1,0 +1,69 @@
+"""A stand-in for boto3's `sagemaker-runtime`: the one seam at which scoring is cut off from SageMaker."""
+
+import csv
+import io
+import threading
+import time
+
+from botocore.exceptions import ClientError
+
+
+def client_error(code, status=400, message="", **extra):
+    """What boto3 raises for an answer with this code."""
+    response = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+        **extra,
+    }
+    return ClientError(response, "InvokeEndpoint")
+
+
+def model_error(status, message):
+    """What boto3 raises when the container answered with this status."""
+    wrapped = f'Received client error ({status}) from primary with message "{message}".'
+    return client_error("ModelError", 424, wrapped, OriginalStatusCode=status, OriginalMessage=message)
+
+
+def probability_of(row):
+    """P(yes) that the stub gives a row: it follows from the row alone, so that a mixed-up order shows."""
+    return f"{(sum(map(ord, ''.join(row))) % 997) / 997:.6f}"
+
+
+class StubRuntime:
+    """Answers as an ensembling container does, after `before(rows)`, which may raise or wait."""
+
+    def __init__(self, before=lambda rows: None):
+        self.before = before
+        self.requests = []
+        self.most_at_once = 0
+        self._running = 0
+        self._lock = threading.Lock()
+
+    def invoke_endpoint(self, EndpointName, ContentType, Accept, Body):
+        assert (ContentType, Accept) == ("text/csv", "text/csv")
+        rows = list(csv.reader(io.StringIO(Body.decode(), newline=""), strict=True))
+        with self._lock:
+            self.requests.append((EndpointName, rows, len(Body)))
+            self._running += 1
+            self.most_at_once = max(self.most_at_once, self._running)
+        try:
+            self.before(rows)
+            return {"Body": io.BytesIO(self.answer(rows).encode())}
+        finally:
+            with self._lock:
+                self._running -= 1
+
+    def answer(self, rows):
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        for row in rows:
+            yes = probability_of(row)
+            no = f"{1 - float(yes):.6f}"
+            label = "yes" if float(yes) >= 0.5 else "no"
+            writer.writerow([label, max(yes, no), f"[{no}, {yes}]", "['no', 'yes']"])
+        return text.getvalue()
+
+
+def waits_at_random(rows):
+    """Makes answers come back in another order than the requests went out."""
+    time.sleep(hash(tuple(rows[0])) % 7 / 1000)
