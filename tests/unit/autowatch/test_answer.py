@@ -1,0 +1,91 @@
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autowatch.answer import AnswerMismatch, AnswerUnreadable, parse_answer
+
+LABELS = ("no", "yes")
+
+
+def parse(text, rows=1, labels=LABELS, positive_label="yes"):
+    predictions = parse_answer(text, rows, labels, positive_label)
+    return list(predictions.labels), list(predictions.probabilities)
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "probability"),
+    [
+        pytest.param(
+            """no,0.93,"[0.93, 0.07]","['no', 'yes']"\n""", "no", "0.07", id="ensembling: P(predicted)"
+        ),
+        pytest.param("""no,0.07,"[0.93, 0.07]","['no', 'yes']"\n""", "no", "0.07", id="HPO: P(positive)"),
+        pytest.param("""yes,0.6,"[0.6, 0.4]","['yes', 'no']"\n""", "yes", "0.6", id="positive label first"),
+        pytest.param("""no,1,"[1,0]","['no','yes']"\r\n""", "no", "0", id="no spaces, CRLF"),
+        pytest.param(
+            """no,1,"[1, 7.3e-05]","['no', 'yes']\"""", "no", "7.3e-05", id="text stays, no line end"
+        ),
+        pytest.param('no,0.9,"[0.9, 0.1]","[""no"", ""yes""]"\n', "no", "0.1", id="JSON quotes"),
+        pytest.param('no,0.9,"[0.9, 0.1]","[no, yes]"\n', "no", "0.1", id="bare labels"),
+        pytest.param('"no","0.9","[0.9, 0.1]","[\'no\', \'yes\']"\n', "no", "0.1", id="everything quoted"),
+        pytest.param(
+            """yes,1.0000001,"[0.0, 1.0000001]","['no', 'yes']"\n""", "yes", "1.0000001", id="float32"
+        ),
+    ],
+)
+def test_picks_the_positive_label(text, label, probability):
+    assert parse(text) == ([label], [probability])
+
+
+def test_rows_may_list_the_labels_in_different_orders():
+    text = """no,0.9,"[0.9, 0.1]","['no', 'yes']"\nyes,0.8,"[0.8, 0.2]","['yes', 'no']"\n"""
+    assert parse(text, rows=2) == (["no", "yes"], ["0.1", "0.8"])
+
+
+def test_numeric_labels():
+    assert parse('1,0.6,"[0.4, 0.6]","[0, 1]"\n', labels=("0", "1"), positive_label="1") == (["1"], ["0.6"])
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_answers_that_are_not_one_for_each_row(count):
+    with pytest.raises(AnswerMismatch, match=f"{count} predictions to 2 rows"):
+        parse("""no,0.9,"[0.9, 0.1]","['no', 'yes']"\n""" * count, rows=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("no\n", "SAGEMAKER_INFERENCE_OUTPUT", id="the container's default output"),
+        pytest.param("no,0.9,[0.9, 0.1],['no', 'yes']\n", "four outputs", id="lists without quotes"),
+        pytest.param('"no,0.9\n', "not CSV", id="open quote"),
+        pytest.param(
+            """maybe,0.9,"[0.9, 0.1]","['no', 'yes']"\n""", "other than no, yes", id="unknown label"
+        ),
+        pytest.param(
+            """no,0.9,"[0.9, 0.1]","['no', 'maybe']"\n""", "list of labels", id="unknown in the list"
+        ),
+        pytest.param("""no,0.9,"[0.9, 0.1]","['no', 'yes', 'x']"\n""", "list of labels", id="three labels"),
+        pytest.param("""no,0.9,"[0.9]","['no', 'yes']"\n""", "one for each label", id="one probability"),
+        pytest.param("""no,0.9,"[0.9, nan]","['no', 'yes']"\n""", "from 0 to 1", id="NaN"),
+        pytest.param("""no,0.9,"[0.9, 1.5]","['no', 'yes']"\n""", "from 0 to 1", id="more than 1"),
+        pytest.param("""no,0.9,"[0.9, x]","['no', 'yes']"\n""", "from 0 to 1", id="no number"),
+        pytest.param('no,0.9,"[0.9, 0.1]",7\n', "list of labels", id="no list of labels"),
+    ],
+)
+def test_other_answers_are_refused(text, says):
+    with pytest.raises(AnswerUnreadable, match=says):
+        parse(text)
+
+
+label_texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+
+
+@given(labels=st.lists(label_texts, min_size=2, max_size=2, unique=True), first=st.booleans())
+def test_any_labels_survive(labels, first):
+    """Commas, quotes, apostrophes, brackets and line breaks in labels, written as Python writes lists."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow([labels[0], "0.75", "[0.75, 0.25]", str(labels)])
+    positive = labels[0] if first else labels[1]
+    assert parse(text.getvalue(), 1, labels, positive) == ([labels[0]], ["0.75" if first else "0.25"])
