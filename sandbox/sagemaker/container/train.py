@@ -170,7 +170,9 @@ def train(job: dict[str, Any], directory: Path, progress: Progress, deadline: fl
             else "No candidate could be trained on this data. The job's log has AutoGluon's reasons."
         )
 
-    out_of_time = any(failure == "TimeLimitExceeded" for failure in predictor.model_failures()["exc_type"])
+    failures = set(predictor.model_failures().get("exc_type", ()))
+    late = time.time() >= deadline - SECONDS_KEPT_FOR_UPLOADS
+    out_of_time = len(names) < number_of_candidates(job) and (late or "TimeLimitExceeded" in failures)
     progress.update(secondary_status="GeneratingModelInsightsReport")
     candidates: list[dict[str, Any]] = []
     for name in names:
@@ -313,10 +315,8 @@ def fit(
         raise JobRefused(
             "MaxAutoMLJobRuntimeInSeconds was over before training began. Give the job more time."
         )
-    chosen = [item for item in CANDIDATES if item[0] in job["algorithms"]]
-    ensemble = job["max_candidates"] > 1
     hyperparameters: dict[str, list[dict[str, Any]]] = {}
-    for _, family, options in chosen[: job["max_candidates"] - ensemble]:
+    for _, family, options in base_candidates(job):
         hyperparameters.setdefault(family, []).append(options)
     limits: dict[str, Any] = {"num_gpus": 0}
     if job["max_runtime_per_candidate"] is not None:
@@ -333,12 +333,28 @@ def fit(
         tuning_data=validation,
         hyperparameters=hyperparameters,
         time_limit=seconds,
-        fit_weighted_ensemble=ensemble,
+        fit_weighted_ensemble=has_ensemble(job),
         ag_args_fit=limits,
         callbacks=[reporter],
         raise_on_no_models_fitted=False,
         num_gpus=0,
     )
+
+
+def base_candidates(job: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """The candidates that the job asks for, without the ensemble of them."""
+    chosen = [item for item in CANDIDATES if item[0] in job["algorithms"]]
+    return chosen[: job["max_candidates"] - has_ensemble(job)]
+
+
+def has_ensemble(job: dict[str, Any]) -> bool:
+    """Whether the job may have a candidate that combines the others."""
+    return bool(job["max_candidates"] > 1)
+
+
+def number_of_candidates(job: dict[str, Any]) -> int:
+    """How many candidates the job has when none fails."""
+    return len(base_candidates(job)) + has_ensemble(job)
 
 
 def measure(
