@@ -71,6 +71,10 @@ class NumericBins:
             ranges = [f"below {edges[0]}", *between, f"above {edges[-1]}"]
         return (*(f"exactly {atom}" for atom in atoms), *ranges, "missing")
 
+    def reading_order(self) -> tuple[int, ...]:
+        """The positions of the bins along the number line, atoms between their neighbours; missing is last."""
+        return tuple(dict.fromkeys([*self._bin_of_slot, *range(len(self))]))
+
     def count(self, texts: Mapping[str, int]) -> list[int]:
         """The counts on these bins of texts that occur so many times.
 
@@ -181,6 +185,10 @@ class CategoricalBins:
     def labels(self) -> tuple[str, ...]:
         """One text for people for each bin, in the order of the counts."""
         return (*self.values, "other known values", "never seen in training", "missing")
+
+    def reading_order(self) -> tuple[int, ...]:
+        """The positions of the bins in the order of the counts: the most frequent value first."""
+        return tuple(range(len(self)))
 
     def count(self, texts: Mapping[str, int]) -> list[int]:
         """The counts on these bins of texts that occur so many times."""

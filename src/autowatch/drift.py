@@ -53,7 +53,10 @@ class BinShare:
 
 @dataclass(frozen=True)
 class ColumnDrift:
-    """The judgement of one column; the statistics are None where there are no rows to compute them from."""
+    """The judgement of one column; the statistics are None where there are no rows to compute them from.
+
+    The bins stand in the order in which people read them, a numeric column's along the number line.
+    """
 
     name: str
     kind: ColumnKind
@@ -239,7 +242,7 @@ def _judge_column(
     js = distance(column.counts, counts)
     threshold = distance_threshold(column.counts, counts, rules.distance)
     reference_shares, current_shares = _shares(column.counts), _shares(counts)
-    bins = column.bins
+    bins, labels = column.bins, column.bins.labels()
     return ColumnDrift(
         name=bins.name,
         kind=bins.kind,
@@ -255,8 +258,8 @@ def _judge_column(
         new=_share_in(current_shares, bins.new),
         out_of_range=_share_in(current_shares, bins.out_of_range),
         bins=tuple(
-            BinShare(label, float(before), float(now))
-            for label, before, now in zip(bins.labels(), reference_shares, current_shares, strict=True)
+            BinShare(labels[position], float(reference_shares[position]), float(current_shares[position]))
+            for position in bins.reading_order()
         ),
     )
 
@@ -340,4 +343,4 @@ def _share_in(shares: np.ndarray, positions: tuple[int, ...]) -> float:
 
 
 def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %"
+    return f"{100 * part / whole:.1f}%"
