@@ -1,0 +1,249 @@
+"""What the template promises, read off the template itself and off what the SAM transform makes of it."""
+
+import importlib
+import json
+import re
+from graphlib import TopologicalSorter
+
+import pytest
+
+from tests.template.conftest import ROOT
+
+FUNCTION = "AWS::Serverless::Function"
+WRITTEN_PREFIXES = {"predictions/", "rejected/", "models/", "monitoring/", "reports/"}
+
+
+def functions(template):
+    return {
+        name: item["Properties"] for name, item in template["Resources"].items() if item["Type"] == FUNCTION
+    }
+
+
+def of_type(resources, kind):
+    return {name: item["Properties"] for name, item in resources.items() if item["Type"] == kind}
+
+
+def references(node):
+    """The logical ids that a piece of a template refers to."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "Ref":
+                yield value
+            elif key == "Fn::GetAtt":
+                yield value.split(".")[0] if isinstance(value, str) else value[0]
+            elif key == "Fn::Sub":
+                text, names = value if isinstance(value, list) else (value, {})
+                yield from (
+                    name.split(".")[0] for name in re.findall(r"\$\{([^}!]+)\}", text) if name not in names
+                )
+                yield from references(names)
+            elif key == "DependsOn":
+                yield from [value] if isinstance(value, str) else value
+            else:
+                yield from references(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from references(item)
+
+
+def test_no_resource_waits_for_itself(resources):
+    graph = {name: set(references(item)) & resources.keys() for name, item in resources.items()}
+    assert len(list(TopologicalSorter(graph).static_order())) == len(resources)
+
+
+def test_the_circle_test_sees_a_circle():
+    graph = {"A": set(references({"Fn::Sub": "${B.Arn}/x"})), "B": set(references({"DependsOn": ["A"]}))}
+    with pytest.raises(ValueError, match="cycle"):
+        list(TopologicalSorter(graph).static_order())
+
+
+def test_every_parameter_is_described_bounded_and_works_by_default(template):
+    for name, parameter in template["Parameters"].items():
+        assert parameter["Type"] in ("String", "Number"), name
+        assert len(parameter["Description"]) > 20, name
+        default = parameter["Default"]
+        if parameter["Type"] == "Number":
+            if "AllowedValues" in parameter:
+                assert default in parameter["AllowedValues"], name
+            else:
+                assert parameter["MinValue"] <= default <= parameter["MaxValue"], name
+        else:
+            assert {"AllowedValues", "AllowedPattern", "MaxLength"} & parameter.keys(), name
+            assert default in parameter.get("AllowedValues", [default]), name
+            assert re.fullmatch(parameter.get("AllowedPattern", ".*"), default), name
+        if "AllowedPattern" in parameter:
+            assert parameter["ConstraintDescription"], name
+
+
+def test_every_parameter_is_used_and_shown_in_a_group(template):
+    used = set(references(template["Resources"])) | set(references(template["Conditions"]))
+    used |= set(references(template["Globals"]))
+    shown = [
+        name
+        for group in template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+        for name in group["Parameters"]
+    ]
+    assert set(template["Parameters"]) <= used
+    assert sorted(shown) == sorted(template["Parameters"])
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("EndpointName", ["", "a", "bank-2"], ["-a", "a-", "a_b", "ä"]),
+        ("InstanceType", ["", "ml.m5.large", "ml.c6i.xlarge"], ["m5.large", "ml.m5", "large"]),
+        ("DailySchedule", ["cron(0 20 * * ? *)", "rate(1 day)"], ["0 20 * * *", "cron"]),
+        ("TimeZone", ["UTC", "Europe/Berlin", "Etc/GMT+5"], ["", "Europe/", "../etc"]),
+        ("AlertEmail", ["", "a@b.cd"], ["a", "a@b", "a b@c.de"]),
+        ("DmmUrl", ["", "https://h/api/v0/models/"], ["https://h/api/v0/models", "h/"]),
+        ("DmmTokenSecretArn", ["", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-b"], ["token"]),
+    ],
+)
+def test_patterns_let_the_right_values_through(template, name, good, bad):
+    pattern = template["Parameters"][name]["AllowedPattern"]
+    assert all(re.fullmatch(pattern, value) for value in good)
+    assert not any(re.fullmatch(pattern, value) for value in bad)
+
+
+def test_notifications_fire_on_inference_csv_alone_so_that_nothing_written_fires_them(template):
+    rules = []
+    for properties in functions(template).values():
+        for event in properties.get("Events", {}).values():
+            if event["Type"] == "S3":
+                filters = event["Properties"]["Filter"]["S3Key"]["Rules"]
+                rules.append({item["Name"]: item["Value"] for item in filters})
+    assert rules == [{"prefix": "inference/", "suffix": ".csv"}]
+    assert not any(prefix.startswith(rules[0]["prefix"]) for prefix in WRITTEN_PREFIXES)
+
+
+def statements(resources):
+    for name, properties in of_type(resources, "AWS::IAM::Role").items():
+        for policy in properties.get("Policies", []):
+            documents = [policy["PolicyDocument"]] if "PolicyDocument" in policy else policy["Fn::If"][1:2]
+            for document in documents:
+                for statement in document.get("PolicyDocument", document)["Statement"]:
+                    yield name, statement
+
+
+def test_no_role_may_do_everything_nor_write_where_notifications_fire(resources):
+    seen = 0
+    for name, statement in statements(resources):
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        assert all(re.fullmatch(r"[a-z0-9-]+:[A-Za-z0-9]+", action) for action in actions), (name, actions)
+        if statement["Resource"] == "*":
+            assert set(actions) <= {
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:GetAuthorizationToken",
+                "ecr:GetDownloadUrlForLayer",
+                "cloudwatch:PutMetricData",
+            }, (name, actions)
+        if "s3:PutObject" in actions:
+            written = re.findall(r"\$\{AWS::Region\}/([a-z]+/)\*", json.dumps(statement["Resource"]))
+            assert written, name
+            assert set(written) <= WRITTEN_PREFIXES, name
+        seen += 1
+    assert seen > 30
+
+
+def test_passing_the_role_is_bound_to_sagemaker(resources):
+    passing = [statement for _, statement in statements(resources) if "iam:PassRole" in statement["Action"]]
+    assert len(passing) == 3
+    for statement in passing:
+        assert statement["Condition"]["StringEquals"]["iam:PassedToService"] == "sagemaker.amazonaws.com"
+
+
+def test_the_bucket_is_encrypted_private_versioned_tls_only_and_kept(resources):
+    bucket = resources["DataBucket"]
+    properties = bucket["Properties"]
+    assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert bucket["DeletionPolicy"] == "Retain"
+    rules = properties["LifecycleConfiguration"]["Rules"]
+    assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
+    (statement,) = resources["DataBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert len(statement["Resource"]) == 2
+
+
+def test_every_handler_is_there_and_is_named_as_agreed(template):
+    for name, properties in functions(template).items():
+        module, function = properties["Handler"].rsplit(".", 1)
+        assert function == "lambda_handler", name
+        assert callable(getattr(importlib.import_module(module), function)), name
+
+
+def test_every_function_is_described_and_logs_to_a_group_with_retention(template):
+    for name, properties in functions(template).items():
+        assert properties["Description"].endswith("."), name
+        group = properties["LoggingConfig"]["LogGroup"]["Ref"]
+        retention = template["Resources"][group]["Properties"]["RetentionInDays"]
+        assert retention == {"Ref": "LogRetentionDays"}, name
+
+
+def test_asynchronous_functions_have_a_place_for_what_failed(template):
+    asynchronous = {name: item for name, item in functions(template).items() if item.get("Events")}
+    assert set(asynchronous) == {"InvokeEndpointFunction", "LoadDmmFunction", "DetectDriftFunction"}
+    for name, properties in asynchronous.items():
+        failures = properties["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+        assert failures["Type"] == "SQS", name
+        queue = next(references(failures))
+        alarms = json.dumps(of_type(template["Resources"], "AWS::CloudWatch::Alarm"))
+        assert f'"{queue}' in alarms, name
+        for event in properties["Events"].values():
+            if event["Type"] == "ScheduleV2":
+                assert event["Properties"]["DeadLetterConfig"], name
+                assert event["Properties"]["ScheduleExpressionTimezone"] == {"Ref": "TimeZone"}, name
+
+
+def test_no_secret_is_a_plain_variable(template):
+    for name, properties in functions(template).items():
+        for variable in properties.get("Environment", {}).get("Variables", {}):
+            assert not re.search(r"TOKEN(?!_SECRET_ARN)|PASSWORD|API_KEY", variable), (name, variable)
+
+
+def test_the_walkthroughs_names_are_kept(template):
+    variables = {
+        name: {
+            **template["Globals"]["Function"]["Environment"]["Variables"],
+            **properties.get("Environment", {}).get("Variables", {}),
+        }
+        for name, properties in functions(template).items()
+    }
+    assert {"ENDPOINT_NAME", "S3_BUCKET", "PREDICTIONS_PREFIX"} <= variables["InvokeEndpointFunction"].keys()
+    loader = {"DMM_URL", "MODEL_ID", "S3_BUCKET", "DMM_TOKEN_SECRET_ARN", "PREDICTIONS_PREFIX"}
+    assert loader <= variables["LoadDmmFunction"].keys()
+
+
+def test_the_outputs_are_those_that_people_rely_on(template):
+    expected = {"DataBucketName", "EndpointName", "TrainStateMachineArn", "AlertTopicArn"}
+    expected |= {f"{name}Name" for name in functions(template)}
+    assert set(template["Outputs"]) == expected
+
+
+def test_only_this_stacks_drift_starts_this_stacks_training(template):
+    rule = template["Resources"]["DriftDetectedRule"]["Properties"]
+    assert rule["EventPattern"]["detail"]["bucket"], "another stack's event would start a run here"
+    assert json.loads(rule["Targets"][0]["Input"]) == {"trigger": "drift"}
+
+
+def test_environments_name_only_parameters_that_exist(template, samconfig):
+    assert {"default", "staging", "prod"} <= samconfig.keys()
+    for environment in ("default", "staging", "prod"):
+        overrides = samconfig[environment]["deploy"]["parameters"].get("parameter_overrides", "")
+        names = {item.split("=")[0] for item in overrides.split()}
+        assert names <= template["Parameters"].keys(), environment
+        assert samconfig[environment]["deploy"]["parameters"]["capabilities"] == "CAPABILITY_IAM"
+
+
+def test_every_function_has_a_sample_event(template):
+    samples = {path.stem for path in (ROOT / "events").glob("*.json")}
+    handlers = {
+        properties["Handler"].removesuffix(".lambda_handler") for properties in functions(template).values()
+    }
+    expected = {handler.removesuffix(".app").replace(".", "_") for handler in handlers}
+    assert samples == expected
+    for path in (ROOT / "events").glob("*.json"):
+        assert isinstance(json.loads(path.read_text()), dict), path

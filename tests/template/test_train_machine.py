@@ -1,0 +1,69 @@
+"""The training machine's definition: every path leads somewhere, every failure to the clean-up."""
+
+import json
+import re
+
+import pytest
+
+from tests.template.conftest import ROOT
+
+DEFINITION = json.loads((ROOT / "statemachine/train.asl.json").read_text())
+STATES = DEFINITION["States"]
+TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+WITHOUT_CATCH = {"Skip", "Fail"}
+
+
+def successors(state):
+    yield from (state[key] for key in ("Next", "Default") if key in state)
+    yield from (choice["Next"] for choice in state.get("Choices", []))
+    yield from (catcher["Next"] for catcher in state.get("Catch", []))
+
+
+def reachable(start):
+    seen, waiting = set(), [start]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting.extend(successors(STATES[name]))
+    return seen
+
+
+def test_every_state_can_be_reached_and_can_reach_an_end():
+    assert reachable(DEFINITION["StartAt"]) == set(STATES)
+    ends = {name for name, state in STATES.items() if state["Type"] in ("Succeed", "Fail")}
+    assert ends == {"Done", "Skipped", "Failed"}
+    for name in STATES:
+        assert reachable(name) & ends, name
+
+
+@pytest.mark.parametrize("name", sorted(TASKS.keys() - WITHOUT_CATCH))
+def test_every_error_leads_to_the_clean_up(name):
+    (catcher,) = TASKS[name]["Catch"]
+    assert catcher == {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Fail"}
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_every_task_is_tried_again_when_lambda_itself_stumbles(name):
+    tried_again = {error for retrier in TASKS[name]["Retry"] for error in retrier["ErrorEquals"]}
+    assert "Lambda.ServiceException" in tried_again
+    assert "States.ALL" not in tried_again, "a function's own error would be repeated without hope"
+
+
+@pytest.mark.parametrize("name", sorted(name for name, state in STATES.items() if state["Type"] == "Wait"))
+def test_every_wait_is_followed_by_a_look_that_can_give_up(name):
+    look = STATES[name]["Next"]
+    assert STATES[look]["Type"] == "Task"
+    assert look in ("DescribeAutopilot", "DescribeCandidate", "DescribeEndpoint")
+
+
+def test_the_template_substitutes_exactly_what_the_definition_asks_for(template):
+    asked = set(re.findall(r"\$\{(\w+)\}", json.dumps(DEFINITION)))
+    machine = template["Resources"]["TrainStateMachine"]["Properties"]
+    assert asked == set(machine["DefinitionSubstitutions"])
+    allowed = machine["Policies"][0]["Statement"][0]["Resource"]
+    assert len(allowed) == len(asked)
+
+
+def test_the_machine_itself_is_bounded_in_time():
+    assert 0 < DEFINITION["TimeoutSeconds"] <= 7 * 24 * 3600

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics
+
+from autowatch.classification import measure
+
+
+def oracle(positive, predicted, probability):
+    return {
+        "auc": metrics.roc_auc_score(positive, probability),
+        "accuracy": metrics.accuracy_score(positive, predicted),
+        "precision": metrics.precision_score(positive, predicted, zero_division=0),
+        "recall": metrics.recall_score(positive, predicted),
+        "f1": metrics.f1_score(positive, predicted, zero_division=0),
+        "log_loss": metrics.log_loss(positive, probability),
+        "brier": metrics.brier_score_loss(positive, probability),
+    }
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 300), st.sampled_from([0, 1, 2, 16]))
+def test_every_measure_is_scikit_learns(seed, rows, decimals):
+    """Rounding makes ties, down to a probability that is always 0 or 1."""
+    generator = np.random.default_rng(seed)
+    positive = generator.random(rows) < 0.3
+    positive[:2] = [True, False]
+    probability = generator.random(rows).round(decimals)
+    predicted = probability > 0.5
+    found = measure(positive, predicted, probability).to_json()
+    expected = oracle(positive, predicted, probability)
+    # scikit-learn cuts probabilities off at the spacing of their type, a tenth of our bound and less.
+    assert found.pop("log_loss") == pytest.approx(expected.pop("log_loss"), rel=0.05)
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_log_loss_is_exact_where_nothing_is_cut_off():
+    positive = np.array([True, False, True])
+    probability = np.array([0.9, 0.2, 0.4])
+    expected = metrics.log_loss(positive, probability)
+    assert measure(positive, probability > 0.5, probability).log_loss == pytest.approx(expected, abs=1e-15)
+
+
+def test_a_perfect_and_a_blind_model():
+    positive = np.array([True, False, True, False])
+    perfect = measure(positive, positive, positive.astype(float))
+    assert (perfect.auc, perfect.f1, perfect.brier) == (1, 1, 0)
+    blind = measure(positive, np.zeros(4, bool), np.full(4, 0.5))
+    assert (blind.auc, blind.precision, blind.recall, blind.f1) == (0.5, 0, 0, 0)

@@ -1,0 +1,161 @@
+import json
+from datetime import UTC, datetime
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from autowatch.champion import Champion, write_champion
+from autowatch.gate_decision import GateDecision, write_decision
+from autowatch.objects import ObjectVersion, write_json
+from autowatch.outcome import fail_run, finish_run, read_cause
+from autowatch.runs import LATEST_KEY, Run, read_latest
+from tests.unit.autowatch.sagemaker_double import SageMaker
+
+BUCKET, ENDPOINT = "bank", "e"
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+RUN = Run(
+    "new",
+    "arn:execution",
+    "running",
+    "manual",
+    ObjectVersion("training/x.csv", None, "e", 5),
+    "2026-11-23T11:00:00Z",
+)
+
+
+@pytest.fixture
+def aws():
+    with mock_aws():
+        session = boto3.Session()
+        session.client("s3").create_bucket(Bucket=BUCKET)
+        write_json(session.client("s3"), BUCKET, LATEST_KEY, RUN.to_json())
+        yield session
+
+
+@pytest.fixture
+def alerts(aws):
+    """An alert topic; called, it gives the messages published so far."""
+    sns, sqs = aws.client("sns"), aws.client("sqs")
+    topic = sns.create_topic(Name="alerts")["TopicArn"]
+    queue = sqs.create_queue(QueueName="mail")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+
+    def messages():
+        received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(message["Body"]) for message in received]
+
+    messages.topic = topic
+    return messages
+
+
+def finish(aws, alerts, passed):
+    write_decision(
+        aws.client("s3"),
+        BUCKET,
+        "new",
+        GateDecision("new", passed, "AUC 0.8000 on 100 hold-out rows.", 0.6, 100, {"auc": 0.8}),
+    )
+    sagemaker = SageMaker()
+    sagemaker.models["e-new"] = sagemaker.configs["e-new"] = {}
+    sagemaker.put_endpoint("e-candidate", "e-new")
+    ended = finish_run(
+        aws.client("s3"),
+        sagemaker,
+        aws.client("sns"),
+        bucket=BUCKET,
+        run="new",
+        endpoint_name=ENDPOINT,
+        topic_arn=alerts.topic,
+        now=NOW,
+    )
+    return ended, sagemaker
+
+
+def fail(aws, alerts, run="new", cause="The training file has no column 'y'."):
+    fail_run(
+        aws.client("s3"),
+        SageMaker(),
+        aws.client("sns"),
+        bucket=BUCKET,
+        run=run,
+        endpoint_name=ENDPOINT,
+        topic_arn=alerts.topic,
+        tags={},
+        error="TargetMissing",
+        cause=cause,
+        now=NOW,
+    )
+
+
+def test_a_released_run_is_recorded_and_told_and_keeps_its_model(aws, alerts):
+    ended, sagemaker = finish(aws, alerts, passed=True)
+    assert (ended.status, ended.finished) == ("released", "2026-11-23T12:00:00Z")
+    assert read_latest(aws.client("s3"), BUCKET) == ended
+    (message,) = alerts()
+    assert message["Subject"] == "Autowatch: model released, run new"
+    assert "Endpoint e now serves the model of run new." in message["Message"]
+    assert "AUC 0.8000" in message["Message"]
+    assert "e-new" in sagemaker.models
+
+
+def test_a_rejected_run_is_a_normal_end_and_leaves_nothing(aws, alerts):
+    ended, sagemaker = finish(aws, alerts, passed=False)
+    assert ended.status == "rejected"
+    (message,) = alerts()
+    assert message["Subject"] == "Autowatch: model rejected, run new"
+    assert "The model that served before serves on." in message["Message"]
+    assert not sagemaker.models
+    assert not sagemaker.configs
+
+
+def test_a_failed_run_is_recorded_and_told_with_its_cause(aws, alerts):
+    fail(aws, alerts)
+    latest = read_latest(aws.client("s3"), BUCKET)
+    assert (latest.status, latest.reason) == ("failed", "The training file has no column 'y'.")
+    (message,) = alerts()
+    assert message["Subject"] == "Autowatch: training run failed, run new"
+    assert "no column 'y'" in message["Message"]
+    assert "No model has been released yet" in message["Message"]
+    assert "arn:execution" in message["Message"]
+
+
+def test_a_failed_run_names_the_champion_that_serves_on(aws, alerts):
+    champion = Champion("old", ENDPOINT, "e-old", "e-old", "c", "b", "t", {})
+    write_champion(aws.client("s3"), BUCKET, champion, None)
+    fail(aws, alerts)
+    assert "The model of run old serves on." in alerts()[0]["Message"]
+
+
+def test_a_run_that_was_refused_touches_nothing_of_the_one_in_progress(aws, alerts):
+    fail(aws, alerts, run="refused", cause="Run new has not ended yet.")
+    assert read_latest(aws.client("s3"), BUCKET) == RUN
+    (message,) = alerts()
+    assert message["Subject"] == "Autowatch: training run refused"
+    assert "Run new has not ended yet." in message["Message"]
+
+
+def test_a_very_first_run_that_was_refused_is_told_too(aws, alerts):
+    aws.client("s3").delete_object(Bucket=BUCKET, Key=LATEST_KEY)
+    fail(aws, alerts, cause="There is no .csv under s3://bank/training/.")
+    assert "no .csv" in alerts()[0]["Message"]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (
+            {
+                "Error": "X",
+                "Cause": json.dumps({"errorType": "TooFewRows", "errorMessage": "499", "stackTrace": []}),
+            },
+            ("TooFewRows", "499"),
+        ),
+        ({"Error": "States.Timeout", "Cause": "timed out"}, ("States.Timeout", "timed out")),
+        ({"Error": "Lambda.Unknown", "Cause": ""}, ("Lambda.Unknown", "Step Functions gave no cause.")),
+        ({"Error": "X", "Cause": "[1]"}, ("X", "[1]")),
+    ],
+)
+def test_a_cause_is_read_in_whatever_form_it_comes(error, expected):
+    assert read_cause(error) == expected

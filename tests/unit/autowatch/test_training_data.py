@@ -1,0 +1,257 @@
+import csv
+import io
+import json
+from collections import Counter
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from autowatch import training_data
+from autowatch.contract import Contract, Feature
+from autowatch.profile import Baseline
+from autowatch.table import EmptyFile, NoHeader, NotUtf8
+from autowatch.training_data import (
+    NoFeatures,
+    NoTrainingFile,
+    Preparation,
+    RaggedRow,
+    ReservedColumns,
+    TargetMissing,
+    TooFewRows,
+    TrainingFileTooLarge,
+    WrongClasses,
+    find_training_file,
+    prepare_training_file,
+)
+
+BUCKET = "bank"
+KEY = "training/x.csv"
+PREPARATION = Preparation(target="y", positive_label="", dropped_columns=("duration",), holdout_percent=20)
+
+
+@pytest.fixture
+def s3():
+    with mock_aws():
+        s3 = boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+        s3.create_bucket(Bucket=BUCKET)
+        yield s3
+
+
+def table(rows=600, positives=150, header="age,job,duration,y", delimiter=","):
+    lines = [header.replace(",", delimiter)]
+    for number in range(rows):
+        label = "yes" if number < positives else "no"
+        lines.append(delimiter.join((str(number % 70), f"job {number % 5}", "7", label)))
+    return "\n".join(lines) + "\n"
+
+
+def prepare(s3, text, preparation=PREPARATION, run="r"):
+    body = text if isinstance(text, bytes) else text.encode()
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=body)
+    return prepare_training_file(s3, BUCKET, run, find_training_file(s3, BUCKET, KEY), preparation)
+
+
+def read(s3, key):
+    return s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
+
+
+def rows_of(s3, name, run="r"):
+    return list(csv.reader(io.StringIO(read(s3, f"models/{run}/{name}.csv"), newline="")))
+
+
+def test_the_contract_says_what_the_model_will_be_given(s3):
+    contract = prepare(s3, table())
+    assert contract.features == (Feature("age", "numeric"), Feature("job", "categorical"))
+    assert (contract.labels, contract.positive_label) == (("no", "yes"), "yes")
+    assert (contract.rows, contract.dropped_columns) == (600, ("duration",))
+    assert contract.training.key == KEY
+    assert Contract.from_json(json.loads(read(s3, "models/r/contract.json"))) == contract
+
+
+def test_every_row_is_in_one_of_the_two_parts_and_each_class_in_both(s3):
+    prepare(s3, table())
+    train, holdout = rows_of(s3, "train"), rows_of(s3, "holdout")
+    assert train[0] == holdout[0] == ["age", "job", "y"]
+    whole = Counter(tuple(row) for row in train[1:] + holdout[1:])
+    original = csv.reader(io.StringIO(table()))
+    next(original)
+    assert whole == Counter((age, job, label) for age, job, _, label in original)
+    assert Counter(row[-1] for row in holdout[1:]) == {"no": 90, "yes": 30}
+
+
+def test_the_same_file_is_always_split_alike_and_another_one_otherwise(s3):
+    prepare(s3, table(), run="one")
+    prepare(s3, table(), run="two")
+    assert rows_of(s3, "holdout", "one") == rows_of(s3, "holdout", "two")
+    prepare(s3, table() + "1,other,7,no\n", run="three")
+    assert rows_of(s3, "holdout", "one") != rows_of(s3, "holdout", "three")
+
+
+def test_the_baseline_counts_the_whole_file(s3):
+    prepare(s3, table())
+    baseline = Baseline.from_json(json.loads(read(s3, "models/r/baseline.json")))
+    assert [column.bins.name for column in baseline.columns] == ["age", "job"]
+    assert [sum(column.counts) for column in baseline.columns] == [600, 600]
+
+
+def test_rows_without_a_label_are_left_out_everywhere(s3):
+    unlabelled = "".join("99,astronaut,7,\n" for _ in range(50))
+    contract = prepare(s3, table() + unlabelled)
+    assert contract.rows == 600
+    assert "astronaut" not in read(s3, "models/r/train.csv") + read(s3, "models/r/holdout.csv")
+    assert "astronaut" not in read(s3, "models/r/baseline.json")
+
+
+@pytest.mark.parametrize("variant", ["semicolons", "crlf", "bom", "no final newline"])
+def test_the_usual_dialects_give_the_same_contract(s3, variant):
+    text = {
+        "semicolons": table(delimiter=";"),
+        "crlf": table().replace("\n", "\r\n"),
+        "bom": "\ufeff" + table(),
+        "no final newline": table().rstrip("\n"),
+    }[variant]
+    contract = prepare(s3, text)
+    assert contract.features == (Feature("age", "numeric"), Feature("job", "categorical"))
+    assert len(rows_of(s3, "train")) + len(rows_of(s3, "holdout")) == 602
+
+
+def test_fields_survive_quotes_delimiters_and_line_breaks(s3):
+    awkward = 'a "quoted", two\nline; jöb'
+    text = table() + '30,"' + awkward.replace('"', '""') + '",7,no\n'
+    prepare(s3, text)
+    assert awkward in {row[1] for row in rows_of(s3, "train") + rows_of(s3, "holdout")}
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["1", "2.5", "-3e4", ""], "numeric"),
+        (["1", "NA"], "numeric"),
+        (["1", "many"], "categorical"),
+        (["1", "inf"], "categorical"),
+        (["1", "1_000"], "categorical"),
+        (["", ""], "categorical"),
+    ],
+)
+def test_a_column_is_numeric_when_all_that_is_there_is_a_number(s3, texts, expected):
+    lines = ["a,b,y", *(f"{texts[n % len(texts)]},x,{'yes' if n % 4 else 'no'}" for n in range(600))]
+    contract = prepare(s3, "\n".join(lines))
+    assert contract.features[0] == Feature("a", expected)
+
+
+def test_the_positive_label_is_the_rarer_one_or_the_one_asked_for(s3):
+    assert prepare(s3, table(positives=500)).positive_label == "no"
+    asked = Preparation("y", "yes", (), 20)
+    assert prepare(s3, table(positives=500), asked).positive_label == "yes"
+
+
+def refusal(s3, text, preparation=PREPARATION):
+    with pytest.raises(Exception) as caught:
+        prepare(s3, text, preparation)
+    left = s3.list_objects_v2(Bucket=BUCKET, Prefix="models/")
+    assert left["KeyCount"] == 0, "a refused file leaves nothing behind"
+    return caught
+
+
+def test_a_file_without_the_target_is_refused_by_name(s3):
+    caught = refusal(s3, table(header="age,job,duration,outcome"))
+    assert caught.type is TargetMissing
+    assert "'y'" in str(caught.value)
+    assert "age, job, duration, outcome" in str(caught.value)
+    assert "TargetColumn" in str(caught.value)
+
+
+@pytest.mark.parametrize(("positives", "classes"), [(0, 1), (600, 1)])
+def test_a_file_of_one_class_is_refused(s3, positives, classes):
+    caught = refusal(s3, table(positives=positives))
+    assert caught.type is WrongClasses
+    assert f"{classes} different labels" in str(caught.value)
+
+
+def test_three_classes_are_refused_without_quoting_them(s3):
+    caught = refusal(s3, table() + "1,x,7,secret-label\n")
+    assert caught.type is WrongClasses
+    assert "secret-label" not in str(caught.value)
+
+
+def test_a_positive_label_that_does_not_occur_is_refused(s3):
+    assert refusal(s3, table(), Preparation("y", "ja", (), 20)).type is WrongClasses
+
+
+def test_too_few_rows_are_refused(s3):
+    caught = refusal(s3, table(rows=499))
+    assert caught.type is TooFewRows
+    assert "499" in str(caught.value)
+    assert "500" in str(caught.value)
+
+
+def test_a_class_with_too_few_rows_is_refused(s3):
+    caught = refusal(s3, table(positives=19))
+    assert caught.type is TooFewRows
+    assert "Only 19 rows have the label 'yes'" in str(caught.value)
+
+
+def test_a_ragged_row_is_refused_with_its_line(s3):
+    caught = refusal(s3, table() + "1,2\n")
+    assert caught.type is RaggedRow
+    assert "Line 602 has 2 fields" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["id", "y_probability", "y_actual", "prediction_date"])
+def test_names_that_predictions_add_are_refused(s3, name):
+    caught = refusal(s3, table(header=f"age,{name},duration,y"))
+    assert caught.type is ReservedColumns
+    assert name in str(caught.value)
+
+
+def test_a_file_with_nothing_to_learn_from_is_refused(s3):
+    only_target = "y\n" + "".join("yes\n" if n % 2 else "no\n" for n in range(600))
+    assert refusal(s3, only_target).type is NoFeatures
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"", EmptyFile),
+        (b"\n\n", EmptyFile),
+        (b"1,2,3\n4,5,6\n", NoHeader),
+        (b"\x89PNG\r\n\x1a\n\x00\xff\xfe", NotUtf8),
+    ],
+)
+def test_what_is_not_a_table_is_refused(s3, body, error):
+    assert refusal(s3, body).type is error
+
+
+def test_bytes_that_are_not_utf8_in_the_middle_are_refused(s3):
+    assert refusal(s3, table().encode() + b"1,\xff,7,no\n").type is NotUtf8
+
+
+def test_a_file_too_large_is_refused_before_it_is_read(s3, monkeypatch):
+    monkeypatch.setattr(training_data, "LARGEST_FILE", 1000)
+    assert refusal(s3, table()).type is TrainingFileTooLarge
+
+
+def test_the_newest_csv_is_taken_and_other_files_are_not(s3):
+    for name in ("b.csv", "a.csv", "notes.txt"):
+        s3.put_object(Bucket=BUCKET, Key=f"training/{name}", Body=b"x")
+    newest = max(
+        s3.list_objects_v2(Bucket=BUCKET, Prefix="training/")["Contents"],
+        key=lambda item: (item["Key"].endswith(".csv"), item["LastModified"], item["Key"]),
+    )
+    assert find_training_file(s3, BUCKET, None).key == newest["Key"]
+
+
+def test_nothing_to_train_on_says_where_to_put_it(s3):
+    with pytest.raises(NoTrainingFile, match="s3://bank/training/"):
+        find_training_file(s3, BUCKET, None)
+    with pytest.raises(NoTrainingFile, match="training/gone.csv does not exist"):
+        find_training_file(s3, BUCKET, "training/gone.csv")
+
+
+def test_a_file_overwritten_meanwhile_is_read_as_it_was(s3):
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=table().encode())
+    training = find_training_file(s3, BUCKET, KEY)
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"something else")
+    assert prepare_training_file(s3, BUCKET, "r", training, PREPARATION).rows == 600
