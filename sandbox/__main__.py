@@ -1,0 +1,131 @@
+"""`python -m sandbox up | fire | status | mail`: the sandbox from a terminal."""
+
+import argparse
+import fcntl
+import json
+import logging
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sandbox.client import Connection
+from sandbox.errors import SandboxError, StartError
+from sandbox.install import REPOSITORY
+from sandbox.server import READY_FILE, Configuration, Server, run
+from sandbox.template import read_template
+
+STATE_DIR = REPOSITORY / ".sandbox"
+# What the local Domino and a quick look need, where the template has these parameters and the caller gives no others.
+CONVENIENT_PARAMETERS = {
+    "AlertEmail": "you@example.com",
+    "DmmUrl": "{endpoint}/domino/api/v0/models/",
+    "DmmModelId": "sandbox",
+    "DmmTokenSecretArn": "{domino_token_secret_arn}",
+    "PollSeconds": "1",
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command; an error of the sandbox ends the process with its message."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="bring the stack up and leave it running until Ctrl-C")
+    up.add_argument("--template", type=Path, default=REPOSITORY / "template.yaml")
+    up.add_argument("--port", type=int, default=0, help="a free one by default")
+    up.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", type=_parameter)
+    fire = commands.add_parser("fire", help="fire a schedule now")
+    fire.add_argument("name", help="name or logical id of a schedule, or of the function that it invokes")
+    commands.add_parser("status", help="show what runs and what is due")
+    commands.add_parser("mail", help="show the mailbox")
+    for command in commands.choices.values():
+        command.add_argument("--state-dir", type=Path, default=STATE_DIR)
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "up":
+            _up(options.template, options.port, dict(options.parameter), options.state_dir)
+        elif options.command == "fire":
+            Connection(options.state_dir).fire(options.name)
+        elif options.command == "status":
+            print(json.dumps(Connection(options.state_dir).status(), indent=2))
+        else:
+            _show_mail(Connection(options.state_dir))
+    except SandboxError as error:
+        sys.exit(str(error))
+
+
+def _up(template: Path, port: int, parameters: dict[str, str], state_dir: Path) -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    declared = read_template(template).get("Parameters", {})
+    defaults = {name: value for name, value in CONVENIENT_PARAMETERS.items() if name in declared}
+    env_file = state_dir / "env"
+
+    def announce(server: Server) -> None:
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in server.environment.items()]
+        env_file.write_text("\n".join(lines) + "\n")
+        _print_welcome(server, env_file, state_dir)
+
+    with _only_one(state_dir):
+        print("Starting the sandbox ...", flush=True)
+        try:
+            run(Configuration(template.resolve(), state_dir, {**defaults, **parameters}, port), announce)
+        finally:
+            env_file.unlink(missing_ok=True)
+
+
+def _print_welcome(server: Server, env_file: Path, state_dir: Path) -> None:
+    bucket = server.environment.get("S3_BUCKET", "BUCKET")
+    print(
+        f"""
+The sandbox is up at {server.endpoint_url}. In another terminal:
+
+  source {env_file}
+  aws s3 cp training.csv s3://{bucket}/training/
+  aws stepfunctions start-execution --state-machine-arn $TRAIN_STATE_MACHINE_ARN
+  aws s3 cp my.csv s3://{bucket}/inference/
+  aws s3 ls --recursive s3://{bucket}/predictions/
+
+  python -m sandbox fire DetectDriftFunction    the daily run, now
+  python -m sandbox status                      what runs and what is due
+  python -m sandbox mail                        what was sent
+
+Logs: {state_dir / "logs"}
+Mail: {server.mailbox.folder}
+Ctrl-C ends it; nothing is kept.
+""",
+        flush=True,
+    )
+
+
+def _show_mail(connection: Connection) -> None:
+    messages = connection.mailbox.messages()
+    if not messages:
+        print("The mailbox is empty.")
+    for mail in messages:
+        print(f"{mail.date}  to {mail.recipient}\n{mail.subject}\n\n{mail.body}\n{mail.path}\n{'-' * 72}")
+
+
+@contextmanager
+def _only_one(state_dir: Path) -> Iterator[None]:
+    """Hold the folder's lock; StartError when another sandbox holds it."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    with (state_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            ready = state_dir / READY_FILE
+            url = json.loads(ready.read_text())["endpoint_url"] if ready.exists() else "(still starting)"
+            raise StartError(f"A sandbox is running here already: {url}. End that one first with Ctrl-C.") from error
+        yield
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+if __name__ == "__main__":
+    main()

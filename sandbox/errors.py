@@ -1,0 +1,37 @@
+"""What can go wrong with the sandbox itself, each with a message that names the thing and the remedy."""
+
+
+class SandboxError(Exception):
+    """Base of the sandbox's own errors."""
+
+
+class TemplateError(SandboxError):
+    """The template asks for something that the sandbox does not have, or is wrong."""
+
+
+class ParameterError(SandboxError):
+    """A parameter's value does not fit the template."""
+
+
+class DeploymentError(SandboxError):
+    """The stack could not be created."""
+
+
+class StartError(SandboxError):
+    """The sandbox did not start, or one is running already."""
+
+
+class NotRunningError(SandboxError):
+    """There is no running sandbox to talk to."""
+
+
+class NotFoundError(SandboxError):
+    """A function, schedule or target that the stack does not have."""
+
+
+class ThrottledError(SandboxError):
+    """A function's reserved concurrency is used up."""
+
+
+class IdleTimeoutError(SandboxError):
+    """The sandbox was still busy when the time to wait was over."""
