@@ -75,9 +75,10 @@ def score_file(
     """Scores one file and commits the result; where that has been done already, gives what was committed.
 
     Any number of these may run at once for one arrival, and any of them may die: whoever writes the manifest first
-    has made the result. All write to the same keys, so a manifest names the versions that belong to it, and whoever
-    finds a manifest takes back the versions that stand above those. The bucket must keep versions for that; without
-    them the last one's predictions stand, which differ only if the champion changed in between.
+    has made the result. All write to the same keys, so a manifest names the versions that belong to it; who comes
+    second takes its own back, and whoever finds a manifest takes back what others, dead ones, have left above its
+    versions. The bucket must keep versions for that; without them the last one's predictions stand, which differ
+    only if the champion changed in between.
 
     Args:
         runtime: boto3's `sagemaker-runtime`, made with `endpoint.client_config`.
@@ -137,11 +138,23 @@ def _score_and_commit(
         finished=to_text(datetime.now(UTC)),
         versions={"autowatch": __version__, "python": platform.python_version()},
     )
+    committed = _commit(s3, settings.bucket, keys.manifest, manifest)
+    if committed == manifest:
+        _report(manifest, settings.metrics_namespace)
+    return committed
+
+
+def _commit(s3: Any, bucket: str, key: str, manifest: Manifest) -> Manifest:
+    """Writes the manifest, unless another run was first: then gives that one and takes back what this run wrote."""
     try:
-        write_json_if_absent(s3, settings.bucket, keys.manifest, manifest.to_json())
+        write_json_if_absent(s3, bucket, key, manifest.to_json())
     except ObjectChanged:
-        return Manifest.from_json(read_json(s3, settings.bucket, keys.manifest))
-    _report(manifest, settings.metrics_namespace)
+        # It may be this very manifest, where the answer to a first attempt got lost.
+        committed = Manifest.from_json(read_json(s3, bucket, key))
+        for written in manifest.written:
+            if written.version_id is not None and written not in committed.written:
+                s3.delete_object(Bucket=bucket, Key=written.key, VersionId=written.version_id)
+        return committed
     return manifest
 
 

@@ -40,7 +40,9 @@ def read(data, size=7):
         pytest.param(b'"a;x;y",b\n1,2\n', ("a;x;y", "b"), [["1", "2"]], id="quoted other delimiter"),
         pytest.param(b"\xef\xbb\xbfa,b\n1,2\n", ("a", "b"), [["1", "2"]], id="BOM"),
         pytest.param(b'\xef\xbb\xbf"a",b\n1,2\n', ("a", "b"), [["1", "2"]], id="BOM before a quote"),
-        pytest.param("a,b\nü€😀,2\n".encode(), ("a", "b"), [["ü€😀", "2"]], id="2, 3 and 4 bytes a character"),
+        pytest.param(
+            "a,b\nü€😀,2\n".encode(), ("a", "b"), [["ü€😀", "2"]], id="2, 3 and 4 bytes a character"
+        ),
         pytest.param(b'a,b\n"x\ny","q""q"\n', ("a", "b"), [["x\ny", 'q"q']], id="line break, doubled quote"),
         pytest.param(b'a,b\n"x\r\ny",2\n', ("a", "b"), [["x\r\ny", "2"]], id="CRLF in a field"),
         pytest.param(b'"a\nx",b\n1,2\n', ("a\nx", "b"), [["1", "2"]], id="line break in the header"),
@@ -50,7 +52,9 @@ def read(data, size=7):
         pytest.param(b'a,b\n5" disk,2\n', ("a", "b"), [['5" disk', "2"]], id="quote inside a bare field"),
         pytest.param(b"a,b\n007,1.10\n", ("a", "b"), [["007", "1.10"]], id="zeros stay"),
         pytest.param(b"a,b\n 1 ,\t2\n", ("a", "b"), [[" 1 ", "\t2"]], id="spaces stay"),
-        pytest.param(b"a,b\n\x00,\x0b\x0c\x1c\n", ("a", "b"), [["\0", "\x0b\x0c\x1c"]], id="control characters"),
+        pytest.param(
+            b"a,b\n\x00,\x0b\x0c\x1c\n", ("a", "b"), [["\0", "\x0b\x0c\x1c"]], id="control characters"
+        ),
         pytest.param("a,b\n\u2028,\x85\n".encode(), ("a", "b"), [["\u2028", "\x85"]], id="Unicode line ends"),
         pytest.param(b"a,1\n1,2\n", ("a", "1"), [["1", "2"]], id="one name a number"),
     ],
@@ -77,7 +81,9 @@ def test_reads_as_agreed(data, header, rows, size):
         pytest.param("a,b\n1,2\n".encode("utf-16"), NotUtf8, "byte 1, on line 1", id="UTF-16"),
         pytest.param(b"a\n\xe2\x82", NotUtf8, "byte 3, on line 2", id="cut inside a character"),
         pytest.param(b"\x1f\x8b\x08\x00", NotUtf8, "byte 2", id="gzip"),
-        pytest.param(b'a,b\n1,2\n"3,4\n5,6\n', MalformedCsv, "begins on line 3.*never closed", id="open quote"),
+        pytest.param(
+            b'a,b\n1,2\n"3,4\n5,6\n', MalformedCsv, "begins on line 3.*never closed", id="open quote"
+        ),
         pytest.param(b'a,b\n"x"y,2\n', MalformedCsv, "line 2.*closing quote", id="text after a quote"),
         pytest.param(b"a,b\n1,2\r3,4\n", MalformedCsv, "line 2.*carriage return", id="bare CR"),
         pytest.param(b"a,b\r1,2\r", MalformedCsv, "carriage return", id="CR line ends"),
