@@ -34,10 +34,10 @@ _ALARM_SIGNIFICANCE = 0.001
 class DriftRules:
     """When a difference counts; shares are between 0 and 1."""
 
-    min_rows: int = 300
+    min_rows: int = 500
     significance: float = 0.05
     distance: float = 0.07
-    missing_rise: float = 0.05
+    missing_rise: float = 0.03
     new_rise: float = 0.01
     out_of_range_rise: float = 0.01
 

@@ -1,0 +1,23 @@
+"""What the environment tells the drift detector."""
+
+from collections.abc import Mapping
+
+from autowatch.drift import DriftRules
+from autowatch.monitoring import MonitoringSettings
+
+
+def settings_from_env(environment: Mapping[str, str]) -> MonitoringSettings:
+    """Reads the settings.
+
+    Raises:
+        KeyError: a variable that the template always sets is missing.
+    """
+    return MonitoringSettings(
+        bucket=environment["S3_BUCKET"],
+        predictions_prefix=environment.get("PREDICTIONS_PREFIX", "predictions/"),
+        topic_arn=environment["ALERT_TOPIC_ARN"],
+        metrics_namespace=environment["METRICS_NAMESPACE"],
+        stack=environment["STACK_NAME"],
+        region=environment["AWS_REGION"],
+        rules=DriftRules(min_rows=int(environment["MIN_ROWS"])),
+    )
