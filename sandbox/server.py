@@ -26,7 +26,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from werkzeug.serving import make_server
 
-from sandbox import notifications
+from sandbox import corrections, notifications
 from sandbox.deploy import Target, deploy
 try:
     from sandbox.domino import Domino
@@ -103,6 +103,7 @@ class Server:
         deliveries = Deliveries(self._invocations, self._deferred, configuration.retry_seconds[0])
         self.schedules = Schedules(deliveries)
         self._closers.append(self.schedules.close)
+        corrections.install()
         notifications.install(deliveries, self.mailbox)
         _take_over_lambda(self.functions, self._invocations)
         sagemaker = SageMaker(
@@ -264,7 +265,8 @@ def _configure_process(port: int) -> None:
     }
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     default_user_config["lambda"] = {"use_docker": False}
-    default_user_config["iam"] = {"load_aws_managed_policies": True}
+    # A failed execution tells its reason itself; the interpreter would print its whole inside.
+    logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
 
 
 def _take_over_lambda(functions: Functions, invocations: Invocations) -> None:

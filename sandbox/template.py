@@ -1,5 +1,6 @@
 """From a SAM template to the CloudFormation template that `sam deploy` would create a stack from."""
 
+import functools
 import hashlib
 import io
 import re
@@ -85,19 +86,21 @@ def package(
     Raises TemplateError: an artefact is missing, or the template is not valid SAM.
     """
     package = Package(template, {}, {})
+    # Most functions share one folder, which is read once.
+    digest = functools.cache(_digest)
     globals_ = template.get("Globals", {}).get("Function", {})
     for name, resource in template["Resources"].items():
         properties = resource.setdefault("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
             source = _folder(path, name, "CodeUri", properties.get("CodeUri", globals_.get("CodeUri")))
-            key = f"{_digest(source)}.zip"
+            key = f"{digest(source)}.zip"
             if key not in package.code:
                 package.code[key] = _snapshot(source, code_folder / key.removesuffix(".zip"))
                 upload(key, _archive(source))
             properties["CodeUri"] = _uri(key)
         elif resource["Type"] == "AWS::Serverless::LayerVersion":
             source = _folder(path, name, "ContentUri", properties.get("ContentUri"))
-            key = f"{name}-{_digest(source)}.zip"
+            key = f"{name}-{digest(source)}.zip"
             installed = environments.layer(source.name)
             package.layers[key] = installed if (source / "requirements.txt").is_file() else source / "python"
             if not package.layers[key].is_dir():
