@@ -1,0 +1,89 @@
+"""Two spans of the Bank Marketing file, cut into what the demo trains on and what it scores."""
+
+import csv
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+TARGET = "y"
+POSITIVE_LABEL = "yes"
+
+_EARLY_SHARE = 0.655
+"""The file's rows are in time order; behind about this share of them the economy turns and the calls with it."""
+
+
+class TooFewRowsError(Exception):
+    """The file has too few rows to tell the story with."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A file of rows to score, without the target, and the labels that the rows have in truth."""
+
+    path: Path
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Span:
+    """One span of time: labelled rows to train on, and other rows of the same span to score."""
+
+    training: Path
+    batch: Batch
+
+
+def cut_spans(source: Path, folder: Path, batch_rows: int) -> tuple[Span, Span]:
+    """Writes the files of the early and of the late span into `folder`.
+
+    Each span's rows are shuffled, `batch_rows` of them are to be scored, and the others to be trained on, so that no
+    row is both. The files keep the source's delimiter and quotes as far as the `csv` module writes them.
+
+    Raises:
+        TooFewRowsError: a span would have fewer than twice `batch_rows`.
+    """
+    with source.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file, delimiter=";")
+    border = int(len(rows) * _EARLY_SHARE)
+    if min(border, len(rows) - border) < 2 * batch_rows:
+        raise TooFewRowsError(
+            f"{source} has {len(rows)} rows, too few for two spans with batches of {batch_rows} rows each."
+        )
+    generator = random.Random(2014)  # noqa: S311 (the same cut every time, no secret)
+    folder.mkdir(parents=True, exist_ok=True)
+    return (
+        _write_span(folder, "early", header, generator.sample(rows[:border], border), batch_rows),
+        _write_span(folder, "late", header, generator.sample(rows[border:], len(rows) - border), batch_rows),
+    )
+
+
+def area_under_curve(labels: Sequence[str], probabilities: Sequence[float]) -> float:
+    """The chance that a positive row got a higher probability than a negative one, ties counting half."""
+    ordered = sorted(zip(probabilities, labels, strict=True))
+    positives = sum(label == POSITIVE_LABEL for label in labels)
+    rank_sum, position = 0.0, 0
+    while position < len(ordered):
+        end = position
+        while end < len(ordered) and ordered[end][0] == ordered[position][0]:
+            end += 1
+        rank = (position + 1 + end) / 2
+        rank_sum += rank * sum(label == POSITIVE_LABEL for _, label in ordered[position:end])
+        position = end
+    return (rank_sum - positives * (positives + 1) / 2) / (positives * (len(labels) - positives))
+
+
+def _write_span(folder: Path, name: str, header: list[str], rows: list[list[str]], batch_rows: int) -> Span:
+    target = header.index(TARGET)
+    scored, training = rows[:batch_rows], rows[batch_rows:]
+    training_path, batch_path = folder / f"{name}-training.csv", folder / f"{name}-batch.csv"
+    _write(training_path, header, training)
+    without_target = [row[:target] + row[target + 1 :] for row in (header, *scored)]
+    _write(batch_path, without_target[0], without_target[1:])
+    return Span(training_path, Batch(batch_path, tuple(row[target] for row in scored)))
+
+
+def _write(path: Path, header: list[str], rows: list[list[str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter=";", quoting=csv.QUOTE_ALL)
+        writer.writerow(header)
+        writer.writerows(rows)

@@ -1,0 +1,320 @@
+"""The whole loop on one stack, as a user would go through it: train, release, score, watch, alert, retrain.
+
+It knows the application only by what anybody sees of it: the bucket, the endpoint, the state machine and the mail.
+"""
+
+import csv
+import io
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from botocore.exceptions import ClientError
+
+from sandbox.client import Connection
+from sandbox.mailbox import Mail
+from sandbox.progress import Outcome, Progress
+from sandbox.spans import TARGET, Batch, Span, area_under_curve
+
+DOMINO_MODEL = "bank-marketing"
+ADDRESS = "you@example.com"
+
+PARAMETERS = {
+    # Without the duration of the call, which nobody knows beforehand, the early span is hard to predict.
+    "MinimumAuc": "0.55",
+    "MaxTrainingSeconds": "120",
+    "PollSeconds": "1",
+    "AlertEmail": ADDRESS,
+    "DmmUrl": "{endpoint}/domino/api/v0/models/",
+    "DmmModelId": DOMINO_MODEL,
+    "DmmTokenSecretArn": "{domino_token_secret_arn}",
+}
+"""The parameters of the stack on which the story is played."""
+
+_TRAINING_SECONDS = 600
+_SCORING_SECONDS = 120
+_DAILY_SECONDS = 120
+
+
+class StoryError(Exception):
+    """Something did not happen, or not as it should."""
+
+
+@dataclass(frozen=True)
+class Released:
+    """A training run that released its model."""
+
+    run: str
+    trigger: str
+    rows: int
+    candidate: str
+    holdout_auc: float
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A scored batch: counts, and how well the predictions fit the labels that came true."""
+
+    key: str
+    run: str
+    rows_in: int
+    scored: int
+    rejected: int
+    auc: float
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the daily run said of the day."""
+
+    verdict: str
+    rows: int
+    drifted_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything that happened, in order."""
+
+    first_release: Released
+    early_batch: Scored
+    first_day: Judged
+    late_batch: Scored
+    second_day: Judged
+    second_release: Released
+    late_batch_again: Scored
+    last_day: Judged
+    registered_with_domino: tuple[str, ...]
+    mails: tuple[Mail, ...]
+
+
+def play(sandbox: Connection, early: Span, late: Span, progress: Progress) -> Story:
+    """Plays the story.
+
+    Raises:
+        StoryError: it took another turn.
+    """
+    stage = _Stage(sandbox, progress)
+    progress.chapter("1. Train on the early span")
+    stage.upload(early.training, "training/early.csv")
+    stage.tell_domino("training/early.csv")
+    arn = stage.start_training("training/early.csv")
+    first_release = stage.follow(arn, "training and release")
+
+    progress.chapter("2. Score a batch of the same span")
+    early_batch = stage.score(early.batch, "inference/early batch.csv")
+    first_day = stage.daily_run("no drift")
+
+    progress.chapter("3. The world changes: score a batch of the later span")
+    late_batch = stage.score(late.batch, "inference/late batch.csv")
+    progress.say("    the first labels of the later span come in: training/late.csv")
+    stage.upload(late.training, "training/late.csv")
+    second_day = stage.daily_run("drift")
+
+    progress.chapter("4. Drift has started a training run by itself")
+    second_release = stage.follow(stage.await_other_execution(arn), "retraining and release")
+
+    progress.chapter("5. Score the later span again, with the new model")
+    late_batch_again = stage.score(late.batch, "inference/late batch again.csv")
+    last_day = stage.daily_run("no drift")
+    return Story(
+        first_release=first_release,
+        early_batch=early_batch,
+        first_day=first_day,
+        late_batch=late_batch,
+        second_day=second_day,
+        second_release=second_release,
+        late_batch_again=late_batch_again,
+        last_day=last_day,
+        registered_with_domino=stage.registered_with_domino(),
+        mails=tuple(sandbox.mailbox.messages()),
+    )
+
+
+class _Stage:
+    """One stack and the things that people do with it."""
+
+    def __init__(self, sandbox: Connection, progress: Progress) -> None:
+        self._sandbox, self._progress = sandbox, progress
+        self._s3, self._stepfunctions = sandbox.client("s3"), sandbox.client("stepfunctions")
+        self._sagemaker = sandbox.client("sagemaker")
+        self._bucket = sandbox.outputs["DataBucketName"]
+        self._machine = sandbox.outputs["TrainStateMachineArn"]
+
+    def upload(self, path: Path, key: str) -> None:
+        self._s3.upload_file(str(path), self._bucket, key)
+
+    def tell_domino(self, training_key: str) -> None:
+        """Does in the local Domino what a person does in the real one's pages: makes the model known."""
+        response = requests.put(
+            f"{self._sandbox.endpoint_url}/domino/_control/models/{DOMINO_MODEL}",
+            json={"bucket": self._bucket, "key": training_key, "target": TARGET, "alert_address": ADDRESS},
+            timeout=30,
+        )
+        response.raise_for_status()
+
+    def registered_with_domino(self) -> tuple[str, ...]:
+        """The locations of the files that Domino knows of."""
+        response = requests.get(
+            f"{self._sandbox.endpoint_url}/domino/_control/models/{DOMINO_MODEL}", timeout=30
+        )
+        response.raise_for_status()
+        return tuple(dataset["location"] for dataset in response.json()["datasets"])
+
+    def start_training(self, key: str) -> str:
+        answer = self._stepfunctions.start_execution(
+            stateMachineArn=self._machine, input=json.dumps({"training_key": key})
+        )
+        return str(answer["executionArn"])
+
+    def await_other_execution(self, first: str) -> str:
+        """The execution that somebody else than us has started."""
+        with self._progress.step("a run that nobody started by hand") as outcome:
+            found: list[str] = []
+
+            def look() -> bool:
+                executions = self._stepfunctions.list_executions(stateMachineArn=self._machine)["executions"]
+                found.extend(item["executionArn"] for item in executions if item["executionArn"] != first)
+                return bool(found)
+
+            _wait_for(look, outcome, "the event DriftDetected", 60)
+            outcome.text = found[0].rsplit(":", 1)[-1]
+            return found[0]
+
+    def follow(self, arn: str, title: str) -> Released:
+        """Waits for the end of a training run that is expected to release its model."""
+        with self._progress.step(title) as outcome:
+            answer: dict[str, Any] = {}
+
+            def look() -> bool:
+                answer.update(self._stepfunctions.describe_execution(executionArn=arn))
+                return bool(answer["status"] != "RUNNING")
+
+            _wait_for(look, outcome, lambda: self._state_of(arn), _TRAINING_SECONDS)
+            if answer["status"] != "SUCCEEDED":
+                raise StoryError(
+                    f"The training run ended as {answer['status']}: {answer.get('error')}: {answer.get('cause')}"
+                )
+            output = json.loads(answer["output"])
+            if output["finish"]["value"]["status"] != "released":
+                raise StoryError(f"The model was not released: {output['finish']['value']['reason']}")
+            released = self._release(output)
+            outcome.text = (
+                f"{released.rows:,} rows, best of Autopilot's candidates {released.candidate}, "
+                f"hold-out AUC {released.holdout_auc:.3f}"
+            )
+            return released
+
+    def _release(self, output: dict[str, Any]) -> Released:
+        run = output["prepare"]["value"]["run"]
+        return Released(
+            run=run,
+            trigger=self._read_json(f"models/{run}/run.json")["trigger"],
+            rows=output["prepare"]["value"]["rows"],
+            candidate=output["job"]["value"]["best_candidate"],
+            holdout_auc=output["gate"]["value"]["metrics"]["auc"],
+        )
+
+    def _state_of(self, arn: str) -> str:
+        pages = self._stepfunctions.get_paginator("get_execution_history").paginate(executionArn=arn)
+        events = [event for page in pages for event in page["events"] if "stateEnteredEventDetails" in event]
+        if not events:
+            return "starting"
+        state = max(events, key=lambda event: event["id"])["stateEnteredEventDetails"]["name"]
+        if "Autopilot" not in state:
+            return str(state)
+        jobs = self._sagemaker.list_auto_ml_jobs(SortBy="CreationTime", SortOrder="Descending", MaxResults=1)
+        job = jobs["AutoMLJobSummaries"][0] if jobs["AutoMLJobSummaries"] else None
+        return f"Autopilot: {job['AutoMLJobSecondaryStatus']}" if job else "Autopilot"
+
+    def score(self, batch: Batch, key: str) -> Scored:
+        """Uploads a batch and waits for its predictions."""
+        with self._progress.step(f"scoring {key}") as outcome:
+            before = self._keys("predictions/") | self._keys("rejected/")
+            self.upload(batch.path, key)
+            found: dict[str, Any] = {}
+
+            def look() -> bool:
+                for new in (self._keys("predictions/") | self._keys("rejected/")) - before:
+                    if new.endswith((".manifest.json", ".error.json")):
+                        found.update(self._read_json(new))
+                return bool(found)
+
+            _wait_for(look, outcome, f"{len(batch.labels):,} rows", _SCORING_SECONDS)
+            if "error" in found:
+                raise StoryError(f"{key} was refused: {found['reason']}")
+            rows = found["rows"]
+            scored = Scored(
+                key=key,
+                run=found["run"],
+                rows_in=rows["in"],
+                scored=rows["scored"],
+                rejected=rows["rejected"],
+                auc=self._auc(found["predictions_key"], batch),
+            )
+            outcome.text = f"{scored.scored:,} of {scored.rows_in:,} rows, AUC {scored.auc:.3f} by the labels"
+            return scored
+
+    def _auc(self, key: str, batch: Batch) -> float:
+        text = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read().decode()
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        return area_under_curve(batch.labels, [float(row[f"{TARGET}_probability"]) for row in rows])
+
+    def daily_run(self, expected: str) -> Judged:
+        """Fires both schedules of 20:00 now and waits for what they do."""
+        self._register_predictions()
+        with self._progress.step("the daily run: drift") as outcome:
+            before = self._report_tags()
+            self._sandbox.fire("DetectDriftFunction")
+            _wait_for(lambda: self._report_tags() != before, outcome, "judging the day", _DAILY_SECONDS)
+            report = self._read_json(max(self._report_tags()))
+            judged = Judged(report["verdict"], report["rows"], tuple(report["drifted_columns"]))
+            outcome.text = f"{judged.verdict}, {judged.rows:,} rows"
+            if judged.drifted_columns:
+                outcome.text += f"; drifted: {', '.join(judged.drifted_columns)}"
+        if judged.verdict != expected:
+            raise StoryError(f"The daily run said {judged.verdict!r} where {expected!r} was expected.")
+        return judged
+
+    def _register_predictions(self) -> None:
+        with self._progress.step("the daily run: Domino") as outcome:
+            self._sandbox.fire("LoadDmmFunction")
+            scored = {key for key in self._keys("predictions/") if key.endswith(".manifest.json")}
+            _wait_for(
+                lambda: len(self._keys("monitoring/domino/")) >= len(scored),
+                outcome,
+                "registering predictions",
+                _DAILY_SECONDS,
+            )
+            outcome.text = f"{len(scored)} predictions file{'s' if len(scored) > 1 else ''} registered so far"
+
+    def _report_tags(self) -> dict[str, str]:
+        objects = self._objects("reports/")
+        return {item["Key"]: item["ETag"] for item in objects if item["Key"].endswith("/drift.json")}
+
+    def _keys(self, prefix: str) -> set[str]:
+        return {item["Key"] for item in self._objects(prefix)}
+
+    def _objects(self, prefix: str) -> list[dict[str, Any]]:
+        return list(self._s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix).get("Contents", []))
+
+    def _read_json(self, key: str) -> Any:
+        try:
+            return json.loads(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read())
+        except ClientError as error:
+            raise StoryError(f"{key} is not there: {error}") from error
+
+
+def _wait_for(
+    condition: Callable[[], bool], outcome: Outcome, detail: str | Callable[[], str], seconds: float
+) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise StoryError(f"Nothing came of it within {seconds:.0f} s. The functions' logs say why.")
+        outcome.show(detail if isinstance(detail, str) else detail())
+        time.sleep(0.25)
