@@ -76,7 +76,7 @@ def bank_marketing_csv(
     try:
         archive = _download(url, timeout_seconds)
     except requests.RequestException as error:
-        return _synthetic(cache, f"{url} cannot be had: {str(error)[:200]}")
+        return _synthetic(cache, f"{url} cannot be had: {_reason(error)}")
     _unpack_published(archive, published, url, sha256)
     return Source(published, False, f"the published file, downloaded from {url}; its SHA-256 is right")
 
@@ -144,6 +144,18 @@ def _replacing(target: Path) -> Iterator[BinaryIO]:
             os.unlink(file.name)
             raise
     os.replace(file.name, target)
+
+
+def _reason(error: requests.RequestException) -> str:
+    if isinstance(error, requests.Timeout):
+        return "it did not answer in time"
+    if isinstance(error, requests.HTTPError):
+        return f"it answered {error.response.status_code}"
+    return (
+        "there is no connection to it"
+        if isinstance(error, requests.ConnectionError)
+        else type(error).__name__
+    )
 
 
 def _sha256(path: Path) -> str:
