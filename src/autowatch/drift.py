@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.spatial.distance import jensenshannon
 from scipy.special import rel_entr
-from scipy.stats import chi2_contingency, false_discovery_control
+from scipy.stats import chi2_contingency, false_discovery_control, fisher_exact
 
 from autowatch.bins import ColumnKind
 from autowatch.contract import FeatureType
@@ -21,8 +21,11 @@ from autowatch.profile import Baseline, BaselineColumn, Profile, ProfilesDiffer
 Verdict = Literal["drift", "no drift", "not enough data"]
 AlarmKind = Literal["missing column", "missing values", "new categories", "out of range"]
 
-# Below this expected count the chi-square distribution is a poor approximation (Cochran's rule).
+# Below these expected counts the chi-square distribution is a poor approximation (Cochran's rule): no bin
+# below 1, few below 5. Here at most one bin, the pool, is below 5: joined to a large bin, a new category
+# would vanish in it.
 _MIN_EXPECTED = 5.0
+_MIN_EXPECTED_OF_POOL = 1.0
 # An empty bin would make the PSI infinite; a share of 0.0001 stands for it.
 _PSI_FLOOR = 1e-4
 # An alarm speaks of one share alone and is not corrected over columns: it asks for more than the verdict
@@ -198,7 +201,7 @@ def pool_thin_bins(table: np.ndarray) -> np.ndarray:
     share_of_smaller_row = table.sum(axis=1).min() / table.sum()
     expected = by_size.sum(axis=0) * share_of_smaller_row
     thin = int(np.searchsorted(expected, _MIN_EXPECTED))
-    if thin and expected[:thin].sum() < _MIN_EXPECTED:
+    if thin and expected[:thin].sum() < _MIN_EXPECTED_OF_POOL:
         thin += 1
     if thin < 2:
         return by_size
@@ -319,8 +322,9 @@ def _rose(before: int, reference_rows: int, now: int, rows: int, rise: float) ->
     """Whether a share grew by at least `rise`, and not by chance."""
     if not reference_rows or now / rows - before / reference_rows < rise:
         return False
-    p = p_value((before, reference_rows - before), (now, rows - now))
-    return p is not None and p < _ALARM_SIGNIFICANCE
+    # Exact, since one of the counts is often 0 and the other small.
+    exact = fisher_exact([[now, rows - now], [before, reference_rows - before]], alternative="greater")
+    return bool(exact.pvalue < _ALARM_SIGNIFICANCE)
 
 
 def _counts_of(column: BaselineColumn, current: Profile) -> list[int]:
