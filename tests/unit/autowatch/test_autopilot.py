@@ -16,7 +16,7 @@ from autowatch.contract import Contract, Feature
 from autowatch.objects import ObjectVersion
 from tests.unit.autowatch.sagemaker_double import SageMaker
 
-RUN = "20261123-071500-3fa2"
+RUN = "20261123-071500-d822"
 NAME = job_name(RUN)
 BEST = {
     "CandidateName": "best",

@@ -37,7 +37,7 @@ def create(sagemaker, serving=SERVERLESS, containers=(CONTAINER,)):
 
 def test_names_fit_what_sagemaker_takes():
     longest = "e" * 32
-    assert len(model_name(longest, "20261123-071500-3fa2")) <= 63
+    assert len(model_name(longest, "20261123-071500-d822")) <= 63
     assert len(candidate_name(longest)) <= 63
 
 

@@ -1,0 +1,143 @@
+"""Every function's sample event, run with `sam local invoke` in a real container against a running sandbox.
+
+The samples belong to one story, told in the order of the training machine, so each finds what the one before it made.
+Run with `make container-test`, on a machine with a container engine and the Lambda image.
+"""
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox.client import running_sandbox
+from sandbox.install import REPOSITORY
+from sandbox.story import PARAMETERS
+from sandbox.synthetic import write_bank_marketing
+
+RUN = "20261123-071500-d822"
+SAM = [str(REPOSITORY / ".venv/bin/sam")]
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("build")
+    command = [*SAM, "build", "--build-dir", str(folder), "--no-cached"]
+    subprocess.run(command, cwd=REPOSITORY, check=True, timeout=600, capture_output=True)
+    template = folder / "template.yaml"
+    text = template.read_text()
+    declared = re.search(r"\n( +)METRICS_NAMESPACE: Autowatch\n", text)
+    # `sam local invoke` sets no variable that the template does not declare.
+    line = f"{declared[0]}{declared[1]}AWS_ENDPOINT_URL: unset\n"
+    template.write_text(text.replace(declared[0], line))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory):
+    """A sandbox whose bucket holds the samples' training file."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    data = folder / "bank.csv"
+    write_bank_marketing(data, 2500, 1)
+    with running_sandbox(parameters=PARAMETERS, state_dir=folder / "state") as sandbox:
+        sandbox.client("s3").upload_file(str(data), sandbox.outputs["DataBucketName"], "training/bank.csv")
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def invoke(build, sandbox, tmp_path_factory):
+    """Runs a function's sample event in a container, with the environment that the stack gives the function."""
+    folder = tmp_path_factory.mktemp("variables")
+
+    def run(function, sample):
+        configuration = sandbox.client("lambda").get_function_configuration(
+            FunctionName=sandbox.outputs[f"{function}Name"]
+        )
+        variables = configuration["Environment"]["Variables"] | {"AWS_ENDPOINT_URL": sandbox.endpoint_url}
+        file = folder / f"{function}.json"
+        file.write_text(json.dumps({function: variables}))
+        event = sample if isinstance(sample, Path) else REPOSITORY / "events" / f"{sample}.json"
+        command = [*SAM, "local", "invoke", function, "--event", str(event), "--skip-pull-image"]
+        command += ["--template", str(build / "template.yaml"), "--env-vars", str(file)]
+        environment = os.environ | sandbox.environment
+        done = subprocess.run(
+            command, cwd=REPOSITORY, env=environment, timeout=300, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        answer = json.loads(done.stdout.strip().splitlines()[-1])
+        assert "errorType" not in answer, (answer, done.stderr[-3000:])
+        return answer
+
+    return run
+
+
+def wait_for(condition, seconds=240):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.5)
+
+
+def test_the_samples_tell_the_story_of_a_run(invoke, sandbox):
+    s3, sagemaker = sandbox.client("s3"), sandbox.client("sagemaker")
+    bucket = sandbox.outputs["DataBucketName"]
+
+    def in_service(name):
+        return sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
+
+    prepared = invoke("PrepareFunction", "train_prepare")
+    assert (prepared["decision"], prepared["run"], prepared["rows"]) == ("train", RUN, 2500)
+    job = invoke("StartAutopilotFunction", "train_start_autopilot")["job_name"]
+    wait_for(lambda: sagemaker.describe_auto_ml_job_v2(AutoMLJobName=job)["AutoMLJobStatus"] == "Completed")
+    assert invoke("DescribeAutopilotFunction", "train_describe_autopilot")["done"]
+    assert invoke("StageFunction", "train_stage")["endpoint_name"] == "autowatch-candidate"
+    wait_for(lambda: in_service("autowatch-candidate"))
+    assert invoke("DescribeEndpointFunction", "train_describe_endpoint") == {"in_service": True}
+    gate = invoke("GateFunction", "train_gate")
+    assert gate["passed"], gate
+    assert invoke("ReleaseFunction", "train_release")["endpoint_name"] == "autowatch"
+    wait_for(lambda: in_service("autowatch"))
+    assert invoke("PromoteFunction", "train_promote")["released"]
+    assert invoke("FinishFunction", "train_finish")["status"] == "released"
+    champion = json.loads(s3.get_object(Bucket=bucket, Key="models/champion.json")["Body"].read())
+    assert champion["run"] == RUN
+    assert len(sandbox.mailbox.messages()) == 1
+
+    invoke("SkipFunction", "train_skip")
+    assert sandbox.mailbox.messages()[-1].subject == "Autowatch: drift, but no training run"
+    assert invoke("FailFunction", "train_fail")["error"] == "TargetMissing"
+
+
+def test_the_samples_of_scoring_and_watching(invoke, sandbox, tmp_path):
+    """Needs the model that the story before released."""
+    s3, bucket = sandbox.client("s3"), sandbox.outputs["DataBucketName"]
+    sample = json.loads((REPOSITORY / "events/invoke_endpoint.json").read_text())
+    described = sample["Records"][0]["s3"]["object"]
+    key = described["key"].replace("+", " ")
+    data = tmp_path / "rows.csv"
+    write_bank_marketing(data, 500, 2)
+    # The sandbox scores the file as it arrives; the container then meets the same event a second time.
+    s3.upload_file(str(data), bucket, key)
+    sandbox.wait_until_idle(60)
+    head = s3.head_object(Bucket=bucket, Key=key)
+    described |= {
+        "versionId": head["VersionId"],
+        "eTag": head["ETag"].strip('"'),
+        "size": head["ContentLength"],
+    }
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps(sample))
+    assert invoke("InvokeEndpointFunction", event) == {"scored": 1, "refused": 0}
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket, Prefix="predictions/")["Contents"]]
+    (predictions,) = [item for item in keys if item.endswith(".csv")]
+    text = s3.get_object(Bucket=bucket, Key=predictions)["Body"].read().decode()
+    assert len(list(csv.DictReader(io.StringIO(text, newline="")))) == 500
+    assert invoke("LoadDmmFunction", "load_dmm")["registered"] == 1
+    invoke("DetectDriftFunction", "detect_drift")
+    reports = s3.list_objects_v2(Bucket=bucket, Prefix="reports/")["Contents"]
+    assert any(item["Key"].endswith("/drift.html") for item in reports)
