@@ -170,15 +170,16 @@ def _read_batches(table: Table, limits: ScoringLimits) -> Iterator[_Batch]:
 
 
 def _score_batch(batch: _Batch, layout: _Layout, endpoint: Endpoint, limits: ScoringLimits) -> ScoredBatch:
-    faults = _check_rows(batch.rows, layout)
-    kept = _without(range(len(batch.rows)), faults)
-    columns = _transpose([batch.rows[index] for index in kept], layout.width)
+    faults = _check_widths(batch.rows, layout.width)
+    kept, columns = _keep(batch.rows, layout.width, faults)
+    if wrong := _check_numbers(columns, layout):
+        faults.update({kept[index]: fault for index, fault in wrong.items()})
+        kept, columns = _keep(batch.rows, layout.width, faults)
     lines = csv_lines([columns[position] for position in layout.features])
     predictions, refused = _predict(lines, endpoint, limits)
     if refused:
         faults.update({kept[index]: fault for index, fault in refused.items()})
-        kept = _without(range(len(batch.rows)), faults)
-        columns = _transpose([batch.rows[index] for index in kept], layout.width)
+        kept, columns = _keep(batch.rows, layout.width, faults)
     fields = [*columns, predictions.labels, predictions.probabilities]
     return ScoredBatch(
         row_numbers=[batch.first + index for index in kept],
@@ -190,31 +191,39 @@ def _score_batch(batch: _Batch, layout: _Layout, endpoint: Endpoint, limits: Sco
     )
 
 
-def _without(indices: Sequence[int], excluded: Mapping[int, _Fault]) -> Sequence[int]:
-    return [index for index in indices if index not in excluded] if excluded else indices
+def _keep(
+    rows: Sequence[Sequence[str]], width: int, faults: Mapping[int, _Fault]
+) -> tuple[Sequence[int], Sequence[Sequence[str]]]:
+    """The indices of the rows without a fault, and these rows as columns."""
+    if faults:
+        kept: Sequence[int] = [index for index in range(len(rows)) if index not in faults]
+        rows = [rows[index] for index in kept]
+    else:
+        kept = range(len(rows))
+    return kept, list(zip(*rows, strict=True)) if rows else [()] * width
 
 
-def _transpose(rows: Sequence[Sequence[str]], width: int) -> Sequence[Sequence[str]]:
-    return list(zip(*rows, strict=True)) if rows else [()] * width
+def _check_widths(rows: Sequence[Sequence[str]], width: int) -> dict[int, _Fault]:
+    if set(map(len, rows)) == {width}:
+        return {}
+    return {
+        index: _Fault(f"The row has {len(row)} fields, the header {width}.")
+        for index, row in enumerate(rows)
+        if len(row) != width
+    }
 
 
-def _check_rows(rows: Sequence[Sequence[str]], layout: _Layout) -> dict[int, _Fault]:
-    """Why rows cannot be sent, by their index. Whole columns are looked at, since nearly all are without fault."""
-    faults = {}
-    if set(map(len, rows)) != {layout.width}:
-        faults = {
-            index: _Fault(f"The row has {len(row)} fields, the header {layout.width}.")
-            for index, row in enumerate(rows)
-            if len(row) != layout.width
-        }
-    whole = _without(range(len(rows)), faults)
+def _check_numbers(columns: Sequence[Sequence[str]], layout: _Layout) -> dict[int, _Fault]:
+    """Rows whose numeric columns hold something else. Whole columns are looked at: nearly all are without fault."""
+    faults: dict[int, _Fault] = {}
     for position, name in layout.numeric.items():
-        column = [rows[index][position] for index in whole]
-        if not _are_numbers(column):
-            wrong = {text for text in set(column) - missing_values("numeric") if not _are_numbers((text,))}
-            for index, text in zip(whole, column, strict=True):
-                if text in wrong:
-                    faults.setdefault(index, _Fault(f"Column {name} does not hold a number."))
+        column = columns[position]
+        if _are_numbers(column):
+            continue
+        wrong = {text for text in set(column) - missing_values("numeric") if not _are_numbers((text,))}
+        for index, text in enumerate(column if wrong else ()):
+            if text in wrong:
+                faults.setdefault(index, _Fault(f"Column {name} does not hold a number."))
     return faults
 
 
