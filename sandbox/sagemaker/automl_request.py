@@ -52,8 +52,8 @@ def _check_channels(request: dict[str, Any]) -> None:
             _not_offered("S3DataType", f"{source['S3DataType']} (S3Prefix is)")
         if not source["S3Uri"].startswith("s3://"):
             raise ValidationException("S3DataSource.S3Uri must be an s3:// URI.")
-        if channel.get("CompressionType") == "Gzip" and not source["S3Uri"].endswith(".gz"):
-            raise ValidationException("With CompressionType Gzip the object's name must end in .gz.")
+        if channel.get("CompressionType") == "Gzip":
+            _not_offered("CompressionType", "Gzip")
 
 
 def _check_tabular(tabular: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,8 +150,9 @@ class Endpoints:
             summaries = [self._summary(endpoint) for endpoint in self._endpoints.values()]
         return page(select(summaries, request, "Endpoint"), request, "Endpoints")
 
-    def serving(self, name: str) -> Fleet:
-        """What serves at the endpoint.
+    @contextmanager
+    def serving(self, name: str) -> Iterator[Fleet]:
+        """What serves at the endpoint; an update does not end it before the context does.
 
         Raises:
             ValidationError: there is no endpoint of this name that serves.
@@ -158,7 +161,12 @@ class Endpoints:
             endpoint = self._endpoints.get(name)
             if endpoint is None or endpoint.fleet is None:
                 raise ValidationError(f"Endpoint {name} of account {self._platform.account_id} not found.")
-            return endpoint.fleet
+            fleet = endpoint.fleet
+            fleet.server.enter()
+        try:
+            yield fleet
+        finally:
+            fleet.server.leave()
 
     def close(self) -> None:
         """Ends every model process."""

@@ -92,8 +92,6 @@ class ModelServer:
             ModelServerTimeout: there is none after `timeout` seconds.
             ModelServerGone: the process ended over it.
         """
-        with self._idle:
-            self._in_flight += 1
         try:
             answer = self._http.request(
                 "POST",
@@ -106,11 +104,18 @@ class ModelServer:
             raise ModelServerTimeout from error
         except urllib3.exceptions.HTTPError as error:
             raise ModelServerGone from error
-        finally:
-            with self._idle:
-                self._in_flight -= 1
-                self._idle.notify_all()
         return ContainerAnswer(answer.status, answer.headers.get("Content-Type", ""), answer.data)
+
+    def enter(self) -> None:
+        """Notes a request that is about to be sent, so that `drain` waits for it."""
+        with self._idle:
+            self._in_flight += 1
+
+    def leave(self) -> None:
+        """Notes that a request is over."""
+        with self._idle:
+            self._in_flight -= 1
+            self._idle.notify_all()
 
     def drain(self, timeout: float) -> None:
         """Waits until no request is under way, at most `timeout` seconds."""

@@ -40,35 +40,36 @@ class Runtime:
             ThrottlingException: a serverless endpoint has all its slots taken.
             ModelError: the container refused or failed, or did not answer within the time limit.
         """
-        fleet = self._endpoints.serving(invocation.endpoint_name)
-        self._check(fleet, invocation)
-        # SageMaker throttles without a message.
-        if fleet.slots and not fleet.slots.acquire(blocking=False):
-            raise ThrottlingException(None)
+        with self._endpoints.serving(invocation.endpoint_name) as fleet:
+            self._check(fleet, invocation)
+            # SageMaker throttles without a message.
+            if fleet.slots and not fleet.slots.acquire(blocking=False):
+                raise ThrottlingException(None)
+            try:
+                answer = self._forward(fleet, invocation)
+            finally:
+                if fleet.slots:
+                    fleet.slots.release()
+        if answer.status >= 400:
+            message = answer.body.decode(errors="replace")
+            raise self._model_error(invocation.endpoint_name, answer.status, message)
+        return answer, fleet.variant["VariantName"]
+
+    def _forward(self, fleet: Fleet, invocation: Invocation) -> ContainerAnswer:
+        # A fault injected into invocations (errors, delays, short answers) belongs here.
         try:
-            # A fault injected into invocations (throttling, errors, delays, short answers) belongs here.
-            answer = fleet.server.invoke(
+            return fleet.server.invoke(
                 invocation.body, invocation.content_type, invocation.accept, self._timeout
             )
         except ModelServerTimeout as error:
-            raise self._model_error(
-                invocation.endpoint_name,
-                0,
+            message = (
                 "Your invocation timed out while waiting for a response from container primary. Review the latency"
-                " metrics for each container in Amazon CloudWatch, resolve the issue, and try again.",
-            ) from error
-        except ModelServerGone as error:
-            raise self._model_error(
-                invocation.endpoint_name, 503, "The container closed the connection without an answer."
-            ) from error
-        finally:
-            if fleet.slots:
-                fleet.slots.release()
-        if answer.status >= 400:
-            raise self._model_error(
-                invocation.endpoint_name, answer.status, answer.body.decode(errors="replace")
+                " metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
             )
-        return answer, fleet.variant["VariantName"]
+            raise self._model_error(invocation.endpoint_name, 0, message) from error
+        except ModelServerGone as error:
+            message = "The container closed the connection without an answer."
+            raise self._model_error(invocation.endpoint_name, 503, message) from error
 
     def _check(self, fleet: Fleet, invocation: Invocation) -> None:
         variant = fleet.variant["VariantName"]

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from sandbox.sagemaker.automl import AutoMLJobs
 from sandbox.sagemaker.endpoint_configs import EndpointConfigs
@@ -99,7 +98,7 @@ class SageMaker:
         if environ["REQUEST_METHOD"] != "POST":
             raise UnknownOperationException("SageMaker takes POST requests only.")
         if invocation:
-            return self._invoke(environ, unquote(invocation[1]), request_id)
+            return self._invoke(environ, invocation[1], request_id)
         return self._control(environ)
 
     def _control(self, environ: Environ) -> Answer:

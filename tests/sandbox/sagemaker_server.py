@@ -81,7 +81,9 @@ def running(state_dir):
     thread.start()
     url = f"http://127.0.0.1:{server.port}"
     s3 = client("s3", s3_url)
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    # moto keeps its state for as long as the process lives, so another module's server may have left the bucket.
+    if BUCKET not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     try:
         yield Running(client("sagemaker", url), client("sagemaker-runtime", url), s3, url, s3_url)
     finally:

@@ -28,6 +28,7 @@ from tests.sandbox.sagemaker_server import (
 pytestmark = pytest.mark.sandbox
 
 ALL_OUTPUTS = "predicted_label,probability,probabilities,labels"
+DIGITS = ("0", "1", "2", "03")
 LABELS_ALONE = "labels,predicted_label"
 REFUSED = {
     "no-target": (
@@ -51,10 +52,13 @@ def start_jobs(server):
     """All trainings of this module at once, so that they are done when their tests ask."""
     create = server.sagemaker.create_auto_ml_job_v2
     create(**job_request("binary", server.put("binary/a.csv", training_csv())))
-    digits = training_csv(labels=("0", "1", "2", "03"))
-    server.put("digits/a.csv", digits)
-    server.put("digits/b.csv", training_csv(labels=("0", "1", "2", "03"), seed=2))
-    create(**job_request("digits", f"s3://{BUCKET}/digits/", problem=None, MaxCandidates=1))
+    server.put("digits/a.csv", training_csv(labels=DIGITS))
+    server.put("digits/b.csv", training_csv(labels=DIGITS, seed=2))
+    with_validation = job_request("digits", f"s3://{BUCKET}/digits/", problem=None, MaxCandidates=1)
+    validation = job_request("", server.put("validation.csv", training_csv(300, labels=DIGITS, seed=3)))
+    validation["AutoMLJobInputDataConfig"][0]["ChannelType"] = "validation"
+    with_validation["AutoMLJobInputDataConfig"] += validation["AutoMLJobInputDataConfig"]
+    create(**with_validation)
     for name, (body, _) in REFUSED.items():
         create(**job_request(name, server.put(f"{name}.csv", body)))
     create(**job_request("out-of-time", server.put("x.csv", training_csv()), MaxAutoMLJobRuntimeInSeconds=1))

@@ -4,6 +4,7 @@ import json
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -353,8 +354,9 @@ class OneEndpoint:
     def __init__(self, server):
         self._fleet = Fleet({}, {"VariantName": "AllTraffic"}, server, 0.0, threading.BoundedSemaphore(1))
 
+    @contextmanager
     def serving(self, name):
-        return self._fleet
+        yield self._fleet
 
 
 @pytest.mark.parametrize(

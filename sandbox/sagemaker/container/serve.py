@@ -53,9 +53,9 @@ class Model:
         """
         rows = self._typed(self._parse(body))
         with self._lock:
-            probabilities = self._predictor.predict_proba(rows, as_pandas=False, as_multiclass=True)
-            guesses = self._predictor.predict(rows, as_pandas=False)
-        return self._format(guesses, probabilities)
+            probabilities = self._predictor.predict_proba(rows, as_multiclass=True)
+        guesses = self._predictor.predict_from_proba(probabilities)
+        return self._format(guesses, probabilities.to_numpy())
 
     def _parse(self, body: str) -> list[list[str]]:
         try:
@@ -107,6 +107,7 @@ class Server(ThreadingHTTPServer):
     """The container's HTTP server with its model."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, model: Model) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
