@@ -1,39 +1,26 @@
 """The daily job: judges every day that has scored rows nobody has judged yet, and tells people where it must."""
 
-import json
 import logging
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import chain
 from typing import Any
 
 from autowatch.champion import NoChampion, read_champion
 from autowatch.drift import DriftReport, DriftRules, judge
 from autowatch.drift_alert import DriftAlert, put_event, send_mail
 from autowatch.errors import AutowatchError
-from autowatch.manifest import Manifest, WrittenObject
 from autowatch.metrics import emit
 from autowatch.objects import ObjectMissing, read_json, write_json
-from autowatch.profile import Baseline, Profile, ProfileBuilder, total
+from autowatch.profile import Baseline
 from autowatch.report import Day, drift_page
+from autowatch.scored_rows import ScoredRows, manifest_keys, read_scored_rows
 from autowatch.timestamps import to_text
-
-# Reading waits on S3 far more than on the processor.
-READERS = 16
-
-_MANIFEST_ENDING = ".manifest.json"
 
 _LOGGER = logging.getLogger(__name__)
 
 
 class DaysFailed(AutowatchError):
     """Some days could not be judged; the others were. The next run tries them again."""
-
-
-class ProfileMissing(AutowatchError):
-    """A manifest names a profile that is not there."""
 
 
 @dataclass(frozen=True)
@@ -141,24 +128,14 @@ class _Job:
     only: date | None
 
 
-@dataclass(frozen=True)
-class _Scored:
-    """The rows of one day: the champion's as a profile, the other models' as counts."""
-
-    profile: Profile
-    files: int
-    other_files: int
-    other_rows: int
-
-
 def _watch_day(job: _Job, day: date) -> JudgedDay | None:
     """Judges one day; None when it is not due."""
     s3, bucket = job.clients.s3, job.settings.bucket
     earlier = _read_report(s3, bucket, day)
-    keys = list(_manifest_keys(s3, bucket, f"{job.settings.predictions_prefix}date={day.isoformat()}/"))
+    keys = list(manifest_keys(s3, bucket, f"{job.settings.predictions_prefix}date={day.isoformat()}/"))
     if day != job.only and not _is_due(earlier, len(keys), day == job.now.date()):
         return None
-    scored = _read_scored(s3, bucket, keys, job.baseline)
+    scored = read_scored_rows(s3, bucket, keys, job.baseline)
     if day != job.only and not scored.files and earlier and earlier["run"] != job.baseline.run:
         # The rows were judged by the baseline of the model that scored them; its successor has nothing to
         # add.
@@ -174,7 +151,7 @@ def _is_due(earlier: dict[str, Any] | None, files: int, is_today: bool) -> bool:
 
 
 def _publish(
-    job: _Job, day: date, report: DriftReport, scored: _Scored, earlier: dict[str, Any] | None
+    job: _Job, day: date, report: DriftReport, scored: ScoredRows, earlier: dict[str, Any] | None
 ) -> JudgedDay:
     """Writes the page, tells whoever must know, and writes the report.
 
@@ -209,7 +186,7 @@ def _publish(
     )
 
 
-def _notify(job: _Job, day: date, report: DriftReport, scored: _Scored, since: date) -> None:
+def _notify(job: _Job, day: date, report: DriftReport, scored: ScoredRows, since: date) -> None:
     settings = job.settings
     alert = DriftAlert(
         report=report,
@@ -245,7 +222,7 @@ def _since(s3: Any, settings: MonitoringSettings, day: date) -> date:
     return first
 
 
-def _document(job: _Job, day: date, report: DriftReport, scored: _Scored) -> dict[str, Any]:
+def _document(job: _Job, day: date, report: DriftReport, scored: ScoredRows) -> dict[str, Any]:
     """The content of `drift.json`; docs/formats.md has its fields."""
     return {
         "date": day.isoformat(),
@@ -262,7 +239,7 @@ def _document(job: _Job, day: date, report: DriftReport, scored: _Scored) -> dic
     }
 
 
-def _page_facts(job: _Job, day: date, scored: _Scored, since: date) -> Day:
+def _page_facts(job: _Job, day: date, scored: ScoredRows, since: date) -> Day:
     return Day(
         date=day.isoformat(),
         generated=to_text(job.now),
@@ -285,53 +262,6 @@ def _emit(settings: MonitoringSettings, report: DriftReport) -> None:
         },
         {"Stack": settings.stack},
     )
-
-
-def _manifest_keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for item in page.get("Contents", []):
-            if item["Key"].endswith(_MANIFEST_ENDING):
-                yield item["Key"]
-
-
-def _read_scored(s3: Any, bucket: str, manifest_keys: list[str], baseline: Baseline) -> _Scored:
-    """Adds up what the manifests name; only what they name exists.
-
-    Raises:
-        ProfileMissing: a profile that a manifest names is gone.
-        ProfilesDiffer: a profile does not have the bins that its run's baseline has.
-    """
-
-    def read(key: str) -> tuple[Manifest, Profile | None]:
-        manifest = Manifest.from_json(read_json(s3, bucket, key))
-        return manifest, _read_profile(s3, bucket, manifest.profile) if manifest.run == baseline.run else None
-
-    other_files = other_rows = 0
-
-    def champions(results: Iterator[tuple[Manifest, Profile | None]]) -> Iterator[Profile]:
-        nonlocal other_files, other_rows
-        for manifest, profile in results:
-            if profile is None:
-                other_files += 1
-                other_rows += manifest.rows_scored
-            else:
-                yield profile
-
-    nothing = ProfileBuilder(baseline).build()
-    with ThreadPoolExecutor(READERS) as readers:
-        profile = total(chain([nothing], champions(readers.map(read, manifest_keys))))
-    return _Scored(profile, len(manifest_keys) - other_files, other_files, other_rows)
-
-
-def _read_profile(s3: Any, bucket: str, written: WrittenObject) -> Profile:
-    version = {"VersionId": written.version_id} if written.version_id else {}
-    try:
-        answer = s3.get_object(Bucket=bucket, Key=written.key, **version)
-    except s3.exceptions.NoSuchKey as error:
-        raise ProfileMissing(
-            f"s3://{bucket}/{written.key} is gone although its manifest is there. Restore it, or remove the manifest."
-        ) from error
-    return Profile.from_json(json.loads(answer["Body"].read()))
 
 
 def _read_report(s3: Any, bucket: str, day: date) -> dict[str, Any] | None:

@@ -9,7 +9,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from autowatch.monitoring import READERS, Clients, watch
+from autowatch.monitoring import Clients, watch
+from autowatch.scored_rows import READERS
 from autowatch.timestamps import from_text
 from detect_drift.settings import settings_from_env
 
