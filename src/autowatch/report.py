@@ -79,6 +79,8 @@ def percent(share: float) -> str:
         return f"{share:.0%}"
     if share < 0.001:
         return "<0.1%"
+    if share > 0.999:
+        return ">99.9%"
     return f"{share:.1%}" if share < 0.0995 or share >= 0.99 else f"{share:.0%}"
 
 
