@@ -73,7 +73,7 @@ def _pick(
         if len(items) != len(labels):
             raise AnswerUnreadable("The endpoint's probabilities are not one for each label.")
         picked.append(items[positions[order]].strip(" '\""))
-    if not all(map(_is_probability, picked)):
+    if not _are_probabilities(picked):
         raise AnswerUnreadable("The endpoint's probabilities are not all numbers from 0 to 1.")
     return picked
 
@@ -88,8 +88,8 @@ def _position(text: str, labels: Sequence[str], positive_label: str) -> int:
     return items.index(positive_label)
 
 
-def _is_probability(text: str) -> bool:
+def _are_probabilities(texts: Sequence[str]) -> bool:
     try:
-        return 0 <= float(text) <= _LARGEST_PROBABILITY
+        return all(0 <= probability <= _LARGEST_PROBABILITY for probability in map(float, texts))
     except ValueError:
         return False

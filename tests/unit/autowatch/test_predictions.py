@@ -1,7 +1,6 @@
 import hashlib
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
 
 import boto3
 import pytest
@@ -11,19 +10,17 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from autowatch.arrival import Arrival, output_keys
+from autowatch.arrival import output_keys
 from autowatch.champion import NoChampion
 from autowatch.csv_lines import csv_lines
 from autowatch.endpoint import EndpointUnavailable
 from autowatch.manifest import Manifest
-from autowatch.objects import ObjectVersion
 from autowatch.predictions import InputGone, RowsLost, TooManyRejected, score_file
 from autowatch.profile import Profile, total
 from autowatch.scoring import ScoringLimits
 from autowatch.table import NotUtf8
 from tests.unit.scoring_bucket import (
     BUCKET,
-    TIME,
     create_bucket,
     drop,
     read,
@@ -356,35 +353,6 @@ def test_profiles_of_the_pieces_add_up_to_the_whole(s3):
         return Profile.from_json(read_document(s3, manifest.profile.key))
 
     assert total([profile_of(rows[:7]), profile_of(rows[7:100]), profile_of(rows[100:])]) == profile_of(rows)
-
-
-@pytest.mark.parametrize(
-    ("key", "name"),
-    [
-        ("inference/a.csv", "a"),
-        ("inference/sub/dir/a.csv", "sub/dir/a"),
-        ("inference/a b+ü%41.csv", "a b+ü%41"),
-        ("inference/a.csv.csv", "a.csv"),
-    ],
-)
-def test_keys_follow_the_input(key, name):
-    version = hashlib.sha256(b"v1").hexdigest()[:16]
-    east = timezone(timedelta(hours=5))
-    arrival = Arrival(ObjectVersion(key, "v1", "e", 1), datetime(2026, 11, 24, 3, 0, tzinfo=east))
-    keys = output_keys(arrival, "predictions/")
-    assert keys.predictions == f"predictions/date=2026-11-23/{name}-{version}.csv"
-    assert keys.error == f"rejected/date=2026-11-23/{name}-{version}.error.json"
-
-
-def test_ids_depend_on_key_and_version_alone():
-    arrival = Arrival(ObjectVersion("inference/a.csv", "v1", "e", 1), TIME)
-    later = replace(arrival, time=datetime(2027, 1, 1, tzinfo=UTC))
-    others = [
-        replace(arrival, file=replace(arrival.file, key="inference/b.csv")),
-        replace(arrival, file=replace(arrival.file, version_id="v2")),
-    ]
-    assert arrival.id_prefix == later.id_prefix
-    assert len({arrival.id_prefix, *(other.id_prefix for other in others)}) == 3
 
 
 cells = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
