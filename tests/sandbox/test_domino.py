@@ -6,6 +6,7 @@ import math
 import random
 from array import array
 from collections import Counter
+from dataclasses import replace
 from threading import Thread
 
 import boto3
@@ -14,6 +15,8 @@ import requests
 from moto.server import ThreadedMotoServer
 from werkzeug.serving import make_server
 
+from autowatch.domino import DominoConnection, DominoCredentialsRefused, DominoRefused
+from autowatch.domino_v0 import data_location, register_predictions
 from sandbox.domino import Domino
 from sandbox.domino.ingestion import parse_location
 from sandbox.domino.judgement import Table, judge, make_reference
@@ -241,6 +244,22 @@ def test_keys_are_taken_from_the_encoded_location(client, s3):
     encoded = location("predictions/date%3D2026-11-23/a%20b%2B%C3%BC%2520.csv")
     client.api("PUT", f"{model_id}/add_predictions", {"dataLocation": encoded})
     assert client.settle(model_id)["datasets"][0]["status"] == "done"
+
+
+def test_the_application_and_the_local_domino_understand_each_other(client, s3):
+    model_id = client.register_model(upload(s3, "training.csv", people(1)))
+    key = "predictions/date=2026-11-23/sub/a b+ü-0123456789abcdef.csv"
+    upload(s3, key, people(2))
+    connection = DominoConnection(client.session, f"{client.root}/api/v0/models/", TOKEN)
+    where = data_location(BUCKET, "us-east-1", key)
+    assert register_predictions(connection, model_id, where) == "registered"
+    assert register_predictions(connection, model_id, where) == "already registered"
+    (dataset,) = client.settle(model_id)["datasets"]
+    assert (dataset["status"], dataset["rows"]) == ("done", 2000)
+    with pytest.raises(DominoRefused, match="DmmModelId"):
+        register_predictions(connection, "nobody", where)
+    with pytest.raises(DominoCredentialsRefused, match="DmmTokenSecretArn"):
+        register_predictions(replace(connection, token="another"), model_id, where)
 
 
 @pytest.mark.parametrize(
