@@ -9,12 +9,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sandbox.client import Connection
+from sandbox.client import READY_FILE, Connection
 from sandbox.errors import SandboxError, StartError
 from sandbox.install import REPOSITORY
-from sandbox.server import READY_FILE, Configuration, Server, run
-from sandbox.template import read_template
+
+if TYPE_CHECKING:
+    from sandbox.server import Server
 
 STATE_DIR = REPOSITORY / ".sandbox"
 # What the local Domino and a quick look need, where the template has these parameters and the caller gives no others.
@@ -56,12 +58,16 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _up(template: Path, port: int, parameters: dict[str, str], state_dir: Path) -> None:
+    # moto takes seconds to import, and the other commands do without it.
+    from sandbox.server import Configuration, run
+    from sandbox.template import read_template
+
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     declared = read_template(template).get("Parameters", {})
     defaults = {name: value for name, value in CONVENIENT_PARAMETERS.items() if name in declared}
     env_file = state_dir / "env"
 
-    def announce(server: Server) -> None:
+    def announce(server: "Server") -> None:
         lines = [f"export {name}={shlex.quote(value)}" for name, value in server.environment.items()]
         env_file.write_text("\n".join(lines) + "\n")
         _print_welcome(server, env_file, state_dir)
@@ -74,7 +80,7 @@ def _up(template: Path, port: int, parameters: dict[str, str], state_dir: Path) 
             env_file.unlink(missing_ok=True)
 
 
-def _print_welcome(server: Server, env_file: Path, state_dir: Path) -> None:
+def _print_welcome(server: "Server", env_file: Path, state_dir: Path) -> None:
     bucket = server.environment.get("S3_BUCKET", "BUCKET")
     print(
         f"""
@@ -116,7 +122,9 @@ def _only_one(state_dir: Path) -> Iterator[None]:
         except BlockingIOError as error:
             ready = state_dir / READY_FILE
             url = json.loads(ready.read_text())["endpoint_url"] if ready.exists() else "(still starting)"
-            raise StartError(f"A sandbox is running here already: {url}. End that one first with Ctrl-C.") from error
+            raise StartError(
+                f"A sandbox is running here already: {url}. End that one first with Ctrl-C."
+            ) from error
         yield
 
 

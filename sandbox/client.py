@@ -17,8 +17,8 @@ import requests
 from sandbox.errors import IdleTimeoutError, NotFoundError, NotRunningError, StartError
 from sandbox.install import REPOSITORY
 from sandbox.mailbox import Mailbox
-from sandbox.server import READY_FILE
 
+READY_FILE = "sandbox.json"
 _CONTROL_SECONDS = 30.0
 
 

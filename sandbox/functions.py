@@ -20,6 +20,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -148,8 +149,8 @@ class Functions:
         self._closed.set()
         with self._lock:
             environments = list(self._all)
-        for environment in environments:
-            self._end(environment)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(self._end, environments))
 
     @contextmanager
     def _counted(self, function: Function) -> Iterator[None]:
@@ -486,6 +487,7 @@ def _runtime_api(environment: _Environment) -> type[BaseHTTPRequestHandler]:
 
     class RuntimeApi(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             if not self.path.endswith("/runtime/invocation/next"):

@@ -64,7 +64,9 @@ def install(repository: Path = REPOSITORY, *, with_model: bool = True) -> Enviro
     Raises InstallationError with pip's own words; the folder that failed is removed, the others stay.
     """
     target = environments(repository)
-    steps = {"runtime": (repository / "requirements" / "lambda-runtime.txt", target.runtime, _install_packages)}
+    steps = {
+        "runtime": (repository / "requirements" / "lambda-runtime.txt", target.runtime, _install_packages)
+    }
     for requirements in sorted(repository.glob("layers/*/requirements.txt")):
         name = requirements.parent.name
         steps[f"layer {name}"] = (requirements, target.layer(name), _install_packages)
@@ -128,7 +130,17 @@ def _digest(requirements: Path) -> str:
 
 def _install_packages(requirements: Path, folder: Path) -> None:
     _run(
-        [sys.executable, "-m", "pip", "install", *PIP_OPTIONS, "--target", str(folder), "-r", str(requirements)]
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            *PIP_OPTIONS,
+            "--target",
+            str(folder),
+            "-r",
+            str(requirements),
+        ]
     )
 
 

@@ -38,6 +38,9 @@ def install(deliveries: Deliveries, mailbox: Mailbox) -> None:
         if configuration is None:
             return
         name = str(getattr(event_name, "value", event_name))
+        if name == "s3:ObjectCreated:Put" and key.multipart is not None:
+            # moto stores a finished multipart upload by a put, and tells of both.
+            return
         for notification in (*configuration.cloud_function, *configuration.queue, *configuration.topic):
             if not notification.matches(name, key.name):
                 continue

@@ -27,13 +27,9 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from werkzeug.serving import make_server
 
 from sandbox import corrections, notifications
+from sandbox.client import READY_FILE
 from sandbox.deploy import Target, deploy
-try:
-    from sandbox.domino import Domino
-except ImportError:
-    class Domino:
-        def __init__(self, **k): pass
-        def close(self): pass
+from sandbox.domino import Domino
 from sandbox.errors import NotFoundError, SandboxError, ThrottledError
 from sandbox.functions import Functions, Settings
 from sandbox.install import Environments, environments
@@ -47,7 +43,6 @@ ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
 ACCESS_KEY = "sandbox"
 DOMINO_TOKEN = "sandbox-domino-token"  # noqa: S105 (it opens the local Domino alone)
-READY_FILE = "sandbox.json"
 
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -210,7 +205,7 @@ class Server:
             listener.getsockname()[1],
             application,
             threaded=True,
-            request_handler=MotoRequestHandler,
+            request_handler=_RequestHandler,
             fd=listener.detach(),
         )
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
@@ -248,6 +243,11 @@ class Server:
         body = json.dumps(answer).encode()
         start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         return [body]
+
+
+class _RequestHandler(MotoRequestHandler):
+    # Headers and body are sent one after the other: without this every answer waits 40 ms for an acknowledgement.
+    disable_nagle_algorithm = True
 
 
 def _configure_process(port: int) -> None:

@@ -52,7 +52,7 @@ def misbehave(event, context):
     if event.get("raise"):
         raise QuotaError("the quota is used up")
     if "print" in event:
-        print(event["print"])
+        sys.stdout.write(event["print"] + "\n")
     return os.getpid()
 
 
@@ -61,7 +61,9 @@ def record(event, context):
     s3 = boto3.client("s3")
     bucket = os.environ["BUCKET"]
     attempts = Path(os.environ["TMPDIR"]) / "attempts"
-    s3.put_object(Bucket=bucket, Key=f"seen/{context.aws_request_id}-{time.time_ns()}.json", Body=json.dumps(event))
+    s3.put_object(
+        Bucket=bucket, Key=f"seen/{context.aws_request_id}-{time.time_ns()}.json", Body=json.dumps(event)
+    )
     for item in event.get("Records", []):
         key = urllib.parse.unquote_plus(item["s3"]["object"]["key"])
         if "poison" in key:

@@ -1,0 +1,114 @@
+"""Starting and ending: from the terminal, by error, and by the hardest kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox.client import running_sandbox
+from sandbox.errors import NotRunningError, StartError
+from sandbox.install import REPOSITORY
+
+pytestmark = pytest.mark.sandbox
+STACK = Path(__file__).parent / "stack" / "template.yaml"
+
+
+def command(*arguments, **options):
+    return [sys.executable, "-m", "sandbox", *arguments], {"cwd": REPOSITORY, "text": True, **options}
+
+
+def run(*arguments):
+    line, options = command(*arguments, capture_output=True, timeout=60)
+    return subprocess.run(line, **options)
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def is_running(pid):
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+
+
+def test_up_serves_until_it_is_told_to_end(tmp_path):
+    line, options = command("up", "--template", STACK, "--state-dir", tmp_path, "--parameter", "Number=7")
+    with (tmp_path / "output").open("w") as output:
+        process = subprocess.Popen(line, stdout=output, stderr=subprocess.STDOUT, **options)
+    try:
+        wait_for(lambda: (tmp_path / "env").exists() or process.poll() is not None)
+        variables = subprocess.run(
+            ["bash", "-c", f"source {tmp_path}/env && env"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout
+        assert "AWS_ENDPOINT_URL=http://127.0.0.1:" in variables
+        assert "S3_BUCKET=autowatch-123456789012-us-east-1" in variables
+        assert "MACHINE_ARN=arn:aws:states:" in variables
+        second = run("up", "--template", STACK, "--state-dir", tmp_path)
+        assert second.returncode == 1
+        assert "running here already: http://127.0.0.1:" in second.stderr
+        assert (tmp_path / "env").exists()
+        fired = run("fire", "Record", "--state-dir", tmp_path)
+        assert fired.returncode == 0, fired.stderr
+        assert "nobody" in run("fire", "nobody", "--state-dir", tmp_path).stderr
+        assert '"RecordDaily"' in run("status", "--state-dir", tmp_path).stdout
+        assert "mailbox is empty" in run("mail", "--state-dir", tmp_path).stdout
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert not (tmp_path / "env").exists()
+    assert "No sandbox is running" in run("status", "--state-dir", tmp_path).stderr
+
+
+def test_the_functions_do_not_survive_the_server(tmp_path):
+    with running_sandbox(STACK, {}, tmp_path) as sandbox:
+        answer = sandbox.client("lambda").invoke(FunctionName=sandbox.functions["Echo"], Payload=b"{}")
+        pid = int(answer["Payload"].read().split(b'"process": ')[1].split(b",")[0])
+        assert is_running(pid)
+        os.kill(sandbox.pid, signal.SIGKILL)
+        wait_for(lambda: not is_running(pid), 10)
+        with pytest.raises(NotRunningError):
+            sandbox.status()
+
+
+def broken(tmp_path, old, new):
+    """The stack of the tests with one change, elsewhere."""
+    folder = tmp_path / "stack"
+    folder.mkdir()
+    for item in STACK.parent.iterdir():
+        (folder / item.name).symlink_to(item)
+    (folder / "template.yaml").unlink()
+    text = STACK.read_text()
+    assert old in text
+    (folder / "template.yaml").write_text(text.replace(old, new))
+    return folder / "template.yaml"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "Type: AWS::SQS::QueuePolicy",
+            "Type: AWS::Glue::Job",
+            r"cannot create FailuresPolicy \(AWS::Glue::Job\)",
+        ),
+        ("      Threshold: 0\n", "      Threshold: 0\n      Treshold: 0\n", "Treshold"),
+    ],
+    ids=["unknown type", "unknown property"],
+)
+def test_what_the_sandbox_has_not_fails_the_deployment(tmp_path, old, new, words):
+    template = broken(tmp_path, old, new)
+    with pytest.raises(StartError, match=words), running_sandbox(template, {}, tmp_path / "state"):
+        pass
