@@ -204,8 +204,8 @@ def test_a_file_that_cannot_be_ingested_fails_and_the_next_goes_on(client, s3, c
     if content is not None:
         s3.put_object(Bucket=BUCKET, Key="bad.csv", Body=content)
     key = "bad.csv" if content is not None else "nowhere.csv"
-    for data_location in (location(key), upload(s3, "good.csv", people(2))):
-        client.api("PUT", f"{model_id}/add_predictions", {"dataLocation": data_location})
+    for where in (location(key), upload(s3, "good.csv", people(2))):
+        client.api("PUT", f"{model_id}/add_predictions", {"dataLocation": where})
     bad, good = client.settle(model_id)["datasets"]
     assert bad["status"] == "failed"
     assert error in bad["error"]
@@ -227,8 +227,8 @@ def test_a_model_can_be_made_known_from_its_training_file_alone(client, s3, mail
     drifted = upload(
         s3, "predictions/b.csv", [(age, job, "no") for _, age, job in people(3, age=60)], columns
     )
-    for data_location in (scored, drifted):
-        client.api("PUT", "bank-marketing/add_predictions", {"dataLocation": data_location})
+    for where in (scored, drifted):
+        client.api("PUT", "bank-marketing/add_predictions", {"dataLocation": where})
     model = client.settle("bank-marketing")
     assert model["training"]["rows"] == 2000
     assert [
