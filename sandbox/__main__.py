@@ -19,14 +19,8 @@ if TYPE_CHECKING:
     from sandbox.server import Server
 
 STATE_DIR = REPOSITORY / ".sandbox"
-# What the local Domino and a quick look need, where the template has these parameters and the caller gives no others.
-CONVENIENT_PARAMETERS = {
-    "AlertEmail": "you@example.com",
-    "DmmUrl": "{endpoint}/domino/api/v0/models/",
-    "DmmModelId": "sandbox",
-    "DmmTokenSecretArn": "{domino_token_secret_arn}",
-    "PollSeconds": "1",
-}
+# What a quick look needs, where the template has these parameters and the caller gives no others.
+CONVENIENT_PARAMETERS = {"AlertEmail": "you@example.com", "PollSeconds": "1"}
 
 
 def main(arguments: list[str] | None = None) -> None:
