@@ -80,4 +80,4 @@ def _refuse(s3: Any, arrival: Arrival, settings: ScoringSettings, error: Autowat
             "error_key": key,
         },
     )
-    emit(settings.metrics_namespace, {"FilesRefused": 1}, {})
+    emit(settings.metrics_namespace, {"FilesRefused": 1}, {"Stack": settings.stack})

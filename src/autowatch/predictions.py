@@ -59,6 +59,7 @@ class ScoringSettings:
         max_rejected_percent: a file with a larger part of rejected rows is refused whole.
         limits: how much is sent and held at once.
         metrics_namespace: where the metrics go.
+        stack: the stack's name, the metrics' dimension.
     """
 
     bucket: str
@@ -67,6 +68,7 @@ class ScoringSettings:
     max_rejected_percent: float
     limits: ScoringLimits
     metrics_namespace: str
+    stack: str
 
 
 def score_file(
@@ -140,7 +142,7 @@ def _score_and_commit(
     )
     committed = _commit(s3, settings.bucket, keys.manifest, manifest)
     if committed == manifest:
-        _report(manifest, settings.metrics_namespace)
+        _report(manifest, settings)
     return committed
 
 
@@ -158,7 +160,7 @@ def _commit(s3: Any, bucket: str, key: str, manifest: Manifest) -> Manifest:
     return manifest
 
 
-def _report(manifest: Manifest, metrics_namespace: str) -> None:
+def _report(manifest: Manifest, settings: ScoringSettings) -> None:
     _LOGGER.info(
         "file scored",
         extra={
@@ -171,9 +173,9 @@ def _report(manifest: Manifest, metrics_namespace: str) -> None:
         },
     )
     emit(
-        metrics_namespace,
+        settings.metrics_namespace,
         {"FilesScored": 1, "RowsScored": manifest.rows_scored, "RowsRejected": manifest.rows_rejected},
-        {},
+        {"Stack": settings.stack},
     )
 
 

@@ -22,4 +22,5 @@ def settings_from_env(environment: Mapping[str, str]) -> ScoringSettings:
             concurrency=int(environment["CONCURRENCY"]),
         ),
         metrics_namespace=environment["METRICS_NAMESPACE"],
+        stack=environment["STACK_NAME"],
     )

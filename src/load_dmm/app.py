@@ -56,7 +56,7 @@ def _publish(settings: Settings, summary: RegistrationSummary) -> None:
             "DominoRegistered": summary.registered + summary.already_registered,
             "DominoWaiting": summary.waiting,
         },
-        {},
+        {"Stack": settings.stack},
     )
 
 

@@ -24,6 +24,7 @@ class Settings:
     region: str
     predictions_prefix: str
     metrics_namespace: str
+    stack: str
     dmm_url: str
     model_id: str
     token_secret_arn: str
@@ -52,6 +53,7 @@ class Settings:
             region=environment["AWS_REGION"],
             predictions_prefix=environment.get("PREDICTIONS_PREFIX", "predictions/"),
             metrics_namespace=environment["METRICS_NAMESPACE"],
+            stack=environment["STACK_NAME"],
             dmm_url=domino["DMM_URL"],
             model_id=domino["MODEL_ID"],
             token_secret_arn=domino["DMM_TOKEN_SECRET_ARN"],

@@ -68,6 +68,7 @@ def settings(**changes):
         "max_rejected_percent": 10.0,
         "limits": ScoringLimits(max_batch_rows=10, concurrency=4),
         "metrics_namespace": "Test",
+        "stack": "bank",
     }
     return ScoringSettings(**(defaults | changes))
 

@@ -55,6 +55,7 @@ def runtime(client, monkeypatch):
         "MAX_BATCH_BYTES": "4000000",
         "CONCURRENCY": "4",
         "METRICS_NAMESPACE": "Autowatch",
+        "STACK_NAME": "bank",
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

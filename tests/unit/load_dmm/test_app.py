@@ -57,6 +57,7 @@ def s3(domino, monkeypatch):
         "AWS_REGION": "us-east-1",
         "S3_BUCKET": "bank",
         "METRICS_NAMESPACE": "Autowatch",
+        "STACK_NAME": "bank",
         "DMM_URL": f"http://127.0.0.1:{domino.server_port}/api/v0/models/",
         "MODEL_ID": "model-1",
     }.items():
