@@ -5,10 +5,11 @@ import os
 import shutil
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from sandbox.bank_marketing import bank_marketing_csv
-from sandbox.client import Connection, running_sandbox
+from sandbox.client import running_sandbox
 from sandbox.errors import SandboxError
 from sandbox.install import REPOSITORY
 from sandbox.progress import Progress
@@ -45,31 +46,28 @@ def _run(data: str | None, progress: Progress, started: float) -> None:
     progress.say(f"Data: {source.description}")
     shutil.rmtree(_FOLDER, ignore_errors=True)
     early, late = cut_spans(source.path, _FOLDER / "data", _BATCH_ROWS)
-    with progress.step("starting the sandbox and deploying template.yaml") as outcome:
-        outcome.show("a few seconds")
-        sandbox_context = running_sandbox(parameters=PARAMETERS, state_dir=_FOLDER / "state")
-        sandbox = sandbox_context.__enter__()
-        outcome.text = sandbox.endpoint_url
-    try:
+    with ExitStack() as stack:
+        with progress.step("starting the sandbox and deploying template.yaml") as outcome:
+            outcome.show("a few seconds")
+            context = running_sandbox(parameters=PARAMETERS, state_dir=_FOLDER / "state")
+            sandbox = stack.enter_context(context)
+            outcome.text = sandbox.endpoint_url
         story = play(sandbox, early, late, progress)
-        reports = _save_reports(sandbox, _FOLDER / "reports")
-    finally:
-        sandbox_context.__exit__(None, None, None)
+    reports = _save_reports(story, _FOLDER / "reports")
     progress.say(_table(story, source.synthetic))
     progress.say(_paths(reports, sandbox.mailbox.folder))
     progress.say(f"\nThe whole story took {time.monotonic() - started:.0f} s.")
 
 
-def _save_reports(sandbox: Connection, folder: Path) -> list[Path]:
-    """Copies the reports out of the sandbox's bucket, which ends with it."""
-    s3, bucket = sandbox.client("s3"), sandbox.outputs["DataBucketName"]
-    saved = []
-    for item in s3.list_objects_v2(Bucket=bucket, Prefix="reports/").get("Contents", []):
-        path = folder / item["Key"].removeprefix("reports/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        s3.download_file(bucket, item["Key"], str(path))
-        saved.append(path)
-    return saved
+def _save_reports(story: Story, folder: Path) -> list[Path]:
+    """Keeps every daily run's page: a later run of the day replaces it in the bucket, and that ends with the demo."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for number, judged in enumerate((story.first_day, story.second_day, story.last_day), 1):
+        path = folder / f"{number}-{judged.verdict.replace(' ', '-')}.html"
+        path.write_bytes(judged.page)
+        paths.append(path)
+    return paths
 
 
 def _table(story: Story, synthetic: bool) -> str:
@@ -98,8 +96,7 @@ def _table(story: Story, synthetic: bool) -> str:
 
 
 def _paths(reports: list[Path], mail: Path) -> str:
-    pages = [path for path in reports if path.suffix == ".html"]
-    return "\n".join(["", *(f"Report:  {path}" for path in pages), f"Mailbox: {mail}"])
+    return "\n".join(["", *(f"Report:  {path}" for path in reports), f"Mailbox: {mail}"])
 
 
 if __name__ == "__main__":

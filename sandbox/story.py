@@ -8,7 +8,7 @@ import io
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +69,12 @@ class Scored:
 
 @dataclass(frozen=True)
 class Judged:
-    """What the daily run said of the day."""
+    """What the daily run said of the day; `page` is its report as HTML."""
 
     verdict: str
     rows: int
     drifted_columns: tuple[str, ...]
+    page: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -158,12 +159,13 @@ class _Stage:
         response.raise_for_status()
 
     def registered_with_domino(self) -> tuple[str, ...]:
-        """The locations of the files that Domino knows of."""
+        """The locations of the predictions files that Domino knows of."""
         response = requests.get(
             f"{self._sandbox.endpoint_url}/domino/_control/models/{DOMINO_MODEL}", timeout=30
         )
         response.raise_for_status()
-        return tuple(dataset["location"] for dataset in response.json()["datasets"])
+        datasets = response.json()["datasets"]
+        return tuple(dataset["location"] for dataset in datasets if dataset["kind"] == "predictions")
 
     def start_training(self, key: str) -> str:
         answer = self._stepfunctions.start_execution(
@@ -271,8 +273,12 @@ class _Stage:
             before = self._report_tags()
             self._sandbox.fire("DetectDriftFunction")
             _wait_for(lambda: self._report_tags() != before, outcome, "judging the day", _DAILY_SECONDS)
-            report = self._read_json(max(self._report_tags()))
-            judged = Judged(report["verdict"], report["rows"], tuple(report["drifted_columns"]))
+            key = max(self._report_tags())
+            report = self._read_json(key)
+            page = self._s3.get_object(Bucket=self._bucket, Key=f"{key.removesuffix('json')}html")[
+                "Body"
+            ].read()
+            judged = Judged(report["verdict"], report["rows"], tuple(report["drifted_columns"]), page)
             outcome.text = f"{judged.verdict}, {judged.rows:,} rows"
             if judged.drifted_columns:
                 outcome.text += f"; drifted: {', '.join(judged.drifted_columns)}"
