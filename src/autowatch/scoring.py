@@ -1,6 +1,5 @@
 """Scoring a table through an endpoint: in batches, several at a time, answered in the table's order."""
 
-import math
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,18 +8,11 @@ from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
 from autowatch.answer import Predictions
-from autowatch.contract import Contract, missing_values, reserved_columns
+from autowatch.contract import Contract
 from autowatch.csv_lines import csv_lines
 from autowatch.endpoint import BatchTimedOut, BatchTooLarge, Endpoint, EndpointError, RowsRefused
-from autowatch.table import Table, UnreadableFile
-
-
-class MissingColumns(UnreadableFile):
-    """The table lacks columns that the model was trained with."""
-
-
-class ReservedColumns(UnreadableFile):
-    """The table has columns under names that the predictions need."""
+from autowatch.layout import Layout, check_rows, match_columns
+from autowatch.table import Table
 
 
 @dataclass(frozen=True)
@@ -78,17 +70,7 @@ def score_table(
         UnreadableFile: while reading on, where the table cannot be read as agreed.
         EndpointError, AnswerMismatch, AnswerUnreadable: while reading on, see `Endpoint.predict`.
     """
-    return _score_batches(table, _match_columns(table.header, contract), endpoint, limits)
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Where the contract's columns stand in the table: positions by which to pick them."""
-
-    width: int
-    features: Sequence[int]
-    numeric: Mapping[int, str]
-    output: Sequence[str]
+    return _score_batches(table, match_columns(table.header, contract), endpoint, limits)
 
 
 @dataclass(frozen=True)
@@ -108,35 +90,8 @@ class _Batch:
     lines: list[int] = field(default_factory=list)
 
 
-def _match_columns(header: Sequence[str], contract: Contract) -> _Layout:
-    names = [feature.name for feature in contract.features]
-    missing = [name for name in names if name not in header]
-    if missing:
-        raise MissingColumns(
-            f"The file lacks {_columns(missing)}, with which the model of run {contract.run} was trained. "
-            "Add what is missing, under exactly these names."
-        )
-    reserved = [name for name in reserved_columns(contract.target) if name in header]
-    if reserved:
-        raise ReservedColumns(
-            f"The file has {_columns(reserved)}, which the predictions add. Rename what is in the file."
-        )
-    positions = {name: position for position, name in enumerate(header)}
-    own = [contract.actual_column if name == contract.target else name for name in header]
-    return _Layout(
-        width=len(header),
-        features=[positions[name] for name in names],
-        numeric={positions[item.name]: item.name for item in contract.features if item.type == "numeric"},
-        output=[*own, contract.target, contract.probability_column],
-    )
-
-
-def _columns(names: Sequence[str]) -> str:
-    return f"the column{'s' if len(names) > 1 else ''} {', '.join(names)}"
-
-
 def _score_batches(
-    table: Table, layout: _Layout, endpoint: Endpoint, limits: ScoringLimits
+    table: Table, layout: Layout, endpoint: Endpoint, limits: ScoringLimits
 ) -> Iterator[ScoredBatch]:
     stopped = threading.Event()
     # When one batch has failed, the others must not go on waiting for better times.
@@ -169,12 +124,9 @@ def _read_batches(table: Table, limits: ScoringLimits) -> Iterator[_Batch]:
         yield batch
 
 
-def _score_batch(batch: _Batch, layout: _Layout, endpoint: Endpoint, limits: ScoringLimits) -> ScoredBatch:
-    faults = _check_widths(batch.rows, layout.width)
+def _score_batch(batch: _Batch, layout: Layout, endpoint: Endpoint, limits: ScoringLimits) -> ScoredBatch:
+    faults = {index: _Fault(reason) for index, reason in check_rows(batch.rows, layout).items()}
     kept, columns = _keep(batch.rows, layout.width, faults)
-    if wrong := _check_numbers(columns, layout):
-        faults.update({kept[index]: fault for index, fault in wrong.items()})
-        kept, columns = _keep(batch.rows, layout.width, faults)
     lines = csv_lines([columns[position] for position in layout.features])
     predictions, refused = _predict(lines, endpoint, limits)
     if refused:
@@ -201,40 +153,6 @@ def _keep(
     else:
         kept = range(len(rows))
     return kept, list(zip(*rows, strict=True)) if rows else [()] * width
-
-
-def _check_widths(rows: Sequence[Sequence[str]], width: int) -> dict[int, _Fault]:
-    if set(map(len, rows)) == {width}:
-        return {}
-    return {
-        index: _Fault(f"The row has {len(row)} fields, the header {width}.")
-        for index, row in enumerate(rows)
-        if len(row) != width
-    }
-
-
-def _check_numbers(columns: Sequence[Sequence[str]], layout: _Layout) -> dict[int, _Fault]:
-    """Rows whose numeric columns hold something else. Whole columns are looked at: nearly all are without fault."""
-    faults: dict[int, _Fault] = {}
-    for position, name in layout.numeric.items():
-        column = columns[position]
-        if _are_numbers(column):
-            continue
-        wrong = {text for text in set(column) - missing_values("numeric") if not _are_numbers((text,))}
-        for index, text in enumerate(column if wrong else ()):
-            if text in wrong:
-                faults.setdefault(index, _Fault(f"Column {name} does not hold a number."))
-    return faults
-
-
-def _are_numbers(texts: Sequence[str]) -> bool:
-    """Whether all are finite decimal numbers; quick, but says no to a missing value too."""
-    joined = "".join(texts)
-    try:
-        # Python reads 1_000 and the digits of every script, the model's reader does not.
-        return joined.isascii() and "_" not in joined and math.isfinite(sum(map(float, texts)))
-    except ValueError:
-        return False
 
 
 def _predict(

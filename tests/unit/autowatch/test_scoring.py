@@ -6,8 +6,9 @@ import pytest
 
 from autowatch.contract import Contract, Feature
 from autowatch.endpoint import Endpoint, EndpointUnavailable
+from autowatch.layout import MissingColumns, ReservedColumns
 from autowatch.objects import ObjectVersion
-from autowatch.scoring import MissingColumns, ReservedColumns, ScoringLimits, score_table
+from autowatch.scoring import ScoringLimits, score_table
 from autowatch.table import NotUtf8, read_table
 from tests.unit.stub_runtime import StubRuntime, client_error, model_error, probability_of, waits_at_random
 
