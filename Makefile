@@ -17,7 +17,7 @@ sandbox: $(SANDBOX_READY)  ## bring the stack up here and leave it running
 	@$(RUN) -m sandbox up $(SANDBOX_ARGS)
 
 test: $(DEV_READY)  ## every test, without account or Docker
-	@$(RUN) -m pytest $(TEST_ARGS)
+	@$(RUN) -m pytest -n auto --dist loadfile $(TEST_ARGS)
 
 container-test: $(DEV_READY)  ## each function's sample event in a real container (needs an engine)
 	@$(RUN) -m pytest tests/container $(TEST_ARGS)

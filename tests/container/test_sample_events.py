@@ -10,18 +10,20 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+import requests
 
 from sandbox.client import running_sandbox
 from sandbox.install import REPOSITORY
-from sandbox.story import PARAMETERS
+from sandbox.story import DOMINO_MODEL, PARAMETERS
 from sandbox.synthetic import write_bank_marketing
 
 RUN = "20261123-071500-d822"
-SAM = [str(REPOSITORY / ".venv/bin/sam")]
+SAM = [sys.executable, str(REPOSITORY / "tests/container/sam_on_host_network.py")]
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +139,8 @@ def test_the_samples_of_scoring_and_watching(invoke, sandbox, tmp_path):
     (predictions,) = [item for item in keys if item.endswith(".csv")]
     text = s3.get_object(Bucket=bucket, Key=predictions)["Body"].read().decode()
     assert len(list(csv.DictReader(io.StringIO(text, newline="")))) == 500
+    model = f"{sandbox.endpoint_url}/domino/_control/models/{DOMINO_MODEL}"
+    requests.put(model, json={"bucket": bucket, "key": "training/bank.csv", "target": "y"}, timeout=30)
     assert invoke("LoadDmmFunction", "load_dmm")["registered"] == 1
     invoke("DetectDriftFunction", "detect_drift")
     reports = s3.list_objects_v2(Bucket=bucket, Prefix="reports/")["Contents"]
