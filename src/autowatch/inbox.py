@@ -2,17 +2,14 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, Literal
 
-from autowatch.arrival import Arrival, output_keys
+from autowatch.arrival import Arrival
 from autowatch.champion import NoChampion
 from autowatch.errors import AutowatchError
-from autowatch.metrics import emit
-from autowatch.objects import write_json
 from autowatch.predictions import ScoringSettings, score_file
+from autowatch.refusal import refuse
 from autowatch.table import UnreadableFile
-from autowatch.timestamps import to_text
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -57,27 +54,6 @@ def _score_or_refuse(
     try:
         score_file(s3, runtime, arrival, settings, seconds_left)
     except (UnreadableFile, NoChampion) as error:
-        _refuse(s3, arrival, settings, error)
+        refuse(s3, settings.bucket, arrival, error, settings.metrics_namespace, settings.stack)
         return "refused"
     return "scored"
-
-
-def _refuse(s3: Any, arrival: Arrival, settings: ScoringSettings, error: AutowatchError) -> None:
-    document = {
-        "input": arrival.file.to_json(),
-        "error": type(error).__name__,
-        "reason": str(error),
-        "time": to_text(datetime.now(UTC)),
-    }
-    key = output_keys(arrival, settings.predictions_prefix).error
-    write_json(s3, settings.bucket, key, document)
-    _LOGGER.warning(
-        "file refused",
-        extra={
-            "key": arrival.file.key,
-            "error": document["error"],
-            "reason": document["reason"],
-            "error_key": key,
-        },
-    )
-    emit(settings.metrics_namespace, {"FilesRefused": 1}, {"Stack": settings.stack})

@@ -14,9 +14,11 @@ from autowatch.arrival import output_keys
 from autowatch.champion import NoChampion
 from autowatch.csv_lines import csv_lines
 from autowatch.endpoint import EndpointUnavailable
+from autowatch.input_file import InputGone
 from autowatch.manifest import Manifest
-from autowatch.predictions import InputGone, RowsLost, TooManyRejected, score_file
+from autowatch.predictions import score_file
 from autowatch.profile import Profile, total
+from autowatch.row_balance import RowsLost, TooManyRejected
 from autowatch.scoring import ScoringLimits
 from autowatch.table import NotUtf8
 from tests.unit.scoring_bucket import (

@@ -1,0 +1,40 @@
+"""Reading an input file: exactly the version that was announced, whole or a range of its bytes."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from autowatch.objects import ObjectVersion
+from autowatch.table import UnreadableFile
+
+_CHUNK_BYTES = 256 * 1024
+_GONE = ("NoSuchKey", "NoSuchVersion", "PreconditionFailed", "404", "412")
+
+
+class InputGone(UnreadableFile):
+    """The file was deleted or replaced before it was read; a replacement is announced by itself."""
+
+
+def read_input(
+    s3: Any, bucket: str, file: ObjectVersion, start: int = 0, end: int | None = None
+) -> Iterator[bytes]:
+    """The bytes of `file` from `start` up to, not including, `end` (None: all that follow), in chunks.
+
+    Raises:
+        InputGone: that version is not there any more.
+    """
+    which = {"VersionId": file.version_id} if file.version_id else {"IfMatch": f'"{file.etag}"'}
+    if start or end is not None:
+        which["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
+    try:
+        answer = s3.get_object(Bucket=bucket, Key=file.key, **which)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _GONE:
+            raise InputGone(
+                "The file was deleted or replaced before it was read. Upload it again if it is still to be scored."
+            ) from error
+        raise
+    with closing(answer["Body"]) as body:
+        yield from body.iter_chunks(_CHUNK_BYTES)

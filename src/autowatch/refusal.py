@@ -1,0 +1,37 @@
+"""Refusing a file whole: an error object under `rejected/`, a warning in the log and a metric."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from autowatch.arrival import Arrival, output_keys
+from autowatch.errors import AutowatchError
+from autowatch.metrics import emit
+from autowatch.objects import write_json
+from autowatch.timestamps import to_text
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def refuse(
+    s3: Any, bucket: str, arrival: Arrival, error: AutowatchError, metrics_namespace: str, stack: str
+) -> None:
+    """Says once and for all that the file cannot be scored as it is, and why."""
+    document = {
+        "input": arrival.file.to_json(),
+        "error": type(error).__name__,
+        "reason": str(error),
+        "time": to_text(datetime.now(UTC)),
+    }
+    key = output_keys(arrival, "").error
+    write_json(s3, bucket, key, document)
+    _LOGGER.warning(
+        "file refused",
+        extra={
+            "key": arrival.file.key,
+            "error": document["error"],
+            "reason": document["reason"],
+            "error_key": key,
+        },
+    )
+    emit(metrics_namespace, {"FilesRefused": 1}, {"Stack": stack})
