@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 SANDBOX_READY := $(VENV)/.sandbox-ready
 DEV_READY := $(VENV)/.dev-ready
 
-.PHONY: demo sandbox test container-test check clean help
+.PHONY: demo sandbox test container-test bench-scoring check clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,6 +21,9 @@ test: $(DEV_READY)  ## every test, without account or Docker
 
 container-test: $(DEV_READY)  ## each function's sample event in a real container (needs an engine)
 	@$(RUN) -m pytest tests/container $(TEST_ARGS)
+
+bench-scoring: $(SANDBOX_READY)  ## how fast scoring is, beside other ways and the ideal
+	@PYTHONPATH=src $(RUN) -m benchmarks.scoring $(BENCH_ARGS)
 
 check: $(DEV_READY)  ## lint, types and the template
 	@$(VENV)/bin/ruff check .

@@ -1,0 +1,291 @@
+"""How fast scoring is, beside other ways and the ideal: the tables in docs/scoring.md.
+
+    make bench-scoring          (about five minutes)
+
+Every measurement runs in a fresh process against benchmarks/scoring_stub.py, which is a process of its own. The ideal
+is arithmetic: the best number of equal requests (of at most 4 MB, CONCURRENCY at a time) at the stub's latency and cost
+a row, with a client that costs nothing.
+"""
+
+import csv
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from autowatch.champion import CHAMPION_KEY, Champion
+from autowatch.contract import Contract, Feature
+from autowatch.objects import ObjectVersion, write_json
+from autowatch.profile import Baseline, baseline_column
+from benchmarks.scoring_ways import BUCKET, CONCURRENCY, LARGEST_PAYLOAD, NOT_SENT, TARGET
+from sandbox.install import environments
+from sandbox.synthetic import COLUMNS, write_bank_marketing
+
+ROOT = Path(__file__).resolve().parent.parent
+SIZES = (10_000, 100_000, 1_000_000)
+MEMORY_SIZES = (100_000, 1_000_000, 10_000_000)
+GENERATED_ROWS = 1_000_000
+BASELINE_ROWS = 30_000
+NUMERIC = {"age", "campaign", "pdays", "previous", "euribor3m", "nr.employed"}
+NUMERIC |= {"emp.var.rate", "cons.price.idx", "cons.conf.idx"}
+SLOW, AT_ONCE = "stub-40-10", "stub-0-0"
+REPETITIONS = 3
+COLD_STARTS = 9
+ROWS_ONE_BY_ONE = {SLOW: 200, AT_ONCE: 2_000}
+PAYLOAD_BYTES_PER_ROW = 100
+
+BARE = "import boto3; boto3.client('s3'); boto3.client('sagemaker-runtime')"
+FUNCTION = "from invoke_endpoint import app; app._s3(); app._runtime(8)"
+
+ENVIRONMENT = {
+    "PATH": os.environ["PATH"],
+    "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
+    "AWS_ACCESS_KEY_ID": "benchmark",
+    "AWS_SECRET_ACCESS_KEY": "benchmark",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One measurement: seconds by the clock, CPU seconds of client and stub, peak MB, requests to the endpoint."""
+
+    rows: int
+    seconds: float
+    cpu: float
+    stub_cpu: float
+    peak: float
+    requests: int
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where the stub listens, and its bucket."""
+
+    url: str
+    s3: Any
+
+    def measure(self, way: str, endpoint: str, rows: int, repetitions: int = 1) -> Figures:
+        """The median repetition by the clock."""
+        runs = sorted(
+            (self._measure(way, endpoint, rows) for _ in range(repetitions)), key=lambda run: run.seconds
+        )
+        return runs[len(runs) // 2]
+
+    def _measure(self, way: str, endpoint: str, rows: int) -> Figures:
+        self._release(endpoint)
+        python = str(environments().model_python) if way == "pandas" else sys.executable
+        before = self._usage()
+        output = _run([python, "-m", "benchmarks.scoring_ways", way, endpoint, str(rows)], self.url)
+        after = self._usage()
+        return Figures(
+            rows=rows,
+            stub_cpu=after["cpu"] - before["cpu"],
+            requests=int(after["requests"] - before["requests"]) - 1,
+            **json.loads(output.splitlines()[-1]),
+        )
+
+    def _release(self, endpoint: str) -> None:
+        champion = Champion(
+            run="r1",
+            endpoint_name=endpoint,
+            endpoint_config="c",
+            model_name="m",
+            contract_key="models/contract.json",
+            baseline_key="models/baseline.json",
+            released="2026-11-20T00:00:00Z",
+            metrics={},
+        )
+        write_json(self.s3, BUCKET, CHAMPION_KEY, asdict(champion))
+
+    def _usage(self) -> dict[str, float]:
+        with urllib.request.urlopen(f"{self.url}/_usage", timeout=60) as answer:
+            usage: dict[str, float] = json.load(answer)
+        return usage
+
+
+def _client(url: str) -> Any:
+    return boto3.client(
+        "s3",
+        "us-east-1",
+        endpoint_url=url,
+        aws_access_key_id="benchmark",
+        aws_secret_access_key="benchmark",
+    )
+
+
+def _run(command: list[str], url: str) -> str:
+    environment = ENVIRONMENT | {"AWS_ENDPOINT_URL": url}
+    done = subprocess.run(
+        command, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, timeout=600
+    )
+    return done.stdout
+
+
+@contextmanager
+def running_stub() -> Iterator[Bench]:
+    """The stub with a champion in its bucket, for as long as the block runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.csv"
+        write_bank_marketing(path, GENERATED_ROWS)
+        command = [sys.executable, "-m", "benchmarks.scoring_stub", str(path)]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                url = f"http://127.0.0.1:{process.stdout.readline().strip()}"
+                bench = Bench(url, _client(url))
+                _describe_model(bench.s3, path)
+                yield bench
+            finally:
+                process.terminate()
+
+
+def _describe_model(s3: Any, path: Path) -> None:
+    names = [name for name in COLUMNS if name not in NOT_SENT]
+    contract = Contract(
+        run="r1",
+        target=TARGET,
+        labels=("no", "yes"),
+        positive_label="yes",
+        features=tuple(Feature(name, "numeric" if name in NUMERIC else "categorical") for name in names),
+        dropped_columns=("duration",),
+        rows=BASELINE_ROWS,
+        profile_version=1,
+        training=ObjectVersion("training/x.csv", "v", "e", 1),
+    )
+    write_json(s3, BUCKET, "models/contract.json", contract.to_json())
+    write_json(s3, BUCKET, "models/baseline.json", _baseline(path, contract).to_json())
+
+
+def _baseline(path: Path, contract: Contract) -> Baseline:
+    with path.open(newline="") as file:
+        columns = zip(*islice(csv.reader(file, delimiter=";"), 1, BASELINE_ROWS + 1), strict=True)
+        texts = dict(zip(COLUMNS, map(Counter, columns), strict=True))
+    features = (
+        baseline_column(feature.name, "feature", feature.type, texts[feature.name])
+        for feature in contract.features
+    )
+    probabilities = Counter(str(number / 1000) for number in range(1000))
+    prediction = baseline_column(contract.probability_column, "prediction", "numeric", probabilities)
+    return Baseline("r1", BASELINE_ROWS, (*features, prediction))
+
+
+def ideal_seconds(rows: int, latency: float, row_cost: float) -> float:
+    """The shortest time in which the stub can answer `rows` rows, over all numbers of equal requests.
+
+    Args:
+        rows: how many.
+        latency: seconds a request.
+        row_cost: seconds a row.
+    """
+    fewest = -(-rows * PAYLOAD_BYTES_PER_ROW // LARGEST_PAYLOAD)
+    return min(
+        -(-requests // CONCURRENCY) * (latency + -(-rows // requests) * row_cost)
+        for requests in range(fewest, fewest + 10 * CONCURRENCY)
+    )
+
+
+def compare_ways(bench: Bench, sizes: Sequence[int]) -> None:
+    """Prints the ways side by side, at an endpoint with latency and at one without."""
+    print(
+        "| endpoint | rows | way | rows/s | of the ideal | CPU s per 10⁶ rows | stub's | peak MB | requests |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for endpoint, latency, row_cost in ((SLOW, 0.040, 10e-6), (AT_ONCE, 0.0, 0.0)):
+        for rows in sizes:
+            best = ideal_seconds(rows, latency, row_cost)
+            name = f"{latency * 1e3:g} ms + {row_cost * 1e6:g} µs a row" if best else "at once"
+            if best:
+                print(f"| {name} | {rows:,} | the ideal | {rows / best:,.0f} | 1 | 0 | | | |")
+            for way, repetitions in (("prebuilt", 1), ("function", REPETITIONS), ("pandas", 1)):
+                _print_row(name, WAY_NAMES[way], bench.measure(way, endpoint, rows, repetitions), rows, best)
+            one_by_one = bench.measure("row by row", endpoint, ROWS_ONE_BY_ONE[endpoint])
+            _print_row(
+                name, f"one request a row ({one_by_one.rows} rows, extrapolated)", one_by_one, rows, best
+            )
+
+
+WAY_NAMES = {
+    "prebuilt": "no client (requests made beforehand)",
+    "function": "**this function**",
+    "pandas": "pandas, chunks in a loop",
+}
+
+
+def _print_row(endpoint: str, way: str, figures: Figures, rows: int, best: float) -> None:
+    rate = figures.rows / figures.seconds
+    scale = rows / figures.rows
+    cells = (
+        endpoint,
+        f"{rows:,}",
+        way,
+        f"{rate:,.0f}",
+        f"{rate * best / rows:.4g}" if best else "",
+        f"{figures.cpu / figures.rows * 1e6:.1f}",
+        f"{figures.stub_cpu / figures.rows * 1e6:.1f}",
+        f"{figures.peak:.0f}",
+        f"{figures.requests * scale:,.0f}",
+    )
+    print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def show_memory(bench: Bench, sizes: Sequence[int]) -> None:
+    """Prints the function's peak resident memory at sizes far apart."""
+    print("| rows | peak MB | rows/s | CPU s per 10⁶ rows |")
+    print("|---|---|---|---|")
+    for rows in sizes:
+        figures = bench.measure("function", AT_ONCE, rows)
+        cells = (f"{rows:,}", f"{figures.peak:.0f}", f"{rows / figures.seconds:,.0f}")
+        print(f"| {' | '.join(cells)} | {figures.cpu / rows * 1e6:.1f} |", flush=True)
+
+
+def show_cold_start(url: str) -> None:
+    """Prints how long a process takes until the clients are made, the two in turn so that both see the same machine."""
+    seconds: dict[str, list[float]] = {BARE: [], FUNCTION: []}
+    cpu: dict[str, list[float]] = {BARE: [], FUNCTION: []}
+    for code in (BARE, FUNCTION) * COLD_STARTS:
+        before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        _run([sys.executable, "-c", code], url)
+        seconds[code].append(time.perf_counter() - begun)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu[code].append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    print("| from the start of the process to its clients | s | CPU s | ratio of CPU |")
+    print("|---|---|---|---|")
+    bare = statistics.median(cpu[BARE])
+    for name, code in (("boto3 alone", BARE), ("this function", FUNCTION)):
+        used = statistics.median(cpu[code])
+        print(f"| {name} | {statistics.median(seconds[code]):.3f} | {used:.3f} | {used / bare:.2f} |")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Runs everything, or the parts that are named: ways, memory, cold."""
+    parts = arguments or ("ways", "memory", "cold")
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(f"{os.cpu_count()} processors, load before the run {load}, Python {sys.version.split()[0]}\n")
+    with running_stub() as bench:
+        if "ways" in parts:
+            compare_ways(bench, SIZES)
+            print()
+        if "memory" in parts:
+            show_memory(bench, MEMORY_SIZES)
+            print()
+        if "cold" in parts:
+            show_cold_start(bench.url)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,154 @@
+"""One way of scoring one file, measured in a process of its own; benchmarks/scoring.py starts it and reads its figures.
+
+    python -m benchmarks.scoring_ways WAY ENDPOINT ROWS
+
+`AWS_ENDPOINT_URL` says where benchmarks/scoring_stub.py listens. Each way reads the file out of the bucket, has every
+row scored and puts the predictions into the bucket; the clock runs from the call to its return in a process that is
+warm: it has scored one row already.
+"""
+
+import csv
+import io
+import json
+import os
+import socket
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+BUCKET = "bucket"
+TARGET = "y"
+NOT_SENT = ("duration", TARGET)
+CONCURRENCY = 8
+CHUNK_ROWS = 5_000
+LARGEST_PAYLOAD = 4_000_000
+
+
+def score_with_function(endpoint: str, rows: int) -> None:
+    """This repository's function: its handler, on the event that S3 would send."""
+    from invoke_endpoint.app import lambda_handler
+
+    os.environ |= {
+        "S3_BUCKET": BUCKET,
+        "ENDPOINT_NAME": endpoint,
+        "PREDICTIONS_PREFIX": "predictions/",
+        "MAX_REJECTED_PERCENT": "10",
+        "MAX_BATCH_BYTES": str(LARGEST_PAYLOAD),
+        "CONCURRENCY": str(CONCURRENCY),
+        "METRICS_NAMESPACE": "Benchmark",
+        "STACK_NAME": "benchmark",
+    }
+
+    class Context:
+        @staticmethod
+        def get_remaining_time_in_millis() -> int:
+            return 900_000
+
+    size = _s3().head_object(Bucket=BUCKET, Key=_key(rows))["ContentLength"]
+    file = {"key": _key(rows), "versionId": "v", "eTag": "e", "size": size}
+    record = {"eventTime": "2026-11-23T09:00:00Z", "s3": {"object": file}}
+    outcome = lambda_handler({"Records": [record]}, Context())
+    assert outcome == {"scored": 1, "refused": 0}, outcome
+
+
+def score_row_by_row(endpoint: str, rows: int) -> None:
+    """The walkthrough's function, extended from the first row to all of them: one request a row."""
+    s3, runtime = _s3(), boto3.client("sagemaker-runtime")
+    body = s3.get_object(Bucket=BUCKET, Key=_key(rows))["Body"]
+    reader = csv.DictReader(io.StringIO(body.read().decode()), delimiter=";")
+    predictions = []
+    for row in islice(reader, rows):
+        line = ",".join(value for name, value in row.items() if name not in NOT_SENT)
+        answer = runtime.invoke_endpoint(
+            EndpointName=endpoint, ContentType="text/csv", Accept="text/csv", Body=line + "\n"
+        )
+        row["prediction"] = answer["Body"].read().decode().split(",")[0]
+        predictions.append(",".join(row.values()))
+    s3.put_object(Bucket=BUCKET, Key="predictions/rows.csv", Body="\n".join(predictions).encode())
+
+
+def score_with_pandas(endpoint: str, rows: int) -> None:
+    """Chunks of a data frame in a plain loop, one request after the other; no checks, no profile."""
+    import pandas
+
+    s3, runtime = _s3(), boto3.client("sagemaker-runtime")
+    body = s3.get_object(Bucket=BUCKET, Key=_key(rows))["Body"]
+    predictions = []
+    for chunk in pandas.read_csv(body, sep=";", chunksize=CHUNK_ROWS):
+        features = chunk.drop(columns=list(NOT_SENT)).to_csv(index=False, header=False)
+        answer = runtime.invoke_endpoint(
+            EndpointName=endpoint, ContentType="text/csv", Accept="text/csv", Body=features
+        )
+        scored = pandas.read_csv(answer["Body"], header=None)
+        chunk["prediction"], chunk["probability"] = scored[0].to_numpy(), scored[1].to_numpy()
+        predictions.append(chunk.to_csv(index=False, header=not predictions))
+    s3.put_object(Bucket=BUCKET, Key="predictions/rows.csv", Body="".join(predictions).encode())
+
+
+def send_prebuilt(endpoint: str, rows: int) -> None:
+    """No client at all: requests made beforehand, down as many sockets as requests may be under way.
+
+    It shows what the stub can do on this machine, whatever the arithmetic says it should.
+    """
+    line = b"41,admin.,married,university.degree,no,yes,no,cellular,may,mon,1,999,0,nonexistent,1.1,93.994,-36.4,1,5\n"
+    requests = max(-(-rows * len(line) // LARGEST_PAYLOAD), CONCURRENCY)
+    sizes = [rows * (number + 1) // requests - rows * number // requests for number in range(requests)]
+    head = f"POST /endpoints/{endpoint}/invocations HTTP/1.1\r\nHost: stub\r\nContent-Length: %d\r\n\r\n".encode()
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
+        exchanges = [pool.submit(_exchange, head % (size * len(line)), line * size) for size in sizes]
+        for exchange in exchanges:
+            exchange.result(60)
+
+
+def _exchange(head: bytes, body: bytes) -> None:
+    host, port = os.environ["AWS_ENDPOINT_URL"].removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(head)
+        connection.sendall(body)
+        head, _, begun = connection.recv(1 << 16).partition(b"\r\n\r\n")
+        missing = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]) - len(begun)
+        while missing:
+            missing -= len(connection.recv(min(missing, 1 << 18)))
+
+
+WAYS = {
+    "function": score_with_function,
+    "row by row": score_row_by_row,
+    "pandas": score_with_pandas,
+    "prebuilt": send_prebuilt,
+}
+
+
+def _key(rows: int) -> str:
+    return f"inference/rows-{rows}.csv"
+
+
+def _s3() -> Any:
+    return boto3.client("s3", config=Config(max_pool_connections=2))
+
+
+def _peak_megabytes() -> float:
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+
+
+def main(way: str, endpoint: str, rows: int) -> None:
+    """Scores once in earnest, and prints the figures as JSON."""
+    WAYS[way](endpoint, 1)
+    begun, cpu = time.perf_counter(), time.process_time()
+    WAYS[way](endpoint, rows)
+    figures = {
+        "seconds": time.perf_counter() - begun,
+        "cpu": time.process_time() - cpu,
+        "peak": _peak_megabytes(),
+    }
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
