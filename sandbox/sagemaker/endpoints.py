@@ -259,7 +259,7 @@ class Endpoints:
 
     def _variant(self, fleet: Fleet) -> dict[str, Any]:
         variant = fleet.variant
-        image = self._platform.image
+        image = fleet.server.image
         return {
             "VariantName": variant["VariantName"],
             "DeployedImages": [

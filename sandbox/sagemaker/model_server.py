@@ -59,6 +59,11 @@ class ModelServer:
         self._in_flight = 0
         self._closed = False
 
+    @property
+    def image(self) -> str:
+        """The registry name of what runs."""
+        return str(self._container["Image"])
+
     def start(self, timeout: float) -> None:
         """Fetches the artefact, starts the process and returns once it answers /ping.
 
@@ -69,8 +74,9 @@ class ModelServer:
         model = self._fetch()
         port_file = self._directory / "port"
         environment = {**self._platform.child_environment(), **self._container.get("Environment", {})}
+        script = self._platform.images[self.image]
         child = Child(
-            self._platform.model_python, "serve.py", [str(model), str(port_file)], environment, self._log
+            self._platform.model_python, script, [str(model), str(port_file)], environment, self._log
         )
         with self._idle:
             self._child = child

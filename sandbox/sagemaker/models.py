@@ -91,10 +91,10 @@ class Models:
         for member in _NOT_OFFERED:
             if member in container:
                 raise ValidationException(f"{member} is not offered in the sandbox.")
-        if container.get("Image") != self._platform.image:
+        if container.get("Image") not in self._platform.images:
             raise ValidationException(
-                f"The image {container.get('Image')} cannot be pulled: the sandbox has only {self._platform.image},"
-                " which its AutoML jobs name in their candidates."
+                f"The image {container.get('Image')} cannot be pulled. The sandbox has"
+                f" {' and '.join(self._platform.images)}."
             )
         uri = container.get("ModelDataUrl", "")
         if not uri.startswith("s3://"):

@@ -9,6 +9,7 @@ import boto3
 from botocore.config import Config
 
 IMAGE_NAME = "sandbox-autogluon-inference:1.6-cpu-py3"
+STUB_IMAGE_NAME = "sandbox-stub-inference:1"
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
 
 
@@ -24,12 +25,21 @@ class Platform:
 
     @property
     def image(self) -> str:
-        """The registry name of the only container that this SageMaker runs."""
-        return f"{self.account_id}.dkr.ecr.{self.region}.amazonaws.com/{IMAGE_NAME}"
+        """The registry name of the container that AutoML jobs name in their candidates."""
+        return f"{self._registry}/{IMAGE_NAME}"
+
+    @property
+    def images(self) -> dict[str, str]:
+        """The containers that this SageMaker runs: the script of each by its registry name."""
+        return {self.image: "serve.py", f"{self._registry}/{STUB_IMAGE_NAME}": "stub.py"}
 
     def arn(self, kind: str, name: str) -> str:
         """The ARN of a SageMaker resource, such as kind `endpoint-config`."""
         return f"arn:aws:sagemaker:{self.region}:{self.account_id}:{kind}/{name}"
+
+    @property
+    def _registry(self) -> str:
+        return f"{self.account_id}.dkr.ecr.{self.region}.amazonaws.com"
 
     def s3(self) -> Any:
         """A client for the sandbox's S3."""

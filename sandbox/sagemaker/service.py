@@ -22,6 +22,7 @@ from sandbox.sagemaker.models import Models
 from sandbox.sagemaker.platform import Platform
 from sandbox.sagemaker.runtime import Invocation, Runtime
 from sandbox.sagemaker.tags import Tags
+from sandbox.sagemaker.transform import TransformJobs
 from sandbox.sagemaker.validation import check_request, load_service_model, shape_response
 
 _INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
@@ -49,6 +50,7 @@ class SageMaker:
         configs = EndpointConfigs(platform, tags, models)
         self._jobs = AutoMLJobs(platform, tags)
         self._endpoints = Endpoints(platform, tags, models, configs)
+        self._transforms = TransformJobs(platform, tags, models)
         self._runtime = Runtime(platform, self._endpoints)
         self._service_model = load_service_model("sagemaker")
         self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -70,6 +72,10 @@ class SageMaker:
             "UpdateEndpoint": self._endpoints.update,
             "DeleteEndpoint": self._endpoints.delete,
             "ListEndpoints": self._endpoints.list_endpoints,
+            "CreateTransformJob": self._transforms.create,
+            "DescribeTransformJob": self._transforms.describe,
+            "StopTransformJob": self._transforms.stop,
+            "ListTransformJobs": self._transforms.list_jobs,
             "AddTags": tags.add_tags,
             "ListTags": tags.list_tags,
         }
@@ -89,8 +95,9 @@ class SageMaker:
         return [body]
 
     def close(self) -> None:
-        """Ends every training and every model process."""
+        """Ends every training, every transform and every model process."""
         self._jobs.close()
+        self._transforms.close()
         self._endpoints.close()
 
     def _answer(self, environ: Environ, request_id: str) -> Answer:

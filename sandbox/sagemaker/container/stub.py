@@ -1,0 +1,105 @@
+"""Serves a model that needs no training: `stub.py MODEL_DIRECTORY PORT_FILE`, for tests that want a quick one.
+
+`model.json` in the artefact is `{"features": 3, "labels": ["no", "yes"]}`, two labels. The second label's probability
+follows from the row alone, by a checksum of its fields, so that a lost or mixed-up row shows. STUB_SECONDS is
+how long a request takes. Speaks the container's contract as `serve.py` does and needs the standard library alone.
+"""
+
+import csv
+import io
+import json
+import os
+import sys
+import time
+import zlib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+SCALE = 9973
+
+
+def predict(body: str, features: int, labels: list[str], outputs: list[str]) -> str:
+    """A line with the outputs for each row of a CSV without header.
+
+    Raises:
+        ValueError: the body is not a CSV of rows with so many features.
+        csv.Error: it is no CSV.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for number, row in enumerate(csv.reader(io.StringIO(body, newline=""), strict=True), start=1):
+        if len(row) != features:
+            raise ValueError(f"Row {number} has {len(row)} fields; the model takes {features}.")
+        share = zlib.crc32("\x1f".join(row).encode()) % SCALE / SCALE
+        probabilities = [f"{1 - share:.6f}", f"{share:.6f}"]
+        winner = int(share >= 0.5)
+        fields = {
+            "predicted_label": labels[winner],
+            "probability": probabilities[winner],
+            "probabilities": f"[{', '.join(probabilities)}]",
+            "labels": str(labels),
+        }
+        writer.writerow([fields[name] for name in outputs])
+    return text.getvalue()
+
+
+class Server(ThreadingHTTPServer):
+    """The container's HTTP server with its settings."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.model: dict[str, Any] = json.loads((directory / "model.json").read_text())
+        self.outputs = os.environ.get("SAGEMAKER_INFERENCE_OUTPUT", "predicted_label").split(",")
+        self.seconds = float(os.environ.get("STUB_SECONDS", "0"))
+
+
+class Handler(BaseHTTPRequestHandler):
+    """/ping and /invocations."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    timeout = 60
+    server: Server
+
+    def do_GET(self) -> None:
+        """GET /ping: always well."""
+        self._answer(200, "")
+
+    def do_POST(self) -> None:
+        """POST /invocations: predictions for the rows in the body."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        time.sleep(self.server.seconds)
+        try:
+            model = self.server.model
+            self._answer(200, predict(body.decode(), model["features"], model["labels"], self.server.outputs))
+        except (ValueError, csv.Error) as error:
+            self._answer(400, str(error))
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Requests are of no interest here."""
+
+    def _answer(self, status: int, text: str) -> None:
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/csv; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def main(directory: Path, port_file: Path) -> None:
+    """Serves until the process is ended."""
+    server = Server(directory)
+    fresh = port_file.with_suffix(".new")
+    fresh.write_text(str(server.server_address[1]))
+    os.replace(fresh, port_file)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    csv.field_size_limit(sys.maxsize)
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
