@@ -86,9 +86,9 @@ The sandbox is up at {server.endpoint_url}. In another terminal:
   aws s3 cp my.csv s3://{bucket}/inference/
   aws s3 ls --recursive s3://{bucket}/predictions/
 
-  python -m sandbox fire DetectDriftFunction    the daily run, now
-  python -m sandbox status                      what runs and what is due
-  python -m sandbox mail                        what was sent
+  .venv/bin/python -m sandbox fire DetectDriftFunction    the daily run, now
+  .venv/bin/python -m sandbox status                      what runs and what is due
+  .venv/bin/python -m sandbox mail                        what was sent
 
 Logs: {state_dir / "logs"}
 Mail: {server.mailbox.folder}

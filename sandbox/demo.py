@@ -13,7 +13,7 @@ from sandbox.client import running_sandbox
 from sandbox.errors import SandboxError
 from sandbox.install import REPOSITORY
 from sandbox.progress import Progress
-from sandbox.spans import TooFewRowsError, cut_spans
+from sandbox.spans import UnfitSourceError, cut_spans
 from sandbox.story import PARAMETERS, Story, StoryError, play
 
 _BATCH_ROWS = 4000
@@ -35,8 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         progress.say("\nStopped. Nothing of the sandbox runs on.")
         return 130
-    except (SandboxError, StoryError, TooFewRowsError) as error:
+    except StoryError as error:
         progress.say(f"\n{error}\nThe functions' logs are in {_FOLDER / 'state' / 'logs'}.")
+        return 1
+    except (SandboxError, UnfitSourceError) as error:
+        progress.say(f"\n{error}")
         return 1
     return 0
 

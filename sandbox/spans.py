@@ -13,8 +13,8 @@ _EARLY_SHARE = 0.655
 """The file's rows are in time order; behind about this share of them the economy turns and the calls with it."""
 
 
-class TooFewRowsError(Exception):
-    """The file has too few rows to tell the story with."""
+class UnfitSourceError(Exception):
+    """The file is not one to tell the story with."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,16 @@ def cut_spans(source: Path, folder: Path, batch_rows: int) -> tuple[Span, Span]:
     row is both. The files keep the source's delimiter and quotes as far as the `csv` module writes them.
 
     Raises:
-        TooFewRowsError: a span would have fewer than twice `batch_rows`.
+        UnfitSourceError: it has no column `y`, or a span would have fewer than twice `batch_rows`.
     """
     with source.open(encoding="utf-8", newline="") as file:
-        header, *rows = csv.reader(file, delimiter=";")
+        rows = list(csv.reader(file, delimiter=";"))
+    header = rows.pop(0) if rows else []
+    if TARGET not in header:
+        raise UnfitSourceError(f"{source} has no column {TARGET!r}. Name the file bank-additional-full.csv.")
     border = int(len(rows) * _EARLY_SHARE)
     if min(border, len(rows) - border) < 2 * batch_rows:
-        raise TooFewRowsError(
+        raise UnfitSourceError(
             f"{source} has {len(rows)} rows, too few for two spans with batches of {batch_rows} rows each."
         )
     generator = random.Random(2014)  # noqa: S311 (the same cut every time, no secret)
