@@ -280,7 +280,7 @@ def _take_over_lambda(functions: Functions, invocations: Invocations) -> None:
         headers: Any,
         response_headers: dict[str, str],
     ) -> bytes:
-        payload = body.encode() if isinstance(body, str) else body or b"{}"
+        payload = (body.encode() if isinstance(body, str) else body) or b"{}"
         kind = headers.get("X-Amz-Invocation-Type", "RequestResponse")
         try:
             if kind == "RequestResponse":

@@ -196,6 +196,10 @@ class TestAfterwards:
         (mail,) = sandbox.mailbox.messages()[mails:]
         assert mail.subject == "Autowatch: drift, but no training run"
 
+    def test_the_daily_run_can_be_asked_for_without_an_event(self, sandbox):
+        answer = sandbox.client("lambda").invoke(FunctionName=sandbox.outputs["DetectDriftFunctionName"])
+        assert "FunctionError" not in answer
+
     def test_domino_refusing_the_token_is_a_loud_failure(self, sandbox, s3, bucket):
         """The secret is changed behind the loader's back; the next daily run must not pass for a success."""
         secrets = sandbox.client("secretsmanager")
