@@ -9,6 +9,9 @@ from autowatch.objects import ObjectVersion
 INFERENCE_PREFIX = "inference/"
 REJECTED_PREFIX = "rejected/"
 
+_LONGEST_NAME = 900
+"""Bytes of the input's name in the keys of its results, which add some 80 bytes to it; S3 takes keys of 1,024."""
+
 
 @dataclass(frozen=True)
 class Arrival:
@@ -39,7 +42,7 @@ class OutputKeys:
 
 def output_keys(arrival: Arrival, predictions_prefix: str) -> OutputKeys:
     """The keys as `docs/formats.md` gives them."""
-    name = arrival.file.key.removeprefix(INFERENCE_PREFIX).removesuffix(".csv")
+    name = _fit(arrival.file.key.removeprefix(INFERENCE_PREFIX).removesuffix(".csv"))
     date = arrival.time.astimezone(UTC).strftime("%Y-%m-%d")
     stem = f"date={date}/{name}-{_digest(_version(arrival.file))}"
     return OutputKeys(
@@ -49,6 +52,15 @@ def output_keys(arrival: Arrival, predictions_prefix: str) -> OutputKeys:
         rejected=f"{REJECTED_PREFIX}{stem}.csv",
         error=f"{REJECTED_PREFIX}{stem}.error.json",
     )
+
+
+def _fit(name: str) -> str:
+    """The name itself, or, where that is too long, its beginning and a digest of the whole."""
+    whole = name.encode()
+    if len(whole) <= _LONGEST_NAME:
+        return name
+    digest = _digest(name)
+    return f"{whole[: _LONGEST_NAME - len(digest) - 1].decode(errors='ignore')}-{digest}"
 
 
 def _version(file: ObjectVersion) -> str:

@@ -37,3 +37,18 @@ def test_ids_depend_on_key_and_version_alone():
     ]
     assert arrival.id_prefix == later.id_prefix
     assert len({arrival.id_prefix, *(other.id_prefix for other in others)}) == 3
+
+
+@pytest.mark.parametrize("letter", ["n", "ü", "🙂"])
+def test_a_long_name_is_cut_and_stays_unlike_others(letter):
+    def predictions(name):
+        return output_keys(
+            Arrival(ObjectVersion(f"inference/{name}.csv", None, "e", 1), TIME), "predictions/"
+        ).predictions
+
+    fits = letter * (900 // len(letter.encode()))
+    assert fits in predictions(fits)
+    longer = [predictions(f"{fits}{end}") for end in "ab"]
+    assert len({*longer}) == 2
+    assert all(len(key.encode()) <= len(predictions("n" * 900)) for key in longer)
+    assert predictions(f"{fits}a") == longer[0]
