@@ -5,7 +5,6 @@ import io
 import itertools
 import re
 from codecs import BOM_UTF8
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from autowatch.errors import AutowatchError
@@ -17,7 +16,6 @@ without a bound all the rest of it would be taken into memory as one field."""
 # The csv module keeps this limit for the whole process; its default (128 kB) is too small for honest files.
 csv.field_size_limit(LARGEST_FIELD)
 
-_LONGEST_NAME_SHOWN = 100
 _QUOTED = re.compile(r'"[^"]*"')
 
 
@@ -173,11 +171,14 @@ def _check_header(names: list[str]) -> tuple[str, ...]:
     for position, name in enumerate(names, start=1):
         if not name.strip():
             raise NoHeader(f"Column {position} has no name in the first row. Name every column there.")
-    repeated = [name[:_LONGEST_NAME_SHOWN] for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise DuplicateColumns(
-            f"More than one column is named {', '.join(repeated)}. Give each a name of its own."
-        )
+    first_places: dict[str, int] = {}
+    for position, name in enumerate(names, start=1):
+        first = first_places.setdefault(name, position)
+        if first != position:
+            # Not the name: in a file without a header it is a row's value, and the reason is logged.
+            raise DuplicateColumns(
+                f"Columns {first} and {position} have the same name. Give each column a name of its own."
+            )
     return tuple(names)
 
 

@@ -75,7 +75,7 @@ def test_reads_as_agreed(data, header, rows, size):
         pytest.param(b",a\n1,2\n", NoHeader, "Column 1", id="first name empty"),
         pytest.param(b"a, \n1,2\n", NoHeader, "Column 2", id="blank name"),
         pytest.param(b"a,b,\n1,2,3\n", NoHeader, "Column 3", id="delimiter at the end of the header"),
-        pytest.param(b"a,b,a\n1,2,3\n", DuplicateColumns, "named a", id="two columns of one name"),
+        pytest.param(b"a,b,a\n1,2,3\n", DuplicateColumns, "Columns 1 and 3 ", id="two columns of one name"),
         pytest.param(b"a,b\n1,2\n3,\xfc\n", NotUtf8, "byte 11, on line 3", id="Latin-1"),
         pytest.param(b"\xef\xbb\xbfa\n\xff\n", NotUtf8, "byte 6, on line 2", id="position counts the BOM"),
         pytest.param("a,b\n1,2\n".encode("utf-16"), NotUtf8, "byte 1, on line 1", id="UTF-16"),
@@ -143,11 +143,10 @@ def test_does_not_take_in_a_file_without_ends(line):
     assert given_out < 2 * LARGEST_FIELD
 
 
-def test_huge_names_are_cut_in_the_message():
-    name = "n" * 1_000_000
+def test_names_are_not_in_the_message_since_they_may_be_a_rows_values():
     with pytest.raises(DuplicateColumns) as caught:
-        read(f"{name},{name}\n1,2\n".encode(), 1 << 18)
-    assert len(str(caught.value)) < 300
+        read(b"41,Smith,Smith\n42,Miller,Jones\n")
+    assert "Smith" not in str(caught.value)
 
 
 cells = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
