@@ -1,0 +1,104 @@
+"""Awkward files that are refused whole. A new case is a new entry: the file's bytes, the error and its reason."""
+
+import gzip
+
+from tests.corpus.case import Refused
+
+REFUSED: dict[str, Refused] = {
+    # Nothing to score
+    "no bytes": Refused(b"", "EmptyFile", "file is empty"),
+    "BOM only": Refused(b"\xef\xbb\xbf", "EmptyFile", "file is empty"),
+    "blank lines only": Refused(b"\r\n\r\n", "EmptyFile", "file is empty"),
+    "header only": Refused(b"age,job", "NoRows", "header but no rows"),
+    "header and a newline": Refused(b"age,job\n", "NoRows", "header but no rows"),
+    "header and blank lines": Refused(b"age,job\r\n\r\n\n", "NoRows", "header but no rows"),
+    # The header
+    "no header": Refused(b"1,2\n3,4\n", "NoHeader", "numbers only"),
+    "no header, texts": Refused(b"41,admin.\n42,retired\n", "MissingColumns", "lacks the columns age, job,"),
+    "no header, the same text twice": Refused(
+        b"41,retired,retired\n42,student,student\n", "DuplicateColumns", "Columns 2 and 3"
+    ),
+    "a line for Excel above it": Refused(b"sep=;\nage;job\n1;x\n", "NoHeader", "Column 2 has no name"),
+    "index column without a name": Refused(b",age,job\n0,1,x\n", "NoHeader", "Column 1 has no name"),
+    "name of spaces": Refused(b"age,job,  \n1,x,2\n", "NoHeader", "Column 3 has no name"),
+    "delimiter at the end of every line": Refused(b"age,job,\n1,x,\n", "NoHeader", "Column 3 has no name"),
+    "two columns of one name": Refused(b"age,job,age\n1,x,2\n", "DuplicateColumns", "Columns 1 and 3"),
+    "two pairs of one name": Refused(b"age,job,age,job\n1,x,2,y\n", "DuplicateColumns", "Columns 1 and 3"),
+    "a name of 1 MB twice": Refused(
+        b"age," + b"n" * 1_000_000 + b"," + b"n" * 1_000_000 + b"\n1,2,3\n",
+        "DuplicateColumns",
+        "Columns 2 and 3",
+    ),
+    "a column is missing": Refused(b"age,jobs\n1,x\n", "MissingColumns", "lacks the column job,"),
+    "names in capitals": Refused(b"AGE,JOB\n1,x\n", "MissingColumns", "lacks the columns age, job,"),
+    "names with spaces around them": Refused(b"age, job\n1, x\n", "MissingColumns", "lacks the column job,"),
+    "BOM twice": Refused(
+        b"\xef\xbb\xbf\xef\xbb\xbfage,job\n1,x\n", "MissingColumns", "lacks the column age,"
+    ),
+    "reserved name id": Refused(b"age,job,id\n1,x,7\n", "ReservedColumns", "has the column id,"),
+    "all reserved names": Refused(
+        b"age,job,id,y_probability,y_actual,prediction_date\n1,x,7,0.5,no,now\n",
+        "ReservedColumns",
+        "has the columns id, y_probability, y_actual, prediction_date,",
+    ),
+    "a predictions file once more": Refused(
+        b"age,job,id,y,y_probability,prediction_date\n1,x,abc-1,no,0.1,2026-11-23T09:00:00Z\n",
+        "ReservedColumns",
+        "has the columns id, y_probability, prediction_date,",
+    ),
+    # Another kind of file
+    "tabs": Refused(b"age\tjob\n1\tx\n", "MissingColumns", "lacks the columns age, job,"),
+    "HTML": Refused(b"<html>\n<body>Not found</body>\n</html>\n", "MissingColumns", "lacks the columns"),
+    "JSON": Refused(b'{"age": 1, "job": "x"}\n', "MissingColumns", "lacks the columns age, job,"),
+    "gzip": Refused(gzip.compress(b"age,job\n1,x\n", mtime=0), "NotUtf8", "byte 2, on line 1"),
+    "UTF-16": Refused("age,job\n1,x\n".encode("utf-16"), "NotUtf8", "byte 1, on line 1"),
+    "UTF-16 without its BOM": Refused(
+        "age,job\n1,x\n".encode("utf-16-le"), "MissingColumns", "lacks the columns"
+    ),
+    "UTF-32": Refused("age,job\n1,x\n".encode("utf-32"), "NotUtf8", "byte 1, on line 1"),
+    # Bytes that are not UTF-8
+    "Latin-1": Refused(b"age,job\n1,\xfcber\n", "NotUtf8", "byte 11, on line 2"),
+    "Latin-1 in the header": Refused(b"age,job,gr\xf6\xdfe\n1,x,2\n", "NotUtf8", "byte 11, on line 1"),
+    "a lone surrogate": Refused(b"age,job\n1,\xed\xa0\x80\n", "NotUtf8", "byte 11, on line 2"),
+    "surrogates for one emoji": Refused(
+        b"age,job\n1,\xed\xa0\xbd\xed\xb8\x80\n", "NotUtf8", "byte 11, on line 2"
+    ),
+    "NUL in two bytes": Refused(b"age,job\n1,\xc0\x80\n", "NotUtf8", "byte 11, on line 2"),
+    "a character cut off at the end": Refused(b"age,job\n1,\xf0\x9f\x99", "NotUtf8", "byte 11, on line 2"),
+    "a surrogate across the border of a chunk": Refused(
+        b"age,job\n1," + b"x" * (262_144 - 11) + b"\xed\xa0\x80\n", "NotUtf8", "byte 262144, on line 2"
+    ),
+    "not UTF-8 after many rows": Refused(
+        b"age,job\n" + b"1,x\n" * 5000 + b"\xff\n", "NotUtf8", "byte 20009, on line 5002"
+    ),
+    # Quotes and line ends
+    "open quote": Refused(b'age,job\n1,x\n2,"y\n3,z\n', "MalformedCsv", "begins on line 3.*never closed"),
+    "open quote in the header": Refused(
+        b'age,"job\n1,x\n', "MalformedCsv", "quote in the header is not closed"
+    ),
+    "text after a quote": Refused(b'age,job\n1,"x"y\n', "MalformedCsv", "line 2.*follows a closing quote"),
+    "CR line ends": Refused(b"age,job\r1,x\r2,y\r", "MalformedCsv", "carriage return stands alone"),
+    "one CR between two rows": Refused(b"age,job\n1,x\r2,y\n", "MalformedCsv", "line 2.*carriage return"),
+    "a line without end": Refused(
+        b"age,job\n1," + b"x" * 17_000_000, "MalformedCsv", "line of the file is longer than 16777216 bytes"
+    ),
+    # Too many bad rows
+    "more bad rows than are allowed": Refused(
+        b"age,job\n1,x\nold,y\nolder,z\n2,x\n",
+        "TooManyRejected",
+        "2 of 4 rows.*40 %.*line 3: Column age does not hold a number",
+    ),
+    "all rows bad": Refused(b"age,job\nold,x\nolder,y\n", "TooManyRejected", "2 of 2 rows.*line 2"),
+    "one bad row where none is allowed": Refused(
+        b"age,job\n" + b"1,x\n" * 99 + b"old,x\n", "TooManyRejected", "1 of 100 rows.*0 %.*line 101", 0
+    ),
+    "delimiter at the end of every row": Refused(
+        b"age,job\n1,x,\n2,y,\n", "TooManyRejected", "2 of 2 rows.*line 2: The row has 3 fields, the header 2"
+    ),
+    "decimal commas without quotes": Refused(
+        b"age,job\n1,5,x\n2,5,y\n", "TooManyRejected", "2 of 2 rows.*line 2: The row has 3 fields"
+    ),
+    "all rows refused by the model": Refused(
+        b"age,job\n1,refuse me\n", "TooManyRejected", "1 of 1 rows.*line 2: The model refused the row"
+    ),
+}
