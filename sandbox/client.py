@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +15,8 @@ from urllib.parse import quote
 import boto3
 import requests
 
-from sandbox.errors import IdleTimeoutError, NotFoundError, NotRunningError, StartError
+from sandbox.errors import FaultError, IdleTimeoutError, NotFoundError, NotRunningError, StartError
+from sandbox.faults import Fault
 from sandbox.install import REPOSITORY
 from sandbox.mailbox import Mailbox
 
@@ -63,6 +65,14 @@ class Connection:
         """Ask the sandbox to end."""
         self._control("POST", "stop")
 
+    def faults(self, *faults: Fault) -> None:
+        """Switch these faults on, and all others off; FaultError when one of them is none."""
+        self._control("PUT", "faults", [asdict(fault) for fault in faults])
+
+    def faults_struck(self) -> list[int]:
+        """How many requests each of the faults has struck so far, in their order."""
+        return list(self._control("GET", "faults")["struck"])
+
     def wait_until_idle(
         self, timeout_seconds: float, progress: Callable[[dict[str, int]], None] | None = None
     ) -> None:
@@ -80,16 +90,20 @@ class Connection:
         path = self.state_dir / "logs" / f"{function}.log"
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
-    def _control(self, method: str, path: str) -> Any:
+    def _control(self, method: str, path: str, document: Any = None) -> Any:
         url = f"{self.endpoint_url}/_sandbox/{path}"
         try:
-            response = requests.request(method, url, timeout=_CONTROL_SECONDS, proxies={"http": ""})
+            response = requests.request(
+                method, url, json=document, timeout=_CONTROL_SECONDS, proxies={"http": ""}
+            )
         except requests.ConnectionError as error:
             raise NotRunningError(
                 f"The sandbox at {self.endpoint_url} does not answer; it has ended."
             ) from error
         if response.status_code == 404:
             raise NotFoundError(response.json()["message"])
+        if response.status_code == 400:
+            raise FaultError(response.json()["message"])
         response.raise_for_status()
         return response.json()
 

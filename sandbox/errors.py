@@ -33,5 +33,9 @@ class ThrottledError(SandboxError):
     """A function's reserved concurrency is used up."""
 
 
+class FaultError(SandboxError):
+    """A fault that the sandbox does not have."""
+
+
 class IdleTimeoutError(SandboxError):
     """The sandbox was still busy when the time to wait was over."""

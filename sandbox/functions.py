@@ -144,6 +144,15 @@ class Functions:
                 self._end(environment)
             return outcome
 
+    def kill(self, name_or_arn: str) -> None:
+        """Kill the function's processes that are at work, as a failing host would; NotFoundError for no function."""
+        function = self.get(name_or_arn)
+        with self._lock:
+            idle = self._warm.get(function.name, [])
+            working = [each for each in self._all if each.function == function and each not in idle]
+        for environment in working:
+            environment.kill()
+
     def close(self) -> None:
         """End every environment."""
         self._closed.set()
@@ -219,7 +228,7 @@ class _Environment:
     """One process with AWS's runtime client, and the Runtime API that it asks for work."""
 
     def __init__(self, function: Function, settings: Settings) -> None:
-        self._function = function
+        self.function = function
         self._settings = settings
         self._log_stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{uuid.uuid4().hex}"
         self._work: queue.Queue[_Work | None] = queue.Queue()
@@ -273,7 +282,7 @@ class _Environment:
         self._log(f"END RequestId: {request_id}")
         report = (
             f"REPORT RequestId: {request_id}\tDuration: {duration:.2f} ms\tBilled Duration: {int(duration) + 1} ms\t"
-            f"Memory Size: {self._function.memory_megabytes} MB\tMax Memory Used: {self._peak_megabytes()} MB"
+            f"Memory Size: {self.function.memory_megabytes} MB\tMax Memory Used: {self._peak_megabytes()} MB"
         )
         if self._init_seconds is not None:
             report += f"\tInit Duration: {self._init_seconds * 1000:.2f} ms"
@@ -287,7 +296,7 @@ class _Environment:
         if self._ended:
             return
         self._ended = True
-        self._kill()
+        self.kill()
         self._work.put(None)
         self._api.shutdown()
         self._api.server_close()
@@ -300,7 +309,7 @@ class _Environment:
 
     def _await_init(self, request_id: str) -> _Answer | None:
         """Wait until the runtime asks for work; the answer when it fails to."""
-        limit = max(_INIT_SECONDS, self._function.timeout_seconds)
+        limit = max(_INIT_SECONDS, self.function.timeout_seconds)
         deadline = self._started + limit
         while not self._ready.wait(0.005):
             # A process that ends may just have told why, so its own words come first.
@@ -309,17 +318,17 @@ class _Environment:
                 if self._init_error is not None:
                     return _Answer(self._init_error, True)
                 return self._exit_answer(request_id)
-            if self._peak_megabytes() > self._function.memory_megabytes:
+            if self._peak_megabytes() > self.function.memory_megabytes:
                 return self._kill_for_memory(request_id)
             if time.monotonic() > deadline:
                 return self._kill_for_time(request_id, limit)
         if self._init_error is not None:
-            self._kill()
+            self.kill()
             return _Answer(self._init_error, True)
         return None
 
     def _await_answer(self, payload: bytes, request_id: str) -> _Answer:
-        timeout = self._function.timeout_seconds
+        timeout = self.function.timeout_seconds
         work = _Work(request_id, payload, time.time() + timeout)
         deadline = time.monotonic() + timeout
         self._current = work
@@ -331,7 +340,7 @@ class _Environment:
                 )
             except queue.Empty:
                 answer = None
-            if self._peak_megabytes() > self._function.memory_megabytes:
+            if self._peak_megabytes() > self.function.memory_megabytes:
                 return self._kill_for_memory(request_id)
             if answer is not None:
                 return answer
@@ -341,13 +350,13 @@ class _Environment:
                 return self._kill_for_time(request_id, timeout)
 
     def _kill_for_time(self, request_id: str, seconds: float) -> _Answer:
-        self._kill()
+        self.kill()
         message = f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds"
         self._log(message)
         return _error("Sandbox.Timedout", message)
 
     def _kill_for_memory(self, request_id: str) -> _Answer:
-        self._kill()
+        self.kill()
         message = f"RequestId: {request_id} Error: Runtime exited with error: signal: killed"
         self._log(message)
         return _error("Runtime.ExitError", message)
@@ -365,7 +374,7 @@ class _Environment:
         self._log(message)
         return _error("Runtime.ExitError", message)
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
         """End the process and whatever it started."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
@@ -383,7 +392,7 @@ class _Environment:
         return self._last_peak
 
     def _variables(self) -> dict[str, str]:
-        function, settings = self._function, self._settings
+        function, settings = self.function, self._settings
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         variables = {
             "_HANDLER": function.handler,
@@ -417,7 +426,7 @@ class _Environment:
         # Lambda's answer carries the last 4 KB alone.
         while sum(map(len, self._tail)) > 4096 and len(self._tail) > 1:
             self._tail.pop(0)
-        self._settings.write_log(self._function, self._log_stream, line)
+        self._settings.write_log(self.function, self._log_stream, line)
 
     def _read_output(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 (Popen was given a pipe)
@@ -500,7 +509,7 @@ def _runtime_api(environment: _Environment) -> type[BaseHTTPRequestHandler]:
             headers = {
                 "Lambda-Runtime-Aws-Request-Id": work.request_id,
                 "Lambda-Runtime-Deadline-Ms": str(int(work.deadline * 1000)),
-                "Lambda-Runtime-Invoked-Function-Arn": environment._function.arn,
+                "Lambda-Runtime-Invoked-Function-Arn": environment.function.arn,
                 "Lambda-Runtime-Trace-Id": f"Root=1-{int(time.time()):x}-{uuid.uuid4().hex[:24]};Sampled=0",
                 "Content-Type": "application/json",
             }

@@ -30,7 +30,8 @@ from sandbox import corrections, notifications
 from sandbox.client import READY_FILE
 from sandbox.deploy import Target, deploy
 from sandbox.domino import Domino
-from sandbox.errors import NotFoundError, SandboxError, ThrottledError
+from sandbox.errors import FaultError, NotFoundError, SandboxError, ThrottledError
+from sandbox.faults import Faults, parse_faults
 from sandbox.functions import Functions, Settings
 from sandbox.install import Environments, environments
 from sandbox.invocations import Deferred, Deliveries, Invocations
@@ -214,15 +215,20 @@ class Server:
     def _dispatcher(self, sagemaker: Application, domino: Application) -> Application:
         moto = DomainDispatcherApplication(create_backend_app)
 
-        def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        def services(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
             path = environ.get("PATH_INFO", "")
             if _signed_for(environ) == "sagemaker":
                 return sagemaker(environ, start_response)
             if path.startswith("/domino/"):
                 return domino(environ, start_response)
-            if path.startswith("/_sandbox/"):
-                return self._control(environ, start_response)
             return moto(environ, start_response)
+
+        self._faults = Faults(services, self.functions.kill)
+
+        def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+            if environ.get("PATH_INFO", "").startswith("/_sandbox/"):
+                return self._control(environ, start_response)
+            return self._faults(environ, start_response)
 
         return application
 
@@ -236,6 +242,14 @@ class Server:
                 self.fire(unquote(path.removeprefix("fire/")))
             except NotFoundError as error:
                 status, answer = "404 Not Found", {"message": str(error)}
+        elif path == "faults" and method in ("GET", "PUT"):
+            try:
+                if method == "PUT":
+                    length = int(environ.get("CONTENT_LENGTH") or 0)
+                    self._faults.switch(parse_faults(environ["wsgi.input"].read(length)))
+                answer = {"struck": self._faults.struck()}
+            except FaultError as error:
+                status, answer = "400 Bad Request", {"message": str(error)}
         elif (method, path) == ("POST", "stop"):
             self.stopped.set()
         else:

@@ -1,5 +1,6 @@
 """The errors that SageMaker's control plane and runtime answer with, under the names that boto3 raises them by."""
 
+import json
 from typing import Any
 
 
@@ -49,7 +50,20 @@ class ModelError(SageMakerError):
     status = 424
 
 
+class ServiceUnavailable(SageMakerError):
+    """The runtime cannot answer at the moment."""
+
+    status = 503
+
+
 class InternalFailure(SageMakerError):
     """This SageMaker has a defect."""
 
     status = 500
+
+
+def error_answer(error: SageMakerError) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body with which an error goes over the wire."""
+    members = {"__type": error.code, "message": error.message, "Message": error.message, **error.members}
+    headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": error.code}
+    return error.status, headers, json.dumps(members).encode()

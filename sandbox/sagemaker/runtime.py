@@ -56,7 +56,6 @@ class Runtime:
         return answer, fleet.variant["VariantName"]
 
     def _forward(self, fleet: Fleet, invocation: Invocation) -> ContainerAnswer:
-        # A fault injected into invocations (errors, delays, short answers) belongs here.
         try:
             return fleet.server.invoke(
                 invocation.body, invocation.content_type, invocation.accept, self._timeout

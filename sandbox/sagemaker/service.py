@@ -17,6 +17,7 @@ from sandbox.sagemaker.errors import (
     UnknownOperationException,
     ValidationError,
     ValidationException,
+    error_answer,
 )
 from sandbox.sagemaker.models import Models
 from sandbox.sagemaker.platform import Platform
@@ -86,10 +87,10 @@ class SageMaker:
         try:
             status, headers, body = self._answer(environ, request_id)
         except SageMakerError as error:
-            status, headers, body = _error_answer(error)
+            status, headers, body = error_answer(error)
         except Exception as error:  # noqa: BLE001 - a server answers InternalFailure and lives on
             traceback.print_exc(file=environ["wsgi.errors"])
-            status, headers, body = _error_answer(InternalFailure(f"{type(error).__name__}: {error}"))
+            status, headers, body = error_answer(InternalFailure(f"{type(error).__name__}: {error}"))
         headers |= {"x-amzn-RequestId": request_id, "Content-Length": str(len(body))}
         start_response(f"{status} {'OK' if status == 200 else 'Error'}", list(headers.items()))
         return [body]
@@ -145,9 +146,3 @@ def _read_body(environ: Environ) -> bytes:
     if environ.get("wsgi.input_terminated"):
         return bytes(environ["wsgi.input"].read())
     return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
-
-
-def _error_answer(error: SageMakerError) -> Answer:
-    members = {"__type": error.code, "message": error.message, "Message": error.message, **error.members}
-    headers = {"Content-Type": _CONTROL_CONTENT_TYPE, "x-amzn-ErrorType": error.code}
-    return error.status, headers, json.dumps(members).encode()

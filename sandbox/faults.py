@@ -1,0 +1,313 @@
+"""Faults that a test switches on: what requests for S3 and for InvokeEndpoint meet on the wire instead of an answer."""
+
+import dataclasses
+import json
+import random
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+from sandbox.errors import FaultError
+from sandbox.sagemaker.errors import (
+    ModelError,
+    SageMakerError,
+    ServiceUnavailable,
+    ThrottlingException,
+    error_answer,
+)
+
+StartResponse = Callable[..., Any]
+Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+
+_INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
+_PIECES = 10
+_S3_ERRORS = {
+    "internal_error": ("500 Internal Server Error", "InternalError", "We encountered an internal error."),
+    "slow_down": ("503 Slow Down", "SlowDown", "Please reduce your request rate."),
+}
+_SPECIAL_KINDS: dict[str, tuple[str, ...]] = {
+    "InvokeEndpoint": ("throttle", "unavailable", "container_error", "time_out", "short", "garbage"),
+    "*": (),
+}
+_COMMON_KINDS = ("observe", "slow", "hang", "drop", "lost_answer", "break", "kill_before", "kill_after")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Some requests, and what happens to them.
+
+    Attributes:
+        operation: `InvokeEndpoint`, or an operation of S3 such as `PutObject`; `s3:*` is any of S3's, `*` all of both.
+        kind: see `docs/sandbox.md`.
+        begins: how the object's key (or the endpoint's name) begins.
+        contains: what the key holds somewhere.
+        after: so many requests pass before the first is struck.
+        times: so many are struck; None is no end.
+        share: the part of the others that is struck, drawn at random from `seed`.
+        seconds: how long `slow`, `hang` and `time_out` take.
+        function: the logical id of the function that `kill_before` and `kill_after` kill.
+    """
+
+    operation: str
+    kind: str
+    begins: str = ""
+    contains: str = ""
+    after: int = 0
+    times: int | None = None
+    share: float = 1.0
+    seed: int = 0
+    seconds: float = 0.0
+    function: str = ""
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Fault":
+        """The inverse of `dataclasses.asdict`.
+
+        Raises:
+            FaultError: a field or the kind is unknown.
+        """
+        unknown = set(document) - {each.name for each in dataclasses.fields(cls)}
+        if unknown or not {"operation", "kind"} <= set(document):
+            raise FaultError(f"A fault needs operation and kind, and has no {', '.join(sorted(unknown))}.")
+        fault = cls(**document)
+        kinds = (*_COMMON_KINDS, *_SPECIAL_KINDS.get(fault.operation, tuple(_S3_ERRORS)))
+        if fault.kind not in kinds:
+            raise FaultError(f"{fault.operation} has no fault {fault.kind}; it has {', '.join(kinds)}.")
+        return fault
+
+
+@dataclass
+class _Active:
+    """A fault that is switched on, with what it has seen."""
+
+    fault: Fault
+    chance: random.Random
+    seen: int = 0
+    struck: int = field(default=0)
+
+
+class Faults:
+    """Stands before an application; without faults every request goes straight through."""
+
+    def __init__(self, application: Application, kill: Callable[[str], None]) -> None:
+        """`kill` ends the processes of a function that are at work, by its logical id."""
+        self._application = application
+        self._kill = kill
+        self._lock = threading.Lock()
+        self._active: list[_Active] = []
+
+    def switch(self, documents: list[dict[str, Any]]) -> None:
+        """Switches these faults on, as JSON has them, and all others off.
+
+        Raises:
+            FaultError: one of them is none.
+        """
+        faults = [Fault.from_json(document) for document in documents]
+        with self._lock:
+            # The seed of a test's fault keeps no secret.
+            self._active = [_Active(fault, random.Random(fault.seed)) for fault in faults]  # noqa: S311
+
+    def struck(self) -> list[int]:
+        """How many requests each fault has struck, in the order in which they were switched on."""
+        with self._lock:
+            return [active.struck for active in self._active]
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """One request, as PEP 3333 has it."""
+        fault = self._choose(environ) if self._active else None
+        if fault is None:
+            return self._application(environ, start_response)
+        return self._strike(fault, environ, start_response)
+
+    def _choose(self, environ: dict[str, Any]) -> Fault | None:
+        """The first fault that strikes this request, and has not struck its last."""
+        operation, name = _identify(environ)
+        chosen = None
+        with self._lock:
+            for active in self._active:
+                if not _concerns(active.fault, operation, name):
+                    continue
+                active.seen += 1
+                spent = active.fault.times is not None and active.struck >= active.fault.times
+                if chosen or spent or active.seen <= active.fault.after:
+                    continue
+                if active.chance.random() < active.fault.share:
+                    active.struck += 1
+                    chosen = active.fault
+        return chosen
+
+    def _strike(
+        self, fault: Fault, environ: dict[str, Any], start_response: StartResponse
+    ) -> Iterable[bytes]:
+        match fault.kind:
+            case "observe":
+                return self._application(environ, start_response)
+            case "slow":
+                return _slowly(self._forward(environ), start_response, fault.seconds)
+            case "hang":
+                time.sleep(fault.seconds)
+                raise _drop(environ)
+            case "drop":
+                raise _drop(environ)
+            case "lost_answer":
+                self._forward(environ)
+                raise _drop(environ)
+            case "break":
+                return _broken(self._forward(environ), environ, start_response)
+            case "kill_before":
+                self._kill(fault.function)
+                raise _drop(environ)
+            case "kill_after":
+                self._forward(environ)
+                self._kill(fault.function)
+                raise _drop(environ)
+            case "short":
+                return _shortened(self._forward(environ)).send(start_response)
+            case "garbage":
+                return _Answer("200 OK", [("Content-Type", "text/csv")], b'\xff\x00,"nothing').send(
+                    start_response
+                )
+        if fault.kind in _S3_ERRORS:
+            return _s3_error(fault.kind, environ["REQUEST_METHOD"]).send(start_response)
+        if fault.kind == "time_out":
+            time.sleep(fault.seconds)
+        return _model_error(fault.kind).send(start_response)
+
+    def _forward(self, environ: dict[str, Any]) -> "_Answer":
+        """What the application answers, held back."""
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], _error: Any = None) -> None:
+            started.append((status, headers))
+
+        body = b"".join(self._application(environ, start_response))
+        return _Answer(*started[-1], body)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def send(self, start_response: StartResponse) -> list[bytes]:
+        others = [(name, value) for name, value in self.headers if name.lower() != "content-length"]
+        start_response(self.status, [*others, ("Content-Length", str(len(self.body)))])
+        return [self.body]
+
+
+def _identify(environ: dict[str, Any]) -> tuple[str, str]:
+    """The operation of a request, and its object's key or its endpoint's name."""
+    path = environ.get("PATH_INFO", "")
+    if match := _INVOCATIONS.fullmatch(path):
+        return "InvokeEndpoint", match[1]
+    if "/s3/aws4_request" not in environ.get("HTTP_AUTHORIZATION", ""):
+        return "", ""
+    key = path.encode("latin-1").decode("utf-8", "replace").lstrip("/").partition("/")[2]
+    query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    return _s3_operation(environ, query, key), key
+
+
+def _s3_operation(environ: dict[str, Any], query: dict[str, list[str]], key: str) -> str:
+    method = environ["REQUEST_METHOD"]
+    if not key:
+        return (
+            {"GET": "ListObjectsV2"}.get(method, method) if "uploads" not in query else "ListMultipartUploads"
+        )
+    copy = "Copy" if "HTTP_X_AMZ_COPY_SOURCE" in environ else ""
+    if "uploadId" in query:
+        of_upload = {"POST": "CompleteMultipartUpload", "DELETE": "AbortMultipartUpload", "GET": "ListParts"}
+        return of_upload.get(method, f"UploadPart{copy}")
+    if method == "POST":
+        return "CreateMultipartUpload" if "uploads" in query else "DeleteObjects"
+    if method == "PUT":
+        return "CopyObject" if copy else "PutObject"
+    return f"{method.capitalize()}Object"
+
+
+def _concerns(fault: Fault, operation: str, name: str) -> bool:
+    wholesale = {"*": operation != "", "s3:*": operation not in ("", "InvokeEndpoint")}
+    return (
+        wholesale.get(fault.operation, fault.operation == operation)
+        and name.startswith(fault.begins)
+        and fault.contains in name
+    )
+
+
+def _drop(environ: dict[str, Any]) -> ConnectionError:
+    """Ends the connection; what is returned is to be raised, for the server to leave it at that."""
+    connection: socket.socket = environ["werkzeug.socket"]
+    connection.shutdown(socket.SHUT_RDWR)
+    return ConnectionResetError("dropped by a fault")
+
+
+def _broken(answer: _Answer, environ: dict[str, Any], start_response: StartResponse) -> Iterator[bytes]:
+    answer.send(start_response)
+    yield answer.body[: len(answer.body) // 2]
+    raise _drop(environ)
+
+
+def _slowly(answer: _Answer, start_response: StartResponse, seconds: float) -> Iterator[bytes]:
+    answer.send(start_response)
+    length = max(1, -(-len(answer.body) // _PIECES))
+    for piece in range(_PIECES):
+        time.sleep(seconds / _PIECES)
+        yield answer.body[piece * length : (piece + 1) * length]
+
+
+def _shortened(answer: _Answer) -> _Answer:
+    lines = answer.body.splitlines(keepends=True)
+    return dataclasses.replace(answer, body=b"".join(lines[:-1]))
+
+
+def _s3_error(kind: str, method: str) -> _Answer:
+    status, code, message = _S3_ERRORS[kind]
+    body = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message><RequestId>0</RequestId></Error>"
+    # The answer to a HEAD request has no body.
+    return _Answer(status, [("Content-Type", "application/xml")], b"" if method == "HEAD" else body.encode())
+
+
+def _model_error(kind: str) -> _Answer:
+    error: SageMakerError
+    match kind:
+        case "throttle":
+            error = ThrottlingException(None)
+        case "unavailable":
+            error = ServiceUnavailable("The service is temporarily unavailable.")
+        case "time_out":
+            text = "Your invocation timed out while waiting for a response from container primary."
+            error = ModelError(
+                f'Received server error (0) from primary with message "{text}"',
+                OriginalStatusCode=0,
+                OriginalMessage=text,
+            )
+        case _:
+            text = "The prediction failed: MemoryError."
+            error = ModelError(
+                f'Received server error (500) from primary with message "{text}"',
+                OriginalStatusCode=500,
+                OriginalMessage=text,
+            )
+    status, headers, body = error_answer(error)
+    return _Answer(f"{status} Error", list(headers.items()), body)
+
+
+def parse_faults(body: bytes) -> list[dict[str, Any]]:
+    """The faults of a control request.
+
+    Raises:
+        FaultError: the body is not a JSON list of objects.
+    """
+    try:
+        documents = json.loads(body)
+    except ValueError as error:
+        raise FaultError("The faults are not JSON.") from error
+    if not isinstance(documents, list) or not all(isinstance(each, dict) for each in documents):
+        raise FaultError("The faults are not a list of JSON objects.")
+    return documents
