@@ -36,7 +36,7 @@ clean:  ## remove everything that make made
 	rm -rf $(VENV) .sandbox .aws-sam
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Autowatch needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.13.")'
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "Autowatch needs Python 3.11, 3.12 or 3.13; this is " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.13.")'
 	@$(PYTHON) -m venv $(VENV)
 
 $(SANDBOX_READY): $(VENV)/bin/python requirements/sandbox.txt requirements/model.txt requirements/lambda-runtime.txt layers/core/requirements.txt layers/analysis/requirements.txt

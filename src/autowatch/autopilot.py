@@ -1,11 +1,13 @@
 """The AutoML job: asking Autopilot for it, and reading what it says of itself."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from autowatch.contract import Contract
 from autowatch.errors import AutowatchError
+from autowatch.polling import next_wait
 from autowatch.runs import train_key
 
 _ENDED_BADLY = ("Failed", "Stopped")
@@ -35,6 +37,7 @@ class JobProgress:
     """How an AutoML job is doing; `best_value` is the objective metric of the best candidate so far."""
 
     done: bool
+    wait_seconds: int
     status: str
     best_candidate: str | None
     best_value: float | None
@@ -57,7 +60,8 @@ def start_job(
 ) -> str:
     """Starts the AutoML job of the contract's run and returns its name; a job that is there already is the one."""
     name = job_name(contract.run)
-    try:
+    # Where the state ran twice, the job under the name is this run's own: no other run has it.
+    with suppress(sagemaker.exceptions.ResourceInUse):
         sagemaker.create_auto_ml_job_v2(
             AutoMLJobName=name,
             AutoMLJobInputDataConfig=[
@@ -88,13 +92,12 @@ def start_job(
             RoleArn=role_arn,
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
         )
-    except sagemaker.exceptions.ResourceInUse:
-        # The state ran twice: the name belongs to this run alone, so the job under it is this run's.
-        sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)
     return name
 
 
-def describe_job(sagemaker: Any, name: str, limit_seconds: int, now: datetime) -> JobProgress:
+def describe_job(
+    sagemaker: Any, name: str, *, limit_seconds: int, poll_seconds: int, now: datetime
+) -> JobProgress:
     """How the job is doing. A job that ran into its limit with a candidate in hand is done like any other.
 
     Raises:
@@ -115,6 +118,7 @@ def describe_job(sagemaker: Any, name: str, limit_seconds: int, now: datetime) -
     metric = (best or {}).get("FinalAutoMLJobObjectiveMetric", {})
     return JobProgress(
         done=status == "Completed",
+        wait_seconds=next_wait(elapsed, poll_seconds),
         status=job["AutoMLJobSecondaryStatus"],
         best_candidate=best["CandidateName"] if best else None,
         best_value=metric.get("Value"),

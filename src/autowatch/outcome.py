@@ -4,11 +4,16 @@ import json
 from datetime import datetime
 from typing import Any
 
+from autowatch.errors import AutowatchError
 from autowatch.gate_decision import read_decision
 from autowatch.notification import publish
 from autowatch.objects import ObjectMissing
 from autowatch.release import CleanUp, remove_challenger, undo_run
 from autowatch.runs import Run, Status, end_run, read_latest
+
+
+class RunOvertaken(AutowatchError):
+    """An execution was taken up again after another run had begun."""
 
 
 def finish_run(
@@ -26,11 +31,15 @@ def finish_run(
 
     Raises:
         EndpointBusy: the candidate endpoint cannot be deleted yet; call again later.
+        RunOvertaken: another run has begun since, which only happens after this one's execution had ended.
     """
+    latest = read_latest(s3, bucket)
+    if latest.run != run:
+        raise RunOvertaken(f"Run {latest.run} has begun since run {run} ended; nothing of it is touched.")
     decision = read_decision(s3, bucket, run)
     remove_challenger(sagemaker, endpoint_name, run, keep_model=decision.passed)
     status: Status = "released" if decision.passed else "rejected"
-    ended = end_run(s3, bucket, read_latest(s3, bucket), status, decision.reason, now)
+    ended = end_run(s3, bucket, latest, status, decision.reason, now)
     after = (
         f"Endpoint {endpoint_name} now serves the model of run {run}."
         if decision.passed
@@ -75,6 +84,32 @@ def fail_run(
     ended = end_run(s3, bucket, latest, "released" if left.released else "failed", cause, now)
     lines = [f"Run {run} failed: {cause}", f"({error})", _what_serves(left), "", *_facts(ended)]
     publish(sns, topic_arn, f"Autowatch: training run failed, run {run}", lines)
+
+
+def give_up_run(
+    s3: Any,
+    sns: Any,
+    *,
+    bucket: str,
+    run: str,
+    topic_arn: str,
+    cause: str,
+    clean_up_cause: str,
+    now: datetime,
+) -> None:
+    """Ends a run that failed and whose clean-up did not get through: says so, with what a person must look at."""
+    latest = read_latest(s3, bucket)
+    if latest.run == run:
+        latest = end_run(s3, bucket, latest, "failed", cause, now)
+    lines = [
+        f"Run {run} failed: {cause}",
+        f"Cleaning up after it failed as well: {clean_up_cause}",
+        "Look in SageMaker whether the endpoint is InService, on the config that models/champion.json names, "
+        "and delete the candidate endpoint; the next run would remove it too.",
+        "",
+        *_facts(latest),
+    ]
+    publish(sns, topic_arn, f"Autowatch: clean-up failed, run {run}", lines)
 
 
 def read_cause(error: dict[str, str]) -> tuple[str, str]:

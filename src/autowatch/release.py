@@ -16,6 +16,7 @@ from autowatch.serving import (
     delete_endpoint,
     delete_model,
     describe_endpoint,
+    is_on_its_way,
     model_name,
     switch_endpoint,
 )
@@ -130,14 +131,12 @@ def _restore(
 ) -> None:
     """Takes the challenger's config off the endpoint, if it got there."""
     state = describe_endpoint(sagemaker, endpoint_name)
-    if state is None or state.status == "Deleting":
-        return
-    if state.status not in ("InService", "Failed"):
+    if state and is_on_its_way(state):
         raise EndpointBusy(f"The endpoint {endpoint_name} is {state.status}.")
-    if state.config != config:
+    if state and state.config != config:
         return
     if champion is None:
         delete_endpoint(sagemaker, endpoint_name)
-        return
-    switch_endpoint(sagemaker, endpoint_name, champion.endpoint_config, tags)
-    raise EndpointBusy(f"The endpoint {endpoint_name} is going back to {champion.endpoint_config}.")
+    else:
+        switch_endpoint(sagemaker, endpoint_name, champion.endpoint_config, tags)
+        raise EndpointBusy(f"The endpoint {endpoint_name} is going back to {champion.endpoint_config}.")

@@ -128,17 +128,24 @@ def begin_run(s3: Any, stepfunctions: Any, bucket: str, run: Run, cooldown: time
         ) from error
 
 
-def check_news(training: ObjectVersion, champions: ObjectVersion | None) -> None:
-    """Checks that the training file brings something that the champion (None: there is none) has not seen.
+def check_news(training: ObjectVersion, champions: ObjectVersion | None, latest: Run | None) -> None:
+    """Checks that the training file may lead to a better model than the champion, as far as is known.
+
+    Args:
+        training: the file to train on.
+        champions: the file that the champion was trained on; None if there is no champion.
+        latest: the newest run; None if there has been none.
 
     Raises:
-        NothingNew: it is the file that the champion was trained on.
+        NothingNew: the champion has seen the file, or the newest run's model of it was rejected.
     """
-    if champions and (training.key, training.etag) == (champions.key, champions.etag):
-        raise NothingNew(
-            f"{training.key} is the file that the champion was trained on. "
-            "Upload newer labelled rows under training/ to retrain."
-        )
+    if champions and _is_same(training, champions):
+        what = "is the file that the champion was trained on"
+    elif latest and latest.status == "rejected" and _is_same(training, latest.training):
+        what = f"was trained on by run {latest.run}, whose model was rejected"
+    else:
+        return
+    raise NothingNew(f"{training.key} {what}. Upload newer labelled rows under training/ to retrain.")
 
 
 def read_latest(s3: Any, bucket: str) -> Run:
@@ -158,6 +165,10 @@ def end_run(s3: Any, bucket: str, run: Run, status: Status, reason: str, now: da
     if document["run"] == run.run:
         replace_json(s3, bucket, LATEST_KEY, ended.to_json(), etag)
     return ended
+
+
+def _is_same(one: ObjectVersion, other: ObjectVersion) -> bool:
+    return (one.key, one.etag) == (other.key, other.etag)
 
 
 def _is_running(stepfunctions: Any, execution: str) -> bool:

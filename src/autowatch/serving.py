@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 
 from autowatch.errors import AutowatchError
 
+_ON_ITS_WAY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+
 _VARIANT = "champion"
 """One name for all runs: an update may not change it."""
 
@@ -50,7 +52,7 @@ class EndpointState:
 
 
 def model_name(endpoint_name: str, run: str) -> str:
-    """The name of the run's model, and of its endpoint config: at most 53 of SageMaker's 63 characters."""
+    """The name of the run's model, and of its endpoint config; SageMaker takes 63 characters, the run's name has 20."""
     return f"{endpoint_name}-{run}"
 
 
@@ -106,14 +108,19 @@ def create_endpoint(sagemaker: Any, name: str, config: str, tags: dict[str, str]
 def switch_endpoint(sagemaker: Any, name: str, config: str, tags: dict[str, str]) -> None:
     """Starts to serve `config` at the endpoint `name`, new or not; nothing happens where it does so already.
 
+    An endpoint whose creation failed can only be deleted: it goes, and a later call makes a new one.
+
     Raises:
-        EndpointBusy: the endpoint is on its way to another state.
+        EndpointBusy: the endpoint is on its way to another state, be it by an earlier call of this; call again later.
     """
     there = describe_endpoint(sagemaker, name)
     if there is None:
         create_endpoint(sagemaker, name, config, tags)
-    elif there.status not in ("InService", "Failed"):
+    elif is_on_its_way(there):
         raise EndpointBusy(f"The endpoint {name} is {there.status}.")
+    elif there.status == "Failed":
+        sagemaker.delete_endpoint(EndpointName=name)
+        raise EndpointBusy(f"The endpoint {name} had failed and is being removed.")
     elif there.config != config:
         sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config)
 
@@ -127,6 +134,11 @@ def describe_endpoint(sagemaker: Any, name: str) -> EndpointState | None:
             return None
         raise
     return EndpointState(answer["EndpointStatus"], answer["EndpointConfigName"], answer.get("FailureReason"))
+
+
+def is_on_its_way(state: EndpointState) -> bool:
+    """Whether the endpoint is between two states, so that it can neither be updated nor deleted."""
+    return state.status in _ON_ITS_WAY
 
 
 def is_in_service(sagemaker: Any, name: str, since: datetime, now: datetime, limit_seconds: int) -> bool:
@@ -160,7 +172,7 @@ def delete_endpoint(sagemaker: Any, name: str) -> None:
     state = describe_endpoint(sagemaker, name)
     if state is None or state.status == "Deleting":
         return
-    if state.status in ("Creating", "Updating", "SystemUpdating", "RollingBack"):
+    if is_on_its_way(state):
         raise EndpointBusy(f"The endpoint {name} is {state.status}.")
     sagemaker.delete_endpoint(EndpointName=name)
 

@@ -32,14 +32,18 @@ FEWEST_ROWS = 500
 """Autopilot takes no fewer rows of tabular data."""
 
 FEWEST_ROWS_OF_CLASS = 20
-LARGEST_FILE = 500_000_000
-"""Bytes. Beyond it the split would not fit the function's memory and disk."""
+LARGEST_FILE = 200_000_000
+"""Bytes. Counting distinct texts takes up to ten times as much memory, and the function has 3 GB."""
 
 _CHUNK = 1 << 20
 
 
 class NoTrainingFile(AutowatchError):
     """There is nothing to train on."""
+
+
+class InvalidTrainingKey(AutowatchError):
+    """The key is not one of a training file."""
 
 
 class UnfitTrainingFile(AutowatchError):
@@ -97,10 +101,15 @@ def find_training_file(s3: Any, bucket: str, key: str | None) -> ObjectVersion:
     """The training file under `key`, or the newest one under training/ that ends in .csv.
 
     Raises:
+        InvalidTrainingKey: the key lies elsewhere or does not end in .csv.
         NoTrainingFile: there is none.
     """
     if key is None:
         key = _newest_key(s3, bucket)
+    if not (key.startswith(PREFIX) and key.endswith(".csv")):
+        raise InvalidTrainingKey(
+            f"{key} is not the key of a training file. Upload it as {PREFIX}NAME.csv and name that as training_key."
+        )
     try:
         answer = s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:

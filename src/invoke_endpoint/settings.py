@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from autowatch.predictions import ScoringSettings
 from autowatch.scoring import ScoringLimits
+from autowatch.settings import whole_number
 
 
 def settings_from_env(environment: Mapping[str, str]) -> ScoringSettings:
@@ -18,8 +19,8 @@ def settings_from_env(environment: Mapping[str, str]) -> ScoringSettings:
         predictions_prefix=environment["PREDICTIONS_PREFIX"],
         max_rejected_percent=float(environment["MAX_REJECTED_PERCENT"]),
         limits=ScoringLimits(
-            max_batch_bytes=int(environment["MAX_BATCH_BYTES"]),
-            concurrency=int(environment["CONCURRENCY"]),
+            max_batch_bytes=whole_number(environment, "MAX_BATCH_BYTES"),
+            concurrency=whole_number(environment, "CONCURRENCY"),
         ),
         metrics_namespace=environment["METRICS_NAMESPACE"],
         stack=environment["STACK_NAME"],

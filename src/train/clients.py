@@ -8,7 +8,7 @@ from botocore.config import Config
 
 from autowatch.endpoint import client_config
 
-_CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 5})
+_CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 5})
 
 
 @cache

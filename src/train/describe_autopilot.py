@@ -6,10 +6,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from autowatch.autopilot import describe_job
+from autowatch.settings import whole_number
 from train.clients import client
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Takes the `job_name`; returns whether the job is done, its status and its best value so far."""
-    limit = int(os.environ["MAX_TRAINING_SECONDS"])
-    return asdict(describe_job(client("sagemaker"), event["job_name"], limit, datetime.now(UTC)))
+    progress = describe_job(
+        client("sagemaker"),
+        event["job_name"],
+        limit_seconds=whole_number(os.environ, "MAX_TRAINING_SECONDS"),
+        poll_seconds=whole_number(os.environ, "POLL_SECONDS"),
+        now=datetime.now(UTC),
+    )
+    return asdict(progress)

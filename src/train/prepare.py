@@ -7,13 +7,21 @@ from typing import Any
 from autowatch.champion import NoChampion, read_champion
 from autowatch.contract import read_contract
 from autowatch.errors import AutowatchError
-from autowatch.objects import ObjectVersion
-from autowatch.runs import CoolingDown, NothingNew, Run, RunInProgress, begin_run, check_news, run_name
+from autowatch.objects import ObjectMissing, ObjectVersion
+from autowatch.runs import (
+    CoolingDown,
+    NothingNew,
+    Run,
+    RunInProgress,
+    begin_run,
+    check_news,
+    read_latest,
+    run_name,
+)
+from autowatch.settings import whole_number
 from autowatch.timestamps import from_text, to_text
 from autowatch.training_data import Preparation, find_training_file, prepare_training_file
 from train.clients import client
-
-_KNOWN_INPUT = {"training_key", "trigger"}
 
 
 class InvalidInput(AutowatchError):
@@ -45,23 +53,25 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         "decision": "train",
         "run": run.run,
         "rows": contract.rows,
-        "poll_seconds": int(os.environ["POLL_SECONDS"]),
     }
 
 
-def _request(document: dict[str, Any]) -> dict[str, Any]:
-    unknown = sorted(document.keys() - _KNOWN_INPUT)
-    if unknown or document.get("trigger", "manual") not in ("manual", "drift"):
+def _request(document: Any) -> dict[str, Any]:
+    if not (
+        isinstance(document, dict)
+        and document.keys() <= {"training_key", "trigger"}
+        and isinstance(document.get("training_key", ""), str)
+        and document.get("trigger", "manual") in ("manual", "drift")
+    ):
         raise InvalidInput(
-            'Start a run with {} or {"training_key": "training/FILE.csv"}; '
-            f"this input has {', '.join(unknown) if unknown else 'an unknown trigger'}."
+            'Start a run with the input {} or {"training_key": "training/FILE.csv"}, nothing else.'
         )
     return document
 
 
 def _begin(s3: Any, bucket: str, run: Run) -> None:
     if run.trigger == "drift":
-        check_news(run.training, _champions_training(s3, bucket))
+        check_news(run.training, _champions_training(s3, bucket), _latest_run(s3, bucket))
     cooldown = timedelta(hours=float(os.environ["RETRAIN_COOLDOWN_HOURS"]))
     begin_run(s3, client("stepfunctions"), bucket, run, cooldown)
 
@@ -73,10 +83,17 @@ def _champions_training(s3: Any, bucket: str) -> ObjectVersion | None:
         return None
 
 
+def _latest_run(s3: Any, bucket: str) -> Run | None:
+    try:
+        return read_latest(s3, bucket)
+    except ObjectMissing:
+        return None
+
+
 def _preparation() -> Preparation:
     return Preparation(
         target=os.environ["TARGET_COLUMN"],
         positive_label=os.environ["POSITIVE_LABEL"],
         dropped_columns=tuple(name.strip() for name in os.environ["DROP_COLUMNS"].split(",") if name.strip()),
-        holdout_percent=int(os.environ["HOLDOUT_PERCENT"]),
+        holdout_percent=whole_number(os.environ, "HOLDOUT_PERCENT"),
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from autowatch.autopilot import best_containers
 from autowatch.serving import Serving, candidate_name, create_candidate, create_model, model_name
+from autowatch.settings import whole_number
 from autowatch.timestamps import to_text
 from train.clients import client
 
@@ -30,7 +31,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 def _serving() -> Serving:
     return Serving(
         instance_type=os.environ["INSTANCE_TYPE"],
-        instance_count=int(os.environ["INSTANCE_COUNT"]),
-        serverless_memory_mb=int(os.environ["SERVERLESS_MEMORY_MB"]),
-        serverless_max_concurrency=int(os.environ["SERVERLESS_MAX_CONCURRENCY"]),
+        instance_count=whole_number(os.environ, "INSTANCE_COUNT"),
+        serverless_memory_mb=whole_number(os.environ, "SERVERLESS_MEMORY_MB"),
+        serverless_max_concurrency=whole_number(os.environ, "SERVERLESS_MAX_CONCURRENCY"),
     )

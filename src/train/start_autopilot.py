@@ -6,6 +6,7 @@ from typing import Any
 from autowatch.autopilot import Limits, start_job
 from autowatch.contract import read_contract
 from autowatch.runs import contract_key
+from autowatch.settings import whole_number
 from train.clients import client
 
 
@@ -18,7 +19,9 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         read_contract(client("s3"), bucket, contract_key(event["run"])),
         role_arn=os.environ["SAGEMAKER_ROLE_ARN"],
         objective=os.environ["OBJECTIVE_METRIC"],
-        limits=Limits(int(os.environ["MAX_CANDIDATES"]), int(os.environ["MAX_TRAINING_SECONDS"])),
+        limits=Limits(
+            whole_number(os.environ, "MAX_CANDIDATES"), whole_number(os.environ, "MAX_TRAINING_SECONDS")
+        ),
         tags={"autowatch:stack": os.environ["STACK_NAME"], "autowatch:run": event["run"]},
     )
     return {"job_name": name}

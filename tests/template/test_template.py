@@ -90,7 +90,7 @@ def test_every_parameter_is_used_and_shown_in_a_group(template):
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
     [
-        ("EndpointName", ["", "a", "bank-2"], ["-a", "a-", "a_b", "ä"]),
+        ("EndpointName", ["", "a", "bank-2"], ["-a", "a-", "a_b", "ä", "Bank"]),
         ("InstanceType", ["", "ml.m5.large", "ml.c6i.xlarge"], ["m5.large", "ml.m5", "large"]),
         ("DailySchedule", ["cron(0 20 * * ? *)", "rate(1 day)"], ["0 20 * * *", "cron"]),
         ("TimeZone", ["UTC", "Europe/Berlin", "Etc/GMT+5"], ["", "Europe/", "../etc"]),
@@ -196,6 +196,23 @@ def test_asynchronous_functions_have_a_place_for_what_failed(template):
             if event["Type"] == "ScheduleV2":
                 assert event["Properties"]["DeadLetterConfig"], name
                 assert event["Properties"]["ScheduleExpressionTimezone"] == {"Ref": "TimeZone"}, name
+
+
+def test_a_second_stack_finds_no_name_taken(resources):
+    """What has a name of its own carries the stack's."""
+    for name, item in resources.items():
+        for key, value in item["Properties"].items():
+            if key in (
+                "Name",
+                "BucketName",
+                "FunctionName",
+                "StateMachineName",
+                "TopicName",
+                "QueueName",
+                "RoleName",
+            ):
+                own = "${AWS::StackName}" in json.dumps(value) or "Ref" in value or "Fn::GetAtt" in value
+                assert own, (name, key)
 
 
 def test_no_secret_is_a_plain_variable(template):

@@ -5,12 +5,13 @@ import re
 
 import pytest
 
+from autowatch.polling import next_wait
 from tests.template.conftest import ROOT
 
 DEFINITION = json.loads((ROOT / "statemachine/train.asl.json").read_text())
 STATES = DEFINITION["States"]
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
-WITHOUT_CATCH = {"Skip", "Fail"}
+LAST_RESORT = {"Skip", "Fail", "GiveUp"}
 
 
 def successors(state):
@@ -37,10 +38,21 @@ def test_every_state_can_be_reached_and_can_reach_an_end():
         assert reachable(name) & ends, name
 
 
-@pytest.mark.parametrize("name", sorted(TASKS.keys() - WITHOUT_CATCH))
+@pytest.mark.parametrize("name", sorted(TASKS.keys() - LAST_RESORT))
 def test_every_error_leads_to_the_clean_up(name):
     (catcher,) = TASKS[name]["Catch"]
     assert catcher == {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Fail"}
+
+
+def test_a_clean_up_that_fails_leads_to_a_message():
+    (catcher,) = STATES["Fail"]["Catch"]
+    assert (catcher["ErrorEquals"], catcher["Next"]) == (["States.ALL"], "GiveUp")
+
+
+@pytest.mark.parametrize("name", ["Release", "Finish", "Fail"])
+def test_what_meets_a_busy_endpoint_comes_again(name):
+    (retrier,) = [item for item in STATES[name]["Retry"] if item["ErrorEquals"] == ["EndpointBusy"]]
+    assert retrier["MaxAttempts"] >= 30
 
 
 @pytest.mark.parametrize("name", sorted(TASKS))
@@ -63,6 +75,17 @@ def test_the_template_substitutes_exactly_what_the_definition_asks_for(template)
     assert asked == set(machine["DefinitionSubstitutions"])
     allowed = machine["Policies"][0]["Statement"][0]["Resource"]
     assert len(allowed) == len(asked)
+
+
+@pytest.mark.parametrize("seconds", ["MaxTrainingSeconds", "MaxEndpointSeconds"])
+def test_the_longest_wait_stays_within_the_events_of_one_execution(template, seconds):
+    """Step Functions ends an execution at its 25,000th event; a look takes nine, and three things are looked at."""
+    parameters = template["Parameters"]
+    elapsed = looks = 0
+    while elapsed < parameters[seconds]["MaxValue"] + 3600:
+        elapsed += next_wait(elapsed, parameters["PollSeconds"]["MinValue"])
+        looks += 1
+    assert 9 * looks < 25_000 / 3
 
 
 def test_the_machine_itself_is_bounded_in_time():

@@ -60,8 +60,9 @@ class SageMaker:
         self.put_endpoint(EndpointName, EndpointConfigName, "Creating")
 
     def _update_endpoint(self, EndpointName, EndpointConfigName):
-        if self.endpoints[EndpointName]["EndpointStatus"] not in ("InService", "Failed"):
-            _refuse("UpdateEndpoint", "Cannot update in-progress endpoint.")
+        # Deleting it is all that SageMaker lets one do with an endpoint that failed.
+        if self.endpoints[EndpointName]["EndpointStatus"] != "InService":
+            _refuse("UpdateEndpoint", "Cannot update an endpoint that is not in service.")
         self.put_endpoint(EndpointName, self.endpoints[EndpointName]["EndpointConfigName"], "Updating")
         self.endpoints[EndpointName]["next"] = EndpointConfigName
 

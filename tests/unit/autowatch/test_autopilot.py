@@ -54,7 +54,7 @@ def start(sagemaker):
 
 
 def describe(sagemaker, now=None):
-    return describe_job(sagemaker, NAME, 600, now or datetime.now(UTC))
+    return describe_job(sagemaker, NAME, limit_seconds=600, poll_seconds=30, now=now or datetime.now(UTC))
 
 
 def test_the_name_fits_and_names_the_run():
@@ -81,6 +81,7 @@ def test_a_job_on_its_way_is_not_done(sagemaker):
     sagemaker.put_job(NAME, "InProgress", "TrainingModels")
     progress = describe(sagemaker)
     assert (progress.done, progress.status, progress.best_candidate) == (False, "TrainingModels", None)
+    assert progress.wait_seconds == 30
 
 
 @pytest.mark.parametrize("secondary", ["Completed", "MaxAutoMLJobRuntimeReached", "MaxCandidatesReached"])

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import boto3
@@ -8,7 +9,7 @@ from moto import mock_aws
 from autowatch.champion import Champion, write_champion
 from autowatch.gate_decision import GateDecision, write_decision
 from autowatch.objects import ObjectVersion, write_json
-from autowatch.outcome import fail_run, finish_run, read_cause
+from autowatch.outcome import RunOvertaken, fail_run, finish_run, give_up_run, read_cause
 from autowatch.runs import LATEST_KEY, Run, read_latest
 from tests.unit.autowatch.sagemaker_double import SageMaker
 
@@ -140,6 +141,43 @@ def test_a_very_first_run_that_was_refused_is_told_too(aws, alerts):
     aws.client("s3").delete_object(Bucket=BUCKET, Key=LATEST_KEY)
     fail(aws, alerts, cause="There is no .csv under s3://bank/training/.")
     assert "no .csv" in alerts()[0]["Message"]
+
+
+def test_a_run_that_another_has_overtaken_ends_nothing(aws, alerts):
+    write_json(aws.client("s3"), BUCKET, LATEST_KEY, replace(RUN, run="later").to_json())
+    with pytest.raises(RunOvertaken, match="Run later has begun"):
+        finish(aws, alerts, passed=True)
+    assert read_latest(aws.client("s3"), BUCKET).status == "running"
+    assert not alerts()
+
+
+def give_up(aws, alerts, run="new"):
+    give_up_run(
+        aws.client("s3"),
+        aws.client("sns"),
+        bucket=BUCKET,
+        run=run,
+        topic_arn=alerts.topic,
+        cause="The smoke test failed.",
+        clean_up_cause="The endpoint e is Updating.",
+        now=NOW,
+    )
+
+
+def test_a_clean_up_that_did_not_get_through_is_told_and_the_run_ends(aws, alerts):
+    give_up(aws, alerts)
+    assert read_latest(aws.client("s3"), BUCKET).status == "failed"
+    (message,) = alerts()
+    assert message["Subject"] == "Autowatch: clean-up failed, run new"
+    assert "The smoke test failed." in message["Message"]
+    assert "The endpoint e is Updating." in message["Message"]
+    assert "candidate endpoint" in message["Message"]
+
+
+def test_giving_up_on_a_run_leaves_its_successors_record_alone(aws, alerts):
+    give_up(aws, alerts, run="older")
+    assert read_latest(aws.client("s3"), BUCKET).status == "running"
+    assert len(alerts()) == 1
 
 
 @pytest.mark.parametrize(

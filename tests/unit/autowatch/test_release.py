@@ -155,6 +155,20 @@ def test_a_run_that_failed_after_the_switch_is_switched_back(s3, sagemaker, on_i
     assert left(sagemaker) == ({ENDPOINT}, {"e-old"}, {"e-old"})
 
 
+@pytest.mark.parametrize("status", ["OutOfService", "UpdateRollbackFailed"])
+def test_an_endpoint_that_only_a_person_can_mend_does_not_hold_the_clean_up_up(s3, sagemaker, status):
+    write_champion(s3, BUCKET, OLD, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-old", status)
+    assert undo(s3, sagemaker).champion == OLD
+
+
+def test_an_endpoint_that_failed_with_the_challenger_comes_back_with_the_champion(s3, sagemaker):
+    write_champion(s3, BUCKET, OLD, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-new", "Failed")
+    undo_until_done(s3, sagemaker)
+    assert sagemaker.endpoints[ENDPOINT] == {"EndpointStatus": "InService", "EndpointConfigName": "e-old"}
+
+
 def test_a_first_run_that_failed_after_the_switch_leaves_nothing(s3, sagemaker):
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     cleaned = undo_until_done(s3, sagemaker)
@@ -169,6 +183,10 @@ def test_a_run_that_failed_before_anything_was_made_removes_nothing_else(s3):
     sagemaker.put_endpoint(ENDPOINT, "e-old")
     undo(s3, sagemaker)
     assert set(sagemaker.endpoints) == {ENDPOINT}
+
+
+def test_a_very_first_run_that_failed_early_finds_nothing_to_undo(s3):
+    assert undo(s3, SageMaker()).champion is None
 
 
 def test_a_run_that_failed_after_its_release_stays_released(s3, sagemaker):

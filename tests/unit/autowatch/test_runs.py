@@ -1,8 +1,6 @@
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from threading import Barrier
 
 import boto3
 import pytest
@@ -96,20 +94,27 @@ def test_a_lock_whose_execution_is_forgotten_holds_nobody_up(aws, s3):
     assert read_latest(s3, BUCKET).run == "two"
 
 
-def test_of_many_runs_that_start_at_once_one_begins(aws, start_execution):
-    barrier = Barrier(8)
-    executions = [start_execution(f"run-{number}") for number in range(8)]
+class Interrupted:
+    """An S3 client behind whose back something happens right before it writes."""
 
-    def start(number):
-        barrier.wait(timeout=10)
-        try:
-            begin(aws, a_run(f"run-{number}", executions[number]))
-        except RunInProgress:
-            return 0
-        return 1
+    def __init__(self, s3, interruption):
+        self._s3, self._interruption = s3, interruption
 
-    with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(start, range(8))) == 1
+    def __getattr__(self, name):
+        if name == "put_object":
+            self._interruption()
+        return getattr(self._s3, name)
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["the very first", "after another"])
+def test_of_two_runs_that_start_at_once_one_begins(aws, s3, earlier):
+    if earlier:
+        begin(aws, a_run("earlier"))
+        end_run(s3, BUCKET, read_latest(s3, BUCKET), "released", "good", NOON)
+    between = Interrupted(s3, lambda: begin(aws, a_run("quicker")))
+    with pytest.raises(RunInProgress, match="same moment"):
+        begin_run(between, aws.client("stepfunctions"), BUCKET, a_run("slower"), DAY)
+    assert read_latest(s3, BUCKET).run == "quicker"
 
 
 def test_drift_waits_for_the_cooldown_a_person_does_not(aws, s3):
@@ -159,10 +164,18 @@ def test_a_run_that_ends_late_leaves_the_lock_of_its_successor_alone(aws, s3):
 @pytest.mark.parametrize(
     "champions", [None, replace(TRAINING, etag="e2"), replace(TRAINING, key="training/y.csv")]
 )
-def test_a_file_that_the_champion_has_not_seen_is_news(champions):
-    check_news(TRAINING, champions)
+@pytest.mark.parametrize("status", [None, "failed", "released"])
+def test_a_file_that_the_champion_has_not_seen_is_news(champions, status):
+    check_news(TRAINING, champions, replace(a_run("one"), status=status) if status else None)
 
 
 def test_the_champions_own_file_is_no_news_even_when_uploaded_again():
     with pytest.raises(NothingNew, match="training/x.csv is the file that the champion was trained on"):
-        check_news(TRAINING, replace(TRAINING, version_id="v2"))
+        check_news(TRAINING, replace(TRAINING, version_id="v2"), None)
+
+
+def test_a_file_whose_model_was_rejected_is_no_news_until_there_is_another():
+    rejected = replace(a_run("one"), status="rejected")
+    with pytest.raises(NothingNew, match="run one, whose model was rejected"):
+        check_news(TRAINING, None, rejected)
+    check_news(replace(TRAINING, etag="e2"), None, rejected)

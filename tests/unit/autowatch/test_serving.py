@@ -95,6 +95,27 @@ def test_an_endpoint_is_created_then_updated_and_left_alone_when_it_serves_alrea
     assert sagemaker.calls.count("UpdateEndpoint") == 1
 
 
+def test_a_switch_whose_answer_got_lost_is_taken_up_again(sagemaker):
+    """The state is tried again while its first call is being carried out."""
+    sagemaker.put_endpoint("e", "one")
+    switch_endpoint(sagemaker, "e", "two", {})
+    with pytest.raises(EndpointBusy):
+        switch_endpoint(sagemaker, "e", "two", {})
+    sagemaker.settle("e")
+    switch_endpoint(sagemaker, "e", "two", {})
+    assert describe_endpoint(sagemaker, "e").config == "two"
+    assert sagemaker.calls.count("UpdateEndpoint") == 1
+
+
+def test_an_endpoint_that_failed_is_replaced(sagemaker):
+    sagemaker.put_endpoint("e", "one", "Failed", "no capacity")
+    with pytest.raises(EndpointBusy, match="is being removed"):
+        switch_endpoint(sagemaker, "e", "two", {})
+    sagemaker.settle("e")
+    switch_endpoint(sagemaker, "e", "two", {})
+    assert describe_endpoint(sagemaker, "e").config == "two"
+
+
 @pytest.mark.parametrize("status", ["Creating", "Updating", "Deleting"])
 def test_an_endpoint_on_its_way_is_not_in_service_and_in_time_overdue(sagemaker, status):
     sagemaker.put_endpoint("e", "one", status)

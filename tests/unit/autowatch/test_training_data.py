@@ -12,6 +12,7 @@ from autowatch.contract import Contract, Feature
 from autowatch.profile import Baseline
 from autowatch.table import EmptyFile, NoHeader, NotUtf8
 from autowatch.training_data import (
+    InvalidTrainingKey,
     NoFeatures,
     NoTrainingFile,
     Preparation,
@@ -247,6 +248,12 @@ def test_nothing_to_train_on_says_where_to_put_it(s3):
         find_training_file(s3, BUCKET, None)
     with pytest.raises(NoTrainingFile, match="training/gone.csv does not exist"):
         find_training_file(s3, BUCKET, "training/gone.csv")
+
+
+@pytest.mark.parametrize("key", ["bank.csv", "inference/bank.csv", "training/bank.txt"])
+def test_a_key_that_is_not_one_of_a_training_file_is_refused_with_the_right_form(s3, key):
+    with pytest.raises(InvalidTrainingKey, match="training/NAME.csv"):
+        find_training_file(s3, BUCKET, key)
 
 
 def test_a_file_overwritten_meanwhile_is_read_as_it_was(s3):

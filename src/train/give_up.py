@@ -1,0 +1,26 @@
+"""State GiveUp: records a failed run whose clean-up did not get through, and says what to look at."""
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from autowatch.outcome import give_up_run, read_cause
+from autowatch.runs import run_name
+from autowatch.timestamps import from_text
+from train.clients import client
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Takes `execution`, `started`, the run's `error` and the `clean_up_error`; returns the run's."""
+    error, cause = read_cause(event["error"])
+    give_up_run(
+        client("s3"),
+        client("sns"),
+        bucket=os.environ["S3_BUCKET"],
+        run=run_name(event["execution"], from_text(event["started"])),
+        topic_arn=os.environ["ALERT_TOPIC_ARN"],
+        cause=cause,
+        clean_up_cause=read_cause(event["clean_up_error"])[1],
+        now=datetime.now(UTC),
+    )
+    return {"error": error, "cause": cause}

@@ -1,0 +1,79 @@
+import json
+
+import pytest
+from moto import mock_aws
+
+from autowatch.training_data import NoTrainingFile
+from train import clients
+from train.prepare import InvalidInput, lambda_handler
+
+BUCKET = "bank"
+ROWS = "age,duration,y\n" + "".join(f"{n % 60},7,{'yes' if n % 5 == 0 else 'no'}\n" for n in range(600))
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    variables = {
+        "S3_BUCKET": BUCKET,
+        "TARGET_COLUMN": "y",
+        "POSITIVE_LABEL": "",
+        "DROP_COLUMNS": " duration , id ,",
+        "HOLDOUT_PERCENT": "20",
+        "RETRAIN_COOLDOWN_HOURS": "20",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    clients.client.cache_clear()
+    with mock_aws():
+        s3 = clients.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        s3.put_object(Bucket=BUCKET, Key="training/x.csv", Body=ROWS.encode())
+        yield s3
+    clients.client.cache_clear()
+
+
+def prepare(request, name="one", started="2026-11-23T07:15:00.123Z"):
+    execution = f"arn:aws:states:us-east-1:123456789012:execution:train:{name}"
+    return lambda_handler({"execution": execution, "started": started, "input": request}, None)
+
+
+def end(s3, status):
+    latest = json.loads(s3.get_object(Bucket=BUCKET, Key="models/latest.json")["Body"].read())
+    s3.put_object(Bucket=BUCKET, Key="models/latest.json", Body=json.dumps({**latest, "status": status}))
+
+
+def test_a_run_is_prepared_and_prepared_again_when_the_state_is_tried_again(s3):
+    first = prepare({})
+    assert (first["decision"], first["rows"]) == ("train", 600)
+    assert prepare({}) == first
+    contract = json.loads(
+        s3.get_object(Bucket=BUCKET, Key=f"models/{first['run']}/contract.json")["Body"].read()
+    )
+    assert [feature["name"] for feature in contract["features"]] == ["age"]
+    assert contract["dropped_columns"] == ["duration"]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [[], "x", None, 5, {"training_key": 5}, {"key": "training/x.csv"}, {"trigger": "moon"}],
+    ids=repr,
+)
+def test_an_input_that_means_nothing_is_refused_with_the_right_form(s3, request_):
+    with pytest.raises(InvalidInput, match="training_key"):
+        prepare(request_)
+
+
+def test_a_file_that_is_not_there_is_named(s3):
+    with pytest.raises(NoTrainingFile, match="training/gone.csv"):
+        prepare({"training_key": "training/gone.csv"})
+
+
+def test_drift_trains_on_new_data_and_skips_with_a_reason_otherwise(s3):
+    assert prepare({"trigger": "drift"})["decision"] == "train"
+    end(s3, "rejected")
+    assert "model was rejected" in prepare({"trigger": "drift"}, "two")["reason"]
+    s3.put_object(Bucket=BUCKET, Key="training/y.csv", Body=(ROWS + "1,1,no\n").encode())
+    cooling = prepare({"trigger": "drift"}, "three", "2026-11-23T20:00:00Z")
+    assert cooling["decision"] == "skip"
+    assert "may start from 2026-11-24T03:15:00Z" in cooling["reason"]
+    assert prepare({"trigger": "drift"}, "four", "2026-11-24T03:15:00Z")["decision"] == "train"
