@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from autowatch.champion import NoChampion, read_champion
 from autowatch.drift import DriftReport, DriftRules, judge
 from autowatch.drift_alert import DriftAlert, put_event, send_mail
@@ -108,7 +110,7 @@ def watch(
     for day in days:
         try:
             judged.append(_watch_day(job, day))
-        except AutowatchError as error:
+        except (AutowatchError, ClientError) as error:
             _LOGGER.exception("a day could not be judged", extra={"date": day.isoformat()})
             failures.append(f"{day}: {error}")
     if failures:

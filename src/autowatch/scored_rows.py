@@ -21,6 +21,10 @@ _MANIFEST_ENDING = ".manifest.json"
 _ABSENT = ("NoSuchKey", "NoSuchVersion")
 
 
+class UnusableObject(AutowatchError):
+    """A manifest or a profile does not hold what it should."""
+
+
 class ProfileMissing(AutowatchError):
     """A manifest names a profile that is not there."""
 
@@ -48,12 +52,20 @@ def read_scored_rows(s3: Any, bucket: str, keys: list[str], baseline: Baseline) 
 
     Raises:
         ProfileMissing: a profile that a manifest names is gone.
+        UnusableObject: a manifest or its profile was not written by scoring, or was changed since.
         ProfilesDiffer: a profile does not have the bins that its run's baseline has.
     """
 
     def read(key: str) -> tuple[Manifest, Profile | None]:
-        manifest = Manifest.from_json(read_json(s3, bucket, key))
-        return manifest, _read_profile(s3, bucket, manifest.profile) if manifest.run == baseline.run else None
+        try:
+            manifest = Manifest.from_json(read_json(s3, bucket, key))
+            profile = _read_profile(s3, bucket, manifest.profile) if manifest.run == baseline.run else None
+        except (KeyError, TypeError, ValueError) as error:
+            raise UnusableObject(
+                f"s3://{bucket}/{key} or its profile cannot be read ({type(error).__name__}). "
+                "Restore an earlier version, or remove the manifest and upload the input file again."
+            ) from error
+        return manifest, profile
 
     other_files = other_rows = 0
 

@@ -337,6 +337,18 @@ def test_one_broken_day_does_not_stop_the_others(clients):
     assert report_of(clients)["verdict"] == "no drift"
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{}", "no json", '{"input": 5}'], ids=repr)
+def test_a_broken_manifest_is_named_and_stops_only_its_own_day(clients, text):
+    baseline = release(clients.s3)
+    broken = "predictions/date=2026-11-20/broken-0123456789abcdef.manifest.json"
+    clients.s3.put_object(Bucket=BUCKET, Key=broken, Body=text.encode())
+    score(clients.s3, baseline, DRIFTED)
+    with pytest.raises(DaysFailed, match="1 of 7 days") as caught:
+        run(clients)
+    assert broken in str(caught.value)
+    assert report_of(clients)["verdict"] == "drift"
+
+
 def test_files_beyond_the_first_page_of_the_listing_are_found(clients):
     baseline = release(clients.s3)
     score(clients.s3, baseline, LIKE_TRAINING, name="a")
