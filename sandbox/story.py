@@ -145,6 +145,7 @@ class _Stage:
         self._sagemaker = sandbox.client("sagemaker")
         self._bucket = sandbox.outputs["DataBucketName"]
         self._machine = sandbox.outputs["TrainStateMachineArn"]
+        self._report_key = ""
 
     def upload(self, path: Path, key: str) -> None:
         self._s3.upload_file(str(path), self._bucket, key)
@@ -249,6 +250,8 @@ class _Stage:
             _wait_for(look, outcome, f"{len(batch.labels):,} rows", _SCORING_SECONDS)
             if "error" in found:
                 raise StoryError(f"{key} was refused: {found['reason']}")
+            # The day that the file counts for, should midnight pass before it is judged.
+            self._report_key = f"reports/{found['predictions_key'].split('/')[1]}/drift.json"
             rows = found["rows"]
             scored = Scored(
                 key=key,
@@ -270,14 +273,12 @@ class _Stage:
         """Fires both schedules of 20:00 now and waits for what they do."""
         self._register_predictions()
         with self._progress.step("the daily run: drift") as outcome:
-            before = self._report_tags()
+            before = self._report_tag()
             self._sandbox.fire("DetectDriftFunction")
-            _wait_for(lambda: self._report_tags() != before, outcome, "judging the day", _DAILY_SECONDS)
-            key = max(self._report_tags())
-            report = self._read_json(key)
-            page = self._s3.get_object(Bucket=self._bucket, Key=f"{key.removesuffix('json')}html")[
-                "Body"
-            ].read()
+            _wait_for(lambda: self._report_tag() != before, outcome, "judging the day", _DAILY_SECONDS)
+            report = self._read_json(self._report_key)
+            page_key = f"{self._report_key.removesuffix('json')}html"
+            page = self._s3.get_object(Bucket=self._bucket, Key=page_key)["Body"].read()
             judged = Judged(report["verdict"], report["rows"], tuple(report["drifted_columns"]), page)
             outcome.text = f"{judged.verdict}, {judged.rows:,} rows"
             if judged.drifted_columns:
@@ -298,9 +299,10 @@ class _Stage:
             )
             outcome.text = f"{len(scored)} predictions file{'s' if len(scored) > 1 else ''} registered so far"
 
-    def _report_tags(self) -> dict[str, str]:
-        objects = self._objects("reports/")
-        return {item["Key"]: item["ETag"] for item in objects if item["Key"].endswith("/drift.json")}
+    def _report_tag(self) -> str | None:
+        """Changes when the day of the last scored file is judged anew."""
+        found = self._objects(self._report_key)
+        return found[0]["ETag"] if found else None
 
     def _keys(self, prefix: str) -> set[str]:
         return {item["Key"] for item in self._objects(prefix)}
