@@ -5,9 +5,11 @@ import io
 import itertools
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from autowatch.errors import AutowatchError
+from autowatch.plain_block import split_plain
 
 LARGEST_FIELD = 16 * 1024 * 1024
 """Characters in one field, bytes in one line. A file past it has lost a closing quote or its line ends;
@@ -16,6 +18,7 @@ without a bound all the rest of it would be taken into memory as one field."""
 # The csv module keeps this limit for the whole process; its default (128 kB) is too small for honest files.
 csv.field_size_limit(LARGEST_FIELD)
 
+_ROWS_AT_ONCE = 1_000
 _QUOTED = re.compile(r'"[^"]*"')
 
 
@@ -47,78 +50,154 @@ class MalformedCsv(UnreadableFile):
     """Quotes or line ends are not as in RFC 4180, so that the rows cannot be told apart."""
 
 
+@dataclass(frozen=True)
+class Block:
+    """Some consecutive rows.
+
+    Attributes:
+        lines: for each row the line of the file, counted from 1, on which it begins.
+        columns: column by column the fields of the rows that are as wide as the header.
+        misfits: the fields of the other rows, by their place in the block.
+        text: the rows as `csv_lines` would write them, where that cost nothing.
+    """
+
+    lines: Sequence[int]
+    columns: Sequence[Sequence[str]]
+    misfits: Mapping[int, list[str]]
+    text: str | None
+
+    def rows(self) -> Iterator[list[str]]:
+        """The fields of each row, however many it has."""
+        fitting = map(list, zip(*self.columns, strict=True))
+        for index in range(len(self.lines)):
+            yield self.misfits[index] if index in self.misfits else next(fitting)
+
+
 class Table:
     """A CSV file that is being read: the header at once, the rows as they are asked for.
 
     Attributes:
         delimiter: `,` or `;`.
         header: the names of the columns.
-        rows: the fields of each row as text, however many it has; to be gone through once. Blank lines
-            are skipped, in a file of one column too: there a missing value is written `""`. It raises NotUtf8
+        rows: the fields of each row as text, however many it has; to be gone through once, unless `blocks` is. Blank
+            lines are skipped, in a file of one column too: there a missing value is written `""`. It raises NotUtf8
             and MalformedCsv when it gets to the place, and NoRows at the end if there was no row.
-        line: the line of the file, counted from 1, on which the row given last begins.
+        line: the line of the file, counted from 1, on which the row that `rows` gave last begins.
         rows_read: how many rows have been given.
         bytes_read: how much of the file has been taken in; the rows given so far all lie within it.
     """
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
+    def __init__(self, chunks: Iterable[bytes], lines_before: int = 0, bytes_before: int = 0) -> None:
         self.line = self.rows_read = self.bytes_read = 0
-        lines = itertools.chain.from_iterable(self._blocks(chunks))
-        header_lines = _header_lines(lines)
-        self.delimiter = _detect_delimiter("".join(header_lines))
-        self._reader = csv.reader(itertools.chain(header_lines, lines), delimiter=self.delimiter, strict=True)
-        self.header = _check_header(next(self._records()))
-        self.rows_read = 0  # The header was a record, but it is no row.
+        self._lines_taken = self._lines_decoded = self._bytes_before = 0
+        texts = self._decode(_whole_lines(chunks))
+        header_lines, rest = _split_header(texts)
+        header = "".join(header_lines)
+        self.delimiter = _detect_delimiter(header)
+        self.header = _check_header(next(fields for _, fields in self._read_records(header, iter(()))))
+        self._lines_taken, self._bytes_before = len(header_lines) + lines_before, bytes_before
+        self._lines_decoded += lines_before
+        self._texts = itertools.chain([rest] if rest else [], texts)
         self.rows: Iterator[list[str]] = self._rows()
 
-    def _rows(self) -> Iterator[list[str]]:
-        records = self._records()
-        first = next(records, None)
-        if first is None:
-            raise NoRows("The file has a header but no rows. Upload it with at least one row of data.")
-        yield first
-        yield from records
+    def blocks(self, max_rows: int) -> Iterator[Block]:
+        """The same rows, many at once: at most `max_rows`, and at most a piece of the file as it came in.
 
-    def _records(self) -> Iterator[list[str]]:
-        reader = self._reader
-        line = reader.line_num + 1
+        Raises:
+            NotUtf8, MalformedCsv, NoRows: as `rows` does.
+        """
+        for block in self._blocks(max_rows):
+            self.rows_read += len(block.lines)
+            yield block
+
+    def _rows(self) -> Iterator[list[str]]:
+        for block in self._blocks(_ROWS_AT_ONCE):
+            for self.line, row in zip(block.lines, block.rows(), strict=True):
+                self.rows_read += 1
+                yield row
+
+    def _blocks(self, max_rows: int) -> Iterator[Block]:
+        empty = True
+        texts = itertools.chain.from_iterable(_cut(text, max_rows) for text in self._texts)
+        for text in texts:
+            for block in self._read_blocks(text, texts, max_rows):
+                empty = False
+                yield block
+        if empty:
+            raise NoRows("The file has a header but no rows. Upload it with at least one row of data.")
+
+    def _read_blocks(self, text: str, following: Iterator[str], max_rows: int) -> Iterator[Block]:
+        """The rows of a text: by the quick way where that gives the same, and otherwise by the csv module."""
+        width = len(self.header)
+        plain = split_plain(text, self.delimiter, width) if len(text) <= LARGEST_FIELD else None
+        if plain:
+            first = self._lines_taken + 1
+            self._lines_taken += len(plain.columns[0])
+            yield Block(range(first, self._lines_taken + 1), plain.columns, {}, plain.text)
+            return
+        records = self._read_records(text, following)
+        while taken := list(itertools.islice(records, max_rows)):
+            lines, rows = zip(*taken, strict=True)
+            misfits = {index: row for index, row in enumerate(rows) if len(row) != width}
+            fitting = [row for row in rows if len(row) == width] if misfits else rows
+            columns = list(zip(*fitting, strict=True)) if fitting else [()] * width
+            yield Block(lines, columns, misfits, None)
+
+    def _read_records(self, text: str, following: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
+        """The rows of a text with their lines; where a field is still open at its end, those of the next one too."""
+        begun_after, fed = self._lines_taken, 0
+
+        def lines() -> Iterator[str]:
+            nonlocal fed
+            for piece in itertools.chain([text], following):
+                fed += piece.count("\n") + (not piece.endswith("\n"))
+                yield from io.StringIO(piece, newline="\n")
+
+        reader = csv.reader(lines(), delimiter=self.delimiter, strict=True)
+        line = begun_after + 1
         try:
             for fields in reader:
                 if fields:
-                    self.line = line
-                    self.rows_read += 1
-                    yield fields
-                line = reader.line_num + 1
+                    yield line, fields
+                self._lines_taken = begun_after + reader.line_num
+                line = self._lines_taken + 1
+                if reader.line_num == fed:
+                    return
         except csv.Error as error:
             raise MalformedCsv(f"The row that begins on line {line} is not CSV: {_explain(error)}") from None
 
-    def _blocks(self, chunks: Iterable[bytes]) -> Iterator[io.StringIO]:
+    def _decode(self, blocks: Iterable[bytes]) -> Iterator[str]:
         """Whole lines, decoded a block at a time: the byte of a line feed is part of no other character."""
-        line = 1
-        for block in _whole_lines(chunks):
+        for block in blocks:
             start = self.bytes_read
             if start == 0 and block.startswith(BOM_UTF8):
                 start, block = len(BOM_UTF8), block[len(BOM_UTF8) :]
             try:
                 text = block.decode()
             except UnicodeDecodeError as error:
-                line += block.count(b"\n", 0, error.start)
+                line = self._lines_decoded + 1 + block.count(b"\n", 0, error.start)
+                byte = start + error.start + 1 + self._bytes_before
                 raise NotUtf8(
-                    f"The file is not UTF-8: byte {start + error.start + 1}, on line {line}, belongs to no "
+                    f"The file is not UTF-8: byte {byte}, on line {line}, belongs to no "
                     "character. Save the file as UTF-8."
                 ) from None
             self.bytes_read = start + len(block)
-            line += text.count("\n")
-            yield io.StringIO(text, newline="\n")
+            self._lines_decoded += text.count("\n")
+            yield text
 
 
-def read_table(chunks: Iterable[bytes]) -> Table:
+def read_table(chunks: Iterable[bytes], lines_before: int = 0, bytes_before: int = 0) -> Table:
     """Begins to read a CSV file that comes in pieces of any size, cut anywhere.
+
+    Args:
+        chunks: the file's content; or its header and, from a chunk of its own on, a later part of it.
+        lines_before: how many lines were left out between the two, so that lines are counted as in the file.
+        bytes_before: how many bytes were left out.
 
     Raises:
         EmptyFile, NoHeader, DuplicateColumns, NotUtf8, MalformedCsv: the header cannot be read as agreed.
     """
-    return Table(chunks)
+    return Table(chunks, lines_before, bytes_before)
 
 
 def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -140,16 +219,19 @@ def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(begun)
 
 
-def _header_lines(lines: Iterator[str]) -> list[str]:
-    """The lines up to the end of the first row that is not blank; its names may have line breaks in them."""
+def _split_header(texts: Iterator[str]) -> tuple[list[str], str]:
+    """The lines up to the end of the first row that is not blank, which may have line breaks in it, and what follows
+    them in the same text."""
     taken: list[str] = []
     quotes = length = 0
-    for line in lines:
-        taken.append(line)
-        quotes += line.count('"')
-        length += len(line)
-        if line.strip("\r\n") and quotes % 2 == 0:
-            return taken
+    for text in texts:
+        lines = io.StringIO(text, newline="\n")
+        for line in lines:
+            taken.append(line)
+            quotes += line.count('"')
+            length += len(line)
+            if line.strip("\r\n") and quotes % 2 == 0:
+                return taken, lines.read()
         if length > LARGEST_FIELD:
             break
     if quotes:
@@ -157,6 +239,15 @@ def _header_lines(lines: Iterator[str]) -> list[str]:
             "A quote in the header is not closed. Close it, or double it if it belongs to a name."
         )
     raise EmptyFile("The file is empty. Upload a CSV with a header row and at least one row of data.")
+
+
+def _cut(text: str, max_lines: int) -> Iterator[str]:
+    if text.count("\n") <= max_lines:
+        yield text
+        return
+    lines = io.StringIO(text, newline="\n")
+    while piece := "".join(itertools.islice(lines, max_lines)):
+        yield piece
 
 
 def _detect_delimiter(header: str) -> str:

@@ -20,6 +20,7 @@ class Upload:
         self._buffer = bytearray()
         self._upload_id: str | None = None
         self._parts: list[dict[str, Any]] = []
+        self._sent = 0
 
     def __enter__(self) -> "Upload":
         return self
@@ -34,6 +35,11 @@ class Upload:
     def is_empty(self) -> bool:
         """Whether nothing has been written yet."""
         return not self._buffer and not self._parts
+
+    @property
+    def size(self) -> int:
+        """How many bytes have been written."""
+        return self._sent + len(self._buffer)
 
     def write(self, data: bytes) -> None:
         """Appends `data`."""
@@ -63,4 +69,5 @@ class Upload:
             **self._object, UploadId=self._upload_id, PartNumber=number, Body=bytes(self._buffer)
         )
         self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+        self._sent += len(self._buffer)
         self._buffer.clear()

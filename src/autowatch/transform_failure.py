@@ -1,0 +1,57 @@
+"""The end of a transform that failed: nothing of it is left, and people are told."""
+
+from typing import Any
+
+from autowatch.arrival import Arrival, output_keys
+from autowatch.commit import find_committed
+from autowatch.notification import publish
+from autowatch.objects import ObjectMissing, read_json
+from autowatch.outcome import read_cause
+from autowatch.transform_job import job_name, stop_transform_job
+from autowatch.transform_work import Work, abort_uploads, remove_work
+
+
+def fail_transform(
+    s3: Any,
+    sagemaker: Any,
+    sns: Any,
+    *,
+    bucket: str,
+    predictions_prefix: str,
+    topic_arn: str,
+    work: Work,
+    arrival: Arrival,
+    error: dict[str, str],
+) -> tuple[str, str]:
+    """Stops the job, takes back uploads, removes the work objects and tells people; gives the error and its cause.
+
+    Args:
+        error: what Step Functions caught. Of a failed piece it says nothing; the piece's own error is in the bucket.
+    """
+    name, cause = read_cause(_first_error(s3, bucket, work, error))
+    stop_transform_job(sagemaker, job_name(work.name))
+    keys = output_keys(arrival, predictions_prefix)
+    for prefix in (work.prefix, keys.predictions, keys.rejected):
+        abort_uploads(s3, bucket, prefix)
+    remove_work(s3, bucket, work)
+    committed = find_committed(s3, bucket, keys) is not None
+    advice = (
+        f"Its predictions had been written before that: {keys.predictions}"
+        if committed
+        else "There are no predictions for it. Mend the cause, then upload the file again."
+    )
+    lines = [
+        f"{arrival.file.key} ({arrival.file.size:,} bytes) could not be scored by Batch Transform: {cause}",
+        f"({name})",
+        advice,
+    ]
+    publish(sns, topic_arn, f"Autowatch: file not scored, {arrival.file.key}", lines)
+    return name, cause
+
+
+def _first_error(s3: Any, bucket: str, work: Work, caught: dict[str, str]) -> dict[str, str]:
+    try:
+        error: dict[str, str] = read_json(s3, bucket, work.failure)
+    except ObjectMissing:
+        return caught
+    return error
