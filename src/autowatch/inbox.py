@@ -4,12 +4,14 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from autowatch.arrival import Arrival
+from autowatch.arrival import Arrival, output_keys
 from autowatch.champion import NoChampion
+from autowatch.commit import find_committed
 from autowatch.errors import AutowatchError
 from autowatch.predictions import ScoringSettings, score_file
 from autowatch.refusal import refuse
 from autowatch.table import UnreadableFile
+from autowatch.transform_start import TransformMachine
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -24,20 +26,27 @@ def score_arrivals(
     arrivals: Sequence[Arrival],
     settings: ScoringSettings,
     seconds_left: Callable[[], float],
+    transforms: TransformMachine | None = None,
 ) -> dict[str, int]:
-    """Scores every file; gives how many were scored and how many refused.
+    """Scores every file; gives how many were scored, how many refused, and how many handed over to `transforms`.
 
     A file that cannot be scored as it is gets an error object under `rejected/`, a warning in the log and a metric:
     trying again cannot help. Any other failure is raised when all files have been tried.
 
+    Args:
+        transforms: takes the files that are too large to be scored here; without it all are scored here.
+
     Raises:
         FilesNotScored: more than one file failed. One alone is raised as it is.
     """
-    outcomes = {"scored": 0, "refused": 0}
+    outcomes = {"scored": 0, "refused": 0} | ({"handed_over": 0} if transforms else {})
     failures: list[Exception] = []
     for arrival in arrivals:
         try:
-            outcomes[_score_or_refuse(s3, runtime, arrival, settings, seconds_left)] += 1
+            if transforms and _hand_over(s3, arrival, settings, transforms):
+                outcomes["handed_over"] += 1
+            else:
+                outcomes[_score_or_refuse(s3, runtime, arrival, settings, seconds_left)] += 1
         except Exception as error:  # noqa: BLE001 (raised below; one file must not stop the others)
             _LOGGER.error("file not scored", extra={"key": arrival.file.key, "error": type(error).__name__})
             failures.append(error)
@@ -46,6 +55,15 @@ def score_arrivals(
     if failures:
         raise FilesNotScored(f"{len(failures)} of {len(arrivals)} files were not scored.") from failures[0]
     return outcomes
+
+
+def _hand_over(s3: Any, arrival: Arrival, settings: ScoringSettings, transforms: TransformMachine) -> bool:
+    keys = output_keys(arrival, settings.predictions_prefix)
+    if not transforms.takes(arrival) or find_committed(s3, settings.bucket, keys):
+        return False
+    name = transforms.start(settings.bucket, arrival)
+    _LOGGER.info("file handed over to Batch Transform", extra={"key": arrival.file.key, "execution": name})
+    return True
 
 
 def _score_or_refuse(

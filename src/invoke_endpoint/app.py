@@ -10,11 +10,11 @@ from botocore.config import Config
 from autowatch.endpoint import client_config
 from autowatch.inbox import score_arrivals
 from invoke_endpoint.s3_event import arrivals_in
-from invoke_endpoint.settings import settings_from_env
+from invoke_endpoint.settings import settings_from_env, transforms_from_env
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Scores the files that an S3 event announces, and gives how many were scored and how many refused."""
+    """Scores the files that an S3 event announces; gives how many were scored, refused and handed over."""
     settings = settings_from_env(os.environ)
     return score_arrivals(
         s3=_s3(),
@@ -22,6 +22,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
         arrivals=arrivals_in(event),
         settings=settings,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        transforms=transforms_from_env(os.environ, _stepfunctions),
     )
 
 
@@ -38,3 +39,13 @@ def _s3() -> Any:
 @cache
 def _runtime(concurrency: int) -> Any:
     return boto3.client("sagemaker-runtime", config=client_config(concurrency))
+
+
+@cache
+def _stepfunctions() -> Any:
+    return boto3.client(
+        "stepfunctions",
+        config=Config(
+            connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 5}
+        ),
+    )

@@ -1,10 +1,12 @@
 """What the environment tells the scoring function."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from autowatch.predictions import ScoringSettings
 from autowatch.scoring import ScoringLimits
 from autowatch.settings import whole_number
+from autowatch.transform_start import TransformMachine
 
 
 def settings_from_env(environment: Mapping[str, str]) -> ScoringSettings:
@@ -25,3 +27,17 @@ def settings_from_env(environment: Mapping[str, str]) -> ScoringSettings:
         metrics_namespace=environment["METRICS_NAMESPACE"],
         stack=environment["STACK_NAME"],
     )
+
+
+def transforms_from_env(
+    environment: Mapping[str, str], stepfunctions: Callable[[], Any]
+) -> TransformMachine | None:
+    """The machine that large files go to; None where none is set, so that files of any size are scored here.
+
+    Args:
+        stepfunctions: makes the client, for a large file alone.
+    """
+    arn = environment.get("TRANSFORM_STATE_MACHINE_ARN")
+    if not arn:
+        return None
+    return TransformMachine(stepfunctions, arn, whole_number(environment, "TRANSFORM_THRESHOLD_BYTES"))

@@ -10,7 +10,7 @@ import pytest
 from tests.template.conftest import ROOT
 
 FUNCTION = "AWS::Serverless::Function"
-WRITTEN_PREFIXES = {"predictions/", "rejected/", "models/", "monitoring/", "reports/"}
+WRITTEN_PREFIXES = {"predictions/", "rejected/", "models/", "monitoring/", "reports/", "transform/"}
 
 
 def functions(template):
@@ -235,7 +235,13 @@ def test_the_walkthroughs_names_are_kept(template):
 
 
 def test_the_outputs_are_those_that_people_rely_on(template):
-    expected = {"DataBucketName", "EndpointName", "TrainStateMachineArn", "AlertTopicArn"}
+    expected = {
+        "DataBucketName",
+        "EndpointName",
+        "TrainStateMachineArn",
+        "TransformStateMachineArn",
+        "AlertTopicArn",
+    }
     expected |= {f"{name}Name" for name in functions(template)}
     assert set(template["Outputs"]) == expected
 

@@ -1,0 +1,15 @@
+"""State Accept: adds up the checks of all pieces, and refuses the file where it cannot be scored."""
+
+import os
+from typing import Any
+
+from autowatch.transform_decision import accept_file
+from autowatch.transform_plan import read_plan
+from transform.clients import client
+from transform.settings import settings_from_env
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, str]:
+    """Takes the transform's `name`; returns the decision."""
+    s3, settings = client("s3"), settings_from_env(os.environ)
+    return {"decision": accept_file(s3, settings, read_plan(s3, settings.bucket, event["name"]))}

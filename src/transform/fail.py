@@ -1,0 +1,25 @@
+"""State Fail: stops the job, removes what the transform made, tells people."""
+
+import os
+from typing import Any
+
+from autowatch.transform_failure import fail_transform
+from autowatch.transform_work import Work
+from transform.clients import client
+from transform.settings import arrival_from_input
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, str]:
+    """Takes the execution's `input` and the `error` that was caught; returns its name and its message."""
+    error, cause = fail_transform(
+        client("s3"),
+        client("sagemaker"),
+        client("sns"),
+        bucket=os.environ["S3_BUCKET"],
+        predictions_prefix=os.environ["PREDICTIONS_PREFIX"],
+        topic_arn=os.environ["ALERT_TOPIC_ARN"],
+        work=Work(event["input"]["name"]),
+        arrival=arrival_from_input(event["input"]),
+        error=event["error"],
+    )
+    return {"error": error, "cause": cause}

@@ -1,0 +1,15 @@
+"""State FinishPiece: makes one piece's part of the predictions file from what Batch Transform has joined."""
+
+import os
+from typing import Any
+
+from autowatch.piece_finish import finish_piece
+from autowatch.pieces_accepted import AcceptedPiece
+from autowatch.transform_plan import read_plan
+from transform.clients import client
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> None:
+    """Takes the transform's `name` and the `piece`; what was made goes to the bucket."""
+    s3, bucket = client("s3"), os.environ["S3_BUCKET"]
+    finish_piece(s3, bucket, read_plan(s3, bucket, event["name"]), AcceptedPiece(**event["piece"]))

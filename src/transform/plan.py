@@ -1,0 +1,33 @@
+"""State Plan: pins the champion, checks the header, cuts the file into pieces."""
+
+import os
+from typing import Any
+
+from autowatch.settings import whole_number
+from autowatch.timestamps import from_text
+from autowatch.transform_decision import plan_file
+from autowatch.transform_work import Work
+from transform.clients import client
+from transform.settings import arrival_from_input, settings_from_env
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Takes the execution's `input` and when it `started`; returns the decision and what the next states need."""
+    settings, work = settings_from_env(os.environ), Work(event["input"]["name"])
+    decision = plan_file(
+        client("s3"),
+        settings,
+        work,
+        arrival_from_input(event["input"]),
+        whole_number(os.environ, "PIECE_BYTES"),
+        from_text(event["started"]),
+    )
+    return {
+        "decision": decision,
+        "bucket": settings.bucket,
+        "pieces_key": work.pieces,
+        "accepted_key": work.accepted,
+        "failure_key": work.failure,
+        "pieces_at_once": whole_number(os.environ, "PIECES_AT_ONCE"),
+        "poll_seconds": whole_number(os.environ, "POLL_SECONDS"),
+    }

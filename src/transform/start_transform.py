@@ -1,0 +1,22 @@
+"""State StartTransform: starts the Batch Transform job over all pieces."""
+
+import os
+from typing import Any
+
+from autowatch.settings import whole_number
+from autowatch.transform_job import TransformInstances, start_transform_job
+from autowatch.transform_plan import read_plan
+from transform.clients import client
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, str]:
+    """Takes the transform's `name`; returns the job's."""
+    bucket = os.environ["S3_BUCKET"]
+    job = start_transform_job(
+        client("sagemaker"),
+        bucket,
+        read_plan(client("s3"), bucket, event["name"]),
+        TransformInstances(os.environ["INSTANCE_TYPE"], whole_number(os.environ, "INSTANCE_COUNT")),
+        tags={"autowatch:stack": os.environ["STACK_NAME"]},
+    )
+    return {"job_name": job}
