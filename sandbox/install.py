@@ -108,7 +108,7 @@ def _ensure(
     except BaseException as error:
         shutil.rmtree(folder)
         if isinstance(error, subprocess.CalledProcessError):
-            reason = f"{error.stdout}{error.stderr}".strip()
+            reason = _last_words(f"{error.stdout}{error.stderr}")
             raise InstallationError(f"Installing {name} from {requirements} failed:\n{reason}") from error
         if isinstance(error, subprocess.TimeoutExpired):
             raise InstallationError(
@@ -117,6 +117,11 @@ def _ensure(
             ) from error
         raise
     return time.monotonic() - started
+
+
+def _last_words(output: str) -> str:
+    """The end of pip's output, cut short: before it says what is wrong it may list every version it did not take."""
+    return "\n".join(line[-500:] for line in output.strip().splitlines()[-8:])
 
 
 def _digest(requirements: Path) -> str:
