@@ -24,9 +24,10 @@ class Scored:
 
 @dataclass(frozen=True)
 class Refused:
-    """A file that is refused whole: the error's name, and a pattern that its reason must match."""
+    """A file that is refused whole: the error's name, and what its reason must say (`.*` stands for anything)."""
 
     content: bytes
     error: str
     reason: str
     max_rejected_percent: float = 40
+    features: tuple[tuple[str, str], ...] = DEFAULT_FEATURES

@@ -10,6 +10,7 @@ from autowatch.contract import Feature
 from autowatch.objects import write_json
 from autowatch.profile import Baseline, baseline_column
 from invoke_endpoint import app
+from tests.unit.endpoint_server import running_endpoint
 from tests.unit.scoring_bucket import BASELINE, BUCKET, CONTRACT, create_bucket, release
 
 ENVIRONMENT = {
@@ -31,6 +32,15 @@ class Context:
         return 60_000
 
 
+@contextmanager
+def scoring_endpoint():
+    """A running endpoint that the function's next client will talk to."""
+    with running_endpoint() as server:
+        app._runtime.cache_clear()
+        yield server
+        app._runtime.cache_clear()
+
+
 def set_environment(patch, endpoint_url, **changes):
     """Sets the function's variables through pytest's monkeypatch."""
     patch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", endpoint_url)
@@ -39,14 +49,25 @@ def set_environment(patch, endpoint_url, **changes):
 
 
 @contextmanager
-def bucket_with_champion(features=(("age", "numeric"), ("job", "categorical")), versioned=True):
-    """A bucket with a model of these features in force; gives the function's own S3 client."""
+def bucket_with_champion(versioned=True):
+    """A bucket with a model of age and job in force; gives the function's own S3 client."""
     with mock_aws():
         s3 = app._s3()
         create_bucket(s3, versioned)
         release(s3)
-        _change_features(s3, features)
         yield s3
+
+
+def change_features(s3, features):
+    """Lets the model in force take these features: pairs of name and type."""
+    contract = replace(CONTRACT, features=tuple(Feature(name, kind) for name, kind in features))
+    columns = [
+        baseline_column(name, "feature", kind, {"1": 50, "2": 50} if kind == "numeric" else {"x": 100})
+        for name, kind in features
+    ]
+    baseline = Baseline("r1", 100, (*columns, BASELINE.columns[-1]))
+    write_json(s3, BUCKET, "models/r1/contract.json", contract.to_json())
+    write_json(s3, BUCKET, "models/r1/baseline.json", baseline.to_json())
 
 
 def handle(*arrivals, time="2026-11-23T09:00:00.123Z"):
@@ -60,14 +81,3 @@ def _record(arrival, time):
     if file.version_id:
         written["versionId"] = file.version_id
     return {"eventTime": time, "s3": {"object": written}}
-
-
-def _change_features(s3, features):
-    contract = replace(CONTRACT, features=tuple(Feature(name, kind) for name, kind in features))
-    columns = [
-        baseline_column(name, "feature", kind, {"1": 50, "2": 50} if kind == "numeric" else {"x": 100})
-        for name, kind in features
-    ]
-    baseline = Baseline("r1", 100, (*columns, BASELINE.columns[-1]))
-    write_json(s3, BUCKET, "models/r1/contract.json", contract.to_json())
-    write_json(s3, BUCKET, "models/r1/baseline.json", baseline.to_json())

@@ -1,0 +1,108 @@
+"""What the scoring function logs: counts, keys and timings, and never a value of a row."""
+
+import logging
+import re
+import traceback
+
+import pytest
+
+from autowatch.answer import AnswerMismatch, AnswerUnreadable
+from autowatch.endpoint import EndpointUnavailable
+from invoke_endpoint import app
+from tests.corpus.refused import REFUSED
+from tests.corpus.scored import SCORED
+from tests.unit.invoke_endpoint.scoring_function import (
+    Context,
+    bucket_with_champion,
+    change_features,
+    handle,
+    scoring_endpoint,
+    set_environment,
+)
+from tests.unit.scoring_bucket import drop
+from tests.unit.stub_runtime import StubRuntime, model_error
+
+SECRET = "Smith4711"
+ONE_LETTER = re.compile(rb"(?<![A-Za-z])[w-z](?![A-Za-z])")
+# Short texts occur in keys, versions and times by chance, a reason may name the columns that are needed, and one of the
+# corpus's columns is named as a field of the log.
+TELLS_NOTHING = re.compile(r"[\d.]*|.{0,4}|reason|y_probability|y_actual|prediction_date", re.DOTALL)
+FIELDS_OF_EVERY_RECORD = vars(logging.makeLogRecord({})).keys() - {"exc_info", "stack_info"}
+
+
+@pytest.fixture
+def log(caplog, capsys):
+    """Gives all that was logged or printed so far: messages, fields and tracebacks."""
+    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG, logger="autowatch")
+
+    def text():
+        return "\n".join([*map(all_of, caplog.records), *capsys.readouterr()])
+
+    return text
+
+
+def all_of(record):
+    fields = {name: value for name, value in vars(record).items() if name not in FIELDS_OF_EVERY_RECORD}
+    return f"{record.getMessage()} {fields}"
+
+
+@pytest.mark.timeout(60)  # The texts make the file of 1 MB one of 5 MB, with as many line breaks in one field.
+def test_no_value_of_the_corpus_is_logged(monkeypatch, log):
+    cases = SCORED | REFUSED
+    assert len(cases) == len(SCORED) + len(REFUSED)
+    with scoring_endpoint() as endpoint, bucket_with_champion() as s3:
+        for number, case in enumerate(cases.values()):
+            set_environment(monkeypatch, endpoint.url, MAX_REJECTED_PERCENT=str(case.max_rejected_percent))
+            change_features(s3, case.features)
+            # A letter says nothing when it is found, so cells of one letter get a text that does.
+            content = ONE_LETTER.sub(SECRET.encode(), case.content)
+            assert sum(handle(drop(s3, content, f"inference/{number}.csv")).values()) == 1
+    logged = log()
+    assert all(f"inference/{number}.csv" in logged for number in range(len(cases)))
+    assert logged.count("rows_scored") >= len(SCORED) - 5
+    values = {value for case in cases.values() for value in texts_of(case.content)} | {SECRET}
+    assert len(values) > 100
+    assert sorted(value for value in values if value in logged) == []
+
+
+def texts_of(content):
+    """Whatever stands between delimiters, quotes and line ends, whether or not the bytes are a table."""
+    pieces = re.split(r"""[,;"'\t\r\n]""", content.decode("utf-8", "replace"))
+    return {piece.strip() for piece in pieces if not TELLS_NOTHING.fullmatch(piece.strip())}
+
+
+class Quotes(StubRuntime):
+    """Fails or answers with the rows' own text in it."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self._answer = answer
+
+    def answer(self, rows):
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (model_error(500, f"cannot read {SECRET}"), EndpointUnavailable),
+        ("", AnswerMismatch),
+        (f"{SECRET}\n", AnswerUnreadable),
+        (f"{SECRET},1,[1],['{SECRET}']\n", AnswerUnreadable),
+        (f"no,1,\"[1, {SECRET}]\",\"['no', 'yes']\"\n", AnswerUnreadable),
+        (f'no,1,"{SECRET}\n', AnswerUnreadable),
+    ],
+    ids=["model failed", "no answer", "one field", "other labels", "no probability", "open quote"],
+)
+def test_no_failure_quotes_a_value(monkeypatch, log, answer, error):
+    set_environment(monkeypatch, "http://127.0.0.1:1")
+    monkeypatch.setattr(app, "_runtime", lambda concurrency: Quotes(answer))
+    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda self: 3_100)
+    with bucket_with_champion() as s3, pytest.raises(error) as caught:
+        handle(drop(s3, f"age,job\n1,{SECRET}\n"))
+    logged = log()
+    assert "file not scored" in logged
+    assert SECRET not in logged + "".join(traceback.format_exception(caught.value))
