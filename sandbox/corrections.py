@@ -6,6 +6,19 @@ from typing import Any, cast
 from moto.cloudformation import parsing
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
+from moto.stepfunctions.parser.api import HistoryEventType, MapRunFailedEventDetails
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+    FailureEvent,
+    FailureEventException,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import (
+    StatesErrorNameType,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (
+    DistributedIterationComponent,
+)
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
 
@@ -14,10 +27,12 @@ def install() -> None:
     cast(Any, parsing).clean_json = _drop_no_value
     cast(Any, FakeBucket).get_permission = _no_permission_by_policy
     cast(Any, StepFunctionsParserBackend).start_execution = _start_named_execution
+    cast(Any, DistributedIterationComponent)._map_run = _run_map
 
 
 _resolve = parsing.clean_json
 _start_execution = StepFunctionsParserBackend.start_execution
+_map_run = DistributedIterationComponent._map_run
 
 
 def _drop_no_value(value: Any, resources: Any) -> Any:
@@ -34,3 +49,24 @@ def _no_permission_by_policy(*_: Any) -> PermissionResult:
 def _start_named_execution(backend: Any, arn: str, name: str | None = None, *rest: Any, **named: Any) -> Any:
     """An execution without a name gets one of its own; moto calls them all `None`."""
     return _start_execution(backend, arn, name or str(uuid.uuid4()), *rest, **named)
+
+
+def _run_map(component: Any, env: Any, eval_input: Any) -> None:
+    """A Distributed Map fails when more of its items fail than it tolerates; moto's always succeeds."""
+    _map_run(component, env, eval_input)
+    items = eval_input.map_run_record.item_counter
+    failed = items.failed.get() + items.timed_out.get() + items.aborted.get()
+    share = 100 * failed / max(items.total.get(), 1)
+    if failed <= eval_input.tolerated_failure_count or share <= eval_input.tolerated_failure_percentage:
+        return
+    name = StatesErrorName(StatesErrorNameType.StatesExceedToleratedFailureThreshold)
+    cause = "The specified tolerated failure threshold was exceeded"
+    details = MapRunFailedEventDetails(error=name.error_name, cause=cause)
+    raise FailureEventException(
+        FailureEvent(
+            env=env,
+            error_name=name,
+            event_type=HistoryEventType.MapRunFailed,
+            event_details=cast(EventDetails, {"mapRunFailedEventDetails": details}),
+        )
+    )
