@@ -24,7 +24,7 @@ from autowatch.scored_report import report_scored
 from autowatch.scoring import Rejected, ScoredBatch, ScoringLimits, score_table
 from autowatch.table import read_table
 from autowatch.timestamps import to_text
-from autowatch.upload import Upload
+from autowatch.upload import Upload, UploadGone, abort_uploads
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -62,8 +62,8 @@ def score_file(
     Any number of these may run at once for one arrival, and any of them may die: whoever writes the manifest first
     has made the result. All write to the same keys, so a manifest names the versions that belong to it; who comes
     second takes its own back, and whoever finds a manifest takes back what others, dead ones, have left above its
-    versions. The bucket must keep versions for that; without them the last one's predictions stand, which differ
-    only if the champion changed in between.
+    versions, and the uploads that they had begun. The bucket must keep versions for that; without them the last one's
+    predictions stand, which differ only if the champion changed in between.
 
     Args:
         runtime: boto3's `sagemaker-runtime`, made with `endpoint.client_config`.
@@ -78,8 +78,15 @@ def score_file(
     keys = output_keys(arrival, settings.predictions_prefix)
     manifest = find_committed(s3, settings.bucket, keys)
     if manifest is None:
-        manifest = _score_and_commit(s3, runtime, arrival, keys, settings, seconds_left)
+        try:
+            manifest = _score_and_commit(s3, runtime, arrival, keys, settings, seconds_left)
+        except UploadGone:
+            manifest = find_committed(s3, settings.bucket, keys)
+            if manifest is None:
+                raise
     withdraw_others(s3, settings.bucket, keys, manifest)
+    for key in (keys.predictions, keys.rejected):
+        abort_uploads(s3, settings.bucket, key)
     return manifest
 
 

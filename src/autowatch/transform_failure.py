@@ -8,7 +8,8 @@ from autowatch.notification import publish
 from autowatch.objects import ObjectMissing, read_json
 from autowatch.outcome import read_cause
 from autowatch.transform_job import job_name, stop_transform_job
-from autowatch.transform_work import Work, abort_uploads, remove_work
+from autowatch.transform_work import Work, remove_work
+from autowatch.upload import abort_uploads
 
 
 def fail_transform(

@@ -83,10 +83,3 @@ def remove_work(s3: Any, bucket: str, work: Work) -> None:
         if versions:
             objects = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in versions]
             s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-
-
-def abort_uploads(s3: Any, bucket: str, prefix: str) -> None:
-    """Takes back the multipart uploads under way to keys that begin with `prefix`."""
-    for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix):
-        for upload in page.get("Uploads", []):
-            s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])

@@ -241,6 +241,38 @@ def test_what_a_dead_run_left_above_the_commit_is_taken_back(s3):
     assert len(results(s3)) == 3
 
 
+def test_uploads_that_others_had_begun_are_taken_back_with_the_commit(s3):
+    arrival = drop(s3, "age,job\n1,x\n")
+    for key in (
+        output_keys(arrival, "predictions/").predictions,
+        output_keys(arrival, "predictions/").rejected,
+    ):
+        s3.create_multipart_upload(Bucket=BUCKET, Key=key)
+    score(s3, arrival)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)
+
+
+def test_a_run_whose_upload_was_taken_back_gives_what_the_other_has_committed(s3):
+    arrival = drop(s3, "age,job\n" + f"1,{'x' * 90_000}\n" * 200)
+
+    class Overtaken:
+        """S3 to a run that another one overtakes while its predictions go up."""
+
+        manifest = None
+
+        def __getattr__(self, name):
+            return getattr(s3, name)
+
+        def upload_part(self, **arguments):
+            self.manifest = score(s3, arrival)
+            raise client_error("NoSuchUpload", 404)
+
+    overtaken = Overtaken()
+    assert score(overtaken, arrival) == overtaken.manifest
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)
+    assert len(results(s3)) == 3
+
+
 def test_a_bucket_without_versions(client):
     with mock_aws():
         create_bucket(client, versioned=False)

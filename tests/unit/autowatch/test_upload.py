@@ -2,7 +2,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.upload import PART_BYTES, Upload
+from autowatch.upload import PART_BYTES, Upload, UploadGone, abort_uploads
+from tests.unit.stub_runtime import client_error
 
 WHERE = {"Bucket": "bank", "Key": "predictions/a.csv"}
 
@@ -61,3 +62,28 @@ def test_nothing_is_there_without_complete(s3, size):
         out.write(b"a" * size)
     assert "Contents" not in s3.list_objects_v2(Bucket="bank")
     assert unfinished(s3) == []
+
+
+class LosesItsUpload:
+    """S3 to somebody whose upload has been taken back; moto has no answer to that."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def __getattr__(self, name):
+        return getattr(self.client, name)
+
+    def upload_part(self, **arguments):
+        raise client_error("NoSuchUpload", 404)
+
+
+def test_an_upload_that_another_took_back_is_named(s3):
+    with upload(LosesItsUpload(s3)) as out, pytest.raises(UploadGone, match=WHERE["Key"]):
+        out.write(b"a" * PART_BYTES)
+
+
+def test_uploads_under_way_to_a_key_are_taken_back_and_no_others(s3):
+    for key in (WHERE["Key"], WHERE["Key"], "predictions/b.csv"):
+        s3.create_multipart_upload(Bucket="bank", Key=key)
+    abort_uploads(s3, "bank", WHERE["Key"])
+    assert [item["Key"] for item in unfinished(s3)] == ["predictions/b.csv"]
