@@ -10,13 +10,13 @@ from autowatch.contract import Contract
 from autowatch.csv_lines import csv_lines
 from autowatch.objects import read_json, write_json
 from autowatch.output_rows import predictions_header, predictions_rows, rejected_header, rejected_rows
+from autowatch.piece_rows import read_batches
 from autowatch.pieces_accepted import AcceptedPiece
 from autowatch.profile import Baseline, ProfileBuilder
 from autowatch.table import NoRows, UnreadableFile, read_table
 from autowatch.transform_plan import TransformPlan
 from autowatch.upload import Upload
 
-_BATCH_ROWS = 2_000
 _CHUNK_BYTES = 256 * 1024
 
 
@@ -127,9 +127,8 @@ def _read_rows(s3: Any, bucket: str, key: str, width: int) -> Iterator[list[list
     names = ",".join(f"c{number}" for number in range(width)) + "\n"
     chunks = s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(_CHUNK_BYTES)
     try:
-        rows = read_table(chain([names.encode()], chunks)).rows
-        while batch := list(islice(rows, _BATCH_ROWS)):
-            yield batch
+        for rows, _ in read_batches(read_table(chain([names.encode()], chunks))):
+            yield rows
     except NoRows:
         return
     except UnreadableFile as error:

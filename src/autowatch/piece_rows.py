@@ -10,6 +10,7 @@ from autowatch.table import Table, UnreadableFile, read_table
 from autowatch.transform_plan import TransformPlan
 
 _BATCH_ROWS = 2_000
+_BATCH_BYTES = 4_000_000
 
 # A character may take four bytes, a quote two characters, a field a delimiter and two quotes.
 _BYTES_PER_CHARACTER = 8
@@ -49,24 +50,28 @@ def read_piece(table: Table, layout: Layout, max_batch_bytes: int) -> Iterator[P
         NoRows: the piece holds nothing but blank lines.
         LineBreakInField, NotUtf8, MalformedCsv: the file cannot be read as agreed.
     """
-    for rows, lines in _read_batches(table):
+    for rows, lines in read_batches(table):
+        text = "".join(map("".join, rows))
         # Most rows have no line break, and one look at all of them together tells.
-        if "\n" in "".join(map("".join, rows)):
+        if "\n" in text:
             raise _line_break(rows, lines)
         faults = check_rows(rows, layout)
-        faults.update(_find_oversized(rows, layout, max_batch_bytes, faults))
+        if _at_most(len(text), sum(map(len, rows))) > max_batch_bytes:
+            faults.update(_find_oversized(rows, layout, max_batch_bytes, faults))
         yield PieceRows(rows, lines, faults)
 
 
-def _read_batches(table: Table) -> Iterator[tuple[list[list[str]], list[int]]]:
+def read_batches(table: Table) -> Iterator[tuple[list[list[str]], list[int]]]:
+    """The rows of a table and the lines on which they begin, some at a time: few where they are large."""
     rows: list[list[str]] = []
     lines: list[int] = []
+    begun_at = table.bytes_read
     for row in table.rows:
         rows.append(row)
         lines.append(table.line)
-        if len(rows) == _BATCH_ROWS:
+        if len(rows) == _BATCH_ROWS or table.bytes_read - begun_at >= _BATCH_BYTES:
             yield rows, lines
-            rows, lines = [], []
+            rows, lines, begun_at = [], [], table.bytes_read
     if rows:
         yield rows, lines
 
@@ -85,7 +90,7 @@ def _find_oversized(
     """The rows that are too large for one request, which the other path would not send either."""
     found = {}
     for index, row in enumerate(rows):
-        if index in faults or _at_most(row) <= max_batch_bytes:
+        if index in faults or _at_most(sum(map(len, row)), len(row)) <= max_batch_bytes:
             continue
         (line,) = csv_lines([[row[position]] for position in layout.features])
         size = len(line.encode()) + 1
@@ -94,5 +99,6 @@ def _find_oversized(
     return found
 
 
-def _at_most(row: Sequence[str]) -> int:
-    return sum(map(len, row)) * _BYTES_PER_CHARACTER + len(row) * _BYTES_PER_FIELD
+def _at_most(characters: int, fields: int) -> int:
+    """How many bytes of CSV so many characters in so many fields can make."""
+    return characters * _BYTES_PER_CHARACTER + fields * _BYTES_PER_FIELD
