@@ -1,0 +1,26 @@
+"""docs/reliability.md names a test behind every guarantee; these are there."""
+
+import ast
+import re
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+TEXT = (REPOSITORY / "docs" / "reliability.md").read_text(encoding="utf-8")
+GUARANTEES = re.split(r"^\*\*\d+\. ", TEXT.partition("## What is not promised")[0], flags=re.MULTILINE)[1:]
+NAMED = re.compile(r"`(tests/\S+\.py)::(\w+)`")
+
+
+def functions_in(path):
+    tree = ast.parse((REPOSITORY / path).read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def test_every_test_that_the_document_names_exists():
+    named = NAMED.findall(TEXT)
+    assert len(named) == TEXT.count("::")
+    assert [(path, name) for path, name in named if name not in functions_in(path)] == []
+
+
+def test_every_guarantee_names_a_test():
+    assert len(GUARANTEES) == 12
+    assert [text.splitlines()[0] for text in GUARANTEES if not NAMED.search(text)] == []
