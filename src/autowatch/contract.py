@@ -86,10 +86,11 @@ def to_number(text: str) -> float:
     """The number that `text` writes, as every part of Autowatch reads it: a finite decimal, with an optional exponent.
 
     Raises:
-        ValueError: the text is not such a number. (`float` alone would take `1_000`, `inf` and `nan`, too.)
+        ValueError: the text is not such a number. (`float` alone would take `1_000`, `inf`, `nan` and
+            the digits of every script, too.)
     """
     number = float(text)
-    if "_" in text or not math.isfinite(number):
+    if not text.isascii() or "_" in text or not math.isfinite(number):
         raise ValueError(f"not a finite decimal number: {len(text)} characters")
     return number
 

@@ -132,6 +132,8 @@ def test_fields_survive_quotes_delimiters_and_line_breaks(s3):
         (["1", "many"], "categorical"),
         (["1", "inf"], "categorical"),
         (["1", "1_000"], "categorical"),
+        (["1", "١٢"], "categorical"),
+        (["1", "\u00a02"], "categorical"),
         (["", ""], "categorical"),
     ],
 )
