@@ -76,6 +76,11 @@ REFUSED: dict[str, Refused] = {
     "open quote in the header": Refused(
         b'age,"job\n1,x\n', "MalformedCsv", "quote in the header is not closed"
     ),
+    "a quote in the middle of a bare name": Refused(
+        b'age,job,5" disk\n1,x,2\n',
+        "MalformedCsv",
+        "quote in the header is not closed. Close it, or double it",
+    ),
     "text after a quote": Refused(b'age,job\n1,"x"y\n', "MalformedCsv", "line 2.*follows a closing quote"),
     "CR line ends": Refused(b"age,job\r1,x\r2,y\r", "MalformedCsv", "carriage return stands alone"),
     "one CR between two rows": Refused(b"age,job\n1,x\r2,y\n", "MalformedCsv", "line 2.*carriage return"),

@@ -47,7 +47,9 @@ def all_of(record):
     return f"{record.getMessage()} {fields}"
 
 
-@pytest.mark.timeout(60)  # The texts make the file of 1 MB one of 5 MB, with as many line breaks in one field.
+@pytest.mark.timeout(
+    150
+)  # The texts make the file of 1 MB one of 5 MB, with as many line breaks in one field.
 def test_no_value_of_the_corpus_is_logged(monkeypatch, log):
     cases = SCORED | REFUSED
     assert len(cases) == len(SCORED) + len(REFUSED)
