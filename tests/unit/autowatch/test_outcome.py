@@ -74,10 +74,13 @@ def finish(aws, alerts, passed):
     return ended, sagemaker
 
 
-def fail(aws, alerts, run="new", cause="The training file has no column 'y'."):
+def fail(aws, alerts, run="new", cause="The training file has no column 'y'.", serving=None):
+    sagemaker = SageMaker()
+    if serving:
+        sagemaker.put_endpoint(ENDPOINT, serving)
     fail_run(
         aws.client("s3"),
-        SageMaker(),
+        sagemaker,
         aws.client("sns"),
         bucket=BUCKET,
         run=run,
@@ -125,7 +128,7 @@ def test_a_failed_run_is_recorded_and_told_with_its_cause(aws, alerts):
 def test_a_failed_run_names_the_champion_that_serves_on(aws, alerts):
     champion = Champion("old", ENDPOINT, "e-old", "e-old", "c", "b", "t", {})
     write_champion(aws.client("s3"), BUCKET, champion, None)
-    fail(aws, alerts)
+    fail(aws, alerts, serving="e-old")
     assert "The model of run old serves on." in alerts()[0]["Message"]
 
 
