@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self._can_write.clear()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         self._can_write.set()
 
     def resume_writing(self) -> None:
@@ -143,7 +143,7 @@ class Connection(asyncio.Protocol):
             self._answer_as_bucket()
 
     def _answer_as_bucket(self) -> None:
-        key = self._path.split("/", 2)[2]
+        key = self._path.partition("/")[2].partition("/")[2]
         if self._method == "PUT":
             if self._keep is not None:
                 self._stub.kept[key] = b"".join(self._keep)
@@ -152,6 +152,8 @@ class Connection(asyncio.Protocol):
             self._send(b"<R><UploadId>u</UploadId></R>")
         elif self._method == "DELETE":
             self._send(b"", "204 No Content")
+        elif not key:
+            self._send(b"<ListMultipartUploadsResult/>")
         elif key in self._stub.kept:
             self._send(self._stub.kept[key])
         elif rows := re.fullmatch(r"inference/.*-(\d+)\.csv", key):

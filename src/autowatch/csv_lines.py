@@ -1,29 +1,48 @@
-"""Writing rows as CSV, many at a time."""
+"""Rows as lines of CSV, many at a time."""
 
 from collections.abc import Sequence
 
 _SPECIAL = (",", '"', "\n", "\r")
 
 
-def csv_lines(columns: Sequence[Sequence[str]]) -> list[str]:
+def csv_lines(columns: Sequence[Sequence[str]], whole: bool = True) -> list[str]:
     """One line of RFC 4180 CSV for each row, without its line end; fields are quoted only where they must be.
 
     A row of one empty field becomes `""`, since readers skip a blank line.
 
     Args:
         columns: for each column the fields of all rows.
+        whole: whether these are all columns; False where more will be put beside them.
     """
+    alone = whole and len(columns) == 1
     lines = _join(columns)
-    if _needs_no_quotes(lines, len(columns)):
+    if _needs_no_quotes(lines, len(columns), alone):
         return lines
-    return _join([_quote_column(column, alone=len(columns) == 1) for column in columns])
+    return _join([_quote_column(column, alone) for column in columns])
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of `csv_lines` again, after each got its line end: line breaks in quotes stay where they are."""
+    parts = text.removesuffix("\n").split("\n") if text else []
+    if '"' not in text:
+        return parts
+    lines: list[str] = []
+    begun: list[str] = []
+    quoted = False
+    for part in parts:
+        begun.append(part)
+        quoted ^= part.count('"') % 2 == 1
+        if not quoted:
+            lines.append("\n".join(begun))
+            begun = []
+    return lines
 
 
 def _join(columns: Sequence[Sequence[str]]) -> list[str]:
     return list(map(",".join, zip(*columns, strict=True)))
 
 
-def _needs_no_quotes(lines: list[str], columns: int) -> bool:
+def _needs_no_quotes(lines: list[str], columns: int, alone: bool) -> bool:
     # Counting in the joined text takes a hundredth of the time of looking at each field.
     text = "\n".join(lines)
     return (
@@ -31,7 +50,7 @@ def _needs_no_quotes(lines: list[str], columns: int) -> bool:
         and text.count("\n") == max(len(lines) - 1, 0)
         and '"' not in text
         and "\r" not in text
-        and (columns > 1 or all(lines))
+        and (not alone or all(lines))
     )
 
 

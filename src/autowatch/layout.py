@@ -1,11 +1,11 @@
 """How a file's columns fit a contract, and which of its rows do not."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from autowatch.contract import Contract, missing_values, reserved_columns
-from autowatch.table import UnreadableFile
+from autowatch.table import Block, UnreadableFile
 
 
 class MissingColumns(UnreadableFile):
@@ -64,27 +64,38 @@ def match_columns(header: Sequence[str], contract: Contract) -> Layout:
 
 def check_rows(rows: Sequence[Sequence[str]], layout: Layout) -> dict[int, str]:
     """Why rows cannot be sent to the model, by their index: the wrong number of fields, or a number that is none."""
-    reasons = _check_widths(rows, layout.width)
-    fitting = [index for index in range(len(rows)) if index not in reasons] if reasons else range(len(rows))
-    columns = list(zip(*(rows[index] for index in fitting), strict=True))
-    if columns:
-        wrong = check_columns(columns, layout)
+    misfits = {index: row for index, row in enumerate(rows) if len(row) != layout.width}
+    fitting = [row for row in rows if len(row) == layout.width] if misfits else rows
+    return _check(len(rows), list(zip(*fitting, strict=True)), misfits, layout)
+
+
+def check_block(block: Block, layout: Layout) -> dict[int, str]:
+    """As `check_rows`, for the rows of a block."""
+    return _check(len(block.lines), block.columns, block.misfits, layout)
+
+
+def _check(
+    rows: int, columns: Sequence[Sequence[str]], misfits: Mapping[int, Sequence[str]], layout: Layout
+) -> dict[int, str]:
+    reasons = {
+        index: f"The row has {len(row)} fields, the header {layout.width}." for index, row in misfits.items()
+    }
+    if columns and (wrong := _check_numbers(columns, layout)):
+        fitting = [index for index in range(rows) if index not in misfits]
         reasons.update({fitting[place]: reason for place, reason in wrong.items()})
     return reasons
 
 
-def check_columns(columns: Sequence[Sequence[str]], layout: Layout) -> dict[int, str]:
-    """As `check_rows`, for rows of the right width that are already turned into columns.
-
-    Whole columns are looked at: nearly all are without fault.
-    """
+def _check_numbers(columns: Sequence[Sequence[str]], layout: Layout) -> dict[int, str]:
+    # Each text is looked at once, and all together: nearly all columns are without fault.
     reasons: dict[int, str] = {}
     for position, name in layout.numeric.items():
         column = columns[position]
-        if _are_numbers(column):
+        texts = set(column) - missing_values("numeric")
+        if _are_numbers(texts):
             continue
-        wrong = {text for text in set(column) - missing_values("numeric") if not _are_numbers((text,))}
-        for index, text in enumerate(column if wrong else ()):
+        wrong = {text for text in texts if not _are_numbers((text,))}
+        for index, text in enumerate(column):
             if text in wrong:
                 reasons.setdefault(index, f"Column {name} does not hold a number.")
     return reasons
@@ -94,18 +105,8 @@ def _columns(names: Sequence[str]) -> str:
     return f"the column{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
-def _check_widths(rows: Sequence[Sequence[str]], width: int) -> dict[int, str]:
-    if set(map(len, rows)) == {width}:
-        return {}
-    return {
-        index: f"The row has {len(row)} fields, the header {width}."
-        for index, row in enumerate(rows)
-        if len(row) != width
-    }
-
-
-def _are_numbers(texts: Sequence[str]) -> bool:
-    """Whether all are finite decimal numbers; quick, but says no to a missing value too."""
+def _are_numbers(texts: Iterable[str]) -> bool:
+    """Whether all are finite decimal numbers. It may say no to very large ones together, never to one alone."""
     joined = "".join(texts)
     try:
         # Python reads 1_000 and the digits of every script, the model's reader does not.

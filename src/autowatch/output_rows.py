@@ -26,11 +26,22 @@ def predictions_rows(
         row_numbers: the place of each row among all of the input's, from 1.
         columns: for each name in `Layout.output`, in that order, the fields of these rows.
     """
+    *own, labels, probabilities = columns.values()
+    return predictions_lines(arrival, row_numbers, csv_lines(own, whole=False), labels, probabilities)
+
+
+def predictions_lines(
+    arrival: Arrival,
+    row_numbers: Sequence[int],
+    own: Sequence[str],
+    labels: Sequence[str],
+    probabilities: Sequence[str],
+) -> bytes:
+    """As `predictions_rows`, for rows whose own fields are lines of CSV already."""
     prefix = arrival.id_prefix
     ids = [f"{prefix}-{number}" for number in row_numbers]
-    *own, labels, probabilities = columns.values()
-    fields = [*own, ids, labels, probabilities, [to_text(arrival.time)] * len(ids)]
-    return "\n".join([*csv_lines(fields), ""]).encode()
+    added = csv_lines([ids, labels, probabilities, [to_text(arrival.time)] * len(ids)])
+    return "\n".join([*map(",".join, zip(own, added, strict=True)), ""]).encode()
 
 
 def rejected_header(header: Sequence[str]) -> bytes:

@@ -17,7 +17,7 @@ from autowatch.endpoint import Endpoint
 from autowatch.input_file import read_input
 from autowatch.manifest import Manifest, WrittenObject
 from autowatch.objects import read_json
-from autowatch.output_rows import predictions_header, predictions_rows, rejected_header, rejected_rows
+from autowatch.output_rows import predictions_header, predictions_lines, rejected_header, rejected_rows
 from autowatch.profile import Baseline, ProfileBuilder
 from autowatch.row_balance import check_balance, check_rejected
 from autowatch.scored_report import report_scored
@@ -161,9 +161,8 @@ def _score(
         table = read_table(read_input(s3, settings.bucket, arrival.file))
         builder = ProfileBuilder(baseline)
         rows = _Rows(arrival, table.header, predictions, rejected)
-        for batch in score_table(table, contract, endpoint, settings.limits):
+        for batch in score_table(table, contract, endpoint, settings.limits, builder):
             rows.write(batch)
-            builder.add(batch.columns)
         rows.check(table.rows_read, settings.max_rejected_percent)
         profile.write(json.dumps(builder.build().to_json(), ensure_ascii=False).encode())
         return _Scored(
@@ -203,8 +202,11 @@ class _Rows:
 
     def _write_predictions(self, batch: ScoredBatch) -> None:
         if self._predictions_file.is_empty:
-            self._predictions_file.write(predictions_header(batch.columns))
-        self._predictions_file.write(predictions_rows(self._arrival, batch.row_numbers, batch.columns))
+            self._predictions_file.write(predictions_header(batch.names))
+        labels, probabilities = batch.predictions.labels, batch.predictions.probabilities
+        self._predictions_file.write(
+            predictions_lines(self._arrival, batch.row_numbers, batch.lines, labels, probabilities)
+        )
 
     def _write_rejected(self, rejected: Sequence[Rejected]) -> None:
         if not rejected:

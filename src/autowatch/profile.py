@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import add as add_integers
+from operator import sub as subtract_integers
 from typing import Any
 
 from autowatch.bins import Bins, ColumnKind, bins_from_json, categorical_bins, numeric_bins, parse_numbers
@@ -20,6 +21,7 @@ from autowatch.errors import AutowatchError
 PROFILE_VERSION = 1
 
 _PENDING_TEXTS = 4096
+_SAMPLE_TEXTS = 200
 
 
 class ProfilesDiffer(AutowatchError):
@@ -137,16 +139,23 @@ class ProfileBuilder:
             UnequalColumns: the columns have different lengths.
             NotANumber: a numeric column holds a text that is not a number; it may surface in `build` only.
         """
-        lengths = {len(texts) for texts in columns.values()}
-        if len(lengths) > 1:
-            raise UnequalColumns(
-                f"The columns of one batch have between {min(lengths)} and {max(lengths)} values."
-            )
-        self._rows += max(lengths, default=0)
+        self._rows += _length(columns)
+        self.add_beside(columns)
+
+    def add_beside(self, columns: Mapping[str, Sequence[str]]) -> None:
+        """Counts further columns of rows that have been added already; otherwise as `add`."""
         for column in self._columns:
             texts = columns.get(column.bins.name)
             if texts is not None:
                 column.add(texts)
+
+    def take_back(self, columns: Mapping[str, Sequence[str]]) -> None:
+        """Undoes `add` for some rows."""
+        self._rows -= _length(columns)
+        for column in self._columns:
+            texts = columns.get(column.bins.name)
+            if texts is not None:
+                column.take_back(texts)
 
     def build(self) -> Profile:
         """The profile of every batch so far; more may follow.
@@ -166,17 +175,19 @@ class _ColumnCounter:
         self.present = False
         self._counts = [0] * len(bins)
         self._pending: Counter[str] = Counter()
-        self._repeats = True
 
     def add(self, texts: Sequence[str]) -> None:
         self.present = True
-        if not self._repeats:
+        sample = texts[:_SAMPLE_TEXTS]
+        if 2 * len(set(sample)) > len(sample):
             self._put(self.bins.count_each(texts))
             return
         self._pending.update(texts)
         if len(self._pending) > _PENDING_TEXTS:
-            self._repeats = self._pending.total() > 4 * len(self._pending)
             self._settle()
+
+    def take_back(self, texts: Sequence[str]) -> None:
+        self._counts = list(map(subtract_integers, self._counts, self.bins.count_each(texts)))
 
     def counts(self) -> list[int]:
         self._settle()
@@ -188,6 +199,15 @@ class _ColumnCounter:
 
     def _put(self, counts: list[int]) -> None:
         self._counts = list(map(add_integers, self._counts, counts))
+
+
+def _length(columns: Mapping[str, Sequence[str]]) -> int:
+    lengths = {len(texts) for texts in columns.values()}
+    if len(lengths) > 1:
+        raise UnequalColumns(
+            f"The columns of one batch have between {min(lengths)} and {max(lengths)} values."
+        )
+    return max(lengths, default=0)
 
 
 def baseline_column(

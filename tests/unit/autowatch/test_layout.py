@@ -1,7 +1,7 @@
 import pytest
 
 from autowatch.contract import Contract, Feature
-from autowatch.layout import MissingColumns, ReservedColumns, check_columns, check_rows, match_columns
+from autowatch.layout import MissingColumns, ReservedColumns, check_rows, match_columns
 from autowatch.objects import ObjectVersion
 
 CONTRACT = Contract(
@@ -45,9 +45,3 @@ def test_each_row_has_its_own_reason_and_the_first_fault_counts():
 @pytest.mark.parametrize("rows", [[], [["1"]], [["1", "x", "2"]]])
 def test_few_rows_or_none(rows):
     assert set(check_rows(rows, LAYOUT)) == {index for index, row in enumerate(rows) if len(row) != 3}
-
-
-def test_columns_are_checked_as_rows_are():
-    rows = [["1", "x", "2"], ["1_0", "x", "2"], ["1", "x", "inf"]]
-    assert check_columns(list(zip(*rows, strict=True)), LAYOUT) == check_rows(rows, LAYOUT)
-    assert set(check_rows(rows, LAYOUT)) == {1, 2}

@@ -133,10 +133,8 @@ def test_columns_of_different_lengths_are_refused():
 
 def test_a_text_in_a_numeric_column_is_refused_without_its_value():
     builder = ProfileBuilder(BASELINE)
-    builder.add({"age": ["forty"], "job": ["a"]})
-
     with pytest.raises(NotANumber, match="'age'") as caught:
-        builder.build()
+        builder.add({"age": ["forty"], "job": ["a"]})
     assert "forty" not in str(caught.value)
 
 
