@@ -20,6 +20,7 @@ from autowatch.scored_report import report_scored
 from autowatch.timestamps import to_text
 from autowatch.transform_plan import TransformPlan
 from autowatch.transform_settings import TransformSettings
+from autowatch.upload import abort_uploads
 
 _CSV = "text/csv; charset=utf-8"
 
@@ -27,7 +28,8 @@ _CSV = "text/csv; charset=utf-8"
 def assemble(s3: Any, plan: TransformPlan, settings: TransformSettings, now: datetime) -> Manifest:
     """Puts the pieces together and commits.
 
-    What has been committed already, by an earlier attempt or by another run, stands.
+    What has been committed already, by an earlier attempt or by another run, stands. Uploads that a dead attempt had
+    begun are taken back.
 
     Raises:
         PieceMissing: a piece was not finished.
@@ -41,6 +43,8 @@ def assemble(s3: Any, plan: TransformPlan, settings: TransformSettings, now: dat
         if manifest == written:
             report_scored(manifest, settings.metrics_namespace, settings.stack)
     withdraw_others(s3, settings.bucket, keys, manifest)
+    for key in (keys.predictions, keys.rejected):
+        abort_uploads(s3, settings.bucket, key)
     return manifest
 
 

@@ -32,8 +32,8 @@ def fail_transform(
     name, cause = read_cause(_first_error(s3, bucket, work, error))
     stop_transform_job(sagemaker, job_name(work.name))
     keys = output_keys(arrival, predictions_prefix)
-    for prefix in (work.prefix, keys.predictions, keys.rejected):
-        abort_uploads(s3, bucket, prefix)
+    for key in (keys.predictions, keys.rejected):
+        abort_uploads(s3, bucket, key)
     remove_work(s3, bucket, work)
     committed = find_committed(s3, bucket, keys) is not None
     advice = (

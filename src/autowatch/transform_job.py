@@ -17,6 +17,8 @@ are one for each processor of the default instance type. Their product may be at
 _REQUEST_SECONDS = 900
 _REQUEST_RETRIES = 3
 
+_MOST_LOOKS = 2_000
+
 
 class TransformFailed(AutowatchError):
     """The transform job failed or was stopped."""
@@ -40,6 +42,14 @@ class TransformProgress:
 
     done: bool
     status: str
+
+
+def poll_interval(seconds: int, limit_seconds: int) -> int:
+    """Seconds between two looks at the job: `seconds`, or more where the job may take very long.
+
+    An execution may have 25,000 events, and each look is about nine of them.
+    """
+    return max(seconds, -(-limit_seconds // _MOST_LOOKS))
 
 
 def job_name(name: str) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from autowatch.upload import abort_uploads
+
 WORK_PREFIX = "transform/"
 
 
@@ -77,7 +79,11 @@ class Work:
 
 
 def remove_work(s3: Any, bucket: str, work: Work) -> None:
-    """Removes every version of every work object, since a deleted one would be kept and paid for 90 days more."""
+    """Removes every work object, and every upload of one that a dead attempt had begun.
+
+    All versions go, since what is only deleted would be kept, and paid for.
+    """
+    abort_uploads(s3, bucket, work.prefix)
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=work.prefix):
         versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         if versions:

@@ -6,6 +6,7 @@ from typing import Any
 from autowatch.settings import whole_number
 from autowatch.timestamps import from_text
 from autowatch.transform_decision import plan_file
+from autowatch.transform_job import poll_interval
 from autowatch.transform_work import Work
 from transform.clients import client
 from transform.settings import arrival_from_input, settings_from_env
@@ -29,5 +30,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         "accepted_key": work.accepted,
         "failure_key": work.failure,
         "pieces_at_once": whole_number(os.environ, "PIECES_AT_ONCE"),
-        "poll_seconds": whole_number(os.environ, "POLL_SECONDS"),
+        "poll_seconds": poll_interval(
+            whole_number(os.environ, "POLL_SECONDS"), whole_number(os.environ, "MAX_TRANSFORM_SECONDS")
+        ),
     }

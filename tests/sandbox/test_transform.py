@@ -25,6 +25,7 @@ PARAMETERS = {
     "TransformThresholdBytes": "60000",
     "TransformPieceBytes": "20000",
     "PollSeconds": "1",
+    "MaxTransformSeconds": "600",
     "AlertEmail": "me@example.com",
 }
 

@@ -13,6 +13,7 @@ from autowatch.transform_job import (
     TransformOverdue,
     describe_transform_job,
     job_name,
+    poll_interval,
     start_transform_job,
     stop_transform_job,
 )
@@ -121,3 +122,10 @@ def test_only_a_running_job_is_stopped(sagemaker):
     sagemaker.stubber.add_client_error("describe_transform_job", "AccessDeniedException")
     with pytest.raises(ClientError, match="AccessDenied"):
         stop_transform_job(sagemaker, NAME)
+
+
+@pytest.mark.parametrize(("seconds", "limit"), [(1, 600), (30, 21600), (1, 432000), (300, 432000)])
+def test_looks_at_a_job_of_any_length_fit_into_an_executions_history(seconds, limit):
+    interval = poll_interval(seconds, limit)
+    assert interval >= seconds
+    assert limit / interval * 9 < 20_000
