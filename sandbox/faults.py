@@ -1,5 +1,6 @@
 """Faults that a test switches on: what requests for S3 and for InvokeEndpoint meet on the wire instead of an answer."""
 
+import contextlib
 import dataclasses
 import json
 import random
@@ -243,7 +244,9 @@ def _concerns(fault: Fault, operation: str, name: str) -> bool:
 def _drop(environ: dict[str, Any]) -> ConnectionError:
     """Ends the connection; what is returned is to be raised, for the server to leave it at that."""
     connection: socket.socket = environ["werkzeug.socket"]
-    connection.shutdown(socket.SHUT_RDWR)
+    # A client that has been killed has ended it already.
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
     return ConnectionResetError("dropped by a fault")
 
 

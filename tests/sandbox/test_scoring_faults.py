@@ -30,11 +30,10 @@ pytestmark = pytest.mark.sandbox
 
 ACCOUNT, REGION, ENDPOINT = "123456789012", "us-east-1", "autowatch"
 FUNCTION = "InvokeEndpointFunction"
-ROWS = 2000
-KILLED_FILES = 12
-"""Each is killed twice, unless its first run was killed when it had committed: then the second has less to do."""
+ROWS = 1000
+KILLS = 20
 SERVERLESS = {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 8}}
-# About 35 requests a file.
+# About 16 requests a file.
 PARAMETERS = {"MaxBatchBytes": "1000", "ScoringConcurrency": "4"}
 
 
@@ -240,7 +239,7 @@ TRANSIENT = {
     "throttling a third": Fault("InvokeEndpoint", "throttle", share=0.33, seed=1),
     "500 of the container": Fault("InvokeEndpoint", "container_error", after=1, times=2),
     "503": Fault("InvokeEndpoint", "unavailable", after=1, times=2),
-    "slow answers": Fault("InvokeEndpoint", "slow", share=0.2, seconds=0.3),
+    "slow answers": Fault("InvokeEndpoint", "slow", share=0.3, seed=4, seconds=0.3),
     "time-out": Fault("InvokeEndpoint", "time_out", after=2, times=3, seconds=0.2),
     "hanging socket": Fault("InvokeEndpoint", "hang", after=1, times=2, seconds=0.3),
     "dropped socket": Fault("InvokeEndpoint", "drop", after=2, times=3),
@@ -302,9 +301,9 @@ def test_a_socket_that_never_answers_is_given_up(world):
 
 def test_an_endpoint_may_be_updated_meanwhile(world):
     sagemaker = world.sandbox.client("sagemaker")
-    world.sandbox.faults(Fault("InvokeEndpoint", "slow", seconds=0.1))
+    world.sandbox.faults(Fault("InvokeEndpoint", "slow", seconds=0.3))
     file = world.put("inference/updated.csv", table())
-    wait_for(lambda: world.sandbox.faults_struck()[0] > 3)
+    wait_for(lambda: world.sandbox.faults_struck()[0] > 1)
     sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName="r1-again")
     assert not [key for key in world.results() if file.stem in key]
     wait_for(lambda: sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointStatus"] == "InService")
@@ -356,9 +355,11 @@ def test_a_process_killed_anywhere_leaves_nothing_half_done(world):
     requests = {name: world.count_requests(table(**size)) for name, size in SIZES.items()}
     kills = 0
     files = []
-    for number in range(KILLED_FILES):
-        chance = random.Random(number)
-        name = "small" if number % 3 else "large"
+    chance = random.Random(5)
+    # A run that is killed when it has committed leaves little to the next, which may then end before its turn.
+    while kills < KILLS:
+        number = len(files)
+        name = "small" if number % 4 else "large"
         file = world.put(f"inference/killed {number}", table(**SIZES[name]))
         world.sandbox.faults(kill(chance, requests[name]))
         answer = world.functions.invoke(FunctionName=world.sandbox.functions[FUNCTION], Payload=file.event())
@@ -371,7 +372,6 @@ def test_a_process_killed_anywhere_leaves_nothing_half_done(world):
         files.append(file)
     world.sandbox.faults()
     world.check(*files)
-    assert kills >= 20
 
 
 def kill(chance, requests):
