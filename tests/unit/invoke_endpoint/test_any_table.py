@@ -128,7 +128,7 @@ def s3(monkeypatch, endpoint):
 
 @given(data=st.data(), table=tables(), size=st.integers(1, 64))
 @hypothesis_settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_table_comes_back_whole(s3, data, table, size):
     header, rows = table
@@ -164,7 +164,7 @@ def test_any_table_comes_back_whole(s3, data, table, size):
     ),
 )
 @hypothesis_settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_batches_and_limits_do_not_matter(s3, data, table, refused, limits):
     header, rows = table
