@@ -10,10 +10,14 @@ from autowatch.concatenation import LARGEST_PART, SMALLEST_PART, Source, concate
 MEGABYTE = 1024 * 1024
 
 
+@pytest.fixture(scope="module")
+def client():
+    return boto3.client("s3", "us-east-1")
+
+
 @pytest.fixture
-def s3():
+def s3(client):
     with mock_aws():
-        client = boto3.client("s3", "us-east-1")
         client.create_bucket(Bucket="bucket")
         client.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
         yield client

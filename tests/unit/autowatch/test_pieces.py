@@ -11,10 +11,14 @@ from autowatch.pieces import Piece, cut_pieces
 from autowatch.table import MalformedCsv
 
 
+@pytest.fixture(scope="module")
+def client():
+    return boto3.client("s3", "us-east-1")
+
+
 @pytest.fixture
-def s3():
+def s3(client):
     with mock_aws():
-        client = boto3.client("s3", "us-east-1")
         client.create_bucket(Bucket="bucket")
         yield client
 

@@ -29,10 +29,14 @@ class Topic:
         self.messages.append(message)
 
 
+@pytest.fixture(scope="module")
+def client():
+    return boto3.client("s3", "us-east-1")
+
+
 @pytest.fixture
-def s3():
+def s3(client):
     with mock_aws():
-        client = boto3.client("s3", "us-east-1")
         create_bucket(client)
         release(client)
         yield client
