@@ -41,7 +41,40 @@ def parse_answer(text: str, rows: int, labels: Sequence[str], positive_label: st
         AnswerMismatch: it does not hold `rows` predictions.
         AnswerUnreadable: it has another form, another label, or a probability that is none.
     """
-    records = [record for record in _read_records(text) if record]
+    columns = _split_plain(text, rows) or _read_columns(text, rows)
+    predicted, _, probability_lists, label_lists = columns
+    if not set(predicted) <= set(labels):
+        raise AnswerUnreadable(f"The endpoint predicts labels other than {', '.join(labels)}.")
+    return Predictions(predicted, _pick(probability_lists, label_lists, labels, positive_label))
+
+
+def _split_plain(text: str, rows: int) -> Sequence[Sequence[str]] | None:
+    """The four columns of an answer in the form that containers give it: both lists in quotes, nothing else.
+
+    Split at the quotes, each row gives `label,probability,` and the lists, with a comma between them. Any other answer
+    is left to the csv module.
+    """
+    parts = text.replace("\r\n", "\n").removesuffix("\n").split('"')
+    if (
+        "\r" in text.replace("\r\n", "")
+        or len(parts) != 4 * rows + 1
+        or set(parts[2::4]) != {","}
+        or parts[-1]
+    ):
+        return None
+    heads = "".join(parts[:-1:4]).split(",")
+    # All rows but the first begin with the line feed that ended the one before, and there is no other.
+    if len(heads) != 2 * rows + 1 or "".join(heads[2::2]).count("\n") != rows - 1 or text.count("\n") > rows:
+        return None
+    predicted = "".join(f"{head}," for head in heads[:-1:2])
+    return predicted.removesuffix(",").split(",\n"), heads[1::2], parts[1::4], parts[3::4]
+
+
+def _read_columns(text: str, rows: int) -> Sequence[Sequence[str]]:
+    try:
+        records = [record for record in csv.reader(io.StringIO(text, newline=""), strict=True) if record]
+    except csv.Error:
+        raise AnswerUnreadable("The endpoint's answer is not CSV.") from None
     if len(records) != rows:
         raise AnswerMismatch(f"The endpoint answered {len(records)} predictions to {rows} rows.")
     if set(map(len, records)) != {len(INFERENCE_OUTPUTS)}:
@@ -49,17 +82,7 @@ def parse_answer(text: str, rows: int, labels: Sequence[str], positive_label: st
             "The endpoint does not answer with the four outputs "
             f"{', '.join(INFERENCE_OUTPUTS)}. Set SAGEMAKER_INFERENCE_OUTPUT of its model to these."
         )
-    predicted, _, probability_lists, label_lists = zip(*records, strict=True)
-    if not set(predicted) <= set(labels):
-        raise AnswerUnreadable(f"The endpoint predicts labels other than {', '.join(labels)}.")
-    return Predictions(predicted, _pick(probability_lists, label_lists, labels, positive_label))
-
-
-def _read_records(text: str) -> list[list[str]]:
-    try:
-        return list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error:
-        raise AnswerUnreadable("The endpoint's answer is not CSV.") from None
+    return list(zip(*records, strict=True))
 
 
 def _pick(
@@ -67,12 +90,12 @@ def _pick(
 ) -> list[str]:
     # Rows share a few orders of the labels, so each text is parsed once.
     positions = {text: _position(text, labels, positive_label) for text in set(label_lists)}
-    picked = []
-    for probabilities, order in zip(probability_lists, label_lists, strict=True):
-        items = probabilities.strip(" []").split(",")
-        if len(items) != len(labels):
-            raise AnswerUnreadable("The endpoint's probabilities are not one for each label.")
-        picked.append(items[positions[order]].strip(" '\""))
+    if any(text.count(",") != len(labels) - 1 for text in probability_lists):
+        raise AnswerUnreadable("The endpoint's probabilities are not one for each label.")
+    picked = [
+        probabilities.split(",")[positions[order]].strip(" []'\"")
+        for probabilities, order in zip(probability_lists, label_lists, strict=True)
+    ]
     if not _are_probabilities(picked):
         raise AnswerUnreadable("The endpoint's probabilities are not all numbers from 0 to 1.")
     return picked

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from autowatch.objects import ObjectVersion
 from autowatch.table import UnreadableFile
 
-_CHUNK_BYTES = 256 * 1024
+_CHUNK_BYTES = 64 * 1024
 _GONE = ("NoSuchKey", "NoSuchVersion", "PreconditionFailed", "404", "412")
 
 

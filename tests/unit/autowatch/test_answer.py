@@ -89,3 +89,36 @@ def test_any_labels_survive(labels, first):
     csv.writer(text).writerow([labels[0], "0.75", "[0.75, 0.25]", str(labels)])
     positive = labels[0] if first else labels[1]
     assert parse(text.getvalue(), 1, labels, positive) == ([labels[0]], ["0.75" if first else "0.25"])
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(LABELS), st.floats(0, 1), st.booleans()), min_size=1, max_size=5),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_the_quick_way_reads_what_the_csv_module_reads(rows, line_end):
+    """Quotes around every field send the same answer through the csv module."""
+    read = []
+    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL):
+        text = io.StringIO()
+        writer = csv.writer(text, quoting=quoting, lineterminator=line_end)
+        for label, yes, turned in rows:
+            shares, names = [1 - yes, yes], list(LABELS)
+            if turned:
+                shares, names = shares[::-1], names[::-1]
+            writer.writerow([label, yes, shares, names])
+        read.append(parse(text.getvalue(), len(rows)))
+    assert read[0] == read[1] == ([row[0] for row in rows], [str(row[1]) for row in rows])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'no,0.9,"[0.9, 0.1]","[no, yes]"no\n',
+        'no0.9,"[0.9, 0.1]","[no, yes]"\nno,0.9,0,"[0.9, 0.1]","[no, yes]"\n',
+        'no,0.9,"[0.9, 0.1]";"[no, yes]"\n',
+        'no,0.9,"[0.9, 0.1]","[no, yes]",\n',
+    ],
+)
+def test_answers_that_only_look_like_the_common_form(text):
+    with pytest.raises((AnswerUnreadable, AnswerMismatch)):
+        parse(text, text.count("\n"))
