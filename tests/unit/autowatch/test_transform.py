@@ -202,6 +202,22 @@ def test_plain_pieces_are_copied_inside_the_bucket(s3, monkeypatch):
     assert "".join(parts) == PLAIN.split("\n", 1)[1]
 
 
+@pytest.mark.parametrize(
+    ("row", "sent"),
+    [
+        ('1,5" disk', '1,"5"" disk"\n'),
+        ('"1","x"', "1,x\n"),
+        ("1,x\r", "1,x\n"),
+        ("1,x\n", "1,x\n"),
+        ("1,x\nold,x", "1,x\n"),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_rewritten(s3, row, sent):
+    check(s3, drop(s3, f"age,job\n{row}\n"), settings=replace(SETTINGS, max_rejected_percent=100.0))
+    (key,) = keys(s3, WORK.input)
+    assert read(s3, key) == sent
+
+
 def test_a_file_that_is_scored_already_is_left_alone(s3):
     arrival = drop(s3, PLAIN)
     first = transform(s3, arrival)
