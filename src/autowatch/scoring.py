@@ -111,7 +111,7 @@ _Answer = tuple[Predictions, dict[int, _Fault]]
 
 @dataclass(frozen=True)
 class _Batch:
-    """Consecutive rows, ready to be sent. Texts, since they take a tenth of the memory of the fields.
+    """Consecutive rows, ready to be sent. Texts, since they take less memory than the fields.
 
     Attributes:
         row_numbers, lines: of the rows that are sent, their places and where they begin in the file.
