@@ -3,7 +3,8 @@
 import ast
 import csv
 import io
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autowatch.errors import AutowatchError
@@ -90,15 +91,44 @@ def _pick(
 ) -> list[str]:
     # Rows share a few orders of the labels, so each text is parsed once.
     positions = {text: _position(text, labels, positive_label) for text in set(label_lists)}
-    if any(text.count(",") != len(labels) - 1 for text in probability_lists):
-        raise AnswerUnreadable("The endpoint's probabilities are not one for each label.")
-    picked = [
-        probabilities.split(",")[positions[order]].strip(" []'\"")
-        for probabilities, order in zip(probability_lists, label_lists, strict=True)
-    ]
+    picked = _pick_alike(probability_lists, len(labels), positions) or _pick_each(
+        probability_lists, label_lists, len(labels), positions
+    )
     if not _are_probabilities(picked):
         raise AnswerUnreadable("The endpoint's probabilities are not all numbers from 0 to 1.")
     return picked
+
+
+def _pick_alike(lists: Sequence[str], labels: int, positions: Mapping[str, int]) -> list[str] | None:
+    """One item of each list, where all rows list the labels in the same order; None where it takes a closer look.
+
+    All lists are split at once. That each has as many items as there are labels shows in the opening brackets: one for
+    each row, and all of them in the items where a list must begin.
+    """
+    text = ",".join(lists)
+    items = text.split(",")
+    if (
+        len(positions) != 1
+        or len(items) != labels * len(lists)
+        or text.count("[") != len(lists)
+        or "".join(items[::labels]).count("[") != len(lists)
+        or "[[" in text
+    ):
+        return None
+    (position,) = positions.values()
+    picked = ",".join(items[position::labels])
+    return picked.replace("[", "").replace("]", "").replace(" ", "").split(",")
+
+
+def _pick_each(
+    probability_lists: Sequence[str], label_lists: Sequence[str], labels: int, positions: Mapping[str, int]
+) -> list[str]:
+    if any(text.count(",") != labels - 1 for text in probability_lists):
+        raise AnswerUnreadable("The endpoint's probabilities are not one for each label.")
+    return [
+        probabilities.split(",")[positions[order]].strip(" []'\"")
+        for probabilities, order in zip(probability_lists, label_lists, strict=True)
+    ]
 
 
 def _position(text: str, labels: Sequence[str], positive_label: str) -> int:
@@ -113,6 +143,10 @@ def _position(text: str, labels: Sequence[str], positive_label: str) -> int:
 
 def _are_probabilities(texts: Sequence[str]) -> bool:
     try:
-        return all(0 <= probability <= _LARGEST_PROBABILITY for probability in map(float, texts))
+        values = list(map(float, texts))
     except ValueError:
         return False
+    # The smallest and the largest of numbers among which one is none are anything.
+    return not values or (
+        math.isfinite(sum(values)) and min(values) >= 0 and max(values) <= _LARGEST_PROBABILITY
+    )

@@ -122,3 +122,33 @@ def test_the_quick_way_reads_what_the_csv_module_reads(rows, line_end):
 def test_answers_that_only_look_like_the_common_form(text):
     with pytest.raises((AnswerUnreadable, AnswerMismatch)):
         parse(text, text.count("\n"))
+
+
+@pytest.mark.parametrize(
+    "probabilities",
+    [
+        ("[0.9]", "[0.05, 0.04, 0.01]"),
+        ("[[0.9", "0.1]"),
+        ("0.9, 0.1", "[[0.8, 0.2]"),
+        ("[0.9, 0.1", "0.8], 0.2]]"),
+    ],
+)
+def test_lists_that_only_add_up_to_the_right_number_are_not_picked_from(probabilities):
+    """Two rows, four numbers in all, but not two for each row."""
+    text = "".join(f"""no,0.9,"{item}","['no', 'yes']"\n""" for item in probabilities)
+    try:
+        picked = parse_answer(text, 2, ("no", "yes"), "yes").probabilities
+    except AnswerUnreadable:
+        return
+    expected = [item.split(",")[1].strip(" []") for item in probabilities]
+    assert list(picked) == expected
+
+
+@pytest.mark.parametrize("wrong", ["nan", "inf", "-0.1", "1.1", "many", ""])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_number_that_is_no_probability_spoils_the_answer_wherever_it_stands(wrong, place):
+    numbers = ["0.1", "0.2", "0.3"]
+    numbers[place] = wrong
+    text = "".join(f"""no,0.9,"[0.9, {number}]","['no', 'yes']"\n""" for number in numbers)
+    with pytest.raises(AnswerUnreadable):
+        parse_answer(text, 3, ("no", "yes"), "yes")
