@@ -21,6 +21,14 @@ def csv_lines(columns: Sequence[Sequence[str]], whole: bool = True) -> list[str]
     return _join([_quote_column(column, alone) for column in columns])
 
 
+def csv_line(fields: Sequence[str]) -> str:
+    """One row as `csv_lines` writes it, for rows of different lengths.
+
+    The csv module of Python 3.11 leaves a carriage return unquoted where lines end in a line feed alone.
+    """
+    return ",".join([_quote(field, alone=len(fields) == 1) for field in fields])
+
+
 def split_lines(text: str) -> list[str]:
     """The lines of `csv_lines` again, after each got its line end: line breaks in quotes stay where they are."""
     parts = text.removesuffix("\n").split("\n") if text else []

@@ -1,12 +1,10 @@
 """The rows of a predictions file and of a rejected file, as bytes: the same whoever scored them."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 
 from autowatch.arrival import Arrival
 from autowatch.contract import ID_COLUMN, PREDICTION_DATE_COLUMN
-from autowatch.csv_lines import csv_lines
+from autowatch.csv_lines import csv_line, csv_lines
 from autowatch.timestamps import to_text
 
 
@@ -51,10 +49,8 @@ def rejected_header(header: Sequence[str]) -> bytes:
 
 def rejected_rows(rows: Iterable[tuple[int, str, Sequence[str]]]) -> bytes:
     """Rows of a rejected file: of each the line on which it begins, why it was rejected, and its fields."""
-    return _write_csv([line, reason, *fields] for line, reason, fields in rows)
+    return _write_csv([str(line), reason, *fields] for line, reason, fields in rows)
 
 
-def _write_csv(rows: Iterable[Sequence[object]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
+def _write_csv(rows: Iterable[Sequence[str]]) -> bytes:
+    return "".join(f"{csv_line(row)}\n" for row in rows).encode()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autowatch.csv_lines import csv_lines
+from autowatch.csv_lines import csv_line, csv_lines
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,9 @@ def test_any_cells_come_back(rows):
     lines = csv_lines(list(zip(*rows, strict=True))) if rows else []
     text = "".join(f"{line}\n" for line in lines)
     assert list(csv.reader(io.StringIO(text, newline=""), strict=True)) == rows
+
+
+def test_one_row_is_written_as_many_are():
+    rows = [["a", "b,c", 'd"e', "f\ng", "h\ri", ""], [""], ["x"]]
+    assert [csv_line(row) for row in rows] == [csv_lines([[field] for field in row])[0] for row in rows]
+    assert csv_line(["a\rb", "c"]) == '"a\rb",c'

@@ -160,7 +160,7 @@ cells = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 )
 def test_any_cells_survive(rows, delimiter, line_end, size):
     text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=delimiter, lineterminator=line_end)
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=line_end, quoting=csv.QUOTE_ALL)
     writer.writerow(["first", "second"])
     writer.writerows(rows)
     assert read(text.getvalue().encode(), size) == (("first", "second"), rows)
