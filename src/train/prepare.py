@@ -18,6 +18,7 @@ from autowatch.runs import (
     read_latest,
     run_name,
 )
+from autowatch.serving_check import check_serving
 from autowatch.settings import whole_number
 from autowatch.timestamps import from_text, to_text
 from autowatch.training_data import Preparation, find_training_file, prepare_training_file
@@ -32,7 +33,14 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Takes `execution`, `started` and the execution's `input`; returns the decision to train, or to skip and why."""
     request = _request(event["input"])
     s3, bucket, started = client("s3"), os.environ["S3_BUCKET"], from_text(event["started"])
-    training = find_training_file(s3, bucket, request.get("training_key"))
+    check_serving(
+        client("sagemaker"),
+        os.environ["ENDPOINT_NAME"],
+        os.environ["INSTANCE_TYPE"],
+        os.environ["AUTOPILOT_MODE"],
+    )
+    key = request.get("training_key") or os.environ["TRAINING_KEY"]
+    training = find_training_file(s3, bucket, key or None)
     run = Run(
         run=run_name(event["execution"], started),
         execution=event["execution"],

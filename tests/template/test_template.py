@@ -91,6 +91,11 @@ def test_every_parameter_is_used_and_shown_in_a_group(template):
     ("name", "good", "bad"),
     [
         ("EndpointName", ["", "a", "bank-2"], ["-a", "a-", "a_b", "ä", "Bank"]),
+        (
+            "TrainingKey",
+            ["", "training/", "training/2026/", "training/a.csv", "training/2026/a b.csv"],
+            ["a.csv", "training", "training/2026", "training/a.txt", "inference/a.csv"],
+        ),
         ("InstanceType", ["", "ml.m5.large", "ml.c6i.xlarge"], ["m5.large", "ml.m5", "large"]),
         ("DailySchedule", ["cron(0 20 * * ? *)", "rate(1 day)"], ["0 20 * * *", "cron"]),
         ("TimeZone", ["UTC", "Europe/Berlin", "Etc/GMT+5"], ["", "Europe/", "../etc"]),

@@ -19,7 +19,12 @@ def s3(monkeypatch):
         "POSITIVE_LABEL": "",
         "DROP_COLUMNS": " duration , id ,",
         "HOLDOUT_PERCENT": "20",
+        "HOLDOUT_BY": "random",
+        "TRAINING_KEY": "",
         "RETRAIN_COOLDOWN_HOURS": "20",
+        "ENDPOINT_NAME": "bank",
+        "INSTANCE_TYPE": "",
+        "AUTOPILOT_MODE": "ENSEMBLING",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
