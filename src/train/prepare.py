@@ -2,11 +2,12 @@
 
 import os
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from autowatch.champion import NoChampion, read_champion
 from autowatch.contract import read_contract
 from autowatch.errors import AutowatchError
+from autowatch.holdout import HoldoutBy
 from autowatch.objects import ObjectMissing, ObjectVersion
 from autowatch.runs import (
     CoolingDown,
@@ -21,7 +22,8 @@ from autowatch.runs import (
 from autowatch.serving_check import check_serving
 from autowatch.settings import whole_number
 from autowatch.timestamps import from_text, to_text
-from autowatch.training_data import Preparation, find_training_file, prepare_training_file
+from autowatch.training_data import Preparation, prepare_training_data
+from autowatch.training_files import find_training_files
 from train.clients import client
 
 
@@ -40,13 +42,13 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         os.environ["AUTOPILOT_MODE"],
     )
     key = request.get("training_key") or os.environ["TRAINING_KEY"]
-    training = find_training_file(s3, bucket, key or None)
+    training = find_training_files(s3, bucket, key or None)
     run = Run(
         run=run_name(event["execution"], started),
         execution=event["execution"],
         status="running",
         trigger=request.get("trigger", "manual"),
-        training=training,
+        training=training.identity,
         started=to_text(started),
     )
     if run.trigger == "drift":
@@ -56,7 +58,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             return {"decision": "skip", "reason": str(refusal)}
     else:
         _begin(s3, bucket, run)
-    contract = prepare_training_file(s3, bucket, run.run, training, _preparation())
+    contract = prepare_training_data(s3, bucket, run.run, training, _preparation())
     return {
         "decision": "train",
         "run": run.run,
@@ -104,4 +106,5 @@ def _preparation() -> Preparation:
         positive_label=os.environ["POSITIVE_LABEL"],
         dropped_columns=tuple(name.strip() for name in os.environ["DROP_COLUMNS"].split(",") if name.strip()),
         holdout_percent=whole_number(os.environ, "HOLDOUT_PERCENT"),
+        holdout_by=cast(HoldoutBy, os.environ["HOLDOUT_BY"]),
     )

@@ -10,21 +10,19 @@ from moto import mock_aws
 from autowatch import training_data
 from autowatch.contract import Contract, Feature
 from autowatch.profile import Baseline
-from autowatch.table import EmptyFile, NoHeader, NotUtf8
+from autowatch.table import DuplicateColumns, EmptyFile, NoHeader, NotUtf8
+from autowatch.training_classes import TooFewRows
 from autowatch.training_data import (
-    InvalidTrainingKey,
     NoFeatures,
-    NoTrainingFile,
     Preparation,
-    RaggedRow,
     ReservedColumns,
     TargetMissing,
-    TooFewRows,
     TrainingFileTooLarge,
-    WrongClasses,
-    find_training_file,
-    prepare_training_file,
+    prepare_training_data,
 )
+from autowatch.training_files import find_training_files
+from autowatch.training_survey import WrongClasses
+from autowatch.training_table import RaggedRow
 
 BUCKET = "bank"
 KEY = "training/x.csv"
@@ -50,7 +48,7 @@ def table(rows=600, positives=150, header="age,job,duration,y", delimiter=","):
 def prepare(s3, text, preparation=PREPARATION, run="r"):
     body = text if isinstance(text, bytes) else text.encode()
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=body)
-    return prepare_training_file(s3, BUCKET, run, find_training_file(s3, BUCKET, KEY), preparation)
+    return prepare_training_data(s3, BUCKET, run, find_training_files(s3, BUCKET, KEY), preparation)
 
 
 def read(s3, key):
@@ -173,6 +171,7 @@ def test_a_file_of_one_class_is_refused(s3, positives, classes):
 def test_three_classes_are_refused_without_quoting_them(s3):
     caught = refusal(s3, table() + "1,x,7,secret-label\n")
     assert caught.type is WrongClasses
+    assert "more than two" in str(caught.value)
     assert "secret-label" not in str(caught.value)
 
 
@@ -196,7 +195,7 @@ def test_a_class_with_too_few_rows_is_refused(s3):
 def test_a_ragged_row_is_refused_with_its_line(s3):
     caught = refusal(s3, table() + "1,2\n")
     assert caught.type is RaggedRow
-    assert "Line 602 has 2 fields" in str(caught.value)
+    assert "Line 602 of training/x.csv has 2 fields" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["id", "y_probability", "y_actual", "prediction_date"])
@@ -217,6 +216,7 @@ def test_a_file_with_nothing_to_learn_from_is_refused(s3):
         (b"", EmptyFile),
         (b"\n\n", EmptyFile),
         (b"1,2,3\n4,5,6\n", NoHeader),
+        (b"age,job,age,y\n1,2,3,no\n", DuplicateColumns),
         (b"\x89PNG\r\n\x1a\n\x00\xff\xfe", NotUtf8),
     ],
 )
@@ -229,36 +229,13 @@ def test_bytes_that_are_not_utf8_in_the_middle_are_refused(s3):
 
 
 def test_a_file_too_large_is_refused_before_it_is_read(s3, monkeypatch):
-    monkeypatch.setattr(training_data, "LARGEST_FILE", 1000)
+    monkeypatch.setattr(training_data, "LARGEST_BYTES", 1000)
     assert refusal(s3, table()).type is TrainingFileTooLarge
-
-
-def test_the_newest_csv_is_taken_and_other_files_are_not(s3):
-    for name in ("b.csv", "a.csv", "notes.txt"):
-        s3.put_object(Bucket=BUCKET, Key=f"training/{name}", Body=b"x")
-    newest = max(
-        s3.list_objects_v2(Bucket=BUCKET, Prefix="training/")["Contents"],
-        key=lambda item: (item["Key"].endswith(".csv"), item["LastModified"], item["Key"]),
-    )
-    assert find_training_file(s3, BUCKET, None).key == newest["Key"]
-
-
-def test_nothing_to_train_on_says_where_to_put_it(s3):
-    with pytest.raises(NoTrainingFile, match="s3://bank/training/"):
-        find_training_file(s3, BUCKET, None)
-    with pytest.raises(NoTrainingFile, match="training/gone.csv does not exist"):
-        find_training_file(s3, BUCKET, "training/gone.csv")
-
-
-@pytest.mark.parametrize("key", ["bank.csv", "inference/bank.csv", "training/bank.txt"])
-def test_a_key_that_is_not_one_of_a_training_file_is_refused_with_the_right_form(s3, key):
-    with pytest.raises(InvalidTrainingKey, match="training/NAME.csv"):
-        find_training_file(s3, BUCKET, key)
 
 
 def test_a_file_overwritten_meanwhile_is_read_as_it_was(s3):
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=table().encode())
-    training = find_training_file(s3, BUCKET, KEY)
+    training = find_training_files(s3, BUCKET, KEY)
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"something else")
-    assert prepare_training_file(s3, BUCKET, "r", training, PREPARATION).rows == 600
+    assert prepare_training_data(s3, BUCKET, "r", training, PREPARATION).rows == 600

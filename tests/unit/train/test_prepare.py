@@ -3,7 +3,8 @@ import json
 import pytest
 from moto import mock_aws
 
-from autowatch.training_data import NoTrainingFile
+from autowatch.serving_check import ServingRefused
+from autowatch.training_files import NoTrainingFile
 from train import clients
 from train.prepare import InvalidInput, lambda_handler
 
@@ -82,3 +83,44 @@ def test_drift_trains_on_new_data_and_skips_with_a_reason_otherwise(s3):
     assert cooling["decision"] == "skip"
     assert "may start from 2026-11-24T03:15:00Z" in cooling["reason"]
     assert prepare({"trigger": "drift"}, "four", "2026-11-24T03:15:00Z")["decision"] == "train"
+
+
+def contract_of(s3, answer):
+    return json.loads(
+        s3.get_object(Bucket=BUCKET, Key=f"models/{answer['run']}/contract.json")["Body"].read()
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameter", "request_", "trained_on"),
+    [
+        ("", {}, "training/z.csv"),
+        ("training/x.csv", {}, "training/x.csv"),
+        ("training/2026/", {}, "training/2026/"),
+        ("training/x.csv", {"training_key": "training/2026/"}, "training/2026/"),
+        ("training/2026/", {"trigger": "drift"}, "training/2026/"),
+    ],
+)
+def test_the_input_names_the_data_or_else_the_parameter_or_else_the_newest_file(
+    s3, monkeypatch, parameter, request_, trained_on
+):
+    for name in ("2026/01.csv", "2026/02.csv", "z.csv"):
+        s3.put_object(Bucket=BUCKET, Key=f"training/{name}", Body=ROWS.encode())
+    monkeypatch.setenv("TRAINING_KEY", parameter)
+    answer = prepare(request_)
+    assert contract_of(s3, answer)["training"]["key"] == trained_on
+    assert answer["rows"] == (1200 if trained_on == "training/2026/" else 600)
+
+
+def test_what_cannot_be_released_is_refused_before_the_run_begins(s3, monkeypatch):
+    monkeypatch.setenv("AUTOPILOT_MODE", "HYPERPARAMETER_TUNING")
+    with pytest.raises(ServingRefused):
+        prepare({})
+    assert s3.list_objects_v2(Bucket=BUCKET, Prefix="models/")["KeyCount"] == 0
+
+
+def test_the_newest_rows_are_held_out_where_the_parameter_says_so(s3, monkeypatch):
+    monkeypatch.setenv("HOLDOUT_BY", "newest")
+    run = prepare({})["run"]
+    holdout = s3.get_object(Bucket=BUCKET, Key=f"models/{run}/holdout.csv")["Body"].read().decode()
+    assert holdout.splitlines()[1:] == [f"{n % 60},{'yes' if n % 5 == 0 else 'no'}" for n in range(480, 600)]
