@@ -9,6 +9,7 @@ from autowatch.gate_decision import read_decision
 from autowatch.notification import publish
 from autowatch.objects import ObjectMissing
 from autowatch.release import CleanUp, remove_challenger, undo_run
+from autowatch.retention import remove_old_models
 from autowatch.runs import Run, Status, end_run, read_latest
 
 
@@ -25,9 +26,12 @@ def finish_run(
     run: str,
     endpoint_name: str,
     topic_arn: str,
+    keep_models: int,
     now: datetime,
 ) -> Run:
     """Ends a run that the gate decided on: released, or rejected, which is a normal end as well.
+
+    After a release, all models but the newest `keep_models` and those in use are removed.
 
     Raises:
         EndpointBusy: the candidate endpoint cannot be deleted yet; call again later.
@@ -36,12 +40,14 @@ def finish_run(
     latest = read_latest(s3, bucket)
     if latest.run != run:
         raise RunOvertaken(f"Run {latest.run} has begun since run {run} ended; nothing of it is touched.")
-    decision = read_decision(s3, bucket, run)
+    decision = read_decision(s3, bucket, latest.model_run)
     remove_challenger(sagemaker, endpoint_name, run, keep_model=decision.passed)
+    if decision.passed:
+        remove_old_models(s3, sagemaker, bucket, endpoint_name, keep_models)
     status: Status = "released" if decision.passed else "rejected"
     ended = end_run(s3, bucket, latest, status, decision.reason, now)
     after = (
-        f"Endpoint {endpoint_name} now serves the model of run {run}."
+        f"Endpoint {endpoint_name} now serves the model of run {latest.model_run}."
         if decision.passed
         else "The model that served before serves on. Nothing else changed."
     )
@@ -80,7 +86,7 @@ def fail_run(
         lines = [f"A training run was refused: {cause}", f"({error})", "Nothing was created or changed."]
         publish(sns, topic_arn, "Autowatch: training run refused", lines)
         return
-    left = undo_run(s3, sagemaker, bucket, run, endpoint_name, tags)
+    left = undo_run(s3, sagemaker, bucket, latest, endpoint_name, tags)
     ended = end_run(s3, bucket, latest, "released" if left.released else "failed", cause, now)
     lines = [f"Run {run} failed: {cause}", f"({error})", _what_serves(left), "", *_facts(ended)]
     publish(sns, topic_arn, f"Autowatch: training run failed, run {run}", lines)
@@ -136,6 +142,7 @@ def _what_serves(left: CleanUp) -> str:
 def _facts(run: Run) -> list[str]:
     return [
         f"Training file: {run.training.key} ({run.training.size:,} bytes)",
+        *([f"Model: that of run {run.promotes}, released again"] if run.promotes else []),
         f"Started: {run.started} ({run.trigger})",
         f"Ended: {run.finished}",
         f"Execution: {run.execution}",

@@ -7,6 +7,7 @@ from graphlib import TopologicalSorter
 
 import pytest
 
+from autowatch.serving import VARIANT
 from tests.template.conftest import ROOT
 
 FUNCTION = "AWS::Serverless::Function"
@@ -97,6 +98,8 @@ def test_every_parameter_is_used_and_shown_in_a_group(template):
             ["a.csv", "training", "training/2026", "training/a.txt", "inference/a.csv"],
         ),
         ("InstanceType", ["", "ml.m5.large", "ml.c6i.xlarge"], ["m5.large", "ml.m5", "large"]),
+        ("ResourceTags", ["", "team=risk", "a=b,c d=,e=f"], ["team", "=risk", "a=b,", "a=b=c"]),
+        ("KmsKeyArn", ["", "arn:aws:kms:eu-west-1:123456789012:key/1-a"], ["1-a", "alias/bank"]),
         ("DailySchedule", ["cron(0 20 * * ? *)", "rate(1 day)"], ["0 20 * * *", "cron"]),
         ("TimeZone", ["UTC", "Europe/Berlin", "Etc/GMT+5"], ["", "Europe/", "../etc"]),
         ("AlertEmail", ["", "a@b.cd"], ["a", "a@b", "a b@c.de"]),
@@ -153,7 +156,7 @@ def test_no_role_may_do_everything_nor_write_where_notifications_fire(resources)
 
 def test_passing_the_role_is_bound_to_sagemaker(resources):
     passing = [statement for _, statement in statements(resources) if "iam:PassRole" in statement["Action"]]
-    assert len(passing) == 3
+    assert len(passing) == 4
     for statement in passing:
         assert statement["Condition"]["StringEquals"]["iam:PassedToService"] == "sagemaker.amazonaws.com"
 
@@ -249,6 +252,19 @@ def test_the_outputs_are_those_that_people_rely_on(template):
     }
     expected |= {f"{name}Name" for name in functions(template)}
     assert set(template["Outputs"]) == expected
+
+
+def test_a_release_is_watched_by_alarms_on_the_endpoints_own_variant(template):
+    variables = template["Resources"]["ReleaseFunction"]["Properties"]["Environment"]["Variables"]
+    names = [item["Ref"] for item in variables["ROLLBACK_ALARMS"]["Fn::Join"][1]]
+    alarms = [template["Resources"][name]["Properties"] for name in names]
+    metrics = {alarm["MetricName"] for alarm in alarms}
+    assert metrics == {"Invocation5XXErrors", "InvocationModelErrors", "ModelLatency"}
+    for alarm in alarms:
+        assert alarm["TreatMissingData"] == "notBreaching", "no requests would undo a release"
+        dimensions = {item["Name"]: item["Value"] for item in alarm["Dimensions"]}
+        assert dimensions["VariantName"] == VARIANT
+        assert dimensions["EndpointName"] == template["Outputs"]["EndpointName"]["Value"]
 
 
 def test_only_this_stacks_drift_starts_this_stacks_training(template):

@@ -51,7 +51,7 @@ def alerts(aws):
     return messages
 
 
-def finish(aws, alerts, passed):
+def finish(aws, alerts, passed, run="new"):
     write_decision(
         aws.client("s3"),
         BUCKET,
@@ -66,18 +66,22 @@ def finish(aws, alerts, passed):
         sagemaker,
         aws.client("sns"),
         bucket=BUCKET,
-        run="new",
+        run=run,
         endpoint_name=ENDPOINT,
         topic_arn=alerts.topic,
+        keep_models=1,
         now=NOW,
     )
     return ended, sagemaker
 
 
-def fail(aws, alerts, run="new", cause="The training file has no column 'y'."):
+def fail(aws, alerts, run="new", cause="The training file has no column 'y'.", serving=None):
+    sagemaker = SageMaker()
+    if serving:
+        sagemaker.put_endpoint(ENDPOINT, serving)
     fail_run(
         aws.client("s3"),
-        SageMaker(),
+        sagemaker,
         aws.client("sns"),
         bucket=BUCKET,
         run=run,
@@ -111,6 +115,17 @@ def test_a_rejected_run_is_a_normal_end_and_leaves_nothing(aws, alerts):
     assert not sagemaker.configs
 
 
+def test_a_promotion_tells_whose_model_serves(aws, alerts):
+    promotion = replace(RUN, run="later", trigger="promote", promotes="new")
+    write_json(aws.client("s3"), BUCKET, LATEST_KEY, promotion.to_json())
+    ended, sagemaker = finish(aws, alerts, passed=True, run="later")
+    assert (ended.run, ended.status, ended.model_run) == ("later", "released", "new")
+    (message,) = alerts()
+    assert "Endpoint e now serves the model of run new." in message["Message"]
+    assert "Model: that of run new, released again" in message["Message"]
+    assert "e-new" in sagemaker.models
+
+
 def test_a_failed_run_is_recorded_and_told_with_its_cause(aws, alerts):
     fail(aws, alerts)
     latest = read_latest(aws.client("s3"), BUCKET)
@@ -125,7 +140,7 @@ def test_a_failed_run_is_recorded_and_told_with_its_cause(aws, alerts):
 def test_a_failed_run_names_the_champion_that_serves_on(aws, alerts):
     champion = Champion("old", ENDPOINT, "e-old", "e-old", "c", "b", "t", {})
     write_champion(aws.client("s3"), BUCKET, champion, None)
-    fail(aws, alerts)
+    fail(aws, alerts, serving="e-old")
     assert "The model of run old serves on." in alerts()[0]["Message"]
 
 
