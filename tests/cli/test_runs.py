@@ -104,11 +104,15 @@ def test_only_the_newest_are_read_and_the_others_counted(s3):
 
 
 def test_more_runs_than_a_page_of_the_listing_has_are_all_found(s3):
-    for number in range(1001):
-        put(s3, f"20260101-000000-{number:04}/train.csv", b"")
-    runs, older = list_runs(s3, BUCKET, 1)
-    assert runs[0].run == "20260101-000000-1000"
-    assert older == 1000
+    for run in (OLD, MIDDLE, NEW):
+        put_released(s3, run)
+    smallest_pages = lambda params, **_: params.update(MaxKeys=1)  # noqa: E731
+    s3.meta.events.register("provide-client-params.s3.ListObjectsV2", smallest_pages)
+    pages = []
+    s3.meta.events.register("after-call.s3.ListObjectsV2", lambda parsed, **_: pages.append(parsed))
+    runs, _ = list_runs(s3, BUCKET, 20)
+    assert [run.run for run in runs] == [NEW, MIDDLE, OLD]
+    assert len(pages) == 3
 
 
 def test_an_object_that_is_no_json_is_named(s3):
