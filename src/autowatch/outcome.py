@@ -4,12 +4,14 @@ import json
 from datetime import datetime
 from typing import Any
 
+from autowatch.data_report import read_warnings
 from autowatch.errors import AutowatchError
 from autowatch.gate_decision import read_decision
 from autowatch.notification import publish
 from autowatch.objects import ObjectMissing
 from autowatch.release import CleanUp, remove_challenger, undo_run
 from autowatch.retention import remove_old_models
+from autowatch.run_report import write_run_report
 from autowatch.runs import Run, Status, end_run, read_latest
 
 
@@ -53,6 +55,8 @@ def finish_run(
     )
     metrics = ", ".join(f"{name} {value:.4f}" for name, value in decision.metrics.items())
     lines = [f"Run {run} was {status}.", decision.reason, after, "", *_facts(ended), f"Hold-out: {metrics}."]
+    lines += read_warnings(s3, bucket, run)
+    lines.append(_report(s3, bucket, ended))
     publish(sns, topic_arn, f"Autowatch: model {status}, run {run}", lines)
     return ended
 
@@ -89,6 +93,7 @@ def fail_run(
     left = undo_run(s3, sagemaker, bucket, latest, endpoint_name, tags)
     ended = end_run(s3, bucket, latest, "released" if left.released else "failed", cause, now)
     lines = [f"Run {run} failed: {cause}", f"({error})", _what_serves(left), "", *_facts(ended)]
+    lines.append(_report(s3, bucket, ended))
     publish(sns, topic_arn, f"Autowatch: training run failed, run {run}", lines)
 
 
@@ -137,6 +142,10 @@ def _what_serves(left: CleanUp) -> str:
     if left.released:
         return "Its model had been released before that, and serves."
     return f"The model of run {left.champion.run} serves on. What the failed run made was removed."
+
+
+def _report(s3: Any, bucket: str, ended: Run) -> str:
+    return f"Report: s3://{bucket}/{write_run_report(s3, bucket, ended)}"
 
 
 def _facts(run: Run) -> list[str]:

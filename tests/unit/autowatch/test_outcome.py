@@ -212,3 +212,11 @@ def test_giving_up_on_a_run_leaves_its_successors_record_alone(aws, alerts):
 )
 def test_a_cause_is_read_in_whatever_form_it_comes(error, expected):
     assert read_cause(error) == expected
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_what_looks_wrong_with_the_data_is_told_with_the_outcome(aws, alerts, passed):
+    write_json(aws.client("s3"), BUCKET, "models/new/data.json", {"warnings": ["The column 'x' leaks."]})
+    finish(aws, alerts, passed)
+    (message,) = alerts()
+    assert "The column 'x' leaks." in message["Message"].splitlines()
