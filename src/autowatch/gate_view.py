@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Literal
+from typing import Any, Literal
 
 from autowatch.gate_decision import GateDecision, JudgedModel
 
@@ -56,8 +56,10 @@ class CheckRow:
 
 @dataclass(frozen=True)
 class GateView:
-    """What the gate measured and decided."""
+    """What the gate measured and decided; `auc` is the challenger's, on so many `rows`."""
 
+    auc: float
+    minimum_auc: float
     rows: int
     note: str | None
     checks: Sequence[CheckRow]
@@ -66,8 +68,13 @@ class GateView:
     curves: Sequence[Curves]
 
 
-def gate_view(decision: GateDecision) -> GateView:
-    """The gate's decision as the page shows it."""
+def gate_view(document: dict[str, Any]) -> GateView:
+    """The gate's record as the page shows it.
+
+    Raises:
+        KeyError, TypeError, ValueError: the document is none that this version knows.
+    """
+    decision = GateDecision.from_json(document)
     judged: list[tuple[Kind, JudgedModel]] = []
     if decision.challenger:
         judged.append(("challenger", decision.challenger))
@@ -75,6 +82,8 @@ def gate_view(decision: GateDecision) -> GateView:
         judged.append(("champion", decision.champion))
     models = [model for _, model in judged]
     return GateView(
+        auc=decision.metrics["auc"],
+        minimum_auc=decision.minimum_auc,
         rows=decision.rows,
         note=decision.champion_skipped,
         checks=_checks(decision),

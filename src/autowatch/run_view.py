@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from autowatch.data_view import DataView, data_view
-from autowatch.gate_decision import GateDecision
 from autowatch.gate_view import GateView, gate_view
 from autowatch.runs import Run
 from autowatch.timestamps import from_text
@@ -90,7 +89,7 @@ def view_of(run: Run, documents: dict[str, Any]) -> View:
             unreadable.append(name)
             return None
 
-    decision = read("gate", GateDecision.from_json)
+    gate = read("gate", gate_view)
     leaderboard = read("leaderboard", _leaderboard)
     data = read("data", data_view)
     headline, tone = _HEADLINES[run.status]
@@ -98,8 +97,8 @@ def view_of(run: Run, documents: dict[str, Any]) -> View:
         run=run,
         headline=headline,
         tone=tone,
-        facts=_facts(run, decision, leaderboard, data),
-        gate=gate_view(decision) if decision else None,
+        facts=_facts(run, gate, leaderboard, data),
+        gate=gate,
         leaderboard=leaderboard,
         data=data,
         unreadable=unreadable,
@@ -107,7 +106,7 @@ def view_of(run: Run, documents: dict[str, Any]) -> View:
 
 
 def _facts(
-    run: Run, decision: GateDecision | None, leaderboard: Leaderboard | None, data: DataView | None
+    run: Run, gate: GateView | None, leaderboard: Leaderboard | None, data: DataView | None
 ) -> list[Fact]:
     facts = [
         Fact("Started", run.started.replace("T", " ").removesuffix("Z"), f"UTC, {_TRIGGERS[run.trigger]}"),
@@ -122,14 +121,9 @@ def _facts(
         facts.append(
             Fact("Candidates", f"{len(leaderboard.candidates) + leaderboard.hidden:,}", leaderboard.best)
         )
-    if decision:
-        facts.append(
-            Fact(
-                "Hold-out AUC",
-                f"{decision.metrics['auc']:.4f}",
-                f"{decision.rows:,} rows; floor {decision.minimum_auc:g}",
-            )
-        )
+    if gate:
+        note = f"{gate.rows:,} rows; floor {gate.minimum_auc:g}"
+        facts.append(Fact("Hold-out AUC", f"{gate.auc:.4f}", note))
     return facts
 
 
