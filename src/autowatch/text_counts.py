@@ -9,6 +9,9 @@ _ENTRY_BYTES = 120
 """What a dictionary entry costs beside its text, measured on CPython 3.13 just after the dictionary has grown."""
 
 _FREQUENT_SHARE = 0.001
+_FEWEST_ROWS = 10_000
+"""Before so many rows the share is taken of this number: among a thousand rows each would be frequent."""
+
 _HASH_BITS = 32
 
 
@@ -81,7 +84,7 @@ class TextCounts:
         self._bytes = _cost(self._counts)
 
     def _is_frequent(self, times: int) -> bool:
-        return times >= _FREQUENT_SHARE * self._rows
+        return times >= _FREQUENT_SHARE * max(self._rows, _FEWEST_ROWS)
 
     def _is_sampled(self, text: str) -> bool:
         # Python's own hash differs from process to process, and the bins would with it.
