@@ -102,6 +102,7 @@ def test_a_released_run_is_recorded_and_told_and_keeps_its_model(aws, alerts):
     assert message["Subject"] == "Autowatch: model released, run new"
     assert "Endpoint e now serves the model of run new." in message["Message"]
     assert "AUC 0.8000" in message["Message"]
+    assert "Report: s3://bank/models/new/report.html" in message["Message"]
     assert "e-new" in sagemaker.models
 
 
@@ -135,6 +136,8 @@ def test_a_failed_run_is_recorded_and_told_with_its_cause(aws, alerts):
     assert "no column 'y'" in message["Message"]
     assert "No model has been released yet" in message["Message"]
     assert "arn:execution" in message["Message"]
+    page = aws.client("s3").get_object(Bucket=BUCKET, Key="models/new/report.html")["Body"].read().decode()
+    assert "The training file has no column &#39;y&#39;." in page
 
 
 def test_a_failed_run_names_the_champion_that_serves_on(aws, alerts):
