@@ -36,18 +36,18 @@ class TrainingSurvey:
     digest: str
 
 
-def survey_rows(table: TrainingTable, target: str, texts_bytes: int = _TEXTS_BYTES) -> TrainingSurvey:
+def survey_rows(table: TrainingTable, target: str) -> TrainingSurvey:
     """Goes through all rows of `table`, whose header has the column `target`.
 
     The memory it takes is bounded but for 9 bytes a row: columns with too many different texts for their share of
-    `texts_bytes` are estimated from a sample of their texts.
+    1.2 GB are estimated from a sample of their texts.
 
     Raises:
         UnreadableFile, UnfitTrainingFile: the rows cannot be read.
         WrongClasses: the target has a third label.
     """
     position = table.header.index(target)
-    readers = [ColumnReader(name, texts_bytes // len(table.header)) for name in table.header]
+    readers = [ColumnReader(name, _TEXTS_BYTES // len(table.header)) for name in table.header]
     labels: dict[str, int] = {}
     row_labels = bytearray()
     duplicates = DuplicateRows()

@@ -7,8 +7,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch import training_data
+from autowatch import training_data, training_survey
 from autowatch.contract import Contract, Feature
+from autowatch.holdout import UnfitHoldout
 from autowatch.profile import Baseline
 from autowatch.table import DuplicateColumns, EmptyFile, NoHeader, NotUtf8
 from autowatch.training_classes import TooFewRows
@@ -239,3 +240,106 @@ def test_a_file_overwritten_meanwhile_is_read_as_it_was(s3):
     training = find_training_files(s3, BUCKET, KEY)
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"something else")
     assert prepare_training_data(s3, BUCKET, "r", training, PREPARATION).rows == 600
+
+
+def data_report(s3, text, preparation=PREPARATION):
+    prepare(s3, text, preparation)
+    return json.loads(read(s3, "models/r/data.json"))
+
+
+def test_the_data_report_says_what_was_seen(s3):
+    text = table(header="age,job,same,y", rows=600).replace("69,job 4,7,", ",,7,")
+    report = data_report(s3, text + "5,job 0,7,yes\n" + "1,job 1,7,\n", Preparation("y", "", ("job",), 20))
+    assert (report["rows"], report["unlabelled_rows"]) == (601, 1)
+    seen = Counter(line for line in text.splitlines()[1:])
+    assert report["duplicate_rows"] == sum(times - 1 for times in seen.values()) + 1
+    assert report["classes"] == {"yes": 151, "no": 450}
+    columns = {column.pop("name"): column for column in report["columns"]}
+    assert list(columns) == ["age", "job", "same", "y"]
+    assert columns["age"]["missing"] == columns["job"]["missing"] == 8
+    assert (columns["age"]["distinct"], columns["job"]["distinct"]) == (69, 5)
+    assert [column["role"] for column in columns.values()] == ["feature", "dropped", "feature", "target"]
+    assert (report["constant_columns"], report["dropped_columns"]) == (["same"], ["job"])
+    assert report["train"] == {"rows": 481, "classes": {"yes": 121, "no": 360}}
+    assert report["holdout"] == {"by": "random", "rows": 120, "classes": {"yes": 30, "no": 90}}
+    assert columns["y"]["auc"] is None
+    assert columns["same"]["auc"] == 0.5
+    assert [file["key"] for file in report["files"]] == [KEY]
+
+
+def leaking(number):
+    return f"{number % 70},{'signed' if number % 5 == 0 else ''},7,{'yes' if number % 5 == 0 else 'no'}\n"
+
+
+def test_a_likely_leak_is_a_warning_and_no_refusal(s3):
+    text = "age,agreement,duration,y\n" + "".join(map(leaking, range(600)))
+    report = data_report(s3, text)
+    assert report["likely_leaks"] == ["agreement"]
+    (warning,) = report["warnings"]
+    assert "'agreement'" in warning
+    assert "DropColumns" in warning
+    assert "signed" not in json.dumps(report)
+
+
+def test_a_leak_that_is_dropped_already_is_reported_without_a_warning(s3):
+    text = "age,agreement,duration,y\n" + "".join(map(leaking, range(600)))
+    report = data_report(s3, text, Preparation("y", "", ("agreement",), 20))
+    assert (report["likely_leaks"], report["warnings"]) == (["agreement"], [])
+
+
+def test_the_newest_rows_are_held_out_where_that_is_asked_for(s3):
+    text = "age,job,duration,y\n" + "".join(f"{n},a,7,{'yes' if n % 4 else 'no'}\n" for n in range(600))
+    prepare(s3, text, Preparation("y", "", (), 10, "newest"))
+    assert [row[0] for row in rows_of(s3, "holdout")[1:]] == [str(n) for n in range(540, 600)]
+    assert [row[0] for row in rows_of(s3, "train")[1:]] == [str(n) for n in range(540)]
+
+
+def test_a_hold_out_of_one_class_is_refused_before_anything_is_written(s3):
+    text = table() if table().endswith("no\n") else ""
+    assert refusal(s3, text, Preparation("y", "", (), 10, "newest")).type is UnfitHoldout
+
+
+def test_the_same_bytes_are_split_alike_however_they_were_uploaded(s3):
+    prepare(s3, table(), run="one")
+    upload = s3.create_multipart_upload(Bucket=BUCKET, Key=KEY)["UploadId"]
+    where = {"Bucket": BUCKET, "Key": KEY, "UploadId": upload}
+    part = s3.upload_part(**where, PartNumber=1, Body=table().encode())
+    s3.complete_multipart_upload(
+        **where, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    )
+    training = find_training_files(s3, BUCKET, KEY)
+    assert "-" in training.identity.etag
+    prepare_training_data(s3, BUCKET, "two", training, PREPARATION)
+    assert rows_of(s3, "holdout", "one") == rows_of(s3, "holdout", "two")
+
+
+def test_a_folder_is_trained_on_as_one_table(s3):
+    whole = table()
+    header, *lines = whole.splitlines(keepends=True)
+    for name, part in (("a", lines[:100]), ("b", lines[100:400]), ("c", lines[400:])):
+        s3.put_object(Bucket=BUCKET, Key=f"training/p/{name}.csv", Body=(header + "".join(part)).encode())
+    training = find_training_files(s3, BUCKET, "training/p/")
+    contract = prepare_training_data(s3, BUCKET, "parts", training, PREPARATION)
+    assert (contract.rows, contract.training.key) == (600, "training/p/")
+    prepare(s3, whole, run="whole")
+    baselines = [json.loads(read(s3, f"models/{run}/baseline.json")) for run in ("parts", "whole")]
+    assert baselines[0]["columns"] == baselines[1]["columns"]
+    everything = [Counter(map(tuple, rows_of(s3, name, "parts"))) for name in ("train", "holdout")]
+    alone = [Counter(map(tuple, rows_of(s3, name, "whole"))) for name in ("train", "holdout")]
+    assert everything[0] + everything[1] == alone[0] + alone[1]
+
+
+def test_columns_of_too_many_values_are_counted_to_the_last_row_all_the_same(s3, monkeypatch):
+    monkeypatch.setattr(training_survey, "_TEXTS_BYTES", 2_000_000)
+    lines = (f"{n * 7919 % 8000 / 8},name {n},7,{'yes' if n % 4 == 0 else 'no'}\n" for n in range(8000))
+    contract = prepare(s3, "age,job,duration,y\n" + "".join(lines))
+    assert contract.features == (Feature("age", "numeric"), Feature("job", "categorical"))
+    baseline = Baseline.from_json(json.loads(read(s3, "models/r/baseline.json")))
+    age, job = baseline.columns
+    assert sum(age.counts) == sum(job.counts) == 8000
+    assert (age.bins.edges[0], age.bins.edges[-1]) == (0.0, 999.875)
+    inner = [times for times in age.counts if times]
+    assert max(inner) < 1.5 * min(inner), "bins from a sample still hold about a tenth of the rows each"
+    assert job.bins.open
+    columns = json.loads(read(s3, "models/r/data.json"))["columns"]
+    assert [column["distinct_is_exact"] for column in columns] == [False, False, True, True]
