@@ -197,9 +197,9 @@ def test_the_gates_checks_and_the_interval_are_told():
 
 
 def test_without_a_champion_the_page_says_why():
-    document = gate(champion=None, comparison=None, champion_skipped="no model has been released yet")
+    document = gate(champion=None, comparison=None, champion_skipped="Judged without a champion: none yet.")
     html = run_page(RUN, {"gate": document})
-    assert "The champion was not judged on these rows: no model has been released yet" in Page(html).text
+    assert "Judged without a champion: none yet." in Page(html).text
     assert 'class="line champion"' not in html
 
 
