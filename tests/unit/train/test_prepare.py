@@ -3,10 +3,12 @@ import json
 import pytest
 from moto import mock_aws
 
+from autowatch.runs import RunInProgress
 from autowatch.serving_check import ServingRefused
 from autowatch.training_files import NoTrainingFile
+from autowatch.training_start import InvalidInput
 from train import clients
-from train.prepare import InvalidInput, lambda_handler
+from train.prepare import lambda_handler
 
 BUCKET = "bank"
 ROWS = "age,duration,y\n" + "".join(f"{n % 60},7,{'yes' if n % 5 == 0 else 'no'}\n" for n in range(600))
@@ -124,3 +126,29 @@ def test_the_newest_rows_are_held_out_where_the_parameter_says_so(s3, monkeypatc
     run = prepare({})["run"]
     holdout = s3.get_object(Bucket=BUCKET, Key=f"models/{run}/holdout.csv")["Body"].read().decode()
     assert holdout.splitlines()[1:] == [f"{n % 60},{'yes' if n % 5 == 0 else 'no'}" for n in range(480, 600)]
+
+
+@pytest.mark.parametrize("trigger", ["manual", "drift"])
+def test_a_run_in_progress_stops_a_person_with_an_error_and_drift_with_a_reason(s3, trigger):
+    first = {"execution": start_execution(), "started": "2026-11-23T07:15:00Z", "input": {}}
+    run = lambda_handler(first, None)["run"]
+    second = {**first, "execution": "arn:aws:states:us-east-1:123456789012:execution:train:two"}
+    second["input"] = {"trigger": trigger}
+    if trigger == "manual":
+        with pytest.raises(RunInProgress, match=f"Run {run}"):
+            lambda_handler(second, None)
+    else:
+        answer = lambda_handler(second, None)
+        assert answer["decision"] == "skip"
+        assert f"Run {run}" in answer["reason"]
+
+
+def start_execution():
+    """The ARN of an execution that runs; moto lets it run for ever."""
+    stepfunctions = clients.client("stepfunctions")
+    machine = stepfunctions.create_state_machine(
+        name="train",
+        definition='{"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}',
+        roleArn="arn:aws:iam::123456789012:role/train",
+    )
+    return stepfunctions.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
