@@ -16,7 +16,7 @@ from scipy.stats import norm
 
 from autowatch.comparison import Comparison, compare
 
-ROWS = (100, 500, 1_000, 2_000, 5_000, 10_000)
+ROWS = (100, 500, 1_000, 2_000, 5_000)
 CORRELATIONS = (0.9, 0.7)
 POSITIVE_SHARE = 0.11
 CHAMPION_AUC = 0.78
@@ -79,7 +79,8 @@ def draw_hold_out(
 def print_tables(seed: int, hold_outs: int) -> None:
     """One table for each correlation, a row for each size of the hold-out."""
     random = np.random.default_rng(seed)
-    print(f"seed {seed}, {hold_outs} hold-outs each, {CONFIDENCE:.0%} confidence\n")
+    print(f"seed {seed}, {CONFIDENCE:.0%} confidence, {RESAMPLES} resamples")
+    print(f"{hold_outs:,} hold-outs with an equal challenger, {hold_outs // 4} with a worse one\n")
     for correlation in CORRELATIONS:
         print(
             f"| hold-out (correlation {correlation}) | standard error | equal, found worse | worse by {LOSS}, found |"
@@ -88,7 +89,7 @@ def print_tables(seed: int, hold_outs: int) -> None:
         print("|---|---|---|---|---|---|")
         for rows in ROWS:
             equal = simulate(random, rows, correlation, 0, hold_outs)
-            worse = simulate(random, rows, correlation, LOSS, hold_outs)
+            worse = simulate(random, rows, correlation, LOSS, hold_outs // 4)
             detectable = (norm.ppf(CONFIDENCE) + norm.ppf(0.8)) * equal.standard_error
             print(
                 f"| {rows:,} ({round(rows * POSITIVE_SHARE):,} positive) | {equal.standard_error:.4f} "
@@ -100,4 +101,6 @@ def print_tables(seed: int, hold_outs: int) -> None:
 
 
 if __name__ == "__main__":
-    print_tables(int(sys.argv[1]) if len(sys.argv) > 1 else 1, int(sys.argv[2]) if len(sys.argv) > 2 else 500)
+    print_tables(
+        int(sys.argv[1]) if len(sys.argv) > 1 else 1, int(sys.argv[2]) if len(sys.argv) > 2 else 1_000
+    )
