@@ -6,8 +6,8 @@ from itertools import compress
 from typing import Any
 
 from autowatch.errors import AutowatchError
-from autowatch.input_file import read_input
 from autowatch.objects import ObjectVersion
+from autowatch.resumed_read import read_resumed
 from autowatch.table import Table, UnreadableFile
 
 _ROWS_AT_ONCE = 10_000
@@ -67,7 +67,7 @@ class TrainingTable:
             raise _naming(file, error) from error
 
     def _chunks(self, file: ObjectVersion) -> Iterator[bytes]:
-        for chunk in read_input(self._s3, self._bucket, file):
+        for chunk in read_resumed(self._s3, self._bucket, file):
             self._hash.update(chunk)
             yield chunk
 
