@@ -99,7 +99,9 @@ class Fault:
             raise FaultError(f"A fault needs operation and kind, and has no {', '.join(sorted(unknown))}.")
         fault = cls(**document)
         of_control = fault.operation.startswith(_CONTROL)
-        special = _CONTROL_KINDS if of_control else _SPECIAL_KINDS.get(fault.operation, tuple(_S3_ERRORS))
+        special = (
+            _CONTROL_KINDS if of_control else _SPECIAL_KINDS.get(fault.operation, (*_S3_ERRORS, "answer"))
+        )
         kinds = (*_COMMON_KINDS, *special)
         if fault.kind not in kinds:
             raise FaultError(f"{fault.operation} has no fault {fault.kind}; it has {', '.join(kinds)}.")
@@ -318,7 +320,8 @@ def _s3_error(kind: str, method: str) -> _Answer:
 
 
 def _scripted(fault: Fault) -> _Answer:
-    kind = "application/x-amz-json-1.1" if fault.operation.startswith(_CONTROL) else "text/csv"
+    of_control = fault.operation.startswith(_CONTROL)
+    kind = "application/x-amz-json-1.1" if of_control else "text/csv"
     return _Answer("200 OK", [("Content-Type", kind)], fault.answer.encode())
 
 

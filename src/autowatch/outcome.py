@@ -1,6 +1,5 @@
 """The end of a run: what is cleaned up, what is recorded, and what people are told."""
 
-import json
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from autowatch.notification import publish
 from autowatch.objects import ObjectMissing
 from autowatch.release import CleanUp, remove_challenger, undo_run
 from autowatch.retention import remove_old_models
+from autowatch.run_facts import run_facts
 from autowatch.run_report import write_run_report
 from autowatch.runs import Run, Status, end_run, read_latest
 
@@ -54,7 +54,14 @@ def finish_run(
         else "The model that served before serves on. Nothing else changed."
     )
     metrics = ", ".join(f"{name} {value:.4f}" for name, value in decision.metrics.items())
-    lines = [f"Run {run} was {status}.", decision.reason, after, "", *_facts(ended), f"Hold-out: {metrics}."]
+    lines = [
+        f"Run {run} was {status}.",
+        decision.reason,
+        after,
+        "",
+        *run_facts(ended),
+        f"Hold-out: {metrics}.",
+    ]
     lines += read_warnings(s3, bucket, run)
     lines.append(_report(s3, bucket, ended))
     publish(sns, topic_arn, f"Autowatch: model {status}, run {run}", lines)
@@ -92,48 +99,9 @@ def fail_run(
         return
     left = undo_run(s3, sagemaker, bucket, latest, endpoint_name, tags)
     ended = end_run(s3, bucket, latest, "released" if left.released else "failed", cause, now)
-    lines = [f"Run {run} failed: {cause}", f"({error})", _what_serves(left), "", *_facts(ended)]
+    lines = [f"Run {run} failed: {cause}", f"({error})", _what_serves(left), "", *run_facts(ended)]
     lines.append(_report(s3, bucket, ended))
     publish(sns, topic_arn, f"Autowatch: training run failed, run {run}", lines)
-
-
-def give_up_run(
-    s3: Any,
-    sns: Any,
-    *,
-    bucket: str,
-    run: str,
-    topic_arn: str,
-    cause: str,
-    clean_up_cause: str,
-    now: datetime,
-) -> None:
-    """Ends a run that failed and whose clean-up did not get through: says so, with what a person must look at."""
-    latest = read_latest(s3, bucket)
-    if latest.run == run:
-        latest = end_run(s3, bucket, latest, "failed", cause, now)
-    lines = [
-        f"Run {run} failed: {cause}",
-        f"Cleaning up after it failed as well: {clean_up_cause}",
-        "Look in SageMaker whether the endpoint is InService, on the config that models/champion.json names, "
-        "and delete the candidate endpoint; the next run would remove it too.",
-        "",
-        *_facts(latest),
-    ]
-    publish(sns, topic_arn, f"Autowatch: clean-up failed, run {run}", lines)
-
-
-def read_cause(error: dict[str, str]) -> tuple[str, str]:
-    """The name and the message of an error that Step Functions caught.
-
-    A Lambda function's own error comes as JSON inside `Cause`; other ones (time-outs, permissions) as plain text.
-    """
-    cause = error.get("Cause", "")
-    try:
-        document = json.loads(cause)
-        return document["errorType"], document["errorMessage"]
-    except (ValueError, KeyError, TypeError):
-        return error.get("Error", "Unknown"), cause or "Step Functions gave no cause."
 
 
 def _what_serves(left: CleanUp) -> str:
@@ -146,13 +114,3 @@ def _what_serves(left: CleanUp) -> str:
 
 def _report(s3: Any, bucket: str, ended: Run) -> str:
     return f"Report: s3://{bucket}/{write_run_report(s3, bucket, ended)}"
-
-
-def _facts(run: Run) -> list[str]:
-    return [
-        f"Training file: {run.training.key} ({run.training.size:,} bytes)",
-        *([f"Model: that of run {run.promotes}, released again"] if run.promotes else []),
-        f"Started: {run.started} ({run.trigger})",
-        f"Ended: {run.finished}",
-        f"Execution: {run.execution}",
-    ]

@@ -4,7 +4,8 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from autowatch.outcome import fail_run, read_cause
+from autowatch.caught_error import read_cause
+from autowatch.outcome import fail_run
 from autowatch.runs import run_name
 from autowatch.timestamps import from_text
 from train.clients import client

@@ -3,6 +3,9 @@
 import importlib
 import json
 import re
+import subprocess
+import sys
+from collections import defaultdict
 from graphlib import TopologicalSorter
 
 import pytest
@@ -181,6 +184,43 @@ def test_every_handler_is_there_and_is_named_as_agreed(template):
         module, function = properties["Handler"].rsplit(".", 1)
         assert function == "lambda_handler", name
         assert callable(getattr(importlib.import_module(module), function)), name
+
+
+_LAYERS = {"CoreLayer": {"requests"}, "AnalysisLayer": {"numpy", "scipy", "jinja2"}}
+_IMPORT_WITHOUT = """
+import importlib, sys
+
+def refuse(name):
+    raise ModuleNotFoundError(f"{name} is in no layer of this function")
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        return refuse(name) if name in sys.argv[1].split(",") else None
+
+sys.meta_path.insert(0, Absent())
+for module in sys.argv[2].split(","):
+    importlib.import_module(module)
+"""
+
+
+def test_every_function_imports_nothing_but_what_its_layers_hold(template):
+    modules = defaultdict(set)
+    for properties in functions(template).values():
+        layers = frozenset(item["Ref"] for item in properties.get("Layers", []))
+        modules[layers].add(properties["Handler"].rsplit(".", 1)[0])
+    everything = set().union(*_LAYERS.values())
+    for layers, handlers in modules.items():
+        absent = everything - set().union(*(_LAYERS[layer] for layer in layers))
+        arguments = [",".join(sorted(absent)), ",".join(sorted(handlers))]
+        answer = subprocess.run(
+            [sys.executable, "-c", _IMPORT_WITHOUT, *arguments],
+            cwd=ROOT / "src",
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert answer.returncode == 0, answer.stderr
 
 
 def test_every_function_is_described_and_logs_to_a_group_with_retention(template):

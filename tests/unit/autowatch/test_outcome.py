@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -9,8 +8,9 @@ from moto import mock_aws
 from autowatch.champion import Champion, write_champion
 from autowatch.gate_decision import GateDecision, write_decision
 from autowatch.objects import ObjectVersion, write_json
-from autowatch.outcome import RunOvertaken, fail_run, finish_run, give_up_run, read_cause
+from autowatch.outcome import RunOvertaken, fail_run, finish_run
 from autowatch.runs import LATEST_KEY, Run, read_latest
+from tests.unit.autowatch.alert_topic import alert_topic
 from tests.unit.autowatch.sagemaker_double import SageMaker
 
 BUCKET, ENDPOINT = "bank", "e"
@@ -36,19 +36,7 @@ def aws():
 
 @pytest.fixture
 def alerts(aws):
-    """An alert topic; called, it gives the messages published so far."""
-    sns, sqs = aws.client("sns"), aws.client("sqs")
-    topic = sns.create_topic(Name="alerts")["TopicArn"]
-    queue = sqs.create_queue(QueueName="mail")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-
-    def messages():
-        received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
-        return [json.loads(message["Body"]) for message in received]
-
-    messages.topic = topic
-    return messages
+    return alert_topic(aws)
 
 
 def finish(aws, alerts, passed, run="new"):
@@ -167,54 +155,6 @@ def test_a_run_that_another_has_overtaken_ends_nothing(aws, alerts):
         finish(aws, alerts, passed=True)
     assert read_latest(aws.client("s3"), BUCKET).status == "running"
     assert not alerts()
-
-
-def give_up(aws, alerts, run="new"):
-    give_up_run(
-        aws.client("s3"),
-        aws.client("sns"),
-        bucket=BUCKET,
-        run=run,
-        topic_arn=alerts.topic,
-        cause="The smoke test failed.",
-        clean_up_cause="The endpoint e is Updating.",
-        now=NOW,
-    )
-
-
-def test_a_clean_up_that_did_not_get_through_is_told_and_the_run_ends(aws, alerts):
-    give_up(aws, alerts)
-    assert read_latest(aws.client("s3"), BUCKET).status == "failed"
-    (message,) = alerts()
-    assert message["Subject"] == "Autowatch: clean-up failed, run new"
-    assert "The smoke test failed." in message["Message"]
-    assert "The endpoint e is Updating." in message["Message"]
-    assert "candidate endpoint" in message["Message"]
-
-
-def test_giving_up_on_a_run_leaves_its_successors_record_alone(aws, alerts):
-    give_up(aws, alerts, run="older")
-    assert read_latest(aws.client("s3"), BUCKET).status == "running"
-    assert len(alerts()) == 1
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (
-            {
-                "Error": "X",
-                "Cause": json.dumps({"errorType": "TooFewRows", "errorMessage": "499", "stackTrace": []}),
-            },
-            ("TooFewRows", "499"),
-        ),
-        ({"Error": "States.Timeout", "Cause": "timed out"}, ("States.Timeout", "timed out")),
-        ({"Error": "Lambda.Unknown", "Cause": ""}, ("Lambda.Unknown", "Step Functions gave no cause.")),
-        ({"Error": "X", "Cause": "[1]"}, ("X", "[1]")),
-    ],
-)
-def test_a_cause_is_read_in_whatever_form_it_comes(error, expected):
-    assert read_cause(error) == expected
 
 
 @pytest.mark.parametrize("passed", [True, False])
