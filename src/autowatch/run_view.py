@@ -147,11 +147,14 @@ def duration(seconds: float | None) -> str:
 
 def _leaderboard(document: dict[str, Any]) -> Leaderboard:
     candidates = document["candidates"]
-    names = list(dict.fromkeys(name for item in candidates for name in item["metrics"]))
+    objective = document["objective"] or "Objective"
+    names = dict.fromkeys(name for item in candidates for name in item["metrics"])
+    # Autopilot ranks by the objective on its validation rows, so that the two would be the same column twice.
+    names.pop(f"{objective} (Validation)", None)
     prefix = f"{document['job_name']}-"
     return Leaderboard(
         best=document["best_candidate"].removeprefix(prefix),
-        columns=[document["objective"] or "Objective", *names],
+        columns=[objective, *names],
         candidates=[
             Candidate(
                 item["name"].removeprefix(prefix),

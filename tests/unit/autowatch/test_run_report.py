@@ -73,7 +73,7 @@ def leaderboard(*names):
                 "name": name,
                 "status": "Completed",
                 "value": 0.8 - place / 1000,
-                "metrics": {"F1 (Validation)": 0.4} if place else {},
+                "metrics": {"F1 (Validation)": 0.4, "AUC (Validation)": 0.799} if place else {},
                 "seconds": 61.0,
             }
             for place, name in enumerate(names)
@@ -215,7 +215,7 @@ def test_the_data_are_told_with_what_is_out_of_the_ordinary():
 
 def test_candidates_have_a_dash_for_what_was_not_measured_and_lose_the_jobs_name():
     text = Page(run_page(RUN, {"leaderboard": leaderboard(f"autowatch-{RUN.run}-A", "B")})).text
-    assert "A best 0.8000 – 1 min 1 s B 0.7990 0.4000 1 min 1 s" in text
+    assert "A best 1 min 1 s 0.8000 – B 1 min 1 s 0.7990 0.4000" in text
     assert "Model insights: s3://bank/insights.json" in text
 
 
