@@ -32,7 +32,7 @@ from autowatch.scoring import ScoringLimits
 from autowatch.timed_endpoint import TimedEndpoint
 
 _SECONDS_TO_DECIDE = 60.0
-"""Kept back of the caller's time for what comes after the scoring; a million rows are compared in about that."""
+"""Kept back of the caller's time for what comes after the scoring: half a million rows are compared in half of it."""
 
 
 class HoldoutRejected(AutowatchError):
