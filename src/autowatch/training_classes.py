@@ -5,14 +5,11 @@ from collections.abc import Mapping
 from autowatch.training_survey import WrongClasses
 from autowatch.training_table import UnfitTrainingFile
 
-FEWEST_ROWS = 500
-"""Autopilot takes no fewer rows of tabular data."""
-
 FEWEST_ROWS_OF_CLASS = 20
 
 
-class TooFewRows(UnfitTrainingFile):
-    """There are too few rows, of all or of one class."""
+class TooFewRowsOfClass(UnfitTrainingFile):
+    """One class has too few rows."""
 
 
 def check_classes(classes: Mapping[str, int], target: str, positive_label: str) -> None:
@@ -25,7 +22,7 @@ def check_classes(classes: Mapping[str, int], target: str, positive_label: str) 
 
     Raises:
         WrongClasses: there are not two labels, or not the positive one.
-        TooFewRows: there are too few rows, of all or of one class.
+        TooFewRowsOfClass: one of them has too few rows.
     """
     if len(classes) != 2:
         raise WrongClasses(
@@ -37,14 +34,9 @@ def check_classes(classes: Mapping[str, int], target: str, positive_label: str) 
             f"The column {target!r} holds {' and '.join(map(repr, sorted(classes)))}, but the parameter PositiveLabel "
             f"is {positive_label!r}. Set it to one of the two, or leave it empty."
         )
-    rows = sum(classes.values())
-    if rows < FEWEST_ROWS:
-        raise TooFewRows(
-            f"The training data have {rows} labelled rows; Autopilot needs at least {FEWEST_ROWS}. Add rows."
-        )
     label = min(classes, key=lambda label: (classes[label], label))
     if classes[label] < FEWEST_ROWS_OF_CLASS:
-        raise TooFewRows(
+        raise TooFewRowsOfClass(
             f"Only {classes[label]} rows have the label {label!r}; "
             f"at least {FEWEST_ROWS_OF_CLASS} of each are needed to learn and to check. Add rows of that label."
         )

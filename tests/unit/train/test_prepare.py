@@ -11,7 +11,7 @@ from train import clients
 from train.prepare import lambda_handler
 
 BUCKET = "bank"
-ROWS = "age,duration,y\n" + "".join(f"{n % 60},7,{'yes' if n % 5 == 0 else 'no'}\n" for n in range(600))
+ROWS = "age,duration,y\n" + "".join(f"{n % 60},7,{'yes' if n % 5 == 0 else 'no'}\n" for n in range(650))
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def end(s3, status):
 
 def test_a_run_is_prepared_and_prepared_again_when_the_state_is_tried_again(s3):
     first = prepare({})
-    assert (first["decision"], first["rows"]) == ("train", 600)
+    assert (first["decision"], first["rows"]) == ("train", 650)
     assert prepare({}) == first
     contract = json.loads(
         s3.get_object(Bucket=BUCKET, Key=f"models/{first['run']}/contract.json")["Body"].read()
@@ -106,7 +106,7 @@ def test_the_input_names_the_data_or_else_the_parameter_or_else_the_newest_file(
     monkeypatch.setenv("TRAINING_KEY", parameter)
     answer = prepare(request_)
     assert contract_of(s3, answer)["training"]["key"] == trained_on
-    assert answer["rows"] == (1200 if trained_on == "training/2026/" else 600)
+    assert answer["rows"] == (1300 if trained_on == "training/2026/" else 650)
 
 
 def test_what_cannot_be_released_is_refused_before_the_run_begins(s3, monkeypatch):
@@ -120,7 +120,7 @@ def test_the_newest_rows_are_held_out_where_the_parameter_says_so(s3, monkeypatc
     monkeypatch.setenv("HOLDOUT_BY", "newest")
     run = prepare({})["run"]
     holdout = s3.get_object(Bucket=BUCKET, Key=f"models/{run}/holdout.csv")["Body"].read().decode()
-    assert holdout.splitlines()[1:] == [f"{n % 60},{'yes' if n % 5 == 0 else 'no'}" for n in range(480, 600)]
+    assert holdout.splitlines()[1:] == [f"{n % 60},{'yes' if n % 5 == 0 else 'no'}" for n in range(520, 650)]
 
 
 @pytest.mark.parametrize("trigger", ["manual", "drift"])
