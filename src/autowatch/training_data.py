@@ -26,8 +26,8 @@ from autowatch.training_survey import TrainingSurvey, survey_rows
 from autowatch.training_table import TrainingTable, UnfitTrainingFile
 
 LARGEST_BYTES = 2_000_000_000
-"""Two passes over 200 MB of 23 columns took 35 s of processor time; the function has 900 s, enough for one half as fast.
-Autopilot itself takes more."""
+"""Two passes over 200 MB of 23 columns took 35 s of processor time; the function has 900 s, enough for a processor half
+as fast. Autopilot itself takes more."""
 
 
 FEWEST_ROWS_TO_TRAIN = 500
