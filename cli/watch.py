@@ -16,6 +16,8 @@ Ending = Literal["released", "rejected", "skipped", "failed"]
 
 _STATES = {
     "Prepare": "reading and splitting the training data",
+    "PreparePromotion": "checking the earlier run",
+    "RestoreModel": "making the earlier model again",
     "StartAutopilot": "starting Autopilot",
     "DescribeAutopilot": "Autopilot",
     "IsAutopilotDone": "Autopilot",
@@ -30,6 +32,7 @@ _STATES = {
     "IsEndpointServing": "waiting for the endpoint",
     "WaitForEndpoint": "waiting for the endpoint",
     "Promote": "smoke test",
+    "Finish": "cleaning up",
     "Fail": "failed; cleaning up",
     "GiveUp": "failed, and so did the clean-up",
 }
