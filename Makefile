@@ -1,29 +1,42 @@
 # Everything a newcomer types. Each target sets up what it needs; a second call finds it there.
 PYTHON ?= python3
 VENV := .venv
-RUN := $(VENV)/bin/python
+VENV_PYTHON := $(VENV)/bin/python
 SANDBOX_READY := $(VENV)/.sandbox-ready
 DEV_READY := $(VENV)/.dev-ready
+CLI_READY := $(VENV)/.cli-ready
 
-.PHONY: demo sandbox test container-test bench-scoring check clean help
+# What is told to `make train`, `make runs` and `make rollback` reaches the shell as a variable, whatever is in it.
+export STACK KEY RUN LIMIT
+
+.PHONY: demo sandbox train runs rollback test container-test bench-scoring check clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(SANDBOX_READY)  ## the whole story on one machine: train, release, score, watch, alert, retrain
-	@$(RUN) -m sandbox.demo $(DEMO_ARGS)
+	@$(VENV_PYTHON) -m sandbox.demo $(DEMO_ARGS)
 
 sandbox: $(SANDBOX_READY)  ## bring the stack up here and leave it running
-	@$(RUN) -m sandbox up $(SANDBOX_ARGS)
+	@$(VENV_PYTHON) -m sandbox up $(SANDBOX_ARGS)
+
+train: $(CLI_READY)  ## start a training run and follow it: [KEY=training/x.csv] [STACK=name]
+	@$(VENV_PYTHON) -m cli train $(if $(KEY),--key "$$KEY")
+
+runs: $(CLI_READY)  ## list the training runs, newest first: [LIMIT=20] [STACK=name]
+	@$(VENV_PYTHON) -m cli runs $(if $(LIMIT),--limit "$$LIMIT")
+
+rollback: $(CLI_READY)  ## release the model of an earlier run again: RUN=name [STACK=name]
+	@$(if $(RUN),,$(error Which run? `make runs` lists them; then: make rollback RUN=name))$(VENV_PYTHON) -m cli rollback --run "$$RUN"
 
 test: $(DEV_READY)  ## every test, without account or Docker
-	@$(RUN) -m pytest -n auto --dist loadfile $(TEST_ARGS)
+	@$(VENV_PYTHON) -m pytest -n auto --dist loadfile $(TEST_ARGS)
 
 container-test: $(DEV_READY)  ## each function's sample event in a real container (needs an engine)
-	@$(RUN) -m pytest tests/container $(TEST_ARGS)
+	@$(VENV_PYTHON) -m pytest tests/container $(TEST_ARGS)
 
 bench-scoring: $(SANDBOX_READY)  ## how fast scoring is, beside other ways and the ideal
-	@PYTHONPATH=src $(RUN) -m benchmarks.scoring $(BENCH_ARGS)
+	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.scoring $(BENCH_ARGS)
 
 check: $(DEV_READY)  ## lint, types and the template
 	@$(VENV)/bin/ruff check .
@@ -41,10 +54,14 @@ $(VENV)/bin/python:
 
 $(SANDBOX_READY): $(VENV)/bin/python requirements/sandbox.txt requirements/model.txt requirements/lambda-runtime.txt layers/core/requirements.txt layers/analysis/requirements.txt
 	@echo "Installing the sandbox (about two minutes the first time) ..."
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements/sandbox.txt
-	@$(RUN) -m sandbox.install
+	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/sandbox.txt
+	@$(VENV_PYTHON) -m sandbox.install
+	@touch $@
+
+$(CLI_READY): $(VENV)/bin/python requirements/cli.txt
+	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/cli.txt
 	@touch $@
 
 $(DEV_READY): $(SANDBOX_READY) requirements/dev.txt
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	@touch $@

@@ -1,7 +1,12 @@
-"""Faults that a test switches on: what requests for S3 and for InvokeEndpoint meet on the wire instead of an answer."""
+"""Faults that a test switches on: what requests for S3 and SageMaker meet on the wire instead of an answer.
+
+With the kind `answer` a test writes SageMaker's answer itself, such as a job that has ended or an update that changes
+nothing.
+"""
 
 import contextlib
 import dataclasses
+import io
 import json
 import random
 import re
@@ -20,6 +25,7 @@ from sandbox.sagemaker.errors import (
     SageMakerError,
     ServiceUnavailable,
     ThrottlingException,
+    ValidationException,
     error_answer,
 )
 
@@ -33,9 +39,20 @@ _S3_ERRORS = {
     "slow_down": ("503 Slow Down", "SlowDown", "Please reduce your request rate."),
 }
 _SPECIAL_KINDS: dict[str, tuple[str, ...]] = {
-    "InvokeEndpoint": ("throttle", "unavailable", "container_error", "time_out", "short", "garbage"),
+    "InvokeEndpoint": (
+        "throttle",
+        "unavailable",
+        "container_error",
+        "time_out",
+        "short",
+        "garbage",
+        "answer",
+    ),
     "*": (),
 }
+_CONTROL = "sagemaker:"
+_CONTROL_KINDS = ("throttle", "refuse", "answer")
+_CONTROL_NAMES = ("EndpointName", "AutoMLJobName", "ModelName", "EndpointConfigName", "TransformJobName")
 _COMMON_KINDS = ("observe", "slow", "hang", "drop", "lost_answer", "break", "kill_before", "kill_after")
 
 
@@ -45,26 +62,31 @@ class Fault:
 
     Attributes:
         operation: `InvokeEndpoint`, or an operation of S3 such as `PutObject`; `s3:*` is any of S3's, `*` all of both.
+            Or one of SageMaker's control plane, such as `sagemaker:CreateEndpoint`.
         kind: see `docs/sandbox.md`.
-        begins: how the object's key (or the endpoint's name) begins.
+        begins: how the object's key (or the name of the endpoint, job, model or config) begins.
         contains: what the key holds somewhere.
+        ends: how it ends.
         after: so many requests pass before the first is struck.
         times: so many are struck; None is no end.
         share: the part of the others that is struck, drawn at random from `seed`.
         seconds: how long `slow`, `hang` and `time_out` take.
         function: the logical id of the function that `kill_before` and `kill_after` kill.
+        answer: the body of an `answer`, or the message of a `refuse`.
     """
 
     operation: str
     kind: str
     begins: str = ""
     contains: str = ""
+    ends: str = ""
     after: int = 0
     times: int | None = None
     share: float = 1.0
     seed: int = 0
     seconds: float = 0.0
     function: str = ""
+    answer: str = ""
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Fault":
@@ -77,7 +99,11 @@ class Fault:
         if unknown or not {"operation", "kind"} <= set(document):
             raise FaultError(f"A fault needs operation and kind, and has no {', '.join(sorted(unknown))}.")
         fault = cls(**document)
-        kinds = (*_COMMON_KINDS, *_SPECIAL_KINDS.get(fault.operation, tuple(_S3_ERRORS)))
+        of_control = fault.operation.startswith(_CONTROL)
+        special = (
+            _CONTROL_KINDS if of_control else _SPECIAL_KINDS.get(fault.operation, (*_S3_ERRORS, "answer"))
+        )
+        kinds = (*_COMMON_KINDS, *special)
         if fault.kind not in kinds:
             raise FaultError(f"{fault.operation} has no fault {fault.kind}; it has {', '.join(kinds)}.")
         return fault
@@ -174,6 +200,10 @@ class Faults:
                 return _Answer("200 OK", [("Content-Type", "text/csv")], b'\xff\x00,"nothing').send(
                     start_response
                 )
+            case "answer":
+                return _scripted(fault).send(start_response)
+        if fault.operation.startswith(_CONTROL):
+            return _control_error(fault).send(start_response)
         if fault.kind in _S3_ERRORS:
             return _s3_error(fault.kind, environ["REQUEST_METHOD"]).send(start_response)
         if fault.kind == "time_out":
@@ -204,8 +234,11 @@ class _Answer:
 
 
 def _identify(environ: dict[str, Any]) -> tuple[str, str]:
-    """The operation of a request, and its object's key or its endpoint's name."""
+    """The operation of a request, and its object's key or the name of what it is about."""
     path = environ.get("PATH_INFO", "")
+    target = environ.get("HTTP_X_AMZ_TARGET", "")
+    if target.startswith("SageMaker."):
+        return f"{_CONTROL}{target.removeprefix('SageMaker.')}", _control_name(environ)
     if match := _INVOCATIONS.fullmatch(path):
         return "InvokeEndpoint", match[1]
     if "/s3/aws4_request" not in environ.get("HTTP_AUTHORIZATION", ""):
@@ -213,6 +246,14 @@ def _identify(environ: dict[str, Any]) -> tuple[str, str]:
     key = path.encode("latin-1").decode("utf-8", "replace").lstrip("/").partition("/")[2]
     query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
     return _s3_operation(environ, query, key), key
+
+
+def _control_name(environ: dict[str, Any]) -> str:
+    """The name in the body of a request to the control plane; the body is put back for whoever answers it."""
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    members = json.loads(body or b"{}")
+    return next((str(members[name]) for name in _CONTROL_NAMES if name in members), "")
 
 
 def _s3_operation(environ: dict[str, Any], query: dict[str, list[str]], key: str) -> str:
@@ -233,11 +274,16 @@ def _s3_operation(environ: dict[str, Any], query: dict[str, list[str]], key: str
 
 
 def _concerns(fault: Fault, operation: str, name: str) -> bool:
-    wholesale = {"*": operation != "", "s3:*": operation not in ("", "InvokeEndpoint")}
+    of_control = operation.startswith(_CONTROL)
+    wholesale = {
+        "*": operation != "" and not of_control,
+        "s3:*": operation not in ("", "InvokeEndpoint") and not of_control,
+    }
     return (
         wholesale.get(fault.operation, fault.operation == operation)
         and name.startswith(fault.begins)
         and fault.contains in name
+        and name.endswith(fault.ends)
     )
 
 
@@ -274,6 +320,19 @@ def _s3_error(kind: str, method: str) -> _Answer:
     body = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message><RequestId>0</RequestId></Error>"
     # The answer to a HEAD request has no body.
     return _Answer(status, [("Content-Type", "application/xml")], b"" if method == "HEAD" else body.encode())
+
+
+def _scripted(fault: Fault) -> _Answer:
+    of_control = fault.operation.startswith(_CONTROL)
+    kind = "application/x-amz-json-1.1" if of_control else "text/csv"
+    return _Answer("200 OK", [("Content-Type", kind)], fault.answer.encode())
+
+
+def _control_error(fault: Fault) -> _Answer:
+    throttled = fault.kind == "throttle"
+    error = ThrottlingException("Rate exceeded") if throttled else ValidationException(fault.answer)
+    status, headers, body = error_answer(error)
+    return _Answer(f"{status} Error", list(headers.items()), body)
 
 
 def _model_error(kind: str) -> _Answer:

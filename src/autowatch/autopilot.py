@@ -9,11 +9,16 @@ from autowatch.contract import Contract
 from autowatch.errors import AutowatchError
 from autowatch.polling import next_wait
 from autowatch.runs import train_key
+from autowatch.throttling import naming_throttling
 
 _ENDED_BADLY = ("Failed", "Stopped")
 
 _GRACE_SECONDS = 3600
 """Autopilot goes on after its own limit to finish the candidates at hand; past this much more it hangs."""
+
+
+_OUTPUTS = ("predicted_label", "probability", "probabilities", "labels")
+"""What an answer must hold, in this order."""
 
 
 class AutopilotFailed(AutowatchError):
@@ -48,18 +53,27 @@ def job_name(run: str) -> str:
     return f"autowatch-{run}"
 
 
+@naming_throttling()
 def start_job(
     sagemaker: Any,
     bucket: str,
     contract: Contract,
     *,
     role_arn: str,
+    mode: str,
     objective: str,
     limits: Limits,
+    kms_key: str,
     tags: dict[str, str],
 ) -> str:
-    """Starts the AutoML job of the contract's run and returns its name; a job that is there already is the one."""
+    """Starts the AutoML job of the contract's run and returns its name; a job that is there already is the one.
+
+    Args:
+        mode: Autopilot's, `ENSEMBLING` or `HYPERPARAMETER_TUNING`.
+        kms_key: ARN of the key that encrypts the job's disks and what it writes; empty leaves that to S3 and SageMaker.
+    """
     name = job_name(contract.run)
+    encryption = {"SecurityConfig": {"VolumeKmsKeyId": kms_key}} if kms_key else {}
     # Where the state ran twice, the job under the name is this run's own: no other run has it.
     with suppress(sagemaker.exceptions.ResourceInUse):
         sagemaker.create_auto_ml_job_v2(
@@ -76,11 +90,12 @@ def start_job(
                     },
                 }
             ],
-            OutputDataConfig={"S3OutputPath": f"s3://{bucket}/models/{contract.run}/autopilot"},
+            OutputDataConfig={"S3OutputPath": f"s3://{bucket}/models/{contract.run}/autopilot"}
+            | ({"KmsKeyId": kms_key} if kms_key else {}),
             AutoMLProblemTypeConfig={
                 "TabularJobConfig": {
                     "TargetAttributeName": contract.target,
-                    "Mode": "ENSEMBLING",
+                    "Mode": mode,
                     "ProblemType": "BinaryClassification",
                     "CompletionCriteria": {
                         "MaxCandidates": limits.candidates,
@@ -91,10 +106,12 @@ def start_job(
             AutoMLJobObjective={"MetricName": objective},
             RoleArn=role_arn,
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            **encryption,
         )
     return name
 
 
+@naming_throttling()
 def describe_job(
     sagemaker: Any, name: str, *, limit_seconds: int, poll_seconds: int, now: datetime
 ) -> JobProgress:
@@ -125,12 +142,23 @@ def describe_job(
     )
 
 
+@naming_throttling()
 def best_containers(sagemaker: Any, name: str) -> list[dict[str, Any]]:
-    """The containers of the job's best candidate, as CreateModel takes them, asked for all four inference outputs."""
+    """The containers of the job's best candidate, as CreateModel takes them, asked for all four inference outputs.
+
+    HYPERPARAMETER_TUNING has three: one prepares the features, one predicts, one turns numbers back into labels. Each
+    says in SAGEMAKER_INFERENCE_SUPPORTED which outputs it can give, and has to be told which ones the one before gives.
+    """
     containers = sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)["BestCandidate"]["InferenceContainers"]
-    return [_with_outputs(container) for container in containers]
+    asked, before = [], ""
+    for container in containers:
+        outputs = ",".join(_OUTPUTS if len(containers) == 1 else _supported(container))
+        asked.append(_asked_for(container, before, outputs))
+        before = outputs
+    return asked
 
 
+@naming_throttling()
 def stop_job(sagemaker: Any, name: str) -> None:
     """Stops the job if it still runs."""
     try:
@@ -141,10 +169,18 @@ def stop_job(sagemaker: Any, name: str) -> None:
         return
 
 
-def _with_outputs(container: dict[str, Any]) -> dict[str, Any]:
-    environment = container.get("Environment", {}) | {
-        "SAGEMAKER_INFERENCE_OUTPUT": "predicted_label,probability,probabilities,labels"
-    }
+def _supported(container: dict[str, Any]) -> list[str]:
+    declared = container.get("Environment", {}).get("SAGEMAKER_INFERENCE_SUPPORTED", "").split(",")
+    supported = {name.strip() for name in declared}
+    return [name for name in _OUTPUTS if name in supported]
+
+
+def _asked_for(container: dict[str, Any], inputs: str, outputs: str) -> dict[str, Any]:
+    environment = dict(container.get("Environment", {}))
+    if inputs and outputs:
+        environment["SAGEMAKER_INFERENCE_INPUT"] = inputs
+    if outputs:
+        environment["SAGEMAKER_INFERENCE_OUTPUT"] = outputs
     return {
         "Image": container["Image"],
         "ModelDataUrl": container["ModelDataUrl"],

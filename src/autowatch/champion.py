@@ -15,7 +15,7 @@ class NoChampion(AutowatchError):
 
 @dataclass(frozen=True)
 class Champion:
-    """What `models/champion.json` holds."""
+    """What `models/champion.json` holds; `previous_run` is the one that was in force before."""
 
     run: str
     endpoint_name: str
@@ -25,6 +25,7 @@ class Champion:
     baseline_key: str
     released: str
     metrics: dict[str, float]
+    previous_run: str | None = None
 
 
 def read_champion(s3: Any, bucket: str) -> Champion:
@@ -48,7 +49,8 @@ def read_champion_with_etag(s3: Any, bucket: str) -> tuple[Champion, str]:
         raise NoChampion(
             "No model has been released yet. Upload labelled rows under training/ and start a training run."
         ) from error
-    return Champion(**{name: document[name] for name in Champion.__dataclass_fields__}), etag
+    fields = {name: document[name] for name in Champion.__dataclass_fields__ if name in document}
+    return Champion(**fields), etag
 
 
 def write_champion(s3: Any, bucket: str, champion: Champion, etag: str | None) -> None:

@@ -6,13 +6,15 @@ import numpy as np
 from scipy.special import xlogy
 from scipy.stats import rankdata
 
+from autowatch.calibration import calibration_curve, expected_calibration_error
+
 _SMALLEST_PROBABILITY = 1e-15
 """The log loss of a certain prediction that is wrong is infinite; like scikit-learn, it is cut off here."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Measures of n predictions; the higher the better, but for the two losses."""
+    """Measures of n predictions; the higher the better, but for the last three."""
 
     auc: float
     accuracy: float
@@ -21,6 +23,7 @@ class Quality:
     f1: float
     log_loss: float
     brier: float
+    calibration_error: float
 
     def to_json(self) -> dict[str, float]:
         """The measures by name."""
@@ -48,6 +51,7 @@ def measure(positive: np.ndarray, predicted: np.ndarray, probability: np.ndarray
         f1=2 * precision * recall / (precision + recall) if hits else 0.0,
         log_loss=_log_loss(positive, probability),
         brier=float(np.mean((probability - positive) ** 2)),
+        calibration_error=expected_calibration_error(calibration_curve(positive, probability)),
     )
 
 

@@ -1,26 +1,38 @@
 """The gate: a challenger scores the hold-out where it is staged, and is let through when it is good enough."""
 
+import statistics
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from autowatch.calibration import calibration_curve
+from autowatch.champion_scores import ChampionNotComparable, ScoredChampion, score_champion
 from autowatch.classification import measure
-from autowatch.contract import Contract
-from autowatch.csv_lines import csv_lines
-from autowatch.endpoint import Endpoint
+from autowatch.comparison import NotComparable, compare
+from autowatch.contract import Contract, read_contract
 from autowatch.errors import AutowatchError
-from autowatch.gate_decision import GateDecision, SmokeTest, write_decision, write_smoke_test
+from autowatch.gate_checks import GateRules, check_champion, check_floor, check_latency
+from autowatch.gate_decision import (
+    Comparison,
+    GateDecision,
+    JudgedModel,
+    Latency,
+    write_decision,
+    write_smoke_test,
+)
+from autowatch.holdout_scores import HoldoutScores, score_holdout, take_smoke_test
 from autowatch.objects import read_json, write_json
 from autowatch.profile import Baseline, baseline_column, with_prediction
-from autowatch.runs import baseline_key, holdout_key
-from autowatch.scoring import ScoredBatch, ScoringLimits, score_table
-from autowatch.table import Table
+from autowatch.roc import roc_curve
+from autowatch.runs import baseline_key, contract_key, holdout_key
+from autowatch.scoring import ScoringLimits
+from autowatch.timed_endpoint import TimedEndpoint
 
-_CHUNK = 1 << 20
-_SMOKE_ROWS = 20
+_SECONDS_TO_DECIDE = 60.0
+"""Kept back of the caller's time for what comes after the scoring: half a million rows are compared in half of it."""
 
 
 class HoldoutRejected(AutowatchError):
@@ -28,80 +40,128 @@ class HoldoutRejected(AutowatchError):
 
 
 @dataclass(frozen=True)
-class _Scores:
-    """The hold-out's scores, row by row, and a few of the rows as they were sent."""
+class Endpoints:
+    """Where the two models serve.
 
-    actual: list[str]
-    predicted: list[str]
-    probability: list[str]
-    smoke_test: SmokeTest
+    Attributes:
+        client: boto3's `sagemaker-runtime`, made with `endpoint.client_config`.
+        candidate, champion: the endpoints' names.
+        seconds_left: tells how long the caller may still take.
+    """
+
+    client: Any
+    candidate: str
+    champion: str
+    seconds_left: Callable[[], float]
+
+    def timed(self, name: str, contract: Contract) -> TimedEndpoint:
+        """The endpoint `name`, answering for the contract's positive label."""
+        return TimedEndpoint(
+            client=self.client,
+            name=name,
+            labels=contract.labels,
+            positive_label=contract.positive_label,
+            seconds_left=lambda: self.seconds_left() - _SECONDS_TO_DECIDE,
+        )
 
 
 def judge_challenger(
-    s3: Any, bucket: str, contract: Contract, endpoint: Endpoint, limits: ScoringLimits, minimum_auc: float
+    s3: Any, bucket: str, run: str, endpoints: Endpoints, limits: ScoringLimits, rules: GateRules
 ) -> GateDecision:
-    """Scores the hold-out of the contract's run through `endpoint` and decides.
+    """Scores the run's hold-out with the challenger and, where it can be compared, the champion, and decides.
 
     The decision, the rows for the smoke test and the baseline with the prediction's column are kept with the run.
 
     Raises:
-        HoldoutRejected: some row could not be scored.
-        EndpointError: the candidate endpoint did not answer.
+        HoldoutRejected: some row could not be scored by the challenger.
+        EndpointError: an endpoint did not answer.
     """
-    body = s3.get_object(Bucket=bucket, Key=holdout_key(contract.run))["Body"]
-    batches = score_table(Table(body.iter_chunks(_CHUNK)), contract, endpoint, limits)
-    scores = _collect(batches, contract)
+    contract = read_contract(s3, bucket, contract_key(run))
+    candidate = endpoints.timed(endpoints.candidate, contract)
+    scores = score_holdout(s3, bucket, holdout_key(run), contract, candidate, limits)
+    _check_all_scored(scores)
     _complete_baseline(s3, bucket, contract, scores.probability)
-    write_smoke_test(s3, bucket, contract.run, scores.smoke_test)
-    decision = _decide(scores, contract, minimum_auc)
-    write_decision(s3, bucket, contract.run, decision)
+    write_smoke_test(s3, bucket, run, take_smoke_test(scores, contract))
+    champion: ScoredChampion | None = None
+    comparison: Comparison | None = None
+    skipped: str | None = None
+    try:
+        served = endpoints.timed(endpoints.champion, contract)
+        champion = score_champion(s3, bucket, contract, served, len(scores.row_numbers), limits)
+        comparison = _compare(scores, champion.scores, contract, rules.confidence)
+    except (ChampionNotComparable, NotComparable) as error:
+        skipped = f"Judged without a champion: {str(error).rstrip('.')}."
+    decision = _decide(contract, scores, champion, comparison, skipped, rules)
+    write_decision(s3, bucket, run, decision)
     return decision
 
 
-def _collect(batches: Iterable[ScoredBatch], contract: Contract) -> _Scores:
-    scores = _Scores([], [], [], SmokeTest("", [], []))
-    for batch in batches:
-        if batch.rejected:
-            first = batch.rejected[0]
-            raise HoldoutRejected(
-                f"The hold-out's row on line {first.line} could not be scored: {first.reason}"
-            )
-        if not scores.actual:
-            scores = replace(scores, smoke_test=_smoke_test(batch, contract))
-        scores.actual.extend(batch.columns[contract.actual_column])
-        scores.predicted.extend(batch.columns[contract.target])
-        scores.probability.extend(batch.columns[contract.probability_column])
-    return scores
+def _check_all_scored(scores: HoldoutScores) -> None:
+    if scores.rejected:
+        first = scores.rejected[0]
+        raise HoldoutRejected(f"The hold-out's row on line {first.line} could not be scored: {first.reason}")
 
 
-def _smoke_test(batch: ScoredBatch, contract: Contract) -> SmokeTest:
-    features = [batch.columns[feature.name][:_SMOKE_ROWS] for feature in contract.features]
-    return SmokeTest(
-        payload="".join(f"{line}\n" for line in csv_lines(features)),
-        labels=list(batch.columns[contract.target][:_SMOKE_ROWS]),
-        probabilities=list(batch.columns[contract.probability_column][:_SMOKE_ROWS]),
-    )
-
-
-def _complete_baseline(s3: Any, bucket: str, contract: Contract, probabilities: list[str]) -> None:
+def _complete_baseline(s3: Any, bucket: str, contract: Contract, probabilities: Sequence[str]) -> None:
     baseline = Baseline.from_json(read_json(s3, bucket, baseline_key(contract.run)))
     column = baseline_column(contract.probability_column, "prediction", "numeric", Counter(probabilities))
     write_json(s3, bucket, baseline_key(contract.run), with_prediction(baseline, column).to_json())
 
 
-def _decide(scores: _Scores, contract: Contract, minimum_auc: float) -> GateDecision:
-    quality = measure(
-        positive=np.array(scores.actual) == contract.positive_label,
-        predicted=np.array(scores.predicted) == contract.positive_label,
-        probability=np.array(scores.probability, dtype=float),
+def _compare(
+    challenger: HoldoutScores, champion: HoldoutScores, contract: Contract, confidence: float
+) -> Comparison:
+    """Of the rows that both scored: the champion may not know what to do with all of the new ones."""
+    both = np.array(champion.row_numbers) - 1
+    return compare(
+        positive=challenger.positive(contract.positive_label)[both],
+        challenger=challenger.probabilities()[both],
+        champion=champion.probabilities(),
+        confidence=confidence,
     )
-    passed = quality.auc >= minimum_auc
+
+
+def _decide(
+    contract: Contract,
+    scores: HoldoutScores,
+    champion: ScoredChampion | None,
+    comparison: Comparison | None,
+    skipped: str | None,
+    rules: GateRules,
+) -> GateDecision:
+    challenger = _judge_model(contract.run, scores, contract.positive_label)
+    checks = [check_floor(challenger, rules), check_latency(challenger, rules)]
+    if champion and comparison:
+        checks.insert(1, check_champion(comparison, champion.run, rules))
+    messages = [check.message for check in checks]
     return GateDecision(
         run=contract.run,
-        passed=passed,
-        reason=f"AUC {quality.auc:.4f} on {len(scores.actual):,} hold-out rows is "
-        f"{'not below' if passed else 'below'} the floor of {minimum_auc:g}.",
-        minimum_auc=minimum_auc,
-        rows=len(scores.actual),
-        metrics=asdict(quality),
+        passed=all(check.passed for check in checks),
+        reason=" ".join([*messages, skipped] if skipped else messages),
+        minimum_auc=rules.minimum_auc,
+        rows=challenger.rows,
+        metrics=challenger.metrics,
+        checks=tuple(checks),
+        challenger=challenger,
+        champion=_judge_model(champion.run, champion.scores, contract.positive_label)
+        if champion and comparison
+        else None,
+        champion_skipped=skipped,
+        comparison=comparison,
+    )
+
+
+def _judge_model(run: str, scores: HoldoutScores, positive_label: str) -> JudgedModel:
+    positive, probability = scores.positive(positive_label), scores.probabilities()
+    return JudgedModel(
+        run=run,
+        rows=len(positive),
+        metrics=measure(positive, np.array(scores.predicted) == positive_label, probability).to_json(),
+        roc=roc_curve(positive, probability),
+        calibration=calibration_curve(positive, probability),
+        latency=Latency(
+            batches=len(scores.seconds),
+            median_seconds=statistics.median(scores.seconds),
+            worst_seconds=max(scores.seconds),
+        ),
     )

@@ -1,4 +1,7 @@
-"""What the gate decided of a run, kept with it for the states behind the gate and for people."""
+"""What the gate decided of a run, kept with it for the states behind the gate and for people.
+
+The states behind the gate have no numpy.
+"""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -7,8 +10,109 @@ from autowatch.objects import read_json, write_json
 
 
 @dataclass(frozen=True)
+class Check:
+    """One question that the gate asked, and the answer with its figures in a sentence."""
+
+    name: str
+    passed: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How many batches were scored, and the seconds that they took, waits for a busy endpoint included."""
+
+    batches: int
+    median_seconds: float
+    worst_seconds: float
+
+
+@dataclass(frozen=True)
+class CalibrationPoint:
+    """The rows of one bin: their mean predicted probability, the share that came true, and how many they are."""
+
+    predicted: float
+    observed: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class JudgedModel:
+    """One model on the hold-out.
+
+    Attributes:
+        run: the run that made it.
+        rows: how many rows of the hold-out it scored.
+        metrics: those of `classification.Quality`.
+        roc: points (false positive rate, true positive rate) from (0, 0) to (1, 1).
+        calibration: the points of the calibration curve.
+        latency: of the batches.
+    """
+
+    run: str
+    rows: int
+    metrics: dict[str, float]
+    roc: tuple[tuple[float, float], ...]
+    calibration: tuple[CalibrationPoint, ...]
+    latency: Latency
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "JudgedModel":
+        """The inverse of `dataclasses.asdict`."""
+        return cls(
+            run=document["run"],
+            rows=document["rows"],
+            metrics=document["metrics"],
+            roc=tuple((x, y) for x, y in document["roc"]),
+            calibration=tuple(CalibrationPoint(**point) for point in document["calibration"]),
+            latency=Latency(**document["latency"]),
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The challenger's AUC less the champion's on the same rows.
+
+    Attributes:
+        rows: how many rows both models scored.
+        challenger_auc, champion_auc, difference: on these rows.
+        lower, upper: the true difference is above the one, and below the other, each with `confidence`.
+        confidence: of each end by itself, between 0 and 1.
+        standard_error: of the difference.
+        detectable_loss: a challenger truly worse by so much would be found worse four times in five, at no tolerance.
+        resamples, seed: of the bootstrap.
+    """
+
+    rows: int
+    challenger_auc: float
+    champion_auc: float
+    difference: float
+    lower: float
+    upper: float
+    confidence: float
+    standard_error: float
+    detectable_loss: float
+    resamples: int
+    seed: int
+
+
+@dataclass(frozen=True)
 class GateDecision:
-    """What `models/<run>/gate.json` holds; `metrics` are those of `classification.Quality`."""
+    """What `models/<run>/gate.json` holds.
+
+    Attributes:
+        run: the run whose model was judged.
+        passed: whether every check passed.
+        reason: why, in words fit for a notification.
+        minimum_auc: the floor.
+        rows: how many rows the hold-out has.
+        metrics: the challenger's, those of `classification.Quality`.
+        checks: what was asked.
+        challenger: all about the challenger.
+        champion: the same about the champion; None if it was not judged.
+        champion_skipped: why it was not; None if it was.
+        comparison: of the two; None if the champion was not judged.
+    """
 
     run: str
     passed: bool
@@ -16,6 +120,31 @@ class GateDecision:
     minimum_auc: float
     rows: int
     metrics: dict[str, float]
+    checks: tuple[Check, ...] = ()
+    challenger: JudgedModel | None = None
+    champion: JudgedModel | None = None
+    champion_skipped: str | None = None
+    comparison: Comparison | None = None
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "GateDecision":
+        """The inverse of `dataclasses.asdict`; what an earlier version did not write is left empty."""
+        challenger, champion, comparison = (
+            document.get(name) for name in ("challenger", "champion", "comparison")
+        )
+        return cls(
+            run=document["run"],
+            passed=document["passed"],
+            reason=document["reason"],
+            minimum_auc=document["minimum_auc"],
+            rows=document["rows"],
+            metrics=document["metrics"],
+            checks=tuple(Check(**check) for check in document.get("checks", ())),
+            challenger=JudgedModel.from_json(challenger) if challenger else None,
+            champion=JudgedModel.from_json(champion) if champion else None,
+            champion_skipped=document.get("champion_skipped"),
+            comparison=Comparison(**comparison) if comparison else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -38,7 +167,7 @@ def read_decision(s3: Any, bucket: str, run: str) -> GateDecision:
     Raises:
         ObjectMissing: the gate has not decided.
     """
-    return GateDecision(**read_json(s3, bucket, _decision_key(run)))
+    return GateDecision.from_json(read_json(s3, bucket, _decision_key(run)))
 
 
 def write_smoke_test(s3: Any, bucket: str, run: str, smoke_test: SmokeTest) -> None:

@@ -1,14 +1,17 @@
 """The end of a run: what is cleaned up, what is recorded, and what people are told."""
 
-import json
 from datetime import datetime
 from typing import Any
 
+from autowatch.data_report import read_warnings
 from autowatch.errors import AutowatchError
 from autowatch.gate_decision import read_decision
 from autowatch.notification import publish
 from autowatch.objects import ObjectMissing
 from autowatch.release import CleanUp, remove_challenger, undo_run
+from autowatch.retention import remove_old_models
+from autowatch.run_facts import run_facts
+from autowatch.run_report import write_run_report
 from autowatch.runs import Run, Status, end_run, read_latest
 
 
@@ -25,9 +28,12 @@ def finish_run(
     run: str,
     endpoint_name: str,
     topic_arn: str,
+    keep_models: int,
     now: datetime,
 ) -> Run:
     """Ends a run that the gate decided on: released, or rejected, which is a normal end as well.
+
+    After a release, all models but the newest `keep_models` and those in use are removed.
 
     Raises:
         EndpointBusy: the candidate endpoint cannot be deleted yet; call again later.
@@ -36,17 +42,28 @@ def finish_run(
     latest = read_latest(s3, bucket)
     if latest.run != run:
         raise RunOvertaken(f"Run {latest.run} has begun since run {run} ended; nothing of it is touched.")
-    decision = read_decision(s3, bucket, run)
+    decision = read_decision(s3, bucket, latest.model_run)
     remove_challenger(sagemaker, endpoint_name, run, keep_model=decision.passed)
+    if decision.passed:
+        remove_old_models(s3, sagemaker, bucket, endpoint_name, keep_models)
     status: Status = "released" if decision.passed else "rejected"
     ended = end_run(s3, bucket, latest, status, decision.reason, now)
     after = (
-        f"Endpoint {endpoint_name} now serves the model of run {run}."
+        f"Endpoint {endpoint_name} now serves the model of run {latest.model_run}."
         if decision.passed
         else "The model that served before serves on. Nothing else changed."
     )
     metrics = ", ".join(f"{name} {value:.4f}" for name, value in decision.metrics.items())
-    lines = [f"Run {run} was {status}.", decision.reason, after, "", *_facts(ended), f"Hold-out: {metrics}."]
+    lines = [
+        f"Run {run} was {status}.",
+        decision.reason,
+        after,
+        "",
+        *run_facts(ended),
+        f"Hold-out: {metrics}.",
+    ]
+    lines += read_warnings(s3, bucket, run)
+    lines.append(_report(s3, bucket, ended))
     publish(sns, topic_arn, f"Autowatch: model {status}, run {run}", lines)
     return ended
 
@@ -80,49 +97,11 @@ def fail_run(
         lines = [f"A training run was refused: {cause}", f"({error})", "Nothing was created or changed."]
         publish(sns, topic_arn, "Autowatch: training run refused", lines)
         return
-    left = undo_run(s3, sagemaker, bucket, run, endpoint_name, tags)
+    left = undo_run(s3, sagemaker, bucket, latest, endpoint_name, tags)
     ended = end_run(s3, bucket, latest, "released" if left.released else "failed", cause, now)
-    lines = [f"Run {run} failed: {cause}", f"({error})", _what_serves(left), "", *_facts(ended)]
+    lines = [f"Run {run} failed: {cause}", f"({error})", _what_serves(left), "", *run_facts(ended)]
+    lines.append(_report(s3, bucket, ended))
     publish(sns, topic_arn, f"Autowatch: training run failed, run {run}", lines)
-
-
-def give_up_run(
-    s3: Any,
-    sns: Any,
-    *,
-    bucket: str,
-    run: str,
-    topic_arn: str,
-    cause: str,
-    clean_up_cause: str,
-    now: datetime,
-) -> None:
-    """Ends a run that failed and whose clean-up did not get through: says so, with what a person must look at."""
-    latest = read_latest(s3, bucket)
-    if latest.run == run:
-        latest = end_run(s3, bucket, latest, "failed", cause, now)
-    lines = [
-        f"Run {run} failed: {cause}",
-        f"Cleaning up after it failed as well: {clean_up_cause}",
-        "Look in SageMaker whether the endpoint is InService, on the config that models/champion.json names, "
-        "and delete the candidate endpoint; the next run would remove it too.",
-        "",
-        *_facts(latest),
-    ]
-    publish(sns, topic_arn, f"Autowatch: clean-up failed, run {run}", lines)
-
-
-def read_cause(error: dict[str, str]) -> tuple[str, str]:
-    """The name and the message of an error that Step Functions caught.
-
-    A Lambda function's own error comes as JSON inside `Cause`; other ones (time-outs, permissions) as plain text.
-    """
-    cause = error.get("Cause", "")
-    try:
-        document = json.loads(cause)
-        return document["errorType"], document["errorMessage"]
-    except (ValueError, KeyError, TypeError):
-        return error.get("Error", "Unknown"), cause or "Step Functions gave no cause."
 
 
 def _what_serves(left: CleanUp) -> str:
@@ -133,10 +112,5 @@ def _what_serves(left: CleanUp) -> str:
     return f"The model of run {left.champion.run} serves on. What the failed run made was removed."
 
 
-def _facts(run: Run) -> list[str]:
-    return [
-        f"Training file: {run.training.key} ({run.training.size:,} bytes)",
-        f"Started: {run.started} ({run.trigger})",
-        f"Ended: {run.finished}",
-        f"Execution: {run.execution}",
-    ]
+def _report(s3: Any, bucket: str, ended: Run) -> str:
+    return f"Report: s3://{bucket}/{write_run_report(s3, bucket, ended)}"

@@ -1,5 +1,6 @@
 """Putting a challenger in force, and undoing what a run made when it does not get that far."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from autowatch.champion import Champion, NoChampion, read_champion, read_champio
 from autowatch.endpoint import Endpoint
 from autowatch.errors import AutowatchError
 from autowatch.gate_decision import SmokeTest, read_decision, read_smoke_test
-from autowatch.runs import baseline_key, contract_key
+from autowatch.runs import Run, baseline_key, contract_key
 from autowatch.serving import (
     EndpointBusy,
     candidate_name,
@@ -60,12 +61,12 @@ def promote(
         )
     _check_answers(endpoint, read_smoke_test(s3, bucket, run))
     decision = read_decision(s3, bucket, run)
-    try:
+    previous_run = etag = None
+    with suppress(NoChampion):
         current, etag = read_champion_with_etag(s3, bucket)
         if current.run == run:
             return current
-    except NoChampion:
-        etag = None
+        previous_run = current.run
     champion = Champion(
         run=run,
         endpoint_name=endpoint_name,
@@ -75,6 +76,7 @@ def promote(
         baseline_key=baseline_key(run),
         released=to_text(now),
         metrics=decision.metrics,
+        previous_run=previous_run,
     )
     write_champion(s3, bucket, champion, etag)
     return champion
@@ -92,24 +94,26 @@ def remove_challenger(sagemaker: Any, endpoint_name: str, run: str, *, keep_mode
 
 
 def undo_run(
-    s3: Any, sagemaker: Any, bucket: str, run: str, endpoint_name: str, tags: dict[str, str]
+    s3: Any, sagemaker: Any, bucket: str, run: Run, endpoint_name: str, tags: dict[str, str]
 ) -> CleanUp:
-    """Leaves the champion serving and nothing of `run` behind; of a run whose model is in force, the candidate only.
+    """Leaves the champion serving and nothing of `run` behind; of a run whose model is in force, the model.
 
-    May be called again and again until it passes.
+    The model of an earlier run, which `run` was to release again, stays as well. May be called again and again until it
+    passes.
 
     Raises:
         EndpointBusy: an endpoint is on its way to another state; call again later.
     """
-    stop_job(sagemaker, job_name(run))
+    stop_job(sagemaker, job_name(run.run))
     try:
         champion = read_champion(s3, bucket)
     except NoChampion:
         champion = None
-    released = champion is not None and champion.run == run
+    released = champion is not None and champion.run == run.model_run
     if not released:
-        _restore(sagemaker, champion, endpoint_name, model_name(endpoint_name, run), tags)
-    remove_challenger(sagemaker, endpoint_name, run, keep_model=released)
+        _restore(sagemaker, champion, endpoint_name, model_name(endpoint_name, run.model_run), tags)
+    keep_model = released or run.promotes is not None
+    remove_challenger(sagemaker, endpoint_name, run.run, keep_model=keep_model)
     return CleanUp(champion, released)
 
 

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from autowatch.drift import BinShare, ColumnDrift, DriftReport, worst_first
+from autowatch.pages import page_environment
 
 # The bars of 50 columns must stay a page that a phone opens at once.
 _MAX_BARS = 24
@@ -105,19 +105,10 @@ def _number_text(value: float | None) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("autowatch"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return page_environment(
+        percent=percent,
+        p_text=_p_text,
+        number_text=_number_text,
+        what_moved=what_moved,
+        shown_bars=shown_bars,
     )
-    filters: dict[str, Any] = {
-        "percent": percent,
-        "p_text": _p_text,
-        "number_text": _number_text,
-        "what_moved": what_moved,
-        "shown_bars": shown_bars,
-    }
-    environment.filters.update(filters)
-    return environment

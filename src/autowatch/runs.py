@@ -20,7 +20,7 @@ from autowatch.timestamps import from_text, to_text
 
 LATEST_KEY = "models/latest.json"
 
-Trigger = Literal["manual", "drift"]
+Trigger = Literal["manual", "drift", "promote"]
 Status = Literal["running", "released", "rejected", "failed"]
 
 
@@ -40,7 +40,8 @@ class NothingNew(AutowatchError):
 class Run:
     """What `models/latest.json` and `models/<run>/run.json` hold.
 
-    `last_drift_start` is when drift last started a run, carried from record to record for the cool-down.
+    `last_drift_start` is when drift last started a run, carried from record to record for the cool-down. `promotes` is
+    the earlier run whose model this one releases, instead of training one.
     """
 
     run: str
@@ -52,6 +53,12 @@ class Run:
     finished: str | None = None
     reason: str | None = None
     last_drift_start: str | None = None
+    promotes: str | None = None
+
+    @property
+    def model_run(self) -> str:
+        """The run whose model this one puts in force: its own, or the earlier one's."""
+        return self.promotes or self.run
 
     def to_json(self) -> dict[str, Any]:
         """The document for `latest.json` and `run.json`."""
@@ -60,7 +67,7 @@ class Run:
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Run":
         """The inverse of `to_json`."""
-        fields = {name: document[name] for name in cls.__dataclass_fields__}
+        fields = {name: document[name] for name in cls.__dataclass_fields__ if name in document}
         return cls(**{**fields, "training": ObjectVersion.from_json(document["training"])})
 
 
@@ -91,6 +98,11 @@ def train_key(run: str) -> str:
 def holdout_key(run: str) -> str:
     """Where the rows kept for the gate lie."""
     return f"models/{run}/holdout.csv"
+
+
+def run_key(run: str) -> str:
+    """Where the record of how the run went lies."""
+    return f"models/{run}/run.json"
 
 
 def begin_run(s3: Any, stepfunctions: Any, bucket: str, run: Run, cooldown: timedelta) -> None:
@@ -160,7 +172,7 @@ def read_latest(s3: Any, bucket: str) -> Run:
 def end_run(s3: Any, bucket: str, run: Run, status: Status, reason: str, now: datetime) -> Run:
     """Records how `run` ended and lets go of the lock, if the run still holds it. May be done twice."""
     ended = replace(run, status=status, reason=reason, finished=to_text(now))
-    write_json(s3, bucket, f"models/{run.run}/run.json", ended.to_json())
+    write_json(s3, bucket, run_key(run.run), ended.to_json())
     document, etag = read_json_with_etag(s3, bucket, LATEST_KEY)
     if document["run"] == run.run:
         replace_json(s3, bucket, LATEST_KEY, ended.to_json(), etag)

@@ -9,11 +9,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from autowatch.errors import AutowatchError
+from autowatch.throttling import naming_throttling
 
 _ON_ITS_WAY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
-_VARIANT = "champion"
-"""One name for all runs: an update may not change it."""
+VARIANT = "champion"
+"""One name for all runs: an update may not change it, and the alarms on the endpoint name it."""
 
 
 class EndpointFailed(AutowatchError):
@@ -34,12 +35,16 @@ class CandidateStillThere(AutowatchError):
 
 @dataclass(frozen=True)
 class Serving:
-    """How a model is served: on instances of a type, or serverless where there is no type."""
+    """How a model is served: on instances of a type, or serverless where there is no type.
+
+    `kms_key` encrypts the instances' disks; SageMaker takes none for serverless.
+    """
 
     instance_type: str
     instance_count: int
     serverless_memory_mb: int
     serverless_max_concurrency: int
+    kms_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ def candidate_name(endpoint_name: str) -> str:
     return f"{endpoint_name}-candidate"
 
 
+@naming_throttling()
 def create_model(
     sagemaker: Any,
     name: str,
@@ -77,7 +83,10 @@ def create_model(
         sagemaker.create_model(ModelName=name, ExecutionRoleArn=role_arn, Tags=tag_list, **definition)
     with _ignoring_existing():
         sagemaker.create_endpoint_config(
-            EndpointConfigName=name, ProductionVariants=[_variant(name, serving)], Tags=tag_list
+            EndpointConfigName=name,
+            ProductionVariants=[_variant(name, serving)],
+            Tags=tag_list,
+            **({"KmsKeyId": serving.kms_key} if serving.kms_key and serving.instance_type else {}),
         )
 
 
@@ -96,6 +105,7 @@ def create_candidate(sagemaker: Any, name: str, config: str, tags: dict[str, str
         raise CandidateStillThere(f"The endpoint {name} of an earlier run is being removed.")
 
 
+@naming_throttling()
 def create_endpoint(sagemaker: Any, name: str, config: str, tags: dict[str, str]) -> None:
     """Starts to serve `config` at a new endpoint `name`."""
     sagemaker.create_endpoint(
@@ -105,8 +115,13 @@ def create_endpoint(sagemaker: Any, name: str, config: str, tags: dict[str, str]
     )
 
 
-def switch_endpoint(sagemaker: Any, name: str, config: str, tags: dict[str, str]) -> None:
+@naming_throttling()
+def switch_endpoint(
+    sagemaker: Any, name: str, config: str, tags: dict[str, str], deployment: dict[str, Any] | None = None
+) -> None:
     """Starts to serve `config` at the endpoint `name`, new or not; nothing happens where it does so already.
+
+    `deployment` is the DeploymentConfig of an update; without one the new fleet takes over as soon as it answers.
 
     An endpoint whose creation failed can only be deleted: it goes, and a later call makes a new one.
 
@@ -122,9 +137,11 @@ def switch_endpoint(sagemaker: Any, name: str, config: str, tags: dict[str, str]
         sagemaker.delete_endpoint(EndpointName=name)
         raise EndpointBusy(f"The endpoint {name} had failed and is being removed.")
     elif there.config != config:
-        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config)
+        guarded = {"DeploymentConfig": deployment} if deployment else {}
+        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, **guarded)
 
 
+@naming_throttling()
 def describe_endpoint(sagemaker: Any, name: str) -> EndpointState | None:
     """What SageMaker says of the endpoint; None if there is none."""
     try:
@@ -163,6 +180,7 @@ def is_in_service(sagemaker: Any, name: str, since: datetime, now: datetime, lim
     return state.status == "InService"
 
 
+@naming_throttling()
 def delete_endpoint(sagemaker: Any, name: str) -> None:
     """Deletes the endpoint if there is one.
 
@@ -177,6 +195,7 @@ def delete_endpoint(sagemaker: Any, name: str) -> None:
     sagemaker.delete_endpoint(EndpointName=name)
 
 
+@naming_throttling()
 def delete_model(sagemaker: Any, name: str) -> None:
     """Deletes the endpoint config `name` and the model `name`, where they are there."""
     for delete in (
@@ -193,14 +212,14 @@ def delete_model(sagemaker: Any, name: str) -> None:
 def _variant(model: str, serving: Serving) -> dict[str, Any]:
     if serving.instance_type:
         return {
-            "VariantName": _VARIANT,
+            "VariantName": VARIANT,
             "ModelName": model,
             "InstanceType": serving.instance_type,
             "InitialInstanceCount": serving.instance_count,
             "InitialVariantWeight": 1.0,
         }
     return {
-        "VariantName": _VARIANT,
+        "VariantName": VARIANT,
         "ModelName": model,
         "ServerlessConfig": {
             "MemorySizeInMB": serving.serverless_memory_mb,

@@ -3,10 +3,10 @@
 from typing import Any
 
 from autowatch.arrival import Arrival, output_keys
+from autowatch.caught_error import read_cause
 from autowatch.commit import find_committed
 from autowatch.notification import publish
 from autowatch.objects import ObjectMissing, read_json
-from autowatch.outcome import read_cause
 from autowatch.transform_job import job_name, stop_transform_job
 from autowatch.transform_work import Work, remove_work
 from autowatch.upload import abort_uploads

@@ -8,13 +8,18 @@ from botocore.config import Config
 
 from autowatch.endpoint import client_config
 
-_CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 5})
+_ATTEMPTS = {"sagemaker": 3}
+"""Fewer where the state machine itself waits and tries again, as it does when SageMaker throttles."""
 
 
 @cache
 def client(service: str) -> Any:
     """The boto3 client of `service`, with time limits and retries."""
-    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+    attempts = _ATTEMPTS.get(service, 5)
+    config = Config(
+        connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": attempts}
+    )
+    return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
 @cache

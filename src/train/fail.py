@@ -4,10 +4,12 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from autowatch.outcome import fail_run, read_cause
+from autowatch.caught_error import read_cause
+from autowatch.outcome import fail_run
 from autowatch.runs import run_name
 from autowatch.timestamps import from_text
 from train.clients import client
+from train.settings import tags_from_env
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -21,7 +23,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         run=run_name(event["execution"], from_text(event["started"])),
         endpoint_name=os.environ["ENDPOINT_NAME"],
         topic_arn=os.environ["ALERT_TOPIC_ARN"],
-        tags={"autowatch:stack": os.environ["STACK_NAME"]},
+        tags=tags_from_env(os.environ),
         error=error,
         cause=cause,
         now=datetime.now(UTC),

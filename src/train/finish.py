@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from autowatch.outcome import finish_run
+from autowatch.settings import whole_number
 from train.clients import client
 
 
@@ -18,6 +19,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         run=event["run"],
         endpoint_name=os.environ["ENDPOINT_NAME"],
         topic_arn=os.environ["ALERT_TOPIC_ARN"],
+        keep_models=whole_number(os.environ, "KEEP_MODELS"),
         now=datetime.now(UTC),
     )
     return {"status": ended.status, "reason": ended.reason}

@@ -4,7 +4,8 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from autowatch.outcome import give_up_run, read_cause
+from autowatch.caught_error import read_cause
+from autowatch.giving_up import give_up_run
 from autowatch.runs import run_name
 from autowatch.timestamps import from_text
 from train.clients import client

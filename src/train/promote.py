@@ -12,7 +12,7 @@ from train.clients import client, runtime_client
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Takes the `run`; returns when it was released."""
+    """Takes the `run` whose model is released; returns when it was."""
     s3, bucket, name = client("s3"), os.environ["S3_BUCKET"], os.environ["ENDPOINT_NAME"]
     contract = read_contract(s3, bucket, contract_key(event["run"]))
     endpoint = Endpoint(

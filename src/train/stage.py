@@ -4,34 +4,24 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from autowatch.autopilot import best_containers
-from autowatch.serving import Serving, candidate_name, create_candidate, create_model, model_name
-from autowatch.settings import whole_number
+from autowatch.staging import stage_challenger
 from autowatch.timestamps import to_text
 from train.clients import client
+from train.settings import serving_from_env, tags_from_env
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Takes the `run` and the `job_name`; returns the candidate endpoint's name and since when it is on its way."""
-    sagemaker, endpoint_name = client("sagemaker"), os.environ["ENDPOINT_NAME"]
-    tags = {"autowatch:stack": os.environ["STACK_NAME"], "autowatch:run": event["run"]}
-    model, candidate = model_name(endpoint_name, event["run"]), candidate_name(endpoint_name)
-    create_model(
-        sagemaker,
-        model,
-        best_containers(sagemaker, event["job_name"]),
-        _serving(),
+    """Takes the `run` and the `job_name`; returns the run whose model is at hand, the candidate endpoint's name and
+    since when it is on its way."""
+    candidate = stage_challenger(
+        client("s3"),
+        client("sagemaker"),
+        os.environ["S3_BUCKET"],
+        event["run"],
+        job_name=event["job_name"],
+        endpoint_name=os.environ["ENDPOINT_NAME"],
+        serving=serving_from_env(os.environ),
         role_arn=os.environ["SAGEMAKER_ROLE_ARN"],
-        tags=tags,
+        tags=tags_from_env(os.environ, event["run"]),
     )
-    create_candidate(sagemaker, candidate, model, tags)
-    return {"endpoint_name": candidate, "since": to_text(datetime.now(UTC))}
-
-
-def _serving() -> Serving:
-    return Serving(
-        instance_type=os.environ["INSTANCE_TYPE"],
-        instance_count=whole_number(os.environ, "INSTANCE_COUNT"),
-        serverless_memory_mb=whole_number(os.environ, "SERVERLESS_MEMORY_MB"),
-        serverless_max_concurrency=whole_number(os.environ, "SERVERLESS_MAX_CONCURRENCY"),
-    )
+    return {"run": event["run"], "endpoint_name": candidate, "since": to_text(datetime.now(UTC))}

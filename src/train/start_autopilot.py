@@ -8,6 +8,7 @@ from autowatch.contract import read_contract
 from autowatch.runs import contract_key
 from autowatch.settings import whole_number
 from train.clients import client
+from train.settings import tags_from_env
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -18,10 +19,12 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         bucket,
         read_contract(client("s3"), bucket, contract_key(event["run"])),
         role_arn=os.environ["SAGEMAKER_ROLE_ARN"],
+        mode=os.environ["AUTOPILOT_MODE"],
         objective=os.environ["OBJECTIVE_METRIC"],
         limits=Limits(
             whole_number(os.environ, "MAX_CANDIDATES"), whole_number(os.environ, "MAX_TRAINING_SECONDS")
         ),
-        tags={"autowatch:stack": os.environ["STACK_NAME"], "autowatch:run": event["run"]},
+        kms_key=os.environ["KMS_KEY_ARN"],
+        tags=tags_from_env(os.environ, event["run"]),
     )
     return {"job_name": name}

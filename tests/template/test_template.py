@@ -3,10 +3,14 @@
 import importlib
 import json
 import re
+import subprocess
+import sys
+from collections import defaultdict
 from graphlib import TopologicalSorter
 
 import pytest
 
+from autowatch.serving import VARIANT
 from tests.template.conftest import ROOT
 
 FUNCTION = "AWS::Serverless::Function"
@@ -91,7 +95,14 @@ def test_every_parameter_is_used_and_shown_in_a_group(template):
     ("name", "good", "bad"),
     [
         ("EndpointName", ["", "a", "bank-2"], ["-a", "a-", "a_b", "ä", "Bank"]),
+        (
+            "TrainingKey",
+            ["", "training/", "training/2026/", "training/a.csv", "training/2026/a b.csv"],
+            ["a.csv", "training", "training/2026", "training/a.txt", "inference/a.csv"],
+        ),
         ("InstanceType", ["", "ml.m5.large", "ml.c6i.xlarge"], ["m5.large", "ml.m5", "large"]),
+        ("ResourceTags", ["", "team=risk", "a=b,c d=,e=f"], ["team", "=risk", "a=b,", "a=b=c"]),
+        ("KmsKeyArn", ["", "arn:aws:kms:eu-west-1:123456789012:key/1-a"], ["1-a", "alias/bank"]),
         ("DailySchedule", ["cron(0 20 * * ? *)", "rate(1 day)"], ["0 20 * * *", "cron"]),
         ("TimeZone", ["UTC", "Europe/Berlin", "Etc/GMT+5"], ["", "Europe/", "../etc"]),
         ("AlertEmail", ["", "a@b.cd"], ["a", "a@b", "a b@c.de"]),
@@ -148,7 +159,7 @@ def test_no_role_may_do_everything_nor_write_where_notifications_fire(resources)
 
 def test_passing_the_role_is_bound_to_sagemaker(resources):
     passing = [statement for _, statement in statements(resources) if "iam:PassRole" in statement["Action"]]
-    assert len(passing) == 3
+    assert len(passing) == 4
     for statement in passing:
         assert statement["Condition"]["StringEquals"]["iam:PassedToService"] == "sagemaker.amazonaws.com"
 
@@ -173,6 +184,43 @@ def test_every_handler_is_there_and_is_named_as_agreed(template):
         module, function = properties["Handler"].rsplit(".", 1)
         assert function == "lambda_handler", name
         assert callable(getattr(importlib.import_module(module), function)), name
+
+
+_LAYERS = {"CoreLayer": {"requests"}, "AnalysisLayer": {"numpy", "scipy", "jinja2"}}
+_IMPORT_WITHOUT = """
+import importlib, sys
+
+def refuse(name):
+    raise ModuleNotFoundError(f"{name} is in no layer of this function")
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        return refuse(name) if name in sys.argv[1].split(",") else None
+
+sys.meta_path.insert(0, Absent())
+for module in sys.argv[2].split(","):
+    importlib.import_module(module)
+"""
+
+
+def test_every_function_imports_nothing_but_what_its_layers_hold(template):
+    modules = defaultdict(set)
+    for properties in functions(template).values():
+        layers = frozenset(item["Ref"] for item in properties.get("Layers", []))
+        modules[layers].add(properties["Handler"].rsplit(".", 1)[0])
+    everything = set().union(*_LAYERS.values())
+    for layers, handlers in modules.items():
+        absent = everything - set().union(*(_LAYERS[layer] for layer in layers))
+        arguments = [",".join(sorted(absent)), ",".join(sorted(handlers))]
+        answer = subprocess.run(
+            [sys.executable, "-c", _IMPORT_WITHOUT, *arguments],
+            cwd=ROOT / "src",
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert answer.returncode == 0, answer.stderr
 
 
 def test_every_function_is_described_and_logs_to_a_group_with_retention(template):
@@ -244,6 +292,19 @@ def test_the_outputs_are_those_that_people_rely_on(template):
     }
     expected |= {f"{name}Name" for name in functions(template)}
     assert set(template["Outputs"]) == expected
+
+
+def test_a_release_is_watched_by_alarms_on_the_endpoints_own_variant(template):
+    variables = template["Resources"]["ReleaseFunction"]["Properties"]["Environment"]["Variables"]
+    names = [item["Ref"] for item in variables["ROLLBACK_ALARMS"]["Fn::Join"][1]]
+    alarms = [template["Resources"][name]["Properties"] for name in names]
+    metrics = {alarm["MetricName"] for alarm in alarms}
+    assert metrics == {"Invocation5XXErrors", "InvocationModelErrors", "ModelLatency"}
+    for alarm in alarms:
+        assert alarm["TreatMissingData"] == "notBreaching", "no requests would undo a release"
+        dimensions = {item["Name"]: item["Value"] for item in alarm["Dimensions"]}
+        assert dimensions["VariantName"] == VARIANT
+        assert dimensions["EndpointName"] == template["Outputs"]["EndpointName"]["Value"]
 
 
 def test_only_this_stacks_drift_starts_this_stacks_training(template):

@@ -55,6 +55,20 @@ def test_what_meets_a_busy_endpoint_comes_again(name):
     assert retrier["MaxAttempts"] >= 30
 
 
+@pytest.mark.parametrize("name", sorted(TASKS.keys() - {"PreparePromotion", "Skip", "Gate", "GiveUp"}))
+def test_what_asks_sagemaker_comes_again_when_throttled(name):
+    (retrier,) = [item for item in TASKS[name]["Retry"] if item["ErrorEquals"] == ["Throttled"]]
+    assert retrier["MaxAttempts"] >= 30
+
+
+@pytest.mark.parametrize("name", ["Release", "Promote"])
+def test_a_release_is_of_the_model_at_hand_be_it_new_or_an_earlier_runs(name):
+    assert TASKS[name]["Parameters"]["Payload"]["run.$"] == "$.stage.value.run"
+    before = {other for other, state in STATES.items() if name in successors(state)}
+    if name == "Release":
+        assert before == {"IsGood", "RestoreModel"}
+
+
 @pytest.mark.parametrize("name", sorted(TASKS))
 def test_every_task_is_tried_again_when_lambda_itself_stumbles(name):
     tried_again = {error for retrier in TASKS[name]["Retry"] for error in retrier["ErrorEquals"]}

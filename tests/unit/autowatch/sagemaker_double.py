@@ -19,6 +19,7 @@ def _refuse(operation, message):
 class SageMaker:
     def __init__(self):
         self.models, self.configs, self.endpoints, self.jobs = {}, {}, {}, {}
+        self.candidates = []
         self.calls = []
         self.exceptions = type("Exceptions", (), {"ResourceInUse": _InUse, "ResourceNotFound": _NotFound})
 
@@ -59,12 +60,12 @@ class SageMaker:
             _refuse("CreateEndpoint", "Cannot create already existing endpoint.")
         self.put_endpoint(EndpointName, EndpointConfigName, "Creating")
 
-    def _update_endpoint(self, EndpointName, EndpointConfigName):
+    def _update_endpoint(self, EndpointName, EndpointConfigName, DeploymentConfig=None):
         # Deleting it is all that SageMaker lets one do with an endpoint that failed.
         if self.endpoints[EndpointName]["EndpointStatus"] != "InService":
             _refuse("UpdateEndpoint", "Cannot update an endpoint that is not in service.")
         self.put_endpoint(EndpointName, self.endpoints[EndpointName]["EndpointConfigName"], "Updating")
-        self.endpoints[EndpointName]["next"] = EndpointConfigName
+        self.endpoints[EndpointName] |= {"next": EndpointConfigName, "deployment": DeploymentConfig}
 
     def settle(self, name):
         """What is on its way arrives."""
@@ -106,8 +107,22 @@ class SageMaker:
             raise _NotFound({"Error": {"Code": "ResourceNotFound", "Message": "none"}}, "DescribeAutoMLJobV2")
         return self.jobs[AutoMLJobName]
 
+    def get_paginator(self, name):
+        """One candidate a page, as SageMaker may well answer."""
+        assert name == "list_candidates_for_auto_ml_job"
+        return _Pages(self.candidates)
+
     def _stop_auto_ml_job(self, AutoMLJobName):
         self.jobs[AutoMLJobName]["AutoMLJobStatus"] = "Stopping"
+
+
+class _Pages:
+    def __init__(self, items):
+        self._items = items
+
+    def paginate(self, **request):
+        validate_parameters(request, _MODEL.operation_model("ListCandidatesForAutoMLJob").input_shape)
+        return [{"Candidates": [item]} for item in self._items]
 
 
 class _InUse(ClientError):

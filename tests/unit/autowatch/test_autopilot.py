@@ -30,7 +30,7 @@ def sagemaker():
     return SageMaker()
 
 
-def start(sagemaker):
+def start(sagemaker, mode="ENSEMBLING", kms_key=""):
     contract = Contract(
         RUN,
         "y",
@@ -47,8 +47,10 @@ def start(sagemaker):
         "bank",
         contract,
         role_arn="arn:aws:iam::123456789012:role/sagemaker-role",
+        mode=mode,
         objective="AUC",
         limits=Limits(5, 600),
+        kms_key=kms_key,
         tags={"autowatch:run": RUN},
     )
 
@@ -75,6 +77,16 @@ def test_the_job_is_asked_for_what_the_parameters_say_and_only_once(sagemaker):
     assert request["AutoMLJobObjective"] == {"MetricName": "AUC"}
     (channel,) = request["AutoMLJobInputDataConfig"]
     assert channel["DataSource"]["S3DataSource"]["S3Uri"] == f"s3://bank/models/{RUN}/train.csv"
+    assert "SecurityConfig" not in request
+    assert "KmsKeyId" not in request["OutputDataConfig"]
+
+
+def test_mode_and_key_are_those_of_the_parameters(sagemaker):
+    key = "arn:aws:kms:eu-west-1:123456789012:key/1"
+    start(sagemaker, "HYPERPARAMETER_TUNING", key)
+    request = sagemaker.jobs[NAME]["request"]
+    assert request["AutoMLProblemTypeConfig"]["TabularJobConfig"]["Mode"] == "HYPERPARAMETER_TUNING"
+    assert request["OutputDataConfig"]["KmsKeyId"] == request["SecurityConfig"]["VolumeKmsKeyId"] == key
 
 
 def test_a_job_on_its_way_is_not_done(sagemaker):
@@ -121,6 +133,30 @@ def test_the_model_is_asked_for_all_four_outputs_in_their_order(sagemaker):
         "ModelDataUrl": "s3://m",
         "Environment": {"A": "1", "SAGEMAKER_INFERENCE_OUTPUT": outputs},
     }
+
+
+def test_in_a_chain_of_containers_each_is_told_what_the_one_before_gives(sagemaker):
+    """The environments are those that Autopilot's candidates of the mode HYPERPARAMETER_TUNING come with."""
+    supported = {
+        "prepare": None,
+        "predict": "predicted_label, probability, probabilities",
+        "labels": "predicted_label,labels,probability,probabilities",
+    }
+    chain = [
+        {
+            "Image": image,
+            "ModelDataUrl": "s3://m",
+            "Environment": {"SAGEMAKER_INFERENCE_SUPPORTED": names} if names else {},
+        }
+        for image, names in supported.items()
+    ]
+    sagemaker.put_job(NAME, "Completed", "Completed", BEST | {"InferenceContainers": chain})
+    asked = [container["Environment"] for container in best_containers(sagemaker, NAME)]
+    assert asked[0] == {}
+    assert "SAGEMAKER_INFERENCE_INPUT" not in asked[1]
+    assert asked[1]["SAGEMAKER_INFERENCE_OUTPUT"] == "predicted_label,probability,probabilities"
+    assert asked[2]["SAGEMAKER_INFERENCE_INPUT"] == "predicted_label,probability,probabilities"
+    assert asked[2]["SAGEMAKER_INFERENCE_OUTPUT"] == "predicted_label,probability,probabilities,labels"
 
 
 def test_only_a_job_that_runs_is_stopped(sagemaker):

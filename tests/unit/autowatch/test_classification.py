@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
+from sklearn.calibration import calibration_curve
 
 from autowatch.classification import measure
 
@@ -16,7 +17,17 @@ def oracle(positive, predicted, probability):
         "f1": metrics.f1_score(positive, predicted, zero_division=0),
         "log_loss": metrics.log_loss(positive, probability),
         "brier": metrics.brier_score_loss(positive, probability),
+        "calibration_error": calibration_error(positive, probability),
     }
+
+
+def calibration_error(positive, probability):
+    """By scikit-learn's curve, whose points lack how many rows they stand for: np.histogram's are the same bins."""
+    observed, predicted = calibration_curve(positive, probability, n_bins=10)
+    edges = np.linspace(0, 1, 11)
+    # An edge belongs to the bin below, a histogram's to the one above: it is shown the mirror image.
+    rows = np.histogram(-probability, -edges[::-1])[0][::-1]
+    return np.average(np.abs(observed - predicted), weights=rows[rows > 0])
 
 
 @settings(deadline=None, max_examples=60)

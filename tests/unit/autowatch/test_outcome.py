@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -9,8 +8,9 @@ from moto import mock_aws
 from autowatch.champion import Champion, write_champion
 from autowatch.gate_decision import GateDecision, write_decision
 from autowatch.objects import ObjectVersion, write_json
-from autowatch.outcome import RunOvertaken, fail_run, finish_run, give_up_run, read_cause
+from autowatch.outcome import RunOvertaken, fail_run, finish_run
 from autowatch.runs import LATEST_KEY, Run, read_latest
+from tests.unit.autowatch.alert_topic import alert_topic
 from tests.unit.autowatch.sagemaker_double import SageMaker
 
 BUCKET, ENDPOINT = "bank", "e"
@@ -36,22 +36,10 @@ def aws():
 
 @pytest.fixture
 def alerts(aws):
-    """An alert topic; called, it gives the messages published so far."""
-    sns, sqs = aws.client("sns"), aws.client("sqs")
-    topic = sns.create_topic(Name="alerts")["TopicArn"]
-    queue = sqs.create_queue(QueueName="mail")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-
-    def messages():
-        received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
-        return [json.loads(message["Body"]) for message in received]
-
-    messages.topic = topic
-    return messages
+    return alert_topic(aws)
 
 
-def finish(aws, alerts, passed):
+def finish(aws, alerts, passed, run="new"):
     write_decision(
         aws.client("s3"),
         BUCKET,
@@ -66,9 +54,10 @@ def finish(aws, alerts, passed):
         sagemaker,
         aws.client("sns"),
         bucket=BUCKET,
-        run="new",
+        run=run,
         endpoint_name=ENDPOINT,
         topic_arn=alerts.topic,
+        keep_models=1,
         now=NOW,
     )
     return ended, sagemaker
@@ -101,6 +90,7 @@ def test_a_released_run_is_recorded_and_told_and_keeps_its_model(aws, alerts):
     assert message["Subject"] == "Autowatch: model released, run new"
     assert "Endpoint e now serves the model of run new." in message["Message"]
     assert "AUC 0.8000" in message["Message"]
+    assert "Report: s3://bank/models/new/report.html" in message["Message"]
     assert "e-new" in sagemaker.models
 
 
@@ -114,6 +104,17 @@ def test_a_rejected_run_is_a_normal_end_and_leaves_nothing(aws, alerts):
     assert not sagemaker.configs
 
 
+def test_a_promotion_tells_whose_model_serves(aws, alerts):
+    promotion = replace(RUN, run="later", trigger="promote", promotes="new")
+    write_json(aws.client("s3"), BUCKET, LATEST_KEY, promotion.to_json())
+    ended, sagemaker = finish(aws, alerts, passed=True, run="later")
+    assert (ended.run, ended.status, ended.model_run) == ("later", "released", "new")
+    (message,) = alerts()
+    assert "Endpoint e now serves the model of run new." in message["Message"]
+    assert "Model: that of run new, released again" in message["Message"]
+    assert "e-new" in sagemaker.models
+
+
 def test_a_failed_run_is_recorded_and_told_with_its_cause(aws, alerts):
     fail(aws, alerts)
     latest = read_latest(aws.client("s3"), BUCKET)
@@ -123,6 +124,8 @@ def test_a_failed_run_is_recorded_and_told_with_its_cause(aws, alerts):
     assert "no column 'y'" in message["Message"]
     assert "No model has been released yet" in message["Message"]
     assert "arn:execution" in message["Message"]
+    page = aws.client("s3").get_object(Bucket=BUCKET, Key="models/new/report.html")["Body"].read().decode()
+    assert "The training file has no column &#39;y&#39;." in page
 
 
 def test_a_failed_run_names_the_champion_that_serves_on(aws, alerts):
@@ -154,49 +157,9 @@ def test_a_run_that_another_has_overtaken_ends_nothing(aws, alerts):
     assert not alerts()
 
 
-def give_up(aws, alerts, run="new"):
-    give_up_run(
-        aws.client("s3"),
-        aws.client("sns"),
-        bucket=BUCKET,
-        run=run,
-        topic_arn=alerts.topic,
-        cause="The smoke test failed.",
-        clean_up_cause="The endpoint e is Updating.",
-        now=NOW,
-    )
-
-
-def test_a_clean_up_that_did_not_get_through_is_told_and_the_run_ends(aws, alerts):
-    give_up(aws, alerts)
-    assert read_latest(aws.client("s3"), BUCKET).status == "failed"
+@pytest.mark.parametrize("passed", [True, False])
+def test_what_looks_wrong_with_the_data_is_told_with_the_outcome(aws, alerts, passed):
+    write_json(aws.client("s3"), BUCKET, "models/new/data.json", {"warnings": ["The column 'x' leaks."]})
+    finish(aws, alerts, passed)
     (message,) = alerts()
-    assert message["Subject"] == "Autowatch: clean-up failed, run new"
-    assert "The smoke test failed." in message["Message"]
-    assert "The endpoint e is Updating." in message["Message"]
-    assert "candidate endpoint" in message["Message"]
-
-
-def test_giving_up_on_a_run_leaves_its_successors_record_alone(aws, alerts):
-    give_up(aws, alerts, run="older")
-    assert read_latest(aws.client("s3"), BUCKET).status == "running"
-    assert len(alerts()) == 1
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (
-            {
-                "Error": "X",
-                "Cause": json.dumps({"errorType": "TooFewRows", "errorMessage": "499", "stackTrace": []}),
-            },
-            ("TooFewRows", "499"),
-        ),
-        ({"Error": "States.Timeout", "Cause": "timed out"}, ("States.Timeout", "timed out")),
-        ({"Error": "Lambda.Unknown", "Cause": ""}, ("Lambda.Unknown", "Step Functions gave no cause.")),
-        ({"Error": "X", "Cause": "[1]"}, ("X", "[1]")),
-    ],
-)
-def test_a_cause_is_read_in_whatever_form_it_comes(error, expected):
-    assert read_cause(error) == expected
+    assert "The column 'x' leaks." in message["Message"].splitlines()

@@ -10,7 +10,9 @@ from moto import mock_aws
 from autowatch.answer import Predictions
 from autowatch.champion import Champion, NoChampion, read_champion, write_champion
 from autowatch.gate_decision import GateDecision, SmokeTest, write_decision, write_smoke_test
+from autowatch.objects import ObjectVersion
 from autowatch.release import RolledBack, SmokeTestFailed, promote, remove_challenger, undo_run
+from autowatch.runs import Run
 from autowatch.serving import EndpointBusy
 from tests.unit.autowatch.sagemaker_double import SageMaker
 
@@ -18,6 +20,15 @@ BUCKET, ENDPOINT = "bank", "e"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OLD = Champion(
     "old", ENDPOINT, "e-old", "e-old", "models/old/contract.json", "models/old/baseline.json", "t", {}
+)
+
+RUN = Run(
+    "new",
+    "arn:execution",
+    "running",
+    "manual",
+    ObjectVersion("training/x.csv", None, "e", 5),
+    "2026-11-23T11:00:00Z",
 )
 
 
@@ -72,6 +83,7 @@ def test_the_next_one_replaces_it_and_doing_so_twice_is_doing_it_once(s3, sagema
     first = release(s3, sagemaker)
     again = promote(s3, sagemaker, BUCKET, "new", ENDPOINT, Answers(), NOW.replace(hour=13))
     assert first == again == read_champion(s3, BUCKET)
+    assert first.previous_run == "old"
 
 
 def test_a_silent_rollback_is_noticed_by_the_config(s3, sagemaker):
@@ -109,15 +121,15 @@ def left(sagemaker):
     return set(sagemaker.endpoints), set(sagemaker.models), set(sagemaker.configs)
 
 
-def undo(s3, sagemaker):
-    return undo_run(s3, sagemaker, BUCKET, "new", ENDPOINT, {})
+def undo(s3, sagemaker, run=RUN):
+    return undo_run(s3, sagemaker, BUCKET, run, ENDPOINT, {})
 
 
-def undo_until_done(s3, sagemaker):
+def undo_until_done(s3, sagemaker, run=RUN):
     """Calls again as the state machine does, with everything on its way arriving in between."""
     for _ in range(5):
         try:
-            return undo(s3, sagemaker)
+            return undo(s3, sagemaker, run)
         except EndpointBusy:
             for name in list(sagemaker.endpoints):
                 sagemaker.settle(name)
@@ -153,6 +165,15 @@ def test_a_run_that_failed_after_the_switch_is_switched_back(s3, sagemaker, on_i
     settle(sagemaker)
     assert sagemaker.endpoints[ENDPOINT] == {"EndpointStatus": "InService", "EndpointConfigName": "e-old"}
     assert left(sagemaker) == ({ENDPOINT}, {"e-old"}, {"e-old"})
+
+
+def test_a_promotion_that_failed_is_switched_back_and_the_earlier_model_stays(s3, sagemaker):
+    write_champion(s3, BUCKET, OLD, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    undo_until_done(s3, sagemaker, replace(RUN, run="later", trigger="promote", promotes="new"))
+    settle(sagemaker)
+    assert sagemaker.endpoints[ENDPOINT]["EndpointConfigName"] == "e-old"
+    assert left(sagemaker) == ({ENDPOINT}, {"e-old", "e-new"}, {"e-old", "e-new"})
 
 
 @pytest.mark.parametrize("status", ["OutOfService", "UpdateRollbackFailed"])

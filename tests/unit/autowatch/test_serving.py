@@ -1,7 +1,9 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from autowatch.deployment import Deployment, deployment_config
 from autowatch.serving import (
     CandidateStillThere,
     EndpointBusy,
@@ -57,6 +59,14 @@ def test_instances_are_asked_for_by_type(sagemaker):
     assert "ServerlessConfig" not in variant
 
 
+def test_a_key_goes_with_instances_and_not_with_serverless(sagemaker):
+    key = "arn:aws:kms:eu-west-1:123456789012:key/1"
+    create(sagemaker, replace(SERVERLESS, kms_key=key))
+    assert "KmsKeyId" not in sagemaker.configs.pop("m")
+    create(sagemaker, Serving("ml.m5.large", 2, 4096, 8, key))
+    assert sagemaker.configs["m"]["KmsKeyId"] == key
+
+
 def test_several_containers_become_a_pipeline(sagemaker):
     create(sagemaker, containers=(CONTAINER, CONTAINER))
     assert len(sagemaker.models["m"]["Containers"]) == 2
@@ -89,7 +99,9 @@ def test_an_endpoint_is_created_then_updated_and_left_alone_when_it_serves_alrea
         switch_endpoint(sagemaker, "e", "two", {})
     sagemaker.settle("e")
     switch_endpoint(sagemaker, "e", "one", {})
-    switch_endpoint(sagemaker, "e", "two", {})
+    deployment = deployment_config(Deployment(0, ("errors",), 300, 2400))
+    switch_endpoint(sagemaker, "e", "two", {}, deployment)
+    assert sagemaker.endpoints["e"]["deployment"] == deployment
     sagemaker.settle("e")
     assert describe_endpoint(sagemaker, "e").config == "two"
     assert sagemaker.calls.count("UpdateEndpoint") == 1

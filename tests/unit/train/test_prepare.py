@@ -3,12 +3,15 @@ import json
 import pytest
 from moto import mock_aws
 
-from autowatch.training_data import NoTrainingFile
+from autowatch.runs import RunInProgress
+from autowatch.serving_check import ServingRefused
+from autowatch.training_files import NoTrainingFile
+from autowatch.training_start import InvalidInput
 from train import clients
-from train.prepare import InvalidInput, lambda_handler
+from train.prepare import lambda_handler
 
 BUCKET = "bank"
-ROWS = "age,duration,y\n" + "".join(f"{n % 60},7,{'yes' if n % 5 == 0 else 'no'}\n" for n in range(600))
+ROWS = "age,duration,y\n" + "".join(f"{n % 60},7,{'yes' if n % 5 == 0 else 'no'}\n" for n in range(650))
 
 
 @pytest.fixture
@@ -19,7 +22,12 @@ def s3(monkeypatch):
         "POSITIVE_LABEL": "",
         "DROP_COLUMNS": " duration , id ,",
         "HOLDOUT_PERCENT": "20",
+        "HOLDOUT_BY": "random",
+        "TRAINING_KEY": "",
         "RETRAIN_COOLDOWN_HOURS": "20",
+        "ENDPOINT_NAME": "bank",
+        "INSTANCE_TYPE": "",
+        "AUTOPILOT_MODE": "ENSEMBLING",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -44,7 +52,7 @@ def end(s3, status):
 
 def test_a_run_is_prepared_and_prepared_again_when_the_state_is_tried_again(s3):
     first = prepare({})
-    assert (first["decision"], first["rows"]) == ("train", 600)
+    assert (first["decision"], first["rows"]) == ("train", 650)
     assert prepare({}) == first
     contract = json.loads(
         s3.get_object(Bucket=BUCKET, Key=f"models/{first['run']}/contract.json")["Body"].read()
@@ -53,14 +61,9 @@ def test_a_run_is_prepared_and_prepared_again_when_the_state_is_tried_again(s3):
     assert contract["dropped_columns"] == ["duration"]
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [[], "x", None, 5, {"training_key": 5}, {"key": "training/x.csv"}, {"trigger": "moon"}],
-    ids=repr,
-)
-def test_an_input_that_means_nothing_is_refused_with_the_right_form(s3, request_):
+def test_an_input_that_means_nothing_is_refused(s3):
     with pytest.raises(InvalidInput, match="training_key"):
-        prepare(request_)
+        prepare({"key": "training/x.csv"})
 
 
 def test_a_file_that_is_not_there_is_named(s3):
@@ -77,3 +80,70 @@ def test_drift_trains_on_new_data_and_skips_with_a_reason_otherwise(s3):
     assert cooling["decision"] == "skip"
     assert "may start from 2026-11-24T03:15:00Z" in cooling["reason"]
     assert prepare({"trigger": "drift"}, "four", "2026-11-24T03:15:00Z")["decision"] == "train"
+
+
+def contract_of(s3, answer):
+    return json.loads(
+        s3.get_object(Bucket=BUCKET, Key=f"models/{answer['run']}/contract.json")["Body"].read()
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameter", "request_", "trained_on"),
+    [
+        ("", {}, "training/z.csv"),
+        ("training/x.csv", {}, "training/x.csv"),
+        ("training/2026/", {}, "training/2026/"),
+        ("training/x.csv", {"training_key": "training/2026/"}, "training/2026/"),
+        ("training/2026/", {"trigger": "drift"}, "training/2026/"),
+    ],
+)
+def test_the_input_names_the_data_or_else_the_parameter_or_else_the_newest_file(
+    s3, monkeypatch, parameter, request_, trained_on
+):
+    for name in ("2026/01.csv", "2026/02.csv", "z.csv"):
+        s3.put_object(Bucket=BUCKET, Key=f"training/{name}", Body=ROWS.encode())
+    monkeypatch.setenv("TRAINING_KEY", parameter)
+    answer = prepare(request_)
+    assert contract_of(s3, answer)["training"]["key"] == trained_on
+    assert answer["rows"] == (1300 if trained_on == "training/2026/" else 650)
+
+
+def test_what_cannot_be_released_is_refused_before_the_run_begins(s3, monkeypatch):
+    monkeypatch.setenv("AUTOPILOT_MODE", "HYPERPARAMETER_TUNING")
+    with pytest.raises(ServingRefused):
+        prepare({})
+    assert s3.list_objects_v2(Bucket=BUCKET, Prefix="models/")["KeyCount"] == 0
+
+
+def test_the_newest_rows_are_held_out_where_the_parameter_says_so(s3, monkeypatch):
+    monkeypatch.setenv("HOLDOUT_BY", "newest")
+    run = prepare({})["run"]
+    holdout = s3.get_object(Bucket=BUCKET, Key=f"models/{run}/holdout.csv")["Body"].read().decode()
+    assert holdout.splitlines()[1:] == [f"{n % 60},{'yes' if n % 5 == 0 else 'no'}" for n in range(520, 650)]
+
+
+@pytest.mark.parametrize("trigger", ["manual", "drift"])
+def test_a_run_in_progress_stops_a_person_with_an_error_and_drift_with_a_reason(s3, trigger):
+    first = {"execution": start_execution(), "started": "2026-11-23T07:15:00Z", "input": {}}
+    run = lambda_handler(first, None)["run"]
+    second = {**first, "execution": "arn:aws:states:us-east-1:123456789012:execution:train:two"}
+    second["input"] = {"trigger": trigger}
+    if trigger == "manual":
+        with pytest.raises(RunInProgress, match=f"Run {run}"):
+            lambda_handler(second, None)
+    else:
+        answer = lambda_handler(second, None)
+        assert answer["decision"] == "skip"
+        assert f"Run {run}" in answer["reason"]
+
+
+def start_execution():
+    """The ARN of an execution that runs; moto lets it run for ever."""
+    stepfunctions = clients.client("stepfunctions")
+    machine = stepfunctions.create_state_machine(
+        name="train",
+        definition='{"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}',
+        roleArn="arn:aws:iam::123456789012:role/train",
+    )
+    return stepfunctions.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]

@@ -1,0 +1,24 @@
+"""State PreparePromotion: begins a run that releases an earlier run's model again."""
+
+import os
+from typing import Any
+
+from autowatch.promotion import begin_promotion, promoted_run
+from autowatch.runs import run_name
+from autowatch.timestamps import from_text, to_text
+from train.clients import client
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Takes `execution`, `started` and the execution's `input`; returns the run and the one that it promotes."""
+    started = from_text(event["started"])
+    run = begin_promotion(
+        client("s3"),
+        client("stepfunctions"),
+        os.environ["S3_BUCKET"],
+        promoted_run(event["input"]),
+        run=run_name(event["execution"], started),
+        execution=event["execution"],
+        started=to_text(started),
+    )
+    return {"run": run.run, "promotes": run.promotes}

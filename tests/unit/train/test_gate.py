@@ -1,0 +1,45 @@
+import pytest
+
+from autowatch.gate_checks import GateRules
+from train import clients, gate
+
+
+class Context:
+    def get_remaining_time_in_millis(self):
+        return 90_000
+
+
+@pytest.fixture
+def settings(monkeypatch):
+    """The function's variables; the judgement is the test of `autowatch.gate`, here it is what it was asked."""
+    variables = {
+        "S3_BUCKET": "bank",
+        "ENDPOINT_NAME": "e",
+        "CONCURRENCY": "3",
+        "MAX_BATCH_BYTES": "1000",
+        "MINIMUM_AUC": "0.6",
+        "GATE_CONFIDENCE_PERCENT": "90",
+        "AUC_TOLERANCE": "0.01",
+        "MAX_BATCH_SECONDS": "12.5",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    clients.client.cache_clear()
+    clients.runtime_client.cache_clear()
+
+
+def test_the_settings_and_the_two_endpoints_reach_the_gate(settings, monkeypatch):
+    asked = {}
+
+    def judge(s3, bucket, run, endpoints, limits, rules):
+        asked.update(bucket=bucket, run=run, endpoints=endpoints, limits=limits, rules=rules)
+        return type("Decision", (), {"passed": False, "reason": "worse", "metrics": {"auc": 0.7}})
+
+    monkeypatch.setattr(gate, "judge_challenger", judge)
+    answer = gate.lambda_handler({"run": "r", "endpoint_name": "e-candidate"}, Context())
+    assert answer == {"passed": False, "reason": "worse", "metrics": {"auc": 0.7}}
+    assert (asked["bucket"], asked["run"]) == ("bank", "r")
+    assert (asked["endpoints"].candidate, asked["endpoints"].champion) == ("e-candidate", "e")
+    assert asked["endpoints"].seconds_left() == 90
+    assert (asked["limits"].max_batch_bytes, asked["limits"].concurrency) == (1000, 3)
+    assert asked["rules"] == GateRules(0.6, 0.9, 0.01, 12.5)
