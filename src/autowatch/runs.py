@@ -140,19 +140,28 @@ def begin_run(s3: Any, stepfunctions: Any, bucket: str, run: Run, cooldown: time
         ) from error
 
 
-def check_news(training: ObjectVersion, champions: ObjectVersion | None, latest: Run | None) -> None:
+def check_news(
+    training: ObjectVersion,
+    champions: ObjectVersion | None,
+    previous: ObjectVersion | None,
+    latest: Run | None,
+) -> None:
     """Checks that the training file may lead to a better model than the champion, as far as is known.
 
     Args:
         training: the file to train on.
         champions: the file that the champion was trained on; None if there is no champion.
+        previous: the file that the champion before it was trained on; None if there was none. Where somebody went back
+            from that one to an earlier model, drift must not bring it in again.
         latest: the newest run; None if there has been none.
 
     Raises:
-        NothingNew: the champion has seen the file, or the newest run's model of it was rejected.
+        NothingNew: the champion or the one before it has seen the file, or the newest run's model of it was rejected.
     """
     if champions and _is_same(training, champions):
         what = "is the file that the champion was trained on"
+    elif previous and _is_same(training, previous):
+        what = "is the file that the model before the champion was trained on"
     elif latest and latest.status == "rejected" and _is_same(training, latest.training):
         what = f"was trained on by run {latest.run}, whose model was rejected"
     else:

@@ -1,5 +1,6 @@
 """The start of a training run: what its execution's input asks for, and whether it may begin."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from autowatch.champion import NoChampion, read_champion
 from autowatch.contract import read_contract
 from autowatch.errors import AutowatchError
 from autowatch.objects import ObjectMissing, ObjectVersion
-from autowatch.runs import Run, Trigger, begin_run, check_news, read_latest, run_name
+from autowatch.runs import Run, Trigger, begin_run, check_news, contract_key, read_latest, run_name
 from autowatch.timestamps import to_text
 
 
@@ -69,16 +70,22 @@ def begin_training(
         started=to_text(started),
     )
     if trigger == "drift":
-        check_news(training, _champions_training(s3, bucket), _latest_run(s3, bucket))
+        check_news(training, *_champions_training(s3, bucket), _latest_run(s3, bucket))
     begin_run(s3, stepfunctions, bucket, run, cooldown)
     return run.run
 
 
-def _champions_training(s3: Any, bucket: str) -> ObjectVersion | None:
+def _champions_training(s3: Any, bucket: str) -> tuple[ObjectVersion | None, ObjectVersion | None]:
+    """What the champion was trained on, and what the one before it was."""
     try:
-        return read_contract(s3, bucket, read_champion(s3, bucket).contract_key).training
+        champion = read_champion(s3, bucket)
     except NoChampion:
-        return None
+        return None, None
+    previous = None
+    if champion.previous_run:
+        with suppress(ObjectMissing):
+            previous = read_contract(s3, bucket, contract_key(champion.previous_run)).training
+    return read_contract(s3, bucket, champion.contract_key).training, previous
 
 
 def _latest_run(s3: Any, bucket: str) -> Run | None:

@@ -166,16 +166,30 @@ def test_a_run_that_ends_late_leaves_the_lock_of_its_successor_alone(aws, s3):
 )
 @pytest.mark.parametrize("status", [None, "failed", "released"])
 def test_a_file_that_the_champion_has_not_seen_is_news(champions, status):
-    check_news(TRAINING, champions, replace(a_run("one"), status=status) if status else None)
+    check_news(TRAINING, champions, None, replace(a_run("one"), status=status) if status else None)
 
 
 def test_the_champions_own_file_is_no_news_even_when_uploaded_again():
     with pytest.raises(NothingNew, match="training/x.csv is the file that the champion was trained on"):
-        check_news(TRAINING, replace(TRAINING, version_id="v2"), None)
+        check_news(TRAINING, replace(TRAINING, version_id="v2"), None, None)
 
 
 def test_a_file_whose_model_was_rejected_is_no_news_until_there_is_another():
     rejected = replace(a_run("one"), status="rejected")
     with pytest.raises(NothingNew, match="run one, whose model was rejected"):
-        check_news(TRAINING, None, rejected)
-    check_news(replace(TRAINING, etag="e2"), None, rejected)
+        check_news(TRAINING, None, None, rejected)
+    check_news(replace(TRAINING, etag="e2"), None, None, rejected)
+
+
+def test_what_somebody_went_back_from_is_not_brought_in_again_by_drift():
+    earlier = replace(TRAINING, key="training/earlier.csv")
+    with pytest.raises(NothingNew, match="the model before the champion"):
+        check_news(TRAINING, earlier, TRAINING, None)
+    check_news(replace(TRAINING, etag="e2"), earlier, TRAINING, None)
+
+
+def test_a_record_from_before_promotions_is_read(s3):
+    document = a_run("old").to_json()
+    del document["promotes"]
+    assert Run.from_json(document) == a_run("old")
+    assert a_run("old").model_run == "old"
