@@ -99,7 +99,7 @@ def test_the_samples_tell_the_story_of_a_run(invoke, sandbox):
     assert invoke("DescribeAutopilotFunction", "train_describe_autopilot")["done"]
     assert invoke("StageFunction", "train_stage")["endpoint_name"] == "autowatch-candidate"
     wait_for(lambda: in_service("autowatch-candidate"))
-    assert invoke("DescribeEndpointFunction", "train_describe_endpoint") == {"in_service": True}
+    assert invoke("DescribeEndpointFunction", "train_describe_endpoint")["in_service"]
     gate = invoke("GateFunction", "train_gate")
     assert gate["passed"], gate
     assert invoke("ReleaseFunction", "train_release")["endpoint_name"] == "autowatch"
