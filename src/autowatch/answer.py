@@ -67,8 +67,8 @@ def _split_plain(text: str, rows: int) -> Sequence[Sequence[str]] | None:
     # All rows but the first begin with the line feed that ended the one before, and there is no other.
     if len(heads) != 2 * rows + 1 or "".join(heads[2::2]).count("\n") != rows - 1 or text.count("\n") > rows:
         return None
-    predicted = "".join(f"{head}," for head in heads[:-1:2])
-    return predicted.removesuffix(",").split(",\n"), heads[1::2], parts[1::4], parts[3::4]
+    predicted = ",".join(heads[:-1:2]).split(",\n")
+    return predicted, heads[1::2], parts[1::4], parts[3::4]
 
 
 def _read_columns(text: str, rows: int) -> Sequence[Sequence[str]]:
