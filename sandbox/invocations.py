@@ -118,6 +118,11 @@ class Invocations:
             # A throttled event goes back to the queue without using up a retry.
             self._deferred.submit(again(attempt), _THROTTLE_SECONDS)
             return
+        except Exception:
+            # Lambda keeps an event, too, when it is Lambda that stumbles: no retry is used up.
+            LOGGER.exception("the sandbox could not run %s", name)
+            self._deferred.submit(again(attempt), _THROTTLE_SECONDS)
+            return
         configuration = self._configurations.get(name, AsynchronousConfiguration())
         if outcome.is_error and attempt <= configuration.maximum_retries:
             self._deferred.submit(again(attempt + 1), self._retry_seconds[attempt - 1])
