@@ -124,24 +124,21 @@ def test_answers_that_only_look_like_the_common_form(text):
         parse(text, text.count("\n"))
 
 
-@pytest.mark.parametrize(
-    "probabilities",
-    [
-        ("[0.9]", "[0.05, 0.04, 0.01]"),
-        ("[[0.9", "0.1]"),
-        ("0.9, 0.1", "[[0.8, 0.2]"),
-        ("[0.9, 0.1", "0.8], 0.2]]"),
-    ],
-)
-def test_lists_that_only_add_up_to_the_right_number_are_not_picked_from(probabilities):
-    """Two rows, four numbers in all, but not two for each row."""
-    text = "".join(f"""no,0.9,"{item}","['no', 'yes']"\n""" for item in probabilities)
-    try:
-        picked = parse_answer(text, 2, ("no", "yes"), "yes").probabilities
-    except AnswerUnreadable:
-        return
-    expected = [item.split(",")[1].strip(" []") for item in probabilities]
-    assert list(picked) == expected
+def two_rows(*probabilities):
+    return "".join(f"""no,0.9,"{item}","['no', 'yes']"\n""" for item in probabilities)
+
+
+@pytest.mark.parametrize("probabilities", [("[0.9]", "[0.05, 0.04, 0.01]"), ("[[0.9", "0.1]")])
+def test_lists_that_only_add_up_to_the_right_number_are_refused(probabilities):
+    """Two rows and as many numbers or brackets as two rows have, but not two numbers for each."""
+    with pytest.raises(AnswerUnreadable, match="not one for each label"):
+        parse_answer(two_rows(*probabilities), 2, ("no", "yes"), "yes")
+
+
+@pytest.mark.parametrize("probabilities", [("0.9, 0.1", "[[0.8, 0.2]"), ("[0.9, 0.1", "0.8], 0.2]]")])
+def test_odd_brackets_do_not_shift_what_is_picked(probabilities):
+    predictions = parse_answer(two_rows(*probabilities), 2, ("no", "yes"), "yes")
+    assert list(predictions.probabilities) == ["0.1", "0.2"]
 
 
 @pytest.mark.parametrize("wrong", ["nan", "inf", "-0.1", "1.1", "many", ""])
