@@ -8,7 +8,8 @@ from urllib.parse import quote
 from autowatch.drift import DriftReport
 from autowatch.errors import AutowatchError
 from autowatch.notification import publish
-from autowatch.report import percent, what_moved
+from autowatch.page_text import percent
+from autowatch.report import what_moved
 
 _COLUMNS_NAMED = 10
 

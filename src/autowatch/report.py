@@ -6,6 +6,7 @@ from functools import cache
 from jinja2 import Environment
 
 from autowatch.drift import BinShare, ColumnDrift, DriftReport, worst_first
+from autowatch.page_text import percent
 from autowatch.pages import page_environment
 
 # The bars of 50 columns must stay a page that a phone opens at once.
@@ -71,17 +72,6 @@ def what_moved(column: ColumnDrift, most: int = 2) -> str:
     fell = [share for share in changes[: -most - 1 : -1] if share.reference - share.current >= _WORTH_TELLING]
     parts = [(word, shares) for word, shares in (("rose", rose), ("fell", fell)) if shares]
     return "; ".join(f"{word}: {', '.join(_change(share) for share in shares)}" for word, shares in parts)
-
-
-def percent(share: float) -> str:
-    """A share as people write it, with as many digits as it takes."""
-    if share in (0, 1):
-        return f"{share:.0%}"
-    if share < 0.001:
-        return "<0.1%"
-    if share > 0.999:
-        return ">99.9%"
-    return f"{share:.1%}" if share < 0.0995 or share >= 0.99 else f"{share:.0%}"
 
 
 def shown_bars(column: ColumnDrift) -> list[BinShare]:
