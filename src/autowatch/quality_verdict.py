@@ -95,6 +95,6 @@ def _say(auc: Bounded, rows: int) -> str:
 
 def _say_too_few(measured: MeasuredQuality, rules: QualityRules) -> str:
     return (
-        f"{measured.rows:,} labelled rows, {measured.positives:,} of them positive: a verdict takes "
-        f"{rules.min_labels:,} rows and {rules.min_of_class} of either class."
+        f"Labelled rows: {measured.rows:,}, of them positive: {measured.positives:,}. A verdict takes "
+        f"{rules.min_labels:,}, and {rules.min_of_class} of either class."
     )
