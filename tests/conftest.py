@@ -16,6 +16,6 @@ os.environ.update(
     SAM_CLI_TELEMETRY="0",
 )
 
-# A session of botocore reads and parses a megabyte of JSON for its first client, and every mock_aws begins a new session.
+# A session of botocore reads and parses a megabyte of JSON for its first client, and every mock_aws begins a new one.
 # The reader is shared instead, which keeps what it has read: 10 ms a client in place of 75.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
