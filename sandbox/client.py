@@ -15,6 +15,7 @@ from urllib.parse import quote
 import boto3
 import requests
 
+from sandbox.domino_control import DominoControl
 from sandbox.errors import FaultError, IdleTimeoutError, NotFoundError, NotRunningError, StartError
 from sandbox.faults import Fault
 from sandbox.install import REPOSITORY
@@ -39,6 +40,7 @@ class Connection:
         self.environment: dict[str, str] = status["environment"]
         self.functions: dict[str, str] = status["functions"]
         self.mailbox = Mailbox(Path(status["mail"]))
+        self.domino = DominoControl(self.endpoint_url)
 
     def client(self, service: str, **options: Any) -> Any:
         """A boto3 client of one of the sandbox's services."""
