@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from autowatch.drift import DriftReport
 from autowatch.errors import AutowatchError
+from autowatch.movement import percent, what_moved
 from autowatch.notification import publish
-from autowatch.report import percent, what_moved
 
 _COLUMNS_NAMED = 10
 
@@ -66,7 +66,7 @@ def subject(alert: DriftAlert) -> str:
         names = [column.name for column in alert.report.drifted]
         what = "Drift"
     else:
-        names = sorted({alarm.column for alarm in alert.report.alarms})
+        names = sorted({alarm.column or alarm.kind for alarm in alert.report.alarms})
         what = "Data alarms"
     return _one_line(f"[{alert.stack}] {what} on {alert.date}: {_listed(names, 3)}")
 
@@ -75,7 +75,7 @@ def lines(alert: DriftAlert) -> list[str]:
     """The ten lines of the e-mail."""
     report = alert.report
     names = [column.name for column in report.drifted]
-    moved = [f"{column.name} {what_moved(column)}" for column in report.drifted[:3]]
+    moved = [f"{column.name} {what_moved(column.bins)}" for column in report.drifted[:3]]
     alarms = [f"{alarm.column} ({alarm.kind})" for alarm in report.alarms]
     return [
         _one_line(line)
@@ -106,7 +106,7 @@ def _what(alert: DriftAlert) -> str:
 
 def _how_bad(report: DriftReport) -> str:
     if not report.drifted:
-        return report.alarms[0].column + ": " + report.alarms[0].message
+        return (report.alarms[0].column or report.alarms[0].kind) + ": " + report.alarms[0].message
     worst = report.drifted[0]
     share = percent(len(report.drifted) / len(report.columns))
     return f"worst is {worst.name} at {worst.size:.1f} times its threshold; {share} of the columns drifted."

@@ -5,13 +5,12 @@ from functools import cache
 
 from jinja2 import Environment
 
-from autowatch.drift import BinShare, ColumnDrift, DriftReport, worst_first
+from autowatch.drift import ColumnDrift, DriftReport, worst_first
+from autowatch.movement import BinShare, percent, what_moved
 from autowatch.pages import page_environment
 
 # The bars of 50 columns must stay a page that a phone opens at once.
 _MAX_BARS = 24
-# A change of half a percentage point or less does not explain anything to a reader.
-_WORTH_TELLING = 0.005
 
 _HEADLINES = {
     "drift": "The data has drifted",
@@ -64,33 +63,9 @@ def summary(report: DriftReport) -> str:
     return f"{count} of {of} columns no longer look like the training data: {listed}."
 
 
-def what_moved(column: ColumnDrift, most: int = 2) -> str:
-    """The bins that gained and lost most, in words: `rose: “below 1.2” 3% → 61%; fell: …`."""
-    changes = sorted(column.bins, key=lambda share: share.reference - share.current)
-    rose = [share for share in changes[:most] if share.current - share.reference >= _WORTH_TELLING]
-    fell = [share for share in changes[: -most - 1 : -1] if share.reference - share.current >= _WORTH_TELLING]
-    parts = [(word, shares) for word, shares in (("rose", rose), ("fell", fell)) if shares]
-    return "; ".join(f"{word}: {', '.join(_change(share) for share in shares)}" for word, shares in parts)
-
-
-def percent(share: float) -> str:
-    """A share as people write it, with as many digits as it takes."""
-    if share in (0, 1):
-        return f"{share:.0%}"
-    if share < 0.001:
-        return "<0.1%"
-    if share > 0.999:
-        return ">99.9%"
-    return f"{share:.1%}" if share < 0.0995 or share >= 0.99 else f"{share:.0%}"
-
-
 def shown_bars(column: ColumnDrift) -> list[BinShare]:
     """The bins worth a bar: those that hold rows, at most the first 24."""
     return [share for share in column.bins if share.reference or share.current][:_MAX_BARS]
-
-
-def _change(share: BinShare) -> str:
-    return f"“{share.label}” {percent(share.reference)} → {percent(share.current)}"
 
 
 def _p_text(p: float | None) -> str:
@@ -109,6 +84,6 @@ def _environment() -> Environment:
         percent=percent,
         p_text=_p_text,
         number_text=_number_text,
-        what_moved=what_moved,
+        what_moved=lambda column: what_moved(column.bins),
         shown_bars=shown_bars,
     )

@@ -150,7 +150,9 @@ def test_no_role_may_do_everything_nor_write_where_notifications_fire(resources)
                 "cloudwatch:PutMetricData",
             }, (name, actions)
         if "s3:PutObject" in actions:
-            written = re.findall(r"\$\{AWS::Region\}/([a-z]+/)\*", json.dumps(statement["Resource"]))
+            written = re.findall(
+                r"\$\{AWS::Region\}/([a-z]+/)(?:[a-z]+/)*\*", json.dumps(statement["Resource"])
+            )
             assert written, name
             assert set(written) <= WRITTEN_PREFIXES, name
         seen += 1
@@ -289,6 +291,7 @@ def test_the_outputs_are_those_that_people_rely_on(template):
         "TrainStateMachineArn",
         "TransformStateMachineArn",
         "AlertTopicArn",
+        "DashboardUrl",
     }
     expected |= {f"{name}Name" for name in functions(template)}
     assert set(template["Outputs"]) == expected

@@ -5,8 +5,9 @@ from html.parser import HTMLParser
 import pytest
 
 from autowatch.drift import DriftRules, judge
+from autowatch.page_text import visible
 from autowatch.profile import Baseline, ProfileBuilder, baseline_column
-from autowatch.report import Day, drift_page, percent, summary, what_moved
+from autowatch.report import Day, drift_page, summary
 
 HOSTILE = "<script>alert('x')</script>&\"'\u202e"
 DAY = Day("2026-11-23", "2026-11-23T20:00:05Z", "run-1", 1, 0, 0, None)
@@ -83,7 +84,7 @@ def test_foreign_names_and_values_are_shown_and_never_run():
 
     assert page.tags["script"] == 0
     assert "<script" not in html
-    assert HOSTILE in page.text
+    assert visible(HOSTILE) in page.text
 
 
 def test_a_day_without_rows_has_a_page():
@@ -133,36 +134,3 @@ def test_the_summary_names_a_few_columns_and_counts_the_rest():
     current = {f"c{number}": ["a"] * 500 for number in range(8)}
 
     assert summary(judged(reference, current)).endswith("c0, c1, c2, c3, c4 and 3 more.")
-
-
-def test_what_moved_names_what_gained_and_what_lost_most():
-    report = judged(
-        {"job": ["a"] * 500 + ["b"] * 300 + ["c"] * 200}, {"job": ["a"] * 100 + ["b"] * 300 + ["c"] * 600}
-    )
-
-    assert what_moved(report.columns[0]) == "rose: “c” 20% → 60%; fell: “a” 50% → 10%"
-
-
-def test_what_did_not_move_is_not_told():
-    same = {"job": ["a", "b"] * 500}
-
-    assert what_moved(judged(same, same).columns[0]) == ""
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [
-        (0, "0%"),
-        (1, "100%"),
-        (0.0001, "<0.1%"),
-        (0.001, "0.1%"),
-        (0.0994, "9.9%"),
-        (0.0999, "10%"),
-        (0.5, "50%"),
-        (0.989, "99%"),
-        (0.9961, "99.6%"),
-        (0.9999, ">99.9%"),
-    ],
-)
-def test_shares_read_well(share, text):
-    assert percent(share) == text
