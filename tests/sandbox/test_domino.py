@@ -18,8 +18,9 @@ from werkzeug.serving import make_server
 from autowatch.domino import DominoConnection, DominoCredentialsRefused, DominoRefused
 from autowatch.domino_v0 import data_location, register_predictions
 from sandbox.domino import Domino
-from sandbox.domino.ingestion import parse_location
-from sandbox.domino.judgement import Table, judge, make_reference
+from sandbox.domino.judgement import count_on, judge, make_reference
+from sandbox.domino.models import parse_location
+from sandbox.domino.tables import Table
 from sandbox.mailbox import Mailbox
 
 pytestmark = pytest.mark.sandbox
@@ -121,7 +122,7 @@ def test_the_token_is_asked_for(client):
     ):
         assert client.api(method, path, {}, token=None).status_code == 401
         for wrong in ("other", f"Bearer {TOKEN}"):
-            assert client.api(method, path, {}, token=wrong).status_code == 403
+            assert client.api(method, path, {}, token=wrong).status_code == 401
 
 
 def test_unknown_models_and_paths_are_not_found(client):
@@ -281,8 +282,17 @@ def test_other_locations_are_refused(wrong):
 
 def test_the_settings_are_checked(client):
     changed = client.control("PUT", "settings", {"test": "kullback-leibler", "threshold": 0.1}).json()
-    assert changed == {"alert_address": None, "test": "kullback-leibler", "threshold": 0.1}
-    assert client.control("PUT", "settings", {"test": "guess"}).status_code == 400
+    assert changed == {
+        "alert_address": None,
+        "test": "kullback-leibler",
+        "threshold": 0.1,
+        "duplicate_status": 409,
+        "header": "",
+        "scheme": "",
+        "refusal_status": 401,
+    }
+    for wrong in ({"test": "guess"}, {"refusal_status": 402}, {"token": "x"}, {"treshold": 0.1}):
+        assert client.control("PUT", "settings", wrong).status_code == 400
 
 
 def numbers(values):
@@ -293,12 +303,16 @@ def labels(**counts):
     return Table(sum(counts.values()), {}, {"x": Counter(counts)})
 
 
+def compare(reference, current, test, threshold):
+    return judge(reference, count_on(reference, current), test, threshold)
+
+
 def test_divergences_have_their_textbook_values():
     reference = make_reference(labels(a=50, b=50))
     current = labels(a=80, b=20)
-    (psi,) = judge(reference, current, "psi", 0.2)
+    (psi,) = compare(reference, current, "psi", 0.2)
     assert psi.divergence == pytest.approx(0.3 * math.log(1.6) - 0.3 * math.log(0.4))
-    (kullback_leibler,) = judge(reference, current, "kullback-leibler", 0.2)
+    (kullback_leibler,) = compare(reference, current, "kullback-leibler", 0.2)
     assert kullback_leibler.divergence == pytest.approx(0.8 * math.log(1.6) + 0.2 * math.log(0.4))
     assert psi.drifted
     assert not kullback_leibler.drifted
@@ -314,14 +328,14 @@ def test_bins_follow_freedman_and_diaconis_up_to_twenty():
 def test_values_outside_the_training_range_go_to_the_guard_bin():
     reference = make_reference(numbers(range(1000)))
     same, outside = numbers([*range(1000)]), numbers([-1e9, 1e9] * 500)
-    assert judge(reference, same, "psi", 0.2)[0].divergence == 0
-    assert judge(reference, outside, "psi", 0.2)[0].drifted
+    assert compare(reference, same, "psi", 0.2)[0].divergence == 0
+    assert compare(reference, outside, "psi", 0.2)[0].drifted
 
 
 def test_new_categories_count_together_and_nothing_is_no_drift():
     reference = make_reference(labels(a=100))
-    one = judge(reference, labels(a=50, new=50), "psi", 0.2)[0].divergence
-    many = judge(reference, labels(a=50, n1=25, n2=25), "psi", 0.2)[0].divergence
+    one = compare(reference, labels(a=50, new=50), "psi", 0.2)[0].divergence
+    many = compare(reference, labels(a=50, n1=25, n2=25), "psi", 0.2)[0].divergence
     assert one == pytest.approx(many) == pytest.approx(0.5 * math.log(0.5) * -1 + 0.4999 * math.log(5000))
-    assert not judge(reference, labels(), "psi", 0.2)[0].drifted
-    assert not judge(make_reference(numbers([])), numbers([1.0]), "psi", 0.2)[0].drifted
+    assert not compare(reference, labels(), "psi", 0.2)[0].drifted
+    assert not compare(make_reference(numbers([])), numbers([1.0]), "psi", 0.2)[0].drifted
