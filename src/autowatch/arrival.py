@@ -44,12 +44,7 @@ class OutputKeys:
 
 def output_keys(arrival: Arrival, predictions_prefix: str) -> OutputKeys:
     """The keys as `docs/formats.md` gives them."""
-<<<<<<< HEAD
-    stem = f"date={arrival.day}/{name_and_version(arrival.file, INFERENCE_PREFIX)}"
-=======
-    date = arrival.time.astimezone(UTC).strftime("%Y-%m-%d")
-    stem = f"date={date}/{file_stem(arrival.file)}"
->>>>>>> main
+    stem = f"date={arrival.day}/{file_stem(arrival.file)}"
     return OutputKeys(
         predictions=f"{predictions_prefix}{stem}.csv",
         profile=f"{predictions_prefix}{stem}.profile.json",
@@ -59,7 +54,6 @@ def output_keys(arrival: Arrival, predictions_prefix: str) -> OutputKeys:
     )
 
 
-<<<<<<< HEAD
 def id_prefix(file: ObjectVersion) -> str:
     """What the ids of an input file's rows begin with: 16 hexadecimal digits.
 
@@ -68,15 +62,9 @@ def id_prefix(file: ObjectVersion) -> str:
     return _digest(f"{file.key}\n{_version(file)}")
 
 
-def name_and_version(file: ObjectVersion, prefix: str) -> str:
-    """`<name>-<version>` in the keys of what follows from a file that arrived under `prefix`."""
+def file_stem(file: ObjectVersion, prefix: str = INFERENCE_PREFIX) -> str:
+    """`<name>-<version>`: what the results of one version of a file that arrived under `prefix` are called."""
     return f"{_fit(file.key.removeprefix(prefix).removesuffix('.csv'))}-{_digest(_version(file))}"
-=======
-def file_stem(file: ObjectVersion) -> str:
-    """`<name>-<version>`: what the results of one version of a file are called."""
-    name = _fit(file.key.removeprefix(INFERENCE_PREFIX).removesuffix(".csv"))
-    return f"{name}-{_digest(_version(file))}"
->>>>>>> main
 
 
 def _fit(name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
-from autowatch.arrival import REJECTED_PREFIX, Arrival, name_and_version
+from autowatch.arrival import REJECTED_PREFIX, Arrival, file_stem
 from autowatch.contract import ID_COLUMN
 from autowatch.layout import MissingColumns
 
@@ -60,7 +60,7 @@ def find_label_columns(header: Sequence[str], target: str) -> LabelColumns:
 
 def label_keys(arrival: Arrival) -> LabelKeys:
     """The keys as `docs/formats.md` gives them."""
-    name = name_and_version(arrival.file, LABELS_PREFIX)
+    name = file_stem(arrival.file, LABELS_PREFIX)
     moment = arrival.time.astimezone(UTC)
     time = f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03}Z"
     stem = f"{REJECTED_PREFIX}{LABELS_PREFIX}date={arrival.day}/{name}"
