@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 from urllib.parse import urlsplit
 
 import requests
@@ -107,7 +107,7 @@ def domino_settings(environment: Mapping[str, str]) -> DominoSettings | None:
 
 def _api(text: str) -> DominoApi:
     if text in _NEEDED:
-        return cast(DominoApi, text)
+        return text
     raise DominoMisconfigured(f"DmmApi is {text!r}. Set it to v0 or v2.")
 
 
