@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autowatch.page_text import percent
+
 # A change of half a percentage point or less does not explain anything to a reader.
 _WORTH_TELLING = 0.005
 
@@ -23,17 +25,6 @@ def what_moved(bins: Sequence[BinShare], most: int = 2) -> str:
     fell = [share for share in changes[: -most - 1 : -1] if share.reference - share.current >= _WORTH_TELLING]
     parts = [(word, shares) for word, shares in (("rose", rose), ("fell", fell)) if shares]
     return "; ".join(f"{word}: {', '.join(_change(share) for share in shares)}" for word, shares in parts)
-
-
-def percent(share: float) -> str:
-    """A share as people write it, with as many digits as it takes."""
-    if share in (0, 1):
-        return f"{share:.0%}"
-    if share < 0.001:
-        return "<0.1%"
-    if share > 0.999:
-        return ">99.9%"
-    return f"{share:.1%}" if share < 0.0995 or share >= 0.99 else f"{share:.0%}"
 
 
 def _change(share: BinShare) -> str:
