@@ -106,17 +106,16 @@ def _since(drift: DriftView | None, date: str | None) -> str | None:
     since = drift.since if drift else None
     if since is None:
         return None
-    return f"{since}, the first day" if since == date else f"{since}, every judged day"
+    return f"{since}, the first day" if since == date else f"{since}, on every day with a verdict"
 
 
 def _to_do(drift: DriftView | None, drifts: bool, worse: bool, alarms: int) -> str:
     if drifts or worse:
         return (
-            "See below what moved and whether the cause is in the data or in the world. A broken source is to be "
-            "mended; a changed world asks for a new model: where retraining on drift is switched on it starts by "
-            "itself, otherwise upload newer labelled rows under training/ and start a run."
+            "Look below at what moved. Mend a broken source; for a changed world upload newer labelled rows under "
+            "training/ and start a run, unless retraining on drift is switched on and does."
             if drifts
-            else "Upload newer labelled rows under training/ and start a run. Look first whether the labels are right."
+            else "Check that the labels are right, then upload newer labelled rows under training/ and start a run."
         )
     if alarms:
         return "Ask where the data come from: an alarm often means a changed or broken source."
