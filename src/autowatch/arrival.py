@@ -42,9 +42,8 @@ class OutputKeys:
 
 def output_keys(arrival: Arrival, predictions_prefix: str) -> OutputKeys:
     """The keys as `docs/formats.md` gives them."""
-    name = _fit(arrival.file.key.removeprefix(INFERENCE_PREFIX).removesuffix(".csv"))
     date = arrival.time.astimezone(UTC).strftime("%Y-%m-%d")
-    stem = f"date={date}/{name}-{_digest(_version(arrival.file))}"
+    stem = f"date={date}/{file_stem(arrival.file)}"
     return OutputKeys(
         predictions=f"{predictions_prefix}{stem}.csv",
         profile=f"{predictions_prefix}{stem}.profile.json",
@@ -52,6 +51,12 @@ def output_keys(arrival: Arrival, predictions_prefix: str) -> OutputKeys:
         rejected=f"{REJECTED_PREFIX}{stem}.csv",
         error=f"{REJECTED_PREFIX}{stem}.error.json",
     )
+
+
+def file_stem(file: ObjectVersion) -> str:
+    """`<name>-<version>`: what the results of one version of a file are called."""
+    name = _fit(file.key.removeprefix(INFERENCE_PREFIX).removesuffix(".csv"))
+    return f"{name}-{_digest(_version(file))}"
 
 
 def _fit(name: str) -> str:

@@ -291,6 +291,7 @@ def test_the_outputs_are_those_that_people_rely_on(template):
         "TrainStateMachineArn",
         "TransformStateMachineArn",
         "AlertTopicArn",
+        "DashboardUrl",
     }
     expected |= {f"{name}Name" for name in functions(template)}
     assert set(template["Outputs"]) == expected
