@@ -174,6 +174,8 @@ def _headline(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> H
         )
     if newest.alarms:
         return Headline("idle", f"No drift, but {counted(newest.alarms, 'alarm')}", what, None, look)
+    if newest.other_drifts:
+        return Headline("idle", "No drift, but another model's rows need a look", what, None, look)
     return Headline("quiet", "No drift", what, None, "Nothing.")
 
 

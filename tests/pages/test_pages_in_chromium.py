@@ -145,7 +145,9 @@ def test_print_has_every_histogram(pages, open_page):
     page = open_page(pages["busy"])
     page.emulate_media(media="print")
 
-    shown = page.evaluate("[...document.querySelectorAll('table.bars')].map(table => table.checkVisibility())")
+    shown = page.evaluate(
+        "[...document.querySelectorAll('table.bars')].map(table => table.checkVisibility())"
+    )
     document = page.pdf(format="A4")
 
     assert shown == [True] * 20
