@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 
 import boto3
 from moto import mock_aws
@@ -47,11 +48,17 @@ class Bus:
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
 
 
+@cache
+def _client():
+    """One client for all tests: making it costs as much as a whole test."""
+    return boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+
+
 @contextmanager
 def monitored_bucket():
     """An empty bucket with versions, and what is told, in the clients of the job."""
     with mock_aws():
-        s3 = boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+        s3 = _client()
         s3.create_bucket(Bucket=BUCKET)
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         yield Clients(s3, Topic(), Bus())

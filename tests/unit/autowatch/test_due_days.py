@@ -5,7 +5,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.due_days import DAYS_KEY, DayFiles, close_days, is_due, open_days
+from autowatch.day_files import DayFiles
+from autowatch.due_days import DAYS_KEY, close_days, is_due, open_days
 from autowatch.objects import read_json, write_json
 from tests.unit.autowatch.reported_days import TODAY, reported
 
