@@ -16,6 +16,7 @@ from urllib.parse import quote
 import boto3
 import requests
 
+from sandbox.domino_control import DominoControl
 from sandbox.errors import (
     AlarmError,
     FaultError,
@@ -48,6 +49,7 @@ class Connection:
         self.environment: dict[str, str] = status["environment"]
         self.functions: dict[str, str] = status["functions"]
         self.mailbox = Mailbox(Path(status["mail"]))
+        self.domino = DominoControl(self.endpoint_url)
 
     def client(self, service: str, **options: Any) -> Any:
         """A boto3 client of one of the sandbox's services."""

@@ -177,13 +177,13 @@ class _Job:
     def _publish(self, found: DayJudgement) -> None:
         """Writes the page, the metrics and, last, the document, by which the day counts as judged."""
         publish_day_page(self._s3, self._bucket, found.day, drift=found.document)
-        write_json(self._s3, self._bucket, report_key(found.day), found.document)
         emit_day(
             found.document,
             self._settings.metrics_namespace,
             self._settings.stack,
             by_column=self._settings.column_metrics,
         )
+        write_json(self._s3, self._bucket, report_key(found.day), found.document)
         _LOGGER.info(
             "day judged",
             extra={

@@ -29,6 +29,7 @@ def emit_day(
 ) -> None:
     """Emits what `drift.json`, whose content `document` is, says of its day; `by_column` of each column too.
 
+    Rows and alarms are those of all runs, and drift is any run's; the columns are those of the newest run with rows.
     The metrics stand at their day: at `clock` (aware; now) where that is today in UTC, else at the day's last
     second. A day that CloudWatch is too late for has none. All are levels of the day, to be read by their maximum:
     a day that is judged again is not counted twice.
@@ -67,13 +68,14 @@ def _moment(day: date, clock: datetime) -> datetime | None:
 def _of_day(document: Mapping[str, Any]) -> dict[str, float]:
     runs = [document, *document["other_runs"]]
     sizes = [size for column in document["columns"] if (size := _drift_size(column)) is not None]
+    drifted = any(run["verdict"] == "drift" for run in runs)
     values = {
         "RowsJudged": sum(run["rows"] for run in runs),
-        "DriftDetected": int(document["verdict"] == "drift"),
-        "NotEnoughData": int(document["verdict"] == "not enough data"),
+        "DriftDetected": int(drifted),
+        "NotEnoughData": int(document["verdict"] == "not enough data" and not drifted),
         "DriftedColumns": len(document["drifted_columns"]),
         "DriftShare": document["drift_share"],
-        "DataAlarms": len(document["alarms"]),
+        "DataAlarms": sum(len(run["alarms"]) for run in runs),
     }
     return values | ({"WorstDriftSize": max(sizes)} if sizes else {})
 

@@ -7,7 +7,7 @@ from typing import Any
 from autowatch.champion import NoChampion, read_champion
 from autowatch.daily_job import DaysFailed, JudgedDay, judge_due_days, judge_one_day
 from autowatch.drift_metrics import emit_run
-from autowatch.monitoring_request import DayRange, OneDay, RawFile, Request
+from autowatch.monitoring_request import DayRange, DueDays, OneDay, RawFile, Request
 from autowatch.monitoring_settings import Clients, MonitoringSettings
 from autowatch.window_report import JudgedWindow, judge_range, judge_raw_file
 
@@ -29,6 +29,9 @@ def watch(
 ) -> MonitoringResult:
     """Does what is asked for; without a champion, and for want of anything else to go by, nothing.
 
+    A run over the days that are due leaves a heartbeat when it gets through. What people ask for besides leaves none:
+    it says nothing of the schedule.
+
     Raises:
         DaysFailed: after every day was tried, some of them in vain.
         AutowatchError: a range or a file cannot be judged; the name of the error and its message say why.
@@ -36,7 +39,8 @@ def watch(
     try:
         champion = read_champion(clients.s3, settings.bucket).run
     except NoChampion as error:
-        emit_run(settings.metrics_namespace, settings.stack, 0)
+        if isinstance(request, DueDays):
+            emit_run(settings.metrics_namespace, settings.stack, 0)
         return MonitoringResult(None, reason=str(error))
     if isinstance(request, DayRange | RawFile):
         return _judge_window(clients.s3, settings, request, champion, now)

@@ -29,4 +29,4 @@ class MonitoringSettings:
     stack: str
     region: str
     min_rows: int = 500
-    column_metrics: bool = False
+    column_metrics: bool = True

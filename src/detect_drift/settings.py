@@ -20,4 +20,5 @@ def settings_from_env(environment: Mapping[str, str]) -> MonitoringSettings:
         stack=environment["STACK_NAME"],
         region=environment["AWS_REGION"],
         min_rows=whole_number(environment, "MIN_ROWS"),
+        column_metrics=environment["COLUMN_METRICS"] == "true",
     )

@@ -106,7 +106,14 @@ def test_every_parameter_is_used_and_shown_in_a_group(template):
         ("DailySchedule", ["cron(0 20 * * ? *)", "rate(1 day)"], ["0 20 * * *", "cron"]),
         ("TimeZone", ["UTC", "Europe/Berlin", "Etc/GMT+5"], ["", "Europe/", "../etc"]),
         ("AlertEmail", ["", "a@b.cd"], ["a", "a@b", "a b@c.de"]),
-        ("DmmUrl", ["", "https://h/api/v0/models/"], ["https://h/api/v0/models", "h/"]),
+        (
+            "DmmUrl",
+            ["", "https://h/api/v0/models/", "https://h/model-monitor/v2/api/"],
+            ["https://h/api/v0/models", "h/"],
+        ),
+        ("DmmDatasource", ["", "bank bucket_1.0-b"], ["a/b", "ä", "a\nb"]),
+        ("DmmTokenHeader", ["", "X-Api-Key"], ["X Api", "X:", "ä"]),
+        ("DmmTokenScheme", ["", "Bearer"], ["Bearer ", "a b"]),
         ("DmmTokenSecretArn", ["", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-b"], ["token"]),
     ],
 )

@@ -86,10 +86,18 @@ def test_each_verdict_is_a_metric_of_its_own(emitted, verdict, detected, undecid
     assert (values["DriftDetected"], values["NotEnoughData"]) == (detected, undecided)
 
 
-def test_rows_that_an_earlier_model_scored_are_judged_rows_too(emitted):
-    ((_, values, _),) = emitted(other_runs=[{"rows": 30}, {"rows": 2}])
+def test_what_an_earlier_model_scored_counts_too(emitted):
+    others = [
+        {"rows": 30, "verdict": "drift", "alarms": [{}, {}]},
+        {"rows": 2, "verdict": "no drift", "alarms": []},
+    ]
 
-    assert values["RowsJudged"] == 4032
+    ((_, values, _),) = emitted(
+        verdict="not enough data", drifted_columns=[], drift_share=0.0, other_runs=others
+    )
+
+    assert (values["RowsJudged"], values["DataAlarms"]) == (4032, 3)
+    assert (values["DriftDetected"], values["NotEnoughData"], values["DriftedColumns"]) == (1, 0, 0)
 
 
 @pytest.mark.parametrize(

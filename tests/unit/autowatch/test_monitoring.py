@@ -1,10 +1,11 @@
 import json
 import threading
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from autowatch.monitoring import DaysFailed
+from autowatch.monitoring_request import DayRange, OneDay
 from autowatch.objects import write_json
 from tests.unit.autowatch.monitored_bucket import (
     BUCKET,
@@ -380,11 +381,61 @@ def test_two_jobs_at_once_leave_one_report(clients):
     assert report_of(clients)["verdict"] == "drift"
 
 
-def test_every_run_leaves_a_heartbeat_and_each_judged_day_its_metrics(clients, capsys):
-    score(clients.s3, release(clients.s3), DRIFTED)
+def emitted(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
-    run(clients)
 
-    day, heartbeat = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    assert (heartbeat["DriftRuns"], heartbeat["Stack"]) == (1, "bank-stack")
+def test_each_judged_day_and_each_column_have_metrics_and_the_run_a_heartbeat_last(clients, capsys):
+    # Metrics stand at their time, and CloudWatch takes no old ones.
+    now = datetime.now(UTC)
+    score(clients.s3, release(clients.s3), DRIFTED, day=now.date().isoformat())
+
+    run(clients, now)
+
+    day, *columns, heartbeat = emitted(capsys)
+    assert (heartbeat["DriftRuns"], heartbeat["DaysJudged"], heartbeat["Stack"]) == (1, 1, "bank-stack")
     assert (day["RowsJudged"], day["DriftDetected"], day["DriftedColumns"]) == (500, 1, 1)
+    assert {column["Column"]: column["DriftSize"] > 1 for column in columns} == {"age": True, "job": False}
+
+
+def test_a_run_that_finds_nothing_to_do_is_a_heartbeat_all_the_same(clients, capsys):
+    run(clients)
+    assert [line["DriftRuns"] for line in emitted(capsys)] == [1]
+
+    release(clients.s3)
+    run(clients)
+    run(clients)
+    assert [line["DriftRuns"] for line in emitted(capsys) if "DriftRuns" in line] == [1, 1]
+
+
+def test_a_run_that_dies_is_no_heartbeat(clients, capsys):
+    clients.s3.put_object(Bucket=BUCKET, Key="models/champion.json", Body=b"{")
+
+    with pytest.raises(ValueError):
+        run(clients)
+
+    assert emitted(capsys) == []
+
+
+def test_a_day_that_fails_leaves_no_heartbeat_though_the_others_are_judged(clients, capsys):
+    baseline = release(clients.s3)
+    stem = score(clients.s3, baseline, DRIFTED, day="2026-11-22")
+    score(clients.s3, baseline, DRIFTED)
+    clients.s3.put_object(Bucket=BUCKET, Key=f"{stem}.manifest.json", Body=b"{}")
+
+    with pytest.raises(DaysFailed):
+        run(clients)
+
+    assert report_of(clients)["verdict"] == "drift"
+    assert not any("DriftRuns" in line for line in emitted(capsys))
+
+
+@pytest.mark.parametrize("released", [True, False])
+@pytest.mark.parametrize("request_", [OneDay(NOW.date()), DayRange(NOW.date(), NOW.date())])
+def test_what_people_ask_for_besides_is_no_heartbeat(clients, capsys, request_, released):
+    if released:
+        score(clients.s3, release(clients.s3), DRIFTED)
+
+    run(clients, request=request_)
+
+    assert not any("DriftRuns" in line for line in emitted(capsys))
