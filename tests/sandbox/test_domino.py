@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from autowatch.domino import DominoConnection, DominoCredentialsRefused, DominoRefused
-from autowatch.domino_v0 import data_location, register_predictions
+from autowatch.domino_token import DominoToken
+from autowatch.domino_v0 import WIRE, data_location, register_dataset
 from sandbox.domino.judgement import count_on, judge, make_reference
 from sandbox.domino.models import parse_location
 from sandbox.domino.tables import Table
@@ -186,16 +187,18 @@ def test_the_application_and_the_local_domino_understand_each_other(client, s3):
     model_id = register_model(client, upload(s3, "training.csv", people(1)))
     key = "predictions/date=2026-11-23/sub/a b+ü-0123456789abcdef.csv"
     upload(s3, key, people(2))
-    connection = DominoConnection(client.session, f"{client.root}/api/v0/models/", TOKEN)
+    token = DominoToken(lambda: TOKEN)
+    connection = DominoConnection(client.session, f"{client.root}/api/v0/models/", token, WIRE)
     where = data_location(BUCKET, "us-east-1", key)
-    assert register_predictions(connection, model_id, where) == "registered"
-    assert register_predictions(connection, model_id, where) == "already registered"
+    assert register_dataset(connection, model_id, "predictions", where) == "registered"
+    assert register_dataset(connection, model_id, "predictions", where) == "already registered"
     (dataset,) = client.settle(model_id)["datasets"]
     assert (dataset["status"], dataset["rows"]) == ("done", 2000)
     with pytest.raises(DominoRefused, match="DmmModelId"):
-        register_predictions(connection, "nobody", where)
+        register_dataset(connection, "nobody", "predictions", where)
+    another = replace(connection, token=DominoToken(lambda: "another"))
     with pytest.raises(DominoCredentialsRefused, match="DmmTokenSecretArn"):
-        register_predictions(replace(connection, token="another"), model_id, where)
+        register_dataset(another, model_id, "predictions", where)
 
 
 @pytest.mark.parametrize(
