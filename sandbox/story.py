@@ -292,7 +292,7 @@ class _Stage:
             self._sandbox.fire("LoadDmmFunction")
             scored = {key for key in self._keys("predictions/") if key.endswith(".manifest.json")}
             _wait_for(
-                lambda: len(self._keys("monitoring/domino/")) >= len(scored),
+                lambda: len(self._keys("monitoring/domino/predictions/")) >= len(scored),
                 outcome,
                 "registering predictions",
                 _DAILY_SECONDS,

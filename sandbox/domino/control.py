@@ -63,7 +63,7 @@ class Control:
     def show_model(self, request: Request, model_id: str) -> Response:  # noqa: ARG002 (as above)
         """Shows one."""
         with self._models.lock:
-            model = self._models.get(model_id)
+            model = self._models.get(model_id, "v0") or self._models.get(model_id, "v2")
             if model is None:
                 raise NotFound(f"Model {model_id} not found")
             return write_json(model.to_json())

@@ -161,17 +161,18 @@ class Models:
         with self.lock:
             self._models[model.id] = model
 
-    def get(self, model_id: str) -> Model | None:
-        """The model of that id."""
+    def get(self, model_id: str, wire: Wire) -> Model | None:
+        """The model of that id on that wire."""
         with self.lock:
-            return self._models.get(model_id)
-
-    def remove(self, model_id: str) -> bool:
-        """Whether there was such a model."""
-        with self.lock:
-            return self._models.pop(model_id, None) is not None
+            model = self._models.get(model_id)
+        return model if model and model.wire == wire else None
 
     def all(self, wire: Wire | None = None) -> list[Model]:
-        """The models, oldest first."""
+        """The models, oldest first; without `wire` those of both."""
         with self.lock:
             return [model for model in self._models.values() if wire in (None, model.wire)]
+
+    def remove(self, model_id: str) -> None:
+        """Forgets the model, if there is one."""
+        with self.lock:
+            self._models.pop(model_id, None)

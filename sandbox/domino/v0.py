@@ -52,19 +52,23 @@ class V0:
 
     def delete_model(self, request: Request, model_id: str) -> Response:  # noqa: ARG002 (as above)
         """Documented: the call. Assumed: an empty body."""
-        if not self._models.remove(model_id):
-            raise _not_found(model_id)
+        self._models.remove(self._model(model_id).id)
         return Response(status=200)
 
     def answer_error(self, error: HTTPException) -> Response:
         """An array with one text: observed in the later wire; assumed here."""
         return write_json([error.description], error.code or 500)
 
+    def _model(self, model_id: str) -> Model:
+        """The model; that an unknown one is answered with 404 is assumed."""
+        model = self._models.get(model_id, "v0")
+        if model is None:
+            raise NotFound(f"Model {model_id} not found")
+        return model
+
     def _add_dataset(self, request: Request, model_id: str, kind: Kind) -> Response:
         """The text for a file registered twice is from the later wire; what v0 does is not documented."""
-        model = self._models.get(model_id)
-        if model is None:
-            raise _not_found(model_id)
+        model = self._model(model_id)
         body = read_object(request)
         dataset = Dataset(kind, read_text(body, "dataLocation"), _file(body))
         with self._models.lock:
@@ -74,11 +78,6 @@ class V0:
             model.datasets.append(dataset)
         self._ingestion.add(model, dataset)
         return Response(status=200)
-
-
-def _not_found(model_id: str) -> NotFound:
-    """The status for an unknown model is assumed."""
-    return NotFound(f"Model {model_id} not found")
 
 
 def _file(body: dict[str, Any]) -> File:

@@ -89,8 +89,7 @@ class V2:
 
     def delete_model(self, request: Request) -> Response:
         """Field: the call. Assumed: an empty body."""
-        if not self._models.remove(self._model(request.args.get("model_id", "")).id):
-            raise NotFound("Model not found")
+        self._models.remove(self._model(request.args.get("model_id", "")).id)
         return Response(status=200)
 
     def put_datasource(self, request: Request) -> Response:
@@ -113,8 +112,8 @@ class V2:
     def list_dataset_jobs(self, request: Request, model_id: str) -> Response:
         """Documented: the call, a query despite the verb, and the text of the 404. Assumed: the reply's form."""
         read_object(request)
-        model = self._models.get(model_id)
-        if model is None or model.wire != "v2":
+        model = self._models.get(model_id, "v2")
+        if model is None:
             raise NotFound("Dataset not found for the given identifier.")
         with self._models.lock:
             datasets = [model.training, *model.datasets]
@@ -158,8 +157,8 @@ class V2:
 
     def _model(self, model_id: str) -> Model:
         """The model; that an unknown one is answered with 404 is assumed."""
-        model = self._models.get(model_id)
-        if model is None or model.wire != "v2":
+        model = self._models.get(model_id, "v2")
+        if model is None:
             raise NotFound(f"Model {model_id} not found")
         return model
 

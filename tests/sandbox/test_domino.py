@@ -1,32 +1,24 @@
-"""The local Domino over HTTP, with moto's S3 server behind it."""
+"""The local Domino's first wire, its controls and its judgement, over HTTP."""
 
-import csv
-import io
 import math
 import random
 from array import array
 from collections import Counter
 from dataclasses import replace
-from threading import Thread
 
-import boto3
 import pytest
-import requests
-from moto.server import ThreadedMotoServer
-from werkzeug.serving import make_server
 
 from autowatch.domino import DominoConnection, DominoCredentialsRefused, DominoRefused
-from autowatch.domino_v0 import data_location, register_predictions
-from sandbox.domino import Domino
+from autowatch.domino_token import DominoToken
+from autowatch.domino_v0 import WIRE, data_location, register_dataset
 from sandbox.domino.judgement import count_on, judge, make_reference
 from sandbox.domino.models import parse_location
 from sandbox.domino.tables import Table
 from sandbox.mailbox import Mailbox
+from tests.sandbox.domino_server import BUCKET, TOKEN, bucket_server, domino_client, location, people, upload
 
 pytestmark = pytest.mark.sandbox
 
-TOKEN = "sandbox-token"
-BUCKET = "bank"
 COLUMNS = [
     {"name": "age", "valueType": "numerical", "isFeature": True},
     {"name": "job", "valueType": "categorical", "isFeature": True},
@@ -36,44 +28,8 @@ COLUMNS = [
 
 @pytest.fixture(scope="module")
 def s3():
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    s3 = boto3.client(
-        "s3",
-        "us-east-1",
-        endpoint_url=f"http://{host}:{port}",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    s3.create_bucket(Bucket=BUCKET)
-    yield s3
-    server.stop()
-
-
-class Client:
-    """What a client of Domino does, with the right token unless told otherwise."""
-
-    def __init__(self, port):
-        self.root = f"http://127.0.0.1:{port}/domino"
-        self.session = requests.Session()
-        self.session.trust_env = False
-
-    def api(self, method, path, body=None, token=TOKEN):
-        headers = {"Authorization": token} if token is not None else {}
-        url = f"{self.root}/api/v0/models/{path}"
-        return self.session.request(method, url, json=body, headers=headers, timeout=10)
-
-    def control(self, method, path, body=None):
-        return self.session.request(method, f"{self.root}/_control/{path}", json=body, timeout=40)
-
-    def register_model(self, location, columns=COLUMNS):
-        body = {"name": "bank", "dataLocation": location, "dataColumns": columns}
-        return self.api("POST", "register_model", body).json()["id"]
-
-    def settle(self, model_id):
-        assert self.control("GET", "idle?timeout_seconds=30").status_code == 200
-        return self.control("GET", f"models/{model_id}").json()
+    with bucket_server() as s3:
+        yield s3
 
 
 @pytest.fixture
@@ -83,33 +39,13 @@ def mailbox(tmp_path):
 
 @pytest.fixture
 def client(s3, tmp_path, mailbox):
-    domino = Domino(tmp_path / "domino", s3.meta.endpoint_url, mailbox, TOKEN)
-    server = make_server("127.0.0.1", 0, domino, threaded=True)
-    thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    client = Client(server.server_port)
-    yield client
-    client.session.close()
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
-    domino.close()
+    with domino_client(s3, tmp_path / "domino", mailbox) as client:
+        yield client
 
 
-def location(key):
-    return f"https://{BUCKET}.s3.us-east-1.amazonaws.com/{key}"
-
-
-def upload(s3, key, rows, columns=("id", "age", "job"), delimiter=","):
-    text = io.StringIO()
-    csv.writer(text, delimiter=delimiter).writerows([columns, *rows])
-    s3.put_object(Bucket=BUCKET, Key=key, Body=text.getvalue().encode())
-    return location(key)
-
-
-def people(seed, count=2000, age=40, jobs=("admin.", "student")):
-    draw = random.Random(seed)
-    return [(number, round(draw.gauss(age, 10), 1), draw.choice(jobs)) for number in range(count)]
+def register_model(client, location, columns=COLUMNS):
+    body = {"name": "bank", "dataLocation": location, "dataColumns": columns}
+    return client.v0("POST", "register_model", body).json()["id"]
 
 
 def test_the_token_is_asked_for(client):
@@ -120,27 +56,27 @@ def test_the_token_is_asked_for(client):
         ("GET", "list_models"),
         ("DELETE", "m"),
     ):
-        assert client.api(method, path, {}, token=None).status_code == 401
+        assert client.v0(method, path, {}, token=None).status_code == 401
         for wrong in ("other", f"Bearer {TOKEN}"):
-            assert client.api(method, path, {}, token=wrong).status_code == 401
+            assert client.v0(method, path, {}, token=wrong).status_code == 401
 
 
 def test_unknown_models_and_paths_are_not_found(client):
     body = {"dataLocation": location("a.csv")}
-    assert client.api("PUT", "nobody/add_predictions", body).status_code == 404
-    assert client.api("PUT", "nobody/add_ground_truths", body).status_code == 404
-    assert client.api("DELETE", "nobody").status_code == 404
-    assert client.api("PUT", "nobody/elsewhere", body).status_code == 404
+    assert client.v0("PUT", "nobody/add_predictions", body).status_code == 404
+    assert client.v0("PUT", "nobody/add_ground_truths", body).status_code == 404
+    assert client.v0("DELETE", "nobody").status_code == 404
+    assert client.v0("PUT", "nobody/elsewhere", body).status_code == 404
     assert client.control("GET", "models/nobody").status_code == 404
-    assert client.api("GET", "m/add_predictions").status_code == 405
+    assert client.v0("GET", "m/add_predictions").status_code == 405
 
 
 def test_a_model_is_registered_listed_and_deleted(client, s3):
-    model_id = client.register_model(upload(s3, "training.csv", people(1)))
-    assert client.api("GET", "list_models").json() == [{"id": model_id, "name": "bank"}]
+    model_id = register_model(client, upload(s3, "training.csv", people(1)))
+    assert client.v0("GET", "list_models").json() == [{"id": model_id, "name": "bank"}]
     assert client.settle(model_id)["training"]["status"] == "done"
-    assert client.api("DELETE", model_id).status_code == 200
-    assert client.api("GET", "list_models").json() == []
+    assert client.v0("DELETE", model_id).status_code == 200
+    assert client.v0("GET", "list_models").json() == []
 
 
 @pytest.mark.parametrize(
@@ -155,14 +91,14 @@ def test_a_model_is_registered_listed_and_deleted(client, s3):
     ],
 )
 def test_a_wrong_registration_is_a_bad_request(client, body):
-    assert client.api("POST", "register_model", body).status_code == 400
+    assert client.v0("POST", "register_model", body).status_code == 400
 
 
 def test_like_files_do_not_alarm_and_unlike_ones_do(client, s3, mailbox):
     client.control("PUT", "settings", {"alert_address": "team@bank.example"})
-    model_id = client.register_model(upload(s3, "training.csv", people(1)))
+    model_id = register_model(client, upload(s3, "training.csv", people(1)))
     like = upload(s3, "predictions/like.csv", people(2))
-    reply = client.api("PUT", f"{model_id}/add_predictions", {"dataLocation": like})
+    reply = client.v0("PUT", f"{model_id}/add_predictions", {"dataLocation": like})
     assert (reply.status_code, reply.content) == (200, b"")
     (dataset,) = client.settle(model_id)["datasets"]
     assert (dataset["status"], dataset["rows"]) == ("done", 2000)
@@ -170,7 +106,7 @@ def test_like_files_do_not_alarm_and_unlike_ones_do(client, s3, mailbox):
     assert mailbox.messages() == []
 
     unlike = upload(s3, "predictions/unlike.csv", people(3, age=55, jobs=("pilot", "admin.")))
-    client.api("PUT", f"{model_id}/add_predictions", {"dataLocation": unlike})
+    client.v0("PUT", f"{model_id}/add_predictions", {"dataLocation": unlike})
     dataset = client.settle(model_id)["datasets"][1]
     assert {drift["column"] for drift in dataset["drifts"] if drift["drifted"]} == {"age", "job"}
     (mail,) = mailbox.messages()
@@ -181,12 +117,12 @@ def test_like_files_do_not_alarm_and_unlike_ones_do(client, s3, mailbox):
 
 
 def test_a_dataset_is_known_after_the_first_time(client, s3):
-    model_id = client.register_model(upload(s3, "training.csv", people(1)))
+    model_id = register_model(client, upload(s3, "training.csv", people(1)))
     body = {"dataLocation": upload(s3, "predictions/a.csv", people(2))}
-    assert client.api("PUT", f"{model_id}/add_predictions", body).status_code == 200
-    again = client.api("PUT", f"{model_id}/add_predictions", body)
+    assert client.v0("PUT", f"{model_id}/add_predictions", body).status_code == 200
+    again = client.v0("PUT", f"{model_id}/add_predictions", body)
     assert (again.status_code, again.json()) == (409, ["Dataset already registered with the model."])
-    assert client.api("PUT", f"{model_id}/add_ground_truths", body).status_code == 200
+    assert client.v0("PUT", f"{model_id}/add_ground_truths", body).status_code == 200
     datasets = client.settle(model_id)["datasets"]
     assert [dataset["kind"] for dataset in datasets] == ["predictions", "ground truths"]
 
@@ -201,12 +137,12 @@ def test_a_dataset_is_known_after_the_first_time(client, s3):
     ],
 )
 def test_a_file_that_cannot_be_ingested_fails_and_the_next_goes_on(client, s3, content, error):
-    model_id = client.register_model(upload(s3, "training.csv", people(1)))
+    model_id = register_model(client, upload(s3, "training.csv", people(1)))
     if content is not None:
         s3.put_object(Bucket=BUCKET, Key="bad.csv", Body=content)
     key = "bad.csv" if content is not None else "nowhere.csv"
     for where in (location(key), upload(s3, "good.csv", people(2))):
-        client.api("PUT", f"{model_id}/add_predictions", {"dataLocation": where})
+        client.v0("PUT", f"{model_id}/add_predictions", {"dataLocation": where})
     bad, good = client.settle(model_id)["datasets"]
     assert bad["status"] == "failed"
     assert error in bad["error"]
@@ -229,7 +165,7 @@ def test_a_model_can_be_made_known_from_its_training_file_alone(client, s3, mail
         s3, "predictions/b.csv", [(age, job, "no") for _, age, job in people(3, age=60)], columns
     )
     for where in (scored, drifted):
-        client.api("PUT", "bank-marketing/add_predictions", {"dataLocation": where})
+        client.v0("PUT", "bank-marketing/add_predictions", {"dataLocation": where})
     model = client.settle("bank-marketing")
     assert model["training"]["rows"] == 2000
     assert [
@@ -240,27 +176,29 @@ def test_a_model_can_be_made_known_from_its_training_file_alone(client, s3, mail
 
 
 def test_keys_are_taken_from_the_encoded_location(client, s3):
-    model_id = client.register_model(upload(s3, "training.csv", people(1)))
+    model_id = register_model(client, upload(s3, "training.csv", people(1)))
     upload(s3, "predictions/date=2026-11-23/a b+ü%20.csv", people(2))
     encoded = location("predictions/date%3D2026-11-23/a%20b%2B%C3%BC%2520.csv")
-    client.api("PUT", f"{model_id}/add_predictions", {"dataLocation": encoded})
+    client.v0("PUT", f"{model_id}/add_predictions", {"dataLocation": encoded})
     assert client.settle(model_id)["datasets"][0]["status"] == "done"
 
 
 def test_the_application_and_the_local_domino_understand_each_other(client, s3):
-    model_id = client.register_model(upload(s3, "training.csv", people(1)))
+    model_id = register_model(client, upload(s3, "training.csv", people(1)))
     key = "predictions/date=2026-11-23/sub/a b+ü-0123456789abcdef.csv"
     upload(s3, key, people(2))
-    connection = DominoConnection(client.session, f"{client.root}/api/v0/models/", TOKEN)
+    token = DominoToken(lambda: TOKEN)
+    connection = DominoConnection(client.session, f"{client.root}/api/v0/models/", token, WIRE)
     where = data_location(BUCKET, "us-east-1", key)
-    assert register_predictions(connection, model_id, where) == "registered"
-    assert register_predictions(connection, model_id, where) == "already registered"
+    assert register_dataset(connection, model_id, "predictions", where) == "registered"
+    assert register_dataset(connection, model_id, "predictions", where) == "already registered"
     (dataset,) = client.settle(model_id)["datasets"]
     assert (dataset["status"], dataset["rows"]) == ("done", 2000)
     with pytest.raises(DominoRefused, match="DmmModelId"):
-        register_predictions(connection, "nobody", where)
+        register_dataset(connection, "nobody", "predictions", where)
+    another = replace(connection, token=DominoToken(lambda: "another"))
     with pytest.raises(DominoCredentialsRefused, match="DmmTokenSecretArn"):
-        register_predictions(replace(connection, token="another"), model_id, where)
+        register_dataset(another, model_id, "predictions", where)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from autowatch.champion import Champion, write_champion
+from autowatch.drift_metrics import column_dimension
+from autowatch.manifest import Manifest, WrittenObject
+from autowatch.objects import ObjectVersion, write_json
+from autowatch.profile import Baseline, ProfileBuilder, baseline_column
 from sandbox.client import running_sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -185,3 +190,144 @@ def test_people_are_told_by_every_alarm_but_those_whose_function_tells_more(alar
         assert alarm["AlarmActions"] == ([] if name in TELLS_NOBODY else topic), name
         assert alarm["OKActions"] == (topic if name in HEARTBEATS else []), name
         assert alarm["AlarmDescription"].endswith("."), name
+
+
+BASELINE = Baseline(
+    "r1",
+    10_000,
+    (
+        baseline_column("age", "feature", "numeric", {str(age): 100 for age in range(100)}),
+        baseline_column("job größe", "feature", "categorical", {"admin.": 6_000, "retired": 4_000}),
+    ),
+)
+AS_IN_TRAINING = {
+    "age": [str(age) for age in range(100)] * 10,
+    "job größe": ["admin."] * 600 + ["retired"] * 400,
+}
+OLDER = AS_IN_TRAINING | {"age": [str(60 + number % 40) for number in range(1_000)]}
+
+
+def release(s3, bucket):
+    key = "models/r1/baseline.json"
+    write_json(s3, bucket, key, BASELINE.to_json())
+    champion = Champion("r1", "e", "c", "m", "models/r1/contract.json", key, "2026-11-20T00:00:00Z", {})
+    write_champion(s3, bucket, champion, None)
+
+
+def scored_manifest(day, rows):
+    stem = f"predictions/date={day}/a-0123456789abcdef"
+    return Manifest(
+        input=ObjectVersion("inference/a.csv", "v", "e", 1),
+        predictions=WrittenObject(f"{stem}.csv", None),
+        profile=WrittenObject(f"{stem}.profile.json", None),
+        rejected=None,
+        rows_in=rows,
+        rows_scored=rows,
+        rows_rejected=0,
+        run="r1",
+        model_name="m",
+        endpoint_name="e",
+        endpoint_config="c",
+        prediction_date=f"{day}T00:00:00Z",
+        started=f"{day}T00:00:00Z",
+        finished=f"{day}T00:00:01Z",
+        versions={},
+        columns=("age", "job größe"),
+    )
+
+
+def score(s3, bucket, columns, day):
+    """What scoring leaves of a file with these columns."""
+    builder = ProfileBuilder(BASELINE)
+    builder.add(columns)
+    manifest = scored_manifest(day, len(columns["age"]))
+    write_json(s3, bucket, manifest.profile.key, builder.build().to_json())
+    write_json(s3, bucket, manifest.predictions.key.replace(".csv", ".manifest.json"), manifest.to_json())
+
+
+def total(sandbox, metric):
+    """The sum of a metric of the stack over the last three days."""
+    now = datetime.now(UTC)
+    answer = sandbox.client("cloudwatch").get_metric_statistics(
+        Namespace="Autowatch",
+        MetricName=metric,
+        Dimensions=[{"Name": "Stack", "Value": "autowatch"}],
+        StartTime=now - timedelta(days=3),
+        EndTime=now + timedelta(minutes=1),
+        Period=86400,
+        Statistics=["Sum"],
+    )
+    return sum(point["Sum"] for point in answer["Datapoints"])
+
+
+class TestWhatTheFunctionsEmit:
+    """From an empty stack on, in the order of the tests; everything as of now."""
+
+    @pytest.fixture
+    def s3(self, sandbox):
+        return sandbox.client("s3")
+
+    @pytest.fixture
+    def bucket(self, sandbox):
+        return sandbox.outputs["DataBucketName"]
+
+    @pytest.fixture
+    def subjects(self, sandbox):
+        """What has been mailed since the test began."""
+        before = len(sandbox.mailbox.messages())
+        return lambda: [mail.subject for mail in sandbox.mailbox.messages()[before:]]
+
+    def test_runs_without_a_model_are_heartbeats(self, sandbox, alarms, subjects):
+        now = datetime.now(UTC)
+        for name in HEARTBEATS:
+            assert state(sandbox, alarms[name], now) == "ALARM"
+        for function in ("DetectDriftFunction", "LoadDmmFunction"):
+            sandbox.fire(function)
+        sandbox.wait_until_idle(60)
+        for name in HEARTBEATS:
+            assert state(sandbox, alarms[name], datetime.now(UTC)) == "OK"
+            assert subjects().count(f'OK: "{alarms[name]["AlarmName"]}"') == 1
+        for name in HEARTBEATS:
+            assert state(sandbox, alarms[name], datetime.now(UTC) + timedelta(hours=27)) == "ALARM"
+
+    def test_a_run_that_fails_is_none(self, sandbox, alarms, s3, bucket):
+        before = total(sandbox, "DriftRuns")
+        s3.put_object(Bucket=bucket, Key="models/champion.json", Body=b"{")
+        sandbox.fire("DetectDriftFunction")
+        sandbox.wait_until_idle(60)
+        s3.delete_object(Bucket=bucket, Key="models/champion.json")
+        assert sandbox.logs("DetectDriftFunction").count("JSONDecodeError") >= 3
+        assert total(sandbox, "DriftRuns") == before
+
+    def test_a_refused_file_is_told_of(self, sandbox, alarms, s3, bucket, subjects):
+        alarm = alarms["ScoringRefusalsAlarm"]
+        assert state(sandbox, alarm, datetime.now(UTC)) == "OK"
+        s3.put_object(Bucket=bucket, Key="inference/a.csv", Body=b"age\n1\n")
+        sandbox.wait_until_idle(60)
+        assert state(sandbox, alarm, datetime.now(UTC)) == "ALARM"
+        assert f'ALARM: "{alarm["AlarmName"]}"' in subjects()
+
+    def test_a_good_day_is_fine_and_a_day_of_drift_is_not(self, sandbox, alarms, s3, bucket, subjects):
+        release(s3, bucket)
+        today = datetime.now(UTC).date()
+        score(s3, bucket, AS_IN_TRAINING, today - timedelta(days=1))
+        sandbox.fire("DetectDriftFunction")
+        sandbox.wait_until_idle(60)
+        assert total(sandbox, "RowsJudged") == 1_000
+        assert state(sandbox, alarms["DriftAlarm"], datetime.now(UTC)) == "OK"
+
+        score(s3, bucket, OLDER, today)
+        sandbox.fire("DetectDriftFunction")
+        sandbox.wait_until_idle(60)
+        assert state(sandbox, alarms["DriftAlarm"], datetime.now(UTC)) == "ALARM"
+        assert not [subject for subject in subjects() if subject.startswith("ALARM")]
+        assert [subject for subject in subjects() if "rift" in subject]
+
+    def test_columns_have_metrics_whatever_their_names(self, sandbox):
+        metrics = sandbox.client("cloudwatch").list_metrics(Namespace="Autowatch", MetricName="DriftSize")[
+            "Metrics"
+        ]
+        columns = {
+            item["Value"] for metric in metrics for item in metric["Dimensions"] if item["Name"] == "Column"
+        }
+        assert columns == {column_dimension("age"), column_dimension("job größe")}
