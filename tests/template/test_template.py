@@ -123,15 +123,15 @@ def test_patterns_let_the_right_values_through(template, name, good, bad):
     assert not any(re.fullmatch(pattern, value) for value in bad)
 
 
-def test_notifications_fire_on_inference_csv_alone_so_that_nothing_written_fires_them(template):
+def test_notifications_fire_on_what_people_put_alone_so_that_nothing_written_fires_them(template):
     rules = []
     for properties in functions(template).values():
         for event in properties.get("Events", {}).values():
             if event["Type"] == "S3":
                 filters = event["Properties"]["Filter"]["S3Key"]["Rules"]
                 rules.append({item["Name"]: item["Value"] for item in filters})
-    assert rules == [{"prefix": "inference/", "suffix": ".csv"}]
-    assert not any(prefix.startswith(rules[0]["prefix"]) for prefix in WRITTEN_PREFIXES)
+    assert rules == [{"prefix": prefix, "suffix": ".csv"} for prefix in ("inference/", "labels/")]
+    assert not any(prefix.startswith(rule["prefix"]) for prefix in WRITTEN_PREFIXES for rule in rules)
 
 
 def statements(resources):
@@ -242,7 +242,12 @@ def test_every_function_is_described_and_logs_to_a_group_with_retention(template
 
 def test_asynchronous_functions_have_a_place_for_what_failed(template):
     asynchronous = {name: item for name, item in functions(template).items() if item.get("Events")}
-    assert set(asynchronous) == {"InvokeEndpointFunction", "LoadDmmFunction", "DetectDriftFunction"}
+    assert set(asynchronous) == {
+        "InvokeEndpointFunction",
+        "LoadDmmFunction",
+        "DetectDriftFunction",
+        "MeasureQualityFunction",
+    }
     for name, properties in asynchronous.items():
         failures = properties["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
         assert failures["Type"] == "SQS", name
