@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from autowatch.contract import FeatureType
-from autowatch.drift import DriftRules, judge
+from autowatch.drift import ColumnRules, DriftRules, judge
 from autowatch.profile import Baseline, BaselineColumn, Profile, baseline_column
 
 POPULATION = 200_000
@@ -168,5 +168,7 @@ def table(title: str, cell: Callable[[str, int], str], labels: list[str]) -> Non
 if __name__ == "__main__":
     simulate(
         int(sys.argv[1]) if len(sys.argv) > 1 else 1,
-        DriftRules(min_rows=0, distance=float(sys.argv[2]) if len(sys.argv) > 2 else DriftRules.distance),
+        DriftRules(
+            min_rows=0, defaults=ColumnRules(float(sys.argv[2])) if len(sys.argv) > 2 else ColumnRules()
+        ),
     )

@@ -23,7 +23,7 @@ class Rule:
     """A rule to try: how small the adjusted p-value must be, how large the distance, and whether chance is added."""
 
     significance: float = _JUDGED.significance
-    distance: float = _JUDGED.distance
+    distance: float = _JUDGED.defaults.distance
     size_term: bool = True
 
     def __str__(self) -> str:
@@ -117,7 +117,7 @@ def batches(
     statistics = Statistics(
         p=array_of(reports, lambda column: column.p_value),
         js=array_of(reports, lambda column: column.js),
-        by_chance=array_of(reports, lambda column: column.js_threshold**2 - _JUDGED.distance**2),
+        by_chance=array_of(reports, lambda column: column.js_threshold**2 - _JUDGED.defaults.distance**2),
         alarm=np.array([alarms_of(report) for report in reports]),
     )
     verdicts = array_of(reports, lambda column: column.verdict == "drift")

@@ -1,4 +1,4 @@
-"""`python -m sandbox up | fire | status | mail`: the sandbox from a terminal."""
+"""`python -m sandbox up | fire | status | alarms | mail`: the sandbox from a terminal."""
 
 import argparse
 import fcntl
@@ -34,6 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
     fire = commands.add_parser("fire", help="fire a schedule now")
     fire.add_argument("name", help="name or logical id of a schedule, or of the function that it invokes")
     commands.add_parser("status", help="show what runs and what is due")
+    commands.add_parser("alarms", help="evaluate the alarms now and tell their states")
     commands.add_parser("mail", help="show the mailbox")
     for command in commands.choices.values():
         command.add_argument("--state-dir", type=Path, default=STATE_DIR)
@@ -45,6 +46,8 @@ def main(arguments: list[str] | None = None) -> None:
             Connection(options.state_dir).fire(options.name)
         elif options.command == "status":
             print(json.dumps(Connection(options.state_dir).status(), indent=2))
+        elif options.command == "alarms":
+            _show_alarms(Connection(options.state_dir))
         else:
             _show_mail(Connection(options.state_dir))
     except SandboxError as error:
@@ -88,6 +91,7 @@ The sandbox is up at {server.endpoint_url}. In another terminal:
 
   .venv/bin/python -m sandbox fire DetectDriftFunction    the daily run, now
   .venv/bin/python -m sandbox status                      what runs and what is due
+  .venv/bin/python -m sandbox alarms                      the alarms' states, evaluated now
   .venv/bin/python -m sandbox mail                        what was sent
 
 Logs: {state_dir / "logs"}
@@ -96,6 +100,12 @@ Ctrl-C ends it; nothing is kept.
 """,
         flush=True,
     )
+
+
+def _show_alarms(connection: Connection) -> None:
+    for alarm in connection.evaluate_alarms():
+        was = "" if alarm["previous"] == alarm["state"] else f" (was {alarm['previous']})"
+        print(f"{alarm['state']:<18}{alarm['name']}{was}\n{'':<18}{alarm['reason']}")
 
 
 def _show_mail(connection: Connection) -> None:

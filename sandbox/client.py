@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +16,16 @@ from urllib.parse import quote
 import boto3
 import requests
 
-from sandbox.errors import FaultError, IdleTimeoutError, NotFoundError, NotRunningError, StartError
+from sandbox.domino_control import DominoControl
+from sandbox.errors import (
+    AlarmError,
+    FaultError,
+    IdleTimeoutError,
+    NotFoundError,
+    NotRunningError,
+    SandboxError,
+    StartError,
+)
 from sandbox.faults import Fault
 from sandbox.install import REPOSITORY
 from sandbox.mailbox import Mailbox
@@ -39,6 +49,7 @@ class Connection:
         self.environment: dict[str, str] = status["environment"]
         self.functions: dict[str, str] = status["functions"]
         self.mailbox = Mailbox(Path(status["mail"]))
+        self.domino = DominoControl(self.endpoint_url)
 
     def client(self, service: str, **options: Any) -> Any:
         """A boto3 client of one of the sandbox's services."""
@@ -73,6 +84,14 @@ class Connection:
         """How many requests each of the faults has struck so far, in their order."""
         return list(self._control("GET", "faults")["struck"])
 
+    def evaluate_alarms(self, moment: datetime | None = None) -> list[dict[str, str]]:
+        """Evaluate every alarm as of `moment` (aware; now), and take the actions of those whose state changes.
+
+        Gives name, state, previous state and reason of each; AlarmError where one cannot be evaluated.
+        """
+        document = {"at": moment.isoformat()} if moment else {}
+        return list(self._control("POST", "alarms", document, AlarmError)["alarms"])
+
     def wait_until_idle(
         self, timeout_seconds: float, progress: Callable[[dict[str, int]], None] | None = None
     ) -> None:
@@ -90,7 +109,9 @@ class Connection:
         path = self.state_dir / "logs" / f"{function}.log"
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
-    def _control(self, method: str, path: str, document: Any = None) -> Any:
+    def _control(
+        self, method: str, path: str, document: Any = None, refusal: type[SandboxError] = FaultError
+    ) -> Any:
         url = f"{self.endpoint_url}/_sandbox/{path}"
         try:
             response = requests.request(
@@ -103,7 +124,7 @@ class Connection:
         if response.status_code == 404:
             raise NotFoundError(response.json()["message"])
         if response.status_code == 400:
-            raise FaultError(response.json()["message"])
+            raise refusal(response.json()["message"])
         response.raise_for_status()
         return response.json()
 

@@ -39,3 +39,7 @@ class FaultError(SandboxError):
 
 class IdleTimeoutError(SandboxError):
     """The sandbox was still busy when the time to wait was over."""
+
+
+class AlarmError(SandboxError):
+    """An alarm asks for what the sandbox's evaluation does not have."""

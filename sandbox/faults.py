@@ -1,6 +1,6 @@
-"""Faults that a test switches on: what requests for S3 and SageMaker meet on the wire instead of an answer.
+"""Faults that a test switches on: what requests for S3, SageMaker and Domino meet on the wire instead of an answer.
 
-With the kind `answer` a test writes SageMaker's answer itself, such as a job that has ended or an update that changes
+With the kind `answer` a test writes the answer itself, such as a job that has ended or an update that changes
 nothing.
 """
 
@@ -15,10 +15,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
+from sandbox.domino import faults as domino
 from sandbox.errors import FaultError
 from sandbox.sagemaker.errors import (
     ModelError,
@@ -34,6 +36,7 @@ Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 _INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
 _PIECES = 10
+_TRICKLE_SECONDS = 0.1
 _S3_ERRORS = {
     "internal_error": ("500 Internal Server Error", "InternalError", "We encountered an internal error."),
     "slow_down": ("503 Slow Down", "SlowDown", "Please reduce your request rate."),
@@ -53,6 +56,7 @@ _SPECIAL_KINDS: dict[str, tuple[str, ...]] = {
 _CONTROL = "sagemaker:"
 _CONTROL_KINDS = ("throttle", "refuse", "answer")
 _CONTROL_NAMES = ("EndpointName", "AutoMLJobName", "ModelName", "EndpointConfigName", "TransformJobName")
+_STATUSES = frozenset(status for status in HTTPStatus if status >= 400)
 _COMMON_KINDS = ("observe", "slow", "hang", "drop", "lost_answer", "break", "kill_before", "kill_after")
 
 
@@ -62,17 +66,21 @@ class Fault:
 
     Attributes:
         operation: `InvokeEndpoint`, or an operation of S3 such as `PutObject`; `s3:*` is any of S3's, `*` all of both.
-            Or one of SageMaker's control plane, such as `sagemaker:CreateEndpoint`.
+            Or one of SageMaker's control plane, such as `sagemaker:CreateEndpoint`. Or one of Domino's, named as in
+            `sandbox/domino/routes.py`, such as `domino:register_predictions`; `domino:*` is any of those.
         kind: see `docs/sandbox.md`.
-        begins: how the object's key (or the name of the endpoint, job, model or config) begins.
+        begins: how the object's key (or the name of the endpoint, job, model or config) begins. A request for
+            Domino is about the key of the file that it registers.
         contains: what the key holds somewhere.
         ends: how it ends.
         after: so many requests pass before the first is struck.
         times: so many are struck; None is no end.
         share: the part of the others that is struck, drawn at random from `seed`.
-        seconds: how long `slow`, `hang` and `time_out` take.
+        seconds: how long `slow`, `trickle`, `hang` and `time_out` take.
         function: the logical id of the function that `kill_before` and `kill_after` kill.
         answer: the body of an `answer`, or the message of a `refuse`.
+        status: the HTTP status with which Domino does `refuse`.
+        retry_after: the header of that name in such a refusal; empty leaves it out.
     """
 
     operation: str
@@ -87,6 +95,8 @@ class Fault:
     seconds: float = 0.0
     function: str = ""
     answer: str = ""
+    status: int = 0
+    retry_after: str = ""
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Fault":
@@ -99,13 +109,15 @@ class Fault:
         if unknown or not {"operation", "kind"} <= set(document):
             raise FaultError(f"A fault needs operation and kind, and has no {', '.join(sorted(unknown))}.")
         fault = cls(**document)
-        of_control = fault.operation.startswith(_CONTROL)
-        special = (
-            _CONTROL_KINDS if of_control else _SPECIAL_KINDS.get(fault.operation, (*_S3_ERRORS, "answer"))
-        )
-        kinds = (*_COMMON_KINDS, *special)
+        kinds = (*_COMMON_KINDS, *_special_kinds(fault.operation))
         if fault.kind not in kinds:
             raise FaultError(f"{fault.operation} has no fault {fault.kind}; it has {', '.join(kinds)}.")
+        if (
+            fault.operation.startswith(domino.PREFIX)
+            and fault.kind == "refuse"
+            and fault.status not in _STATUSES
+        ):
+            raise FaultError(f"{fault.operation} refuses with a status from 400 to 599, not {fault.status}.")
         return fault
 
 
@@ -194,8 +206,12 @@ class Faults:
                 self._forward(environ)
                 self._kill(fault.function)
                 raise _drop(environ)
+            case "trickle":
+                return _trickle(self._forward(environ), start_response, fault.seconds)
             case "short":
                 return _shortened(self._forward(environ)).send(start_response)
+            case _ if fault.operation.startswith(domino.PREFIX):
+                return _domino_answer(fault).send(start_response)
             case "garbage":
                 return _Answer("200 OK", [("Content-Type", "text/csv")], b'\xff\x00,"nothing').send(
                     start_response
@@ -233,9 +249,20 @@ class _Answer:
         return [self.body]
 
 
+def _special_kinds(operation: str) -> tuple[str, ...]:
+    """The kinds that not every operation has."""
+    if operation.startswith(_CONTROL):
+        return _CONTROL_KINDS
+    if operation.startswith(domino.PREFIX):
+        return domino.KINDS
+    return _SPECIAL_KINDS.get(operation, (*_S3_ERRORS, "answer"))
+
+
 def _identify(environ: dict[str, Any]) -> tuple[str, str]:
     """The operation of a request, and its object's key or the name of what it is about."""
     path = environ.get("PATH_INFO", "")
+    if path.startswith("/domino/"):
+        return domino.identify(environ)
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target.startswith("SageMaker."):
         return f"{_CONTROL}{target.removeprefix('SageMaker.')}", _control_name(environ)
@@ -274,10 +301,12 @@ def _s3_operation(environ: dict[str, Any], query: dict[str, list[str]], key: str
 
 
 def _concerns(fault: Fault, operation: str, name: str) -> bool:
-    of_control = operation.startswith(_CONTROL)
+    of_domino = operation.startswith(domino.PREFIX)
+    of_data = operation != "" and not of_domino and not operation.startswith(_CONTROL)
     wholesale = {
-        "*": operation != "" and not of_control,
-        "s3:*": operation not in ("", "InvokeEndpoint") and not of_control,
+        "*": of_data,
+        "s3:*": of_data and operation != "InvokeEndpoint",
+        f"{domino.PREFIX}*": of_domino,
     }
     return (
         wholesale.get(fault.operation, fault.operation == operation)
@@ -310,6 +339,16 @@ def _slowly(answer: _Answer, start_response: StartResponse, seconds: float) -> I
         yield answer.body[piece * length : (piece + 1) * length]
 
 
+def _trickle(answer: _Answer, start_response: StartResponse, seconds: float) -> Iterator[bytes]:
+    """The answer, and spaces after it that go on, each of them soon enough for a client that waits for the next."""
+    start_response(answer.status, [each for each in answer.headers if each[0].lower() != "content-length"])
+    yield answer.body or b" "
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        time.sleep(_TRICKLE_SECONDS)
+        yield b" "
+
+
 def _shortened(answer: _Answer) -> _Answer:
     lines = answer.body.splitlines(keepends=True)
     return dataclasses.replace(answer, body=b"".join(lines[:-1]))
@@ -326,6 +365,11 @@ def _scripted(fault: Fault) -> _Answer:
     of_control = fault.operation.startswith(_CONTROL)
     kind = "application/x-amz-json-1.1" if of_control else "text/csv"
     return _Answer("200 OK", [("Content-Type", kind)], fault.answer.encode())
+
+
+def _domino_answer(fault: Fault) -> _Answer:
+    status, headers, body = domino.answer(fault.kind, fault.status, fault.retry_after, fault.answer)
+    return _Answer(status, list(headers.items()), body)
 
 
 def _control_error(fault: Fault) -> _Answer:

@@ -4,7 +4,7 @@ import contextlib
 import json
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -59,19 +59,22 @@ def embedded_metrics(line: str) -> list[tuple[str, list[dict[str, Any]]]]:
         record = json.loads(line)
         directives = record["_aws"]["CloudWatchMetrics"]
         moment = datetime.fromtimestamp(record["_aws"]["Timestamp"] / 1000, UTC)
-        return [
-            (directive["Namespace"], _data(record, directive, moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")))
-            for directive in directives
-        ]
+        if not timedelta(days=-14) <= moment - datetime.now(UTC) <= timedelta(hours=2):
+            return []
+        # moto keeps times in UTC without saying so.
+        moment = moment.replace(tzinfo=None)
+        return [(directive["Namespace"], _data(record, directive, moment)) for directive in directives]
     except (ValueError, KeyError, TypeError):
         return []
 
 
-def _data(record: dict[str, Any], directive: dict[str, Any], moment: str) -> list[dict[str, Any]]:
+def _data(record: dict[str, Any], directive: dict[str, Any], moment: datetime) -> list[dict[str, Any]]:
+    if len(directive["Metrics"]) > 100:
+        raise ValueError("a directive has at most 100 metrics")
     return [
         {
             "MetricName": metric["Name"],
-            "Dimensions": [{"Name": name, "Value": str(record[name])} for name in names],
+            "Dimensions": [{"Name": name, "Value": _dimension(record[name])} for name in names],
             "Timestamp": moment,
             "Unit": metric.get("Unit", "None"),
             "Values": _values(record[metric["Name"]]),
@@ -79,6 +82,15 @@ def _data(record: dict[str, Any], directive: dict[str, Any], moment: str) -> lis
         for metric in directive["Metrics"]
         for names in directive.get("Dimensions") or [[]]
     ]
+
+
+def _dimension(value: Any) -> str:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Dimension.html."""
+    if not isinstance(value, str) or not value.strip() or len(value) > 1024:
+        raise ValueError("a dimension is a text of 1 to 1024 characters that are not all blank")
+    if not value.isascii() or not value.isprintable():
+        raise ValueError("a dimension is printable ASCII")
+    return value
 
 
 def _values(value: Any) -> list[float]:

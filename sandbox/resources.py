@@ -245,9 +245,23 @@ def _create_subscription(parts: Parts, request: Request) -> Any:
 
 def _create_alarm(parts: Parts, request: Request) -> Any:
     properties = {"AlarmName": request.name, **request.properties}
-    parts.client("cloudwatch").put_metric_alarm(**properties)
+    for name, number in _ALARM_NUMBERS.items():
+        if name in properties:
+            # What a parameter gives is text.
+            properties[name] = number(properties[name])
+    cloudwatch = parts.client("cloudwatch")
+    cloudwatch.put_metric_alarm(**properties)
+    # moto's alarms begin as OK.
+    cloudwatch.set_alarm_state(
+        AlarmName=properties["AlarmName"],
+        StateValue="INSUFFICIENT_DATA",
+        StateReason="Unchecked: Initial alarm creation",
+    )
     arn = f"arn:aws:cloudwatch:{request.region}:{request.account_id}:alarm:{request.name}"
     return Created(request.name, Arn=arn)
+
+
+_ALARM_NUMBERS = {"Period": int, "EvaluationPeriods": int, "DatapointsToAlarm": int, "Threshold": float}
 
 
 def _create_secret(parts: Parts, request: Request) -> Any:

@@ -13,13 +13,15 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote
 
 import boto3
 from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.config import default_user_config
 from moto.core.exceptions import JsonRESTError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -27,10 +29,11 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from werkzeug.serving import make_server
 
 from sandbox import corrections, notifications
+from sandbox.alarms import Alarms, Evaluation
 from sandbox.client import READY_FILE
 from sandbox.deploy import Target, deploy
 from sandbox.domino import Domino
-from sandbox.errors import FaultError, NotFoundError, SandboxError, ThrottledError
+from sandbox.errors import AlarmError, FaultError, NotFoundError, SandboxError, ThrottledError
 from sandbox.faults import Faults, parse_faults
 from sandbox.functions import Functions, Settings
 from sandbox.install import Environments, environments
@@ -140,6 +143,11 @@ class Server:
             self._invocations,
             self.schedules,
         )
+        self._alarms = Alarms(
+            session.client("cloudwatch", endpoint_url=self.endpoint_url),
+            session.client("sns", endpoint_url=self.endpoint_url),
+            cloudwatch_backends[ACCOUNT_ID][REGION].metric_data,
+        )
         self.schedules.start()
 
     @property
@@ -193,6 +201,10 @@ class Server:
             for schedule in targets:
                 self.schedules.fire(schedule.name)
 
+    def evaluate_alarms(self, moment: datetime | None = None) -> list[Evaluation]:
+        """Evaluate every alarm as of `moment` (now) and take the actions of those whose state changes."""
+        return self._alarms.evaluate(moment)
+
     def close(self) -> None:
         """End everything that was started, the last first."""
         while self._closers:
@@ -245,10 +257,16 @@ class Server:
         elif path == "faults" and method in ("GET", "PUT"):
             try:
                 if method == "PUT":
-                    length = int(environ.get("CONTENT_LENGTH") or 0)
-                    self._faults.switch(parse_faults(environ["wsgi.input"].read(length)))
+                    self._faults.switch(parse_faults(_body(environ)))
                 answer = {"struck": self._faults.struck()}
             except FaultError as error:
+                status, answer = "400 Bad Request", {"message": str(error)}
+        elif (method, path) == ("POST", "alarms"):
+            try:
+                moment = json.loads(_body(environ) or b"{}").get("at")
+                evaluations = self.evaluate_alarms(datetime.fromisoformat(moment) if moment else None)
+                answer = {"alarms": [asdict(evaluation) for evaluation in evaluations]}
+            except (AlarmError, ValueError) as error:
                 status, answer = "400 Bad Request", {"message": str(error)}
         elif (method, path) == ("POST", "stop"):
             self.stopped.set()
@@ -320,6 +338,10 @@ def _lambda_error(code: int, kind: str, message: str) -> JsonRESTError:
     error = JsonRESTError(kind, message)
     error.code = code
     return error
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
 
 
 def _signed_for(environ: dict[str, Any]) -> str | None:

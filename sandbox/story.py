@@ -277,7 +277,7 @@ class _Stage:
             self._sandbox.fire("DetectDriftFunction")
             _wait_for(lambda: self._report_tag() != before, outcome, "judging the day", _DAILY_SECONDS)
             report = self._read_json(self._report_key)
-            page_key = f"{self._report_key.removesuffix('json')}html"
+            page_key = f"{self._report_key.removesuffix('drift.json')}index.html"
             page = self._s3.get_object(Bucket=self._bucket, Key=page_key)["Body"].read()
             judged = Judged(report["verdict"], report["rows"], tuple(report["drifted_columns"]), page)
             outcome.text = f"{judged.verdict}, {judged.rows:,} rows"
@@ -292,7 +292,7 @@ class _Stage:
             self._sandbox.fire("LoadDmmFunction")
             scored = {key for key in self._keys("predictions/") if key.endswith(".manifest.json")}
             _wait_for(
-                lambda: len(self._keys("monitoring/domino/")) >= len(scored),
+                lambda: len(self._keys("monitoring/domino/predictions/")) >= len(scored),
                 outcome,
                 "registering predictions",
                 _DAILY_SECONDS,

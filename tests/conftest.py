@@ -1,4 +1,7 @@
+import functools
 import os
+
+import botocore.session
 
 # Whatever the developer's shell is set up for, no test talks to it.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -12,3 +15,7 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
     SAM_CLI_TELEMETRY="0",
 )
+
+# A session of botocore reads and parses a megabyte of JSON for its first client, and every mock_aws begins a new one.
+# The reader is shared instead, which keeps what it has read: 10 ms a client in place of 75.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)

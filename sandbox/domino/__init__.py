@@ -1,5 +1,5 @@
-"""A local Domino Model Monitor: its first wire (v0), its ingestion, its judgement of drift and its e-mail."""
+"""A local Domino Model Monitor: its two wires (v0, v2), its ingestion, its judgement and its e-mail."""
 
-from sandbox.domino.wire import Domino
+from sandbox.domino.application import Domino
 
 __all__ = ["Domino"]

@@ -1,82 +1,32 @@
 """What Domino does after it was told of a file: fetch it, compare it with the training data, send e-mail."""
 
 import queue
-import re
 import tempfile
 import threading
-from dataclasses import dataclass, field
+import time
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
+from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sandbox.domino.judgement import (
-    Drift,
-    Reference,
-    TableUnusable,
-    Test,
-    ValueType,
-    guess_columns,
-    judge,
-    make_reference,
-    read_table,
-)
+from sandbox.domino.judgement import add_up, count_on, judge, make_reference
+from sandbox.domino.models import AdminSettings, Check, Dataset, File, Model, Models
+from sandbox.domino.tables import TableUnusable, check_timestamps, guess_columns, read_pairs, read_table
 from sandbox.mailbox import Mailbox
 
-Kind = Literal["training", "predictions", "ground truths"]
-Status = Literal["created", "ingesting", "done", "failed"]
-
 _SENDER = "Domino Model Monitor <model-monitor@domino.sandbox.invalid>"
-_LOCATION = re.compile(r"(?P<bucket>.+)\.s3[.-](?P<region>[a-z0-9-]+)\.amazonaws\.com")
-
-
-@dataclass
-class Dataset:
-    """One registered file and how far Domino is with it."""
-
-    kind: Kind
-    location: str
-    status: Status = "created"
-    error: str | None = None
-    rows: int | None = None
-    drifts: list[Drift] = field(default_factory=list)
-
-
-@dataclass
-class Model:
-    """One monitored model. `columns` is None where they are to be guessed from the training file."""
-
-    id: str
-    name: str
-    columns: dict[str, ValueType] | None
-    target: str
-    training: Dataset
-    datasets: list[Dataset] = field(default_factory=list)
-    reference: Reference | None = None
-
-
-@dataclass
-class AdminSettings:
-    """What an administrator sets in Domino's pages. The default threshold is assumed."""
-
-    alert_address: str | None = None
-    test: Test = "psi"
-    threshold: float = 0.2
 
 
 class Ingestion:
     """A worker that ingests datasets one after the other, in the order of their registration."""
 
-    def __init__(self, folder: Path, endpoint_url: str, mailbox: Mailbox, settings: AdminSettings) -> None:
-        self._folder, self._endpoint_url, self._mailbox, self._settings = (
-            folder,
-            endpoint_url,
-            mailbox,
-            settings,
-        )
+    def __init__(
+        self, folder: Path, endpoint_url: str, mailbox: Mailbox, settings: AdminSettings, models: Models
+    ) -> None:
+        self._folder, self._endpoint_url, self._mailbox = folder, endpoint_url, mailbox
+        self._settings, self._models = settings, models
         folder.mkdir(parents=True, exist_ok=True)
         self._queue: queue.Queue[tuple[Model, Dataset] | None] = queue.Queue()
         self._idle = threading.Condition()
@@ -89,6 +39,29 @@ class Ingestion:
         with self._idle:
             self._unfinished += 1
         self._queue.put((model, dataset))
+
+    def check(self, model: Model) -> Check:
+        """Compares everything that was predicted so far with the training data.
+
+        Raises:
+            TableUnusable: nothing was ingested that could be compared.
+        """
+        with self._models.lock:
+            ingested = [
+                each for each in model.datasets if each.kind == "predictions" and each.status == "done"
+            ]
+            if model.reference is None or not ingested:
+                raise TableUnusable("No prediction data registered with the model")
+            counts = add_up(each.counts for each in ingested)
+            drifts = judge(model.reference, counts, self._settings.test, self._settings.threshold)
+            check = Check(
+                int(time.time()),
+                tuple(drift.column for drift in drifts if drift.drifted),
+                len(drifts),
+                sum(each.rows or 0 for each in ingested),
+            )
+            model.checks.append(check)
+        return check
 
     def wait_until_idle(self, timeout_seconds: float) -> bool:
         """Whether everything was ingested within the time."""
@@ -110,6 +83,8 @@ class Ingestion:
             except Exception as error:  # noqa: BLE001 (one bad file must not end the worker)
                 dataset.error = f"{type(error).__name__}: {error}"
                 dataset.status = "failed"
+                if dataset.kind == "training":
+                    model.status = "failed"
             finally:
                 with self._idle:
                     self._unfinished -= 1
@@ -117,25 +92,55 @@ class Ingestion:
 
     def _ingest(self, model: Model, dataset: Dataset) -> None:
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            file = Path(folder) / "dataset.csv"
-            _fetch(self._endpoint_url, dataset.location, file)
-            if dataset.kind == "training":
-                model.columns = model.columns or guess_columns(file, without=model.target)
-                table = read_table(file, model.columns)
-                model.reference = make_reference(table)
-                dataset.rows = table.rows
-            elif dataset.kind == "predictions":
-                if model.reference is None or model.columns is None:
-                    raise TableUnusable("The model's training data could not be ingested.")
-                table = read_table(file, model.columns)
-                dataset.rows = table.rows
-                dataset.drifts = judge(model.reference, table, self._settings.test, self._settings.threshold)
-                self._alert(model, dataset)
-            else:
-                dataset.rows = read_table(file, {}).rows
+            path = Path(folder) / "dataset.csv"
+            _fetch(self._endpoint_url, dataset.file, path)
+            match dataset.kind:
+                case "training":
+                    self._ingest_training(model, dataset, path)
+                case "predictions":
+                    self._ingest_predictions(model, dataset, path)
+                    self._alert(model, dataset)
+                case "ground truths":
+                    self._ingest_ground_truths(model, dataset, path)
+
+    def _ingest_training(self, model: Model, dataset: Dataset, path: Path) -> None:
+        columns = model.columns or guess_columns(path, without=model.prediction or "")
+        table = read_table(path, columns)
+        reference = make_reference(table)
+        with self._models.lock:
+            model.columns, model.reference, dataset.rows = columns, reference, table.rows
+            model.status = "training"
+
+    def _ingest_predictions(self, model: Model, dataset: Dataset, path: Path) -> None:
+        if model.reference is None or model.columns is None:
+            raise TableUnusable("The model's training data could not be ingested.")
+        table = read_table(path, model.columns)
+        predicted: dict[str, str] = {}
+        if model.row_identifier and model.prediction:
+            predicted = read_pairs(path, model.row_identifier, model.prediction)
+        if model.timestamp:
+            check_timestamps(path, model.timestamp)
+        counts = count_on(model.reference, table)
+        drifts = judge(model.reference, counts, self._settings.test, self._settings.threshold)
+        drifted = tuple(drift.column for drift in drifts if drift.drifted)
+        with self._models.lock:
+            dataset.rows, dataset.counts, dataset.drifts = table.rows, counts, drifts
+            model.predicted |= predicted
+            model.status = "prediction"
+            # Real Domino checks once a day, at noon UTC, over the day before; this one each file as it comes.
+            model.checks.append(Check(int(time.time()), drifted, len(drifts), table.rows))
+
+    def _ingest_ground_truths(self, model: Model, dataset: Dataset, path: Path) -> None:
+        if not model.row_identifier or not model.prediction:
+            raise TableUnusable(
+                "The model has no row_identifier or no prediction to join the ground truth with."
+            )
+        actual = read_pairs(path, model.row_identifier, model.ground_truth)
+        with self._models.lock:
+            dataset.rows = len(actual)
+            model.actual |= actual
 
     def _alert(self, model: Model, dataset: Dataset) -> None:
-        """Real Domino checks once a day, at noon UTC, over the day before; this one checks each file as it comes."""
         drifted = [drift for drift in dataset.drifts if drift.drifted]
         if not drifted or not self._settings.alert_address:
             return
@@ -147,30 +152,16 @@ class Ingestion:
             _SENDER,
             self._settings.alert_address,
             f"Data drift in model {model.name}: {len(drifted)} column(s)",
-            f"Model: {model.name} ({model.id})\nDataset: {dataset.location}\nRows: {dataset.rows}\n"
+            f"Model: {model.name} ({model.id})\nDataset: {dataset.file.location}\nRows: {dataset.rows}\n"
             f"Test: {self._settings.test}\n\n" + "\n".join(lines) + "\n",
         )
 
 
-def parse_location(location: str) -> tuple[str, str, str]:
-    """Bucket, region and key of `https://<bucket>.s3.<region>.amazonaws.com/<percent-encoded key>`.
-
-    Raises:
-        ValueError: the location has another form.
-    """
-    parts = urlsplit(location)
-    host = _LOCATION.fullmatch(parts.netloc)
-    if parts.scheme != "https" or host is None or len(parts.path) < 2 or parts.query or parts.fragment:
-        raise ValueError("dataLocation must be https://<bucket>.s3.<region>.amazonaws.com/<key>")
-    return host["bucket"], host["region"], unquote(parts.path[1:])
-
-
-def _fetch(endpoint_url: str, location: str, target: Path) -> None:
+def _fetch(endpoint_url: str, file: File, target: Path) -> None:
     """Domino reads the bucket with credentials of its own."""
-    bucket, region, key = parse_location(location)
     s3: Any = boto3.client(
         "s3",
-        region_name=region,
+        region_name=file.region,
         endpoint_url=endpoint_url,
         aws_access_key_id="domino",
         aws_secret_access_key="domino",  # noqa: S106 (the sandbox does not check it)
@@ -182,8 +173,8 @@ def _fetch(endpoint_url: str, location: str, target: Path) -> None:
         ),
     )
     try:
-        s3.download_file(bucket, key, str(target))
+        s3.download_file(file.bucket, file.key, str(target))
     except (ClientError, BotoCoreError) as error:
-        raise TableUnusable(f"s3://{bucket}/{key} cannot be read: {error}") from error
+        raise TableUnusable(f"s3://{file.bucket}/{file.key} cannot be read: {error}") from error
     finally:
         s3.close()

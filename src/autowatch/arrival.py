@@ -1,4 +1,4 @@
-"""A file that has arrived under `inference/`, and the keys and ids that follow from it."""
+"""A file that has arrived, and the keys and ids that follow from it."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,18 +15,20 @@ _LONGEST_NAME = 900
 
 @dataclass(frozen=True)
 class Arrival:
-    """One version of an input file, and the moment (with a time zone) at which it was announced."""
+    """One version of a file, and the moment (with a time zone) at which it was announced."""
 
     file: ObjectVersion
     time: datetime
 
     @property
     def id_prefix(self) -> str:
-        """What the ids of this file's rows begin with: 16 hexadecimal digits.
+        """What the ids of this file's rows begin with."""
+        return id_prefix(self.file)
 
-        They come from the key too, since the same content under two keys of a bucket without versions has one ETag.
-        """
-        return _digest(f"{self.file.key}\n{_version(self.file)}")
+    @property
+    def day(self) -> str:
+        """The UTC date of the announcement, as `YYYY-MM-DD`."""
+        return self.time.astimezone(UTC).strftime("%Y-%m-%d")
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,7 @@ class OutputKeys:
 
 def output_keys(arrival: Arrival, predictions_prefix: str) -> OutputKeys:
     """The keys as `docs/formats.md` gives them."""
-    name = _fit(arrival.file.key.removeprefix(INFERENCE_PREFIX).removesuffix(".csv"))
-    date = arrival.time.astimezone(UTC).strftime("%Y-%m-%d")
-    stem = f"date={date}/{name}-{_digest(_version(arrival.file))}"
+    stem = f"date={arrival.day}/{file_stem(arrival.file)}"
     return OutputKeys(
         predictions=f"{predictions_prefix}{stem}.csv",
         profile=f"{predictions_prefix}{stem}.profile.json",
@@ -52,6 +52,19 @@ def output_keys(arrival: Arrival, predictions_prefix: str) -> OutputKeys:
         rejected=f"{REJECTED_PREFIX}{stem}.csv",
         error=f"{REJECTED_PREFIX}{stem}.error.json",
     )
+
+
+def id_prefix(file: ObjectVersion) -> str:
+    """What the ids of an input file's rows begin with: 16 hexadecimal digits.
+
+    They come from the key too, since the same content under two keys of a bucket without versions has one ETag.
+    """
+    return _digest(f"{file.key}\n{_version(file)}")
+
+
+def file_stem(file: ObjectVersion, prefix: str = INFERENCE_PREFIX) -> str:
+    """`<name>-<version>`: what the results of one version of a file that arrived under `prefix` are called."""
+    return f"{_fit(file.key.removeprefix(prefix).removesuffix('.csv'))}-{_digest(_version(file))}"
 
 
 def _fit(name: str) -> str:

@@ -49,8 +49,8 @@ def measure(positive: np.ndarray, predicted: np.ndarray, probability: np.ndarray
         precision=precision,
         recall=recall,
         f1=2 * precision * recall / (precision + recall) if hits else 0.0,
-        log_loss=_log_loss(positive, probability),
-        brier=float(np.mean((probability - positive) ** 2)),
+        log_loss=float(np.mean(log_losses(positive, probability))),
+        brier=float(np.mean(squared_errors(positive, probability))),
         calibration_error=expected_calibration_error(calibration_curve(positive, probability)),
     )
 
@@ -66,6 +66,12 @@ def area_under_curve(positive: np.ndarray, score: np.ndarray) -> float:
     return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
 
 
-def _log_loss(positive: np.ndarray, probability: np.ndarray) -> float:
+def log_losses(positive: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Each row's part of the log loss, in nats; their mean is the log loss. Arguments as for `measure`."""
     clipped = np.clip(probability, _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY)
-    return float(-np.mean(xlogy(positive, clipped) + xlogy(~positive, 1 - clipped)))
+    return -(xlogy(positive, clipped) + xlogy(~positive, 1 - clipped))
+
+
+def squared_errors(positive: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Each row's part of the Brier score; their mean is the score. Arguments as for `measure`."""
+    return (probability - positive) ** 2

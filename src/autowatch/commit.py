@@ -5,7 +5,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from autowatch.arrival import OutputKeys
+from autowatch.arrival import Arrival, OutputKeys
+from autowatch.id_pointer import write_pointer
 from autowatch.manifest import Manifest
 from autowatch.objects import ObjectChanged, ObjectMissing, read_json, write_json_if_absent
 
@@ -13,13 +14,17 @@ _LOGGER = logging.getLogger(__name__)
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 
 
-def commit(s3: Any, bucket: str, key: str, manifest: Manifest) -> Manifest:
-    """Writes the manifest, unless another run was first: then gives that one and takes back what this run wrote."""
+def commit(s3: Any, bucket: str, arrival: Arrival, keys: OutputKeys, manifest: Manifest) -> Manifest:
+    """Writes the manifest, unless another run was first: then gives that one and takes back what this run wrote.
+
+    The pointer of the rows' ids goes first, so that labels find the rows of every file that is committed.
+    """
+    write_pointer(s3, bucket, arrival.id_prefix, keys.predictions)
     try:
-        write_json_if_absent(s3, bucket, key, manifest.to_json())
+        write_json_if_absent(s3, bucket, keys.manifest, manifest.to_json())
     except ObjectChanged:
         # It may be this very manifest, where the answer to a first attempt got lost.
-        committed = Manifest.from_json(read_json(s3, bucket, key))
+        committed = Manifest.from_json(read_json(s3, bucket, keys.manifest))
         for written in manifest.written:
             if written.version_id is not None and written not in committed.written:
                 s3.delete_object(Bucket=bucket, Key=written.key, VersionId=written.version_id)

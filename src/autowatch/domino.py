@@ -1,17 +1,22 @@
 """Talking to Domino Model Monitor: one request, with its time limits, its retries and its named failures.
 
-What is asked for stands in one module for each of Domino's wires (`autowatch.domino_v0`).
+What is asked for stands in one module for each of Domino's wires (`autowatch.domino_v0`, `autowatch.domino_v2`).
 """
 
+import json
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from random import SystemRandom
 from typing import Any, Literal
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
+from autowatch.domino_token import DominoToken
 from autowatch.errors import AutowatchError
 
 Outcome = Literal["registered", "already registered"]
@@ -34,8 +39,31 @@ class DominoCredentialsRefused(DominoRefused):
     """Domino does not accept the token, whatever it is asked for."""
 
 
+class DominoAnswerUnusable(DominoError):
+    """What came back is not what Domino answers, so that nothing is known to have been done."""
+
+
 class DominoUnavailable(DominoError):
     """Domino could not be reached, or was out of order, at every attempt."""
+
+
+class DominoTimeUp(DominoError):
+    """The caller has too little time left for a request; nothing was sent."""
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What one generation of Domino's API is known by.
+
+    Attributes:
+        header: the header that carries the token, unless another one is set.
+        url_ending: how `DMM_URL` ends, for messages.
+        if_not_found: what to check when Domino answers 404.
+    """
+
+    header: str
+    url_ending: str
+    if_not_found: str
 
 
 @dataclass(frozen=True)
@@ -43,54 +71,88 @@ class DominoConnection:
     """Where Domino is and how to call it. `url` is `DMM_URL`; the token is not shown by `repr`.
 
     The waits between attempts double from `first_wait_seconds`; each is shortened at random (full jitter),
-    so that loaders that were turned away together do not come back together.
+    so that loaders that were turned away together do not come back together. No attempt begins when
+    `seconds_left` gives less than `attempt_seconds`.
     """
 
     session: requests.Session
     url: str
-    token: str = field(repr=False)
+    token: DominoToken
+    wire: Wire
+    header: str = ""
+    scheme: str = ""
     connect_timeout_seconds: float = 5.0
     reply_timeout_seconds: float = 10.0
     attempts: int = 4
     first_wait_seconds: float = 1.0
     sleep: Callable[[float], None] = time.sleep
+    seconds_left: Callable[[], float] = lambda: math.inf
 
     @property
-    def longest_call_seconds(self) -> float:
-        """How long `send` takes at worst: every attempt and every wait to the full."""
-        one_attempt = self.connect_timeout_seconds + 2 * self.reply_timeout_seconds
-        longest_waits = [
-            max(self.first_wait_seconds * 2**retry, _LONGEST_RETRY_AFTER_SECONDS)
-            for retry in range(self.attempts - 1)
-        ]
-        return self.attempts * one_attempt + sum(longest_waits)
+    def attempt_seconds(self) -> float:
+        """How long one attempt takes at worst: to connect, to the first byte of the reply, to the last one read."""
+        return self.connect_timeout_seconds + 2 * self.reply_timeout_seconds
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What Domino answered: the status and the beginning of the body."""
+    """What Domino answered: the status and the body, or as much of it as was read."""
 
     status: int
     text: str
+    is_complete: bool = True
     retry_after_seconds: float = 0.0
 
 
-def send(connection: DominoConnection, method: str, path: str, body: dict[str, Any]) -> Reply:
-    """Sends one request to `DMM_URL` + `path` and gives the reply: a 2xx, or 409, whose sense the wire knows.
+def open_session(calls_at_once: int) -> requests.Session:
+    """A session that so many threads may share: it keeps connections, and nothing else between two requests."""
+    session = requests.Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=calls_at_once))
+    return session
 
-    429, 5xx and network failures are tried again; everything else is final at once.
+
+def send(
+    connection: DominoConnection,
+    method: str,
+    path: str,
+    body: dict[str, Any] | None = None,
+    *,
+    settles: Callable[[Reply], bool] = lambda reply: reply.status == 409,
+    attempts: int | None = None,
+    read_at_most_bytes: int = _READ_AT_MOST_BYTES,
+) -> Reply:
+    """Sends one request to `DMM_URL` + `path` and gives the reply: a 2xx, or one that `settles` the matter.
+
+    429, 5xx and network failures are tried again; everything else is final at once. A token that is refused is read
+    again from its secret once, for it may have been rotated. Redirects are not followed: a PUT would arrive as the GET
+    of some login page, whose 200 would pass for success, and the token would go to another host.
+
+    Args:
+        connection: where to.
+        method: the HTTP method.
+        path: what follows `DMM_URL`.
+        body: sent as JSON.
+        settles: tells of a reply whether the wire knows its sense, whatever its status.
+        attempts: how often at most, in place of the connection's.
+        read_at_most_bytes: of the reply's body.
 
     Raises:
         DominoCredentialsRefused: 401 or 403.
         DominoRefused: any other answer that is no success.
         DominoUnavailable: no final answer after all attempts.
+        DominoTimeUp: there is no time for the first attempt.
     """
     url = f"{connection.url.rstrip('/')}/{path}"
+    attempts = attempts or connection.attempts
     trouble = ""
-    for attempt in range(connection.attempts):
+    for attempt in range(attempts):
+        if connection.seconds_left() < connection.attempt_seconds:
+            break
         pause = 0.0
         try:
-            reply = _exchange(connection, method, url, body)
+            reply = _exchange_with_token(connection, method, url, body, read_at_most_bytes)
         except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
             trouble = f"{type(error).__name__}: {_cut(str(error))}"
         except (requests.RequestException, UnicodeError) as error:
@@ -99,76 +161,144 @@ def send(connection: DominoConnection, method: str, path: str, body: dict[str, A
                 f"{method} {url} cannot be sent ({type(error).__name__}). Check the parameter DmmUrl."
             ) from error
         else:
+            if not _is_page(reply) and reply.status not in (401, 403) and settles(reply):
+                return reply
             if reply.status != 429 and reply.status < 500:
-                return _accepted(reply, method, url)
+                return _accepted(connection.wire, reply, f"{method} {url}")
             trouble = _describe(reply)
             pause = min(reply.retry_after_seconds, _LONGEST_RETRY_AFTER_SECONDS)
-        if attempt + 1 < connection.attempts:
+        if attempt + 1 < attempts:
             longest = connection.first_wait_seconds * 2**attempt
             connection.sleep(max(pause, _RANDOM.uniform(0, longest)))
+    if not trouble:
+        raise DominoTimeUp(f"{method} {url} was not sent: the time that is left does not suffice.")
     raise DominoUnavailable(
-        f"{method} {url} failed {connection.attempts} times; the last answer was: {trouble} "
+        f"{method} {url} failed at every attempt, {attempts} at most; the last answer was: {trouble} "
         "The next run tries again. If this stays, check the parameter DmmUrl and whether Domino is up."
     )
 
 
-def _exchange(connection: DominoConnection, method: str, url: str, body: dict[str, Any]) -> Reply:
+def read_document(reply: Reply) -> Any:
+    """The JSON document that is the reply's body.
+
+    Raises:
+        DominoAnswerUnusable: it is none, or longer than was read.
+    """
+    if not reply.is_complete:
+        raise DominoAnswerUnusable(
+            f"Domino's answer was not at its end after {len(reply.text):,} characters, or did not come in time. "
+            "The next run asks again."
+        )
+    try:
+        return json.loads(reply.text)
+    except (ValueError, RecursionError) as error:
+        raise DominoAnswerUnusable(
+            f"Domino answered {_describe(reply)} That is no JSON: check the parameter DmmUrl."
+        ) from error
+
+
+def unusable(reply: Reply) -> DominoAnswerUnusable:
+    """The error for a success whose body says something else than a success does."""
+    return DominoAnswerUnusable(
+        f"Domino answered {_describe(reply)} That is not how Domino confirms, so nothing is taken as done; "
+        "the next run asks again. If this stays, check the parameter DmmUrl."
+    )
+
+
+def refused(reply: Reply, remedy: str) -> DominoRefused:
+    """The error for an answer that the wire understands as a refusal."""
+    return DominoRefused(f"Domino answered {_describe(reply)} {remedy}")
+
+
+def _exchange_with_token(
+    connection: DominoConnection, method: str, url: str, body: dict[str, Any] | None, read_at_most_bytes: int
+) -> Reply:
+    token = connection.token.value()
+    reply = _exchange(connection, method, url, body, read_at_most_bytes, token)
+    if reply.status in (401, 403) and (newer := connection.token.read_again()) != token:
+        reply = _exchange(connection, method, url, body, read_at_most_bytes, newer)
+    return reply
+
+
+def _exchange(
+    connection: DominoConnection,
+    method: str,
+    url: str,
+    body: dict[str, Any] | None,
+    read_at_most_bytes: int,
+    token: str,
+) -> Reply:
+    header = connection.header or connection.wire.header
+    credentials = f"{connection.scheme} {token}" if connection.scheme else token
+
+    def with_token(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers[header] = credentials
+        return request
+
     response = connection.session.request(
         method,
         url,
         json=body,
+        headers={"Accept": "application/json"},
         # Given as `auth`, since a header would give way to a netrc entry for the host.
-        auth=lambda request: _with_token(request, connection.token),
+        auth=with_token,
         timeout=(connection.connect_timeout_seconds, connection.reply_timeout_seconds),
-        # A followed redirect turns the PUT into a GET of some login page, whose 200 would pass for success.
         allow_redirects=False,
         stream=True,
     )
     with response:
+        content, is_complete = _beginning(
+            response, read_at_most_bytes, time.monotonic() + connection.reply_timeout_seconds
+        )
         return Reply(
             response.status_code,
-            _beginning(response, time.monotonic() + connection.reply_timeout_seconds),
+            content.decode("utf-8", "replace"),
+            is_complete,
             _seconds(response.headers.get("Retry-After", "")),
         )
 
 
-def _with_token(request: requests.PreparedRequest, token: str) -> requests.PreparedRequest:
-    request.headers["Authorization"] = token
-    return request
-
-
-def _beginning(response: requests.Response, until: float) -> str:
-    """The first bytes of the body, which may be huge or trickle: read until `until` (monotonic seconds)."""
+def _beginning(response: requests.Response, limit: int, until: float) -> tuple[bytes, bool]:
+    """The first bytes of the body, which may be huge or trickle, read until `until` (monotonic seconds); and whether
+    they are all of it."""
     pieces: list[bytes] = []
-    while sum(map(len, pieces)) < _READ_AT_MOST_BYTES and time.monotonic() < until:
-        piece = response.raw.read1(_READ_AT_MOST_BYTES, decode_content=True)
+    size = 0
+    while time.monotonic() < until:
+        piece = response.raw.read1(limit + 1 - size, decode_content=True)
         if not piece:
-            break
+            return b"".join(pieces), True
         pieces.append(piece)
-    return b"".join(pieces)[:_READ_AT_MOST_BYTES].decode("utf-8", "replace")
+        size += len(piece)
+        if size > limit:
+            break
+    return b"".join(pieces)[:limit], False
 
 
 def _seconds(retry_after: str) -> float:
     return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0
 
 
-def _accepted(reply: Reply, method: str, url: str) -> Reply:
-    is_page = reply.text.lstrip().lower().startswith(("<!doctype html", "<html"))
-    if (200 <= reply.status < 300 and not is_page) or reply.status == 409:
+def _is_page(reply: Reply) -> bool:
+    return reply.text.lstrip().lower().startswith(("<!doctype html", "<html"))
+
+
+def _accepted(wire: Wire, reply: Reply, request: str) -> Reply:
+    if 200 <= reply.status < 300 and not _is_page(reply):
         return reply
-    what = f"{method} {url} answered {_describe(reply)}"
+    what = f"{request} answered {_describe(reply)}"
     if reply.status in (401, 403):
         raise DominoCredentialsRefused(
             f"{what} Domino does not accept the token: check the secret that DmmTokenSecretArn names "
-            "(Domino's API token alone, without a scheme word) and the token's rights to this model."
+            "(Domino's API token alone, without a scheme word), the token's rights to this model, and the parameters "
+            "DmmTokenHeader and DmmTokenScheme."
+        )
+    if _is_page(reply) or reply.status < 400:
+        raise DominoRefused(
+            f"{what} That is not Domino's API: check the parameter DmmUrl (it ends in {wire.url_ending})."
         )
     if reply.status == 404:
         raise DominoRefused(
-            f"{what} Check the parameters DmmModelId and DmmUrl (it ends in /api/v0/models/)."
-        )
-    if is_page or reply.status < 400:
-        raise DominoRefused(
-            f"{what} That is not Domino's API: check the parameter DmmUrl (it ends in /api/v0/models/)."
+            f"{what} {wire.if_not_found} Check the parameter DmmUrl, too (it ends in {wire.url_ending})."
         )
     raise DominoRefused(f"{what} Check the model's configuration in Domino.")
 

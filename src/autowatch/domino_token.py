@@ -1,6 +1,7 @@
 """Domino's API token, from AWS Secrets Manager."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -10,6 +11,30 @@ from autowatch.errors import AutowatchError
 
 class DominoTokenUnusable(AutowatchError):
     """The secret does not give a token that can be sent."""
+
+
+class DominoToken:
+    """The token, read when it is first needed and kept, also from one invocation to the next.
+
+    Args:
+        read: gives the token as it is in its secret.
+    """
+
+    def __init__(self, read: Callable[[], str]) -> None:
+        self._read = read
+        self._value: str | None = None
+
+    def __repr__(self) -> str:
+        return "DominoToken(…)"
+
+    def value(self) -> str:
+        """The token."""
+        return self._value or self.read_again()
+
+    def read_again(self) -> str:
+        """The token as it is in its secret at this moment, for one that was refused may have been rotated."""
+        self._value = self._read()
+        return self._value
 
 
 def read_domino_token(secrets_manager: Any, secret_arn: str) -> str:

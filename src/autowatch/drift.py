@@ -5,8 +5,8 @@ once there are enough rows, size alone flags noise when there are few. docs/drif
 the error rates.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -16,10 +16,20 @@ from scipy.stats import chi2_contingency, false_discovery_control, fisher_exact
 
 from autowatch.bins import ColumnKind
 from autowatch.contract import FeatureType
+from autowatch.movement import BinShare, what_moved
 from autowatch.profile import Baseline, BaselineColumn, Profile, ProfilesDiffer
 
 Verdict = Literal["drift", "no drift", "not enough data"]
-AlarmKind = Literal["missing column", "missing values", "new categories", "out of range"]
+AlarmKind = Literal[
+    "missing column",
+    "missing values",
+    "new categories",
+    "out of range",
+    "volume",
+    "schema",
+    "settings",
+    "baseline",
+]
 
 # Below this expected count the chi-square distribution is a poor approximation (Cochran's rule).
 _MIN_EXPECTED = 5.0
@@ -28,27 +38,47 @@ _PSI_FLOOR = 1e-4
 # An alarm speaks of one share alone and is not corrected over columns: it asks for more than the verdict
 # does.
 _ALARM_SIGNIFICANCE = 0.001
+# Sums of weights such as 0.1 miss their value by a few units in the last place.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class DriftRules:
-    """When a difference counts; shares are between 0 and 1."""
+class ColumnRules:
+    """When a difference of one column counts; distance and rises are between 0 and 1.
 
-    min_rows: int = 500
-    significance: float = 0.001
+    `importance` is the column's weight in the verdict on all of them. One of 0 is judged and shown, and decides
+    nothing.
+    """
+
     distance: float = 0.07
     missing_rise: float = 0.03
     new_rise: float = 0.01
     out_of_range_rise: float = 0.01
+    importance: float = 1.0
 
 
 @dataclass(frozen=True)
-class BinShare:
-    """The shares of the reference and of the current rows in one bin."""
+class DriftRules:
+    """When differences count.
 
-    label: str
-    reference: float
-    current: float
+    Attributes:
+        min_rows: with fewer rows, scored or reference, there is no verdict.
+        significance: of the test of one column, corrected over all of them.
+        drift_share: the importance of the drifted columns, as a share of that of all columns, from which the rows
+            drift. 0 takes any column.
+        defaults: what holds for columns that `columns` does not name.
+        columns: what holds for single columns, by name.
+    """
+
+    min_rows: int = 500
+    significance: float = 0.001
+    drift_share: float = 0.0
+    defaults: ColumnRules = ColumnRules()
+    columns: Mapping[str, ColumnRules] = field(default_factory=dict)
+
+    def of(self, column: str) -> ColumnRules:
+        """What holds for this column."""
+        return self.columns.get(column, self.defaults)
 
 
 @dataclass(frozen=True)
@@ -61,6 +91,7 @@ class ColumnDrift:
     name: str
     kind: ColumnKind
     type: FeatureType
+    importance: float
     verdict: Verdict
     p_value: float | None
     p_adjusted: float | None
@@ -84,6 +115,7 @@ class ColumnDrift:
             "name": self.name,
             "kind": self.kind,
             "type": self.type,
+            "importance": self.importance,
             "verdict": self.verdict,
             "p_value": self.p_value,
             "p_adjusted": self.p_adjusted,
@@ -93,6 +125,7 @@ class ColumnDrift:
             "missing": {"reference": self.missing_reference, "current": self.missing_current},
             "new": self.new,
             "out_of_range": self.out_of_range,
+            "moved": what_moved(self.bins),
             "bins": [
                 {"label": share.label, "reference": share.reference, "current": share.current}
                 for share in self.bins
@@ -102,9 +135,9 @@ class ColumnDrift:
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something about one column that needs a look whether or not the column drifts."""
+    """Something that needs a look whether or not anything drifts: about one column, or (None) about the day."""
 
-    column: str
+    column: str | None
     kind: AlarmKind
     message: str
 
@@ -127,8 +160,19 @@ class DriftReport:
 
     @property
     def drifted(self) -> tuple[ColumnDrift, ...]:
-        """The columns that drift, worst first."""
+        """The columns that drift, worst first, whatever their importance."""
         return tuple(column for column in worst_first(self.columns) if column.verdict == "drift")
+
+    @property
+    def drift_share(self) -> float:
+        """The importance of the drifted columns as a share of that of all columns (0 where none has any)."""
+        return drift_share(self.columns)
+
+    @property
+    def deciding_alarms(self) -> tuple[Alarm, ...]:
+        """The alarms but those of columns without importance."""
+        weightless = {column.name for column in self.columns if not column.importance}
+        return tuple(alarm for alarm in self.alarms if alarm.column not in weightless)
 
 
 def judge(baseline: Baseline, current: Profile, rules: DriftRules) -> DriftReport:
@@ -165,6 +209,13 @@ def judge(baseline: Baseline, current: Profile, rules: DriftRules) -> DriftRepor
         columns=columns,
         alarms=alarms,
     )
+
+
+def drift_share(columns: Sequence[ColumnDrift]) -> float:
+    """The importance of the drifted columns as a share of that of all columns (0 where none has any)."""
+    everything = sum(column.importance for column in columns)
+    drifted = sum(column.importance for column in columns if column.verdict == "drift")
+    return drifted / everything if everything else 0.0
 
 
 def worst_first(columns: Sequence[ColumnDrift]) -> list[ColumnDrift]:
@@ -245,14 +296,16 @@ def _chi_square_p_value(table: np.ndarray) -> float:
 def _judge_column(
     column: BaselineColumn, counts: list[int], p: float | None, p_adjusted: float | None, rules: DriftRules
 ) -> ColumnDrift:
+    own = rules.of(column.bins.name)
     js = distance(column.counts, counts)
-    threshold = distance_threshold(column.counts, counts, rules.distance)
+    threshold = distance_threshold(column.counts, counts, own.distance)
     reference_shares, current_shares = _shares(column.counts), _shares(counts)
     bins, labels = column.bins, column.bins.labels()
     return ColumnDrift(
         name=bins.name,
         kind=bins.kind,
         type=bins.type,
+        importance=own.importance,
         verdict=_verdict(column, counts, p_adjusted, js, threshold, rules),
         p_value=p,
         p_adjusted=p_adjusted,
@@ -289,11 +342,12 @@ def _overall(columns: Sequence[ColumnDrift], rows: int, rules: DriftRules) -> Ve
     verdicts = {column.verdict for column in columns}
     if rows < max(rules.min_rows, 1) or verdicts <= {"not enough data"}:
         return "not enough data"
-    return "drift" if "drift" in verdicts else "no drift"
+    share = drift_share(columns)
+    return "drift" if share > 0 and share >= rules.drift_share - _ROUNDING else "no drift"
 
 
 def _alarms(column: BaselineColumn, counts: list[int], rows: int, rules: DriftRules) -> list[Alarm]:
-    name, bins = column.bins.name, column.bins
+    name, bins, own = column.bins.name, column.bins, rules.of(column.bins.name)
     absent = rows - sum(counts)
     alarms = []
     if absent:
@@ -302,12 +356,12 @@ def _alarms(column: BaselineColumn, counts: list[int], rows: int, rules: DriftRu
         return alarms
     missing: tuple[int, ...] = (len(bins) - 1,)
     watched: list[tuple[AlarmKind, tuple[int, ...], float, str]] = [
-        ("missing values", missing, rules.missing_rise, "of the values are missing"),
-        ("new categories", bins.new, rules.new_rise, "of the values were never seen in training"),
+        ("missing values", missing, own.missing_rise, "of the values are missing"),
+        ("new categories", bins.new, own.new_rise, "of the values were never seen in training"),
         (
             "out of range",
             bins.out_of_range,
-            rules.out_of_range_rise,
+            own.out_of_range_rise,
             "of the values lie outside the training range",
         ),
     ]

@@ -1,35 +1,62 @@
-"""What people and other systems are told about a day whose data drifted or raised alarms."""
+"""What people are told of a day whose data drifted or raised alarms."""
 
-import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from autowatch.drift import DriftReport
-from autowatch.errors import AutowatchError
 from autowatch.notification import publish
-from autowatch.report import percent, what_moved
+from autowatch.page_text import percent, short, visible
+from autowatch.telling import Telling
 
 _COLUMNS_NAMED = 10
+_LONGEST_NAME = 60
+# Ten lines of foreign names stay far below the 256 kB that SNS takes.
+_LONGEST_LINE = 500
 
-
-class EventRefused(AutowatchError):
-    """EventBridge did not take the event."""
+_NEXT = {
+    "settings": "Correct monitoring/settings.yaml as the alarm says; until then days are judged by the defaults.",
+    "baseline": "Restore the baseline as the alarm says; the day is then judged again by itself.",
+}
 
 
 @dataclass(frozen=True)
 class DriftAlert:
-    """A judgement that somebody must hear of, and where it belongs."""
+    """News of a day that somebody must hear of, and where it belongs.
 
-    report: DriftReport
-    date: str
-    files: int
-    since: str
+    Attributes:
+        document: the day's `drift.json`.
+        telling: what of it is news.
+        champion: the run in force.
+        caught_up: earlier days of which there is news as well, as their dates.
+    """
+
+    document: Mapping[str, Any]
+    telling: Telling
+    champion: str
+    caught_up: Sequence[str]
     stack: str
     region: str
     bucket: str
     page_key: str
-    report_key: str
+
+    @property
+    def date(self) -> str:
+        """The day that the alert is about."""
+        return str(self.document["date"])
+
+    @property
+    def part(self) -> Mapping[str, Any]:
+        """The rows that the alert is about: those of one run, the champion's before others, drift before alarms."""
+        parts = [self.document, *self.document["other_runs"]]
+        drifted = {finding.run for finding in self.telling.news if finding.kind == "drift"}
+        concerned = drifted or {finding.run for finding in self.telling.news}
+        return min(parts, key=lambda part: (part["run"] not in concerned, part["run"] != self.champion))
+
+    @property
+    def tells_of_drift(self) -> bool:
+        """Whether drift is the news, and not alarms alone."""
+        return any(finding.kind == "drift" for finding in self.telling.news)
 
 
 def send_mail(sns: Any, topic_arn: str, alert: DriftAlert) -> None:
@@ -37,87 +64,102 @@ def send_mail(sns: Any, topic_arn: str, alert: DriftAlert) -> None:
     publish(sns, topic_arn, subject(alert), lines(alert))
 
 
-def put_event(events: Any, alert: DriftAlert) -> None:
-    """Puts `DriftDetected` on the default event bus; docs/formats.md has its fields.
-
-    Raises:
-        EventRefused: EventBridge took the call, but not the event.
-    """
-    detail = {
-        "bucket": alert.bucket,
-        "date": alert.date,
-        "run": alert.report.run,
-        "rows": alert.report.rows,
-        "drifted_columns": [column.name for column in alert.report.drifted],
-        "report_key": alert.report_key,
-    }
-    entry = {"Source": "autowatch", "DetailType": "DriftDetected", "Detail": json.dumps(detail)}
-    answer = events.put_events(Entries=[entry])
-    if answer["FailedEntryCount"]:
-        code = answer["Entries"][0].get("ErrorCode", "no reason given")
-        raise EventRefused(
-            f"EventBridge refused DriftDetected of {alert.date}: {code}. The next run tries again."
-        )
-
-
 def subject(alert: DriftAlert) -> str:
     """What happened, in one line; SNS takes 100 characters of it."""
-    if alert.report.drifted:
-        names = [column.name for column in alert.report.drifted]
-        what = "Drift"
+    if alert.tells_of_drift:
+        names, what = alert.part["drifted_columns"], "Drift"
     else:
-        names = sorted({alarm.column for alarm in alert.report.alarms})
-        what = "Data alarms"
+        names, what = (
+            sorted({finding.column or finding.kind for finding in alert.telling.news}),
+            "Data alarms",
+        )
     return _one_line(f"[{alert.stack}] {what} on {alert.date}: {_listed(names, 3)}")
 
 
 def lines(alert: DriftAlert) -> list[str]:
     """The ten lines of the e-mail."""
-    report = alert.report
-    names = [column.name for column in report.drifted]
-    moved = [f"{column.name} {what_moved(column)}" for column in report.drifted[:3]]
-    alarms = [f"{alarm.column} ({alarm.kind})" for alarm in report.alarms]
+    finding = _lines_of_drift(alert) if alert.tells_of_drift else _lines_of_alarms(alert)
+    written = [
+        *finding,
+        f"Since:    {_since(alert)}",
+        f"Next:     {_next(alert)}",
+        f"Report:   s3://{alert.bucket}/{alert.page_key}",
+        f"Open:     {_console_link(alert)}",
+    ]
+    return [_one_line(line) for line in written]
+
+
+def _lines_of_drift(alert: DriftAlert) -> list[str]:
+    part = alert.part
+    names = part["drifted_columns"]
+    columns = {column["name"]: column for column in part["columns"]}
+    worst = columns[names[0]]
+    times = worst["js"] / worst["js_threshold"]
+    moved = [f"{_short(name)} {columns[name]['moved']}" for name in names[:3]]
+    alarms = [f"{_short(column or kind)} ({kind})" if column else kind for column, kind, _ in _alarms(alert)]
     return [
-        _one_line(line)
-        for line in (
-            f"What:     {_what(alert)}",
-            f"How bad:  {_how_bad(report)}",
-            f"Columns:  {_listed(names, _COLUMNS_NAMED) if names else 'none drifted'}",
-            f"Moved:    {moved[0] if moved else 'nothing beyond its threshold'}",
-            f"          {' | '.join(moved[1:]) if moved[1:] else 'no other column moved further'}",
-            f"Alarms:   {_listed(alarms, 5) if alarms else 'none'}",
-            f"Since:    {alert.since}{' (first day)' if alert.since == alert.date else ''}, model {report.run}",
-            f"Next:     {_next(report)}",
-            f"Report:   s3://{alert.bucket}/{alert.page_key}",
-            f"Open:     {_console_link(alert)}",
-        )
+        f"What:     {len(names)} of {len(columns)} columns drifted in {_rows(part)} of {alert.date}{_whose(alert)}.",
+        f"How bad:  worst is {_short(worst['name'])} at {times:.1f} times its threshold; columns with "
+        f"{percent(part['drift_share'])} of the importance drifted.",
+        f"Columns:  {_listed(names, _COLUMNS_NAMED)}",
+        f"Moved:    {moved[0]}",
+        f"          {' | '.join(moved[1:]) if moved[1:] else 'no other column moved further'}",
+        f"Alarms:   {_listed(alarms, 5) if alarms else 'none'}",
     ]
 
 
-def _what(alert: DriftAlert) -> str:
-    report = alert.report
-    files = (
-        f"{report.rows:,} rows in {alert.files:,} {'file' if alert.files == 1 else 'files'} of {alert.date}"
-    )
-    if report.drifted:
-        return f"{len(report.drifted)} of {len(report.columns)} columns drifted in {files}."
-    return f"{len(report.alarms)} data alarms in {files}; the verdict is {report.verdict}."
+def _lines_of_alarms(alert: DriftAlert) -> list[str]:
+    part, alarms = alert.part, _alarms(alert)
+    told = [f"{_short(column or kind)}: {message}" for column, kind, message in alarms]
+    more = len(told) - 3
+    count = "1 data alarm" if len(alarms) == 1 else f"{len(alarms)} data alarms"
+    return [
+        f"What:     {count} on {_rows(part)} of {alert.date}{_whose(alert)}.",
+        f"How bad:  {told[0]}",
+        f"          {told[1] if len(told) > 1 else 'no other alarm'}",
+        f"          {told[2] if len(told) > 2 else 'nothing further'}",
+        f"More:     {f'{more} more in the report' if more > 0 else 'none'}",
+        f"Drift:    the verdict is “{part['verdict']}”.",
+    ]
 
 
-def _how_bad(report: DriftReport) -> str:
-    if not report.drifted:
-        return report.alarms[0].column + ": " + report.alarms[0].message
-    worst = report.drifted[0]
-    share = percent(len(report.drifted) / len(report.columns))
-    return f"worst is {worst.name} at {worst.size:.1f} times its threshold; {share} of the columns drifted."
+def _alarms(alert: DriftAlert) -> list[tuple[str | None, str, str]]:
+    """Column, kind and message of the alarms of the part and of the day, those that are news first."""
+    news = {(finding.column, finding.kind) for finding in alert.telling.news}
+    alarms = [*alert.part["alarms"]]
+    if alert.part is not alert.document:
+        alarms += [alarm for alarm in alert.document["alarms"] if alarm["column"] is None]
+    found = [(alarm["column"], alarm["kind"], alarm["message"]) for alarm in alarms]
+    return sorted(found, key=lambda alarm: (alarm[0], alarm[1]) not in news)
 
 
-def _next(report: DriftReport) -> str:
-    if report.drifted:
+def _rows(part: Mapping[str, Any]) -> str:
+    return f"{part['rows']:,} rows in {part['files']:,} {'file' if part['files'] == 1 else 'files'}"
+
+
+def _whose(alert: DriftAlert) -> str:
+    run = alert.part["run"]
+    return "" if run == alert.champion else f", scored by run {run}, which is not the model in force"
+
+
+def _since(alert: DriftAlert) -> str:
+    since = alert.part["since"] or alert.date
+    first = " (first day)" if since == alert.date else ""
+    caught_up = f"; news of days before, too: {_listed(alert.caught_up, 7)}" if alert.caught_up else ""
+    return f"{since}{first}, model {alert.part['run']}{caught_up}"
+
+
+def _next(alert: DriftAlert) -> str:
+    if alert.tells_of_drift and alert.part["run"] == alert.champion:
         return (
             "Look at the report. Where retraining on drift is switched on, a run starts by itself after the "
             "cool-down; otherwise upload newer labelled rows under training/ and start one."
         )
+    if alert.tells_of_drift:
+        return "Look at the report. The model has been replaced since, so no training run starts for it."
+    for finding in alert.telling.news:
+        if finding.kind in _NEXT:
+            return _NEXT[finding.kind]
     return "Look at the report and ask where the data come from: an alarm often means a changed or broken source."
 
 
@@ -128,11 +170,16 @@ def _console_link(alert: DriftAlert) -> str:
     )
 
 
-def _listed(names: list[str], most: int) -> str:
+def _listed(names: Sequence[str], most: int) -> str:
     more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(_short, names[:most])) + (f" and {more} more" if more > 0 else "")
+
+
+def _short(name: str) -> str:
+    return short(name, _LONGEST_NAME)
 
 
 def _one_line(text: str) -> str:
-    """The text without line breaks and other controls, which a column's name may hold."""
-    return "".join(character if character.isprintable() else " " for character in text)
+    """The text without line breaks and other controls, which a column's name may hold, and not endless."""
+    plain = "".join(character if character.isprintable() else " " for character in visible(text))
+    return short(plain, _LONGEST_LINE)

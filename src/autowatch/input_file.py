@@ -33,7 +33,7 @@ def read_input(
     except ClientError as error:
         if error.response["Error"]["Code"] in _GONE:
             raise InputGone(
-                "The file was deleted or replaced before it was read. Upload it again if it is still to be scored."
+                "The file was deleted or replaced before it was read. Upload it again if it is still needed."
             ) from error
         raise
     with closing(answer["Body"]) as body:

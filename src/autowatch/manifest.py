@@ -18,7 +18,7 @@ class WrittenObject:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a `.manifest.json` holds."""
+    """What a `.manifest.json` holds; `columns` are those of the input's header, empty where they were not kept."""
 
     input: ObjectVersion
     predictions: WrittenObject
@@ -35,6 +35,7 @@ class Manifest:
     started: str
     finished: str
     versions: dict[str, str]
+    columns: tuple[str, ...] = ()
 
     @property
     def written(self) -> tuple[WrittenObject, ...]:
@@ -62,6 +63,7 @@ class Manifest:
             "prediction_date": self.prediction_date,
             "started": self.started,
             "finished": self.finished,
+            "columns": list(self.columns),
             "versions": self.versions,
         }
 
@@ -80,6 +82,7 @@ class Manifest:
             rows_in=document["rows"]["in"],
             rows_scored=document["rows"]["scored"],
             rows_rejected=document["rows"]["rejected"],
+            columns=tuple(document.get("columns", ())),
             **{
                 name: document[name]
                 for name in (

@@ -1,20 +1,26 @@
 """Metrics in the embedded metric format: lines of JSON on the log that CloudWatch turns into metrics.
 
 The limits below are those of its specification
-(https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html)
+and of what it becomes
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html).
 """
 
 import json
-import math
 import sys
-import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TextIO
 
 from autowatch.errors import AutowatchError
 
 _MAX_METRICS = 100
 _MAX_DIMENSIONS = 30
+_MAX_NAME = 255
+_MAX_DIMENSION_VALUE = 1024
+_MAX_MAGNITUDE = 2.0**360
+# Two weeks are the limit; an hour is left for the line's way through the log.
+OLDEST = timedelta(days=14) - timedelta(hours=1)
 
 
 class InvalidMetrics(AutowatchError):
@@ -22,20 +28,29 @@ class InvalidMetrics(AutowatchError):
 
 
 def emit(
-    namespace: str, values: Mapping[str, float], dimensions: Mapping[str, str], stream: TextIO | None = None
+    namespace: str,
+    values: Mapping[str, float],
+    dimensions: Mapping[str, str],
+    stream: TextIO | None = None,
+    moment: datetime | None = None,
 ) -> None:
     """Writes the metrics `values` with one set of `dimensions` as one line to `stream` (standard output).
+
+    They stand at `moment` (aware; now).
 
     Raises:
         InvalidMetrics: the specification does not allow them, so that CloudWatch would ignore the line.
     """
+    clock = datetime.now(UTC)
+    moment = moment or clock
     _check(namespace, values, dimensions)
+    _check_moment(moment, clock)
     directive = {
         "Namespace": namespace,
         "Dimensions": [list(dimensions)],
         "Metrics": [{"Name": name} for name in values],
     }
-    metadata = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
+    metadata = {"Timestamp": int(moment.timestamp() * 1000), "CloudWatchMetrics": [directive]}
     document = {"_aws": metadata, **dimensions, **values}
     # One write: lines of two threads must not run into each other.
     (stream or sys.stdout).write(json.dumps(document, allow_nan=False) + "\n")
@@ -52,7 +67,30 @@ def _check(namespace: str, values: Mapping[str, float], dimensions: Mapping[str,
         raise InvalidMetrics(f"A metric has at most {_MAX_DIMENSIONS} dimensions, not {len(dimensions)}.")
     if shared := sorted(values.keys() & dimensions.keys()):
         raise InvalidMetrics(f"These names are both a metric and a dimension: {', '.join(shared)}.")
-    if unusable := sorted(name for name, value in values.items() if not math.isfinite(value)):
-        raise InvalidMetrics(f"These metrics are not finite numbers: {', '.join(unusable)}. Leave them out.")
-    if empty := sorted(name for name, value in dimensions.items() if not value):
-        raise InvalidMetrics(f"These dimensions are empty: {', '.join(empty)}. Leave them out.")
+    if unusable := [name for name in (*values, *dimensions) if not _is_text(name, _MAX_NAME)]:
+        raise InvalidMetrics(
+            f"These names are not 1 to {_MAX_NAME} printable ASCII characters: {unusable!a}."
+        )
+    # A comparison with NaN is false.
+    if unusable := sorted(name for name, value in values.items() if not abs(value) <= _MAX_MAGNITUDE):
+        raise InvalidMetrics(
+            f"These metrics are not numbers that CloudWatch takes: {', '.join(unusable)}. Leave them out."
+        )
+    if unusable := [name for name, value in dimensions.items() if not _is_text(value, _MAX_DIMENSION_VALUE)]:
+        raise InvalidMetrics(
+            f"These dimensions are not 1 to {_MAX_DIMENSION_VALUE} printable ASCII characters: "
+            f"{', '.join(unusable)}. Leave them out or write them otherwise."
+        )
+
+
+def _check_moment(moment: datetime, clock: datetime) -> None:
+    if not clock - OLDEST <= moment <= clock + timedelta(hours=2):
+        raise InvalidMetrics(
+            f"CloudWatch takes no metrics of {moment.isoformat()}: two weeks ago to two hours ahead. Leave them out."
+        )
+
+
+def _is_text(text: str, longest: int) -> bool:
+    return (
+        len(text) <= longest and text.isascii() and text.isprintable() and not text.isspace() and text != ""
+    )

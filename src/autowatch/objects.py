@@ -54,13 +54,24 @@ def read_json_with_etag(s3: Any, bucket: str, key: str) -> tuple[Any, str]:
     Raises:
         ObjectMissing: there is no such object.
     """
+    answer = get_object(s3, bucket, key)
+    return json.loads(answer["Body"].read()), answer["ETag"]
+
+
+def get_object(s3: Any, bucket: str, key: str, version_id: str | None = None) -> dict[str, Any]:
+    """S3's answer for `key`, or for one version of it; its `Body` is still to be read.
+
+    Raises:
+        ObjectMissing: there is no such object.
+    """
+    version = {"VersionId": version_id} if version_id else {}
     try:
-        answer = s3.get_object(Bucket=bucket, Key=key)
+        answer: dict[str, Any] = s3.get_object(Bucket=bucket, Key=key, **version)
     except ClientError as error:
         if error.response["Error"]["Code"] in _ABSENT:
             raise ObjectMissing(f"s3://{bucket}/{key} does not exist.") from error
         raise
-    return json.loads(answer["Body"].read()), answer["ETag"]
+    return answer
 
 
 def write_json(s3: Any, bucket: str, key: str, document: Any) -> None:

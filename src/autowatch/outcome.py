@@ -29,11 +29,13 @@ def finish_run(
     endpoint_name: str,
     topic_arn: str,
     keep_models: int,
+    unknown_to_domino: str | None = None,
     now: datetime,
 ) -> Run:
     """Ends a run that the gate decided on: released, or rejected, which is a normal end as well.
 
-    After a release, all models but the newest `keep_models` and those in use are removed.
+    After a release, all models but the newest `keep_models` and those in use are removed. `unknown_to_domino` is why
+    the released model could not be made known to Domino, where that failed.
 
     Raises:
         EndpointBusy: the candidate endpoint cannot be deleted yet; call again later.
@@ -62,6 +64,11 @@ def finish_run(
         *run_facts(ended),
         f"Hold-out: {metrics}.",
     ]
+    if unknown_to_domino is not None:
+        lines.append(
+            f"Domino does not know this model yet: {unknown_to_domino} The daily run makes it known before it "
+            "registers the first file that the model has scored."
+        )
     lines += read_warnings(s3, bucket, run)
     lines.append(_report(s3, bucket, ended))
     publish(sns, topic_arn, f"Autowatch: model {status}, run {run}", lines)

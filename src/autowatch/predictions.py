@@ -121,9 +121,10 @@ def _score_and_commit(
         prediction_date=to_text(arrival.time),
         started=to_text(started),
         finished=to_text(datetime.now(UTC)),
+        columns=scored.columns,
         versions={"autowatch": __version__, "python": platform.python_version()},
     )
-    committed = commit(s3, settings.bucket, keys.manifest, manifest)
+    committed = commit(s3, settings.bucket, arrival, keys, manifest)
     if committed == manifest:
         report_scored(manifest, settings.metrics_namespace, settings.stack)
     return committed
@@ -136,6 +137,7 @@ class _Scored:
     rejected: WrittenObject | None
     rows_scored: int
     rows_rejected: int
+    columns: tuple[str, ...]
 
 
 def _score(
@@ -171,6 +173,7 @@ def _score(
             rejected=None if rejected.is_empty else WrittenObject(keys.rejected, rejected.complete()),
             rows_scored=rows.scored,
             rows_rejected=rows.rejected,
+            columns=table.header,
         )
 
 

@@ -16,22 +16,26 @@ _LOGGER = logging.getLogger(__name__)
 def refuse(
     s3: Any, bucket: str, arrival: Arrival, error: AutowatchError, metrics_namespace: str, stack: str
 ) -> None:
-    """Says once and for all that the file cannot be scored as it is, and why."""
+    """Says once and for all that the input file cannot be scored as it is, and why."""
+    record_refusal(s3, bucket, arrival, error, output_keys(arrival, "").error)
+    emit(metrics_namespace, {"FilesRefused": 1}, {"Stack": stack})
+
+
+def record_refusal(s3: Any, bucket: str, arrival: Arrival, error: AutowatchError, error_key: str) -> None:
+    """Keeps under `error_key` why a file was refused, and says so in the log."""
     document = {
         "input": arrival.file.to_json(),
         "error": type(error).__name__,
         "reason": str(error),
         "time": to_text(datetime.now(UTC)),
     }
-    key = output_keys(arrival, "").error
-    write_json(s3, bucket, key, document)
+    write_json(s3, bucket, error_key, document)
     _LOGGER.warning(
         "file refused",
         extra={
             "key": arrival.file.key,
             "error": document["error"],
             "reason": document["reason"],
-            "error_key": key,
+            "error_key": error_key,
         },
     )
-    emit(metrics_namespace, {"FilesRefused": 1}, {"Stack": stack})

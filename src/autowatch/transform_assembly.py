@@ -39,7 +39,7 @@ def assemble(s3: Any, plan: TransformPlan, settings: TransformSettings, now: dat
     manifest = find_committed(s3, settings.bucket, keys)
     if manifest is None:
         written = _write(s3, plan, keys, settings.bucket, now)
-        manifest = commit(s3, settings.bucket, keys.manifest, written)
+        manifest = commit(s3, settings.bucket, plan.arrival, keys, written)
         if manifest == written:
             report_scored(manifest, settings.metrics_namespace, settings.stack)
     withdraw_others(s3, settings.bucket, keys, manifest)
@@ -71,6 +71,7 @@ def _write(s3: Any, plan: TransformPlan, keys: OutputKeys, bucket: str, now: dat
         prediction_date=to_text(plan.arrival.time),
         started=plan.started,
         finished=to_text(now),
+        columns=plan.columns,
         versions={"autowatch": __version__, "python": platform.python_version()},
     )
 

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -10,19 +10,15 @@ import boto3
 from botocore.config import Config
 
 from autowatch.monitoring import Clients, watch
+from autowatch.monitoring_request import read_request, read_time
 from autowatch.scored_rows import READERS
-from autowatch.timestamps import from_text
 from detect_drift.settings import settings_from_env
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 (Lambda passes both)
-    """Judges the days that are due; `{"date": "2026-11-23"}` judges just that day.
-
-    `time` is when the schedule meant to start this run: a retry after midnight still means the day before.
-    """
-    now = from_text(event["time"]).astimezone(UTC) if "time" in event else datetime.now(UTC)
-    only = date.fromisoformat(event["date"]) if "date" in event else None
-    return asdict(watch(_clients(), settings_from_env(os.environ), now, only))
+    """Judges the days that are due, or what the event asks for: a date, a range of them, a file."""
+    request, now = read_request(event), read_time(event, datetime.now(UTC))
+    return asdict(watch(_clients(), settings_from_env(os.environ), request, now))
 
 
 @cache

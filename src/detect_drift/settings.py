@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from autowatch.drift import DriftRules
 from autowatch.monitoring import MonitoringSettings
 from autowatch.settings import whole_number
 
@@ -20,5 +19,6 @@ def settings_from_env(environment: Mapping[str, str]) -> MonitoringSettings:
         metrics_namespace=environment["METRICS_NAMESPACE"],
         stack=environment["STACK_NAME"],
         region=environment["AWS_REGION"],
-        rules=DriftRules(min_rows=whole_number(environment, "MIN_ROWS")),
+        min_rows=whole_number(environment, "MIN_ROWS"),
+        column_metrics=environment["COLUMN_METRICS"] == "true",
     )

@@ -1,70 +1,62 @@
-"""Once a day: tells Domino Model Monitor of every predictions file that it does not know yet."""
+"""Once a day: tells Domino Model Monitor of every file of predictions and of labels that it does not know yet."""
 
 import logging
 import os
-from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal
 
 import boto3
-import requests
 from botocore.config import Config
 
-from autowatch.domino import DominoConnection
-from autowatch.domino_token import read_domino_token
-from autowatch.domino_v0 import data_location, register_predictions
-from autowatch.metrics import emit
-from autowatch.registration import RegistrationSummary, register_new_predictions
-from load_dmm.settings import Settings
+from autowatch.domino import open_session
+from autowatch.domino_loader import load_new_files
+from autowatch.domino_settings import domino_settings
+from autowatch.domino_token import DominoToken, read_domino_token
+from autowatch.registration import CALLS_AT_ONCE
+from load_dmm.settings import settings_from_env
 
 _LOGGER = logging.getLogger(__name__)
-# What remains for the receipt, the metrics and the message after the last call.
-_SECONDS_TO_FINISH = 10.0
+# What remains after the last call: for the manifests of a day, the receipts, the progress and the message.
+_SECONDS_TO_FINISH = 60.0
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 (Lambda passes both)
     """Registers what is new and gives the counts; without a Domino, says so and does nothing."""
-    settings = Settings.from_env(os.environ)
-    if not settings.domino_configured:
-        _LOGGER.info("Domino is not configured: set DmmUrl, DmmModelId and DmmTokenSecretArn")
+    domino = domino_settings(os.environ)
+    if domino is None:
+        _LOGGER.info("Domino is not configured: set the parameters that begin with Dmm")
         return {"configured": False}
-
-    with requests.Session() as session:
-        domino = DominoConnection(
-            session=session,
-            url=settings.dmm_url,
-            token=read_domino_token(_client("secretsmanager"), settings.token_secret_arn),
+    with open_session(CALLS_AT_ONCE) as session:
+        connection = domino.connect(
+            session,
+            _token(domino.token_secret_arn),
+            lambda: context.get_remaining_time_in_millis() / 1000 - _SECONDS_TO_FINISH,
         )
-        seconds_for_one = domino.longest_call_seconds + _SECONDS_TO_FINISH
-        summary = register_new_predictions(
-            s3=_client("s3"),
-            bucket=settings.bucket,
-            prefix=settings.predictions_prefix,
-            register=lambda key: register_predictions(
-                domino, settings.model_id, data_location(settings.bucket, settings.region, key)
-            ),
-            has_time=lambda: context.get_remaining_time_in_millis() / 1000 > seconds_for_one,
-            publish=lambda summary: _publish(settings, summary),
+        summary = load_new_files(
+            _client("s3"),
+            _client("ssm"),
+            domino,
+            connection,
+            settings_from_env(os.environ),
+            datetime.now(UTC),
         )
-    return {"configured": True, **asdict(summary)}
-
-
-def _publish(settings: Settings, summary: RegistrationSummary) -> None:
-    emit(
-        settings.metrics_namespace,
-        {
-            "DominoRegistered": summary.registered + summary.already_registered,
-            "DominoWaiting": summary.waiting,
-        },
-        {"Stack": settings.stack},
-    )
+    return {"configured": True, **summary}
 
 
 @cache
-def _client(service: Literal["s3", "secretsmanager"]) -> Any:
+def _token(secret_arn: str) -> DominoToken:
+    return DominoToken(lambda: read_domino_token(_client("secretsmanager"), secret_arn))
+
+
+@cache
+def _client(service: Literal["s3", "secretsmanager", "ssm"]) -> Any:
     return boto3.client(
         service,
         config=Config(
-            connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}
+            connect_timeout=5,
+            read_timeout=20,
+            retries={"mode": "standard", "total_max_attempts": 4},
+            max_pool_connections=2 * CALLS_AT_ONCE,
         ),
     )

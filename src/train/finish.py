@@ -4,13 +4,15 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
+from autowatch.caught_error import read_cause
 from autowatch.outcome import finish_run
 from autowatch.settings import whole_number
 from train.clients import client
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Takes the `run`; returns how it ended."""
+    """Takes the `run`, and under `register_model` what that state left; returns how the run ended."""
+    registration = event.get("register_model", {})
     ended = finish_run(
         client("s3"),
         client("sagemaker"),
@@ -20,6 +22,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         endpoint_name=os.environ["ENDPOINT_NAME"],
         topic_arn=os.environ["ALERT_TOPIC_ARN"],
         keep_models=whole_number(os.environ, "KEEP_MODELS"),
+        unknown_to_domino=read_cause(registration)[1] if "Error" in registration else None,
         now=datetime.now(UTC),
     )
     return {"status": ended.status, "reason": ended.reason}

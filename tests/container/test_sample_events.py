@@ -144,4 +144,4 @@ def test_the_samples_of_scoring_and_watching(invoke, sandbox, tmp_path):
     assert invoke("LoadDmmFunction", "load_dmm")["registered"] == 1
     invoke("DetectDriftFunction", "detect_drift")
     reports = s3.list_objects_v2(Bucket=bucket, Prefix="reports/")["Contents"]
-    assert any(item["Key"].endswith("/drift.html") for item in reports)
+    assert any(item["Key"].endswith("/index.html") for item in reports)

@@ -65,6 +65,7 @@ def test_up_serves_until_it_is_told_to_end(tmp_path):
         assert "nobody" in run("fire", "nobody", "--state-dir", tmp_path).stderr
         assert '"RecordDaily"' in run("status", "--state-dir", tmp_path).stdout
         assert "mailbox is empty" in run("mail", "--state-dir", tmp_path).stdout
+        assert run("alarms", "--state-dir", tmp_path).stdout.startswith("INSUFFICIENT_DATA autowatch-Alarm-")
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0

@@ -1,31 +1,24 @@
-"""The local Domino over HTTP, with moto's S3 server behind it."""
+"""The local Domino's first wire, its controls and its judgement, over HTTP."""
 
-import csv
-import io
 import math
 import random
 from array import array
 from collections import Counter
 from dataclasses import replace
-from threading import Thread
 
-import boto3
 import pytest
-import requests
-from moto.server import ThreadedMotoServer
-from werkzeug.serving import make_server
 
 from autowatch.domino import DominoConnection, DominoCredentialsRefused, DominoRefused
-from autowatch.domino_v0 import data_location, register_predictions
-from sandbox.domino import Domino
-from sandbox.domino.ingestion import parse_location
-from sandbox.domino.judgement import Table, judge, make_reference
+from autowatch.domino_token import DominoToken
+from autowatch.domino_v0 import WIRE, data_location, register_dataset
+from sandbox.domino.judgement import count_on, judge, make_reference
+from sandbox.domino.models import parse_location
+from sandbox.domino.tables import Table
 from sandbox.mailbox import Mailbox
+from tests.sandbox.domino_server import BUCKET, TOKEN, bucket_server, domino_client, location, people, upload
 
 pytestmark = pytest.mark.sandbox
 
-TOKEN = "sandbox-token"
-BUCKET = "bank"
 COLUMNS = [
     {"name": "age", "valueType": "numerical", "isFeature": True},
     {"name": "job", "valueType": "categorical", "isFeature": True},
@@ -35,44 +28,8 @@ COLUMNS = [
 
 @pytest.fixture(scope="module")
 def s3():
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    s3 = boto3.client(
-        "s3",
-        "us-east-1",
-        endpoint_url=f"http://{host}:{port}",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    s3.create_bucket(Bucket=BUCKET)
-    yield s3
-    server.stop()
-
-
-class Client:
-    """What a client of Domino does, with the right token unless told otherwise."""
-
-    def __init__(self, port):
-        self.root = f"http://127.0.0.1:{port}/domino"
-        self.session = requests.Session()
-        self.session.trust_env = False
-
-    def api(self, method, path, body=None, token=TOKEN):
-        headers = {"Authorization": token} if token is not None else {}
-        url = f"{self.root}/api/v0/models/{path}"
-        return self.session.request(method, url, json=body, headers=headers, timeout=10)
-
-    def control(self, method, path, body=None):
-        return self.session.request(method, f"{self.root}/_control/{path}", json=body, timeout=40)
-
-    def register_model(self, location, columns=COLUMNS):
-        body = {"name": "bank", "dataLocation": location, "dataColumns": columns}
-        return self.api("POST", "register_model", body).json()["id"]
-
-    def settle(self, model_id):
-        assert self.control("GET", "idle?timeout_seconds=30").status_code == 200
-        return self.control("GET", f"models/{model_id}").json()
+    with bucket_server() as s3:
+        yield s3
 
 
 @pytest.fixture
@@ -82,33 +39,13 @@ def mailbox(tmp_path):
 
 @pytest.fixture
 def client(s3, tmp_path, mailbox):
-    domino = Domino(tmp_path / "domino", s3.meta.endpoint_url, mailbox, TOKEN)
-    server = make_server("127.0.0.1", 0, domino, threaded=True)
-    thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    client = Client(server.server_port)
-    yield client
-    client.session.close()
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
-    domino.close()
+    with domino_client(s3, tmp_path / "domino", mailbox) as client:
+        yield client
 
 
-def location(key):
-    return f"https://{BUCKET}.s3.us-east-1.amazonaws.com/{key}"
-
-
-def upload(s3, key, rows, columns=("id", "age", "job"), delimiter=","):
-    text = io.StringIO()
-    csv.writer(text, delimiter=delimiter).writerows([columns, *rows])
-    s3.put_object(Bucket=BUCKET, Key=key, Body=text.getvalue().encode())
-    return location(key)
-
-
-def people(seed, count=2000, age=40, jobs=("admin.", "student")):
-    draw = random.Random(seed)
-    return [(number, round(draw.gauss(age, 10), 1), draw.choice(jobs)) for number in range(count)]
+def register_model(client, location, columns=COLUMNS):
+    body = {"name": "bank", "dataLocation": location, "dataColumns": columns}
+    return client.v0("POST", "register_model", body).json()["id"]
 
 
 def test_the_token_is_asked_for(client):
@@ -119,27 +56,27 @@ def test_the_token_is_asked_for(client):
         ("GET", "list_models"),
         ("DELETE", "m"),
     ):
-        assert client.api(method, path, {}, token=None).status_code == 401
+        assert client.v0(method, path, {}, token=None).status_code == 401
         for wrong in ("other", f"Bearer {TOKEN}"):
-            assert client.api(method, path, {}, token=wrong).status_code == 403
+            assert client.v0(method, path, {}, token=wrong).status_code == 401
 
 
 def test_unknown_models_and_paths_are_not_found(client):
     body = {"dataLocation": location("a.csv")}
-    assert client.api("PUT", "nobody/add_predictions", body).status_code == 404
-    assert client.api("PUT", "nobody/add_ground_truths", body).status_code == 404
-    assert client.api("DELETE", "nobody").status_code == 404
-    assert client.api("PUT", "nobody/elsewhere", body).status_code == 404
+    assert client.v0("PUT", "nobody/add_predictions", body).status_code == 404
+    assert client.v0("PUT", "nobody/add_ground_truths", body).status_code == 404
+    assert client.v0("DELETE", "nobody").status_code == 404
+    assert client.v0("PUT", "nobody/elsewhere", body).status_code == 404
     assert client.control("GET", "models/nobody").status_code == 404
-    assert client.api("GET", "m/add_predictions").status_code == 405
+    assert client.v0("GET", "m/add_predictions").status_code == 405
 
 
 def test_a_model_is_registered_listed_and_deleted(client, s3):
-    model_id = client.register_model(upload(s3, "training.csv", people(1)))
-    assert client.api("GET", "list_models").json() == [{"id": model_id, "name": "bank"}]
+    model_id = register_model(client, upload(s3, "training.csv", people(1)))
+    assert client.v0("GET", "list_models").json() == [{"id": model_id, "name": "bank"}]
     assert client.settle(model_id)["training"]["status"] == "done"
-    assert client.api("DELETE", model_id).status_code == 200
-    assert client.api("GET", "list_models").json() == []
+    assert client.v0("DELETE", model_id).status_code == 200
+    assert client.v0("GET", "list_models").json() == []
 
 
 @pytest.mark.parametrize(
@@ -154,14 +91,14 @@ def test_a_model_is_registered_listed_and_deleted(client, s3):
     ],
 )
 def test_a_wrong_registration_is_a_bad_request(client, body):
-    assert client.api("POST", "register_model", body).status_code == 400
+    assert client.v0("POST", "register_model", body).status_code == 400
 
 
 def test_like_files_do_not_alarm_and_unlike_ones_do(client, s3, mailbox):
     client.control("PUT", "settings", {"alert_address": "team@bank.example"})
-    model_id = client.register_model(upload(s3, "training.csv", people(1)))
+    model_id = register_model(client, upload(s3, "training.csv", people(1)))
     like = upload(s3, "predictions/like.csv", people(2))
-    reply = client.api("PUT", f"{model_id}/add_predictions", {"dataLocation": like})
+    reply = client.v0("PUT", f"{model_id}/add_predictions", {"dataLocation": like})
     assert (reply.status_code, reply.content) == (200, b"")
     (dataset,) = client.settle(model_id)["datasets"]
     assert (dataset["status"], dataset["rows"]) == ("done", 2000)
@@ -169,7 +106,7 @@ def test_like_files_do_not_alarm_and_unlike_ones_do(client, s3, mailbox):
     assert mailbox.messages() == []
 
     unlike = upload(s3, "predictions/unlike.csv", people(3, age=55, jobs=("pilot", "admin.")))
-    client.api("PUT", f"{model_id}/add_predictions", {"dataLocation": unlike})
+    client.v0("PUT", f"{model_id}/add_predictions", {"dataLocation": unlike})
     dataset = client.settle(model_id)["datasets"][1]
     assert {drift["column"] for drift in dataset["drifts"] if drift["drifted"]} == {"age", "job"}
     (mail,) = mailbox.messages()
@@ -180,12 +117,12 @@ def test_like_files_do_not_alarm_and_unlike_ones_do(client, s3, mailbox):
 
 
 def test_a_dataset_is_known_after_the_first_time(client, s3):
-    model_id = client.register_model(upload(s3, "training.csv", people(1)))
+    model_id = register_model(client, upload(s3, "training.csv", people(1)))
     body = {"dataLocation": upload(s3, "predictions/a.csv", people(2))}
-    assert client.api("PUT", f"{model_id}/add_predictions", body).status_code == 200
-    again = client.api("PUT", f"{model_id}/add_predictions", body)
+    assert client.v0("PUT", f"{model_id}/add_predictions", body).status_code == 200
+    again = client.v0("PUT", f"{model_id}/add_predictions", body)
     assert (again.status_code, again.json()) == (409, ["Dataset already registered with the model."])
-    assert client.api("PUT", f"{model_id}/add_ground_truths", body).status_code == 200
+    assert client.v0("PUT", f"{model_id}/add_ground_truths", body).status_code == 200
     datasets = client.settle(model_id)["datasets"]
     assert [dataset["kind"] for dataset in datasets] == ["predictions", "ground truths"]
 
@@ -200,12 +137,12 @@ def test_a_dataset_is_known_after_the_first_time(client, s3):
     ],
 )
 def test_a_file_that_cannot_be_ingested_fails_and_the_next_goes_on(client, s3, content, error):
-    model_id = client.register_model(upload(s3, "training.csv", people(1)))
+    model_id = register_model(client, upload(s3, "training.csv", people(1)))
     if content is not None:
         s3.put_object(Bucket=BUCKET, Key="bad.csv", Body=content)
     key = "bad.csv" if content is not None else "nowhere.csv"
     for where in (location(key), upload(s3, "good.csv", people(2))):
-        client.api("PUT", f"{model_id}/add_predictions", {"dataLocation": where})
+        client.v0("PUT", f"{model_id}/add_predictions", {"dataLocation": where})
     bad, good = client.settle(model_id)["datasets"]
     assert bad["status"] == "failed"
     assert error in bad["error"]
@@ -228,7 +165,7 @@ def test_a_model_can_be_made_known_from_its_training_file_alone(client, s3, mail
         s3, "predictions/b.csv", [(age, job, "no") for _, age, job in people(3, age=60)], columns
     )
     for where in (scored, drifted):
-        client.api("PUT", "bank-marketing/add_predictions", {"dataLocation": where})
+        client.v0("PUT", "bank-marketing/add_predictions", {"dataLocation": where})
     model = client.settle("bank-marketing")
     assert model["training"]["rows"] == 2000
     assert [
@@ -239,27 +176,29 @@ def test_a_model_can_be_made_known_from_its_training_file_alone(client, s3, mail
 
 
 def test_keys_are_taken_from_the_encoded_location(client, s3):
-    model_id = client.register_model(upload(s3, "training.csv", people(1)))
+    model_id = register_model(client, upload(s3, "training.csv", people(1)))
     upload(s3, "predictions/date=2026-11-23/a b+ü%20.csv", people(2))
     encoded = location("predictions/date%3D2026-11-23/a%20b%2B%C3%BC%2520.csv")
-    client.api("PUT", f"{model_id}/add_predictions", {"dataLocation": encoded})
+    client.v0("PUT", f"{model_id}/add_predictions", {"dataLocation": encoded})
     assert client.settle(model_id)["datasets"][0]["status"] == "done"
 
 
 def test_the_application_and_the_local_domino_understand_each_other(client, s3):
-    model_id = client.register_model(upload(s3, "training.csv", people(1)))
+    model_id = register_model(client, upload(s3, "training.csv", people(1)))
     key = "predictions/date=2026-11-23/sub/a b+ü-0123456789abcdef.csv"
     upload(s3, key, people(2))
-    connection = DominoConnection(client.session, f"{client.root}/api/v0/models/", TOKEN)
+    token = DominoToken(lambda: TOKEN)
+    connection = DominoConnection(client.session, f"{client.root}/api/v0/models/", token, WIRE)
     where = data_location(BUCKET, "us-east-1", key)
-    assert register_predictions(connection, model_id, where) == "registered"
-    assert register_predictions(connection, model_id, where) == "already registered"
+    assert register_dataset(connection, model_id, "predictions", where) == "registered"
+    assert register_dataset(connection, model_id, "predictions", where) == "already registered"
     (dataset,) = client.settle(model_id)["datasets"]
     assert (dataset["status"], dataset["rows"]) == ("done", 2000)
     with pytest.raises(DominoRefused, match="DmmModelId"):
-        register_predictions(connection, "nobody", where)
+        register_dataset(connection, "nobody", "predictions", where)
+    another = replace(connection, token=DominoToken(lambda: "another"))
     with pytest.raises(DominoCredentialsRefused, match="DmmTokenSecretArn"):
-        register_predictions(replace(connection, token="another"), model_id, where)
+        register_dataset(another, model_id, "predictions", where)
 
 
 @pytest.mark.parametrize(
@@ -281,8 +220,17 @@ def test_other_locations_are_refused(wrong):
 
 def test_the_settings_are_checked(client):
     changed = client.control("PUT", "settings", {"test": "kullback-leibler", "threshold": 0.1}).json()
-    assert changed == {"alert_address": None, "test": "kullback-leibler", "threshold": 0.1}
-    assert client.control("PUT", "settings", {"test": "guess"}).status_code == 400
+    assert changed == {
+        "alert_address": None,
+        "test": "kullback-leibler",
+        "threshold": 0.1,
+        "duplicate_status": 409,
+        "header": "",
+        "scheme": "",
+        "refusal_status": 401,
+    }
+    for wrong in ({"test": "guess"}, {"refusal_status": 402}, {"token": "x"}, {"treshold": 0.1}):
+        assert client.control("PUT", "settings", wrong).status_code == 400
 
 
 def numbers(values):
@@ -293,12 +241,16 @@ def labels(**counts):
     return Table(sum(counts.values()), {}, {"x": Counter(counts)})
 
 
+def compare(reference, current, test, threshold):
+    return judge(reference, count_on(reference, current), test, threshold)
+
+
 def test_divergences_have_their_textbook_values():
     reference = make_reference(labels(a=50, b=50))
     current = labels(a=80, b=20)
-    (psi,) = judge(reference, current, "psi", 0.2)
+    (psi,) = compare(reference, current, "psi", 0.2)
     assert psi.divergence == pytest.approx(0.3 * math.log(1.6) - 0.3 * math.log(0.4))
-    (kullback_leibler,) = judge(reference, current, "kullback-leibler", 0.2)
+    (kullback_leibler,) = compare(reference, current, "kullback-leibler", 0.2)
     assert kullback_leibler.divergence == pytest.approx(0.8 * math.log(1.6) + 0.2 * math.log(0.4))
     assert psi.drifted
     assert not kullback_leibler.drifted
@@ -314,14 +266,14 @@ def test_bins_follow_freedman_and_diaconis_up_to_twenty():
 def test_values_outside_the_training_range_go_to_the_guard_bin():
     reference = make_reference(numbers(range(1000)))
     same, outside = numbers([*range(1000)]), numbers([-1e9, 1e9] * 500)
-    assert judge(reference, same, "psi", 0.2)[0].divergence == 0
-    assert judge(reference, outside, "psi", 0.2)[0].drifted
+    assert compare(reference, same, "psi", 0.2)[0].divergence == 0
+    assert compare(reference, outside, "psi", 0.2)[0].drifted
 
 
 def test_new_categories_count_together_and_nothing_is_no_drift():
     reference = make_reference(labels(a=100))
-    one = judge(reference, labels(a=50, new=50), "psi", 0.2)[0].divergence
-    many = judge(reference, labels(a=50, n1=25, n2=25), "psi", 0.2)[0].divergence
+    one = compare(reference, labels(a=50, new=50), "psi", 0.2)[0].divergence
+    many = compare(reference, labels(a=50, n1=25, n2=25), "psi", 0.2)[0].divergence
     assert one == pytest.approx(many) == pytest.approx(0.5 * math.log(0.5) * -1 + 0.4999 * math.log(5000))
-    assert not judge(reference, labels(), "psi", 0.2)[0].drifted
-    assert not judge(make_reference(numbers([])), numbers([1.0]), "psi", 0.2)[0].drifted
+    assert not compare(reference, labels(), "psi", 0.2)[0].drifted
+    assert not compare(make_reference(numbers([])), numbers([1.0]), "psi", 0.2)[0].drifted

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from sandbox.client import running_sandbox
+from sandbox.faults import Fault
 from sandbox.progress import Progress
 from sandbox.spans import cut_spans
 from sandbox.story import PARAMETERS, play
@@ -207,6 +208,12 @@ class TestAfterwards:
         secrets.put_secret_value(SecretId=secret["ARN"], SecretString="another token")
         for key in keys(s3, bucket, "monitoring/domino/"):
             s3.delete_object(Bucket=bucket, Key=key)
+        # A process that has the old token in its memory goes on with it, as it may; it ends here.
+        sandbox.faults(
+            Fault("GetObject", "kill_before", begins="monitoring/", times=1, function="LoadDmmFunction")
+        )
+        sandbox.client("lambda").invoke(FunctionName=sandbox.outputs["LoadDmmFunctionName"], Payload=b"{}")
+        sandbox.faults()
         answer = sandbox.client("lambda").invoke(
             FunctionName=sandbox.outputs["LoadDmmFunctionName"], Payload=b"{}"
         )
@@ -214,7 +221,7 @@ class TestAfterwards:
         document = json.loads(answer["Payload"].read())
         assert "DmmTokenSecretArn" in document["errorMessage"]
         assert "another token" not in sandbox.logs("LoadDmmFunction")
-        assert not keys(s3, bucket, "monitoring/domino/")
+        assert not keys(s3, bucket, "monitoring/domino/predictions/")
 
 
 def test_a_request_that_aws_would_refuse_is_refused_here(sandbox):

@@ -202,6 +202,8 @@ class World:
         ]
         assert lines == expected
         assert json.loads(self.read(manifest["profile_key"]))["rows"] == len(scored)
+        pointer = json.loads(self.read(f"monitoring/ids/{prefix}.json"))
+        assert pointer == {"predictions_key": manifest["predictions_key"]}
         if rejected:
             _, *lines = csv.reader(io.StringIO(self.read(manifest["rejected_key"]), newline=""))
             assert [(line[0], tuple(line[2:])) for line in lines] == [

@@ -5,9 +5,11 @@ import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -136,27 +138,52 @@ def test_output_goes_to_the_file_the_log_group_and_the_answer(sandbox):
     assert [event["message"] for event in events] == ["a line of its own"]
 
 
+def metric_line(kind, days_ago=0, namespace="Tests"):
+    metrics = [{"Name": "Rows", "Unit": "Count"}]
+    directive = {"Namespace": namespace, "Dimensions": [["kind"], []], "Metrics": metrics}
+    moment = int((time.time() - days_ago * 86400) * 1000)
+    return json.dumps(
+        {"_aws": {"Timestamp": moment, "CloudWatchMetrics": [directive]}, "kind": kind, "Rows": [3, 4]}
+    )
+
+
 def test_embedded_metrics_become_metrics(sandbox):
-    record = {
-        "_aws": {
-            "Timestamp": int(time.time() * 1000),
-            "CloudWatchMetrics": [
-                {
-                    "Namespace": "Tests",
-                    "Dimensions": [["kind"], []],
-                    "Metrics": [{"Name": "Rows", "Unit": "Count"}],
-                }
-            ],
-        },
-        "kind": "good",
-        "Rows": [3, 4],
-    }
-    invoke(sandbox, "Misbehave", {"print": json.dumps(record)})
-    metrics = sandbox.client("cloudwatch").list_metrics(Namespace="Tests")["Metrics"]
+    invoke(sandbox, "Misbehave", {"print": metric_line("good")})
+    cloudwatch = sandbox.client("cloudwatch")
+    metrics = cloudwatch.list_metrics(Namespace="Tests")["Metrics"]
     assert {json.dumps(metric["Dimensions"]) for metric in metrics} == {
         "[]",
         '[{"Name": "kind", "Value": "good"}]',
     }
+    now = datetime.now(UTC)
+    answer = cloudwatch.get_metric_statistics(
+        Namespace="Tests",
+        MetricName="Rows",
+        Dimensions=[{"Name": "kind", "Value": "good"}],
+        StartTime=now - timedelta(minutes=2),
+        EndTime=now + timedelta(minutes=1),
+        Period=300,
+        Statistics=["Sum"],
+    )
+    assert [point["Sum"] for point in answer["Datapoints"]] == [7]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        metric_line("gr\u00fcn", namespace="Refused"),
+        metric_line("a\nb", namespace="Refused"),
+        metric_line(" ", namespace="Refused"),
+        metric_line(3, namespace="Refused"),
+        metric_line("x" * 1025, namespace="Refused"),
+        metric_line("old", 14.01, namespace="Refused"),
+        metric_line("ahead", -0.1, namespace="Refused"),
+        '{"_aws": 1}',
+    ],
+)
+def test_what_cloudwatch_would_ignore_becomes_no_metric(sandbox, line):
+    invoke(sandbox, "Misbehave", {"print": line})
+    assert sandbox.client("cloudwatch").list_metrics(Namespace="Refused")["Metrics"] == []
 
 
 def test_reserved_concurrency_throttles(sandbox):
@@ -332,5 +359,30 @@ def test_what_moto_leaves_out_of_a_bucket_is_there(sandbox):
 def test_alarms_and_schedules_can_be_seen(sandbox):
     [alarm] = sandbox.client("cloudwatch").describe_alarms()["MetricAlarms"]
     assert alarm["AlarmActions"] == [sandbox.outputs["AlertTopicArn"]]
+    assert (alarm["StateValue"], alarm["EvaluationPeriods"]) == ("INSUFFICIENT_DATA", 5)
     [schedule] = sandbox.client("scheduler").list_schedules()["Schedules"]
     assert "RecordDaily" in schedule["Name"]
+
+
+def test_an_alarm_is_evaluated_on_demand_at_any_time_and_tells_its_topic(sandbox):
+    [alarm] = sandbox.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    mails = len(sandbox.mailbox.messages())
+    assert [item["state"] for item in sandbox.evaluate_alarms()] == ["INSUFFICIENT_DATA"]
+    datum = {"MetricName": alarm["MetricName"], "Dimensions": alarm["Dimensions"], "Value": 1}
+    sandbox.client("cloudwatch").put_metric_data(Namespace="AWS/SQS", MetricData=[datum])
+
+    (late,) = sandbox.evaluate_alarms(datetime.now(UTC) + timedelta(minutes=21))
+
+    assert (late["name"], late["previous"], late["state"]) == (
+        alarm["AlarmName"],
+        "INSUFFICIENT_DATA",
+        "ALARM",
+    )
+    [told] = sandbox.mailbox.messages()[mails:]
+    assert told.subject == f'ALARM: "{alarm["AlarmName"]}"'
+    assert "GreaterThanThreshold 0" in told.body
+
+
+def test_a_time_that_is_none_is_refused(sandbox):
+    answer = requests.post(f"{sandbox.endpoint_url}/_sandbox/alarms", json={"at": "noon"}, timeout=10)
+    assert (answer.status_code, "noon" in answer.json()["message"]) == (400, True)

@@ -187,6 +187,7 @@ def awkward_rows(count):
 @pytest.mark.parametrize("name", ["plain", "awkward"])
 def test_nobody_can_tell_which_path_a_file_took(world, name):
     text = plain_rows(6000) if name == "plain" else awkward_rows(4000)
+    world.forget("monitoring/ids/")
     before = world.executions()
     file = world.upload(f"inference/{name}.csv", text)
     assert world.run(before) == Run("SUCCEEDED", None, None)
@@ -197,10 +198,14 @@ def test_nobody_can_tell_which_path_a_file_took(world, name):
     assert manifest["input"] == file
     assert manifest["rows"]["in"] == manifest["rows"]["scored"] + manifest["rows"]["rejected"]
     assert manifest["rows"]["in"] == text.count("\n") - 1
-    world.forget("predictions/", "rejected/")
+    (pointer_key,) = world.keys("monitoring/ids/")
+    pointer = world.read(pointer_key)
+    assert json.loads(pointer)["predictions_key"] == manifest["predictions_key"]
+    world.forget("predictions/", "rejected/", "monitoring/ids/")
     # The same event, but with a size below the threshold: the function scores the file itself.
     assert world.announce(file, manifest["prediction_date"], size=1)["scored"] == 1
     assert world.outcome(name) == transformed
+    assert world.read(pointer_key) == pointer
 
 
 def test_the_event_twice_is_one_execution_and_after_it_no_work(world):

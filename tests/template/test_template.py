@@ -106,7 +106,14 @@ def test_every_parameter_is_used_and_shown_in_a_group(template):
         ("DailySchedule", ["cron(0 20 * * ? *)", "rate(1 day)"], ["0 20 * * *", "cron"]),
         ("TimeZone", ["UTC", "Europe/Berlin", "Etc/GMT+5"], ["", "Europe/", "../etc"]),
         ("AlertEmail", ["", "a@b.cd"], ["a", "a@b", "a b@c.de"]),
-        ("DmmUrl", ["", "https://h/api/v0/models/"], ["https://h/api/v0/models", "h/"]),
+        (
+            "DmmUrl",
+            ["", "https://h/api/v0/models/", "https://h/model-monitor/v2/api/"],
+            ["https://h/api/v0/models", "h/"],
+        ),
+        ("DmmDatasource", ["", "bank bucket_1.0-b"], ["a/b", "ä", "a\nb"]),
+        ("DmmTokenHeader", ["", "X-Api-Key"], ["X Api", "X:", "ä"]),
+        ("DmmTokenScheme", ["", "Bearer"], ["Bearer ", "a b"]),
         ("DmmTokenSecretArn", ["", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-b"], ["token"]),
     ],
 )
@@ -116,15 +123,15 @@ def test_patterns_let_the_right_values_through(template, name, good, bad):
     assert not any(re.fullmatch(pattern, value) for value in bad)
 
 
-def test_notifications_fire_on_inference_csv_alone_so_that_nothing_written_fires_them(template):
+def test_notifications_fire_on_what_people_put_alone_so_that_nothing_written_fires_them(template):
     rules = []
     for properties in functions(template).values():
         for event in properties.get("Events", {}).values():
             if event["Type"] == "S3":
                 filters = event["Properties"]["Filter"]["S3Key"]["Rules"]
                 rules.append({item["Name"]: item["Value"] for item in filters})
-    assert rules == [{"prefix": "inference/", "suffix": ".csv"}]
-    assert not any(prefix.startswith(rules[0]["prefix"]) for prefix in WRITTEN_PREFIXES)
+    assert rules == [{"prefix": prefix, "suffix": ".csv"} for prefix in ("inference/", "labels/")]
+    assert not any(prefix.startswith(rule["prefix"]) for prefix in WRITTEN_PREFIXES for rule in rules)
 
 
 def statements(resources):
@@ -150,7 +157,9 @@ def test_no_role_may_do_everything_nor_write_where_notifications_fire(resources)
                 "cloudwatch:PutMetricData",
             }, (name, actions)
         if "s3:PutObject" in actions:
-            written = re.findall(r"\$\{AWS::Region\}/([a-z]+/)\*", json.dumps(statement["Resource"]))
+            written = re.findall(
+                r"\$\{AWS::Region\}/([a-z]+/)(?:[a-z]+/)*\*", json.dumps(statement["Resource"])
+            )
             assert written, name
             assert set(written) <= WRITTEN_PREFIXES, name
         seen += 1
@@ -233,7 +242,12 @@ def test_every_function_is_described_and_logs_to_a_group_with_retention(template
 
 def test_asynchronous_functions_have_a_place_for_what_failed(template):
     asynchronous = {name: item for name, item in functions(template).items() if item.get("Events")}
-    assert set(asynchronous) == {"InvokeEndpointFunction", "LoadDmmFunction", "DetectDriftFunction"}
+    assert set(asynchronous) == {
+        "InvokeEndpointFunction",
+        "LoadDmmFunction",
+        "DetectDriftFunction",
+        "MeasureQualityFunction",
+    }
     for name, properties in asynchronous.items():
         failures = properties["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
         assert failures["Type"] == "SQS", name
@@ -289,6 +303,7 @@ def test_the_outputs_are_those_that_people_rely_on(template):
         "TrainStateMachineArn",
         "TransformStateMachineArn",
         "AlertTopicArn",
+        "DashboardUrl",
     }
     expected |= {f"{name}Name" for name in functions(template)}
     assert set(template["Outputs"]) == expected

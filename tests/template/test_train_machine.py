@@ -38,10 +38,19 @@ def test_every_state_can_be_reached_and_can_reach_an_end():
         assert reachable(name) & ends, name
 
 
-@pytest.mark.parametrize("name", sorted(TASKS.keys() - LAST_RESORT))
+@pytest.mark.parametrize("name", sorted(TASKS.keys() - LAST_RESORT - {"RegisterModel"}))
 def test_every_error_leads_to_the_clean_up(name):
     (catcher,) = TASKS[name]["Catch"]
     assert catcher == {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Fail"}
+
+
+def test_what_domino_does_leaves_the_release_as_it_is():
+    (catcher,) = STATES["RegisterModel"]["Catch"]
+    assert (catcher["ErrorEquals"], catcher["Next"]) == (["States.ALL"], STATES["RegisterModel"]["Next"])
+    assert STATES["Promote"]["Next"] == "RegisterModel"
+    assert STATES["Finish"]["Parameters"]["Payload"]["register_model.$"] == catcher["ResultPath"]
+    # Finish is reached without that state too, and a path that is not there would fail the run.
+    assert STATES["Begin"]["Parameters"]["register_model"] == {}
 
 
 def test_a_clean_up_that_fails_leads_to_a_message():
@@ -55,13 +64,15 @@ def test_what_meets_a_busy_endpoint_comes_again(name):
     assert retrier["MaxAttempts"] >= 30
 
 
-@pytest.mark.parametrize("name", sorted(TASKS.keys() - {"PreparePromotion", "Skip", "Gate", "GiveUp"}))
+@pytest.mark.parametrize(
+    "name", sorted(TASKS.keys() - {"PreparePromotion", "Skip", "Gate", "RegisterModel", "GiveUp"})
+)
 def test_what_asks_sagemaker_comes_again_when_throttled(name):
     (retrier,) = [item for item in TASKS[name]["Retry"] if item["ErrorEquals"] == ["Throttled"]]
     assert retrier["MaxAttempts"] >= 30
 
 
-@pytest.mark.parametrize("name", ["Release", "Promote"])
+@pytest.mark.parametrize("name", ["Release", "Promote", "RegisterModel"])
 def test_a_release_is_of_the_model_at_hand_be_it_new_or_an_earlier_runs(name):
     assert TASKS[name]["Parameters"]["Payload"]["run.$"] == "$.stage.value.run"
     before = {other for other, state in STATES.items() if name in successors(state)}

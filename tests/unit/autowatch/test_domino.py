@@ -1,92 +1,26 @@
 """The client against a real HTTP server on loopback, which answers what each test tells it to."""
 
+import math
 import socket
-import threading
 import time
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-import requests
 
+from autowatch import domino_v0
 from autowatch.domino import (
     DominoConnection,
     DominoCredentialsRefused,
     DominoRefused,
+    DominoTimeUp,
     DominoUnavailable,
+    open_session,
     send,
 )
+from autowatch.domino_token import DominoToken
+from tests.unit.domino_server import Answer, FakeDomino
 
 TOKEN = "secret-token-0123456789"
 LOCATION = {"dataLocation": "https://bucket.s3.eu-central-1.amazonaws.com/predictions/a.csv"}
-
-
-@dataclass
-class Answer:
-    status: int
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-    trickle_seconds: float = 0.0
-    hang_up: bool = False
-
-
-@dataclass
-class Request:
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
-class FakeDomino:
-    """Answers the requests in order; the last answer is repeated."""
-
-    def __init__(self) -> None:
-        self.answers: list[Answer] = []
-        self.requests: list[Request] = []
-        fake = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def handle_any(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                fake.requests.append(Request(self.command, self.path, dict(self.headers), body))
-                answer = fake.answers[min(len(fake.requests), len(fake.answers)) - 1]
-                if answer.hang_up:
-                    self.close_connection = True
-                    self.connection.shutdown(socket.SHUT_RDWR)
-                    return
-                self.send_response(answer.status)
-                for name, value in answer.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(answer.body)))
-                self.end_headers()
-                try:
-                    if answer.trickle_seconds:
-                        for byte in answer.body:
-                            self.wfile.write(bytes([byte]))
-                            time.sleep(answer.trickle_seconds)
-                    else:
-                        self.wfile.write(answer.body)
-                except (BrokenPipeError, ConnectionResetError):
-                    self.close_connection = True
-
-            do_GET = do_PUT = do_POST = do_DELETE = handle_any
-
-            def log_message(self, *arguments):
-                """Quiet."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
-        self.thread.start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/api/v0/models/"
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join(5)
 
 
 @pytest.fixture
@@ -103,12 +37,13 @@ def waits():
 
 @pytest.fixture
 def connect(waits):
-    with requests.Session() as session:
+    with open_session(4) as session:
         yield lambda url, **changes: DominoConnection(
             session=session,
             url=url,
-            token=TOKEN,
             **{
+                "token": DominoToken(lambda: TOKEN),
+                "wire": domino_v0.WIRE,
                 "connect_timeout_seconds": 1.0,
                 "reply_timeout_seconds": 0.3,
                 "first_wait_seconds": 0.01,
@@ -223,7 +158,7 @@ def test_a_lasting_trouble_ends_after_the_attempts_with_the_last_answer(fake, co
         put(connect(fake.url))
     assert len(fake.requests) == 4
     assert len(waits) == 3
-    assert "4 times" in str(caught.value)
+    assert "4 at most" in str(caught.value)
     assert "503: last" in str(caught.value)
     assert "DmmUrl" in str(caught.value)
 
@@ -265,7 +200,7 @@ def test_a_dropped_connection_is_tried_again(fake, connect):
 def test_nobody_listening_is_unavailable(connect, waits):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with pytest.raises(DominoUnavailable, match="4 times"):
+    with pytest.raises(DominoUnavailable, match="4 at most"):
         put(connect(f"http://127.0.0.1:{port}/"))
     assert len(waits) == 3
 
@@ -319,8 +254,97 @@ def test_the_token_never_shows(fake, connect, status, caplog):
     assert TOKEN not in caplog.text
 
 
-def test_the_longest_call_covers_every_attempt_and_wait(connect):
-    connection = connect(
-        "http://x/", connect_timeout_seconds=5, reply_timeout_seconds=10, attempts=4, first_wait_seconds=1
-    )
-    assert connection.longest_call_seconds == 4 * (5 + 10 + 10) + 3 * 10
+def test_no_attempt_begins_without_the_time_for_it(fake, connect, waits):
+    fake.answers = [Answer(500)]
+    with pytest.raises(DominoTimeUp):
+        put(connect(fake.url, seconds_left=lambda: 1.5))
+    assert fake.requests == []
+
+    left = iter([100.0, 100.0, 1.5])
+    with pytest.raises(DominoUnavailable, match="500"):
+        put(connect(fake.url, seconds_left=lambda: next(left)))
+    assert len(fake.requests) == 2
+
+
+def test_an_attempt_takes_as_long_as_its_limits(connect):
+    connection = connect("http://x/", connect_timeout_seconds=5, reply_timeout_seconds=10)
+    assert connection.attempt_seconds == 25
+    assert connection.seconds_left() == math.inf
+
+
+class TestToken:
+    @pytest.fixture
+    def secret(self):
+        return {"value": "old", "reads": 0}
+
+    @pytest.fixture
+    def token(self, secret):
+        def read():
+            secret["reads"] += 1
+            return secret["value"]
+
+        return DominoToken(read)
+
+    def test_it_is_read_once(self, fake, connect, token, secret):
+        fake.answers = [Answer(200)]
+        connection = connect(fake.url, token=token)
+        for _ in range(3):
+            put(connection)
+        assert secret["reads"] == 1
+
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_a_rotated_secret_is_read_again_and_the_call_succeeds(self, fake, connect, token, secret, status):
+        token.value()
+        secret["value"] = "new"
+        fake.answers = [Answer(status), Answer(200)]
+        assert put(connect(fake.url, token=token)).status == 200
+        assert [request.headers["Authorization"] for request in fake.requests] == ["old", "new"]
+        assert secret["reads"] == 2
+        assert token.value() == "new"
+
+    def test_a_token_refused_after_reading_it_again_is_refused(self, fake, connect, token, secret):
+        token.value()
+        secret["value"] = "new"
+        fake.answers = [Answer(401)]
+        with pytest.raises(DominoCredentialsRefused):
+            put(connect(fake.url, token=token))
+        assert len(fake.requests) == 2
+
+    def test_a_secret_that_is_the_same_is_not_tried_again(self, fake, connect, token, secret):
+        fake.answers = [Answer(401)]
+        with pytest.raises(DominoCredentialsRefused):
+            put(connect(fake.url, token=token))
+        assert (len(fake.requests), secret["reads"]) == (1, 2)
+
+    def test_header_and_scheme_can_be_set(self, fake, connect, token):
+        fake.answers = [Answer(200)]
+        put(connect(fake.url, token=token, header="X-Key", scheme="Bearer"))
+        (request,) = fake.requests
+        assert request.headers["X-Key"] == "Bearer old"
+        assert "Authorization" not in request.headers
+
+    def test_a_cookie_is_not_kept(self, fake, connect):
+        fake.answers = [Answer(200, headers={"Set-Cookie": "session=1"})]
+        connection = connect(fake.url)
+        put(connection)
+        put(connection)
+        assert "Cookie" not in fake.requests[1].headers
+
+
+def test_what_the_wire_knows_settles_the_matter_whatever_the_status(fake, connect):
+    fake.answers = [Answer(500, b"Already there")]
+    reply = send(connect(fake.url), "PUT", "x", {}, settles=lambda reply: "Already" in reply.text)
+    assert reply.status == 500
+    assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize("status", [200, 409])
+def test_a_login_page_that_says_already_registered_settles_nothing(fake, connect, status):
+    fake.answers = [Answer(status, b"<html>Already registered? Sign in</html>")]
+    with pytest.raises(DominoRefused, match="not Domino's API"):
+        send(connect(fake.url), "PUT", "x", {}, settles=lambda reply: "registered" in reply.text)
+
+
+def test_a_body_that_breaks_off_is_tried_again(fake, connect):
+    fake.answers = [Answer(200, b"[1, 2", headers={}, missing_bytes=10), Answer(200, b"[]")]
+    assert put(connect(fake.url)).text == "[]"

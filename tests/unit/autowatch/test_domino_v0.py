@@ -1,40 +1,23 @@
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-
 import pytest
-import requests
 
-from autowatch.domino import DominoConnection, DominoRefused
-from autowatch.domino_v0 import data_location, register_predictions
+from autowatch import domino_v0
+from autowatch.domino import DominoAnswerUnusable, DominoConnection, DominoRefused, open_session
+from autowatch.domino_token import DominoToken
+from autowatch.domino_v0 import data_location, register_dataset
+from tests.unit.domino_server import Answer, FakeDomino
 
 
 @pytest.fixture
 def server():
-    class Handler(BaseHTTPRequestHandler):
-        def do_PUT(self):
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.server.paths.append(self.path)
-            self.send_response(self.server.status)
-            self.end_headers()
-            self.wfile.write(self.server.body)
-
-        def log_message(self, *arguments):
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.paths, server.status, server.body = [], 200, b""
-    thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
+    server = FakeDomino()
     yield server
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
+    server.close()
 
 
-def register(server, model_id="model-1"):
-    with requests.Session() as session:
-        connection = DominoConnection(session, f"http://127.0.0.1:{server.server_port}/m/", "token")
-        return register_predictions(connection, model_id, "https://b.s3.r.amazonaws.com/k")
+def register(server, model_id="model-1", kind="predictions"):
+    with open_session(1) as session:
+        connection = DominoConnection(session, server.url, DominoToken(lambda: "token"), domino_v0.WIRE)
+        return register_dataset(connection, model_id, kind, "https://b.s3.r.amazonaws.com/k")
 
 
 @pytest.mark.parametrize(
@@ -42,25 +25,43 @@ def register(server, model_id="model-1"):
     [
         (200, b"", "registered"),
         (201, b"{}", "registered"),
+        (200, b"accepted", "registered"),
+        (202, b'["queued"]', "registered"),
+        (500, b'"Dataset already registered with the model."', "already registered"),
+        (400, b'{"message": "Dataset already registered with the model."}', "already registered"),
         (409, b"", "already registered"),
         (409, b"anything", "already registered"),
         (200, b'["Dataset already registered with the model."]', "already registered"),
     ],
 )
 def test_the_outcome_is_read_from_the_reply(server, status, body, outcome):
-    server.status, server.body = status, body
+    server.answers = [Answer(status, body)]
     assert register(server) == outcome
 
 
 def test_other_refusals_are_refusals(server):
-    server.status, server.body = 400, b'["No prediction data registered with the model"]'
+    server.answers = [Answer(400, b'["No prediction data registered with the model"]')]
     with pytest.raises(DominoRefused, match="No prediction data"):
         register(server)
 
 
 def test_a_model_id_cannot_leave_its_place_in_the_path(server):
+    server.answers = [Answer(200)]
     register(server, "../a b?c")
-    assert server.paths == ["/m/..%2Fa%20b%3Fc/add_predictions"]
+    assert [item.path for item in server.requests] == ["/api/v0/models/..%2Fa%20b%3Fc/add_predictions"]
+
+
+def test_labels_are_ground_truths(server):
+    server.answers = [Answer(200)]
+    register(server, kind="labels")
+    assert [item.path for item in server.requests] == ["/api/v0/models/model-1/add_ground_truths"]
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe\x00garbage", b"{not json", b"<xml>sign in</xml>"])
+def test_a_success_in_name_only_is_none(server, body):
+    server.answers = [Answer(200, body)]
+    with pytest.raises(DominoAnswerUnusable, match="nothing is taken as done"):
+        register(server)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from autowatch.drift import DriftRules, judge, worst_first
+from autowatch.drift import ColumnRules, DriftRules, judge, worst_first
 from autowatch.profile import Profile, ProfileBuilder, ProfilesDiffer
 from tests.unit.autowatch.judged_tables import RULES, baseline_of, judged, profile_of, texts
 
@@ -91,7 +91,66 @@ class TestJudge:
 
         assert set(column.to_json()) == {
             "name", "kind", "type", "verdict", "p_value", "p_adjusted", "js", "js_threshold", "psi", "missing",
-            "new", "out_of_range", "bins",
+            "new", "out_of_range", "importance", "moved", "bins",
         }  # fmt: skip
         assert set(column.to_json()["bins"][0]) == {"label", "reference", "current"}
         assert set(report.alarms[0].to_json()) == {"column", "kind", "message"}
+
+
+class TestRulesByColumn:
+    """Four columns of which the first one drifts."""
+
+    REFERENCE = {name: ["x", "y"] * 500 for name in "abcd"}  # noqa: RUF012 (read only)
+
+    def report(self, **rules):
+        baseline = baseline_of(**self.REFERENCE)
+        current = profile_of(baseline, **(self.REFERENCE | {"a": ["x", "x", "y", "x"] * 250}))
+        return judge(baseline, current, DriftRules(min_rows=300, **rules))
+
+    def test_one_drifted_column_is_drift_by_default(self):
+        report = self.report()
+        assert (report.verdict, report.drift_share) == ("drift", 0.25)
+
+    def test_a_larger_distance_for_the_column_alone_quiets_it(self):
+        assert self.report(columns={"a": ColumnRules(distance=0.9)}).verdict == "no drift"
+        assert self.report(columns={"b": ColumnRules(distance=0.9)}).verdict == "drift"
+        assert self.report(defaults=ColumnRules(distance=0.9)).verdict == "no drift"
+
+    def test_a_column_without_importance_is_judged_and_decides_nothing(self):
+        report = self.report(columns={"a": ColumnRules(importance=0)})
+        assert (report.verdict, report.drift_share) == ("no drift", 0)
+        assert [column.name for column in report.drifted] == ["a"]
+        assert report.columns[0].to_json()["importance"] == 0
+
+    def test_without_any_importance_nothing_drifts(self):
+        assert self.report(defaults=ColumnRules(importance=0)).verdict == "no drift"
+
+    @pytest.mark.parametrize(("share", "verdict"), [(0.25, "drift"), (0.2501, "no drift"), (0.0, "drift")])
+    def test_the_share_that_it_takes_is_reached_at_equality(self, share, verdict):
+        assert self.report(drift_share=share).verdict == verdict
+
+    def test_weights_count_not_columns(self):
+        heavy = {"a": ColumnRules(importance=7)}
+        assert self.report(drift_share=0.7, columns=heavy).verdict == "drift"
+        assert self.report(drift_share=0.71, columns=heavy).verdict == "no drift"
+
+    def test_weights_that_binary_fractions_miss_still_add_up(self):
+        tenths = ColumnRules(importance=0.1)
+        weights = dict.fromkeys("abc", tenths) | {"d": ColumnRules(importance=0.7)}
+        assert self.report(drift_share=0.1, columns=weights).verdict == "drift"
+
+    @pytest.mark.parametrize("rise", [0.05, 0.2])
+    def test_an_alarm_goes_by_the_columns_own_rise(self, rise):
+        baseline = baseline_of(a=["x"] * 1_000)
+        current = profile_of(baseline, a=["x"] * 900 + [""] * 100)
+        report = judge(
+            baseline, current, DriftRules(min_rows=300, columns={"a": ColumnRules(missing_rise=rise)})
+        )
+        assert [alarm.kind for alarm in report.alarms] == (["missing values"] if rise == 0.05 else [])
+
+    def test_an_alarm_of_a_column_without_importance_is_shown_and_decides_nothing(self):
+        baseline = baseline_of(a=["x"] * 1_000)
+        current = profile_of(baseline, a=["x"] * 900 + ["new"] * 100)
+        report = judge(baseline, current, DriftRules(min_rows=300, columns={"a": ColumnRules(importance=0)}))
+        assert len(report.alarms) == 1
+        assert report.deciding_alarms == ()

@@ -1,6 +1,7 @@
 import io
 import json
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -46,10 +47,28 @@ def test_the_default_stream_is_standard_output(capsys):
     assert json.loads(capsys.readouterr().out)["Runs"] == 1
 
 
-def test_a_foreign_dimension_stays_on_one_line():
-    document = json.loads(emitted({"Runs": 1}, {"Column": 'a\n"b"\u2028ü'}))
+def test_a_foreign_dimension_stays_as_it_is():
+    document = json.loads(emitted({"Runs": 1}, {"Column": ' :a "b" {}[]\\u2028\'<'}))
 
-    assert document["Column"] == 'a\n"b"\u2028ü'
+    assert document["Column"] == ' :a "b" {}[]\\u2028\'<'
+
+
+def emitted_at(moment):
+    stream = io.StringIO()
+    emit("Autowatch", {"Runs": 1}, {}, stream, moment)
+    return json.loads(stream.getvalue())["_aws"]["Timestamp"]
+
+
+def test_metrics_may_stand_at_another_moment():
+    moment = datetime.now(UTC).replace(microsecond=0) - timedelta(days=13)
+
+    assert emitted_at(moment) == moment.timestamp() * 1000
+
+
+@pytest.mark.parametrize("away", [timedelta(days=-14), timedelta(hours=2, minutes=1)])
+def test_a_moment_that_cloudwatch_does_not_take_is_refused(away):
+    with pytest.raises(InvalidMetrics, match="two weeks ago"):
+        emitted_at(datetime.now(UTC) + away)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +80,16 @@ def test_a_foreign_dimension_stays_on_one_line():
         ("Autowatch", {"Runs": 1}, {f"d{number}": "x" for number in range(31)}, "30 dimensions"),
         ("Autowatch", {"Runs": float("nan")}, {}, "Runs"),
         ("Autowatch", {"Runs": float("inf")}, {}, "Runs"),
+        ("Autowatch", {"Runs": -float("inf")}, {}, "Runs"),
+        ("Autowatch", {"Runs": 2.0**361}, {}, "Runs"),
+        ("Autowatch", {"": 1}, {}, "names"),
+        ("Autowatch", {"n" * 256: 1}, {}, "names"),
+        ("Autowatch", {"Zeilenzähler": 1}, {}, "names"),
         ("Autowatch", {"Runs": 1}, {"Stack": ""}, "Stack"),
+        ("Autowatch", {"Runs": 1}, {"Stack": "  "}, "Stack"),
+        ("Autowatch", {"Runs": 1}, {"Stack": "ü"}, "Stack"),
+        ("Autowatch", {"Runs": 1}, {"Stack": "a\nb"}, "Stack"),
+        ("Autowatch", {"Runs": 1}, {"Stack": "s" * 1025}, "Stack"),
         ("Autowatch", {"Runs": 1}, {"Runs": "x"}, "both"),
     ],
 )
@@ -76,5 +104,7 @@ def test_what_cloudwatch_would_ignore_is_refused_and_nothing_is_written(
     assert stream.getvalue() == ""
 
 
-def test_a_hundred_metrics_fit():
+def test_what_is_just_allowed_fits():
     assert emitted({f"m{number}": 1 for number in range(100)}, {})
+    assert emitted({"n" * 255: 2.0**360}, {"d" * 255: "s" * 1024})
+    assert emitted({"Runs": 1}, {f"d{number}": "x" for number in range(30)})

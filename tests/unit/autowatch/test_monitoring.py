@@ -1,135 +1,33 @@
 import json
 import threading
-from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
-import boto3
 import pytest
-from moto import mock_aws
 
-from autowatch.champion import Champion, write_champion
-from autowatch.drift import DriftRules
-from autowatch.manifest import Manifest, WrittenObject
-from autowatch.monitoring import Clients, DaysFailed, MonitoringSettings, watch
-from autowatch.objects import ObjectVersion, read_json, write_json
-from autowatch.profile import Baseline, ProfileBuilder, baseline_column
-
-BUCKET = "bank"
-NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
-TODAY = "2026-11-23"
-LIKE_TRAINING = {"age": [str(20 + number % 50) for number in range(500)], "job": ["a", "b"] * 250}
-DRIFTED = {"age": [str(60 + number % 10) for number in range(500)], "job": ["a", "b"] * 250}
-NEW_CATEGORY = {"age": LIKE_TRAINING["age"] * 2, "job": (["a", "b"] * 495) + ["<script>"] * 10}
-
-
-class Topic:
-    """Stands in for SNS: notes what is published."""
-
-    def __init__(self):
-        self.messages = []
-
-    def publish(self, **message):
-        self.messages.append(message)
-
-
-class Bus:
-    """Stands in for EventBridge: notes what is put, refuses where it is told to."""
-
-    def __init__(self):
-        self.entries = []
-        self.refuses = False
-
-    def put_events(self, Entries):
-        if self.refuses:
-            return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
-        self.entries += Entries
-        return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
+from autowatch.monitoring import DaysFailed
+from autowatch.monitoring_request import DayRange, OneDay
+from autowatch.objects import write_json
+from tests.unit.autowatch.monitored_bucket import (
+    BUCKET,
+    DRIFTED,
+    LIKE_TRAINING,
+    NEW_CATEGORY,
+    NOW,
+    TODAY,
+    delete_for_good,
+    keys,
+    monitored_bucket,
+    release,
+    report_of,
+    run,
+    score,
+)
 
 
 @pytest.fixture
 def clients():
-    with mock_aws():
-        s3 = boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
-        s3.create_bucket(Bucket=BUCKET)
-        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        yield Clients(s3, Topic(), Bus())
-
-
-def release(s3, run="run-1"):
-    texts = {name: Counter(values * 4) for name, values in LIKE_TRAINING.items()}
-    baseline = Baseline(
-        run,
-        2_000,
-        (
-            baseline_column("age", "feature", "numeric", texts["age"]),
-            baseline_column("job", "feature", "categorical", texts["job"]),
-        ),
-    )
-    key = f"models/{run}/baseline.json"
-    write_json(s3, BUCKET, key, baseline.to_json())
-    try:
-        etag = s3.head_object(Bucket=BUCKET, Key="models/champion.json")["ETag"]
-    except s3.exceptions.ClientError:
-        etag = None
-    champion = Champion(
-        run, "e", f"c-{run}", f"m-{run}", f"models/{run}/contract.json", key, "2026-11-20T00:00:00Z", {}
-    )
-    write_champion(s3, BUCKET, champion, etag)
-    return baseline
-
-
-def score(s3, baseline, columns, name="a", day=TODAY, commit=True):
-    builder = ProfileBuilder(baseline)
-    builder.add(columns)
-    stem = f"predictions/date={day}/{name}-0123456789abcdef"
-    answer = s3.put_object(
-        Bucket=BUCKET, Key=f"{stem}.profile.json", Body=json.dumps(builder.build().to_json()).encode()
-    )
-    rows = len(columns["age"])
-    manifest = Manifest(
-        input=ObjectVersion(f"inference/{name}.csv", "v", "e", 1),
-        predictions=WrittenObject(f"{stem}.csv", None),
-        profile=WrittenObject(f"{stem}.profile.json", answer["VersionId"]),
-        rejected=None,
-        rows_in=rows,
-        rows_scored=rows,
-        rows_rejected=0,
-        run=baseline.run,
-        model_name="m",
-        endpoint_name="e",
-        endpoint_config="c",
-        prediction_date=f"{day}T09:00:00Z",
-        started=f"{day}T09:00:00Z",
-        finished=f"{day}T09:00:01Z",
-        versions={},
-    )
-    if commit:
-        write_json(s3, BUCKET, f"{stem}.manifest.json", manifest.to_json())
-    return stem
-
-
-def run(clients, now=NOW, only=None, **options):
-    settings = MonitoringSettings(
-        BUCKET,
-        "predictions/",
-        "arn:topic",
-        "Autowatch",
-        "bank-stack",
-        "eu-west-1",
-        DriftRules(min_rows=300),
-        **options,
-    )
-    return watch(clients, settings, now, only)
-
-
-def report_of(clients, day=TODAY):
-    return read_json(clients.s3, BUCKET, f"reports/date={day}/drift.json")
-
-
-def keys(clients, prefix):
-    return [
-        item["Key"] for item in clients.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
-    ]
+    with monitored_bucket() as clients:
+        yield clients
 
 
 def test_without_a_champion_there_is_a_clear_outcome_and_nothing_is_written(clients):
@@ -149,8 +47,9 @@ def test_a_day_without_files_is_not_enough_data_and_quiet(clients):
     assert (day.date, day.verdict, day.rows, day.notified) == (TODAY, "not enough data", 0, False)
     assert report_of(clients)["rows"] == 0
     assert keys(clients, "reports/") == [
-        f"reports/date={TODAY}/drift.html",
         f"reports/date={TODAY}/drift.json",
+        f"reports/date={TODAY}/index.html",
+        "reports/index.html",
     ]
 
 
@@ -179,6 +78,9 @@ def test_a_drifted_day_is_reported_and_told_once(clients):
         "run": "run-1",
         "rows": 500,
         "drifted_columns": ["age"],
+        "drift_share": 0.5,
+        "since": TODAY,
+        "alarms": [],
         "report_key": f"reports/date={TODAY}/drift.json",
     }
 
@@ -190,12 +92,13 @@ def test_the_report_has_the_agreed_fields(clients):
     report = report_of(clients)
 
     assert set(report) == {
-        "date", "generated", "run", "verdict", "rows", "files", "reference_rows", "other_runs", "drifted_columns",
-        "alarms", "columns",
+        "date", "generated", "run", "verdict", "rows", "files", "reference_rows", "min_rows", "drifted_columns",
+        "drift_share", "alarms", "columns", "since", "other_runs", "alerted", "told", "rejected_rows", "refused_files",
+        "extra_columns", "domino",
     }  # fmt: skip
     assert (report["date"], report["generated"], report["run"]) == (TODAY, "2026-11-23T20:00:00Z", "run-1")
-    assert report["other_runs"] == {"files": 0, "rows": 0}
-    page = clients.s3.get_object(Bucket=BUCKET, Key=f"reports/date={TODAY}/drift.html")
+    assert (report["other_runs"], report["alerted"], report["domino"]) == ([], True, None)
+    page = clients.s3.get_object(Bucket=BUCKET, Key=f"reports/date={TODAY}/index.html")
     assert page["ContentType"] == "text/html; charset=utf-8"
 
 
@@ -253,12 +156,12 @@ def test_the_version_that_the_manifest_names_counts(clients):
 
 def test_missed_days_are_caught_up_oldest_first_and_only_within_the_window(clients):
     baseline = release(clients.s3)
-    for back in (8, 7, 6, 3, 0):
+    for back in (31, 30, 6, 3, 0):
         score(clients.s3, baseline, LIKE_TRAINING, day=str((NOW - timedelta(days=back)).date()))
 
     result = run(clients)
 
-    assert [day.date for day in result.days] == ["2026-11-17", "2026-11-20", TODAY]
+    assert [day.date for day in result.days] == ["2026-10-24", "2026-11-17", "2026-11-20", TODAY]
 
 
 def test_a_date_judges_just_that_day_however_old(clients):
@@ -271,7 +174,7 @@ def test_a_date_judges_just_that_day_however_old(clients):
     assert [day.date for day in result.days] == ["2025-01-31"]
 
 
-def test_rows_of_another_model_are_counted_apart(clients):
+def test_the_rows_of_each_run_are_judged_by_its_own_baseline(clients):
     old = release(clients.s3, "run-1")
     score(clients.s3, old, DRIFTED, name="early")
     new = release(clients.s3, "run-2")
@@ -279,9 +182,23 @@ def test_rows_of_another_model_are_counted_apart(clients):
 
     (day,) = run(clients).days
 
+    report = report_of(clients)
     assert (day.verdict, day.files, day.rows) == ("no drift", 1, 500)
-    assert report_of(clients)["other_runs"] == {"files": 1, "rows": 500}
+    (other,) = report["other_runs"]
+    assert (report["run"], other["run"], other["verdict"], other["rows"]) == ("run-2", "run-1", "drift", 500)
+    assert other["drifted_columns"] == ["age"]
     assert run(clients).days == ()
+
+
+def test_drift_of_an_earlier_models_rows_is_told_and_starts_no_run(clients):
+    score(clients.s3, release(clients.s3, "run-1"), DRIFTED)
+    release(clients.s3, "run-2")
+
+    (day,) = run(clients).days
+
+    assert (day.notified, clients.events.entries) == (True, [])
+    assert "not the model in force" in clients.sns.messages[0]["Message"]
+    assert "no training run starts" in clients.sns.messages[0]["Message"]
 
 
 def test_a_new_champion_does_not_take_back_what_was_said_of_its_predecessor(clients):
@@ -293,8 +210,88 @@ def test_a_new_champion_does_not_take_back_what_was_said_of_its_predecessor(clie
 
     result = run(clients, now=NOW + timedelta(days=1))
 
-    assert report_of(clients)["verdict"] == "drift"
-    assert [day.date for day in result.days] == ["2026-11-24"]
+    report = report_of(clients)
+    assert (report["verdict"], report["run"], report["files"]) == ("drift", "run-1", 2)
+    assert [day.date for day in result.days] == [TODAY, "2026-11-24"]
+    assert len(clients.sns.messages) == 1
+
+
+def test_what_was_said_of_rows_that_are_gone_stays(clients):
+    stem = score(clients.s3, release(clients.s3, "run-1"), DRIFTED)
+    run(clients)
+    clients.s3.delete_object(Bucket=BUCKET, Key=f"{stem}.manifest.json")
+    score(clients.s3, release(clients.s3, "run-2"), LIKE_TRAINING, name="b")
+
+    run(clients, only=date(2026, 11, 23))
+
+    report = report_of(clients)
+    assert (report["run"], report["verdict"]) == ("run-2", "no drift")
+    assert [(part["run"], part["verdict"]) for part in report["other_runs"]] == [("run-1", "drift")]
+
+
+class TestBaselines:
+    def test_a_run_whose_baseline_is_gone_says_so_and_the_others_are_judged(self, clients):
+        score(clients.s3, release(clients.s3, "run-1"), DRIFTED, name="early")
+        score(clients.s3, release(clients.s3, "run-2"), LIKE_TRAINING, name="late")
+        clients.s3.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
+
+        run(clients)
+
+        report = report_of(clients)
+        (other,) = report["other_runs"]
+        assert (report["verdict"], other["verdict"], other["rows"]) == ("no drift", "not enough data", 500)
+        (alarm,) = other["alarms"]
+        assert alarm["kind"] == "baseline"
+        assert "models/run-1/baseline.json is gone" in alarm["message"]
+        assert "Restore" in alarm["message"]
+
+    @pytest.mark.parametrize("change", [{"profile_version": 0}, {"columns": 5}, {"bins": "other"}], ids=str)
+    def test_one_of_another_version_or_form_is_an_error_of_its_run_alone(self, clients, change):
+        baseline = release(clients.s3, "run-1")
+        score(clients.s3, baseline, DRIFTED, name="early")
+        write_json(clients.s3, BUCKET, "models/run-1/baseline.json", baseline.to_json() | change)
+        score(clients.s3, release(clients.s3, "run-2"), LIKE_TRAINING, name="late")
+
+        run(clients)
+
+        report = report_of(clients)
+        assert report["verdict"] == "no drift"
+        assert [alarm["kind"] for alarm in report["other_runs"][0]["alarms"]] == ["baseline"]
+
+    def test_the_champions_is_missed_even_on_a_day_without_rows(self, clients):
+        release(clients.s3)
+        clients.s3.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
+
+        (day,) = run(clients).days
+
+        assert (day.verdict, day.alarms, day.notified) == ("not enough data", 1, True)
+
+    def test_it_is_told_once_while_it_lasts_and_the_day_is_judged_when_it_is_back(self, clients):
+        baseline = release(clients.s3)
+        score(clients.s3, baseline, DRIFTED)
+        clients.s3.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
+        run(clients)
+        score(clients.s3, baseline, LIKE_TRAINING, day="2026-11-24")
+        run(clients, now=NOW + timedelta(days=1))
+        assert len(clients.sns.messages) == 1
+
+        write_json(clients.s3, BUCKET, "models/run-1/baseline.json", baseline.to_json())
+        run(clients, now=NOW + timedelta(days=2))
+
+        assert (report_of(clients)["verdict"], report_of(clients)["alarms"]) == ("drift", [])
+        assert len(clients.sns.messages) == 2
+
+    def test_what_was_said_before_it_went_stays(self, clients):
+        score(clients.s3, release(clients.s3), DRIFTED)
+        run(clients)
+        clients.s3.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
+
+        run(clients, only=date(2026, 11, 23))
+        run(clients, only=date(2026, 11, 23))
+
+        report = report_of(clients)
+        assert (report["verdict"], report["drifted_columns"]) == ("drift", ["age"])
+        assert [alarm["kind"] for alarm in report["alarms"]] == ["baseline"]
 
 
 def test_the_mail_says_since_when(clients):
@@ -306,7 +303,7 @@ def test_the_mail_says_since_when(clients):
 
     assert [
         line for line in clients.sns.messages[-1]["Message"].splitlines() if line.startswith("Since:")
-    ] == ["Since:    2026-11-20, model run-1"]
+    ] == ["Since:    2026-11-20, model run-1; news of days before, too: 2026-11-20"]
 
 
 def test_a_refused_event_fails_the_run_and_the_next_one_tells_again(clients):
@@ -326,15 +323,24 @@ def test_a_refused_event_fails_the_run_and_the_next_one_tells_again(clients):
 def test_one_broken_day_does_not_stop_the_others(clients):
     baseline = release(clients.s3)
     broken = score(clients.s3, baseline, LIKE_TRAINING, day="2026-11-21")
-    versions = clients.s3.list_object_versions(Bucket=BUCKET, Prefix=f"{broken}.profile.json")["Versions"]
-    for version in versions:
-        clients.s3.delete_object(Bucket=BUCKET, Key=version["Key"], VersionId=version["VersionId"])
+    delete_for_good(clients.s3, f"{broken}.profile.json")
     score(clients.s3, baseline, LIKE_TRAINING)
 
-    with pytest.raises(DaysFailed, match=r"1 of 7 days .*2026-11-21: .*profile\.json is gone"):
+    with pytest.raises(DaysFailed, match=r"1 of 31 days .*2026-11-21: .*csv and its profile are gone"):
         run(clients)
 
     assert report_of(clients)["verdict"] == "no drift"
+
+
+def test_where_a_profile_is_gone_the_predictions_are_counted(clients):
+    stem = score(clients.s3, release(clients.s3), DRIFTED)
+    delete_for_good(clients.s3, f"{stem}.profile.json")
+    rows = "".join(f"{age},{job}\n" for age, job in zip(*DRIFTED.values(), strict=True))
+    clients.s3.put_object(Bucket=BUCKET, Key=f"{stem}.csv", Body=f"age,job\n{rows}".encode())
+
+    (day,) = run(clients).days
+
+    assert (day.verdict, day.rows) == ("drift", 500)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "no json", '{"input": 5}'], ids=repr)
@@ -343,7 +349,7 @@ def test_a_broken_manifest_is_named_and_stops_only_its_own_day(clients, text):
     broken = "predictions/date=2026-11-20/broken-0123456789abcdef.manifest.json"
     clients.s3.put_object(Bucket=BUCKET, Key=broken, Body=text.encode())
     score(clients.s3, baseline, DRIFTED)
-    with pytest.raises(DaysFailed, match="1 of 7 days") as caught:
+    with pytest.raises(DaysFailed, match="1 of 31 days") as caught:
         run(clients)
     assert broken in str(caught.value)
     assert report_of(clients)["verdict"] == "drift"
@@ -375,11 +381,61 @@ def test_two_jobs_at_once_leave_one_report(clients):
     assert report_of(clients)["verdict"] == "drift"
 
 
-def test_every_run_leaves_a_heartbeat_and_each_judged_day_its_metrics(clients, capsys):
-    score(clients.s3, release(clients.s3), DRIFTED)
+def emitted(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
-    run(clients)
 
-    heartbeat, day = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    assert (heartbeat["DriftRuns"], heartbeat["Stack"]) == (1, "bank-stack")
+def test_each_judged_day_and_each_column_have_metrics_and_the_run_a_heartbeat_last(clients, capsys):
+    # Metrics stand at their time, and CloudWatch takes no old ones.
+    now = datetime.now(UTC)
+    score(clients.s3, release(clients.s3), DRIFTED, day=now.date().isoformat())
+
+    run(clients, now)
+
+    day, *columns, heartbeat = emitted(capsys)
+    assert (heartbeat["DriftRuns"], heartbeat["DaysJudged"], heartbeat["Stack"]) == (1, 1, "bank-stack")
     assert (day["RowsJudged"], day["DriftDetected"], day["DriftedColumns"]) == (500, 1, 1)
+    assert {column["Column"]: column["DriftSize"] > 1 for column in columns} == {"age": True, "job": False}
+
+
+def test_a_run_that_finds_nothing_to_do_is_a_heartbeat_all_the_same(clients, capsys):
+    run(clients)
+    assert [line["DriftRuns"] for line in emitted(capsys)] == [1]
+
+    release(clients.s3)
+    run(clients)
+    run(clients)
+    assert [line["DriftRuns"] for line in emitted(capsys) if "DriftRuns" in line] == [1, 1]
+
+
+def test_a_run_that_dies_is_no_heartbeat(clients, capsys):
+    clients.s3.put_object(Bucket=BUCKET, Key="models/champion.json", Body=b"{")
+
+    with pytest.raises(ValueError):
+        run(clients)
+
+    assert emitted(capsys) == []
+
+
+def test_a_day_that_fails_leaves_no_heartbeat_though_the_others_are_judged(clients, capsys):
+    baseline = release(clients.s3)
+    stem = score(clients.s3, baseline, DRIFTED, day="2026-11-22")
+    score(clients.s3, baseline, DRIFTED)
+    clients.s3.put_object(Bucket=BUCKET, Key=f"{stem}.manifest.json", Body=b"{}")
+
+    with pytest.raises(DaysFailed):
+        run(clients)
+
+    assert report_of(clients)["verdict"] == "drift"
+    assert not any("DriftRuns" in line for line in emitted(capsys))
+
+
+@pytest.mark.parametrize("released", [True, False])
+@pytest.mark.parametrize("request_", [OneDay(NOW.date()), DayRange(NOW.date(), NOW.date())])
+def test_what_people_ask_for_besides_is_no_heartbeat(clients, capsys, request_, released):
+    if released:
+        score(clients.s3, release(clients.s3), DRIFTED)
+
+    run(clients, request=request_)
+
+    assert not any("DriftRuns" in line for line in emitted(capsys))

@@ -14,6 +14,7 @@ from autowatch.arrival import output_keys
 from autowatch.champion import NoChampion
 from autowatch.csv_lines import csv_lines
 from autowatch.endpoint import EndpointUnavailable
+from autowatch.id_pointer import read_pointer
 from autowatch.input_file import InputGone
 from autowatch.manifest import Manifest
 from autowatch.predictions import score_file
@@ -25,6 +26,7 @@ from tests.unit.scoring_bucket import (
     BUCKET,
     create_bucket,
     drop,
+    keys,
     read,
     read_document,
     read_rows,
@@ -93,10 +95,50 @@ def test_the_three_objects(s3):
     assert document["predictions_version_id"] == versions(s3, f"{stem}.csv")[0][1]
     assert (document["run"], document["endpoint_name"], document["model_name"]) == ("r1", "bank", "bank-r1")
     assert document["started"] <= document["finished"]
+    assert document["columns"] == ["job", "note", "y", "age"]
 
     profile = Profile.from_json(read_document(s3, f"{stem}.profile.json"))
     assert (profile.rows, set(profile.columns)) == (2, {"age", "job", "y_probability"})
     assert [sum(counts) for counts in profile.columns.values()] == [2, 2, 2]
+
+
+def test_the_ids_point_to_their_predictions(s3):
+    arrival, other = drop(s3, "age,job\n1,x\n"), drop(s3, "age,job\n1,x\n", "inference/b.csv")
+    manifest = score(s3, arrival)
+    assert keys(s3, "monitoring/") == [f"monitoring/ids/{arrival.id_prefix}.json"]
+    assert read_pointer(s3, BUCKET, arrival.id_prefix) == manifest.predictions.key
+    assert read_pointer(s3, BUCKET, other.id_prefix) is None
+    first_id = read_rows(s3, manifest.predictions.key)[1][0][2]
+    assert first_id.rpartition("-")[0] == arrival.id_prefix
+
+
+def test_the_pointer_is_there_before_the_manifest_and_nothing_is_committed_without_it(s3):
+    arrival = drop(s3, "age,job\n1,x\n")
+    manifest_key = output_keys(arrival, "predictions/").manifest
+    written = []
+
+    class Refuses:
+        """S3 that does not take what is put under `prefix`."""
+
+        def __init__(self, prefix):
+            self.prefix = prefix
+
+        def __getattr__(self, name):
+            return getattr(s3, name)
+
+        def put_object(self, **arguments):
+            written.append(arguments["Key"])
+            if arguments["Key"].startswith(self.prefix):
+                raise client_error("InternalError", 500)
+            return s3.put_object(**arguments)
+
+    with pytest.raises(ClientError):
+        score(Refuses("monitoring/"), arrival)
+    assert manifest_key not in results(s3)
+    with pytest.raises(ClientError):
+        score(Refuses(manifest_key), arrival)
+    assert written[-2:] == [f"monitoring/ids/{arrival.id_prefix}.json", manifest_key]
+    assert score(s3, arrival).predictions.key == read_pointer(s3, BUCKET, arrival.id_prefix)
 
 
 def test_rejected_rows_go_to_their_own_file(s3):

@@ -5,6 +5,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from autowatch.monitoring_request import InvalidRequest
 from autowatch.profile import Baseline
 from detect_drift import app
 
@@ -18,6 +19,7 @@ def s3(monkeypatch):
         "PREDICTIONS_PREFIX": "predictions/",
         "ALERT_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
         "MIN_ROWS": "300",
+        "COLUMN_METRICS": "true",
         "METRICS_NAMESPACE": "Autowatch",
         "STACK_NAME": "bank-stack",
         "AWS_REGION": "us-east-1",
@@ -71,7 +73,7 @@ def test_a_date_stands_above_the_schedule(champion):
 
 
 def test_a_date_that_is_none_is_refused(champion):
-    with pytest.raises(ValueError, match="yesterday"):
+    with pytest.raises(InvalidRequest, match="yesterday"):
         app.lambda_handler({"date": "yesterday"}, None)
 
 

@@ -8,9 +8,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from autowatch.domino_settings import DominoHalfConfigured
 from autowatch.registration import NoTimeToRegister, RegistrationFailed
 from load_dmm import app
-from load_dmm.settings import DominoHalfConfigured, Settings
 
 TOKEN = "secret-token-0123456789"
 KEY = "predictions/date=2026-11-23/sub/a b+ü-0123456789abcdef.csv"
@@ -19,7 +19,7 @@ KEY = "predictions/date=2026-11-23/sub/a b+ü-0123456789abcdef.csv"
 class Context:
     """What Lambda passes beside the event."""
 
-    def __init__(self, seconds=300.0):
+    def __init__(self, seconds=900.0):
         self.seconds = seconds
 
     def get_remaining_time_in_millis(self):
@@ -60,11 +60,14 @@ def s3(domino, monkeypatch):
         "STACK_NAME": "bank",
         "DMM_URL": f"http://127.0.0.1:{domino.server_port}/api/v0/models/",
         "MODEL_ID": "model-1",
+        "DMM_MODEL_PARAMETER": "/autowatch/bank/domino-model-id",
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("PREDICTIONS_PREFIX", raising=False)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.delenv("DMM_API", raising=False)
     app._client.cache_clear()
+    app._token.cache_clear()
     with mock_aws():
         secret = boto3.client("secretsmanager").create_secret(Name="domino", SecretString=TOKEN)
         monkeypatch.setenv("DMM_TOKEN_SECRET_ARN", secret["ARN"])
@@ -73,7 +76,9 @@ def s3(domino, monkeypatch):
         s3.put_object(
             Bucket="bank",
             Key=KEY.replace(".csv", ".manifest.json"),
-            Body=json.dumps({"predictions_key": KEY, "finished": "2026-11-23T09:00:04Z"}).encode(),
+            Body=json.dumps(
+                {"predictions_key": KEY, "finished": "2026-11-23T09:00:04Z", "run": "r"}
+            ).encode(),
         )
         yield s3
     app._client.cache_clear()
@@ -85,7 +90,8 @@ def metrics(output):
 
 
 def test_a_new_file_is_registered_once(s3, domino, capsys):
-    counts = {"registered": 1, "already_registered": 0, "failed": 0, "waiting": 0}
+    counts = {"registered": 1, "already_registered": 0, "failed": 0, "waiting": 0, "days_not_reached": 0}
+    counts["checks"] = "nothing to read"
     assert app.lambda_handler({}, Context()) == {"configured": True, **counts}
     assert app.lambda_handler({}, Context()) == {"configured": True, **counts, "registered": 0}
     assert domino.calls == [
@@ -128,7 +134,7 @@ def test_without_a_domino_it_says_so_and_does_nothing(s3, domino, monkeypatch, c
             monkeypatch.setenv(name, emptiness)
     with caplog.at_level("INFO"):
         assert app.lambda_handler({}, Context()) == {"configured": False}
-    assert "Domino is not configured: set DmmUrl, DmmModelId and DmmTokenSecretArn" in caplog.text
+    assert "Domino is not configured: set the parameters that begin with Dmm" in caplog.text
     assert domino.calls == []
 
 
@@ -151,15 +157,10 @@ def test_half_a_configuration_is_an_error_that_names_the_rest(s3, domino, monkey
 
 def test_a_function_with_too_short_a_timeout_says_so(s3, domino):
     with pytest.raises(NoTimeToRegister):
-        app.lambda_handler({}, Context(seconds=60))
+        app.lambda_handler({}, Context(seconds=80))
     assert domino.calls == []
 
 
 def test_another_prefix_is_honoured(s3, monkeypatch):
     monkeypatch.setenv("PREDICTIONS_PREFIX", "elsewhere/")
     assert app.lambda_handler({}, Context())["registered"] == 0
-
-
-def test_settings_need_what_the_template_always_sets():
-    with pytest.raises(KeyError, match="S3_BUCKET"):
-        Settings.from_env({})

@@ -1,0 +1,74 @@
+"""When an alarm goes off: CloudWatch's rules for the data points that are there and for those that are missing.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+"""
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from sandbox.errors import AlarmError
+
+State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
+Point = float | None
+
+_BREACHES: dict[str, Callable[[float, float], Any]] = {
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "GreaterThanThreshold": operator.gt,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+_TREATMENTS = ("breaching", "notBreaching", "ignore", "missing")
+# CloudWatch looks at more periods than it evaluates and does not say how many; its example has these.
+_MORE_PERIODS = 2
+
+
+def evaluation_range(evaluation_periods: int) -> int:
+    """How many periods are looked at: more than are evaluated, since some may be missing."""
+    return evaluation_periods + _MORE_PERIODS
+
+
+def breaches(value: float, comparison: str, threshold: float) -> bool:
+    """Whether one data point lies beyond the threshold.
+
+    Raises AlarmError for an operator that needs a model of the metric.
+    """
+    if comparison not in _BREACHES:
+        raise AlarmError(f"The sandbox does not compare with {comparison}; it has {', '.join(_BREACHES)}.")
+    return bool(_BREACHES[comparison](value, threshold))
+
+
+def alarm_state(
+    breaching: Sequence[bool | None],
+    evaluation_periods: int,
+    datapoints_to_alarm: int,
+    treat_missing: str,
+    current: State,
+) -> State:
+    """The state that follows from the data points of the evaluation range, the oldest first; None is a missing one.
+
+    Raises AlarmError: missing data are to be treated in a way that there is not.
+    """
+    if treat_missing not in _TREATMENTS:
+        raise AlarmError(
+            f"Missing data cannot be treated as {treat_missing!r}; there are {', '.join(_TREATMENTS)}."
+        )
+    there = [point for point in breaching if point is not None][-evaluation_periods:]
+    missing = evaluation_periods - len(there)
+    bad = sum(there)
+    if treat_missing == "breaching":
+        return "ALARM" if bad + missing >= datapoints_to_alarm else "OK"
+    if bad >= datapoints_to_alarm:
+        return "ALARM"
+    if treat_missing == "notBreaching" or not missing or not all(there):
+        return "OK"
+    # From here on nothing but breaching points is there, and too few of them.
+    if treat_missing == "ignore":
+        return current
+    return "ALARM" if _oldest(breaching) >= datapoints_to_alarm else "INSUFFICIENT_DATA"
+
+
+def _oldest(breaching: Sequence[bool | None]) -> int:
+    """How many periods ago the oldest point that is there was, from 1; 0 when there is none."""
+    return next((len(breaching) - index for index, point in enumerate(breaching) if point is not None), 0)

@@ -1,0 +1,58 @@
+"""What a person does in the local Domino's pages, from Python; and a look at what it knows."""
+
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from sandbox.errors import NotFoundError
+
+_SECONDS = 30.0
+
+
+class DominoControl:
+    """The controls of a running sandbox's Domino; they need no token."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        self._url = f"{endpoint_url}/domino"
+
+    def rotate_token(self, token: str) -> None:
+        """From now on only this token opens Domino."""
+        self._call("PUT", "_control/token", {"token": token})
+
+    def change_settings(self, **settings: Any) -> dict[str, Any]:
+        """Changes what is given and gives all: see `sandbox.domino.models.AdminSettings` and `access.Access`."""
+        return dict(self._call("PUT", "_control/settings", settings).json())
+
+    def make_model_known(
+        self, model_id: str, bucket: str, training_key: str, target: str, row_identifier: str = "id"
+    ) -> None:
+        """Makes a model of the v0 wire known by its training file."""
+        body = {"bucket": bucket, "key": training_key, "target": target, "row_identifier": row_identifier}
+        self._call("PUT", f"_control/models/{quote(model_id, safe='')}", body)
+
+    def add_datasource(self, name: str, bucket: str, region: str, token: str) -> None:
+        """Makes a bucket known to the v2 wire, as its settings page does through the API."""
+        headers = {"X-Domino-Api-Key": token}
+        config = {"bucket": bucket, "region": region, "instance_role": True}
+        body = {"name": name, "type": "s3", "config": config}
+        self._call("PUT", "model-monitor/v2/api/datasource", body, headers)
+
+    def models(self) -> list[dict[str, Any]]:
+        """All models of both wires, oldest first, with their datasets, checks and accuracy."""
+        return list(self._call("GET", "_control/models").json())
+
+    def wait_until_idle(self, timeout_seconds: float = 20.0) -> None:
+        """Waits until everything that was registered is ingested; requests.HTTPError when it is not in time."""
+        self._call("GET", f"_control/idle?timeout_seconds={timeout_seconds}")
+
+    def _call(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> requests.Response:
+        response = requests.request(
+            method, f"{self._url}/{path}", json=body, headers=headers, timeout=_SECONDS, proxies={"http": ""}
+        )
+        if response.status_code == 404:
+            raise NotFoundError(f"The local Domino has no {path}: {response.text}")
+        response.raise_for_status()
+        return response

@@ -1,0 +1,92 @@
+"""Alarms about a day as a whole: its volume, its refused files and the columns that came with its rows."""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from statistics import median
+
+from autowatch.drift import Alarm
+from autowatch.drift_settings import VolumeRules
+from autowatch.page_text import short
+from autowatch.report_history import History
+
+DAY_IS_TOLD = timedelta(hours=18)
+"""How much of a day must have passed before few rows say anything."""
+
+_LEAST_DAYS = 3
+_NAMES_SHOWN = 5
+_LONGEST_NAME = 60
+# What came of the files' order or of a race, and not of what is in them.
+_NOT_ABOUT_CONTENT = ("NoChampion", "InputGone")
+
+
+def told_from(day: date) -> datetime:
+    """The moment from which the volume of a day says something."""
+    return datetime.combine(day, time(), UTC) + DAY_IS_TOLD
+
+
+def volume_alarms(day: date, rows: int, history: History, rules: VolumeRules, now: datetime) -> list[Alarm]:
+    """Alarms when a day has far fewer or far more rows than usual: than the median of the last days with a verdict.
+
+    Where the same weekday of the week before was as quiet or as busy there is none, so that weekends without data,
+    and a change that people were told of for a week, are no news.
+    """
+    judged = sorted(
+        (other for other, found in history.items() if other < day and found.has_verdict), reverse=True
+    )
+    compared = [history[other].rows for other in judged[: rules.days]]
+    if len(compared) < _LEAST_DAYS:
+        return []
+    usual = median(compared)
+    week_before = history.get(day - timedelta(days=7))
+    also = usual if week_before is None else week_before.rows
+    if rows < rules.least * min(usual, also) and now >= told_from(day):
+        how = f"fewer than {rules.least:g} times"
+    elif rows > rules.most * max(usual, also):
+        how = f"more than {rules.most:g} times"
+    else:
+        return []
+    message = (
+        f"{rows:,} rows were scored, {how} the {usual:,.0f} of the median of the last {len(compared)} days."
+    )
+    return [Alarm(None, "volume", message)]
+
+
+def schema_alarms(
+    day: date, refused: Mapping[str, int], extra_columns: Collection[str] | None, history: History
+) -> list[Alarm]:
+    """Alarms for refused files, and for columns beside the model's that came or went since the last day with files.
+
+    Args:
+        refused: how many files were refused, by error.
+        extra_columns: those of this day's files; None where that is not known.
+    """
+    alarms = []
+    content = {error: files for error, files in refused.items() if error not in _NOT_ABOUT_CONTENT}
+    if content:
+        counts = ", ".join(f"{files:,} {error}" for error, files in content.items())
+        total = sum(content.values())
+        alarms.append(
+            f"{total:,} {'file was' if total == 1 else 'files were'} refused ({counts}): see rejected/date={day}/."
+        )
+    last = _last_columns(day, history)
+    if last is not None and extra_columns is not None:
+        before, columns = last
+        if came := sorted(set(extra_columns) - columns):
+            alarms.append(f"Columns that the files of {before} did not have: {_listed(came)}.")
+        if went := sorted(columns - set(extra_columns)):
+            alarms.append(f"Columns that the files of {before} had are gone: {_listed(went)}.")
+    return [Alarm(None, "schema", message) for message in alarms]
+
+
+def _last_columns(day: date, history: History) -> tuple[date, frozenset[str]] | None:
+    days = sorted((other for other, found in history.items() if other < day and found.files), reverse=True)
+    if not days:
+        return None
+    columns = history[days[0]].extra_columns
+    return None if columns is None else (days[0], columns)
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _NAMES_SHOWN
+    shown = ", ".join(short(name, _LONGEST_NAME) for name in names[:_NAMES_SHOWN])
+    return shown + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,52 @@
+"""What one day contributes to the pages of other days and to the history: little, since ninety of them are read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autowatch.drift_view import Verdict, drift_view
+
+
+@dataclass(frozen=True)
+class DaySummary:
+    """A day's judgement in short.
+
+    Attributes:
+        sizes: the distance of each column that was judged, in multiples of its threshold.
+        other_drifts: how many other runs' rows drifted on that day.
+    """
+
+    run: str | None
+    verdict: Verdict
+    rows: int | None
+    drifted_columns: Sequence[str]
+    columns: int
+    alarms: int
+    since: str | None
+    other_drifts: int
+    sizes: Mapping[str, float]
+
+
+def summary_of(document: Any) -> DaySummary:
+    """The summary of a `drift.json`.
+
+    Raises:
+        UnknownForm: it is none.
+    """
+    view = drift_view(document)
+    main = view.main
+    return DaySummary(
+        run=main.run,
+        verdict=main.verdict,
+        rows=main.rows,
+        drifted_columns=main.drifted_columns,
+        columns=len(main.columns),
+        alarms=len(main.alarms),
+        since=view.since,
+        other_drifts=sum(run.verdict == "drift" for run in view.other_runs),
+        sizes={
+            column.name: column.size
+            for column in main.columns
+            if column.size is not None and column.verdict in ("drift", "no drift")
+        },
+    )

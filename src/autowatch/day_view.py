@@ -1,0 +1,234 @@
+"""What the page of a day, of a range of days or of a file shows, read from the documents alone."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, TypeVar
+
+from autowatch.day_summary import DaySummary
+from autowatch.drift_view import Column, DriftView, UnknownForm, drift_view
+from autowatch.headline import Headline, headline
+from autowatch.page_text import count, counted, listed, percent, short
+from autowatch.quality_view import QualityView, quality_view
+from autowatch.sparkline import Bar, Sparkline, bars, sparkline
+
+TREND_DAYS = 30
+_HIGHEST_SIZE = 4.0
+"""Sparklines end here, in multiples of the threshold: further up, only the figure beside them tells a difference."""
+
+_Document = TypeVar("_Document")
+
+
+@dataclass(frozen=True)
+class Links:
+    """Relative references from the page to others; None where there is no such page."""
+
+    history: str
+    previous: str | None = None
+    following: str | None = None
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A figure with its label, and a line below it."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """The rows of the last days as bars, the one at place `today` the page's own, and in words."""
+
+    bars: Sequence[Bar]
+    today: int
+    text: str
+
+
+@dataclass(frozen=True)
+class OpinionRow:
+    """A column that Autowatch or Domino says drifts."""
+
+    column: str
+    ours: bool
+    dominos: bool
+
+
+@dataclass(frozen=True)
+class DayView:
+    """Everything on the page; a judgement that is not there is None, and `notes` say why.
+
+    Attributes:
+        subject: what was judged.
+        trends: the sparkline of each column by its name.
+        opinions: the columns that Autowatch or Domino says drift; None without a check by Domino.
+        sources: the documents beside the page, by their names.
+        has_quality: whether the page is about something that has a quality.
+        alerted: whether people were told of drift or alarms; None where there is nothing to tell.
+    """
+
+    subject: str
+    links: Links
+    headline: Headline
+    facts: Sequence[Fact]
+    notes: Sequence[str]
+    drift: DriftView | None
+    quality: QualityView | None
+    trends: Mapping[str, Sparkline]
+    volume: Volume | None
+    opinions: Sequence[OpinionRow] | None
+    sources: Sequence[str]
+    has_quality: bool
+    alerted: bool | None
+
+
+def day_view(
+    day: date, drift: Any | None, quality: Any | None, history: Mapping[date, DaySummary], links: Links
+) -> DayView:
+    """The view of a day.
+
+    Args:
+        day: the day.
+        drift, quality: its documents; None where there are none.
+        history: earlier days in short, and that day itself or not.
+        links: to the neighbours and the history.
+    """
+    notes = [] if drift is not None else ["There is no drift.json of this day."]
+    drifts = _read("drift.json", drift, drift_view, notes)
+    qualities = _read("quality.json", quality, quality_view, notes)
+    window = [day - timedelta(days=back) for back in reversed(range(1, TREND_DAYS))]
+    return _view(
+        f"Scored data of {day.isoformat()}",
+        links,
+        drifts,
+        qualities,
+        notes,
+        day.isoformat(),
+        [history.get(earlier) for earlier in window],
+        [
+            name
+            for name, document in (("drift.json", drift), ("quality.json", quality))
+            if document is not None
+        ],
+    )
+
+
+def window_view(drift: Any, links: Links) -> DayView:
+    """The view of a range of days or of a file, as its `drift.json` says."""
+    notes: list[str] = []
+    subject = _subject(drift if isinstance(drift, dict) else {})
+    drifts = _read("drift.json", drift, drift_view, notes)
+    return _view(subject, links, drifts, None, notes, None, [], ["drift.json"])
+
+
+def _subject(document: Mapping[str, Any]) -> str:
+    if "key" in document:
+        return f"The file {short(document['key'], 200)}"
+    return f"Scored data from {short(document.get('from', '?'), 20)} to {short(document.get('to', '?'), 20)}"
+
+
+def _read(name: str, document: Any, reader: Callable[[Any], _Document], notes: list[str]) -> _Document | None:
+    if document is None:
+        return None
+    try:
+        return reader(document)
+    except UnknownForm:
+        # Another version of Autowatch wrote it; the rest of the page is still worth reading.
+        notes.append(f"{name} has a form that this version of Autowatch does not know, and is left out.")
+        return None
+
+
+def _view(
+    subject: str,
+    links: Links,
+    drift: DriftView | None,
+    quality: QualityView | None,
+    notes: Sequence[str],
+    day: str | None,
+    earlier: Sequence[DaySummary | None],
+    sources: Sequence[str],
+) -> DayView:
+    return DayView(
+        subject=subject,
+        links=links,
+        headline=headline(drift, quality, day),
+        facts=_facts(drift, quality),
+        notes=notes,
+        drift=drift,
+        quality=quality,
+        trends=_trends(drift.main.columns, earlier) if drift and day else {},
+        volume=_volume(drift.main.rows, earlier) if drift and day else None,
+        opinions=_opinions(drift) if drift else None,
+        sources=sources,
+        has_quality=day is not None,
+        alerted=_alerted(drift) if drift and day else None,
+    )
+
+
+def _alerted(drift: DriftView) -> bool | None:
+    return drift.alerted if drift.main.verdict == "drift" or drift.main.alarms else None
+
+
+def _trends(columns: Sequence[Column], earlier: Sequence[DaySummary | None]) -> dict[str, Sparkline]:
+    trends = {}
+    for column in columns:
+        before = [summary.sizes.get(column.name) if summary else None for summary in earlier]
+        today = column.size if column.verdict in ("drift", "no drift") else None
+        drawn = sparkline([*before, today], most=_HIGHEST_SIZE)
+        if drawn:
+            trends[column.name] = drawn
+    return trends
+
+
+def _volume(rows: int | None, earlier: Sequence[DaySummary | None]) -> Volume:
+    before = [summary.rows if summary else None for summary in earlier]
+    known = sorted(value for value in before if value is not None)
+    text = f"{len(known)} days before had {known[0]:,} to {known[-1]:,} rows" if known else "no day before"
+    return Volume(bars([*before, rows]), len(before), text)
+
+
+def _facts(drift: DriftView | None, quality: QualityView | None) -> list[Fact]:
+    facts = []
+    if drift:
+        main = drift.main
+        share = f", {percent(main.drift_share)} of the importance" if main.drift_share else ""
+        facts += [
+            Fact(
+                "Rows judged", count(main.rows), counted(main.files, "file") if main.files is not None else ""
+            ),
+            Fact("Columns drifted", f"{len(main.drifted_columns)}", f"of {len(main.columns)}{share}"),
+            Fact("Alarms", f"{len(main.alarms)}", _alarm_kinds(drift)),
+            Fact("Rows rejected", count(drift.rejected_rows), _refused(drift)),
+        ]
+    if quality:
+        auc = quality.main.measure("AUC")
+        facts.append(
+            Fact(
+                "Rows with a label",
+                percent(quality.main.coverage),
+                f"{count(quality.main.rows_labelled)} rows",
+            )
+        )
+        if auc and auc.value is not None:
+            note = f"at the gate {auc.gate:.3f}" if auc.gate is not None else ""
+            facts.append(Fact("AUC", f"{auc.value:.3f}", note))
+    return facts
+
+
+def _alarm_kinds(drift: DriftView) -> str:
+    return listed(list(dict.fromkeys(short(alarm.kind, 40) for alarm in drift.main.alarms)), 3) or "none"
+
+
+def _refused(drift: DriftView) -> str:
+    if not drift.refused_files:
+        return "no file refused"
+    files = sum(drift.refused_files.values())
+    return f"{counted(files, 'file')} refused: {listed([short(name, 40) for name in drift.refused_files], 3)}"
+
+
+def _opinions(drift: DriftView) -> list[OpinionRow] | None:
+    if not drift.domino or not drift.domino.checks:
+        return None
+    ours, dominos = drift.main.drifted_columns, drift.domino.checks[0].drifted_columns
+    return [OpinionRow(name, name in ours, name in dominos) for name in dict.fromkeys([*ours, *dominos])]

@@ -1,0 +1,88 @@
+"""The documents `drift.json`: what they are made of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autowatch.drift import Alarm
+
+# What is said of the rows of one run.
+_PART = (
+    "run",
+    "verdict",
+    "rows",
+    "files",
+    "reference_rows",
+    "min_rows",
+    "drifted_columns",
+    "drift_share",
+    "alarms",
+    "columns",
+    "since",
+)
+_MOST_EXTRA_COLUMNS = 1000
+
+
+def drift_document(
+    window: Mapping[str, str],
+    generated: str,
+    parts: Sequence[Mapping[str, Any]],
+    *,
+    alarms: Sequence[Alarm] = (),
+    rejected_rows: int = 0,
+    refused_files: Mapping[str, int] | None = None,
+    extra_columns: Sequence[str] | None = None,
+    domino: Any = None,
+) -> dict[str, Any]:
+    """A `drift.json` of which nobody has been told yet; docs/formats.md has its fields.
+
+    Args:
+        window: what was judged: `date`, or `from` and `to`, or `key`.
+        generated: when, in ISO 8601.
+        parts: what is said of each run's rows, the newest run's first.
+        alarms: those of the window as a whole.
+    """
+    top, *others = parts
+    return {
+        **window,
+        "generated": generated,
+        **top,
+        "alarms": [*top["alarms"], *(alarm.to_json() for alarm in alarms)],
+        "other_runs": others,
+        "alerted": False,
+        "told": [],
+        "rejected_rows": rejected_rows,
+        "refused_files": dict(refused_files or {}),
+        "extra_columns": None if extra_columns is None else sorted(extra_columns)[:_MOST_EXTRA_COLUMNS],
+        "domino": domino,
+    }
+
+
+def keep_earlier_parts(
+    parts: Sequence[dict[str, Any]], earlier: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """The parts, newest run first, and what an earlier document says of rows that nobody can judge any more.
+
+    That is so when a run's manifests are gone, and when its baseline cannot be used: there the alarm joins what was
+    said.
+    """
+    before = {part["run"]: part for part in _parts_of(earlier) if part["files"]}
+    kept = dict(before)
+    for part in parts:
+        judged_before = before.get(part["run"])
+        if part["columns"] or not judged_before:
+            kept[part["run"]] = part
+        else:
+            kept[part["run"]] = judged_before | {"alarms": [*judged_before["alarms"], *part["alarms"]]}
+    # The champion stands in where no run scored anything.
+    scored = [part for part in kept.values() if part["files"]] or list(parts)
+    return sorted(scored, key=lambda part: str(part["run"]), reverse=True)
+
+
+def _parts_of(document: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    if document is None:
+        return []
+    parts = ({name: part[name] for name in _PART} for part in (document, *document["other_runs"]))
+    return [
+        part | {"alarms": [alarm for alarm in part["alarms"] if alarm["column"] is not None]}
+        for part in parts
+    ]

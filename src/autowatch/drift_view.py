@@ -1,0 +1,225 @@
+"""What pages show of a `drift.json`, whichever version wrote it: what it does not have is not shown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+from autowatch import fields
+from autowatch.page_text import short
+
+Verdict = Literal["drift", "no drift", "not enough data"]
+
+_MOST_BARS = 24
+"""The bars of 50 columns must stay a page that a phone opens at once."""
+_MOST_COLUMNS = 500
+_MOST_ALARMS = 200
+
+
+class UnknownForm(ValueError):
+    """A document is not what docs/formats.md describes; pages name it and go on without it."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The shares of the reference and of the current rows in one bin."""
+
+    label: str
+    reference: float
+    current: float
+
+
+@dataclass(frozen=True)
+class Column:
+    """The judgement of one column."""
+
+    name: str
+    is_prediction: bool
+    type: str | None
+    importance: float | None
+    verdict: Verdict | None
+    p_adjusted: float | None
+    js: float | None
+    js_threshold: float | None
+    psi: float | None
+    missing_reference: float | None
+    missing_current: float | None
+    new: float | None
+    out_of_range: float | None
+    moved: str
+    bars: Sequence[Bar]
+    bars_hidden: int
+
+    @property
+    def size(self) -> float | None:
+        """The distance in multiples of its threshold."""
+        return self.js / self.js_threshold if self.js is not None and self.js_threshold else None
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Something that needs a look whether or not the data drift; `column` is None for the day as a whole."""
+
+    column: str | None
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
+class RunDrift:
+    """The judgement of the rows that one run's model scored, its columns worst first."""
+
+    run: str | None
+    verdict: Verdict
+    rows: int | None
+    files: int | None
+    reference_rows: int | None
+    min_rows: int | None
+    drifted_columns: Sequence[str]
+    drift_share: float | None
+    alarms: Sequence[Alarm]
+    columns: Sequence[Column]
+
+
+@dataclass(frozen=True)
+class DominoCheck:
+    """What Domino said once."""
+
+    checked: str | None
+    drifted_columns: Sequence[str]
+    predictions: int | None
+
+
+@dataclass(frozen=True)
+class DominoView:
+    """What Domino last said, newest check first."""
+
+    read: str | None
+    run: str | None
+    ingestion_status: str | None
+    checks: Sequence[DominoCheck]
+
+
+@dataclass(frozen=True)
+class DriftView:
+    """The judgement of a day, of a range of days or of a file."""
+
+    main: RunDrift
+    other_runs: Sequence[RunDrift]
+    generated: str | None
+    since: str | None
+    alerted: bool | None
+    rejected_rows: int | None
+    refused_files: Mapping[str, int]
+    extra_columns: Sequence[str]
+    domino: DominoView | None
+
+
+def drift_view(document: Any) -> DriftView:
+    """Reads the judgement.
+
+    Raises:
+        UnknownForm: it is no object, or has no verdict that is known here.
+    """
+    if not isinstance(document, dict):
+        raise UnknownForm("drift.json does not hold an object.")
+    alerted = document.get("alerted")
+    refused = {
+        error: number
+        for error, number in fields.mapping(document, "refused_files").items()
+        if isinstance(number, int)
+    }
+    return DriftView(
+        main=_run(document),
+        other_runs=[_run(other) for other in fields.mappings(document, "other_runs")],
+        generated=fields.text(document, "generated"),
+        since=fields.text(document, "since"),
+        alerted=alerted if isinstance(alerted, bool) else None,
+        rejected_rows=fields.whole(document, "rejected_rows"),
+        refused_files=refused,
+        extra_columns=fields.texts(document, "extra_columns"),
+        domino=_domino(fields.mapping(document, "domino")),
+    )
+
+
+def _run(document: Mapping[str, Any]) -> RunDrift:
+    verdict = _verdict(document)
+    if verdict is None:
+        raise UnknownForm(f"drift.json has the verdict {short(document.get('verdict'), 40)!r}.")
+    columns = [_column(item) for item in fields.mappings(document, "columns")[:_MOST_COLUMNS]]
+    return RunDrift(
+        run=fields.text(document, "run"),
+        verdict=verdict,
+        rows=fields.whole(document, "rows"),
+        files=fields.whole(document, "files"),
+        reference_rows=fields.whole(document, "reference_rows"),
+        min_rows=fields.whole(document, "min_rows"),
+        drifted_columns=fields.texts(document, "drifted_columns"),
+        drift_share=fields.number(document, "drift_share"),
+        alarms=[
+            Alarm(
+                fields.text(item, "column"),
+                fields.text(item, "kind") or "",
+                fields.text(item, "message") or "",
+            )
+            for item in fields.mappings(document, "alarms")[:_MOST_ALARMS]
+        ],
+        columns=sorted(
+            columns, key=lambda column: (column.verdict != "drift", -(column.size or 0), column.name)
+        ),
+    )
+
+
+def _column(document: Mapping[str, Any]) -> Column:
+    missing = fields.mapping(document, "missing")
+    type_ = fields.text(document, "type")
+    bars = [
+        Bar(
+            fields.text(item, "label") or "",
+            fields.number(item, "reference") or 0.0,
+            fields.number(item, "current") or 0.0,
+        )
+        for item in fields.mappings(document, "bins")
+    ]
+    used = [bar for bar in bars if bar.reference or bar.current]
+    return Column(
+        name=fields.text(document, "name") or "",
+        is_prediction=document.get("kind") == "prediction",
+        type=type_,
+        importance=fields.number(document, "importance"),
+        verdict=_verdict(document),
+        p_adjusted=fields.number(document, "p_adjusted"),
+        js=fields.number(document, "js"),
+        js_threshold=fields.number(document, "js_threshold"),
+        psi=fields.number(document, "psi"),
+        missing_reference=fields.number(missing, "reference"),
+        missing_current=fields.number(missing, "current"),
+        new=fields.number(document, "new") if type_ != "numeric" else None,
+        out_of_range=fields.number(document, "out_of_range") if type_ != "categorical" else None,
+        moved=fields.text(document, "moved") or "",
+        bars=used[:_MOST_BARS],
+        bars_hidden=max(0, len(used) - _MOST_BARS),
+    )
+
+
+def _domino(document: Mapping[str, Any]) -> DominoView | None:
+    if not document:
+        return None
+    checks = [
+        DominoCheck(
+            fields.text(item, "checked"),
+            fields.texts(item, "drifted_columns"),
+            fields.whole(item, "predictions"),
+        )
+        for item in fields.mappings(document, "checks")
+    ]
+    return DominoView(
+        read=fields.text(document, "read"),
+        run=fields.text(document, "run"),
+        ingestion_status=fields.text(document, "ingestion_status"),
+        checks=sorted(checks, key=lambda check: check.checked or "", reverse=True),
+    )
+
+
+def _verdict(document: Mapping[str, Any]) -> Verdict | None:
+    verdict = document.get("verdict")
+    return cast(Verdict, verdict) if verdict in get_args(Verdict) else None

@@ -1,0 +1,58 @@
+"""Which days the daily job looks at, and which of them it judges."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from autowatch.day_alarms import told_from
+from autowatch.day_files import DayFiles
+from autowatch.objects import ObjectMissing, read_json, write_json
+from autowatch.report_history import ReportedDay
+from autowatch.timestamps import from_text
+
+DAYS_KEY = "monitoring/days.json"
+
+LONGEST_LOOK_BACK = 30
+"""Days. What is older is judged when it is asked for by its date."""
+
+# A file counts for the day of its event. That is tried again for 6 hours, and a transform job may take 5 days.
+_SETTLES_AFTER = timedelta(days=6)
+
+
+def open_days(s3: Any, bucket: str, today: date) -> list[date]:
+    """The days that may have something new, oldest first: those after the last one that is known to be complete."""
+    first = today - timedelta(days=LONGEST_LOOK_BACK)
+    complete = _complete_until(s3, bucket)
+    if complete is not None:
+        first = max(first, min(complete + timedelta(days=1), today))
+    return [first + timedelta(days=number) for number in range((today - first).days + 1)]
+
+
+def close_days(s3: Any, bucket: str, days: list[date], now: datetime) -> None:
+    """Notes that these days, all judged and without a gap, need no look any more once they are settled."""
+    settled = [day for day in days if now >= _end_of(day) + _SETTLES_AFTER]
+    if settled and _complete_until(s3, bucket) != settled[-1]:
+        write_json(s3, bucket, DAYS_KEY, {"complete_until": settled[-1].isoformat()})
+
+
+def is_due(files: DayFiles, reported: ReportedDay | None, day: date, now: datetime) -> bool:
+    """Whether a day is to be judged: its report does not cover its files, or was made too early or not wholly.
+
+    Today is due also when there is nothing of it.
+    """
+    if reported is None:
+        return bool(files.manifests or files.refused) or day == now.date()
+    covered = (len(files.manifests), len(files.refused)) == (reported.files, reported.refused_files)
+    told_too_early = from_text(reported.generated) < told_from(day) <= now
+    return not covered or told_too_early or reported.failed
+
+
+def _complete_until(s3: Any, bucket: str) -> date | None:
+    """None where nothing is noted, or what is noted is damaged: then the look goes back as far as it may."""
+    try:
+        return date.fromisoformat(read_json(s3, bucket, DAYS_KEY)["complete_until"])
+    except (ObjectMissing, KeyError, TypeError, ValueError):
+        return None
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC) + timedelta(days=1)

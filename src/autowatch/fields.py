@@ -1,0 +1,46 @@
+"""Fields of JSON documents that another version may have written: what has another form counts as not there."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+_LARGEST = 1e15
+"""Nothing that is counted or measured here comes near; a number beyond is a fault of its writer."""
+
+
+def text(document: Mapping[str, Any], name: str) -> str | None:
+    """The field's text."""
+    value = document.get(name)
+    return value if isinstance(value, str) else None
+
+
+def number(document: Mapping[str, Any], name: str) -> float | None:
+    """The field's finite number."""
+    value = document.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
+        return None
+    return None if math.isnan(value) else float(value)
+
+
+def whole(document: Mapping[str, Any], name: str) -> int | None:
+    """The field's whole number."""
+    value = number(document, name)
+    return None if value is None else int(value)
+
+
+def mapping(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The field's object; empty where there is none."""
+    value = document.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def mappings(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The objects of the field's list."""
+    value = document.get(name)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def texts(document: Mapping[str, Any], name: str) -> list[str]:
+    """The texts of the field's list."""
+    value = document.get(name)
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

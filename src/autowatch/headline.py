@@ -1,0 +1,133 @@
+"""What a page answers in the first ten seconds: is it good or bad, what, since when, what to do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from autowatch.drift_view import DriftView, RunDrift
+from autowatch.page_text import count, counted, listed, percent, short
+from autowatch.quality_view import QualityView
+
+Tone = Literal["drift", "quiet", "idle"]
+"""Bad, good, and neither: not enough is known, or something needs a look."""
+
+_COLUMNS_NAMED = 5
+_OTHERS_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The verdict in words; `since` is None where there is nothing that lasts."""
+
+    tone: Tone
+    title: str
+    what: Sequence[str]
+    since: str | None
+    to_do: str
+
+
+def headline(drift: DriftView | None, quality: QualityView | None, date: str | None) -> Headline:
+    """The head of the page of these two judgements; `date` is the day they are about, if it is one."""
+    what = [
+        *([_drift_sentence(drift.main)] if drift else []),
+        *([_quality_sentence(quality)] if quality else []),
+    ]
+    others = _other_runs(drift, quality)
+    worse = quality is not None and quality.main.verdict == "worse"
+    what += others[:_OTHERS_NAMED]
+    if drift and drift.main.verdict == "drift":
+        title = "The data have drifted, and the model predicts worse" if worse else "The data have drifted"
+        to_do = (
+            "Look below at what moved. Mend a broken source; for a changed world upload newer labelled rows under "
+            "training/ and start a run, unless retraining on drift is switched on and does."
+        )
+        return Headline("drift", title, what, _since(drift, date), to_do)
+    if worse:
+        title = "The model predicts worse" if drift else "The model predicts worse; drift was not judged"
+        to_do = "Check that the labels are right, then upload newer labelled rows under training/ and start a run."
+        return Headline("drift", title, what, None, to_do)
+    if drift is None:
+        to_do = "Look whether the daily run happened, and invoke it for this day if it did not."
+        return Headline("idle", "Drift was not judged", what, None, to_do)
+    return _without_drift(drift.main, quality, what, others)
+
+
+def _without_drift(
+    main: RunDrift, quality: QualityView | None, what: Sequence[str], others: Sequence[str]
+) -> Headline:
+    no_verdict = main.verdict == "not enough data"
+    if main.alarms:
+        alarms = counted(len(main.alarms), "alarm")
+        title = f"No verdict: not enough data, and {alarms}" if no_verdict else f"No drift, but {alarms}"
+        to_do = "Ask where the data come from: an alarm often means a changed or broken source."
+        return Headline("idle", title, what, None, to_do)
+    if no_verdict:
+        to_do = "Nothing to decide on. Judge several days as one range if every day has so few rows."
+        return Headline("idle", "No verdict: not enough data", what, None, to_do)
+    if others:
+        title = "No drift, but another model's rows need a look"
+        return Headline("idle", title, what, None, "Look below at the rows of the other model.")
+    good = quality is not None and quality.main.verdict == "good"
+    return Headline(
+        "quiet", "No drift, and the model predicts well" if good else "No drift", what, None, "Nothing."
+    )
+
+
+def _drift_sentence(main: RunDrift) -> str:
+    rows = counted(main.rows or 0, "scored row")
+    if main.verdict == "not enough data":
+        return f"{rows}{_why_not_enough(main)}. This says nothing about drift, neither for nor against."
+    of = len(main.columns)
+    names = [short(name, 60) for name in main.drifted_columns]
+    if not names:
+        return f"All {of} columns of {rows} look like the training data."
+    sentence = (
+        f"{len(names)} of {of} columns of {rows} {'differs' if len(names) == 1 else 'differ'} from the training data: "
+        f"{listed(names, _COLUMNS_NAMED)}."
+    )
+    if main.verdict == "no drift":
+        return f"{sentence} By their importance that is too little to call the day drifted."
+    return sentence
+
+
+def _why_not_enough(main: RunDrift) -> str:
+    if not main.min_rows:
+        return ""
+    if (main.rows or 0) < main.min_rows:
+        return f"; a verdict needs at least {main.min_rows:,}"
+    return f" and {count(main.reference_rows)} reference rows; a verdict needs at least {main.min_rows:,} of both"
+
+
+def _quality_sentence(quality: QualityView) -> str:
+    main = quality.main
+    labels = f"{main.rows_labelled or 0:,} of {counted(main.rows_scored or 0, 'row')} have labels"
+    if main.verdict == "not enough labels":
+        return f"Nothing can be said about quality: {labels}, which is not enough."
+    if main.verdict == "worse" and main.reasons:
+        return " ".join(short(reason, 400) for reason in main.reasons[:_OTHERS_NAMED])
+    auc = main.measure("AUC")
+    figure = f"AUC {auc.value:.3f}" if auc and auc.value is not None else "Quality is known"
+    gate = f" ({auc.gate:.3f} at the gate)" if auc and auc.gate is not None else ""
+    return f"{figure}{gate}; {labels} ({percent(main.coverage)})."
+
+
+def _other_runs(drift: DriftView | None, quality: QualityView | None) -> list[str]:
+    """What is bad about the rows of other models, one sentence for each."""
+    moved = [run for run in drift.other_runs if run.verdict == "drift" or run.alarms] if drift else []
+    worse = [run for run in quality.other_runs if run.verdict == "worse"] if quality else []
+    return [
+        *(
+            f"In the {count(run.rows)} rows that run {short(run.run or '?', 60)} scored, "
+            f"{counted(len(run.drifted_columns), 'column')} drifted, with {counted(len(run.alarms), 'alarm')}."
+            for run in moved
+        ),
+        *(f"Run {short(run.run or '?', 60)} predicted worse than its gate promised." for run in worse),
+    ]
+
+
+def _since(drift: DriftView, date: str | None) -> str | None:
+    if drift.since is None:
+        return None
+    if drift.since == date:
+        return f"{drift.since}, the first day"
+    return f"{drift.since}, on every day with a verdict"

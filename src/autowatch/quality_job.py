@@ -1,0 +1,195 @@
+"""The job behind a labels file: takes it in, measures the days that it belongs to, tells people where it must."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from autowatch.arrival import Arrival
+from autowatch.champion import NoChampion
+from autowatch.errors import AutowatchError
+from autowatch.labels import take_labels
+from autowatch.labels_file import label_keys
+from autowatch.metrics import emit
+from autowatch.quality_day import MeasuredDay, measure_day
+from autowatch.quality_metrics import emit_quality
+from autowatch.quality_telling import Telling, tell_of_worse_days
+from autowatch.quality_verdict import QualityRules
+from autowatch.refusal import record_refusal
+from autowatch.report_pages import publish_day_page, publish_history_page
+from autowatch.table import UnreadableFile
+
+_SECONDS_FOR_A_DAY = 60.0
+_LOGGER = logging.getLogger(__name__)
+
+
+class LabelsNotTaken(AutowatchError):
+    """More than one of the files failed for reasons that may pass; the log has each."""
+
+
+class DaysNotMeasured(AutowatchError):
+    """Some days could not be measured; the others were. The next attempt goes on with these."""
+
+
+@dataclass(frozen=True)
+class Clients:
+    """The services that the job talks to."""
+
+    s3: Any
+    sns: Any
+    events: Any
+
+
+@dataclass(frozen=True)
+class QualitySettings:
+    """How days are measured, and where the results go."""
+
+    bucket: str
+    topic_arn: str
+    metrics_namespace: str
+    stack: str
+    region: str
+    rules: QualityRules
+
+
+@dataclass(frozen=True)
+class QualityDay:
+    """What came out for one day."""
+
+    date: str
+    verdict: str
+    rows_labelled: int
+
+
+@dataclass(frozen=True)
+class QualityResult:
+    """What one run of the job did: labels files, days, and the days that people were told of."""
+
+    taken: int
+    refused: int
+    days: tuple[QualityDay, ...]
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for everything that one run of the job does.
+
+    Attributes:
+        now: with a time zone.
+        seconds_left: tells how long the caller may still take.
+    """
+
+    clients: Clients
+    settings: QualitySettings
+    now: datetime
+    seconds_left: Callable[[], float]
+
+
+def take_in(job: Job, arrivals: Sequence[Arrival]) -> QualityResult:
+    """Takes in labels files and measures the days that their labels belong to.
+
+    A file that cannot be read as agreed gets an error object under `rejected/labels/`. All files and all days are
+    tried. Whatever fails, or finds no time any more, is done by the next attempt, which passes over what is done.
+
+    Raises:
+        LabelsNotTaken: more than one file failed. One alone is raised as it is.
+        DaysNotMeasured: see there.
+    """
+    days: set[str] = set()
+    refused = 0
+    failures: list[Exception] = []
+    for arrival in arrivals:
+        try:
+            taken = take_labels(job.clients.s3, job.settings.bucket, arrival)
+        except (UnreadableFile, NoChampion) as error:
+            _refuse(job, arrival, error)
+            refused += 1
+        except (AutowatchError, ClientError) as error:
+            _LOGGER.exception("labels not taken in", extra={"key": arrival.file.key})
+            failures.append(error)
+        else:
+            days.update(taken.days)
+            values = {"LabelsTaken": taken.taken, "LabelsRejected": taken.rejected}
+            emit(job.settings.metrics_namespace, values, {"Stack": job.settings.stack})
+    measured, told = _measure(job, sorted(days), anew=False)
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise LabelsNotTaken(
+            f"{len(failures)} of {len(arrivals)} labels files were not taken in."
+        ) from failures[0]
+    return QualityResult(len(arrivals) - refused, refused, measured, told)
+
+
+def measure_again(job: Job, day: str) -> QualityResult:
+    """Measures one day, `YYYY-MM-DD`, whether or not anything has come since the last time.
+
+    Raises:
+        DaysNotMeasured: it could not be measured.
+    """
+    measured, told = _measure(job, [day], anew=True)
+    return QualityResult(0, 0, measured, told)
+
+
+def _refuse(job: Job, arrival: Arrival, error: AutowatchError) -> None:
+    settings = job.settings
+    record_refusal(job.clients.s3, settings.bucket, arrival, error, label_keys(arrival).error)
+    emit(settings.metrics_namespace, {"LabelFilesRefused": 1}, {"Stack": settings.stack})
+
+
+def _measure(job: Job, days: Sequence[str], *, anew: bool) -> tuple[tuple[QualityDay, ...], tuple[str, ...]]:
+    """Measures the days, newest first, shows them on their pages and tells people."""
+    measured: list[MeasuredDay] = []
+    failures: list[str] = []
+    for day in reversed(days):
+        try:
+            if job.seconds_left() < _SECONDS_FOR_A_DAY:
+                raise DaysNotMeasured("there was no time left.")
+            outcome = _measure_day(job, day, anew=anew)
+        except (AutowatchError, ClientError) as error:
+            _LOGGER.exception("a day could not be measured", extra={"date": day})
+            failures.append(f"{day}: {error}")
+        else:
+            measured += [outcome] if outcome else []
+    if measured:
+        publish_history_page(job.clients.s3, job.settings.bucket)
+    told = tell_of_worse_days(_telling(job), [each.document["date"] for each in measured])
+    if failures:
+        raise DaysNotMeasured(
+            f"{len(failures)} of {len(days)} days could not be measured. {' '.join(failures[:10])}"
+        )
+    return tuple(_summary(each.document) for each in measured), told
+
+
+def _measure_day(job: Job, day: str, *, anew: bool) -> MeasuredDay | None:
+    settings, s3 = job.settings, job.clients.s3
+    measured = measure_day(s3, settings.bucket, day, settings.rules, job.now, anew=anew)
+    if measured is None:
+        return None
+    # Of a day that needed nothing the page may still be missing: an attempt before this one may have died in between.
+    publish_day_page(s3, settings.bucket, date.fromisoformat(day))
+    if measured.is_new:
+        emit_quality(settings.metrics_namespace, settings.stack, measured.document)
+        verdict, rows = measured.document["verdict"], measured.document["rows_labelled"]
+        _LOGGER.info("day measured", extra={"date": day, "verdict": verdict, "rows_labelled": rows})
+    return measured
+
+
+def _telling(job: Job) -> Telling:
+    return Telling(
+        s3=job.clients.s3,
+        sns=job.clients.sns,
+        events=job.clients.events,
+        bucket=job.settings.bucket,
+        topic_arn=job.settings.topic_arn,
+        stack=job.settings.stack,
+        region=job.settings.region,
+    )
+
+
+def _summary(document: dict[str, Any]) -> QualityDay:
+    return QualityDay(document["date"], document["verdict"], document["rows_labelled"])

@@ -1,0 +1,107 @@
+"""The files of a day that a model monitor has not been told of: those without a receipt."""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from autowatch.domino_dataset import Dataset, DatasetKind
+from autowatch.errors import AutowatchError
+from autowatch.objects import read_json
+
+_RECEIPTS_PREFIX = "monitoring/domino/"
+_RECEIPT_ENDING = ".json"
+_MANIFEST_ENDING = ".manifest.json"
+_LABELS = re.compile(r"/run=([^/]+)/([^/].*)\.csv")
+_READ_AT_ONCE = 8
+
+
+class ManifestUnusable(AutowatchError):
+    """A manifest does not say what a manifest says."""
+
+
+@dataclass(frozen=True)
+class FilesByDay:
+    """Where files of one kind lie, below `<prefix>date=<day>/`."""
+
+    kind: DatasetKind
+    prefix: str
+
+
+def receipt_key(key: str) -> str:
+    """Where the receipt of the file under `key` lies."""
+    return f"{_RECEIPTS_PREFIX}{key}{_RECEIPT_ENDING}"
+
+
+def list_new_files(s3: Any, bucket: str, files: FilesByDay, day: str) -> list[str]:
+    """The keys of the day's files that have no receipt: of committed predictions, and of labels."""
+    folder = f"{files.prefix}date={day}/"
+    keys = [key for key in map(_file_key(files, folder), _keys(s3, bucket, folder)) if key]
+    if not keys:
+        return []
+    receipts = set(_keys(s3, bucket, f"{_RECEIPTS_PREFIX}{folder}"))
+    return [key for key in keys if receipt_key(key) not in receipts]
+
+
+def read_datasets(
+    s3: Any, bucket: str, files: FilesByDay, keys: list[str]
+) -> tuple[list[Dataset], list[tuple[str, AutowatchError]]]:
+    """What is known of the files, oldest first; and those whose manifest cannot be used, which stop no other."""
+    if files.kind == "labels":
+        return [_labels(key) for key in sorted(keys, key=_labels_age)], []
+    commits: list[tuple[str, Dataset]] = []
+    failures: list[tuple[str, AutowatchError]] = []
+    with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
+        readers = [(key, pool.submit(_read_commit, s3, bucket, key)) for key in keys]
+        for key, reader in readers:
+            try:
+                commits.append(reader.result())
+            except AutowatchError as error:
+                failures.append((key, error))
+    commits.sort(key=lambda commit: (commit[0], commit[1].key))
+    return [dataset for _, dataset in commits], failures
+
+
+def _file_key(files: FilesByDay, folder: str) -> Any:
+    if files.kind == "predictions":
+        return lambda key: _predictions_key(key) if key.endswith(_MANIFEST_ENDING) else None
+    return lambda key: key if _LABELS.fullmatch(key, len(folder) - 1) else None
+
+
+def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", []):
+            yield item["Key"]
+
+
+def _predictions_key(manifest_key: str) -> str:
+    return f"{manifest_key.removesuffix(_MANIFEST_ENDING)}.csv"
+
+
+def _read_commit(s3: Any, bucket: str, key: str) -> tuple[str, Dataset]:
+    """When the predictions were finished, and what is known of them."""
+    manifest_key = f"{key.removesuffix('.csv')}{_MANIFEST_ENDING}"
+    try:
+        manifest = read_json(s3, bucket, manifest_key)
+        named, finished = manifest["predictions_key"], manifest["finished"]
+        dataset = Dataset("predictions", key, manifest["run"], manifest.get("predictions_version_id"))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ManifestUnusable(
+            f"s3://{bucket}/{manifest_key} is no manifest ({type(error).__name__}). Restore it or remove it."
+        ) from error
+    if named != key or not isinstance(finished, str):
+        raise ManifestUnusable(
+            f"s3://{bucket}/{manifest_key} speaks of another file. Restore it or remove it."
+        )
+    return finished, dataset
+
+
+def _labels(key: str) -> Dataset:
+    match = _LABELS.search(key)
+    return Dataset("labels", key, match[1] if match else "")
+
+
+def _labels_age(key: str) -> tuple[str, str]:
+    match = _LABELS.search(key)
+    return (match[2] if match else "", key)

@@ -1,0 +1,186 @@
+"""The pages under reports/: rendered from the documents that lie there, by whoever has written one of them."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from typing import Any, TypeVar
+
+from autowatch.day_page import day_page, window_page
+from autowatch.day_summary import DaySummary, summary_of
+from autowatch.day_view import TREND_DAYS, Links
+from autowatch.drift_view import UnknownForm
+from autowatch.history_page import history_page
+from autowatch.history_view import DayRecord
+from autowatch.objects import ObjectMissing, read_json
+from autowatch.quality_view import QualityView, quality_view
+
+HISTORY_KEY = "reports/index.html"
+_HISTORY_DAYS = 90
+_READERS = 8
+"""Requests at once; a client's pool of connections holds ten."""
+_KEY = re.compile(r"reports/date=(\d{4}-\d\d-\d\d)/(drift\.json|quality\.json|index\.html)")
+
+_Document = TypeVar("_Document")
+
+
+def day_page_key(day: date) -> str:
+    """Where the page of a day lies."""
+    return f"reports/date={day.isoformat()}/index.html"
+
+
+def publish_day_page(
+    s3: Any, bucket: str, day: date, *, drift: Any | None = None, quality: Any | None = None
+) -> str:
+    """Writes the page of a day and returns its key.
+
+    A day that had no page before gives its neighbours a link to it: their pages are written anew.
+
+    Args:
+        s3: a client of S3.
+        bucket: where reports/ is.
+        day: the day.
+        drift, quality: its documents, which may not be in the bucket yet; those left out are read from there.
+    """
+    first = day - timedelta(days=TREND_DAYS + _HISTORY_DAYS)
+    known = _list_days(s3, bucket, first)
+    is_new = "index.html" not in known.get(day, ())
+    own = known.setdefault(day, set())
+    own.add("index.html")
+    documents = {"drift.json": drift, "quality.json": quality}
+    for name in ("drift.json", "quality.json"):
+        if documents[name] is None and name in own:
+            documents[name] = _read(s3, bucket, day, name)
+    neighbours = [other for other in _neighbours(known, day) if other is not None] if is_new else []
+    summaries = _summaries(s3, bucket, known, [day, *neighbours], given={day: documents["drift.json"]})
+    _put_day(s3, bucket, day, documents, summaries, known)
+    for neighbour in neighbours:
+        theirs = {
+            name: _read(s3, bucket, neighbour, name) if name in known[neighbour] else None
+            for name in documents
+        }
+        _put_day(s3, bucket, neighbour, theirs, summaries, known)
+    return day_page_key(day)
+
+
+def publish_history_page(s3: Any, bucket: str) -> str:
+    """Writes the page of the newest 90 days that have a report, and returns its key.
+
+    It shows what is in the bucket, so it comes after the documents of the newest day.
+    """
+    known = _list_days(s3, bucket, None)
+    newest = sorted((day for day, names in known.items() if names - {"index.html"}), reverse=True)[
+        :_HISTORY_DAYS
+    ]
+    records = _in_parallel(lambda day: _record(s3, bucket, day, known[day]), newest)
+    _put(s3, bucket, HISTORY_KEY, history_page(dict(zip(newest, records, strict=True))))
+    return HISTORY_KEY
+
+
+def publish_window_page(s3: Any, bucket: str, prefix: str, drift: Any) -> str:
+    """Writes the page of a range of days or of a file below `prefix`, which ends with `/`, and returns its key."""
+    depth = prefix.removeprefix("reports/").count("/")
+    key = f"{prefix}index.html"
+    _put(s3, bucket, key, window_page(drift, Links(history=f"{'../' * depth}index.html")))
+    return key
+
+
+def _put_day(
+    s3: Any,
+    bucket: str,
+    day: date,
+    documents: Mapping[str, Any],
+    summaries: Mapping[date, DaySummary],
+    known: Mapping[date, set[str]],
+) -> None:
+    previous, following = (
+        None if other is None else f"../date={other.isoformat()}/index.html"
+        for other in _neighbours(known, day)
+    )
+    links = Links(history="../index.html", previous=previous, following=following)
+    page = day_page(day, documents["drift.json"], documents["quality.json"], summaries, links)
+    _put(s3, bucket, day_page_key(day), page)
+
+
+def _neighbours(known: Mapping[date, set[str]], day: date) -> tuple[date | None, date | None]:
+    """The days with a page before and after `day`."""
+    paged = [other for other, names in known.items() if "index.html" in names]
+    before, after = [other for other in paged if other < day], [other for other in paged if other > day]
+    return max(before, default=None), min(after, default=None)
+
+
+def _list_days(s3: Any, bucket: str, first: date | None) -> dict[date, set[str]]:
+    """The names of the objects of each day from `first` on."""
+    start = {} if first is None else {"StartAfter": f"reports/date={first.isoformat()}/"}
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="reports/date=", **start)
+    known: dict[date, set[str]] = {}
+    for item in (item for page in pages for item in page.get("Contents", ())):
+        match = _KEY.fullmatch(item["Key"])
+        if match and (day := _date(match[1])):
+            known.setdefault(day, set()).add(match[2])
+    return known
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        # Such as a 31st of November: whoever put it there, it is no day.
+        return None
+
+
+def _summaries(
+    s3: Any, bucket: str, known: Mapping[date, set[str]], days: Iterable[date], given: Mapping[date, Any]
+) -> dict[date, DaySummary]:
+    """The days that the sparklines of the pages of `days` need; those in a form that is not known are gaps."""
+    wanted = {day - timedelta(days=back) for day in days for back in range(1, TREND_DAYS)}
+    present = sorted(day for day in wanted if day in given or "drift.json" in known.get(day, ()))
+
+    def summary(day: date) -> DaySummary | None:
+        document = given[day] if day in given else _read(s3, bucket, day, "drift.json")
+        return None if document is None else _known(summary_of, document)
+
+    found = zip(present, _in_parallel(summary, present), strict=True)
+    return {day: item for day, item in found if item is not None}
+
+
+def _record(s3: Any, bucket: str, day: date, names: set[str]) -> DayRecord:
+    unreadable = []
+    drift: DaySummary | None = None
+    quality: QualityView | None = None
+    if "drift.json" in names:
+        drift = _known(summary_of, _read(s3, bucket, day, "drift.json"))
+        unreadable += ["drift.json"] if drift is None else []
+    if "quality.json" in names:
+        quality = _known(quality_view, _read(s3, bucket, day, "quality.json"))
+        unreadable += ["quality.json"] if quality is None else []
+    return DayRecord(drift, quality, unreadable)
+
+
+def _known(reader: Callable[[Any], _Document], document: Any) -> _Document | None:
+    try:
+        return reader(document)
+    except UnknownForm:
+        # One odd document must not keep all other days from being shown.
+        return None
+
+
+def _read(s3: Any, bucket: str, day: date, name: str) -> Any | None:
+    """A document of a day; None where it has gone since the listing, a text where it is no JSON or null."""
+    try:
+        document = read_json(s3, bucket, f"reports/date={day.isoformat()}/{name}")
+    except ObjectMissing:
+        return None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return "not JSON"
+    return "null" if document is None else document
+
+
+def _in_parallel(work: Callable[[date], _Document], days: list[date]) -> list[_Document]:
+    with ThreadPoolExecutor(_READERS) as pool:
+        return list(pool.map(work, days))
+
+
+def _put(s3: Any, bucket: str, key: str, page: str) -> None:
+    s3.put_object(Bucket=bucket, Key=key, Body=page.encode(), ContentType="text/html; charset=utf-8")

@@ -1,0 +1,44 @@
+"""On every CSV under `labels/`: takes the labels in and measures how good the predictions of their days are."""
+
+import os
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from autowatch.quality_job import Clients, Job, measure_again, take_in
+from autowatch.s3_event import arrivals_in
+from autowatch.scored_file import READERS
+from measure_quality.settings import settings_from_env
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Takes in the files that an S3 event announces; `{"date": "2026-11-23"}` measures that day again."""
+    job = Job(
+        clients=_clients(),
+        settings=settings_from_env(os.environ),
+        now=datetime.now(UTC),
+        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+    )
+    if "date" in event:
+        return asdict(measure_again(job, date.fromisoformat(event["date"]).isoformat()))
+    return asdict(take_in(job, arrivals_in(event)))
+
+
+@cache
+def _clients() -> Clients:
+    config = Config(
+        connect_timeout=5,
+        read_timeout=20,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        max_pool_connections=READERS,
+    )
+    quick = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+    return Clients(
+        s3=boto3.client("s3", config=config),
+        sns=boto3.client("sns", config=quick),
+        events=boto3.client("events", config=quick),
+    )

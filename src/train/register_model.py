@@ -1,0 +1,43 @@
+"""State RegisterModel: makes the released model known to Domino, where there is one that takes it."""
+
+import logging
+import os
+from functools import cache
+from typing import Any
+
+from autowatch.domino import open_session
+from autowatch.domino_models import ModelRegistry
+from autowatch.domino_release import register_released_model
+from autowatch.domino_settings import domino_settings
+from autowatch.domino_token import DominoToken, read_domino_token
+from train.clients import client
+
+_LOGGER = logging.getLogger(__name__)
+# What remains after the last call, for the record and the parameter.
+_SECONDS_TO_FINISH = 15.0
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Takes the `run` whose model is in force; returns its id in Domino, None where Domino asks for no registration."""
+    domino = domino_settings(os.environ)
+    if domino is None or domino.api == "v0":
+        _LOGGER.info("No Domino that takes models is configured")
+        return {"model_id": None}
+    with open_session(1) as session:
+        connection = domino.connect(
+            session,
+            _token(domino.token_secret_arn),
+            lambda: context.get_remaining_time_in_millis() / 1000 - _SECONDS_TO_FINISH,
+        )
+        registry = ModelRegistry(
+            client("s3"), os.environ["S3_BUCKET"], connection, os.environ["STACK_NAME"], domino.datasource
+        )
+        model_id = register_released_model(
+            client("ssm"), registry, event["run"], os.environ["DMM_MODEL_PARAMETER"]
+        )
+    return {"model_id": model_id}
+
+
+@cache
+def _token(secret_arn: str) -> DominoToken:
+    return DominoToken(lambda: read_domino_token(client("secretsmanager"), secret_arn))

@@ -1,0 +1,150 @@
+"""Alarms on metrics as they arrive in moto: windows, statistics, dimensions, state changes and their actions."""
+
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.cloudwatch.models import cloudwatch_backends
+
+from sandbox.alarms import Alarms
+from sandbox.errors import AlarmError
+from sandbox.metric_series import metric_series
+
+NOW = datetime(2026, 11, 23, 20, 0, 30, tzinfo=UTC)
+METRIC = {"Namespace": "Tests", "MetricName": "Failures", "Dimensions": [{"Name": "Stack", "Value": "bank"}]}
+
+
+@pytest.fixture
+def cloudwatch():
+    with mock_aws():
+        yield boto3.client("cloudwatch", "us-east-1")
+
+
+@pytest.fixture
+def data(cloudwatch):
+    return cloudwatch_backends["123456789012"]["us-east-1"].metric_data
+
+
+class Topic:
+    """Stands in for SNS: notes what is published."""
+
+    def __init__(self):
+        self.subjects = []
+
+    def publish(self, TopicArn, Subject, Message):
+        self.subjects.append(Subject)
+
+
+def put(cloudwatch, value=None, minutes_ago=0.0, dimensions=METRIC["Dimensions"], **datum):
+    datum |= {} if value is None else {"Value": value}
+    moment = NOW - timedelta(minutes=minutes_ago)
+    item = {"MetricName": "Failures", "Timestamp": moment, "Dimensions": dimensions, **datum}
+    cloudwatch.put_metric_data(Namespace="Tests", MetricData=[item])
+
+
+def put_alarm(cloudwatch, name="a", **fields):
+    alarm = {
+        "AlarmName": name,
+        **METRIC,
+        "Statistic": "Sum",
+        "Period": 300,
+        "EvaluationPeriods": 1,
+        "Threshold": 0,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+        "AlarmActions": ["arn:aws:sns:us-east-1:123456789012:alerts"],
+    }
+    alarm |= fields
+    cloudwatch.put_metric_alarm(**{key: value for key, value in alarm.items() if value is not None})
+
+
+def test_each_window_holds_its_beginning_and_not_its_end(cloudwatch, data):
+    # The last window is 19:56:00 to 20:01:00.
+    for minutes_ago, value in [(0, 1), (4.5, 2), (4.6, 4), (9.5, 8), (9.6, 16), (400, 32), (-0.6, 64)]:
+        put(cloudwatch, value, minutes_ago)
+    assert metric_series(data, METRIC, "Sum", 300, 3, NOW) == [16, 12, 3]
+
+
+@pytest.mark.parametrize(
+    ("statistic", "expected"),
+    [("Sum", 16), ("SampleCount", 5), ("Average", 3.2), ("Minimum", 1), ("Maximum", 7)],
+)
+def test_statistics_take_single_values_lists_and_summaries_alike(cloudwatch, data, statistic, expected):
+    put(cloudwatch, 2)
+    put(cloudwatch, Values=[3.0], Counts=[2.0])
+    put(cloudwatch, StatisticValues={"Sum": 8, "SampleCount": 2, "Minimum": 1, "Maximum": 7})
+    assert metric_series(data, METRIC, statistic, 60, 1, NOW) == [expected]
+
+
+def test_a_percentile_is_refused(data):
+    with pytest.raises(AlarmError, match="p99"):
+        metric_series(data, METRIC, "p99", 60, 1, NOW)
+
+
+@pytest.mark.parametrize(
+    "dimensions",
+    [
+        [],
+        [{"Name": "Stack", "Value": "other"}],
+        [{"Name": "Stack", "Value": "bank"}, {"Name": "Column", "Value": "age"}],
+    ],
+)
+def test_a_metric_with_other_dimensions_is_another_metric(cloudwatch, data, dimensions):
+    put(cloudwatch, 1, dimensions=dimensions)
+    assert metric_series(data, METRIC, "Sum", 60, 1, NOW) == [None]
+
+
+def test_a_change_of_state_is_told_once_and_described(cloudwatch, data):
+    put_alarm(
+        cloudwatch, OKActions=["arn:aws:sns:us-east-1:123456789012:alerts", "arn:aws:automate:x:ec2:stop"]
+    )
+    topic = Topic()
+    alarms = Alarms(cloudwatch, topic, data)
+    assert [item.state for item in alarms.evaluate(NOW)] == ["OK"]
+    put(cloudwatch, 3)
+
+    (first,), (second,) = alarms.evaluate(NOW), alarms.evaluate(NOW)
+
+    assert (first.name, first.previous, first.state) == ("a", "OK", "ALARM")
+    assert (second.previous, second.state) == ("ALARM", "ALARM")
+    assert first.reason.endswith("newest last: -, -, 3")
+    (described,) = cloudwatch.describe_alarms()["MetricAlarms"]
+    assert (described["StateValue"], described["StateReason"]) == ("ALARM", first.reason)
+    (later,) = alarms.evaluate(NOW + timedelta(minutes=16))
+    assert later.state == "OK"
+    assert topic.subjects == ['ALARM: "a"', 'OK: "a"']
+
+
+def test_an_alarm_whose_actions_are_off_keeps_quiet(cloudwatch, data):
+    put_alarm(cloudwatch, ActionsEnabled=False)
+    put(cloudwatch, 1)
+    topic = Topic()
+    assert [item.state for item in Alarms(cloudwatch, topic, data).evaluate(NOW)] == ["ALARM"]
+    assert topic.subjects == []
+
+
+def test_an_expression_is_watched_and_its_metrics_are_not(cloudwatch, data):
+    statistics = {"Period": 300, "Stat": "Sum"}
+    queries = [
+        {"Id": "failed", "ReturnData": False, "MetricStat": {"Metric": METRIC, **statistics}},
+        {"Id": "all", "Expression": "FILL(failed, 0) * 2"},
+    ]
+    absent = dict.fromkeys([*METRIC, "Statistic", "Period"])
+    put_alarm(cloudwatch, Metrics=queries, Threshold=5, **absent)
+    put(cloudwatch, 3)
+    (evaluation,) = Alarms(cloudwatch, Topic(), data).evaluate(NOW)
+    assert (evaluation.state, evaluation.reason[-7:]) == ("ALARM", "0, 0, 6")
+
+
+def test_many_alarms_come_in_the_order_of_their_names(cloudwatch, data):
+    for number in range(120):
+        put_alarm(cloudwatch, f"alarm-{number:03}")
+    names = [item.name for item in Alarms(cloudwatch, Topic(), data).evaluate(NOW)]
+    assert names == [f"alarm-{number:03}" for number in range(120)]
+
+
+def test_an_alarm_that_cannot_be_evaluated_is_named(cloudwatch, data):
+    put_alarm(cloudwatch, "slow", Statistic=None, ExtendedStatistic="p99")
+    with pytest.raises(AlarmError, match="Alarm slow: .*percentiles"):
+        Alarms(cloudwatch, Topic(), data).evaluate(NOW)

@@ -1,0 +1,93 @@
+"""The dashboard: a body that CloudWatch takes, with every alarm on it and nothing on top of something else."""
+
+import json
+import re
+
+import pytest
+
+from autowatch.serving import VARIANT
+
+_VALUES = {"AWS::StackName": "bank", "AWS::Region": "eu-west-1", "Endpoint": "bank-endpoint"}
+
+
+def substitute(text, values):
+    """What Fn::Sub makes of a text; a reference without a value becomes its own name."""
+    text = re.sub(r"\$\{([^!}][^}]*)\}", lambda match: values.get(match[1], match[1]), text)
+    return text.replace("${!", "${")
+
+
+@pytest.fixture(params=[True, False], ids=["with Domino", "without Domino"])
+def dashboard(request, template):
+    text, names = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    condition, with_domino, without = names["DominoHeartbeat"]["Fn::If"]
+    assert condition == "HasDomino"
+    heartbeat = substitute(with_domino["Fn::Sub"], {}) if request.param else without
+    return json.loads(substitute(text, _VALUES | {"DominoHeartbeat": heartbeat})), request.param
+
+
+@pytest.fixture
+def widgets(dashboard):
+    return dashboard[0]["widgets"]
+
+
+def metrics(widget):
+    """The metrics of a widget, without their display options; expressions are left out."""
+    rows = widget["properties"]["metrics"]
+    return [[item for item in row if isinstance(item, str)] for row in rows if isinstance(row[0], str)]
+
+
+def test_every_alarm_of_the_stack_is_on_it(dashboard, template):
+    document, with_domino = dashboard
+    (alarms,) = (widget for widget in document["widgets"] if widget["type"] == "alarm")
+    expected = {
+        f"{name}.Arn"
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and (with_domino or "Condition" not in resource)
+    }
+    shown = alarms["properties"]["alarms"]
+    assert (set(shown), len(shown)) == (expected, len(expected))
+
+
+def test_widgets_fit_the_grid_and_do_not_overlap(widgets):
+    taken = [
+        (x, y)
+        for widget in widgets
+        for x in range(widget["x"], widget["x"] + widget["width"])
+        for y in range(widget["y"], widget["y"] + widget["height"])
+    ]
+    assert len(taken) == len(set(taken))
+    assert {x for x, _ in taken} == set(range(24))
+
+
+def test_every_graph_says_what_it_shows_and_reads_a_known_metric(widgets):
+    graphs = [widget for widget in widgets if widget["type"] == "metric"]
+    assert len(graphs) >= 15
+    for graph in graphs:
+        properties = graph["properties"]
+        assert properties["title"]
+        assert properties["region"] == "eu-west-1"
+        assert properties["period"] in (300, 3600, 86400)
+        for namespace, name, *dimensions in metrics(graph):
+            assert namespace in ("Autowatch", "AWS/SageMaker", "AWS/SQS", "AWS/States"), name
+            assert len(dimensions) % 2 == 0, name
+            if namespace == "Autowatch":
+                assert dimensions == ["Stack", "bank"], name
+            if namespace == "AWS/SageMaker":
+                assert dimensions == ["EndpointName", "bank-endpoint", "VariantName", VARIANT], name
+
+
+def test_columns_are_found_by_search_within_this_stack_and_named(widgets):
+    searches = [
+        row[0]
+        for widget in widgets
+        for row in widget["properties"].get("metrics", [])
+        if isinstance(row[0], dict)
+    ]
+    assert len(searches) == 2
+    for search in searches:
+        assert re.fullmatch(
+            r"SORT\(SEARCH\('\{Autowatch,Stack,Column\} MetricName=\"\w+\" Stack=\"bank\"', 'Maximum', 86400\), "
+            r"MAX, DESC, 10\)",
+            search["expression"],
+        )
+        assert search["label"] == "${PROP('Dim.Column')}"
