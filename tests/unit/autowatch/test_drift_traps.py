@@ -112,7 +112,7 @@ class TestPValuesAlone:
         pairs = [(random.multinomial(rows, reference), random.multinomial(rows, shares)) for _ in range(300)]
 
         p_values = np.array([p_value(*pair) for pair in pairs])
-        large = [distance(*pair) >= distance_threshold(*pair, DriftRules().distance) for pair in pairs]
+        large = [distance(*pair) >= distance_threshold(*pair, ColumnRules().distance) for pair in pairs]
 
         assert np.mean(p_values < 0.05) == pytest.approx(flagged, abs=0.06)
         assert not np.any((p_values < DriftRules().significance) & large)
