@@ -14,6 +14,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import chisquare, norm
 
 from autowatch.drift import (
+    ColumnRules,
     DriftRules,
     distance,
     distance_threshold,
