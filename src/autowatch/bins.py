@@ -73,7 +73,7 @@ class NumericBins:
 
     def reading_order(self) -> tuple[int, ...]:
         """The positions of the bins along the number line, atoms between their neighbours; missing is last."""
-        return tuple(dict.fromkeys([*self._bin_of_slot, *range(len(self))]))
+        return tuple(dict.fromkeys([*self.bin_of_stretch, *range(len(self))]))
 
     def count(self, texts: Mapping[str, int]) -> list[int]:
         """The counts on these bins of texts that occur so many times.
@@ -88,7 +88,7 @@ class NumericBins:
         values = parse_numbers(self.name, present)
         for value, times in zip(values, present.values(), strict=True):
             # Python reads more spellings of NaN than the contract lists; none of them is a number.
-            bin_index = -1 if value != value else self._bin_of_slot[bisect_right(self._cuts, value)]
+            bin_index = -1 if value != value else self.bin_of_stretch[bisect_right(self.cuts, value)]
             counts[bin_index] += times
         return counts
 
@@ -109,8 +109,8 @@ class NumericBins:
             return self.count(Counter(texts))
         counts = [0] * len(self)
         counts[-1] = len(texts) - len(present)
-        for slot, times in Counter(map(partial(bisect_right, self._cuts), values)).items():
-            counts[self._bin_of_slot[slot]] += times
+        for slot, times in Counter(map(partial(bisect_right, self.cuts), values)).items():
+            counts[self.bin_of_stretch[slot]] += times
         return counts
 
     def to_json(self) -> dict[str, Any]:
@@ -124,16 +124,16 @@ class NumericBins:
         }
 
     @cached_property
-    def _cuts(self) -> list[float]:
+    def cuts(self) -> list[float]:
         """Where the bin changes along the number line: one bisection finds any bin, an atom's included."""
         closed_last = [*self.edges[:-1], *(math.nextafter(edge, math.inf) for edge in self.edges[-1:])]
         around_atoms = [cut for atom in self.atoms for cut in (atom, math.nextafter(atom, math.inf))]
         return sorted({*closed_last, *around_atoms})
 
     @cached_property
-    def _bin_of_slot(self) -> list[int]:
+    def bin_of_stretch(self) -> list[int]:
         """The bin of each stretch between two cuts; the first one lies below every cut."""
-        return [self._bin(value) for value in (-math.inf, *self._cuts)]
+        return [self._bin(value) for value in (-math.inf, *self.cuts)]
 
     def _bin(self, value: float) -> int:
         if value in self.atoms:
@@ -194,15 +194,19 @@ class CategoricalBins:
         """The counts on these bins of texts that occur so many times."""
         counts = [0] * len(self)
         for text, times in texts.items():
-            counts[self._bin_of_text.get(text, self._unknown)] += times
+            counts[self.bin_of(text)] += times
         return counts
 
     def count_each(self, texts: Sequence[str]) -> list[int]:
         """The counts on these bins of texts that are mostly different from each other."""
         counts = [0] * len(self)
         for bin_index, times in Counter(map(self._bin_of_text.get, texts)).items():
-            counts[self._unknown if bin_index is None else bin_index] += times
+            counts[self.unknown if bin_index is None else bin_index] += times
         return counts
+
+    def bin_of(self, text: str) -> int:
+        """The position of the bin of a text."""
+        return self._bin_of_text.get(text, self.unknown)
 
     def to_json(self) -> dict[str, Any]:
         """The column's part of the baseline, without its counts."""
@@ -222,7 +226,8 @@ class CategoricalBins:
         return bins | dict.fromkeys(missing_values("categorical"), len(self) - 1)
 
     @property
-    def _unknown(self) -> int:
+    def unknown(self) -> int:
+        """The position of the bin for values that are not known: NEW, or OTHER of an open column."""
         return len(self.values) if self.open else len(self.values) + 1
 
 

@@ -7,22 +7,21 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import takewhile
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from autowatch.baselines import Baselines
+from autowatch.day_files import DayFiles, list_days
 from autowatch.day_judgement import DayJudgement, judge_day
 from autowatch.drift_alert import DriftAlert, send_mail
 from autowatch.drift_event import put_event
 from autowatch.drift_metrics import emit_day
-from autowatch.due_days import DayFiles, close_days, is_due, open_days
+from autowatch.due_days import close_days, is_due, open_days
 from autowatch.errors import AutowatchError
 from autowatch.monitoring_settings import Clients, MonitoringSettings
 from autowatch.objects import write_json
-from autowatch.refused_files import refused_keys
 from autowatch.report_history import read_history, report_key
 from autowatch.report_pages import day_page_key, publish_day_page, publish_history_page
 from autowatch.rows_judge import RowsJudge
-from autowatch.scored_rows import manifest_keys
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -89,16 +88,17 @@ class _Job:
         self._failures: dict[date, str] = {}
 
     def run(self, days: Sequence[date], *, due_only: bool) -> tuple[JudgedDay, ...]:
-        """Judges days, publishes those without news, tells of the others together, and publishes them.
+        """Judges days, oldest first, publishes those without news, tells of the others together, and publishes them.
 
         Documents with news come after the message: whoever dies in between has the next run do all of it again, so
         that a message may come twice but is never lost. A day's reading must not be spoilt by a later one's failure,
         nor the other way round: all are tried.
         """
+        files = list_days(self._s3, self._bucket, self._settings.predictions_prefix, days[0], days[-1])
         judged: list[DayJudgement] = []
         for day in days:
             with self._noting_failure([day]):
-                found = self._judge_day(day, due_only)
+                found = self._judge_day(day, files.get(day, DayFiles()), due_only)
                 if found is None:
                     continue
                 self._history[day] = found.reported
@@ -124,22 +124,22 @@ class _Job:
         """Raises DaysFailed if some of so many days were tried in vain."""
         if self._failures:
             reasons = " ".join(f"{day}: {reason}" for day, reason in sorted(self._failures.items()))
-            raise DaysFailed(f"{len(self._failures)} of {days} days could not be judged. {reasons}")
+            raise DaysFailed(
+                f"{len(self._failures)} of {days} days could not be judged or told of. {reasons}"
+            )
 
     @contextmanager
     def _noting_failure(self, days: Sequence[date]) -> Iterator[None]:
         try:
             yield
-        except (AutowatchError, ClientError) as error:
-            _LOGGER.exception("days could not be judged", extra={"dates": [day.isoformat() for day in days]})
+        except (AutowatchError, BotoCoreError, ClientError) as error:
+            _LOGGER.exception(
+                "days could not be judged or told of", extra={"dates": [day.isoformat() for day in days]}
+            )
             self._failures |= dict.fromkeys(days, str(error))
 
-    def _judge_day(self, day: date, due_only: bool) -> DayJudgement | None:
+    def _judge_day(self, day: date, files: DayFiles, due_only: bool) -> DayJudgement | None:
         """The judgement of one day; None when it is not due."""
-        prefix = f"{self._settings.predictions_prefix}date={day.isoformat()}/"
-        files = DayFiles(
-            list(manifest_keys(self._s3, self._bucket, prefix)), refused_keys(self._s3, self._bucket, day)
-        )
         if due_only and not is_due(files, self._history.get(day), day, self._now):
             return None
         return judge_day(

@@ -6,8 +6,8 @@ from typing import Any
 
 from autowatch.baselines import Baselines
 from autowatch.day_alarms import schema_alarms, volume_alarms
+from autowatch.day_files import DayFiles
 from autowatch.drift_document import drift_document, keep_earlier_parts
-from autowatch.due_days import DayFiles
 from autowatch.objects import ObjectMissing, read_json
 from autowatch.refused_files import count_refused
 from autowatch.report_history import History, ReportedDay, read_report

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment
 
-from autowatch import page_text
+from autowatch import page_text, plot
 from autowatch.day_summary import DaySummary
 from autowatch.day_view import DayView, Links, day_view, window_view
 from autowatch.pages import page_environment
@@ -44,4 +44,6 @@ def _environment() -> Environment:
         p_text=page_text.p_text,
         count=page_text.count,
         short=page_text.short,
+        x=plot.x,
+        y=plot.y,
     )

@@ -13,18 +13,17 @@ class DaySummary:
 
     Attributes:
         sizes: the distance of each column that was judged, in multiples of its threshold.
-        others: how many other runs scored rows on that day.
+        other_drifts: how many other runs' rows drifted on that day.
     """
 
     run: str | None
     verdict: Verdict
     rows: int | None
-    reference_rows: int | None
     drifted_columns: Sequence[str]
     columns: int
     alarms: int
     since: str | None
-    others: int
+    other_drifts: int
     sizes: Mapping[str, float]
 
 
@@ -40,12 +39,11 @@ def summary_of(document: Any) -> DaySummary:
         run=main.run,
         verdict=main.verdict,
         rows=main.rows,
-        reference_rows=main.reference_rows,
         drifted_columns=main.drifted_columns,
         columns=len(main.columns),
         alarms=len(main.alarms),
         since=view.since,
-        others=len(view.other_runs),
+        other_drifts=sum(run.verdict == "drift" for run in view.other_runs),
         sizes={
             column.name: column.size
             for column in main.columns

@@ -10,7 +10,7 @@ from autowatch.drift_view import Column, DriftView, UnknownForm, drift_view
 from autowatch.headline import Headline, headline
 from autowatch.page_text import count, counted, listed, percent, short
 from autowatch.quality_view import QualityView, quality_view
-from autowatch.sparkline import Sparkline, bars, sparkline
+from autowatch.sparkline import Bar, Sparkline, bars, sparkline
 
 TREND_DAYS = 30
 _HIGHEST_SIZE = 4.0
@@ -39,9 +39,10 @@ class Fact:
 
 @dataclass(frozen=True)
 class Volume:
-    """The rows of the last days as bars, and in words."""
+    """The rows of the last days as bars, the one at place `today` the page's own, and in words."""
 
-    bars: Sequence[tuple[float, float, float, float]]
+    bars: Sequence[Bar]
+    today: int
     text: str
 
 
@@ -63,6 +64,8 @@ class DayView:
         trends: the sparkline of each column by its name.
         opinions: the columns that Autowatch or Domino says drift; None without a check by Domino.
         sources: the documents beside the page, by their names.
+        has_quality: whether the page is about something that has a quality.
+        alerted: whether people were told of drift or alarms; None where there is nothing to tell.
     """
 
     subject: str
@@ -76,6 +79,8 @@ class DayView:
     volume: Volume | None
     opinions: Sequence[OpinionRow] | None
     sources: Sequence[str]
+    has_quality: bool
+    alerted: bool | None
 
 
 def day_view(
@@ -89,7 +94,7 @@ def day_view(
         history: earlier days in short, and that day itself or not.
         links: to the neighbours and the history.
     """
-    notes: list[str] = []
+    notes = [] if drift is not None else ["There is no drift.json of this day."]
     drifts = _read("drift.json", drift, drift_view, notes)
     qualities = _read("quality.json", quality, quality_view, notes)
     window = [day - timedelta(days=back) for back in reversed(range(1, TREND_DAYS))]
@@ -156,7 +161,13 @@ def _view(
         volume=_volume(drift.main.rows, earlier) if drift and day else None,
         opinions=_opinions(drift) if drift else None,
         sources=sources,
+        has_quality=day is not None,
+        alerted=_alerted(drift) if drift and day else None,
     )
+
+
+def _alerted(drift: DriftView) -> bool | None:
+    return drift.alerted if drift.main.verdict == "drift" or drift.main.alarms else None
 
 
 def _trends(columns: Sequence[Column], earlier: Sequence[DaySummary | None]) -> dict[str, Sparkline]:
@@ -164,7 +175,7 @@ def _trends(columns: Sequence[Column], earlier: Sequence[DaySummary | None]) -> 
     for column in columns:
         before = [summary.sizes.get(column.name) if summary else None for summary in earlier]
         today = column.size if column.verdict in ("drift", "no drift") else None
-        drawn = sparkline([*before, today], threshold=1, most=_HIGHEST_SIZE)
+        drawn = sparkline([*before, today], most=_HIGHEST_SIZE)
         if drawn:
             trends[column.name] = drawn
     return trends
@@ -173,8 +184,14 @@ def _trends(columns: Sequence[Column], earlier: Sequence[DaySummary | None]) -> 
 def _volume(rows: int | None, earlier: Sequence[DaySummary | None]) -> Volume:
     before = [summary.rows if summary else None for summary in earlier]
     known = sorted(value for value in before if value is not None)
-    middle = f"; the middle of {len(known)} earlier days is {known[len(known) // 2]:,}" if known else ""
-    return Volume(bars([*before, rows]), f"{count(rows)} rows on this day{middle}.")
+    days = counted(len(known), "day")
+    if not known:
+        text = "no day before"
+    elif known[0] == known[-1]:
+        text = f"{days} before had {known[0]:,} rows"
+    else:
+        text = f"{days} before had {known[0]:,} to {known[-1]:,} rows"
+    return Volume(bars([*before, rows]), len(before), text)
 
 
 def _facts(drift: DriftView | None, quality: QualityView | None) -> list[Fact]:

@@ -1,10 +1,10 @@
 """Which days the daily job looks at, and which of them it judges."""
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from autowatch.day_alarms import told_from
+from autowatch.day_files import DayFiles
 from autowatch.objects import ObjectMissing, read_json, write_json
 from autowatch.report_history import ReportedDay
 from autowatch.timestamps import from_text
@@ -16,14 +16,6 @@ LONGEST_LOOK_BACK = 30
 
 # A file counts for the day of its event. That is tried again for 6 hours, and a transform job may take 5 days.
 _SETTLES_AFTER = timedelta(days=6)
-
-
-@dataclass(frozen=True)
-class DayFiles:
-    """The keys of what scoring has left of one day."""
-
-    manifests: list[str]
-    refused: list[str]
 
 
 def open_days(s3: Any, bucket: str, today: date) -> list[date]:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from autowatch.drift_view import DriftView, RunDrift
-from autowatch.page_text import counted, listed, percent, short
+from autowatch.page_text import count, counted, listed, percent, short
 from autowatch.quality_view import QualityView
 
 Tone = Literal["drift", "quiet", "idle"]
 """Bad, good, and neither: not enough is known, or something needs a look."""
 
 _COLUMNS_NAMED = 5
+_OTHERS_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -27,66 +28,74 @@ class Headline:
 
 def headline(drift: DriftView | None, quality: QualityView | None, date: str | None) -> Headline:
     """The head of the page of these two judgements; `date` is the day they are about, if it is one."""
-    drifts = drift is not None and drift.main.verdict == "drift"
-    worse = quality is not None and quality.main.verdict == "worse"
-    alarms = len(drift.main.alarms) if drift else 0
-    return Headline(
-        tone=_tone(drift, quality),
-        title=_title(drift, quality, alarms),
-        what=_what(drift, quality),
-        since=_since(drift, date) if drifts else None,
-        to_do=_to_do(drift, drifts, worse, alarms),
-    )
-
-
-def _tone(drift: DriftView | None, quality: QualityView | None) -> Tone:
-    if (drift and drift.main.verdict == "drift") or (quality and quality.main.verdict == "worse"):
-        return "drift"
-    if drift and drift.main.verdict == "no drift" and not drift.main.alarms:
-        return "quiet"
-    return "idle"
-
-
-def _title(drift: DriftView | None, quality: QualityView | None, alarms: int) -> str:
-    worse = quality is not None and quality.main.verdict == "worse"
-    if drift is None:
-        return "The model predicts worse; drift was not judged" if worse else "Drift was not judged"
-    if drift.main.verdict == "drift":
-        return "The data have drifted, and the model predicts worse" if worse else "The data have drifted"
-    if worse:
-        return "The model predicts worse"
-    if drift.main.verdict == "not enough data":
-        return "No verdict: not enough data"
-    if alarms:
-        return f"No drift, but {counted(alarms, 'alarm')}"
-    return (
-        "No drift, and the model predicts well" if quality and quality.main.verdict == "good" else "No drift"
-    )
-
-
-def _what(drift: DriftView | None, quality: QualityView | None) -> list[str]:
-    return [
+    what = [
         *([_drift_sentence(drift.main)] if drift else []),
         *([_quality_sentence(quality)] if quality else []),
     ]
+    others = _other_runs(drift, quality)
+    worse = quality is not None and quality.main.verdict == "worse"
+    what += others[:_OTHERS_NAMED]
+    if drift and drift.main.verdict == "drift":
+        title = "The data have drifted, and the model predicts worse" if worse else "The data have drifted"
+        to_do = (
+            "Look below at what moved. Mend a broken source; for a changed world upload newer labelled rows under "
+            "training/ and start a run, unless retraining on drift is switched on and does."
+        )
+        return Headline("drift", title, what, _since(drift, date), to_do)
+    if worse:
+        title = "The model predicts worse" if drift else "The model predicts worse; drift was not judged"
+        to_do = "Check that the labels are right, then upload newer labelled rows under training/ and start a run."
+        return Headline("drift", title, what, None, to_do)
+    if drift is None:
+        to_do = "Look whether the daily run happened, and invoke it for this day if it did not."
+        return Headline("idle", "Drift was not judged", what, None, to_do)
+    return _without_drift(drift.main, quality, what, others)
 
 
-def _drift_sentence(drift: RunDrift) -> str:
-    rows = counted(drift.rows or 0, "scored row")
-    if drift.verdict == "not enough data":
-        least = f"; a verdict needs at least {drift.min_rows:,}" if drift.min_rows else ""
-        return f"{rows}{least}. This says nothing about drift, neither for nor against."
-    of = len(drift.columns)
-    names = [short(name, 60) for name in drift.drifted_columns]
+def _without_drift(
+    main: RunDrift, quality: QualityView | None, what: Sequence[str], others: Sequence[str]
+) -> Headline:
+    no_verdict = main.verdict == "not enough data"
+    if main.alarms:
+        alarms = counted(len(main.alarms), "alarm")
+        title = f"No verdict: not enough data, and {alarms}" if no_verdict else f"No drift, but {alarms}"
+        to_do = "Ask where the data come from: an alarm often means a changed or broken source."
+        return Headline("idle", title, what, None, to_do)
+    if no_verdict:
+        to_do = "Nothing to decide on. Judge several days as one range if every day has so few rows."
+        return Headline("idle", "No verdict: not enough data", what, None, to_do)
+    if others:
+        title = "No drift, but another model's rows need a look"
+        return Headline("idle", title, what, None, "Look below at the rows of the other model.")
+    good = quality is not None and quality.main.verdict == "good"
+    return Headline(
+        "quiet", "No drift, and the model predicts well" if good else "No drift", what, None, "Nothing."
+    )
+
+
+def _drift_sentence(main: RunDrift) -> str:
+    rows = counted(main.rows or 0, "scored row")
+    if main.verdict == "not enough data":
+        return f"{rows}{_why_not_enough(main)}. This says nothing about drift, neither for nor against."
+    of = len(main.columns)
+    names = [short(name, 60) for name in main.drifted_columns]
     if not names:
         return f"All {of} columns of {rows} look like the training data."
     sentence = (
         f"{len(names)} of {of} columns of {rows} {'differs' if len(names) == 1 else 'differ'} from the training data: "
         f"{listed(names, _COLUMNS_NAMED)}."
     )
-    if drift.verdict == "no drift":
+    if main.verdict == "no drift":
         return f"{sentence} By their importance that is too little to call the day drifted."
     return sentence
+
+
+def _why_not_enough(main: RunDrift) -> str:
+    if not main.min_rows:
+        return ""
+    if (main.rows or 0) < main.min_rows:
+        return f"; a verdict needs at least {main.min_rows:,}"
+    return f" and {count(main.reference_rows)} reference rows; a verdict needs at least {main.min_rows:,} of both"
 
 
 def _quality_sentence(quality: QualityView) -> str:
@@ -95,33 +104,30 @@ def _quality_sentence(quality: QualityView) -> str:
     if main.verdict == "not enough labels":
         return f"Nothing can be said about quality: {labels}, which is not enough."
     if main.verdict == "worse" and main.reasons:
-        return " ".join(short(reason, 400) for reason in main.reasons)
+        return " ".join(short(reason, 400) for reason in main.reasons[:_OTHERS_NAMED])
     auc = main.measure("AUC")
-    figure = f" has AUC {auc.value:.3f}" if auc and auc.value is not None else ""
-    gate = f" (gate: {auc.gate:.3f})" if auc and auc.gate is not None else ""
-    return f"Quality{figure}{gate}; {labels} ({percent(main.coverage)})."
+    figure = f"AUC {auc.value:.3f}" if auc and auc.value is not None else "Quality is known"
+    gate = f" ({auc.gate:.3f} at the gate)" if auc and auc.gate is not None else ""
+    return f"{figure}{gate}; {labels} ({percent(main.coverage)})."
 
 
-def _since(drift: DriftView | None, date: str | None) -> str | None:
-    since = drift.since if drift else None
-    if since is None:
+def _other_runs(drift: DriftView | None, quality: QualityView | None) -> list[str]:
+    """What is bad about the rows of other models, one sentence for each."""
+    moved = [run for run in drift.other_runs if run.verdict == "drift" or run.alarms] if drift else []
+    worse = [run for run in quality.other_runs if run.verdict == "worse"] if quality else []
+    return [
+        *(
+            f"In the {count(run.rows)} rows that run {short(run.run or '?', 60)} scored, "
+            f"{counted(len(run.drifted_columns), 'column')} drifted, with {counted(len(run.alarms), 'alarm')}."
+            for run in moved
+        ),
+        *(f"Run {short(run.run or '?', 60)} predicted worse than its gate promised." for run in worse),
+    ]
+
+
+def _since(drift: DriftView, date: str | None) -> str | None:
+    if drift.since is None:
         return None
-    return f"{since}, the first day" if since == date else f"{since}, every judged day"
-
-
-def _to_do(drift: DriftView | None, drifts: bool, worse: bool, alarms: int) -> str:
-    if drifts or worse:
-        return (
-            "See below what moved and whether the cause is in the data or in the world. A broken source is to be "
-            "mended; a changed world asks for a new model: where retraining on drift is switched on it starts by "
-            "itself, otherwise upload newer labelled rows under training/ and start a run."
-            if drifts
-            else "Upload newer labelled rows under training/ and start a run. Look first whether the labels are right."
-        )
-    if alarms:
-        return "Ask where the data come from: an alarm often means a changed or broken source."
-    if drift is None:
-        return "Look whether the daily run happened, and invoke it for this day if it did not."
-    if drift.main.verdict == "not enough data":
-        return "Nothing to decide on. Judge several days as one range if every day has so few rows."
-    return "Nothing."
+    if drift.since == date:
+        return f"{drift.since}, the first day"
+    return f"{drift.since}, on every day with a verdict"

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from autowatch.day_summary import DaySummary
-from autowatch.headline import Headline
+from autowatch.headline import Headline, Tone
 from autowatch.page_text import counted, listed, short
 from autowatch.quality_view import QualityView
-from autowatch.sparkline import Sparkline, bars, sparkline
+from autowatch.sparkline import Band, Bar, band, bars
+
+_MOST_CALENDAR_DAYS = 180
+"""The pictures go back so far; where scoring happens once a month the table goes further back."""
 
 
 @dataclass(frozen=True)
@@ -22,128 +25,174 @@ class DayRecord:
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """One day of the table, or `missing` days from `date` back to `until` of which nothing is known."""
+    """A day of the table; or `missing` days without a report, from `date` back to `until`, with no record."""
 
     date: str
-    href: str | None
     record: DayRecord | None
-    drifted: str
-    width: float
+    drifted: str = ""
+    share_of_most_rows: float = 0
     missing: int = 0
     until: str = ""
 
 
 @dataclass(frozen=True)
+class DayBar:
+    """The bar of a day, coloured by its verdict."""
+
+    bar: Bar
+    tone: Tone
+    text: str
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """One day beside the other, from `first` to `last`."""
+
+    first: str
+    last: str
+    rows: Sequence[DayBar]
+    drifted: Sequence[DayBar]
+    auc: Band | None
+    most_rows: int
+    most_drifted: int
+
+
+@dataclass(frozen=True)
 class HistoryView:
-    """Everything on the page, newest day first."""
+    """Everything on the page, newest day first; `unreadable` are documents that had to be left out."""
 
     headline: Headline
     rows: Sequence[HistoryRow]
-    days: int
-    first: str | None
-    last: str | None
-    volume: Sequence[tuple[float, float, float, float]]
-    drifted: Sequence[tuple[float, float, float, float]]
-    auc: Sparkline | None
+    pictures: Pictures | None
     unreadable: Sequence[str]
 
 
 def history_view(days: Mapping[date, DayRecord]) -> HistoryView:
     """The view of these days."""
-    ordered = sorted(days, reverse=True)
-    calendar = _calendar(ordered)
-    records = [days.get(day) for day in reversed(calendar)]
-    drifts = [record.drift if record else None for record in records]
+    newest_first = sorted(days, reverse=True)
     return HistoryView(
-        headline=_headline(days, ordered),
-        rows=_rows(days, calendar),
-        days=len(ordered),
-        first=ordered[-1].isoformat() if ordered else None,
-        last=ordered[0].isoformat() if ordered else None,
-        volume=bars([drift.rows if drift else None for drift in drifts]),
-        drifted=bars([len(drift.drifted_columns) if drift else None for drift in drifts]),
-        auc=_auc_line(records),
-        unreadable=[f"{name} of {day.isoformat()}" for day in ordered for name in days[day].unreadable],
+        headline=_headline(days, newest_first),
+        rows=_rows(days, newest_first),
+        pictures=_pictures(days, newest_first) if newest_first else None,
+        unreadable=[f"{name} of {day.isoformat()}" for day in newest_first for name in days[day].unreadable],
     )
 
 
-def _calendar(ordered: Sequence[date]) -> list[date]:
-    """All days from the newest to the oldest, those without a record too."""
-    if not ordered:
-        return []
-    return [ordered[0] - timedelta(days=back) for back in range((ordered[0] - ordered[-1]).days + 1)]
-
-
-def _rows(days: Mapping[date, DayRecord], calendar: Sequence[date]) -> list[HistoryRow]:
-    most = max((record.drift.rows or 0 for record in days.values() if record.drift), default=0)
+def _rows(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> list[HistoryRow]:
+    most = max((_row_count(record) for record in days.values()), default=0)
     rows: list[HistoryRow] = []
-    gap: list[date] = []
-    for day in calendar:
-        record = days.get(day)
-        if record is None:
-            gap.append(day)
-            continue
-        if gap:
-            rows.append(HistoryRow(gap[0].isoformat(), None, None, "", 0, len(gap), gap[-1].isoformat()))
-            gap = []
-        drifted = [short(name, 40) for name in record.drift.drifted_columns] if record.drift else []
-        width = 100 * (record.drift.rows or 0) / most if record.drift and most else 0
-        rows.append(
-            HistoryRow(
-                day.isoformat(),
-                f"date={day.isoformat()}/index.html",
-                record,
-                listed(drifted, 3),
-                round(width, 1),
+    expected = newest_first[0] if newest_first else None
+    for day in newest_first:
+        if expected and day < expected:
+            until = day + timedelta(days=1)
+            rows.append(
+                HistoryRow(expected.isoformat(), None, missing=(expected - day).days, until=until.isoformat())
             )
-        )
+        record = days[day]
+        drifted = [short(name, 40) for name in record.drift.drifted_columns] if record.drift else []
+        share = round(100 * _row_count(record) / most, 1) if most else 0
+        rows.append(HistoryRow(day.isoformat(), record, listed(drifted, 3), share))
+        expected = day - timedelta(days=1)
     return rows
 
 
-def _auc_line(records: Sequence[DayRecord | None]) -> Sparkline | None:
-    values = []
-    for record in records:
-        auc = record.quality.main.measure("AUC") if record and record.quality else None
-        values.append(auc.value if auc else None)
-    return sparkline(values, threshold=0.5, most=1)
+def _row_count(record: DayRecord) -> int:
+    return (record.drift.rows or 0) if record.drift else 0
 
 
-def _headline(days: Mapping[date, DayRecord], ordered: Sequence[date]) -> Headline:
-    judged = [(day, drift) for day in ordered if (drift := days[day].drift)]
-    if not judged:
-        return Headline(
-            "idle",
-            "No day has been judged yet",
-            [],
-            None,
-            "Score a file, and wait for the daily run or invoke it.",
-        )
-    day, newest = judged[0]
-    worse = next(
-        (
-            earlier
-            for earlier in ordered
-            if (found := days[earlier].quality) and found.main.verdict == "worse"
-        ),
-        None,
+def _pictures(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> Pictures:
+    length = min((newest_first[0] - newest_first[-1]).days + 1, _MOST_CALENDAR_DAYS)
+    calendar = [newest_first[0] - timedelta(days=back) for back in reversed(range(length))]
+    drifts = [days[day].drift if day in days else None for day in calendar]
+    rows = [drift.rows if drift else None for drift in drifts]
+    drifted = [len(drift.drifted_columns) if drift else None for drift in drifts]
+
+    def by_day(values: Sequence[int | None], noun: str) -> list[DayBar]:
+        return [
+            DayBar(
+                bar,
+                _tone(drifts[bar.place]),
+                f"{calendar[bar.place].isoformat()}: {counted(values[bar.place] or 0, noun)}",
+            )
+            for bar in bars(values)
+        ]
+
+    return Pictures(
+        first=calendar[0].isoformat(),
+        last=calendar[-1].isoformat(),
+        rows=by_day(rows, "row"),
+        drifted=by_day(drifted, "drifted column"),
+        auc=band([_auc(days.get(day)) for day in calendar]),
+        most_rows=max((value for value in rows if value is not None), default=0),
+        most_drifted=max((value for value in drifted if value is not None), default=0),
     )
-    what = [f"On {day.isoformat()}, the newest day: {_sentence(newest)}"]
+
+
+def _tone(drift: DaySummary | None) -> Tone:
+    if drift is None or drift.verdict == "not enough data":
+        return "idle"
+    return "drift" if drift.verdict == "drift" else "quiet"
+
+
+def _auc(record: DayRecord | None) -> tuple[float, float, float] | None:
+    auc = record.quality.main.measure("AUC") if record and record.quality else None
+    if auc is None or auc.value is None:
+        return None
+    return (
+        auc.value if auc.lower is None else auc.lower,
+        auc.value,
+        auc.value if auc.upper is None else auc.upper,
+    )
+
+
+def _headline(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> Headline:
+    judged = [(day, drift) for day in newest_first if (drift := days[day].drift)]
+    if not judged:
+        to_do = "Score a file, and wait for the daily run or invoke it."
+        return Headline("idle", "No day has been judged yet", [], None, to_do)
+    day, newest = judged[0]
+    verdict_day, last = next(
+        ((earlier, drift) for earlier, drift in judged if drift.verdict != "not enough data"), judged[0]
+    )
+    worse = _worse_day(days, newest_first)
+    what = [f"The newest day is {day.isoformat()}: {_sentence(newest)}"]
+    if verdict_day != day:
+        what.append(f"The last verdict is of {verdict_day.isoformat()}: {_sentence(last)}")
     if worse:
-        what.append(f"Predictions of {worse.isoformat()} turned out worse than at the gate.")
-    if newest.verdict == "drift":
-        return Headline("drift", "The data have drifted", what, newest.since, f"Open {day.isoformat()}.")
+        what.append(
+            f"Of the days with enough labels the newest, {worse.isoformat()}, was predicted worse than at the gate."
+        )
+    look = f"Open {verdict_day.isoformat()} below."
+    if last.verdict == "drift":
+        title = "The data have drifted, and the model predicts worse" if worse else "The data have drifted"
+        return Headline("drift", title, what, last.since, look)
+    if worse:
+        return Headline("drift", "The model predicts worse", what, None, f"Open {worse.isoformat()} below.")
     if newest.verdict == "not enough data":
         return Headline(
             "idle", "No verdict on the newest day: not enough data", what, None, "Nothing to decide on."
         )
     if newest.alarms:
-        title = f"No drift, but {counted(newest.alarms, 'alarm')}"
-        return Headline("idle", title, what, None, f"Open {day.isoformat()}.")
+        return Headline("idle", f"No drift, but {counted(newest.alarms, 'alarm')}", what, None, look)
+    if newest.other_drifts:
+        return Headline("idle", "No drift, but another model's rows need a look", what, None, look)
     return Headline("quiet", "No drift", what, None, "Nothing.")
+
+
+def _worse_day(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> date | None:
+    """The newest day with a verdict on quality, if that is `worse`."""
+    for day in newest_first:
+        quality = days[day].quality
+        if quality and quality.main.verdict != "not enough labels":
+            return day if quality.main.verdict == "worse" else None
+    return None
 
 
 def _sentence(drift: DaySummary) -> str:
     rows = counted(drift.rows or 0, "row")
     if drift.verdict == "not enough data":
         return f"{rows}, too few for a verdict."
-    return f"{len(drift.drifted_columns)} of {drift.columns} columns drifted in {rows}."
+    alarms = f", {counted(drift.alarms, 'alarm')}" if drift.alarms else ""
+    return (
+        f"{drift.verdict}, {len(drift.drifted_columns)} of {drift.columns} columns drifted in {rows}{alarms}."
+    )

@@ -20,7 +20,18 @@ _NAMES = {
     "calibration_error": "Calibration error",
 }
 _LOWER_IS_BETTER = ("log_loss", "brier", "calibration_error")
+_PICTURE_WIDTH, _PICTURE_MARGIN = 120.0, 6.0
 _SMALLEST_RADIUS, _LARGEST_RADIUS = 2.5, 7.0
+
+
+@dataclass(frozen=True)
+class IntervalPicture:
+    """Where an interval's ends, the value in it and the gate's figure lie across a picture 120 wide."""
+
+    lower: float
+    value: float
+    upper: float
+    gate: float | None
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,26 @@ class Measure:
     lower: float | None
     upper: float | None
     gate: float | None
+
+    @property
+    def picture(self) -> IntervalPicture | None:
+        """Where value, interval and gate lie beside each other; None without an interval."""
+        if self.value is None or self.lower is None or self.upper is None:
+            return None
+        shown = [self.lower, self.value, self.upper, *([] if self.gate is None else [self.gate])]
+        lowest, span = min(shown), max(shown) - min(shown) or 1.0
+
+        def across(value: float) -> float:
+            return round(
+                _PICTURE_MARGIN + (_PICTURE_WIDTH - 2 * _PICTURE_MARGIN) * (value - lowest) / span, 1
+            )
+
+        return IntervalPicture(
+            across(self.lower),
+            across(self.value),
+            across(self.upper),
+            None if self.gate is None else across(self.gate),
+        )
 
 
 @dataclass(frozen=True)

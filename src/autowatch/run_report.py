@@ -5,15 +5,13 @@ from typing import Any
 
 from jinja2 import Environment
 
+from autowatch import plot
 from autowatch.objects import ObjectMissing, read_json
 from autowatch.pages import page_environment
 from autowatch.run_view import duration, view_of
 from autowatch.runs import Run
 
 _DOCUMENTS = ("data", "leaderboard", "gate")
-
-# The square that the curves are drawn in, in units of the SVG.
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48.0, 348.0, 8.0, 288.0
 
 
 def write_run_report(s3: Any, bucket: str, run: Run) -> str:
@@ -41,22 +39,10 @@ def run_page(run: Run, documents: dict[str, Any]) -> str:
     return _environment().get_template("run.html.jinja").render(view=view_of(run, documents))
 
 
-def _x(share: float) -> float:
-    return round(_LEFT + (_RIGHT - _LEFT) * share, 1)
-
-
-def _y(share: float) -> float:
-    return round(_BOTTOM + (_TOP - _BOTTOM) * share, 1)
-
-
-def _path(points: list[tuple[float, float]]) -> str:
-    return "M" + "L".join(f"{_x(x):g} {_y(y):g}" for x, y in points)
-
-
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
 @cache
 def _environment() -> Environment:
-    return page_environment(x=_x, y=_y, path=_path, number=_number, duration=duration)
+    return page_environment(x=plot.x, y=plot.y, path=plot.path, number=_number, duration=duration)

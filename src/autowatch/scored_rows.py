@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,6 @@ _LOGGER = logging.getLogger(__name__)
 # Reading waits on S3 more than on the processor; a client needs as many connections.
 READERS = 16
 
-_MANIFEST_ENDING = ".manifest.json"
 # Profiles that are read and not yet added up stay within this many.
 _READ_AHEAD = 256
 
@@ -58,14 +57,6 @@ class ScoredRows:
     def columns_beside(self, known: Collection[str]) -> list[str] | None:
         """The names that are not among the `known` ones; None where it is not known what the files had."""
         return None if self.columns is None or not known else sorted(self.columns.difference(known))
-
-
-def manifest_keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
-    """The keys of the manifests under a prefix, in their order."""
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for item in page.get("Contents", []):
-            if item["Key"].endswith(_MANIFEST_ENDING):
-                yield item["Key"]
 
 
 def read_scored_rows(s3: Any, bucket: str, keys: Sequence[str], baselines: Baselines) -> ScoredRows:

@@ -5,7 +5,7 @@ import io
 import itertools
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from autowatch.errors import AutowatchError
@@ -100,13 +100,18 @@ class Table:
         self._texts = itertools.chain([rest] if rest else [], texts)
         self.rows: Iterator[list[str]] = self._rows()
 
-    def blocks(self, max_rows: int) -> Iterator[Block]:
+    def blocks(self, max_rows: int, take: Callable[[str], int | None] | None = None) -> Iterator[Block]:
         """The same rows, many at once: at most `max_rows`, and at most a piece of the file as it came in.
+
+        Args:
+            max_rows: how many rows a block may have.
+            take: may take rows over before they are read. It is given a text that begins with a row and ends with a
+                line, and returns how many rows it has taken: all that are in it or, by None, nothing.
 
         Raises:
             NotUtf8, MalformedCsv, NoRows: as `rows` does.
         """
-        for block in self._blocks(max_rows):
+        for block in self._blocks(max_rows, take):
             self.rows_read += len(block.lines)
             yield block
 
@@ -116,10 +121,16 @@ class Table:
                 self.rows_read += 1
                 yield row
 
-    def _blocks(self, max_rows: int) -> Iterator[Block]:
+    def _blocks(self, max_rows: int, take: Callable[[str], int | None] | None = None) -> Iterator[Block]:
         empty = True
         texts = itertools.chain.from_iterable(_cut(text, max_rows) for text in self._texts)
         for text in texts:
+            taken = take(text) if take and len(text) <= LARGEST_FIELD else None
+            if taken is not None:
+                empty = empty and not taken
+                self.rows_read += taken
+                self._lines_taken += text.count("\n") + (not text.endswith("\n"))
+                continue
             for block in self._read_blocks(text, texts, max_rows):
                 empty = False
                 yield block

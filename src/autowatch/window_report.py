@@ -6,17 +6,18 @@ from typing import Any
 
 from autowatch.arrival import file_stem
 from autowatch.baselines import Baselines
+from autowatch.day_files import list_days
 from autowatch.drift import judge
 from autowatch.drift_document import drift_document
 from autowatch.monitoring_request import DayRange
 from autowatch.objects import ObjectVersion, get_object, write_json
 from autowatch.profile import Baseline, Profile
 from autowatch.raw_profile import profile_csv
-from autowatch.refused_files import count_refused, refused_keys
+from autowatch.refused_files import count_refused
 from autowatch.report_pages import publish_window_page
 from autowatch.rows_judge import RowsJudge
 from autowatch.run_judgement import RunJudgement
-from autowatch.scored_rows import manifest_keys, read_scored_rows
+from autowatch.scored_rows import read_scored_rows
 from autowatch.timestamps import to_text
 
 
@@ -48,14 +49,10 @@ def judge_range(
     Raises:
         PredictionsMissing, UnusableObject: what scoring has left of a day is not whole.
     """
-    keys = [
-        key
-        for day in chosen.days
-        for key in manifest_keys(s3, bucket, f"{predictions_prefix}date={day.isoformat()}/")
-    ]
+    days = list_days(s3, bucket, predictions_prefix, chosen.first, chosen.last).values()
     baselines = Baselines(s3, bucket)
-    scored = read_scored_rows(s3, bucket, keys, baselines)
-    refused = [key for day in chosen.days for key in refused_keys(s3, bucket, day)]
+    scored = read_scored_rows(s3, bucket, [key for day in days for key in day.manifests], baselines)
+    refused = [key for day in days for key in day.refused]
     judged = RowsJudge(s3, bucket, champion, baselines, min_rows).judge(scored)
     first, last = chosen.first.isoformat(), chosen.last.isoformat()
     document = drift_document(

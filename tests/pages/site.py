@@ -1,0 +1,125 @@
+"""Every kind of page there is, written to a folder as it lies in the bucket under reports/."""
+
+import json
+from datetime import timedelta
+
+import boto3
+from moto import mock_aws
+
+from autowatch.report_pages import publish_day_page, publish_history_page, publish_window_page
+from tests.unit.autowatch.report_documents import (
+    DAY,
+    EARLIER_RUN,
+    GATE,
+    RUN,
+    domino_document,
+    drift_document,
+    quality_document,
+    story,
+)
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(2)>",
+    '" onmouseover="alert(3)" x="',
+    "'><svg onload=alert(4)>",
+    "javascript:alert(5)",
+    "</style><style>*{display:none}",
+    "]]><!-- {{ 7*7 }} {% raw %}",
+    "nul\0and\x1b[31m and \ud800 lone",
+    "\u202eright to left override",
+    "\u2067isolate",
+    "😀👩‍👩‍👧‍👦 émoji 名前 שם اسم",
+    "Z̷̡̛͉̗̰̟̼͔a̸̧̛͇̺l̶̡̥g̷̢̛o̴̡",
+    "spaces   and\nline\nbreaks",
+    "w" * 10_000,
+    "word " * 2_000,
+    "",
+)
+BUSY, QUIET, THIN = DAY, DAY - timedelta(days=1), DAY - timedelta(days=2)
+ONLY_LABELS, ODD, NASTY = (DAY - timedelta(days=back) for back in (3, 5, 6))
+WIDE = DAY - timedelta(days=8)
+
+
+def write_site(folder):
+    """Writes the pages below `folder` and returns the paths of one of each kind, by its name."""
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket="bank")
+        for day, (drift, quality) in _documents().items():
+            for name, document in (("drift", drift), ("quality", quality)):
+                if document is not None:
+                    key = f"reports/date={day.isoformat()}/{name}.json"
+                    s3.put_object(Bucket="bank", Key=key, Body=json.dumps(document))
+            publish_day_page(s3, "bank", day, drift=drift, quality=quality)
+        publish_history_page(s3, "bank")
+        publish_window_page(
+            s3, "bank", "reports/file=a/b-0123/", hostile_drift(key="inference/" + HOSTILE[1])
+        )
+        for item in s3.list_objects_v2(Bucket="bank", Prefix="reports/")["Contents"]:
+            path = folder / item["Key"].removeprefix("reports/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(s3.get_object(Bucket="bank", Key=item["Key"])["Body"].read())
+    names = {
+        "busy": BUSY,
+        "quiet": QUIET,
+        "thin": THIN,
+        "only labels": ONLY_LABELS,
+        "odd": ODD,
+        "hostile": NASTY,
+        "wide": WIDE,
+    }
+    pages = {name: folder / f"date={day.isoformat()}" / "index.html" for name, day in names.items()}
+    return {**pages, "history": folder / "index.html", "file": folder / "file=a/b-0123/index.html"}
+
+
+def hostile_drift(**changes):
+    """A judgement whose every foreign text is hostile."""
+    document = drift_document(NASTY, columns=len(HOSTILE), drifted=4, bins=len(HOSTILE))
+    for column, name in zip(document["columns"], HOSTILE, strict=True):
+        column.update(name=name, moved=f"rose: “{name}” 1% → 9%")
+        for bin_, label in zip(column["bins"], HOSTILE, strict=True):
+            bin_["label"] = label
+    document.update(
+        run=HOSTILE[0],
+        drifted_columns=list(HOSTILE),
+        since=HOSTILE[1],
+        generated=HOSTILE[0],
+        alarms=[{"column": name, "kind": name, "message": name} for name in HOSTILE],
+        extra_columns=list(HOSTILE),
+        refused_files=dict.fromkeys(HOSTILE, 1),
+        other_runs=[drift_document(NASTY, run=name, drifted_columns=list(HOSTILE)) for name in HOSTILE[:2]],
+        domino={**domino_document(*HOSTILE, run=HOSTILE[1]), "ingestion_status": HOSTILE[2]},
+    )
+    document["domino"]["checks"][0]["checked"] = HOSTILE[3]
+    return {**document, **changes}
+
+
+def _documents():
+    documents = dict(sorted(story(days=24, columns=6).items()))
+    other = drift_document(BUSY, run=EARLIER_RUN, rows=900, drifted=2)
+    busy = drift_document(
+        BUSY,
+        other_runs=[other],
+        refused_files={"MissingColumns": 1},
+        extra_columns=["customer"],
+        domino=domino_document("euribor3m", "column_07"),
+    )
+    busy["alarms"].append(
+        {"column": None, "kind": "volume", "message": "4,000 rows, fewer than half of the usual."}
+    )
+    documents[BUSY] = (busy, quality_document(BUSY, verdict="worse", auc=0.68))
+    documents[QUIET] = (drift_document(QUIET, drifted=0), quality_document(QUIET))
+    documents[THIN] = (drift_document(THIN, rows=120), quality_document(THIN, verdict="not enough labels"))
+    documents[ONLY_LABELS] = (None, quality_document(ONLY_LABELS))
+    documents[ODD] = ({"verdict": "perhaps"}, [])
+    quality = quality_document(NASTY, verdict="worse", reasons=list(HOSTILE), run=HOSTILE[0])
+    quality["other_runs"] = [quality_document(NASTY, run=HOSTILE[1])]
+    documents[NASTY] = (hostile_drift(), quality)
+    documents[WIDE] = (_wide(), quality_document(WIDE, gate={**GATE, "auc": None}, run=RUN))
+    return documents
+
+
+def _wide():
+    parts = {"columns": 50, "drifted": 25, "bins": 23}
+    return drift_document(WIDE, **parts, other_runs=[drift_document(WIDE, **parts, run=EARLIER_RUN)])

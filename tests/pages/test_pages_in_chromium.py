@@ -1,0 +1,198 @@
+import functools
+import http.server
+import re
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.pages.site import BUSY, HOSTILE, QUIET, write_site
+
+pytestmark = pytest.mark.chromium
+
+CONTRAST, FAULTS = ((Path(__file__).parent / name).read_text() for name in ("contrast.js", "faults.js"))
+KINDS = ("busy", "quiet", "thin", "only labels", "odd", "hostile", "wide", "history", "file")
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    return write_site(tmp_path_factory.mktemp("reports"))
+
+
+@pytest.fixture(scope="module")
+def site(pages):
+    """The folder on loopback: its address."""
+    handler = functools.partial(QuietHandler, directory=pages["history"].parent)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join(5)
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def open_page(chromium):
+    """Opens a file in a context of its own: the page, with what it asked for and complained of."""
+    contexts = []
+
+    def open_(path, **options):
+        context = chromium.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.asked, page.complaints = [], []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (page.complaints.append(dialog.message), dialog.dismiss()))
+        page.goto(path.as_uri())
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_can_be_read_by_everybody_and_needs_nothing_but_itself(pages, open_page, kind):
+    page = open_page(pages[kind])
+
+    for width in (320, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(FAULTS) == []
+    assert page.asked == [page.url]
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("kind", ["busy", "history"])
+def test_a_page_reads_the_same_without_javascript(pages, open_page, kind):
+    texts = [
+        open_page(pages[kind], java_script_enabled=enabled).inner_text("body") for enabled in (True, False)
+    ]
+
+    assert texts[0] == texts[1]
+    assert "drifted" in texts[0]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", ["busy", "quiet", "thin", "history"])
+def test_text_stands_out_from_its_ground(pages, open_page, kind, scheme):
+    page = open_page(pages[kind], color_scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+
+    looked_at, faint = page.evaluate(CONTRAST)
+
+    assert looked_at > 20
+    assert faint == []
+
+
+def test_light_and_dark_differ(pages, open_page):
+    grounds = {
+        open_page(pages["quiet"], color_scheme=scheme).evaluate(
+            "getComputedStyle(document.body).backgroundColor"
+        )
+        for scheme in ("light", "dark")
+    }
+
+    assert len(grounds) == 2
+
+
+@pytest.mark.parametrize("way", ["click", "keyboard"])
+def test_the_columns_that_did_not_drift_open(pages, open_page, way):
+    details = open_page(pages["quiet"], java_script_enabled=False).locator("details").first
+    summary, rows = details.locator("summary"), details.locator("tbody tr")
+    assert not rows.first.is_visible()
+
+    summary.click() if way == "click" else summary.press("Enter")
+
+    assert rows.first.is_visible()
+    assert rows.count() == 12
+
+
+def test_the_links_lead_from_day_to_day_and_back(site, chromium):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    missing = []
+    page.on("response", lambda answer: missing.append(answer.url) if answer.status >= 400 else None)
+    page.goto(f"{site}/index.html")
+
+    page.click(f"text={QUIET.isoformat()} >> nth=-1")
+    assert page.url == f"{site}/date={QUIET.isoformat()}/index.html"
+    page.click("text=Day after")
+    assert page.url == f"{site}/date={BUSY.isoformat()}/index.html"
+    assert page.locator("text=Day after").count() == 0
+    page.click("text=Day before")
+    assert page.url == f"{site}/date={QUIET.isoformat()}/index.html"
+    page.click("text=All days")
+    assert page.url == f"{site}/index.html"
+    page.goto(f"{site}/file=a/b-0123/index.html")
+    page.click("text=All days")
+    assert page.url == f"{site}/index.html"
+    page.goto(f"{site}/date={BUSY.isoformat()}/index.html")
+    page.click("text=drift.json")
+    context.close()
+    assert [url for url in missing if not url.endswith("favicon.ico")] == []
+
+
+def test_print_has_every_histogram(pages, open_page):
+    page = open_page(pages["busy"])
+    page.emulate_media(media="print")
+
+    shown = page.evaluate(
+        "[...document.querySelectorAll('table.bars')].map(table => table.checkVisibility())"
+    )
+    document = page.pdf(format="A4")
+
+    assert shown == [True] * 20
+    assert 4 <= len(re.findall(rb"/Type\s*/Page\b", document)) <= 12
+
+
+@pytest.mark.parametrize("kind", ["hostile", "file", "history"])
+def test_foreign_texts_are_text(pages, open_page, kind):
+    page = open_page(pages[kind])
+    page.hover("h1")
+
+    assert page.complaints == []
+    assert page.asked == [page.url]
+    assert page.locator("script,img,iframe,object,embed,link,base,form,input").count() == 0
+    assert page.evaluate(ACTIVE) == []
+    assert page.locator("style").count() == 1
+    assert page.locator("body").is_visible()
+
+
+ACTIVE = """[...document.querySelectorAll("*")].flatMap(element => [...element.attributes])
+    .filter(({name, value}) => name.startsWith("on") || (/^(xlink:)?(href|src)$/.test(name) && value.includes(":")))
+    .map(attribute => attribute.name)"""
+
+
+def test_hostile_names_are_shown_as_they_are(pages, open_page):
+    page = open_page(pages["hostile"])
+    names = page.locator("h3 bdi").all_inner_texts() + page.locator("summary bdi").all_inner_texts()
+    text = page.locator("body").inner_text()
+
+    for name in HOSTILE[:7]:
+        assert name in names
+    assert "nul⟨U+0000⟩and⟨U+001B⟩[31m and ⟨U+D800⟩ lone" in text
+    assert "⟨U+202E⟩right to left override" in text
+    assert not set(text) & set("\0\u202e\u2067\ufffd")
+    assert max(map(len, re.findall("w+", text))) < 500
+
+
+@pytest.mark.parametrize(("kind", "most"), [("wide", 500_000), ("hostile", 500_000), ("history", 200_000)])
+def test_pages_are_small_enough_for_a_phone(pages, kind, most):
+    assert len(pages[kind].read_bytes()) < most
+
+
+def test_fifty_columns_are_all_drawn(pages, open_page):
+    page = open_page(pages["wide"])
+
+    assert page.locator("table.bars").count() == 50
+    assert page.locator("table.bars tbody tr").count() == 50 * 23
+    assert page.locator("svg.trend").count() == 75

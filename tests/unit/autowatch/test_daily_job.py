@@ -1,0 +1,374 @@
+"""What one run of the daily job does after others: history, settings, catching up, and what is read for it."""
+
+import json
+from collections import Counter
+from contextlib import contextmanager
+from datetime import date, timedelta
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from autowatch.monitoring import DaysFailed
+from autowatch.objects import read_json, write_json
+from autowatch.profile import Baseline, baseline_column
+from tests.unit.autowatch.monitored_bucket import (
+    BUCKET,
+    DRIFTED,
+    LIKE_TRAINING,
+    NOW,
+    TODAY,
+    keys,
+    monitored_bucket,
+    release,
+    report_of,
+    run,
+    score,
+)
+
+
+@pytest.fixture
+def clients():
+    with monitored_bucket() as clients:
+        yield clients
+
+
+def day_before(days):
+    return str((NOW - timedelta(days=days)).date())
+
+
+def set_settings(clients, text):
+    clients.s3.put_object(Bucket=BUCKET, Key="monitoring/settings.yaml", Body=text.encode())
+
+
+def refuse(clients, error="MissingColumns", name="x", day=TODAY):
+    write_json(
+        clients.s3, BUCKET, f"rejected/date={day}/{name}-0123456789abcdef.error.json", {"error": error}
+    )
+
+
+def subjects(clients):
+    return [message["Subject"] for message in clients.sns.messages]
+
+
+class TestKOfM:
+    def test_two_of_three_days_are_told_on_the_second(self, clients):
+        set_settings(clients, "alert: {days: 2, of: 3}")
+        baseline = release(clients.s3)
+        told = []
+        for back, columns in [(3, DRIFTED), (2, LIKE_TRAINING), (1, DRIFTED), (0, DRIFTED)]:
+            score(clients.s3, baseline, columns, day=day_before(back))
+            run(clients, now=NOW - timedelta(days=back))
+            told.append(len(clients.events.entries))
+        assert told == [0, 0, 1, 2]
+        assert [report_of(clients, day_before(back))["alerted"] for back in (3, 2, 1, 0)] == [
+            False,
+            False,
+            True,
+            True,
+        ]
+
+    def test_catching_up_tells_what_the_days_would_have_told_and_once(self, clients):
+        set_settings(clients, "alert: {days: 2, of: 3}\nvolume: {least: 0}")
+        baseline = release(clients.s3)
+        for back in (3, 2, 1):
+            score(clients.s3, baseline, DRIFTED, day=day_before(back))
+
+        result = run(clients)
+
+        assert [(day.date, day.notified) for day in result.days] == [
+            (day_before(3), False),
+            (day_before(2), True),
+            (day_before(1), True),
+            (TODAY, False),
+        ]
+        assert subjects(clients) == [f"[bank-stack] Drift on {day_before(1)}: age"]
+        assert f"news of days before, too: {day_before(2)}" in clients.sns.messages[0]["Message"]
+        assert len(clients.events.entries) == 1
+        assert report_of(clients, day_before(2))["alerted"]
+
+    def test_a_day_that_is_caught_up_does_not_make_a_later_one_tell_again(self, clients):
+        baseline = release(clients.s3)
+        score(clients.s3, baseline, DRIFTED)
+        run(clients)
+        score(clients.s3, baseline, DRIFTED, day=day_before(1))
+
+        result = run(clients, now=NOW + timedelta(hours=1))
+
+        assert [day.date for day in result.days] == [day_before(1)]
+        assert subjects(clients) == [
+            f"[bank-stack] Drift on {TODAY}: age",
+            f"[bank-stack] Drift on {day_before(1)}: age",
+        ]
+
+    def test_a_new_file_that_shows_the_same_is_not_told_again(self, clients):
+        baseline = release(clients.s3)
+        score(clients.s3, baseline, DRIFTED)
+        run(clients)
+        score(clients.s3, baseline, DRIFTED, name="b")
+
+        (day,) = run(clients, now=NOW + timedelta(hours=1)).days
+
+        assert (day.files, day.notified) == (2, False)
+        assert report_of(clients)["alerted"]
+
+
+class TestSettings:
+    def test_they_are_used(self, clients):
+        set_settings(clients, "columns: {age: {importance: 0}}")
+        score(clients.s3, release(clients.s3), DRIFTED)
+
+        (day,) = run(clients).days
+
+        assert (day.verdict, day.drifted_columns, day.notified) == ("no drift", ("age",), False)
+
+    @pytest.mark.parametrize("text", ["columns: {aeg: {importance: 0}}", "alarm: {}", "{"])
+    def test_bad_ones_are_told_once_while_the_days_are_judged_by_the_defaults(self, clients, text):
+        set_settings(clients, text)
+        baseline = release(clients.s3)
+        for back in (1, 0):
+            score(clients.s3, baseline, LIKE_TRAINING, day=day_before(back))
+            run(clients, now=NOW - timedelta(days=back))
+
+        assert subjects(clients) == [f"[bank-stack] Data alarms on {day_before(1)}: settings"]
+        assert "monitoring/settings.yaml, line 1" in clients.sns.messages[0]["Message"]
+        report = report_of(clients)
+        assert (report["verdict"], [alarm["kind"] for alarm in report["alarms"]]) == (
+            "no drift",
+            ["settings"],
+        )
+
+    def test_drift_is_told_under_bad_ones_too(self, clients):
+        set_settings(clients, "{")
+        score(clients.s3, release(clients.s3), DRIFTED)
+        run(clients)
+        assert subjects(clients) == [f"[bank-stack] Drift on {TODAY}: age"]
+        assert "settings" in clients.sns.messages[0]["Message"]
+
+
+class TestDay:
+    def test_rejected_rows_and_columns_come_from_the_manifests(self, clients):
+        baseline = release(clients.s3)
+        score(clients.s3, baseline, LIKE_TRAINING, header=("age", "job", "customer"), rejected=3)
+        score(clients.s3, baseline, LIKE_TRAINING, name="b", header=("job", "age", "ü"), rejected=4)
+
+        run(clients)
+
+        assert (report_of(clients)["rejected_rows"], report_of(clients)["extra_columns"]) == (
+            7,
+            ["customer", "ü"],
+        )
+
+    def test_a_manifest_without_columns_leaves_them_unknown(self, clients):
+        baseline = release(clients.s3)
+        score(clients.s3, baseline, LIKE_TRAINING, header=())
+        score(clients.s3, baseline, LIKE_TRAINING, name="b", header=("age", "job", "customer"))
+
+        run(clients)
+
+        assert report_of(clients)["extra_columns"] is None
+
+    def test_a_column_that_vanishes_is_told(self, clients):
+        baseline = release(clients.s3)
+        score(clients.s3, baseline, LIKE_TRAINING, header=("age", "job", "customer"), day=day_before(1))
+        score(clients.s3, baseline, LIKE_TRAINING)
+
+        run(clients)
+
+        (alarm,) = report_of(clients)["alarms"]
+        assert (alarm["column"], alarm["kind"]) == (None, "schema")
+        assert alarm["message"] == f"Columns that the files of {day_before(1)} had are gone: customer."
+        assert subjects(clients) == [f"[bank-stack] Data alarms on {TODAY}: schema"]
+
+    def test_a_day_of_refused_files_alone_is_told(self, clients):
+        release(clients.s3)
+        refuse(clients, day=day_before(1))
+        refuse(clients, "NotUtf8", "y", day=day_before(1))
+
+        run(clients)
+
+        report = report_of(clients, day_before(1))
+        assert report["refused_files"] == {"MissingColumns": 1, "NotUtf8": 1}
+        assert subjects(clients) == [f"[bank-stack] Data alarms on {day_before(1)}: schema"]
+
+    def test_a_further_refusal_has_the_day_judged_again(self, clients):
+        score(clients.s3, release(clients.s3), LIKE_TRAINING)
+        run(clients)
+        refuse(clients)
+        (day,) = run(clients, now=NOW + timedelta(hours=1)).days
+        assert (day.alarms, day.notified) == (1, True)
+
+    @pytest.mark.parametrize("body", [b"{", b"[]", b'{"eror": 1}'])
+    def test_a_damaged_refusal_is_counted(self, clients, body):
+        release(clients.s3)
+        clients.s3.put_object(Bucket=BUCKET, Key=f"rejected/date={TODAY}/x.error.json", Body=body)
+        run(clients)
+        assert report_of(clients)["refused_files"] == {"unreadable": 1}
+
+    def test_a_day_of_few_rows_is_told(self, clients):
+        baseline = release(clients.s3)
+        for back in (3, 2, 1):
+            score(clients.s3, baseline, LIKE_TRAINING, day=day_before(back))
+
+        run(clients)
+
+        (alarm,) = report_of(clients)["alarms"]
+        assert (alarm["kind"], report_of(clients)["verdict"]) == ("volume", "not enough data")
+        assert subjects(clients) == [f"[bank-stack] Data alarms on {TODAY}: volume"]
+
+    def test_what_domino_said_is_in_the_report(self, clients):
+        release(clients.s3)
+        checks = {"read": "2026-11-23T20:00:09Z", "checks": []}
+        write_json(clients.s3, BUCKET, "monitoring/domino/checks.json", checks)
+        run(clients)
+        assert report_of(clients)["domino"] == checks
+
+    def test_a_report_of_another_form_is_judged_anew(self, clients):
+        score(clients.s3, release(clients.s3), LIKE_TRAINING)
+        write_json(
+            clients.s3,
+            BUCKET,
+            f"reports/date={TODAY}/drift.json",
+            {"date": TODAY, "other_runs": {"files": 0}},
+        )
+        (day,) = run(clients).days
+        assert (day.verdict, report_of(clients)["other_runs"]) == ("no drift", [])
+
+
+@contextmanager
+def calls(s3):
+    """The prefixes and starts of the listings that a client asks for, and the keys of the objects that it gets."""
+    listed, got = [], []
+    handlers = {
+        "before-parameter-build.s3.ListObjectsV2": lambda params, **_: listed.append(
+            (params["Prefix"], params.get("StartAfter"))
+        ),
+        "before-parameter-build.s3.GetObject": lambda params, **_: got.append(params["Key"]),
+    }
+    for event, handler in handlers.items():
+        s3.meta.events.register(event, handler)
+    try:
+        yield listed, got
+    finally:
+        for event, handler in handlers.items():
+            s3.meta.events.unregister(event, handler)
+
+
+class TestWhatIsLookedAt:
+    def test_complete_days_are_not_listed_again(self, clients):
+        baseline = release(clients.s3)
+        for back in (20, 3, 0):
+            score(clients.s3, baseline, LIKE_TRAINING, day=day_before(back))
+        run(clients)
+        with calls(clients.s3) as (listed, got):
+            run(clients, now=NOW + timedelta(days=1))
+
+        starts = [start for prefix, start in listed if prefix in ("predictions/date=", "rejected/date=")]
+        assert starts == [f"predictions/date={day_before(6)}", f"rejected/date={day_before(6)}"]
+        assert not any(key.startswith("predictions/") for key in got)
+
+    def test_a_file_that_comes_late_is_still_found(self, clients):
+        baseline = release(clients.s3)
+        run(clients, now=NOW)
+        score(clients.s3, baseline, DRIFTED, day=day_before(0))
+        result = run(clients, now=NOW + timedelta(days=6))
+        assert [day.date for day in result.days] == [TODAY, day_before(-6)]
+
+    def test_days_that_fail_stay_open(self, clients):
+        baseline = release(clients.s3)
+        score(clients.s3, baseline, LIKE_TRAINING, day=day_before(20))
+        broken = f"predictions/date={day_before(15)}/x.manifest.json"
+        clients.s3.put_object(Bucket=BUCKET, Key=broken, Body=b"{")
+        with pytest.raises(DaysFailed, match=day_before(15)):
+            run(clients)
+        assert read_json(clients.s3, BUCKET, "monitoring/days.json") == {"complete_until": day_before(16)}
+        clients.s3.delete_object(Bucket=BUCKET, Key=broken)
+        score(clients.s3, baseline, LIKE_TRAINING, day=day_before(15))
+
+        result = run(clients, now=NOW + timedelta(days=1))
+
+        assert [day.date for day in result.days] == [day_before(15), day_before(-1)]
+
+    def test_an_outage_of_three_weeks_is_caught_up(self, clients):
+        baseline = release(clients.s3)
+        run(clients, now=NOW - timedelta(days=22))
+        for back in range(21, 0, -1):
+            score(clients.s3, baseline, LIKE_TRAINING, day=day_before(back))
+        assert len(run(clients).days) == 22
+
+    def test_asking_for_one_day_does_not_close_others(self, clients):
+        score(clients.s3, release(clients.s3), LIKE_TRAINING, day=day_before(20))
+        run(clients, only=date.fromisoformat(day_before(20)))
+        assert keys(clients, "monitoring/") == []
+
+    def test_a_report_stays_unwritten_when_nobody_could_be_told(self, clients):
+        baseline = release(clients.s3)
+        score(clients.s3, baseline, DRIFTED)
+        score(clients.s3, baseline, LIKE_TRAINING, day=day_before(1))
+        clients.events.refuses = True
+
+        with pytest.raises(DaysFailed, match="1 of 31 days"):
+            run(clients)
+
+        assert keys(clients, f"reports/date={TODAY}/drift.json") == []
+        assert report_of(clients, day_before(1))["verdict"] == "no drift"
+
+    @pytest.mark.parametrize(
+        "error", [ReadTimeoutError(endpoint_url="https://s3"), ClientError({}, "GetObject")]
+    )
+    def test_a_connection_that_breaks_costs_only_its_day(self, clients, error):
+        baseline = release(clients.s3)
+        score(clients.s3, baseline, LIKE_TRAINING, day=day_before(1))
+        score(clients.s3, baseline, LIKE_TRAINING)
+
+        def break_off(params, **_):
+            if f"date={day_before(1)}/a" in params["Key"]:
+                raise error
+
+        event = "before-parameter-build.s3.GetObject"
+        clients.s3.meta.events.register(event, break_off)
+        try:
+            with pytest.raises(DaysFailed, match=f"1 of 31 days .* {day_before(1)}"):
+                run(clients)
+        finally:
+            clients.s3.meta.events.unregister(event, break_off)
+
+        assert report_of(clients)["verdict"] == "no drift"
+        assert [day.date for day in run(clients).days] == [day_before(1)]
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "line\nbreak",
+    "\u202eevil",
+    "\u0000",
+    "x" * 5_000,
+    "=1+1",
+    "😀",
+    '"; drop',
+)
+
+
+def test_hostile_columns_go_all_the_way(clients):
+    """Through the document, the page, the mail and the event: as text, and within every limit."""
+    names = ("age", *HOSTILE)
+    columns = tuple(
+        baseline_column(name, "feature", "categorical", Counter({"a": 1_000, "b": 1_000})) for name in names
+    )
+    baseline = Baseline("run-1", 2_000, columns)
+    release(clients.s3)
+    write_json(clients.s3, BUCKET, "models/run-1/baseline.json", baseline.to_json())
+    score(clients.s3, baseline, {name: ["<b>new"] * 500 for name in names}, header=(*names, "<i>extra"))
+
+    (day,) = run(clients).days
+
+    assert set(day.drifted_columns) == set(names)
+    assert report_of(clients)["extra_columns"] == ["<i>extra"]
+    page = (
+        clients.s3.get_object(Bucket=BUCKET, Key=f"reports/date={TODAY}/index.html")["Body"].read().decode()
+    )
+    assert not any(tag in page for tag in ("<script", "<b>new", "<i>extra"))
+    (mail,) = clients.sns.messages
+    assert len(mail["Message"].splitlines()) == 10
+    assert len(mail["Subject"]) <= 100
+    assert len(json.loads(clients.events.entries[0]["Detail"])["drifted_columns"]) == len(names)
+    assert run(clients).days == ()
