@@ -184,7 +184,13 @@ def _trends(columns: Sequence[Column], earlier: Sequence[DaySummary | None]) -> 
 def _volume(rows: int | None, earlier: Sequence[DaySummary | None]) -> Volume:
     before = [summary.rows if summary else None for summary in earlier]
     known = sorted(value for value in before if value is not None)
-    text = f"{len(known)} days before had {known[0]:,} to {known[-1]:,} rows" if known else "no day before"
+    days = counted(len(known), "day")
+    if not known:
+        text = "no day before"
+    elif known[0] == known[-1]:
+        text = f"{days} before had {known[0]:,} rows"
+    else:
+        text = f"{days} before had {known[0]:,} to {known[-1]:,} rows"
     return Volume(bars([*before, rows]), len(before), text)
 
 

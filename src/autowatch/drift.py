@@ -31,11 +31,8 @@ AlarmKind = Literal[
     "baseline",
 ]
 
-# Below these expected counts the chi-square distribution is a poor approximation (Cochran's rule): no bin
-# below 1, few below 5. Here at most one bin, the pool, is below 5: joined to a large bin, a new category
-# would vanish in it.
+# Below this expected count the chi-square distribution is a poor approximation (Cochran's rule).
 _MIN_EXPECTED = 5.0
-_MIN_EXPECTED_OF_POOL = 1.0
 # An empty bin would make the PSI infinite; a share of 0.0001 stands for it.
 _PSI_FLOOR = 1e-4
 # An alarm speaks of one share alone and is not corrected over columns: it asks for more than the verdict
@@ -74,7 +71,7 @@ class DriftRules:
     """
 
     min_rows: int = 500
-    significance: float = 0.05
+    significance: float = 0.001
     drift_share: float = 0.0
     defaults: ColumnRules = ColumnRules()
     columns: Mapping[str, ColumnRules] = field(default_factory=dict)
@@ -229,34 +226,36 @@ def worst_first(columns: Sequence[ColumnDrift]) -> list[ColumnDrift]:
 def p_value(reference: Sequence[int], current: Sequence[int]) -> float | None:
     """The probability of so large a difference between two counts on the same bins by chance (None without rows).
 
-    Pearson's chi-square test of the 2×K contingency table, which takes both sides as samples; bins with
-    an expected count below 5 are pooled first. Counts that cannot be told apart, such as a constant
+    Pearson's chi-square test of the 2×K contingency table, which takes both sides as samples. Bins with an
+    expected count below 5 are added up; where they are thin even together, Fisher's exact test of their sum
+    stands beside the chi-square test of the others, and twice the smaller p-value counts (Bonferroni). Joined
+    to a large bin, a new category would vanish in it. Counts that cannot be told apart, such as a constant
     column's, have 1.
     """
     if not sum(reference) or not sum(current):
         return None
-    table = pool_thin_bins(np.array([reference, current], dtype=float))
-    if table.shape[1] < 2:
-        return 1.0
-    return float(chi2_contingency(table, correction=False).pvalue)
+    solid, thin = pool_thin_bins(np.array([reference, current], dtype=np.int64))
+    if thin is None:
+        return _chi_square_p_value(solid)
+    exact = float(fisher_exact(np.array([thin, solid.sum(axis=1)])).pvalue)
+    return min(2 * exact, 2 * _chi_square_p_value(solid), 1.0) if solid.shape[1] > 1 else exact
 
 
-def pool_thin_bins(table: np.ndarray) -> np.ndarray:
-    """The 2×K table of counts with its thin bins in one, so that each expected count is at least 5 where possible.
+def pool_thin_bins(table: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """The 2×K table of counts in two parts: bins with an expected count of at least 5, and what is thinner than that.
 
-    Empty bins go. The thin ones are added up; if they are thin even together, the smallest of the others
-    joins them.
+    Empty bins go. Thin bins are added up, and if that makes at least 5 the sum is a bin like any other;
+    otherwise it is the second part, one count for each row of the table.
     """
     table = table[:, table.sum(axis=0) > 0]
-    by_size = table[:, np.argsort(table.sum(axis=0), kind="stable")]
     share_of_smaller_row = table.sum(axis=1).min() / table.sum()
-    expected = by_size.sum(axis=0) * share_of_smaller_row
-    thin = int(np.searchsorted(expected, _MIN_EXPECTED))
-    if thin and expected[:thin].sum() < _MIN_EXPECTED_OF_POOL:
-        thin += 1
-    if thin < 2:
-        return by_size
-    return np.column_stack([by_size[:, :thin].sum(axis=1), by_size[:, thin:]])
+    is_thin = table.sum(axis=0) * share_of_smaller_row < _MIN_EXPECTED
+    solid, pool = table[:, ~is_thin], table[:, is_thin].sum(axis=1)
+    if not is_thin.any():
+        return solid, None
+    if pool.sum() * share_of_smaller_row >= _MIN_EXPECTED:
+        return np.column_stack([pool, solid]), None
+    return solid, pool
 
 
 def distance(reference: Sequence[int], current: Sequence[int]) -> float | None:
@@ -288,6 +287,10 @@ def population_stability_index(reference: Sequence[int], current: Sequence[int])
     before, now = (np.maximum(_shares(counts), _PSI_FLOOR) for counts in (reference, current))
     before, now = before / before.sum(), now / now.sum()
     return float(np.sum(rel_entr(before, now) + rel_entr(now, before)))
+
+
+def _chi_square_p_value(table: np.ndarray) -> float:
+    return float(chi2_contingency(table, correction=False).pvalue) if table.shape[1] > 1 else 1.0
 
 
 def _judge_column(

@@ -105,6 +105,7 @@ def test_the_samples_tell_the_story_of_a_run(invoke, sandbox):
     assert invoke("ReleaseFunction", "train_release")["endpoint_name"] == "autowatch"
     wait_for(lambda: in_service("autowatch"))
     assert invoke("PromoteFunction", "train_promote")["released"]
+    assert invoke("RegisterModelFunction", "train_register_model") == {"model_id": None}
     assert invoke("FinishFunction", "train_finish")["status"] == "released"
     champion = json.loads(s3.get_object(Bucket=bucket, Key="models/champion.json")["Body"].read())
     assert champion["run"] == RUN

@@ -1,0 +1,327 @@
+import copy
+import json
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autowatch.day_page import day_page, window_page
+from autowatch.day_summary import summary_of
+from autowatch.day_view import Links
+from tests.unit.autowatch.report_documents import (
+    DAY,
+    EARLIER_RUN,
+    domino_document,
+    drift_document,
+    quality_document,
+)
+
+LINKS = Links("../index.html")
+
+
+class Page(HTMLParser):
+    """A page's text, without tags and with single blanks; and whether its elements are closed in order."""
+
+    VOID = ("meta", "br")
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.text = [], ""
+        self.feed(html)
+        assert self.open == []
+        self.text = " ".join(self.text.split())
+
+    def handle_starttag(self, tag, attrs):
+        self.text += " " if tag == "small" else ""
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        """An element of an SVG that holds nothing."""
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+        self.text += " "
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += data
+
+
+def text(drift=None, quality=None, history=None):
+    return Page(day_page(DAY, drift, quality, history or {}, LINKS)).text
+
+
+@pytest.mark.parametrize("verdict", ["drift", "no drift", "not enough data"])
+def test_the_verdict_stands_on_top_with_what_to_do(verdict):
+    rows = 120 if verdict == "not enough data" else 4_000
+    shown = text(drift_document(drifted=3 if verdict == "drift" else 0, rows=rows))
+
+    top = shown[: shown.index("Rows judged")]
+    expected = {
+        "drift": "The data have drifted 3 of 20 columns of 4,000 scored rows differ from the training data: euribor3m,",
+        "no drift": "No drift All 20 columns of 4,000 scored rows look like the training data. What to do Nothing.",
+        "not enough data": "No verdict: not enough data 120 scored rows; a verdict needs at least 500.",
+    }
+    assert expected[verdict] in top
+    assert ("Since 2026-11-21" in top) is (verdict == "drift")
+
+
+TONES = [
+    (drift_document(drifted=0), None, "quiet"),
+    (drift_document(drifted=0), quality_document(), "quiet"),
+    (drift_document(drifted=0), quality_document(verdict="not enough labels"), "quiet"),
+    (drift_document(drifted=0), quality_document(verdict="worse"), "drift"),
+    (drift_document(drifted=1), quality_document(), "drift"),
+    (drift_document(drifted=0, alarms=[{"column": None, "kind": "volume", "message": "Few."}]), None, "idle"),
+    (drift_document(rows=100), quality_document(), "idle"),
+    (drift_document(rows=0), None, "idle"),
+    (None, None, "idle"),
+    (None, quality_document(), "idle"),
+    ({"verdict": "else"}, quality_document(), "idle"),
+    (drift_document(drifted=0, other_runs=[drift_document(drifted=1)]), None, "idle"),
+    (drift_document(drifted=0, other_runs=[drift_document(drifted=0)]), None, "quiet"),
+    (drift_document(drifted=0), quality_document(other_runs=[quality_document(verdict="worse")]), "idle"),
+]
+
+
+@pytest.mark.parametrize(("drift", "quality", "tone"), TONES)
+def test_only_what_is_good_looks_good(drift, quality, tone):
+    html = day_page(DAY, drift, quality, {}, LINKS)
+
+    assert re.findall(r'<header class="hero (\w+)"', html) == [tone]
+
+
+@pytest.mark.parametrize(
+    ("since", "said"),
+    [("2026-11-23", "2026-11-23, the first day"), ("2026-11-21", "2026-11-21, on every day"), (None, None)],
+)
+def test_since_when_is_said_where_it_is_known(since, said):
+    shown = text(drift_document(since=since))
+
+    assert (said in shown) if said else ("Since" not in shown)
+
+
+@pytest.mark.parametrize(("alerted", "said"), [(True, "Alert sent"), (False, "Alert not sent"), (None, None)])
+def test_whether_people_were_told_is_said(alerted, said):
+    shown = text(drift_document(alerted=alerted))
+
+    assert (said in shown) if said else ("Alert sent" not in shown and "Alert not sent" not in shown)
+
+
+def test_drifted_columns_come_worst_first_with_what_moved():
+    html = day_page(DAY, drift_document(drifted=4), None, {}, LINKS)
+
+    cards = re.findall(r'<h3><bdi>([^<]+)</bdi>.*?class="size">([\d.]+) ×', html)
+    assert [name for name, _ in cards] == ["euribor3m", "column_01", "column_02", "column_03"]
+    assert [float(size) for _, size in cards] == sorted((float(size) for _, size in cards), reverse=True)
+    assert "rose: “6.7 to 7.4” 1.2% → 24%" in Page(html).text
+
+
+def test_sparklines_have_a_gap_for_every_day_without_a_verdict():
+    days = {
+        DAY - timedelta(days=back): summary_of(drift_document(DAY - timedelta(days=back)))
+        for back in (1, 2, 4)
+    }
+    days[DAY - timedelta(days=3)] = summary_of(drift_document(DAY - timedelta(days=3), rows=10))
+    days[DAY - timedelta(days=40)] = summary_of(drift_document(DAY - timedelta(days=40)))
+    html = day_page(DAY, drift_document(columns=1), None, days, LINKS)
+
+    paths = re.findall(r'H120"/><path d="([^"]+)"', html)
+    assert len(paths) == 2
+    assert all(path.count("M") == 2 and path.count("L") == 2 and path.count("h0") == 1 for path in paths)
+    assert "on 4 of 30 days" in html
+
+
+def test_the_volume_is_compared_with_the_days_before():
+    days = {
+        DAY - timedelta(days=back): summary_of(drift_document(DAY - timedelta(days=back), rows=back * 1_000))
+        for back in (1, 2, 3)
+    }
+
+    assert "4,000 2 files 3 days before had 1,000 to 3,000 rows" in text(drift_document(), history=days)
+    assert "no day before" in text(drift_document())
+
+
+@pytest.mark.parametrize("alarms", [0, 1, 8, 9, 150])
+def test_many_alarms_do_not_bury_the_columns(alarms):
+    document = drift_document(
+        alarms=[{"column": f"c{place}", "kind": "missing values", "message": "m"} for place in range(alarms)]
+    )
+    html = day_page(DAY, document, None, {}, LINKS)
+
+    assert html.count("<li>") == alarms
+    assert (f"{alarms - 8} more alarms" in html) is (alarms > 8)
+
+
+def test_what_was_turned_away_is_told():
+    shown = text(
+        drift_document(refused_files={"MissingColumns": 2, "EmptyFile": 1}, extra_columns=["customer"])
+    )
+
+    assert "12 3 files refused: MissingColumns, EmptyFile" in shown
+    assert "not the model's: customer." in shown
+
+
+def test_quality_is_shown_with_intervals_against_the_gate():
+    html = day_page(DAY, drift_document(), quality_document(auc=0.774), {}, LINKS)
+    shown = Page(html).text
+
+    assert "good 3,000 of 4,000 rows have labels (75%)." in shown
+    assert "AUC 0.774 0.754 to 0.794 0.781" in shown
+    assert html.count('class="interval"') == 6
+    assert html.count("<circle cx=") >= 10
+    assert "share that came true" in shown
+
+
+def test_too_few_labels_are_no_verdict_on_quality():
+    shown = text(drift_document(drifted=0), quality_document(verdict="not enough labels", coverage=0.01))
+
+    assert "40 of 4,000 rows have labels, which is not enough" in shown
+    assert "predicts well" not in shown
+
+
+def test_other_runs_have_a_part_of_their_own():
+    other = drift_document(run=EARLIER_RUN, rows=900, drifted=2)
+    quality = quality_document(other_runs=[quality_document(verdict="worse", auc=0.6, run=EARLIER_RUN)])
+    shown = text(drift_document(drifted=0, other_runs=[other]), quality)
+
+    assert f"In the 900 rows that run {EARLIER_RUN} scored, 2 columns drifted, with 1 alarm." in shown
+    assert f"Run {EARLIER_RUN} predicted worse than its gate promised." in shown
+    assert "drift 900 rows, 2 of 20 columns drifted." in shown
+    assert f"The rows of {EARLIER_RUN}" in shown
+
+
+def test_both_opinions_stand_side_by_side():
+    shown = text(drift_document(drifted=2, domino=domino_document("euribor3m", "column_07")))
+
+    part = shown[shown.index("Domino's opinion") : shown.index("All columns")]
+    assert "Checked 2026-11-23T12:00:00Z, on 4,000 predictions: 2 columns drifted." in part
+    assert "euribor3m drift drift column_01 drift no drift column_07 no drift drift" in part
+
+
+def test_of_several_checks_the_newest_counts():
+    domino = domino_document("column_01")
+    older = {"checked": "2026-11-22T12:00:00Z", "drifted_columns": ["column_09"], "predictions": 1}
+    domino["checks"].insert(0, older)
+    shown = text(drift_document(drifted=0, domino=domino))
+
+    assert "column_01 no drift drift" in shown
+    assert "column_09 no drift drift" not in shown
+
+
+@pytest.mark.parametrize(
+    ("domino", "said"),
+    [
+        (None, "None: Domino Model Monitor is not configured, or has nothing to say yet."),
+        ({**domino_document(), "checks": []}, "Domino has checked nothing yet."),
+        (domino_document(), "Neither Autowatch nor Domino says that a column drifts."),
+        (domino_document(run=EARLIER_RUN), f"Domino speaks of run {EARLIER_RUN}"),
+    ],
+)
+def test_what_domino_does_not_say_is_said(domino, said):
+    assert said in text(drift_document(drifted=0, domino=domino))
+
+
+def test_importance_is_named_where_it_is_not_the_same_for_all():
+    document = drift_document()
+    document["columns"][0]["importance"] = 3.0
+    document["columns"][5]["importance"] = 0
+
+    shown = text(document)
+
+    assert shown.count("euribor3m (importance 3)") == 2
+    assert "column_05 (importance 0)" in shown
+    assert shown.count("(importance") == 4
+
+
+def test_drift_of_little_importance_is_shown_and_explained():
+    document = {**drift_document(drifted=1), "verdict": "no drift", "alarms": []}
+
+    assert "By their importance that is too little to call the day drifted." in text(document)
+    assert "What moved, worst first" in text(document)
+
+
+@pytest.mark.parametrize("columns", [0, 1, 20, 50])
+@pytest.mark.parametrize("bins", [1, 40])
+def test_any_number_of_columns_and_bins_makes_a_page(columns, bins):
+    shown = text(drift_document(columns=columns, bins=bins))
+
+    assert ("The report has no columns." in shown) is (columns == 0)
+    assert ("16 more values are not shown." in shown) is (bins == 40 and columns > 0)
+
+
+def test_a_window_has_no_days_before_and_no_quality():
+    document = {**drift_document(), "from": "2026-11-01", "to": "2026-11-07"}
+    shown = Page(window_page(document, LINKS)).text
+
+    assert "Scored data from 2026-11-01 to 2026-11-07" in shown
+    assert "Last 30 days" not in shown
+    assert "Quality" not in shown
+
+
+def _places(value, path=()):
+    yield path
+    if isinstance(value, dict | list):
+        for name in value if isinstance(value, dict) else range(len(value)):
+            yield from _places(value[name], (*path, name))
+
+
+def _replaced(document, path, value):
+    if not path:
+        return value
+    changed = copy.deepcopy(document)
+    at = changed
+    for name in path[:-1]:
+        at = at[name]
+    at[path[-1]] = value
+    return changed
+
+
+SMALL_DRIFT = drift_document(
+    columns=2,
+    bins=2,
+    drifted=1,
+    domino=domino_document("a"),
+    other_runs=[drift_document(columns=1, bins=1, drifted=1)],
+    refused_files={"EmptyFile": 1},
+)
+SMALL_QUALITY = quality_document(other_runs=[quality_document()])
+ODD = st.sampled_from(
+    [
+        None,
+        True,
+        -1,
+        0,
+        1e300,
+        float("nan"),
+        float("inf"),
+        10**400,
+        "",
+        "text",
+        "\ud800",
+        [],
+        [None],
+        [[]],
+        {},
+        {"a": {}},
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(list(_places(SMALL_DRIFT))), st.sampled_from(list(_places(SMALL_QUALITY))), ODD, ODD)
+def test_whatever_stands_in_a_document_there_is_a_page(in_drift, in_quality, odd, other):
+    drift, quality = _replaced(SMALL_DRIFT, in_drift, odd), _replaced(SMALL_QUALITY, in_quality, other)
+
+    html = day_page(DAY, drift, quality, {}, LINKS)
+
+    assert Page(html.encode().decode()).text
+    assert "nan" not in re.sub(r"<style>.*?</style>", "", html, flags=re.S).lower()
+
+
+def test_a_document_as_json_says_the_same():
+    assert text(json.loads(json.dumps(SMALL_DRIFT))) == text(SMALL_DRIFT)

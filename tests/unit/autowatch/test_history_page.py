@@ -1,0 +1,178 @@
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+
+from autowatch.day_summary import summary_of
+from autowatch.history_page import history_page
+from autowatch.history_view import DayRecord
+from autowatch.quality_view import quality_view
+from tests.unit.autowatch.report_documents import DAY, drift_document, quality_document, story
+from tests.unit.autowatch.test_day_page import Page
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def record(drift=None, quality=None, unreadable=()):
+    return DayRecord(
+        summary_of(drift) if drift else None, quality_view(quality) if quality else None, unreadable
+    )
+
+
+def back(days):
+    return DAY - timedelta(days=days)
+
+
+def tone(html):
+    return re.findall(r'<header class="hero (\w+)"', html)[0]
+
+
+def test_the_days_stand_newest_first_each_with_a_link():
+    html = history_page({day: record(*documents) for day, documents in story().items()})
+
+    days = re.findall(r'href="date=([\d-]+)/index.html"', html)
+    assert days == sorted(days, reverse=True)
+    assert len(days) == 77
+    assert "<script" not in html
+    assert len(html.encode()) < 200_000
+
+
+def test_a_day_has_its_figures():
+    drift = drift_document(drifted=5, rows=3_210)
+    shown = Page(history_page({DAY: record(drift, quality_document(auc=0.774))})).text
+
+    assert (
+        "2026-11-23 drift euribor3m, column_01, column_02 and 2 more 1 3,210 good 0.774 of 0.781 75%" in shown
+    )
+
+
+@pytest.mark.parametrize("gap", [1, 2, 30, 400])
+def test_days_without_a_report_are_one_line(gap):
+    html = history_page({DAY: record(drift_document()), back(gap + 1): record(drift_document(back(gap + 1)))})
+    shown = Page(html).text
+
+    assert html.count('class="gap"') == 1
+    said = f"no report of {gap} days, back to {back(gap).isoformat()}" if gap > 1 else "2026-11-22 no report"
+    assert said in shown
+
+
+def test_the_bars_have_the_colour_of_the_verdict_and_the_day_at_hand():
+    html = history_page(
+        {
+            DAY: record(drift_document(drifted=2)),
+            back(1): record(drift_document(back(1), drifted=0)),
+            back(3): record(drift_document(back(3), rows=30)),
+        }
+    )
+
+    bars = re.findall(r'<rect class="(\w+)"[^>]*><title>([^<]+)</title>', html)
+    assert bars == [
+        ("idle", "2026-11-20: 30 rows"),
+        ("quiet", "2026-11-22: 4,000 rows"),
+        ("drift", "2026-11-23: 4,000 rows"),
+        ("drift", "2026-11-23: 2 drifted columns"),
+    ]
+
+
+def test_without_a_day_the_page_says_what_to_do():
+    html = history_page({})
+
+    assert tone(html) == "idle"
+    assert "Score a file, and wait for the daily run or invoke it." in html
+    assert "<table" not in html
+    assert "<svg" not in html
+
+
+@pytest.mark.parametrize(
+    ("days", "expected", "title"),
+    [
+        ({0: record(drift_document(drifted=0))}, "quiet", "No drift"),
+        ({0: record(drift_document())}, "drift", "The data have drifted"),
+        ({0: record(drift_document(rows=9))}, "idle", "No verdict on the newest day: not enough data"),
+        (
+            {0: record(drift_document(rows=9)), 1: record(drift_document(back(1), drifted=0))},
+            "idle",
+            "No verdict on the newest day: not enough data",
+        ),
+        (
+            {0: record(drift_document(rows=9)), 1: record(drift_document(back(1)))},
+            "drift",
+            "The data have drifted",
+        ),
+        (
+            {0: record(drift_document(drifted=0)), 1: record(drift_document(back(1)))},
+            "quiet",
+            "No drift",
+        ),
+        (
+            {
+                0: record(
+                    drift_document(drifted=0, alarms=[{"column": None, "kind": "volume", "message": ""}])
+                )
+            },
+            "idle",
+            "No drift, but 1 alarm",
+        ),
+        (
+            {0: record(drift_document(drifted=0, other_runs=[drift_document()]))},
+            "idle",
+            "No drift, but another model's rows need a look",
+        ),
+        (
+            {0: record(drift_document(drifted=0)), 5: record(None, quality_document(verdict="worse"))},
+            "drift",
+            "The model predicts worse",
+        ),
+        (
+            {
+                0: record(drift_document(drifted=0), quality_document(verdict="not enough labels")),
+                3: record(None, quality_document()),
+                5: record(None, quality_document(verdict="worse")),
+            },
+            "quiet",
+            "No drift",
+        ),
+        (
+            {0: record(drift_document(), quality_document(verdict="worse"))},
+            "drift",
+            "The data have drifted, and the model predicts worse",
+        ),
+        ({0: record(None, quality_document())}, "idle", "No day has been judged yet"),
+        ({0: record(unreadable=["drift.json"])}, "idle", "No day has been judged yet"),
+    ],
+)
+def test_the_newest_verdict_stands_on_top(days, expected, title):
+    html = history_page({back(days_back): found for days_back, found in days.items()})
+
+    assert tone(html) == expected
+    assert f"<h1>{title}</h1>" in unescape(html)
+
+
+def test_documents_in_an_unknown_form_are_named():
+    html = history_page(
+        {DAY: record(drift_document()), back(1): record(unreadable=["drift.json", "quality.json"])}
+    )
+
+    assert "drift.json of 2026-11-22, quality.json of 2026-11-22" in html
+
+
+def test_the_auc_is_drawn_with_its_interval():
+    days = {
+        back(days_back): record(None, quality_document(auc=0.7 + days_back / 100)) for days_back in range(3)
+    }
+
+    html = history_page(days)
+
+    assert "with its interval, between 0.680 and 0.740" in html
+    assert html.count('class="area"') == 1
+
+
+def test_names_are_text():
+    drift = drift_document(drifted_columns=[HOSTILE, "\u202e" + "x" * 10_000], run=HOSTILE)
+    html = history_page({DAY: record(drift)})
+
+    assert "<script" not in html
+    assert "\u202e" not in html
+    assert "&lt;script&gt;" in html
+    assert len(html) < 30_000
