@@ -9,9 +9,9 @@ import pytest
 from moto import mock_aws
 
 from autowatch.champion import Champion, write_champion
-from autowatch.domino import open_session
 from autowatch.domino_checks import CHECKS_KEY
 from autowatch.domino_loader import LoaderSettings, load_new_files
+from autowatch.domino_session import open_session
 from autowatch.domino_settings import DominoSettings
 from autowatch.objects import write_json
 from autowatch.registration import RegistrationFailed
