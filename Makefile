@@ -9,7 +9,7 @@ CLI_READY := $(VENV)/.cli-ready
 # What is told to `make train`, `make runs` and `make rollback` reaches the shell as a variable, whatever is in it.
 export STACK KEY RUN LIMIT
 
-.PHONY: demo sandbox train runs rollback test container-test bench-scoring check clean help
+.PHONY: demo sandbox train runs rollback test container-test bench-scoring bench-drift check clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,9 @@ container-test: $(DEV_READY)  ## each function's sample event in a real containe
 
 bench-scoring: $(SANDBOX_READY)  ## how fast scoring is, beside other ways and the ideal
 	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.scoring $(BENCH_ARGS)
+
+bench-drift: $(DEV_READY)  ## how fast drift is decided, beside pandas, DuckDB and Evidently; and the daily job
+	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift $(BENCH_ARGS)
 
 check: $(DEV_READY)  ## lint, types and the template
 	@$(VENV)/bin/ruff check .
