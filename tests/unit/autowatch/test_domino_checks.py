@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 import pytest
 from moto import mock_aws
 
-from autowatch.domino import DominoAnswerUnusable, DominoUnavailable, open_session
+from autowatch.domino import DominoAnswerUnusable, DominoUnavailable
 from autowatch.domino_checks import CHECKS_KEY, read_back_checks
+from autowatch.domino_session import open_session
 from tests.unit.autowatch.domino_stack import BUCKET, RUN, make_stack
 from tests.unit.domino_server import Answer, FakeDomino
 

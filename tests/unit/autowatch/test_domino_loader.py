@@ -9,9 +9,9 @@ import pytest
 from moto import mock_aws
 
 from autowatch.champion import Champion, write_champion
-from autowatch.domino import open_session
 from autowatch.domino_checks import CHECKS_KEY
 from autowatch.domino_loader import LoaderSettings, load_new_files
+from autowatch.domino_session import open_session
 from autowatch.domino_settings import DominoSettings
 from autowatch.objects import write_json
 from autowatch.registration import RegistrationFailed
@@ -52,6 +52,7 @@ def load(stack):
 def commit(s3, name):
     key = f"predictions/date=2026-11-23/{name}.csv"
     manifest = {"predictions_key": key, "finished": "2026-11-23T09:00:00Z", "run": RUN}
+    s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
     write_json(s3, BUCKET, f"predictions/date=2026-11-23/{name}.manifest.json", manifest)
 
 

@@ -8,8 +8,9 @@ import pytest
 from moto import mock_aws
 
 from autowatch import domino_models
-from autowatch.domino import DominoAnswerUnusable, DominoRefused, DominoUnavailable, open_session
+from autowatch.domino import DominoAnswerUnusable, DominoRefused, DominoUnavailable
 from autowatch.domino_models import TrainingDataGone, ensure_model, publish_model_id, read_model_record
+from autowatch.domino_session import open_session
 from autowatch.objects import ObjectMissing
 from autowatch.runs import train_key
 from tests.unit.autowatch.domino_stack import BUCKET, EARLIER_RUN, RUN, make_stack

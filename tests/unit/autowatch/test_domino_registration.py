@@ -4,10 +4,11 @@ import pytest
 from moto import mock_aws
 
 from autowatch import domino_registration
-from autowatch.domino import DominoRefused, open_session
+from autowatch.domino import DominoRefused
 from autowatch.domino_dataset import Dataset
 from autowatch.domino_models import read_model_record
 from autowatch.domino_registration import V0Register, V2Register
+from autowatch.domino_session import open_session
 from tests.unit.autowatch.domino_stack import BUCKET, EARLIER_RUN, RUN, make_stack
 from tests.unit.domino_server import Answer, FakeDomino
 

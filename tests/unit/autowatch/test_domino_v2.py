@@ -9,8 +9,8 @@ from autowatch.domino import (
     DominoCredentialsRefused,
     DominoRefused,
     DominoUnavailable,
-    open_session,
 )
+from autowatch.domino_session import open_session
 from autowatch.domino_token import DominoToken
 from autowatch.domino_v2 import (
     VariablesConfigured,

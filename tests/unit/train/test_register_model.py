@@ -4,7 +4,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.domino import DominoUnavailable, open_session
+from autowatch.domino import DominoUnavailable
+from autowatch.domino_session import open_session
 from autowatch.domino_settings import DominoHalfConfigured
 from tests.unit.autowatch.domino_stack import BUCKET, RUN, STACK, make_stack
 from tests.unit.domino_server import Answer, FakeDomino
