@@ -30,7 +30,7 @@ rollback: $(CLI_READY)  ## release the model of an earlier run again: RUN=name [
 	@$(if $(RUN),,$(error Which run? `make runs` lists them; then: make rollback RUN=name))$(VENV_PYTHON) -m cli rollback --run "$$RUN"
 
 test: $(DEV_READY)  ## every test, without account or Docker
-	@$(VENV_PYTHON) -m pytest -n auto --dist loadfile $(TEST_ARGS)
+	@$(VENV_PYTHON) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 container-test: $(DEV_READY)  ## each function's sample event in a real container (needs an engine)
 	@$(VENV_PYTHON) -m pytest tests/container $(TEST_ARGS)

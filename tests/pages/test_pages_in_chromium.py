@@ -3,7 +3,6 @@ import http.server
 import re
 import threading
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -134,12 +133,11 @@ def test_the_links_lead_from_day_to_day_and_back(site, chromium):
     assert [url for url in missing if not url.endswith("favicon.ico")] == []
 
 
-def test_no_link_leads_nowhere(pages, open_page):
+def test_no_link_leads_nowhere(pages):
     for path in pages.values():
-        for link in open_page(path).locator("a").evaluate_all("links => links.map(link => link.href)"):
-            target = Path(unquote(urlsplit(link).path))
-            assert target.is_file()
-            assert target.is_relative_to(pages["history"].parent)
+        links = re.findall(r'<a href="([^"]+)"', path.read_text())
+        assert links
+        assert [link for link in links if not (path.parent / link).is_file()] == []
 
 
 def test_print_has_every_histogram(pages, open_page):
