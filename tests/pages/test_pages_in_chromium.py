@@ -3,7 +3,6 @@ import http.server
 import re
 import threading
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -134,12 +133,11 @@ def test_the_links_lead_from_day_to_day_and_back(site, chromium):
     assert [url for url in missing if not url.endswith("favicon.ico")] == []
 
 
-def test_no_link_leads_nowhere(pages, open_page):
+def test_no_link_leads_nowhere(pages):
     for path in pages.values():
-        for link in open_page(path).locator("a").evaluate_all("links => links.map(link => link.href)"):
-            target = Path(unquote(urlsplit(link).path))
-            assert target.is_file()
-            assert target.is_relative_to(pages["history"].parent)
+        links = re.findall(r'<a href="([^"]+)"', path.read_text())
+        assert links
+        assert [link for link in links if not (path.parent / link).is_file()] == []
 
 
 def test_print_has_every_histogram(pages, open_page):
@@ -178,7 +176,7 @@ def test_hostile_names_are_shown_as_they_are(pages, open_page):
     names = page.locator("h3 bdi").all_inner_texts() + page.locator("summary bdi").all_inner_texts()
     text = page.locator("body").inner_text()
 
-    for name in HOSTILE[:7]:
+    for name in (*HOSTILE[:7], "(no name)"):
         assert name in names
     assert "nul⟨U+0000⟩and⟨U+001B⟩[31m and ⟨U+D800⟩ lone" in text
     assert "⟨U+202E⟩right to left override" in text

@@ -68,7 +68,7 @@ class TestBeforeAnyModel:
         assert (error["error"], error["input"]["key"]) == ("NoChampion", "inference/früh + zu früh.csv")
         assert "start a training run" in error["reason"]
         assert not keys(s3, bucket, "predictions/")
-        assert "NoChampion" in wait_for(lambda: sandbox.logs("InvokeEndpointFunction"))
+        assert wait_for(lambda: "NoChampion" in sandbox.logs("InvokeEndpointFunction"))
         s3.delete_object(Bucket=bucket, Key=key)
 
     @pytest.mark.parametrize(

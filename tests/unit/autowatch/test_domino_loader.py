@@ -52,6 +52,7 @@ def load(stack):
 def commit(s3, name):
     key = f"predictions/date=2026-11-23/{name}.csv"
     manifest = {"predictions_key": key, "finished": "2026-11-23T09:00:00Z", "run": RUN}
+    s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
     write_json(s3, BUCKET, f"predictions/date=2026-11-23/{name}.manifest.json", manifest)
 
 

@@ -33,8 +33,9 @@ def put(s3, key, document):
 
 
 def commit(s3, name, finished="2026-11-23T09:00:00Z", day="2026-11-23"):
-    """A committed predictions file: only its manifest matters here."""
+    """A committed predictions file: only its manifest is read here."""
     key = f"predictions/date={day}/{name}.csv"
+    s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
     manifest = {"predictions_key": key, "finished": finished, "run": RUN, "predictions_version_id": "v1"}
     put(s3, f"{key.removesuffix('.csv')}.manifest.json", manifest)
     return key
@@ -246,6 +247,7 @@ def test_two_loaders_at_once_leave_one_receipt_each_file(s3):
 def test_a_broken_manifest_stops_no_other(s3, body):
     broken = "predictions/date=2026-11-23/a.manifest.json"
     s3.put_object(Bucket=BUCKET, Key=broken, Body=body)
+    s3.put_object(Bucket=BUCKET, Key=broken.replace(".manifest.json", ".csv"), Body=b"")
     good = commit(s3, "b")
     domino = Domino()
     with pytest.raises(RegistrationFailed, match=f"^1 file.*{broken}"):
@@ -268,6 +270,15 @@ def test_files_and_receipts_beyond_the_first_page_of_a_listing_are_seen(s3):
     domino = Domino()
     assert run(s3, domino).registered == len(files)
     assert domino.told == files
+
+
+def test_a_file_that_was_deleted_is_named_and_stops_no_other(s3):
+    gone, there = commit(s3, "a"), commit(s3, "b")
+    s3.delete_object(Bucket=BUCKET, Key=gone)
+    domino = Domino()
+    with pytest.raises(RegistrationFailed, match=f"^1 file.*{gone}.*not there any more"):
+        run(s3, domino)
+    assert domino.told == [there]
 
 
 def test_labels_follow_predictions_in_the_order_of_their_files(s3):

@@ -74,6 +74,7 @@ def s3(domino, monkeypatch):
         monkeypatch.setenv("DMM_TOKEN_SECRET_ARN", secret["ARN"])
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="bank")
+        s3.put_object(Bucket="bank", Key=KEY, Body=b"")
         s3.put_object(
             Bucket="bank",
             Key=KEY.replace(".csv", ".manifest.json"),
@@ -132,6 +133,7 @@ def test_a_token_that_was_rotated_between_two_runs_of_a_warm_function_is_picked_
     secrets.put_secret_value(SecretId="domino", SecretString="rotated")
     domino.tokens = {"rotated"}
     key = KEY.replace("/sub/", "/later/")
+    s3.put_object(Bucket="bank", Key=key, Body=b"")
     manifest = {"predictions_key": key, "finished": "2026-11-23T10:00:00Z", "run": "r"}
     s3.put_object(
         Bucket="bank", Key=key.replace(".csv", ".manifest.json"), Body=json.dumps(manifest).encode()
