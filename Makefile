@@ -9,7 +9,7 @@ CLI_READY := $(VENV)/.cli-ready
 # What is told to `make train`, `make runs` and `make rollback` reaches the shell as a variable, whatever is in it.
 export STACK KEY RUN LIMIT
 
-.PHONY: demo sandbox train runs rollback test container-test bench-scoring check clean help
+.PHONY: demo sandbox train runs rollback test container-test bench-scoring bench-drift-errors check clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,11 @@ container-test: $(DEV_READY)  ## each function's sample event in a real containe
 
 bench-scoring: $(SANDBOX_READY)  ## how fast scoring is, beside other ways and the ideal
 	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.scoring $(BENCH_ARGS)
+
+bench-drift-errors: $(DEV_READY)  ## false alarms and misses of the drift verdict, simulated: [DATA=bank-additional-full.csv for the real file]
+	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_error_rates choose 11 12
+	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_error_rates judge 13
+	@$(if $(DATA),PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_months "$(DATA)")
 
 check: $(DEV_READY)  ## lint, types and the template
 	@$(VENV)/bin/ruff check .
