@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import requests
 from botocore.exceptions import ClientError
 
 from sandbox.client import Connection
@@ -20,7 +19,7 @@ from sandbox.mailbox import Mail
 from sandbox.progress import Outcome, Progress
 from sandbox.spans import TARGET, Batch, Span, area_under_curve
 
-DOMINO_MODEL = "bank-marketing"
+DATASOURCE = "autowatch"
 ADDRESS = "you@example.com"
 
 PARAMETERS = {
@@ -29,12 +28,14 @@ PARAMETERS = {
     "MaxTrainingSeconds": "120",
     "PollSeconds": "1",
     "AlertEmail": ADDRESS,
-    "DmmUrl": "{endpoint}/domino/api/v0/models/",
-    "DmmModelId": DOMINO_MODEL,
+    "DmmApi": "v2",
+    "DmmUrl": "{endpoint}/domino/model-monitor/v2/api/",
+    "DmmDatasource": DATASOURCE,
     "DmmTokenSecretArn": "{domino_token_secret_arn}",
 }
 """The parameters of the stack on which the story is played."""
 
+_CHECKS_KEY = "monitoring/domino/checks.json"
 _TRAINING_SECONDS = 600
 _SCORING_SECONDS = 120
 _DAILY_SECONDS = 120
@@ -101,8 +102,8 @@ def play(sandbox: Connection, early: Span, late: Span, progress: Progress) -> St
     """
     stage = _Stage(sandbox, progress)
     progress.chapter("1. Train on the early span")
+    stage.set_up_domino()
     stage.upload(early.training, "training/early.csv")
-    stage.tell_domino("training/early.csv")
     arn = stage.start_training("training/early.csv")
     first_release = stage.follow(arn, "training and release")
 
@@ -150,23 +151,20 @@ class _Stage:
     def upload(self, path: Path, key: str) -> None:
         self._s3.upload_file(str(path), self._bucket, key)
 
-    def tell_domino(self, training_key: str) -> None:
-        """Does in the local Domino what a person does in the real one's pages: makes the model known."""
-        response = requests.put(
-            f"{self._sandbox.endpoint_url}/domino/_control/models/{DOMINO_MODEL}",
-            json={"bucket": self._bucket, "key": training_key, "target": TARGET, "alert_address": ADDRESS},
-            timeout=30,
-        )
-        response.raise_for_status()
+    def set_up_domino(self) -> None:
+        """Does in the local Domino what a person does in the real one's pages: the bucket, and whom to tell."""
+        domino = self._sandbox.domino
+        domino.add_datasource(DATASOURCE, self._bucket, self._sandbox.environment["AWS_REGION"])
+        domino.change_settings(alert_address=ADDRESS)
 
     def registered_with_domino(self) -> tuple[str, ...]:
-        """The locations of the predictions files that Domino knows of."""
-        response = requests.get(
-            f"{self._sandbox.endpoint_url}/domino/_control/models/{DOMINO_MODEL}", timeout=30
+        """The locations of the predictions files that Domino knows of, of all models."""
+        return tuple(
+            dataset["location"]
+            for model in self._sandbox.domino.models()
+            for dataset in model["datasets"]
+            if dataset["kind"] == "predictions"
         )
-        response.raise_for_status()
-        datasets = response.json()["datasets"]
-        return tuple(dataset["location"] for dataset in datasets if dataset["kind"] == "predictions")
 
     def start_training(self, key: str) -> str:
         answer = self._stepfunctions.start_execution(
@@ -289,15 +287,24 @@ class _Stage:
 
     def _register_predictions(self) -> None:
         with self._progress.step("the daily run: Domino") as outcome:
-            self._sandbox.fire("LoadDmmFunction")
             scored = {key for key in self._keys("predictions/") if key.endswith(".manifest.json")}
+            self._sandbox.fire("LoadDmmFunction")
             _wait_for(
                 lambda: len(self._keys("monitoring/domino/predictions/")) >= len(scored),
                 outcome,
                 "registering predictions",
                 _DAILY_SECONDS,
             )
-            outcome.text = f"{len(scored)} predictions file{'s' if len(scored) > 1 else ''} registered so far"
+            outcome.show("reading back what Domino says")
+            self._sandbox.wait_until_idle(_DAILY_SECONDS)
+            # Domino judges in its own time; what it says is read by the loader's next run.
+            self._sandbox.domino.wait_until_idle(_DAILY_SECONDS)
+            self._sandbox.fire("LoadDmmFunction")
+            self._sandbox.wait_until_idle(_DAILY_SECONDS)
+            drifted = self._read_json(_CHECKS_KEY)["checks"][0]["drifted_columns"]
+            files = f"{len(scored)} predictions file{'s' if len(scored) > 1 else ''}"
+            said = f"drift in {len(drifted)} column(s)" if drifted else "no drift"
+            outcome.text = f"{files} registered so far; of the newest it says: {said}"
 
     def _report_tag(self) -> str | None:
         """Changes when the day of the last scored file is judged anew."""

@@ -28,6 +28,7 @@ class Ingestion:
         self._folder, self._endpoint_url, self._mailbox = folder, endpoint_url, mailbox
         self._settings, self._models = settings, models
         folder.mkdir(parents=True, exist_ok=True)
+        self._clients: dict[str, Any] = {}
         self._queue: queue.Queue[tuple[Model, Dataset] | None] = queue.Queue()
         self._idle = threading.Condition()
         self._unfinished = 0
@@ -72,6 +73,8 @@ class Ingestion:
         """Ends the worker after what is in the queue."""
         self._queue.put(None)
         self._worker.join(30)
+        for client in self._clients.values():
+            client.close()
 
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:
@@ -93,7 +96,7 @@ class Ingestion:
     def _ingest(self, model: Model, dataset: Dataset) -> None:
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             path = Path(folder) / "dataset.csv"
-            _fetch(self._endpoint_url, dataset.file, path)
+            self._fetch(dataset.file, path)
             match dataset.kind:
                 case "training":
                     self._ingest_training(model, dataset, path)
@@ -102,6 +105,30 @@ class Ingestion:
                     self._alert(model, dataset)
                 case "ground truths":
                     self._ingest_ground_truths(model, dataset, path)
+
+    def _fetch(self, file: File, target: Path) -> None:
+        try:
+            self._buckets(file.region).download_file(file.bucket, file.key, str(target))
+        except (ClientError, BotoCoreError) as error:
+            raise TableUnusable(f"s3://{file.bucket}/{file.key} cannot be read: {error}") from error
+
+    def _buckets(self, region: str) -> Any:
+        """Domino reads buckets with credentials of its own."""
+        if region not in self._clients:
+            self._clients[region] = boto3.client(
+                "s3",
+                region_name=region,
+                endpoint_url=self._endpoint_url,
+                aws_access_key_id="domino",
+                aws_secret_access_key="domino",  # noqa: S106 (the sandbox does not check it)
+                config=Config(
+                    connect_timeout=5,
+                    read_timeout=30,
+                    retries={"mode": "standard", "total_max_attempts": 3},
+                    s3={"addressing_style": "path"},
+                ),
+            )
+        return self._clients[region]
 
     def _ingest_training(self, model: Model, dataset: Dataset, path: Path) -> None:
         columns = model.columns or guess_columns(path, without=model.prediction or "")
@@ -155,26 +182,3 @@ class Ingestion:
             f"Model: {model.name} ({model.id})\nDataset: {dataset.file.location}\nRows: {dataset.rows}\n"
             f"Test: {self._settings.test}\n\n" + "\n".join(lines) + "\n",
         )
-
-
-def _fetch(endpoint_url: str, file: File, target: Path) -> None:
-    """Domino reads the bucket with credentials of its own."""
-    s3: Any = boto3.client(
-        "s3",
-        region_name=file.region,
-        endpoint_url=endpoint_url,
-        aws_access_key_id="domino",
-        aws_secret_access_key="domino",  # noqa: S106 (the sandbox does not check it)
-        config=Config(
-            connect_timeout=5,
-            read_timeout=30,
-            retries={"mode": "standard", "total_max_attempts": 3},
-            s3={"addressing_style": "path"},
-        ),
-    )
-    try:
-        s3.download_file(file.bucket, file.key, str(target))
-    except (ClientError, BotoCoreError) as error:
-        raise TableUnusable(f"s3://{file.bucket}/{file.key} cannot be read: {error}") from error
-    finally:
-        s3.close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import takewhile
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from autowatch.baselines import Baselines
 from autowatch.day_files import DayFiles, list_days
@@ -124,14 +124,18 @@ class _Job:
         """Raises DaysFailed if some of so many days were tried in vain."""
         if self._failures:
             reasons = " ".join(f"{day}: {reason}" for day, reason in sorted(self._failures.items()))
-            raise DaysFailed(f"{len(self._failures)} of {days} days could not be judged. {reasons}")
+            raise DaysFailed(
+                f"{len(self._failures)} of {days} days could not be judged or told of. {reasons}"
+            )
 
     @contextmanager
     def _noting_failure(self, days: Sequence[date]) -> Iterator[None]:
         try:
             yield
-        except (AutowatchError, ClientError) as error:
-            _LOGGER.exception("days could not be judged", extra={"dates": [day.isoformat() for day in days]})
+        except (AutowatchError, BotoCoreError, ClientError) as error:
+            _LOGGER.exception(
+                "days could not be judged or told of", extra={"dates": [day.isoformat() for day in days]}
+            )
             self._failures |= dict.fromkeys(days, str(error))
 
     def _judge_day(self, day: date, files: DayFiles, due_only: bool) -> DayJudgement | None:

@@ -45,9 +45,7 @@ def volume_alarms(day: date, rows: int, history: History, rules: VolumeRules, no
         how = f"more than {rules.most:g} times"
     else:
         return []
-    message = (
-        f"{rows:,} rows were scored, {how} the {usual:,.0f} of the median of the last {len(compared)} days."
-    )
+    message = f"{rows:,} rows were scored, {how} the median of the last {len(compared)} days ({usual:,.0f})."
     return [Alarm(None, "volume", message)]
 
 

@@ -8,12 +8,10 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from random import SystemRandom
 from typing import Any, Literal
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from autowatch.domino_token import DominoToken
@@ -102,15 +100,6 @@ class Reply:
     text: str
     is_complete: bool = True
     retry_after_seconds: float = 0.0
-
-
-def open_session(calls_at_once: int) -> requests.Session:
-    """A session that so many threads may share: it keeps connections, and nothing else between two requests."""
-    session = requests.Session()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=calls_at_once))
-    return session
 
 
 def send(

@@ -50,23 +50,26 @@ def _status(model: MonitoredModel) -> str | None:
 
 
 def _drift_checks(model: MonitoredModel) -> list[Any]:
-    checks = model.document.get("dataDriftChecks") or []
-    if not isinstance(checks, list):
-        raise _no_check()
-    return checks
+    return _list(model.document.get("dataDriftChecks"))
 
 
 def _check(item: Any) -> dict[str, Any]:
     if not isinstance(item, dict):
         raise _no_check()
-    drifted, predictions = item.get("variablesDrifted") or [], item.get("numberOfPredictions")
-    if not isinstance(drifted, list):
-        raise _no_check()
+    drifted, predictions = _list(item.get("variablesDrifted")), item.get("numberOfPredictions")
     return {
         "checked": _time(item.get("checkedOn")),
         "drifted_columns": [_name(variable) for variable in drifted[:_MOST_COLUMNS]],
-        "predictions": predictions if isinstance(predictions, int) and predictions >= 0 else None,
+        "predictions": predictions if type(predictions) is int and predictions >= 0 else None,
     }
+
+
+def _list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise _no_check()
+    return value
 
 
 def _name(variable: Any) -> str:

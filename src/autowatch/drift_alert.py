@@ -11,6 +11,7 @@ from autowatch.telling import Telling
 
 _COLUMNS_NAMED = 10
 _LONGEST_NAME = 60
+_LONGEST_MESSAGE = 120
 # Ten lines of foreign names stay far below the 256 kB that SNS takes.
 _LONGEST_LINE = 500
 
@@ -96,15 +97,18 @@ def _lines_of_drift(alert: DriftAlert) -> list[str]:
     worst = columns[names[0]]
     times = worst["js"] / worst["js_threshold"]
     moved = [f"{_short(name)} {columns[name]['moved']}" for name in names[:3]]
-    alarms = [f"{_short(column or kind)} ({kind})" if column else kind for column, kind, _ in _alarms(alert)]
+    alarms = [
+        f"{_short(column)} ({kind})" if column else f"{kind}: {short(message, _LONGEST_MESSAGE)}"
+        for column, kind, message in _alarms(alert)
+    ]
     return [
         f"What:     {len(names)} of {len(columns)} columns drifted in {_rows(part)} of {alert.date}{_whose(alert)}.",
         f"How bad:  worst is {_short(worst['name'])} at {times:.1f} times its threshold; columns with "
         f"{percent(part['drift_share'])} of the importance drifted.",
         f"Columns:  {_listed(names, _COLUMNS_NAMED)}",
         f"Moved:    {moved[0]}",
-        f"          {' | '.join(moved[1:]) if moved[1:] else 'no other column moved further'}",
-        f"Alarms:   {_listed(alarms, 5) if alarms else 'none'}",
+        f"          {' | '.join(moved[1:]) if moved[1:] else 'no other column drifted'}",
+        f"Alarms:   {_joined(alarms, 5, ' | ') if alarms else 'none'}",
     ]
 
 
@@ -171,8 +175,12 @@ def _console_link(alert: DriftAlert) -> str:
 
 
 def _listed(names: Sequence[str], most: int) -> str:
-    more = len(names) - most
-    return ", ".join(map(_short, names[:most])) + (f" and {more} more" if more > 0 else "")
+    return _joined([_short(name) for name in names], most)
+
+
+def _joined(texts: Sequence[str], most: int, separator: str = ", ") -> str:
+    more = len(texts) - most
+    return separator.join(texts[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _short(name: str) -> str:

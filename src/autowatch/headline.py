@@ -66,7 +66,13 @@ def _without_drift(
         return Headline("idle", "No verdict: not enough data", what, None, to_do)
     if others:
         title = "No drift, but another model's rows need a look"
-        return Headline("idle", title, what, None, "Look below at the rows of the other model.")
+        return Headline(
+            "idle",
+            title,
+            what,
+            None,
+            "Look below at the rows of the other model; if it has been replaced since, nothing.",
+        )
     good = quality is not None and quality.main.verdict == "good"
     return Headline(
         "quiet", "No drift, and the model predicts well" if good else "No drift", what, None, "Nothing."

@@ -21,6 +21,7 @@ class DayRecord:
     drift: DaySummary | None
     quality: QualityView | None
     unreadable: Sequence[str] = ()
+    has_page: bool = True
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,7 @@ def _judge_window(
     s3: Any, settings: MonitoringSettings, request: DayRange | RawFile, champion: str, now: datetime
 ) -> MonitoringResult:
     if isinstance(request, RawFile):
-        run = request.run or champion
-        window = judge_raw_file(s3, settings.bucket, request.key, run, settings.min_rows, now)
+        window = judge_raw_file(s3, settings.bucket, request, champion, settings.min_rows, now)
     else:
         window = judge_range(
             s3, settings.bucket, settings.predictions_prefix, request, champion, settings.min_rows, now

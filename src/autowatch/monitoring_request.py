@@ -56,8 +56,8 @@ class RawFile:
 Request = DueDays | OneDay | DayRange | RawFile
 
 
-def read_request(event: dict[str, Any]) -> Request:
-    """What an event asks for.
+def read_request(event: dict[str, Any], today: date) -> Request:
+    """What an event asks for; days after `today` cannot be judged yet.
 
     Raises:
         InvalidRequest: nothing that there is.
@@ -68,9 +68,9 @@ def read_request(event: dict[str, Any]) -> Request:
     if not keys:
         return DueDays()
     if keys == {"date"}:
-        return OneDay(_day(event["date"]))
+        return OneDay(_day(event["date"], today))
     if keys == {"from", "to"}:
-        return _range(_day(event["from"]), _day(event["to"]))
+        return _range(_day(event["from"], today), _day(event["to"], today))
     if keys in ({"raw_key"}, {"raw_key", "run"}):
         return _raw_file(event["raw_key"], event.get("run"))
     raise InvalidRequest(
@@ -94,7 +94,7 @@ def read_time(event: dict[str, Any], now: datetime) -> datetime:
         ) from None
 
 
-def _day(text: str) -> date:
+def _day(text: str, today: date) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -102,6 +102,8 @@ def _day(text: str) -> date:
     # Only this form is in the keys; fromisoformat takes others too.
     if day is None or day.isoformat() != text:
         raise InvalidRequest(f"{text!r} is no date. Write it as 2026-11-23.")
+    if day > today:
+        raise InvalidRequest(f"{day} has not come yet; in UTC it is {today}. Ask for a day up to that one.")
     return day
 
 

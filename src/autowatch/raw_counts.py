@@ -1,7 +1,8 @@
 """The counts of raw fields on the bins of a baseline's columns, a block of rows at a time."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,30 +13,34 @@ from autowatch.raw_numbers import RawNumbers, read_numbers
 from autowatch.raw_texts import TextTable
 
 
+@dataclass(frozen=True)
 class RawCounts:
-    """Counts the columns of a baseline that a file has.
+    """What was counted of a block.
 
     Attributes:
         rows: how many rows were counted.
         rejected: how many were not, since they have the wrong number of fields, or a number that is none.
+        columns: for each column the counts on its bins.
     """
+
+    rows: int
+    rejected: int
+    columns: Mapping[str, Array]
+
+
+class RawCounter:
+    """Counts those columns of a baseline that a file has. Threads may share one."""
 
     def __init__(self, header: Sequence[str], columns: Sequence[Bins]) -> None:
         positions = {name: position for position, name in enumerate(header)}
         present = [bins for bins in columns if bins.name in positions]
         self._numeric = {positions[bins.name]: bins for bins in present if isinstance(bins, NumericBins)}
         self._texts = {
-            positions[bins.name]: _TextCounts(bins) for bins in present if isinstance(bins, CategoricalBins)
+            positions[bins.name]: _TextCounter(bins) for bins in present if isinstance(bins, CategoricalBins)
         }
-        self._counts = {bins.name: np.zeros(len(bins), np.int64) for bins in present}
-        self.rows = self.rejected = 0
 
-    def columns(self) -> dict[str, list[int]]:
-        """The counts by column."""
-        return {name: counts.tolist() for name, counts in self._counts.items()}
-
-    def add(self, fields: RawFields) -> int:
-        """Counts the rows of a block, and returns how many it has."""
+    def count(self, fields: RawFields) -> RawCounts:
+        """Counts the rows of a block."""
         rejected = fields.misfits
         columns, numbers = self._read(fields)
         faulty = self._faulty(columns, numbers)
@@ -43,13 +48,13 @@ class RawCounts:
             rejected += len(faulty)
             fields = fields.without(faulty)
             columns, numbers = self._read(fields)
-        for position, bins in self._numeric.items():
-            self._counts[bins.name] += _count_numbers(bins, columns[position], numbers[position])
+        counts = {
+            bins.name: _count_numbers(bins, columns[position], numbers[position])
+            for position, bins in self._numeric.items()
+        }
         for position, counter in self._texts.items():
-            self._counts[counter.bins.name] += counter.count(fields.column(position))
-        self.rows += len(fields.starts)
-        self.rejected += rejected
-        return len(fields.starts) + rejected
+            counts[counter.bins.name] = counter.count(fields.column(position))
+        return RawCounts(len(fields.starts), rejected, counts)
 
     def _read(self, fields: RawFields) -> tuple[dict[int, RawColumn], dict[int, RawNumbers]]:
         columns = {position: fields.column(position) for position in self._numeric}
@@ -104,7 +109,7 @@ def _between(cuts: Sequence[float], least: Array, most: Array) -> Array:
     return np.flatnonzero(between)
 
 
-class _TextCounts:
+class _TextCounter:
     """Counts one column of texts."""
 
     def __init__(self, bins: CategoricalBins) -> None:

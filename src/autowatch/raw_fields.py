@@ -64,6 +64,11 @@ class RawFields:
     ends: Array
     misfits: int
 
+    @property
+    def rows(self) -> int:
+        """How many rows the block has, the misfits among them."""
+        return len(self.starts) + self.misfits
+
     def column(self, position: int) -> RawColumn:
         """The fields at one position."""
         starts, ends = (np.ascontiguousarray(side[:, position]) for side in (self.starts, self.ends))

@@ -21,11 +21,11 @@ from autowatch.registration_days import (
     read_progress,
     write_progress,
 )
-from autowatch.registration_files import FilesByDay, list_new_files, read_datasets, receipt_key
+from autowatch.registration_files import FilesByDay, NewFiles, list_new_files, read_datasets, receipt_key
 from autowatch.timestamps import to_text
 
 CALLS_AT_ONCE = 8
-"""Files registered at the same time. At 0.3 s a call 10,000 files take some 400 of a function's 900 s."""
+"""Files registered at the same time. At 0.3 s a call 10,000 files take some 470 of a function's 900 s."""
 
 LABELS_PREFIX = "monitoring/labels/"
 
@@ -156,25 +156,26 @@ class _Run:
                     continue
                 lists = pool.map(lambda day: list_new_files(self.s3, self.bucket, files, day), batch)
                 left.extend(
-                    day for day, keys in zip(batch, lists, strict=True) if not self._register_day(files, keys)
+                    day for day, new in zip(batch, lists, strict=True) if not self._register_day(files, new)
                 )
         return left
 
     def _goes_on(self) -> bool:
         return self.done.ended is None and self.has_time()
 
-    def _register_day(self, files: FilesByDay, keys: list[str]) -> bool:
+    def _register_day(self, files: FilesByDay, new: NewFiles) -> bool:
         """Registers these files of one day, and tells whether none of them waits any longer."""
-        if not keys or not self._goes_on():
-            self.done.waiting += len(keys)
-            return not keys
-        datasets, unusable = read_datasets(self.s3, self.bucket, files, keys)
+        count = len(new.keys) + len(new.gone)
+        if not count or not self._goes_on():
+            self.done.waiting += count
+            return not count
+        datasets, unusable = read_datasets(self.s3, self.bucket, files, new)
         for key, error in unusable:
             self._note_failure(key, error)
         before = len(self.done.outcomes)
         for dataset, registration in self._register_all(datasets):
             self._note(dataset, registration)
-        waiting = len(keys) - (len(self.done.outcomes) - before)
+        waiting = count - (len(self.done.outcomes) - before)
         self.done.waiting += waiting
         return waiting == 0
 

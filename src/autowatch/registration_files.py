@@ -21,6 +21,18 @@ class ManifestUnusable(AutowatchError):
     """A manifest does not say what a manifest says."""
 
 
+class PredictionsGone(AutowatchError):
+    """A manifest is there, and the predictions file that it is about is not."""
+
+
+@dataclass(frozen=True)
+class NewFiles:
+    """The keys of files without a receipt: those that are there, and those that only their manifest speaks of."""
+
+    keys: list[str]
+    gone: list[str]
+
+
 @dataclass(frozen=True)
 class FilesByDay:
     """Where files of one kind lie, below `<prefix>date=<day>/`."""
@@ -34,26 +46,31 @@ def receipt_key(key: str) -> str:
     return f"{_RECEIPTS_PREFIX}{key}{_RECEIPT_ENDING}"
 
 
-def list_new_files(s3: Any, bucket: str, files: FilesByDay, day: str) -> list[str]:
-    """The keys of the day's files that have no receipt: of committed predictions, and of labels."""
+def list_new_files(s3: Any, bucket: str, files: FilesByDay, day: str) -> NewFiles:
+    """The day's files that have no receipt: committed predictions, or labels."""
     folder = f"{files.prefix}date={day}/"
-    keys = [key for key in map(_file_key(files, folder), _keys(s3, bucket, folder)) if key]
+    there = set(_keys(s3, bucket, folder))
+    if files.kind == "predictions":
+        keys = {_predictions_key(key) for key in there if key.endswith(_MANIFEST_ENDING)}
+    else:
+        keys = {key for key in there if _LABELS.fullmatch(key, len(folder) - 1)}
     if not keys:
-        return []
+        return NewFiles([], [])
     receipts = set(_keys(s3, bucket, f"{_RECEIPTS_PREFIX}{folder}"))
-    return [key for key in keys if receipt_key(key) not in receipts]
+    new = sorted(key for key in keys if receipt_key(key) not in receipts)
+    return NewFiles([key for key in new if key in there], [key for key in new if key not in there])
 
 
 def read_datasets(
-    s3: Any, bucket: str, files: FilesByDay, keys: list[str]
+    s3: Any, bucket: str, files: FilesByDay, new: NewFiles
 ) -> tuple[list[Dataset], list[tuple[str, AutowatchError]]]:
-    """What is known of the files, oldest first; and those whose manifest cannot be used, which stop no other."""
+    """What is known of the files, oldest first; and those that cannot be used, which stop no other."""
     if files.kind == "labels":
-        return [_labels(key) for key in sorted(keys, key=_labels_age)], []
+        return [_labels(key) for key in sorted(new.keys, key=_labels_age)], []
     commits: list[tuple[str, Dataset]] = []
-    failures: list[tuple[str, AutowatchError]] = []
+    failures: list[tuple[str, AutowatchError]] = [(key, _gone(bucket, key)) for key in new.gone]
     with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
-        readers = [(key, pool.submit(_read_commit, s3, bucket, key)) for key in keys]
+        readers = [(key, pool.submit(_read_commit, s3, bucket, key)) for key in new.keys]
         for key, reader in readers:
             try:
                 commits.append(reader.result())
@@ -63,10 +80,10 @@ def read_datasets(
     return [dataset for _, dataset in commits], failures
 
 
-def _file_key(files: FilesByDay, folder: str) -> Any:
-    if files.kind == "predictions":
-        return lambda key: _predictions_key(key) if key.endswith(_MANIFEST_ENDING) else None
-    return lambda key: key if _LABELS.fullmatch(key, len(folder) - 1) else None
+def _gone(bucket: str, key: str) -> PredictionsGone:
+    return PredictionsGone(
+        f"s3://{bucket}/{key} is not there any more, though its manifest is. Restore it, or remove the manifest."
+    )
 
 
 def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:

@@ -155,7 +155,7 @@ def _record(s3: Any, bucket: str, day: date, names: set[str]) -> DayRecord:
     if "quality.json" in names:
         quality = _known(quality_view, _read(s3, bucket, day, "quality.json"))
         unreadable += ["quality.json"] if quality is None else []
-    return DayRecord(drift, quality, unreadable)
+    return DayRecord(drift, quality, unreadable, has_page="index.html" in names)
 
 
 def _known(reader: Callable[[Any], _Document], document: Any) -> _Document | None:

@@ -9,7 +9,7 @@ from autowatch.baselines import Baselines
 from autowatch.day_files import list_days
 from autowatch.drift import judge
 from autowatch.drift_document import drift_document
-from autowatch.monitoring_request import DayRange
+from autowatch.monitoring_request import DayRange, RawFile
 from autowatch.objects import ObjectVersion, get_object, write_json
 from autowatch.profile import Baseline, Profile
 from autowatch.raw_profile import profile_csv
@@ -67,8 +67,10 @@ def judge_range(
     return _publish(s3, bucket, f"reports/range={first}_{last}/", document)
 
 
-def judge_raw_file(s3: Any, bucket: str, key: str, run: str, min_rows: int, now: datetime) -> JudgedWindow:
-    """Judges the rows of a CSV by the baseline of `run`: an input file, a predictions file, any with its columns.
+def judge_raw_file(
+    s3: Any, bucket: str, chosen: RawFile, champion: str, min_rows: int, now: datetime
+) -> JudgedWindow:
+    """Judges the rows of a CSV by the baseline of its run: an input file, a predictions file, any with its columns.
 
     Rows that scoring would reject are left out and counted. Where the file has no predictions, the features alone are
     judged.
@@ -78,12 +80,13 @@ def judge_raw_file(s3: Any, bucket: str, key: str, run: str, min_rows: int, now:
         UnreadableFile: it cannot be read as agreed.
         BaselineUnusable: the run has no baseline to judge by.
     """
+    key, run = chosen.key, chosen.run or champion
     answer = get_object(s3, bucket, key)
     file = ObjectVersion(key, answer.get("VersionId"), answer["ETag"].strip('"'), answer["ContentLength"])
     baselines = Baselines(s3, bucket)
     baseline = baselines.of(run)
     counted = profile_csv(answer["Body"], baseline)
-    settings, alarms = RowsJudge(s3, bucket, run, baselines, min_rows).settings_for([])
+    settings, alarms = RowsJudge(s3, bucket, champion, baselines, min_rows).settings_for([run])
     report = judge(*_without_absent_prediction(baseline, counted.profile), settings.rules)
     part = RunJudgement(run, 1, report.rows, report).to_json(min_rows) | {"since": None}
     document = drift_document(

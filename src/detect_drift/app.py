@@ -17,8 +17,8 @@ from detect_drift.settings import settings_from_env
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 (Lambda passes both)
     """Judges the days that are due, or what the event asks for: a date, a range of them, a file."""
-    request, now = read_request(event), read_time(event, datetime.now(UTC))
-    return asdict(watch(_clients(), settings_from_env(os.environ), request, now))
+    now = read_time(event, datetime.now(UTC))
+    return asdict(watch(_clients(), settings_from_env(os.environ), read_request(event, now.date()), now))
 
 
 @cache

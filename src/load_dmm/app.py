@@ -9,8 +9,8 @@ from typing import Any, Literal
 import boto3
 from botocore.config import Config
 
-from autowatch.domino import open_session
 from autowatch.domino_loader import load_new_files
+from autowatch.domino_session import open_session
 from autowatch.domino_settings import domino_settings
 from autowatch.domino_token import DominoToken, read_domino_token
 from autowatch.registration import CALLS_AT_ONCE

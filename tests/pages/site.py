@@ -42,25 +42,11 @@ WIDE = DAY - timedelta(days=8)
 
 
 def write_site(folder):
-    """Writes the pages below `folder` and returns the paths of one of each kind, by its name."""
-    with mock_aws():
-        s3 = boto3.client("s3", region_name="us-east-1")
-        s3.create_bucket(Bucket="bank")
-        for day, (drift, quality) in _documents().items():
-            for name, document in (("drift", drift), ("quality", quality)):
-                if document is not None:
-                    key = f"reports/date={day.isoformat()}/{name}.json"
-                    s3.put_object(Bucket="bank", Key=key, Body=json.dumps(document))
-            publish_day_page(s3, "bank", day, drift=drift, quality=quality)
-        publish_history_page(s3, "bank")
-        publish_window_page(
-            s3, "bank", "reports/file=a/b-0123/", hostile_drift(key="inference/" + HOSTILE[1])
-        )
-        for item in s3.list_objects_v2(Bucket="bank", Prefix="reports/")["Contents"]:
-            path = folder / item["Key"].removeprefix("reports/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(s3.get_object(Bucket="bank", Key=item["Key"])["Body"].read())
-    names = {
+    """Writes the pages below `folder` and returns the paths of one of each kind, by its name.
+
+    The other days of the story have documents alone, as days that an earlier version judged.
+    """
+    days = {
         "busy": BUSY,
         "quiet": QUIET,
         "thin": THIN,
@@ -69,7 +55,26 @@ def write_site(folder):
         "hostile": NASTY,
         "wide": WIDE,
     }
-    pages = {name: folder / f"date={day.isoformat()}" / "index.html" for name, day in names.items()}
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket="bank")
+        documents = _documents()
+        for day, pair in documents.items():
+            for name, document in zip(("drift", "quality"), pair, strict=True):
+                if document is not None:
+                    key = f"reports/date={day.isoformat()}/{name}.json"
+                    s3.put_object(Bucket="bank", Key=key, Body=json.dumps(document))
+        for day in sorted(days.values()):
+            publish_day_page(s3, "bank", day)
+        publish_history_page(s3, "bank")
+        drift, folder_of_file = hostile_drift(key="inference/" + HOSTILE[1]), "reports/file=a/b-0123/"
+        publish_window_page(s3, "bank", folder_of_file, drift)
+        s3.put_object(Bucket="bank", Key=f"{folder_of_file}drift.json", Body=json.dumps(drift))
+        for item in s3.list_objects_v2(Bucket="bank", Prefix="reports/")["Contents"]:
+            path = folder / item["Key"].removeprefix("reports/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(s3.get_object(Bucket="bank", Key=item["Key"])["Body"].read())
+    pages = {name: folder / f"date={day.isoformat()}" / "index.html" for name, day in days.items()}
     return {**pages, "history": folder / "index.html", "file": folder / "file=a/b-0123/index.html"}
 
 

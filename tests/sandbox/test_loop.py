@@ -68,7 +68,7 @@ class TestBeforeAnyModel:
         assert (error["error"], error["input"]["key"]) == ("NoChampion", "inference/früh + zu früh.csv")
         assert "start a training run" in error["reason"]
         assert not keys(s3, bucket, "predictions/")
-        assert "NoChampion" in wait_for(lambda: sandbox.logs("InvokeEndpointFunction"))
+        assert wait_for(lambda: "NoChampion" in sandbox.logs("InvokeEndpointFunction"))
         s3.delete_object(Bucket=bucket, Key=key)
 
     @pytest.mark.parametrize(
@@ -200,6 +200,21 @@ class TestAfterwards:
     def test_the_daily_run_can_be_asked_for_without_an_event(self, sandbox):
         answer = sandbox.client("lambda").invoke(FunctionName=sandbox.outputs["DetectDriftFunctionName"])
         assert "FunctionError" not in answer
+
+    def test_a_range_and_a_raw_file_are_judged_on_demand(self, sandbox, s3, bucket):
+        def ask(event):
+            name = sandbox.outputs["DetectDriftFunctionName"]
+            answer = sandbox.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
+            return json.loads(answer["Payload"].read())
+
+        day = next(key for key in keys(s3, bucket, "predictions/")).split("/")[1].removeprefix("date=")
+        of_range = ask({"from": day, "to": day})["window"]
+        of_file = ask({"raw_key": "inference/late batch again.csv"})["window"]
+        assert (of_range["verdict"], of_range["rows"]) == ("no drift", 800)
+        assert (of_file["verdict"], of_file["rows"], of_file["alarms"]) == ("no drift", 800, 0)
+        for window in (of_range, of_file):
+            assert {window["report_key"], window["page_key"]} <= keys(s3, bucket, "reports/")
+        assert ask({"from": day})["errorType"] == "InvalidRequest"
 
     def test_domino_refusing_the_token_is_a_loud_failure(self, sandbox, s3, bucket):
         """The secret is changed behind the loader's back; the next daily run must not pass for a success."""

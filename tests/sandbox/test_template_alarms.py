@@ -1,7 +1,9 @@
 """Each alarm of the template in its directions: good values, bad values, and silence; then with what functions emit."""
 
 import itertools
-from datetime import UTC, datetime, timedelta
+import json
+import re
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -10,7 +12,10 @@ from autowatch.drift_metrics import column_dimension
 from autowatch.manifest import Manifest, WrittenObject
 from autowatch.objects import ObjectVersion, write_json
 from autowatch.profile import Baseline, ProfileBuilder, baseline_column
+from autowatch.quality_metrics import emit_quality
+from autowatch.scored_report import report_scored
 from sandbox.client import running_sandbox
+from sandbox.install import REPOSITORY
 
 pytestmark = pytest.mark.sandbox
 
@@ -159,28 +164,34 @@ def test_a_daily_run_that_comes_at_its_time_never_sets_off_a_heartbeat(sandbox, 
 @pytest.mark.parametrize(
     ("waiting", "expected"),
     [
-        ([0, 0, 0], "OK"),
-        ([9, 9, 0], "OK"),
-        ([0, 9, 9], "OK"),
-        ([9, 0, 9], "OK"),
-        ([1, 1, 1], "ALARM"),
-        ([5, 3, 1], "ALARM"),
+        ([(0, 0), (0, 0), (0, 0)], "OK"),
+        ([(9, 0), (9, 0), (0, 0)], "OK"),
+        ([(0, 0), (9, 0), (9, 9)], "OK"),
+        ([(9, 0), (0, 0), (9, 0)], "OK"),
+        ([(1, 0), (1, 0), (1, 0)], "ALARM"),
+        ([(0, 1), (0, 1), (0, 1)], "ALARM"),
+        ([(5, 0), (3, 2), (0, 1)], "ALARM"),
     ],
+    ids=str,
 )
-def test_files_must_wait_for_three_days_until_somebody_is_told(sandbox, alarms, moment, waiting, expected):
+def test_files_or_days_must_be_left_for_three_days_until_somebody_is_told(
+    sandbox, alarms, moment, waiting, expected
+):
     alarm = alarms["DominoWaitingAlarm"]
-    (metric,) = watched(alarm)
-    for days_ago, files in zip((2, 1, 0), waiting, strict=True):
-        put(sandbox, metric, moment - timedelta(days=days_ago), files)
+    files, days = watched(alarm)
+    for days_ago, left in zip((2, 1, 0), waiting, strict=True):
+        put(sandbox, files, moment - timedelta(days=days_ago), left[0])
+        put(sandbox, days, moment - timedelta(days=days_ago), left[1])
     assert state(sandbox, alarm, moment + timedelta(hours=1)) == expected
 
 
 def test_a_retry_on_the_same_day_that_leaves_nothing_makes_up_for_the_run_before(sandbox, alarms, moment):
     alarm = alarms["DominoWaitingAlarm"]
-    (metric,) = watched(alarm)
+    files, days = watched(alarm)
     for days_ago in (2, 1, 0):
-        put(sandbox, metric, moment - timedelta(days=days_ago), 4)
-    put(sandbox, metric, moment + timedelta(minutes=2), 0)
+        put(sandbox, files, moment - timedelta(days=days_ago), 4)
+        put(sandbox, days, moment - timedelta(days=days_ago), 0)
+    put(sandbox, files, moment + timedelta(minutes=2), 0)
     assert state(sandbox, alarm, moment + timedelta(hours=1)) == "OK"
 
 
@@ -205,6 +216,14 @@ AS_IN_TRAINING = {
     "job größe": ["admin."] * 600 + ["retired"] * 400,
 }
 OLDER = AS_IN_TRAINING | {"age": [str(60 + number % 40) for number in range(1_000)]}
+
+
+FIGURE = {"value": 0.7, "lower": 0.6, "upper": 0.8}
+QUALITY = {
+    "coverage": 0.5,
+    "verdict": "worse",
+    "metrics": dict.fromkeys(["auc", "accuracy", "f1", "log_loss", "brier", "calibration_error"], FIGURE),
+}
 
 
 def release(s3, bucket):
@@ -331,3 +350,29 @@ class TestWhatTheFunctionsEmit:
             item["Value"] for metric in metrics for item in metric["Dimensions"] if item["Name"] == "Column"
         }
         assert columns == {column_dimension("age"), column_dimension("job größe")}
+
+    def test_every_metric_that_is_named_anywhere_is_emitted(self, sandbox, alarms, capsys):
+        """Those of a scored file and of labels are emitted here, the others have come from the functions above."""
+        report_scored(scored_manifest(date(2026, 11, 23), 10), "Autowatch", "autowatch")
+        emit_quality("Autowatch", "autowatch", QUALITY)
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        emitted = {
+            metric["Name"] for line in lines for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+        }
+        arrived = sandbox.client("cloudwatch").list_metrics(Namespace="Autowatch")["Metrics"]
+        emitted |= {metric["MetricName"] for metric in arrived}
+
+        document = (REPOSITORY / "docs" / "operations.md").read_text()
+        table = document[document.index("| metric | dimensions |") :].split("\n\n")[0]
+        documented = {
+            name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])
+        }
+        template = (REPOSITORY / "template.yaml").read_text()
+        shown = set(re.findall(r'\["Autowatch", "(\w+)"', template))
+        shown |= set(re.findall(r'MetricName=\\"(\w+)\\"', template))
+        of_alarms = {
+            name for alarm in alarms.values() for space, name, _ in watched(alarm) if space == "Autowatch"
+        }
+
+        assert documented == emitted == shown
+        assert {"DriftRuns", "FilesRefused", "DriftDetected", "QualityWorse"} < of_alarms <= emitted

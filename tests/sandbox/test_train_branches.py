@@ -23,6 +23,7 @@ import pytest
 from sandbox.client import running_sandbox
 from sandbox.faults import Fault
 from sandbox.install import REPOSITORY
+from sandbox.server import DOMINO_TOKEN
 from tests.sandbox.stub_model import archive, image, label
 
 pytestmark = pytest.mark.sandbox
@@ -39,6 +40,10 @@ PARAMETERS = {
     "RetrainCooldownHours": "0",
     "KeepModels": "1",
     "ResourceTags": "team=risk",
+    "DmmApi": "v2",
+    "DmmUrl": "{endpoint}/domino/model-monitor/v2/api/",
+    "DmmDatasource": "bank",
+    "DmmTokenSecretArn": "{domino_token_secret_arn}",
 }
 QUICK_RETRIES = {"IntervalSeconds": 1, "BackoffRate": 1, "MaxDelaySeconds": 2}
 
@@ -74,6 +79,7 @@ class Walker:
         )
         self.image = image(account, self.region)
         self.s3.put_object(Bucket=self.bucket, Key=ARTEFACT, Body=archive(features=2))
+        sandbox.domino.add_datasource("bank", self.bucket, self.region, DOMINO_TOKEN)
 
     def new_file(self, good=True):
         """A new training file, on which the stub is always right, or always wrong."""
@@ -171,6 +177,15 @@ class Walker:
     def latest(self):
         return self.read("models/latest.json")
 
+    def domino_models(self):
+        """The models that Domino knows, by name, with their ids."""
+        return {item["name"]: item["id"] for item in self.sandbox.domino.models()}
+
+    def domino_model_id(self):
+        """The id in Domino that the stack says is in force."""
+        parameter = self.sandbox.client("ssm").get_parameter(Name="/autowatch/autowatch/domino-model-id")
+        return parameter["Parameter"]["Value"]
+
     def models(self):
         """The runs whose model is there; each model has its endpoint config, and no config is without one."""
         models = {item["ModelName"] for item in self.sagemaker.list_models()["Models"]}
@@ -261,19 +276,33 @@ class TestReleases:
     def test_the_first_model_is_released_through_throttling_and_slow_endpoints(self, walker):
         # One more than boto3's own attempts: the state is tried again.
         throttled = Fault("sagemaker:DescribeAutoMLJobV2", "throttle", after=1, times=4)
-        answer = walker.train(throttled, SLOW)
+        lost = Fault("domino:register_model", "lost_answer", times=1)
+        assert walker.domino_model_id() == "none"
+        answer = walker.train(throttled, SLOW, lost)
         assert answer["status"] == "SUCCEEDED", answer
         assert walker.sandbox.faults_struck()[0] == 4
         assert walker.champion == walker.latest["run"]
         assert walker.models() == {walker.champion}
         assert "model released" in walker.mail().subject
+        assert "Domino" not in walker.mail().body
+        known = walker.domino_models()
+        assert known == {f"autowatch-{walker.champion}": walker.domino_model_id()}
+        assert walker.read(f"monitoring/domino/models/{walker.champion}.json")["model_id"] in known.values()
         board = walker.read(f"models/{walker.champion}/leaderboard.json")
         assert [item["name"] for item in board["candidates"]] == ["best"]
 
     def test_the_next_one_takes_its_place_watched_by_the_alarms(self, walker):
         first = walker.champion
-        assert walker.train(SLOW)["status"] == "SUCCEEDED"
+        # Refused at once: a Domino that does not answer would cost this test its retries.
+        refusal = Fault("domino:*", "refuse", status=401)
+        assert walker.train(SLOW, refusal)["status"] == "SUCCEEDED"
         assert walker.champion == walker.latest["run"] != first
+        assert walker.latest["status"] == "released"
+        mail = walker.mail()
+        assert "model released" in mail.subject
+        assert "Domino does not know this model yet" in mail.body
+        assert "DmmTokenSecretArn" in mail.body
+        assert list(walker.domino_models()) == [f"autowatch-{first}"]
         endpoint = walker.sagemaker.describe_endpoint(EndpointName=ENDPOINT)
         deployment = endpoint["LastDeploymentConfig"]
         assert deployment["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]["Type"] == "ALL_AT_ONCE"
@@ -307,6 +336,7 @@ class TestPromotions:
         latest = walker.latest
         assert (latest["trigger"], latest["promotes"], latest["status"]) == ("promote", earlier, "released")
         assert f"now serves the model of run {earlier}" in walker.mail().body
+        assert walker.domino_models() == {f"autowatch-{earlier}": walker.domino_model_id()}
 
     def test_a_rejected_one_is_not(self, walker):
         before, latest = walker.bystanders(), walker.latest

@@ -1,12 +1,16 @@
 """What one run of the daily job does after others: history, settings, catching up, and what is read for it."""
 
+import json
+from collections import Counter
 from contextlib import contextmanager
 from datetime import date, timedelta
 
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from autowatch.monitoring import DaysFailed
 from autowatch.objects import read_json, write_json
+from autowatch.profile import Baseline, baseline_column
 from tests.unit.autowatch.monitored_bucket import (
     BUCKET,
     DRIFTED,
@@ -307,3 +311,64 @@ class TestWhatIsLookedAt:
 
         assert keys(clients, f"reports/date={TODAY}/drift.json") == []
         assert report_of(clients, day_before(1))["verdict"] == "no drift"
+
+    @pytest.mark.parametrize(
+        "error", [ReadTimeoutError(endpoint_url="https://s3"), ClientError({}, "GetObject")]
+    )
+    def test_a_connection_that_breaks_costs_only_its_day(self, clients, error):
+        baseline = release(clients.s3)
+        score(clients.s3, baseline, LIKE_TRAINING, day=day_before(1))
+        score(clients.s3, baseline, LIKE_TRAINING)
+
+        def break_off(params, **_):
+            if f"date={day_before(1)}/a" in params["Key"]:
+                raise error
+
+        event = "before-parameter-build.s3.GetObject"
+        clients.s3.meta.events.register(event, break_off)
+        try:
+            with pytest.raises(DaysFailed, match=f"1 of 31 days .* {day_before(1)}"):
+                run(clients)
+        finally:
+            clients.s3.meta.events.unregister(event, break_off)
+
+        assert report_of(clients)["verdict"] == "no drift"
+        assert [day.date for day in run(clients).days] == [day_before(1)]
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "line\nbreak",
+    "\u202eevil",
+    "\u0000",
+    "x" * 5_000,
+    "=1+1",
+    "😀",
+    '"; drop',
+)
+
+
+def test_hostile_columns_go_all_the_way(clients):
+    """Through the document, the page, the mail and the event: as text, and within every limit."""
+    names = ("age", *HOSTILE)
+    columns = tuple(
+        baseline_column(name, "feature", "categorical", Counter({"a": 1_000, "b": 1_000})) for name in names
+    )
+    baseline = Baseline("run-1", 2_000, columns)
+    release(clients.s3)
+    write_json(clients.s3, BUCKET, "models/run-1/baseline.json", baseline.to_json())
+    score(clients.s3, baseline, {name: ["<b>new"] * 500 for name in names}, header=(*names, "<i>extra"))
+
+    (day,) = run(clients).days
+
+    assert set(day.drifted_columns) == set(names)
+    assert report_of(clients)["extra_columns"] == ["<i>extra"]
+    page = (
+        clients.s3.get_object(Bucket=BUCKET, Key=f"reports/date={TODAY}/index.html")["Body"].read().decode()
+    )
+    assert not any(tag in page for tag in ("<script", "<b>new", "<i>extra"))
+    (mail,) = clients.sns.messages
+    assert len(mail["Message"].splitlines()) == 10
+    assert len(mail["Subject"]) <= 100
+    assert len(json.loads(clients.events.entries[0]["Detail"])["drifted_columns"]) == len(names)
+    assert run(clients).days == ()

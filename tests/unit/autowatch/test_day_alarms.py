@@ -23,9 +23,7 @@ class TestVolume:
 
     def test_the_message_has_the_figures(self):
         (message,) = volume(12, days_before("nnDa"))
-        assert (
-            message == "12 rows were scored, fewer than 0.5 times the 1,000 of the median of the last 4 days."
-        )
+        assert message == "12 rows were scored, fewer than 0.5 times the median of the last 4 days (1,000)."
 
     @pytest.mark.parametrize(
         ("letters", "alarms"), [("", 0), ("nn", 0), ("nn----", 0), ("n n n", 1), ("nDa", 1)]

@@ -1,7 +1,9 @@
 """The client against a real HTTP server on loopback, which answers what each test tells it to."""
 
+import contextlib
 import math
 import socket
+import threading
 import time
 
 import pytest
@@ -13,9 +15,9 @@ from autowatch.domino import (
     DominoRefused,
     DominoTimeUp,
     DominoUnavailable,
-    open_session,
     send,
 )
+from autowatch.domino_session import open_session
 from autowatch.domino_token import DominoToken
 from tests.unit.domino_server import Answer, FakeDomino
 
@@ -348,3 +350,24 @@ def test_a_login_page_that_says_already_registered_settles_nothing(fake, connect
 def test_a_body_that_breaks_off_is_tried_again(fake, connect):
     fake.answers = [Answer(200, b"[1, 2", headers={}, missing_bytes=10), Answer(200, b"[]")]
     assert put(connect(fake.url)).text == "[]"
+
+
+def test_a_head_that_trickles_is_given_up(connect):
+    """Every byte begins the time-out of the socket anew."""
+
+    def trickle(listener):
+        connected, _ = listener.accept()
+        with connected, contextlib.suppress(OSError):
+            for byte in b"HTTP/1.1 200 OK\r\n" + b"X-Filler: x\r\n" * 1000:
+                connected.sendall(bytes([byte]))
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=trickle, args=(listener,), daemon=True)
+        thread.start()
+        start = time.monotonic()
+        with pytest.raises(DominoUnavailable):
+            put(connect(f"http://127.0.0.1:{listener.getsockname()[1]}/", attempts=1))
+        assert time.monotonic() - start < 3
+        thread.join(5)
+        assert not thread.is_alive()

@@ -1,7 +1,8 @@
 import pytest
 
 from autowatch import domino_v0
-from autowatch.domino import DominoAnswerUnusable, DominoConnection, DominoRefused, open_session
+from autowatch.domino import DominoAnswerUnusable, DominoConnection, DominoRefused
+from autowatch.domino_session import open_session
 from autowatch.domino_token import DominoToken
 from autowatch.domino_v0 import data_location, register_dataset
 from tests.unit.domino_server import Answer, FakeDomino

@@ -21,6 +21,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
         ({}, DueDays()),
         ({"time": "2026-11-23T20:00:00Z"}, DueDays()),
         ({"date": "2026-11-01"}, OneDay(date(2026, 11, 1))),
+        ({"date": "2026-11-23"}, OneDay(NOW.date())),
         ({"time": "2026-11-23T20:00:00Z", "date": "2026-11-01"}, OneDay(date(2026, 11, 1))),
         ({"from": "2026-10-30", "to": "2026-11-02"}, DayRange(date(2026, 10, 30), date(2026, 11, 2))),
         ({"raw_key": "inference/a.csv"}, RawFile("inference/a.csv", None)),
@@ -29,7 +30,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
     ids=str,
 )
 def test_what_can_be_asked_for(event, request_):
-    assert read_request(event) == request_
+    assert read_request(event, NOW.date()) == request_
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,8 @@ def test_what_can_be_asked_for(event, request_):
         ({"date": None}, "must be texts"),
         ({"from": "2026-11-02", "to": "2026-11-01"}, "before it begins"),
         ({"from": "2024-01-01", "to": "2025-01-01"}, "367 days"),
+        ({"date": "2026-11-24"}, "has not come yet"),
+        ({"from": "2026-11-20", "to": "2026-11-24"}, "has not come yet"),
         ({"raw_key": ""}, "not one"),
         ({"raw_key": "a.csv", "run": ""}, "not one"),
         ({"raw_key": "a.csv", "run": "../x"}, "not one"),
@@ -57,13 +60,13 @@ def test_what_can_be_asked_for(event, request_):
 )
 def test_anything_else_is_one_clear_error(event, words):
     with pytest.raises(InvalidRequest, match=words):
-        read_request(event)
+        read_request(event, NOW.date())
 
 
 def test_a_range_has_both_its_ends():
     assert len(DayRange(date(2026, 2, 27), date(2026, 3, 1)).days) == 3
     assert DayRange(date(2026, 2, 1), date(2026, 2, 1)).days == [date(2026, 2, 1)]
-    assert len(read_request({"from": "2024-01-01", "to": "2024-12-31"}).days) == 366
+    assert len(read_request({"from": "2024-01-01", "to": "2024-12-31"}, NOW.date()).days) == 366
 
 
 def test_the_time_is_the_schedules_in_utc():

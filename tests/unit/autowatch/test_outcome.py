@@ -39,7 +39,7 @@ def alerts(aws):
     return alert_topic(aws)
 
 
-def finish(aws, alerts, passed, run="new"):
+def finish(aws, alerts, passed, run="new", unknown_to_domino=None):
     write_decision(
         aws.client("s3"),
         BUCKET,
@@ -58,6 +58,7 @@ def finish(aws, alerts, passed, run="new"):
         endpoint_name=ENDPOINT,
         topic_arn=alerts.topic,
         keep_models=1,
+        unknown_to_domino=unknown_to_domino,
         now=NOW,
     )
     return ended, sagemaker
@@ -92,6 +93,14 @@ def test_a_released_run_is_recorded_and_told_and_keeps_its_model(aws, alerts):
     assert "AUC 0.8000" in message["Message"]
     assert "Report: s3://bank/models/new/report.html" in message["Message"]
     assert "e-new" in sagemaker.models
+
+
+def test_a_domino_that_does_not_know_the_model_is_told_and_changes_nothing(aws, alerts):
+    ended, _ = finish(aws, alerts, passed=True, unknown_to_domino="PUT … failed at every attempt.")
+    assert ended.status == "released"
+    (message,) = alerts()
+    assert message["Subject"] == "Autowatch: model released, run new"
+    assert "Domino does not know this model yet: PUT … failed at every attempt." in message["Message"]
 
 
 def test_a_rejected_run_is_a_normal_end_and_leaves_nothing(aws, alerts):

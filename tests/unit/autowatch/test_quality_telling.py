@@ -1,8 +1,10 @@
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import boto3
+import jsonschema
 import pytest
 from moto import mock_aws
 
@@ -76,6 +78,11 @@ def world():
         yield telling, messages
 
 
+def documented_schema():
+    text = (Path(__file__).parents[3] / "docs" / "formats.md").read_text()
+    return json.loads(text.split("## The event QualityDropped")[1].split("```json")[1].split("```")[0])
+
+
 def put(telling, day="2026-11-23", **changes):
     write_json(telling.s3, BUCKET, quality_key(day), DOCUMENT | {"date": day} | changes)
 
@@ -122,6 +129,8 @@ def test_a_worse_day_is_told_of_once(world):
             "report_key": "reports/date=2026-11-23/quality.json",
         }
     ]
+    jsonschema.validate(telling.events.details[0], documented_schema())
+    assert documented_schema()["properties"].keys() == telling.events.details[0].keys()
     assert (document(telling)["alerted"], document(telling)["alerting"]) == (True, None)
     assert tell_of_worse_days(telling, ["2026-11-23"]) == ()
     assert messages() == []

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autowatch import raw_profile
+from autowatch import raw_profile, table
 from autowatch.contract import missing_values, to_number
 from autowatch.profile import Baseline, ProfileBuilder, baseline_column
 from autowatch.raw_profile import RawProfile, profile_csv
 from autowatch.table import NoRows, NotUtf8, UnreadableFile, read_table
+from benchmarks.drift import baseline_of
+from benchmarks.drift_data import COLUMNS, write_rows
 
 NUMBERS = Counter({"999": 60, "-1.8": 20, "1.4": 20, "": 5}) + Counter(f"{n / 8:g}" for n in range(-40, 400))
 BIG_NUMBERS = Counter(str(number * 10**14 + 1) for number in range(200))
@@ -174,7 +176,7 @@ def hostile_files(draw):
 
 
 SETTINGS = settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -225,3 +227,44 @@ def test_rows_that_scoring_would_reject_are_counted_as_such_and_left_out():
 def test_a_file_that_scoring_would_refuse_is_refused(data, error):
     with pytest.raises(error):
         profile_csv(io.BytesIO(data), BASELINE)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"age,job\n30,a\n,\n", id="bare"),
+        pytest.param(b'age;job\r\n30;"a"\r\n"31";""\r\n', id="quotes around fields, CRLF"),
+        pytest.param(b'job,age\n"a,b",3\n"a\nb",4\n', id="delimiters and line breaks in quotes"),
+        pytest.param(
+            b"age,job\n30,a\n1\n\n2,b,c\n31,b", id="rows of another width, a blank line, no last line end"
+        ),
+        pytest.param(
+            b"age,job\nnone,a\n30,a\n1e1,\xc3\xbc\n", id="faulty and odd numbers, letters of two bytes"
+        ),
+    ],
+)
+def test_common_files_need_no_csv_module(data, monkeypatch):
+    expected = profile_slowly(data)
+    monkeypatch.setattr(table.Table, "_read_blocks", None)
+
+    assert profile_csv(io.BytesIO(data), BASELINE) == expected
+
+
+def test_a_block_is_counted_although_others_need_the_csv_module(monkeypatch):
+    monkeypatch.setattr(raw_profile, "_BLOCK_BYTES", 50)
+    data = b"age,job\n" + b"30,a\n" * 40 + b'31,"a ""b"""\n' * 20 + b"32,b\n" * 40
+
+    assert profile_csv(io.BytesIO(data), BASELINE) == profile_slowly(data)
+
+
+def test_the_rows_that_the_benchmark_measures_with_are_counted_exactly(tmp_path):
+    reference, current = tmp_path / "reference.csv", tmp_path / "current.csv"
+    write_rows(reference, 2_000, seed=0, shift=0.0)
+    write_rows(current, 3_000, seed=1, shift=0.3)
+    baseline = baseline_of(reference)
+    builder = ProfileBuilder(baseline)
+    columns = zip(*(line.split(",") for line in current.read_text().splitlines()[1:]), strict=True)
+    builder.add(dict(zip(COLUMNS, columns, strict=True)))
+
+    with current.open("rb") as file:
+        assert profile_csv(file, baseline) == RawProfile(builder.build(), 3_000, 0)

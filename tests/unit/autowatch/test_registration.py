@@ -33,8 +33,9 @@ def put(s3, key, document):
 
 
 def commit(s3, name, finished="2026-11-23T09:00:00Z", day="2026-11-23"):
-    """A committed predictions file: only its manifest matters here."""
+    """A committed predictions file: only its manifest is read here."""
     key = f"predictions/date={day}/{name}.csv"
+    s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
     manifest = {"predictions_key": key, "finished": finished, "run": RUN, "predictions_version_id": "v1"}
     put(s3, f"{key.removesuffix('.csv')}.manifest.json", manifest)
     return key
@@ -246,6 +247,7 @@ def test_two_loaders_at_once_leave_one_receipt_each_file(s3):
 def test_a_broken_manifest_stops_no_other(s3, body):
     broken = "predictions/date=2026-11-23/a.manifest.json"
     s3.put_object(Bucket=BUCKET, Key=broken, Body=body)
+    s3.put_object(Bucket=BUCKET, Key=broken.replace(".manifest.json", ".csv"), Body=b"")
     good = commit(s3, "b")
     domino = Domino()
     with pytest.raises(RegistrationFailed, match=f"^1 file.*{broken}"):
@@ -254,14 +256,29 @@ def test_a_broken_manifest_stops_no_other(s3, body):
 
 
 def test_files_and_receipts_beyond_the_first_page_of_a_listing_are_seen(s3):
+    def on_pages_of_three(params, **_):
+        params["MaxKeys"] = 3
+
+    s3.meta.events.register("before-parameter-build.s3.ListObjectsV2", on_pages_of_three)
     known, new = commit(s3, "y"), commit(s3, "z")
     put(s3, f"monitoring/domino/{known}.json", {})
-    for number in range(1000):
-        s3.put_object(Bucket=BUCKET, Key=f"predictions/date=2026-11-22/{number}.csv")
-        s3.put_object(Bucket=BUCKET, Key=f"monitoring/domino/predictions/date=2026-11-22/{number}.csv.json")
+    for number in range(7):
+        s3.put_object(Bucket=BUCKET, Key=f"predictions/date=2026-11-23/{number}.csv")
+        s3.put_object(Bucket=BUCKET, Key=f"monitoring/domino/predictions/date=2026-11-23/{number}.csv.json")
+        put(s3, f"predictions/date=2026-10-0{number + 1}/none.csv", {})
+    files = [new, *(label(s3, f"2026112{number}T080000Z-a-0123") for number in range(5))]
     domino = Domino()
-    assert run(s3, domino).registered == 1
-    assert domino.told == [new]
+    assert run(s3, domino).registered == len(files)
+    assert domino.told == files
+
+
+def test_a_file_that_was_deleted_is_named_and_stops_no_other(s3):
+    gone, there = commit(s3, "a"), commit(s3, "b")
+    s3.delete_object(Bucket=BUCKET, Key=gone)
+    domino = Domino()
+    with pytest.raises(RegistrationFailed, match=f"^1 file.*{gone}.*not there any more"):
+        run(s3, domino)
+    assert domino.told == [there]
 
 
 def test_labels_follow_predictions_in_the_order_of_their_files(s3):
@@ -366,7 +383,7 @@ class TestDays:
         assert f"monitoring/domino/{fine}.json" in receipts(s3)
 
     def test_an_outage_of_months_is_caught_up_on_oldest_first_over_several_runs(self, s3):
-        days = [(NOW - timedelta(days=age)).date().isoformat() for age in range(90, -1, -1)]
+        days = [(NOW - timedelta(days=age)).date().isoformat() for age in range(40, -1, -1)]
         keys = [commit(s3, "a", day=day) for day in days]
         down = Domino({key: DominoUnavailable("down") for key in keys})
         assert tried(s3, down).summary.failed == len(keys)
@@ -378,7 +395,7 @@ class TestDays:
                 s3,
                 domino,
                 now=NOW + timedelta(days=night),
-                has_time=lambda domino=domino: len(domino.told) < 20,
+                has_time=lambda domino=domino: len(domino.told) < 9,
             )
             told += domino.told
             assert summary.waiting + summary.days_not_reached > 0 or told == keys

@@ -96,12 +96,22 @@ def test_the_history_has_the_newest_ninety_days_and_links_to_each(s3):
     for back in range(95):
         day = DAY - timedelta(days=back)
         put(s3, day, drift_document(day, columns=1, drifted=0, bins=2))
+        s3.put_object(Bucket=BUCKET, Key=f"reports/date={day.isoformat()}/index.html", Body=b"page")
 
     html = page(s3, publish_history_page(s3, BUCKET))
 
     assert html.count('href="date=') == 90
     assert 'href="date=2026-11-23/index.html"' in html
     assert "date=2026-08-25" not in html
+
+
+def test_a_day_without_a_page_is_in_the_history_without_a_link(s3):
+    put(s3, DAY, drift_document())
+
+    html = page(s3, publish_history_page(s3, BUCKET))
+
+    assert "euribor3m" in html
+    assert 'href="date=' not in html
 
 
 def test_an_empty_bucket_has_a_history(s3):
@@ -128,9 +138,9 @@ def test_an_odd_document_is_named_and_hides_no_other_day(s3, body, name):
     put(s3, DAY, drift_document(), quality_document())
     s3.put_object(Bucket=BUCKET, Key=f"reports/date={odd.isoformat()}/{name}.json", Body=body)
 
-    history = page(s3, publish_history_page(s3, BUCKET))
     own = page(s3, publish_day_page(s3, BUCKET, odd))
     publish_day_page(s3, BUCKET, DAY)
+    history = page(s3, publish_history_page(s3, BUCKET))
 
     assert f"{name}.json of 2026-11-22" in history
     assert "date=2026-11-23/index.html" in history
@@ -178,6 +188,7 @@ def test_a_window_has_a_page_that_leads_to_the_history(s3, prefix, facts, subjec
 
 
 def test_names_that_are_no_days_are_passed_over(s3):
+    publish_day_page(s3, BUCKET, DAY)
     put(s3, DAY, drift_document())
     for name in ("date=2026-11-31/drift.json", "date=today/drift.json", "date=2026-11-22/deeper/drift.json"):
         s3.put_object(Bucket=BUCKET, Key=f"reports/{name}", Body=b"{}")

@@ -195,3 +195,18 @@ class TestFile:
         put_csv(clients, LIKE_TRAINING)
         with pytest.raises(BaselineUnusable, match=r"models/run-0/baseline\.json is gone"):
             judge_file(clients, of_run="run-0")
+
+    def test_settings_for_columns_of_the_champion_are_none_too_many_for_an_older_run(self, clients):
+        column = baseline_column("y_probability", "prediction", "numeric", Counter(["0.1", "0.2"] * 300))
+        release(clients.s3, "run-1")
+        write_json(
+            clients.s3,
+            BUCKET,
+            "models/run-2/baseline.json",
+            with_prediction(release(clients.s3, "run-2"), column).to_json(),
+        )
+        clients.s3.put_object(
+            Bucket=BUCKET, Key="monitoring/settings.yaml", Body=b"columns: {y_probability: {importance: 2}}"
+        )
+        put_csv(clients, LIKE_TRAINING)
+        assert judge_file(clients, of_run="run-1").alarms == 0

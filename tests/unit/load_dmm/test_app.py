@@ -32,14 +32,15 @@ def domino():
         def do_PUT(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             self.server.calls.append((self.path, self.headers["Authorization"], body))
-            self.send_response(self.server.status)
+            known = self.headers["Authorization"] in self.server.tokens
+            self.send_response(self.server.status if known else 401)
             self.end_headers()
 
         def log_message(self, *arguments):
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.calls, server.status = [], 200
+    server.calls, server.status, server.tokens = [], 200, {TOKEN}
     thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     yield server
@@ -73,6 +74,7 @@ def s3(domino, monkeypatch):
         monkeypatch.setenv("DMM_TOKEN_SECRET_ARN", secret["ARN"])
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="bank")
+        s3.put_object(Bucket="bank", Key=KEY, Body=b"")
         s3.put_object(
             Bucket="bank",
             Key=KEY.replace(".csv", ".manifest.json"),
@@ -123,6 +125,21 @@ def test_a_refusal_fails_the_run_loudly(s3, domino, capsys, caplog, status):
 
     domino.status = 200
     assert app.lambda_handler({}, Context())["registered"] == 1
+
+
+def test_a_token_that_was_rotated_between_two_runs_of_a_warm_function_is_picked_up(s3, domino):
+    app.lambda_handler({}, Context())
+    secrets = boto3.client("secretsmanager")
+    secrets.put_secret_value(SecretId="domino", SecretString="rotated")
+    domino.tokens = {"rotated"}
+    key = KEY.replace("/sub/", "/later/")
+    s3.put_object(Bucket="bank", Key=key, Body=b"")
+    manifest = {"predictions_key": key, "finished": "2026-11-23T10:00:00Z", "run": "r"}
+    s3.put_object(
+        Bucket="bank", Key=key.replace(".csv", ".manifest.json"), Body=json.dumps(manifest).encode()
+    )
+    assert app.lambda_handler({}, Context())["registered"] == 1
+    assert [token for _, token, _ in domino.calls] == [TOKEN, TOKEN, "rotated"]
 
 
 @pytest.mark.parametrize("emptiness", ["", "  ", None])

@@ -1,0 +1,293 @@
+"""The daily job over many profiles: in memory, and whole, over HTTP against a stub of S3 in a process of its own.
+
+    python -m benchmarks.drift_daily memory|job [FILES] [COLUMNS]
+
+Runs one part in this process and prints its figures; `show_daily` runs each part in a process of its own.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import re
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+from autowatch.profile import Baseline, baseline_column
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES, COLUMNS, ROWS = 10_000, 50, 1_000
+BUCKET, RUN, DAY = "bench", "20261120-071500-aaaa", "2026-11-23"
+BASELINE_KEY = f"models/{RUN}/baseline.json"
+DISTINCT = 100
+PAGE = 1000
+GOALS = "goals: under 5 s, under 200 MB"
+
+
+def baseline(columns: int) -> Baseline:
+    """Half of the columns hold numbers, half of them texts."""
+    random = Random(0)
+    numbers = Counter(f"{random.gauss(0, 1):.3f}" for _ in range(20_000))
+    texts = Counter(f"value {min(int(random.expovariate(0.2)), 30)}" for _ in range(20_000))
+    return Baseline(
+        RUN,
+        20_000,
+        tuple(
+            baseline_column(f"column {index}", "feature", "categorical", texts)
+            if index % 2
+            else baseline_column(f"column {index}", "feature", "numeric", numbers)
+            for index in range(columns)
+        ),
+    )
+
+
+def profile_documents(reference: Baseline) -> list[bytes]:
+    """The profiles of some files, each drawn from the reference."""
+    random, documents = Random(1), []
+    for _ in range(DISTINCT):
+        columns = {}
+        for column in reference.columns:
+            drawn = Counter(random.choices(range(len(column.counts)), column.counts, k=ROWS))
+            columns[column.bins.name] = [drawn[index] for index in range(len(column.counts))]
+        document = {
+            "profile_version": 1,
+            "run": RUN,
+            "bins": reference.digest,
+            "rows": ROWS,
+            "columns": columns,
+        }
+        documents.append(json.dumps(document, indent=1).encode())
+    return documents
+
+
+def manifest_document(number: int, columns: int) -> bytes:
+    """The manifest of a file, as scoring writes it."""
+    stem = f"predictions/date={DAY}/file-{number:05d}-0123456789abcdef"
+    return json.dumps(
+        {
+            "manifest_version": 1,
+            "input": {"key": f"inference/file-{number:05d}.csv", "version_id": "v", "etag": "e", "size": 1},
+            "predictions_key": f"{stem}.csv",
+            "predictions_version_id": "v",
+            "profile_key": f"{stem}.profile.json",
+            "profile_version_id": "v",
+            "rejected_key": None,
+            "rejected_version_id": None,
+            "rows": {"in": ROWS, "scored": ROWS, "rejected": 0},
+            "run": RUN,
+            "model_name": "m",
+            "endpoint_name": "e",
+            "endpoint_config": "c",
+            "prediction_date": f"{DAY}T09:00:00Z",
+            "started": f"{DAY}T09:00:01Z",
+            "finished": f"{DAY}T09:00:02Z",
+            "columns": [f"column {index}" for index in range(columns)],
+            "versions": {"autowatch": "0.1.0", "python": "3.13.0"},
+        },
+        indent=1,
+    ).encode()
+
+
+class Bucket:
+    """What the stub serves: manifests and profiles by their number, and what has been put."""
+
+    def __init__(self, files: int, columns: int) -> None:
+        self._files, self._columns = files, columns
+        reference = baseline(columns)
+        self._profiles = profile_documents(reference)
+        champion = {
+            "run": RUN,
+            "endpoint_name": "e",
+            "endpoint_config": "c",
+            "model_name": "m",
+            "contract_key": f"models/{RUN}/contract.json",
+            "baseline_key": BASELINE_KEY,
+            "released": f"{DAY}T07:00:00Z",
+            "metrics": {},
+            "previous_run": None,
+        }
+        self.kept = {
+            "models/champion.json": json.dumps(champion).encode(),
+            BASELINE_KEY: json.dumps(reference.to_json()).encode(),
+        }
+
+    def get(self, key: str) -> bytes | None:
+        """The object's bytes, if there is such an object."""
+        if found := re.fullmatch(r"predictions/.*/file-(\d+)-\w+\.(manifest|profile)\.json", key):
+            number = int(found[1])
+            if found[2] == "profile":
+                return self._profiles[number % DISTINCT]
+            return manifest_document(number, self._columns)
+        return self.kept.get(key)
+
+    def page(self, query: dict[str, list[str]]) -> bytes:
+        """One page of a listing."""
+        prefix = query.get("prefix", [""])[0]
+        after = query.get("continuation-token", query.get("start-after", [""]))[0]
+        keys = [key for key in self._keys() if key.startswith(prefix) and key > after]
+        page, truncated = keys[:PAGE], len(keys) > PAGE
+        contents = "".join(
+            f"<Contents><Key>{escape(key)}</Key><Size>1</Size>"
+            "<LastModified>2026-11-23T09:00:00.000Z</LastModified></Contents>"
+            for key in page
+        )
+        token = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if truncated else ""
+        return (
+            f"<ListBucketResult><IsTruncated>{str(truncated).lower()}</IsTruncated>{token}"
+            f"<KeyCount>{len(page)}</KeyCount>{contents}</ListBucketResult>"
+        ).encode()
+
+    @cache  # noqa: B019 (there is one bucket in the process)
+    def _keys(self) -> list[str]:
+        stems = (
+            f"predictions/date={DAY}/file-{number:05d}-0123456789abcdef" for number in range(self._files)
+        )
+        return [f"{stem}.{ending}" for stem in stems for ending in ("csv", "manifest.json", "profile.json")]
+
+
+class Connection(asyncio.Protocol):
+    """One connection: HTTP/1.1, one request after the other."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket, self._received = bucket, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, end, body = self._received.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+        if not end or len(body) < (int(length[1]) if length else 0):
+            if end and b"100-continue" in head.lower() and not body:
+                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return
+        self._received = b""
+        method, target = head.split(b" ", 2)[:2]
+        self._answer(method.decode(), urlsplit(target.decode()), body)
+
+    def _answer(self, method: str, target: Any, body: bytes) -> None:
+        key = unquote(target.path).partition("/")[2].partition("/")[2]
+        found: bytes | None = b""
+        if method == "PUT":
+            self._bucket.kept[key] = body
+        else:
+            found = self._bucket.get(key) if key else self._bucket.page(parse_qs(target.query))
+        status = "404 Not Found" if found is None else "200 OK"
+        answer = b"<Error><Code>NoSuchKey</Code></Error>" if found is None else found
+        head = (
+            f'HTTP/1.1 {status}\r\nContent-Length: {len(answer)}\r\nETag: "e"\r\nx-amz-version-id: v\r\n\r\n'
+        )
+        self._transport.write(head.encode() + answer)
+
+
+async def serve(files: int, columns: int) -> None:
+    """Serves until the process is ended; prints its port first."""
+    bucket = Bucket(files, columns)
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(bucket), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+def add_up_in_memory(files: int, columns: int) -> str:
+    """Adds up the profiles from their bytes, and judges the sum."""
+    from autowatch.drift import DriftRules, judge
+    from autowatch.profile import Profile
+    from autowatch.profile_sum import ProfileSum
+
+    reference = baseline(columns)
+    documents = profile_documents(reference)
+    begun = time.perf_counter(), time.process_time()
+    profiles = ProfileSum(RUN)
+    for number in range(files):
+        profiles.add(Profile.from_json(json.loads(documents[number % DISTINCT])))
+    report = judge(reference, profiles.build(), DriftRules())
+    return _figures("reading, adding up and judging, from memory", begun, report.rows == files * ROWS)
+
+
+def run_job(files: int, columns: int) -> str:
+    """The whole daily job, against the stub."""
+    import boto3
+    from botocore.config import Config
+
+    from autowatch.monitoring import watch
+    from autowatch.monitoring_request import DueDays
+    from autowatch.monitoring_settings import Clients, MonitoringSettings
+    from autowatch.scored_rows import READERS
+
+    command = [sys.executable, "-m", "benchmarks.drift_daily", "serve", str(files), str(columns)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as stub:
+        try:
+            config = Config(max_pool_connections=READERS, connect_timeout=5, read_timeout=60)
+            s3 = boto3.client(
+                "s3",
+                "us-east-1",
+                endpoint_url=f"http://127.0.0.1:{stub.stdout.readline().strip()}",
+                aws_access_key_id="benchmark",
+                aws_secret_access_key="benchmark",
+                config=config,
+            )
+            nobody: Any = SimpleNamespace(
+                publish=lambda **_: {}, put_events=lambda **_: {"FailedEntryCount": 0}
+            )
+            settings = MonitoringSettings(
+                BUCKET, "predictions/", "topic", "Autowatch", "autowatch", "us-east-1"
+            )
+            begun = time.perf_counter(), time.process_time()
+            result = watch(
+                Clients(s3, nobody, nobody), settings, DueDays(), datetime(2026, 11, 23, 20, tzinfo=UTC)
+            )
+            judged = sum(day.files for day in result.days) == files
+            return _figures("the whole job, over HTTP", begun, judged)
+        finally:
+            stub.terminate()
+
+
+def _figures(name: str, begun: tuple[float, float], is_right: bool) -> str:
+    assert is_right, f"{name}: not every file was counted"
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    seconds, cpu = time.perf_counter() - begun[0], time.process_time() - begun[1]
+    return f"| {name} | {seconds:.2f} | {cpu:.2f} | {peak:.0f} |"
+
+
+def show_daily() -> None:
+    """Prints the parts, each measured in a process of its own."""
+    print(
+        f"\n{FILES:,} profiles of {COLUMNS} columns ({GOALS})\n\n| part | s | CPU s | peak MB |\n|---|---|---|---|"
+    )
+    for part in ("memory", "job"):
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.drift_daily", part],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=600,
+        )
+        print(done.stdout.splitlines()[-1], flush=True)
+
+
+def main(part: str, files: str = str(FILES), columns: str = str(COLUMNS)) -> None:
+    """Serves, or measures one part."""
+    logging.disable(logging.CRITICAL)
+    if part == "serve":
+        asyncio.run(serve(int(files), int(columns)))
+    else:
+        parts = {"memory": add_up_in_memory, "job": run_job}
+        print(parts[part](int(files), int(columns)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

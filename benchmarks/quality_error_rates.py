@@ -1,0 +1,155 @@
+"""How often quality's intervals hold, and its verdicts err, by simulation: the tables in docs/quality.md.
+
+    PYTHONPATH=src python -m benchmarks.quality_error_rates [seed] [days]
+
+The model's scores are normal in either class (binormal), as far apart as its AUC asks for, and its probabilities are
+the true ones given the score. So every true figure follows from an integral. A gate is drawn for each day, as a
+sample of 8,000 rows of a model with AUC 0.78; the day's model has that AUC or a smaller one.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit, logit, xlogy
+from scipy.stats import norm
+
+from autowatch.calibration import calibration_curve
+from autowatch.classification import area_under_curve
+from autowatch.gate_decision import GateDecision, JudgedModel, Latency
+from autowatch.intervals import Bounded
+from autowatch.quality import LabelledRows, measure_quality
+from autowatch.quality_verdict import QualityRules, judge_quality
+
+ROWS = (200, 500, 1_000, 10_000, 100_000)
+SHARES = (0.5, 0.11, 0.02)
+AUC = 0.78
+GATE_ROWS = 8_000
+RULES = QualityRules(minimum_auc=0.6, max_auc_drop=0.05, min_labels=200)
+DAYS = (
+    ("as at the gate", 0.78),
+    ("0.05 below", 0.73),
+    ("0.10 below", 0.68),
+    ("0.15 below", 0.63),
+    ("at 0.55", 0.55),
+)
+FIGURES = ("auc", "accuracy", "f1", "log_loss", "brier")
+_INNER_EDGES = np.linspace(0, 1, 11)[1:-1]
+
+
+@dataclass(frozen=True)
+class World:
+    """A model of so much AUC, where so many rows are positive."""
+
+    auc: float
+    share: float
+
+    @property
+    def distance(self) -> float:
+        """Between the means of the scores of the two classes, in standard deviations."""
+        return float(norm.ppf(self.auc) * np.sqrt(2))
+
+    def probability(self, score: np.ndarray) -> np.ndarray:
+        """The true probability of the positive label, given the score."""
+        return expit(logit(self.share) + self.distance * score - self.distance**2 / 2)
+
+    def draw(self, random: np.random.Generator, rows: int) -> LabelledRows:
+        positive = random.random(rows) < self.share
+        probability = self.probability(random.normal(positive * self.distance))
+        return LabelledRows(positive, probability >= 0.5, probability)
+
+    def true_figures(self) -> dict[str, float]:
+        """By integration over the score."""
+        score = np.linspace(-10, 10 + self.distance, 400_001)
+        step = score[1] - score[0]
+        ours = self.share * norm.pdf(score - self.distance) * step
+        others = (1 - self.share) * norm.pdf(score) * step
+        probability = self.probability(score)
+        predicted = probability >= 0.5
+        hits, errors = ours[predicted].sum(), ours[~predicted].sum() + others[predicted].sum()
+        return {
+            "auc": self.auc,
+            "accuracy": 1 - errors,
+            "f1": 2 * hits / (2 * hits + errors),
+            "log_loss": -float(np.sum(xlogy(ours, probability) + xlogy(others, 1 - probability))),
+            "brier": float(np.sum(ours * (1 - probability) ** 2 + others * probability**2)),
+        }
+
+    def true_bins(self) -> np.ndarray:
+        """The true share of positive rows of each calibration bin."""
+        score = np.linspace(-10, 10 + self.distance, 400_001)
+        bins = np.searchsorted(_INNER_EDGES, self.probability(score))
+        ours = np.bincount(bins, self.share * norm.pdf(score - self.distance), 10)
+        others = np.bincount(bins, (1 - self.share) * norm.pdf(score), 10)
+        return ours / np.maximum(ours + others, 1e-300)
+
+
+def covered(random: np.random.Generator, world: World, rows: int, days: int) -> dict[str, str]:
+    """Of each figure, how often its interval holds the true one; days without an interval are left out."""
+    held: Counter[str] = Counter()
+    told: Counter[str] = Counter()
+    figures, bins = world.true_figures(), world.true_bins()
+    for _ in range(days):
+        measured = measure_quality(world.draw(random, rows))
+        for name in FIGURES:
+            estimate = measured.metrics[name]
+            if isinstance(estimate, Bounded):
+                told[name] += 1
+                held[name] += estimate.lower <= figures[name] <= estimate.upper
+        for each in measured.calibration:
+            true = bins[np.searchsorted(_INNER_EDGES, each.point.predicted)]
+            told["bins"] += 1
+            held["bins"] += each.observed.lower <= true <= each.observed.upper
+    return {name: f"{held[name] / told[name]:.1%}" if told[name] else "–" for name in (*FIGURES, "bins")}
+
+
+def judged(random: np.random.Generator, world: World, rows: int, days: int) -> Counter[str]:
+    """How often each verdict was given."""
+    gates = World(AUC, world.share)
+    return Counter(
+        judge_quality(measure_quality(world.draw(random, rows)), _gate(gates, random), RULES).verdict
+        for _ in range(days)
+    )
+
+
+def _gate(world: World, random: np.random.Generator) -> GateDecision:
+    rows = world.draw(random, GATE_ROWS)
+    auc = area_under_curve(rows.positive, rows.probability)
+    curve = calibration_curve(rows.positive, rows.probability)
+    model = JudgedModel("", GATE_ROWS, {"auc": auc}, (), curve, Latency(1, 0.0, 0.0))
+    return GateDecision("", True, "", RULES.minimum_auc, GATE_ROWS, {"auc": auc}, challenger=model)
+
+
+def main(seed: int, days: int) -> Iterator[str]:
+    random = np.random.default_rng(seed)
+    yield "| rows | positive | AUC | accuracy | F1 | log loss | Brier | bins |\n|---|---|---|---|---|---|---|---|"
+    for share in SHARES:
+        for rows in ROWS:
+            rates = covered(random, World(AUC, share), rows, _fewer(days, rows))
+            yield f"| {rows:,} | {share:.0%} | {' | '.join(rates.values())} |"
+    yield ""
+    yield f"| rows | positive | {' | '.join(name for name, _ in DAYS)} | without a verdict |"
+    yield "|---" * (len(DAYS) + 3) + "|"
+    for share in SHARES:
+        for rows in ROWS:
+            some = _fewer(days, rows)
+            counts = [judged(random, World(auc, share), rows, some) for _, auc in DAYS]
+            found = [
+                f"{count['worse'] / verdicts:.1%}" if (verdicts := some - count["not enough labels"]) else "–"
+                for count in counts
+            ]
+            none = sum(count["not enough labels"] for count in counts) / (some * len(DAYS))
+            yield f"| {rows:,} | {share:.0%} | {' | '.join(found)} | {none:.0%} |"
+
+
+def _fewer(days: int, rows: int) -> int:
+    """As many days as a table needs, and fewer where rows are many."""
+    return max(days // 10, min(days, days * 2_000 // rows))
+
+
+if __name__ == "__main__":
+    chosen = [int(argument) for argument in sys.argv[1:]]
+    for line in main(*[*chosen, *(3, 2_000)[len(chosen) :]]):
+        print(line, flush=True)

@@ -1,0 +1,109 @@
+import json
+from collections import Counter
+
+import pytest
+
+from autowatch.baselines import Baselines
+from autowatch.objects import read_json
+from autowatch.profile import Baseline, baseline_column
+from autowatch.scored_rows import PredictionsMissing, UnusableObject, read_scored_rows
+from tests.unit.autowatch.monitored_bucket import (
+    BUCKET,
+    DRIFTED,
+    LIKE_TRAINING,
+    delete_for_good,
+    monitored_bucket,
+    release,
+    score,
+)
+
+
+@pytest.fixture
+def s3():
+    with monitored_bucket() as clients:
+        yield clients.s3
+
+
+def read(s3, *stems):
+    return read_scored_rows(s3, BUCKET, [f"{stem}.manifest.json" for stem in stems], Baselines(s3, BUCKET))
+
+
+def other_bins(run):
+    return Baseline(run, 4, (baseline_column("age", "feature", "categorical", Counter("aabb")),))
+
+
+def test_no_files_have_no_rows_and_no_known_columns(s3):
+    scored = read(s3)
+    assert (scored.runs, scored.rejected_rows, scored.columns) == ((), 0, None)
+
+
+def test_the_profiles_of_each_run_are_added_up_newest_first(s3):
+    first, second = release(s3, "run-1"), release(s3, "run-2")
+    stems = [
+        score(s3, first, LIKE_TRAINING, name="a"),
+        score(s3, second, LIKE_TRAINING, name="b"),
+        score(s3, first, DRIFTED, name="c", rejected=2),
+    ]
+
+    scored = read(s3, *stems)
+
+    assert [(run.run, run.files, run.rows) for run in scored.runs] == [("run-2", 1, 500), ("run-1", 2, 1_000)]
+    assert sum(scored.runs[1].profile.columns["age"]) == scored.runs[1].profile.rows == 1_000
+    assert scored.rejected_rows == 2
+
+
+def test_many_files_come_out_as_one(s3):
+    baseline = release(s3)
+    stem = score(s3, baseline, LIKE_TRAINING)
+    scored = read(s3, *[stem] * 600)
+    assert (scored.runs[0].files, scored.runs[0].profile.rows) == (600, 300_000)
+
+
+def test_profiles_of_one_run_on_different_bins_are_that_runs_error(s3):
+    stems = [
+        score(s3, release(s3, "run-1"), LIKE_TRAINING, name="a"),
+        score(s3, other_bins("run-1"), LIKE_TRAINING, name="b"),
+        score(s3, release(s3, "run-2"), LIKE_TRAINING, name="c"),
+    ]
+
+    good, bad = read(s3, *stems).runs
+
+    assert (good.run, good.error, bad.run, bad.profile, bad.files, bad.rows) == (
+        "run-2",
+        None,
+        "run-1",
+        None,
+        2,
+        1_000,
+    )
+    assert "count on different bins" in bad.error
+
+
+def test_a_profile_that_is_gone_needs_the_baseline(s3):
+    stem = score(s3, release(s3), LIKE_TRAINING)
+    delete_for_good(s3, f"{stem}.profile.json")
+    s3.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
+
+    (run,) = read(s3, stem).runs
+
+    assert (run.profile, run.rows) == (None, 500)
+    assert "baseline.json is gone" in run.error
+
+
+def test_predictions_that_are_gone_with_their_profile_are_named(s3):
+    stem = score(s3, release(s3), LIKE_TRAINING)
+    delete_for_good(s3, f"{stem}.profile.json")
+    with pytest.raises(PredictionsMissing, match=r"a-0123456789abcdef\.csv and its profile are gone"):
+        read(s3, stem)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"5", b'{"run": "run-1"}', b'{"run": 1, "bins": 1, "rows": 1, "columns": 1}']
+)
+def test_a_damaged_profile_is_named_by_its_manifest(s3, body):
+    stem = score(s3, release(s3), LIKE_TRAINING)
+    version = s3.put_object(Bucket=BUCKET, Key=f"{stem}.profile.json", Body=body)["VersionId"]
+    manifest = read_json(s3, BUCKET, f"{stem}.manifest.json") | {"profile_version_id": version}
+    s3.put_object(Bucket=BUCKET, Key=f"{stem}.manifest.json", Body=json.dumps(manifest).encode())
+    with pytest.raises(UnusableObject, match="a-0123456789abcdef.manifest.json or its profile"):
+        read(s3, stem)
