@@ -69,6 +69,18 @@ class Scored:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What the labels of a day said of its predictions."""
+
+    verdict: str
+    rows_scored: int
+    rows_labelled: int
+    auc: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
 class Judged:
     """What the daily run said of the day; `page` is its report as HTML."""
 
@@ -85,6 +97,7 @@ class Story:
     first_release: Released
     early_batch: Scored
     first_day: Judged
+    early_labels: Measured
     late_batch: Scored
     second_day: Judged
     second_release: Released
@@ -110,6 +123,7 @@ def play(sandbox: Connection, early: Span, late: Span, progress: Progress) -> St
     progress.chapter("2. Score a batch of the same span")
     early_batch = stage.score(early.batch, "inference/early batch.csv")
     first_day = stage.daily_run("no drift")
+    early_labels = stage.label(early.batch, "labels/early.csv")
 
     progress.chapter("3. The world changes: score a batch of the later span")
     late_batch = stage.score(late.batch, "inference/late batch.csv")
@@ -127,6 +141,7 @@ def play(sandbox: Connection, early: Span, late: Span, progress: Progress) -> St
         first_release=first_release,
         early_batch=early_batch,
         first_day=first_day,
+        early_labels=early_labels,
         late_batch=late_batch,
         second_day=second_day,
         second_release=second_release,
@@ -146,7 +161,7 @@ class _Stage:
         self._sagemaker = sandbox.client("sagemaker")
         self._bucket = sandbox.outputs["DataBucketName"]
         self._machine = sandbox.outputs["TrainStateMachineArn"]
-        self._report_key = ""
+        self._report_key = self._predictions_key = ""
 
     def upload(self, path: Path, key: str) -> None:
         self._s3.upload_file(str(path), self._bucket, key)
@@ -250,6 +265,7 @@ class _Stage:
                 raise StoryError(f"{key} was refused: {found['reason']}")
             # The day that the file counts for, should midnight pass before it is judged.
             self._report_key = f"reports/{found['predictions_key'].split('/')[1]}/drift.json"
+            self._predictions_key = found["predictions_key"]
             rows = found["rows"]
             scored = Scored(
                 key=key,
@@ -262,10 +278,38 @@ class _Stage:
             outcome.text = f"{scored.scored:,} of {scored.rows_in:,} rows, AUC {scored.auc:.3f} by the labels"
             return scored
 
+    def label(self, batch: Batch, key: str) -> Measured:
+        """Uploads what came true of the batch scored last, and waits for the quality of its day."""
+        with self._progress.step(f"labels {key}") as outcome:
+            ids = [row["id"] for row in self._read_rows(self._predictions_key)]
+            lines = ["id,label", *(",".join(pair) for pair in zip(ids, batch.labels, strict=True)), ""]
+            quality_key = self._report_key.replace("drift.json", "quality.json")
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body="\n".join(lines).encode())
+            _wait_for(
+                lambda: bool(self._objects(quality_key)), outcome, "measuring the day", _SCORING_SECONDS
+            )
+            document = self._read_json(quality_key)
+            auc = document["metrics"]["auc"]
+            measured = Measured(
+                verdict=document["verdict"],
+                rows_scored=document["rows_scored"],
+                rows_labelled=document["rows_labelled"],
+                auc=auc["value"],
+                lower=auc["lower"],
+                upper=auc["upper"],
+            )
+            outcome.text = (
+                f"AUC {measured.auc:.3f} ({measured.lower:.3f} to {measured.upper:.3f}), {measured.verdict}"
+            )
+            return measured
+
     def _auc(self, key: str, batch: Batch) -> float:
+        probabilities = [float(row[f"{TARGET}_probability"]) for row in self._read_rows(key)]
+        return area_under_curve(batch.labels, probabilities)
+
+    def _read_rows(self, key: str) -> list[dict[str, str]]:
         text = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read().decode()
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
-        return area_under_curve(batch.labels, [float(row[f"{TARGET}_probability"]) for row in rows])
+        return list(csv.DictReader(io.StringIO(text, newline="")))
 
     def daily_run(self, expected: str) -> Judged:
         """Fires both schedules of 20:00 now and waits for what they do."""

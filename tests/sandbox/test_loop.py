@@ -119,6 +119,12 @@ class TestStory:
         assert {"euribor3m", "emp.var.rate", "nr.employed"} <= set(story.second_day.drifted_columns)
         assert story.last_day.verdict == "no drift"
 
+    def test_labels_say_how_good_the_early_batch_was(self, story):
+        labels = story.early_labels
+        assert (labels.rows_scored, labels.rows_labelled) == (800, 800)
+        assert labels.auc == pytest.approx(story.early_batch.auc)
+        assert labels.lower < labels.auc < labels.upper
+
     def test_drift_retrained_and_the_new_model_is_better(self, story):
         assert story.second_release.trigger == "drift"
         assert story.late_batch.run == story.first_release.run
