@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any, Literal
 
 from autowatch.champion import NoChampion, read_champion
-from autowatch.domino import DominoConnection, DominoError
+from autowatch.domino import DominoConnection
 from autowatch.domino_checks import read_back_checks
 from autowatch.domino_models import ModelRegistry, publish_model_id, read_model_record
 from autowatch.domino_registration import Register, V0Register, V2Register
 from autowatch.domino_settings import DominoSettings
+from autowatch.errors import AutowatchError
 from autowatch.metrics import emit
 from autowatch.registration import RegistrationSummary, register_new_files
 
@@ -74,13 +75,13 @@ def _read_back(s3: Any, ssm: Any, registry: ModelRegistry, parameter: str, now: 
         run = read_champion(s3, registry.bucket).run
     except NoChampion:
         return "nothing to read"
-    record = read_model_record(s3, registry.bucket, run)
-    if record is None:
-        return "nothing to read"
-    publish_model_id(ssm, parameter, record.model_id)
     try:
+        record = read_model_record(s3, registry.bucket, run)
+        if record is None:
+            return "nothing to read"
+        publish_model_id(ssm, parameter, record.model_id)
         read_back_checks(s3, registry.bucket, registry.connection, run, record.model_id, now)
-    except DominoError as error:
+    except AutowatchError as error:
         _LOGGER.warning(
             "Domino's checks could not be read", extra={"error": type(error).__name__, "reason": str(error)}
         )

@@ -1,10 +1,12 @@
 """The models as which Domino (v2) knows the runs: registered once each, recorded in the bucket."""
 
+import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from autowatch.contract import Contract, read_contract
 from autowatch.domino import DominoAnswerUnusable, DominoConnection, DominoUnavailable
@@ -16,9 +18,15 @@ from autowatch.objects import ObjectChanged, ObjectMissing, read_json, write_jso
 from autowatch.runs import contract_key, train_key
 from autowatch.timestamps import to_text
 
+_LOGGER = logging.getLogger(__name__)
+
 
 class TrainingDataGone(AutowatchError):
     """Domino does not know a run's model, and what it was trained on is no longer there to make it known with."""
+
+
+class RunUnusable(AutowatchError):
+    """What is kept of a run, which Domino has to be told, cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +60,11 @@ def ensure_model(registry: ModelRegistry, run: str) -> ModelRecord:
     Raises:
         DominoError: Domino did not do its part.
         ObjectMissing, TrainingDataGone: the run's contract or training data are not there.
+        RunUnusable: its contract or record is there, and broken.
     """
     if record := read_model_record(registry.s3, registry.bucket, run):
         return record
-    contract = read_contract(registry.s3, registry.bucket, contract_key(run))
+    contract = read_run_contract(registry.s3, registry.bucket, run)
     model_id = _find(registry, run) or _register(registry, contract)
     record = ModelRecord(run, model_id, to_text(datetime.now(UTC)))
     try:
@@ -67,8 +76,12 @@ def ensure_model(registry: ModelRegistry, run: str) -> ModelRecord:
 
 
 def read_model_record(s3: Any, bucket: str, run: str) -> ModelRecord | None:
-    """The record of the run's model; None where there is none."""
-    with suppress(ObjectMissing):
+    """The record of the run's model; None where there is none.
+
+    Raises:
+        RunUnusable: what is there is no record.
+    """
+    try:
         document = read_json(s3, bucket, _record_key(run))
         return ModelRecord(
             document["run"],
@@ -76,7 +89,29 @@ def read_model_record(s3: Any, bucket: str, run: str) -> ModelRecord | None:
             document["registered"],
             tuple(document.get("configured", ())),
         )
-    return None
+    except ObjectMissing:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunUnusable(
+            f"s3://{bucket}/{_record_key(run)} is no record of a model ({type(error).__name__}). Delete it, and the "
+            "next run looks for the model in Domino."
+        ) from error
+
+
+def read_run_contract(s3: Any, bucket: str, run: str) -> Contract:
+    """The run's contract.
+
+    Raises:
+        ObjectMissing: there is none.
+        RunUnusable: what is there is no contract.
+    """
+    key = contract_key(run)
+    try:
+        return read_contract(s3, bucket, key)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunUnusable(
+            f"s3://{bucket}/{key} is no contract ({type(error).__name__}). Restore its earlier version."
+        ) from error
 
 
 def note_configured(s3: Any, bucket: str, record: ModelRecord, kind: DatasetKind) -> ModelRecord:
@@ -87,9 +122,15 @@ def note_configured(s3: Any, bucket: str, record: ModelRecord, kind: DatasetKind
 
 
 def publish_model_id(ssm: Any, parameter: str, model_id: str) -> None:
-    """Puts the id of the model in force into the SSM parameter, where it is not there yet."""
-    if ssm.get_parameter(Name=parameter)["Parameter"]["Value"] != model_id:
-        ssm.put_parameter(Name=parameter, Value=model_id, Type="String", Overwrite=True)
+    """Puts the id of the model in force into the SSM parameter, where it is not there yet.
+
+    What keeps it from that is logged and no more: the parameter is for people, and every daily run publishes it.
+    """
+    try:
+        if ssm.get_parameter(Name=parameter)["Parameter"]["Value"] != model_id:
+            ssm.put_parameter(Name=parameter, Value=model_id, Type="String", Overwrite=True)
+    except (ClientError, BotoCoreError) as error:
+        _LOGGER.warning("The parameter %s was not written: %s", parameter, error)
 
 
 def _register(registry: ModelRegistry, contract: Contract) -> str:

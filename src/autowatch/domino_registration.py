@@ -6,13 +6,17 @@ from threading import Lock
 from typing import Protocol
 
 from autowatch import domino_v0, domino_v2
-from autowatch.contract import read_contract
 from autowatch.domino import DominoConnection, DominoRefused, Outcome
 from autowatch.domino_config import first_variables
 from autowatch.domino_dataset import Dataset
-from autowatch.domino_models import ModelRecord, ModelRegistry, ensure_model, note_configured
+from autowatch.domino_models import (
+    ModelRecord,
+    ModelRegistry,
+    ensure_model,
+    note_configured,
+    read_run_contract,
+)
 from autowatch.domino_v2 import VariablesConfigured, dataset_details
-from autowatch.runs import contract_key
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class V2Register:
 
     def _register_first(self, record: ModelRecord, dataset: Dataset) -> Outcome:
         s3, bucket = self._registry.s3, self._registry.bucket
-        variables = first_variables(read_contract(s3, bucket, contract_key(record.run)), dataset.kind)
+        variables = first_variables(read_run_contract(s3, bucket, record.run), dataset.kind)
         try:
             outcome = self._register(record, dataset, variables)
         except VariablesConfigured:

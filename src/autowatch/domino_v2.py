@@ -164,9 +164,11 @@ def _models(document: Any) -> Iterator[MonitoredModel]:
         raise DominoAnswerUnusable(
             "Domino's list of models is no list. Check the parameter DmmUrl and Domino's version."
         )
-    for item in items:
-        if not isinstance(item, dict) or not isinstance(item.get("name"), str):
-            raise DominoAnswerUnusable("Domino lists a model without a name. Check Domino's version.")
+    # A model of somebody else's may have no name; where no model has one, the list is of another form.
+    named = [item for item in items if isinstance(item, dict) and isinstance(item.get("name"), str)]
+    if items and not named:
+        raise DominoAnswerUnusable("Domino lists models without a name. Check Domino's version.")
+    for item in named:
         yield MonitoredModel(_model_id(item), item["name"], item)
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from autowatch.domino import DominoCredentialsRefused, DominoTimeUp, Outcome
 from autowatch.domino_dataset import Dataset
 from autowatch.domino_registration import Register
@@ -63,7 +65,7 @@ class Registrations:
     """What became of the files of one run, and in which order."""
 
     outcomes: list[Outcome] = field(default_factory=list)
-    failures: list[tuple[str, AutowatchError]] = field(default_factory=list)
+    failures: list[tuple[str, Exception]] = field(default_factory=list)
     waiting: int = 0
     days_not_reached: int = 0
     ended: AutowatchError | None = None
@@ -215,20 +217,20 @@ class _Run:
         except (DominoCredentialsRefused, DominoTokenUnusable) as error:
             self.done.ended = error
             self._note_failure(dataset.key, error)
-        except AutowatchError as error:
+        except (AutowatchError, ClientError, BotoCoreError) as error:
             self._note_failure(dataset.key, error)
         else:
             self.done.outcomes.append(outcome)
             _LOGGER.info("File %s", outcome, extra={"key": dataset.key})
 
-    def _note_failure(self, key: str, error: AutowatchError) -> None:
+    def _note_failure(self, key: str, error: Exception) -> None:
         self.done.failures.append((key, error))
         _LOGGER.error(
             "File not registered", extra={"key": key, "error": type(error).__name__, "reason": str(error)}
         )
 
 
-def _failure_message(failures: list[tuple[str, AutowatchError]], summary: RegistrationSummary) -> str:
+def _failure_message(failures: list[tuple[str, Exception]], summary: RegistrationSummary) -> str:
     named = ", ".join(key for key, _ in failures[:_FILES_NAMED_IN_MESSAGE])
     more = len(failures) - _FILES_NAMED_IN_MESSAGE
     not_reached = (

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from autowatch.domino_dataset import Dataset, DatasetKind
 from autowatch.errors import AutowatchError
 from autowatch.objects import read_json
@@ -63,18 +65,18 @@ def list_new_files(s3: Any, bucket: str, files: FilesByDay, day: str) -> NewFile
 
 def read_datasets(
     s3: Any, bucket: str, files: FilesByDay, new: NewFiles
-) -> tuple[list[Dataset], list[tuple[str, AutowatchError]]]:
+) -> tuple[list[Dataset], list[tuple[str, Exception]]]:
     """What is known of the files, oldest first; and those that cannot be used, which stop no other."""
     if files.kind == "labels":
         return [_labels(key) for key in sorted(new.keys, key=_labels_age)], []
     commits: list[tuple[str, Dataset]] = []
-    failures: list[tuple[str, AutowatchError]] = [(key, _gone(bucket, key)) for key in new.gone]
+    failures: list[tuple[str, Exception]] = [(key, _gone(bucket, key)) for key in new.gone]
     with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
         readers = [(key, pool.submit(_read_commit, s3, bucket, key)) for key in new.keys]
         for key, reader in readers:
             try:
                 commits.append(reader.result())
-            except AutowatchError as error:
+            except (AutowatchError, ClientError, BotoCoreError) as error:
                 failures.append((key, error))
     commits.sort(key=lambda commit: (commit[0], commit[1].key))
     return [dataset for _, dataset in commits], failures

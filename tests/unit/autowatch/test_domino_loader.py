@@ -15,7 +15,7 @@ from autowatch.domino_session import open_session
 from autowatch.domino_settings import DominoSettings
 from autowatch.objects import write_json
 from autowatch.registration import RegistrationFailed
-from tests.unit.autowatch.domino_stack import BUCKET, DATASOURCE, RUN, STACK, make_stack
+from tests.unit.autowatch.domino_stack import BUCKET, DATASOURCE, EARLIER_RUN, RUN, STACK, make_stack
 from tests.unit.domino_server import Answer, FakeDomino
 
 PARAMETER = "/autowatch/autowatch/domino-model-id"
@@ -49,11 +49,16 @@ def load(stack):
     )
 
 
-def commit(s3, name):
+def commit(s3, name, run=RUN):
     key = f"predictions/date=2026-11-23/{name}.csv"
-    manifest = {"predictions_key": key, "finished": "2026-11-23T09:00:00Z", "run": RUN}
+    manifest = {"predictions_key": key, "finished": "2026-11-23T09:00:00Z", "run": run}
     s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
     write_json(s3, BUCKET, f"predictions/date=2026-11-23/{name}.manifest.json", manifest)
+
+
+def receipts(stack):
+    answer = stack.s3.list_objects_v2(Bucket=BUCKET, Prefix="monitoring/domino/predictions/")
+    return [item["Key"] for item in answer["Contents"]]
 
 
 def parameter(stack):
@@ -113,6 +118,32 @@ def test_files_that_fail_do_not_keep_the_checks_from_being_read(stack, load, cap
         1,
         0,
     )
+
+
+def test_a_run_whose_records_are_broken_stops_no_other(stack, load):
+    """Either of them; the files of the other run are registered all the same."""
+    for broken in (f"models/{EARLIER_RUN}/contract.json", f"monitoring/domino/models/{EARLIER_RUN}.json"):
+        stack.s3.put_object(Bucket=BUCKET, Key=broken, Body=b'{"run": ')
+        commit(stack.s3, f"0 {len(broken)}", EARLIER_RUN)
+        commit(stack.s3, f"1 {len(broken)}")
+        with pytest.raises(RegistrationFailed, match=f"{broken} .*(Restore|Delete)"):
+            load()
+        assert [item for item in receipts(stack) if f"/1 {len(broken)}" in item]
+
+
+def test_a_champion_whose_record_is_broken_is_no_failure(stack, load):
+    stack.s3.put_object(Bucket=BUCKET, Key=f"monitoring/domino/models/{RUN}.json", Body=b"")
+    assert load()["checks"] == "failed"
+
+
+def test_a_parameter_that_is_gone_fails_nothing(stack, load, caplog):
+    """Somebody has deleted it, or SSM is out of order: nothing depends on it."""
+    stack.ssm.delete_parameter(Name=PARAMETER)
+    commit(stack.s3, "a")
+    summary = load()
+    assert (summary["registered"], summary["checks"]) == (1, "read")
+    assert "ParameterNotFound" in caplog.text
+    assert PARAMETER in caplog.text
 
 
 def test_refused_credentials_are_met_by_a_few_files_at_most(stack, load):

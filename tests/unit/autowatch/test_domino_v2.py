@@ -200,6 +200,11 @@ class TestModels:
         server.answers = [as_json(200, [{"id": "a", "name": "b"}]), as_json(200, [])]
         assert [model.name for model in list_models(connection)] == ["b"]
 
+    def test_a_nameless_model_of_somebody_else_hides_no_other(self, server, connection):
+        nameless = [{"id": "x", "name": None}, {"id": None}]
+        server.answers = [as_json(200, [*nameless, {"id": "a", "name": "b"}]), as_json(200, [])]
+        assert [model.name for model in list_models(connection)] == ["b"]
+
     @pytest.mark.parametrize(
         "body",
         [

@@ -7,6 +7,7 @@ from threading import Barrier, Lock
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
 from autowatch.domino import DominoCredentialsRefused, DominoRefused, DominoTimeUp, DominoUnavailable
@@ -149,6 +150,24 @@ def test_every_file_is_tried_before_the_run_fails(s3):
     assert (done.summary.registered, done.summary.failed, done.summary.waiting) == (1, 8, 8)
 
     assert run(s3, Domino()).registered == 8
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "SlowDown", "Message": "Reduce your request rate."}}, "PutObject"),
+        EndpointConnectionError(endpoint_url="https://s3"),
+    ],
+)
+def test_a_file_that_s3_fails_stops_no_other(s3, error):
+    keys = [commit(s3, f"{number}") for number in range(3)]
+    domino = Domino({keys[0]: error})
+    done = tried(s3, domino)
+    with pytest.raises(RegistrationFailed, match=r"^1 file"):
+        done.check()
+    assert domino.told == keys
+    assert (done.summary.registered, done.summary.waiting) == (2, 1)
+    assert run(s3, Domino()).registered == 1
 
 
 def test_a_domino_that_is_down_loses_nothing(s3):
