@@ -65,7 +65,7 @@ def keep_earlier_parts(
     That is so when a run's manifests are gone, and when its baseline cannot be used: there the alarm joins what was
     said.
     """
-    before = {part["run"]: part for part in _parts_of(earlier) if part["files"]}
+    before = {part["run"]: part for part in parts_of(earlier) if part["files"]} if earlier else {}
     kept = dict(before)
     for part in parts:
         judged_before = before.get(part["run"])
@@ -78,9 +78,12 @@ def keep_earlier_parts(
     return sorted(scored, key=lambda part: str(part["run"]), reverse=True)
 
 
-def _parts_of(document: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    if document is None:
-        return []
+def parts_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a `drift.json` says of each run's rows, without the alarms of the window as a whole.
+
+    Raises:
+        KeyError: the document has another form.
+    """
     parts = ({name: part[name] for name in _PART} for part in (document, *document["other_runs"]))
     return [
         part | {"alarms": [alarm for alarm in part["alarms"] if alarm["column"] is not None]}

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from autowatch.drift import Verdict
+from autowatch.drift_document import parts_of
 from autowatch.objects import ObjectMissing, read_json
 
 _LOGGER = logging.getLogger(__name__)
@@ -119,6 +120,7 @@ def read_report(s3: Any, bucket: str, day: date) -> dict[str, Any] | None:
     try:
         document: dict[str, Any] = read_json(s3, bucket, report_key(day))
         ReportedDay.from_json(document)
+        parts_of(document)
     except ObjectMissing:
         return None
     except (KeyError, TypeError, ValueError, AttributeError):
