@@ -19,7 +19,6 @@ _PART = (
     "columns",
     "since",
 )
-_MOST_EXTRA_COLUMNS = 1000
 
 
 def drift_document(
@@ -32,6 +31,7 @@ def drift_document(
     refused_files: Mapping[str, int] | None = None,
     extra_columns: Sequence[str] | None = None,
     domino: Any = None,
+    inputs: str | None = None,
 ) -> dict[str, Any]:
     """A `drift.json` of which nobody has been told yet; docs/formats.md has its fields.
 
@@ -40,6 +40,7 @@ def drift_document(
         generated: when, in ISO 8601.
         parts: what is said of each run's rows, the newest run's first.
         alarms: those of the window as a whole.
+        inputs: a digest of the objects that were judged.
     """
     top, *others = parts
     return {
@@ -52,8 +53,9 @@ def drift_document(
         "told": [],
         "rejected_rows": rejected_rows,
         "refused_files": dict(refused_files or {}),
-        "extra_columns": None if extra_columns is None else sorted(extra_columns)[:_MOST_EXTRA_COLUMNS],
+        "extra_columns": None if extra_columns is None else list(extra_columns),
         "domino": domino,
+        "inputs": inputs,
     }
 
 

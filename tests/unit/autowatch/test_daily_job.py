@@ -137,6 +137,19 @@ class TestSettings:
             ["settings"],
         )
 
+    def test_they_are_not_told_again_for_a_day_that_is_judged_late(self, clients):
+        baseline = release(clients.s3)
+        for back in (3, 2, 1):
+            score(clients.s3, baseline, LIKE_TRAINING, day=day_before(back))
+            run(clients, now=NOW - timedelta(days=back))
+        set_settings(clients, "{")
+        run(clients)
+        score(clients.s3, baseline, LIKE_TRAINING, day=day_before(2), name="late")
+
+        (day,) = run(clients).days
+
+        assert (day.date, day.alarms, len(clients.sns.messages)) == (day_before(2), 1, 1)
+
     def test_drift_is_told_under_bad_ones_too(self, clients):
         set_settings(clients, "{")
         score(clients.s3, release(clients.s3), DRIFTED)
@@ -179,7 +192,7 @@ class TestDay:
         assert alarm["message"] == f"Columns that the files of {day_before(1)} had are gone: customer."
         assert subjects(clients) == [f"[bank-stack] Data alarms on {TODAY}: schema"]
 
-    def test_a_day_of_refused_files_alone_is_told(self, clients):
+    def test_a_day_of_refused_files_alone_is_judged_and_told_by_their_own_alarm(self, clients):
         release(clients.s3)
         refuse(clients, day=day_before(1))
         refuse(clients, "NotUtf8", "y", day=day_before(1))
@@ -188,14 +201,16 @@ class TestDay:
 
         report = report_of(clients, day_before(1))
         assert report["refused_files"] == {"MissingColumns": 1, "NotUtf8": 1}
-        assert subjects(clients) == [f"[bank-stack] Data alarms on {day_before(1)}: schema"]
+        assert [alarm["kind"] for alarm in report["alarms"]] == ["refused files"]
+        assert (report["alerted"], subjects(clients)) == (False, [])
 
     def test_a_further_refusal_has_the_day_judged_again(self, clients):
         score(clients.s3, release(clients.s3), LIKE_TRAINING)
         run(clients)
         refuse(clients)
         (day,) = run(clients, now=NOW + timedelta(hours=1)).days
-        assert (day.alarms, day.notified) == (1, True)
+        assert (day.alarms, day.notified) == (1, False)
+        assert report_of(clients)["refused_files"] == {"MissingColumns": 1}
 
     @pytest.mark.parametrize("body", [b"{", b"[]", b'{"eror": 1}'])
     def test_a_damaged_refusal_is_counted(self, clients, body):
@@ -265,6 +280,16 @@ class TestWhatIsLookedAt:
         starts = [start for prefix, start in listed if prefix in ("predictions/date=", "rejected/date=")]
         assert starts == [f"predictions/date={day_before(6)}", f"rejected/date={day_before(6)}"]
         assert not any(key.startswith("predictions/") for key in got)
+
+    def test_a_file_that_takes_the_place_of_another_is_found(self, clients):
+        baseline = release(clients.s3)
+        score(clients.s3, baseline, LIKE_TRAINING)
+        run(clients)
+        stem = score(clients.s3, baseline, DRIFTED, name="b")
+        clients.s3.delete_object(Bucket=BUCKET, Key=stem.replace("/b-", "/a-") + ".manifest.json")
+        (day,) = run(clients).days
+        assert (day.files, day.verdict) == (1, "drift")
+        assert run(clients).days == ()
 
     def test_a_file_that_comes_late_is_still_found(self, clients):
         baseline = release(clients.s3)
@@ -456,6 +481,28 @@ class TestWhatNobodyForesaw:
         (day,) = run(clients).days
         assert day.notified
         assert report_of(clients)["domino"]["checks"][0]["drifted_columns"] == ["\udc80"]
+
+
+class TestModelsThatFollowEachOther:
+    def test_a_column_that_the_next_model_drops_neither_comes_nor_goes(self, clients):
+        """Whichever days are judged at once, and so whichever baselines have been read."""
+        first = release(clients.s3)
+        header = ("age", "job", "customer")
+        for back in (3, 2):
+            score(clients.s3, first, LIKE_TRAINING, day=day_before(back), header=header)
+        run(clients, now=NOW - timedelta(days=2))
+        release(clients.s3, "run-2")
+        second = Baseline("run-2", 2_000, first.columns[:1])
+        write_json(clients.s3, BUCKET, "models/run-2/baseline.json", second.to_json())
+        ages = {"age": LIKE_TRAINING["age"]}
+        score(clients.s3, second, ages, day=day_before(1), header=header)
+        score(clients.s3, first, LIKE_TRAINING, day=day_before(2), header=header, name="late")
+        run(clients, now=NOW - timedelta(days=1))
+        score(clients.s3, second, ages, header=header)
+        run(clients)
+
+        assert report_of(clients)["extra_columns"] == ["customer", "job"]
+        assert subjects(clients) == []
 
 
 class TestTime:
