@@ -9,7 +9,7 @@ CLI_READY := $(VENV)/.cli-ready
 # What is told to `make train`, `make runs` and `make rollback` reaches the shell as a variable, whatever is in it.
 export STACK KEY RUN LIMIT
 
-.PHONY: demo sandbox train runs rollback test container-test bench-scoring bench-drift check clean help
+.PHONY: demo sandbox train runs rollback test container-test bench-scoring bench-drift-errors bench-drift check clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,7 +30,7 @@ rollback: $(CLI_READY)  ## release the model of an earlier run again: RUN=name [
 	@$(if $(RUN),,$(error Which run? `make runs` lists them; then: make rollback RUN=name))$(VENV_PYTHON) -m cli rollback --run "$$RUN"
 
 test: $(DEV_READY)  ## every test, without account or Docker
-	@$(VENV_PYTHON) -m pytest -n auto --dist loadfile $(TEST_ARGS)
+	@$(VENV_PYTHON) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 container-test: $(DEV_READY)  ## each function's sample event in a real container (needs an engine)
 	@$(VENV_PYTHON) -m pytest tests/container $(TEST_ARGS)
@@ -40,6 +40,11 @@ bench-scoring: $(SANDBOX_READY)  ## how fast scoring is, beside other ways and t
 
 bench-drift: $(DEV_READY)  ## how fast drift is decided, beside pandas, DuckDB and Evidently; and the daily job
 	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift $(BENCH_ARGS)
+
+bench-drift-errors: $(DEV_READY)  ## false alarms and misses of the drift verdict, simulated: [DATA=bank-additional-full.csv for the real file]
+	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_error_rates choose 11 12
+	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_error_rates judge 13
+	@$(if $(DATA),PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_months "$(DATA)")
 
 check: $(DEV_READY)  ## lint, types and the template
 	@$(VENV)/bin/ruff check .

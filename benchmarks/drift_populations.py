@@ -9,7 +9,7 @@ from autowatch.bins import ColumnKind
 from autowatch.contract import FeatureType
 from autowatch.profile import Baseline, BaselineColumn, baseline_column
 
-SIZE = 200_000
+SIZE = 50_000
 REFERENCE_ROWS = 30_000
 # The reference of a prediction is the hold-out: a fifth of the rows by default.
 HOLDOUT_ROWS = 6_000

@@ -1,15 +1,15 @@
 """How often quality's intervals hold, and its verdicts err, by simulation: the tables in docs/quality.md.
 
-    PYTHONPATH=src python -m benchmarks.quality_error_rates [seed] [days]
+    PYTHONPATH=src python -m benchmarks.quality_error_rates intervals|verdict [seed] [days]
 
 The model's scores are normal in either class (binormal), as far apart as its AUC asks for, and its probabilities are
-the true ones given the score. So every true figure follows from an integral. A gate is drawn for each day, as a
-sample of 8,000 rows of a model with AUC 0.78; the day's model has that AUC or a smaller one.
+the true ones given the score. So every true figure follows from an integral. A hundred gates are drawn for each share
+of positive rows, each a sample of 8,000 rows of a model with AUC 0.78; the day's model has that AUC or a smaller one.
 """
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ ROWS = (200, 500, 1_000, 10_000, 100_000)
 SHARES = (0.5, 0.11, 0.02)
 AUC = 0.78
 GATE_ROWS = 8_000
+GATES = 100
 RULES = QualityRules(minimum_auc=0.6, max_auc_drop=0.05, min_labels=200)
 DAYS = (
     ("as at the gate", 0.78),
@@ -105,12 +106,13 @@ def covered(random: np.random.Generator, world: World, rows: int, days: int) -> 
     return {name: f"{held[name] / told[name]:.1%}" if told[name] else "–" for name in (*FIGURES, "bins")}
 
 
-def judged(random: np.random.Generator, world: World, rows: int, days: int) -> Counter[str]:
+def judged(
+    random: np.random.Generator, world: World, gates: Sequence[GateDecision], rows: int, days: int
+) -> Counter[str]:
     """How often each verdict was given."""
-    gates = World(AUC, world.share)
     return Counter(
-        judge_quality(measure_quality(world.draw(random, rows)), _gate(gates, random), RULES).verdict
-        for _ in range(days)
+        judge_quality(measure_quality(world.draw(random, rows)), gates[day % len(gates)], RULES).verdict
+        for day in range(days)
     )
 
 
@@ -122,20 +124,26 @@ def _gate(world: World, random: np.random.Generator) -> GateDecision:
     return GateDecision("", True, "", RULES.minimum_auc, GATE_ROWS, {"auc": auc}, challenger=model)
 
 
-def main(seed: int, days: int) -> Iterator[str]:
+def intervals(seed: int, days: int) -> Iterator[str]:
+    """The table of how often intervals hold."""
     random = np.random.default_rng(seed)
     yield "| rows | positive | AUC | accuracy | F1 | log loss | Brier | bins |\n|---|---|---|---|---|---|---|---|"
     for share in SHARES:
         for rows in ROWS:
             rates = covered(random, World(AUC, share), rows, _fewer(days, rows))
             yield f"| {rows:,} | {share:.0%} | {' | '.join(rates.values())} |"
-    yield ""
+
+
+def verdict(seed: int, days: int) -> Iterator[str]:
+    """The table of how often a day is called worse."""
+    random = np.random.default_rng([seed, 1])
     yield f"| rows | positive | {' | '.join(name for name, _ in DAYS)} | without a verdict |"
     yield "|---" * (len(DAYS) + 3) + "|"
-    for share in SHARES:
+    for share in SHARES[1:]:
+        gates = [_gate(World(AUC, share), random) for _ in range(GATES)]
         for rows in ROWS:
             some = _fewer(days, rows)
-            counts = [judged(random, World(auc, share), rows, some) for _, auc in DAYS]
+            counts = [judged(random, World(auc, share), gates, rows, some) for _, auc in DAYS]
             found = [
                 f"{count['worse'] / verdicts:.1%}" if (verdicts := some - count["not enough labels"]) else "–"
                 for count in counts
@@ -150,6 +158,7 @@ def _fewer(days: int, rows: int) -> int:
 
 
 if __name__ == "__main__":
-    chosen = [int(argument) for argument in sys.argv[1:]]
-    for line in main(*[*chosen, *(3, 2_000)[len(chosen) :]]):
+    table = {"intervals": intervals, "verdict": verdict}[sys.argv[1]]
+    chosen = [int(argument) for argument in sys.argv[2:]]
+    for line in table(*[*chosen, *(3, 2_000)[len(chosen) :]]):
         print(line, flush=True)

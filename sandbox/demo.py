@@ -86,8 +86,11 @@ def _table(story: Story, synthetic: bool) -> str:
     lines.append(row("daily run", "rows", "", "verdict"))
     for number, judged in enumerate((story.first_day, story.second_day, story.last_day), 1):
         lines.append(row(f"{number}", f"{judged.rows:,}", "", judged.verdict))
+    labels = story.early_labels
     lines += [
         "",
+        f"  by the labels of {labels.rows_labelled:,} of {labels.rows_scored:,} early rows: AUC {labels.auc:.3f} "
+        f"({labels.lower:.3f} to {labels.upper:.3f}), {labels.verdict}",
         f"  AUC on the later span before retraining {story.late_batch.auc:.3f}, after {story.late_batch_again.auc:.3f}",
         f"  drifted columns: {', '.join(story.second_day.drifted_columns)}",
         f"  files registered with Domino: {len(story.registered_with_domino)}",

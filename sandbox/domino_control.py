@@ -31,12 +31,10 @@ class DominoControl:
         body = {"bucket": bucket, "key": training_key, "target": target, "row_identifier": row_identifier}
         self._call("PUT", f"_control/models/{quote(model_id, safe='')}", body)
 
-    def add_datasource(self, name: str, bucket: str, region: str, token: str) -> None:
-        """Makes a bucket known to the v2 wire, as its settings page does through the API."""
-        headers = {"X-Domino-Api-Key": token}
-        config = {"bucket": bucket, "region": region, "instance_role": True}
-        body = {"name": name, "type": "s3", "config": config}
-        self._call("PUT", "model-monitor/v2/api/datasource", body, headers)
+    def add_datasource(self, name: str, bucket: str, region: str) -> None:
+        """Makes a bucket known to the v2 wire."""
+        body = {"bucket": bucket, "region": region}
+        self._call("PUT", f"_control/datasources/{quote(name, safe='')}", body)
 
     def models(self) -> list[dict[str, Any]]:
         """All models of both wires, oldest first, with their datasets, checks and accuracy."""
@@ -46,11 +44,9 @@ class DominoControl:
         """Waits until everything that was registered is ingested; requests.HTTPError when it is not in time."""
         self._call("GET", f"_control/idle?timeout_seconds={timeout_seconds}")
 
-    def _call(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> requests.Response:
+    def _call(self, method: str, path: str, body: Any = None) -> requests.Response:
         response = requests.request(
-            method, f"{self._url}/{path}", json=body, headers=headers, timeout=_SECONDS, proxies={"http": ""}
+            method, f"{self._url}/{path}", json=body, timeout=_SECONDS, proxies={"http": ""}
         )
         if response.status_code == 404:
             raise NotFoundError(f"The local Domino has no {path}: {response.text}")

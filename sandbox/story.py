@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import requests
 from botocore.exceptions import ClientError
 
 from sandbox.client import Connection
@@ -20,7 +19,7 @@ from sandbox.mailbox import Mail
 from sandbox.progress import Outcome, Progress
 from sandbox.spans import TARGET, Batch, Span, area_under_curve
 
-DOMINO_MODEL = "bank-marketing"
+DATASOURCE = "autowatch"
 ADDRESS = "you@example.com"
 
 PARAMETERS = {
@@ -29,12 +28,14 @@ PARAMETERS = {
     "MaxTrainingSeconds": "120",
     "PollSeconds": "1",
     "AlertEmail": ADDRESS,
-    "DmmUrl": "{endpoint}/domino/api/v0/models/",
-    "DmmModelId": DOMINO_MODEL,
+    "DmmApi": "v2",
+    "DmmUrl": "{endpoint}/domino/model-monitor/v2/api/",
+    "DmmDatasource": DATASOURCE,
     "DmmTokenSecretArn": "{domino_token_secret_arn}",
 }
 """The parameters of the stack on which the story is played."""
 
+_CHECKS_KEY = "monitoring/domino/checks.json"
 _TRAINING_SECONDS = 600
 _SCORING_SECONDS = 120
 _DAILY_SECONDS = 120
@@ -68,6 +69,18 @@ class Scored:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What the labels of a day said of its predictions."""
+
+    verdict: str
+    rows_scored: int
+    rows_labelled: int
+    auc: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
 class Judged:
     """What the daily run said of the day; `page` is its report as HTML."""
 
@@ -84,6 +97,7 @@ class Story:
     first_release: Released
     early_batch: Scored
     first_day: Judged
+    early_labels: Measured
     late_batch: Scored
     second_day: Judged
     second_release: Released
@@ -101,14 +115,15 @@ def play(sandbox: Connection, early: Span, late: Span, progress: Progress) -> St
     """
     stage = _Stage(sandbox, progress)
     progress.chapter("1. Train on the early span")
+    stage.set_up_domino()
     stage.upload(early.training, "training/early.csv")
-    stage.tell_domino("training/early.csv")
     arn = stage.start_training("training/early.csv")
     first_release = stage.follow(arn, "training and release")
 
     progress.chapter("2. Score a batch of the same span")
     early_batch = stage.score(early.batch, "inference/early batch.csv")
     first_day = stage.daily_run("no drift")
+    early_labels = stage.label(early.batch, "labels/early.csv")
 
     progress.chapter("3. The world changes: score a batch of the later span")
     late_batch = stage.score(late.batch, "inference/late batch.csv")
@@ -126,6 +141,7 @@ def play(sandbox: Connection, early: Span, late: Span, progress: Progress) -> St
         first_release=first_release,
         early_batch=early_batch,
         first_day=first_day,
+        early_labels=early_labels,
         late_batch=late_batch,
         second_day=second_day,
         second_release=second_release,
@@ -145,28 +161,25 @@ class _Stage:
         self._sagemaker = sandbox.client("sagemaker")
         self._bucket = sandbox.outputs["DataBucketName"]
         self._machine = sandbox.outputs["TrainStateMachineArn"]
-        self._report_key = ""
+        self._report_key = self._predictions_key = ""
 
     def upload(self, path: Path, key: str) -> None:
         self._s3.upload_file(str(path), self._bucket, key)
 
-    def tell_domino(self, training_key: str) -> None:
-        """Does in the local Domino what a person does in the real one's pages: makes the model known."""
-        response = requests.put(
-            f"{self._sandbox.endpoint_url}/domino/_control/models/{DOMINO_MODEL}",
-            json={"bucket": self._bucket, "key": training_key, "target": TARGET, "alert_address": ADDRESS},
-            timeout=30,
-        )
-        response.raise_for_status()
+    def set_up_domino(self) -> None:
+        """Does in the local Domino what a person does in the real one's pages: the bucket, and whom to tell."""
+        domino = self._sandbox.domino
+        domino.add_datasource(DATASOURCE, self._bucket, self._sandbox.environment["AWS_REGION"])
+        domino.change_settings(alert_address=ADDRESS)
 
     def registered_with_domino(self) -> tuple[str, ...]:
-        """The locations of the predictions files that Domino knows of."""
-        response = requests.get(
-            f"{self._sandbox.endpoint_url}/domino/_control/models/{DOMINO_MODEL}", timeout=30
+        """The locations of the predictions files that Domino knows of, of all models."""
+        return tuple(
+            dataset["location"]
+            for model in self._sandbox.domino.models()
+            for dataset in model["datasets"]
+            if dataset["kind"] == "predictions"
         )
-        response.raise_for_status()
-        datasets = response.json()["datasets"]
-        return tuple(dataset["location"] for dataset in datasets if dataset["kind"] == "predictions")
 
     def start_training(self, key: str) -> str:
         answer = self._stepfunctions.start_execution(
@@ -252,6 +265,7 @@ class _Stage:
                 raise StoryError(f"{key} was refused: {found['reason']}")
             # The day that the file counts for, should midnight pass before it is judged.
             self._report_key = f"reports/{found['predictions_key'].split('/')[1]}/drift.json"
+            self._predictions_key = found["predictions_key"]
             rows = found["rows"]
             scored = Scored(
                 key=key,
@@ -264,10 +278,38 @@ class _Stage:
             outcome.text = f"{scored.scored:,} of {scored.rows_in:,} rows, AUC {scored.auc:.3f} by the labels"
             return scored
 
+    def label(self, batch: Batch, key: str) -> Measured:
+        """Uploads what came true of the batch scored last, and waits for the quality of its day."""
+        with self._progress.step(f"labels {key}") as outcome:
+            ids = [row["id"] for row in self._read_rows(self._predictions_key)]
+            lines = ["id,label", *(",".join(pair) for pair in zip(ids, batch.labels, strict=True)), ""]
+            quality_key = self._report_key.replace("drift.json", "quality.json")
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body="\n".join(lines).encode())
+            _wait_for(
+                lambda: bool(self._objects(quality_key)), outcome, "measuring the day", _SCORING_SECONDS
+            )
+            document = self._read_json(quality_key)
+            auc = document["metrics"]["auc"]
+            measured = Measured(
+                verdict=document["verdict"],
+                rows_scored=document["rows_scored"],
+                rows_labelled=document["rows_labelled"],
+                auc=auc["value"],
+                lower=auc["lower"],
+                upper=auc["upper"],
+            )
+            outcome.text = (
+                f"AUC {measured.auc:.3f} ({measured.lower:.3f} to {measured.upper:.3f}), {measured.verdict}"
+            )
+            return measured
+
     def _auc(self, key: str, batch: Batch) -> float:
+        probabilities = [float(row[f"{TARGET}_probability"]) for row in self._read_rows(key)]
+        return area_under_curve(batch.labels, probabilities)
+
+    def _read_rows(self, key: str) -> list[dict[str, str]]:
         text = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read().decode()
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
-        return area_under_curve(batch.labels, [float(row[f"{TARGET}_probability"]) for row in rows])
+        return list(csv.DictReader(io.StringIO(text, newline="")))
 
     def daily_run(self, expected: str) -> Judged:
         """Fires both schedules of 20:00 now and waits for what they do."""
@@ -289,15 +331,24 @@ class _Stage:
 
     def _register_predictions(self) -> None:
         with self._progress.step("the daily run: Domino") as outcome:
-            self._sandbox.fire("LoadDmmFunction")
             scored = {key for key in self._keys("predictions/") if key.endswith(".manifest.json")}
+            self._sandbox.fire("LoadDmmFunction")
             _wait_for(
                 lambda: len(self._keys("monitoring/domino/predictions/")) >= len(scored),
                 outcome,
                 "registering predictions",
                 _DAILY_SECONDS,
             )
-            outcome.text = f"{len(scored)} predictions file{'s' if len(scored) > 1 else ''} registered so far"
+            outcome.show("reading back what Domino says")
+            self._sandbox.wait_until_idle(_DAILY_SECONDS)
+            # Domino judges in its own time; what it says is read by the loader's next run.
+            self._sandbox.domino.wait_until_idle(_DAILY_SECONDS)
+            self._sandbox.fire("LoadDmmFunction")
+            self._sandbox.wait_until_idle(_DAILY_SECONDS)
+            drifted = self._read_json(_CHECKS_KEY)["checks"][0]["drifted_columns"]
+            files = f"{len(scored)} predictions file{'s' if len(scored) > 1 else ''}"
+            said = f"drift in {len(drifted)} column(s)" if drifted else "no drift"
+            outcome.text = f"{files} registered so far; of the newest it says: {said}"
 
     def _report_tag(self) -> str | None:
         """Changes when the day of the last scored file is judged anew."""

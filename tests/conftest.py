@@ -19,3 +19,25 @@ os.environ.update(
 # A session of botocore reads and parses a megabyte of JSON for its first client, and every mock_aws begins a new one.
 # The reader is shared instead, which keeps what it has read: 10 ms a client in place of 75.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+
+# The files that take longest, the longest first. They begin before the others, so that no worker is left alone with one
+# of them at the end while the others have nothing to do.
+LONGEST = (
+    "sandbox/test_loop.py",
+    "sandbox/test_train_branches.py",
+    "sandbox/test_scoring_faults.py",
+    "sandbox/test_sagemaker.py",
+    "sandbox/test_cli.py",
+    "sandbox/test_transform.py",
+    "sandbox/test_domino_application.py",
+    "sandbox/test_domino_faults.py",
+    "sandbox/test_quality.py",
+    "sandbox/test_command.py",
+    "sandbox/test_template_alarms.py",
+    "sandbox/test_server.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get("/".join(item.path.parts[-2:]), len(places)))

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Request, Response
 from sandbox.domino.access import Access
 from sandbox.domino.bodies import read_object, read_text, write_json
 from sandbox.domino.ingestion import Ingestion
-from sandbox.domino.models import AdminSettings, Dataset, File, Model, Models
+from sandbox.domino.models import AdminSettings, Dataset, Datasource, File, Model, Models
 
 _LONGEST_WAIT_SECONDS = 120.0
 _CHOICES: dict[str, tuple[Any, ...]] = {
@@ -25,6 +25,7 @@ class Control:
     - `PUT models/<id>` `{"bucket", "key", "target", "row_identifier"?, "alert_address"?}` makes a model of the v0 wire
       known under a chosen id, with its training file; the columns are guessed from it. The target is not compared:
       predicted labels have other shares than true ones, even without drift.
+    - `PUT datasources/<name>` `{"bucket", "region"}` makes a bucket known to the v2 wire.
     - `GET models`, `GET models/<id>` show models with their datasets, status, drift and accuracy.
     - `PUT settings` with members of `AdminSettings`, and `header`, `scheme`, `refusal_status` of `Access`.
     - `PUT token` `{"token"}`: from then on only this one is valid.
@@ -54,6 +55,13 @@ class Control:
         self._models.add(model)
         self._ingestion.add(model, model.training)
         return write_json({"id": model_id})
+
+    def put_datasource(self, request: Request, name: str) -> Response:
+        """Makes a bucket known."""
+        body = read_object(request)
+        with self._models.lock:
+            self._models.datasources[name] = Datasource(read_text(body, "bucket"), read_text(body, "region"))
+        return Response(status=200)
 
     def list_models(self, request: Request) -> Response:  # noqa: ARG002 (each route takes the request)
         """Shows all models, of both wires."""

@@ -46,6 +46,14 @@ def parse_location(location: str) -> File:
     return File(host["bucket"], host["region"], unquote(parts.path[1:]))
 
 
+@dataclass(frozen=True)
+class Datasource:
+    """A bucket that was made known under a name."""
+
+    bucket: str
+    region: str
+
+
 @dataclass
 class Dataset:
     """One registered file and how far Domino is with it. On v0 its name is the location that was given."""
@@ -150,10 +158,11 @@ class AdminSettings:
 
 
 class Models:
-    """All models by id, and the lock under which they are read and changed."""
+    """All models by id, the buckets that v2 knows by name, and the lock under which they are read and changed."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self.datasources: dict[str, Datasource] = {}
         self._models: dict[str, Model] = {}
 
     def add(self, model: Model) -> None:

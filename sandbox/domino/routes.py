@@ -31,6 +31,7 @@ ROUTES = Map(
         Rule(f"{_CONTROL}/models", methods=["GET"], endpoint="control.list_models"),
         Rule(f"{_CONTROL}/models/<model_id>", methods=["PUT"], endpoint="control.register_model"),
         Rule(f"{_CONTROL}/models/<model_id>", methods=["GET"], endpoint="control.show_model"),
+        Rule(f"{_CONTROL}/datasources/<name>", methods=["PUT"], endpoint="control.put_datasource"),
         Rule(f"{_CONTROL}/settings", methods=["PUT"], endpoint="control.change_settings"),
         Rule(f"{_CONTROL}/token", methods=["PUT"], endpoint="control.change_token"),
         Rule(f"{_CONTROL}/idle", methods=["GET"], endpoint="control.wait_until_idle"),

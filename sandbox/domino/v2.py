@@ -13,7 +13,7 @@ from werkzeug.wrappers import Request, Response
 from sandbox.domino import v2_variables
 from sandbox.domino.bodies import read_member, read_object, read_text, write_json
 from sandbox.domino.ingestion import Ingestion
-from sandbox.domino.models import AdminSettings, Check, Dataset, File, Kind, Model, Models
+from sandbox.domino.models import AdminSettings, Check, Dataset, Datasource, File, Kind, Model, Models
 from sandbox.domino.tables import TableUnusable
 
 _MODEL_TYPES = ("classification", "regression")
@@ -25,7 +25,6 @@ class V2:
 
     def __init__(self, models: Models, ingestion: Ingestion, settings: AdminSettings) -> None:
         self._models, self._ingestion, self._settings = models, ingestion, settings
-        self._datasources: dict[str, tuple[str, str]] = {}
 
     def register_model(self, request: Request) -> Response:
         """Observed: the call, and `id` and `ingestionStatus` of the reply.
@@ -99,7 +98,9 @@ class V2:
         if body.get("type") != "s3":
             raise BadRequest("The local Domino has data sources of the type s3 alone")
         with self._models.lock:
-            self._datasources[name] = (read_text(config, "bucket"), read_text(config, "region"))
+            self._models.datasources[name] = Datasource(
+                read_text(config, "bucket"), read_text(config, "region")
+            )
         return Response(status=200)
 
     def analyse_drift(self, request: Request, model_id: str) -> Response:  # noqa: ARG002 (each route takes the request)
@@ -170,10 +171,11 @@ class V2:
         if details.get("datasetType") != "file" or config.get("fileFormat") != "csv":
             raise BadRequest("The local Domino has datasets of the type file and the format csv alone")
         with self._models.lock:
-            if details.get("datasourceType") != "s3" or source not in self._datasources:
+            if details.get("datasourceType") != "s3" or source not in self._models.datasources:
                 raise BadRequest(f"Data source {source} of type {details.get('datasourceType')} not found")
-            bucket, region = self._datasources[source]
-        return Dataset(kind, read_text(details, "name"), File(bucket, region, read_text(config, "path")))
+            found = self._models.datasources[source]
+        file = File(found.bucket, found.region, read_text(config, "path"))
+        return Dataset(kind, read_text(details, "name"), file)
 
     def _describe(self, model: Model, checks: int) -> dict[str, Any]:
         with self._models.lock:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any, Literal
+from zlib import crc32
 
 from autowatch.contract import FeatureType, missing_values
 from autowatch.errors import AutowatchError
@@ -25,6 +26,9 @@ MAX_REMEMBERED = 1000
 # The share of rows whose value occurred once estimates the share of later rows with a value never seen
 # (Good and Turing). Beyond this, NEW would say nothing about drift.
 _OPEN_SHARE = 0.01
+
+# Of values that all are rare, the most frequent ones are so by chance, and later rows hold fewer of them.
+_FREQUENT_SHARE = 0.01
 
 ColumnKind = Literal["feature", "prediction"]
 
@@ -244,7 +248,8 @@ def numeric_bins(
     smallest and the largest number, so that below and above mean out of range; those of a prediction are
     0 and 1, since every probability is in range. Numbers that are not finite are left out.
     """
-    finite = {float(value): times for value, times in values.items() if math.isfinite(value) and times > 0}
+    # Adding 0.0 turns -0.0 into 0.0, so that the bins do not depend on which of the two came first.
+    finite = {value + 0.0: times for value, times in values.items() if math.isfinite(value) and times > 0}
     total = sum(finite.values())
     atoms = tuple(sorted(value for value, times in finite.items() if times * max_bins >= total))
     rest = sorted((value, times) for value, times in finite.items() if times * max_bins < total)
@@ -264,17 +269,29 @@ def categorical_bins(
 ) -> CategoricalBins:
     """Bins for a categorical column, from how often each text occurs in the reference rows.
 
-    The `max_values` most frequent values get bins of their own; up to `remembered` further ones are known
-    as OTHER. A column with more of them, or where values that occurred once make up more than 1 % of the
-    rows, is open: there a value never seen is nothing new, and counts as OTHER.
+    Up to `max_values` values get bins of their own; up to `remembered` further ones are known as OTHER. A
+    column with more of them, or where values that occurred once make up more than 1 % of the rows, is open:
+    there a value never seen is nothing new, and counts as OTHER.
+
+    Where there are more values than bins, those with at least 1 % of the rows come first, the most frequent
+    foremost. Others are taken for what is left in an order that has nothing to do with their counts, and in
+    an open column not at all: bins chosen for their counts would differ from later rows without any drift.
     """
     missing = missing_values("categorical")
     known = {value: times for value, times in counts.items() if value not in missing and times > 0}
     by_frequency = sorted(known, key=lambda value: (-known[value], value))
-    values, other = tuple(by_frequency[:max_values]), tuple(sorted(by_frequency[max_values:]))
+    rows, more = sum(known.values()), len(known) - max_values
     once = sum(times == 1 for times in known.values())
-    is_open = len(other) > remembered or bool(other and once > _OPEN_SHARE * sum(known.values()))
-    return CategoricalBins(name, kind, values, () if is_open else other, is_open)
+    is_open = more > remembered or (more > 0 and once > _OPEN_SHARE * rows)
+    if more > 0:
+        frequent = [value for value in by_frequency if known[value] >= _FREQUENT_SHARE * rows][:max_values]
+        rare = () if is_open else sorted(set(known).difference(frequent), key=_regardless_of_counts)
+        own = {*frequent, *rare[: max_values - len(frequent)]}
+    else:
+        own = set(known)
+    values = tuple(value for value in by_frequency if value in own)
+    other = () if is_open else tuple(sorted(set(known) - own))
+    return CategoricalBins(name, kind, values, other, is_open)
 
 
 def bins_from_json(column: dict[str, Any]) -> Bins:
@@ -299,6 +316,10 @@ def parse_numbers(name: str, texts: Iterable[str]) -> list[float]:
         raise NotANumber(
             f"Column {name!r} is numeric, but holds a text that is not a number. Reject such rows first."
         ) from None
+
+
+def _regardless_of_counts(text: str) -> tuple[int, str]:
+    return crc32(text.encode("utf-8", "surrogatepass")), text
 
 
 def _quantiles(ascending: list[tuple[float, int]], rows: int, parts: int) -> list[float]:

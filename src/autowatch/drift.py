@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.spatial.distance import jensenshannon
 from scipy.special import rel_entr
-from scipy.stats import chi2_contingency, false_discovery_control, fisher_exact
+from scipy.stats import binomtest, chi2_contingency, false_discovery_control, fisher_exact
 
 from autowatch.bins import ColumnKind
 from autowatch.contract import FeatureType
@@ -228,17 +228,21 @@ def p_value(reference: Sequence[int], current: Sequence[int]) -> float | None:
     """The probability of so large a difference between two counts on the same bins by chance (None without rows).
 
     Pearson's chi-square test of the 2×K contingency table, which takes both sides as samples. Bins with an
-    expected count below 5 are added up; where they are thin even together, Fisher's exact test of their sum
-    stands beside the chi-square test of the others, and twice the smaller p-value counts (Bonferroni). Joined
-    to a large bin, a new category would vanish in it. Counts that cannot be told apart, such as a constant
-    column's, have 1.
+    expected count below 5 are added up; where they are thin even together, an exact test of their sum stands
+    beside the chi-square test of the others, and twice the smaller p-value counts (Bonferroni). Joined to a
+    large bin, a new category would vanish in it. Counts that cannot be told apart, such as a constant column's,
+    have 1.
     """
     if not sum(reference) or not sum(current):
         return None
     solid, thin = pool_thin_bins(np.array([reference, current], dtype=np.int64))
     if thin is None:
         return _chi_square_p_value(solid)
-    exact = float(fisher_exact(np.array([thin, solid.sum(axis=1)])).pvalue)
+    # Given how many rows are in thin bins, as many of them are scored ones as of all rows (Przyborowski and
+    # Wilenski). Fisher's two-sided test says nearly the same, and takes minutes for a billion rows.
+    exact = float(
+        binomtest(int(thin[1]), int(thin.sum()), sum(current) / (sum(reference) + sum(current))).pvalue
+    )
     return min(2 * exact, 2 * _chi_square_p_value(solid), 1.0) if solid.shape[1] > 1 else exact
 
 
@@ -291,7 +295,10 @@ def population_stability_index(reference: Sequence[int], current: Sequence[int])
 
 
 def _chi_square_p_value(table: np.ndarray) -> float:
-    return float(chi2_contingency(table, correction=False).pvalue) if table.shape[1] > 1 else 1.0
+    # A side whose rows are all in thin bins has none left to compare here.
+    if table.shape[1] < 2 or not table.sum(axis=1).all():
+        return 1.0
+    return float(chi2_contingency(table, correction=False).pvalue)
 
 
 def _judge_column(

@@ -15,11 +15,10 @@ import time
 from pathlib import Path
 
 import pytest
-import requests
 
 from sandbox.client import running_sandbox
 from sandbox.install import REPOSITORY
-from sandbox.story import DOMINO_MODEL, PARAMETERS
+from sandbox.story import DATASOURCE, PARAMETERS
 from sandbox.synthetic import write_bank_marketing
 
 RUN = "20261123-071500-d822"
@@ -140,8 +139,7 @@ def test_the_samples_of_scoring_and_watching(invoke, sandbox, tmp_path):
     (predictions,) = [item for item in keys if item.endswith(".csv")]
     text = s3.get_object(Bucket=bucket, Key=predictions)["Body"].read().decode()
     assert len(list(csv.DictReader(io.StringIO(text, newline="")))) == 500
-    model = f"{sandbox.endpoint_url}/domino/_control/models/{DOMINO_MODEL}"
-    requests.put(model, json={"bucket": bucket, "key": "training/bank.csv", "target": "y"}, timeout=30)
+    sandbox.domino.add_datasource(DATASOURCE, bucket, "us-east-1")
     assert invoke("LoadDmmFunction", "load_dmm")["registered"] == 1
     invoke("DetectDriftFunction", "detect_drift")
     reports = s3.list_objects_v2(Bucket=bucket, Prefix="reports/")["Contents"]

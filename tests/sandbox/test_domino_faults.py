@@ -19,7 +19,7 @@ from autowatch.objects import write_json
 from sandbox.client import running_sandbox
 from sandbox.errors import FaultError
 from sandbox.faults import Fault
-from sandbox.server import DOMINO_TOKEN, REGION
+from sandbox.server import REGION
 from tests.sandbox.domino_server import people
 from tests.unit.scoring_bucket import CONTRACT
 
@@ -81,7 +81,7 @@ class World:
         if self.wire == "v0":
             self.sandbox.domino.make_model_known(MODEL, self.bucket, f"models/{self.run}/train.csv", "y")
         else:
-            self.sandbox.domino.add_datasource("lake", self.bucket, REGION, DOMINO_TOKEN)
+            self.sandbox.domino.add_datasource("lake", self.bucket, REGION)
 
     def predict(self, *names, days_ago=0, age=40):
         """Commits a predictions file for each name, as scoring does, and gives their keys; they age in that order."""

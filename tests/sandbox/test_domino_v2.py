@@ -334,6 +334,21 @@ def test_ground_truths_of_the_first_wire_are_joined_too(client, s3):
     assert "2 columns beside id" in model["datasets"][-1]["error"]
 
 
+def test_a_bucket_can_be_made_known_by_hand(client):
+    assert (
+        client.v2(
+            "PUT", "model", config(datasetDetails=details("train.csv", datasourceName="sea"))
+        ).status_code
+        == 400
+    )
+    assert client.control("PUT", "datasources/sea", {"bucket": BUCKET}).status_code == 400
+    assert (
+        client.control("PUT", "datasources/sea", {"bucket": BUCKET, "region": "us-east-1"}).status_code == 200
+    )
+    made = client.v2("PUT", "model", config(datasetDetails=details("train.csv", datasourceName="sea")))
+    assert client.settle(made.json()["id"])["training"]["status"] == "done"
+
+
 def test_the_wires_do_not_mix(client, s3, model_id):
     assert client.v0("PUT", f"{model_id}/add_predictions", {"dataLocation": location("a")}).status_code == 404
     client.control("PUT", "models/bank", {"bucket": BUCKET, "key": "train.csv", "target": "y"})

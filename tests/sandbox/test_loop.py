@@ -68,7 +68,7 @@ class TestBeforeAnyModel:
         assert (error["error"], error["input"]["key"]) == ("NoChampion", "inference/früh + zu früh.csv")
         assert "start a training run" in error["reason"]
         assert not keys(s3, bucket, "predictions/")
-        assert "NoChampion" in wait_for(lambda: sandbox.logs("InvokeEndpointFunction"))
+        assert wait_for(lambda: "NoChampion" in sandbox.logs("InvokeEndpointFunction"))
         s3.delete_object(Bucket=bucket, Key=key)
 
     @pytest.mark.parametrize(
@@ -118,6 +118,12 @@ class TestStory:
         assert story.second_day.verdict == "drift"
         assert {"euribor3m", "emp.var.rate", "nr.employed"} <= set(story.second_day.drifted_columns)
         assert story.last_day.verdict == "no drift"
+
+    def test_labels_say_how_good_the_early_batch_was(self, story):
+        labels = story.early_labels
+        assert (labels.rows_scored, labels.rows_labelled) == (800, 800)
+        assert labels.auc == pytest.approx(story.early_batch.auc)
+        assert labels.lower < labels.auc < labels.upper
 
     def test_drift_retrained_and_the_new_model_is_better(self, story):
         assert story.second_release.trigger == "drift"

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
-from scipy.stats import chi2, chi2_contingency, entropy, false_discovery_control, fisher_exact, hypergeom
+from scipy.stats import (
+    binom,
+    chi2,
+    chi2_contingency,
+    entropy,
+    false_discovery_control,
+    fisher_exact,
+    hypergeom,
+)
 
 from autowatch.drift import (
     DriftRules,
@@ -53,7 +61,16 @@ def shares(counts):
 
 
 def chi_square(bins):
-    return chi2_contingency(np.array(bins).T, correction=False).pvalue if len(bins) > 1 else 1.0
+    table = np.array(bins).T
+    comparable = len(bins) > 1 and table.sum(axis=1).all()
+    return chi2_contingency(table, correction=False).pvalue if comparable else 1.0
+
+
+def exact_p_value(pool, rows):
+    """The chance of a split of the pool that is as unlikely as this one, where each row is equally likely in it."""
+    before, now = pool
+    chances = binom.pmf(np.arange(before + now + 1), before + now, rows[1] / sum(rows))
+    return float(chances[chances <= chances[now] * (1 + 1e-7)].sum())
 
 
 def moved_by_one_row(reference, current, data):
@@ -86,23 +103,37 @@ class TestPValue:
         thin = [bin_ for bin_ in bins if sum(bin_) * smaller < 5]
         solid = [bin_ for bin_ in bins if bin_ not in thin]
         pool = tuple(map(sum, zip(*thin, strict=True))) or (0, 0)
-        others = (rows[0] - pool[0], rows[1] - pool[1])
 
         if sum(pool) * smaller >= 5:
             expected = chi_square([pool, *solid])
         elif len(solid) > 1 and thin:
-            expected = min(2 * chi_square(solid), 2 * fisher_exact([pool, others]).pvalue, 1)
+            expected = min(2 * chi_square(solid), 2 * exact_p_value(pool, rows), 1)
         else:
-            expected = fisher_exact([pool, others]).pvalue if thin else chi_square(solid)
+            expected = exact_p_value(pool, rows) if thin else chi_square(solid)
 
         assert p_value(*pair) == pytest.approx(expected, rel=1e-9, abs=1e-300)
 
     def test_a_thin_bin_is_tested_exactly(self):
-        # 25 of 500 rows in a bin that none of 30,000 is in: as likely as drawing 500 of 30,500 rows and all 25.
-        by_chance = math.prod((500 - drawn) / (30_500 - drawn) for drawn in range(25))
+        # 25 of 500 rows in a bin that none of 30,000 is in: each of the 25 is a scored row by chance.
+        by_chance = (500 / 30_500) ** 25
 
         assert p_value((15_000, 15_000, 0), (238, 237, 25)) == pytest.approx(2 * by_chance, rel=1e-6)
         assert p_value((30_000, 0), (475, 25)) == pytest.approx(by_chance, rel=1e-6)
+
+    @given(st.integers(0, 30), st.integers(0, 4))
+    def test_a_thin_bin_is_tested_nearly_as_fishers_test_does(self, before, now):
+        table = [[before, now], [30_000 - before, 500 - now]]
+
+        ours = p_value((before, 30_000 - before), (now, 500 - now))
+
+        assert ours == pytest.approx(fisher_exact(table).pvalue, rel=0.1)
+
+    @pytest.mark.timeout(5)
+    def test_it_takes_no_longer_for_a_billion_rows(self):
+        assert p_value((10**9, 10**9, 0), (10**9, 10**9 - 1, 1)) == 1.0
+
+    def test_a_side_with_all_its_rows_in_thin_bins_is_tested_there(self):
+        assert p_value((15_000, 15_000, 0), (0, 0, 20)) == pytest.approx(2 * (20 / 30_020) ** 20, rel=1e-6)
 
     def test_one_row_in_a_new_bin_is_not_significant(self):
         assert p_value((15_000, 15_000, 0), (250, 249, 1)) == pytest.approx(2 * 500 / 30_500, rel=1e-6)
