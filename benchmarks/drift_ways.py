@@ -67,7 +67,7 @@ def pandas_way(precision: str | None = None) -> Way:
             distance = float(jensenshannon(*table, base=2))
             p_value = float(chi2_contingency(table[:, table.sum(axis=0) > 0], correction=False).pvalue)
             statistics[name] = {"js": distance, "p_value": p_value}
-            if distance >= 0.07 and p_value < 0.05:
+            if distance >= 0.07 and p_value < 0.001:
                 drifted.append(name)
         return {"drifted": drifted, "counts": counts, "statistics": statistics}
 

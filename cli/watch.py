@@ -32,6 +32,7 @@ _STATES = {
     "IsEndpointServing": "waiting for the endpoint",
     "WaitForEndpoint": "waiting for the endpoint",
     "Promote": "smoke test",
+    "RegisterModel": "telling Domino of the model",
     "Finish": "cleaning up",
     "Fail": "failed; cleaning up",
     "GiveUp": "failed, and so did the clean-up",

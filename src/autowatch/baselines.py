@@ -1,5 +1,7 @@
 """The baselines of runs, each read once."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from autowatch.errors import AutowatchError
@@ -35,9 +37,12 @@ class Baselines:
             raise found
         return found
 
-    def columns(self) -> set[str]:
-        """The names of the columns of every baseline that was asked for."""
-        known = (baseline for baseline in self._known.values() if isinstance(baseline, Baseline))
+    def columns(self, runs: Iterable[str]) -> set[str]:
+        """The names of the columns of these runs' baselines; those that cannot be used have none."""
+        known = []
+        for run in runs:
+            with suppress(BaselineUnusable):
+                known.append(self.of(run))
         return {column.bins.name for baseline in known for column in baseline.columns}
 
     def _read(self, run: str) -> Baseline:

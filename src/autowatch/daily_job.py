@@ -1,7 +1,7 @@
 """The daily job: judges the days that are due, and tells people where it must."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -23,7 +23,14 @@ from autowatch.report_history import read_history, report_key
 from autowatch.report_pages import day_page_key, publish_day_page, publish_history_page
 from autowatch.rows_judge import RowsJudge
 
+_SECONDS_FOR_A_DAY = 300.0
+"""With less time than this no further day is begun: 10,000 files take half of it, and then people are to be told."""
+
 _LOGGER = logging.getLogger(__name__)
+
+
+class NoTimeLeft(AutowatchError):
+    """There was no time for another day."""
 
 
 class DaysFailed(AutowatchError):
@@ -44,16 +51,23 @@ class JudgedDay:
 
 
 def judge_due_days(
-    clients: Clients, settings: MonitoringSettings, champion: str, now: datetime
+    clients: Clients,
+    settings: MonitoringSettings,
+    champion: str,
+    now: datetime,
+    seconds_left: Callable[[], float],
 ) -> tuple[JudgedDay, ...]:
     """Judges the days that are due, oldest first, up to the one of `now`.
+
+    Days that there is no time for count as failed: the next run goes on with them.
 
     Raises:
         DaysFailed: after every day was tried, some of them in vain.
     """
     days = open_days(clients.s3, settings.bucket, now.date())
     job = _Job(clients, settings, champion, now, days[-1])
-    judged = job.run(days, due_only=True)
+    judged = job.run(days, due_within=seconds_left)
+    publish_history_page(clients.s3, settings.bucket)
     close_days(clients.s3, settings.bucket, list(takewhile(job.is_done, days)), now)
     job.check(len(days))
     return judged
@@ -68,7 +82,8 @@ def judge_one_day(
         DaysFailed: in vain.
     """
     job = _Job(clients, settings, champion, now, day)
-    judged = job.run([day], due_only=False)
+    judged = job.run([day])
+    publish_history_page(clients.s3, settings.bucket)
     job.check(1)
     return judged
 
@@ -87,32 +102,39 @@ class _Job:
         self._history = read_history(self._s3, self._bucket, last)
         self._failures: dict[date, str] = {}
 
-    def run(self, days: Sequence[date], *, due_only: bool) -> tuple[JudgedDay, ...]:
-        """Judges days, oldest first, publishes those without news, tells of the others together, and publishes them.
+    def run(
+        self, days: Sequence[date], *, due_within: Callable[[], float] | None = None
+    ) -> tuple[JudgedDay, ...]:
+        """Judges days, oldest first, records those without news, tells of the others together, and records them.
 
         Documents with news come after the message: whoever dies in between has the next run do all of it again, so
-        that a message may come twice but is never lost. A day's reading must not be spoilt by a later one's failure,
-        nor the other way round: all are tried.
+        that a message may come twice but is never lost. What a message leads to comes before it. A day's reading must
+        not be spoilt by a later one's failure, nor the other way round: all are tried.
+
+        Args:
+            days: in their order.
+            due_within: how long the caller may still take, where only days that are due are judged.
         """
         files = list_days(self._s3, self._bucket, self._settings.predictions_prefix, days[0], days[-1])
         judged: list[DayJudgement] = []
         for day in days:
             with self._noting_failure([day]):
-                found = self._judge_day(day, files.get(day, DayFiles()), due_only)
+                found = self._judge_day(day, files.get(day, DayFiles()), due_within)
                 if found is None:
                     continue
                 self._history[day] = found.reported
-                if not found.telling.news:
-                    self._publish(found)
                 judged.append(found)
-        news = [found for found in judged if found.telling.news]
+                publish_day_page(self._s3, self._bucket, day, drift=found.document)
+                if not found.telling.news:
+                    self._record(found)
+        news = [found for found in judged if found.telling.news and found.day not in self._failures]
         if news:
             with self._noting_failure([found.day for found in news]):
                 self._tell(news)
-                for found in news:
-                    self._publish(found)
-        if judged:
-            publish_history_page(self._s3, self._bucket)
+        for found in news:
+            if found.day not in self._failures:
+                with self._noting_failure([found.day]):
+                    self._record(found)
         return tuple(_outcome(found) for found in judged if found.day not in self._failures)
 
     def is_done(self, day: date) -> bool:
@@ -132,16 +154,28 @@ class _Job:
     def _noting_failure(self, days: Sequence[date]) -> Iterator[None]:
         try:
             yield
-        except (AutowatchError, BotoCoreError, ClientError) as error:
+        except Exception as error:
+            # Of whatever kind: a day that nobody foresaw must not keep all others from being judged, today or ever.
             _LOGGER.exception(
                 "days could not be judged or told of", extra={"dates": [day.isoformat() for day in days]}
             )
-            self._failures |= dict.fromkeys(days, str(error))
+            known = isinstance(error, AutowatchError | BotoCoreError | ClientError)
+            reason = str(error) if known else f"{type(error).__name__}, see the log."
+            self._failures |= dict.fromkeys(days, reason)
 
-    def _judge_day(self, day: date, files: DayFiles, due_only: bool) -> DayJudgement | None:
-        """The judgement of one day; None when it is not due."""
-        if due_only and not is_due(files, self._history.get(day), day, self._now):
-            return None
+    def _judge_day(
+        self, day: date, files: DayFiles, due_within: Callable[[], float] | None
+    ) -> DayJudgement | None:
+        """The judgement of one day; None when it is not due.
+
+        Raises:
+            NoTimeLeft: it is, and `due_within` is too short.
+        """
+        if due_within:
+            if not is_due(files, self._history.get(day), day, self._now):
+                return None
+            if due_within() < _SECONDS_FOR_A_DAY:
+                raise NoTimeLeft("There was no time left; the next run goes on here.")
         return judge_day(
             self._s3,
             self._bucket,
@@ -178,9 +212,11 @@ class _Job:
                 report_key(drifted[-1].day),
             )
 
-    def _publish(self, found: DayJudgement) -> None:
-        """Writes the page, the metrics and, last, the document, by which the day counts as judged."""
-        publish_day_page(self._s3, self._bucket, found.day, drift=found.document)
+    def _record(self, found: DayJudgement) -> None:
+        """Writes the metrics and the document, by which the day counts as judged; and the page again.
+
+        Whoever measured the day's quality meanwhile has put a page in its place that lacks the document.
+        """
         emit_day(
             found.document,
             self._settings.metrics_namespace,
@@ -188,6 +224,7 @@ class _Job:
             by_column=self._settings.column_metrics,
         )
         write_json(self._s3, self._bucket, report_key(found.day), found.document)
+        publish_day_page(self._s3, self._bucket, found.day)
         _LOGGER.info(
             "day judged",
             extra={

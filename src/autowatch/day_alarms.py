@@ -7,7 +7,7 @@ from statistics import median
 from autowatch.drift import Alarm
 from autowatch.drift_settings import VolumeRules
 from autowatch.page_text import short
-from autowatch.report_history import History
+from autowatch.report_history import History, ReportedDay
 
 DAY_IS_TOLD = timedelta(hours=18)
 """How much of a day must have passed before few rows say anything."""
@@ -49,39 +49,43 @@ def volume_alarms(day: date, rows: int, history: History, rules: VolumeRules, no
     return [Alarm(None, "volume", message)]
 
 
+def refusal_alarms(day: date, refused: Mapping[str, int]) -> list[Alarm]:
+    """An alarm when files were refused for what is in them; `refused` says how many were, by error."""
+    content = {error: files for error, files in refused.items() if error not in _NOT_ABOUT_CONTENT}
+    if not content:
+        return []
+    counts = ", ".join(f"{files:,} {error}" for error, files in content.items())
+    total = sum(content.values())
+    what = "1 file was" if total == 1 else f"{total:,} files were"
+    return [Alarm(None, "refused files", f"{what} refused ({counts}): see rejected/date={day}/.")]
+
+
 def schema_alarms(
-    day: date, refused: Mapping[str, int], extra_columns: Collection[str] | None, history: History
+    day: date, extra_columns: Collection[str] | None, known: Collection[str], history: History, now: datetime
 ) -> list[Alarm]:
-    """Alarms for refused files, and for columns beside the model's that came or went since the last day with files.
+    """Alarms for columns beside the model's that came or went since the last day with files.
+
+    A model may have taken a column in, or dropped it: then it has not come or gone. Early in the day the files that
+    have a column may still be to come.
 
     Args:
-        refused: how many files were refused, by error.
-        extra_columns: those of this day's files; None where that is not known.
+        extra_columns: those of this day's files beside their models'; None where that is not known.
+        known: the columns of those models.
     """
+    last = _last_day_with_files(day, history)
+    if last is None or last.extra_columns is None or extra_columns is None:
+        return []
     alarms = []
-    content = {error: files for error, files in refused.items() if error not in _NOT_ABOUT_CONTENT}
-    if content:
-        counts = ", ".join(f"{files:,} {error}" for error, files in content.items())
-        total = sum(content.values())
-        alarms.append(
-            f"{total:,} {'file was' if total == 1 else 'files were'} refused ({counts}): see rejected/date={day}/."
-        )
-    last = _last_columns(day, history)
-    if last is not None and extra_columns is not None:
-        before, columns = last
-        if came := sorted(set(extra_columns) - columns):
-            alarms.append(f"Columns that the files of {before} did not have: {_listed(came)}.")
-        if went := sorted(columns - set(extra_columns)):
-            alarms.append(f"Columns that the files of {before} had are gone: {_listed(went)}.")
+    if came := sorted(set(extra_columns) - last.extra_columns - last.model_columns):
+        alarms.append(f"Columns that the files of {last.day} did not have: {_listed(came)}.")
+    if now >= told_from(day) and (went := sorted(last.extra_columns - set(extra_columns) - set(known))):
+        alarms.append(f"Columns that the files of {last.day} had are gone: {_listed(went)}.")
     return [Alarm(None, "schema", message) for message in alarms]
 
 
-def _last_columns(day: date, history: History) -> tuple[date, frozenset[str]] | None:
-    days = sorted((other for other, found in history.items() if other < day and found.files), reverse=True)
-    if not days:
-        return None
-    columns = history[days[0]].extra_columns
-    return None if columns is None else (days[0], columns)
+def _last_day_with_files(day: date, history: History) -> ReportedDay | None:
+    days = [other for other, found in history.items() if other < day and found.files]
+    return history[max(days)] if days else None
 
 
 def _listed(names: list[str]) -> str:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from autowatch.baselines import Baselines
-from autowatch.day_alarms import schema_alarms, volume_alarms
+from autowatch.day_alarms import refusal_alarms, schema_alarms, volume_alarms
 from autowatch.day_files import DayFiles
 from autowatch.drift_document import drift_document, keep_earlier_parts
 from autowatch.objects import ObjectMissing, read_json
@@ -54,7 +54,7 @@ def judge_day(
     Raises:
         PredictionsMissing, UnusableObject: what scoring has left of the day is not whole.
     """
-    scored = read_scored_rows(s3, bucket, files.manifests, baselines)
+    scored = read_scored_rows(s3, bucket, list(files.manifests), baselines)
     judged = judge.judge(scored)
     earlier = read_report(s3, bucket, day)
     current = [
@@ -63,7 +63,8 @@ def judge_day(
     ]
     parts = keep_earlier_parts(current, earlier)
     refused = count_refused(s3, bucket, files.refused)
-    extra = scored.columns_beside(baselines.columns())
+    known = baselines.columns([judge.champion, *(run.run for run in scored.runs)])
+    extra = scored.columns_beside(known)
     rows = sum(part["rows"] for part in parts)
     document = drift_document(
         {"date": day.isoformat()},
@@ -71,13 +72,15 @@ def judge_day(
         parts,
         alarms=[
             *volume_alarms(day, rows, history, judged.settings.volume, now),
-            *schema_alarms(day, refused, extra, history),
+            *refusal_alarms(day, refused),
+            *schema_alarms(day, extra, known, history, now),
             *judged.alarms,
         ],
         rejected_rows=scored.rejected_rows,
         refused_files=refused,
         extra_columns=extra,
         domino=_domino_checks(s3, bucket),
+        inputs=files.digest,
     )
     before = ReportedDay.from_json(earlier) if earlier else None
     telling = decide_telling(document, history, before, judged.settings.alert)

@@ -26,6 +26,7 @@ AlarmKind = Literal[
     "new categories",
     "out of range",
     "volume",
+    "refused files",
     "schema",
     "settings",
     "baseline",

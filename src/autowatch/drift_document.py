@@ -19,7 +19,6 @@ _PART = (
     "columns",
     "since",
 )
-_MOST_EXTRA_COLUMNS = 1000
 
 
 def drift_document(
@@ -32,6 +31,7 @@ def drift_document(
     refused_files: Mapping[str, int] | None = None,
     extra_columns: Sequence[str] | None = None,
     domino: Any = None,
+    inputs: str | None = None,
 ) -> dict[str, Any]:
     """A `drift.json` of which nobody has been told yet; docs/formats.md has its fields.
 
@@ -40,6 +40,7 @@ def drift_document(
         generated: when, in ISO 8601.
         parts: what is said of each run's rows, the newest run's first.
         alarms: those of the window as a whole.
+        inputs: a digest of the objects that were judged.
     """
     top, *others = parts
     return {
@@ -52,8 +53,9 @@ def drift_document(
         "told": [],
         "rejected_rows": rejected_rows,
         "refused_files": dict(refused_files or {}),
-        "extra_columns": None if extra_columns is None else sorted(extra_columns)[:_MOST_EXTRA_COLUMNS],
+        "extra_columns": None if extra_columns is None else list(extra_columns),
         "domino": domino,
+        "inputs": inputs,
     }
 
 
@@ -65,7 +67,7 @@ def keep_earlier_parts(
     That is so when a run's manifests are gone, and when its baseline cannot be used: there the alarm joins what was
     said.
     """
-    before = {part["run"]: part for part in _parts_of(earlier) if part["files"]}
+    before = {part["run"]: part for part in parts_of(earlier) if part["files"]} if earlier else {}
     kept = dict(before)
     for part in parts:
         judged_before = before.get(part["run"])
@@ -78,9 +80,12 @@ def keep_earlier_parts(
     return sorted(scored, key=lambda part: str(part["run"]), reverse=True)
 
 
-def _parts_of(document: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    if document is None:
-        return []
+def parts_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a `drift.json` says of each run's rows, without the alarms of the window as a whole.
+
+    Raises:
+        KeyError: the document has another form.
+    """
     parts = ({name: part[name] for name in _PART} for part in (document, *document["other_runs"]))
     return [
         part | {"alarms": [alarm for alarm in part["alarms"] if alarm["column"] is not None]}

@@ -22,8 +22,9 @@ def open_days(s3: Any, bucket: str, today: date) -> list[date]:
     """The days that may have something new, oldest first: those after the last one that is known to be complete."""
     first = today - timedelta(days=LONGEST_LOOK_BACK)
     complete = _complete_until(s3, bucket)
-    if complete is not None:
-        first = max(first, min(complete + timedelta(days=1), today))
+    # A day that cannot be settled yet was noted by a clock that was wrong; to believe it would hide what comes late.
+    if complete is not None and complete + _SETTLES_AFTER < today:
+        first = max(first, complete + timedelta(days=1))
     return [first + timedelta(days=number) for number in range((today - first).days + 1)]
 
 
@@ -41,9 +42,8 @@ def is_due(files: DayFiles, reported: ReportedDay | None, day: date, now: dateti
     """
     if reported is None:
         return bool(files.manifests or files.refused) or day == now.date()
-    covered = (len(files.manifests), len(files.refused)) == (reported.files, reported.refused_files)
     told_too_early = from_text(reported.generated) < told_from(day) <= now
-    return not covered or told_too_early or reported.failed
+    return files.digest != reported.inputs or told_too_early or reported.failed
 
 
 def _complete_until(s3: Any, bucket: str) -> date | None:

@@ -1,5 +1,6 @@
 """Monitoring: answers what the drift detector is asked for, the days that are due as a rule."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,12 +26,20 @@ class MonitoringResult:
 
 
 def watch(
-    clients: Clients, settings: MonitoringSettings, request: Request, now: datetime
+    clients: Clients,
+    settings: MonitoringSettings,
+    request: Request,
+    now: datetime,
+    seconds_left: Callable[[], float],
 ) -> MonitoringResult:
     """Does what is asked for; without a champion, and for want of anything else to go by, nothing.
 
     A run over the days that are due leaves a heartbeat when it gets through. What people ask for besides leaves none:
     it says nothing of the schedule.
+
+    Args:
+        now: with a time zone.
+        seconds_left: tells how long the caller may still take.
 
     Raises:
         DaysFailed: after every day was tried, some of them in vain.
@@ -46,7 +55,7 @@ def watch(
         return _judge_window(clients.s3, settings, request, champion, now)
     if isinstance(request, OneDay):
         return MonitoringResult(champion, judge_one_day(clients, settings, champion, now, request.day))
-    days = judge_due_days(clients, settings, champion, now)
+    days = judge_due_days(clients, settings, champion, now, seconds_left)
     emit_run(settings.metrics_namespace, settings.stack, len(days))
     return MonitoringResult(champion, days, reason=None if days else "The reports cover every file already.")
 

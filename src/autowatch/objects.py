@@ -109,4 +109,5 @@ def _write_on_condition(s3: Any, bucket: str, key: str, document: Any, **conditi
 
 
 def _encode(document: Any) -> bytes:
-    return json.dumps(document, ensure_ascii=False, indent=1).encode()
+    # Half of a surrogate pair, which foreign JSON may hold, has no UTF-8; Python's escape for it is JSON's too.
+    return json.dumps(document, ensure_ascii=False, indent=1).encode(errors="backslashreplace")

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from autowatch.drift import Verdict
+from autowatch.drift_document import parts_of
 from autowatch.objects import ObjectMissing, read_json
 
 _LOGGER = logging.getLogger(__name__)
@@ -50,13 +51,17 @@ class RunDay:
 
 @dataclass(frozen=True)
 class ReportedDay:
-    """What the report of one day says; `extra_columns` is None where that is not known."""
+    """What the report of one day says; `extra_columns` is None where that is not known.
+
+    `model_columns` are those of the models that scored the day's rows, `inputs` is the digest of what was judged.
+    """
 
     day: date
     generated: str
     runs: tuple[RunDay, ...]
     extra_columns: frozenset[str] | None
-    refused_files: int
+    model_columns: frozenset[str]
+    inputs: str
     told: frozenset[Finding]
 
     @property
@@ -91,12 +96,14 @@ class ReportedDay:
             KeyError, TypeError, ValueError: the document has another form.
         """
         extra = document["extra_columns"]
+        parts = (document, *document["other_runs"])
         return cls(
             day=date.fromisoformat(document["date"]),
             generated=document["generated"],
-            runs=tuple(_run_day(part) for part in (document, *document["other_runs"])),
+            runs=tuple(_run_day(part) for part in parts),
             extra_columns=None if extra is None else frozenset(extra),
-            refused_files=sum(document["refused_files"].values()),
+            model_columns=frozenset(column["name"] for part in parts for column in part["columns"]),
+            inputs=document["inputs"],
             told=frozenset(Finding(**finding) for finding in document["told"]),
         )
 
@@ -119,6 +126,7 @@ def read_report(s3: Any, bucket: str, day: date) -> dict[str, Any] | None:
     try:
         document: dict[str, Any] = read_json(s3, bucket, report_key(day))
         ReportedDay.from_json(document)
+        parts_of(document)
     except ObjectMissing:
         return None
     except (KeyError, TypeError, ValueError, AttributeError):

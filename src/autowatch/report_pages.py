@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from autowatch.day_page import day_page, window_page
@@ -22,7 +23,11 @@ _READERS = 8
 """Requests at once; a client's pool of connections holds ten."""
 _KEY = re.compile(r"reports/date=(\d{4}-\d\d-\d\d)/(drift\.json|quality\.json|index\.html)")
 
+_ATTEMPTS = 5
+
 _Document = TypeVar("_Document")
+_Known = Mapping[date, Mapping[str, str]]
+"""The ETags of the objects of each day, by their names."""
 
 
 def day_page_key(day: date) -> str:
@@ -35,7 +40,9 @@ def publish_day_page(
 ) -> str:
     """Writes the page of a day and returns its key.
 
-    A day that had no page before gives its neighbours a link to it: their pages are written anew.
+    A day that had no page before gives its neighbours a link to it: their pages are written anew. Whoever writes a
+    document publishes the page after that; of two at the same time the slower one may have read what the other one has
+    replaced, so pages whose documents change meanwhile are written again.
 
     Args:
         s3: a client of S3.
@@ -44,37 +51,31 @@ def publish_day_page(
         drift, quality: its documents, which may not be in the bucket yet; those left out are read from there.
     """
     first = day - timedelta(days=TREND_DAYS + _HISTORY_DAYS)
+    given = {"drift.json": drift, "quality.json": quality}
     known = _list_days(s3, bucket, first)
-    is_new = "index.html" not in known.get(day, ())
-    own = known.setdefault(day, set())
-    own.add("index.html")
-    documents = {"drift.json": drift, "quality.json": quality}
-    for name in ("drift.json", "quality.json"):
-        if documents[name] is None and name in own:
-            documents[name] = _read(s3, bucket, day, name)
-    neighbours = [other for other in _neighbours(known, day) if other is not None] if is_new else []
-    summaries = _summaries(s3, bucket, known, [day, *neighbours], given={day: documents["drift.json"]})
-    _put_day(s3, bucket, day, documents, summaries, known)
-    for neighbour in neighbours:
-        theirs = {
-            name: _read(s3, bucket, neighbour, name) if name in known[neighbour] else None
-            for name in documents
-        }
-        _put_day(s3, bucket, neighbour, theirs, summaries, known)
+    is_new = "index.html" not in known.get(day, {})
+    for _ in range(_ATTEMPTS):
+        days = _put_days(s3, bucket, day, given, known, with_neighbours=is_new)
+        before, known = known, _list_days(s3, bucket, first)
+        if _documents(known, days) == _documents(before, days):
+            break
     return day_page_key(day)
 
 
 def publish_history_page(s3: Any, bucket: str) -> str:
     """Writes the page of the newest 90 days that have a report, and returns its key.
 
-    It shows what is in the bucket, so it comes after the documents of the newest day.
+    It shows what is in the bucket, so it comes after the documents of the newest day; it is written again when
+    documents change meanwhile.
     """
     known = _list_days(s3, bucket, None)
-    newest = sorted((day for day, names in known.items() if names - {"index.html"}), reverse=True)[
-        :_HISTORY_DAYS
-    ]
-    records = _in_parallel(lambda day: _record(s3, bucket, day, known[day]), newest)
-    _put(s3, bucket, HISTORY_KEY, history_page(dict(zip(newest, records, strict=True))))
+    for _ in range(_ATTEMPTS):
+        newest = _newest(known)
+        records = _in_parallel(partial(_record, s3, bucket, known), newest)
+        _put(s3, bucket, HISTORY_KEY, history_page(dict(zip(newest, records, strict=True))))
+        before, known = known, _list_days(s3, bucket, None)
+        if _documents(known, _newest(known)) == _documents(before, newest):
+            break
     return HISTORY_KEY
 
 
@@ -86,13 +87,32 @@ def publish_window_page(s3: Any, bucket: str, prefix: str, drift: Any) -> str:
     return key
 
 
+def _put_days(
+    s3: Any, bucket: str, day: date, given: Mapping[str, Any], known: _Known, *, with_neighbours: bool
+) -> list[date]:
+    """Writes the page of a day, its neighbours' before it: their link to a page that is not there yet heals itself.
+
+    Returns:
+        The days whose pages were written.
+    """
+    known = {**known, day: {"index.html": "", **known.get(day, {})}}
+    neighbours = [other for other in _neighbours(known, day) if other is not None] if with_neighbours else []
+    days = [*neighbours, day]
+    documents = {other: {name: _read(s3, bucket, other, name, known) for name in given} for other in days}
+    documents[day] |= {name: document for name, document in given.items() if document is not None}
+    summaries = _summaries(s3, bucket, known, days, given={day: documents[day]["drift.json"]})
+    for other in days:
+        _put_day(s3, bucket, other, documents[other], summaries, known)
+    return days
+
+
 def _put_day(
     s3: Any,
     bucket: str,
     day: date,
     documents: Mapping[str, Any],
     summaries: Mapping[date, DaySummary],
-    known: Mapping[date, set[str]],
+    known: _Known,
 ) -> None:
     previous, following = (
         None if other is None else f"../date={other.isoformat()}/index.html"
@@ -103,23 +123,37 @@ def _put_day(
     _put(s3, bucket, day_page_key(day), page)
 
 
-def _neighbours(known: Mapping[date, set[str]], day: date) -> tuple[date | None, date | None]:
+def _neighbours(known: _Known, day: date) -> tuple[date | None, date | None]:
     """The days with a page before and after `day`."""
     paged = [other for other, names in known.items() if "index.html" in names]
     before, after = [other for other in paged if other < day], [other for other in paged if other > day]
     return max(before, default=None), min(after, default=None)
 
 
-def _list_days(s3: Any, bucket: str, first: date | None) -> dict[date, set[str]]:
-    """The names of the objects of each day from `first` on."""
+def _list_days(s3: Any, bucket: str, first: date | None) -> dict[date, dict[str, str]]:
+    """The objects of each day from `first` on: their ETags by their names."""
     start = {} if first is None else {"StartAfter": f"reports/date={first.isoformat()}/"}
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="reports/date=", **start)
-    known: dict[date, set[str]] = {}
+    known: dict[date, dict[str, str]] = {}
     for item in (item for page in pages for item in page.get("Contents", ())):
         match = _KEY.fullmatch(item["Key"])
         if match and (day := _date(match[1])):
-            known.setdefault(day, set()).add(match[2])
+            known.setdefault(day, {})[match[2]] = item["ETag"]
     return known
+
+
+def _newest(known: _Known) -> list[date]:
+    """The newest days that have a report, newest first."""
+    return sorted((day for day, names in known.items() if names.keys() - {"index.html"}), reverse=True)[
+        :_HISTORY_DAYS
+    ]
+
+
+def _documents(known: _Known, days: Iterable[date]) -> dict[date, dict[str, str]]:
+    """The ETags of the documents of some days, without those of their pages."""
+    return {
+        day: {name: etag for name, etag in known.get(day, {}).items() if name != "index.html"} for day in days
+    }
 
 
 def _date(text: str) -> date | None:
@@ -131,29 +165,30 @@ def _date(text: str) -> date | None:
 
 
 def _summaries(
-    s3: Any, bucket: str, known: Mapping[date, set[str]], days: Iterable[date], given: Mapping[date, Any]
+    s3: Any, bucket: str, known: _Known, days: Iterable[date], given: Mapping[date, Any]
 ) -> dict[date, DaySummary]:
     """The days that the sparklines of the pages of `days` need; those in a form that is not known are gaps."""
     wanted = {day - timedelta(days=back) for day in days for back in range(1, TREND_DAYS)}
     present = sorted(day for day in wanted if day in given or "drift.json" in known.get(day, ()))
 
     def summary(day: date) -> DaySummary | None:
-        document = given[day] if day in given else _read(s3, bucket, day, "drift.json")
+        document = given[day] if day in given else _read(s3, bucket, day, "drift.json", known)
         return None if document is None else _known(summary_of, document)
 
     found = zip(present, _in_parallel(summary, present), strict=True)
     return {day: item for day, item in found if item is not None}
 
 
-def _record(s3: Any, bucket: str, day: date, names: set[str]) -> DayRecord:
+def _record(s3: Any, bucket: str, known: _Known, day: date) -> DayRecord:
+    names = known[day]
     unreadable = []
     drift: DaySummary | None = None
     quality: QualityView | None = None
     if "drift.json" in names:
-        drift = _known(summary_of, _read(s3, bucket, day, "drift.json"))
+        drift = _known(summary_of, _read(s3, bucket, day, "drift.json", known))
         unreadable += ["drift.json"] if drift is None else []
     if "quality.json" in names:
-        quality = _known(quality_view, _read(s3, bucket, day, "quality.json"))
+        quality = _known(quality_view, _read(s3, bucket, day, "quality.json", known))
         unreadable += ["quality.json"] if quality is None else []
     return DayRecord(drift, quality, unreadable, has_page="index.html" in names)
 
@@ -166,8 +201,10 @@ def _known(reader: Callable[[Any], _Document], document: Any) -> _Document | Non
         return None
 
 
-def _read(s3: Any, bucket: str, day: date, name: str) -> Any | None:
-    """A document of a day; None where it has gone since the listing, a text where it is no JSON or null."""
+def _read(s3: Any, bucket: str, day: date, name: str, known: _Known) -> Any | None:
+    """A document of a day; None where there is none (any more), a text where it is no JSON or null."""
+    if name not in known.get(day, {}):
+        return None
     try:
         document = read_json(s3, bucket, f"reports/date={day.isoformat()}/{name}")
     except ObjectMissing:

@@ -1,11 +1,10 @@
 """Judging scored rows by what people have set, or, where that cannot be used, by the defaults."""
 
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from autowatch.baselines import Baselines, BaselineUnusable
+from autowatch.baselines import Baselines
 from autowatch.drift import Alarm, DriftRules
 from autowatch.drift_settings import DriftSettings, InvalidDriftSettings, read_drift_settings
 from autowatch.run_judgement import RunJudgement, judge_runs
@@ -29,7 +28,7 @@ class RowsJudge:
     """
 
     def __init__(self, s3: Any, bucket: str, champion: str, baselines: Baselines, min_rows: int) -> None:
-        self._champion, self._baselines = champion, baselines
+        self.champion, self._baselines = champion, baselines
         self._defaults = DriftSettings(DriftRules(min_rows=min_rows))
         self._settings, self._error = self._defaults, ""
         try:
@@ -40,18 +39,16 @@ class RowsJudge:
     def judge(self, scored: ScoredRows) -> Judged:
         """Judges the rows of each run by that run's own baseline; where there are none, says so of the champion."""
         settings, alarms = self.settings_for([rows.run for rows in scored.runs])
-        return Judged(judge_runs(scored, self._champion, self._baselines, settings.rules), settings, alarms)
+        return Judged(judge_runs(scored, self.champion, self._baselines, settings.rules), settings, alarms)
 
     def settings_for(self, runs: Iterable[str]) -> tuple[DriftSettings, list[Alarm]]:
         """What rows of these runs are judged by, and an alarm where that is not what people have set.
 
         A column may be set once the champion, or a run whose rows were judged, has it.
         """
-        for run in (self._champion, *runs):
-            # A run that cannot be judged says so in its own judgement.
-            with suppress(BaselineUnusable):
-                self._baselines.of(run)
-        known, settings, error = self._baselines.columns(), self._settings, self._error
+        # A run that cannot be judged says so in its own judgement.
+        known = self._baselines.columns([self.champion, *runs])
+        settings, error = self._settings, self._error
         if known:
             try:
                 settings.check_columns(known)

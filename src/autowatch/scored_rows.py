@@ -23,6 +23,9 @@ READERS = 16
 # Profiles that are read and not yet added up stay within this many.
 _READ_AHEAD = 256
 
+# A report must not grow with whatever somebody puts beside the model's columns.
+_MOST_COLUMNS = 1000
+
 
 class UnusableObject(AutowatchError):
     """A manifest or a profile does not hold what it should."""
@@ -55,8 +58,10 @@ class ScoredRows:
     columns: frozenset[str] | None
 
     def columns_beside(self, known: Collection[str]) -> list[str] | None:
-        """The names that are not among the `known` ones; None where it is not known what the files had."""
-        return None if self.columns is None or not known else sorted(self.columns.difference(known))
+        """The first 1,000 names that are not among the `known` ones; None where it is not known what the files had."""
+        if self.columns is None or not known:
+            return None
+        return sorted(self.columns.difference(known))[:_MOST_COLUMNS]
 
 
 def read_scored_rows(s3: Any, bucket: str, keys: Sequence[str], baselines: Baselines) -> ScoredRows:

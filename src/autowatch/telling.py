@@ -12,6 +12,8 @@ from autowatch.report_history import Finding, History, ReportedDay, RunDay
 _LASTING = ("settings", "baseline")
 # Another wording of these is something else.
 _BY_MESSAGE = (*_LASTING, "schema")
+# The alarm on refused files tells of these at once, so the report of the evening only counts them.
+_TOLD_ELSEWHERE = "refused files"
 # Whether a column is there at all is known without rows enough for a verdict.
 _AT_ONCE = "missing column"
 
@@ -40,7 +42,7 @@ def decide_telling(
 
     Args:
         document: the day's `drift.json`, with all but `told` and `alerted`.
-        history: the days before it.
+        history: the days before it, and those after it that were judged earlier.
         earlier: the report of the same day that this one replaces.
     """
     reported = ReportedDay.from_json({**document, "told": []})
@@ -50,8 +52,8 @@ def decide_telling(
         for part, run in zip(parts, reported.runs, strict=True)
         for finding in _findings_of(part, run, reported.day, history, rules)
     }
-    before = _told_last(reported.day, history)
-    known = dict.fromkeys(finding for finding in found if finding.kind in _LASTING and finding in before)
+    lasting = _told_around(reported.day, history)
+    known = dict.fromkeys(finding for finding in found if finding.kind in _LASTING and finding in lasting)
     if earlier:
         known |= dict.fromkeys(sorted(earlier.told, key=str))
     news = tuple(finding for finding in found if finding not in known)
@@ -86,6 +88,8 @@ def _findings_of(
     alarms_count = _often_enough(run, day, history, rules, _conspicuous)
     for alarm in part["alarms"]:
         column = alarm["column"]
+        if alarm["kind"] == _TOLD_ELSEWHERE:
+            continue
         if column is None or (weights.get(column) and (alarms_count or alarm["kind"] == _AT_ONCE)):
             yield _finding(part["run"], alarm)
 
@@ -112,6 +116,8 @@ def _conspicuous(run: RunDay) -> bool:
     return run.verdict == "drift" or run.alarmed
 
 
-def _told_last(day: date, history: History) -> frozenset[Finding]:
+def _told_around(day: date, history: History) -> frozenset[Finding]:
+    """What people know of the last day before, and of days after this one, which were judged before it was."""
     last = max((other for other in history if other < day), default=None)
-    return history[last].told if last else frozenset()
+    around = [history[other].told for other in history if other == last or other > day]
+    return frozenset().union(*around)

@@ -62,7 +62,7 @@ def judge_range(
         alarms=judged.alarms,
         rejected_rows=scored.rejected_rows,
         refused_files=count_refused(s3, bucket, refused),
-        extra_columns=scored.columns_beside(baselines.columns()),
+        extra_columns=scored.columns_beside(baselines.columns([champion, *(run.run for run in scored.runs)])),
     )
     return _publish(s3, bucket, f"reports/range={first}_{last}/", document)
 

@@ -15,10 +15,17 @@ from autowatch.scored_rows import READERS
 from detect_drift.settings import settings_from_env
 
 
-def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 (Lambda passes both)
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Judges the days that are due, or what the event asks for: a date, a range of them, a file."""
     now = read_time(event, datetime.now(UTC))
-    return asdict(watch(_clients(), settings_from_env(os.environ), read_request(event, now.date()), now))
+    request = read_request(event, now.date())
+    return asdict(
+        watch(_clients(), settings_from_env(os.environ), request, now, lambda: _seconds_left(context))
+    )
+
+
+def _seconds_left(context: Any) -> float:
+    return float(context.get_remaining_time_in_millis()) / 1000
 
 
 @cache

@@ -23,7 +23,6 @@ import pytest
 from sandbox.client import running_sandbox
 from sandbox.faults import Fault
 from sandbox.install import REPOSITORY
-from sandbox.server import DOMINO_TOKEN
 from tests.sandbox.stub_model import archive, image, label
 
 pytestmark = pytest.mark.sandbox
@@ -79,7 +78,7 @@ class Walker:
         )
         self.image = image(account, self.region)
         self.s3.put_object(Bucket=self.bucket, Key=ARTEFACT, Body=archive(features=2))
-        sandbox.domino.add_datasource("bank", self.bucket, self.region, DOMINO_TOKEN)
+        sandbox.domino.add_datasource("bank", self.bucket, self.region)
 
     def new_file(self, good=True):
         """A new training file, on which the stub is always right, or always wrong."""

@@ -118,11 +118,11 @@ def score(s3, baseline, columns, name="a", day=TODAY, commit=True, header=("age"
     return stem
 
 
-def run(clients, now=NOW, only=None, request=None):
+def run(clients, now=NOW, only=None, request=None, seconds_left=lambda: 900.0):
     settings = MonitoringSettings(
         BUCKET, "predictions/", "arn:topic", "Autowatch", "bank-stack", "eu-west-1", min_rows=300
     )
-    return watch(clients, settings, request or (OneDay(only) if only else DueDays()), now)
+    return watch(clients, settings, request or (OneDay(only) if only else DueDays()), now, seconds_left)
 
 
 def report_of(clients, day=TODAY):

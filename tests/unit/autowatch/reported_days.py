@@ -15,15 +15,16 @@ def reported(
     run="run-1",
     told=(),
     extra=None,
-    refused=0,
     files=1,
     since=None,
     failed=False,
+    inputs="",
+    model=("age",),
 ):
     """A reported day. D: drift, n: no drift, a: no drift, but an alarm, -: not enough data."""
     part = RunDay(run, LETTERS[letter], rows, files, letter == "a", failed, since)
     extra = None if extra is None else frozenset(extra)
-    return ReportedDay(day, f"{day}T20:00:00Z", (part,), extra, refused, frozenset(told))
+    return ReportedDay(day, f"{day}T20:00:00Z", (part,), extra, frozenset(model), inputs, frozenset(told))
 
 
 def days_before(letters, **options):

@@ -21,7 +21,8 @@ def test_each_is_read_once_whether_it_is_there_or_not(s3):
     assert baselines.of("run-1") is kept
     with pytest.raises(BaselineUnusable):
         baselines.of("run-0")
-    assert baselines.columns() == {"age", "job"}
+    assert baselines.columns(["run-1", "run-0"]) == {"age", "job"}
+    assert baselines.columns([]) == set()
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"columns": [{}], "run": "r", "rows": 1}'])

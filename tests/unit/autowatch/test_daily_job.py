@@ -137,6 +137,19 @@ class TestSettings:
             ["settings"],
         )
 
+    def test_they_are_not_told_again_for_a_day_that_is_judged_late(self, clients):
+        baseline = release(clients.s3)
+        for back in (3, 2, 1):
+            score(clients.s3, baseline, LIKE_TRAINING, day=day_before(back))
+            run(clients, now=NOW - timedelta(days=back))
+        set_settings(clients, "{")
+        run(clients)
+        score(clients.s3, baseline, LIKE_TRAINING, day=day_before(2), name="late")
+
+        (day,) = run(clients).days
+
+        assert (day.date, day.alarms, len(clients.sns.messages)) == (day_before(2), 1, 1)
+
     def test_drift_is_told_under_bad_ones_too(self, clients):
         set_settings(clients, "{")
         score(clients.s3, release(clients.s3), DRIFTED)
@@ -179,7 +192,7 @@ class TestDay:
         assert alarm["message"] == f"Columns that the files of {day_before(1)} had are gone: customer."
         assert subjects(clients) == [f"[bank-stack] Data alarms on {TODAY}: schema"]
 
-    def test_a_day_of_refused_files_alone_is_told(self, clients):
+    def test_a_day_of_refused_files_alone_is_judged_and_told_by_their_own_alarm(self, clients):
         release(clients.s3)
         refuse(clients, day=day_before(1))
         refuse(clients, "NotUtf8", "y", day=day_before(1))
@@ -188,14 +201,16 @@ class TestDay:
 
         report = report_of(clients, day_before(1))
         assert report["refused_files"] == {"MissingColumns": 1, "NotUtf8": 1}
-        assert subjects(clients) == [f"[bank-stack] Data alarms on {day_before(1)}: schema"]
+        assert [alarm["kind"] for alarm in report["alarms"]] == ["refused files"]
+        assert (report["alerted"], subjects(clients)) == (False, [])
 
     def test_a_further_refusal_has_the_day_judged_again(self, clients):
         score(clients.s3, release(clients.s3), LIKE_TRAINING)
         run(clients)
         refuse(clients)
         (day,) = run(clients, now=NOW + timedelta(hours=1)).days
-        assert (day.alarms, day.notified) == (1, True)
+        assert (day.alarms, day.notified) == (1, False)
+        assert report_of(clients)["refused_files"] == {"MissingColumns": 1}
 
     @pytest.mark.parametrize("body", [b"{", b"[]", b'{"eror": 1}'])
     def test_a_damaged_refusal_is_counted(self, clients, body):
@@ -266,6 +281,16 @@ class TestWhatIsLookedAt:
         assert starts == [f"predictions/date={day_before(6)}", f"rejected/date={day_before(6)}"]
         assert not any(key.startswith("predictions/") for key in got)
 
+    def test_a_file_that_takes_the_place_of_another_is_found(self, clients):
+        baseline = release(clients.s3)
+        score(clients.s3, baseline, LIKE_TRAINING)
+        run(clients)
+        stem = score(clients.s3, baseline, DRIFTED, name="b")
+        clients.s3.delete_object(Bucket=BUCKET, Key=stem.replace("/b-", "/a-") + ".manifest.json")
+        (day,) = run(clients).days
+        assert (day.files, day.verdict) == (1, "drift")
+        assert run(clients).days == ()
+
     def test_a_file_that_comes_late_is_still_found(self, clients):
         baseline = release(clients.s3)
         run(clients, now=NOW)
@@ -334,6 +359,164 @@ class TestWhatIsLookedAt:
 
         assert report_of(clients)["verdict"] == "no drift"
         assert [day.date for day in run(clients).days] == [day_before(1)]
+
+
+@contextmanager
+def before_each(s3, operation, act):
+    """Calls `act` with the key of each object that the operation is about, just before it."""
+
+    def call(params, **_):
+        act(params["Key"])
+
+    event = f"before-parameter-build.s3.{operation}"
+    s3.meta.events.register(event, call)
+    try:
+        yield
+    finally:
+        s3.meta.events.unregister(event, call)
+
+
+class TestOrder:
+    def test_the_page_is_there_before_the_mail_and_the_document_after_it(self, clients):
+        score(clients.s3, release(clients.s3), DRIFTED)
+        folder = f"reports/date={TODAY}/"
+        seen = []
+        publish = clients.sns.publish
+        clients.sns.publish = lambda **message: seen.append(keys(clients, folder)) or publish(**message)
+
+        run(clients)
+
+        assert seen == [[f"{folder}index.html"]]
+        assert keys(clients, folder) == [f"{folder}drift.json", f"{folder}index.html"]
+
+    def test_a_page_that_the_other_half_has_written_meanwhile_ends_with_both(self, clients):
+        """The function that measures quality sees no drift.json yet, and its page must not be the last one."""
+        score(clients.s3, release(clients.s3), DRIFTED)
+
+        def measure(key):
+            if key == f"reports/date={TODAY}/drift.json":
+                write_json(clients.s3, BUCKET, f"reports/date={TODAY}/quality.json", {"verdict": "worse"})
+                clients.s3.put_object(Bucket=BUCKET, Key=f"reports/date={TODAY}/index.html", Body=b"quality")
+
+        with before_each(clients.s3, "PutObject", measure):
+            run(clients)
+
+        page = clients.s3.get_object(Bucket=BUCKET, Key=f"reports/date={TODAY}/index.html")["Body"].read()
+        assert b"The data have drifted, and the model predicts worse" in page
+
+    def test_a_page_that_fails_costs_only_its_day_although_both_have_news(self, clients):
+        baseline = release(clients.s3)
+        for back in (1, 0):
+            score(clients.s3, baseline, DRIFTED, day=day_before(back))
+
+        def fail(key):
+            if key == f"reports/date={day_before(1)}/index.html":
+                raise ClientError({}, "PutObject")
+
+        with before_each(clients.s3, "PutObject", fail), pytest.raises(DaysFailed, match="1 of 31 days"):
+            run(clients)
+
+        assert subjects(clients) == [f"[bank-stack] Drift on {TODAY}: age"]
+        assert [day.date for day in run(clients).days] == [day_before(1)]
+        assert subjects(clients)[1:] == [f"[bank-stack] Drift on {day_before(1)}: age"]
+
+    def test_a_document_that_cannot_be_written_has_only_its_day_told_again(self, clients):
+        baseline = release(clients.s3)
+        for back in (1, 0):
+            score(clients.s3, baseline, DRIFTED, day=day_before(back))
+
+        def fail(key):
+            if key == f"reports/date={day_before(1)}/drift.json":
+                raise ClientError({}, "PutObject")
+
+        with before_each(clients.s3, "PutObject", fail), pytest.raises(DaysFailed, match="1 of 31 days"):
+            run(clients)
+
+        assert [day.date for day in run(clients).days] == [day_before(1)]
+
+    def test_a_history_that_could_not_be_written_is_written_by_the_next_run(self, clients):
+        score(clients.s3, release(clients.s3), DRIFTED)
+
+        def fail(key):
+            if key == "reports/index.html":
+                raise ClientError({}, "PutObject")
+
+        with before_each(clients.s3, "PutObject", fail), pytest.raises(ClientError):
+            run(clients)
+        assert run(clients).days == ()
+        assert keys(clients, "reports/index.html") == ["reports/index.html"]
+
+
+class TestWhatNobodyForesaw:
+    def test_an_error_of_any_kind_costs_only_its_day(self, clients):
+        baseline = release(clients.s3)
+        broken = f"predictions/date={day_before(1)}/x.manifest.json"
+        clients.s3.put_object(Bucket=BUCKET, Key=broken, Body=b"[" * 100_000)
+        score(clients.s3, baseline, DRIFTED)
+
+        with pytest.raises(DaysFailed, match=f"1 of 31 days .*{day_before(1)}: RecursionError, see the log"):
+            run(clients)
+
+        assert subjects(clients) == [f"[bank-stack] Drift on {TODAY}: age"]
+
+    @pytest.mark.parametrize("name", ["drift_share", "reference_rows", "min_rows", "drifted_columns"])
+    def test_a_report_of_half_a_form_is_judged_anew(self, clients, name):
+        baseline = release(clients.s3)
+        score(clients.s3, baseline, LIKE_TRAINING)
+        run(clients)
+        report = report_of(clients)
+        del report[name]
+        write_json(clients.s3, BUCKET, f"reports/date={TODAY}/drift.json", report)
+
+        (day,) = run(clients).days
+
+        assert (day.verdict, name in report_of(clients)) == ("no drift", True)
+
+    def test_half_characters_from_domino_stop_nothing(self, clients):
+        score(clients.s3, release(clients.s3), DRIFTED)
+        checks = (
+            rb'{"read": "2026-11-23T20:00:09Z", "checks": [{"checked": "x", "drifted_columns": ["\udc80"]}]}'
+        )
+        clients.s3.put_object(Bucket=BUCKET, Key="monitoring/domino/checks.json", Body=checks)
+        (day,) = run(clients).days
+        assert day.notified
+        assert report_of(clients)["domino"]["checks"][0]["drifted_columns"] == ["\udc80"]
+
+
+class TestModelsThatFollowEachOther:
+    def test_a_column_that_the_next_model_drops_neither_comes_nor_goes(self, clients):
+        """Whichever days are judged at once, and so whichever baselines have been read."""
+        first = release(clients.s3)
+        header = ("age", "job", "customer")
+        for back in (3, 2):
+            score(clients.s3, first, LIKE_TRAINING, day=day_before(back), header=header)
+        run(clients, now=NOW - timedelta(days=2))
+        release(clients.s3, "run-2")
+        second = Baseline("run-2", 2_000, first.columns[:1])
+        write_json(clients.s3, BUCKET, "models/run-2/baseline.json", second.to_json())
+        ages = {"age": LIKE_TRAINING["age"]}
+        score(clients.s3, second, ages, day=day_before(1), header=header)
+        score(clients.s3, first, LIKE_TRAINING, day=day_before(2), header=header, name="late")
+        run(clients, now=NOW - timedelta(days=1))
+        score(clients.s3, second, ages, header=header)
+        run(clients)
+
+        assert report_of(clients)["extra_columns"] == ["customer", "job"]
+        assert subjects(clients) == []
+
+
+class TestTime:
+    def test_what_there_is_no_time_for_is_left_to_the_next_run_and_the_rest_is_told(self, clients):
+        baseline = release(clients.s3)
+        for back in (2, 1, 0):
+            score(clients.s3, baseline, DRIFTED, day=day_before(back))
+        left = iter([900.0, 400.0, 299.0, 290.0])
+
+        with pytest.raises(DaysFailed, match=f"1 of 31 days .*{TODAY}: There was no time left"):
+            run(clients, seconds_left=lambda: next(left))
+
+        assert subjects(clients) == [f"[bank-stack] Drift on {day_before(1)}: age"]
+        assert [day.date for day in run(clients).days] == [TODAY]
 
 
 HOSTILE = (

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from autowatch.day_alarms import schema_alarms, volume_alarms
+from autowatch.day_alarms import refusal_alarms, schema_alarms, volume_alarms
 from autowatch.drift_settings import VolumeRules
 from tests.unit.autowatch.reported_days import TODAY, days_before, reported
 
@@ -76,19 +76,25 @@ class TestVolume:
         assert not volume(0, history)
 
 
-def schema(history=None, refused=None, extra=None):
-    return [alarm.message for alarm in schema_alarms(TODAY, refused or {}, extra, history or {})]
+class TestRefusals:
+    def test_they_are_counted_by_error(self):
+        (alarm,) = refusal_alarms(TODAY, {"MissingColumns": 2, "NotUtf8": 1, "NoChampion": 5})
+        assert (alarm.column, alarm.kind) == (None, "refused files")
+        assert (
+            alarm.message
+            == "3 files were refused (2 MissingColumns, 1 NotUtf8): see rejected/date=2026-11-23/."
+        )
+
+    @pytest.mark.parametrize("refused", [{}, {"NoChampion": 3}, {"InputGone": 1, "NoChampion": 1}])
+    def test_what_says_nothing_about_the_files_is_no_alarm(self, refused):
+        assert refusal_alarms(TODAY, refused) == []
+
+
+def schema(history=None, extra=None, known=("age",), now=EVENING):
+    return [alarm.message for alarm in schema_alarms(TODAY, extra, known, history or {}, now)]
 
 
 class TestSchema:
-    def test_refused_files_are_counted_by_error(self):
-        (message,) = schema(refused={"MissingColumns": 2, "NotUtf8": 1, "NoChampion": 5})
-        assert message == "3 files were refused (2 MissingColumns, 1 NotUtf8): see rejected/date=2026-11-23/."
-
-    @pytest.mark.parametrize("error", ["NoChampion", "InputGone"])
-    def test_what_says_nothing_about_the_files_is_no_alarm(self, error):
-        assert schema(refused={error: 3}) == []
-
     def test_a_column_that_came_and_one_that_went(self):
         came, went = schema(days_before("n", extra=["a", "b"]), extra=["b", "c"])
         assert came == "Columns that the files of 2026-11-22 did not have: c."
@@ -103,6 +109,20 @@ class TestSchema:
 
     def test_the_first_day_has_nothing_to_be_compared_with(self):
         assert schema(extra=["a"]) == []
+
+    def test_a_column_that_a_new_model_has_dropped_did_not_come(self):
+        assert schema(days_before("n", extra=["a"], model=("age", "job")), extra=["a", "job"]) == []
+
+    def test_a_column_that_a_new_model_has_taken_in_is_not_gone(self):
+        assert schema(days_before("n", extra=["a", "income"]), extra=["a"], known=("age", "income")) == []
+
+    @pytest.mark.parametrize(("hour", "alarms"), [(4, 0), (17, 0), (18, 1)])
+    def test_a_column_is_not_gone_before_the_day_is_told(self, hour, alarms):
+        """Its files may come in the afternoon: else a schedule in another zone would tell of it every morning."""
+        assert len(schema(days_before("n", extra=["a"]), extra=[], now=EVENING.replace(hour=hour))) == alarms
+
+    def test_a_column_that_came_is_told_at_any_hour(self):
+        assert schema(days_before("n", extra=[]), extra=["a"], now=EVENING.replace(hour=1))
 
     def test_days_without_files_are_left_out(self):
         history = days_before("n ", extra=["a"]) | days_before("-", extra=None, files=0, rows=0)

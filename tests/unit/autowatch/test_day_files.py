@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from autowatch.day_files import DayFiles, list_days
+from autowatch.day_files import list_days
 from tests.unit.autowatch.monitored_bucket import BUCKET, monitored_bucket
 
 FIRST, LAST = date(2026, 11, 9), date(2026, 11, 10)
@@ -21,17 +21,16 @@ def put(s3, *keys):
 
 def test_each_day_has_its_manifests_and_refusals(s3):
     wanted = {
-        FIRST: DayFiles(
-            ["predictions/date=2026-11-09/a.manifest.json"], ["rejected/date=2026-11-09/x.error.json"]
-        ),
-        LAST: DayFiles(
+        FIRST: (["predictions/date=2026-11-09/a.manifest.json"], ["rejected/date=2026-11-09/x.error.json"]),
+        LAST: (
             [
                 "predictions/date=2026-11-10/b/ü 😀.manifest.json",
                 "predictions/date=2026-11-10/\U0010fffd.manifest.json",
-            ]
+            ],
+            [],
         ),
     }
-    put(s3, *(key for files in wanted.values() for key in (*files.manifests, *files.refused)))
+    put(s3, *(key for manifests, refused in wanted.values() for key in (*manifests, *refused)))
     put(
         s3,
         "predictions/date=2026-11-08/z.manifest.json",
@@ -45,7 +44,18 @@ def test_each_day_has_its_manifests_and_refusals(s3):
         "rejected/labels/date=2026-11-09/x.error.json",
     )
 
-    assert list_days(s3, BUCKET, "predictions/", FIRST, LAST) == wanted
+    found = list_days(s3, BUCKET, "predictions/", FIRST, LAST)
+
+    assert {day: (list(files.manifests), list(files.refused)) for day, files in found.items()} == wanted
+
+
+def test_the_digest_changes_with_an_object_that_is_replaced(s3):
+    key = "predictions/date=2026-11-09/a.manifest.json"
+    digests = []
+    for body in (b"1", b"2", b"1"):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+        digests.append(list_days(s3, BUCKET, "predictions/", FIRST, LAST)[FIRST].digest)
+    assert digests[0] == digests[2] != digests[1]
 
 
 def test_days_without_anything_are_not_in_it(s3):

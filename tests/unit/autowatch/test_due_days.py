@@ -25,7 +25,7 @@ def s3():
 
 def files(manifests=0, refused=0):
     return DayFiles(
-        [f"m{number}" for number in range(manifests)], [f"r{number}" for number in range(refused)]
+        {f"m{number}": "e" for number in range(manifests)}, {f"r{number}": "e" for number in range(refused)}
     )
 
 
@@ -39,21 +39,33 @@ class TestIsDue:
         assert is_due(found, None, YESTERDAY, EVENING)
 
     def test_a_report_that_covers_the_files_ends_it(self):
-        assert not is_due(files(1, 2), reported(TODAY, refused=2), TODAY, EVENING)
+        assert not is_due(files(1, 2), reported(TODAY, inputs=files(1, 2).digest), TODAY, EVENING)
 
-    @pytest.mark.parametrize("found", [files(2, 2), files(1, 3), files(0, 2)])
+    @pytest.mark.parametrize(
+        "found",
+        [
+            files(2, 2),
+            files(1, 3),
+            files(0, 2),
+            DayFiles({"another": "e"}, files(1, 2).refused),
+            DayFiles({"m0": "written anew"}, files(1, 2).refused),
+            DayFiles(files(1, 2).manifests, {"r0": "e", "another": "e"}),
+            DayFiles(files(1, 2).refused, files(1, 2).manifests),
+        ],
+    )
     def test_one_that_does_not_does_not(self, found):
-        assert is_due(found, reported(TODAY, refused=2), TODAY, EVENING)
+        assert is_due(found, reported(TODAY, inputs=files(1, 2).digest), TODAY, EVENING)
 
     def test_a_report_of_the_morning_is_made_again_in_the_evening_and_no_more(self):
-        morning = replace(reported(TODAY), generated="2026-11-23T09:00:00Z")
+        covered = reported(TODAY, inputs=files(1).digest)
+        morning = replace(covered, generated="2026-11-23T09:00:00Z")
         assert not is_due(files(1), morning, TODAY, EVENING.replace(hour=12))
         assert is_due(files(1), morning, TODAY, EVENING)
         assert is_due(files(1), morning, TODAY, EVENING + timedelta(days=3))
-        assert not is_due(files(1), reported(TODAY), TODAY, EVENING + timedelta(days=3))
+        assert not is_due(files(1), covered, TODAY, EVENING + timedelta(days=3))
 
     def test_a_day_with_a_run_that_could_not_be_judged_is_tried_again(self):
-        assert is_due(files(1), reported(TODAY, failed=True), TODAY, EVENING)
+        assert is_due(files(1), reported(TODAY, failed=True, inputs=files(1).digest), TODAY, EVENING)
 
 
 class TestOpenDays:
@@ -62,13 +74,15 @@ class TestOpenDays:
         assert (days[0], days[-1], len(days)) == (date(2026, 10, 24), TODAY, 31)
 
     def test_then_to_the_last_complete_day(self, s3):
-        write_json(s3, BUCKET, DAYS_KEY, {"complete_until": "2026-11-20"})
-        assert open_days(s3, BUCKET, TODAY) == [date(2026, 11, 21), YESTERDAY, TODAY]
+        write_json(s3, BUCKET, DAYS_KEY, {"complete_until": "2026-11-16"})
+        days = open_days(s3, BUCKET, TODAY)
+        assert (days[0], days[-1], len(days)) == (date(2026, 11, 17), TODAY, 7)
 
-    @pytest.mark.parametrize("until", ["2026-11-23", "2027-01-01"])
-    def test_today_is_always_among_them(self, s3, until):
+    @pytest.mark.parametrize("until", ["2026-11-17", "2026-11-23", "2027-01-01"])
+    def test_a_note_about_days_that_cannot_be_settled_is_as_good_as_none(self, s3, until):
+        """Such a note would hide every file that comes in the evening or late, for good."""
         write_json(s3, BUCKET, DAYS_KEY, {"complete_until": until})
-        assert open_days(s3, BUCKET, TODAY) == [TODAY]
+        assert len(open_days(s3, BUCKET, TODAY)) == 31
 
     def test_an_outage_of_a_year_is_cut_to_thirty_days(self, s3):
         write_json(s3, BUCKET, DAYS_KEY, {"complete_until": "2025-11-20"})

@@ -56,3 +56,11 @@ def test_what_is_gone_is_not_replaced(s3):
     s3.delete_object(Bucket=BUCKET, Key="k")
     with pytest.raises(ObjectChanged):
         replace_json(s3, BUCKET, "k", 2, etag)
+
+
+def test_half_a_character_is_written_as_json_writes_it(s3):
+    """A lone surrogate has no UTF-8; foreign JSON may hold one, as an escape."""
+    document = {"\udc80": ["a\ud83d", "\\\ud800", "größe 😀"]}
+    write_json(s3, BUCKET, "a.json", document)
+    assert read_json(s3, BUCKET, "a.json") == document
+    s3.get_object(Bucket=BUCKET, Key="a.json")["Body"].read().decode()

@@ -21,6 +21,10 @@ def put_report(s3, day, **changes):
         "verdict": "drift",
         "rows": 1_000,
         "files": 2,
+        "reference_rows": 2_000,
+        "min_rows": 300,
+        "drifted_columns": ["age"],
+        "drift_share": 1.0,
         "alarms": [{"column": "age", "kind": "out of range", "message": "m"}],
         "columns": [{"name": "age", "importance": 1}],
         "since": "2026-11-01",
@@ -34,6 +38,7 @@ def put_report(s3, day, **changes):
         ],
         "extra_columns": ["x"],
         "refused_files": {"NotUtf8": 2, "NoRows": 1},
+        "inputs": "9f86d0",
         "told": [],
     }
     write_json(s3, BUCKET, report_key(day), document | changes)
@@ -44,7 +49,8 @@ def test_it_has_what_later_days_go_by(s3):
 
     day = read_history(s3, BUCKET, TODAY)[TODAY]
 
-    assert (day.rows, day.files, day.refused_files, day.extra_columns) == (1_007, 3, 3, {"x"})
+    assert (day.rows, day.files, day.extra_columns, day.model_columns) == (1_007, 3, {"x"}, {"age"})
+    assert day.inputs == "9f86d0"
     assert (day.has_verdict, day.failed) == (True, False)
     assert (day.of("run-1").alarmed, day.of("run-0").alarmed, day.of("run-2")) == (True, False, None)
 
@@ -76,7 +82,7 @@ def test_other_objects_below_reports_are_left_out(s3):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"other_runs": {"files": 0, "rows": 0}}, {"told": 5}, {"date": "soon"}, {"refused_files": None}],
+    [{"other_runs": {"files": 0, "rows": 0}}, {"told": 5}, {"date": "soon"}, {"columns": None}],
     ids=str,
 )
 def test_a_report_of_another_form_does_not_spoil_the_others(s3, changes):

@@ -1,3 +1,4 @@
+from contextlib import contextmanager
 from datetime import timedelta
 
 import boto3
@@ -185,6 +186,74 @@ def test_a_window_has_a_page_that_leads_to_the_history(s3, prefix, facts, subjec
     assert key == f"{prefix}index.html"
     assert subject in page(s3, key)
     assert f'href="{history}"' in page(s3, key)
+
+
+@contextmanager
+def just_before_the_page_is_put(s3, key, act):
+    """Has somebody else act after the documents for this page were read and before the page is written, once."""
+    left = [act]
+
+    def put(params, **_):
+        if params["Key"] == key and left:
+            left.pop()()
+
+    event = "before-parameter-build.s3.PutObject"
+    s3.meta.events.register(event, put)
+    try:
+        yield
+    finally:
+        s3.meta.events.unregister(event, put)
+    assert not left
+
+
+WORSE = quality_document(verdict="worse")
+
+
+def test_a_document_that_comes_while_the_page_is_written_is_on_it(s3):
+    put(s3, DAY, drift_document(drifted=0), quality_document())
+    key = "reports/date=2026-11-23/index.html"
+
+    with just_before_the_page_is_put(s3, key, lambda: put(s3, DAY, quality=WORSE)):
+        publish_day_page(s3, BUCKET, DAY)
+
+    assert "The model predicts worse" in page(s3, key)
+
+
+def test_a_neighbours_document_that_comes_meanwhile_is_on_its_page(s3):
+    before = DAY - timedelta(days=1)
+    put(s3, before, drift_document(before, drifted=0), quality_document())
+    key = publish_day_page(s3, BUCKET, before)
+
+    with just_before_the_page_is_put(s3, key, lambda: put(s3, before, quality=WORSE)):
+        publish_day_page(s3, BUCKET, DAY, drift=drift_document())
+
+    assert "The model predicts worse" in page(s3, key)
+
+
+def test_a_document_that_comes_while_the_history_is_written_is_in_it(s3):
+    put(s3, DAY, drift_document(drifted=0), quality_document())
+
+    with just_before_the_page_is_put(s3, "reports/index.html", lambda: put(s3, DAY, quality=WORSE)):
+        publish_history_page(s3, BUCKET)
+
+    assert "The model predicts worse" in page(s3, "reports/index.html")
+
+
+def test_a_page_that_dies_before_it_is_there_is_linked_once_it_is(s3):
+    before = DAY - timedelta(days=1)
+    publish_day_page(s3, BUCKET, before, drift=drift_document(before))
+
+    def die():
+        raise ConnectionError
+
+    with (
+        just_before_the_page_is_put(s3, f"reports/date={before.isoformat()}/index.html", die),
+        pytest.raises(ConnectionError),
+    ):
+        publish_day_page(s3, BUCKET, DAY, drift=drift_document())
+    publish_day_page(s3, BUCKET, DAY, drift=drift_document())
+
+    assert 'rel="next"' in page(s3, f"reports/date={before.isoformat()}/index.html")
 
 
 def test_names_that_are_no_days_are_passed_over(s3):
