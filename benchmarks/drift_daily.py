@@ -138,7 +138,7 @@ class Bucket:
         keys = [key for key in self._keys() if key.startswith(prefix) and key > after]
         page, truncated = keys[:PAGE], len(keys) > PAGE
         contents = "".join(
-            f"<Contents><Key>{escape(key)}</Key><Size>1</Size>"
+            f"<Contents><Key>{escape(key)}</Key><Size>1</Size><ETag>e</ETag>"
             "<LastModified>2026-11-23T09:00:00.000Z</LastModified></Contents>"
             for key in page
         )

@@ -12,13 +12,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from autowatch.baselines import Baselines
 from autowatch.day_files import DayFiles, list_days
 from autowatch.day_judgement import DayJudgement, judge_day
+from autowatch.day_record import check_unclaimed, claim, give_back, record
 from autowatch.drift_alert import DriftAlert, send_mail
 from autowatch.drift_event import put_event
 from autowatch.drift_metrics import emit_day
 from autowatch.due_days import close_days, is_due, open_days
 from autowatch.errors import AutowatchError
 from autowatch.monitoring_settings import Clients, MonitoringSettings
-from autowatch.objects import write_json
 from autowatch.report_history import read_history, report_key
 from autowatch.report_pages import day_page_key, publish_day_page, publish_history_page
 from autowatch.rows_judge import RowsJudge
@@ -122,19 +122,15 @@ class _Job:
                 found = self._judge_day(day, files.get(day, DayFiles()), due_within)
                 if found is None:
                     continue
+                check_unclaimed(found)
                 self._history[day] = found.reported
                 judged.append(found)
                 publish_day_page(self._s3, self._bucket, day, drift=found.document)
                 if not found.telling.news:
                     self._record(found)
-        news = [found for found in judged if found.telling.news and found.day not in self._failures]
-        if news:
-            with self._noting_failure([found.day for found in news]):
-                self._tell(news)
-        for found in news:
-            if found.day not in self._failures:
-                with self._noting_failure([found.day]):
-                    self._record(found)
+        for found in self._tell_of([found for found in judged if found.day not in self._failures]):
+            with self._noting_failure([found.day]):
+                self._record(found)
         return tuple(_outcome(found) for found in judged if found.day not in self._failures)
 
     def is_done(self, day: date) -> bool:
@@ -187,6 +183,24 @@ class _Job:
             now=self._now,
         )
 
+    def _tell_of(self, judged: Sequence[DayJudgement]) -> list[DayJudgement]:
+        """Tells people of the days with news, and gives those that they have been told of."""
+        claimed: list[DayJudgement] = []
+        for found in judged:
+            if found.telling.news:
+                with self._noting_failure([found.day]):
+                    claimed.append(claim(self._s3, self._bucket, found))
+        if not claimed:
+            return []
+        days = [found.day for found in claimed]
+        with self._noting_failure(days):
+            self._tell(claimed)
+            return claimed
+        for found in claimed:
+            with self._noting_failure([found.day]):
+                give_back(self._s3, self._bucket, found)
+        return []
+
     def _tell(self, judged: Sequence[DayJudgement]) -> None:
         """One message for all days with news, about the newest of the worst; one event, about the newest drift."""
         drifted = [found for found in judged if found.telling.news_of_drift(self._champion)]
@@ -223,7 +237,7 @@ class _Job:
             self._settings.stack,
             by_column=self._settings.column_metrics,
         )
-        write_json(self._s3, self._bucket, report_key(found.day), found.document)
+        record(self._s3, self._bucket, found)
         publish_day_page(self._s3, self._bucket, found.day)
         _LOGGER.info(
             "day judged",

@@ -21,11 +21,18 @@ DOMINO_CHECKS_KEY = "monitoring/domino/checks.json"
 
 @dataclass(frozen=True)
 class DayJudgement:
-    """The day's `drift.json`, as it is once people have been told of its news."""
+    """The day's `drift.json`, as it is once people have been told of its news.
+
+    Attributes:
+        etag: of the document that it takes the place of; None where there is none.
+        claimed: when another run was about to tell people of the day, as that document says.
+    """
 
     day: date
     document: dict[str, Any]
     telling: Telling
+    etag: str | None
+    claimed: str | None
 
     @property
     def reported(self) -> ReportedDay:
@@ -56,7 +63,7 @@ def judge_day(
     """
     scored = read_scored_rows(s3, bucket, list(files.manifests), baselines)
     judged = judge.judge(scored)
-    earlier = read_report(s3, bucket, day)
+    earlier, etag = read_report(s3, bucket, day)
     current = [
         run.to_json(judged.settings.rules.min_rows) | {"since": _since(run.run, run.verdict, day, history)}
         for run in judged.runs
@@ -85,7 +92,8 @@ def judge_day(
     before = ReportedDay.from_json(earlier) if earlier else None
     telling = decide_telling(document, history, before, judged.settings.alert)
     told = [finding.to_json() for finding in telling.told]
-    return DayJudgement(day, document | {"alerted": bool(told), "told": told}, telling)
+    claimed = earlier["alerting"] if earlier else None
+    return DayJudgement(day, document | {"alerted": bool(told), "told": told}, telling, etag, claimed)
 
 
 def _since(run: str, verdict: str, day: date, history: History) -> str | None:

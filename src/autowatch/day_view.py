@@ -167,7 +167,9 @@ def _view(
 
 
 def _alerted(drift: DriftView) -> bool | None:
-    return drift.alerted if drift.main.verdict == "drift" or drift.main.alarms else None
+    # Refused files have an alarm of their own, which this report does not know of.
+    alarms = [alarm for alarm in drift.main.alarms if alarm.kind != "refused files"]
+    return drift.alerted if drift.alerted or drift.main.verdict == "drift" or alarms else None
 
 
 def _trends(columns: Sequence[Column], earlier: Sequence[DaySummary | None]) -> dict[str, Sparkline]:

@@ -29,7 +29,7 @@ class DriftAlert:
         document: the day's `drift.json`.
         telling: what of it is news.
         champion: the run in force.
-        caught_up: earlier days of which there is news as well, as their dates.
+        caught_up: other days of which there is news as well, as their dates.
     """
 
     document: Mapping[str, Any]
@@ -149,7 +149,7 @@ def _whose(alert: DriftAlert) -> str:
 def _since(alert: DriftAlert) -> str:
     since = alert.part["since"] or alert.date
     first = " (first day)" if since == alert.date else ""
-    caught_up = f"; news of days before, too: {_listed(alert.caught_up, 7)}" if alert.caught_up else ""
+    caught_up = f"; news of other days, too: {_listed(alert.caught_up, 7)}" if alert.caught_up else ""
     return f"{since}{first}, model {alert.part['run']}{caught_up}"
 
 

@@ -50,6 +50,7 @@ def drift_document(
         "alarms": [*top["alarms"], *(alarm.to_json() for alarm in alarms)],
         "other_runs": others,
         "alerted": False,
+        "alerting": None,
         "told": [],
         "rejected_rows": rejected_rows,
         "refused_files": dict(refused_files or {}),

@@ -79,33 +79,34 @@ def write_json(s3: Any, bucket: str, key: str, document: Any) -> None:
     s3.put_object(Bucket=bucket, Key=key, Body=_encode(document), ContentType="application/json")
 
 
-def write_json_if_absent(s3: Any, bucket: str, key: str, document: Any) -> None:
-    """Writes `document` under `key` if nothing is there yet.
+def write_json_if_absent(s3: Any, bucket: str, key: str, document: Any) -> str:
+    """Writes `document` under `key` if nothing is there yet, and gives its ETag.
 
     Raises:
         ObjectChanged: there is an object already; it stays as it is.
     """
-    _write_on_condition(s3, bucket, key, document, IfNoneMatch="*")
+    return _write_on_condition(s3, bucket, key, document, IfNoneMatch="*")
 
 
-def replace_json(s3: Any, bucket: str, key: str, document: Any, etag: str) -> None:
-    """Writes `document` over the version of `key` that has this ETag.
+def replace_json(s3: Any, bucket: str, key: str, document: Any, etag: str) -> str:
+    """Writes `document` over the version of `key` that has this ETag, and gives the new one's.
 
     Raises:
         ObjectChanged: the object is gone or has another ETag by now; it stays as it is.
     """
-    _write_on_condition(s3, bucket, key, document, IfMatch=etag)
+    return _write_on_condition(s3, bucket, key, document, IfMatch=etag)
 
 
-def _write_on_condition(s3: Any, bucket: str, key: str, document: Any, **condition: str) -> None:
+def _write_on_condition(s3: Any, bucket: str, key: str, document: Any, **condition: str) -> str:
     try:
-        s3.put_object(
+        answer: dict[str, str] = s3.put_object(
             Bucket=bucket, Key=key, Body=_encode(document), ContentType="application/json", **condition
         )
     except ClientError as error:
         if error.response["Error"]["Code"] in (*_CONDITION_FAILED, *_ABSENT):
             raise ObjectChanged(f"s3://{bucket}/{key} was written by somebody else.") from error
         raise
+    return answer["ETag"]
 
 
 def _encode(document: Any) -> bytes:

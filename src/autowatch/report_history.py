@@ -1,5 +1,6 @@
 """What the reports of earlier days say, as far as later days go by it."""
 
+import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any
 
 from autowatch.drift import Verdict
 from autowatch.drift_document import parts_of
-from autowatch.objects import ObjectMissing, read_json
+from autowatch.objects import ObjectMissing, get_object
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -53,7 +54,8 @@ class RunDay:
 class ReportedDay:
     """What the report of one day says; `extra_columns` is None where that is not known.
 
-    `model_columns` are those of the models that scored the day's rows, `inputs` is the digest of what was judged.
+    `model_columns` are those of the models that scored the day's rows. `inputs` is the digest of what was judged, None
+    where somebody was about to tell people of it.
     """
 
     day: date
@@ -61,7 +63,7 @@ class ReportedDay:
     runs: tuple[RunDay, ...]
     extra_columns: frozenset[str] | None
     model_columns: frozenset[str]
-    inputs: str
+    inputs: str | None
     told: frozenset[Finding]
 
     @property
@@ -121,18 +123,20 @@ def report_key(day: date) -> str:
     return f"{report_folder(day)}drift.json"
 
 
-def read_report(s3: Any, bucket: str, day: date) -> dict[str, Any] | None:
-    """The judgement of a day as it was written; None where there is none of the present form."""
+def read_report(s3: Any, bucket: str, day: date) -> tuple[dict[str, Any] | None, str | None]:
+    """The judgement of a day as it was written, None where there is none of the present form; and the object's ETag."""
     try:
-        document: dict[str, Any] = read_json(s3, bucket, report_key(day))
+        answer = get_object(s3, bucket, report_key(day))
+    except ObjectMissing:
+        return None, None
+    try:
+        document: dict[str, Any] = json.loads(answer["Body"].read())
         ReportedDay.from_json(document)
         parts_of(document)
-    except ObjectMissing:
-        return None
     except (KeyError, TypeError, ValueError, AttributeError):
         _LOGGER.warning("a report of another form is left out", extra={"key": report_key(day)})
-        return None
-    return document
+        return None, answer["ETag"]
+    return document, answer["ETag"]
 
 
 def read_history(s3: Any, bucket: str, last: date) -> History:
@@ -145,7 +149,7 @@ def read_history(s3: Any, bucket: str, last: date) -> History:
 
 
 def _read_day(s3: Any, bucket: str, day: date) -> ReportedDay | None:
-    document = read_report(s3, bucket, day)
+    document, _ = read_report(s3, bucket, day)
     return None if document is None else ReportedDay.from_json(document)
 
 

@@ -36,8 +36,9 @@ def _clients() -> Clients:
         retries={"mode": "standard", "total_max_attempts": 4},
         max_pool_connections=READERS,
     )
+    quick = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
     return Clients(
         s3=boto3.client("s3", config=config),
-        sns=boto3.client("sns", config=config),
-        events=boto3.client("events", config=config),
+        sns=boto3.client("sns", config=quick),
+        events=boto3.client("events", config=quick),
     )

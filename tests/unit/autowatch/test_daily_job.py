@@ -2,8 +2,8 @@
 
 import json
 from collections import Counter
-from contextlib import contextmanager
-from datetime import date, timedelta
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from autowatch.monitoring import DaysFailed
 from autowatch.objects import read_json, write_json
 from autowatch.profile import Baseline, baseline_column
+from autowatch.timestamps import to_text
 from tests.unit.autowatch.monitored_bucket import (
     BUCKET,
     DRIFTED,
@@ -82,7 +83,7 @@ class TestKOfM:
             (TODAY, False),
         ]
         assert subjects(clients) == [f"[bank-stack] Drift on {day_before(1)}: age"]
-        assert f"news of days before, too: {day_before(2)}" in clients.sns.messages[0]["Message"]
+        assert f"news of other days, too: {day_before(2)}" in clients.sns.messages[0]["Message"]
         assert len(clients.events.entries) == 1
         assert report_of(clients, day_before(2))["alerted"]
 
@@ -325,7 +326,7 @@ class TestWhatIsLookedAt:
         run(clients, only=date.fromisoformat(day_before(20)))
         assert keys(clients, "monitoring/") == []
 
-    def test_a_report_stays_unwritten_when_nobody_could_be_told(self, clients):
+    def test_a_report_says_so_when_nobody_could_be_told(self, clients):
         baseline = release(clients.s3)
         score(clients.s3, baseline, DRIFTED)
         score(clients.s3, baseline, LIKE_TRAINING, day=day_before(1))
@@ -334,7 +335,11 @@ class TestWhatIsLookedAt:
         with pytest.raises(DaysFailed, match="1 of 31 days"):
             run(clients)
 
-        assert keys(clients, f"reports/date={TODAY}/drift.json") == []
+        report = report_of(clients)
+        assert (report["alerted"], report["told"], report["alerting"]) == (False, [], None)
+        clients.events.refuses = False
+        assert [day.date for day in run(clients).days] == [TODAY]
+        assert (report_of(clients)["alerted"], len(clients.events.entries)) == (True, 1)
         assert report_of(clients, day_before(1))["verdict"] == "no drift"
 
     @pytest.mark.parametrize(
@@ -377,7 +382,7 @@ def before_each(s3, operation, act):
 
 
 class TestOrder:
-    def test_the_page_is_there_before_the_mail_and_the_document_after_it(self, clients):
+    def test_what_the_mail_leads_to_is_there_before_it(self, clients):
         score(clients.s3, release(clients.s3), DRIFTED)
         folder = f"reports/date={TODAY}/"
         seen = []
@@ -386,8 +391,7 @@ class TestOrder:
 
         run(clients)
 
-        assert seen == [[f"{folder}index.html"]]
-        assert keys(clients, folder) == [f"{folder}drift.json", f"{folder}index.html"]
+        assert seen == [[f"{folder}drift.json", f"{folder}index.html"]]
 
     def test_a_page_that_the_other_half_has_written_meanwhile_ends_with_both(self, clients):
         """The function that measures quality sees no drift.json yet, and its page must not be the last one."""
@@ -445,6 +449,88 @@ class TestOrder:
             run(clients)
         assert run(clients).days == ()
         assert keys(clients, "reports/index.html") == ["reports/index.html"]
+
+
+class TestTwoRunsAtOnce:
+    @pytest.mark.parametrize(
+        ("operation", "outcome"),
+        [
+            ("GetObject", nullcontext()),
+            ("PutObject", pytest.raises(DaysFailed, match="Another run judges")),
+        ],
+    )
+    def test_people_are_told_once(self, clients, operation, outcome):
+        """Whether the other run comes in before this one has read the report, or after that."""
+        score(clients.s3, release(clients.s3), DRIFTED)
+        others = [run]
+
+        def come_in(key):
+            if key == f"reports/date={TODAY}/drift.json" and others:
+                others.pop()(clients)
+
+        with before_each(clients.s3, operation, come_in), outcome:
+            run(clients)
+
+        assert not others
+        assert (len(clients.sns.messages), len(clients.events.entries)) == (1, 1)
+        assert report_of(clients)["alerted"]
+        assert run(clients).days == ()
+
+    def test_one_that_comes_while_people_are_told_leaves_it_to_the_first(self, clients):
+        score(clients.s3, release(clients.s3), DRIFTED)
+        publish = clients.sns.publish
+        came = []
+
+        def come_in(**message):
+            publish(**message)
+            came.append(report_of(clients))
+            with pytest.raises(DaysFailed, match="Another run judges"):
+                run(clients)
+
+        clients.sns.publish = come_in
+        (day,) = run(clients).days
+
+        assert (day.notified, len(clients.sns.messages), len(clients.events.entries)) == (True, 1, 1)
+        assert (came[0]["told"], came[0]["alerted"]) == ([], False)
+        assert (report_of(clients)["alerted"], report_of(clients)["alerting"]) == (True, None)
+        assert run(clients).days == ()
+
+    def test_one_that_died_over_it_has_the_next_tell_after_a_minute(self, clients):
+        score(clients.s3, release(clients.s3), DRIFTED)
+        publish = clients.sns.publish
+
+        def die(**_):
+            raise SystemExit
+
+        clients.sns.publish = die
+        with pytest.raises(SystemExit):
+            run(clients)
+        clients.sns.publish = publish
+        with pytest.raises(DaysFailed, match="Another run judges"):
+            run(clients)
+        report = report_of(clients)
+        write_json(
+            clients.s3,
+            BUCKET,
+            f"reports/date={TODAY}/drift.json",
+            report | {"alerting": to_text(datetime.now(UTC) - timedelta(seconds=61))},
+        )
+        (day,) = run(clients).days
+        assert (day.notified, len(clients.sns.messages)) == (True, 1)
+
+    def test_one_without_news_does_not_undo_what_another_has_noted(self, clients):
+        baseline = release(clients.s3)
+        score(clients.s3, baseline, LIKE_TRAINING)
+        later = []
+
+        def score_more(key):
+            if key == f"reports/date={TODAY}/index.html" and not later:
+                later.append(score(clients.s3, baseline, DRIFTED, name="b"))
+                run(clients)
+
+        with before_each(clients.s3, "PutObject", score_more), pytest.raises(DaysFailed, match="Another run"):
+            run(clients)
+        assert (report_of(clients)["alerted"], report_of(clients)["files"]) == (True, 2)
 
 
 class TestWhatNobodyForesaw:

@@ -112,6 +112,14 @@ def test_whether_people_were_told_is_said(alerted, said):
     assert (said in shown) if said else ("Alert sent" not in shown and "Alert not sent" not in shown)
 
 
+def test_of_refused_files_alone_it_is_not_said_since_another_alarm_tells_of_them():
+    refused = {"column": None, "kind": "refused files", "message": "1 file was refused."}
+    shown = text(drift_document(drifted=0, alerted=False) | {"alarms": [refused]})
+
+    assert "1 file was refused." in shown
+    assert "Alert not sent" not in shown
+
+
 def test_drifted_columns_come_worst_first_with_what_moved():
     html = day_page(DAY, drift_document(drifted=4), None, {}, LINKS)
 

@@ -176,6 +176,6 @@ def test_only_what_is_news_makes_the_subject():
 
 
 def test_days_that_were_caught_up_are_named():
-    assert "news of days before, too: 2026-11-20" in "\n".join(
+    assert "news of other days, too: 2026-11-20" in "\n".join(
         lines(alert_of(drifted_part(), caught_up=["2026-11-20"]))
     )

@@ -94,7 +94,7 @@ def test_the_report_has_the_agreed_fields(clients):
     assert set(report) == {
         "date", "generated", "run", "verdict", "rows", "files", "reference_rows", "min_rows", "drifted_columns",
         "drift_share", "alarms", "columns", "since", "other_runs", "alerted", "told", "rejected_rows", "refused_files",
-        "extra_columns", "domino", "inputs",
+        "extra_columns", "domino", "inputs", "alerting",
     }  # fmt: skip
     assert (report["date"], report["generated"], report["run"]) == (TODAY, "2026-11-23T20:00:00Z", "run-1")
     assert (report["other_runs"], report["alerted"], report["domino"]) == ([], True, None)
@@ -303,7 +303,7 @@ def test_the_mail_says_since_when(clients):
 
     assert [
         line for line in clients.sns.messages[-1]["Message"].splitlines() if line.startswith("Since:")
-    ] == ["Since:    2026-11-20, model run-1; news of days before, too: 2026-11-20"]
+    ] == ["Since:    2026-11-20, model run-1; news of other days, too: 2026-11-20"]
 
 
 def test_a_refused_event_fails_the_run_and_the_next_one_tells_again(clients):
@@ -312,7 +312,7 @@ def test_a_refused_event_fails_the_run_and_the_next_one_tells_again(clients):
 
     with pytest.raises(DaysFailed, match="ThrottlingException"):
         run(clients)
-    assert keys(clients, f"reports/date={TODAY}/drift.json") == []
+    assert not report_of(clients)["alerted"]
 
     clients.events.refuses = False
     (day,) = run(clients).days
@@ -367,10 +367,20 @@ def test_files_beyond_the_first_page_of_the_listing_are_found(clients):
     assert (day.files, day.rows) == (2, 1_000)
 
 
+CONTESTED = f"Another run judges {TODAY} at the same time; the next one sees what is left to do."
+
+
 def test_two_jobs_at_once_leave_one_report(clients):
     score(clients.s3, release(clients.s3), DRIFTED)
     outcomes = []
-    jobs = [threading.Thread(target=lambda: outcomes.append(run(clients))) for _ in range(2)]
+
+    def job():
+        try:
+            outcomes.append(run(clients))
+        except DaysFailed as error:
+            outcomes.append(error)
+
+    jobs = [threading.Thread(target=job) for _ in range(2)]
 
     for job in jobs:
         job.start()
@@ -378,7 +388,11 @@ def test_two_jobs_at_once_leave_one_report(clients):
         job.join(timeout=60)
 
     assert len(outcomes) == 2
-    assert report_of(clients)["verdict"] == "drift"
+    assert [str(outcome) for outcome in outcomes if isinstance(outcome, DaysFailed)] in (
+        [],
+        [f"1 of 31 days could not be judged or told of. {TODAY}: {CONTESTED}"],
+    )
+    assert (report_of(clients)["verdict"], report_of(clients)["alerted"]) == ("drift", True)
 
 
 def emitted(capsys):

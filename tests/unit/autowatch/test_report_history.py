@@ -39,6 +39,7 @@ def put_report(s3, day, **changes):
         "extra_columns": ["x"],
         "refused_files": {"NotUtf8": 2, "NoRows": 1},
         "inputs": "9f86d0",
+        "alerting": None,
         "told": [],
     }
     write_json(s3, BUCKET, report_key(day), document | changes)
