@@ -1,6 +1,6 @@
 """How often quality's intervals hold, and its verdicts err, by simulation: the tables in docs/quality.md.
 
-    PYTHONPATH=src python -m benchmarks.quality_error_rates intervals|verdict [seed] [days]
+    PYTHONPATH=src python -m benchmarks.quality_error_rates intervals|verdict|looks|coarse [seed] [days]
 
 The model's scores are normal in either class (binormal), as far apart as its AUC asks for, and its probabilities are
 the true ones given the score. So every true figure follows from an integral. A hundred gates are drawn for each share
@@ -16,6 +16,7 @@ import numpy as np
 from scipy.special import expit, logit, xlogy
 from scipy.stats import norm
 
+from autowatch.auc_interval import auc_estimate
 from autowatch.calibration import calibration_curve
 from autowatch.classification import area_under_curve
 from autowatch.gate_decision import GateDecision, JudgedModel, Latency
@@ -28,6 +29,7 @@ SHARES = (0.5, 0.11, 0.02)
 AUC = 0.78
 GATE_ROWS = 8_000
 GATES = 100
+LOOKED_AT = 4_000
 RULES = QualityRules(minimum_auc=0.6, max_auc_drop=0.05, min_labels=200)
 DAYS = (
     ("as at the gate", 0.78),
@@ -152,13 +154,56 @@ def verdict(seed: int, days: int) -> Iterator[str]:
             yield f"| {rows:,} | {share:.0%} | {' | '.join(found)} | {none:.0%} |"
 
 
+def looks(seed: int, days: int) -> Iterator[str]:
+    """The table of days that are judged again and again while their labels come."""
+    random = np.random.default_rng([seed, 2])
+    share = SHARES[1]
+    gates = [_gate(World(AUC, share), random) for _ in range(GATES)]
+    yield "| looks | model | worse at one at least | at the last |\n|---|---|---|---|"
+    for portions in (1, 4, 20):
+        for name, auc in DAYS[:3]:
+            worse = [
+                _looks_at(World(auc, share).draw(random, LOOKED_AT), portions, gates[day % GATES])
+                for day in range(days // 2)
+            ]
+            ever, last = (np.mean([found(each) for each in worse]) for found in (any, lambda each: each[-1]))
+            yield f"| {portions} | {name} | {ever:.1%} | {last:.1%} |"
+
+
+def _looks_at(rows: LabelledRows, portions: int, gate: GateDecision) -> list[bool]:
+    """Whether the day is called worse after each portion of its labels."""
+    return [
+        judge_quality(measure_quality(_first(rows, len(rows) * number // portions)), gate, RULES).verdict
+        == "worse"
+        for number in range(1, portions + 1)
+    ]
+
+
+def _first(rows: LabelledRows, count: int) -> LabelledRows:
+    return LabelledRows(rows.positive[:count], rows.predicted[:count], rows.probability[:count])
+
+
+def coarse(seed: int, days: int) -> Iterator[str]:
+    """The table of how far AUC intervals err where the model gives a high score or a low one, and nothing between:
+    the high one to a quarter of the positive rows and to 5 % of the 1,000 negative ones."""
+    random = np.random.default_rng([seed, 3])
+    true = 0.5 + (0.25 - 0.05) / 2
+    yield "| positive rows | all of the interval below | all of it above |\n|---|---|---|"
+    for positives in (10, 20, 50, 200, 1_000):
+        positive = np.arange(positives + 1_000) < positives
+        drawn = (random.random(len(positive)) < np.where(positive, 0.25, 0.05) for _ in range(days))
+        ends = [(each.lower, each.upper) for high in drawn if (each := auc_estimate(positive, high * 1.0))]
+        below, above = np.mean([(upper < true, lower > true) for lower, upper in ends], axis=0)
+        yield f"| {positives:,} | {below:.1%} | {above:.1%} |"
+
+
 def _fewer(days: int, rows: int) -> int:
     """As many days as a table needs, and fewer where rows are many."""
     return max(days // 10, min(days, days * 2_000 // rows))
 
 
 if __name__ == "__main__":
-    table = {"intervals": intervals, "verdict": verdict}[sys.argv[1]]
+    table = {"intervals": intervals, "verdict": verdict, "looks": looks, "coarse": coarse}[sys.argv[1]]
     chosen = [int(argument) for argument in sys.argv[2:]]
     for line in table(*[*chosen, *(3, 2_000)[len(chosen) :]]):
         print(line, flush=True)

@@ -20,7 +20,8 @@ def auc_estimate(positive: np.ndarray, score: np.ndarray) -> Bounded | None:
 
     The variance is DeLong's (DeLong, DeLong and Clarke-Pearson 1988) by ranks (Sun and Xu 2014), the interval is taken
     on the logit scale, where it is nearly symmetric (Pepe 2003, section 5.2), with Student's t for the rarer class.
-    Where the classes are separated completely that variance is 0, and `auc_estimate_of_counts` gives the interval.
+    Where the classes are separated completely that variance is 0, and `auc_estimate_of_counts` gives the interval; as
+    it does where all rows of one class have one score and those of the other have not, by chance perhaps.
 
     Args:
         positive: shape (n,), bool: whether the row's true label is the positive one.
@@ -30,10 +31,11 @@ def auc_estimate(positive: np.ndarray, score: np.ndarray) -> Bounded | None:
     if min(positives, negatives) < 2:
         return None
     auc = area_under_curve(positive, score)
-    if auc in (0.0, 1.0):
+    of_positives, of_negatives = _variances(positive, score)
+    if auc in (0.0, 1.0) or (of_positives == 0) != (of_negatives == 0):
         return auc_estimate_of_counts(auc, positives, negatives)
     quantile = float(student_t.ppf(0.975, min(positives, negatives) - 1))
-    half = quantile * math.sqrt(_variance(positive, score)) / (auc * (1 - auc))
+    half = quantile * math.sqrt(of_positives + of_negatives) / (auc * (1 - auc))
     return Bounded(auc, float(expit(logit(auc) - half)), float(expit(logit(auc) + half)))
 
 
@@ -50,14 +52,19 @@ def auc_estimate_of_counts(auc: float, positives: int, negatives: int) -> Bounde
     return Bounded(auc, _last_within(auc, 0.0, too_far), _last_within(auc, 1.0, too_far))
 
 
-def _variance(positive: np.ndarray, score: np.ndarray) -> float:
-    of_positives, of_negatives = score[positive], score[~positive]
-    positives, negatives = len(of_positives), len(of_negatives)
+def _variances(positive: np.ndarray, score: np.ndarray) -> tuple[float, float]:
+    """The parts of the variance that come from the positive and from the negative rows."""
+    ours, others = score[positive], score[~positive]
     ranks = rankdata(score)
     # For each positive row the share of negative rows below it, and the other way round; ties count half.
-    below = (ranks[positive] - rankdata(of_positives)) / negatives
-    above = 1 - (ranks[~positive] - rankdata(of_negatives)) / positives
-    return float(np.var(below, ddof=1) / positives + np.var(above, ddof=1) / negatives)
+    below = (ranks[positive] - rankdata(ours)) / len(others)
+    above = 1 - (ranks[~positive] - rankdata(others)) / len(ours)
+    return _variance_of_mean(below), _variance_of_mean(above)
+
+
+def _variance_of_mean(values: np.ndarray) -> float:
+    # Of values that are all alike the mean may be off by a bit, and the variance not be 0.
+    return float(np.var(values, ddof=1)) / len(values) if np.ptp(values) else 0.0
 
 
 def _variance_of_counts(auc: float, positives: int, negatives: int) -> float:

@@ -12,11 +12,15 @@ from autowatch.domino_dataset import Dataset
 from autowatch.domino_models import (
     ModelRecord,
     ModelRegistry,
+    RunUnusable,
+    TrainingDataGone,
     ensure_model,
     note_configured,
     read_run_contract,
 )
 from autowatch.domino_v2 import VariablesConfigured, dataset_details
+from autowatch.errors import AutowatchError
+from autowatch.objects import ObjectMissing
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class V2Register:
         self._lock = Lock()
         self._locks: dict[str, Lock] = defaultdict(Lock)
         self._records: dict[str, ModelRecord] = {}
-        self._refusals: dict[str, DominoRefused] = {}
+        self._refusals: dict[str, AutowatchError] = {}
 
     def __call__(self, dataset: Dataset, /) -> Registration:
         """Tells Domino of the file."""
@@ -78,13 +82,13 @@ class V2Register:
         return Registration(record.model_id, self._register(record, dataset))
 
     def _record(self, run: str) -> ModelRecord:
-        # A model that is refused once is refused for every file; Domino need not be asked a thousand times.
+        # A model that cannot be had for one file cannot for any other; Domino need not be asked a thousand times.
         if run in self._refusals:
             raise self._refusals[run]
         if run not in self._records:
             try:
                 self._records[run] = ensure_model(self._registry, run)
-            except DominoRefused as error:
+            except (DominoRefused, ObjectMissing, RunUnusable, TrainingDataGone) as error:
                 self._refusals[run] = error
                 raise
         return self._records[run]

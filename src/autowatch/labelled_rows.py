@@ -13,15 +13,16 @@ from autowatch.arrival import id_prefix
 from autowatch.contract import ID_COLUMN, Contract, read_contract
 from autowatch.errors import AutowatchError
 from autowatch.label_fragments import FileLabels, Fragment, read_fragments
-from autowatch.manifest import Manifest, WrittenObject
-from autowatch.objects import ObjectVersion, read_json
+from autowatch.manifest import Manifest, WrittenObject, read_manifest
+from autowatch.objects import ObjectVersion
 from autowatch.quality import LabelledRows
 from autowatch.resumed_read import read_resumed
 from autowatch.runs import contract_key
 from autowatch.scored_file import READERS
 from autowatch.table import NoRows, read_table
 
-_ROWS_AT_ONCE = 50_000
+_ROWS_AT_ONCE = 10_000
+"""Of each of the files that are read at a time."""
 _FIRST_DIGIT = 17
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 
@@ -44,14 +45,14 @@ def read_labelled_rows(
 ) -> list[LabelledRun]:
     """Joins the labels of a day to its predictions, for each run that has labels, the newest run first.
 
-    Only predictions files that have labels are read, one after the other.
+    Only predictions files that have labels are read, many at a time.
 
     Raises:
         PredictionsMissing: predictions that a manifest names are gone.
+        ManifestUnusable: see there.
     """
     with ThreadPoolExecutor(READERS) as readers:
-        documents = list(readers.map(partial(read_json, s3, bucket), manifest_keys))
-    manifests = [Manifest.from_json(document) for document in documents]
+        manifests = list(readers.map(partial(read_manifest, s3, bucket), manifest_keys))
     return [
         _read_run(
             s3,
@@ -70,10 +71,13 @@ def _read_run(
     contract = read_contract(s3, bucket, contract_key(run))
     numbers = {id_prefix(manifest.input): number for number, manifest in enumerate(manifests)}
     by_file = read_fragments(s3, bucket, fragments, contract.labels, numbers)
-    parts = [
-        _join(s3, bucket, manifests[number].predictions, labels, contract)
-        for number, labels in sorted(by_file.items())
-    ]
+    with ThreadPoolExecutor(READERS) as readers:
+        parts = list(
+            readers.map(
+                lambda number: _join(s3, bucket, manifests[number].predictions, by_file[number], contract),
+                sorted(by_file),
+            )
+        )
     rows_scored = sum(manifest.rows_scored for manifest in manifests)
     return LabelledRun(run, rows_scored, LabelledRows.joined(parts))
 

@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from autowatch.objects import ObjectVersion
+from autowatch.errors import AutowatchError
+from autowatch.objects import ObjectVersion, read_json
 
 MANIFEST_VERSION = 1
+
+
+class ManifestUnusable(AutowatchError):
+    """A manifest does not say what a manifest says."""
 
 
 @dataclass(frozen=True)
@@ -97,3 +102,18 @@ class Manifest:
                 )
             },
         )
+
+
+def read_manifest(s3: Any, bucket: str, key: str) -> Manifest:
+    """The manifest under `key`.
+
+    Raises:
+        ObjectMissing: there is none.
+        ManifestUnusable: what is there is no manifest.
+    """
+    try:
+        return Manifest.from_json(read_json(s3, bucket, key))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ManifestUnusable(
+            f"s3://{bucket}/{key} is no manifest ({type(error).__name__}). Restore its earlier version, or remove it."
+        ) from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from autowatch.arrival import Arrival
 from autowatch.champion import NoChampion
@@ -31,7 +31,7 @@ class LabelsNotTaken(AutowatchError):
 
 
 class DaysNotMeasured(AutowatchError):
-    """Some days could not be measured; the others were. The next attempt goes on with these."""
+    """Some days could not be measured or shown; the others were. The next attempt goes on with these."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def take_in(job: Job, arrivals: Sequence[Arrival]) -> QualityResult:
         except (UnreadableFile, NoChampion) as error:
             _refuse(job, arrival, error)
             refused += 1
-        except (AutowatchError, ClientError) as error:
+        except (AutowatchError, ClientError, BotoCoreError) as error:
             _LOGGER.exception("labels not taken in", extra={"key": arrival.file.key})
             failures.append(error)
         else:
@@ -142,7 +142,8 @@ def _refuse(job: Job, arrival: Arrival, error: AutowatchError) -> None:
 
 
 def _measure(job: Job, days: Sequence[str], *, anew: bool) -> tuple[tuple[QualityDay, ...], tuple[str, ...]]:
-    """Measures the days, newest first, shows them on their pages and tells people."""
+    """Measures the days, newest first, shows them on their pages and tells people, whichever of it fails."""
+    s3, bucket = job.clients.s3, job.settings.bucket
     measured: list[MeasuredDay] = []
     failures: list[str] = []
     for day in reversed(days):
@@ -150,28 +151,28 @@ def _measure(job: Job, days: Sequence[str], *, anew: bool) -> tuple[tuple[Qualit
             if job.seconds_left() < _SECONDS_FOR_A_DAY:
                 raise DaysNotMeasured("there was no time left.")
             outcome = _measure_day(job, day, anew=anew)
-        except (AutowatchError, ClientError) as error:
-            _LOGGER.exception("a day could not be measured", extra={"date": day})
+            if outcome:
+                measured.append(outcome)
+                # Also where nothing was new: an attempt before this one may have died before the page.
+                publish_day_page(s3, bucket, date.fromisoformat(day))
+        except (AutowatchError, ClientError, BotoCoreError) as error:
+            _LOGGER.exception("a day could not be measured or shown", extra={"date": day})
             failures.append(f"{day}: {error}")
-        else:
-            measured += [outcome] if outcome else []
-    if measured:
-        publish_history_page(job.clients.s3, job.settings.bucket)
     told = tell_of_worse_days(_telling(job), [each.document["date"] for each in measured])
+    if measured:
+        publish_history_page(s3, bucket)
     if failures:
         raise DaysNotMeasured(
-            f"{len(failures)} of {len(days)} days could not be measured. {' '.join(failures[:10])}"
+            f"{len(failures)} of {len(days)} days could not be measured or shown. {' '.join(failures[:10])}"
         )
     return tuple(_summary(each.document) for each in measured), told
 
 
 def _measure_day(job: Job, day: str, *, anew: bool) -> MeasuredDay | None:
-    settings, s3 = job.settings, job.clients.s3
-    measured = measure_day(s3, settings.bucket, day, settings.rules, job.now, anew=anew)
+    settings = job.settings
+    measured = measure_day(job.clients.s3, settings.bucket, day, settings.rules, job.now, anew=anew)
     if measured is None:
         return None
-    # Of a day that needed nothing the page may still be missing: an attempt before this one may have died in between.
-    publish_day_page(s3, settings.bucket, date.fromisoformat(day))
     if measured.is_new:
         emit_quality(settings.metrics_namespace, settings.stack, measured.document)
         verdict, rows = measured.document["verdict"], measured.document["rows_labelled"]

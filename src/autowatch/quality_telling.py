@@ -1,7 +1,7 @@
 """Telling people of worse days: once for each, whoever finds them, and although whoever tells may die over it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -47,7 +47,7 @@ def tell_of_worse_days(telling: Telling, days: Sequence[str]) -> tuple[str, ...]
     deadline = time.monotonic() + 2 * telling.seconds_to_tell
     open_days = [day for day in days if _is_open(_read(telling, day))]
     while open_days:
-        mine = [day for day in open_days if _claim(telling, day)]
+        mine = {day: document for day in open_days if (document := _claim(telling, day))}
         if mine:
             _tell(telling, mine)
             told += mine
@@ -71,41 +71,44 @@ def _is_open(document: dict[str, Any] | None) -> bool:
     return document is not None and document["verdict"] == "worse" and not document["alerted"]
 
 
-def _claim(telling: Telling, day: str) -> bool:
-    """Writes that this call is about to tell of the day; False if another one is, or has."""
+def _claim(telling: Telling, day: str) -> dict[str, Any] | None:
+    """Writes that this call is about to tell of the day, and gives its document; None if another one is, or has."""
     document, etag = read_json_with_etag(telling.s3, telling.bucket, quality_key(day))
     now = datetime.now(UTC)
     if not _is_open(document):
-        return False
+        return None
     if document["alerting"]:
         waited = now - from_text(document["alerting"])
         if waited < timedelta(seconds=telling.seconds_to_tell):
-            return False
+            return None
+    claimed: dict[str, Any] = document | {"alerting": to_text(now)}
     try:
-        replace_json(
-            telling.s3, telling.bucket, quality_key(day), document | {"alerting": to_text(now)}, etag
-        )
+        replace_json(telling.s3, telling.bucket, quality_key(day), claimed, etag)
     except ObjectChanged:
-        return False
-    return True
+        return None
+    return claimed
 
 
-def _tell(telling: Telling, days: Sequence[str]) -> None:
+def _tell(telling: Telling, documents: Mapping[str, dict[str, Any]]) -> None:
+    """Tells of days by the documents that were claimed, whatever becomes of the days meanwhile."""
     alerted = False
     try:
-        alert = _alert(telling, days)
+        alert = _alert(telling, documents)
         send_mail(telling.sns, telling.topic_arn, alert)
         put_event(telling.events, alert)
         alerted = True
     finally:
-        for day in days:
-            _settle(telling, day, alerted)
+        for day, document in documents.items():
+            _settle(telling, day, document["run"], alerted)
 
 
-def _settle(telling: Telling, day: str, alerted: bool) -> None:
-    """Writes whether people were told, over whatever more labels have made of the day meanwhile."""
+def _settle(telling: Telling, day: str, run: str, alerted: bool) -> None:
+    """Writes whether people were told of this run's day, over whatever more labels have made of it meanwhile."""
     while True:
         document, etag = read_json_with_etag(telling.s3, telling.bucket, quality_key(day))
+        if document["run"] != run:
+            # Labels of a newer run came, and whoever measured that tells of it.
+            return
         try:
             settled = document | {"alerted": alerted, "alerting": None}
             replace_json(telling.s3, telling.bucket, quality_key(day), settled, etag)
@@ -114,16 +117,16 @@ def _settle(telling: Telling, day: str, alerted: bool) -> None:
         return
 
 
-def _alert(telling: Telling, days: Sequence[str]) -> QualityAlert:
-    newest = max(days)
-    document = read_json(telling.s3, telling.bucket, quality_key(newest))
+def _alert(telling: Telling, documents: Mapping[str, dict[str, Any]]) -> QualityAlert:
+    newest = max(documents)
+    document = documents[newest]
     try:
         champion = read_champion(telling.s3, telling.bucket).run
     except NoChampion:
         champion = None
     return QualityAlert(
         document=document,
-        days=tuple(sorted(days)),
+        days=tuple(sorted(documents)),
         since=_since(telling, newest, document["run"]),
         champion=champion,
         stack=telling.stack,

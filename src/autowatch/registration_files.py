@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from autowatch.domino_dataset import Dataset, DatasetKind
 from autowatch.errors import AutowatchError
+from autowatch.manifest import ManifestUnusable
 from autowatch.objects import read_json
 
 _RECEIPTS_PREFIX = "monitoring/domino/"
@@ -17,10 +18,6 @@ _RECEIPT_ENDING = ".json"
 _MANIFEST_ENDING = ".manifest.json"
 _LABELS = re.compile(r"/run=([^/]+)/([^/].*)\.csv")
 _READ_AT_ONCE = 8
-
-
-class ManifestUnusable(AutowatchError):
-    """A manifest does not say what a manifest says."""
 
 
 class PredictionsGone(AutowatchError):

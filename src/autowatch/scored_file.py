@@ -8,8 +8,8 @@ from typing import Any
 
 from autowatch.contract import Contract, read_contract
 from autowatch.id_pointer import read_pointer
-from autowatch.manifest import Manifest
-from autowatch.objects import ObjectMissing, read_json
+from autowatch.manifest import Manifest, read_manifest
+from autowatch.objects import ObjectMissing
 from autowatch.runs import contract_key
 
 READERS = 16
@@ -72,7 +72,6 @@ def _find_manifest(s3: Any, bucket: str, id_prefix: str) -> Manifest | None:
     if predictions_key is None:
         return None
     try:
-        document = read_json(s3, bucket, f"{predictions_key.removesuffix('.csv')}.manifest.json")
+        return read_manifest(s3, bucket, f"{predictions_key.removesuffix('.csv')}.manifest.json")
     except ObjectMissing:
         return None
-    return Manifest.from_json(document)

@@ -30,7 +30,7 @@ def test_the_variance_is_delongs(rows, positives, ties):
     estimate = auc_estimate(positive, score)
     assert estimate.value == pytest.approx(auc)
     assert estimate.value == pytest.approx(roc_auc_score(positive, score))
-    if 0 < auc < 1:
+    if 0 < auc < 1 and np.ptp(score[positive]) and np.ptp(score[~positive]):
         quantile = stats.t.ppf(0.975, min(positives, rows - positives) - 1)
         half = quantile * math.sqrt(variance) / (auc * (1 - auc))
         expected = expit(logit(auc) + np.array([-half, half]))
@@ -45,6 +45,17 @@ def test_without_two_rows_of_each_class_there_is_none(positives):
 def test_constant_scores_tell_nothing_for_certain():
     estimate = auc_estimate(np.arange(50) < 20, np.full(50, 0.3))
     assert (estimate.lower, estimate.value, estimate.upper) == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_one_class_without_spread_is_no_certainty(alike):
+    """Ten positive rows that by chance share one of two scores: DeLong's variance knows nothing of their spread."""
+    positive = np.arange(1010) < 10
+    score = np.where(positive, 0.0, (np.arange(1010) % 20 == 0) * 1.0)
+    estimate = auc_estimate(positive, score) if alike else auc_estimate(~positive, score)
+    assert 0.47 < estimate.value < 0.53
+    assert estimate.lower < 0.4
+    assert estimate.upper > 0.6
 
 
 def test_separated_classes_still_have_an_interval():

@@ -6,9 +6,10 @@ from moto import mock_aws
 from autowatch import domino_registration
 from autowatch.domino import DominoRefused
 from autowatch.domino_dataset import Dataset
-from autowatch.domino_models import read_model_record
+from autowatch.domino_models import TrainingDataGone, read_model_record
 from autowatch.domino_registration import V0Register, V2Register
 from autowatch.domino_session import open_session
+from autowatch.runs import train_key
 from tests.unit.autowatch.domino_stack import BUCKET, EARLIER_RUN, RUN, make_stack
 from tests.unit.domino_server import Answer, FakeDomino
 
@@ -157,6 +158,18 @@ def test_a_model_that_is_refused_is_asked_for_once(stack):
     assert stack.calls("PUT", "model") == 1
     stack.domino.refuse_models = None
     assert register(predictions("a", EARLIER_RUN)).outcome == "registered"
+
+
+def test_a_model_whose_training_data_are_gone_is_looked_for_once(stack):
+    """A day's ten thousand files must not ask for all of Domino's models each, one after the other."""
+    stack.s3.delete_object(Bucket=BUCKET, Key=train_key(RUN))
+    register = V2Register(stack.registry)
+    asked = []
+    for number in range(3):
+        with pytest.raises(TrainingDataGone):
+            register(predictions(f"{number}"))
+        asked.append(stack.calls("GET", "models"))
+    assert len(set(asked)) == 1
 
 
 def test_labels_without_predictions_are_refused_and_come_again(stack):

@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, datetime
 
 import boto3
@@ -149,6 +150,29 @@ def test_predictions_without_labels_are_not_read(s3):
     take(s3, f"id,label\n{digits}-2,yes\n")
     s3.delete_object(Bucket=BUCKET, Key=f"predictions/date={DAY}/unlabelled-0123456789abcdef.csv")
     assert measure(s3).document["rows_scored"] == 4
+
+
+def test_many_files_of_a_day_are_waited_for_together(s3):
+    """As many as come from clients that send a file every few seconds."""
+    files = [put_scored(s3, f"f{number}", probabilities=["0.2", "0.9"]) for number in range(48)]
+    text = "\n".join(["id,y", *(f"{digits}-1,no\n{digits}-2,yes" for digits in files), ""])
+    take_labels(s3, BUCKET, put_labels(s3, text))
+
+    class Far:
+        """S3 at a distance: each answer about an object's head takes a tenth of a second."""
+
+        def __getattr__(self, name):
+            return getattr(s3, name)
+
+        def head_object(self, **which):
+            time.sleep(0.1)
+            return s3.head_object(**which)
+
+    begun = time.monotonic()
+    measured = measure_day(Far(), BUCKET, DAY, RULES, NOW)
+    assert time.monotonic() - begun < 48 * 0.1
+    assert measured.document["rows_labelled"] == 96
+    assert measured.document["metrics"]["accuracy"]["value"] == 1
 
 
 def test_predictions_that_are_gone_are_told_of(s3):

@@ -234,6 +234,26 @@ def test_labels_that_come_meanwhile_are_not_overwritten(world):
     assert (document(telling)["rows_labelled"], document(telling)["alerted"]) == (3500, True)
 
 
+def test_another_run_that_is_measured_meanwhile_is_told_of_too(world):
+    """The day's document goes over to the newest run with labels."""
+    telling, messages = world
+    put(telling)
+    publish = telling.sns.publish
+
+    class Busy:
+        def publish(self, **arguments):
+            if document(telling)["run"] == "r1":
+                put(telling, run="r2")
+            publish(**arguments)
+
+    telling = Telling(**(vars(telling) | {"sns": Busy()}))
+    tell_of_worse_days(telling, ["2026-11-23"])
+    tell_of_worse_days(telling, ["2026-11-23"])
+    first, second = messages()
+    assert "model r1" in first["Message"]
+    assert "model r2" in second["Message"]
+
+
 def test_a_hostile_name_stays_on_its_line(world):
     telling, messages = world
     put(telling, run="r1\nNext: pay\x1b[31m")

@@ -3,8 +3,11 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
+from autowatch import quality_job
+from autowatch.manifest import ManifestUnusable
 from autowatch.quality_job import DaysNotMeasured
 from measure_quality import app
 from tests.unit.autowatch.alert_topic import alert_topic
@@ -174,11 +177,58 @@ def test_one_day_that_fails_does_not_stop_the_others(world):
     s3.delete_object(Bucket=BUCKET, Key=key, VersionId=s3.head_object(Bucket=BUCKET, Key=key)["VersionId"])
     arrival = put_labels(s3, labels_text(digits, labels) + f"{broken}-1,yes\n")
     with pytest.raises(
-        DaysNotMeasured, match=r"1 of 2 days could not be measured. 2026-11-22: s3://.*is gone"
+        DaysNotMeasured, match=r"1 of 2 days could not be measured or shown. 2026-11-22: s3://.*is gone"
     ):
         app.lambda_handler(event(arrival), Context())
     assert quality(s3)["verdict"] == "worse"
     assert len(messages()) == 1
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"{}"])
+def test_a_manifest_that_is_broken_stops_neither_other_days_nor_the_alert(world, content):
+    s3, messages = world
+    probabilities, labels = draw(500, -0.1)
+    earlier = put_scored(s3, day="2026-11-22")
+    digits = put_scored(s3, probabilities=probabilities)
+    broken = "predictions/date=2026-11-22/broken.manifest.json"
+    s3.put_object(Bucket=BUCKET, Key=broken, Body=content)
+    arrival = put_labels(s3, labels_text(digits, labels) + f"{earlier}-1,yes\n")
+    with pytest.raises(DaysNotMeasured, match=f"2026-11-22: s3://.*{broken} is no manifest.*Restore"):
+        app.lambda_handler(event(arrival), Context())
+    assert len(messages()) == 1
+
+
+def test_a_labels_file_that_leads_to_a_broken_manifest_says_which(world):
+    s3, _ = world
+    digits = put_scored(s3)
+    s3.put_object(Bucket=BUCKET, Key=f"predictions/date={DAY}/a-0123456789abcdef.manifest.json", Body=b"{")
+    with pytest.raises(ManifestUnusable, match=r"a-0123456789abcdef\.manifest\.json is no manifest"):
+        app.lambda_handler(event(put_labels(s3, f"id,y\n{digits}-1,no\n")), Context())
+
+
+@pytest.mark.parametrize("page", ["publish_day_page", "publish_history_page"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "SlowDown", "Message": "Reduce your request rate."}}, "PutObject"),
+        ReadTimeoutError(endpoint_url="https://s3"),
+    ],
+)
+def test_a_page_that_cannot_be_written_keeps_no_alert_back(world, monkeypatch, page, error):
+    s3, messages = world
+    probabilities, labels = draw(500, -0.1)
+    announced = event(put_labels(s3, labels_text(put_scored(s3, probabilities=probabilities), labels)))
+
+    def fail(*_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(quality_job, page, fail)
+        with pytest.raises((DaysNotMeasured, type(error))):
+            app.lambda_handler(announced, Context())
+    assert len(messages()) == 1
+    assert app.lambda_handler(announced, Context())["told"] == ()
+    assert {f"reports/date={DAY}/index.html", "reports/index.html"} <= set(keys(s3, "reports/"))
 
 
 def test_without_time_the_days_are_left_to_the_next_attempt(world):
