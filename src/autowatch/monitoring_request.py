@@ -10,6 +10,9 @@ from autowatch.timestamps import from_text
 LONGEST_RANGE = 366
 """Days."""
 
+_RAW_PREFIXES = ("inference/", "predictions/", "training/")
+"""Where there are rows; the function may not read elsewhere."""
+
 _REMEDY = (
     'Send {} for the days that are due, {"date": "2026-11-23"}, {"from": "2026-11-01", "to": "2026-11-23"}, or '
     '{"raw_key": "inference/a.csv"} with or without a "run".'
@@ -117,6 +120,8 @@ def _range(first: date, last: date) -> DayRange:
 
 
 def _raw_file(key: str, run: str | None) -> RawFile:
-    if not key or run == "" or "/" in (run or ""):
-        raise InvalidRequest(f"The key or the run is not one that there can be. {_REMEDY}")
+    if not key.startswith(_RAW_PREFIXES):
+        raise InvalidRequest(f"{key!r} lies elsewhere than below {', '.join(_RAW_PREFIXES)}. {_REMEDY}")
+    if run == "" or "/" in (run or ""):
+        raise InvalidRequest(f"{run!r} is no run. {_REMEDY}")
     return RawFile(key, run)

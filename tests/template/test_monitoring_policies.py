@@ -1,0 +1,145 @@
+"""Whether the policies of the monitoring functions allow each request to S3 that the code makes; moto enforces none."""
+
+import json
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from fnmatch import fnmatchcase
+from types import SimpleNamespace
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from autowatch.monitoring_request import DayRange, RawFile
+from autowatch.quality_job import Clients, Job, QualitySettings, measure_again, take_in
+from autowatch.quality_verdict import QualityRules
+from tests.unit import scoring_bucket
+from tests.unit.autowatch import labelled_bucket, monitored_bucket
+from tests.unit.autowatch.monitored_bucket import DRIFTED, LIKE_TRAINING, NOW, TODAY
+
+_ACTIONS = {
+    "GetObject": "s3:GetObject",
+    "HeadObject": "s3:GetObject",
+    "PutObject": "s3:PutObject",
+    "CreateMultipartUpload": "s3:PutObject",
+    "UploadPart": "s3:PutObject",
+    "CompleteMultipartUpload": "s3:PutObject",
+    "AbortMultipartUpload": "s3:AbortMultipartUpload",
+    "ListObjectsV2": "s3:ListBucket",
+}
+
+
+@contextmanager
+def requests_to(s3):
+    """The action and the key (empty: the bucket) of each request that a client makes meanwhile."""
+    made = set()
+
+    def note(params, model, **_):
+        action = _ACTIONS[model.name]
+        if "VersionId" in params:
+            action = "s3:GetObjectVersion"
+        made.add((action, "" if action == "s3:ListBucket" else params["Key"]))
+        # A conditional write over another object reads its ETag.
+        if "IfMatch" in params:
+            made.add(("s3:GetObject", params["Key"]))
+
+    s3.meta.events.register("before-parameter-build.s3", note)
+    try:
+        yield made
+    finally:
+        s3.meta.events.unregister("before-parameter-build.s3", note)
+
+
+def denied(resources, function, made):
+    """Those of the requests that no statement of the function's role allows."""
+    allowed = []
+    for policy in resources[f"{function}Role"]["Properties"]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            places = (
+                statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+            )
+            for place in places:
+                pattern = json.dumps(place).partition("${AWS::Region}")[2].partition('"')[0]
+                allowed += [(action, pattern.removeprefix("/")) for action in statement["Action"]]
+    return {
+        (action, key)
+        for action, key in made
+        if not any(action == known and fnmatchcase(key, pattern) for known, pattern in allowed)
+    }
+
+
+def test_a_request_that_is_not_allowed_is_seen(resources):
+    made = {("s3:PutObject", "models/champion.json"), ("s3:GetObject", "reports/date=2026-11-23/drift.json")}
+    assert denied(resources, "DetectDriftFunction", made) == {("s3:PutObject", "models/champion.json")}
+
+
+def test_the_drift_detector_may_do_all_that_it_does(resources):
+    with monitored_bucket.monitored_bucket() as clients:
+        s3 = clients.s3
+        baseline = monitored_bucket.release(s3)
+        for day in ("2026-10-30", "2026-11-22", TODAY):
+            stem = monitored_bucket.score(s3, baseline, DRIFTED, day=day)
+            s3.put_object(
+                Bucket=monitored_bucket.BUCKET,
+                Key=f"{stem.replace('predictions', 'rejected')}.error.json",
+                Body=b"{}",
+            )
+        monitored_bucket.delete_for_good(s3, f"{stem}.profile.json")
+        for key in (f"{stem}.csv", "inference/a.csv", "training/a.csv"):
+            s3.put_object(Bucket=monitored_bucket.BUCKET, Key=key, Body=b"age,job\n" + b"61,a\n" * 400)
+        s3.put_object(Bucket=monitored_bucket.BUCKET, Key="monitoring/settings.yaml", Body=b"")
+        s3.put_object(Bucket=monitored_bucket.BUCKET, Key="monitoring/domino/checks.json", Body=b"{}")
+        with requests_to(s3) as made:
+            monitored_bucket.run(clients)
+            monitored_bucket.score(s3, baseline, LIKE_TRAINING, name="late")
+            monitored_bucket.run(clients, only=NOW.date())
+            for request in (
+                DayRange(date(2026, 11, 1), NOW.date()),
+                *(RawFile(key, None) for key in (f"{stem}.csv", "inference/a.csv", "training/a.csv")),
+            ):
+                monitored_bucket.run(clients, request=request)
+    made -= {request for request in made if "/late-" in request[1] and request[0] == "s3:PutObject"}
+    assert {action for action, _ in made} == {
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        "s3:PutObject",
+        "s3:ListBucket",
+    }
+    assert denied(resources, "DetectDriftFunction", made) == set()
+
+
+@pytest.fixture
+def labelled():
+    with mock_aws():
+        s3 = boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+        scoring_bucket.create_bucket(s3)
+        scoring_bucket.release(s3)
+        yield s3
+
+
+def test_the_function_that_measures_quality_may_do_all_that_it_does(resources, labelled):
+    probabilities, labels = labelled_bucket.draw(500, -0.1)
+    digits = labelled_bucket.put_scored(labelled, probabilities=probabilities)
+    labelled_bucket.put_gate(labelled)
+    text = labelled_bucket.labels_text(digits, [*labels, "perhaps"])
+    arrivals = [
+        labelled_bucket.put_labels(labelled, text),
+        labelled_bucket.put_labels(labelled, "x\n1\n", "bad"),
+    ]
+    mails = []
+    nobody = SimpleNamespace(
+        publish=lambda **message: mails.append(message), put_events=lambda **_: {"FailedEntryCount": 0}
+    )
+    settings = QualitySettings(
+        labelled_bucket.BUCKET, "arn:topic", "Autowatch", "bank", "us-east-1", QualityRules(0.6, 0.05, 200)
+    )
+    job = Job(Clients(labelled, nobody, nobody), settings, datetime.now(UTC), lambda: 900.0)
+    with requests_to(labelled) as made:
+        result = take_in(job, arrivals)
+        measure_again(job, labelled_bucket.DAY)
+    assert (result.taken, result.refused, len(mails)) == (1, 1, 1)
+    assert {"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:ListBucket"} <= {
+        action for action, _ in made
+    }
+    assert denied(resources, "MeasureQualityFunction", made) == set()
