@@ -15,7 +15,7 @@ from autowatch.labels import take_labels
 from autowatch.labels_file import label_keys
 from autowatch.metrics import emit
 from autowatch.quality_day import MeasuredDay, measure_day
-from autowatch.quality_metrics import emit_quality
+from autowatch.quality_metrics import emit_quality, emit_taken
 from autowatch.quality_telling import Telling, tell_of_worse_days
 from autowatch.quality_verdict import QualityRules
 from autowatch.refusal import record_refusal
@@ -113,8 +113,7 @@ def take_in(job: Job, arrivals: Sequence[Arrival]) -> QualityResult:
             failures.append(error)
         else:
             days.update(taken.days)
-            values = {"LabelsTaken": taken.taken, "LabelsRejected": taken.rejected}
-            emit(job.settings.metrics_namespace, values, {"Stack": job.settings.stack})
+            emit_taken(job.settings.metrics_namespace, job.settings.stack, taken.taken, taken.rejected)
     measured, told = _measure(job, sorted(days), anew=False)
     if len(failures) == 1:
         raise failures[0]

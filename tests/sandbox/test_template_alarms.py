@@ -12,7 +12,7 @@ from autowatch.drift_metrics import column_dimension
 from autowatch.manifest import Manifest, WrittenObject
 from autowatch.objects import ObjectVersion, write_json
 from autowatch.profile import Baseline, ProfileBuilder, baseline_column
-from autowatch.quality_metrics import emit_quality
+from autowatch.quality_metrics import emit_quality, emit_taken
 from autowatch.scored_report import report_scored
 from sandbox.client import running_sandbox
 from sandbox.install import REPOSITORY
@@ -74,6 +74,7 @@ def state(sandbox, alarm, moment):
 COUNTED = [
     "ScoringFailuresAlarm",
     "ScoringRefusalsAlarm",
+    "LabelRefusalsAlarm",
     "TransformFailuresAlarm",
     "MonitoringFailuresAlarm",
     "TrainFailuresAlarm",
@@ -318,10 +319,13 @@ class TestWhatTheFunctionsEmit:
         assert sandbox.logs("DetectDriftFunction").count("JSONDecodeError") >= 3
         assert total(sandbox, "DriftRuns") == before
 
-    def test_a_refused_file_is_told_of(self, sandbox, alarms, s3, bucket, subjects):
-        alarm = alarms["ScoringRefusalsAlarm"]
+    @pytest.mark.parametrize(
+        ("name", "prefix"), [("ScoringRefusalsAlarm", "inference/"), ("LabelRefusalsAlarm", "labels/")]
+    )
+    def test_a_refused_file_is_told_of(self, sandbox, alarms, s3, bucket, subjects, name, prefix):
+        alarm = alarms[name]
         assert state(sandbox, alarm, datetime.now(UTC)) == "OK"
-        s3.put_object(Bucket=bucket, Key="inference/a.csv", Body=b"age\n1\n")
+        s3.put_object(Bucket=bucket, Key=f"{prefix}a.csv", Body=b"age\n1\n")
         sandbox.wait_until_idle(60)
         assert state(sandbox, alarm, datetime.now(UTC)) == "ALARM"
         assert f'ALARM: "{alarm["AlarmName"]}"' in subjects()
@@ -354,6 +358,7 @@ class TestWhatTheFunctionsEmit:
     def test_every_metric_that_is_named_anywhere_is_emitted(self, sandbox, alarms, capsys):
         """Those of a scored file and of labels are emitted here, the others have come from the functions above."""
         report_scored(scored_manifest(date(2026, 11, 23), 10), "Autowatch", "autowatch")
+        emit_taken("Autowatch", "autowatch", 3_000, 1)
         emit_quality("Autowatch", "autowatch", QUALITY)
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         emitted = {

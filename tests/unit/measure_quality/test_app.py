@@ -168,6 +168,18 @@ def test_a_date_that_is_none(world, date):
         app.lambda_handler({"date": date}, Context())
 
 
+def test_a_file_in_which_nothing_fits_counts_as_refused(world, capsys):
+    """Whoever sent it must hear of it: no day shows that it ever came."""
+    s3, _ = world
+    digits = put_scored(s3)
+    app.lambda_handler(event(put_labels(s3, f"id,y\n{'0' * 16}-1,no\n")), Context())
+    app.lambda_handler(event(put_labels(s3, f"id,y\n{digits}-1,no\n{digits}-9,no\n")), Context())
+    counted = [
+        line["LabelFilesRefused"] for line in metrics_in(capsys.readouterr().out) if "LabelsTaken" in line
+    ]
+    assert counted == [1, 0]
+
+
 def test_one_day_that_fails_does_not_stop_the_others(world):
     s3, messages = world
     probabilities, labels = draw(500, -0.1)
