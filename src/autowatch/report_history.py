@@ -10,6 +10,7 @@ from typing import Any
 from autowatch.drift import Verdict
 from autowatch.drift_document import parts_of
 from autowatch.objects import ObjectMissing, get_object
+from autowatch.timestamps import from_text
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -97,6 +98,9 @@ class ReportedDay:
         Raises:
             KeyError, TypeError, ValueError: the document has another form.
         """
+        from_text(document["generated"])
+        if document["alerting"] is not None:
+            from_text(document["alerting"])
         extra = document["extra_columns"]
         parts = (document, *document["other_runs"])
         return cls(
@@ -172,6 +176,14 @@ def _reported_days(s3: Any, bucket: str, first: date, last: date) -> list[date]:
 
 
 def _run_day(part: dict[str, Any]) -> RunDay:
+    if not isinstance(part["run"], str) or not all(
+        isinstance(part[name], int | float) for name in ("rows", "files", "drift_share")
+    ):
+        raise TypeError("a run or a figure is none")
+    if not {column["name"] for column in part["columns"]}.issuperset(part["drifted_columns"]):
+        raise ValueError("a column drifted that is none")
+    if part["since"] is not None:
+        date.fromisoformat(part["since"])
     weightless = {column["name"] for column in part["columns"] if not column["importance"]}
     alarmed = {alarm["column"] for alarm in part["alarms"] if alarm["column"] is not None}
     return RunDay(

@@ -83,7 +83,21 @@ def test_other_objects_below_reports_are_left_out(s3):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"other_runs": {"files": 0, "rows": 0}}, {"told": 5}, {"date": "soon"}, {"columns": None}],
+    [
+        {"other_runs": {"files": 0, "rows": 0}},
+        {"told": 5},
+        {"date": "soon"},
+        {"columns": None},
+        {"generated": "soon"},
+        {"generated": ""},
+        {"alerting": 5},
+        {"run": None},
+        {"rows": "7"},
+        {"files": None},
+        {"since": "soon"},
+        {"drift_share": None},
+        {"drifted_columns": ["job"]},
+    ],
     ids=str,
 )
 def test_a_report_of_another_form_does_not_spoil_the_others(s3, changes):

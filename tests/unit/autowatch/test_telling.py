@@ -22,6 +22,7 @@ def part(letter, run="run-1", weight=1.0, kind="out of range"):
         "rows": 1_000,
         "files": 1,
         "drifted_columns": ["age"] if verdict == "drift" else [],
+        "drift_share": float(verdict == "drift"),
         "alarms": alarms,
         "columns": [{"name": "age", "importance": weight}],
         "since": None,
@@ -36,6 +37,11 @@ def told(letters, days=1, of=1, **options):
     """What is told of today, the last letter, after the days of the others."""
     document = document_of(part(letters[-1], **options))
     return decide_telling(document, days_before(letters[:-1]), None, AlertRules(days, of)).news
+
+
+def test_refused_files_are_told_by_an_alarm_of_their_own():
+    document = document_of(part("n"), alarms=[Alarm(None, "refused files", "1 file was refused.")])
+    assert decide_telling(document, {}, None, AlertRules()).told == ()
 
 
 class TestHowOften:
