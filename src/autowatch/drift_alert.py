@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
+from autowatch.alert_text import console_link, listed, one_line
 from autowatch.notification import publish
 from autowatch.page_text import percent, short, visible
 from autowatch.telling import Telling
@@ -85,7 +85,7 @@ def lines(alert: DriftAlert) -> list[str]:
         f"Since:    {_since(alert)}",
         f"Next:     {_next(alert)}",
         f"Report:   s3://{alert.bucket}/{alert.page_key}",
-        f"Open:     {_console_link(alert)}",
+        f"Open:     {console_link(alert.region, alert.bucket, alert.page_key)}",
     ]
     return [_one_line(line) for line in written]
 
@@ -108,7 +108,7 @@ def _lines_of_drift(alert: DriftAlert) -> list[str]:
         f"Columns:  {_listed(names, _COLUMNS_NAMED)}",
         f"Moved:    {moved[0]}",
         f"          {' | '.join(moved[1:]) if moved[1:] else 'no other column drifted'}",
-        f"Alarms:   {_joined(alarms, 5, ' | ') if alarms else 'none'}",
+        f"Alarms:   {listed(alarms, 5, ' | ') if alarms else 'none'}",
     ]
 
 
@@ -167,20 +167,8 @@ def _next(alert: DriftAlert) -> str:
     return "Look at the report and ask where the data come from: an alarm often means a changed or broken source."
 
 
-def _console_link(alert: DriftAlert) -> str:
-    return (
-        f"https://{alert.region}.console.aws.amazon.com/s3/object/{quote(alert.bucket)}"
-        f"?region={alert.region}&prefix={quote(alert.page_key, safe='')}"
-    )
-
-
 def _listed(names: Sequence[str], most: int) -> str:
-    return _joined([_short(name) for name in names], most)
-
-
-def _joined(texts: Sequence[str], most: int, separator: str = ", ") -> str:
-    more = len(texts) - most
-    return separator.join(texts[:most]) + (f" and {more} more" if more > 0 else "")
+    return listed([_short(name) for name in names], most)
 
 
 def _short(name: str) -> str:
@@ -189,5 +177,4 @@ def _short(name: str) -> str:
 
 def _one_line(text: str) -> str:
     """The text without line breaks and other controls, which a column's name may hold, and not endless."""
-    plain = "".join(character if character.isprintable() else " " for character in visible(text))
-    return short(plain, _LONGEST_LINE)
+    return short(one_line(visible(text)), _LONGEST_LINE)

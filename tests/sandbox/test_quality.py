@@ -11,19 +11,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from autowatch.champion import Champion, write_champion
-from autowatch.objects import write_json
 from sandbox.client import running_sandbox
 from sandbox.faults import Fault
-from tests.sandbox.stub_model import archive, container
-from tests.unit.scoring_bucket import BASELINE, CONTRACT
+from tests.sandbox.released_stack import ReleasedStack
 
 pytestmark = pytest.mark.sandbox
 
-ACCOUNT, REGION, ENDPOINT = "123456789012", "us-east-1", "autowatch"
 FUNCTION = "MeasureQualityFunction"
 ROWS = 400
-SERVERLESS = {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 8}}
 
 
 @dataclass(frozen=True)
@@ -35,42 +30,12 @@ class Prediction:
     probability: float
 
 
-class World:
-    """The running stack with a released model."""
+class World(ReleasedStack):
+    """What these tests do with the stack besides."""
 
     def __init__(self, sandbox):
-        self.sandbox = sandbox
-        self.s3 = sandbox.client("s3")
+        super().__init__(sandbox)
         self.functions = sandbox.client("lambda")
-        self.bucket = sandbox.outputs["DataBucketName"]
-
-    def release(self):
-        sagemaker = self.sandbox.client("sagemaker")
-        self.s3.put_object(Bucket=self.bucket, Key="models/r1/model.tar.gz", Body=archive(features=2))
-        url = f"s3://{self.bucket}/models/r1/model.tar.gz"
-        role = f"arn:aws:iam::{ACCOUNT}:role/sagemaker"
-        sagemaker.create_model(
-            ModelName="r1", PrimaryContainer=container(ACCOUNT, REGION, url), ExecutionRoleArn=role
-        )
-        variant = {"VariantName": "AllTraffic", "ModelName": "r1", **SERVERLESS}
-        sagemaker.create_endpoint_config(EndpointConfigName="r1", ProductionVariants=[variant])
-        sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName="r1")
-        sagemaker.get_waiter("endpoint_in_service").wait(
-            EndpointName=ENDPOINT, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
-        )
-        write_json(self.s3, self.bucket, "models/r1/contract.json", CONTRACT.to_json())
-        write_json(self.s3, self.bucket, "models/r1/baseline.json", BASELINE.to_json())
-        champion = Champion(
-            run="r1",
-            endpoint_name=ENDPOINT,
-            endpoint_config="r1",
-            model_name="r1",
-            contract_key="models/r1/contract.json",
-            baseline_key="models/r1/baseline.json",
-            released="2026-11-20T00:00:00Z",
-            metrics={},
-        )
-        write_champion(self.s3, self.bucket, champion, None)
 
     def score(self, name, day):
         """Scores rows as if they had come on `day`, and gives their predictions."""
@@ -100,13 +65,6 @@ class World:
         self.s3.put_object(Bucket=self.bucket, Key=f"labels/{name}.csv", Body=lines.encode())
         if wait:
             self.sandbox.wait_until_idle(60)
-
-    def keys(self, prefix):
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-        return [item["Key"] for page in pages for item in page.get("Contents", [])]
-
-    def read(self, key):
-        return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode()
 
     def quality(self, day):
         return json.loads(self.read(f"reports/date={day}/quality.json"))

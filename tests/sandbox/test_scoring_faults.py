@@ -17,22 +17,18 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from autowatch.champion import Champion, write_champion
 from autowatch.endpoint import BatchTimedOut, Endpoint, client_config
-from autowatch.objects import write_json
 from sandbox.client import running_sandbox
 from sandbox.errors import FaultError
 from sandbox.faults import Fault
-from tests.sandbox.stub_model import archive, container, label, probability
-from tests.unit.scoring_bucket import BASELINE, CONTRACT
+from tests.sandbox.released_stack import ENDPOINT, ReleasedStack
+from tests.sandbox.stub_model import label, probability
 
 pytestmark = pytest.mark.sandbox
 
-ACCOUNT, REGION, ENDPOINT = "123456789012", "us-east-1", "autowatch"
 FUNCTION = "InvokeEndpointFunction"
 ROWS = 1000
 KILLS = 20
-SERVERLESS = {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 8}}
 # About 16 requests a file.
 PARAMETERS = {"MaxBatchBytes": "1000", "ScoringConcurrency": "4"}
 
@@ -60,45 +56,14 @@ class File:
         return json.dumps({"Records": [record]}).encode()
 
 
-class World:
-    """The running stack with a released model."""
+class World(ReleasedStack):
+    """What these tests do with the stack besides."""
 
     def __init__(self, sandbox):
-        self.sandbox = sandbox
-        self.s3 = sandbox.client("s3")
+        super().__init__(sandbox)
         self.sqs = sandbox.client("sqs")
         self.functions = sandbox.client("lambda")
-        self.bucket = sandbox.outputs["DataBucketName"]
         (self.failures,) = self.sqs.list_queues(QueueNamePrefix="autowatch-ScoringFailures")["QueueUrls"]
-
-    def release(self):
-        sagemaker = self.sandbox.client("sagemaker")
-        self.s3.put_object(Bucket=self.bucket, Key="models/r1/model.tar.gz", Body=archive(features=2))
-        url = f"s3://{self.bucket}/models/r1/model.tar.gz"
-        role = f"arn:aws:iam::{ACCOUNT}:role/sagemaker"
-        sagemaker.create_model(
-            ModelName="r1", PrimaryContainer=container(ACCOUNT, REGION, url), ExecutionRoleArn=role
-        )
-        for name in ("r1", "r1-again"):
-            variant = {"VariantName": "AllTraffic", "ModelName": "r1", **SERVERLESS}
-            sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
-        sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName="r1")
-        sagemaker.get_waiter("endpoint_in_service").wait(
-            EndpointName=ENDPOINT, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
-        )
-        write_json(self.s3, self.bucket, "models/r1/contract.json", CONTRACT.to_json())
-        write_json(self.s3, self.bucket, "models/r1/baseline.json", BASELINE.to_json())
-        champion = Champion(
-            run="r1",
-            endpoint_name=ENDPOINT,
-            endpoint_config="r1",
-            model_name="r1",
-            contract_key="models/r1/contract.json",
-            baseline_key="models/r1/baseline.json",
-            released="2026-11-20T00:00:00Z",
-            metrics={},
-        )
-        write_champion(self.s3, self.bucket, champion, None)
 
     def put(self, key, rows):
         """Writes a file; a key that ends with .csv is announced to the function."""
@@ -121,13 +86,6 @@ class World:
 
     def settle(self):
         self.sandbox.wait_until_idle(60)
-
-    def keys(self, prefix):
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-        return [item["Key"] for page in pages for item in page.get("Contents", [])]
-
-    def read(self, key):
-        return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode()
 
     def results(self):
         """Everything that scoring has left, in the order of the keys."""
@@ -225,7 +183,7 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
     with running_sandbox(parameters=PARAMETERS, state_dir=folder, retry_seconds=(0.05, 0.1)) as sandbox:
         world = World(sandbox)
-        world.release()
+        world.release("r1-again")
         yield world
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from autowatch.movement import BinShare, percent, what_moved
+from autowatch.movement import BinShare, what_moved
 
 
 def test_what_gained_and_what_lost_most_is_named():
@@ -22,22 +22,3 @@ def test_at_most_two_bins_are_named_each_way():
 )
 def test_what_hardly_moved_is_not_told(bins):
     assert what_moved(bins) == ""
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [
-        (0, "0%"),
-        (1, "100%"),
-        (0.0001, "<0.1%"),
-        (0.001, "0.1%"),
-        (0.0994, "9.9%"),
-        (0.0999, "10%"),
-        (0.5, "50%"),
-        (0.989, "99%"),
-        (0.9961, "99.6%"),
-        (0.9999, ">99.9%"),
-    ],
-)
-def test_shares_read_well(share, text):
-    assert percent(share) == text
