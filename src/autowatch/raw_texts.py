@@ -27,9 +27,10 @@ class TextTable:
         encoded = {index: text.encode() for index, text in enumerate(texts) if "\0" not in text}
         short = {index: data for index, data in encoded.items() if len(data) <= 8 * MOST_WORDS}
         self.is_complete = len(short) == len(encoded)
-        self._words = max(1, *(-(-len(data) // 8) for data in short.values()))
-        self._bits = (2 * len(short)).bit_length()
-        keys = np.array([_words_of(data, self._words) for data in short.values()], np.uint64).T
+        self._words = max([1, *(-(-len(data) // 8) for data in short.values())])
+        self._bits = max(1, (2 * len(short)).bit_length())
+        rows = [_words_of(data, self._words) for data in short.values()]
+        keys = np.array(rows, np.uint64).reshape(-1, self._words).T
         slots = self._place(keys)
         self._known = np.zeros((self._words, 1 << self._bits), np.uint64)
         self._known[:, slots] = keys

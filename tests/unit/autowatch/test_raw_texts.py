@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from autowatch.raw_fields import split_fields
 from autowatch.raw_texts import TextTable
 
-TEXTS = st.text(st.characters(codec="utf-8", exclude_characters=',\n\r"\0'), max_size=12)
+# At most four bytes a character, and 32 a text: longer ones are not in the table.
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters=',\n\r"\0'), max_size=8)
 
 
 def find(known, texts):
@@ -40,6 +41,11 @@ def test_texts_too_long_for_the_table_are_not_found_and_it_says_so():
     assert find(["a", long], [long, "a", "x" * 32]) == [2, 0, 2]
     assert not TextTable(["a", long]).is_complete
     assert TextTable(["a", "x" * 32]).is_complete
+
+
+@pytest.mark.parametrize("known", [[], ["x" * 33], ["x" * 33, "y" * 40]])
+def test_a_table_may_have_nothing_to_find(known):
+    assert find(known, ["a", "x" * 33, ""]) == [len(known)] * 3
 
 
 def test_texts_with_a_nul_do_not_stand_in_the_way_of_others():
