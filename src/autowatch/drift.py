@@ -161,19 +161,15 @@ class DriftReport:
 
     @property
     def drifted(self) -> tuple[ColumnDrift, ...]:
-        """The columns that drift, worst first, whatever their importance."""
-        return tuple(column for column in worst_first(self.columns) if column.verdict == "drift")
+        """The columns with importance that drift, worst first; of the others `columns` alone tells."""
+        return tuple(
+            column for column in worst_first(self.columns) if column.verdict == "drift" and column.importance
+        )
 
     @property
     def drift_share(self) -> float:
         """The importance of the drifted columns as a share of that of all columns (0 where none has any)."""
         return drift_share(self.columns)
-
-    @property
-    def deciding_alarms(self) -> tuple[Alarm, ...]:
-        """The alarms but those of columns without importance."""
-        weightless = {column.name for column in self.columns if not column.importance}
-        return tuple(alarm for alarm in self.alarms if alarm.column not in weightless)
 
 
 def judge(baseline: Baseline, current: Profile, rules: DriftRules) -> DriftReport:

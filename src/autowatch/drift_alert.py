@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autowatch.alert_text import console_link, listed, one_line
+from autowatch.drift_document import deciding_alarms
 from autowatch.notification import publish
 from autowatch.page_text import percent, short, visible
 from autowatch.telling import Telling
@@ -128,9 +129,9 @@ def _lines_of_alarms(alert: DriftAlert) -> list[str]:
 
 
 def _alarms(alert: DriftAlert) -> list[tuple[str | None, str, str]]:
-    """Column, kind and message of the alarms of the part and of the day, those that are news first."""
+    """Column, kind and message of the alarms that people are told of, the part's and the day's, news first."""
     news = {(finding.column, finding.kind) for finding in alert.telling.news}
-    alarms = [*alert.part["alarms"]]
+    alarms = deciding_alarms(alert.part)
     if alert.part is not alert.document:
         alarms += [alarm for alarm in alert.document["alarms"] if alarm["column"] is None]
     found = [(alarm["column"], alarm["kind"], alarm["message"]) for alarm in alarms]

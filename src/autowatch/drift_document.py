@@ -92,3 +92,9 @@ def parts_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
         part | {"alarms": [alarm for alarm in part["alarms"] if alarm["column"] is not None]}
         for part in parts
     ]
+
+
+def deciding_alarms(part: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The alarms that a part of a document holds, but for those of columns without importance."""
+    weightless = {column["name"] for column in part["columns"] if not column["importance"]}
+    return [alarm for alarm in part["alarms"] if alarm["column"] not in weightless]

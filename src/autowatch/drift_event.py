@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from autowatch.drift_document import deciding_alarms
 from autowatch.errors import AutowatchError
 
 # EventBridge takes entries of 256 kB; the report has everything.
@@ -34,7 +35,7 @@ def put_event(events: Any, bucket: str, date: str, part: Mapping[str, Any], repo
         "since": part["since"],
         "alarms": [
             {"column": alarm["column"] and alarm["column"][:_LONGEST_NAME], "kind": alarm["kind"]}
-            for alarm in part["alarms"][:_MOST]
+            for alarm in deciding_alarms(part)[:_MOST]
         ],
         "report_key": report_key,
     }

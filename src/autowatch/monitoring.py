@@ -15,6 +15,12 @@ from autowatch.window_report import JudgedWindow, judge_range, judge_raw_file
 __all__ = ["Clients", "DaysFailed", "MonitoringResult", "MonitoringSettings", "watch"]
 
 
+_NOTHING_DUE = (
+    "The reports cover every file already. Changed settings hold for days judged from then on; "
+    '{"date": "2026-11-23"} judges a day anew.'
+)
+
+
 @dataclass(frozen=True)
 class MonitoringResult:
     """What one call did; `reason` says why it judged nothing."""
@@ -57,7 +63,7 @@ def watch(
         return MonitoringResult(champion, judge_one_day(clients, settings, champion, now, request.day))
     days = judge_due_days(clients, settings, champion, now, seconds_left)
     emit_run(settings.metrics_namespace, settings.stack, len(days))
-    return MonitoringResult(champion, days, reason=None if days else "The reports cover every file already.")
+    return MonitoringResult(champion, days, reason=None if days else _NOTHING_DUE)
 
 
 def _judge_window(

@@ -120,7 +120,7 @@ class TestSettings:
 
         (day,) = run(clients).days
 
-        assert (day.verdict, day.drifted_columns, day.notified) == ("no drift", ("age",), False)
+        assert (day.verdict, day.drifted_columns, day.notified) == ("no drift", (), False)
 
     @pytest.mark.parametrize("text", ["columns: {aeg: {importance: 0}}", "alarm: {}", "{"])
     def test_bad_ones_are_told_once_while_the_days_are_judged_by_the_defaults(self, clients, text):

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from autowatch.drift import Alarm, DriftRules, judge
+from autowatch.drift import Alarm, ColumnRules, DriftRules, judge
 from autowatch.drift_alert import DriftAlert, lines, send_mail, subject
 from autowatch.drift_document import drift_document
 from autowatch.drift_settings import AlertRules
@@ -14,14 +14,14 @@ from autowatch.telling import decide_telling
 DATE = "2026-11-23"
 
 
-def part_of(reference, current, run="run-1", since="2026-11-21"):
+def part_of(reference, current, run="run-1", since="2026-11-21", rules=None):
     rows = len(next(iter(reference.values())))
     columns = tuple(
         baseline_column(name, "feature", "categorical", Counter(texts)) for name, texts in reference.items()
     )
     builder = ProfileBuilder(Baseline(run, rows, columns))
     builder.add(current)
-    report = judge(Baseline(run, rows, columns), builder.build(), DriftRules(min_rows=300))
+    report = judge(Baseline(run, rows, columns), builder.build(), rules or DriftRules(min_rows=300))
     since = since if report.verdict == "drift" else None
     return RunJudgement(run, 2, report.rows, report).to_json(300) | {"since": since}
 
@@ -70,6 +70,24 @@ def published(alert):
 def test_the_subject_says_what_happened():
     assert subject(drifted()) == "[bank] Drift on 2026-11-23: c0"
     assert subject(drifted(5)) == "[bank] Drift on 2026-11-23: c0, c1, c2 and 2 more"
+
+
+def test_columns_without_importance_are_in_the_document_alone():
+    """`zero` moves most and has new categories; `one` drifts as well, and is all that people are told of."""
+    reference = {"zero": ["a", "b"] * 500, "one": ["a", "b"] * 500}
+    rules = DriftRules(min_rows=300, columns={"zero": ColumnRules(importance=0)})
+    alert = alert_of(part_of(reference, {"zero": ["new"] * 500, "one": ["a"] * 500}, rules=rules))
+
+    assert {column["name"]: column["verdict"] for column in alert.document["columns"]} == {
+        "zero": "drift",
+        "one": "drift",
+    }
+    assert [alarm["column"] for alarm in alert.document["alarms"]] == ["zero"]
+    assert subject(alert) == "[bank] Drift on 2026-11-23: one"
+    written = lines(alert)
+    assert "zero" not in "\n".join(written)
+    assert written[0].startswith("What:     1 of 2 columns drifted")
+    assert "Alarms:   none" in written
 
 
 def test_alarms_without_drift_have_a_subject_of_their_own():

@@ -18,6 +18,7 @@ PART = {
     "drift_share": 0.5,
     "since": "2026-11-20",
     "alarms": [{"column": None, "kind": "volume", "message": "12 rows."}],
+    "columns": [{"name": "age", "importance": 1.0}, {"name": "job", "importance": 0.0}],
 }
 
 
@@ -57,6 +58,12 @@ def test_hundreds_of_hostile_names_fit_into_an_event(name):
     entry = put(PART | {"drifted_columns": names, "alarms": alarms})
     check(json.loads(entry["Detail"]))
     assert sum(len(entry[field].encode()) for field in ("Source", "DetailType", "Detail")) < LARGEST
+
+
+def test_alarms_of_columns_without_importance_are_left_out():
+    alarms = [{"column": name, "kind": "new categories", "message": "2% are new."} for name in ("job", "age")]
+    detail = json.loads(put(PART | {"alarms": alarms})["Detail"])
+    assert detail["alarms"] == [{"column": "age", "kind": "new categories"}]
 
 
 def test_it_is_sent_under_the_name_that_the_rule_looks_for():
