@@ -14,6 +14,10 @@ class BaselineUnusable(AutowatchError):
     """A run's baseline is gone, or cannot be read; its rows cannot be judged."""
 
 
+class BaselineMissing(BaselineUnusable):
+    """There is no such object: it was removed, or there is no such run."""
+
+
 class Baselines:
     """The baselines of a bucket's runs."""
 
@@ -50,7 +54,7 @@ class Baselines:
         try:
             return Baseline.from_json(read_json(self._s3, self._bucket, key))
         except ObjectMissing as error:
-            raise BaselineUnusable(
+            raise BaselineMissing(
                 f"s3://{self._bucket}/{key} is gone, so the rows that run {run} scored cannot be judged. Restore the "
                 "object's last version, or train again."
             ) from error

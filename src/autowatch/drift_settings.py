@@ -89,7 +89,7 @@ def parse_drift_settings(content: bytes, min_rows: int) -> DriftSettings:
     )
     return DriftSettings(
         rules=rules,
-        alert=AlertRules(_whole(alert, "days", AlertRules.days, 1, of), of),
+        alert=AlertRules(_days_to_alert(alert, of), of),
         volume=VolumeRules(
             _number(volume, "least", VolumeRules.least, 0, 1),
             _number(volume, "most", VolumeRules.most, 1, 1e9),
@@ -144,6 +144,17 @@ def _column_rules(node: yaml.Node | None, where: str, defaults: ColumnRules) -> 
     found = _entries(node, where, (*_SHARES, "importance"))
     shares = {name: _number(found, name, getattr(defaults, name), 0, 1) for name in _SHARES}
     return ColumnRules(**shares, importance=_number(found, "importance", defaults.importance, 0, 1e6))
+
+
+def _days_to_alert(alert: Mapping[str, yaml.Node], of: int) -> int:
+    days = _whole(alert, "days", AlertRules.days, 1, 30)
+    if days > of:
+        raise _invalid(
+            _line(alert["days"]),
+            f"alert.days is {days}, and alert.of is {of}: it cannot take more days than are looked at. Write a number "
+            f"from 1 to {of} for alert.days, or raise alert.of",
+        )
+    return days
 
 
 def _whole(found: Mapping[str, yaml.Node], name: str, default: int, least: int, most: int) -> int:

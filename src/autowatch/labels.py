@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from autowatch.alert_text import listed
 from autowatch.arrival import Arrival
 from autowatch.champion import read_champion
-from autowatch.contract import read_contract
+from autowatch.contract import Contract, read_contract
 from autowatch.label_fragments import GatheredLabels, write_fragment
 from autowatch.labels_file import LabelColumns, find_label_columns, label_keys
 from autowatch.output_rows import rejected_header, rejected_rows
+from autowatch.page_text import short
 from autowatch.resumed_read import read_resumed
 from autowatch.row_balance import check_balance
 from autowatch.scored_file import ScoredFile, ScoredFiles
@@ -23,6 +25,8 @@ MOST_FILES = 100_000
 """Predictions files that the labels of one file may belong to: each takes two requests to S3, some minutes in all."""
 
 _ROWS_AT_ONCE = 50_000
+_LABELS_SHOWN = 10
+_LONGEST_SHOWN = 60
 _ID = re.compile(r"([0-9a-f]{16})-([1-9][0-9]{0,9})", re.ASCII)
 _LOGGER = logging.getLogger(__name__)
 
@@ -117,7 +121,7 @@ class _Reader:
             elif (place := file.labels.get(label)) is not None:
                 yield file.number, row, place
             elif label:
-                faults[index] = f"The label is none of those that the model of run {file.run} knows."
+                faults[index] = file.unknown_label
             else:
                 faults[index] = "The label is missing."
 
@@ -132,18 +136,24 @@ class _Reader:
             file = self._scored[id_prefix]
             if file is not None:
                 labels = {label: place for place, label in enumerate(file.contract.labels)}
-                self._known[id_prefix] = _Known(len(self.files), file.rows, labels, file.contract.run)
+                unknown_label = _unknown_label(file.contract)
+                self._known[id_prefix] = _Known(len(self.files), file.rows, labels, unknown_label)
                 self.files.append(file)
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What every row is checked by: the file's number, its rows, the places of the labels, the run."""
+    """What every row is checked by: the file's number, its rows, the places of the labels, why another is none."""
 
     number: int
     rows: int
     labels: dict[str, int]
-    run: str
+    unknown_label: str
+
+
+def _unknown_label(contract: Contract) -> str:
+    labels = listed([repr(short(label, _LONGEST_SHOWN)) for label in contract.labels], _LABELS_SHOWN)
+    return f"The label is none of those that the model of run {contract.run} knows: {labels}, to the letter."
 
 
 def _with_reasons(block: Block, faults: dict[int, str]) -> Iterator[tuple[int, str, list[str]]]:

@@ -1,5 +1,6 @@
 """What the drift detector can be asked for: its events."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -9,6 +10,8 @@ from autowatch.timestamps import from_text
 
 LONGEST_RANGE = 366
 """Days."""
+
+_DAY_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 _RAW_PREFIXES = ("inference/", "predictions/", "training/")
 """Where there are rows; the function may not read elsewhere."""
@@ -76,6 +79,11 @@ def read_request(event: dict[str, Any], today: date) -> Request:
         return _range(_day(event["from"], today), _day(event["to"], today))
     if keys in ({"raw_key"}, {"raw_key", "run"}):
         return _raw_file(event["raw_key"], event.get("run"))
+    if keys in ({"from"}, {"to"}):
+        (absent,) = {"from", "to"} - keys
+        raise InvalidRequest(f"The event has no {absent!r}, and a range has both its ends. {_REMEDY}")
+    if keys == {"run"}:
+        raise InvalidRequest(f"The event has no 'raw_key', the file that the run is to judge. {_REMEDY}")
     raise InvalidRequest(
         f"The event has the keys {', '.join(sorted(keys))}, which mean nothing together. {_REMEDY}"
     )
@@ -104,6 +112,8 @@ def _day(text: str, today: date) -> date:
         day = None
     # Only this form is in the keys; fromisoformat takes others too.
     if day is None or day.isoformat() != text:
+        if _DAY_FORM.fullmatch(text):
+            raise InvalidRequest(f"There is no day {text}. Correct the month or the day of the month.")
         raise InvalidRequest(f"{text!r} is no date. Write it as 2026-11-23.")
     if day > today:
         raise InvalidRequest(f"{day} has not come yet; in UTC it is {today}. Ask for a day up to that one.")

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from autowatch.champion import NoChampion, read_champion
 from autowatch.data_report import read_warnings
 from autowatch.errors import AutowatchError
 from autowatch.gate_decision import read_decision
@@ -53,7 +54,7 @@ def finish_run(
     after = (
         f"Endpoint {endpoint_name} now serves the model of run {latest.model_run}."
         if decision.passed
-        else "The model that served before serves on. Nothing else changed."
+        else _after_rejection(s3, bucket, run)
     )
     metrics = ", ".join(f"{name} {value:.4f}" for name, value in decision.metrics.items())
     lines = [
@@ -109,6 +110,18 @@ def fail_run(
     lines = [f"Run {run} failed: {cause}", f"({error})", _what_serves(left), "", *run_facts(ended)]
     lines.append(_report(s3, bucket, ended))
     publish(sns, topic_arn, f"Autowatch: training run failed, run {run}", lines)
+
+
+def _after_rejection(s3: Any, bucket: str, run: str) -> str:
+    try:
+        champion = read_champion(s3, bucket)
+    except NoChampion:
+        return (
+            "No model has been released yet, so nothing serves and no file is scored. "
+            f"models/{run}/report.html shows how the model did; train on more rows or better columns, or lower the "
+            "parameter MinimumAuc if a weaker model will do."
+        )
+    return f"The model of run {champion.run} serves on. Nothing else changed."
 
 
 def _what_serves(left: CleanUp) -> str:

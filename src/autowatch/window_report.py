@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from autowatch.arrival import file_stem
-from autowatch.baselines import Baselines
+from autowatch.baselines import BaselineMissing, Baselines
 from autowatch.day_files import list_days
 from autowatch.drift import judge
 from autowatch.drift_document import drift_document
+from autowatch.errors import AutowatchError
 from autowatch.monitoring_request import DayRange, RawFile
 from autowatch.objects import ObjectVersion, get_object, write_json
 from autowatch.profile import Baseline, Profile
@@ -17,8 +18,13 @@ from autowatch.refused_files import count_refused
 from autowatch.report_pages import publish_window_page
 from autowatch.rows_judge import RowsJudge
 from autowatch.run_judgement import RunJudgement
+from autowatch.runs import baseline_key
 from autowatch.scored_rows import read_scored_rows
 from autowatch.timestamps import to_text
+
+
+class UnknownRun(AutowatchError):
+    """A file was to be judged by a run that there is not."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +84,14 @@ def judge_raw_file(
     Raises:
         ObjectMissing: there is no such file.
         UnreadableFile: it cannot be read as agreed.
+        UnknownRun: there is no run of the name asked for, or it ended before it had a baseline.
         BaselineUnusable: the run has no baseline to judge by.
     """
     key, run = chosen.key, chosen.run or champion
     answer = get_object(s3, bucket, key)
     file = ObjectVersion(key, answer.get("VersionId"), answer["ETag"].strip('"'), answer["ContentLength"])
     baselines = Baselines(s3, bucket)
-    baseline = baselines.of(run)
+    baseline = _baseline(baselines, bucket, chosen.run, champion)
     counted = profile_csv(answer["Body"], baseline)
     settings, alarms = RowsJudge(s3, bucket, champion, baselines, min_rows).settings_for([run])
     report = judge(*_without_absent_prediction(baseline, counted.profile), settings.rules)
@@ -93,6 +100,18 @@ def judge_raw_file(
         {"key": key}, to_text(now), [part], alarms=alarms, rejected_rows=counted.rows_rejected
     )
     return _publish(s3, bucket, f"reports/file={file_stem(file)}/", document)
+
+
+def _baseline(baselines: Baselines, bucket: str, asked_for: str | None, champion: str) -> Baseline:
+    try:
+        return baselines.of(asked_for or champion)
+    except BaselineMissing as error:
+        if asked_for is None:
+            raise
+        raise UnknownRun(
+            f"There is no run {asked_for!r} to judge by: s3://{bucket}/{baseline_key(asked_for)} does not exist. "
+            "`make runs` lists the runs; a released one has a baseline."
+        ) from error
 
 
 def _without_absent_prediction(baseline: Baseline, profile: Profile) -> tuple[Baseline, Profile]:

@@ -104,13 +104,24 @@ def test_a_domino_that_does_not_know_the_model_is_told_and_changes_nothing(aws, 
 
 
 def test_a_rejected_run_is_a_normal_end_and_leaves_nothing(aws, alerts):
+    champion = Champion("old", ENDPOINT, "e-old", "e-old", "c", "b", "t", {})
+    write_champion(aws.client("s3"), BUCKET, champion, None)
     ended, sagemaker = finish(aws, alerts, passed=False)
     assert ended.status == "rejected"
     (message,) = alerts()
     assert message["Subject"] == "Autowatch: model rejected, run new"
-    assert "The model that served before serves on." in message["Message"]
+    assert "The model of run old serves on." in message["Message"]
     assert not sagemaker.models
     assert not sagemaker.configs
+
+
+def test_a_rejected_first_run_says_that_nothing_serves_and_what_to_do(aws, alerts):
+    finish(aws, alerts, passed=False)
+    (message,) = alerts()
+    assert "No model has been released yet, so nothing serves" in message["Message"]
+    assert "models/new/report.html" in message["Message"]
+    assert "MinimumAuc" in message["Message"]
+    assert "serves on" not in message["Message"]
 
 
 def test_a_promotion_tells_whose_model_serves(aws, alerts):

@@ -10,6 +10,7 @@ from autowatch.monitoring_request import DayRange, RawFile
 from autowatch.objects import ObjectMissing, read_json, write_json
 from autowatch.profile import baseline_column, with_prediction
 from autowatch.table import UnreadableFile
+from autowatch.window_report import UnknownRun
 from tests.unit.autowatch.monitored_bucket import (
     BUCKET,
     DRIFTED,
@@ -190,11 +191,19 @@ class TestFile:
             judge_file(clients)
         assert keys(clients, "reports/") == []
 
-    def test_a_run_without_a_baseline_is_an_error(self, clients):
+    def test_a_run_that_there_is_not_is_named_and_where_to_look(self, clients):
         release(clients.s3)
         put_csv(clients, LIKE_TRAINING)
-        with pytest.raises(BaselineUnusable, match=r"models/run-0/baseline\.json is gone"):
+        with pytest.raises(UnknownRun, match=r"no run 'run-0' .*models/run-0/baseline\.json.*`make runs`"):
             judge_file(clients, of_run="run-0")
+        assert keys(clients, "reports/") == []
+
+    def test_a_champion_without_a_baseline_is_an_error(self, clients):
+        release(clients.s3)
+        clients.s3.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
+        put_csv(clients, LIKE_TRAINING)
+        with pytest.raises(BaselineUnusable, match=r"models/run-1/baseline\.json is gone"):
+            judge_file(clients)
 
     def test_settings_for_columns_of_the_champion_are_none_too_many_for_an_older_run(self, clients):
         column = baseline_column("y_probability", "prediction", "numeric", Counter(["0.1", "0.2"] * 300))
