@@ -39,6 +39,8 @@ _CHECKS_KEY = "monitoring/domino/checks.json"
 _TRAINING_SECONDS = 600
 _SCORING_SECONDS = 120
 _DAILY_SECONDS = 120
+# More than a state leaves, with all of its retries.
+_NEWEST_EVENTS = 50
 
 
 class StoryError(Exception):
@@ -236,11 +238,15 @@ class _Stage:
         )
 
     def _state_of(self, arn: str) -> str:
-        pages = self._stepfunctions.get_paginator("get_execution_history").paginate(executionArn=arn)
-        events = [event for page in pages for event in page["events"] if "stateEnteredEventDetails" in event]
-        if not events:
+        newest = self._stepfunctions.get_execution_history(
+            executionArn=arn, reverseOrder=True, maxResults=_NEWEST_EVENTS
+        )["events"]
+        states = [
+            event["stateEnteredEventDetails"] for event in newest if "stateEnteredEventDetails" in event
+        ]
+        if not states:
             return "starting"
-        state = max(events, key=lambda event: event["id"])["stateEnteredEventDetails"]["name"]
+        state = states[0]["name"]
         if "Autopilot" not in state:
             return str(state)
         jobs = self._sagemaker.list_auto_ml_jobs(SortBy="CreationTime", SortOrder="Descending", MaxResults=1)
