@@ -6,6 +6,7 @@ It knows the application only by what anybody sees of it: the bucket, the endpoi
 import csv
 import io
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ _CHECKS_KEY = "monitoring/domino/checks.json"
 _TRAINING_SECONDS = 600
 _SCORING_SECONDS = 120
 _DAILY_SECONDS = 120
+_DETAIL_SECONDS = 1.0
 # More than a state leaves, with all of its retries.
 _NEWEST_EVENTS = 50
 
@@ -378,8 +380,13 @@ def _wait_for(
     condition: Callable[[], bool], outcome: Outcome, detail: str | Callable[[], str], seconds: float
 ) -> None:
     deadline = time.monotonic() + seconds
+    asked, text = -math.inf, ""
     while not condition():
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             raise StoryError(f"Nothing came of it within {seconds:.0f} s. The functions' logs say why.")
-        outcome.show(detail if isinstance(detail, str) else detail())
+        # To find out a detail takes longer than to look.
+        if now >= asked + _DETAIL_SECONDS:
+            asked, text = now, detail if isinstance(detail, str) else detail()
+        outcome.show(text)
         time.sleep(0.25)
