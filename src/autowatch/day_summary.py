@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autowatch.drift_view import Verdict, drift_view
+from autowatch.quality_view import QualityView
 
 
 @dataclass(frozen=True)
@@ -12,6 +13,8 @@ class DaySummary:
     """A day's judgement in short.
 
     Attributes:
+        rows: those that `run` scored.
+        rows_by_run: those of each run.
         sizes: the distance of each column that was judged, in multiples of its threshold.
         other_drifts: how many other runs' rows drifted on that day.
     """
@@ -19,12 +22,23 @@ class DaySummary:
     run: str | None
     verdict: Verdict
     rows: int | None
+    rows_by_run: Mapping[str, int]
     drifted_columns: Sequence[str]
     columns: int
     alarms: int
     since: str | None
     other_drifts: int
     sizes: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class DayRecord:
+    """What is known of a day; `unreadable` names its documents that have a form that is not known here."""
+
+    drift: DaySummary | None
+    quality: QualityView | None
+    unreadable: Sequence[str] = ()
+    has_page: bool = True
 
 
 def summary_of(document: Any) -> DaySummary:
@@ -39,6 +53,7 @@ def summary_of(document: Any) -> DaySummary:
         run=main.run,
         verdict=main.verdict,
         rows=main.rows,
+        rows_by_run=view.rows_by_run,
         drifted_columns=main.drifted_columns,
         columns=len(main.columns),
         alarms=len(main.alarms),

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from autowatch.day_summary import DaySummary
 from autowatch.drift_view import Column, DriftView, UnknownForm, drift_view
 from autowatch.headline import Headline, headline
+from autowatch.matched_quality import match_quality
 from autowatch.page_text import count, counted, listed, percent, short
 from autowatch.quality_view import QualityView, quality_view
 from autowatch.sparkline import Bar, Sparkline, bars, sparkline
@@ -97,6 +98,8 @@ def day_view(
     notes = [] if drift is not None else ["There is no drift.json of this day."]
     drifts = _read("drift.json", drift, drift_view, notes)
     qualities = _read("quality.json", quality, quality_view, notes)
+    if drifts and qualities:
+        qualities = match_quality(qualities, drifts.main.run, drifts.rows_by_run)
     window = [day - timedelta(days=back) for back in reversed(range(1, TREND_DAYS))]
     return _view(
         f"Scored data of {day.isoformat()}",
@@ -210,17 +213,18 @@ def _facts(drift: DriftView | None, quality: QualityView | None) -> list[Fact]:
             Fact("Rows rejected", count(drift.rejected_rows), _refused(drift)),
         ]
     if quality:
-        auc = quality.main.measure("AUC")
-        facts.append(
-            Fact(
-                "Rows with a label",
-                percent(quality.main.coverage),
-                f"{count(quality.main.rows_labelled)} rows",
-            )
-        )
-        if auc and auc.value is not None:
-            note = f"at the gate {auc.gate:.3f}" if auc.gate is not None else ""
-            facts.append(Fact("AUC", f"{auc.value:.3f}", note))
+        facts += _quality_facts(quality)
+    return facts
+
+
+def _quality_facts(quality: QualityView) -> list[Fact]:
+    main, auc = quality.main, quality.main.measure("AUC")
+    whose = f", {quality.other_model}" if quality.other_model else ""
+    labelled = f"{count(main.rows_labelled)} of {count(main.rows_scored)} rows"
+    facts = [Fact(f"Rows with a label{whose}", percent(main.coverage), labelled)]
+    if auc and auc.value is not None:
+        note = f"at the gate {auc.gate:.3f}" if auc.gate is not None else ""
+        facts.append(Fact(f"AUC{whose}", f"{auc.value:.3f}", note))
     return facts
 
 

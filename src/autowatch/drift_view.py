@@ -113,6 +113,12 @@ class DriftView:
     extra_columns: Sequence[str]
     domino: DominoView | None
 
+    @property
+    def rows_by_run(self) -> dict[str, int]:
+        """How many rows each run scored, as far as that is known."""
+        runs = [self.main, *self.other_runs]
+        return {run.run: run.rows for run in runs if run.run is not None and run.rows is not None}
+
 
 def drift_view(document: Any) -> DriftView:
     """Reads the judgement.

@@ -33,7 +33,7 @@ def headline(drift: DriftView | None, quality: QualityView | None, date: str | N
         *([_quality_sentence(quality)] if quality else []),
     ]
     others = _other_runs(drift, quality)
-    worse = quality is not None and quality.main.verdict == "worse"
+    worse = quality is not None and quality.main.verdict == "worse" and not quality.other_model
     what += others[:_OTHERS_NAMED]
     if drift and drift.main.verdict == "drift":
         title = "The data have drifted, and the model predicts worse" if worse else "The data have drifted"
@@ -73,7 +73,7 @@ def _without_drift(
             None,
             "Look below at the rows of the other model; if it has been replaced since, nothing.",
         )
-    good = quality is not None and quality.main.verdict == "good"
+    good = quality is not None and quality.main.verdict == "good" and not quality.other_model
     return Headline(
         "quiet", "No drift, and the model predicts well" if good else "No drift", what, None, "Nothing."
     )
@@ -105,10 +105,19 @@ def _why_not_enough(main: RunDrift) -> str:
 
 
 def _quality_sentence(quality: QualityView) -> str:
+    if quality.other_model is None:
+        return _figures(quality)
+    return (
+        f"No row of the judged model, run {short(quality.unlabelled_run, 60)}, has a label yet. Quality of the "
+        f"{quality.other_model}, run {short(quality.main.run, 60)}: {_figures(quality)}"
+    )
+
+
+def _figures(quality: QualityView) -> str:
     main = quality.main
     labels = f"{main.rows_labelled or 0:,} of {counted(main.rows_scored or 0, 'row')} have labels"
     if main.verdict == "not enough labels":
-        return f"Nothing can be said about quality: {labels}, which is not enough."
+        return f"{labels}, which is not enough to say anything about quality."
     if main.verdict == "worse" and main.reasons:
         return " ".join(short(reason, 400) for reason in main.reasons[:_OTHERS_NAMED])
     auc = main.measure("AUC")
@@ -120,7 +129,8 @@ def _quality_sentence(quality: QualityView) -> str:
 def _other_runs(drift: DriftView | None, quality: QualityView | None) -> list[str]:
     """What is bad about the rows of other models, one sentence for each."""
     moved = [run for run in drift.other_runs if run.verdict == "drift" or run.alarms] if drift else []
-    worse = [run for run in quality.other_runs if run.verdict == "worse"] if quality else []
+    measured = [*([quality.main] if quality.other_model else []), *quality.other_runs] if quality else []
+    worse = [run for run in measured if run.verdict == "worse"]
     return [
         *(
             f"In the {count(run.rows)} rows that run {short(run.run or '?', 60)} scored, "

@@ -14,6 +14,7 @@ from autowatch.day_view import Links
 from tests.unit.autowatch.report_documents import (
     DAY,
     EARLIER_RUN,
+    RUN,
     domino_document,
     drift_document,
     quality_document,
@@ -190,6 +191,84 @@ def test_too_few_labels_are_no_verdict_on_quality():
 
     assert "40 of 4,000 rows have labels, which is not enough" in shown
     assert "predicts well" not in shown
+
+
+MORE_ROWS_THAN_LABELLED_AT = [
+    ({"rows": 6_000}, {}, "50% 3,000 of 6,000 rows"),
+    ({"rows": 3_000}, {}, "75% 3,000 of 4,000 rows"),
+    ({"rows": 0}, {}, "75% 3,000 of 4,000 rows"),
+    ({"rows": None}, {}, "75% 3,000 of 4,000 rows"),
+    ({"rows": 6_000}, {"rows_scored": None, "coverage": None}, "50% 3,000 of 6,000 rows"),
+    ({"rows": 6_000}, {"rows_labelled": None}, "75% – of 6,000 rows"),
+]
+
+
+@pytest.mark.parametrize(("drift", "quality", "coverage"), MORE_ROWS_THAN_LABELLED_AT)
+def test_coverage_is_of_all_rows_also_of_those_scored_after_the_labels_came(drift, quality, coverage):
+    shown = text({**drift_document(), **drift}, {**quality_document(), **quality})
+
+    assert f"Rows with a label {coverage}" in shown
+
+
+def test_coverage_stands_in_head_tile_and_section_alike():
+    html = day_page(DAY, drift_document(drifted=0, rows=6_000), quality_document(), {}, LINKS)
+    shown = Page(html).text
+
+    assert "3,000 of 6,000 rows have labels (50%)." in shown[: shown.index("Rows judged")]
+    assert "good 3,000 of 6,000 rows have labels (50%)." in shown
+    assert "width:50.0%" in html
+    assert "75%" not in shown
+
+
+def test_the_rows_of_another_run_have_a_coverage_of_their_own():
+    other = drift_document(run=EARLIER_RUN, rows=8_000, drifted=0)
+    quality = quality_document(other_runs=[quality_document(run=EARLIER_RUN)])
+    shown = text(drift_document(other_runs=[other]), quality)
+
+    assert "3,000 of 4,000 rows have labels (75%)." in shown
+    assert "3,000 of 8,000 rows have labels (38%)." in shown
+
+
+@pytest.mark.parametrize("verdict", ["good", "worse", "not enough labels"])
+def test_quality_of_an_earlier_model_is_not_taken_for_that_of_the_model_judged(verdict):
+    earlier = drift_document(run=EARLIER_RUN, rows=4_000, drifted=0)
+    judged = drift_document(drifted=0, rows=2_000, other_runs=[earlier])
+    html = day_page(DAY, judged, quality_document(verdict=verdict, run=EARLIER_RUN), {}, LINKS)
+    shown = Page(html).text
+
+    top = shown[: shown.index("Rows judged")]
+    assert "No drift, and the model predicts well" not in top
+    assert "The model predicts worse" not in top
+    assert f"No row of the judged model, run {RUN}, has a label yet." in top
+    assert f"Quality of the earlier model, run {EARLIER_RUN}:" in top
+    assert "Rows with a label, earlier model" in shown
+    assert ("AUC, earlier model 0.774" in shown) is (verdict != "not enough labels")
+    assert f"These are the figures of the earlier model, run {EARLIER_RUN}" in shown
+    assert ('<header class="hero quiet"' in html) is (verdict != "worse")
+
+
+def test_drift_and_an_earlier_model_that_predicted_worse_are_two_things():
+    earlier = drift_document(run=EARLIER_RUN, drifted=0)
+    shown = text(drift_document(other_runs=[earlier]), quality_document(verdict="worse", run=EARLIER_RUN))
+
+    top = shown[: shown.index("Rows judged")]
+    assert "The data have drifted 3 of 20" in top
+    assert f"Run {EARLIER_RUN} predicted worse than its gate promised." in top
+
+
+def test_the_judged_model_comes_first_also_where_a_later_one_has_labels_already():
+    quality = quality_document(run="20261123-091500-0001", auc=0.7, other_runs=[quality_document(auc=0.774)])
+    shown = text(drift_document(drifted=0), quality)
+
+    assert "AUC 0.774" in shown[: shown.index("Rows judged")]
+    assert "earlier model" not in shown
+    assert "The rows of 20261123-091500-0001" in shown
+
+
+def test_a_later_model_is_not_called_an_earlier_one():
+    shown = text(drift_document(drifted=0), quality_document(run="20261123-091500-0001"))
+
+    assert "Quality of the later model, run 20261123-091500-0001" in shown
 
 
 def test_other_runs_have_a_part_of_their_own():

@@ -4,11 +4,10 @@ from html import unescape
 
 import pytest
 
-from autowatch.day_summary import summary_of
+from autowatch.day_summary import DayRecord, summary_of
 from autowatch.history_page import history_page
-from autowatch.history_view import DayRecord
 from autowatch.quality_view import quality_view
-from tests.unit.autowatch.report_documents import DAY, drift_document, quality_document, story
+from tests.unit.autowatch.report_documents import DAY, EARLIER_RUN, drift_document, quality_document, story
 from tests.unit.autowatch.test_day_page import Page
 
 HOSTILE = "<script>alert(1)</script>"
@@ -147,6 +146,35 @@ def test_the_newest_verdict_stands_on_top(days, expected, title):
 
     assert tone(html) == expected
     assert f"<h1>{title}</h1>" in unescape(html)
+
+
+def test_the_coverage_is_of_all_rows_that_the_run_has():
+    other = drift_document(run=EARLIER_RUN, rows=9_000)
+    shown = Page(history_page({DAY: record(drift_document(rows=6_000), quality_document())})).text
+    of_earlier = Page(
+        history_page({DAY: record(drift_document(other_runs=[other]), quality_document(run=EARLIER_RUN))})
+    ).text
+
+    assert "0.774 of 0.781 50%" in shown
+    assert "good earlier model 0.774 of 0.781 33%" in of_earlier
+
+
+@pytest.mark.parametrize("days_later", [0, 3])
+def test_an_earlier_model_that_predicted_worse_is_not_the_model(days_later):
+    worse = quality_document(verdict="worse", run=EARLIER_RUN)
+    days = {back(days_later): record(drift_document(back(days_later), drifted=0, run=EARLIER_RUN), worse)}
+    html = history_page({**days, DAY: record(drift_document(drifted=0), worse if not days_later else None)})
+
+    assert tone(html) == "idle"
+    assert "<h1>No drift, but the earlier model predicted worse</h1>" in html
+    assert f"was predicted worse than at the gate by the earlier model, run {EARLIER_RUN}." in unescape(html)
+
+
+def test_a_worse_model_is_told_of_where_no_day_has_been_judged():
+    html = history_page({DAY: record(None, quality_document(verdict="worse"))})
+
+    assert tone(html) == "drift"
+    assert "<h1>The model predicts worse; drift was not judged</h1>" in html
 
 
 def test_documents_in_an_unknown_form_are_named():
