@@ -1,4 +1,4 @@
-"""The rows that were scored: read from what the manifests name, and added up by the run that scored them."""
+"""The rows that were scored: their counts, read from the manifests and added up by the run that scored them."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ from typing import Any
 
 from autowatch.baselines import Baselines, BaselineUnusable
 from autowatch.errors import AutowatchError
-from autowatch.manifest import Manifest, WrittenObject
+from autowatch.manifest import Manifest, WrittenObject, counts_from_json
 from autowatch.objects import ObjectMissing, get_object, read_json
 from autowatch.profile import Profile, ProfilesDiffer
 from autowatch.profile_sum import ProfileSum
@@ -65,9 +65,10 @@ class ScoredRows:
 
 
 def read_scored_rows(s3: Any, bucket: str, keys: Sequence[str], baselines: Baselines) -> ScoredRows:
-    """Adds up what the manifests under `keys` name; only what a manifest names exists.
+    """Adds up the counts of the manifests under `keys`; only what a manifest speaks of exists.
 
-    Where a profile is gone, the rows of its predictions file are counted anew.
+    A manifest without counts names a profile that has them. Where that is gone, the rows of its predictions file are
+    counted anew.
 
     Raises:
         PredictionsMissing: they are gone as well.
@@ -76,8 +77,9 @@ def read_scored_rows(s3: Any, bucket: str, keys: Sequence[str], baselines: Basel
 
     def read(key: str) -> tuple[Manifest, Profile | None]:
         try:
-            manifest = Manifest.from_json(read_json(s3, bucket, key))
-            return manifest, _read_profile(s3, bucket, manifest.profile)
+            document = read_json(s3, bucket, key)
+            manifest = Manifest.from_json(document)
+            return manifest, counts_from_json(document) or _read_profile(s3, bucket, manifest.profile)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UnusableObject(
                 f"s3://{bucket}/{key} or its profile cannot be read ({type(error).__name__}). "
