@@ -46,6 +46,18 @@ def test_a_day_has_its_figures():
     )
 
 
+def test_columns_of_importance_0_count_nowhere():
+    alarm = {"column": "euribor3m", "kind": "new categories", "message": "Many."}
+    drift = drift_document(drifted=1, alarms=[alarm])
+    drift["columns"][0]["importance"] = 0
+    drift.update(verdict="no drift", drifted_columns=[])
+    html = history_page({DAY: record(drift)})
+
+    assert tone(html) == "quiet"
+    assert "no drift, 0 of 19 columns drifted in 4,000 rows." in html
+    assert "2026-11-23 no drift – 0 4,000" in Page(html).text
+
+
 @pytest.mark.parametrize("gap", [1, 2, 30, 400])
 def test_days_without_a_report_are_one_line(gap):
     html = history_page({DAY: record(drift_document()), back(gap + 1): record(drift_document(back(gap + 1)))})
