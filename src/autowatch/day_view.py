@@ -40,7 +40,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Volume:
-    """The rows of the last days as bars, the one at place `today` the page's own, and in words."""
+    """The rows of the last days as bars, the one at place `today` the page's own, and in words; no bars of one day."""
 
     bars: Sequence[Bar]
     today: int
@@ -177,6 +177,9 @@ def _alerted(drift: DriftView) -> bool | None:
 
 
 def _trends(columns: Sequence[Column], earlier: Sequence[DaySummary | None]) -> dict[str, Sparkline]:
+    if not any(summary and summary.sizes for summary in earlier):
+        # A line of this day alone says less than the figure beside it.
+        return {}
     trends = {}
     for column in columns:
         before = [summary.sizes.get(column.name) if summary else None for summary in earlier]
@@ -197,7 +200,7 @@ def _volume(rows: int | None, earlier: Sequence[DaySummary | None]) -> Volume:
         text = f"{days} before had {known[0]:,} rows"
     else:
         text = f"{days} before had {known[0]:,} to {known[-1]:,} rows"
-    return Volume(bars([*before, rows]), len(before), text)
+    return Volume(bars([*before, rows]) if known else [], len(before), text)
 
 
 def _facts(drift: DriftView | None, quality: QualityView | None) -> list[Fact]:

@@ -145,6 +145,16 @@ def test_sparklines_have_a_gap_for_every_day_without_a_verdict():
     assert "on 4 of 30 days" in html
 
 
+@pytest.mark.parametrize("rows", [None, 10])
+def test_without_an_earlier_verdict_there_is_no_line_of_one_day(rows):
+    history = {DAY - timedelta(days=1): summary_of(drift_document(rows=rows))} if rows else {}
+    html = day_page(DAY, drift_document(), None, history, LINKS)
+
+    assert 'class="trend"' not in html
+    assert "30 days" not in re.sub(r'<svg class="volume".*?</svg>', "", html)
+    assert ('class="volume"' in html) is (rows is not None)
+
+
 def test_the_volume_is_compared_with_the_days_before():
     days = {
         DAY - timedelta(days=back): summary_of(drift_document(DAY - timedelta(days=back), rows=back * 1_000))
