@@ -1,6 +1,6 @@
 """What a page answers in the first ten seconds: is it good or bad, what, since when, what to do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +11,14 @@ from autowatch.quality_view import QualityView
 Tone = Literal["drift", "quiet", "idle"]
 """Bad, good, and neither: not enough is known, or something needs a look."""
 
+Subject = Literal["day", "range", "file"]
+"""What was judged. The rows of a file need never have been scored."""
+
+_TO_DO_WITHOUT_VERDICT: Mapping[Subject, str] = {
+    "day": "Nothing to decide on. Judge several days as one range if every day has so few rows.",
+    "range": "Nothing to decide on. Judge a longer range.",
+    "file": "Nothing to decide on. Judge a file with more rows.",
+}
 _COLUMNS_NAMED = 5
 _OTHERS_NAMED = 3
 
@@ -26,10 +34,12 @@ class Headline:
     to_do: str
 
 
-def headline(drift: DriftView | None, quality: QualityView | None, date: str | None) -> Headline:
+def headline(
+    drift: DriftView | None, quality: QualityView | None, subject: Subject, date: str | None
+) -> Headline:
     """The head of the page of these two judgements; `date` is the day they are about, if it is one."""
     what = [
-        *([_drift_sentence(drift.main)] if drift else []),
+        *([_drift_sentence(drift.main, subject)] if drift else []),
         *([_quality_sentence(quality)] if quality else []),
     ]
     others = _other_runs(drift, quality)
@@ -39,7 +49,7 @@ def headline(drift: DriftView | None, quality: QualityView | None, date: str | N
         title = "The data have drifted, and the model predicts worse" if worse else "The data have drifted"
         to_do = (
             "Look below at what moved. Mend a broken source; for a changed world upload newer labelled rows under "
-            "training/ and start a run, unless retraining on drift is switched on and does."
+            f"training/ and start a run{', unless retraining on drift is switched on and does' if date else ''}."
         )
         return Headline("drift", title, what, _since(drift, date), to_do)
     if worse:
@@ -49,11 +59,11 @@ def headline(drift: DriftView | None, quality: QualityView | None, date: str | N
     if drift is None:
         to_do = "Look whether the daily run happened, and invoke it for this day if it did not."
         return Headline("idle", "Drift was not judged", what, None, to_do)
-    return _without_drift(drift.main, quality, what, others)
+    return _without_drift(drift.main, quality, what, others, subject)
 
 
 def _without_drift(
-    main: RunDrift, quality: QualityView | None, what: Sequence[str], others: Sequence[str]
+    main: RunDrift, quality: QualityView | None, what: Sequence[str], others: Sequence[str], subject: Subject
 ) -> Headline:
     no_verdict = main.verdict == "not enough data"
     if main.deciding_alarms:
@@ -62,8 +72,7 @@ def _without_drift(
         to_do = "Ask where the data come from: an alarm often means a changed or broken source."
         return Headline("idle", title, what, None, to_do)
     if no_verdict:
-        to_do = "Nothing to decide on. Judge several days as one range if every day has so few rows."
-        return Headline("idle", "No verdict: not enough data", what, None, to_do)
+        return Headline("idle", "No verdict: not enough data", what, None, _TO_DO_WITHOUT_VERDICT[subject])
     if others:
         title = "No drift, but another model's rows need a look"
         return Headline(
@@ -79,8 +88,8 @@ def _without_drift(
     )
 
 
-def _drift_sentence(main: RunDrift) -> str:
-    rows = counted(main.rows or 0, "scored row")
+def _drift_sentence(main: RunDrift, subject: Subject) -> str:
+    rows = counted(main.rows or 0, "row" if subject == "file" else "scored row")
     if main.verdict == "not enough data":
         return f"{rows}{_why_not_enough(main)}. This says nothing about drift, neither for nor against."
     names = [short(name, 60) for name in main.drifted_columns]

@@ -192,6 +192,7 @@ def test_quality_is_shown_with_intervals_against_the_gate():
     assert "good 3,000 of 4,000 rows have labels (75%)." in shown
     assert "AUC 0.774 0.754 to 0.794 0.781" in shown
     assert html.count('class="interval"') == 6
+    assert "5.0% 7.0% 3.0% to 11% 1,800" in shown
     assert html.count("<circle cx=") >= 10
     assert "share that came true" in shown
 
@@ -227,7 +228,7 @@ def test_coverage_stands_in_head_tile_and_section_alike():
     assert "3,000 of 6,000 rows have labels (50%)." in shown[: shown.index("Rows judged")]
     assert "good 3,000 of 6,000 rows have labels (50%)." in shown
     assert "width:50.0%" in html
-    assert "75%" not in shown
+    assert "(75%)" not in shown
 
 
 def test_the_rows_of_another_run_have_a_coverage_of_their_own():
@@ -430,13 +431,53 @@ def test_any_number_of_columns_and_bins_makes_a_page(columns, bins):
     assert ("16 more values are not shown." in shown) is (bins == 40 and columns > 0)
 
 
-def test_a_window_has_no_days_before_and_no_quality():
-    document = {**drift_document(), "from": "2026-11-01", "to": "2026-11-07"}
-    shown = Page(window_page(document, LINKS)).text
+RANGE = {"from": "2026-11-01", "to": "2026-11-07", "since": None}
+FILE = {"key": "inference/late.csv", "since": None}
 
-    assert "Scored data from 2026-11-01 to 2026-11-07" in shown
+
+@pytest.mark.parametrize(
+    ("window", "title"),
+    [(RANGE, "Scored data from 2026-11-01 to 2026-11-07"), (FILE, "The file inference/late.csv")],
+)
+def test_a_window_has_no_days_before_no_quality_and_retrains_nothing(window, title):
+    shown = Page(window_page({**drift_document(), **window}, LINKS)).text
+
+    assert title in shown
     assert "Last 30 days" not in shown
     assert "Quality" not in shown
+    assert "retraining on drift" not in shown
+
+
+def test_the_rows_of_a_file_need_not_have_been_scored():
+    shown = Page(window_page({**drift_document(), **FILE}, LINKS)).text
+    shown = shown[: shown.index("How to read this")]
+
+    assert "3 of 20 columns of 4,000 rows differ from the training data" in shown
+    assert "Rows left out 12 scoring would reject them" in shown
+    assert "training data this file" in shown
+    assert "Value training file" in shown
+    assert "scored" not in shown
+
+
+@pytest.mark.parametrize(
+    ("window", "to_do"), [(RANGE, "Judge a longer range."), (FILE, "Judge a file with more rows.")]
+)
+def test_a_window_with_too_few_rows_says_what_would_be_enough(window, to_do):
+    assert to_do in Page(window_page({**drift_document(rows=100), **window}, LINKS)).text
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ([], "Rows judged 4,000 2 files no day before"),
+        ([(2_500, 3)], "Rows judged 6,500 5 files; 2,500 rows scored by another model no day before"),
+        ([(0, 0)], "Rows judged 4,000 2 files no day before"),
+    ],
+)
+def test_the_rows_of_the_day_are_those_of_all_models(others, said):
+    runs = [drift_document(run=EARLIER_RUN, rows=rows, files=files) for rows, files in others]
+
+    assert said in text(drift_document(other_runs=runs))
 
 
 def _places(value, path=()):

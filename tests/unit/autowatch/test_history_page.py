@@ -59,6 +59,15 @@ def test_columns_of_importance_0_count_nowhere():
     assert "2026-11-23 no drift – 0 4,000" in Page(html).text
 
 
+def test_the_rows_of_a_day_are_those_of_all_models():
+    html = history_page(
+        {DAY: record(drift_document(other_runs=[drift_document(run=EARLIER_RUN, rows=2_500)]))}
+    )
+
+    assert "<title>2026-11-23: 6,500 rows</title>" in html
+    assert "The newest day is 2026-11-23: drift, 3 of 20 columns drifted in 4,000 rows" in html
+
+
 @pytest.mark.parametrize("gap", [1, 2, 30, 400])
 def test_days_without_a_report_are_one_line(gap):
     html = history_page({DAY: record(drift_document()), back(gap + 1): record(drift_document(back(gap + 1)))})
