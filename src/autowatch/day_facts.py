@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from autowatch.drift_view import DriftView
+from autowatch.drift_view import DriftView, RunDrift
 from autowatch.headline import Subject
 from autowatch.page_text import count, counted, listed, percent, short
 from autowatch.quality_view import QualityView
@@ -22,18 +22,22 @@ def facts_of(drift: DriftView | None, quality: QualityView | None, subject: Subj
     facts = []
     if drift:
         main = drift.main
-        share = f", {percent(main.drift_share)} of the importance" if main.drift_share else ""
         facts += [
             Fact("Rows judged", count(drift.rows), _files(drift)),
-            Fact(
-                "Columns drifted", f"{len(main.drifted_columns)}", f"of {len(main.deciding_columns)}{share}"
-            ),
+            _drifted(drift.main),
             Fact("Alarms", f"{len(main.deciding_alarms)}", _alarm_kinds(drift)),
             _left_out(drift, subject),
         ]
     if quality:
         facts += _quality_facts(quality)
     return facts
+
+
+def _drifted(main: RunDrift) -> Fact:
+    if main.verdict == "not enough data":
+        return Fact("Columns drifted", "–", "no verdict")
+    share = f", {percent(main.drift_share)} of the importance" if main.drift_share else ""
+    return Fact("Columns drifted", f"{len(main.drifted_columns)}", f"of {len(main.deciding_columns)}{share}")
 
 
 def _quality_facts(quality: QualityView) -> list[Fact]:

@@ -1,7 +1,7 @@
 """What a page answers in the first ten seconds: is it good or bad, what, since when, what to do."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from autowatch.drift_view import DriftView, RunDrift
@@ -19,6 +19,24 @@ _TO_DO_WITHOUT_VERDICT: Mapping[Subject, str] = {
     "range": "Nothing to decide on. Judge a longer range.",
     "file": "Nothing to decide on. Judge a file with more rows.",
 }
+_WITHOUT_ROWS: Mapping[Subject, str] = {
+    "day": "Nothing was scored",
+    "range": "Nothing was scored",
+    "file": "No row can be judged",
+}
+_EXPECTED_ROWS = (
+    "Nothing, unless rows were expected: then look whether files reached inference/, and under rejected/."
+)
+_TO_DO_WITHOUT_ROWS: Mapping[Subject, str] = {
+    "day": _EXPECTED_ROWS,
+    "range": _EXPECTED_ROWS,
+    "file": "Judge a file with rows that scoring would take.",
+}
+_TO_DO_OF_ALARMS = {
+    "settings": "Correct monitoring/settings.yaml as the alarm says; until then days are judged by the defaults.",
+    "baseline": "Restore the baseline as the alarm says; the day is then judged again by itself.",
+}
+_TO_DO_OF_OTHER_ALARMS = "Ask where the data come from: an alarm often means a changed or broken source."
 _COLUMNS_NAMED = 5
 _OTHERS_NAMED = 3
 
@@ -65,14 +83,13 @@ def headline(
 def _without_drift(
     main: RunDrift, quality: QualityView | None, what: Sequence[str], others: Sequence[str], subject: Subject
 ) -> Headline:
-    no_verdict = main.verdict == "not enough data"
+    no_verdict = _without_verdict(main, subject) if main.verdict == "not enough data" else None
     if main.deciding_alarms:
         alarms = counted(len(main.deciding_alarms), "alarm")
-        title = f"No verdict: not enough data, and {alarms}" if no_verdict else f"No drift, but {alarms}"
-        to_do = "Ask where the data come from: an alarm often means a changed or broken source."
-        return Headline("idle", title, what, None, to_do)
+        title = f"{no_verdict.title}, and {alarms}" if no_verdict else f"No drift, but {alarms}"
+        return Headline("idle", title, what, None, _to_do_of_alarms(main))
     if no_verdict:
-        return Headline("idle", "No verdict: not enough data", what, None, _TO_DO_WITHOUT_VERDICT[subject])
+        return replace(no_verdict, what=what)
     if others:
         title = "No drift, but another model's rows need a look"
         return Headline(
@@ -88,8 +105,21 @@ def _without_drift(
     )
 
 
+def _without_verdict(main: RunDrift, subject: Subject) -> Headline:
+    if main.rows == 0:
+        return Headline("idle", _WITHOUT_ROWS[subject], [], None, _TO_DO_WITHOUT_ROWS[subject])
+    return Headline("idle", "No verdict: not enough data", [], None, _TO_DO_WITHOUT_VERDICT[subject])
+
+
+def _to_do_of_alarms(main: RunDrift) -> str:
+    known = (_TO_DO_OF_ALARMS.get(alarm.kind) for alarm in main.deciding_alarms)
+    return next((to_do for to_do in known if to_do), _TO_DO_OF_OTHER_ALARMS)
+
+
 def _drift_sentence(main: RunDrift, subject: Subject) -> str:
     rows = counted(main.rows or 0, "row" if subject == "file" else "scored row")
+    if main.verdict == "not enough data" and main.rows == 0:
+        return "There are no rows to judge. This says nothing about drift, neither for nor against."
     if main.verdict == "not enough data":
         return f"{rows}{_why_not_enough(main)}. This says nothing about drift, neither for nor against."
     names = [short(name, 60) for name in main.drifted_columns]

@@ -87,6 +87,8 @@ def _worse(
 
 def _sentence(drift: DaySummary) -> str:
     rows = counted(drift.rows or 0, "row")
+    if drift.verdict == "not enough data" and drift.rows == 0:
+        return "nothing was scored."
     if drift.verdict == "not enough data":
         return f"{rows}, too few for a verdict."
     alarms = f", {counted(drift.alarms, 'alarm')}" if drift.alarms else ""

@@ -431,6 +431,44 @@ def test_any_number_of_columns_and_bins_makes_a_page(columns, bins):
     assert ("16 more values are not shown." in shown) is (bins == 40 and columns > 0)
 
 
+def test_a_day_without_rows_says_so_and_shows_no_empty_tables():
+    html = day_page(DAY, drift_document(rows=0, files=0), None, {}, LINKS)
+    shown = Page(html).text
+
+    assert '<header class="hero idle"' in html
+    assert "Nothing was scored There are no rows to judge." in shown
+    assert "Nothing, unless rows were expected: then look whether files reached inference/" in shown
+    assert "Columns drifted – no verdict" in shown
+    assert "<table" not in html
+    assert "Quality" not in shown
+
+
+def test_a_day_without_rows_may_have_alarms_and_quality():
+    volume = {"column": None, "kind": "volume", "message": "0 rows."}
+    shown = text(drift_document(rows=0) | {"alarms": [volume]}, quality_document())
+
+    assert "Nothing was scored, and 1 alarm" in shown
+    assert "Quality of the predictions good 3,000 of 4,000 rows" in shown
+
+
+@pytest.mark.parametrize(
+    ("kinds", "to_do"),
+    [
+        (["volume"], "Ask where the data come from"),
+        (["settings"], "Correct monitoring/settings.yaml as the alarm says"),
+        (["volume", "baseline"], "Restore the baseline as the alarm says"),
+    ],
+)
+def test_an_alarm_says_what_to_do_about_it(kinds, to_do):
+    alarms = [{"column": None, "kind": kind, "message": "m"} for kind in kinds]
+
+    assert f"What to do {to_do}" in text(drift_document(drifted=0, alarms=alarms))
+
+
+def test_without_a_judgement_nothing_is_explained_about_one():
+    assert "How to read this" not in text(None, quality_document())
+
+
 RANGE = {"from": "2026-11-01", "to": "2026-11-07", "since": None}
 FILE = {"key": "inference/late.csv", "since": None}
 
@@ -445,6 +483,7 @@ def test_a_window_has_no_days_before_no_quality_and_retrains_nothing(window, tit
     assert title in shown
     assert "Last 30 days" not in shown
     assert "Quality" not in shown
+    assert "Domino" not in shown
     assert "retraining on drift" not in shown
 
 

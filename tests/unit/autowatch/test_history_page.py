@@ -192,6 +192,12 @@ def test_an_earlier_model_that_predicted_worse_is_not_the_model(days_later):
     assert f"was predicted worse than at the gate by the earlier model, run {EARLIER_RUN}." in unescape(html)
 
 
+def test_a_newest_day_without_rows_is_called_that():
+    assert "The newest day is 2026-11-23: nothing was scored." in history_page(
+        {DAY: record(drift_document(rows=0))}
+    )
+
+
 def test_a_worse_model_is_told_of_where_no_day_has_been_judged():
     html = history_page({DAY: record(None, quality_document(verdict="worse"))})
 
