@@ -15,6 +15,7 @@ class DaySummary:
     Attributes:
         rows: those that `run` scored.
         rows_by_run: those of each run.
+        columns, alarms: how many there are, without those that do not count.
         sizes: the distance of each column that was judged, in multiples of its threshold.
         other_drifts: how many other runs' rows drifted on that day.
     """
@@ -55,8 +56,8 @@ def summary_of(document: Any) -> DaySummary:
         rows=main.rows,
         rows_by_run=view.rows_by_run,
         drifted_columns=main.drifted_columns,
-        columns=len(main.columns),
-        alarms=len(main.alarms),
+        columns=len(main.deciding_columns),
+        alarms=len(main.deciding_alarms),
         since=view.since,
         other_drifts=sum(run.verdict == "drift" for run in view.other_runs),
         sizes={

@@ -40,7 +40,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Volume:
-    """The rows of the last days as bars, the one at place `today` the page's own, and in words."""
+    """The rows of the last days as bars, the one at place `today` the page's own, and in words; no bars of one day."""
 
     bars: Sequence[Bar]
     today: int
@@ -49,11 +49,12 @@ class Volume:
 
 @dataclass(frozen=True)
 class OpinionRow:
-    """A column that Autowatch or Domino says drifts."""
+    """A column that Autowatch or Domino says drifts; `decides` says whether it counts for Autowatch."""
 
     column: str
     ours: bool
     dominos: bool
+    decides: bool
 
 
 @dataclass(frozen=True)
@@ -171,11 +172,14 @@ def _view(
 
 def _alerted(drift: DriftView) -> bool | None:
     # Refused files have an alarm of their own, which this report does not know of.
-    alarms = [alarm for alarm in drift.main.alarms if alarm.kind != "refused files"]
+    alarms = [alarm for alarm in drift.main.deciding_alarms if alarm.kind != "refused files"]
     return drift.alerted if drift.alerted or drift.main.verdict == "drift" or alarms else None
 
 
 def _trends(columns: Sequence[Column], earlier: Sequence[DaySummary | None]) -> dict[str, Sparkline]:
+    if not any(summary and summary.sizes for summary in earlier):
+        # A line of this day alone says less than the figure beside it.
+        return {}
     trends = {}
     for column in columns:
         before = [summary.sizes.get(column.name) if summary else None for summary in earlier]
@@ -196,7 +200,7 @@ def _volume(rows: int | None, earlier: Sequence[DaySummary | None]) -> Volume:
         text = f"{days} before had {known[0]:,} rows"
     else:
         text = f"{days} before had {known[0]:,} to {known[-1]:,} rows"
-    return Volume(bars([*before, rows]), len(before), text)
+    return Volume(bars([*before, rows]) if known else [], len(before), text)
 
 
 def _facts(drift: DriftView | None, quality: QualityView | None) -> list[Fact]:
@@ -208,8 +212,10 @@ def _facts(drift: DriftView | None, quality: QualityView | None) -> list[Fact]:
             Fact(
                 "Rows judged", count(main.rows), counted(main.files, "file") if main.files is not None else ""
             ),
-            Fact("Columns drifted", f"{len(main.drifted_columns)}", f"of {len(main.columns)}{share}"),
-            Fact("Alarms", f"{len(main.alarms)}", _alarm_kinds(drift)),
+            Fact(
+                "Columns drifted", f"{len(main.drifted_columns)}", f"of {len(main.deciding_columns)}{share}"
+            ),
+            Fact("Alarms", f"{len(main.deciding_alarms)}", _alarm_kinds(drift)),
             Fact("Rows rejected", count(drift.rejected_rows), _refused(drift)),
         ]
     if quality:
@@ -229,7 +235,10 @@ def _quality_facts(quality: QualityView) -> list[Fact]:
 
 
 def _alarm_kinds(drift: DriftView) -> str:
-    return listed(list(dict.fromkeys(short(alarm.kind, 40) for alarm in drift.main.alarms)), 3) or "none"
+    return (
+        listed(list(dict.fromkeys(short(alarm.kind, 40) for alarm in drift.main.deciding_alarms)), 3)
+        or "none"
+    )
 
 
 def _refused(drift: DriftView) -> str:
@@ -242,5 +251,10 @@ def _refused(drift: DriftView) -> str:
 def _opinions(drift: DriftView) -> list[OpinionRow] | None:
     if not drift.domino or not drift.domino.checks:
         return None
-    ours, dominos = drift.main.drifted_columns, drift.domino.checks[0].drifted_columns
-    return [OpinionRow(name, name in ours, name in dominos) for name in dict.fromkeys([*ours, *dominos])]
+    main, dominos = drift.main, drift.domino.checks[0].drifted_columns
+    shown_alone = {column.name for column in main.shown_alone}
+    ours = shown_alone.union(main.drifted_columns)
+    return [
+        OpinionRow(name, name in ours, name in dominos, name not in shown_alone)
+        for name in dict.fromkeys([*main.drifted_columns, *dominos])
+    ]

@@ -56,8 +56,8 @@ def _without_drift(
     main: RunDrift, quality: QualityView | None, what: Sequence[str], others: Sequence[str]
 ) -> Headline:
     no_verdict = main.verdict == "not enough data"
-    if main.alarms:
-        alarms = counted(len(main.alarms), "alarm")
+    if main.deciding_alarms:
+        alarms = counted(len(main.deciding_alarms), "alarm")
         title = f"No verdict: not enough data, and {alarms}" if no_verdict else f"No drift, but {alarms}"
         to_do = "Ask where the data come from: an alarm often means a changed or broken source."
         return Headline("idle", title, what, None, to_do)
@@ -83,17 +83,29 @@ def _drift_sentence(main: RunDrift) -> str:
     rows = counted(main.rows or 0, "scored row")
     if main.verdict == "not enough data":
         return f"{rows}{_why_not_enough(main)}. This says nothing about drift, neither for nor against."
-    of = len(main.columns)
     names = [short(name, 60) for name in main.drifted_columns]
+    of = len(main.deciding_columns)
+    aside = _say_aside(len(main.columns) - of)
+    if not of:
+        return f"{rows}, and no column that counts.{aside}"
     if not names:
-        return f"All {of} columns of {rows} look like the training data."
+        every = "The only column" if of == 1 else f"All {of} columns"
+        return f"{every} of {rows} {'looks' if of == 1 else 'look'} like the training data.{aside}"
     sentence = (
-        f"{len(names)} of {of} columns of {rows} {'differs' if len(names) == 1 else 'differ'} from the training data: "
-        f"{listed(names, _COLUMNS_NAMED)}."
+        f"{len(names)} of {counted(of, 'column')} of {rows} {'differs' if len(names) == 1 else 'differ'} from the "
+        f"training data: {listed(names, _COLUMNS_NAMED)}.{aside}"
     )
     if main.verdict == "no drift":
         return f"{sentence} By their importance that is too little to call the day drifted."
     return sentence
+
+
+def _say_aside(weightless: int) -> str:
+    if not weightless:
+        return ""
+    return (
+        f" {counted(weightless, 'column')} of importance 0 {'is' if weightless == 1 else 'are'} not counted."
+    )
 
 
 def _why_not_enough(main: RunDrift) -> str:
@@ -128,13 +140,15 @@ def _figures(quality: QualityView) -> str:
 
 def _other_runs(drift: DriftView | None, quality: QualityView | None) -> list[str]:
     """What is bad about the rows of other models, one sentence for each."""
-    moved = [run for run in drift.other_runs if run.verdict == "drift" or run.alarms] if drift else []
+    moved = (
+        [run for run in drift.other_runs if run.verdict == "drift" or run.deciding_alarms] if drift else []
+    )
     measured = [*([quality.main] if quality.other_model else []), *quality.other_runs] if quality else []
     worse = [run for run in measured if run.verdict == "worse"]
     return [
         *(
             f"In the {count(run.rows)} rows that run {short(run.run or '?', 60)} scored, "
-            f"{counted(len(run.drifted_columns), 'column')} drifted, with {counted(len(run.alarms), 'alarm')}."
+            f"{counted(len(run.drifted_columns), 'column')} drifted, with {counted(len(run.deciding_alarms), 'alarm')}."
             for run in moved
         ),
         *(f"Run {short(run.run or '?', 60)} predicted worse than its gate promised." for run in worse),

@@ -16,7 +16,7 @@ def history_headline(days: Mapping[date, DayRecord]) -> Headline:
     judged = [(day, drift) for day in newest_first if (drift := days[day].drift)]
     worse = _worse(days, newest_first, judged[0][1].run if judged else None)
     if not judged:
-        return _headline_without_drift(worse)
+        return _headline_without_drift(worse, has_rows=bool(days))
     day, newest = judged[0]
     verdict_day, last = next(
         ((earlier, drift) for earlier, drift in judged if drift.verdict != "not enough data"), judged[0]
@@ -64,9 +64,9 @@ class _Worse:
         )
 
 
-def _headline_without_drift(worse: _Worse | None) -> Headline:
+def _headline_without_drift(worse: _Worse | None, *, has_rows: bool) -> Headline:
     if worse is None:
-        to_do = "Score a file, and wait for the daily run or invoke it."
+        to_do = f"{'Wait' if has_rows else 'Score a file, and wait'} for the daily run or invoke it."
         return Headline("idle", "No day has been judged yet", [], None, to_do)
     title = "The model predicts worse; drift was not judged"
     return Headline("drift", title, [worse.sentence()], None, f"Open {worse.day.isoformat()} below.")

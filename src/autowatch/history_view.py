@@ -11,6 +11,7 @@ from autowatch.matched_quality import match_quality
 from autowatch.page_text import counted, listed, short
 from autowatch.sparkline import Band, Bar, band, bars
 
+_FEW_DAYS = 15
 _MOST_CALENDAR_DAYS = 180
 """The pictures go back so far; where scoring happens once a month the table goes further back."""
 
@@ -38,7 +39,7 @@ class DayBar:
 
 @dataclass(frozen=True)
 class Pictures:
-    """One day beside the other, from `first` to `last`."""
+    """One day beside the other, from `first` to `last`; of few days a picture needs but a third of the page."""
 
     first: str
     last: str
@@ -47,6 +48,7 @@ class Pictures:
     auc: Band | None
     most_rows: int
     most_drifted: int
+    are_few_days: bool
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ def _pictures(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> P
         auc=band([_auc(days.get(day)) for day in calendar]),
         most_rows=max((value for value in rows if value is not None), default=0),
         most_drifted=max((value for value in drifted if value is not None), default=0),
+        are_few_days=length <= _FEW_DAYS,
     )
 
 

@@ -145,6 +145,16 @@ def test_sparklines_have_a_gap_for_every_day_without_a_verdict():
     assert "on 4 of 30 days" in html
 
 
+@pytest.mark.parametrize("rows", [None, 10])
+def test_without_an_earlier_verdict_there_is_no_line_of_one_day(rows):
+    history = {DAY - timedelta(days=1): summary_of(drift_document(rows=rows))} if rows else {}
+    html = day_page(DAY, drift_document(), None, history, LINKS)
+
+    assert 'class="trend"' not in html
+    assert "30 days" not in re.sub(r'<svg class="volume".*?</svg>', "", html)
+    assert ('class="volume"' in html) is (rows is not None)
+
+
 def test_the_volume_is_compared_with_the_days_before():
     days = {
         DAY - timedelta(days=back): summary_of(drift_document(DAY - timedelta(days=back), rows=back * 1_000))
@@ -323,6 +333,85 @@ def test_importance_is_named_where_it_is_not_the_same_for_all():
     assert shown.count("euribor3m (importance 3)") == 2
     assert "column_05 (importance 0)" in shown
     assert shown.count("(importance") == 4
+
+
+def without_importance(*names, **changes):
+    """A judgement in which these columns drift and do not count, as `drift.json` shows them."""
+    document = drift_document(**changes)
+    for column in document["columns"]:
+        if column["name"] in names:
+            column.update(importance=0.0, verdict="drift", js=0.9)
+    document["drifted_columns"] = [name for name in document["drifted_columns"] if name not in names]
+    return document
+
+
+def test_columns_of_importance_0_are_shown_and_not_counted():
+    alarm = {"column": "column_05", "kind": "new categories", "message": "Many."}
+    document = without_importance("euribor3m", "column_05", drifted=1, alarms=[alarm]) | {
+        "verdict": "no drift"
+    }
+    html = day_page(DAY, document, None, {DAY - timedelta(days=1): summary_of(document)}, LINKS)
+    shown = Page(html).text
+
+    top = shown[: shown.index("Rows judged")]
+    assert "No drift All 18 columns of 4,000 scored rows look like the training data." in top
+    assert "2 columns of importance 0 are not counted. What to do Nothing." in top
+    assert "Columns drifted 0 of 18" in shown
+    assert "Alarms 0 none" in shown
+    assert "What moved, worst first" not in shown
+    assert "column_05 (importance 0) new categories Many." in shown
+    assert "Drift that does not count" in shown
+    assert html.count('<span class="tag d">') == 0
+    assert html.count('<span class="tag n">drift</span>') == 2
+    assert 'class="over"' not in html
+
+
+def test_columns_of_importance_0_stand_after_those_that_count():
+    html = day_page(DAY, without_importance("column_05", drifted=2), None, {}, LINKS)
+
+    assert "2 of 19 columns of 4,000 scored rows differ from the training data: euribor3m, column_01." in html
+    table = html[html.index("<h2>All columns") :]
+    assert re.findall(r'<th scope="row"><bdi>([^<]+)', table)[:3] == ["euribor3m", "column_01", "column_05"]
+
+
+def test_a_document_that_names_columns_of_importance_0_as_drifted_is_not_believed():
+    document = without_importance("euribor3m", drifted=2) | {"drifted_columns": ["euribor3m", "column_01"]}
+
+    assert "1 of 19 columns of 4,000 scored rows differs from the training data: column_01." in text(document)
+    assert summary_of(document).drifted_columns == ["column_01"]
+
+
+def test_other_models_columns_of_importance_0_need_no_look():
+    alarm = {"column": "euribor3m", "kind": "new categories", "message": "Many."}
+    other = without_importance("euribor3m", drifted=1, run=EARLIER_RUN, alarms=[alarm]) | {
+        "verdict": "no drift"
+    }
+    html = day_page(DAY, drift_document(drifted=0, other_runs=[other]), None, {}, LINKS)
+
+    assert '<header class="hero quiet"' in html
+    assert "0 of 19 columns drifted." in Page(html).text
+
+
+def test_domino_may_find_drift_in_a_column_that_does_not_count():
+    document = without_importance("column_05", drifted=0, domino=domino_document("column_05"))
+
+    assert "column_05 drift (importance 0) drift" in text(document)
+
+
+@pytest.mark.parametrize(
+    ("columns", "importance", "said"),
+    [
+        (1, 1.0, "The only column of 4,000 scored rows looks like the training data."),
+        (1, 0.0, "4,000 scored rows, and no column that counts. 1 column of importance 0 is not counted."),
+        (0, 1.0, "4,000 scored rows, and no column that counts."),
+    ],
+)
+def test_one_column_or_none_is_said_as_people_say_it(columns, importance, said):
+    document = drift_document(columns=columns, drifted=0)
+    for column in document["columns"]:
+        column["importance"] = importance
+
+    assert said in text(document)
 
 
 def test_drift_of_little_importance_is_shown_and_explained():

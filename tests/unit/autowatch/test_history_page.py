@@ -42,8 +42,21 @@ def test_a_day_has_its_figures():
     shown = Page(history_page({DAY: record(drift, quality_document(auc=0.774))})).text
 
     assert (
-        "2026-11-23 drift euribor3m, column_01, column_02 and 2 more 1 3,210 good 0.774 of 0.781 75%" in shown
+        "2026-11-23 drift euribor3m, column_01, column_02 and 2 more 1 3,210 good 0.774 gate 0.781 75%"
+        in shown
     )
+
+
+def test_columns_of_importance_0_count_nowhere():
+    alarm = {"column": "euribor3m", "kind": "new categories", "message": "Many."}
+    drift = drift_document(drifted=1, alarms=[alarm])
+    drift["columns"][0]["importance"] = 0
+    drift.update(verdict="no drift", drifted_columns=[])
+    html = history_page({DAY: record(drift)})
+
+    assert tone(html) == "quiet"
+    assert "no drift, 0 of 19 columns drifted in 4,000 rows." in html
+    assert "2026-11-23 no drift – 0 4,000" in Page(html).text
 
 
 @pytest.mark.parametrize("gap", [1, 2, 30, 400])
@@ -155,8 +168,8 @@ def test_the_coverage_is_of_all_rows_that_the_run_has():
         history_page({DAY: record(drift_document(other_runs=[other]), quality_document(run=EARLIER_RUN))})
     ).text
 
-    assert "0.774 of 0.781 50%" in shown
-    assert "good earlier model 0.774 of 0.781 33%" in of_earlier
+    assert "0.774 gate 0.781 50%" in shown
+    assert "good earlier model 0.774 gate 0.781 33%" in of_earlier
 
 
 @pytest.mark.parametrize("days_later", [0, 3])
@@ -194,6 +207,32 @@ def test_the_auc_is_drawn_with_its_interval():
 
     assert "with its interval, between 0.680 and 0.740" in html
     assert html.count('class="area"') == 1
+
+
+@pytest.mark.parametrize(("days", "title"), [(1, "2026-11-23"), (2, "From 2026-11-22 to 2026-11-23")])
+def test_a_day_alone_is_no_span_and_a_dot(days, title):
+    html = history_page(
+        {back(before): record(drift_document(back(before)), quality_document()) for before in range(days)}
+    )
+
+    assert f"<h2>{title}</h2>" in html
+    assert bool(re.search(r'class="line dot" d="M[\d. ]+h0"', html)) is (days == 1)
+    assert bool(re.search(r'class="whisker" d="M[\d. ]+L[\d. ]+"', html)) is (days == 1)
+
+
+@pytest.mark.parametrize(("days", "few"), [(15, True), (16, False)])
+def test_pictures_of_few_days_share_a_line(days, few):
+    html = history_page({DAY: record(drift_document()), back(days - 1): record(drift_document())})
+
+    assert ('<div class="strips few">' in html) is few
+
+
+def test_without_rows_there_is_no_picture_of_rows():
+    html = history_page({DAY: record(None, quality_document())})
+
+    assert "Rows by day" not in html
+    assert "AUC by day" in html
+    assert "Wait for the daily run or invoke it." in html
 
 
 def test_names_are_text():
