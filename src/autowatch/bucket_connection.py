@@ -85,7 +85,7 @@ async def _read_head(reader: asyncio.StreamReader) -> bytes:
 def _fields(head: bytes) -> dict[bytes, bytes]:
     """The header's fields, of a whole object's answer only."""
     status, *lines = head[:-4].split(b"\r\n")
-    if not status.startswith(b"HTTP/1.1 200"):
+    if not status.startswith(b"HTTP/1.1 200 "):
         raise NotAnswered(f"The answer is {status[:40]!r}. Ask the client for it.")
     parts = (line.partition(b":") for line in lines)
     return {name.lower(): value.strip() for name, _, value in parts}

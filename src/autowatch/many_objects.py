@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -34,13 +35,13 @@ def read_many(s3: Any, bucket: str, keys: Sequence[str], use: Callable[[str, byt
 
     Raises:
         ObjectMissing: there is no object under one of the keys.
-        Exception: what `use` raises; further keys are not read then.
+        Exception: what `use` raises; it may have been given a few more contents by then, but no further keys are read.
     """
     if not keys:
         return
     route, content = find_route(s3, bucket, keys[0])
     use(keys[0], content)
-    reading = _Reading(s3, bucket, route, iter(keys[1:]), use)
+    reading = _Reading(s3, bucket, route, deque(keys[1:]), use)
     asyncio.run(reading.run(min(CONNECTIONS, len(keys) - 1)))
 
 
@@ -52,7 +53,7 @@ class _Reading:
         s3: Any,
         bucket: str,
         route: BucketRoute | None,
-        keys: Iterator[str],
+        keys: deque[str],
         use: Callable[[str, bytes], None],
     ) -> None:
         self._s3, self._bucket = s3, bucket
@@ -71,8 +72,12 @@ class _Reading:
     async def _work(self) -> None:
         connection = BucketConnection(self._route) if self._route else None
         try:
-            for key in self._keys:
+            while self._keys:
+                key = self._keys.popleft()
                 self._use(key, await self._read(connection, key))
+        except BaseException:
+            self._keys.clear()
+            raise
         finally:
             if connection:
                 connection.close()
