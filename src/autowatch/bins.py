@@ -30,6 +30,12 @@ _OPEN_SHARE = 0.01
 # Of values that all are rare, the most frequent ones are so by chance, and later rows hold fewer of them.
 _FREQUENT_SHARE = 0.01
 
+# More digits of an edge that is no round number tell a reader nothing; a value must be recognised.
+_DIGITS_OF_AN_EDGE = 3
+_DIGITS_OF_A_VALUE = 6
+_MOST_DIGITS = 17
+_LARGEST_WRITTEN_OUT = 1e15
+
 ColumnKind = Literal["feature", "prediction"]
 
 
@@ -67,7 +73,8 @@ class NumericBins:
 
     def labels(self) -> tuple[str, ...]:
         """One text for people for each bin, in the order of the counts."""
-        atoms, edges = self._number_texts
+        atoms = _told_apart(self.atoms, _DIGITS_OF_A_VALUE)
+        edges = _told_apart(self.edges, _DIGITS_OF_AN_EDGE)
         if not edges:
             ranges = ["any number"]
         else:
@@ -146,16 +153,6 @@ class NumericBins:
         if self.edges and value == self.edges[-1]:
             interval -= 1
         return len(self.atoms) + interval
-
-    @cached_property
-    def _number_texts(self) -> tuple[list[str], list[str]]:
-        """The atoms and the edges, as short as they can be and still be told apart."""
-        for digits in range(6, 18):
-            atoms = [f"{value:.{digits}g}" for value in self.atoms]
-            edges = [f"{value:.{digits}g}" for value in self.edges]
-            if len(set(atoms)) == len(atoms) and len(set(edges)) == len(edges):
-                break
-        return atoms, edges
 
 
 @dataclass(frozen=True)
@@ -316,6 +313,25 @@ def parse_numbers(name: str, texts: Iterable[str]) -> list[float]:
         raise NotANumber(
             f"Column {name!r} is numeric, but holds a text that is not a number. Reject such rows first."
         ) from None
+
+
+def _told_apart(numbers: Sequence[float], fewest_digits: int) -> list[str]:
+    """Rising numbers as texts, as short as they can be and still rise."""
+    for digits in range(fewest_digits, _MOST_DIGITS):
+        texts = [_number_text(number, digits) for number in numbers]
+        if all(float(before) < float(after) for before, after in pairwise(texts)):
+            return texts
+    return [_number_text(number, _MOST_DIGITS) for number in numbers]
+
+
+def _number_text(number: float, digits: int) -> str:
+    """The number with so many significant digits, and with all that it has if these are few or before the point."""
+    exact = f"{number:.{_DIGITS_OF_A_VALUE}g}"
+    if float(exact) == number and "e+" not in exact:
+        return exact
+    size = abs(number)
+    whole = len(str(int(size))) if size < _LARGEST_WRITTEN_OUT else 0
+    return f"{number:.{max(digits, whole)}g}"
 
 
 def _regardless_of_counts(text: str) -> tuple[int, str]:
