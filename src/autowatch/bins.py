@@ -15,6 +15,7 @@ from zlib import crc32
 
 from autowatch.contract import FeatureType, missing_values
 from autowatch.errors import AutowatchError
+from autowatch.rising_texts import rising_texts
 
 # With ten bins at most a tenth of the rows can move about inside one of them unseen, and the noise of a
 # distance, which grows with the square root of the number of bins, stays low enough to judge a thousand
@@ -33,8 +34,6 @@ _FREQUENT_SHARE = 0.01
 # More digits of an edge that is no round number tell a reader nothing; a value must be recognised.
 _DIGITS_OF_AN_EDGE = 3
 _DIGITS_OF_A_VALUE = 6
-_MOST_DIGITS = 17
-_LARGEST_WRITTEN_OUT = 1e15
 
 ColumnKind = Literal["feature", "prediction"]
 
@@ -73,8 +72,8 @@ class NumericBins:
 
     def labels(self) -> tuple[str, ...]:
         """One text for people for each bin, in the order of the counts."""
-        atoms = _told_apart(self.atoms, _DIGITS_OF_A_VALUE)
-        edges = _told_apart(self.edges, _DIGITS_OF_AN_EDGE)
+        atoms = rising_texts(self.atoms, _DIGITS_OF_A_VALUE)
+        edges = rising_texts(self.edges, _DIGITS_OF_AN_EDGE)
         if not edges:
             ranges = ["any number"]
         else:
@@ -313,25 +312,6 @@ def parse_numbers(name: str, texts: Iterable[str]) -> list[float]:
         raise NotANumber(
             f"Column {name!r} is numeric, but holds a text that is not a number. Reject such rows first."
         ) from None
-
-
-def _told_apart(numbers: Sequence[float], fewest_digits: int) -> list[str]:
-    """Rising numbers as texts, as short as they can be and still rise."""
-    for digits in range(fewest_digits, _MOST_DIGITS):
-        texts = [_number_text(number, digits) for number in numbers]
-        if all(float(before) < float(after) for before, after in pairwise(texts)):
-            return texts
-    return [_number_text(number, _MOST_DIGITS) for number in numbers]
-
-
-def _number_text(number: float, digits: int) -> str:
-    """The number with so many significant digits, and with all that it has if these are few or before the point."""
-    exact = f"{number:.{_DIGITS_OF_A_VALUE}g}"
-    if float(exact) == number and "e+" not in exact:
-        return exact
-    size = abs(number)
-    whole = len(str(int(size))) if size < _LARGEST_WRITTEN_OUT else 0
-    return f"{number:.{max(digits, whole)}g}"
 
 
 def _regardless_of_counts(text: str) -> tuple[int, str]:

@@ -159,7 +159,7 @@ def _quality_sentence(quality: QualityView) -> str:
     if quality.other_model is None:
         return _figures(quality)
     return (
-        f"No row of the judged model, run {short(quality.unlabelled_run, 60)}, has a label yet. Quality of the "
+        f"The {quality.unlabelled_model}, run {short(quality.unlabelled_run, 60)}, has no labels yet. Quality of the "
         f"{quality.other_model}, run {short(quality.main.run, 60)}: {_figures(quality)}"
     )
 
@@ -170,7 +170,8 @@ def _figures(quality: QualityView) -> str:
     if main.verdict == "not enough labels":
         return f"{labels}, which is not enough to say anything about quality."
     if main.verdict == "worse" and main.reasons:
-        return " ".join(short(reason, 400) for reason in main.reasons[:_OTHERS_NAMED])
+        reasons = " ".join(short(reason, 400) for reason in main.reasons[:_OTHERS_NAMED])
+        return f"{reasons} {labels} ({percent(main.coverage)})."
     auc = main.measure("AUC")
     figure = f"AUC {auc.value:.3f}" if auc and auc.value is not None else "Quality is known"
     gate = f" ({auc.gate:.3f} at the gate)" if auc and auc.gate is not None else ""

@@ -35,9 +35,8 @@ def history_headline(days: Mapping[date, DayRecord]) -> Headline:
             "drift", "The model predicts worse", what, None, f"Open {worse.day.isoformat()} below."
         )
     if newest.verdict == "not enough data":
-        return Headline(
-            "idle", "No verdict on the newest day: not enough data", what, None, "Nothing to decide on."
-        )
+        why = "nothing was scored" if newest.rows == 0 else "not enough data"
+        return Headline("idle", f"No verdict on the newest day: {why}", what, None, "Nothing to decide on.")
     if newest.alarms:
         return Headline("idle", f"No drift, but {counted(newest.alarms, 'alarm')}", what, None, look)
     if newest.other_drifts:

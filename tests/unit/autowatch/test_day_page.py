@@ -197,6 +197,15 @@ def test_quality_is_shown_with_intervals_against_the_gate():
     assert "share that came true" in shown
 
 
+def test_worse_predictions_stand_beside_their_coverage_in_the_head():
+    shown = text(drift_document(rows=6_000), quality_document(verdict="worse"))
+
+    assert (
+        "than the 0.050 allowed. 3,000 of 6,000 rows have labels (50%)."
+        in shown[: shown.index("Rows judged")]
+    )
+
+
 def test_too_few_labels_are_no_verdict_on_quality():
     shown = text(drift_document(drifted=0), quality_document(verdict="not enough labels", coverage=0.01))
 
@@ -250,7 +259,7 @@ def test_quality_of_an_earlier_model_is_not_taken_for_that_of_the_model_judged(v
     top = shown[: shown.index("Rows judged")]
     assert "No drift, and the model predicts well" not in top
     assert "The model predicts worse" not in top
-    assert f"No row of the judged model, run {RUN}, has a label yet." in top
+    assert f"The newer model, run {RUN}, has no labels yet." in top
     assert f"Quality of the earlier model, run {EARLIER_RUN}:" in top
     assert "Rows with a label, earlier model" in shown
     assert ("AUC, earlier model 0.774" in shown) is (verdict != "not enough labels")
@@ -279,7 +288,9 @@ def test_the_judged_model_comes_first_also_where_a_later_one_has_labels_already(
 def test_a_later_model_is_not_called_an_earlier_one():
     shown = text(drift_document(drifted=0), quality_document(run="20261123-091500-0001"))
 
-    assert "Quality of the later model, run 20261123-091500-0001" in shown
+    assert (
+        f"The earlier model, run {RUN}, has no labels yet. Quality of the later model, run 20261123" in shown
+    )
 
 
 def test_other_runs_have_a_part_of_their_own():

@@ -193,9 +193,10 @@ def test_an_earlier_model_that_predicted_worse_is_not_the_model(days_later):
 
 
 def test_a_newest_day_without_rows_is_called_that():
-    assert "The newest day is 2026-11-23: nothing was scored." in history_page(
-        {DAY: record(drift_document(rows=0))}
-    )
+    html = history_page({DAY: record(drift_document(rows=0))})
+
+    assert "<h1>No verdict on the newest day: nothing was scored</h1>" in html
+    assert "The newest day is 2026-11-23: nothing was scored." in html
 
 
 def test_a_worse_model_is_told_of_where_no_day_has_been_judged():
