@@ -5,6 +5,7 @@ import fcntl
 import json
 import logging
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,9 +44,9 @@ def main(arguments: list[str] | None = None) -> None:
         if options.command == "up":
             _up(options.template, options.port, dict(options.parameter), options.state_dir)
         elif options.command == "fire":
-            Connection(options.state_dir).fire(options.name)
+            _fire(Connection(options.state_dir), options.name)
         elif options.command == "status":
-            print(json.dumps(Connection(options.state_dir).status(), indent=2))
+            _show_status(Connection(options.state_dir))
         elif options.command == "alarms":
             _show_alarms(Connection(options.state_dir))
         else:
@@ -70,6 +71,9 @@ def _up(template: Path, port: int, parameters: dict[str, str], state_dir: Path) 
         _print_welcome(server, env_file, state_dir)
 
     with _only_one(state_dir):
+        # Mails and logs of a stack that is gone would be taken for those of this one.
+        for folder in ("mail", "logs"):
+            shutil.rmtree(state_dir / folder, ignore_errors=True)
         print("Starting the sandbox ...", flush=True)
         try:
             run(Configuration(template.resolve(), state_dir, {**defaults, **parameters}, port), announce)
@@ -96,10 +100,28 @@ The sandbox is up at {server.endpoint_url}. In another terminal:
 
 Logs: {state_dir / "logs"}
 Mail: {server.mailbox.folder}
-Ctrl-C ends it; nothing is kept.
+Ctrl-C ends it; mails and logs stay until the next start, all else is gone.
 """,
         flush=True,
     )
+
+
+def _fire(connection: Connection, name: str) -> None:
+    connection.fire(name)
+    print(
+        f"Fired. What still runs: .venv/bin/python -m sandbox status. What it says: {connection.state_dir / 'logs'}"
+    )
+
+
+def _show_status(connection: Connection) -> None:
+    status = connection.status()
+    busy = [f"{count} {kind}" for kind, count in status["busy"].items() if count]
+    print(f"{status['endpoint_url']}, process {status['pid']}: {', '.join(busy) or 'nothing runs'}")
+    for title, named in (("Schedules", status["schedules"]), ("Outputs", status["outputs"])):
+        print(f"\n{title}")
+        width = max(map(len, named), default=0)
+        for name, value in sorted(named.items()):
+            print(f"  {name:<{width}}  {value or 'not due'}")
 
 
 def _show_alarms(connection: Connection) -> None:

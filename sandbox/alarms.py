@@ -16,6 +16,12 @@ from sandbox.errors import AlarmError
 from sandbox.metric_math import Series, evaluate
 from sandbox.metric_series import metric_series
 
+_WORDS = {
+    "GreaterThanOrEqualToThreshold": "at or above",
+    "GreaterThanThreshold": "above",
+    "LessThanThreshold": "below",
+    "LessThanOrEqualToThreshold": "at or below",
+}
 _ACTIONS = {"OK": "OKActions", "ALARM": "AlarmActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
 
 
@@ -63,8 +69,9 @@ class Alarms:
             )
         except AlarmError as error:
             raise AlarmError(f"Alarm {name}: {error}") from error
-        shown = ", ".join("-" if point is None else f"{point:g}" for point in points[-5:])
-        reason = f"{alarm['ComparisonOperator']} {alarm['Threshold']:g}; the last data points, newest last: {shown}"
+        shown = ", ".join("-" if point is None else _number(point) for point in points[-5:])
+        condition = f"{_WORDS[alarm['ComparisonOperator']]} {_number(alarm['Threshold'])}"
+        reason = f"ALARM when {condition}; the last data points, newest last: {shown}"
         evaluation = Evaluation(name, state, previous, reason)
         if state != previous:
             self._change(alarm, evaluation)
@@ -97,3 +104,7 @@ class Alarms:
                     Subject=f'{evaluation.state}: "{evaluation.name}"'[:100],
                     Message=f"{alarm.get('AlarmDescription', '')}\n\n{evaluation.reason}",
                 )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.15g}"

@@ -56,21 +56,27 @@ def _run(data: str | None, progress: Progress, started: float) -> None:
             sandbox = stack.enter_context(context)
             outcome.text = sandbox.endpoint_url
         story = play(sandbox, early, late, progress)
-    reports = _save_reports(story, _FOLDER / "reports")
+    reports = save_reports(story, _FOLDER / "reports")
     progress.say(_table(story, source.synthetic))
     progress.say(_paths(reports, sandbox.mailbox.folder))
     progress.say(f"\nThe whole story took {time.monotonic() - started:.0f} s.")
 
 
-def _save_reports(story: Story, folder: Path) -> list[Path]:
-    """Keeps every daily run's page: a later run of the day replaces it in the bucket, and that ends with the demo."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
+def save_reports(story: Story, folder: Path) -> list[Path]:
+    """Keeps the reports of each daily run: the next one replaces them, and the bucket ends with the demo.
+
+    Returns:
+        The day's page of each.
+    """
+    pages = []
     for number, judged in enumerate((story.first_day, story.second_day, story.last_day), 1):
-        path = folder / f"{number}-{judged.verdict.replace(' ', '-')}.html"
-        path.write_bytes(judged.page)
-        paths.append(path)
-    return paths
+        kept = folder / f"{number}-{judged.verdict.replace(' ', '-')}"
+        for key, data in judged.reports.items():
+            path = kept / key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        pages.append(kept / judged.page)
+    return pages
 
 
 def _table(story: Story, synthetic: bool) -> str:

@@ -8,7 +8,7 @@ import io
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ PARAMETERS = {
 }
 """The parameters of the stack on which the story is played."""
 
+_REPORTS = "reports/"
+_HISTORY = f"{_REPORTS}index.html"
 _CHECKS_KEY = "monitoring/domino/checks.json"
 _TRAINING_SECONDS = 600
 _SCORING_SECONDS = 120
@@ -86,12 +88,17 @@ class Measured:
 
 @dataclass(frozen=True)
 class Judged:
-    """What the daily run said of the day; `page` is its report as HTML."""
+    """What the daily run said of the day; `reports` are the objects under reports/ after it, by their key below that.
+
+    Attributes:
+        page: which of them is the day's page.
+    """
 
     verdict: str
     rows: int
     drifted_columns: tuple[str, ...]
-    page: bytes = field(repr=False)
+    page: str
+    reports: Mapping[str, bytes] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -272,7 +279,7 @@ class _Stage:
             if "error" in found:
                 raise StoryError(f"{key} was refused: {found['reason']}")
             # The day that the file counts for, should midnight pass before it is judged.
-            self._report_key = f"reports/{found['predictions_key'].split('/')[1]}/drift.json"
+            self._report_key = f"{_REPORTS}{found['predictions_key'].split('/')[1]}/drift.json"
             self._predictions_key = found["predictions_key"]
             rows = found["rows"]
             scored = Scored(
@@ -323,13 +330,17 @@ class _Stage:
         """Fires both schedules of 20:00 now and waits for what they do."""
         self._register_predictions()
         with self._progress.step("the daily run: drift") as outcome:
-            before = self._report_tag()
+            before = self._tag(self._report_key), self._tag(_HISTORY)
             self._sandbox.fire("DetectDriftFunction")
-            _wait_for(lambda: self._report_tag() != before, outcome, "judging the day", _DAILY_SECONDS)
+            _wait_for(lambda: self._is_judged_since(*before), outcome, "judging the day", _DAILY_SECONDS)
             report = self._read_json(self._report_key)
-            page_key = f"{self._report_key.removesuffix('drift.json')}index.html"
-            page = self._s3.get_object(Bucket=self._bucket, Key=page_key)["Body"].read()
-            judged = Judged(report["verdict"], report["rows"], tuple(report["drifted_columns"]), page)
+            judged = Judged(
+                verdict=report["verdict"],
+                rows=report["rows"],
+                drifted_columns=tuple(report["drifted_columns"]),
+                page=self._report_key.removeprefix(_REPORTS).replace("drift.json", "index.html"),
+                reports=self._reports(),
+            )
             outcome.text = f"{judged.verdict}, {judged.rows:,} rows"
             if judged.drifted_columns:
                 outcome.text += f"; drifted: {', '.join(judged.drifted_columns)}"
@@ -358,10 +369,19 @@ class _Stage:
             said = f"drift in {len(drifted)} column(s)" if drifted else "no drift"
             outcome.text = f"{files} registered so far; of the newest it says: {said}"
 
-    def _report_tag(self) -> str | None:
-        """Changes when the day of the last scored file is judged anew."""
-        found = self._objects(self._report_key)
+    def _is_judged_since(self, report: str | None, history: str | None) -> bool:
+        """Whether the day of the last scored file was judged since its report and the history had these tags."""
+        return self._tag(self._report_key) != report and self._tag(_HISTORY) != history
+
+    def _tag(self, key: str) -> str | None:
+        found = self._objects(key)
         return found[0]["ETag"] if found else None
+
+    def _reports(self) -> dict[str, bytes]:
+        return {
+            key.removeprefix(_REPORTS): self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            for key in self._keys(_REPORTS)
+        }
 
     def _keys(self, prefix: str) -> set[str]:
         return {item["Key"] for item in self._objects(prefix)}

@@ -7,21 +7,27 @@ from botocore.exceptions import ClientError
 
 from autowatch.arrival import Arrival, OutputKeys
 from autowatch.id_pointer import write_pointer
-from autowatch.manifest import Manifest
+from autowatch.manifest import Manifest, manifest_document
 from autowatch.objects import ObjectChanged, ObjectMissing, read_json, write_json_if_absent
+from autowatch.profile import Profile
 
 _LOGGER = logging.getLogger(__name__)
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 
 
-def commit(s3: Any, bucket: str, arrival: Arrival, keys: OutputKeys, manifest: Manifest) -> Manifest:
+def commit(
+    s3: Any, bucket: str, arrival: Arrival, keys: OutputKeys, manifest: Manifest, counts: Profile
+) -> Manifest:
     """Writes the manifest, unless another run was first: then gives that one and takes back what this run wrote.
 
     The pointer of the rows' ids goes first, so that labels find the rows of every file that is committed.
+
+    Args:
+        counts: of the scored rows; the manifest carries them.
     """
     write_pointer(s3, bucket, arrival.id_prefix, keys.predictions)
     try:
-        write_json_if_absent(s3, bucket, keys.manifest, manifest.to_json())
+        write_json_if_absent(s3, bucket, keys.manifest, manifest_document(manifest, counts))
     except ObjectChanged:
         # It may be this very manifest, where the answer to a first attempt got lost.
         committed = Manifest.from_json(read_json(s3, bucket, keys.manifest))

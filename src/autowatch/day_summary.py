@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autowatch.drift_view import Verdict, drift_view
+from autowatch.quality_view import QualityView
 
 
 @dataclass(frozen=True)
@@ -12,6 +13,9 @@ class DaySummary:
     """A day's judgement in short.
 
     Attributes:
+        rows: those that `run` scored.
+        all_rows: those of all runs; `rows_by_run` has those of each.
+        columns, alarms: how many there are, without those that do not count.
         sizes: the distance of each column that was judged, in multiples of its threshold.
         other_drifts: how many other runs' rows drifted on that day.
     """
@@ -19,12 +23,24 @@ class DaySummary:
     run: str | None
     verdict: Verdict
     rows: int | None
+    all_rows: int | None
+    rows_by_run: Mapping[str, int]
     drifted_columns: Sequence[str]
     columns: int
     alarms: int
     since: str | None
     other_drifts: int
     sizes: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class DayRecord:
+    """What is known of a day; `unreadable` names its documents that have a form that is not known here."""
+
+    drift: DaySummary | None
+    quality: QualityView | None
+    unreadable: Sequence[str] = ()
+    has_page: bool = True
 
 
 def summary_of(document: Any) -> DaySummary:
@@ -39,9 +55,11 @@ def summary_of(document: Any) -> DaySummary:
         run=main.run,
         verdict=main.verdict,
         rows=main.rows,
+        all_rows=view.rows,
+        rows_by_run=view.rows_by_run,
         drifted_columns=main.drifted_columns,
-        columns=len(main.columns),
-        alarms=len(main.alarms),
+        columns=len(main.deciding_columns),
+        alarms=len(main.deciding_alarms),
         since=view.since,
         other_drifts=sum(run.verdict == "drift" for run in view.other_runs),
         sizes={

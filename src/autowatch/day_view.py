@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, TypeVar
 
+from autowatch.day_facts import Fact, facts_of
 from autowatch.day_summary import DaySummary
 from autowatch.drift_view import Column, DriftView, UnknownForm, drift_view
-from autowatch.headline import Headline, headline
-from autowatch.page_text import count, counted, listed, percent, short
+from autowatch.headline import Headline, Subject, headline
+from autowatch.matched_quality import match_quality
+from autowatch.page_text import counted, short
 from autowatch.quality_view import QualityView, quality_view
 from autowatch.sparkline import Bar, Sparkline, bars, sparkline
 
@@ -29,17 +31,8 @@ class Links:
 
 
 @dataclass(frozen=True)
-class Fact:
-    """A figure with its label, and a line below it."""
-
-    label: str
-    value: str
-    note: str = ""
-
-
-@dataclass(frozen=True)
 class Volume:
-    """The rows of the last days as bars, the one at place `today` the page's own, and in words."""
+    """The rows of the last days as bars, the one at place `today` the page's own, and in words; no bars of one day."""
 
     bars: Sequence[Bar]
     today: int
@@ -48,11 +41,12 @@ class Volume:
 
 @dataclass(frozen=True)
 class OpinionRow:
-    """A column that Autowatch or Domino says drifts."""
+    """A column that Autowatch or Domino says drifts; `decides` says whether it counts for Autowatch."""
 
     column: str
     ours: bool
     dominos: bool
+    decides: bool
 
 
 @dataclass(frozen=True)
@@ -60,15 +54,15 @@ class DayView:
     """Everything on the page; a judgement that is not there is None, and `notes` say why.
 
     Attributes:
-        subject: what was judged.
+        title: what was judged, in words.
         trends: the sparkline of each column by its name.
         opinions: the columns that Autowatch or Domino says drift; None without a check by Domino.
         sources: the documents beside the page, by their names.
-        has_quality: whether the page is about something that has a quality.
         alerted: whether people were told of drift or alarms; None where there is nothing to tell.
     """
 
-    subject: str
+    title: str
+    subject: Subject
     links: Links
     headline: Headline
     facts: Sequence[Fact]
@@ -79,7 +73,6 @@ class DayView:
     volume: Volume | None
     opinions: Sequence[OpinionRow] | None
     sources: Sequence[str]
-    has_quality: bool
     alerted: bool | None
 
 
@@ -97,9 +90,12 @@ def day_view(
     notes = [] if drift is not None else ["There is no drift.json of this day."]
     drifts = _read("drift.json", drift, drift_view, notes)
     qualities = _read("quality.json", quality, quality_view, notes)
+    if drifts and qualities:
+        qualities = match_quality(qualities, drifts.main.run, drifts.rows_by_run)
     window = [day - timedelta(days=back) for back in reversed(range(1, TREND_DAYS))]
     return _view(
         f"Scored data of {day.isoformat()}",
+        "day",
         links,
         drifts,
         qualities,
@@ -117,15 +113,16 @@ def day_view(
 def window_view(drift: Any, links: Links) -> DayView:
     """The view of a range of days or of a file, as its `drift.json` says."""
     notes: list[str] = []
-    subject = _subject(drift if isinstance(drift, dict) else {})
+    title, subject = _window(drift if isinstance(drift, dict) else {})
     drifts = _read("drift.json", drift, drift_view, notes)
-    return _view(subject, links, drifts, None, notes, None, [], ["drift.json"])
+    return _view(title, subject, links, drifts, None, notes, None, [], ["drift.json"])
 
 
-def _subject(document: Mapping[str, Any]) -> str:
+def _window(document: Mapping[str, Any]) -> tuple[str, Subject]:
     if "key" in document:
-        return f"The file {short(document['key'], 200)}"
-    return f"Scored data from {short(document.get('from', '?'), 20)} to {short(document.get('to', '?'), 20)}"
+        return f"The file {short(document['key'], 200)}", "file"
+    first, last = (short(document.get(end, "?"), 20) for end in ("from", "to"))
+    return f"Scored data from {first} to {last}", "range"
 
 
 def _read(name: str, document: Any, reader: Callable[[Any], _Document], notes: list[str]) -> _Document | None:
@@ -140,7 +137,8 @@ def _read(name: str, document: Any, reader: Callable[[Any], _Document], notes: l
 
 
 def _view(
-    subject: str,
+    title: str,
+    subject: Subject,
     links: Links,
     drift: DriftView | None,
     quality: QualityView | None,
@@ -150,29 +148,32 @@ def _view(
     sources: Sequence[str],
 ) -> DayView:
     return DayView(
+        title=title,
         subject=subject,
         links=links,
-        headline=headline(drift, quality, day),
-        facts=_facts(drift, quality),
+        headline=headline(drift, quality, subject, day),
+        facts=facts_of(drift, quality, subject),
         notes=notes,
         drift=drift,
         quality=quality,
         trends=_trends(drift.main.columns, earlier) if drift and day else {},
-        volume=_volume(drift.main.rows, earlier) if drift and day else None,
+        volume=_volume(drift.rows, earlier) if drift and day else None,
         opinions=_opinions(drift) if drift else None,
         sources=sources,
-        has_quality=day is not None,
         alerted=_alerted(drift) if drift and day else None,
     )
 
 
 def _alerted(drift: DriftView) -> bool | None:
     # Refused files have an alarm of their own, which this report does not know of.
-    alarms = [alarm for alarm in drift.main.alarms if alarm.kind != "refused files"]
+    alarms = [alarm for alarm in drift.main.deciding_alarms if alarm.kind != "refused files"]
     return drift.alerted if drift.alerted or drift.main.verdict == "drift" or alarms else None
 
 
 def _trends(columns: Sequence[Column], earlier: Sequence[DaySummary | None]) -> dict[str, Sparkline]:
+    if not any(summary and summary.sizes for summary in earlier):
+        # A line of this day alone says less than the figure beside it.
+        return {}
     trends = {}
     for column in columns:
         before = [summary.sizes.get(column.name) if summary else None for summary in earlier]
@@ -184,7 +185,7 @@ def _trends(columns: Sequence[Column], earlier: Sequence[DaySummary | None]) -> 
 
 
 def _volume(rows: int | None, earlier: Sequence[DaySummary | None]) -> Volume:
-    before = [summary.rows if summary else None for summary in earlier]
+    before = [summary.all_rows if summary else None for summary in earlier]
     known = sorted(value for value in before if value is not None)
     days = counted(len(known), "day")
     if not known:
@@ -193,50 +194,16 @@ def _volume(rows: int | None, earlier: Sequence[DaySummary | None]) -> Volume:
         text = f"{days} before had {known[0]:,} rows"
     else:
         text = f"{days} before had {known[0]:,} to {known[-1]:,} rows"
-    return Volume(bars([*before, rows]), len(before), text)
-
-
-def _facts(drift: DriftView | None, quality: QualityView | None) -> list[Fact]:
-    facts = []
-    if drift:
-        main = drift.main
-        share = f", {percent(main.drift_share)} of the importance" if main.drift_share else ""
-        facts += [
-            Fact(
-                "Rows judged", count(main.rows), counted(main.files, "file") if main.files is not None else ""
-            ),
-            Fact("Columns drifted", f"{len(main.drifted_columns)}", f"of {len(main.columns)}{share}"),
-            Fact("Alarms", f"{len(main.alarms)}", _alarm_kinds(drift)),
-            Fact("Rows rejected", count(drift.rejected_rows), _refused(drift)),
-        ]
-    if quality:
-        auc = quality.main.measure("AUC")
-        facts.append(
-            Fact(
-                "Rows with a label",
-                percent(quality.main.coverage),
-                f"{count(quality.main.rows_labelled)} rows",
-            )
-        )
-        if auc and auc.value is not None:
-            note = f"at the gate {auc.gate:.3f}" if auc.gate is not None else ""
-            facts.append(Fact("AUC", f"{auc.value:.3f}", note))
-    return facts
-
-
-def _alarm_kinds(drift: DriftView) -> str:
-    return listed(list(dict.fromkeys(short(alarm.kind, 40) for alarm in drift.main.alarms)), 3) or "none"
-
-
-def _refused(drift: DriftView) -> str:
-    if not drift.refused_files:
-        return "no file refused"
-    files = sum(drift.refused_files.values())
-    return f"{counted(files, 'file')} refused: {listed([short(name, 40) for name in drift.refused_files], 3)}"
+    return Volume(bars([*before, rows]) if known else [], len(before), text)
 
 
 def _opinions(drift: DriftView) -> list[OpinionRow] | None:
     if not drift.domino or not drift.domino.checks:
         return None
-    ours, dominos = drift.main.drifted_columns, drift.domino.checks[0].drifted_columns
-    return [OpinionRow(name, name in ours, name in dominos) for name in dict.fromkeys([*ours, *dominos])]
+    main, dominos = drift.main, drift.domino.checks[0].drifted_columns
+    shown_alone = {column.name for column in main.shown_alone}
+    ours = shown_alone.union(main.drifted_columns)
+    return [
+        OpinionRow(name, name in ours, name in dominos, name not in shown_alone)
+        for name in dict.fromkeys([*main.drifted_columns, *dominos])
+    ]

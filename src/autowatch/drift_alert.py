@@ -97,13 +97,14 @@ def _lines_of_drift(alert: DriftAlert) -> list[str]:
     columns = {column["name"]: column for column in part["columns"]}
     worst = columns[names[0]]
     times = worst["js"] / worst["js_threshold"]
+    counting = sum(bool(column["importance"]) for column in part["columns"])
     moved = [f"{_short(name)} {columns[name]['moved']}" for name in names[:3]]
     alarms = [
         f"{_short(column)} ({kind})" if column else f"{kind}: {short(message, _LONGEST_MESSAGE)}"
         for column, kind, message in _alarms(alert)
     ]
     return [
-        f"What:     {len(names)} of {len(columns)} columns drifted in {_rows(part)} of {alert.date}{_whose(alert)}.",
+        f"What:     {len(names)} of {counting} columns drifted in {_rows(part)} of {alert.date}{_whose(alert)}.",
         f"How bad:  worst is {_short(worst['name'])} at {times:.1f} times its threshold; columns with "
         f"{percent(part['drift_share'])} of the importance drifted.",
         f"Columns:  {_listed(names, _COLUMNS_NAMED)}",

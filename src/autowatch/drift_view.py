@@ -1,6 +1,6 @@
 """What pages show of a `drift.json`, whichever version wrote it: what it does not have is not shown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
@@ -50,6 +50,11 @@ class Column:
     bars_hidden: int
 
     @property
+    def decides(self) -> bool:
+        """Whether the column counts; one of importance 0 is shown alone."""
+        return self.importance != 0
+
+    @property
     def size(self) -> float | None:
         """The distance in multiples of its threshold."""
         return self.js / self.js_threshold if self.js is not None and self.js_threshold else None
@@ -57,16 +62,24 @@ class Column:
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that needs a look whether or not the data drift; `column` is None for the day as a whole."""
+    """Something that needs a look whether or not the data drift; `column` is None for the day as a whole.
+
+    Attributes:
+        decides: whether it counts; that of a column of importance 0 is shown alone.
+    """
 
     column: str | None
     kind: str
     message: str
+    decides: bool
 
 
 @dataclass(frozen=True)
 class RunDrift:
-    """The judgement of the rows that one run's model scored, its columns worst first."""
+    """The judgement of the rows that one run's model scored, its columns worst first.
+
+    Columns of importance 0 stand in `columns` and are none of `drifted_columns`, and their alarms come last.
+    """
 
     run: str | None
     verdict: Verdict
@@ -78,6 +91,31 @@ class RunDrift:
     drift_share: float | None
     alarms: Sequence[Alarm]
     columns: Sequence[Column]
+
+    @property
+    def deciding_columns(self) -> list[Column]:
+        """The columns that count."""
+        return [column for column in self.columns if column.decides]
+
+    @property
+    def deciding_alarms(self) -> list[Alarm]:
+        """The alarms that count."""
+        return [alarm for alarm in self.alarms if alarm.decides]
+
+    @property
+    def drifted(self) -> list[Column]:
+        """The columns that drift and count, worst first."""
+        return [column for column in self.deciding_columns if column.verdict == "drift"]
+
+    @property
+    def shown_alone(self) -> list[Column]:
+        """The columns that drift and do not count, worst first."""
+        return [column for column in self.columns if column.verdict == "drift" and not column.decides]
+
+    @property
+    def steady(self) -> list[Column]:
+        """The columns that do not drift, those with the largest distance first."""
+        return [column for column in self.columns if column.verdict != "drift"]
 
 
 @dataclass(frozen=True)
@@ -113,6 +151,22 @@ class DriftView:
     extra_columns: Sequence[str]
     domino: DominoView | None
 
+    @property
+    def runs(self) -> list[RunDrift]:
+        """The judgements of each run's rows, the newest run first."""
+        return [self.main, *self.other_runs]
+
+    @property
+    def rows(self) -> int | None:
+        """The rows of all runs."""
+        rows = [run.rows for run in self.runs if run.rows is not None]
+        return sum(rows) if rows else None
+
+    @property
+    def rows_by_run(self) -> dict[str, int]:
+        """How many rows each run scored, as far as that is known."""
+        return {run.run: run.rows for run in self.runs if run.run is not None and run.rows is not None}
+
 
 def drift_view(document: Any) -> DriftView:
     """Reads the judgement.
@@ -146,6 +200,7 @@ def _run(document: Mapping[str, Any]) -> RunDrift:
     if verdict is None:
         raise UnknownForm(f"drift.json has the verdict {short(document.get('verdict'), 40)!r}.")
     columns = [_column(item) for item in fields.mappings(document, "columns")[:_MOST_COLUMNS]]
+    weightless = {column.name for column in columns if not column.decides}
     return RunDrift(
         run=fields.text(document, "run"),
         verdict=verdict,
@@ -153,20 +208,34 @@ def _run(document: Mapping[str, Any]) -> RunDrift:
         files=fields.whole(document, "files"),
         reference_rows=fields.whole(document, "reference_rows"),
         min_rows=fields.whole(document, "min_rows"),
-        drifted_columns=fields.texts(document, "drifted_columns"),
-        drift_share=fields.number(document, "drift_share"),
-        alarms=[
-            Alarm(
-                fields.text(item, "column"),
-                fields.text(item, "kind") or "",
-                fields.text(item, "message") or "",
-            )
-            for item in fields.mappings(document, "alarms")[:_MOST_ALARMS]
+        drifted_columns=[
+            name for name in fields.texts(document, "drifted_columns") if name not in weightless
         ],
+        drift_share=fields.number(document, "drift_share"),
+        alarms=_alarms(fields.mappings(document, "alarms"), weightless),
         columns=sorted(
-            columns, key=lambda column: (column.verdict != "drift", -(column.size or 0), column.name)
+            columns,
+            key=lambda column: (
+                column.verdict != "drift",
+                not column.decides,
+                -(column.size or 0),
+                column.name,
+            ),
         ),
     )
+
+
+def _alarms(items: Sequence[Mapping[str, Any]], weightless: Set[str]) -> list[Alarm]:
+    alarms = [
+        Alarm(
+            column := fields.text(item, "column"),
+            fields.text(item, "kind") or "",
+            fields.text(item, "message") or "",
+            decides=column not in weightless,
+        )
+        for item in items
+    ]
+    return sorted(alarms, key=lambda alarm: not alarm.decides)[:_MOST_ALARMS]
 
 
 def _column(document: Mapping[str, Any]) -> Column:

@@ -7,7 +7,8 @@ from functools import cache
 from jinja2 import Environment
 
 from autowatch import page_text
-from autowatch.history_view import DayRecord, history_view
+from autowatch.day_summary import DayRecord
+from autowatch.history_view import history_view
 from autowatch.pages import page_environment
 
 

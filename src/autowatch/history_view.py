@@ -1,27 +1,19 @@
 """What the page of all days shows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from autowatch.day_summary import DaySummary
+from autowatch.day_summary import DayRecord, DaySummary
 from autowatch.headline import Headline, Tone
+from autowatch.history_headline import history_headline
+from autowatch.matched_quality import match_quality
 from autowatch.page_text import counted, listed, short
-from autowatch.quality_view import QualityView
 from autowatch.sparkline import Band, Bar, band, bars
 
+_FEW_DAYS = 15
 _MOST_CALENDAR_DAYS = 180
 """The pictures go back so far; where scoring happens once a month the table goes further back."""
-
-
-@dataclass(frozen=True)
-class DayRecord:
-    """What is known of a day; `unreadable` names its documents that have a form that is not known here."""
-
-    drift: DaySummary | None
-    quality: QualityView | None
-    unreadable: Sequence[str] = ()
-    has_page: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,7 @@ class DayBar:
 
 @dataclass(frozen=True)
 class Pictures:
-    """One day beside the other, from `first` to `last`."""
+    """One day beside the other, from `first` to `last`; of few days a picture needs but a third of the page."""
 
     first: str
     last: str
@@ -56,6 +48,7 @@ class Pictures:
     auc: Band | None
     most_rows: int
     most_drifted: int
+    are_few_days: bool
 
 
 @dataclass(frozen=True)
@@ -68,15 +61,22 @@ class HistoryView:
     unreadable: Sequence[str]
 
 
-def history_view(days: Mapping[date, DayRecord]) -> HistoryView:
+def history_view(records: Mapping[date, DayRecord]) -> HistoryView:
     """The view of these days."""
+    days = {day: _matched(record) for day, record in records.items()}
     newest_first = sorted(days, reverse=True)
     return HistoryView(
-        headline=_headline(days, newest_first),
+        headline=history_headline(days),
         rows=_rows(days, newest_first),
         pictures=_pictures(days, newest_first) if newest_first else None,
         unreadable=[f"{name} of {day.isoformat()}" for day in newest_first for name in days[day].unreadable],
     )
+
+
+def _matched(record: DayRecord) -> DayRecord:
+    if record.drift is None or record.quality is None:
+        return record
+    return replace(record, quality=match_quality(record.quality, record.drift.run, record.drift.rows_by_run))
 
 
 def _rows(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> list[HistoryRow]:
@@ -98,14 +98,14 @@ def _rows(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> list[
 
 
 def _row_count(record: DayRecord) -> int:
-    return (record.drift.rows or 0) if record.drift else 0
+    return (record.drift.all_rows or 0) if record.drift else 0
 
 
 def _pictures(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> Pictures:
     length = min((newest_first[0] - newest_first[-1]).days + 1, _MOST_CALENDAR_DAYS)
     calendar = [newest_first[0] - timedelta(days=back) for back in reversed(range(length))]
     drifts = [days[day].drift if day in days else None for day in calendar]
-    rows = [drift.rows if drift else None for drift in drifts]
+    rows = [drift.all_rows if drift else None for drift in drifts]
     drifted = [len(drift.drifted_columns) if drift else None for drift in drifts]
 
     def by_day(values: Sequence[int | None], noun: str) -> list[DayBar]:
@@ -126,6 +126,7 @@ def _pictures(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> P
         auc=band([_auc(days.get(day)) for day in calendar]),
         most_rows=max((value for value in rows if value is not None), default=0),
         most_drifted=max((value for value in drifted if value is not None), default=0),
+        are_few_days=length <= _FEW_DAYS,
     )
 
 
@@ -143,57 +144,4 @@ def _auc(record: DayRecord | None) -> tuple[float, float, float] | None:
         auc.value if auc.lower is None else auc.lower,
         auc.value,
         auc.value if auc.upper is None else auc.upper,
-    )
-
-
-def _headline(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> Headline:
-    judged = [(day, drift) for day in newest_first if (drift := days[day].drift)]
-    if not judged:
-        to_do = "Score a file, and wait for the daily run or invoke it."
-        return Headline("idle", "No day has been judged yet", [], None, to_do)
-    day, newest = judged[0]
-    verdict_day, last = next(
-        ((earlier, drift) for earlier, drift in judged if drift.verdict != "not enough data"), judged[0]
-    )
-    worse = _worse_day(days, newest_first)
-    what = [f"The newest day is {day.isoformat()}: {_sentence(newest)}"]
-    if verdict_day != day:
-        what.append(f"The last verdict is of {verdict_day.isoformat()}: {_sentence(last)}")
-    if worse:
-        what.append(
-            f"Of the days with enough labels the newest, {worse.isoformat()}, was predicted worse than at the gate."
-        )
-    look = f"Open {verdict_day.isoformat()} below."
-    if last.verdict == "drift":
-        title = "The data have drifted, and the model predicts worse" if worse else "The data have drifted"
-        return Headline("drift", title, what, last.since, look)
-    if worse:
-        return Headline("drift", "The model predicts worse", what, None, f"Open {worse.isoformat()} below.")
-    if newest.verdict == "not enough data":
-        return Headline(
-            "idle", "No verdict on the newest day: not enough data", what, None, "Nothing to decide on."
-        )
-    if newest.alarms:
-        return Headline("idle", f"No drift, but {counted(newest.alarms, 'alarm')}", what, None, look)
-    if newest.other_drifts:
-        return Headline("idle", "No drift, but another model's rows need a look", what, None, look)
-    return Headline("quiet", "No drift", what, None, "Nothing.")
-
-
-def _worse_day(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> date | None:
-    """The newest day with a verdict on quality, if that is `worse`."""
-    for day in newest_first:
-        quality = days[day].quality
-        if quality and quality.main.verdict != "not enough labels":
-            return day if quality.main.verdict == "worse" else None
-    return None
-
-
-def _sentence(drift: DaySummary) -> str:
-    rows = counted(drift.rows or 0, "row")
-    if drift.verdict == "not enough data":
-        return f"{rows}, too few for a verdict."
-    alarms = f", {counted(drift.alarms, 'alarm')}" if drift.alarms else ""
-    return (
-        f"{drift.verdict}, {len(drift.drifted_columns)} of {drift.columns} columns drifted in {rows}{alarms}."
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from autowatch.errors import AutowatchError
 from autowatch.objects import ObjectVersion, read_json
+from autowatch.profile import Profile
 
 MANIFEST_VERSION = 1
 
@@ -23,7 +24,10 @@ class WrittenObject:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a `.manifest.json` holds; `columns` are those of the input's header, empty where they were not kept."""
+    """What a `.manifest.json` says of the files; `columns` are those of the input's header, empty where it lacks them.
+
+    The counts of the scored rows are not part of it: who holds the manifests of a whole day has no room for them.
+    """
 
     input: ObjectVersion
     predictions: WrittenObject
@@ -49,7 +53,7 @@ class Manifest:
         return objects if self.rejected is None else (*objects, self.rejected)
 
     def to_json(self) -> dict[str, Any]:
-        """The document for `.manifest.json`."""
+        """The document for `.manifest.json`, without the counts: see `manifest_document`."""
         rejected = self.rejected or WrittenObject("", None)
         return {
             "manifest_version": MANIFEST_VERSION,
@@ -102,6 +106,17 @@ class Manifest:
                 )
             },
         )
+
+
+def manifest_document(manifest: Manifest, counts: Profile) -> dict[str, Any]:
+    """The document for `.manifest.json`: what people look for first, the counts last."""
+    return manifest.to_json() | {"counts": counts.to_json()}
+
+
+def counts_from_json(document: dict[str, Any]) -> Profile | None:
+    """The counts of the scored rows; None in a manifest without them, whose profile's object has them alone."""
+    counts = document.get("counts")
+    return None if counts is None else Profile.from_json(counts)
 
 
 def read_manifest(s3: Any, bucket: str, key: str) -> Manifest:

@@ -18,7 +18,7 @@ from autowatch.input_file import read_input
 from autowatch.manifest import Manifest, WrittenObject
 from autowatch.objects import read_json
 from autowatch.output_rows import predictions_header, predictions_lines, rejected_header, rejected_rows
-from autowatch.profile import Baseline, ProfileBuilder
+from autowatch.profile import Baseline, Profile, ProfileBuilder
 from autowatch.row_balance import check_balance, check_rejected
 from autowatch.scored_report import report_scored
 from autowatch.scoring import Rejected, ScoredBatch, ScoringLimits, score_table
@@ -124,7 +124,7 @@ def _score_and_commit(
         columns=scored.columns,
         versions={"autowatch": __version__, "python": platform.python_version()},
     )
-    committed = commit(s3, settings.bucket, arrival, keys, manifest)
+    committed = commit(s3, settings.bucket, arrival, keys, manifest, scored.counts)
     if committed == manifest:
         report_scored(manifest, settings.metrics_namespace, settings.stack)
     return committed
@@ -135,6 +135,7 @@ class _Scored:
     predictions: WrittenObject
     profile: WrittenObject
     rejected: WrittenObject | None
+    counts: Profile
     rows_scored: int
     rows_rejected: int
     columns: tuple[str, ...]
@@ -166,11 +167,13 @@ def _score(
         for batch in score_table(table, contract, endpoint, settings.limits, builder):
             rows.write(batch)
         rows.check(table.rows_read, settings.max_rejected_percent)
-        profile.write(json.dumps(builder.build().to_json(), ensure_ascii=False).encode())
+        counts = builder.build()
+        profile.write(json.dumps(counts.to_json(), ensure_ascii=False).encode())
         return _Scored(
             predictions=WrittenObject(keys.predictions, predictions.complete()),
             profile=WrittenObject(keys.profile, profile.complete()),
             rejected=None if rejected.is_empty else WrittenObject(keys.rejected, rejected.complete()),
+            counts=counts,
             rows_scored=rows.scored,
             rows_rejected=rows.rejected,
             columns=table.header,

@@ -98,12 +98,31 @@ class RunQuality:
 
 @dataclass(frozen=True)
 class QualityView:
-    """The quality of a day."""
+    """The quality of a day.
+
+    Attributes:
+        unlabelled_run: the run that the day's verdict on drift is about, where no row of it has a label: `main` is
+            then another model's.
+    """
 
     main: RunQuality
     other_runs: Sequence[RunQuality]
     generated: str | None
     alerted: bool | None
+    unlabelled_run: str | None = None
+
+    @property
+    def other_model(self) -> Literal["earlier model", "later model"] | None:
+        """Whose figures `main` holds, if not those of the model that drift is judged for."""
+        if self.unlabelled_run is None:
+            return None
+        # Runs are named by the time at which they started.
+        return "earlier model" if (self.main.run or "") < self.unlabelled_run else "later model"
+
+    @property
+    def unlabelled_model(self) -> Literal["newer model", "earlier model"]:
+        """What the model of `unlabelled_run` is beside that of `main`."""
+        return "newer model" if self.other_model == "earlier model" else "earlier model"
 
 
 def quality_view(document: Any) -> QualityView:

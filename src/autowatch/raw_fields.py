@@ -10,7 +10,7 @@ Array = np.ndarray[Any, Any]
 MOST_WORDS = 4
 """Fields are looked at eight bytes, a word, at a time; so many words can be asked for."""
 
-# A word is loaded so that it ends where its field ends; before the first field there must be room for that.
+# A word ends where its field ends; before the first field there must be room for that, and behind the last one too.
 _PADDING = bytes(8 * MOST_WORDS)
 
 _QUOTE, _LINE_FEED, _CARRIAGE_RETURN = b'"\n\r'
@@ -24,9 +24,9 @@ class RawColumn:
     """The fields of one column.
 
     Attributes:
-        bytes: the block, with padding in front.
-        words: the same block; at each position the eight bytes that begin there, the first one lowest.
-        starts, ends: for each row where in it the field begins, and where it has ended; without quotes around it.
+        bytes: the block.
+        words: the block with padding around it, eight bytes each, the first one lowest.
+        starts, ends: for each row where in the block the field begins and where it has ended, quotes left out.
     """
 
     bytes: Array
@@ -34,17 +34,33 @@ class RawColumn:
     starts: Array
     ends: Array
 
-    def word(self, ends: Array, lengths: Array, number: int = 0) -> Array:
-        """Eight bytes of each text that ends at `ends`: its last ones, or, with `number`, those so many words earlier.
+    def last_words(self, ends: Array, lengths: Array, count: int) -> list[Array]:
+        """The last bytes of each text that ends at `ends`, eight in each of `count` words, the last ones first.
 
         The last byte is the highest; in place of bytes before the text's first one there are zeros.
         """
-        words: Array = self.words[ends - 8 * (number + 1)]
-        return words & _MASKS.take(lengths - 8 * number, mode="clip")
+        places = ends >> 3
+        shifts = ((ends & 7) << 3).view(np.uint64)
+        counter_shifts = np.uint64(64) - shifts
+        words = []
+        # Loads from anywhere are slow in numpy: the two words in which the wanted one lies are put together.
+        high = self.words[MOST_WORDS:].take(places)
+        for number in range(count):
+            low = self.words[MOST_WORDS - 1 - number :].take(places)
+            word = high << counter_shifts
+            word |= low >> shifts
+            word &= _MASKS.take(lengths - 8 * number if number else lengths, mode="clip")
+            words.append(word)
+            high = low
+        return words
 
-    def texts(self, rows: Array) -> list[str]:
+    def at(self, rows: Array) -> "RawColumn":
         """The fields of some rows."""
-        spans = zip(self.starts[rows].tolist(), self.ends[rows].tolist(), strict=True)
+        return RawColumn(self.bytes, self.words, self.starts[rows], self.ends[rows])
+
+    def texts(self) -> list[str]:
+        """The fields as Python has them."""
+        spans = zip(self.starts.tolist(), self.ends.tolist(), strict=True)
         return [self.bytes[start:end].tobytes().decode() for start, end in spans]
 
 
@@ -54,7 +70,8 @@ class RawFields:
 
     Attributes:
         bytes, words: as in RawColumn.
-        starts, ends: as in RawColumn, in the shape (rows, columns).
+        starts, ends: as in RawColumn, in the shape (columns, rows).
+        lines: the lines of the block.
         misfits: the rows with another number of fields; blank lines are no rows.
     """
 
@@ -62,43 +79,43 @@ class RawFields:
     words: Array
     starts: Array
     ends: Array
+    lines: int
     misfits: int
 
-    @property
-    def rows(self) -> int:
-        """How many rows the block has, the misfits among them."""
-        return len(self.starts) + self.misfits
+    def __len__(self) -> int:
+        return self.ends.shape[1]
 
     def column(self, position: int) -> RawColumn:
         """The fields at one position."""
-        starts, ends = (np.ascontiguousarray(side[:, position]) for side in (self.starts, self.ends))
-        return RawColumn(self.bytes, self.words, starts, ends)
+        return RawColumn(self.bytes, self.words, self.starts[position], self.ends[position])
 
     def without(self, rows: Array) -> "RawFields":
         """The fields of the other rows."""
-        starts, ends = (np.delete(side, rows, axis=0) for side in (self.starts, self.ends))
-        return RawFields(self.bytes, self.words, starts, ends, self.misfits)
+        starts, ends = (np.delete(side, rows, axis=1) for side in (self.starts, self.ends))
+        return RawFields(self.bytes, self.words, starts, ends, self.lines, self.misfits)
 
 
-def split_fields(text: str, delimiter: str, width: int) -> RawFields | None:
+def split_fields(data: bytes, delimiter: str, width: int) -> RawFields | None:
     """Finds the fields of a block of whole lines, unless it takes the csv module to do so: then the answer is None.
 
     It does where a quote is part of a field, a carriage return does not stand before a line feed, a field goes on
     behind the block, a NUL is anywhere, or rows have one field.
     """
-    data = text.encode()
     if width == 1 or b"\0" in data:
         return None
-    block = np.frombuffer(_PADDING + data + b"\n" * (not data.endswith(b"\n")), np.uint8)
+    if not data.endswith(b"\n"):
+        data += b"\n"
+    block = np.frombuffer(data, np.uint8)
     separators = np.flatnonzero((block == ord(delimiter)) | (block == _LINE_FEED))
-    quotes = data.count(b'"')
-    if b"\r" in data and not _end_lines(block):
+    returns = b"\r" in data
+    if returns and not _end_lines(block):
         return None
-    spans = _spans(block, separators, quotes)
+    quotes = int(np.count_nonzero(block == _QUOTE)) if b'"' in data else 0
+    spans = _spans(block, separators, quotes, returns)
     if spans is None and quotes:
         separators = _outside_quotes(block, separators)
-        spans = _spans(block, separators, quotes)
-    return None if spans is None else _in_rows(block, separators, spans, width)
+        spans = _spans(block, separators, quotes, returns)
+    return None if spans is None else _in_rows(data, separators, spans, width)
 
 
 def _end_lines(block: Array) -> bool:
@@ -113,15 +130,15 @@ def _outside_quotes(block: Array, separators: Array) -> Array:
     return separators[inside == 0]
 
 
-def _spans(block: Array, separators: Array, quotes: int) -> tuple[Array, Array] | None:
+def _spans(block: Array, separators: Array, quotes: int, returns: bool) -> tuple[Array, Array] | None:
     """Where the fields between the separators begin and end, without quotes around them; None if quotes are left."""
     if not len(separators) or separators[-1] != len(block) - 1:
         return None
     starts = np.empty_like(separators)
-    starts[0], starts[1:] = len(_PADDING), separators[:-1] + 1
+    starts[0], starts[1:] = 0, separators[:-1] + 1
     ends = separators
-    returned = (block[ends] == _LINE_FEED) & (block[ends - 1] == _CARRIAGE_RETURN)
-    ends = ends - returned
+    if returns:
+        ends = ends - ((block[ends] == _LINE_FEED) & (block[ends - 1] == _CARRIAGE_RETURN))
     if quotes:
         quoted = (block[starts] == _QUOTE) & (block[ends - 1] == _QUOTE) & (ends - starts > 1)
         if 2 * np.count_nonzero(quoted) != quotes:
@@ -130,19 +147,22 @@ def _spans(block: Array, separators: Array, quotes: int) -> tuple[Array, Array] 
     return starts, ends
 
 
-def _in_rows(block: Array, separators: Array, spans: tuple[Array, Array], width: int) -> RawFields:
-    words = np.ndarray((len(block) - 7,), "<u8", block, strides=(1,))
+def _in_rows(data: bytes, separators: Array, spans: tuple[Array, Array], width: int) -> RawFields:
+    words = np.frombuffer(_PADDING + data + bytes(16 - len(data) % 8), "<u8")
+    block = words.view(np.uint8)[len(_PADDING) :][: len(data)]
+    lines = int(np.count_nonzero(block == _LINE_FEED))
+    if len(separators) == lines * width and (block[separators[width - 1 :: width]] == _LINE_FEED).all():
+        starts, ends = (np.ascontiguousarray(side.reshape(-1, width).T) for side in spans)
+        return RawFields(block, words, starts, ends, lines, 0)
     last = np.flatnonzero(block[separators] == _LINE_FEED)
-    starts, ends = spans
-    if np.array_equal(last, np.arange(width - 1, len(separators), width)):
-        return RawFields(block, words, starts.reshape(-1, width), ends.reshape(-1, width), 0)
     widths = np.diff(last, prepend=-1)
     fitting = last[widths == width]
-    positions = fitting[:, None] + np.arange(1 - width, 1)
+    positions = fitting + np.arange(1 - width, 1)[:, None]
+    starts, ends = (side[positions] for side in spans)
     misfits = len(last) - len(fitting) - _blank_lines(block, separators[last])
-    return RawFields(block, words, starts[positions], ends[positions], misfits)
+    return RawFields(block, words, starts, ends, lines, misfits)
 
 
 def _blank_lines(block: Array, line_ends: Array) -> int:
-    lengths = np.diff(line_ends, prepend=len(_PADDING) - 1) - 1
+    lengths = np.diff(line_ends, prepend=-1) - 1
     return int(np.count_nonzero(lengths == (block[line_ends - 1] == _CARRIAGE_RETURN)))

@@ -12,11 +12,14 @@ from autowatch.layout import Layout, check_block
 from autowatch.profile import Baseline, Profile, ProfileBuilder, add
 from autowatch.raw_counts import RawCounter, RawCounts
 from autowatch.raw_fields import split_fields
-from autowatch.table import Block, Table, read_table
+from autowatch.table import LARGEST_FIELD, Block, Table, Taken, read_table
 
 _THREADS = 2
-# So few bytes that what is computed of a block stays in the processor's cache.
-_BLOCK_BYTES = 1 << 20
+# So few bytes that what is computed of a column of a block stays in the processor's cache.
+_BLOCK_BYTES = 1 << 21
+# The allocator of glibc gives arrays back to the kernel, which takes longer to hand out pages than numpy to fill them,
+# unless it has seen a larger one go.
+_LARGEST_ARRAY = 31 << 20
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,12 @@ def profile_csv(stream: BinaryIO, baseline: Baseline) -> RawProfile:
     Raises:
         UnreadableFile: the file cannot be read as agreed.
     """
+    np.empty(_LARGEST_ARRAY, np.uint8)
     table = read_table(iter(lambda: stream.read(_BLOCK_BYTES), b""))
     with ThreadPoolExecutor(_THREADS) as threads:
         plain = _PlainBlocks(table, baseline, threads)
         others = _OtherBlocks(table, baseline)
-        for block in table.blocks(_BLOCK_BYTES, plain.take):
+        for block in table.blocks(LARGEST_FIELD, plain.take):
             others.add(block)
         profile = add(others.builder.build(), plain.build())
     return RawProfile(profile, table.rows_read, table.rows_read - profile.rows)
@@ -51,24 +55,26 @@ class _PlainBlocks:
     """The blocks that need no csv module: numpy lets go of the interpreter while it works, so threads share them."""
 
     def __init__(self, table: Table, baseline: Baseline, threads: Executor) -> None:
-        bins = [column.bins for column in baseline.columns]
         self._table, self._baseline, self._threads = table, baseline, threads
-        self._counter = RawCounter(table.header, bins)
+        self._bins = [column.bins for column in baseline.columns]
+        self._counter: RawCounter | None = None
         self._columns = {
-            item.name: np.zeros(len(item), np.int64) for item in bins if item.name in table.header
+            bins.name: np.zeros(len(bins), np.int64) for bins in self._bins if bins.name in table.header
         }
         self._rows = 0
         self._pending: deque[Future[RawCounts]] = deque()
 
-    def take(self, text: str) -> int | None:
+    def take(self, text: str) -> Taken | None:
         """Has the rows of a text counted, and says how many there are; None if they are not plain."""
-        fields = split_fields(text, self._table.delimiter, len(self._table.header))
+        fields = split_fields(text.encode(), self._table.delimiter, len(self._table.header))
         if fields is None:
             return None
-        while len(self._pending) > _THREADS:
+        if self._counter is None:
+            self._counter = RawCounter(self._table.header, self._bins, sample=fields)
+        while len(self._pending) >= _THREADS:
             self._add(self._pending.popleft().result())
         self._pending.append(self._threads.submit(self._counter.count, fields))
-        return fields.rows
+        return Taken(len(fields) + fields.misfits, fields.lines)
 
     def build(self) -> Profile:
         """The profile of every text taken."""

@@ -10,6 +10,9 @@ from autowatch.raw_fields import MOST_WORDS, Array, RawColumn
 _MULTIPLIER = 0x9E3779B97F4A7C15
 _WORD = (1 << 64) - 1
 
+# What stands in empty slots: no text has a NUL at its end.
+_NO_WORD = np.uint64(1)
+
 
 class TextTable:
     """Finds fields among known texts in a number of steps that does not depend on how many texts are known.
@@ -31,22 +34,27 @@ class TextTable:
         self._bits = max(1, (2 * len(short)).bit_length())
         rows = [_words_of(data, self._words) for data in short.values()]
         keys = np.array(rows, np.uint64).reshape(-1, self._words).T
-        slots = self._place(keys)
-        self._known = np.zeros((self._words, 1 << self._bits), np.uint64)
-        self._known[:, slots] = keys
-        self._index = np.full(1 << self._bits, len(texts))
-        self._index[slots] = list(short)
-        self._none = len(texts)
+        self._slot_of_text = self._place(keys)
+        self._known = np.full((self._words, 1 << self._bits), _NO_WORD)
+        self._known[:, self._slot_of_text] = keys
+        self._found = np.array(list(short), np.intp)
+        self._texts = len(texts)
 
-    def find(self, column: RawColumn) -> Array:
-        """For each row the index of its text among the known ones; one past the last where it is not found."""
+    def count(self, column: RawColumn) -> tuple[Array, Array]:
+        """How often each known text occurs, and the rows whose texts are none of them."""
         lengths = column.ends - column.starts
-        words = [column.word(column.ends, lengths, number) for number in range(self._words)]
+        words = column.last_words(column.ends, lengths, self._words)
         slots = self._slots(words)
-        found = lengths <= 8 * self._words
+        others = lengths > 8 * self._words
         for word, known in zip(words, self._known, strict=True):
-            found &= known[slots] == word
-        return np.where(found, self._index[slots], self._none)
+            others |= known.take(slots) != word
+        rows = np.flatnonzero(others)
+        in_slots = np.bincount(slots, minlength=1 << self._bits)
+        if len(rows):
+            in_slots -= np.bincount(slots[rows], minlength=1 << self._bits)
+        counts = np.zeros(self._texts, np.int64)
+        counts[self._found] = in_slots[self._slot_of_text]
+        return counts, rows
 
     def _place(self, keys: Array) -> Array:
         """Chooses the hash and the displacements so that the keys' slots differ, and returns these slots."""
@@ -75,19 +83,22 @@ class TextTable:
 
     def _slots(self, words: Sequence[Array] | Array) -> Array:
         buckets, hashes = self._hash(words)
-        slots: Array = hashes ^ self._displacements[buckets]
-        return slots
+        hashes ^= self._displacements.take(buckets)
+        return hashes
 
     def _hash(self, words: Sequence[Array] | Array) -> tuple[Array, Array]:
         """For each text its bucket and its slot before it is displaced."""
-        total: Array = np.zeros((), np.uint64)
-        for number, word in enumerate(words):
-            # The last character is the highest byte, which a product alone would not spread downwards.
-            spread = word ^ (word >> np.uint64(29))
-            odd = 2 * (self._seed * MOST_WORDS + number) + 1
-            total = total + spread * np.uint64(_MULTIPLIER * odd & _WORD)
-        slots = (total >> np.uint64(32)) & np.uint64((1 << self._bits) - 1)
-        return (total >> np.uint64(64 - self._bits)).astype(np.intp), slots.astype(np.intp)
+        total = words[0] * self._multiplier(0)
+        for number, word in enumerate(words[1:], start=1):
+            total += word * self._multiplier(number)
+        buckets = (total >> np.uint64(64 - self._bits)).view(np.intp)
+        total >>= np.uint64(64 - 2 * self._bits)
+        total &= np.uint64((1 << self._bits) - 1)
+        return buckets, total.view(np.intp)
+
+    def _multiplier(self, number: int) -> np.uint64:
+        odd = 2 * (self._seed * MOST_WORDS + number) + 1
+        return np.uint64(_MULTIPLIER * odd & _WORD)
 
 
 def _words_of(data: bytes, words: int) -> list[int]:

@@ -9,11 +9,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from autowatch.day_page import day_page, window_page
-from autowatch.day_summary import DaySummary, summary_of
+from autowatch.day_summary import DayRecord, DaySummary, summary_of
 from autowatch.day_view import TREND_DAYS, Links
 from autowatch.drift_view import UnknownForm
 from autowatch.history_page import history_page
-from autowatch.history_view import DayRecord
 from autowatch.objects import ObjectMissing, read_json
 from autowatch.quality_view import QualityView, quality_view
 

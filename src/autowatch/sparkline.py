@@ -2,9 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 WIDTH, HEIGHT = 120.0, 28.0
 _MARGIN = 3.0
+_WIDEST_SLOT = 8.0
+"""A day takes no more of a picture than this; few days stand at its right end, and leave the rest free."""
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,19 @@ class Bar:
 
 @dataclass(frozen=True)
 class Band:
-    """A line with an interval around it, in a picture of 120 × 28; `path` is drawn, `area` filled."""
+    """Values with an interval around each, in a picture of 120 × 28, days at the places that `bars` gives them.
+
+    Attributes:
+        path: the line through neighbouring days, to be drawn.
+        area: the intervals around that line, to be filled.
+        dots: the days between two gaps, each a line without a length.
+        whiskers: the intervals of those days, to be drawn.
+    """
 
     path: str
     area: str
+    dots: str
+    whiskers: str
     lowest: float
     highest: float
 
@@ -59,7 +73,7 @@ def sparkline(values: Sequence[float | None], most: float) -> Sparkline | None:
     final = values[-1]
     ending = "none on the newest day" if final is None else f"{final:.1f} on the newest day"
     return Sparkline(
-        path=_path(points),
+        path="".join(_line(stretch) for stretch in _stretches(points)),
         threshold=_y(1 / highest),
         last=points[-1],
         over=final is not None and final >= 1,
@@ -71,10 +85,16 @@ def sparkline(values: Sequence[float | None], most: float) -> Sparkline | None:
 def bars(values: Sequence[int | None]) -> list[Bar]:
     """Bars for counts, one for each that is there and not 0; the highest fills the picture."""
     highest = max((value for value in values if value is not None), default=0)
-    step = WIDTH / max(len(values), 1)
+    slot = _slot(len(values))
     return [
         # A day with few rows must not look like one without.
-        Bar(place, round(place * step, 2), round(HEIGHT - height, 1), round(step * 0.8, 2), round(height, 1))
+        Bar(
+            place,
+            round(_middle(place, len(values)) - slot * 0.4, 2),
+            round(HEIGHT - height, 1),
+            round(slot * 0.8, 2),
+            round(height, 1),
+        )
         for place, value in enumerate(values)
         if value and value > 0
         for height in (max(1.0, value / highest * (HEIGHT - 1)),)
@@ -91,32 +111,49 @@ def band(intervals: Sequence[tuple[float, float, float] | None]) -> Band | None:
         return None
     lowest, highest = min(lower for lower, _, _ in known), max(upper for _, _, upper in known)
     span = highest - lowest or 1.0
+    drawn = [
+        None
+        if interval is None
+        else _Placed(
+            round(_middle(place, len(intervals)), 1), *(_y((end - lowest) / span) for end in interval)
+        )
+        for place, interval in enumerate(intervals)
+    ]
+    stretches = _stretches(drawn)
+    lines, alone = (
+        [days for days in stretches if len(days) > 1],
+        [days for days in stretches if len(days) == 1],
+    )
+    return Band(
+        path="".join(_line([(day.x, day.value) for day in days]) for days in lines),
+        area="".join(
+            _line([*((day.x, day.upper) for day in days), *((day.x, day.lower) for day in reversed(days))])
+            + "Z"
+            for days in lines
+        ),
+        dots="".join(_line([(day.x, day.value)]) for [day] in alone),
+        whiskers="".join(_line([(day.x, day.lower), (day.x, day.upper)]) for [day] in alone),
+        lowest=lowest,
+        highest=highest,
+    )
 
-    def points(end: int) -> list[tuple[float, float] | None]:
-        return [
-            None if interval is None else (_x(place, len(intervals)), _y((interval[end] - lowest) / span))
-            for place, interval in enumerate(intervals)
-        ]
 
-    lower, upper = points(0), points(2)
-    return Band(_path(points(1)), "".join(_areas(lower, upper)), lowest, highest)
+@dataclass(frozen=True)
+class _Placed:
+    """Where a day of a band lies."""
+
+    x: float
+    lower: float
+    value: float
+    upper: float
 
 
-def _areas(
-    lower: Sequence[tuple[float, float] | None], upper: Sequence[tuple[float, float] | None]
-) -> list[str]:
-    areas: list[str] = []
-    there: list[tuple[float, float]] = []
-    back: list[tuple[float, float]] = []
-    for low, high in [*zip(lower, upper, strict=True), (None, None)]:
-        if low is not None and high is not None:
-            there.append(high)
-            back.append(low)
-        elif there:
-            outline = "L".join(f"{x:g} {y:g}" for x, y in [*there, *reversed(back)])
-            areas.append(f"M{outline}Z")
-            there, back = [], []
-    return areas
+def _slot(places: int) -> float:
+    return min(WIDTH / max(places, 1), _WIDEST_SLOT)
+
+
+def _middle(place: int, places: int) -> float:
+    return WIDTH - (places - place - 0.5) * _slot(places)
 
 
 def _x(place: int, places: int) -> float:
@@ -127,13 +164,17 @@ def _y(share: float) -> float:
     return round(HEIGHT - _MARGIN - (HEIGHT - 2 * _MARGIN) * share, 1)
 
 
-def _path(points: Sequence[tuple[float, float] | None]) -> str:
-    path, drawing = [], False
-    for place, point in enumerate(points):
-        if point is None:
-            drawing = False
-            continue
-        alone = not drawing and (place + 1 == len(points) or points[place + 1] is None)
-        path.append(f"{'L' if drawing else 'M'}{point[0]:g} {point[1]:g}{'h0' if alone else ''}")
-        drawing = True
-    return "".join(path)
+def _stretches(items: Sequence[_Item | None]) -> list[list[_Item]]:
+    """The items between the gaps."""
+    stretches: list[list[_Item]] = [[]]
+    for item in items:
+        if item is not None:
+            stretches[-1].append(item)
+        elif stretches[-1]:
+            stretches.append([])
+    return [stretch for stretch in stretches if stretch]
+
+
+def _line(points: Sequence[tuple[float, float]]) -> str:
+    """A line through points; through one alone a line without a length, which round ends make a dot."""
+    return "M" + "L".join(f"{x:g} {y:g}" for x, y in points) + ("h0" if len(points) == 1 else "")

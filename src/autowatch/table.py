@@ -7,6 +7,7 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from autowatch.errors import AutowatchError
 from autowatch.plain_block import split_plain
@@ -73,6 +74,13 @@ class Block:
             yield self.misfits[index] if index in self.misfits else next(fitting)
 
 
+class Taken(NamedTuple):
+    """How many rows somebody else has read of a table, and on how many lines, blank ones among them."""
+
+    rows: int
+    lines: int
+
+
 class Table:
     """A CSV file that is being read: the header at once, the rows as they are asked for.
 
@@ -89,24 +97,23 @@ class Table:
 
     def __init__(self, chunks: Iterable[bytes], lines_before: int = 0, bytes_before: int = 0) -> None:
         self.line = self.rows_read = self.bytes_read = 0
-        self._lines_taken = self._lines_decoded = self._bytes_before = 0
+        self._lines_taken = self._lines_fed = self._bytes_before = 0
         texts = self._decode(_whole_lines(chunks))
-        header_lines, rest = _split_header(texts)
+        header_lines, rest = self._split_header(texts)
         header = "".join(header_lines)
         self.delimiter = _detect_delimiter(header)
         self.header = _check_header(next(fields for _, fields in self._read_records(header, iter(()))))
         self._lines_taken, self._bytes_before = len(header_lines) + lines_before, bytes_before
-        self._lines_decoded += lines_before
         self._texts = itertools.chain([rest] if rest else [], texts)
         self.rows: Iterator[list[str]] = self._rows()
 
-    def blocks(self, max_rows: int, take: Callable[[str], int | None] | None = None) -> Iterator[Block]:
+    def blocks(self, max_rows: int, take: Callable[[str], Taken | None] | None = None) -> Iterator[Block]:
         """The same rows, many at once: at most `max_rows`, and at most a piece of the file as it came in.
 
         Args:
             max_rows: how many rows a block may have.
             take: may take rows over before they are read. It is given a text that begins with a row and ends with a
-                line, and returns how many rows it has taken: all that are in it or, by None, nothing.
+                line, and returns what it has taken: all that is in it or, by None, nothing.
 
         Raises:
             NotUtf8, MalformedCsv, NoRows: as `rows` does.
@@ -121,15 +128,15 @@ class Table:
                 self.rows_read += 1
                 yield row
 
-    def _blocks(self, max_rows: int, take: Callable[[str], int | None] | None = None) -> Iterator[Block]:
+    def _blocks(self, max_rows: int, take: Callable[[str], Taken | None] | None = None) -> Iterator[Block]:
         empty = True
         texts = itertools.chain.from_iterable(_cut(text, max_rows) for text in self._texts)
         for text in texts:
             taken = take(text) if take and len(text) <= LARGEST_FIELD else None
-            if taken is not None:
-                empty = empty and not taken
-                self.rows_read += taken
-                self._lines_taken += text.count("\n") + (not text.endswith("\n"))
+            if taken:
+                empty = empty and not taken.rows
+                self.rows_read += taken.rows
+                self._lines_taken += taken.lines
                 continue
             for block in self._read_blocks(text, texts, max_rows):
                 empty = False
@@ -162,6 +169,7 @@ class Table:
             nonlocal fed
             for piece in itertools.chain([text], following):
                 fed += piece.count("\n") + (not piece.endswith("\n"))
+                self._lines_fed = begun_after + fed
                 yield from io.StringIO(piece, newline="\n")
 
         reader = csv.reader(lines(), delimiter=self.delimiter, strict=True)
@@ -177,6 +185,28 @@ class Table:
         except csv.Error as error:
             raise MalformedCsv(f"The row that begins on line {line} is not CSV: {_explain(error)}") from None
 
+    def _split_header(self, texts: Iterator[str]) -> tuple[list[str], str]:
+        """The lines up to the end of the first row that is not blank, which may have line breaks in it, and what
+        follows them in the same text."""
+        taken: list[str] = []
+        quotes = length = 0
+        for text in texts:
+            lines = io.StringIO(text, newline="\n")
+            for line in lines:
+                taken.append(line)
+                quotes += line.count('"')
+                length += len(line)
+                if line.strip("\r\n") and quotes % 2 == 0:
+                    return taken, lines.read()
+            self._lines_fed = len(taken)
+            if length > LARGEST_FIELD:
+                break
+        if quotes:
+            raise MalformedCsv(
+                "A quote in the header is not closed. Close it, or double it if it belongs to a name."
+            )
+        raise EmptyFile("The file is empty. Upload a CSV with a header row and at least one row of data.")
+
     def _decode(self, blocks: Iterable[bytes]) -> Iterator[str]:
         """Whole lines, decoded a block at a time: the byte of a line feed is part of no other character."""
         for block in blocks:
@@ -186,14 +216,15 @@ class Table:
             try:
                 text = block.decode()
             except UnicodeDecodeError as error:
-                line = self._lines_decoded + 1 + block.count(b"\n", 0, error.start)
+                # Of a row that is not whole yet the lines have been fed to the csv module, but not taken.
+                before = max(self._lines_taken, self._lines_fed)
+                line = before + 1 + block.count(b"\n", 0, error.start)
                 byte = start + error.start + 1 + self._bytes_before
                 raise NotUtf8(
                     f"The file is not UTF-8: byte {byte}, on line {line}, belongs to no "
                     "character. Save the file as UTF-8."
                 ) from None
             self.bytes_read = start + len(block)
-            self._lines_decoded += text.count("\n")
             yield text
 
 
@@ -230,30 +261,8 @@ def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(begun)
 
 
-def _split_header(texts: Iterator[str]) -> tuple[list[str], str]:
-    """The lines up to the end of the first row that is not blank, which may have line breaks in it, and what follows
-    them in the same text."""
-    taken: list[str] = []
-    quotes = length = 0
-    for text in texts:
-        lines = io.StringIO(text, newline="\n")
-        for line in lines:
-            taken.append(line)
-            quotes += line.count('"')
-            length += len(line)
-            if line.strip("\r\n") and quotes % 2 == 0:
-                return taken, lines.read()
-        if length > LARGEST_FIELD:
-            break
-    if quotes:
-        raise MalformedCsv(
-            "A quote in the header is not closed. Close it, or double it if it belongs to a name."
-        )
-    raise EmptyFile("The file is empty. Upload a CSV with a header row and at least one row of data.")
-
-
 def _cut(text: str, max_lines: int) -> Iterator[str]:
-    if text.count("\n") <= max_lines:
+    if len(text) <= max_lines or text.count("\n") <= max_lines:
         yield text
         return
     lines = io.StringIO(text, newline="\n")

@@ -38,8 +38,8 @@ def assemble(s3: Any, plan: TransformPlan, settings: TransformSettings, now: dat
     keys = output_keys(plan.arrival, settings.predictions_prefix)
     manifest = find_committed(s3, settings.bucket, keys)
     if manifest is None:
-        written = _write(s3, plan, keys, settings.bucket, now)
-        manifest = commit(s3, settings.bucket, plan.arrival, keys, written)
+        written, counts = _write(s3, plan, keys, settings.bucket, now)
+        manifest = commit(s3, settings.bucket, plan.arrival, keys, written, counts)
         if manifest == written:
             report_scored(manifest, settings.metrics_namespace, settings.stack)
     withdraw_others(s3, settings.bucket, keys, manifest)
@@ -48,7 +48,10 @@ def assemble(s3: Any, plan: TransformPlan, settings: TransformSettings, now: dat
     return manifest
 
 
-def _write(s3: Any, plan: TransformPlan, keys: OutputKeys, bucket: str, now: datetime) -> Manifest:
+def _write(
+    s3: Any, plan: TransformPlan, keys: OutputKeys, bucket: str, now: datetime
+) -> tuple[Manifest, Profile]:
+    """Writes everything but the manifest, and gives that with the counts of the scored rows."""
     accepted = [AcceptedPiece(**item) for item in read_json(s3, bucket, plan.work.accepted)]
     documents = read_results(s3, bucket, [plan.work.finished(piece.number) for piece in accepted])
     finished = [FinishedPiece(**document) for document in documents]
@@ -56,10 +59,11 @@ def _write(s3: Any, plan: TransformPlan, keys: OutputKeys, bucket: str, now: dat
     scored = sum(piece.scored for piece in finished)
     rejected = sum(piece.rejected for piece in finished)
     check_balance(rows, scored, rejected)
-    return Manifest(
+    counts = total(Profile.from_json(piece.profile) for piece in finished)
+    manifest = Manifest(
         input=plan.arrival.file,
         predictions=_write_predictions(s3, bucket, plan, finished, keys.predictions),
-        profile=_write_profile(s3, bucket, finished, keys.profile),
+        profile=_write_profile(s3, bucket, counts, keys.profile),
         rejected=_write_rejected(s3, bucket, plan, finished, keys.rejected) if rejected else None,
         rows_in=rows,
         rows_scored=scored,
@@ -74,6 +78,7 @@ def _write(s3: Any, plan: TransformPlan, keys: OutputKeys, bucket: str, now: dat
         columns=plan.columns,
         versions={"autowatch": __version__, "python": platform.python_version()},
     )
+    return manifest, counts
 
 
 def _write_predictions(
@@ -96,8 +101,7 @@ def _write_rejected(
     return WrittenObject(key, concatenate(s3, bucket, sources, key, _CSV))
 
 
-def _write_profile(s3: Any, bucket: str, finished: Sequence[FinishedPiece], key: str) -> WrittenObject:
-    profile = total(Profile.from_json(piece.profile) for piece in finished)
-    body = json.dumps(profile.to_json(), ensure_ascii=False).encode()
+def _write_profile(s3: Any, bucket: str, counts: Profile, key: str) -> WrittenObject:
+    body = json.dumps(counts.to_json(), ensure_ascii=False).encode()
     answer = s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
     return WrittenObject(key, answer.get("VersionId"))

@@ -1,6 +1,7 @@
 """Starting and ending: from the terminal, by error, and by the hardest kill."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from sandbox.client import running_sandbox
 from sandbox.errors import NotRunningError, StartError
 from sandbox.install import REPOSITORY
+from sandbox.mailbox import Mailbox
 
 pytestmark = pytest.mark.sandbox
 STACK = Path(__file__).parent / "stack" / "template.yaml"
@@ -41,6 +43,7 @@ def is_running(pid):
 
 
 def test_up_serves_until_it_is_told_to_end(tmp_path):
+    stale = Mailbox(tmp_path / "mail").deliver("a@example.com", "b@example.com", "of an earlier stack", "")
     line, options = command("up", "--template", STACK, "--state-dir", tmp_path, "--parameter", "Number=7")
     with (tmp_path / "output").open("w") as output:
         process = subprocess.Popen(line, stdout=output, stderr=subprocess.STDOUT, **options)
@@ -63,7 +66,11 @@ def test_up_serves_until_it_is_told_to_end(tmp_path):
         fired = run("fire", "Record", "--state-dir", tmp_path)
         assert fired.returncode == 0, fired.stderr
         assert "nobody" in run("fire", "nobody", "--state-dir", tmp_path).stderr
-        assert '"RecordDaily"' in run("status", "--state-dir", tmp_path).stdout
+        assert "What still runs" in fired.stdout
+        status = run("status", "--state-dir", tmp_path).stdout
+        assert re.search(r"^  RecordDaily +\d{4}-", status, re.MULTILINE)
+        assert len(status.splitlines()) < 30
+        assert not stale.exists()
         assert "mailbox is empty" in run("mail", "--state-dir", tmp_path).stdout
         assert run("alarms", "--state-dir", tmp_path).stdout.startswith("INSUFFICIENT_DATA autowatch-Alarm-")
     finally:

@@ -1,11 +1,13 @@
 """The whole loop end to end, on the real template, on a few thousand generated rows; then what bad input gets."""
 
 import json
+import re
 import time
 
 import pytest
 
 from sandbox.client import running_sandbox
+from sandbox.demo import save_reports
 from sandbox.faults import Fault
 from sandbox.progress import Progress
 from sandbox.spans import cut_spans
@@ -149,9 +151,21 @@ class TestStory:
         assert described["EndpointConfigName"] == champion["endpoint_config"]
 
     def test_the_report_names_what_drifted(self, story):
-        page = story.second_day.page.decode()
+        page = story.second_day.reports[story.second_day.page].decode()
         assert "euribor3m" in page
         assert "<script" not in page
+
+    def test_the_saved_reports_are_of_each_daily_run_and_their_links_lead_somewhere(self, story, tmp_path):
+        pages = save_reports(story, tmp_path)
+        assert [page.relative_to(tmp_path).parts[0] for page in pages] == [
+            "1-no-drift",
+            "2-drift",
+            "3-no-drift",
+        ]
+        for page in tmp_path.rglob("*.html"):
+            links = re.findall(r'href="([^"#]+)"', page.read_text())
+            assert links
+            assert [link for link in links if not (page.parent / link).is_file()] == []
 
     def test_metrics_carry_the_stacks_name(self, story, sandbox):
         metrics = sandbox.client("cloudwatch").list_metrics(Namespace="Autowatch")["Metrics"]

@@ -10,7 +10,7 @@ import boto3
 from moto import mock_aws
 
 from autowatch.champion import Champion, write_champion
-from autowatch.manifest import Manifest, WrittenObject
+from autowatch.manifest import Manifest, WrittenObject, manifest_document
 from autowatch.monitoring import Clients, MonitoringSettings, watch
 from autowatch.monitoring_request import DueDays, OneDay
 from autowatch.objects import ObjectVersion, read_json, write_json
@@ -87,12 +87,15 @@ def release(s3, run="run-1"):
     return baseline
 
 
-def score(s3, baseline, columns, name="a", day=TODAY, commit=True, header=("age", "job"), rejected=0):
+def score(
+    s3, baseline, columns, name="a", day=TODAY, commit=True, header=("age", "job"), rejected=0, counts=True
+):
     builder = ProfileBuilder(baseline)
     builder.add(columns)
+    profile = builder.build()
     stem = f"predictions/date={day}/{name}-0123456789abcdef"
     answer = s3.put_object(
-        Bucket=BUCKET, Key=f"{stem}.profile.json", Body=json.dumps(builder.build().to_json()).encode()
+        Bucket=BUCKET, Key=f"{stem}.profile.json", Body=json.dumps(profile.to_json()).encode()
     )
     rows = len(columns["age"])
     manifest = Manifest(
@@ -114,7 +117,8 @@ def score(s3, baseline, columns, name="a", day=TODAY, commit=True, header=("age"
         columns=header,
     )
     if commit:
-        write_json(s3, BUCKET, f"{stem}.manifest.json", manifest.to_json())
+        document = manifest_document(manifest, profile) if counts else manifest.to_json()
+        write_json(s3, BUCKET, f"{stem}.manifest.json", document)
     return stem
 
 

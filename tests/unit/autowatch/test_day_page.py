@@ -14,6 +14,7 @@ from autowatch.day_view import Links
 from tests.unit.autowatch.report_documents import (
     DAY,
     EARLIER_RUN,
+    RUN,
     domino_document,
     drift_document,
     quality_document,
@@ -144,6 +145,16 @@ def test_sparklines_have_a_gap_for_every_day_without_a_verdict():
     assert "on 4 of 30 days" in html
 
 
+@pytest.mark.parametrize("rows", [None, 10])
+def test_without_an_earlier_verdict_there_is_no_line_of_one_day(rows):
+    history = {DAY - timedelta(days=1): summary_of(drift_document(rows=rows))} if rows else {}
+    html = day_page(DAY, drift_document(), None, history, LINKS)
+
+    assert 'class="trend"' not in html
+    assert "30 days" not in re.sub(r'<svg class="volume".*?</svg>', "", html)
+    assert ('class="volume"' in html) is (rows is not None)
+
+
 def test_the_volume_is_compared_with_the_days_before():
     days = {
         DAY - timedelta(days=back): summary_of(drift_document(DAY - timedelta(days=back), rows=back * 1_000))
@@ -181,8 +192,18 @@ def test_quality_is_shown_with_intervals_against_the_gate():
     assert "good 3,000 of 4,000 rows have labels (75%)." in shown
     assert "AUC 0.774 0.754 to 0.794 0.781" in shown
     assert html.count('class="interval"') == 6
+    assert "5.0% 7.0% 3.0% to 11% 1,800" in shown
     assert html.count("<circle cx=") >= 10
     assert "share that came true" in shown
+
+
+def test_worse_predictions_stand_beside_their_coverage_in_the_head():
+    shown = text(drift_document(rows=6_000), quality_document(verdict="worse"))
+
+    assert (
+        "than the 0.050 allowed. 3,000 of 6,000 rows have labels (50%)."
+        in shown[: shown.index("Rows judged")]
+    )
 
 
 def test_too_few_labels_are_no_verdict_on_quality():
@@ -190,6 +211,86 @@ def test_too_few_labels_are_no_verdict_on_quality():
 
     assert "40 of 4,000 rows have labels, which is not enough" in shown
     assert "predicts well" not in shown
+
+
+MORE_ROWS_THAN_LABELLED_AT = [
+    ({"rows": 6_000}, {}, "50% 3,000 of 6,000 rows"),
+    ({"rows": 3_000}, {}, "75% 3,000 of 4,000 rows"),
+    ({"rows": 0}, {}, "75% 3,000 of 4,000 rows"),
+    ({"rows": None}, {}, "75% 3,000 of 4,000 rows"),
+    ({"rows": 6_000}, {"rows_scored": None, "coverage": None}, "50% 3,000 of 6,000 rows"),
+    ({"rows": 6_000}, {"rows_labelled": None}, "75% – of 6,000 rows"),
+]
+
+
+@pytest.mark.parametrize(("drift", "quality", "coverage"), MORE_ROWS_THAN_LABELLED_AT)
+def test_coverage_is_of_all_rows_also_of_those_scored_after_the_labels_came(drift, quality, coverage):
+    shown = text({**drift_document(), **drift}, {**quality_document(), **quality})
+
+    assert f"Rows with a label {coverage}" in shown
+
+
+def test_coverage_stands_in_head_tile_and_section_alike():
+    html = day_page(DAY, drift_document(drifted=0, rows=6_000), quality_document(), {}, LINKS)
+    shown = Page(html).text
+
+    assert "3,000 of 6,000 rows have labels (50%)." in shown[: shown.index("Rows judged")]
+    assert "good 3,000 of 6,000 rows have labels (50%)." in shown
+    assert "width:50.0%" in html
+    assert "(75%)" not in shown
+
+
+def test_the_rows_of_another_run_have_a_coverage_of_their_own():
+    other = drift_document(run=EARLIER_RUN, rows=8_000, drifted=0)
+    quality = quality_document(other_runs=[quality_document(run=EARLIER_RUN)])
+    shown = text(drift_document(other_runs=[other]), quality)
+
+    assert "3,000 of 4,000 rows have labels (75%)." in shown
+    assert "3,000 of 8,000 rows have labels (38%)." in shown
+
+
+@pytest.mark.parametrize("verdict", ["good", "worse", "not enough labels"])
+def test_quality_of_an_earlier_model_is_not_taken_for_that_of_the_model_judged(verdict):
+    earlier = drift_document(run=EARLIER_RUN, rows=4_000, drifted=0)
+    judged = drift_document(drifted=0, rows=2_000, other_runs=[earlier])
+    html = day_page(DAY, judged, quality_document(verdict=verdict, run=EARLIER_RUN), {}, LINKS)
+    shown = Page(html).text
+
+    top = shown[: shown.index("Rows judged")]
+    assert "No drift, and the model predicts well" not in top
+    assert "The model predicts worse" not in top
+    assert f"The newer model, run {RUN}, has no labels yet." in top
+    assert f"Quality of the earlier model, run {EARLIER_RUN}:" in top
+    assert "Rows with a label, earlier model" in shown
+    assert ("AUC, earlier model 0.774" in shown) is (verdict != "not enough labels")
+    assert f"These are the figures of the earlier model, run {EARLIER_RUN}" in shown
+    assert ('<header class="hero quiet"' in html) is (verdict != "worse")
+
+
+def test_drift_and_an_earlier_model_that_predicted_worse_are_two_things():
+    earlier = drift_document(run=EARLIER_RUN, drifted=0)
+    shown = text(drift_document(other_runs=[earlier]), quality_document(verdict="worse", run=EARLIER_RUN))
+
+    top = shown[: shown.index("Rows judged")]
+    assert "The data have drifted 3 of 20" in top
+    assert f"Run {EARLIER_RUN} predicted worse than its gate promised." in top
+
+
+def test_the_judged_model_comes_first_also_where_a_later_one_has_labels_already():
+    quality = quality_document(run="20261123-091500-0001", auc=0.7, other_runs=[quality_document(auc=0.774)])
+    shown = text(drift_document(drifted=0), quality)
+
+    assert "AUC 0.774" in shown[: shown.index("Rows judged")]
+    assert "earlier model" not in shown
+    assert "The rows of 20261123-091500-0001" in shown
+
+
+def test_a_later_model_is_not_called_an_earlier_one():
+    shown = text(drift_document(drifted=0), quality_document(run="20261123-091500-0001"))
+
+    assert (
+        f"The earlier model, run {RUN}, has no labels yet. Quality of the later model, run 20261123" in shown
+    )
 
 
 def test_other_runs_have_a_part_of_their_own():
@@ -246,6 +347,85 @@ def test_importance_is_named_where_it_is_not_the_same_for_all():
     assert shown.count("(importance") == 4
 
 
+def without_importance(*names, **changes):
+    """A judgement in which these columns drift and do not count, as `drift.json` shows them."""
+    document = drift_document(**changes)
+    for column in document["columns"]:
+        if column["name"] in names:
+            column.update(importance=0.0, verdict="drift", js=0.9)
+    document["drifted_columns"] = [name for name in document["drifted_columns"] if name not in names]
+    return document
+
+
+def test_columns_of_importance_0_are_shown_and_not_counted():
+    alarm = {"column": "column_05", "kind": "new categories", "message": "Many."}
+    document = without_importance("euribor3m", "column_05", drifted=1, alarms=[alarm]) | {
+        "verdict": "no drift"
+    }
+    html = day_page(DAY, document, None, {DAY - timedelta(days=1): summary_of(document)}, LINKS)
+    shown = Page(html).text
+
+    top = shown[: shown.index("Rows judged")]
+    assert "No drift All 18 columns of 4,000 scored rows look like the training data." in top
+    assert "2 columns of importance 0 are not counted. What to do Nothing." in top
+    assert "Columns drifted 0 of 18" in shown
+    assert "Alarms 0 none" in shown
+    assert "What moved, worst first" not in shown
+    assert "column_05 (importance 0) new categories Many." in shown
+    assert "Drift that does not count" in shown
+    assert html.count('<span class="tag d">') == 0
+    assert html.count('<span class="tag n">drift</span>') == 2
+    assert 'class="over"' not in html
+
+
+def test_columns_of_importance_0_stand_after_those_that_count():
+    html = day_page(DAY, without_importance("column_05", drifted=2), None, {}, LINKS)
+
+    assert "2 of 19 columns of 4,000 scored rows differ from the training data: euribor3m, column_01." in html
+    table = html[html.index("<h2>All columns") :]
+    assert re.findall(r'<th scope="row"><bdi>([^<]+)', table)[:3] == ["euribor3m", "column_01", "column_05"]
+
+
+def test_a_document_that_names_columns_of_importance_0_as_drifted_is_not_believed():
+    document = without_importance("euribor3m", drifted=2) | {"drifted_columns": ["euribor3m", "column_01"]}
+
+    assert "1 of 19 columns of 4,000 scored rows differs from the training data: column_01." in text(document)
+    assert summary_of(document).drifted_columns == ["column_01"]
+
+
+def test_other_models_columns_of_importance_0_need_no_look():
+    alarm = {"column": "euribor3m", "kind": "new categories", "message": "Many."}
+    other = without_importance("euribor3m", drifted=1, run=EARLIER_RUN, alarms=[alarm]) | {
+        "verdict": "no drift"
+    }
+    html = day_page(DAY, drift_document(drifted=0, other_runs=[other]), None, {}, LINKS)
+
+    assert '<header class="hero quiet"' in html
+    assert "0 of 19 columns drifted." in Page(html).text
+
+
+def test_domino_may_find_drift_in_a_column_that_does_not_count():
+    document = without_importance("column_05", drifted=0, domino=domino_document("column_05"))
+
+    assert "column_05 drift (importance 0) drift" in text(document)
+
+
+@pytest.mark.parametrize(
+    ("columns", "importance", "said"),
+    [
+        (1, 1.0, "The only column of 4,000 scored rows looks like the training data."),
+        (1, 0.0, "4,000 scored rows, and no column that counts. 1 column of importance 0 is not counted."),
+        (0, 1.0, "4,000 scored rows, and no column that counts."),
+    ],
+)
+def test_one_column_or_none_is_said_as_people_say_it(columns, importance, said):
+    document = drift_document(columns=columns, drifted=0)
+    for column in document["columns"]:
+        column["importance"] = importance
+
+    assert said in text(document)
+
+
 def test_drift_of_little_importance_is_shown_and_explained():
     document = {**drift_document(drifted=1), "verdict": "no drift", "alarms": []}
 
@@ -262,13 +442,92 @@ def test_any_number_of_columns_and_bins_makes_a_page(columns, bins):
     assert ("16 more values are not shown." in shown) is (bins == 40 and columns > 0)
 
 
-def test_a_window_has_no_days_before_and_no_quality():
-    document = {**drift_document(), "from": "2026-11-01", "to": "2026-11-07"}
-    shown = Page(window_page(document, LINKS)).text
+def test_a_day_without_rows_says_so_and_shows_no_empty_tables():
+    html = day_page(DAY, drift_document(rows=0, files=0), None, {}, LINKS)
+    shown = Page(html).text
 
-    assert "Scored data from 2026-11-01 to 2026-11-07" in shown
+    assert '<header class="hero idle"' in html
+    assert "Nothing was scored There are no rows to judge." in shown
+    assert "Nothing, unless rows were expected: then look whether files reached inference/" in shown
+    assert "Columns drifted – no verdict" in shown
+    assert "<table" not in html
+    assert "Quality" not in shown
+
+
+def test_a_day_without_rows_may_have_alarms_and_quality():
+    volume = {"column": None, "kind": "volume", "message": "0 rows."}
+    shown = text(drift_document(rows=0) | {"alarms": [volume]}, quality_document())
+
+    assert "Nothing was scored, and 1 alarm" in shown
+    assert "Quality of the predictions good 3,000 of 4,000 rows" in shown
+
+
+@pytest.mark.parametrize(
+    ("kinds", "to_do"),
+    [
+        (["volume"], "Ask where the data come from"),
+        (["settings"], "Correct monitoring/settings.yaml as the alarm says"),
+        (["volume", "baseline"], "Restore the baseline as the alarm says"),
+    ],
+)
+def test_an_alarm_says_what_to_do_about_it(kinds, to_do):
+    alarms = [{"column": None, "kind": kind, "message": "m"} for kind in kinds]
+
+    assert f"What to do {to_do}" in text(drift_document(drifted=0, alarms=alarms))
+
+
+def test_without_a_judgement_nothing_is_explained_about_one():
+    assert "How to read this" not in text(None, quality_document())
+
+
+RANGE = {"from": "2026-11-01", "to": "2026-11-07", "since": None}
+FILE = {"key": "inference/late.csv", "since": None}
+
+
+@pytest.mark.parametrize(
+    ("window", "title"),
+    [(RANGE, "Scored data from 2026-11-01 to 2026-11-07"), (FILE, "The file inference/late.csv")],
+)
+def test_a_window_has_no_days_before_no_quality_and_retrains_nothing(window, title):
+    shown = Page(window_page({**drift_document(), **window}, LINKS)).text
+
+    assert title in shown
     assert "Last 30 days" not in shown
     assert "Quality" not in shown
+    assert "Domino" not in shown
+    assert "retraining on drift" not in shown
+
+
+def test_the_rows_of_a_file_need_not_have_been_scored():
+    shown = Page(window_page({**drift_document(), **FILE}, LINKS)).text
+    shown = shown[: shown.index("How to read this")]
+
+    assert "3 of 20 columns of 4,000 rows differ from the training data" in shown
+    assert "Rows left out 12 scoring would reject them" in shown
+    assert "training data this file" in shown
+    assert "Value training file" in shown
+    assert "scored" not in shown
+
+
+@pytest.mark.parametrize(
+    ("window", "to_do"), [(RANGE, "Judge a longer range."), (FILE, "Judge a file with more rows.")]
+)
+def test_a_window_with_too_few_rows_says_what_would_be_enough(window, to_do):
+    assert to_do in Page(window_page({**drift_document(rows=100), **window}, LINKS)).text
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ([], "Rows judged 4,000 2 files no day before"),
+        ([(2_500, 3)], "Rows judged 6,500 5 files; 2,500 rows scored by another model no day before"),
+        ([(0, 0)], "Rows judged 4,000 2 files no day before"),
+    ],
+)
+def test_the_rows_of_the_day_are_those_of_all_models(others, said):
+    runs = [drift_document(run=EARLIER_RUN, rows=rows, files=files) for rows, files in others]
+
+    assert said in text(drift_document(other_runs=runs))
 
 
 def _places(value, path=()):

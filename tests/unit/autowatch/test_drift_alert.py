@@ -86,7 +86,7 @@ def test_columns_without_importance_are_in_the_document_alone():
     assert subject(alert) == "[bank] Drift on 2026-11-23: one"
     written = lines(alert)
     assert "zero" not in "\n".join(written)
-    assert written[0].startswith("What:     1 of 2 columns drifted")
+    assert written[0].startswith("What:     1 of 1 columns drifted")
     assert "Alarms:   none" in written
 
 

@@ -4,11 +4,10 @@ from html import unescape
 
 import pytest
 
-from autowatch.day_summary import summary_of
+from autowatch.day_summary import DayRecord, summary_of
 from autowatch.history_page import history_page
-from autowatch.history_view import DayRecord
 from autowatch.quality_view import quality_view
-from tests.unit.autowatch.report_documents import DAY, drift_document, quality_document, story
+from tests.unit.autowatch.report_documents import DAY, EARLIER_RUN, drift_document, quality_document, story
 from tests.unit.autowatch.test_day_page import Page
 
 HOSTILE = "<script>alert(1)</script>"
@@ -43,8 +42,30 @@ def test_a_day_has_its_figures():
     shown = Page(history_page({DAY: record(drift, quality_document(auc=0.774))})).text
 
     assert (
-        "2026-11-23 drift euribor3m, column_01, column_02 and 2 more 1 3,210 good 0.774 of 0.781 75%" in shown
+        "2026-11-23 drift euribor3m, column_01, column_02 and 2 more 1 3,210 good 0.774 gate 0.781 75%"
+        in shown
     )
+
+
+def test_columns_of_importance_0_count_nowhere():
+    alarm = {"column": "euribor3m", "kind": "new categories", "message": "Many."}
+    drift = drift_document(drifted=1, alarms=[alarm])
+    drift["columns"][0]["importance"] = 0
+    drift.update(verdict="no drift", drifted_columns=[])
+    html = history_page({DAY: record(drift)})
+
+    assert tone(html) == "quiet"
+    assert "no drift, 0 of 19 columns drifted in 4,000 rows." in html
+    assert "2026-11-23 no drift – 0 4,000" in Page(html).text
+
+
+def test_the_rows_of_a_day_are_those_of_all_models():
+    html = history_page(
+        {DAY: record(drift_document(other_runs=[drift_document(run=EARLIER_RUN, rows=2_500)]))}
+    )
+
+    assert "<title>2026-11-23: 6,500 rows</title>" in html
+    assert "The newest day is 2026-11-23: drift, 3 of 20 columns drifted in 4,000 rows" in html
 
 
 @pytest.mark.parametrize("gap", [1, 2, 30, 400])
@@ -149,6 +170,42 @@ def test_the_newest_verdict_stands_on_top(days, expected, title):
     assert f"<h1>{title}</h1>" in unescape(html)
 
 
+def test_the_coverage_is_of_all_rows_that_the_run_has():
+    other = drift_document(run=EARLIER_RUN, rows=9_000)
+    shown = Page(history_page({DAY: record(drift_document(rows=6_000), quality_document())})).text
+    of_earlier = Page(
+        history_page({DAY: record(drift_document(other_runs=[other]), quality_document(run=EARLIER_RUN))})
+    ).text
+
+    assert "0.774 gate 0.781 50%" in shown
+    assert "good earlier model 0.774 gate 0.781 33%" in of_earlier
+
+
+@pytest.mark.parametrize("days_later", [0, 3])
+def test_an_earlier_model_that_predicted_worse_is_not_the_model(days_later):
+    worse = quality_document(verdict="worse", run=EARLIER_RUN)
+    days = {back(days_later): record(drift_document(back(days_later), drifted=0, run=EARLIER_RUN), worse)}
+    html = history_page({**days, DAY: record(drift_document(drifted=0), worse if not days_later else None)})
+
+    assert tone(html) == "idle"
+    assert "<h1>No drift, but the earlier model predicted worse</h1>" in html
+    assert f"was predicted worse than at the gate by the earlier model, run {EARLIER_RUN}." in unescape(html)
+
+
+def test_a_newest_day_without_rows_is_called_that():
+    html = history_page({DAY: record(drift_document(rows=0))})
+
+    assert "<h1>No verdict on the newest day: nothing was scored</h1>" in html
+    assert "The newest day is 2026-11-23: nothing was scored." in html
+
+
+def test_a_worse_model_is_told_of_where_no_day_has_been_judged():
+    html = history_page({DAY: record(None, quality_document(verdict="worse"))})
+
+    assert tone(html) == "drift"
+    assert "<h1>The model predicts worse; drift was not judged</h1>" in html
+
+
 def test_documents_in_an_unknown_form_are_named():
     html = history_page(
         {DAY: record(drift_document()), back(1): record(unreadable=["drift.json", "quality.json"])}
@@ -166,6 +223,32 @@ def test_the_auc_is_drawn_with_its_interval():
 
     assert "with its interval, between 0.680 and 0.740" in html
     assert html.count('class="area"') == 1
+
+
+@pytest.mark.parametrize(("days", "title"), [(1, "2026-11-23"), (2, "From 2026-11-22 to 2026-11-23")])
+def test_a_day_alone_is_no_span_and_a_dot(days, title):
+    html = history_page(
+        {back(before): record(drift_document(back(before)), quality_document()) for before in range(days)}
+    )
+
+    assert f"<h2>{title}</h2>" in html
+    assert bool(re.search(r'class="line dot" d="M[\d. ]+h0"', html)) is (days == 1)
+    assert bool(re.search(r'class="whisker" d="M[\d. ]+L[\d. ]+"', html)) is (days == 1)
+
+
+@pytest.mark.parametrize(("days", "few"), [(15, True), (16, False)])
+def test_pictures_of_few_days_share_a_line(days, few):
+    html = history_page({DAY: record(drift_document()), back(days - 1): record(drift_document())})
+
+    assert ('<div class="strips few">' in html) is few
+
+
+def test_without_rows_there_is_no_picture_of_rows():
+    html = history_page({DAY: record(None, quality_document())})
+
+    assert "Rows by day" not in html
+    assert "AUC by day" in html
+    assert "Wait for the daily run or invoke it." in html
 
 
 def test_names_are_text():

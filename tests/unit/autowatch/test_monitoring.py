@@ -146,7 +146,7 @@ def test_a_profile_without_a_manifest_does_not_exist(clients):
 
 def test_the_version_that_the_manifest_names_counts(clients):
     baseline = release(clients.s3)
-    stem = score(clients.s3, baseline, LIKE_TRAINING)
+    stem = score(clients.s3, baseline, LIKE_TRAINING, counts=False)
     clients.s3.put_object(Bucket=BUCKET, Key=f"{stem}.profile.json", Body=b"{a later, half-written duplicate")
 
     (day,) = run(clients).days
@@ -322,7 +322,7 @@ def test_a_refused_event_fails_the_run_and_the_next_one_tells_again(clients):
 
 def test_one_broken_day_does_not_stop_the_others(clients):
     baseline = release(clients.s3)
-    broken = score(clients.s3, baseline, LIKE_TRAINING, day="2026-11-21")
+    broken = score(clients.s3, baseline, LIKE_TRAINING, day="2026-11-21", counts=False)
     delete_for_good(clients.s3, f"{broken}.profile.json")
     score(clients.s3, baseline, LIKE_TRAINING)
 
@@ -333,7 +333,7 @@ def test_one_broken_day_does_not_stop_the_others(clients):
 
 
 def test_where_a_profile_is_gone_the_predictions_are_counted(clients):
-    stem = score(clients.s3, release(clients.s3), DRIFTED)
+    stem = score(clients.s3, release(clients.s3), DRIFTED, counts=False)
     delete_for_good(clients.s3, f"{stem}.profile.json")
     rows = "".join(f"{age},{job}\n" for age, job in zip(*DRIFTED.values(), strict=True))
     clients.s3.put_object(Bucket=BUCKET, Key=f"{stem}.csv", Body=f"age,job\n{rows}".encode())

@@ -100,6 +100,7 @@ def test_the_three_objects(s3):
     profile = Profile.from_json(read_document(s3, f"{stem}.profile.json"))
     assert (profile.rows, set(profile.columns)) == (2, {"age", "job", "y_probability"})
     assert [sum(counts) for counts in profile.columns.values()] == [2, 2, 2]
+    assert document["counts"] == profile.to_json()
 
 
 def test_the_ids_point_to_their_predictions(s3):

@@ -21,7 +21,7 @@ TEXTS = st.one_of(
 
 
 def column_of(texts):
-    return split_fields("".join(f"x,{text}\n" for text in texts), ",", 2).column(1)
+    return split_fields("".join(f"x,{text}\n" for text in texts).encode(), ",", 2).column(1)
 
 
 @settings(deadline=None)

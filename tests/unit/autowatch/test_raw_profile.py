@@ -229,6 +229,31 @@ def test_a_file_that_scoring_would_refuse_is_refused(data, error):
         profile_csv(io.BytesIO(data), BASELINE)
 
 
+def test_numbers_unlike_those_that_a_file_begins_with_are_counted_too(monkeypatch):
+    monkeypatch.setattr(raw_profile, "_BLOCK_BYTES", 64)
+    fields = [
+        b"999",
+        b"-1.8",
+        b"",
+        b"NA",
+        b"1e1",
+        *(b"%d" % number for number in range(150)),
+        b"none",
+        b"NAN",
+    ]
+    data = b"age,p\n" + b"999,0.5\n" * 20 + b"".join(field + b"," + field + b"\n" for field in fields)
+
+    assert profile_csv(io.BytesIO(data), BASELINE) == profile_slowly(data)
+
+
+def test_the_line_of_a_byte_that_is_not_utf8_is_that_of_the_file(monkeypatch):
+    monkeypatch.setattr(raw_profile, "_BLOCK_BYTES", 20)
+    data = b'age,job\n\n1,a\n2,"b ""c"" \n d"\n' + b"3,e\n" * 50 + b"4,\xff\n"
+
+    with pytest.raises(NotUtf8, match="on line 56,"):
+        profile_csv(io.BytesIO(data), BASELINE)
+
+
 @pytest.mark.parametrize(
     "data",
     [

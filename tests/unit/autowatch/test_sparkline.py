@@ -1,4 +1,5 @@
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -72,18 +73,49 @@ def test_bars_keep_their_days_places_and_a_few_rows_are_not_none():
     assert drawn[1].x + drawn[1].width < WIDTH
 
 
+@pytest.mark.parametrize("days", [1, 2, 15, 16, 30, 180])
+def test_few_days_stand_at_the_right_end_and_none_is_wider_than_a_fifteenth(days):
+    drawn = bars([7] * days)
+
+    assert all(0 < bar.width <= WIDTH / 15 for bar in drawn)
+    assert drawn[-1].x + drawn[-1].width == pytest.approx(WIDTH, abs=1)
+    assert drawn[0].x >= 0
+    assert (drawn[0].x > WIDTH / 2) is (days <= 2)
+    assert all(before.x + before.width < after.x for before, after in pairwise(drawn))
+
+
+@pytest.mark.parametrize("days", [1, 2, 30, 90])
+def test_a_days_value_stands_above_the_middle_of_its_bar(days):
+    drawn = band([(0.6, 0.7, 0.8)] * days)
+    middles = [bar.x + bar.width / 2 for bar in bars([7] * days)]
+
+    assert [x for x, _ in points(drawn.path + drawn.dots)] == pytest.approx(middles, abs=0.1)
+
+
 def test_a_band_lies_around_its_line_with_an_area_for_each_stretch():
-    drawn = band([(0.6, 0.7, 0.8), (0.5, 0.6, 0.7), None, (0.7, 0.75, 0.9)])
+    stretch = [(0.6, 0.7, 0.8), (0.5, 0.6, 0.7)]
+    drawn = band([*stretch, None, *stretch, (0.7, 0.75, 0.9)])
 
     assert (drawn.lowest, drawn.highest) == (0.5, 0.9)
     assert drawn.area.count("M") == drawn.area.count("Z") == 2
     assert drawn.path.count("M") == 2
+    assert drawn.dots == drawn.whiskers == ""
     first_area = points(drawn.area)[:4]
     assert first_area[0][1] < points(drawn.path)[0][1] < first_area[3][1]
+
+
+def test_a_day_between_gaps_is_a_dot_with_its_interval():
+    drawn = band([(0.6, 0.7, 0.8), None, None])
+
+    assert drawn.path == drawn.area == ""
+    [(x, middle)] = points(drawn.dots)
+    assert drawn.dots.endswith("h0")
+    assert points(drawn.whiskers) == [(x, HEIGHT - 3), (x, 3)]
+    assert middle == HEIGHT / 2
 
 
 def test_a_band_without_width_is_drawn():
     drawn = band([(0.7, 0.7, 0.7)])
 
     assert (drawn.lowest, drawn.highest) == (0.7, 0.7)
-    assert drawn.path.endswith("h0")
+    assert drawn.dots.endswith("h0")

@@ -96,6 +96,24 @@ def test_refuses_with_a_reason(data, error, says, size):
         read(data, size)
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"a,b\n",
+        b"\n\n\n\na,b\n1,2\n",
+        b'"a\n\n1",b\n1,2\n',
+        b'a,b\n1,2\n"3\n\n3",4\n5,6\n',
+        b'a,b\n1,2\n\n"3\n4\n5',
+    ],
+    ids=["header", "blank lines", "line breaks in the header", "line breaks in a row", "open row"],
+)
+@pytest.mark.parametrize("size", [1, 8, 1000])
+def test_tells_the_line_of_a_byte_that_is_not_utf8(before, size):
+    line = before.count(b"\n") + 1
+    with pytest.raises(NotUtf8, match=f"byte {len(before) + 3}, on line {line},"):
+        read(before + b"7,\xff", size)
+
+
 def test_rows_before_the_bad_place_are_given():
     table = read_table(pieces(b"a\n1\n2\n\xff\n", 2))
     assert next(table.rows) == ["1"]

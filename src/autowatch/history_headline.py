@@ -1,0 +1,96 @@
+"""What the page of all days answers first: is it good or bad, what, since when, what to do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from autowatch.day_summary import DayRecord, DaySummary
+from autowatch.headline import Headline
+from autowatch.matched_quality import match_quality
+from autowatch.page_text import counted, short
+
+
+def history_headline(days: Mapping[date, DayRecord]) -> Headline:
+    """The head of the page of these days."""
+    newest_first = sorted(days, reverse=True)
+    judged = [(day, drift) for day in newest_first if (drift := days[day].drift)]
+    worse = _worse(days, newest_first, judged[0][1].run if judged else None)
+    if not judged:
+        return _headline_without_drift(worse, has_rows=bool(days))
+    day, newest = judged[0]
+    verdict_day, last = next(
+        ((earlier, drift) for earlier, drift in judged if drift.verdict != "not enough data"), judged[0]
+    )
+    what = [f"The newest day is {day.isoformat()}: {_sentence(newest)}"]
+    if verdict_day != day:
+        what.append(f"The last verdict is of {verdict_day.isoformat()}: {_sentence(last)}")
+    if worse:
+        what.append(worse.sentence())
+    look = f"Open {verdict_day.isoformat()} below."
+    if last.verdict == "drift":
+        also = ", and the model predicts worse" if worse and not worse.model else ""
+        return Headline("drift", f"The data have drifted{also}", what, last.since, look)
+    if worse and not worse.model:
+        return Headline(
+            "drift", "The model predicts worse", what, None, f"Open {worse.day.isoformat()} below."
+        )
+    if newest.verdict == "not enough data":
+        why = "nothing was scored" if newest.rows == 0 else "not enough data"
+        return Headline("idle", f"No verdict on the newest day: {why}", what, None, "Nothing to decide on.")
+    if newest.alarms:
+        return Headline("idle", f"No drift, but {counted(newest.alarms, 'alarm')}", what, None, look)
+    if newest.other_drifts:
+        return Headline("idle", "No drift, but another model's rows need a look", what, None, look)
+    if worse:
+        to_do = "Put labels of the judged model's rows under labels/ when they are known."
+        return Headline("idle", f"No drift, but the {worse.model} predicted worse", what, None, to_do)
+    return Headline("quiet", "No drift", what, None, "Nothing.")
+
+
+@dataclass(frozen=True)
+class _Worse:
+    """The newest day with a verdict on quality, where that is `worse`; `model` is None for the model in use."""
+
+    day: date
+    run: str | None
+    model: str | None
+
+    def sentence(self) -> str:
+        whose = f" by the {self.model}, run {short(self.run, 60)}" if self.model else ""
+        return (
+            f"Of the days with enough labels the newest, {self.day.isoformat()}, was predicted worse than at the "
+            f"gate{whose}."
+        )
+
+
+def _headline_without_drift(worse: _Worse | None, *, has_rows: bool) -> Headline:
+    if worse is None:
+        to_do = f"{'Wait' if has_rows else 'Score a file, and wait'} for the daily run or invoke it."
+        return Headline("idle", "No day has been judged yet", [], None, to_do)
+    title = "The model predicts worse; drift was not judged"
+    return Headline("drift", title, [worse.sentence()], None, f"Open {worse.day.isoformat()} below.")
+
+
+def _worse(
+    days: Mapping[date, DayRecord], newest_first: Sequence[date], newest_run: str | None
+) -> _Worse | None:
+    """What the newest day with a verdict on quality says, if that is `worse`; `newest_run` scored the newest rows."""
+    for day in newest_first:
+        recorded = days[day].quality
+        quality = match_quality(recorded, newest_run, {}) if recorded else None
+        if quality and quality.main.verdict != "not enough labels":
+            found = _Worse(day, quality.main.run, quality.other_model)
+            return found if quality.main.verdict == "worse" else None
+    return None
+
+
+def _sentence(drift: DaySummary) -> str:
+    rows = counted(drift.rows or 0, "row")
+    if drift.verdict == "not enough data" and drift.rows == 0:
+        return "nothing was scored."
+    if drift.verdict == "not enough data":
+        return f"{rows}, too few for a verdict."
+    alarms = f", {counted(drift.alarms, 'alarm')}" if drift.alarms else ""
+    return (
+        f"{drift.verdict}, {len(drift.drifted_columns)} of {drift.columns} columns drifted in {rows}{alarms}."
+    )
