@@ -1,4 +1,4 @@
-"""What AutoGluon calls while `train.py` lets it train; it is pickled with the models, so it is importable by its name."""
+"""What AutoGluon calls while `train.py` lets it train. AutoGluon pickles it, so it is importable by its name."""
 
 import time
 from collections.abc import Callable
