@@ -16,7 +16,7 @@ from autowatch.table import LARGEST_FIELD, Block, Table, Taken, read_table
 
 _THREADS = 2
 # So few bytes that what is computed of a column of a block stays in the processor's cache.
-_BLOCK_BYTES = 1 << 21
+_BLOCK_BYTES = 3 << 19
 # The allocator of glibc gives arrays back to the kernel, which takes longer to hand out pages than numpy to fill them,
 # unless it has seen a larger one go.
 _LARGEST_ARRAY = 31 << 20
