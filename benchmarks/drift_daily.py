@@ -1,8 +1,9 @@
-"""The daily job over many profiles: in memory, and whole, over HTTP against a stub of S3 in a process of its own.
+"""The daily job over many manifests: in memory, and whole, over HTTP against a stub of S3 in a process of its own.
 
-    python -m benchmarks.drift_daily memory|job [FILES] [COLUMNS]
+    python -m benchmarks.drift_daily memory|job [FILES] [COLUMNS] [LATENCY]
 
-Runs one part in this process and prints its figures; `show_daily` runs each part in a process of its own.
+Runs one part in this process and prints its figures; `show_daily` runs each part in a process of its own. LATENCY is
+after how many milliseconds the stub answers.
 """
 
 import asyncio
@@ -31,6 +32,9 @@ FILES, COLUMNS, ROWS = 10_000, 50, 1_000
 BUCKET, RUN, DAY = "bench", "20261120-071500-aaaa", "2026-11-23"
 BASELINE_KEY = f"models/{RUN}/baseline.json"
 DISTINCT = 100
+NUMBER = "NUMBER"
+LATENCY = 15
+"""Milliseconds; S3 takes 10 to 30 for a small object."""
 PAGE = 1000
 GOALS = "goals: under 5 s, under 200 MB"
 
@@ -52,8 +56,8 @@ def baseline(columns: int) -> Baseline:
     )
 
 
-def profile_documents(reference: Baseline) -> list[bytes]:
-    """The profiles of some files, each drawn from the reference."""
+def counts_documents(reference: Baseline) -> list[dict[str, Any]]:
+    """The counts of some files, each drawn from the reference."""
     random, documents = Random(1), []
     for _ in range(DISTINCT):
         columns = {}
@@ -67,45 +71,47 @@ def profile_documents(reference: Baseline) -> list[bytes]:
             "rows": ROWS,
             "columns": columns,
         }
-        documents.append(json.dumps(document, indent=1).encode())
+        documents.append(document)
     return documents
 
 
-def manifest_document(number: int, columns: int) -> bytes:
-    """The manifest of a file, as scoring writes it."""
-    stem = f"predictions/date={DAY}/file-{number:05d}-0123456789abcdef"
-    return json.dumps(
-        {
-            "manifest_version": 1,
-            "input": {"key": f"inference/file-{number:05d}.csv", "version_id": "v", "etag": "e", "size": 1},
-            "predictions_key": f"{stem}.csv",
-            "predictions_version_id": "v",
-            "profile_key": f"{stem}.profile.json",
-            "profile_version_id": "v",
-            "rejected_key": None,
-            "rejected_version_id": None,
-            "rows": {"in": ROWS, "scored": ROWS, "rejected": 0},
-            "run": RUN,
-            "model_name": "m",
-            "endpoint_name": "e",
-            "endpoint_config": "c",
-            "prediction_date": f"{DAY}T09:00:00Z",
-            "started": f"{DAY}T09:00:01Z",
-            "finished": f"{DAY}T09:00:02Z",
-            "columns": [f"column {index}" for index in range(columns)],
-            "versions": {"autowatch": "0.1.0", "python": "3.13.0"},
-        },
-        indent=1,
-    ).encode()
+def manifest_documents(reference: Baseline) -> list[bytes]:
+    """The manifests of some files, as scoring writes them, with `NUMBER` for the file's number."""
+    stem = f"predictions/date={DAY}/file-{NUMBER}-0123456789abcdef"
+    manifest = {
+        "manifest_version": 1,
+        "input": {"key": f"inference/file-{NUMBER}.csv", "version_id": "v", "etag": "e", "size": 1},
+        "predictions_key": f"{stem}.csv",
+        "predictions_version_id": "v",
+        "profile_key": f"{stem}.profile.json",
+        "profile_version_id": "v",
+        "rejected_key": None,
+        "rejected_version_id": None,
+        "rows": {"in": ROWS, "scored": ROWS, "rejected": 0},
+        "run": RUN,
+        "model_name": "m",
+        "endpoint_name": "e",
+        "endpoint_config": "c",
+        "prediction_date": f"{DAY}T09:00:00Z",
+        "started": f"{DAY}T09:00:01Z",
+        "finished": f"{DAY}T09:00:02Z",
+        "columns": [column.bins.name for column in reference.columns],
+        "versions": {"autowatch": "0.1.0", "python": "3.13.0"},
+    }
+    documents = counts_documents(reference)
+    return [json.dumps(manifest | {"counts": counts}, indent=1).encode() for counts in documents]
+
+
+_MANIFEST = re.compile(r"predictions/.*/file-(\d+)-\w+\.manifest\.json")
 
 
 class Bucket:
-    """What the stub serves: manifests and profiles by their number, and what has been put."""
+    """What the stub serves: manifests by their number, and what has been put."""
 
     def __init__(self, files: int, columns: int) -> None:
-        self._files, self._columns = files, columns
+        self._files = files
         reference = baseline(columns)
-        self._profiles = profile_documents(reference)
+        self._manifests = manifest_documents(reference)
         champion = {
             "run": RUN,
             "endpoint_name": "e",
@@ -124,11 +130,8 @@ class Bucket:
 
     def get(self, key: str) -> bytes | None:
         """The object's bytes, if there is such an object."""
-        if found := re.fullmatch(r"predictions/.*/file-(\d+)-\w+\.(manifest|profile)\.json", key):
-            number = int(found[1])
-            if found[2] == "profile":
-                return self._profiles[number % DISTINCT]
-            return manifest_document(number, self._columns)
+        if found := _MANIFEST.fullmatch(key):
+            return self._manifests[int(found[1]) % DISTINCT].replace(NUMBER.encode(), found[1].encode())
         return self.kept.get(key)
 
     def page(self, query: dict[str, list[str]]) -> bytes:
@@ -159,11 +162,12 @@ class Bucket:
 class Connection(asyncio.Protocol):
     """One connection: HTTP/1.1, one request after the other."""
 
-    def __init__(self, bucket: Bucket) -> None:
-        self._bucket, self._received = bucket, b""
+    def __init__(self, bucket: Bucket, seconds: float) -> None:
+        self._bucket, self._seconds, self._received = bucket, seconds, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport
+        self._loop = asyncio.get_running_loop()
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -189,48 +193,53 @@ class Connection(asyncio.Protocol):
         head = (
             f'HTTP/1.1 {status}\r\nContent-Length: {len(answer)}\r\nETag: "e"\r\nx-amz-version-id: v\r\n\r\n'
         )
-        self._transport.write(head.encode() + answer)
+        self._loop.call_later(self._seconds, self._transport.write, head.encode() + answer)
 
 
-async def serve(files: int, columns: int) -> None:
-    """Serves until the process is ended; prints its port first."""
+async def serve(files: int, columns: int, latency: int) -> None:
+    """Serves until the process is ended, with a latency in milliseconds; prints its port first."""
     bucket = Bucket(files, columns)
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(bucket), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(bucket, latency / 1000), "127.0.0.1", 0
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
-def add_up_in_memory(files: int, columns: int) -> str:
-    """Adds up the profiles from their bytes, and judges the sum."""
+def add_up_in_memory(files: int, columns: int, _latency: int) -> str:
+    """Adds up the counts from the manifests' bytes, and judges the sum."""
     from autowatch.drift import DriftRules, judge
-    from autowatch.profile import Profile
+    from autowatch.manifest import counts_from_json
     from autowatch.profile_sum import ProfileSum
 
     reference = baseline(columns)
-    documents = profile_documents(reference)
+    documents = manifest_documents(reference)
     begun = time.perf_counter(), time.process_time()
-    profiles = ProfileSum(RUN)
+    sums = ProfileSum(RUN)
     for number in range(files):
-        profiles.add(Profile.from_json(json.loads(documents[number % DISTINCT])))
-    report = judge(reference, profiles.build(), DriftRules())
+        counts = counts_from_json(json.loads(documents[number % DISTINCT]))
+        assert counts is not None
+        sums.add(counts)
+    report = judge(reference, sums.build(), DriftRules())
     return _figures("reading, adding up and judging, from memory", begun, report.rows == files * ROWS)
 
 
-def run_job(files: int, columns: int) -> str:
+def run_job(files: int, columns: int, latency: int) -> str:
     """The whole daily job, against the stub."""
-    import boto3
     from botocore.config import Config
 
+    from autowatch.many_objects import CLIENT_READERS
     from autowatch.monitoring import watch
     from autowatch.monitoring_request import DueDays
     from autowatch.monitoring_settings import Clients, MonitoringSettings
-    from autowatch.scored_rows import READERS
+    from autowatch.quick_session import quick_session
 
-    command = [sys.executable, "-m", "benchmarks.drift_daily", "serve", str(files), str(columns)]
+    command = [sys.executable, "-m", "benchmarks.drift_daily", "serve"]
+    command += map(str, (files, columns, latency))
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as stub:
         try:
-            config = Config(max_pool_connections=READERS, connect_timeout=5, read_timeout=60)
-            s3 = boto3.client(
+            config = Config(max_pool_connections=CLIENT_READERS, connect_timeout=5, read_timeout=60)
+            s3 = quick_session().client(
                 "s3",
                 "us-east-1",
                 endpoint_url=f"http://127.0.0.1:{stub.stdout.readline().strip()}",
@@ -248,7 +257,7 @@ def run_job(files: int, columns: int) -> str:
             now = datetime(2026, 11, 23, 20, tzinfo=UTC)
             result = watch(Clients(s3, nobody, nobody), settings, DueDays(), now, lambda: 900.0)
             judged = sum(day.files for day in result.days) == files
-            return _figures("the whole job, over HTTP", begun, judged)
+            return _figures(f"the whole job, over HTTP, answers after {latency} ms", begun, judged)
         finally:
             stub.terminate()
 
@@ -265,9 +274,9 @@ def show_daily() -> None:
     print(
         f"\n{FILES:,} profiles of {COLUMNS} columns ({GOALS})\n\n| part | s | CPU s | peak MB |\n|---|---|---|---|"
     )
-    for part in ("memory", "job"):
+    for part, latency in (("memory", 0), ("job", 0), ("job", LATENCY)):
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.drift_daily", part],
+            [sys.executable, "-m", "benchmarks.drift_daily", part, str(FILES), str(COLUMNS), str(latency)],
             cwd=ROOT,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
             check=True,
@@ -278,14 +287,15 @@ def show_daily() -> None:
         print(done.stdout.splitlines()[-1], flush=True)
 
 
-def main(part: str, files: str = str(FILES), columns: str = str(COLUMNS)) -> None:
+def main(part: str, files: str = str(FILES), columns: str = str(COLUMNS), latency: str = "0") -> None:
     """Serves, or measures one part."""
     logging.disable(logging.CRITICAL)
+    load = int(files), int(columns), int(latency)
     if part == "serve":
-        asyncio.run(serve(int(files), int(columns)))
+        asyncio.run(serve(*load))
     else:
         parts = {"memory": add_up_in_memory, "job": run_job}
-        print(parts[part](int(files), int(columns)))
+        print(parts[part](*load))
 
 
 if __name__ == "__main__":

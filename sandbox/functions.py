@@ -245,12 +245,11 @@ class _Environment:
         self._api.daemon_threads = True
         threading.Thread(target=self._api.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
         self._process = subprocess.Popen(
-            # -S keeps this interpreter's packages out, -P this folder; -B since Lambda's code is read-only.
+            # -S keeps this interpreter's packages out, -P this folder.
             [
                 getattr(sys, "_base_executable", sys.executable),
                 "-S",
                 "-P",
-                "-B",
                 str(_LAUNCHER),
                 function.handler,
             ],

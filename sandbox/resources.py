@@ -52,10 +52,13 @@ class Parts:
     schedules: Schedules
     package: Package
     layer_folders: dict[str, Path] = field(default_factory=dict)
+    _clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        """A client of the sandbox's own service."""
-        return self.session.client(service, endpoint_url=self.endpoint_url)
+        """A client of the sandbox's own service, the same each time."""
+        if service not in self._clients:
+            self._clients[service] = self.session.client(service, endpoint_url=self.endpoint_url)
+        return self._clients[service]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Requests signed for SageMaker go to the local SageMaker, paths below `/domino/` 
 """
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -225,7 +226,7 @@ class Server:
         self._closers.append(server.shutdown)
 
     def _dispatcher(self, sagemaker: Application, domino: Application) -> Application:
-        moto = DomainDispatcherApplication(create_backend_app)
+        moto = _Dispatcher(create_backend_app)
 
         def services(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
             path = environ.get("PATH_INFO", "")
@@ -275,6 +276,20 @@ class Server:
         body = json.dumps(answer).encode()
         start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         return [body]
+
+
+class _Dispatcher(DomainDispatcherApplication):
+    """Finds the service of a request as moto does, which lists its own folders each time while all others wait."""
+
+    def __init__(self, create_app: Callable[[Any], Any]) -> None:
+        super().__init__(create_app)
+        self._services: dict[str | None, Any] = {}
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        """The service of a host, found once."""
+        if host not in self._services:
+            self._services[host] = super().get_backend_for_host(host)
+        return self._services[host]
 
 
 class _RequestHandler(MotoRequestHandler):
@@ -377,6 +392,8 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     server = Server(configuration)
+    # What is loaded stays to the end; looking through it for garbage, then above all, would take a second.
+    gc.freeze()
     try:
         if watch_input:
             threading.Thread(target=_stop_with_input, args=(stop,), daemon=True).start()

@@ -6,6 +6,7 @@ It knows the application only by what anybody sees of it: the bucket, the endpoi
 import csv
 import io
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -41,6 +42,9 @@ _CHECKS_KEY = "monitoring/domino/checks.json"
 _TRAINING_SECONDS = 600
 _SCORING_SECONDS = 120
 _DAILY_SECONDS = 120
+_DETAIL_SECONDS = 1.0
+# More than a state leaves, with all of its retries.
+_NEWEST_EVENTS = 50
 
 
 class StoryError(Exception):
@@ -243,11 +247,15 @@ class _Stage:
         )
 
     def _state_of(self, arn: str) -> str:
-        pages = self._stepfunctions.get_paginator("get_execution_history").paginate(executionArn=arn)
-        events = [event for page in pages for event in page["events"] if "stateEnteredEventDetails" in event]
-        if not events:
+        newest = self._stepfunctions.get_execution_history(
+            executionArn=arn, reverseOrder=True, maxResults=_NEWEST_EVENTS
+        )["events"]
+        states = [
+            event["stateEnteredEventDetails"] for event in newest if "stateEnteredEventDetails" in event
+        ]
+        if not states:
             return "starting"
-        state = max(events, key=lambda event: event["id"])["stateEnteredEventDetails"]["name"]
+        state = states[0]["name"]
         if "Autopilot" not in state:
             return str(state)
         jobs = self._sagemaker.list_auto_ml_jobs(SortBy="CreationTime", SortOrder="Descending", MaxResults=1)
@@ -392,8 +400,13 @@ def _wait_for(
     condition: Callable[[], bool], outcome: Outcome, detail: str | Callable[[], str], seconds: float
 ) -> None:
     deadline = time.monotonic() + seconds
+    asked, text = -math.inf, ""
     while not condition():
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             raise StoryError(f"Nothing came of it within {seconds:.0f} s. The functions' logs say why.")
-        outcome.show(detail if isinstance(detail, str) else detail())
+        # To find out a detail takes longer than to look.
+        if now >= asked + _DETAIL_SECONDS:
+            asked, text = now, detail if isinstance(detail, str) else detail()
+        outcome.show(text)
         time.sleep(0.25)

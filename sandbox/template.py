@@ -11,14 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
+from samtranslator.yaml_helper import intrinsics_multi_constructor
 
 from sandbox.errors import ParameterError, TemplateError
 from sandbox.install import Environments
 
 ARTEFACT_BUCKET = "sandbox-artefacts"
+
+
+class _TemplateLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """SAM's own way to read the short tags, on libyaml where it is there: a tenth of the time."""
+
+
+_TemplateLoader.add_multi_constructor("!", intrinsics_multi_constructor)
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ def read_template(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise TemplateError(f"There is no template {path}.")
-    template = yaml_parse(path.read_text(encoding="utf-8"))
+    template = yaml.load(path.read_text(encoding="utf-8"), Loader=_TemplateLoader)  # noqa: S506 (it is a safe one)
     if not isinstance(template, dict) or not template.get("Resources"):
         raise TemplateError(f"{path} has no Resources; a SAM template needs some.")
     return template

@@ -15,6 +15,7 @@ from zlib import crc32
 
 from autowatch.contract import FeatureType, missing_values
 from autowatch.errors import AutowatchError
+from autowatch.rising_texts import rising_texts
 
 # With ten bins at most a tenth of the rows can move about inside one of them unseen, and the noise of a
 # distance, which grows with the square root of the number of bins, stays low enough to judge a thousand
@@ -29,6 +30,10 @@ _OPEN_SHARE = 0.01
 
 # Of values that all are rare, the most frequent ones are so by chance, and later rows hold fewer of them.
 _FREQUENT_SHARE = 0.01
+
+# More digits of an edge that is no round number tell a reader nothing; a value must be recognised.
+_DIGITS_OF_AN_EDGE = 3
+_DIGITS_OF_A_VALUE = 6
 
 ColumnKind = Literal["feature", "prediction"]
 
@@ -67,7 +72,8 @@ class NumericBins:
 
     def labels(self) -> tuple[str, ...]:
         """One text for people for each bin, in the order of the counts."""
-        atoms, edges = self._number_texts
+        atoms = rising_texts(self.atoms, _DIGITS_OF_A_VALUE)
+        edges = rising_texts(self.edges, _DIGITS_OF_AN_EDGE)
         if not edges:
             ranges = ["any number"]
         else:
@@ -146,16 +152,6 @@ class NumericBins:
         if self.edges and value == self.edges[-1]:
             interval -= 1
         return len(self.atoms) + interval
-
-    @cached_property
-    def _number_texts(self) -> tuple[list[str], list[str]]:
-        """The atoms and the edges, as short as they can be and still be told apart."""
-        for digits in range(6, 18):
-            atoms = [f"{value:.{digits}g}" for value in self.atoms]
-            edges = [f"{value:.{digits}g}" for value in self.edges]
-            if len(set(atoms)) == len(atoms) and len(set(edges)) == len(edges):
-                break
-        return atoms, edges
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ class DaySummary:
 
     Attributes:
         rows: those that `run` scored.
-        rows_by_run: those of each run.
+        all_rows: those of all runs; `rows_by_run` has those of each.
         columns, alarms: how many there are, without those that do not count.
         sizes: the distance of each column that was judged, in multiples of its threshold.
         other_drifts: how many other runs' rows drifted on that day.
@@ -23,6 +23,7 @@ class DaySummary:
     run: str | None
     verdict: Verdict
     rows: int | None
+    all_rows: int | None
     rows_by_run: Mapping[str, int]
     drifted_columns: Sequence[str]
     columns: int
@@ -54,6 +55,7 @@ def summary_of(document: Any) -> DaySummary:
         run=main.run,
         verdict=main.verdict,
         rows=main.rows,
+        all_rows=view.rows,
         rows_by_run=view.rows_by_run,
         drifted_columns=main.drifted_columns,
         columns=len(main.deciding_columns),

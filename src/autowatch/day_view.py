@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, TypeVar
 
+from autowatch.day_facts import Fact, facts_of
 from autowatch.day_summary import DaySummary
 from autowatch.drift_view import Column, DriftView, UnknownForm, drift_view
-from autowatch.headline import Headline, headline
+from autowatch.headline import Headline, Subject, headline
 from autowatch.matched_quality import match_quality
-from autowatch.page_text import count, counted, listed, percent, short
+from autowatch.page_text import counted, short
 from autowatch.quality_view import QualityView, quality_view
 from autowatch.sparkline import Bar, Sparkline, bars, sparkline
 
@@ -27,15 +28,6 @@ class Links:
     history: str
     previous: str | None = None
     following: str | None = None
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A figure with its label, and a line below it."""
-
-    label: str
-    value: str
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,15 +54,15 @@ class DayView:
     """Everything on the page; a judgement that is not there is None, and `notes` say why.
 
     Attributes:
-        subject: what was judged.
+        title: what was judged, in words.
         trends: the sparkline of each column by its name.
         opinions: the columns that Autowatch or Domino says drift; None without a check by Domino.
         sources: the documents beside the page, by their names.
-        has_quality: whether the page is about something that has a quality.
         alerted: whether people were told of drift or alarms; None where there is nothing to tell.
     """
 
-    subject: str
+    title: str
+    subject: Subject
     links: Links
     headline: Headline
     facts: Sequence[Fact]
@@ -81,7 +73,6 @@ class DayView:
     volume: Volume | None
     opinions: Sequence[OpinionRow] | None
     sources: Sequence[str]
-    has_quality: bool
     alerted: bool | None
 
 
@@ -104,6 +95,7 @@ def day_view(
     window = [day - timedelta(days=back) for back in reversed(range(1, TREND_DAYS))]
     return _view(
         f"Scored data of {day.isoformat()}",
+        "day",
         links,
         drifts,
         qualities,
@@ -121,15 +113,16 @@ def day_view(
 def window_view(drift: Any, links: Links) -> DayView:
     """The view of a range of days or of a file, as its `drift.json` says."""
     notes: list[str] = []
-    subject = _subject(drift if isinstance(drift, dict) else {})
+    title, subject = _window(drift if isinstance(drift, dict) else {})
     drifts = _read("drift.json", drift, drift_view, notes)
-    return _view(subject, links, drifts, None, notes, None, [], ["drift.json"])
+    return _view(title, subject, links, drifts, None, notes, None, [], ["drift.json"])
 
 
-def _subject(document: Mapping[str, Any]) -> str:
+def _window(document: Mapping[str, Any]) -> tuple[str, Subject]:
     if "key" in document:
-        return f"The file {short(document['key'], 200)}"
-    return f"Scored data from {short(document.get('from', '?'), 20)} to {short(document.get('to', '?'), 20)}"
+        return f"The file {short(document['key'], 200)}", "file"
+    first, last = (short(document.get(end, "?"), 20) for end in ("from", "to"))
+    return f"Scored data from {first} to {last}", "range"
 
 
 def _read(name: str, document: Any, reader: Callable[[Any], _Document], notes: list[str]) -> _Document | None:
@@ -144,7 +137,8 @@ def _read(name: str, document: Any, reader: Callable[[Any], _Document], notes: l
 
 
 def _view(
-    subject: str,
+    title: str,
+    subject: Subject,
     links: Links,
     drift: DriftView | None,
     quality: QualityView | None,
@@ -154,18 +148,18 @@ def _view(
     sources: Sequence[str],
 ) -> DayView:
     return DayView(
+        title=title,
         subject=subject,
         links=links,
-        headline=headline(drift, quality, day),
-        facts=_facts(drift, quality),
+        headline=headline(drift, quality, subject, day),
+        facts=facts_of(drift, quality, subject),
         notes=notes,
         drift=drift,
         quality=quality,
         trends=_trends(drift.main.columns, earlier) if drift and day else {},
-        volume=_volume(drift.main.rows, earlier) if drift and day else None,
+        volume=_volume(drift.rows, earlier) if drift and day else None,
         opinions=_opinions(drift) if drift else None,
         sources=sources,
-        has_quality=day is not None,
         alerted=_alerted(drift) if drift and day else None,
     )
 
@@ -191,7 +185,7 @@ def _trends(columns: Sequence[Column], earlier: Sequence[DaySummary | None]) -> 
 
 
 def _volume(rows: int | None, earlier: Sequence[DaySummary | None]) -> Volume:
-    before = [summary.rows if summary else None for summary in earlier]
+    before = [summary.all_rows if summary else None for summary in earlier]
     known = sorted(value for value in before if value is not None)
     days = counted(len(known), "day")
     if not known:
@@ -201,51 +195,6 @@ def _volume(rows: int | None, earlier: Sequence[DaySummary | None]) -> Volume:
     else:
         text = f"{days} before had {known[0]:,} to {known[-1]:,} rows"
     return Volume(bars([*before, rows]) if known else [], len(before), text)
-
-
-def _facts(drift: DriftView | None, quality: QualityView | None) -> list[Fact]:
-    facts = []
-    if drift:
-        main = drift.main
-        share = f", {percent(main.drift_share)} of the importance" if main.drift_share else ""
-        facts += [
-            Fact(
-                "Rows judged", count(main.rows), counted(main.files, "file") if main.files is not None else ""
-            ),
-            Fact(
-                "Columns drifted", f"{len(main.drifted_columns)}", f"of {len(main.deciding_columns)}{share}"
-            ),
-            Fact("Alarms", f"{len(main.deciding_alarms)}", _alarm_kinds(drift)),
-            Fact("Rows rejected", count(drift.rejected_rows), _refused(drift)),
-        ]
-    if quality:
-        facts += _quality_facts(quality)
-    return facts
-
-
-def _quality_facts(quality: QualityView) -> list[Fact]:
-    main, auc = quality.main, quality.main.measure("AUC")
-    whose = f", {quality.other_model}" if quality.other_model else ""
-    labelled = f"{count(main.rows_labelled)} of {count(main.rows_scored)} rows"
-    facts = [Fact(f"Rows with a label{whose}", percent(main.coverage), labelled)]
-    if auc and auc.value is not None:
-        note = f"at the gate {auc.gate:.3f}" if auc.gate is not None else ""
-        facts.append(Fact(f"AUC{whose}", f"{auc.value:.3f}", note))
-    return facts
-
-
-def _alarm_kinds(drift: DriftView) -> str:
-    return (
-        listed(list(dict.fromkeys(short(alarm.kind, 40) for alarm in drift.main.deciding_alarms)), 3)
-        or "none"
-    )
-
-
-def _refused(drift: DriftView) -> str:
-    if not drift.refused_files:
-        return "no file refused"
-    files = sum(drift.refused_files.values())
-    return f"{counted(files, 'file')} refused: {listed([short(name, 40) for name in drift.refused_files], 3)}"
 
 
 def _opinions(drift: DriftView) -> list[OpinionRow] | None:

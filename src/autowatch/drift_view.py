@@ -152,10 +152,20 @@ class DriftView:
     domino: DominoView | None
 
     @property
+    def runs(self) -> list[RunDrift]:
+        """The judgements of each run's rows, the newest run first."""
+        return [self.main, *self.other_runs]
+
+    @property
+    def rows(self) -> int | None:
+        """The rows of all runs."""
+        rows = [run.rows for run in self.runs if run.rows is not None]
+        return sum(rows) if rows else None
+
+    @property
     def rows_by_run(self) -> dict[str, int]:
         """How many rows each run scored, as far as that is known."""
-        runs = [self.main, *self.other_runs]
-        return {run.run: run.rows for run in runs if run.run is not None and run.rows is not None}
+        return {run.run: run.rows for run in self.runs if run.run is not None and run.rows is not None}
 
 
 def drift_view(document: Any) -> DriftView:

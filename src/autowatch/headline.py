@@ -1,7 +1,7 @@
 """What a page answers in the first ten seconds: is it good or bad, what, since when, what to do."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from autowatch.drift_view import DriftView, RunDrift
@@ -11,6 +11,32 @@ from autowatch.quality_view import QualityView
 Tone = Literal["drift", "quiet", "idle"]
 """Bad, good, and neither: not enough is known, or something needs a look."""
 
+Subject = Literal["day", "range", "file"]
+"""What was judged. The rows of a file need never have been scored."""
+
+_TO_DO_WITHOUT_VERDICT: Mapping[Subject, str] = {
+    "day": "Nothing to decide on. Judge several days as one range if every day has so few rows.",
+    "range": "Nothing to decide on. Judge a longer range.",
+    "file": "Nothing to decide on. Judge a file with more rows.",
+}
+_WITHOUT_ROWS: Mapping[Subject, str] = {
+    "day": "Nothing was scored",
+    "range": "Nothing was scored",
+    "file": "No row can be judged",
+}
+_EXPECTED_ROWS = (
+    "Nothing, unless rows were expected: then look whether files reached inference/, and under rejected/."
+)
+_TO_DO_WITHOUT_ROWS: Mapping[Subject, str] = {
+    "day": _EXPECTED_ROWS,
+    "range": _EXPECTED_ROWS,
+    "file": "Judge a file with rows that scoring would take.",
+}
+_TO_DO_OF_ALARMS = {
+    "settings": "Correct monitoring/settings.yaml as the alarm says; until then days are judged by the defaults.",
+    "baseline": "Restore the baseline as the alarm says; the day is then judged again by itself.",
+}
+_TO_DO_OF_OTHER_ALARMS = "Ask where the data come from: an alarm often means a changed or broken source."
 _COLUMNS_NAMED = 5
 _OTHERS_NAMED = 3
 
@@ -26,10 +52,12 @@ class Headline:
     to_do: str
 
 
-def headline(drift: DriftView | None, quality: QualityView | None, date: str | None) -> Headline:
+def headline(
+    drift: DriftView | None, quality: QualityView | None, subject: Subject, date: str | None
+) -> Headline:
     """The head of the page of these two judgements; `date` is the day they are about, if it is one."""
     what = [
-        *([_drift_sentence(drift.main)] if drift else []),
+        *([_drift_sentence(drift.main, subject)] if drift else []),
         *([_quality_sentence(quality)] if quality else []),
     ]
     others = _other_runs(drift, quality)
@@ -39,7 +67,7 @@ def headline(drift: DriftView | None, quality: QualityView | None, date: str | N
         title = "The data have drifted, and the model predicts worse" if worse else "The data have drifted"
         to_do = (
             "Look below at what moved. Mend a broken source; for a changed world upload newer labelled rows under "
-            "training/ and start a run, unless retraining on drift is switched on and does."
+            f"training/ and start a run{', unless retraining on drift is switched on and does' if date else ''}."
         )
         return Headline("drift", title, what, _since(drift, date), to_do)
     if worse:
@@ -49,21 +77,19 @@ def headline(drift: DriftView | None, quality: QualityView | None, date: str | N
     if drift is None:
         to_do = "Look whether the daily run happened, and invoke it for this day if it did not."
         return Headline("idle", "Drift was not judged", what, None, to_do)
-    return _without_drift(drift.main, quality, what, others)
+    return _without_drift(drift.main, quality, what, others, subject)
 
 
 def _without_drift(
-    main: RunDrift, quality: QualityView | None, what: Sequence[str], others: Sequence[str]
+    main: RunDrift, quality: QualityView | None, what: Sequence[str], others: Sequence[str], subject: Subject
 ) -> Headline:
-    no_verdict = main.verdict == "not enough data"
+    no_verdict = _without_verdict(main, subject) if main.verdict == "not enough data" else None
     if main.deciding_alarms:
         alarms = counted(len(main.deciding_alarms), "alarm")
-        title = f"No verdict: not enough data, and {alarms}" if no_verdict else f"No drift, but {alarms}"
-        to_do = "Ask where the data come from: an alarm often means a changed or broken source."
-        return Headline("idle", title, what, None, to_do)
+        title = f"{no_verdict.title}, and {alarms}" if no_verdict else f"No drift, but {alarms}"
+        return Headline("idle", title, what, None, _to_do_of_alarms(main))
     if no_verdict:
-        to_do = "Nothing to decide on. Judge several days as one range if every day has so few rows."
-        return Headline("idle", "No verdict: not enough data", what, None, to_do)
+        return replace(no_verdict, what=what)
     if others:
         title = "No drift, but another model's rows need a look"
         return Headline(
@@ -79,8 +105,21 @@ def _without_drift(
     )
 
 
-def _drift_sentence(main: RunDrift) -> str:
-    rows = counted(main.rows or 0, "scored row")
+def _without_verdict(main: RunDrift, subject: Subject) -> Headline:
+    if main.rows == 0:
+        return Headline("idle", _WITHOUT_ROWS[subject], [], None, _TO_DO_WITHOUT_ROWS[subject])
+    return Headline("idle", "No verdict: not enough data", [], None, _TO_DO_WITHOUT_VERDICT[subject])
+
+
+def _to_do_of_alarms(main: RunDrift) -> str:
+    known = (_TO_DO_OF_ALARMS.get(alarm.kind) for alarm in main.deciding_alarms)
+    return next((to_do for to_do in known if to_do), _TO_DO_OF_OTHER_ALARMS)
+
+
+def _drift_sentence(main: RunDrift, subject: Subject) -> str:
+    rows = counted(main.rows or 0, "row" if subject == "file" else "scored row")
+    if main.verdict == "not enough data" and main.rows == 0:
+        return "There are no rows to judge. This says nothing about drift, neither for nor against."
     if main.verdict == "not enough data":
         return f"{rows}{_why_not_enough(main)}. This says nothing about drift, neither for nor against."
     names = [short(name, 60) for name in main.drifted_columns]
@@ -120,7 +159,7 @@ def _quality_sentence(quality: QualityView) -> str:
     if quality.other_model is None:
         return _figures(quality)
     return (
-        f"No row of the judged model, run {short(quality.unlabelled_run, 60)}, has a label yet. Quality of the "
+        f"The {quality.unlabelled_model}, run {short(quality.unlabelled_run, 60)}, has no labels yet. Quality of the "
         f"{quality.other_model}, run {short(quality.main.run, 60)}: {_figures(quality)}"
     )
 
@@ -131,7 +170,8 @@ def _figures(quality: QualityView) -> str:
     if main.verdict == "not enough labels":
         return f"{labels}, which is not enough to say anything about quality."
     if main.verdict == "worse" and main.reasons:
-        return " ".join(short(reason, 400) for reason in main.reasons[:_OTHERS_NAMED])
+        reasons = " ".join(short(reason, 400) for reason in main.reasons[:_OTHERS_NAMED])
+        return f"{reasons} {labels} ({percent(main.coverage)})."
     auc = main.measure("AUC")
     figure = f"AUC {auc.value:.3f}" if auc and auc.value is not None else "Quality is known"
     gate = f" ({auc.gate:.3f} at the gate)" if auc and auc.gate is not None else ""

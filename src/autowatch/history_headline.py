@@ -22,6 +22,8 @@ def history_headline(days: Mapping[date, DayRecord]) -> Headline:
         ((earlier, drift) for earlier, drift in judged if drift.verdict != "not enough data"), judged[0]
     )
     what = [f"The newest day is {day.isoformat()}: {_sentence(newest)}"]
+    if newest.other_drifts:
+        what.append("Rows that another model scored on that day drifted; the page of the day has them.")
     if verdict_day != day:
         what.append(f"The last verdict is of {verdict_day.isoformat()}: {_sentence(last)}")
     if worse:
@@ -35,9 +37,8 @@ def history_headline(days: Mapping[date, DayRecord]) -> Headline:
             "drift", "The model predicts worse", what, None, f"Open {worse.day.isoformat()} below."
         )
     if newest.verdict == "not enough data":
-        return Headline(
-            "idle", "No verdict on the newest day: not enough data", what, None, "Nothing to decide on."
-        )
+        why = "nothing was scored" if newest.rows == 0 else "not enough data"
+        return Headline("idle", f"No verdict on the newest day: {why}", what, None, "Nothing to decide on.")
     if newest.alarms:
         return Headline("idle", f"No drift, but {counted(newest.alarms, 'alarm')}", what, None, look)
     if newest.other_drifts:
@@ -87,6 +88,8 @@ def _worse(
 
 def _sentence(drift: DaySummary) -> str:
     rows = counted(drift.rows or 0, "row")
+    if drift.verdict == "not enough data" and drift.rows == 0:
+        return "nothing was scored."
     if drift.verdict == "not enough data":
         return f"{rows}, too few for a verdict."
     alarms = f", {counted(drift.alarms, 'alarm')}" if drift.alarms else ""

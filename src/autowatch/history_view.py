@@ -98,14 +98,14 @@ def _rows(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> list[
 
 
 def _row_count(record: DayRecord) -> int:
-    return (record.drift.rows or 0) if record.drift else 0
+    return (record.drift.all_rows or 0) if record.drift else 0
 
 
 def _pictures(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> Pictures:
     length = min((newest_first[0] - newest_first[-1]).days + 1, _MOST_CALENDAR_DAYS)
     calendar = [newest_first[0] - timedelta(days=back) for back in reversed(range(length))]
     drifts = [days[day].drift if day in days else None for day in calendar]
-    rows = [drift.rows if drift else None for drift in drifts]
+    rows = [drift.all_rows if drift else None for drift in drifts]
     drifted = [len(drift.drifted_columns) if drift else None for drift in drifts]
 
     def by_day(values: Sequence[int | None], noun: str) -> list[DayBar]:

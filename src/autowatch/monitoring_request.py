@@ -1,17 +1,14 @@
 """What the drift detector can be asked for: its events."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from autowatch.errors import AutowatchError
+from autowatch.requested_day import InvalidRequest, requested_day
 from autowatch.timestamps import from_text
 
 LONGEST_RANGE = 366
 """Days."""
-
-_DAY_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 _RAW_PREFIXES = ("inference/", "predictions/", "training/")
 """Where there are rows; the function may not read elsewhere."""
@@ -20,10 +17,6 @@ _REMEDY = (
     'Send {} for the days that are due, {"date": "2026-11-23"}, {"from": "2026-11-01", "to": "2026-11-23"}, or '
     '{"raw_key": "inference/a.csv"} with or without a "run".'
 )
-
-
-class InvalidRequest(AutowatchError):
-    """The event asks for nothing that there is."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +67,9 @@ def read_request(event: dict[str, Any], today: date) -> Request:
     if not keys:
         return DueDays()
     if keys == {"date"}:
-        return OneDay(_day(event["date"], today))
+        return OneDay(requested_day(event["date"], today))
     if keys == {"from", "to"}:
-        return _range(_day(event["from"], today), _day(event["to"], today))
+        return _range(requested_day(event["from"], today), requested_day(event["to"], today))
     if keys in ({"raw_key"}, {"raw_key", "run"}):
         return _raw_file(event["raw_key"], event.get("run"))
     if keys in ({"from"}, {"to"}):
@@ -103,21 +96,6 @@ def read_time(event: dict[str, Any], now: datetime) -> datetime:
         raise InvalidRequest(
             f"{event['time']!r} is no time. Write it as 2026-11-23T20:00:00Z, or leave it out."
         ) from None
-
-
-def _day(text: str, today: date) -> date:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = None
-    # Only this form is in the keys; fromisoformat takes others too.
-    if day is None or day.isoformat() != text:
-        if _DAY_FORM.fullmatch(text):
-            raise InvalidRequest(f"There is no day {text}. Correct the month or the day of the month.")
-        raise InvalidRequest(f"{text!r} is no date. Write it as 2026-11-23.")
-    if day > today:
-        raise InvalidRequest(f"{day} has not come yet; in UTC it is {today}. Ask for a day up to that one.")
-    return day
 
 
 def _range(first: date, last: date) -> DayRange:

@@ -119,6 +119,11 @@ class QualityView:
         # Runs are named by the time at which they started.
         return "earlier model" if (self.main.run or "") < self.unlabelled_run else "later model"
 
+    @property
+    def unlabelled_model(self) -> Literal["newer model", "earlier model"]:
+        """What the model of `unlabelled_run` is beside that of `main`."""
+        return "newer model" if self.other_model == "earlier model" else "earlier model"
+
 
 def quality_view(document: Any) -> QualityView:
     """Reads the quality of a day.

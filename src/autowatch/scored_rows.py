@@ -2,27 +2,26 @@
 
 import json
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from autowatch.baselines import Baselines, BaselineUnusable
 from autowatch.errors import AutowatchError
 from autowatch.manifest import Manifest, WrittenObject, counts_from_json
-from autowatch.objects import ObjectMissing, get_object, read_json
+from autowatch.many_objects import CLIENT_READERS, read_many
+from autowatch.objects import ObjectMissing, get_object
 from autowatch.profile import Profile, ProfilesDiffer
 from autowatch.profile_sum import ProfileSum
 from autowatch.raw_profile import profile_csv
 
 _LOGGER = logging.getLogger(__name__)
 
-# Reading waits on S3 more than on the processor; a client needs as many connections.
-READERS = 16
-
 # Profiles that are read and not yet added up stay within this many.
 _READ_AHEAD = 256
-
 # A report must not grow with whatever somebody puts beside the model's columns.
 _MOST_COLUMNS = 1000
 
@@ -71,40 +70,50 @@ def read_scored_rows(s3: Any, bucket: str, keys: Sequence[str], baselines: Basel
     counted anew.
 
     Raises:
-        PredictionsMissing: they are gone as well.
+        ObjectMissing: a manifest is gone.
+        PredictionsMissing: the predictions are gone as well as the profile.
         UnusableObject: a manifest or its profile was not written by scoring, or was changed since.
     """
+    sums = _Sums()
+    without_counts: list[tuple[str, Manifest]] = []
 
-    def read(key: str) -> tuple[Manifest, Profile | None]:
-        try:
-            document = read_json(s3, bucket, key)
-            manifest = Manifest.from_json(document)
-            return manifest, counts_from_json(document) or _read_profile(s3, bucket, manifest.profile)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UnusableObject(
-                f"s3://{bucket}/{key} or its profile cannot be read ({type(error).__name__}). "
-                "Restore an earlier version, or remove the manifest and upload the input file again."
-            ) from error
+    def add(key: str, content: bytes) -> None:
+        with _naming(bucket, key):
+            document = json.loads(content)
+            manifest, counts = Manifest.from_json(document), counts_from_json(document)
+        if counts is None:
+            without_counts.append((key, manifest))
+        else:
+            sums.add(manifest, lambda: counts)
 
-    runs: dict[str, _Run] = {}
-    rejected_rows = 0
-    columns: set[str] | None = set() if keys else None
-    with ThreadPoolExecutor(READERS) as readers:
-        for start in range(0, len(keys), _READ_AHEAD):
-            for manifest, profile in readers.map(read, keys[start : start + _READ_AHEAD]):
-                runs.setdefault(manifest.run, _Run(manifest.run)).add(
-                    s3, bucket, baselines, manifest, profile
-                )
-                rejected_rows += manifest.rows_rejected
-                columns = (
-                    columns.union(manifest.columns) if columns is not None and manifest.columns else None
-                )
-    newest_first = sorted(runs.values(), key=lambda run: run.name, reverse=True)
-    return ScoredRows(
-        tuple(run.build() for run in newest_first),
-        rejected_rows,
-        None if columns is None else frozenset(columns),
-    )
+    read_many(s3, bucket, keys, add)
+    for manifest, profile in _read_profiles(s3, bucket, without_counts):
+        sums.add(manifest, partial(_profile, s3, bucket, baselines, manifest, profile))
+    return sums.build(columns_are_known=bool(keys))
+
+
+class _Sums:
+    """The rows of some manifests while they are added up."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, _Run] = {}
+        self._rejected_rows = 0
+        self._columns: set[str] = set()
+        self._columns_are_known = True
+
+    def add(self, manifest: Manifest, counts: Callable[[], Profile]) -> None:
+        self._runs.setdefault(manifest.run, _Run(manifest.run)).add(manifest, counts)
+        self._rejected_rows += manifest.rows_rejected
+        self._columns.update(manifest.columns)
+        self._columns_are_known &= bool(manifest.columns)
+
+    def build(self, *, columns_are_known: bool) -> ScoredRows:
+        newest_first = sorted(self._runs.values(), key=lambda run: run.name, reverse=True)
+        return ScoredRows(
+            tuple(run.build() for run in newest_first),
+            self._rejected_rows,
+            frozenset(self._columns) if columns_are_known and self._columns_are_known else None,
+        )
 
 
 class _Run:
@@ -116,21 +125,45 @@ class _Run:
         self._sum = ProfileSum(name)
         self._error: str | None = None
 
-    def add(
-        self, s3: Any, bucket: str, baselines: Baselines, manifest: Manifest, profile: Profile | None
-    ) -> None:
+    def add(self, manifest: Manifest, counts: Callable[[], Profile]) -> None:
         self._files += 1
         self._rows += manifest.rows_scored
         if self._error is not None:
             return
         try:
-            self._sum.add(profile or _count_anew(s3, bucket, manifest, baselines))
+            self._sum.add(counts())
         except (BaselineUnusable, ProfilesDiffer) as error:
             self._error = str(error)
 
     def build(self) -> RunRows:
         profile = None if self._error else self._sum.build()
         return RunRows(self.name, self._files, self._rows, profile, self._error)
+
+
+@contextmanager
+def _naming(bucket: str, key: str) -> Iterator[None]:
+    """Lets the error say which manifest is not what it should be."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UnusableObject(
+            f"s3://{bucket}/{key} or its profile cannot be read ({type(error).__name__}). "
+            "Restore an earlier version, or remove the manifest and upload the input file again."
+        ) from error
+
+
+def _read_profiles(
+    s3: Any, bucket: str, manifests: Sequence[tuple[str, Manifest]]
+) -> Iterator[tuple[Manifest, Profile | None]]:
+    def read(item: tuple[str, Manifest]) -> Profile | None:
+        key, manifest = item
+        with _naming(bucket, key):
+            return _read_profile(s3, bucket, manifest.profile)
+
+    with ThreadPoolExecutor(CLIENT_READERS) as readers:
+        for start in range(0, len(manifests), _READ_AHEAD):
+            some = manifests[start : start + _READ_AHEAD]
+            yield from zip((manifest for _, manifest in some), readers.map(read, some), strict=True)
 
 
 def _read_profile(s3: Any, bucket: str, written: WrittenObject) -> Profile | None:
@@ -141,7 +174,12 @@ def _read_profile(s3: Any, bucket: str, written: WrittenObject) -> Profile | Non
     return Profile.from_json(json.loads(answer["Body"].read()))
 
 
-def _count_anew(s3: Any, bucket: str, manifest: Manifest, baselines: Baselines) -> Profile:
+def _profile(
+    s3: Any, bucket: str, baselines: Baselines, manifest: Manifest, profile: Profile | None
+) -> Profile:
+    """The profile, counted anew where it is gone."""
+    if profile is not None:
+        return profile
     baseline = baselines.of(manifest.run)
     written = manifest.predictions
     _LOGGER.warning("a profile is gone; the predictions are counted", extra={"key": manifest.profile.key})

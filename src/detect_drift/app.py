@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-import boto3
 from botocore.config import Config
 
+from autowatch.many_objects import CLIENT_READERS
 from autowatch.monitoring import Clients, watch
 from autowatch.monitoring_request import read_request, read_time
-from autowatch.scored_rows import READERS
+from autowatch.quick_session import quick_session
 from detect_drift.settings import settings_from_env
 
 
@@ -34,11 +34,12 @@ def _clients() -> Clients:
         connect_timeout=5,
         read_timeout=20,
         retries={"mode": "standard", "total_max_attempts": 4},
-        max_pool_connections=READERS,
+        max_pool_connections=CLIENT_READERS,
     )
     quick = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+    session = quick_session()
     return Clients(
-        s3=boto3.client("s3", config=config),
-        sns=boto3.client("sns", config=quick),
-        events=boto3.client("events", config=quick),
+        s3=session.client("s3", config=config),
+        sns=session.client("sns", config=quick),
+        events=session.client("events", config=quick),
     )

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from autowatch.quality_job import Clients, Job, measure_again, take_in
+from autowatch.requested_day import requested_day
 from autowatch.s3_event import arrivals_in
 from autowatch.scored_file import READERS
 from measure_quality.settings import settings_from_env
@@ -24,7 +25,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
     if "date" in event:
-        return asdict(measure_again(job, date.fromisoformat(event["date"]).isoformat()))
+        return asdict(measure_again(job, requested_day(event["date"], job.now.date()).isoformat()))
     return asdict(take_in(job, arrivals_in(event)))
 
 

@@ -41,12 +41,14 @@ def build(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory):
-    """A sandbox whose bucket holds the samples' training file."""
+    """A sandbox whose bucket holds the samples' training file, and whose Domino knows the bucket."""
     folder = tmp_path_factory.mktemp("sandbox")
     data = folder / "bank.csv"
     write_bank_marketing(data, 2500, 1)
     with running_sandbox(parameters=PARAMETERS, state_dir=folder / "state") as sandbox:
-        sandbox.client("s3").upload_file(str(data), sandbox.outputs["DataBucketName"], "training/bank.csv")
+        bucket = sandbox.outputs["DataBucketName"]
+        sandbox.client("s3").upload_file(str(data), bucket, "training/bank.csv")
+        sandbox.domino.add_datasource(DATASOURCE, bucket, "us-east-1")
         yield sandbox
 
 
@@ -104,7 +106,8 @@ def test_the_samples_tell_the_story_of_a_run(invoke, sandbox):
     assert invoke("ReleaseFunction", "train_release")["endpoint_name"] == "autowatch"
     wait_for(lambda: in_service("autowatch"))
     assert invoke("PromoteFunction", "train_promote")["released"]
-    assert invoke("RegisterModelFunction", "train_register_model") == {"model_id": None}
+    registered = invoke("RegisterModelFunction", "train_register_model")["model_id"]
+    assert [model["id"] for model in sandbox.domino.models()] == [registered]
     assert invoke("FinishFunction", "train_finish")["status"] == "released"
     champion = json.loads(s3.get_object(Bucket=bucket, Key="models/champion.json")["Body"].read())
     assert champion["run"] == RUN
@@ -115,15 +118,12 @@ def test_the_samples_tell_the_story_of_a_run(invoke, sandbox):
     assert invoke("FailFunction", "train_fail")["error"] == "TargetMissing"
 
 
-def test_the_samples_of_scoring_and_watching(invoke, sandbox, tmp_path):
-    """Needs the model that the story before released."""
+def arrival(sandbox, sample, data, folder):
+    """The sample event of a file's arrival, of a file that arrives: the container meets it after the sandbox has."""
     s3, bucket = sandbox.client("s3"), sandbox.outputs["DataBucketName"]
-    sample = json.loads((REPOSITORY / "events/invoke_endpoint.json").read_text())
-    described = sample["Records"][0]["s3"]["object"]
+    event = json.loads((REPOSITORY / f"events/{sample}.json").read_text())
+    described = event["Records"][0]["s3"]["object"]
     key = described["key"].replace("+", " ")
-    data = tmp_path / "rows.csv"
-    write_bank_marketing(data, 500, 2)
-    # The sandbox scores the file as it arrives; the container then meets the same event a second time.
     s3.upload_file(str(data), bucket, key)
     sandbox.wait_until_idle(60)
     head = s3.head_object(Bucket=bucket, Key=key)
@@ -132,15 +132,27 @@ def test_the_samples_of_scoring_and_watching(invoke, sandbox, tmp_path):
         "eTag": head["ETag"].strip('"'),
         "size": head["ContentLength"],
     }
-    event = tmp_path / "event.json"
-    event.write_text(json.dumps(sample))
-    assert invoke("InvokeEndpointFunction", event) == {"scored": 1, "refused": 0}
+    path = folder / f"{sample}.json"
+    path.write_text(json.dumps(event))
+    return path
+
+
+def test_the_samples_of_scoring_and_watching(invoke, sandbox, tmp_path):
+    """Needs the model that the story before released."""
+    s3, bucket = sandbox.client("s3"), sandbox.outputs["DataBucketName"]
+    data = tmp_path / "rows.csv"
+    write_bank_marketing(data, 500, 2)
+    event = arrival(sandbox, "invoke_endpoint", data, tmp_path)
+    assert invoke("InvokeEndpointFunction", event) == {"scored": 1, "refused": 0, "handed_over": 0}
     keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket, Prefix="predictions/")["Contents"]]
     (predictions,) = [item for item in keys if item.endswith(".csv")]
     text = s3.get_object(Bucket=bucket, Key=predictions)["Body"].read().decode()
-    assert len(list(csv.DictReader(io.StringIO(text, newline="")))) == 500
-    sandbox.domino.add_datasource(DATASOURCE, bucket, "us-east-1")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert len(rows) == 500
     assert invoke("LoadDmmFunction", "load_dmm")["registered"] == 1
     invoke("DetectDriftFunction", "detect_drift")
+    labels = tmp_path / "labels.csv"
+    labels.write_text("\n".join(["id,label", *(f"{row['id']},{row['y_actual']}" for row in rows), ""]))
+    invoke("MeasureQualityFunction", arrival(sandbox, "measure_quality", labels, tmp_path))
     reports = s3.list_objects_v2(Bucket=bucket, Prefix="reports/")["Contents"]
     assert any(item["Key"].endswith("/index.html") for item in reports)

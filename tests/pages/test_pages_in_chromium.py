@@ -70,6 +70,17 @@ def test_a_page_can_be_read_by_everybody_and_needs_nothing_but_itself(pages, ope
     assert page.complaints == []
 
 
+@pytest.mark.parametrize("kind", ["busy", "quiet", "history"])
+def test_no_table_is_cut_off_where_there_is_room(pages, open_page, kind):
+    page = open_page(pages[kind], viewport={"width": 1280, "height": 900})
+
+    assert page.evaluate(CUT_OFF) == []
+
+
+CUT_OFF = """[...document.querySelectorAll(".scroll")].filter(box => box.scrollWidth > box.clientWidth)
+    .map(box => box.ariaLabel)"""
+
+
 @pytest.mark.parametrize("kind", ["busy", "history"])
 def test_a_page_reads_the_same_without_javascript(pages, open_page, kind):
     texts = [

@@ -298,6 +298,29 @@ def test_executions_without_a_name_get_one_each(sandbox):
     assert first != second
 
 
+def test_a_history_is_read_from_either_end_and_in_pages(sandbox):
+    machine = sandbox.client("stepfunctions")
+    arn = machine.start_execution(stateMachineArn=sandbox.outputs["MachineArn"])["executionArn"]
+    sandbox.wait_until_idle(30)
+    whole = [event["id"] for event in machine.get_execution_history(executionArn=arn)["events"]]
+    assert whole == sorted(whole)
+    assert len(whole) > 5
+
+    def paged(**options):
+        pages = machine.get_paginator("get_execution_history").paginate(executionArn=arn, **options)
+        sizes, ids = [], []
+        for page in pages:
+            sizes.append(len(page["events"]))
+            ids += [event["id"] for event in page["events"]]
+        assert set(sizes[:-1]) == {options["PaginationConfig"]["PageSize"]}
+        return ids
+
+    assert paged(PaginationConfig={"PageSize": 2}) == whole
+    assert paged(reverseOrder=True, PaginationConfig={"PageSize": 3}) == whole[::-1]
+    newest = machine.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=1)["events"]
+    assert [event["id"] for event in newest] == whole[-1:]
+
+
 def execute(sandbox, event):
     machine = sandbox.client("stepfunctions")
     arn = machine.start_execution(stateMachineArn=sandbox.outputs["MachineArn"], input=json.dumps(event))

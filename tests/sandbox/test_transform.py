@@ -240,7 +240,7 @@ def test_a_state_whose_process_is_killed_is_tried_again(world, function, kind, c
     before = world.executions()
     world.upload(f"inference/{name}.csv", expected)
     assert world.sandbox.faults_struck() == [1]
-    assert world.run(before).status == "SUCCEEDED"
+    assert world.run(before) == Run("SUCCEEDED", None, None)
     outcome = world.outcome(name)
     assert len(outcome) == 3
     (predictions,) = [text for key, text in outcome.items() if key.endswith(".csv")]

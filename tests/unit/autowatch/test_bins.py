@@ -126,6 +126,32 @@ class TestNumericBins:
 
         assert len(set(labels)) == len(labels)
 
+    @pytest.mark.parametrize(
+        ("edges", "ranges"),
+        [
+            ((0.0, 0.02473891, 0.02928632, 1.0), ["0 to 0.0247", "0.0247 to 0.0293", "0.0293 to 1"]),
+            ((93.994, 94.465, 94.4712345), ["93.994 to 94.465", "94.465 to 94.5"]),
+            ((94.465, 94.4651234, 94.48), ["94.465 to 94.47", "94.47 to 94.48"]),
+            ((4963.6, 5023.512345, 5228.1), ["4963.6 to 5024", "5024 to 5228.1"]),
+            ((1_500_000.0, 2_345_678.9), ["1500000 to 2345679"]),
+            ((-1e-7, 0.0, 3.3e22), ["-1e-07 to 0", "0 to 3.3e+22"]),
+        ],
+    )
+    def test_an_edge_has_the_digits_that_tell_it_apart_and_a_round_one_all_of_its_own(self, edges, ranges):
+        labels = NumericBins("x", "feature", (), edges).labels()
+
+        assert list(labels[1:-2]) == ranges
+
+    def test_a_value_with_a_bin_of_its_own_can_be_recognised(self):
+        assert NumericBins("x", "feature", (0.123456789,), ()).labels()[0] == "exactly 0.123457"
+
+    @given(st.lists(NUMBERS, min_size=2, max_size=50))
+    def test_labels_rise_as_the_edges_do(self, reference):
+        bins = numeric(reference)
+        lower = [float(label.split()[0]) for label in bins.labels() if " to " in label]
+
+        assert lower == sorted(set(lower))
+
     @given(st.lists(NUMBERS, min_size=1, max_size=200), st.lists(NUMBERS, max_size=50))
     def test_counts_agree_with_the_definition(self, reference, values):
         bins = numeric(reference)

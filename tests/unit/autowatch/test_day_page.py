@@ -192,8 +192,18 @@ def test_quality_is_shown_with_intervals_against_the_gate():
     assert "good 3,000 of 4,000 rows have labels (75%)." in shown
     assert "AUC 0.774 0.754 to 0.794 0.781" in shown
     assert html.count('class="interval"') == 6
+    assert "5.0% 7.0% 3.0% to 11% 1,800" in shown
     assert html.count("<circle cx=") >= 10
     assert "share that came true" in shown
+
+
+def test_worse_predictions_stand_beside_their_coverage_in_the_head():
+    shown = text(drift_document(rows=6_000), quality_document(verdict="worse"))
+
+    assert (
+        "than the 0.050 allowed. 3,000 of 6,000 rows have labels (50%)."
+        in shown[: shown.index("Rows judged")]
+    )
 
 
 def test_too_few_labels_are_no_verdict_on_quality():
@@ -227,7 +237,7 @@ def test_coverage_stands_in_head_tile_and_section_alike():
     assert "3,000 of 6,000 rows have labels (50%)." in shown[: shown.index("Rows judged")]
     assert "good 3,000 of 6,000 rows have labels (50%)." in shown
     assert "width:50.0%" in html
-    assert "75%" not in shown
+    assert "(75%)" not in shown
 
 
 def test_the_rows_of_another_run_have_a_coverage_of_their_own():
@@ -249,7 +259,7 @@ def test_quality_of_an_earlier_model_is_not_taken_for_that_of_the_model_judged(v
     top = shown[: shown.index("Rows judged")]
     assert "No drift, and the model predicts well" not in top
     assert "The model predicts worse" not in top
-    assert f"No row of the judged model, run {RUN}, has a label yet." in top
+    assert f"The newer model, run {RUN}, has no labels yet." in top
     assert f"Quality of the earlier model, run {EARLIER_RUN}:" in top
     assert "Rows with a label, earlier model" in shown
     assert ("AUC, earlier model 0.774" in shown) is (verdict != "not enough labels")
@@ -278,7 +288,9 @@ def test_the_judged_model_comes_first_also_where_a_later_one_has_labels_already(
 def test_a_later_model_is_not_called_an_earlier_one():
     shown = text(drift_document(drifted=0), quality_document(run="20261123-091500-0001"))
 
-    assert "Quality of the later model, run 20261123-091500-0001" in shown
+    assert (
+        f"The earlier model, run {RUN}, has no labels yet. Quality of the later model, run 20261123" in shown
+    )
 
 
 def test_other_runs_have_a_part_of_their_own():
@@ -316,6 +328,7 @@ def test_of_several_checks_the_newest_counts():
         (None, "None: Domino Model Monitor is not configured, or has nothing to say yet."),
         ({**domino_document(), "checks": []}, "Domino has checked nothing yet."),
         (domino_document(), "Neither Autowatch nor Domino says that a column drifts."),
+        (domino_document() | {"ingestion_status": "training"}, "state of its ingestion: “training”"),
         (domino_document(run=EARLIER_RUN), f"Domino speaks of run {EARLIER_RUN}"),
     ],
 )
@@ -430,13 +443,92 @@ def test_any_number_of_columns_and_bins_makes_a_page(columns, bins):
     assert ("16 more values are not shown." in shown) is (bins == 40 and columns > 0)
 
 
-def test_a_window_has_no_days_before_and_no_quality():
-    document = {**drift_document(), "from": "2026-11-01", "to": "2026-11-07"}
-    shown = Page(window_page(document, LINKS)).text
+def test_a_day_without_rows_says_so_and_shows_no_empty_tables():
+    html = day_page(DAY, drift_document(rows=0, files=0), None, {}, LINKS)
+    shown = Page(html).text
 
-    assert "Scored data from 2026-11-01 to 2026-11-07" in shown
+    assert '<header class="hero idle"' in html
+    assert "Nothing was scored There are no rows to judge." in shown
+    assert "Nothing, unless rows were expected: then look whether files reached inference/" in shown
+    assert "Columns drifted – no verdict" in shown
+    assert "<table" not in html
+    assert "Quality" not in shown
+
+
+def test_a_day_without_rows_may_have_alarms_and_quality():
+    volume = {"column": None, "kind": "volume", "message": "0 rows."}
+    shown = text(drift_document(rows=0) | {"alarms": [volume]}, quality_document())
+
+    assert "Nothing was scored, and 1 alarm" in shown
+    assert "Quality of the predictions good 3,000 of 4,000 rows" in shown
+
+
+@pytest.mark.parametrize(
+    ("kinds", "to_do"),
+    [
+        (["volume"], "Ask where the data come from"),
+        (["settings"], "Correct monitoring/settings.yaml as the alarm says"),
+        (["volume", "baseline"], "Restore the baseline as the alarm says"),
+    ],
+)
+def test_an_alarm_says_what_to_do_about_it(kinds, to_do):
+    alarms = [{"column": None, "kind": kind, "message": "m"} for kind in kinds]
+
+    assert f"What to do {to_do}" in text(drift_document(drifted=0, alarms=alarms))
+
+
+def test_without_a_judgement_nothing_is_explained_about_one():
+    assert "How to read this" not in text(None, quality_document())
+
+
+RANGE = {"from": "2026-11-01", "to": "2026-11-07", "since": None}
+FILE = {"key": "inference/late.csv", "since": None}
+
+
+@pytest.mark.parametrize(
+    ("window", "title"),
+    [(RANGE, "Scored data from 2026-11-01 to 2026-11-07"), (FILE, "The file inference/late.csv")],
+)
+def test_a_window_has_no_days_before_no_quality_and_retrains_nothing(window, title):
+    shown = Page(window_page({**drift_document(), **window}, LINKS)).text
+
+    assert title in shown
     assert "Last 30 days" not in shown
     assert "Quality" not in shown
+    assert "Domino" not in shown
+    assert "retraining on drift" not in shown
+
+
+def test_the_rows_of_a_file_need_not_have_been_scored():
+    shown = Page(window_page({**drift_document(), **FILE}, LINKS)).text
+    shown = shown[: shown.index("How to read this")]
+
+    assert "3 of 20 columns of 4,000 rows differ from the training data" in shown
+    assert "Rows left out 12 scoring would reject them" in shown
+    assert "training data this file" in shown
+    assert "Value training file" in shown
+    assert "scored" not in shown
+
+
+@pytest.mark.parametrize(
+    ("window", "to_do"), [(RANGE, "Judge a longer range."), (FILE, "Judge a file with more rows.")]
+)
+def test_a_window_with_too_few_rows_says_what_would_be_enough(window, to_do):
+    assert to_do in Page(window_page({**drift_document(rows=100), **window}, LINKS)).text
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ([], "Rows judged 4,000 2 files no day before"),
+        ([(2_500, 3)], "Rows judged 6,500 5 files; 2,500 rows scored by another model no day before"),
+        ([(0, 0)], "Rows judged 4,000 2 files no day before"),
+    ],
+)
+def test_the_rows_of_the_day_are_those_of_all_models(others, said):
+    runs = [drift_document(run=EARLIER_RUN, rows=rows, files=files) for rows, files in others]
+
+    assert said in text(drift_document(other_runs=runs))
 
 
 def _places(value, path=()):

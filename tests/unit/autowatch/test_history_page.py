@@ -59,6 +59,15 @@ def test_columns_of_importance_0_count_nowhere():
     assert "2026-11-23 no drift – 0 4,000" in Page(html).text
 
 
+def test_the_rows_of_a_day_are_those_of_all_models():
+    html = history_page(
+        {DAY: record(drift_document(other_runs=[drift_document(run=EARLIER_RUN, rows=2_500)]))}
+    )
+
+    assert "<title>2026-11-23: 6,500 rows</title>" in html
+    assert "The newest day is 2026-11-23: drift, 3 of 20 columns drifted in 4,000 rows" in html
+
+
 @pytest.mark.parametrize("gap", [1, 2, 30, 400])
 def test_days_without_a_report_are_one_line(gap):
     html = history_page({DAY: record(drift_document()), back(gap + 1): record(drift_document(back(gap + 1)))})
@@ -181,6 +190,21 @@ def test_an_earlier_model_that_predicted_worse_is_not_the_model(days_later):
     assert tone(html) == "idle"
     assert "<h1>No drift, but the earlier model predicted worse</h1>" in html
     assert f"was predicted worse than at the gate by the earlier model, run {EARLIER_RUN}." in unescape(html)
+
+
+def test_another_models_drift_is_named_on_top():
+    html = history_page(
+        {DAY: record(drift_document(drifted=0, other_runs=[drift_document(run=EARLIER_RUN)]))}
+    )
+
+    assert "Rows that another model scored on that day drifted" in html
+
+
+def test_a_newest_day_without_rows_is_called_that():
+    html = history_page({DAY: record(drift_document(rows=0))})
+
+    assert "<h1>No verdict on the newest day: nothing was scored</h1>" in html
+    assert "The newest day is 2026-11-23: nothing was scored." in html
 
 
 def test_a_worse_model_is_told_of_where_no_day_has_been_judged():

@@ -5,12 +5,12 @@ import pytest
 from autowatch.monitoring_request import (
     DayRange,
     DueDays,
-    InvalidRequest,
     OneDay,
     RawFile,
     read_request,
     read_time,
 )
+from autowatch.requested_day import InvalidRequest
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.monitoring_request import InvalidRequest
 from autowatch.profile import Baseline
+from autowatch.requested_day import InvalidRequest
 from detect_drift import app
 
 

@@ -9,6 +9,7 @@ from moto import mock_aws
 from autowatch import quality_job
 from autowatch.manifest import ManifestUnusable
 from autowatch.quality_job import DaysNotMeasured
+from autowatch.requested_day import InvalidRequest
 from measure_quality import app
 from tests.unit.autowatch.alert_topic import alert_topic
 from tests.unit.autowatch.labelled_bucket import (
@@ -162,9 +163,9 @@ def test_a_day_is_measured_again_by_its_date(world):
     assert app.lambda_handler({"date": "2026-01-01"}, Context())["days"] == ()
 
 
-@pytest.mark.parametrize("date", ["2026-11-31", "../../x", "", None])
+@pytest.mark.parametrize("date", ["2026-11-31", "../../x", "", None, 7, "20261123", "2999-01-01"])
 def test_a_date_that_is_none(world, date):
-    with pytest.raises((ValueError, TypeError)):
+    with pytest.raises(InvalidRequest, match=r"Correct|Write it as|Ask for"):
         app.lambda_handler({"date": date}, Context())
 
 
