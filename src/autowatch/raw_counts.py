@@ -35,7 +35,7 @@ class RawCounts:
 
 
 class RawCounter:
-    """Counts those columns of a baseline that a file has. Threads may share one.
+    """Counts those columns of a baseline that a file has.
 
     Args:
         sample: rows of the file. The counts are the same whichever they are, and come sooner if they are like the rest.
@@ -77,7 +77,7 @@ class RawCounter:
 
 
 class _NumberCounter:
-    """Counts one column of numbers. Threads may share one."""
+    """Counts one column of numbers."""
 
     def __init__(self, bins: NumericBins, sample: RawColumn) -> None:
         self.bins = bins
@@ -151,7 +151,7 @@ def _between(cuts: Sequence[float], least: Array, most: Array) -> Array:
 
 
 class _TextCounter:
-    """Counts one column of texts. Threads may share one."""
+    """Counts one column of texts."""
 
     def __init__(self, bins: CategoricalBins) -> None:
         self.bins = bins

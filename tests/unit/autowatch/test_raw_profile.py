@@ -1,5 +1,6 @@
 import csv
 import io
+import math
 from collections import Counter
 
 import pytest
@@ -211,6 +212,21 @@ def test_columns_that_the_file_lacks_are_absent_and_extra_ones_ignored():
 
     assert list(raw.profile.columns) == ["age"]
     assert (raw.profile.run, raw.profile.bins, raw.profile.rows) == ("run-1", BASELINE.digest, 2)
+
+
+def test_numbers_next_to_the_edges_of_bins_are_counted_exactly(monkeypatch):
+    monkeypatch.setattr(raw_counts, "_FEW_ROWS", 0)
+    edges = next(column.bins.edges for column in BASELINE.columns if column.bins.name == "p")
+    numbers = [near for edge in edges for near in (math.nextafter(edge, -1), edge, math.nextafter(edge, 2))]
+    data = b"p,age\n" + b"".join(b"%r,1\n" % number for number in numbers)
+
+    assert profile_csv(io.BytesIO(data), BASELINE) == profile_slowly(data)
+
+
+def test_a_row_too_short_does_not_make_up_for_one_too_long():
+    raw = profile_csv(io.BytesIO(b"age,job\n1\n2,a,b\n3,a\n"), BASELINE)
+
+    assert (raw.rows_in, raw.rows_rejected, raw.profile.rows) == (3, 2, 1)
 
 
 def test_rows_that_scoring_would_reject_are_counted_as_such_and_left_out():
