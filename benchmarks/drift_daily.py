@@ -1,4 +1,4 @@
-"""The daily job over many manifests: in memory, and whole, over HTTP against a stub of S3 in a process of its own.
+"""The daily job over many scored files: in memory, and whole, over HTTP against a stub of S3 in a process of its own.
 
     python -m benchmarks.drift_daily memory|job [FILES] [COLUMNS] [LATENCY]
 
@@ -15,6 +15,7 @@ import resource
 import subprocess
 import sys
 import time
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from datetime import UTC, datetime
 from functools import cache
@@ -138,8 +139,10 @@ class Bucket:
         """One page of a listing."""
         prefix = query.get("prefix", [""])[0]
         after = query.get("continuation-token", query.get("start-after", [""]))[0]
-        keys = [key for key in self._keys() if key.startswith(prefix) and key > after]
-        page, truncated = keys[:PAGE], len(keys) > PAGE
+        keys = self._keys()
+        start = max(bisect_left(keys, prefix), bisect_right(keys, after))
+        page = [key for key in keys[start : start + PAGE] if key.startswith(prefix)]
+        truncated = start + PAGE < len(keys) and bool(page)
         contents = "".join(
             f"<Contents><Key>{escape(key)}</Key><Size>1</Size><ETag>e</ETag>"
             "<LastModified>2026-11-23T09:00:00.000Z</LastModified></Contents>"
@@ -272,7 +275,7 @@ def _figures(name: str, begun: tuple[float, float], is_right: bool) -> str:
 def show_daily() -> None:
     """Prints the parts, each measured in a process of its own."""
     print(
-        f"\n{FILES:,} profiles of {COLUMNS} columns ({GOALS})\n\n| part | s | CPU s | peak MB |\n|---|---|---|---|"
+        f"\n{FILES:,} scored files of {COLUMNS} columns ({GOALS})\n\n| part | s | CPU s | peak MB |\n|---|---|---|---|"
     )
     for part, latency in (("memory", 0), ("job", 0), ("job", LATENCY)):
         done = subprocess.run(

@@ -22,6 +22,8 @@ def history_headline(days: Mapping[date, DayRecord]) -> Headline:
         ((earlier, drift) for earlier, drift in judged if drift.verdict != "not enough data"), judged[0]
     )
     what = [f"The newest day is {day.isoformat()}: {_sentence(newest)}"]
+    if newest.other_drifts:
+        what.append("Rows that another model scored on that day drifted; the page of the day has them.")
     if verdict_day != day:
         what.append(f"The last verdict is of {verdict_day.isoformat()}: {_sentence(last)}")
     if worse:

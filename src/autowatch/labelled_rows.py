@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from autowatch.arrival import id_prefix
 from autowatch.contract import ID_COLUMN, Contract, read_contract
 from autowatch.errors import AutowatchError
 from autowatch.label_fragments import FileLabels, Fragment, read_fragments
-from autowatch.manifest import Manifest, WrittenObject, read_manifest
+from autowatch.manifest import Manifest, WrittenObject, manifest_from_bytes
+from autowatch.many_objects import read_many
 from autowatch.objects import ObjectVersion
 from autowatch.quality import LabelledRows
 from autowatch.resumed_read import read_resumed
@@ -51,8 +51,7 @@ def read_labelled_rows(
         PredictionsMissing: predictions that a manifest names are gone.
         ManifestUnusable: see there.
     """
-    with ThreadPoolExecutor(READERS) as readers:
-        manifests = list(readers.map(partial(read_manifest, s3, bucket), manifest_keys))
+    manifests = _read_manifests(s3, bucket, manifest_keys)
     return [
         _read_run(
             s3,
@@ -63,6 +62,17 @@ def read_labelled_rows(
         )
         for run in sorted({fragment.run for fragment in fragments}, reverse=True)
     ]
+
+
+def _read_manifests(s3: Any, bucket: str, keys: Sequence[str]) -> list[Manifest]:
+    """The manifests in the order of their keys."""
+    read: dict[str, Manifest] = {}
+
+    def keep(key: str, content: bytes) -> None:
+        read[key] = manifest_from_bytes(content, bucket, key)
+
+    read_many(s3, bucket, keys, keep)
+    return [read[key] for key in keys]
 
 
 def _read_run(

@@ -1,10 +1,11 @@
 """The manifest of a predictions file: the commit, without which the file does not exist for anyone downstream."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from autowatch.errors import AutowatchError
-from autowatch.objects import ObjectVersion, read_json
+from autowatch.objects import ObjectVersion, get_object
 from autowatch.profile import Profile
 
 MANIFEST_VERSION = 1
@@ -126,8 +127,17 @@ def read_manifest(s3: Any, bucket: str, key: str) -> Manifest:
         ObjectMissing: there is none.
         ManifestUnusable: what is there is no manifest.
     """
+    return manifest_from_bytes(get_object(s3, bucket, key)["Body"].read(), bucket, key)
+
+
+def manifest_from_bytes(content: bytes, bucket: str, key: str) -> Manifest:
+    """The manifest that was read from `key`.
+
+    Raises:
+        ManifestUnusable: it is no manifest.
+    """
     try:
-        return Manifest.from_json(read_json(s3, bucket, key))
+        return Manifest.from_json(json.loads(content))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ManifestUnusable(
             f"s3://{bucket}/{key} is no manifest ({type(error).__name__}). Restore its earlier version, or remove it."

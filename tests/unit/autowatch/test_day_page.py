@@ -328,6 +328,7 @@ def test_of_several_checks_the_newest_counts():
         (None, "None: Domino Model Monitor is not configured, or has nothing to say yet."),
         ({**domino_document(), "checks": []}, "Domino has checked nothing yet."),
         (domino_document(), "Neither Autowatch nor Domino says that a column drifts."),
+        (domino_document() | {"ingestion_status": "training"}, "state of its ingestion: “training”"),
         (domino_document(run=EARLIER_RUN), f"Domino speaks of run {EARLIER_RUN}"),
     ],
 )

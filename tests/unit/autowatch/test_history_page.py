@@ -192,6 +192,14 @@ def test_an_earlier_model_that_predicted_worse_is_not_the_model(days_later):
     assert f"was predicted worse than at the gate by the earlier model, run {EARLIER_RUN}." in unescape(html)
 
 
+def test_another_models_drift_is_named_on_top():
+    html = history_page(
+        {DAY: record(drift_document(drifted=0, other_runs=[drift_document(run=EARLIER_RUN)]))}
+    )
+
+    assert "Rows that another model scored on that day drifted" in html
+
+
 def test_a_newest_day_without_rows_is_called_that():
     html = history_page({DAY: record(drift_document(rows=0))})
 
