@@ -23,29 +23,36 @@ botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def urls_are_read_once():
-    """moto loads the module with S3's URLs anew, twice, at every request: a quarter of the request's time."""
+def no_idle_work():
+    """What moto does in vain: half of the time of a short test.
+
+    At every request it loads the module of S3's URLs anew, twice; at every `mock_aws` it prepares a thousand answers
+    for the library `requests`, with which nothing here calls AWS.
+    """
+    import moto.core.models
     import moto.s3.urls
     from moto.s3.models import S3Backend
 
     S3Backend._url_module = moto.s3.urls
+    moto.core.models.RESPONSES_METHODS.clear()
 
 
 # The files that take longest, the longest first. They begin before the others, so that no worker is left alone with one
 # of them at the end while the others have nothing to do.
 LONGEST = (
-    "sandbox/test_loop.py",
     "sandbox/test_train_branches.py",
+    "sandbox/test_loop.py",
     "sandbox/test_scoring_faults.py",
-    "sandbox/test_sagemaker.py",
-    "sandbox/test_cli.py",
-    "sandbox/test_transform.py",
-    "sandbox/test_domino_application.py",
     "sandbox/test_domino_faults.py",
+    "sandbox/test_transform.py",
+    "sandbox/test_sagemaker.py",
     "sandbox/test_quality.py",
-    "sandbox/test_command.py",
+    "pages/test_pages_in_chromium.py",
+    "sandbox/test_cli.py",
     "sandbox/test_template_alarms.py",
     "sandbox/test_server.py",
+    "sandbox/test_command.py",
+    "sandbox/test_domino_application.py",
 )
 
 

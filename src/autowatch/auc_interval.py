@@ -4,12 +4,11 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import expit, logit
-from scipy.stats import rankdata
-from scipy.stats import t as student_t
+from scipy.special import expit, logit, stdtrit
 
 from autowatch.classification import area_under_curve
 from autowatch.intervals import Bounded, Z
+from autowatch.ranks import average_ranks
 
 _STEPS = 60
 """Halvings of an interval of length 1, to the last bit of a float."""
@@ -34,7 +33,7 @@ def auc_estimate(positive: np.ndarray, score: np.ndarray) -> Bounded | None:
     of_positives, of_negatives = _variances(positive, score)
     if auc in (0.0, 1.0) or (of_positives == 0) != (of_negatives == 0):
         return auc_estimate_of_counts(auc, positives, negatives)
-    quantile = float(student_t.ppf(0.975, min(positives, negatives) - 1))
+    quantile = float(stdtrit(min(positives, negatives) - 1, 0.975))
     half = quantile * math.sqrt(of_positives + of_negatives) / (auc * (1 - auc))
     return Bounded(auc, float(expit(logit(auc) - half)), float(expit(logit(auc) + half)))
 
@@ -55,10 +54,10 @@ def auc_estimate_of_counts(auc: float, positives: int, negatives: int) -> Bounde
 def _variances(positive: np.ndarray, score: np.ndarray) -> tuple[float, float]:
     """The parts of the variance that come from the positive and from the negative rows."""
     ours, others = score[positive], score[~positive]
-    ranks = rankdata(score)
+    ranks = average_ranks(score)
     # For each positive row the share of negative rows below it, and the other way round; ties count half.
-    below = (ranks[positive] - rankdata(ours)) / len(others)
-    above = 1 - (ranks[~positive] - rankdata(others)) / len(ours)
+    below = (ranks[positive] - average_ranks(ours)) / len(others)
+    above = 1 - (ranks[~positive] - average_ranks(others)) / len(ours)
     return _variance_of_mean(below), _variance_of_mean(above)
 
 

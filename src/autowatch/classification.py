@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy.special import xlogy
-from scipy.stats import rankdata
 
 from autowatch.calibration import calibration_curve, expected_calibration_error
+from autowatch.ranks import average_ranks
 
 _SMALLEST_PROBABILITY = 1e-15
 """The log loss of a certain prediction that is wrong is infinite; like scikit-learn, it is cut off here."""
@@ -62,7 +62,7 @@ def area_under_curve(positive: np.ndarray, score: np.ndarray) -> float:
     """
     positives = int(positive.sum())
     negatives = len(positive) - positives
-    rank_sum = float(rankdata(score)[positive].sum())
+    rank_sum = float(average_ranks(score)[positive].sum())
     return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
 
 

@@ -4,8 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
-from scipy.stats import t as student_t
+from scipy.special import ndtr, ndtri, stdtrit
 
 from autowatch.errors import AutowatchError
 from autowatch.gate_decision import Comparison
@@ -63,7 +62,7 @@ def compare(
         upper=float(np.quantile(drawn, level)),
         confidence=confidence,
         standard_error=standard_error,
-        detectable_loss=float(norm.ppf(confidence) + norm.ppf(_POWER)) * standard_error,
+        detectable_loss=float(ndtri(confidence) + ndtri(_POWER)) * standard_error,
         resamples=resamples,
         seed=seed,
     )
@@ -115,7 +114,7 @@ def _draw(random: np.random.Generator, rows: int) -> np.ndarray:
 
 
 def _expanded_level(confidence: float, rows: int) -> float:
-    return float(norm.cdf(np.sqrt(rows / (rows - 1)) * student_t.ppf(confidence, rows - 1)))
+    return float(ndtr(np.sqrt(rows / (rows - 1)) * stdtrit(rows - 1, confidence)))
 
 
 def _seed(positive: np.ndarray, *scores: np.ndarray) -> int:
