@@ -3,8 +3,7 @@
     python -m benchmarks.drift_data REFERENCE.csv CURRENT.csv ROWS
 
 Ten columns of numbers (whole ones, short decimals, all digits that a double has, one dominated by a value, some
-missing) and ten of categories (two to a thousand of them, identifiers among them, some missing). In the current rows
-two columns have moved.
+missing) and ten of categories (two to a thousand of them, some missing). In the current rows two columns have moved.
 """
 
 import sys

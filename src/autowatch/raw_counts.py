@@ -12,10 +12,11 @@ from autowatch.raw_fields import Array, RawColumn, RawFields
 from autowatch.raw_numbers import read_numbers
 from autowatch.raw_texts import TextTable
 
-# A column of numbers is looked up where so few texts are all that a sample of its rows has: looking up takes a third
-# of the time of reading.
-_SAMPLED_ROWS = 1_000
-_MOST_TEXTS = 100
+# A column of numbers with so few texts in so many rows is looked up, in a third of the time that reading them takes.
+_MOST_TEXTS, _SAMPLED_ROWS = 100, 1_000
+
+# So few rows are read one by one sooner than all at once.
+_FEW_ROWS = 100
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class RawCounts:
 
 
 class RawCounter:
-    """Counts those columns of a baseline that a file has. Threads may share one.
+    """Counts those columns of a baseline that a file has.
 
     Args:
         sample: rows of the file. The counts are the same whichever they are, and come sooner if they are like the rest.
@@ -76,16 +77,13 @@ class RawCounter:
 
 
 class _NumberCounter:
-    """Counts one column of numbers. Threads may share one."""
+    """Counts one column of numbers."""
 
     def __init__(self, bins: NumericBins, sample: RawColumn) -> None:
         self.bins = bins
-        texts = set(sample.at(np.arange(min(len(sample.ends), _SAMPLED_ROWS))).texts())
-        self._table = None
-        if len(texts) <= _MOST_TEXTS:
-            known = sorted(filter(_is_number, texts))
-            self._table = TextTable(known)
-            self._bin_of_index = [bins.count({text: 1}).index(1) for text in known]
+        known = _frequent_numbers(sample)
+        self._table = TextTable(known) if known else None
+        self._bin_of_index = [bins.count({text: 1}).index(1) for text in known]
 
     def count(self, column: RawColumn) -> tuple[Array, Array]:
         """The counts of one block, and the rows that have no number; those are not counted."""
@@ -93,8 +91,6 @@ class _NumberCounter:
             return self._read(column)
         found, rows = self._table.count(column)
         counts = np.bincount(self._bin_of_index, found, len(self.bins)).astype(np.int64)
-        if not len(rows):
-            return counts, rows
         others, faulty = self._read(column.at(rows))
         return counts + others, rows[faulty]
 
@@ -104,6 +100,8 @@ class _NumberCounter:
         How many lie at or above each cut is counted cut by cut, which takes a fraction of a search for each number.
         Where a number is only known to lie between two, and a cut lies between them as well, it is read exactly.
         """
+        if len(column.ends) <= _FEW_ROWS:
+            return self._read_texts(column)
         numbers = read_numbers(column)
         least, most, odd = numbers.least, numbers.most, numbers.odd
         if least is not most:
@@ -116,9 +114,22 @@ class _NumberCounter:
         stretches = -np.diff([read, *at_or_above, 0])
         counts = np.bincount(self.bins.bin_of_stretch, stretches, len(self.bins)).astype(np.int64)
         counts[-1] += numbers.missing
-        texts = column.at(odd).texts()
-        counts += np.array(self.bins.count(Counter(filter(_is_number, texts))))
-        return counts, odd[[not _is_number(text) for text in texts]]
+        others, faulty = self._read_texts(column.at(odd))
+        return counts + others, odd[faulty]
+
+    def _read_texts(self, column: RawColumn) -> tuple[Array, Array]:
+        """As `count`, text by text."""
+        texts = column.texts()
+        counts = self.bins.count(Counter(filter(_is_number, texts)))
+        return np.array(counts), np.flatnonzero([not _is_number(text) for text in texts])
+
+
+def _frequent_numbers(sample: RawColumn) -> list[str]:
+    """The texts of a sample where they are few, so that they are most of those that the column has."""
+    if len(sample.ends) < _SAMPLED_ROWS:
+        return []
+    texts = set(sample.at(np.arange(_SAMPLED_ROWS)).texts())
+    return sorted(filter(_is_number, texts)) if len(texts) <= _MOST_TEXTS else []
 
 
 def _is_number(text: str) -> bool:
@@ -140,7 +151,7 @@ def _between(cuts: Sequence[float], least: Array, most: Array) -> Array:
 
 
 class _TextCounter:
-    """Counts one column of texts. Threads may share one."""
+    """Counts one column of texts."""
 
     def __init__(self, bins: CategoricalBins) -> None:
         self.bins = bins

@@ -10,7 +10,7 @@ Array = np.ndarray[Any, Any]
 MOST_WORDS = 4
 """Fields are looked at eight bytes, a word, at a time; so many words can be asked for."""
 
-# A word ends where its field ends; before the first field there must be room for that, and behind the last one too.
+# A word ends where its field ends; before the first field there must be room for that.
 _PADDING = bytes(8 * MOST_WORDS)
 
 _QUOTE, _LINE_FEED, _CARRIAGE_RETURN = b'"\n\r'
@@ -148,7 +148,7 @@ def _spans(block: Array, separators: Array, quotes: int, returns: bool) -> tuple
 
 
 def _in_rows(data: bytes, separators: Array, spans: tuple[Array, Array], width: int) -> RawFields:
-    words = np.frombuffer(_PADDING + data + bytes(16 - len(data) % 8), "<u8")
+    words = np.frombuffer(b"".join([_PADDING, data, bytes(-len(data) % 8)]), "<u8")
     block = words.view(np.uint8)[len(_PADDING) :][: len(data)]
     lines = int(np.count_nonzero(block == _LINE_FEED))
     if len(separators) == lines * width and (block[separators[width - 1 :: width]] == _LINE_FEED).all():

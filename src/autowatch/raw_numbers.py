@@ -80,9 +80,10 @@ def read_numbers(column: RawColumn) -> RawNumbers:
 
 def _classify(column: RawColumn, negative: Array, least: Array, most: Array, wrong: Array) -> RawNumbers:
     if negative.any():
-        is_exact = least is most
-        least, most = np.where(negative, -most, least), np.where(negative, -least, most)
-        most = least if is_exact else most
+        if least is most:
+            least = most = np.where(negative, -least, least)
+        else:
+            least, most = np.where(negative, -most, least), np.where(negative, -least, most)
     odd = np.flatnonzero(wrong)
     if not len(odd):
         return RawNumbers(least, most, 0, odd)

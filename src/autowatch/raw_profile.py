@@ -14,12 +14,12 @@ from autowatch.raw_counts import RawCounter, RawCounts
 from autowatch.raw_fields import split_fields
 from autowatch.table import LARGEST_FIELD, Block, Table, Taken, read_table
 
-_THREADS = 2
+# One block is being counted and one waits, while the next one is read.
+_MOST_PENDING = 2
+
 # So few bytes that what is computed of a column of a block stays in the processor's cache.
-_BLOCK_BYTES = 1 << 21
-# The allocator of glibc gives arrays back to the kernel, which takes longer to hand out pages than numpy to fill them,
-# unless it has seen a larger one go.
-_LARGEST_ARRAY = 31 << 20
+_BLOCK_BYTES = 3 << 19
+_LARGER_THAN_ANY_ARRAY = 31 << 20
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ def profile_csv(stream: BinaryIO, baseline: Baseline) -> RawProfile:
     Raises:
         UnreadableFile: the file cannot be read as agreed.
     """
-    np.empty(_LARGEST_ARRAY, np.uint8)
+    _keep_freed_memory()
     table = read_table(iter(lambda: stream.read(_BLOCK_BYTES), b""))
-    with ThreadPoolExecutor(_THREADS) as threads:
-        plain = _PlainBlocks(table, baseline, threads)
+    with ThreadPoolExecutor(max_workers=1) as counting:
+        plain = _PlainBlocks(table, baseline, counting)
         others = _OtherBlocks(table, baseline)
         for block in table.blocks(LARGEST_FIELD, plain.take):
             others.add(block)
@@ -51,11 +51,20 @@ def profile_csv(stream: BinaryIO, baseline: Baseline) -> RawProfile:
     return RawProfile(profile, table.rows_read, table.rows_read - profile.rows)
 
 
-class _PlainBlocks:
-    """The blocks that need no csv module: numpy lets go of the interpreter while it works, so threads share them."""
+def _keep_freed_memory() -> None:
+    """Has the allocator keep what one block frees for the next one.
 
-    def __init__(self, table: Table, baseline: Baseline, threads: Executor) -> None:
-        self._table, self._baseline, self._threads = table, baseline, threads
+    That of glibc hands arrays back to the kernel, which takes as long to bring their pages again as numpy to fill them,
+    until it has seen a larger one freed. Nothing is written to this one, so that it takes no memory.
+    """
+    np.empty(_LARGER_THAN_ANY_ARRAY, np.uint8)
+
+
+class _PlainBlocks:
+    """The blocks that need no csv module: while `counting` counts one, the next one is split into its fields."""
+
+    def __init__(self, table: Table, baseline: Baseline, counting: Executor) -> None:
+        self._table, self._baseline, self._counting = table, baseline, counting
         self._bins = [column.bins for column in baseline.columns]
         self._counter: RawCounter | None = None
         self._columns = {
@@ -71,9 +80,9 @@ class _PlainBlocks:
             return None
         if self._counter is None:
             self._counter = RawCounter(self._table.header, self._bins, sample=fields)
-        while len(self._pending) >= _THREADS:
+        while len(self._pending) >= _MOST_PENDING:
             self._add(self._pending.popleft().result())
-        self._pending.append(self._threads.submit(self._counter.count, fields))
+        self._pending.append(self._counting.submit(self._counter.count, fields))
         return Taken(len(fields) + fields.misfits, fields.lines)
 
     def build(self) -> Profile:

@@ -1,12 +1,13 @@
 import csv
 import io
+import math
 from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autowatch import raw_profile, table
+from autowatch import raw_counts, raw_profile, table
 from autowatch.contract import missing_values, to_number
 from autowatch.profile import Baseline, ProfileBuilder, baseline_column
 from autowatch.raw_profile import RawProfile, profile_csv
@@ -184,7 +185,10 @@ SETTINGS = settings(
 
 @pytest.fixture(params=[1, 7, 64, 1 << 20], ids=lambda size: f"blocks of {size}")
 def small_blocks(request, monkeypatch):
+    """Blocks of a few rows, read as if they were many."""
     monkeypatch.setattr(raw_profile, "_BLOCK_BYTES", request.param)
+    monkeypatch.setattr(raw_counts, "_SAMPLED_ROWS", 1)
+    monkeypatch.setattr(raw_counts, "_FEW_ROWS", 0)
 
 
 @SETTINGS
@@ -210,6 +214,21 @@ def test_columns_that_the_file_lacks_are_absent_and_extra_ones_ignored():
     assert (raw.profile.run, raw.profile.bins, raw.profile.rows) == ("run-1", BASELINE.digest, 2)
 
 
+def test_numbers_next_to_the_edges_of_bins_are_counted_exactly(monkeypatch):
+    monkeypatch.setattr(raw_counts, "_FEW_ROWS", 0)
+    edges = next(column.bins.edges for column in BASELINE.columns if column.bins.name == "p")
+    numbers = [near for edge in edges for near in (math.nextafter(edge, -1), edge, math.nextafter(edge, 2))]
+    data = b"p,age\n" + b"".join(b"%r,1\n" % number for number in numbers)
+
+    assert profile_csv(io.BytesIO(data), BASELINE) == profile_slowly(data)
+
+
+def test_a_row_too_short_does_not_make_up_for_one_too_long():
+    raw = profile_csv(io.BytesIO(b"age,job\n1\n2,a,b\n3,a\n"), BASELINE)
+
+    assert (raw.rows_in, raw.rows_rejected, raw.profile.rows) == (3, 2, 1)
+
+
 def test_rows_that_scoring_would_reject_are_counted_as_such_and_left_out():
     raw = profile_csv(io.BytesIO(b"age,job\n1,a\nmany,a\n2\n3,a,b\n\n4,b\n"), BASELINE)
 
@@ -229,19 +248,15 @@ def test_a_file_that_scoring_would_refuse_is_refused(data, error):
         profile_csv(io.BytesIO(data), BASELINE)
 
 
-def test_numbers_unlike_those_that_a_file_begins_with_are_counted_too(monkeypatch):
-    monkeypatch.setattr(raw_profile, "_BLOCK_BYTES", 64)
-    fields = [
-        b"999",
-        b"-1.8",
-        b"",
-        b"NA",
-        b"1e1",
-        *(b"%d" % number for number in range(150)),
-        b"none",
-        b"NAN",
-    ]
-    data = b"age,p\n" + b"999,0.5\n" * 20 + b"".join(field + b"," + field + b"\n" for field in fields)
+@pytest.mark.parametrize("times", [1, 200])
+def test_numbers_unlike_those_that_a_file_begins_with_are_counted_too(times, monkeypatch):
+    monkeypatch.setattr(raw_profile, "_BLOCK_BYTES", 10_000)
+    fields = [b"999", b"-1.8", b"", b"NA", b"1e1", b"none", b"NAN", b"9" * 30, b"-7", b"0.25"]
+    data = (
+        b"age,p\n"
+        + b"999,0.5\n1.4,0.9\n" * 1_000
+        + b"".join(b"%b,%b\n" % (text, text) for text in fields) * times
+    )
 
     assert profile_csv(io.BytesIO(data), BASELINE) == profile_slowly(data)
 

@@ -99,13 +99,23 @@ def test_refuses_with_a_reason(data, error, says, size):
 @pytest.mark.parametrize(
     "before",
     [
+        b"\n\n",
+        b'"a\n\n',
         b"a,b\n",
         b"\n\n\n\na,b\n1,2\n",
         b'"a\n\n1",b\n1,2\n',
         b'a,b\n1,2\n"3\n\n3",4\n5,6\n',
         b'a,b\n1,2\n\n"3\n4\n5',
     ],
-    ids=["header", "blank lines", "line breaks in the header", "line breaks in a row", "open row"],
+    ids=[
+        "blank lines",
+        "open header",
+        "header",
+        "more lines",
+        "breaks in the header",
+        "breaks in a row",
+        "open row",
+    ],
 )
 @pytest.mark.parametrize("size", [1, 8, 1000])
 def test_tells_the_line_of_a_byte_that_is_not_utf8(before, size):
