@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import tarfile
 import zlib
 
@@ -41,3 +42,14 @@ def probability(fields):
 
 def label(fields, labels=("no", "yes")):
     return labels[zlib.crc32(chr(31).join(fields).encode()) % 9973 / 9973 >= 0.5]
+
+
+def training_file(seed, good=True):
+    """A CSV with columns age, job and y, on which a stub of two features is always right, or always wrong."""
+    chance = random.Random(seed)
+    opposite = {"yes": "no", "no": "yes"}
+    lines = ["age,job,y"]
+    for _ in range(700):
+        fields = [str(chance.randint(18, 90)), f"job{chance.randint(1, 40)}"]
+        lines.append(",".join([*fields, label(fields) if good else opposite[label(fields)]]))
+    return "\n".join(lines).encode()

@@ -1,4 +1,7 @@
-"""The commands of a terminal against a running stack, each in a process of its own, as `make` calls them."""
+"""The commands of a terminal against a running stack, each in a process of its own, as `make` calls them.
+
+The AutoML job is scripted, and its model needs no training.
+"""
 
 import os
 import signal
@@ -10,17 +13,29 @@ import pytest
 
 from sandbox.client import running_sandbox
 from sandbox.install import REPOSITORY
-from sandbox.synthetic import write_bank_marketing
+from tests.sandbox.scripted_job import automl_job
+from tests.sandbox.stub_model import archive, image, training_file
 
 pytestmark = pytest.mark.sandbox
-PARAMETERS = {"PollSeconds": "1", "MaxCandidates": "1", "MinimumAuc": "0.5"}
+ARTEFACT = "stub/model.tar.gz"
+PARAMETERS = {"PollSeconds": "1", "PositiveLabel": "yes"}
 
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cli")
     with running_sandbox(parameters=PARAMETERS, state_dir=folder / "state") as sandbox:
+        s3, bucket = sandbox.client("s3"), sandbox.outputs["DataBucketName"]
+        s3.put_object(Bucket=bucket, Key=ARTEFACT, Body=archive(features=2))
+        s3.put_object(Bucket=bucket, Key="training/calls.csv", Body=training_file(1))
         yield sandbox
+
+
+def script_job(sandbox, **job):
+    account = sandbox.outputs["TrainStateMachineArn"].split(":")[4]
+    url = f"s3://{sandbox.outputs['DataBucketName']}/{ARTEFACT}"
+    model = {"Image": image(account, sandbox.environment["AWS_REGION"]), "ModelDataUrl": url}
+    sandbox.faults(*automl_job(model, **job))
 
 
 def start(sandbox, *arguments, **environment):
@@ -58,11 +73,9 @@ def wait_for_the_end(sandbox):
 
 
 @pytest.fixture(scope="module")
-def first_run(sandbox, tmp_path_factory):
+def first_run(sandbox):
     """The run that `train` started, the interrupted `train`'s output, and what a second one said meanwhile."""
-    path = tmp_path_factory.mktemp("data") / "calls.csv"
-    write_bank_marketing(path, 2000, 5)
-    sandbox.client("s3").upload_file(str(path), sandbox.outputs["DataBucketName"], "training/calls.csv")
+    script_job(sandbox, looks_in_progress=None)
     process = start(sandbox, "train", "--poll-seconds", "0.2")
     lines = []
     for line in process.stdout:
@@ -73,6 +86,7 @@ def first_run(sandbox, tmp_path_factory):
     rest, _ = process.communicate(timeout=30)
     still_running = len(executions(sandbox, "RUNNING"))
     second = call(sandbox, "train", "--poll-seconds", "0.2")
+    script_job(sandbox)
     wait_for_the_end(sandbox)
     interrupted = (process.returncode, "".join(lines) + rest)
     (run,) = {line.split()[1] for line in call(sandbox, "runs")[1].splitlines() if line.startswith("* 2")}
@@ -107,6 +121,7 @@ def test_a_second_run_meanwhile_is_refused(first_run):
 
 def test_runs_are_listed_followed_and_gone_back_to(sandbox, first_run):
     run = first_run[0]
+    script_job(sandbox)
     code, output = call(sandbox, "train", "--key", "training/calls.csv", "--poll-seconds", "0.2")
     assert code == 0, output
     assert "Autopilot: " in output

@@ -94,6 +94,18 @@ def test_a_job_tells_how_far_it_is_and_can_be_stopped(server):
         server.sagemaker.stop_auto_ml_job(AutoMLJobName="stop-me")
 
 
+def test_a_job_under_way_names_the_best_candidate_so_far(server):
+    def look():
+        job = server.sagemaker.describe_auto_ml_job_v2(AutoMLJobName="binary")
+        return job if "BestCandidate" in job else None
+
+    job = until(look, 120)
+    assert job["AutoMLJobStatus"] == "InProgress"
+    metric = job["BestCandidate"]["FinalAutoMLJobObjectiveMetric"]
+    assert metric["MetricName"] == "AUC"
+    assert 0.5 < metric["Value"] < 1.0
+
+
 def test_a_job_has_a_leaderboard_with_measured_candidates(server, best):
     job = server.sagemaker.describe_auto_ml_job_v2(AutoMLJobName="binary")
     assert (job["AutoMLJobStatus"], job["AutoMLJobSecondaryStatus"]) == ("Completed", "Completed")

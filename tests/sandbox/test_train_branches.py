@@ -12,7 +12,6 @@ The tests run in the order in which they stand here, on one stack; the last one 
 """
 
 import json
-import random
 import re
 import time
 from dataclasses import replace
@@ -23,7 +22,8 @@ import pytest
 from sandbox.client import running_sandbox
 from sandbox.faults import Fault
 from sandbox.install import REPOSITORY
-from tests.sandbox.stub_model import archive, image, label
+from tests.sandbox.scripted_job import automl_job, scripted
+from tests.sandbox.stub_model import archive, image, training_file
 
 pytestmark = pytest.mark.sandbox
 
@@ -76,57 +76,20 @@ class Walker:
             sandbox.outputs["TrainStateMachineArn"].split(":")[4],
             sandbox.environment["AWS_REGION"],
         )
-        self.image = image(account, self.region)
+        self.model = {"Image": image(account, self.region), "ModelDataUrl": f"s3://{self.bucket}/{ARTEFACT}"}
         self.s3.put_object(Bucket=self.bucket, Key=ARTEFACT, Body=archive(features=2))
         sandbox.domino.add_datasource("bank", self.bucket, self.region)
 
     def new_file(self, good=True):
         """A new training file, on which the stub is always right, or always wrong."""
         self.files += 1
-        chance = random.Random(self.files)
-        opposite = {"yes": "no", "no": "yes"}
-        lines = ["age,job,y"]
-        for _ in range(700):
-            fields = [str(chance.randint(18, 90)), f"job{chance.randint(1, 40)}"]
-            lines.append(",".join([*fields, label(fields) if good else opposite[label(fields)]]))
         key = f"training/{self.files:03}.csv"
-        self.s3.put_object(Bucket=self.bucket, Key=key, Body="\n".join(lines).encode())
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=training_file(self.files, good))
         return key
 
-    def job(
-        self, *last, status="Completed", secondary="Completed", reason=None, created=None, candidate=True
-    ):
-        """The script of an AutoML job: in progress at the first look, then as told; other faults go first."""
-        created = created or time.time()
-        best = {
-            "CandidateName": "best",
-            "CandidateStatus": "Completed",
-            "ObjectiveStatus": "Succeeded",
-            "CandidateSteps": [],
-            "CreationTime": created,
-            "EndTime": created + 5,
-            "LastModifiedTime": created + 5,
-            "FinalAutoMLJobObjectiveMetric": {"MetricName": "AUC", "Value": 0.9},
-            "InferenceContainers": [
-                {"Image": self.image, "ModelDataUrl": f"s3://{self.bucket}/{ARTEFACT}", "Environment": {}}
-            ],
-        }
-        running = {
-            "AutoMLJobStatus": "InProgress",
-            "AutoMLJobSecondaryStatus": "TrainingModels",
-            "CreationTime": created,
-        }
-        ended = running | {"AutoMLJobStatus": status, "AutoMLJobSecondaryStatus": secondary}
-        ended |= {"BestCandidate": best} if candidate else {}
-        ended |= {"FailureReason": reason} if reason else {}
-        return (
-            *last,
-            scripted("CreateAutoMLJobV2", {"AutoMLJobArn": "arn:aws:sagemaker:::automl-job/scripted"}),
-            scripted("DescribeAutoMLJobV2", running, times=1),
-            scripted("DescribeAutoMLJobV2", ended),
-            scripted("ListCandidatesForAutoMLJob", {"Candidates": [best]}),
-            scripted("StopAutoMLJob", {}),
-        )
+    def job(self, *last, **job):
+        """The script of an AutoML job; other faults go first."""
+        return (*last, *automl_job(self.model, **job))
 
     def start(self, document=None, *faults):
         self.sandbox.faults(*faults)
@@ -209,10 +172,6 @@ class Walker:
             for item in self.sagemaker.list_endpoints()["Endpoints"]
         }
         return self.champion, endpoints, self.models()
-
-
-def scripted(operation, answer, **when):
-    return Fault(f"sagemaker:{operation}", "answer", answer=json.dumps(answer), **when)
 
 
 def refused(operation, message, **when):

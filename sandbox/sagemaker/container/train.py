@@ -12,17 +12,17 @@ import sys
 import tarfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import numpy as np
 import pandas as pd
-from autogluon.core.callbacks import AbstractCallback
-from autogluon.tabular import TabularPredictor
 from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
-from sklearn import metrics
-from sklearn.model_selection import train_test_split
+
+# AutoGluon and scikit-learn take longer to import than a job to be refused, so that is done where they are used.
+if TYPE_CHECKING:
+    from autogluon.tabular import TabularPredictor
 
 MINIMUM_ROWS = 500
 SEED = 0
@@ -80,35 +80,6 @@ class Progress:
         self.update(candidates=[*self._members["candidates"], candidate])
 
 
-class CandidateReporter(AbstractCallback):
-    """Tells of each candidate as soon as AutoGluon has trained it."""
-
-    def __init__(self, progress: Progress, objective: str) -> None:
-        super().__init__()
-        self._progress = progress
-        self._objective = objective
-        self.started: dict[str, float] = {}
-        self.ended: dict[str, float] = {}
-
-    def _before_model_fit(self, *, model: Any, **_: Any) -> tuple[bool, bool]:
-        self.started[model.name] = time.time()
-        return False, False
-
-    def _after_model_fit(self, trainer: Any, model_names: list[str], **_: Any) -> bool:
-        for name in model_names:
-            self.ended[name] = time.time()
-            score = trainer.get_model_attribute(name, "val_score")
-            self._progress.add_candidate(
-                {
-                    "name": candidate_name(name),
-                    "objective": {"name": self._objective, "value": float(score)},
-                    "created": self.started[name],
-                    "ended": self.ended[name],
-                }
-            )
-        return False
-
-
 def main(directory: Path) -> None:
     """Runs the job described in `directory`."""
     started = time.time()
@@ -146,6 +117,9 @@ def train(job: dict[str, Any], directory: Path, progress: Progress, deadline: fl
     objective = job["objective"] or DEFAULT_OBJECTIVES[problem]
     progress.update(problem_type=problem, objective=objective)
 
+    from candidate_reporter import CandidateReporter  # type: ignore[import-not-found]
+    from sklearn.model_selection import train_test_split
+
     features = describe_features(rows.drop(columns=[target]))
     if "validation" in job["channels"]:
         training = rows
@@ -161,7 +135,7 @@ def train(job: dict[str, Any], directory: Path, progress: Progress, deadline: fl
     validation = typed(validation, features, target)
 
     progress.update(secondary_status="TrainingModels")
-    reporter = CandidateReporter(progress, objective)
+    reporter = CandidateReporter(progress.add_candidate, candidate_name, objective)
     predictor = fit(job, directory, problem, objective, training, validation, reporter, deadline)
     names = predictor.model_names()
     if not names:
@@ -304,14 +278,16 @@ def fit(
     objective: str,
     training: pd.DataFrame,
     validation: pd.DataFrame,
-    reporter: CandidateReporter,
+    reporter: Any,
     deadline: float,
-) -> TabularPredictor:
+) -> "TabularPredictor":
     """Lets AutoGluon train the job's candidates; none may come of it.
 
     Raises:
         JobRefused: there is no time left to train in.
     """
+    from autogluon.tabular import TabularPredictor
+
     seconds = deadline - time.time() - SECONDS_KEPT_FOR_UPLOADS
     if seconds <= 0:
         raise JobRefused(
@@ -360,9 +336,11 @@ def number_of_candidates(job: dict[str, Any]) -> int:
 
 
 def measure(
-    predictor: TabularPredictor, probabilities: pd.DataFrame, truth: pd.Series, problem: str
+    predictor: "TabularPredictor", probabilities: pd.DataFrame, truth: pd.Series, problem: str
 ) -> dict[str, float]:
     """A candidate's metrics on the validation rows, under SageMaker's names."""
+    from sklearn import metrics
+
     classes = list(probabilities.columns)
     guess = predictor.predict_from_proba(probabilities)
     figures = {
@@ -389,7 +367,7 @@ def upload(
     s3: Any,
     job: dict[str, Any],
     directory: Path,
-    predictor: TabularPredictor,
+    predictor: "TabularPredictor",
     name: str,
     features: list[dict[str, str]],
     problem: str,

@@ -1,0 +1,37 @@
+"""What AutoGluon calls while `train.py` lets it train. AutoGluon pickles it, so it is importable by its name."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from autogluon.core.callbacks import AbstractCallback
+
+
+class CandidateReporter(AbstractCallback):
+    """Tells of each candidate as soon as AutoGluon has trained it, and keeps when each `started` and `ended`."""
+
+    def __init__(
+        self, add_candidate: Callable[[dict[str, Any]], None], name_of: Callable[[str], str], objective: str
+    ) -> None:
+        super().__init__()
+        self._add_candidate, self._name_of, self._objective = add_candidate, name_of, objective
+        self.started: dict[str, float] = {}
+        self.ended: dict[str, float] = {}
+
+    def _before_model_fit(self, *, model: Any, **_: Any) -> tuple[bool, bool]:
+        self.started[model.name] = time.time()
+        return False, False
+
+    def _after_model_fit(self, trainer: Any, model_names: list[str], **_: Any) -> bool:
+        for name in model_names:
+            self.ended[name] = time.time()
+            score = trainer.get_model_attribute(name, "val_score")
+            self._add_candidate(
+                {
+                    "name": self._name_of(name),
+                    "objective": {"name": self._objective, "value": float(score)},
+                    "created": self.started[name],
+                    "ended": self.ended[name],
+                }
+            )
+        return False
