@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 
@@ -120,8 +121,9 @@ class _NumberCounter:
     def _read_texts(self, column: RawColumn) -> tuple[Array, Array]:
         """As `count`, text by text."""
         texts = column.texts()
-        counts = self.bins.count(Counter(filter(_is_number, texts)))
-        return np.array(counts), np.flatnonzero([not _is_number(text) for text in texts])
+        are_numbers = list(map(_is_number, texts))
+        counts = self.bins.count(Counter(compress(texts, are_numbers)))
+        return np.array(counts), np.flatnonzero(np.logical_not(are_numbers))
 
 
 def _frequent_numbers(sample: RawColumn) -> list[str]:
