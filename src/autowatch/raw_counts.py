@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from autowatch.raw_fields import Array, RawColumn, RawFields
 from autowatch.raw_numbers import read_numbers
 from autowatch.raw_texts import TextTable
 
-# A column of numbers with so few texts in so many rows is looked up, in a third of the time that reading them takes.
+# A column of numbers with so few texts in so many rows is looked up, in about half the time of reading them.
 _MOST_TEXTS, _SAMPLED_ROWS = 100, 1_000
 
 # So few rows are read one by one sooner than all at once.
@@ -120,8 +121,9 @@ class _NumberCounter:
     def _read_texts(self, column: RawColumn) -> tuple[Array, Array]:
         """As `count`, text by text."""
         texts = column.texts()
-        counts = self.bins.count(Counter(filter(_is_number, texts)))
-        return np.array(counts), np.flatnonzero([not _is_number(text) for text in texts])
+        are_numbers = list(map(_is_number, texts))
+        counts = self.bins.count(Counter(compress(texts, are_numbers)))
+        return np.array(counts), np.flatnonzero(np.logical_not(are_numbers))
 
 
 def _frequent_numbers(sample: RawColumn) -> list[str]:

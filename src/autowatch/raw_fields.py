@@ -49,7 +49,7 @@ class RawColumn:
             low = self.words[MOST_WORDS - 1 - number :].take(places)
             word = high << counter_shifts
             word |= low >> shifts
-            word &= _MASKS.take(lengths - 8 * number if number else lengths, mode="clip")
+            word &= _MASKS.take(lengths - 8 * number, mode="clip")
             words.append(word)
             high = low
         return words

@@ -121,9 +121,7 @@ def _read_word(word: Array, lengths: Array) -> tuple[Array, Array, Array]:
     dot >>= np.uint64(7)
     word ^= _ZEROS
     word ^= dot * np.uint64(ord(".") ^ _ZERO)
-    wrong = word + np.uint64(0x76 * _EACH_BYTE)
-    wrong |= word
-    wrong &= _HIGH_BITS
+    wrong = _beyond_nine(word)
     # The multiplication brings the byte with the distance of the dot from the end to the top.
     behind = dot * np.uint64(0x0807060504030201)
     behind >>= np.uint64(56)
@@ -132,7 +130,15 @@ def _read_word(word: Array, lengths: Array) -> tuple[Array, Array, Array]:
     before -= np.uint64(1)
     before &= word
     word += before * np.uint64(255)
-    return _eight_digits(word), behind.view(np.intp), wrong != 0
+    return _eight_digits(word), behind.view(np.intp), wrong
+
+
+def _beyond_nine(word: Array) -> Array:
+    """Whether any of eight bytes is more than 9."""
+    beyond = word + np.uint64(0x76 * _EACH_BYTE)
+    beyond |= word
+    beyond &= _HIGH_BITS
+    return beyond != 0
 
 
 def _eight_digits(word: Array) -> Array:
@@ -154,5 +160,6 @@ def _eight_digits(word: Array) -> Array:
 def _wrong_behind(column: RawColumn, lengths: Array) -> Array:
     """Whether anything but digits is among the last characters of the fields, so many as `lengths` says."""
     (word,) = column.last_words(column.ends, lengths, 1)
-    _, behind, wrong = _read_word(word, lengths)
-    return wrong | (behind > 0) | (lengths > _MOST_DIGITS - _DIGITS)
+    word |= _LEADING_ZEROS.take(lengths, mode="clip")
+    word ^= _ZEROS
+    return _beyond_nine(word) | (lengths > _MOST_DIGITS - _DIGITS)

@@ -102,7 +102,7 @@ class TextTable:
 
 
 def _words_of(data: bytes, words: int) -> list[int]:
-    """A text as RawColumn.word gives it: the last eight bytes first, zeros before the first byte."""
+    """A text as RawColumn.last_words gives it: the last eight bytes first, zeros before the first byte."""
     whole = int.from_bytes(data.rjust(8 * words, b"\0"), "big")
     parts = [(whole >> (64 * number)) & _WORD for number in range(words)]
     return [int.from_bytes(part.to_bytes(8, "big"), "little") for part in parts]

@@ -3,6 +3,7 @@ from collections import Counter
 
 import pytest
 
+from autowatch import scored_rows
 from autowatch.baselines import Baselines
 from autowatch.objects import read_json
 from autowatch.profile import Baseline, baseline_column
@@ -72,8 +73,15 @@ def test_manifests_with_and_without_counts_add_up(s3):
 def test_many_files_come_out_as_one(s3):
     baseline = release(s3)
     stem = score(s3, baseline, LIKE_TRAINING)
-    scored = read(s3, *[stem] * 600)
-    assert (scored.runs[0].files, scored.runs[0].profile.rows) == (600, 300_000)
+    scored = read(s3, *[stem] * 150)
+    assert (scored.runs[0].files, scored.runs[0].profile.rows) == (150, 75_000)
+
+
+def test_many_profiles_come_out_as_one(s3, monkeypatch):
+    monkeypatch.setattr(scored_rows, "_READ_AHEAD", 3)
+    stem = score(s3, release(s3), LIKE_TRAINING, counts=False)
+    scored = read(s3, *[stem] * 10)
+    assert (scored.runs[0].files, scored.runs[0].profile.rows) == (10, 5_000)
 
 
 @pytest.mark.parametrize("counts", [True, False])
