@@ -10,6 +10,9 @@ from autowatch.raw_fields import MOST_WORDS, Array, RawColumn
 _MULTIPLIER = 0x9E3779B97F4A7C15
 _WORD = (1 << 64) - 1
 
+# The first few do nearly always.
+_SEEDS = 256
+
 # What stands in empty slots: no text has a NUL at its end.
 _NO_WORD = np.uint64(1)
 
@@ -23,6 +26,9 @@ class TextTable:
 
     Attributes:
         is_complete: whether every text was short enough, 32 bytes, to be found.
+
+    Raises:
+        ValueError: a text is there twice.
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -58,12 +64,12 @@ class TextTable:
 
     def _place(self, keys: Array) -> Array:
         """Chooses the hash and the displacements so that the keys' slots differ, and returns these slots."""
-        for self._seed in range(1 << 16):
+        for self._seed in range(_SEEDS):
             self._displacements = np.zeros(1 << self._bits, np.intp)
             buckets, hashes = self._hash(keys)
             if self._displace(buckets.tolist(), hashes.tolist()):
-                break
-        return self._slots(keys)
+                return self._slots(keys)
+        raise ValueError("No hash tells the texts apart. Give each of them once.")
 
     def _displace(self, buckets: list[int], hashes: list[int]) -> bool:
         members = defaultdict(list)

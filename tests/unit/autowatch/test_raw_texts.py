@@ -67,3 +67,8 @@ def test_a_table_may_have_nothing_to_find(known):
 
 def test_texts_with_a_nul_do_not_stand_in_the_way_of_others():
     assert count(["\0a", "a"], ["a"]) == ([0, 1], [])
+
+
+def test_a_text_that_is_there_twice_is_refused():
+    with pytest.raises(ValueError, match="Give each of them once"):
+        TextTable(["admin.", "student", "admin."])
