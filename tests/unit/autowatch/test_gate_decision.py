@@ -1,8 +1,8 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 from dataclasses import asdict
+from pathlib import Path
 
 from autowatch.gate_decision import (
     CalibrationPoint,
