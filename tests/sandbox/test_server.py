@@ -403,7 +403,7 @@ def test_an_alarm_is_evaluated_on_demand_at_any_time_and_tells_its_topic(sandbox
     )
     [told] = sandbox.mailbox.messages()[mails:]
     assert told.subject == f'ALARM: "{alarm["AlarmName"]}"'
-    assert "GreaterThanThreshold 0" in told.body
+    assert "ALARM when above 0; the last data points" in told.body
 
 
 def test_a_time_that_is_none_is_refused(sandbox):

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 from autowatch.gate_decision import (
     CalibrationPoint,
@@ -60,7 +61,7 @@ def test_the_states_behind_the_gate_can_read_it_without_numpy():
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": "src"},
-        cwd=__file__.split("/tests/")[0],
+        cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
         timeout=60,
