@@ -17,8 +17,10 @@ CONNECTIONS = 64
 CLIENT_READERS = 16
 """Objects that are read through the client at a time; it needs as many connections."""
 
-# So many requests may stay without their object. Then a client, which is slower, is the quicker way.
+# So many requests may stay without their object. Then a client, which is slower, is the quicker way. Each answer makes
+# up for a part of one, so that a throttle now and then does not add up to that among a million objects.
 _MOST_UNANSWERED = 200
+_FORGIVEN = 0.01
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -58,7 +60,7 @@ class _Reading:
     ) -> None:
         self._s3, self._bucket = s3, bucket
         self._route, self._keys, self._use = route, keys, use
-        self._unanswered = 0
+        self._unanswered, self._trouble = 0, 0.0
         self._pool = ThreadPoolExecutor(CLIENT_READERS)
 
     async def run(self, connections: int) -> None:
@@ -83,12 +85,16 @@ class _Reading:
                 connection.close()
 
     async def _read(self, connection: BucketConnection | None, key: str) -> bytes:
-        if connection and self._unanswered < _MOST_UNANSWERED:
+        if connection and self._trouble < _MOST_UNANSWERED:
             try:
-                return await connection.get(key)
+                content = await connection.get(key)
             except NotAnswered as error:
                 self._unanswered += 1
+                self._trouble += 1
                 _LOGGER.debug("not answered", extra={"key": key, "reason": str(error)})
+            else:
+                self._trouble = max(0.0, self._trouble - _FORGIVEN)
+                return content
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._read_through_client, key)
 

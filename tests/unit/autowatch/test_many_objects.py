@@ -196,6 +196,17 @@ def test_with_too_much_trouble_the_client_is_left_alone_with_it(server, monkeypa
     assert len(server.asked) - len(keys) <= 5 + 4
 
 
+def test_trouble_now_and_then_does_not_add_up(server, monkeypatch):
+    monkeypatch.setattr(many_objects, "CONNECTIONS", 1)
+    monkeypatch.setattr(many_objects, "_MOST_UNANSWERED", 3)
+    monkeypatch.setattr(many_objects, "_FORGIVEN", 0.25)
+    keys = fill(server, 61)
+    rare = keys[5::5]
+    server.plan = {key: [Answer(answer(b"", "503 Slow Down"))] for key in rare}
+    assert read(client(server), keys) == server.objects
+    assert server.keys_by_client == [keys[0], *rare]
+
+
 def test_an_error_in_the_use_stops_the_reading(server):
     keys = fill(server, 2_000)
     used = []
