@@ -82,6 +82,14 @@ def _up(template: Path, port: int, parameters: dict[str, str], state_dir: Path) 
 
 def _print_welcome(server: "Server", env_file: Path, state_dir: Path) -> None:
     bucket = server.environment.get("S3_BUCKET", "BUCKET")
+    said = {
+        "fire DetectDriftFunction": "the daily run, now",
+        "status": "what runs and what is due",
+        "alarms": "the alarms' states, evaluated now",
+        "mail": "what was sent",
+    }
+    width = len(_command(max(said, key=len), state_dir))
+    commands = "\n".join(f"  {_command(name, state_dir):<{width}}    {what}" for name, what in said.items())
     print(
         f"""
 The sandbox is up at {server.endpoint_url}. In another terminal:
@@ -92,10 +100,7 @@ The sandbox is up at {server.endpoint_url}. In another terminal:
   aws s3 cp my.csv s3://{bucket}/inference/
   aws s3 ls --recursive s3://{bucket}/predictions/
 
-  .venv/bin/python -m sandbox fire DetectDriftFunction    the daily run, now
-  .venv/bin/python -m sandbox status                      what runs and what is due
-  .venv/bin/python -m sandbox alarms                      the alarms' states, evaluated now
-  .venv/bin/python -m sandbox mail                        what was sent
+{commands}
 
 Logs: {state_dir / "logs"}
 Mail: {server.mailbox.folder}
@@ -107,9 +112,14 @@ Ctrl-C ends it; mails and logs stay until the next start, all else is gone.
 
 def _fire(connection: Connection, name: str) -> None:
     connection.fire(name)
-    print(
-        f"Fired. What still runs: .venv/bin/python -m sandbox status. What it says: {connection.state_dir / 'logs'}"
-    )
+    status, logs = _command("status", connection.state_dir), connection.state_dir / "logs"
+    print(f"Fired. What still runs: {status}. What it says: {logs}")
+
+
+def _command(arguments: str, state_dir: Path) -> str:
+    """What to type to speak to the sandbox of this folder."""
+    where = "" if state_dir == STATE_DIR else f" --state-dir {shlex.quote(str(state_dir))}"
+    return f".venv/bin/python -m sandbox {arguments}{where}"
 
 
 def _show_status(connection: Connection) -> None:
