@@ -118,7 +118,8 @@ class Profile:
         """
         rows = document["rows"]
         columns = {name: tuple(counts) for name, counts in document["columns"].items()}
-        if not all(isinstance(found := sum(counts), int) and found <= rows for counts in columns.values()):
+        sums = [*map(sum, columns.values())]
+        if max(sums, default=0) > rows or not isinstance(sum(sums), int):
             raise ValueError("A column's counts are not whole, or add up to more than the rows.")
         return cls(document["run"], document["bins"], rows, columns)
 

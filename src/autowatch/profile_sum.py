@@ -25,21 +25,23 @@ class ProfileSum:
         Raises:
             ProfilesDiffer: it counts on other bins than those before it.
         """
-        lengths = {name: len(counts) for name, counts in profile.columns.items()}
-        known = self._lengths | lengths
-        if self._bins not in (None, profile.bins) or known != lengths | self._lengths:
+        lengths = dict(zip(profile.columns, map(len, profile.columns.values()), strict=True))
+        if self._bins not in (None, profile.bins) or self._differ(lengths):
             raise ProfilesDiffer(
                 f"Two profiles of run {self._run} count on different bins. Remove the manifest of the odd one, and "
                 "upload its input file again."
             )
         self._bins = profile.bins
-        self._lengths = known
+        self._lengths |= lengths
         self._rows += profile.rows
         for name, counts in profile.columns.items():
             self._columns.setdefault(name, []).append(counts)
         self._waiting += 1
         if self._waiting == _MOST_WAITING:
             self._add_up()
+
+    def _differ(self, lengths: dict[str, int]) -> bool:
+        return lengths != self._lengths and lengths | self._lengths != self._lengths | lengths
 
     def build(self) -> Profile:
         """The profile of all rows so far; there must have been one at least."""
