@@ -156,7 +156,7 @@ def _view(
         notes=notes,
         drift=drift,
         quality=quality,
-        trends=_trends(drift.main.columns, earlier) if drift and day else {},
+        trends=_trends(drift.main.shown, earlier) if drift and day else {},
         volume=_volume(drift.rows, earlier) if drift and day else None,
         opinions=_opinions(drift) if drift else None,
         sources=sources,

@@ -103,19 +103,24 @@ class RunDrift:
         return [alarm for alarm in self.alarms if alarm.decides]
 
     @property
+    def shown(self) -> Sequence[Column]:
+        """As many of the columns as a page can hold."""
+        return self.columns[:_MOST_COLUMNS]
+
+    @property
     def drifted(self) -> list[Column]:
-        """The columns that drift and count, worst first."""
-        return [column for column in self.deciding_columns if column.verdict == "drift"]
+        """Of those the ones that drift and count, worst first."""
+        return [column for column in self.shown if column.verdict == "drift" and column.decides]
 
     @property
     def shown_alone(self) -> list[Column]:
-        """The columns that drift and do not count, worst first."""
-        return [column for column in self.columns if column.verdict == "drift" and not column.decides]
+        """Of those the ones that drift and do not count, worst first."""
+        return [column for column in self.shown if column.verdict == "drift" and not column.decides]
 
     @property
     def steady(self) -> list[Column]:
-        """The columns that do not drift, those with the largest distance first."""
-        return [column for column in self.columns if column.verdict != "drift"]
+        """Of those the ones that do not drift, those with the largest distance first."""
+        return [column for column in self.shown if column.verdict != "drift"]
 
 
 @dataclass(frozen=True)
@@ -199,7 +204,7 @@ def _run(document: Mapping[str, Any]) -> RunDrift:
     verdict = _verdict(document)
     if verdict is None:
         raise UnknownForm(f"drift.json has the verdict {short(document.get('verdict'), 40)!r}.")
-    columns = [_column(item) for item in fields.mappings(document, "columns")[:_MOST_COLUMNS]]
+    columns = [_column(item) for item in fields.mappings(document, "columns")]
     weightless = {column.name for column in columns if not column.decides}
     return RunDrift(
         run=fields.text(document, "run"),

@@ -478,6 +478,22 @@ def test_any_number_of_columns_and_bins_makes_a_page(columns, bins):
     assert ("16 more values are not shown." in shown) is (bins == 40 and columns > 0)
 
 
+def test_of_very_many_columns_the_worst_are_shown_and_all_are_counted():
+    document = drift_document(columns=602, drifted=0) | {
+        "verdict": "drift",
+        "drifted_columns": ["column_600"],
+    }
+    document["columns"][600].update(verdict="drift", js=0.9)
+    document["columns"][601].update(verdict="drift", js=0.9, importance=0)
+    shown = text(document)
+
+    assert "1 of 601 columns of 4,000 scored rows differs from the training data: column_600." in shown
+    assert "1 column of importance 0 is not counted." in shown
+    assert "Columns drifted 1 of 601" in shown
+    assert shown.index("What moved, worst first") < shown.index("column_600", shown.index("What moved"))
+    assert "The 500 worst are shown; drift.json has all 602." in shown
+
+
 def test_a_day_without_rows_says_so_and_shows_no_empty_tables():
     html = day_page(DAY, drift_document(rows=0, files=0), None, {}, LINKS)
     shown = Page(html).text
