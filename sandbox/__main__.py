@@ -5,7 +5,6 @@ import fcntl
 import json
 import logging
 import shlex
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,8 +71,8 @@ def _up(template: Path, port: int, parameters: dict[str, str], state_dir: Path) 
 
     with _only_one(state_dir):
         # Mails and logs of a stack that is gone would be taken for those of this one.
-        for folder in ("mail", "logs"):
-            shutil.rmtree(state_dir / folder, ignore_errors=True)
+        for path in (*state_dir.glob("mail/*.eml"), *state_dir.glob("logs/*.log")):
+            path.unlink()
         print("Starting the sandbox ...", flush=True)
         try:
             run(Configuration(template.resolve(), state_dir, {**defaults, **parameters}, port), announce)

@@ -178,12 +178,13 @@ def judge(baseline: Baseline, current: Profile, rules: DriftRules) -> DriftRepor
     Raises:
         ProfilesDiffer: `current` counts on other bins than the baseline's.
     """
-    if current.bins != baseline.digest:
+    counted = [_counts_of(column, current) for column in baseline.columns]
+    lengths = [len(column.bins) for column in baseline.columns]
+    if current.bins != baseline.digest or lengths != list(map(len, counted)):
         raise ProfilesDiffer(
             f"The rows of run {current.run} were counted on other bins than the baseline of run {baseline.run} has. "
             "Judge them against their own run's baseline."
         )
-    counted = [_counts_of(column, current) for column in baseline.columns]
     p_values = [
         p_value(column.counts, counts) for column, counts in zip(baseline.columns, counted, strict=True)
     ]

@@ -128,15 +128,27 @@ def _drift_sentence(main: RunDrift, subject: Subject) -> str:
     if not of:
         return f"{rows}, and no column that counts.{aside}"
     if not names:
-        every = "The only column" if of == 1 else f"All {of} columns"
-        return f"{every} of {rows} {'looks' if of == 1 else 'look'} like the training data.{aside}"
+        return f"{_say_alike(main, rows)}{aside}"
     sentence = (
         f"{len(names)} of {counted(of, 'column')} of {rows} {'differs' if len(names) == 1 else 'differ'} from the "
         f"training data: {listed(names, _COLUMNS_NAMED)}.{aside}"
     )
     if main.verdict == "no drift":
-        return f"{sentence} By their importance that is too little to call the day drifted."
+        return f"{sentence} By their importance that is too little to call the {subject} drifted."
     return sentence
+
+
+def _say_alike(main: RunDrift, rows: str) -> str:
+    of = len(main.deciding_columns)
+    unjudged = sum(column.verdict == "not enough data" for column in main.deciding_columns)
+    looks = "looks" if of - unjudged == 1 else "look"
+    if unjudged:
+        return (
+            f"{of - unjudged} of {counted(of, 'column')} of {rows} {looks} like the training data; "
+            f"{counted(unjudged, 'column')} {'has' if unjudged == 1 else 'have'} too few rows for a verdict."
+        )
+    every = "The only column" if of == 1 else f"All {of} columns"
+    return f"{every} of {rows} {looks} like the training data."
 
 
 def _say_aside(weightless: int) -> str:
@@ -187,7 +199,7 @@ def _other_runs(drift: DriftView | None, quality: QualityView | None) -> list[st
     worse = [run for run in measured if run.verdict == "worse"]
     return [
         *(
-            f"In the {count(run.rows)} rows that run {short(run.run or '?', 60)} scored, "
+            f"In the {counted(run.rows or 0, 'row')} that run {short(run.run or '?', 60)} scored, "
             f"{counted(len(run.drifted_columns), 'column')} drifted, with {counted(len(run.deciding_alarms), 'alarm')}."
             for run in moved
         ),

@@ -18,18 +18,18 @@ def history_headline(days: Mapping[date, DayRecord]) -> Headline:
     if not judged:
         return _headline_without_drift(worse, has_rows=bool(days))
     day, newest = judged[0]
-    verdict_day, last = next(
-        ((earlier, drift) for earlier, drift in judged if drift.verdict != "not enough data"), judged[0]
-    )
+    verdict_day, last = _last_verdict(judged)
+    is_of_another = newest.run not in (None, last.run)
     what = [f"The newest day is {day.isoformat()}: {_sentence(newest)}"]
     if newest.other_drifts:
         what.append("Rows that another model scored on that day drifted; the page of the day has them.")
     if verdict_day != day:
-        what.append(f"The last verdict is of {verdict_day.isoformat()}: {_sentence(last)}")
+        whose = ", on another model's rows" if is_of_another else ""
+        what.append(f"The last verdict is of {verdict_day.isoformat()}{whose}: {_sentence(last)}")
     if worse:
         what.append(worse.sentence())
     look = f"Open {verdict_day.isoformat()} below."
-    if last.verdict == "drift":
+    if last.verdict == "drift" and not is_of_another:
         also = ", and the model predicts worse" if worse and not worse.model else ""
         return Headline("drift", f"The data have drifted{also}", what, last.since, look)
     if worse and not worse.model:
@@ -37,8 +37,7 @@ def history_headline(days: Mapping[date, DayRecord]) -> Headline:
             "drift", "The model predicts worse", what, None, f"Open {worse.day.isoformat()} below."
         )
     if newest.verdict == "not enough data":
-        why = "nothing was scored" if newest.rows == 0 else "not enough data"
-        return Headline("idle", f"No verdict on the newest day: {why}", what, None, "Nothing to decide on.")
+        return _headline_without_verdict(day, newest, what)
     if newest.alarms:
         return Headline("idle", f"No drift, but {counted(newest.alarms, 'alarm')}", what, None, look)
     if newest.other_drifts:
@@ -73,6 +72,26 @@ def _headline_without_drift(worse: _Worse | None, *, has_rows: bool) -> Headline
     return Headline("drift", title, [worse.sentence()], None, f"Open {worse.day.isoformat()} below.")
 
 
+def _headline_without_verdict(day: date, newest: DaySummary, what: Sequence[str]) -> Headline:
+    why = "nothing was scored" if newest.rows == 0 else "not enough data"
+    alarms = f", and {counted(newest.alarms, 'alarm')}" if newest.alarms else ""
+    look = (
+        f"Open {day.isoformat()} below." if newest.alarms or newest.other_drifts else "Nothing to decide on."
+    )
+    return Headline("idle", f"No verdict on the newest day: {why}{alarms}", what, None, look)
+
+
+def _last_verdict(judged: Sequence[tuple[date, DaySummary]]) -> tuple[date, DaySummary]:
+    """The newest day with a verdict, of the newest day's model if there is one; the newest day where there is none.
+
+    What an earlier model's rows showed says nothing of its successor, which has another baseline.
+    """
+    run = judged[0][1].run
+    verdicts = [(day, drift) for day, drift in judged if drift.verdict != "not enough data"]
+    of_model = [(day, drift) for day, drift in verdicts if run in (None, drift.run)]
+    return next(iter([*of_model, *verdicts]), judged[0])
+
+
 def _worse(
     days: Mapping[date, DayRecord], newest_first: Sequence[date], newest_run: str | None
 ) -> _Worse | None:
@@ -88,11 +107,11 @@ def _worse(
 
 def _sentence(drift: DaySummary) -> str:
     rows = counted(drift.rows or 0, "row")
-    if drift.verdict == "not enough data" and drift.rows == 0:
-        return "nothing was scored."
-    if drift.verdict == "not enough data":
-        return f"{rows}, too few for a verdict."
     alarms = f", {counted(drift.alarms, 'alarm')}" if drift.alarms else ""
+    if drift.verdict == "not enough data" and drift.rows == 0:
+        return f"nothing was scored{alarms}."
+    if drift.verdict == "not enough data":
+        return f"{rows}, not enough data for a verdict{alarms}."
     return (
         f"{drift.verdict}, {len(drift.drifted_columns)} of {drift.columns} columns drifted in {rows}{alarms}."
     )

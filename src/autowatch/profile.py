@@ -111,9 +111,16 @@ class Profile:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Profile":
-        """The inverse of `to_json`."""
+        """The inverse of `to_json`.
+
+        Raises:
+            KeyError, TypeError, AttributeError, ValueError: the document is none, or does not hold counts of its rows.
+        """
+        rows = document["rows"]
         columns = {name: tuple(counts) for name, counts in document["columns"].items()}
-        return cls(document["run"], document["bins"], document["rows"], columns)
+        if not all(isinstance(found := sum(counts), int) and found <= rows for counts in columns.values()):
+            raise ValueError("A column's counts are not whole, or add up to more than the rows.")
+        return cls(document["run"], document["bins"], rows, columns)
 
 
 class ProfileBuilder:

@@ -17,6 +17,7 @@ class ProfileSum:
         self._rows = 0
         self._waiting = 0
         self._columns: dict[str, list[Sequence[int]]] = {}
+        self._lengths: dict[str, int] = {}
 
     def add(self, profile: Profile) -> None:
         """Adds one profile.
@@ -24,12 +25,15 @@ class ProfileSum:
         Raises:
             ProfilesDiffer: it counts on other bins than those before it.
         """
-        if self._bins not in (None, profile.bins):
+        lengths = {name: len(counts) for name, counts in profile.columns.items()}
+        known = self._lengths | lengths
+        if self._bins not in (None, profile.bins) or known != lengths | self._lengths:
             raise ProfilesDiffer(
                 f"Two profiles of run {self._run} count on different bins. Remove the manifest of the odd one, and "
                 "upload its input file again."
             )
         self._bins = profile.bins
+        self._lengths = known
         self._rows += profile.rows
         for name, counts in profile.columns.items():
             self._columns.setdefault(name, []).append(counts)
@@ -46,4 +50,4 @@ class ProfileSum:
     def _add_up(self) -> None:
         self._waiting = 0
         for name, many in self._columns.items():
-            self._columns[name] = [list(map(sum, zip(*many, strict=False)))]
+            self._columns[name] = [list(map(sum, zip(*many, strict=True)))]

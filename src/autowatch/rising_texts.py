@@ -22,6 +22,11 @@ def _number_text(number: float, digits: int) -> str:
     exact = f"{number:.{_DIGITS_OF_A_ROUND_NUMBER}g}"
     if float(exact) == number and "e+" not in exact:
         return exact
-    size = abs(number)
-    whole = len(str(int(size))) if size < _LARGEST_WRITTEN_OUT else 0
-    return f"{number:.{max(digits, whole)}g}"
+    rounded = f"{number:.{max(digits, _whole_digits(number))}g}"
+    # What is rounded up to a power of ten has a digit more, for want of which it would have an exponent.
+    return f"{float(rounded):.{max(digits, _whole_digits(float(rounded)))}g}"
+
+
+def _whole_digits(number: float) -> int:
+    """How many digits stand before the point; 0 of numbers that are too large to be written out."""
+    return len(str(int(abs(number)))) if abs(number) < _LARGEST_WRITTEN_OUT else 0

@@ -44,6 +44,9 @@ def is_running(pid):
 
 def test_up_serves_until_it_is_told_to_end(tmp_path):
     stale = Mailbox(tmp_path / "mail").deliver("a@example.com", "b@example.com", "of an earlier stack", "")
+    own = tmp_path / "logs" / "notes.txt"
+    own.parent.mkdir()
+    own.write_text("of somebody else")
     line, options = command("up", "--template", STACK, "--state-dir", tmp_path, "--parameter", "Number=7")
     with (tmp_path / "output").open("w") as output:
         process = subprocess.Popen(line, stdout=output, stderr=subprocess.STDOUT, **options)
@@ -71,6 +74,7 @@ def test_up_serves_until_it_is_told_to_end(tmp_path):
         assert re.search(r"^  RecordDaily +\d{4}-", status, re.MULTILINE)
         assert len(status.splitlines()) < 30
         assert not stale.exists()
+        assert own.exists()
         assert "mailbox is empty" in run("mail", "--state-dir", tmp_path).stdout
         assert run("alarms", "--state-dir", tmp_path).stdout.startswith("INSUFFICIENT_DATA autowatch-Alarm-")
     finally:

@@ -427,6 +427,41 @@ def test_one_column_or_none_is_said_as_people_say_it(columns, importance, said):
     assert said in text(document)
 
 
+@pytest.mark.parametrize(
+    ("columns", "unjudged", "said"),
+    [
+        (
+            20,
+            1,
+            "19 of 20 columns of 4,000 scored rows look like the training data; 1 column has too few rows",
+        ),
+        (
+            3,
+            2,
+            "1 of 3 columns of 4,000 scored rows looks like the training data; 2 columns have too few rows",
+        ),
+    ],
+)
+def test_columns_without_a_verdict_are_not_said_to_look_like_the_training_data(columns, unjudged, said):
+    document = drift_document(columns=columns, drifted=0)
+    for column in document["columns"][:unjudged]:
+        column["verdict"] = "not enough data"
+    shown = text(document)
+
+    assert f"{said} for a verdict." in shown
+    assert shown.count("(too few rows)") == unjudged
+
+
+@pytest.mark.parametrize("subject", ["range", "file"])
+def test_a_window_that_drifts_too_little_is_not_called_a_day(subject):
+    document = {**drift_document(drifted=1), "verdict": "no drift", "alarms": []}
+    window = FILE if subject == "file" else RANGE
+
+    assert (
+        f"too little to call the {subject} drifted." in Page(window_page({**document, **window}, LINKS)).text
+    )
+
+
 def test_drift_of_little_importance_is_shown_and_explained():
     document = {**drift_document(drifted=1), "verdict": "no drift", "alarms": []}
 

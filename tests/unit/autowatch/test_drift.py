@@ -86,6 +86,13 @@ class TestJudge:
         with pytest.raises(ProfilesDiffer, match="own run's baseline"):
             judge(baseline, other, RULES)
 
+    def test_counts_that_have_lost_a_bin_are_refused(self):
+        baseline = baseline_of(c=["a"] * 1_000)
+        damaged = dataclasses.replace(profile_of(baseline, c=["a"]), columns={"c": (1, 0)})
+
+        with pytest.raises(ProfilesDiffer, match="own run's baseline"):
+            judge(baseline, damaged, RULES)
+
     def test_the_documents_have_the_agreed_fields(self):
         report, column = judged({"c": ["a"] * 5_000}, {"c": ["b"] * 400})
 

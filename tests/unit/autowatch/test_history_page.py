@@ -127,6 +127,20 @@ def test_without_a_day_the_page_says_what_to_do():
             "No drift",
         ),
         (
+            {0: record(drift_document(rows=9)), 1: record(drift_document(back(1), run=EARLIER_RUN))},
+            "idle",
+            "No verdict on the newest day: not enough data",
+        ),
+        (
+            {
+                0: record(drift_document(rows=9)),
+                1: record(drift_document(back(1), run=EARLIER_RUN)),
+                2: record(drift_document(back(2))),
+            },
+            "drift",
+            "The data have drifted",
+        ),
+        (
             {
                 0: record(
                     drift_document(drifted=0, alarms=[{"column": None, "kind": "volume", "message": ""}])
@@ -205,6 +219,30 @@ def test_a_newest_day_without_rows_is_called_that():
 
     assert "<h1>No verdict on the newest day: nothing was scored</h1>" in html
     assert "The newest day is 2026-11-23: nothing was scored." in html
+
+
+@pytest.mark.parametrize(("rows", "why"), [(0, "nothing was scored"), (9, "not enough data")])
+def test_alarms_of_a_newest_day_without_a_verdict_need_a_look(rows, why):
+    alarms = [{"column": None, "kind": "volume", "message": "Few."}]
+    html = history_page(
+        {
+            DAY: record(drift_document(rows=rows, alarms=alarms)),
+            back(1): record(drift_document(back(1), drifted=0)),
+        }
+    )
+
+    assert f"<h1>No verdict on the newest day: {why}, and 1 alarm</h1>" in html
+    assert f"Open {DAY.isoformat()} below." in html
+    assert re.search(r"The newest day is 2026-11-23: .*, 1 alarm\.", html)
+    assert "Nothing to decide on." not in html
+
+
+def test_a_verdict_on_another_models_rows_is_told_as_that():
+    days = {DAY: record(drift_document(rows=9)), back(1): record(drift_document(back(1), run=EARLIER_RUN))}
+
+    assert "The last verdict is of 2026-11-22, on another model's rows: drift, 3 of 20" in unescape(
+        history_page(days)
+    )
 
 
 def test_a_worse_model_is_told_of_where_no_day_has_been_judged():

@@ -51,8 +51,12 @@ def test_the_profiles_stay_as_they_are():
     assert some == profiles(65)
 
 
-def test_a_profile_on_other_bins_is_refused_and_not_added():
-    sums = added(profiles(3))
+@pytest.mark.parametrize("count", [3, 64])
+@pytest.mark.parametrize(
+    ("bins", "counts"), [("others", (1, 2, 3)), ("bins", (1, 2)), ("bins", (1, 2, 3, 4)), ("bins", ())]
+)
+def test_a_profile_on_other_bins_is_refused_and_not_added(count, bins, counts):
+    sums = added(profiles(count))
     with pytest.raises(ProfilesDiffer, match="run-1"):
-        sums.add(Profile("run-1", "others", 1, {"a": (1, 2, 3)}))
-    assert sums.build() == total(profiles(3))
+        sums.add(Profile("run-1", bins, 1, {"b": (1,), "a": counts}))
+    assert sums.build() == total(profiles(count))

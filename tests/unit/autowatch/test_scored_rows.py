@@ -135,7 +135,22 @@ def test_a_damaged_profile_is_named_by_its_manifest(s3, body):
         read(s3, stem)
 
 
-@pytest.mark.parametrize("counts", [{}, [], 5, "", {"run": "r", "bins": "b", "rows": 1, "columns": []}])
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {},
+        [],
+        5,
+        "",
+        {"run": "r", "bins": "b", "rows": 1, "columns": []},
+        {"run": "r", "bins": "b", "rows": "1", "columns": {"age": [1]}},
+        {"run": "r", "bins": "b", "rows": 1, "columns": {"age": ["1"]}},
+        {"run": "r", "bins": "b", "rows": 1, "columns": {"age": "1"}},
+        {"run": "r", "bins": "b", "rows": 1, "columns": {"age": [0.5]}},
+        {"run": "r", "bins": "b", "rows": 1, "columns": {"age": [1, None]}},
+        {"run": "r", "bins": "b", "rows": 1, "columns": {"age": [1, 1]}},
+    ],
+)
 def test_damaged_counts_are_named_by_their_manifest(s3, counts):
     stem = score(s3, release(s3), LIKE_TRAINING)
     manifest = read_json(s3, BUCKET, f"{stem}.manifest.json") | {"counts": counts}
