@@ -70,6 +70,14 @@ def test_a_page_can_be_read_by_everybody_and_needs_nothing_but_itself(pages, ope
     assert page.complaints == []
 
 
+@pytest.mark.parametrize("width", [920, 1000, 1110])
+def test_the_measures_of_quality_are_never_cut_off_on_a_screen(pages, open_page, width):
+    page = open_page(pages["busy"], viewport={"width": width, "height": 900})
+
+    assert page.locator(".measures").count()
+    assert not [label for label in page.evaluate(CUT_OFF) if label.startswith("Measures")]
+
+
 @pytest.mark.parametrize("kind", ["busy", "quiet", "history"])
 def test_no_table_is_cut_off_where_there_is_room(pages, open_page, kind):
     page = open_page(pages[kind], viewport={"width": 1280, "height": 900})
