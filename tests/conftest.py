@@ -1,5 +1,6 @@
 import functools
 import os
+import threading
 
 import botocore.session
 import pytest
@@ -35,6 +36,23 @@ def no_idle_work():
 
     S3Backend._url_module = moto.s3.urls
     moto.core.models.RESPONSES_METHODS.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_request_at_a_time():
+    """What two threads ask moto for at once it answers one after the other, as a service keeps requests apart.
+
+    By itself it disposes of an object's content while another thread that has just written it reads it again.
+    """
+    from moto.core.botocore_stubber import BotocoreStubber
+
+    answer, lock = BotocoreStubber.process_request, threading.RLock()
+
+    def process_request(self, request):
+        with lock:
+            return answer(self, request)
+
+    BotocoreStubber.process_request = process_request
 
 
 # The files that take longest, the longest first. They begin before the others, so that no worker is left alone with one

@@ -319,8 +319,12 @@ class TestIdentities:
         assert (first.js, first.p_value, first.psi) == (second.js, second.p_value, second.psi)
 
     @given(FULL_PAIRS, st.data())
-    def test_one_more_row_moves_the_divergence_of_full_bins_by_one_part_in_n(self, pair, data):
-        assert moved_by_one_row(*pair, data) <= 2 / sum(pair[1])
+    def test_one_more_row_moves_the_divergence_of_full_bins_by_a_few_parts_in_n(self, pair, data):
+        """The divergence's slope towards bin i is at most half of log2(1 + p_i / q_i)."""
+        p, q = map(shares, pair)
+        rows = sum(pair[1])
+
+        assert moved_by_one_row(*pair, data) <= (math.log2(1 + max(p / q)) / 2 + 1 / rows) / rows
 
     @given(PAIRS, st.data())
     def test_one_more_row_moves_no_divergence_by_more_than_the_logarithm_of_that(self, pair, data):
