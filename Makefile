@@ -9,6 +9,9 @@ CLI_READY := $(VENV)/.cli-ready
 # What is told to `make train`, `make runs` and `make rollback` reaches the shell as a variable, whatever is in it.
 export STACK KEY RUN LIMIT
 
+# Where a shell forbids Python to keep what it compiles, each of the sandbox's processes would compile everything anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo sandbox train runs rollback test container-test bench-scoring bench-drift-errors bench-drift check clean help
 
 help:  ## list the targets

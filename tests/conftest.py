@@ -55,6 +55,11 @@ def one_request_at_a_time():
     BotocoreStubber.process_request = process_request
 
 
+def pytest_xdist_auto_num_workers():
+    """Half as many again as there are processors: much of the tests is waiting for processes."""
+    return (os.cpu_count() or 2) * 3 // 2
+
+
 # The files that take longest, the longest first. They begin before the others, so that no worker is left alone with one
 # of them at the end while the others have nothing to do.
 LONGEST = (
