@@ -5,7 +5,7 @@ import itertools
 import math
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ class Table:
     """What is kept of a file: the numbers of each numerical column, the counts of each categorical one."""
 
     rows: int
-    numbers: dict[str, array[float]]
+    numbers: Mapping[str, Sequence[float]]
     categories: dict[str, Counter[str]]
 
 

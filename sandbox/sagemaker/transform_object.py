@@ -163,6 +163,11 @@ def _fields(record: bytes) -> list[str]:
 
 
 def _csv(rows: Iterable[list[str]]) -> bytes:
+    return "".join(f"{_line(row)}\n" for row in rows).encode()
+
+
+def _line(row: list[str]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
+    # Python 3.11 quotes a carriage return only where a line may end with one.
+    csv.writer(text, lineterminator="\r\n").writerow(row)
+    return text.getvalue().removesuffix("\r\n")

@@ -38,8 +38,9 @@ def run_job(s3, plan, stub=None, spoil=lambda text: text):
 
 def line(row):
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(row)
-    return text.getvalue()
+    # Python 3.11 quotes a carriage return only where a line may end with one.
+    csv.writer(text, lineterminator="\r\n").writerow(row)
+    return text.getvalue().removesuffix("\r\n")
 
 
 def pick(row, expression):
