@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import (
@@ -95,6 +95,7 @@ class TestPValue:
 
         assert p_value(*pair) == pytest.approx(chi2.sf(statistic, len(reference) - 1), rel=1e-9, abs=1e-300)
 
+    @example(([0, 0, 16, 12592], [46, 60, 60, 0]))
     @given(st.one_of(PAIRS, UNEQUAL_PAIRS))
     def test_it_is_scipys_tests_of_the_table_pooled_by_hand(self, pair):
         rows = [sum(side) for side in pair]
@@ -111,7 +112,8 @@ class TestPValue:
         else:
             expected = exact_p_value(pool, rows) if thin else chi_square(solid)
 
-        assert p_value(*pair) == pytest.approx(expected, rel=1e-9, abs=1e-300)
+        # Far in the tail the order in which terms are added shows in the ninth digit.
+        assert p_value(*pair) == pytest.approx(expected, rel=1e-7, abs=1e-300)
 
     def test_a_thin_bin_is_tested_exactly(self):
         # 25 of 500 rows in a bin that none of 30,000 is in: each of the 25 is a scored row by chance.
