@@ -1,13 +1,9 @@
-"""Where moto's own behaviour differs from AWS's in a way that a template notices, or that its user waits for."""
+"""Where moto's own behaviour differs from AWS's in a way that a template or its user notices."""
 
-import functools
-import json
-import logging
 import uuid
 from typing import Any, cast
 
 from moto.cloudformation import parsing
-from moto.cloudformation.models import Stack
 from moto.core.responses import ActionResult
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
@@ -23,10 +19,7 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (
     DistributedIterationComponent,
 )
-from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
-from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
@@ -34,32 +27,16 @@ from moto.stepfunctions.responses import StepFunctionResponse
 def install() -> None:
     """Correct moto in this process; a second call changes nothing."""
     cast(Any, parsing).clean_json = _drop_no_value
-    cast(Any, Stack).parse_template = staticmethod(_parse_template)
     cast(Any, FakeBucket).get_permission = _no_permission_by_policy
     cast(Any, StepFunctionsParserBackend).start_execution = _start_named_execution
     cast(Any, DistributedIterationComponent)._map_run = _run_map
     cast(Any, StepFunctionResponse).get_execution_history = _execution_history
-    cast(Any, AmazonStateLanguageParser).parse = staticmethod(_parse_definition)
-    cast(Any, lambda_eval_utils).boto_client_for = _client_for_states
-    # Of more states at once than that client keeps connections, the others' are not kept, which is nobody's business.
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
 _resolve = parsing.clean_json
-_parse_yaml = Stack.parse_template
 _start_execution = StepFunctionsParserBackend.start_execution
 _map_run = DistributedIterationComponent._map_run
 _get_execution_history = StepFunctionResponse.get_execution_history
-_parse_and_evaluate = AmazonStateLanguageParser.parse
-_boto_client_for = lambda_eval_utils.boto_client_for
-
-
-def _parse_template(template: str) -> dict[str, Any]:
-    """A template in JSON is read as that: moto's YAML reader takes hundreds of times as long over it."""
-    try:
-        return cast(dict[str, Any], json.loads(template))
-    except json.JSONDecodeError:
-        return _parse_yaml(template)
 
 
 def _drop_no_value(value: Any, resources: Any) -> Any:
@@ -109,28 +86,3 @@ def _execution_history(response: Any) -> ActionResult:
     page = events[start : start + most if most else None]
     more = {"nextToken": str(page[-1]["id"])} if start + len(page) < len(events) else {}
     return ActionResult({"events": page, **more})
-
-
-@functools.lru_cache(maxsize=16)
-def _definition_tree(definition: str) -> Any:
-    return _parse_and_evaluate(definition)[1]
-
-
-def _parse_definition(definition: str) -> Any:
-    """A state machine's text is parsed once, and not at every execution: that takes a tenth of a second."""
-    tree = _definition_tree(definition)
-    return Preprocessor().visit(tree), tree
-
-
-@functools.cache
-def _lambda_client(region: str) -> Any:
-    return _boto_client_for(region, "lambda")
-
-
-def _client_for_states(region: str, service: str, state_credentials: Any = None) -> Any:
-    """All states call functions with one client; moto makes one for each call, which takes as long as the call."""
-    return (
-        _lambda_client(region)
-        if service == "lambda"
-        else _boto_client_for(region, service, state_credentials)
-    )

@@ -29,7 +29,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from werkzeug.serving import make_server
 
-from sandbox import corrections, notifications
+from sandbox import corrections, notifications, shortcuts
 from sandbox.alarms import Alarms, Evaluation
 from sandbox.client import READY_FILE
 from sandbox.deploy import Target, deploy
@@ -104,6 +104,7 @@ class Server:
         self.schedules = Schedules(deliveries)
         self._closers.append(self.schedules.close)
         corrections.install()
+        shortcuts.install()
         notifications.install(deliveries, self.mailbox)
         _take_over_lambda(self.functions, self._invocations)
         sagemaker = SageMaker(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autowatch.alarm_remedies import ALARM_REMEDIES
 from autowatch.alert_text import console_link, listed, one_line
 from autowatch.drift_document import deciding_alarms
 from autowatch.notification import publish
@@ -15,11 +16,6 @@ _LONGEST_NAME = 60
 _LONGEST_MESSAGE = 120
 # Ten lines of foreign names stay far below the 256 kB that SNS takes.
 _LONGEST_LINE = 500
-
-_NEXT = {
-    "settings": "Correct monitoring/settings.yaml as the alarm says; until then days are judged by the defaults.",
-    "baseline": "Restore the baseline as the alarm says; the day is then judged again by itself.",
-}
 
 
 @dataclass(frozen=True)
@@ -164,8 +160,8 @@ def _next(alert: DriftAlert) -> str:
     if alert.tells_of_drift:
         return "Look at the report. The model has been replaced since, so no training run starts for it."
     for finding in alert.telling.news:
-        if finding.kind in _NEXT:
-            return _NEXT[finding.kind]
+        if finding.kind in ALARM_REMEDIES:
+            return ALARM_REMEDIES[finding.kind]
     return "Look at the report and ask where the data come from: an alarm often means a changed or broken source."
 
 

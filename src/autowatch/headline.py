@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from autowatch.alarm_remedies import ALARM_REMEDIES
 from autowatch.drift_view import DriftView, RunDrift
 from autowatch.page_text import count, counted, listed, percent, short
 from autowatch.quality_view import QualityView
@@ -31,10 +32,6 @@ _TO_DO_WITHOUT_ROWS: Mapping[Subject, str] = {
     "day": _EXPECTED_ROWS,
     "range": _EXPECTED_ROWS,
     "file": "Judge a file with rows that scoring would take.",
-}
-_TO_DO_OF_ALARMS = {
-    "settings": "Correct monitoring/settings.yaml as the alarm says; until then days are judged by the defaults.",
-    "baseline": "Restore the baseline as the alarm says; the day is then judged again by itself.",
 }
 _TO_DO_OF_OTHER_ALARMS = "Ask where the data come from: an alarm often means a changed or broken source."
 _COLUMNS_NAMED = 5
@@ -112,7 +109,7 @@ def _without_verdict(main: RunDrift, subject: Subject) -> Headline:
 
 
 def _to_do_of_alarms(main: RunDrift) -> str:
-    known = (_TO_DO_OF_ALARMS.get(alarm.kind) for alarm in main.deciding_alarms)
+    known = (ALARM_REMEDIES.get(alarm.kind) for alarm in main.deciding_alarms)
     return next((to_do for to_do in known if to_do), _TO_DO_OF_OTHER_ALARMS)
 
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from autowatch.drift import Verdict
-from autowatch.drift_document import parts_of
+from autowatch.drift_document import deciding_alarms, parts_of
 from autowatch.objects import ObjectMissing, get_object
 from autowatch.timestamps import from_text
 
@@ -184,14 +184,12 @@ def _run_day(part: dict[str, Any]) -> RunDay:
         raise ValueError("a column drifted that is none")
     if part["since"] is not None:
         date.fromisoformat(part["since"])
-    weightless = {column["name"] for column in part["columns"] if not column["importance"]}
-    alarmed = {alarm["column"] for alarm in part["alarms"] if alarm["column"] is not None}
     return RunDay(
         run=part["run"],
         verdict=part["verdict"],
         rows=part["rows"],
         files=part["files"],
-        alarmed=bool(alarmed - weightless),
+        alarmed=any(alarm["column"] is not None for alarm in deciding_alarms(part)),
         failed=any(alarm["kind"] == "baseline" for alarm in part["alarms"]),
         since=part["since"],
     )

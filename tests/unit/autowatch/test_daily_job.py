@@ -37,6 +37,16 @@ def day_before(days):
     return str((NOW - timedelta(days=days)).date())
 
 
+def failing_put(clients, failing):
+    """While this holds, the object under the key `failing` cannot be written."""
+
+    def fail(key):
+        if key == failing:
+            raise ClientError({}, "PutObject")
+
+    return before_each(clients.s3, "PutObject", fail)
+
+
 def set_settings(clients, text):
     clients.s3.put_object(Bucket=BUCKET, Key="monitoring/settings.yaml", Body=text.encode())
 
@@ -413,11 +423,10 @@ class TestOrder:
         for back in (1, 0):
             score(clients.s3, baseline, DRIFTED, day=day_before(back))
 
-        def fail(key):
-            if key == f"reports/date={day_before(1)}/index.html":
-                raise ClientError({}, "PutObject")
-
-        with before_each(clients.s3, "PutObject", fail), pytest.raises(DaysFailed, match="1 of 31 days"):
+        with (
+            failing_put(clients, f"reports/date={day_before(1)}/index.html"),
+            pytest.raises(DaysFailed, match="1 of 31 days"),
+        ):
             run(clients)
 
         assert subjects(clients) == [f"[bank-stack] Drift on {TODAY}: age"]
@@ -429,11 +438,10 @@ class TestOrder:
         for back in (1, 0):
             score(clients.s3, baseline, DRIFTED, day=day_before(back))
 
-        def fail(key):
-            if key == f"reports/date={day_before(1)}/drift.json":
-                raise ClientError({}, "PutObject")
-
-        with before_each(clients.s3, "PutObject", fail), pytest.raises(DaysFailed, match="1 of 31 days"):
+        with (
+            failing_put(clients, f"reports/date={day_before(1)}/drift.json"),
+            pytest.raises(DaysFailed, match="1 of 31 days"),
+        ):
             run(clients)
 
         assert [day.date for day in run(clients).days] == [day_before(1)]
