@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from autowatch.profile import Baseline, baseline_column
+from autowatch.tabular.profile import Baseline, baseline_column
 from benchmarks.drift_daily import show_daily
 from benchmarks.drift_data import COLUMNS, NUMERIC, REFERENCE_ROWS, write_rows
 from sandbox.install import environments

@@ -26,7 +26,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from autowatch.profile import Baseline, baseline_column
+from autowatch.tabular.profile import Baseline, baseline_column
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES, COLUMNS, ROWS = 10_000, 50, 1_000
@@ -211,9 +211,9 @@ async def serve(files: int, columns: int, latency: int) -> None:
 
 def add_up_in_memory(files: int, columns: int) -> str:
     """Adds up the counts from the manifests' bytes, and judges the sum."""
-    from autowatch.drift import DriftRules, judge
-    from autowatch.manifest import counts_from_json
-    from autowatch.profile_sum import ProfileSum
+    from autowatch.monitoring.drift.judge import DriftRules, judge
+    from autowatch.records.manifest import counts_from_json
+    from autowatch.tabular.profile import ProfileSum
 
     reference = baseline(columns)
     documents = manifest_documents(reference)
@@ -231,11 +231,11 @@ def run_job(files: int, columns: int, latency: int) -> str:
     """The whole daily job, against the stub."""
     from botocore.config import Config
 
-    from autowatch.many_objects import CLIENT_READERS
-    from autowatch.monitoring import watch
-    from autowatch.monitoring_request import DueDays
-    from autowatch.monitoring_settings import Clients, MonitoringSettings
-    from autowatch.quick_session import quick_session
+    from autowatch.aws.bulk.read import CLIENT_READERS
+    from autowatch.aws.clients import quick_session
+    from autowatch.monitoring.requests import DueDays
+    from autowatch.monitoring.settings import Clients, MonitoringSettings
+    from autowatch.monitoring.watch import watch
 
     command = [sys.executable, "-m", "benchmarks.drift_daily", "serve"]
     command += map(str, (files, columns, latency))

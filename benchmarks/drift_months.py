@@ -17,9 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from autowatch.drift import DriftReport, DriftRules, judge
-from autowatch.movement import what_moved
-from autowatch.profile import Baseline, Profile, baseline_column
+from autowatch.monitoring.drift.judge import DriftReport, DriftRules, judge, what_moved
+from autowatch.tabular.profile import Baseline, Profile, baseline_column
 
 LEFT_OUT = {"y", "duration"}
 CATEGORICAL = {

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autowatch.bins import ColumnKind
-from autowatch.contract import FeatureType
-from autowatch.profile import Baseline, BaselineColumn, baseline_column
+from autowatch.tabular.bins import ColumnKind
+from autowatch.tabular.cells import FeatureType
+from autowatch.tabular.profile import Baseline, BaselineColumn, baseline_column
 
 SIZE = 50_000
 REFERENCE_ROWS = 30_000

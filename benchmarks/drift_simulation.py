@@ -11,8 +11,8 @@ from scipy.spatial.distance import jensenshannon
 from scipy.special import chdtrc
 from scipy.stats import binomtest, false_discovery_control, hypergeom
 
-from autowatch.drift import DriftReport, DriftRules, judge
-from autowatch.profile import Baseline, BaselineColumn, Profile
+from autowatch.monitoring.drift.judge import DriftReport, DriftRules, judge
+from autowatch.tabular.profile import Baseline, BaselineColumn, Profile
 from benchmarks.drift_populations import clean_populations, drifted_populations, sample_baseline, shares_of
 
 ROWS = (200, 500, 1_000, 2_000, 5_000, 10_000, 100_000)

@@ -23,9 +23,9 @@ Way = Callable[[Path, Path, Path], Answer]
 
 def autowatch_way() -> Way:
     """Raw profile and verdict, as the drift function makes them."""
-    from autowatch.drift import DriftRules, judge
-    from autowatch.profile import Baseline
-    from autowatch.raw_profile import profile_csv
+    from autowatch.monitoring.drift.judge import DriftRules, judge
+    from autowatch.monitoring.drift.raw_profile import profile_csv
+    from autowatch.tabular.profile import Baseline
 
     def decide(baseline_path: Path, _: Path, current: Path) -> Answer:
         baseline = Baseline.from_json(json.loads(baseline_path.read_text()))
@@ -43,7 +43,7 @@ def pandas_way(precision: str | None = None) -> Way:
     from scipy.spatial.distance import jensenshannon
     from scipy.stats import chi2_contingency
 
-    from autowatch.profile import Baseline
+    from autowatch.tabular.profile import Baseline
 
     def counts_of(series: Any, bins: Any) -> list[int]:
         if bins.type == "numeric":
@@ -78,8 +78,8 @@ def duckdb_way() -> Way:
     """Histograms on the same bins by one query, and the same verdict."""
     import duckdb
 
-    from autowatch.drift import DriftRules, judge
-    from autowatch.profile import Baseline, Profile
+    from autowatch.monitoring.drift.judge import DriftRules, judge
+    from autowatch.tabular.profile import Baseline, Profile
 
     def decide(baseline_path: Path, _: Path, current: Path) -> Answer:
         baseline = Baseline.from_json(json.loads(baseline_path.read_text()))

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from autowatch.comparison import Comparison, compare
+from autowatch.evaluation.comparison import compare
+from autowatch.evaluation.figures import Comparison
 
 ROWS = (100, 500, 1_000, 2_000, 5_000)
 CORRELATIONS = (0.9, 0.7)

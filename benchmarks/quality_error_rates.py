@@ -16,13 +16,13 @@ import numpy as np
 from scipy.special import expit, logit, xlogy
 from scipy.stats import norm
 
-from autowatch.auc_interval import auc_estimate
-from autowatch.calibration import calibration_curve
-from autowatch.classification import area_under_curve
-from autowatch.gate_decision import GateDecision, JudgedModel, Latency
-from autowatch.intervals import Bounded
-from autowatch.quality import LabelledRows, measure_quality
-from autowatch.quality_verdict import QualityRules, judge_quality
+from autowatch.evaluation.auc import auc_estimate
+from autowatch.evaluation.classification import area_under_curve
+from autowatch.evaluation.curves import calibration_curve
+from autowatch.evaluation.intervals import Bounded
+from autowatch.monitoring.quality.measures import LabelledRows, measure_quality
+from autowatch.monitoring.quality.verdict import QualityRules, judge_quality
+from autowatch.records.decision import GateDecision, JudgedModel, Latency
 
 ROWS = (200, 500, 1_000, 10_000, 100_000)
 SHARES = (0.5, 0.11, 0.02)

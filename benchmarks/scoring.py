@@ -27,13 +27,13 @@ from typing import Any
 
 import boto3
 
-from autowatch.champion import CHAMPION_KEY, Champion
-from autowatch.contract import Contract, Feature
-from autowatch.objects import ObjectVersion, write_json
-from autowatch.profile import Baseline, baseline_column
+from autowatch.aws.objects import ObjectVersion, write_json
+from autowatch.records.champion import CHAMPION_KEY, Champion
+from autowatch.records.contract import Contract, Feature
+from autowatch.tabular.profile import Baseline, baseline_column
 from benchmarks.scoring_ways import BUCKET, CONCURRENCY, LARGEST_PAYLOAD, NOT_SENT, TARGET
+from sandbox.demo.synthetic import COLUMNS, write_bank_marketing
 from sandbox.install import environments
-from sandbox.synthetic import COLUMNS, write_bank_marketing
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (10_000, 100_000, 1_000_000)

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox.bank_marketing import bank_marketing_csv
 from sandbox.client import Sandbox, running_sandbox
+from sandbox.demo.bank_marketing import bank_marketing_csv
 from sandbox.install import REPOSITORY
 
 PARAMETERS = {"HoldoutBy": "newest", "HoldoutPercent": "50", "PollSeconds": "1"}

@@ -56,8 +56,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _up(template: Path, port: int, parameters: dict[str, str], state_dir: Path) -> None:
     # moto takes seconds to import, and the other commands do without it.
+    from sandbox.deployment.template import read_template
     from sandbox.server import Configuration, run
-    from sandbox.template import read_template
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     declared = read_template(template).get("Parameters", {})

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import boto3
 import requests
 
-from sandbox.domino_control import DominoControl
+from sandbox.domino.client import DominoControl
 from sandbox.errors import (
     AlarmError,
     FaultError,
@@ -26,9 +26,9 @@ from sandbox.errors import (
     SandboxError,
     StartError,
 )
+from sandbox.events.mailbox import Mailbox
 from sandbox.faults import Fault
 from sandbox.install import REPOSITORY
-from sandbox.mailbox import Mailbox
 
 READY_FILE = "sandbox.json"
 _CONTROL_SECONDS = 30.0

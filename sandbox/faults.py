@@ -22,7 +22,7 @@ from xml.sax.saxutils import escape
 
 from sandbox.domino import faults as domino
 from sandbox.errors import FaultError
-from sandbox.sagemaker.errors import (
+from sandbox.sagemaker.wire.errors import (
     ModelError,
     SageMakerError,
     ServiceUnavailable,

@@ -29,20 +29,20 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from werkzeug.serving import make_server
 
-from sandbox import corrections, notifications, shortcuts
-from sandbox.alarms import Alarms, Evaluation
+from sandbox.alarms.alarms import Alarms, Evaluation
 from sandbox.client import READY_FILE
-from sandbox.deploy import Target, deploy
+from sandbox.deployment.deploy import Target, deploy
 from sandbox.domino import Domino
 from sandbox.errors import AlarmError, FaultError, NotFoundError, SandboxError, ThrottledError
+from sandbox.events import corrections, notifications, shortcuts
+from sandbox.events.mailbox import Mailbox
+from sandbox.events.schedules import Schedules
 from sandbox.faults import Faults, parse_faults
-from sandbox.functions import Functions, Settings
+from sandbox.functions.functions import Functions, Settings
+from sandbox.functions.invocations import Deferred, Deliveries, Invocations
+from sandbox.functions.logs import FunctionLogs
 from sandbox.install import Environments, environments
-from sandbox.invocations import Deferred, Deliveries, Invocations
-from sandbox.logs import FunctionLogs
-from sandbox.mailbox import Mailbox
 from sandbox.sagemaker import SageMaker
-from sandbox.schedules import Schedules
 
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"

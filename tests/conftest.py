@@ -1,9 +1,9 @@
 import functools
 import os
-import threading
 
 import botocore.session
-import pytest
+
+pytest_plugins = ["tests.support.moto_patches"]
 
 # Whatever the developer's shell is set up for, no test talks to it.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -23,38 +23,6 @@ os.environ.update(
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def no_idle_work():
-    """What moto does in vain: half of the time of a short test.
-
-    At every request it loads the module of S3's URLs anew, twice; at every `mock_aws` it prepares a thousand answers
-    for the library `requests`, with which nothing here calls AWS.
-    """
-    import moto.core.models
-    import moto.s3.urls
-    from moto.s3.models import S3Backend
-
-    S3Backend._url_module = moto.s3.urls
-    moto.core.models.RESPONSES_METHODS.clear()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_request_at_a_time():
-    """What two threads ask moto for at once it answers one after the other, as a service keeps requests apart.
-
-    By itself it disposes of an object's content while another thread that has just written it reads it again.
-    """
-    from moto.core.botocore_stubber import BotocoreStubber
-
-    answer, lock = BotocoreStubber.process_request, threading.RLock()
-
-    def process_request(self, request):
-        with lock:
-            return answer(self, request)
-
-    BotocoreStubber.process_request = process_request
-
-
 def pytest_xdist_auto_num_workers():
     """Half as many again as there are processors: much of the tests is waiting for processes."""
     return (os.cpu_count() or 2) * 3 // 2
@@ -63,19 +31,19 @@ def pytest_xdist_auto_num_workers():
 # The files that take longest, the longest first. They begin before the others, so that no worker is left alone with one
 # of them at the end while the others have nothing to do.
 LONGEST = (
-    "sandbox/test_train_branches.py",
-    "sandbox/test_loop.py",
-    "sandbox/test_scoring_faults.py",
-    "sandbox/test_domino_faults.py",
-    "sandbox/test_transform.py",
+    "e2e/test_train_branches.py",
+    "e2e/test_loop.py",
+    "e2e/test_scoring_faults.py",
+    "e2e/test_domino_faults.py",
+    "e2e/test_transform.py",
     "sandbox/test_sagemaker.py",
-    "sandbox/test_quality.py",
+    "e2e/test_quality.py",
     "pages/test_pages_in_chromium.py",
-    "sandbox/test_cli.py",
-    "sandbox/test_template_alarms.py",
+    "e2e/test_cli.py",
+    "e2e/test_template_alarms.py",
     "sandbox/test_server.py",
     "sandbox/test_command.py",
-    "sandbox/test_domino_application.py",
+    "e2e/test_domino_application.py",
 )
 
 

@@ -14,7 +14,7 @@ from sandbox.domino.models import AdminSettings, Models
 from sandbox.domino.routes import ROUTES
 from sandbox.domino.v0 import V0
 from sandbox.domino.v2 import V2
-from sandbox.mailbox import Mailbox
+from sandbox.events.mailbox import Mailbox
 
 
 class Domino:

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sandbox.domino.judgement import add_up, count_on, judge, make_reference
 from sandbox.domino.models import AdminSettings, Check, Dataset, File, Model, Models
 from sandbox.domino.tables import TableUnusable, check_timestamps, guess_columns, read_pairs, read_table
-from sandbox.mailbox import Mailbox
+from sandbox.events.mailbox import Mailbox
 
 _SENDER = "Domino Model Monitor <model-monitor@domino.sandbox.invalid>"
 

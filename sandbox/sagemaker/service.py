@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from sandbox.sagemaker.automl import AutoMLJobs
-from sandbox.sagemaker.endpoint_configs import EndpointConfigs
-from sandbox.sagemaker.endpoints import Endpoints
-from sandbox.sagemaker.errors import (
+from sandbox.sagemaker.autopilot.automl import AutoMLJobs
+from sandbox.sagemaker.batch.transform import TransformJobs
+from sandbox.sagemaker.platform import Platform
+from sandbox.sagemaker.serving.endpoint_configs import EndpointConfigs
+from sandbox.sagemaker.serving.endpoints import Endpoints
+from sandbox.sagemaker.serving.models import Models
+from sandbox.sagemaker.serving.runtime import Invocation, Runtime
+from sandbox.sagemaker.wire.errors import (
     InternalFailure,
     SageMakerError,
     UnknownOperationException,
@@ -19,12 +23,8 @@ from sandbox.sagemaker.errors import (
     ValidationException,
     error_answer,
 )
-from sandbox.sagemaker.models import Models
-from sandbox.sagemaker.platform import Platform
-from sandbox.sagemaker.runtime import Invocation, Runtime
-from sandbox.sagemaker.tags import Tags
-from sandbox.sagemaker.transform import TransformJobs
-from sandbox.sagemaker.validation import check_request, load_service_model, shape_response
+from sandbox.sagemaker.wire.tags import Tags
+from sandbox.sagemaker.wire.validation import check_request, load_service_model, shape_response
 
 _INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
 _TARGET_PREFIX = "SageMaker."

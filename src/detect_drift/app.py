@@ -8,10 +8,10 @@ from typing import Any
 
 from botocore.config import Config
 
-from autowatch.many_objects import CLIENT_READERS
-from autowatch.monitoring import Clients, watch
-from autowatch.monitoring_request import read_request, read_time
-from autowatch.quick_session import quick_session
+from autowatch.aws.bulk.read import CLIENT_READERS
+from autowatch.aws.clients import quick_session
+from autowatch.monitoring.requests import read_request, read_time
+from autowatch.monitoring.watch import Clients, watch
 from detect_drift.settings import settings_from_env
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from autowatch.monitoring import MonitoringSettings
+from autowatch.monitoring.watch import MonitoringSettings
 from autowatch.settings import whole_number
 
 

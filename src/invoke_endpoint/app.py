@@ -7,9 +7,9 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from autowatch.endpoint import client_config
-from autowatch.inbox import score_arrivals
-from autowatch.s3_event import arrivals_in
+from autowatch.records.arrival import arrivals_in
+from autowatch.scoring.endpoint import client_config
+from autowatch.scoring.inbox import score_arrivals
 from invoke_endpoint.settings import settings_from_env, transforms_from_env
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from autowatch.predictions import ScoringSettings
-from autowatch.scoring import ScoringLimits
+from autowatch.scoring.batches import ScoringLimits
+from autowatch.scoring.inbox import TransformMachine
+from autowatch.scoring.predictions import ScoringSettings
 from autowatch.settings import whole_number
-from autowatch.transform_start import TransformMachine
 
 
 def settings_from_env(environment: Mapping[str, str]) -> ScoringSettings:

@@ -9,11 +9,10 @@ from typing import Any, Literal
 import boto3
 from botocore.config import Config
 
-from autowatch.domino_loader import load_new_files
-from autowatch.domino_session import open_session
-from autowatch.domino_settings import domino_settings
-from autowatch.domino_token import DominoToken, read_domino_token
-from autowatch.registration import CALLS_AT_ONCE
+from autowatch.domino.connection import DominoToken, open_session
+from autowatch.domino.loader import load_new_files
+from autowatch.domino.registration import CALLS_AT_ONCE
+from autowatch.domino.settings import domino_settings, read_domino_token
 from load_dmm.settings import settings_from_env
 
 _LOGGER = logging.getLogger(__name__)

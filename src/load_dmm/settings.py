@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from autowatch.domino_loader import LoaderSettings
+from autowatch.domino.loader import LoaderSettings
 
 
 def settings_from_env(environment: Mapping[str, str]) -> LoaderSettings:

@@ -9,10 +9,10 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from autowatch.quality_job import Clients, Job, measure_again, take_in
-from autowatch.requested_day import requested_day
-from autowatch.s3_event import arrivals_in
-from autowatch.scored_file import READERS
+from autowatch.monitoring.quality.job import Clients, Job, measure_again, take_in
+from autowatch.monitoring.quality.scored_files import READERS
+from autowatch.monitoring.requests import requested_day
+from autowatch.records.arrival import arrivals_in
 from measure_quality.settings import settings_from_env
 
 

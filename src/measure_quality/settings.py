@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from autowatch.quality_job import QualitySettings
-from autowatch.quality_verdict import QualityRules
+from autowatch.monitoring.quality.job import QualitySettings
+from autowatch.monitoring.quality.verdict import QualityRules
 from autowatch.settings import whole_number
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from autowatch.endpoint import client_config
+from autowatch.scoring.endpoint import client_config
 
 _ATTEMPTS = {"sagemaker": 3}
 """Fewer where the state machine itself waits and tries again, as it does when SageMaker throttles."""

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from autowatch.autopilot import describe_job
 from autowatch.settings import whole_number
+from autowatch.training.autopilot import describe_job
 from train.clients import client
 
 

@@ -4,10 +4,10 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from autowatch.polling import next_wait
-from autowatch.serving import is_in_service
+from autowatch.aws.step_functions import next_wait
+from autowatch.records.timestamps import from_text
 from autowatch.settings import whole_number
-from autowatch.timestamps import from_text
+from autowatch.training.serving.endpoints import is_in_service
 from train.clients import client
 
 

@@ -4,10 +4,10 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from autowatch.caught_error import read_cause
-from autowatch.outcome import fail_run
-from autowatch.runs import run_name
-from autowatch.timestamps import from_text
+from autowatch.aws.step_functions import read_cause
+from autowatch.records.run import run_name
+from autowatch.records.timestamps import from_text
+from autowatch.training.outcome import fail_run
 from train.clients import client
 from train.settings import tags_from_env
 

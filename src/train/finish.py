@@ -4,9 +4,9 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from autowatch.caught_error import read_cause
-from autowatch.outcome import finish_run
+from autowatch.aws.step_functions import read_cause
 from autowatch.settings import whole_number
+from autowatch.training.outcome import finish_run
 from train.clients import client
 
 

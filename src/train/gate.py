@@ -3,10 +3,10 @@
 import os
 from typing import Any
 
-from autowatch.gate import Endpoints, judge_challenger
-from autowatch.gate_checks import GateRules
-from autowatch.scoring import ScoringLimits
+from autowatch.scoring.batches import ScoringLimits
 from autowatch.settings import whole_number
+from autowatch.training.gate.checks import GateRules
+from autowatch.training.gate.judge import Endpoints, judge_challenger
 from train.clients import client, runtime_client
 
 

@@ -4,10 +4,10 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from autowatch.caught_error import read_cause
-from autowatch.giving_up import give_up_run
-from autowatch.runs import run_name
-from autowatch.timestamps import from_text
+from autowatch.aws.step_functions import read_cause
+from autowatch.records.run import run_name
+from autowatch.records.timestamps import from_text
+from autowatch.training.last_resort import give_up_run
 from train.clients import client
 
 

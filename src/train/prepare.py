@@ -4,14 +4,13 @@ import os
 from datetime import timedelta
 from typing import Any, cast
 
-from autowatch.holdout import HoldoutBy
-from autowatch.runs import CoolingDown, NothingNew, RunInProgress
-from autowatch.serving_check import check_serving
+from autowatch.records.timestamps import from_text
 from autowatch.settings import whole_number
-from autowatch.timestamps import from_text
-from autowatch.training_data import Preparation, prepare_training_data
-from autowatch.training_files import find_training_files
-from autowatch.training_start import begin_training, read_request
+from autowatch.training.data.files import find_training_files
+from autowatch.training.data.prepare import Preparation, prepare_training_data
+from autowatch.training.data.split import HoldoutBy
+from autowatch.training.serving.deployment import check_serving
+from autowatch.training.start import CoolingDown, NothingNew, RunInProgress, begin_training, read_request
 from train.clients import client
 
 

@@ -3,9 +3,9 @@
 import os
 from typing import Any
 
-from autowatch.promotion import begin_promotion, promoted_run
-from autowatch.runs import run_name
-from autowatch.timestamps import from_text, to_text
+from autowatch.records.run import run_name
+from autowatch.records.timestamps import from_text, to_text
+from autowatch.training.release.rollback import begin_promotion, promoted_run
 from train.clients import client
 
 

@@ -4,10 +4,10 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from autowatch.contract import read_contract
-from autowatch.endpoint import Endpoint
-from autowatch.release import promote
-from autowatch.runs import contract_key
+from autowatch.records.contract import read_contract
+from autowatch.records.run import contract_key
+from autowatch.scoring.endpoint import Endpoint
+from autowatch.training.release.promote import promote
 from train.clients import client, runtime_client
 
 

@@ -5,11 +5,9 @@ import os
 from functools import cache
 from typing import Any
 
-from autowatch.domino_models import ModelRegistry
-from autowatch.domino_release import register_released_model
-from autowatch.domino_session import open_session
-from autowatch.domino_settings import domino_settings
-from autowatch.domino_token import DominoToken, read_domino_token
+from autowatch.domino.connection import DominoToken, open_session
+from autowatch.domino.models import ModelRegistry, register_released_model
+from autowatch.domino.settings import domino_settings, read_domino_token
 from train.clients import client
 
 _LOGGER = logging.getLogger(__name__)

@@ -4,9 +4,9 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from autowatch.deployment import deployment_config
-from autowatch.serving import model_name, switch_endpoint
-from autowatch.timestamps import to_text
+from autowatch.records.timestamps import to_text
+from autowatch.training.serving.deployment import deployment_config
+from autowatch.training.serving.endpoints import model_name, switch_endpoint
 from train.clients import client
 from train.settings import deployment_from_env, tags_from_env
 

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from autowatch.staging import restore_model
+from autowatch.training.serving.staging import restore_model
 from train.clients import client
 from train.settings import serving_from_env, tags_from_env
 

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from autowatch.notification import publish
+from autowatch.aws.notifications import publish
 from train.clients import client
 
 

@@ -4,8 +4,8 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from autowatch.staging import stage_challenger
-from autowatch.timestamps import to_text
+from autowatch.records.timestamps import to_text
+from autowatch.training.serving.staging import stage_challenger
 from train.clients import client
 from train.settings import serving_from_env, tags_from_env
 

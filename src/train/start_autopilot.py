@@ -3,10 +3,10 @@
 import os
 from typing import Any
 
-from autowatch.autopilot import Limits, start_job
-from autowatch.contract import read_contract
-from autowatch.runs import contract_key
+from autowatch.records.contract import read_contract
+from autowatch.records.run import contract_key
 from autowatch.settings import whole_number
+from autowatch.training.autopilot import Limits, start_job
 from train.clients import client
 from train.settings import tags_from_env
 

@@ -3,8 +3,8 @@
 import os
 from typing import Any
 
-from autowatch.transform_decision import accept_file
-from autowatch.transform_plan import read_plan
+from autowatch.scoring.transform.accept import accept_file
+from autowatch.scoring.transform.plan import read_plan
 from transform.clients import client
 from transform.settings import settings_from_env
 

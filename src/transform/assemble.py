@@ -4,8 +4,8 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from autowatch.transform_assembly import assemble
-from autowatch.transform_plan import read_plan
+from autowatch.scoring.transform.assemble import assemble
+from autowatch.scoring.transform.plan import read_plan
 from transform.clients import client
 from transform.settings import settings_from_env
 

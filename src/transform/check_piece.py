@@ -3,10 +3,9 @@
 import os
 from typing import Any
 
-from autowatch.piece_check import check_piece
-from autowatch.pieces import Piece
+from autowatch.scoring.transform.check import check_piece
+from autowatch.scoring.transform.plan import Piece, read_plan
 from autowatch.settings import whole_number
-from autowatch.transform_plan import read_plan
 from transform.clients import client
 
 

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from autowatch.transform_work import Work, remove_work
+from autowatch.scoring.transform.work import Work, remove_work
 from transform.clients import client
 
 

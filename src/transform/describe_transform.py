@@ -5,8 +5,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from autowatch.scoring.transform.job import describe_transform_job
 from autowatch.settings import whole_number
-from autowatch.transform_job import describe_transform_job
 from transform.clients import client
 
 

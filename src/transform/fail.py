@@ -3,8 +3,8 @@
 import os
 from typing import Any
 
-from autowatch.transform_failure import fail_transform
-from autowatch.transform_work import Work
+from autowatch.scoring.transform.failure import fail_transform
+from autowatch.scoring.transform.work import Work
 from transform.clients import client
 from transform.settings import arrival_from_input
 

@@ -3,9 +3,9 @@
 import os
 from typing import Any
 
-from autowatch.piece_finish import finish_piece
-from autowatch.pieces_accepted import AcceptedPiece
-from autowatch.transform_plan import read_plan
+from autowatch.scoring.transform.accept import AcceptedPiece
+from autowatch.scoring.transform.finish import finish_piece
+from autowatch.scoring.transform.plan import read_plan
 from transform.clients import client
 
 

@@ -3,11 +3,11 @@
 import os
 from typing import Any
 
+from autowatch.records.timestamps import from_text
+from autowatch.scoring.transform.accept import plan_file
+from autowatch.scoring.transform.job import poll_interval
+from autowatch.scoring.transform.work import Work
 from autowatch.settings import whole_number
-from autowatch.timestamps import from_text
-from autowatch.transform_decision import plan_file
-from autowatch.transform_job import poll_interval
-from autowatch.transform_work import Work
 from transform.clients import client
 from transform.settings import arrival_from_input, settings_from_env
 

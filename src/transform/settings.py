@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from autowatch.arrival import Arrival
-from autowatch.objects import ObjectVersion
+from autowatch.aws.objects import ObjectVersion
+from autowatch.records.arrival import Arrival
+from autowatch.records.timestamps import from_text
+from autowatch.scoring.transform.plan import TransformSettings
 from autowatch.settings import whole_number
-from autowatch.timestamps import from_text
-from autowatch.transform_settings import TransformSettings
 
 
 def settings_from_env(environment: Mapping[str, str]) -> TransformSettings:

@@ -3,9 +3,9 @@
 import os
 from typing import Any
 
+from autowatch.scoring.transform.job import TransformInstances, start_transform_job
+from autowatch.scoring.transform.plan import read_plan
 from autowatch.settings import whole_number
-from autowatch.transform_job import TransformInstances, start_transform_job
-from autowatch.transform_plan import read_plan
 from transform.clients import client
 
 

@@ -1,7 +1,6 @@
 import io
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import boto3
 import pytest
@@ -12,8 +11,9 @@ from cli.execution import Job, Sight
 from cli.progress_line import ProgressLine, clock
 from cli.stack import Stack
 from cli.watch import End, describe, watch
+from tests.support.repository import ROOT
 
-MACHINE = Path(__file__).parents[2] / "statemachine" / "train.asl.json"
+MACHINE = ROOT / "statemachine" / "train.asl.json"
 EXECUTION, RUN = "arn:execution", "20261123-070000-cccc"
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.client import running_sandbox
+from sandbox.demo.story import DATASOURCE, PARAMETERS
+from sandbox.demo.synthetic import write_bank_marketing
 from sandbox.install import REPOSITORY
-from sandbox.story import DATASOURCE, PARAMETERS
-from sandbox.synthetic import write_bank_marketing
 
 RUN = "20261123-071500-d822"
 SAM = [sys.executable, str(REPOSITORY / "tests/container/sam_on_host_network.py")]

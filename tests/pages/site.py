@@ -6,8 +6,8 @@ from datetime import timedelta
 import boto3
 from moto import mock_aws
 
-from autowatch.report_pages import publish_day_page, publish_history_page, publish_window_page
-from tests.unit.autowatch.report_documents import (
+from autowatch.reports.publish import publish_day_page, publish_history_page, publish_window_page
+from tests.support.report_documents import (
     DAY,
     EARLIER_RUN,
     GATE,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sandbox.alarm_state import alarm_state, breaches, evaluation_range
+from sandbox.alarms.metric_math import evaluate
+from sandbox.alarms.state import alarm_state, breaches, evaluation_range
 from sandbox.errors import AlarmError
-from sandbox.metric_math import evaluate
 
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
 NONE = "INSUFFICIENT_DATA"

@@ -7,9 +7,9 @@ import pytest
 from moto import mock_aws
 from moto.cloudwatch.models import cloudwatch_backends
 
-from sandbox.alarms import Alarms
+from sandbox.alarms.alarms import Alarms
+from sandbox.alarms.metric_series import metric_series
 from sandbox.errors import AlarmError
-from sandbox.metric_series import metric_series
 
 NOW = datetime(2026, 11, 23, 20, 0, 30, tzinfo=UTC)
 METRIC = {"Namespace": "Tests", "MetricName": "Failures", "Dimensions": [{"Name": "Stack", "Value": "bank"}]}

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from sandbox.bank_marketing import DataFileMissing, DownloadWrong, bank_marketing_csv
+from sandbox.demo.bank_marketing import DataFileMissing, DownloadWrong, bank_marketing_csv
 
 CONTENT = b'"age";"y"\r\n41;"no"\r\n'
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

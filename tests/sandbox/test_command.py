@@ -12,11 +12,12 @@ import pytest
 
 from sandbox.client import running_sandbox
 from sandbox.errors import NotRunningError, StartError
+from sandbox.events.mailbox import Mailbox
 from sandbox.install import REPOSITORY
-from sandbox.mailbox import Mailbox
+from tests.support.repository import ROOT
 
 pytestmark = pytest.mark.sandbox
-STACK = Path(__file__).parent / "stack" / "template.yaml"
+STACK = ROOT / "tests" / "support" / "stack" / "template.yaml"
 
 
 def command(*arguments, **options):

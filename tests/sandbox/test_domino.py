@@ -8,14 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from autowatch.domino import DominoConnection, DominoCredentialsRefused, DominoRefused
-from autowatch.domino_token import DominoToken
-from autowatch.domino_v0 import WIRE, data_location, register_dataset
+from autowatch.domino.connection import DominoConnection, DominoCredentialsRefused, DominoRefused, DominoToken
+from autowatch.domino.v0 import WIRE, data_location, register_dataset
 from sandbox.domino.judgement import count_on, judge, make_reference
 from sandbox.domino.models import parse_location
 from sandbox.domino.tables import Table
-from sandbox.mailbox import Mailbox
-from tests.sandbox.domino_server import BUCKET, TOKEN, bucket_server, domino_client, location, people, upload
+from sandbox.events.mailbox import Mailbox
+from tests.support.local_domino import BUCKET, TOKEN, bucket_server, domino_client, location, people, upload
 
 pytestmark = pytest.mark.sandbox
 

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from sandbox.mailbox import Mailbox
-from tests.sandbox.domino_server import BUCKET, TOKEN, bucket_server, domino_client, location, people, upload
+from sandbox.events.mailbox import Mailbox
+from tests.support.local_domino import BUCKET, TOKEN, bucket_server, domino_client, location, people, upload
 
 pytestmark = pytest.mark.sandbox
 

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sandbox.mailbox import Mailbox
+from sandbox.events.mailbox import Mailbox
 
 
 def test_a_message_comes_back_as_it_was_delivered(tmp_path):

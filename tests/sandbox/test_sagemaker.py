@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.sandbox.sagemaker_server import (
+from tests.support.local_sagemaker import (
     ACCOUNT,
     BUCKET,
     IMAGE,
@@ -24,6 +24,7 @@ from tests.sandbox.sagemaker_server import (
     training_csv,
     until,
 )
+from tests.support.repository import ROOT
 
 pytestmark = pytest.mark.sandbox
 
@@ -350,6 +351,7 @@ import sys
 from pathlib import Path
 from sandbox.install import environments
 from sandbox.sagemaker.children import Child
+from tests.support.repository import ROOT
 child = Child(environments().model_python, "train.py", [{str(tmp_path)!r}], {{}}, Path({str(tmp_path / "log")!r}))
 print(child.pid, flush=True)
 sys.stdin.read()
@@ -360,7 +362,7 @@ sys.stdin.read()
         [sys.executable, "-c", script],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
     )
     child = int(parent.stdout.readline())
     os.kill(child, 0)

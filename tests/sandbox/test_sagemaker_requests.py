@@ -11,13 +11,13 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from sandbox.sagemaker.endpoints import Fleet
-from sandbox.sagemaker.errors import ModelError
-from sandbox.sagemaker.model_server import ModelServerGone, ModelServerTimeout
 from sandbox.sagemaker.platform import Platform
-from sandbox.sagemaker.runtime import Invocation, Runtime
-from sandbox.sagemaker.validation import check_request, load_service_model, shape_response
-from tests.sandbox.sagemaker_server import ACCOUNT, BUCKET, IMAGE, REGION, ROLE, job_request, running
+from sandbox.sagemaker.serving.endpoints import Fleet
+from sandbox.sagemaker.serving.model_server import ModelServerGone, ModelServerTimeout
+from sandbox.sagemaker.serving.runtime import Invocation, Runtime
+from sandbox.sagemaker.wire.errors import ModelError
+from sandbox.sagemaker.wire.validation import check_request, load_service_model, shape_response
+from tests.support.local_sagemaker import ACCOUNT, BUCKET, IMAGE, REGION, ROLE, job_request, running
 
 pytestmark = pytest.mark.sandbox
 

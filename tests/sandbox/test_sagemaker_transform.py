@@ -7,8 +7,8 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.sandbox.sagemaker_server import ACCOUNT, BUCKET, REGION, ROLE, running, until
-from tests.sandbox.stub_model import archive, container, label, probability
+from tests.support.local_sagemaker import ACCOUNT, BUCKET, REGION, ROLE, running, until
+from tests.support.stub_model import archive, container, label, probability
 
 pytestmark = pytest.mark.sandbox
 

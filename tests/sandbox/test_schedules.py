@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sandbox.errors import TemplateError
-from sandbox.schedules import next_time
+from sandbox.events.schedules import next_time
 
 
 def at(text):

@@ -6,7 +6,6 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import requests
@@ -15,9 +14,10 @@ from botocore.exceptions import ClientError
 
 from sandbox.client import running_sandbox
 from sandbox.errors import NotFoundError
+from tests.support.repository import ROOT
 
 pytestmark = pytest.mark.sandbox
-STACK = Path(__file__).parent / "stack" / "template.yaml"
+STACK = ROOT / "tests" / "support" / "stack" / "template.yaml"
 
 
 @pytest.fixture(scope="module")

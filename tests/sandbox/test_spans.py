@@ -3,8 +3,8 @@ import csv
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from sandbox.spans import UnfitSourceError, area_under_curve, cut_spans
-from sandbox.synthetic import write_bank_marketing
+from sandbox.demo.spans import UnfitSourceError, area_under_curve, cut_spans
+from sandbox.demo.synthetic import write_bank_marketing
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
-from sandbox.synthetic import COLUMNS, PUBLISHED_ROWS, write_bank_marketing
+from sandbox.demo.synthetic import COLUMNS, PUBLISHED_ROWS, write_bank_marketing
 
 ROWS = 20_000
 EARLY_SHARE = 0.65

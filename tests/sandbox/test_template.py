@@ -2,9 +2,9 @@ import json
 
 import pytest
 
+from sandbox.deployment.template import package, read_template, resolve_parameters
 from sandbox.errors import ParameterError, TemplateError
 from sandbox.install import Environments
-from sandbox.template import package, read_template, resolve_parameters
 
 TEMPLATE = {
     "Parameters": {

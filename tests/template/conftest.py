@@ -1,12 +1,11 @@
 import tomllib
-from pathlib import Path
 
 import pytest
 from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-ROOT = Path(__file__).parents[2]
+from tests.support.repository import ROOT
 
 
 class _NoManagedPolicies:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from autowatch.serving import VARIANT
+from autowatch.training.serving.endpoints import VARIANT
 
 _VALUES = {"AWS::StackName": "bank", "AWS::Region": "eu-west-1", "Endpoint": "bank-endpoint"}
 

@@ -10,12 +10,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.monitoring_request import DayRange, RawFile
-from autowatch.quality_job import Clients, Job, QualitySettings, measure_again, take_in
-from autowatch.quality_verdict import QualityRules
-from tests.unit import scoring_bucket
-from tests.unit.autowatch import labelled_bucket, monitored_bucket
-from tests.unit.autowatch.monitored_bucket import DRIFTED, LIKE_TRAINING, NOW, TODAY
+from autowatch.monitoring.quality.job import Clients, Job, QualitySettings, measure_again, take_in
+from autowatch.monitoring.quality.verdict import QualityRules
+from autowatch.monitoring.requests import DayRange, RawFile
+from tests.support import labelled_bucket, monitored_bucket, scoring_bucket
+from tests.support.monitored_bucket import DRIFTED, LIKE_TRAINING, NOW, TODAY
 
 _ACTIONS = {
     "GetObject": "s3:GetObject",

@@ -10,7 +10,7 @@ from graphlib import TopologicalSorter
 
 import pytest
 
-from autowatch.serving import VARIANT
+from autowatch.training.serving.endpoints import VARIANT
 from tests.template.conftest import ROOT
 
 FUNCTION = "AWS::Serverless::Function"

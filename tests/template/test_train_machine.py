@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from autowatch.polling import next_wait
+from autowatch.aws.step_functions import next_wait
 from tests.template.conftest import ROOT
 
 DEFINITION = json.loads((ROOT / "statemachine/train.asl.json").read_text())

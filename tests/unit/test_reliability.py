@@ -2,16 +2,16 @@
 
 import ast
 import re
-from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[2]
-TEXT = (REPOSITORY / "docs" / "reliability.md").read_text(encoding="utf-8")
+from tests.support.repository import ROOT
+
+TEXT = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
 GUARANTEES = re.split(r"^\*\*\d+\. ", TEXT.partition("## What is not promised")[0], flags=re.MULTILINE)[1:]
 NAMED = re.compile(r"`(tests/\S+\.py)::(\w+)`")
 
 
 def functions_in(path):
-    tree = ast.parse((REPOSITORY / path).read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 

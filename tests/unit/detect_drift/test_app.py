@@ -1,13 +1,13 @@
 import json
-from pathlib import Path
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.profile import Baseline
-from autowatch.requested_day import InvalidRequest
+from autowatch.monitoring.requests import InvalidRequest
+from autowatch.tabular.profile import Baseline
 from detect_drift import app
+from tests.support.repository import ROOT
 
 
 class Context:
@@ -17,7 +17,7 @@ class Context:
         return 900_000
 
 
-SAMPLE = Path(__file__).parents[3] / "events" / "detect_drift.json"
+SAMPLE = ROOT / "events" / "detect_drift.json"
 
 
 @pytest.fixture

@@ -11,19 +11,14 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from autowatch.arrival import output_keys
-from autowatch.predictions import score_file
-from autowatch.scoring import ScoringLimits
+from autowatch.records.arrival import output_keys
+from autowatch.scoring.batches import ScoringLimits
+from autowatch.scoring.predictions import score_file
 from invoke_endpoint import app
-from tests.unit.endpoint_server import REFUSED_TEXT
-from tests.unit.invoke_endpoint.scoring_function import (
-    bucket_with_champion,
-    handle,
-    scoring_endpoint,
-    set_environment,
-)
-from tests.unit.scoring_bucket import drop, read, read_document, read_rows, settings
-from tests.unit.stub_runtime import StubRuntime, model_error, probability_of
+from tests.support.endpoint_server import REFUSED_TEXT
+from tests.support.scoring_bucket import drop, read, read_document, read_rows, settings
+from tests.support.scoring_function import bucket_with_champion, handle, scoring_endpoint, set_environment
+from tests.support.stub_runtime import StubRuntime, model_error, probability_of
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)

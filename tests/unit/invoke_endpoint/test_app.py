@@ -1,27 +1,19 @@
 import json
 import logging
-from pathlib import Path
 from urllib.parse import quote_plus
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.endpoint import EndpointUnavailable
-from autowatch.inbox import FilesNotScored
+from autowatch.scoring.endpoint import EndpointUnavailable
+from autowatch.scoring.inbox import FilesNotScored
 from invoke_endpoint import app
-from tests.unit.scoring_bucket import (
-    BUCKET,
-    create_bucket,
-    drop,
-    keys,
-    read_document,
-    release,
-    results,
-)
-from tests.unit.stub_runtime import StubRuntime, client_error
+from tests.support.repository import ROOT
+from tests.support.scoring_bucket import BUCKET, create_bucket, drop, keys, read_document, release, results
+from tests.support.stub_runtime import StubRuntime, client_error
 
-SAMPLE = json.loads((Path(__file__).parents[3] / "events" / "invoke_endpoint.json").read_text())
+SAMPLE = json.loads((ROOT / "events" / "invoke_endpoint.json").read_text())
 
 
 class Context:

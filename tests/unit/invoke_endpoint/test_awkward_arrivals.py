@@ -2,13 +2,8 @@
 
 import pytest
 
-from tests.unit.invoke_endpoint.scoring_function import (
-    bucket_with_champion,
-    handle,
-    scoring_endpoint,
-    set_environment,
-)
-from tests.unit.scoring_bucket import BUCKET, drop, keys, read_document, read_rows, results
+from tests.support.scoring_bucket import BUCKET, drop, keys, read_document, read_rows, results
+from tests.support.scoring_function import bucket_with_champion, handle, scoring_endpoint, set_environment
 
 PLAIN = "age,job\n1,x\n"
 

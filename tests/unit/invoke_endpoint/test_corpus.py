@@ -6,15 +6,15 @@ import pytest
 
 from tests.corpus.refused import REFUSED
 from tests.corpus.scored import SCORED
-from tests.unit.invoke_endpoint.scoring_function import (
+from tests.support.scoring_bucket import drop, keys, read_document, read_rows
+from tests.support.scoring_function import (
     bucket_with_champion,
     change_features,
     handle,
     scoring_endpoint,
     set_environment,
 )
-from tests.unit.scoring_bucket import drop, keys, read_document, read_rows
-from tests.unit.stub_runtime import probability_of
+from tests.support.stub_runtime import probability_of
 
 DATE = "2026-11-23T09:00:00Z"
 

@@ -6,12 +6,13 @@ import traceback
 
 import pytest
 
-from autowatch.answer import AnswerMismatch, AnswerUnreadable
-from autowatch.endpoint import EndpointUnavailable
+from autowatch.scoring.answer import AnswerMismatch, AnswerUnreadable
+from autowatch.scoring.endpoint import EndpointUnavailable
 from invoke_endpoint import app
 from tests.corpus.refused import REFUSED
 from tests.corpus.scored import SCORED
-from tests.unit.invoke_endpoint.scoring_function import (
+from tests.support.scoring_bucket import drop
+from tests.support.scoring_function import (
     Context,
     bucket_with_champion,
     change_features,
@@ -19,8 +20,7 @@ from tests.unit.invoke_endpoint.scoring_function import (
     scoring_endpoint,
     set_environment,
 )
-from tests.unit.scoring_bucket import drop
-from tests.unit.stub_runtime import StubRuntime, model_error
+from tests.support.stub_runtime import StubRuntime, model_error
 
 SECRET = "Smith4711"
 ONE_LETTER = re.compile(rb"(?<![A-Za-z])[w-z](?![A-Za-z])")

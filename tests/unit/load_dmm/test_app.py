@@ -8,8 +8,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.domino_settings import DominoHalfConfigured
-from autowatch.registration import NoTimeToRegister, RegistrationFailed
+from autowatch.domino.registration import NoTimeToRegister, RegistrationFailed
+from autowatch.domino.settings import DominoHalfConfigured
 from load_dmm import app
 
 TOKEN = "secret-token-0123456789"

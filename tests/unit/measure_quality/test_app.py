@@ -1,29 +1,21 @@
 import json
-from pathlib import Path
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
-from autowatch import quality_job
-from autowatch.manifest import ManifestUnusable
-from autowatch.quality_job import DaysNotMeasured
-from autowatch.requested_day import InvalidRequest
+from autowatch.monitoring.quality import job as quality_job
+from autowatch.monitoring.quality.job import DaysNotMeasured
+from autowatch.monitoring.requests import InvalidRequest
+from autowatch.records.manifest import ManifestUnusable
 from measure_quality import app
-from tests.unit.autowatch.alert_topic import alert_topic
-from tests.unit.autowatch.labelled_bucket import (
-    DAY,
-    draw,
-    labels_text,
-    put_gate,
-    put_labels,
-    put_scored,
-    quality,
-)
-from tests.unit.scoring_bucket import BUCKET, create_bucket, keys, read_document, release
+from tests.support.alert_topic import alert_topic
+from tests.support.labelled_bucket import DAY, draw, labels_text, put_gate, put_labels, put_scored, quality
+from tests.support.repository import ROOT
+from tests.support.scoring_bucket import BUCKET, create_bucket, keys, read_document, release
 
-SAMPLE = Path(__file__).parents[3] / "events" / "measure_quality.json"
+SAMPLE = ROOT / "events" / "measure_quality.json"
 
 
 class Context:

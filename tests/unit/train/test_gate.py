@@ -1,6 +1,6 @@
 import pytest
 
-from autowatch.gate_checks import GateRules
+from autowatch.training.gate.checks import GateRules
 from train import clients, gate
 
 

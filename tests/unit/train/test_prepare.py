@@ -3,10 +3,9 @@ import json
 import pytest
 from moto import mock_aws
 
-from autowatch.runs import RunInProgress
-from autowatch.serving_check import ServingRefused
-from autowatch.training_files import NoTrainingFile
-from autowatch.training_start import InvalidInput
+from autowatch.training.data.files import NoTrainingFile
+from autowatch.training.serving.deployment import ServingRefused
+from autowatch.training.start import InvalidInput, RunInProgress
 from train import clients
 from train.prepare import lambda_handler
 

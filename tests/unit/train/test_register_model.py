@@ -4,11 +4,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.domino import DominoUnavailable
-from autowatch.domino_session import open_session
-from autowatch.domino_settings import DominoHalfConfigured
-from tests.unit.autowatch.domino_stack import BUCKET, RUN, STACK, make_stack
-from tests.unit.domino_server import Answer, FakeDomino
+from autowatch.domino.connection import DominoUnavailable, open_session
+from autowatch.domino.settings import DominoHalfConfigured
+from tests.support.domino_stack import BUCKET, RUN, STACK, make_stack
+from tests.support.scripted_domino import Answer, FakeDomino
 from train import register_model
 from train.clients import client
 

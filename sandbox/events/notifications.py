@@ -1,0 +1,151 @@
+"""What moto leaves out of delivery: S3's true event records, EventBridge's targets, SNS's e-mails.
+
+Each is put in place of the method of moto that does it; each hands its work to a queue, out of the request's thread.
+"""
+
+import itertools
+import json
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import Any, cast
+from urllib.parse import quote_plus
+
+from moto.awslambda.utils import get_backend as lambda_backend
+from moto.events.models import Rule
+from moto.events.utils import EventTemplateParser
+from moto.s3 import notifications as s3_notifications
+from moto.sns.models import Subscription
+
+from sandbox.events.mailbox import Mailbox
+from sandbox.functions.invocations import Deliveries
+
+LOGGER = logging.getLogger("sandbox")
+_SENDER = "no-reply@sns.amazonaws.com"
+_sequence = itertools.count(time.time_ns())
+_sequence_lock = threading.Lock()
+
+
+def install(deliveries: Deliveries, mailbox: Mailbox) -> None:
+    """Replace moto's delivery of S3 notifications, of events by rules and of e-mail subscriptions."""
+
+    def send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
+        configuration = bucket.notification_configuration
+        if configuration is None:
+            return
+        name = str(getattr(event_name, "value", event_name))
+        if name == "s3:ObjectCreated:Put" and key.multipart is not None:
+            # moto stores a finished multipart upload by a put, and tells of both.
+            return
+        for notification in (*configuration.cloud_function, *configuration.queue, *configuration.topic):
+            if not notification.matches(name, key.name):
+                continue
+            if ":lambda:" in notification.arn and not is_allowed(
+                notification.arn, "s3", bucket.arn, account_id
+            ):
+                LOGGER.error("%s may not invoke %s; its permission is missing", bucket.arn, notification.arn)
+                continue
+            record = s3_record(name, bucket, key, notification.id)
+            deliveries.submit(notification.arn, json.dumps({"Records": [record]}), 0, None, bucket.arn)
+
+    def send_to_targets(rule: Any, event: dict[str, Any], **_: Any) -> None:
+        if rule.state != "ENABLED" or not rule.event_pattern.matches_event(event):
+            return
+        for target in rule.targets:
+            arn = target["Arn"]
+            if ":lambda:" in arn and not is_allowed(arn, "events", rule.arn, rule.account_id):
+                LOGGER.error("rule %s may not invoke %s; its permission is missing", rule.name, arn)
+                continue
+            # AWS tries for a day and 185 times; here a few tries tell as much.
+            retries = min(int(target.get("RetryPolicy", {}).get("MaximumRetryAttempts", 3)), 3)
+            dead_letters = target.get("DeadLetterConfig", {}).get("Arn")
+            deliveries.submit(arn, target_input(target, event), retries, dead_letters, f"rule {rule.name}")
+
+    publish = Subscription.publish
+
+    def publish_also_by_mail(subscription: Any, message: str, message_id: str, **options: Any) -> None:
+        if subscription.protocol != "email":
+            publish(subscription, message, message_id, **options)
+            return
+        mailbox.deliver(
+            _SENDER, subscription.endpoint, options.get("subject") or "AWS Notification Message", message
+        )
+
+    cast(Any, s3_notifications).send_event = send_event
+    cast(Any, Rule).send_to_targets = send_to_targets
+    cast(Any, Subscription).publish = publish_also_by_mail
+
+
+def is_allowed(function_arn: str, service: str, source_arn: str, account_id: str) -> bool:
+    """Whether the function's resource policy lets the service invoke it on behalf of the source."""
+    backend = lambda_backend(account_id, function_arn.split(":")[3])
+    for statement in backend.get_function(function_arn).policy.statements:
+        principal = statement.get("Principal")
+        principal = principal.get("Service") if isinstance(principal, dict) else principal
+        if principal != f"{service}.amazonaws.com" or statement.get("Effect", "Allow") != "Allow":
+            continue
+        conditions = statement.get("Condition", {})
+        pattern = next((v for k, v in _flat(conditions) if k.lower() == "aws:sourcearn"), source_arn)
+        account = next((v for k, v in _flat(conditions) if k.lower() == "aws:sourceaccount"), account_id)
+        if fnmatchcase(source_arn, pattern) and account == account_id:
+            return True
+    return False
+
+
+def _flat(conditions: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
+    return [pair for values in conditions.values() for pair in values.items()]
+
+
+def s3_record(event_name: str, bucket: Any, key: Any, configuration_id: str) -> dict[str, Any]:
+    """One record as S3 sends it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+    """
+    with _sequence_lock:
+        sequencer = f"{next(_sequence):016X}"
+    stored: dict[str, Any] = {"key": quote_plus(key.name, safe="/")}
+    if ":ObjectCreated:" in event_name:
+        stored |= {"size": key.size, "eTag": key.etag.replace('"', "")}
+    if bucket.is_versioned:
+        stored["versionId"] = key.version_id
+    return {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": bucket.region_name,
+        "eventTime": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "eventName": event_name.removeprefix("s3:"),
+        "userIdentity": {"principalId": "AWS:SANDBOX"},
+        "requestParameters": {"sourceIPAddress": "127.0.0.1"},
+        "responseElements": {
+            "x-amz-request-id": uuid.uuid4().hex[:16].upper(),
+            "x-amz-id-2": uuid.uuid4().hex,
+        },
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "configurationId": configuration_id,
+            "bucket": {"name": bucket.name, "ownerIdentity": {"principalId": "SANDBOX"}, "arn": bucket.arn},
+            "object": {**stored, "sequencer": sequencer},
+        },
+    }
+
+
+def target_input(target: dict[str, Any], event: dict[str, Any]) -> str:
+    """What a rule's target gets of an event: Input, InputPath or InputTransformer, else the event itself."""
+    moment = event["time"]
+    if not isinstance(moment, str):
+        moment = datetime.fromtimestamp(float(moment), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    plain = {**event, "time": moment}
+    if "Input" in target:
+        return str(target["Input"])
+    parse: Any = EventTemplateParser.parse
+    if "InputTransformer" in target:
+        transformer = target["InputTransformer"]
+        return json.dumps(parse(transformer["InputTemplate"], transformer.get("InputPathsMap", {}), plain))
+    if path := target.get("InputPath"):
+        return json.dumps(parse("<value>", {"value": path}, plain))
+    del plain["ingestion-time"]
+    return json.dumps(plain)

@@ -1,0 +1,286 @@
+"""Endpoints: their states, and the model servers behind them."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.sagemaker.platform import Platform
+from sandbox.sagemaker.serving.deployment_config import check_deployment_config
+from sandbox.sagemaker.serving.endpoint_configs import EndpointConfigs
+from sandbox.sagemaker.serving.model_server import ModelServer, ModelServerFailed
+from sandbox.sagemaker.serving.models import Models, containers_of
+from sandbox.sagemaker.wire.errors import ValidationError, ValidationException
+from sandbox.sagemaker.wire.listing import page, select
+from sandbox.sagemaker.wire.tags import Tags
+
+_IN_PROGRESS = ("Creating", "Updating")
+_STARTUP_SECONDS = 120.0
+_DRAIN_SECONDS = 60.0
+
+
+@dataclass
+class Fleet:
+    """A production variant that serves."""
+
+    config: dict[str, Any]
+    variant: dict[str, Any]
+    server: ModelServer
+    started: float
+    slots: threading.BoundedSemaphore | None
+
+
+@dataclass
+class _Endpoint:
+    name: str
+    arn: str
+    config: dict[str, Any]
+    status: str
+    created: float
+    modified: float
+    fleet: Fleet | None = None
+    pending: dict[str, Any] | None = None
+    pending_server: ModelServer | None = None
+    deployment_config: dict[str, Any] | None = None
+    failure_reason: str | None = None
+
+
+class Endpoints:
+    """CreateEndpoint, DescribeEndpoint, UpdateEndpoint, DeleteEndpoint and ListEndpoints."""
+
+    def __init__(self, platform: Platform, tags: Tags, models: Models, configs: EndpointConfigs) -> None:
+        self._platform = platform
+        self._tags = tags
+        self._models = models
+        self._configs = configs
+        self._lock = threading.Lock()
+        self._endpoints: dict[str, _Endpoint] = {}
+
+    def create(self, request: dict[str, Any]) -> dict[str, Any]:
+        """CreateEndpoint: Creating, then InService or Failed.
+
+        Raises:
+            ValidationException: the name is taken, or the configuration does not exist.
+        """
+        name = request["EndpointName"]
+        arn = self._platform.arn("endpoint", name)
+        config = self._configs.find(request["EndpointConfigName"])
+        if "DeploymentConfig" in request:
+            check_deployment_config(request["DeploymentConfig"], config["ProductionVariants"][0])
+        now = time.time()
+        with self._lock:
+            if name in self._endpoints:
+                raise ValidationException(f'Cannot create already existing endpoint "{arn}".')
+            endpoint = _Endpoint(name, arn, config, "Creating", now, now)
+            endpoint.deployment_config = request.get("DeploymentConfig")
+            self._endpoints[name] = endpoint
+        self._tags.start(arn, request.get("Tags"))
+        threading.Thread(target=self._deploy, args=(endpoint, config), daemon=True).start()
+        return {"EndpointArn": arn}
+
+    def update(self, request: dict[str, Any]) -> dict[str, Any]:
+        """UpdateEndpoint: Updating, then InService on the new configuration, or on the old one if that failed.
+
+        Raises:
+            ValidationException: the endpoint or the configuration does not exist, is in progress, or cannot
+                take the other's place.
+        """
+        config = self._configs.find(request["EndpointConfigName"])
+        with self._lock:
+            endpoint = self._find(request["EndpointName"])
+            self._check_update(endpoint, config)
+            if "DeploymentConfig" in request:
+                check_deployment_config(request["DeploymentConfig"], config["ProductionVariants"][0])
+                endpoint.deployment_config = request["DeploymentConfig"]
+            elif not request.get("RetainDeploymentConfig"):
+                endpoint.deployment_config = None
+            endpoint.status = "Updating"
+            endpoint.failure_reason = None
+            endpoint.modified = time.time()
+            endpoint.pending = config
+        threading.Thread(target=self._deploy, args=(endpoint, config), daemon=True).start()
+        return {"EndpointArn": endpoint.arn}
+
+    def describe(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DescribeEndpoint.
+
+        Raises:
+            ValidationException: there is no such endpoint.
+        """
+        with self._lock:
+            endpoint = self._find(request["EndpointName"])
+            return {
+                **self._summary(endpoint),
+                "EndpointConfigName": endpoint.config["EndpointConfigName"],
+                "ProductionVariants": [self._variant(endpoint.fleet)] if endpoint.fleet else None,
+                "DataCaptureConfig": _data_capture(endpoint.config),
+                "FailureReason": endpoint.failure_reason,
+                "LastDeploymentConfig": endpoint.deployment_config,
+                "PendingDeploymentSummary": endpoint.pending
+                and {
+                    "EndpointConfigName": endpoint.pending["EndpointConfigName"],
+                    "ProductionVariants": [
+                        {"VariantName": endpoint.pending["ProductionVariants"][0]["VariantName"]}
+                    ],
+                    "StartTime": endpoint.modified,
+                },
+            }
+
+    def delete(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DeleteEndpoint: the endpoint is gone at once, and its process with it.
+
+        Raises:
+            ValidationException: there is no such endpoint, or it is being created or updated.
+        """
+        with self._lock:
+            endpoint = self._find(request["EndpointName"])
+            if endpoint.status in _IN_PROGRESS:
+                raise ValidationException(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+            del self._endpoints[endpoint.name]
+        self._tags.forget(endpoint.arn)
+        if endpoint.fleet:
+            endpoint.fleet.server.close()
+        return {}
+
+    def list_endpoints(self, request: dict[str, Any]) -> dict[str, Any]:
+        """ListEndpoints."""
+        with self._lock:
+            summaries = [self._summary(endpoint) for endpoint in self._endpoints.values()]
+        return page(select(summaries, request, "Endpoint"), request, "Endpoints")
+
+    @contextmanager
+    def serving(self, name: str) -> Iterator[Fleet]:
+        """What serves at the endpoint; an update does not end it before the context does.
+
+        Raises:
+            ValidationError: there is no endpoint of this name that serves.
+        """
+        with self._lock:
+            endpoint = self._endpoints.get(name)
+            if endpoint is None or endpoint.fleet is None:
+                raise ValidationError(f"Endpoint {name} of account {self._platform.account_id} not found.")
+            fleet = endpoint.fleet
+            fleet.server.enter()
+        try:
+            yield fleet
+        finally:
+            fleet.server.leave()
+
+    def close(self) -> None:
+        """Ends every model process."""
+        with self._lock:
+            endpoints = list(self._endpoints.values())
+            self._endpoints.clear()
+        for endpoint in endpoints:
+            for server in (endpoint.pending_server, endpoint.fleet and endpoint.fleet.server):
+                if server:
+                    server.close()
+
+    def _find(self, name: str) -> _Endpoint:
+        if name not in self._endpoints:
+            raise ValidationException(f'Could not find endpoint "{self._platform.arn("endpoint", name)}".')
+        return self._endpoints[name]
+
+    def _check_update(self, endpoint: _Endpoint, config: dict[str, Any]) -> None:
+        if endpoint.status in _IN_PROGRESS:
+            raise ValidationException(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+        if endpoint.status == "Failed":
+            raise ValidationException(
+                f'Cannot update failed endpoint "{endpoint.arn}". Delete it and create it anew.'
+            )
+        # SageMaker compares with the configuration in force, so it has to exist still.
+        self._configs.find(endpoint.config["EndpointConfigName"])
+        old, new = endpoint.config["ProductionVariants"][0], config["ProductionVariants"][0]
+        if old["VariantName"] != new["VariantName"]:
+            raise ValidationException(
+                f"The new endpoint configuration must have the production variant {old['VariantName']}"
+                f" as the old one does, not {new['VariantName']}."
+            )
+        if ("ServerlessConfig" in old) != ("ServerlessConfig" in new):
+            raise ValidationException(
+                "An endpoint cannot change between serverless and instances. Create another."
+            )
+
+    def _deploy(self, endpoint: _Endpoint, config: dict[str, Any]) -> None:
+        """Brings the configuration's model up and puts it in the old one's place, or leaves that where it is."""
+        variant = config["ProductionVariants"][0]
+        server = None
+        try:
+            container = self._container(variant["ModelName"])
+            server = ModelServer(self._platform, container, variant["VariantName"], endpoint.name)
+            with self._lock:
+                endpoint.pending_server = server
+            # A slow, failing or rolled-back deployment is this call taking long or raising.
+            server.start(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", _STARTUP_SECONDS))
+        except ModelServerFailed as error:
+            if server:
+                server.close()
+            self._settle(endpoint, None, str(error))
+            return
+        serverless = variant.get("ServerlessConfig")
+        slots = threading.BoundedSemaphore(serverless["MaxConcurrency"]) if serverless else None
+        replaced = self._settle(endpoint, Fleet(config, variant, server, time.time(), slots), None)
+        if replaced:
+            replaced.server.drain(_DRAIN_SECONDS)
+            replaced.server.close()
+
+    def _container(self, model_name: str) -> dict[str, Any]:
+        try:
+            return containers_of(self._models.find(model_name))[0]
+        except ValidationException as error:
+            raise ModelServerFailed(str(error)) from error
+
+    def _settle(self, endpoint: _Endpoint, fleet: Fleet | None, failure_reason: str | None) -> Fleet | None:
+        """Ends a deployment, well or not; returns the fleet that has been replaced."""
+        with self._lock:
+            replaced = endpoint.fleet if fleet else None
+            if fleet:
+                endpoint.fleet = fleet
+                endpoint.config = fleet.config
+            endpoint.status = "InService" if endpoint.fleet else "Failed"
+            endpoint.failure_reason = failure_reason
+            endpoint.pending = endpoint.pending_server = None
+            endpoint.modified = time.time()
+            closed = self._endpoints.get(endpoint.name) is not endpoint
+        if closed and fleet:
+            fleet.server.close()
+        return replaced
+
+    def _summary(self, endpoint: _Endpoint) -> dict[str, Any]:
+        return {
+            "EndpointName": endpoint.name,
+            "EndpointArn": endpoint.arn,
+            "EndpointStatus": endpoint.status,
+            "CreationTime": endpoint.created,
+            "LastModifiedTime": endpoint.modified,
+        }
+
+    def _variant(self, fleet: Fleet) -> dict[str, Any]:
+        variant = fleet.variant
+        image = fleet.server.image
+        return {
+            "VariantName": variant["VariantName"],
+            "DeployedImages": [
+                {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": fleet.started}
+            ],
+            "CurrentWeight": variant["InitialVariantWeight"],
+            "DesiredWeight": variant["InitialVariantWeight"],
+            "CurrentInstanceCount": variant.get("InitialInstanceCount", 0),
+            "DesiredInstanceCount": variant.get("InitialInstanceCount"),
+            "CurrentServerlessConfig": variant.get("ServerlessConfig"),
+        }
+
+
+def _data_capture(config: dict[str, Any]) -> dict[str, Any] | None:
+    capture = config.get("DataCaptureConfig")
+    if capture is None:
+        return None
+    return {
+        "EnableCapture": capture.get("EnableCapture", False),
+        "CaptureStatus": "Stopped",
+        "CurrentSamplingPercentage": capture["InitialSamplingPercentage"],
+        "DestinationS3Uri": capture["DestinationS3Uri"],
+        "KmsKeyId": capture.get("KmsKeyId", ""),
+    }

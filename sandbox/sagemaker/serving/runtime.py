@@ -1,0 +1,98 @@
+"""SageMaker's runtime: InvokeEndpoint, with its limits."""
+
+from dataclasses import dataclass
+
+from sandbox.sagemaker.platform import Platform
+from sandbox.sagemaker.serving.endpoints import Endpoints, Fleet
+from sandbox.sagemaker.serving.model_server import ContainerAnswer, ModelServerGone, ModelServerTimeout
+from sandbox.sagemaker.wire.errors import ModelError, ThrottlingException, ValidationError
+
+SERVERLESS_BODY_LIMIT = 4 * 1024 * 1024
+REAL_TIME_BODY_LIMIT = 6 * 1024 * 1024
+INVOCATION_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One InvokeEndpoint request."""
+
+    endpoint_name: str
+    body: bytes
+    content_type: str
+    accept: str
+    request_id: str
+    target_variant: str | None
+
+
+class Runtime:
+    """Forwards requests to the model that serves at an endpoint."""
+
+    def __init__(self, platform: Platform, endpoints: Endpoints, timeout: float = INVOCATION_SECONDS) -> None:
+        self._platform = platform
+        self._endpoints = endpoints
+        self._timeout = timeout
+
+    def invoke(self, invocation: Invocation) -> tuple[ContainerAnswer, str]:
+        """The model's answer and the name of the variant that gave it.
+
+        Raises:
+            ValidationError: no such endpoint serves, or the body is too big for it.
+            ThrottlingException: a serverless endpoint has all its slots taken.
+            ModelError: the container refused or failed, or did not answer within the time limit.
+        """
+        with self._endpoints.serving(invocation.endpoint_name) as fleet:
+            self._check(fleet, invocation)
+            # SageMaker throttles without a message.
+            if fleet.slots and not fleet.slots.acquire(blocking=False):
+                raise ThrottlingException(None)
+            try:
+                answer = self._forward(fleet, invocation)
+            finally:
+                if fleet.slots:
+                    fleet.slots.release()
+        if answer.status >= 400:
+            message = answer.body.decode(errors="replace")
+            raise self._model_error(invocation.endpoint_name, answer.status, message)
+        return answer, fleet.variant["VariantName"]
+
+    def _forward(self, fleet: Fleet, invocation: Invocation) -> ContainerAnswer:
+        try:
+            return fleet.server.invoke(
+                invocation.body, invocation.content_type, invocation.accept, self._timeout
+            )
+        except ModelServerTimeout as error:
+            message = (
+                "Your invocation timed out while waiting for a response from container primary. Review the latency"
+                " metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
+            )
+            raise self._model_error(invocation.endpoint_name, 0, message) from error
+        except ModelServerGone as error:
+            message = "The container closed the connection without an answer."
+            raise self._model_error(invocation.endpoint_name, 503, message) from error
+
+    def _check(self, fleet: Fleet, invocation: Invocation) -> None:
+        variant = fleet.variant["VariantName"]
+        if invocation.target_variant not in (None, variant):
+            raise ValidationError(
+                f"Variant {invocation.target_variant} of endpoint {invocation.endpoint_name} not found."
+            )
+        if fleet.slots and len(invocation.body) > SERVERLESS_BODY_LIMIT:
+            raise ValidationError(f"Request {invocation.request_id} has oversize body.")
+        if len(invocation.body) > REAL_TIME_BODY_LIMIT:
+            raise ValidationError(
+                "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length"
+                f" less than or equal to {REAL_TIME_BODY_LIMIT}"
+            )
+
+    def _model_error(self, endpoint_name: str, status: int, message: str) -> ModelError:
+        side = "client" if 400 <= status < 500 else "server"
+        region, account = self._platform.region, self._platform.account_id
+        group = f"/aws/sagemaker/Endpoints/{endpoint_name}"
+        return ModelError(
+            f'Received {side} error ({status}) from primary with message "{message}". See'
+            f" https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group}"
+            f" in account {account} for more information.",
+            OriginalStatusCode=status,
+            OriginalMessage=message,
+            LogStreamArn=f"arn:aws:logs:{region}:{account}:log-group:{group}",
+        )

@@ -1,0 +1,269 @@
+"""Writing an object of any size to S3 piece by piece: it appears whole, or not at all.
+
+Joining objects to one inside S3: multipart upload by copy, so that only what is too small for it passes through.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from autowatch.errors import AutowatchError
+
+PART_BYTES = 8 * 1024 * 1024
+
+
+_GONE = "NoSuchUpload"
+
+
+class UploadGone(AutowatchError):
+    """An upload in parts was taken back while it was under way, as the one who has committed does with all others."""
+
+
+class Upload:
+    """An object that is being written; small ones go as one put, larger ones in parts of 8 MB.
+
+    Use it with `with`: nothing is there before `complete`, and what was begun is taken back where the block ends
+    without it. Nothing is written either where nothing was given. `write` and `complete` raise UploadGone where
+    somebody else has taken the upload back.
+    """
+
+    def __init__(self, s3: Any, bucket: str, key: str, content_type: str) -> None:
+        self._s3 = s3
+        self._object = {"Bucket": bucket, "Key": key}
+        self._kind = {"ContentType": content_type}
+        self._buffer = bytearray()
+        self._upload_id: str | None = None
+        self._parts: list[dict[str, Any]] = []
+        self._sent = 0
+
+    def __enter__(self) -> "Upload":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._upload_id is not None:
+            _abort(self._s3, **self._object, UploadId=self._upload_id)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been written yet."""
+        return not self._buffer and not self._parts
+
+    @property
+    def size(self) -> int:
+        """How many bytes have been written."""
+        return self._sent + len(self._buffer)
+
+    def write(self, data: bytes) -> None:
+        """Appends `data`."""
+        self._buffer += data
+        if len(self._buffer) >= PART_BYTES:
+            self._send_part()
+
+    def complete(self) -> str | None:
+        """Makes the object appear, and gives its version id (None in a bucket without versions)."""
+        if self._upload_id is None:
+            answer = self._s3.put_object(**self._object, **self._kind, Body=bytes(self._buffer))
+        else:
+            if self._buffer:
+                self._send_part()
+            answer = self._of_upload(
+                self._s3.complete_multipart_upload, MultipartUpload={"Parts": self._parts}
+            )
+            self._upload_id = None
+        version: str | None = answer.get("VersionId")
+        return version
+
+    def _send_part(self) -> None:
+        if self._upload_id is None:
+            self._upload_id = self._s3.create_multipart_upload(**self._object, **self._kind)["UploadId"]
+        number = len(self._parts) + 1
+        answer = self._of_upload(self._s3.upload_part, PartNumber=number, Body=bytes(self._buffer))
+        self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+        self._sent += len(self._buffer)
+        self._buffer.clear()
+
+    def _of_upload(self, operation: Callable[..., Any], **arguments: Any) -> Any:
+        try:
+            return operation(**self._object, UploadId=self._upload_id, **arguments)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != _GONE:
+                raise
+            raise UploadGone(
+                f"The upload of {self._object['Key']} was taken back. Announce its input again if it has no manifest."
+            ) from error
+
+
+def abort_uploads(s3: Any, bucket: str, prefix: str) -> None:
+    """Takes back the multipart uploads under way to keys that begin with `prefix`."""
+    # What has been taken back is listed no more, so the first page is enough each time.
+    while uploads := s3.list_multipart_uploads(Bucket=bucket, Prefix=prefix).get("Uploads"):
+        for upload in uploads:
+            _abort(s3, Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+
+
+def _abort(s3: Any, **upload: str) -> None:
+    try:
+        s3.abort_multipart_upload(**upload)
+    except ClientError as error:
+        # Somebody else has taken it back, or completed it.
+        if error.response["Error"]["Code"] != _GONE:
+            raise
+
+
+SMALLEST_PART = 5 * 1024 * 1024
+
+
+LARGEST_PART = 5 * 1024 * 1024 * 1024
+"""S3's bounds for a part; the last one may be smaller."""
+
+
+_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Source:
+    """An object to be joined, and its size in bytes."""
+
+    key: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Range:
+    """The bytes of an object from `start` up to, not including, `end`."""
+
+    key: str
+    start: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.end - self.start
+
+
+def concatenate(
+    s3: Any, bucket: str, sources: Sequence[Source], target: str, content_type: str
+) -> str | None:
+    """Writes the objects `sources`, one behind the other, to `target`, and gives its version id.
+
+    `target` appears whole or not at all: what was begun is taken back where anything fails. At most 16 parts of
+    10 MiB are held at once.
+
+    Returns:
+        The version id; None in a bucket without versions.
+    """
+    parts = cut_parts(sources)
+    kind = {"ContentType": content_type}
+    if len(parts) < 2 and not any(map(_can_copy, parts)):
+        body = _read(s3, bucket, parts[0]) if parts else b""
+        return _version(s3.put_object(Bucket=bucket, Key=target, Body=body, **kind))
+    upload_id = s3.create_multipart_upload(Bucket=bucket, Key=target, **kind)["UploadId"]
+    upload = {"Bucket": bucket, "Key": target, "UploadId": upload_id}
+    try:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            etags = list(pool.map(lambda item: _put_part(s3, upload, *item), enumerate(parts, start=1)))
+        numbered = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)]
+        return _version(s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": numbered}))
+    except BaseException:
+        s3.abort_multipart_upload(**upload)
+        raise
+
+
+def copy_range(
+    s3: Any, bucket: str, source: Range, target: str, content_type: str, version_id: str | None, etag: str
+) -> None:
+    """Copies some bytes of one version of an object to an object of their own, inside S3.
+
+    Args:
+        source: at most `LARGEST_PART` bytes of it.
+        version_id: the version; None in a bucket without versions, where `etag` tells them apart.
+    """
+    begun = s3.create_multipart_upload(Bucket=bucket, Key=target, ContentType=content_type)
+    upload = {"Bucket": bucket, "Key": target, "UploadId": begun["UploadId"]}
+    version = {"VersionId": version_id} if version_id else {}
+    try:
+        answer = s3.upload_part_copy(
+            **upload,
+            PartNumber=1,
+            CopySource={"Bucket": bucket, "Key": source.key, **version},
+            CopySourceRange=f"bytes={source.start}-{source.end - 1}",
+            CopySourceIfMatch=f'"{etag}"',
+        )
+        part = {"PartNumber": 1, "ETag": answer["CopyPartResult"]["ETag"]}
+        s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [part]})
+    except BaseException:
+        s3.abort_multipart_upload(**upload)
+        raise
+
+
+def cut_parts(sources: Sequence[Source]) -> list[list[Range]]:
+    """The parts of the target, each of one or more ranges; all but the last have at least `SMALLEST_PART` bytes.
+
+    A part of one range that is large enough can be copied; what is smaller is filled up from what follows.
+    """
+    parts: list[list[Range]] = []
+    begun: list[Range] = []
+    for source in sources:
+        start = 0
+        if begun:
+            start = min(source.size, SMALLEST_PART - _size(begun))
+            begun.append(Range(source.key, 0, start))
+            if _size(begun) == SMALLEST_PART:
+                parts.append(begun)
+                begun = []
+        for whole in _cut(source, start):
+            if whole.size >= SMALLEST_PART:
+                parts.append([whole])
+            else:
+                begun = [whole]
+    return [*parts, begun] if begun else parts
+
+
+def _cut(source: Source, start: int) -> Iterator[Range]:
+    for begin in range(start, source.size, LARGEST_PART):
+        yield Range(source.key, begin, min(begin + LARGEST_PART, source.size))
+
+
+def _size(ranges: Sequence[Range]) -> int:
+    return sum(each.size for each in ranges)
+
+
+def _can_copy(part: Sequence[Range]) -> bool:
+    return len(part) == 1 and part[0].size >= SMALLEST_PART
+
+
+def _put_part(s3: Any, upload: dict[str, str], number: int, part: Sequence[Range]) -> str:
+    if not _can_copy(part):
+        answer = s3.upload_part(**upload, PartNumber=number, Body=_read(s3, upload["Bucket"], part))
+        return str(answer["ETag"])
+    (whole,) = part
+    answer = s3.upload_part_copy(
+        **upload,
+        PartNumber=number,
+        CopySource={"Bucket": upload["Bucket"], "Key": whole.key},
+        CopySourceRange=f"bytes={whole.start}-{whole.end - 1}",
+    )
+    return str(answer["CopyPartResult"]["ETag"])
+
+
+def _read(s3: Any, bucket: str, part: Sequence[Range]) -> bytes:
+    content = bytearray()
+    for each in part:
+        if each.size:
+            answer = s3.get_object(Bucket=bucket, Key=each.key, Range=f"bytes={each.start}-{each.end - 1}")
+            with closing(answer["Body"]) as body:
+                content += body.read()
+    return bytes(content)
+
+
+def _version(answer: dict[str, Any]) -> str | None:
+    version: str | None = answer.get("VersionId")
+    return version

@@ -1,0 +1,168 @@
+"""One file that Domino is to know of, and what it is called there.
+
+The files of a day that a model monitor has not been told of: those without a receipt.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from autowatch.aws.objects import read_json
+from autowatch.errors import AutowatchError
+from autowatch.records.manifest import ManifestUnusable
+
+DatasetKind = Literal["predictions", "labels"]
+
+
+_MOST_CHARACTERS_OF_THE_KEY = 80
+
+
+_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One file to register.
+
+    Attributes:
+        kind: what it holds.
+        key: where it lies in the bucket.
+        run: the run that scored its rows.
+        version_id: which version of the object was committed, where the bucket keeps versions.
+    """
+
+    kind: DatasetKind
+    key: str
+    run: str
+    version_id: str | None = None
+
+    @property
+    def name(self) -> str:
+        """A name that no other version of any object has: the end of the key in ASCII letters, digits, `-` and `_`, and
+        hexadecimal digits of the SHA-256 of key and version. The same on every retry."""
+        digest = hashlib.sha256(f"{self.key}\n{self.version_id or ''}".encode()).hexdigest()[:_DIGITS]
+        readable = re.sub(r"[^A-Za-z0-9_-]+", "-", self.key.removesuffix(".csv"))
+        return f"{readable[-_MOST_CHARACTERS_OF_THE_KEY:].strip('-')}-{digest}"
+
+
+_RECEIPTS_PREFIX = "monitoring/domino/"
+
+
+_RECEIPT_ENDING = ".json"
+
+
+_MANIFEST_ENDING = ".manifest.json"
+
+
+_LABELS = re.compile(r"/run=([^/]+)/([^/].*)\.csv")
+
+
+_READ_AT_ONCE = 8
+
+
+class PredictionsGone(AutowatchError):
+    """A manifest is there, and the predictions file that it is about is not."""
+
+
+@dataclass(frozen=True)
+class NewFiles:
+    """The keys of files without a receipt: those that are there, and those that only their manifest speaks of."""
+
+    keys: list[str]
+    gone: list[str]
+
+
+@dataclass(frozen=True)
+class FilesByDay:
+    """Where files of one kind lie, below `<prefix>date=<day>/`."""
+
+    kind: DatasetKind
+    prefix: str
+
+
+def receipt_key(key: str) -> str:
+    """Where the receipt of the file under `key` lies."""
+    return f"{_RECEIPTS_PREFIX}{key}{_RECEIPT_ENDING}"
+
+
+def list_new_files(s3: Any, bucket: str, files: FilesByDay, day: str) -> NewFiles:
+    """The day's files that have no receipt: committed predictions, or labels."""
+    folder = f"{files.prefix}date={day}/"
+    there = set(_keys(s3, bucket, folder))
+    if files.kind == "predictions":
+        keys = {_predictions_key(key) for key in there if key.endswith(_MANIFEST_ENDING)}
+    else:
+        keys = {key for key in there if _LABELS.fullmatch(key, len(folder) - 1)}
+    if not keys:
+        return NewFiles([], [])
+    receipts = set(_keys(s3, bucket, f"{_RECEIPTS_PREFIX}{folder}"))
+    new = sorted(key for key in keys if receipt_key(key) not in receipts)
+    return NewFiles([key for key in new if key in there], [key for key in new if key not in there])
+
+
+def read_datasets(
+    s3: Any, bucket: str, files: FilesByDay, new: NewFiles
+) -> tuple[list[Dataset], list[tuple[str, Exception]]]:
+    """What is known of the files, oldest first; and those that cannot be used, which stop no other."""
+    if files.kind == "labels":
+        return [_labels(key) for key in sorted(new.keys, key=_labels_age)], []
+    commits: list[tuple[str, Dataset]] = []
+    failures: list[tuple[str, Exception]] = [(key, _gone(bucket, key)) for key in new.gone]
+    with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
+        readers = [(key, pool.submit(_read_commit, s3, bucket, key)) for key in new.keys]
+        for key, reader in readers:
+            try:
+                commits.append(reader.result())
+            except (AutowatchError, ClientError, BotoCoreError) as error:
+                failures.append((key, error))
+    commits.sort(key=lambda commit: (commit[0], commit[1].key))
+    return [dataset for _, dataset in commits], failures
+
+
+def _gone(bucket: str, key: str) -> PredictionsGone:
+    return PredictionsGone(
+        f"s3://{bucket}/{key} is not there any more, though its manifest is. Restore it, or remove the manifest."
+    )
+
+
+def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", []):
+            yield item["Key"]
+
+
+def _predictions_key(manifest_key: str) -> str:
+    return f"{manifest_key.removesuffix(_MANIFEST_ENDING)}.csv"
+
+
+def _read_commit(s3: Any, bucket: str, key: str) -> tuple[str, Dataset]:
+    """When the predictions were finished, and what is known of them."""
+    manifest_key = f"{key.removesuffix('.csv')}{_MANIFEST_ENDING}"
+    try:
+        manifest = read_json(s3, bucket, manifest_key)
+        named, finished = manifest["predictions_key"], manifest["finished"]
+        dataset = Dataset("predictions", key, manifest["run"], manifest.get("predictions_version_id"))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ManifestUnusable(
+            f"s3://{bucket}/{manifest_key} is no manifest ({type(error).__name__}). Restore it or remove it."
+        ) from error
+    if named != key or not isinstance(finished, str):
+        raise ManifestUnusable(
+            f"s3://{bucket}/{manifest_key} speaks of another file. Restore it or remove it."
+        )
+    return finished, dataset
+
+
+def _labels(key: str) -> Dataset:
+    match = _LABELS.search(key)
+    return Dataset("labels", key, match[1] if match else "")
+
+
+def _labels_age(key: str) -> tuple[str, str]:
+    match = _LABELS.search(key)
+    return (match[2] if match else "", key)

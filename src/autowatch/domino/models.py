@@ -1,0 +1,249 @@
+"""The models as which Domino (v2) knows the runs: registered once each, recorded in the bucket.
+
+What Domino is told of a run's model: its columns, its training data, and how later files belong to it.
+
+Making the model of a released run known to Domino.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from autowatch.aws.objects import ObjectChanged, ObjectMissing, read_json, write_json, write_json_if_absent
+from autowatch.domino.connection import DominoAnswerUnusable, DominoConnection, DominoUnavailable
+from autowatch.domino.files import DatasetKind
+from autowatch.domino.v2 import dataset_details, list_models, register_model
+from autowatch.errors import AutowatchError
+from autowatch.records.contract import ID_COLUMN, PREDICTION_DATE_COLUMN, Contract, read_contract
+from autowatch.records.run import contract_key, train_key
+from autowatch.records.timestamps import to_text
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class TrainingDataGone(AutowatchError):
+    """Domino does not know a run's model, and what it was trained on is no longer there to make it known with."""
+
+
+class RunUnusable(AutowatchError):
+    """What is kept of a run, which Domino has to be told, cannot be read."""
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """What `monitoring/domino/models/<run>.json` holds; `configured` are the kinds of datasets whose variables Domino
+    has been given."""
+
+    run: str
+    model_id: str
+    registered: str
+    configured: tuple[DatasetKind, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelRegistry:
+    """Where models are registered and recorded: the bucket, Domino, and what the model's data are called there."""
+
+    s3: Any
+    bucket: str
+    connection: DominoConnection
+    stack: str
+    datasource: str
+
+
+def ensure_model(registry: ModelRegistry, run: str) -> ModelRecord:
+    """The record of the run's model, which is registered first if Domino does not know it.
+
+    The model is looked for by its name before it is registered, and again when no answer came: a request whose answer
+    was lost may have taken effect, and sent again it would make a second model.
+
+    Raises:
+        DominoError: Domino did not do its part.
+        ObjectMissing, TrainingDataGone: the run's contract or training data are not there.
+        RunUnusable: its contract or record is there, and broken.
+    """
+    if record := read_model_record(registry.s3, registry.bucket, run):
+        return record
+    contract = read_run_contract(registry.s3, registry.bucket, run)
+    model_id = _find(registry, run) or _register(registry, contract)
+    record = ModelRecord(run, model_id, to_text(datetime.now(UTC)))
+    try:
+        write_json_if_absent(registry.s3, registry.bucket, _record_key(run), asdict(record))
+    except ObjectChanged:
+        # Somebody else registered it at the same moment. The record decides, so that all files go to one model.
+        return read_model_record(registry.s3, registry.bucket, run) or record
+    return record
+
+
+def read_model_record(s3: Any, bucket: str, run: str) -> ModelRecord | None:
+    """The record of the run's model; None where there is none.
+
+    Raises:
+        RunUnusable: what is there is no record.
+    """
+    try:
+        document = read_json(s3, bucket, _record_key(run))
+        return ModelRecord(
+            document["run"],
+            document["model_id"],
+            document["registered"],
+            tuple(document.get("configured", ())),
+        )
+    except ObjectMissing:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunUnusable(
+            f"s3://{bucket}/{_record_key(run)} is no record of a model ({type(error).__name__}). Delete it, and the "
+            "next run looks for the model in Domino."
+        ) from error
+
+
+def read_run_contract(s3: Any, bucket: str, run: str) -> Contract:
+    """The run's contract.
+
+    Raises:
+        ObjectMissing: there is none.
+        RunUnusable: what is there is no contract.
+    """
+    key = contract_key(run)
+    try:
+        return read_contract(s3, bucket, key)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunUnusable(
+            f"s3://{bucket}/{key} is no contract ({type(error).__name__}). Restore its earlier version."
+        ) from error
+
+
+def note_configured(s3: Any, bucket: str, record: ModelRecord, kind: DatasetKind) -> ModelRecord:
+    """The record, and the object, with `kind` among what is configured."""
+    noted = replace(record, configured=(*record.configured, kind))
+    write_json(s3, bucket, _record_key(record.run), asdict(noted))
+    return noted
+
+
+def publish_model_id(ssm: Any, parameter: str, model_id: str) -> None:
+    """Puts the id of the model in force into the SSM parameter, where it is not there yet.
+
+    What keeps it from that is logged and no more: the parameter is for people, and every daily run publishes it.
+    """
+    try:
+        if ssm.get_parameter(Name=parameter)["Parameter"]["Value"] != model_id:
+            ssm.put_parameter(Name=parameter, Value=model_id, Type="String", Overwrite=True)
+    except (ClientError, BotoCoreError) as error:
+        _LOGGER.warning("The parameter %s was not written: %s", parameter, error)
+
+
+def _register(registry: ModelRegistry, contract: Contract) -> str:
+    _check_training_data(registry, contract.run)
+    config = monitoring_config(contract, registry.stack, registry.datasource)
+    return _registered_once(
+        register=lambda: register_model(registry.connection, config),
+        find=lambda: _find(registry, contract.run),
+        attempts=registry.connection.attempts,
+        wait=lambda attempt: registry.connection.sleep(registry.connection.first_wait_seconds * 2**attempt),
+    )
+
+
+def _registered_once(
+    *,
+    register: Callable[[], str | None],
+    find: Callable[[], str | None],
+    attempts: int,
+    wait: Callable[[int], None],
+) -> str:
+    """The id that `register` gives, or `find` after each time that it gave none."""
+    trouble: AutowatchError = DominoAnswerUnusable(
+        "Domino says that it has a model of this name, but does not list it. Look for it there and delete it."
+    )
+    for attempt in range(attempts):
+        try:
+            if model_id := register():
+                return model_id
+        except (DominoUnavailable, DominoAnswerUnusable) as error:
+            trouble = error
+        if model_id := find():
+            return model_id
+        if attempt + 1 < attempts:
+            wait(attempt)
+    raise trouble
+
+
+def _find(registry: ModelRegistry, run: str) -> str | None:
+    name = domino_model_name(registry.stack, run)
+    return next((model.id for model in list_models(registry.connection) if model.name == name), None)
+
+
+def _check_training_data(registry: ModelRegistry, run: str) -> None:
+    key = train_key(run)
+    found = registry.s3.list_objects_v2(Bucket=registry.bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+    if [item["Key"] for item in found] != [key]:
+        raise TrainingDataGone(
+            f"Domino does not know the model of run {run}, and s3://{registry.bucket}/{key} is not there any more (the "
+            "parameter KeepModels says how many models are kept). Bring back the object's earlier version."
+        )
+
+
+def _record_key(run: str) -> str:
+    return f"monitoring/domino/models/{run}.json"
+
+
+_VALUE_TYPES = {"numeric": "numerical", "categorical": "categorical"}
+
+
+def domino_model_name(stack: str, run: str) -> str:
+    """The name of a run's model in Domino. Each run is a model of its own there, since bins cannot be changed later."""
+    return f"{stack}-{run}"
+
+
+def monitoring_config(contract: Contract, stack: str, datasource: str) -> dict[str, Any]:
+    """The monitoring config of the contract's run. The training data have neither an id nor a date: those come with the
+    first predictions."""
+    features = [
+        {"name": feature.name, "valueType": _VALUE_TYPES[feature.type], "variableType": "feature"}
+        for feature in contract.features
+    ]
+    prediction = {"name": contract.target, "valueType": "categorical", "variableType": "prediction"}
+    name = domino_model_name(stack, contract.run)
+    return {
+        "variables": [*features, prediction],
+        "datasetDetails": dataset_details(f"{name}-train", train_key(contract.run), datasource),
+        "modelMetadata": {
+            "name": name,
+            "modelType": "classification",
+            "version": contract.run,
+            "description": f"Model of run {contract.run} of the stack {stack}, which predicts {contract.target}.",
+            "author": "Autowatch",
+        },
+    }
+
+
+def first_variables(contract: Contract, kind: DatasetKind) -> list[dict[str, Any]]:
+    """The variables that go with a model's first dataset of this kind, and with no other."""
+    if kind == "labels":
+        return [
+            {
+                "name": contract.actual_column,
+                "valueType": "categorical",
+                "variableType": "ground_truth",
+                "forPredictionOutput": contract.target,
+            }
+        ]
+    return [
+        {"name": ID_COLUMN, "valueType": "string", "variableType": "row_identifier"},
+        {"name": PREDICTION_DATE_COLUMN, "valueType": "datetime", "variableType": "timestamp"},
+    ]
+
+
+def register_released_model(ssm: Any, registry: ModelRegistry, run: str, parameter: str) -> str:
+    """Registers the run's model with Domino (v2), unless it is there already, and gives its id.
+
+    Raises:
+        DominoError: Domino did not do its part; the loader tries again before the first file of the run.
+    """
+    record = ensure_model(registry, run)
+    publish_model_id(ssm, parameter, record.model_id)
+    return record.model_id

@@ -1,0 +1,111 @@
+"""Which days the loader must look at: those that may hold files it has not registered.
+
+Predictions lie below the day of their event. A day is looked at on every run until it is 21 days old: an event may wait
+in the queue of failures for 14 days before somebody sends it again, is then tried for 6 hours, and a transform may take
+5 days. After that a day is looked at only while something of it is not registered. Labels come for any day at any time;
+of theirs those days are looked at below which something was written since the last run.
+"""
+
+import json
+import logging
+import re
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from autowatch.aws.objects import ObjectMissing, read_json, write_json
+from autowatch.records.timestamps import from_text, to_text
+
+PROGRESS_KEY = "monitoring/domino/progress.json"
+OPEN_DAYS = 21
+
+_DAY = re.compile(r"date=([0-9]{4}-[0-9]{2}-[0-9]{2})/")
+_MARGIN = timedelta(days=1)
+"""More than S3's clock and ours differ by, and than a write takes."""
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What `monitoring/domino/progress.json` holds. Without it every day is looked at.
+
+    Attributes:
+        closed_before: days of predictions before this one are complete, but for those of `open_days`.
+        open_days: days before it with predictions that wait.
+        labels_seen: when labels were last looked for.
+        open_label_days: days with labels that wait.
+    """
+
+    closed_before: str = ""
+    open_days: tuple[str, ...] = ()
+    labels_seen: str = ""
+    open_label_days: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DaysLeft:
+    """The days on which files still wait at the end of a run."""
+
+    predictions: list[str]
+    labels: list[str]
+
+
+def read_progress(s3: Any, bucket: str) -> Progress:
+    """How far the last run came. What cannot be read counts as nothing, which costs a look at every day."""
+    try:
+        document = read_json(s3, bucket, PROGRESS_KEY)
+        return Progress(
+            closed_before=_day(document["closed_before"]),
+            open_days=tuple(map(_day, document["open_days"])),
+            labels_seen=to_text(from_text(document["labels_seen"])),
+            open_label_days=tuple(map(_day, document["open_label_days"])),
+        )
+    except ObjectMissing:
+        return Progress()
+    except (ValueError, KeyError, TypeError):
+        _LOGGER.warning(
+            "The progress record cannot be read; every day is looked at", extra={"key": PROGRESS_KEY}
+        )
+        return Progress()
+
+
+def write_progress(s3: Any, bucket: str, progress: Progress, left: DaysLeft, now: datetime) -> Progress:
+    """Records that all files are registered but those of the days in `left`. `now` is when the run began to look."""
+    horizon = (now - timedelta(days=OPEN_DAYS)).date().isoformat()
+    closed_before = max(progress.closed_before, horizon)
+    written = Progress(
+        closed_before=closed_before,
+        open_days=tuple(sorted(day for day in left.predictions if day < closed_before)),
+        labels_seen=to_text(now),
+        open_label_days=tuple(sorted(left.labels)),
+    )
+    write_json(s3, bucket, PROGRESS_KEY, asdict(written))
+    return written
+
+
+def prediction_days(s3: Any, bucket: str, prefix: str, progress: Progress) -> list[str]:
+    """The days to look at, oldest first."""
+    start = {"StartAfter": f"{prefix}date={progress.closed_before}"} if progress.closed_before else {}
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/", **start)
+    folders = (item["Prefix"] for page in pages for item in page.get("CommonPrefixes", []))
+    days = {match[1] for folder in folders if (match := _DAY.fullmatch(folder.removeprefix(prefix)))}
+    return sorted(days.union(progress.open_days))
+
+
+def label_days(s3: Any, bucket: str, prefix: str, progress: Progress) -> list[str]:
+    """The days to look at, oldest first."""
+    since = from_text(progress.labels_seen) - _MARGIN if progress.labels_seen else None
+    days = set(progress.open_label_days)
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", []):
+            match = _DAY.match(item["Key"], len(prefix))
+            if match and (since is None or item["LastModified"] >= since):
+                days.add(match[1])
+    return sorted(days)
+
+
+def _day(text: str) -> str:
+    if not _DAY.fullmatch(f"date={text}/"):
+        raise ValueError(f"no day: {json.dumps(text)}")
+    return text

@@ -1,0 +1,353 @@
+"""Registers every new file with a model monitor, once, and keeps a receipt for each.
+
+How one file is registered with Domino, on either wire.
+"""
+
+import logging
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from autowatch.aws.objects import ObjectChanged, ObjectMissing, write_json_if_absent
+from autowatch.domino import v0 as domino_v0
+from autowatch.domino import v2 as domino_v2
+from autowatch.domino.connection import (
+    DominoConnection,
+    DominoCredentialsRefused,
+    DominoRefused,
+    DominoTimeUp,
+    DominoTokenUnusable,
+    Outcome,
+)
+from autowatch.domino.files import Dataset, FilesByDay, NewFiles, list_new_files, read_datasets, receipt_key
+from autowatch.domino.models import (
+    ModelRecord,
+    ModelRegistry,
+    RunUnusable,
+    TrainingDataGone,
+    ensure_model,
+    first_variables,
+    note_configured,
+    read_run_contract,
+)
+from autowatch.domino.progress import DaysLeft, label_days, prediction_days, read_progress, write_progress
+from autowatch.domino.v2 import VariablesConfigured, dataset_details
+from autowatch.errors import AutowatchError
+from autowatch.records.timestamps import to_text
+
+CALLS_AT_ONCE = 8
+"""Files registered at the same time. At 0.3 s a call 10,000 files take some 470 of a function's 900 s."""
+
+
+LABELS_PREFIX = "monitoring/labels/"
+
+
+_DAYS_LISTED_AT_ONCE = 8
+
+
+_FILES_NAMED_IN_MESSAGE = 5
+
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class RegistrationFailed(AutowatchError):
+    """Some files are not registered although they were tried; the next run tries them again."""
+
+
+class NoTimeToRegister(AutowatchError):
+    """The run had too little time for even one file, so that no run ever would get on."""
+
+
+@dataclass(frozen=True)
+class RegistrationSummary:
+    """What one run did: files registered, files the monitor knew already, files refused, files still waiting, and days
+    that were not looked at for want of time.
+
+    `failed` files are waiting too.
+    """
+
+    registered: int
+    already_registered: int
+    failed: int
+    waiting: int
+    days_not_reached: int
+
+
+@dataclass
+class Registrations:
+    """What became of the files of one run, and in which order."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    failures: list[tuple[str, Exception]] = field(default_factory=list)
+    waiting: int = 0
+    days_not_reached: int = 0
+    ended: AutowatchError | None = None
+    """What no other file can get past, so that none is tried after it."""
+
+    @property
+    def summary(self) -> RegistrationSummary:
+        """The counts."""
+        return RegistrationSummary(
+            registered=self.outcomes.count("registered"),
+            already_registered=self.outcomes.count("already registered"),
+            failed=len(self.failures),
+            waiting=self.waiting,
+            days_not_reached=self.days_not_reached,
+        )
+
+    @property
+    def may_ask_on(self) -> bool:
+        """Whether Domino would listen to anything else in this run."""
+        return self.ended is None
+
+    def check(self) -> None:
+        """Passes where nothing failed.
+
+        Raises:
+            RegistrationFailed: some files were not registered although they were tried.
+            NoTimeToRegister: none was tried although there were some.
+        """
+        if self.failures:
+            raise RegistrationFailed(_failure_message(self.failures, self.summary))
+        if not self.outcomes and self.waiting:
+            raise NoTimeToRegister(
+                f"{self.waiting} file(s) wait, but the time does not suffice for one. "
+                "Raise the Timeout of LoadDmmFunction."
+            )
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What became of one file, and the model in Domino that it belongs to."""
+
+    model_id: str
+    outcome: Outcome
+
+
+class Register(Protocol):
+    """Registers one file. Called from several threads at once.
+
+    Raises:
+        DominoError: Domino did not do its part.
+    """
+
+    def __call__(self, dataset: Dataset, /) -> Registration:
+        """Tells Domino of the file."""
+
+
+def register_new_files(
+    s3: Any,
+    bucket: str,
+    predictions_prefix: str,
+    register: Register,
+    has_time: Callable[[], bool],
+    now: datetime,
+    calls_at_once: int = CALLS_AT_ONCE,
+) -> Registrations:
+    """Registers all committed predictions files and all files of labels that have no receipt yet: day by day, the
+    oldest first, predictions before labels, a few at once.
+
+    All are tried, whatever becomes of one of them, unless the credentials are refused, which every other file would
+    meet as well. `has_time` is asked before each file; when it says no, the rest waits for the next run. `now` is when
+    the run began.
+
+    A receipt is written after the registration, not before. A crash between the two, or a second loader at
+    the same moment, thus costs one repeated call for that file; the other order would lose files silently.
+    """
+    progress = read_progress(s3, bucket)
+    run = _Run(s3, bucket, register, has_time, calls_at_once)
+    predictions = FilesByDay("predictions", predictions_prefix)
+    labels = FilesByDay("labels", LABELS_PREFIX)
+    left = DaysLeft(
+        predictions=run.register_days(predictions, prediction_days(s3, bucket, predictions.prefix, progress)),
+        labels=run.register_days(labels, label_days(s3, bucket, labels.prefix, progress)),
+    )
+    write_progress(s3, bucket, progress, left, now)
+    return run.done
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run: what it works with, and what it has done so far."""
+
+    s3: Any
+    bucket: str
+    register: Register
+    has_time: Callable[[], bool]
+    calls_at_once: int
+    done: Registrations = field(default_factory=Registrations)
+
+    def register_days(self, files: FilesByDay, days: list[str]) -> list[str]:
+        """Registers what is new on these days, and gives those on which something still waits."""
+        left: list[str] = []
+        with ThreadPoolExecutor(_DAYS_LISTED_AT_ONCE) as pool:
+            for start in range(0, len(days), _DAYS_LISTED_AT_ONCE):
+                batch = days[start : start + _DAYS_LISTED_AT_ONCE]
+                # Without time for a file a run looks on until it finds one, so that it can say that something waits.
+                if not self._goes_on() and (self.done.outcomes or self.done.waiting):
+                    self.done.days_not_reached += len(batch)
+                    left.extend(batch)
+                    continue
+                lists = pool.map(lambda day: list_new_files(self.s3, self.bucket, files, day), batch)
+                left.extend(
+                    day for day, new in zip(batch, lists, strict=True) if not self._register_day(files, new)
+                )
+        return left
+
+    def _goes_on(self) -> bool:
+        return self.done.ended is None and self.has_time()
+
+    def _register_day(self, files: FilesByDay, new: NewFiles) -> bool:
+        """Registers these files of one day, and tells whether none of them waits any longer."""
+        count = len(new.keys) + len(new.gone)
+        if not count or not self._goes_on():
+            self.done.waiting += count
+            return not count
+        datasets, unusable = read_datasets(self.s3, self.bucket, files, new)
+        for key, error in unusable:
+            self._note_failure(key, error)
+        before = len(self.done.outcomes)
+        for dataset, registration in self._register_all(datasets):
+            self._note(dataset, registration)
+        waiting = count - (len(self.done.outcomes) - before)
+        self.done.waiting += waiting
+        return waiting == 0
+
+    def _register_all(self, datasets: list[Dataset]) -> Iterator[tuple[Dataset, Future[Outcome]]]:
+        """Registers the files in their order, a few at once, and gives each as it is done."""
+        waiting, running = deque(datasets), dict[Future[Outcome], Dataset]()
+        with ThreadPoolExecutor(self.calls_at_once) as pool:
+            while True:
+                while waiting and len(running) < self.calls_at_once and self._goes_on():
+                    dataset = waiting.popleft()
+                    running[pool.submit(self._register_one, dataset)] = dataset
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), future
+
+    def _register_one(self, dataset: Dataset) -> Outcome:
+        registration = self.register(dataset)
+        receipt = {
+            "key": dataset.key,
+            "kind": dataset.kind,
+            "model_id": registration.model_id,
+            "outcome": registration.outcome,
+            "registered": to_text(datetime.now(UTC)),
+        }
+        try:
+            write_json_if_absent(self.s3, self.bucket, receipt_key(dataset.key), receipt)
+        except ObjectChanged:
+            _LOGGER.info("Another loader registered the same file", extra={"key": dataset.key})
+        return registration.outcome
+
+    def _note(self, dataset: Dataset, registration: Future[Outcome]) -> None:
+        try:
+            outcome = registration.result()
+        except DominoTimeUp as error:
+            self.done.ended = error
+        except (DominoCredentialsRefused, DominoTokenUnusable) as error:
+            self.done.ended = error
+            self._note_failure(dataset.key, error)
+        except (AutowatchError, ClientError, BotoCoreError) as error:
+            self._note_failure(dataset.key, error)
+        else:
+            self.done.outcomes.append(outcome)
+            _LOGGER.info("File %s", outcome, extra={"key": dataset.key})
+
+    def _note_failure(self, key: str, error: Exception) -> None:
+        self.done.failures.append((key, error))
+        _LOGGER.error(
+            "File not registered", extra={"key": key, "error": type(error).__name__, "reason": str(error)}
+        )
+
+
+def _failure_message(failures: list[tuple[str, Exception]], summary: RegistrationSummary) -> str:
+    named = ", ".join(key for key, _ in failures[:_FILES_NAMED_IN_MESSAGE])
+    more = len(failures) - _FILES_NAMED_IN_MESSAGE
+    not_reached = (
+        f" {summary.days_not_reached} day(s) were not looked at." if summary.days_not_reached else ""
+    )
+    return (
+        f"{summary.failed} file(s) could not be registered: {named}"
+        f"{f' and {more} more' if more > 0 else ''}. {summary.waiting} file(s) wait for the next run.{not_reached} "
+        f"The first reason: {failures[0][1]}"
+    )
+
+
+@dataclass(frozen=True)
+class V0Register:
+    """Registers files with the one model that DmmModelId names."""
+
+    connection: DominoConnection
+    model_id: str
+    bucket: str
+    region: str
+
+    def __call__(self, dataset: Dataset, /) -> Registration:
+        """Tells Domino of the file."""
+        location = domino_v0.data_location(self.bucket, self.region, dataset.key)
+        outcome = domino_v0.register_dataset(self.connection, self.model_id, dataset.kind, location)
+        return Registration(self.model_id, outcome)
+
+
+class V2Register:
+    """Registers each file with the model of its run, which is made known first if Domino does not have it.
+
+    The first file of a kind carries the model's variables, and goes alone: files of the same run wait for it.
+    """
+
+    def __init__(self, registry: ModelRegistry) -> None:
+        self._registry = registry
+        self._lock = Lock()
+        self._locks: dict[str, Lock] = defaultdict(Lock)
+        self._records: dict[str, ModelRecord] = {}
+        self._refusals: dict[str, AutowatchError] = {}
+
+    def __call__(self, dataset: Dataset, /) -> Registration:
+        """Tells Domino of the file."""
+        with self._lock:
+            alone = self._locks[dataset.run]
+        with alone:
+            record = self._record(dataset.run)
+            if dataset.kind not in record.configured:
+                return Registration(record.model_id, self._register_first(record, dataset))
+        return Registration(record.model_id, self._register(record, dataset))
+
+    def _record(self, run: str) -> ModelRecord:
+        # A model that cannot be had for one file cannot for any other; Domino need not be asked a thousand times.
+        if run in self._refusals:
+            raise self._refusals[run]
+        if run not in self._records:
+            try:
+                self._records[run] = ensure_model(self._registry, run)
+            except (DominoRefused, ObjectMissing, RunUnusable, TrainingDataGone) as error:
+                self._refusals[run] = error
+                raise
+        return self._records[run]
+
+    def _register_first(self, record: ModelRecord, dataset: Dataset) -> Outcome:
+        s3, bucket = self._registry.s3, self._registry.bucket
+        variables = first_variables(read_run_contract(s3, bucket, record.run), dataset.kind)
+        try:
+            outcome = self._register(record, dataset, variables)
+        except VariablesConfigured:
+            # An earlier loader died between the call and the record.
+            outcome = self._register(record, dataset)
+        self._records[record.run] = note_configured(s3, bucket, record, dataset.kind)
+        return outcome
+
+    def _register(
+        self, record: ModelRecord, dataset: Dataset, variables: list[dict[str, object]] | None = None
+    ) -> Outcome:
+        details = dataset_details(dataset.name, dataset.key, self._registry.datasource)
+        return domino_v2.register_dataset(
+            self._registry.connection, record.model_id, dataset.kind, details, variables or []
+        )

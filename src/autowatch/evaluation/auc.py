@@ -1,0 +1,82 @@
+"""The area under the ROC curve with its 95 % interval, from scores or from counts alone."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from scipy.special import expit, logit, stdtrit
+
+from autowatch.evaluation.classification import area_under_curve, average_ranks
+from autowatch.evaluation.intervals import Bounded, Z
+
+_STEPS = 60
+"""Halvings of an interval of length 1, to the last bit of a float."""
+
+
+def auc_estimate(positive: np.ndarray, score: np.ndarray) -> Bounded | None:
+    """The AUC of scored rows; None unless there are two rows of each class.
+
+    The variance is DeLong's (DeLong, DeLong and Clarke-Pearson 1988) by ranks (Sun and Xu 2014), the interval is taken
+    on the logit scale, where it is nearly symmetric (Pepe 2003, section 5.2), with Student's t for the rarer class.
+    Where the classes are separated completely that variance is 0, and `auc_estimate_of_counts` gives the interval; as
+    it does where all rows of one class have one score and those of the other have not, by chance perhaps.
+
+    Args:
+        positive: shape (n,), bool: whether the row's true label is the positive one.
+        score: shape (n,), float: the higher, the rather positive.
+    """
+    positives, negatives = int(positive.sum()), int((~positive).sum())
+    if min(positives, negatives) < 2:
+        return None
+    auc = area_under_curve(positive, score)
+    of_positives, of_negatives = _variances(positive, score)
+    if auc in (0.0, 1.0) or (of_positives == 0) != (of_negatives == 0):
+        return auc_estimate_of_counts(auc, positives, negatives)
+    quantile = float(stdtrit(min(positives, negatives) - 1, 0.975))
+    half = quantile * math.sqrt(of_positives + of_negatives) / (auc * (1 - auc))
+    return Bounded(auc, float(expit(logit(auc) - half)), float(expit(logit(auc) + half)))
+
+
+def auc_estimate_of_counts(auc: float, positives: int, negatives: int) -> Bounded:
+    """The interval of an AUC of which no more is known than how many rows of either class it comes from.
+
+    It holds the values that the AUC is no further from than 1.96 of their standard errors, by the formula of Hanley
+    and McNeil (1982) in Newcombe's form (2006, method 5).
+    """
+
+    def too_far(true: float) -> bool:
+        return abs(auc - true) > Z * math.sqrt(_variance_of_counts(true, positives, negatives))
+
+    return Bounded(auc, _last_within(auc, 0.0, too_far), _last_within(auc, 1.0, too_far))
+
+
+def _variances(positive: np.ndarray, score: np.ndarray) -> tuple[float, float]:
+    """The parts of the variance that come from the positive and from the negative rows."""
+    ours, others = score[positive], score[~positive]
+    ranks = average_ranks(score)
+    # For each positive row the share of negative rows below it, and the other way round; ties count half.
+    below = (ranks[positive] - average_ranks(ours)) / len(others)
+    above = 1 - (ranks[~positive] - average_ranks(others)) / len(ours)
+    return _variance_of_mean(below), _variance_of_mean(above)
+
+
+def _variance_of_mean(values: np.ndarray) -> float:
+    # Of values that are all alike the mean may be off by a bit, and the variance not be 0.
+    return float(np.var(values, ddof=1)) / len(values) if np.ptp(values) else 0.0
+
+
+def _variance_of_counts(auc: float, positives: int, negatives: int) -> float:
+    others = (positives + negatives) / 2 - 1
+    of_ranks = 1 + others * ((1 - auc) / (2 - auc) + auc / (1 + auc))
+    return auc * (1 - auc) * of_ranks / (positives * negatives)
+
+
+def _last_within(inside: float, outside: float, too_far: Callable[[float], bool]) -> float:
+    """Between the two the place at which it becomes too far."""
+    for _ in range(_STEPS):
+        middle = (inside + outside) / 2
+        if too_far(middle):
+            outside = middle
+        else:
+            inside = middle
+    return inside

@@ -1,0 +1,86 @@
+"""How good predictions of two classes are, against the labels that came true.
+
+Ranks of values, as `scipy.stats` has them; importing that takes a function longer than all its other imports.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from scipy.special import xlogy
+
+from autowatch.evaluation.curves import calibration_curve, expected_calibration_error
+
+_SMALLEST_PROBABILITY = 1e-15
+"""The log loss of a certain prediction that is wrong is infinite; like scikit-learn, it is cut off here."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Measures of n predictions; the higher the better, but for the last three."""
+
+    auc: float
+    accuracy: float
+    precision: float
+    recall: float
+    f1: float
+    log_loss: float
+    brier: float
+    calibration_error: float
+
+    def to_json(self) -> dict[str, float]:
+        """The measures by name."""
+        return asdict(self)
+
+
+def measure(positive: np.ndarray, predicted: np.ndarray, probability: np.ndarray) -> Quality:
+    """The quality of predictions.
+
+    Args:
+        positive: shape (n,), bool: whether the row's true label is the positive one; both classes occur.
+        predicted: shape (n,), bool: whether the positive label was predicted.
+        probability: shape (n,), float: the predicted probability of the positive label.
+
+    Precision is 0 where nothing was predicted positive, as is F1 where no true positive was found.
+    """
+    hits = int(np.sum(positive & predicted))
+    precision = hits / max(1, int(predicted.sum()))
+    recall = hits / max(1, int(positive.sum()))
+    return Quality(
+        auc=area_under_curve(positive, probability),
+        accuracy=float(np.mean(positive == predicted)),
+        precision=precision,
+        recall=recall,
+        f1=2 * precision * recall / (precision + recall) if hits else 0.0,
+        log_loss=float(np.mean(log_losses(positive, probability))),
+        brier=float(np.mean(squared_errors(positive, probability))),
+        calibration_error=expected_calibration_error(calibration_curve(positive, probability)),
+    )
+
+
+def area_under_curve(positive: np.ndarray, score: np.ndarray) -> float:
+    """The area under the ROC curve: the chance that a positive row scores above a negative one, ties counting half.
+
+    By ranks, as the Mann-Whitney statistic U / (n₁ n₀) (Hanley and McNeil 1982).
+    """
+    positives = int(positive.sum())
+    negatives = len(positive) - positives
+    rank_sum = float(average_ranks(score)[positive].sum())
+    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
+
+
+def log_losses(positive: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Each row's part of the log loss, in nats; their mean is the log loss. Arguments as for `measure`."""
+    clipped = np.clip(probability, _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY)
+    return -(xlogy(positive, clipped) + xlogy(~positive, 1 - clipped))
+
+
+def squared_errors(positive: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Each row's part of the Brier score; their mean is the score. Arguments as for `measure`."""
+    return (probability - positive) ** 2
+
+
+def average_ranks(values: np.ndarray) -> np.ndarray:
+    """The rank of each of `values`, shape (n,), none of them NaN, from 1 for the least; equal ones share their mean."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return (last - (counts - 1) / 2)[places]

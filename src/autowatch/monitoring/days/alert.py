@@ -1,0 +1,232 @@
+"""What people are told of a day whose data drifted or raised alarms.
+
+The event DriftDetected, by which other systems, and retraining, hear of drift.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autowatch.aws.notifications import publish
+from autowatch.errors import AutowatchError
+from autowatch.monitoring.days.telling import Telling
+from autowatch.monitoring.drift.document import deciding_alarms
+from autowatch.reports.text import ALARM_REMEDIES, console_link, listed, one_line, percent, short, visible
+
+_COLUMNS_NAMED = 10
+
+
+_LONGEST_NAME = 60
+
+
+_LONGEST_MESSAGE = 120
+
+
+# Ten lines of foreign names stay far below the 256 kB that SNS takes.
+_LONGEST_LINE = 500
+
+
+@dataclass(frozen=True)
+class DriftAlert:
+    """News of a day that somebody must hear of, and where it belongs.
+
+    Attributes:
+        document: the day's `drift.json`.
+        telling: what of it is news.
+        champion: the run in force.
+        caught_up: other days of which there is news as well, as their dates.
+    """
+
+    document: Mapping[str, Any]
+    telling: Telling
+    champion: str
+    caught_up: Sequence[str]
+    stack: str
+    region: str
+    bucket: str
+    page_key: str
+
+    @property
+    def date(self) -> str:
+        """The day that the alert is about."""
+        return str(self.document["date"])
+
+    @property
+    def part(self) -> Mapping[str, Any]:
+        """The rows that the alert is about: those of one run, the champion's before others, drift before alarms."""
+        parts = [self.document, *self.document["other_runs"]]
+        drifted = {finding.run for finding in self.telling.news if finding.kind == "drift"}
+        concerned = drifted or {finding.run for finding in self.telling.news}
+        return min(parts, key=lambda part: (part["run"] not in concerned, part["run"] != self.champion))
+
+    @property
+    def tells_of_drift(self) -> bool:
+        """Whether drift is the news, and not alarms alone."""
+        return any(finding.kind == "drift" for finding in self.telling.news)
+
+
+def send_mail(sns: Any, topic_arn: str, alert: DriftAlert) -> None:
+    """Publishes the alert to the topic."""
+    publish(sns, topic_arn, subject(alert), lines(alert))
+
+
+def subject(alert: DriftAlert) -> str:
+    """What happened, in one line; SNS takes 100 characters of it."""
+    if alert.tells_of_drift:
+        names, what = alert.part["drifted_columns"], "Drift"
+    else:
+        names, what = (
+            sorted({finding.column or finding.kind for finding in alert.telling.news}),
+            "Data alarms",
+        )
+    return _one_line(f"[{alert.stack}] {what} on {alert.date}: {_listed(names, 3)}")
+
+
+def lines(alert: DriftAlert) -> list[str]:
+    """The ten lines of the e-mail."""
+    finding = _lines_of_drift(alert) if alert.tells_of_drift else _lines_of_alarms(alert)
+    written = [
+        *finding,
+        f"Since:    {_since(alert)}",
+        f"Next:     {_next(alert)}",
+        f"Report:   s3://{alert.bucket}/{alert.page_key}",
+        f"Open:     {console_link(alert.region, alert.bucket, alert.page_key)}",
+    ]
+    return [_one_line(line) for line in written]
+
+
+def _lines_of_drift(alert: DriftAlert) -> list[str]:
+    part = alert.part
+    names = part["drifted_columns"]
+    columns = {column["name"]: column for column in part["columns"]}
+    worst = columns[names[0]]
+    times = worst["js"] / worst["js_threshold"]
+    counting = sum(bool(column["importance"]) for column in part["columns"])
+    moved = [f"{_short(name)} {columns[name]['moved']}" for name in names[:3]]
+    alarms = [
+        f"{_short(column)} ({kind})" if column else f"{kind}: {short(message, _LONGEST_MESSAGE)}"
+        for column, kind, message in _alarms(alert)
+    ]
+    return [
+        f"What:     {len(names)} of {counting} columns drifted in {_rows(part)} of {alert.date}{_whose(alert)}.",
+        f"How bad:  worst is {_short(worst['name'])} at {times:.1f} times its threshold; columns with "
+        f"{percent(part['drift_share'])} of the importance drifted.",
+        f"Columns:  {_listed(names, _COLUMNS_NAMED)}",
+        f"Moved:    {moved[0]}",
+        f"          {' | '.join(moved[1:]) if moved[1:] else 'no other column drifted'}",
+        f"Alarms:   {listed(alarms, 5, ' | ') if alarms else 'none'}",
+    ]
+
+
+def _lines_of_alarms(alert: DriftAlert) -> list[str]:
+    part, alarms = alert.part, _alarms(alert)
+    told = [f"{_short(column or kind)}: {message}" for column, kind, message in alarms]
+    more = len(told) - 3
+    count = "1 data alarm" if len(alarms) == 1 else f"{len(alarms)} data alarms"
+    return [
+        f"What:     {count} on {_rows(part)} of {alert.date}{_whose(alert)}.",
+        f"How bad:  {told[0]}",
+        f"          {told[1] if len(told) > 1 else 'no other alarm'}",
+        f"          {told[2] if len(told) > 2 else 'nothing further'}",
+        f"More:     {f'{more} more in the report' if more > 0 else 'none'}",
+        f"Drift:    the verdict is “{part['verdict']}”.",
+    ]
+
+
+def _alarms(alert: DriftAlert) -> list[tuple[str | None, str, str]]:
+    """Column, kind and message of the alarms that people are told of, the part's and the day's, news first."""
+    news = {(finding.column, finding.kind) for finding in alert.telling.news}
+    alarms = deciding_alarms(alert.part)
+    if alert.part is not alert.document:
+        alarms += [alarm for alarm in alert.document["alarms"] if alarm["column"] is None]
+    found = [(alarm["column"], alarm["kind"], alarm["message"]) for alarm in alarms]
+    return sorted(found, key=lambda alarm: (alarm[0], alarm[1]) not in news)
+
+
+def _rows(part: Mapping[str, Any]) -> str:
+    return f"{part['rows']:,} rows in {part['files']:,} {'file' if part['files'] == 1 else 'files'}"
+
+
+def _whose(alert: DriftAlert) -> str:
+    run = alert.part["run"]
+    return "" if run == alert.champion else f", scored by run {run}, which is not the model in force"
+
+
+def _since(alert: DriftAlert) -> str:
+    since = alert.part["since"] or alert.date
+    first = " (first day)" if since == alert.date else ""
+    caught_up = f"; news of other days, too: {_listed(alert.caught_up, 7)}" if alert.caught_up else ""
+    return f"{since}{first}, model {alert.part['run']}{caught_up}"
+
+
+def _next(alert: DriftAlert) -> str:
+    if alert.tells_of_drift and alert.part["run"] == alert.champion:
+        return (
+            "Look at the report. Where retraining on drift is switched on, a run starts by itself after the "
+            "cool-down; otherwise upload newer labelled rows under training/ and start one."
+        )
+    if alert.tells_of_drift:
+        return "Look at the report. The model has been replaced since, so no training run starts for it."
+    for finding in alert.telling.news:
+        if finding.kind in ALARM_REMEDIES:
+            return ALARM_REMEDIES[finding.kind]
+    return "Look at the report and ask where the data come from: an alarm often means a changed or broken source."
+
+
+def _listed(names: Sequence[str], most: int) -> str:
+    return listed([_short(name) for name in names], most)
+
+
+def _short(name: str) -> str:
+    return short(name, _LONGEST_NAME)
+
+
+def _one_line(text: str) -> str:
+    """The text without line breaks and other controls, which a column's name may hold, and not endless."""
+    return short(one_line(visible(text)), _LONGEST_LINE)
+
+
+# EventBridge takes entries of 256 kB; the report has everything.
+_MOST = 100
+
+
+_LONGEST_NAME_IN_EVENT = 100
+
+
+class EventRefused(AutowatchError):
+    """EventBridge did not take the event."""
+
+
+def put_event(events: Any, bucket: str, date: str, part: Mapping[str, Any], report_key: str) -> None:
+    """Puts `DriftDetected` on the default event bus; docs/drift-detected.schema.json has its fields.
+
+    Args:
+        part: what `drift.json` says of the rows of the run that drifted.
+
+    Raises:
+        EventRefused: EventBridge took the call, but not the event.
+    """
+    detail = {
+        "bucket": bucket,
+        "date": date,
+        "run": part["run"],
+        "rows": part["rows"],
+        "drifted_columns": [name[:_LONGEST_NAME_IN_EVENT] for name in part["drifted_columns"][:_MOST]],
+        "drift_share": part["drift_share"],
+        "since": part["since"],
+        "alarms": [
+            {"column": alarm["column"] and alarm["column"][:_LONGEST_NAME_IN_EVENT], "kind": alarm["kind"]}
+            for alarm in deciding_alarms(part)[:_MOST]
+        ],
+        "report_key": report_key,
+    }
+    entry = {
+        "Source": "autowatch",
+        "DetailType": "DriftDetected",
+        "Detail": json.dumps(detail, ensure_ascii=False),
+    }
+    answer = events.put_events(Entries=[entry])
+    if answer["FailedEntryCount"]:
+        code = answer["Entries"][0].get("ErrorCode", "no reason given")
+        raise EventRefused(f"EventBridge refused DriftDetected of {date}: {code}. The next run tries again.")

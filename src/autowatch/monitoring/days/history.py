@@ -1,0 +1,187 @@
+"""What the reports of earlier days say, as far as later days go by it."""
+
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from autowatch.aws.objects import ObjectMissing, get_object
+from autowatch.monitoring.drift.document import deciding_alarms, parts_of
+from autowatch.monitoring.drift.judge import Verdict
+from autowatch.records.report_keys import REPORTS_PREFIX, report_key
+from autowatch.records.timestamps import from_text
+
+_LOGGER = logging.getLogger(__name__)
+
+
+HISTORY_DAYS = 60
+"""How far back a day's history goes: twice the most days that a setting can ask for, for weekends and outages."""
+
+
+_READERS = 16
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that people were told of a day: drift or an alarm, of a run's column or of the whole day.
+
+    `message` is empty where another wording would be no news.
+    """
+
+    kind: str
+    run: str | None = None
+    column: str | None = None
+    message: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """One of `told` in `drift.json`."""
+        return {"kind": self.kind, "run": self.run, "column": self.column, "message": self.message}
+
+
+@dataclass(frozen=True)
+class RunDay:
+    """What a report says of the rows of one run; `alarmed` says whether a column that matters raised an alarm."""
+
+    run: str
+    verdict: Verdict
+    rows: int
+    files: int
+    alarmed: bool
+    failed: bool
+    since: str | None
+
+
+@dataclass(frozen=True)
+class ReportedDay:
+    """What the report of one day says; `extra_columns` is None where that is not known.
+
+    `model_columns` are those of the models that scored the day's rows. `inputs` is the digest of what was judged, None
+    where somebody was about to tell people of it.
+    """
+
+    day: date
+    generated: str
+    runs: tuple[RunDay, ...]
+    extra_columns: frozenset[str] | None
+    model_columns: frozenset[str]
+    inputs: str | None
+    told: frozenset[Finding]
+
+    @property
+    def rows(self) -> int:
+        """The rows scored on that day, by whichever run."""
+        return sum(run.rows for run in self.runs)
+
+    @property
+    def files(self) -> int:
+        """The files scored on that day, by whichever run."""
+        return sum(run.files for run in self.runs)
+
+    @property
+    def has_verdict(self) -> bool:
+        """Whether there were rows enough to judge those of one run at least."""
+        return any(run.verdict != "not enough data" for run in self.runs)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the rows of a run could not be judged."""
+        return any(run.failed for run in self.runs)
+
+    def of(self, run: str) -> RunDay | None:
+        """What the report says of the rows of this run."""
+        return next((found for found in self.runs if found.run == run), None)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "ReportedDay":
+        """What `drift.json` holds.
+
+        Raises:
+            KeyError, TypeError, ValueError: the document has another form.
+        """
+        from_text(document["generated"])
+        if document["alerting"] is not None:
+            from_text(document["alerting"])
+        extra = document["extra_columns"]
+        parts = (document, *document["other_runs"])
+        return cls(
+            day=date.fromisoformat(document["date"]),
+            generated=document["generated"],
+            runs=tuple(_run_day(part) for part in parts),
+            extra_columns=None if extra is None else frozenset(extra),
+            model_columns=frozenset(column["name"] for part in parts for column in part["columns"]),
+            inputs=document["inputs"],
+            told=frozenset(Finding(**finding) for finding in document["told"]),
+        )
+
+
+History = dict[date, ReportedDay]
+
+
+def read_report(s3: Any, bucket: str, day: date) -> tuple[dict[str, Any] | None, str | None]:
+    """The judgement of a day as it was written, None where there is none of the present form; and the object's ETag."""
+    try:
+        answer = get_object(s3, bucket, report_key(day))
+    except ObjectMissing:
+        return None, None
+    try:
+        document: dict[str, Any] = json.loads(answer["Body"].read())
+        ReportedDay.from_json(document)
+        parts_of(document)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        _LOGGER.warning("a report of another form is left out", extra={"key": report_key(day)})
+        return None, answer["ETag"]
+    return document, answer["ETag"]
+
+
+def read_history(s3: Any, bucket: str, last: date) -> History:
+    """What the reports say of `last` and of the days before it, as far back as `HISTORY_DAYS`; listed once."""
+    first = last - timedelta(days=HISTORY_DAYS)
+    days = _reported_days(s3, bucket, first, last)
+    with ThreadPoolExecutor(_READERS) as readers:
+        found = readers.map(lambda day: _read_day(s3, bucket, day), days)
+        return {reported.day: reported for reported in found if reported is not None}
+
+
+def _read_day(s3: Any, bucket: str, day: date) -> ReportedDay | None:
+    document, _ = read_report(s3, bucket, day)
+    return None if document is None else ReportedDay.from_json(document)
+
+
+def _reported_days(s3: Any, bucket: str, first: date, last: date) -> list[date]:
+    wanted = {
+        report_key(first + timedelta(days=n)): first + timedelta(days=n)
+        for n in range((last - first).days + 1)
+    }
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=f"{REPORTS_PREFIX}date=", StartAfter=f"{REPORTS_PREFIX}date={first.isoformat()}"
+    )
+    days = []
+    for page in pages:
+        keys = [item["Key"] for item in page.get("Contents", [])]
+        days += [wanted[key] for key in keys if key in wanted]
+        # Keys stand in the order of the days; an old day has years of them behind it.
+        if keys and keys[-1] > report_key(last):
+            break
+    return days
+
+
+def _run_day(part: dict[str, Any]) -> RunDay:
+    if not isinstance(part["run"], str) or not all(
+        isinstance(part[name], int | float) for name in ("rows", "files", "drift_share")
+    ):
+        raise TypeError("a run or a figure is none")
+    if not {column["name"] for column in part["columns"]}.issuperset(part["drifted_columns"]):
+        raise ValueError("a column drifted that is none")
+    if part["since"] is not None:
+        date.fromisoformat(part["since"])
+    return RunDay(
+        run=part["run"],
+        verdict=part["verdict"],
+        rows=part["rows"],
+        files=part["files"],
+        alarmed=any(alarm["column"] is not None for alarm in deciding_alarms(part)),
+        failed=any(alarm["kind"] == "baseline" for alarm in part["alarms"]),
+        since=part["since"],
+    )

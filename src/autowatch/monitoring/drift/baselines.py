@@ -1,0 +1,67 @@
+"""The baselines of runs, each read once."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from autowatch.aws.objects import ObjectMissing, read_json
+from autowatch.errors import AutowatchError
+from autowatch.records.run import baseline_key
+from autowatch.tabular.profile import Baseline, ProfilesDiffer
+
+
+class BaselineUnusable(AutowatchError):
+    """A run's baseline is gone, or cannot be read; its rows cannot be judged."""
+
+
+class BaselineMissing(BaselineUnusable):
+    """There is no such object: it was removed, or there is no such run."""
+
+
+class Baselines:
+    """The baselines of a bucket's runs."""
+
+    def __init__(self, s3: Any, bucket: str) -> None:
+        self._s3, self._bucket = s3, bucket
+        self._known: dict[str, Baseline | BaselineUnusable] = {}
+
+    def of(self, run: str) -> Baseline:
+        """The baseline of a run.
+
+        Raises:
+            BaselineUnusable: it is gone, or another version of Autowatch wrote it, or it was damaged.
+        """
+        if run not in self._known:
+            try:
+                self._known[run] = self._read(run)
+            except BaselineUnusable as error:
+                self._known[run] = error
+        found = self._known[run]
+        if isinstance(found, BaselineUnusable):
+            raise found
+        return found
+
+    def columns(self, runs: Iterable[str]) -> set[str]:
+        """The names of the columns of these runs' baselines; those that cannot be used have none."""
+        known = []
+        for run in runs:
+            with suppress(BaselineUnusable):
+                known.append(self.of(run))
+        return {column.bins.name for baseline in known for column in baseline.columns}
+
+    def _read(self, run: str) -> Baseline:
+        key = baseline_key(run)
+        try:
+            return Baseline.from_json(read_json(self._s3, self._bucket, key))
+        except ObjectMissing as error:
+            raise BaselineMissing(
+                f"s3://{self._bucket}/{key} is gone, so the rows that run {run} scored cannot be judged. Restore the "
+                "object's last version, or train again."
+            ) from error
+        except ProfilesDiffer as error:
+            raise BaselineUnusable(str(error)) from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise BaselineUnusable(
+                f"s3://{self._bucket}/{key} cannot be read ({type(error).__name__}). Restore an earlier version of the "
+                "object, or train again."
+            ) from error

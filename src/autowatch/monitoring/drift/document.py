@@ -1,0 +1,100 @@
+"""The documents `drift.json`: what they are made of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autowatch.monitoring.drift.judge import Alarm
+
+# What is said of the rows of one run.
+_PART = (
+    "run",
+    "verdict",
+    "rows",
+    "files",
+    "reference_rows",
+    "min_rows",
+    "drifted_columns",
+    "drift_share",
+    "alarms",
+    "columns",
+    "since",
+)
+
+
+def drift_document(
+    window: Mapping[str, str],
+    generated: str,
+    parts: Sequence[Mapping[str, Any]],
+    *,
+    alarms: Sequence[Alarm] = (),
+    rejected_rows: int = 0,
+    refused_files: Mapping[str, int] | None = None,
+    extra_columns: Sequence[str] | None = None,
+    domino: Any = None,
+    inputs: str | None = None,
+) -> dict[str, Any]:
+    """A `drift.json` of which nobody has been told yet; docs/formats.md has its fields.
+
+    Args:
+        window: what was judged: `date`, or `from` and `to`, or `key`.
+        generated: when, in ISO 8601.
+        parts: what is said of each run's rows, the newest run's first.
+        alarms: those of the window as a whole.
+        inputs: a digest of the objects that were judged.
+    """
+    top, *others = parts
+    return {
+        **window,
+        "generated": generated,
+        **top,
+        "alarms": [*top["alarms"], *(alarm.to_json() for alarm in alarms)],
+        "other_runs": others,
+        "alerted": False,
+        "alerting": None,
+        "told": [],
+        "rejected_rows": rejected_rows,
+        "refused_files": dict(refused_files or {}),
+        "extra_columns": None if extra_columns is None else list(extra_columns),
+        "domino": domino,
+        "inputs": inputs,
+    }
+
+
+def keep_earlier_parts(
+    parts: Sequence[dict[str, Any]], earlier: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """The parts, newest run first, and what an earlier document says of rows that nobody can judge any more.
+
+    That is so when a run's manifests are gone, and when its baseline cannot be used: there the alarm joins what was
+    said.
+    """
+    before = {part["run"]: part for part in parts_of(earlier) if part["files"]} if earlier else {}
+    kept = dict(before)
+    for part in parts:
+        judged_before = before.get(part["run"])
+        if part["columns"] or not judged_before:
+            kept[part["run"]] = part
+        else:
+            kept[part["run"]] = judged_before | {"alarms": [*judged_before["alarms"], *part["alarms"]]}
+    # The champion stands in where no run scored anything.
+    scored = [part for part in kept.values() if part["files"]] or list(parts)
+    return sorted(scored, key=lambda part: str(part["run"]), reverse=True)
+
+
+def parts_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a `drift.json` says of each run's rows, without the alarms of the window as a whole.
+
+    Raises:
+        KeyError: the document has another form.
+    """
+    parts = ({name: part[name] for name in _PART} for part in (document, *document["other_runs"]))
+    return [
+        part | {"alarms": [alarm for alarm in part["alarms"] if alarm["column"] is not None]}
+        for part in parts
+    ]
+
+
+def deciding_alarms(part: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The alarms that a part of a document holds, but for those of columns without importance."""
+    weightless = {column["name"] for column in part["columns"] if not column["importance"]}
+    return [alarm for alarm in part["alarms"] if alarm["column"] not in weightless]

@@ -1,0 +1,125 @@
+"""The judgement of the rows that one run scored, by that run's own baseline.
+
+Judging scored rows by what people have set, or, where that cannot be used, by the defaults.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from autowatch.monitoring.drift.baselines import Baselines, BaselineUnusable
+from autowatch.monitoring.drift.judge import Alarm, DriftReport, DriftRules, Verdict, judge
+from autowatch.monitoring.drift.scored_rows import RunRows, ScoredRows
+from autowatch.monitoring.drift.settings import DriftSettings, InvalidDriftSettings, read_drift_settings
+from autowatch.tabular.profile import ProfileBuilder, ProfilesDiffer
+
+
+@dataclass(frozen=True)
+class RunJudgement:
+    """What came out for the rows of one run: a report, or the error for which there is none."""
+
+    run: str
+    files: int
+    rows: int
+    report: DriftReport | None
+    error: str | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The report's; without a report there is none."""
+        return self.report.verdict if self.report else "not enough data"
+
+    def to_json(self, min_rows: int) -> dict[str, Any]:
+        """The run's part of `drift.json`; docs/formats.md has its fields."""
+        common = {"run": self.run, "verdict": self.verdict, "rows": self.rows, "files": self.files}
+        if self.report is None:
+            alarm = {"column": None, "kind": "baseline", "message": self.error}
+            return common | {
+                "reference_rows": 0,
+                "min_rows": min_rows,
+                "drifted_columns": [],
+                "drift_share": 0.0,
+                "alarms": [alarm],
+                "columns": [],
+            }
+        return common | {
+            "reference_rows": self.report.reference_rows,
+            "min_rows": self.report.min_rows,
+            "drifted_columns": [column.name for column in self.report.drifted],
+            "drift_share": self.report.drift_share,
+            "alarms": [alarm.to_json() for alarm in self.report.alarms],
+            "columns": [column.to_json() for column in self.report.columns],
+        }
+
+
+def judge_runs(
+    scored: ScoredRows, champion: str, baselines: Baselines, rules: DriftRules
+) -> list[RunJudgement]:
+    """Judges each run's rows, the newest run's first; where there are none, says so of the champion."""
+    if not scored.runs:
+        return [_judge_nothing(champion, baselines, rules)]
+    return [_judge_run(rows, baselines, rules) for rows in scored.runs]
+
+
+def _judge_run(rows: RunRows, baselines: Baselines, rules: DriftRules) -> RunJudgement:
+    if rows.profile is None:
+        return RunJudgement(rows.run, rows.files, rows.rows, None, rows.error)
+    try:
+        report = judge(baselines.of(rows.run), rows.profile, rules)
+    except (BaselineUnusable, ProfilesDiffer) as error:
+        return RunJudgement(rows.run, rows.files, rows.rows, None, str(error))
+    return RunJudgement(rows.run, rows.files, report.rows, report)
+
+
+def _judge_nothing(run: str, baselines: Baselines, rules: DriftRules) -> RunJudgement:
+    try:
+        baseline = baselines.of(run)
+    except BaselineUnusable as error:
+        return RunJudgement(run, 0, 0, None, str(error))
+    return RunJudgement(run, 0, 0, judge(baseline, ProfileBuilder(baseline).build(), rules))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The judgements of each run's rows, newest run first; the settings behind them, and alarms about those."""
+
+    runs: list[RunJudgement]
+    settings: DriftSettings
+    alarms: list[Alarm]
+
+
+class RowsJudge:
+    """Judges rows by the settings as they are when it is made.
+
+    Settings that cannot be used are no reason not to judge: rows that nobody judged could not be told from rows without
+    drift. The defaults stand in for them, and an alarm says so.
+    """
+
+    def __init__(self, s3: Any, bucket: str, champion: str, baselines: Baselines, min_rows: int) -> None:
+        self.champion, self._baselines = champion, baselines
+        self._defaults = DriftSettings(DriftRules(min_rows=min_rows))
+        self._settings, self._error = self._defaults, ""
+        try:
+            self._settings = read_drift_settings(s3, bucket, min_rows)
+        except InvalidDriftSettings as error:
+            self._error = str(error)
+
+    def judge(self, scored: ScoredRows) -> Judged:
+        """Judges the rows of each run by that run's own baseline; where there are none, says so of the champion."""
+        settings, alarms = self.settings_for([rows.run for rows in scored.runs])
+        return Judged(judge_runs(scored, self.champion, self._baselines, settings.rules), settings, alarms)
+
+    def settings_for(self, runs: Iterable[str]) -> tuple[DriftSettings, list[Alarm]]:
+        """What rows of these runs are judged by, and an alarm where that is not what people have set.
+
+        A column may be set once the champion, or a run whose rows were judged, has it.
+        """
+        # A run that cannot be judged says so in its own judgement.
+        known = self._baselines.columns([self.champion, *runs])
+        settings, error = self._settings, self._error
+        if known:
+            try:
+                settings.check_columns(known)
+            except InvalidDriftSettings as unknown:
+                settings, error = self._defaults, str(unknown)
+        return settings, [Alarm(None, "settings", error)] if error else []

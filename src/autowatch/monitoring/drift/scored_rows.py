@@ -1,0 +1,192 @@
+"""The rows that were scored: their counts, read from the manifests and added up by the run that scored them."""
+
+import json
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from autowatch.aws.bulk.read import CLIENT_READERS, read_many
+from autowatch.aws.objects import ObjectMissing, get_object
+from autowatch.errors import AutowatchError
+from autowatch.monitoring.drift.baselines import Baselines, BaselineUnusable
+from autowatch.monitoring.drift.raw_profile import profile_csv
+from autowatch.records.manifest import Manifest, WrittenObject, counts_from_json
+from autowatch.tabular.profile import Profile, ProfilesDiffer, ProfileSum
+
+_LOGGER = logging.getLogger(__name__)
+
+# Profiles that are read and not yet added up stay within this many.
+_READ_AHEAD = 256
+# A report must not grow with whatever somebody puts beside the model's columns.
+_MOST_COLUMNS = 1000
+
+
+class UnusableObject(AutowatchError):
+    """A manifest or a profile does not hold what it should."""
+
+
+class PredictionsMissing(AutowatchError):
+    """A manifest names a profile and a predictions file, and neither is there."""
+
+
+@dataclass(frozen=True)
+class RunRows:
+    """The rows that one run scored; the profile is None where `error` says why there is none to judge."""
+
+    run: str
+    files: int
+    rows: int
+    profile: Profile | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """All rows of some manifests, the newest run's first.
+
+    `columns` are all names in the headers of the input files, None where a manifest does not tell them.
+    """
+
+    runs: tuple[RunRows, ...]
+    rejected_rows: int
+    columns: frozenset[str] | None
+
+    def columns_beside(self, known: Collection[str]) -> list[str] | None:
+        """The first 1,000 names that are not among the `known` ones; None where it is not known what the files had."""
+        if self.columns is None or not known:
+            return None
+        return sorted(self.columns.difference(known))[:_MOST_COLUMNS]
+
+
+def read_scored_rows(s3: Any, bucket: str, keys: Sequence[str], baselines: Baselines) -> ScoredRows:
+    """Adds up the counts of the manifests under `keys`; only what a manifest speaks of exists.
+
+    A manifest without counts names a profile that has them. Where that is gone, the rows of its predictions file are
+    counted anew.
+
+    Raises:
+        ObjectMissing: a manifest is gone.
+        PredictionsMissing: the predictions are gone as well as the profile.
+        UnusableObject: a manifest or its profile was not written by scoring, or was changed since.
+    """
+    sums = _Sums()
+    without_counts: list[tuple[str, Manifest]] = []
+
+    def add(key: str, content: bytes) -> None:
+        with _naming(bucket, key):
+            document = json.loads(content)
+            manifest, counts = Manifest.from_json(document), counts_from_json(document)
+        if counts is None:
+            without_counts.append((key, manifest))
+        else:
+            sums.add(manifest, lambda: counts)
+
+    read_many(s3, bucket, keys, add)
+    for manifest, profile in _read_profiles(s3, bucket, without_counts):
+        sums.add(manifest, partial(_profile, s3, bucket, baselines, manifest, profile))
+    return sums.build(columns_are_known=bool(keys))
+
+
+class _Sums:
+    """The rows of some manifests while they are added up."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, _Run] = {}
+        self._rejected_rows = 0
+        self._columns: set[str] = set()
+        self._columns_are_known = True
+
+    def add(self, manifest: Manifest, counts: Callable[[], Profile]) -> None:
+        self._runs.setdefault(manifest.run, _Run(manifest.run)).add(manifest, counts)
+        self._rejected_rows += manifest.rows_rejected
+        self._columns.update(manifest.columns)
+        self._columns_are_known &= bool(manifest.columns)
+
+    def build(self, *, columns_are_known: bool) -> ScoredRows:
+        newest_first = sorted(self._runs.values(), key=lambda run: run.name, reverse=True)
+        return ScoredRows(
+            tuple(run.build() for run in newest_first),
+            self._rejected_rows,
+            frozenset(self._columns) if columns_are_known and self._columns_are_known else None,
+        )
+
+
+class _Run:
+    """The rows of one run while they are added up."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._files = self._rows = 0
+        self._sum = ProfileSum(name)
+        self._error: str | None = None
+
+    def add(self, manifest: Manifest, counts: Callable[[], Profile]) -> None:
+        self._files += 1
+        self._rows += manifest.rows_scored
+        if self._error is not None:
+            return
+        try:
+            self._sum.add(counts())
+        except (BaselineUnusable, ProfilesDiffer) as error:
+            self._error = str(error)
+
+    def build(self) -> RunRows:
+        profile = None if self._error else self._sum.build()
+        return RunRows(self.name, self._files, self._rows, profile, self._error)
+
+
+@contextmanager
+def _naming(bucket: str, key: str) -> Iterator[None]:
+    """Lets the error say which manifest is not what it should be."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UnusableObject(
+            f"s3://{bucket}/{key} or its profile cannot be read ({type(error).__name__}). "
+            "Restore an earlier version, or remove the manifest and upload the input file again."
+        ) from error
+
+
+def _read_profiles(
+    s3: Any, bucket: str, manifests: Sequence[tuple[str, Manifest]]
+) -> Iterator[tuple[Manifest, Profile | None]]:
+    def read(item: tuple[str, Manifest]) -> Profile | None:
+        key, manifest = item
+        with _naming(bucket, key):
+            return _read_profile(s3, bucket, manifest.profile)
+
+    with ThreadPoolExecutor(CLIENT_READERS) as readers:
+        for start in range(0, len(manifests), _READ_AHEAD):
+            some = manifests[start : start + _READ_AHEAD]
+            yield from zip((manifest for _, manifest in some), readers.map(read, some), strict=True)
+
+
+def _read_profile(s3: Any, bucket: str, written: WrittenObject) -> Profile | None:
+    try:
+        answer = get_object(s3, bucket, written.key, written.version_id)
+    except ObjectMissing:
+        return None
+    return Profile.from_json(json.loads(answer["Body"].read()))
+
+
+def _profile(
+    s3: Any, bucket: str, baselines: Baselines, manifest: Manifest, profile: Profile | None
+) -> Profile:
+    """The profile, counted anew where it is gone."""
+    if profile is not None:
+        return profile
+    baseline = baselines.of(manifest.run)
+    written = manifest.predictions
+    _LOGGER.warning("a profile is gone; the predictions are counted", extra={"key": manifest.profile.key})
+    try:
+        answer = get_object(s3, bucket, written.key, written.version_id)
+    except ObjectMissing as error:
+        raise PredictionsMissing(
+            f"s3://{bucket}/{written.key} and its profile are gone although their manifest is there. Restore one of "
+            "them, or remove the manifest."
+        ) from error
+    return profile_csv(answer["Body"], baseline).profile

@@ -1,0 +1,201 @@
+"""What people set for monitoring: thresholds and weights by column, when to alert, which volume is usual."""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from autowatch.aws.objects import ObjectMissing, get_object
+from autowatch.errors import AutowatchError
+from autowatch.monitoring.drift.judge import ColumnRules, DriftRules
+from autowatch.tabular.cells import to_number
+
+SETTINGS_KEY = "monitoring/settings.yaml"
+
+_LARGEST = 256 * 1024
+_SHARES = ("distance", "missing_rise", "new_rise", "out_of_range_rise")
+_LONGEST_SHOWN = 60
+
+
+class InvalidDriftSettings(AutowatchError):
+    """The settings cannot be used as they are."""
+
+
+@dataclass(frozen=True)
+class AlertRules:
+    """People are told of drift on `days` of the last `of` days that have a verdict."""
+
+    days: int = 1
+    of: int = 1
+
+
+@dataclass(frozen=True)
+class VolumeRules:
+    """The rows of a day that are no surprise: from `least` to `most` times the median of the last `days` days."""
+
+    least: float = 0.5
+    most: float = 2.0
+    days: int = 14
+
+
+@dataclass(frozen=True)
+class DriftSettings:
+    """What `monitoring/settings.yaml` holds; `lines` says on which line each column is named."""
+
+    rules: DriftRules
+    alert: AlertRules = AlertRules()
+    volume: VolumeRules = VolumeRules()
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def check_columns(self, known: Collection[str]) -> None:
+        """Raises InvalidDriftSettings for the first column that is none of the `known` ones."""
+        for name, line in self.lines.items():
+            if name not in known:
+                raise _invalid(line, f"no model has a column {_shown(name)}. Correct the name or remove it")
+
+
+def read_drift_settings(s3: Any, bucket: str, min_rows: int) -> DriftSettings:
+    """The settings in the bucket; where there are none, the defaults.
+
+    Raises:
+        InvalidDriftSettings: they cannot be used as they are.
+    """
+    try:
+        content = get_object(s3, bucket, SETTINGS_KEY)["Body"].read(_LARGEST + 1)
+    except ObjectMissing:
+        return DriftSettings(DriftRules(min_rows=min_rows))
+    return parse_drift_settings(content, min_rows)
+
+
+def parse_drift_settings(content: bytes, min_rows: int) -> DriftSettings:
+    """The settings that a YAML document holds; whatever it leaves out has its default.
+
+    Raises:
+        InvalidDriftSettings: the document is no YAML, or a key, a type or a value in it is not as documented.
+    """
+    document = _entries(_compose(content), "the file", ("alert", "defaults", "columns", "volume"))
+    alert = _entries(document.get("alert"), "alert", ("days", "of", "drift_share"))
+    volume = _entries(document.get("volume"), "volume", ("least", "most", "days"))
+    columns = _entries(document.get("columns"), "columns", None)
+    defaults = _column_rules(document.get("defaults"), "defaults", ColumnRules())
+    of = _whole(alert, "of", AlertRules.of, 1, 30)
+    rules = DriftRules(
+        min_rows=min_rows,
+        drift_share=_number(alert, "drift_share", DriftRules.drift_share, 0, 1),
+        defaults=defaults,
+        columns={name: _column_rules(node, _shown(name), defaults) for name, node in columns.items()},
+    )
+    return DriftSettings(
+        rules=rules,
+        alert=AlertRules(_days_to_alert(alert, of), of),
+        volume=VolumeRules(
+            _number(volume, "least", VolumeRules.least, 0, 1),
+            _number(volume, "most", VolumeRules.most, 1, 1e9),
+            _whole(volume, "days", VolumeRules.days, 3, 30),
+        ),
+        lines=_lines_of_keys(document.get("columns")),
+    )
+
+
+def _compose(content: bytes) -> yaml.Node | None:
+    """The document as YAML's nodes, which know their lines and leave a column named `no` its name."""
+    if len(content) > _LARGEST:
+        raise _invalid(None, f"the file is larger than {_LARGEST // 1024} kB. Name fewer columns")
+    try:
+        return yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+    except UnicodeDecodeError:
+        raise _invalid(None, "the file is not UTF-8. Save it as UTF-8") from None
+    except RecursionError:
+        raise _invalid(None, "the brackets are nested too deeply. Write `key: value` lines") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise _invalid(line, f"this is no YAML: {error.problem}. Correct the line") from None
+    except yaml.YAMLError as error:
+        raise _invalid(None, f"this is no YAML ({type(error).__name__}). Remove odd characters") from None
+
+
+def _entries(node: yaml.Node | None, where: str, allowed: Collection[str] | None) -> dict[str, yaml.Node]:
+    """What a mapping holds by its keys, as they are written; nothing where it is left out or empty."""
+    if node is None or _is_null(node):
+        return {}
+    if not isinstance(node, yaml.MappingNode):
+        raise _invalid(
+            _line(node), f"{where} is no list of `key: value` lines. Write it as the example shows"
+        )
+    found: dict[str, yaml.Node] = {}
+    for key, value in node.value:
+        name = key.value if isinstance(key, yaml.ScalarNode) else None
+        if name is None or (allowed is not None and name not in allowed):
+            known = f"one of {', '.join(allowed)}" if allowed else "a column's name"
+            raise _invalid(_line(key), f"{where} has no key {_shown(name)}. Use {known}")
+        if name in found:
+            raise _invalid(_line(key), f"{where} has the key {_shown(name)} twice. Keep one of the two")
+        found[name] = value
+    return found
+
+
+def _lines_of_keys(node: yaml.Node | None) -> dict[str, int]:
+    return {key.value: _line(key) for key, _ in node.value} if isinstance(node, yaml.MappingNode) else {}
+
+
+def _column_rules(node: yaml.Node | None, where: str, defaults: ColumnRules) -> ColumnRules:
+    found = _entries(node, where, (*_SHARES, "importance"))
+    shares = {name: _number(found, name, getattr(defaults, name), 0, 1) for name in _SHARES}
+    return ColumnRules(**shares, importance=_number(found, "importance", defaults.importance, 0, 1e6))
+
+
+def _days_to_alert(alert: Mapping[str, yaml.Node], of: int) -> int:
+    days = _whole(alert, "days", AlertRules.days, 1, 30)
+    if days > of:
+        raise _invalid(
+            _line(alert["days"]),
+            f"alert.days is {days}, and alert.of is {of}: it cannot take more days than are looked at. Write a number "
+            f"from 1 to {of} for alert.days, or raise alert.of",
+        )
+    return days
+
+
+def _whole(found: Mapping[str, yaml.Node], name: str, default: int, least: int, most: int) -> int:
+    value = _number(found, name, default, least, most)
+    if value != int(value):
+        raise _invalid(_line(found[name]), f"{name} is {value:g}. Write a whole number")
+    return int(value)
+
+
+def _number(found: Mapping[str, yaml.Node], name: str, default: float, least: float, most: float) -> float:
+    if name not in found:
+        return default
+    node = found[name]
+    # YAML takes 1e-2 for a text; quotes, though, say that a text is meant.
+    plain = isinstance(node, yaml.ScalarNode) and node.style is None
+    try:
+        value = to_number(node.value) if plain else math.nan
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        raise _invalid(_line(node), f"{name} is not a number. Write one from {least:g} to {most:g}")
+    if not least <= value <= most:
+        raise _invalid(_line(node), f"{name} is {value:g}. Write a number from {least:g} to {most:g}")
+    return value
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return bool(node.tag == "tag:yaml.org,2002:null")
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _shown(name: str | None) -> str:
+    """A foreign name, fit for a message of one line."""
+    if name is None:
+        return "of that form"
+    return repr(name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…")
+
+
+def _invalid(line: int | None, what: str) -> InvalidDriftSettings:
+    place = SETTINGS_KEY if line is None else f"{SETTINGS_KEY}, line {line}"
+    return InvalidDriftSettings(f"{place}: {what}; until then the defaults hold.")

@@ -1,0 +1,159 @@
+"""Measuring the quality of one day's predictions, as far as labels have come.
+
+What `reports/date=D/quality.json` holds, and where it lies.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from autowatch.aws.objects import (
+    ObjectChanged,
+    ObjectMissing,
+    read_json_with_etag,
+    replace_json,
+    write_json_if_absent,
+)
+from autowatch.errors import AutowatchError
+from autowatch.monitoring.quality.fragments import Fragment, list_fragments
+from autowatch.monitoring.quality.measures import MEASURES, measure_quality
+from autowatch.monitoring.quality.rows import LabelledRun, read_labelled_rows
+from autowatch.monitoring.quality.verdict import QualityRules, judge_quality
+from autowatch.records.decision import GateDecision, read_decision
+from autowatch.records.report_keys import quality_key
+from autowatch.records.timestamps import to_text
+
+_ATTEMPTS = 20
+
+
+_MANIFEST_ENDING = ".manifest.json"
+
+
+class DayContested(AutowatchError):
+    """Others wrote the day's quality again and again while it was measured."""
+
+
+@dataclass(frozen=True)
+class MeasuredDay:
+    """What `quality.json` holds of a day, and whether it was written anew."""
+
+    document: dict[str, Any]
+    is_new: bool
+
+
+def measure_day(
+    s3: Any, bucket: str, day: str, rules: QualityRules, now: datetime, *, anew: bool = False
+) -> MeasuredDay | None:
+    """Measures a day and writes its `quality.json`; None if no labels of the day have come.
+
+    Labels are listed after the document was read, and it is replaced only if nobody has written it since: of several
+    at once the last one has seen the labels of all. Where the document covers all labels already it is left alone.
+
+    Args:
+        day: as `YYYY-MM-DD`.
+        now: with a time zone.
+        anew: measure even if nothing has come since the last time.
+
+    Raises:
+        DayContested: see there; another attempt finds the labels covered, or covers them.
+        PredictionsMissing: predictions that a manifest names are gone.
+    """
+    for _ in range(_ATTEMPTS):
+        earlier, etag = _read(s3, bucket, day)
+        fragments = list_fragments(s3, bucket, day)
+        if not fragments:
+            return None
+        manifests = _list_manifests(s3, bucket, day)
+        inputs = _digest(fragments, manifests, rules)
+        if earlier and earlier["inputs"] == inputs and not anew:
+            return MeasuredDay(earlier, is_new=False)
+        runs = read_labelled_rows(s3, bucket, list(manifests), fragments)
+        gates = _read_gates(s3, bucket, [run.run for run in runs])
+        document = {
+            "date": day,
+            "generated": to_text(now),
+            **quality_document(runs, gates, rules),
+            "inputs": inputs,
+        }
+        document |= _told(earlier, document["run"])
+        try:
+            if etag is None:
+                write_json_if_absent(s3, bucket, quality_key(day), document)
+            else:
+                replace_json(s3, bucket, quality_key(day), document, etag)
+        except ObjectChanged:
+            continue
+        return MeasuredDay(document, is_new=True)
+    raise DayContested(
+        f"The quality of {day} was written by others {_ATTEMPTS} times meanwhile. Ask for it again with its date."
+    )
+
+
+def _read(s3: Any, bucket: str, day: str) -> tuple[dict[str, Any] | None, str | None]:
+    try:
+        return read_json_with_etag(s3, bucket, quality_key(day))
+    except ObjectMissing:
+        return None, None
+
+
+def _list_manifests(s3: Any, bucket: str, day: str) -> dict[str, str]:
+    """The ETags of the day's manifests by their keys."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"predictions/date={day}/")
+    items = (item for page in pages for item in page.get("Contents", []))
+    return {item["Key"]: item["ETag"] for item in items if item["Key"].endswith(_MANIFEST_ENDING)}
+
+
+def _digest(fragments: Sequence[Fragment], manifests: dict[str, str], rules: QualityRules) -> str:
+    """Changes with everything that the document follows from."""
+    labels = {fragment.file.key: fragment.file.etag for fragment in fragments}
+    text = json.dumps([labels, manifests, vars(rules)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read_gates(s3: Any, bucket: str, runs: Sequence[str]) -> dict[str, GateDecision]:
+    gates = {}
+    for run in runs:
+        try:
+            gates[run] = read_decision(s3, bucket, run)
+        except ObjectMissing:
+            continue
+    return gates
+
+
+def _told(earlier: dict[str, Any] | None, run: str) -> dict[str, Any]:
+    """Whether people were told of this run's day, or are about to be; that stays when more labels come."""
+    if earlier is None or earlier["run"] != run:
+        return {"alerted": False, "alerting": None}
+    return {"alerted": earlier["alerted"], "alerting": earlier["alerting"]}
+
+
+def quality_document(
+    runs: Sequence[LabelledRun], gates: Mapping[str, GateDecision], rules: QualityRules
+) -> dict[str, Any]:
+    """The fields that follow from the labelled rows of a day.
+
+    Args:
+        runs: at least one, the newest first.
+        gates: the decisions on the runs that have one.
+    """
+    newest, *others = (_of_run(run, gates.get(run.run), rules) for run in runs)
+    return {**newest, "other_runs": others}
+
+
+def _of_run(run: LabelledRun, gate: GateDecision | None, rules: QualityRules) -> dict[str, Any]:
+    measured = measure_quality(run.labelled)
+    judged = judge_quality(measured, gate, rules)
+    return {
+        "run": run.run,
+        "verdict": judged.verdict,
+        "reasons": list(judged.reasons),
+        "rows_scored": run.rows_scored,
+        "rows_labelled": measured.rows,
+        "coverage": measured.rows / run.rows_scored if run.rows_scored else 0.0,
+        "metrics": {name: each.to_json() if each else None for name, each in measured.metrics.items()},
+        "gate": {name: gate.metrics.get(name) for name in MEASURES} if gate else {},
+        "calibration": [each.to_json() for each in measured.calibration],
+    }

@@ -1,0 +1,150 @@
+"""The labels of one day, as they lie under `monitoring/labels/`: a fragment for each labels file and run."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autowatch.aws.objects import ObjectVersion
+from autowatch.aws.reading import read_resumed
+from autowatch.aws.uploads import Upload
+from autowatch.records.contract import ID_COLUMN, Contract
+from autowatch.tabular.csv_lines import csv_line
+from autowatch.tabular.table import read_table
+
+_ROWS_AT_ONCE = 100_000
+_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """One object with labels; those of a run stand in the order in which the labels came."""
+
+    run: str
+    file: ObjectVersion
+
+
+@dataclass(frozen=True)
+class FileLabels:
+    """Labels of one predictions file, one for each row.
+
+    Attributes:
+        rows: shape (n,), int: the rows' numbers in the input, from 1, rising.
+        labels: shape (n,), int: the places of their labels in the contract's.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+
+
+def write_fragment(
+    s3: Any,
+    bucket: str,
+    *,
+    day: str,
+    name: str,
+    contract: Contract,
+    labels: Iterable[tuple[str, FileLabels]],
+) -> None:
+    """Writes labels of rows that were scored on `day` by the contract's run.
+
+    Args:
+        name: of the object in the folder of day and run.
+        labels: those of each predictions file, with what the ids of its rows begin with.
+    """
+    key = f"{_prefix(day)}run={contract.run}/{name}"
+    endings = [f"{csv_line(['', label])}\n" for label in contract.labels]
+    with Upload(s3, bucket, key, "text/csv; charset=utf-8") as upload:
+        upload.write(f"{csv_line([ID_COLUMN, contract.actual_column])}\n".encode())
+        for id_prefix, of_file in labels:
+            for start in range(0, len(of_file.rows), _ROWS_AT_ONCE):
+                part = slice(start, start + _ROWS_AT_ONCE)
+                rows, places = of_file.rows[part].tolist(), of_file.labels[part].tolist()
+                lines = [
+                    f"{id_prefix}-{row}{endings[place]}" for row, place in zip(rows, places, strict=True)
+                ]
+                upload.write("".join(lines).encode())
+        upload.complete()
+
+
+def list_fragments(s3: Any, bucket: str, day: str) -> list[Fragment]:
+    """What there is of labels of rows that were scored on `day`."""
+    prefix = f"{_prefix(day)}run="
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [
+        Fragment(
+            item["Key"].removeprefix(prefix).partition("/")[0],
+            ObjectVersion(item["Key"], None, item["ETag"].strip('"'), item["Size"]),
+        )
+        for page in pages
+        for item in page.get("Contents", [])
+    ]
+
+
+def read_fragments(
+    s3: Any, bucket: str, fragments: Iterable[Fragment], labels: Sequence[str], files: Mapping[str, int]
+) -> dict[int, FileLabels]:
+    """The labels in the fragments of one run; of several for one row the last counts.
+
+    Args:
+        labels: those of the contract of the run.
+        files: a number for each predictions file, by what the ids of its rows begin with; labels of others are left
+            out.
+
+    Returns:
+        The labels of each file by its number.
+    """
+    places = {label: place for place, label in enumerate(labels)}
+    gathered = GatheredLabels()
+    for fragment in fragments:
+        for identifiers, texts in _read(s3, bucket, fragment.file):
+            gathered.add(
+                (files[identifier[:_DIGITS]], int(identifier[_DIGITS + 1 :]), places[text])
+                for identifier, text in zip(identifiers, texts, strict=True)
+                if identifier[:_DIGITS] in files
+            )
+    return gathered.by_file()
+
+
+class GatheredLabels:
+    """Labels as they come, in nine bytes each."""
+
+    def __init__(self) -> None:
+        self._parts: list[np.ndarray] = []
+
+    def add(self, labels: Iterable[tuple[int, int, int]]) -> int:
+        """Takes labels as the number of the file, of the row and of the label; gives how many they are."""
+        part = np.fromiter(labels, _LABEL)
+        self._parts.append(part)
+        return len(part)
+
+    def by_file(self) -> dict[int, FileLabels]:
+        """The labels of each file by its number; of several for one row the last that came."""
+        labels = np.concatenate([np.empty(0, _LABEL), *self._parts])
+        self._parts.clear()
+        labels = labels[np.lexsort((labels["row"], labels["file"]))]
+        is_last = np.ones(len(labels), bool)
+        if len(labels):
+            same = (labels["file"][1:] == labels["file"][:-1]) & (labels["row"][1:] == labels["row"][:-1])
+            is_last[:-1] = ~same
+        labels = labels[is_last]
+        numbers, starts = np.unique(labels["file"], return_index=True)
+        parts = np.split(labels, starts[1:]) if len(labels) else []
+        return {
+            int(number): FileLabels(part["row"].astype(np.int64), part["label"].astype(np.int64))
+            for number, part in zip(numbers, parts, strict=True)
+        }
+
+
+_LABEL = np.dtype([("file", np.uint32), ("row", np.uint32), ("label", np.uint8)])
+
+
+def _read(s3: Any, bucket: str, file: ObjectVersion) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
+    for block in read_table(read_resumed(s3, bucket, file)).blocks(_ROWS_AT_ONCE):
+        identifiers, texts = block.columns
+        yield identifiers, texts
+
+
+def _prefix(day: str) -> str:
+    return f"monitoring/labels/date={day}/"

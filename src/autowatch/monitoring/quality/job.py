@@ -1,0 +1,228 @@
+"""The job behind a labels file: takes it in, measures the days that it belongs to, tells people where it must.
+
+Labels and the quality of a day as metrics.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from autowatch.aws.metrics import emit
+from autowatch.errors import AutowatchError, UnreadableFile
+from autowatch.monitoring.quality.alert import Telling, tell_of_worse_days
+from autowatch.monitoring.quality.day import MeasuredDay, measure_day
+from autowatch.monitoring.quality.labels import label_keys, take_labels
+from autowatch.monitoring.quality.verdict import QualityRules
+from autowatch.records.arrival import Arrival
+from autowatch.records.champion import NoChampion
+from autowatch.reports.publish import publish_day_page, publish_history_page
+from autowatch.scoring.outcome import record_refusal
+
+_SECONDS_FOR_A_DAY = 60.0
+
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class LabelsNotTaken(AutowatchError):
+    """More than one of the files failed for reasons that may pass; the log has each."""
+
+
+class DaysNotMeasured(AutowatchError):
+    """Some days could not be measured or shown; the others were. The next attempt goes on with these."""
+
+
+@dataclass(frozen=True)
+class Clients:
+    """The services that the job talks to."""
+
+    s3: Any
+    sns: Any
+    events: Any
+
+
+@dataclass(frozen=True)
+class QualitySettings:
+    """How days are measured, and where the results go."""
+
+    bucket: str
+    topic_arn: str
+    metrics_namespace: str
+    stack: str
+    region: str
+    rules: QualityRules
+
+
+@dataclass(frozen=True)
+class QualityDay:
+    """What came out for one day."""
+
+    date: str
+    verdict: str
+    rows_labelled: int
+
+
+@dataclass(frozen=True)
+class QualityResult:
+    """What one run of the job did: labels files, days, and the days that people were told of."""
+
+    taken: int
+    refused: int
+    days: tuple[QualityDay, ...]
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for everything that one run of the job does.
+
+    Attributes:
+        now: with a time zone.
+        seconds_left: tells how long the caller may still take.
+    """
+
+    clients: Clients
+    settings: QualitySettings
+    now: datetime
+    seconds_left: Callable[[], float]
+
+
+def take_in(job: Job, arrivals: Sequence[Arrival]) -> QualityResult:
+    """Takes in labels files and measures the days that their labels belong to.
+
+    A file that cannot be read as agreed gets an error object under `rejected/labels/`. All files and all days are
+    tried. Whatever fails, or finds no time any more, is done by the next attempt, which passes over what is done.
+
+    Raises:
+        LabelsNotTaken: more than one file failed. One alone is raised as it is.
+        DaysNotMeasured: see there.
+    """
+    days: set[str] = set()
+    refused = 0
+    failures: list[Exception] = []
+    for arrival in arrivals:
+        try:
+            taken = take_labels(job.clients.s3, job.settings.bucket, arrival)
+        except (UnreadableFile, NoChampion) as error:
+            _refuse(job, arrival, error)
+            refused += 1
+        except (AutowatchError, ClientError, BotoCoreError) as error:
+            _LOGGER.exception("labels not taken in", extra={"key": arrival.file.key})
+            failures.append(error)
+        else:
+            days.update(taken.days)
+            emit_taken(job.settings.metrics_namespace, job.settings.stack, taken.taken, taken.rejected)
+    measured, told = _measure(job, sorted(days), anew=False)
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise LabelsNotTaken(
+            f"{len(failures)} of {len(arrivals)} labels files were not taken in."
+        ) from failures[0]
+    return QualityResult(len(arrivals) - refused, refused, measured, told)
+
+
+def measure_again(job: Job, day: str) -> QualityResult:
+    """Measures one day, `YYYY-MM-DD`, whether or not anything has come since the last time.
+
+    Raises:
+        DaysNotMeasured: it could not be measured.
+    """
+    measured, told = _measure(job, [day], anew=True)
+    return QualityResult(0, 0, measured, told)
+
+
+def _refuse(job: Job, arrival: Arrival, error: AutowatchError) -> None:
+    settings = job.settings
+    record_refusal(job.clients.s3, settings.bucket, arrival, error, label_keys(arrival).error)
+    emit(settings.metrics_namespace, {"LabelFilesRefused": 1}, {"Stack": settings.stack})
+
+
+def _measure(job: Job, days: Sequence[str], *, anew: bool) -> tuple[tuple[QualityDay, ...], tuple[str, ...]]:
+    """Measures the days, newest first, shows them on their pages and tells people, whichever of it fails."""
+    s3, bucket = job.clients.s3, job.settings.bucket
+    measured: list[MeasuredDay] = []
+    failures: list[str] = []
+    for day in reversed(days):
+        try:
+            if job.seconds_left() < _SECONDS_FOR_A_DAY:
+                raise DaysNotMeasured("there was no time left.")
+            outcome = _measure_day(job, day, anew=anew)
+            if outcome:
+                measured.append(outcome)
+                # Also where nothing was new: an attempt before this one may have died before the page.
+                publish_day_page(s3, bucket, date.fromisoformat(day))
+        except (AutowatchError, ClientError, BotoCoreError) as error:
+            _LOGGER.exception("a day could not be measured or shown", extra={"date": day})
+            failures.append(f"{day}: {error}")
+    told = tell_of_worse_days(_telling(job), [each.document["date"] for each in measured])
+    if measured:
+        publish_history_page(s3, bucket)
+    if failures:
+        raise DaysNotMeasured(
+            f"{len(failures)} of {len(days)} days could not be measured or shown. {' '.join(failures[:10])}"
+        )
+    return tuple(_summary(each.document) for each in measured), told
+
+
+def _measure_day(job: Job, day: str, *, anew: bool) -> MeasuredDay | None:
+    settings = job.settings
+    measured = measure_day(job.clients.s3, settings.bucket, day, settings.rules, job.now, anew=anew)
+    if measured is None:
+        return None
+    if measured.is_new:
+        emit_quality(settings.metrics_namespace, settings.stack, measured.document)
+        verdict, rows = measured.document["verdict"], measured.document["rows_labelled"]
+        _LOGGER.info("day measured", extra={"date": day, "verdict": verdict, "rows_labelled": rows})
+    return measured
+
+
+def _telling(job: Job) -> Telling:
+    return Telling(
+        s3=job.clients.s3,
+        sns=job.clients.sns,
+        events=job.clients.events,
+        bucket=job.settings.bucket,
+        topic_arn=job.settings.topic_arn,
+        stack=job.settings.stack,
+        region=job.settings.region,
+    )
+
+
+def _summary(document: dict[str, Any]) -> QualityDay:
+    return QualityDay(document["date"], document["verdict"], document["rows_labelled"])
+
+
+COVERAGE = "Coverage"
+
+
+QUALITY_WORSE = "QualityWorse"
+
+
+MEASURES = {"auc": "AUC", "accuracy": "Accuracy", "f1": "F1", "log_loss": "LogLoss", "brier": "Brier"}
+"""The metric of each figure of `quality.json` that has one."""
+
+
+def emit_taken(namespace: str, stack: str, taken: int, rejected: int) -> None:
+    """Emits what became of the rows of a labels file.
+
+    A file in which nothing fits counts with those that are refused whole: no day shows that it ever came.
+    """
+    values = {"LabelsTaken": taken, "LabelsRejected": rejected, "LabelFilesRefused": int(taken == 0)}
+    emit(namespace, values, {"Stack": stack})
+
+
+def emit_quality(namespace: str, stack: str, document: dict[str, Any]) -> None:
+    """Emits the figures of a `quality.json`; those that the labels do not tell are left out."""
+    values: dict[str, float] = {
+        COVERAGE: document["coverage"],
+        QUALITY_WORSE: int(document["verdict"] == "worse"),
+    }
+    for measure, metric in MEASURES.items():
+        if document["metrics"][measure] is not None:
+            values[metric] = document["metrics"][measure]["value"]
+    emit(namespace, values, {"Stack": stack})

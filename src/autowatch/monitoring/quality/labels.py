@@ -1,0 +1,256 @@
+"""Taking in a labels file: each label goes to the day and the run of the prediction that it belongs to.
+
+A labels file: where its ids and labels stand, and where what comes of it goes.
+"""
+
+import logging
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+from autowatch.aws.reading import read_resumed
+from autowatch.aws.uploads import Upload
+from autowatch.errors import UnreadableFile
+from autowatch.monitoring.quality.fragments import GatheredLabels, write_fragment
+from autowatch.monitoring.quality.scored_files import ScoredFile, ScoredFiles
+from autowatch.records.arrival import REJECTED_PREFIX, Arrival, file_stem
+from autowatch.records.champion import read_champion
+from autowatch.records.contract import ID_COLUMN, Contract, read_contract
+from autowatch.reports.text import listed, short
+from autowatch.scoring.columns import MissingColumns
+from autowatch.scoring.outcome import check_balance
+from autowatch.scoring.output import rejected_header, rejected_rows
+from autowatch.tabular.table import Block, read_table
+
+MOST_FILES = 100_000
+"""Predictions files that the labels of one file may belong to: each takes two requests to S3, some minutes in all."""
+
+
+_ROWS_AT_ONCE = 50_000
+
+
+_LABELS_SHOWN = 10
+
+
+_LONGEST_SHOWN = 60
+
+
+_ID = re.compile(r"([0-9a-f]{16})-([1-9][0-9]{0,9})", re.ASCII)
+
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class TooManyFiles(UnreadableFile):
+    """The labels belong to more predictions files than one labels file may name."""
+
+
+@dataclass(frozen=True)
+class TakenLabels:
+    """What was taken in of one labels file.
+
+    Attributes:
+        rows: how many rows it has; each was taken or rejected.
+        taken: how many labels were taken, those that a later row of the file replaces among them.
+        rejected: how many rows fit no prediction.
+        days: the days of the predictions that they belong to, in order.
+    """
+
+    rows: int
+    taken: int
+    rejected: int
+    days: tuple[str, ...]
+
+
+def take_labels(s3: Any, bucket: str, arrival: Arrival) -> TakenLabels:
+    """Writes the labels of one file to where the quality of their days is measured from, and rejects what fits nothing.
+
+    Nothing is written before the whole file has been read. What is written has the same keys and the same content
+    however often the file is announced, so that it does not matter how many do this at once, or die.
+
+    Raises:
+        UnreadableFile: the file cannot be taken in as it is, and trying again cannot help.
+        NoChampion: there can be no predictions yet.
+        RowsLost: see there.
+    """
+    target = read_contract(s3, bucket, read_champion(s3, bucket).contract_key).target
+    table = read_table(read_resumed(s3, bucket, arrival.file))
+    columns = find_label_columns(table.header, target)
+    keys = label_keys(arrival)
+    reader = _Reader(ScoredFiles(s3, bucket), columns, len(table.header))
+    gathered = GatheredLabels()
+    taken = rejected = 0
+    with Upload(s3, bucket, keys.rejected, "text/csv; charset=utf-8") as rejects:
+        for block in table.blocks(_ROWS_AT_ONCE):
+            faults: dict[int, str] = {}
+            taken += gathered.add(reader.read(block, faults))
+            if faults and not rejected:
+                rejects.write(rejected_header(table.header))
+            rejects.write(rejected_rows(_with_reasons(block, faults)))
+            rejected += len(faults)
+        check_balance(table.rows_read, taken, rejected)
+        days = _write(s3, bucket, gathered, reader.files, keys.fragment)
+        if rejected:
+            rejects.complete()
+    _LOGGER.info(
+        "labels taken in",
+        extra={"key": arrival.file.key, "taken": taken, "rejected": rejected, "days": len(days)},
+    )
+    return TakenLabels(table.rows_read, taken, rejected, days)
+
+
+@dataclass(frozen=True)
+class LabelColumns:
+    """The positions of the two columns that count; the others are ignored."""
+
+    identifier: int
+    label: int
+
+
+class _Reader:
+    """Finds out where the labels of a file belong.
+
+    Attributes:
+        files: the predictions files met so far, by their numbers.
+    """
+
+    def __init__(self, scored: ScoredFiles, columns: LabelColumns, width: int) -> None:
+        self.files: list[ScoredFile] = []
+        self._scored, self._columns, self._width = scored, columns, width
+        self._known: dict[str, _Known] = {}
+
+    def read(self, block: Block, faults: dict[int, str]) -> Iterator[tuple[int, int, int]]:
+        """The numbers of file, row and label for each row that fits; `faults` gets why the others do not."""
+        for index, fields in block.misfits.items():
+            faults[index] = f"The row has {len(fields)} fields, the header {self._width}."
+        places = (index for index in range(len(block.lines)) if index not in block.misfits)
+        labels = block.columns[self._columns.label]
+        matches = list(map(_ID.fullmatch, block.columns[self._columns.identifier]))
+        self._look_for({match[1] for match in matches if match})
+        for index, match, label in zip(places, matches, labels, strict=True):
+            if match is None:
+                faults[index] = (
+                    "The id is not 16 digits (0-9, a-f), a hyphen and a number, as in predictions."
+                )
+                continue
+            file, row = self._known.get(match[1]), int(match[2])
+            if file is None or row > file.rows:
+                faults[index] = "No prediction has this id."
+            elif (place := file.labels.get(label)) is not None:
+                yield file.number, row, place
+            elif label:
+                faults[index] = file.unknown_label
+            else:
+                faults[index] = "The label is missing."
+
+    def _look_for(self, id_prefixes: set[str]) -> None:
+        new = sorted(id_prefixes - self._known.keys())
+        if len(self._scored) + len(new) > MOST_FILES:
+            raise TooManyFiles(
+                f"The file has labels of more than {MOST_FILES:,} predictions files. Split it into several files."
+            )
+        self._scored.look_for(new)
+        for id_prefix in new:
+            file = self._scored[id_prefix]
+            if file is not None:
+                labels = {label: place for place, label in enumerate(file.contract.labels)}
+                unknown_label = _unknown_label(file.contract)
+                self._known[id_prefix] = _Known(len(self.files), file.rows, labels, unknown_label)
+                self.files.append(file)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What every row is checked by: the file's number, its rows, the places of the labels, why another is none."""
+
+    number: int
+    rows: int
+    labels: dict[str, int]
+    unknown_label: str
+
+
+def _unknown_label(contract: Contract) -> str:
+    labels = listed([repr(short(label, _LONGEST_SHOWN)) for label in contract.labels], _LABELS_SHOWN)
+    return f"The label is none of those that the model of run {contract.run} knows: {labels}, to the letter."
+
+
+def _with_reasons(block: Block, faults: dict[int, str]) -> Iterator[tuple[int, str, list[str]]]:
+    if faults:
+        for index, (line, fields) in enumerate(zip(block.lines, block.rows(), strict=True)):
+            if index in faults:
+                yield line, faults[index], fields
+
+
+def _write(
+    s3: Any, bucket: str, gathered: GatheredLabels, files: list[ScoredFile], name: str
+) -> tuple[str, ...]:
+    """Writes a fragment for each day and run, and gives the days."""
+    by_file = gathered.by_file()
+    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for number in by_file:
+        groups[files[number].day, files[number].contract.run].append(number)
+    for (day, _), numbers in groups.items():
+        in_order = sorted(numbers, key=lambda number: files[number].id_prefix)
+        write_fragment(
+            s3,
+            bucket,
+            day=day,
+            name=name,
+            contract=files[numbers[0]].contract,
+            labels=((files[number].id_prefix, by_file[number]) for number in in_order),
+        )
+    return tuple(sorted({day for day, _ in groups}))
+
+
+LABELS_PREFIX = "labels/"
+
+
+@dataclass(frozen=True)
+class LabelKeys:
+    """Where what comes of one labels file goes: the same keys on every retry, and in no other file's way.
+
+    Attributes:
+        rejected: the rows that were not taken in.
+        error: why the whole file was refused.
+        fragment: the name of the file's labels in the folder of each day and run that they belong to. It begins with
+            the time of the event, so that the names stand in the order in which the labels came.
+    """
+
+    rejected: str
+    error: str
+    fragment: str
+
+
+def find_label_columns(header: Sequence[str], target: str) -> LabelColumns:
+    """Finds the columns by name: `id`, and the first of `<target>_actual`, `label` and `<target>`.
+
+    A file that has `<target>_probability` too comes from predictions, and what stands under `<target>` is predicted.
+
+    Raises:
+        MissingColumns: one of them is not there.
+    """
+    if ID_COLUMN not in header:
+        raise MissingColumns(
+            f"The file has no column {ID_COLUMN}. Take over the column {ID_COLUMN} of the predictions."
+        )
+    names = [f"{target}_actual", "label", target]
+    if f"{target}_probability" in header:
+        names = [name for name in names if name != target]
+    found = [name for name in names if name in header]
+    if not found:
+        raise MissingColumns(
+            f"The file has no column with labels. Name the column of what came true {' or '.join(names)}."
+        )
+    return LabelColumns(header.index(ID_COLUMN), header.index(found[0]))
+
+
+def label_keys(arrival: Arrival) -> LabelKeys:
+    """The keys as `docs/formats.md` gives them."""
+    name = file_stem(arrival.file, LABELS_PREFIX)
+    moment = arrival.time.astimezone(UTC)
+    time = f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03}Z"
+    stem = f"{REJECTED_PREFIX}{LABELS_PREFIX}date={arrival.day}/{name}"
+    return LabelKeys(rejected=f"{stem}.csv", error=f"{stem}.error.json", fragment=f"{time}-{name}.csv")

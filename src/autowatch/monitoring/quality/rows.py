@@ -1,0 +1,143 @@
+"""The rows of one day whose labels came, joined to their predictions."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from botocore.exceptions import ClientError
+
+from autowatch.aws.bulk.read import read_many
+from autowatch.aws.objects import ObjectVersion
+from autowatch.aws.reading import read_resumed
+from autowatch.errors import AutowatchError
+from autowatch.monitoring.quality.fragments import FileLabels, Fragment, read_fragments
+from autowatch.monitoring.quality.measures import LabelledRows
+from autowatch.monitoring.quality.scored_files import READERS
+from autowatch.records.arrival import id_prefix
+from autowatch.records.contract import ID_COLUMN, Contract, read_contract
+from autowatch.records.manifest import Manifest, WrittenObject, manifest_from_bytes
+from autowatch.records.run import contract_key
+from autowatch.tabular.table import NoRows, read_table
+
+_ROWS_AT_ONCE = 10_000
+"""Of each of the files that are read at a time."""
+_FIRST_DIGIT = 17
+_ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
+
+
+class PredictionsMissing(AutowatchError):
+    """A manifest names predictions that are not there."""
+
+
+@dataclass(frozen=True)
+class LabelledRun:
+    """The rows that one run scored on a day: how many they are, and those whose labels came."""
+
+    run: str
+    rows_scored: int
+    labelled: LabelledRows
+
+
+def read_labelled_rows(
+    s3: Any, bucket: str, manifest_keys: Sequence[str], fragments: Sequence[Fragment]
+) -> list[LabelledRun]:
+    """Joins the labels of a day to its predictions, for each run that has labels, the newest run first.
+
+    Only predictions files that have labels are read, many at a time.
+
+    Raises:
+        PredictionsMissing: predictions that a manifest names are gone.
+        ManifestUnusable: see there.
+    """
+    manifests = _read_manifests(s3, bucket, manifest_keys)
+    return [
+        _read_run(
+            s3,
+            bucket,
+            run,
+            [manifest for manifest in manifests if manifest.run == run],
+            [fragment for fragment in fragments if fragment.run == run],
+        )
+        for run in sorted({fragment.run for fragment in fragments}, reverse=True)
+    ]
+
+
+def _read_manifests(s3: Any, bucket: str, keys: Sequence[str]) -> list[Manifest]:
+    """The manifests in the order of their keys."""
+    read: dict[str, Manifest] = {}
+
+    def keep(key: str, content: bytes) -> None:
+        read[key] = manifest_from_bytes(content, bucket, key)
+
+    read_many(s3, bucket, keys, keep)
+    return [read[key] for key in keys]
+
+
+def _read_run(
+    s3: Any, bucket: str, run: str, manifests: Sequence[Manifest], fragments: Sequence[Fragment]
+) -> LabelledRun:
+    contract = read_contract(s3, bucket, contract_key(run))
+    numbers = {id_prefix(manifest.input): number for number, manifest in enumerate(manifests)}
+    by_file = read_fragments(s3, bucket, fragments, contract.labels, numbers)
+    with ThreadPoolExecutor(READERS) as readers:
+        parts = list(
+            readers.map(
+                lambda number: _join(s3, bucket, manifests[number].predictions, by_file[number], contract),
+                sorted(by_file),
+            )
+        )
+    rows_scored = sum(manifest.rows_scored for manifest in manifests)
+    return LabelledRun(run, rows_scored, LabelledRows.joined(parts))
+
+
+def _join(
+    s3: Any, bucket: str, predictions: WrittenObject, labels: FileLabels, contract: Contract
+) -> LabelledRows:
+    table = read_table(read_resumed(s3, bucket, _find(s3, bucket, predictions)))
+    places = {name: place for place, name in enumerate(table.header)}
+    identifiers, predicted, probabilities = (
+        places[name] for name in (ID_COLUMN, contract.target, contract.probability_column)
+    )
+    positive_place = contract.labels.index(contract.positive_label)
+    parts = []
+    try:
+        for block in table.blocks(_ROWS_AT_ONCE):
+            rows = np.array([int(text[_FIRST_DIGIT:]) for text in block.columns[identifiers]])
+            if rows[0] > labels.rows[-1]:
+                break
+            found = np.minimum(np.searchsorted(labels.rows, rows), len(labels.rows) - 1)
+            at = np.flatnonzero(labels.rows[found] == rows)
+            parts.append(
+                LabelledRows(
+                    labels.labels[found[at]] == positive_place,
+                    _pick(block.columns[predicted], at) == contract.positive_label,
+                    _pick(block.columns[probabilities], at).astype(float),
+                )
+            )
+    except NoRows:
+        # All rows of the input were rejected.
+        return LabelledRows.joined([])
+    return LabelledRows.joined(parts)
+
+
+def _pick(column: Sequence[str], at: np.ndarray) -> np.ndarray:
+    return np.array([column[place] for place in at], dtype=object)
+
+
+def _find(s3: Any, bucket: str, predictions: WrittenObject) -> ObjectVersion:
+    """The version that belongs to the commit, with its size."""
+    version = {"VersionId": predictions.version_id} if predictions.version_id else {}
+    try:
+        answer = s3.head_object(Bucket=bucket, Key=predictions.key, **version)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _ABSENT:
+            raise
+        raise PredictionsMissing(
+            f"s3://{bucket}/{predictions.key} is gone although its manifest is there. Restore it, or remove the "
+            "manifest."
+        ) from error
+    return ObjectVersion(
+        predictions.key, predictions.version_id, answer["ETag"].strip('"'), answer["ContentLength"]
+    )

@@ -1,0 +1,76 @@
+"""The committed predictions files that ids lead to."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from autowatch.aws.objects import ObjectMissing
+from autowatch.records.contract import Contract, read_contract
+from autowatch.records.manifest import Manifest, read_manifest, read_pointer
+from autowatch.records.run import contract_key
+
+READERS = 16
+"""Reading waits on S3 more than on the processor; a client needs as many connections."""
+
+
+@dataclass(frozen=True)
+class ScoredFile:
+    """A predictions file as far as labels need it.
+
+    Attributes:
+        id_prefix: what the ids of its rows begin with.
+        day: the UTC date under which it lies, as `YYYY-MM-DD`.
+        rows: how many rows its input has; the ids are numbered from 1.
+        contract: of the model that made the predictions.
+    """
+
+    id_prefix: str
+    day: str
+    rows: int
+    contract: Contract
+
+
+class ScoredFiles:
+    """Finds predictions files by the beginnings of ids; each is looked for once."""
+
+    def __init__(self, s3: Any, bucket: str) -> None:
+        self._s3, self._bucket = s3, bucket
+        self._found: dict[str, ScoredFile | None] = {}
+        self._contracts: dict[str, Contract] = {}
+
+    def __len__(self) -> int:
+        """How many beginnings of ids have been looked for."""
+        return len(self._found)
+
+    def __getitem__(self, id_prefix: str) -> ScoredFile | None:
+        """The committed file with these ids, None if there is none; after a `look_for` with this beginning."""
+        return self._found[id_prefix]
+
+    def look_for(self, id_prefixes: Iterable[str]) -> None:
+        """Reads what leads from these beginnings of ids to predictions, many at a time."""
+        wanted = sorted(set(id_prefixes) - self._found.keys())
+        with ThreadPoolExecutor(READERS) as readers:
+            manifests = list(readers.map(partial(_find_manifest, self._s3, self._bucket), wanted))
+        for id_prefix, manifest in zip(wanted, manifests, strict=True):
+            self._found[id_prefix] = None if manifest is None else self._scored_file(id_prefix, manifest)
+
+    def _scored_file(self, id_prefix: str, manifest: Manifest) -> ScoredFile:
+        contract = self._contract(manifest.run)
+        return ScoredFile(id_prefix, manifest.prediction_date[:10], manifest.rows_in, contract)
+
+    def _contract(self, run: str) -> Contract:
+        if run not in self._contracts:
+            self._contracts[run] = read_contract(self._s3, self._bucket, contract_key(run))
+        return self._contracts[run]
+
+
+def _find_manifest(s3: Any, bucket: str, id_prefix: str) -> Manifest | None:
+    predictions_key = read_pointer(s3, bucket, id_prefix)
+    if predictions_key is None:
+        return None
+    try:
+        return read_manifest(s3, bucket, f"{predictions_key.removesuffix('.csv')}.manifest.json")
+    except ObjectMissing:
+        return None

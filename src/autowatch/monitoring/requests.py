@@ -1,0 +1,146 @@
+"""What the drift detector can be asked for: its events.
+
+The day that an event asks for.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from autowatch.errors import AutowatchError
+from autowatch.records.timestamps import from_text
+
+LONGEST_RANGE = 366
+"""Days."""
+
+
+_RAW_PREFIXES = ("inference/", "predictions/", "training/")
+"""Where there are rows; the function may not read elsewhere."""
+
+
+_REMEDY = (
+    'Send {} for the days that are due, {"date": "2026-11-23"}, {"from": "2026-11-01", "to": "2026-11-23"}, or '
+    '{"raw_key": "inference/a.csv"} with or without a "run".'
+)
+
+
+@dataclass(frozen=True)
+class DueDays:
+    """Whatever has not been judged yet, up to today."""
+
+
+@dataclass(frozen=True)
+class OneDay:
+    """One day, whether or not it is due."""
+
+    day: date
+
+
+@dataclass(frozen=True)
+class DayRange:
+    """All rows from the first day to the last one, judged as if they were of one day."""
+
+    first: date
+    last: date
+
+    @property
+    def days(self) -> list[date]:
+        """Each day of the range."""
+        return [self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1)]
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A CSV of the bucket, by the baseline of `run` (None: the champion's)."""
+
+    key: str
+    run: str | None
+
+
+Request = DueDays | OneDay | DayRange | RawFile
+
+
+def read_request(event: dict[str, Any], today: date) -> Request:
+    """What an event asks for; days after `today` cannot be judged yet.
+
+    Raises:
+        InvalidRequest: nothing that there is.
+    """
+    keys = set(event) - {"time"}
+    if any(not isinstance(event[name], str) for name in keys):
+        raise InvalidRequest(f"The values of the event must be texts. {_REMEDY}")
+    if not keys:
+        return DueDays()
+    if keys == {"date"}:
+        return OneDay(requested_day(event["date"], today))
+    if keys == {"from", "to"}:
+        return _range(requested_day(event["from"], today), requested_day(event["to"], today))
+    if keys in ({"raw_key"}, {"raw_key", "run"}):
+        return _raw_file(event["raw_key"], event.get("run"))
+    if keys in ({"from"}, {"to"}):
+        (absent,) = {"from", "to"} - keys
+        raise InvalidRequest(f"The event has no {absent!r}, and a range has both its ends. {_REMEDY}")
+    if keys == {"run"}:
+        raise InvalidRequest(f"The event has no 'raw_key', the file that the run is to judge. {_REMEDY}")
+    raise InvalidRequest(
+        f"The event has the keys {', '.join(sorted(keys))}, which mean nothing together. {_REMEDY}"
+    )
+
+
+def read_time(event: dict[str, Any], now: datetime) -> datetime:
+    """When the schedule meant to start this run, in UTC: a retry after midnight still means the day before.
+
+    Raises:
+        InvalidRequest: the event's `time` is none.
+    """
+    if "time" not in event:
+        return now
+    try:
+        return from_text(event["time"]).astimezone(UTC)
+    except (TypeError, ValueError):
+        raise InvalidRequest(
+            f"{event['time']!r} is no time. Write it as 2026-11-23T20:00:00Z, or leave it out."
+        ) from None
+
+
+def _range(first: date, last: date) -> DayRange:
+    if first > last:
+        raise InvalidRequest(f"The range ends on {last}, before it begins on {first}. Exchange the two.")
+    chosen = DayRange(first, last)
+    if len(chosen.days) > LONGEST_RANGE:
+        raise InvalidRequest(f"The range has {len(chosen.days)} days. Ask for at most {LONGEST_RANGE}.")
+    return chosen
+
+
+def _raw_file(key: str, run: str | None) -> RawFile:
+    if not key.startswith(_RAW_PREFIXES):
+        raise InvalidRequest(f"{key!r} lies elsewhere than below {', '.join(_RAW_PREFIXES)}. {_REMEDY}")
+    if run == "" or "/" in (run or ""):
+        raise InvalidRequest(f"{run!r} is no run. {_REMEDY}")
+    return RawFile(key, run)
+
+
+_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class InvalidRequest(AutowatchError):
+    """The event asks for nothing that there is."""
+
+
+def requested_day(text: Any, today: date) -> date:
+    """The day that is written as in the bucket's keys; days after `today` have nothing to show yet.
+
+    Raises:
+        InvalidRequest: it is no such day.
+    """
+    # fromisoformat takes other forms, too, which are not in the keys.
+    if not isinstance(text, str) or not _FORM.fullmatch(text):
+        raise InvalidRequest(f"{text!r} is no date. Write it as 2026-11-23.")
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequest(f"There is no day {text}. Correct the month or the day of the month.") from None
+    if day > today:
+        raise InvalidRequest(f"{day} has not come yet; in UTC it is {today}. Ask for a day up to that one.")
+    return day

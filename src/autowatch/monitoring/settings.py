@@ -1,0 +1,32 @@
+"""What the daily job is given: the services that it talks to, and its parameters."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Clients:
+    """The services that the job talks to."""
+
+    s3: Any
+    sns: Any
+    events: Any
+
+
+@dataclass(frozen=True)
+class MonitoringSettings:
+    """Where everything lies and goes.
+
+    Attributes:
+        min_rows: with fewer rows, scored or reference, there is no verdict.
+        column_metrics: whether each column has metrics of its own.
+    """
+
+    bucket: str
+    predictions_prefix: str
+    topic_arn: str
+    metrics_namespace: str
+    stack: str
+    region: str
+    min_rows: int = 500
+    column_metrics: bool = True

@@ -1,0 +1,140 @@
+"""Judging what is no day: a range of days, and a CSV of the bucket. Nobody is told, and nothing later goes by it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from autowatch.aws.objects import ObjectVersion, get_object, write_json
+from autowatch.errors import AutowatchError
+from autowatch.monitoring.days.alarms import count_refused
+from autowatch.monitoring.days.due import list_days
+from autowatch.monitoring.drift.baselines import BaselineMissing, Baselines
+from autowatch.monitoring.drift.document import drift_document
+from autowatch.monitoring.drift.judge import judge
+from autowatch.monitoring.drift.raw_profile import profile_csv
+from autowatch.monitoring.drift.runs import RowsJudge, RunJudgement
+from autowatch.monitoring.drift.scored_rows import read_scored_rows
+from autowatch.monitoring.requests import DayRange, RawFile
+from autowatch.records.arrival import file_stem
+from autowatch.records.run import baseline_key
+from autowatch.records.timestamps import to_text
+from autowatch.reports.publish import publish_window_page
+from autowatch.tabular.profile import Baseline, Profile
+
+
+class UnknownRun(AutowatchError):
+    """A file was to be judged by a run that there is not."""
+
+
+@dataclass(frozen=True)
+class JudgedWindow:
+    """What came out for a range or a file, and where its documents lie."""
+
+    run: str
+    verdict: str
+    rows: int
+    rejected_rows: int
+    drifted_columns: tuple[str, ...]
+    alarms: int
+    report_key: str
+    page_key: str
+
+
+def judge_range(
+    s3: Any,
+    bucket: str,
+    predictions_prefix: str,
+    chosen: DayRange,
+    champion: str,
+    min_rows: int,
+    now: datetime,
+) -> JudgedWindow:
+    """Judges all rows of a range of days at once.
+
+    Raises:
+        PredictionsMissing, UnusableObject: what scoring has left of a day is not whole.
+    """
+    days = list_days(s3, bucket, predictions_prefix, chosen.first, chosen.last).values()
+    baselines = Baselines(s3, bucket)
+    scored = read_scored_rows(s3, bucket, [key for day in days for key in day.manifests], baselines)
+    refused = [key for day in days for key in day.refused]
+    judged = RowsJudge(s3, bucket, champion, baselines, min_rows).judge(scored)
+    first, last = chosen.first.isoformat(), chosen.last.isoformat()
+    document = drift_document(
+        {"from": first, "to": last},
+        to_text(now),
+        [run.to_json(min_rows) | {"since": None} for run in judged.runs],
+        alarms=judged.alarms,
+        rejected_rows=scored.rejected_rows,
+        refused_files=count_refused(s3, bucket, refused),
+        extra_columns=scored.columns_beside(baselines.columns([champion, *(run.run for run in scored.runs)])),
+    )
+    return _publish(s3, bucket, f"reports/range={first}_{last}/", document)
+
+
+def judge_raw_file(
+    s3: Any, bucket: str, chosen: RawFile, champion: str, min_rows: int, now: datetime
+) -> JudgedWindow:
+    """Judges the rows of a CSV by the baseline of its run: an input file, a predictions file, any with its columns.
+
+    Rows that scoring would reject are left out and counted. Where the file has no predictions, the features alone are
+    judged.
+
+    Raises:
+        ObjectMissing: there is no such file.
+        UnreadableFile: it cannot be read as agreed.
+        UnknownRun: there is no run of the name asked for, or it ended before it had a baseline.
+        BaselineUnusable: the run has no baseline to judge by.
+    """
+    key, run = chosen.key, chosen.run or champion
+    answer = get_object(s3, bucket, key)
+    file = ObjectVersion(key, answer.get("VersionId"), answer["ETag"].strip('"'), answer["ContentLength"])
+    baselines = Baselines(s3, bucket)
+    baseline = _baseline(baselines, bucket, chosen.run, champion)
+    counted = profile_csv(answer["Body"], baseline)
+    settings, alarms = RowsJudge(s3, bucket, champion, baselines, min_rows).settings_for([run])
+    report = judge(*_without_absent_prediction(baseline, counted.profile), settings.rules)
+    part = RunJudgement(run, 1, report.rows, report).to_json(min_rows) | {"since": None}
+    document = drift_document(
+        {"key": key}, to_text(now), [part], alarms=alarms, rejected_rows=counted.rows_rejected
+    )
+    return _publish(s3, bucket, f"reports/file={file_stem(file)}/", document)
+
+
+def _baseline(baselines: Baselines, bucket: str, asked_for: str | None, champion: str) -> Baseline:
+    try:
+        return baselines.of(asked_for or champion)
+    except BaselineMissing as error:
+        if asked_for is None:
+            raise
+        raise UnknownRun(
+            f"There is no run {asked_for!r} to judge by: s3://{bucket}/{baseline_key(asked_for)} does not exist. "
+            "`make runs` lists the runs; a released one has a baseline."
+        ) from error
+
+
+def _without_absent_prediction(baseline: Baseline, profile: Profile) -> tuple[Baseline, Profile]:
+    """Both without the columns of the prediction that the file does not have: an input file never has them."""
+    columns = tuple(
+        column
+        for column in baseline.columns
+        if column.bins.kind != "prediction" or column.bins.name in profile.columns
+    )
+    rest = replace(baseline, columns=columns)
+    return rest, replace(profile, bins=rest.digest)
+
+
+def _publish(s3: Any, bucket: str, folder: str, document: dict[str, Any]) -> JudgedWindow:
+    key = f"{folder}drift.json"
+    page_key = publish_window_page(s3, bucket, folder, document)
+    write_json(s3, bucket, key, document)
+    return JudgedWindow(
+        run=document["run"],
+        verdict=document["verdict"],
+        rows=document["rows"],
+        rejected_rows=document["rejected_rows"],
+        drifted_columns=tuple(document["drifted_columns"]),
+        alarms=len(document["alarms"]),
+        report_key=key,
+        page_key=page_key,
+    )

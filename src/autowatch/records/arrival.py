@@ -1,0 +1,110 @@
+"""A file that has arrived, and the keys and ids that follow from it.
+
+Reading S3's event notifications.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote_plus
+
+from autowatch.aws.objects import ObjectVersion
+from autowatch.records.timestamps import from_text
+
+INFERENCE_PREFIX = "inference/"
+
+
+REJECTED_PREFIX = "rejected/"
+
+
+_LONGEST_NAME = 900
+"""Bytes of the input's name in the keys of its results, which add some 80 bytes to it; S3 takes keys of 1,024."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One version of a file, and the moment (with a time zone) at which it was announced."""
+
+    file: ObjectVersion
+    time: datetime
+
+    @property
+    def id_prefix(self) -> str:
+        """What the ids of this file's rows begin with."""
+        return id_prefix(self.file)
+
+    @property
+    def day(self) -> str:
+        """The UTC date of the announcement, as `YYYY-MM-DD`."""
+        return self.time.astimezone(UTC).strftime("%Y-%m-%d")
+
+
+@dataclass(frozen=True)
+class OutputKeys:
+    """Where the results of one arrival go: the same keys on every retry, and in no other arrival's way."""
+
+    predictions: str
+    profile: str
+    manifest: str
+    rejected: str
+    error: str
+
+
+def output_keys(arrival: Arrival, predictions_prefix: str) -> OutputKeys:
+    """The keys as `docs/formats.md` gives them."""
+    stem = f"date={arrival.day}/{file_stem(arrival.file)}"
+    return OutputKeys(
+        predictions=f"{predictions_prefix}{stem}.csv",
+        profile=f"{predictions_prefix}{stem}.profile.json",
+        manifest=f"{predictions_prefix}{stem}.manifest.json",
+        rejected=f"{REJECTED_PREFIX}{stem}.csv",
+        error=f"{REJECTED_PREFIX}{stem}.error.json",
+    )
+
+
+def id_prefix(file: ObjectVersion) -> str:
+    """What the ids of an input file's rows begin with: 16 hexadecimal digits.
+
+    They come from the key too, since the same content under two keys of a bucket without versions has one ETag.
+    """
+    return _digest(f"{file.key}\n{_version(file)}")
+
+
+def file_stem(file: ObjectVersion, prefix: str = INFERENCE_PREFIX) -> str:
+    """`<name>-<version>`: what the results of one version of a file that arrived under `prefix` are called."""
+    return f"{_fit(file.key.removeprefix(prefix).removesuffix('.csv'))}-{_digest(_version(file))}"
+
+
+def _fit(name: str) -> str:
+    """The name itself, or, where that is too long, its beginning and a digest of the whole."""
+    whole = name.encode()
+    if len(whole) <= _LONGEST_NAME:
+        return name
+    digest = _digest(name)
+    return f"{whole[: _LONGEST_NAME - len(digest) - 1].decode(errors='ignore')}-{digest}"
+
+
+def _version(file: ObjectVersion) -> str:
+    return file.version_id or file.etag
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def arrivals_in(event: dict[str, Any]) -> list[Arrival]:
+    """The files that an event announces: none in S3's own test event, and none for folder markers."""
+    arrivals = [_arrival(record) for record in event.get("Records", [])]
+    return [arrival for arrival in arrivals if not arrival.file.key.endswith("/")]
+
+
+def _arrival(record: dict[str, Any]) -> Arrival:
+    written = record["s3"]["object"]
+    file = ObjectVersion(
+        key=unquote_plus(written["key"]),
+        version_id=written.get("versionId"),
+        etag=written["eTag"].strip('"'),
+        size=written["size"],
+    )
+    return Arrival(file, from_text(record["eventTime"]))

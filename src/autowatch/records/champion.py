@@ -1,0 +1,65 @@
+"""The champion: the run whose model serves."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from autowatch.aws.objects import ObjectMissing, read_json_with_etag, replace_json, write_json_if_absent
+from autowatch.errors import AutowatchError
+
+CHAMPION_KEY = "models/champion.json"
+
+
+class NoChampion(AutowatchError):
+    """No model has been released yet."""
+
+
+@dataclass(frozen=True)
+class Champion:
+    """What `models/champion.json` holds; `previous_run` is the one that was in force before."""
+
+    run: str
+    endpoint_name: str
+    endpoint_config: str
+    model_name: str
+    contract_key: str
+    baseline_key: str
+    released: str
+    metrics: dict[str, float]
+    previous_run: str | None = None
+
+
+def read_champion(s3: Any, bucket: str) -> Champion:
+    """The champion in force.
+
+    Raises:
+        NoChampion: nothing has been released into this bucket yet.
+    """
+    return read_champion_with_etag(s3, bucket)[0]
+
+
+def read_champion_with_etag(s3: Any, bucket: str) -> tuple[Champion, str]:
+    """The champion in force and its ETag, for `write_champion`.
+
+    Raises:
+        NoChampion: nothing has been released into this bucket yet.
+    """
+    try:
+        document, etag = read_json_with_etag(s3, bucket, CHAMPION_KEY)
+    except ObjectMissing as error:
+        raise NoChampion(
+            "No model has been released yet. Upload labelled rows under training/ and start a training run."
+        ) from error
+    fields = {name: document[name] for name in Champion.__dataclass_fields__ if name in document}
+    return Champion(**fields), etag
+
+
+def write_champion(s3: Any, bucket: str, champion: Champion, etag: str | None) -> None:
+    """Puts `champion` in force in place of the one with this ETag (None: in place of none).
+
+    Raises:
+        ObjectChanged: another run released its model in between; that one stays in force.
+    """
+    if etag is None:
+        write_json_if_absent(s3, bucket, CHAMPION_KEY, asdict(champion))
+    else:
+        replace_json(s3, bucket, CHAMPION_KEY, asdict(champion), etag)

@@ -1,0 +1,88 @@
+"""The contract of a model: which columns it was trained on, and what it predicts."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from autowatch.aws.objects import ObjectVersion, read_json
+from autowatch.tabular.cells import FeatureType
+
+ID_COLUMN = "id"
+
+
+PREDICTION_DATE_COLUMN = "prediction_date"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column that the model is given."""
+
+    name: str
+    type: FeatureType
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What `models/<run>/contract.json` holds; the features stand in the model's order."""
+
+    run: str
+    target: str
+    labels: tuple[str, ...]
+    positive_label: str
+    features: tuple[Feature, ...]
+    dropped_columns: tuple[str, ...]
+    rows: int
+    profile_version: int
+    training: ObjectVersion
+
+    @property
+    def probability_column(self) -> str:
+        """The output column with P(positive label)."""
+        return f"{self.target}_probability"
+
+    @property
+    def actual_column(self) -> str:
+        """The output column that holds the input's own target, where it has one."""
+        return f"{self.target}_actual"
+
+    def to_json(self) -> dict[str, Any]:
+        """The document for `contract.json`."""
+        return {
+            "run": self.run,
+            "target": self.target,
+            "labels": list(self.labels),
+            "positive_label": self.positive_label,
+            "features": [{"name": feature.name, "type": feature.type} for feature in self.features],
+            "dropped_columns": list(self.dropped_columns),
+            "rows": self.rows,
+            "profile_version": self.profile_version,
+            "training": self.training.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Contract":
+        """The inverse of `to_json`."""
+        return cls(
+            run=document["run"],
+            target=document["target"],
+            labels=tuple(document["labels"]),
+            positive_label=document["positive_label"],
+            features=tuple(Feature(item["name"], item["type"]) for item in document["features"]),
+            dropped_columns=tuple(document["dropped_columns"]),
+            rows=document["rows"],
+            profile_version=document["profile_version"],
+            training=ObjectVersion.from_json(document["training"]),
+        )
+
+
+def reserved_columns(target: str) -> tuple[str, ...]:
+    """The names that predictions files add, so that no input or training file may use them."""
+    return (ID_COLUMN, f"{target}_probability", f"{target}_actual", PREDICTION_DATE_COLUMN)
+
+
+def read_contract(s3: Any, bucket: str, key: str) -> Contract:
+    """The contract stored under `key`.
+
+    Raises:
+        ObjectMissing: there is none.
+    """
+    return Contract.from_json(read_json(s3, bucket, key))

@@ -1,0 +1,125 @@
+"""Training runs: their names, the record of how each went, and the lock that keeps two apart.
+
+What every message about a run says of it.
+"""
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from autowatch.aws.objects import (
+    ObjectVersion,
+    read_json,
+    read_json_with_etag,
+    replace_json,
+    write_json,
+)
+from autowatch.records.timestamps import to_text
+
+LATEST_KEY = "models/latest.json"
+
+
+Trigger = Literal["manual", "drift", "promote"]
+
+
+Status = Literal["running", "released", "rejected", "failed"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `models/latest.json` and `models/<run>/run.json` hold.
+
+    `last_drift_start` is when drift last started a run, carried from record to record for the cool-down. `promotes` is
+    the earlier run whose model this one releases, instead of training one.
+    """
+
+    run: str
+    execution: str
+    status: Status
+    trigger: Trigger
+    training: ObjectVersion
+    started: str
+    finished: str | None = None
+    reason: str | None = None
+    last_drift_start: str | None = None
+    promotes: str | None = None
+
+    @property
+    def model_run(self) -> str:
+        """The run whose model this one puts in force: its own, or the earlier one's."""
+        return self.promotes or self.run
+
+    def to_json(self) -> dict[str, Any]:
+        """The document for `latest.json` and `run.json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Run":
+        """The inverse of `to_json`."""
+        fields = {name: document[name] for name in cls.__dataclass_fields__ if name in document}
+        return cls(**{**fields, "training": ObjectVersion.from_json(document["training"])})
+
+
+def run_name(execution: str, started: datetime) -> str:
+    """The name of the run that an execution makes: its start and four digits of its ARN's SHA-256, 20 characters.
+
+    The same execution always gets the same name, so a state that is tried again finds what it made before.
+    """
+    digest = hashlib.sha256(execution.encode()).hexdigest()[:4]
+    return f"{started:%Y%m%d-%H%M%S}-{digest}"
+
+
+def contract_key(run: str) -> str:
+    """Where the run's contract lies."""
+    return f"models/{run}/contract.json"
+
+
+def baseline_key(run: str) -> str:
+    """Where the run's baseline lies."""
+    return f"models/{run}/baseline.json"
+
+
+def train_key(run: str) -> str:
+    """Where the rows to train on lie."""
+    return f"models/{run}/train.csv"
+
+
+def holdout_key(run: str) -> str:
+    """Where the rows kept for the gate lie."""
+    return f"models/{run}/holdout.csv"
+
+
+def run_key(run: str) -> str:
+    """Where the record of how the run went lies."""
+    return f"models/{run}/run.json"
+
+
+def read_latest(s3: Any, bucket: str) -> Run:
+    """The newest run.
+
+    Raises:
+        ObjectMissing: there has been none.
+    """
+    return Run.from_json(read_json(s3, bucket, LATEST_KEY))
+
+
+def end_run(s3: Any, bucket: str, run: Run, status: Status, reason: str, now: datetime) -> Run:
+    """Records how `run` ended and lets go of the lock, if the run still holds it. May be done twice."""
+    ended = replace(run, status=status, reason=reason, finished=to_text(now))
+    write_json(s3, bucket, run_key(run.run), ended.to_json())
+    document, etag = read_json_with_etag(s3, bucket, LATEST_KEY)
+    if document["run"] == run.run:
+        replace_json(s3, bucket, LATEST_KEY, ended.to_json(), etag)
+    return ended
+
+
+def run_facts(run: Run) -> list[str]:
+    """A line each: what the run was given, when it ran and why, and its execution."""
+    return [
+        f"Training file: {run.training.key} ({run.training.size:,} bytes)",
+        *([f"Model: that of run {run.promotes}, released again"] if run.promotes else []),
+        f"Started: {run.started} ({run.trigger})",
+        f"Ended: {run.finished}",
+        f"Execution: {run.execution}",
+    ]

@@ -1,0 +1,284 @@
+"""What the page of a day, of a range of days or of a file shows, read from the documents alone.
+
+The figures at the top of the page of a day, of a range of days or of a file.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, TypeVar
+
+from autowatch.reports.documents.drift import Column, DriftView, RunDrift, UnknownForm, drift_view
+from autowatch.reports.documents.quality import QualityView, match_quality, quality_view
+from autowatch.reports.documents.summary import DaySummary
+from autowatch.reports.headline import Headline, Subject, headline
+from autowatch.reports.svg import Bar, Sparkline, bars, sparkline
+from autowatch.reports.text import count, counted, listed, percent, short
+
+TREND_DAYS = 30
+
+
+_HIGHEST_SIZE = 4.0
+"""Sparklines end here, in multiples of the threshold: further up, only the figure beside them tells a difference."""
+
+
+_Document = TypeVar("_Document")
+
+
+@dataclass(frozen=True)
+class Links:
+    """Relative references from the page to others; None where there is no such page."""
+
+    history: str
+    previous: str | None = None
+    following: str | None = None
+
+
+@dataclass(frozen=True)
+class Volume:
+    """The rows of the last days as bars, the one at place `today` the page's own, and in words; no bars of one day."""
+
+    bars: Sequence[Bar]
+    today: int
+    text: str
+
+
+@dataclass(frozen=True)
+class OpinionRow:
+    """A column that Autowatch or Domino says drifts; `decides` says whether it counts for Autowatch."""
+
+    column: str
+    ours: bool
+    dominos: bool
+    decides: bool
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A figure with its label, and a line below it."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class DayView:
+    """Everything on the page; a judgement that is not there is None, and `notes` say why.
+
+    Attributes:
+        title: what was judged, in words.
+        trends: the sparkline of each column by its name.
+        opinions: the columns that Autowatch or Domino says drift; None without a check by Domino.
+        sources: the documents beside the page, by their names.
+        alerted: whether people were told of drift or alarms; None where there is nothing to tell.
+    """
+
+    title: str
+    subject: Subject
+    links: Links
+    headline: Headline
+    facts: Sequence[Fact]
+    notes: Sequence[str]
+    drift: DriftView | None
+    quality: QualityView | None
+    trends: Mapping[str, Sparkline]
+    volume: Volume | None
+    opinions: Sequence[OpinionRow] | None
+    sources: Sequence[str]
+    alerted: bool | None
+
+
+def day_view(
+    day: date, drift: Any | None, quality: Any | None, history: Mapping[date, DaySummary], links: Links
+) -> DayView:
+    """The view of a day.
+
+    Args:
+        day: the day.
+        drift, quality: its documents; None where there are none.
+        history: earlier days in short, and that day itself or not.
+        links: to the neighbours and the history.
+    """
+    notes = [] if drift is not None else ["There is no drift.json of this day."]
+    drifts = _read("drift.json", drift, drift_view, notes)
+    qualities = _read("quality.json", quality, quality_view, notes)
+    if drifts and qualities:
+        qualities = match_quality(qualities, drifts.main.run, drifts.rows_by_run)
+    window = [day - timedelta(days=back) for back in reversed(range(1, TREND_DAYS))]
+    return _view(
+        f"Scored data of {day.isoformat()}",
+        "day",
+        links,
+        drifts,
+        qualities,
+        notes,
+        day.isoformat(),
+        [history.get(earlier) for earlier in window],
+        [
+            name
+            for name, document in (("drift.json", drift), ("quality.json", quality))
+            if document is not None
+        ],
+    )
+
+
+def window_view(drift: Any, links: Links) -> DayView:
+    """The view of a range of days or of a file, as its `drift.json` says."""
+    notes: list[str] = []
+    title, subject = _window(drift if isinstance(drift, dict) else {})
+    drifts = _read("drift.json", drift, drift_view, notes)
+    return _view(title, subject, links, drifts, None, notes, None, [], ["drift.json"])
+
+
+def _window(document: Mapping[str, Any]) -> tuple[str, Subject]:
+    if "key" in document:
+        return f"The file {short(document['key'], 200)}", "file"
+    first, last = (short(document.get(end, "?"), 20) for end in ("from", "to"))
+    return f"Scored data from {first} to {last}", "range"
+
+
+def _read(name: str, document: Any, reader: Callable[[Any], _Document], notes: list[str]) -> _Document | None:
+    if document is None:
+        return None
+    try:
+        return reader(document)
+    except UnknownForm:
+        # Another version of Autowatch wrote it; the rest of the page is still worth reading.
+        notes.append(f"{name} has a form that this version of Autowatch does not know, and is left out.")
+        return None
+
+
+def _view(
+    title: str,
+    subject: Subject,
+    links: Links,
+    drift: DriftView | None,
+    quality: QualityView | None,
+    notes: Sequence[str],
+    day: str | None,
+    earlier: Sequence[DaySummary | None],
+    sources: Sequence[str],
+) -> DayView:
+    return DayView(
+        title=title,
+        subject=subject,
+        links=links,
+        headline=headline(drift, quality, subject, day),
+        facts=facts_of(drift, quality, subject),
+        notes=notes,
+        drift=drift,
+        quality=quality,
+        trends=_trends(drift.main.shown, earlier) if drift and day else {},
+        volume=_volume(drift.rows, earlier) if drift and day else None,
+        opinions=_opinions(drift) if drift else None,
+        sources=sources,
+        alerted=_alerted(drift) if drift and day else None,
+    )
+
+
+def _alerted(drift: DriftView) -> bool | None:
+    # Refused files have an alarm of their own, which this report does not know of.
+    alarms = [alarm for alarm in drift.main.deciding_alarms if alarm.kind != "refused files"]
+    return drift.alerted if drift.alerted or drift.main.verdict == "drift" or alarms else None
+
+
+def _trends(columns: Sequence[Column], earlier: Sequence[DaySummary | None]) -> dict[str, Sparkline]:
+    if not any(summary and summary.sizes for summary in earlier):
+        # A line of this day alone says less than the figure beside it.
+        return {}
+    trends = {}
+    for column in columns:
+        before = [summary.sizes.get(column.name) if summary else None for summary in earlier]
+        today = column.size if column.verdict in ("drift", "no drift") else None
+        drawn = sparkline([*before, today], most=_HIGHEST_SIZE)
+        if drawn:
+            trends[column.name] = drawn
+    return trends
+
+
+def _volume(rows: int | None, earlier: Sequence[DaySummary | None]) -> Volume:
+    before = [summary.all_rows if summary else None for summary in earlier]
+    known = sorted(value for value in before if value is not None)
+    days = counted(len(known), "day")
+    if not known:
+        text = "no day before"
+    elif known[0] == known[-1]:
+        text = f"{days} before had {known[0]:,} rows"
+    else:
+        text = f"{days} before had {known[0]:,} to {known[-1]:,} rows"
+    return Volume(bars([*before, rows]) if known else [], len(before), text)
+
+
+def _opinions(drift: DriftView) -> list[OpinionRow] | None:
+    if not drift.domino or not drift.domino.checks:
+        return None
+    main, dominos = drift.main, drift.domino.checks[0].drifted_columns
+    shown_alone = {column.name for column in main.shown_alone}
+    ours = shown_alone.union(main.drifted_columns)
+    return [
+        OpinionRow(name, name in ours, name in dominos, name not in shown_alone)
+        for name in dict.fromkeys([*main.drifted_columns, *dominos])
+    ]
+
+
+def facts_of(drift: DriftView | None, quality: QualityView | None, subject: Subject) -> list[Fact]:
+    """The figures of these two judgements, the rows first."""
+    facts = []
+    if drift:
+        main = drift.main
+        facts += [
+            Fact("Rows judged", count(drift.rows), _files(drift)),
+            _drifted(drift.main),
+            Fact("Alarms", f"{len(main.deciding_alarms)}", _alarm_kinds(drift)),
+            _left_out(drift, subject),
+        ]
+    if quality:
+        facts += _quality_facts(quality)
+    return facts
+
+
+def _drifted(main: RunDrift) -> Fact:
+    if main.verdict == "not enough data":
+        return Fact("Columns drifted", "–", "no verdict")
+    share = f", {percent(main.drift_share)} of the importance" if main.drift_share else ""
+    return Fact("Columns drifted", f"{len(main.drifted_columns)}", f"of {len(main.deciding_columns)}{share}")
+
+
+def _quality_facts(quality: QualityView) -> list[Fact]:
+    main, auc = quality.main, quality.main.measure("AUC")
+    whose = f", {quality.other_model}" if quality.other_model else ""
+    labelled = f"{count(main.rows_labelled)} of {count(main.rows_scored)} rows"
+    facts = [Fact(f"Rows with a label{whose}", percent(main.coverage), labelled)]
+    if auc and auc.value is not None:
+        note = f"at the gate {auc.gate:.3f}" if auc.gate is not None else ""
+        facts.append(Fact(f"AUC{whose}", f"{auc.value:.3f}", note))
+    return facts
+
+
+def _alarm_kinds(drift: DriftView) -> str:
+    return (
+        listed(list(dict.fromkeys(short(alarm.kind, 40) for alarm in drift.main.deciding_alarms)), 3)
+        or "none"
+    )
+
+
+def _files(drift: DriftView) -> str:
+    files = [run.files for run in drift.runs if run.files is not None]
+    note = counted(sum(files), "file") if files else ""
+    others = sum(run.rows or 0 for run in drift.other_runs)
+    return f"{note}; {others:,} rows scored by another model" if others else note
+
+
+def _left_out(drift: DriftView, subject: Subject) -> Fact:
+    if subject == "file":
+        note = "scoring would reject them" if drift.rejected_rows else ""
+        return Fact("Rows left out", count(drift.rejected_rows), note)
+    return Fact("Rows rejected", count(drift.rejected_rows), _refused(drift))
+
+
+def _refused(drift: DriftView) -> str:
+    if not drift.refused_files:
+        return "no file refused"
+    files = sum(drift.refused_files.values())
+    return f"{counted(files, 'file')} refused: {listed([short(name, 40) for name in drift.refused_files], 3)}"

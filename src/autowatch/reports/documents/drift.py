@@ -1,0 +1,299 @@
+"""What pages show of a `drift.json`, whichever version wrote it: what it does not have is not shown."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+from autowatch.reports.documents import fields
+from autowatch.reports.text import short
+
+Verdict = Literal["drift", "no drift", "not enough data"]
+
+_MOST_BARS = 24
+"""The bars of 50 columns must stay a page that a phone opens at once."""
+_MOST_COLUMNS = 500
+_MOST_ALARMS = 200
+
+
+class UnknownForm(ValueError):
+    """A document is not what docs/formats.md describes; pages name it and go on without it."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The shares of the reference and of the current rows in one bin."""
+
+    label: str
+    reference: float
+    current: float
+
+
+@dataclass(frozen=True)
+class Column:
+    """The judgement of one column."""
+
+    name: str
+    is_prediction: bool
+    type: str | None
+    importance: float | None
+    verdict: Verdict | None
+    p_adjusted: float | None
+    js: float | None
+    js_threshold: float | None
+    psi: float | None
+    missing_reference: float | None
+    missing_current: float | None
+    new: float | None
+    out_of_range: float | None
+    moved: str
+    bars: Sequence[Bar]
+    bars_hidden: int
+
+    @property
+    def decides(self) -> bool:
+        """Whether the column counts; one of importance 0 is shown alone."""
+        return self.importance != 0
+
+    @property
+    def size(self) -> float | None:
+        """The distance in multiples of its threshold."""
+        return self.js / self.js_threshold if self.js is not None and self.js_threshold else None
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Something that needs a look whether or not the data drift; `column` is None for the day as a whole.
+
+    Attributes:
+        decides: whether it counts; that of a column of importance 0 is shown alone.
+    """
+
+    column: str | None
+    kind: str
+    message: str
+    decides: bool
+
+
+@dataclass(frozen=True)
+class RunDrift:
+    """The judgement of the rows that one run's model scored, its columns worst first.
+
+    Columns of importance 0 stand in `columns` and are none of `drifted_columns`, and their alarms come last.
+    """
+
+    run: str | None
+    verdict: Verdict
+    rows: int | None
+    files: int | None
+    reference_rows: int | None
+    min_rows: int | None
+    drifted_columns: Sequence[str]
+    drift_share: float | None
+    alarms: Sequence[Alarm]
+    columns: Sequence[Column]
+
+    @property
+    def deciding_columns(self) -> list[Column]:
+        """The columns that count."""
+        return [column for column in self.columns if column.decides]
+
+    @property
+    def deciding_alarms(self) -> list[Alarm]:
+        """The alarms that count."""
+        return [alarm for alarm in self.alarms if alarm.decides]
+
+    @property
+    def shown(self) -> Sequence[Column]:
+        """As many of the columns as a page can hold."""
+        return self.columns[:_MOST_COLUMNS]
+
+    @property
+    def drifted(self) -> list[Column]:
+        """Of those the ones that drift and count, worst first."""
+        return [column for column in self.shown if column.verdict == "drift" and column.decides]
+
+    @property
+    def shown_alone(self) -> list[Column]:
+        """Of those the ones that drift and do not count, worst first."""
+        return [column for column in self.shown if column.verdict == "drift" and not column.decides]
+
+    @property
+    def steady(self) -> list[Column]:
+        """Of those the ones that do not drift, those with the largest distance first."""
+        return [column for column in self.shown if column.verdict != "drift"]
+
+
+@dataclass(frozen=True)
+class DominoCheck:
+    """What Domino said once."""
+
+    checked: str | None
+    drifted_columns: Sequence[str]
+    predictions: int | None
+
+
+@dataclass(frozen=True)
+class DominoView:
+    """What Domino last said, newest check first."""
+
+    read: str | None
+    run: str | None
+    ingestion_status: str | None
+    checks: Sequence[DominoCheck]
+
+
+@dataclass(frozen=True)
+class DriftView:
+    """The judgement of a day, of a range of days or of a file."""
+
+    main: RunDrift
+    other_runs: Sequence[RunDrift]
+    generated: str | None
+    since: str | None
+    alerted: bool | None
+    rejected_rows: int | None
+    refused_files: Mapping[str, int]
+    extra_columns: Sequence[str]
+    domino: DominoView | None
+
+    @property
+    def runs(self) -> list[RunDrift]:
+        """The judgements of each run's rows, the newest run first."""
+        return [self.main, *self.other_runs]
+
+    @property
+    def rows(self) -> int | None:
+        """The rows of all runs."""
+        rows = [run.rows for run in self.runs if run.rows is not None]
+        return sum(rows) if rows else None
+
+    @property
+    def rows_by_run(self) -> dict[str, int]:
+        """How many rows each run scored, as far as that is known."""
+        return {run.run: run.rows for run in self.runs if run.run is not None and run.rows is not None}
+
+
+def drift_view(document: Any) -> DriftView:
+    """Reads the judgement.
+
+    Raises:
+        UnknownForm: it is no object, or has no verdict that is known here.
+    """
+    if not isinstance(document, dict):
+        raise UnknownForm("drift.json does not hold an object.")
+    alerted = document.get("alerted")
+    refused = {
+        error: number
+        for error, number in fields.mapping(document, "refused_files").items()
+        if isinstance(number, int)
+    }
+    return DriftView(
+        main=_run(document),
+        other_runs=[_run(other) for other in fields.mappings(document, "other_runs")],
+        generated=fields.text(document, "generated"),
+        since=fields.text(document, "since"),
+        alerted=alerted if isinstance(alerted, bool) else None,
+        rejected_rows=fields.whole(document, "rejected_rows"),
+        refused_files=refused,
+        extra_columns=fields.texts(document, "extra_columns"),
+        domino=_domino(fields.mapping(document, "domino")),
+    )
+
+
+def _run(document: Mapping[str, Any]) -> RunDrift:
+    verdict = _verdict(document)
+    if verdict is None:
+        raise UnknownForm(f"drift.json has the verdict {short(document.get('verdict'), 40)!r}.")
+    columns = [_column(item) for item in fields.mappings(document, "columns")]
+    weightless = {column.name for column in columns if not column.decides}
+    return RunDrift(
+        run=fields.text(document, "run"),
+        verdict=verdict,
+        rows=fields.whole(document, "rows"),
+        files=fields.whole(document, "files"),
+        reference_rows=fields.whole(document, "reference_rows"),
+        min_rows=fields.whole(document, "min_rows"),
+        drifted_columns=[
+            name for name in fields.texts(document, "drifted_columns") if name not in weightless
+        ],
+        drift_share=fields.number(document, "drift_share"),
+        alarms=_alarms(fields.mappings(document, "alarms"), weightless),
+        columns=sorted(
+            columns,
+            key=lambda column: (
+                column.verdict != "drift",
+                not column.decides,
+                -(column.size or 0),
+                column.name,
+            ),
+        ),
+    )
+
+
+def _alarms(items: Sequence[Mapping[str, Any]], weightless: Set[str]) -> list[Alarm]:
+    alarms = [
+        Alarm(
+            column := fields.text(item, "column"),
+            fields.text(item, "kind") or "",
+            fields.text(item, "message") or "",
+            decides=column not in weightless,
+        )
+        for item in items
+    ]
+    return sorted(alarms, key=lambda alarm: not alarm.decides)[:_MOST_ALARMS]
+
+
+def _column(document: Mapping[str, Any]) -> Column:
+    missing = fields.mapping(document, "missing")
+    type_ = fields.text(document, "type")
+    bars = [
+        Bar(
+            fields.text(item, "label") or "",
+            fields.number(item, "reference") or 0.0,
+            fields.number(item, "current") or 0.0,
+        )
+        for item in fields.mappings(document, "bins")
+    ]
+    used = [bar for bar in bars if bar.reference or bar.current]
+    return Column(
+        name=fields.text(document, "name") or "",
+        is_prediction=document.get("kind") == "prediction",
+        type=type_,
+        importance=fields.number(document, "importance"),
+        verdict=_verdict(document),
+        p_adjusted=fields.number(document, "p_adjusted"),
+        js=fields.number(document, "js"),
+        js_threshold=fields.number(document, "js_threshold"),
+        psi=fields.number(document, "psi"),
+        missing_reference=fields.number(missing, "reference"),
+        missing_current=fields.number(missing, "current"),
+        new=fields.number(document, "new") if type_ != "numeric" else None,
+        out_of_range=fields.number(document, "out_of_range") if type_ != "categorical" else None,
+        moved=fields.text(document, "moved") or "",
+        bars=used[:_MOST_BARS],
+        bars_hidden=max(0, len(used) - _MOST_BARS),
+    )
+
+
+def _domino(document: Mapping[str, Any]) -> DominoView | None:
+    if not document:
+        return None
+    checks = [
+        DominoCheck(
+            fields.text(item, "checked"),
+            fields.texts(item, "drifted_columns"),
+            fields.whole(item, "predictions"),
+        )
+        for item in fields.mappings(document, "checks")
+    ]
+    return DominoView(
+        read=fields.text(document, "read"),
+        run=fields.text(document, "run"),
+        ingestion_status=fields.text(document, "ingestion_status"),
+        checks=sorted(checks, key=lambda check: check.checked or "", reverse=True),
+    )
+
+
+def _verdict(document: Mapping[str, Any]) -> Verdict | None:
+    verdict = document.get("verdict")
+    return cast(Verdict, verdict) if verdict in get_args(Verdict) else None

@@ -1,0 +1,243 @@
+"""What pages show of a `quality.json`, whichever version wrote it: what it does not have is not shown.
+
+A day's quality beside its judgement of drift: whose it is, and of how many rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+from typing import Any, Literal, cast, get_args
+
+from autowatch.reports.documents import fields
+from autowatch.reports.documents.drift import UnknownForm
+from autowatch.reports.text import short
+
+Verdict = Literal["good", "worse", "not enough labels"]
+
+
+_NAMES = {
+    "auc": "AUC",
+    "accuracy": "Accuracy",
+    "f1": "F1",
+    "log_loss": "Log loss",
+    "brier": "Brier score",
+    "calibration_error": "Calibration error",
+}
+
+
+_LOWER_IS_BETTER = ("log_loss", "brier", "calibration_error")
+
+
+_PICTURE_WIDTH, _PICTURE_MARGIN = 120.0, 6.0
+
+
+_SMALLEST_RADIUS, _LARGEST_RADIUS = 2.5, 7.0
+
+
+@dataclass(frozen=True)
+class IntervalPicture:
+    """Where an interval's ends, the value in it and the gate's figure lie across a picture 120 wide."""
+
+    lower: float
+    value: float
+    upper: float
+    gate: float | None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure of the day with its interval, and the gate's figure."""
+
+    name: str
+    lower_is_better: bool
+    value: float | None
+    lower: float | None
+    upper: float | None
+    gate: float | None
+
+    @property
+    def picture(self) -> IntervalPicture | None:
+        """Where value, interval and gate lie beside each other; None without an interval."""
+        if self.value is None or self.lower is None or self.upper is None:
+            return None
+        shown = [self.lower, self.value, self.upper, *([] if self.gate is None else [self.gate])]
+        lowest, span = min(shown), max(shown) - min(shown) or 1.0
+
+        def across(value: float) -> float:
+            return round(
+                _PICTURE_MARGIN + (_PICTURE_WIDTH - 2 * _PICTURE_MARGIN) * (value - lowest) / span, 1
+            )
+
+        return IntervalPicture(
+            across(self.lower),
+            across(self.value),
+            across(self.upper),
+            None if self.gate is None else across(self.gate),
+        )
+
+
+@dataclass(frozen=True)
+class CalibrationPoint:
+    """Rows of about the same probability, and the share of them that came true, with its interval."""
+
+    predicted: float
+    observed: float
+    lower: float
+    upper: float
+    rows: int
+    radius: float
+
+
+@dataclass(frozen=True)
+class RunQuality:
+    """How good one run's predictions of the day were; `coverage` is the share of the rows that has labels."""
+
+    run: str | None
+    verdict: Verdict
+    reasons: Sequence[str]
+    rows_scored: int | None
+    rows_labelled: int | None
+    coverage: float | None
+    measures: Sequence[Measure]
+    calibration: Sequence[CalibrationPoint]
+
+    def measure(self, name: str) -> Measure | None:
+        """The measure of this name, such as `AUC`, where it has a value."""
+        return next((item for item in self.measures if item.name == name and item.value is not None), None)
+
+
+@dataclass(frozen=True)
+class QualityView:
+    """The quality of a day.
+
+    Attributes:
+        unlabelled_run: the run that the day's verdict on drift is about, where no row of it has a label: `main` is
+            then another model's.
+    """
+
+    main: RunQuality
+    other_runs: Sequence[RunQuality]
+    generated: str | None
+    alerted: bool | None
+    unlabelled_run: str | None = None
+
+    @property
+    def other_model(self) -> Literal["earlier model", "later model"] | None:
+        """Whose figures `main` holds, if not those of the model that drift is judged for."""
+        if self.unlabelled_run is None:
+            return None
+        # Runs are named by the time at which they started.
+        return "earlier model" if (self.main.run or "") < self.unlabelled_run else "later model"
+
+    @property
+    def unlabelled_model(self) -> Literal["newer model", "earlier model"]:
+        """What the model of `unlabelled_run` is beside that of `main`."""
+        return "newer model" if self.other_model == "earlier model" else "earlier model"
+
+
+def quality_view(document: Any) -> QualityView:
+    """Reads the quality of a day.
+
+    Raises:
+        UnknownForm: it is no object, or has no verdict that is known here.
+    """
+    if not isinstance(document, dict):
+        raise UnknownForm("quality.json does not hold an object.")
+    alerted = document.get("alerted")
+    return QualityView(
+        main=_run(document),
+        other_runs=[_run(other) for other in fields.mappings(document, "other_runs")],
+        generated=fields.text(document, "generated"),
+        alerted=alerted if isinstance(alerted, bool) else None,
+    )
+
+
+def _run(document: Mapping[str, Any]) -> RunQuality:
+    verdict = document.get("verdict")
+    if verdict not in get_args(Verdict):
+        raise UnknownForm(f"quality.json has the verdict {short(verdict, 40)!r}.")
+    return RunQuality(
+        run=fields.text(document, "run"),
+        verdict=cast(Verdict, verdict),
+        reasons=fields.texts(document, "reasons"),
+        rows_scored=fields.whole(document, "rows_scored"),
+        rows_labelled=fields.whole(document, "rows_labelled"),
+        coverage=fields.number(document, "coverage"),
+        measures=_measures(fields.mapping(document, "metrics"), fields.mapping(document, "gate")),
+        calibration=_calibration(fields.mappings(document, "calibration")),
+    )
+
+
+def _measures(metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> list[Measure]:
+    measures = []
+    for name, label in _NAMES.items():
+        metric = fields.mapping(metrics, name)
+        measures.append(
+            Measure(
+                name=label,
+                lower_is_better=name in _LOWER_IS_BETTER,
+                value=fields.number(metric, "value"),
+                lower=fields.number(metric, "lower"),
+                upper=fields.number(metric, "upper"),
+                gate=fields.number(gate, name),
+            )
+        )
+    return [item for item in measures if item.value is not None or item.gate is not None]
+
+
+def _calibration(points: Sequence[Mapping[str, Any]]) -> list[CalibrationPoint]:
+    most = max((fields.whole(point, "rows") or 0 for point in points), default=0)
+    calibration = []
+    for point in points:
+        predicted, observed = fields.number(point, "predicted"), fields.number(point, "observed")
+        if predicted is None or observed is None:
+            continue
+        rows, lower, upper = (
+            fields.whole(point, "rows"),
+            fields.number(point, "lower"),
+            fields.number(point, "upper"),
+        )
+        calibration.append(
+            CalibrationPoint(
+                predicted=_share(predicted),
+                observed=_share(observed),
+                lower=_share(observed if lower is None else lower),
+                upper=_share(observed if upper is None else upper),
+                rows=rows or 0,
+                radius=round(
+                    max(_SMALLEST_RADIUS, _LARGEST_RADIUS * sqrt(max(rows or 0, 0) / max(most, 1))), 1
+                ),
+            )
+        )
+    return calibration
+
+
+def _share(value: float) -> float:
+    return min(max(value, 0.0), 1.0)
+
+
+def match_quality(quality: QualityView, judged_run: str | None, rows: Mapping[str, int]) -> QualityView:
+    """The quality with the judged run's figures on top where there are any, and coverage of the rows that there are.
+
+    `quality.json` counts the rows as they were when labels came last; files scored after that are in `drift.json`
+    alone. So of both counts the larger one holds.
+
+    Args:
+        judged_run: the run that the day's verdict on drift is about; None where that is not known.
+        rows: the rows of the day by the run that scored them, as the judgement of drift counted them.
+    """
+    runs = [_of_all_rows(run, rows) for run in (quality.main, *quality.other_runs)]
+    runs.sort(key=lambda run: run.run != judged_run)
+    main, *others = runs
+    is_of_another = None not in (judged_run, main.run) and main.run != judged_run
+    return replace(
+        quality, main=main, other_runs=others, unlabelled_run=judged_run if is_of_another else None
+    )
+
+
+def _of_all_rows(run: RunQuality, rows: Mapping[str, int]) -> RunQuality:
+    judged = rows.get(run.run or "", 0)
+    if not judged or judged <= (run.rows_scored or 0):
+        return run
+    labelled = run.rows_labelled
+    return replace(run, rows_scored=judged, coverage=run.coverage if labelled is None else labelled / judged)

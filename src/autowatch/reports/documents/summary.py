@@ -1,0 +1,70 @@
+"""What one day contributes to the pages of other days and to the history: little, since ninety of them are read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autowatch.reports.documents.drift import Verdict, drift_view
+from autowatch.reports.documents.quality import QualityView
+
+
+@dataclass(frozen=True)
+class DaySummary:
+    """A day's judgement in short.
+
+    Attributes:
+        rows: those that `run` scored.
+        all_rows: those of all runs; `rows_by_run` has those of each.
+        columns, alarms: how many there are, without those that do not count.
+        sizes: the distance of each column that was judged, in multiples of its threshold.
+        other_drifts: how many other runs' rows drifted on that day.
+    """
+
+    run: str | None
+    verdict: Verdict
+    rows: int | None
+    all_rows: int | None
+    rows_by_run: Mapping[str, int]
+    drifted_columns: Sequence[str]
+    columns: int
+    alarms: int
+    since: str | None
+    other_drifts: int
+    sizes: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class DayRecord:
+    """What is known of a day; `unreadable` names its documents that have a form that is not known here."""
+
+    drift: DaySummary | None
+    quality: QualityView | None
+    unreadable: Sequence[str] = ()
+    has_page: bool = True
+
+
+def summary_of(document: Any) -> DaySummary:
+    """The summary of a `drift.json`.
+
+    Raises:
+        UnknownForm: it is none.
+    """
+    view = drift_view(document)
+    main = view.main
+    return DaySummary(
+        run=main.run,
+        verdict=main.verdict,
+        rows=main.rows,
+        all_rows=view.rows,
+        rows_by_run=view.rows_by_run,
+        drifted_columns=main.drifted_columns,
+        columns=len(main.deciding_columns),
+        alarms=len(main.deciding_alarms),
+        since=view.since,
+        other_drifts=sum(run.verdict == "drift" for run in view.other_runs),
+        sizes={
+            column.name: column.size
+            for column in main.columns
+            if column.size is not None and column.verdict in ("drift", "no drift")
+        },
+    )

@@ -1,0 +1,211 @@
+"""What a page answers in the first ten seconds: is it good or bad, what, since when, what to do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from autowatch.reports.documents.drift import DriftView, RunDrift
+from autowatch.reports.documents.quality import QualityView
+from autowatch.reports.text import ALARM_REMEDIES, count, counted, listed, percent, short
+
+Tone = Literal["drift", "quiet", "idle"]
+"""Bad, good, and neither: not enough is known, or something needs a look."""
+
+Subject = Literal["day", "range", "file"]
+"""What was judged. The rows of a file need never have been scored."""
+
+_TO_DO_WITHOUT_VERDICT: Mapping[Subject, str] = {
+    "day": "Nothing to decide on. Judge several days as one range if every day has so few rows.",
+    "range": "Nothing to decide on. Judge a longer range.",
+    "file": "Nothing to decide on. Judge a file with more rows.",
+}
+_WITHOUT_ROWS: Mapping[Subject, str] = {
+    "day": "Nothing was scored",
+    "range": "Nothing was scored",
+    "file": "No row can be judged",
+}
+_EXPECTED_ROWS = (
+    "Nothing, unless rows were expected: then look whether files reached inference/, and under rejected/."
+)
+_TO_DO_WITHOUT_ROWS: Mapping[Subject, str] = {
+    "day": _EXPECTED_ROWS,
+    "range": _EXPECTED_ROWS,
+    "file": "Judge a file with rows that scoring would take.",
+}
+_TO_DO_OF_OTHER_ALARMS = "Ask where the data come from: an alarm often means a changed or broken source."
+_COLUMNS_NAMED = 5
+_OTHERS_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The verdict in words; `since` is None where there is nothing that lasts."""
+
+    tone: Tone
+    title: str
+    what: Sequence[str]
+    since: str | None
+    to_do: str
+
+
+def headline(
+    drift: DriftView | None, quality: QualityView | None, subject: Subject, date: str | None
+) -> Headline:
+    """The head of the page of these two judgements; `date` is the day they are about, if it is one."""
+    what = [
+        *([_drift_sentence(drift.main, subject)] if drift else []),
+        *([_quality_sentence(quality)] if quality else []),
+    ]
+    others = _other_runs(drift, quality)
+    worse = quality is not None and quality.main.verdict == "worse" and not quality.other_model
+    what += others[:_OTHERS_NAMED]
+    if drift and drift.main.verdict == "drift":
+        title = "The data have drifted, and the model predicts worse" if worse else "The data have drifted"
+        to_do = (
+            "Look below at what moved. Mend a broken source; for a changed world upload newer labelled rows under "
+            f"training/ and start a run{', unless retraining on drift is switched on and does' if date else ''}."
+        )
+        return Headline("drift", title, what, _since(drift, date), to_do)
+    if worse:
+        title = "The model predicts worse" if drift else "The model predicts worse; drift was not judged"
+        to_do = "Check that the labels are right, then upload newer labelled rows under training/ and start a run."
+        return Headline("drift", title, what, None, to_do)
+    if drift is None:
+        to_do = "Look whether the daily run happened, and invoke it for this day if it did not."
+        return Headline("idle", "Drift was not judged", what, None, to_do)
+    return _without_drift(drift.main, quality, what, others, subject)
+
+
+def _without_drift(
+    main: RunDrift, quality: QualityView | None, what: Sequence[str], others: Sequence[str], subject: Subject
+) -> Headline:
+    no_verdict = _without_verdict(main, subject) if main.verdict == "not enough data" else None
+    if main.deciding_alarms:
+        alarms = counted(len(main.deciding_alarms), "alarm")
+        title = f"{no_verdict.title}, and {alarms}" if no_verdict else f"No drift, but {alarms}"
+        return Headline("idle", title, what, None, _to_do_of_alarms(main))
+    if no_verdict:
+        return replace(no_verdict, what=what)
+    if others:
+        title = "No drift, but another model's rows need a look"
+        return Headline(
+            "idle",
+            title,
+            what,
+            None,
+            "Look below at the rows of the other model; if it has been replaced since, nothing.",
+        )
+    good = quality is not None and quality.main.verdict == "good" and not quality.other_model
+    return Headline(
+        "quiet", "No drift, and the model predicts well" if good else "No drift", what, None, "Nothing."
+    )
+
+
+def _without_verdict(main: RunDrift, subject: Subject) -> Headline:
+    if main.rows == 0:
+        return Headline("idle", _WITHOUT_ROWS[subject], [], None, _TO_DO_WITHOUT_ROWS[subject])
+    return Headline("idle", "No verdict: not enough data", [], None, _TO_DO_WITHOUT_VERDICT[subject])
+
+
+def _to_do_of_alarms(main: RunDrift) -> str:
+    known = (ALARM_REMEDIES.get(alarm.kind) for alarm in main.deciding_alarms)
+    return next((to_do for to_do in known if to_do), _TO_DO_OF_OTHER_ALARMS)
+
+
+def _drift_sentence(main: RunDrift, subject: Subject) -> str:
+    rows = counted(main.rows or 0, "row" if subject == "file" else "scored row")
+    if main.verdict == "not enough data" and main.rows == 0:
+        return "There are no rows to judge. This says nothing about drift, neither for nor against."
+    if main.verdict == "not enough data":
+        return f"{rows}{_why_not_enough(main)}. This says nothing about drift, neither for nor against."
+    names = [short(name, 60) for name in main.drifted_columns]
+    of = len(main.deciding_columns)
+    aside = _say_aside(len(main.columns) - of)
+    if not of:
+        return f"{rows}, and no column that counts.{aside}"
+    if not names:
+        return f"{_say_alike(main, rows)}{aside}"
+    sentence = (
+        f"{len(names)} of {counted(of, 'column')} of {rows} {'differs' if len(names) == 1 else 'differ'} from the "
+        f"training data: {listed(names, _COLUMNS_NAMED)}.{aside}"
+    )
+    if main.verdict == "no drift":
+        return f"{sentence} By their importance that is too little to call the {subject} drifted."
+    return sentence
+
+
+def _say_alike(main: RunDrift, rows: str) -> str:
+    of = len(main.deciding_columns)
+    unjudged = sum(column.verdict == "not enough data" for column in main.deciding_columns)
+    looks = "looks" if of - unjudged == 1 else "look"
+    if unjudged:
+        return (
+            f"{of - unjudged} of {counted(of, 'column')} of {rows} {looks} like the training data; "
+            f"{counted(unjudged, 'column')} {'has' if unjudged == 1 else 'have'} too few rows for a verdict."
+        )
+    every = "The only column" if of == 1 else f"All {of} columns"
+    return f"{every} of {rows} {looks} like the training data."
+
+
+def _say_aside(weightless: int) -> str:
+    if not weightless:
+        return ""
+    return (
+        f" {counted(weightless, 'column')} of importance 0 {'is' if weightless == 1 else 'are'} not counted."
+    )
+
+
+def _why_not_enough(main: RunDrift) -> str:
+    if not main.min_rows:
+        return ""
+    if (main.rows or 0) < main.min_rows:
+        return f"; a verdict needs at least {main.min_rows:,}"
+    return f" and {count(main.reference_rows)} reference rows; a verdict needs at least {main.min_rows:,} of both"
+
+
+def _quality_sentence(quality: QualityView) -> str:
+    if quality.other_model is None:
+        return _figures(quality)
+    return (
+        f"The {quality.unlabelled_model}, run {short(quality.unlabelled_run, 60)}, has no labels yet. Quality of the "
+        f"{quality.other_model}, run {short(quality.main.run, 60)}: {_figures(quality)}"
+    )
+
+
+def _figures(quality: QualityView) -> str:
+    main = quality.main
+    labels = f"{main.rows_labelled or 0:,} of {counted(main.rows_scored or 0, 'row')} have labels"
+    if main.verdict == "not enough labels":
+        return f"{labels}, which is not enough to say anything about quality."
+    if main.verdict == "worse" and main.reasons:
+        reasons = " ".join(short(reason, 400) for reason in main.reasons[:_OTHERS_NAMED])
+        return f"{reasons} {labels} ({percent(main.coverage)})."
+    auc = main.measure("AUC")
+    figure = f"AUC {auc.value:.3f}" if auc and auc.value is not None else "Quality is known"
+    gate = f" ({auc.gate:.3f} at the gate)" if auc and auc.gate is not None else ""
+    return f"{figure}{gate}; {labels} ({percent(main.coverage)})."
+
+
+def _other_runs(drift: DriftView | None, quality: QualityView | None) -> list[str]:
+    """What is bad about the rows of other models, one sentence for each."""
+    moved = (
+        [run for run in drift.other_runs if run.verdict == "drift" or run.deciding_alarms] if drift else []
+    )
+    measured = [*([quality.main] if quality.other_model else []), *quality.other_runs] if quality else []
+    worse = [run for run in measured if run.verdict == "worse"]
+    return [
+        *(
+            f"In the {counted(run.rows or 0, 'row')} that run {short(run.run or '?', 60)} scored, "
+            f"{counted(len(run.drifted_columns), 'column')} drifted, with {counted(len(run.deciding_alarms), 'alarm')}."
+            for run in moved
+        ),
+        *(f"Run {short(run.run or '?', 60)} predicted worse than its gate promised." for run in worse),
+    ]
+
+
+def _since(drift: DriftView, date: str | None) -> str | None:
+    if drift.since is None:
+        return None
+    if drift.since == date:
+        return f"{drift.since}, the first day"
+    return f"{drift.since}, on every day with a verdict"

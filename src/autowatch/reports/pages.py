@@ -1,0 +1,111 @@
+"""How HTML pages are rendered: from templates/, everything foreign escaped, a name that is not there an error.
+
+The page of a day, of a range of days or of a file: documents in, HTML out.
+
+The page of all days: documents in, HTML out.
+
+The page of one training run, for people: written when the run ends.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from autowatch.records.run import Run
+from autowatch.reports import svg as plot
+from autowatch.reports import text as page_text
+from autowatch.reports.day import DayView, Links, day_view, window_view
+from autowatch.reports.documents.summary import DayRecord, DaySummary
+from autowatch.reports.history import history_view
+from autowatch.reports.run.view import duration, view_of
+from autowatch.reports.text import visible
+
+
+def page_environment(**filters: Callable[..., object]) -> Environment:
+    """An environment for the templates of this package, with these filters."""
+    environment = Environment(
+        loader=PackageLoader("autowatch.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_visible,
+    )
+    environment.filters.update(filters)
+    return environment
+
+
+def _visible(value: object) -> object:
+    # Markup is what a template has made itself, out of texts that went through here.
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def day_page(
+    day: date, drift: Any | None, quality: Any | None, history: Mapping[date, DaySummary], links: Links
+) -> str:
+    """The page of a day as HTML: no script, nothing loaded from elsewhere, all foreign text escaped.
+
+    Args:
+        day: the day.
+        drift, quality: its documents as docs/formats.md describes them; None where there are none.
+        history: other days in short; those of the 29 days before give the sparklines.
+        links: relative references to the pages around it.
+    """
+    return _render(day_view(day, drift, quality, history, links))
+
+
+def window_page(drift: Any, links: Links) -> str:
+    """The page of a range of days or of a file, from its `drift.json`; as `day_page`."""
+    return _render(window_view(drift, links))
+
+
+def _render(view: DayView) -> str:
+    return _day_environment().get_template("day.html.jinja").render(view=view)
+
+
+@cache
+def _day_environment() -> Environment:
+    return page_environment(
+        percent=page_text.percent,
+        number=page_text.number,
+        p_text=page_text.p_text,
+        count=page_text.count,
+        short=page_text.short,
+        x=plot.x,
+        y=plot.y,
+    )
+
+
+def history_page(days: Mapping[date, DayRecord]) -> str:
+    """The page of these days as HTML, newest first: no script, nothing loaded from elsewhere, foreign text escaped."""
+    return _history_environment().get_template("history.html.jinja").render(view=history_view(days))
+
+
+@cache
+def _history_environment() -> Environment:
+    return page_environment(
+        percent=page_text.percent, number=page_text.number, count=page_text.count, short=page_text.short
+    )
+
+
+def run_page(run: Run, documents: dict[str, Any]) -> str:
+    """The whole page as HTML: no script, nothing loaded from elsewhere, all foreign text escaped.
+
+    Args:
+        run: how the run went.
+        documents: its data, leaderboard and gate objects by these names, as far as they are there.
+    """
+    return _run_environment().get_template("run.html.jinja").render(view=view_of(run, documents))
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+@cache
+def _run_environment() -> Environment:
+    return page_environment(x=plot.x, y=plot.y, path=plot.path, number=_number, duration=duration)

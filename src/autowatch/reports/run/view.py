@@ -1,0 +1,173 @@
+"""What the page of a training run shows, read from the objects that the run has left: what is not there is left out."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from autowatch.records.run import Run
+from autowatch.records.timestamps import from_text
+from autowatch.reports.run.data import DataView, data_view
+from autowatch.reports.run.gate import GateView, gate_view
+
+_MOST_CANDIDATES = 50
+"""HYPERPARAMETER_TUNING may leave hundreds, which nobody reads to the end."""
+
+_HEADLINES = {
+    "running": ("Under way", "idle"),
+    "released": ("Released", "quiet"),
+    "rejected": ("Not released: the gate said no", "idle"),
+    "failed": ("Failed", "drift"),
+}
+"""Headline and colour by status. The colours are named after the drift page, which has them too."""
+
+_TRIGGERS = {"manual": "started by hand", "drift": "started by drift", "promote": "back to an earlier model"}
+
+_Section = TypeVar("_Section")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A figure with its label, and a line below it."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of Autopilot's candidates; `values` stand in the order of the leaderboard's columns."""
+
+    name: str
+    values: Sequence[float | None]
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Autopilot's candidates, the best one first; `hidden` are not shown."""
+
+    best: str
+    columns: Sequence[str]
+    candidates: Sequence[Candidate]
+    hidden: int
+    artefacts: Sequence[Fact]
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything on the page. A section that the run did not get to is None; `unreadable` names those in a form
+    that this version does not know."""
+
+    run: Run
+    headline: str
+    tone: str
+    facts: Sequence[Fact]
+    gate: GateView | None
+    leaderboard: Leaderboard | None
+    data: DataView | None
+    unreadable: Sequence[str]
+
+
+def view_of(run: Run, documents: dict[str, Any]) -> View:
+    """The view of a run.
+
+    Args:
+        run: how it went.
+        documents: the objects data, leaderboard and gate by these names, as far as they are there.
+    """
+    unreadable: list[str] = []
+
+    def read(name: str, reader: Callable[[Any], _Section]) -> _Section | None:
+        if name not in documents:
+            return None
+        try:
+            return reader(documents[name])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            # The page must not keep a run from ending because another version wrote one of its objects.
+            unreadable.append(name)
+            return None
+
+    gate = read("gate", gate_view)
+    leaderboard = read("leaderboard", _leaderboard)
+    data = read("data", data_view)
+    headline, tone = _HEADLINES[run.status]
+    return View(
+        run=run,
+        headline=headline,
+        tone=tone,
+        facts=_facts(run, gate, leaderboard, data),
+        gate=gate,
+        leaderboard=leaderboard,
+        data=data,
+        unreadable=unreadable,
+    )
+
+
+def _facts(
+    run: Run, gate: GateView | None, leaderboard: Leaderboard | None, data: DataView | None
+) -> list[Fact]:
+    facts = [
+        Fact("Started", run.started.replace("T", " ").removesuffix("Z"), f"UTC, {_TRIGGERS[run.trigger]}"),
+        _training_fact(run, data),
+    ]
+    if run.finished:
+        took = from_text(run.finished) - from_text(run.started)
+        facts.insert(1, Fact("Took", duration(took.total_seconds())))
+    if run.promotes:
+        facts.append(Fact("Model of run", run.promotes, "its data, candidates and gate are shown below"))
+    if leaderboard:
+        facts.append(
+            Fact("Candidates", f"{len(leaderboard.candidates) + leaderboard.hidden:,}", leaderboard.best)
+        )
+    if gate:
+        note = f"{gate.rows:,} rows; floor {gate.minimum_auc:g}"
+        facts.append(Fact("Hold-out AUC", f"{gate.auc:.4f}", note))
+    return facts
+
+
+def _training_fact(run: Run, data: DataView | None) -> Fact:
+    if data is None:
+        return Fact("Training data", f"{run.training.size:,} bytes", run.training.key)
+    files = data.files[0] if len(data.files) == 1 else f"{len(data.files):,} files, {data.files[0]} the first"
+    return Fact("Labelled rows", f"{data.rows:,}", files)
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people read them: `48 s`, `12 min 5 s`, `3 h 20 min`."""
+    if seconds is None:
+        return "–"
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minute} min"
+    return f"{minutes} min {second} s" if minutes else f"{second} s"
+
+
+def _leaderboard(document: dict[str, Any]) -> Leaderboard:
+    candidates = document["candidates"]
+    objective = document["objective"] or "Objective"
+    names = dict.fromkeys(name for item in candidates for name in item["metrics"])
+    # Autopilot ranks by the objective on its validation rows, so that the two would be the same column twice.
+    names.pop(f"{objective} (Validation)", None)
+    prefix = f"{document['job_name']}-"
+    return Leaderboard(
+        best=document["best_candidate"].removeprefix(prefix),
+        columns=[objective, *names],
+        candidates=[
+            Candidate(
+                item["name"].removeprefix(prefix),
+                [item["value"], *(item["metrics"].get(name) for name in names)],
+                item["seconds"],
+            )
+            for item in candidates[:_MOST_CANDIDATES]
+        ],
+        hidden=max(0, len(candidates) - _MOST_CANDIDATES),
+        artefacts=[Fact(_words(name), location) for name, location in document["artefacts"].items()],
+    )
+
+
+def _words(name: str) -> str:
+    """`ModelInsights` as `Model insights`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize()

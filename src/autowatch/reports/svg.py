@@ -1,0 +1,206 @@
+"""Small pictures of one figure over the days, as shapes of an SVG with the newest day at the right end.
+
+The square that curves are drawn in, in units of the SVG; templates/plot.html.jinja draws its axes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+WIDTH, HEIGHT = 120.0, 28.0
+
+
+_MARGIN = 3.0
+
+
+_WIDEST_SLOT = 8.0
+"""A day takes no more of a picture than this; few days stand at its right end, and leave the rest free."""
+
+
+_Item = TypeVar("_Item")
+
+
+def path(points: Sequence[tuple[float, float]]) -> str:
+    """The line through points of shares."""
+    return "M" + "L".join(f"{x(across):g} {y(upwards):g}" for across, upwards in points)
+
+
+@dataclass(frozen=True)
+class Sparkline:
+    """A line with its threshold, in a picture of 120 × 28.
+
+    A day without a figure is a gap; a day between two gaps is a dot. `last` is where the newest day's dot stands,
+    `over` says that its figure reaches the threshold, `text` says what the picture shows.
+    """
+
+    path: str
+    threshold: float
+    last: tuple[float, float] | None
+    over: bool
+    text: str
+
+
+def x(share: float) -> float:
+    """Where a share between 0 and 1 lies across."""
+    return round(_LEFT + (_RIGHT - _LEFT) * share, 1)
+
+
+def y(share: float) -> float:
+    """Where a share between 0 and 1 lies upwards."""
+    return round(_BOTTOM + (_TOP - _BOTTOM) * share, 1)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The bar of the day at this place, in a picture of 120 × 28."""
+
+    place: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Band:
+    """Values with an interval around each, in a picture of 120 × 28, days at the places that `bars` gives them.
+
+    Attributes:
+        path: the line through neighbouring days, to be drawn.
+        area: the intervals around that line, to be filled.
+        dots: the days between two gaps, each a line without a length.
+        whiskers: the intervals of those days, to be drawn.
+    """
+
+    path: str
+    area: str
+    dots: str
+    whiskers: str
+    lowest: float
+    highest: float
+
+
+def sparkline(values: Sequence[float | None], most: float) -> Sparkline | None:
+    """Draws figures in multiples of their threshold, from 0 up to `most`, beyond which all are as high.
+
+    None where there is no figure at all.
+    """
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    highest = min(most, max(1.5, *known))
+    points = [
+        None if value is None else (_x(place, len(values)), _y(min(value, highest) / highest))
+        for place, value in enumerate(values)
+    ]
+    final = values[-1]
+    ending = "none on the newest day" if final is None else f"{final:.1f} on the newest day"
+    return Sparkline(
+        path="".join(_line(stretch) for stretch in _stretches(points)),
+        threshold=_y(1 / highest),
+        last=points[-1],
+        over=final is not None and final >= 1,
+        text=f"Distance in multiples of its threshold on {len(known)} of {len(values)} days: "
+        f"{min(known):.1f} to {max(known):.1f}, {ending}.",
+    )
+
+
+def bars(values: Sequence[int | None]) -> list[Bar]:
+    """Bars for counts, one for each that is there and not 0; the highest fills the picture."""
+    highest = max((value for value in values if value is not None), default=0)
+    slot = _slot(len(values))
+    return [
+        # A day with few rows must not look like one without.
+        Bar(
+            place,
+            round(_middle(place, len(values)) - slot * 0.4, 2),
+            round(HEIGHT - height, 1),
+            round(slot * 0.8, 2),
+            round(height, 1),
+        )
+        for place, value in enumerate(values)
+        if value and value > 0
+        for height in (max(1.0, value / highest * (HEIGHT - 1)),)
+    ]
+
+
+def band(intervals: Sequence[tuple[float, float, float] | None]) -> Band | None:
+    """Draws values between their lower and upper ends, each given as (lower, value, upper).
+
+    None where there is no value at all.
+    """
+    known = [interval for interval in intervals if interval is not None]
+    if not known:
+        return None
+    lowest, highest = min(lower for lower, _, _ in known), max(upper for _, _, upper in known)
+    span = highest - lowest or 1.0
+    drawn = [
+        None
+        if interval is None
+        else _Placed(
+            round(_middle(place, len(intervals)), 1), *(_y((end - lowest) / span) for end in interval)
+        )
+        for place, interval in enumerate(intervals)
+    ]
+    stretches = _stretches(drawn)
+    lines, alone = (
+        [days for days in stretches if len(days) > 1],
+        [days for days in stretches if len(days) == 1],
+    )
+    return Band(
+        path="".join(_line([(day.x, day.value) for day in days]) for days in lines),
+        area="".join(
+            _line([*((day.x, day.upper) for day in days), *((day.x, day.lower) for day in reversed(days))])
+            + "Z"
+            for days in lines
+        ),
+        dots="".join(_line([(day.x, day.value)]) for [day] in alone),
+        whiskers="".join(_line([(day.x, day.lower), (day.x, day.upper)]) for [day] in alone),
+        lowest=lowest,
+        highest=highest,
+    )
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Where a day of a band lies."""
+
+    x: float
+    lower: float
+    value: float
+    upper: float
+
+
+def _slot(places: int) -> float:
+    return min(WIDTH / max(places, 1), _WIDEST_SLOT)
+
+
+def _middle(place: int, places: int) -> float:
+    return WIDTH - (places - place - 0.5) * _slot(places)
+
+
+def _x(place: int, places: int) -> float:
+    return round(_MARGIN + (WIDTH - 2 * _MARGIN) * (place / (places - 1) if places > 1 else 1), 1)
+
+
+def _y(share: float) -> float:
+    return round(HEIGHT - _MARGIN - (HEIGHT - 2 * _MARGIN) * share, 1)
+
+
+def _stretches(items: Sequence[_Item | None]) -> list[list[_Item]]:
+    """The items between the gaps."""
+    stretches: list[list[_Item]] = [[]]
+    for item in items:
+        if item is not None:
+            stretches[-1].append(item)
+        elif stretches[-1]:
+            stretches.append([])
+    return [stretch for stretch in stretches if stretch]
+
+
+def _line(points: Sequence[tuple[float, float]]) -> str:
+    """A line through points; through one alone a line without a length, which round ends make a dot."""
+    return "M" + "L".join(f"{x:g} {y:g}" for x, y in points) + ("h0" if len(points) == 1 else "")
+
+
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48.0, 348.0, 8.0, 288.0

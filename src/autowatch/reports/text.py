@@ -1,0 +1,101 @@
+"""How figures and foreign texts are written on pages and in mails.
+
+The parts that e-mails about a day have in common.
+
+What to do about alarms that tell it themselves, whoever is told: in a mail or on a page.
+"""
+
+import math
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the direction of the text around them (Unicode Annex 9): what follows would be read wrongly."""
+
+
+_ALLOWED_CONTROLS = "\n\t"
+
+
+def visible(text: str) -> str:
+    """The text with its invisible controls, and what cannot be encoded, shown as `⟨U+202E⟩`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(f"⟨U+{ord(character):04X}⟩" if _is_hidden(character) else character for character in text)
+
+
+def short(text: Any, most: int = 80) -> str:
+    """The text in at most `most` characters: its beginning and its end, which tell long names apart."""
+    whole = str(text)
+    if len(whole) <= most:
+        return whole
+    end = most // 4
+    return f"{whole[: most - end - 1]}…{whole[-end:]}"
+
+
+def percent(share: float | None) -> str:
+    """A share as people write it, with as many digits as it takes."""
+    if share is None or not math.isfinite(share):
+        return "–"
+    if share in (0, 1):
+        return f"{share:.0%}"
+    if 0 < share < 0.001:
+        return "<0.1%"
+    if 0.999 < share < 1:
+        return ">99.9%"
+    return f"{share:.1%}" if share < 0.0995 or share >= 0.99 else f"{share:.0%}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A figure with so many decimals; a dash where there is none."""
+    return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def p_text(p: float | None) -> str:
+    """A p-value; below 0.0001 only that."""
+    if p is None or not math.isfinite(p):
+        return "–"
+    return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
+
+
+def count(value: int | None) -> str:
+    """A whole number with its thousands apart; a dash where there is none."""
+    return "–" if value is None else f"{value:,}"
+
+
+def counted(value: int, noun: str) -> str:
+    """`1 file`, `2,000 files`."""
+    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+
+
+def listed(names: Sequence[str], most: int, separator: str = ", ") -> str:
+    """The first `most` names, and how many more there are."""
+    more = len(names) - most
+    return separator.join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _is_hidden(character: str) -> bool:
+    if character in _DIRECTIONS:
+        return True
+    return unicodedata.category(character) in ("Cc", "Cs") and character not in _ALLOWED_CONTROLS
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and other controls, which foreign names may hold."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def console_link(region: str, bucket: str, key: str) -> str:
+    """The page of an object in the S3 console."""
+    return (
+        f"https://{region}.console.aws.amazon.com/s3/object/{quote(bucket)}"
+        f"?region={region}&prefix={quote(key, safe='')}"
+    )
+
+
+ALARM_REMEDIES = {
+    "settings": "Correct monitoring/settings.yaml as the alarm says; until then days are judged by the defaults.",
+    "baseline": "Restore the baseline as the alarm says; the day is then judged again by itself.",
+}
+"""By the alarm's kind."""

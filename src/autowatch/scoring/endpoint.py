@@ -1,0 +1,224 @@
+"""Calling a SageMaker endpoint: what can go wrong has a name, and what may pass is tried again.
+
+An endpoint that is watched for how long its batches take.
+"""
+
+import random
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError, ReadTimeoutError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+from autowatch.errors import AutowatchError
+from autowatch.scoring.answer import Predictions, parse_answer
+
+LONGEST_INVOCATION = 65.0
+"""Seconds until an unanswered request is given up; the endpoint itself gives up after 60."""
+
+
+_RESERVE = 3.0
+"""Seconds before the caller's end in which nothing new is begun, so that it can still clean up and say why."""
+
+
+_FIRST_WAIT = 0.2
+
+
+_LONGEST_WAIT = 10.0
+
+
+_LONGEST_REASON = 300
+
+
+_THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
+
+
+_UNAVAILABLE = (
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "InternalFailure",
+    "InternalDependencyException",
+    "ModelNotReadyException",
+)
+
+
+_INVALID = ("ValidationError", "ValidationException")
+
+
+_SPEAKS_OF_TIME = re.compile(r"timed? ?out|time limit|took too long", re.IGNORECASE)
+
+
+_SPEAKS_OF_SIZE = re.compile(r"too large|payload|body|bytes|\bMB\b", re.IGNORECASE)
+
+
+_SPEAKS_OF_ABSENCE = re.compile(r"not found|could not find|does not exist", re.IGNORECASE)
+
+
+class EndpointError(AutowatchError):
+    """The endpoint did not score a batch."""
+
+
+class BatchTooLarge(EndpointError):
+    """The batch has more bytes than the endpoint takes at once; a smaller one may pass."""
+
+
+class BatchTimedOut(EndpointError):
+    """The endpoint did not answer in time; a smaller batch may pass."""
+
+
+class RowsRefused(EndpointError):
+    """The model refused the batch for what is in it. `reason` is its own, which may quote the rows: not for logs."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class EndpointThrottled(EndpointError):
+    """The endpoint has as many requests as it takes."""
+
+
+class EndpointUnavailable(EndpointError):
+    """The endpoint failed, or could not be reached."""
+
+
+class EndpointMissing(EndpointError):
+    """There is no such endpoint."""
+
+
+class OutOfTime(EndpointError):
+    """The caller's time ran out before the endpoint had scored everything."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An endpoint that serves a model of Autopilot's.
+
+    Attributes:
+        client: boto3's `sagemaker-runtime`, made with `client_config`.
+        name: the endpoint's name.
+        labels: the labels that its model knows.
+        positive_label: the one whose probability is wanted.
+        seconds_left: tells how long the caller may still take; nothing new is begun when that nears zero.
+    """
+
+    client: Any
+    name: str
+    labels: Sequence[str]
+    positive_label: str
+    seconds_left: Callable[[], float]
+
+    def predict(self, payload: bytes, rows: int) -> Predictions:
+        """Scores the `rows` rows of `payload`: CSV of the model's features, in its order, with no header.
+
+        Throttling and unavailability are tried again while there is time, after waits that grow at random ("full
+        jitter": uniform between nothing and a doubling bound).
+
+        Raises:
+            BatchTooLarge, BatchTimedOut, RowsRefused: this batch failed, a part of it might pass.
+            EndpointThrottled, EndpointUnavailable: it still was when the time ran out.
+            EndpointMissing, OutOfTime: as they say.
+            AnswerMismatch, AnswerUnreadable: there was an answer, but not one to rely on.
+        """
+        answer = self._invoke_patiently(payload)
+        return parse_answer(answer, rows, self.labels, self.positive_label)
+
+    def _invoke_patiently(self, payload: bytes) -> str:
+        bound = _FIRST_WAIT
+        while True:
+            if self.seconds_left() <= _RESERVE:
+                raise OutOfTime(
+                    f"The time ran out while endpoint {self.name} was scoring. Use a smaller file."
+                )
+            try:
+                return self._invoke(payload)
+            except (EndpointThrottled, EndpointUnavailable):
+                wait = random.uniform(0, bound)  # noqa: S311 (spreads the load, keeps no secret)
+                if self.seconds_left() - wait <= _RESERVE:
+                    raise
+            time.sleep(wait)
+            bound = min(2 * bound, _LONGEST_WAIT)
+
+    def _invoke(self, payload: bytes) -> str:
+        # Where the service's or the model's own words may quote a row, they are not chained to what is raised.
+        try:
+            answer = self.client.invoke_endpoint(
+                EndpointName=self.name, ContentType="text/csv", Accept="text/csv", Body=payload
+            )
+            return str(answer["Body"].read(), "utf-8", "replace")
+        except ReadTimeoutError:
+            raise BatchTimedOut(f"Endpoint {self.name} did not answer in time.") from None
+        except (HTTPClientError, BotoConnectionError) as error:
+            raise EndpointUnavailable(
+                f"Endpoint {self.name} could not be reached ({type(error).__name__})."
+            ) from error
+        except ClientError as error:
+            named = _name_failure(self.name, error.response)
+            if named is None:
+                raise
+            raise named from None
+
+
+def client_config(concurrency: int) -> Config:
+    """The settings for a `sagemaker-runtime` client: a connection for each thread, and no retries of its own, which
+    would hold a batch for minutes without regard to the time left."""
+    return Config(
+        connect_timeout=5,
+        read_timeout=LONGEST_INVOCATION,
+        max_pool_connections=concurrency,
+        retries={"total_max_attempts": 1, "mode": "standard"},
+    )
+
+
+def _name_failure(name: str, response: Any) -> EndpointError | None:
+    """The named error for what the service answered; None where it has no name here (permissions, for one)."""
+    code, message = response["Error"]["Code"], response["Error"].get("Message", "")
+    status = response["ResponseMetadata"]["HTTPStatusCode"]
+    if code == "ModelError":
+        return _name_model_failure(name, response.get("OriginalStatusCode", 0), response)
+    if code in _THROTTLED or status == 429:
+        return EndpointThrottled(f"Endpoint {name} has as many requests as it takes. Raise its concurrency.")
+    if code in _UNAVAILABLE or status >= 500:
+        return EndpointUnavailable(f"Endpoint {name} is not available ({code}, {status}).")
+    if status == 413 or (code in _INVALID and _SPEAKS_OF_SIZE.search(message)):
+        return BatchTooLarge(f"The batch is too large for endpoint {name}.")
+    if code in _INVALID and _SPEAKS_OF_ABSENCE.search(message):
+        return EndpointMissing(f"There is no endpoint {name}. Release a model to it with a training run.")
+    return None
+
+
+def _name_model_failure(name: str, status: int, response: dict[str, Any]) -> EndpointError:
+    reason = response.get("OriginalMessage") or response["Error"].get("Message", "")
+    if status == 408 or _SPEAKS_OF_TIME.search(reason):
+        return BatchTimedOut(f"The model of endpoint {name} did not answer in time.")
+    if status == 413:
+        return BatchTooLarge(f"The batch is too large for the model of endpoint {name}.")
+    if status == 429:
+        return EndpointThrottled(f"The model of endpoint {name} has as many requests as it takes.")
+    if 400 <= status < 500:
+        return RowsRefused(
+            f"The model of endpoint {name} refused a batch (status {status}).",
+            " ".join(reason.split())[:_LONGEST_REASON],
+        )
+    return EndpointUnavailable(
+        f"The model of endpoint {name} failed (status {status}). See the endpoint's log."
+    )
+
+
+@dataclass(frozen=True)
+class TimedEndpoint(Endpoint):
+    """An endpoint and, in `seconds`, how long each batch took, answered or not, waits for a busy endpoint included."""
+
+    seconds: list[float] = field(default_factory=list)
+
+    def predict(self, payload: bytes, rows: int) -> Predictions:
+        """As `Endpoint.predict`."""
+        begun = time.monotonic()
+        try:
+            return super().predict(payload, rows)
+        finally:
+            self.seconds.append(time.monotonic() - begun)

@@ -1,0 +1,232 @@
+"""Scoring one file of the bucket: its predictions, its profile and, last, its manifest."""
+
+import json
+import logging
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from autowatch import __version__
+from autowatch.aws.objects import read_json
+from autowatch.aws.reading import read_input
+from autowatch.aws.uploads import Upload, UploadGone, abort_uploads
+from autowatch.records.arrival import Arrival, OutputKeys, output_keys
+from autowatch.records.champion import Champion, read_champion
+from autowatch.records.contract import read_contract
+from autowatch.records.manifest import Manifest, WrittenObject
+from autowatch.records.timestamps import to_text
+from autowatch.scoring.batches import Rejected, ScoredBatch, ScoringLimits, score_table
+from autowatch.scoring.endpoint import Endpoint
+from autowatch.scoring.outcome import (
+    check_balance,
+    check_rejected,
+    commit,
+    find_committed,
+    report_scored,
+    withdraw_others,
+)
+from autowatch.scoring.output import predictions_header, predictions_lines, rejected_header, rejected_rows
+from autowatch.tabular.profile import Baseline, Profile, ProfileBuilder
+from autowatch.tabular.table import read_table
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ScoringSettings:
+    """How files are scored.
+
+    Attributes:
+        bucket: where everything lies.
+        endpoint_name: the endpoint that the stack is set to. The champion's is used all the same, since its
+            contract says what to send; where the two differ (the parameter was changed since the last release),
+            the log has a warning.
+        predictions_prefix: under which key prefix the predictions go.
+        max_rejected_percent: a file with a larger part of rejected rows is refused whole.
+        limits: how much is sent and held at once.
+        metrics_namespace: where the metrics go.
+        stack: the stack's name, the metrics' dimension.
+    """
+
+    bucket: str
+    endpoint_name: str
+    predictions_prefix: str
+    max_rejected_percent: float
+    limits: ScoringLimits
+    metrics_namespace: str
+    stack: str
+
+
+def score_file(
+    s3: Any, runtime: Any, arrival: Arrival, settings: ScoringSettings, seconds_left: Callable[[], float]
+) -> Manifest:
+    """Scores one file and commits the result; where that has been done already, gives what was committed.
+
+    Any number of these may run at once for one arrival, and any of them may die: whoever writes the manifest first
+    has made the result. All write to the same keys, so a manifest names the versions that belong to it; who comes
+    second takes its own back, and whoever finds a manifest takes back what others, dead ones, have left above its
+    versions, and the uploads that they had begun. The bucket must keep versions for that; without them the last one's
+    predictions stand, which differ only if the champion changed in between.
+
+    Args:
+        runtime: boto3's `sagemaker-runtime`, made with `endpoint.client_config`.
+        seconds_left: tells how long the caller may still take.
+
+    Raises:
+        UnreadableFile: the file cannot be scored as it is, and trying again cannot help.
+        NoChampion: there is no model to score it with.
+        EndpointError, AnswerMismatch, AnswerUnreadable: the endpoint did not do its part.
+        RowsLost: see there.
+    """
+    keys = output_keys(arrival, settings.predictions_prefix)
+    manifest = find_committed(s3, settings.bucket, keys)
+    if manifest is None:
+        try:
+            manifest = _score_and_commit(s3, runtime, arrival, keys, settings, seconds_left)
+        except UploadGone:
+            manifest = find_committed(s3, settings.bucket, keys)
+            if manifest is None:
+                raise
+    withdraw_others(s3, settings.bucket, keys, manifest)
+    for key in (keys.predictions, keys.rejected):
+        abort_uploads(s3, settings.bucket, key)
+    return manifest
+
+
+def _score_and_commit(
+    s3: Any,
+    runtime: Any,
+    arrival: Arrival,
+    keys: OutputKeys,
+    settings: ScoringSettings,
+    seconds_left: Callable[[], float],
+) -> Manifest:
+    started = datetime.now(UTC)
+    champion = read_champion(s3, settings.bucket)
+    if champion.endpoint_name != settings.endpoint_name:
+        _LOGGER.warning(
+            "the champion serves at another endpoint than the one set",
+            extra={"champion": champion.endpoint_name, "set": settings.endpoint_name},
+        )
+    scored = _score(s3, runtime, arrival, keys, champion, settings, seconds_left)
+    manifest = Manifest(
+        input=arrival.file,
+        predictions=scored.predictions,
+        profile=scored.profile,
+        rejected=scored.rejected,
+        rows_in=scored.rows_scored + scored.rows_rejected,
+        rows_scored=scored.rows_scored,
+        rows_rejected=scored.rows_rejected,
+        run=champion.run,
+        model_name=champion.model_name,
+        endpoint_name=champion.endpoint_name,
+        endpoint_config=champion.endpoint_config,
+        prediction_date=to_text(arrival.time),
+        started=to_text(started),
+        finished=to_text(datetime.now(UTC)),
+        columns=scored.columns,
+        versions={"autowatch": __version__, "python": platform.python_version()},
+    )
+    committed = commit(s3, settings.bucket, arrival, keys, manifest, scored.counts)
+    if committed == manifest:
+        report_scored(manifest, settings.metrics_namespace, settings.stack)
+    return committed
+
+
+@dataclass(frozen=True)
+class _Scored:
+    predictions: WrittenObject
+    profile: WrittenObject
+    rejected: WrittenObject | None
+    counts: Profile
+    rows_scored: int
+    rows_rejected: int
+    columns: tuple[str, ...]
+
+
+def _score(
+    s3: Any,
+    runtime: Any,
+    arrival: Arrival,
+    keys: OutputKeys,
+    champion: Champion,
+    settings: ScoringSettings,
+    seconds_left: Callable[[], float],
+) -> _Scored:
+    """Writes everything but the manifest, and nothing unless all rows are accounted for."""
+    contract = read_contract(s3, settings.bucket, champion.contract_key)
+    baseline = Baseline.from_json(read_json(s3, settings.bucket, champion.baseline_key))
+    endpoint = Endpoint(
+        runtime, champion.endpoint_name, contract.labels, contract.positive_label, seconds_left
+    )
+    with (
+        Upload(s3, settings.bucket, keys.predictions, "text/csv; charset=utf-8") as predictions,
+        Upload(s3, settings.bucket, keys.rejected, "text/csv; charset=utf-8") as rejected,
+        Upload(s3, settings.bucket, keys.profile, "application/json") as profile,
+    ):
+        table = read_table(read_input(s3, settings.bucket, arrival.file))
+        builder = ProfileBuilder(baseline)
+        rows = _Rows(arrival, table.header, predictions, rejected)
+        for batch in score_table(table, contract, endpoint, settings.limits, builder):
+            rows.write(batch)
+        rows.check(table.rows_read, settings.max_rejected_percent)
+        counts = builder.build()
+        profile.write(json.dumps(counts.to_json(), ensure_ascii=False).encode())
+        return _Scored(
+            predictions=WrittenObject(keys.predictions, predictions.complete()),
+            profile=WrittenObject(keys.profile, profile.complete()),
+            rejected=None if rejected.is_empty else WrittenObject(keys.rejected, rejected.complete()),
+            counts=counts,
+            rows_scored=rows.scored,
+            rows_rejected=rows.rejected,
+            columns=table.header,
+        )
+
+
+class _Rows:
+    """The rows on their way out, counted."""
+
+    def __init__(
+        self, arrival: Arrival, header: tuple[str, ...], predictions: Upload, rejected: Upload
+    ) -> None:
+        self.scored = self.rejected = 0
+        self._arrival = arrival
+        self._header = header
+        self._predictions_file = predictions
+        self._rejected_file = rejected
+        self._first_rejection: Rejected | None = None
+
+    def write(self, batch: ScoredBatch) -> None:
+        self._write_predictions(batch)
+        self._write_rejected(batch.rejected)
+        self.scored += len(batch.row_numbers)
+        self.rejected += len(batch.rejected)
+
+    def check(self, rows_read: int, max_rejected_percent: float) -> None:
+        """Raises RowsLost or TooManyRejected unless the rows may be committed."""
+        check_balance(rows_read, self.scored, self.rejected)
+        if self._first_rejection:
+            first = self._first_rejection
+            check_rejected(rows_read, self.rejected, max_rejected_percent, first.line, first.reason)
+
+    def _write_predictions(self, batch: ScoredBatch) -> None:
+        if self._predictions_file.is_empty:
+            self._predictions_file.write(predictions_header(batch.names))
+        labels, probabilities = batch.predictions.labels, batch.predictions.probabilities
+        self._predictions_file.write(
+            predictions_lines(self._arrival, batch.row_numbers, batch.lines, labels, probabilities)
+        )
+
+    def _write_rejected(self, rejected: Sequence[Rejected]) -> None:
+        if not rejected:
+            return
+        if self._first_rejection is None:
+            self._first_rejection = rejected[0]
+            self._rejected_file.write(rejected_header(self._header))
+        self._rejected_file.write(
+            rejected_rows(
+                (row.line, f"{row.reason} {row.model_reason}".rstrip(), row.fields) for row in rejected
+            )
+        )

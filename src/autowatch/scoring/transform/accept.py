@@ -1,0 +1,158 @@
+"""Adding up what the checks of all pieces found, and refusing the file where it cannot be scored.
+
+The decisions of a transform: whether a file goes on to the next state, or is refused.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from autowatch.aws.objects import ObjectMissing, read_json, write_json
+from autowatch.aws.reading import read_input
+from autowatch.errors import AutowatchError, UnreadableFile
+from autowatch.records.arrival import Arrival, output_keys
+from autowatch.records.champion import NoChampion
+from autowatch.scoring.outcome import check_rejected, find_committed, refuse
+from autowatch.scoring.transform.check import CheckedPiece
+from autowatch.scoring.transform.plan import Piece, TransformPlan, TransformSettings, make_plan
+from autowatch.scoring.transform.rows import open_piece, read_piece
+from autowatch.scoring.transform.work import Work
+from autowatch.tabular.table import LARGEST_FIELD
+
+_READERS = 16
+
+
+class PieceMissing(AutowatchError):
+    """A piece has not been checked, or not been finished."""
+
+
+class RefusalUnclear(AutowatchError):
+    """A piece was refused, and on a second look there was nothing wrong with it."""
+
+
+@dataclass(frozen=True)
+class AcceptedPiece:
+    """What the state FinishPieces is told of a piece.
+
+    Attributes:
+        rows: rows in the piece, faulty ones included.
+        rejected: rows of it that were not sent.
+        rows_before: rows of the file before the piece.
+        lines_before: lines of the file before the piece, the header's included.
+        begins_rejected: whether the file's first rejected row is one of this piece.
+    """
+
+    number: int
+    rows: int
+    rejected: int
+    rows_before: int
+    lines_before: int
+    begins_rejected: bool
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """How many rows the file has, and how many of them are to be scored."""
+
+    rows: int
+    to_score: int
+
+
+def accept_pieces(
+    s3: Any, bucket: str, plan: TransformPlan, max_rejected_percent: float, max_batch_bytes: int
+) -> Accepted:
+    """Adds up the checks and writes the list of pieces to be finished, each with its place among the rows.
+
+    Raises:
+        UnreadableFile: the file is refused, for the reason that stands first in it.
+        PieceMissing: a piece has not been checked.
+    """
+    pieces = [Piece.from_json(item) for item in read_json(s3, bucket, plan.work.pieces)]
+    checks = [CheckedPiece(**document) for document in read_results(s3, bucket, _keys(plan, pieces))]
+    lines_above = plan.header_bytes.count(b"\n")
+    accepted: list[AcceptedPiece] = []
+    rows = rejected = lines = 0
+    first_line, first_reason = 0, ""
+    for piece, checked in zip(pieces, checks, strict=True):
+        if checked.refused:
+            _explain_refusal(s3, bucket, plan, piece, lines, max_batch_bytes)
+        begins = bool(checked.rejected and not rejected)
+        if begins:
+            first_line = lines_above + lines + checked.first_rejected_line
+            first_reason = checked.first_rejected_reason
+        accepted.append(
+            AcceptedPiece(piece.number, checked.rows, checked.rejected, rows, lines_above + lines, begins)
+        )
+        rows += checked.rows
+        rejected += checked.rejected
+        lines += checked.lines
+    check_rejected(rows, rejected, max_rejected_percent, first_line, first_reason)
+    write_json(s3, bucket, plan.work.accepted, [asdict(each) for each in accepted])
+    return Accepted(rows, rows - rejected)
+
+
+def read_results(s3: Any, bucket: str, keys: Sequence[str]) -> Iterator[Any]:
+    """The JSON documents under `keys`, in their order.
+
+    Raises:
+        PieceMissing: one is not there.
+    """
+    with ThreadPoolExecutor(_READERS) as readers:
+        try:
+            yield from readers.map(lambda key: read_json(s3, bucket, key), keys)
+        except ObjectMissing as error:
+            raise PieceMissing(
+                f"A piece of the file was not worked on: {error} Upload the file again."
+            ) from error
+
+
+def _keys(plan: TransformPlan, pieces: Sequence[Piece]) -> list[str]:
+    return [plan.work.checked(piece.number) for piece in pieces]
+
+
+def _explain_refusal(
+    s3: Any, bucket: str, plan: TransformPlan, piece: Piece, lines: int, max_batch_bytes: int
+) -> None:
+    """Raises what is wrong with a piece, now that the lines before it are counted.
+
+    It reads on behind the piece's end: a row that goes on there shows whether its quotes are closed.
+    """
+    file = plan.arrival.file
+    end = min(file.size, piece.end + 2 * LARGEST_FIELD)
+    before = piece.start - len(plan.header_bytes)
+    table = open_piece(plan, read_input(s3, bucket, file, piece.start, end), lines, before)
+    for _ in read_piece(table, plan.layout, max_batch_bytes):
+        pass
+    raise RefusalUnclear(
+        f"Piece {piece.number} of {file.key} could not be read at first, and now it can. Upload the file again."
+    )
+
+
+def plan_file(
+    s3: Any, settings: TransformSettings, work: Work, arrival: Arrival, piece_bytes: int, started: datetime
+) -> Literal["check", "refused", "done"]:
+    """Plans the transform of a file: its pieces are to be checked now, or it is refused or scored already."""
+    if find_committed(s3, settings.bucket, output_keys(arrival, settings.predictions_prefix)):
+        return "done"
+    try:
+        make_plan(s3, settings.bucket, work, arrival, piece_bytes, started)
+    except (UnreadableFile, NoChampion) as error:
+        refuse(s3, settings.bucket, arrival, error, settings.metrics_namespace, settings.stack)
+        return "refused"
+    return "check"
+
+
+def accept_file(
+    s3: Any, settings: TransformSettings, plan: TransformPlan
+) -> Literal["score", "finish", "refused"]:
+    """Decides on what the checks found: the rows are to be scored now, there is none to score, or it is refused."""
+    try:
+        accepted = accept_pieces(
+            s3, settings.bucket, plan, settings.max_rejected_percent, settings.max_batch_bytes
+        )
+    except UnreadableFile as error:
+        refuse(s3, settings.bucket, plan.arrival, error, settings.metrics_namespace, settings.stack)
+        return "refused"
+    return "score" if accepted.to_score else "finish"

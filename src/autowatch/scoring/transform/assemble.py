@@ -1,0 +1,103 @@
+"""The end of a transform: its pieces put together to the same objects that scoring leaves, and the commit."""
+
+import json
+import platform
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from autowatch import __version__
+from autowatch.aws.objects import read_json
+from autowatch.aws.uploads import Source, abort_uploads, concatenate
+from autowatch.records.arrival import OutputKeys, output_keys
+from autowatch.records.manifest import Manifest, WrittenObject
+from autowatch.records.timestamps import to_text
+from autowatch.scoring.outcome import check_balance, commit, find_committed, report_scored, withdraw_others
+from autowatch.scoring.transform.accept import AcceptedPiece, read_results
+from autowatch.scoring.transform.finish import FinishedPiece
+from autowatch.scoring.transform.plan import TransformPlan, TransformSettings
+from autowatch.tabular.profile import Profile, total
+
+_CSV = "text/csv; charset=utf-8"
+
+
+def assemble(s3: Any, plan: TransformPlan, settings: TransformSettings, now: datetime) -> Manifest:
+    """Puts the pieces together and commits.
+
+    What has been committed already, by an earlier attempt or by another run, stands. Uploads that a dead attempt had
+    begun are taken back.
+
+    Raises:
+        PieceMissing: a piece was not finished.
+        RowsLost: the rows that came out are not as many as went in.
+    """
+    keys = output_keys(plan.arrival, settings.predictions_prefix)
+    manifest = find_committed(s3, settings.bucket, keys)
+    if manifest is None:
+        written, counts = _write(s3, plan, keys, settings.bucket, now)
+        manifest = commit(s3, settings.bucket, plan.arrival, keys, written, counts)
+        if manifest == written:
+            report_scored(manifest, settings.metrics_namespace, settings.stack)
+    withdraw_others(s3, settings.bucket, keys, manifest)
+    for key in (keys.predictions, keys.rejected):
+        abort_uploads(s3, settings.bucket, key)
+    return manifest
+
+
+def _write(
+    s3: Any, plan: TransformPlan, keys: OutputKeys, bucket: str, now: datetime
+) -> tuple[Manifest, Profile]:
+    """Writes everything but the manifest, and gives that with the counts of the scored rows."""
+    accepted = [AcceptedPiece(**item) for item in read_json(s3, bucket, plan.work.accepted)]
+    documents = read_results(s3, bucket, [plan.work.finished(piece.number) for piece in accepted])
+    finished = [FinishedPiece(**document) for document in documents]
+    rows = sum(piece.rows for piece in accepted)
+    scored = sum(piece.scored for piece in finished)
+    rejected = sum(piece.rejected for piece in finished)
+    check_balance(rows, scored, rejected)
+    counts = total(Profile.from_json(piece.profile) for piece in finished)
+    manifest = Manifest(
+        input=plan.arrival.file,
+        predictions=_write_predictions(s3, bucket, plan, finished, keys.predictions),
+        profile=_write_profile(s3, bucket, counts, keys.profile),
+        rejected=_write_rejected(s3, bucket, plan, finished, keys.rejected) if rejected else None,
+        rows_in=rows,
+        rows_scored=scored,
+        rows_rejected=rejected,
+        run=plan.champion.run,
+        model_name=plan.champion.model_name,
+        endpoint_name=plan.champion.endpoint_name,
+        endpoint_config=plan.champion.endpoint_config,
+        prediction_date=to_text(plan.arrival.time),
+        started=plan.started,
+        finished=to_text(now),
+        columns=plan.columns,
+        versions={"autowatch": __version__, "python": platform.python_version()},
+    )
+    return manifest, counts
+
+
+def _write_predictions(
+    s3: Any, bucket: str, plan: TransformPlan, finished: Sequence[FinishedPiece], key: str
+) -> WrittenObject:
+    sources = [
+        Source(plan.work.predictions(number), piece.predictions_bytes)
+        for number, piece in enumerate(finished, start=1)
+    ]
+    return WrittenObject(key, concatenate(s3, bucket, sources, key, _CSV))
+
+
+def _write_rejected(
+    s3: Any, bucket: str, plan: TransformPlan, finished: Sequence[FinishedPiece], key: str
+) -> WrittenObject:
+    sources = [
+        Source(plan.work.rejected(number), piece.rejected_bytes)
+        for number, piece in enumerate(finished, start=1)
+    ]
+    return WrittenObject(key, concatenate(s3, bucket, sources, key, _CSV))
+
+
+def _write_profile(s3: Any, bucket: str, counts: Profile, key: str) -> WrittenObject:
+    body = json.dumps(counts.to_json(), ensure_ascii=False).encode()
+    answer = s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+    return WrittenObject(key, answer.get("VersionId"))

@@ -1,0 +1,150 @@
+"""The check of a piece: every row looked at as scoring does, what can be sent made ready for Batch Transform."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from autowatch.aws.objects import write_json
+from autowatch.aws.reading import read_input
+from autowatch.aws.uploads import Range, Upload, copy_range
+from autowatch.errors import AutowatchError, UnreadableFile
+from autowatch.scoring.output import rejected_rows
+from autowatch.scoring.transform.plan import Piece, TransformPlan
+from autowatch.scoring.transform.rows import PieceRows, open_piece, read_piece
+from autowatch.tabular.csv_lines import csv_lines
+from autowatch.tabular.table import NoRows
+
+
+@dataclass(frozen=True)
+class CheckedPiece:
+    """What `checked/<number>.json` holds.
+
+    Attributes:
+        lines: line ends in the piece.
+        rows: rows in the piece, faulty ones included.
+        rejected: rows that cannot be sent.
+        first_rejected_line: on which line the first of these begins, from 1 in the piece; 0 if there is none.
+        first_rejected_reason: why it cannot be sent.
+        refused: whether the file cannot be scored because of what this piece holds; then nothing else counts.
+    """
+
+    number: int
+    lines: int = 0
+    rows: int = 0
+    rejected: int = 0
+    first_rejected_line: int = 0
+    first_rejected_reason: str = ""
+    refused: bool = False
+
+
+class _NotAsItIs(AutowatchError):
+    """The piece must be rewritten before it can be sent."""
+
+
+def check_piece(
+    s3: Any, bucket: str, plan: TransformPlan, piece: Piece, max_batch_bytes: int
+) -> CheckedPiece:
+    """Checks the piece, and writes its part of the job's input, its faulty rows and what was found.
+
+    A piece in which Batch Transform and this code could not differ on where a row or a field ends (no quotes, no
+    carriage returns, no blank lines), with no row to leave out, is copied inside S3; any other is rewritten.
+    """
+    try:
+        checked = _check(s3, bucket, plan, piece, max_batch_bytes)
+    except UnreadableFile:
+        # The reason is put into words when the lines before this piece are counted.
+        checked = CheckedPiece(piece.number, refused=True)
+    write_json(s3, bucket, plan.work.checked(piece.number), asdict(checked))
+    return checked
+
+
+def _check(s3: Any, bucket: str, plan: TransformPlan, piece: Piece, max_batch_bytes: int) -> CheckedPiece:
+    if plan.rows.as_in_file:
+        try:
+            return _check_and_copy(s3, bucket, plan, piece, max_batch_bytes)
+        except _NotAsItIs:
+            return _check_and_rewrite(s3, bucket, plan, piece, max_batch_bytes)
+    return _check_and_rewrite(s3, bucket, plan, piece, max_batch_bytes)
+
+
+def _check_and_copy(
+    s3: Any, bucket: str, plan: TransformPlan, piece: Piece, max_batch_bytes: int
+) -> CheckedPiece:
+    file = plan.arrival.file
+    lines = _LineCounter(_only_plain(read_input(s3, bucket, file, piece.start, piece.end)))
+    rows = 0
+    for batch in _read(plan, lines, max_batch_bytes):
+        if batch.faults:
+            raise _NotAsItIs(f"Piece {piece.number} has rows to be left out.")
+        rows += len(batch.rows)
+    if rows:
+        source = Range(file.key, piece.start, piece.end)
+        copy_range(s3, bucket, source, plan.work.part(piece.number), "text/csv", file.version_id, file.etag)
+    return CheckedPiece(piece.number, lines.counted, rows)
+
+
+def _check_and_rewrite(
+    s3: Any, bucket: str, plan: TransformPlan, piece: Piece, max_batch_bytes: int
+) -> CheckedPiece:
+    lines = _LineCounter(read_input(s3, bucket, plan.arrival.file, piece.start, piece.end))
+    above = plan.header_bytes.count(b"\n")
+    rows = rejected = first_line = 0
+    first_reason = ""
+    with (
+        Upload(s3, bucket, plan.work.part(piece.number), "text/csv") as sent,
+        Upload(s3, bucket, plan.work.faulty(piece.number), "text/csv") as faulty,
+    ):
+        for batch in _read(plan, lines, max_batch_bytes):
+            sent.write(_to_send(plan, batch))
+            if batch.faults and not rejected:
+                first = min(batch.faults)
+                first_line, first_reason = batch.lines[first] - above, batch.faults[first]
+            faulty.write(
+                rejected_rows(
+                    (batch.lines[index] - above, reason, [str(rows + index), *batch.rows[index]])
+                    for index, reason in sorted(batch.faults.items())
+                )
+            )
+            rows += len(batch.rows)
+            rejected += len(batch.faults)
+        for upload in (sent, faulty):
+            if not upload.is_empty:
+                upload.complete()
+    return CheckedPiece(piece.number, lines.counted, rows, rejected, first_line, first_reason)
+
+
+def _read(plan: TransformPlan, chunks: Iterable[bytes], max_batch_bytes: int) -> Iterator[PieceRows]:
+    try:
+        yield from read_piece(open_piece(plan, chunks), plan.layout, max_batch_bytes)
+    except NoRows:
+        return  # Blank lines only; other pieces have the file's rows.
+
+
+def _to_send(plan: TransformPlan, batch: PieceRows) -> bytes:
+    kept = [row for index, row in enumerate(batch.rows) if index not in batch.faults]
+    if not kept:
+        return b""
+    columns = list(zip(*kept, strict=True))
+    return "\n".join([*csv_lines([columns[position] for position in plan.rows.order]), ""]).encode()
+
+
+def _only_plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    last = b"\n"
+    for chunk in chunks:
+        if b'"' in chunk or b"\r" in chunk or b"\n\n" in last + chunk:
+            raise _NotAsItIs("The piece has quotes, carriage returns or blank lines.")
+        last = chunk[-1:]
+        yield chunk
+
+
+class _LineCounter:
+    """Chunks that are passed on, their line ends counted."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self.counted = 0
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self.counted += chunk.count(b"\n")
+            yield chunk

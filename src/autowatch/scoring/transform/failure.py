@@ -1,0 +1,58 @@
+"""The end of a transform that failed: nothing of it is left, and people are told."""
+
+from typing import Any
+
+from autowatch.aws.notifications import publish
+from autowatch.aws.objects import ObjectMissing, read_json
+from autowatch.aws.step_functions import read_cause
+from autowatch.aws.uploads import abort_uploads
+from autowatch.records.arrival import Arrival, output_keys
+from autowatch.scoring.outcome import find_committed
+from autowatch.scoring.transform.job import job_name, stop_transform_job
+from autowatch.scoring.transform.work import Work, remove_work
+
+
+def fail_transform(
+    s3: Any,
+    sagemaker: Any,
+    sns: Any,
+    *,
+    bucket: str,
+    predictions_prefix: str,
+    topic_arn: str,
+    work: Work,
+    arrival: Arrival,
+    error: dict[str, str],
+) -> tuple[str, str]:
+    """Stops the job, takes back uploads, removes the work objects and tells people; gives the error and its cause.
+
+    Args:
+        error: what Step Functions caught. Of a failed piece it says nothing; the piece's own error is in the bucket.
+    """
+    name, cause = read_cause(_first_error(s3, bucket, work, error))
+    stop_transform_job(sagemaker, job_name(work.name))
+    keys = output_keys(arrival, predictions_prefix)
+    for key in (keys.predictions, keys.rejected):
+        abort_uploads(s3, bucket, key)
+    remove_work(s3, bucket, work)
+    committed = find_committed(s3, bucket, keys) is not None
+    advice = (
+        f"Its predictions had been written before that: {keys.predictions}"
+        if committed
+        else "There are no predictions for it. Mend the cause, then upload the file again."
+    )
+    lines = [
+        f"{arrival.file.key} ({arrival.file.size:,} bytes) could not be scored by Batch Transform: {cause}",
+        f"({name})",
+        advice,
+    ]
+    publish(sns, topic_arn, f"Autowatch: file not scored, {arrival.file.key}", lines)
+    return name, cause
+
+
+def _first_error(s3: Any, bucket: str, work: Work, caught: dict[str, str]) -> dict[str, str]:
+    try:
+        error: dict[str, str] = read_json(s3, bucket, work.failure)
+    except ObjectMissing:
+        return caught
+    return error

@@ -1,0 +1,127 @@
+"""The Batch Transform job: asking SageMaker for it, and reading what it says of itself."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from autowatch.errors import AutowatchError
+from autowatch.scoring.transform.plan import TransformPlan
+
+_PAYLOAD_MEGABYTES = 6
+_REQUESTS_AT_ONCE = 4
+"""For each instance. 6 MB is SageMaker's own default and above the largest row that is sent (4 MB); four requests
+are one for each processor of the default instance type. Their product may be at most 100."""
+
+_REQUEST_SECONDS = 900
+_REQUEST_RETRIES = 3
+
+_MOST_LOOKS = 2_000
+
+
+class TransformFailed(AutowatchError):
+    """The transform job failed or was stopped."""
+
+
+class TransformOverdue(AutowatchError):
+    """The transform job goes on for longer than it may."""
+
+
+@dataclass(frozen=True)
+class TransformInstances:
+    """What the job runs on."""
+
+    type: str
+    count: int
+
+
+@dataclass(frozen=True)
+class TransformProgress:
+    """How the job is doing."""
+
+    done: bool
+    status: str
+
+
+def poll_interval(seconds: int, limit_seconds: int) -> int:
+    """Seconds between two looks at the job: `seconds`, or more where the job may take very long.
+
+    An execution may have 25,000 events, and each look is about nine of them.
+    """
+    return max(seconds, -(-limit_seconds // _MOST_LOOKS))
+
+
+def job_name(name: str) -> str:
+    """The job's name, from its transform's: at most 63 letters, digits and hyphens."""
+    return f"autowatch-{name}"
+
+
+def start_transform_job(
+    sagemaker: Any, bucket: str, plan: TransformPlan, instances: TransformInstances, tags: dict[str, str]
+) -> str:
+    """Starts the job over all pieces and returns its name; a job that is there already is the one."""
+    name, work = job_name(plan.work.name), plan.work
+    try:
+        sagemaker.create_transform_job(
+            TransformJobName=name,
+            ModelName=plan.champion.model_name,
+            BatchStrategy="MultiRecord",
+            MaxPayloadInMB=_PAYLOAD_MEGABYTES,
+            MaxConcurrentTransforms=_REQUESTS_AT_ONCE,
+            ModelClientConfig={
+                "InvocationsTimeoutInSeconds": _REQUEST_SECONDS,
+                "InvocationsMaxRetries": _REQUEST_RETRIES,
+            },
+            TransformInput={
+                "DataSource": {
+                    "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/{work.input}"}
+                },
+                "ContentType": "text/csv",
+                "SplitType": "Line",
+            },
+            TransformOutput={
+                "S3OutputPath": f"s3://{bucket}/{work.output}",
+                "Accept": "text/csv",
+                "AssembleWith": "Line",
+            },
+            DataProcessing={"InputFilter": plan.rows.input_filter, "JoinSource": "Input"},
+            TransformResources={"InstanceType": instances.type, "InstanceCount": instances.count},
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        )
+    except sagemaker.exceptions.ResourceInUse:
+        # The state ran twice: the name belongs to this transform alone, so the job under it is its own.
+        sagemaker.describe_transform_job(TransformJobName=name)
+    return name
+
+
+def describe_transform_job(sagemaker: Any, name: str, limit_seconds: int, now: datetime) -> TransformProgress:
+    """How the job is doing.
+
+    Raises:
+        TransformFailed: it failed or was stopped, with SageMaker's own reason.
+        TransformOverdue: it should have ended by now.
+    """
+    job = sagemaker.describe_transform_job(TransformJobName=name)
+    status = job["TransformJobStatus"]
+    if status in ("Failed", "Stopped"):
+        raise TransformFailed(
+            f"The transform job {name} ended as {status}: {job.get('FailureReason', 'SageMaker gave no reason.')}"
+        )
+    elapsed = (now - job["CreationTime"]).total_seconds()
+    if status != "Completed" and elapsed > limit_seconds:
+        raise TransformOverdue(
+            f"The transform job {name} is {status} after {elapsed:.0f} s, more than MaxTransformSeconds "
+            f"({limit_seconds}). Allow it more time, or more instances by TransformInstanceCount."
+        )
+    return TransformProgress(done=status == "Completed", status=status)
+
+
+def stop_transform_job(sagemaker: Any, name: str) -> None:
+    """Stops the job if it is there and runs."""
+    try:
+        if sagemaker.describe_transform_job(TransformJobName=name)["TransformJobStatus"] == "InProgress":
+            sagemaker.stop_transform_job(TransformJobName=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
+            raise

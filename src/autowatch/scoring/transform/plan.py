@@ -1,0 +1,263 @@
+"""The plan of a transform: which model, which columns, which pieces. All later states work by it.
+
+The form in which rows are handed to Batch Transform, so that its filter can pick the model's columns.
+
+How large files are scored.
+
+Cutting a file into pieces: ranges of whole lines, found without reading the file.
+"""
+
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from autowatch.aws.objects import ObjectVersion, read_json, write_json
+from autowatch.aws.reading import read_input
+from autowatch.records.arrival import Arrival
+from autowatch.records.champion import Champion, read_champion
+from autowatch.records.contract import Contract, read_contract
+from autowatch.records.timestamps import from_text, to_text
+from autowatch.scoring.columns import Layout, match_columns
+from autowatch.scoring.transform.work import Work
+from autowatch.tabular.table import LARGEST_FIELD, MalformedCsv, read_table
+
+
+@dataclass(frozen=True)
+class SentRows:
+    """What the rows of a job look like.
+
+    Attributes:
+        order: for each field of a row the position of its column in the file.
+        input_filter: the JSONPath expression that picks the model's columns, in the contract's order.
+        as_in_file: whether the order is the file's own, so that its lines can be sent as they are.
+    """
+
+    order: Sequence[int]
+    input_filter: str
+    as_in_file: bool
+
+
+@dataclass(frozen=True)
+class TransformPlan:
+    """What `transform/<name>/plan.json` holds: the champion is pinned, whoever is released meanwhile.
+
+    Attributes:
+        header: the file's first lines up to the end of its header, as they came.
+        started: when the transform began, ISO 8601.
+    """
+
+    work: Work
+    arrival: Arrival
+    champion: Champion
+    contract: Contract
+    header: str
+    started: str
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where the contract's columns stand in the file."""
+        return match_columns(self.columns, self.contract)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the file's columns."""
+        return read_table([self.header_bytes]).header
+
+    @cached_property
+    def rows(self) -> SentRows:
+        """The form in which rows are handed to Batch Transform."""
+        return choose_rows(self.layout, read_table([self.header_bytes]).delimiter)
+
+    @cached_property
+    def header_bytes(self) -> bytes:
+        """The header as it stands in the file."""
+        return self.header.encode()
+
+    def to_json(self) -> dict[str, Any]:
+        """The document for `plan.json`."""
+        return {
+            "name": self.work.name,
+            "input": self.arrival.file.to_json(),
+            "time": self.arrival.time.isoformat(),
+            "champion": asdict(self.champion),
+            "contract": self.contract.to_json(),
+            "header": self.header,
+            "started": self.started,
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "TransformPlan":
+        """The inverse of `to_json`."""
+        return cls(
+            work=Work(document["name"]),
+            arrival=Arrival(ObjectVersion.from_json(document["input"]), from_text(document["time"])),
+            champion=Champion(**document["champion"]),
+            contract=Contract.from_json(document["contract"]),
+            header=document["header"],
+            started=document["started"],
+        )
+
+
+def make_plan(
+    s3: Any, bucket: str, work: Work, arrival: Arrival, piece_bytes: int, started: datetime
+) -> TransformPlan:
+    """Looks at the file's beginning and at where its pieces begin, and writes the plan and the list of pieces.
+
+    Raises:
+        UnreadableFile: the file cannot be scored as it is; for the same reasons as on the other path.
+        NoChampion: there is no model to score it with.
+    """
+    champion = read_champion(s3, bucket)
+    contract = read_contract(s3, bucket, champion.contract_key)
+    table = read_table(read_input(s3, bucket, arrival.file))
+    match_columns(table.header, contract)
+    next(table.rows)  # It raises NoRows where there is none.
+    header = cut_header(read_input(s3, bucket, arrival.file))
+    pieces = cut_pieces(s3, bucket, arrival.file, len(header), piece_bytes)
+    plan = TransformPlan(work, arrival, champion, contract, header.decode(), to_text(started))
+    write_json(s3, bucket, work.pieces, [piece.to_json() for piece in pieces])
+    write_json(s3, bucket, work.plan, plan.to_json())
+    return plan
+
+
+def read_plan(s3: Any, bucket: str, name: str) -> TransformPlan:
+    """The plan of the transform `name`.
+
+    Raises:
+        ObjectMissing: there is none.
+    """
+    return TransformPlan.from_json(read_json(s3, bucket, Work(name).plan))
+
+
+def cut_header(chunks: Iterable[bytes]) -> bytes:
+    """The bytes of a readable file up to the end of its header, which ends where `read_table` finds it ends."""
+    read, end, quotes = b"", 0, 0
+    for chunk in chunks:
+        read += chunk
+        while (found := read.find(b"\n", end)) >= 0:
+            line, end = read[end : found + 1], found + 1
+            quotes += line.count(b'"')
+            if line.removeprefix(BOM_UTF8).strip(b"\r\n") and quotes % 2 == 0:
+                return read[:end]
+    return read
+
+
+LONGEST_FILTER = 63
+"""Characters in an InputFilter (CreateTransformJob, DataProcessing)."""
+
+
+def choose_rows(layout: Layout, delimiter: str) -> SentRows:
+    """The file's own rows where a filter can pick the model's columns from them; else these moved to the end.
+
+    A filter takes indices in ascending order and one open slice at the end. A slice with an end is not used:
+    SageMaker's documentation and the library that it names differ on whether the end is included.
+    """
+    features = list(layout.features)
+    own_filter = _filter(features, layout.width)
+    if delimiter == "," and features == sorted(features) and len(own_filter) <= LONGEST_FILTER:
+        return SentRows(range(layout.width), own_filter, as_in_file=True)
+    others = sorted(set(range(layout.width)) - set(features))
+    return SentRows([*others, *features], f"$[{len(others)}:]" if others else "$", as_in_file=False)
+
+
+def _filter(features: Sequence[int], width: int) -> str:
+    begins = width
+    while begins - 1 in features:
+        begins -= 1
+    if begins == 0:
+        return "$"
+    singles = [str(position) for position in features if position < begins]
+    return f"$[{','.join([*singles, f'{begins}:'] if begins < width else singles)}]"
+
+
+@dataclass(frozen=True)
+class TransformSettings:
+    """How large files are scored.
+
+    Attributes:
+        bucket: where everything lies.
+        predictions_prefix: under which key prefix the predictions go.
+        max_rejected_percent: a file with a larger part of rejected rows is refused whole.
+        max_batch_bytes: a row that is larger by itself is rejected, as on the other path.
+        metrics_namespace: where the metrics go.
+        stack: the stack's name, the metrics' dimension.
+    """
+
+    bucket: str
+    predictions_prefix: str
+    max_rejected_percent: float
+    max_batch_bytes: int
+    metrics_namespace: str
+    stack: str
+
+
+MOST_PIECES = 10_000
+"""As many parts as a multipart upload has, since each piece becomes one part of the predictions file."""
+
+
+_WINDOW_BYTES = 64 * 1024
+
+
+_READERS = 16
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The bytes from `start` up to, not including, `end`: whole lines, unless quotes have line breaks in them.
+
+    `number` counts the pieces of a file from 1.
+    """
+
+    number: int
+    start: int
+    end: int
+
+    def to_json(self) -> dict[str, int]:
+        """The form in which the state machine hands it on."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, int]) -> "Piece":
+        """The inverse of `to_json`."""
+        return cls(document["number"], document["start"], document["end"])
+
+
+def cut_pieces(s3: Any, bucket: str, file: ObjectVersion, start: int, piece_bytes: int) -> list[Piece]:
+    """Cuts the bytes of `file` from `start` on, the beginning of a line, into pieces of about `piece_bytes`.
+
+    A piece begins behind the first line end at or after its nominal place. Where there would be more than
+    `MOST_PIECES` they are made larger.
+
+    Raises:
+        InputGone: that version of the file is not there any more.
+        MalformedCsv: a line is longer than the longest that is read.
+    """
+    step = max(piece_bytes, -(-(file.size - start) // MOST_PIECES))
+    nominal = range(start + step, file.size, step)
+    with ThreadPoolExecutor(_READERS) as readers:
+        found = set(readers.map(lambda place: _after_line_end(s3, bucket, file, place), nominal))
+    places = sorted({start, file.size} | found)
+    return [Piece(number, *ends) for number, ends in enumerate(pairwise(places), start=1)]
+
+
+def _after_line_end(s3: Any, bucket: str, file: ObjectVersion, place: int) -> int:
+    """Where the line behind the first line end at or after `place` begins; the file's end if there is none."""
+    for offset in _windows(place, min(file.size, place + LARGEST_FIELD)):
+        end = min(offset + _WINDOW_BYTES, file.size)
+        found = b"".join(read_input(s3, bucket, file, offset, end)).find(b"\n")
+        if found >= 0:
+            return offset + found + 1
+    if file.size - place > LARGEST_FIELD:
+        raise MalformedCsv(
+            f"A line of the file is longer than {LARGEST_FIELD} bytes. End each row with a line feed."
+        )
+    return file.size
+
+
+def _windows(start: int, end: int) -> Iterator[int]:
+    yield from range(start, end, _WINDOW_BYTES)

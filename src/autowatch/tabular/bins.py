@@ -1,0 +1,373 @@
+"""Bins: what a column's values are counted on, frozen from the training data.
+
+Nothing here needs more than the standard library: scoring imports it.
+
+Numbers as texts for people: short, and told apart.
+"""
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import pairwise
+from typing import Any, Literal
+from zlib import crc32
+
+from autowatch.errors import AutowatchError
+from autowatch.tabular.cells import FeatureType, missing_values
+
+# With ten bins at most a tenth of the rows can move about inside one of them unseen, and the noise of a
+# distance, which grows with the square root of the number of bins, stays low enough to judge a thousand
+# rows.
+MAX_BINS = 10
+
+
+MAX_VALUES = 20
+
+
+MAX_REMEMBERED = 1000
+
+
+# The share of rows whose value occurred once estimates the share of later rows with a value never seen
+# (Good and Turing). Beyond this, NEW would say nothing about drift.
+_OPEN_SHARE = 0.01
+
+
+# Of values that all are rare, the most frequent ones are so by chance, and later rows hold fewer of them.
+_FREQUENT_SHARE = 0.01
+
+
+# More digits of an edge that is no round number tell a reader nothing; a value must be recognised.
+_DIGITS_OF_AN_EDGE = 3
+
+
+_DIGITS_OF_A_VALUE = 6
+
+
+ColumnKind = Literal["feature", "prediction"]
+
+
+class NotANumber(AutowatchError):
+    """A numeric column holds a text that is neither a number nor one of the texts for a missing value."""
+
+
+@dataclass(frozen=True)
+class NumericBins:
+    """One bin for each atom, then below, the intervals between the edges, above, and missing."""
+
+    name: str
+    kind: ColumnKind
+    atoms: tuple[float, ...]
+    edges: tuple[float, ...]
+
+    @property
+    def type(self) -> FeatureType:
+        """How the column's texts are read."""
+        return "numeric"
+
+    @property
+    def out_of_range(self) -> tuple[int, ...]:
+        """The positions of the bins for numbers beyond those of the reference rows."""
+        below = len(self.atoms)
+        return tuple(sorted({below, below + len(self.edges)}))
+
+    @property
+    def new(self) -> tuple[int, ...]:
+        """The positions of the bins for categories never seen: none."""
+        return ()
+
+    def __len__(self) -> int:
+        return len(self.atoms) + len(self.edges) + 2
+
+    def labels(self) -> tuple[str, ...]:
+        """One text for people for each bin, in the order of the counts."""
+        atoms = rising_texts(self.atoms, _DIGITS_OF_A_VALUE)
+        edges = rising_texts(self.edges, _DIGITS_OF_AN_EDGE)
+        if not edges:
+            ranges = ["any number"]
+        else:
+            between = [f"{low} to {high}" for low, high in pairwise(edges)]
+            ranges = [f"below {edges[0]}", *between, f"above {edges[-1]}"]
+        return (*(f"exactly {atom}" for atom in atoms), *ranges, "missing")
+
+    def reading_order(self) -> tuple[int, ...]:
+        """The positions of the bins along the number line, atoms between their neighbours; missing is last."""
+        return tuple(dict.fromkeys([*self.bin_of_stretch, *range(len(self))]))
+
+    def count(self, texts: Mapping[str, int]) -> list[int]:
+        """The counts on these bins of texts that occur so many times.
+
+        Raises:
+            NotANumber: a text is neither a number nor missing.
+        """
+        missing = missing_values("numeric")
+        counts = [0] * len(self)
+        counts[-1] = sum(times for text, times in texts.items() if text in missing)
+        present = {text: times for text, times in texts.items() if text not in missing}
+        values = parse_numbers(self.name, present)
+        for value, times in zip(values, present.values(), strict=True):
+            # Python reads more spellings of NaN than the contract lists; none of them is a number.
+            bin_index = -1 if value != value else self.bin_of_stretch[bisect_right(self.cuts, value)]
+            counts[bin_index] += times
+        return counts
+
+    def count_each(self, texts: Sequence[str]) -> list[int]:
+        """The counts on these bins of texts that are mostly different from each other.
+
+        Raises:
+            NotANumber: a text is neither a number nor missing.
+        """
+        missing = missing_values("numeric")
+        try:
+            present: Sequence[str] = texts
+            values = list(map(float, texts))
+        except ValueError:
+            present = [text for text in texts if text not in missing]
+            values = parse_numbers(self.name, present)
+        if math.isnan(sum(values)):
+            return self.count(Counter(texts))
+        counts = [0] * len(self)
+        counts[-1] = len(texts) - len(present)
+        for slot, times in Counter(map(partial(bisect_right, self.cuts), values)).items():
+            counts[self.bin_of_stretch[slot]] += times
+        return counts
+
+    def to_json(self) -> dict[str, Any]:
+        """The column's part of the baseline, without its counts."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "type": self.type,
+            "atoms": list(self.atoms),
+            "edges": list(self.edges),
+        }
+
+    @cached_property
+    def cuts(self) -> list[float]:
+        """Where the bin changes along the number line: one bisection finds any bin, an atom's included."""
+        closed_last = [*self.edges[:-1], *(math.nextafter(edge, math.inf) for edge in self.edges[-1:])]
+        around_atoms = [cut for atom in self.atoms for cut in (atom, math.nextafter(atom, math.inf))]
+        return sorted({*closed_last, *around_atoms})
+
+    @cached_property
+    def bin_of_stretch(self) -> list[int]:
+        """The bin of each stretch between two cuts; the first one lies below every cut."""
+        return [self._bin(value) for value in (-math.inf, *self.cuts)]
+
+    def _bin(self, value: float) -> int:
+        if value in self.atoms:
+            return self.atoms.index(value)
+        interval = bisect_right(self.edges, value)
+        if self.edges and value == self.edges[-1]:
+            interval -= 1
+        return len(self.atoms) + interval
+
+
+@dataclass(frozen=True)
+class CategoricalBins:
+    """One bin for each value, then OTHER (known, without a bin of its own), NEW (not known) and missing."""
+
+    name: str
+    kind: ColumnKind
+    values: tuple[str, ...]
+    other: tuple[str, ...]
+    open: bool
+
+    @property
+    def type(self) -> FeatureType:
+        """How the column's texts are read."""
+        return "categorical"
+
+    @property
+    def out_of_range(self) -> tuple[int, ...]:
+        """The positions of the bins for numbers beyond those of the reference rows: none."""
+        return ()
+
+    @property
+    def new(self) -> tuple[int, ...]:
+        """The positions of the bins for categories never seen."""
+        return (len(self.values) + 1,)
+
+    def __len__(self) -> int:
+        return len(self.values) + 3
+
+    def labels(self) -> tuple[str, ...]:
+        """One text for people for each bin, in the order of the counts."""
+        return (*self.values, "other known values", "never seen in training", "missing")
+
+    def reading_order(self) -> tuple[int, ...]:
+        """The positions of the bins in the order of the counts: the most frequent value first."""
+        return tuple(range(len(self)))
+
+    def count(self, texts: Mapping[str, int]) -> list[int]:
+        """The counts on these bins of texts that occur so many times."""
+        counts = [0] * len(self)
+        for text, times in texts.items():
+            counts[self.bin_of(text)] += times
+        return counts
+
+    def count_each(self, texts: Sequence[str]) -> list[int]:
+        """The counts on these bins of texts that are mostly different from each other."""
+        counts = [0] * len(self)
+        for bin_index, times in Counter(map(self._bin_of_text.get, texts)).items():
+            counts[self.unknown if bin_index is None else bin_index] += times
+        return counts
+
+    def bin_of(self, text: str) -> int:
+        """The position of the bin of a text."""
+        return self._bin_of_text.get(text, self.unknown)
+
+    def to_json(self) -> dict[str, Any]:
+        """The column's part of the baseline, without its counts."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "type": self.type,
+            "values": list(self.values),
+            "other": list(self.other),
+            "open": self.open,
+        }
+
+    @cached_property
+    def _bin_of_text(self) -> dict[str, int]:
+        bins = {value: position for position, value in enumerate(self.values)}
+        bins |= dict.fromkeys(self.other, len(self.values))
+        return bins | dict.fromkeys(missing_values("categorical"), len(self) - 1)
+
+    @property
+    def unknown(self) -> int:
+        """The position of the bin for values that are not known: NEW, or OTHER of an open column."""
+        return len(self.values) if self.open else len(self.values) + 1
+
+
+Bins = NumericBins | CategoricalBins
+
+
+def numeric_bins(
+    name: str, kind: ColumnKind, values: Mapping[float, int], max_bins: int = MAX_BINS
+) -> NumericBins:
+    """Bins for a numeric column, from how often each number occurs in the reference rows.
+
+    A number with at least 1/`max_bins` of the rows is an atom with a bin of its own; the other rows are
+    cut at their quantiles into intervals of about 1/`max_bins` of all rows each. The outer edges are the
+    smallest and the largest number, so that below and above mean out of range; those of a prediction are
+    0 and 1, since every probability is in range. Numbers that are not finite are left out.
+    """
+    # Adding 0.0 turns -0.0 into 0.0, so that the bins do not depend on which of the two came first.
+    finite = {value + 0.0: times for value, times in values.items() if math.isfinite(value) and times > 0}
+    total = sum(finite.values())
+    atoms = tuple(sorted(value for value, times in finite.items() if times * max_bins >= total))
+    rest = sorted((value, times) for value, times in finite.items() if times * max_bins < total)
+    rest_total = sum(times for _, times in rest)
+    intervals = max(1, round(rest_total * max_bins / total)) if total else 1
+    outer = {0.0, 1.0} if kind == "prediction" else {bound(finite) for bound in (min, max) if finite}
+    inner = (edge for edge in _quantiles(rest, rest_total, intervals) if min(outer) < edge < max(outer))
+    return NumericBins(name, kind, atoms, tuple(sorted(outer.union(inner))))
+
+
+def categorical_bins(
+    name: str,
+    kind: ColumnKind,
+    counts: Mapping[str, int],
+    max_values: int = MAX_VALUES,
+    remembered: int = MAX_REMEMBERED,
+) -> CategoricalBins:
+    """Bins for a categorical column, from how often each text occurs in the reference rows.
+
+    Up to `max_values` values get bins of their own; up to `remembered` further ones are known as OTHER. A
+    column with more of them, or where values that occurred once make up more than 1 % of the rows, is open:
+    there a value never seen is nothing new, and counts as OTHER.
+
+    Where there are more values than bins, those with at least 1 % of the rows come first, the most frequent
+    foremost. Others are taken for what is left in an order that has nothing to do with their counts, and in
+    an open column not at all: bins chosen for their counts would differ from later rows without any drift.
+    """
+    missing = missing_values("categorical")
+    known = {value: times for value, times in counts.items() if value not in missing and times > 0}
+    by_frequency = sorted(known, key=lambda value: (-known[value], value))
+    rows, more = sum(known.values()), len(known) - max_values
+    once = sum(times == 1 for times in known.values())
+    is_open = more > remembered or (more > 0 and once > _OPEN_SHARE * rows)
+    if more > 0:
+        frequent = [value for value in by_frequency if known[value] >= _FREQUENT_SHARE * rows][:max_values]
+        rare = () if is_open else sorted(set(known).difference(frequent), key=_regardless_of_counts)
+        own = {*frequent, *rare[: max_values - len(frequent)]}
+    else:
+        own = set(known)
+    values = tuple(value for value in by_frequency if value in own)
+    other = () if is_open else tuple(sorted(set(known) - own))
+    return CategoricalBins(name, kind, values, other, is_open)
+
+
+def bins_from_json(column: dict[str, Any]) -> Bins:
+    """The inverse of `to_json`."""
+    if column["type"] == "numeric":
+        return NumericBins(column["name"], column["kind"], tuple(column["atoms"]), tuple(column["edges"]))
+    return CategoricalBins(
+        column["name"], column["kind"], tuple(column["values"]), tuple(column["other"]), column["open"]
+    )
+
+
+def parse_numbers(name: str, texts: Iterable[str]) -> list[float]:
+    """The numbers that the texts of column `name` stand for.
+
+    Raises:
+        NotANumber: a text is not a number.
+    """
+    try:
+        return list(map(float, texts))
+    except ValueError:
+        # The original message quotes the text, and a row's values stay out of messages and logs.
+        raise NotANumber(
+            f"Column {name!r} is numeric, but holds a text that is not a number. Reject such rows first."
+        ) from None
+
+
+def _regardless_of_counts(text: str) -> tuple[int, str]:
+    return crc32(text.encode("utf-8", "surrogatepass")), text
+
+
+def _quantiles(ascending: list[tuple[float, int]], rows: int, parts: int) -> list[float]:
+    """The first number of every part but the first, for parts as equal in rows as ties allow."""
+    cuts, below, part = [], 0, 1
+    for value, times in ascending:
+        while part < parts and below * parts >= part * rows:
+            cuts.append(value)
+            part += 1
+        below += times
+    return cuts
+
+
+_MOST_DIGITS = 17
+
+
+_DIGITS_OF_A_ROUND_NUMBER = 5
+
+
+_LARGEST_WRITTEN_OUT = 1e15
+
+
+def rising_texts(numbers: Sequence[float], fewest_digits: int) -> list[str]:
+    """Rising numbers as texts with at least so many significant digits, as short as they can be and still rise."""
+    for digits in range(fewest_digits, _MOST_DIGITS):
+        texts = [_number_text(number, digits) for number in numbers]
+        if all(float(before) < float(after) for before, after in pairwise(texts)):
+            return texts
+    return [_number_text(number, _MOST_DIGITS) for number in numbers]
+
+
+def _number_text(number: float, digits: int) -> str:
+    """The number with so many significant digits, and with all that it has if these are few or before the point."""
+    exact = f"{number:.{_DIGITS_OF_A_ROUND_NUMBER}g}"
+    if float(exact) == number and "e+" not in exact:
+        return exact
+    rounded = f"{number:.{max(digits, _whole_digits(number))}g}"
+    # What is rounded up to a power of ten has a digit more, for want of which it would have an exponent.
+    return f"{float(rounded):.{max(digits, _whole_digits(float(rounded)))}g}"
+
+
+def _whole_digits(number: float) -> int:
+    """How many digits stand before the point; 0 of numbers that are too large to be written out."""
+    return len(str(int(abs(number)))) if abs(number) < _LARGEST_WRITTEN_OUT else 0

@@ -1,0 +1,267 @@
+"""The AutoML job: asking Autopilot for it, and reading what it says of itself.
+
+The leaderboard of an AutoML job: every candidate with its metrics, and where Autopilot explains the best one.
+"""
+
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from autowatch.aws.objects import write_json
+from autowatch.aws.step_functions import naming_throttling, next_wait
+from autowatch.errors import AutowatchError
+from autowatch.records.contract import Contract
+from autowatch.records.run import train_key
+
+_ENDED_BADLY = ("Failed", "Stopped")
+
+
+_GRACE_SECONDS = 3600
+"""Autopilot goes on after its own limit to finish the candidates at hand; past this much more it hangs."""
+
+
+_OUTPUTS = ("predicted_label", "probability", "probabilities", "labels")
+"""What an answer must hold, in this order."""
+
+
+class AutopilotFailed(AutowatchError):
+    """The AutoML job failed, was stopped, or ended without a candidate."""
+
+
+class AutopilotOverdue(AutowatchError):
+    """The AutoML job goes on long after its own time limit."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may cost: how many candidates, and seconds for the whole job."""
+
+    candidates: int
+    seconds: int
+
+
+@dataclass(frozen=True)
+class JobProgress:
+    """How an AutoML job is doing; `best_value` is the objective metric of the best candidate so far."""
+
+    done: bool
+    wait_seconds: int
+    status: str
+    best_candidate: str | None
+    best_value: float | None
+
+
+def job_name(run: str) -> str:
+    """The job's name: recognisable, unique as the run is, and within Autopilot's 32 characters."""
+    return f"autowatch-{run}"
+
+
+@naming_throttling()
+def start_job(
+    sagemaker: Any,
+    bucket: str,
+    contract: Contract,
+    *,
+    role_arn: str,
+    mode: str,
+    objective: str,
+    limits: Limits,
+    kms_key: str,
+    tags: dict[str, str],
+) -> str:
+    """Starts the AutoML job of the contract's run and returns its name; a job that is there already is the one.
+
+    Args:
+        mode: Autopilot's, `ENSEMBLING` or `HYPERPARAMETER_TUNING`.
+        kms_key: ARN of the key that encrypts the job's disks and what it writes; empty leaves that to S3 and SageMaker.
+    """
+    name = job_name(contract.run)
+    encryption = {"SecurityConfig": {"VolumeKmsKeyId": kms_key}} if kms_key else {}
+    # Where the state ran twice, the job under the name is this run's own: no other run has it.
+    with suppress(sagemaker.exceptions.ResourceInUse):
+        sagemaker.create_auto_ml_job_v2(
+            AutoMLJobName=name,
+            AutoMLJobInputDataConfig=[
+                {
+                    "ChannelType": "training",
+                    "ContentType": "text/csv;header=present",
+                    "DataSource": {
+                        "S3DataSource": {
+                            "S3DataType": "S3Prefix",
+                            "S3Uri": f"s3://{bucket}/{train_key(contract.run)}",
+                        }
+                    },
+                }
+            ],
+            OutputDataConfig={"S3OutputPath": f"s3://{bucket}/models/{contract.run}/autopilot"}
+            | ({"KmsKeyId": kms_key} if kms_key else {}),
+            AutoMLProblemTypeConfig={
+                "TabularJobConfig": {
+                    "TargetAttributeName": contract.target,
+                    "Mode": mode,
+                    "ProblemType": "BinaryClassification",
+                    "CompletionCriteria": {
+                        "MaxCandidates": limits.candidates,
+                        "MaxAutoMLJobRuntimeInSeconds": limits.seconds,
+                    },
+                }
+            },
+            AutoMLJobObjective={"MetricName": objective},
+            RoleArn=role_arn,
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            **encryption,
+        )
+    return name
+
+
+@naming_throttling()
+def describe_job(
+    sagemaker: Any, name: str, *, limit_seconds: int, poll_seconds: int, now: datetime
+) -> JobProgress:
+    """How the job is doing. A job that ran into its limit with a candidate in hand is done like any other.
+
+    Raises:
+        AutopilotFailed: it failed, was stopped, or has no candidate, with SageMaker's own reason.
+        AutopilotOverdue: it should have ended long ago.
+    """
+    job = sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)
+    status, best = job["AutoMLJobStatus"], job.get("BestCandidate")
+    if status in _ENDED_BADLY or (status == "Completed" and not best):
+        reason = job.get("FailureReason") or job["AutoMLJobSecondaryStatus"]
+        raise AutopilotFailed(f"The AutoML job {name} ended as {status}: {reason}")
+    elapsed = (now - job["CreationTime"]).total_seconds()
+    if status != "Completed" and elapsed > limit_seconds + _GRACE_SECONDS:
+        raise AutopilotOverdue(
+            f"The AutoML job {name} is {status} after {elapsed:.0f} s, though its limit is {limit_seconds} s. "
+            "Look at it in SageMaker and stop it there."
+        )
+    metric = (best or {}).get("FinalAutoMLJobObjectiveMetric", {})
+    return JobProgress(
+        done=status == "Completed",
+        wait_seconds=next_wait(elapsed, poll_seconds),
+        status=job["AutoMLJobSecondaryStatus"],
+        best_candidate=best["CandidateName"] if best else None,
+        best_value=metric.get("Value"),
+    )
+
+
+@naming_throttling()
+def best_containers(sagemaker: Any, name: str) -> list[dict[str, Any]]:
+    """The containers of the job's best candidate, as CreateModel takes them, asked for all four inference outputs.
+
+    HYPERPARAMETER_TUNING has three: one prepares the features, one predicts, one turns numbers back into labels. Each
+    says in SAGEMAKER_INFERENCE_SUPPORTED which outputs it can give, and has to be told which ones the one before gives.
+    """
+    containers = sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)["BestCandidate"]["InferenceContainers"]
+    asked, before = [], ""
+    for container in containers:
+        outputs = ",".join(_OUTPUTS if len(containers) == 1 else _supported(container))
+        asked.append(_asked_for(container, before, outputs))
+        before = outputs
+    return asked
+
+
+@naming_throttling()
+def stop_job(sagemaker: Any, name: str) -> None:
+    """Stops the job if it still runs."""
+    try:
+        job = sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)
+        if job["AutoMLJobStatus"] == "InProgress":
+            sagemaker.stop_auto_ml_job(AutoMLJobName=name)
+    except sagemaker.exceptions.ResourceNotFound:
+        return
+
+
+def _supported(container: dict[str, Any]) -> list[str]:
+    declared = container.get("Environment", {}).get("SAGEMAKER_INFERENCE_SUPPORTED", "").split(",")
+    supported = {name.strip() for name in declared}
+    return [name for name in _OUTPUTS if name in supported]
+
+
+def _asked_for(container: dict[str, Any], inputs: str, outputs: str) -> dict[str, Any]:
+    environment = dict(container.get("Environment", {}))
+    if inputs and outputs:
+        environment["SAGEMAKER_INFERENCE_INPUT"] = inputs
+    if outputs:
+        environment["SAGEMAKER_INFERENCE_OUTPUT"] = outputs
+    return {
+        "Image": container["Image"],
+        "ModelDataUrl": container["ModelDataUrl"],
+        "Environment": environment,
+    }
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One candidate. `value` is the objective metric's, `metrics` are by name and set (`AUC (Validation)`)."""
+
+    name: str
+    status: str
+    value: float | None
+    metrics: dict[str, float]
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """What `models/<run>/leaderboard.json` holds; the best candidate stands first.
+
+    `artefacts` are S3 locations by name: the best candidate's explainability and insights, the job's notebooks.
+    """
+
+    job_name: str
+    objective: str | None
+    best_candidate: str
+    candidates: tuple[Candidate, ...]
+    artefacts: dict[str, str]
+
+
+def leaderboard_key(run: str) -> str:
+    """Where the run's leaderboard lies."""
+    return f"models/{run}/leaderboard.json"
+
+
+def keep_leaderboard(s3: Any, sagemaker: Any, bucket: str, run: str, job_name: str) -> None:
+    """Writes the job's leaderboard as the run's `leaderboard.json`."""
+    document = asdict(read_leaderboard(sagemaker, job_name))
+    write_json(s3, bucket, leaderboard_key(run), document)
+
+
+def read_leaderboard(sagemaker: Any, job_name: str) -> Leaderboard:
+    """All candidates of a job that has a best one, and where its artefacts are."""
+    job = sagemaker.describe_auto_ml_job_v2(AutoMLJobName=job_name)
+    best = job["BestCandidate"]
+    pages = sagemaker.get_paginator("list_candidates_for_auto_ml_job").paginate(AutoMLJobName=job_name)
+    candidates = [_candidate(item) for page in pages for item in page["Candidates"]]
+    candidates.sort(
+        key=lambda item: (item.name != best["CandidateName"], item.value is None, -(item.value or 0))
+    )
+    artefacts = best.get("CandidateProperties", {}).get("CandidateArtifactLocations", {})
+    return Leaderboard(
+        job_name=job_name,
+        objective=best.get("FinalAutoMLJobObjectiveMetric", {}).get("MetricName"),
+        best_candidate=best["CandidateName"],
+        candidates=tuple(candidates),
+        artefacts={**artefacts, **job.get("AutoMLJobArtifacts", {})},
+    )
+
+
+def _candidate(item: dict[str, Any]) -> Candidate:
+    ended = item.get("EndTime")
+    return Candidate(
+        name=item["CandidateName"],
+        status=item["CandidateStatus"],
+        value=item.get("FinalAutoMLJobObjectiveMetric", {}).get("Value"),
+        metrics={
+            _metric_name(metric): metric["Value"]
+            for metric in item.get("CandidateProperties", {}).get("CandidateMetrics", [])
+            if "Value" in metric
+        },
+        seconds=(ended - item["CreationTime"]).total_seconds() if ended else None,
+    )
+
+
+def _metric_name(metric: dict[str, Any]) -> str:
+    name = metric.get("StandardMetricName") or metric.get("MetricName", "")
+    return f"{name} ({metric['Set']})" if "Set" in metric else str(name)

@@ -1,0 +1,97 @@
+"""The files that a run trains on: one, or all below a prefix as if they were one."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from autowatch.aws.objects import ObjectVersion
+from autowatch.errors import AutowatchError
+
+PREFIX = "training/"
+
+
+class NoTrainingFile(AutowatchError):
+    """There is nothing to train on."""
+
+
+class InvalidTrainingKey(AutowatchError):
+    """The key is neither one of a training file nor a prefix of them."""
+
+
+@dataclass(frozen=True)
+class TrainingFiles:
+    """What a run trains on.
+
+    Attributes:
+        files: the files in the order in which their rows follow each other.
+        identity: the one file; or, of a prefix, the prefix with a digest of its files for an ETag and their bytes.
+    """
+
+    files: tuple[ObjectVersion, ...]
+    identity: ObjectVersion
+
+
+def find_training_files(s3: Any, bucket: str, key: str | None) -> TrainingFiles:
+    """The file under `key`; those below it, if it ends with a slash, in the order of their keys; or the newest one.
+
+    Args:
+        s3: the boto3 client.
+        bucket: where to look.
+        key: `training/NAME.csv`, or a prefix such as `training/2026/`; None for the newest .csv under training/.
+
+    Raises:
+        InvalidTrainingKey: the key lies elsewhere, or is neither a .csv nor a prefix.
+        NoTrainingFile: there is none.
+    """
+    if key is None:
+        return _one_file(s3, bucket, _newest_key(s3, bucket))
+    if key.startswith(PREFIX) and key.endswith("/"):
+        return _files_below(s3, bucket, key)
+    if key.startswith(PREFIX) and key.endswith(".csv"):
+        return _one_file(s3, bucket, key)
+    raise InvalidTrainingKey(
+        f"{key} is not the key of training data. Upload a file as {PREFIX}NAME.csv and name that, "
+        f"or several below {PREFIX}FOLDER/ and name that, with its slash."
+    )
+
+
+def _newest_key(s3: Any, bucket: str) -> str:
+    found = _list_files(s3, bucket, PREFIX)
+    return str(max(found, key=lambda item: (item["LastModified"], item["Key"]))["Key"])
+
+
+def _files_below(s3: Any, bucket: str, prefix: str) -> TrainingFiles:
+    keys = sorted(item["Key"] for item in _list_files(s3, bucket, prefix))
+    files = tuple(_head(s3, bucket, key) for key in keys)
+    digest = hashlib.sha256(json.dumps([(file.key, file.etag) for file in files]).encode()).hexdigest()[:32]
+    return TrainingFiles(files, ObjectVersion(prefix, None, digest, sum(file.size for file in files)))
+
+
+def _list_files(s3: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    found = [item for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".csv")]
+    if not found:
+        raise NoTrainingFile(
+            f"There is no .csv under s3://{bucket}/{prefix}. Upload labelled rows there, then start again."
+        )
+    return found
+
+
+def _one_file(s3: Any, bucket: str, key: str) -> TrainingFiles:
+    file = _head(s3, bucket, key)
+    return TrainingFiles((file,), file)
+
+
+def _head(s3: Any, bucket: str, key: str) -> ObjectVersion:
+    try:
+        answer = s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+            raise NoTrainingFile(
+                f"s3://{bucket}/{key} does not exist. Upload it, then start again."
+            ) from error
+        raise
+    return ObjectVersion(key, answer.get("VersionId"), answer["ETag"].strip('"'), answer["ContentLength"])

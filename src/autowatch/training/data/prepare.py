@@ -1,0 +1,267 @@
+"""Making training data ready: the checks, the contract, the two parts, the baseline and the data report.
+
+Whether the classes of the training data can be learnt, and be checked afterwards.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from autowatch.aws.objects import write_json
+from autowatch.records.contract import Contract, Feature, reserved_columns
+from autowatch.records.run import baseline_key, contract_key
+from autowatch.tabular.profile import PROFILE_VERSION, Baseline, BaselineColumn, Profile, add, baseline_column
+from autowatch.training.data.files import TrainingFiles
+from autowatch.training.data.report import (
+    ColumnReport,
+    DataReport,
+    Role,
+    count_part,
+    report_column,
+    rest,
+    single_column_auc,
+    write_data_report,
+)
+from autowatch.training.data.split import HoldoutBy, choose_holdout, write_split
+from autowatch.training.data.survey import TrainingSurvey, WrongClasses, survey_rows
+from autowatch.training.data.table import TrainingTable, UnfitTrainingFile
+
+LARGEST_BYTES = 2_000_000_000
+"""Two passes over 200 MB of 23 columns took 35 s of processor time; the function has 900 s, enough for a processor half
+as fast. Autopilot itself takes more."""
+
+
+FEWEST_ROWS_TO_TRAIN = 500
+"""Autopilot takes no training dataset of fewer rows (API reference of CreateAutoMLJobV2, AutoMLJobInputDataConfig)."""
+
+
+class TooFewRows(UnfitTrainingFile):
+    """Too few rows are left to train on."""
+
+
+class TargetMissing(UnfitTrainingFile):
+    """The training file lacks the target column."""
+
+
+class ReservedColumns(UnfitTrainingFile):
+    """The training file uses names that predictions files add."""
+
+
+class NoFeatures(UnfitTrainingFile):
+    """Nothing is left to learn from."""
+
+
+class TrainingFileTooLarge(UnfitTrainingFile):
+    """The training data are larger than can be made ready here."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What the user wants of training data."""
+
+    target: str
+    positive_label: str
+    dropped_columns: tuple[str, ...]
+    holdout_percent: int
+    holdout_by: HoldoutBy = "random"
+
+
+def prepare_training_data(
+    s3: Any, bucket: str, run: str, training: TrainingFiles, preparation: Preparation
+) -> Contract:
+    """Writes train.csv, holdout.csv, data.json, baseline.json and contract.json of `run`, and returns the contract.
+
+    The files are read twice, as a stream: once for their types, values and labels, once to split their rows and to
+    count them on the baseline's bins. Which rows are drawn for the hold-out depends on the files' bytes alone. Memory
+    is bounded as `survey_rows` says.
+
+    Raises:
+        UnreadableFile: a file is not a CSV as agreed.
+        UnfitTrainingFile: they are, but cannot be trained on. Nothing has been written then.
+    """
+    _check_size(training)
+    table = TrainingTable(s3, bucket, training.files)
+    _check_header(table.header, preparation)
+    survey = survey_rows(table, preparation.target)
+    contract = _contract(run, training, survey, preparation)
+    in_holdout = choose_holdout(
+        survey.row_labels,
+        survey.labels,
+        preparation.holdout_percent,
+        preparation.holdout_by,
+        survey.digest,
+    )
+    _check_rows_to_train(len(in_holdout), sum(in_holdout))
+    bins = _bins(run, survey, preparation.target)
+    counts = write_split(
+        s3,
+        bucket,
+        TrainingTable(s3, bucket, training.files),
+        contract,
+        bins,
+        survey.row_labels,
+        in_holdout,
+    )
+    write_data_report(s3, bucket, _report(contract, training, survey, preparation, in_holdout, counts))
+    write_json(s3, bucket, baseline_key(run), _baseline(contract, bins, add(*counts)).to_json())
+    write_json(s3, bucket, contract_key(run), contract.to_json())
+    return contract
+
+
+def _check_size(training: TrainingFiles) -> None:
+    if training.identity.size > LARGEST_BYTES:
+        raise TrainingFileTooLarge(
+            f"{training.identity.key} has {training.identity.size:,} bytes; at most {LARGEST_BYTES:,} can be "
+            "made ready. Upload a sample of its rows."
+        )
+
+
+def _check_header(header: tuple[str, ...], preparation: Preparation) -> None:
+    if preparation.target not in header:
+        raise TargetMissing(
+            f"The training file has no column {preparation.target!r}; its columns are {', '.join(header)}. "
+            "Add the column, or set the parameter TargetColumn to the one to predict."
+        )
+    reserved = [name for name in reserved_columns(preparation.target) if name in header]
+    if reserved:
+        raise ReservedColumns(
+            f"The training file has the column {', '.join(reserved)}, a name that predictions files add. Rename it."
+        )
+    if not set(header) - {preparation.target, *preparation.dropped_columns}:
+        raise NoFeatures(
+            "No column is left beside the target and the dropped ones. Add columns to learn from."
+        )
+
+
+def _contract(
+    run: str, training: TrainingFiles, survey: TrainingSurvey, preparation: Preparation
+) -> Contract:
+    classes = _count_classes(survey)
+    check_classes(classes, preparation.target, preparation.positive_label)
+    excluded = {preparation.target, *preparation.dropped_columns}
+    return Contract(
+        run=run,
+        target=preparation.target,
+        labels=tuple(sorted(classes)),
+        positive_label=preparation.positive_label or min(classes, key=lambda label: (classes[label], label)),
+        features=tuple(
+            Feature(name, column.type) for name, column in survey.columns.items() if name not in excluded
+        ),
+        dropped_columns=tuple(name for name in preparation.dropped_columns if name in survey.columns),
+        rows=len(survey.row_labels),
+        profile_version=PROFILE_VERSION,
+        training=training.identity,
+    )
+
+
+def _check_rows_to_train(rows: int, held_out: int) -> None:
+    if rows - held_out < FEWEST_ROWS_TO_TRAIN:
+        raise TooFewRows(
+            f"Of the {rows} labelled rows {held_out} are held out, which leaves {rows - held_out} to train on; "
+            f"Autopilot takes no fewer than {FEWEST_ROWS_TO_TRAIN}. Add rows, or lower the parameter HoldoutPercent."
+        )
+
+
+def _count_classes(survey: TrainingSurvey) -> dict[str, int]:
+    counts = Counter(survey.row_labels)
+    return {label: counts[place] for place, label in enumerate(survey.labels)}
+
+
+def _bins(run: str, survey: TrainingSurvey, target: str) -> Baseline:
+    """The bins of every column but the target, the dropped ones too: they are looked at for leaks."""
+    columns = (
+        baseline_column(column.name, "feature", column.type, column.texts)
+        for name, column in survey.columns.items()
+        if name != target
+    )
+    return Baseline(run, len(survey.row_labels), tuple(columns))
+
+
+def _baseline(contract: Contract, bins: Baseline, counts: Profile) -> Baseline:
+    features = {feature.name for feature in contract.features}
+    columns = (
+        BaselineColumn(column.bins, counts.columns[column.bins.name])
+        for column in bins.columns
+        if column.bins.name in features
+    )
+    return replace(bins, columns=tuple(columns))
+
+
+def _report(
+    contract: Contract,
+    training: TrainingFiles,
+    survey: TrainingSurvey,
+    preparation: Preparation,
+    in_holdout: bytearray,
+    counts: tuple[Profile, Profile],
+) -> DataReport:
+    classes = _count_classes(survey)
+    holdout = count_part(survey.row_labels, in_holdout, survey.labels)
+    return DataReport(
+        run=contract.run,
+        files=training.files,
+        sha256=survey.digest,
+        rows=contract.rows,
+        unlabelled_rows=survey.unlabelled_rows,
+        duplicate_rows=survey.duplicate_rows,
+        classes=classes,
+        columns=_report_columns(contract, survey, counts),
+        holdout_by=preparation.holdout_by,
+        train=rest(classes, holdout),
+        holdout=holdout,
+    )
+
+
+def _report_columns(
+    contract: Contract, survey: TrainingSurvey, counts: tuple[Profile, Profile]
+) -> tuple[ColumnReport, ...]:
+    roles: dict[str, Role] = dict.fromkeys(contract.dropped_columns, "dropped")
+    roles[contract.target] = "target"
+    return tuple(
+        report_column(
+            column,
+            roles.get(name, "feature"),
+            None
+            if name == contract.target
+            else round(single_column_auc(counts[0].columns[name], counts[1].columns[name]), 4),
+        )
+        for name, column in survey.columns.items()
+    )
+
+
+FEWEST_ROWS_OF_CLASS = 20
+
+
+class TooFewRowsOfClass(UnfitTrainingFile):
+    """One class has too few rows."""
+
+
+def check_classes(classes: Mapping[str, int], target: str, positive_label: str) -> None:
+    """Checks the labels of the column `target`.
+
+    Args:
+        classes: how many rows have each label.
+        target: the column's name.
+        positive_label: the label whose probability is asked for; empty where any will do.
+
+    Raises:
+        WrongClasses: there are not two labels, or not the positive one.
+        TooFewRowsOfClass: one of them has too few rows.
+    """
+    if len(classes) != 2:
+        raise WrongClasses(
+            f"The column {target!r} has {len(classes)} different labels; Autowatch tells exactly two apart. "
+            "Upload rows of both, or set the parameter TargetColumn to the column to predict."
+        )
+    if positive_label and positive_label not in classes:
+        raise WrongClasses(
+            f"The column {target!r} holds {' and '.join(map(repr, sorted(classes)))}, but the parameter PositiveLabel "
+            f"is {positive_label!r}. Set it to one of the two, or leave it empty."
+        )
+    label = min(classes, key=lambda label: (classes[label], label))
+    if classes[label] < FEWEST_ROWS_OF_CLASS:
+        raise TooFewRowsOfClass(
+            f"Only {classes[label]} rows have the label {label!r}; "
+            f"at least {FEWEST_ROWS_OF_CLASS} of each are needed to learn and to check. Add rows of that label."
+        )

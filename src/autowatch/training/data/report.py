@@ -1,0 +1,180 @@
+"""The data report of a run, `models/<run>/data.json`: what the training data hold, and what looks wrong with them.
+
+Columns that predict the target almost alone, which mostly means that they were written down after it was known.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from autowatch.aws.objects import ObjectMissing, ObjectVersion, read_json, write_json
+from autowatch.tabular.cells import FeatureType
+from autowatch.training.data.columns import ColumnSurvey
+from autowatch.training.data.split import HoldoutBy
+
+Role = Literal["feature", "dropped", "target"]
+
+
+@dataclass(frozen=True)
+class ColumnReport:
+    """One column.
+
+    Attributes:
+        name: its name.
+        role: what became of it.
+        type: how its values are read.
+        missing: how many rows have none.
+        distinct: how many different values it has.
+        distinct_is_exact: false where there were too many to count, and `distinct` is an estimate.
+        constant: whether it is the same in every row.
+        auc: how well it tells the classes apart by itself, from 0.5 to 1; None for the target.
+    """
+
+    name: str
+    role: Role
+    type: FeatureType
+    missing: int
+    distinct: int
+    distinct_is_exact: bool
+    constant: bool
+    auc: float | None
+
+    @property
+    def is_likely_leak(self) -> bool:
+        """Whether it predicts the target almost alone."""
+        return self.auc is not None and self.auc >= LEAK_AUC
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rows of one part: how many there are of each label."""
+
+    rows: int
+    classes: dict[str, int]
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What `models/<run>/data.json` holds. All but `unlabelled_rows` is about the rows that have a label."""
+
+    run: str
+    files: tuple[ObjectVersion, ...]
+    sha256: str
+    rows: int
+    unlabelled_rows: int
+    duplicate_rows: int
+    classes: dict[str, int]
+    columns: tuple[ColumnReport, ...]
+    holdout_by: HoldoutBy
+    train: Part
+    holdout: Part
+
+    def to_json(self) -> dict[str, Any]:
+        """The document for `data.json`."""
+        leaks = [column for column in self.columns if column.is_likely_leak]
+        return {
+            "run": self.run,
+            "files": [file.to_json() for file in self.files],
+            "sha256": self.sha256,
+            "rows": self.rows,
+            "unlabelled_rows": self.unlabelled_rows,
+            "duplicate_rows": self.duplicate_rows,
+            "classes": self.classes,
+            "columns": [asdict(column) for column in self.columns],
+            "constant_columns": [column.name for column in self.columns if column.constant],
+            "dropped_columns": [column.name for column in self.columns if column.role == "dropped"],
+            "leak_auc": LEAK_AUC,
+            "likely_leaks": [column.name for column in leaks],
+            "train": asdict(self.train),
+            "holdout": {"by": self.holdout_by, **asdict(self.holdout)},
+            "warnings": [_warning(column) for column in leaks if column.role == "feature"],
+        }
+
+
+def report_column(survey: ColumnSurvey, role: Role, auc: float | None) -> ColumnReport:
+    """The report on a column that was surveyed."""
+    return ColumnReport(
+        name=survey.name,
+        role=role,
+        type=survey.type,
+        missing=survey.missing,
+        distinct=survey.distinct,
+        distinct_is_exact=survey.distinct_is_exact,
+        constant=survey.is_constant,
+        auc=auc,
+    )
+
+
+def count_part(row_labels: Sequence[int], in_part: Sequence[int], labels: Sequence[str]) -> Part:
+    """How many of the rows for which `in_part` is 1 there are of each label."""
+    counts = [0] * len(labels)
+    for label, taken in zip(row_labels, in_part, strict=True):
+        counts[label] += taken
+    return Part(sum(counts), dict(zip(labels, counts, strict=True)))
+
+
+def rest(whole: Mapping[str, int], part: Part) -> Part:
+    """The rows of the whole that are not in `part`."""
+    classes = {label: rows - part.classes[label] for label, rows in whole.items()}
+    return Part(sum(classes.values()), classes)
+
+
+def data_report_key(run: str) -> str:
+    """Where the run's data report lies."""
+    return f"models/{run}/data.json"
+
+
+def write_data_report(s3: Any, bucket: str, report: DataReport) -> None:
+    """Keeps the report with its run."""
+    write_json(s3, bucket, data_report_key(report.run), report.to_json())
+
+
+def read_warnings(s3: Any, bucket: str, run: str) -> list[str]:
+    """What people should look at in the data of `run`, a sentence each; nothing where no data were prepared for it."""
+    try:
+        return list(read_json(s3, bucket, data_report_key(run))["warnings"])
+    except ObjectMissing:
+        return []
+
+
+def _warning(column: ColumnReport) -> str:
+    return (
+        f"The column {column.name!r} predicts the target almost alone (AUC {column.auc:.2f}). If its values are not "
+        "known yet when a prediction is needed, add it to the parameter DropColumns and train again."
+    )
+
+
+LEAK_AUC = 0.8
+"""From here on a column is a likely leak: by itself it ranks the rows as whole models hardly do. In the bank's
+data the duration of the call, known only after it, has 0.81, and the best of the honest columns 0.78."""
+
+
+FEWEST_ROWS_OF_BIN = 50
+"""Bins with fewer rows count as one: a rate taken from a handful of rows repeats their labels instead of
+predicting them, and an identifier, with a row for each value, would predict them all."""
+
+
+def single_column_auc(negatives: Sequence[int], positives: Sequence[int]) -> float:
+    """The AUC of the score "share of positive rows in the bin that the value falls into", from 0.5 upwards.
+
+    It is computed on the rows that the shares come from, so it is a little too high where bins are small: see
+    FEWEST_ROWS_OF_BIN. Rows in the same bin are tied and count half (Mann and Whitney).
+
+    Args:
+        negatives: for each bin of the column how many rows of the negative class it has.
+        positives: the same for the positive class; each class has a row at least.
+    """
+    bins = _pool_small(list(zip(negatives, positives, strict=True)))
+    ordered = sorted(bins, key=lambda counts: counts[1] / (counts[0] + counts[1]))
+    below = pairs = 0.0
+    for negative, positive in ordered:
+        pairs += positive * (below + negative / 2)
+        below += negative
+    return pairs / (below * sum(positives))
+
+
+def _pool_small(bins: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    large = [counts for counts in bins if sum(counts) >= FEWEST_ROWS_OF_BIN]
+    small = [counts for counts in bins if sum(counts) < FEWEST_ROWS_OF_BIN]
+    pooled = (sum(negative for negative, _ in small), sum(positive for _, positive in small))
+    return [*large, pooled] if any(pooled) else large

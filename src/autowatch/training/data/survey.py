@@ -1,0 +1,108 @@
+"""The first pass over training data: what their columns hold, and the class of each row.
+
+Counting the rows that repeat an earlier one, in 8 bytes a row.
+"""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from autowatch.training.data.columns import ColumnReader, ColumnSurvey
+from autowatch.training.data.table import TrainingTable, UnfitTrainingFile, labelled_rows
+
+_TEXTS_BYTES = 1_200_000_000
+"""What the different texts of all columns may take up. Beside them 9 bytes a row are remembered."""
+
+
+class WrongClasses(UnfitTrainingFile):
+    """The target does not have exactly two different labels, or not the positive one."""
+
+
+@dataclass(frozen=True)
+class TrainingSurvey:
+    """What the first pass saw. All but `unlabelled_rows` is about the rows that have a label.
+
+    Attributes:
+        columns: for each column's name, in the header's order, what it holds.
+        labels: the target's labels, in the order of their first row; one or two.
+        row_labels: for each row the place of its label in `labels`.
+        unlabelled_rows: how many rows have no label, and are left out.
+        duplicate_rows: how many rows repeat an earlier one in every column.
+        digest: the SHA-256 of the files' bytes.
+    """
+
+    columns: dict[str, ColumnSurvey]
+    labels: tuple[str, ...]
+    row_labels: bytearray
+    unlabelled_rows: int
+    duplicate_rows: int
+    digest: str
+
+
+def survey_rows(table: TrainingTable, target: str) -> TrainingSurvey:
+    """Goes through all rows of `table`, whose header has the column `target`.
+
+    The memory it takes is bounded but for 9 bytes a row: columns with too many different texts for their share of
+    1.2 GB are estimated from a sample of their texts.
+
+    Raises:
+        UnreadableFile, UnfitTrainingFile: the rows cannot be read.
+        WrongClasses: the target has a third label.
+    """
+    position = table.header.index(target)
+    readers = [ColumnReader(name, _TEXTS_BYTES // len(table.header)) for name in table.header]
+    labels: dict[str, int] = {}
+    row_labels = bytearray()
+    duplicates = DuplicateRows()
+    rows_read = 0
+    for block in table.blocks():
+        rows_read += len(block[position])
+        columns = labelled_rows(block, position)
+        _number_labels(labels, columns[position], target)
+        row_labels.extend(map(labels.__getitem__, columns[position]))
+        duplicates.add(zip(*columns, strict=True))
+        for reader, column in zip(readers, columns, strict=True):
+            reader.add(column)
+    return TrainingSurvey(
+        columns={name: reader.survey() for name, reader in zip(table.header, readers, strict=True)},
+        labels=tuple(labels),
+        row_labels=row_labels,
+        unlabelled_rows=rows_read - len(row_labels),
+        duplicate_rows=duplicates.count(),
+        digest=table.digest,
+    )
+
+
+def _number_labels(labels: dict[str, int], column: Sequence[str], target: str) -> None:
+    for label in dict.fromkeys(column):
+        labels.setdefault(label, len(labels))
+    if len(labels) > 2:
+        raise WrongClasses(
+            f"The column {target!r} has more than two different labels; Autowatch tells exactly two apart. "
+            "Leave out the rows of the others, or set the parameter TargetColumn to the column to predict."
+        )
+
+
+_BUCKETS = 256
+
+
+class DuplicateRows:
+    """Remembers a hash of 64 bits of each row.
+
+    The hashes lie in 256 buckets, so that only a 256th of them is ever a set. Two different rows of n are taken for the
+    same with a probability of n squared / 2 to the 65th: one in 400,000 for ten million.
+    """
+
+    def __init__(self) -> None:
+        self._buckets = [array("q") for _ in range(_BUCKETS)]
+        self._rows = 0
+
+    def add(self, rows: Iterable[tuple[str, ...]]) -> None:
+        """Takes note of rows."""
+        for row_hash in map(hash, rows):
+            self._buckets[row_hash % _BUCKETS].append(row_hash)
+            self._rows += 1
+
+    def count(self) -> int:
+        """How many rows repeat an earlier one."""
+        return self._rows - sum(len(set(bucket)) for bucket in self._buckets)

@@ -1,0 +1,95 @@
+"""Reading training files one after the other, as if they were one."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from itertools import compress
+from typing import Any
+
+from autowatch.aws.objects import ObjectVersion
+from autowatch.aws.reading import read_resumed
+from autowatch.errors import AutowatchError, UnreadableFile
+from autowatch.tabular.table import Table
+
+_ROWS_AT_ONCE = 10_000
+
+
+class UnfitTrainingFile(AutowatchError):
+    """The training file cannot be trained on as it is; the message says what to change."""
+
+
+class HeadersDiffer(UnfitTrainingFile):
+    """Two files below a prefix do not have the same columns in the same order."""
+
+
+class RaggedRow(UnfitTrainingFile):
+    """A row has more or fewer fields than the header."""
+
+
+class TrainingTable:
+    """The rows of all files, to be gone through once.
+
+    Attributes:
+        header: the names of the columns, the same in each file.
+        digest: the SHA-256 of the bytes read so far, so of the content once all rows have been given.
+    """
+
+    def __init__(self, s3: Any, bucket: str, files: Sequence[ObjectVersion]) -> None:
+        self._s3, self._bucket, self._files = s3, bucket, files
+        self._hash = hashlib.sha256()
+        self._first = self._open(files[0])
+        self.header = self._first.header
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits."""
+        return self._hash.hexdigest()
+
+    def blocks(self) -> Iterator[Sequence[Sequence[str]]]:
+        """The rows, many at once: column by column their fields, in the header's order.
+
+        Raises:
+            UnreadableFile: a file is not a CSV as agreed; the message names it.
+            HeadersDiffer, RaggedRow: the rows do not make one table.
+        """
+        for file in self._files:
+            table = self._first if file is self._files[0] else self._open(file)
+            if table.header != self.header:
+                raise HeadersDiffer(
+                    f"{file.key} has not the columns of {self._files[0].key}, in the same order. "
+                    "Give all files under the prefix one header."
+                )
+            yield from self._blocks_of(file, table)
+
+    def _open(self, file: ObjectVersion) -> Table:
+        try:
+            return Table(self._chunks(file))
+        except UnreadableFile as error:
+            raise _naming(file, error) from error
+
+    def _chunks(self, file: ObjectVersion) -> Iterator[bytes]:
+        for chunk in read_resumed(self._s3, self._bucket, file):
+            self._hash.update(chunk)
+            yield chunk
+
+    def _blocks_of(self, file: ObjectVersion, table: Table) -> Iterator[Sequence[Sequence[str]]]:
+        try:
+            for block in table.blocks(_ROWS_AT_ONCE):
+                for index, fields in block.misfits.items():
+                    raise RaggedRow(
+                        f"Line {block.lines[index]} of {file.key} has {len(fields)} fields, but the header has "
+                        f"{len(self.header)}. Correct or remove that row."
+                    )
+                yield block.columns
+        except UnreadableFile as error:
+            raise _naming(file, error) from error
+
+
+def labelled_rows(columns: Sequence[Sequence[str]], target: int) -> Sequence[Sequence[str]]:
+    """The same columns without the rows whose field in column `target` is empty."""
+    if "" not in columns[target]:
+        return columns
+    return [list(compress(column, columns[target])) for column in columns]
+
+
+def _naming(file: ObjectVersion, error: UnreadableFile) -> UnreadableFile:
+    return type(error)(f"{file.key} cannot be trained on. {error}")

@@ -1,0 +1,69 @@
+"""The gate's checks: when a challenger is good enough, in figures."""
+
+from dataclasses import dataclass
+
+from autowatch.evaluation.figures import Comparison
+from autowatch.records.decision import Check, JudgedModel
+
+
+@dataclass(frozen=True)
+class GateRules:
+    """When a challenger passes.
+
+    Attributes:
+        minimum_auc: the floor, a challenger on it passes.
+        confidence: how sure the gate must be that a challenger is worse, between 0.5 and 1; one that is as good as the
+            champion is rejected at most 1 - confidence of the time.
+        auc_tolerance: the loss of AUC against the champion that is put up with.
+        max_batch_seconds: the longest that the median batch may take.
+    """
+
+    minimum_auc: float
+    confidence: float = 0.95
+    auc_tolerance: float = 0.0
+    max_batch_seconds: float = 30.0
+
+
+def check_floor(challenger: JudgedModel, rules: GateRules) -> Check:
+    """Whether the challenger's AUC is not below the floor."""
+    auc = challenger.metrics["auc"]
+    passed = auc >= rules.minimum_auc
+    return Check(
+        "floor",
+        passed,
+        f"AUC {auc:.4f} on {challenger.rows:,} hold-out rows is {'not below' if passed else 'below'} "
+        f"the floor of {rules.minimum_auc:g}.",
+    )
+
+
+def check_latency(challenger: JudgedModel, rules: GateRules) -> Check:
+    """Whether the challenger's batches are answered quickly enough.
+
+    By the median: the first batches of a serverless endpoint wait for it to start.
+    """
+    seconds = challenger.latency.median_seconds
+    passed = seconds <= rules.max_batch_seconds
+    return Check(
+        "latency",
+        passed,
+        f"The median of {challenger.latency.batches} batches took {seconds:.2f} s, "
+        f"{'within' if passed else 'over'} the {rules.max_batch_seconds:g} s allowed.",
+    )
+
+
+def check_champion(comparison: Comparison, champion_run: str, rules: GateRules) -> Check:
+    """Whether the challenger is not worse than the champion on the same rows.
+
+    It is worse when the true difference is below minus the tolerance with the confidence asked for.
+    """
+    passed = comparison.upper >= -rules.auc_tolerance
+    tolerated = f" by more than {rules.auc_tolerance:g}" if rules.auc_tolerance else ""
+    return Check(
+        "champion",
+        passed,
+        f"The champion, run {champion_run}, has AUC {comparison.champion_auc:.4f} on the same {comparison.rows:,} "
+        f"rows: a difference of {comparison.difference:+.4f}, at most {comparison.upper:+.4f} with "
+        f"{100 * comparison.confidence:g} % confidence. So the challenger is "
+        f"{'not found worse' if passed else 'worse'}{tolerated}. A true loss of "
+        f"{comparison.detectable_loss:.4f} would be found four times in five.",
+    )

@@ -1,0 +1,167 @@
+"""The gate: a challenger scores the hold-out where it is staged, and is let through when it is good enough."""
+
+import statistics
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autowatch.aws.objects import read_json, write_json
+from autowatch.errors import AutowatchError
+from autowatch.evaluation.classification import measure
+from autowatch.evaluation.comparison import NotComparable, compare
+from autowatch.evaluation.curves import calibration_curve, roc_curve
+from autowatch.evaluation.figures import Comparison
+from autowatch.records.contract import Contract, read_contract
+from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
+from autowatch.records.run import baseline_key, contract_key, holdout_key
+from autowatch.scoring.batches import ScoringLimits
+from autowatch.scoring.endpoint import TimedEndpoint
+from autowatch.tabular.profile import Baseline, baseline_column, with_prediction
+from autowatch.training.gate.checks import GateRules, check_champion, check_floor, check_latency
+from autowatch.training.gate.holdout import (
+    ChampionNotComparable,
+    HoldoutScores,
+    ScoredChampion,
+    score_champion,
+    score_holdout,
+    take_smoke_test,
+)
+from autowatch.training.release.smoke import write_smoke_test
+
+_SECONDS_TO_DECIDE = 60.0
+"""Kept back of the caller's time for what comes after the scoring: half a million rows are compared in half of it."""
+
+
+class HoldoutRejected(AutowatchError):
+    """The challenger did not score every row of the hold-out."""
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where the two models serve.
+
+    Attributes:
+        client: boto3's `sagemaker-runtime`, made with `endpoint.client_config`.
+        candidate, champion: the endpoints' names.
+        seconds_left: tells how long the caller may still take.
+    """
+
+    client: Any
+    candidate: str
+    champion: str
+    seconds_left: Callable[[], float]
+
+    def timed(self, name: str, contract: Contract) -> TimedEndpoint:
+        """The endpoint `name`, answering for the contract's positive label."""
+        return TimedEndpoint(
+            client=self.client,
+            name=name,
+            labels=contract.labels,
+            positive_label=contract.positive_label,
+            seconds_left=lambda: self.seconds_left() - _SECONDS_TO_DECIDE,
+        )
+
+
+def judge_challenger(
+    s3: Any, bucket: str, run: str, endpoints: Endpoints, limits: ScoringLimits, rules: GateRules
+) -> GateDecision:
+    """Scores the run's hold-out with the challenger and, where it can be compared, the champion, and decides.
+
+    The decision, the rows for the smoke test and the baseline with the prediction's column are kept with the run.
+
+    Raises:
+        HoldoutRejected: some row could not be scored by the challenger.
+        EndpointError: an endpoint did not answer.
+    """
+    contract = read_contract(s3, bucket, contract_key(run))
+    candidate = endpoints.timed(endpoints.candidate, contract)
+    scores = score_holdout(s3, bucket, holdout_key(run), contract, candidate, limits)
+    _check_all_scored(scores)
+    _complete_baseline(s3, bucket, contract, scores.probability)
+    write_smoke_test(s3, bucket, run, take_smoke_test(scores, contract))
+    champion: ScoredChampion | None = None
+    comparison: Comparison | None = None
+    skipped: str | None = None
+    try:
+        served = endpoints.timed(endpoints.champion, contract)
+        champion = score_champion(s3, bucket, contract, served, len(scores.row_numbers), limits)
+        comparison = _compare(scores, champion.scores, contract, rules.confidence)
+    except (ChampionNotComparable, NotComparable) as error:
+        skipped = f"Judged without a champion: {str(error).rstrip('.')}."
+    decision = _decide(contract, scores, champion, comparison, skipped, rules)
+    write_decision(s3, bucket, run, decision)
+    return decision
+
+
+def _check_all_scored(scores: HoldoutScores) -> None:
+    if scores.rejected:
+        first = scores.rejected[0]
+        raise HoldoutRejected(f"The hold-out's row on line {first.line} could not be scored: {first.reason}")
+
+
+def _complete_baseline(s3: Any, bucket: str, contract: Contract, probabilities: Sequence[str]) -> None:
+    baseline = Baseline.from_json(read_json(s3, bucket, baseline_key(contract.run)))
+    column = baseline_column(contract.probability_column, "prediction", "numeric", Counter(probabilities))
+    write_json(s3, bucket, baseline_key(contract.run), with_prediction(baseline, column).to_json())
+
+
+def _compare(
+    challenger: HoldoutScores, champion: HoldoutScores, contract: Contract, confidence: float
+) -> Comparison:
+    """Of the rows that both scored: the champion may not know what to do with all of the new ones."""
+    both = np.array(champion.row_numbers) - 1
+    return compare(
+        positive=challenger.positive(contract.positive_label)[both],
+        challenger=challenger.probabilities()[both],
+        champion=champion.probabilities(),
+        confidence=confidence,
+    )
+
+
+def _decide(
+    contract: Contract,
+    scores: HoldoutScores,
+    champion: ScoredChampion | None,
+    comparison: Comparison | None,
+    skipped: str | None,
+    rules: GateRules,
+) -> GateDecision:
+    challenger = _judge_model(contract.run, scores, contract.positive_label)
+    checks = [check_floor(challenger, rules), check_latency(challenger, rules)]
+    if champion and comparison:
+        checks.insert(1, check_champion(comparison, champion.run, rules))
+    messages = [check.message for check in checks]
+    return GateDecision(
+        run=contract.run,
+        passed=all(check.passed for check in checks),
+        reason=" ".join([*messages, skipped] if skipped else messages),
+        minimum_auc=rules.minimum_auc,
+        rows=challenger.rows,
+        metrics=challenger.metrics,
+        checks=tuple(checks),
+        challenger=challenger,
+        champion=_judge_model(champion.run, champion.scores, contract.positive_label)
+        if champion and comparison
+        else None,
+        champion_skipped=skipped,
+        comparison=comparison,
+    )
+
+
+def _judge_model(run: str, scores: HoldoutScores, positive_label: str) -> JudgedModel:
+    positive, probability = scores.positive(positive_label), scores.probabilities()
+    return JudgedModel(
+        run=run,
+        rows=len(positive),
+        metrics=measure(positive, np.array(scores.predicted) == positive_label, probability).to_json(),
+        roc=roc_curve(positive, probability),
+        calibration=calibration_curve(positive, probability),
+        latency=Latency(
+            batches=len(scores.seconds),
+            median_seconds=statistics.median(scores.seconds),
+            worst_seconds=max(scores.seconds),
+        ),
+    )

@@ -1,0 +1,36 @@
+"""The last resort: a failed run whose clean-up failed as well.
+
+It imports as little as it can, for whatever broke the clean-up must not break this too.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from autowatch.aws.notifications import publish
+from autowatch.records.run import end_run, read_latest, run_facts
+
+
+def give_up_run(
+    s3: Any,
+    sns: Any,
+    *,
+    bucket: str,
+    run: str,
+    topic_arn: str,
+    cause: str,
+    clean_up_cause: str,
+    now: datetime,
+) -> None:
+    """Ends a run that failed and whose clean-up did not get through: says so, with what a person must look at."""
+    latest = read_latest(s3, bucket)
+    if latest.run == run:
+        latest = end_run(s3, bucket, latest, "failed", cause, now)
+    lines = [
+        f"Run {run} failed: {cause}",
+        f"Cleaning up after it failed as well: {clean_up_cause}",
+        "Look in SageMaker whether the endpoint is InService, on the config that models/champion.json names, "
+        "and delete the candidate endpoint; the next run would remove it too.",
+        "",
+        *run_facts(latest),
+    ]
+    publish(sns, topic_arn, f"Autowatch: clean-up failed, run {run}", lines)

@@ -1,0 +1,135 @@
+"""The end of a run: what is cleaned up, what is recorded, and what people are told."""
+
+from datetime import datetime
+from typing import Any
+
+from autowatch.aws.notifications import publish
+from autowatch.aws.objects import ObjectMissing
+from autowatch.errors import AutowatchError
+from autowatch.records.champion import NoChampion, read_champion
+from autowatch.records.decision import read_decision
+from autowatch.records.run import Run, Status, end_run, read_latest, run_facts
+from autowatch.reports.publish import write_run_report
+from autowatch.training.data.report import read_warnings
+from autowatch.training.release.promote import CleanUp, remove_challenger, undo_run
+from autowatch.training.release.retention import remove_old_models
+
+
+class RunOvertaken(AutowatchError):
+    """An execution was taken up again after another run had begun."""
+
+
+def finish_run(
+    s3: Any,
+    sagemaker: Any,
+    sns: Any,
+    *,
+    bucket: str,
+    run: str,
+    endpoint_name: str,
+    topic_arn: str,
+    keep_models: int,
+    unknown_to_domino: str | None = None,
+    now: datetime,
+) -> Run:
+    """Ends a run that the gate decided on: released, or rejected, which is a normal end as well.
+
+    After a release, all models but the newest `keep_models` and those in use are removed. `unknown_to_domino` is why
+    the released model could not be made known to Domino, where that failed.
+
+    Raises:
+        EndpointBusy: the candidate endpoint cannot be deleted yet; call again later.
+        RunOvertaken: another run has begun since, which only happens after this one's execution had ended.
+    """
+    latest = read_latest(s3, bucket)
+    if latest.run != run:
+        raise RunOvertaken(f"Run {latest.run} has begun since run {run} ended; nothing of it is touched.")
+    decision = read_decision(s3, bucket, latest.model_run)
+    remove_challenger(sagemaker, endpoint_name, run, keep_model=decision.passed)
+    if decision.passed:
+        remove_old_models(s3, sagemaker, bucket, endpoint_name, keep_models)
+    status: Status = "released" if decision.passed else "rejected"
+    ended = end_run(s3, bucket, latest, status, decision.reason, now)
+    after = (
+        f"Endpoint {endpoint_name} now serves the model of run {latest.model_run}."
+        if decision.passed
+        else _after_rejection(s3, bucket, run)
+    )
+    metrics = ", ".join(f"{name} {value:.4f}" for name, value in decision.metrics.items())
+    lines = [
+        f"Run {run} was {status}.",
+        decision.reason,
+        after,
+        "",
+        *run_facts(ended),
+        f"Hold-out: {metrics}.",
+    ]
+    if unknown_to_domino is not None:
+        lines.append(
+            f"Domino does not know this model yet: {unknown_to_domino} The daily run makes it known before it "
+            "registers the first file that the model has scored."
+        )
+    lines += read_warnings(s3, bucket, run)
+    lines.append(_report(s3, bucket, ended))
+    publish(sns, topic_arn, f"Autowatch: model {status}, run {run}", lines)
+    return ended
+
+
+def fail_run(
+    s3: Any,
+    sagemaker: Any,
+    sns: Any,
+    *,
+    bucket: str,
+    run: str,
+    endpoint_name: str,
+    topic_arn: str,
+    tags: dict[str, str],
+    error: str,
+    cause: str,
+    now: datetime,
+) -> None:
+    """Ends a run that failed: the champion serves on, and nothing of the run is left but its record.
+
+    A run that was refused before it began has nothing to clean up, and must not touch what belongs to another.
+
+    Raises:
+        EndpointBusy: an endpoint is on its way to another state; call again later.
+    """
+    try:
+        latest = read_latest(s3, bucket)
+    except ObjectMissing:
+        latest = None
+    if latest is None or latest.run != run:
+        lines = [f"A training run was refused: {cause}", f"({error})", "Nothing was created or changed."]
+        publish(sns, topic_arn, "Autowatch: training run refused", lines)
+        return
+    left = undo_run(s3, sagemaker, bucket, latest, endpoint_name, tags)
+    ended = end_run(s3, bucket, latest, "released" if left.released else "failed", cause, now)
+    lines = [f"Run {run} failed: {cause}", f"({error})", _what_serves(left), "", *run_facts(ended)]
+    lines.append(_report(s3, bucket, ended))
+    publish(sns, topic_arn, f"Autowatch: training run failed, run {run}", lines)
+
+
+def _after_rejection(s3: Any, bucket: str, run: str) -> str:
+    try:
+        champion = read_champion(s3, bucket)
+    except NoChampion:
+        return (
+            "No model has been released yet, so nothing serves and no file is scored. "
+            f"models/{run}/report.html shows how the model did; train on more rows or better columns, or lower the "
+            "parameter MinimumAuc if a weaker model will do."
+        )
+    return f"The model of run {champion.run} serves on. Nothing else changed."
+
+
+def _what_serves(left: CleanUp) -> str:
+    if left.champion is None:
+        return "No model has been released yet; nothing serves."
+    if left.released:
+        return "Its model had been released before that, and serves."
+    return f"The model of run {left.champion.run} serves on. What the failed run made was removed."
+
+
+def _report(s3: Any, bucket: str, ended: Run) -> str:
+    return f"Report: s3://{bucket}/{write_run_report(s3, bucket, ended)}"

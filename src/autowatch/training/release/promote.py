@@ -1,0 +1,153 @@
+"""Putting a challenger in force, and undoing what a run made when it does not get that far."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from autowatch.errors import AutowatchError
+from autowatch.records.champion import (
+    Champion,
+    NoChampion,
+    read_champion,
+    read_champion_with_etag,
+    write_champion,
+)
+from autowatch.records.decision import read_decision
+from autowatch.records.run import Run, baseline_key, contract_key
+from autowatch.records.timestamps import to_text
+from autowatch.scoring.endpoint import Endpoint
+from autowatch.training.autopilot import job_name, stop_job
+from autowatch.training.release.smoke import SmokeTest, read_smoke_test
+from autowatch.training.serving.endpoints import (
+    EndpointBusy,
+    candidate_name,
+    delete_endpoint,
+    delete_model,
+    describe_endpoint,
+    is_on_its_way,
+    model_name,
+    switch_endpoint,
+)
+
+_PROBABILITY_TOLERANCE = 1e-6
+
+
+class RolledBack(AutowatchError):
+    """SageMaker undid the update: the endpoint serves, but not what was released."""
+
+
+class SmokeTestFailed(AutowatchError):
+    """The endpoint answers otherwise than the candidate endpoint did for the same rows."""
+
+
+@dataclass(frozen=True)
+class CleanUp:
+    """What is left in force after a run was undone."""
+
+    champion: Champion | None
+    released: bool
+
+
+def promote(
+    s3: Any, sagemaker: Any, bucket: str, run: str, endpoint_name: str, endpoint: Endpoint, now: datetime
+) -> Champion:
+    """Makes the run's model the champion, once the endpoint is seen to serve it.
+
+    Raises:
+        RolledBack: the endpoint serves another config than this run's: an update that fails ends so, silently.
+        SmokeTestFailed: it does not answer as the candidate endpoint did.
+        ObjectChanged: another run released a model in between.
+    """
+    name = model_name(endpoint_name, run)
+    state = describe_endpoint(sagemaker, endpoint_name)
+    if state is None or state.config != name:
+        raise RolledBack(
+            f"The endpoint {endpoint_name} serves {state.config if state else 'nothing'} instead of {name}: "
+            f"{state.failure_reason if state and state.failure_reason else 'SageMaker rolled the update back'}."
+        )
+    _check_answers(endpoint, read_smoke_test(s3, bucket, run))
+    decision = read_decision(s3, bucket, run)
+    previous_run = etag = None
+    with suppress(NoChampion):
+        current, etag = read_champion_with_etag(s3, bucket)
+        if current.run == run:
+            return current
+        previous_run = current.run
+    champion = Champion(
+        run=run,
+        endpoint_name=endpoint_name,
+        endpoint_config=name,
+        model_name=name,
+        contract_key=contract_key(run),
+        baseline_key=baseline_key(run),
+        released=to_text(now),
+        metrics=decision.metrics,
+        previous_run=previous_run,
+    )
+    write_champion(s3, bucket, champion, etag)
+    return champion
+
+
+def remove_challenger(sagemaker: Any, endpoint_name: str, run: str, *, keep_model: bool) -> None:
+    """Removes the candidate endpoint, and the run's model and endpoint config unless they serve.
+
+    Raises:
+        EndpointBusy: the candidate endpoint cannot be deleted at this moment.
+    """
+    delete_endpoint(sagemaker, candidate_name(endpoint_name))
+    if not keep_model:
+        delete_model(sagemaker, model_name(endpoint_name, run))
+
+
+def undo_run(
+    s3: Any, sagemaker: Any, bucket: str, run: Run, endpoint_name: str, tags: dict[str, str]
+) -> CleanUp:
+    """Leaves the champion serving and nothing of `run` behind; of a run whose model is in force, the model.
+
+    The model of an earlier run, which `run` was to release again, stays as well. May be called again and again until it
+    passes.
+
+    Raises:
+        EndpointBusy: an endpoint is on its way to another state; call again later.
+    """
+    stop_job(sagemaker, job_name(run.run))
+    try:
+        champion = read_champion(s3, bucket)
+    except NoChampion:
+        champion = None
+    released = champion is not None and champion.run == run.model_run
+    if not released:
+        _restore(sagemaker, champion, endpoint_name, model_name(endpoint_name, run.model_run), tags)
+    keep_model = released or run.promotes is not None
+    remove_challenger(sagemaker, endpoint_name, run.run, keep_model=keep_model)
+    return CleanUp(champion, released)
+
+
+def _check_answers(endpoint: Endpoint, smoke_test: SmokeTest) -> None:
+    answers = endpoint.predict(smoke_test.payload.encode(), len(smoke_test.labels))
+    same = list(answers.labels) == list(smoke_test.labels) and all(
+        abs(float(now) - float(staged)) <= _PROBABILITY_TOLERANCE
+        for now, staged in zip(answers.probabilities, smoke_test.probabilities, strict=True)
+    )
+    if not same:
+        raise SmokeTestFailed(
+            f"The endpoint {endpoint.name} answers otherwise than the candidate endpoint did for the same "
+            f"{len(smoke_test.labels)} hold-out rows."
+        )
+
+
+def _restore(
+    sagemaker: Any, champion: Champion | None, endpoint_name: str, config: str, tags: dict[str, str]
+) -> None:
+    """Takes the challenger's config off the endpoint, if it got there."""
+    state = describe_endpoint(sagemaker, endpoint_name)
+    if state and is_on_its_way(state):
+        raise EndpointBusy(f"The endpoint {endpoint_name} is {state.status}.")
+    if state and state.config != config:
+        return
+    if champion is None:
+        delete_endpoint(sagemaker, endpoint_name)
+    else:
+        switch_endpoint(sagemaker, endpoint_name, champion.endpoint_config, tags)
+        raise EndpointBusy(f"The endpoint {endpoint_name} is going back to {champion.endpoint_config}.")

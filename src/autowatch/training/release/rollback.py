@@ -1,0 +1,111 @@
+"""Releasing an earlier run's model again: what must hold for it, and the run that does so."""
+
+import re
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from autowatch.aws.objects import ObjectMissing, read_json
+from autowatch.errors import AutowatchError
+from autowatch.records.champion import NoChampion, read_champion
+from autowatch.records.contract import Contract, read_contract
+from autowatch.records.decision import read_decision
+from autowatch.records.run import Run, baseline_key, contract_key
+from autowatch.training.release.smoke import read_smoke_test
+from autowatch.training.serving.staging import read_model_record
+from autowatch.training.start import begin_run
+
+_RUN = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
+
+
+class PromotionRefused(AutowatchError):
+    """The run's model cannot be released again; the message says why."""
+
+
+class NeverPassed(PromotionRefused):
+    """The run never passed its gate."""
+
+
+class ArtefactsGone(PromotionRefused):
+    """Something that the model needs has been removed."""
+
+
+class AlreadyInForce(PromotionRefused):
+    """The run's model is the champion."""
+
+
+class InvalidPromotion(AutowatchError):
+    """The execution's input asks for a promotion and for something else, or names no run."""
+
+
+def promoted_run(document: Any) -> str:
+    """The run that an execution's input `{"promote": "<run>"}` names.
+
+    Raises:
+        InvalidPromotion: the input holds something else.
+    """
+    if not (
+        isinstance(document, dict)
+        and document.keys() == {"promote"}
+        and isinstance(document["promote"], str)
+        and _RUN.fullmatch(document["promote"])
+    ):
+        raise InvalidPromotion(
+            'Release an earlier model with the input {"promote": "<run>"} and nothing else; '
+            "a run's name is that of its folder under models/, such as 20261123-071500-d822."
+        )
+    return str(document["promote"])
+
+
+def begin_promotion(
+    s3: Any, stepfunctions: Any, bucket: str, promotes: str, *, run: str, execution: str, started: str
+) -> Run:
+    """Begins `run`, which releases the model of the earlier run `promotes` without training or gate.
+
+    Raises:
+        NeverPassed, ArtefactsGone, AlreadyInForce: as they say.
+        RunInProgress: another run has not ended yet.
+    """
+    _check_gate(s3, bucket, promotes)
+    _check_champion(s3, bucket, promotes)
+    contract = _check_artefacts(s3, bucket, promotes)
+    begun = Run(run, execution, "running", "promote", contract.training, started, promotes=promotes)
+    begin_run(s3, stepfunctions, bucket, begun, timedelta())
+    return begun
+
+
+def _check_gate(s3: Any, bucket: str, run: str) -> None:
+    try:
+        decision = read_decision(s3, bucket, run)
+    except ObjectMissing as error:
+        raise NeverPassed(
+            f"Run {run} never came to its gate, or there was no such run. Name a run that released a model."
+        ) from error
+    if not decision.passed:
+        raise NeverPassed(f"Run {run} did not pass its gate: {decision.reason} Name a run that did.")
+
+
+def _check_champion(s3: Any, bucket: str, run: str) -> None:
+    with suppress(NoChampion):
+        if read_champion(s3, bucket).run == run:
+            raise AlreadyInForce(f"The model of run {run} is in force already. Nothing needs to be done.")
+
+
+def _check_artefacts(s3: Any, bucket: str, run: str) -> Contract:
+    try:
+        read_smoke_test(s3, bucket, run)
+        read_json(s3, bucket, baseline_key(run))
+        contract = read_contract(s3, bucket, contract_key(run))
+        containers = read_model_record(s3, bucket, run)
+    except ObjectMissing as error:
+        raise ArtefactsGone(f"{error} Without it run {run} cannot be released again; train anew.") from error
+    for url in (container["ModelDataUrl"] for container in containers if "ModelDataUrl" in container):
+        place, _, key = url.removeprefix("s3://").partition("/")
+        # A listing, unlike a look at the object, needs no permission for the key that encrypts it.
+        found = s3.list_objects_v2(Bucket=place, Prefix=key, MaxKeys=1).get("Contents", [])
+        if [item["Key"] for item in found] != [key]:
+            raise ArtefactsGone(
+                f"{url} does not exist any more; the parameter KeepModels says how many models are kept. "
+                f"Train anew, or bring back the object's earlier version and start again."
+            )
+    return contract

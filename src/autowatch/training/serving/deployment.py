@@ -1,0 +1,107 @@
+"""How an endpoint goes over to another model: what SageMaker calls deployment guardrails.
+
+Whether the endpoint that is there can become what the parameters ask for, asked before anything is trained.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from autowatch.errors import AutowatchError
+from autowatch.training.serving.endpoints import describe_endpoint
+
+_SHORTEST_LIMIT, _LONGEST_LIMIT = 600, 28_800
+"""Seconds that MaximumExecutionTimeoutInSeconds may be."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What the user wants of an update.
+
+    Attributes:
+        instances: how many serve; 0 where the endpoint is serverless.
+        alarms: names of CloudWatch alarms; when one of them goes off, SageMaker goes back to the model before.
+        bake_seconds: for how long the alarms are watched, after each step.
+        limit_seconds: how long the whole may take before SageMaker goes back.
+    """
+
+    instances: int
+    alarms: tuple[str, ...]
+    bake_seconds: int
+    limit_seconds: int
+
+
+def deployment_config(deployment: Deployment) -> dict[str, Any]:
+    """UpdateEndpoint's DeploymentConfig: blue/green.
+
+    Where two or more instances serve, one of the new fleet takes its share of the requests first: a canary, and never
+    more than the half of the fleet that SageMaker allows. Otherwise all requests go over at once. Either way the old
+    fleet stays while the new one bakes.
+    """
+    routing: dict[str, Any] = {"Type": "ALL_AT_ONCE"}
+    if deployment.instances > 1:
+        routing = {"Type": "CANARY", "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1}}
+    limit = min(max(deployment.limit_seconds, _SHORTEST_LIMIT), _LONGEST_LIMIT)
+    config: dict[str, Any] = {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": {**routing, "WaitIntervalInSeconds": deployment.bake_seconds},
+            "TerminationWaitInSeconds": deployment.bake_seconds,
+            "MaximumExecutionTimeoutInSeconds": limit,
+        }
+    }
+    if deployment.alarms:
+        config["AutoRollbackConfiguration"] = {"Alarms": [{"AlarmName": name} for name in deployment.alarms]}
+    return config
+
+
+_SERVERLESS, _INSTANCES = "serverless", "on instances"
+
+
+class ServingRefused(AutowatchError):
+    """SageMaker would refuse to serve the model as the parameters ask for, once it is trained."""
+
+
+def check_serving(sagemaker: Any, endpoint_name: str, instance_type: str, mode: str) -> None:
+    """Checks that a model trained in this mode can be released at the endpoint.
+
+    Args:
+        sagemaker: the boto3 client.
+        endpoint_name: the endpoint at which the champion serves, or will.
+        instance_type: the type of the instances that shall serve it; empty for serverless.
+        mode: Autopilot's mode, ENSEMBLING or HYPERPARAMETER_TUNING. The latter makes a chain of three containers, and a
+            serverless endpoint takes one.
+
+    Raises:
+        ServingRefused: SageMaker would refuse it.
+    """
+    wanted = _INSTANCES if instance_type else _SERVERLESS
+    if mode == "HYPERPARAMETER_TUNING" and wanted == _SERVERLESS:
+        raise ServingRefused(
+            "A model of the mode HYPERPARAMETER_TUNING has three containers, and a serverless endpoint takes one. "
+            "Set the parameter InstanceType, or AutopilotMode to ENSEMBLING."
+        )
+    endpoint = describe_endpoint(sagemaker, endpoint_name)
+    # The release deletes an endpoint that failed and makes a new one, which may be of either kind.
+    if endpoint is None or endpoint.status in ("Failed", "Deleting"):
+        return
+    present = _kind(sagemaker, endpoint_name, endpoint.config)
+    if present != wanted:
+        raise ServingRefused(
+            f"The endpoint {endpoint_name} serves {present}, the parameters ask for it {wanted}, and SageMaker changes "
+            "no endpoint from one to the other. Give a new EndpointName with InstanceType, or set InstanceType back."
+        )
+
+
+def _kind(sagemaker: Any, endpoint_name: str, config: str) -> str:
+    try:
+        answer = sagemaker.describe_endpoint_config(EndpointConfigName=config)
+    except ClientError as error:
+        if "Could not find" not in error.response["Error"]["Message"]:
+            raise
+        raise ServingRefused(
+            f"The endpoint config {config} of the endpoint {endpoint_name} was deleted, so that SageMaker updates the "
+            "endpoint no more. Delete the endpoint, or give a new EndpointName."
+        ) from error
+    variants = answer["ProductionVariants"]
+    return _SERVERLESS if any("ServerlessConfig" in variant for variant in variants) else _INSTANCES

@@ -1,0 +1,202 @@
+"""The start of a training run: what its execution's input asks for, and whether it may begin."""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from autowatch.aws.objects import (
+    ObjectChanged,
+    ObjectMissing,
+    ObjectVersion,
+    read_json_with_etag,
+    replace_json,
+    write_json_if_absent,
+)
+from autowatch.errors import AutowatchError
+from autowatch.records.champion import NoChampion, read_champion
+from autowatch.records.contract import read_contract
+from autowatch.records.run import LATEST_KEY, Run, Trigger, contract_key, read_latest, run_name
+from autowatch.records.timestamps import from_text, to_text
+
+
+class InvalidInput(AutowatchError):
+    """The execution was started with an input that means nothing."""
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What an execution's input asks for: data (None: whatever the parameters say), and who asks."""
+
+    training_key: str | None
+    trigger: Trigger
+
+
+def read_request(document: Any) -> TrainingRequest:
+    """The request that an execution's input holds.
+
+    Raises:
+        InvalidInput: it holds something else.
+    """
+    if not (
+        isinstance(document, dict)
+        and document.keys() <= {"training_key", "trigger"}
+        and isinstance(document.get("training_key", ""), str)
+        and document.get("trigger", "manual") in ("manual", "drift")
+    ):
+        raise InvalidInput(
+            'Start a run with the input {}, {"training_key": "training/FILE.csv"} or '
+            '{"training_key": "training/FOLDER/"}, nothing else.'
+        )
+    return TrainingRequest(document.get("training_key"), document.get("trigger", "manual"))
+
+
+def begin_training(
+    s3: Any,
+    stepfunctions: Any,
+    bucket: str,
+    trigger: Trigger,
+    training: ObjectVersion,
+    *,
+    execution: str,
+    started: datetime,
+    cooldown: timedelta,
+) -> str:
+    """Takes the lock for a run on `training` and returns the run's name; an execution that has it may take it again.
+
+    Raises:
+        NothingNew: drift asks for the run, but has nothing newer than the champion or the last rejected model to learn.
+        RunInProgress, CoolingDown: as `begin_run` does.
+    """
+    run = Run(
+        run=run_name(execution, started),
+        execution=execution,
+        status="running",
+        trigger=trigger,
+        training=training,
+        started=to_text(started),
+    )
+    if trigger == "drift":
+        check_news(training, *_champions_training(s3, bucket), _latest_run(s3, bucket))
+    begin_run(s3, stepfunctions, bucket, run, cooldown)
+    return run.run
+
+
+def _champions_training(s3: Any, bucket: str) -> tuple[ObjectVersion | None, ObjectVersion | None]:
+    """What the champion was trained on, and what the one before it was."""
+    try:
+        champion = read_champion(s3, bucket)
+    except NoChampion:
+        return None, None
+    previous = None
+    if champion.previous_run:
+        with suppress(ObjectMissing):
+            previous = read_contract(s3, bucket, contract_key(champion.previous_run)).training
+    return read_contract(s3, bucket, champion.contract_key).training, previous
+
+
+def _latest_run(s3: Any, bucket: str) -> Run | None:
+    try:
+        return read_latest(s3, bucket)
+    except ObjectMissing:
+        return None
+
+
+class RunInProgress(AutowatchError):
+    """Another training run has not ended yet."""
+
+
+class CoolingDown(AutowatchError):
+    """Drift asked for a run too soon after the one before."""
+
+
+class NothingNew(AutowatchError):
+    """Drift asked for a run, but the newest training file is the one that the champion was trained on."""
+
+
+def begin_run(s3: Any, stepfunctions: Any, bucket: str, run: Run, cooldown: timedelta) -> None:
+    """Takes the lock for `run` by writing it as the latest one. The run that holds it already may take it again.
+
+    Raises:
+        RunInProgress: another run holds it, or took it at the same moment.
+        CoolingDown: drift asked for this run within `cooldown` of the last one it asked for.
+    """
+    try:
+        document, etag = read_json_with_etag(s3, bucket, LATEST_KEY)
+    except ObjectMissing:
+        etag, last_drift_start = None, None
+    else:
+        latest = Run.from_json(document)
+        if latest.run == run.run:
+            return
+        if latest.status == "running" and _is_running(stepfunctions, latest.execution):
+            raise RunInProgress(
+                f"Run {latest.run}, started {latest.started}, has not ended yet. Start again when it has."
+            )
+        last_drift_start = latest.last_drift_start
+    if run.trigger == "drift":
+        _check_cooldown(last_drift_start, from_text(run.started), cooldown)
+        last_drift_start = run.started
+    document = replace(run, last_drift_start=last_drift_start).to_json()
+    try:
+        if etag is None:
+            write_json_if_absent(s3, bucket, LATEST_KEY, document)
+        else:
+            replace_json(s3, bucket, LATEST_KEY, document, etag)
+    except ObjectChanged as error:
+        raise RunInProgress(
+            "Another run started at the same moment. Start again when it has ended."
+        ) from error
+
+
+def check_news(
+    training: ObjectVersion,
+    champions: ObjectVersion | None,
+    previous: ObjectVersion | None,
+    latest: Run | None,
+) -> None:
+    """Checks that the training file may lead to a better model than the champion, as far as is known.
+
+    Args:
+        training: the file to train on.
+        champions: the file that the champion was trained on; None if there is no champion.
+        previous: the file that the champion before it was trained on; None if there was none. Where somebody went back
+            from that one to an earlier model, drift must not bring it in again.
+        latest: the newest run; None if there has been none.
+
+    Raises:
+        NothingNew: the champion or the one before it has seen the file, or the newest run's model of it was rejected.
+    """
+    if champions and _is_same(training, champions):
+        what = "is the file that the champion was trained on"
+    elif previous and _is_same(training, previous):
+        what = "is the file that the model before the champion was trained on"
+    elif latest and latest.status == "rejected" and _is_same(training, latest.training):
+        what = f"was trained on by run {latest.run}, whose model was rejected"
+    else:
+        return
+    raise NothingNew(f"{training.key} {what}. Upload newer labelled rows under training/ to retrain.")
+
+
+def _is_same(one: ObjectVersion, other: ObjectVersion) -> bool:
+    return (one.key, one.etag) == (other.key, other.etag)
+
+
+def _is_running(stepfunctions: Any, execution: str) -> bool:
+    """Whether the execution behind a lock still runs: one that was killed could not let go of its lock."""
+    try:
+        answer = stepfunctions.describe_execution(executionArn=execution)
+    except stepfunctions.exceptions.ExecutionDoesNotExist:
+        return False
+    return bool(answer["status"] == "RUNNING")
+
+
+def _check_cooldown(last_drift_start: str | None, now: datetime, cooldown: timedelta) -> None:
+    if last_drift_start is None:
+        return
+    until = from_text(last_drift_start) + cooldown
+    if now < until:
+        raise CoolingDown(
+            f"Drift last started a run at {last_drift_start}; the next one may start from {to_text(until)}. "
+            "A run started by hand need not wait."
+        )

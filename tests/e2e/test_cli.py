@@ -1,0 +1,147 @@
+"""The commands of a terminal against a running stack, each in a process of its own, as `make` calls them.
+
+The AutoML job is scripted, and its model needs no training.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from sandbox.client import running_sandbox
+from sandbox.install import REPOSITORY
+from tests.support.scripted_job import automl_job
+from tests.support.stub_model import archive, image, training_file
+
+pytestmark = pytest.mark.sandbox
+ARTEFACT = "stub/model.tar.gz"
+PARAMETERS = {"PollSeconds": "1", "PositiveLabel": "yes"}
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    with running_sandbox(parameters=PARAMETERS, state_dir=folder / "state") as sandbox:
+        s3, bucket = sandbox.client("s3"), sandbox.outputs["DataBucketName"]
+        s3.put_object(Bucket=bucket, Key=ARTEFACT, Body=archive(features=2))
+        s3.put_object(Bucket=bucket, Key="training/calls.csv", Body=training_file(1))
+        yield sandbox
+
+
+def script_job(sandbox, **job):
+    account = sandbox.outputs["TrainStateMachineArn"].split(":")[4]
+    url = f"s3://{sandbox.outputs['DataBucketName']}/{ARTEFACT}"
+    model = {"Image": image(account, sandbox.environment["AWS_REGION"]), "ModelDataUrl": url}
+    sandbox.faults(*automl_job(model, **job))
+
+
+def start(sandbox, *arguments, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-m", "cli", *arguments],
+        cwd=REPOSITORY,
+        env={"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **sandbox.environment, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # Where the tests run in a shell's background, an interrupt is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def call(sandbox, *arguments, **environment):
+    process = start(sandbox, *arguments, **environment)
+    try:
+        output, _ = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    return process.returncode, output
+
+
+def executions(sandbox, status):
+    stepfunctions, machine = sandbox.client("stepfunctions"), sandbox.outputs["TrainStateMachineArn"]
+    return stepfunctions.list_executions(stateMachineArn=machine, statusFilter=status)["executions"]
+
+
+def wait_for_the_end(sandbox):
+    deadline = time.monotonic() + 120
+    while executions(sandbox, "RUNNING"):
+        assert time.monotonic() < deadline, "the run did not end in time"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def first_run(sandbox):
+    """The run that `train` started, the interrupted `train`'s output, and what a second one said meanwhile."""
+    script_job(sandbox, looks_in_progress=None)
+    process = start(sandbox, "train", "--poll-seconds", "0.2")
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "Autopilot:" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=30)
+    still_running = len(executions(sandbox, "RUNNING"))
+    second = call(sandbox, "train", "--poll-seconds", "0.2")
+    script_job(sandbox)
+    wait_for_the_end(sandbox)
+    interrupted = (process.returncode, "".join(lines) + rest)
+    (run,) = {line.split()[1] for line in call(sandbox, "runs")[1].splitlines() if line.startswith("* 2")}
+    return run, interrupted, still_running, second
+
+
+def test_before_the_first_run_the_list_says_how_to_begin(sandbox):
+    code, output = call(sandbox, "runs", STACK="autowatch", S3_BUCKET="", TRAIN_STATE_MACHINE_ARN="")
+    assert (code, output.splitlines()[0][:22]) == (0, "There are no runs yet.")
+
+
+def test_a_run_that_is_refused_ends_with_the_reason(sandbox):
+    code, output = call(sandbox, "train", "--key", "training/nowhere.csv", "--poll-seconds", "0.2")
+    assert code == 1
+    assert "training/nowhere.csv" in output
+    assert "failed." in output
+
+
+def test_an_interrupt_ends_the_watching_and_not_the_run(first_run):
+    _, (code, output), still_running, _ = first_run
+    assert code == 130
+    assert "No longer watching. The run goes on" in output
+    assert "Traceback" not in output
+    assert still_running == 1
+
+
+def test_a_second_run_meanwhile_is_refused(first_run):
+    _, _, _, (code, output) = first_run
+    assert code == 1
+    assert "has not ended yet" in output
+
+
+def test_runs_are_listed_followed_and_gone_back_to(sandbox, first_run):
+    run = first_run[0]
+    script_job(sandbox)
+    code, output = call(sandbox, "train", "--key", "training/calls.csv", "--poll-seconds", "0.2")
+    assert code == 0, output
+    assert "Autopilot: " in output
+    assert "best AUC so far 0." in output
+    (released,) = [line for line in output.splitlines() if "was released." in line]
+    newer = released.split()[1]
+    assert f"Report: s3://{sandbox.outputs['DataBucketName']}/models/{newer}/report.html" in output
+
+    code, output = call(sandbox, "rollback", "--run", run, "--poll-seconds", "0.2")
+    assert code == 0, output
+    lines = call(sandbox, "runs")[1].splitlines()
+    assert f"that of {run}" in lines[1]
+    assert lines[2].startswith(f"  {newer}  manual   calls.csv")
+    assert lines[3].startswith(f"* {run}  manual   calls.csv")
+    assert "passed" in lines[3]
+
+
+def test_going_back_to_a_run_that_never_was_starts_nothing(sandbox):
+    before = len(executions(sandbox, "FAILED"))
+    code, output = call(sandbox, "rollback", "--run", "20200101-000000-0000")
+    assert (code, "There is no run 20200101-000000-0000" in output) == (2, True)
+    assert len(executions(sandbox, "FAILED")) == before
+    assert not executions(sandbox, "RUNNING")

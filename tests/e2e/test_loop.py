@@ -1,0 +1,265 @@
+"""The whole loop end to end, on the real template, on a few thousand generated rows; then what bad input gets."""
+
+import json
+import re
+import time
+
+import pytest
+
+from sandbox.client import running_sandbox
+from sandbox.demo.__main__ import save_reports
+from sandbox.demo.progress import Progress
+from sandbox.demo.spans import cut_spans
+from sandbox.demo.story import PARAMETERS, play
+from sandbox.demo.synthetic import write_bank_marketing
+from sandbox.faults import Fault
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory):
+    with running_sandbox(parameters=PARAMETERS, state_dir=tmp_path_factory.mktemp("loop")) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def story(sandbox, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    write_bank_marketing(folder / "bank.csv", 6000, 3)
+    early, late = cut_spans(folder / "bank.csv", folder, 800)
+    return play(sandbox, early, late, Progress())
+
+
+@pytest.fixture
+def s3(sandbox):
+    return sandbox.client("s3")
+
+
+@pytest.fixture
+def bucket(sandbox):
+    return sandbox.outputs["DataBucketName"]
+
+
+def read_json(s3, bucket, key):
+    return json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+
+
+def keys(s3, bucket, prefix=""):
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {item["Key"] for page in pages for item in page.get("Contents", [])}
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+    return result
+
+
+class TestBeforeAnyModel:
+    """Runs first, on a stack that is just deployed."""
+
+    def test_a_file_scored_before_there_is_a_model_is_refused_with_the_remedy(self, sandbox, s3, bucket):
+        s3.put_object(Bucket=bucket, Key="inference/früh + zu früh.csv", Body=b"age;job\n30;admin.\n")
+        (key,) = wait_for(lambda: keys(s3, bucket, "rejected/"))
+        error = read_json(s3, bucket, key)
+        assert key.endswith(".error.json")
+        assert "früh + zu früh" in key
+        assert (error["error"], error["input"]["key"]) == ("NoChampion", "inference/früh + zu früh.csv")
+        assert "start a training run" in error["reason"]
+        assert not keys(s3, bucket, "predictions/")
+        assert wait_for(lambda: "NoChampion" in sandbox.logs("InvokeEndpointFunction"))
+        s3.delete_object(Bucket=bucket, Key=key)
+
+    @pytest.mark.parametrize(
+        ("body", "error", "words"),
+        [
+            (b"age;job\n" + b"30;admin.\n" * 600, "TargetMissing", "no column 'y'"),
+            (b"age;y\n" + b"30;no\n" * 600, "WrongClasses", "1 different labels"),
+            (b"", "EmptyFile", "empty"),
+            (b"\x89PNG\r\n\x1a\n\x00\x00\xff", "NotUtf8", "UTF-8"),
+        ],
+        ids=["no target", "one class", "empty", "no csv"],
+    )
+    def test_an_unfit_training_file_fails_in_prepare_and_creates_nothing(
+        self, sandbox, s3, bucket, body, error, words
+    ):
+        s3.put_object(Bucket=bucket, Key="training/unfit.csv", Body=body)
+        mails = len(sandbox.mailbox.messages())
+        stepfunctions = sandbox.client("stepfunctions")
+        arn = stepfunctions.start_execution(
+            stateMachineArn=sandbox.outputs["TrainStateMachineArn"],
+            input='{"training_key": "training/unfit.csv"}',
+        )["executionArn"]
+        wait_for(lambda: stepfunctions.describe_execution(executionArn=arn)["status"] != "RUNNING")
+        answer = stepfunctions.describe_execution(executionArn=arn)
+        assert (answer["status"], answer["error"]) == ("FAILED", error)
+        assert words in answer["cause"]
+        assert words in sandbox.mailbox.messages()[mails].body
+        sagemaker = sandbox.client("sagemaker")
+        assert not sagemaker.list_auto_ml_jobs()["AutoMLJobSummaries"]
+        assert not sagemaker.list_models()["Models"]
+        assert not sagemaker.list_endpoints()["Endpoints"]
+        assert not any(key.endswith((".csv", "contract.json")) for key in keys(s3, bucket, "models/"))
+        assert read_json(s3, bucket, "models/latest.json")["status"] == "failed"
+
+
+class TestStory:
+    def test_the_first_model_is_trained_judged_and_released(self, story):
+        assert story.first_release.trigger == "manual"
+        assert story.first_release.holdout_auc >= float(PARAMETERS["MinimumAuc"])
+
+    def test_every_row_of_every_batch_is_scored(self, story):
+        for scored in (story.early_batch, story.late_batch, story.late_batch_again):
+            assert (scored.rows_in, scored.scored, scored.rejected) == (800, 800, 0)
+
+    def test_the_early_batch_does_not_drift_and_the_late_one_does(self, story):
+        assert story.first_day.verdict == "no drift"
+        assert story.second_day.verdict == "drift"
+        assert {"euribor3m", "emp.var.rate", "nr.employed"} <= set(story.second_day.drifted_columns)
+        assert story.last_day.verdict == "no drift"
+
+    def test_labels_say_how_good_the_early_batch_was(self, story):
+        labels = story.early_labels
+        assert (labels.rows_scored, labels.rows_labelled) == (800, 800)
+        assert labels.auc == pytest.approx(story.early_batch.auc)
+        assert labels.lower < labels.auc < labels.upper
+
+    def test_drift_retrained_and_the_new_model_is_better(self, story):
+        assert story.second_release.trigger == "drift"
+        assert story.late_batch.run == story.first_release.run
+        assert story.late_batch_again.run == story.second_release.run
+        assert story.late_batch_again.auc > story.late_batch.auc + 0.05
+
+    def test_domino_has_every_file_once(self, story):
+        assert len(set(story.registered_with_domino)) == len(story.registered_with_domino) == 3
+
+    def test_people_were_told(self, story):
+        subjects = [mail.subject for mail in story.mails]
+        assert sum("model released" in subject for subject in subjects) == 2
+        assert sum("Drift on" in subject for subject in subjects) == 1
+        assert any(subject.startswith("Data drift in model") for subject in subjects)
+
+    def test_only_the_endpoint_is_left_and_it_serves_the_champion(self, story, sandbox, s3, bucket):
+        sagemaker = sandbox.client("sagemaker")
+        champion = read_json(s3, bucket, "models/champion.json")
+        assert champion["run"] == story.second_release.run
+        (endpoint,) = sagemaker.list_endpoints()["Endpoints"]
+        described = sagemaker.describe_endpoint(EndpointName=endpoint["EndpointName"])
+        assert described["EndpointConfigName"] == champion["endpoint_config"]
+
+    def test_the_report_names_what_drifted(self, story):
+        page = story.second_day.reports[story.second_day.page].decode()
+        assert "euribor3m" in page
+        assert "<script" not in page
+
+    def test_the_saved_reports_are_of_each_daily_run_and_their_links_lead_somewhere(self, story, tmp_path):
+        pages = save_reports(story, tmp_path)
+        assert [page.relative_to(tmp_path).parts[0] for page in pages] == [
+            "1-no-drift",
+            "2-drift",
+            "3-no-drift",
+        ]
+        for page in tmp_path.rglob("*.html"):
+            links = re.findall(r'href="([^"#]+)"', page.read_text())
+            assert links
+            assert [link for link in links if not (page.parent / link).is_file()] == []
+
+    def test_metrics_carry_the_stacks_name(self, story, sandbox):
+        metrics = sandbox.client("cloudwatch").list_metrics(Namespace="Autowatch")["Metrics"]
+        named = {metric["MetricName"]: metric["Dimensions"] for metric in metrics}
+        assert {"Name": "Stack", "Value": "autowatch"} in named["RowsScored"]
+        assert {"Name": "Stack", "Value": "autowatch"} in named["DominoRegistered"]
+
+    def test_no_function_logged_a_row(self, story, sandbox):
+        logs = "".join(sandbox.logs(function) for function in sandbox.functions)
+        assert "file scored" in logs
+        assert "university.degree" not in logs
+        assert "sandbox-domino-token" not in logs
+
+
+@pytest.mark.usefixtures("story")
+class TestAfterwards:
+    @pytest.mark.parametrize(
+        ("name", "body", "error", "words"),
+        [
+            ("empty.csv", b"", "EmptyFile", "empty"),
+            ("no header.csv", b"30;1;999\n31;2;999\n", "NoHeader", "names of the columns"),
+            ("lacks columns.csv", b"age;job\n30;admin.\n", "MissingColumns", "euribor3m"),
+            ("latin 1.csv", "age;job\n30;m\xfcller\n".encode("latin-1"), "NotUtf8", "UTF-8"),
+            ("ü+ö & co.csv", b"", "EmptyFile", "empty"),
+        ],
+    )
+    def test_an_unreadable_inference_file_is_refused_with_one_clear_reason(
+        self, s3, bucket, name, body, error, words
+    ):
+        before = keys(s3, bucket)
+        s3.put_object(Bucket=bucket, Key=f"inference/{name}", Body=body)
+        stem = name.removesuffix(".csv")
+        (key,) = wait_for(
+            lambda: {key for key in keys(s3, bucket, "rejected/") - before if f"/{stem}-" in key}
+        )
+        document = read_json(s3, bucket, key)
+        assert (document["error"], document["input"]["key"]) == (error, f"inference/{name}")
+        assert words in document["reason"]
+        assert keys(s3, bucket, "predictions/") <= before
+
+    def test_a_second_drift_run_waits_for_the_cooldown_and_says_so(self, sandbox):
+        mails = len(sandbox.mailbox.messages())
+        stepfunctions = sandbox.client("stepfunctions")
+        arn = stepfunctions.start_execution(
+            stateMachineArn=sandbox.outputs["TrainStateMachineArn"], input='{"trigger": "drift"}'
+        )["executionArn"]
+        wait_for(lambda: stepfunctions.describe_execution(executionArn=arn)["status"] != "RUNNING")
+        assert stepfunctions.describe_execution(executionArn=arn)["status"] == "SUCCEEDED"
+        (mail,) = sandbox.mailbox.messages()[mails:]
+        assert mail.subject == "Autowatch: drift, but no training run"
+
+    def test_the_daily_run_can_be_asked_for_without_an_event(self, sandbox):
+        answer = sandbox.client("lambda").invoke(FunctionName=sandbox.outputs["DetectDriftFunctionName"])
+        assert "FunctionError" not in answer
+
+    def test_a_range_and_a_raw_file_are_judged_on_demand(self, sandbox, s3, bucket):
+        def ask(event):
+            name = sandbox.outputs["DetectDriftFunctionName"]
+            answer = sandbox.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
+            return json.loads(answer["Payload"].read())
+
+        day = next(key for key in keys(s3, bucket, "predictions/")).split("/")[1].removeprefix("date=")
+        of_range = ask({"from": day, "to": day})["window"]
+        of_file = ask({"raw_key": "inference/late batch again.csv"})["window"]
+        assert (of_range["verdict"], of_range["rows"]) == ("no drift", 800)
+        assert (of_file["verdict"], of_file["rows"], of_file["alarms"]) == ("no drift", 800, 0)
+        for window in (of_range, of_file):
+            assert {window["report_key"], window["page_key"]} <= keys(s3, bucket, "reports/")
+        assert ask({"from": day})["errorType"] == "InvalidRequest"
+
+    def test_domino_refusing_the_token_is_a_loud_failure(self, sandbox, s3, bucket):
+        """The secret is changed behind the loader's back; the next daily run must not pass for a success."""
+        secrets = sandbox.client("secretsmanager")
+        (secret,) = secrets.list_secrets()["SecretList"]
+        secrets.put_secret_value(SecretId=secret["ARN"], SecretString="another token")
+        for key in keys(s3, bucket, "monitoring/domino/"):
+            s3.delete_object(Bucket=bucket, Key=key)
+        # A process that has the old token in its memory goes on with it, as it may; it ends here.
+        sandbox.faults(
+            Fault("GetObject", "kill_before", begins="monitoring/", times=1, function="LoadDmmFunction")
+        )
+        sandbox.client("lambda").invoke(FunctionName=sandbox.outputs["LoadDmmFunctionName"], Payload=b"{}")
+        sandbox.faults()
+        answer = sandbox.client("lambda").invoke(
+            FunctionName=sandbox.outputs["LoadDmmFunctionName"], Payload=b"{}"
+        )
+        assert answer["FunctionError"] == "Unhandled"
+        document = json.loads(answer["Payload"].read())
+        assert "DmmTokenSecretArn" in document["errorMessage"]
+        assert "another token" not in sandbox.logs("LoadDmmFunction")
+        assert not keys(s3, bucket, "monitoring/domino/predictions/")
+
+
+def test_a_request_that_aws_would_refuse_is_refused_here(sandbox):
+    sagemaker = sandbox.client("sagemaker")
+    with pytest.raises(sagemaker.exceptions.ClientError, match="ValidationException"):
+        sagemaker.create_endpoint(EndpointName="x", EndpointConfigName="does-not-exist")

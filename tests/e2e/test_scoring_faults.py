@@ -1,0 +1,374 @@
+"""Scoring under faults: the real template, function processes and S3 on the wire, and afterwards no row is missing.
+
+The model is the sandbox's stub: no training, and its prediction follows from the row alone, so that a lost, doubled or
+mixed-up row shows.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from autowatch.scoring.endpoint import BatchTimedOut, Endpoint, client_config
+from sandbox.client import running_sandbox
+from sandbox.errors import FaultError
+from sandbox.faults import Fault
+from tests.support.released_stack import ENDPOINT, ReleasedStack
+from tests.support.stub_model import label, probability
+
+pytestmark = pytest.mark.sandbox
+
+FUNCTION = "InvokeEndpointFunction"
+ROWS = 1000
+KILLS = 20
+# About 16 requests a file.
+PARAMETERS = {"MaxBatchBytes": "1000", "ScoringConcurrency": "4"}
+
+
+@dataclass(frozen=True)
+class File:
+    """An input version, and the rows that it has."""
+
+    key: str
+    version_id: str
+    etag: str
+    size: int
+    rows: tuple
+
+    @property
+    def stem(self):
+        """What the keys of its results hold."""
+        name = self.key.removeprefix("inference/").removesuffix(".csv")
+        return f"/{name}-{hashlib.sha256(self.version_id.encode()).hexdigest()[:16]}."
+
+    def event(self):
+        """S3's announcement, always with the same time."""
+        written = {"key": self.key, "versionId": self.version_id, "eTag": self.etag, "size": self.size}
+        record = {"eventTime": "2026-11-23T09:00:00.000Z", "s3": {"object": written}}
+        return json.dumps({"Records": [record]}).encode()
+
+
+class World(ReleasedStack):
+    """What these tests do with the stack besides."""
+
+    def __init__(self, sandbox):
+        super().__init__(sandbox)
+        self.sqs = sandbox.client("sqs")
+        self.functions = sandbox.client("lambda")
+        (self.failures,) = self.sqs.list_queues(QueueNamePrefix="autowatch-ScoringFailures")["QueueUrls"]
+
+    def put(self, key, rows):
+        """Writes a file; a key that ends with .csv is announced to the function."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([("note", "age", "job"), *rows])
+        body = text.getvalue().encode()
+        answer = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        return File(key, answer["VersionId"], answer["ETag"].strip('"'), len(body), tuple(rows))
+
+    def announce(self, *files):
+        """Sends the files' events at once, asynchronously, as S3 does."""
+
+        def send(file):
+            self.functions.invoke(
+                FunctionName=self.sandbox.functions[FUNCTION], InvocationType="Event", Payload=file.event()
+            )
+
+        with ThreadPoolExecutor(10) as pool:
+            list(pool.map(send, files))
+
+    def settle(self):
+        self.sandbox.wait_until_idle(60)
+
+    def results(self):
+        """Everything that scoring has left, in the order of the keys."""
+        return self.keys("predictions/") + self.keys("rejected/")
+
+    def versions(self):
+        """Every version of every result."""
+        pages = self.s3.get_paginator("list_object_versions").paginate(
+            Bucket=self.bucket, Prefix="predictions/"
+        )
+        return [(item["Key"], item["VersionId"]) for page in pages for item in page.get("Versions", [])]
+
+    def failed_events(self):
+        messages = self.sqs.receive_message(QueueUrl=self.failures, MaxNumberOfMessages=10)
+        bodies = []
+        for message in messages.get("Messages", []):
+            bodies.append(json.loads(message["Body"]))
+            self.sqs.delete_message(QueueUrl=self.failures, ReceiptHandle=message["ReceiptHandle"])
+        return bodies
+
+    def check(self, *files):
+        """Nothing lost, nothing doubled, nothing half-visible."""
+        assert self.failed_events() == []
+        assert "Uploads" not in self.s3.list_multipart_uploads(Bucket=self.bucket)
+        results, latest = self.results(), self.latest()
+        for file in files:
+            self._check_file(file, [key for key in results if file.stem in key], latest)
+
+    def count_requests(self, rows):
+        """How many requests the scoring of these rows makes."""
+        self.sandbox.faults(Fault("*", "observe"))
+        file = self.put("inference/counted", rows)
+        before = self.sandbox.faults_struck()[0]
+        self.functions.invoke(FunctionName=self.sandbox.functions[FUNCTION], Payload=file.event())
+        return self.sandbox.faults_struck()[0] - before
+
+    def check_visible(self, file):
+        """If the file has a manifest, it has everything."""
+        results = [key for key in self.results() if file.stem in key]
+        if any(key.endswith(".manifest.json") for key in results):
+            self._check_file(file, results, self.latest())
+
+    def latest(self):
+        """The current version of every result."""
+        found = {}
+        for prefix in ("predictions/", "rejected/"):
+            pages = self.s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix)
+            items = [item for page in pages for item in page.get("Versions", [])]
+            found |= {item["Key"]: item["VersionId"] for item in items if item["IsLatest"]}
+        return found
+
+    def _check_file(self, file, results, latest):
+        (manifest_key,) = [key for key in results if key.endswith(".manifest.json")]
+        manifest = json.loads(self.read(manifest_key))
+        scored = [(number, row) for number, row in enumerate(file.rows, 1) if row[1].isdigit()]
+        rejected = [(number, row) for number, row in enumerate(file.rows, 1) if not row[1].isdigit()]
+        assert manifest["input"]["version_id"] == file.version_id
+        assert manifest["rows"] == {"in": len(file.rows), "scored": len(scored), "rejected": len(rejected)}
+        parts = ("predictions", "profile", "rejected") if rejected else ("predictions", "profile")
+        assert results == sorted([*(manifest[f"{part}_key"] for part in parts), manifest_key])
+        for part in parts:
+            assert latest[manifest[f"{part}_key"]] == manifest[f"{part}_version_id"]
+        self._check_rows(file, manifest, scored, rejected)
+
+    def _check_rows(self, file, manifest, scored, rejected):
+        prefix = hashlib.sha256(f"{file.key}\n{file.version_id}".encode()).hexdigest()[:16]
+        header, *lines = csv.reader(io.StringIO(self.read(manifest["predictions_key"]), newline=""))
+        assert header == ["note", "age", "job", "id", "y", "y_probability", "prediction_date"]
+        expected = [
+            [*row, f"{prefix}-{number}", label(row[1:]), probability(row[1:]), manifest["prediction_date"]]
+            for number, row in scored
+        ]
+        assert lines == expected
+        assert json.loads(self.read(manifest["profile_key"]))["rows"] == len(scored)
+        pointer = json.loads(self.read(f"monitoring/ids/{prefix}.json"))
+        assert pointer == {"predictions_key": manifest["predictions_key"]}
+        if rejected:
+            _, *lines = csv.reader(io.StringIO(self.read(manifest["rejected_key"]), newline=""))
+            assert [(line[0], tuple(line[2:])) for line in lines] == [
+                (str(number + 1), row) for number, row in rejected
+            ]
+
+
+def table(rows=ROWS, note="n", salt=""):
+    """Rows that differ from each other, three of which have no number where one belongs."""
+    bad = {rows // 3, rows // 2, rows - 1} if rows >= 100 else set()
+    return [
+        (f"{note}{number}", "old" if number in bad else str(number % 100), f"job {salt}{number}")
+        for number in range(rows)
+    ]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faults")
+    with running_sandbox(parameters=PARAMETERS, state_dir=folder, retry_seconds=(0.05, 0.1)) as sandbox:
+        world = World(sandbox)
+        world.release("r1-again")
+        yield world
+
+
+@pytest.fixture(autouse=True)
+def no_faults_left(world):
+    yield
+    world.sandbox.faults()
+    world.settle()
+
+
+TRANSIENT = {
+    "throttling burst": Fault("InvokeEndpoint", "throttle", after=1, times=4),
+    "throttling a third": Fault("InvokeEndpoint", "throttle", share=0.33, seed=1),
+    "500 of the container": Fault("InvokeEndpoint", "container_error", after=1, times=2),
+    "503": Fault("InvokeEndpoint", "unavailable", after=1, times=2),
+    "slow answers": Fault("InvokeEndpoint", "slow", share=0.3, seed=4, seconds=0.3),
+    "time-out": Fault("InvokeEndpoint", "time_out", after=2, times=3, seconds=0.2),
+    "hanging socket": Fault("InvokeEndpoint", "hang", after=1, times=2, seconds=0.3),
+    "dropped socket": Fault("InvokeEndpoint", "drop", after=2, times=3),
+    "answer lost": Fault("InvokeEndpoint", "lost_answer", after=2, times=3),
+    "answer broken off": Fault("InvokeEndpoint", "break", after=2, times=3),
+    "short answer": Fault("InvokeEndpoint", "short", after=5, times=1),
+    "garbage": Fault("InvokeEndpoint", "garbage", after=5, times=1),
+    "S3 500": Fault("s3:*", "internal_error", after=1, times=2),
+    "S3 503 for a share": Fault("s3:*", "slow_down", share=0.15, seed=2),
+    "S3 slow read": Fault("GetObject", "slow", begins="inference/", seconds=0.5),
+    "S3 read broken off": Fault("GetObject", "break", begins="inference/", times=2),
+    "S3 read hanging": Fault("GetObject", "hang", begins="inference/", times=1, seconds=0.5),
+    "answer to the predictions lost": Fault("PutObject", "lost_answer", begins="predictions/", times=2),
+    "answer to the manifest lost": Fault("PutObject", "lost_answer", contains=".manifest.json", times=1),
+    "manifest refused": Fault("PutObject", "internal_error", contains=".manifest.json", times=2),
+}
+
+
+@pytest.mark.parametrize("name", TRANSIENT)
+def test_what_passes_costs_no_row(world, name):
+    world.sandbox.faults(TRANSIENT[name])
+    file = world.put(f"inference/{name}.csv", table())
+    world.settle()
+    assert world.sandbox.faults_struck()[0] > 0
+    world.sandbox.faults()
+    world.check(file)
+
+
+@pytest.mark.parametrize("kind", ["short", "garbage"])
+def test_an_answer_that_is_none_is_never_written(world, kind):
+    """Not on the retries either; the event is kept, and nothing is lost once the endpoint is well again."""
+    world.sandbox.faults(Fault("InvokeEndpoint", kind, after=5))
+    file = world.put(f"inference/never {kind}.csv", table())
+    world.settle()
+    world.sandbox.faults()
+    assert not [key for key in world.results() if file.stem in key]
+    (kept,) = world.failed_events()
+    assert kept["requestContext"]["approximateInvokeCount"] == 3
+    assert (
+        kept["responsePayload"]["errorType"]
+        == {"short": "AnswerMismatch", "garbage": "AnswerUnreadable"}[kind]
+    )
+    world.functions.invoke(
+        FunctionName=world.sandbox.functions[FUNCTION], Payload=json.dumps(kept["requestPayload"])
+    )
+    world.check(file)
+
+
+def test_a_socket_that_never_answers_is_given_up(world):
+    """The function waits a little longer than the endpoint's own limit of a minute; here it is shortened."""
+    config = client_config(1).merge(Config(read_timeout=0.3))
+    runtime = world.sandbox.client("sagemaker-runtime", config=config)
+    endpoint = Endpoint(runtime, ENDPOINT, ("no", "yes"), "yes", lambda: 60.0)
+    world.sandbox.faults(Fault("InvokeEndpoint", "hang", times=1, seconds=2.0))
+    with pytest.raises(BatchTimedOut):
+        endpoint.predict(b"30,admin.\n", 1)
+    assert endpoint.predict(b"30,admin.\n", 1).probabilities == [probability(("30", "admin."))]
+
+
+def test_an_endpoint_may_be_updated_meanwhile(world):
+    sagemaker = world.sandbox.client("sagemaker")
+    world.sandbox.faults(Fault("InvokeEndpoint", "slow", seconds=0.3))
+    file = world.put("inference/updated.csv", table())
+    wait_for(lambda: world.sandbox.faults_struck()[0] > 1)
+    sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName="r1-again")
+    assert not [key for key in world.results() if file.stem in key]
+    wait_for(lambda: sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointStatus"] == "InService")
+    world.settle()
+    assert sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"] == "r1-again"
+    world.check(file)
+
+
+@pytest.mark.parametrize("times", [2, 10], ids=["twice", "ten at once"])
+def test_the_same_event_again_and_at_once_gives_one_result(world, times):
+    file = world.put(f"inference/{times} times", table())
+    world.announce(*[file] * times)
+    world.settle()
+    world.check(file)
+    before = world.versions()
+    world.announce(file)
+    world.settle()
+    assert world.versions() == before
+
+
+def test_versions_of_a_key_in_any_order_have_a_result_each(world):
+    older = world.put("inference/order", table(salt="older "))
+    newer = world.put("inference/order", table(ROWS // 2, salt="newer "))
+    world.announce(newer)
+    world.settle()
+    world.announce(older, newer, older)
+    world.settle()
+    world.check(older, newer)
+
+
+def test_a_hundred_files_at_once(world):
+    rows = [table(40, salt=f"{number} ") for number in range(100)]
+    with ThreadPoolExecutor(16) as pool:
+        files = list(pool.map(world.put, [f"inference/many/{number}.csv" for number in range(100)], rows))
+    world.settle()
+    world.check(*files)
+    assert len([key for key in world.results() if "/many/" in key and key.endswith(".manifest.json")]) == 100
+
+
+SIZES = {"small": {"rows": 300}, "large": {"rows": 100, "note": "n" * 100_000}}
+"""The large one's predictions go up in parts."""
+
+
+def test_a_process_killed_anywhere_leaves_nothing_half_done(world):
+    """Killed at requests drawn at random, before or after they took effect: once, and once more in the next run.
+
+    The first run is invoked directly, so that what it left can be looked at; the second is retried by Lambda.
+    """
+    requests = {name: world.count_requests(table(**size)) for name, size in SIZES.items()}
+    kills = 0
+    files = []
+    chance = random.Random(5)
+    # A run that is killed when it has committed leaves little to the next, which may then end before its turn.
+    while kills < KILLS:
+        number = len(files)
+        name = "small" if number % 4 else "large"
+        file = world.put(f"inference/killed {number}", table(**SIZES[name]))
+        world.sandbox.faults(kill(chance, requests[name]))
+        answer = world.functions.invoke(FunctionName=world.sandbox.functions[FUNCTION], Payload=file.event())
+        kills += b"signal: killed" in answer["Payload"].read()
+        world.check_visible(file)
+        world.sandbox.faults(kill(chance, requests[name]))
+        world.announce(file)
+        world.settle()
+        kills += world.sandbox.faults_struck()[0]
+        files.append(file)
+    world.sandbox.faults()
+    world.check(*files)
+
+
+def kill(chance, requests):
+    """Kills the function at one of its first so many requests."""
+    kind = chance.choice(("kill_before", "kill_after"))
+    return Fault("*", kind, after=chance.randrange(requests), times=1, function=FUNCTION)
+
+
+def wait_for(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+class TestFaultsThemselves:
+    @pytest.mark.parametrize(
+        ("fault", "message"),
+        [
+            (Fault("InvokeEndpoint", "slow_down"), "InvokeEndpoint has no fault slow_down"),
+            (Fault("GetObject", "throttle"), "GetObject has no fault throttle"),
+            (Fault("*", "internal_error"), "has no fault internal_error"),
+        ],
+    )
+    def test_an_unknown_one_is_refused(self, world, fault, message):
+        with pytest.raises(FaultError, match=message):
+            world.sandbox.faults(fault)
+
+    def test_they_strike_what_they_name_and_no_other(self, world):
+        s3 = world.sandbox.client("s3", config=Config(retries={"total_max_attempts": 1}))
+        world.sandbox.faults(Fault("PutObject", "slow_down", begins="elsewhere/a", after=1, times=1))
+        statuses = []
+        for key in ("elsewhere/b", "elsewhere/a", "elsewhere/a", "elsewhere/a"):
+            try:
+                answer = s3.put_object(Bucket=world.bucket, Key=key, Body=b"x")
+            except ClientError as error:
+                answer = error.response
+            statuses.append(answer["ResponseMetadata"]["HTTPStatusCode"])
+        assert statuses == [200, 200, 503, 200]
+        assert world.sandbox.faults_struck() == [1]

@@ -1,0 +1,446 @@
+"""Every branch of the training machine, walked in the sandbox by moto's interpreter.
+
+What is real: the template, the functions in their processes, the state machine, S3, mail, and SageMaker's models and
+endpoints. What is scripted, so that a walk takes seconds:
+
+- the AutoML job: SageMaker's answers about it are written here, and its best candidate is a model that needs no
+  training (`stub_model`). The training files hold the labels that this model predicts, or their opposites;
+- the failures: faults on the wire, as `sandbox/faults.py` has them;
+- the waits before a retry: the definition that is deployed has a second where `statemachine/train.asl.json` has more.
+
+The tests run in the order in which they stand here, on one stack; the last one looks at what all of them walked.
+"""
+
+import json
+import re
+import time
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from sandbox.client import running_sandbox
+from sandbox.faults import Fault
+from sandbox.install import REPOSITORY
+from tests.support.scripted_job import automl_job, scripted
+from tests.support.stub_model import archive, image, training_file
+
+pytestmark = pytest.mark.sandbox
+
+ENDPOINT = "autowatch"
+CANDIDATE = f"{ENDPOINT}-candidate"
+ARTEFACT = "stub/model.tar.gz"
+DEFINITION = json.loads((REPOSITORY / "statemachine/train.asl.json").read_text())
+PARAMETERS = {
+    "EndpointName": ENDPOINT,
+    "PollSeconds": "1",
+    "AlertEmail": "you@example.com",
+    "PositiveLabel": "yes",
+    "RetrainCooldownHours": "0",
+    "KeepModels": "1",
+    "ResourceTags": "team=risk",
+    "DmmApi": "v2",
+    "DmmUrl": "{endpoint}/domino/model-monitor/v2/api/",
+    "DmmDatasource": "bank",
+    "DmmTokenSecretArn": "{domino_token_secret_arn}",
+}
+QUICK_RETRIES = {"IntervalSeconds": 1, "BackoffRate": 1, "MaxDelaySeconds": 2}
+
+
+def copy_application(folder):
+    """The application with a second where its state machine waits longer before it tries again."""
+    for name in ("src", "layers"):
+        (folder / name).symlink_to(REPOSITORY / name)
+    (folder / "template.yaml").write_bytes((REPOSITORY / "template.yaml").read_bytes())
+    (folder / "statemachine").mkdir()
+    for source in (REPOSITORY / "statemachine").iterdir():
+        text = source.read_text()
+        for name, value in QUICK_RETRIES.items():
+            text = re.sub(rf'"{name}": [0-9.]+', f'"{name}": {value}', text)
+        (folder / "statemachine" / source.name).write_text(text)
+    return folder / "template.yaml"
+
+
+class Walker:
+    """Starts runs and keeps what they walked."""
+
+    def __init__(self, sandbox):
+        self.sandbox = sandbox
+        self.s3, self.sagemaker = sandbox.client("s3"), sandbox.client("sagemaker")
+        self.stepfunctions = sandbox.client("stepfunctions")
+        self.bucket = sandbox.outputs["DataBucketName"]
+        self.executions = []
+        self.files = 0
+        self.mails = 0
+        account, self.region = (
+            sandbox.outputs["TrainStateMachineArn"].split(":")[4],
+            sandbox.environment["AWS_REGION"],
+        )
+        self.model = {"Image": image(account, self.region), "ModelDataUrl": f"s3://{self.bucket}/{ARTEFACT}"}
+        self.s3.put_object(Bucket=self.bucket, Key=ARTEFACT, Body=archive(features=2))
+        sandbox.domino.add_datasource("bank", self.bucket, self.region)
+
+    def new_file(self, good=True):
+        """A new training file, on which the stub is always right, or always wrong."""
+        self.files += 1
+        key = f"training/{self.files:03}.csv"
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=training_file(self.files, good))
+        return key
+
+    def job(self, *last, **job):
+        """The script of an AutoML job; other faults go first."""
+        return (*last, *automl_job(self.model, **job))
+
+    def start(self, document=None, *faults):
+        self.sandbox.faults(*faults)
+        return self.begin(document)
+
+    def begin(self, document=None):
+        self.mails = len(self.sandbox.mailbox.messages())
+        arn = self.stepfunctions.start_execution(
+            stateMachineArn=self.sandbox.outputs["TrainStateMachineArn"], input=json.dumps(document or {})
+        )["executionArn"]
+        self.executions.append(arn)
+        return arn
+
+    def end(self, arn):
+        wait_for(lambda: self.stepfunctions.describe_execution(executionArn=arn)["status"] != "RUNNING")
+        return self.stepfunctions.describe_execution(executionArn=arn)
+
+    def run(self, document=None, *faults):
+        return self.end(self.start(document, *faults))
+
+    def train(self, *faults, good=True, **job):
+        """A run on a new file, whose job goes as scripted."""
+        return self.run({"training_key": self.new_file(good)}, *self.job(*faults, **job))
+
+    def states(self, arn):
+        """The states that an execution has entered so far, in their order."""
+        pages = self.stepfunctions.get_paginator("get_execution_history").paginate(executionArn=arn)
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for page in pages
+            for event in page["events"]
+            if "stateEnteredEventDetails" in event
+        ]
+
+    def wait_for_state(self, arn, name):
+        wait_for(lambda: name in self.states(arn))
+
+    def read(self, key):
+        return json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+    @property
+    def champion(self):
+        found = self.s3.list_objects_v2(Bucket=self.bucket, Prefix="models/champion.json").get("Contents")
+        return self.read("models/champion.json")["run"] if found else None
+
+    @property
+    def latest(self):
+        return self.read("models/latest.json")
+
+    def domino_models(self):
+        """The models that Domino knows, by name, with their ids."""
+        return {item["name"]: item["id"] for item in self.sandbox.domino.models()}
+
+    def domino_model_id(self):
+        """The id in Domino that the stack says is in force."""
+        parameter = self.sandbox.client("ssm").get_parameter(Name="/autowatch/autowatch/domino-model-id")
+        return parameter["Parameter"]["Value"]
+
+    def models(self):
+        """The runs whose model is there; each model has its endpoint config, and no config is without one."""
+        models = {item["ModelName"] for item in self.sagemaker.list_models()["Models"]}
+        configs = {
+            item["EndpointConfigName"] for item in self.sagemaker.list_endpoint_configs()["EndpointConfigs"]
+        }
+        assert models == configs
+        return {name.removeprefix(f"{ENDPOINT}-") for name in models}
+
+    def mail(self):
+        """The one message that the last run sent."""
+        (mail,) = self.sandbox.mailbox.messages()[self.mails :]
+        return mail
+
+    def bystanders(self):
+        """What a failure must leave as it is: the champion, what serves, and what there is to go back to."""
+        endpoints = {
+            item["EndpointName"]: (
+                item["EndpointStatus"],
+                self.sagemaker.describe_endpoint(EndpointName=item["EndpointName"])["EndpointConfigName"],
+            )
+            for item in self.sagemaker.list_endpoints()["Endpoints"]
+        }
+        return self.champion, endpoints, self.models()
+
+
+def refused(operation, message, **when):
+    return Fault(f"sagemaker:{operation}", "refuse", answer=message, **when)
+
+
+SLOW = Fault("GetObject", "slow", begins=ARTEFACT, seconds=1.2)
+"""So long that the first look at an endpoint finds it on its way."""
+
+
+SPOILT = Fault("GetObject", "answer", begins=ARTEFACT, answer="no archive")
+"""A model whose container does not come up."""
+
+
+def wait_for(condition, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+    return result
+
+
+@pytest.fixture(scope="module")
+def walker(tmp_path_factory):
+    template = copy_application(tmp_path_factory.mktemp("application"))
+    with running_sandbox(template, PARAMETERS, tmp_path_factory.mktemp("state")) as sandbox:
+        yield Walker(sandbox)
+
+
+@pytest.fixture
+def fails_without_a_trace(walker):
+    """Judges a run that failed: the champion serves on, nothing is left over, and people are told why."""
+    before = walker.bystanders()
+
+    def judge(answer, error, words):
+        walker.sandbox.faults()
+        assert answer["status"] == "FAILED"
+        assert answer["error"] == error
+        assert words in answer["cause"]
+        assert walker.bystanders() == before
+        assert walker.latest["status"] == "failed"
+        mail = walker.mail()
+        assert words in mail.body
+        assert "training run failed" in mail.subject
+        assert ("serves on" in mail.body) == (walker.champion is not None)
+
+    return judge
+
+
+class TestBeforeAnyModel:
+    def test_a_failed_job_leaves_nothing(self, walker, fails_without_a_trace):
+        answer = walker.train(
+            status="Failed", secondary="Failed", reason="The data has no signal.", candidate=False
+        )
+        fails_without_a_trace(answer, "AutopilotFailed", "ended as Failed: The data has no signal.")
+        assert walker.models() == set()
+
+
+class TestReleases:
+    def test_the_first_model_is_released_through_throttling_and_slow_endpoints(self, walker):
+        # One more than boto3's own attempts: the state is tried again.
+        throttled = Fault("sagemaker:DescribeAutoMLJobV2", "throttle", after=1, times=4)
+        lost = Fault("domino:register_model", "lost_answer", times=1)
+        assert walker.domino_model_id() == "none"
+        answer = walker.train(throttled, SLOW, lost)
+        assert answer["status"] == "SUCCEEDED", answer
+        assert walker.sandbox.faults_struck()[0] == 4
+        assert walker.champion == walker.latest["run"]
+        assert walker.models() == {walker.champion}
+        assert "model released" in walker.mail().subject
+        assert "Domino" not in walker.mail().body
+        known = walker.domino_models()
+        assert known == {f"autowatch-{walker.champion}": walker.domino_model_id()}
+        assert walker.read(f"monitoring/domino/models/{walker.champion}.json")["model_id"] in known.values()
+        board = walker.read(f"models/{walker.champion}/leaderboard.json")
+        assert [item["name"] for item in board["candidates"]] == ["best"]
+
+    def test_the_next_one_takes_its_place_watched_by_the_alarms(self, walker):
+        first = walker.champion
+        # Refused at once: a Domino that does not answer would cost this test its retries.
+        refusal = Fault("domino:*", "refuse", status=401)
+        assert walker.train(SLOW, refusal)["status"] == "SUCCEEDED"
+        assert walker.champion == walker.latest["run"] != first
+        assert walker.latest["status"] == "released"
+        mail = walker.mail()
+        assert "model released" in mail.subject
+        assert "Domino does not know this model yet" in mail.body
+        assert "DmmTokenSecretArn" in mail.body
+        assert list(walker.domino_models()) == [f"autowatch-{first}"]
+        endpoint = walker.sagemaker.describe_endpoint(EndpointName=ENDPOINT)
+        deployment = endpoint["LastDeploymentConfig"]
+        assert deployment["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]["Type"] == "ALL_AT_ONCE"
+        alarms = {item["AlarmName"] for item in deployment["AutoRollbackConfiguration"]["Alarms"]}
+        there = walker.sandbox.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        assert alarms <= {alarm["AlarmName"] for alarm in there}
+        assert len(alarms) == 3
+        tags = walker.sagemaker.list_tags(ResourceArn=endpoint["EndpointArn"])["Tags"]
+        assert {"Key": "team", "Value": "risk"} in tags
+        assert walker.models() == {first, walker.champion}
+
+    def test_a_model_that_is_not_good_enough_is_rejected(self, walker):
+        before = walker.bystanders()
+        assert walker.train(good=False)["status"] == "SUCCEEDED"
+        assert walker.latest["status"] == "rejected"
+        assert walker.bystanders() == before
+        assert "model rejected" in walker.mail().subject
+
+
+class TestPromotions:
+    def test_an_earlier_model_is_released_again_though_it_was_removed(self, walker):
+        newer = walker.champion
+        earlier = walker.read("models/champion.json")["previous_run"]
+        name = f"{ENDPOINT}-{earlier}"
+        walker.sagemaker.delete_endpoint_config(EndpointConfigName=name)
+        walker.sagemaker.delete_model(ModelName=name)
+        assert walker.run({"promote": earlier}, SLOW)["status"] == "SUCCEEDED"
+        assert walker.champion == earlier
+        assert walker.sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"] == name
+        assert walker.read("models/champion.json")["previous_run"] == newer
+        latest = walker.latest
+        assert (latest["trigger"], latest["promotes"], latest["status"]) == ("promote", earlier, "released")
+        assert f"now serves the model of run {earlier}" in walker.mail().body
+        assert walker.domino_models() == {f"autowatch-{earlier}": walker.domino_model_id()}
+
+    def test_a_rejected_one_is_not(self, walker):
+        before, latest = walker.bystanders(), walker.latest
+        runs = walker.s3.get_paginator("list_objects_v2").paginate(Bucket=walker.bucket, Prefix="models/")
+        gates = [
+            item["Key"] for page in runs for item in page["Contents"] if item["Key"].endswith("/gate.json")
+        ]
+        (rejected,) = [key.split("/")[1] for key in gates if not walker.read(key)["passed"]]
+        answer = walker.run({"promote": rejected})
+        assert (answer["status"], answer["error"]) == ("FAILED", "NeverPassed")
+        assert "did not pass its gate" in walker.mail().body
+        assert (walker.bystanders(), walker.latest) == (before, latest)
+
+    def test_one_whose_model_cannot_be_made_again_leaves_the_champion(self, walker, fails_without_a_trace):
+        earlier = walker.read("models/champion.json")["previous_run"]
+        answer = walker.run({"promote": earlier}, refused("CreateModel", "Could not access the artefact."))
+        fails_without_a_trace(answer, "ClientError", "Could not access the artefact.")
+
+
+class TestFailures:
+    def test_a_file_without_the_target(self, walker, fails_without_a_trace):
+        walker.s3.put_object(Bucket=walker.bucket, Key="training/x.csv", Body=b"age;job\n" + b"1;2\n" * 600)
+        answer = walker.run({"training_key": "training/x.csv"})
+        fails_without_a_trace(answer, "TargetMissing", "no column 'y'")
+
+    def test_a_job_that_sagemaker_refuses(self, walker, fails_without_a_trace):
+        answer = walker.train(refused("CreateAutoMLJobV2", "The role cannot be assumed."))
+        fails_without_a_trace(answer, "ClientError", "The role cannot be assumed.")
+
+    def test_a_job_that_somebody_stopped(self, walker, fails_without_a_trace):
+        answer = walker.train(status="Stopped", secondary="Stopped", candidate=False)
+        fails_without_a_trace(answer, "AutopilotFailed", "ended as Stopped")
+
+    def test_a_job_that_never_ends_is_stopped(self, walker, fails_without_a_trace):
+        job = {"status": "InProgress", "secondary": "TrainingModels", "candidate": False}
+        stop = Fault("sagemaker:StopAutoMLJob", "answer", answer="{}")
+        answer = walker.train(stop, created=time.time() - 86_400, **job)
+        assert walker.sandbox.faults_struck()[0] == 1
+        fails_without_a_trace(answer, "AutopilotOverdue", "its limit is 7200 s")
+
+    def test_a_candidate_endpoint_that_sagemaker_refuses(self, walker, fails_without_a_trace):
+        answer = walker.train(refused("CreateEndpoint", "The account-level limit is reached."))
+        fails_without_a_trace(answer, "ClientError", "The account-level limit is reached.")
+
+    def test_a_candidate_endpoint_that_does_not_come_up(self, walker, fails_without_a_trace):
+        answer = walker.train(SPOILT)
+        fails_without_a_trace(answer, "EndpointFailed", f"The endpoint {CANDIDATE} is Failed")
+
+    def test_a_function_that_is_killed(self, walker, fails_without_a_trace):
+        kill = Fault("InvokeEndpoint", "kill_before", begins=CANDIDATE, times=1, function="GateFunction")
+        answer = walker.train(kill)
+        fails_without_a_trace(answer, "Runtime.ExitError", "exited")
+
+    def test_an_update_that_sagemaker_refuses(self, walker, fails_without_a_trace):
+        answer = walker.train(refused("UpdateEndpoint", "The alarm is in the state ALARM.", times=1))
+        fails_without_a_trace(answer, "ClientError", "The alarm is in the state ALARM.")
+
+    def test_an_update_that_fails(self, walker, fails_without_a_trace):
+        arn = walker.start({"training_key": walker.new_file()}, *walker.job(SLOW))
+        walker.wait_for_state(arn, "WaitForEndpoint")
+        failed = {"EndpointStatus": "Failed", "EndpointConfigName": "x", "FailureReason": "No capacity."}
+        walker.sandbox.faults(*walker.job(scripted("DescribeEndpoint", failed, ends=ENDPOINT, times=1)))
+        fails_without_a_trace(
+            walker.end(arn), "EndpointFailed", f"The endpoint {ENDPOINT} is Failed: No capacity."
+        )
+
+    def test_an_update_that_is_rolled_back_silently(self, walker, fails_without_a_trace):
+        """The candidate's container comes up, the endpoint's does not: SageMaker goes on with the model before."""
+        answer = walker.train(replace(SPOILT, after=1))
+        fails_without_a_trace(
+            answer, "RolledBack", f"The endpoint {ENDPOINT} serves {ENDPOINT}-{walker.champion}"
+        )
+
+    def test_an_endpoint_that_answers_otherwise_than_the_candidate(self, walker, fails_without_a_trace):
+        arn = walker.start({"training_key": walker.new_file()}, *walker.job(SLOW))
+        walker.wait_for_state(arn, "WaitForEndpoint")
+        line = "no,0.75,\"[0.75, 0.25]\",\"['no', 'yes']\"\n"
+        other = Fault("InvokeEndpoint", "answer", ends=ENDPOINT, answer=20 * line)
+        walker.sandbox.faults(*walker.job(other))
+        fails_without_a_trace(walker.end(arn), "SmokeTestFailed", "20 hold-out rows")
+
+    def test_a_run_that_fails_after_its_release_stays_released(self, walker):
+        before = walker.champion
+        kill = Fault("PutObject", "kill_before", ends="run.json", times=1, function="FinishFunction")
+        answer = walker.train(kill)
+        assert (answer["status"], answer["error"]) == ("FAILED", "Runtime.ExitError")
+        assert walker.champion == walker.latest["run"] != before
+        assert walker.latest["status"] == "released"
+        assert "Its model had been released before that, and serves." in walker.mail().body
+        assert walker.models() == {before, walker.champion}
+
+    def test_a_clean_up_that_does_not_get_through_says_what_to_look_at(self, walker):
+        champion, before = walker.champion, walker.models()
+        kill = Fault("InvokeEndpoint", "kill_before", begins=CANDIDATE, times=1, function="GateFunction")
+        answer = walker.train(kill, refused("DeleteEndpoint", "You may not.", ends=CANDIDATE))
+        assert (answer["status"], answer["error"]) == ("FAILED", "Runtime.ExitError")
+        assert walker.champion == champion
+        assert walker.latest["status"] == "failed"
+        mail = walker.mail()
+        assert "clean-up failed" in mail.subject
+        assert "You may not." in mail.body
+        assert walker.models() - before == {walker.latest["run"]}
+
+
+class TestDrift:
+    def test_two_triggers_at_once_start_one_run_and_it_clears_up_after_the_last_one(self, walker):
+        left_over = walker.latest["run"]
+        assert left_over in walker.models()
+        walker.new_file()
+        create = scripted("CreateAutoMLJobV2", {"AutoMLJobArn": "arn:aws:sagemaker:::automl-job/scripted"})
+        walker.sandbox.faults(*walker.job(create))
+        arns = [walker.begin({"trigger": "drift"}) for _ in range(2)]
+        answers = [walker.end(arn) for arn in arns]
+        assert walker.sandbox.faults_struck()[0] == 1
+        assert [answer["status"] for answer in answers] == ["SUCCEEDED", "SUCCEEDED"]
+        assert sorted(walker.states(arn)[-1] for arn in arns) == ["Done", "Skipped"]
+        assert walker.champion == walker.latest["run"]
+        assert left_over not in walker.models()
+
+    def test_drift_without_new_rows_says_so(self, walker):
+        before = walker.bystanders()
+        arn = walker.start({"trigger": "drift"})
+        assert walker.end(arn)["status"] == "SUCCEEDED"
+        assert walker.states(arn)[-1] == "Skipped"
+        assert "the champion was trained on" in walker.mail().body
+        assert walker.bystanders() == before
+
+
+class TestAfterAll:
+    def test_only_the_champion_and_the_one_before_it_are_kept(self, walker):
+        champion = walker.read("models/champion.json")
+        kept = {champion["run"], champion["previous_run"]}
+        assert walker.models() == kept
+        pages = walker.s3.get_paginator("list_objects_v2").paginate(Bucket=walker.bucket, Prefix="models/")
+        keys = [item["Key"] for page in pages for item in page["Contents"]]
+        assert {key.split("/")[1] for key in keys if key.endswith("/train.csv")} == kept
+
+    def test_every_state_was_entered_and_every_transition_taken(self, walker):
+        walked = set()
+        for arn in walker.executions:
+            states = walker.states(arn)
+            walked |= {(None, states[0]), *pairwise(states)}
+        expected = {(None, DEFINITION["StartAt"])}
+        for name, state in DEFINITION["States"].items():
+            following = [state.get("Next"), state.get("Default")]
+            following += [item["Next"] for item in (*state.get("Choices", []), *state.get("Catch", []))]
+            expected |= {(name, other) for other in following if other}
+        assert walked == expected
+        assert {name for _, name in walked} == DEFINITION["States"].keys()

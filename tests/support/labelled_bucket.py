@@ -1,0 +1,102 @@
+"""A bucket with scored days in it, for the tests of labels and quality."""
+
+import json
+import random
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from autowatch.aws.objects import ObjectVersion, write_json
+from autowatch.evaluation.figures import CalibrationPoint
+from autowatch.records.arrival import Arrival, id_prefix
+from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
+from autowatch.records.manifest import Manifest, WrittenObject, write_pointer
+from autowatch.scoring.output import predictions_header, predictions_rows
+from tests.support.scoring_bucket import BUCKET, CONTRACT
+
+DAY = "2026-11-23"
+
+
+def put_scored(s3, name="a", day=DAY, run="r1", probabilities=("0.2", "0.8"), rejected=(), commit=True):
+    """A scored file: a row for each probability; rows with the numbers `rejected` have no prediction.
+
+    Gives what its ids begin with.
+    """
+    file = ObjectVersion(f"inference/{name}.csv", f"version of {name} {day}", "e", 1)
+    arrival = Arrival(file, datetime.fromisoformat(f"{day}T09:00:00Z"))
+    numbers = [number for number in range(1, len(probabilities) + 1) if number not in rejected]
+    scores = [probabilities[number - 1] for number in numbers]
+    columns = {
+        "note": [f"secret {number}" for number in numbers],
+        "y": ["yes" if float(score) >= 0.5 else "no" for score in scores],
+        "y_probability": scores,
+    }
+    stem = f"predictions/date={day}/{name}-0123456789abcdef"
+    body = predictions_header(columns) + predictions_rows(arrival, numbers, columns)
+    version = s3.put_object(Bucket=BUCKET, Key=f"{stem}.csv", Body=body).get("VersionId")
+    manifest = Manifest(
+        input=file,
+        predictions=WrittenObject(f"{stem}.csv", version),
+        profile=WrittenObject(f"{stem}.profile.json", None),
+        rejected=None,
+        rows_in=len(probabilities),
+        rows_scored=len(numbers),
+        rows_rejected=len(rejected),
+        run=run,
+        model_name="m",
+        endpoint_name="e",
+        endpoint_config="c",
+        prediction_date=f"{day}T09:00:00Z",
+        started=f"{day}T09:00:00Z",
+        finished=f"{day}T09:00:01Z",
+        versions={},
+    )
+    write_json(s3, BUCKET, f"models/{run}/contract.json", replace(CONTRACT, run=run).to_json())
+    write_pointer(s3, BUCKET, id_prefix(file), f"{stem}.csv")
+    if commit:
+        write_json(s3, BUCKET, f"{stem}.manifest.json", manifest.to_json())
+    return id_prefix(file)
+
+
+def put_labels(s3, text, name="l", time="2026-11-25T08:00:00.5Z"):
+    """A labels file, and its announcement."""
+    body = text.encode() if isinstance(text, str) else text
+    answer = s3.put_object(Bucket=BUCKET, Key=f"labels/{name}.csv", Body=body)
+    file = ObjectVersion(f"labels/{name}.csv", answer.get("VersionId"), answer["ETag"].strip('"'), len(body))
+    return Arrival(file, datetime.fromisoformat(time).astimezone(UTC))
+
+
+def put_gate(s3, auc=0.8, rows=8000, positives=900, run="r1"):
+    """The decision of a gate that measured this AUC."""
+    curve = (CalibrationPoint(0.1, positives / rows, rows),)
+    judged = JudgedModel(run, rows, {"auc": auc}, ((0.0, 0.0), (1.0, 1.0)), curve, Latency(1, 0.1, 0.1))
+    metrics = {
+        "auc": auc,
+        "accuracy": 0.9,
+        "f1": 0.5,
+        "log_loss": 0.3,
+        "brier": 0.1,
+        "calibration_error": 0.01,
+    }
+    write_decision(s3, BUCKET, run, GateDecision(run, True, "good", 0.6, rows, metrics, challenger=judged))
+
+
+def draw(rows, auc_shift, seed=1, share=0.2):
+    """Probabilities and labels of rows; the further the shift from 0, the better the former tell the latter."""
+    source = random.Random(seed)
+    labels = ["yes" if source.random() < share else "no" for _ in range(rows)]
+    probabilities = [
+        f"{min(max(source.gauss(0.4 + auc_shift * (label == 'yes'), 0.15), 0.0), 1.0):.4f}"
+        for label in labels
+    ]
+    return probabilities, labels
+
+
+def labels_text(id_prefix, labels, first=1, header="id,y"):
+    """A labels file for rows in a row, from number `first` on."""
+    lines = [f"{id_prefix}-{number},{label}" for number, label in enumerate(labels, first)]
+    return "\n".join([header, *lines, ""])
+
+
+def quality(s3, day=DAY):
+    """The day's `quality.json`."""
+    return json.loads(s3.get_object(Bucket=BUCKET, Key=f"reports/date={day}/quality.json")["Body"].read())

@@ -1,0 +1,144 @@
+"""A bucket with models and scored files, and the daily job on it."""
+
+import json
+from collections import Counter
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+
+import boto3
+from moto import mock_aws
+
+from autowatch.aws.objects import ObjectVersion, read_json, write_json
+from autowatch.monitoring.requests import DueDays, OneDay
+from autowatch.monitoring.watch import Clients, MonitoringSettings, watch
+from autowatch.records.champion import Champion, write_champion
+from autowatch.records.manifest import Manifest, WrittenObject, manifest_document
+from autowatch.tabular.profile import Baseline, ProfileBuilder, baseline_column
+
+BUCKET = "bank"
+NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
+TODAY = "2026-11-23"
+LIKE_TRAINING = {"age": [str(20 + number % 50) for number in range(500)], "job": ["a", "b"] * 250}
+DRIFTED = {"age": [str(60 + number % 10) for number in range(500)], "job": ["a", "b"] * 250}
+NEW_CATEGORY = {"age": LIKE_TRAINING["age"] * 2, "job": (["a", "b"] * 495) + ["<script>"] * 10}
+
+
+class Topic:
+    """Stands in for SNS: notes what is published."""
+
+    def __init__(self):
+        self.messages = []
+
+    def publish(self, **message):
+        self.messages.append(message)
+
+
+class Bus:
+    """Stands in for EventBridge: notes what is put, refuses where it is told to."""
+
+    def __init__(self):
+        self.entries = []
+        self.refuses = False
+
+    def put_events(self, Entries):
+        if self.refuses:
+            return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
+        self.entries += Entries
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
+
+
+@cache
+def _client():
+    """One client for all tests: making it costs as much as a whole test."""
+    return boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+
+
+@contextmanager
+def monitored_bucket():
+    """An empty bucket with versions, and what is told, in the clients of the job."""
+    with mock_aws():
+        s3 = _client()
+        s3.create_bucket(Bucket=BUCKET)
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        yield Clients(s3, Topic(), Bus())
+
+
+def release(s3, run="run-1"):
+    texts = {name: Counter(values * 4) for name, values in LIKE_TRAINING.items()}
+    baseline = Baseline(
+        run,
+        2_000,
+        (
+            baseline_column("age", "feature", "numeric", texts["age"]),
+            baseline_column("job", "feature", "categorical", texts["job"]),
+        ),
+    )
+    key = f"models/{run}/baseline.json"
+    write_json(s3, BUCKET, key, baseline.to_json())
+    try:
+        etag = s3.head_object(Bucket=BUCKET, Key="models/champion.json")["ETag"]
+    except s3.exceptions.ClientError:
+        etag = None
+    champion = Champion(
+        run, "e", f"c-{run}", f"m-{run}", f"models/{run}/contract.json", key, "2026-11-20T00:00:00Z", {}
+    )
+    write_champion(s3, BUCKET, champion, etag)
+    return baseline
+
+
+def score(
+    s3, baseline, columns, name="a", day=TODAY, commit=True, header=("age", "job"), rejected=0, counts=True
+):
+    builder = ProfileBuilder(baseline)
+    builder.add(columns)
+    profile = builder.build()
+    stem = f"predictions/date={day}/{name}-0123456789abcdef"
+    answer = s3.put_object(
+        Bucket=BUCKET, Key=f"{stem}.profile.json", Body=json.dumps(profile.to_json()).encode()
+    )
+    rows = len(columns["age"])
+    manifest = Manifest(
+        input=ObjectVersion(f"inference/{name}.csv", "v", "e", 1),
+        predictions=WrittenObject(f"{stem}.csv", None),
+        profile=WrittenObject(f"{stem}.profile.json", answer["VersionId"]),
+        rejected=None,
+        rows_in=rows + rejected,
+        rows_scored=rows,
+        rows_rejected=rejected,
+        run=baseline.run,
+        model_name="m",
+        endpoint_name="e",
+        endpoint_config="c",
+        prediction_date=f"{day}T09:00:00Z",
+        started=f"{day}T09:00:00Z",
+        finished=f"{day}T09:00:01Z",
+        versions={},
+        columns=header,
+    )
+    if commit:
+        document = manifest_document(manifest, profile) if counts else manifest.to_json()
+        write_json(s3, BUCKET, f"{stem}.manifest.json", document)
+    return stem
+
+
+def run(clients, now=NOW, only=None, request=None, seconds_left=lambda: 900.0):
+    settings = MonitoringSettings(
+        BUCKET, "predictions/", "arn:topic", "Autowatch", "bank-stack", "eu-west-1", min_rows=300
+    )
+    return watch(clients, settings, request or (OneDay(only) if only else DueDays()), now, seconds_left)
+
+
+def report_of(clients, day=TODAY):
+    return read_json(clients.s3, BUCKET, f"reports/date={day}/drift.json")
+
+
+def keys(clients, prefix):
+    return [
+        item["Key"] for item in clients.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+    ]
+
+
+def delete_for_good(s3, key):
+    for version in s3.list_object_versions(Bucket=BUCKET, Prefix=key)["Versions"]:
+        s3.delete_object(Bucket=BUCKET, Key=version["Key"], VersionId=version["VersionId"])

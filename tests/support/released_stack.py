@@ -1,0 +1,56 @@
+"""A running stack on which a model is released without training one: the stub, which answers by the row alone."""
+
+from autowatch.aws.objects import write_json
+from autowatch.records.champion import Champion, write_champion
+from tests.support.scoring_bucket import BASELINE, CONTRACT
+from tests.support.stub_model import archive, container
+
+ACCOUNT, REGION, ENDPOINT = "123456789012", "us-east-1", "autowatch"
+
+_SERVERLESS = {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 8}}
+
+
+class ReleasedStack:
+    """The stack, its bucket, and what every test does with them."""
+
+    def __init__(self, sandbox):
+        self.sandbox = sandbox
+        self.s3 = sandbox.client("s3")
+        self.bucket = sandbox.outputs["DataBucketName"]
+
+    def release(self, *further_configs):
+        """Serves the stub and makes it the champion; further endpoint configs name the same model."""
+        sagemaker = self.sandbox.client("sagemaker")
+        self.s3.put_object(Bucket=self.bucket, Key="models/r1/model.tar.gz", Body=archive(features=2))
+        url = f"s3://{self.bucket}/models/r1/model.tar.gz"
+        role = f"arn:aws:iam::{ACCOUNT}:role/sagemaker"
+        sagemaker.create_model(
+            ModelName="r1", PrimaryContainer=container(ACCOUNT, REGION, url), ExecutionRoleArn=role
+        )
+        for name in ("r1", *further_configs):
+            variant = {"VariantName": "AllTraffic", "ModelName": "r1", **_SERVERLESS}
+            sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+        sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName="r1")
+        sagemaker.get_waiter("endpoint_in_service").wait(
+            EndpointName=ENDPOINT, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
+        )
+        write_json(self.s3, self.bucket, "models/r1/contract.json", CONTRACT.to_json())
+        write_json(self.s3, self.bucket, "models/r1/baseline.json", BASELINE.to_json())
+        champion = Champion(
+            run="r1",
+            endpoint_name=ENDPOINT,
+            endpoint_config="r1",
+            model_name="r1",
+            contract_key="models/r1/contract.json",
+            baseline_key="models/r1/baseline.json",
+            released="2026-11-20T00:00:00Z",
+            metrics={},
+        )
+        write_champion(self.s3, self.bucket, champion, None)
+
+    def keys(self, prefix):
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def read(self, key):
+        return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode()

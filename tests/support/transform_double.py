@@ -1,0 +1,86 @@
+"""Stands in for SageMaker where a transform's states are tried one by one: it joins as Batch Transform does."""
+
+import csv
+import io
+import re
+from datetime import UTC, datetime
+
+from autowatch.scoring.transform.accept import accept_file, plan_file
+from autowatch.scoring.transform.plan import TransformSettings, read_plan
+from autowatch.scoring.transform.work import Work
+from tests.support.scoring_bucket import BUCKET, keys, read_document
+from tests.support.stub_runtime import StubRuntime
+
+WORK = Work("20261123-0123456789abcdef")
+SETTINGS = TransformSettings(
+    bucket=BUCKET,
+    predictions_prefix="predictions/",
+    max_rejected_percent=40.0,
+    max_batch_bytes=4_000_000,
+    metrics_namespace="Test",
+    stack="bank",
+)
+
+
+def run_job(s3, plan, stub=None, spoil=lambda text: text):
+    """What the job does with the input that was made for it: no header, line by line, the answer joined."""
+    stub = stub or StubRuntime()
+    for key in keys(s3, plan.work.input):
+        text = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
+        lines = text.removesuffix("\n").split("\n")
+        rows = [next(csv.reader([line], strict=True)) for line in lines]
+        answers = stub.answer([pick(row, plan.rows.input_filter) for row in rows]).splitlines()
+        joined = "".join(f"{line(row)},{answer}\n" for row, answer in zip(rows, answers, strict=True))
+        name = key.removeprefix(plan.work.input)
+        s3.put_object(Bucket=BUCKET, Key=f"{plan.work.output}/{name}.out", Body=spoil(joined).encode())
+
+
+def line(row):
+    text = io.StringIO()
+    # Python 3.11 quotes a carriage return only where a line may end with one.
+    csv.writer(text, lineterminator="\r\n").writerow(row)
+    return text.getvalue().removesuffix("\r\n")
+
+
+def pick(row, expression):
+    """What a filter of indices, with an open slice at its end, takes of a row."""
+    if expression == "$":
+        return row
+    taken = []
+    for item in re.fullmatch(r"\$\[(.+)\]", expression)[1].split(","):
+        taken += row[int(item[:-1]) :] if item.endswith(":") else [row[int(item)]]
+    return taken
+
+
+def plan(s3, arrival, piece_bytes=1500, settings=SETTINGS):
+    return plan_file(s3, settings, WORK, arrival, piece_bytes, datetime(2026, 11, 23, 9, 1, tzinfo=UTC))
+
+
+def check(s3, arrival, piece_bytes=1500, settings=SETTINGS):
+    """The states up to the job: the decision, and the plan where there is one."""
+    from autowatch.scoring.transform.check import check_piece
+    from autowatch.scoring.transform.plan import Piece
+
+    decision = plan(s3, arrival, piece_bytes, settings)
+    if decision != "check":
+        return decision, None
+    made = read_plan(s3, BUCKET, WORK.name)
+    for item in read_document(s3, WORK.pieces):
+        check_piece(s3, BUCKET, made, Piece.from_json(item), settings.max_batch_bytes)
+    return accept_file(s3, settings, made), made
+
+
+def transform(s3, arrival, piece_bytes=1500, settings=SETTINGS, **job):
+    """All states; gives the manifest, None for a file that was refused."""
+    from autowatch.scoring.transform.accept import AcceptedPiece
+    from autowatch.scoring.transform.assemble import assemble
+    from autowatch.scoring.transform.finish import finish_piece
+
+    decision, made = check(s3, arrival, piece_bytes, settings)
+    if decision == "refused":
+        return None
+    if decision == "score":
+        run_job(s3, made, **job)
+    for item in read_document(s3, WORK.accepted):
+        finish_piece(s3, BUCKET, made, AcceptedPiece(**item))
+    return assemble(s3, made, settings, datetime(2026, 11, 23, 9, 5, tzinfo=UTC))

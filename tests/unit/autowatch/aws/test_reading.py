@@ -1,0 +1,90 @@
+"""A real HTTP server stands in for S3: moto never breaks off."""
+
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import HTTPClientError, IncompleteReadError
+
+from autowatch.aws.objects import ObjectVersion
+from autowatch.aws.reading import read_resumed
+
+BODY = bytes(range(256)) * 8192
+FILE = ObjectVersion("training/a.csv", "v1", "e", len(BODY))
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers with what is left of the body, and hangs up after so many bytes as the server's plan says."""
+
+    def do_GET(self):
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        start = int(asked[1]) if asked else 0
+        self.server.starts.append(start)
+        rest = self.server.body[start:]
+        self.send_response(206 if asked else 200)
+        self.send_header("Content-Length", str(len(rest)))
+        self.send_header("ETag", '"e"')
+        self.end_headers()
+        sent = self.server.plan.pop(0) if self.server.plan else len(rest)
+        self.wfile.write(rest[:sent])
+        self.close_connection = True
+
+    def log_message(self, *_):
+        """Says nothing."""
+
+
+@pytest.fixture
+def server():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.body, server.plan, server.starts = BODY, [], []
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+def read(server, file=FILE):
+    s3 = boto3.client(
+        "s3",
+        "us-east-1",
+        endpoint_url=f"http://127.0.0.1:{server.server_port}",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(connect_timeout=5, read_timeout=5, retries={"max_attempts": 1}),
+    )
+    return b"".join(read_resumed(s3, "bank", file))
+
+
+def test_a_whole_answer_is_read_once(server):
+    assert read(server) == BODY
+    assert server.starts == [0]
+
+
+def test_after_a_break_the_rest_is_asked_for_and_nothing_comes_twice(server):
+    server.plan = [700_000, 0, 1_000_000]
+    assert read(server) == BODY
+    assert len(server.starts) == 4
+    assert server.starts == sorted(server.starts)
+
+
+def test_more_breaks_than_allowed_are_fine_as_long_as_it_gets_on(server):
+    server.plan = [300_000] * 6
+    assert read(server) == BODY
+
+
+def test_a_connection_that_only_breaks_is_given_up(server):
+    server.plan = [400_000] + [0] * 10
+    with pytest.raises((HTTPClientError, IncompleteReadError)):
+        read(server)
+    assert len(server.starts) == 4
+
+
+def test_an_empty_object_is_read_as_nothing(server):
+    server.body = b""
+    assert read(server, ObjectVersion("training/a.csv", "v1", "e", 0)) == b""
+    assert server.starts == [0]

@@ -1,0 +1,89 @@
+import boto3
+import pytest
+from moto import mock_aws
+
+from autowatch.aws.uploads import PART_BYTES, Upload, UploadGone, abort_uploads
+from tests.support.stub_runtime import client_error
+
+WHERE = {"Bucket": "bank", "Key": "predictions/a.csv"}
+
+
+@pytest.fixture
+def s3():
+    with mock_aws():
+        s3 = boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+        s3.create_bucket(Bucket="bank")
+        yield s3
+
+
+def upload(s3):
+    return Upload(s3, WHERE["Bucket"], WHERE["Key"], "text/csv")
+
+
+def unfinished(s3):
+    return s3.list_multipart_uploads(Bucket="bank").get("Uploads", [])
+
+
+@pytest.mark.parametrize(
+    ("pieces", "parts"),
+    [
+        ([], 0),
+        ([b"a"], 0),
+        ([b"a" * (PART_BYTES - 1)], 0),
+        ([b"a" * PART_BYTES], 1),
+        ([b"a" * PART_BYTES, b"b"], 2),
+        ([b"a" * (PART_BYTES + 1), b"b" * (PART_BYTES - 1), b"c"], 2),
+    ],
+)
+def test_small_objects_are_put_and_large_ones_go_in_parts(s3, pieces, parts):
+    with upload(s3) as out:
+        for piece in pieces:
+            out.write(piece)
+        assert out.is_empty == (not pieces)
+        out.complete()
+    answer = s3.get_object(**WHERE)
+    assert answer["Body"].read() == b"".join(pieces)
+    assert answer["ContentType"] == "text/csv"
+    assert answer["ETag"].strip('"').partition("-")[2] == (str(parts) if parts else "")
+    assert unfinished(s3) == []
+
+
+def test_the_version_is_told(s3):
+    s3.put_bucket_versioning(Bucket="bank", VersioningConfiguration={"Status": "Enabled"})
+    for size in (1, PART_BYTES):
+        with upload(s3) as out:
+            out.write(b"a" * size)
+            assert out.complete() == s3.head_object(**WHERE)["VersionId"]
+
+
+@pytest.mark.parametrize("size", [0, 1, PART_BYTES])
+def test_nothing_is_there_without_complete(s3, size):
+    with upload(s3) as out:
+        out.write(b"a" * size)
+    assert "Contents" not in s3.list_objects_v2(Bucket="bank")
+    assert unfinished(s3) == []
+
+
+class LosesItsUpload:
+    """S3 to somebody whose upload has been taken back; moto has no answer to that."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def __getattr__(self, name):
+        return getattr(self.client, name)
+
+    def upload_part(self, **arguments):
+        raise client_error("NoSuchUpload", 404)
+
+
+def test_an_upload_that_another_took_back_is_named(s3):
+    with upload(LosesItsUpload(s3)) as out, pytest.raises(UploadGone, match=WHERE["Key"]):
+        out.write(b"a" * PART_BYTES)
+
+
+def test_uploads_under_way_to_a_key_are_taken_back_and_no_others(s3):
+    for key in (WHERE["Key"], WHERE["Key"], "predictions/b.csv"):
+        s3.create_multipart_upload(Bucket="bank", Key=key)
+    abort_uploads(s3, "bank", WHERE["Key"])
+    assert [item["Key"] for item in unfinished(s3)] == ["predictions/b.csv"]

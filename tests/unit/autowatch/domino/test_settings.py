@@ -1,0 +1,164 @@
+import boto3
+import pytest
+from moto import mock_aws
+
+from autowatch.domino import v0 as domino_v0
+from autowatch.domino import v2 as domino_v2
+from autowatch.domino.connection import DominoToken, DominoTokenUnusable
+from autowatch.domino.settings import (
+    DominoHalfConfigured,
+    DominoMisconfigured,
+    domino_settings,
+    read_domino_token,
+)
+
+V0 = {"DMM_API": "v0", "DMM_URL": "https://h/api/v0/models/", "MODEL_ID": "m", "DMM_TOKEN_SECRET_ARN": "arn"}
+
+
+V2 = {
+    "DMM_API": "v2",
+    "DMM_URL": "https://h/model-monitor/v2/api/",
+    "DMM_DATASOURCE": "bank",
+    "DMM_TOKEN_SECRET_ARN": "arn",
+}
+
+
+@pytest.mark.parametrize("api", [{}, {"DMM_API": ""}, {"DMM_API": "v0"}, {"DMM_API": "v2"}])
+@pytest.mark.parametrize("empty", [{}, {"DMM_URL": "", "MODEL_ID": " ", "DMM_DATASOURCE": ""}])
+def test_without_parameters_there_is_no_domino(api, empty):
+    assert domino_settings({**api, **empty}) is None
+
+
+def test_each_wire_has_its_own_header(caplog):
+    for environment, wire in ((V0, domino_v0.WIRE), (V2, domino_v2.WIRE)):
+        connection = domino_settings(environment).connect(None, DominoToken(lambda: "x"), lambda: 1.0)
+        assert connection.wire is wire
+        assert (connection.header, connection.scheme, connection.seconds_left()) == ("", "", 1.0)
+    assert (domino_v0.WIRE.header, domino_v2.WIRE.header) == ("Authorization", "X-Domino-Api-Key")
+    assert caplog.text == ""
+
+
+def test_v0_is_the_default():
+    assert domino_settings({name: value for name, value in V0.items() if name != "DMM_API"}).api == "v0"
+
+
+def test_header_and_scheme_are_handed_on():
+    settings = domino_settings({**V2, "DMM_AUTH_HEADER": "Authorization", "DMM_AUTH_SCHEME": "Bearer"})
+    connection = settings.connect(None, DominoToken(lambda: "x"), lambda: 1.0)
+    assert (connection.header, connection.scheme) == ("Authorization", "Bearer")
+
+
+@pytest.mark.parametrize(
+    ("environment", "cleared", "named"),
+    [
+        (V0, ["DMM_URL"], "set DmmUrl too"),
+        (V0, ["MODEL_ID"], "set DmmModelId too"),
+        (V0, ["MODEL_ID", "DMM_URL"], "set DmmUrl, DmmModelId too, or clear DmmTokenSecretArn"),
+        (V2, ["DMM_DATASOURCE"], "set DmmDatasource too"),
+        (
+            V2,
+            ["DMM_URL", "DMM_TOKEN_SECRET_ARN"],
+            "set DmmUrl, DmmTokenSecretArn too, or clear DmmDatasource",
+        ),
+    ],
+)
+def test_half_a_configuration_is_one_error_that_names_the_rest(environment, cleared, named):
+    with pytest.raises(DominoHalfConfigured) as caught:
+        domino_settings({**environment, **dict.fromkeys(cleared, "")})
+    assert named in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [({**V2, "MODEL_ID": "m"}, "DmmModelId"), ({**V0, "DMM_DATASOURCE": "d"}, "DmmDatasource")],
+)
+def test_what_is_set_in_vain_is_said(environment, name, caplog):
+    assert domino_settings(environment)
+    assert f"{name} is set in vain" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("environment", "url"),
+    [
+        (V0, "https://h/model-monitor/v2/api/"),
+        (V0, "https://h/v2/api/"),
+        (V2, "https://h/api/v0/models/"),
+        (V2, "https://h/v0/"),
+    ],
+)
+def test_the_url_of_the_other_wire_is_found_early(environment, url):
+    other = "v2" if environment is V0 else "v0"
+    with pytest.raises(DominoMisconfigured, match=f"Set DmmApi={other}, or the URL"):
+        domino_settings({**environment, "DMM_URL": url})
+
+
+@pytest.mark.parametrize(
+    ("environment", "url"),
+    [
+        (V0, "https://h/dmm/"),
+        (V0, "https://v2.example/api/v0/models/"),
+        (V2, "https://h/v2/api/"),
+        (V2, "https://h/proxy/monitor/"),
+        (V2, "http://127.0.0.1:1/domino/model-monitor/v2/api/"),
+    ],
+)
+def test_other_urls_may_be_right(environment, url):
+    assert domino_settings({**environment, "DMM_URL": url}).url == url
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"DMM_API": "v1"},
+        {"DMM_URL": "https://user:secret@h/v2/api/"},
+        {"DMM_URL": "https://[h/v2/api/"},
+        {"DMM_AUTH_HEADER": "X: y"},
+        {"DMM_AUTH_SCHEME": "a b"},
+    ],
+)
+def test_what_cannot_be_is_refused_without_showing_a_password(changes):
+    with pytest.raises(DominoMisconfigured) as caught:
+        domino_settings({**V2, **changes})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.fixture
+def secrets_manager():
+    with mock_aws():
+        yield boto3.client(
+            "secretsmanager", "eu-central-1", aws_access_key_id="test", aws_secret_access_key="test"
+        )
+
+
+def store(secrets_manager, **value):
+    return secrets_manager.create_secret(Name="domino", **value)["ARN"]
+
+
+@pytest.mark.parametrize(
+    "text", ["abc123", "  abc123\n", '{"token": "abc123"}', '\n{"user": "x", "token": " abc123 "}']
+)
+def test_the_secret_is_the_token_or_json_with_it(secrets_manager, text):
+    assert read_domino_token(secrets_manager, store(secrets_manager, SecretString=text)) == "abc123"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [" ", "{}", '{"key": "abc123"}', '{"token": 7}', '{"token": "abc123"', "abc123\nX-Header: 1", "abc…123"],
+)
+def test_a_secret_without_a_token_is_named_without_its_value(secrets_manager, text):
+    arn = store(secrets_manager, SecretString=text)
+    with pytest.raises(DominoTokenUnusable) as caught:
+        read_domino_token(secrets_manager, arn)
+    assert arn in str(caught.value)
+    assert "abc" not in str(caught.value).replace(arn, "")
+
+
+def test_a_binary_secret_is_no_token(secrets_manager):
+    arn = store(secrets_manager, SecretBinary=b"abc123")
+    with pytest.raises(DominoTokenUnusable, match="no usable token"):
+        read_domino_token(secrets_manager, arn)
+
+
+def test_a_missing_secret_names_the_parameter(secrets_manager):
+    with pytest.raises(DominoTokenUnusable, match=r"ResourceNotFoundException.*DmmTokenSecretArn"):
+        read_domino_token(secrets_manager, "arn:aws:secretsmanager:eu-central-1:123456789012:secret:gone")

@@ -1,0 +1,136 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from autowatch.monitoring.days.alarms import refusal_alarms, schema_alarms, volume_alarms
+from autowatch.monitoring.drift.settings import VolumeRules
+from tests.support.reported_days import TODAY, days_before, reported
+
+EVENING = datetime(2026, 11, 23, 20, tzinfo=UTC)
+RULES = VolumeRules()
+
+
+def volume(rows, history, now=EVENING, rules=RULES):
+    return [alarm.message for alarm in volume_alarms(TODAY, rows, history, rules, now)]
+
+
+class TestVolume:
+    @pytest.mark.parametrize(
+        ("rows", "alarms"), [(499, 1), (500, 0), (1_000, 0), (2_000, 0), (2_001, 1), (0, 1)]
+    )
+    def test_the_bounds_are_those_set(self, rows, alarms):
+        assert len(volume(rows, days_before("nnn"))) == alarms
+
+    def test_the_message_has_the_figures(self):
+        (message,) = volume(12, days_before("nnDa"))
+        assert message == "12 rows were scored, fewer than 0.5 times the median of the last 4 days (1,000)."
+
+    @pytest.mark.parametrize(
+        ("letters", "alarms"), [("", 0), ("nn", 0), ("nn----", 0), ("n n n", 1), ("nDa", 1)]
+    )
+    def test_it_takes_three_days_with_a_verdict(self, letters, alarms):
+        assert len(volume(0, days_before(letters))) == alarms
+
+    def test_only_the_last_days_count(self):
+        history = days_before("nnn" + "   ", rows=10) | days_before("nnn", rows=1_000)
+        assert volume(400, history, rules=VolumeRules(days=3))
+        assert not volume(400, history, rules=VolumeRules(days=6))
+
+    def test_one_odd_day_does_not_move_what_is_usual(self):
+        history = days_before("nnnn") | {
+            TODAY - timedelta(days=1): reported(TODAY - timedelta(days=1), rows=10**9)
+        }
+        assert not volume(1_000, history)
+
+    def test_a_quiet_day_of_a_quiet_weekday_is_no_news(self):
+        history = days_before("nnnnnn") | {
+            TODAY - timedelta(days=7): reported(TODAY - timedelta(days=7), "-", rows=0)
+        }
+        assert not volume(0, history)
+
+    def test_a_quiet_day_after_a_busy_one_of_the_weekday_is(self):
+        assert volume(0, days_before("nnnnnnn"))
+
+    def test_a_busy_day_of_a_busy_weekday_is_no_news(self):
+        history = days_before("nnnnnnnn") | {
+            TODAY - timedelta(days=7): reported(TODAY - timedelta(days=7), rows=9_000)
+        }
+        assert not volume(9_000, history)
+        assert volume(18_001, history)
+
+    @pytest.mark.parametrize(("hour", "alarms"), [(9, 0), (17, 0), (18, 1), (23, 1)])
+    def test_few_rows_say_nothing_before_the_day_is_told(self, hour, alarms):
+        assert len(volume(0, days_before("nnn"), EVENING.replace(hour=hour))) == alarms
+
+    def test_many_rows_say_something_at_any_hour(self):
+        assert volume(9_000, days_before("nnn"), EVENING.replace(hour=1))
+
+    def test_a_past_day_is_told(self):
+        assert volume(0, days_before("nnn"), EVENING.replace(hour=1) + timedelta(days=1))
+
+    def test_a_least_of_zero_is_off(self):
+        assert not volume(0, days_before("nnn"), rules=VolumeRules(least=0))
+
+    def test_days_after_it_do_not_count(self):
+        history = {TODAY + timedelta(days=n): reported(TODAY + timedelta(days=n)) for n in (1, 2, 3)}
+        assert not volume(0, history)
+
+
+class TestRefusals:
+    def test_they_are_counted_by_error(self):
+        (alarm,) = refusal_alarms(TODAY, {"MissingColumns": 2, "NotUtf8": 1, "NoChampion": 5})
+        assert (alarm.column, alarm.kind) == (None, "refused files")
+        assert (
+            alarm.message
+            == "3 files were refused (2 MissingColumns, 1 NotUtf8): see rejected/date=2026-11-23/."
+        )
+
+    @pytest.mark.parametrize("refused", [{}, {"NoChampion": 3}, {"InputGone": 1, "NoChampion": 1}])
+    def test_what_says_nothing_about_the_files_is_no_alarm(self, refused):
+        assert refusal_alarms(TODAY, refused) == []
+
+
+def schema(history=None, extra=None, known=("age",), now=EVENING):
+    return [alarm.message for alarm in schema_alarms(TODAY, extra, known, history or {}, now)]
+
+
+class TestSchema:
+    def test_a_column_that_came_and_one_that_went(self):
+        came, went = schema(days_before("n", extra=["a", "b"]), extra=["b", "c"])
+        assert came == "Columns that the files of 2026-11-22 did not have: c."
+        assert went == "Columns that the files of 2026-11-22 had are gone: a."
+
+    def test_the_same_columns_are_none(self):
+        assert schema(days_before("n", extra=["a"]), extra=["a"]) == []
+
+    @pytest.mark.parametrize(("before", "today"), [(None, ["a"]), (["a"], None), (None, None)])
+    def test_what_is_not_known_is_none(self, before, today):
+        assert schema(days_before("n", extra=before), extra=today) == []
+
+    def test_the_first_day_has_nothing_to_be_compared_with(self):
+        assert schema(extra=["a"]) == []
+
+    def test_a_column_that_a_new_model_has_dropped_did_not_come(self):
+        assert schema(days_before("n", extra=["a"], model=("age", "job")), extra=["a", "job"]) == []
+
+    def test_a_column_that_a_new_model_has_taken_in_is_not_gone(self):
+        assert schema(days_before("n", extra=["a", "income"]), extra=["a"], known=("age", "income")) == []
+
+    @pytest.mark.parametrize(("hour", "alarms"), [(4, 0), (17, 0), (18, 1)])
+    def test_a_column_is_not_gone_before_the_day_is_told(self, hour, alarms):
+        """Its files may come in the afternoon: else a schedule in another zone would tell of it every morning."""
+        assert len(schema(days_before("n", extra=["a"]), extra=[], now=EVENING.replace(hour=hour))) == alarms
+
+    def test_a_column_that_came_is_told_at_any_hour(self):
+        assert schema(days_before("n", extra=[]), extra=["a"], now=EVENING.replace(hour=1))
+
+    def test_days_without_files_are_left_out(self):
+        history = days_before("n ", extra=["a"]) | days_before("-", extra=None, files=0, rows=0)
+        assert len(schema(history, extra=["b"])) == 2
+
+    def test_many_hostile_names_make_a_short_message(self):
+        (message,) = schema(
+            days_before("n", extra=[]), extra=[f"{'x' * 9_000}{number}" for number in range(500)]
+        )
+        assert len(message) < 500
+        assert message.endswith("and 495 more.")

@@ -1,0 +1,106 @@
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from autowatch.aws.objects import read_json, write_json
+from autowatch.monitoring.days.due import DAYS_KEY, DayFiles, close_days, is_due, open_days
+from tests.support.reported_days import TODAY, reported
+
+BUCKET = "bank"
+EVENING = datetime(2026, 11, 23, 20, tzinfo=UTC)
+YESTERDAY = TODAY - timedelta(days=1)
+
+
+@pytest.fixture
+def s3():
+    with mock_aws():
+        s3 = boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+        s3.create_bucket(Bucket=BUCKET)
+        yield s3
+
+
+def files(manifests=0, refused=0):
+    return DayFiles(
+        {f"m{number}": "e" for number in range(manifests)}, {f"r{number}": "e" for number in range(refused)}
+    )
+
+
+class TestIsDue:
+    @pytest.mark.parametrize(("day", "due"), [(TODAY, True), (YESTERDAY, False)])
+    def test_a_day_without_anything_is_due_only_today(self, day, due):
+        assert is_due(files(), None, day, EVENING) is due
+
+    @pytest.mark.parametrize("found", [files(1), files(0, 1), files(2, 2)])
+    def test_a_day_with_files_and_no_report_is(self, found):
+        assert is_due(found, None, YESTERDAY, EVENING)
+
+    def test_a_report_that_covers_the_files_ends_it(self):
+        assert not is_due(files(1, 2), reported(TODAY, inputs=files(1, 2).digest), TODAY, EVENING)
+
+    @pytest.mark.parametrize(
+        "found",
+        [
+            files(2, 2),
+            files(1, 3),
+            files(0, 2),
+            DayFiles({"another": "e"}, files(1, 2).refused),
+            DayFiles({"m0": "written anew"}, files(1, 2).refused),
+            DayFiles(files(1, 2).manifests, {"r0": "e", "another": "e"}),
+            DayFiles(files(1, 2).refused, files(1, 2).manifests),
+        ],
+    )
+    def test_one_that_does_not_does_not(self, found):
+        assert is_due(found, reported(TODAY, inputs=files(1, 2).digest), TODAY, EVENING)
+
+    def test_a_report_of_the_morning_is_made_again_in_the_evening_and_no_more(self):
+        covered = reported(TODAY, inputs=files(1).digest)
+        morning = replace(covered, generated="2026-11-23T09:00:00Z")
+        assert not is_due(files(1), morning, TODAY, EVENING.replace(hour=12))
+        assert is_due(files(1), morning, TODAY, EVENING)
+        assert is_due(files(1), morning, TODAY, EVENING + timedelta(days=3))
+        assert not is_due(files(1), covered, TODAY, EVENING + timedelta(days=3))
+
+    def test_a_day_with_a_run_that_could_not_be_judged_is_tried_again(self):
+        assert is_due(files(1), reported(TODAY, failed=True, inputs=files(1).digest), TODAY, EVENING)
+
+
+class TestOpenDays:
+    def test_at_first_they_reach_back_thirty_days(self, s3):
+        days = open_days(s3, BUCKET, TODAY)
+        assert (days[0], days[-1], len(days)) == (date(2026, 10, 24), TODAY, 31)
+
+    def test_then_to_the_last_complete_day(self, s3):
+        write_json(s3, BUCKET, DAYS_KEY, {"complete_until": "2026-11-16"})
+        days = open_days(s3, BUCKET, TODAY)
+        assert (days[0], days[-1], len(days)) == (date(2026, 11, 17), TODAY, 7)
+
+    @pytest.mark.parametrize("until", ["2026-11-17", "2026-11-23", "2027-01-01"])
+    def test_a_note_about_days_that_cannot_be_settled_is_as_good_as_none(self, s3, until):
+        """Such a note would hide every file that comes in the evening or late, for good."""
+        write_json(s3, BUCKET, DAYS_KEY, {"complete_until": until})
+        assert len(open_days(s3, BUCKET, TODAY)) == 31
+
+    def test_an_outage_of_a_year_is_cut_to_thirty_days(self, s3):
+        write_json(s3, BUCKET, DAYS_KEY, {"complete_until": "2025-11-20"})
+        assert len(open_days(s3, BUCKET, TODAY)) == 31
+
+    @pytest.mark.parametrize("note", [{}, [], {"complete_until": 5}, {"complete_until": "soon"}], ids=str)
+    def test_a_damaged_note_is_as_good_as_none(self, s3, note):
+        write_json(s3, BUCKET, DAYS_KEY, note)
+        assert len(open_days(s3, BUCKET, TODAY)) == 31
+
+
+class TestCloseDays:
+    def test_days_stay_open_while_files_may_still_come_for_them(self, s3):
+        days = open_days(s3, BUCKET, TODAY)
+        close_days(s3, BUCKET, days, EVENING)
+        assert read_json(s3, BUCKET, DAYS_KEY) == {"complete_until": "2026-11-16"}
+        assert len(open_days(s3, BUCKET, TODAY)) == 7
+
+    def test_nothing_is_written_when_nothing_is_settled(self, s3):
+        close_days(s3, BUCKET, [YESTERDAY, TODAY], EVENING)
+        close_days(s3, BUCKET, [], EVENING)
+        assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)

@@ -1,0 +1,262 @@
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import jsonschema
+import pytest
+from moto import mock_aws
+
+from autowatch.aws.objects import read_json, write_json
+from autowatch.monitoring.quality.alert import QualityEventRefused, Telling, tell_of_worse_days
+from autowatch.records.report_keys import quality_key
+from autowatch.records.timestamps import to_text
+from tests.support.alert_topic import alert_topic
+from tests.support.repository import ROOT
+from tests.support.scoring_bucket import BUCKET, create_bucket, release
+
+FIGURE = {"value": 0.5612, "lower": 0.5301, "upper": 0.5918}
+DOCUMENT = {
+    "date": "2026-11-23",
+    "generated": "2026-11-25T08:00:00Z",
+    "run": "r1",
+    "verdict": "worse",
+    "reasons": [
+        "AUC 0.5612 (0.5301 to 0.5918) on 3,000 labelled rows is below the floor of 0.6.",
+        "AUC 0.5612 (0.5301 to 0.5918) on 3,000 labelled rows is 0.2188 below the gate's 0.7800, at least 0.1843, "
+        "and 0.05 is allowed.",
+    ],
+    "rows_scored": 4000,
+    "rows_labelled": 3000,
+    "coverage": 0.75,
+    "metrics": dict.fromkeys(("auc", "accuracy", "f1", "log_loss", "brier"), FIGURE)
+    | {"calibration_error": {"value": 0.1, "lower": None, "upper": None}},
+    "gate": {"auc": 0.78},
+    "calibration": [],
+    "other_runs": [],
+    "alerted": False,
+    "alerting": None,
+    "inputs": "0",
+}
+
+
+class Events:
+    """EventBridge, as far as it is needed: what was put, and whether it is refused."""
+
+    def __init__(self):
+        self.details = []
+        self.refuses = False
+
+    def put_events(self, Entries):
+        if self.refuses:
+            return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
+        (entry,) = Entries
+        assert (entry["Source"], entry["DetailType"]) == ("autowatch", "QualityDropped")
+        self.details.append(json.loads(entry["Detail"]))
+        return {"FailedEntryCount": 0, "Entries": [{}]}
+
+
+@pytest.fixture
+def world():
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    with mock_aws():
+        s3 = session.client("s3")
+        create_bucket(s3)
+        release(s3)
+        messages = alert_topic(session)
+        telling = Telling(
+            s3=s3,
+            sns=session.client("sns"),
+            events=Events(),
+            bucket=BUCKET,
+            topic_arn=messages.topic,
+            stack="bank",
+            region="eu-west-1",
+            seconds_to_tell=3.0,
+        )
+        yield telling, messages
+
+
+def documented_schema():
+    text = (ROOT / "docs" / "formats.md").read_text()
+    return json.loads(text.split("## The event QualityDropped")[1].split("```json")[1].split("```")[0])
+
+
+def put(telling, day="2026-11-23", **changes):
+    write_json(telling.s3, BUCKET, quality_key(day), DOCUMENT | {"date": day} | changes)
+
+
+def document(telling, day="2026-11-23"):
+    return read_json(telling.s3, BUCKET, quality_key(day))
+
+
+def test_a_worse_day_is_told_of_once(world):
+    telling, messages = world
+    put(telling)
+    assert tell_of_worse_days(telling, ["2026-11-23"]) == ("2026-11-23",)
+    (mail,) = messages()
+    assert mail["Subject"] == "[bank] Predictions got worse: AUC 0.561 on 2026-11-23"
+    assert mail["Message"].splitlines() == [
+        "What:     by the labels that came, the predictions of 2026-11-23 are worse than they may be.",
+        f"How bad:  {DOCUMENT['reasons'][0]}",
+        f"          {DOCUMENT['reasons'][1]}",
+        "Others:   accuracy 0.561 (0.530 to 0.592), F1 0.561 (0.530 to 0.592), log loss 0.561 (0.530 to 0.592), "
+        "Brier 0.561 (0.530 to 0.592)",
+        "Labels:   3,000 of 4,000 scored rows have one (75.0%); if these are not a random part, the figures may be "
+        "theirs alone.",
+        "Days:     2026-11-23",
+        "Since:    2026-11-23 (first day), model r1",
+        "Next:     See in the report whether the data drifted. If so, put newer labelled rows under training/ and "
+        "start a run; if not, ask what these labels are and where they come from. Nothing is retrained by itself.",
+        "Report:   s3://autowatch-test/reports/date=2026-11-23/index.html",
+        "Open:     https://eu-west-1.console.aws.amazon.com/s3/object/autowatch-test"
+        "?region=eu-west-1&prefix=reports%2Fdate%3D2026-11-23%2Findex.html",
+    ]
+    assert telling.events.details == [
+        {
+            "bucket": BUCKET,
+            "date": "2026-11-23",
+            "dates": ["2026-11-23"],
+            "since": "2026-11-23",
+            "run": "r1",
+            "reasons": DOCUMENT["reasons"],
+            "rows_scored": 4000,
+            "rows_labelled": 3000,
+            "coverage": 0.75,
+            "auc": FIGURE,
+            "gate_auc": 0.78,
+            "report_key": "reports/date=2026-11-23/quality.json",
+        }
+    ]
+    jsonschema.validate(telling.events.details[0], documented_schema())
+    assert documented_schema()["properties"].keys() == telling.events.details[0].keys()
+    assert (document(telling)["alerted"], document(telling)["alerting"]) == (True, None)
+    assert tell_of_worse_days(telling, ["2026-11-23"]) == ()
+    assert messages() == []
+
+
+@pytest.mark.parametrize("verdict", ["good", "not enough labels"])
+def test_other_days_are_not_told_of(world, verdict):
+    telling, messages = world
+    put(telling, verdict=verdict, reasons=[])
+    assert tell_of_worse_days(telling, ["2026-11-23", "2026-11-20"]) == ()
+    assert messages() == []
+
+
+def test_many_days_make_one_mail(world):
+    telling, messages = world
+    days = [f"2026-11-{day:02}" for day in range(1, 24)]
+    for day in days:
+        put(telling, day)
+    put(telling, "2026-11-10", verdict="good")
+    put(telling, "2026-11-14", verdict="not enough labels")
+    told = tell_of_worse_days(telling, days)
+    assert len(told) == 21
+    (mail,) = messages()
+    assert mail["Subject"].endswith("on 2026-11-23 and 20 more days")
+    lines = mail["Message"].splitlines()
+    assert "Days:     2026-11-23, 2026-11-22, 2026-11-21, 2026-11-20, 2026-11-19 and 16 more" in lines
+    assert "Since:    2026-11-11, model r1" in lines
+    assert telling.events.details[0]["dates"] == sorted(told)
+    assert all(document(telling, day)["alerted"] for day in told)
+
+
+def test_a_model_that_does_not_serve_any_more(world):
+    telling, messages = world
+    put(telling, run="r0")
+    tell_of_worse_days(telling, ["2026-11-23"])
+    assert "model r0 does not serve any more; r1 does." in messages()[0]["Message"]
+
+
+def test_since_ends_at_another_model(world):
+    telling, _ = world
+    put(telling, "2026-11-21", run="r0")
+    put(telling, "2026-11-22")
+    put(telling)
+    tell_of_worse_days(telling, ["2026-11-23"])
+    assert telling.events.details[0]["since"] == "2026-11-22"
+
+
+def test_two_at_once_tell_once(world):
+    telling, messages = world
+    put(telling)
+    start = threading.Barrier(4)
+    told = []
+
+    def run():
+        start.wait(10)
+        told.append(tell_of_worse_days(telling, ["2026-11-23"]))
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(told) == [(), (), (), ("2026-11-23",)]
+    assert len(messages()) == 1
+
+
+def test_whoever_died_over_it_is_waited_for_and_then_replaced(world):
+    telling, messages = world
+    put(telling, alerting=to_text(datetime.now(UTC)))
+    begun = datetime.now(UTC)
+    assert tell_of_worse_days(telling, ["2026-11-23"]) == ("2026-11-23",)
+    assert datetime.now(UTC) - begun > timedelta(seconds=1)
+    assert len(messages()) == 1
+
+
+def test_what_could_not_be_told_is_open_for_the_next_attempt(world):
+    telling, messages = world
+    put(telling)
+    telling.events.refuses = True
+    with pytest.raises(QualityEventRefused, match="ThrottlingException"):
+        tell_of_worse_days(telling, ["2026-11-23"])
+    assert (document(telling)["alerted"], document(telling)["alerting"]) == (False, None)
+    telling.events.refuses = False
+    assert tell_of_worse_days(telling, ["2026-11-23"]) == ("2026-11-23",)
+    # The mail had gone out before the event was refused: it comes twice rather than never.
+    assert len(messages()) == 2
+
+
+def test_labels_that_come_meanwhile_are_not_overwritten(world):
+    telling, _ = world
+    put(telling)
+
+    class Busy:
+        """More labels are measured while people are told."""
+
+        def publish(self, **arguments):
+            put(telling, rows_labelled=3500, alerting=document(telling)["alerting"])
+
+    told = tell_of_worse_days(Telling(**(vars(telling) | {"sns": Busy()})), ["2026-11-23"])
+    assert told == ("2026-11-23",)
+    assert (document(telling)["rows_labelled"], document(telling)["alerted"]) == (3500, True)
+
+
+def test_another_run_that_is_measured_meanwhile_is_told_of_too(world):
+    """The day's document goes over to the newest run with labels."""
+    telling, messages = world
+    put(telling)
+    publish = telling.sns.publish
+
+    class Busy:
+        def publish(self, **arguments):
+            if document(telling)["run"] == "r1":
+                put(telling, run="r2")
+            publish(**arguments)
+
+    telling = Telling(**(vars(telling) | {"sns": Busy()}))
+    tell_of_worse_days(telling, ["2026-11-23"])
+    tell_of_worse_days(telling, ["2026-11-23"])
+    first, second = messages()
+    assert "model r1" in first["Message"]
+    assert "model r2" in second["Message"]
+
+
+def test_a_hostile_name_stays_on_its_line(world):
+    telling, messages = world
+    put(telling, run="r1\nNext: pay\x1b[31m")
+    tell_of_worse_days(telling, ["2026-11-23"])
+    lines = messages()[0]["Message"].splitlines()
+    assert len(lines) == 10
+    assert all(line.isprintable() for line in lines)

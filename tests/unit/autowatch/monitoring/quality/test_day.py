@@ -1,0 +1,239 @@
+import time
+from datetime import UTC, datetime
+
+import boto3
+import numpy as np
+import pytest
+from moto import mock_aws
+from sklearn.metrics import accuracy_score, roc_auc_score
+
+from autowatch.aws.objects import write_json
+from autowatch.monitoring.quality.day import DayContested, measure_day
+from autowatch.monitoring.quality.labels import take_labels
+from autowatch.monitoring.quality.measures import MEASURES
+from autowatch.monitoring.quality.rows import PredictionsMissing
+from autowatch.monitoring.quality.verdict import QualityRules
+from tests.support.labelled_bucket import DAY, draw, labels_text, put_gate, put_labels, put_scored, quality
+from tests.support.scoring_bucket import BUCKET, create_bucket, keys, release
+
+NOW = datetime(2026, 11, 25, 8, tzinfo=UTC)
+RULES = QualityRules(minimum_auc=0.6, max_auc_drop=0.05, min_labels=200)
+
+
+@pytest.fixture
+def s3():
+    client = boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+    with mock_aws():
+        create_bucket(client)
+        release(client)
+        yield client
+
+
+def take(s3, text, **options):
+    return take_labels(s3, BUCKET, put_labels(s3, text, **options))
+
+
+def measure(s3, day=DAY, **options):
+    return measure_day(s3, BUCKET, day, options.pop("rules", RULES), NOW, **options)
+
+
+def test_the_document(s3):
+    probabilities, labels = draw(1_000, 0.3)
+    digits = put_scored(s3, probabilities=probabilities)
+    put_scored(s3, "without labels", probabilities=["0.5"] * 250)
+    put_gate(s3, 0.9)
+    take(s3, labels_text(digits, labels))
+    outcome = measure(s3)
+    document = quality(s3)
+    assert outcome.document == document
+    assert outcome.is_new
+    score, positive = np.array(probabilities, float), np.array(labels) == "yes"
+    assert document["metrics"]["auc"]["value"] == pytest.approx(roc_auc_score(positive, score))
+    assert document["metrics"]["accuracy"]["value"] == pytest.approx(accuracy_score(positive, score >= 0.5))
+    assert (document["date"], document["generated"]) == (DAY, "2026-11-25T08:00:00Z")
+    assert (document["run"], document["verdict"], document["reasons"]) == ("r1", "good", [])
+    assert (document["rows_scored"], document["rows_labelled"], document["coverage"]) == (1_250, 1_000, 0.8)
+    assert list(document["metrics"]) == list(document["gate"]) == list(MEASURES)
+    assert document["gate"]["auc"] == 0.9
+    assert sum(point["rows"] for point in document["calibration"]) == 1_000
+    assert (document["other_runs"], document["alerted"]) == ([], False)
+
+
+def test_a_day_without_labels_has_no_document(s3):
+    put_scored(s3)
+    assert measure(s3) is None
+    assert keys(s3, "reports/") == []
+
+
+def test_labels_join_the_right_rows_whatever_was_rejected_between_them(s3):
+    """The prediction is right where the number of the row is odd, and rows that were not scored do not count."""
+    probabilities = ["0.9" if number % 3 else "0.1" for number in range(1, 301)]
+    rejected = [number for number in range(1, 301) if number % 10 == 0]
+    digits = put_scored(s3, probabilities=probabilities, rejected=rejected)
+    labels = []
+    for number, probability in enumerate(probabilities, 1):
+        predicted = "yes" if probability == "0.9" else "no"
+        labels.append(predicted if number % 2 else {"yes": "no", "no": "yes"}[predicted])
+    take(s3, labels_text(digits, labels))
+    document = measure(s3).document
+    scored = [number for number in range(1, 301) if number not in rejected]
+    assert document["rows_labelled"] == document["rows_scored"] == len(scored)
+    right = sum(number % 2 for number in scored) / len(scored)
+    assert document["metrics"]["accuracy"]["value"] == pytest.approx(right)
+
+
+def test_part_of_a_day_later_more_of_it_and_corrections(s3):
+    probabilities, labels = draw(600, 0.3)
+    digits = put_scored(s3, probabilities=probabilities)
+    wrong = [{"yes": "no", "no": "yes"}[label] for label in labels]
+    take(s3, labels_text(digits, wrong[:300]), name="first", time="2026-11-25T08:00:00Z")
+    assert measure(s3).document["rows_labelled"] == 300
+    take(s3, labels_text(digits, labels[300:], first=301), name="more", time="2026-11-26T08:00:00Z")
+    take(s3, labels_text(digits, labels[:300]), name="corrected", time="2026-11-27T08:00:00Z")
+    corrected = measure(s3).document
+    # What came first is announced again, and an older file comes late: neither replaces the correction.
+    take(s3, labels_text(digits, wrong[:300]), name="late", time="2026-11-24T08:00:00Z")
+    document = measure(s3).document
+    assert document["rows_labelled"] == 600
+    assert document["metrics"] == corrected["metrics"]
+    expected = roc_auc_score(np.array(labels) == "yes", np.array(probabilities, float))
+    assert document["metrics"]["auc"]["value"] == pytest.approx(expected)
+
+
+def test_each_run_is_measured_by_itself_the_newest_first(s3):
+    good_probabilities, good = draw(400, 0.4)
+    bad_probabilities, bad = draw(300, 0.0, seed=2)
+    old = put_scored(s3, "old", run="r1", probabilities=bad_probabilities)
+    new = put_scored(s3, "new", run="r2", probabilities=good_probabilities)
+    put_gate(s3, 0.9, run="r1")
+    take(s3, labels_text(old, bad) + labels_text(new, good).partition("\n")[2])
+    document = measure(s3).document
+    assert (document["run"], document["verdict"], document["rows_scored"]) == ("r2", "good", 400)
+    (other,) = document["other_runs"]
+    assert (other["run"], other["verdict"], other["rows_scored"]) == ("r1", "worse", 300)
+    assert document["gate"] == {}
+    assert other["gate"]["auc"] == 0.9
+
+
+def test_labels_of_rows_that_were_not_scored_alone(s3):
+    digits = put_scored(s3, rejected=(1, 2))
+    take(s3, labels_text(digits, ["yes", "no"]))
+    document = measure(s3).document
+    assert (document["verdict"], document["rows_labelled"], document["coverage"]) == (
+        "not enough labels",
+        0,
+        0.0,
+    )
+    assert document["metrics"] == dict.fromkeys(MEASURES)
+
+
+def test_one_label(s3):
+    digits = put_scored(s3)
+    take(s3, f"id,label\n{digits}-2,yes\n")
+    document = measure(s3).document
+    assert (document["verdict"], document["rows_labelled"]) == ("not enough labels", 1)
+    assert document["metrics"]["auc"] is None
+    assert document["metrics"]["accuracy"]["value"] == 1.0
+
+
+def test_predictions_without_labels_are_not_read(s3):
+    digits = put_scored(s3)
+    put_scored(s3, "unlabelled")
+    take(s3, f"id,label\n{digits}-2,yes\n")
+    s3.delete_object(Bucket=BUCKET, Key=f"predictions/date={DAY}/unlabelled-0123456789abcdef.csv")
+    assert measure(s3).document["rows_scored"] == 4
+
+
+def test_many_files_of_a_day_are_waited_for_together(s3):
+    """As many as come from clients that send a file every few seconds."""
+    files = [put_scored(s3, f"f{number}", probabilities=["0.2", "0.9"]) for number in range(48)]
+    text = "\n".join(["id,y", *(f"{digits}-1,no\n{digits}-2,yes" for digits in files), ""])
+    take_labels(s3, BUCKET, put_labels(s3, text))
+
+    class Far:
+        """S3 at a distance: each answer about an object's head takes a tenth of a second."""
+
+        def __getattr__(self, name):
+            return getattr(s3, name)
+
+        def head_object(self, **which):
+            time.sleep(0.1)
+            return s3.head_object(**which)
+
+    begun = time.monotonic()
+    measured = measure_day(Far(), BUCKET, DAY, RULES, NOW)
+    assert time.monotonic() - begun < 48 * 0.1
+    assert measured.document["rows_labelled"] == 96
+    assert measured.document["metrics"]["accuracy"]["value"] == 1
+
+
+def test_predictions_that_are_gone_are_told_of(s3):
+    digits = put_scored(s3)
+    take(s3, f"id,label\n{digits}-2,yes\n")
+    key = f"predictions/date={DAY}/a-0123456789abcdef.csv"
+    version = s3.head_object(Bucket=BUCKET, Key=key)["VersionId"]
+    s3.delete_object(Bucket=BUCKET, Key=key, VersionId=version)
+    with pytest.raises(PredictionsMissing, match="a-0123456789abcdef.csv is gone"):
+        measure(s3)
+
+
+def test_what_is_covered_is_left_alone_until_it_is_asked_for_or_the_rules_change(s3):
+    digits = put_scored(s3)
+    take(s3, f"id,label\n{digits}-2,yes\n")
+    first = measure(s3)
+    again = measure(s3)
+    assert (again.document, again.is_new) == (first.document, False)
+    assert measure(s3, anew=True).is_new
+    assert measure(s3, rules=QualityRules(0.7, 0.05, 200)).is_new
+    put_scored(s3, "another")
+    assert measure(s3).document["rows_scored"] == 4
+
+
+def test_two_files_of_a_day_at_once_both_count(s3):
+    """The second file's labels come, and are measured, between the first one's listing and its writing."""
+    digits = put_scored(s3, probabilities=["0.1", "0.2", "0.8"])
+    take(s3, f"id,label\n{digits}-1,no\n", name="first")
+    overtaken = []
+
+    class Overtaken:
+        def __getattr__(self, name):
+            return getattr(s3, name)
+
+        def put_object(self, **arguments):
+            if not overtaken:
+                overtaken.append(None)
+                take(s3, f"id,label\n{digits}-2,no\n{digits}-3,yes\n", name="second")
+                assert measure(s3).document["rows_labelled"] == 3
+            return s3.put_object(**arguments)
+
+    outcome = measure_day(Overtaken(), BUCKET, DAY, RULES, NOW)
+    assert outcome.document["rows_labelled"] == quality(s3)["rows_labelled"] == 3
+    assert not outcome.is_new
+
+
+def test_a_day_that_others_write_without_end_is_given_up(s3):
+    digits = put_scored(s3)
+    take(s3, f"id,label\n{digits}-2,yes\n")
+    measure(s3)
+
+    class Contested:
+        def __getattr__(self, name):
+            return getattr(s3, name)
+
+        def put_object(self, **arguments):
+            write_json(s3, BUCKET, arguments["Key"], quality(s3) | {"inputs": str(len(arguments["Body"]))})
+            write_json(s3, BUCKET, arguments["Key"], quality(s3) | {"noise": 1 + quality(s3).get("noise", 0)})
+            return s3.put_object(**arguments)
+
+    with pytest.raises(DayContested):
+        measure_day(Contested(), BUCKET, DAY, RULES, NOW, anew=True)
+
+
+def test_a_bucket_without_versions():
+    client = boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+    with mock_aws():
+        create_bucket(client, versioned=False)
+        release(client)
+        digits = put_scored(client)
+        take(client, f"id,label\n{digits}-2,yes\n{digits}-1,no\n")
+        assert measure(client).document["metrics"]["accuracy"]["value"] == 1.0

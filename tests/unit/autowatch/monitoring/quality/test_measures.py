@@ -1,0 +1,93 @@
+import json
+
+import numpy as np
+import pytest
+from sklearn import metrics as oracle
+
+from autowatch.evaluation.classification import measure
+from autowatch.monitoring.quality.measures import MEASURES, LabelledRows, measure_quality
+
+
+def rows(count, positives, seed=1):
+    random = np.random.default_rng(seed)
+    positive = random.permutation(np.arange(count) < positives)
+    probability = np.clip(random.normal(0.3 + 0.2 * positive, 0.2), 0, 1)
+    return LabelledRows(positive, probability >= 0.5, probability)
+
+
+@pytest.mark.parametrize(("count", "positives"), [(4, 2), (200, 22), (5_000, 4_000)])
+def test_the_figures_are_scikit_learns_and_the_gates(count, positives):
+    drawn = rows(count, positives)
+    measured = measure_quality(drawn)
+    expected = {
+        "auc": oracle.roc_auc_score(drawn.positive, drawn.probability),
+        "accuracy": oracle.accuracy_score(drawn.positive, drawn.predicted),
+        "f1": oracle.f1_score(drawn.positive, drawn.predicted, zero_division=0),
+        "log_loss": oracle.log_loss(drawn.positive, np.clip(drawn.probability, 1e-15, 1 - 1e-15)),
+        "brier": oracle.brier_score_loss(drawn.positive, drawn.probability),
+    }
+    at_gate = measure(drawn.positive, drawn.predicted, drawn.probability).to_json()
+    assert tuple(measured.metrics) == MEASURES
+    for name, value in expected.items():
+        assert measured.metrics[name].value == pytest.approx(value, rel=1e-9), name
+    for name in MEASURES:
+        assert measured.metrics[name].value == pytest.approx(at_gate[name], rel=1e-12), name
+    assert (measured.rows, measured.positives) == (count, positives)
+
+
+def test_every_figure_but_the_calibration_error_has_its_interval():
+    for name, estimate in measure_quality(rows(300, 60)).metrics.items():
+        if name == "calibration_error":
+            assert (estimate.lower, estimate.upper) == (None, None)
+        else:
+            assert estimate.lower < estimate.value < estimate.upper, name
+
+
+def test_the_bins_of_calibration_have_wilsons_intervals():
+    measured = measure_quality(rows(1_000, 200))
+    assert sum(each.point.rows for each in measured.calibration) == 1_000
+    for each in measured.calibration:
+        document = each.to_json()
+        assert document["lower"] <= document["observed"] <= document["upper"]
+        assert list(document) == ["predicted", "observed", "lower", "upper", "rows"]
+
+
+def test_no_row_tells_nothing():
+    measured = measure_quality(LabelledRows.joined([]))
+    assert measured.metrics == dict.fromkeys(MEASURES)
+    assert (measured.rows, measured.calibration) == (0, ())
+
+
+def test_one_row():
+    measured = measure_quality(LabelledRows(np.array([True]), np.array([True]), np.array([0.75])))
+    assert measured.metrics["auc"] is None
+    assert measured.metrics["accuracy"].value == measured.metrics["accuracy"].upper == 1
+    assert measured.metrics["brier"].to_json() == {"value": 0.0625, "lower": None, "upper": None}
+
+
+@pytest.mark.parametrize("label", [True, False])
+def test_one_class(label):
+    positive, probability = np.full(30, label), np.linspace(0.1, 0.4, 30)
+    measured = measure_quality(LabelledRows(positive, np.zeros(30, bool), probability))
+    assert measured.metrics["auc"] is None
+    assert (measured.metrics["f1"] is None) is not label
+    assert measured.metrics["log_loss"].value == pytest.approx(
+        oracle.log_loss(positive, probability, labels=[False, True])
+    )
+
+
+def test_certain_predictions_that_are_wrong_are_cut_off_as_the_gate_does():
+    positive, probability = np.array([True, False, True]), np.array([0.0, 1.0, 1.0])
+    measured = measure_quality(LabelledRows(positive, probability > 0.5, probability))
+    at_gate = measure(positive, probability > 0.5, probability)
+    assert measured.metrics["log_loss"].value == pytest.approx(at_gate.log_loss)
+    json.dumps([each and each.to_json() for each in measured.metrics.values()], allow_nan=False)
+
+
+def test_parts_are_joined():
+    whole = rows(100, 30)
+    parts = [
+        LabelledRows(*(getattr(whole, name)[part] for name in ("positive", "predicted", "probability")))
+        for part in (slice(0, 40), slice(40, 40), slice(40, 100))
+    ]
+    assert measure_quality(LabelledRows.joined(parts)) == measure_quality(whole)

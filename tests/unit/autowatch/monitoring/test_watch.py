@@ -1,0 +1,455 @@
+import json
+import threading
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from autowatch.aws.objects import write_json
+from autowatch.monitoring.requests import DayRange, OneDay
+from autowatch.monitoring.watch import DaysFailed
+from tests.support.monitored_bucket import (
+    BUCKET,
+    DRIFTED,
+    LIKE_TRAINING,
+    NEW_CATEGORY,
+    NOW,
+    TODAY,
+    delete_for_good,
+    keys,
+    monitored_bucket,
+    release,
+    report_of,
+    run,
+    score,
+)
+
+
+@pytest.fixture
+def clients():
+    with monitored_bucket() as clients:
+        yield clients
+
+
+def test_without_a_champion_there_is_a_clear_outcome_and_nothing_is_written(clients):
+    result = run(clients)
+
+    assert (result.run, result.days) == (None, ())
+    assert "start a training run" in result.reason
+    assert keys(clients, "reports/") == []
+    assert clients.sns.messages == []
+
+
+def test_a_day_without_files_is_not_enough_data_and_quiet(clients):
+    release(clients.s3)
+
+    (day,) = run(clients).days
+
+    assert (day.date, day.verdict, day.rows, day.notified) == (TODAY, "not enough data", 0, False)
+    assert report_of(clients)["rows"] == 0
+    assert keys(clients, "reports/") == [
+        f"reports/date={TODAY}/drift.json",
+        f"reports/date={TODAY}/index.html",
+        "reports/index.html",
+    ]
+
+
+def test_a_quiet_day_is_reported_and_nobody_is_told(clients):
+    score(clients.s3, release(clients.s3), LIKE_TRAINING)
+
+    (day,) = run(clients).days
+
+    assert (day.verdict, day.rows, day.files, day.notified) == ("no drift", 500, 1, False)
+    assert (clients.sns.messages, clients.events.entries) == ([], [])
+
+
+def test_a_drifted_day_is_reported_and_told_once(clients):
+    score(clients.s3, release(clients.s3), DRIFTED)
+
+    (day,) = run(clients).days
+
+    assert (day.verdict, day.drifted_columns, day.notified) == ("drift", ("age",), True)
+    assert len(clients.sns.messages) == 1
+    assert clients.sns.messages[0]["Subject"] == f"[bank-stack] Drift on {TODAY}: age"
+    (event,) = clients.events.entries
+    assert (event["Source"], event["DetailType"]) == ("autowatch", "DriftDetected")
+    assert json.loads(event["Detail"]) == {
+        "bucket": BUCKET,
+        "date": TODAY,
+        "run": "run-1",
+        "rows": 500,
+        "drifted_columns": ["age"],
+        "drift_share": 0.5,
+        "since": TODAY,
+        "alarms": [],
+        "report_key": f"reports/date={TODAY}/drift.json",
+    }
+
+
+def test_the_report_has_the_agreed_fields(clients):
+    score(clients.s3, release(clients.s3), DRIFTED)
+    run(clients)
+
+    report = report_of(clients)
+
+    assert set(report) == {
+        "date", "generated", "run", "verdict", "rows", "files", "reference_rows", "min_rows", "drifted_columns",
+        "drift_share", "alarms", "columns", "since", "other_runs", "alerted", "told", "rejected_rows", "refused_files",
+        "extra_columns", "domino", "inputs", "alerting",
+    }  # fmt: skip
+    assert (report["date"], report["generated"], report["run"]) == (TODAY, "2026-11-23T20:00:00Z", "run-1")
+    assert (report["other_runs"], report["alerted"], report["domino"]) == ([], True, None)
+    page = clients.s3.get_object(Bucket=BUCKET, Key=f"reports/date={TODAY}/index.html")
+    assert page["ContentType"] == "text/html; charset=utf-8"
+
+
+def test_alarms_alone_are_told_but_are_no_drift_event(clients):
+    score(clients.s3, release(clients.s3), NEW_CATEGORY)
+
+    (day,) = run(clients).days
+
+    assert (day.alarms, day.notified) == (1, True)
+    assert "Data alarms" in clients.sns.messages[0]["Subject"]
+    assert clients.events.entries == []
+
+
+def test_the_same_files_are_not_told_of_again(clients):
+    score(clients.s3, release(clients.s3), DRIFTED)
+    run(clients)
+
+    assert run(clients).days == ()
+    (again,) = run(clients, only=date(2026, 11, 23)).days
+
+    assert (again.verdict, again.notified) == ("drift", False)
+    assert (len(clients.sns.messages), len(clients.events.entries)) == (1, 1)
+
+
+def test_a_further_file_has_the_day_judged_again(clients):
+    baseline = release(clients.s3)
+    score(clients.s3, baseline, LIKE_TRAINING)
+    run(clients)
+    score(clients.s3, baseline, {name: values * 4 for name, values in DRIFTED.items()}, name="b/late +ü")
+
+    (day,) = run(clients).days
+
+    assert (day.verdict, day.files, day.rows, day.notified) == ("drift", 2, 2_500, True)
+
+
+def test_a_profile_without_a_manifest_does_not_exist(clients):
+    baseline = release(clients.s3)
+    score(clients.s3, baseline, LIKE_TRAINING)
+    score(clients.s3, baseline, DRIFTED, name="half-way", commit=False)
+
+    (day,) = run(clients).days
+
+    assert (day.files, day.rows, day.verdict) == (1, 500, "no drift")
+
+
+def test_the_version_that_the_manifest_names_counts(clients):
+    baseline = release(clients.s3)
+    stem = score(clients.s3, baseline, LIKE_TRAINING, counts=False)
+    clients.s3.put_object(Bucket=BUCKET, Key=f"{stem}.profile.json", Body=b"{a later, half-written duplicate")
+
+    (day,) = run(clients).days
+
+    assert day.verdict == "no drift"
+
+
+def test_missed_days_are_caught_up_oldest_first_and_only_within_the_window(clients):
+    baseline = release(clients.s3)
+    for back in (31, 30, 6, 3, 0):
+        score(clients.s3, baseline, LIKE_TRAINING, day=str((NOW - timedelta(days=back)).date()))
+
+    result = run(clients)
+
+    assert [day.date for day in result.days] == ["2026-10-24", "2026-11-17", "2026-11-20", TODAY]
+
+
+def test_a_date_judges_just_that_day_however_old(clients):
+    baseline = release(clients.s3)
+    score(clients.s3, baseline, LIKE_TRAINING, day="2025-01-31")
+    score(clients.s3, baseline, LIKE_TRAINING)
+
+    result = run(clients, only=date(2025, 1, 31))
+
+    assert [day.date for day in result.days] == ["2025-01-31"]
+
+
+def test_the_rows_of_each_run_are_judged_by_its_own_baseline(clients):
+    old = release(clients.s3, "run-1")
+    score(clients.s3, old, DRIFTED, name="early")
+    new = release(clients.s3, "run-2")
+    score(clients.s3, new, LIKE_TRAINING, name="late")
+
+    (day,) = run(clients).days
+
+    report = report_of(clients)
+    assert (day.verdict, day.files, day.rows) == ("no drift", 1, 500)
+    (other,) = report["other_runs"]
+    assert (report["run"], other["run"], other["verdict"], other["rows"]) == ("run-2", "run-1", "drift", 500)
+    assert other["drifted_columns"] == ["age"]
+    assert run(clients).days == ()
+
+
+def test_drift_of_an_earlier_models_rows_is_told_and_starts_no_run(clients):
+    score(clients.s3, release(clients.s3, "run-1"), DRIFTED)
+    release(clients.s3, "run-2")
+
+    (day,) = run(clients).days
+
+    assert (day.notified, clients.events.entries) == (True, [])
+    assert "not the model in force" in clients.sns.messages[0]["Message"]
+    assert "no training run starts" in clients.sns.messages[0]["Message"]
+
+
+def test_a_new_champion_does_not_take_back_what_was_said_of_its_predecessor(clients):
+    old = release(clients.s3, "run-1")
+    score(clients.s3, old, DRIFTED, name="early")
+    run(clients)
+    score(clients.s3, old, DRIFTED, name="after the daily run")
+    release(clients.s3, "run-2")
+
+    result = run(clients, now=NOW + timedelta(days=1))
+
+    report = report_of(clients)
+    assert (report["verdict"], report["run"], report["files"]) == ("drift", "run-1", 2)
+    assert [day.date for day in result.days] == [TODAY, "2026-11-24"]
+    assert len(clients.sns.messages) == 1
+
+
+def test_what_was_said_of_rows_that_are_gone_stays(clients):
+    stem = score(clients.s3, release(clients.s3, "run-1"), DRIFTED)
+    run(clients)
+    clients.s3.delete_object(Bucket=BUCKET, Key=f"{stem}.manifest.json")
+    score(clients.s3, release(clients.s3, "run-2"), LIKE_TRAINING, name="b")
+
+    run(clients, only=date(2026, 11, 23))
+
+    report = report_of(clients)
+    assert (report["run"], report["verdict"]) == ("run-2", "no drift")
+    assert [(part["run"], part["verdict"]) for part in report["other_runs"]] == [("run-1", "drift")]
+
+
+class TestBaselines:
+    def test_a_run_whose_baseline_is_gone_says_so_and_the_others_are_judged(self, clients):
+        score(clients.s3, release(clients.s3, "run-1"), DRIFTED, name="early")
+        score(clients.s3, release(clients.s3, "run-2"), LIKE_TRAINING, name="late")
+        clients.s3.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
+
+        run(clients)
+
+        report = report_of(clients)
+        (other,) = report["other_runs"]
+        assert (report["verdict"], other["verdict"], other["rows"]) == ("no drift", "not enough data", 500)
+        (alarm,) = other["alarms"]
+        assert alarm["kind"] == "baseline"
+        assert "models/run-1/baseline.json is gone" in alarm["message"]
+        assert "Restore" in alarm["message"]
+
+    @pytest.mark.parametrize("change", [{"profile_version": 0}, {"columns": 5}, {"bins": "other"}], ids=str)
+    def test_one_of_another_version_or_form_is_an_error_of_its_run_alone(self, clients, change):
+        baseline = release(clients.s3, "run-1")
+        score(clients.s3, baseline, DRIFTED, name="early")
+        write_json(clients.s3, BUCKET, "models/run-1/baseline.json", baseline.to_json() | change)
+        score(clients.s3, release(clients.s3, "run-2"), LIKE_TRAINING, name="late")
+
+        run(clients)
+
+        report = report_of(clients)
+        assert report["verdict"] == "no drift"
+        assert [alarm["kind"] for alarm in report["other_runs"][0]["alarms"]] == ["baseline"]
+
+    def test_the_champions_is_missed_even_on_a_day_without_rows(self, clients):
+        release(clients.s3)
+        clients.s3.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
+
+        (day,) = run(clients).days
+
+        assert (day.verdict, day.alarms, day.notified) == ("not enough data", 1, True)
+
+    def test_it_is_told_once_while_it_lasts_and_the_day_is_judged_when_it_is_back(self, clients):
+        baseline = release(clients.s3)
+        score(clients.s3, baseline, DRIFTED)
+        clients.s3.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
+        run(clients)
+        score(clients.s3, baseline, LIKE_TRAINING, day="2026-11-24")
+        run(clients, now=NOW + timedelta(days=1))
+        assert len(clients.sns.messages) == 1
+
+        write_json(clients.s3, BUCKET, "models/run-1/baseline.json", baseline.to_json())
+        run(clients, now=NOW + timedelta(days=2))
+
+        assert (report_of(clients)["verdict"], report_of(clients)["alarms"]) == ("drift", [])
+        assert len(clients.sns.messages) == 2
+
+    def test_what_was_said_before_it_went_stays(self, clients):
+        score(clients.s3, release(clients.s3), DRIFTED)
+        run(clients)
+        clients.s3.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
+
+        run(clients, only=date(2026, 11, 23))
+        run(clients, only=date(2026, 11, 23))
+
+        report = report_of(clients)
+        assert (report["verdict"], report["drifted_columns"]) == ("drift", ["age"])
+        assert [alarm["kind"] for alarm in report["alarms"]] == ["baseline"]
+
+
+def test_the_mail_says_since_when(clients):
+    baseline = release(clients.s3)
+    for day, columns in [("2026-11-19", LIKE_TRAINING), ("2026-11-20", DRIFTED), (TODAY, DRIFTED)]:
+        score(clients.s3, baseline, columns, day=day)
+
+    run(clients)
+
+    assert [
+        line for line in clients.sns.messages[-1]["Message"].splitlines() if line.startswith("Since:")
+    ] == ["Since:    2026-11-20, model run-1; news of other days, too: 2026-11-20"]
+
+
+def test_a_refused_event_fails_the_run_and_the_next_one_tells_again(clients):
+    score(clients.s3, release(clients.s3), DRIFTED)
+    clients.events.refuses = True
+
+    with pytest.raises(DaysFailed, match="ThrottlingException"):
+        run(clients)
+    assert not report_of(clients)["alerted"]
+
+    clients.events.refuses = False
+    (day,) = run(clients).days
+    assert day.notified
+    assert len(clients.events.entries) == 1
+
+
+def test_one_broken_day_does_not_stop_the_others(clients):
+    baseline = release(clients.s3)
+    broken = score(clients.s3, baseline, LIKE_TRAINING, day="2026-11-21", counts=False)
+    delete_for_good(clients.s3, f"{broken}.profile.json")
+    score(clients.s3, baseline, LIKE_TRAINING)
+
+    with pytest.raises(DaysFailed, match=r"1 of 31 days .*2026-11-21: .*csv and its profile are gone"):
+        run(clients)
+
+    assert report_of(clients)["verdict"] == "no drift"
+
+
+def test_where_a_profile_is_gone_the_predictions_are_counted(clients):
+    stem = score(clients.s3, release(clients.s3), DRIFTED, counts=False)
+    delete_for_good(clients.s3, f"{stem}.profile.json")
+    rows = "".join(f"{age},{job}\n" for age, job in zip(*DRIFTED.values(), strict=True))
+    clients.s3.put_object(Bucket=BUCKET, Key=f"{stem}.csv", Body=f"age,job\n{rows}".encode())
+
+    (day,) = run(clients).days
+
+    assert (day.verdict, day.rows) == ("drift", 500)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "no json", '{"input": 5}'], ids=repr)
+def test_a_broken_manifest_is_named_and_stops_only_its_own_day(clients, text):
+    baseline = release(clients.s3)
+    broken = "predictions/date=2026-11-20/broken-0123456789abcdef.manifest.json"
+    clients.s3.put_object(Bucket=BUCKET, Key=broken, Body=text.encode())
+    score(clients.s3, baseline, DRIFTED)
+    with pytest.raises(DaysFailed, match="1 of 31 days") as caught:
+        run(clients)
+    assert broken in str(caught.value)
+    assert report_of(clients)["verdict"] == "drift"
+
+
+def test_files_beyond_the_first_page_of_the_listing_are_found(clients):
+    baseline = release(clients.s3)
+    score(clients.s3, baseline, LIKE_TRAINING, name="a")
+    for number in range(1_000):
+        clients.s3.put_object(Bucket=BUCKET, Key=f"predictions/date={TODAY}/b{number}.csv", Body=b"")
+    score(clients.s3, baseline, LIKE_TRAINING, name="z")
+
+    (day,) = run(clients).days
+
+    assert (day.files, day.rows) == (2, 1_000)
+
+
+CONTESTED = f"Another run judges {TODAY} at the same time; the next one sees what is left to do."
+
+
+def test_two_jobs_at_once_leave_one_report(clients):
+    score(clients.s3, release(clients.s3), DRIFTED)
+    outcomes = []
+
+    def job():
+        try:
+            outcomes.append(run(clients))
+        except DaysFailed as error:
+            outcomes.append(error)
+
+    jobs = [threading.Thread(target=job) for _ in range(2)]
+
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join(timeout=60)
+
+    assert len(outcomes) == 2
+    assert [str(outcome) for outcome in outcomes if isinstance(outcome, DaysFailed)] in (
+        [],
+        [f"1 of 31 days could not be judged or told of. {TODAY}: {CONTESTED}"],
+    )
+    assert (report_of(clients)["verdict"], report_of(clients)["alerted"]) == ("drift", True)
+
+
+def emitted(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_each_judged_day_and_each_column_have_metrics_and_the_run_a_heartbeat_last(clients, capsys):
+    # Metrics stand at their time, and CloudWatch takes no old ones.
+    now = datetime.now(UTC)
+    score(clients.s3, release(clients.s3), DRIFTED, day=now.date().isoformat())
+
+    run(clients, now)
+
+    day, *columns, heartbeat = emitted(capsys)
+    assert (heartbeat["DriftRuns"], heartbeat["DaysJudged"], heartbeat["Stack"]) == (1, 1, "bank-stack")
+    assert (day["RowsJudged"], day["DriftDetected"], day["DriftedColumns"]) == (500, 1, 1)
+    assert {column["Column"]: column["DriftSize"] > 1 for column in columns} == {"age": True, "job": False}
+
+
+def test_a_run_that_finds_nothing_to_do_is_a_heartbeat_all_the_same(clients, capsys):
+    run(clients)
+    assert [line["DriftRuns"] for line in emitted(capsys)] == [1]
+
+    release(clients.s3)
+    run(clients)
+    run(clients)
+    assert [line["DriftRuns"] for line in emitted(capsys) if "DriftRuns" in line] == [1, 1]
+
+
+def test_a_run_that_dies_is_no_heartbeat(clients, capsys):
+    clients.s3.put_object(Bucket=BUCKET, Key="models/champion.json", Body=b"{")
+
+    with pytest.raises(ValueError):
+        run(clients)
+
+    assert emitted(capsys) == []
+
+
+def test_a_day_that_fails_leaves_no_heartbeat_though_the_others_are_judged(clients, capsys):
+    baseline = release(clients.s3)
+    stem = score(clients.s3, baseline, DRIFTED, day="2026-11-22")
+    score(clients.s3, baseline, DRIFTED)
+    clients.s3.put_object(Bucket=BUCKET, Key=f"{stem}.manifest.json", Body=b"{}")
+
+    with pytest.raises(DaysFailed):
+        run(clients)
+
+    assert report_of(clients)["verdict"] == "drift"
+    assert not any("DriftRuns" in line for line in emitted(capsys))
+
+
+@pytest.mark.parametrize("released", [True, False])
+@pytest.mark.parametrize("request_", [OneDay(NOW.date()), DayRange(NOW.date(), NOW.date())])
+def test_what_people_ask_for_besides_is_no_heartbeat(clients, capsys, request_, released):
+    if released:
+        score(clients.s3, release(clients.s3), DRIFTED)
+
+    run(clients, request=request_)
+
+    assert not any("DriftRuns" in line for line in emitted(capsys))

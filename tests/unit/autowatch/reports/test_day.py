@@ -1,0 +1,646 @@
+import copy
+import json
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autowatch.reports.day import Links
+from autowatch.reports.documents.summary import summary_of
+from autowatch.reports.pages import day_page, window_page
+from tests.support.report_documents import (
+    DAY,
+    EARLIER_RUN,
+    RUN,
+    domino_document,
+    drift_document,
+    quality_document,
+)
+
+LINKS = Links("../index.html")
+
+
+class Page(HTMLParser):
+    """A page's text, without tags and with single blanks; and whether its elements are closed in order."""
+
+    VOID = ("meta", "br")
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.text = [], ""
+        self.feed(html)
+        assert self.open == []
+        self.text = " ".join(self.text.split())
+
+    def handle_starttag(self, tag, attrs):
+        self.text += " " if tag == "small" else ""
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        """An element of an SVG that holds nothing."""
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+        self.text += " "
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += data
+
+
+def text(drift=None, quality=None, history=None):
+    return Page(day_page(DAY, drift, quality, history or {}, LINKS)).text
+
+
+@pytest.mark.parametrize("verdict", ["drift", "no drift", "not enough data"])
+def test_the_verdict_stands_on_top_with_what_to_do(verdict):
+    rows = 120 if verdict == "not enough data" else 4_000
+    shown = text(drift_document(drifted=3 if verdict == "drift" else 0, rows=rows))
+
+    top = shown[: shown.index("Rows judged")]
+    expected = {
+        "drift": "The data have drifted 3 of 20 columns of 4,000 scored rows differ from the training data: euribor3m,",
+        "no drift": "No drift All 20 columns of 4,000 scored rows look like the training data. What to do Nothing.",
+        "not enough data": "No verdict: not enough data 120 scored rows; a verdict needs at least 500.",
+    }
+    assert expected[verdict] in top
+    assert ("Since 2026-11-21" in top) is (verdict == "drift")
+
+
+TONES = [
+    (drift_document(drifted=0), None, "quiet"),
+    (drift_document(drifted=0), quality_document(), "quiet"),
+    (drift_document(drifted=0), quality_document(verdict="not enough labels"), "quiet"),
+    (drift_document(drifted=0), quality_document(verdict="worse"), "drift"),
+    (drift_document(drifted=1), quality_document(), "drift"),
+    (drift_document(drifted=0, alarms=[{"column": None, "kind": "volume", "message": "Few."}]), None, "idle"),
+    (drift_document(rows=100), quality_document(), "idle"),
+    (drift_document(rows=0), None, "idle"),
+    (None, None, "idle"),
+    (None, quality_document(), "idle"),
+    ({"verdict": "else"}, quality_document(), "idle"),
+    (drift_document(drifted=0, other_runs=[drift_document(drifted=1)]), None, "idle"),
+    (drift_document(drifted=0, other_runs=[drift_document(drifted=0)]), None, "quiet"),
+    (drift_document(drifted=0), quality_document(other_runs=[quality_document(verdict="worse")]), "idle"),
+]
+
+
+@pytest.mark.parametrize(("drift", "quality", "tone"), TONES)
+def test_only_what_is_good_looks_good(drift, quality, tone):
+    html = day_page(DAY, drift, quality, {}, LINKS)
+
+    assert re.findall(r'<header class="hero (\w+)"', html) == [tone]
+
+
+@pytest.mark.parametrize(
+    ("since", "said"),
+    [("2026-11-23", "2026-11-23, the first day"), ("2026-11-21", "2026-11-21, on every day"), (None, None)],
+)
+def test_since_when_is_said_where_it_is_known(since, said):
+    shown = text(drift_document(since=since))
+
+    assert (said in shown) if said else ("Since" not in shown)
+
+
+@pytest.mark.parametrize(("alerted", "said"), [(True, "Alert sent"), (False, "Alert not sent"), (None, None)])
+def test_whether_people_were_told_is_said(alerted, said):
+    shown = text(drift_document(alerted=alerted))
+
+    assert (said in shown) if said else ("Alert sent" not in shown and "Alert not sent" not in shown)
+
+
+def test_of_refused_files_alone_it_is_not_said_since_another_alarm_tells_of_them():
+    refused = {"column": None, "kind": "refused files", "message": "1 file was refused."}
+    shown = text(drift_document(drifted=0, alerted=False) | {"alarms": [refused]})
+
+    assert "1 file was refused." in shown
+    assert "Alert not sent" not in shown
+
+
+def test_drifted_columns_come_worst_first_with_what_moved():
+    html = day_page(DAY, drift_document(drifted=4), None, {}, LINKS)
+
+    cards = re.findall(r'<h3><bdi>([^<]+)</bdi>.*?class="size">([\d.]+) ×', html)
+    assert [name for name, _ in cards] == ["euribor3m", "column_01", "column_02", "column_03"]
+    assert [float(size) for _, size in cards] == sorted((float(size) for _, size in cards), reverse=True)
+    assert "rose: “6.7 to 7.4” 1.2% → 24%" in Page(html).text
+
+
+def test_sparklines_have_a_gap_for_every_day_without_a_verdict():
+    days = {
+        DAY - timedelta(days=back): summary_of(drift_document(DAY - timedelta(days=back)))
+        for back in (1, 2, 4)
+    }
+    days[DAY - timedelta(days=3)] = summary_of(drift_document(DAY - timedelta(days=3), rows=10))
+    days[DAY - timedelta(days=40)] = summary_of(drift_document(DAY - timedelta(days=40)))
+    html = day_page(DAY, drift_document(columns=1), None, days, LINKS)
+
+    paths = re.findall(r'H120"/><path d="([^"]+)"', html)
+    assert len(paths) == 2
+    assert all(path.count("M") == 2 and path.count("L") == 2 and path.count("h0") == 1 for path in paths)
+    assert "on 4 of 30 days" in html
+
+
+@pytest.mark.parametrize("rows", [None, 10])
+def test_without_an_earlier_verdict_there_is_no_line_of_one_day(rows):
+    history = {DAY - timedelta(days=1): summary_of(drift_document(rows=rows))} if rows else {}
+    html = day_page(DAY, drift_document(), None, history, LINKS)
+
+    assert 'class="trend"' not in html
+    assert "30 days" not in re.sub(r'<svg class="volume".*?</svg>', "", html)
+    assert ('class="volume"' in html) is (rows is not None)
+
+
+def test_the_volume_is_compared_with_the_days_before():
+    days = {
+        DAY - timedelta(days=back): summary_of(drift_document(DAY - timedelta(days=back), rows=back * 1_000))
+        for back in (1, 2, 3)
+    }
+
+    assert "4,000 2 files 3 days before had 1,000 to 3,000 rows" in text(drift_document(), history=days)
+    assert "no day before" in text(drift_document())
+
+
+@pytest.mark.parametrize("alarms", [0, 1, 8, 9, 150])
+def test_many_alarms_do_not_bury_the_columns(alarms):
+    document = drift_document(
+        alarms=[{"column": f"c{place}", "kind": "missing values", "message": "m"} for place in range(alarms)]
+    )
+    html = day_page(DAY, document, None, {}, LINKS)
+
+    assert html.count("<li>") == alarms
+    assert (f"{alarms - 8} more alarms" in html) is (alarms > 8)
+
+
+def test_what_was_turned_away_is_told():
+    shown = text(
+        drift_document(refused_files={"MissingColumns": 2, "EmptyFile": 1}, extra_columns=["customer"])
+    )
+
+    assert "12 3 files refused: MissingColumns, EmptyFile" in shown
+    assert "not the model's: customer." in shown
+
+
+def test_quality_is_shown_with_intervals_against_the_gate():
+    html = day_page(DAY, drift_document(), quality_document(auc=0.774), {}, LINKS)
+    shown = Page(html).text
+
+    assert "good 3,000 of 4,000 rows have labels (75%)." in shown
+    assert "AUC 0.774 0.754 to 0.794 0.781" in shown
+    assert html.count('class="interval"') == 6
+    assert "5.0% 7.0% 3.0% to 11% 1,800" in shown
+    assert html.count("<circle cx=") >= 10
+    assert "share that came true" in shown
+
+
+def test_worse_predictions_stand_beside_their_coverage_in_the_head():
+    shown = text(drift_document(rows=6_000), quality_document(verdict="worse"))
+
+    assert (
+        "than the 0.050 allowed. 3,000 of 6,000 rows have labels (50%)."
+        in shown[: shown.index("Rows judged")]
+    )
+
+
+def test_too_few_labels_are_no_verdict_on_quality():
+    shown = text(drift_document(drifted=0), quality_document(verdict="not enough labels", coverage=0.01))
+
+    assert "40 of 4,000 rows have labels, which is not enough" in shown
+    assert "predicts well" not in shown
+
+
+MORE_ROWS_THAN_LABELLED_AT = [
+    ({"rows": 6_000}, {}, "50% 3,000 of 6,000 rows"),
+    ({"rows": 3_000}, {}, "75% 3,000 of 4,000 rows"),
+    ({"rows": 0}, {}, "75% 3,000 of 4,000 rows"),
+    ({"rows": None}, {}, "75% 3,000 of 4,000 rows"),
+    ({"rows": 6_000}, {"rows_scored": None, "coverage": None}, "50% 3,000 of 6,000 rows"),
+    ({"rows": 6_000}, {"rows_labelled": None}, "75% – of 6,000 rows"),
+]
+
+
+@pytest.mark.parametrize(("drift", "quality", "coverage"), MORE_ROWS_THAN_LABELLED_AT)
+def test_coverage_is_of_all_rows_also_of_those_scored_after_the_labels_came(drift, quality, coverage):
+    shown = text({**drift_document(), **drift}, {**quality_document(), **quality})
+
+    assert f"Rows with a label {coverage}" in shown
+
+
+def test_coverage_stands_in_head_tile_and_section_alike():
+    html = day_page(DAY, drift_document(drifted=0, rows=6_000), quality_document(), {}, LINKS)
+    shown = Page(html).text
+
+    assert "3,000 of 6,000 rows have labels (50%)." in shown[: shown.index("Rows judged")]
+    assert "good 3,000 of 6,000 rows have labels (50%)." in shown
+    assert "width:50.0%" in html
+    assert "(75%)" not in shown
+
+
+def test_the_rows_of_another_run_have_a_coverage_of_their_own():
+    other = drift_document(run=EARLIER_RUN, rows=8_000, drifted=0)
+    quality = quality_document(other_runs=[quality_document(run=EARLIER_RUN)])
+    shown = text(drift_document(other_runs=[other]), quality)
+
+    assert "3,000 of 4,000 rows have labels (75%)." in shown
+    assert "3,000 of 8,000 rows have labels (38%)." in shown
+
+
+@pytest.mark.parametrize("verdict", ["good", "worse", "not enough labels"])
+def test_quality_of_an_earlier_model_is_not_taken_for_that_of_the_model_judged(verdict):
+    earlier = drift_document(run=EARLIER_RUN, rows=4_000, drifted=0)
+    judged = drift_document(drifted=0, rows=2_000, other_runs=[earlier])
+    html = day_page(DAY, judged, quality_document(verdict=verdict, run=EARLIER_RUN), {}, LINKS)
+    shown = Page(html).text
+
+    top = shown[: shown.index("Rows judged")]
+    assert "No drift, and the model predicts well" not in top
+    assert "The model predicts worse" not in top
+    assert f"The newer model, run {RUN}, has no labels yet." in top
+    assert f"Quality of the earlier model, run {EARLIER_RUN}:" in top
+    assert "Rows with a label, earlier model" in shown
+    assert ("AUC, earlier model 0.774" in shown) is (verdict != "not enough labels")
+    assert f"These are the figures of the earlier model, run {EARLIER_RUN}" in shown
+    assert ('<header class="hero quiet"' in html) is (verdict != "worse")
+
+
+def test_drift_and_an_earlier_model_that_predicted_worse_are_two_things():
+    earlier = drift_document(run=EARLIER_RUN, drifted=0)
+    shown = text(drift_document(other_runs=[earlier]), quality_document(verdict="worse", run=EARLIER_RUN))
+
+    top = shown[: shown.index("Rows judged")]
+    assert "The data have drifted 3 of 20" in top
+    assert f"Run {EARLIER_RUN} predicted worse than its gate promised." in top
+
+
+def test_the_judged_model_comes_first_also_where_a_later_one_has_labels_already():
+    quality = quality_document(run="20261123-091500-0001", auc=0.7, other_runs=[quality_document(auc=0.774)])
+    shown = text(drift_document(drifted=0), quality)
+
+    assert "AUC 0.774" in shown[: shown.index("Rows judged")]
+    assert "earlier model" not in shown
+    assert "The rows of 20261123-091500-0001" in shown
+
+
+def test_a_later_model_is_not_called_an_earlier_one():
+    shown = text(drift_document(drifted=0), quality_document(run="20261123-091500-0001"))
+
+    assert (
+        f"The earlier model, run {RUN}, has no labels yet. Quality of the later model, run 20261123" in shown
+    )
+
+
+def test_other_runs_have_a_part_of_their_own():
+    other = drift_document(run=EARLIER_RUN, rows=900, drifted=2)
+    quality = quality_document(other_runs=[quality_document(verdict="worse", auc=0.6, run=EARLIER_RUN)])
+    shown = text(drift_document(drifted=0, other_runs=[other]), quality)
+
+    assert f"In the 900 rows that run {EARLIER_RUN} scored, 2 columns drifted, with 1 alarm." in shown
+    assert f"Run {EARLIER_RUN} predicted worse than its gate promised." in shown
+    assert "drift 900 rows, 2 of 20 columns drifted." in shown
+    assert f"The rows of {EARLIER_RUN}" in shown
+
+
+def test_both_opinions_stand_side_by_side():
+    shown = text(drift_document(drifted=2, domino=domino_document("euribor3m", "column_07")))
+
+    part = shown[shown.index("Domino's opinion") : shown.index("All columns")]
+    assert "Checked 2026-11-23T12:00:00Z, on 4,000 predictions: 2 columns drifted." in part
+    assert "euribor3m drift drift column_01 drift no drift column_07 no drift drift" in part
+
+
+def test_of_several_checks_the_newest_counts():
+    domino = domino_document("column_01")
+    older = {"checked": "2026-11-22T12:00:00Z", "drifted_columns": ["column_09"], "predictions": 1}
+    domino["checks"].insert(0, older)
+    shown = text(drift_document(drifted=0, domino=domino))
+
+    assert "column_01 no drift drift" in shown
+    assert "column_09 no drift drift" not in shown
+
+
+@pytest.mark.parametrize(
+    ("domino", "said"),
+    [
+        (None, "None: Domino Model Monitor is not configured, or has nothing to say yet."),
+        ({**domino_document(), "checks": []}, "Domino has checked nothing yet."),
+        (domino_document(), "Neither Autowatch nor Domino says that a column drifts."),
+        (domino_document() | {"ingestion_status": "training"}, "state of its ingestion: “training”"),
+        (domino_document(run=EARLIER_RUN), f"Domino speaks of run {EARLIER_RUN}"),
+    ],
+)
+def test_what_domino_does_not_say_is_said(domino, said):
+    assert said in text(drift_document(drifted=0, domino=domino))
+
+
+def test_importance_is_named_where_it_is_not_the_same_for_all():
+    document = drift_document()
+    document["columns"][0]["importance"] = 3.0
+    document["columns"][5]["importance"] = 0
+
+    shown = text(document)
+
+    assert shown.count("euribor3m (importance 3)") == 2
+    assert "column_05 (importance 0)" in shown
+    assert shown.count("(importance") == 4
+
+
+def without_importance(*names, **changes):
+    """A judgement in which these columns drift and do not count, as `drift.json` shows them."""
+    document = drift_document(**changes)
+    for column in document["columns"]:
+        if column["name"] in names:
+            column.update(importance=0.0, verdict="drift", js=0.9)
+    document["drifted_columns"] = [name for name in document["drifted_columns"] if name not in names]
+    return document
+
+
+def test_columns_of_importance_0_are_shown_and_not_counted():
+    alarm = {"column": "column_05", "kind": "new categories", "message": "Many."}
+    document = without_importance("euribor3m", "column_05", drifted=1, alarms=[alarm]) | {
+        "verdict": "no drift"
+    }
+    html = day_page(DAY, document, None, {DAY - timedelta(days=1): summary_of(document)}, LINKS)
+    shown = Page(html).text
+
+    top = shown[: shown.index("Rows judged")]
+    assert "No drift All 18 columns of 4,000 scored rows look like the training data." in top
+    assert "2 columns of importance 0 are not counted. What to do Nothing." in top
+    assert "Columns drifted 0 of 18" in shown
+    assert "Alarms 0 none" in shown
+    assert "What moved, worst first" not in shown
+    assert "column_05 (importance 0) new categories Many." in shown
+    assert "Drift that does not count" in shown
+    assert html.count('<span class="tag d">') == 0
+    assert html.count('<span class="tag n">drift</span>') == 2
+    assert 'class="over"' not in html
+
+
+def test_columns_of_importance_0_stand_after_those_that_count():
+    html = day_page(DAY, without_importance("column_05", drifted=2), None, {}, LINKS)
+
+    assert "2 of 19 columns of 4,000 scored rows differ from the training data: euribor3m, column_01." in html
+    table = html[html.index("<h2>All columns") :]
+    assert re.findall(r'<th scope="row"><bdi>([^<]+)', table)[:3] == ["euribor3m", "column_01", "column_05"]
+
+
+def test_a_document_that_names_columns_of_importance_0_as_drifted_is_not_believed():
+    document = without_importance("euribor3m", drifted=2) | {"drifted_columns": ["euribor3m", "column_01"]}
+
+    assert "1 of 19 columns of 4,000 scored rows differs from the training data: column_01." in text(document)
+    assert summary_of(document).drifted_columns == ["column_01"]
+
+
+def test_other_models_columns_of_importance_0_need_no_look():
+    alarm = {"column": "euribor3m", "kind": "new categories", "message": "Many."}
+    other = without_importance("euribor3m", drifted=1, run=EARLIER_RUN, alarms=[alarm]) | {
+        "verdict": "no drift"
+    }
+    html = day_page(DAY, drift_document(drifted=0, other_runs=[other]), None, {}, LINKS)
+
+    assert '<header class="hero quiet"' in html
+    assert "0 of 19 columns drifted." in Page(html).text
+
+
+def test_domino_may_find_drift_in_a_column_that_does_not_count():
+    document = without_importance("column_05", drifted=0, domino=domino_document("column_05"))
+
+    assert "column_05 drift (importance 0) drift" in text(document)
+
+
+@pytest.mark.parametrize(
+    ("columns", "importance", "said"),
+    [
+        (1, 1.0, "The only column of 4,000 scored rows looks like the training data."),
+        (1, 0.0, "4,000 scored rows, and no column that counts. 1 column of importance 0 is not counted."),
+        (0, 1.0, "4,000 scored rows, and no column that counts."),
+    ],
+)
+def test_one_column_or_none_is_said_as_people_say_it(columns, importance, said):
+    document = drift_document(columns=columns, drifted=0)
+    for column in document["columns"]:
+        column["importance"] = importance
+
+    assert said in text(document)
+
+
+@pytest.mark.parametrize(
+    ("columns", "unjudged", "said"),
+    [
+        (
+            20,
+            1,
+            "19 of 20 columns of 4,000 scored rows look like the training data; 1 column has too few rows",
+        ),
+        (
+            3,
+            2,
+            "1 of 3 columns of 4,000 scored rows looks like the training data; 2 columns have too few rows",
+        ),
+    ],
+)
+def test_columns_without_a_verdict_are_not_said_to_look_like_the_training_data(columns, unjudged, said):
+    document = drift_document(columns=columns, drifted=0)
+    for column in document["columns"][:unjudged]:
+        column["verdict"] = "not enough data"
+    shown = text(document)
+
+    assert f"{said} for a verdict." in shown
+    assert shown.count("(too few rows)") == unjudged
+
+
+@pytest.mark.parametrize("subject", ["range", "file"])
+def test_a_window_that_drifts_too_little_is_not_called_a_day(subject):
+    document = {**drift_document(drifted=1), "verdict": "no drift", "alarms": []}
+    window = FILE if subject == "file" else RANGE
+
+    assert (
+        f"too little to call the {subject} drifted." in Page(window_page({**document, **window}, LINKS)).text
+    )
+
+
+def test_drift_of_little_importance_is_shown_and_explained():
+    document = {**drift_document(drifted=1), "verdict": "no drift", "alarms": []}
+
+    assert "By their importance that is too little to call the day drifted." in text(document)
+    assert "What moved, worst first" in text(document)
+
+
+@pytest.mark.parametrize("columns", [0, 1, 20, 50])
+@pytest.mark.parametrize("bins", [1, 40])
+def test_any_number_of_columns_and_bins_makes_a_page(columns, bins):
+    shown = text(drift_document(columns=columns, bins=bins))
+
+    assert ("The report has no columns." in shown) is (columns == 0)
+    assert ("16 more values are not shown." in shown) is (bins == 40 and columns > 0)
+
+
+def test_of_very_many_columns_the_worst_are_shown_and_all_are_counted():
+    document = drift_document(columns=602, drifted=0) | {
+        "verdict": "drift",
+        "drifted_columns": ["column_600"],
+    }
+    document["columns"][600].update(verdict="drift", js=0.9)
+    document["columns"][601].update(verdict="drift", js=0.9, importance=0)
+    shown = text(document)
+
+    assert "1 of 601 columns of 4,000 scored rows differs from the training data: column_600." in shown
+    assert "1 column of importance 0 is not counted." in shown
+    assert "Columns drifted 1 of 601" in shown
+    assert shown.index("What moved, worst first") < shown.index("column_600", shown.index("What moved"))
+    assert "The 500 worst are shown; drift.json has all 602." in shown
+
+
+def test_a_day_without_rows_says_so_and_shows_no_empty_tables():
+    html = day_page(DAY, drift_document(rows=0, files=0), None, {}, LINKS)
+    shown = Page(html).text
+
+    assert '<header class="hero idle"' in html
+    assert "Nothing was scored There are no rows to judge." in shown
+    assert "Nothing, unless rows were expected: then look whether files reached inference/" in shown
+    assert "Columns drifted – no verdict" in shown
+    assert "<table" not in html
+    assert "Quality" not in shown
+
+
+def test_a_day_without_rows_may_have_alarms_and_quality():
+    volume = {"column": None, "kind": "volume", "message": "0 rows."}
+    shown = text(drift_document(rows=0) | {"alarms": [volume]}, quality_document())
+
+    assert "Nothing was scored, and 1 alarm" in shown
+    assert "Quality of the predictions good 3,000 of 4,000 rows" in shown
+
+
+@pytest.mark.parametrize(
+    ("kinds", "to_do"),
+    [
+        (["volume"], "Ask where the data come from"),
+        (["settings"], "Correct monitoring/settings.yaml as the alarm says"),
+        (["volume", "baseline"], "Restore the baseline as the alarm says"),
+    ],
+)
+def test_an_alarm_says_what_to_do_about_it(kinds, to_do):
+    alarms = [{"column": None, "kind": kind, "message": "m"} for kind in kinds]
+
+    assert f"What to do {to_do}" in text(drift_document(drifted=0, alarms=alarms))
+
+
+def test_without_a_judgement_nothing_is_explained_about_one():
+    assert "How to read this" not in text(None, quality_document())
+
+
+RANGE = {"from": "2026-11-01", "to": "2026-11-07", "since": None}
+FILE = {"key": "inference/late.csv", "since": None}
+
+
+@pytest.mark.parametrize(
+    ("window", "title"),
+    [(RANGE, "Scored data from 2026-11-01 to 2026-11-07"), (FILE, "The file inference/late.csv")],
+)
+def test_a_window_has_no_days_before_no_quality_and_retrains_nothing(window, title):
+    shown = Page(window_page({**drift_document(), **window}, LINKS)).text
+
+    assert title in shown
+    assert "Last 30 days" not in shown
+    assert "Quality" not in shown
+    assert "Domino" not in shown
+    assert "retraining on drift" not in shown
+
+
+def test_the_rows_of_a_file_need_not_have_been_scored():
+    shown = Page(window_page({**drift_document(), **FILE}, LINKS)).text
+    shown = shown[: shown.index("How to read this")]
+
+    assert "3 of 20 columns of 4,000 rows differ from the training data" in shown
+    assert "Rows left out 12 scoring would reject them" in shown
+    assert "training data this file" in shown
+    assert "Value training file" in shown
+    assert "scored" not in shown
+
+
+@pytest.mark.parametrize(
+    ("window", "to_do"), [(RANGE, "Judge a longer range."), (FILE, "Judge a file with more rows.")]
+)
+def test_a_window_with_too_few_rows_says_what_would_be_enough(window, to_do):
+    assert to_do in Page(window_page({**drift_document(rows=100), **window}, LINKS)).text
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ([], "Rows judged 4,000 2 files no day before"),
+        ([(2_500, 3)], "Rows judged 6,500 5 files; 2,500 rows scored by another model no day before"),
+        ([(0, 0)], "Rows judged 4,000 2 files no day before"),
+    ],
+)
+def test_the_rows_of_the_day_are_those_of_all_models(others, said):
+    runs = [drift_document(run=EARLIER_RUN, rows=rows, files=files) for rows, files in others]
+
+    assert said in text(drift_document(other_runs=runs))
+
+
+def _places(value, path=()):
+    yield path
+    if isinstance(value, dict | list):
+        for name in value if isinstance(value, dict) else range(len(value)):
+            yield from _places(value[name], (*path, name))
+
+
+def _replaced(document, path, value):
+    if not path:
+        return value
+    changed = copy.deepcopy(document)
+    at = changed
+    for name in path[:-1]:
+        at = at[name]
+    at[path[-1]] = value
+    return changed
+
+
+SMALL_DRIFT = drift_document(
+    columns=2,
+    bins=2,
+    drifted=1,
+    domino=domino_document("a"),
+    other_runs=[drift_document(columns=1, bins=1, drifted=1)],
+    refused_files={"EmptyFile": 1},
+)
+SMALL_QUALITY = quality_document(other_runs=[quality_document()])
+ODD = st.sampled_from(
+    [
+        None,
+        True,
+        -1,
+        0,
+        1e300,
+        float("nan"),
+        float("inf"),
+        10**400,
+        "",
+        "text",
+        "\ud800",
+        [],
+        [None],
+        [[]],
+        {},
+        {"a": {}},
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(list(_places(SMALL_DRIFT))), st.sampled_from(list(_places(SMALL_QUALITY))), ODD, ODD)
+def test_whatever_stands_in_a_document_there_is_a_page(in_drift, in_quality, odd, other):
+    drift, quality = _replaced(SMALL_DRIFT, in_drift, odd), _replaced(SMALL_QUALITY, in_quality, other)
+
+    html = day_page(DAY, drift, quality, {}, LINKS)
+
+    assert Page(html.encode().decode()).text
+    assert "nan" not in re.sub(r"<style>.*?</style>", "", html, flags=re.S).lower()
+
+
+def test_a_document_as_json_says_the_same():
+    assert text(json.loads(json.dumps(SMALL_DRIFT))) == text(SMALL_DRIFT)

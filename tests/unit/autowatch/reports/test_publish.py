@@ -1,0 +1,274 @@
+from contextlib import contextmanager
+from datetime import timedelta
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from autowatch.aws.objects import write_json
+from autowatch.reports.publish import publish_day_page, publish_history_page, publish_window_page
+from tests.support.report_documents import DAY, drift_document, quality_document, story
+
+BUCKET = "bank"
+
+
+@pytest.fixture
+def s3():
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket=BUCKET)
+        yield client
+
+
+def put(s3, day, drift=None, quality=None):
+    for name, document in (("drift", drift), ("quality", quality)):
+        if document is not None:
+            write_json(s3, BUCKET, f"reports/date={day.isoformat()}/{name}.json", document)
+
+
+def page(s3, key):
+    answer = s3.get_object(Bucket=BUCKET, Key=key)
+    assert answer["ContentType"] == "text/html; charset=utf-8"
+    return answer["Body"].read().decode()
+
+
+def test_a_days_page_shows_both_documents(s3):
+    put(s3, DAY, drift_document(), quality_document(verdict="worse"))
+
+    key = publish_day_page(s3, BUCKET, DAY)
+
+    assert key == "reports/date=2026-11-23/index.html"
+    assert "euribor3m" in page(s3, key)
+
+
+def test_a_document_given_overrides_the_one_in_the_bucket_and_is_not_written(s3):
+    put(s3, DAY, drift_document(drifted=0), quality_document())
+
+    key = publish_day_page(s3, BUCKET, DAY, drift=drift_document(drifted=3))
+
+    assert "The data have drifted" in page(s3, key)
+    document = s3.get_object(Bucket=BUCKET, Key="reports/date=2026-11-23/drift.json")["Body"].read()
+    assert b'"verdict": "no drift"' in document
+
+
+@pytest.mark.parametrize(
+    ("drift", "quality", "said"),
+    [
+        (None, None, "Drift was not judged"),
+        (None, quality_document(verdict="worse"), "The model predicts worse; drift was not judged"),
+        (drift_document(drifted=0), None, "there are no labels for these rows"),
+    ],
+)
+def test_a_page_says_which_document_is_not_there(s3, drift, quality, said):
+    put(s3, DAY, drift, quality)
+
+    assert said in page(s3, publish_day_page(s3, BUCKET, DAY))
+
+
+def test_a_new_page_is_linked_from_both_neighbours_and_links_to_them(s3):
+    days = [DAY - timedelta(days=5), DAY, DAY + timedelta(days=1)]
+    for day in (days[0], days[2], days[1]):
+        put(s3, day, drift_document(day))
+        publish_day_page(s3, BUCKET, day)
+
+    before, middle, after = (page(s3, f"reports/date={day.isoformat()}/index.html") for day in days)
+
+    assert 'rel="prev"' not in before
+    assert '"../date=2026-11-23/index.html" rel="next"' in before
+    assert '"../date=2026-11-18/index.html" rel="prev"' in middle
+    assert '"../date=2026-11-24/index.html" rel="next"' in middle
+    assert '"../date=2026-11-23/index.html" rel="prev"' in after
+    assert all('href="../index.html"' in html for html in (before, middle, after))
+
+
+def test_a_page_written_again_leaves_its_neighbours_alone(s3):
+    before = DAY - timedelta(days=1)
+    for day in (before, DAY):
+        publish_day_page(s3, BUCKET, day, drift=drift_document(day))
+    s3.put_object(Bucket=BUCKET, Key=f"reports/date={before.isoformat()}/index.html", Body=b"as it was")
+
+    publish_day_page(s3, BUCKET, DAY, drift=drift_document())
+
+    written = s3.get_object(Bucket=BUCKET, Key=f"reports/date={before.isoformat()}/index.html")["Body"].read()
+    assert written == b"as it was"
+
+
+def test_the_history_has_the_newest_ninety_days_and_links_to_each(s3):
+    for back in range(95):
+        day = DAY - timedelta(days=back)
+        put(s3, day, drift_document(day, columns=1, drifted=0, bins=2))
+        s3.put_object(Bucket=BUCKET, Key=f"reports/date={day.isoformat()}/index.html", Body=b"page")
+
+    html = page(s3, publish_history_page(s3, BUCKET))
+
+    assert html.count('href="date=') == 90
+    assert 'href="date=2026-11-23/index.html"' in html
+    assert "date=2026-08-25" not in html
+
+
+def test_a_day_without_a_page_is_in_the_history_without_a_link(s3):
+    put(s3, DAY, drift_document())
+
+    html = page(s3, publish_history_page(s3, BUCKET))
+
+    assert "euribor3m" in html
+    assert 'href="date=' not in html
+
+
+def test_an_empty_bucket_has_a_history(s3):
+    assert "No day has been judged yet" in page(s3, publish_history_page(s3, BUCKET))
+
+
+ODD = [
+    b"",
+    b"{",
+    b"\xff\xfe",
+    b"[]",
+    b"null",
+    b'"text"',
+    b'{"verdict": "perhaps"}',
+    b'{"verdict": ["drift"]}',
+    b'{"verdict": "drift", "other_runs": [{"verdict": 1}]}',
+]
+
+
+@pytest.mark.parametrize("body", ODD)
+@pytest.mark.parametrize("name", ["drift", "quality"])
+def test_an_odd_document_is_named_and_hides_no_other_day(s3, body, name):
+    odd = DAY - timedelta(days=1)
+    put(s3, DAY, drift_document(), quality_document())
+    s3.put_object(Bucket=BUCKET, Key=f"reports/date={odd.isoformat()}/{name}.json", Body=body)
+
+    own = page(s3, publish_day_page(s3, BUCKET, odd))
+    publish_day_page(s3, BUCKET, DAY)
+    history = page(s3, publish_history_page(s3, BUCKET))
+
+    assert f"{name}.json of 2026-11-22" in history
+    assert "date=2026-11-23/index.html" in history
+    assert f"{name}.json has a form that this version of Autowatch does not know" in own
+
+
+def test_what_an_earlier_version_wrote_is_shown_as_far_as_it_goes(s3):
+    document = drift_document(drifted=1, other_runs={"files": 1, "rows": 20})
+    for name in ("since", "alerted", "drift_share", "rejected_rows", "refused_files", "domino", "min_rows"):
+        del document[name]
+    for column in document["columns"]:
+        del column["moved"], column["importance"]
+    put(s3, DAY, document)
+
+    assert "The data have drifted" in page(s3, publish_day_page(s3, BUCKET, DAY))
+    assert "euribor3m" in page(s3, publish_history_page(s3, BUCKET))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "facts", "subject", "history"),
+    [
+        (
+            "reports/range=2026-11-01_2026-11-07/",
+            {"from": "2026-11-01", "to": "2026-11-07"},
+            "Scored data from 2026-11-01 to 2026-11-07",
+            "../index.html",
+        ),
+        (
+            "reports/file=a/b-0123/",
+            {"key": "inference/a/b.csv"},
+            "The file inference/a/b.csv",
+            "../../index.html",
+        ),
+    ],
+)
+def test_a_window_has_a_page_that_leads_to_the_history(s3, prefix, facts, subject, history):
+    document = drift_document()
+    del document["date"]
+
+    key = publish_window_page(s3, BUCKET, prefix, {**document, **facts})
+
+    assert key == f"{prefix}index.html"
+    assert subject in page(s3, key)
+    assert f'href="{history}"' in page(s3, key)
+
+
+@contextmanager
+def just_before_the_page_is_put(s3, key, act):
+    """Has somebody else act after the documents for this page were read and before the page is written, once."""
+    left = [act]
+
+    def put(params, **_):
+        if params["Key"] == key and left:
+            left.pop()()
+
+    event = "before-parameter-build.s3.PutObject"
+    s3.meta.events.register(event, put)
+    try:
+        yield
+    finally:
+        s3.meta.events.unregister(event, put)
+    assert not left
+
+
+WORSE = quality_document(verdict="worse")
+
+
+def test_a_document_that_comes_while_the_page_is_written_is_on_it(s3):
+    put(s3, DAY, drift_document(drifted=0), quality_document())
+    key = "reports/date=2026-11-23/index.html"
+
+    with just_before_the_page_is_put(s3, key, lambda: put(s3, DAY, quality=WORSE)):
+        publish_day_page(s3, BUCKET, DAY)
+
+    assert "The model predicts worse" in page(s3, key)
+
+
+def test_a_neighbours_document_that_comes_meanwhile_is_on_its_page(s3):
+    before = DAY - timedelta(days=1)
+    put(s3, before, drift_document(before, drifted=0), quality_document())
+    key = publish_day_page(s3, BUCKET, before)
+
+    with just_before_the_page_is_put(s3, key, lambda: put(s3, before, quality=WORSE)):
+        publish_day_page(s3, BUCKET, DAY, drift=drift_document())
+
+    assert "The model predicts worse" in page(s3, key)
+
+
+def test_a_document_that_comes_while_the_history_is_written_is_in_it(s3):
+    put(s3, DAY, drift_document(drifted=0), quality_document())
+
+    with just_before_the_page_is_put(s3, "reports/index.html", lambda: put(s3, DAY, quality=WORSE)):
+        publish_history_page(s3, BUCKET)
+
+    assert "The model predicts worse" in page(s3, "reports/index.html")
+
+
+def test_a_page_that_dies_before_it_is_there_is_linked_once_it_is(s3):
+    before = DAY - timedelta(days=1)
+    publish_day_page(s3, BUCKET, before, drift=drift_document(before))
+
+    def die():
+        raise ConnectionError
+
+    with (
+        just_before_the_page_is_put(s3, f"reports/date={before.isoformat()}/index.html", die),
+        pytest.raises(ConnectionError),
+    ):
+        publish_day_page(s3, BUCKET, DAY, drift=drift_document())
+    publish_day_page(s3, BUCKET, DAY, drift=drift_document())
+
+    assert 'rel="next"' in page(s3, f"reports/date={before.isoformat()}/index.html")
+
+
+def test_names_that_are_no_days_are_passed_over(s3):
+    publish_day_page(s3, BUCKET, DAY)
+    put(s3, DAY, drift_document())
+    for name in ("date=2026-11-31/drift.json", "date=today/drift.json", "date=2026-11-22/deeper/drift.json"):
+        s3.put_object(Bucket=BUCKET, Key=f"reports/{name}", Body=b"{}")
+
+    assert page(s3, publish_history_page(s3, BUCKET)).count('href="date=') == 1
+
+
+def test_a_days_page_draws_the_days_before(s3):
+    for day, (drift, quality) in story(days=40, columns=3).items():
+        put(s3, day, drift, quality)
+
+    html = page(s3, publish_day_page(s3, BUCKET, DAY))
+
+    assert "Last 30 days" in html

@@ -1,0 +1,306 @@
+import json
+import re
+from collections import Counter
+from dataclasses import asdict, replace
+from html.parser import HTMLParser
+
+import boto3
+import numpy as np
+import pytest
+from moto import mock_aws
+
+from autowatch.aws.objects import ObjectVersion, write_json
+from autowatch.evaluation.classification import measure
+from autowatch.evaluation.curves import calibration_curve, roc_curve
+from autowatch.evaluation.figures import Comparison
+from autowatch.records.decision import Check, GateDecision, JudgedModel, Latency
+from autowatch.records.run import Run
+from autowatch.reports.pages import run_page
+from autowatch.reports.publish import write_run_report
+from autowatch.reports.run.view import duration
+from autowatch.reports.text import visible
+
+BUCKET = "bank"
+HOSTILE = "<script>alert('x')</script>&\"'\u202e"
+RUN = Run(
+    "20261123-071500-d822",
+    "arn:execution",
+    "released",
+    "drift",
+    ObjectVersion("training/x.csv", None, "e", 5_000),
+    "2026-11-23T07:15:00Z",
+    "2026-11-23T07:31:12Z",
+    "AUC 0.8000 is not below the floor.",
+)
+
+
+def judged(run, seed):
+    random = np.random.default_rng(seed)
+    positive = random.random(500) < 0.3
+    probability = np.clip(0.3 + 0.2 * positive + random.normal(0, 0.15, 500), 0, 1)
+    return JudgedModel(
+        run=run,
+        rows=500,
+        metrics=asdict(measure(positive, probability > 0.5, probability)),
+        roc=roc_curve(positive, probability),
+        calibration=calibration_curve(positive, probability),
+        latency=Latency(3, 0.41, 2.2),
+    )
+
+
+def gate(**changes):
+    challenger, champion = judged(RUN.run, 1), judged("20261101-200005-77aa", 2)
+    decision = GateDecision(
+        run=RUN.run,
+        passed=True,
+        reason="Good enough.",
+        minimum_auc=0.6,
+        rows=500,
+        metrics=challenger.metrics,
+        checks=(Check("floor", True, "Not below."), Check("latency", False, "Took 31 s.")),
+        challenger=challenger,
+        champion=champion,
+        comparison=Comparison(500, 0.8, 0.7, 0.1, 0.05, 0.15, 0.95, 0.02, 0.05, 2000, 1),
+    )
+    return asdict(replace(decision, **changes))
+
+
+def leaderboard(*names):
+    return {
+        "job_name": f"autowatch-{RUN.run}",
+        "objective": "AUC",
+        "best_candidate": names[0],
+        "candidates": [
+            {
+                "name": name,
+                "status": "Completed",
+                "value": 0.8 - place / 1000,
+                "metrics": {"F1 (Validation)": 0.4, "AUC (Validation)": 0.799} if place else {},
+                "seconds": 61.0,
+            }
+            for place, name in enumerate(names)
+        ],
+        "artefacts": {"ModelInsights": "s3://bank/insights.json"},
+    }
+
+
+def data(**changes):
+    def column(name, role="feature", **more):
+        facts = {"missing": 0, "distinct": 5, "distinct_is_exact": True, "constant": False, "auc": 0.6}
+        return {"name": name, "role": role, "type": "numeric", **facts, **more}
+
+    return {
+        "run": RUN.run,
+        "files": [{"key": "training/x.csv"}],
+        "rows": 1000,
+        "unlabelled_rows": 3,
+        "duplicate_rows": 12,
+        "classes": {"no": 900, "yes": 100},
+        "columns": [
+            column("age", missing=125, distinct=70_000, distinct_is_exact=False),
+            column("fixed", constant=True),
+            column("duration", "dropped", auc=0.9),
+            column("y", "target", auc=None),
+        ],
+        "likely_leaks": ["duration"],
+        "train": {"rows": 800, "classes": {"no": 720, "yes": 80}},
+        "holdout": {"by": "newest", "rows": 200, "classes": {"no": 180, "yes": 20}},
+        "warnings": ["The column 'duration' predicts the target almost alone."],
+        **changes,
+    }
+
+
+class Page(HTMLParser):
+    """Reads a page as a browser would: its elements, and the text of all with single blanks."""
+
+    VOID = ("meta", "link", "br", "img")
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags = Counter()
+        self.attributes = []
+        self.open = []
+        self.text = ""
+        self.feed(html)
+        self.text = " ".join(self.text.split())
+
+    def handle_starttag(self, tag, attrs):
+        self.tags[tag] += 1
+        self.attributes += attrs
+        self.text += " " if tag == "small" else ""
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags[tag] += 1
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+        self.text += " " if tag in ("th", "td", "dt", "dd", "p", "li") else ""
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += data
+
+
+def full():
+    return run_page(
+        RUN, json.loads(json.dumps({"gate": gate(), "leaderboard": leaderboard("A", "B"), "data": data()}))
+    )
+
+
+def test_the_outcome_stands_on_top_and_every_section_below():
+    page = Page(full())
+    assert page.open == []
+    assert page.tags["h1"] == 1
+    order = [
+        "Released",
+        "AUC 0.8000 is not below the floor.",
+        "16 min 12 s",
+        "The gate",
+        "candidates",
+        "The data",
+    ]
+    places = [page.text.index(text) for text in order]
+    assert places == sorted(places)
+
+
+def test_both_models_are_drawn_within_the_frame():
+    html = full()
+    lines = re.findall(r'<path class="line (\w+)" d="M([^"]+)"', html)
+    assert [kind for kind, _ in lines] == ["champion", "challenger"] * 2
+    points = [tuple(map(float, point.split())) for _, line in lines for point in line.split("L")]
+    assert min(x for x, _ in points) == 48
+    assert max(x for x, _ in points) <= 348
+    assert min(y for _, y in points) == 8
+    assert max(y for _, y in points) <= 288
+
+
+def test_the_better_model_is_marked_whichever_way_the_measure_goes():
+    challenger, champion = judged("new", 1), judged("old", 1)
+    better = {"auc": 0.9, "log_loss": 0.2}
+    worse = {"auc": 0.8, "log_loss": 0.4}
+    document = gate(
+        challenger=replace(challenger, metrics=better),
+        champion=replace(champion, metrics=worse),
+        metrics=better,
+    )
+    html = run_page(RUN, {"gate": document})
+    assert re.findall(r'<td class="better">([^<]+)', html) == ["0.9000", "0.2000"]
+    assert "log loss (lower is better)" in Page(html).text
+
+
+def test_the_gates_checks_and_the_interval_are_told():
+    text = Page(full()).text
+    assert "floor passed Not below." in text
+    assert "latency not passed Took 31 s." in text
+    assert "+0.1000, between +0.0500 and +0.1500, each end with 95 % confidence" in text
+
+
+def test_without_a_champion_the_page_says_why():
+    document = gate(champion=None, comparison=None, champion_skipped="Judged without a champion: none yet.")
+    html = run_page(RUN, {"gate": document})
+    assert "Judged without a champion: none yet." in Page(html).text
+    assert 'class="line champion"' not in html
+
+
+def test_the_data_are_told_with_what_is_out_of_the_ordinary():
+    text = Page(full()).text
+    assert "age numeric about 70,000 12.5% 0.6000" in text
+    assert "0.9000 dropped, likely leak" in text
+    assert "fixed numeric 5 – 0.6000 constant" in text
+    assert "hold-out, the newest rows 200 180 (90.0%) 20 (10.0%)" in text
+    assert "12 rows are exact copies of another row." in text
+    assert "3 rows without a label were left out." in text
+
+
+def test_candidates_have_a_dash_for_what_was_not_measured_and_lose_the_jobs_name():
+    text = Page(run_page(RUN, {"leaderboard": leaderboard(f"autowatch-{RUN.run}-A", "B")})).text
+    assert "A best 1 min 1 s 0.8000 – B 1 min 1 s 0.7990 0.4000" in text
+    assert "Model insights: s3://bank/insights.json" in text
+
+
+def test_of_hundreds_of_candidates_the_best_are_shown_and_the_others_counted():
+    text = Page(run_page(RUN, {"leaderboard": leaderboard(*(f"model{place}" for place in range(250)))})).text
+    assert "model49 " in text
+    assert "model50 " not in text
+    assert "200 weaker ones are not shown." in text
+
+
+def test_the_page_needs_nothing_but_itself():
+    html = full()
+    page = Page(html)
+    assert page.tags["script"] == page.tags["link"] == page.tags["img"] == 0
+    assert not re.search(r"https?://|url\(|@import", html)
+    assert not [name for name, _ in page.attributes if name.startswith("on") or name in ("src", "href")]
+
+
+def test_foreign_names_and_values_are_shown_and_never_run():
+    hostile_data = data(classes={HOSTILE: 1000}, train={"rows": 800, "classes": {HOSTILE: 800}})
+    hostile_data["holdout"] = {"by": "random", "rows": 200, "classes": {HOSTILE: 200}}
+    hostile_data["columns"][0]["name"] = HOSTILE
+    documents = {
+        "gate": gate(checks=(Check("floor", True, HOSTILE),)),
+        "leaderboard": leaderboard(HOSTILE),
+        "data": hostile_data,
+    }
+    html = run_page(replace(RUN, reason=HOSTILE), documents)
+    assert "<script" not in html
+    assert Page(html).text.count(visible(HOSTILE)) == 6
+
+
+@pytest.mark.parametrize(
+    ("status", "headline"), [("rejected", "Not released: the gate said no"), ("failed", "Failed")]
+)
+def test_a_run_that_came_to_nothing_has_a_page_of_what_there_is(status, headline):
+    page = Page(run_page(replace(RUN, status=status, reason="No column 'y'."), {}))
+    assert f"{headline} No column 'y'." in page.text
+    assert "5,000 bytes training/x.csv" in page.text
+    assert page.tags["svg"] == page.tags["table"] == 0
+
+
+def test_an_object_in_an_unknown_form_costs_its_section_alone():
+    page = Page(run_page(RUN, {"gate": gate(), "data": {"rows": "many"}, "leaderboard": []}))
+    assert "The leaderboard of this run could not be read and is left out." in page.text
+    assert "The data of this run could not be read and is left out." in page.text
+    assert page.tags["svg"] == 2
+
+
+def test_the_gates_record_of_an_earlier_version_is_shown_as_far_as_it_goes():
+    document = {name: gate()[name] for name in ("run", "passed", "reason", "minimum_auc", "rows", "metrics")}
+    page = Page(run_page(RUN, {"gate": document}))
+    assert "On the 500 hold-out rows Challenger AUC" in page.text
+    assert page.tags["svg"] == 0
+
+
+@mock_aws
+def test_the_page_is_written_beside_the_runs_objects():
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    write_json(s3, BUCKET, f"models/{RUN.run}/gate.json", gate())
+    key = write_run_report(s3, BUCKET, RUN)
+    answer = s3.get_object(Bucket=BUCKET, Key=key)
+    assert key == f"models/{RUN.run}/report.html"
+    assert answer["ContentType"] == "text/html; charset=utf-8"
+    assert "ROC curve" in answer["Body"].read().decode()
+
+
+@mock_aws
+def test_a_run_that_went_back_shows_the_model_that_it_went_back_to():
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    write_json(s3, BUCKET, "models/earlier/leaderboard.json", leaderboard("Forest"))
+    key = write_run_report(s3, BUCKET, replace(RUN, trigger="promote", promotes="earlier"))
+    text = Page(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()).text
+    assert "back to an earlier model" in text
+    assert "Model of run earlier" in text
+    assert "Forest best" in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "–"), (0, "0 s"), (59.6, "1 min 0 s"), (3599.4, "59 min 59 s"), (12_000, "3 h 20 min")],
+)
+def test_durations_read_well(seconds, text):
+    assert duration(seconds) == text

@@ -1,0 +1,69 @@
+import pytest
+
+from autowatch.reports.text import count, counted, listed, number, p_text, percent, short, visible
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("", ""),
+        ("nul\0", "nul⟨U+0000⟩"),
+        ("\x1b[31m", "⟨U+001B⟩[31m"),
+        ("\x7f\x85", "⟨U+007F⟩⟨U+0085⟩"),
+        ("\u202eabc\u2066", "⟨U+202E⟩abc⟨U+2066⟩"),
+        ("\ud800", "⟨U+D800⟩"),
+        ("שלום 名前 é 👩‍👩‍👧", "שלום 名前 é 👩‍👩‍👧"),
+        ("two\nlines\tand a tab", "two\nlines\tand a tab"),
+    ],
+)
+def test_what_hides_is_made_visible(text, shown):
+    assert visible(text) == shown
+    assert visible(text).encode().decode() == shown
+
+
+def test_a_long_text_keeps_its_beginning_and_its_end():
+    names = [short("x" * 5_000 + f"_{place}", 40) for place in range(3)]
+
+    assert len(set(names)) == 3
+    assert all(len(name) == 40 for name in names)
+    assert short("x" * 40, 40) == "x" * 40
+    assert short(12, 40) == "12"
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (None, "–"),
+        (float("nan"), "–"),
+        (float("inf"), "–"),
+        (0, "0%"),
+        (1, "100%"),
+        (0.0001, "<0.1%"),
+        (0.001, "0.1%"),
+        (0.0994, "9.9%"),
+        (0.0999, "10%"),
+        (0.5, "50%"),
+        (0.989, "99%"),
+        (0.9961, "99.6%"),
+        (0.9999, ">99.9%"),
+        (1.5, "150.0%"),
+        (-0.25, "-25.0%"),
+    ],
+)
+def test_shares_read_well(share, text):
+    assert percent(share) == text
+
+
+def test_figures_read_well_and_are_dashes_where_there_are_none():
+    assert [number(value) for value in (None, float("nan"), 0.12345)] == ["–", "–", "0.123"]
+    assert [p_text(p) for p in (None, 0.0, 0.00009, 0.05)] == ["–", "< 0.0001", "< 0.0001", "0.0500"]
+    assert [count(value) for value in (None, 0, 1_234_567)] == ["–", "0", "1,234,567"]
+    assert [counted(value, "file") for value in (0, 1, 2_000)] == ["0 files", "1 file", "2,000 files"]
+
+
+@pytest.mark.parametrize(
+    ("names", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a, b"), (["a", "b", "c"], "a, b and 1 more")]
+)
+def test_names_are_listed_and_the_rest_counted(names, text):
+    assert listed(names, 2) == text

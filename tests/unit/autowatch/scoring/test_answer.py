@@ -1,0 +1,151 @@
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autowatch.scoring.answer import AnswerMismatch, AnswerUnreadable, parse_answer
+
+LABELS = ("no", "yes")
+
+
+def parse(text, rows=1, labels=LABELS, positive_label="yes"):
+    predictions = parse_answer(text, rows, labels, positive_label)
+    return list(predictions.labels), list(predictions.probabilities)
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "probability"),
+    [
+        pytest.param(
+            """no,0.93,"[0.93, 0.07]","['no', 'yes']"\n""", "no", "0.07", id="ensembling: P(predicted)"
+        ),
+        pytest.param("""no,0.07,"[0.93, 0.07]","['no', 'yes']"\n""", "no", "0.07", id="HPO: P(positive)"),
+        pytest.param("""yes,0.6,"[0.6, 0.4]","['yes', 'no']"\n""", "yes", "0.6", id="positive label first"),
+        pytest.param("""no,1,"[1,0]","['no','yes']"\r\n""", "no", "0", id="no spaces, CRLF"),
+        pytest.param(
+            """no,1,"[1, 7.3e-05]","['no', 'yes']\"""", "no", "7.3e-05", id="text stays, no line end"
+        ),
+        pytest.param('no,0.9,"[0.9, 0.1]","[""no"", ""yes""]"\n', "no", "0.1", id="JSON quotes"),
+        pytest.param('no,0.9,"[0.9, 0.1]","[no, yes]"\n', "no", "0.1", id="bare labels"),
+        pytest.param('"no","0.9","[0.9, 0.1]","[\'no\', \'yes\']"\n', "no", "0.1", id="everything quoted"),
+        pytest.param(
+            """yes,1.0000001,"[0.0, 1.0000001]","['no', 'yes']"\n""", "yes", "1.0000001", id="float32"
+        ),
+    ],
+)
+def test_picks_the_positive_label(text, label, probability):
+    assert parse(text) == ([label], [probability])
+
+
+def test_rows_may_list_the_labels_in_different_orders():
+    text = """no,0.9,"[0.9, 0.1]","['no', 'yes']"\nyes,0.8,"[0.8, 0.2]","['yes', 'no']"\n"""
+    assert parse(text, rows=2) == (["no", "yes"], ["0.1", "0.8"])
+
+
+def test_numeric_labels():
+    assert parse('1,0.6,"[0.4, 0.6]","[0, 1]"\n', labels=("0", "1"), positive_label="1") == (["1"], ["0.6"])
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_answers_that_are_not_one_for_each_row(count):
+    with pytest.raises(AnswerMismatch, match=f"{count} predictions to 2 rows"):
+        parse("""no,0.9,"[0.9, 0.1]","['no', 'yes']"\n""" * count, rows=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("no\n", "SAGEMAKER_INFERENCE_OUTPUT", id="the container's default output"),
+        pytest.param("no,0.9,[0.9, 0.1],['no', 'yes']\n", "four outputs", id="lists without quotes"),
+        pytest.param('"no,0.9\n', "not CSV", id="open quote"),
+        pytest.param(
+            """maybe,0.9,"[0.9, 0.1]","['no', 'yes']"\n""", "other than no, yes", id="unknown label"
+        ),
+        pytest.param(
+            """no,0.9,"[0.9, 0.1]","['no', 'maybe']"\n""", "list of labels", id="unknown in the list"
+        ),
+        pytest.param("""no,0.9,"[0.9, 0.1]","['no', 'yes', 'x']"\n""", "list of labels", id="three labels"),
+        pytest.param("""no,0.9,"[0.9]","['no', 'yes']"\n""", "one for each label", id="one probability"),
+        pytest.param("""no,0.9,"[0.9, nan]","['no', 'yes']"\n""", "from 0 to 1", id="NaN"),
+        pytest.param("""no,0.9,"[0.9, 1.5]","['no', 'yes']"\n""", "from 0 to 1", id="more than 1"),
+        pytest.param("""no,0.9,"[0.9, x]","['no', 'yes']"\n""", "from 0 to 1", id="no number"),
+        pytest.param('no,0.9,"[0.9, 0.1]",7\n', "list of labels", id="no list of labels"),
+    ],
+)
+def test_other_answers_are_refused(text, says):
+    with pytest.raises(AnswerUnreadable, match=says):
+        parse(text)
+
+
+label_texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+
+
+@given(labels=st.lists(label_texts, min_size=2, max_size=2, unique=True), first=st.booleans())
+def test_any_labels_survive(labels, first):
+    """Commas, quotes, apostrophes, brackets and line breaks in labels, written as Python writes lists."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow([labels[0], "0.75", "[0.75, 0.25]", str(labels)])
+    positive = labels[0] if first else labels[1]
+    assert parse(text.getvalue(), 1, labels, positive) == ([labels[0]], ["0.75" if first else "0.25"])
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(LABELS), st.floats(0, 1), st.booleans()), min_size=1, max_size=5),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_the_quick_way_reads_what_the_csv_module_reads(rows, line_end):
+    """Quotes around every field send the same answer through the csv module."""
+    read = []
+    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL):
+        text = io.StringIO()
+        writer = csv.writer(text, quoting=quoting, lineterminator=line_end)
+        for label, yes, turned in rows:
+            shares, names = [1 - yes, yes], list(LABELS)
+            if turned:
+                shares, names = shares[::-1], names[::-1]
+            writer.writerow([label, yes, shares, names])
+        read.append(parse(text.getvalue(), len(rows)))
+    assert read[0] == read[1] == ([row[0] for row in rows], [str(row[1]) for row in rows])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'no,0.9,"[0.9, 0.1]","[no, yes]"no\n',
+        'no0.9,"[0.9, 0.1]","[no, yes]"\nno,0.9,0,"[0.9, 0.1]","[no, yes]"\n',
+        'no,0.9,"[0.9, 0.1]";"[no, yes]"\n',
+        'no,0.9,"[0.9, 0.1]","[no, yes]",\n',
+    ],
+)
+def test_answers_that_only_look_like_the_common_form(text):
+    with pytest.raises((AnswerUnreadable, AnswerMismatch)):
+        parse(text, text.count("\n"))
+
+
+def two_rows(*probabilities):
+    return "".join(f"""no,0.9,"{item}","['no', 'yes']"\n""" for item in probabilities)
+
+
+@pytest.mark.parametrize("probabilities", [("[0.9]", "[0.05, 0.04, 0.01]"), ("[[0.9", "0.1]")])
+def test_lists_that_only_add_up_to_the_right_number_are_refused(probabilities):
+    """Two rows and as many numbers or brackets as two rows have, but not two numbers for each."""
+    with pytest.raises(AnswerUnreadable, match="not one for each label"):
+        parse_answer(two_rows(*probabilities), 2, ("no", "yes"), "yes")
+
+
+@pytest.mark.parametrize("probabilities", [("0.9, 0.1", "[[0.8, 0.2]"), ("[0.9, 0.1", "0.8], 0.2]]")])
+def test_odd_brackets_do_not_shift_what_is_picked(probabilities):
+    predictions = parse_answer(two_rows(*probabilities), 2, ("no", "yes"), "yes")
+    assert list(predictions.probabilities) == ["0.1", "0.2"]
+
+
+@pytest.mark.parametrize("wrong", ["nan", "inf", "-0.1", "1.1", "many", ""])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_number_that_is_no_probability_spoils_the_answer_wherever_it_stands(wrong, place):
+    numbers = ["0.1", "0.2", "0.3"]
+    numbers[place] = wrong
+    text = "".join(f"""no,0.9,"[0.9, {number}]","['no', 'yes']"\n""" for number in numbers)
+    with pytest.raises(AnswerUnreadable):
+        parse_answer(text, 3, ("no", "yes"), "yes")

@@ -1,0 +1,265 @@
+import gc
+import threading
+import time
+
+import pytest
+
+from autowatch.aws.objects import ObjectVersion
+from autowatch.records.contract import Contract, Feature
+from autowatch.scoring.batches import ScoringLimits, score_table
+from autowatch.scoring.columns import MissingColumns, ReservedColumns
+from autowatch.scoring.endpoint import Endpoint, EndpointUnavailable
+from autowatch.tabular.table import NotUtf8, read_table
+from tests.support.stub_runtime import StubRuntime, client_error, model_error, probability_of, waits_at_random
+
+CONTRACT = Contract(
+    run="r1",
+    target="y",
+    labels=("no", "yes"),
+    positive_label="yes",
+    features=(Feature("age", "numeric"), Feature("job", "categorical")),
+    dropped_columns=("duration",),
+    rows=100,
+    profile_version=1,
+    training=ObjectVersion("training/x.csv", None, "e", 1),
+)
+
+
+def score(text, runtime=None, limits=None, contract=CONTRACT, seconds_left=lambda: 60.0, chunk=64):
+    data = text.encode() if isinstance(text, str) else text
+    table = read_table(data[start : start + chunk] for start in range(0, len(data), chunk))
+    endpoint = Endpoint(runtime or StubRuntime(), "bank", contract.labels, "yes", seconds_left)
+    return score_table(table, contract, endpoint, limits or ScoringLimits())
+
+
+def joined(batches):
+    """All batches as one: row numbers, columns, rejected rows."""
+    numbers, columns, rejected = [], {}, []
+    for batch in batches:
+        numbers.extend(batch.row_numbers)
+        rejected.extend(batch.rejected)
+        for name, fields in batch.columns.items():
+            columns.setdefault(name, []).extend(fields)
+    return numbers, columns, rejected
+
+
+def table_of(rows):
+    return "age,job\n" + "".join(f"{age},{job}\n" for age, job in rows)
+
+
+def test_features_go_out_in_the_contracts_order_and_all_columns_come_back():
+    runtime = StubRuntime()
+    text = "note,job,y,duration,age\nhello,admin.,no,99,41\n,retired,yes,5,1.10\n"
+    numbers, columns, rejected = joined(score(text, runtime))
+    assert [rows for _, rows, _ in runtime.requests] == [[["41", "admin."], ["1.10", "retired"]]]
+    assert (numbers, rejected) == ([1, 2], [])
+    probabilities = [probability_of(["41", "admin."]), probability_of(["1.10", "retired"])]
+    assert list(columns.items()) == [
+        ("note", ["hello", ""]),
+        ("job", ["admin.", "retired"]),
+        ("y_actual", ["no", "yes"]),
+        ("duration", ["99", "5"]),
+        ("age", ["41", "1.10"]),
+        ("y", ["yes" if float(probability) >= 0.5 else "no" for probability in probabilities]),
+        ("y_probability", probabilities),
+    ]
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_order_is_kept_when_answers_come_in_another(concurrency):
+    rows = [(str(number), f"job{number % 13}") for number in range(1000)]
+    runtime = StubRuntime(waits_at_random)
+    limits = ScoringLimits(max_batch_rows=7, concurrency=concurrency)
+    numbers, columns, _ = joined(score(table_of(rows), runtime, limits))
+    assert numbers == list(range(1, 1001))
+    assert list(zip(columns["age"], columns["job"], strict=True)) == rows
+    assert columns["y_probability"] == [probability_of(row) for row in rows]
+    assert runtime.most_at_once == concurrency
+
+
+def test_missing_columns_are_named_all():
+    with pytest.raises(MissingColumns, match=r"the columns age, job,.*r1.*Add"):
+        score("a,Job\n1,2\n")
+
+
+@pytest.mark.parametrize("name", ["id", "y_probability", "y_actual", "prediction_date"])
+def test_reserved_columns_are_refused(name):
+    with pytest.raises(ReservedColumns, match=f"the column {name}.*Rename"):
+        score(f"age,job,{name}\n1,2,3\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "-1.5e3", "0", " 7", ".5", "1."]
+)
+def test_numbers_and_missing_values_pass_as_they_are(text):
+    runtime = StubRuntime()
+    _, columns, rejected = joined(score(table_of([("41", "x"), (text, "x")]), runtime))
+    assert (columns["age"], rejected) == (["41", text], [])
+    assert runtime.requests[0][1][1] == [text, "x"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x", "1_000", "٤١", "inf", "-Infinity", "NAN", "none", "1e999", "0x10", "1 2", "½", '"1,5"', "--1"],
+)
+def test_other_texts_in_a_numeric_column_are_rejected(text):
+    runtime = StubRuntime()
+    numbers, columns, rejected = joined(score(table_of([("41", "x"), (text, "x"), ("", "x")]), runtime))
+    assert (numbers, columns["age"]) == ([1, 3], ["41", ""])
+    assert [(row.line, row.reason, list(row.fields)) for row in rejected] == [
+        (3, "Column age does not hold a number.", [text.strip('"'), "x"])
+    ]
+
+
+def test_unseen_categories_are_no_error():
+    assert joined(score(table_of([("1", "astronaut"), ("2", "NA"), ("3", "")])))[2] == []
+
+
+def test_rows_of_the_wrong_width_are_rejected_in_place():
+    text = 'age,job\n1,a\n2\n\n3,"b\nb"\n4,c,d\n5,e\n'
+    numbers, columns, rejected = joined(score(text))
+    assert (numbers, columns["age"]) == ([1, 3, 5], ["1", "3", "5"])
+    assert [(row.line, row.reason, list(row.fields)) for row in rejected] == [
+        (3, "The row has 1 fields, the header 2.", ["2"]),
+        (7, "The row has 3 fields, the header 2.", ["4", "c", "d"]),
+    ]
+
+
+def test_a_table_of_rejected_rows_alone_asks_nothing_of_the_endpoint():
+    runtime = StubRuntime()
+    numbers, columns, rejected = joined(score("age,job\nx,1\n1\n", runtime))
+    assert (numbers, runtime.requests) == ([], [])
+    assert list(columns) == ["age", "job", "y", "y_probability"]
+    assert [row.line for row in rejected] == [2, 3]
+
+
+def test_one_missing_value_alone_is_a_row():
+    contract = Contract(**{**CONTRACT.__dict__, "features": (Feature("age", "numeric"),)})
+    runtime = StubRuntime()
+    _, columns, _ = joined(score('age\n""\n1\n', runtime, contract=contract))
+    assert columns["age"] == ["", "1"]
+    assert runtime.requests[0][1] == [[""], ["1"]]
+
+
+@pytest.mark.parametrize("bad", [[0], [99], [49, 50], [], list(range(0, 100, 9)), list(range(100))])
+def test_rows_that_the_model_refuses_are_found(bad):
+    def refuse(rows):
+        if any(row[1] == "bad" for row in rows):
+            raise model_error(400, "bad row")
+
+    rows = [(str(number), "bad" if number in bad else "good") for number in range(100)]
+    numbers, columns, rejected = joined(
+        score(table_of(rows), StubRuntime(refuse), ScoringLimits(max_batch_rows=40))
+    )
+    assert [row.line for row in rejected] == [number + 2 for number in bad]
+    assert {(row.reason, row.model_reason) for row in rejected} <= {("The model refused the row.", "bad row")}
+    assert numbers == [number + 1 for number in range(100) if number not in bad]
+    assert columns["y_probability"] == [probability_of(row) for row in rows if row[1] == "good"]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        client_error("ValidationError", 413, "Request Entity Too Large"),
+        model_error(0, "Your invocation timed out while waiting for a response"),
+    ],
+)
+def test_batches_that_are_too_much_are_halved(trouble):
+    def before(rows):
+        if len(rows) > 3:
+            raise trouble
+
+    rows = [(str(number), "x") for number in range(50)]
+    numbers, columns, rejected = joined(score(table_of(rows), StubRuntime(before)))
+    assert (numbers, rejected) == (list(range(1, 51)), [])
+    assert columns["y_probability"] == [probability_of(row) for row in rows]
+
+
+@pytest.mark.parametrize("size", [100, 5_000])
+def test_requests_keep_to_the_limit_of_bytes(size):
+    runtime = StubRuntime()
+    rows = [(str(number), "ü;" * (number % 20)) for number in range(1000)]
+    text = "age;job\n" + "".join(f'{age};"{job}"\n' for age, job in rows)
+    numbers, columns, _ = joined(
+        score(text, runtime, ScoringLimits(max_batch_bytes=size, max_batch_rows=10_000), chunk=100_000)
+    )
+    assert len(numbers) == 1000
+    assert max(length for _, _, length in runtime.requests) <= size
+    assert columns["y_probability"] == [probability_of(row) for row in rows]
+
+
+def test_a_row_larger_than_any_request_is_rejected():
+    runtime = StubRuntime()
+    numbers, _, rejected = joined(
+        score(
+            table_of([("1", "x"), ("2", "x" * 1000), ("3", "x")]), runtime, ScoringLimits(max_batch_bytes=500)
+        )
+    )
+    assert numbers == [1, 3]
+    assert [(row.line, row.reason) for row in rejected] == [
+        (3, "The row has 1003 bytes, a request at most 500.")
+    ]
+
+
+def test_large_columns_that_are_not_sent_do_not_count():
+    text = "age,job,note\n" + f"1,x,{'n' * 100_000}\n" * 3
+    assert joined(score(text, limits=ScoringLimits(max_batch_bytes=500)))[0] == [1, 2, 3]
+
+
+def test_a_batch_that_times_out_down_to_one_row_is_the_endpoints_trouble():
+    def before(rows):
+        raise model_error(0, "Your invocation timed out while waiting for a response")
+
+    with pytest.raises(Exception, match="did not answer in time"):
+        joined(score(table_of([("1", "x"), ("2", "x")]), StubRuntime(before)))
+
+
+def test_when_one_batch_fails_the_others_do_not_wait_on():
+    """One request is refused for good while the others are being throttled with minutes left."""
+
+    def before(rows):
+        if rows[0][0] == "0":
+            raise client_error("AccessDeniedException", 403, "not allowed")
+        raise client_error("ThrottlingException", 429, "Rate exceeded")
+
+    rows = [(str(number), "x") for number in range(100)]
+    begun = time.monotonic()
+    with pytest.raises(Exception, match="AccessDenied"):
+        joined(score(table_of(rows), StubRuntime(before), ScoringLimits(max_batch_rows=5, concurrency=4)))
+    assert time.monotonic() - begun < 5
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("score")]
+
+
+def test_throttling_until_the_time_is_over_fails_by_its_name():
+    def before(rows):
+        raise client_error("ServiceUnavailable", 503)
+
+    with pytest.raises(EndpointUnavailable):
+        joined(score(table_of([("1", "x")]), StubRuntime(before), seconds_left=lambda: 3.1))
+
+
+def test_a_table_that_breaks_off_in_the_middle_is_refused():
+    data = table_of([(str(number), "x") for number in range(1000)]).encode() + b"\xff,x\n"
+    with pytest.raises(NotUtf8, match="line 1002"):
+        joined(score(data, limits=ScoringLimits(max_batch_rows=10)))
+
+
+def test_reads_ahead_by_a_bounded_number_of_batches():
+    given_out = 0
+
+    def chunks():
+        nonlocal given_out
+        yield b"age,job\n"
+        for number in range(10_000):
+            given_out += 1
+            yield b"%d,x\n" % number
+
+    endpoint = Endpoint(StubRuntime(), "bank", ("no", "yes"), "yes", lambda: 60.0)
+    batches = score_table(
+        read_table(chunks()), CONTRACT, endpoint, ScoringLimits(max_batch_rows=10, concurrency=2)
+    )
+    next(batches)
+    assert given_out <= 50
+    batches.close()
+    gc.collect()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("score")]

@@ -1,0 +1,95 @@
+"""Which files are handed over, and that each is once."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from autowatch.scoring.inbox import TransformMachine, score_arrivals, transform_name
+from tests.support.scoring_bucket import BUCKET, TIME, create_bucket, drop, release, results, settings
+from tests.support.stub_runtime import StubRuntime
+from transform.settings import arrival_from_input
+
+
+@pytest.fixture(scope="module")
+def client():
+    return boto3.client("s3", "us-east-1")
+
+
+@pytest.fixture
+def s3(client):
+    with mock_aws():
+        create_bucket(client)
+        release(client)
+        yield client
+
+
+@pytest.fixture
+def machine(s3):
+    stepfunctions = boto3.client("stepfunctions", "us-east-1")
+    arn = stepfunctions.create_state_machine(
+        name="transform",
+        definition=json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}),
+        roleArn="arn:aws:iam::123456789012:role/machine",
+    )["stateMachineArn"]
+    return TransformMachine(lambda: stepfunctions, arn, threshold_bytes=20)
+
+
+def handle(s3, machine, *arrivals):
+    return score_arrivals(s3, StubRuntime(), arrivals, settings(), lambda: 60.0, machine)
+
+
+def inputs(machine):
+    stepfunctions = machine.client()
+    found = stepfunctions.list_executions(stateMachineArn=machine.arn)["executions"]
+    return [
+        json.loads(stepfunctions.describe_execution(executionArn=item["executionArn"])["input"])
+        for item in found
+    ]
+
+
+def test_a_file_beyond_the_threshold_is_handed_over_once_with_all_that_is_known_of_it(s3, machine):
+    arrival = drop(s3, "age,job\n" + "1,x\n" * 10, "inference/ä b.csv")
+    assert handle(s3, machine, arrival) == {"scored": 0, "refused": 0, "handed_over": 1}
+    assert handle(s3, machine, arrival, arrival) == {"scored": 0, "refused": 0, "handed_over": 2}
+    (document,) = inputs(machine)
+    assert arrival_from_input(document) == arrival
+    assert document["name"] == transform_name(BUCKET, arrival)
+    assert results(s3) == []
+
+
+@pytest.mark.parametrize(("rows", "handed_over"), [(3, 0), (4, 1)])
+def test_the_threshold_itself_is_not_beyond(s3, machine, rows, handed_over):
+    arrival = drop(s3, "age,job\n" + "1,x\n" * rows)
+    assert (arrival.file.size > 20) == bool(handed_over)
+    assert handle(s3, machine, arrival)["handed_over"] == handed_over
+
+
+def test_a_file_that_is_scored_already_is_not_handed_over(s3, machine):
+    arrival = drop(s3, "age,job\n" + "1,x\n" * 10)
+    score_arrivals(s3, StubRuntime(), [arrival], settings(), lambda: 60.0)
+    assert handle(s3, machine, arrival) == {"scored": 1, "refused": 0, "handed_over": 0}
+    assert inputs(machine) == []
+
+
+def test_small_files_do_not_pay_for_the_client(s3):
+    def no_client():
+        raise AssertionError("the client was made")
+
+    machine = TransformMachine(no_client, "arn", 20)
+    assert handle(s3, machine, drop(s3, "age,job\n1,x\n"))["scored"] == 1
+
+
+def test_another_version_key_time_or_bucket_is_another_transform(s3):
+    arrival = drop(s3, "age,job\n1,x\n")
+    others = [
+        replace(arrival, file=replace(arrival.file, version_id="other")),
+        replace(arrival, file=replace(arrival.file, key="inference/b.csv")),
+        replace(arrival, time=TIME + timedelta(milliseconds=1)),
+    ]
+    names = {transform_name(BUCKET, each) for each in [arrival, *others]} | {transform_name("other", arrival)}
+    assert len(names) == 5
+    assert all(name.startswith("20261123-") and len(name) == 25 for name in names)

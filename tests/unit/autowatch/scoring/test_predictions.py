@@ -1,0 +1,452 @@
+import hashlib
+import threading
+from dataclasses import replace
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from moto import mock_aws
+
+from autowatch.aws.reading import InputGone
+from autowatch.records.arrival import output_keys
+from autowatch.records.champion import NoChampion
+from autowatch.records.manifest import Manifest, read_pointer
+from autowatch.scoring.batches import ScoringLimits
+from autowatch.scoring.endpoint import EndpointUnavailable
+from autowatch.scoring.outcome import RowsLost, TooManyRejected
+from autowatch.scoring.predictions import score_file
+from autowatch.tabular.csv_lines import csv_lines
+from autowatch.tabular.profile import Profile, total
+from autowatch.tabular.table import NotUtf8
+from tests.support.scoring_bucket import (
+    BUCKET,
+    create_bucket,
+    drop,
+    keys,
+    read,
+    read_document,
+    read_rows,
+    release,
+    results,
+    settings,
+)
+from tests.support.stub_runtime import StubRuntime, client_error, probability_of, waits_at_random
+
+
+@pytest.fixture(scope="module")
+def client():
+    return boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+
+
+@pytest.fixture
+def s3(client):
+    with mock_aws():
+        create_bucket(client)
+        release(client)
+        yield client
+
+
+def score(s3, arrival, runtime=None, **changes):
+    return score_file(s3, runtime or StubRuntime(), arrival, settings(**changes), lambda: 60.0)
+
+
+def versions(s3, prefix):
+    answer = s3.list_object_versions(Bucket=BUCKET, Prefix=prefix)
+    return [(item["Key"], item["VersionId"]) for item in answer.get("Versions", [])]
+
+
+def test_the_three_objects(s3):
+    text = 'job,note,y,age\nadmin.,"a, b",no,41\nretired,"say ""hi""\nthere",yes,NA\n'
+    arrival = drop(s3, text)
+    manifest = score(s3, arrival)
+    version = hashlib.sha256(arrival.file.version_id.encode()).hexdigest()[:16]
+    stem = f"predictions/date=2026-11-23/a-{version}"
+    assert results(s3) == [f"{stem}.csv", f"{stem}.manifest.json", f"{stem}.profile.json"]
+
+    header, rows = read_rows(s3, f"{stem}.csv")
+    columns = ["job", "note", "y_actual", "age", "id", "y", "y_probability", "prediction_date"]
+    assert header == columns
+    probabilities = [probability_of(["41", "admin."]), probability_of(["NA", "retired"])]
+    labels = ["yes" if float(probability) >= 0.5 else "no" for probability in probabilities]
+    date = "2026-11-23T09:00:00Z"
+    assert rows == [
+        ["admin.", "a, b", "no", "41", f"{arrival.id_prefix}-1", labels[0], probabilities[0], date],
+        [
+            "retired",
+            'say "hi"\nthere',
+            "yes",
+            "NA",
+            f"{arrival.id_prefix}-2",
+            labels[1],
+            probabilities[1],
+            date,
+        ],
+    ]
+
+    document = read_document(s3, f"{stem}.manifest.json")
+    assert Manifest.from_json(document) == manifest
+    assert document["input"] == arrival.file.to_json()
+    assert document["rows"] == {"in": 2, "scored": 2, "rejected": 0}
+    assert (document["predictions_key"], document["rejected_key"]) == (f"{stem}.csv", None)
+    assert document["predictions_version_id"] == versions(s3, f"{stem}.csv")[0][1]
+    assert (document["run"], document["endpoint_name"], document["model_name"]) == ("r1", "bank", "bank-r1")
+    assert document["started"] <= document["finished"]
+    assert document["columns"] == ["job", "note", "y", "age"]
+
+    profile = Profile.from_json(read_document(s3, f"{stem}.profile.json"))
+    assert (profile.rows, set(profile.columns)) == (2, {"age", "job", "y_probability"})
+    assert [sum(counts) for counts in profile.columns.values()] == [2, 2, 2]
+    assert document["counts"] == profile.to_json()
+
+
+def test_the_ids_point_to_their_predictions(s3):
+    arrival, other = drop(s3, "age,job\n1,x\n"), drop(s3, "age,job\n1,x\n", "inference/b.csv")
+    manifest = score(s3, arrival)
+    assert keys(s3, "monitoring/") == [f"monitoring/ids/{arrival.id_prefix}.json"]
+    assert read_pointer(s3, BUCKET, arrival.id_prefix) == manifest.predictions.key
+    assert read_pointer(s3, BUCKET, other.id_prefix) is None
+    first_id = read_rows(s3, manifest.predictions.key)[1][0][2]
+    assert first_id.rpartition("-")[0] == arrival.id_prefix
+
+
+def test_the_pointer_is_there_before_the_manifest_and_nothing_is_committed_without_it(s3):
+    arrival = drop(s3, "age,job\n1,x\n")
+    manifest_key = output_keys(arrival, "predictions/").manifest
+    written = []
+
+    class Refuses:
+        """S3 that does not take what is put under `prefix`."""
+
+        def __init__(self, prefix):
+            self.prefix = prefix
+
+        def __getattr__(self, name):
+            return getattr(s3, name)
+
+        def put_object(self, **arguments):
+            written.append(arguments["Key"])
+            if arguments["Key"].startswith(self.prefix):
+                raise client_error("InternalError", 500)
+            return s3.put_object(**arguments)
+
+    with pytest.raises(ClientError):
+        score(Refuses("monitoring/"), arrival)
+    assert manifest_key not in results(s3)
+    with pytest.raises(ClientError):
+        score(Refuses(manifest_key), arrival)
+    assert written[-2:] == [f"monitoring/ids/{arrival.id_prefix}.json", manifest_key]
+    assert score(s3, arrival).predictions.key == read_pointer(s3, BUCKET, arrival.id_prefix)
+
+
+def test_rejected_rows_go_to_their_own_file(s3):
+    rows = "".join(f"{age},x\n" for age in range(30))
+    manifest = score(s3, drop(s3, f'age,job\nold,"a\nb"\n{rows}7\n'))
+    header, rejected = read_rows(s3, manifest.rejected.key)
+    assert manifest.rejected.key.startswith("rejected/date=2026-11-23/a-")
+    assert header == ["line", "reason", "age", "job"]
+    assert rejected == [
+        ["2", "Column age does not hold a number.", "old", "a\nb"],
+        ["34", "The row has 1 fields, the header 2.", "7"],
+    ]
+    assert (manifest.rows_in, manifest.rows_scored, manifest.rows_rejected) == (32, 30, 2)
+    ids = [row[2] for row in read_rows(s3, manifest.predictions.key)[1]]
+    assert [identifier.rpartition("-")[2] for identifier in ids] == [str(number) for number in range(2, 32)]
+
+
+def test_more_rejected_rows_than_allowed_refuse_the_file(s3):
+    text = "age,job\n" + "1,x\n" * 8 + "old,x\n" * 2
+    assert score(s3, drop(s3, text), max_rejected_percent=20.0).rows_rejected == 2
+    before = results(s3)
+    with pytest.raises(TooManyRejected, match=r"2 of 10 rows.*19.9 %.*line 10: Column age"):
+        score(s3, drop(s3, text), max_rejected_percent=19.9)
+    assert results(s3) == before
+
+
+def test_the_models_own_words_stay_out_of_the_refusal(s3):
+    def refuse(rows):
+        raise client_error("ModelError", 424, OriginalStatusCode=400, OriginalMessage="cannot read 'Smith'")
+
+    with pytest.raises(TooManyRejected) as caught:
+        score(s3, drop(s3, "age,job\n1,Smith\n"), StubRuntime(refuse))
+    assert "Smith" not in str(caught.value)
+
+
+def test_a_file_of_rejected_rows_alone_can_be_allowed(s3):
+    manifest = score(s3, drop(s3, "age,job\nold,x\n"), max_rejected_percent=100.0)
+    assert read_rows(s3, manifest.predictions.key) == (
+        ["age", "job", "id", "y", "y_probability", "prediction_date"],
+        [],
+    )
+
+
+def test_the_same_event_twice_does_nothing_the_second_time(s3):
+    arrival = drop(s3, "age,job\n1,x\n")
+    first = score(s3, arrival)
+    before = versions(s3, "predictions/")
+    runtime = StubRuntime()
+    assert score(s3, arrival, runtime) == first
+    assert runtime.requests == []
+    assert versions(s3, "predictions/") == before
+
+
+def test_a_retry_writes_the_same_bytes(s3):
+    arrival = drop(s3, "age,job\n" + "".join(f"{age},x\n" for age in range(100)))
+    first = score(s3, arrival, StubRuntime(waits_at_random))
+    content, profile = read(s3, first.predictions.key), read(s3, first.profile.key)
+    s3.delete_object(Bucket=BUCKET, Key=output_keys(arrival, "predictions/").manifest)
+    second = score(s3, arrival, StubRuntime(waits_at_random))
+    assert second.predictions.version_id != first.predictions.version_id
+    assert (read(s3, second.predictions.key), read(s3, second.profile.key)) == (content, profile)
+
+
+def test_two_at_once_leave_one_result(s3):
+    """The second run scores the file while the first one does, and both believe to be alone until they commit."""
+    arrival = drop(s3, "age,job\n1,x\n")
+    inner = []
+
+    def overtaken(rows):
+        if not inner:
+            inner.append(None)
+            inner[0] = score(s3, arrival)
+
+    outer = score(s3, arrival, StubRuntime(overtaken))
+    assert outer == inner[0]
+    assert versions(s3, outer.predictions.key) == [(outer.predictions.key, outer.predictions.version_id)]
+    assert versions(s3, outer.profile.key) == [(outer.profile.key, outer.profile.version_id)]
+
+
+class OneCallAtATime:
+    """S3 takes calls at once and moto in this process does not; the runs still mix between any two calls."""
+
+    def __init__(self, client):
+        self.client = client
+        self.lock = threading.Lock()
+
+    def __getattr__(self, name):
+        def call(**arguments):
+            with self.lock:
+                return getattr(self.client, name)(**arguments)
+
+        return call
+
+
+def test_ten_at_once_leave_one_result(s3):
+    shared = OneCallAtATime(s3)
+    arrival = drop(s3, "age,job\n" + "1,x\n" * 50 + "old,x\n")
+    start = threading.Barrier(10)
+    outcomes = []
+
+    def run():
+        start.wait(10)
+        outcomes.append(score(shared, arrival, StubRuntime(waits_at_random)))
+
+    threads = [threading.Thread(target=run) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    manifest = outcomes[0]
+    assert outcomes == [manifest] * 10
+    for written in (manifest.predictions, manifest.profile, manifest.rejected):
+        assert versions(s3, written.key) == [(written.key, written.version_id)]
+
+
+def test_a_commit_whose_answer_was_lost_is_a_commit(s3):
+    """The manifest was written, but the client saw an error and tried again, which finds its own manifest there."""
+
+    class LosesAnAnswer:
+        def __getattr__(self, name):
+            return getattr(s3, name)
+
+        def put_object(self, **arguments):
+            answer = s3.put_object(**arguments)
+            return s3.put_object(**arguments) if "IfNoneMatch" in arguments else answer
+
+    manifest = score(LosesAnAnswer(), drop(s3, "age,job\n1,x\n"))
+    assert read_rows(s3, manifest.predictions.key)[1][0][0] == "1"
+    assert len(results(s3)) == 3
+
+
+def test_what_a_dead_run_left_above_the_commit_is_taken_back(s3):
+    arrival = drop(s3, "age,job\n1,x\n")
+    manifest = score(s3, arrival)
+    content = read(s3, manifest.predictions.key)
+    s3.put_object(Bucket=BUCKET, Key=manifest.predictions.key, Body=b"of a run that died")
+    s3.put_object(
+        Bucket=BUCKET, Key=output_keys(arrival, "predictions/").rejected, Body=b"of a run that died"
+    )
+    score(s3, arrival)
+    assert read(s3, manifest.predictions.key) == content
+    assert len(results(s3)) == 3
+
+
+def test_uploads_that_others_had_begun_are_taken_back_with_the_commit(s3):
+    arrival = drop(s3, "age,job\n1,x\n")
+    for key in (
+        output_keys(arrival, "predictions/").predictions,
+        output_keys(arrival, "predictions/").rejected,
+    ):
+        s3.create_multipart_upload(Bucket=BUCKET, Key=key)
+    score(s3, arrival)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)
+
+
+def test_a_run_whose_upload_was_taken_back_gives_what_the_other_has_committed(s3):
+    arrival = drop(s3, "age,job\n" + f"1,{'x' * 90_000}\n" * 200)
+
+    class Overtaken:
+        """S3 to a run that another one overtakes while its predictions go up."""
+
+        manifest = None
+
+        def __getattr__(self, name):
+            return getattr(s3, name)
+
+        def upload_part(self, **arguments):
+            self.manifest = score(s3, arrival)
+            raise client_error("NoSuchUpload", 404)
+
+    overtaken = Overtaken()
+    assert score(overtaken, arrival) == overtaken.manifest
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)
+    assert len(results(s3)) == 3
+
+
+def test_a_bucket_without_versions(client):
+    with mock_aws():
+        create_bucket(client, versioned=False)
+        release(client)
+        first, second = drop(client, "age,job\n1,x\n"), drop(client, "age,job\n1,x\n", "inference/b.csv")
+        assert score(client, first) == score(client, first)
+        score(client, second)
+        assert first.id_prefix != second.id_prefix
+        assert len(results(client)) == 6
+
+
+def test_reads_the_version_that_was_announced(s3):
+    old = drop(s3, "age,job\n1,x\n")
+    new = drop(s3, "age,job\n2,x\n")
+    first, second = score(s3, new), score(s3, old)
+    assert first.predictions.key != second.predictions.key
+    assert [read_rows(s3, manifest.predictions.key)[1][0][0] for manifest in (second, first)] == ["1", "2"]
+
+
+@pytest.mark.parametrize("versioned", [True, False])
+def test_a_file_that_is_gone(s3, versioned):
+    arrival = drop(s3, "age,job\n1,x\n")
+    if versioned:
+        s3.delete_object(Bucket=BUCKET, Key=arrival.file.key, VersionId=arrival.file.version_id)
+    else:
+        arrival = replace(arrival, file=replace(arrival.file, version_id=None))
+        drop(s3, "age,job\n2,x\n")
+    with pytest.raises(InputGone, match="deleted or replaced"):
+        score(s3, arrival)
+    assert results(s3) == []
+
+
+def test_no_champion_yet(s3):
+    s3.delete_object(Bucket=BUCKET, Key="models/champion.json")
+    with pytest.raises(NoChampion):
+        score(s3, drop(s3, "age,job\n1,x\n"))
+    assert results(s3) == []
+
+
+def test_the_champions_endpoint_is_used_and_a_difference_told(s3, caplog):
+    runtime = StubRuntime()
+    score(s3, drop(s3, "age,job\n1,x\n"), runtime, endpoint_name="other")
+    assert [name for name, _, _ in runtime.requests] == ["bank"]
+    assert "another endpoint" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"age,job\n" + b"1,x\n" * 100_000 + b"\xff,x\n", NotUtf8),
+        (b"age,job\n1,x\n", EndpointUnavailable),
+    ],
+)
+def test_a_failure_leaves_nothing(s3, content, error, monkeypatch):
+    monkeypatch.setattr("autowatch.aws.uploads.PART_BYTES", 5 * 1024 * 1024)
+
+    def before(rows):
+        if error is EndpointUnavailable:
+            raise client_error("ServiceUnavailable", 503)
+
+    with pytest.raises(error):
+        score_file(
+            s3,
+            StubRuntime(before),
+            drop(s3, content),
+            settings(limits=ScoringLimits()),
+            seconds_left=lambda: 3.1,
+        )
+    assert results(s3) == []
+    assert s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
+
+
+def test_large_predictions_go_in_parts(s3, monkeypatch):
+    monkeypatch.setattr("autowatch.aws.uploads.PART_BYTES", 5 * 1024 * 1024)
+    rows = [(str(number % 100), "x" * 1000) for number in range(13_000)]
+    arrival = drop(s3, "age,job\n" + "".join(f"{age},{job}\n" for age, job in rows))
+    manifest = score(s3, arrival, limits=ScoringLimits())
+    assert s3.head_object(Bucket=BUCKET, Key=manifest.predictions.key)["ETag"].endswith('-2"')
+    assert [tuple(row[:2]) for row in read_rows(s3, manifest.predictions.key)[1]] == rows
+    assert s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
+
+
+def test_rows_that_vanish_stop_the_commit(s3, monkeypatch):
+    """A defect of our own: one batch never comes out of scoring."""
+    import autowatch.scoring.predictions as module
+
+    whole = module.score_table
+
+    def loses_one(*arguments):
+        batches = whole(*arguments)
+        next(batches)
+        return batches
+
+    monkeypatch.setattr(module, "score_table", loses_one)
+    with pytest.raises(RowsLost, match="50 rows went in, 40 were scored and 0 rejected"):
+        score(s3, drop(s3, "age,job\n" + "1,x\n" * 50))
+    assert results(s3) == []
+
+
+def test_a_failing_bucket_is_raised_as_it_is(s3):
+    arrival = drop(s3, "age,job\n1,x\n")
+    elsewhere = settings(bucket="another-bucket")
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        score_file(s3, StubRuntime(), arrival, elsewhere, lambda: 60.0)
+
+
+def test_profiles_of_the_pieces_add_up_to_the_whole(s3):
+    rows = [f"{age},{job}\n" for age in range(90) for job in ("admin.", "retired", "new", "")]
+
+    def profile_of(part):
+        manifest = score(s3, drop(s3, "age,job\n" + "".join(part)))
+        return Profile.from_json(read_document(s3, manifest.profile.key))
+
+    assert total([profile_of(rows[:7]), profile_of(rows[7:100]), profile_of(rows[100:])]) == profile_of(rows)
+
+
+cells = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(-9, 99).map(str), cells, cells), min_size=1, max_size=25),
+    batch=st.integers(1, 9),
+)
+@hypothesis_settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_table_comes_back_with_the_same_cells_and_the_right_ids(s3, rows, batch):
+    lines = csv_lines(list(zip(("age", "job", "note"), *rows, strict=True)))
+    arrival = drop(s3, "\r\n".join(lines))
+    manifest = score(s3, arrival, limits=ScoringLimits(max_batch_rows=batch, concurrency=2))
+    header, written = read_rows(s3, manifest.predictions.key)
+    assert header[:4] == ["age", "job", "note", "id"]
+    assert [tuple(row[:3]) for row in written] == rows
+    assert [row[3] for row in written] == [f"{arrival.id_prefix}-{n}" for n in range(1, len(rows) + 1)]
+    assert [row[5] for row in written] == [probability_of(row[:2]) for row in rows]

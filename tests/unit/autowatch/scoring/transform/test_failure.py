@@ -1,0 +1,95 @@
+"""What is left, and what people are told, after a transform that failed."""
+
+import json
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from moto import mock_aws
+
+from autowatch.aws.objects import write_json
+from autowatch.scoring.transform.failure import fail_transform
+from tests.support.scoring_bucket import BUCKET, create_bucket, drop, keys, release, results
+from tests.support.transform_double import WORK, check, transform
+
+ERROR = {
+    "Error": "TransformFailed",
+    "Cause": json.dumps({"errorType": "TransformFailed", "errorMessage": "ended as Failed: AlgorithmError"}),
+}
+TEXT = "age,job\n" + "1,x\n" * 60
+
+
+class Topic:
+    """boto3's `sns`, as far as it is used."""
+
+    def __init__(self):
+        self.messages = []
+
+    def publish(self, **message):
+        self.messages.append(message)
+
+
+@pytest.fixture(scope="module")
+def client():
+    return boto3.client("s3", "us-east-1")
+
+
+@pytest.fixture
+def s3(client):
+    with mock_aws():
+        create_bucket(client)
+        release(client)
+        yield client
+
+
+def fail(s3, arrival, error=ERROR):
+    sagemaker, topic = boto3.client("sagemaker", "us-east-1"), Topic()
+    with Stubber(sagemaker) as stubber:
+        stubber.add_client_error("describe_transform_job", "ResourceNotFound")
+        outcome = fail_transform(
+            s3,
+            sagemaker,
+            topic,
+            bucket=BUCKET,
+            predictions_prefix="predictions/",
+            topic_arn="arn",
+            work=WORK,
+            arrival=arrival,
+            error=error,
+        )
+    (message,) = topic.messages
+    return outcome, message
+
+
+def test_nothing_is_left_and_the_message_says_what_to_do(s3):
+    arrival = drop(s3, TEXT)
+    check(s3, arrival)
+    s3.create_multipart_upload(Bucket=BUCKET, Key=WORK.part(1))
+    s3.create_multipart_upload(Bucket=BUCKET, Key="transform/another/input/part-00001.csv")
+    outcome, message = fail(s3, arrival)
+    assert outcome == ("TransformFailed", "ended as Failed: AlgorithmError")
+    assert keys(s3, "transform/") == results(s3) == []
+    assert "Versions" not in s3.list_object_versions(Bucket=BUCKET, Prefix="transform/")
+    (upload,) = s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
+    assert upload["Key"].startswith("transform/another/"), "that one belongs to another file"
+    assert "inference/a.csv" in message["Subject"]
+    assert "AlgorithmError" in message["Message"]
+    assert "upload the file again" in message["Message"]
+
+
+def test_the_error_of_a_piece_is_told_instead_of_the_maps(s3):
+    arrival = drop(s3, TEXT)
+    check(s3, arrival)
+    write_json(s3, BUCKET, WORK.failure, ERROR)
+    caught = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": "exceeded"}
+    outcome, _ = fail(s3, arrival, caught)
+    assert outcome[0] == "TransformFailed"
+
+
+def test_what_was_committed_before_the_failure_stays_and_is_said(s3):
+    arrival = drop(s3, TEXT)
+    transform(s3, arrival)
+    before = results(s3)
+    _, message = fail(s3, arrival, {"Error": "States.Timeout", "Cause": ""})
+    assert results(s3) == before
+    assert "had been written before that: predictions/" in message["Message"]

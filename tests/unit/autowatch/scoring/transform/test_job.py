@@ -1,0 +1,131 @@
+"""The requests, checked against botocore's model of the service, and what is made of the answers."""
+
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from autowatch.scoring.transform.job import (
+    TransformFailed,
+    TransformInstances,
+    TransformOverdue,
+    describe_transform_job,
+    job_name,
+    poll_interval,
+    start_transform_job,
+    stop_transform_job,
+)
+from autowatch.scoring.transform.plan import TransformPlan
+from tests.support.scoring_bucket import BUCKET, CONTRACT, TIME
+from tests.support.transform_double import WORK
+
+NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+NAME = job_name(WORK.name)
+
+
+@pytest.fixture
+def sagemaker():
+    client = boto3.client("sagemaker", "us-east-1")
+    with Stubber(client) as stubber:
+        client.stubber = stubber
+        yield client
+        stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def plan():
+    from autowatch.aws.objects import ObjectVersion
+    from autowatch.records.arrival import Arrival
+    from autowatch.records.champion import Champion
+
+    champion = Champion("r1", "bank", "bank-r1", "bank-r1", "c", "b", "2026-11-20T00:00:00Z", {})
+    arrival = Arrival(ObjectVersion("inference/a.csv", "v", "e", 10), TIME)
+    return TransformPlan(WORK, arrival, champion, CONTRACT, "note,age,job\n", "2026-11-23T09:00:00Z")
+
+
+def description(status, **extra):
+    return {
+        "TransformJobName": NAME,
+        "TransformJobArn": f"arn:aws:sagemaker:us-east-1:123456789012:transform-job/{NAME}",
+        "TransformJobStatus": status,
+        "ModelName": "bank-r1",
+        "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/i"}}},
+        "TransformResources": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1},
+        "CreationTime": NOW - timedelta(hours=1),
+        **extra,
+    }
+
+
+def test_the_name_fits_sagemaker():
+    assert len(NAME) <= 63
+    assert NAME.replace("-", "").isalnum()
+
+
+def test_the_job_joins_what_it_is_given_and_stays_within_the_payload_limits(sagemaker, plan):
+    requests = []
+    sagemaker.meta.events.register(
+        "before-parameter-build.sagemaker.CreateTransformJob", lambda params, **_: requests.append(params)
+    )
+    sagemaker.stubber.add_response("create_transform_job", {"TransformJobArn": "arn:aws:sagemaker:x" * 2})
+    started = start_transform_job(sagemaker, BUCKET, plan, TransformInstances("ml.m5.xlarge", 2), {"a": "b"})
+    (request,) = requests
+    assert started == request["TransformJobName"] == NAME
+    assert request["ModelName"] == "bank-r1"
+    assert request["MaxPayloadInMB"] * request["MaxConcurrentTransforms"] <= 100
+    assert request["DataProcessing"] == {"InputFilter": "$[1:]", "JoinSource": "Input"}
+    assert request["TransformInput"]["SplitType"] == request["TransformOutput"]["AssembleWith"] == "Line"
+    source = request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
+    assert source == f"s3://{BUCKET}/transform/{WORK.name}/input/"
+    assert not request["TransformOutput"]["S3OutputPath"].startswith(source)
+
+
+def test_a_job_that_is_there_already_is_the_one(sagemaker, plan):
+    sagemaker.stubber.add_client_error("create_transform_job", "ResourceInUse")
+    sagemaker.stubber.add_response("describe_transform_job", description("InProgress"))
+    instances = TransformInstances("ml.m5.xlarge", 1)
+    assert start_transform_job(sagemaker, BUCKET, plan, instances, {}) == NAME
+
+
+@pytest.mark.parametrize(
+    ("status", "done"), [("InProgress", False), ("Stopping", False), ("Completed", True)]
+)
+def test_how_it_is_doing(sagemaker, status, done):
+    sagemaker.stubber.add_response("describe_transform_job", description(status))
+    assert describe_transform_job(sagemaker, NAME, 3600, NOW).done is done
+
+
+@pytest.mark.parametrize("status", ["Failed", "Stopped"])
+def test_a_job_that_ended_badly_is_told_of_in_sagemakers_words(sagemaker, status):
+    sagemaker.stubber.add_response(
+        "describe_transform_job", description(status, FailureReason="AlgorithmError: see job logs")
+    )
+    with pytest.raises(TransformFailed, match=f"ended as {status}: AlgorithmError: see job logs"):
+        describe_transform_job(sagemaker, NAME, 3600, NOW)
+
+
+def test_a_job_that_takes_too_long_is_given_up(sagemaker):
+    sagemaker.stubber.add_response("describe_transform_job", description("InProgress"))
+    with pytest.raises(TransformOverdue, match="3600 s, more than MaxTransformSeconds"):
+        describe_transform_job(sagemaker, NAME, 3599, NOW)
+
+
+def test_only_a_running_job_is_stopped(sagemaker):
+    sagemaker.stubber.add_response("describe_transform_job", description("InProgress"))
+    sagemaker.stubber.add_response("stop_transform_job", {}, {"TransformJobName": NAME})
+    stop_transform_job(sagemaker, NAME)
+    sagemaker.stubber.add_response("describe_transform_job", description("Completed"))
+    stop_transform_job(sagemaker, NAME)
+    sagemaker.stubber.add_client_error("describe_transform_job", "ResourceNotFound")
+    stop_transform_job(sagemaker, NAME)
+    sagemaker.stubber.add_client_error("describe_transform_job", "AccessDeniedException")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        stop_transform_job(sagemaker, NAME)
+
+
+@pytest.mark.parametrize(("seconds", "limit"), [(1, 600), (30, 21600), (1, 432000), (300, 432000)])
+def test_looks_at_a_job_of_any_length_fit_into_an_executions_history(seconds, limit):
+    interval = poll_interval(seconds, limit)
+    assert interval >= seconds
+    assert limit / interval * 9 < 20_000

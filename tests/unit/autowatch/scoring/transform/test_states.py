@@ -1,0 +1,284 @@
+"""The two paths side by side: whatever the file, nobody can tell from the result which one it took."""
+
+import random
+from dataclasses import replace
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from autowatch.scoring.answer import AnswerMismatch, AnswerUnreadable
+from autowatch.scoring.inbox import score_arrivals
+from autowatch.scoring.transform.accept import PieceMissing
+from autowatch.scoring.transform.work import remove_work
+from tests.support.scoring_bucket import (
+    BUCKET,
+    create_bucket,
+    drop,
+    keys,
+    read,
+    read_document,
+    release,
+    settings,
+)
+from tests.support.stub_runtime import StubRuntime
+from tests.support.transform_double import SETTINGS, WORK, check, plan, transform
+
+
+@pytest.fixture(scope="module")
+def client():
+    return boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+
+
+@pytest.fixture
+def s3(client):
+    with mock_aws():
+        create_bucket(client)
+        release(client)
+        yield client
+
+
+def outcome(s3):
+    """Every object of the result, without what differs between two runs of the same path as well."""
+    found = {}
+    for key in keys(s3, "predictions/") + keys(s3, "rejected/"):
+        if key.endswith(".csv"):
+            found[key] = read(s3, key)
+            continue
+        document = read_document(s3, key)
+        for name in (
+            "started",
+            "finished",
+            "time",
+            *(name for name in document if name.endswith("version_id")),
+        ):
+            document.pop(name, None)
+        found[key] = list(document.items())
+    return found
+
+
+def remove_outcome(s3):
+    for prefix in ("predictions/", "rejected/"):
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=BUCKET, Prefix=prefix):
+            for item in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                s3.delete_object(Bucket=BUCKET, Key=item["Key"], VersionId=item["VersionId"])
+
+
+def both_ways(s3, content, piece_bytes=1500):
+    """What scoring leaves of a file, and what a transform leaves of the same."""
+    arrival = drop(s3, content)
+    score_arrivals(
+        s3,
+        StubRuntime(),
+        [arrival],
+        settings(max_rejected_percent=SETTINGS.max_rejected_percent),
+        lambda: 60.0,
+    )
+    scored = outcome(s3)
+    remove_outcome(s3)
+    assert outcome(s3) == {}
+    transform(s3, arrival, piece_bytes)
+    return scored, outcome(s3)
+
+
+def table(rows, seed=7, delimiter=",", header="age,job,note,extra"):
+    """Rows of all kinds: quotes, delimiters, missing values, some with a fault."""
+    random.seed(seed)
+    lines = [header.replace(",", delimiter)]
+    for number in range(rows):
+        age = random.choice([str(number % 90), "", "NA", "1.10", "007", "x" if number % 9 == 4 else "5"])
+        job = random.choice(["admin.", '"quoted, comma"', '"say ""x"""', "", "Ελλάδα", '5" disk', " space "])
+        fields = [age, job, f"n{number}", "1;2" if delimiter == "," else "1,2"]
+        if number % 17 == 3:
+            fields.pop()
+        lines.append(delimiter.join(fields))
+    return "\n".join(lines) + "\n"
+
+
+PLAIN = "age,job,note\n" + "".join(f"{number % 90},job{number},n{number}\n" for number in range(300))
+
+SAME = {
+    "plain": PLAIN,
+    "one row": "age,job\n1,x\n",
+    "no final newline": PLAIN.removesuffix("\n"),
+    "faults and quotes": table(150),
+    "semicolons": table(150, delimiter=";"),
+    "CRLF": PLAIN.replace("\n", "\r\n"),
+    "BOM": "\ufeff" + PLAIN,
+    "quoted header with a line break": PLAIN.replace("note", '"no\nte"', 1),
+    "blank lines": PLAIN.replace("n50\n", "n50\n\n\n"),
+    "many blank lines": "\n\n" + PLAIN.replace("n50\n", "n50\n" + "\n" * 900),
+    "features the other way round": "job,note,age\n" + "".join(f"j{n},n{n},{n}\n" for n in range(60)),
+    "the target is there": "y,age,job\n" + "".join(f"no,{n},job{n}\n" for n in range(60)),
+    "features alone": "age,job\n" + "".join(f"{n},job{n}\n" for n in range(60)),
+    "carriage return in a field": PLAIN.replace("job7,", '"a\rb",'),
+    "one faulty row in the last piece": PLAIN + "old,x,y\n",
+    "one faulty row in the first piece": PLAIN.replace("\n0,", "\nold,", 1),
+    "a piece of nothing but faults": PLAIN.replace("n100\n", "n100\n" + "x\n" * 150),
+    "a row longer than a piece": PLAIN.replace("n50\n", "n" * 1000 + "\n"),
+    "missing columns": "age,work\n" + "1,x\n" * 60,
+    "reserved columns": "age,job,id\n" + "1,x,1\n" * 60,
+    "duplicate columns": "age,job,age\n" + "1,x,1\n" * 60,
+    "no header": "1,2\n" * 60,
+    "no rows": "age,job\n",
+    "empty": "",
+    "too many rejected": PLAIN + "old,x,y\n" * 250,
+    "all rejected": "age,job\n" + "old,x\n" * 60,
+    "not UTF-8 in a later piece": PLAIN.encode() + b"1,\xff,x\n" + b"2,x,y\n" * 60,
+    "text behind a quote": PLAIN + '1,"x"y,z\n' + "1,x,y\n" * 60,
+    "a lone carriage return": PLAIN + "1,x\ry,z\n" + "1,x,y\n" * 60,
+    "a quote never closed, at the end": PLAIN + '1,x,"y\n',
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_both_paths_leave_the_same(s3, name):
+    scored, transformed = both_ways(s3, SAME[name])
+    assert transformed == scored
+    assert scored
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 300, 10**9])
+def test_the_size_of_the_pieces_makes_no_difference(s3, piece_bytes):
+    scored, transformed = both_ways(s3, table(25, seed=piece_bytes), piece_bytes)
+    assert transformed == scored
+
+
+def test_rows_that_are_all_rejected_need_no_job(s3):
+    arrival = drop(s3, "age,job\n" + "old,x\n" * 60)
+    everything = replace(SETTINGS, max_rejected_percent=100.0)
+    decision, _ = check(s3, arrival, settings=everything)
+    assert decision == "finish"
+    manifest = transform(s3, arrival, settings=everything)
+    assert (manifest.rows_scored, manifest.rows_rejected) == (0, 60)
+    assert read(s3, manifest.predictions.key) == "age,job,id,y,y_probability,prediction_date\n"
+
+
+@pytest.mark.parametrize("piece_bytes", [1500, 10**9])
+def test_a_line_break_in_a_field_is_refused_and_says_what_to_do(s3, piece_bytes):
+    content = PLAIN.replace("job200,", '"a\nb",')
+    transform(s3, drop(s3, content), piece_bytes)
+    (key,) = keys(s3, "rejected/")
+    document = read_document(s3, key)
+    assert document["error"] == "LineBreakInField"
+    assert "begins on line 202 has a line break" in document["reason"]
+    assert "files smaller than TransformThresholdBytes" in document["reason"]
+    assert keys(s3, "predictions/") == []
+
+
+def test_a_line_break_right_where_a_piece_ends_is_seen(s3):
+    begin = "age,job\n" + "1,x\n" * 60
+    for padding in range(12):
+        content = begin + "1," + "z" * padding + '"' * 0 + '\n2,"a\nb"\n' + "3,x\n" * 60
+        transform(s3, drop(s3, content), len(begin) - len("age,job\n") + 8)
+        (key,) = keys(s3, "rejected/")
+        assert read_document(s3, key)["error"] == "LineBreakInField", padding
+        s3.delete_object(Bucket=BUCKET, Key=key)
+
+
+def test_a_row_too_large_for_a_request_is_rejected_in_the_same_words(s3):
+    small = replace(SETTINGS, max_batch_bytes=1000)
+    content = PLAIN + '1,"' + 'é,""' * 300 + '",x\n'
+    arrival = drop(s3, content)
+    limits = replace(settings().limits, max_batch_bytes=1000)
+    score_arrivals(s3, StubRuntime(), [arrival], settings(limits=limits), lambda: 60.0)
+    scored = outcome(s3)
+    remove_outcome(s3)
+    transform(s3, arrival, settings=small)
+    assert outcome(s3) == scored
+    assert any("a request at most 1000" in str(content) for content in scored.values())
+
+
+def test_plain_pieces_are_copied_inside_the_bucket(s3, monkeypatch):
+    arrival = drop(s3, PLAIN)
+    sent = []
+    record = lambda params, **_: sent.append(len(params["body"] or b""))  # noqa: E731
+    s3.meta.events.register("before-call.s3.UploadPart", record)
+    check(s3, arrival)
+    s3.meta.events.unregister("before-call.s3.UploadPart", record)
+    assert sent == []
+    parts = [read(s3, key) for key in keys(s3, WORK.input)]
+    assert len(parts) > 2
+    assert "".join(parts) == PLAIN.split("\n", 1)[1]
+
+
+@pytest.mark.parametrize(
+    ("row", "sent"),
+    [
+        ('1,5" disk', '1,"5"" disk"\n'),
+        ('"1","x"', "1,x\n"),
+        ("1,x\r", "1,x\n"),
+        ("1,x\n", "1,x\n"),
+        ("1,x\nold,x", "1,x\n"),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_rewritten(s3, row, sent):
+    check(s3, drop(s3, f"age,job\n{row}\n"), settings=replace(SETTINGS, max_rejected_percent=100.0))
+    (key,) = keys(s3, WORK.input)
+    assert read(s3, key) == sent
+
+
+def test_a_file_that_is_scored_already_is_left_alone(s3):
+    arrival = drop(s3, PLAIN)
+    first = transform(s3, arrival)
+    before = outcome(s3)
+    assert plan(s3, arrival) == "done"
+    assert outcome(s3) == before
+    assert first.rows_in == 300
+
+
+def test_every_state_may_run_twice(s3):
+    from datetime import UTC, datetime
+
+    from autowatch.scoring.transform.accept import AcceptedPiece
+    from autowatch.scoring.transform.assemble import assemble
+    from autowatch.scoring.transform.finish import finish_piece
+    from tests.support.transform_double import run_job
+
+    arrival = drop(s3, table(100))
+    transform(s3, arrival)
+    expected = outcome(s3)
+    remove_outcome(s3)
+    remove_work(s3, BUCKET, WORK)
+    check(s3, arrival)
+    decision, made = check(s3, arrival)
+    run_job(s3, made)
+    run_job(s3, made)
+    for _ in range(2):
+        for item in read_document(s3, WORK.accepted):
+            finish_piece(s3, BUCKET, made, AcceptedPiece(**item))
+    s3.create_multipart_upload(Bucket=BUCKET, Key=next(key for key in expected if key.endswith(".csv")))
+    first, second = (assemble(s3, made, SETTINGS, datetime.now(UTC)) for _ in range(2))
+    assert (decision, first) == ("score", second)
+    assert outcome(s3) == expected
+    s3.create_multipart_upload(Bucket=BUCKET, Key=WORK.part(1))
+    remove_work(s3, BUCKET, WORK)
+    assert s3.list_object_versions(Bucket=BUCKET, Prefix="transform/").get("Versions", []) == []
+    assert s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (lambda text: text.split("\n", 1)[1], AnswerMismatch),
+        (lambda text: text + text.split("\n", 1)[0] + "\n", AnswerMismatch),
+        (lambda text: "", AnswerMismatch),
+        (lambda text: text.replace("yes", "perhaps"), AnswerUnreadable),
+        (lambda text: text.replace(",no,", ","), AnswerUnreadable),
+        (lambda text: text + '"', AnswerUnreadable),
+    ],
+)
+def test_a_spoilt_answer_is_never_committed(s3, spoil, error):
+    with pytest.raises(error):
+        transform(s3, drop(s3, PLAIN), spoil=spoil)
+    assert outcome(s3) == {}
+
+
+def test_a_piece_that_was_not_checked_stops_the_transform(s3):
+    arrival = drop(s3, PLAIN)
+    _, made = check(s3, arrival)
+    s3.delete_object(Bucket=BUCKET, Key=WORK.checked(3))
+    from autowatch.scoring.transform.accept import accept_file
+
+    with pytest.raises(PieceMissing, match=r"checked/00003\.json.*Upload the file again"):
+        accept_file(s3, SETTINGS, made)

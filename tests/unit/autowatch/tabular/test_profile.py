@@ -1,0 +1,270 @@
+import dataclasses
+import json
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autowatch.tabular.bins import NotANumber
+from autowatch.tabular.profile import (
+    Baseline,
+    Profile,
+    ProfileBuilder,
+    ProfilesDiffer,
+    ProfileSum,
+    UnequalColumns,
+    add,
+    baseline_column,
+    total,
+    with_prediction,
+)
+
+NUMBER_TEXTS = st.sampled_from(["", "NA", "0", "0.0", "-1", "3", "7.5", "1e3", "nan", "inf"])
+
+
+CATEGORY_TEXTS = st.sampled_from(["", "a", "b", "c", "new", "NA"])
+
+
+ROWS = st.lists(st.tuples(NUMBER_TEXTS, CATEGORY_TEXTS), max_size=60)
+
+
+def make_baseline():
+    numbers = Counter(str(number) for number in range(50)) + Counter({"7": 30, "": 5})
+    return Baseline(
+        "run-1",
+        85,
+        (
+            baseline_column("age", "feature", "numeric", numbers),
+            baseline_column("job", "feature", "categorical", Counter({"a": 60, "b": 20, "": 5})),
+        ),
+    )
+
+
+BASELINE = make_baseline()
+
+
+def columns_of(rows):
+    return {"age": [row[0] for row in rows], "job": [row[1] for row in rows]}
+
+
+def profile_of(*batches):
+    builder = ProfileBuilder(BASELINE)
+    for rows in batches:
+        builder.add(columns_of(rows))
+    return builder.build()
+
+
+@given(ROWS, ROWS)
+def test_the_profiles_of_two_tables_add_up_to_the_profile_of_both(first, second):
+    assert add(profile_of(first), profile_of(second)) == profile_of(first + second)
+
+
+@given(ROWS, st.randoms())
+def test_the_order_of_the_rows_does_not_matter(rows, random):
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+
+    assert profile_of(shuffled) == profile_of(rows)
+
+
+@given(ROWS, st.integers(1, 10))
+def test_batches_may_be_cut_anywhere(rows, size):
+    batches = [rows[start : start + size] for start in range(0, len(rows), size)] or [[]]
+
+    assert profile_of(*batches) == profile_of(rows)
+
+
+@given(ROWS)
+def test_every_row_is_counted_once_in_every_column(rows):
+    profile = profile_of(rows)
+
+    assert profile.rows == len(rows)
+    assert all(sum(counts) == len(rows) for counts in profile.columns.values())
+
+
+def test_columns_whose_values_hardly_repeat_are_counted_the_same():
+    texts = [f"{number / 7:.6f}" for number in range(30_000)] + ["", "nan", "NA"] * 50
+    baseline = Baseline("run-1", 30_150, (baseline_column("x", "feature", "numeric", Counter(texts)),))
+    builder = ProfileBuilder(baseline)
+
+    for start in range(0, len(texts), 5_000):
+        builder.add({"x": texts[start : start + 5_000]})
+
+    assert builder.build().columns["x"] == baseline.columns[0].counts
+    assert baseline.columns[0].counts[-1] == 150
+
+
+def test_a_column_that_starts_with_distinct_values_and_then_repeats_is_counted_the_same():
+    distinct = [f"u{number}" for number in range(6_000)]
+    baseline = Baseline("run-1", 1, (baseline_column("x", "feature", "categorical", Counter({"a": 5})),))
+    builder = ProfileBuilder(baseline)
+
+    for batch in (distinct, ["a"] * 4_000, distinct, [""] * 10):
+        builder.add({"x": batch})
+
+    assert builder.build().columns["x"] == (4_000, 0, 12_000, 10)
+
+
+def test_building_twice_and_in_between_gives_the_counts_so_far():
+    builder = ProfileBuilder(BASELINE)
+    builder.add(columns_of([("7", "a")]))
+    first = builder.build()
+    builder.add(columns_of([("7", "a")]))
+
+    assert builder.build() == builder.build() == add(first, first)
+
+
+def test_no_rows_and_empty_batches_are_a_profile_of_zero_rows():
+    assert ProfileBuilder(BASELINE).build() == Profile("run-1", BASELINE.digest, 0, {})
+    assert profile_of([]).rows == 0
+
+
+def test_a_column_that_did_not_come_is_absent_and_columns_nobody_knows_are_ignored():
+    builder = ProfileBuilder(BASELINE)
+    builder.add({"age": ["7"], "other": ["x"]})
+
+    profile = builder.build()
+
+    assert list(profile.columns) == ["age"]
+    assert profile.rows == 1
+    assert sum(add(profile, profile_of([("7", "a")])).columns["job"]) == 1
+
+
+def test_columns_of_different_lengths_are_refused():
+    with pytest.raises(UnequalColumns, match="between 1 and 2"):
+        ProfileBuilder(BASELINE).add({"age": ["1"], "job": ["a", "b"]})
+
+
+def test_a_text_in_a_numeric_column_is_refused_without_its_value():
+    builder = ProfileBuilder(BASELINE)
+    with pytest.raises(NotANumber, match="'age'") as caught:
+        builder.add({"age": ["forty"], "job": ["a"]})
+    assert "forty" not in str(caught.value)
+
+
+def test_profiles_on_other_bins_do_not_add_up():
+    other = dataclasses.replace(profile_of([("7", "a")]), bins="0" * 16)
+
+    with pytest.raises(ProfilesDiffer, match="run-1"):
+        add(profile_of([("7", "a")]), other)
+
+
+def test_no_profiles_have_no_total():
+    with pytest.raises(ValueError, match="no profiles"):
+        total([])
+
+
+def test_ten_thousand_profiles_add_up():
+    one = profile_of([("7", "a"), ("", "new")])
+
+    everything = total(one for _ in range(10_000))
+
+    assert everything.rows == 20_000
+    assert everything.columns["age"] == tuple(10_000 * count for count in one.columns["age"])
+
+
+def test_documents_keep_everything():
+    profile = profile_of([("7", "a"), ("", "new")])
+
+    assert Profile.from_json(json.loads(json.dumps(profile.to_json()))) == profile
+    again = Baseline.from_json(json.loads(json.dumps(BASELINE.to_json())))
+    assert again == BASELINE
+    assert again.digest == BASELINE.digest
+
+
+def test_the_document_of_a_profile_is_as_agreed():
+    document = profile_of([("7", "a")]).to_json()
+
+    assert document == {
+        "profile_version": 1,
+        "run": "run-1",
+        "bins": BASELINE.digest,
+        "rows": 1,
+        "columns": {name: list(counts) for name, counts in profile_of([("7", "a")]).columns.items()},
+    }
+
+
+def test_the_digest_depends_on_the_bins_and_not_on_the_counts():
+    recounted = dataclasses.replace(BASELINE.columns[1], counts=(0, 0, 0, 0, 1))
+    other_bins = baseline_column("job", "feature", "categorical", Counter({"a": 60, "c": 20}))
+
+    assert dataclasses.replace(BASELINE, columns=(BASELINE.columns[0], recounted)).digest == BASELINE.digest
+    assert dataclasses.replace(BASELINE, columns=(BASELINE.columns[0], other_bins)).digest != BASELINE.digest
+
+
+@pytest.mark.parametrize("field", ["profile_version", "bins"])
+def test_a_baseline_with_other_bins_than_it_says_is_refused(field):
+    document = BASELINE.to_json() | {field: 99}
+
+    with pytest.raises(ProfilesDiffer, match="run-1"):
+        Baseline.from_json(document)
+
+
+def test_the_prediction_stands_behind_the_features_and_replaces_an_earlier_one():
+    first = baseline_column("y_probability", "prediction", "numeric", Counter({"0.1": 3, "0.9": 1}))
+    second = baseline_column("y_probability", "prediction", "numeric", Counter({"0.2": 4}))
+
+    once = with_prediction(BASELINE, first)
+    twice = with_prediction(once, second)
+
+    assert [column.bins.name for column in twice.columns] == ["age", "job", "y_probability"]
+    assert twice.columns[-1] == second
+    assert once.digest not in (BASELINE.digest, twice.digest)
+
+
+def profiles(count):
+    random = Random(count)
+    return [
+        Profile(
+            "run-1",
+            "bins",
+            random.randrange(10**12),
+            {
+                name: tuple(random.randrange(10**12) for _ in range(length))
+                for name, length in (("a", 3), ("b", 1), ("c", 40))
+                if name == "a" or random.random() < 0.9
+            },
+        )
+        for _ in range(count)
+    ]
+
+
+def added(some):
+    sums = ProfileSum("run-1")
+    for profile in some:
+        sums.add(profile)
+    return sums
+
+
+@pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 128, 300])
+def test_the_sum_is_exact(count):
+    some = profiles(count)
+    assert added(some).build() == total(some)
+
+
+def test_more_may_follow_a_sum():
+    some = profiles(70)
+    sums = added(some[:66])
+    assert sums.build() == total(some[:66])
+    for profile in some[66:]:
+        sums.add(profile)
+    assert sums.build() == sums.build() == total(some)
+
+
+def test_the_profiles_stay_as_they_are():
+    some = profiles(65)
+    added(some).build()
+    assert some == profiles(65)
+
+
+@pytest.mark.parametrize("count", [3, 64])
+@pytest.mark.parametrize(
+    ("bins", "counts"), [("others", (1, 2, 3)), ("bins", (1, 2)), ("bins", (1, 2, 3, 4)), ("bins", ())]
+)
+def test_a_profile_on_other_bins_is_refused_and_not_added(count, bins, counts):
+    sums = added(profiles(count))
+    with pytest.raises(ProfilesDiffer, match="run-1"):
+        sums.add(Profile("run-1", bins, 1, {"b": (1,), "a": counts}))
+    assert sums.build() == total(profiles(count))

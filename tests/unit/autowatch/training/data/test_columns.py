@@ -1,0 +1,139 @@
+import math
+import random
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from autowatch.training.data.columns import ColumnReader, TextCounts
+
+
+def survey(*blocks, max_bytes=10_000_000):
+    reader = ColumnReader("a", max_bytes)
+    for block in blocks:
+        reader.add(block)
+    return reader.survey()
+
+
+def test_a_column_of_numbers_has_its_missing_and_its_values_counted():
+    column = survey(["1", "2.5", "", "NA"], ["1", "null", "-3e4"])
+    assert (column.type, column.missing, column.distinct, column.distinct_is_exact) == ("numeric", 3, 3, True)
+
+
+def test_one_text_at_the_very_end_makes_a_column_categorical_and_its_na_a_value():
+    column = survey(["1", "NA", ""], ["2"], ["many"])
+    assert (column.type, column.missing, column.distinct) == ("categorical", 1, 4)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "constant"),
+    [
+        ([["x", "x"], ["x"]], True),
+        ([["", ""]], True),
+        ([["5", "5"]], True),
+        ([["x", ""]], False),
+        ([["NA", "5"]], False),
+        ([["1", "2"]], False),
+    ],
+)
+def test_a_column_is_constant_where_nothing_can_be_learnt_from_it(blocks, constant):
+    assert survey(*blocks).is_constant is constant
+
+
+def test_a_column_of_too_many_numbers_keeps_its_type_its_missing_and_its_ends():
+    blocks = [[str(number) for number in range(start, start + 1000)] for start in range(0, 30_000, 1000)]
+    blocks[3][7] = ""
+    blocks.insert(2, ["-77.5", "1e9"])
+    column = survey(*blocks, max_bytes=200_000)
+    assert (column.type, column.missing, column.distinct_is_exact) == ("numeric", 1, False)
+    assert column.distinct == pytest.approx(30_000, rel=0.2)
+    assert {"-77.5", "1e9"} <= column.texts.keys()
+
+
+def test_a_word_among_too_many_numbers_is_seen_although_it_is_not_remembered():
+    blocks = [[str(number) for number in range(start, start + 1000)] for start in range(0, 30_000, 1000)]
+    words = [[*blocks[-1], f"word {number}"] for number in range(3)]
+    assert {survey(*blocks, word, max_bytes=200_000).type for word in words} == {"categorical"}
+
+
+def blocks(texts, size=1000):
+    return [texts[start : start + size] for start in range(0, len(texts), size)]
+
+
+def count(texts, max_bytes, kept=()):
+    counts = TextCounts(max_bytes, kept)
+    for block in blocks(texts):
+        counts.add(block)
+    return counts
+
+
+def test_what_fits_is_counted_exactly():
+    texts = [f"v{number % 700}" for number in range(5000)] + [""] * 5
+    counts = count(texts, 10_000_000)
+    assert counts.is_exact
+    assert counts.weights() == Counter(texts)
+    assert (counts.distinct(ignored={""}), counts.times("")) == (700, 5)
+
+
+def test_texts_not_counted_before_are_given_back_once_each():
+    counts = TextCounts(10_000)
+    assert counts.add(["a", "b", "a"]) == ["a", "b"]
+    assert counts.add(["b", "c", "c"]) == ["c"]
+
+
+@pytest.mark.parametrize("length", [1, 100, 2000])
+def test_memory_stays_within_its_bound_whatever_the_texts_are_like(length):
+    bound = 400_000
+    counts = TextCounts(bound)
+    for block in blocks([f"{number:0{length + 6}}" for number in range(20_000)]):
+        counts.add(block)
+        held = counts.weights()
+        assert sum(sys.getsizeof(text) for text in held) + sys.getsizeof(held) < bound
+    assert not counts.is_exact
+
+
+def test_the_number_of_texts_is_estimated_within_the_stated_error():
+    kept = 2_000
+    for truth in (10_000, 50_000):
+        estimate = count([f"v{number}" for number in range(truth)], kept * 180).distinct(ignored=())
+        assert abs(estimate - truth) / truth < 4 * 1.2 / math.sqrt(kept / 2)
+
+
+def test_the_sample_stands_for_all_rows_and_is_fair_along_the_number_line():
+    generator = random.Random(1)
+    texts = [f"{generator.gauss(0, 1):.9f}" for _ in range(60_000)]
+    weights = count(texts, 1_000_000).weights()
+    assert len(weights) < 6000
+    assert sum(weights.values()) == pytest.approx(60_000, rel=0.1)
+    below = sum(times for text, times in weights.items() if float(text) < -0.6745)
+    assert below / sum(weights.values()) == pytest.approx(0.25, abs=0.03)
+
+
+def test_frequent_texts_and_those_to_be_kept_stay_with_exact_counts():
+    texts = [text for number in range(30_000) for text in (f"v{number}", "0" if number % 3 else "often")]
+    texts[500] = "NA"
+    counts = count(texts, 300_000, kept={"NA"})
+    assert counts.times("NA") == 1
+    assert counts.weights()["0"] == texts.count("0")
+    assert counts.weights()["often"] == texts.count("often")
+
+
+def test_the_sample_is_the_same_in_every_process_since_the_bins_are_cut_from_it():
+    program = (
+        "from autowatch.training.data.columns import TextCounts\n"
+        "counts = TextCounts(100_000)\n"
+        "counts.add([f'v{n}' for n in range(5000)])\n"
+        "print(sorted(counts.weights().items()))"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(outputs) == 1

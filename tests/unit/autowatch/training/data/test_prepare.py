@@ -1,0 +1,351 @@
+import csv
+import io
+import json
+from collections import Counter
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from autowatch.records.contract import Contract, Feature
+from autowatch.tabular.profile import Baseline
+from autowatch.tabular.table import DuplicateColumns, EmptyFile, NoHeader, NotUtf8
+from autowatch.training.data import prepare as training_data
+from autowatch.training.data import survey as training_survey
+from autowatch.training.data.files import find_training_files
+from autowatch.training.data.prepare import (
+    NoFeatures,
+    Preparation,
+    ReservedColumns,
+    TargetMissing,
+    TooFewRows,
+    TooFewRowsOfClass,
+    TrainingFileTooLarge,
+    prepare_training_data,
+)
+from autowatch.training.data.split import UnfitHoldout
+from autowatch.training.data.survey import WrongClasses
+from autowatch.training.data.table import RaggedRow
+
+BUCKET = "bank"
+KEY = "training/x.csv"
+PREPARATION = Preparation(target="y", positive_label="", dropped_columns=("duration",), holdout_percent=20)
+
+
+@pytest.fixture
+def s3():
+    with mock_aws():
+        s3 = boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+        s3.create_bucket(Bucket=BUCKET)
+        yield s3
+
+
+def table(rows=650, positives=150, header="age,job,duration,y", delimiter=","):
+    lines = [header.replace(",", delimiter)]
+    for number in range(rows):
+        label = "yes" if number < positives else "no"
+        lines.append(delimiter.join((str(number % 70), f"job {number % 5}", "7", label)))
+    return "\n".join(lines) + "\n"
+
+
+def prepare(s3, text, preparation=PREPARATION, run="r"):
+    body = text if isinstance(text, bytes) else text.encode()
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=body)
+    return prepare_training_data(s3, BUCKET, run, find_training_files(s3, BUCKET, KEY), preparation)
+
+
+def read(s3, key):
+    return s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
+
+
+def rows_of(s3, name, run="r"):
+    return list(csv.reader(io.StringIO(read(s3, f"models/{run}/{name}.csv"), newline="")))
+
+
+def test_the_contract_says_what_the_model_will_be_given(s3):
+    contract = prepare(s3, table())
+    assert contract.features == (Feature("age", "numeric"), Feature("job", "categorical"))
+    assert (contract.labels, contract.positive_label) == (("no", "yes"), "yes")
+    assert (contract.rows, contract.dropped_columns) == (650, ("duration",))
+    assert contract.training.key == KEY
+    assert Contract.from_json(json.loads(read(s3, "models/r/contract.json"))) == contract
+
+
+def test_every_row_is_in_one_of_the_two_parts_and_each_class_in_both(s3):
+    prepare(s3, table())
+    train, holdout = rows_of(s3, "train"), rows_of(s3, "holdout")
+    assert train[0] == holdout[0] == ["age", "job", "y"]
+    whole = Counter(tuple(row) for row in train[1:] + holdout[1:])
+    original = csv.reader(io.StringIO(table()))
+    next(original)
+    assert whole == Counter((age, job, label) for age, job, _, label in original)
+    assert Counter(row[-1] for row in holdout[1:]) == {"no": 100, "yes": 30}
+
+
+def test_the_same_file_is_always_split_alike_and_another_one_otherwise(s3):
+    prepare(s3, table(), run="one")
+    prepare(s3, table(), run="two")
+    assert rows_of(s3, "holdout", "one") == rows_of(s3, "holdout", "two")
+    prepare(s3, table() + "1,other,7,no\n", run="three")
+    assert rows_of(s3, "holdout", "one") != rows_of(s3, "holdout", "three")
+
+
+def test_the_baseline_counts_the_whole_file(s3):
+    prepare(s3, table())
+    baseline = Baseline.from_json(json.loads(read(s3, "models/r/baseline.json")))
+    assert [column.bins.name for column in baseline.columns] == ["age", "job"]
+    assert [sum(column.counts) for column in baseline.columns] == [650, 650]
+
+
+def test_rows_without_a_label_are_left_out_everywhere(s3):
+    unlabelled = "".join("99,astronaut,7,\n" for _ in range(50))
+    contract = prepare(s3, table() + unlabelled)
+    assert contract.rows == 650
+    assert "astronaut" not in read(s3, "models/r/train.csv") + read(s3, "models/r/holdout.csv")
+    assert "astronaut" not in read(s3, "models/r/baseline.json")
+
+
+@pytest.mark.parametrize("variant", ["semicolons", "crlf", "bom", "no final newline"])
+def test_the_usual_dialects_give_the_same_contract(s3, variant):
+    text = {
+        "semicolons": table(delimiter=";"),
+        "crlf": table().replace("\n", "\r\n"),
+        "bom": "\ufeff" + table(),
+        "no final newline": table().rstrip("\n"),
+    }[variant]
+    contract = prepare(s3, text)
+    assert contract.features == (Feature("age", "numeric"), Feature("job", "categorical"))
+    assert len(rows_of(s3, "train")) + len(rows_of(s3, "holdout")) == 652
+
+
+def test_fields_survive_quotes_delimiters_and_line_breaks(s3):
+    awkward = 'a "quoted", two\nline; jöb'
+    text = table() + '30,"' + awkward.replace('"', '""') + '",7,no\n'
+    prepare(s3, text)
+    assert awkward in {row[1] for row in rows_of(s3, "train") + rows_of(s3, "holdout")}
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["1", "2.5", "-3e4", ""], "numeric"),
+        (["1", "NA"], "numeric"),
+        (["1", "many"], "categorical"),
+        (["1", "inf"], "categorical"),
+        (["1", "1_000"], "categorical"),
+        (["1", "١٢"], "categorical"),
+        (["1", "\u00a02"], "categorical"),
+        (["", ""], "categorical"),
+    ],
+)
+def test_a_column_is_numeric_when_all_that_is_there_is_a_number(s3, texts, expected):
+    lines = ["a,b,y", *(f"{texts[n % len(texts)]},x,{'yes' if n % 4 else 'no'}" for n in range(650))]
+    contract = prepare(s3, "\n".join(lines))
+    assert contract.features[0] == Feature("a", expected)
+
+
+def test_the_positive_label_is_the_rarer_one_or_the_one_asked_for(s3):
+    assert prepare(s3, table(positives=500)).positive_label == "no"
+    asked = Preparation("y", "yes", (), 20)
+    assert prepare(s3, table(positives=500), asked).positive_label == "yes"
+
+
+def refusal(s3, text, preparation=PREPARATION):
+    with pytest.raises(Exception) as caught:
+        prepare(s3, text, preparation)
+    left = s3.list_objects_v2(Bucket=BUCKET, Prefix="models/")
+    assert left["KeyCount"] == 0, "a refused file leaves nothing behind"
+    return caught
+
+
+def test_a_file_without_the_target_is_refused_by_name(s3):
+    caught = refusal(s3, table(header="age,job,duration,outcome"))
+    assert caught.type is TargetMissing
+    assert "'y'" in str(caught.value)
+    assert "age, job, duration, outcome" in str(caught.value)
+    assert "TargetColumn" in str(caught.value)
+
+
+@pytest.mark.parametrize(("positives", "classes"), [(0, 1), (650, 1)])
+def test_a_file_of_one_class_is_refused(s3, positives, classes):
+    caught = refusal(s3, table(positives=positives))
+    assert caught.type is WrongClasses
+    assert f"{classes} different labels" in str(caught.value)
+
+
+def test_three_classes_are_refused_without_quoting_them(s3):
+    caught = refusal(s3, table() + "1,x,7,secret-label\n")
+    assert caught.type is WrongClasses
+    assert "more than two" in str(caught.value)
+    assert "secret-label" not in str(caught.value)
+
+
+def test_a_positive_label_that_does_not_occur_is_refused(s3):
+    assert refusal(s3, table(), Preparation("y", "ja", (), 20)).type is WrongClasses
+
+
+def test_fewer_rows_to_train_on_than_autopilot_takes_are_refused(s3):
+    caught = refusal(s3, table(rows=623))
+    assert caught.type is TooFewRows
+    assert "Of the 623 labelled rows 124 are held out, which leaves 499" in str(caught.value)
+    assert "no fewer than 500" in str(caught.value)
+    prepare(s3, table(rows=624))
+    assert len(rows_of(s3, "train")) == 501
+
+
+def test_a_class_with_too_few_rows_is_refused(s3):
+    caught = refusal(s3, table(positives=19))
+    assert caught.type is TooFewRowsOfClass
+    assert "Only 19 rows have the label 'yes'" in str(caught.value)
+
+
+def test_a_ragged_row_is_refused_with_its_line(s3):
+    caught = refusal(s3, table() + "1,2\n")
+    assert caught.type is RaggedRow
+    assert "Line 652 of training/x.csv has 2 fields" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["id", "y_probability", "y_actual", "prediction_date"])
+def test_names_that_predictions_add_are_refused(s3, name):
+    caught = refusal(s3, table(header=f"age,{name},duration,y"))
+    assert caught.type is ReservedColumns
+    assert name in str(caught.value)
+
+
+def test_a_file_with_nothing_to_learn_from_is_refused(s3):
+    only_target = "y\n" + "".join("yes\n" if n % 2 else "no\n" for n in range(650))
+    assert refusal(s3, only_target).type is NoFeatures
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"", EmptyFile),
+        (b"\n\n", EmptyFile),
+        (b"1,2,3\n4,5,6\n", NoHeader),
+        (b"age,job,age,y\n1,2,3,no\n", DuplicateColumns),
+        (b"\x89PNG\r\n\x1a\n\x00\xff\xfe", NotUtf8),
+    ],
+)
+def test_what_is_not_a_table_is_refused(s3, body, error):
+    assert refusal(s3, body).type is error
+
+
+def test_bytes_that_are_not_utf8_in_the_middle_are_refused(s3):
+    assert refusal(s3, table().encode() + b"1,\xff,7,no\n").type is NotUtf8
+
+
+def test_a_file_too_large_is_refused_before_it_is_read(s3, monkeypatch):
+    monkeypatch.setattr(training_data, "LARGEST_BYTES", 1000)
+    assert refusal(s3, table()).type is TrainingFileTooLarge
+
+
+def test_a_file_overwritten_meanwhile_is_read_as_it_was(s3):
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=table().encode())
+    training = find_training_files(s3, BUCKET, KEY)
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"something else")
+    assert prepare_training_data(s3, BUCKET, "r", training, PREPARATION).rows == 650
+
+
+def data_report(s3, text, preparation=PREPARATION):
+    prepare(s3, text, preparation)
+    return json.loads(read(s3, "models/r/data.json"))
+
+
+def test_the_data_report_says_what_was_seen(s3):
+    text = table(header="age,job,same,y", rows=650).replace("69,job 4,7,", ",,7,")
+    report = data_report(s3, text + "5,job 0,7,yes\n" + "1,job 1,7,\n", Preparation("y", "", ("job",), 20))
+    assert (report["rows"], report["unlabelled_rows"]) == (651, 1)
+    seen = Counter(line for line in text.splitlines()[1:])
+    assert report["duplicate_rows"] == sum(times - 1 for times in seen.values()) + 1
+    assert report["classes"] == {"yes": 151, "no": 500}
+    columns = {column.pop("name"): column for column in report["columns"]}
+    assert list(columns) == ["age", "job", "same", "y"]
+    assert columns["age"]["missing"] == columns["job"]["missing"] == 9
+    assert (columns["age"]["distinct"], columns["job"]["distinct"]) == (69, 5)
+    assert [column["role"] for column in columns.values()] == ["feature", "dropped", "feature", "target"]
+    assert (report["constant_columns"], report["dropped_columns"]) == (["same"], ["job"])
+    assert report["train"] == {"rows": 521, "classes": {"yes": 121, "no": 400}}
+    assert report["holdout"] == {"by": "random", "rows": 130, "classes": {"yes": 30, "no": 100}}
+    assert columns["y"]["auc"] is None
+    assert columns["same"]["auc"] == 0.5
+    assert [file["key"] for file in report["files"]] == [KEY]
+
+
+def leaking(number):
+    return f"{number % 70},{'signed' if number % 5 == 0 else ''},7,{'yes' if number % 5 == 0 else 'no'}\n"
+
+
+def test_a_likely_leak_is_a_warning_and_no_refusal(s3):
+    text = "age,agreement,duration,y\n" + "".join(map(leaking, range(650)))
+    report = data_report(s3, text)
+    assert report["likely_leaks"] == ["agreement"]
+    (warning,) = report["warnings"]
+    assert "'agreement'" in warning
+    assert "DropColumns" in warning
+    assert "signed" not in json.dumps(report)
+
+
+def test_a_leak_that_is_dropped_already_is_reported_without_a_warning(s3):
+    text = "age,agreement,duration,y\n" + "".join(map(leaking, range(650)))
+    report = data_report(s3, text, Preparation("y", "", ("agreement",), 20))
+    assert (report["likely_leaks"], report["warnings"]) == (["agreement"], [])
+
+
+def test_the_newest_rows_are_held_out_where_that_is_asked_for(s3):
+    text = "age,job,duration,y\n" + "".join(f"{n},a,7,{'yes' if n % 4 else 'no'}\n" for n in range(650))
+    prepare(s3, text, Preparation("y", "", (), 10, "newest"))
+    assert [row[0] for row in rows_of(s3, "holdout")[1:]] == [str(n) for n in range(585, 650)]
+    assert [row[0] for row in rows_of(s3, "train")[1:]] == [str(n) for n in range(585)]
+
+
+def test_a_hold_out_of_one_class_is_refused_before_anything_is_written(s3):
+    text = table() if table().endswith("no\n") else ""
+    assert refusal(s3, text, Preparation("y", "", (), 10, "newest")).type is UnfitHoldout
+
+
+def test_the_same_bytes_are_split_alike_however_they_were_uploaded(s3):
+    prepare(s3, table(), run="one")
+    upload = s3.create_multipart_upload(Bucket=BUCKET, Key=KEY)["UploadId"]
+    where = {"Bucket": BUCKET, "Key": KEY, "UploadId": upload}
+    part = s3.upload_part(**where, PartNumber=1, Body=table().encode())
+    s3.complete_multipart_upload(
+        **where, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    )
+    training = find_training_files(s3, BUCKET, KEY)
+    assert "-" in training.identity.etag
+    prepare_training_data(s3, BUCKET, "two", training, PREPARATION)
+    assert rows_of(s3, "holdout", "one") == rows_of(s3, "holdout", "two")
+
+
+def test_a_folder_is_trained_on_as_one_table(s3):
+    whole = table()
+    header, *lines = whole.splitlines(keepends=True)
+    for name, part in (("a", lines[:100]), ("b", lines[100:400]), ("c", lines[400:])):
+        s3.put_object(Bucket=BUCKET, Key=f"training/p/{name}.csv", Body=(header + "".join(part)).encode())
+    training = find_training_files(s3, BUCKET, "training/p/")
+    contract = prepare_training_data(s3, BUCKET, "parts", training, PREPARATION)
+    assert (contract.rows, contract.training.key) == (650, "training/p/")
+    prepare(s3, whole, run="whole")
+    baselines = [json.loads(read(s3, f"models/{run}/baseline.json")) for run in ("parts", "whole")]
+    assert baselines[0]["columns"] == baselines[1]["columns"]
+    everything = [Counter(map(tuple, rows_of(s3, name, "parts"))) for name in ("train", "holdout")]
+    alone = [Counter(map(tuple, rows_of(s3, name, "whole"))) for name in ("train", "holdout")]
+    assert everything[0] + everything[1] == alone[0] + alone[1]
+
+
+def test_columns_of_too_many_values_are_counted_to_the_last_row_all_the_same(s3, monkeypatch):
+    monkeypatch.setattr(training_survey, "_TEXTS_BYTES", 2_000_000)
+    lines = (f"{n * 7919 % 8000 / 8},name {n},7,{'yes' if n % 4 == 0 else 'no'}\n" for n in range(8000))
+    contract = prepare(s3, "age,job,duration,y\n" + "".join(lines))
+    assert contract.features == (Feature("age", "numeric"), Feature("job", "categorical"))
+    baseline = Baseline.from_json(json.loads(read(s3, "models/r/baseline.json")))
+    age, job = baseline.columns
+    assert sum(age.counts) == sum(job.counts) == 8000
+    assert (age.bins.edges[0], age.bins.edges[-1]) == (0.0, 999.875)
+    inner = [times for times in age.counts if times]
+    assert max(inner) < 1.5 * min(inner), "bins from a sample still hold about a tenth of the rows each"
+    assert job.bins.open
+    columns = json.loads(read(s3, "models/r/data.json"))["columns"]
+    assert [column["distinct_is_exact"] for column in columns] == [False, False, True, True]

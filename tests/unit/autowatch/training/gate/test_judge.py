@@ -1,0 +1,275 @@
+"""The gate, with a real (local) S3 and endpoints whose models the test chooses."""
+
+import json
+import math
+from dataclasses import replace
+
+import boto3
+import numpy as np
+import pytest
+from moto import mock_aws
+
+from autowatch.aws.objects import ObjectVersion, write_json
+from autowatch.records.champion import Champion, write_champion
+from autowatch.records.contract import Contract, Feature
+from autowatch.records.decision import read_decision
+from autowatch.records.run import baseline_key, contract_key, holdout_key
+from autowatch.scoring.batches import ScoringLimits
+from autowatch.scoring.endpoint import EndpointUnavailable
+from autowatch.tabular.profile import Baseline, baseline_column
+from autowatch.training.gate.checks import GateRules
+from autowatch.training.gate.judge import Endpoints, HoldoutRejected, judge_challenger
+from autowatch.training.release.smoke import read_smoke_test
+from tests.support.runtime_double import Runtime
+from tests.support.stub_runtime import client_error
+
+BUCKET, RUN, CANDIDATE, ENDPOINT, ROWS = "bank", "new", "e-candidate", "e", 1000
+CONTRACT = Contract(
+    RUN,
+    "y",
+    ("no", "yes"),
+    "yes",
+    (Feature("good", "numeric"), Feature("poor", "numeric"), Feature("job", "categorical")),
+    (),
+    5 * ROWS,
+    1,
+    ObjectVersion("k", None, "e", 1),
+)
+CHAMPION = Champion("old", ENDPOINT, "e-old", "e-old", contract_key("old"), baseline_key("old"), "t", {})
+LIMITS = ScoringLimits(max_batch_rows=64, concurrency=2)
+RULES = GateRules(0.6)
+
+
+def good(row):
+    return float(row[0])
+
+
+def poor(row):
+    return float(row[1])
+
+
+@pytest.fixture
+def s3():
+    """A hold-out with the answers of a good model and of a poor one in two of its columns."""
+    random = np.random.default_rng(7)
+    positive = np.arange(ROWS) % 5 == 0
+    signal = positive + random.normal(0, 0.6, ROWS)
+    columns = [
+        np.clip(0.2 + 0.4 * values, 0, 1).round(4)
+        for values in (signal, signal + random.normal(0, 0.6, ROWS))
+    ]
+    lines = [
+        "good,poor,job,y",
+        *(
+            f"{x},{z},j{n % 3},{'yes' if true else 'no'}"
+            for n, (x, z, true) in enumerate(zip(*columns, positive, strict=True))
+        ),
+    ]
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        s3.put_object(Bucket=BUCKET, Key=holdout_key(RUN), Body="\n".join(lines).encode())
+        write_json(s3, BUCKET, contract_key(RUN), CONTRACT.to_json())
+        baseline = (baseline_column("good", "feature", "numeric", {"0.1": 400, "0.9": 100}),)
+        write_json(s3, BUCKET, baseline_key(RUN), Baseline(RUN, 500, baseline).to_json())
+        yield s3
+
+
+def crown(s3, contract=CONTRACT, champion=CHAMPION):
+    write_json(s3, BUCKET, champion.contract_key, replace(contract, run="old").to_json())
+    write_champion(s3, BUCKET, champion, None)
+
+
+def judge(s3, runtime, limits=LIMITS, rules=RULES):
+    return judge_challenger(
+        s3, BUCKET, RUN, Endpoints(runtime, CANDIDATE, ENDPOINT, lambda: 100.0), limits, rules
+    )
+
+
+def serving(challenger, champion=None, **options):
+    return Runtime(**{CANDIDATE: challenger}, **({ENDPOINT: champion} if champion else {}), **options)
+
+
+def without_times(decision):
+    document = json.loads(json.dumps(decision, default=vars))
+    for model in ("challenger", "champion"):
+        if document[model]:
+            del document[model]["latency"]
+    document["reason"] = [part for part in document["reason"].split(". ") if "batches" not in part]
+    document["checks"] = [check for check in document["checks"] if check["name"] != "latency"]
+    return document
+
+
+def test_the_first_challenger_is_judged_alone_and_the_decision_says_so(s3):
+    decision = judge(s3, serving(good))
+    assert decision.passed
+    assert decision.rows == ROWS
+    assert decision.metrics["auc"] == pytest.approx(0.88, abs=0.03)
+    assert "not below the floor of 0.6." in decision.reason
+    assert decision.champion_skipped == "Judged without a champion: no model has been released yet."
+    assert decision.reason.endswith(decision.champion_skipped)
+    assert (decision.champion, decision.comparison) == (None, None)
+    assert [check.name for check in decision.checks] == ["floor", "latency"]
+    assert read_decision(s3, BUCKET, RUN) == decision
+
+
+def test_a_challenger_below_the_floor_is_rejected_with_the_figures(s3):
+    decision = judge(s3, serving(lambda row: 1 - good(row)))
+    assert not decision.passed
+    assert (
+        f"AUC {decision.metrics['auc']:.4f} on 1,000 hold-out rows is below the floor of 0.6."
+        in decision.reason
+    )
+    assert read_decision(s3, BUCKET, RUN) == decision
+
+
+def test_the_floor_itself_is_good_enough(s3):
+    floor = judge(s3, serving(good)).metrics["auc"]
+    assert judge(s3, serving(good), rules=GateRules(floor)).passed
+    assert not judge(s3, serving(good), rules=GateRules(math.nextafter(floor, 1))).passed
+
+
+def test_a_challenger_that_is_worse_than_the_champion_is_rejected(s3):
+    crown(s3)
+    runtime = serving(poor, good)
+    decision = judge(s3, runtime)
+    assert runtime.rows == {CANDIDATE: ROWS, ENDPOINT: ROWS}
+    assert decision.challenger.metrics["auc"] > 0.6
+    assert not decision.passed
+    assert [(check.name, check.passed) for check in decision.checks] == [
+        ("floor", True),
+        ("champion", False),
+        ("latency", True),
+    ]
+    assert "So the challenger is worse." in decision.reason
+    assert decision.comparison.upper < 0
+    assert decision.champion.run == "old"
+    assert decision.champion.metrics["auc"] == decision.comparison.champion_auc
+    assert decision.champion_skipped is None
+    assert read_decision(s3, BUCKET, RUN) == decision
+
+
+@pytest.mark.parametrize("challenger", [good, lambda row: min(1, good(row) + 1e-4 * (len(row[2]) % 2))])
+def test_a_challenger_that_is_better_or_the_same_passes(s3, challenger):
+    crown(s3)
+    assert judge(s3, serving(good, poor)).passed
+    same = judge(s3, serving(challenger, good))
+    assert same.passed
+    assert same.comparison.difference == pytest.approx(0, abs=0.01)
+
+
+def test_a_loss_that_is_put_up_with_passes(s3):
+    crown(s3)
+    assert judge(s3, serving(poor, good), rules=GateRules(0.6, auc_tolerance=0.1)).passed
+
+
+def test_a_challenger_that_is_too_slow_is_rejected(s3):
+    decision = judge(s3, serving(good), rules=GateRules(0.6, max_batch_seconds=0.0))
+    assert not decision.passed
+    assert "over the 0 s allowed" in decision.reason
+    latency = decision.challenger.latency
+    assert latency.batches >= ROWS / LIMITS.max_batch_rows
+    assert 0 < latency.median_seconds <= latency.worst_seconds
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"target": "z"}, "the champion, run old, predicts z, the challenger y"),
+        ({"labels": ("no", "maybe")}, "has the labels no, maybe, the challenger no, yes"),
+        ({"features": (*CONTRACT.features, Feature("euribor", "numeric"))}, "lacks the column euribor"),
+        ({"features": (Feature("job", "numeric"),)}, "could score only 0 of 1,000 rows"),
+    ],
+    ids=["target", "labels", "columns", "types"],
+)
+def test_a_champion_that_cannot_be_compared_is_left_out_with_the_reason(s3, change, words):
+    crown(s3, replace(CONTRACT, **change))
+    decision = judge(s3, serving(poor, good))
+    assert decision.passed
+    assert words in decision.champion_skipped
+    assert words in decision.reason
+
+
+def test_a_champion_whose_endpoint_is_gone_or_another_is_left_out(s3):
+    crown(s3)
+    assert "does not serve" in judge(s3, serving(good)).champion_skipped
+    s3.delete_object(Bucket=BUCKET, Key="models/champion.json")
+    crown(s3, champion=replace(CHAMPION, endpoint_name="renamed"))
+    assert "serves at renamed, not at e" in judge(s3, serving(good, good)).champion_skipped
+
+
+def test_a_champion_that_fails_ends_the_run_since_a_worse_model_might_pass(s3):
+    def down(row):
+        raise client_error("ServiceUnavailable", 503)
+
+    crown(s3)
+    endpoints = Endpoints(serving(good, down), CANDIDATE, ENDPOINT, lambda: 63.5)
+    with pytest.raises(EndpointUnavailable, match="e is not available"):
+        judge_challenger(s3, BUCKET, RUN, endpoints, LIMITS, RULES)
+
+
+def test_a_champion_is_compared_on_the_rows_that_it_can_score(s3):
+    def choosy(row):
+        if row[2] == "j1" and good(row) > 0.9:
+            raise LookupError
+        return poor(row)
+
+    crown(s3)
+    decision = judge(s3, serving(good, choosy))
+    assert 900 < decision.comparison.rows < ROWS
+    assert decision.comparison.rows == decision.champion.rows
+    assert decision.challenger.rows == ROWS
+    assert decision.comparison.challenger_auc != decision.metrics["auc"]
+
+
+def test_a_champion_with_another_positive_label_and_column_order_is_compared_on_this_ones(s3):
+    crown(s3, replace(CONTRACT, positive_label="no", features=CONTRACT.features[::-1]))
+    decision = judge(s3, serving(good, lambda row: float(row[2]), labels=("yes", "no")))
+    assert decision.comparison.difference == 0
+    assert decision.passed
+
+
+def test_the_baseline_gets_the_predictions_column_and_only_once(s3):
+    for _ in range(2):
+        judge(s3, serving(good))
+        document = json.loads(s3.get_object(Bucket=BUCKET, Key=baseline_key(RUN))["Body"].read())
+        baseline = Baseline.from_json(document)
+        assert [(column.bins.name, column.bins.kind) for column in baseline.columns] == [
+            ("good", "feature"),
+            ("y_probability", "prediction"),
+        ]
+        assert sum(baseline.columns[-1].counts) == ROWS
+
+
+def test_the_smoke_test_repeats_what_was_sent_and_answered(s3):
+    judge(s3, serving(good))
+    smoke_test = read_smoke_test(s3, BUCKET, RUN)
+    rows = [line.split(",") for line in smoke_test.payload.splitlines()]
+    assert len(rows) == 20
+    assert [float(probability) for probability in smoke_test.probabilities] == [good(row) for row in rows]
+    assert smoke_test.labels == ["yes" if good(row) >= 0.5 else "no" for row in rows]
+
+
+def test_a_row_that_the_challenger_refuses_stops_the_run_without_quoting_it(s3):
+    def refuses(row):
+        if row == rows[77]:
+            raise LookupError
+        return good(row)
+
+    rows = [
+        line.split(",")[:3]
+        for line in s3.get_object(Bucket=BUCKET, Key=holdout_key(RUN))["Body"]
+        .read()
+        .decode()
+        .splitlines()[1:]
+    ]
+    with pytest.raises(HoldoutRejected, match="line 79") as caught:
+        judge(s3, serving(refuses))
+    assert rows[77][0] not in str(caught.value)
+
+
+def test_how_the_hold_out_is_cut_does_not_matter(s3):
+    crown(s3)
+    whole = judge(s3, serving(poor, good), ScoringLimits(max_batch_rows=ROWS, concurrency=1))
+    pieces = judge(s3, serving(poor, good), ScoringLimits(max_batch_rows=7, concurrency=4))
+    assert without_times(pieces) == without_times(whole)

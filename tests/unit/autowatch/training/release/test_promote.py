@@ -1,0 +1,241 @@
+"""Releasing and undoing, against a SageMaker whose states the test sets, and a real (local) S3."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from autowatch.aws.objects import ObjectVersion
+from autowatch.records.champion import Champion, NoChampion, read_champion, write_champion
+from autowatch.records.decision import GateDecision, write_decision
+from autowatch.records.run import Run
+from autowatch.scoring.answer import Predictions
+from autowatch.training.release.promote import (
+    RolledBack,
+    SmokeTestFailed,
+    promote,
+    remove_challenger,
+    undo_run,
+)
+from autowatch.training.release.smoke import SmokeTest, write_smoke_test
+from autowatch.training.serving.endpoints import EndpointBusy
+from tests.support.sagemaker_double import SageMaker
+
+BUCKET, ENDPOINT = "bank", "e"
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+OLD = Champion(
+    "old", ENDPOINT, "e-old", "e-old", "models/old/contract.json", "models/old/baseline.json", "t", {}
+)
+
+RUN = Run(
+    "new",
+    "arn:execution",
+    "running",
+    "manual",
+    ObjectVersion("training/x.csv", None, "e", 5),
+    "2026-11-23T11:00:00Z",
+)
+
+
+class Answers:
+    """An endpoint that answers what it is told to."""
+
+    name = ENDPOINT
+
+    def __init__(self, labels=("no", "yes"), probabilities=("0.1", "0.9")):
+        self.predictions = Predictions(labels, probabilities)
+
+    def predict(self, payload, rows):
+        assert (payload, rows) == ("30,müller\n40,x\n".encode(), 2)
+        return self.predictions
+
+
+@pytest.fixture
+def s3():
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        write_smoke_test(s3, BUCKET, "new", SmokeTest("30,müller\n40,x\n", ["no", "yes"], ["0.1", "0.9"]))
+        write_decision(s3, BUCKET, "new", GateDecision("new", True, "good", 0.6, 100, {"auc": 0.8}))
+        yield s3
+
+
+@pytest.fixture
+def sagemaker():
+    """The challenger is staged, and so are its model and config; the champion's are there too."""
+    sagemaker = SageMaker()
+    for name in ("e-old", "e-new"):
+        sagemaker.models[name] = sagemaker.configs[name] = {}
+    sagemaker.put_endpoint("e-candidate", "e-new")
+    return sagemaker
+
+
+def release(s3, sagemaker, answers=None):
+    return promote(s3, sagemaker, BUCKET, "new", ENDPOINT, answers or Answers(), NOW)
+
+
+def test_the_first_model_is_put_in_force(s3, sagemaker):
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    champion = release(s3, sagemaker)
+    assert read_champion(s3, BUCKET) == champion
+    assert (champion.run, champion.endpoint_config, champion.metrics) == ("new", "e-new", {"auc": 0.8})
+    assert champion.released == "2026-11-23T12:00:00Z"
+
+
+def test_the_next_one_replaces_it_and_doing_so_twice_is_doing_it_once(s3, sagemaker):
+    write_champion(s3, BUCKET, OLD, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    first = release(s3, sagemaker)
+    again = promote(s3, sagemaker, BUCKET, "new", ENDPOINT, Answers(), NOW.replace(hour=13))
+    assert first == again == read_champion(s3, BUCKET)
+    assert first.previous_run == "old"
+
+
+def test_a_silent_rollback_is_noticed_by_the_config(s3, sagemaker):
+    write_champion(s3, BUCKET, OLD, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-old", reason="The alarm endpoint-5xx was raised.")
+    with pytest.raises(RolledBack, match="serves e-old instead of e-new: The alarm endpoint-5xx was raised"):
+        release(s3, sagemaker)
+    assert read_champion(s3, BUCKET) == OLD
+
+
+def test_an_endpoint_that_is_gone_is_no_release(s3, sagemaker):
+    with pytest.raises(RolledBack, match="serves nothing instead of e-new"):
+        release(s3, sagemaker)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [Answers(probabilities=("0.1", "0.89")), Answers(labels=("yes", "yes"))],
+    ids=["number", "label"],
+)
+def test_answers_that_differ_from_the_candidates_stop_the_release(s3, sagemaker, answers):
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    with pytest.raises(SmokeTestFailed, match="2 hold-out rows"):
+        release(s3, sagemaker, answers)
+    with pytest.raises(NoChampion):
+        read_champion(s3, BUCKET)
+
+
+def test_the_last_digit_may_differ(s3, sagemaker):
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    assert release(s3, sagemaker, Answers(probabilities=("0.1000000001", "0.9"))).run == "new"
+
+
+def left(sagemaker):
+    return set(sagemaker.endpoints), set(sagemaker.models), set(sagemaker.configs)
+
+
+def undo(s3, sagemaker, run=RUN):
+    return undo_run(s3, sagemaker, BUCKET, run, ENDPOINT, {})
+
+
+def undo_until_done(s3, sagemaker, run=RUN):
+    """Calls again as the state machine does, with everything on its way arriving in between."""
+    for _ in range(5):
+        try:
+            return undo(s3, sagemaker, run)
+        except EndpointBusy:
+            for name in list(sagemaker.endpoints):
+                sagemaker.settle(name)
+    pytest.fail("the clean-up does not come to an end")
+    return None
+
+
+def settle(sagemaker):
+    for name, endpoint in list(sagemaker.endpoints.items()):
+        if endpoint["EndpointStatus"] == "Deleting":
+            sagemaker.settle(name)
+
+
+@pytest.mark.parametrize("status", ["InService", "Creating", "Failed"])
+def test_a_run_that_failed_at_the_candidate_leaves_only_the_champion(s3, sagemaker, status):
+    write_champion(s3, BUCKET, OLD, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-old")
+    sagemaker.put_endpoint("e-candidate", "e-new", status)
+    cleaned = undo_until_done(s3, sagemaker)
+    settle(sagemaker)
+    assert (cleaned.champion, cleaned.released) == (OLD, False)
+    assert left(sagemaker) == ({ENDPOINT}, {"e-old"}, {"e-old"})
+    assert "UpdateEndpoint" not in sagemaker.calls
+
+
+@pytest.mark.parametrize("on_its_way", [True, False])
+def test_a_run_that_failed_after_the_switch_is_switched_back(s3, sagemaker, on_its_way):
+    write_champion(s3, BUCKET, OLD, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-old" if on_its_way else "e-new", "InService")
+    if on_its_way:
+        sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName="e-new")
+    undo_until_done(s3, sagemaker)
+    settle(sagemaker)
+    assert sagemaker.endpoints[ENDPOINT] == {"EndpointStatus": "InService", "EndpointConfigName": "e-old"}
+    assert left(sagemaker) == ({ENDPOINT}, {"e-old"}, {"e-old"})
+
+
+def test_a_promotion_that_failed_is_switched_back_and_the_earlier_model_stays(s3, sagemaker):
+    write_champion(s3, BUCKET, OLD, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    undo_until_done(s3, sagemaker, replace(RUN, run="later", trigger="promote", promotes="new"))
+    settle(sagemaker)
+    assert sagemaker.endpoints[ENDPOINT]["EndpointConfigName"] == "e-old"
+    assert left(sagemaker) == ({ENDPOINT}, {"e-old", "e-new"}, {"e-old", "e-new"})
+
+
+@pytest.mark.parametrize("status", ["OutOfService", "UpdateRollbackFailed"])
+def test_an_endpoint_that_only_a_person_can_mend_does_not_hold_the_clean_up_up(s3, sagemaker, status):
+    write_champion(s3, BUCKET, OLD, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-old", status)
+    assert undo(s3, sagemaker).champion == OLD
+
+
+def test_an_endpoint_that_failed_with_the_challenger_comes_back_with_the_champion(s3, sagemaker):
+    write_champion(s3, BUCKET, OLD, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-new", "Failed")
+    undo_until_done(s3, sagemaker)
+    assert sagemaker.endpoints[ENDPOINT] == {"EndpointStatus": "InService", "EndpointConfigName": "e-old"}
+
+
+def test_a_first_run_that_failed_after_the_switch_leaves_nothing(s3, sagemaker):
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    cleaned = undo_until_done(s3, sagemaker)
+    settle(sagemaker)
+    assert cleaned.champion is None
+    assert left(sagemaker) == (set(), {"e-old"}, {"e-old"})
+
+
+def test_a_run_that_failed_before_anything_was_made_removes_nothing_else(s3):
+    write_champion(s3, BUCKET, OLD, None)
+    sagemaker = SageMaker()
+    sagemaker.put_endpoint(ENDPOINT, "e-old")
+    undo(s3, sagemaker)
+    assert set(sagemaker.endpoints) == {ENDPOINT}
+
+
+def test_a_very_first_run_that_failed_early_finds_nothing_to_undo(s3):
+    assert undo(s3, SageMaker()).champion is None
+
+
+def test_a_run_that_failed_after_its_release_stays_released(s3, sagemaker):
+    write_champion(s3, BUCKET, replace(OLD, run="new", endpoint_config="e-new"), None)
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    cleaned = undo_until_done(s3, sagemaker)
+    settle(sagemaker)
+    assert cleaned.released
+    assert left(sagemaker) == ({ENDPOINT}, {"e-old", "e-new"}, {"e-old", "e-new"})
+
+
+def test_a_job_that_still_runs_is_stopped(s3):
+    sagemaker = SageMaker()
+    sagemaker.put_job("autowatch-new", "InProgress", "TrainingModels")
+    undo(s3, sagemaker)
+    assert sagemaker.jobs["autowatch-new"]["AutoMLJobStatus"] == "Stopping"
+
+
+@pytest.mark.parametrize(("keep", "models"), [(True, {"e-old", "e-new"}), (False, {"e-old"})])
+def test_a_challengers_model_stays_only_when_it_was_released(sagemaker, keep, models):
+    remove_challenger(sagemaker, ENDPOINT, "new", keep_model=keep)
+    settle(sagemaker)
+    assert set(sagemaker.models) == set(sagemaker.configs) == models
+    assert "e-candidate" not in sagemaker.endpoints

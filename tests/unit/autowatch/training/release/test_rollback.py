@@ -1,0 +1,121 @@
+import boto3
+import pytest
+from moto import mock_aws
+
+from autowatch.aws.objects import ObjectVersion, write_json
+from autowatch.records.champion import Champion, write_champion
+from autowatch.records.contract import Contract, Feature
+from autowatch.records.decision import GateDecision, write_decision
+from autowatch.records.run import baseline_key, contract_key, read_latest
+from autowatch.training.release.rollback import (
+    AlreadyInForce,
+    ArtefactsGone,
+    InvalidPromotion,
+    NeverPassed,
+    begin_promotion,
+    promoted_run,
+)
+from autowatch.training.release.smoke import SmokeTest, write_smoke_test
+from autowatch.training.serving.staging import model_record_key, write_model_record
+
+BUCKET, EARLIER, RUN = "bank", "20261122-071500-d822", "20261123-071500-0000"
+TRAINING = ObjectVersion("training/x.csv", "v", "e", 5)
+ARTEFACT = f"models/{EARLIER}/autopilot/model.tar.gz"
+
+
+@pytest.fixture
+def aws():
+    with mock_aws():
+        session = boto3.Session("test", "test", region_name="us-east-1")
+        s3 = session.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        contract = Contract(
+            EARLIER, "y", ("no", "yes"), "yes", (Feature("age", "numeric"),), (), 600, 1, TRAINING
+        )
+        write_json(s3, BUCKET, contract_key(EARLIER), contract.to_json())
+        write_json(s3, BUCKET, baseline_key(EARLIER), {})
+        write_smoke_test(s3, BUCKET, EARLIER, SmokeTest("1\n", ["no"], ["0.1"]))
+        decide(s3, passed=True)
+        containers = [{"Image": "i", "ModelDataUrl": f"s3://{BUCKET}/{ARTEFACT}", "Environment": {}}]
+        write_model_record(s3, BUCKET, EARLIER, containers)
+        s3.put_object(Bucket=BUCKET, Key=ARTEFACT, Body=b"model")
+        yield session
+
+
+def decide(s3, passed):
+    write_decision(s3, BUCKET, EARLIER, GateDecision(EARLIER, passed, "AUC 0.5.", 0.6, 100, {"auc": 0.5}))
+
+
+def begin(aws):
+    return begin_promotion(
+        aws.client("s3"),
+        aws.client("stepfunctions"),
+        BUCKET,
+        EARLIER,
+        run=RUN,
+        execution="arn:execution",
+        started="2026-11-23T07:15:00Z",
+    )
+
+
+def test_a_promotion_is_a_run_of_its_own(aws):
+    begun = begin(aws)
+    assert begun == read_latest(aws.client("s3"), BUCKET)
+    assert (begun.run, begun.trigger, begun.promotes, begun.model_run) == (RUN, "promote", EARLIER, EARLIER)
+    assert begun.training == TRAINING
+
+
+def test_a_run_that_was_rejected_is_not_released(aws):
+    decide(aws.client("s3"), passed=False)
+    with pytest.raises(NeverPassed, match=r"did not pass its gate: AUC 0\.5"):
+        begin(aws)
+
+
+def test_a_run_that_never_came_to_the_gate_is_not_released(aws):
+    aws.client("s3").delete_object(Bucket=BUCKET, Key=f"models/{EARLIER}/gate.json")
+    with pytest.raises(NeverPassed, match="never came to its gate"):
+        begin(aws)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ARTEFACT,
+        model_record_key(EARLIER),
+        contract_key(EARLIER),
+        baseline_key(EARLIER),
+        f"models/{EARLIER}/smoke.json",
+    ],
+)
+def test_a_run_whose_artefacts_are_gone_is_not_released(aws, key):
+    # What begins alike is another object.
+    aws.client("s3").put_object(Bucket=BUCKET, Key=f"{key}.old", Body=b"")
+    aws.client("s3").delete_object(Bucket=BUCKET, Key=key)
+    with pytest.raises(ArtefactsGone, match=key):
+        begin(aws)
+
+
+def test_the_champion_is_not_released_again(aws):
+    write_champion(aws.client("s3"), BUCKET, Champion(EARLIER, "e", "c", "m", "k", "b", "t", {}), None)
+    with pytest.raises(AlreadyInForce):
+        begin(aws)
+
+
+def test_the_input_names_the_run_and_nothing_else():
+    assert promoted_run({"promote": EARLIER}) == EARLIER
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"promote": EARLIER, "training_key": "training/x.csv"},
+        {"promote": "../champion"},
+        {"promote": ""},
+        {"promote": None},
+        {"promote": [EARLIER]},
+        {"promote": EARLIER + "\n"},
+    ],
+)
+def test_any_other_input_is_refused(document):
+    with pytest.raises(InvalidPromotion, match="and nothing else"):
+        promoted_run(document)

@@ -1,0 +1,92 @@
+"""Staging and making again, against a SageMaker whose states the test sets, and a real (local) S3."""
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from autowatch.aws.objects import ObjectMissing, read_json
+from autowatch.settings import InvalidSetting
+from autowatch.training.autopilot import leaderboard_key
+from autowatch.training.serving.endpoints import Serving
+from autowatch.training.serving.staging import (
+    read_model_record,
+    resource_tags,
+    restore_model,
+    stage_challenger,
+)
+from tests.support.sagemaker_double import SageMaker
+
+BUCKET, RUN = "bank", "20261123-071500-d822"
+
+
+MODEL = f"e-{RUN}"
+
+
+HOW = {
+    "endpoint_name": "e",
+    "serving": Serving("", 1, 4096, 4),
+    "role_arn": "arn:aws:iam::123456789012:role/sagemaker-role",
+    "tags": {"autowatch:run": RUN},
+}
+
+
+@pytest.fixture
+def s3():
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        yield s3
+
+
+@pytest.fixture
+def sagemaker():
+    sagemaker = SageMaker()
+    containers = [{"Image": "i", "ModelDataUrl": "s3://m", "Environment": {"A": "1"}}]
+    sagemaker.put_job(
+        "job", "Completed", "Completed", {"CandidateName": "best", "InferenceContainers": containers}
+    )
+    return sagemaker
+
+
+def stage(s3, sagemaker):
+    return stage_challenger(s3, sagemaker, BUCKET, RUN, job_name="job", **HOW)
+
+
+def test_a_challenger_is_staged_once_with_its_records(s3, sagemaker):
+    assert stage(s3, sagemaker) == stage(s3, sagemaker) == "e-candidate"
+    assert sagemaker.calls.count("CreateEndpoint") == 1
+    assert sagemaker.endpoints["e-candidate"]["EndpointConfigName"] == MODEL
+    assert read_json(s3, BUCKET, leaderboard_key(RUN))["best_candidate"] == "best"
+    (container,) = read_model_record(s3, BUCKET, RUN)
+    assert container == sagemaker.models[MODEL]["PrimaryContainer"]
+
+
+def test_a_model_that_was_removed_is_made_again_as_it_was(s3, sagemaker):
+    stage(s3, sagemaker)
+    model, config = sagemaker.models.pop(MODEL), sagemaker.configs.pop(MODEL)
+    restore_model(s3, sagemaker, BUCKET, RUN, **HOW)
+    restore_model(s3, sagemaker, BUCKET, RUN, **HOW)
+    assert (sagemaker.models[MODEL], sagemaker.configs[MODEL]) == (model, config)
+
+
+def test_a_model_without_a_record_is_not_made(s3, sagemaker):
+    with pytest.raises(ObjectMissing, match=r"model\.json"):
+        restore_model(s3, sagemaker, BUCKET, RUN, **HOW)
+    assert not sagemaker.models
+
+
+def test_the_users_tags_stand_beside_the_stacks_and_the_runs():
+    assert resource_tags("bank", "") == {"autowatch:stack": "bank"}
+    assert resource_tags("bank", "team=risk, cost-centre = 4=2 ,empty=", "r") == {
+        "autowatch:stack": "bank",
+        "autowatch:run": "r",
+        "team": "risk",
+        "cost-centre": "4=2",
+        "empty": "",
+    }
+
+
+@pytest.mark.parametrize("text", ["team", "=risk", "a=b,c"])
+def test_what_is_no_pair_is_refused(text):
+    with pytest.raises(InvalidSetting, match="key=value"):
+        resource_tags("bank", text)

@@ -1,0 +1,169 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from autowatch.aws.objects import ObjectVersion
+from autowatch.records.contract import Contract, Feature
+from autowatch.training.autopilot import (
+    AutopilotFailed,
+    AutopilotOverdue,
+    Limits,
+    best_containers,
+    describe_job,
+    job_name,
+    start_job,
+    stop_job,
+)
+from tests.support.sagemaker_double import SageMaker
+
+RUN = "20261123-071500-d822"
+NAME = job_name(RUN)
+BEST = {
+    "CandidateName": "best",
+    "FinalAutoMLJobObjectiveMetric": {"MetricName": "AUC", "Value": 0.8},
+    "InferenceContainers": [{"Image": "i", "ModelDataUrl": "s3://m", "Environment": {"A": "1"}}],
+}
+
+
+@pytest.fixture
+def sagemaker():
+    return SageMaker()
+
+
+def start(sagemaker, mode="ENSEMBLING", kms_key=""):
+    contract = Contract(
+        RUN,
+        "y",
+        ("no", "yes"),
+        "yes",
+        (Feature("age", "numeric"),),
+        (),
+        600,
+        1,
+        ObjectVersion("k", None, "e", 1),
+    )
+    return start_job(
+        sagemaker,
+        "bank",
+        contract,
+        role_arn="arn:aws:iam::123456789012:role/sagemaker-role",
+        mode=mode,
+        objective="AUC",
+        limits=Limits(5, 600),
+        kms_key=kms_key,
+        tags={"autowatch:run": RUN},
+    )
+
+
+def describe(sagemaker, now=None):
+    return describe_job(sagemaker, NAME, limit_seconds=600, poll_seconds=30, now=now or datetime.now(UTC))
+
+
+def test_the_name_fits_and_names_the_run():
+    assert len(NAME) <= 32
+    assert RUN in NAME
+
+
+def test_the_job_is_asked_for_what_the_parameters_say_and_only_once(sagemaker):
+    assert start(sagemaker) == start(sagemaker) == NAME
+    request = sagemaker.jobs[NAME]["request"]
+    job = request["AutoMLProblemTypeConfig"]["TabularJobConfig"]
+    assert (job["TargetAttributeName"], job["Mode"], job["ProblemType"]) == (
+        "y",
+        "ENSEMBLING",
+        "BinaryClassification",
+    )
+    assert job["CompletionCriteria"] == {"MaxCandidates": 5, "MaxAutoMLJobRuntimeInSeconds": 600}
+    assert request["AutoMLJobObjective"] == {"MetricName": "AUC"}
+    (channel,) = request["AutoMLJobInputDataConfig"]
+    assert channel["DataSource"]["S3DataSource"]["S3Uri"] == f"s3://bank/models/{RUN}/train.csv"
+    assert "SecurityConfig" not in request
+    assert "KmsKeyId" not in request["OutputDataConfig"]
+
+
+def test_mode_and_key_are_those_of_the_parameters(sagemaker):
+    key = "arn:aws:kms:eu-west-1:123456789012:key/1"
+    start(sagemaker, "HYPERPARAMETER_TUNING", key)
+    request = sagemaker.jobs[NAME]["request"]
+    assert request["AutoMLProblemTypeConfig"]["TabularJobConfig"]["Mode"] == "HYPERPARAMETER_TUNING"
+    assert request["OutputDataConfig"]["KmsKeyId"] == request["SecurityConfig"]["VolumeKmsKeyId"] == key
+
+
+def test_a_job_on_its_way_is_not_done(sagemaker):
+    sagemaker.put_job(NAME, "InProgress", "TrainingModels")
+    progress = describe(sagemaker)
+    assert (progress.done, progress.status, progress.best_candidate) == (False, "TrainingModels", None)
+    assert progress.wait_seconds == 30
+
+
+@pytest.mark.parametrize("secondary", ["Completed", "MaxAutoMLJobRuntimeReached", "MaxCandidatesReached"])
+def test_a_completed_job_is_done_also_when_it_ran_into_a_limit(sagemaker, secondary):
+    sagemaker.put_job(NAME, "Completed", secondary, BEST)
+    progress = describe(sagemaker)
+    assert (progress.done, progress.best_candidate, progress.best_value) == (True, "best", 0.8)
+
+
+@pytest.mark.parametrize("status", ["Failed", "Stopped"])
+def test_a_job_that_ended_badly_ends_the_run_with_sagemakers_reason(sagemaker, status):
+    sagemaker.put_job(NAME, status, status, reason="The dataset has too few rows.")
+    with pytest.raises(AutopilotFailed, match=f"{status}: The dataset has too few rows."):
+        describe(sagemaker)
+
+
+def test_a_job_that_completed_without_a_candidate_ends_the_run(sagemaker):
+    sagemaker.put_job(NAME, "Completed", "MaxAutoMLJobRuntimeReached")
+    with pytest.raises(AutopilotFailed, match="MaxAutoMLJobRuntimeReached"):
+        describe(sagemaker)
+
+
+def test_a_job_far_past_its_limit_ends_the_run(sagemaker):
+    now = datetime.now(UTC)
+    sagemaker.put_job(NAME, "InProgress", "TrainingModels", created=now - timedelta(seconds=4200))
+    assert not describe(sagemaker, now).done
+    with pytest.raises(AutopilotOverdue, match="limit is 600 s"):
+        describe(sagemaker, now + timedelta(seconds=1))
+
+
+def test_the_model_is_asked_for_all_four_outputs_in_their_order(sagemaker):
+    sagemaker.put_job(NAME, "Completed", "Completed", BEST)
+    (container,) = best_containers(sagemaker, NAME)
+    outputs = "predicted_label,probability,probabilities,labels"
+    assert container == {
+        "Image": "i",
+        "ModelDataUrl": "s3://m",
+        "Environment": {"A": "1", "SAGEMAKER_INFERENCE_OUTPUT": outputs},
+    }
+
+
+def test_in_a_chain_of_containers_each_is_told_what_the_one_before_gives(sagemaker):
+    """The environments are those that Autopilot's candidates of the mode HYPERPARAMETER_TUNING come with."""
+    supported = {
+        "prepare": None,
+        "predict": "predicted_label, probability, probabilities",
+        "labels": "predicted_label,labels,probability,probabilities",
+    }
+    chain = [
+        {
+            "Image": image,
+            "ModelDataUrl": "s3://m",
+            "Environment": {"SAGEMAKER_INFERENCE_SUPPORTED": names} if names else {},
+        }
+        for image, names in supported.items()
+    ]
+    sagemaker.put_job(NAME, "Completed", "Completed", BEST | {"InferenceContainers": chain})
+    asked = [container["Environment"] for container in best_containers(sagemaker, NAME)]
+    assert asked[0] == {}
+    assert "SAGEMAKER_INFERENCE_INPUT" not in asked[1]
+    assert asked[1]["SAGEMAKER_INFERENCE_OUTPUT"] == "predicted_label,probability,probabilities"
+    assert asked[2]["SAGEMAKER_INFERENCE_INPUT"] == "predicted_label,probability,probabilities"
+    assert asked[2]["SAGEMAKER_INFERENCE_OUTPUT"] == "predicted_label,probability,probabilities,labels"
+
+
+def test_only_a_job_that_runs_is_stopped(sagemaker):
+    stop_job(sagemaker, NAME)
+    sagemaker.put_job(NAME, "Completed", "Completed", BEST)
+    stop_job(sagemaker, NAME)
+    assert "StopAutoMLJob" not in sagemaker.calls
+    sagemaker.put_job(NAME, "InProgress", "TrainingModels")
+    stop_job(sagemaker, NAME)
+    assert sagemaker.jobs[NAME]["AutoMLJobStatus"] == "Stopping"

@@ -1,0 +1,74 @@
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from autowatch.aws.objects import ObjectVersion
+from autowatch.records.run import read_latest
+from autowatch.training.start import CoolingDown, InvalidInput, TrainingRequest, begin_training, read_request
+
+BUCKET = "bank"
+TRAINING = ObjectVersion("training/x.csv", None, "e", 5)
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({}, TrainingRequest(None, "manual")),
+        ({"training_key": "training/a.csv"}, TrainingRequest("training/a.csv", "manual")),
+        ({"trigger": "drift"}, TrainingRequest(None, "drift")),
+    ],
+)
+def test_an_input_is_read(document, expected):
+    assert read_request(document) == expected
+
+
+@pytest.mark.parametrize(
+    "document",
+    [[], "x", None, 5, {"training_key": 5}, {"key": "training/x.csv"}, {"trigger": "moon"}],
+    ids=repr,
+)
+def test_an_input_that_means_nothing_is_refused_with_the_right_forms(document):
+    with pytest.raises(InvalidInput, match=r"FILE\.csv.*FOLDER/"):
+        read_request(document)
+
+
+@pytest.fixture
+def begin():
+    with mock_aws():
+        s3, stepfunctions = (
+            boto3.client(service, "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+            for service in ("s3", "stepfunctions")
+        )
+        s3.create_bucket(Bucket=BUCKET)
+
+        def begin(trigger, execution, hour):
+            execution = f"arn:aws:states:us-east-1:123456789012:execution:train:{execution}"
+            begun = begin_training(
+                s3,
+                stepfunctions,
+                BUCKET,
+                trigger,
+                TRAINING,
+                execution=execution,
+                started=datetime(2026, 11, 23, hour, tzinfo=UTC),
+                cooldown=timedelta(hours=2),
+            )
+            return begun, read_latest(s3, BUCKET)
+
+        yield begin
+
+
+def test_a_run_that_begins_is_recorded_under_its_name(begin):
+    run, latest = begin("drift", "one", 7)
+    assert (latest.run, latest.status, latest.trigger, latest.training) == (run, "running", "drift", TRAINING)
+    assert latest.started == "2026-11-23T07:00:00Z"
+
+
+def test_drift_waits_for_the_cool_down_and_a_person_does_not(begin):
+    begin("drift", "one", 7)
+    with pytest.raises(CoolingDown):
+        begin("drift", "two", 8)
+    begin("manual", "three", 8)
+    assert begin("drift", "four", 9)[1].trigger == "drift"
