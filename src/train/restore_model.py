@@ -4,16 +4,15 @@ import os
 from typing import Any
 
 from autowatch.training.serving.staging import restore_model
-from train.clients import client
+from train.clients import client, data_bucket
 from train.settings import serving_from_env, tags_from_env
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Takes the earlier `run`; returns it as the run whose model is at hand."""
     restore_model(
-        client("s3"),
+        data_bucket(),
         client("sagemaker"),
-        os.environ["S3_BUCKET"],
         event["run"],
         endpoint_name=os.environ["ENDPOINT_NAME"],
         serving=serving_from_env(os.environ),

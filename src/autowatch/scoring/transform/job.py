@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
 from autowatch.scoring.transform.plan import TransformPlan
 
@@ -58,7 +59,7 @@ def job_name(name: str) -> str:
 
 
 def start_transform_job(
-    sagemaker: Any, bucket: str, plan: TransformPlan, instances: TransformInstances, tags: dict[str, str]
+    sagemaker: Any, bucket: Bucket, plan: TransformPlan, instances: TransformInstances, tags: dict[str, str]
 ) -> str:
     """Starts the job over all pieces and returns its name; a job that is there already is the one."""
     name, work = job_name(plan.work.name), plan.work
@@ -75,13 +76,13 @@ def start_transform_job(
             },
             TransformInput={
                 "DataSource": {
-                    "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/{work.input}"}
+                    "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"{bucket.url(work.input)}"}
                 },
                 "ContentType": "text/csv",
                 "SplitType": "Line",
             },
             TransformOutput={
-                "S3OutputPath": f"s3://{bucket}/{work.output}",
+                "S3OutputPath": f"{bucket.url(work.output)}",
                 "Accept": "text/csv",
                 "AssembleWith": "Line",
             },
