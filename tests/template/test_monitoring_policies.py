@@ -75,7 +75,7 @@ def test_a_request_that_is_not_allowed_is_seen(resources):
 
 def test_the_drift_detector_may_do_all_that_it_does(resources):
     with monitored_bucket.monitored_bucket() as clients:
-        s3 = clients.s3
+        s3 = clients.bucket.client
         baseline = monitored_bucket.release(s3)
         for day in ("2026-10-30", "2026-11-22", TODAY):
             stem = monitored_bucket.score(s3, baseline, DRIFTED, day=day, counts=False)

@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from autowatch.aws.objects import Bucket
 from autowatch.scoring.transform.job import (
     TransformFailed,
     TransformInstances,
@@ -69,7 +70,9 @@ def test_the_job_joins_what_it_is_given_and_stays_within_the_payload_limits(sage
         "before-parameter-build.sagemaker.CreateTransformJob", lambda params, **_: requests.append(params)
     )
     sagemaker.stubber.add_response("create_transform_job", {"TransformJobArn": "arn:aws:sagemaker:x" * 2})
-    started = start_transform_job(sagemaker, BUCKET, plan, TransformInstances("ml.m5.xlarge", 2), {"a": "b"})
+    started = start_transform_job(
+        sagemaker, Bucket(None, BUCKET), plan, TransformInstances("ml.m5.xlarge", 2), {"a": "b"}
+    )
     (request,) = requests
     assert started == request["TransformJobName"] == NAME
     assert request["ModelName"] == "bank-r1"
@@ -85,7 +88,7 @@ def test_a_job_that_is_there_already_is_the_one(sagemaker, plan):
     sagemaker.stubber.add_client_error("create_transform_job", "ResourceInUse")
     sagemaker.stubber.add_response("describe_transform_job", description("InProgress"))
     instances = TransformInstances("ml.m5.xlarge", 1)
-    assert start_transform_job(sagemaker, BUCKET, plan, instances, {}) == NAME
+    assert start_transform_job(sagemaker, Bucket(None, BUCKET), plan, instances, {}) == NAME
 
 
 @pytest.mark.parametrize(
