@@ -1,5 +1,6 @@
 """The end of a transform that failed: nothing of it is left, and people are told."""
 
+import json
 from typing import Any
 
 from autowatch.aws.notifications import publish
@@ -51,7 +52,9 @@ def fail_transform(
 
 def _first_error(bucket: Bucket, work: Work, caught: dict[str, str]) -> dict[str, str]:
     try:
-        error: dict[str, str] = bucket.read_json(work.failure)
+        kept = bucket.read_json(work.failure)
     except ObjectMissing:
         return caught
+    # Step Functions writes a text as a JSON string, an object as it is.
+    error: dict[str, str] = json.loads(kept) if isinstance(kept, str) else kept
     return error
