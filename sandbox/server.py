@@ -18,10 +18,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
+from xml.sax.saxutils import escape
 
 import boto3
+from flask import Response, request
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -261,7 +263,7 @@ class Server:
     def _dispatcher(
         self, sagemaker: Application, domino: Application, cloudformation: Application
     ) -> Application:
-        moto = _Dispatcher(create_backend_app)
+        moto = _Dispatcher(_create_app)
 
         def services(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
             path = environ.get("PATH_INFO", "")
@@ -321,17 +323,51 @@ class Server:
 
 
 class _Dispatcher(DomainDispatcherApplication):
-    """Finds the service of a request as moto does, which lists its own folders each time while all others wait."""
+    """Finds the service of a request as moto does, which lists its own folders each time while all others wait.
+
+    What moto does not have, a whole service or one of its operations, is refused by name.
+    """
 
     def __init__(self, create_app: Callable[[Any], Any]) -> None:
         super().__init__(create_app)
         self._services: dict[str | None, Any] = {}
 
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """One request, as PEP 3333 has it."""
+        try:
+            return cast(Iterable[bytes], super().__call__(environ, start_response))
+        except NotFoundError as error:
+            body, kind = _refusal(str(error), environ.get("CONTENT_TYPE", ""))
+            start_response("400 Bad Request", [("Content-Type", kind), ("Content-Length", str(len(body)))])
+            return [body]
+
     def get_backend_for_host(self, host: str | None) -> Any:
-        """The service of a host, found once."""
+        """The service of a host, found once; NotFoundError when there is none."""
         if host not in self._services:
             self._services[host] = super().get_backend_for_host(host)
+        if host and "amazonaws.com" in host and self._services[host] is None:
+            raise NotFoundError(f"The sandbox has no service {host.split('.')[0]}.")
         return self._services[host]
+
+
+def _create_app(service: Any) -> Any:
+    app = create_backend_app(service)
+
+    def refuse(error: NotImplementedError) -> Response:
+        said = str(error) or "This operation is not offered."
+        body, kind = _refusal(f"{service} in the sandbox: {said}", request.content_type or "")
+        return Response(body, 400, content_type=kind)
+
+    app.register_error_handler(NotImplementedError, refuse)
+    return app
+
+
+def _refusal(message: str, content_type: str) -> tuple[bytes, str]:
+    """The body of an error in the words of the request's protocol, and its type."""
+    if "x-www-form-urlencoded" not in content_type:
+        return json.dumps({"__type": "NotOffered", "message": message}).encode(), "application/json"
+    text = f"<Error><Code>NotOffered</Code><Message>{escape(message)}</Message></Error>"
+    return f"<ErrorResponse>{text}</ErrorResponse>".encode(), "text/xml"
 
 
 class _RequestHandler(MotoRequestHandler):
@@ -357,6 +393,8 @@ def _configure_process(port: int) -> None:
     default_user_config["iam"] = {"load_aws_managed_policies": True}
     # A failed execution tells its reason itself; the interpreter would print its whole inside.
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
+    # Nobody collects the translator's metrics, of which it reminds each time.
+    logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)
 
 
 def _body(environ: dict[str, Any]) -> bytes:

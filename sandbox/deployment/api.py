@@ -13,10 +13,9 @@ from urllib.parse import parse_qsl, urlsplit
 from xml.sax.saxutils import escape
 
 from botocore.exceptions import ClientError
-from botocore.loaders import Loader
-from botocore.model import ServiceModel
 from moto.core.parse import QueryParser
 from moto.core.serialize import QuerySerializer, SerializationContext
+from moto.core.utils import get_service_model
 
 from sandbox.deployment.resources.kind import Context
 from sandbox.deployment.stack import Change, ChangeSet, Resource, Stack
@@ -39,9 +38,7 @@ class CloudFormation:
     def __init__(self, stacks: Stacks, context: Context) -> None:
         self._stacks = stacks
         self._context = context
-        self._model = ServiceModel(
-            Loader().load_service_model("cloudformation", "service-2"), "cloudformation"
-        )
+        self._model = get_service_model("cloudformation")
         self._operations: dict[str, Callable[[Parameters], Any]] = {
             "CreateChangeSet": self._create_change_set,
             "CreateStack": self._create_stack,
@@ -87,7 +84,7 @@ class CloudFormation:
         action = values.get("Action", "")
         if action not in self._operations:
             raise TemplateError(f"The operation {action or '(none)'} is not offered in the sandbox.")
-        model: Any = self._model.operation_model(action)
+        model = self._model.operation_model(action)
         request: Any = {
             "values": values,
             "headers": {},
@@ -237,9 +234,7 @@ class CloudFormation:
             **_summary(change_set),
             "Capabilities": change_set.capabilities,
             "Changes": [_change(change) for change in change_set.changes],
-            "Parameters": _values(blueprint.written, blueprint.parameters)
-            if blueprint
-            else [],
+            "Parameters": _values(blueprint.written, blueprint.parameters) if blueprint else [],
             "Tags": _tags(blueprint.tags) if blueprint else [],
         }
 

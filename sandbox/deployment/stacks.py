@@ -68,7 +68,7 @@ class Stacks:
         with self._lock:
             if any(stack.name == name and stack.status != "DELETE_COMPLETE" for stack in self.all()):
                 raise StackError(f"Stack [{name}] already exists")
-            stack = self._new(name, "REVIEW_IN_PROGRESS")
+            stack = self._new(name)
             blueprint = self._draw(stack, wanted)
             self._stacks[stack.id] = stack
         self._start(stack, "CREATE", lambda operation: operation.create(blueprint, disable_rollback))
@@ -162,7 +162,7 @@ class Stacks:
         except NotFoundError:
             if kind == "UPDATE":
                 raise
-            return self._new(name, "REVIEW_IN_PROGRESS")
+            return self._new(name)
         if kind == "CREATE" and stack.status != "REVIEW_IN_PROGRESS":
             raise StackError(f"Stack [{name}] already exists and cannot be created again with the changeSet.")
         if kind == "UPDATE":
@@ -239,8 +239,10 @@ class Stacks:
         }
         return draw(wanted.text, wanted.parameters, wanted.tags, pseudo, self._kinds, wanted.capabilities)
 
-    def _new(self, name: str, status: str) -> Stack:
-        return Stack(self._context.arn("cloudformation", f"stack/{name}/{uuid.uuid4()}"), name, status)
+    def _new(self, name: str) -> Stack:
+        stack = Stack(self._context.arn("cloudformation", f"stack/{name}/{uuid.uuid4()}"), name, "")
+        stack.tell("REVIEW_IN_PROGRESS", "User Initiated")
+        return stack
 
     @staticmethod
     def _check_updatable(stack: Stack) -> None:

@@ -118,12 +118,27 @@ class Queue(Kind):
         context.call("sqs", "delete_queue", QueueUrl=made.physical_id)
 
 
+_QUEUE_ATTRIBUTES = (
+    "ContentBasedDeduplication",
+    "DelaySeconds",
+    "FifoQueue",
+    "KmsDataKeyReusePeriodSeconds",
+    "KmsMasterKeyId",
+    "MaximumMessageSize",
+    "MessageRetentionPeriod",
+    "ReceiveMessageWaitTimeSeconds",
+    "RedrivePolicy",
+    "SqsManagedSseEnabled",
+    "VisibilityTimeout",
+)
+
+
 def _attributes(request: Request) -> dict[str, str]:
-    left_out = ("QueueName", "Tags")
-    chosen = {name: value for name, value in request.properties.items() if name not in left_out}
+    chosen = take(request.properties, request.logical_id, *_QUEUE_ATTRIBUTES, "QueueName", "Tags")
     return {
         name: json.dumps(value) if isinstance(value, dict) else as_text(value)
         for name, value in chosen.items()
+        if name in _QUEUE_ATTRIBUTES
     }
 
 
