@@ -83,7 +83,7 @@ WRONG = {
     "reserved column": ("score a.csv", "age,job,id\n1,a,7\n", "has the column id, a name that predictions files add"),
     "no target": ("train a.csv", "age,job\n1,a\n", "has no column 'y' to predict (TargetColumn)."),
     "target in another case": ("train a.csv", "age,job,Y\n1,a,no\n", "(TargetColumn). Did you mean Y?"),
-    "three classes": ("train a.csv", "age,y\n1,a\n2,b\n3,c\n", "3 different values (a (1), b (1), c (1)); more than two"),
+    "three classes": ("train a.csv", "age,y\n1,a\n2,b\n3,c\n", "c (1)); more than two classes are not supported"),
     "regression": (
         "train a.csv",
         "age,y\n" + "".join(f"{i},{i / 7}\n" for i in range(99)),
@@ -101,7 +101,7 @@ WRONG = {
     "mistyped file": ("train cals.csv", None, "Did you mean training/calls.csv?"),
     "labels without a key": ("labels a.csv", "customer,y\n1,yes\n", "has no column 'id' to join by."),
     "labels in other words": ("labels a.csv", "id,label\n1,1\n", "label holds '1', the model knows no and yes."),
-    "labels without labels": ("labels a.csv", "id,outcome\n1,yes\n", "has no column with labels. Call it y_actual or label"),
+    "labels without labels": ("labels a.csv", "id,outcome\n1,yes\n", "no column with labels. Call it y_actual or label"),
     "labels of nobody": ("labels a.csv", "id,label\n0-1,yes\n", "belongs to a prediction of this stack."),
     "key that was never scored": ("labels a.csv --key customer", "customer,label\n1,yes\n", "was scored from"),
     "half a range": ("judge --from 2026-11-01", None, "needs both its ends: --from and --to."),
