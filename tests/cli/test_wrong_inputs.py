@@ -101,7 +101,7 @@ WRONG = {
     "mistyped file": ("train cals.csv", None, "Did you mean training/calls.csv?"),
     "labels without a key": ("labels a.csv", "customer,y\n1,yes\n", "has no column 'id' to join by."),
     "labels in other words": ("labels a.csv", "id,label\n1,1\n", "label holds '1', the model knows no and yes."),
-    "labels without labels": ("labels a.csv", "id,outcome\n1,yes\n", "no column with labels. Call it y_actual or label"),
+    "labels without labels": ("labels a.csv", "id,outcome\n1,yes\n", "no column with labels. Call it y_actual"),
     "labels of nobody": ("labels a.csv", "id,label\n0-1,yes\n", "belongs to a prediction of this stack."),
     "key that was never scored": ("labels a.csv --key customer", "customer,label\n1,yes\n", "was scored from"),
     "half a range": ("judge --from 2026-11-01", None, "needs both its ends: --from and --to."),
