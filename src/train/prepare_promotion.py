@@ -7,27 +7,25 @@ from autowatch.records.run import run_name
 from autowatch.records.timestamps import from_text, to_text
 from autowatch.training.release.rollback import begin_promotion, promoted_run
 from autowatch.training.serving.staging import restore_model
-from train.clients import client
+from train.clients import client, data_bucket
 from train.settings import serving_from_env, tags_from_env
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Takes `execution`, `started` and the execution's `input`; returns the run and the one that it promotes."""
-    s3, bucket, started = client("s3"), os.environ["S3_BUCKET"], from_text(event["started"])
+    bucket, started = data_bucket(), from_text(event["started"])
     promotes = promoted_run(event["input"])
     run = begin_promotion(
-        s3,
-        client("stepfunctions"),
         bucket,
+        client("stepfunctions"),
         promotes,
         run=run_name(event["execution"], started),
         execution=event["execution"],
         started=to_text(started),
     )
     restore_model(
-        s3,
-        client("sagemaker"),
         bucket,
+        client("sagemaker"),
         promotes,
         endpoint_name=os.environ["ENDPOINT_NAME"],
         serving=serving_from_env(os.environ),

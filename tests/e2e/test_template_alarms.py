@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from autowatch.aws.objects import ObjectVersion, write_json
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.monitoring.days.metrics import column_dimension
 from autowatch.monitoring.quality.job import emit_quality, emit_taken
 from autowatch.records.champion import Champion, write_champion
@@ -229,9 +229,9 @@ QUALITY = {
 
 def release(s3, bucket):
     key = "models/r1/baseline.json"
-    write_json(s3, bucket, key, BASELINE.to_json())
+    Bucket(s3, bucket).write_json(key, BASELINE.to_json())
     champion = Champion("r1", "e", "c", "m", "models/r1/contract.json", key, "2026-11-20T00:00:00Z", {})
-    write_champion(s3, bucket, champion, None)
+    write_champion(Bucket(s3, bucket), champion, None)
 
 
 def scored_manifest(day, rows):
@@ -261,8 +261,10 @@ def score(s3, bucket, columns, day):
     builder = ProfileBuilder(BASELINE)
     builder.add(columns)
     manifest = scored_manifest(day, len(columns["age"]))
-    write_json(s3, bucket, manifest.profile.key, builder.build().to_json())
-    write_json(s3, bucket, manifest.predictions.key.replace(".csv", ".manifest.json"), manifest.to_json())
+    Bucket(s3, bucket).write_json(manifest.profile.key, builder.build().to_json())
+    Bucket(s3, bucket).write_json(
+        manifest.predictions.key.replace(".csv", ".manifest.json"), manifest.to_json()
+    )
 
 
 def total(sandbox, metric):

@@ -6,10 +6,10 @@ The champion on the challenger's hold-out, where the two can be compared.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 
+from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import Champion, NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
@@ -59,7 +59,7 @@ class HoldoutScores:
 
 
 def score_holdout(
-    s3: Any, bucket: str, key: str, contract: Contract, endpoint: TimedEndpoint, limits: ScoringLimits
+    bucket: Bucket, key: str, contract: Contract, endpoint: TimedEndpoint, limits: ScoringLimits
 ) -> HoldoutScores:
     """Scores the hold-out under `key` with the model that has this contract.
 
@@ -67,7 +67,7 @@ def score_holdout(
         NoRows, MissingColumns: the hold-out is empty, or lacks columns of the contract.
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict`.
     """
-    body = s3.get_object(Bucket=bucket, Key=key)["Body"]
+    body = bucket.get(key)["Body"]
     row_numbers: list[int] = []
     rejected: list[Rejected] = []
     actual, predicted, probability = list[str](), list[str](), list[str]()
@@ -113,7 +113,7 @@ class ScoredChampion:
 
 
 def score_champion(
-    s3: Any, bucket: str, challenger: Contract, endpoint: TimedEndpoint, rows: int, limits: ScoringLimits
+    bucket: Bucket, challenger: Contract, endpoint: TimedEndpoint, rows: int, limits: ScoringLimits
 ) -> ScoredChampion:
     """Scores the challenger's hold-out with the champion.
 
@@ -127,13 +127,13 @@ def score_champion(
         EndpointError, AnswerMismatch, AnswerUnreadable: it should have answered and did not.
     """
     try:
-        champion = read_champion(s3, bucket)
+        champion = read_champion(bucket)
     except NoChampion:
         raise ChampionNotComparable("no model has been released yet") from None
-    contract = read_contract(s3, bucket, champion.contract_key)
+    contract = read_contract(bucket, champion.contract_key)
     _check_comparable(champion, contract, challenger, endpoint.name)
     try:
-        scores = score_holdout(s3, bucket, holdout_key(challenger.run), contract, endpoint, limits)
+        scores = score_holdout(bucket, holdout_key(challenger.run), contract, endpoint, limits)
     except MissingColumns as error:
         raise ChampionNotComparable(f"the champion cannot score the hold-out. {error}") from error
     except EndpointMissing as error:

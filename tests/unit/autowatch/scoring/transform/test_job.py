@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from autowatch.aws.objects import Bucket
 from autowatch.scoring.transform.job import (
     TransformFailed,
     TransformInstances,
@@ -66,7 +67,13 @@ def test_the_name_fits_sagemaker():
 def run(sagemaker, plan, limit_seconds=3600):
     instances = TransformInstances("ml.m5.xlarge", 2)
     return run_transform_job(
-        sagemaker, BUCKET, plan, instances, tags={"a": "b"}, limit_seconds=limit_seconds, now=NOW
+        sagemaker,
+        Bucket(None, BUCKET),
+        plan,
+        instances,
+        tags={"a": "b"},
+        limit_seconds=limit_seconds,
+        now=NOW,
     )
 
 
