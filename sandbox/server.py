@@ -1,7 +1,8 @@
 """The local AWS: one process, one port on loopback.
 
-Requests signed for SageMaker go to the local SageMaker, paths below `/domino/` to the local Domino, paths below
-`/_sandbox/` to the sandbox's own controls, and everything else to moto. IAM roles are recorded and not enforced.
+Requests signed for SageMaker go to the local SageMaker, those for CloudFormation to the one in `sandbox/deployment/`,
+paths below `/domino/` to the local Domino, paths below `/_sandbox/` to the sandbox's own controls, and everything else
+to moto. IAM roles are recorded and not enforced.
 """
 
 import argparse
