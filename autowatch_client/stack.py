@@ -31,6 +31,7 @@ from autowatch_client.labels import Labelled, await_labels, days_of_ids, join_la
 from autowatch_client.nearest import suggestion
 from autowatch_client.objects import Bucket, unheard
 from autowatch_client.places import Place, find_place
+from autowatch_client.redrive import Redriven, redrive
 from autowatch_client.removal import removal_plan, remove_stack
 from autowatch_client.reports import Pages, fetch_pages
 from autowatch_client.runs import RunSummary, list_runs, read_run
@@ -385,6 +386,10 @@ class Stack:
     def examine(self) -> list[Finding]:
         """What is well and what is wrong, with what to do."""
         return list(examine(self.place, self.client, self.bucket))
+
+    def redrive(self, on_message: Callable[[Redriven], None] = unheard) -> list[Redriven]:
+        """Sends the failed events that wait in the stack's queues again, and tells what became of each."""
+        return redrive(self.client, self.bucket, self.place.stack, on_message)
 
     def removal_plan(self, with_data: bool = False) -> list[str]:
         """What `destroy` will do, in sentences."""

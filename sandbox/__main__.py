@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
         elif options.command == "alarms":
             _show_alarms(Connection(options.state_dir))
         else:
-            _show_mail(Connection(options.state_dir))
+            _show_mail(options.state_dir)
     except SandboxError as error:
         sys.exit(str(error))
 
@@ -151,8 +151,11 @@ def _show_alarms(connection: Connection) -> None:
         print(f"{alarm['state']:<18}{alarm['name']}{was}\n{'':<18}{alarm['reason']}")
 
 
-def _show_mail(connection: Connection) -> None:
-    messages = connection.mailbox.messages()
+def _show_mail(state_dir: Path) -> None:
+    # Mails stay when a sandbox ends.
+    folder = state_dir / "mail"
+    mailbox = Mailbox(folder) if folder.is_dir() else Connection(state_dir).mailbox
+    messages = mailbox.messages()
     if not messages:
         print("The mailbox is empty.")
     for mail in messages:

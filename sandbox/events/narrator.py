@@ -62,7 +62,11 @@ class Narrator:
         if not name.endswith(".json"):
             return None
         teller = self._teller(key)
-        return teller(json.loads(read())) if teller else None
+        try:
+            return teller(json.loads(read())) if teller else None
+        except (ValueError, KeyError, TypeError):
+            # A document that is not as it was when this was written is news all the same.
+            return f"{key} was written"
 
     def _teller(self, key: str) -> Callable[[dict[str, Any]], str | None] | None:
         if key.startswith("predictions/") and key.endswith(".manifest.json"):

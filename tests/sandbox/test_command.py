@@ -86,6 +86,10 @@ def test_up_serves_until_it_is_told_to_end(tmp_path):
         assert process.wait(30) == 0
     assert not (tmp_path / "env").exists()
     assert "No sandbox is running" in run("status", "--state-dir", tmp_path).stderr
+    # Mails outlive the sandbox.
+    Mailbox(tmp_path / "mail").deliver("a@example.com", "b@example.com", "Drift", "It moved: é.\n")
+    assert "Drift\n\nIt moved: é.\n" in run("mail", "--state-dir", tmp_path).stdout
+    assert "No sandbox is running" in run("mail", "--state-dir", tmp_path / "none").stderr
 
 
 def test_a_port_that_is_taken_and_a_folder_that_is_none_are_told_in_a_sentence(tmp_path):
@@ -125,6 +129,7 @@ def test_what_happens_is_told_a_line_for_each_event(tmp_path):
             "trigger": "manual",
             "training": {"key": "training/x.csv"},
         },
+        "models/q/run.json": {"what": "is this"},
         "models/r/run.json": {"run": "r", "status": "failed", "reason": "No column y."},
         "reports/date=2026-11-23/drift.json": {
             "date": "2026-11-23",
@@ -154,6 +159,7 @@ def test_what_happens_is_told_a_line_for_each_event(tmp_path):
         "inference/a.csv: scored 4,000 of 4,003 rows in T; 3 rejected: rejected/date=2026-11-23/a-0.csv",
         "inference/b.csv was refused: It is empty.",
         "run r began (manual), on training/x.csv",
+        "models/q/run.json was written",
         "run r failed: No column y.",
         "2026-11-23 judged: drift, 4,000 rows; age",
         "2026-11-23 measured: good, AUC 0.750, 10 of 4,000 rows have labels",
