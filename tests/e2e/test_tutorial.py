@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from autowatch_client.proposal import read_overrides
 from tests.support.repository import ROOT
 
 pytestmark = pytest.mark.sandbox
@@ -30,7 +31,7 @@ CHANGING = (
     (r"Wrote into \S+/samconfig", "Wrote into …/samconfig"),
     (r"-[0-9A-F]{16}-|-[0-9A-Z]{12}\b", "-SUFFIX"),
     (r"\b\d+\.\d+ s\b", "T s"),
-    (r"\b[01]\.\d{3,4}\b", "FIGURE"),
+    (r"[+-]?\b[01]\.\d{3,4}\b", "FIGURE"),
     (
         r"\b(WeightedEnsemble-L2|LinearModel|CatBoost|LightGBM(XT)?|XGBoost|RandomForest|ExtraTrees)\b",
         "CANDIDATE",
@@ -64,8 +65,7 @@ def autowatch(clone, line):
         [sys.executable, "-m", "autowatch_client", *words],
         cwd=clone,
         env=environment(clone),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=200,
         check=False,
@@ -82,8 +82,6 @@ def up(clone):
     started = []
 
     def start():
-        from autowatch_client.proposal import read_overrides
-
         parameters = [
             f"--parameter={name}={value}" for name, value in read_overrides(clone / "samconfig.toml").items()
         ]
