@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="bring the stack up and leave it running until Ctrl-C")
     up.add_argument("--template", type=Path, default=REPOSITORY / "template.yaml")
+    up.add_argument("--empty", action="store_true", help="without a stack: bring one up with `sam deploy`")
     up.add_argument("--port", type=int, default=0, help="a free one by default")
     up.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", type=_parameter)
     fire = commands.add_parser("fire", help="fire a schedule now")
@@ -44,7 +45,12 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         if options.command == "up":
-            _up(options.template, options.port, dict(options.parameter), options.state_dir)
+            _up(
+                None if options.empty else options.template,
+                options.port,
+                dict(options.parameter),
+                options.state_dir,
+            )
         elif options.command == "fire":
             _fire(Connection(options.state_dir), options.name)
         elif options.command == "status":
@@ -57,18 +63,26 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(str(error))
 
 
-def _up(template: Path, port: int, parameters: dict[str, str], state_dir: Path) -> None:
+def _up(template: Path | None, port: int, parameters: dict[str, str], state_dir: Path) -> None:
     # moto takes seconds to import, and the other commands do without it.
     from sandbox.deployment.template import read_template, resolve_parameters
     from sandbox.server import Configuration, run
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    document = read_template(template)
+    document = read_template(template) if template else {}
     declared = document.get("Parameters", {})
     wanted = {name: value for name, value in CONVENIENT_PARAMETERS.items() if name in declared} | parameters
     # A mistake is told now, and not after everything has started; what stands for an address is not known yet.
     resolve_parameters(document, {name: value for name, value in wanted.items() if "{" not in value})
     env_file = state_dir / "env"
+
+    def write_environment(server: "Server") -> None:
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in server.environment.items()]
+        env_file.write_text("\n".join(lines) + "\n")
+
+    def announce(server: "Server") -> None:
+        target = parameters.get("TargetColumn") or declared.get("TargetColumn", {}).get("Default")
+        _print_welcome(server, target if template else None, state_dir)
 
     with _only_one(state_dir):
         # Mails and logs of a stack that is gone would be taken for those of this one.
@@ -76,36 +90,39 @@ def _up(template: Path, port: int, parameters: dict[str, str], state_dir: Path) 
             path.unlink()
         print("Starting the sandbox ...", flush=True)
         narrator = Narrator(Mailbox(state_dir / "mail"), lambda line: print(line, flush=True))
-
-        def announce(server: "Server") -> None:
-            lines = [f"export {name}={shlex.quote(value)}" for name, value in server.environment.items()]
-            env_file.write_text("\n".join(lines) + "\n")
-            target = parameters.get("TargetColumn") or declared.get("TargetColumn", {}).get("Default")
-            _print_welcome(server, target, state_dir)
-
         try:
-            run(Configuration(template.resolve(), state_dir, wanted, port, heard=narrator.hear), announce)
+            configuration = Configuration(
+                template and template.resolve(), state_dir, wanted, port, heard=narrator.hear
+            )
+            run(configuration, announce, write_environment)
         finally:
             env_file.unlink(missing_ok=True)
             narrator.close()
 
 
 def _print_welcome(server: "Server", target: str | None, state_dir: Path) -> None:
+    env_file = shlex.quote(str(state_dir / "env"))
     steps = {
-        "train FILE": f"labelled rows, a CSV with the column {target} to predict (TargetColumn)",
-        "score FILE": "rows without it; the predictions come back beside the file",
-        "judge": "whether what was scored has drifted",
-        "labels FILE": "what came true, by the id of the predictions or --key COLUMN",
-        "report --open": "the pages",
+        _autowatch("train FILE"): f"labelled rows, a CSV with the column {target} to predict (TargetColumn)",
+        _autowatch("score FILE"): "rows without it; the predictions come back beside the file",
+        _autowatch("judge"): "whether what was scored has drifted",
+        _autowatch("labels FILE"): "what came true, by the id of the predictions or --key COLUMN",
+        _autowatch("report --open"): "the pages",
     }
-    width = len(_autowatch(max(steps, key=len)))
-    listed = "\n".join(f"  {_autowatch(name):<{width}}    {what}" for name, what in steps.items())
-    first = "" if state_dir == STATE_DIR else f"  source {shlex.quote(str(state_dir / 'env'))}\n"
+    if target is None:
+        steps = {
+            f"source {env_file}": "for sam, the aws CLI and boto3",
+            "sam build && sam deploy": "brings a stack up: docs/sandbox.md",
+        }
+    elif state_dir != STATE_DIR:
+        steps = {f"source {env_file}": "or the command looks for another sandbox", **steps}
+    width = max(map(len, steps))
+    listed = "\n".join(f"  {step:<{width}}    {what}" for step, what in steps.items())
     print(
         f"""
 The sandbox is up at {server.endpoint_url}. In another terminal, in this order:
 
-{first}{listed}
+{listed}
 
 No data at hand: {_autowatch("example telco")}, and docs/tutorial.md. All commands: {_autowatch("--help")}
 Under the hood: {_command("status | fire NAME | alarms | mail", state_dir)}
