@@ -1,0 +1,115 @@
+"""The rows of a table as Arrow arrays, whoever has read them: Arrow, or the csv module."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from autowatch.tabular.arrow.fields import Column, Fields, read_fields
+from autowatch.tabular.table import Block, Table
+
+_ROWS_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A row that is not as wide as the header: the line on which it begins, its place among all rows, its fields."""
+
+    line: int
+    number: int
+    fields: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some consecutive rows of a table.
+
+    Attributes:
+        columns: column by column the fields of the rows that are as wide as the header.
+        lines: for each of these rows the line of the file, from 1, on which it begins (Arrow, int64).
+        numbers: its place among all the table's rows, from 1 (Arrow, int64).
+        misfits: the rows in between of another width.
+    """
+
+    columns: Sequence[Column]
+    lines: Any
+    numbers: Any
+    misfits: Sequence[Misfit]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def where(self, mask: Any) -> "Rows":
+        """The rows for which `mask`, an Arrow array of booleans, holds; and the misfits."""
+        return Rows(
+            [pc.filter(column, mask) for column in self.columns],
+            pc.filter(self.lines, mask),
+            pc.filter(self.numbers, mask),
+            self.misfits,
+        )
+
+    def texts(self, mask: Any) -> list[list[str]]:
+        """The fields of the rows for which `mask` holds."""
+        columns = [pc.filter(column, mask).to_pylist() for column in self.columns]
+        return list(map(list, zip(*columns, strict=True)))
+
+
+def read_rows(table: Table) -> Iterator[Rows]:
+    """The rows of `table`, about as many at once as came in one of its chunks.
+
+    Raises:
+        NotUtf8, MalformedCsv, NoRows: as `Table.rows` does.
+    """
+    before = 0
+    for stretch in table.stretches(_ROWS_AT_ONCE, lambda data, line: _read(data, line, table)):
+        if isinstance(stretch, Block):
+            yield _from_block(stretch, before)
+            before += len(stretch.lines)
+        else:
+            yield _in_place(stretch, before)
+            before += stretch.rows
+
+
+@dataclass(frozen=True)
+class _Quick:
+    """What Arrow has read; every row is a line."""
+
+    fields: Fields
+    first_line: int
+
+    @property
+    def rows(self) -> int:
+        return self.fields.rows
+
+    @property
+    def lines(self) -> int:
+        return self.fields.rows
+
+
+def _read(data: bytes, line: int, table: Table) -> _Quick | None:
+    fields = read_fields(data, table.delimiter, len(table.header))
+    return fields and _Quick(fields, line)
+
+
+def _in_place(quick: _Quick, before: int) -> Rows:
+    places = pa.arange(0, quick.rows)
+    if quick.fields.misfits:
+        others = pa.array(quick.fields.misfits.keys(), pa.int64())
+        places = pc.filter(places, pc.invert(pc.is_in(places, others)))
+    misfits = [
+        Misfit(quick.first_line + place, before + 1 + place, fields)
+        for place, fields in quick.fields.misfits.items()
+    ]
+    return Rows(quick.fields.columns, pc.add(places, quick.first_line), pc.add(places, before + 1), misfits)
+
+
+def _from_block(block: Block, before: int) -> Rows:
+    places = [place for place in range(len(block.lines)) if place not in block.misfits]
+    return Rows(
+        [pa.array(column, pa.string()) for column in block.columns],
+        pa.array([block.lines[place] for place in places], pa.int64()),
+        pa.array([before + 1 + place for place in places], pa.int64()),
+        [Misfit(block.lines[place], before + 1 + place, fields) for place, fields in block.misfits.items()],
+    )
