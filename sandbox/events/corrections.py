@@ -1,8 +1,12 @@
 """Where moto's own behaviour differs from AWS's in a way that a template or its user notices."""
 
+import functools
 import uuid
 from typing import Any, cast
 
+import botocore.session
+from botocore import xform_name
+from botocore.model import ServiceModel
 from moto.cloudformation import parsing
 from moto.core.responses import ActionResult
 from moto.iam.access_control import PermissionResult
@@ -19,6 +23,9 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (
     DistributedIterationComponent,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_aws_sdk import (
+    StateTaskServiceAwsSdk,
+)
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
@@ -30,6 +37,7 @@ def install() -> None:
     cast(Any, FakeBucket).get_permission = _no_permission_by_policy
     cast(Any, StepFunctionsParserBackend).start_execution = _start_named_execution
     cast(Any, DistributedIterationComponent)._map_run = _run_map
+    cast(Any, StateTaskServiceAwsSdk)._normalise_parameters = _encode_parameters
     cast(Any, StepFunctionResponse).get_execution_history = _execution_history
 
 
@@ -74,6 +82,22 @@ def _run_map(component: Any, env: Any, eval_input: Any) -> None:
             event_details=cast(EventDetails, {"mapRunFailedEventDetails": details}),
         )
     )
+
+
+def _encode_parameters(task: Any, parameters: dict[str, Any], *_: Any) -> None:
+    """Step Functions sends the bytes of an SDK's request, such as S3's Body, as JSON: a text gets quotes.
+
+    moto has the code for that, and does not call it.
+    """
+    model = _service_model(task._get_boto_service_name())
+    action = task._get_boto_service_action()
+    operation = next(name for name in model.operation_names if xform_name(name) == action)
+    task._to_boto_request(parameters, model.operation_model(operation).input_shape)
+
+
+@functools.cache
+def _service_model(service: str) -> ServiceModel:
+    return botocore.session.get_session().get_service_model(service)
 
 
 def _execution_history(response: Any) -> ActionResult:

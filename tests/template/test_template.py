@@ -155,6 +155,7 @@ def test_no_role_may_do_everything_nor_write_where_notifications_fire(resources)
                 "ecr:GetAuthorizationToken",
                 "ecr:GetDownloadUrlForLayer",
                 "cloudwatch:PutMetricData",
+                "sagemaker:ListCandidatesForAutoMLJob",
             }, (name, actions)
         if "s3:PutObject" in actions:
             written = re.findall(

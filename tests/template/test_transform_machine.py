@@ -75,9 +75,10 @@ def test_pieces_are_read_from_the_bucket_bounded_and_leave_no_result_in_the_payl
 def test_the_error_of_a_piece_is_kept_where_the_clean_up_looks_for_it(name):
     processor = MAPS[name]["ItemProcessor"]
     (catcher,) = processor["States"][processor["StartAt"]]["Catch"]
-    assert (catcher["ErrorEquals"], catcher["Next"]) == (["States.ALL"], "KeepError")
-    kept = processor["States"]["KeepError"]
+    assert catcher["ErrorEquals"] == ["States.ALL"]
+    kept = processor["States"][catcher["Next"]]
     assert kept["Parameters"]["Key.$"] == "$.failure_key"
+    assert kept["Parameters"]["Body.$"] == catcher["ResultPath"]
     assert processor["States"][kept["Next"]]["Type"] == "Fail"
 
 

@@ -1,5 +1,6 @@
 """The end of a transform that failed: nothing of it is left, and people are told."""
 
+import json
 from typing import Any
 
 from autowatch.aws.notifications import publish
@@ -52,7 +53,9 @@ def fail_transform(
 
 def _first_error(s3: Any, bucket: str, work: Work, caught: dict[str, str]) -> dict[str, str]:
     try:
-        error: dict[str, str] = read_json(s3, bucket, work.failure)
+        kept = read_json(s3, bucket, work.failure)
     except ObjectMissing:
         return caught
+    # Step Functions writes a text as a JSON string, an object as it is.
+    error: dict[str, str] = json.loads(kept) if isinstance(kept, str) else kept
     return error

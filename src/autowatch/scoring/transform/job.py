@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from autowatch.aws.step_functions import naming_throttling
 from autowatch.errors import AutowatchError
 from autowatch.scoring.transform.plan import TransformPlan
 
@@ -57,6 +58,7 @@ def job_name(name: str) -> str:
     return f"autowatch-{name}"
 
 
+@naming_throttling()
 def start_transform_job(
     sagemaker: Any, bucket: str, plan: TransformPlan, instances: TransformInstances, tags: dict[str, str]
 ) -> str:
@@ -95,6 +97,7 @@ def start_transform_job(
     return name
 
 
+@naming_throttling()
 def describe_transform_job(sagemaker: Any, name: str, limit_seconds: int, now: datetime) -> TransformProgress:
     """How the job is doing.
 
@@ -117,6 +120,7 @@ def describe_transform_job(sagemaker: Any, name: str, limit_seconds: int, now: d
     return TransformProgress(done=status == "Completed", status=status)
 
 
+@naming_throttling()
 def stop_transform_job(sagemaker: Any, name: str) -> None:
     """Stops the job if it is there and runs."""
     try:

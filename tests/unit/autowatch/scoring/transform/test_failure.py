@@ -77,10 +77,11 @@ def test_nothing_is_left_and_the_message_says_what_to_do(s3):
     assert "upload the file again" in message["Message"]
 
 
-def test_the_error_of_a_piece_is_told_instead_of_the_maps(s3):
+@pytest.mark.parametrize("kept", [ERROR, json.dumps(ERROR)], ids=["object", "text"])
+def test_the_error_of_a_piece_is_told_instead_of_the_maps(s3, kept):
     arrival = drop(s3, TEXT)
     check(s3, arrival)
-    write_json(s3, BUCKET, WORK.failure, ERROR)
+    write_json(s3, BUCKET, WORK.failure, kept)
     caught = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": "exceeded"}
     outcome, _ = fail(s3, arrival, caught)
     assert outcome[0] == "TransformFailed"
