@@ -9,7 +9,7 @@ from autowatch.aws.objects import ObjectVersion, write_json
 from autowatch.records.arrival import Arrival
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.contract import Contract, Feature
-from autowatch.scoring.batches import ScoringLimits
+from autowatch.scoring.requests import ScoringLimits
 from autowatch.scoring.predictions import ScoringSettings
 from autowatch.tabular.profile import Baseline, baseline_column
 

@@ -13,8 +13,8 @@ MISSING_CATEGORIES = frozenset({""})
 
 
 PLAIN_NUMBER = r"^-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"
-"""A regular expression of texts that are not missing and that any reader of decimal numbers reads as `read_number` does,
-unless they are too large for a double. Nearly all numbers are written like this; they may be read many at a time."""
+"""A regular expression of texts that are not missing and that any reader of decimal numbers reads as `read_number`
+does, unless they are too large for a double. Nearly all numbers are like this; they may be read many at a time."""
 
 
 def missing_values(feature_type: FeatureType) -> frozenset[str]:
@@ -29,6 +29,15 @@ def read_number(text: str) -> float | None:
         ValueError: it is neither missing nor a number.
     """
     return None if text in MISSING_NUMBERS else to_number(text)
+
+
+def is_number_or_missing(text: str) -> bool:
+    """Whether `read_number` reads the text."""
+    try:
+        read_number(text)
+    except ValueError:
+        return False
+    return True
 
 
 def to_number(text: str) -> float:

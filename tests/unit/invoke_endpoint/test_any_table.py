@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from autowatch.records.arrival import output_keys
-from autowatch.scoring.batches import ScoringLimits
+from autowatch.scoring.requests import ScoringLimits
 from autowatch.scoring.predictions import score_file
 from invoke_endpoint import app
 from tests.support.endpoint_server import REFUSED_TEXT

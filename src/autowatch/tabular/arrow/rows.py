@@ -1,5 +1,6 @@
 """The rows of a table as Arrow arrays, whoever has read them: Arrow, or the csv module."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,6 @@ import pyarrow.compute as pc
 
 from autowatch.tabular.arrow.fields import Column, Fields, read_fields
 from autowatch.tabular.table import Block, Table
-
-_ROWS_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
@@ -42,12 +41,12 @@ class Rows:
         return len(self.numbers)
 
     def where(self, mask: Any) -> "Rows":
-        """The rows for which `mask`, an Arrow array of booleans, holds; and the misfits."""
+        """The rows for which `mask`, an Arrow array of booleans, holds, without the misfits."""
         return Rows(
             [pc.filter(column, mask) for column in self.columns],
             pc.filter(self.lines, mask),
             pc.filter(self.numbers, mask),
-            self.misfits,
+            misfits=[],
         )
 
     def texts(self, mask: Any) -> list[list[str]]:
@@ -56,20 +55,35 @@ class Rows:
         return list(map(list, zip(*columns, strict=True)))
 
 
-def read_rows(table: Table) -> Iterator[Rows]:
-    """The rows of `table`, about as many at once as came in one of its chunks.
+def read_rows(table: Table, max_rows: int) -> Iterator[Rows]:
+    """The rows of `table`, about as many at once as came in one of its chunks, and at most `max_rows`.
 
     Raises:
         NotUtf8, MalformedCsv, NoRows: as `Table.rows` does.
     """
     before = 0
-    for stretch in table.stretches(_ROWS_AT_ONCE, lambda data, line: _read(data, line, table)):
+    for stretch in table.stretches(max_rows, lambda data, line: _read(data, line, table)):
         if isinstance(stretch, Block):
-            yield _from_block(stretch, before)
+            rows = _from_block(stretch, before)
             before += len(stretch.lines)
         else:
-            yield _in_place(stretch, before)
+            rows = _in_place(stretch, before)
             before += stretch.rows
+        yield from _cut(rows, max_rows)
+
+
+def _cut(rows: Rows, max_rows: int) -> Iterator[Rows]:
+    if len(rows) <= max_rows:
+        yield rows
+        return
+    after = 0.0
+    for begin in range(0, len(rows), max_rows):
+        end = begin + max_rows
+        numbers = rows.numbers[begin:end]
+        last = numbers[-1].as_py() if end < len(rows) else math.inf
+        misfits = [misfit for misfit in rows.misfits if after < misfit.number <= last]
+        yield Rows([column[begin:end] for column in rows.columns], rows.lines[begin:end], numbers, misfits)
+        after = last
 
 
 @dataclass(frozen=True)
