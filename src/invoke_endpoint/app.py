@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from autowatch.aws.objects import Bucket
 from autowatch.records.arrival import arrivals_in
 from autowatch.scoring.endpoint import client_config
 from autowatch.scoring.inbox import score_arrivals
@@ -17,7 +18,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     """Scores the files that an S3 event announces; gives how many were scored, refused and handed over."""
     settings = settings_from_env(os.environ)
     return score_arrivals(
-        s3=_s3(),
+        bucket=Bucket(_s3(), os.environ["S3_BUCKET"]),
         runtime=_runtime(settings.limits.concurrency),
         arrivals=arrivals_in(event),
         settings=settings,

@@ -1,4 +1,4 @@
-"""State PreparePromotion: begins a run that releases an earlier run's model again."""
+"""State PreparePromotion: begins a run that releases an earlier run's model again, and makes that model again."""
 
 import os
 from typing import Any
@@ -6,19 +6,30 @@ from typing import Any
 from autowatch.records.run import run_name
 from autowatch.records.timestamps import from_text, to_text
 from autowatch.training.release.rollback import begin_promotion, promoted_run
-from train.clients import client
+from autowatch.training.serving.staging import restore_model
+from train.clients import client, data_bucket
+from train.settings import serving_from_env, tags_from_env
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Takes `execution`, `started` and the execution's `input`; returns the run and the one that it promotes."""
-    started = from_text(event["started"])
+    bucket, started = data_bucket(), from_text(event["started"])
+    promotes = promoted_run(event["input"])
     run = begin_promotion(
-        client("s3"),
+        bucket,
         client("stepfunctions"),
-        os.environ["S3_BUCKET"],
-        promoted_run(event["input"]),
+        promotes,
         run=run_name(event["execution"], started),
         execution=event["execution"],
         started=to_text(started),
     )
-    return {"run": run.run, "promotes": run.promotes}
+    restore_model(
+        bucket,
+        client("sagemaker"),
+        promotes,
+        endpoint_name=os.environ["ENDPOINT_NAME"],
+        serving=serving_from_env(os.environ),
+        role_arn=os.environ["SAGEMAKER_ROLE_ARN"],
+        tags=tags_from_env(os.environ, promotes),
+    )
+    return {"run": run.run, "promotes": promotes}

@@ -8,13 +8,13 @@ from autowatch.records.contract import read_contract
 from autowatch.records.run import contract_key
 from autowatch.scoring.endpoint import Endpoint
 from autowatch.training.release.promote import promote
-from train.clients import client, runtime_client
+from train.clients import client, data_bucket, runtime_client
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Takes the `run` whose model is released; returns when it was."""
-    s3, bucket, name = client("s3"), os.environ["S3_BUCKET"], os.environ["ENDPOINT_NAME"]
-    contract = read_contract(s3, bucket, contract_key(event["run"]))
+    bucket, name = data_bucket(), os.environ["ENDPOINT_NAME"]
+    contract = read_contract(bucket, contract_key(event["run"]))
     endpoint = Endpoint(
         client=runtime_client(1),
         name=name,
@@ -22,5 +22,5 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         positive_label=contract.positive_label,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
-    champion = promote(s3, client("sagemaker"), bucket, event["run"], name, endpoint, datetime.now(UTC))
+    champion = promote(bucket, client("sagemaker"), event["run"], name, endpoint, datetime.now(UTC))
     return {"released": champion.released}

@@ -6,11 +6,6 @@ from tests.permissions.reference import faults
 from tests.permissions.statements import Statement, resource_statements, role_statements
 
 
-@pytest.fixture(scope="session")
-def translated(template, resources):
-    return {"Parameters": template["Parameters"], "Resources": resources}
-
-
 def test_every_statement_is_one_that_aws_can_use(translated):
     statements = [*role_statements(translated), *resource_statements(translated)]
     assert len(statements) > 100

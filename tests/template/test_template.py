@@ -11,6 +11,7 @@ from graphlib import TopologicalSorter
 import pytest
 
 from autowatch.training.serving.endpoints import VARIANT
+from tests.permissions.statements import role_statements
 from tests.template.conftest import ROOT
 
 FUNCTION = "AWS::Serverless::Function"
@@ -134,44 +135,40 @@ def test_notifications_fire_on_what_people_put_alone_so_that_nothing_written_fir
     assert not any(prefix.startswith(rule["prefix"]) for prefix in WRITTEN_PREFIXES for rule in rules)
 
 
-def statements(resources):
-    for name, properties in of_type(resources, "AWS::IAM::Role").items():
-        for policy in properties.get("Policies", []):
-            documents = [policy["PolicyDocument"]] if "PolicyDocument" in policy else policy["Fn::If"][1:2]
-            for document in documents:
-                for statement in document.get("PolicyDocument", document)["Statement"]:
-                    yield name, statement
+_GRANTED_BY_STAR_ALONE = {
+    "cloudwatch:PutMetricData",
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:BatchGetImage",
+    "ecr:GetAuthorizationToken",
+    "ecr:GetDownloadUrlForLayer",
+    "sagemaker:ListCandidatesForAutoMLJob",
+}
 
 
-def test_no_role_may_do_everything_nor_write_where_notifications_fire(resources):
-    seen = 0
-    for name, statement in statements(resources):
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        assert all(re.fullmatch(r"[a-z0-9-]+:[A-Za-z0-9]+", action) for action in actions), (name, actions)
-        if statement["Resource"] == "*":
-            assert set(actions) <= {
-                "ecr:BatchCheckLayerAvailability",
-                "ecr:BatchGetImage",
-                "ecr:GetAuthorizationToken",
-                "ecr:GetDownloadUrlForLayer",
-                "cloudwatch:PutMetricData",
-                "sagemaker:ListCandidatesForAutoMLJob",
-            }, (name, actions)
+def test_no_role_may_do_everything_nor_write_where_notifications_fire(translated):
+    own = [item for item in role_statements(translated) if item.policy != "AWSLambdaBasicExecutionRole"]
+    for statement in own:
+        actions, places = statement.listed("Action"), statement.listed("Resource")
+        assert all(re.fullmatch(r"[a-z0-9-]+:[A-Za-z0-9]+", action) for action in actions), statement.name
+        if "*" in places:
+            assert set(actions) <= _GRANTED_BY_STAR_ALONE, statement.name
         if "s3:PutObject" in actions:
-            written = re.findall(
-                r"\$\{AWS::Region\}/([a-z]+/)(?:[a-z]+/)*\*", json.dumps(statement["Resource"])
-            )
-            assert written, name
-            assert set(written) <= WRITTEN_PREFIXES, name
-        seen += 1
-    assert seen > 30
+            written = {re.sub(r"^arn:aws:s3:::[^/]+/([a-z]+/).*$", r"\1", place) for place in places}
+            assert written <= WRITTEN_PREFIXES, statement.name
+    assert len(own) > 60
 
 
-def test_passing_the_role_is_bound_to_sagemaker(resources):
-    passing = [statement for _, statement in statements(resources) if "iam:PassRole" in statement["Action"]]
-    assert len(passing) == 4
+def test_passing_the_role_is_bound_to_sagemaker(translated):
+    passing = [item for item in role_statements(translated) if "iam:PassRole" in item.listed("Action")]
+    assert {item.owner for item in passing} == {
+        "PreparePromotionFunctionRole",
+        "StartAutopilotFunctionRole",
+        "StageFunctionRole",
+        "SageMakerRole",
+    }
     for statement in passing:
-        assert statement["Condition"]["StringEquals"]["iam:PassedToService"] == "sagemaker.amazonaws.com"
+        passed_to = statement.body["Condition"]["StringEquals"]["iam:PassedToService"]
+        assert passed_to == "sagemaker.amazonaws.com"
 
 
 def test_the_bucket_is_encrypted_private_versioned_tls_only_and_kept(resources):
@@ -196,7 +193,11 @@ def test_every_handler_is_there_and_is_named_as_agreed(template):
         assert callable(getattr(importlib.import_module(module), function)), name
 
 
-_LAYERS = {"CoreLayer": {"requests"}, "AnalysisLayer": {"numpy", "scipy", "jinja2"}}
+_LAYERS = {
+    "CoreLayer": {"requests"},
+    "AnalysisLayer": {"numpy", "scipy", "jinja2"},
+    "ScoringLayer": {"pyarrow"},
+}
 _IMPORT_WITHOUT = """
 import importlib, sys
 
@@ -315,12 +316,32 @@ def test_a_release_is_watched_by_alarms_on_the_endpoints_own_variant(template):
     names = [item["Ref"] for item in variables["ROLLBACK_ALARMS"]["Fn::Join"][1]]
     alarms = [template["Resources"][name]["Properties"] for name in names]
     metrics = {alarm["MetricName"] for alarm in alarms}
-    assert metrics == {"Invocation5XXErrors", "InvocationModelErrors", "ModelLatency"}
+    # Scoring itself provokes errors of the model when it looks for a bad row.
+    assert metrics == {"Invocation5XXErrors", "ModelLatency"}
     for alarm in alarms:
+        # One request that fails in a quiet minute is no reason.
+        assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (3, 2)
         assert alarm["TreatMissingData"] == "notBreaching", "no requests would undo a release"
         dimensions = {item["Name"]: item["Value"] for item in alarm["Dimensions"]}
         assert dimensions["VariantName"] == VARIANT
         assert dimensions["EndpointName"] == template["Outputs"]["EndpointName"]["Value"]
+
+
+def test_a_metric_that_serverless_endpoints_do_not_have_is_watched_on_instances_alone(template):
+    watching = [
+        item
+        for item in template["Resources"].values()
+        if item["Properties"].get("MetricName") == "InvocationModelErrors"
+    ]
+    assert [item["Condition"] for item in watching] == ["HasInstances"]
+
+
+def test_scoring_sets_no_concurrency_aside_unless_asked(template):
+    """Lambda refuses to set aside what leaves less than 100 places, and a new account has ten."""
+    scoring = template["Resources"]["InvokeEndpointFunction"]["Properties"]
+    reserved = scoring["ReservedConcurrentExecutions"]["Fn::If"]
+    assert reserved == ["HasScoringReserve", {"Ref": "ReservedConcurrency"}, {"Ref": "AWS::NoValue"}]
+    assert template["Parameters"]["ReservedConcurrency"]["Default"] == 0
 
 
 def test_only_this_stacks_drift_starts_this_stacks_training(template):

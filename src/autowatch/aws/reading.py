@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
-from autowatch.aws.objects import ObjectVersion
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.errors import UnreadableFile
 
 _CHUNK_BYTES = 64 * 1024
@@ -23,8 +23,7 @@ class InputGone(UnreadableFile):
 
 
 def read_input(
-    s3: Any,
-    bucket: str,
+    bucket: Bucket,
     file: ObjectVersion,
     start: int = 0,
     end: int | None = None,
@@ -39,7 +38,8 @@ def read_input(
     if start or end is not None:
         which["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
     try:
-        answer = s3.get_object(Bucket=bucket, Key=file.key, **which)
+        client: Any = bucket.client
+        answer = client.get_object(Bucket=bucket.name, Key=file.key, **which)
     except ClientError as error:
         if error.response["Error"]["Code"] in _GONE:
             raise InputGone(
@@ -53,7 +53,7 @@ def read_input(
 _MOST_BREAKS = 4
 
 
-def read_resumed(s3: Any, bucket: str, file: ObjectVersion) -> Iterator[bytes]:
+def read_resumed(bucket: Bucket, file: ObjectVersion) -> Iterator[bytes]:
     """The bytes of `file`, in chunks.
 
     botocore tries a request again until the answer begins, not when its body breaks off, which in minutes of reading
@@ -66,7 +66,7 @@ def read_resumed(s3: Any, bucket: str, file: ObjectVersion) -> Iterator[bytes]:
     given = breaks = 0
     while given < file.size or given == breaks == 0:
         try:
-            for chunk in read_input(s3, bucket, file, start=given):
+            for chunk in read_input(bucket, file, start=given):
                 given, breaks = given + len(chunk), 0
                 yield chunk
             return

@@ -16,6 +16,7 @@ from autowatch.scoring.answer import (
     parse_answer,
 )
 from autowatch.tabular.arrow.fields import Column, read_fields
+from autowatch.tabular.arrow.lines import to_csv
 
 
 def read_answer(answer: bytes, rows: int, labels: Sequence[str], positive_label: str) -> Predictions:
@@ -23,17 +24,29 @@ def read_answer(answer: bytes, rows: int, labels: Sequence[str], positive_label:
     fields = read_fields(answer, ",", len(INFERENCE_OUTPUTS)) if answer else None
     if fields is None or fields.misfits or fields.rows != rows:
         return parse_answer(answer, rows, labels, positive_label)
-    return read_columns(fields.columns, labels, positive_label) or parse_answer(
+    return _read_quickly(fields.columns, labels, positive_label) or parse_answer(
         answer, rows, labels, positive_label
     )
 
 
-def read_columns(outputs: Sequence[Column], labels: Sequence[str], positive_label: str) -> Predictions | None:
-    """The predictions in the columns of an answer; None where it takes `parse_answer` to find out what is wrong.
+def read_columns(outputs: Sequence[Column], labels: Sequence[str], positive_label: str) -> Predictions:
+    """The predictions in the columns of an answer, as Arrow's arrays.
 
     Raises:
-        AnswerUnreadable: a label is not the model's.
+        AnswerUnreadable: as `parse_answer` does.
     """
+    predictions = _read_quickly(outputs, labels, positive_label)
+    if predictions is None:
+        parsed = parse_answer(to_csv(outputs), len(outputs[0]), labels, positive_label)
+        columns = (pa.array(column, pa.string()) for column in (parsed.labels, parsed.probabilities))
+        predictions = Predictions(*columns)
+    return predictions
+
+
+def _read_quickly(
+    outputs: Sequence[Column], labels: Sequence[str], positive_label: str
+) -> Predictions | None:
+    """None where it takes `parse_answer` to find out what is wrong."""
     predicted, _, probability_lists, label_lists = outputs
     check_labels(predicted.unique().to_pylist(), labels)
     places = label_places(label_lists.unique().to_pylist(), labels, positive_label)

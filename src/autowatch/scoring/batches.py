@@ -18,7 +18,7 @@ from autowatch.scoring.answer import Predictions
 from autowatch.scoring.columns import Layout, match_columns
 from autowatch.scoring.endpoint import Endpoint
 from autowatch.scoring.requests import Answer, Rejected, ScoringLimits, request_predictions
-from autowatch.scoring.rows import CheckedRows, RowChecker, columns_to_check
+from autowatch.scoring.rows import CheckedRows, RowChecker, columns_to_check, profile_of
 from autowatch.tabular.arrow.counts import ColumnCounter
 from autowatch.tabular.arrow.fields import Column
 from autowatch.tabular.arrow.lines import content, join, to_csv, to_lines
@@ -114,9 +114,7 @@ def _score_batches(scoring: "_Scoring", endpoint: Endpoint) -> Generator[ScoredB
         )
 
     size = attrgetter("size")
-    with closing(
-        work_ahead(scoring.batches(), send, scoring.limits.concurrency, size, stopped)
-    ) as answered:
+    with closing(work_ahead(scoring.batches(), send, scoring.limits.concurrency, size, stopped)) as answered:
         for batch, answer in answered:
             yield scoring.finish(batch, answer)
 
@@ -164,14 +162,13 @@ class _Scoring:
         probabilities = _joined([part.probabilities for part in answer.parts])
         if self._probabilities:
             counts = counts | {self._layout.output[-1]: self._probabilities.count(probabilities).counts}
-        own_counts = {name: tuple(column) for name, column in counts.items() if name in self._counted}
         return ScoredBatch(
             numbers,
             self._layout.output,
             own,
             Predictions(labels, probabilities),
             rejected,
-            Profile(self._baseline.run, self._baseline.digest, len(own), own_counts),
+            profile_of(self._baseline, len(own), counts),
         )
 
     def _prepare(self, checked: CheckedRows) -> _Batch:
@@ -259,11 +256,10 @@ def _joined(parts: Iterable[Any]) -> Column:
 def _with_refused(batch: _Batch, answer: Answer, fields: Sequence[Sequence[str]]) -> list[Rejected]:
     """The rejected rows of a batch, with those that the model refused, whose fields are given."""
     places = sorted(answer.faults)
+    lines, numbers = (pc.take(each, places).to_pylist() for each in (batch.lines, batch.numbers))
     refused = [
-        Rejected(
-            batch.lines[place].as_py(), answer.faults[place].reason, row, answer.faults[place].model_reason
-        )
-        for place, row in zip(places, fields, strict=True)
+        Rejected(line, number, answer.faults[place].reason, row, answer.faults[place].model_reason)
+        for place, line, number, row in zip(places, lines, numbers, fields, strict=True)
     ]
     return sorted([*batch.rejected, *refused], key=attrgetter("line"))
 

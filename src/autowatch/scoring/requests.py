@@ -25,12 +25,18 @@ class ScoringLimits:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row that has no prediction: where it begins in the file, why, and its fields as they came.
+    """A row that has no prediction.
 
-    `model_reason` is what the model said, empty if it was not asked. It may quote the row: not for logs.
+    Attributes:
+        line: the line of the file, from 1, on which it begins.
+        number: its place among all rows, from 1.
+        reason: why, in words that quote nothing of it.
+        fields: as they came.
+        model_reason: what the model said, empty if it was not asked. It may quote the row: not for logs.
     """
 
     line: int
+    number: int
     reason: str
     fields: Sequence[str]
     model_reason: str = ""

@@ -17,7 +17,7 @@ from autowatch.tabular.arrow.fields import Column
 from autowatch.tabular.arrow.lines import content, join, quoted
 from autowatch.tabular.arrow.rows import Rows
 from autowatch.tabular.bins import Bins, NumericBins
-from autowatch.tabular.profile import Baseline
+from autowatch.tabular.profile import Baseline, Profile
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class RowChecker:
             position: counter.count(rows.columns[position]) for position, counter in self._counters.items()
         }
         rejected = [
-            Rejected(misfit.line, wrong_width(len(misfit.fields), self._width), misfit.fields)
+            Rejected(misfit.line, misfit.number, wrong_width(len(misfit.fields), self._width), misfit.fields)
             for misfit in rows.misfits
         ]
         faulty = {position: column.faulty for position, column in counted.items() if column.faulty}
@@ -67,10 +67,9 @@ class RowChecker:
 
     def _reject(self, rows: Rows, mask: Any, faulty: Mapping[int, Sequence[str]]) -> list[Rejected]:
         texts = {position: set(column) for position, column in faulty.items()}
-        lines = pc.filter(rows.lines, mask).to_pylist()
         return [
-            Rejected(line, self._reason(fields, texts), fields)
-            for line, fields in zip(lines, rows.texts(mask), strict=True)
+            Rejected(line, number, self._reason(fields, texts), fields)
+            for line, number, fields in rows.texts(mask)
         ]
 
     def _reason(self, fields: Sequence[str], faulty: Mapping[int, set[str]]) -> str:
@@ -89,6 +88,13 @@ def columns_to_check(layout: Layout, baseline: Baseline) -> dict[int, Bins]:
         elif position in layout.numeric:
             columns[position] = NumericBins(name, "feature", (), ())
     return columns
+
+
+def profile_of(baseline: Baseline, rows: int, counts: Mapping[str, Sequence[int]]) -> Profile:
+    """The profile of some rows, from the counts of the columns that were looked at."""
+    counted = {column.bins.name for column in baseline.columns}
+    columns = {name: tuple(column) for name, column in counts.items() if name in counted}
+    return Profile(baseline.run, baseline.digest, rows, columns)
 
 
 def predictions_rows(

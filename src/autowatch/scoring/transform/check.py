@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from autowatch.aws.objects import write_json
+from autowatch.aws.objects import Bucket
 from autowatch.aws.reading import read_input
 from autowatch.aws.uploads import Range, Upload, copy_range
 from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.scoring.output import rejected_rows
+from autowatch.scoring.rows import CheckedRows
 from autowatch.scoring.transform.plan import Piece, TransformPlan
-from autowatch.scoring.transform.rows import PieceRows, open_piece, read_piece
-from autowatch.tabular.csv_lines import csv_lines
+from autowatch.scoring.transform.rows import CHUNK_BYTES, open_piece, read_piece
+from autowatch.tabular.arrow.lines import to_csv
 from autowatch.tabular.table import NoRows
 
 
@@ -41,91 +41,78 @@ class _NotAsItIs(AutowatchError):
     """The piece must be rewritten before it can be sent."""
 
 
-def check_piece(
-    s3: Any, bucket: str, plan: TransformPlan, piece: Piece, max_batch_bytes: int
-) -> CheckedPiece:
+def check_piece(bucket: Bucket, plan: TransformPlan, piece: Piece, max_batch_bytes: int) -> CheckedPiece:
     """Checks the piece, and writes its part of the job's input, its faulty rows and what was found.
 
     A piece in which Batch Transform and this code could not differ on where a row or a field ends (no quotes, no
     carriage returns, no blank lines), with no row to leave out, is copied inside S3; any other is rewritten.
     """
     try:
-        checked = _check(s3, bucket, plan, piece, max_batch_bytes)
+        checked = _check(bucket, plan, piece, max_batch_bytes)
     except UnreadableFile:
         # The reason is put into words when the lines before this piece are counted.
         checked = CheckedPiece(piece.number, refused=True)
-    write_json(s3, bucket, plan.work.checked(piece.number), asdict(checked))
+    bucket.write_json(plan.work.checked(piece.number), asdict(checked))
     return checked
 
 
-def _check(s3: Any, bucket: str, plan: TransformPlan, piece: Piece, max_batch_bytes: int) -> CheckedPiece:
+def _check(bucket: Bucket, plan: TransformPlan, piece: Piece, max_batch_bytes: int) -> CheckedPiece:
     if plan.rows.as_in_file:
         try:
-            return _check_and_copy(s3, bucket, plan, piece, max_batch_bytes)
+            return _check_and_copy(bucket, plan, piece, max_batch_bytes)
         except _NotAsItIs:
-            return _check_and_rewrite(s3, bucket, plan, piece, max_batch_bytes)
-    return _check_and_rewrite(s3, bucket, plan, piece, max_batch_bytes)
+            return _check_and_rewrite(bucket, plan, piece, max_batch_bytes)
+    return _check_and_rewrite(bucket, plan, piece, max_batch_bytes)
 
 
-def _check_and_copy(
-    s3: Any, bucket: str, plan: TransformPlan, piece: Piece, max_batch_bytes: int
-) -> CheckedPiece:
+def _check_and_copy(bucket: Bucket, plan: TransformPlan, piece: Piece, max_batch_bytes: int) -> CheckedPiece:
     file = plan.arrival.file
-    lines = _LineCounter(_only_plain(read_input(s3, bucket, file, piece.start, piece.end)))
+    lines = _LineCounter(_only_plain(read_input(bucket, file, piece.start, piece.end, CHUNK_BYTES)))
     rows = 0
     for batch in _read(plan, lines, max_batch_bytes):
-        if batch.faults:
+        if batch.rejected:
             raise _NotAsItIs(f"Piece {piece.number} has rows to be left out.")
         rows += len(batch.rows)
     if rows:
         source = Range(file.key, piece.start, piece.end)
-        copy_range(s3, bucket, source, plan.work.part(piece.number), "text/csv", file.version_id, file.etag)
+        copy_range(bucket, source, plan.work.part(piece.number), "text/csv", file.version_id, file.etag)
     return CheckedPiece(piece.number, lines.counted, rows)
 
 
 def _check_and_rewrite(
-    s3: Any, bucket: str, plan: TransformPlan, piece: Piece, max_batch_bytes: int
+    bucket: Bucket, plan: TransformPlan, piece: Piece, max_batch_bytes: int
 ) -> CheckedPiece:
-    lines = _LineCounter(read_input(s3, bucket, plan.arrival.file, piece.start, piece.end))
+    lines = _LineCounter(read_input(bucket, plan.arrival.file, piece.start, piece.end, CHUNK_BYTES))
     above = plan.header_bytes.count(b"\n")
     rows = rejected = first_line = 0
     first_reason = ""
     with (
-        Upload(s3, bucket, plan.work.part(piece.number), "text/csv") as sent,
-        Upload(s3, bucket, plan.work.faulty(piece.number), "text/csv") as faulty,
+        Upload(bucket, plan.work.part(piece.number), "text/csv") as sent,
+        Upload(bucket, plan.work.faulty(piece.number), "text/csv") as faulty,
     ):
         for batch in _read(plan, lines, max_batch_bytes):
-            sent.write(_to_send(plan, batch))
-            if batch.faults and not rejected:
-                first = min(batch.faults)
-                first_line, first_reason = batch.lines[first] - above, batch.faults[first]
+            sent.write(to_csv([batch.rows.columns[position] for position in plan.rows.order]))
+            if batch.rejected and not rejected:
+                first_line, first_reason = batch.rejected[0].line - above, batch.rejected[0].reason
             faulty.write(
                 rejected_rows(
-                    (batch.lines[index] - above, reason, [str(rows + index), *batch.rows[index]])
-                    for index, reason in sorted(batch.faults.items())
+                    (row.line - above, row.reason, [str(row.number - 1), *row.fields])
+                    for row in batch.rejected
                 )
             )
-            rows += len(batch.rows)
-            rejected += len(batch.faults)
+            rows += len(batch.rows) + len(batch.rejected)
+            rejected += len(batch.rejected)
         for upload in (sent, faulty):
             if not upload.is_empty:
                 upload.complete()
     return CheckedPiece(piece.number, lines.counted, rows, rejected, first_line, first_reason)
 
 
-def _read(plan: TransformPlan, chunks: Iterable[bytes], max_batch_bytes: int) -> Iterator[PieceRows]:
+def _read(plan: TransformPlan, chunks: Iterable[bytes], max_batch_bytes: int) -> Iterator[CheckedRows]:
     try:
         yield from read_piece(open_piece(plan, chunks), plan.layout, max_batch_bytes)
     except NoRows:
         return  # Blank lines only; other pieces have the file's rows.
-
-
-def _to_send(plan: TransformPlan, batch: PieceRows) -> bytes:
-    kept = [row for index, row in enumerate(batch.rows) if index not in batch.faults]
-    if not kept:
-        return b""
-    columns = list(zip(*kept, strict=True))
-    return "\n".join([*csv_lines([columns[position] for position in plan.rows.order]), ""]).encode()
 
 
 def _only_plain(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -49,10 +49,14 @@ class Rows:
             misfits=[],
         )
 
-    def texts(self, mask: Any) -> list[list[str]]:
-        """The fields of the rows for which `mask` holds."""
-        columns = [pc.filter(column, mask).to_pylist() for column in self.columns]
-        return list(map(list, zip(*columns, strict=True)))
+    def texts(self, mask: Any) -> Iterator[tuple[int, int, list[str]]]:
+        """Line, number and fields of the rows for which `mask` holds."""
+        chosen = self.where(mask)
+        fields = zip(*(column.to_pylist() for column in chosen.columns), strict=True)
+        for line, number, row in zip(
+            chosen.lines.to_pylist(), chosen.numbers.to_pylist(), fields, strict=True
+        ):
+            yield line, number, list(row)
 
 
 def read_rows(table: Table, max_rows: int) -> Iterator[Rows]:
@@ -104,7 +108,7 @@ class _Quick:
 
 def _read(data: bytes, line: int, table: Table) -> _Quick | None:
     fields = read_fields(data, table.delimiter, len(table.header))
-    return fields and _Quick(fields, line)
+    return None if fields is None else _Quick(fields, line)
 
 
 def _in_place(quick: _Quick, before: int) -> Rows:

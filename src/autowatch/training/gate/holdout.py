@@ -8,10 +8,10 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import Any
 
 import numpy as np
 
+from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import Champion, NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
@@ -62,7 +62,7 @@ class HoldoutScores:
 
 
 def score_holdout(
-    s3: Any, bucket: str, key: str, contract: Contract, endpoint: TimedEndpoint, limits: ScoringLimits
+    bucket: Bucket, key: str, contract: Contract, endpoint: TimedEndpoint, limits: ScoringLimits
 ) -> HoldoutScores:
     """Scores the hold-out under `key` with the model that has this contract.
 
@@ -72,7 +72,7 @@ def score_holdout(
         NoRows, MissingColumns: the hold-out is empty, or lacks columns of the contract.
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict`.
     """
-    body = s3.get_object(Bucket=bucket, Key=key)["Body"]
+    body = bucket.get(key)["Body"]
     table = read_table(body.iter_chunks(_CHUNK))
     batches = _read_batches(table, match_columns(table.header, contract), contract, limits)
     scores = HoldoutScores([], [], [], [], [], [], endpoint.seconds)
@@ -122,7 +122,10 @@ def _read_batches(
             actual=[rows[place][target] for place in kept],
             features=features,
             payload="".join(f"{line}\n" for line in lines).encode(),
-            rejected=[Rejected(block.lines[place], faults[place], rows[place]) for place in sorted(faults)],
+            rejected=[
+                Rejected(block.lines[place], before + place + 1, faults[place], rows[place])
+                for place in sorted(faults)
+            ],
         )
         before += len(rows)
 
@@ -130,7 +133,9 @@ def _read_batches(
 def _add(scores: HoldoutScores, batch: _Batch, answer: Answer) -> None:
     scored = [place for place in range(len(batch.numbers)) if place not in answer.faults]
     refused = [
-        Rejected(batch.lines[place], fault.reason, batch.features[place], fault.model_reason)
+        Rejected(
+            batch.lines[place], batch.numbers[place], fault.reason, batch.features[place], fault.model_reason
+        )
         for place, fault in answer.faults.items()
     ]
     scores.row_numbers.extend(batch.numbers[place] for place in scored)
@@ -171,7 +176,7 @@ class ScoredChampion:
 
 
 def score_champion(
-    s3: Any, bucket: str, challenger: Contract, endpoint: TimedEndpoint, rows: int, limits: ScoringLimits
+    bucket: Bucket, challenger: Contract, endpoint: TimedEndpoint, rows: int, limits: ScoringLimits
 ) -> ScoredChampion:
     """Scores the challenger's hold-out with the champion.
 
@@ -185,13 +190,13 @@ def score_champion(
         EndpointError, AnswerMismatch, AnswerUnreadable: it should have answered and did not.
     """
     try:
-        champion = read_champion(s3, bucket)
+        champion = read_champion(bucket)
     except NoChampion:
         raise ChampionNotComparable("no model has been released yet") from None
-    contract = read_contract(s3, bucket, champion.contract_key)
+    contract = read_contract(bucket, champion.contract_key)
     _check_comparable(champion, contract, challenger, endpoint.name)
     try:
-        scores = score_holdout(s3, bucket, holdout_key(challenger.run), contract, endpoint, limits)
+        scores = score_holdout(bucket, holdout_key(challenger.run), contract, endpoint, limits)
     except MissingColumns as error:
         raise ChampionNotComparable(f"the champion cannot score the hold-out. {error}") from error
     except EndpointMissing as error:

@@ -9,9 +9,9 @@ import pytest
 from autowatch.aws.objects import ObjectVersion
 from autowatch.records.contract import Contract, Feature
 from autowatch.scoring.batches import score_table
-from autowatch.scoring.requests import ScoringLimits
 from autowatch.scoring.columns import MissingColumns, ReservedColumns
 from autowatch.scoring.endpoint import Endpoint, EndpointUnavailable
+from autowatch.scoring.requests import ScoringLimits
 from autowatch.tabular.table import NotUtf8, read_table
 from tests.support.stub_runtime import StubRuntime, client_error, model_error, probability_of, waits_at_random
 

@@ -4,7 +4,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import ObjectMissing, read_json
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.settings import InvalidSetting
 from autowatch.training.autopilot import leaderboard_key
 from autowatch.training.serving.endpoints import Serving
@@ -49,29 +49,29 @@ def sagemaker():
 
 
 def stage(s3, sagemaker):
-    return stage_challenger(s3, sagemaker, BUCKET, RUN, job_name="job", **HOW)
+    return stage_challenger(Bucket(s3, BUCKET), sagemaker, RUN, job_name="job", **HOW)
 
 
 def test_a_challenger_is_staged_once_with_its_records(s3, sagemaker):
     assert stage(s3, sagemaker) == stage(s3, sagemaker) == "e-candidate"
     assert sagemaker.calls.count("CreateEndpoint") == 1
     assert sagemaker.endpoints["e-candidate"]["EndpointConfigName"] == MODEL
-    assert read_json(s3, BUCKET, leaderboard_key(RUN))["best_candidate"] == "best"
-    (container,) = read_model_record(s3, BUCKET, RUN)
+    assert Bucket(s3, BUCKET).read_json(leaderboard_key(RUN))["best_candidate"] == "best"
+    (container,) = read_model_record(Bucket(s3, BUCKET), RUN)
     assert container == sagemaker.models[MODEL]["PrimaryContainer"]
 
 
 def test_a_model_that_was_removed_is_made_again_as_it_was(s3, sagemaker):
     stage(s3, sagemaker)
     model, config = sagemaker.models.pop(MODEL), sagemaker.configs.pop(MODEL)
-    restore_model(s3, sagemaker, BUCKET, RUN, **HOW)
-    restore_model(s3, sagemaker, BUCKET, RUN, **HOW)
+    restore_model(Bucket(s3, BUCKET), sagemaker, RUN, **HOW)
+    restore_model(Bucket(s3, BUCKET), sagemaker, RUN, **HOW)
     assert (sagemaker.models[MODEL], sagemaker.configs[MODEL]) == (model, config)
 
 
 def test_a_model_without_a_record_is_not_made(s3, sagemaker):
     with pytest.raises(ObjectMissing, match=r"model\.json"):
-        restore_model(s3, sagemaker, BUCKET, RUN, **HOW)
+        restore_model(Bucket(s3, BUCKET), sagemaker, RUN, **HOW)
     assert not sagemaker.models
 
 
