@@ -8,7 +8,7 @@ from itertools import compress
 import numpy as np
 
 from autowatch.tabular.bins import Bins, CategoricalBins, NumericBins
-from autowatch.tabular.cells import missing_values, to_number
+from autowatch.tabular.cells import MISSING, to_number
 from autowatch.tabular.raw.fields import Array, RawColumn, RawFields
 from autowatch.tabular.raw.numbers import read_numbers
 from autowatch.tabular.raw.texts import TextTable
@@ -135,7 +135,7 @@ def _frequent_numbers(sample: RawColumn) -> list[str]:
 
 
 def _is_number(text: str) -> bool:
-    if text in missing_values("numeric"):
+    if text in MISSING:
         return True
     try:
         to_number(text)
@@ -157,7 +157,7 @@ class _TextCounter:
 
     def __init__(self, bins: CategoricalBins) -> None:
         self.bins = bins
-        known = [*bins.values, *bins.other, *missing_values("categorical")]
+        known = [*bins.values, *bins.other, *MISSING]
         self._table = TextTable(known)
         self._bin_of_index = [bins.bin_of(text) for text in known]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autowatch.tabular.cells import missing_values
+from autowatch.tabular.cells import MISSING
 from autowatch.tabular.raw.fields import Array, RawColumn
 from autowatch.tabular.raw.texts import TextTable
 
@@ -31,7 +31,7 @@ _UNITS = np.array([10.0 ** max(behind - 1, 0) for behind in range(_DIGITS + 1)])
 
 _TENS = np.array([10**8, 10**7], np.uint64)
 
-_MISSING = TextTable(sorted(missing_values("numeric")))
+_MISSING = TextTable(sorted(MISSING))
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def score_holdout(
     """
     body = bucket.get(key)["Body"]
     table = read_table(body.iter_chunks(_CHUNK))
-    batches = _read_batches(table, match_columns(table.header, contract), contract, limits)
+    batches = _read_batches(table, match_columns(table.header, contract.of_plain_numbers), contract, limits)
     scores = HoldoutScores([], [], [], [], [], [], endpoint.seconds)
     stopped = threading.Event()
     # When one batch has failed, the others must not go on waiting for better times.

@@ -11,7 +11,7 @@ from autowatch.errors import UnreadableFile
 from autowatch.monitoring.drift import raw_profile
 from autowatch.monitoring.drift.raw_profile import RawProfile, profile_csv
 from autowatch.tabular import table
-from autowatch.tabular.cells import missing_values, to_number
+from autowatch.tabular.cells import MISSING, to_number
 from autowatch.tabular.profile import Baseline, ProfileBuilder, baseline_column
 from autowatch.tabular.raw import counts as raw_counts
 from autowatch.tabular.table import NoRows, NotUtf8, read_table
@@ -60,7 +60,7 @@ def profile_slowly(data: bytes) -> RawProfile:
 
 
 def is_number(text):
-    if text in missing_values("numeric"):
+    if text in MISSING:
         return True
     try:
         to_number(text)

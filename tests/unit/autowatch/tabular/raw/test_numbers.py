@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autowatch.tabular.cells import missing_values, to_number
+from autowatch.tabular.cells import MISSING, to_number
 from autowatch.tabular.raw.fields import split_fields
 from autowatch.tabular.raw.numbers import read_numbers
 
@@ -30,9 +30,9 @@ def test_a_number_lies_between_its_bounds_and_what_is_none_is_odd_or_missing(tex
     numbers = read_numbers(column_of(texts))
 
     odd = set(numbers.odd.tolist())
-    assert numbers.missing == sum(text in missing_values("numeric") for text in texts)
+    assert numbers.missing == sum(text in MISSING for text in texts)
     for row, text in enumerate(texts):
-        if text in missing_values("numeric") or row in odd:
+        if text in MISSING or row in odd:
             assert math.isnan(numbers.least[row])
             assert math.isnan(numbers.most[row])
         else:
