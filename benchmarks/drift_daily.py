@@ -229,11 +229,7 @@ def add_up_in_memory(files: int, columns: int) -> str:
 
 def run_job(files: int, columns: int, latency: int) -> str:
     """The whole daily job, against the stub."""
-    from botocore.config import Config
-
-    from autowatch.aws.bulk.read import CLIENT_READERS
-    from autowatch.aws.clients import quick_session
-    from autowatch.aws.objects import Bucket
+    from autowatch.aws.clients import data_bucket
     from autowatch.monitoring.requests import DueDays
     from autowatch.monitoring.settings import Clients, MonitoringSettings
     from autowatch.monitoring.watch import watch

@@ -6,13 +6,17 @@ The event DriftDetected, by which other systems, and retraining, hear of drift.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.notifications import publish
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.days.telling import Telling
 from autowatch.monitoring.drift.document import deciding_alarms
 from autowatch.reports.text import ALARM_REMEDIES, console_link, listed, one_line, percent, short, visible
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sns import SNSClient
 
 _COLUMNS_NAMED = 10
 
@@ -66,7 +70,7 @@ class DriftAlert:
         return any(finding.kind == "drift" for finding in self.telling.news)
 
 
-def send_mail(sns: Any, topic_arn: str, alert: DriftAlert) -> None:
+def send_mail(sns: "SNSClient", topic_arn: str, alert: DriftAlert) -> None:
     """Publishes the alert to the topic."""
     publish(sns, topic_arn, subject(alert), lines(alert))
 
@@ -198,7 +202,9 @@ class EventRefused(AutowatchError):
     """EventBridge did not take the event."""
 
 
-def put_event(events: Any, bucket: str, date: str, part: Mapping[str, Any], report_key: str) -> None:
+def put_event(
+    events: "EventBridgeClient", bucket: str, date: str, part: Mapping[str, Any], report_key: str
+) -> None:
     """Puts `DriftDetected` on the default event bus; docs/drift-detected.schema.json has its fields.
 
     Args:
@@ -221,12 +227,10 @@ def put_event(events: Any, bucket: str, date: str, part: Mapping[str, Any], repo
         ],
         "report_key": report_key,
     }
-    entry = {
-        "Source": "autowatch",
-        "DetailType": "DriftDetected",
-        "Detail": json.dumps(detail, ensure_ascii=False),
-    }
-    answer = events.put_events(Entries=[entry])
+    text = json.dumps(detail, ensure_ascii=False)
+    answer = events.put_events(
+        Entries=[{"Source": "autowatch", "DetailType": "DriftDetected", "Detail": text}]
+    )
     if answer["FailedEntryCount"]:
         code = answer["Entries"][0].get("ErrorCode", "no reason given")
         raise EventRefused(f"EventBridge refused DriftDetected of {date}: {code}. The next run tries again.")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.notifications import publish
 from autowatch.aws.objects import Bucket, ObjectChanged, ObjectMissing
@@ -17,6 +17,10 @@ from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.report_keys import day_page_key, quality_key
 from autowatch.records.timestamps import from_text, to_text
 from autowatch.reports.text import console_link, listed, one_line
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sns import SNSClient
 
 _SECONDS_TO_TELL = 60.0
 """After so long whoever was about to tell is taken for dead: its clients have given up by then."""
@@ -33,8 +37,8 @@ class Telling:
     """Where people are told, and how long whoever is about to tell may take."""
 
     bucket: Bucket
-    sns: Any
-    events: Any
+    sns: "SNSClient"
+    events: "EventBridgeClient"
     topic_arn: str
     stack: str
     region: str
@@ -186,12 +190,12 @@ class QualityEventRefused(AutowatchError):
     """EventBridge did not take the event."""
 
 
-def send_mail(sns: Any, topic_arn: str, alert: QualityAlert) -> None:
+def send_mail(sns: "SNSClient", topic_arn: str, alert: QualityAlert) -> None:
     """Publishes the alert to the topic."""
     publish(sns, topic_arn, subject(alert), lines(alert))
 
 
-def put_event(events: Any, alert: QualityAlert) -> None:
+def put_event(events: "EventBridgeClient", alert: QualityAlert) -> None:
     """Puts `QualityDropped` on the default event bus; docs/formats.md has its fields.
 
     Raises:
@@ -212,8 +216,9 @@ def put_event(events: Any, alert: QualityAlert) -> None:
         "gate_auc": document["gate"].get("auc"),
         "report_key": quality_key(document["date"]),
     }
-    entry = {"Source": "autowatch", "DetailType": "QualityDropped", "Detail": json.dumps(detail)}
-    answer = events.put_events(Entries=[entry])
+    answer = events.put_events(
+        Entries=[{"Source": "autowatch", "DetailType": "QualityDropped", "Detail": json.dumps(detail)}]
+    )
     if answer["FailedEntryCount"]:
         code = answer["Entries"][0].get("ErrorCode", "no reason given")
         raise QualityEventRefused(

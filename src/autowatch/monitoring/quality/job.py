@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -22,6 +22,10 @@ from autowatch.records.arrival import Arrival
 from autowatch.records.champion import NoChampion
 from autowatch.reports.publish import publish_day_page, publish_history_page
 from autowatch.scoring.outcome import record_refusal
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sns import SNSClient
 
 _SECONDS_FOR_A_DAY = 60.0
 
@@ -42,8 +46,8 @@ class Clients:
     """The services that the job talks to."""
 
     bucket: Bucket
-    sns: Any
-    events: Any
+    sns: "SNSClient"
+    events: "EventBridgeClient"
 
 
 @dataclass(frozen=True)
