@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point, seconds_left
-from autowatch.monitoring.quality.job import Clients, Job, QualitySettings, measure_again, take_in
+from autowatch.monitoring.quality.job import Job, QualitySettings, measure_again, take_in
 from autowatch.monitoring.requests import requested_day
+from autowatch.monitoring.settings import Clients
 from autowatch.records.arrival import arrivals_in
 from autowatch.settings import StackSettings
 

@@ -108,7 +108,7 @@ def _baseline(baselines: Baselines, bucket: Bucket, asked_for: str | None, champ
             raise
         raise UnknownRun(
             f"There is no run {asked_for!r} to judge by: {bucket.url(baseline_key(asked_for))} does not exist. "
-            "`make runs` lists the runs; a released one has a baseline."
+            "`autowatch runs` lists the runs; a released one has a baseline."
         ) from error
 
 

@@ -190,7 +190,9 @@ class TestFile:
     def test_a_run_that_there_is_not_is_named_and_where_to_look(self, clients):
         release(clients.bucket.client)
         put_csv(clients, LIKE_TRAINING)
-        with pytest.raises(UnknownRun, match=r"no run 'run-0' .*models/run-0/baseline\.json.*`make runs`"):
+        with pytest.raises(
+            UnknownRun, match=r"no run 'run-0' .*models/run-0/baseline\.json.*`autowatch runs`"
+        ):
             judge_file(clients, of_run="run-0")
         assert keys(clients, "reports/") == []
 

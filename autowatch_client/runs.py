@@ -1,0 +1,108 @@
+"""The list of training runs: when, why, on what, how good, and what became of it."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from autowatch_client.errors import RunUnknownError
+from autowatch_client.nearest import suggestion
+from autowatch_client.objects import Bucket
+
+_READS_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One line of the list. What a run did not get to, or what an earlier version did not record, is None.
+
+    Attributes:
+        rows: how many the training data had.
+        promotes: the earlier run whose model this one released again, if it did not train.
+        best_candidate: the name of Autopilot's best model, `best_value` its value of the metric `best_metric`.
+        auc: on the hold-out; `passed` says whether the gate let the model through.
+        status: `running`, `released`, `rejected`, `failed` or None where nothing is recorded.
+        serving: this run's model is in force.
+    """
+
+    run: str
+    started: str | None
+    trigger: str | None
+    promotes: str | None
+    training_key: str | None
+    rows: int | None
+    best_candidate: str | None
+    best_metric: str | None
+    best_value: float | None
+    auc: float | None
+    passed: bool | None
+    status: str | None
+    reason: str | None
+    serving: bool
+
+
+def list_runs(bucket: Bucket, limit: int) -> tuple[list[RunSummary], int]:
+    """The newest `limit` runs, newest first, and how many older ones there are.
+
+    Raises:
+        ObjectUnreadableError: an object of a run is no JSON.
+    """
+    latest = bucket.read_json("models/latest.json") or {}
+    champion = bucket.read_json("models/champion.json") or {}
+    names = run_names(bucket, latest)
+    summarize = partial(_summarize, bucket, latest, champion.get("run"))
+    with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+        return list(pool.map(summarize, names[:limit])), max(0, len(names) - limit)
+
+
+def run_names(bucket: Bucket, latest: dict[str, Any] | None = None) -> list[str]:
+    """The names of all runs, newest first: a name begins with the time of its start.
+
+    Args:
+        latest: the content of `models/latest.json`, where it has been read already.
+    """
+    latest = latest if latest is not None else bucket.read_json("models/latest.json") or {}
+    # A run that has just taken the lock has no object of its own yet.
+    return sorted({*bucket.folders("models/"), *filter(None, [latest.get("run")])}, reverse=True)
+
+
+def read_run(bucket: Bucket, run: str) -> dict[str, Any]:
+    """The record of a run, `models/<run>/run.json`, or of one that has just begun.
+
+    Raises:
+        RunUnknownError: there is no run of that name.
+    """
+    if "/" not in run and (record := bucket.read_json(f"models/{run}/run.json")):
+        return record
+    latest = bucket.read_json("models/latest.json") or {}
+    if latest.get("run") == run:
+        return latest
+    raise RunUnknownError(
+        f"There is no run {run}. {suggestion(run, run_names(bucket, latest), 'runs')} `autowatch runs` lists them."
+    )
+
+
+def _summarize(bucket: Bucket, latest: dict[str, Any], champion: str | None, run: str) -> RunSummary:
+    def read(name: str) -> dict[str, Any]:
+        return bucket.read_json(f"models/{run}/{name}") or {}
+
+    record = read("run.json") or (latest if latest.get("run") == run else {})
+    gate, contract = read("gate.json"), read("contract.json")
+    leaderboard = read("leaderboard.json")
+    best: dict[str, Any] = next(iter(leaderboard.get("candidates", ())), {})
+    return RunSummary(
+        run=run,
+        started=record.get("started"),
+        trigger=record.get("trigger"),
+        promotes=record.get("promotes"),
+        training_key=(record.get("training") or contract.get("training") or {}).get("key"),
+        rows=contract.get("rows"),
+        best_candidate=leaderboard.get("best_candidate"),
+        best_metric=leaderboard.get("objective"),
+        best_value=best.get("value"),
+        auc=gate.get("metrics", {}).get("auc"),
+        passed=gate.get("passed"),
+        status=record.get("status"),
+        reason=record.get("reason"),
+        serving=run == champion,
+    )
