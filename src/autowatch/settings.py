@@ -17,11 +17,14 @@ _Settings = TypeVar("_Settings")
 _VARIABLES = {
     "alarms": "ROLLBACK_ALARMS",
     "bucket": "S3_BUCKET",
+    "isolated": "NETWORK_ISOLATION",
     "kms_key": "KMS_KEY_ARN",
     "model_parameter": "DMM_MODEL_PARAMETER",
     "region": "AWS_REGION",
     "role_arn": "SAGEMAKER_ROLE_ARN",
+    "security_groups": "SECURITY_GROUP_IDS",
     "stack": "STACK_NAME",
+    "subnets": "SUBNET_IDS",
     "topic_arn": "ALERT_TOPIC_ARN",
 }
 
@@ -39,6 +42,27 @@ class StackSettings:
     predictions_prefix: str
     metrics_namespace: str
     stack: str
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where SageMaker's containers run: in subnets of a VPC, or outside of one where there are none.
+
+    Attributes:
+        subnets, security_groups: ids.
+        isolated: whether what serves a model has no network at all.
+    """
+
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    isolated: bool = False
+
+    @property
+    def vpc(self) -> dict[str, Any]:
+        """The member VpcConfig of a request to SageMaker, where there is one."""
+        if not self.subnets:
+            return {}
+        return {"VpcConfig": {"Subnets": list(self.subnets), "SecurityGroupIds": list(self.security_groups)}}
 
 
 def read_settings(kind: Callable[..., _Settings], environment: Mapping[str, str] | None = None) -> _Settings:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point, seconds_left
-from autowatch.scoring.batches import ScoringLimits
+from autowatch.scoring.requests import ScoringLimits
 from autowatch.settings import StackSettings
 from autowatch.training.gate.checks import GateRules
 from autowatch.training.gate.judge import Endpoints, judge_challenger

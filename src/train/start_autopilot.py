@@ -7,6 +7,7 @@ from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point
 from autowatch.records.contract import read_contract
 from autowatch.records.run import contract_key
+from autowatch.settings import Network
 from autowatch.training.autopilot import Limits, start_job
 from train.settings import TaggingSettings
 
@@ -21,6 +22,7 @@ class Settings(TaggingSettings):
     max_candidates: int
     max_training_seconds: int
     kms_key: str
+    network: Network
 
 
 @entry_point(Settings)
@@ -36,6 +38,7 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
         objective=settings.objective_metric,
         limits=Limits(settings.max_candidates, settings.max_training_seconds),
         kms_key=settings.kms_key,
+        network=settings.network,
         tags=settings.tags(event["run"]),
     )
     return {"job_name": name}

@@ -18,6 +18,7 @@ class Settings(StackSettings):
     instance_type: str
     instance_count: int
     max_transform_seconds: int
+    kms_key: str
 
 
 @entry_point(Settings)
@@ -28,7 +29,7 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
         client("sagemaker"),
         bucket,
         read_plan(bucket, event["name"]),
-        TransformInstances(settings.instance_type, settings.instance_count),
+        TransformInstances(settings.instance_type, settings.instance_count, settings.kms_key),
         tags={"autowatch:stack": settings.stack},
         limit_seconds=settings.max_transform_seconds,
         now=datetime.now(UTC),

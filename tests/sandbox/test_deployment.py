@@ -205,7 +205,10 @@ def test_a_property_that_cannot_change_replaces_the_resource(sandbox, cloudforma
 
 @pytest.mark.parametrize(
     ("broken", "words"),
-    [(BROKEN, "Nonsense"), (function("echo", TracingConfig={"Mode": "Active"}), "X-Ray, which the sandbox has not")],
+    [
+        (BROKEN, "Nonsense"),
+        (function("echo", TracingConfig={"Mode": "Active"}), "X-Ray, which the sandbox has not"),
+    ],
 )
 def test_a_stack_that_fails_leaves_nothing_and_can_be_deleted(sandbox, cloudformation, broken, words):
     with pytest.raises(WaiterError):

@@ -13,6 +13,7 @@ from autowatch.aws.step_functions import naming_throttling, next_wait
 from autowatch.errors import AutowatchError
 from autowatch.records.contract import Contract
 from autowatch.records.run import train_key
+from autowatch.settings import Network
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -78,6 +79,7 @@ def start_job(
     objective: str,
     limits: Limits,
     kms_key: str,
+    network: Network,
     tags: dict[str, str],
 ) -> str:
     """Starts the AutoML job of the contract's run and returns its name; a job that is there already is the one.
@@ -87,7 +89,8 @@ def start_job(
         kms_key: ARN of the key that encrypts the job's disks and what it writes; empty leaves that to S3 and SageMaker.
     """
     name = job_name(contract.run)
-    encryption: dict[str, Any] = {"SecurityConfig": {"VolumeKmsKeyId": kms_key}} if kms_key else {}
+    security: dict[str, Any] = ({"VolumeKmsKeyId": kms_key} if kms_key else {}) | network.vpc
+    secured: dict[str, Any] = {"SecurityConfig": security} if security else {}
     output: AutoMLOutputDataConfigTypeDef = {"S3OutputPath": bucket.url(f"models/{contract.run}/autopilot")}
     if kms_key:
         output["KmsKeyId"] = kms_key
@@ -122,7 +125,7 @@ def start_job(
             AutoMLJobObjective={"MetricName": cast("AutoMLMetricEnumType", objective)},
             RoleArn=role_arn,
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-            **encryption,
+            **secured,
         )
     return name
 

@@ -3,7 +3,7 @@ from typing import Literal
 
 import pytest
 
-from autowatch.settings import InvalidSetting, read_settings
+from autowatch.settings import InvalidSetting, Network, read_settings
 
 
 @dataclass(frozen=True)
@@ -62,3 +62,15 @@ def test_what_cannot_be_read_is_named_with_what_is_wanted(variable, text, wanted
 def test_a_missing_variable_is_named_by_its_own_name():
     with pytest.raises(InvalidSetting, match="STACK_NAME is not set"):
         read_settings(Settings, {name: text for name, text in VARIABLES.items() if name != "STACK_NAME"})
+
+
+@pytest.mark.parametrize(
+    ("subnets", "groups", "isolation", "network"),
+    [
+        ("", "", "false", Network()),
+        ("subnet-1,subnet-2", "sg-1", "true", Network(("subnet-1", "subnet-2"), ("sg-1",), isolated=True)),
+    ],
+)
+def test_the_network_is_read(subnets, groups, isolation, network):
+    variables = {"SUBNET_IDS": subnets, "SECURITY_GROUP_IDS": groups, "NETWORK_ISOLATION": isolation}
+    assert read_settings(Network, variables) == network

@@ -15,7 +15,11 @@ from autowatch.scoring.transform.plan import TransformPlan
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker.literals import TransformInstanceTypeType
-    from mypy_boto3_sagemaker.type_defs import DescribeTransformJobResponseTypeDef
+    from mypy_boto3_sagemaker.type_defs import (
+        DescribeTransformJobResponseTypeDef,
+        TransformOutputTypeDef,
+        TransformResourcesTypeDef,
+    )
 
 _PAYLOAD_MEGABYTES = 6
 _REQUESTS_AT_ONCE = 4
@@ -38,10 +42,11 @@ class TransformOverdue(AutowatchError):
 
 @dataclass(frozen=True)
 class TransformInstances:
-    """What the job runs on."""
+    """What the job runs on; `kms_key` is the ARN of the key that encrypts their disks and what they write, or empty."""
 
     type: str
     count: int
+    kms_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,17 @@ def _start(
     instances: TransformInstances,
     tags: dict[str, str],
 ) -> None:
+    resources: TransformResourcesTypeDef = {
+        "InstanceType": cast("TransformInstanceTypeType", instances.type),
+        "InstanceCount": instances.count,
+    }
+    output: TransformOutputTypeDef = {
+        "S3OutputPath": bucket.url(plan.work.output),
+        "Accept": "text/csv",
+        "AssembleWith": "Line",
+    }
+    if instances.kms_key:
+        resources["VolumeKmsKeyId"] = output["KmsKeyId"] = instances.kms_key
     # A job of this name that is there after all is this transform's own: the state ran twice.
     with suppress(sagemaker.exceptions.ResourceInUse):
         sagemaker.create_transform_job(
@@ -145,15 +161,8 @@ def _start(
                 "ContentType": "text/csv",
                 "SplitType": "Line",
             },
-            TransformOutput={
-                "S3OutputPath": bucket.url(plan.work.output),
-                "Accept": "text/csv",
-                "AssembleWith": "Line",
-            },
+            TransformOutput=output,
             DataProcessing={"InputFilter": plan.rows.input_filter, "JoinSource": "Input"},
-            TransformResources={
-                "InstanceType": cast("TransformInstanceTypeType", instances.type),
-                "InstanceCount": instances.count,
-            },
+            TransformResources=resources,
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
         )
