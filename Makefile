@@ -29,7 +29,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 AUTOWATCH := $(VENV_PYTHON) -m autowatch_client
 
-.PHONY: install notebooks notebook-test demo sandbox train runs rollback test container-test bench-scoring bench-drift-errors bench-drift check clean help
+.PHONY: install notebooks notebook-test pictures demo sandbox train runs rollback test container-test bench-scoring bench-drift-errors bench-drift check clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -73,6 +73,9 @@ bench-drift-errors: $(DEV_READY)  ## false alarms and misses of the drift verdic
 	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_error_rates choose 11 12
 	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_error_rates judge 13
 	@$(if $(DATA),PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_months "$(DATA)")
+
+pictures: $(DEV_READY)  ## the README's pictures, after make demo (needs Chromium)
+	@$(VENV_PYTHON) -m benchmarks.pictures
 
 check: $(DEV_READY)  ## lint, types, import contracts, the template and its permissions
 	@$(VENV)/bin/ruff check .
