@@ -46,7 +46,7 @@ def picture(browser: Browser, address: str, path: Path, width: int) -> None:
     for scale in (2, 1):
         page = browser.new_page(viewport={"width": width, "height": width}, device_scale_factor=scale)
         page.goto(address)
-        height = min(width, page.evaluate("document.documentElement.scrollHeight"))
+        height = min(float(width), page.evaluate("document.body.getBoundingClientRect().height"))
         page.screenshot(path=path, clip={"x": 0, "y": 0, "width": width, "height": height})
         page.close()
         if path.stat().st_size < LARGEST_BYTES:
