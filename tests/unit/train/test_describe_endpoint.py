@@ -5,7 +5,8 @@ import pytest
 from moto import mock_aws
 
 from autowatch.training.serving.endpoints import EndpointState
-from train import clients, describe_endpoint
+from tests.support.lambda_context import Context
+from train import describe_endpoint
 
 GROUP = "/aws/sagemaker/Endpoints/bank"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
@@ -23,10 +24,8 @@ def logs(monkeypatch):
     monkeypatch.setenv("KMS_KEY_ARN", KEY)
     state = EndpointState("InService", "c", None)
     monkeypatch.setattr("autowatch.training.serving.endpoints.describe_endpoint", lambda *_: state)
-    clients.client.cache_clear()
     with mock_aws():
         yield boto3.client("logs", "us-east-1")
-    clients.client.cache_clear()
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -35,7 +34,7 @@ def test_what_the_containers_log_is_kept_for_the_days_of_the_parameter(logs, the
         logs.create_log_group(logGroupName=GROUP)
     event = {"endpoint_name": "bank", "since": datetime.now(UTC).isoformat()}
     for _ in range(2):
-        assert describe_endpoint.lambda_handler(event, None)["in_service"]
+        assert describe_endpoint.lambda_handler(event, Context())["in_service"]
     (group,) = logs.describe_log_groups(logGroupNamePrefix="/aws/sagemaker/")["logGroups"]
     assert (group["logGroupName"], group["retentionInDays"]) == (GROUP, 14)
     assert group.get("kmsKeyId") == (None if there else KEY)
