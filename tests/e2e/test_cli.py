@@ -18,7 +18,7 @@ from tests.support.scripted_job import automl_job
 from tests.support.stub_model import archive, image, training_file
 
 pytestmark = pytest.mark.sandbox
-ARTEFACT = "stub/model.tar.gz"
+ARTEFACT = "transform/stub/model.tar.gz"
 PARAMETERS = {"PollSeconds": "1", "PositiveLabel": "yes"}
 
 
