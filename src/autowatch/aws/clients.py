@@ -14,6 +14,7 @@ from autowatch.aws.objects import Bucket
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 Service = Literal[
-    "events", "s3", "sagemaker", "sagemaker-runtime", "secretsmanager", "sns", "ssm", "stepfunctions"
+    "events", "logs", "s3", "sagemaker", "sagemaker-runtime", "secretsmanager", "sns", "ssm", "stepfunctions"
 ]
 
 
@@ -47,6 +48,7 @@ LIMITS: dict[Service, Limits] = {
     # Alerts: the job that sends them goes on with the other days.
     "events": Limits(connect=3, read=5, attempts=3),
     "sns": Limits(connect=3, read=5, attempts=3),
+    "logs": Limits(connect=5, read=10, attempts=5),
     # Copies inside S3 of up to 5 GB answer late.
     "s3": Limits(connect=5, read=120, attempts=5),
     # The state machines themselves wait and try again, as they do when SageMaker throttles.
@@ -61,6 +63,8 @@ LIMITS: dict[Service, Limits] = {
 
 @overload
 def client(service: Literal["events"]) -> "EventBridgeClient": ...
+@overload
+def client(service: Literal["logs"]) -> "CloudWatchLogsClient": ...
 @overload
 def client(service: Literal["s3"]) -> "S3Client": ...
 @overload
