@@ -11,8 +11,9 @@ from botocore.config import Config
 from autowatch.aws.bulk.read import CLIENT_READERS
 from autowatch.aws.clients import quick_session
 from autowatch.aws.objects import Bucket
+from autowatch.monitoring.drift.raw_profile import CsvProfiler
 from autowatch.monitoring.requests import read_request, read_time
-from autowatch.monitoring.watch import Clients, watch
+from autowatch.monitoring.watch import DriftClients, watch
 from detect_drift.settings import settings_from_env
 
 
@@ -30,7 +31,7 @@ def _seconds_left(context: Any) -> float:
 
 
 @cache
-def _clients() -> Clients:
+def _clients() -> DriftClients:
     config = Config(
         connect_timeout=5,
         read_timeout=20,
@@ -39,8 +40,15 @@ def _clients() -> Clients:
     )
     quick = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
     session = quick_session()
-    return Clients(
-        bucket=Bucket(session.client("s3", config=config), os.environ["S3_BUCKET"]),
+    patient = Config(
+        connect_timeout=5, read_timeout=900, retries={"total_max_attempts": 1}, max_pool_connections=16
+    )
+    bucket = Bucket(session.client("s3", config=config), os.environ["S3_BUCKET"])
+    return DriftClients(
+        bucket=bucket,
         sns=session.client("sns", config=quick),
         events=session.client("events", config=quick),
+        profile_csv=CsvProfiler(
+            session.client("lambda", config=patient), os.environ["PROFILE_CSV_FUNCTION"], bucket
+        ),
     )

@@ -16,7 +16,7 @@ from autowatch.monitoring.days.news import News, drift_since, find_news
 from autowatch.monitoring.drift.baselines import Baselines
 from autowatch.monitoring.drift.document import drift_document, keep_earlier_parts
 from autowatch.monitoring.drift.runs import RowsJudge
-from autowatch.monitoring.drift.scored_rows import read_scored_rows
+from autowatch.monitoring.drift.scored_rows import ProfileCsv, read_scored_rows
 from autowatch.records.claim import claim, settle
 from autowatch.records.report_keys import report_key
 from autowatch.records.timestamps import to_text
@@ -97,6 +97,7 @@ def judge_day(
     *,
     judge: RowsJudge,
     baselines: Baselines,
+    profile_csv: ProfileCsv,
     history: History,
     now: datetime,
 ) -> DayReport:
@@ -105,7 +106,7 @@ def judge_day(
     Raises:
         PredictionsMissing, UnusableObject: what scoring has left of the day is not whole.
     """
-    scored = read_scored_rows(bucket, list(files.manifests), baselines)
+    scored = read_scored_rows(bucket, list(files.manifests), baselines, profile_csv)
     judged = judge.judge(scored)
     earlier, etag = read_report(bucket, day)
     current = [
