@@ -122,12 +122,12 @@ def judge_day(
     judged = judge.judge(scored)
     rules = judged.settings.rules
     earlier, etag = read_report(bucket, day)
+    runs = (
+        _with_small_days(run, scored, day, history, baselines, profile_csv, rules, files_of)
+        for run in judged.runs
+    )
     current = [
-        run.to_json(rules.min_rows) | {"since": _since(run.run, run.verdict, day, history)}
-        for run in (
-            _with_small_days(each, scored, day, history, baselines, profile_csv, rules, files_of)
-            for each in judged.runs
-        )
+        run.to_json(rules.min_rows) | {"since": _since(run.run, run.verdict, day, history)} for run in runs
     ]
     parts = keep_earlier_parts(current, earlier)
     refused = count_refused(bucket, files.refused)
