@@ -5,16 +5,13 @@ import random
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import pyarrow as pa
-
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.evaluation.figures import CalibrationPoint
 from autowatch.records.arrival import Arrival, id_prefix
 from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
 from autowatch.records.manifest import Manifest, WrittenObject, write_pointer
+from autowatch.records.timestamps import to_text
 from autowatch.scoring.output import predictions_header
-from autowatch.scoring.rows import predictions_rows
-from autowatch.tabular.arrow.lines import to_lines
 from tests.support.scoring_bucket import BUCKET, CONTRACT
 
 DAY = "2026-11-23"
@@ -35,9 +32,10 @@ def put_scored(s3, name="a", day=DAY, run="r1", probabilities=("0.2", "0.8"), re
         "y_probability": scores,
     }
     stem = f"predictions/date={day}/{name}-0123456789abcdef"
-    *own, labels, texts = (pa.array(column, pa.string()) for column in columns.values())
-    rows = predictions_rows(arrival, pa.array(numbers, pa.int64()), to_lines(own), labels, texts)
-    body = predictions_header(columns) + rows
+    ids = [f"{arrival.id_prefix}-{number}" for number in numbers]
+    rows = zip(columns["note"], ids, columns["y"], columns["y_probability"], strict=True)
+    lines = [",".join([*row, to_text(arrival.time)]) + "\n" for row in rows]
+    body = predictions_header(columns) + "".join(lines).encode()
     version = s3.put_object(Bucket=BUCKET, Key=f"{stem}.csv", Body=body).get("VersionId")
     manifest = Manifest(
         input=file,

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.tabular.profile import CsvProfile
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sns import SNSClient
 
 
 @dataclass(frozen=True)
@@ -13,8 +17,8 @@ class Clients:
     """The services that the job talks to."""
 
     bucket: Bucket
-    sns: Any
-    events: Any
+    sns: "SNSClient"
+    events: "EventBridgeClient"
 
 
 @dataclass(frozen=True)
