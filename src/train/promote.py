@@ -12,7 +12,7 @@ from train.clients import client, runtime_client
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Takes the `run` whose model is released; returns when it was."""
+    """Takes the `run` whose model is released and the `config` that serves it; returns when it was."""
     s3, bucket, name = client("s3"), os.environ["S3_BUCKET"], os.environ["ENDPOINT_NAME"]
     contract = read_contract(s3, bucket, contract_key(event["run"]))
     endpoint = Endpoint(
@@ -22,5 +22,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         positive_label=contract.positive_label,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
-    champion = promote(s3, client("sagemaker"), bucket, event["run"], name, endpoint, datetime.now(UTC))
+    champion = promote(
+        s3, client("sagemaker"), bucket, event["run"], event["config"], name, endpoint, datetime.now(UTC)
+    )
     return {"released": champion.released}

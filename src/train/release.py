@@ -6,18 +6,18 @@ from typing import Any
 
 from autowatch.records.timestamps import to_text
 from autowatch.training.serving.deployment import deployment_config
-from autowatch.training.serving.endpoints import model_name, switch_endpoint
+from autowatch.training.serving.staging import release
 from train.clients import client
 from train.settings import deployment_from_env, tags_from_env
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Takes the `run` whose model is released; returns the endpoint's name and since when it is on its way."""
+    """Takes the endpoint config `config` to serve; returns the endpoint's name and since when it is on its way."""
     name = os.environ["ENDPOINT_NAME"]
-    switch_endpoint(
+    release(
         client("sagemaker"),
         name,
-        model_name(name, event["run"]),
+        event["config"],
         tags_from_env(os.environ),
         deployment_config(deployment_from_env(os.environ)),
     )

@@ -4,12 +4,18 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from autowatch.errors import AutowatchError
 
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 _CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+
+BROKEN_OFF = (HTTPClientError, IncompleteReadError)
+"""What reading a body raises where the connection breaks: botocore tries again until an answer begins, not after."""
+
+MOST_BREAKS = 4
+"""After so many breaks without a byte in between, reading is given up."""
 
 
 class ObjectMissing(AutowatchError):
@@ -54,19 +60,45 @@ def read_json_with_etag(s3: Any, bucket: str, key: str) -> tuple[Any, str]:
     Raises:
         ObjectMissing: there is no such object.
     """
-    answer = get_object(s3, bucket, key)
-    return json.loads(answer["Body"].read()), answer["ETag"]
+    content, etag = read_object(s3, bucket, key)
+    return json.loads(content), etag
 
 
-def get_object(s3: Any, bucket: str, key: str, version_id: str | None = None) -> dict[str, Any]:
-    """S3's answer for `key`, or for one version of it; its `Body` is still to be read.
+def read_object(
+    s3: Any, bucket: str, key: str, version_id: str | None = None, byte_range: str | None = None
+) -> tuple[bytes, str]:
+    """The content of a small object, or of one version of it, and its ETag; read anew where it breaks off.
+
+    Args:
+        byte_range: the bytes wanted, as the header Range has them; None is all.
+
+    Raises:
+        ObjectMissing: there is no such object.
+        HTTPClientError, IncompleteReadError: the connection broke four times.
+    """
+    breaks = 0
+    while True:
+        answer = get_object(s3, bucket, key, version_id, byte_range)
+        try:
+            return answer["Body"].read(), answer["ETag"]
+        except BROKEN_OFF:
+            breaks += 1
+            if breaks == MOST_BREAKS:
+                raise
+
+
+def get_object(
+    s3: Any, bucket: str, key: str, version_id: str | None = None, byte_range: str | None = None
+) -> dict[str, Any]:
+    """S3's answer for `key`, or for one version of it or some of its bytes; its `Body` is still to be read.
 
     Raises:
         ObjectMissing: there is no such object.
     """
-    version = {"VersionId": version_id} if version_id else {}
+    which = {"VersionId": version_id, "Range": byte_range}
+    given = {name: value for name, value in which.items() if value}
     try:
-        answer: dict[str, Any] = s3.get_object(Bucket=bucket, Key=key, **version)
+        answer: dict[str, Any] = s3.get_object(Bucket=bucket, Key=key, **given)
     except ClientError as error:
         if error.response["Error"]["Code"] in _ABSENT:
             raise ObjectMissing(f"s3://{bucket}/{key} does not exist.") from error

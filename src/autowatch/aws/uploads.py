@@ -5,13 +5,13 @@ Joining objects to one inside S3: multipart upload by copy, so that only what is
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from autowatch.aws.objects import read_object
 from autowatch.errors import AutowatchError
 
 PART_BYTES = 8 * 1024 * 1024
@@ -258,9 +258,7 @@ def _read(s3: Any, bucket: str, part: Sequence[Range]) -> bytes:
     content = bytearray()
     for each in part:
         if each.size:
-            answer = s3.get_object(Bucket=bucket, Key=each.key, Range=f"bytes={each.start}-{each.end - 1}")
-            with closing(answer["Body"]) as body:
-                content += body.read()
+            content += read_object(s3, bucket, each.key, byte_range=f"bytes={each.start}-{each.end - 1}")[0]
     return bytes(content)
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from autowatch.aws.objects import ObjectVersion, get_object, write_json
+from autowatch.aws.objects import write_json
+from autowatch.aws.reading import ResumedBody
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.days.alarms import count_refused
 from autowatch.monitoring.days.due import list_days
@@ -87,18 +88,17 @@ def judge_raw_file(
         BaselineUnusable: the run has no baseline to judge by.
     """
     key, run = chosen.key, chosen.run or champion
-    answer = get_object(s3, bucket, key)
-    file = ObjectVersion(key, answer.get("VersionId"), answer["ETag"].strip('"'), answer["ContentLength"])
+    body = ResumedBody.of_key(s3, bucket, key)
     baselines = Baselines(s3, bucket)
     baseline = _baseline(baselines, bucket, chosen.run, champion)
-    counted = profile_csv(answer["Body"], baseline)
+    counted = profile_csv(body, baseline)
     settings, alarms = RowsJudge(s3, bucket, champion, baselines, min_rows).settings_for([run])
     report = judge(*_without_absent_prediction(baseline, counted.profile), settings.rules)
     part = RunJudgement(run, 1, report.rows, report).to_json(min_rows) | {"since": None}
     document = drift_document(
         {"key": key}, to_text(now), [part], alarms=alarms, rejected_rows=counted.rows_rejected
     )
-    return _publish(s3, bucket, f"reports/file={file_stem(file)}/", document)
+    return _publish(s3, bucket, f"reports/file={file_stem(body.file)}/", document)
 
 
 def _baseline(baselines: Baselines, bucket: str, asked_for: str | None, champion: str) -> Baseline:

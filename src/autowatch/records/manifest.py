@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from autowatch.aws.objects import ObjectMissing, ObjectVersion, get_object, read_json, write_json
+from autowatch.aws.objects import ObjectMissing, ObjectVersion, read_json, read_object, write_json
 from autowatch.errors import AutowatchError
 from autowatch.tabular.profile import Profile
 
@@ -130,7 +130,7 @@ def read_manifest(s3: Any, bucket: str, key: str) -> Manifest:
         ObjectMissing: there is none.
         ManifestUnusable: what is there is no manifest.
     """
-    return manifest_from_bytes(get_object(s3, bucket, key)["Body"].read(), bucket, key)
+    return manifest_from_bytes(read_object(s3, bucket, key)[0], bucket, key)
 
 
 def manifest_from_bytes(content: bytes, bucket: str, key: str) -> Manifest:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError, ReadTimeoutError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from autowatch.errors import AutowatchError
@@ -127,6 +127,19 @@ class Endpoint:
         answer = self._invoke_patiently(payload)
         return parse_answer(answer, rows, self.labels, self.positive_label)
 
+    def predict_when_started(self, payload: bytes, rows: int) -> Predictions:
+        """As `predict`, for a few rows: where they take too long, the endpoint is still starting and is asked again.
+
+        Raises:
+            BatchTimedOut: it still was when there was no time for another request.
+        """
+        while True:
+            try:
+                return Endpoint.predict(self, payload, rows)
+            except BatchTimedOut:
+                if self.seconds_left() < LONGEST_INVOCATION:
+                    raise
+
     def _invoke_patiently(self, payload: bytes) -> str:
         bound = _FIRST_WAIT
         while True:
@@ -152,7 +165,7 @@ class Endpoint:
             return str(answer["Body"].read(), "utf-8", "replace")
         except ReadTimeoutError:
             raise BatchTimedOut(f"Endpoint {self.name} did not answer in time.") from None
-        except (HTTPClientError, BotoConnectionError) as error:
+        except (HTTPClientError, IncompleteReadError, BotoConnectionError) as error:
             raise EndpointUnavailable(
                 f"Endpoint {self.name} could not be reached ({type(error).__name__})."
             ) from error

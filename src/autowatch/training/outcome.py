@@ -12,7 +12,7 @@ from autowatch.records.run import Run, Status, end_run, read_latest, run_facts
 from autowatch.reports.publish import write_run_report
 from autowatch.training.data.report import read_warnings
 from autowatch.training.release.promote import CleanUp, remove_challenger, undo_run
-from autowatch.training.release.retention import remove_old_models
+from autowatch.training.release.retention import remove_old_models, remove_replaced_config
 
 
 class RunOvertaken(AutowatchError):
@@ -48,6 +48,7 @@ def finish_run(
     remove_challenger(sagemaker, endpoint_name, run, keep_model=decision.passed)
     if decision.passed:
         remove_old_models(s3, sagemaker, bucket, endpoint_name, keep_models)
+        remove_replaced_config(s3, sagemaker, bucket)
     status: Status = "released" if decision.passed else "rejected"
     ended = end_run(s3, bucket, latest, status, decision.reason, now)
     after = (

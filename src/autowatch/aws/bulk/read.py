@@ -9,7 +9,7 @@ from typing import Any
 
 from autowatch.aws.bulk.connection import BucketConnection, NotAnswered
 from autowatch.aws.bulk.route import BucketRoute, find_route
-from autowatch.aws.objects import get_object
+from autowatch.aws.objects import read_object
 
 CONNECTIONS = 64
 """Requests under way at a time: an answer of S3 takes 10 to 30 ms, the work on it a third of one."""
@@ -99,5 +99,4 @@ class _Reading:
         return await loop.run_in_executor(self._pool, self._read_through_client, key)
 
     def _read_through_client(self, key: str) -> bytes:
-        content: bytes = get_object(self._s3, self._bucket, key)["Body"].read()
-        return content
+        return read_object(self._s3, self._bucket, key)[0]

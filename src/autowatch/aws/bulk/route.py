@@ -11,7 +11,7 @@ from botocore.httpsession import get_cert_path
 from botocore.session import get_session
 from botocore.utils import get_environ_proxies
 
-from autowatch.aws.objects import get_object
+from autowatch.aws.objects import read_object
 
 _BEFORE_SIGN = "before-sign.s3.GetObject"
 _BEFORE_SEND = "before-send.s3.GetObject"
@@ -72,7 +72,7 @@ def find_route(s3: Any, bucket: str, key: str) -> tuple[BucketRoute | None, byte
 
     s3.meta.events.register(_BEFORE_SIGN, note)
     try:
-        content = get_object(s3, bucket, key)["Body"].read()
+        content, _ = read_object(s3, bucket, key)
     finally:
         s3.meta.events.unregister(_BEFORE_SIGN, note)
     return _route(s3, key, signed[-1]) if signed else None, content

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from autowatch.aws.objects import ObjectMissing, get_object
+from autowatch.aws.objects import ObjectMissing, read_object
 from autowatch.monitoring.drift.document import deciding_alarms, parts_of
 from autowatch.monitoring.drift.judge import Verdict
 from autowatch.records.report_keys import REPORTS_PREFIX, report_key
@@ -122,17 +122,17 @@ History = dict[date, ReportedDay]
 def read_report(s3: Any, bucket: str, day: date) -> tuple[dict[str, Any] | None, str | None]:
     """The judgement of a day as it was written, None where there is none of the present form; and the object's ETag."""
     try:
-        answer = get_object(s3, bucket, report_key(day))
+        content, etag = read_object(s3, bucket, report_key(day))
     except ObjectMissing:
         return None, None
     try:
-        document: dict[str, Any] = json.loads(answer["Body"].read())
+        document: dict[str, Any] = json.loads(content)
         ReportedDay.from_json(document)
         parts_of(document)
     except (KeyError, TypeError, ValueError, AttributeError):
         _LOGGER.warning("a report of another form is left out", extra={"key": report_key(day)})
-        return None, answer["ETag"]
-    return document, answer["ETag"]
+        return None, etag
+    return document, etag
 
 
 def read_history(s3: Any, bucket: str, last: date) -> History:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 
@@ -31,7 +31,14 @@ class RawProfile:
     rows_rejected: int
 
 
-def profile_csv(stream: BinaryIO, baseline: Baseline) -> RawProfile:
+class Stream(Protocol):
+    """What gives bytes, at most so many at a time and none at its end."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes."""
+
+
+def profile_csv(stream: Stream, baseline: Baseline) -> RawProfile:
     """Counts the rows of a CSV file, as docs/formats.md describes input files, on the bins of a baseline.
 
     Rows that scoring would reject are left out. Columns that the file lacks are absent from the profile. Memory

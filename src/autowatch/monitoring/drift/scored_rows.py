@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any
 
 from autowatch.aws.bulk.read import CLIENT_READERS, read_many
-from autowatch.aws.objects import ObjectMissing, get_object
+from autowatch.aws.objects import ObjectMissing, read_object
+from autowatch.aws.reading import ResumedBody
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.drift.baselines import Baselines, BaselineUnusable
 from autowatch.monitoring.drift.raw_profile import profile_csv
@@ -167,10 +168,10 @@ def _read_profiles(
 
 def _read_profile(s3: Any, bucket: str, written: WrittenObject) -> Profile | None:
     try:
-        answer = get_object(s3, bucket, written.key, written.version_id)
+        content, _ = read_object(s3, bucket, written.key, written.version_id)
     except ObjectMissing:
         return None
-    return Profile.from_json(json.loads(answer["Body"].read()))
+    return Profile.from_json(json.loads(content))
 
 
 def _profile(
@@ -183,10 +184,10 @@ def _profile(
     written = manifest.predictions
     _LOGGER.warning("a profile is gone; the predictions are counted", extra={"key": manifest.profile.key})
     try:
-        answer = get_object(s3, bucket, written.key, written.version_id)
+        body = ResumedBody.of_key(s3, bucket, written.key, written.version_id)
     except ObjectMissing as error:
         raise PredictionsMissing(
             f"s3://{bucket}/{written.key} and its profile are gone although their manifest is there. Restore one of "
             "them, or remove the manifest."
         ) from error
-    return profile_csv(answer["Body"], baseline).profile
+    return profile_csv(body, baseline).profile

@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from autowatch.aws.objects import ObjectMissing, get_object
+from autowatch.aws.objects import ObjectMissing
+from autowatch.aws.reading import ResumedBody
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.drift.judge import ColumnRules, DriftRules
 from autowatch.tabular.cells import to_number
@@ -63,7 +64,7 @@ def read_drift_settings(s3: Any, bucket: str, min_rows: int) -> DriftSettings:
         InvalidDriftSettings: they cannot be used as they are.
     """
     try:
-        content = get_object(s3, bucket, SETTINGS_KEY)["Body"].read(_LARGEST + 1)
+        content = ResumedBody.of_key(s3, bucket, SETTINGS_KEY).read(_LARGEST + 1)
     except ObjectMissing:
         return DriftSettings(DriftRules(min_rows=min_rows))
     return parse_drift_settings(content, min_rows)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autowatch.aws.objects import ObjectVersion
-from autowatch.aws.reading import read_resumed
+from autowatch.aws.reading import read_input
 from autowatch.aws.uploads import Upload
 from autowatch.records.contract import ID_COLUMN, Contract
 from autowatch.tabular.csv_lines import csv_line
@@ -141,7 +141,7 @@ _LABEL = np.dtype([("file", np.uint32), ("row", np.uint32), ("label", np.uint8)]
 
 
 def _read(s3: Any, bucket: str, file: ObjectVersion) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
-    for block in read_table(read_resumed(s3, bucket, file)).blocks(_ROWS_AT_ONCE):
+    for block in read_table(read_input(s3, bucket, file)).blocks(_ROWS_AT_ONCE):
         identifiers, texts = block.columns
         yield identifiers, texts
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
-from autowatch.aws.reading import read_resumed
+from autowatch.aws.reading import read_input
 from autowatch.aws.uploads import Upload
 from autowatch.errors import UnreadableFile
 from autowatch.monitoring.quality.fragments import GatheredLabels, write_fragment
@@ -77,7 +77,7 @@ def take_labels(s3: Any, bucket: str, arrival: Arrival) -> TakenLabels:
         RowsLost: see there.
     """
     target = read_contract(s3, bucket, read_champion(s3, bucket).contract_key).target
-    table = read_table(read_resumed(s3, bucket, arrival.file))
+    table = read_table(read_input(s3, bucket, arrival.file))
     columns = find_label_columns(table.header, target)
     keys = label_keys(arrival)
     reader = _Reader(ScoredFiles(s3, bucket), columns, len(table.header))

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from autowatch.aws.bulk.read import read_many
 from autowatch.aws.objects import ObjectVersion
-from autowatch.aws.reading import read_resumed
+from autowatch.aws.reading import read_input
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.quality.fragments import FileLabels, Fragment, read_fragments
 from autowatch.monitoring.quality.measures import LabelledRows
@@ -95,7 +95,7 @@ def _read_run(
 def _join(
     s3: Any, bucket: str, predictions: WrittenObject, labels: FileLabels, contract: Contract
 ) -> LabelledRows:
-    table = read_table(read_resumed(s3, bucket, _find(s3, bucket, predictions)))
+    table = read_table(read_input(s3, bucket, _find(s3, bucket, predictions)))
     places = {name: place for place, name in enumerate(table.header)}
     identifiers, predicted, probabilities = (
         places[name] for name in (ID_COLUMN, contract.target, contract.probability_column)

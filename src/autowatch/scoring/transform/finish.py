@@ -6,6 +6,7 @@ from itertools import chain, islice
 from typing import Any
 
 from autowatch.aws.objects import read_json, write_json
+from autowatch.aws.reading import ResumedBody
 from autowatch.aws.uploads import Upload
 from autowatch.errors import UnreadableFile
 from autowatch.records.contract import Contract
@@ -126,7 +127,8 @@ def _faulty_rows(s3: Any, bucket: str, plan: TransformPlan, piece: AcceptedPiece
 def _read_rows(s3: Any, bucket: str, key: str, width: int) -> Iterator[list[list[str]]]:
     """The rows of a work object, some at a time."""
     names = ",".join(f"c{number}" for number in range(width)) + "\n"
-    chunks = s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(_CHUNK_BYTES)
+    body = ResumedBody.of_key(s3, bucket, key)
+    chunks = iter(lambda: body.read(_CHUNK_BYTES), b"")
     try:
         for rows, _ in read_batches(read_table(chain([names.encode()], chunks))):
             yield rows

@@ -6,7 +6,7 @@ from itertools import compress
 from typing import Any
 
 from autowatch.aws.objects import ObjectVersion
-from autowatch.aws.reading import read_resumed
+from autowatch.aws.reading import read_input
 from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.tabular.table import Table
 
@@ -67,7 +67,7 @@ class TrainingTable:
             raise _naming(file, error) from error
 
     def _chunks(self, file: ObjectVersion) -> Iterator[bytes]:
-        for chunk in read_resumed(self._s3, self._bucket, file):
+        for chunk in read_input(self._s3, self._bucket, file):
             self._hash.update(chunk)
             yield chunk
 

@@ -4,25 +4,27 @@ The champion on the challenger's hold-out, where the two can be compared.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
+from autowatch.aws.reading import ResumedBody
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import Champion, NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.run import holdout_key
 from autowatch.scoring.batches import Rejected, ScoredBatch, ScoringLimits, score_table
-from autowatch.scoring.columns import MissingColumns
-from autowatch.scoring.endpoint import EndpointMissing, TimedEndpoint
+from autowatch.scoring.columns import MissingColumns, match_columns
+from autowatch.scoring.endpoint import EndpointMissing, RowsRefused, TimedEndpoint
 from autowatch.tabular.csv_lines import csv_lines
-from autowatch.tabular.table import read_table
+from autowatch.tabular.table import Table, read_table
 from autowatch.training.release.smoke import SmokeTest
 
 _CHUNK = 1 << 20
-
 
 _SMOKE_ROWS = 20
 
@@ -67,11 +69,10 @@ def score_holdout(
         NoRows, MissingColumns: the hold-out is empty, or lacks columns of the contract.
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict`.
     """
-    body = s3.get_object(Bucket=bucket, Key=key)["Body"]
     row_numbers: list[int] = []
     rejected: list[Rejected] = []
     actual, predicted, probability = list[str](), list[str](), list[str]()
-    batches = score_table(read_table(body.iter_chunks(_CHUNK)), contract, endpoint, limits)
+    batches = score_table(_read_holdout(s3, bucket, key), contract, endpoint, limits)
     first_batch = next(batches)
     for batch in chain([first_batch], batches):
         columns = batch.columns
@@ -83,6 +84,31 @@ def score_holdout(
     return HoldoutScores(
         row_numbers, actual, predicted, probability, rejected, first_batch, tuple(endpoint.seconds)
     )
+
+
+def warm_up(s3: Any, bucket: str, key: str, contract: Contract, endpoint: TimedEndpoint, places: int) -> None:
+    """Asks for so many predictions at once, of one row of the hold-out, that every place of the endpoint has started.
+
+    Each place of a serverless endpoint starts its container at its first request, which takes half a minute and more.
+
+    Raises:
+        NoRows, MissingColumns: the hold-out is empty, or lacks columns of the contract.
+        EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict_when_started`.
+    """
+    table = _read_holdout(s3, bucket, key)
+    block, layout = next(table.blocks(1)), match_columns(table.header, contract)
+    (line,) = csv_lines([block.columns[position][:1] for position in layout.features])
+    with ThreadPoolExecutor(places) as pool:
+        asked = [pool.submit(endpoint.predict_when_started, f"{line}\n".encode(), 1) for _ in range(places)]
+        for each in asked:
+            # What the model says of the row is the scoring's affair; here it has started.
+            with suppress(RowsRefused):
+                each.result()
+
+
+def _read_holdout(s3: Any, bucket: str, key: str) -> Table:
+    body = ResumedBody.of_key(s3, bucket, key)
+    return read_table(iter(lambda: body.read(_CHUNK), b""))
 
 
 def take_smoke_test(scores: HoldoutScores, contract: Contract) -> SmokeTest:

@@ -1,13 +1,14 @@
 """Keeping the models of the last few releases, and removing the others with all that they need room for."""
 
 from collections import defaultdict
+from contextlib import suppress
 from typing import Any
 
 from autowatch.aws.objects import ObjectMissing, read_json
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.run import run_key
-from autowatch.training.serving.endpoints import delete_model, describe_endpoint, model_name
+from autowatch.training.serving.endpoints import delete_config, delete_model, describe_endpoint, model_name
 
 _PREFIX = "models/"
 _BULKY = ("train.csv", "holdout.csv", "autopilot/")
@@ -41,6 +42,14 @@ def remove_old_models(s3: Any, sagemaker: Any, bucket: str, endpoint_name: str, 
         delete_model(sagemaker, model_name(endpoint_name, run))
         _delete(s3, bucket, objects[run])
     return removed
+
+
+def remove_replaced_config(s3: Any, sagemaker: Any, bucket: str) -> None:
+    """Removes the endpoint config that the endpoint was on before; whoever releases its model again makes another."""
+    with suppress(NoChampion):
+        previous = read_champion(s3, bucket).previous_config
+        if previous:
+            delete_config(sagemaker, previous)
 
 
 def _bulky_objects(s3: Any, bucket: str) -> dict[str, list[str]]:

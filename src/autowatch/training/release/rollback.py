@@ -1,13 +1,11 @@
-"""Releasing an earlier run's model again: what must hold for it, and the run that does so."""
+"""Releasing a model again, an earlier run's or the champion's by other settings: what must hold, and the run."""
 
 import re
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from autowatch.aws.objects import ObjectMissing, read_json
 from autowatch.errors import AutowatchError
-from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import read_decision
 from autowatch.records.run import Run, baseline_key, contract_key
@@ -28,10 +26,6 @@ class NeverPassed(PromotionRefused):
 
 class ArtefactsGone(PromotionRefused):
     """Something that the model needs has been removed."""
-
-
-class AlreadyInForce(PromotionRefused):
-    """The run's model is the champion."""
 
 
 class InvalidPromotion(AutowatchError):
@@ -62,12 +56,13 @@ def begin_promotion(
 ) -> Run:
     """Begins `run`, which releases the model of the earlier run `promotes` without training or gate.
 
+    That may be the champion, which is then served anew as the stack's parameters say now.
+
     Raises:
-        NeverPassed, ArtefactsGone, AlreadyInForce: as they say.
+        NeverPassed, ArtefactsGone: as they say.
         RunInProgress: another run has not ended yet.
     """
     _check_gate(s3, bucket, promotes)
-    _check_champion(s3, bucket, promotes)
     contract = _check_artefacts(s3, bucket, promotes)
     begun = Run(run, execution, "running", "promote", contract.training, started, promotes=promotes)
     begin_run(s3, stepfunctions, bucket, begun, timedelta())
@@ -83,12 +78,6 @@ def _check_gate(s3: Any, bucket: str, run: str) -> None:
         ) from error
     if not decision.passed:
         raise NeverPassed(f"Run {run} did not pass its gate: {decision.reason} Name a run that did.")
-
-
-def _check_champion(s3: Any, bucket: str, run: str) -> None:
-    with suppress(NoChampion):
-        if read_champion(s3, bucket).run == run:
-            raise AlreadyInForce(f"The model of run {run} is in force already. Nothing needs to be done.")
 
 
 def _check_artefacts(s3: Any, bucket: str, run: str) -> Contract:

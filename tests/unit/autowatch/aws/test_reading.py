@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import HTTPClientError, IncompleteReadError
 
 from autowatch.aws.objects import ObjectVersion
-from autowatch.aws.reading import read_resumed
+from autowatch.aws.reading import read_input
 
 BODY = bytes(range(256)) * 8192
 FILE = ObjectVersion("training/a.csv", "v1", "e", len(BODY))
@@ -57,7 +57,7 @@ def read(server, file=FILE):
         aws_secret_access_key="test",
         config=Config(connect_timeout=5, read_timeout=5, retries={"max_attempts": 1}),
     )
-    return b"".join(read_resumed(s3, "bank", file))
+    return b"".join(read_input(s3, "bank", file))
 
 
 def test_a_whole_answer_is_read_once(server):
