@@ -49,13 +49,14 @@ bench-drift-errors: $(DEV_READY)  ## false alarms and misses of the drift verdic
 	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_error_rates judge 13
 	@$(if $(DATA),PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_months "$(DATA)")
 
-check: $(DEV_READY)  ## lint, types, import contracts and the template
+check: $(DEV_READY)  ## lint, types, import contracts, the template and its permissions
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@PYTHONPATH=src:. $(VENV)/bin/lint-imports --no-cache
 	@SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam validate --lint
 	@$(VENV)/bin/cfn-lint template.yaml
+	@$(VENV_PYTHON) -m pytest --quiet --no-header tests/template/test_permissions.py
 
 clean:  ## remove everything that make made
 	rm -rf $(VENV) .sandbox .aws-sam

@@ -16,8 +16,7 @@ Ending = Literal["released", "rejected", "skipped", "failed"]
 
 _STATES = {
     "Prepare": "reading and splitting the training data",
-    "PreparePromotion": "checking the earlier run",
-    "RestoreModel": "making the earlier model again",
+    "PreparePromotion": "making the earlier model ready",
     "StartAutopilot": "starting Autopilot",
     "DescribeAutopilot": "Autopilot",
     "IsAutopilotDone": "Autopilot",

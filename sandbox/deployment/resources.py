@@ -353,7 +353,8 @@ def _create_state_machine(parts: Parts, request: Request) -> Any:
     definition = re.sub(r"\$\{([A-Za-z0-9_]+)\}", substitute, definition)
     backend = stepfunctions_parser_backends[request.account_id][request.region]
     kind = properties.get("StateMachineType", "STANDARD")
-    return backend.create_state_machine(request.name, definition, properties["RoleArn"], sm_type=kind)
+    name = properties.get("StateMachineName", request.name)
+    return backend.create_state_machine(name, definition, properties["RoleArn"], sm_type=kind)
 
 
 def _create_schedule(parts: Parts, request: Request) -> Any:

@@ -42,3 +42,9 @@ def resources():
 @pytest.fixture(scope="session")
 def samconfig():
     return tomllib.loads((ROOT / "samconfig.toml").read_text())
+
+
+@pytest.fixture(scope="session")
+def translated(template, resources):
+    """What resolves the statements of the roles."""
+    return {"Parameters": template["Parameters"], "Resources": resources}

@@ -1,6 +1,6 @@
 """Whether the policies of the monitoring functions allow each request to S3 that the code makes; moto enforces none."""
 
-import json
+import re
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
@@ -13,6 +13,7 @@ from moto import mock_aws
 from autowatch.monitoring.quality.job import Clients, Job, QualitySettings, measure_again, take_in
 from autowatch.monitoring.quality.verdict import QualityRules
 from autowatch.monitoring.requests import DayRange, RawFile
+from tests.permissions.statements import role_statements
 from tests.support import labelled_bucket, monitored_bucket, scoring_bucket
 from tests.support.monitored_bucket import DRIFTED, LIKE_TRAINING, NOW, TODAY
 
@@ -49,18 +50,14 @@ def requests_to(s3):
         s3.meta.events.unregister("before-parameter-build.s3", note)
 
 
-def denied(resources, function, made):
+def denied(translated, function, made):
     """Those of the requests that no statement of the function's role allows."""
     allowed = []
-    for policy in resources[f"{function}Role"]["Properties"]["Policies"]:
-        for statement in policy["PolicyDocument"]["Statement"]:
-            assert statement["Effect"] == "Allow"
-            places = (
-                statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
-            )
-            for place in places:
-                pattern = json.dumps(place).partition("${AWS::Region}")[2].partition('"')[0]
-                allowed += [(action, pattern.removeprefix("/")) for action in statement["Action"]]
+    for statement in role_statements(translated):
+        if statement.owner == f"{function}Role":
+            assert statement.body["Effect"] == "Allow"
+            keys = [re.sub(r"^arn:aws:s3:::[^/]+/?", "", place) for place in statement.listed("Resource")]
+            allowed += [(action, key) for key in keys for action in statement.listed("Action")]
     return {
         (action, key)
         for action, key in made
@@ -68,12 +65,12 @@ def denied(resources, function, made):
     }
 
 
-def test_a_request_that_is_not_allowed_is_seen(resources):
+def test_a_request_that_is_not_allowed_is_seen(translated):
     made = {("s3:PutObject", "models/champion.json"), ("s3:GetObject", "reports/date=2026-11-23/drift.json")}
-    assert denied(resources, "DetectDriftFunction", made) == {("s3:PutObject", "models/champion.json")}
+    assert denied(translated, "DetectDriftFunction", made) == {("s3:PutObject", "models/champion.json")}
 
 
-def test_the_drift_detector_may_do_all_that_it_does(resources):
+def test_the_drift_detector_may_do_all_that_it_does(translated):
     with monitored_bucket.monitored_bucket() as clients:
         s3 = clients.s3
         baseline = monitored_bucket.release(s3)
@@ -105,7 +102,7 @@ def test_the_drift_detector_may_do_all_that_it_does(resources):
         "s3:PutObject",
         "s3:ListBucket",
     }
-    assert denied(resources, "DetectDriftFunction", made) == set()
+    assert denied(translated, "DetectDriftFunction", made) == set()
 
 
 @pytest.fixture
@@ -117,7 +114,7 @@ def labelled():
         yield s3
 
 
-def test_the_function_that_measures_quality_may_do_all_that_it_does(resources, labelled):
+def test_the_function_that_measures_quality_may_do_all_that_it_does(translated, labelled):
     probabilities, labels = labelled_bucket.draw(500, -0.1)
     digits = labelled_bucket.put_scored(labelled, probabilities=probabilities)
     labelled_bucket.put_gate(labelled)
@@ -141,4 +138,4 @@ def test_the_function_that_measures_quality_may_do_all_that_it_does(resources, l
     assert {"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:ListBucket"} <= {
         action for action, _ in made
     }
-    assert denied(resources, "MeasureQualityFunction", made) == set()
+    assert denied(translated, "MeasureQualityFunction", made) == set()

@@ -84,7 +84,7 @@ def test_the_error_of_a_piece_is_kept_where_the_clean_up_looks_for_it(name):
 
 def test_the_wait_is_followed_by_a_look_that_can_give_up():
     (wait,) = [state for state in STATES.values() if state["Type"] == "Wait"]
-    assert wait["Next"] == "DescribeTransform"
+    assert wait["Next"] == "RunTransform"
 
 
 def test_the_template_substitutes_exactly_what_the_definition_asks_for(template):

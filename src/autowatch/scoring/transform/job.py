@@ -1,5 +1,6 @@
 """The Batch Transform job: asking SageMaker for it, and reading what it says of itself."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,53 +60,27 @@ def job_name(name: str) -> str:
 
 
 @naming_throttling()
-def start_transform_job(
-    sagemaker: Any, bucket: str, plan: TransformPlan, instances: TransformInstances, tags: dict[str, str]
-) -> str:
-    """Starts the job over all pieces and returns its name; a job that is there already is the one."""
-    name, work = job_name(plan.work.name), plan.work
-    try:
-        sagemaker.create_transform_job(
-            TransformJobName=name,
-            ModelName=plan.champion.model_name,
-            BatchStrategy="MultiRecord",
-            MaxPayloadInMB=_PAYLOAD_MEGABYTES,
-            MaxConcurrentTransforms=_REQUESTS_AT_ONCE,
-            ModelClientConfig={
-                "InvocationsTimeoutInSeconds": _REQUEST_SECONDS,
-                "InvocationsMaxRetries": _REQUEST_RETRIES,
-            },
-            TransformInput={
-                "DataSource": {
-                    "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/{work.input}"}
-                },
-                "ContentType": "text/csv",
-                "SplitType": "Line",
-            },
-            TransformOutput={
-                "S3OutputPath": f"s3://{bucket}/{work.output}",
-                "Accept": "text/csv",
-                "AssembleWith": "Line",
-            },
-            DataProcessing={"InputFilter": plan.rows.input_filter, "JoinSource": "Input"},
-            TransformResources={"InstanceType": instances.type, "InstanceCount": instances.count},
-            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-        )
-    except sagemaker.exceptions.ResourceInUse:
-        # The state ran twice: the name belongs to this transform alone, so the job under it is its own.
-        sagemaker.describe_transform_job(TransformJobName=name)
-    return name
-
-
-@naming_throttling()
-def describe_transform_job(sagemaker: Any, name: str, limit_seconds: int, now: datetime) -> TransformProgress:
-    """How the job is doing.
+def run_transform_job(
+    sagemaker: Any,
+    bucket: str,
+    plan: TransformPlan,
+    instances: TransformInstances,
+    *,
+    tags: dict[str, str],
+    limit_seconds: int,
+    now: datetime,
+) -> TransformProgress:
+    """Starts the job over all pieces where there is none yet, and tells how it is doing.
 
     Raises:
         TransformFailed: it failed or was stopped, with SageMaker's own reason.
         TransformOverdue: it should have ended by now.
     """
-    job = sagemaker.describe_transform_job(TransformJobName=name)
+    name = job_name(plan.work.name)
+    job = _describe(sagemaker, name)
+    if job is None:
+        _start(sagemaker, name, bucket, plan, instances, tags)
+        return TransformProgress(done=False, status="InProgress")
     status = job["TransformJobStatus"]
     if status in ("Failed", "Stopped"):
         raise TransformFailed(
@@ -123,9 +98,54 @@ def describe_transform_job(sagemaker: Any, name: str, limit_seconds: int, now: d
 @naming_throttling()
 def stop_transform_job(sagemaker: Any, name: str) -> None:
     """Stops the job if it is there and runs."""
+    job = _describe(sagemaker, name)
+    if job and job["TransformJobStatus"] == "InProgress":
+        sagemaker.stop_transform_job(TransformJobName=name)
+
+
+def _describe(sagemaker: Any, name: str) -> dict[str, Any] | None:
     try:
-        if sagemaker.describe_transform_job(TransformJobName=name)["TransformJobStatus"] == "InProgress":
-            sagemaker.stop_transform_job(TransformJobName=name)
+        job: dict[str, Any] = sagemaker.describe_transform_job(TransformJobName=name)
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
             raise
+        return None
+    return job
+
+
+def _start(
+    sagemaker: Any,
+    name: str,
+    bucket: str,
+    plan: TransformPlan,
+    instances: TransformInstances,
+    tags: dict[str, str],
+) -> None:
+    # A job of this name that is there after all is this transform's own: the state ran twice.
+    with suppress(sagemaker.exceptions.ResourceInUse):
+        sagemaker.create_transform_job(
+            TransformJobName=name,
+            ModelName=plan.champion.model_name,
+            BatchStrategy="MultiRecord",
+            MaxPayloadInMB=_PAYLOAD_MEGABYTES,
+            MaxConcurrentTransforms=_REQUESTS_AT_ONCE,
+            ModelClientConfig={
+                "InvocationsTimeoutInSeconds": _REQUEST_SECONDS,
+                "InvocationsMaxRetries": _REQUEST_RETRIES,
+            },
+            TransformInput={
+                "DataSource": {
+                    "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/{plan.work.input}"}
+                },
+                "ContentType": "text/csv",
+                "SplitType": "Line",
+            },
+            TransformOutput={
+                "S3OutputPath": f"s3://{bucket}/{plan.work.output}",
+                "Accept": "text/csv",
+                "AssembleWith": "Line",
+            },
+            DataProcessing={"InputFilter": plan.rows.input_filter, "JoinSource": "Input"},
+            TransformResources={"InstanceType": instances.type, "InstanceCount": instances.count},
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        )

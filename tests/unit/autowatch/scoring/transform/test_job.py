@@ -11,10 +11,10 @@ from autowatch.scoring.transform.job import (
     TransformFailed,
     TransformInstances,
     TransformOverdue,
-    describe_transform_job,
+    TransformProgress,
     job_name,
     poll_interval,
-    start_transform_job,
+    run_transform_job,
     stop_transform_job,
 )
 from autowatch.scoring.transform.plan import TransformPlan
@@ -63,15 +63,25 @@ def test_the_name_fits_sagemaker():
     assert NAME.replace("-", "").isalnum()
 
 
+def run(sagemaker, plan, limit_seconds=3600):
+    instances = TransformInstances("ml.m5.xlarge", 2)
+    return run_transform_job(
+        sagemaker, BUCKET, plan, instances, tags={"a": "b"}, limit_seconds=limit_seconds, now=NOW
+    )
+
+
 def test_the_job_joins_what_it_is_given_and_stays_within_the_payload_limits(sagemaker, plan):
     requests = []
     sagemaker.meta.events.register(
         "before-parameter-build.sagemaker.CreateTransformJob", lambda params, **_: requests.append(params)
     )
+    sagemaker.stubber.add_client_error(
+        "describe_transform_job", "ValidationException", "Could not find requested job with name: x"
+    )
     sagemaker.stubber.add_response("create_transform_job", {"TransformJobArn": "arn:aws:sagemaker:x" * 2})
-    started = start_transform_job(sagemaker, BUCKET, plan, TransformInstances("ml.m5.xlarge", 2), {"a": "b"})
+    assert run(sagemaker, plan) == TransformProgress(done=False, status="InProgress")
     (request,) = requests
-    assert started == request["TransformJobName"] == NAME
+    assert request["TransformJobName"] == NAME
     assert request["ModelName"] == "bank-r1"
     assert request["MaxPayloadInMB"] * request["MaxConcurrentTransforms"] <= 100
     assert request["DataProcessing"] == {"InputFilter": "$[1:]", "JoinSource": "Input"}
@@ -81,34 +91,39 @@ def test_the_job_joins_what_it_is_given_and_stays_within_the_payload_limits(sage
     assert not request["TransformOutput"]["S3OutputPath"].startswith(source)
 
 
-def test_a_job_that_is_there_already_is_the_one(sagemaker, plan):
+def test_a_job_that_another_call_has_just_started_is_the_one(sagemaker, plan):
+    sagemaker.stubber.add_client_error("describe_transform_job", "ResourceNotFound")
     sagemaker.stubber.add_client_error("create_transform_job", "ResourceInUse")
-    sagemaker.stubber.add_response("describe_transform_job", description("InProgress"))
-    instances = TransformInstances("ml.m5.xlarge", 1)
-    assert start_transform_job(sagemaker, BUCKET, plan, instances, {}) == NAME
+    assert not run(sagemaker, plan).done
+
+
+def test_a_look_that_is_refused_starts_nothing(sagemaker, plan):
+    sagemaker.stubber.add_client_error("describe_transform_job", "AccessDeniedException")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        run(sagemaker, plan)
 
 
 @pytest.mark.parametrize(
     ("status", "done"), [("InProgress", False), ("Stopping", False), ("Completed", True)]
 )
-def test_how_it_is_doing(sagemaker, status, done):
+def test_how_it_is_doing(sagemaker, plan, status, done):
     sagemaker.stubber.add_response("describe_transform_job", description(status))
-    assert describe_transform_job(sagemaker, NAME, 3600, NOW).done is done
+    assert run(sagemaker, plan).done is done
 
 
 @pytest.mark.parametrize("status", ["Failed", "Stopped"])
-def test_a_job_that_ended_badly_is_told_of_in_sagemakers_words(sagemaker, status):
+def test_a_job_that_ended_badly_is_told_of_in_sagemakers_words(sagemaker, plan, status):
     sagemaker.stubber.add_response(
         "describe_transform_job", description(status, FailureReason="AlgorithmError: see job logs")
     )
     with pytest.raises(TransformFailed, match=f"ended as {status}: AlgorithmError: see job logs"):
-        describe_transform_job(sagemaker, NAME, 3600, NOW)
+        run(sagemaker, plan)
 
 
-def test_a_job_that_takes_too_long_is_given_up(sagemaker):
+def test_a_job_that_takes_too_long_is_given_up(sagemaker, plan):
     sagemaker.stubber.add_response("describe_transform_job", description("InProgress"))
     with pytest.raises(TransformOverdue, match="3600 s, more than MaxTransformSeconds"):
-        describe_transform_job(sagemaker, NAME, 3599, NOW)
+        run(sagemaker, plan, limit_seconds=3599)
 
 
 def test_only_a_running_job_is_stopped(sagemaker):
