@@ -19,7 +19,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     return score_arrivals(
         s3=_s3(),
         runtime=_runtime(settings.limits.concurrency),
-        arrivals=arrivals_in(event),
+        arrivals=arrivals_in(event, settings.bucket),
         settings=settings,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
         transforms=transforms_from_env(os.environ, _stepfunctions),

@@ -26,7 +26,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     )
     if "date" in event:
         return asdict(measure_again(job, requested_day(event["date"], job.now.date()).isoformat()))
-    return asdict(take_in(job, arrivals_in(event)))
+    return asdict(take_in(job, arrivals_in(event, job.settings.bucket)))
 
 
 @cache

@@ -9,7 +9,7 @@ from autowatch.settings import whole_number
 from autowatch.training.data.files import find_training_files
 from autowatch.training.data.prepare import Preparation, prepare_training_data
 from autowatch.training.data.split import HoldoutBy
-from autowatch.training.serving.deployment import check_serving
+from autowatch.training.serving.deployment import check_deployment, check_serving
 from autowatch.training.start import CoolingDown, NothingNew, RunInProgress, begin_training, read_request
 from train.clients import client
 
@@ -17,6 +17,9 @@ from train.clients import client
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Takes `execution`, `started` and the execution's `input`; returns the decision to train, or to skip and why."""
     request, s3, bucket = read_request(event["input"]), client("s3"), os.environ["S3_BUCKET"]
+    check_deployment(
+        whole_number(os.environ, "BAKE_SECONDS"), whole_number(os.environ, "MAX_ENDPOINT_SECONDS")
+    )
     check_serving(
         client("sagemaker"),
         os.environ["ENDPOINT_NAME"],

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 
-from autowatch.settings import whole_number
+from autowatch.settings import resource_tags, whole_number
 from autowatch.training.serving.deployment import Deployment
 from autowatch.training.serving.endpoints import Serving
-from autowatch.training.serving.staging import resource_tags
 
 
 def tags_from_env(environment: Mapping[str, str], run: str | None = None) -> dict[str, str]:

@@ -1,6 +1,6 @@
 import pytest
 
-from autowatch.settings import InvalidSetting, whole_number
+from autowatch.settings import InvalidSetting, resource_tags, whole_number
 
 
 def test_a_whole_number_is_read():
@@ -11,3 +11,20 @@ def test_a_whole_number_is_read():
 def test_anything_else_is_named(text):
     with pytest.raises(InvalidSetting, match="HOLDOUT_PERCENT is"):
         whole_number({"HOLDOUT_PERCENT": text}, "HOLDOUT_PERCENT")
+
+
+def test_the_users_tags_stand_beside_the_stacks_and_the_runs():
+    assert resource_tags("bank", "") == {"autowatch:stack": "bank"}
+    assert resource_tags("bank", "team=risk, cost-centre = 4=2 ,empty=", "r") == {
+        "autowatch:stack": "bank",
+        "autowatch:run": "r",
+        "team": "risk",
+        "cost-centre": "4=2",
+        "empty": "",
+    }
+
+
+@pytest.mark.parametrize("text", ["team", "=risk", "a=b,c"])
+def test_what_is_no_pair_is_refused(text):
+    with pytest.raises(InvalidSetting, match="key=value"):
+        resource_tags("bank", text)

@@ -46,13 +46,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Autopilot's candidates, the best one first; `hidden` are not shown."""
+    """Autopilot's candidates, the best one first; `hidden` are not shown, `failures` are what it could not do."""
 
     best: str
     columns: Sequence[str]
     candidates: Sequence[Candidate]
     hidden: int
     artefacts: Sequence[Fact]
+    failures: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ def _leaderboard(document: dict[str, Any]) -> Leaderboard:
         ],
         hidden=max(0, len(candidates) - _MOST_CANDIDATES),
         artefacts=[Fact(_words(name), location) for name, location in document["artefacts"].items()],
+        failures=document.get("partial_failures", ()),
     )
 
 

@@ -1,14 +1,11 @@
 """Serving a challenger where nobody asks it but the gate.
 
 What a run's model is made of, kept with the run so that the model can be made again.
-
-The tags of what a run makes in SageMaker.
 """
 
 from typing import Any
 
 from autowatch.aws.objects import read_json, write_json
-from autowatch.settings import InvalidSetting
 from autowatch.training.autopilot import best_containers, keep_leaderboard
 from autowatch.training.serving.endpoints import (
     CandidateStillThere,
@@ -117,20 +114,3 @@ def read_model_record(s3: Any, bucket: str, run: str) -> list[dict[str, Any]]:
     """
     containers: list[dict[str, Any]] = read_json(s3, bucket, model_record_key(run))["containers"]
     return containers
-
-
-def resource_tags(stack: str, text: str, run: str | None = None) -> dict[str, str]:
-    """The stack's tag, the run's where one run alone made the thing, and the user's own: `team=risk,cost-centre=42`.
-
-    Raises:
-        InvalidSetting: the text is no list of `key=value`.
-    """
-    tags = {"autowatch:stack": stack} | ({"autowatch:run": run} if run else {})
-    for pair in filter(None, (part.strip() for part in text.split(","))):
-        key, equals, value = pair.partition("=")
-        if not (equals and key.strip()):
-            raise InvalidSetting(
-                f"ResourceTags has the part {pair!r}, which is no key=value. Write it as team=risk,cost-centre=42."
-            )
-        tags[key.strip()] = value.strip()
-    return tags

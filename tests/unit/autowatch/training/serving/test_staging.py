@@ -5,13 +5,11 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import ObjectMissing, read_json
-from autowatch.settings import InvalidSetting
 from autowatch.training.autopilot import leaderboard_key
 from autowatch.training.serving.endpoints import CandidateStillThere, Serving
 from autowatch.training.serving.staging import (
     read_model_record,
     release,
-    resource_tags,
     restore_model,
     stage_challenger,
 )
@@ -102,20 +100,3 @@ def test_the_candidate_is_gone_before_the_endpoint_takes_more_places(s3, sagemak
     sagemaker.settle("e-candidate")
     release(sagemaker, "e", MODEL, {}, {})
     assert set(sagemaker.endpoints) == {"e"}
-
-
-def test_the_users_tags_stand_beside_the_stacks_and_the_runs():
-    assert resource_tags("bank", "") == {"autowatch:stack": "bank"}
-    assert resource_tags("bank", "team=risk, cost-centre = 4=2 ,empty=", "r") == {
-        "autowatch:stack": "bank",
-        "autowatch:run": "r",
-        "team": "risk",
-        "cost-centre": "4=2",
-        "empty": "",
-    }
-
-
-@pytest.mark.parametrize("text", ["team", "=risk", "a=b,c"])
-def test_what_is_no_pair_is_refused(text):
-    with pytest.raises(InvalidSetting, match="key=value"):
-        resource_tags("bank", text)
