@@ -6,31 +6,48 @@ SANDBOX_READY := $(VENV)/.sandbox-ready
 DEV_READY := $(VENV)/.dev-ready
 CLI_READY := $(VENV)/.cli-ready
 
+# A variable that is mistyped would be ignored, and `make train key=...` would train on another file.
+KNOWN := PYTHON VENV STACK KEY RUN LIMIT DATA DEMO_ARGS SANDBOX_ARGS TEST_ARGS BENCH_ARGS
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+UNKNOWN := $(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES,$(GIVEN))
+ifneq ($(UNKNOWN),)
+NEAREST = import difflib, sys; print(*difflib.get_close_matches(sys.argv[1].upper(), sys.argv[2:], 1))
+$(error There is no variable $(firstword $(UNKNOWN)). \
+  Did you mean $(or $(shell $(PYTHON) -c '$(NEAREST)' '$(firstword $(UNKNOWN))' $(KNOWN)),one of $(KNOWN))?)
+endif
+
 # What is told to `make train`, `make runs` and `make rollback` reaches the shell as a variable, whatever is in it.
-export STACK KEY RUN LIMIT
+export KEY RUN LIMIT
+ifdef STACK
+export AUTOWATCH_STACK := $(STACK)
+endif
 
 # Where a shell forbids Python to keep what it compiles, each of the sandbox's processes would compile everything anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo sandbox train runs rollback test container-test bench-scoring bench-drift-errors bench-drift check clean help
+AUTOWATCH := $(VENV_PYTHON) -m autowatch_client
+
+.PHONY: install demo sandbox train runs rollback test container-test bench-scoring bench-drift-errors bench-drift check clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: $(SANDBOX_READY)  ## the whole story on one machine: train, release, score, watch, alert, retrain
+install: $(SANDBOX_READY) $(CLI_READY)  ## the command autowatch and the sandbox, into .venv and .sandbox
+
+demo: $(SANDBOX_READY) $(CLI_READY)  ## the whole story on one machine: train, release, score, watch, alert, retrain
 	@$(VENV_PYTHON) -m sandbox.demo $(DEMO_ARGS)
 
-sandbox: $(SANDBOX_READY)  ## bring the stack up here and leave it running
-	@$(VENV_PYTHON) -m sandbox up $(SANDBOX_ARGS)
+sandbox: $(SANDBOX_READY) $(CLI_READY)  ## bring the stack up here and leave it running
+	@$(AUTOWATCH) up $(SANDBOX_ARGS)
 
 train: $(CLI_READY)  ## start a training run and follow it: [KEY=training/x.csv] [STACK=name]
-	@$(VENV_PYTHON) -m cli train $(if $(KEY),--key "$$KEY")
+	@$(AUTOWATCH) train $(if $(KEY),"$$KEY")
 
 runs: $(CLI_READY)  ## list the training runs, newest first: [LIMIT=20] [STACK=name]
-	@$(VENV_PYTHON) -m cli runs $(if $(LIMIT),--limit "$$LIMIT")
+	@$(AUTOWATCH) runs $(if $(LIMIT),--limit "$$LIMIT")
 
 rollback: $(CLI_READY)  ## release the model of an earlier run again: RUN=name [STACK=name]
-	@$(if $(RUN),,$(error Which run? `make runs` lists them; then: make rollback RUN=name))$(VENV_PYTHON) -m cli rollback --run "$$RUN"
+	@$(if $(RUN),,$(error Which run? `make runs` lists them; then: make rollback RUN=name))$(AUTOWATCH) rollback "$$RUN"
 
 test: $(DEV_READY)  ## every test, without account or Docker
 	@$(VENV_PYTHON) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
@@ -71,10 +88,11 @@ $(SANDBOX_READY): $(VENV)/bin/python requirements/sandbox.txt requirements/model
 	@$(VENV_PYTHON) -m sandbox.install
 	@touch $@
 
-$(CLI_READY): $(VENV)/bin/python requirements/cli.txt
+$(CLI_READY): $(VENV)/bin/python requirements/cli.txt pyproject.toml
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/cli.txt
+	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-$(DEV_READY): $(SANDBOX_READY) requirements/dev.txt
+$(DEV_READY): $(SANDBOX_READY) $(CLI_READY) requirements/dev.txt
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	@touch $@

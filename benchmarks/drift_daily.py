@@ -233,6 +233,7 @@ def run_job(files: int, columns: int, latency: int) -> str:
 
     from autowatch.aws.bulk.read import CLIENT_READERS
     from autowatch.aws.clients import quick_session
+    from autowatch.aws.objects import Bucket
     from autowatch.monitoring.requests import DueDays
     from autowatch.monitoring.settings import Clients, MonitoringSettings
     from autowatch.monitoring.watch import watch
@@ -253,12 +254,12 @@ def run_job(files: int, columns: int, latency: int) -> str:
             nobody: Any = SimpleNamespace(
                 publish=lambda **_: {}, put_events=lambda **_: {"FailedEntryCount": 0}
             )
-            settings = MonitoringSettings(
-                BUCKET, "predictions/", "topic", "Autowatch", "autowatch", "us-east-1"
-            )
+            settings = MonitoringSettings("predictions/", "topic", "Autowatch", "autowatch", "us-east-1")
             begun = time.perf_counter(), time.process_time()
             now = datetime(2026, 11, 23, 20, tzinfo=UTC)
-            result = watch(Clients(s3, nobody, nobody), settings, DueDays(), now, lambda: 900.0)
+            result = watch(
+                Clients(Bucket(s3, BUCKET), nobody, nobody), settings, DueDays(), now, lambda: 900.0
+            )
             judged = sum(day.files for day in result.days) == files
             return _figures(f"the whole job, over HTTP, answers after {latency} ms", begun, judged)
         finally:

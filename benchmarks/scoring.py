@@ -27,7 +27,7 @@ from typing import Any
 
 import boto3
 
-from autowatch.aws.objects import ObjectVersion, write_json
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.champion import CHAMPION_KEY, Champion
 from autowatch.records.contract import Contract, Feature
 from autowatch.tabular.profile import Baseline, baseline_column
@@ -111,7 +111,7 @@ class Bench:
             released="2026-11-20T00:00:00Z",
             metrics={},
         )
-        write_json(self.s3, BUCKET, CHAMPION_KEY, asdict(champion))
+        Bucket(self.s3, BUCKET).write_json(CHAMPION_KEY, asdict(champion))
 
     def _usage(self) -> dict[str, float]:
         with urllib.request.urlopen(f"{self.url}/_usage", timeout=60) as answer:
@@ -167,8 +167,8 @@ def _describe_model(s3: Any, path: Path) -> None:
         profile_version=1,
         training=ObjectVersion("training/x.csv", "v", "e", 1),
     )
-    write_json(s3, BUCKET, "models/contract.json", contract.to_json())
-    write_json(s3, BUCKET, "models/baseline.json", _baseline(path, contract).to_json())
+    Bucket(s3, BUCKET).write_json("models/contract.json", contract.to_json())
+    Bucket(s3, BUCKET).write_json("models/baseline.json", _baseline(path, contract).to_json())
 
 
 def _baseline(path: Path, contract: Contract) -> Baseline:

@@ -10,6 +10,7 @@ from botocore.config import Config
 
 from autowatch.aws.bulk.read import CLIENT_READERS
 from autowatch.aws.clients import quick_session
+from autowatch.aws.objects import Bucket
 from autowatch.monitoring.requests import read_request, read_time
 from autowatch.monitoring.watch import Clients, watch
 from detect_drift.settings import settings_from_env
@@ -39,7 +40,7 @@ def _clients() -> Clients:
     quick = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
     session = quick_session()
     return Clients(
-        s3=session.client("s3", config=config),
+        bucket=Bucket(session.client("s3", config=config), os.environ["S3_BUCKET"]),
         sns=session.client("sns", config=quick),
         events=session.client("events", config=quick),
     )

@@ -13,7 +13,6 @@ def settings_from_env(environment: Mapping[str, str]) -> MonitoringSettings:
         KeyError: a variable that the template always sets is missing.
     """
     return MonitoringSettings(
-        bucket=environment["S3_BUCKET"],
         predictions_prefix=environment.get("PREDICTIONS_PREFIX", "predictions/"),
         topic_arn=environment["ALERT_TOPIC_ARN"],
         metrics_namespace=environment["METRICS_NAMESPACE"],

@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from autowatch.aws.objects import Bucket
 from autowatch.records.arrival import arrivals_in
 from autowatch.scoring.endpoint import client_config
 from autowatch.scoring.inbox import score_arrivals
@@ -15,11 +16,11 @@ from invoke_endpoint.settings import settings_from_env, transforms_from_env
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     """Scores the files that an S3 event announces; gives how many were scored, refused and handed over."""
-    settings = settings_from_env(os.environ)
+    settings, bucket = settings_from_env(os.environ), Bucket(_s3(), os.environ["S3_BUCKET"])
     return score_arrivals(
-        s3=_s3(),
+        bucket=bucket,
         runtime=_runtime(settings.limits.concurrency),
-        arrivals=arrivals_in(event, settings.bucket),
+        arrivals=arrivals_in(event, bucket.name),
         settings=settings,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
         transforms=transforms_from_env(os.environ, _stepfunctions),

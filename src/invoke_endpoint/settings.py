@@ -16,7 +16,6 @@ def settings_from_env(environment: Mapping[str, str]) -> ScoringSettings:
         KeyError: a variable that the template always sets is missing.
     """
     return ScoringSettings(
-        bucket=environment["S3_BUCKET"],
         endpoint_name=environment["ENDPOINT_NAME"],
         predictions_prefix=environment["PREDICTIONS_PREFIX"],
         max_rejected_percent=float(environment["MAX_REJECTED_PERCENT"]),

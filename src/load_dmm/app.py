@@ -9,6 +9,7 @@ from typing import Any, Literal
 import boto3
 from botocore.config import Config
 
+from autowatch.aws.objects import Bucket
 from autowatch.domino.connection import DominoToken, open_session
 from autowatch.domino.loader import load_new_files
 from autowatch.domino.registration import CALLS_AT_ONCE
@@ -33,7 +34,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
             lambda: context.get_remaining_time_in_millis() / 1000 - _SECONDS_TO_FINISH,
         )
         summary = load_new_files(
-            _client("s3"),
+            Bucket(_client("s3"), os.environ["S3_BUCKET"]),
             _client("ssm"),
             domino,
             connection,

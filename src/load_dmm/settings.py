@@ -12,7 +12,6 @@ def settings_from_env(environment: Mapping[str, str]) -> LoaderSettings:
         KeyError: a variable that the template always sets is missing.
     """
     return LoaderSettings(
-        bucket=environment["S3_BUCKET"],
         region=environment["AWS_REGION"],
         predictions_prefix=environment.get("PREDICTIONS_PREFIX", "predictions/"),
         model_parameter=environment["DMM_MODEL_PARAMETER"],

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from autowatch.aws.objects import Bucket
 from autowatch.monitoring.quality.job import Clients, Job, measure_again, take_in
 from autowatch.monitoring.quality.scored_files import READERS
 from autowatch.monitoring.requests import requested_day
@@ -26,7 +27,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     )
     if "date" in event:
         return asdict(measure_again(job, requested_day(event["date"], job.now.date()).isoformat()))
-    return asdict(take_in(job, arrivals_in(event, job.settings.bucket)))
+    return asdict(take_in(job, arrivals_in(event, job.clients.bucket.name)))
 
 
 @cache
@@ -39,7 +40,7 @@ def _clients() -> Clients:
     )
     quick = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
     return Clients(
-        s3=boto3.client("s3", config=config),
+        bucket=Bucket(boto3.client("s3", config=config), os.environ["S3_BUCKET"]),
         sns=boto3.client("sns", config=quick),
         events=boto3.client("events", config=quick),
     )

@@ -14,7 +14,6 @@ def settings_from_env(environment: Mapping[str, str]) -> QualitySettings:
         KeyError: a variable that the template always sets is missing.
     """
     return QualitySettings(
-        bucket=environment["S3_BUCKET"],
         topic_arn=environment["ALERT_TOPIC_ARN"],
         metrics_namespace=environment["METRICS_NAMESPACE"],
         stack=environment["STACK_NAME"],

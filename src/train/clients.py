@@ -1,11 +1,13 @@
 """The AWS clients of the training states, made once for each execution environment."""
 
+import os
 from functools import cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
+from autowatch.aws.objects import Bucket
 from autowatch.scoring.endpoint import client_config
 
 _ATTEMPTS = {"sagemaker": 3}
@@ -26,3 +28,8 @@ def client(service: str) -> Any:
 def runtime_client(concurrency: int) -> Any:
     """The boto3 client that invokes endpoints with so many requests at once."""
     return boto3.client("sagemaker-runtime", config=client_config(concurrency))
+
+
+def data_bucket() -> Bucket:
+    """The stack's bucket."""
+    return Bucket(client("s3"), os.environ["S3_BUCKET"])

@@ -7,17 +7,16 @@ from typing import Any
 from autowatch.aws.step_functions import read_cause
 from autowatch.settings import whole_number
 from autowatch.training.outcome import finish_run
-from train.clients import client
+from train.clients import client, data_bucket
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Takes the `run`, and under `register_model` what that state left; returns how the run ended."""
     registration = event.get("register_model", {})
     ended = finish_run(
-        client("s3"),
+        data_bucket(),
         client("sagemaker"),
         client("sns"),
-        bucket=os.environ["S3_BUCKET"],
         run=event["run"],
         endpoint_name=os.environ["ENDPOINT_NAME"],
         topic_arn=os.environ["ALERT_TOPIC_ARN"],

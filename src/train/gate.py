@@ -7,7 +7,7 @@ from autowatch.scoring.batches import ScoringLimits
 from autowatch.settings import whole_number
 from autowatch.training.gate.checks import GateRules
 from autowatch.training.gate.judge import Endpoints, judge_challenger
-from train.clients import client, runtime_client
+from train.clients import data_bucket, runtime_client
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -22,9 +22,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     limits = ScoringLimits(
         max_batch_bytes=whole_number(os.environ, "MAX_BATCH_BYTES"), concurrency=concurrency
     )
-    decision = judge_challenger(
-        client("s3"), os.environ["S3_BUCKET"], event["run"], endpoints, limits, _rules()
-    )
+    decision = judge_challenger(data_bucket(), event["run"], endpoints, limits, _rules())
     return {"passed": decision.passed, "reason": decision.reason, "metrics": decision.metrics}
 
 

@@ -8,16 +8,15 @@ from autowatch.aws.step_functions import read_cause
 from autowatch.records.run import run_name
 from autowatch.records.timestamps import from_text
 from autowatch.training.last_resort import give_up_run
-from train.clients import client
+from train.clients import client, data_bucket
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Takes `execution`, `started`, the run's `error` and the `clean_up_error`; returns the run's."""
     error, cause = read_cause(event["error"])
     give_up_run(
-        client("s3"),
+        data_bucket(),
         client("sns"),
-        bucket=os.environ["S3_BUCKET"],
         run=run_name(event["execution"], from_text(event["started"])),
         topic_arn=os.environ["ALERT_TOPIC_ARN"],
         cause=cause,

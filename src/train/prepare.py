@@ -1,4 +1,4 @@
-"""State Prepare: begins a training run and makes its data ready."""
+"""State Prepare: begins a training run and makes its bucket ready."""
 
 import os
 from datetime import timedelta
@@ -11,12 +11,12 @@ from autowatch.training.data.prepare import Preparation, prepare_training_data
 from autowatch.training.data.split import HoldoutBy
 from autowatch.training.serving.deployment import check_deployment, check_serving
 from autowatch.training.start import CoolingDown, NothingNew, RunInProgress, begin_training, read_request
-from train.clients import client
+from train.clients import client, data_bucket
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Takes `execution`, `started` and the execution's `input`; returns the decision to train, or to skip and why."""
-    request, s3, bucket = read_request(event["input"]), client("s3"), os.environ["S3_BUCKET"]
+    request, bucket = read_request(event["input"]), data_bucket()
     check_deployment(
         whole_number(os.environ, "BAKE_SECONDS"), whole_number(os.environ, "MAX_ENDPOINT_SECONDS")
     )
@@ -26,12 +26,11 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         os.environ["INSTANCE_TYPE"],
         os.environ["AUTOPILOT_MODE"],
     )
-    training = find_training_files(s3, bucket, request.training_key or os.environ["TRAINING_KEY"] or None)
+    training = find_training_files(bucket, request.training_key or os.environ["TRAINING_KEY"] or None)
     try:
         run = begin_training(
-            s3,
-            client("stepfunctions"),
             bucket,
+            client("stepfunctions"),
             request.trigger,
             training.identity,
             execution=event["execution"],
@@ -42,7 +41,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         if request.trigger != "drift":
             raise
         return {"decision": "skip", "reason": str(refusal)}
-    contract = prepare_training_data(s3, bucket, run, training, _preparation())
+    contract = prepare_training_data(bucket, run, training, _preparation())
     return {"decision": "train", "run": run, "rows": contract.rows}
 
 

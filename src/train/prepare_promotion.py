@@ -8,7 +8,7 @@ from autowatch.records.timestamps import from_text, to_text
 from autowatch.training.release.rollback import begin_promotion, promoted_run
 from autowatch.training.serving.endpoints import config_name
 from autowatch.training.serving.staging import restore_model
-from train.clients import client
+from train.clients import client, data_bucket
 from train.settings import serving_from_env, tags_from_env
 
 
@@ -16,21 +16,19 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Takes `execution`, `started` and the execution's `input`; returns the run, the one that it promotes
     and the endpoint config that serves its model."""
     name = os.environ["ENDPOINT_NAME"]
-    s3, bucket, started = client("s3"), os.environ["S3_BUCKET"], from_text(event["started"])
+    bucket, started = data_bucket(), from_text(event["started"])
     promotes = promoted_run(event["input"])
     run = begin_promotion(
-        s3,
-        client("stepfunctions"),
         bucket,
+        client("stepfunctions"),
         promotes,
         run=run_name(event["execution"], started),
         execution=event["execution"],
         started=to_text(started),
     )
     restore_model(
-        s3,
-        client("sagemaker"),
         bucket,
+        client("sagemaker"),
         run.run,
         promoted=promotes,
         endpoint_name=name,

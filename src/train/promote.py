@@ -8,13 +8,13 @@ from autowatch.records.contract import read_contract
 from autowatch.records.run import contract_key
 from autowatch.scoring.endpoint import Endpoint
 from autowatch.training.release.promote import promote
-from train.clients import client, runtime_client
+from train.clients import client, data_bucket, runtime_client
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Takes the `run` whose model is released and the `config` that serves it; returns when it was."""
-    s3, bucket, name = client("s3"), os.environ["S3_BUCKET"], os.environ["ENDPOINT_NAME"]
-    contract = read_contract(s3, bucket, contract_key(event["run"]))
+    bucket, name = data_bucket(), os.environ["ENDPOINT_NAME"]
+    contract = read_contract(bucket, contract_key(event["run"]))
     endpoint = Endpoint(
         client=runtime_client(1),
         name=name,
@@ -23,6 +23,6 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
     champion = promote(
-        s3, client("sagemaker"), bucket, event["run"], event["config"], name, endpoint, datetime.now(UTC)
+        bucket, client("sagemaker"), event["run"], event["config"], name, endpoint, datetime.now(UTC)
     )
     return {"released": champion.released}

@@ -8,7 +8,7 @@ from typing import Any
 from autowatch.domino.connection import DominoToken, open_session
 from autowatch.domino.models import ModelRegistry, register_released_model
 from autowatch.domino.settings import domino_settings, read_domino_token
-from train.clients import client
+from train.clients import client, data_bucket
 
 _LOGGER = logging.getLogger(__name__)
 # What remains after the last call, for the record and the parameter.
@@ -27,9 +27,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             _token(domino.token_secret_arn),
             lambda: context.get_remaining_time_in_millis() / 1000 - _SECONDS_TO_FINISH,
         )
-        registry = ModelRegistry(
-            client("s3"), os.environ["S3_BUCKET"], connection, os.environ["STACK_NAME"], domino.datasource
-        )
+        registry = ModelRegistry(data_bucket(), connection, os.environ["STACK_NAME"], domino.datasource)
         model_id = register_released_model(
             client("ssm"), registry, event["run"], os.environ["DMM_MODEL_PARAMETER"]
         )

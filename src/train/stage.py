@@ -7,7 +7,7 @@ from typing import Any
 from autowatch.records.timestamps import to_text
 from autowatch.training.serving.endpoints import config_name
 from autowatch.training.serving.staging import stage_challenger
-from train.clients import client
+from train.clients import client, data_bucket
 from train.settings import serving_from_env, tags_from_env
 
 
@@ -16,9 +16,8 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     the candidate endpoint's name and since when it is on its way."""
     name = os.environ["ENDPOINT_NAME"]
     candidate = stage_challenger(
-        client("s3"),
+        data_bucket(),
         client("sagemaker"),
-        os.environ["S3_BUCKET"],
         event["run"],
         job_name=event["job_name"],
         endpoint_name=name,

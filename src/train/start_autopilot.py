@@ -7,17 +7,17 @@ from autowatch.records.contract import read_contract
 from autowatch.records.run import contract_key
 from autowatch.settings import whole_number
 from autowatch.training.autopilot import Limits, start_job
-from train.clients import client
+from train.clients import client, data_bucket
 from train.settings import tags_from_env
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Takes the `run`; returns the job's name."""
-    bucket = os.environ["S3_BUCKET"]
+    bucket = data_bucket()
     name = start_job(
         client("sagemaker"),
         bucket,
-        read_contract(client("s3"), bucket, contract_key(event["run"])),
+        read_contract(bucket, contract_key(event["run"])),
         role_arn=os.environ["SAGEMAKER_ROLE_ARN"],
         mode=os.environ["AUTOPILOT_MODE"],
         objective=os.environ["OBJECTIVE_METRIC"],

@@ -1,10 +1,13 @@
 """The AWS clients of the transform states, made once for each execution environment."""
 
+import os
 from functools import cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
+
+from autowatch.aws.objects import Bucket
 
 # Copies inside S3 of up to 5 GB answer late, and sixteen of them are under way at once.
 _CONFIG = Config(
@@ -19,3 +22,8 @@ _CONFIG = Config(
 def client(service: str) -> Any:
     """The boto3 client of `service`, with time limits and retries."""
     return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+
+
+def data_bucket() -> Bucket:
+    """The stack's bucket."""
+    return Bucket(client("s3"), os.environ["S3_BUCKET"])

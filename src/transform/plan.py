@@ -8,16 +8,16 @@ from autowatch.scoring.transform.accept import plan_file
 from autowatch.scoring.transform.job import poll_interval
 from autowatch.scoring.transform.work import Work
 from autowatch.settings import whole_number
-from transform.clients import client
+from transform.clients import data_bucket
 from transform.settings import arrival_from_input, settings_from_env
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Takes the execution's `input` and when it `started`; returns the decision and what the next states need."""
-    settings, work = settings_from_env(os.environ), Work(event["input"]["name"])
+    bucket, work = data_bucket(), Work(event["input"]["name"])
     decision = plan_file(
-        client("s3"),
-        settings,
+        bucket,
+        settings_from_env(os.environ),
         work,
         arrival_from_input(event["input"]),
         whole_number(os.environ, "PIECE_BYTES"),
@@ -25,7 +25,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     )
     return {
         "decision": decision,
-        "bucket": settings.bucket,
+        "bucket": bucket.name,
         "pieces_key": work.pieces,
         "accepted_key": work.accepted,
         "failure_key": work.failure,

@@ -8,17 +8,17 @@ from typing import Any
 from autowatch.scoring.transform.job import TransformInstances, run_transform_job
 from autowatch.scoring.transform.plan import read_plan
 from autowatch.settings import resource_tags, whole_number
-from transform.clients import client
+from transform.clients import client, data_bucket
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Takes the transform's `name` and the bytes of its `longest` line; returns the job's status, and whether it is
     done."""
-    bucket = os.environ["S3_BUCKET"]
+    bucket = data_bucket()
     progress = run_transform_job(
         client("sagemaker"),
         bucket,
-        read_plan(client("s3"), bucket, event["name"]),
+        read_plan(bucket, event["name"]),
         TransformInstances(os.environ["INSTANCE_TYPE"], whole_number(os.environ, "INSTANCE_COUNT")),
         longest_line=event["longest"],
         tags=resource_tags(os.environ["STACK_NAME"], os.environ["RESOURCE_TAGS"]),

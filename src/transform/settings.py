@@ -17,7 +17,6 @@ def settings_from_env(environment: Mapping[str, str]) -> TransformSettings:
         KeyError: a variable that the template always sets is missing.
     """
     return TransformSettings(
-        bucket=environment["S3_BUCKET"],
         predictions_prefix=environment["PREDICTIONS_PREFIX"],
         max_rejected_percent=float(environment["MAX_REJECTED_PERCENT"]),
         max_batch_bytes=whole_number(environment, "MAX_BATCH_BYTES"),

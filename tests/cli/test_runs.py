@@ -4,16 +4,19 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from cli.errors import RunFileUnreadableError
-from cli.runs import list_runs
-from cli.runs_table import runs_table
+from autowatch_client import ObjectUnreadableError, RunUnknownError
+from autowatch_client.command.app import main
+from autowatch_client.objects import Bucket
+from autowatch_client.runs import list_runs, read_run
 
-BUCKET = "bank"
+BUCKET = "bank-123456789012-us-east-1"
 OLD, MIDDLE, NEW = "20261121-070000-aaaa", "20261122-070000-bbbb", "20261123-070000-cccc"
 
 
 @pytest.fixture
-def s3():
+def s3(monkeypatch):
+    monkeypatch.setenv("S3_BUCKET", BUCKET)
+    monkeypatch.setenv("TRAIN_STATE_MACHINE_ARN", "arn:aws:states:us-east-1:123456789012:stateMachine:train")
     with mock_aws():
         client = boto3.client("s3")
         client.create_bucket(Bucket=BUCKET)
@@ -42,65 +45,71 @@ def put_released(s3, run, trigger="manual"):
     put(s3, f"{run}/leaderboard.json", leaderboard)
 
 
-def listed(s3, limit=20):
-    return runs_table(*list_runs(s3, BUCKET, limit))
+@pytest.fixture
+def listed(s3, capsys):
+    def listed(limit=20):
+        assert main(["runs", "--limit", str(limit)]) == 0
+        return capsys.readouterr().out
+
+    return listed
 
 
-def test_an_empty_bucket_says_how_to_begin(s3):
-    assert "make train" in listed(s3)
+def test_an_empty_bucket_says_how_to_begin(listed):
+    assert "Next: autowatch train FILE" in listed()
 
 
-def test_a_released_run_is_told_in_full_and_the_one_that_serves_is_marked(s3):
+def test_a_released_run_is_told_in_full_and_the_one_that_serves_is_marked(s3, listed):
     put_released(s3, OLD)
     put_released(s3, NEW, "drift")
     put(s3, "champion.json", {"run": NEW})
-    header, new, old, *rest = listed(s3).splitlines()
+    header, new, old, *rest = listed().splitlines()
     assert header.split() == ["run", "why", "data", "rows", "best", "candidate", "gate", "outcome"]
-    assert new.startswith(f"* {NEW}  drift ")
-    assert old.startswith(f"  {OLD}  manual")
+    assert new.startswith(f"*  {NEW}  drift ")
+    assert old.startswith(f"   {OLD}  manual")
     for text in ("calls.csv", "41,188", "WeightedEnsemble (AUC 0.8100)", "AUC 0.8000, passed", "released"):
         assert text in new
-    assert "* serves now" in rest
+    assert "* is in force" in rest
 
 
-def test_a_run_that_was_not_released_is_followed_by_the_reason(s3):
+def test_a_run_that_was_not_released_is_followed_by_the_reason(s3, listed):
     put(s3, f"{OLD}/run.json", record(OLD, "rejected", "AUC 0.5000 is below the floor of 0.6."))
     put(s3, f"{OLD}/gate.json", {"passed": False, "metrics": {"auc": 0.5}})
     put(s3, f"{NEW}/run.json", record(NEW, "failed", "The training file has no column 'y'."))
-    _, failed, failed_why, rejected, rejected_why = listed(s3).splitlines()
+    _, failed, rejected, failed_why, rejected_why = map(str.strip, listed().splitlines())
     assert failed.endswith("failed")
-    assert failed_why.strip() == "The training file has no column 'y'."
+    assert failed_why == f"{NEW}: The training file has no column 'y'."
     assert "AUC 0.5000, not passed" in rejected
-    assert rejected_why.strip() == "AUC 0.5000 is below the floor of 0.6."
+    assert rejected_why == f"{OLD}: AUC 0.5000 is below the floor of 0.6."
 
 
-def test_the_run_under_way_is_listed_before_it_has_left_anything(s3):
+def test_the_run_under_way_is_listed_before_it_has_left_anything(s3, listed):
     put_released(s3, OLD)
     put(s3, "latest.json", record(NEW, "running"))
-    _, new, old = listed(s3).splitlines()
+    _, new, old = listed().splitlines()
     assert NEW in new
-    assert new.endswith("running")
+    assert new.rstrip().endswith("running")
     assert OLD in old
 
 
-def test_a_run_without_a_record_is_listed_all_the_same(s3):
+def test_a_run_without_a_record_is_listed_all_the_same(s3, listed):
     put(s3, f"{OLD}/contract.json", {"rows": 600, "training": {"key": "training/early.csv"}})
-    assert "early.csv" in listed(s3)
-    assert "not recorded" in listed(s3)
+    assert "early.csv" in listed()
+    assert "not recorded" in listed()
 
 
-def test_going_back_names_the_run_gone_back_to(s3):
+def test_going_back_names_the_run_gone_back_to(s3, listed):
     put(s3, f"{NEW}/run.json", record(NEW, "released", "As asked.", "promote", promotes=OLD))
-    assert f"that of {OLD}" in listed(s3)
+    assert f"that of {OLD}" in listed()
+    assert f"{NEW}  rollback " in listed()
 
 
-def test_only_the_newest_are_read_and_the_others_counted(s3):
+def test_only_the_newest_are_read_and_the_others_counted(s3, listed):
     for run in (OLD, MIDDLE, NEW):
         put_released(s3, run)
-    text = listed(s3, limit=1)
+    text = listed(1)
     assert NEW in text
     assert MIDDLE not in text
-    assert "2 older runs not shown; `make runs LIMIT=3` shows all." in text
+    assert "2 older not shown; autowatch runs --limit 3 shows all." in text
 
 
 def test_more_runs_than_a_page_of_the_listing_has_are_all_found(s3):
@@ -110,12 +119,19 @@ def test_more_runs_than_a_page_of_the_listing_has_are_all_found(s3):
     s3.meta.events.register("provide-client-params.s3.ListObjectsV2", smallest_pages)
     pages = []
     s3.meta.events.register("after-call.s3.ListObjectsV2", lambda parsed, **_: pages.append(parsed))
-    runs, _ = list_runs(s3, BUCKET, 20)
+    runs, _ = list_runs(Bucket(s3, BUCKET), 20)
     assert [run.run for run in runs] == [NEW, MIDDLE, OLD]
     assert len(pages) == 3
 
 
 def test_an_object_that_is_no_json_is_named(s3):
     put(s3, f"{OLD}/gate.json", b"{")
-    with pytest.raises(RunFileUnreadableError, match=f"models/{OLD}/gate.json"):
-        list_runs(s3, BUCKET, 20)
+    with pytest.raises(ObjectUnreadableError, match=f"models/{OLD}/gate.json"):
+        list_runs(Bucket(s3, BUCKET), 20)
+
+
+def test_a_mistyped_run_gets_the_nearest_one(s3):
+    put_released(s3, OLD)
+    put_released(s3, NEW)
+    with pytest.raises(RunUnknownError, match=f"Did you mean {OLD}"):
+        read_run(Bucket(s3, BUCKET), OLD.replace("aaaa", "aaab"))

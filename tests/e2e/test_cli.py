@@ -1,8 +1,9 @@
-"""The commands of a terminal against a running stack, each in a process of its own, as `make` calls them.
+"""The commands of a terminal against a running stack, each in a process of its own, as people call them.
 
 The AutoML job is scripted, and its model needs no training.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -40,7 +41,7 @@ def script_job(sandbox, **job):
 
 def start(sandbox, *arguments, **environment):
     return subprocess.Popen(
-        [sys.executable, "-m", "cli", *arguments],
+        [sys.executable, "-m", "autowatch_client", *arguments],
         cwd=REPOSITORY,
         env={"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **sandbox.environment, **environment},
         stdout=subprocess.PIPE,
@@ -89,20 +90,27 @@ def first_run(sandbox):
     script_job(sandbox)
     wait_for_the_end(sandbox)
     interrupted = (process.returncode, "".join(lines) + rest)
-    (run,) = {line.split()[1] for line in call(sandbox, "runs")[1].splitlines() if line.startswith("* 2")}
+    (run,) = {line.split()[1] for line in call(sandbox, "runs")[1].splitlines() if line.startswith("*  2")}
     return run, interrupted, still_running, second
 
 
 def test_before_the_first_run_the_list_says_how_to_begin(sandbox):
-    code, output = call(sandbox, "runs", STACK="autowatch", S3_BUCKET="", TRAIN_STATE_MACHINE_ARN="")
-    assert (code, output.splitlines()[0][:22]) == (0, "There are no runs yet.")
+    code, output = call(sandbox, "runs", "--stack", "autowatch", S3_BUCKET="", TRAIN_STATE_MACHINE_ARN="")
+    assert (code, "There are no runs yet." in output) == (0, True)
 
 
-def test_a_run_that_is_refused_ends_with_the_reason(sandbox):
-    code, output = call(sandbox, "train", "--key", "training/nowhere.csv", "--poll-seconds", "0.2")
-    assert code == 1
-    assert "training/nowhere.csv" in output
-    assert "failed." in output
+def test_a_key_that_is_not_there_starts_no_run(sandbox):
+    code, output = call(sandbox, "train", "training/cals.csv")
+    assert (code, "Did you mean training/calls.csv?" in output) == (2, True)
+    assert not executions(sandbox, "FAILED")
+
+
+def test_a_file_that_cannot_be_trained_on_is_not_even_uploaded(sandbox, tmp_path):
+    (tmp_path / "calls2.csv").write_text("age,job\n1,a\n")
+    code, output = call(sandbox, "train", str(tmp_path / "calls2.csv"))
+    assert (code, "has no column 'y' to predict (TargetColumn)" in output) == (2, True)
+    keys = sandbox.client("s3").list_objects_v2(Bucket=sandbox.outputs["DataBucketName"], Prefix="training/")
+    assert keys["KeyCount"] == 1
 
 
 def test_an_interrupt_ends_the_watching_and_not_the_run(first_run):
@@ -117,12 +125,13 @@ def test_a_second_run_meanwhile_is_refused(first_run):
     _, _, _, (code, output) = first_run
     assert code == 1
     assert "has not ended yet" in output
+    assert "autowatch stop" in output
 
 
 def test_runs_are_listed_followed_and_gone_back_to(sandbox, first_run):
     run = first_run[0]
     script_job(sandbox)
-    code, output = call(sandbox, "train", "--key", "training/calls.csv", "--poll-seconds", "0.2")
+    code, output = call(sandbox, "train", "training/calls.csv", "--poll-seconds", "0.2")
     assert code == 0, output
     assert "Autopilot: " in output
     assert "best AUC so far 0." in output
@@ -130,18 +139,43 @@ def test_runs_are_listed_followed_and_gone_back_to(sandbox, first_run):
     newer = released.split()[1]
     assert f"Report: s3://{sandbox.outputs['DataBucketName']}/models/{newer}/report.html" in output
 
-    code, output = call(sandbox, "rollback", "--run", run, "--poll-seconds", "0.2")
+    code, output = call(sandbox, "rollback", run, "--poll-seconds", "0.2")
     assert code == 0, output
-    lines = call(sandbox, "runs")[1].splitlines()
-    assert f"that of {run}" in lines[1]
-    assert lines[2].startswith(f"  {newer}  manual   calls.csv")
-    assert lines[3].startswith(f"* {run}  manual   calls.csv")
-    assert "passed" in lines[3]
+    assert f"Back to the model of run {run}" in output
+    _, _, back, second, first, *_ = call(sandbox, "runs")[1].splitlines()
+    assert f"rollback  calls.csv     –  that of {run}" in back
+    assert second.startswith(f"   {newer}  manual    calls.csv")
+    assert first.startswith(f"*  {run}  manual    calls.csv")
+    assert "passed" in first
+
+    before = len(executions(sandbox, "SUCCEEDED"))
+    code, output = call(sandbox, "rollback", run)
+    assert (code, "is in force already. Nothing to do." in output) == (4, True)
+    assert len(executions(sandbox, "SUCCEEDED")) == before
+    back_run = back.split()[0]
+    code, output = call(sandbox, "rollback", back_run)
+    assert (code, f"it went back to that of {run}. Name that one." in output) == (2, True)
+
+
+def test_a_run_that_is_stopped_has_ended_when_the_command_does(sandbox, first_run):
+    script_job(sandbox, looks_in_progress=None)
+    process = start(sandbox, "train", "--poll-seconds", "0.2")
+    for line in process.stdout:
+        if "Autopilot:" in line:
+            break
+    code, output = call(sandbox, "stop", "--json")
+    rest, _ = process.communicate(timeout=60)
+    assert (code, process.returncode) == (0, 1), output + rest
+    assert json.loads(output)["in_force"]
+    assert not executions(sandbox, "RUNNING")
+    code, output = call(sandbox, "stop")
+    assert (code, "has ended already" in output) == (4, True)
+    script_job(sandbox)
 
 
 def test_going_back_to_a_run_that_never_was_starts_nothing(sandbox):
     before = len(executions(sandbox, "FAILED"))
-    code, output = call(sandbox, "rollback", "--run", "20200101-000000-0000")
+    code, output = call(sandbox, "rollback", "20200101-000000-0000")
     assert (code, "There is no run 20200101-000000-0000" in output) == (2, True)
     assert len(executions(sandbox, "FAILED")) == before
     assert not executions(sandbox, "RUNNING")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 
-from autowatch.aws.objects import write_json
+from autowatch.aws.objects import Bucket
 from autowatch.domino.connection import DominoToken, open_session
 from autowatch.domino.loader import LoaderSettings, load_new_files
 from autowatch.domino.settings import DominoSettings
@@ -47,8 +47,8 @@ def load(s3, client):
     with open_session(8) as session:
         domino = DominoSettings("v2", f"{client.root}/model-monitor/v2/api/", "arn", datasource="bank")
         connection = domino.connect(session, DominoToken(lambda: TOKEN), lambda: 100.0)
-        settings = LoaderSettings(BUCKET, "us-east-1", "predictions/", PARAMETER, "Autowatch", "autowatch")
-        yield lambda: load_new_files(s3, ssm, domino, connection, settings, datetime.now(UTC))
+        settings = LoaderSettings("us-east-1", "predictions/", PARAMETER, "Autowatch", "autowatch")
+        yield lambda: load_new_files(Bucket(s3, BUCKET), ssm, domino, connection, settings, datetime.now(UTC))
 
 
 def put_csv(s3, key, header, rows):
@@ -84,7 +84,7 @@ def add_predictions(s3, run, name, shift=0):
     header = ["customer", "age", "job", "id", "y", "y_probability", "prediction_date"]
     put_csv(s3, key, header, [[*row, "2026-11-23T09:00:00Z"] for row in rows])
     manifest = {"predictions_key": key, "finished": "2026-11-23T09:00:04Z", "run": run}
-    write_json(s3, BUCKET, key.replace(".csv", ".manifest.json"), manifest)
+    Bucket(s3, BUCKET).write_json(key.replace(".csv", ".manifest.json"), manifest)
 
 
 def add_labels(s3, run, name):
@@ -99,7 +99,7 @@ def test_the_application_and_the_local_domino_understand_each_other_on_v2(s3, cl
         ("contract_key", "baseline_key", "endpoint_config", "model_name", "released"), "x"
     )
     champion |= {"run": RUN, "endpoint_name": "autowatch", "metrics": {}}
-    write_json(s3, BUCKET, "models/champion.json", champion)
+    Bucket(s3, BUCKET).write_json("models/champion.json", champion)
     add_predictions(s3, RUN, "a")
     add_predictions(s3, RUN, "b", shift=40)
     add_predictions(s3, EARLIER_RUN, "c")

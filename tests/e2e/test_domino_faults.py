@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from autowatch.aws.objects import write_json
+from autowatch.aws.objects import Bucket
 from sandbox.client import running_sandbox
 from sandbox.errors import FaultError
 from sandbox.faults import Fault
@@ -56,9 +56,7 @@ class World:
         """Releases a model of a new run, without training."""
         self.run = f"r{next(self._numbers)}"
         self._put_csv(f"models/{self.run}/train.csv", trained(1), ("age", "job", "y"))
-        write_json(
-            self.s3,
-            self.bucket,
+        Bucket(self.s3, self.bucket).write_json(
             f"models/{self.run}/contract.json",
             replace(CONTRACT, run=self.run).to_json(),
         )
@@ -73,7 +71,7 @@ class World:
             "metrics": {},
             "previous_run": None,
         }
-        write_json(self.s3, self.bucket, "models/champion.json", champion)
+        Bucket(self.s3, self.bucket).write_json("models/champion.json", champion)
 
     def know_data(self):
         """Does what a person does in Domino once: the model on v0, the data source on v2."""
@@ -106,7 +104,7 @@ class World:
             "rows": {"in": 40, "scored": 40, "rejected": 0},
             "finished": f"{day}T09:{number // 60 % 60:02}:{number % 60:02}Z",
         }
-        write_json(self.s3, self.bucket, f"{stem}.manifest.json", manifest)
+        Bucket(self.s3, self.bucket).write_json(f"{stem}.manifest.json", manifest)
         return f"{stem}.csv"
 
     def label(self, predictions_key, label):

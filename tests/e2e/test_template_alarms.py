@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from autowatch.aws.objects import ObjectVersion, write_json
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.monitoring.days.metrics import column_dimension
 from autowatch.monitoring.quality.job import emit_quality, emit_taken
 from autowatch.records.champion import Champion, write_champion
@@ -21,6 +21,7 @@ pytestmark = pytest.mark.sandbox
 
 PARAMETERS = {
     "AlertEmail": "me@example.com",
+    "InstanceType": "ml.m5.large",
     "DmmUrl": "{endpoint}/domino/api/v0/models/",
     "DmmModelId": "bank",
     "DmmTokenSecretArn": "{domino_token_secret_arn}",
@@ -114,8 +115,13 @@ def test_one_is_enough_and_none_is_fine(sandbox, alarms, name, moment):
 
 
 @pytest.mark.parametrize("name", SHARES)
-def test_five_percent_of_the_requests_may_fail_and_not_more(sandbox, alarms, name, moment):
+def test_five_percent_of_the_requests_may_fail_in_two_minutes_of_three_and_not_more(
+    sandbox, alarms, name, moment
+):
     (metric,) = watched(alarms[name])
+    before = moment - timedelta(minutes=2)
+    put(sandbox, metric, before, 1)
+    assert state(sandbox, alarms[name], moment) == "OK", "one request of a quiet minute"
     put(sandbox, metric, moment, 0, 95)
     put(sandbox, metric, moment, 1, 5)
     assert state(sandbox, alarms[name], moment) == "OK"
@@ -126,6 +132,8 @@ def test_five_percent_of_the_requests_may_fail_and_not_more(sandbox, alarms, nam
 def test_the_model_may_take_fifty_seconds_on_average_and_not_longer(sandbox, alarms, moment):
     alarm = alarms["EndpointLatencyAlarm"]
     (metric,) = watched(alarm)
+    put(sandbox, metric, moment - timedelta(minutes=2), 55_000_000)
+    assert state(sandbox, alarm, moment) == "OK", "one slow minute"
     put(sandbox, metric, moment, 45_000_000)
     put(sandbox, metric, moment, 55_000_000)
     assert state(sandbox, alarm, moment) == "OK"
@@ -229,9 +237,9 @@ QUALITY = {
 
 def release(s3, bucket):
     key = "models/r1/baseline.json"
-    write_json(s3, bucket, key, BASELINE.to_json())
+    Bucket(s3, bucket).write_json(key, BASELINE.to_json())
     champion = Champion("r1", "e", "c", "m", "models/r1/contract.json", key, "2026-11-20T00:00:00Z", {})
-    write_champion(s3, bucket, champion, None)
+    write_champion(Bucket(s3, bucket), champion, None)
 
 
 def scored_manifest(day, rows):
@@ -261,8 +269,10 @@ def score(s3, bucket, columns, day):
     builder = ProfileBuilder(BASELINE)
     builder.add(columns)
     manifest = scored_manifest(day, len(columns["age"]))
-    write_json(s3, bucket, manifest.profile.key, builder.build().to_json())
-    write_json(s3, bucket, manifest.predictions.key.replace(".csv", ".manifest.json"), manifest.to_json())
+    Bucket(s3, bucket).write_json(manifest.profile.key, builder.build().to_json())
+    Bucket(s3, bucket).write_json(
+        manifest.predictions.key.replace(".csv", ".manifest.json"), manifest.to_json()
+    )
 
 
 def total(sandbox, metric):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from autowatch.aws.objects import write_json
+from autowatch.aws.objects import Bucket
 from sandbox.client import running_sandbox
 from sandbox.faults import Fault
 from tests.support.released_stack import ReleasedStack
@@ -200,12 +200,12 @@ def test_a_line_break_in_a_field_refuses_the_file_and_ends_well(world):
 def test_a_job_that_fails_is_told_of_with_the_reason_and_leaves_nothing(world):
     # The model takes two columns. With this contract it is sent three, which it refuses.
     contract = replace(CONTRACT, features=(*CONTRACT.features, replace(CONTRACT.features[1], name="note")))
-    write_json(world.s3, world.bucket, "models/r1/contract.json", contract.to_json())
+    Bucket(world.s3, world.bucket).write_json("models/r1/contract.json", contract.to_json())
     before, mails = world.executions(), len(world.sandbox.mailbox.messages())
     try:
         world.upload("inference/failing.csv", plain_rows(5000))
     finally:
-        write_json(world.s3, world.bucket, "models/r1/contract.json", CONTRACT.to_json())
+        Bucket(world.s3, world.bucket).write_json("models/r1/contract.json", CONTRACT.to_json())
     run = world.run(before)
     assert (run.status, run.error) == ("FAILED", "TransformFailed")
     assert "ended as Failed" in run.cause
@@ -217,7 +217,9 @@ def test_a_job_that_fails_is_told_of_with_the_reason_and_leaves_nothing(world):
 
 def test_a_piece_that_fails_says_why(world):
     baseline = world.read("models/r1/baseline.json")
-    write_json(world.s3, world.bucket, "models/r1/baseline.json", BASELINE.to_json() | {"bins": "changed"})
+    Bucket(world.s3, world.bucket).write_json(
+        "models/r1/baseline.json", BASELINE.to_json() | {"bins": "changed"}
+    )
     before, mails = world.executions(), len(world.sandbox.mailbox.messages())
     try:
         world.upload("inference/piece.csv", plain_rows(5000))

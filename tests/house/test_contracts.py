@@ -30,7 +30,7 @@ FORBIDDEN = {
 def house(tmp_path_factory) -> Path:
     copy = tmp_path_factory.mktemp("house")
     shutil.copy(ROOT / "pyproject.toml", copy)
-    for folder in ("src", "sandbox", "cli"):
+    for folder in ("src", "sandbox", "autowatch_client"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return copy
 

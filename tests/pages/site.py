@@ -6,6 +6,7 @@ from datetime import timedelta
 import boto3
 from moto import mock_aws
 
+from autowatch.aws.objects import Bucket
 from autowatch.reports.publish import publish_day_page, publish_history_page, publish_window_page
 from tests.support.report_documents import (
     DAY,
@@ -65,10 +66,10 @@ def write_site(folder):
                     key = f"reports/date={day.isoformat()}/{name}.json"
                     s3.put_object(Bucket="bank", Key=key, Body=json.dumps(document))
         for day in sorted(days.values()):
-            publish_day_page(s3, "bank", day)
-        publish_history_page(s3, "bank")
+            publish_day_page(Bucket(s3, "bank"), day)
+        publish_history_page(Bucket(s3, "bank"))
         drift, folder_of_file = hostile_drift(key="inference/" + HOSTILE[1]), "reports/file=a/b-0123/"
-        publish_window_page(s3, "bank", folder_of_file, drift)
+        publish_window_page(Bucket(s3, "bank"), folder_of_file, drift)
         s3.put_object(Bucket="bank", Key=f"{folder_of_file}drift.json", Body=json.dumps(drift))
         for item in s3.list_objects_v2(Bucket="bank", Prefix="reports/")["Contents"]:
             path = folder / item["Key"].removeprefix("reports/")

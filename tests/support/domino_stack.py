@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 
-from autowatch.aws.objects import ObjectVersion, write_json
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.domino import v2 as domino_v2
 from autowatch.domino.connection import DominoConnection, DominoToken
 from autowatch.domino.models import ModelRegistry
@@ -51,7 +51,7 @@ def make_stack(session: Any, server: FakeDomino) -> Stack:
         reply_timeout_seconds=1.0,
         sleep=lambda _: None,
     )
-    return Stack(s3, server, domino, ModelRegistry(s3, BUCKET, connection, STACK, DATASOURCE))
+    return Stack(s3, server, domino, ModelRegistry(Bucket(s3, BUCKET), connection, STACK, DATASOURCE))
 
 
 def add_run(s3: Any, run: str) -> Contract:
@@ -67,6 +67,6 @@ def add_run(s3: Any, run: str) -> Contract:
         profile_version=1,
         training=ObjectVersion("training/x.csv", None, "e", 5),
     )
-    write_json(s3, BUCKET, contract_key(run), contract.to_json())
+    Bucket(s3, BUCKET).write_json(contract_key(run), contract.to_json())
     s3.put_object(Bucket=BUCKET, Key=train_key(run), Body=b"age,job,y\n")
     return contract

@@ -5,7 +5,7 @@ import random
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from autowatch.aws.objects import ObjectVersion, write_json
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.evaluation.figures import CalibrationPoint
 from autowatch.records.arrival import Arrival, id_prefix
 from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
@@ -50,10 +50,10 @@ def put_scored(s3, name="a", day=DAY, run="r1", probabilities=("0.2", "0.8"), re
         finished=f"{day}T09:00:01Z",
         versions={},
     )
-    write_json(s3, BUCKET, f"models/{run}/contract.json", replace(CONTRACT, run=run).to_json())
-    write_pointer(s3, BUCKET, id_prefix(file), f"{stem}.csv")
+    Bucket(s3, BUCKET).write_json(f"models/{run}/contract.json", replace(CONTRACT, run=run).to_json())
+    write_pointer(Bucket(s3, BUCKET), id_prefix(file), f"{stem}.csv")
     if commit:
-        write_json(s3, BUCKET, f"{stem}.manifest.json", manifest.to_json())
+        Bucket(s3, BUCKET).write_json(f"{stem}.manifest.json", manifest.to_json())
     return id_prefix(file)
 
 
@@ -77,7 +77,9 @@ def put_gate(s3, auc=0.8, rows=8000, positives=900, run="r1"):
         "brier": 0.1,
         "calibration_error": 0.01,
     }
-    write_decision(s3, BUCKET, run, GateDecision(run, True, "good", 0.6, rows, metrics, challenger=judged))
+    write_decision(
+        Bucket(s3, BUCKET), run, GateDecision(run, True, "good", 0.6, rows, metrics, challenger=judged)
+    )
 
 
 def draw(rows, auc_shift, seed=1, share=0.2):

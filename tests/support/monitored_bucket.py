@@ -9,7 +9,7 @@ from functools import cache
 import boto3
 from moto import mock_aws
 
-from autowatch.aws.objects import ObjectVersion, read_json, write_json
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.monitoring.requests import DueDays, OneDay
 from autowatch.monitoring.watch import Clients, MonitoringSettings, watch
 from autowatch.records.champion import Champion, write_champion
@@ -61,7 +61,7 @@ def monitored_bucket():
         s3 = _client()
         s3.create_bucket(Bucket=BUCKET)
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        yield Clients(s3, Topic(), Bus())
+        yield Clients(Bucket(s3, BUCKET), Topic(), Bus())
 
 
 def release(s3, run="run-1"):
@@ -75,7 +75,7 @@ def release(s3, run="run-1"):
         ),
     )
     key = f"models/{run}/baseline.json"
-    write_json(s3, BUCKET, key, baseline.to_json())
+    Bucket(s3, BUCKET).write_json(key, baseline.to_json())
     try:
         etag = s3.head_object(Bucket=BUCKET, Key="models/champion.json")["ETag"]
     except s3.exceptions.ClientError:
@@ -83,7 +83,7 @@ def release(s3, run="run-1"):
     champion = Champion(
         run, "e", f"c-{run}", f"m-{run}", f"models/{run}/contract.json", key, "2026-11-20T00:00:00Z", {}
     )
-    write_champion(s3, BUCKET, champion, etag)
+    write_champion(Bucket(s3, BUCKET), champion, etag)
     return baseline
 
 
@@ -118,24 +118,25 @@ def score(
     )
     if commit:
         document = manifest_document(manifest, profile) if counts else manifest.to_json()
-        write_json(s3, BUCKET, f"{stem}.manifest.json", document)
+        Bucket(s3, BUCKET).write_json(f"{stem}.manifest.json", document)
     return stem
 
 
 def run(clients, now=NOW, only=None, request=None, seconds_left=lambda: 900.0):
     settings = MonitoringSettings(
-        BUCKET, "predictions/", "arn:topic", "Autowatch", "bank-stack", "eu-west-1", min_rows=300
+        "predictions/", "arn:topic", "Autowatch", "bank-stack", "eu-west-1", min_rows=300
     )
     return watch(clients, settings, request or (OneDay(only) if only else DueDays()), now, seconds_left)
 
 
 def report_of(clients, day=TODAY):
-    return read_json(clients.s3, BUCKET, f"reports/date={day}/drift.json")
+    return clients.bucket.read_json(f"reports/date={day}/drift.json")
 
 
 def keys(clients, prefix):
     return [
-        item["Key"] for item in clients.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+        item["Key"]
+        for item in clients.bucket.client.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
     ]
 
 

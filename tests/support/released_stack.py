@@ -1,6 +1,6 @@
 """A running stack on which a model is released without training one: the stub, which answers by the row alone."""
 
-from autowatch.aws.objects import write_json
+from autowatch.aws.objects import Bucket
 from autowatch.records.champion import Champion, write_champion
 from tests.support.scoring_bucket import BASELINE, CONTRACT
 from tests.support.stub_model import archive, container
@@ -34,8 +34,8 @@ class ReleasedStack:
         sagemaker.get_waiter("endpoint_in_service").wait(
             EndpointName=ENDPOINT, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
         )
-        write_json(self.s3, self.bucket, "models/r1/contract.json", CONTRACT.to_json())
-        write_json(self.s3, self.bucket, "models/r1/baseline.json", BASELINE.to_json())
+        Bucket(self.s3, self.bucket).write_json("models/r1/contract.json", CONTRACT.to_json())
+        Bucket(self.s3, self.bucket).write_json("models/r1/baseline.json", BASELINE.to_json())
         champion = Champion(
             run="r1",
             endpoint_name=ENDPOINT,
@@ -46,7 +46,7 @@ class ReleasedStack:
             released="2026-11-20T00:00:00Z",
             metrics={},
         )
-        write_champion(self.s3, self.bucket, champion, None)
+        write_champion(Bucket(self.s3, self.bucket), champion, None)
 
     def keys(self, prefix):
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)

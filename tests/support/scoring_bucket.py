@@ -5,7 +5,7 @@ import io
 import json
 from datetime import UTC, datetime
 
-from autowatch.aws.objects import ObjectVersion, write_json
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.arrival import Arrival
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.contract import Contract, Feature
@@ -45,8 +45,8 @@ def create_bucket(s3, versioned=True):
 
 
 def release(s3):
-    write_json(s3, BUCKET, "models/r1/contract.json", CONTRACT.to_json())
-    write_json(s3, BUCKET, "models/r1/baseline.json", BASELINE.to_json())
+    Bucket(s3, BUCKET).write_json("models/r1/contract.json", CONTRACT.to_json())
+    Bucket(s3, BUCKET).write_json("models/r1/baseline.json", BASELINE.to_json())
     champion = Champion(
         run="r1",
         endpoint_name="bank",
@@ -57,12 +57,11 @@ def release(s3):
         released="2026-11-20T00:00:00Z",
         metrics={"auc": 0.8},
     )
-    write_champion(s3, BUCKET, champion, None)
+    write_champion(Bucket(s3, BUCKET), champion, None)
 
 
 def settings(**changes):
     defaults = {
-        "bucket": BUCKET,
         "endpoint_name": "bank",
         "predictions_prefix": "predictions/",
         "max_rejected_percent": 10.0,

@@ -6,7 +6,7 @@ from urllib.parse import quote_plus
 
 from moto import mock_aws
 
-from autowatch.aws.objects import write_json
+from autowatch.aws.objects import Bucket
 from autowatch.records.contract import Feature
 from autowatch.tabular.profile import Baseline, baseline_column
 from invoke_endpoint import app
@@ -66,8 +66,8 @@ def change_features(s3, features):
         for name, kind in features
     ]
     baseline = Baseline("r1", 100, (*columns, BASELINE.columns[-1]))
-    write_json(s3, BUCKET, "models/r1/contract.json", contract.to_json())
-    write_json(s3, BUCKET, "models/r1/baseline.json", baseline.to_json())
+    Bucket(s3, BUCKET).write_json("models/r1/contract.json", contract.to_json())
+    Bucket(s3, BUCKET).write_json("models/r1/baseline.json", baseline.to_json())
 
 
 def handle(*arrivals, time="2026-11-23T09:00:00.123Z"):

@@ -5,6 +5,7 @@ import io
 import re
 from datetime import UTC, datetime
 
+from autowatch.aws.objects import Bucket
 from autowatch.scoring.transform.accept import accept_file, plan_file
 from autowatch.scoring.transform.plan import TransformSettings, read_plan
 from autowatch.scoring.transform.work import Work
@@ -13,7 +14,6 @@ from tests.support.stub_runtime import StubRuntime
 
 WORK = Work("20261123-0123456789abcdef")
 SETTINGS = TransformSettings(
-    bucket=BUCKET,
     predictions_prefix="predictions/",
     max_rejected_percent=40.0,
     max_batch_bytes=4_000_000,
@@ -52,7 +52,9 @@ def pick(row, expression):
 
 
 def plan(s3, arrival, piece_bytes=1500, settings=SETTINGS):
-    return plan_file(s3, settings, WORK, arrival, piece_bytes, datetime(2026, 11, 23, 9, 1, tzinfo=UTC))
+    return plan_file(
+        Bucket(s3, BUCKET), settings, WORK, arrival, piece_bytes, datetime(2026, 11, 23, 9, 1, tzinfo=UTC)
+    )
 
 
 def check(s3, arrival, piece_bytes=1500, settings=SETTINGS):
@@ -63,10 +65,10 @@ def check(s3, arrival, piece_bytes=1500, settings=SETTINGS):
     decision = plan(s3, arrival, piece_bytes, settings)
     if decision != "check":
         return decision, None
-    made = read_plan(s3, BUCKET, WORK.name)
+    made = read_plan(Bucket(s3, BUCKET), WORK.name)
     for item in read_document(s3, WORK.pieces):
-        check_piece(s3, BUCKET, made, Piece.from_json(item), settings.max_batch_bytes)
-    return accept_file(s3, settings, made).decision, made
+        check_piece(Bucket(s3, BUCKET), made, Piece.from_json(item), settings.max_batch_bytes)
+    return accept_file(Bucket(s3, BUCKET), settings, made).decision, made
 
 
 def transform(s3, arrival, piece_bytes=1500, settings=SETTINGS, **job):
@@ -81,5 +83,5 @@ def transform(s3, arrival, piece_bytes=1500, settings=SETTINGS, **job):
     if decision == "score":
         run_job(s3, made, **job)
     for item in read_document(s3, WORK.accepted):
-        finish_piece(s3, BUCKET, made, AcceptedPiece(**item))
-    return assemble(s3, made, settings, datetime(2026, 11, 23, 9, 5, tzinfo=UTC))
+        finish_piece(Bucket(s3, BUCKET), made, AcceptedPiece(**item))
+    return assemble(Bucket(s3, BUCKET), made, settings, datetime(2026, 11, 23, 9, 5, tzinfo=UTC))

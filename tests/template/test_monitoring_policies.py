@@ -10,6 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from autowatch.aws.objects import Bucket
 from autowatch.monitoring.quality.job import Clients, Job, QualitySettings, measure_again, take_in
 from autowatch.monitoring.quality.verdict import QualityRules
 from autowatch.monitoring.requests import DayRange, RawFile
@@ -72,7 +73,7 @@ def test_a_request_that_is_not_allowed_is_seen(translated):
 
 def test_the_drift_detector_may_do_all_that_it_does(translated):
     with monitored_bucket.monitored_bucket() as clients:
-        s3 = clients.s3
+        s3 = clients.bucket.client
         baseline = monitored_bucket.release(s3)
         for day in ("2026-10-30", "2026-11-22", TODAY):
             stem = monitored_bucket.score(s3, baseline, DRIFTED, day=day, counts=False)
@@ -127,10 +128,13 @@ def test_the_function_that_measures_quality_may_do_all_that_it_does(translated, 
     nobody = SimpleNamespace(
         publish=lambda **message: mails.append(message), put_events=lambda **_: {"FailedEntryCount": 0}
     )
-    settings = QualitySettings(
-        labelled_bucket.BUCKET, "arn:topic", "Autowatch", "bank", "us-east-1", QualityRules(0.6, 0.05, 200)
+    settings = QualitySettings("arn:topic", "Autowatch", "bank", "us-east-1", QualityRules(0.6, 0.05, 200))
+    job = Job(
+        Clients(Bucket(labelled, labelled_bucket.BUCKET), nobody, nobody),
+        settings,
+        datetime.now(UTC),
+        lambda: 900.0,
     )
-    job = Job(Clients(labelled, nobody, nobody), settings, datetime.now(UTC), lambda: 900.0)
     with requests_to(labelled) as made:
         result = take_in(job, arrivals)
         measure_again(job, labelled_bucket.DAY)

@@ -1,15 +1,21 @@
-"""JSON objects in S3, with the conditions that keep two writers apart."""
+"""A bucket, and the JSON objects in it, with the conditions that keep two writers apart."""
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from autowatch.errors import AutowatchError
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, ObjectTypeDef
+
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 _CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+_MOST_DELETED_AT_ONCE = 1000
 
 BROKEN_OFF = (HTTPClientError, IncompleteReadError)
 """What reading a body raises where the connection breaks: botocore tries again until an answer begins, not after."""
@@ -24,6 +30,10 @@ class ObjectMissing(AutowatchError):
 
 class ObjectChanged(AutowatchError):
     """A conditional write lost: somebody else wrote the object first."""
+
+
+class ObjectsNotDeleted(AutowatchError):
+    """S3 deleted some of the objects, and refused others."""
 
 
 @dataclass(frozen=True)
@@ -45,100 +55,190 @@ class ObjectVersion:
         return cls(document["key"], document["version_id"], document["etag"], document["size"])
 
 
-def read_json(s3: Any, bucket: str, key: str) -> Any:
-    """The JSON document under `key`.
+@dataclass(frozen=True)
+class Bucket:
+    """One bucket, and the boto3 client that reads and writes it.
 
-    Raises:
-        ObjectMissing: there is no such object.
+    Attributes:
+        client: boto3's `s3`.
+        name: of the bucket.
     """
-    return read_json_with_etag(s3, bucket, key)[0]
 
+    client: "S3Client"
+    name: str
 
-def read_json_with_etag(s3: Any, bucket: str, key: str) -> tuple[Any, str]:
-    """The JSON document under `key` and its ETag, for a later `replace_json`.
+    def url(self, key: str) -> str:
+        """The `s3://` URL of an object."""
+        return f"s3://{self.name}/{key}"
 
-    Raises:
-        ObjectMissing: there is no such object.
-    """
-    content, etag = read_object(s3, bucket, key)
-    return json.loads(content), etag
+    def read_json(self, key: str) -> Any:
+        """The JSON document under `key`.
 
+        Raises:
+            ObjectMissing: there is no such object.
+        """
+        return self.read_json_with_etag(key)[0]
 
-def read_object(
-    s3: Any, bucket: str, key: str, version_id: str | None = None, byte_range: str | None = None
-) -> tuple[bytes, str]:
-    """The content of a small object, or of one version of it, and its ETag; read anew where it breaks off.
+    def read_json_with_etag(self, key: str) -> tuple[Any, str]:
+        """The JSON document under `key` and its ETag, for a later `replace_json`.
 
-    Args:
-        byte_range: the bytes wanted, as the header Range has them; None is all.
+        Raises:
+            ObjectMissing: there is no such object.
+        """
+        content, etag = self.read(key)
+        return json.loads(content), etag
 
-    Raises:
-        ObjectMissing: there is no such object.
-        HTTPClientError, IncompleteReadError: the connection broke four times.
-    """
-    breaks = 0
-    while True:
-        answer = get_object(s3, bucket, key, version_id, byte_range)
+    def read(
+        self, key: str, version_id: str | None = None, byte_range: str | None = None
+    ) -> tuple[bytes, str]:
+        """The content of a small object, or of one version of it, and its ETag; read anew where it breaks off.
+
+        Args:
+            key: the object's.
+            version_id: the version wanted; None is the newest.
+            byte_range: the bytes wanted, as the header Range has them; None is all.
+
+        Raises:
+            ObjectMissing: there is no such object.
+            HTTPClientError, IncompleteReadError: the connection broke four times.
+        """
+        breaks = 0
+        while True:
+            answer = self.get(key, version_id, byte_range)
+            try:
+                return answer["Body"].read(), answer["ETag"]
+            except BROKEN_OFF:
+                breaks += 1
+                if breaks == MOST_BREAKS:
+                    raise
+
+    def get(
+        self, key: str, version_id: str | None = None, byte_range: str | None = None
+    ) -> "GetObjectOutputTypeDef":
+        """S3's answer for `key`, for one version of it or some of its bytes; the caller reads its `Body`.
+
+        Raises:
+            ObjectMissing: there is no such object.
+        """
+        which: dict[str, Any] = {"VersionId": version_id, "Range": byte_range}
+        given = {name: value for name, value in which.items() if value}
         try:
-            return answer["Body"].read(), answer["ETag"]
-        except BROKEN_OFF:
-            breaks += 1
-            if breaks == MOST_BREAKS:
-                raise
+            return self.client.get_object(Bucket=self.name, Key=key, **given)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _ABSENT:
+                raise ObjectMissing(f"{self.url(key)} does not exist.") from error
+            raise
 
+    def put(self, key: str, body: bytes, content_type: str) -> ObjectVersion:
+        """Writes `body` under `key`, whatever is there, and gives the new version."""
+        answer = self.client.put_object(Bucket=self.name, Key=key, Body=body, ContentType=content_type)
+        return ObjectVersion(key, answer.get("VersionId"), answer["ETag"].strip('"'), len(body))
 
-def get_object(
-    s3: Any, bucket: str, key: str, version_id: str | None = None, byte_range: str | None = None
-) -> dict[str, Any]:
-    """S3's answer for `key`, or for one version of it or some of its bytes; its `Body` is still to be read.
+    def version(self, key: str, version_id: str | None = None) -> ObjectVersion:
+        """The newest version of an object, or the one named.
 
-    Raises:
-        ObjectMissing: there is no such object.
-    """
-    which = {"VersionId": version_id, "Range": byte_range}
-    given = {name: value for name, value in which.items() if value}
-    try:
-        answer: dict[str, Any] = s3.get_object(Bucket=bucket, Key=key, **given)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _ABSENT:
-            raise ObjectMissing(f"s3://{bucket}/{key} does not exist.") from error
-        raise
-    return answer
+        Raises:
+            ObjectMissing: there is no such object.
+        """
+        try:
+            if version_id:
+                answer = self.client.head_object(Bucket=self.name, Key=key, VersionId=version_id)
+            else:
+                answer = self.client.head_object(Bucket=self.name, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _ABSENT:
+                raise ObjectMissing(f"{self.url(key)} does not exist.") from error
+            raise
+        return ObjectVersion(key, answer.get("VersionId"), answer["ETag"].strip('"'), answer["ContentLength"])
 
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under `key`."""
+        found = self.client.list_objects_v2(Bucket=self.name, Prefix=key, MaxKeys=1).get("Contents", [])
+        return any(each["Key"] == key for each in found)
 
-def write_json(s3: Any, bucket: str, key: str, document: Any) -> None:
-    """Writes `document` under `key`, whatever is there."""
-    s3.put_object(Bucket=bucket, Key=key, Body=_encode(document), ContentType="application/json")
-
-
-def write_json_if_absent(s3: Any, bucket: str, key: str, document: Any) -> str:
-    """Writes `document` under `key` if nothing is there yet, and gives its ETag.
-
-    Raises:
-        ObjectChanged: there is an object already; it stays as it is.
-    """
-    return _write_on_condition(s3, bucket, key, document, IfNoneMatch="*")
-
-
-def replace_json(s3: Any, bucket: str, key: str, document: Any, etag: str) -> str:
-    """Writes `document` over the version of `key` that has this ETag, and gives the new one's.
-
-    Raises:
-        ObjectChanged: the object is gone or has another ETag by now; it stays as it is.
-    """
-    return _write_on_condition(s3, bucket, key, document, IfMatch=etag)
-
-
-def _write_on_condition(s3: Any, bucket: str, key: str, document: Any, **condition: str) -> str:
-    try:
-        answer: dict[str, str] = s3.put_object(
-            Bucket=bucket, Key=key, Body=_encode(document), ContentType="application/json", **condition
+    def list(self, prefix: str, after: str = "") -> Iterator["ObjectTypeDef"]:
+        """The objects under a prefix by rising key, from the first key that sorts above `after`."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.name, Prefix=prefix, StartAfter=after
         )
-    except ClientError as error:
-        if error.response["Error"]["Code"] in (*_CONDITION_FAILED, *_ABSENT):
-            raise ObjectChanged(f"s3://{bucket}/{key} was written by somebody else.") from error
-        raise
-    return answer["ETag"]
+        for page in pages:
+            yield from page.get("Contents", [])
+
+    def folders(self, prefix: str, after: str = "") -> Iterator[str]:
+        """The keys' beginnings under a prefix up to the next `/`, each once, by rising name."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.name, Prefix=prefix, StartAfter=after, Delimiter="/"
+        )
+        for page in pages:
+            yield from (each["Prefix"] for each in page.get("CommonPrefixes", []))
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Deletes the newest versions of these objects.
+
+        Raises:
+            ObjectsNotDeleted: S3 refused some; the others are gone.
+        """
+        self._delete([{"Key": key} for key in keys])
+
+    def delete_versions(self, prefix: str) -> None:
+        """Deletes every version, and every delete marker, of all objects under a prefix.
+
+        Raises:
+            ObjectsNotDeleted: S3 refused some; the others are gone.
+        """
+        pages = self.client.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix)
+        for page in pages:
+            self._delete(
+                [
+                    {"Key": each["Key"], "VersionId": each["VersionId"]}
+                    for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+                ]
+            )
+
+    def _delete(self, objects: Sequence[Any]) -> None:
+        for start in range(0, len(objects), _MOST_DELETED_AT_ONCE):
+            batch = objects[start : start + _MOST_DELETED_AT_ONCE]
+            answer = self.client.delete_objects(Bucket=self.name, Delete={"Objects": batch, "Quiet": True})
+            if errors := answer.get("Errors"):
+                raise ObjectsNotDeleted(
+                    f"{len(errors)} of {len(batch)} objects were not deleted, the first "
+                    f"{self.url(errors[0]['Key'])}: {errors[0]['Code']}."
+                )
+
+    def write_json(self, key: str, document: Any) -> None:
+        """Writes `document` under `key`, whatever is there."""
+        self.put(key, _encode(document), "application/json")
+
+    def write_json_if_absent(self, key: str, document: Any) -> str:
+        """Writes `document` under `key` if nothing is there yet, and gives its ETag.
+
+        Raises:
+            ObjectChanged: there is an object already; it stays as it is.
+        """
+        return self._write_on_condition(key, document, IfNoneMatch="*")
+
+    def replace_json(self, key: str, document: Any, etag: str) -> str:
+        """Writes `document` over the version of `key` that has this ETag, and gives the new one's.
+
+        Raises:
+            ObjectChanged: the object is gone or has another ETag by now; it stays as it is.
+        """
+        return self._write_on_condition(key, document, IfMatch=etag)
+
+    def _write_on_condition(self, key: str, document: Any, **condition: Any) -> str:
+        try:
+            answer = self.client.put_object(
+                Bucket=self.name,
+                Key=key,
+                Body=_encode(document),
+                ContentType="application/json",
+                **condition,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in (*_CONDITION_FAILED, *_ABSENT):
+                raise ObjectChanged(f"{self.url(key)} was written by somebody else.") from error
+            raise
+        return answer["ETag"]
 
 
 def _encode(document: Any) -> bytes:

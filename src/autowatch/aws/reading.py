@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from autowatch.aws.objects import BROKEN_OFF, MOST_BREAKS, ObjectVersion, get_object
+from autowatch.aws.objects import BROKEN_OFF, MOST_BREAKS, Bucket, ObjectVersion
 from autowatch.errors import UnreadableFile
 
 _CHUNK_BYTES = 64 * 1024
@@ -23,7 +23,7 @@ class InputGone(UnreadableFile):
 
 
 def read_input(
-    s3: Any, bucket: str, file: ObjectVersion, start: int = 0, end: int | None = None
+    bucket: Bucket, file: ObjectVersion, start: int = 0, end: int | None = None
 ) -> Iterator[bytes]:
     """The bytes of `file` from `start` up to, not including, `end` (None: all that follow), in chunks.
 
@@ -31,7 +31,7 @@ def read_input(
         InputGone: that version is not there any more.
         HTTPClientError, IncompleteReadError: the connection broke four times without a byte in between.
     """
-    with closing(ResumedBody(s3, bucket, file, start, end)) as body:
+    with closing(ResumedBody(bucket, file, start, end)) as body:
         while chunk := body.read(_CHUNK_BYTES):
             yield chunk
 
@@ -43,27 +43,25 @@ class ResumedBody:
     happens now and then.
     """
 
-    def __init__(
-        self, s3: Any, bucket: str, file: ObjectVersion, start: int = 0, end: int | None = None
-    ) -> None:
+    def __init__(self, bucket: Bucket, file: ObjectVersion, start: int = 0, end: int | None = None) -> None:
         """Bytes from `start` up to, not including, `end` (None: all that follow)."""
         self.file = file
-        self._s3, self._bucket = s3, bucket
+        self._bucket = bucket
         self._place, self._end = start, end
         self._length: int | None = None
         self._breaks = 0
         self._body: Any = None
 
     @classmethod
-    def of_key(cls, s3: Any, bucket: str, key: str, version_id: str | None = None) -> "ResumedBody":
+    def of_key(cls, bucket: Bucket, key: str, version_id: str | None = None) -> "ResumedBody":
         """The object that lies under `key` now, or one version of it.
 
         Raises:
             ObjectMissing: there is none.
         """
-        answer = get_object(s3, bucket, key, version_id)
+        answer = bucket.get(key, version_id)
         file = ObjectVersion(key, answer.get("VersionId"), answer["ETag"].strip('"'), answer["ContentLength"])
-        opened = cls(s3, bucket, file)
+        opened = cls(bucket, file)
         opened._begin(answer)
         return opened
 
@@ -100,7 +98,7 @@ class ResumedBody:
             self._body.close()
             self._body = None
 
-    def _begin(self, answer: dict[str, Any]) -> None:
+    def _begin(self, answer: Any) -> None:
         self._body = answer["Body"]
         if self._length is None:
             self._length = answer["ContentLength"]
@@ -111,7 +109,8 @@ class ResumedBody:
         if self._place or self._end is not None:
             which["Range"] = f"bytes={self._place}-{'' if self._end is None else self._end - 1}"
         try:
-            answer: dict[str, Any] = self._s3.get_object(Bucket=self._bucket, Key=file.key, **which)
+            client: Any = self._bucket.client
+            answer: dict[str, Any] = client.get_object(Bucket=self._bucket.name, Key=file.key, **which)
         except ClientError as error:
             if error.response["Error"]["Code"] in _GONE:
                 raise InputGone(

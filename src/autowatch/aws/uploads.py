@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from autowatch.aws.objects import read_object
+from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
 
 PART_BYTES = 8 * 1024 * 1024
@@ -32,9 +32,9 @@ class Upload:
     somebody else has taken the upload back.
     """
 
-    def __init__(self, s3: Any, bucket: str, key: str, content_type: str) -> None:
-        self._s3 = s3
-        self._object = {"Bucket": bucket, "Key": key}
+    def __init__(self, bucket: Bucket, key: str, content_type: str) -> None:
+        self._client: Any = bucket.client
+        self._object = {"Bucket": bucket.name, "Key": key}
         self._kind = {"ContentType": content_type}
         self._buffer = bytearray()
         self._upload_id: str | None = None
@@ -48,7 +48,7 @@ class Upload:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._upload_id is not None:
-            _abort(self._s3, **self._object, UploadId=self._upload_id)
+            _abort(self._client, **self._object, UploadId=self._upload_id)
 
     @property
     def is_empty(self) -> bool:
@@ -69,12 +69,12 @@ class Upload:
     def complete(self) -> str | None:
         """Makes the object appear, and gives its version id (None in a bucket without versions)."""
         if self._upload_id is None:
-            answer = self._s3.put_object(**self._object, **self._kind, Body=bytes(self._buffer))
+            answer = self._client.put_object(**self._object, **self._kind, Body=bytes(self._buffer))
         else:
             if self._buffer:
                 self._send_part()
             answer = self._of_upload(
-                self._s3.complete_multipart_upload, MultipartUpload={"Parts": self._parts}
+                self._client.complete_multipart_upload, MultipartUpload={"Parts": self._parts}
             )
             self._upload_id = None
         version: str | None = answer.get("VersionId")
@@ -82,9 +82,9 @@ class Upload:
 
     def _send_part(self) -> None:
         if self._upload_id is None:
-            self._upload_id = self._s3.create_multipart_upload(**self._object, **self._kind)["UploadId"]
+            self._upload_id = self._client.create_multipart_upload(**self._object, **self._kind)["UploadId"]
         number = len(self._parts) + 1
-        answer = self._of_upload(self._s3.upload_part, PartNumber=number, Body=bytes(self._buffer))
+        answer = self._of_upload(self._client.upload_part, PartNumber=number, Body=bytes(self._buffer))
         self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
         self._sent += len(self._buffer)
         self._buffer.clear()
@@ -100,17 +100,18 @@ class Upload:
             ) from error
 
 
-def abort_uploads(s3: Any, bucket: str, prefix: str) -> None:
+def abort_uploads(bucket: Bucket, prefix: str) -> None:
     """Takes back the multipart uploads under way to keys that begin with `prefix`."""
+    client: Any = bucket.client
     # What has been taken back is listed no more, so the first page is enough each time.
-    while uploads := s3.list_multipart_uploads(Bucket=bucket, Prefix=prefix).get("Uploads"):
+    while uploads := client.list_multipart_uploads(Bucket=bucket.name, Prefix=prefix).get("Uploads"):
         for upload in uploads:
-            _abort(s3, Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+            _abort(client, Bucket=bucket.name, Key=upload["Key"], UploadId=upload["UploadId"])
 
 
-def _abort(s3: Any, **upload: str) -> None:
+def _abort(client: Any, **upload: str) -> None:
     try:
-        s3.abort_multipart_upload(**upload)
+        client.abort_multipart_upload(**upload)
     except ClientError as error:
         # Somebody else has taken it back, or completed it.
         if error.response["Error"]["Code"] != _GONE:
@@ -118,8 +119,6 @@ def _abort(s3: Any, **upload: str) -> None:
 
 
 SMALLEST_PART = 5 * 1024 * 1024
-
-
 LARGEST_PART = 5 * 1024 * 1024 * 1024
 """S3's bounds for a part; the last one may be smaller."""
 
@@ -149,9 +148,7 @@ class Range:
         return self.end - self.start
 
 
-def concatenate(
-    s3: Any, bucket: str, sources: Sequence[Source], target: str, content_type: str
-) -> str | None:
+def concatenate(bucket: Bucket, sources: Sequence[Source], target: str, content_type: str) -> str | None:
     """Writes the objects `sources`, one behind the other, to `target`, and gives its version id.
 
     `target` appears whole or not at all: what was begun is taken back where anything fails. At most 16 parts of
@@ -160,25 +157,26 @@ def concatenate(
     Returns:
         The version id; None in a bucket without versions.
     """
+    client: Any = bucket.client
     parts = cut_parts(sources)
     kind = {"ContentType": content_type}
     if len(parts) < 2 and not any(map(_can_copy, parts)):
-        body = _read(s3, bucket, parts[0]) if parts else b""
-        return _version(s3.put_object(Bucket=bucket, Key=target, Body=body, **kind))
-    upload_id = s3.create_multipart_upload(Bucket=bucket, Key=target, **kind)["UploadId"]
-    upload = {"Bucket": bucket, "Key": target, "UploadId": upload_id}
+        body = _read(bucket, parts[0]) if parts else b""
+        return _version(client.put_object(Bucket=bucket.name, Key=target, Body=body, **kind))
+    upload_id = client.create_multipart_upload(Bucket=bucket.name, Key=target, **kind)["UploadId"]
+    upload = {"Bucket": bucket.name, "Key": target, "UploadId": upload_id}
     try:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            etags = list(pool.map(lambda item: _put_part(s3, upload, *item), enumerate(parts, start=1)))
+            etags = list(pool.map(lambda item: _put_part(bucket, upload, *item), enumerate(parts, start=1)))
         numbered = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)]
-        return _version(s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": numbered}))
+        return _version(client.complete_multipart_upload(**upload, MultipartUpload={"Parts": numbered}))
     except BaseException:
-        s3.abort_multipart_upload(**upload)
+        client.abort_multipart_upload(**upload)
         raise
 
 
 def copy_range(
-    s3: Any, bucket: str, source: Range, target: str, content_type: str, version_id: str | None, etag: str
+    bucket: Bucket, source: Range, target: str, content_type: str, version_id: str | None, etag: str
 ) -> None:
     """Copies some bytes of one version of an object to an object of their own, inside S3.
 
@@ -186,21 +184,22 @@ def copy_range(
         source: at most `LARGEST_PART` bytes of it.
         version_id: the version; None in a bucket without versions, where `etag` tells them apart.
     """
-    begun = s3.create_multipart_upload(Bucket=bucket, Key=target, ContentType=content_type)
-    upload = {"Bucket": bucket, "Key": target, "UploadId": begun["UploadId"]}
+    client: Any = bucket.client
+    begun = client.create_multipart_upload(Bucket=bucket.name, Key=target, ContentType=content_type)
+    upload = {"Bucket": bucket.name, "Key": target, "UploadId": begun["UploadId"]}
     version = {"VersionId": version_id} if version_id else {}
     try:
-        answer = s3.upload_part_copy(
+        answer = client.upload_part_copy(
             **upload,
             PartNumber=1,
-            CopySource={"Bucket": bucket, "Key": source.key, **version},
+            CopySource={"Bucket": bucket.name, "Key": source.key, **version},
             CopySourceRange=f"bytes={source.start}-{source.end - 1}",
             CopySourceIfMatch=f'"{etag}"',
         )
         part = {"PartNumber": 1, "ETag": answer["CopyPartResult"]["ETag"]}
-        s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [part]})
+        client.complete_multipart_upload(**upload, MultipartUpload={"Parts": [part]})
     except BaseException:
-        s3.abort_multipart_upload(**upload)
+        client.abort_multipart_upload(**upload)
         raise
 
 
@@ -240,12 +239,13 @@ def _can_copy(part: Sequence[Range]) -> bool:
     return len(part) == 1 and part[0].size >= SMALLEST_PART
 
 
-def _put_part(s3: Any, upload: dict[str, str], number: int, part: Sequence[Range]) -> str:
+def _put_part(bucket: Bucket, upload: dict[str, str], number: int, part: Sequence[Range]) -> str:
+    client: Any = bucket.client
     if not _can_copy(part):
-        answer = s3.upload_part(**upload, PartNumber=number, Body=_read(s3, upload["Bucket"], part))
+        answer = client.upload_part(**upload, PartNumber=number, Body=_read(bucket, part))
         return str(answer["ETag"])
     (whole,) = part
-    answer = s3.upload_part_copy(
+    answer = client.upload_part_copy(
         **upload,
         PartNumber=number,
         CopySource={"Bucket": upload["Bucket"], "Key": whole.key},
@@ -254,11 +254,11 @@ def _put_part(s3: Any, upload: dict[str, str], number: int, part: Sequence[Range
     return str(answer["CopyPartResult"]["ETag"])
 
 
-def _read(s3: Any, bucket: str, part: Sequence[Range]) -> bytes:
+def _read(bucket: Bucket, part: Sequence[Range]) -> bytes:
     content = bytearray()
     for each in part:
         if each.size:
-            content += read_object(s3, bucket, each.key, byte_range=f"bytes={each.start}-{each.end - 1}")[0]
+            content += bucket.read(each.key, byte_range=f"bytes={each.start}-{each.end - 1}")[0]
     return bytes(content)
 
 

@@ -5,14 +5,13 @@ The files of a day that a model monitor has not been told of: those without a re
 
 import hashlib
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from autowatch.aws.objects import read_json
+from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
 from autowatch.records.manifest import ManifestUnusable
 
@@ -90,23 +89,23 @@ def receipt_key(key: str) -> str:
     return f"{_RECEIPTS_PREFIX}{key}{_RECEIPT_ENDING}"
 
 
-def list_new_files(s3: Any, bucket: str, files: FilesByDay, day: str) -> NewFiles:
+def list_new_files(bucket: Bucket, files: FilesByDay, day: str) -> NewFiles:
     """The day's files that have no receipt: committed predictions, or labels."""
     folder = f"{files.prefix}date={day}/"
-    there = set(_keys(s3, bucket, folder))
+    there = {item["Key"] for item in bucket.list(folder)}
     if files.kind == "predictions":
         keys = {_predictions_key(key) for key in there if key.endswith(_MANIFEST_ENDING)}
     else:
         keys = {key for key in there if _LABELS.fullmatch(key, len(folder) - 1)}
     if not keys:
         return NewFiles([], [])
-    receipts = set(_keys(s3, bucket, f"{_RECEIPTS_PREFIX}{folder}"))
+    receipts = {item["Key"] for item in bucket.list(f"{_RECEIPTS_PREFIX}{folder}")}
     new = sorted(key for key in keys if receipt_key(key) not in receipts)
     return NewFiles([key for key in new if key in there], [key for key in new if key not in there])
 
 
 def read_datasets(
-    s3: Any, bucket: str, files: FilesByDay, new: NewFiles
+    bucket: Bucket, files: FilesByDay, new: NewFiles
 ) -> tuple[list[Dataset], list[tuple[str, Exception]]]:
     """What is known of the files, oldest first; and those that cannot be used, which stop no other."""
     if files.kind == "labels":
@@ -114,7 +113,7 @@ def read_datasets(
     commits: list[tuple[str, Dataset]] = []
     failures: list[tuple[str, Exception]] = [(key, _gone(bucket, key)) for key in new.gone]
     with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
-        readers = [(key, pool.submit(_read_commit, s3, bucket, key)) for key in new.keys]
+        readers = [(key, pool.submit(_read_commit, bucket, key)) for key in new.keys]
         for key, reader in readers:
             try:
                 commits.append(reader.result())
@@ -124,37 +123,29 @@ def read_datasets(
     return [dataset for _, dataset in commits], failures
 
 
-def _gone(bucket: str, key: str) -> PredictionsGone:
+def _gone(bucket: Bucket, key: str) -> PredictionsGone:
     return PredictionsGone(
-        f"s3://{bucket}/{key} is not there any more, though its manifest is. Restore it, or remove the manifest."
+        f"{bucket.url(key)} is not there any more, though its manifest is. Restore it, or remove the manifest."
     )
-
-
-def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for item in page.get("Contents", []):
-            yield item["Key"]
 
 
 def _predictions_key(manifest_key: str) -> str:
     return f"{manifest_key.removesuffix(_MANIFEST_ENDING)}.csv"
 
 
-def _read_commit(s3: Any, bucket: str, key: str) -> tuple[str, Dataset]:
+def _read_commit(bucket: Bucket, key: str) -> tuple[str, Dataset]:
     """When the predictions were finished, and what is known of them."""
     manifest_key = f"{key.removesuffix('.csv')}{_MANIFEST_ENDING}"
     try:
-        manifest = read_json(s3, bucket, manifest_key)
+        manifest = bucket.read_json(manifest_key)
         named, finished = manifest["predictions_key"], manifest["finished"]
         dataset = Dataset("predictions", key, manifest["run"], manifest.get("predictions_version_id"))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ManifestUnusable(
-            f"s3://{bucket}/{manifest_key} is no manifest ({type(error).__name__}). Restore it or remove it."
+            f"{bucket.url(manifest_key)} is no manifest ({type(error).__name__}). Restore it or remove it."
         ) from error
     if named != key or not isinstance(finished, str):
-        raise ManifestUnusable(
-            f"s3://{bucket}/{manifest_key} speaks of another file. Restore it or remove it."
-        )
+        raise ManifestUnusable(f"{bucket.url(manifest_key)} speaks of another file. Restore it or remove it.")
     return finished, dataset
 
 

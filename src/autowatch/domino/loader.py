@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from autowatch.aws.metrics import emit
-from autowatch.aws.objects import write_json
+from autowatch.aws.objects import Bucket
 from autowatch.domino.connection import DominoAnswerUnusable, DominoConnection
 from autowatch.domino.models import ModelRegistry, publish_model_id, read_model_record
 from autowatch.domino.registration import (
@@ -36,7 +36,6 @@ _LOGGER = logging.getLogger(__name__)
 class LoaderSettings:
     """What the loader works on, and how its metrics are called."""
 
-    bucket: str
     region: str
     predictions_prefix: str
     model_parameter: str
@@ -45,7 +44,7 @@ class LoaderSettings:
 
 
 def load_new_files(
-    s3: Any,
+    bucket: Bucket,
     ssm: Any,
     domino: DominoSettings,
     connection: DominoConnection,
@@ -58,10 +57,9 @@ def load_new_files(
         RegistrationFailed: after all files were tried and all else was done, if some were not registered.
         NoTimeToRegister: there were files, and no time for one.
     """
-    registry = ModelRegistry(s3, settings.bucket, connection, settings.stack, domino.datasource)
+    registry = ModelRegistry(bucket, connection, settings.stack, domino.datasource)
     registrations = register_new_files(
-        s3,
-        settings.bucket,
+        bucket,
         settings.predictions_prefix,
         _register(domino, registry, settings.region),
         lambda: connection.seconds_left() >= connection.attempt_seconds,
@@ -70,7 +68,7 @@ def load_new_files(
     _emit(settings, registrations.summary)
     checks: ReadBack = "nothing to read"
     if domino.api == "v2" and registrations.may_ask_on:
-        checks = _read_back(s3, ssm, registry, settings.model_parameter, now)
+        checks = _read_back(bucket, ssm, registry, settings.model_parameter, now)
     registrations.check()
     return {**asdict(registrations.summary), "checks": checks}
 
@@ -78,21 +76,21 @@ def load_new_files(
 def _register(domino: DominoSettings, registry: ModelRegistry, region: str) -> Register:
     if domino.api == "v2":
         return V2Register(registry)
-    return V0Register(registry.connection, domino.model_id, registry.bucket, region)
+    return V0Register(registry.connection, domino.model_id, registry.bucket.name, region)
 
 
-def _read_back(s3: Any, ssm: Any, registry: ModelRegistry, parameter: str, now: datetime) -> ReadBack:
+def _read_back(bucket: Bucket, ssm: Any, registry: ModelRegistry, parameter: str, now: datetime) -> ReadBack:
     """Domino's opinion is worth having, but no reason to fail a run that has registered everything."""
     try:
-        run = read_champion(s3, registry.bucket).run
+        run = read_champion(bucket).run
     except NoChampion:
         return "nothing to read"
     try:
-        record = read_model_record(s3, registry.bucket, run)
+        record = read_model_record(bucket, run)
         if record is None:
             return "nothing to read"
         publish_model_id(ssm, parameter, record.model_id)
-        read_back_checks(s3, registry.bucket, registry.connection, run, record.model_id, now)
+        read_back_checks(bucket, registry.connection, run, record.model_id, now)
     except AutowatchError as error:
         _LOGGER.warning(
             "Domino's checks could not be read", extra={"error": type(error).__name__, "reason": str(error)}
@@ -130,7 +128,7 @@ _MILLISECONDS_FROM = 1e11
 
 
 def read_back_checks(
-    s3: Any, bucket: str, connection: DominoConnection, run: str, model_id: str, now: datetime
+    bucket: Bucket, connection: DominoConnection, run: str, model_id: str, now: datetime
 ) -> None:
     """Writes what Domino says of the model to `monitoring/domino/checks.json`.
 
@@ -152,7 +150,7 @@ def read_back_checks(
         "ingestion_status": _status(model),
         "checks": sorted(checks, key=lambda check: str(check["checked"]), reverse=True)[:_LAST_CHECKS],
     }
-    write_json(s3, bucket, CHECKS_KEY, document)
+    bucket.write_json(CHECKS_KEY, document)
 
 
 def _status(model: MonitoredModel) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from autowatch.aws.objects import ObjectChanged, ObjectMissing, read_json, write_json, write_json_if_absent
+from autowatch.aws.objects import Bucket, ObjectChanged, ObjectMissing
 from autowatch.domino.connection import DominoAnswerUnusable, DominoConnection, DominoUnavailable
 from autowatch.domino.files import DatasetKind
 from autowatch.domino.v2 import dataset_details, list_models, register_model
@@ -48,8 +48,7 @@ class ModelRecord:
 class ModelRegistry:
     """Where models are registered and recorded: the bucket, Domino, and what the model's data are called there."""
 
-    s3: Any
-    bucket: str
+    bucket: Bucket
     connection: DominoConnection
     stack: str
     datasource: str
@@ -66,27 +65,27 @@ def ensure_model(registry: ModelRegistry, run: str) -> ModelRecord:
         ObjectMissing, TrainingDataGone: the run's contract or training data are not there.
         RunUnusable: its contract or record is there, and broken.
     """
-    if record := read_model_record(registry.s3, registry.bucket, run):
+    if record := read_model_record(registry.bucket, run):
         return record
-    contract = read_run_contract(registry.s3, registry.bucket, run)
+    contract = read_run_contract(registry.bucket, run)
     model_id = _find(registry, run) or _register(registry, contract)
     record = ModelRecord(run, model_id, to_text(datetime.now(UTC)))
     try:
-        write_json_if_absent(registry.s3, registry.bucket, _record_key(run), asdict(record))
+        registry.bucket.write_json_if_absent(_record_key(run), asdict(record))
     except ObjectChanged:
         # Somebody else registered it at the same moment. The record decides, so that all files go to one model.
-        return read_model_record(registry.s3, registry.bucket, run) or record
+        return read_model_record(registry.bucket, run) or record
     return record
 
 
-def read_model_record(s3: Any, bucket: str, run: str) -> ModelRecord | None:
+def read_model_record(bucket: Bucket, run: str) -> ModelRecord | None:
     """The record of the run's model; None where there is none.
 
     Raises:
         RunUnusable: what is there is no record.
     """
     try:
-        document = read_json(s3, bucket, _record_key(run))
+        document = bucket.read_json(_record_key(run))
         return ModelRecord(
             document["run"],
             document["model_id"],
@@ -97,12 +96,12 @@ def read_model_record(s3: Any, bucket: str, run: str) -> ModelRecord | None:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunUnusable(
-            f"s3://{bucket}/{_record_key(run)} is no record of a model ({type(error).__name__}). Delete it, and the "
+            f"{bucket.url(_record_key(run))} is no record of a model ({type(error).__name__}). Delete it, and the "
             "next run looks for the model in Domino."
         ) from error
 
 
-def read_run_contract(s3: Any, bucket: str, run: str) -> Contract:
+def read_run_contract(bucket: Bucket, run: str) -> Contract:
     """The run's contract.
 
     Raises:
@@ -111,17 +110,17 @@ def read_run_contract(s3: Any, bucket: str, run: str) -> Contract:
     """
     key = contract_key(run)
     try:
-        return read_contract(s3, bucket, key)
+        return read_contract(bucket, key)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunUnusable(
-            f"s3://{bucket}/{key} is no contract ({type(error).__name__}). Restore its earlier version."
+            f"{bucket.url(key)} is no contract ({type(error).__name__}). Restore its earlier version."
         ) from error
 
 
-def note_configured(s3: Any, bucket: str, record: ModelRecord, kind: DatasetKind) -> ModelRecord:
+def note_configured(bucket: Bucket, record: ModelRecord, kind: DatasetKind) -> ModelRecord:
     """The record, and the object, with `kind` among what is configured."""
     noted = replace(record, configured=(*record.configured, kind))
-    write_json(s3, bucket, _record_key(record.run), asdict(noted))
+    bucket.write_json(_record_key(record.run), asdict(noted))
     return noted
 
 
@@ -179,10 +178,9 @@ def _find(registry: ModelRegistry, run: str) -> str | None:
 
 def _check_training_data(registry: ModelRegistry, run: str) -> None:
     key = train_key(run)
-    found = registry.s3.list_objects_v2(Bucket=registry.bucket, Prefix=key, MaxKeys=1).get("Contents", [])
-    if [item["Key"] for item in found] != [key]:
+    if not registry.bucket.exists(key):
         raise TrainingDataGone(
-            f"Domino does not know the model of run {run}, and s3://{registry.bucket}/{key} is not there any more (the "
+            f"Domino does not know the model of run {run}, and {registry.bucket.url(key)} is not there any more (the "
             "parameter KeepModels says how many models are kept). Bring back the object's earlier version."
         )
 

@@ -11,9 +11,8 @@ import logging
 import re
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from autowatch.aws.objects import ObjectMissing, read_json, write_json
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.records.timestamps import from_text, to_text
 
 PROGRESS_KEY = "monitoring/domino/progress.json"
@@ -51,10 +50,10 @@ class DaysLeft:
     labels: list[str]
 
 
-def read_progress(s3: Any, bucket: str) -> Progress:
+def read_progress(bucket: Bucket) -> Progress:
     """How far the last run came. What cannot be read counts as nothing, which costs a look at every day."""
     try:
-        document = read_json(s3, bucket, PROGRESS_KEY)
+        document = bucket.read_json(PROGRESS_KEY)
         return Progress(
             closed_before=_day(document["closed_before"]),
             open_days=tuple(map(_day, document["open_days"])),
@@ -70,7 +69,7 @@ def read_progress(s3: Any, bucket: str) -> Progress:
         return Progress()
 
 
-def write_progress(s3: Any, bucket: str, progress: Progress, left: DaysLeft, now: datetime) -> Progress:
+def write_progress(bucket: Bucket, progress: Progress, left: DaysLeft, now: datetime) -> Progress:
     """Records that all files are registered but those of the days in `left`. `now` is when the run began to look."""
     horizon = (now - timedelta(days=OPEN_DAYS)).date().isoformat()
     closed_before = max(progress.closed_before, horizon)
@@ -80,28 +79,26 @@ def write_progress(s3: Any, bucket: str, progress: Progress, left: DaysLeft, now
         labels_seen=to_text(now),
         open_label_days=tuple(sorted(left.labels)),
     )
-    write_json(s3, bucket, PROGRESS_KEY, asdict(written))
+    bucket.write_json(PROGRESS_KEY, asdict(written))
     return written
 
 
-def prediction_days(s3: Any, bucket: str, prefix: str, progress: Progress) -> list[str]:
+def prediction_days(bucket: Bucket, prefix: str, progress: Progress) -> list[str]:
     """The days to look at, oldest first."""
-    start = {"StartAfter": f"{prefix}date={progress.closed_before}"} if progress.closed_before else {}
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/", **start)
-    folders = (item["Prefix"] for page in pages for item in page.get("CommonPrefixes", []))
+    after = f"{prefix}date={progress.closed_before}" if progress.closed_before else ""
+    folders = bucket.folders(prefix, after)
     days = {match[1] for folder in folders if (match := _DAY.fullmatch(folder.removeprefix(prefix)))}
     return sorted(days.union(progress.open_days))
 
 
-def label_days(s3: Any, bucket: str, prefix: str, progress: Progress) -> list[str]:
+def label_days(bucket: Bucket, prefix: str, progress: Progress) -> list[str]:
     """The days to look at, oldest first."""
     since = from_text(progress.labels_seen) - _MARGIN if progress.labels_seen else None
     days = set(progress.open_label_days)
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for item in page.get("Contents", []):
-            match = _DAY.match(item["Key"], len(prefix))
-            if match and (since is None or item["LastModified"] >= since):
-                days.add(match[1])
+    for item in bucket.list(prefix):
+        match = _DAY.match(item["Key"], len(prefix))
+        if match and (since is None or item["LastModified"] >= since):
+            days.add(match[1])
     return sorted(days)
 
 

@@ -10,11 +10,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
-from typing import Any, Protocol
+from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from autowatch.aws.objects import ObjectChanged, ObjectMissing, write_json_if_absent
+from autowatch.aws.objects import Bucket, ObjectChanged, ObjectMissing
 from autowatch.domino import v0 as domino_v0
 from autowatch.domino import v2 as domino_v2
 from autowatch.domino.connection import (
@@ -143,8 +143,7 @@ class Register(Protocol):
 
 
 def register_new_files(
-    s3: Any,
-    bucket: str,
+    bucket: Bucket,
     predictions_prefix: str,
     register: Register,
     has_time: Callable[[], bool],
@@ -161,15 +160,15 @@ def register_new_files(
     A receipt is written after the registration, not before. A crash between the two, or a second loader at
     the same moment, thus costs one repeated call for that file; the other order would lose files silently.
     """
-    progress = read_progress(s3, bucket)
-    run = _Run(s3, bucket, register, has_time, calls_at_once)
+    progress = read_progress(bucket)
+    run = _Run(bucket, register, has_time, calls_at_once)
     predictions = FilesByDay("predictions", predictions_prefix)
     labels = FilesByDay("labels", LABELS_PREFIX)
     left = DaysLeft(
-        predictions=run.register_days(predictions, prediction_days(s3, bucket, predictions.prefix, progress)),
-        labels=run.register_days(labels, label_days(s3, bucket, labels.prefix, progress)),
+        predictions=run.register_days(predictions, prediction_days(bucket, predictions.prefix, progress)),
+        labels=run.register_days(labels, label_days(bucket, labels.prefix, progress)),
     )
-    write_progress(s3, bucket, progress, left, now)
+    write_progress(bucket, progress, left, now)
     return run.done
 
 
@@ -177,8 +176,7 @@ def register_new_files(
 class _Run:
     """One run: what it works with, and what it has done so far."""
 
-    s3: Any
-    bucket: str
+    bucket: Bucket
     register: Register
     has_time: Callable[[], bool]
     calls_at_once: int
@@ -195,7 +193,7 @@ class _Run:
                     self.done.days_not_reached += len(batch)
                     left.extend(batch)
                     continue
-                lists = pool.map(lambda day: list_new_files(self.s3, self.bucket, files, day), batch)
+                lists = pool.map(lambda day: list_new_files(self.bucket, files, day), batch)
                 left.extend(
                     day for day, new in zip(batch, lists, strict=True) if not self._register_day(files, new)
                 )
@@ -210,7 +208,7 @@ class _Run:
         if not count or not self._goes_on():
             self.done.waiting += count
             return not count
-        datasets, unusable = read_datasets(self.s3, self.bucket, files, new)
+        datasets, unusable = read_datasets(self.bucket, files, new)
         for key, error in unusable:
             self._note_failure(key, error)
         before = len(self.done.outcomes)
@@ -243,7 +241,7 @@ class _Run:
             "registered": to_text(datetime.now(UTC)),
         }
         try:
-            write_json_if_absent(self.s3, self.bucket, receipt_key(dataset.key), receipt)
+            self.bucket.write_json_if_absent(receipt_key(dataset.key), receipt)
         except ObjectChanged:
             _LOGGER.info("Another loader registered the same file", extra={"key": dataset.key})
         return registration.outcome
@@ -334,14 +332,14 @@ class V2Register:
         return self._records[run]
 
     def _register_first(self, record: ModelRecord, dataset: Dataset) -> Outcome:
-        s3, bucket = self._registry.s3, self._registry.bucket
-        variables = first_variables(read_run_contract(s3, bucket, record.run), dataset.kind)
+        bucket = self._registry.bucket
+        variables = first_variables(read_run_contract(bucket, record.run), dataset.kind)
         try:
             outcome = self._register(record, dataset, variables)
         except VariablesConfigured:
             # An earlier loader died between the call and the record.
             outcome = self._register(record, dataset)
-        self._records[record.run] = note_configured(s3, bucket, record, dataset.kind)
+        self._records[record.run] = note_configured(bucket, record, dataset.kind)
         return outcome
 
     def _register(

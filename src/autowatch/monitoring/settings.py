@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+from autowatch.aws.objects import Bucket
+
 
 @dataclass(frozen=True)
 class Clients:
     """The services that the job talks to."""
 
-    s3: Any
+    bucket: Bucket
     sns: Any
     events: Any
 
@@ -22,7 +24,6 @@ class MonitoringSettings:
         column_metrics: whether each column has metrics of its own.
     """
 
-    bucket: str
     predictions_prefix: str
     topic_arn: str
     metrics_namespace: str

@@ -6,8 +6,8 @@ What the drift detector is given: the services that it talks to, and its paramet
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from autowatch.aws.objects import Bucket
 from autowatch.monitoring.days.job import DaysFailed, JudgedDay, judge_due_days, judge_one_day
 from autowatch.monitoring.days.metrics import emit_run
 from autowatch.monitoring.requests import DayRange, DueDays, OneDay, RawFile, Request
@@ -55,13 +55,13 @@ def watch(
         AutowatchError: a range or a file cannot be judged; the name of the error and its message say why.
     """
     try:
-        champion = read_champion(clients.s3, settings.bucket).run
+        champion = read_champion(clients.bucket).run
     except NoChampion as error:
         if isinstance(request, DueDays):
             emit_run(settings.metrics_namespace, settings.stack, 0)
         return MonitoringResult(None, reason=str(error))
     if isinstance(request, DayRange | RawFile):
-        return _judge_window(clients.s3, settings, request, champion, now)
+        return _judge_window(clients.bucket, settings, request, champion, now)
     if isinstance(request, OneDay):
         return MonitoringResult(champion, judge_one_day(clients, settings, champion, now, request.day))
     days = judge_due_days(clients, settings, champion, now, seconds_left)
@@ -70,12 +70,10 @@ def watch(
 
 
 def _judge_window(
-    s3: Any, settings: MonitoringSettings, request: DayRange | RawFile, champion: str, now: datetime
+    bucket: Bucket, settings: MonitoringSettings, request: DayRange | RawFile, champion: str, now: datetime
 ) -> MonitoringResult:
     if isinstance(request, RawFile):
-        window = judge_raw_file(s3, settings.bucket, request, champion, settings.min_rows, now)
+        window = judge_raw_file(bucket, request, champion, settings.min_rows, now)
     else:
-        window = judge_range(
-            s3, settings.bucket, settings.predictions_prefix, request, champion, settings.min_rows, now
-        )
+        window = judge_range(bucket, settings.predictions_prefix, request, champion, settings.min_rows, now)
     return MonitoringResult(window.run, window=window)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from autowatch.aws.objects import write_json
+from autowatch.aws.objects import Bucket
 from autowatch.aws.reading import ResumedBody
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.days.alarms import count_refused
@@ -42,8 +42,7 @@ class JudgedWindow:
 
 
 def judge_range(
-    s3: Any,
-    bucket: str,
+    bucket: Bucket,
     predictions_prefix: str,
     chosen: DayRange,
     champion: str,
@@ -55,11 +54,11 @@ def judge_range(
     Raises:
         PredictionsMissing, UnusableObject: what scoring has left of a day is not whole.
     """
-    days = list_days(s3, bucket, predictions_prefix, chosen.first, chosen.last).values()
-    baselines = Baselines(s3, bucket)
-    scored = read_scored_rows(s3, bucket, [key for day in days for key in day.manifests], baselines)
+    days = list_days(bucket, predictions_prefix, chosen.first, chosen.last).values()
+    baselines = Baselines(bucket)
+    scored = read_scored_rows(bucket, [key for day in days for key in day.manifests], baselines)
     refused = [key for day in days for key in day.refused]
-    judged = RowsJudge(s3, bucket, champion, baselines, min_rows).judge(scored)
+    judged = RowsJudge(bucket, champion, baselines, min_rows).judge(scored)
     first, last = chosen.first.isoformat(), chosen.last.isoformat()
     document = drift_document(
         {"from": first, "to": last},
@@ -67,14 +66,14 @@ def judge_range(
         [run.to_json(min_rows) | {"since": None} for run in judged.runs],
         alarms=judged.alarms,
         rejected_rows=scored.rejected_rows,
-        refused_files=count_refused(s3, bucket, refused),
+        refused_files=count_refused(bucket, refused),
         extra_columns=scored.columns_beside(baselines.columns([champion, *(run.run for run in scored.runs)])),
     )
-    return _publish(s3, bucket, f"reports/range={first}_{last}/", document)
+    return _publish(bucket, f"reports/range={first}_{last}/", document)
 
 
 def judge_raw_file(
-    s3: Any, bucket: str, chosen: RawFile, champion: str, min_rows: int, now: datetime
+    bucket: Bucket, chosen: RawFile, champion: str, min_rows: int, now: datetime
 ) -> JudgedWindow:
     """Judges the rows of a CSV by the baseline of its run: an input file, a predictions file, any with its columns.
 
@@ -88,28 +87,28 @@ def judge_raw_file(
         BaselineUnusable: the run has no baseline to judge by.
     """
     key, run = chosen.key, chosen.run or champion
-    body = ResumedBody.of_key(s3, bucket, key)
-    baselines = Baselines(s3, bucket)
+    body = ResumedBody.of_key(bucket, key)
+    baselines = Baselines(bucket)
     baseline = _baseline(baselines, bucket, chosen.run, champion)
     counted = profile_csv(body, baseline)
-    settings, alarms = RowsJudge(s3, bucket, champion, baselines, min_rows).settings_for([run])
+    settings, alarms = RowsJudge(bucket, champion, baselines, min_rows).settings_for([run])
     report = judge(*_without_absent_prediction(baseline, counted.profile), settings.rules)
     part = RunJudgement(run, 1, report.rows, report).to_json(min_rows) | {"since": None}
     document = drift_document(
         {"key": key}, to_text(now), [part], alarms=alarms, rejected_rows=counted.rows_rejected
     )
-    return _publish(s3, bucket, f"reports/file={file_stem(body.file)}/", document)
+    return _publish(bucket, f"reports/file={file_stem(body.file)}/", document)
 
 
-def _baseline(baselines: Baselines, bucket: str, asked_for: str | None, champion: str) -> Baseline:
+def _baseline(baselines: Baselines, bucket: Bucket, asked_for: str | None, champion: str) -> Baseline:
     try:
         return baselines.of(asked_for or champion)
     except BaselineMissing as error:
         if asked_for is None:
             raise
         raise UnknownRun(
-            f"There is no run {asked_for!r} to judge by: s3://{bucket}/{baseline_key(asked_for)} does not exist. "
-            "`make runs` lists the runs; a released one has a baseline."
+            f"There is no run {asked_for!r} to judge by: {bucket.url(baseline_key(asked_for))} does not exist. "
+            "`autowatch runs` lists the runs; a released one has a baseline."
         ) from error
 
 
@@ -124,10 +123,10 @@ def _without_absent_prediction(baseline: Baseline, profile: Profile) -> tuple[Ba
     return rest, replace(profile, bins=rest.digest)
 
 
-def _publish(s3: Any, bucket: str, folder: str, document: dict[str, Any]) -> JudgedWindow:
+def _publish(bucket: Bucket, folder: str, document: dict[str, Any]) -> JudgedWindow:
     key = f"{folder}drift.json"
-    page_key = publish_window_page(s3, bucket, folder, document)
-    write_json(s3, bucket, key, document)
+    page_key = publish_window_page(bucket, folder, document)
+    bucket.write_json(key, document)
     return JudgedWindow(
         run=document["run"],
         verdict=document["verdict"],

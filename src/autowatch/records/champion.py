@@ -1,9 +1,8 @@
 """The champion: the run whose model serves."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from autowatch.aws.objects import ObjectMissing, read_json_with_etag, replace_json, write_json_if_absent
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError
 
 CHAMPION_KEY = "models/champion.json"
@@ -32,23 +31,23 @@ class Champion:
     previous_config: str | None = None
 
 
-def read_champion(s3: Any, bucket: str) -> Champion:
+def read_champion(bucket: Bucket) -> Champion:
     """The champion in force.
 
     Raises:
         NoChampion: nothing has been released into this bucket yet.
     """
-    return read_champion_with_etag(s3, bucket)[0]
+    return read_champion_with_etag(bucket)[0]
 
 
-def read_champion_with_etag(s3: Any, bucket: str) -> tuple[Champion, str]:
+def read_champion_with_etag(bucket: Bucket) -> tuple[Champion, str]:
     """The champion in force and its ETag, for `write_champion`.
 
     Raises:
         NoChampion: nothing has been released into this bucket yet.
     """
     try:
-        document, etag = read_json_with_etag(s3, bucket, CHAMPION_KEY)
+        document, etag = bucket.read_json_with_etag(CHAMPION_KEY)
     except ObjectMissing as error:
         raise NoChampion(
             "No model has been released yet. Upload labelled rows under training/ and start a training run."
@@ -57,13 +56,13 @@ def read_champion_with_etag(s3: Any, bucket: str) -> tuple[Champion, str]:
     return Champion(**fields), etag
 
 
-def write_champion(s3: Any, bucket: str, champion: Champion, etag: str | None) -> None:
+def write_champion(bucket: Bucket, champion: Champion, etag: str | None) -> None:
     """Puts `champion` in force in place of the one with this ETag (None: in place of none).
 
     Raises:
         ObjectChanged: another run released its model in between; that one stays in force.
     """
     if etag is None:
-        write_json_if_absent(s3, bucket, CHAMPION_KEY, asdict(champion))
+        bucket.write_json_if_absent(CHAMPION_KEY, asdict(champion))
     else:
-        replace_json(s3, bucket, CHAMPION_KEY, asdict(champion), etag)
+        bucket.replace_json(CHAMPION_KEY, asdict(champion), etag)

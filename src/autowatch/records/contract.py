@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from autowatch.aws.objects import ObjectVersion, read_json
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.tabular.cells import FeatureType
 
 ID_COLUMN = "id"
@@ -79,10 +79,10 @@ def reserved_columns(target: str) -> tuple[str, ...]:
     return (ID_COLUMN, f"{target}_probability", f"{target}_actual", PREDICTION_DATE_COLUMN)
 
 
-def read_contract(s3: Any, bucket: str, key: str) -> Contract:
+def read_contract(bucket: Bucket, key: str) -> Contract:
     """The contract stored under `key`.
 
     Raises:
         ObjectMissing: there is none.
     """
-    return Contract.from_json(read_json(s3, bucket, key))
+    return Contract.from_json(bucket.read_json(key))

@@ -6,7 +6,7 @@ The states behind the gate have no numpy.
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autowatch.aws.objects import read_json, write_json
+from autowatch.aws.objects import Bucket
 from autowatch.evaluation.figures import CalibrationPoint, Comparison
 
 
@@ -112,18 +112,18 @@ class GateDecision:
         )
 
 
-def write_decision(s3: Any, bucket: str, run: str, decision: GateDecision) -> None:
+def write_decision(bucket: Bucket, run: str, decision: GateDecision) -> None:
     """Keeps the decision with the run."""
-    write_json(s3, bucket, _decision_key(run), asdict(decision))
+    bucket.write_json(_decision_key(run), asdict(decision))
 
 
-def read_decision(s3: Any, bucket: str, run: str) -> GateDecision:
+def read_decision(bucket: Bucket, run: str) -> GateDecision:
     """The decision on the run.
 
     Raises:
         ObjectMissing: the gate has not decided.
     """
-    return GateDecision.from_json(read_json(s3, bucket, _decision_key(run)))
+    return GateDecision.from_json(bucket.read_json(_decision_key(run)))
 
 
 def _decision_key(run: str) -> str:

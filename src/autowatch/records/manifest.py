@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from autowatch.aws.objects import ObjectMissing, ObjectVersion, read_json, read_object, write_json
+from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.errors import AutowatchError
 from autowatch.tabular.profile import Profile
 
@@ -123,17 +123,17 @@ def counts_from_json(document: dict[str, Any]) -> Profile | None:
     return None if counts is None else Profile.from_json(counts)
 
 
-def read_manifest(s3: Any, bucket: str, key: str) -> Manifest:
+def read_manifest(bucket: Bucket, key: str) -> Manifest:
     """The manifest under `key`.
 
     Raises:
         ObjectMissing: there is none.
         ManifestUnusable: what is there is no manifest.
     """
-    return manifest_from_bytes(read_object(s3, bucket, key)[0], bucket, key)
+    return manifest_from_bytes(bucket.read(key)[0], bucket, key)
 
 
-def manifest_from_bytes(content: bytes, bucket: str, key: str) -> Manifest:
+def manifest_from_bytes(content: bytes, bucket: Bucket, key: str) -> Manifest:
     """The manifest that was read from `key`.
 
     Raises:
@@ -143,22 +143,22 @@ def manifest_from_bytes(content: bytes, bucket: str, key: str) -> Manifest:
         return Manifest.from_json(json.loads(content))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ManifestUnusable(
-            f"s3://{bucket}/{key} is no manifest ({type(error).__name__}). Restore its earlier version, or remove it."
+            f"{bucket.url(key)} is no manifest ({type(error).__name__}). Restore its earlier version, or remove it."
         ) from error
 
 
-def write_pointer(s3: Any, bucket: str, id_prefix: str, predictions_key: str) -> None:
+def write_pointer(bucket: Bucket, id_prefix: str, predictions_key: str) -> None:
     """Says which predictions file the ids are in that begin with the 16 digits `id_prefix`.
 
     Whoever scores the file says the same, so it does not matter how often, and by how many, it is written.
     """
-    write_json(s3, bucket, _pointer_key(id_prefix), {"predictions_key": predictions_key})
+    bucket.write_json(_pointer_key(id_prefix), {"predictions_key": predictions_key})
 
 
-def read_pointer(s3: Any, bucket: str, id_prefix: str) -> str | None:
+def read_pointer(bucket: Bucket, id_prefix: str) -> str | None:
     """The key of the predictions file with these ids, which may not be committed; None if there never was one."""
     try:
-        key: str = read_json(s3, bucket, _pointer_key(id_prefix))["predictions_key"]
+        key: str = bucket.read_json(_pointer_key(id_prefix))["predictions_key"]
     except ObjectMissing:
         return None
     return key

@@ -8,13 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from autowatch.aws.objects import (
-    ObjectVersion,
-    read_json,
-    read_json_with_etag,
-    replace_json,
-    write_json,
-)
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.timestamps import to_text
 
 LATEST_KEY = "models/latest.json"
@@ -95,22 +89,22 @@ def run_key(run: str) -> str:
     return f"models/{run}/run.json"
 
 
-def read_latest(s3: Any, bucket: str) -> Run:
+def read_latest(bucket: Bucket) -> Run:
     """The newest run.
 
     Raises:
         ObjectMissing: there has been none.
     """
-    return Run.from_json(read_json(s3, bucket, LATEST_KEY))
+    return Run.from_json(bucket.read_json(LATEST_KEY))
 
 
-def end_run(s3: Any, bucket: str, run: Run, status: Status, reason: str, now: datetime) -> Run:
+def end_run(bucket: Bucket, run: Run, status: Status, reason: str, now: datetime) -> Run:
     """Records how `run` ended and lets go of the lock, if the run still holds it. May be done twice."""
     ended = replace(run, status=status, reason=reason, finished=to_text(now))
-    write_json(s3, bucket, run_key(run.run), ended.to_json())
-    document, etag = read_json_with_etag(s3, bucket, LATEST_KEY)
+    bucket.write_json(run_key(run.run), ended.to_json())
+    document, etag = bucket.read_json_with_etag(LATEST_KEY)
     if document["run"] == run.run:
-        replace_json(s3, bucket, LATEST_KEY, ended.to_json(), etag)
+        bucket.replace_json(LATEST_KEY, ended.to_json(), etag)
     return ended
 
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from autowatch.aws.objects import ObjectMissing, read_json
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.records.report_keys import day_page_key
 from autowatch.records.run import Run
 from autowatch.reports.day import TREND_DAYS, Links
@@ -41,7 +41,7 @@ _Known = Mapping[date, Mapping[str, str]]
 
 
 def publish_day_page(
-    s3: Any, bucket: str, day: date, *, drift: Any | None = None, quality: Any | None = None
+    bucket: Bucket, day: date, *, drift: Any | None = None, quality: Any | None = None
 ) -> str:
     """Writes the page of a day and returns its key.
 
@@ -57,43 +57,43 @@ def publish_day_page(
     """
     first = day - timedelta(days=TREND_DAYS + _HISTORY_DAYS)
     given = {"drift.json": drift, "quality.json": quality}
-    known = _list_days(s3, bucket, first)
+    known = _list_days(bucket, first)
     is_new = "index.html" not in known.get(day, {})
     for _ in range(_ATTEMPTS):
-        days = _put_days(s3, bucket, day, given, known, with_neighbours=is_new)
-        before, known = known, _list_days(s3, bucket, first)
+        days = _put_days(bucket, day, given, known, with_neighbours=is_new)
+        before, known = known, _list_days(bucket, first)
         if _documents(known, days) == _documents(before, days):
             break
     return day_page_key(day)
 
 
-def publish_history_page(s3: Any, bucket: str) -> str:
+def publish_history_page(bucket: Bucket) -> str:
     """Writes the page of the newest 90 days that have a report, and returns its key.
 
     It shows what is in the bucket, so it comes after the documents of the newest day; it is written again when
     documents change meanwhile.
     """
-    known = _list_days(s3, bucket, None)
+    known = _list_days(bucket, None)
     for _ in range(_ATTEMPTS):
         newest = _newest(known)
-        records = _in_parallel(partial(_record, s3, bucket, known), newest)
-        _put(s3, bucket, HISTORY_KEY, history_page(dict(zip(newest, records, strict=True))))
-        before, known = known, _list_days(s3, bucket, None)
+        records = _in_parallel(partial(_record, bucket, known), newest)
+        _put(bucket, HISTORY_KEY, history_page(dict(zip(newest, records, strict=True))))
+        before, known = known, _list_days(bucket, None)
         if _documents(known, _newest(known)) == _documents(before, newest):
             break
     return HISTORY_KEY
 
 
-def publish_window_page(s3: Any, bucket: str, prefix: str, drift: Any) -> str:
+def publish_window_page(bucket: Bucket, prefix: str, drift: Any) -> str:
     """Writes the page of a range of days or of a file below `prefix`, which ends with `/`, and returns its key."""
     depth = prefix.removeprefix("reports/").count("/")
     key = f"{prefix}index.html"
-    _put(s3, bucket, key, window_page(drift, Links(history=f"{'../' * depth}index.html")))
+    _put(bucket, key, window_page(drift, Links(history=f"{'../' * depth}index.html")))
     return key
 
 
 def _put_days(
-    s3: Any, bucket: str, day: date, given: Mapping[str, Any], known: _Known, *, with_neighbours: bool
+    bucket: Bucket, day: date, given: Mapping[str, Any], known: _Known, *, with_neighbours: bool
 ) -> list[date]:
     """Writes the page of a day, its neighbours' before it: their link to a page that is not there yet heals itself.
 
@@ -103,17 +103,16 @@ def _put_days(
     known = {**known, day: {"index.html": "", **known.get(day, {})}}
     neighbours = [other for other in _neighbours(known, day) if other is not None] if with_neighbours else []
     days = [*neighbours, day]
-    documents = {other: {name: _read(s3, bucket, other, name, known) for name in given} for other in days}
+    documents = {other: {name: _read(bucket, other, name, known) for name in given} for other in days}
     documents[day] |= {name: document for name, document in given.items() if document is not None}
-    summaries = _summaries(s3, bucket, known, days, given={day: documents[day]["drift.json"]})
+    summaries = _summaries(bucket, known, days, given={day: documents[day]["drift.json"]})
     for other in days:
-        _put_day(s3, bucket, other, documents[other], summaries, known)
+        _put_day(bucket, other, documents[other], summaries, known)
     return days
 
 
 def _put_day(
-    s3: Any,
-    bucket: str,
+    bucket: Bucket,
     day: date,
     documents: Mapping[str, Any],
     summaries: Mapping[date, DaySummary],
@@ -125,7 +124,7 @@ def _put_day(
     )
     links = Links(history="../index.html", previous=previous, following=following)
     page = day_page(day, documents["drift.json"], documents["quality.json"], summaries, links)
-    _put(s3, bucket, day_page_key(day), page)
+    _put(bucket, day_page_key(day), page)
 
 
 def _neighbours(known: _Known, day: date) -> tuple[date | None, date | None]:
@@ -135,12 +134,11 @@ def _neighbours(known: _Known, day: date) -> tuple[date | None, date | None]:
     return max(before, default=None), min(after, default=None)
 
 
-def _list_days(s3: Any, bucket: str, first: date | None) -> dict[date, dict[str, str]]:
+def _list_days(bucket: Bucket, first: date | None) -> dict[date, dict[str, str]]:
     """The objects of each day from `first` on: their ETags by their names."""
-    start = {} if first is None else {"StartAfter": f"reports/date={first.isoformat()}/"}
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="reports/date=", **start)
+    after = "" if first is None else f"reports/date={first.isoformat()}/"
     known: dict[date, dict[str, str]] = {}
-    for item in (item for page in pages for item in page.get("Contents", ())):
+    for item in bucket.list("reports/date=", after):
         match = _KEY.fullmatch(item["Key"])
         if match and (day := _date(match[1])):
             known.setdefault(day, {})[match[2]] = item["ETag"]
@@ -170,30 +168,30 @@ def _date(text: str) -> date | None:
 
 
 def _summaries(
-    s3: Any, bucket: str, known: _Known, days: Iterable[date], given: Mapping[date, Any]
+    bucket: Bucket, known: _Known, days: Iterable[date], given: Mapping[date, Any]
 ) -> dict[date, DaySummary]:
     """The days that the sparklines of the pages of `days` need; those in a form that is not known are gaps."""
     wanted = {day - timedelta(days=back) for day in days for back in range(1, TREND_DAYS)}
     present = sorted(day for day in wanted if day in given or "drift.json" in known.get(day, ()))
 
     def summary(day: date) -> DaySummary | None:
-        document = given[day] if day in given else _read(s3, bucket, day, "drift.json", known)
+        document = given[day] if day in given else _read(bucket, day, "drift.json", known)
         return None if document is None else _known(summary_of, document)
 
     found = zip(present, _in_parallel(summary, present), strict=True)
     return {day: item for day, item in found if item is not None}
 
 
-def _record(s3: Any, bucket: str, known: _Known, day: date) -> DayRecord:
+def _record(bucket: Bucket, known: _Known, day: date) -> DayRecord:
     names = known[day]
     unreadable = []
     drift: DaySummary | None = None
     quality: QualityView | None = None
     if "drift.json" in names:
-        drift = _known(summary_of, _read(s3, bucket, day, "drift.json", known))
+        drift = _known(summary_of, _read(bucket, day, "drift.json", known))
         unreadable += ["drift.json"] if drift is None else []
     if "quality.json" in names:
-        quality = _known(quality_view, _read(s3, bucket, day, "quality.json", known))
+        quality = _known(quality_view, _read(bucket, day, "quality.json", known))
         unreadable += ["quality.json"] if quality is None else []
     return DayRecord(drift, quality, unreadable, has_page="index.html" in names)
 
@@ -206,12 +204,12 @@ def _known(reader: Callable[[Any], _Document], document: Any) -> _Document | Non
         return None
 
 
-def _read(s3: Any, bucket: str, day: date, name: str, known: _Known) -> Any | None:
+def _read(bucket: Bucket, day: date, name: str, known: _Known) -> Any | None:
     """A document of a day; None where there is none (any more), a text where it is no JSON or null."""
     if name not in known.get(day, {}):
         return None
     try:
-        document = read_json(s3, bucket, f"reports/date={day.isoformat()}/{name}")
+        document = bucket.read_json(f"reports/date={day.isoformat()}/{name}")
     except ObjectMissing:
         return None
     except (json.JSONDecodeError, UnicodeDecodeError):
@@ -224,23 +222,22 @@ def _in_parallel(work: Callable[[date], _Document], days: list[date]) -> list[_D
         return list(pool.map(work, days))
 
 
-def _put(s3: Any, bucket: str, key: str, page: str) -> None:
-    s3.put_object(Bucket=bucket, Key=key, Body=page.encode(), ContentType="text/html; charset=utf-8")
+def _put(bucket: Bucket, key: str, page: str) -> None:
+    bucket.put(key, page.encode(), "text/html; charset=utf-8")
 
 
 _DOCUMENTS = ("data", "leaderboard", "gate")
 
 
-def write_run_report(s3: Any, bucket: str, run: Run) -> str:
+def write_run_report(bucket: Bucket, run: Run) -> str:
     """Writes the page of a run that has ended, from what the run has left under models/, and returns its key."""
     documents: dict[str, Any] = {}
     for name in _DOCUMENTS:
         try:
-            documents[name] = read_json(s3, bucket, f"models/{run.model_run}/{name}.json")
+            documents[name] = bucket.read_json(f"models/{run.model_run}/{name}.json")
         except ObjectMissing:
             # A run that failed early has come no further.
             continue
     key = f"models/{run.run}/report.html"
-    page = run_page(run, documents).encode()
-    s3.put_object(Bucket=bucket, Key=key, Body=page, ContentType="text/html; charset=utf-8")
+    _put(bucket, key, run_page(run, documents))
     return key

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.records.arrival import Arrival, output_keys
 from autowatch.records.champion import NoChampion
@@ -60,7 +61,7 @@ class TransformMachine:
 
 
 def score_arrivals(
-    s3: Any,
+    bucket: Bucket,
     runtime: Any,
     arrivals: Sequence[Arrival],
     settings: ScoringSettings,
@@ -82,10 +83,10 @@ def score_arrivals(
     failures: list[Exception] = []
     for arrival in arrivals:
         try:
-            if transforms and _hand_over(s3, arrival, settings, transforms):
+            if transforms and _hand_over(bucket, arrival, settings, transforms):
                 outcomes["handed_over"] += 1
             else:
-                outcomes[_score_or_refuse(s3, runtime, arrival, settings, seconds_left)] += 1
+                outcomes[_score_or_refuse(bucket, runtime, arrival, settings, seconds_left)] += 1
         except Exception as error:  # noqa: BLE001 (raised below; one file must not stop the others)
             _LOGGER.error("file not scored", extra={"key": arrival.file.key, "error": type(error).__name__})
             failures.append(error)
@@ -96,22 +97,28 @@ def score_arrivals(
     return outcomes
 
 
-def _hand_over(s3: Any, arrival: Arrival, settings: ScoringSettings, transforms: TransformMachine) -> bool:
+def _hand_over(
+    bucket: Bucket, arrival: Arrival, settings: ScoringSettings, transforms: TransformMachine
+) -> bool:
     keys = output_keys(arrival, settings.predictions_prefix)
-    if not transforms.takes(arrival) or find_committed(s3, settings.bucket, keys):
+    if not transforms.takes(arrival) or find_committed(bucket, keys):
         return False
-    name = transforms.start(settings.bucket, arrival)
+    name = transforms.start(bucket.name, arrival)
     _LOGGER.info("file handed over to Batch Transform", extra={"key": arrival.file.key, "execution": name})
     return True
 
 
 def _score_or_refuse(
-    s3: Any, runtime: Any, arrival: Arrival, settings: ScoringSettings, seconds_left: Callable[[], float]
+    bucket: Bucket,
+    runtime: Any,
+    arrival: Arrival,
+    settings: ScoringSettings,
+    seconds_left: Callable[[], float],
 ) -> Literal["scored", "refused"]:
     try:
-        score_file(s3, runtime, arrival, settings, seconds_left)
+        score_file(bucket, runtime, arrival, settings, seconds_left)
     except (UnreadableFile, NoChampion) as error:
-        refuse(s3, settings.bucket, arrival, error, settings.metrics_namespace, settings.stack)
+        refuse(bucket, arrival, error, settings.metrics_namespace, settings.stack)
         return "refused"
     return "scored"
 

@@ -9,12 +9,9 @@ Refusing a file whole: an error object under `rejected/`, a warning in the log a
 
 import logging
 from datetime import UTC, datetime
-from typing import Any
-
-from botocore.exceptions import ClientError
 
 from autowatch.aws.metrics import emit
-from autowatch.aws.objects import ObjectChanged, ObjectMissing, read_json, write_json, write_json_if_absent
+from autowatch.aws.objects import Bucket, ObjectChanged, ObjectMissing
 from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.records.arrival import Arrival, OutputKeys, output_keys
 from autowatch.records.manifest import Manifest, manifest_document, write_pointer
@@ -28,7 +25,7 @@ _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 
 
 def commit(
-    s3: Any, bucket: str, arrival: Arrival, keys: OutputKeys, manifest: Manifest, counts: Profile
+    bucket: Bucket, arrival: Arrival, keys: OutputKeys, manifest: Manifest, counts: Profile
 ) -> Manifest:
     """Writes the manifest, unless another run was first: then gives that one and takes back what this run wrote.
 
@@ -37,46 +34,43 @@ def commit(
     Args:
         counts: of the scored rows; the manifest carries them.
     """
-    write_pointer(s3, bucket, arrival.id_prefix, keys.predictions)
+    write_pointer(bucket, arrival.id_prefix, keys.predictions)
     try:
-        write_json_if_absent(s3, bucket, keys.manifest, manifest_document(manifest, counts))
+        bucket.write_json_if_absent(keys.manifest, manifest_document(manifest, counts))
     except ObjectChanged:
         # It may be this very manifest, where the answer to a first attempt got lost.
-        committed = Manifest.from_json(read_json(s3, bucket, keys.manifest))
+        committed = Manifest.from_json(bucket.read_json(keys.manifest))
         for written in manifest.written:
             if written.version_id is not None and written not in committed.written:
-                s3.delete_object(Bucket=bucket, Key=written.key, VersionId=written.version_id)
+                bucket.client.delete_object(Bucket=bucket.name, Key=written.key, VersionId=written.version_id)
         return committed
     return manifest
 
 
-def find_committed(s3: Any, bucket: str, keys: OutputKeys) -> Manifest | None:
+def find_committed(bucket: Bucket, keys: OutputKeys) -> Manifest | None:
     """What has been committed already, None if nothing has."""
     try:
-        return Manifest.from_json(read_json(s3, bucket, keys.manifest))
+        return Manifest.from_json(bucket.read_json(keys.manifest))
     except ObjectMissing:
         return None
 
 
-def withdraw_others(s3: Any, bucket: str, keys: OutputKeys, manifest: Manifest) -> None:
+def withdraw_others(bucket: Bucket, keys: OutputKeys, manifest: Manifest) -> None:
     """Deletes what runs that came too late, or died, have put above the versions of the commit."""
     if manifest.predictions.version_id is None:
         return
     committed = {written.key: written.version_id for written in manifest.written}
     for key in (keys.predictions, keys.profile, keys.rejected):
-        while (current := _current_version(s3, bucket, key)) not in (None, committed.get(key)):
-            s3.delete_object(Bucket=bucket, Key=key, VersionId=current)
+        while (current := _current_version(bucket, key)) is not None and current != committed.get(key):
+            bucket.client.delete_object(Bucket=bucket.name, Key=key, VersionId=current)
             _LOGGER.info("withdrew a duplicate", extra={"key": key, "version_id": current})
 
 
-def _current_version(s3: Any, bucket: str, key: str) -> str | None:
+def _current_version(bucket: Bucket, key: str) -> str | None:
     try:
-        version: str | None = s3.head_object(Bucket=bucket, Key=key).get("VersionId")
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _ABSENT:
-            return None
-        raise
-    return version
+        return bucket.version(key).version_id
+    except ObjectMissing:
+        return None
 
 
 class TooManyRejected(UnreadableFile):
@@ -132,14 +126,14 @@ def report_scored(manifest: Manifest, metrics_namespace: str, stack: str) -> Non
 
 
 def refuse(
-    s3: Any, bucket: str, arrival: Arrival, error: AutowatchError, metrics_namespace: str, stack: str
+    bucket: Bucket, arrival: Arrival, error: AutowatchError, metrics_namespace: str, stack: str
 ) -> None:
     """Says once and for all that the input file cannot be scored as it is, and why."""
-    record_refusal(s3, bucket, arrival, error, output_keys(arrival, "").error)
+    record_refusal(bucket, arrival, error, output_keys(arrival, "").error)
     emit(metrics_namespace, {"FilesRefused": 1}, {"Stack": stack})
 
 
-def record_refusal(s3: Any, bucket: str, arrival: Arrival, error: AutowatchError, error_key: str) -> None:
+def record_refusal(bucket: Bucket, arrival: Arrival, error: AutowatchError, error_key: str) -> None:
     """Keeps under `error_key` why a file was refused, and says so in the log."""
     document = {
         "input": arrival.file.to_json(),
@@ -147,7 +141,7 @@ def record_refusal(s3: Any, bucket: str, arrival: Arrival, error: AutowatchError
         "reason": str(error),
         "time": to_text(datetime.now(UTC)),
     }
-    write_json(s3, bucket, error_key, document)
+    bucket.write_json(error_key, document)
     _LOGGER.warning(
         "file refused",
         extra={

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from autowatch import __version__
-from autowatch.aws.objects import read_json
+from autowatch.aws.objects import Bucket
 from autowatch.aws.reading import read_input
 from autowatch.aws.uploads import Upload, UploadGone, abort_uploads
 from autowatch.records.arrival import Arrival, OutputKeys, output_keys
@@ -50,7 +50,6 @@ class ScoringSettings:
         stack: the stack's name, the metrics' dimension.
     """
 
-    bucket: str
     endpoint_name: str
     predictions_prefix: str
     max_rejected_percent: float
@@ -60,7 +59,11 @@ class ScoringSettings:
 
 
 def score_file(
-    s3: Any, runtime: Any, arrival: Arrival, settings: ScoringSettings, seconds_left: Callable[[], float]
+    bucket: Bucket,
+    runtime: Any,
+    arrival: Arrival,
+    settings: ScoringSettings,
+    seconds_left: Callable[[], float],
 ) -> Manifest:
     """Scores one file and commits the result; where that has been done already, gives what was committed.
 
@@ -81,22 +84,22 @@ def score_file(
         RowsLost: see there.
     """
     keys = output_keys(arrival, settings.predictions_prefix)
-    manifest = find_committed(s3, settings.bucket, keys)
+    manifest = find_committed(bucket, keys)
     if manifest is None:
         try:
-            manifest = _score_and_commit(s3, runtime, arrival, keys, settings, seconds_left)
+            manifest = _score_and_commit(bucket, runtime, arrival, keys, settings, seconds_left)
         except UploadGone:
-            manifest = find_committed(s3, settings.bucket, keys)
+            manifest = find_committed(bucket, keys)
             if manifest is None:
                 raise
-    withdraw_others(s3, settings.bucket, keys, manifest)
+    withdraw_others(bucket, keys, manifest)
     for key in (keys.predictions, keys.rejected):
-        abort_uploads(s3, settings.bucket, key)
+        abort_uploads(bucket, key)
     return manifest
 
 
 def _score_and_commit(
-    s3: Any,
+    bucket: Bucket,
     runtime: Any,
     arrival: Arrival,
     keys: OutputKeys,
@@ -104,13 +107,13 @@ def _score_and_commit(
     seconds_left: Callable[[], float],
 ) -> Manifest:
     started = datetime.now(UTC)
-    champion = read_champion(s3, settings.bucket)
+    champion = read_champion(bucket)
     if champion.endpoint_name != settings.endpoint_name:
         _LOGGER.warning(
             "the champion serves at another endpoint than the one set",
             extra={"champion": champion.endpoint_name, "set": settings.endpoint_name},
         )
-    scored = _score(s3, runtime, arrival, keys, champion, settings, seconds_left)
+    scored = _score(bucket, runtime, arrival, keys, champion, settings, seconds_left)
     manifest = Manifest(
         input=arrival.file,
         predictions=scored.predictions,
@@ -129,7 +132,7 @@ def _score_and_commit(
         columns=scored.columns,
         versions={"autowatch": __version__, "python": platform.python_version()},
     )
-    committed = commit(s3, settings.bucket, arrival, keys, manifest, scored.counts)
+    committed = commit(bucket, arrival, keys, manifest, scored.counts)
     if committed == manifest:
         report_scored(manifest, settings.metrics_namespace, settings.stack)
     return committed
@@ -147,7 +150,7 @@ class _Scored:
 
 
 def _score(
-    s3: Any,
+    bucket: Bucket,
     runtime: Any,
     arrival: Arrival,
     keys: OutputKeys,
@@ -156,17 +159,17 @@ def _score(
     seconds_left: Callable[[], float],
 ) -> _Scored:
     """Writes everything but the manifest, and nothing unless all rows are accounted for."""
-    contract = read_contract(s3, settings.bucket, champion.contract_key)
-    baseline = Baseline.from_json(read_json(s3, settings.bucket, champion.baseline_key))
+    contract = read_contract(bucket, champion.contract_key)
+    baseline = Baseline.from_json(bucket.read_json(champion.baseline_key))
     endpoint = Endpoint(
         runtime, champion.endpoint_name, contract.labels, contract.positive_label, seconds_left
     )
     with (
-        Upload(s3, settings.bucket, keys.predictions, "text/csv; charset=utf-8") as predictions,
-        Upload(s3, settings.bucket, keys.rejected, "text/csv; charset=utf-8") as rejected,
-        Upload(s3, settings.bucket, keys.profile, "application/json") as profile,
+        Upload(bucket, keys.predictions, "text/csv; charset=utf-8") as predictions,
+        Upload(bucket, keys.rejected, "text/csv; charset=utf-8") as rejected,
+        Upload(bucket, keys.profile, "application/json") as profile,
     ):
-        table = read_table(read_input(s3, settings.bucket, arrival.file))
+        table = read_table(read_input(bucket, arrival.file))
         builder = ProfileBuilder(baseline)
         rows = _Rows(arrival, table.header, predictions, rejected)
         for batch in score_table(table, contract, endpoint, settings.limits, builder):

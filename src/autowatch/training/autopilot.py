@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from autowatch.aws.objects import write_json
+from autowatch.aws.objects import Bucket
 from autowatch.aws.step_functions import naming_throttling, next_wait
 from autowatch.errors import AutowatchError
 from autowatch.records.contract import Contract
@@ -64,7 +64,7 @@ def job_name(run: str) -> str:
 @naming_throttling()
 def start_job(
     sagemaker: Any,
-    bucket: str,
+    bucket: Bucket,
     contract: Contract,
     *,
     role_arn: str,
@@ -93,12 +93,12 @@ def start_job(
                     "DataSource": {
                         "S3DataSource": {
                             "S3DataType": "S3Prefix",
-                            "S3Uri": f"s3://{bucket}/{train_key(contract.run)}",
+                            "S3Uri": f"{bucket.url(train_key(contract.run))}",
                         }
                     },
                 }
             ],
-            OutputDataConfig={"S3OutputPath": f"s3://{bucket}/models/{contract.run}/autopilot"}
+            OutputDataConfig={"S3OutputPath": f"s3://{bucket.name}/models/{contract.run}/autopilot"}
             | ({"KmsKeyId": kms_key} if kms_key else {}),
             AutoMLProblemTypeConfig={
                 "TabularJobConfig": {
@@ -232,10 +232,10 @@ def leaderboard_key(run: str) -> str:
     return f"models/{run}/leaderboard.json"
 
 
-def keep_leaderboard(s3: Any, sagemaker: Any, bucket: str, run: str, job_name: str) -> None:
+def keep_leaderboard(bucket: Bucket, sagemaker: Any, run: str, job_name: str) -> None:
     """Writes the job's leaderboard as the run's `leaderboard.json`."""
     document = asdict(read_leaderboard(sagemaker, job_name))
-    write_json(s3, bucket, leaderboard_key(run), document)
+    bucket.write_json(leaderboard_key(run), document)
 
 
 def read_leaderboard(sagemaker: Any, job_name: str) -> Leaderboard:

@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from autowatch.aws.notifications import publish
+from autowatch.aws.objects import Bucket
 from autowatch.records.run import end_run, read_latest, run_facts
 
 
 def give_up_run(
-    s3: Any,
+    bucket: Bucket,
     sns: Any,
     *,
-    bucket: str,
     run: str,
     topic_arn: str,
     cause: str,
@@ -22,9 +22,9 @@ def give_up_run(
     now: datetime,
 ) -> None:
     """Ends a run that failed and whose clean-up did not get through: says so, with what a person must look at."""
-    latest = read_latest(s3, bucket)
+    latest = read_latest(bucket)
     if latest.run == run:
-        latest = end_run(s3, bucket, latest, "failed", cause, now)
+        latest = end_run(bucket, latest, "failed", cause, now)
     lines = [
         f"Run {run} failed: {cause}",
         f"Cleaning up after it failed as well: {clean_up_cause}",

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from autowatch.aws.notifications import publish
-from autowatch.aws.objects import ObjectMissing
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.decision import read_decision
@@ -20,11 +20,10 @@ class RunOvertaken(AutowatchError):
 
 
 def finish_run(
-    s3: Any,
+    bucket: Bucket,
     sagemaker: Any,
     sns: Any,
     *,
-    bucket: str,
     run: str,
     endpoint_name: str,
     topic_arn: str,
@@ -41,20 +40,20 @@ def finish_run(
         EndpointBusy: the candidate endpoint cannot be deleted yet; call again later.
         RunOvertaken: another run has begun since, which only happens after this one's execution had ended.
     """
-    latest = read_latest(s3, bucket)
+    latest = read_latest(bucket)
     if latest.run != run:
         raise RunOvertaken(f"Run {latest.run} has begun since run {run} ended; nothing of it is touched.")
-    decision = read_decision(s3, bucket, latest.model_run)
+    decision = read_decision(bucket, latest.model_run)
     remove_challenger(sagemaker, endpoint_name, run, keep_model=decision.passed)
     if decision.passed:
-        remove_old_models(s3, sagemaker, bucket, endpoint_name, keep_models)
-        remove_replaced_config(s3, sagemaker, bucket)
+        remove_old_models(bucket, sagemaker, endpoint_name, keep_models)
+        remove_replaced_config(bucket, sagemaker)
     status: Status = "released" if decision.passed else "rejected"
-    ended = end_run(s3, bucket, latest, status, decision.reason, now)
+    ended = end_run(bucket, latest, status, decision.reason, now)
     after = (
         f"Endpoint {endpoint_name} now serves the model of run {latest.model_run}."
         if decision.passed
-        else _after_rejection(s3, bucket, run)
+        else _after_rejection(bucket, run)
     )
     metrics = ", ".join(f"{name} {value:.4f}" for name, value in decision.metrics.items())
     lines = [
@@ -70,18 +69,17 @@ def finish_run(
             f"Domino does not know this model yet: {unknown_to_domino} The daily run makes it known before it "
             "registers the first file that the model has scored."
         )
-    lines += read_warnings(s3, bucket, run)
-    lines.append(_report(s3, bucket, ended))
+    lines += read_warnings(bucket, run)
+    lines.append(_report(bucket, ended))
     publish(sns, topic_arn, f"Autowatch: model {status}, run {run}", lines)
     return ended
 
 
 def fail_run(
-    s3: Any,
+    bucket: Bucket,
     sagemaker: Any,
     sns: Any,
     *,
-    bucket: str,
     run: str,
     endpoint_name: str,
     topic_arn: str,
@@ -98,23 +96,23 @@ def fail_run(
         EndpointBusy: an endpoint is on its way to another state; call again later.
     """
     try:
-        latest = read_latest(s3, bucket)
+        latest = read_latest(bucket)
     except ObjectMissing:
         latest = None
     if latest is None or latest.run != run:
         lines = [f"A training run was refused: {cause}", f"({error})", "Nothing was created or changed."]
         publish(sns, topic_arn, "Autowatch: training run refused", lines)
         return
-    left = undo_run(s3, sagemaker, bucket, latest, endpoint_name, tags)
-    ended = end_run(s3, bucket, latest, "released" if left.released else "failed", cause, now)
+    left = undo_run(bucket, sagemaker, latest, endpoint_name, tags)
+    ended = end_run(bucket, latest, "released" if left.released else "failed", cause, now)
     lines = [f"Run {run} failed: {cause}", f"({error})", _what_serves(left), "", *run_facts(ended)]
-    lines.append(_report(s3, bucket, ended))
+    lines.append(_report(bucket, ended))
     publish(sns, topic_arn, f"Autowatch: training run failed, run {run}", lines)
 
 
-def _after_rejection(s3: Any, bucket: str, run: str) -> str:
+def _after_rejection(bucket: Bucket, run: str) -> str:
     try:
-        champion = read_champion(s3, bucket)
+        champion = read_champion(bucket)
     except NoChampion:
         return (
             "No model has been released yet, so nothing serves and no file is scored. "
@@ -132,5 +130,5 @@ def _what_serves(left: CleanUp) -> str:
     return f"The model of run {left.champion.run} serves on. What the failed run made was removed."
 
 
-def _report(s3: Any, bucket: str, ended: Run) -> str:
-    return f"Report: s3://{bucket}/{write_run_report(s3, bucket, ended)}"
+def _report(bucket: Bucket, ended: Run) -> str:
+    return f"Report: {bucket.url(write_run_report(bucket, ended))}"

@@ -5,14 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from autowatch.aws.objects import (
-    ObjectChanged,
-    ObjectMissing,
-    ObjectVersion,
-    read_json_with_etag,
-    replace_json,
-    write_json_if_absent,
-)
+from autowatch.aws.objects import Bucket, ObjectChanged, ObjectMissing, ObjectVersion
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.contract import read_contract
@@ -52,9 +45,8 @@ def read_request(document: Any) -> TrainingRequest:
 
 
 def begin_training(
-    s3: Any,
+    bucket: Bucket,
     stepfunctions: Any,
-    bucket: str,
     trigger: Trigger,
     training: ObjectVersion,
     *,
@@ -77,27 +69,27 @@ def begin_training(
         started=to_text(started),
     )
     if trigger == "drift":
-        check_news(training, *_champions_training(s3, bucket), _latest_run(s3, bucket))
-    begin_run(s3, stepfunctions, bucket, run, cooldown)
+        check_news(training, *_champions_training(bucket), _latest_run(bucket))
+    begin_run(bucket, stepfunctions, run, cooldown)
     return run.run
 
 
-def _champions_training(s3: Any, bucket: str) -> tuple[ObjectVersion | None, ObjectVersion | None]:
+def _champions_training(bucket: Bucket) -> tuple[ObjectVersion | None, ObjectVersion | None]:
     """What the champion was trained on, and what the one before it was."""
     try:
-        champion = read_champion(s3, bucket)
+        champion = read_champion(bucket)
     except NoChampion:
         return None, None
     previous = None
     if champion.previous_run:
         with suppress(ObjectMissing):
-            previous = read_contract(s3, bucket, contract_key(champion.previous_run)).training
-    return read_contract(s3, bucket, champion.contract_key).training, previous
+            previous = read_contract(bucket, contract_key(champion.previous_run)).training
+    return read_contract(bucket, champion.contract_key).training, previous
 
 
-def _latest_run(s3: Any, bucket: str) -> Run | None:
+def _latest_run(bucket: Bucket) -> Run | None:
     try:
-        return read_latest(s3, bucket)
+        return read_latest(bucket)
     except ObjectMissing:
         return None
 
@@ -114,7 +106,7 @@ class NothingNew(AutowatchError):
     """Drift asked for a run, but the newest training file is the one that the champion was trained on."""
 
 
-def begin_run(s3: Any, stepfunctions: Any, bucket: str, run: Run, cooldown: timedelta) -> None:
+def begin_run(bucket: Bucket, stepfunctions: Any, run: Run, cooldown: timedelta) -> None:
     """Takes the lock for `run` by writing it as the latest one. The run that holds it already may take it again.
 
     Raises:
@@ -122,7 +114,7 @@ def begin_run(s3: Any, stepfunctions: Any, bucket: str, run: Run, cooldown: time
         CoolingDown: drift asked for this run within `cooldown` of the last one it asked for.
     """
     try:
-        document, etag = read_json_with_etag(s3, bucket, LATEST_KEY)
+        document, etag = bucket.read_json_with_etag(LATEST_KEY)
     except ObjectMissing:
         etag, last_drift_start = None, None
     else:
@@ -140,9 +132,9 @@ def begin_run(s3: Any, stepfunctions: Any, bucket: str, run: Run, cooldown: time
     document = replace(run, last_drift_start=last_drift_start).to_json()
     try:
         if etag is None:
-            write_json_if_absent(s3, bucket, LATEST_KEY, document)
+            bucket.write_json_if_absent(LATEST_KEY, document)
         else:
-            replace_json(s3, bucket, LATEST_KEY, document, etag)
+            bucket.replace_json(LATEST_KEY, document, etag)
     except ObjectChanged as error:
         raise RunInProgress(
             "Another run started at the same moment. Start again when it has ended."

@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from autowatch.aws.objects import Bucket
 from autowatch.records.arrival import output_keys
 from autowatch.scoring.batches import ScoringLimits
 from autowatch.scoring.predictions import score_file
 from invoke_endpoint import app
 from tests.support.endpoint_server import REFUSED_TEXT
-from tests.support.scoring_bucket import drop, read, read_document, read_rows, settings
+from tests.support.scoring_bucket import BUCKET, drop, read, read_document, read_rows, settings
 from tests.support.scoring_function import bucket_with_champion, handle, scoring_endpoint, set_environment
 from tests.support.stub_runtime import StubRuntime, model_error, probability_of
 
@@ -170,7 +171,7 @@ def test_batches_and_limits_do_not_matter(s3, data, table, refused, limits):
     def results(limits):
         runtime = StubRuntime(refuse)
         changed = settings(max_rejected_percent=100.0, limits=limits, predictions_prefix=f"{len(done)}/")
-        manifest = score_file(s3, runtime, arrival, changed, lambda: 60.0)
+        manifest = score_file(Bucket(s3, BUCKET), runtime, arrival, changed, lambda: 60.0)
         done.append(manifest)
         rejected = read(s3, manifest.rejected.key) if manifest.rejected else None
         return read(s3, manifest.predictions.key), json.loads(read(s3, manifest.profile.key)), rejected

@@ -96,7 +96,9 @@ def test_before_any_model_is_released(s3, runtime):
 
 
 def test_an_event_of_another_bucket_is_refused(s3, runtime):
-    with pytest.raises(ForeignBucket, match=r"autowatch-123456789012-us-east-1.*works on bank alone"):
+    with pytest.raises(
+        ForeignBucket, match=r"autowatch-123456789012-us-east-1.*works on autowatch-test alone"
+    ):
         app.lambda_handler(SAMPLE, Context())
     assert (results(s3), runtime.requests) == ([], [])
 

@@ -31,8 +31,8 @@ def settings(monkeypatch):
 def test_the_settings_and_the_two_endpoints_reach_the_gate(settings, monkeypatch):
     asked = {}
 
-    def judge(s3, bucket, run, endpoints, limits, rules):
-        asked.update(bucket=bucket, run=run, endpoints=endpoints, limits=limits, rules=rules)
+    def judge(bucket, run, endpoints, limits, rules):
+        asked.update(bucket=bucket.name, run=run, endpoints=endpoints, limits=limits, rules=rules)
         return type("Decision", (), {"passed": False, "reason": "worse", "metrics": {"auc": 0.7}})
 
     monkeypatch.setattr(gate, "judge_challenger", judge)

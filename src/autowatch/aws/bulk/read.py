@@ -5,11 +5,10 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from autowatch.aws.bulk.connection import BucketConnection, NotAnswered
 from autowatch.aws.bulk.route import BucketRoute, find_route
-from autowatch.aws.objects import read_object
+from autowatch.aws.objects import Bucket
 
 CONNECTIONS = 64
 """Requests under way at a time: an answer of S3 takes 10 to 30 ms, the work on it a third of one."""
@@ -25,7 +24,7 @@ _FORGIVEN = 0.01
 _LOGGER = logging.getLogger(__name__)
 
 
-def read_many(s3: Any, bucket: str, keys: Sequence[str], use: Callable[[str, bytes], None]) -> None:
+def read_many(bucket: Bucket, keys: Sequence[str], use: Callable[[str, bytes], None]) -> None:
     """Gives the content of the object under each key to `use`, one after the other, in the order in which they come.
 
     The objects are asked for over connections of their own, signed with the client's credentials. What is not answered
@@ -41,9 +40,9 @@ def read_many(s3: Any, bucket: str, keys: Sequence[str], use: Callable[[str, byt
     """
     if not keys:
         return
-    route, content = find_route(s3, bucket, keys[0])
+    route, content = find_route(bucket, keys[0])
     use(keys[0], content)
-    reading = _Reading(s3, bucket, route, deque(keys[1:]), use)
+    reading = _Reading(bucket, route, deque(keys[1:]), use)
     asyncio.run(reading.run(min(CONNECTIONS, len(keys) - 1)))
 
 
@@ -52,13 +51,12 @@ class _Reading:
 
     def __init__(
         self,
-        s3: Any,
-        bucket: str,
+        bucket: Bucket,
         route: BucketRoute | None,
         keys: deque[str],
         use: Callable[[str, bytes], None],
     ) -> None:
-        self._s3, self._bucket = s3, bucket
+        self._bucket = bucket
         self._route, self._keys, self._use = route, keys, use
         self._unanswered, self._trouble = 0, 0.0
         self._pool = ThreadPoolExecutor(CLIENT_READERS)
@@ -99,4 +97,4 @@ class _Reading:
         return await loop.run_in_executor(self._pool, self._read_through_client, key)
 
     def _read_through_client(self, key: str) -> bytes:
-        return read_object(self._s3, self._bucket, key)[0]
+        return self._bucket.read(key)[0]

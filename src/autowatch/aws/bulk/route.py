@@ -11,7 +11,7 @@ from botocore.httpsession import get_cert_path
 from botocore.session import get_session
 from botocore.utils import get_environ_proxies
 
-from autowatch.aws.objects import read_object
+from autowatch.aws.objects import Bucket
 
 _BEFORE_SIGN = "before-sign.s3.GetObject"
 _BEFORE_SEND = "before-send.s3.GetObject"
@@ -55,7 +55,7 @@ class BucketRoute:
         return f"GET {target} HTTP/1.1\r\n{fields}\r\n".encode("ascii")
 
 
-def find_route(s3: Any, bucket: str, key: str) -> tuple[BucketRoute | None, bytes]:
+def find_route(bucket: Bucket, key: str) -> tuple[BucketRoute | None, bytes]:
     """Reads one object through the client, and gives the way that its request went, with the object's content.
 
     There is None where only the client can go that way: through a proxy, with another signature than S3's usual one, or
@@ -70,9 +70,10 @@ def find_route(s3: Any, bucket: str, key: str) -> tuple[BucketRoute | None, byte
     def note(**details: Any) -> None:
         signed.append(details)
 
+    s3 = bucket.client
     s3.meta.events.register(_BEFORE_SIGN, note)
     try:
-        content, _ = read_object(s3, bucket, key)
+        content, _ = bucket.read(key)
     finally:
         s3.meta.events.unregister(_BEFORE_SIGN, note)
     return _route(s3, key, signed[-1]) if signed else None, content

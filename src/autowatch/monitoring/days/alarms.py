@@ -8,9 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
-from typing import Any
 
-from autowatch.aws.objects import read_json
+from autowatch.aws.objects import Bucket
 from autowatch.monitoring.days.history import History, ReportedDay
 from autowatch.monitoring.drift.judge import Alarm
 from autowatch.monitoring.drift.settings import VolumeRules
@@ -114,7 +113,7 @@ _READERS = 16
 _UNREADABLE = "unreadable"
 
 
-def count_refused(s3: Any, bucket: str, keys: Iterable[str]) -> dict[str, int]:
+def count_refused(bucket: Bucket, keys: Iterable[str]) -> dict[str, int]:
     """How many files were refused for which error, by its name; an object that is damaged counts as `unreadable`.
 
     Raises:
@@ -123,7 +122,7 @@ def count_refused(s3: Any, bucket: str, keys: Iterable[str]) -> dict[str, int]:
 
     def error_of(key: str) -> str:
         try:
-            return str(read_json(s3, bucket, key)["error"])
+            return str(bucket.read_json(key)["error"])
         except (KeyError, TypeError, ValueError):
             return _UNREADABLE
 

@@ -8,9 +8,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
-from autowatch.aws.objects import ObjectMissing, read_json, write_json
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.monitoring.days.alarms import told_from
 from autowatch.monitoring.days.history import ReportedDay
 from autowatch.records.arrival import REJECTED_PREFIX
@@ -27,21 +26,21 @@ LONGEST_LOOK_BACK = 30
 _SETTLES_AFTER = timedelta(days=6)
 
 
-def open_days(s3: Any, bucket: str, today: date) -> list[date]:
+def open_days(bucket: Bucket, today: date) -> list[date]:
     """The days that may have something new, oldest first: those after the last one that is known to be complete."""
     first = today - timedelta(days=LONGEST_LOOK_BACK)
-    complete = _complete_until(s3, bucket)
+    complete = _complete_until(bucket)
     # A day that cannot be settled yet was noted by a clock that was wrong; to believe it would hide what comes late.
     if complete is not None and complete + _SETTLES_AFTER < today:
         first = max(first, complete + timedelta(days=1))
     return [first + timedelta(days=number) for number in range((today - first).days + 1)]
 
 
-def close_days(s3: Any, bucket: str, days: list[date], now: datetime) -> None:
+def close_days(bucket: Bucket, days: list[date], now: datetime) -> None:
     """Notes that these days, all judged and without a gap, need no look any more once they are settled."""
     settled = [day for day in days if now >= _end_of(day) + _SETTLES_AFTER]
-    if settled and _complete_until(s3, bucket) != settled[-1]:
-        write_json(s3, bucket, DAYS_KEY, {"complete_until": settled[-1].isoformat()})
+    if settled and _complete_until(bucket) != settled[-1]:
+        bucket.write_json(DAYS_KEY, {"complete_until": settled[-1].isoformat()})
 
 
 @dataclass(frozen=True)
@@ -69,10 +68,10 @@ def is_due(files: DayFiles, reported: ReportedDay | None, day: date, now: dateti
     return files.digest != reported.inputs or told_too_early or reported.failed
 
 
-def _complete_until(s3: Any, bucket: str) -> date | None:
+def _complete_until(bucket: Bucket) -> date | None:
     """None where nothing is noted, or what is noted is damaged: then the look goes back as far as it may."""
     try:
-        return date.fromisoformat(read_json(s3, bucket, DAYS_KEY)["complete_until"])
+        return date.fromisoformat(bucket.read_json(DAYS_KEY)["complete_until"])
     except (ObjectMissing, KeyError, TypeError, ValueError):
         return None
 
@@ -87,36 +86,32 @@ _MANIFEST_ENDING = ".manifest.json"
 _REFUSAL_ENDING = ".error.json"
 
 
-def list_days(s3: Any, bucket: str, predictions_prefix: str, first: date, last: date) -> dict[date, DayFiles]:
+def list_days(bucket: Bucket, predictions_prefix: str, first: date, last: date) -> dict[date, DayFiles]:
     """What there is of the days from `first` to `last`; those that are not in it have nothing.
 
     One listing for all days: most of them are small.
     """
     found: dict[date, DayFiles] = {}
-    for day, key, etag in _keys(s3, bucket, predictions_prefix, _MANIFEST_ENDING, first, last):
+    for day, key, etag in _keys(bucket, predictions_prefix, _MANIFEST_ENDING, first, last):
         found.setdefault(day, DayFiles()).manifests[key] = etag
-    for day, key, etag in _keys(s3, bucket, REJECTED_PREFIX, _REFUSAL_ENDING, first, last):
+    for day, key, etag in _keys(bucket, REJECTED_PREFIX, _REFUSAL_ENDING, first, last):
         found.setdefault(day, DayFiles()).refused[key] = etag
     return found
 
 
 def _keys(
-    s3: Any, bucket: str, prefix: str, ending: str, first: date, last: date
+    bucket: Bucket, prefix: str, ending: str, first: date, last: date
 ) -> Iterator[tuple[date, str, str]]:
     """The keys `<prefix>date=<day>/…<ending>` with their days and ETags, in their order, which is that of the days."""
     stem = f"{prefix}date="
     end = f"{stem}{last.isoformat()}/\U0010ffff"
-    pages = s3.get_paginator("list_objects_v2").paginate(
-        Bucket=bucket, Prefix=stem, StartAfter=f"{stem}{first.isoformat()}"
-    )
-    for page in pages:
-        for item in page.get("Contents", []):
-            key = item["Key"]
-            if key > end:
-                return
-            day, slash, _ = key.removeprefix(stem).partition("/")
-            if slash and key.endswith(ending) and (known := _day(day)):
-                yield known, key, item["ETag"]
+    for item in bucket.list(stem, f"{stem}{first.isoformat()}"):
+        key = item["Key"]
+        if key > end:
+            return
+        day, slash, _ = key.removeprefix(stem).partition("/")
+        if slash and key.endswith(ending) and (known := _day(day)):
+            yield known, key, item["ETag"]
 
 
 def _day(text: str) -> date | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from autowatch.aws.objects import ObjectMissing, read_object
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.monitoring.drift.document import deciding_alarms, parts_of
 from autowatch.monitoring.drift.judge import Verdict
 from autowatch.records.report_keys import REPORTS_PREFIX, report_key
@@ -119,10 +119,10 @@ class ReportedDay:
 History = dict[date, ReportedDay]
 
 
-def read_report(s3: Any, bucket: str, day: date) -> tuple[dict[str, Any] | None, str | None]:
+def read_report(bucket: Bucket, day: date) -> tuple[dict[str, Any] | None, str | None]:
     """The judgement of a day as it was written, None where there is none of the present form; and the object's ETag."""
     try:
-        content, etag = read_object(s3, bucket, report_key(day))
+        content, etag = bucket.read(report_key(day))
     except ObjectMissing:
         return None, None
     try:
@@ -135,27 +135,29 @@ def read_report(s3: Any, bucket: str, day: date) -> tuple[dict[str, Any] | None,
     return document, etag
 
 
-def read_history(s3: Any, bucket: str, last: date) -> History:
+def read_history(bucket: Bucket, last: date) -> History:
     """What the reports say of `last` and of the days before it, as far back as `HISTORY_DAYS`; listed once."""
     first = last - timedelta(days=HISTORY_DAYS)
-    days = _reported_days(s3, bucket, first, last)
+    days = _reported_days(bucket, first, last)
     with ThreadPoolExecutor(_READERS) as readers:
-        found = readers.map(lambda day: _read_day(s3, bucket, day), days)
+        found = readers.map(lambda day: _read_day(bucket, day), days)
         return {reported.day: reported for reported in found if reported is not None}
 
 
-def _read_day(s3: Any, bucket: str, day: date) -> ReportedDay | None:
-    document, _ = read_report(s3, bucket, day)
+def _read_day(bucket: Bucket, day: date) -> ReportedDay | None:
+    document, _ = read_report(bucket, day)
     return None if document is None else ReportedDay.from_json(document)
 
 
-def _reported_days(s3: Any, bucket: str, first: date, last: date) -> list[date]:
+def _reported_days(bucket: Bucket, first: date, last: date) -> list[date]:
     wanted = {
         report_key(first + timedelta(days=n)): first + timedelta(days=n)
         for n in range((last - first).days + 1)
     }
-    pages = s3.get_paginator("list_objects_v2").paginate(
-        Bucket=bucket, Prefix=f"{REPORTS_PREFIX}date=", StartAfter=f"{REPORTS_PREFIX}date={first.isoformat()}"
+    pages = bucket.client.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket.name,
+        Prefix=f"{REPORTS_PREFIX}date=",
+        StartAfter=f"{REPORTS_PREFIX}date={first.isoformat()}",
     )
     days = []
     for page in pages:

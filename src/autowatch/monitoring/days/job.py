@@ -66,11 +66,11 @@ def judge_due_days(
     Raises:
         DaysFailed: after every day was tried, some of them in vain.
     """
-    days = open_days(clients.s3, settings.bucket, now.date())
+    days = open_days(clients.bucket, now.date())
     job = _Job(clients, settings, champion, now, days[-1])
     judged = job.run(days, due_within=seconds_left)
-    publish_history_page(clients.s3, settings.bucket)
-    close_days(clients.s3, settings.bucket, list(takewhile(job.is_done, days)), now)
+    publish_history_page(clients.bucket)
+    close_days(clients.bucket, list(takewhile(job.is_done, days)), now)
     job.check(len(days))
     return judged
 
@@ -85,7 +85,7 @@ def judge_one_day(
     """
     job = _Job(clients, settings, champion, now, day)
     judged = job.run([day])
-    publish_history_page(clients.s3, settings.bucket)
+    publish_history_page(clients.bucket)
     job.check(1)
     return judged
 
@@ -97,11 +97,11 @@ class _Job:
         self, clients: Clients, settings: MonitoringSettings, champion: str, now: datetime, last: date
     ) -> None:
         self._clients, self._settings = clients, settings
-        self._s3, self._bucket = clients.s3, settings.bucket
+        self._bucket = clients.bucket
         self._champion, self._now = champion, now
-        self._baselines = Baselines(self._s3, self._bucket)
-        self._judge = RowsJudge(self._s3, self._bucket, champion, self._baselines, settings.min_rows)
-        self._history = read_history(self._s3, self._bucket, last)
+        self._baselines = Baselines(self._bucket)
+        self._judge = RowsJudge(self._bucket, champion, self._baselines, settings.min_rows)
+        self._history = read_history(self._bucket, last)
         self._failures: dict[date, str] = {}
 
     def run(
@@ -117,7 +117,7 @@ class _Job:
             days: in their order.
             due_within: how long the caller may still take, where only days that are due are judged.
         """
-        files = list_days(self._s3, self._bucket, self._settings.predictions_prefix, days[0], days[-1])
+        files = list_days(self._bucket, self._settings.predictions_prefix, days[0], days[-1])
         judged: list[DayJudgement] = []
         for day in days:
             with self._noting_failure([day]):
@@ -127,7 +127,7 @@ class _Job:
                 check_unclaimed(found)
                 self._history[day] = found.reported
                 judged.append(found)
-                publish_day_page(self._s3, self._bucket, day, drift=found.document)
+                publish_day_page(self._bucket, day, drift=found.document)
                 if not found.telling.news:
                     self._record(found)
         for found in self._tell_of([found for found in judged if found.day not in self._failures]):
@@ -175,7 +175,6 @@ class _Job:
             if due_within() < _SECONDS_FOR_A_DAY:
                 raise NoTimeLeft("There was no time left; the next run goes on here.")
         return judge_day(
-            self._s3,
             self._bucket,
             day,
             files,
@@ -191,7 +190,7 @@ class _Job:
         for found in judged:
             if found.telling.news:
                 with self._noting_failure([found.day]):
-                    claimed.append(claim(self._s3, self._bucket, found))
+                    claimed.append(claim(self._bucket, found))
         if not claimed:
             return []
         days = [found.day for found in claimed]
@@ -200,7 +199,7 @@ class _Job:
             return claimed
         for found in claimed:
             with self._noting_failure([found.day]):
-                give_back(self._s3, self._bucket, found)
+                give_back(self._bucket, found)
         return []
 
     def _tell(self, judged: Sequence[DayJudgement]) -> None:
@@ -214,7 +213,7 @@ class _Job:
             caught_up=[found.day.isoformat() for found in judged if found is not told],
             stack=self._settings.stack,
             region=self._settings.region,
-            bucket=self._bucket,
+            bucket=self._bucket.name,
             page_key=day_page_key(told.day),
         )
         send_mail(self._clients.sns, self._settings.topic_arn, alert)
@@ -222,7 +221,7 @@ class _Job:
             (part,) = (part for part in drifted[-1].parts if part["run"] == self._champion)
             put_event(
                 self._clients.events,
-                self._bucket,
+                self._bucket.name,
                 drifted[-1].day.isoformat(),
                 part,
                 report_key(drifted[-1].day),
@@ -239,8 +238,8 @@ class _Job:
             self._settings.stack,
             by_column=self._settings.column_metrics,
         )
-        record(self._s3, self._bucket, found)
-        publish_day_page(self._s3, self._bucket, found.day)
+        record(self._bucket, found)
+        publish_day_page(self._bucket, found.day)
         _LOGGER.info(
             "day judged",
             extra={

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from autowatch.aws.objects import ObjectMissing, read_json
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.monitoring.days.alarms import count_refused, refusal_alarms, schema_alarms, volume_alarms
 from autowatch.monitoring.days.due import DayFiles
 from autowatch.monitoring.days.history import History, ReportedDay, read_report
@@ -45,8 +45,7 @@ class DayJudgement:
 
 
 def judge_day(
-    s3: Any,
-    bucket: str,
+    bucket: Bucket,
     day: date,
     files: DayFiles,
     *,
@@ -60,15 +59,15 @@ def judge_day(
     Raises:
         PredictionsMissing, UnusableObject: what scoring has left of the day is not whole.
     """
-    scored = read_scored_rows(s3, bucket, list(files.manifests), baselines)
+    scored = read_scored_rows(bucket, list(files.manifests), baselines)
     judged = judge.judge(scored)
-    earlier, etag = read_report(s3, bucket, day)
+    earlier, etag = read_report(bucket, day)
     current = [
         run.to_json(judged.settings.rules.min_rows) | {"since": _since(run.run, run.verdict, day, history)}
         for run in judged.runs
     ]
     parts = keep_earlier_parts(current, earlier)
-    refused = count_refused(s3, bucket, files.refused)
+    refused = count_refused(bucket, files.refused)
     known = baselines.columns([judge.champion, *(run.run for run in scored.runs)])
     extra = scored.columns_beside(known)
     rows = sum(part["rows"] for part in parts)
@@ -85,7 +84,7 @@ def judge_day(
         rejected_rows=scored.rejected_rows,
         refused_files=refused,
         extra_columns=extra,
-        domino=_domino_checks(s3, bucket),
+        domino=_domino_checks(bucket),
         inputs=files.digest,
     )
     before = ReportedDay.from_json(earlier) if earlier else None
@@ -99,9 +98,9 @@ def _since(run: str, verdict: str, day: date, history: History) -> str | None:
     return drift_since(run, day, history).isoformat() if verdict == "drift" else None
 
 
-def _domino_checks(s3: Any, bucket: str) -> Any:
+def _domino_checks(bucket: Bucket) -> Any:
     """What Domino last said, where there is a Domino that says anything."""
     try:
-        return read_json(s3, bucket, DOMINO_CHECKS_KEY)
+        return bucket.read_json(DOMINO_CHECKS_KEY)
     except (ObjectMissing, ValueError):
         return None

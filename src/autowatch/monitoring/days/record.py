@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from autowatch.aws.objects import ObjectChanged, replace_json, write_json_if_absent
+from autowatch.aws.objects import Bucket, ObjectChanged
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.days.judgement import DayJudgement
 from autowatch.records.report_keys import report_key
@@ -33,45 +33,45 @@ def check_unclaimed(found: DayJudgement) -> None:
         raise _contested(found.day)
 
 
-def claim(s3: Any, bucket: str, found: DayJudgement) -> DayJudgement:
+def claim(bucket: Bucket, found: DayJudgement) -> DayJudgement:
     """Writes that this run is about to tell people of the day, and gives the judgement that may follow the claim.
 
     Raises:
         DayContested: another run has written the document since it was read.
     """
-    return _put_claim(s3, bucket, found, to_text(datetime.now(UTC)))
+    return _put_claim(bucket, found, to_text(datetime.now(UTC)))
 
 
-def give_back(s3: Any, bucket: str, found: DayJudgement) -> None:
+def give_back(bucket: Bucket, found: DayJudgement) -> None:
     """Writes that people could not be told, so that the next run need not wait until the claim is old.
 
     Raises:
         DayContested: see `claim`.
     """
-    _put_claim(s3, bucket, found, None)
+    _put_claim(bucket, found, None)
 
 
-def record(s3: Any, bucket: str, found: DayJudgement) -> None:
+def record(bucket: Bucket, found: DayJudgement) -> None:
     """Writes the document by which the day counts as judged, in place of the one that it follows from.
 
     Raises:
         DayContested: see `claim`.
     """
-    _put(s3, bucket, found, found.document)
+    _put(bucket, found, found.document)
 
 
-def _put_claim(s3: Any, bucket: str, found: DayJudgement, alerting: str | None) -> DayJudgement:
+def _put_claim(bucket: Bucket, found: DayJudgement, alerting: str | None) -> DayJudgement:
     known = [finding.to_json() for finding in found.telling.told if finding not in found.telling.news]
     claimed = {"told": known, "alerted": bool(known), "alerting": alerting, "inputs": None}
-    return replace(found, etag=_put(s3, bucket, found, found.document | claimed))
+    return replace(found, etag=_put(bucket, found, found.document | claimed))
 
 
-def _put(s3: Any, bucket: str, found: DayJudgement, document: dict[str, Any]) -> str:
+def _put(bucket: Bucket, found: DayJudgement, document: dict[str, Any]) -> str:
     key = report_key(found.day)
     try:
         if found.etag is None:
-            return write_json_if_absent(s3, bucket, key, document)
-        return replace_json(s3, bucket, key, document, found.etag)
+            return bucket.write_json_if_absent(key, document)
+        return bucket.replace_json(key, document, found.etag)
     except ObjectChanged as error:
         raise _contested(found.day) from error
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
 
-from autowatch.aws.objects import ObjectMissing, read_json
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError
 from autowatch.records.run import baseline_key
 from autowatch.tabular.profile import Baseline, ProfilesDiffer
@@ -21,8 +20,8 @@ class BaselineMissing(BaselineUnusable):
 class Baselines:
     """The baselines of a bucket's runs."""
 
-    def __init__(self, s3: Any, bucket: str) -> None:
-        self._s3, self._bucket = s3, bucket
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
         self._known: dict[str, Baseline | BaselineUnusable] = {}
 
     def of(self, run: str) -> Baseline:
@@ -52,16 +51,16 @@ class Baselines:
     def _read(self, run: str) -> Baseline:
         key = baseline_key(run)
         try:
-            return Baseline.from_json(read_json(self._s3, self._bucket, key))
+            return Baseline.from_json(self._bucket.read_json(key))
         except ObjectMissing as error:
             raise BaselineMissing(
-                f"s3://{self._bucket}/{key} is gone, so the rows that run {run} scored cannot be judged. Restore the "
+                f"{self._bucket.url(key)} is gone, so the rows that run {run} scored cannot be judged. Restore the "
                 "object's last version, or train again."
             ) from error
         except ProfilesDiffer as error:
             raise BaselineUnusable(str(error)) from error
         except (KeyError, TypeError, ValueError) as error:
             raise BaselineUnusable(
-                f"s3://{self._bucket}/{key} cannot be read ({type(error).__name__}). Restore an earlier version of the "
+                f"{self._bucket.url(key)} cannot be read ({type(error).__name__}). Restore an earlier version of the "
                 "object, or train again."
             ) from error

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from autowatch.aws.objects import Bucket
 from autowatch.monitoring.drift.baselines import Baselines, BaselineUnusable
 from autowatch.monitoring.drift.judge import Alarm, DriftReport, DriftRules, Verdict, judge
 from autowatch.monitoring.drift.scored_rows import RunRows, ScoredRows
@@ -95,12 +96,12 @@ class RowsJudge:
     drift. The defaults stand in for them, and an alarm says so.
     """
 
-    def __init__(self, s3: Any, bucket: str, champion: str, baselines: Baselines, min_rows: int) -> None:
+    def __init__(self, bucket: Bucket, champion: str, baselines: Baselines, min_rows: int) -> None:
         self.champion, self._baselines = champion, baselines
         self._defaults = DriftSettings(DriftRules(min_rows=min_rows))
         self._settings, self._error = self._defaults, ""
         try:
-            self._settings = read_drift_settings(s3, bucket, min_rows)
+            self._settings = read_drift_settings(bucket, min_rows)
         except InvalidDriftSettings as error:
             self._error = str(error)
 

@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from autowatch.aws.bulk.read import CLIENT_READERS, read_many
-from autowatch.aws.objects import ObjectMissing, read_object
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.aws.reading import ResumedBody
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.drift.baselines import Baselines, BaselineUnusable
@@ -63,7 +62,7 @@ class ScoredRows:
         return sorted(self.columns.difference(known))[:_MOST_COLUMNS]
 
 
-def read_scored_rows(s3: Any, bucket: str, keys: Sequence[str], baselines: Baselines) -> ScoredRows:
+def read_scored_rows(bucket: Bucket, keys: Sequence[str], baselines: Baselines) -> ScoredRows:
     """Adds up the counts of the manifests under `keys`; only what a manifest speaks of exists.
 
     A manifest without counts names a profile that has them. Where that is gone, the rows of its predictions file are
@@ -86,9 +85,9 @@ def read_scored_rows(s3: Any, bucket: str, keys: Sequence[str], baselines: Basel
         else:
             sums.add(manifest, lambda: counts)
 
-    read_many(s3, bucket, keys, add)
-    for manifest, profile in _read_profiles(s3, bucket, without_counts):
-        sums.add(manifest, partial(_profile, s3, bucket, baselines, manifest, profile))
+    read_many(bucket, keys, add)
+    for manifest, profile in _read_profiles(bucket, without_counts):
+        sums.add(manifest, partial(_profile, bucket, baselines, manifest, profile))
     return sums.build(columns_are_known=bool(keys))
 
 
@@ -141,24 +140,24 @@ class _Run:
 
 
 @contextmanager
-def _naming(bucket: str, key: str) -> Iterator[None]:
+def _naming(bucket: Bucket, key: str) -> Iterator[None]:
     """Lets the error say which manifest is not what it should be."""
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnusableObject(
-            f"s3://{bucket}/{key} or its profile cannot be read ({type(error).__name__}). "
+            f"{bucket.url(key)} or its profile cannot be read ({type(error).__name__}). "
             "Restore an earlier version, or remove the manifest and upload the input file again."
         ) from error
 
 
 def _read_profiles(
-    s3: Any, bucket: str, manifests: Sequence[tuple[str, Manifest]]
+    bucket: Bucket, manifests: Sequence[tuple[str, Manifest]]
 ) -> Iterator[tuple[Manifest, Profile | None]]:
     def read(item: tuple[str, Manifest]) -> Profile | None:
         key, manifest = item
         with _naming(bucket, key):
-            return _read_profile(s3, bucket, manifest.profile)
+            return _read_profile(bucket, manifest.profile)
 
     with ThreadPoolExecutor(CLIENT_READERS) as readers:
         for start in range(0, len(manifests), _READ_AHEAD):
@@ -166,17 +165,15 @@ def _read_profiles(
             yield from zip((manifest for _, manifest in some), readers.map(read, some), strict=True)
 
 
-def _read_profile(s3: Any, bucket: str, written: WrittenObject) -> Profile | None:
+def _read_profile(bucket: Bucket, written: WrittenObject) -> Profile | None:
     try:
-        content, _ = read_object(s3, bucket, written.key, written.version_id)
+        content, _ = bucket.read(written.key, written.version_id)
     except ObjectMissing:
         return None
     return Profile.from_json(json.loads(content))
 
 
-def _profile(
-    s3: Any, bucket: str, baselines: Baselines, manifest: Manifest, profile: Profile | None
-) -> Profile:
+def _profile(bucket: Bucket, baselines: Baselines, manifest: Manifest, profile: Profile | None) -> Profile:
     """The profile, counted anew where it is gone."""
     if profile is not None:
         return profile
@@ -184,10 +181,10 @@ def _profile(
     written = manifest.predictions
     _LOGGER.warning("a profile is gone; the predictions are counted", extra={"key": manifest.profile.key})
     try:
-        body = ResumedBody.of_key(s3, bucket, written.key, written.version_id)
+        body = ResumedBody.of_key(bucket, written.key, written.version_id)
     except ObjectMissing as error:
         raise PredictionsMissing(
-            f"s3://{bucket}/{written.key} and its profile are gone although their manifest is there. Restore one of "
+            f"{bucket.url(written.key)} and its profile are gone although their manifest is there. Restore one of "
             "them, or remove the manifest."
         ) from error
     return profile_csv(body, baseline).profile

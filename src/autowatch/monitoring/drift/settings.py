@@ -3,11 +3,10 @@
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import yaml
 
-from autowatch.aws.objects import ObjectMissing
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.aws.reading import ResumedBody
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.drift.judge import ColumnRules, DriftRules
@@ -57,14 +56,14 @@ class DriftSettings:
                 raise _invalid(line, f"no model has a column {_shown(name)}. Correct the name or remove it")
 
 
-def read_drift_settings(s3: Any, bucket: str, min_rows: int) -> DriftSettings:
+def read_drift_settings(bucket: Bucket, min_rows: int) -> DriftSettings:
     """The settings in the bucket; where there are none, the defaults.
 
     Raises:
         InvalidDriftSettings: they cannot be used as they are.
     """
     try:
-        content = ResumedBody.of_key(s3, bucket, SETTINGS_KEY).read(_LARGEST + 1)
+        content = ResumedBody.of_key(bucket, SETTINGS_KEY).read(_LARGEST + 1)
     except ObjectMissing:
         return DriftSettings(DriftRules(min_rows=min_rows))
     return parse_drift_settings(content, min_rows)

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from autowatch.aws.notifications import publish
-from autowatch.aws.objects import ObjectChanged, ObjectMissing, read_json, read_json_with_etag, replace_json
+from autowatch.aws.objects import Bucket, ObjectChanged, ObjectMissing
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.report_keys import day_page_key, quality_key
@@ -32,10 +32,9 @@ _DAYS_LOOKED_BACK = 30
 class Telling:
     """Where people are told, and how long whoever is about to tell may take."""
 
-    s3: Any
+    bucket: Bucket
     sns: Any
     events: Any
-    bucket: str
     topic_arn: str
     stack: str
     region: str
@@ -69,7 +68,7 @@ def tell_of_worse_days(telling: Telling, days: Sequence[str]) -> tuple[str, ...]
 
 def _read(telling: Telling, day: str) -> dict[str, Any] | None:
     try:
-        document: dict[str, Any] = read_json(telling.s3, telling.bucket, quality_key(day))
+        document: dict[str, Any] = telling.bucket.read_json(quality_key(day))
     except ObjectMissing:
         return None
     return document
@@ -81,7 +80,7 @@ def _is_open(document: dict[str, Any] | None) -> bool:
 
 def _claim(telling: Telling, day: str) -> dict[str, Any] | None:
     """Writes that this call is about to tell of the day, and gives its document; None if another one is, or has."""
-    document, etag = read_json_with_etag(telling.s3, telling.bucket, quality_key(day))
+    document, etag = telling.bucket.read_json_with_etag(quality_key(day))
     now = datetime.now(UTC)
     if not _is_open(document):
         return None
@@ -91,7 +90,7 @@ def _claim(telling: Telling, day: str) -> dict[str, Any] | None:
             return None
     claimed: dict[str, Any] = document | {"alerting": to_text(now)}
     try:
-        replace_json(telling.s3, telling.bucket, quality_key(day), claimed, etag)
+        telling.bucket.replace_json(quality_key(day), claimed, etag)
     except ObjectChanged:
         return None
     return claimed
@@ -113,13 +112,13 @@ def _tell(telling: Telling, documents: Mapping[str, dict[str, Any]]) -> None:
 def _settle(telling: Telling, day: str, run: str, alerted: bool) -> None:
     """Writes whether people were told of this run's day, over whatever more labels have made of it meanwhile."""
     while True:
-        document, etag = read_json_with_etag(telling.s3, telling.bucket, quality_key(day))
+        document, etag = telling.bucket.read_json_with_etag(quality_key(day))
         if document["run"] != run:
             # Labels of a newer run came, and whoever measured that tells of it.
             return
         try:
             settled = document | {"alerted": alerted, "alerting": None}
-            replace_json(telling.s3, telling.bucket, quality_key(day), settled, etag)
+            telling.bucket.replace_json(quality_key(day), settled, etag)
         except ObjectChanged:
             continue
         return
@@ -151,7 +150,7 @@ def _alert(telling: Telling, documents: Mapping[str, dict[str, Any]]) -> Quality
     newest = max(documents)
     document = documents[newest]
     try:
-        champion = read_champion(telling.s3, telling.bucket).run
+        champion = read_champion(telling.bucket).run
     except NoChampion:
         champion = None
     return QualityAlert(
@@ -161,7 +160,7 @@ def _alert(telling: Telling, documents: Mapping[str, dict[str, Any]]) -> Quality
         champion=champion,
         stack=telling.stack,
         region=telling.region,
-        bucket=telling.bucket,
+        bucket=telling.bucket.name,
         page_key=day_page_key(date.fromisoformat(newest)),
     )
 

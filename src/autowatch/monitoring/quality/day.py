@@ -10,13 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from autowatch.aws.objects import (
-    ObjectChanged,
-    ObjectMissing,
-    read_json_with_etag,
-    replace_json,
-    write_json_if_absent,
-)
+from autowatch.aws.objects import Bucket, ObjectChanged, ObjectMissing
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.quality.fragments import Fragment, list_fragments
 from autowatch.monitoring.quality.measures import MEASURES, measure_quality
@@ -45,7 +39,7 @@ class MeasuredDay:
 
 
 def measure_day(
-    s3: Any, bucket: str, day: str, rules: QualityRules, now: datetime, *, anew: bool = False
+    bucket: Bucket, day: str, rules: QualityRules, now: datetime, *, anew: bool = False
 ) -> MeasuredDay | None:
     """Measures a day and writes its `quality.json`; None if no labels of the day have come.
 
@@ -62,16 +56,16 @@ def measure_day(
         PredictionsMissing: predictions that a manifest names are gone.
     """
     for _ in range(_ATTEMPTS):
-        earlier, etag = _read(s3, bucket, day)
-        fragments = list_fragments(s3, bucket, day)
+        earlier, etag = _read(bucket, day)
+        fragments = list_fragments(bucket, day)
         if not fragments:
             return None
-        manifests = _list_manifests(s3, bucket, day)
+        manifests = _list_manifests(bucket, day)
         inputs = _digest(fragments, manifests, rules)
         if earlier and earlier["inputs"] == inputs and not anew:
             return MeasuredDay(earlier, is_new=False)
-        runs = read_labelled_rows(s3, bucket, list(manifests), fragments)
-        gates = _read_gates(s3, bucket, [run.run for run in runs])
+        runs = read_labelled_rows(bucket, list(manifests), fragments)
+        gates = _read_gates(bucket, [run.run for run in runs])
         document = {
             "date": day,
             "generated": to_text(now),
@@ -81,9 +75,9 @@ def measure_day(
         document |= _told(earlier, document["run"])
         try:
             if etag is None:
-                write_json_if_absent(s3, bucket, quality_key(day), document)
+                bucket.write_json_if_absent(quality_key(day), document)
             else:
-                replace_json(s3, bucket, quality_key(day), document, etag)
+                bucket.replace_json(quality_key(day), document, etag)
         except ObjectChanged:
             continue
         return MeasuredDay(document, is_new=True)
@@ -92,17 +86,16 @@ def measure_day(
     )
 
 
-def _read(s3: Any, bucket: str, day: str) -> tuple[dict[str, Any] | None, str | None]:
+def _read(bucket: Bucket, day: str) -> tuple[dict[str, Any] | None, str | None]:
     try:
-        return read_json_with_etag(s3, bucket, quality_key(day))
+        return bucket.read_json_with_etag(quality_key(day))
     except ObjectMissing:
         return None, None
 
 
-def _list_manifests(s3: Any, bucket: str, day: str) -> dict[str, str]:
+def _list_manifests(bucket: Bucket, day: str) -> dict[str, str]:
     """The ETags of the day's manifests by their keys."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"predictions/date={day}/")
-    items = (item for page in pages for item in page.get("Contents", []))
+    items = bucket.list(f"predictions/date={day}/")
     return {item["Key"]: item["ETag"] for item in items if item["Key"].endswith(_MANIFEST_ENDING)}
 
 
@@ -113,11 +106,11 @@ def _digest(fragments: Sequence[Fragment], manifests: dict[str, str], rules: Qua
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _read_gates(s3: Any, bucket: str, runs: Sequence[str]) -> dict[str, GateDecision]:
+def _read_gates(bucket: Bucket, runs: Sequence[str]) -> dict[str, GateDecision]:
     gates = {}
     for run in runs:
         try:
-            gates[run] = read_decision(s3, bucket, run)
+            gates[run] = read_decision(bucket, run)
         except ObjectMissing:
             continue
     return gates

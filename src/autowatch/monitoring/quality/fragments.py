@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from autowatch.aws.objects import ObjectVersion
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.aws.reading import read_input
 from autowatch.aws.uploads import Upload
 from autowatch.records.contract import ID_COLUMN, Contract
@@ -39,8 +38,7 @@ class FileLabels:
 
 
 def write_fragment(
-    s3: Any,
-    bucket: str,
+    bucket: Bucket,
     *,
     day: str,
     name: str,
@@ -55,7 +53,7 @@ def write_fragment(
     """
     key = f"{_prefix(day)}run={contract.run}/{name}"
     endings = [f"{csv_line(['', label])}\n" for label in contract.labels]
-    with Upload(s3, bucket, key, "text/csv; charset=utf-8") as upload:
+    with Upload(bucket, key, "text/csv; charset=utf-8") as upload:
         upload.write(f"{csv_line([ID_COLUMN, contract.actual_column])}\n".encode())
         for id_prefix, of_file in labels:
             for start in range(0, len(of_file.rows), _ROWS_AT_ONCE):
@@ -68,22 +66,20 @@ def write_fragment(
         upload.complete()
 
 
-def list_fragments(s3: Any, bucket: str, day: str) -> list[Fragment]:
+def list_fragments(bucket: Bucket, day: str) -> list[Fragment]:
     """What there is of labels of rows that were scored on `day`."""
     prefix = f"{_prefix(day)}run="
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return [
         Fragment(
             item["Key"].removeprefix(prefix).partition("/")[0],
             ObjectVersion(item["Key"], None, item["ETag"].strip('"'), item["Size"]),
         )
-        for page in pages
-        for item in page.get("Contents", [])
+        for item in bucket.list(prefix)
     ]
 
 
 def read_fragments(
-    s3: Any, bucket: str, fragments: Iterable[Fragment], labels: Sequence[str], files: Mapping[str, int]
+    bucket: Bucket, fragments: Iterable[Fragment], labels: Sequence[str], files: Mapping[str, int]
 ) -> dict[int, FileLabels]:
     """The labels in the fragments of one run; of several for one row the last counts.
 
@@ -98,7 +94,7 @@ def read_fragments(
     places = {label: place for place, label in enumerate(labels)}
     gathered = GatheredLabels()
     for fragment in fragments:
-        for identifiers, texts in _read(s3, bucket, fragment.file):
+        for identifiers, texts in _read(bucket, fragment.file):
             gathered.add(
                 (files[identifier[:_DIGITS]], int(identifier[_DIGITS + 1 :]), places[text])
                 for identifier, text in zip(identifiers, texts, strict=True)
@@ -140,8 +136,8 @@ class GatheredLabels:
 _LABEL = np.dtype([("file", np.uint32), ("row", np.uint32), ("label", np.uint8)])
 
 
-def _read(s3: Any, bucket: str, file: ObjectVersion) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
-    for block in read_table(read_input(s3, bucket, file)).blocks(_ROWS_AT_ONCE):
+def _read(bucket: Bucket, file: ObjectVersion) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
+    for block in read_table(read_input(bucket, file)).blocks(_ROWS_AT_ONCE):
         identifiers, texts = block.columns
         yield identifiers, texts
 

@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from autowatch.aws.metrics import emit
+from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.monitoring.quality.alert import Telling, tell_of_worse_days
 from autowatch.monitoring.quality.day import MeasuredDay, measure_day
@@ -40,7 +41,7 @@ class DaysNotMeasured(AutowatchError):
 class Clients:
     """The services that the job talks to."""
 
-    s3: Any
+    bucket: Bucket
     sns: Any
     events: Any
 
@@ -49,7 +50,6 @@ class Clients:
 class QualitySettings:
     """How days are measured, and where the results go."""
 
-    bucket: str
     topic_arn: str
     metrics_namespace: str
     stack: str
@@ -106,7 +106,7 @@ def take_in(job: Job, arrivals: Sequence[Arrival]) -> QualityResult:
     failures: list[Exception] = []
     for arrival in arrivals:
         try:
-            taken = take_labels(job.clients.s3, job.settings.bucket, arrival)
+            taken = take_labels(job.clients.bucket, arrival)
         except (UnreadableFile, NoChampion) as error:
             _refuse(job, arrival, error)
             refused += 1
@@ -138,13 +138,13 @@ def measure_again(job: Job, day: str) -> QualityResult:
 
 def _refuse(job: Job, arrival: Arrival, error: AutowatchError) -> None:
     settings = job.settings
-    record_refusal(job.clients.s3, settings.bucket, arrival, error, label_keys(arrival).error)
+    record_refusal(job.clients.bucket, arrival, error, label_keys(arrival).error)
     emit(settings.metrics_namespace, {"LabelFilesRefused": 1}, {"Stack": settings.stack})
 
 
 def _measure(job: Job, days: Sequence[str], *, anew: bool) -> tuple[tuple[QualityDay, ...], tuple[str, ...]]:
     """Measures the days, newest first, shows them on their pages and tells people, whichever of it fails."""
-    s3, bucket = job.clients.s3, job.settings.bucket
+    bucket = job.clients.bucket
     measured: list[MeasuredDay] = []
     failures: list[str] = []
     for day in reversed(days):
@@ -155,13 +155,13 @@ def _measure(job: Job, days: Sequence[str], *, anew: bool) -> tuple[tuple[Qualit
             if outcome:
                 measured.append(outcome)
                 # Also where nothing was new: an attempt before this one may have died before the page.
-                publish_day_page(s3, bucket, date.fromisoformat(day))
+                publish_day_page(bucket, date.fromisoformat(day))
         except (AutowatchError, ClientError, BotoCoreError) as error:
             _LOGGER.exception("a day could not be measured or shown", extra={"date": day})
             failures.append(f"{day}: {error}")
     told = tell_of_worse_days(_telling(job), [each.document["date"] for each in measured])
     if measured:
-        publish_history_page(s3, bucket)
+        publish_history_page(bucket)
     if failures:
         raise DaysNotMeasured(
             f"{len(failures)} of {len(days)} days could not be measured or shown. {' '.join(failures[:10])}"
@@ -171,7 +171,7 @@ def _measure(job: Job, days: Sequence[str], *, anew: bool) -> tuple[tuple[Qualit
 
 def _measure_day(job: Job, day: str, *, anew: bool) -> MeasuredDay | None:
     settings = job.settings
-    measured = measure_day(job.clients.s3, settings.bucket, day, settings.rules, job.now, anew=anew)
+    measured = measure_day(job.clients.bucket, day, settings.rules, job.now, anew=anew)
     if measured is None:
         return None
     if measured.is_new:
@@ -183,10 +183,9 @@ def _measure_day(job: Job, day: str, *, anew: bool) -> MeasuredDay | None:
 
 def _telling(job: Job) -> Telling:
     return Telling(
-        s3=job.clients.s3,
         sns=job.clients.sns,
         events=job.clients.events,
-        bucket=job.settings.bucket,
+        bucket=job.clients.bucket,
         topic_arn=job.settings.topic_arn,
         stack=job.settings.stack,
         region=job.settings.region,

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
 
+from autowatch.aws.objects import Bucket
 from autowatch.aws.reading import read_input
 from autowatch.aws.uploads import Upload
 from autowatch.errors import UnreadableFile
@@ -65,7 +65,7 @@ class TakenLabels:
     days: tuple[str, ...]
 
 
-def take_labels(s3: Any, bucket: str, arrival: Arrival) -> TakenLabels:
+def take_labels(bucket: Bucket, arrival: Arrival) -> TakenLabels:
     """Writes the labels of one file to where the quality of their days is measured from, and rejects what fits nothing.
 
     Nothing is written before the whole file has been read. What is written has the same keys and the same content
@@ -76,14 +76,14 @@ def take_labels(s3: Any, bucket: str, arrival: Arrival) -> TakenLabels:
         NoChampion: there can be no predictions yet.
         RowsLost: see there.
     """
-    target = read_contract(s3, bucket, read_champion(s3, bucket).contract_key).target
-    table = read_table(read_input(s3, bucket, arrival.file))
+    target = read_contract(bucket, read_champion(bucket).contract_key).target
+    table = read_table(read_input(bucket, arrival.file))
     columns = find_label_columns(table.header, target)
     keys = label_keys(arrival)
-    reader = _Reader(ScoredFiles(s3, bucket), columns, len(table.header))
+    reader = _Reader(ScoredFiles(bucket), columns, len(table.header))
     gathered = GatheredLabels()
     taken = rejected = 0
-    with Upload(s3, bucket, keys.rejected, "text/csv; charset=utf-8") as rejects:
+    with Upload(bucket, keys.rejected, "text/csv; charset=utf-8") as rejects:
         for block in table.blocks(_ROWS_AT_ONCE):
             faults: dict[int, str] = {}
             taken += gathered.add(reader.read(block, faults))
@@ -92,7 +92,7 @@ def take_labels(s3: Any, bucket: str, arrival: Arrival) -> TakenLabels:
             rejects.write(rejected_rows(_with_reasons(block, faults)))
             rejected += len(faults)
         check_balance(table.rows_read, taken, rejected)
-        days = _write(s3, bucket, gathered, reader.files, keys.fragment)
+        days = _write(bucket, gathered, reader.files, keys.fragment)
         if rejected:
             rejects.complete()
     _LOGGER.info(
@@ -184,9 +184,7 @@ def _with_reasons(block: Block, faults: dict[int, str]) -> Iterator[tuple[int, s
                 yield line, faults[index], fields
 
 
-def _write(
-    s3: Any, bucket: str, gathered: GatheredLabels, files: list[ScoredFile], name: str
-) -> tuple[str, ...]:
+def _write(bucket: Bucket, gathered: GatheredLabels, files: list[ScoredFile], name: str) -> tuple[str, ...]:
     """Writes a fragment for each day and run, and gives the days."""
     by_file = gathered.by_file()
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -195,7 +193,6 @@ def _write(
     for (day, _), numbers in groups.items():
         in_order = sorted(numbers, key=lambda number: files[number].id_prefix)
         write_fragment(
-            s3,
             bucket,
             day=day,
             name=name,

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from botocore.exceptions import ClientError
 
 from autowatch.aws.bulk.read import read_many
-from autowatch.aws.objects import ObjectVersion
+from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.aws.reading import read_input
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.quality.fragments import FileLabels, Fragment, read_fragments
@@ -41,7 +39,7 @@ class LabelledRun:
 
 
 def read_labelled_rows(
-    s3: Any, bucket: str, manifest_keys: Sequence[str], fragments: Sequence[Fragment]
+    bucket: Bucket, manifest_keys: Sequence[str], fragments: Sequence[Fragment]
 ) -> list[LabelledRun]:
     """Joins the labels of a day to its predictions, for each run that has labels, the newest run first.
 
@@ -51,10 +49,9 @@ def read_labelled_rows(
         PredictionsMissing: predictions that a manifest names are gone.
         ManifestUnusable: see there.
     """
-    manifests = _read_manifests(s3, bucket, manifest_keys)
+    manifests = _read_manifests(bucket, manifest_keys)
     return [
         _read_run(
-            s3,
             bucket,
             run,
             [manifest for manifest in manifests if manifest.run == run],
@@ -64,27 +61,27 @@ def read_labelled_rows(
     ]
 
 
-def _read_manifests(s3: Any, bucket: str, keys: Sequence[str]) -> list[Manifest]:
+def _read_manifests(bucket: Bucket, keys: Sequence[str]) -> list[Manifest]:
     """The manifests in the order of their keys."""
     read: dict[str, Manifest] = {}
 
     def keep(key: str, content: bytes) -> None:
         read[key] = manifest_from_bytes(content, bucket, key)
 
-    read_many(s3, bucket, keys, keep)
+    read_many(bucket, keys, keep)
     return [read[key] for key in keys]
 
 
 def _read_run(
-    s3: Any, bucket: str, run: str, manifests: Sequence[Manifest], fragments: Sequence[Fragment]
+    bucket: Bucket, run: str, manifests: Sequence[Manifest], fragments: Sequence[Fragment]
 ) -> LabelledRun:
-    contract = read_contract(s3, bucket, contract_key(run))
+    contract = read_contract(bucket, contract_key(run))
     numbers = {id_prefix(manifest.input): number for number, manifest in enumerate(manifests)}
-    by_file = read_fragments(s3, bucket, fragments, contract.labels, numbers)
+    by_file = read_fragments(bucket, fragments, contract.labels, numbers)
     with ThreadPoolExecutor(READERS) as readers:
         parts = list(
             readers.map(
-                lambda number: _join(s3, bucket, manifests[number].predictions, by_file[number], contract),
+                lambda number: _join(bucket, manifests[number].predictions, by_file[number], contract),
                 sorted(by_file),
             )
         )
@@ -92,10 +89,8 @@ def _read_run(
     return LabelledRun(run, rows_scored, LabelledRows.joined(parts))
 
 
-def _join(
-    s3: Any, bucket: str, predictions: WrittenObject, labels: FileLabels, contract: Contract
-) -> LabelledRows:
-    table = read_table(read_input(s3, bucket, _find(s3, bucket, predictions)))
+def _join(bucket: Bucket, predictions: WrittenObject, labels: FileLabels, contract: Contract) -> LabelledRows:
+    table = read_table(read_input(bucket, _find(bucket, predictions)))
     places = {name: place for place, name in enumerate(table.header)}
     identifiers, predicted, probabilities = (
         places[name] for name in (ID_COLUMN, contract.target, contract.probability_column)
@@ -126,18 +121,12 @@ def _pick(column: Sequence[str], at: np.ndarray) -> np.ndarray:
     return np.array([column[place] for place in at], dtype=object)
 
 
-def _find(s3: Any, bucket: str, predictions: WrittenObject) -> ObjectVersion:
+def _find(bucket: Bucket, predictions: WrittenObject) -> ObjectVersion:
     """The version that belongs to the commit, with its size."""
-    version = {"VersionId": predictions.version_id} if predictions.version_id else {}
     try:
-        answer = s3.head_object(Bucket=bucket, Key=predictions.key, **version)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in _ABSENT:
-            raise
+        return bucket.version(predictions.key, predictions.version_id)
+    except ObjectMissing as error:
         raise PredictionsMissing(
-            f"s3://{bucket}/{predictions.key} is gone although its manifest is there. Restore it, or remove the "
+            f"{bucket.url(predictions.key)} is gone although its manifest is there. Restore it, or remove the "
             "manifest."
         ) from error
-    return ObjectVersion(
-        predictions.key, predictions.version_id, answer["ETag"].strip('"'), answer["ContentLength"]
-    )

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-from autowatch.aws.objects import ObjectMissing
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.manifest import Manifest, read_manifest, read_pointer
 from autowatch.records.run import contract_key
@@ -35,8 +34,8 @@ class ScoredFile:
 class ScoredFiles:
     """Finds predictions files by the beginnings of ids; each is looked for once."""
 
-    def __init__(self, s3: Any, bucket: str) -> None:
-        self._s3, self._bucket = s3, bucket
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
         self._found: dict[str, ScoredFile | None] = {}
         self._contracts: dict[str, Contract] = {}
 
@@ -52,7 +51,7 @@ class ScoredFiles:
         """Reads what leads from these beginnings of ids to predictions, many at a time."""
         wanted = sorted(set(id_prefixes) - self._found.keys())
         with ThreadPoolExecutor(READERS) as readers:
-            manifests = list(readers.map(partial(_find_manifest, self._s3, self._bucket), wanted))
+            manifests = list(readers.map(partial(_find_manifest, self._bucket), wanted))
         for id_prefix, manifest in zip(wanted, manifests, strict=True):
             self._found[id_prefix] = None if manifest is None else self._scored_file(id_prefix, manifest)
 
@@ -62,15 +61,15 @@ class ScoredFiles:
 
     def _contract(self, run: str) -> Contract:
         if run not in self._contracts:
-            self._contracts[run] = read_contract(self._s3, self._bucket, contract_key(run))
+            self._contracts[run] = read_contract(self._bucket, contract_key(run))
         return self._contracts[run]
 
 
-def _find_manifest(s3: Any, bucket: str, id_prefix: str) -> Manifest | None:
-    predictions_key = read_pointer(s3, bucket, id_prefix)
+def _find_manifest(bucket: Bucket, id_prefix: str) -> Manifest | None:
+    predictions_key = read_pointer(bucket, id_prefix)
     if predictions_key is None:
         return None
     try:
-        return read_manifest(s3, bucket, f"{predictions_key.removesuffix('.csv')}.manifest.json")
+        return read_manifest(bucket, f"{predictions_key.removesuffix('.csv')}.manifest.json")
     except ObjectMissing:
         return None

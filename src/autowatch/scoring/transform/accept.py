@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from autowatch.aws.objects import ObjectMissing, read_json, write_json
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.aws.reading import read_input
 from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.records.arrival import Arrival, output_keys
@@ -62,7 +62,7 @@ class Accepted:
 
 
 def accept_pieces(
-    s3: Any, bucket: str, plan: TransformPlan, max_rejected_percent: float, max_batch_bytes: int
+    bucket: Bucket, plan: TransformPlan, max_rejected_percent: float, max_batch_bytes: int
 ) -> Accepted:
     """Adds up the checks and writes the list of pieces to be finished, each with its place among the rows.
 
@@ -70,15 +70,15 @@ def accept_pieces(
         UnreadableFile: the file is refused, for the reason that stands first in it.
         PieceMissing: a piece has not been checked.
     """
-    pieces = [Piece.from_json(item) for item in read_json(s3, bucket, plan.work.pieces)]
-    checks = [CheckedPiece(**document) for document in read_results(s3, bucket, _keys(plan, pieces))]
+    pieces = [Piece.from_json(item) for item in bucket.read_json(plan.work.pieces)]
+    checks = [CheckedPiece(**document) for document in read_results(bucket, _keys(plan, pieces))]
     lines_above = plan.header_bytes.count(b"\n")
     accepted: list[AcceptedPiece] = []
     rows = rejected = lines = 0
     first_line, first_reason = 0, ""
     for piece, checked in zip(pieces, checks, strict=True):
         if checked.refused:
-            _explain_refusal(s3, bucket, plan, piece, lines, max_batch_bytes)
+            _explain_refusal(bucket, plan, piece, lines, max_batch_bytes)
         begins = bool(checked.rejected and not rejected)
         if begins:
             first_line = lines_above + lines + checked.first_rejected_line
@@ -90,11 +90,11 @@ def accept_pieces(
         rejected += checked.rejected
         lines += checked.lines
     check_rejected(rows, rejected, max_rejected_percent, first_line, first_reason)
-    write_json(s3, bucket, plan.work.accepted, [asdict(each) for each in accepted])
+    bucket.write_json(plan.work.accepted, [asdict(each) for each in accepted])
     return Accepted(rows, rows - rejected, max(checked.longest for checked in checks))
 
 
-def read_results(s3: Any, bucket: str, keys: Sequence[str]) -> Iterator[Any]:
+def read_results(bucket: Bucket, keys: Sequence[str]) -> Iterator[Any]:
     """The JSON documents under `keys`, in their order.
 
     Raises:
@@ -102,7 +102,7 @@ def read_results(s3: Any, bucket: str, keys: Sequence[str]) -> Iterator[Any]:
     """
     with ThreadPoolExecutor(_READERS) as readers:
         try:
-            yield from readers.map(lambda key: read_json(s3, bucket, key), keys)
+            yield from readers.map(lambda key: bucket.read_json(key), keys)
         except ObjectMissing as error:
             raise PieceMissing(
                 f"A piece of the file was not worked on: {error} Upload the file again."
@@ -114,7 +114,7 @@ def _keys(plan: TransformPlan, pieces: Sequence[Piece]) -> list[str]:
 
 
 def _explain_refusal(
-    s3: Any, bucket: str, plan: TransformPlan, piece: Piece, lines: int, max_batch_bytes: int
+    bucket: Bucket, plan: TransformPlan, piece: Piece, lines: int, max_batch_bytes: int
 ) -> None:
     """Raises what is wrong with a piece, now that the lines before it are counted.
 
@@ -123,7 +123,7 @@ def _explain_refusal(
     file = plan.arrival.file
     end = min(file.size, piece.end + 2 * LARGEST_FIELD)
     before = piece.start - len(plan.header_bytes)
-    table = open_piece(plan, read_input(s3, bucket, file, piece.start, end), lines, before)
+    table = open_piece(plan, read_input(bucket, file, piece.start, end), lines, before)
     for _ in read_piece(table, plan.layout, max_batch_bytes):
         pass
     raise RefusalUnclear(
@@ -132,15 +132,20 @@ def _explain_refusal(
 
 
 def plan_file(
-    s3: Any, settings: TransformSettings, work: Work, arrival: Arrival, piece_bytes: int, started: datetime
+    bucket: Bucket,
+    settings: TransformSettings,
+    work: Work,
+    arrival: Arrival,
+    piece_bytes: int,
+    started: datetime,
 ) -> Literal["check", "refused", "done"]:
     """Plans the transform of a file: its pieces are to be checked now, or it is refused or scored already."""
-    if find_committed(s3, settings.bucket, output_keys(arrival, settings.predictions_prefix)):
+    if find_committed(bucket, output_keys(arrival, settings.predictions_prefix)):
         return "done"
     try:
-        make_plan(s3, settings.bucket, work, arrival, piece_bytes, started)
+        make_plan(bucket, work, arrival, piece_bytes, started)
     except (UnreadableFile, NoChampion) as error:
-        refuse(s3, settings.bucket, arrival, error, settings.metrics_namespace, settings.stack)
+        refuse(bucket, arrival, error, settings.metrics_namespace, settings.stack)
         return "refused"
     return "check"
 
@@ -156,13 +161,11 @@ class Decision:
     longest: int = 0
 
 
-def accept_file(s3: Any, settings: TransformSettings, plan: TransformPlan) -> Decision:
+def accept_file(bucket: Bucket, settings: TransformSettings, plan: TransformPlan) -> Decision:
     """Decides on what the checks found."""
     try:
-        accepted = accept_pieces(
-            s3, settings.bucket, plan, settings.max_rejected_percent, settings.max_batch_bytes
-        )
+        accepted = accept_pieces(bucket, plan, settings.max_rejected_percent, settings.max_batch_bytes)
     except UnreadableFile as error:
-        refuse(s3, settings.bucket, plan.arrival, error, settings.metrics_namespace, settings.stack)
+        refuse(bucket, plan.arrival, error, settings.metrics_namespace, settings.stack)
         return Decision("refused")
     return Decision("score" if accepted.to_score else "finish", accepted.longest)

@@ -4,10 +4,9 @@ import json
 import platform
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from autowatch import __version__
-from autowatch.aws.objects import read_json
+from autowatch.aws.objects import Bucket
 from autowatch.aws.uploads import Source, abort_uploads, concatenate
 from autowatch.records.arrival import OutputKeys, output_keys
 from autowatch.records.manifest import Manifest, WrittenObject
@@ -21,7 +20,7 @@ from autowatch.tabular.profile import Profile, total
 _CSV = "text/csv; charset=utf-8"
 
 
-def assemble(s3: Any, plan: TransformPlan, settings: TransformSettings, now: datetime) -> Manifest:
+def assemble(bucket: Bucket, plan: TransformPlan, settings: TransformSettings, now: datetime) -> Manifest:
     """Puts the pieces together and commits.
 
     What has been committed already, by an earlier attempt or by another run, stands. Uploads that a dead attempt had
@@ -32,24 +31,22 @@ def assemble(s3: Any, plan: TransformPlan, settings: TransformSettings, now: dat
         RowsLost: the rows that came out are not as many as went in.
     """
     keys = output_keys(plan.arrival, settings.predictions_prefix)
-    manifest = find_committed(s3, settings.bucket, keys)
+    manifest = find_committed(bucket, keys)
     if manifest is None:
-        written, counts = _write(s3, plan, keys, settings.bucket, now)
-        manifest = commit(s3, settings.bucket, plan.arrival, keys, written, counts)
+        written, counts = _write(bucket, plan, keys, now)
+        manifest = commit(bucket, plan.arrival, keys, written, counts)
         if manifest == written:
             report_scored(manifest, settings.metrics_namespace, settings.stack)
-    withdraw_others(s3, settings.bucket, keys, manifest)
+    withdraw_others(bucket, keys, manifest)
     for key in (keys.predictions, keys.rejected):
-        abort_uploads(s3, settings.bucket, key)
+        abort_uploads(bucket, key)
     return manifest
 
 
-def _write(
-    s3: Any, plan: TransformPlan, keys: OutputKeys, bucket: str, now: datetime
-) -> tuple[Manifest, Profile]:
+def _write(bucket: Bucket, plan: TransformPlan, keys: OutputKeys, now: datetime) -> tuple[Manifest, Profile]:
     """Writes everything but the manifest, and gives that with the counts of the scored rows."""
-    accepted = [AcceptedPiece(**item) for item in read_json(s3, bucket, plan.work.accepted)]
-    documents = read_results(s3, bucket, [plan.work.finished(piece.number) for piece in accepted])
+    accepted = [AcceptedPiece(**item) for item in bucket.read_json(plan.work.accepted)]
+    documents = read_results(bucket, [plan.work.finished(piece.number) for piece in accepted])
     finished = [FinishedPiece(**document) for document in documents]
     rows = sum(piece.rows for piece in accepted)
     scored = sum(piece.scored for piece in finished)
@@ -58,9 +55,9 @@ def _write(
     counts = total(Profile.from_json(piece.profile) for piece in finished)
     manifest = Manifest(
         input=plan.arrival.file,
-        predictions=_write_predictions(s3, bucket, plan, finished, keys.predictions),
-        profile=_write_profile(s3, bucket, counts, keys.profile),
-        rejected=_write_rejected(s3, bucket, plan, finished, keys.rejected) if rejected else None,
+        predictions=_write_predictions(bucket, plan, finished, keys.predictions),
+        profile=_write_profile(bucket, counts, keys.profile),
+        rejected=_write_rejected(bucket, plan, finished, keys.rejected) if rejected else None,
         rows_in=rows,
         rows_scored=scored,
         rows_rejected=rejected,
@@ -78,26 +75,25 @@ def _write(
 
 
 def _write_predictions(
-    s3: Any, bucket: str, plan: TransformPlan, finished: Sequence[FinishedPiece], key: str
+    bucket: Bucket, plan: TransformPlan, finished: Sequence[FinishedPiece], key: str
 ) -> WrittenObject:
     sources = [
         Source(plan.work.predictions(number), piece.predictions_bytes)
         for number, piece in enumerate(finished, start=1)
     ]
-    return WrittenObject(key, concatenate(s3, bucket, sources, key, _CSV))
+    return WrittenObject(key, concatenate(bucket, sources, key, _CSV))
 
 
 def _write_rejected(
-    s3: Any, bucket: str, plan: TransformPlan, finished: Sequence[FinishedPiece], key: str
+    bucket: Bucket, plan: TransformPlan, finished: Sequence[FinishedPiece], key: str
 ) -> WrittenObject:
     sources = [
         Source(plan.work.rejected(number), piece.rejected_bytes)
         for number, piece in enumerate(finished, start=1)
     ]
-    return WrittenObject(key, concatenate(s3, bucket, sources, key, _CSV))
+    return WrittenObject(key, concatenate(bucket, sources, key, _CSV))
 
 
-def _write_profile(s3: Any, bucket: str, counts: Profile, key: str) -> WrittenObject:
+def _write_profile(bucket: Bucket, counts: Profile, key: str) -> WrittenObject:
     body = json.dumps(counts.to_json(), ensure_ascii=False).encode()
-    answer = s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
-    return WrittenObject(key, answer.get("VersionId"))
+    return WrittenObject(key, bucket.put(key, body, "application/json").version_id)

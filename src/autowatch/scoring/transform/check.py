@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from autowatch.aws.objects import write_json
+from autowatch.aws.objects import Bucket
 from autowatch.aws.reading import read_input
 from autowatch.aws.uploads import Range, Upload, copy_range
 from autowatch.errors import AutowatchError, UnreadableFile
@@ -43,37 +42,33 @@ class _NotAsItIs(AutowatchError):
     """The piece must be rewritten before it can be sent."""
 
 
-def check_piece(
-    s3: Any, bucket: str, plan: TransformPlan, piece: Piece, max_batch_bytes: int
-) -> CheckedPiece:
+def check_piece(bucket: Bucket, plan: TransformPlan, piece: Piece, max_batch_bytes: int) -> CheckedPiece:
     """Checks the piece, and writes its part of the job's input, its faulty rows and what was found.
 
     A piece in which Batch Transform and this code could not differ on where a row or a field ends (no quotes, no
     carriage returns, no blank lines), with no row to leave out, is copied inside S3; any other is rewritten.
     """
     try:
-        checked = _check(s3, bucket, plan, piece, max_batch_bytes)
+        checked = _check(bucket, plan, piece, max_batch_bytes)
     except UnreadableFile:
         # The reason is put into words when the lines before this piece are counted.
         checked = CheckedPiece(piece.number, refused=True)
-    write_json(s3, bucket, plan.work.checked(piece.number), asdict(checked))
+    bucket.write_json(plan.work.checked(piece.number), asdict(checked))
     return checked
 
 
-def _check(s3: Any, bucket: str, plan: TransformPlan, piece: Piece, max_batch_bytes: int) -> CheckedPiece:
+def _check(bucket: Bucket, plan: TransformPlan, piece: Piece, max_batch_bytes: int) -> CheckedPiece:
     if plan.rows.as_in_file:
         try:
-            return _check_and_copy(s3, bucket, plan, piece, max_batch_bytes)
+            return _check_and_copy(bucket, plan, piece, max_batch_bytes)
         except _NotAsItIs:
-            return _check_and_rewrite(s3, bucket, plan, piece, max_batch_bytes)
-    return _check_and_rewrite(s3, bucket, plan, piece, max_batch_bytes)
+            return _check_and_rewrite(bucket, plan, piece, max_batch_bytes)
+    return _check_and_rewrite(bucket, plan, piece, max_batch_bytes)
 
 
-def _check_and_copy(
-    s3: Any, bucket: str, plan: TransformPlan, piece: Piece, max_batch_bytes: int
-) -> CheckedPiece:
+def _check_and_copy(bucket: Bucket, plan: TransformPlan, piece: Piece, max_batch_bytes: int) -> CheckedPiece:
     file = plan.arrival.file
-    lines = _LineCounter(_only_plain(read_input(s3, bucket, file, piece.start, piece.end)))
+    lines = _LineCounter(_only_plain(read_input(bucket, file, piece.start, piece.end)))
     rows = 0
     for batch in _read(plan, lines, max_batch_bytes):
         if batch.faults:
@@ -81,20 +76,20 @@ def _check_and_copy(
         rows += len(batch.rows)
     if rows:
         source = Range(file.key, piece.start, piece.end)
-        copy_range(s3, bucket, source, plan.work.part(piece.number), "text/csv", file.version_id, file.etag)
+        copy_range(bucket, source, plan.work.part(piece.number), "text/csv", file.version_id, file.etag)
     return CheckedPiece(piece.number, lines.counted, rows, longest=lines.longest)
 
 
 def _check_and_rewrite(
-    s3: Any, bucket: str, plan: TransformPlan, piece: Piece, max_batch_bytes: int
+    bucket: Bucket, plan: TransformPlan, piece: Piece, max_batch_bytes: int
 ) -> CheckedPiece:
-    lines = _LineCounter(read_input(s3, bucket, plan.arrival.file, piece.start, piece.end))
+    lines = _LineCounter(read_input(bucket, plan.arrival.file, piece.start, piece.end))
     above = plan.header_bytes.count(b"\n")
     rows = rejected = first_line = 0
     first_reason = ""
     with (
-        Upload(s3, bucket, plan.work.part(piece.number), "text/csv") as sent,
-        Upload(s3, bucket, plan.work.faulty(piece.number), "text/csv") as faulty,
+        Upload(bucket, plan.work.part(piece.number), "text/csv") as sent,
+        Upload(bucket, plan.work.faulty(piece.number), "text/csv") as faulty,
     ):
         for batch in _read(plan, lines, max_batch_bytes):
             sent.write(_to_send(plan, batch))

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from autowatch.aws.notifications import publish
-from autowatch.aws.objects import ObjectMissing, read_json
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.aws.step_functions import read_cause
 from autowatch.aws.uploads import abort_uploads
 from autowatch.records.arrival import Arrival, output_keys
@@ -14,11 +14,10 @@ from autowatch.scoring.transform.work import Work, remove_work
 
 
 def fail_transform(
-    s3: Any,
+    bucket: Bucket,
     sagemaker: Any,
     sns: Any,
     *,
-    bucket: str,
     predictions_prefix: str,
     topic_arn: str,
     work: Work,
@@ -30,13 +29,13 @@ def fail_transform(
     Args:
         error: what Step Functions caught. Of a failed piece it says nothing; the piece's own error is in the bucket.
     """
-    name, cause = read_cause(_first_error(s3, bucket, work, error))
+    name, cause = read_cause(_first_error(bucket, work, error))
     stop_transform_job(sagemaker, job_name(work.name))
     keys = output_keys(arrival, predictions_prefix)
     for key in (keys.predictions, keys.rejected):
-        abort_uploads(s3, bucket, key)
-    remove_work(s3, bucket, work)
-    committed = find_committed(s3, bucket, keys) is not None
+        abort_uploads(bucket, key)
+    remove_work(bucket, work)
+    committed = find_committed(bucket, keys) is not None
     advice = (
         f"Its predictions had been written before that: {keys.predictions}"
         if committed
@@ -51,9 +50,9 @@ def fail_transform(
     return name, cause
 
 
-def _first_error(s3: Any, bucket: str, work: Work, caught: dict[str, str]) -> dict[str, str]:
+def _first_error(bucket: Bucket, work: Work, caught: dict[str, str]) -> dict[str, str]:
     try:
-        kept = read_json(s3, bucket, work.failure)
+        kept = bucket.read_json(work.failure)
     except ObjectMissing:
         return caught
     # Step Functions writes a text as a JSON string, an object as it is.

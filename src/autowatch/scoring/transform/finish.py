@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from typing import Any
 
-from autowatch.aws.objects import read_json, write_json
+from autowatch.aws.objects import Bucket
 from autowatch.aws.reading import ResumedBody
 from autowatch.aws.uploads import Upload
 from autowatch.errors import UnreadableFile
@@ -33,24 +33,24 @@ class FinishedPiece:
     profile: dict[str, Any]
 
 
-def finish_piece(s3: Any, bucket: str, plan: TransformPlan, piece: AcceptedPiece) -> FinishedPiece:
+def finish_piece(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> FinishedPiece:
     """Writes the piece's part of the predictions file and of the rejected file, its counts and its profile.
 
     Raises:
         AnswerMismatch: Batch Transform gave more or fewer rows than it was given.
         AnswerUnreadable: they do not have the form of the rows sent with the four inference outputs behind.
     """
-    builder = ProfileBuilder(Baseline.from_json(read_json(s3, bucket, plan.champion.baseline_key)))
+    builder = ProfileBuilder(Baseline.from_json(bucket.read_json(plan.champion.baseline_key)))
     builder.add(dict.fromkeys(plan.layout.output, ()))  # Without a row, too, the columns are there.
     scored = 0
     with (
-        Upload(s3, bucket, plan.work.predictions(piece.number), "text/csv") as predictions,
-        Upload(s3, bucket, plan.work.rejected(piece.number), "text/csv") as rejected,
+        Upload(bucket, plan.work.predictions(piece.number), "text/csv") as predictions,
+        Upload(bucket, plan.work.rejected(piece.number), "text/csv") as rejected,
     ):
         if piece.number == 1:
             predictions.write(predictions_header(plan.layout.output))
-        numbers = _row_numbers(s3, bucket, plan, piece)
-        for columns in _scored_columns(s3, bucket, plan, piece):
+        numbers = _row_numbers(bucket, plan, piece)
+        for columns in _scored_columns(bucket, plan, piece):
             count = len(columns[plan.layout.output[-1]])
             taken = list(islice(numbers, count))
             if len(taken) < count:
@@ -60,26 +60,26 @@ def finish_piece(s3: Any, bucket: str, plan: TransformPlan, piece: AcceptedPiece
             scored += count
         if next(numbers, None) is not None:
             raise _mismatch(piece)
-        _write_rejected(s3, bucket, plan, piece, rejected)
+        _write_rejected(bucket, plan, piece, rejected)
         for upload in (predictions, rejected):
             if not upload.is_empty:
                 upload.complete()
         finished = FinishedPiece(
             scored, piece.rejected, predictions.size, rejected.size, builder.build().to_json()
         )
-    write_json(s3, bucket, plan.work.finished(piece.number), asdict(finished))
+    bucket.write_json(plan.work.finished(piece.number), asdict(finished))
     return finished
 
 
 def _scored_columns(
-    s3: Any, bucket: str, plan: TransformPlan, piece: AcceptedPiece
+    bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece
 ) -> Iterator[Mapping[str, Sequence[str]]]:
     """The columns of the scored rows, some rows at a time, as `ScoredBatch.columns` has them."""
     if piece.rows == piece.rejected:
         return
     place = {position: index for index, position in enumerate(plan.rows.order)}
     width = len(place)
-    for rows in _read_rows(s3, bucket, plan.work.joined(piece.number), width + len(INFERENCE_OUTPUTS)):
+    for rows in _read_rows(bucket, plan.work.joined(piece.number), width + len(INFERENCE_OUTPUTS)):
         if set(map(len, rows)) != {width + len(INFERENCE_OUTPUTS)}:
             raise AnswerUnreadable(
                 f"Batch Transform did not give {width} columns and the four outputs "
@@ -98,9 +98,9 @@ def _read_answer(outputs: Sequence[Sequence[str]], contract: Contract) -> tuple[
     return predictions.labels, predictions.probabilities
 
 
-def _row_numbers(s3: Any, bucket: str, plan: TransformPlan, piece: AcceptedPiece) -> Iterator[int]:
+def _row_numbers(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> Iterator[int]:
     """The place of each row that was sent among all the file's rows, from 1."""
-    faulty = (index for _, _, index, *_ in _faulty_rows(s3, bucket, plan, piece))
+    faulty = (index for _, _, index, *_ in _faulty_rows(bucket, plan, piece))
     left_out = next(faulty, None)
     for index in range(piece.rows):
         if left_out is not None and index == int(left_out):
@@ -109,25 +109,23 @@ def _row_numbers(s3: Any, bucket: str, plan: TransformPlan, piece: AcceptedPiece
             yield piece.rows_before + index + 1
 
 
-def _write_rejected(
-    s3: Any, bucket: str, plan: TransformPlan, piece: AcceptedPiece, rejected: Upload
-) -> None:
+def _write_rejected(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece, rejected: Upload) -> None:
     if piece.begins_rejected:
         rejected.write(rejected_header(plan.columns))
-    for line, reason, _, *fields in _faulty_rows(s3, bucket, plan, piece):
+    for line, reason, _, *fields in _faulty_rows(bucket, plan, piece):
         rejected.write(rejected_rows([(piece.lines_before + int(line), reason, fields)]))
 
 
-def _faulty_rows(s3: Any, bucket: str, plan: TransformPlan, piece: AcceptedPiece) -> Iterator[list[str]]:
+def _faulty_rows(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> Iterator[list[str]]:
     if piece.rejected:
-        for rows in _read_rows(s3, bucket, plan.work.faulty(piece.number), 3):
+        for rows in _read_rows(bucket, plan.work.faulty(piece.number), 3):
             yield from rows
 
 
-def _read_rows(s3: Any, bucket: str, key: str, width: int) -> Iterator[list[list[str]]]:
+def _read_rows(bucket: Bucket, key: str, width: int) -> Iterator[list[list[str]]]:
     """The rows of a work object, some at a time."""
     names = ",".join(f"c{number}" for number in range(width)) + "\n"
-    body = ResumedBody.of_key(s3, bucket, key)
+    body = ResumedBody.of_key(bucket, key)
     chunks = iter(lambda: body.read(_CHUNK_BYTES), b"")
     try:
         for rows, _ in read_batches(read_table(chain([names.encode()], chunks))):

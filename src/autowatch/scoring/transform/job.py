@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from autowatch.aws.objects import Bucket
 from autowatch.aws.step_functions import naming_throttling
 from autowatch.errors import AutowatchError
 from autowatch.scoring.transform.plan import TransformPlan
@@ -75,7 +76,7 @@ def job_name(name: str) -> str:
 @naming_throttling()
 def run_transform_job(
     sagemaker: Any,
-    bucket: str,
+    bucket: Bucket,
     plan: TransformPlan,
     instances: TransformInstances,
     *,
@@ -138,7 +139,7 @@ def _payload_megabytes(longest_line: int) -> int:
 def _start(
     sagemaker: Any,
     name: str,
-    bucket: str,
+    bucket: Bucket,
     plan: TransformPlan,
     instances: TransformInstances,
     tags: dict[str, str],
@@ -159,13 +160,13 @@ def _start(
             Environment=_ENVIRONMENT,
             TransformInput={
                 "DataSource": {
-                    "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/{plan.work.input}"}
+                    "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": bucket.url(plan.work.input)}
                 },
                 "ContentType": "text/csv",
                 "SplitType": "Line",
             },
             TransformOutput={
-                "S3OutputPath": f"s3://{bucket}/{plan.work.output}",
+                "S3OutputPath": bucket.url(plan.work.output),
                 "Accept": "text/csv",
                 "AssembleWith": "Line",
             },

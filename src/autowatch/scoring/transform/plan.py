@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from autowatch.aws.objects import ObjectVersion, read_json, write_json
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.aws.reading import read_input
 from autowatch.records.arrival import Arrival
 from autowatch.records.champion import Champion, read_champion
@@ -104,7 +104,7 @@ class TransformPlan:
 
 
 def make_plan(
-    s3: Any, bucket: str, work: Work, arrival: Arrival, piece_bytes: int, started: datetime
+    bucket: Bucket, work: Work, arrival: Arrival, piece_bytes: int, started: datetime
 ) -> TransformPlan:
     """Looks at the file's beginning and at where its pieces begin, and writes the plan and the list of pieces.
 
@@ -112,26 +112,26 @@ def make_plan(
         UnreadableFile: the file cannot be scored as it is; for the same reasons as on the other path.
         NoChampion: there is no model to score it with.
     """
-    champion = read_champion(s3, bucket)
-    contract = read_contract(s3, bucket, champion.contract_key)
-    table = read_table(read_input(s3, bucket, arrival.file))
+    champion = read_champion(bucket)
+    contract = read_contract(bucket, champion.contract_key)
+    table = read_table(read_input(bucket, arrival.file))
     match_columns(table.header, contract)
     next(table.rows)  # It raises NoRows where there is none.
-    header = cut_header(read_input(s3, bucket, arrival.file))
-    pieces = cut_pieces(s3, bucket, arrival.file, len(header), piece_bytes)
+    header = cut_header(read_input(bucket, arrival.file))
+    pieces = cut_pieces(bucket, arrival.file, len(header), piece_bytes)
     plan = TransformPlan(work, arrival, champion, contract, header.decode(), to_text(started))
-    write_json(s3, bucket, work.pieces, [piece.to_json() for piece in pieces])
-    write_json(s3, bucket, work.plan, plan.to_json())
+    bucket.write_json(work.pieces, [piece.to_json() for piece in pieces])
+    bucket.write_json(work.plan, plan.to_json())
     return plan
 
 
-def read_plan(s3: Any, bucket: str, name: str) -> TransformPlan:
+def read_plan(bucket: Bucket, name: str) -> TransformPlan:
     """The plan of the transform `name`.
 
     Raises:
         ObjectMissing: there is none.
     """
-    return TransformPlan.from_json(read_json(s3, bucket, Work(name).plan))
+    return TransformPlan.from_json(bucket.read_json(Work(name).plan))
 
 
 def cut_header(chunks: Iterable[bytes]) -> bytes:
@@ -186,7 +186,6 @@ class TransformSettings:
         stack: the stack's name, the metrics' dimension.
     """
 
-    bucket: str
     predictions_prefix: str
     max_rejected_percent: float
     max_batch_bytes: int
@@ -225,7 +224,7 @@ class Piece:
         return cls(document["number"], document["start"], document["end"])
 
 
-def cut_pieces(s3: Any, bucket: str, file: ObjectVersion, start: int, piece_bytes: int) -> list[Piece]:
+def cut_pieces(bucket: Bucket, file: ObjectVersion, start: int, piece_bytes: int) -> list[Piece]:
     """Cuts the bytes of `file` from `start` on, the beginning of a line, into pieces of about `piece_bytes`.
 
     A piece begins behind the first line end at or after its nominal place. Where there would be more than
@@ -238,16 +237,16 @@ def cut_pieces(s3: Any, bucket: str, file: ObjectVersion, start: int, piece_byte
     step = max(piece_bytes, -(-(file.size - start) // MOST_PIECES))
     nominal = range(start + step, file.size, step)
     with ThreadPoolExecutor(_READERS) as readers:
-        found = set(readers.map(lambda place: _after_line_end(s3, bucket, file, place), nominal))
+        found = set(readers.map(lambda place: _after_line_end(bucket, file, place), nominal))
     places = sorted({start, file.size} | found)
     return [Piece(number, *ends) for number, ends in enumerate(pairwise(places), start=1)]
 
 
-def _after_line_end(s3: Any, bucket: str, file: ObjectVersion, place: int) -> int:
+def _after_line_end(bucket: Bucket, file: ObjectVersion, place: int) -> int:
     """Where the line behind the first line end at or after `place` begins; the file's end if there is none."""
     for offset in _windows(place, min(file.size, place + LARGEST_FIELD)):
         end = min(offset + _WINDOW_BYTES, file.size)
-        found = b"".join(read_input(s3, bucket, file, offset, end)).find(b"\n")
+        found = b"".join(read_input(bucket, file, offset, end)).find(b"\n")
         if found >= 0:
             return offset + found + 1
     if file.size - place > LARGEST_FIELD:

@@ -1,8 +1,8 @@
 """The objects that a transform leaves to itself between its states, all below one prefix, and their removal."""
 
 from dataclasses import dataclass
-from typing import Any
 
+from autowatch.aws.objects import Bucket
 from autowatch.aws.uploads import abort_uploads
 
 WORK_PREFIX = "transform/"
@@ -78,14 +78,10 @@ class Work:
         return f"{self.prefix}finished/{number:05}.json"
 
 
-def remove_work(s3: Any, bucket: str, work: Work) -> None:
+def remove_work(bucket: Bucket, work: Work) -> None:
     """Removes every work object, and every upload of one that a dead attempt had begun.
 
     All versions go, since what is only deleted would be kept, and paid for.
     """
-    abort_uploads(s3, bucket, work.prefix)
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=work.prefix):
-        versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        if versions:
-            objects = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in versions]
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+    abort_uploads(bucket, work.prefix)
+    bucket.delete_versions(work.prefix)

@@ -5,9 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from autowatch.aws.objects import ObjectVersion
+from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.errors import AutowatchError
 
 PREFIX = "training/"
@@ -34,7 +32,7 @@ class TrainingFiles:
     identity: ObjectVersion
 
 
-def find_training_files(s3: Any, bucket: str, key: str | None) -> TrainingFiles:
+def find_training_files(bucket: Bucket, key: str | None) -> TrainingFiles:
     """The file under `key`; those below it, if it ends with a slash, in the order of their keys; or the newest one.
 
     Args:
@@ -47,51 +45,45 @@ def find_training_files(s3: Any, bucket: str, key: str | None) -> TrainingFiles:
         NoTrainingFile: there is none.
     """
     if key is None:
-        return _one_file(s3, bucket, _newest_key(s3, bucket))
+        return _one_file(bucket, _newest_key(bucket))
     if key.startswith(PREFIX) and key.endswith("/"):
-        return _files_below(s3, bucket, key)
+        return _files_below(bucket, key)
     if key.startswith(PREFIX) and key.endswith(".csv"):
-        return _one_file(s3, bucket, key)
+        return _one_file(bucket, key)
     raise InvalidTrainingKey(
         f"{key} is not the key of training data. Upload a file as {PREFIX}NAME.csv and name that, "
         f"or several below {PREFIX}FOLDER/ and name that, with its slash."
     )
 
 
-def _newest_key(s3: Any, bucket: str) -> str:
-    found = _list_files(s3, bucket, PREFIX)
+def _newest_key(bucket: Bucket) -> str:
+    found = _list_files(bucket, PREFIX)
     return str(max(found, key=lambda item: (item["LastModified"], item["Key"]))["Key"])
 
 
-def _files_below(s3: Any, bucket: str, prefix: str) -> TrainingFiles:
-    keys = sorted(item["Key"] for item in _list_files(s3, bucket, prefix))
-    files = tuple(_head(s3, bucket, key) for key in keys)
+def _files_below(bucket: Bucket, prefix: str) -> TrainingFiles:
+    keys = sorted(item["Key"] for item in _list_files(bucket, prefix))
+    files = tuple(_head(bucket, key) for key in keys)
     digest = hashlib.sha256(json.dumps([(file.key, file.etag) for file in files]).encode()).hexdigest()[:32]
     return TrainingFiles(files, ObjectVersion(prefix, None, digest, sum(file.size for file in files)))
 
 
-def _list_files(s3: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    found = [item for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".csv")]
+def _list_files(bucket: Bucket, prefix: str) -> list[Any]:
+    found = [item for item in bucket.list(prefix) if item["Key"].endswith(".csv")]
     if not found:
         raise NoTrainingFile(
-            f"There is no .csv under s3://{bucket}/{prefix}. Upload labelled rows there, then start again."
+            f"There is no .csv under {bucket.url(prefix)}. Upload labelled rows there, then start again."
         )
     return found
 
 
-def _one_file(s3: Any, bucket: str, key: str) -> TrainingFiles:
-    file = _head(s3, bucket, key)
+def _one_file(bucket: Bucket, key: str) -> TrainingFiles:
+    file = _head(bucket, key)
     return TrainingFiles((file,), file)
 
 
-def _head(s3: Any, bucket: str, key: str) -> ObjectVersion:
+def _head(bucket: Bucket, key: str) -> ObjectVersion:
     try:
-        answer = s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-            raise NoTrainingFile(
-                f"s3://{bucket}/{key} does not exist. Upload it, then start again."
-            ) from error
-        raise
-    return ObjectVersion(key, answer.get("VersionId"), answer["ETag"].strip('"'), answer["ContentLength"])
+        return bucket.version(key)
+    except ObjectMissing as error:
+        raise NoTrainingFile(f"{error} Upload it, then start again.") from error

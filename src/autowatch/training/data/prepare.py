@@ -6,9 +6,8 @@ Whether the classes of the training data can be learnt, and be checked afterward
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from autowatch.aws.objects import write_json
+from autowatch.aws.objects import Bucket
 from autowatch.records.contract import Contract, Feature, reserved_columns
 from autowatch.records.run import baseline_key, contract_key
 from autowatch.tabular.profile import PROFILE_VERSION, Baseline, BaselineColumn, Profile, add, baseline_column
@@ -68,7 +67,7 @@ class Preparation:
 
 
 def prepare_training_data(
-    s3: Any, bucket: str, run: str, training: TrainingFiles, preparation: Preparation
+    bucket: Bucket, run: str, training: TrainingFiles, preparation: Preparation
 ) -> Contract:
     """Writes train.csv, holdout.csv, data.json, baseline.json and contract.json of `run`, and returns the contract.
 
@@ -81,7 +80,7 @@ def prepare_training_data(
         UnfitTrainingFile: they are, but cannot be trained on. Nothing has been written then.
     """
     _check_size(training)
-    table = TrainingTable(s3, bucket, training.files)
+    table = TrainingTable(bucket, training.files)
     _check_header(table.header, preparation)
     survey = survey_rows(table, preparation.target)
     contract = _contract(run, training, survey, preparation)
@@ -95,17 +94,16 @@ def prepare_training_data(
     _check_rows_to_train(len(in_holdout), sum(in_holdout))
     bins = _bins(run, survey, preparation.target)
     counts = write_split(
-        s3,
         bucket,
-        TrainingTable(s3, bucket, training.files),
+        TrainingTable(bucket, training.files),
         contract,
         bins,
         survey.row_labels,
         in_holdout,
     )
-    write_data_report(s3, bucket, _report(contract, training, survey, preparation, in_holdout, counts))
-    write_json(s3, bucket, baseline_key(run), _baseline(contract, bins, add(*counts)).to_json())
-    write_json(s3, bucket, contract_key(run), contract.to_json())
+    write_data_report(bucket, _report(contract, training, survey, preparation, in_holdout, counts))
+    bucket.write_json(baseline_key(run), _baseline(contract, bins, add(*counts)).to_json())
+    bucket.write_json(contract_key(run), contract.to_json())
     return contract
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from autowatch.aws.objects import ObjectMissing, ObjectVersion, read_json, write_json
+from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.tabular.cells import FeatureType
 from autowatch.training.data.columns import ColumnSurvey
 from autowatch.training.data.split import HoldoutBy
@@ -124,15 +124,15 @@ def data_report_key(run: str) -> str:
     return f"models/{run}/data.json"
 
 
-def write_data_report(s3: Any, bucket: str, report: DataReport) -> None:
+def write_data_report(bucket: Bucket, report: DataReport) -> None:
     """Keeps the report with its run."""
-    write_json(s3, bucket, data_report_key(report.run), report.to_json())
+    bucket.write_json(data_report_key(report.run), report.to_json())
 
 
-def read_warnings(s3: Any, bucket: str, run: str) -> list[str]:
+def read_warnings(bucket: Bucket, run: str) -> list[str]:
     """What people should look at in the data of `run`, a sentence each; nothing where no data were prepared for it."""
     try:
-        return list(read_json(s3, bucket, data_report_key(run))["warnings"])
+        return list(bucket.read_json(data_report_key(run))["warnings"])
     except ObjectMissing:
         return []
 

@@ -6,8 +6,9 @@ Which rows are held out for the gate.
 import random
 from collections.abc import Iterator, Sequence
 from itertools import compress
-from typing import Any, Literal
+from typing import Literal
 
+from autowatch.aws.objects import Bucket
 from autowatch.aws.uploads import Upload
 from autowatch.records.contract import Contract
 from autowatch.records.run import holdout_key, train_key
@@ -17,8 +18,7 @@ from autowatch.training.data.table import TrainingTable, UnfitTrainingFile, labe
 
 
 def write_split(
-    s3: Any,
-    bucket: str,
+    bucket: Bucket,
     table: TrainingTable,
     contract: Contract,
     bins: Baseline,
@@ -44,8 +44,8 @@ def write_split(
     builders = (ProfileBuilder(bins), ProfileBuilder(bins))
     header = csv_lines([[name] for name in names])
     with (
-        Upload(s3, bucket, train_key(contract.run), "text/csv") as train,
-        Upload(s3, bucket, holdout_key(contract.run), "text/csv") as holdout,
+        Upload(bucket, train_key(contract.run), "text/csv") as train,
+        Upload(bucket, holdout_key(contract.run), "text/csv") as holdout,
     ):
         _write(train, header)
         _write(holdout, header)

@@ -3,9 +3,8 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from itertools import compress
-from typing import Any
 
-from autowatch.aws.objects import ObjectVersion
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.aws.reading import read_input
 from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.tabular.table import Table
@@ -33,8 +32,8 @@ class TrainingTable:
         digest: the SHA-256 of the bytes read so far, so of the content once all rows have been given.
     """
 
-    def __init__(self, s3: Any, bucket: str, files: Sequence[ObjectVersion]) -> None:
-        self._s3, self._bucket, self._files = s3, bucket, files
+    def __init__(self, bucket: Bucket, files: Sequence[ObjectVersion]) -> None:
+        self._bucket, self._files = bucket, files
         self._hash = hashlib.sha256()
         self._first = self._open(files[0])
         self.header = self._first.header
@@ -67,7 +66,7 @@ class TrainingTable:
             raise _naming(file, error) from error
 
     def _chunks(self, file: ObjectVersion) -> Iterator[bytes]:
-        for chunk in read_input(self._s3, self._bucket, file):
+        for chunk in read_input(self._bucket, file):
             self._hash.update(chunk)
             yield chunk
 

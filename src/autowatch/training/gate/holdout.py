@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 
+from autowatch.aws.objects import Bucket
 from autowatch.aws.reading import ResumedBody
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import Champion, NoChampion, read_champion
@@ -61,7 +61,7 @@ class HoldoutScores:
 
 
 def score_holdout(
-    s3: Any, bucket: str, key: str, contract: Contract, endpoint: TimedEndpoint, limits: ScoringLimits
+    bucket: Bucket, key: str, contract: Contract, endpoint: TimedEndpoint, limits: ScoringLimits
 ) -> HoldoutScores:
     """Scores the hold-out under `key` with the model that has this contract.
 
@@ -72,7 +72,7 @@ def score_holdout(
     row_numbers: list[int] = []
     rejected: list[Rejected] = []
     actual, predicted, probability = list[str](), list[str](), list[str]()
-    batches = score_table(_read_holdout(s3, bucket, key), contract, endpoint, limits)
+    batches = score_table(_read_holdout(bucket, key), contract, endpoint, limits)
     first_batch = next(batches)
     for batch in chain([first_batch], batches):
         columns = batch.columns
@@ -86,7 +86,7 @@ def score_holdout(
     )
 
 
-def warm_up(s3: Any, bucket: str, key: str, contract: Contract, endpoint: TimedEndpoint, places: int) -> None:
+def warm_up(bucket: Bucket, key: str, contract: Contract, endpoint: TimedEndpoint, places: int) -> None:
     """Asks for so many predictions at once, of one row of the hold-out, that every place of the endpoint has started.
 
     Each place of a serverless endpoint starts its container at its first request, which takes half a minute and more.
@@ -95,7 +95,7 @@ def warm_up(s3: Any, bucket: str, key: str, contract: Contract, endpoint: TimedE
         NoRows, MissingColumns: the hold-out is empty, or lacks columns of the contract.
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict_when_started`.
     """
-    table = _read_holdout(s3, bucket, key)
+    table = _read_holdout(bucket, key)
     block, layout = next(table.blocks(1)), match_columns(table.header, contract)
     (line,) = csv_lines([block.columns[position][:1] for position in layout.features])
     with ThreadPoolExecutor(places) as pool:
@@ -106,8 +106,8 @@ def warm_up(s3: Any, bucket: str, key: str, contract: Contract, endpoint: TimedE
                 each.result()
 
 
-def _read_holdout(s3: Any, bucket: str, key: str) -> Table:
-    body = ResumedBody.of_key(s3, bucket, key)
+def _read_holdout(bucket: Bucket, key: str) -> Table:
+    body = ResumedBody.of_key(bucket, key)
     return read_table(iter(lambda: body.read(_CHUNK), b""))
 
 
@@ -139,7 +139,7 @@ class ScoredChampion:
 
 
 def score_champion(
-    s3: Any, bucket: str, challenger: Contract, endpoint: TimedEndpoint, rows: int, limits: ScoringLimits
+    bucket: Bucket, challenger: Contract, endpoint: TimedEndpoint, rows: int, limits: ScoringLimits
 ) -> ScoredChampion:
     """Scores the challenger's hold-out with the champion.
 
@@ -153,13 +153,13 @@ def score_champion(
         EndpointError, AnswerMismatch, AnswerUnreadable: it should have answered and did not.
     """
     try:
-        champion = read_champion(s3, bucket)
+        champion = read_champion(bucket)
     except NoChampion:
         raise ChampionNotComparable("no model has been released yet") from None
-    contract = read_contract(s3, bucket, champion.contract_key)
+    contract = read_contract(bucket, champion.contract_key)
     _check_comparable(champion, contract, challenger, endpoint.name)
     try:
-        scores = score_holdout(s3, bucket, holdout_key(challenger.run), contract, endpoint, limits)
+        scores = score_holdout(bucket, holdout_key(challenger.run), contract, endpoint, limits)
     except MissingColumns as error:
         raise ChampionNotComparable(f"the champion cannot score the hold-out. {error}") from error
     except EndpointMissing as error:

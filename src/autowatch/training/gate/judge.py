@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autowatch.aws.objects import read_json, write_json
+from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
 from autowatch.evaluation.classification import measure
 from autowatch.evaluation.comparison import NotComparable, compare
@@ -67,7 +67,7 @@ class Endpoints:
 
 
 def judge_challenger(
-    s3: Any, bucket: str, run: str, endpoints: Endpoints, limits: ScoringLimits, rules: GateRules
+    bucket: Bucket, run: str, endpoints: Endpoints, limits: ScoringLimits, rules: GateRules
 ) -> GateDecision:
     """Scores the run's hold-out with the challenger and, where it can be compared, the champion, and decides.
 
@@ -77,24 +77,24 @@ def judge_challenger(
         HoldoutRejected: some row could not be scored by the challenger.
         EndpointError: an endpoint did not answer.
     """
-    contract = read_contract(s3, bucket, contract_key(run))
+    contract = read_contract(bucket, contract_key(run))
     candidate = endpoints.timed(endpoints.candidate, contract)
-    warm_up(s3, bucket, holdout_key(run), contract, candidate, limits.concurrency)
-    scores = score_holdout(s3, bucket, holdout_key(run), contract, candidate, limits)
+    warm_up(bucket, holdout_key(run), contract, candidate, limits.concurrency)
+    scores = score_holdout(bucket, holdout_key(run), contract, candidate, limits)
     _check_all_scored(scores)
-    _complete_baseline(s3, bucket, contract, scores.probability)
-    write_smoke_test(s3, bucket, run, take_smoke_test(scores, contract))
+    _complete_baseline(bucket, contract, scores.probability)
+    write_smoke_test(bucket, run, take_smoke_test(scores, contract))
     champion: ScoredChampion | None = None
     comparison: Comparison | None = None
     skipped: str | None = None
     try:
         served = endpoints.timed(endpoints.champion, contract)
-        champion = score_champion(s3, bucket, contract, served, len(scores.row_numbers), limits)
+        champion = score_champion(bucket, contract, served, len(scores.row_numbers), limits)
         comparison = _compare(scores, champion.scores, contract, rules.confidence)
     except (ChampionNotComparable, NotComparable) as error:
         skipped = f"Judged without a champion: {str(error).rstrip('.')}."
     decision = _decide(contract, scores, champion, comparison, skipped, rules)
-    write_decision(s3, bucket, run, decision)
+    write_decision(bucket, run, decision)
     return decision
 
 
@@ -104,10 +104,10 @@ def _check_all_scored(scores: HoldoutScores) -> None:
         raise HoldoutRejected(f"The hold-out's row on line {first.line} could not be scored: {first.reason}")
 
 
-def _complete_baseline(s3: Any, bucket: str, contract: Contract, probabilities: Sequence[str]) -> None:
-    baseline = Baseline.from_json(read_json(s3, bucket, baseline_key(contract.run)))
+def _complete_baseline(bucket: Bucket, contract: Contract, probabilities: Sequence[str]) -> None:
+    baseline = Baseline.from_json(bucket.read_json(baseline_key(contract.run)))
     column = baseline_column(contract.probability_column, "prediction", "numeric", Counter(probabilities))
-    write_json(s3, bucket, baseline_key(contract.run), with_prediction(baseline, column).to_json())
+    bucket.write_json(baseline_key(contract.run), with_prediction(baseline, column).to_json())
 
 
 def _compare(

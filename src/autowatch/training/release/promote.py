@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import (
     Champion,
@@ -55,9 +56,8 @@ class CleanUp:
 
 
 def promote(
-    s3: Any,
+    bucket: Bucket,
     sagemaker: Any,
-    bucket: str,
     run: str,
     config: str,
     endpoint_name: str,
@@ -77,11 +77,11 @@ def promote(
             f"The endpoint {endpoint_name} serves {state.config if state else 'nothing'} instead of {config}: "
             f"{state.failure_reason if state and state.failure_reason else 'SageMaker rolled the update back'}."
         )
-    _check_answers(endpoint, read_smoke_test(s3, bucket, run))
-    decision = read_decision(s3, bucket, run)
+    _check_answers(endpoint, read_smoke_test(bucket, run))
+    decision = read_decision(bucket, run)
     previous_run = previous_config = etag = None
     with suppress(NoChampion):
-        current, etag = read_champion_with_etag(s3, bucket)
+        current, etag = read_champion_with_etag(bucket)
         if current.endpoint_config == config:
             return current
         # Served again by other settings it has the predecessor that it had.
@@ -100,7 +100,7 @@ def promote(
         previous_run=previous_run,
         previous_config=previous_config,
     )
-    write_champion(s3, bucket, champion, etag)
+    write_champion(bucket, champion, etag)
     return champion
 
 
@@ -115,9 +115,7 @@ def remove_challenger(sagemaker: Any, endpoint_name: str, run: str, *, keep_mode
         delete_model(sagemaker, model_name(endpoint_name, run))
 
 
-def undo_run(
-    s3: Any, sagemaker: Any, bucket: str, run: Run, endpoint_name: str, tags: dict[str, str]
-) -> CleanUp:
+def undo_run(bucket: Bucket, sagemaker: Any, run: Run, endpoint_name: str, tags: dict[str, str]) -> CleanUp:
     """Leaves the champion serving and nothing of `run` behind; of a run that released, the model and its config.
 
     The model of an earlier run, which `run` was to release again, stays as well. May be called again and again until it
@@ -128,7 +126,7 @@ def undo_run(
     """
     stop_job(sagemaker, job_name(run.run))
     try:
-        champion = read_champion(s3, bucket)
+        champion = read_champion(bucket)
     except NoChampion:
         champion = None
     config = config_name(endpoint_name, run.run)

@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from autowatch.aws.objects import ObjectMissing, read_json
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import read_decision
@@ -52,7 +52,7 @@ def promoted_run(document: Any) -> str:
 
 
 def begin_promotion(
-    s3: Any, stepfunctions: Any, bucket: str, promotes: str, *, run: str, execution: str, started: str
+    bucket: Bucket, stepfunctions: Any, promotes: str, *, run: str, execution: str, started: str
 ) -> Run:
     """Begins `run`, which releases the model of the earlier run `promotes` without training or gate.
 
@@ -62,16 +62,16 @@ def begin_promotion(
         NeverPassed, ArtefactsGone: as they say.
         RunInProgress: another run has not ended yet.
     """
-    _check_gate(s3, bucket, promotes)
-    contract = _check_artefacts(s3, bucket, promotes)
+    _check_gate(bucket, promotes)
+    contract = _check_artefacts(bucket, promotes)
     begun = Run(run, execution, "running", "promote", contract.training, started, promotes=promotes)
-    begin_run(s3, stepfunctions, bucket, begun, timedelta())
+    begin_run(bucket, stepfunctions, begun, timedelta())
     return begun
 
 
-def _check_gate(s3: Any, bucket: str, run: str) -> None:
+def _check_gate(bucket: Bucket, run: str) -> None:
     try:
-        decision = read_decision(s3, bucket, run)
+        decision = read_decision(bucket, run)
     except ObjectMissing as error:
         raise NeverPassed(
             f"Run {run} never came to its gate, or there was no such run. Name a run that released a model."
@@ -80,19 +80,17 @@ def _check_gate(s3: Any, bucket: str, run: str) -> None:
         raise NeverPassed(f"Run {run} did not pass its gate: {decision.reason} Name a run that did.")
 
 
-def _check_artefacts(s3: Any, bucket: str, run: str) -> Contract:
+def _check_artefacts(bucket: Bucket, run: str) -> Contract:
     try:
-        read_smoke_test(s3, bucket, run)
-        read_json(s3, bucket, baseline_key(run))
-        contract = read_contract(s3, bucket, contract_key(run))
-        containers = read_model_record(s3, bucket, run)
+        read_smoke_test(bucket, run)
+        bucket.read_json(baseline_key(run))
+        contract = read_contract(bucket, contract_key(run))
+        containers = read_model_record(bucket, run)
     except ObjectMissing as error:
         raise ArtefactsGone(f"{error} Without it run {run} cannot be released again; train anew.") from error
     for url in (container["ModelDataUrl"] for container in containers if "ModelDataUrl" in container):
         place, _, key = url.removeprefix("s3://").partition("/")
-        # A listing, unlike a look at the object, needs no permission for the key that encrypts it.
-        found = s3.list_objects_v2(Bucket=place, Prefix=key, MaxKeys=1).get("Contents", [])
-        if [item["Key"] for item in found] != [key]:
+        if not Bucket(bucket.client, place).exists(key):
             raise ArtefactsGone(
                 f"{url} does not exist any more; the parameter KeepModels says how many models are kept. "
                 f"Train anew, or bring back the object's earlier version and start again."

@@ -1,9 +1,8 @@
 """The smoke test of a release: rows of the hold-out with the answers that the gate saw."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from autowatch.aws.objects import read_json, write_json
+from autowatch.aws.objects import Bucket
 
 
 @dataclass(frozen=True)
@@ -15,18 +14,18 @@ class SmokeTest:
     probabilities: list[str]
 
 
-def write_smoke_test(s3: Any, bucket: str, run: str, smoke_test: SmokeTest) -> None:
+def write_smoke_test(bucket: Bucket, run: str, smoke_test: SmokeTest) -> None:
     """Keeps the smoke test with the run."""
-    write_json(s3, bucket, _smoke_key(run), asdict(smoke_test))
+    bucket.write_json(_smoke_key(run), asdict(smoke_test))
 
 
-def read_smoke_test(s3: Any, bucket: str, run: str) -> SmokeTest:
+def read_smoke_test(bucket: Bucket, run: str) -> SmokeTest:
     """The run's smoke test.
 
     Raises:
         ObjectMissing: the gate has not made it.
     """
-    return SmokeTest(**read_json(s3, bucket, _smoke_key(run)))
+    return SmokeTest(**bucket.read_json(_smoke_key(run)))
 
 
 def _smoke_key(run: str) -> str:

@@ -5,7 +5,7 @@ What a run's model is made of, kept with the run so that the model can be made a
 
 from typing import Any
 
-from autowatch.aws.objects import read_json, write_json
+from autowatch.aws.objects import Bucket
 from autowatch.training.autopilot import best_containers, keep_leaderboard
 from autowatch.training.serving.endpoints import (
     CandidateStillThere,
@@ -23,9 +23,8 @@ from autowatch.training.serving.endpoints import (
 
 
 def stage_challenger(
-    s3: Any,
+    bucket: Bucket,
     sagemaker: Any,
-    bucket: str,
     run: str,
     *,
     job_name: str,
@@ -43,8 +42,8 @@ def stage_challenger(
         EndpointBusy, Throttled: call again later.
     """
     containers = best_containers(sagemaker, job_name)
-    keep_leaderboard(s3, sagemaker, bucket, run, job_name)
-    write_model_record(s3, bucket, run, containers)
+    keep_leaderboard(bucket, sagemaker, run, job_name)
+    write_model_record(bucket, run, containers)
     model, config = model_name(endpoint_name, run), config_name(endpoint_name, run)
     candidate = candidate_name(endpoint_name)
     create_model(sagemaker, model, containers, serving, role_arn=role_arn, tags=tags)
@@ -71,9 +70,8 @@ def release(
 
 
 def restore_model(
-    s3: Any,
+    bucket: Bucket,
     sagemaker: Any,
-    bucket: str,
     run: str,
     *,
     promoted: str,
@@ -90,7 +88,7 @@ def restore_model(
         ObjectMissing: the run has no record of its model.
         EndpointBusy, Throttled: call again later.
     """
-    containers = read_model_record(s3, bucket, promoted)
+    containers = read_model_record(bucket, promoted)
     model = model_name(endpoint_name, promoted)
     create_model(sagemaker, model, containers, serving, role_arn=role_arn, tags=tags)
     create_config(sagemaker, config_name(endpoint_name, run), model, serving, tags)
@@ -101,16 +99,16 @@ def model_record_key(run: str) -> str:
     return f"models/{run}/model.json"
 
 
-def write_model_record(s3: Any, bucket: str, run: str, containers: list[dict[str, Any]]) -> None:
+def write_model_record(bucket: Bucket, run: str, containers: list[dict[str, Any]]) -> None:
     """Keeps the containers, as CreateModel takes them."""
-    write_json(s3, bucket, model_record_key(run), {"run": run, "containers": containers})
+    bucket.write_json(model_record_key(run), {"run": run, "containers": containers})
 
 
-def read_model_record(s3: Any, bucket: str, run: str) -> list[dict[str, Any]]:
+def read_model_record(bucket: Bucket, run: str) -> list[dict[str, Any]]:
     """The containers of the run's model.
 
     Raises:
         ObjectMissing: the run has not got as far as a model.
     """
-    containers: list[dict[str, Any]] = read_json(s3, bucket, model_record_key(run))["containers"]
+    containers: list[dict[str, Any]] = bucket.read_json(model_record_key(run))["containers"]
     return containers

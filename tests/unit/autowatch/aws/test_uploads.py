@@ -2,6 +2,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from autowatch.aws.objects import Bucket
 from autowatch.aws.uploads import PART_BYTES, Upload, UploadGone, abort_uploads
 from tests.support.stub_runtime import client_error
 
@@ -17,7 +18,7 @@ def s3():
 
 
 def upload(s3):
-    return Upload(s3, WHERE["Bucket"], WHERE["Key"], "text/csv")
+    return Upload(Bucket(s3, WHERE["Bucket"]), WHERE["Key"], "text/csv")
 
 
 def unfinished(s3):
@@ -85,5 +86,5 @@ def test_an_upload_that_another_took_back_is_named(s3):
 def test_uploads_under_way_to_a_key_are_taken_back_and_no_others(s3):
     for key in (WHERE["Key"], WHERE["Key"], "predictions/b.csv"):
         s3.create_multipart_upload(Bucket="bank", Key=key)
-    abort_uploads(s3, "bank", WHERE["Key"])
+    abort_uploads(Bucket(s3, "bank"), WHERE["Key"])
     assert [item["Key"] for item in unfinished(s3)] == ["predictions/b.csv"]

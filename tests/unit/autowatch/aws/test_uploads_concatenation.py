@@ -5,6 +5,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from autowatch.aws.objects import Bucket
 from autowatch.aws.uploads import LARGEST_PART, SMALLEST_PART, Source, concatenate, cut_parts
 
 MEGABYTE = 1024 * 1024
@@ -47,7 +48,7 @@ def put(s3, sizes):
 )
 def test_the_target_is_the_sources_one_behind_the_other(s3, sizes):
     sources, expected = put(s3, sizes)
-    version = concatenate(s3, "bucket", sources, "target", "text/csv")
+    version = concatenate(Bucket(s3, "bucket"), sources, "target", "text/csv")
     answer = s3.get_object(Bucket="bucket", Key="target")
     assert answer["Body"].read() == expected
     assert (answer["VersionId"], answer["ContentType"]) == (version, "text/csv")
@@ -77,7 +78,7 @@ def test_large_sources_do_not_pass_through(s3):
     sources, _ = put(s3, [6 * MEGABYTE, 8 * MEGABYTE, 100])
     read = []
     s3.meta.events.register("before-call.s3.GetObject", lambda params, **_: read.append(params["url_path"]))
-    concatenate(s3, "bucket", sources, "target", "text/csv")
+    concatenate(Bucket(s3, "bucket"), sources, "target", "text/csv")
     assert len(read) == 1
     assert read[0].endswith("source/2")
 
@@ -86,7 +87,7 @@ def test_a_source_that_is_missing_leaves_nothing(s3):
     sources, _ = put(s3, [6 * MEGABYTE, 6 * MEGABYTE])
     s3.delete_object(Bucket="bucket", Key="source/1")
     with pytest.raises(ClientError, match="404|NoSuchKey"):
-        concatenate(s3, "bucket", sources, "target", "text/csv")
+        concatenate(Bucket(s3, "bucket"), sources, "target", "text/csv")
     with pytest.raises(ClientError, match="NoSuchKey"):
         s3.get_object(Bucket="bucket", Key="target")
     assert s3.list_multipart_uploads(Bucket="bucket").get("Uploads", []) == []

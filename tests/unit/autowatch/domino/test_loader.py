@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import write_json
+from autowatch.aws.objects import Bucket
 from autowatch.domino.connection import open_session
 from autowatch.domino.loader import CHECKS_KEY, LoaderSettings, load_new_files
 from autowatch.domino.registration import RegistrationFailed
@@ -27,7 +27,7 @@ def stack():
     with mock_aws(), open_session(8) as session:
         stack = make_stack(session, server)
         champion = Champion(RUN, STACK, "config", "model", "contract", "baseline", "2026-11-23T07:29:11Z", {})
-        write_champion(stack.s3, BUCKET, champion, None)
+        write_champion(Bucket(stack.s3, BUCKET), champion, None)
         yield stack
     server.close()
 
@@ -39,11 +39,11 @@ def load(stack):
     stack.ssm = ssm
     return partial(
         load_new_files,
-        stack.s3,
+        Bucket(stack.s3, BUCKET),
         ssm,
         DominoSettings("v2", stack.server.v2_url, "arn", datasource=DATASOURCE),
         stack.registry.connection,
-        LoaderSettings(BUCKET, "us-east-1", "predictions/", PARAMETER, "Autowatch", STACK),
+        LoaderSettings("us-east-1", "predictions/", PARAMETER, "Autowatch", STACK),
         NOW,
     )
 
@@ -52,7 +52,7 @@ def commit(s3, name, run=RUN):
     key = f"predictions/date=2026-11-23/{name}.csv"
     manifest = {"predictions_key": key, "finished": "2026-11-23T09:00:00Z", "run": run}
     s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
-    write_json(s3, BUCKET, f"predictions/date=2026-11-23/{name}.manifest.json", manifest)
+    Bucket(s3, BUCKET).write_json(f"predictions/date=2026-11-23/{name}.manifest.json", manifest)
 
 
 def receipts(stack):

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 import pytest
 from moto import mock_aws
 
+from autowatch.aws.objects import Bucket
 from autowatch.domino.connection import DominoAnswerUnusable, DominoUnavailable, open_session
 from autowatch.domino.loader import CHECKS_KEY, read_back_checks
 from tests.support.domino_stack import BUCKET, RUN, make_stack
@@ -22,7 +23,7 @@ def stack():
 
 
 def read(stack, model_id):
-    read_back_checks(stack.s3, BUCKET, stack.registry.connection, RUN, model_id, NOW)
+    read_back_checks(Bucket(stack.s3, BUCKET), stack.registry.connection, RUN, model_id, NOW)
     return json.loads(stack.s3.get_object(Bucket=BUCKET, Key=CHECKS_KEY)["Body"].read())
 
 

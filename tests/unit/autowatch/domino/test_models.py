@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import ObjectMissing
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.domino import models as domino_models
 from autowatch.domino.connection import DominoAnswerUnusable, DominoRefused, DominoUnavailable, open_session
 from autowatch.domino.models import TrainingDataGone, ensure_model, publish_model_id, read_model_record
@@ -85,7 +85,7 @@ def test_what_took_no_effect_is_tried_again(stack, answer):
     with pytest.raises((DominoUnavailable, DominoAnswerUnusable)):
         ensure_model(stack.registry, RUN)
     assert stack.calls("PUT", "model") == 4
-    assert read_model_record(stack.s3, BUCKET, RUN) is None
+    assert read_model_record(Bucket(stack.s3, BUCKET), RUN) is None
     stack.domino.refuse_models = None
     ensure_model(stack.registry, RUN)
     assert len(stack.domino.models) == 1

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
+from autowatch.aws.objects import Bucket
 from autowatch.domino.connection import (
     DominoCredentialsRefused,
     DominoRefused,
@@ -87,7 +88,7 @@ class Domino:
 
 def tried(s3, domino, has_time=lambda: True, now=NOW, calls_at_once=1):
     """A run's registrations, whether or not some failed."""
-    return register_new_files(s3, BUCKET, "predictions/", domino, has_time, now, calls_at_once)
+    return register_new_files(Bucket(s3, BUCKET), "predictions/", domino, has_time, now, calls_at_once)
 
 
 def run(s3, domino, **how):

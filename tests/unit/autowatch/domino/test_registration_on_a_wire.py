@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from moto import mock_aws
 
+from autowatch.aws.objects import Bucket
 from autowatch.domino import registration as domino_registration
 from autowatch.domino.connection import DominoRefused, open_session
 from autowatch.domino.files import Dataset
@@ -62,7 +63,7 @@ def test_variables_go_with_the_first_file_of_a_kind_and_never_again(stack):
         "variableType": "ground_truth",
         "forPredictionOutput": "y",
     }
-    assert read_model_record(stack.s3, BUCKET, RUN).configured == ("predictions", "labels")
+    assert read_model_record(Bucket(stack.s3, BUCKET), RUN).configured == ("predictions", "labels")
 
 
 def test_files_go_to_the_model_of_the_run_that_scored_them(stack):
@@ -102,7 +103,7 @@ def test_a_death_between_the_call_and_the_record_does_no_harm(stack, monkeypatch
     assert sorted(path for _, path in known(stack)[f"autowatch-{RUN}"]) == [
         predictions(name).key for name in "ab"
     ]
-    assert read_model_record(stack.s3, BUCKET, RUN).configured == ("predictions",)
+    assert read_model_record(Bucket(stack.s3, BUCKET), RUN).configured == ("predictions",)
 
 
 def test_an_answer_that_is_lost_after_it_took_effect_is_made_up_for(stack):

@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from autowatch.aws.objects import write_json
 from autowatch.monitoring.requests import DayRange, OneDay
 from autowatch.monitoring.watch import DaysFailed
 from tests.support.monitored_bucket import (
@@ -40,7 +39,7 @@ def test_without_a_champion_there_is_a_clear_outcome_and_nothing_is_written(clie
 
 
 def test_a_day_without_files_is_not_enough_data_and_quiet(clients):
-    release(clients.s3)
+    release(clients.bucket.client)
 
     (day,) = run(clients).days
 
@@ -54,7 +53,7 @@ def test_a_day_without_files_is_not_enough_data_and_quiet(clients):
 
 
 def test_a_quiet_day_is_reported_and_nobody_is_told(clients):
-    score(clients.s3, release(clients.s3), LIKE_TRAINING)
+    score(clients.bucket.client, release(clients.bucket.client), LIKE_TRAINING)
 
     (day,) = run(clients).days
 
@@ -63,7 +62,7 @@ def test_a_quiet_day_is_reported_and_nobody_is_told(clients):
 
 
 def test_a_drifted_day_is_reported_and_told_once(clients):
-    score(clients.s3, release(clients.s3), DRIFTED)
+    score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
 
     (day,) = run(clients).days
 
@@ -86,7 +85,7 @@ def test_a_drifted_day_is_reported_and_told_once(clients):
 
 
 def test_the_report_has_the_agreed_fields(clients):
-    score(clients.s3, release(clients.s3), DRIFTED)
+    score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
     run(clients)
 
     report = report_of(clients)
@@ -98,12 +97,12 @@ def test_the_report_has_the_agreed_fields(clients):
     }  # fmt: skip
     assert (report["date"], report["generated"], report["run"]) == (TODAY, "2026-11-23T20:00:00Z", "run-1")
     assert (report["other_runs"], report["alerted"], report["domino"]) == ([], True, None)
-    page = clients.s3.get_object(Bucket=BUCKET, Key=f"reports/date={TODAY}/index.html")
+    page = clients.bucket.client.get_object(Bucket=BUCKET, Key=f"reports/date={TODAY}/index.html")
     assert page["ContentType"] == "text/html; charset=utf-8"
 
 
 def test_alarms_alone_are_told_but_are_no_drift_event(clients):
-    score(clients.s3, release(clients.s3), NEW_CATEGORY)
+    score(clients.bucket.client, release(clients.bucket.client), NEW_CATEGORY)
 
     (day,) = run(clients).days
 
@@ -113,7 +112,7 @@ def test_alarms_alone_are_told_but_are_no_drift_event(clients):
 
 
 def test_the_same_files_are_not_told_of_again(clients):
-    score(clients.s3, release(clients.s3), DRIFTED)
+    score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
     run(clients)
 
     assert run(clients).days == ()
@@ -124,10 +123,15 @@ def test_the_same_files_are_not_told_of_again(clients):
 
 
 def test_a_further_file_has_the_day_judged_again(clients):
-    baseline = release(clients.s3)
-    score(clients.s3, baseline, LIKE_TRAINING)
+    baseline = release(clients.bucket.client)
+    score(clients.bucket.client, baseline, LIKE_TRAINING)
     run(clients)
-    score(clients.s3, baseline, {name: values * 4 for name, values in DRIFTED.items()}, name="b/late +ü")
+    score(
+        clients.bucket.client,
+        baseline,
+        {name: values * 4 for name, values in DRIFTED.items()},
+        name="b/late +ü",
+    )
 
     (day,) = run(clients).days
 
@@ -135,9 +139,9 @@ def test_a_further_file_has_the_day_judged_again(clients):
 
 
 def test_a_profile_without_a_manifest_does_not_exist(clients):
-    baseline = release(clients.s3)
-    score(clients.s3, baseline, LIKE_TRAINING)
-    score(clients.s3, baseline, DRIFTED, name="half-way", commit=False)
+    baseline = release(clients.bucket.client)
+    score(clients.bucket.client, baseline, LIKE_TRAINING)
+    score(clients.bucket.client, baseline, DRIFTED, name="half-way", commit=False)
 
     (day,) = run(clients).days
 
@@ -145,9 +149,11 @@ def test_a_profile_without_a_manifest_does_not_exist(clients):
 
 
 def test_the_version_that_the_manifest_names_counts(clients):
-    baseline = release(clients.s3)
-    stem = score(clients.s3, baseline, LIKE_TRAINING, counts=False)
-    clients.s3.put_object(Bucket=BUCKET, Key=f"{stem}.profile.json", Body=b"{a later, half-written duplicate")
+    baseline = release(clients.bucket.client)
+    stem = score(clients.bucket.client, baseline, LIKE_TRAINING, counts=False)
+    clients.bucket.client.put_object(
+        Bucket=BUCKET, Key=f"{stem}.profile.json", Body=b"{a later, half-written duplicate"
+    )
 
     (day,) = run(clients).days
 
@@ -155,9 +161,9 @@ def test_the_version_that_the_manifest_names_counts(clients):
 
 
 def test_missed_days_are_caught_up_oldest_first_and_only_within_the_window(clients):
-    baseline = release(clients.s3)
+    baseline = release(clients.bucket.client)
     for back in (31, 30, 6, 3, 0):
-        score(clients.s3, baseline, LIKE_TRAINING, day=str((NOW - timedelta(days=back)).date()))
+        score(clients.bucket.client, baseline, LIKE_TRAINING, day=str((NOW - timedelta(days=back)).date()))
 
     result = run(clients)
 
@@ -165,9 +171,9 @@ def test_missed_days_are_caught_up_oldest_first_and_only_within_the_window(clien
 
 
 def test_a_date_judges_just_that_day_however_old(clients):
-    baseline = release(clients.s3)
-    score(clients.s3, baseline, LIKE_TRAINING, day="2025-01-31")
-    score(clients.s3, baseline, LIKE_TRAINING)
+    baseline = release(clients.bucket.client)
+    score(clients.bucket.client, baseline, LIKE_TRAINING, day="2025-01-31")
+    score(clients.bucket.client, baseline, LIKE_TRAINING)
 
     result = run(clients, only=date(2025, 1, 31))
 
@@ -175,10 +181,10 @@ def test_a_date_judges_just_that_day_however_old(clients):
 
 
 def test_the_rows_of_each_run_are_judged_by_its_own_baseline(clients):
-    old = release(clients.s3, "run-1")
-    score(clients.s3, old, DRIFTED, name="early")
-    new = release(clients.s3, "run-2")
-    score(clients.s3, new, LIKE_TRAINING, name="late")
+    old = release(clients.bucket.client, "run-1")
+    score(clients.bucket.client, old, DRIFTED, name="early")
+    new = release(clients.bucket.client, "run-2")
+    score(clients.bucket.client, new, LIKE_TRAINING, name="late")
 
     (day,) = run(clients).days
 
@@ -191,8 +197,8 @@ def test_the_rows_of_each_run_are_judged_by_its_own_baseline(clients):
 
 
 def test_drift_of_an_earlier_models_rows_is_told_and_starts_no_run(clients):
-    score(clients.s3, release(clients.s3, "run-1"), DRIFTED)
-    release(clients.s3, "run-2")
+    score(clients.bucket.client, release(clients.bucket.client, "run-1"), DRIFTED)
+    release(clients.bucket.client, "run-2")
 
     (day,) = run(clients).days
 
@@ -202,11 +208,11 @@ def test_drift_of_an_earlier_models_rows_is_told_and_starts_no_run(clients):
 
 
 def test_a_new_champion_does_not_take_back_what_was_said_of_its_predecessor(clients):
-    old = release(clients.s3, "run-1")
-    score(clients.s3, old, DRIFTED, name="early")
+    old = release(clients.bucket.client, "run-1")
+    score(clients.bucket.client, old, DRIFTED, name="early")
     run(clients)
-    score(clients.s3, old, DRIFTED, name="after the daily run")
-    release(clients.s3, "run-2")
+    score(clients.bucket.client, old, DRIFTED, name="after the daily run")
+    release(clients.bucket.client, "run-2")
 
     result = run(clients, now=NOW + timedelta(days=1))
 
@@ -217,10 +223,10 @@ def test_a_new_champion_does_not_take_back_what_was_said_of_its_predecessor(clie
 
 
 def test_what_was_said_of_rows_that_are_gone_stays(clients):
-    stem = score(clients.s3, release(clients.s3, "run-1"), DRIFTED)
+    stem = score(clients.bucket.client, release(clients.bucket.client, "run-1"), DRIFTED)
     run(clients)
-    clients.s3.delete_object(Bucket=BUCKET, Key=f"{stem}.manifest.json")
-    score(clients.s3, release(clients.s3, "run-2"), LIKE_TRAINING, name="b")
+    clients.bucket.client.delete_object(Bucket=BUCKET, Key=f"{stem}.manifest.json")
+    score(clients.bucket.client, release(clients.bucket.client, "run-2"), LIKE_TRAINING, name="b")
 
     run(clients, only=date(2026, 11, 23))
 
@@ -231,9 +237,9 @@ def test_what_was_said_of_rows_that_are_gone_stays(clients):
 
 class TestBaselines:
     def test_a_run_whose_baseline_is_gone_says_so_and_the_others_are_judged(self, clients):
-        score(clients.s3, release(clients.s3, "run-1"), DRIFTED, name="early")
-        score(clients.s3, release(clients.s3, "run-2"), LIKE_TRAINING, name="late")
-        clients.s3.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
+        score(clients.bucket.client, release(clients.bucket.client, "run-1"), DRIFTED, name="early")
+        score(clients.bucket.client, release(clients.bucket.client, "run-2"), LIKE_TRAINING, name="late")
+        clients.bucket.client.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
 
         run(clients)
 
@@ -247,10 +253,10 @@ class TestBaselines:
 
     @pytest.mark.parametrize("change", [{"profile_version": 0}, {"columns": 5}, {"bins": "other"}], ids=str)
     def test_one_of_another_version_or_form_is_an_error_of_its_run_alone(self, clients, change):
-        baseline = release(clients.s3, "run-1")
-        score(clients.s3, baseline, DRIFTED, name="early")
-        write_json(clients.s3, BUCKET, "models/run-1/baseline.json", baseline.to_json() | change)
-        score(clients.s3, release(clients.s3, "run-2"), LIKE_TRAINING, name="late")
+        baseline = release(clients.bucket.client, "run-1")
+        score(clients.bucket.client, baseline, DRIFTED, name="early")
+        clients.bucket.write_json("models/run-1/baseline.json", baseline.to_json() | change)
+        score(clients.bucket.client, release(clients.bucket.client, "run-2"), LIKE_TRAINING, name="late")
 
         run(clients)
 
@@ -259,32 +265,32 @@ class TestBaselines:
         assert [alarm["kind"] for alarm in report["other_runs"][0]["alarms"]] == ["baseline"]
 
     def test_the_champions_is_missed_even_on_a_day_without_rows(self, clients):
-        release(clients.s3)
-        clients.s3.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
+        release(clients.bucket.client)
+        clients.bucket.client.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
 
         (day,) = run(clients).days
 
         assert (day.verdict, day.alarms, day.notified) == ("not enough data", 1, True)
 
     def test_it_is_told_once_while_it_lasts_and_the_day_is_judged_when_it_is_back(self, clients):
-        baseline = release(clients.s3)
-        score(clients.s3, baseline, DRIFTED)
-        clients.s3.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
+        baseline = release(clients.bucket.client)
+        score(clients.bucket.client, baseline, DRIFTED)
+        clients.bucket.client.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
         run(clients)
-        score(clients.s3, baseline, LIKE_TRAINING, day="2026-11-24")
+        score(clients.bucket.client, baseline, LIKE_TRAINING, day="2026-11-24")
         run(clients, now=NOW + timedelta(days=1))
         assert len(clients.sns.messages) == 1
 
-        write_json(clients.s3, BUCKET, "models/run-1/baseline.json", baseline.to_json())
+        clients.bucket.write_json("models/run-1/baseline.json", baseline.to_json())
         run(clients, now=NOW + timedelta(days=2))
 
         assert (report_of(clients)["verdict"], report_of(clients)["alarms"]) == ("drift", [])
         assert len(clients.sns.messages) == 2
 
     def test_what_was_said_before_it_went_stays(self, clients):
-        score(clients.s3, release(clients.s3), DRIFTED)
+        score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
         run(clients)
-        clients.s3.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
+        clients.bucket.client.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
 
         run(clients, only=date(2026, 11, 23))
         run(clients, only=date(2026, 11, 23))
@@ -295,9 +301,9 @@ class TestBaselines:
 
 
 def test_the_mail_says_since_when(clients):
-    baseline = release(clients.s3)
+    baseline = release(clients.bucket.client)
     for day, columns in [("2026-11-19", LIKE_TRAINING), ("2026-11-20", DRIFTED), (TODAY, DRIFTED)]:
-        score(clients.s3, baseline, columns, day=day)
+        score(clients.bucket.client, baseline, columns, day=day)
 
     run(clients)
 
@@ -307,7 +313,7 @@ def test_the_mail_says_since_when(clients):
 
 
 def test_a_refused_event_fails_the_run_and_the_next_one_tells_again(clients):
-    score(clients.s3, release(clients.s3), DRIFTED)
+    score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
     clients.events.refuses = True
 
     with pytest.raises(DaysFailed, match="ThrottlingException"):
@@ -321,10 +327,10 @@ def test_a_refused_event_fails_the_run_and_the_next_one_tells_again(clients):
 
 
 def test_one_broken_day_does_not_stop_the_others(clients):
-    baseline = release(clients.s3)
-    broken = score(clients.s3, baseline, LIKE_TRAINING, day="2026-11-21", counts=False)
-    delete_for_good(clients.s3, f"{broken}.profile.json")
-    score(clients.s3, baseline, LIKE_TRAINING)
+    baseline = release(clients.bucket.client)
+    broken = score(clients.bucket.client, baseline, LIKE_TRAINING, day="2026-11-21", counts=False)
+    delete_for_good(clients.bucket.client, f"{broken}.profile.json")
+    score(clients.bucket.client, baseline, LIKE_TRAINING)
 
     with pytest.raises(DaysFailed, match=r"1 of 31 days .*2026-11-21: .*csv and its profile are gone"):
         run(clients)
@@ -333,10 +339,10 @@ def test_one_broken_day_does_not_stop_the_others(clients):
 
 
 def test_where_a_profile_is_gone_the_predictions_are_counted(clients):
-    stem = score(clients.s3, release(clients.s3), DRIFTED, counts=False)
-    delete_for_good(clients.s3, f"{stem}.profile.json")
+    stem = score(clients.bucket.client, release(clients.bucket.client), DRIFTED, counts=False)
+    delete_for_good(clients.bucket.client, f"{stem}.profile.json")
     rows = "".join(f"{age},{job}\n" for age, job in zip(*DRIFTED.values(), strict=True))
-    clients.s3.put_object(Bucket=BUCKET, Key=f"{stem}.csv", Body=f"age,job\n{rows}".encode())
+    clients.bucket.client.put_object(Bucket=BUCKET, Key=f"{stem}.csv", Body=f"age,job\n{rows}".encode())
 
     (day,) = run(clients).days
 
@@ -345,10 +351,10 @@ def test_where_a_profile_is_gone_the_predictions_are_counted(clients):
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "no json", '{"input": 5}'], ids=repr)
 def test_a_broken_manifest_is_named_and_stops_only_its_own_day(clients, text):
-    baseline = release(clients.s3)
+    baseline = release(clients.bucket.client)
     broken = "predictions/date=2026-11-20/broken-0123456789abcdef.manifest.json"
-    clients.s3.put_object(Bucket=BUCKET, Key=broken, Body=text.encode())
-    score(clients.s3, baseline, DRIFTED)
+    clients.bucket.client.put_object(Bucket=BUCKET, Key=broken, Body=text.encode())
+    score(clients.bucket.client, baseline, DRIFTED)
     with pytest.raises(DaysFailed, match="1 of 31 days") as caught:
         run(clients)
     assert broken in str(caught.value)
@@ -356,11 +362,13 @@ def test_a_broken_manifest_is_named_and_stops_only_its_own_day(clients, text):
 
 
 def test_files_beyond_the_first_page_of_the_listing_are_found(clients):
-    baseline = release(clients.s3)
-    score(clients.s3, baseline, LIKE_TRAINING, name="a")
+    baseline = release(clients.bucket.client)
+    score(clients.bucket.client, baseline, LIKE_TRAINING, name="a")
     for number in range(1_000):
-        clients.s3.put_object(Bucket=BUCKET, Key=f"predictions/date={TODAY}/b{number}.csv", Body=b"")
-    score(clients.s3, baseline, LIKE_TRAINING, name="z")
+        clients.bucket.client.put_object(
+            Bucket=BUCKET, Key=f"predictions/date={TODAY}/b{number}.csv", Body=b""
+        )
+    score(clients.bucket.client, baseline, LIKE_TRAINING, name="z")
 
     (day,) = run(clients).days
 
@@ -371,7 +379,7 @@ CONTESTED = f"Another run judges {TODAY} at the same time; the next one sees wha
 
 
 def test_two_jobs_at_once_leave_one_report(clients):
-    score(clients.s3, release(clients.s3), DRIFTED)
+    score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
     outcomes = []
 
     def job():
@@ -402,7 +410,7 @@ def emitted(capsys):
 def test_each_judged_day_and_each_column_have_metrics_and_the_run_a_heartbeat_last(clients, capsys):
     # Metrics stand at their time, and CloudWatch takes no old ones.
     now = datetime.now(UTC)
-    score(clients.s3, release(clients.s3), DRIFTED, day=now.date().isoformat())
+    score(clients.bucket.client, release(clients.bucket.client), DRIFTED, day=now.date().isoformat())
 
     run(clients, now)
 
@@ -416,14 +424,14 @@ def test_a_run_that_finds_nothing_to_do_is_a_heartbeat_all_the_same(clients, cap
     run(clients)
     assert [line["DriftRuns"] for line in emitted(capsys)] == [1]
 
-    release(clients.s3)
+    release(clients.bucket.client)
     run(clients)
     run(clients)
     assert [line["DriftRuns"] for line in emitted(capsys) if "DriftRuns" in line] == [1, 1]
 
 
 def test_a_run_that_dies_is_no_heartbeat(clients, capsys):
-    clients.s3.put_object(Bucket=BUCKET, Key="models/champion.json", Body=b"{")
+    clients.bucket.client.put_object(Bucket=BUCKET, Key="models/champion.json", Body=b"{")
 
     with pytest.raises(ValueError):
         run(clients)
@@ -432,10 +440,10 @@ def test_a_run_that_dies_is_no_heartbeat(clients, capsys):
 
 
 def test_a_day_that_fails_leaves_no_heartbeat_though_the_others_are_judged(clients, capsys):
-    baseline = release(clients.s3)
-    stem = score(clients.s3, baseline, DRIFTED, day="2026-11-22")
-    score(clients.s3, baseline, DRIFTED)
-    clients.s3.put_object(Bucket=BUCKET, Key=f"{stem}.manifest.json", Body=b"{}")
+    baseline = release(clients.bucket.client)
+    stem = score(clients.bucket.client, baseline, DRIFTED, day="2026-11-22")
+    score(clients.bucket.client, baseline, DRIFTED)
+    clients.bucket.client.put_object(Bucket=BUCKET, Key=f"{stem}.manifest.json", Body=b"{}")
 
     with pytest.raises(DaysFailed):
         run(clients)
@@ -448,7 +456,7 @@ def test_a_day_that_fails_leaves_no_heartbeat_though_the_others_are_judged(clien
 @pytest.mark.parametrize("request_", [OneDay(NOW.date()), DayRange(NOW.date(), NOW.date())])
 def test_what_people_ask_for_besides_is_no_heartbeat(clients, capsys, request_, released):
     if released:
-        score(clients.s3, release(clients.s3), DRIFTED)
+        score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
 
     run(clients, request=request_)
 

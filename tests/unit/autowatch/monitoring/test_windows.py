@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from autowatch.aws.objects import ObjectMissing, read_json, write_json
+from autowatch.aws.objects import ObjectMissing
 from autowatch.errors import UnreadableFile
 from autowatch.monitoring.drift.baselines import BaselineUnusable
 from autowatch.monitoring.requests import DayRange, RawFile
@@ -45,15 +45,15 @@ def judge_file(clients, key="inference/a.csv", of_run=None):
 
 def put_csv(clients, columns, key="inference/a.csv", delimiter=","):
     rows = [delimiter.join(columns), *(delimiter.join(row) for row in zip(*columns.values(), strict=True))]
-    clients.s3.put_object(Bucket=BUCKET, Key=key, Body="\n".join(rows).encode())
+    clients.bucket.client.put_object(Bucket=BUCKET, Key=key, Body="\n".join(rows).encode())
 
 
 class TestRange:
     def test_all_rows_are_judged_at_once_and_nobody_is_told(self, clients):
-        baseline = release(clients.s3)
+        baseline = release(clients.bucket.client)
         for back in (4, 3, 2, 1):
             score(
-                clients.s3,
+                clients.bucket.client,
                 baseline,
                 {name: texts[:200] for name, texts in DRIFTED.items()},
                 day=str(day_before(back)),
@@ -65,17 +65,17 @@ class TestRange:
         assert window.report_key == "reports/range=2026-11-20_2026-11-21/drift.json"
         assert (clients.sns.messages, clients.events.entries) == ([], [])
         assert keys(clients, "reports/") == [window.report_key, window.page_key]
-        document = read_json(clients.s3, BUCKET, window.report_key)
+        document = clients.bucket.read_json(window.report_key)
         assert (document["from"], document["to"], document["since"]) == ("2026-11-20", "2026-11-21", None)
         assert "date" not in document
 
     def test_each_run_is_judged_apart(self, clients):
-        score(clients.s3, release(clients.s3, "run-1"), DRIFTED, day=str(day_before(1)))
-        score(clients.s3, release(clients.s3, "run-2"), LIKE_TRAINING)
+        score(clients.bucket.client, release(clients.bucket.client, "run-1"), DRIFTED, day=str(day_before(1)))
+        score(clients.bucket.client, release(clients.bucket.client, "run-2"), LIKE_TRAINING)
 
         window = judge_range(clients, day_before(1), day_before(0))
 
-        (other,) = read_json(clients.s3, BUCKET, window.report_key)["other_runs"]
+        (other,) = clients.bucket.read_json(window.report_key)["other_runs"]
         assert (window.run, window.verdict, other["run"], other["verdict"]) == (
             "run-2",
             "no drift",
@@ -84,22 +84,20 @@ class TestRange:
         )
 
     def test_a_range_without_rows_is_not_enough_data(self, clients):
-        release(clients.s3)
+        release(clients.bucket.client)
         assert judge_range(clients, date(2025, 1, 1), date(2025, 12, 31)).verdict == "not enough data"
 
     def test_refused_and_rejected_are_those_of_all_days(self, clients):
-        baseline = release(clients.s3)
+        baseline = release(clients.bucket.client)
         for back in (1, 0):
-            score(clients.s3, baseline, LIKE_TRAINING, day=str(day_before(back)), rejected=2)
-            write_json(
-                clients.s3, BUCKET, f"rejected/date={day_before(back)}/x.error.json", {"error": "NotUtf8"}
-            )
+            score(clients.bucket.client, baseline, LIKE_TRAINING, day=str(day_before(back)), rejected=2)
+            clients.bucket.write_json(f"rejected/date={day_before(back)}/x.error.json", {"error": "NotUtf8"})
         window = judge_range(clients, day_before(1), day_before(0))
         assert window.rejected_rows == 4
-        assert read_json(clients.s3, BUCKET, window.report_key)["refused_files"] == {"NotUtf8": 2}
+        assert clients.bucket.read_json(window.report_key)["refused_files"] == {"NotUtf8": 2}
 
     def test_the_days_own_reports_stay_as_they_are(self, clients):
-        score(clients.s3, release(clients.s3), DRIFTED)
+        score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
         judge_range(clients, day_before(0), day_before(0))
         (day,) = run(clients).days
         assert (day.date, day.notified) == (TODAY, True)
@@ -107,22 +105,22 @@ class TestRange:
 
 class TestFile:
     def test_its_rows_are_judged_as_those_of_a_day_would_be(self, clients):
-        baseline = release(clients.s3)
+        baseline = release(clients.bucket.client)
         put_csv(clients, DRIFTED)
-        score(clients.s3, baseline, DRIFTED)
+        score(clients.bucket.client, baseline, DRIFTED)
 
         window = judge_file(clients)
         run(clients)
 
-        of_file = read_json(clients.s3, BUCKET, window.report_key)
-        of_day = read_json(clients.s3, BUCKET, f"reports/date={TODAY}/drift.json")
+        of_file = clients.bucket.read_json(window.report_key)
+        of_day = clients.bucket.read_json(f"reports/date={TODAY}/drift.json")
         assert of_file["columns"] == of_day["columns"]
         assert (window.verdict, window.rows) == ("drift", 500)
         assert window.report_key.startswith("reports/file=a-")
         assert of_file["key"] == "inference/a.csv"
 
     def test_rows_that_are_no_rows_are_left_out_and_counted(self, clients):
-        release(clients.s3)
+        release(clients.bucket.client)
         put_csv(
             clients,
             {name: [*texts, bad] for (name, texts), bad in zip(LIKE_TRAINING.items(), "xy", strict=True)},
@@ -131,8 +129,8 @@ class TestFile:
         assert (window.rows, window.rejected_rows, window.verdict) == (500, 1, "no drift")
 
     def test_the_run_may_be_another_than_the_champion(self, clients):
-        release(clients.s3, "run-1")
-        release(clients.s3, "run-2")
+        release(clients.bucket.client, "run-1")
+        release(clients.bucket.client, "run-2")
         put_csv(clients, LIKE_TRAINING)
         assert judge_file(clients, of_run="run-1").run == "run-1"
         assert judge_file(clients).run == "run-2"
@@ -142,11 +140,9 @@ class TestFile:
         column = baseline_column(
             "y_probability", "prediction", "numeric", Counter(["0.1", "0.2", "0.9"] * 300)
         )
-        write_json(
-            clients.s3,
-            BUCKET,
+        clients.bucket.write_json(
             "models/run-1/baseline.json",
-            with_prediction(release(clients.s3), column).to_json(),
+            with_prediction(release(clients.bucket.client), column).to_json(),
         )
         put_csv(clients, LIKE_TRAINING | ({"y_probability": ["0.9"] * 500} if predicted else {}))
 
@@ -156,14 +152,14 @@ class TestFile:
         assert window.alarms == 0
 
     def test_a_column_that_it_lacks_is_an_alarm(self, clients):
-        release(clients.s3)
+        release(clients.bucket.client)
         put_csv(clients, {"job": LIKE_TRAINING["job"]})
         window = judge_file(clients)
-        (alarm,) = read_json(clients.s3, BUCKET, window.report_key)["alarms"]
+        (alarm,) = clients.bucket.read_json(window.report_key)["alarms"]
         assert (alarm["column"], alarm["kind"], window.verdict) == ("age", "missing column", "no drift")
 
     def test_every_version_has_a_report_of_its_own(self, clients):
-        release(clients.s3)
+        release(clients.bucket.client)
         put_csv(clients, LIKE_TRAINING)
         first = judge_file(clients)
         put_csv(clients, DRIFTED, delimiter=";")
@@ -172,49 +168,49 @@ class TestFile:
         assert (first.verdict, second.verdict) == ("no drift", "drift")
 
     def test_a_key_in_folders_keeps_them(self, clients):
-        release(clients.s3)
+        release(clients.bucket.client)
         put_csv(clients, LIKE_TRAINING, key="predictions/date=2026-11-23/ü/a b.csv")
         assert judge_file(clients, "predictions/date=2026-11-23/ü/a b.csv").report_key.startswith(
             "reports/file=predictions/date=2026-11-23/ü/a b-"
         )
 
     def test_a_file_that_is_not_there_is_named(self, clients):
-        release(clients.s3)
+        release(clients.bucket.client)
         with pytest.raises(ObjectMissing, match=r"inference/a\.csv does not exist"):
             judge_file(clients)
 
     @pytest.mark.parametrize("body", [b"", b"\xff\xfe,\n1,2\n", b"age,job\n"])
     def test_a_file_that_cannot_be_read_is_a_clear_error(self, clients, body):
-        release(clients.s3)
-        clients.s3.put_object(Bucket=BUCKET, Key="inference/a.csv", Body=body)
+        release(clients.bucket.client)
+        clients.bucket.client.put_object(Bucket=BUCKET, Key="inference/a.csv", Body=body)
         with pytest.raises(UnreadableFile):
             judge_file(clients)
         assert keys(clients, "reports/") == []
 
     def test_a_run_that_there_is_not_is_named_and_where_to_look(self, clients):
-        release(clients.s3)
+        release(clients.bucket.client)
         put_csv(clients, LIKE_TRAINING)
-        with pytest.raises(UnknownRun, match=r"no run 'run-0' .*models/run-0/baseline\.json.*`make runs`"):
+        with pytest.raises(
+            UnknownRun, match=r"no run 'run-0' .*models/run-0/baseline\.json.*`autowatch runs`"
+        ):
             judge_file(clients, of_run="run-0")
         assert keys(clients, "reports/") == []
 
     def test_a_champion_without_a_baseline_is_an_error(self, clients):
-        release(clients.s3)
-        clients.s3.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
+        release(clients.bucket.client)
+        clients.bucket.client.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
         put_csv(clients, LIKE_TRAINING)
         with pytest.raises(BaselineUnusable, match=r"models/run-1/baseline\.json is gone"):
             judge_file(clients)
 
     def test_settings_for_columns_of_the_champion_are_none_too_many_for_an_older_run(self, clients):
         column = baseline_column("y_probability", "prediction", "numeric", Counter(["0.1", "0.2"] * 300))
-        release(clients.s3, "run-1")
-        write_json(
-            clients.s3,
-            BUCKET,
+        release(clients.bucket.client, "run-1")
+        clients.bucket.write_json(
             "models/run-2/baseline.json",
-            with_prediction(release(clients.s3, "run-2"), column).to_json(),
+            with_prediction(release(clients.bucket.client, "run-2"), column).to_json(),
         )
-        clients.s3.put_object(
+        clients.bucket.client.put_object(
             Bucket=BUCKET, Key="monitoring/settings.yaml", Body=b"columns: {y_probability: {importance: 2}}"
         )
         put_csv(clients, LIKE_TRAINING)

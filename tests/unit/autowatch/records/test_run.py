@@ -6,7 +6,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import ObjectVersion
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.run import LATEST_KEY, Run, end_run, read_latest, run_name
 from autowatch.training.start import CoolingDown, NothingNew, RunInProgress, begin_run, check_news
 
@@ -47,7 +47,7 @@ def a_run(name, execution=GONE, trigger="manual", started=NOON):
 
 
 def begin(aws, run, cooldown=DAY):
-    begin_run(aws.client("s3"), aws.client("stepfunctions"), BUCKET, run, cooldown)
+    begin_run(Bucket(aws.client("s3"), BUCKET), aws.client("stepfunctions"), run, cooldown)
 
 
 def test_a_run_has_the_same_name_whenever_it_is_asked_and_another_execution_another():
@@ -61,7 +61,7 @@ def test_a_run_has_the_same_name_whenever_it_is_asked_and_another_execution_anot
 def test_the_first_run_takes_the_lock_and_may_take_it_again(aws, s3):
     begin(aws, a_run("one"))
     begin(aws, a_run("one"))
-    assert read_latest(s3, BUCKET) == a_run("one")
+    assert read_latest(Bucket(s3, BUCKET)) == a_run("one")
 
 
 def test_a_run_is_refused_while_another_executes(aws, start_execution):
@@ -75,13 +75,13 @@ def test_a_lock_whose_execution_was_stopped_holds_nobody_up(aws, s3, start_execu
     begin(aws, a_run("one", execution))
     aws.client("stepfunctions").stop_execution(executionArn=execution)
     begin(aws, a_run("two"))
-    assert read_latest(s3, BUCKET).run == "two"
+    assert read_latest(Bucket(s3, BUCKET)).run == "two"
 
 
 def test_a_lock_whose_execution_is_forgotten_holds_nobody_up(aws, s3):
     begin(aws, a_run("one", GONE))
     begin(aws, a_run("two"))
-    assert read_latest(s3, BUCKET).run == "two"
+    assert read_latest(Bucket(s3, BUCKET)).run == "two"
 
 
 class Interrupted:
@@ -100,40 +100,42 @@ class Interrupted:
 def test_of_two_runs_that_start_at_once_one_begins(aws, s3, earlier):
     if earlier:
         begin(aws, a_run("earlier"))
-        end_run(s3, BUCKET, read_latest(s3, BUCKET), "released", "good", NOON)
+        end_run(Bucket(s3, BUCKET), read_latest(Bucket(s3, BUCKET)), "released", "good", NOON)
     between = Interrupted(s3, lambda: begin(aws, a_run("quicker")))
     with pytest.raises(RunInProgress, match="same moment"):
-        begin_run(between, aws.client("stepfunctions"), BUCKET, a_run("slower"), DAY)
-    assert read_latest(s3, BUCKET).run == "quicker"
+        begin_run(Bucket(between, BUCKET), aws.client("stepfunctions"), a_run("slower"), DAY)
+    assert read_latest(Bucket(s3, BUCKET)).run == "quicker"
 
 
 def test_drift_waits_for_the_cooldown_a_person_does_not(aws, s3):
     begin(aws, a_run("one", trigger="drift"))
-    end_run(s3, BUCKET, read_latest(s3, BUCKET), "released", "good", NOON)
+    end_run(Bucket(s3, BUCKET), read_latest(Bucket(s3, BUCKET)), "released", "good", NOON)
     soon = a_run("two", trigger="drift", started=NOON + DAY - timedelta(seconds=1))
     with pytest.raises(CoolingDown, match="may start from 2026-11-24T12:00:00Z"):
         begin(aws, soon)
     begin(aws, replace(soon, trigger="manual"))
-    end_run(s3, BUCKET, read_latest(s3, BUCKET), "failed", "bad", NOON)
+    end_run(Bucket(s3, BUCKET), read_latest(Bucket(s3, BUCKET)), "failed", "bad", NOON)
     with pytest.raises(CoolingDown):
         begin(aws, replace(soon, run="three"))
     begin(aws, a_run("four", trigger="drift", started=NOON + DAY))
-    assert read_latest(s3, BUCKET).last_drift_start == "2026-11-24T12:00:00Z"
+    assert read_latest(Bucket(s3, BUCKET)).last_drift_start == "2026-11-24T12:00:00Z"
 
 
 def test_a_manual_run_does_not_start_the_cooldown(aws, s3):
     begin(aws, a_run("one"))
-    end_run(s3, BUCKET, read_latest(s3, BUCKET), "released", "good", NOON)
+    end_run(Bucket(s3, BUCKET), read_latest(Bucket(s3, BUCKET)), "released", "good", NOON)
     begin(aws, a_run("two", trigger="drift"))
-    assert read_latest(s3, BUCKET).run == "two"
+    assert read_latest(Bucket(s3, BUCKET)).run == "two"
 
 
 def test_the_end_is_recorded_with_the_run_and_lets_go_of_the_lock(aws, s3):
     begin(aws, a_run("one"))
     for _ in range(2):
-        ended = end_run(s3, BUCKET, read_latest(s3, BUCKET), "rejected", "AUC below the floor", NOON + DAY)
+        ended = end_run(
+            Bucket(s3, BUCKET), read_latest(Bucket(s3, BUCKET)), "rejected", "AUC below the floor", NOON + DAY
+        )
     record = json.loads(s3.get_object(Bucket=BUCKET, Key="models/one/run.json")["Body"].read())
-    assert Run.from_json(record) == ended == read_latest(s3, BUCKET)
+    assert Run.from_json(record) == ended == read_latest(Bucket(s3, BUCKET))
     assert (ended.status, ended.reason, ended.finished) == (
         "rejected",
         "AUC below the floor",
@@ -144,10 +146,10 @@ def test_the_end_is_recorded_with_the_run_and_lets_go_of_the_lock(aws, s3):
 
 def test_a_run_that_ends_late_leaves_the_lock_of_its_successor_alone(aws, s3):
     begin(aws, a_run("one"))
-    late = read_latest(s3, BUCKET)
+    late = read_latest(Bucket(s3, BUCKET))
     begin(aws, a_run("two"))
-    end_run(s3, BUCKET, late, "failed", "too late", NOON)
-    assert read_latest(s3, BUCKET) == a_run("two")
+    end_run(Bucket(s3, BUCKET), late, "failed", "too late", NOON)
+    assert read_latest(Bucket(s3, BUCKET)) == a_run("two")
     assert s3.head_object(Bucket=BUCKET, Key=LATEST_KEY)
 
 

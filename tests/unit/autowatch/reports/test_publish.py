@@ -5,7 +5,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import write_json
+from autowatch.aws.objects import Bucket
 from autowatch.reports.publish import publish_day_page, publish_history_page, publish_window_page
 from tests.support.report_documents import DAY, drift_document, quality_document, story
 
@@ -23,7 +23,7 @@ def s3():
 def put(s3, day, drift=None, quality=None):
     for name, document in (("drift", drift), ("quality", quality)):
         if document is not None:
-            write_json(s3, BUCKET, f"reports/date={day.isoformat()}/{name}.json", document)
+            Bucket(s3, BUCKET).write_json(f"reports/date={day.isoformat()}/{name}.json", document)
 
 
 def page(s3, key):
@@ -35,7 +35,7 @@ def page(s3, key):
 def test_a_days_page_shows_both_documents(s3):
     put(s3, DAY, drift_document(), quality_document(verdict="worse"))
 
-    key = publish_day_page(s3, BUCKET, DAY)
+    key = publish_day_page(Bucket(s3, BUCKET), DAY)
 
     assert key == "reports/date=2026-11-23/index.html"
     assert "euribor3m" in page(s3, key)
@@ -44,7 +44,7 @@ def test_a_days_page_shows_both_documents(s3):
 def test_a_document_given_overrides_the_one_in_the_bucket_and_is_not_written(s3):
     put(s3, DAY, drift_document(drifted=0), quality_document())
 
-    key = publish_day_page(s3, BUCKET, DAY, drift=drift_document(drifted=3))
+    key = publish_day_page(Bucket(s3, BUCKET), DAY, drift=drift_document(drifted=3))
 
     assert "The data have drifted" in page(s3, key)
     document = s3.get_object(Bucket=BUCKET, Key="reports/date=2026-11-23/drift.json")["Body"].read()
@@ -62,14 +62,14 @@ def test_a_document_given_overrides_the_one_in_the_bucket_and_is_not_written(s3)
 def test_a_page_says_which_document_is_not_there(s3, drift, quality, said):
     put(s3, DAY, drift, quality)
 
-    assert said in page(s3, publish_day_page(s3, BUCKET, DAY))
+    assert said in page(s3, publish_day_page(Bucket(s3, BUCKET), DAY))
 
 
 def test_a_new_page_is_linked_from_both_neighbours_and_links_to_them(s3):
     days = [DAY - timedelta(days=5), DAY, DAY + timedelta(days=1)]
     for day in (days[0], days[2], days[1]):
         put(s3, day, drift_document(day))
-        publish_day_page(s3, BUCKET, day)
+        publish_day_page(Bucket(s3, BUCKET), day)
 
     before, middle, after = (page(s3, f"reports/date={day.isoformat()}/index.html") for day in days)
 
@@ -84,10 +84,10 @@ def test_a_new_page_is_linked_from_both_neighbours_and_links_to_them(s3):
 def test_a_page_written_again_leaves_its_neighbours_alone(s3):
     before = DAY - timedelta(days=1)
     for day in (before, DAY):
-        publish_day_page(s3, BUCKET, day, drift=drift_document(day))
+        publish_day_page(Bucket(s3, BUCKET), day, drift=drift_document(day))
     s3.put_object(Bucket=BUCKET, Key=f"reports/date={before.isoformat()}/index.html", Body=b"as it was")
 
-    publish_day_page(s3, BUCKET, DAY, drift=drift_document())
+    publish_day_page(Bucket(s3, BUCKET), DAY, drift=drift_document())
 
     written = s3.get_object(Bucket=BUCKET, Key=f"reports/date={before.isoformat()}/index.html")["Body"].read()
     assert written == b"as it was"
@@ -99,7 +99,7 @@ def test_the_history_has_the_newest_ninety_days_and_links_to_each(s3):
         put(s3, day, drift_document(day, columns=1, drifted=0, bins=2))
         s3.put_object(Bucket=BUCKET, Key=f"reports/date={day.isoformat()}/index.html", Body=b"page")
 
-    html = page(s3, publish_history_page(s3, BUCKET))
+    html = page(s3, publish_history_page(Bucket(s3, BUCKET)))
 
     assert html.count('href="date=') == 90
     assert 'href="date=2026-11-23/index.html"' in html
@@ -109,14 +109,14 @@ def test_the_history_has_the_newest_ninety_days_and_links_to_each(s3):
 def test_a_day_without_a_page_is_in_the_history_without_a_link(s3):
     put(s3, DAY, drift_document())
 
-    html = page(s3, publish_history_page(s3, BUCKET))
+    html = page(s3, publish_history_page(Bucket(s3, BUCKET)))
 
     assert "euribor3m" in html
     assert 'href="date=' not in html
 
 
 def test_an_empty_bucket_has_a_history(s3):
-    assert "No day has been judged yet" in page(s3, publish_history_page(s3, BUCKET))
+    assert "No day has been judged yet" in page(s3, publish_history_page(Bucket(s3, BUCKET)))
 
 
 ODD = [
@@ -139,9 +139,9 @@ def test_an_odd_document_is_named_and_hides_no_other_day(s3, body, name):
     put(s3, DAY, drift_document(), quality_document())
     s3.put_object(Bucket=BUCKET, Key=f"reports/date={odd.isoformat()}/{name}.json", Body=body)
 
-    own = page(s3, publish_day_page(s3, BUCKET, odd))
-    publish_day_page(s3, BUCKET, DAY)
-    history = page(s3, publish_history_page(s3, BUCKET))
+    own = page(s3, publish_day_page(Bucket(s3, BUCKET), odd))
+    publish_day_page(Bucket(s3, BUCKET), DAY)
+    history = page(s3, publish_history_page(Bucket(s3, BUCKET)))
 
     assert f"{name}.json of 2026-11-22" in history
     assert "date=2026-11-23/index.html" in history
@@ -156,8 +156,8 @@ def test_what_an_earlier_version_wrote_is_shown_as_far_as_it_goes(s3):
         del column["moved"], column["importance"]
     put(s3, DAY, document)
 
-    assert "The data have drifted" in page(s3, publish_day_page(s3, BUCKET, DAY))
-    assert "euribor3m" in page(s3, publish_history_page(s3, BUCKET))
+    assert "The data have drifted" in page(s3, publish_day_page(Bucket(s3, BUCKET), DAY))
+    assert "euribor3m" in page(s3, publish_history_page(Bucket(s3, BUCKET)))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_window_has_a_page_that_leads_to_the_history(s3, prefix, facts, subjec
     document = drift_document()
     del document["date"]
 
-    key = publish_window_page(s3, BUCKET, prefix, {**document, **facts})
+    key = publish_window_page(Bucket(s3, BUCKET), prefix, {**document, **facts})
 
     assert key == f"{prefix}index.html"
     assert subject in page(s3, key)
@@ -214,7 +214,7 @@ def test_a_document_that_comes_while_the_page_is_written_is_on_it(s3):
     key = "reports/date=2026-11-23/index.html"
 
     with just_before_the_page_is_put(s3, key, lambda: put(s3, DAY, quality=WORSE)):
-        publish_day_page(s3, BUCKET, DAY)
+        publish_day_page(Bucket(s3, BUCKET), DAY)
 
     assert "The model predicts worse" in page(s3, key)
 
@@ -222,10 +222,10 @@ def test_a_document_that_comes_while_the_page_is_written_is_on_it(s3):
 def test_a_neighbours_document_that_comes_meanwhile_is_on_its_page(s3):
     before = DAY - timedelta(days=1)
     put(s3, before, drift_document(before, drifted=0), quality_document())
-    key = publish_day_page(s3, BUCKET, before)
+    key = publish_day_page(Bucket(s3, BUCKET), before)
 
     with just_before_the_page_is_put(s3, key, lambda: put(s3, before, quality=WORSE)):
-        publish_day_page(s3, BUCKET, DAY, drift=drift_document())
+        publish_day_page(Bucket(s3, BUCKET), DAY, drift=drift_document())
 
     assert "The model predicts worse" in page(s3, key)
 
@@ -234,14 +234,14 @@ def test_a_document_that_comes_while_the_history_is_written_is_in_it(s3):
     put(s3, DAY, drift_document(drifted=0), quality_document())
 
     with just_before_the_page_is_put(s3, "reports/index.html", lambda: put(s3, DAY, quality=WORSE)):
-        publish_history_page(s3, BUCKET)
+        publish_history_page(Bucket(s3, BUCKET))
 
     assert "The model predicts worse" in page(s3, "reports/index.html")
 
 
 def test_a_page_that_dies_before_it_is_there_is_linked_once_it_is(s3):
     before = DAY - timedelta(days=1)
-    publish_day_page(s3, BUCKET, before, drift=drift_document(before))
+    publish_day_page(Bucket(s3, BUCKET), before, drift=drift_document(before))
 
     def die():
         raise ConnectionError
@@ -250,25 +250,25 @@ def test_a_page_that_dies_before_it_is_there_is_linked_once_it_is(s3):
         just_before_the_page_is_put(s3, f"reports/date={before.isoformat()}/index.html", die),
         pytest.raises(ConnectionError),
     ):
-        publish_day_page(s3, BUCKET, DAY, drift=drift_document())
-    publish_day_page(s3, BUCKET, DAY, drift=drift_document())
+        publish_day_page(Bucket(s3, BUCKET), DAY, drift=drift_document())
+    publish_day_page(Bucket(s3, BUCKET), DAY, drift=drift_document())
 
     assert 'rel="next"' in page(s3, f"reports/date={before.isoformat()}/index.html")
 
 
 def test_names_that_are_no_days_are_passed_over(s3):
-    publish_day_page(s3, BUCKET, DAY)
+    publish_day_page(Bucket(s3, BUCKET), DAY)
     put(s3, DAY, drift_document())
     for name in ("date=2026-11-31/drift.json", "date=today/drift.json", "date=2026-11-22/deeper/drift.json"):
         s3.put_object(Bucket=BUCKET, Key=f"reports/{name}", Body=b"{}")
 
-    assert page(s3, publish_history_page(s3, BUCKET)).count('href="date=') == 1
+    assert page(s3, publish_history_page(Bucket(s3, BUCKET))).count('href="date=') == 1
 
 
 def test_a_days_page_draws_the_days_before(s3):
     for day, (drift, quality) in story(days=40, columns=3).items():
         put(s3, day, drift, quality)
 
-    html = page(s3, publish_day_page(s3, BUCKET, DAY))
+    html = page(s3, publish_day_page(Bucket(s3, BUCKET), DAY))
 
     assert "Last 30 days" in html

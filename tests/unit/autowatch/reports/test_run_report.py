@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import ObjectVersion, write_json
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.evaluation.classification import measure
 from autowatch.evaluation.curves import calibration_curve, roc_curve
 from autowatch.evaluation.figures import Comparison
@@ -280,8 +280,8 @@ def test_the_gates_record_of_an_earlier_version_is_shown_as_far_as_it_goes():
 def test_the_page_is_written_beside_the_runs_objects():
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=BUCKET)
-    write_json(s3, BUCKET, f"models/{RUN.run}/gate.json", gate())
-    key = write_run_report(s3, BUCKET, RUN)
+    Bucket(s3, BUCKET).write_json(f"models/{RUN.run}/gate.json", gate())
+    key = write_run_report(Bucket(s3, BUCKET), RUN)
     answer = s3.get_object(Bucket=BUCKET, Key=key)
     assert key == f"models/{RUN.run}/report.html"
     assert answer["ContentType"] == "text/html; charset=utf-8"
@@ -292,8 +292,8 @@ def test_the_page_is_written_beside_the_runs_objects():
 def test_a_run_that_went_back_shows_the_model_that_it_went_back_to():
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=BUCKET)
-    write_json(s3, BUCKET, "models/earlier/leaderboard.json", leaderboard("Forest"))
-    key = write_run_report(s3, BUCKET, replace(RUN, trigger="promote", promotes="earlier"))
+    Bucket(s3, BUCKET).write_json("models/earlier/leaderboard.json", leaderboard("Forest"))
+    key = write_run_report(Bucket(s3, BUCKET), replace(RUN, trigger="promote", promotes="earlier"))
     text = Page(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()).text
     assert "back to an earlier model" in text
     assert "Model of run earlier" in text

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from autowatch.aws.objects import Bucket
 from autowatch.scoring.inbox import TransformMachine, score_arrivals, transform_name
 from tests.support.scoring_bucket import BUCKET, TIME, create_bucket, drop, release, results, settings
 from tests.support.stub_runtime import StubRuntime
@@ -39,7 +40,7 @@ def machine(s3):
 
 
 def handle(s3, machine, *arrivals):
-    return score_arrivals(s3, StubRuntime(), arrivals, settings(), lambda: 60.0, machine)
+    return score_arrivals(Bucket(s3, BUCKET), StubRuntime(), arrivals, settings(), lambda: 60.0, machine)
 
 
 def inputs(machine):
@@ -70,7 +71,7 @@ def test_the_threshold_itself_is_not_beyond(s3, machine, rows, handed_over):
 
 def test_a_file_that_is_scored_already_is_not_handed_over(s3, machine):
     arrival = drop(s3, "age,job\n" + "1,x\n" * 10)
-    score_arrivals(s3, StubRuntime(), [arrival], settings(), lambda: 60.0)
+    score_arrivals(Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0)
     assert handle(s3, machine, arrival) == {"scored": 1, "refused": 0, "handed_over": 0}
     assert inputs(machine) == []
 

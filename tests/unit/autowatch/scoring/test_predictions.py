@@ -10,6 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from autowatch.aws.objects import Bucket
 from autowatch.aws.reading import InputGone
 from autowatch.records.arrival import output_keys
 from autowatch.records.champion import NoChampion
@@ -50,7 +51,9 @@ def s3(client):
 
 
 def score(s3, arrival, runtime=None, **changes):
-    return score_file(s3, runtime or StubRuntime(), arrival, settings(**changes), lambda: 60.0)
+    return score_file(
+        Bucket(s3, BUCKET), runtime or StubRuntime(), arrival, settings(**changes), lambda: 60.0
+    )
 
 
 def versions(s3, prefix):
@@ -106,8 +109,8 @@ def test_the_ids_point_to_their_predictions(s3):
     arrival, other = drop(s3, "age,job\n1,x\n"), drop(s3, "age,job\n1,x\n", "inference/b.csv")
     manifest = score(s3, arrival)
     assert keys(s3, "monitoring/") == [f"monitoring/ids/{arrival.id_prefix}.json"]
-    assert read_pointer(s3, BUCKET, arrival.id_prefix) == manifest.predictions.key
-    assert read_pointer(s3, BUCKET, other.id_prefix) is None
+    assert read_pointer(Bucket(s3, BUCKET), arrival.id_prefix) == manifest.predictions.key
+    assert read_pointer(Bucket(s3, BUCKET), other.id_prefix) is None
     first_id = read_rows(s3, manifest.predictions.key)[1][0][2]
     assert first_id.rpartition("-")[0] == arrival.id_prefix
 
@@ -138,7 +141,7 @@ def test_the_pointer_is_there_before_the_manifest_and_nothing_is_committed_witho
     with pytest.raises(ClientError):
         score(Refuses(manifest_key), arrival)
     assert written[-2:] == [f"monitoring/ids/{arrival.id_prefix}.json", manifest_key]
-    assert score(s3, arrival).predictions.key == read_pointer(s3, BUCKET, arrival.id_prefix)
+    assert score(s3, arrival).predictions.key == read_pointer(Bucket(s3, BUCKET), arrival.id_prefix)
 
 
 def test_rejected_rows_go_to_their_own_file(s3):
@@ -377,7 +380,7 @@ def test_a_failure_leaves_nothing(s3, content, error, monkeypatch):
 
     with pytest.raises(error):
         score_file(
-            s3,
+            Bucket(s3, BUCKET),
             StubRuntime(before),
             drop(s3, content),
             settings(limits=ScoringLimits()),
@@ -416,9 +419,8 @@ def test_rows_that_vanish_stop_the_commit(s3, monkeypatch):
 
 def test_a_failing_bucket_is_raised_as_it_is(s3):
     arrival = drop(s3, "age,job\n1,x\n")
-    elsewhere = settings(bucket="another-bucket")
     with pytest.raises(ClientError, match="NoSuchBucket"):
-        score_file(s3, StubRuntime(), arrival, elsewhere, lambda: 60.0)
+        score_file(Bucket(s3, "another-bucket"), StubRuntime(), arrival, settings(), lambda: 60.0)
 
 
 def test_profiles_of_the_pieces_add_up_to_the_whole(s3):

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from autowatch.aws.objects import ObjectVersion
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.contract import Contract, Feature
 from autowatch.training.autopilot import (
     AutopilotFailed,
@@ -45,7 +45,7 @@ def start(sagemaker, mode="ENSEMBLING", kms_key=""):
     )
     return start_job(
         sagemaker,
-        "bank",
+        Bucket(None, "bank"),
         contract,
         role_arn="arn:aws:iam::123456789012:role/sagemaker-role",
         mode=mode,

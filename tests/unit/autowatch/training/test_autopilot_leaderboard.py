@@ -4,7 +4,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import read_json
+from autowatch.aws.objects import Bucket
 from autowatch.training.autopilot import keep_leaderboard, leaderboard_key, read_leaderboard
 from tests.support.sagemaker_double import SageMaker
 
@@ -62,7 +62,7 @@ def test_it_is_kept_with_the_run(sagemaker):
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="bank")
-        keep_leaderboard(s3, sagemaker, "bank", "r", "job")
-        document = read_json(s3, "bank", leaderboard_key("r"))
+        keep_leaderboard(Bucket(s3, "bank"), sagemaker, "r", "job")
+        document = Bucket(s3, "bank").read_json(leaderboard_key("r"))
     assert document["candidates"][0]["name"] == "best"
     assert document["job_name"] == "job"

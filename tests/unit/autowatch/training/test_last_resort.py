@@ -4,7 +4,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import ObjectVersion, write_json
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.run import LATEST_KEY, Run, read_latest
 from autowatch.training.last_resort import give_up_run
 from tests.support.alert_topic import alert_topic
@@ -26,7 +26,7 @@ def aws():
     with mock_aws():
         session = boto3.Session()
         session.client("s3").create_bucket(Bucket=BUCKET)
-        write_json(session.client("s3"), BUCKET, LATEST_KEY, RUN.to_json())
+        Bucket(session.client("s3"), BUCKET).write_json(LATEST_KEY, RUN.to_json())
         yield session
 
 
@@ -37,9 +37,8 @@ def alerts(aws):
 
 def give_up(aws, alerts, run="new"):
     give_up_run(
-        aws.client("s3"),
+        Bucket(aws.client("s3"), BUCKET),
         aws.client("sns"),
-        bucket=BUCKET,
         run=run,
         topic_arn=alerts.topic,
         cause="The smoke test failed.",
@@ -50,7 +49,7 @@ def give_up(aws, alerts, run="new"):
 
 def test_a_clean_up_that_did_not_get_through_is_told_and_the_run_ends(aws, alerts):
     give_up(aws, alerts)
-    assert read_latest(aws.client("s3"), BUCKET).status == "failed"
+    assert read_latest(Bucket(aws.client("s3"), BUCKET)).status == "failed"
     (message,) = alerts()
     assert message["Subject"] == "Autowatch: clean-up failed, run new"
     assert "The smoke test failed." in message["Message"]
@@ -60,5 +59,5 @@ def test_a_clean_up_that_did_not_get_through_is_told_and_the_run_ends(aws, alert
 
 def test_giving_up_on_a_run_leaves_its_successors_record_alone(aws, alerts):
     give_up(aws, alerts, run="older")
-    assert read_latest(aws.client("s3"), BUCKET).status == "running"
+    assert read_latest(Bucket(aws.client("s3"), BUCKET)).status == "running"
     assert len(alerts()) == 1

@@ -5,7 +5,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import ObjectVersion, write_json
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.decision import GateDecision, write_decision
 from autowatch.records.run import LATEST_KEY, Run, read_latest
@@ -30,7 +30,7 @@ def aws():
     with mock_aws():
         session = boto3.Session()
         session.client("s3").create_bucket(Bucket=BUCKET)
-        write_json(session.client("s3"), BUCKET, LATEST_KEY, RUN.to_json())
+        Bucket(session.client("s3"), BUCKET).write_json(LATEST_KEY, RUN.to_json())
         yield session
 
 
@@ -41,8 +41,7 @@ def alerts(aws):
 
 def finish(aws, alerts, passed, run="new", unknown_to_domino=None):
     write_decision(
-        aws.client("s3"),
-        BUCKET,
+        Bucket(aws.client("s3"), BUCKET),
         "new",
         GateDecision("new", passed, "AUC 0.8000 on 100 hold-out rows.", 0.6, 100, {"auc": 0.8}),
     )
@@ -50,10 +49,9 @@ def finish(aws, alerts, passed, run="new", unknown_to_domino=None):
     sagemaker.models["e-new"] = sagemaker.configs["e-new"] = {}
     sagemaker.put_endpoint("e-candidate", "e-new")
     ended = finish_run(
-        aws.client("s3"),
+        Bucket(aws.client("s3"), BUCKET),
         sagemaker,
         aws.client("sns"),
-        bucket=BUCKET,
         run=run,
         endpoint_name=ENDPOINT,
         topic_arn=alerts.topic,
@@ -69,10 +67,9 @@ def fail(aws, alerts, run="new", cause="The training file has no column 'y'.", s
     if serving:
         sagemaker.put_endpoint(ENDPOINT, serving)
     fail_run(
-        aws.client("s3"),
+        Bucket(aws.client("s3"), BUCKET),
         sagemaker,
         aws.client("sns"),
-        bucket=BUCKET,
         run=run,
         endpoint_name=ENDPOINT,
         topic_arn=alerts.topic,
@@ -86,7 +83,7 @@ def fail(aws, alerts, run="new", cause="The training file has no column 'y'.", s
 def test_a_released_run_is_recorded_and_told_and_keeps_its_model(aws, alerts):
     ended, sagemaker = finish(aws, alerts, passed=True)
     assert (ended.status, ended.finished) == ("released", "2026-11-23T12:00:00Z")
-    assert read_latest(aws.client("s3"), BUCKET) == ended
+    assert read_latest(Bucket(aws.client("s3"), BUCKET)) == ended
     (message,) = alerts()
     assert message["Subject"] == "Autowatch: model released, run new"
     assert "Endpoint e now serves the model of run new." in message["Message"]
@@ -105,7 +102,7 @@ def test_a_domino_that_does_not_know_the_model_is_told_and_changes_nothing(aws, 
 
 def test_a_rejected_run_is_a_normal_end_and_leaves_nothing(aws, alerts):
     champion = Champion("old", ENDPOINT, "e-old", "e-old", "c", "b", "t", {})
-    write_champion(aws.client("s3"), BUCKET, champion, None)
+    write_champion(Bucket(aws.client("s3"), BUCKET), champion, None)
     ended, sagemaker = finish(aws, alerts, passed=False)
     assert ended.status == "rejected"
     (message,) = alerts()
@@ -126,7 +123,7 @@ def test_a_rejected_first_run_says_that_nothing_serves_and_what_to_do(aws, alert
 
 def test_a_promotion_tells_whose_model_serves(aws, alerts):
     promotion = replace(RUN, run="later", trigger="promote", promotes="new")
-    write_json(aws.client("s3"), BUCKET, LATEST_KEY, promotion.to_json())
+    Bucket(aws.client("s3"), BUCKET).write_json(LATEST_KEY, promotion.to_json())
     ended, sagemaker = finish(aws, alerts, passed=True, run="later")
     assert (ended.run, ended.status, ended.model_run) == ("later", "released", "new")
     (message,) = alerts()
@@ -137,7 +134,7 @@ def test_a_promotion_tells_whose_model_serves(aws, alerts):
 
 def test_a_failed_run_is_recorded_and_told_with_its_cause(aws, alerts):
     fail(aws, alerts)
-    latest = read_latest(aws.client("s3"), BUCKET)
+    latest = read_latest(Bucket(aws.client("s3"), BUCKET))
     assert (latest.status, latest.reason) == ("failed", "The training file has no column 'y'.")
     (message,) = alerts()
     assert message["Subject"] == "Autowatch: training run failed, run new"
@@ -150,14 +147,14 @@ def test_a_failed_run_is_recorded_and_told_with_its_cause(aws, alerts):
 
 def test_a_failed_run_names_the_champion_that_serves_on(aws, alerts):
     champion = Champion("old", ENDPOINT, "e-old", "e-old", "c", "b", "t", {})
-    write_champion(aws.client("s3"), BUCKET, champion, None)
+    write_champion(Bucket(aws.client("s3"), BUCKET), champion, None)
     fail(aws, alerts, serving="e-old")
     assert "The model of run old serves on." in alerts()[0]["Message"]
 
 
 def test_a_run_that_was_refused_touches_nothing_of_the_one_in_progress(aws, alerts):
     fail(aws, alerts, run="refused", cause="Run new has not ended yet.")
-    assert read_latest(aws.client("s3"), BUCKET) == RUN
+    assert read_latest(Bucket(aws.client("s3"), BUCKET)) == RUN
     (message,) = alerts()
     assert message["Subject"] == "Autowatch: training run refused"
     assert "Run new has not ended yet." in message["Message"]
@@ -170,16 +167,18 @@ def test_a_very_first_run_that_was_refused_is_told_too(aws, alerts):
 
 
 def test_a_run_that_another_has_overtaken_ends_nothing(aws, alerts):
-    write_json(aws.client("s3"), BUCKET, LATEST_KEY, replace(RUN, run="later").to_json())
+    Bucket(aws.client("s3"), BUCKET).write_json(LATEST_KEY, replace(RUN, run="later").to_json())
     with pytest.raises(RunOvertaken, match="Run later has begun"):
         finish(aws, alerts, passed=True)
-    assert read_latest(aws.client("s3"), BUCKET).status == "running"
+    assert read_latest(Bucket(aws.client("s3"), BUCKET)).status == "running"
     assert not alerts()
 
 
 @pytest.mark.parametrize("passed", [True, False])
 def test_what_looks_wrong_with_the_data_is_told_with_the_outcome(aws, alerts, passed):
-    write_json(aws.client("s3"), BUCKET, "models/new/data.json", {"warnings": ["The column 'x' leaks."]})
+    Bucket(aws.client("s3"), BUCKET).write_json(
+        "models/new/data.json", {"warnings": ["The column 'x' leaks."]}
+    )
     finish(aws, alerts, passed)
     (message,) = alerts()
     assert "The column 'x' leaks." in message["Message"].splitlines()

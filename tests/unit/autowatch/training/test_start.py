@@ -4,7 +4,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import ObjectVersion
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.run import read_latest
 from autowatch.training.start import CoolingDown, InvalidInput, TrainingRequest, begin_training, read_request
 
@@ -46,16 +46,15 @@ def begin():
         def begin(trigger, execution, hour):
             execution = f"arn:aws:states:us-east-1:123456789012:execution:train:{execution}"
             begun = begin_training(
-                s3,
+                Bucket(s3, BUCKET),
                 stepfunctions,
-                BUCKET,
                 trigger,
                 TRAINING,
                 execution=execution,
                 started=datetime(2026, 11, 23, hour, tzinfo=UTC),
                 cooldown=timedelta(hours=2),
             )
-            return begun, read_latest(s3, BUCKET)
+            return begun, read_latest(Bucket(s3, BUCKET))
 
         yield begin
 

@@ -23,7 +23,7 @@ from autowatch.aws.bulk import read as many_objects
 from autowatch.aws.bulk import route as bucket_route
 from autowatch.aws.bulk.read import read_many
 from autowatch.aws.bulk.route import find_route
-from autowatch.aws.objects import ObjectMissing
+from autowatch.aws.objects import Bucket, ObjectMissing
 from tests.support.object_server import BUCKET, Answer, answer, running_objects
 
 HOSTILE_KEYS = [
@@ -59,7 +59,7 @@ def fill(server, count):
 
 def read(s3, keys):
     found = []
-    read_many(s3, BUCKET, keys, lambda key, content: found.append((key, content)))
+    read_many(Bucket(s3, BUCKET), keys, lambda key, content: found.append((key, content)))
     assert Counter(key for key, _ in found) == Counter(keys)
     return dict(found)
 
@@ -218,7 +218,7 @@ def test_an_error_in_the_use_stops_the_reading(server):
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        read_many(client(server), BUCKET, keys, use)
+        read_many(Bucket(client(server), BUCKET), keys, use)
     assert len(used) < 50 + many_objects.CONNECTIONS
     assert len(server.asked) < 500
 
@@ -231,7 +231,7 @@ def test_a_slow_use_costs_nothing_but_time(server):
         used.append(key)
         time.sleep(0.1)
 
-    read_many(client(server), BUCKET, list(server.objects), use)
+    read_many(Bucket(client(server), BUCKET), list(server.objects), use)
     assert sorted(used) == sorted(server.objects)
 
 
@@ -276,7 +276,7 @@ def test_motos_server_is_understood():
         for key in keys:
             s3.put_object(Bucket=BUCKET, Key=key, Body=key.encode())
         assert read(s3, keys) == {key: key.encode() for key in keys}
-        assert find_route(s3, BUCKET, "first")[0] is not None
+        assert find_route(Bucket(s3, BUCKET), "first")[0] is not None
     finally:
         server.stop()
 
@@ -350,7 +350,7 @@ def test_the_way_is_the_clients(region, config, base, monkeypatch):
         place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         s3.create_bucket(Bucket=BUCKET, **place)
         s3.put_object(Bucket=BUCKET, Key="a/b.json", Body=b"x")
-        route, content = find_route(s3, BUCKET, "a/b.json")
+        route, content = find_route(Bucket(s3, BUCKET), "a/b.json")
     assert (route.base, route.signing["region_name"], content) == (base, region, b"x")
     assert route.tls.verify_mode == ssl.CERT_REQUIRED
     assert route.tls.check_hostname
@@ -369,4 +369,4 @@ def test_another_signature_is_left_to_the_client(monkeypatch):
             aws_secret_access_key="b",
             config=Config(signature_version="s3"),
         )
-        assert find_route(old, BUCKET, "a") == (None, b"x")
+        assert find_route(Bucket(old, BUCKET), "a") == (None, b"x")

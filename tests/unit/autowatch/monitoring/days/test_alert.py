@@ -240,7 +240,7 @@ def test_the_schema_is_one_and_knows_every_alarm():
 
 def test_the_event_of_a_judged_day_is_as_documented():
     with monitored_bucket() as clients:
-        score(clients.s3, release(clients.s3), DRIFTED)
+        score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
         run(clients)
         (entry,) = clients.events.entries
     detail = json.loads(entry["Detail"])

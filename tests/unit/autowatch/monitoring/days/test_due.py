@@ -5,7 +5,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import read_json, write_json
+from autowatch.aws.objects import Bucket
 from autowatch.monitoring.days.due import DAYS_KEY, DayFiles, close_days, is_due, open_days
 from tests.support.reported_days import TODAY, reported
 
@@ -69,38 +69,38 @@ class TestIsDue:
 
 class TestOpenDays:
     def test_at_first_they_reach_back_thirty_days(self, s3):
-        days = open_days(s3, BUCKET, TODAY)
+        days = open_days(Bucket(s3, BUCKET), TODAY)
         assert (days[0], days[-1], len(days)) == (date(2026, 10, 24), TODAY, 31)
 
     def test_then_to_the_last_complete_day(self, s3):
-        write_json(s3, BUCKET, DAYS_KEY, {"complete_until": "2026-11-16"})
-        days = open_days(s3, BUCKET, TODAY)
+        Bucket(s3, BUCKET).write_json(DAYS_KEY, {"complete_until": "2026-11-16"})
+        days = open_days(Bucket(s3, BUCKET), TODAY)
         assert (days[0], days[-1], len(days)) == (date(2026, 11, 17), TODAY, 7)
 
     @pytest.mark.parametrize("until", ["2026-11-17", "2026-11-23", "2027-01-01"])
     def test_a_note_about_days_that_cannot_be_settled_is_as_good_as_none(self, s3, until):
         """Such a note would hide every file that comes in the evening or late, for good."""
-        write_json(s3, BUCKET, DAYS_KEY, {"complete_until": until})
-        assert len(open_days(s3, BUCKET, TODAY)) == 31
+        Bucket(s3, BUCKET).write_json(DAYS_KEY, {"complete_until": until})
+        assert len(open_days(Bucket(s3, BUCKET), TODAY)) == 31
 
     def test_an_outage_of_a_year_is_cut_to_thirty_days(self, s3):
-        write_json(s3, BUCKET, DAYS_KEY, {"complete_until": "2025-11-20"})
-        assert len(open_days(s3, BUCKET, TODAY)) == 31
+        Bucket(s3, BUCKET).write_json(DAYS_KEY, {"complete_until": "2025-11-20"})
+        assert len(open_days(Bucket(s3, BUCKET), TODAY)) == 31
 
     @pytest.mark.parametrize("note", [{}, [], {"complete_until": 5}, {"complete_until": "soon"}], ids=str)
     def test_a_damaged_note_is_as_good_as_none(self, s3, note):
-        write_json(s3, BUCKET, DAYS_KEY, note)
-        assert len(open_days(s3, BUCKET, TODAY)) == 31
+        Bucket(s3, BUCKET).write_json(DAYS_KEY, note)
+        assert len(open_days(Bucket(s3, BUCKET), TODAY)) == 31
 
 
 class TestCloseDays:
     def test_days_stay_open_while_files_may_still_come_for_them(self, s3):
-        days = open_days(s3, BUCKET, TODAY)
-        close_days(s3, BUCKET, days, EVENING)
-        assert read_json(s3, BUCKET, DAYS_KEY) == {"complete_until": "2026-11-16"}
-        assert len(open_days(s3, BUCKET, TODAY)) == 7
+        days = open_days(Bucket(s3, BUCKET), TODAY)
+        close_days(Bucket(s3, BUCKET), days, EVENING)
+        assert Bucket(s3, BUCKET).read_json(DAYS_KEY) == {"complete_until": "2026-11-16"}
+        assert len(open_days(Bucket(s3, BUCKET), TODAY)) == 7
 
     def test_nothing_is_written_when_nothing_is_settled(self, s3):
-        close_days(s3, BUCKET, [YESTERDAY, TODAY], EVENING)
-        close_days(s3, BUCKET, [], EVENING)
+        close_days(Bucket(s3, BUCKET), [YESTERDAY, TODAY], EVENING)
+        close_days(Bucket(s3, BUCKET), [], EVENING)
         assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)

@@ -2,6 +2,7 @@ from datetime import date
 
 import pytest
 
+from autowatch.aws.objects import Bucket
 from autowatch.monitoring.days.due import list_days
 from tests.support.monitored_bucket import BUCKET, monitored_bucket
 
@@ -11,7 +12,7 @@ FIRST, LAST = date(2026, 11, 9), date(2026, 11, 10)
 @pytest.fixture
 def s3():
     with monitored_bucket() as clients:
-        yield clients.s3
+        yield clients.bucket.client
 
 
 def put(s3, *keys):
@@ -44,7 +45,7 @@ def test_each_day_has_its_manifests_and_refusals(s3):
         "rejected/labels/date=2026-11-09/x.error.json",
     )
 
-    found = list_days(s3, BUCKET, "predictions/", FIRST, LAST)
+    found = list_days(Bucket(s3, BUCKET), "predictions/", FIRST, LAST)
 
     assert {day: (list(files.manifests), list(files.refused)) for day, files in found.items()} == wanted
 
@@ -54,9 +55,9 @@ def test_the_digest_changes_with_an_object_that_is_replaced(s3):
     digests = []
     for body in (b"1", b"2", b"1"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=body)
-        digests.append(list_days(s3, BUCKET, "predictions/", FIRST, LAST)[FIRST].digest)
+        digests.append(list_days(Bucket(s3, BUCKET), "predictions/", FIRST, LAST)[FIRST].digest)
     assert digests[0] == digests[2] != digests[1]
 
 
 def test_days_without_anything_are_not_in_it(s3):
-    assert list_days(s3, BUCKET, "predictions/", FIRST, LAST) == {}
+    assert list_days(Bucket(s3, BUCKET), "predictions/", FIRST, LAST) == {}

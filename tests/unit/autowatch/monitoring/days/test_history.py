@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from autowatch.aws.objects import write_json
+from autowatch.aws.objects import Bucket
 from autowatch.monitoring.days.history import HISTORY_DAYS, read_history
 from autowatch.records.report_keys import report_key
 from tests.support.monitored_bucket import BUCKET, NOW, monitored_bucket
@@ -13,7 +13,7 @@ TODAY = NOW.date()
 @pytest.fixture
 def s3():
     with monitored_bucket() as clients:
-        yield clients.s3
+        yield clients.bucket.client
 
 
 def put_report(s3, day, **changes):
@@ -43,13 +43,13 @@ def put_report(s3, day, **changes):
         "alerting": None,
         "told": [],
     }
-    write_json(s3, BUCKET, report_key(day), document | changes)
+    Bucket(s3, BUCKET).write_json(report_key(day), document | changes)
 
 
 def test_it_has_what_later_days_go_by(s3):
     put_report(s3, TODAY)
 
-    day = read_history(s3, BUCKET, TODAY)[TODAY]
+    day = read_history(Bucket(s3, BUCKET), TODAY)[TODAY]
 
     assert (day.rows, day.files, day.extra_columns, day.model_columns) == (1_007, 3, {"x"}, {"age"})
     assert day.inputs == "9f86d0"
@@ -60,14 +60,14 @@ def test_it_has_what_later_days_go_by(s3):
 @pytest.mark.parametrize(("importance", "alarmed"), [(0, False), (0.1, True)])
 def test_an_alarm_of_a_column_without_importance_does_not_count(s3, importance, alarmed):
     put_report(s3, TODAY, columns=[{"name": "age", "importance": importance}])
-    assert read_history(s3, BUCKET, TODAY)[TODAY].of("run-1").alarmed is alarmed
+    assert read_history(Bucket(s3, BUCKET), TODAY)[TODAY].of("run-1").alarmed is alarmed
 
 
 def test_it_reaches_from_the_day_back_and_no_further(s3):
     wanted = [TODAY - timedelta(days=back) for back in (HISTORY_DAYS, 1, 0)]
     for day in [*wanted, TODAY - timedelta(days=HISTORY_DAYS + 1), TODAY + timedelta(days=1)]:
         put_report(s3, day)
-    assert sorted(read_history(s3, BUCKET, TODAY)) == wanted
+    assert sorted(read_history(Bucket(s3, BUCKET), TODAY)) == wanted
 
 
 def test_other_objects_below_reports_are_left_out(s3):
@@ -79,7 +79,7 @@ def test_other_objects_below_reports_are_left_out(s3):
         "range=a_b/drift.json",
     ):
         s3.put_object(Bucket=BUCKET, Key=f"reports/{key}", Body=b"{}")
-    assert list(read_history(s3, BUCKET, TODAY)) == [TODAY]
+    assert list(read_history(Bucket(s3, BUCKET), TODAY)) == [TODAY]
 
 
 @pytest.mark.parametrize(
@@ -104,10 +104,10 @@ def test_other_objects_below_reports_are_left_out(s3):
 def test_a_report_of_another_form_does_not_spoil_the_others(s3, changes):
     put_report(s3, TODAY)
     put_report(s3, TODAY - timedelta(days=1), **changes)
-    assert list(read_history(s3, BUCKET, TODAY)) == [TODAY]
+    assert list(read_history(Bucket(s3, BUCKET), TODAY)) == [TODAY]
 
 
 def test_a_report_that_is_no_json_does_not_either(s3):
     put_report(s3, TODAY)
     s3.put_object(Bucket=BUCKET, Key=report_key(TODAY - timedelta(days=1)), Body=b"{")
-    assert list(read_history(s3, BUCKET, TODAY)) == [TODAY]
+    assert list(read_history(Bucket(s3, BUCKET), TODAY)) == [TODAY]

@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from autowatch.aws.objects import read_json, write_json
 from autowatch.monitoring.watch import DaysFailed
 from autowatch.records.timestamps import to_text
 from autowatch.tabular.profile import Baseline, baseline_column
@@ -44,17 +43,15 @@ def failing_put(clients, failing):
         if key == failing:
             raise ClientError({}, "PutObject")
 
-    return before_each(clients.s3, "PutObject", fail)
+    return before_each(clients.bucket.client, "PutObject", fail)
 
 
 def set_settings(clients, text):
-    clients.s3.put_object(Bucket=BUCKET, Key="monitoring/settings.yaml", Body=text.encode())
+    clients.bucket.client.put_object(Bucket=BUCKET, Key="monitoring/settings.yaml", Body=text.encode())
 
 
 def refuse(clients, error="MissingColumns", name="x", day=TODAY):
-    write_json(
-        clients.s3, BUCKET, f"rejected/date={day}/{name}-0123456789abcdef.error.json", {"error": error}
-    )
+    clients.bucket.write_json(f"rejected/date={day}/{name}-0123456789abcdef.error.json", {"error": error})
 
 
 def subjects(clients):
@@ -64,10 +61,10 @@ def subjects(clients):
 class TestKOfM:
     def test_two_of_three_days_are_told_on_the_second(self, clients):
         set_settings(clients, "alert: {days: 2, of: 3}")
-        baseline = release(clients.s3)
+        baseline = release(clients.bucket.client)
         told = []
         for back, columns in [(3, DRIFTED), (2, LIKE_TRAINING), (1, DRIFTED), (0, DRIFTED)]:
-            score(clients.s3, baseline, columns, day=day_before(back))
+            score(clients.bucket.client, baseline, columns, day=day_before(back))
             run(clients, now=NOW - timedelta(days=back))
             told.append(len(clients.events.entries))
         assert told == [0, 0, 1, 2]
@@ -80,9 +77,9 @@ class TestKOfM:
 
     def test_catching_up_tells_what_the_days_would_have_told_and_once(self, clients):
         set_settings(clients, "alert: {days: 2, of: 3}\nvolume: {least: 0}")
-        baseline = release(clients.s3)
+        baseline = release(clients.bucket.client)
         for back in (3, 2, 1):
-            score(clients.s3, baseline, DRIFTED, day=day_before(back))
+            score(clients.bucket.client, baseline, DRIFTED, day=day_before(back))
 
         result = run(clients)
 
@@ -98,10 +95,10 @@ class TestKOfM:
         assert report_of(clients, day_before(2))["alerted"]
 
     def test_a_day_that_is_caught_up_does_not_make_a_later_one_tell_again(self, clients):
-        baseline = release(clients.s3)
-        score(clients.s3, baseline, DRIFTED)
+        baseline = release(clients.bucket.client)
+        score(clients.bucket.client, baseline, DRIFTED)
         run(clients)
-        score(clients.s3, baseline, DRIFTED, day=day_before(1))
+        score(clients.bucket.client, baseline, DRIFTED, day=day_before(1))
 
         result = run(clients, now=NOW + timedelta(hours=1))
 
@@ -112,10 +109,10 @@ class TestKOfM:
         ]
 
     def test_a_new_file_that_shows_the_same_is_not_told_again(self, clients):
-        baseline = release(clients.s3)
-        score(clients.s3, baseline, DRIFTED)
+        baseline = release(clients.bucket.client)
+        score(clients.bucket.client, baseline, DRIFTED)
         run(clients)
-        score(clients.s3, baseline, DRIFTED, name="b")
+        score(clients.bucket.client, baseline, DRIFTED, name="b")
 
         (day,) = run(clients, now=NOW + timedelta(hours=1)).days
 
@@ -126,7 +123,7 @@ class TestKOfM:
 class TestSettings:
     def test_they_are_used(self, clients):
         set_settings(clients, "columns: {age: {importance: 0}}")
-        score(clients.s3, release(clients.s3), DRIFTED)
+        score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
 
         (day,) = run(clients).days
 
@@ -135,9 +132,9 @@ class TestSettings:
     @pytest.mark.parametrize("text", ["columns: {aeg: {importance: 0}}", "alarm: {}", "{"])
     def test_bad_ones_are_told_once_while_the_days_are_judged_by_the_defaults(self, clients, text):
         set_settings(clients, text)
-        baseline = release(clients.s3)
+        baseline = release(clients.bucket.client)
         for back in (1, 0):
-            score(clients.s3, baseline, LIKE_TRAINING, day=day_before(back))
+            score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(back))
             run(clients, now=NOW - timedelta(days=back))
 
         assert subjects(clients) == [f"[bank-stack] Data alarms on {day_before(1)}: settings"]
@@ -149,13 +146,13 @@ class TestSettings:
         )
 
     def test_they_are_not_told_again_for_a_day_that_is_judged_late(self, clients):
-        baseline = release(clients.s3)
+        baseline = release(clients.bucket.client)
         for back in (3, 2, 1):
-            score(clients.s3, baseline, LIKE_TRAINING, day=day_before(back))
+            score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(back))
             run(clients, now=NOW - timedelta(days=back))
         set_settings(clients, "{")
         run(clients)
-        score(clients.s3, baseline, LIKE_TRAINING, day=day_before(2), name="late")
+        score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(2), name="late")
 
         (day,) = run(clients).days
 
@@ -163,7 +160,7 @@ class TestSettings:
 
     def test_drift_is_told_under_bad_ones_too(self, clients):
         set_settings(clients, "{")
-        score(clients.s3, release(clients.s3), DRIFTED)
+        score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
         run(clients)
         assert subjects(clients) == [f"[bank-stack] Drift on {TODAY}: age"]
         assert "settings" in clients.sns.messages[0]["Message"]
@@ -171,9 +168,11 @@ class TestSettings:
 
 class TestDay:
     def test_rejected_rows_and_columns_come_from_the_manifests(self, clients):
-        baseline = release(clients.s3)
-        score(clients.s3, baseline, LIKE_TRAINING, header=("age", "job", "customer"), rejected=3)
-        score(clients.s3, baseline, LIKE_TRAINING, name="b", header=("job", "age", "ü"), rejected=4)
+        baseline = release(clients.bucket.client)
+        score(clients.bucket.client, baseline, LIKE_TRAINING, header=("age", "job", "customer"), rejected=3)
+        score(
+            clients.bucket.client, baseline, LIKE_TRAINING, name="b", header=("job", "age", "ü"), rejected=4
+        )
 
         run(clients)
 
@@ -183,18 +182,24 @@ class TestDay:
         )
 
     def test_a_manifest_without_columns_leaves_them_unknown(self, clients):
-        baseline = release(clients.s3)
-        score(clients.s3, baseline, LIKE_TRAINING, header=())
-        score(clients.s3, baseline, LIKE_TRAINING, name="b", header=("age", "job", "customer"))
+        baseline = release(clients.bucket.client)
+        score(clients.bucket.client, baseline, LIKE_TRAINING, header=())
+        score(clients.bucket.client, baseline, LIKE_TRAINING, name="b", header=("age", "job", "customer"))
 
         run(clients)
 
         assert report_of(clients)["extra_columns"] is None
 
     def test_a_column_that_vanishes_is_told(self, clients):
-        baseline = release(clients.s3)
-        score(clients.s3, baseline, LIKE_TRAINING, header=("age", "job", "customer"), day=day_before(1))
-        score(clients.s3, baseline, LIKE_TRAINING)
+        baseline = release(clients.bucket.client)
+        score(
+            clients.bucket.client,
+            baseline,
+            LIKE_TRAINING,
+            header=("age", "job", "customer"),
+            day=day_before(1),
+        )
+        score(clients.bucket.client, baseline, LIKE_TRAINING)
 
         run(clients)
 
@@ -204,7 +209,7 @@ class TestDay:
         assert subjects(clients) == [f"[bank-stack] Data alarms on {TODAY}: schema"]
 
     def test_a_day_of_refused_files_alone_is_judged_and_told_by_their_own_alarm(self, clients):
-        release(clients.s3)
+        release(clients.bucket.client)
         refuse(clients, day=day_before(1))
         refuse(clients, "NotUtf8", "y", day=day_before(1))
 
@@ -216,7 +221,7 @@ class TestDay:
         assert (report["alerted"], subjects(clients)) == (False, [])
 
     def test_a_further_refusal_has_the_day_judged_again(self, clients):
-        score(clients.s3, release(clients.s3), LIKE_TRAINING)
+        score(clients.bucket.client, release(clients.bucket.client), LIKE_TRAINING)
         run(clients)
         refuse(clients)
         (day,) = run(clients, now=NOW + timedelta(hours=1)).days
@@ -225,15 +230,15 @@ class TestDay:
 
     @pytest.mark.parametrize("body", [b"{", b"[]", b'{"eror": 1}'])
     def test_a_damaged_refusal_is_counted(self, clients, body):
-        release(clients.s3)
-        clients.s3.put_object(Bucket=BUCKET, Key=f"rejected/date={TODAY}/x.error.json", Body=body)
+        release(clients.bucket.client)
+        clients.bucket.client.put_object(Bucket=BUCKET, Key=f"rejected/date={TODAY}/x.error.json", Body=body)
         run(clients)
         assert report_of(clients)["refused_files"] == {"unreadable": 1}
 
     def test_a_day_of_few_rows_is_told(self, clients):
-        baseline = release(clients.s3)
+        baseline = release(clients.bucket.client)
         for back in (3, 2, 1):
-            score(clients.s3, baseline, LIKE_TRAINING, day=day_before(back))
+            score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(back))
 
         run(clients)
 
@@ -242,17 +247,15 @@ class TestDay:
         assert subjects(clients) == [f"[bank-stack] Data alarms on {TODAY}: volume"]
 
     def test_what_domino_said_is_in_the_report(self, clients):
-        release(clients.s3)
+        release(clients.bucket.client)
         checks = {"read": "2026-11-23T20:00:09Z", "checks": []}
-        write_json(clients.s3, BUCKET, "monitoring/domino/checks.json", checks)
+        clients.bucket.write_json("monitoring/domino/checks.json", checks)
         run(clients)
         assert report_of(clients)["domino"] == checks
 
     def test_a_report_of_another_form_is_judged_anew(self, clients):
-        score(clients.s3, release(clients.s3), LIKE_TRAINING)
-        write_json(
-            clients.s3,
-            BUCKET,
+        score(clients.bucket.client, release(clients.bucket.client), LIKE_TRAINING)
+        clients.bucket.write_json(
             f"reports/date={TODAY}/drift.json",
             {"date": TODAY, "other_runs": {"files": 0}},
         )
@@ -281,11 +284,11 @@ def calls(s3):
 
 class TestWhatIsLookedAt:
     def test_complete_days_are_not_listed_again(self, clients):
-        baseline = release(clients.s3)
+        baseline = release(clients.bucket.client)
         for back in (20, 3, 0):
-            score(clients.s3, baseline, LIKE_TRAINING, day=day_before(back))
+            score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(back))
         run(clients)
-        with calls(clients.s3) as (listed, got):
+        with calls(clients.bucket.client) as (listed, got):
             run(clients, now=NOW + timedelta(days=1))
 
         starts = [start for prefix, start in listed if prefix in ("predictions/date=", "rejected/date=")]
@@ -293,53 +296,53 @@ class TestWhatIsLookedAt:
         assert not any(key.startswith("predictions/") for key in got)
 
     def test_a_file_that_takes_the_place_of_another_is_found(self, clients):
-        baseline = release(clients.s3)
-        score(clients.s3, baseline, LIKE_TRAINING)
+        baseline = release(clients.bucket.client)
+        score(clients.bucket.client, baseline, LIKE_TRAINING)
         run(clients)
-        stem = score(clients.s3, baseline, DRIFTED, name="b")
-        clients.s3.delete_object(Bucket=BUCKET, Key=stem.replace("/b-", "/a-") + ".manifest.json")
+        stem = score(clients.bucket.client, baseline, DRIFTED, name="b")
+        clients.bucket.client.delete_object(Bucket=BUCKET, Key=stem.replace("/b-", "/a-") + ".manifest.json")
         (day,) = run(clients).days
         assert (day.files, day.verdict) == (1, "drift")
         assert run(clients).days == ()
 
     def test_a_file_that_comes_late_is_still_found(self, clients):
-        baseline = release(clients.s3)
+        baseline = release(clients.bucket.client)
         run(clients, now=NOW)
-        score(clients.s3, baseline, DRIFTED, day=day_before(0))
+        score(clients.bucket.client, baseline, DRIFTED, day=day_before(0))
         result = run(clients, now=NOW + timedelta(days=6))
         assert [day.date for day in result.days] == [TODAY, day_before(-6)]
 
     def test_days_that_fail_stay_open(self, clients):
-        baseline = release(clients.s3)
-        score(clients.s3, baseline, LIKE_TRAINING, day=day_before(20))
+        baseline = release(clients.bucket.client)
+        score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(20))
         broken = f"predictions/date={day_before(15)}/x.manifest.json"
-        clients.s3.put_object(Bucket=BUCKET, Key=broken, Body=b"{")
+        clients.bucket.client.put_object(Bucket=BUCKET, Key=broken, Body=b"{")
         with pytest.raises(DaysFailed, match=day_before(15)):
             run(clients)
-        assert read_json(clients.s3, BUCKET, "monitoring/days.json") == {"complete_until": day_before(16)}
-        clients.s3.delete_object(Bucket=BUCKET, Key=broken)
-        score(clients.s3, baseline, LIKE_TRAINING, day=day_before(15))
+        assert clients.bucket.read_json("monitoring/days.json") == {"complete_until": day_before(16)}
+        clients.bucket.client.delete_object(Bucket=BUCKET, Key=broken)
+        score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(15))
 
         result = run(clients, now=NOW + timedelta(days=1))
 
         assert [day.date for day in result.days] == [day_before(15), day_before(-1)]
 
     def test_an_outage_of_three_weeks_is_caught_up(self, clients):
-        baseline = release(clients.s3)
+        baseline = release(clients.bucket.client)
         run(clients, now=NOW - timedelta(days=22))
         for back in range(21, 0, -1):
-            score(clients.s3, baseline, LIKE_TRAINING, day=day_before(back))
+            score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(back))
         assert len(run(clients).days) == 22
 
     def test_asking_for_one_day_does_not_close_others(self, clients):
-        score(clients.s3, release(clients.s3), LIKE_TRAINING, day=day_before(20))
+        score(clients.bucket.client, release(clients.bucket.client), LIKE_TRAINING, day=day_before(20))
         run(clients, only=date.fromisoformat(day_before(20)))
         assert keys(clients, "monitoring/") == []
 
     def test_a_report_says_so_when_nobody_could_be_told(self, clients):
-        baseline = release(clients.s3)
-        score(clients.s3, baseline, DRIFTED)
-        score(clients.s3, baseline, LIKE_TRAINING, day=day_before(1))
+        baseline = release(clients.bucket.client)
+        score(clients.bucket.client, baseline, DRIFTED)
+        score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(1))
         clients.events.refuses = True
 
         with pytest.raises(DaysFailed, match="1 of 31 days"):
@@ -356,21 +359,21 @@ class TestWhatIsLookedAt:
         "error", [ReadTimeoutError(endpoint_url="https://s3"), ClientError({}, "GetObject")]
     )
     def test_a_connection_that_breaks_costs_only_its_day(self, clients, error):
-        baseline = release(clients.s3)
-        score(clients.s3, baseline, LIKE_TRAINING, day=day_before(1))
-        score(clients.s3, baseline, LIKE_TRAINING)
+        baseline = release(clients.bucket.client)
+        score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(1))
+        score(clients.bucket.client, baseline, LIKE_TRAINING)
 
         def break_off(params, **_):
             if f"date={day_before(1)}/a" in params["Key"]:
                 raise error
 
         event = "before-parameter-build.s3.GetObject"
-        clients.s3.meta.events.register(event, break_off)
+        clients.bucket.client.meta.events.register(event, break_off)
         try:
             with pytest.raises(DaysFailed, match=f"1 of 31 days .* {day_before(1)}"):
                 run(clients)
         finally:
-            clients.s3.meta.events.unregister(event, break_off)
+            clients.bucket.client.meta.events.unregister(event, break_off)
 
         assert report_of(clients)["verdict"] == "no drift"
         assert [day.date for day in run(clients).days] == [day_before(1)]
@@ -393,7 +396,7 @@ def before_each(s3, operation, act):
 
 class TestOrder:
     def test_what_the_mail_leads_to_is_there_before_it(self, clients):
-        score(clients.s3, release(clients.s3), DRIFTED)
+        score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
         folder = f"reports/date={TODAY}/"
         seen = []
         publish = clients.sns.publish
@@ -405,23 +408,27 @@ class TestOrder:
 
     def test_a_page_that_the_other_half_has_written_meanwhile_ends_with_both(self, clients):
         """The function that measures quality sees no drift.json yet, and its page must not be the last one."""
-        score(clients.s3, release(clients.s3), DRIFTED)
+        score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
 
         def measure(key):
             if key == f"reports/date={TODAY}/drift.json":
-                write_json(clients.s3, BUCKET, f"reports/date={TODAY}/quality.json", {"verdict": "worse"})
-                clients.s3.put_object(Bucket=BUCKET, Key=f"reports/date={TODAY}/index.html", Body=b"quality")
+                clients.bucket.write_json(f"reports/date={TODAY}/quality.json", {"verdict": "worse"})
+                clients.bucket.client.put_object(
+                    Bucket=BUCKET, Key=f"reports/date={TODAY}/index.html", Body=b"quality"
+                )
 
-        with before_each(clients.s3, "PutObject", measure):
+        with before_each(clients.bucket.client, "PutObject", measure):
             run(clients)
 
-        page = clients.s3.get_object(Bucket=BUCKET, Key=f"reports/date={TODAY}/index.html")["Body"].read()
+        page = clients.bucket.client.get_object(Bucket=BUCKET, Key=f"reports/date={TODAY}/index.html")[
+            "Body"
+        ].read()
         assert b"The data have drifted, and the model predicts worse" in page
 
     def test_a_page_that_fails_costs_only_its_day_although_both_have_news(self, clients):
-        baseline = release(clients.s3)
+        baseline = release(clients.bucket.client)
         for back in (1, 0):
-            score(clients.s3, baseline, DRIFTED, day=day_before(back))
+            score(clients.bucket.client, baseline, DRIFTED, day=day_before(back))
 
         with (
             failing_put(clients, f"reports/date={day_before(1)}/index.html"),
@@ -434,9 +441,9 @@ class TestOrder:
         assert subjects(clients)[1:] == [f"[bank-stack] Drift on {day_before(1)}: age"]
 
     def test_a_document_that_cannot_be_written_has_only_its_day_told_again(self, clients):
-        baseline = release(clients.s3)
+        baseline = release(clients.bucket.client)
         for back in (1, 0):
-            score(clients.s3, baseline, DRIFTED, day=day_before(back))
+            score(clients.bucket.client, baseline, DRIFTED, day=day_before(back))
 
         with (
             failing_put(clients, f"reports/date={day_before(1)}/drift.json"),
@@ -447,13 +454,13 @@ class TestOrder:
         assert [day.date for day in run(clients).days] == [day_before(1)]
 
     def test_a_history_that_could_not_be_written_is_written_by_the_next_run(self, clients):
-        score(clients.s3, release(clients.s3), DRIFTED)
+        score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
 
         def fail(key):
             if key == "reports/index.html":
                 raise ClientError({}, "PutObject")
 
-        with before_each(clients.s3, "PutObject", fail), pytest.raises(ClientError):
+        with before_each(clients.bucket.client, "PutObject", fail), pytest.raises(ClientError):
             run(clients)
         assert run(clients).days == ()
         assert keys(clients, "reports/index.html") == ["reports/index.html"]
@@ -469,14 +476,14 @@ class TestTwoRunsAtOnce:
     )
     def test_people_are_told_once(self, clients, operation, outcome):
         """Whether the other run comes in before this one has read the report, or after that."""
-        score(clients.s3, release(clients.s3), DRIFTED)
+        score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
         others = [run]
 
         def come_in(key):
             if key == f"reports/date={TODAY}/drift.json" and others:
                 others.pop()(clients)
 
-        with before_each(clients.s3, operation, come_in), outcome:
+        with before_each(clients.bucket.client, operation, come_in), outcome:
             run(clients)
 
         assert not others
@@ -485,7 +492,7 @@ class TestTwoRunsAtOnce:
         assert run(clients).days == ()
 
     def test_one_that_comes_while_people_are_told_leaves_it_to_the_first(self, clients):
-        score(clients.s3, release(clients.s3), DRIFTED)
+        score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
         publish = clients.sns.publish
         came = []
 
@@ -504,7 +511,7 @@ class TestTwoRunsAtOnce:
         assert run(clients).days == ()
 
     def test_one_that_died_over_it_has_the_next_tell_after_a_minute(self, clients):
-        score(clients.s3, release(clients.s3), DRIFTED)
+        score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
         publish = clients.sns.publish
 
         def die(**_):
@@ -517,9 +524,7 @@ class TestTwoRunsAtOnce:
         with pytest.raises(DaysFailed, match="Another run judges"):
             run(clients)
         report = report_of(clients)
-        write_json(
-            clients.s3,
-            BUCKET,
+        clients.bucket.write_json(
             f"reports/date={TODAY}/drift.json",
             report | {"alerting": to_text(datetime.now(UTC) - timedelta(seconds=61))},
         )
@@ -527,26 +532,29 @@ class TestTwoRunsAtOnce:
         assert (day.notified, len(clients.sns.messages)) == (True, 1)
 
     def test_one_without_news_does_not_undo_what_another_has_noted(self, clients):
-        baseline = release(clients.s3)
-        score(clients.s3, baseline, LIKE_TRAINING)
+        baseline = release(clients.bucket.client)
+        score(clients.bucket.client, baseline, LIKE_TRAINING)
         later = []
 
         def score_more(key):
             if key == f"reports/date={TODAY}/index.html" and not later:
-                later.append(score(clients.s3, baseline, DRIFTED, name="b"))
+                later.append(score(clients.bucket.client, baseline, DRIFTED, name="b"))
                 run(clients)
 
-        with before_each(clients.s3, "PutObject", score_more), pytest.raises(DaysFailed, match="Another run"):
+        with (
+            before_each(clients.bucket.client, "PutObject", score_more),
+            pytest.raises(DaysFailed, match="Another run"),
+        ):
             run(clients)
         assert (report_of(clients)["alerted"], report_of(clients)["files"]) == (True, 2)
 
 
 class TestWhatNobodyForesaw:
     def test_an_error_of_any_kind_costs_only_its_day(self, clients):
-        baseline = release(clients.s3)
+        baseline = release(clients.bucket.client)
         broken = f"predictions/date={day_before(1)}/x.manifest.json"
-        clients.s3.put_object(Bucket=BUCKET, Key=broken, Body=b"[" * 100_000)
-        score(clients.s3, baseline, DRIFTED)
+        clients.bucket.client.put_object(Bucket=BUCKET, Key=broken, Body=b"[" * 100_000)
+        score(clients.bucket.client, baseline, DRIFTED)
 
         with pytest.raises(DaysFailed, match=f"1 of 31 days .*{day_before(1)}: RecursionError, see the log"):
             run(clients)
@@ -555,23 +563,23 @@ class TestWhatNobodyForesaw:
 
     @pytest.mark.parametrize("name", ["drift_share", "reference_rows", "min_rows", "drifted_columns"])
     def test_a_report_of_half_a_form_is_judged_anew(self, clients, name):
-        baseline = release(clients.s3)
-        score(clients.s3, baseline, LIKE_TRAINING)
+        baseline = release(clients.bucket.client)
+        score(clients.bucket.client, baseline, LIKE_TRAINING)
         run(clients)
         report = report_of(clients)
         del report[name]
-        write_json(clients.s3, BUCKET, f"reports/date={TODAY}/drift.json", report)
+        clients.bucket.write_json(f"reports/date={TODAY}/drift.json", report)
 
         (day,) = run(clients).days
 
         assert (day.verdict, name in report_of(clients)) == ("no drift", True)
 
     def test_half_characters_from_domino_stop_nothing(self, clients):
-        score(clients.s3, release(clients.s3), DRIFTED)
+        score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
         checks = (
             rb'{"read": "2026-11-23T20:00:09Z", "checks": [{"checked": "x", "drifted_columns": ["\udc80"]}]}'
         )
-        clients.s3.put_object(Bucket=BUCKET, Key="monitoring/domino/checks.json", Body=checks)
+        clients.bucket.client.put_object(Bucket=BUCKET, Key="monitoring/domino/checks.json", Body=checks)
         (day,) = run(clients).days
         assert day.notified
         assert report_of(clients)["domino"]["checks"][0]["drifted_columns"] == ["\udc80"]
@@ -580,19 +588,19 @@ class TestWhatNobodyForesaw:
 class TestModelsThatFollowEachOther:
     def test_a_column_that_the_next_model_drops_neither_comes_nor_goes(self, clients):
         """Whichever days are judged at once, and so whichever baselines have been read."""
-        first = release(clients.s3)
+        first = release(clients.bucket.client)
         header = ("age", "job", "customer")
         for back in (3, 2):
-            score(clients.s3, first, LIKE_TRAINING, day=day_before(back), header=header)
+            score(clients.bucket.client, first, LIKE_TRAINING, day=day_before(back), header=header)
         run(clients, now=NOW - timedelta(days=2))
-        release(clients.s3, "run-2")
+        release(clients.bucket.client, "run-2")
         second = Baseline("run-2", 2_000, first.columns[:1])
-        write_json(clients.s3, BUCKET, "models/run-2/baseline.json", second.to_json())
+        clients.bucket.write_json("models/run-2/baseline.json", second.to_json())
         ages = {"age": LIKE_TRAINING["age"]}
-        score(clients.s3, second, ages, day=day_before(1), header=header)
-        score(clients.s3, first, LIKE_TRAINING, day=day_before(2), header=header, name="late")
+        score(clients.bucket.client, second, ages, day=day_before(1), header=header)
+        score(clients.bucket.client, first, LIKE_TRAINING, day=day_before(2), header=header, name="late")
         run(clients, now=NOW - timedelta(days=1))
-        score(clients.s3, second, ages, header=header)
+        score(clients.bucket.client, second, ages, header=header)
         run(clients)
 
         assert report_of(clients)["extra_columns"] == ["customer", "job"]
@@ -601,9 +609,9 @@ class TestModelsThatFollowEachOther:
 
 class TestTime:
     def test_what_there_is_no_time_for_is_left_to_the_next_run_and_the_rest_is_told(self, clients):
-        baseline = release(clients.s3)
+        baseline = release(clients.bucket.client)
         for back in (2, 1, 0):
-            score(clients.s3, baseline, DRIFTED, day=day_before(back))
+            score(clients.bucket.client, baseline, DRIFTED, day=day_before(back))
         left = iter([900.0, 400.0, 299.0, 290.0])
 
         with pytest.raises(DaysFailed, match=f"1 of 31 days .*{TODAY}: There was no time left"):
@@ -632,16 +640,23 @@ def test_hostile_columns_go_all_the_way(clients):
         baseline_column(name, "feature", "categorical", Counter({"a": 1_000, "b": 1_000})) for name in names
     )
     baseline = Baseline("run-1", 2_000, columns)
-    release(clients.s3)
-    write_json(clients.s3, BUCKET, "models/run-1/baseline.json", baseline.to_json())
-    score(clients.s3, baseline, {name: ["<b>new"] * 500 for name in names}, header=(*names, "<i>extra"))
+    release(clients.bucket.client)
+    clients.bucket.write_json("models/run-1/baseline.json", baseline.to_json())
+    score(
+        clients.bucket.client,
+        baseline,
+        {name: ["<b>new"] * 500 for name in names},
+        header=(*names, "<i>extra"),
+    )
 
     (day,) = run(clients).days
 
     assert set(day.drifted_columns) == set(names)
     assert report_of(clients)["extra_columns"] == ["<i>extra"]
     page = (
-        clients.s3.get_object(Bucket=BUCKET, Key=f"reports/date={TODAY}/index.html")["Body"].read().decode()
+        clients.bucket.client.get_object(Bucket=BUCKET, Key=f"reports/date={TODAY}/index.html")["Body"]
+        .read()
+        .decode()
     )
     assert not any(tag in page for tag in ("<script", "<b>new", "<i>extra"))
     (mail,) = clients.sns.messages

@@ -1,5 +1,6 @@
 import pytest
 
+from autowatch.aws.objects import Bucket
 from autowatch.monitoring.drift.baselines import Baselines, BaselineUnusable
 from tests.support.monitored_bucket import BUCKET, monitored_bucket, release
 
@@ -7,12 +8,12 @@ from tests.support.monitored_bucket import BUCKET, monitored_bucket, release
 @pytest.fixture
 def s3():
     with monitored_bucket() as clients:
-        yield clients.s3
+        yield clients.bucket.client
 
 
 def test_each_is_read_once_whether_it_is_there_or_not(s3):
     release(s3)
-    baselines = Baselines(s3, BUCKET)
+    baselines = Baselines(Bucket(s3, BUCKET))
     kept = baselines.of("run-1")
     with pytest.raises(BaselineUnusable):
         baselines.of("run-0")
@@ -29,4 +30,4 @@ def test_each_is_read_once_whether_it_is_there_or_not(s3):
 def test_a_damaged_one_is_named_with_the_remedy(s3, body):
     s3.put_object(Bucket=BUCKET, Key="models/run-1/baseline.json", Body=body)
     with pytest.raises(BaselineUnusable, match=r"models/run-1/baseline\.json cannot be read .* Restore"):
-        Baselines(s3, BUCKET).of("run-1")
+        Baselines(Bucket(s3, BUCKET)).of("run-1")

@@ -3,7 +3,7 @@ from collections import Counter
 
 import pytest
 
-from autowatch.aws.objects import read_json
+from autowatch.aws.objects import Bucket
 from autowatch.monitoring.drift import scored_rows
 from autowatch.monitoring.drift.baselines import Baselines
 from autowatch.monitoring.drift.scored_rows import PredictionsMissing, UnusableObject, read_scored_rows
@@ -22,11 +22,13 @@ from tests.support.monitored_bucket import (
 @pytest.fixture
 def s3():
     with monitored_bucket() as clients:
-        yield clients.s3
+        yield clients.bucket.client
 
 
 def read(s3, *stems):
-    return read_scored_rows(s3, BUCKET, [f"{stem}.manifest.json" for stem in stems], Baselines(s3, BUCKET))
+    return read_scored_rows(
+        Bucket(s3, BUCKET), [f"{stem}.manifest.json" for stem in stems], Baselines(Bucket(s3, BUCKET))
+    )
 
 
 def other_bins(run):
@@ -129,7 +131,7 @@ def test_predictions_that_are_gone_with_their_profile_are_named(s3):
 def test_a_damaged_profile_is_named_by_its_manifest(s3, body):
     stem = score(s3, release(s3), LIKE_TRAINING, counts=False)
     version = s3.put_object(Bucket=BUCKET, Key=f"{stem}.profile.json", Body=body)["VersionId"]
-    manifest = read_json(s3, BUCKET, f"{stem}.manifest.json") | {"profile_version_id": version}
+    manifest = Bucket(s3, BUCKET).read_json(f"{stem}.manifest.json") | {"profile_version_id": version}
     s3.put_object(Bucket=BUCKET, Key=f"{stem}.manifest.json", Body=json.dumps(manifest).encode())
     with pytest.raises(UnusableObject, match="a-0123456789abcdef.manifest.json or its profile"):
         read(s3, stem)
@@ -153,7 +155,7 @@ def test_a_damaged_profile_is_named_by_its_manifest(s3, body):
 )
 def test_damaged_counts_are_named_by_their_manifest(s3, counts):
     stem = score(s3, release(s3), LIKE_TRAINING)
-    manifest = read_json(s3, BUCKET, f"{stem}.manifest.json") | {"counts": counts}
+    manifest = Bucket(s3, BUCKET).read_json(f"{stem}.manifest.json") | {"counts": counts}
     s3.put_object(Bucket=BUCKET, Key=f"{stem}.manifest.json", Body=json.dumps(manifest).encode())
     with pytest.raises(UnusableObject, match="a-0123456789abcdef.manifest.json"):
         read(s3, stem)

@@ -2,6 +2,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from autowatch.aws.objects import Bucket
 from autowatch.monitoring.drift.judge import ColumnRules, DriftRules
 from autowatch.monitoring.drift.settings import (
     AlertRules,
@@ -45,13 +46,13 @@ def s3():
 
 
 def test_without_a_file_the_defaults_hold(s3):
-    assert read_drift_settings(s3, "bank", 400) == DEFAULTS
+    assert read_drift_settings(Bucket(s3, "bank"), 400) == DEFAULTS
 
 
 def test_what_the_documentation_shows_are_the_defaults_but_for_the_column(s3):
     s3.put_object(Bucket="bank", Key="monitoring/settings.yaml", Body=DOCUMENTED)
 
-    settings = read_drift_settings(s3, "bank", 400)
+    settings = read_drift_settings(Bucket(s3, "bank"), 400)
 
     assert (settings.alert, settings.volume) == (DEFAULTS.alert, DEFAULTS.volume)
     assert (settings.rules.defaults, settings.rules.drift_share, settings.rules.min_rows) == (

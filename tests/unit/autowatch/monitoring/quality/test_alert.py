@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import read_json, write_json
+from autowatch.aws.objects import Bucket
 from autowatch.monitoring.quality.alert import QualityEventRefused, Telling, tell_of_worse_days
 from autowatch.records.report_keys import quality_key
 from autowatch.records.timestamps import to_text
@@ -65,10 +65,9 @@ def world():
         release(s3)
         messages = alert_topic(session)
         telling = Telling(
-            s3=s3,
             sns=session.client("sns"),
             events=Events(),
-            bucket=BUCKET,
+            bucket=Bucket(s3, BUCKET),
             topic_arn=messages.topic,
             stack="bank",
             region="eu-west-1",
@@ -83,11 +82,11 @@ def documented_schema():
 
 
 def put(telling, day="2026-11-23", **changes):
-    write_json(telling.s3, BUCKET, quality_key(day), DOCUMENT | {"date": day} | changes)
+    Bucket(telling.bucket.client, BUCKET).write_json(quality_key(day), DOCUMENT | {"date": day} | changes)
 
 
 def document(telling, day="2026-11-23"):
-    return read_json(telling.s3, BUCKET, quality_key(day))
+    return Bucket(telling.bucket.client, BUCKET).read_json(quality_key(day))
 
 
 def test_a_worse_day_is_told_of_once(world):

@@ -7,7 +7,7 @@ import pytest
 from moto import mock_aws
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from autowatch.aws.objects import write_json
+from autowatch.aws.objects import Bucket
 from autowatch.monitoring.quality.day import DayContested, measure_day
 from autowatch.monitoring.quality.labels import take_labels
 from autowatch.monitoring.quality.measures import MEASURES
@@ -30,11 +30,11 @@ def s3():
 
 
 def take(s3, text, **options):
-    return take_labels(s3, BUCKET, put_labels(s3, text, **options))
+    return take_labels(Bucket(s3, BUCKET), put_labels(s3, text, **options))
 
 
 def measure(s3, day=DAY, **options):
-    return measure_day(s3, BUCKET, day, options.pop("rules", RULES), NOW, **options)
+    return measure_day(Bucket(s3, BUCKET), day, options.pop("rules", RULES), NOW, **options)
 
 
 def test_the_document(s3):
@@ -148,7 +148,7 @@ def test_many_files_of_a_day_are_waited_for_together(s3):
     """As many as come from clients that send a file every few seconds."""
     files = [put_scored(s3, f"f{number}", probabilities=["0.2", "0.9"]) for number in range(48)]
     text = "\n".join(["id,y", *(f"{digits}-1,no\n{digits}-2,yes" for digits in files), ""])
-    take_labels(s3, BUCKET, put_labels(s3, text))
+    take_labels(Bucket(s3, BUCKET), put_labels(s3, text))
 
     class Far:
         """S3 at a distance: each answer about an object's head takes a tenth of a second."""
@@ -161,7 +161,7 @@ def test_many_files_of_a_day_are_waited_for_together(s3):
             return s3.head_object(**which)
 
     begun = time.monotonic()
-    measured = measure_day(Far(), BUCKET, DAY, RULES, NOW)
+    measured = measure_day(Bucket(Far(), BUCKET), DAY, RULES, NOW)
     assert time.monotonic() - begun < 48 * 0.1
     assert measured.document["rows_labelled"] == 96
     assert measured.document["metrics"]["accuracy"]["value"] == 1
@@ -206,7 +206,7 @@ def test_two_files_of_a_day_at_once_both_count(s3):
                 assert measure(s3).document["rows_labelled"] == 3
             return s3.put_object(**arguments)
 
-    outcome = measure_day(Overtaken(), BUCKET, DAY, RULES, NOW)
+    outcome = measure_day(Bucket(Overtaken(), BUCKET), DAY, RULES, NOW)
     assert outcome.document["rows_labelled"] == quality(s3)["rows_labelled"] == 3
     assert not outcome.is_new
 
@@ -221,12 +221,16 @@ def test_a_day_that_others_write_without_end_is_given_up(s3):
             return getattr(s3, name)
 
         def put_object(self, **arguments):
-            write_json(s3, BUCKET, arguments["Key"], quality(s3) | {"inputs": str(len(arguments["Body"]))})
-            write_json(s3, BUCKET, arguments["Key"], quality(s3) | {"noise": 1 + quality(s3).get("noise", 0)})
+            Bucket(s3, BUCKET).write_json(
+                arguments["Key"], quality(s3) | {"inputs": str(len(arguments["Body"]))}
+            )
+            Bucket(s3, BUCKET).write_json(
+                arguments["Key"], quality(s3) | {"noise": 1 + quality(s3).get("noise", 0)}
+            )
             return s3.put_object(**arguments)
 
     with pytest.raises(DayContested):
-        measure_day(Contested(), BUCKET, DAY, RULES, NOW, anew=True)
+        measure_day(Bucket(Contested(), BUCKET), DAY, RULES, NOW, anew=True)
 
 
 def test_a_bucket_without_versions():

@@ -7,6 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from autowatch.aws.objects import Bucket
 from autowatch.monitoring.quality import labels as labels_module
 from autowatch.monitoring.quality.labels import TakenLabels, TooManyFiles, find_label_columns, take_labels
 from autowatch.records.champion import NoChampion
@@ -34,7 +35,7 @@ def fragments(s3):
 def test_labels_go_to_the_day_and_the_run_of_their_predictions(s3):
     first, second = put_scored(s3, "a"), put_scored(s3, "b", day="2026-11-22", run="r2")
     arrival = put_labels(s3, f"note;label;id\nx;yes;{first}-2\nx;no;{second}-1\nx;no;{first}-1\n", "sub/l")
-    assert take_labels(s3, BUCKET, arrival) == TakenLabels(3, 3, 0, ("2026-11-22", DAY))
+    assert take_labels(Bucket(s3, BUCKET), arrival) == TakenLabels(3, 3, 0, ("2026-11-22", DAY))
     version = keys(s3, "monitoring/labels/")[0].rpartition("-")[2]
     name = f"20261125T080000.500Z-sub/l-{version}"
     assert fragments(s3) == {
@@ -47,7 +48,7 @@ def test_labels_go_to_the_day_and_the_run_of_their_predictions(s3):
 def test_of_several_labels_for_a_row_the_last_of_the_file_counts(s3):
     digits = put_scored(s3)
     text = f"id,y\n{digits}-1,yes\n{digits}-2,no\n{digits}-1,no\n{digits}-1,yes\n"
-    assert take_labels(s3, BUCKET, put_labels(s3, text)).taken == 4
+    assert take_labels(Bucket(s3, BUCKET), put_labels(s3, text)).taken == 4
     assert list(fragments(s3).values()) == [f"id,y_actual\n{digits}-1,yes\n{digits}-2,no\n"]
 
 
@@ -77,7 +78,7 @@ def test_rows_that_fit_no_prediction_are_rejected_with_their_lines_and_reasons(s
         (f"{digits}-2,no", None),
     ]
     text = "id,y\n" + "\n".join(row for row, _ in rows) + "\n"
-    taken = take_labels(s3, BUCKET, put_labels(s3, text))
+    taken = take_labels(Bucket(s3, BUCKET), put_labels(s3, text))
     expected = []
     line = 2
     for row, reason in rows:
@@ -91,7 +92,7 @@ def test_rows_that_fit_no_prediction_are_rejected_with_their_lines_and_reasons(s
 
 
 def test_a_file_in_which_nothing_fits_has_no_day(s3):
-    taken = take_labels(s3, BUCKET, put_labels(s3, f"id,y\n{UNKNOWN},yes\n"))
+    taken = take_labels(Bucket(s3, BUCKET), put_labels(s3, f"id,y\n{UNKNOWN},yes\n"))
     assert taken == TakenLabels(1, 0, 1, ())
     assert fragments(s3) == {}
 
@@ -140,7 +141,7 @@ def test_a_target_that_is_called_label():
 def test_a_file_that_cannot_be_read_leaves_nothing(s3, content, error):
     digits = put_scored(s3).encode()
     with pytest.raises(error):
-        take_labels(s3, BUCKET, put_labels(s3, content.replace(b"%(digits)s", digits)))
+        take_labels(Bucket(s3, BUCKET), put_labels(s3, content.replace(b"%(digits)s", digits)))
     assert fragments(s3) == {}
     assert keys(s3, "rejected/") == []
 
@@ -150,22 +151,22 @@ def test_before_the_first_release_there_is_nothing_to_label():
     with mock_aws():
         create_bucket(client)
         with pytest.raises(NoChampion):
-            take_labels(client, BUCKET, put_labels(client, f"id,y\n{UNKNOWN},yes\n"))
+            take_labels(Bucket(client, BUCKET), put_labels(client, f"id,y\n{UNKNOWN},yes\n"))
 
 
 def test_bom_quotes_crlf_and_semicolons(s3):
     digits = put_scored(s3)
     text = f'\ufeff"id";"y"\r\n"{digits}-1";"yes"\r\n\r\n{digits}-2;no\r\n'
-    assert take_labels(s3, BUCKET, put_labels(s3, text)).taken == 2
+    assert take_labels(Bucket(s3, BUCKET), put_labels(s3, text)).taken == 2
     assert list(fragments(s3).values()) == [f"id,y_actual\n{digits}-1,yes\n{digits}-2,no\n"]
 
 
 def test_the_same_announcement_twice_and_two_at_once_leave_the_same(s3):
     digits = put_scored(s3, probabilities=["0.5"] * 500)
     arrival = put_labels(s3, labels_text(digits, ["yes", "no"] * 250) + f"{UNKNOWN},yes\n")
-    take_labels(s3, BUCKET, arrival)
+    take_labels(Bucket(s3, BUCKET), arrival)
     before = fragments(s3) | {key: read(s3, key) for key in keys(s3, "rejected/")}
-    threads = [threading.Thread(target=take_labels, args=(s3, BUCKET, arrival)) for _ in range(2)]
+    threads = [threading.Thread(target=take_labels, args=(Bucket(s3, BUCKET), arrival)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -177,8 +178,8 @@ def test_versions_of_a_key_do_not_replace_each_other(s3):
     digits = put_scored(s3)
     old = put_labels(s3, f"id,y\n{digits}-1,no\n", time="2026-11-25T08:00:00.001Z")
     new = put_labels(s3, f"id,y\n{digits}-1,yes\n", time="2026-11-25T08:00:00.002Z")
-    take_labels(s3, BUCKET, new)
-    take_labels(s3, BUCKET, old)
+    take_labels(Bucket(s3, BUCKET), new)
+    take_labels(Bucket(s3, BUCKET), old)
     assert [text.split(",")[-1] for text in fragments(s3).values()] == ["no\n", "yes\n"]
 
 
@@ -195,7 +196,7 @@ def test_each_predictions_file_is_looked_for_once_however_the_rows_are_mixed(s3)
             return s3.get_object(**arguments)
 
     lines = [f"{digits}-{row},yes" for row in (3, 1, 2) for digits in (*prefixes, "0" * 16)]
-    assert take_labels(Counts(), BUCKET, put_labels(s3, "\n".join(["id,y", *lines, ""]))).taken == 15
+    assert take_labels(Bucket(Counts(), BUCKET), put_labels(s3, "\n".join(["id,y", *lines, ""]))).taken == 15
     assert sum(key.startswith("monitoring/ids/") for key in asked) == 6
     assert sum(key.endswith(".manifest.json") for key in asked) == 5
     assert sum(key.endswith("contract.json") for key in asked) == 2
@@ -205,13 +206,15 @@ def test_labels_of_too_many_files_are_refused(s3, monkeypatch):
     monkeypatch.setattr(labels_module, "MOST_FILES", 3)
     lines = [f"{number:016x}-1,yes" for number in range(4)]
     with pytest.raises(TooManyFiles, match="more than 3 predictions files. Split"):
-        take_labels(s3, BUCKET, put_labels(s3, "\n".join(["id,y", *lines, ""])))
+        take_labels(Bucket(s3, BUCKET), put_labels(s3, "\n".join(["id,y", *lines, ""])))
 
 
 def test_no_value_is_logged(s3, caplog):
     digits = put_scored(s3)
     caplog.set_level("DEBUG", logger="autowatch")
-    take_labels(s3, BUCKET, put_labels(s3, f"id,y,note\n{digits}-1,maybe,Smith\n{digits}-2,yes,Smith\n"))
+    take_labels(
+        Bucket(s3, BUCKET), put_labels(s3, f"id,y,note\n{digits}-1,maybe,Smith\n{digits}-2,yes,Smith\n")
+    )
     logged = json.dumps([vars(record) for record in caplog.records], default=str)
     assert "labels taken in" in logged
     assert not any(text in logged for text in ("maybe", "Smith", digits))

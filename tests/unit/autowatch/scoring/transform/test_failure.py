@@ -7,7 +7,7 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from autowatch.aws.objects import write_json
+from autowatch.aws.objects import Bucket
 from autowatch.scoring.transform.failure import fail_transform
 from tests.support.scoring_bucket import BUCKET, create_bucket, drop, keys, release, results
 from tests.support.transform_double import WORK, check, transform
@@ -47,10 +47,9 @@ def fail(s3, arrival, error=ERROR):
     with Stubber(sagemaker) as stubber:
         stubber.add_client_error("describe_transform_job", "ResourceNotFound")
         outcome = fail_transform(
-            s3,
+            Bucket(s3, BUCKET),
             sagemaker,
             topic,
-            bucket=BUCKET,
             predictions_prefix="predictions/",
             topic_arn="arn",
             work=WORK,
@@ -81,7 +80,7 @@ def test_nothing_is_left_and_the_message_says_what_to_do(s3):
 def test_the_error_of_a_piece_is_told_instead_of_the_maps(s3, kept):
     arrival = drop(s3, TEXT)
     check(s3, arrival)
-    write_json(s3, BUCKET, WORK.failure, kept)
+    Bucket(s3, BUCKET).write_json(WORK.failure, kept)
     caught = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": "exceeded"}
     outcome, _ = fail(s3, arrival, caught)
     assert outcome[0] == "TransformFailed"

@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from autowatch.aws.objects import Bucket
 from autowatch.scoring.transform.job import (
     TransformFailed,
     TransformInstances,
@@ -66,7 +67,7 @@ def test_the_name_fits_sagemaker():
 def run(sagemaker, plan, limit_seconds=3600, longest_line=200):
     return run_transform_job(
         sagemaker,
-        BUCKET,
+        Bucket(None, BUCKET),
         plan,
         TransformInstances("ml.m5.xlarge", 2),
         longest_line=longest_line,

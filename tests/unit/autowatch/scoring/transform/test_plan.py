@@ -5,7 +5,7 @@ import pytest
 from moto import mock_aws
 
 import autowatch.scoring.transform.plan as module
-from autowatch.aws.objects import ObjectVersion
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.aws.reading import InputGone
 from autowatch.scoring.columns import Layout
 from autowatch.scoring.transform.plan import LONGEST_FILTER, Piece, choose_rows, cut_pieces
@@ -36,7 +36,7 @@ def test_pieces_are_whole_lines_and_leave_nothing_out(s3, monkeypatch, piece_byt
     monkeypatch.setattr(module, "_WINDOW_BYTES", window)
     chance = random.Random(piece_bytes)
     content = b"header\n" + b"".join(b"x" * chance.randrange(30) + b"\n" for _ in range(12)) + b"no line end"
-    pieces = cut_pieces(s3, "bucket", put(s3, content), 7, piece_bytes)
+    pieces = cut_pieces(Bucket(s3, "bucket"), put(s3, content), 7, piece_bytes)
     assert b"".join(content[piece.start : piece.end] for piece in pieces) == content[7:]
     assert [piece.number for piece in pieces] == list(range(1, len(pieces) + 1))
     assert all(content[piece.start - 1 : piece.start] == b"\n" for piece in pieces)
@@ -47,24 +47,24 @@ def test_pieces_are_whole_lines_and_leave_nothing_out(s3, monkeypatch, piece_byt
 
 def test_there_are_never_more_pieces_than_parts_of_an_upload(s3, monkeypatch):
     monkeypatch.setattr(module, "MOST_PIECES", 5)
-    assert len(cut_pieces(s3, "bucket", put(s3, b"x\n" * 1000), 0, 1)) == 5
+    assert len(cut_pieces(Bucket(s3, "bucket"), put(s3, b"x\n" * 1000), 0, 1)) == 5
 
 
 def test_nothing_behind_the_header_is_no_piece(s3):
-    assert cut_pieces(s3, "bucket", put(s3, b"header\n"), 7, 10) == []
+    assert cut_pieces(Bucket(s3, "bucket"), put(s3, b"header\n"), 7, 10) == []
 
 
 def test_a_line_that_never_ends_is_refused_without_reading_it_all(s3, monkeypatch):
     monkeypatch.setattr(module, "LARGEST_FIELD", 1000)
     with pytest.raises(MalformedCsv, match="longer than 1000 bytes"):
-        cut_pieces(s3, "bucket", put(s3, b"x" * 5000), 0, 100)
+        cut_pieces(Bucket(s3, "bucket"), put(s3, b"x" * 5000), 0, 100)
 
 
 def test_a_file_that_was_replaced_is_gone(s3):
     old = put(s3, b"x\n" * 100)
     put(s3, b"y\n" * 100)
     with pytest.raises(InputGone):
-        cut_pieces(s3, "bucket", old, 0, 10)
+        cut_pieces(Bucket(s3, "bucket"), old, 0, 10)
 
 
 def layout(width, features):

@@ -7,6 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from autowatch.aws.objects import Bucket
 from autowatch.scoring.answer import AnswerMismatch, AnswerUnreadable
 from autowatch.scoring.inbox import score_arrivals
 from autowatch.scoring.transform.accept import PieceMissing
@@ -68,7 +69,7 @@ def both_ways(s3, content, piece_bytes=1500):
     """What scoring leaves of a file, and what a transform leaves of the same."""
     arrival = drop(s3, content)
     score_arrivals(
-        s3,
+        Bucket(s3, BUCKET),
         StubRuntime(),
         [arrival],
         settings(max_rejected_percent=SETTINGS.max_rejected_percent),
@@ -181,7 +182,7 @@ def test_a_row_too_large_for_a_request_is_rejected_in_the_same_words(s3):
     content = PLAIN + '1,"' + 'é,""' * 300 + '",x\n'
     arrival = drop(s3, content)
     limits = replace(settings().limits, max_batch_bytes=1000)
-    score_arrivals(s3, StubRuntime(), [arrival], settings(limits=limits), lambda: 60.0)
+    score_arrivals(Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(limits=limits), lambda: 60.0)
     scored = outcome(s3)
     remove_outcome(s3)
     transform(s3, arrival, settings=small)
@@ -239,20 +240,20 @@ def test_every_state_may_run_twice(s3):
     transform(s3, arrival)
     expected = outcome(s3)
     remove_outcome(s3)
-    remove_work(s3, BUCKET, WORK)
+    remove_work(Bucket(s3, BUCKET), WORK)
     check(s3, arrival)
     decision, made = check(s3, arrival)
     run_job(s3, made)
     run_job(s3, made)
     for _ in range(2):
         for item in read_document(s3, WORK.accepted):
-            finish_piece(s3, BUCKET, made, AcceptedPiece(**item))
+            finish_piece(Bucket(s3, BUCKET), made, AcceptedPiece(**item))
     s3.create_multipart_upload(Bucket=BUCKET, Key=next(key for key in expected if key.endswith(".csv")))
-    first, second = (assemble(s3, made, SETTINGS, datetime.now(UTC)) for _ in range(2))
+    first, second = (assemble(Bucket(s3, BUCKET), made, SETTINGS, datetime.now(UTC)) for _ in range(2))
     assert (decision, first) == ("score", second)
     assert outcome(s3) == expected
     s3.create_multipart_upload(Bucket=BUCKET, Key=WORK.part(1))
-    remove_work(s3, BUCKET, WORK)
+    remove_work(Bucket(s3, BUCKET), WORK)
     assert s3.list_object_versions(Bucket=BUCKET, Prefix="transform/").get("Versions", []) == []
     assert s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
 
@@ -281,4 +282,4 @@ def test_a_piece_that_was_not_checked_stops_the_transform(s3):
     from autowatch.scoring.transform.accept import accept_file
 
     with pytest.raises(PieceMissing, match=r"checked/00003\.json.*Upload the file again"):
-        accept_file(s3, SETTINGS, made)
+        accept_file(Bucket(s3, BUCKET), SETTINGS, made)

@@ -2,6 +2,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from autowatch.aws.objects import Bucket
 from autowatch.training.data.files import InvalidTrainingKey, NoTrainingFile, find_training_files
 
 BUCKET = "bank"
@@ -26,26 +27,26 @@ def test_the_newest_csv_is_taken_and_other_files_are_not(s3):
         s3.list_objects_v2(Bucket=BUCKET, Prefix="training/")["Contents"],
         key=lambda item: (item["Key"].endswith(".csv"), item["LastModified"], item["Key"]),
     )
-    assert find_training_files(s3, BUCKET, None).identity.key == newest["Key"]
+    assert find_training_files(Bucket(s3, BUCKET), None).identity.key == newest["Key"]
 
 
 def test_nothing_to_train_on_says_where_to_put_it(s3):
     with pytest.raises(NoTrainingFile, match="s3://bank/training/"):
-        find_training_files(s3, BUCKET, None)
+        find_training_files(Bucket(s3, BUCKET), None)
     with pytest.raises(NoTrainingFile, match="training/gone.csv does not exist"):
-        find_training_files(s3, BUCKET, "training/gone.csv")
+        find_training_files(Bucket(s3, BUCKET), "training/gone.csv")
 
 
 @pytest.mark.parametrize("key", ["bank.csv", "inference/bank.csv", "training/bank.txt"])
 def test_a_key_that_is_not_one_of_a_training_file_is_refused_with_the_right_form(s3, key):
     with pytest.raises(InvalidTrainingKey, match="training/NAME.csv"):
-        find_training_files(s3, BUCKET, key)
+        find_training_files(Bucket(s3, BUCKET), key)
 
 
 def test_one_file_is_its_own_identity(s3):
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     put(s3, "a.csv", b"four")
-    found = find_training_files(s3, BUCKET, "training/a.csv")
+    found = find_training_files(Bucket(s3, BUCKET), "training/a.csv")
     assert found.files == (found.identity,)
     assert found.identity.version_id
     assert found.identity.size == 4
@@ -54,7 +55,7 @@ def test_one_file_is_its_own_identity(s3):
 def test_a_prefix_gives_its_csv_files_in_the_order_of_their_keys(s3):
     for name in ("2026/10.csv", "2026/02.csv", "2026/notes.txt", "2026/deep/er.csv", "2025/12.csv", "2026"):
         put(s3, name, name.encode())
-    found = find_training_files(s3, BUCKET, "training/2026/")
+    found = find_training_files(Bucket(s3, BUCKET), "training/2026/")
     assert [file.key for file in found.files] == [
         "training/2026/02.csv",
         "training/2026/10.csv",
@@ -68,8 +69,8 @@ def test_a_prefix_gives_its_csv_files_in_the_order_of_their_keys(s3):
 @pytest.mark.parametrize("change", ["a file more", "another content", "another name"])
 def test_a_prefix_is_another_one_when_anything_below_it_changes(s3, change):
     put(s3, "p/a.csv")
-    before = find_training_files(s3, BUCKET, "training/p/").identity
-    assert find_training_files(s3, BUCKET, "training/p/").identity == before
+    before = find_training_files(Bucket(s3, BUCKET), "training/p/").identity
+    assert find_training_files(Bucket(s3, BUCKET), "training/p/").identity == before
     if change == "a file more":
         put(s3, "p/b.csv", b"")
     elif change == "another content":
@@ -77,10 +78,10 @@ def test_a_prefix_is_another_one_when_anything_below_it_changes(s3, change):
     else:
         s3.delete_object(Bucket=BUCKET, Key="training/p/a.csv")
         put(s3, "p/b.csv")
-    assert find_training_files(s3, BUCKET, "training/p/").identity.etag != before.etag
+    assert find_training_files(Bucket(s3, BUCKET), "training/p/").identity.etag != before.etag
 
 
 def test_a_prefix_without_files_is_named(s3):
     put(s3, "p/a.txt")
     with pytest.raises(NoTrainingFile, match="s3://bank/training/p/"):
-        find_training_files(s3, BUCKET, "training/p/")
+        find_training_files(Bucket(s3, BUCKET), "training/p/")

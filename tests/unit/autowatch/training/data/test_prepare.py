@@ -7,6 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from autowatch.aws.objects import Bucket
 from autowatch.records.contract import Contract, Feature
 from autowatch.tabular.profile import Baseline
 from autowatch.tabular.table import DuplicateColumns, EmptyFile, NoHeader, NotUtf8
@@ -51,7 +52,9 @@ def table(rows=650, positives=150, header="age,job,duration,y", delimiter=","):
 def prepare(s3, text, preparation=PREPARATION, run="r"):
     body = text if isinstance(text, bytes) else text.encode()
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=body)
-    return prepare_training_data(s3, BUCKET, run, find_training_files(s3, BUCKET, KEY), preparation)
+    return prepare_training_data(
+        Bucket(s3, BUCKET), run, find_training_files(Bucket(s3, BUCKET), KEY), preparation
+    )
 
 
 def read(s3, key):
@@ -243,9 +246,9 @@ def test_a_file_too_large_is_refused_before_it_is_read(s3, monkeypatch):
 def test_a_file_overwritten_meanwhile_is_read_as_it_was(s3):
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=table().encode())
-    training = find_training_files(s3, BUCKET, KEY)
+    training = find_training_files(Bucket(s3, BUCKET), KEY)
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"something else")
-    assert prepare_training_data(s3, BUCKET, "r", training, PREPARATION).rows == 650
+    assert prepare_training_data(Bucket(s3, BUCKET), "r", training, PREPARATION).rows == 650
 
 
 def data_report(s3, text, preparation=PREPARATION):
@@ -313,9 +316,9 @@ def test_the_same_bytes_are_split_alike_however_they_were_uploaded(s3):
     s3.complete_multipart_upload(
         **where, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
     )
-    training = find_training_files(s3, BUCKET, KEY)
+    training = find_training_files(Bucket(s3, BUCKET), KEY)
     assert "-" in training.identity.etag
-    prepare_training_data(s3, BUCKET, "two", training, PREPARATION)
+    prepare_training_data(Bucket(s3, BUCKET), "two", training, PREPARATION)
     assert rows_of(s3, "holdout", "one") == rows_of(s3, "holdout", "two")
 
 
@@ -324,8 +327,8 @@ def test_a_folder_is_trained_on_as_one_table(s3):
     header, *lines = whole.splitlines(keepends=True)
     for name, part in (("a", lines[:100]), ("b", lines[100:400]), ("c", lines[400:])):
         s3.put_object(Bucket=BUCKET, Key=f"training/p/{name}.csv", Body=(header + "".join(part)).encode())
-    training = find_training_files(s3, BUCKET, "training/p/")
-    contract = prepare_training_data(s3, BUCKET, "parts", training, PREPARATION)
+    training = find_training_files(Bucket(s3, BUCKET), "training/p/")
+    contract = prepare_training_data(Bucket(s3, BUCKET), "parts", training, PREPARATION)
     assert (contract.rows, contract.training.key) == (650, "training/p/")
     prepare(s3, whole, run="whole")
     baselines = [json.loads(read(s3, f"models/{run}/baseline.json")) for run in ("parts", "whole")]

@@ -4,6 +4,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from autowatch.aws.objects import Bucket
 from autowatch.tabular.table import EmptyFile, MalformedCsv, NoRows, NotUtf8
 from autowatch.training.data.files import find_training_files
 from autowatch.training.data.table import HeadersDiffer, RaggedRow, TrainingTable, labelled_rows
@@ -27,7 +28,7 @@ def open_files(s3, request):
         prefix = f"training/{hashlib.sha256(request.node.name.encode()).hexdigest()}/"
         for name, body in zip("abc", bodies, strict=False):
             s3.put_object(Bucket=BUCKET, Key=f"{prefix}{name}.csv", Body=body)
-        return TrainingTable(s3, BUCKET, find_training_files(s3, BUCKET, prefix).files)
+        return TrainingTable(Bucket(s3, BUCKET), find_training_files(Bucket(s3, BUCKET), prefix).files)
 
     return open_files
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import ObjectVersion, write_json
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.contract import Contract, Feature
 from autowatch.records.decision import read_decision
@@ -69,20 +69,20 @@ def s3():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=BUCKET)
         s3.put_object(Bucket=BUCKET, Key=holdout_key(RUN), Body="\n".join(lines).encode())
-        write_json(s3, BUCKET, contract_key(RUN), CONTRACT.to_json())
+        Bucket(s3, BUCKET).write_json(contract_key(RUN), CONTRACT.to_json())
         baseline = (baseline_column("good", "feature", "numeric", {"0.1": 400, "0.9": 100}),)
-        write_json(s3, BUCKET, baseline_key(RUN), Baseline(RUN, 500, baseline).to_json())
+        Bucket(s3, BUCKET).write_json(baseline_key(RUN), Baseline(RUN, 500, baseline).to_json())
         yield s3
 
 
 def crown(s3, contract=CONTRACT, champion=CHAMPION):
-    write_json(s3, BUCKET, champion.contract_key, replace(contract, run="old").to_json())
-    write_champion(s3, BUCKET, champion, None)
+    Bucket(s3, BUCKET).write_json(champion.contract_key, replace(contract, run="old").to_json())
+    write_champion(Bucket(s3, BUCKET), champion, None)
 
 
 def judge(s3, runtime, limits=LIMITS, rules=RULES):
     return judge_challenger(
-        s3, BUCKET, RUN, Endpoints(runtime, CANDIDATE, ENDPOINT, lambda: 100.0), limits, rules
+        Bucket(s3, BUCKET), RUN, Endpoints(runtime, CANDIDATE, ENDPOINT, lambda: 100.0), limits, rules
     )
 
 
@@ -110,7 +110,7 @@ def test_the_first_challenger_is_judged_alone_and_the_decision_says_so(s3):
     assert decision.reason.endswith(decision.champion_skipped)
     assert (decision.champion, decision.comparison) == (None, None)
     assert [check.name for check in decision.checks] == ["floor", "latency"]
-    assert read_decision(s3, BUCKET, RUN) == decision
+    assert read_decision(Bucket(s3, BUCKET), RUN) == decision
 
 
 def test_a_challenger_below_the_floor_is_rejected_with_the_figures(s3):
@@ -120,7 +120,7 @@ def test_a_challenger_below_the_floor_is_rejected_with_the_figures(s3):
         f"AUC {decision.metrics['auc']:.4f} on 1,000 hold-out rows is below the floor of 0.6."
         in decision.reason
     )
-    assert read_decision(s3, BUCKET, RUN) == decision
+    assert read_decision(Bucket(s3, BUCKET), RUN) == decision
 
 
 def test_the_floor_itself_is_good_enough(s3):
@@ -148,7 +148,7 @@ def test_a_challenger_that_is_worse_than_the_champion_is_rejected(s3):
     assert decision.champion.run == "old"
     assert decision.champion.metrics["auc"] == decision.comparison.champion_auc
     assert decision.champion_skipped is None
-    assert read_decision(s3, BUCKET, RUN) == decision
+    assert read_decision(Bucket(s3, BUCKET), RUN) == decision
 
 
 @pytest.mark.parametrize("challenger", [good, lambda row: min(1, good(row) + 1e-4 * (len(row[2]) % 2))])
@@ -207,7 +207,7 @@ def test_a_champion_that_fails_ends_the_run_since_a_worse_model_might_pass(s3):
     crown(s3)
     endpoints = Endpoints(serving(good, down), CANDIDATE, ENDPOINT, lambda: 63.5)
     with pytest.raises(EndpointUnavailable, match="e is not available"):
-        judge_challenger(s3, BUCKET, RUN, endpoints, LIMITS, RULES)
+        judge_challenger(Bucket(s3, BUCKET), RUN, endpoints, LIMITS, RULES)
 
 
 def test_a_champion_is_compared_on_the_rows_that_it_can_score(s3):
@@ -245,7 +245,7 @@ def test_the_baseline_gets_the_predictions_column_and_only_once(s3):
 
 def test_the_smoke_test_repeats_what_was_sent_and_answered(s3):
     judge(s3, serving(good))
-    smoke_test = read_smoke_test(s3, BUCKET, RUN)
+    smoke_test = read_smoke_test(Bucket(s3, BUCKET), RUN)
     rows = [line.split(",") for line in smoke_test.payload.splitlines()]
     assert len(rows) == 20
     assert [float(probability) for probability in smoke_test.probabilities] == [good(row) for row in rows]

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import ObjectVersion
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.champion import Champion, NoChampion, read_champion, write_champion
 from autowatch.records.decision import GateDecision, write_decision
 from autowatch.records.run import Run
@@ -57,8 +57,10 @@ def s3():
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=BUCKET)
-        write_smoke_test(s3, BUCKET, "new", SmokeTest("30,müller\n40,x\n", ["no", "yes"], ["0.1", "0.9"]))
-        write_decision(s3, BUCKET, "new", GateDecision("new", True, "good", 0.6, 100, {"auc": 0.8}))
+        write_smoke_test(
+            Bucket(s3, BUCKET), "new", SmokeTest("30,müller\n40,x\n", ["no", "yes"], ["0.1", "0.9"])
+        )
+        write_decision(Bucket(s3, BUCKET), "new", GateDecision("new", True, "good", 0.6, 100, {"auc": 0.8}))
         yield s3
 
 
@@ -73,47 +75,49 @@ def sagemaker():
 
 
 def release(s3, sagemaker, answers=None, config="e-new"):
-    return promote(s3, sagemaker, BUCKET, "new", config, ENDPOINT, answers or Answers(), NOW)
+    return promote(Bucket(s3, BUCKET), sagemaker, "new", config, ENDPOINT, answers or Answers(), NOW)
 
 
 def test_the_first_model_is_put_in_force(s3, sagemaker):
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     champion = release(s3, sagemaker)
-    assert read_champion(s3, BUCKET) == champion
+    assert read_champion(Bucket(s3, BUCKET)) == champion
     assert (champion.run, champion.endpoint_config, champion.metrics) == ("new", "e-new", {"auc": 0.8})
     assert champion.released == "2026-11-23T12:00:00Z"
 
 
 def test_the_next_one_replaces_it_and_doing_so_twice_is_doing_it_once(s3, sagemaker):
-    write_champion(s3, BUCKET, OLD, None)
+    write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     first = release(s3, sagemaker)
-    again = promote(s3, sagemaker, BUCKET, "new", "e-new", ENDPOINT, Answers(), NOW.replace(hour=13))
-    assert first == again == read_champion(s3, BUCKET)
+    again = promote(Bucket(s3, BUCKET), sagemaker, "new", "e-new", ENDPOINT, Answers(), NOW.replace(hour=13))
+    assert first == again == read_champion(Bucket(s3, BUCKET))
     assert (first.previous_run, first.previous_config) == ("old", OLD.endpoint_config)
 
 
 def test_the_champion_served_by_other_settings_keeps_its_predecessor(s3, sagemaker):
-    write_champion(s3, BUCKET, replace(OLD, run="new", endpoint_config="e-new", previous_run="old"), None)
+    write_champion(
+        Bucket(s3, BUCKET), replace(OLD, run="new", endpoint_config="e-new", previous_run="old"), None
+    )
     sagemaker.put_endpoint(ENDPOINT, "e-later")
     champion = release(s3, sagemaker, config="e-later")
-    assert read_champion(s3, BUCKET) == champion
+    assert read_champion(Bucket(s3, BUCKET)) == champion
     assert (champion.run, champion.endpoint_config, champion.model_name) == ("new", "e-later", "e-new")
     assert (champion.previous_run, champion.previous_config) == ("old", "e-new")
 
 
 def test_the_config_of_an_endpoint_that_the_stack_has_left_is_not_this_ones_to_remove(s3, sagemaker):
-    write_champion(s3, BUCKET, replace(OLD, endpoint_name="former"), None)
+    write_champion(Bucket(s3, BUCKET), replace(OLD, endpoint_name="former"), None)
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     assert release(s3, sagemaker).previous_config is None
 
 
 def test_a_silent_rollback_is_noticed_by_the_config(s3, sagemaker):
-    write_champion(s3, BUCKET, OLD, None)
+    write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker.put_endpoint(ENDPOINT, "e-old", reason="The alarm endpoint-5xx was raised.")
     with pytest.raises(RolledBack, match="serves e-old instead of e-new: The alarm endpoint-5xx was raised"):
         release(s3, sagemaker)
-    assert read_champion(s3, BUCKET) == OLD
+    assert read_champion(Bucket(s3, BUCKET)) == OLD
 
 
 def test_an_endpoint_that_is_gone_is_no_release(s3, sagemaker):
@@ -131,7 +135,7 @@ def test_answers_that_differ_from_the_candidates_stop_the_release(s3, sagemaker,
     with pytest.raises(SmokeTestFailed, match="2 hold-out rows"):
         release(s3, sagemaker, answers)
     with pytest.raises(NoChampion):
-        read_champion(s3, BUCKET)
+        read_champion(Bucket(s3, BUCKET))
 
 
 def test_what_a_row_gets_in_another_batch_may_differ_in_the_last_digits_of_a_float(s3, sagemaker):
@@ -141,7 +145,8 @@ def test_what_a_row_gets_in_another_batch_may_differ_in_the_last_digits_of_a_flo
 
 def test_a_label_may_go_either_way_where_both_are_as_likely(s3, sagemaker):
     sagemaker.put_endpoint(ENDPOINT, "e-new")
-    write_smoke_test(s3, BUCKET, "new", SmokeTest("30,müller\n40,x\n", ["no", "yes"], ["0.1", "0.50002"]))
+    smoke_test = SmokeTest("30,müller\n40,x\n", ["no", "yes"], ["0.1", "0.50002"])
+    write_smoke_test(Bucket(s3, BUCKET), "new", smoke_test)
     assert release(s3, sagemaker, Answers(labels=("no", "no"), probabilities=("0.1", "0.49998"))).run == "new"
 
 
@@ -150,7 +155,7 @@ def left(sagemaker):
 
 
 def undo(s3, sagemaker, run=RUN):
-    return undo_run(s3, sagemaker, BUCKET, run, ENDPOINT, {})
+    return undo_run(Bucket(s3, BUCKET), sagemaker, run, ENDPOINT, {})
 
 
 def undo_until_done(s3, sagemaker, run=RUN):
@@ -173,7 +178,7 @@ def settle(sagemaker):
 
 @pytest.mark.parametrize("status", ["InService", "Creating", "Failed"])
 def test_a_run_that_failed_at_the_candidate_leaves_only_the_champion(s3, sagemaker, status):
-    write_champion(s3, BUCKET, OLD, None)
+    write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker.put_endpoint(ENDPOINT, "e-old")
     sagemaker.put_endpoint("e-candidate", "e-new", status)
     cleaned = undo_until_done(s3, sagemaker)
@@ -185,7 +190,7 @@ def test_a_run_that_failed_at_the_candidate_leaves_only_the_champion(s3, sagemak
 
 @pytest.mark.parametrize("on_its_way", [True, False])
 def test_a_run_that_failed_after_the_switch_is_switched_back(s3, sagemaker, on_its_way):
-    write_champion(s3, BUCKET, OLD, None)
+    write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker.put_endpoint(ENDPOINT, "e-old" if on_its_way else "e-new", "InService")
     if on_its_way:
         sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName="e-new")
@@ -196,7 +201,7 @@ def test_a_run_that_failed_after_the_switch_is_switched_back(s3, sagemaker, on_i
 
 
 def test_a_promotion_that_failed_is_switched_back_and_the_earlier_model_stays(s3, sagemaker):
-    write_champion(s3, BUCKET, OLD, None)
+    write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker.configs["e-later"] = {}
     sagemaker.put_endpoint(ENDPOINT, "e-later")
     undo_until_done(s3, sagemaker, replace(RUN, run="later", trigger="promote", promotes="new"))
@@ -207,13 +212,13 @@ def test_a_promotion_that_failed_is_switched_back_and_the_earlier_model_stays(s3
 
 @pytest.mark.parametrize("status", ["OutOfService", "UpdateRollbackFailed"])
 def test_an_endpoint_that_only_a_person_can_mend_does_not_hold_the_clean_up_up(s3, sagemaker, status):
-    write_champion(s3, BUCKET, OLD, None)
+    write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker.put_endpoint(ENDPOINT, "e-old", status)
     assert undo(s3, sagemaker).champion == OLD
 
 
 def test_an_endpoint_that_failed_with_the_challenger_comes_back_with_the_champion(s3, sagemaker):
-    write_champion(s3, BUCKET, OLD, None)
+    write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker.put_endpoint(ENDPOINT, "e-new", "Failed")
     undo_until_done(s3, sagemaker)
     assert sagemaker.endpoints[ENDPOINT] == {"EndpointStatus": "InService", "EndpointConfigName": "e-old"}
@@ -228,7 +233,7 @@ def test_a_first_run_that_failed_after_the_switch_leaves_nothing(s3, sagemaker):
 
 
 def test_a_run_that_failed_before_anything_was_made_removes_nothing_else(s3):
-    write_champion(s3, BUCKET, OLD, None)
+    write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker = SageMaker()
     sagemaker.put_endpoint(ENDPOINT, "e-old")
     undo(s3, sagemaker)
@@ -240,7 +245,7 @@ def test_a_very_first_run_that_failed_early_finds_nothing_to_undo(s3):
 
 
 def test_a_run_that_failed_after_its_release_stays_released(s3, sagemaker):
-    write_champion(s3, BUCKET, replace(OLD, run="new", endpoint_config="e-new"), None)
+    write_champion(Bucket(s3, BUCKET), replace(OLD, run="new", endpoint_config="e-new"), None)
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     cleaned = undo_until_done(s3, sagemaker)
     settle(sagemaker)

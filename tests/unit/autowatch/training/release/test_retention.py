@@ -2,10 +2,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import write_json
+from autowatch.aws.objects import Bucket, ObjectsNotDeleted
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.run import run_key
-from autowatch.training.release.retention import NotRemoved, remove_old_models
+from autowatch.training.release.retention import remove_old_models
 from tests.support.sagemaker_double import SageMaker
 
 BUCKET, ENDPOINT = "bank", "e"
@@ -29,14 +29,14 @@ def sagemaker():
 def add_run(s3, sagemaker, run, status="released"):
     for name in ("train.csv", "holdout.csv", "autopilot/model.tar.gz", "contract.json", "gate.json"):
         s3.put_object(Bucket=BUCKET, Key=f"models/{run}/{name}", Body=b"x")
-    write_json(s3, BUCKET, run_key(run), {"status": status})
+    Bucket(s3, BUCKET).write_json(run_key(run), {"status": status})
     if status == "released":
         sagemaker.models[f"e-{run}"] = sagemaker.configs[f"e-{run}"] = {}
 
 
 def champion(s3, run, previous=None):
     write_champion(
-        s3, BUCKET, Champion(run, ENDPOINT, f"e-{run}", f"e-{run}", "c", "b", "t", {}, previous), None
+        Bucket(s3, BUCKET), Champion(run, ENDPOINT, f"e-{run}", f"e-{run}", "c", "b", "t", {}, previous), None
     )
 
 
@@ -50,7 +50,7 @@ def kept(s3):
 
 
 def remove(s3, sagemaker, keep):
-    return remove_old_models(s3, sagemaker, BUCKET, ENDPOINT, keep)
+    return remove_old_models(Bucket(s3, BUCKET), sagemaker, ENDPOINT, keep)
 
 
 @pytest.mark.parametrize("keep", [1, 3, 7, 100])
@@ -97,5 +97,5 @@ def test_an_object_that_s3_keeps_is_no_success(s3, sagemaker, monkeypatch):
     add_run(s3, sagemaker, RUNS[0], "rejected")
     answer = {"Errors": [{"Key": "k", "Code": "AccessDenied", "Message": "no"}]}
     monkeypatch.setattr(s3, "delete_objects", lambda **_: answer)
-    with pytest.raises(NotRemoved, match="did not delete k: AccessDenied"):
+    with pytest.raises(ObjectsNotDeleted, match="k: AccessDenied"):
         remove(s3, sagemaker, 1)

@@ -2,7 +2,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import ObjectVersion, write_json
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.contract import Contract, Feature
 from autowatch.records.decision import GateDecision, write_decision
@@ -31,25 +31,26 @@ def aws():
         contract = Contract(
             EARLIER, "y", ("no", "yes"), "yes", (Feature("age", "numeric"),), (), 600, 1, TRAINING
         )
-        write_json(s3, BUCKET, contract_key(EARLIER), contract.to_json())
-        write_json(s3, BUCKET, baseline_key(EARLIER), {})
-        write_smoke_test(s3, BUCKET, EARLIER, SmokeTest("1\n", ["no"], ["0.1"]))
+        Bucket(s3, BUCKET).write_json(contract_key(EARLIER), contract.to_json())
+        Bucket(s3, BUCKET).write_json(baseline_key(EARLIER), {})
+        write_smoke_test(Bucket(s3, BUCKET), EARLIER, SmokeTest("1\n", ["no"], ["0.1"]))
         decide(s3, passed=True)
         containers = [{"Image": "i", "ModelDataUrl": f"s3://{BUCKET}/{ARTEFACT}", "Environment": {}}]
-        write_model_record(s3, BUCKET, EARLIER, containers)
+        write_model_record(Bucket(s3, BUCKET), EARLIER, containers)
         s3.put_object(Bucket=BUCKET, Key=ARTEFACT, Body=b"model")
         yield session
 
 
 def decide(s3, passed):
-    write_decision(s3, BUCKET, EARLIER, GateDecision(EARLIER, passed, "AUC 0.5.", 0.6, 100, {"auc": 0.5}))
+    write_decision(
+        Bucket(s3, BUCKET), EARLIER, GateDecision(EARLIER, passed, "AUC 0.5.", 0.6, 100, {"auc": 0.5})
+    )
 
 
 def begin(aws):
     return begin_promotion(
-        aws.client("s3"),
+        Bucket(aws.client("s3"), BUCKET),
         aws.client("stepfunctions"),
-        BUCKET,
         EARLIER,
         run=RUN,
         execution="arn:execution",
@@ -59,7 +60,7 @@ def begin(aws):
 
 def test_a_promotion_is_a_run_of_its_own(aws):
     begun = begin(aws)
-    assert begun == read_latest(aws.client("s3"), BUCKET)
+    assert begun == read_latest(Bucket(aws.client("s3"), BUCKET))
     assert (begun.run, begun.trigger, begun.promotes, begun.model_run) == (RUN, "promote", EARLIER, EARLIER)
     assert begun.training == TRAINING
 
@@ -95,7 +96,9 @@ def test_a_run_whose_artefacts_are_gone_is_not_released(aws, key):
 
 
 def test_the_champion_may_be_served_anew(aws):
-    write_champion(aws.client("s3"), BUCKET, Champion(EARLIER, "e", "c", "m", "k", "b", "t", {}), None)
+    write_champion(
+        Bucket(aws.client("s3"), BUCKET), Champion(EARLIER, "e", "c", "m", "k", "b", "t", {}), None
+    )
     assert begin(aws).promotes == EARLIER
 
 

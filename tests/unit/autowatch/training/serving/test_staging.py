@@ -4,7 +4,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import ObjectMissing, read_json
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.training.autopilot import leaderboard_key
 from autowatch.training.serving.endpoints import CandidateStillThere, Serving
 from autowatch.training.serving.staging import (
@@ -48,22 +48,22 @@ def sagemaker():
 
 
 def stage(s3, sagemaker):
-    return stage_challenger(s3, sagemaker, BUCKET, RUN, job_name="job", **HOW)
+    return stage_challenger(Bucket(s3, BUCKET), sagemaker, RUN, job_name="job", **HOW)
 
 
 def test_a_challenger_is_staged_once_with_its_records(s3, sagemaker):
     assert stage(s3, sagemaker) == stage(s3, sagemaker) == "e-candidate"
     assert sagemaker.calls.count("CreateEndpoint") == 1
     assert sagemaker.endpoints["e-candidate"]["EndpointConfigName"] == MODEL
-    assert read_json(s3, BUCKET, leaderboard_key(RUN))["best_candidate"] == "best"
-    (container,) = read_model_record(s3, BUCKET, RUN)
+    assert Bucket(s3, BUCKET).read_json(leaderboard_key(RUN))["best_candidate"] == "best"
+    (container,) = read_model_record(Bucket(s3, BUCKET), RUN)
     served = sagemaker.models[MODEL]["PrimaryContainer"]
     assert container == served | {"Environment": container["Environment"]}
     assert container["Environment"].items() <= served["Environment"].items()
 
 
 def restore(s3, sagemaker, **how):
-    restore_model(s3, sagemaker, BUCKET, LATER, promoted=RUN, **(HOW | how))
+    restore_model(Bucket(s3, BUCKET), sagemaker, LATER, promoted=RUN, **(HOW | how))
 
 
 def test_a_model_that_was_removed_is_made_again_as_it_was(s3, sagemaker):

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from cli.records import read_record, run_names
+from autowatch_client.errors import RunUnknownError
+from autowatch_client.nearest import suggestion
+from autowatch_client.objects import Bucket
 
 _READS_AT_ONCE = 8
 
@@ -39,26 +41,50 @@ class RunSummary:
     serving: bool
 
 
-def list_runs(s3: Any, bucket: str, limit: int) -> tuple[list[RunSummary], int]:
+def list_runs(bucket: Bucket, limit: int) -> tuple[list[RunSummary], int]:
     """The newest `limit` runs, newest first, and how many older ones there are.
 
     Raises:
-        RunFileUnreadableError: an object of a run is no JSON.
+        ObjectUnreadableError: an object of a run is no JSON.
     """
-    latest = read_record(s3, bucket, "models/latest.json") or {}
-    champion = read_record(s3, bucket, "models/champion.json") or {}
-    names = run_names(s3, bucket)
-    # A run that has just taken the lock has no object of its own yet.
-    if (newest := latest.get("run")) and newest not in names:
-        names = sorted([newest, *names], reverse=True)
-    summarize = partial(_summarize, s3, bucket, latest, champion.get("run"))
+    latest = bucket.read_json("models/latest.json") or {}
+    champion = bucket.read_json("models/champion.json") or {}
+    names = run_names(bucket, latest)
+    summarize = partial(_summarize, bucket, latest, champion.get("run"))
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
         return list(pool.map(summarize, names[:limit])), max(0, len(names) - limit)
 
 
-def _summarize(s3: Any, bucket: str, latest: dict[str, Any], champion: str | None, run: str) -> RunSummary:
+def run_names(bucket: Bucket, latest: dict[str, Any] | None = None) -> list[str]:
+    """The names of all runs, newest first: a name begins with the time of its start.
+
+    Args:
+        latest: the content of `models/latest.json`, where it has been read already.
+    """
+    latest = latest if latest is not None else bucket.read_json("models/latest.json") or {}
+    # A run that has just taken the lock has no object of its own yet.
+    return sorted({*bucket.folders("models/"), *filter(None, [latest.get("run")])}, reverse=True)
+
+
+def read_run(bucket: Bucket, run: str) -> dict[str, Any]:
+    """The record of a run, `models/<run>/run.json`, or of one that has just begun.
+
+    Raises:
+        RunUnknownError: there is no run of that name.
+    """
+    if "/" not in run and (record := bucket.read_json(f"models/{run}/run.json")):
+        return record
+    latest = bucket.read_json("models/latest.json") or {}
+    if latest.get("run") == run:
+        return latest
+    raise RunUnknownError(
+        f"There is no run {run}. {suggestion(run, run_names(bucket, latest), 'runs')} `autowatch runs` lists them."
+    )
+
+
+def _summarize(bucket: Bucket, latest: dict[str, Any], champion: str | None, run: str) -> RunSummary:
     def read(name: str) -> dict[str, Any]:
-        return read_record(s3, bucket, f"models/{run}/{name}") or {}
+        return bucket.read_json(f"models/{run}/{name}") or {}
 
     record = read("run.json") or (latest if latest.get("run") == run else {})
     gate, contract = read("gate.json"), read("contract.json")

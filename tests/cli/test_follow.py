@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 from moto import mock_aws
+from rich.console import Console
 
-import cli.watch
-from cli.execution import Job, Sight
-from cli.progress_line import ProgressLine, clock
-from cli.stack import Stack
-from cli.watch import End, describe, watch
+import autowatch_client.follow
+from autowatch_client import End, Job, Sight, describe
+from autowatch_client.command.terminal import ProgressLine, clock
+from autowatch_client.follow import follow
+from autowatch_client.objects import Bucket
 from tests.support.repository import ROOT
 
 MACHINE = ROOT / "statemachine" / "train.asl.json"
@@ -41,7 +42,7 @@ def test_what_a_run_is_at_is_said_in_words(seen, text):
 def test_every_state_that_takes_time_has_words():
     states = json.loads(MACHINE.read_text())["States"]
     takes_time = {name for name, state in states.items() if state["Type"] in ("Task", "Wait")}
-    assert takes_time - {"Skip"} <= cli.watch._STATES.keys() <= states.keys()
+    assert takes_time - {"Skip"} <= autowatch_client.follow._STATES.keys() <= states.keys()
 
 
 class EndedExecution:
@@ -66,7 +67,7 @@ def end_of(execution, record=None):
             for key in ("models/latest.json", f"models/{RUN}/run.json"):
                 s3.put_object(Bucket="bank", Key=key, Body=json.dumps(latest).encode())
         clients = {"stepfunctions": execution, "s3": s3}
-        return watch(clients.__getitem__, Stack("bank", "arn"), EXECUTION, io.StringIO(), 0)
+        return follow(clients.__getitem__, Bucket(s3, "bank"), EXECUTION, lambda sight: None, 0)
 
 
 @pytest.mark.parametrize("status", ["released", "rejected"])
@@ -101,29 +102,31 @@ def test_a_run_that_failed_after_it_had_begun_is_named():
 
 def test_without_a_terminal_a_line_comes_only_when_something_changes():
     stream = io.StringIO()
-    line = ProgressLine(stream)
+    line = ProgressLine(Console(file=stream))
     for seconds, text in ((0, "a"), (1, "a"), (2, "b"), (3, "b")):
         line.show(seconds, text)
     line.close()
     assert stream.getvalue() == "  0:00  a\n  0:02  b\n"
 
 
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-def test_on_a_terminal_one_line_is_overwritten_and_in_the_end_left_standing():
-    stream = Terminal()
-    line = ProgressLine(stream)
+def test_on_a_terminal_one_line_is_overwritten():
+    stream = io.StringIO()
+    line = ProgressLine(Console(file=stream, force_terminal=True))
     line.show(0, "a")
-    line.show(61, "b" * 500)
+    line.show(61, "b")
     line.close()
-    first, second = stream.getvalue().split("\r\033[K")[1:]
-    assert first == "  0:00  a"
-    assert second.startswith("  1:01  bbb")
-    assert len(second) < 500
-    assert second.endswith("\n")
+    assert "1:01  b" in stream.getvalue()
+    assert "\n  0:00" not in stream.getvalue()
+
+
+def test_after_going_back_the_run_gone_back_to_is_named_and_not_the_reason_of_back_then():
+    record = {
+        "status": "released",
+        "reason": "Judged without a champion.",
+        "promotes": "20261101-070000-aaaa",
+    }
+    end = end_of(EndedExecution("SUCCEEDED", output="{}"), record)
+    assert end.reason == "Back to the model of run 20261101-070000-aaaa, which passed the gate then."
 
 
 @pytest.mark.parametrize(

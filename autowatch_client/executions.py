@@ -8,9 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli.errors import StackUnknownError, StartRefusedError
-from cli.records import read_record
-from cli.stack import Stack
+from autowatch_client.errors import RefusedError, StackUnknownError
+from autowatch_client.objects import Bucket
 
 _NEWEST_EVENTS = 50
 _GONE = ("StateMachineDoesNotExist", "InvalidArn", "StateMachineDeleting")
@@ -45,32 +44,30 @@ class Sight:
     document: Mapping[str, Any]
 
 
-def start_execution(stepfunctions: Any, stack: Stack, document: dict[str, str]) -> str:
+def start_execution(stepfunctions: Any, state_machine: str, document: dict[str, str]) -> str:
     """Starts a run with this input and returns its execution's ARN.
 
     Raises:
         StackUnknownError: the state machine is not there.
-        StartRefusedError: Step Functions does not take it.
+        RefusedError: Step Functions does not take it.
     """
     try:
-        answer = stepfunctions.start_execution(
-            stateMachineArn=stack.state_machine, input=json.dumps(document)
-        )
+        answer = stepfunctions.start_execution(stateMachineArn=state_machine, input=json.dumps(document))
     except ClientError as error:
         if error.response["Error"]["Code"] in _GONE:
             raise StackUnknownError(
-                f"{stack.state_machine} is not there (any more). Look at TRAIN_STATE_MACHINE_ARN and the region."
+                f"{state_machine} is not there (any more). Look at TRAIN_STATE_MACHINE_ARN and the region."
             ) from error
-        raise StartRefusedError(f"The run could not be started: {error}") from error
+        raise RefusedError(f"The run could not be started: {error}") from error
     return str(answer["executionArn"])
 
 
-def look_at(client: Callable[[str], Any], bucket: str, execution: str, known_run: str | None) -> Sight:
+def look_at(client: Callable[[str], Any], bucket: Bucket, execution: str, known_run: str | None) -> Sight:
     """How the execution is doing now. `known_run` is its run, if an earlier look has told."""
     stepfunctions = client("stepfunctions")
     document = stepfunctions.describe_execution(executionArn=execution)
     state = _last_state(stepfunctions, execution)
-    run = known_run or _run_of(client("s3"), bucket, execution)
+    run = known_run or _run_of(bucket, execution)
     at_work = document["status"] == "RUNNING" and run and state and "Autopilot" in state
     job = _describe_job(client("sagemaker"), f"autowatch-{run}") if at_work else None
     return Sight(document["status"], document["startDate"], state, run, job, document)
@@ -85,8 +82,8 @@ def _last_state(stepfunctions: Any, execution: str) -> str | None:
     return newest["stateEnteredEventDetails"]["name"] if newest else None
 
 
-def _run_of(s3: Any, bucket: str, execution: str) -> str | None:
-    latest = read_record(s3, bucket, "models/latest.json") or {}
+def _run_of(bucket: Bucket, execution: str) -> str | None:
+    latest = bucket.read_json("models/latest.json") or {}
     return latest.get("run") if latest.get("execution") == execution else None
 
 

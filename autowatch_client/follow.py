@@ -1,16 +1,13 @@
-"""Watching a run until its end: a line of progress, then what became of it."""
+"""Following a run until its end: what it is at in words, then what became of it."""
 
 import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
-from cli.execution import Sight, look_at
-from cli.progress_line import ProgressLine
-from cli.records import read_record
-from cli.stack import Stack
+from autowatch_client.executions import Sight, look_at
+from autowatch_client.objects import Bucket
 
 Ending = Literal["released", "rejected", "skipped", "failed"]
 
@@ -49,24 +46,28 @@ class End:
     report_key: str | None
 
 
-def watch(
-    client: Callable[[str], Any], stack: Stack, execution: str, stream: TextIO, poll_seconds: float
+def follow(
+    client: Callable[[str], Any],
+    bucket: Bucket,
+    execution: str,
+    on_look: Callable[[Sight], None],
+    poll_seconds: float,
 ) -> End:
-    """Shows how the execution is doing until it ends.
+    """Looks at an execution again and again until it ends.
+
+    Args:
+        on_look: is given what each look saw while the execution runs.
 
     An interrupt (Ctrl-C) passes through; the execution runs on.
     """
-    line, run = ProgressLine(stream), None
-    try:
-        while True:
-            sight = look_at(client, stack.bucket, execution, run)
-            run = sight.run
-            if sight.status != "RUNNING":
-                return _end(client("s3"), stack.bucket, sight)
-            line.show((datetime.now(UTC) - sight.started).total_seconds(), describe(sight))
-            time.sleep(poll_seconds)
-    finally:
-        line.close()
+    run = None
+    while True:
+        sight = look_at(client, bucket, execution, run)
+        run = sight.run
+        if sight.status != "RUNNING":
+            return _end(bucket, sight)
+        on_look(sight)
+        time.sleep(poll_seconds)
 
 
 def describe(sight: Sight) -> str:
@@ -79,22 +80,24 @@ def describe(sight: Sight) -> str:
     return text
 
 
-def _end(s3: Any, bucket: str, sight: Sight) -> End:
-    record = read_record(s3, bucket, f"models/{sight.run}/run.json") if sight.run else None
-    report = f"models/{sight.run}/report.html" if sight.run and _exists(s3, bucket, sight.run) else None
+def _end(bucket: Bucket, sight: Sight) -> End:
+    record = bucket.read_json(f"models/{sight.run}/run.json") if sight.run else None
+    report = f"models/{sight.run}/report.html" if sight.run else None
+    report = report if report and bucket.exists(report) else None
     if sight.status == "SUCCEEDED":
         if record is None:
             return End("skipped", None, _why_skipped(sight), None)
         ending: Ending = "released" if record["status"] == "released" else "rejected"
-        return End(ending, sight.run, record["reason"], report)
+        reason = _back_to(record) if ending == "released" and record.get("promotes") else record["reason"]
+        return End(ending, sight.run, reason, report)
     document = sight.document
     cause = (record or {}).get("reason") or document.get("cause") or document.get("error")
     return End("failed", sight.run, cause or f"Step Functions says {sight.status} and no more.", report)
 
 
-def _exists(s3: Any, bucket: str, run: str) -> bool:
-    answer = s3.list_objects_v2(Bucket=bucket, Prefix=f"models/{run}/report.html", MaxKeys=1)
-    return bool(answer["KeyCount"])
+def _back_to(record: dict[str, Any]) -> str:
+    # The record's reason is the gate's of back then, which speaks of another champion.
+    return f"Back to the model of run {record['promotes']}, which passed the gate then."
 
 
 def _why_skipped(sight: Sight) -> str:

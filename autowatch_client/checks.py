@@ -1,0 +1,177 @@
+"""What is checked of a local file before it is uploaded, so that a slip starts no run and mails nobody.
+
+The stack checks all of it again, and more.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autowatch_client.errors import FileUnfitError
+from autowatch_client.nearest import nearest, suggestion
+from autowatch_client.tables import Table, open_table
+
+LARGEST_COUNTED_BYTES = 300_000_000
+"""Of a larger file only the header is looked at: counting its labels here would take minutes."""
+
+_LABELS_LISTED = 50
+_FEWEST_ROWS = 500
+"""The fewest rows that a model is trained on, the hold-out aside."""
+
+
+@dataclass(frozen=True)
+class TrainingLook:
+    """What a file to train on looks like from here.
+
+    Attributes:
+        classes: how many rows have each label; None where the file was too large to count.
+        dropped: the columns of DropColumns that are there.
+        remarks: what is worth a second look, in sentences.
+    """
+
+    rows: int | None
+    classes: Mapping[str, int] | None
+    dropped: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def check_training(path: Path, parameters: Mapping[str, str]) -> TrainingLook:
+    """Whether a run could train on a file, by the stack's parameters.
+
+    Raises:
+        FileUnfitError: it could not.
+    """
+    table = open_table(path)
+    target = parameters.get("TargetColumn", "y")
+    if target not in table.header:
+        raise FileUnfitError(
+            f"{path} has no column {target!r} to predict (TargetColumn). {suggestion(target, table.header, 'columns')}"
+        )
+    _check_reserved(table, (f"{target}_probability", f"{target}_actual"))
+    wished = [name.strip() for name in parameters.get("DropColumns", "").split(",") if name.strip()]
+    dropped = tuple(name for name in wished if name in table.header)
+    remarks = tuple(
+        f"DropColumns names {name}, which is not there; did you mean {like}?"
+        for name in wished
+        if name not in table.header and (like := nearest(name, table.header))
+    )
+    if not set(table.header) - {target, *dropped}:
+        raise FileUnfitError(f"{path} has no column to learn from beside {target} and DropColumns.")
+    if path.stat().st_size > LARGEST_COUNTED_BYTES:
+        return TrainingLook(None, None, dropped, remarks)
+    classes = _classes(table, target, parameters.get("PositiveLabel", ""))
+    rows = sum(classes.values())
+    if rows * (1 - int(parameters.get("HoldoutPercent", "20")) / 100) < _FEWEST_ROWS:
+        raise FileUnfitError(
+            f"{path} has {rows:,} labelled rows. At least {_FEWEST_ROWS} are needed beside the hold-out: add rows."
+        )
+    return TrainingLook(rows, classes, dropped, remarks)
+
+
+def check_scoring(path: Path, contract: Mapping[str, Any]) -> Table:
+    """Whether the model in force could score a file, as far as its header tells.
+
+    Raises:
+        FileUnfitError: it could not.
+    """
+    table = open_table(path)
+    features = [feature["name"] for feature in contract["features"]]
+    missing = [name for name in features if name not in table.header]
+    if missing:
+        spare = [name for name in table.header if name not in features]
+        hints = [f"{like} for {name}" for name in missing if (like := nearest(name, spare))]
+        hint = f" Did you mean {', '.join(hints)}?" if hints else ""
+        raise FileUnfitError(
+            f"{path} lacks {_listed(missing)}, which the model in force (run {contract['run']}) needs.{hint}"
+        )
+    target = contract["target"]
+    _check_reserved(table, (f"{target}_probability", f"{target}_actual"))
+    return table
+
+
+def check_labels(path: Path, contract: Mapping[str, Any], key: str) -> tuple[Table, str]:
+    """The table, and which of its columns holds the label.
+
+    Args:
+        key: the column that says whose label it is, `id` or one of the user's own.
+
+    Raises:
+        FileUnfitError: a column is missing, or no row has a label that the model knows.
+    """
+    table = open_table(path)
+    target = contract["target"]
+    if key not in table.header:
+        more = "" if key != "id" else " To join by a column of your own: --key COLUMN."
+        raise FileUnfitError(
+            f"{path} has no column {key!r} to join by. {suggestion(key, table.header, 'columns')}{more}"
+        )
+    candidates = [f"{target}_actual", "label"]
+    if f"{target}_probability" not in table.header:
+        candidates.append(target)
+    column = next((name for name in candidates if name in table.header), None)
+    if column is None:
+        raise FileUnfitError(
+            f"{path} has no column with labels. Call it {' or '.join(candidates)}; its columns are "
+            f"{', '.join(table.header[:8])}."
+        )
+    found = Counter(table.column(column))
+    known = contract["labels"]
+    if not any(found[label] for label in known):
+        strange = ", ".join(repr(value) for value in list(found)[:3])
+        raise FileUnfitError(
+            f"No row of {path} has a label that the model knows: {column} holds {strange}, the model knows "
+            f"{' and '.join(known)}. Labels are compared to the letter."
+        )
+    return table, column
+
+
+def _classes(table: Table, target: str, positive: str) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for value in table.column(target):
+        if value.strip():
+            counts[value] += 1
+    if len(counts) > 2:
+        few = ", ".join(f"{label} ({rows:,})" for label, rows in counts.most_common(5))
+        what = (
+            "that is regression, which"
+            if len(counts) > _LABELS_LISTED and _are_numbers(counts)
+            else "more than two classes"
+        )
+        does = "Autowatch does not do" if "regression" in what else "are not supported"
+        raise FileUnfitError(
+            f"{table.path}: the target {target} has {len(counts):,} different values ({few}); {what} {does}. "
+            "Name a column with two labels in TargetColumn."
+        )
+    if len(counts) < 2:
+        held = f"only {next(iter(counts))!r}" if counts else "nothing"
+        raise FileUnfitError(f"{table.path}: the target {target} holds {held}. Two labels are needed.")
+    if positive and positive not in counts:
+        raise FileUnfitError(
+            f"{table.path}: no row has the positive label {positive!r} (PositiveLabel). "
+            f"{suggestion(positive, counts, 'labels')}"
+        )
+    return counts
+
+
+def _are_numbers(values: Mapping[str, int]) -> bool:
+    try:
+        for value in values:
+            float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_reserved(table: Table, of_target: tuple[str, ...]) -> None:
+    for name in ("id", "prediction_date", *of_target):
+        if name in table.header:
+            raise FileUnfitError(
+                f"{table.path} has the column {name}, a name that predictions files add. Rename it."
+            )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return f"the column{'s' if len(names) > 1 else ''} {', '.join(names[:6])}{more}"

@@ -1,0 +1,1 @@
+"""The command `autowatch`: the client of `autowatch_client`, in a terminal."""

@@ -1,0 +1,251 @@
+"""`autowatch train | runs | show | rollback | stop`."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from autowatch_client.command.terminal import (
+    Exit,
+    JsonOption,
+    PollOption,
+    RunArgument,
+    StackOption,
+    Terminal,
+    complete_runs,
+    number,
+)
+from autowatch_client.executions import Sight
+from autowatch_client.follow import End, describe
+from autowatch_client.runs import RunSummary, list_runs
+from autowatch_client.stack import RunDetail, Stack, Training
+
+_ENDINGS = {
+    "released": (Exit.DONE, "was released", "green"),
+    "rejected": (Exit.NOT_AS_HOPED, "was not released", "yellow"),
+    "failed": (Exit.FAILED, "failed", "red"),
+    "skipped": (Exit.NOTHING_TO_DO, "was not started", None),
+}
+
+
+def train(
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FILE|KEY", help="A local CSV, or training/… in the bucket; else the newest there."
+        ),
+    ] = None,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+    poll_seconds: PollOption = 3.0,
+) -> int:
+    """Train a model: checks the file, uploads it, starts a run and follows it to its end."""
+    terminal = Terminal(as_json)
+    connected = terminal.connect(stack)
+    if data is not None and Path(data).is_file():
+        look = connected.check_training(data)
+        if look.classes:
+            classes = ", ".join(f"{label} {rows:,}" for label, rows in look.classes.items())
+            terminal.say(f"{data}: {number(look.rows)} labelled rows ({classes})")
+        if look.dropped:
+            terminal.say(f"Dropped: {', '.join(look.dropped)} (DropColumns)")
+        for remark in look.remarks:
+            terminal.note(remark)
+    return _follow(terminal, connected, connected.train(data), poll_seconds)
+
+
+def runs(
+    limit: Annotated[int, typer.Option("--limit", min=1, help="The most runs to show.")] = 20,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """List the training runs, newest first."""
+    terminal = Terminal(as_json)
+    found, older = list_runs(terminal.connect(stack).bucket, limit)
+    terminal.document({"runs": found, "older": older})
+    if not found:
+        terminal.say("There are no runs yet.")
+        terminal.next("autowatch train FILE")
+        return Exit.DONE
+    terminal.table(_HEADER, [_row(run) for run in found], right=("rows",))
+    for run in found:
+        if run.reason and run.status in ("rejected", "failed"):
+            terminal.say(f"{run.run}: {run.reason}")
+    if any(run.serving for run in found):
+        terminal.say("* is in force")
+    if older:
+        terminal.say(f"{older} older not shown; autowatch runs --limit {len(found) + older} shows all.")
+    return Exit.DONE
+
+
+def show(
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN", help="The one in force by default.", autocompletion=complete_runs),
+    ] = None,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Show a run: its data, its candidates, the gate's checks."""
+    terminal = Terminal(as_json)
+    detail = terminal.connect(stack).show(run)
+    terminal.document(detail)
+    _show(terminal, detail)
+    return Exit.DONE
+
+
+def rollback(
+    run: RunArgument,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+    poll_seconds: PollOption = 3.0,
+) -> int:
+    """Release the model of an earlier run again, without training."""
+    terminal = Terminal(as_json)
+    connected = terminal.connect(stack)
+    started = connected.rollback(run)
+    terminal.say(
+        f"Going back to the model of run {run}; no model is trained, and the gate has passed this one."
+    )
+    return _follow(terminal, connected, started, poll_seconds)
+
+
+def stop(
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN", help="The newest by default.", autocompletion=complete_runs),
+    ] = None,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Stop a run that is under way."""
+    terminal = Terminal(as_json)
+    connected = terminal.connect(stack)
+    name = connected.stop(run)
+    champion = connected.bucket.read_json("models/champion.json") or {}
+    terminal.document({"stopped": name, "in_force": champion.get("run")})
+    in_force = f"the model of run {champion['run']}" if champion else "no model"
+    terminal.say(f"Stopped run {name}. In force is {in_force}.")
+    terminal.next("autowatch status")
+    return Exit.DONE
+
+
+def _follow(terminal: Terminal, stack: Stack, training: Training, poll_seconds: float) -> int:
+    terminal.say(f"Started {training.execution}\nCtrl-C stops watching, not the run.")
+    try:
+        with terminal.progress() as line:
+
+            def look(sight: Sight) -> None:
+                line.show((datetime.now(UTC) - sight.started).total_seconds(), describe(sight))
+
+            end = training.follow(look, poll_seconds)
+    except KeyboardInterrupt:
+        terminal.say(
+            "No longer watching. The run goes on: `autowatch runs` shows it, `autowatch stop` stops it."
+        )
+        return Exit.INTERRUPTED
+    return _tell(terminal, stack, end)
+
+
+def _tell(terminal: Terminal, stack: Stack, end: End) -> int:
+    code, words, style = _ENDINGS[end.ending]
+    terminal.document({**vars(end), "bucket": stack.bucket.name})
+    terminal.say(f"{f'Run {end.run}' if end.run else 'The run'} {words}. {end.reason}", style)
+    if end.report_key:
+        terminal.say(f"Report: s3://{stack.bucket.name}/{end.report_key}")
+    if end.ending == "released":
+        terminal.next("autowatch score FILE", f"autowatch show {end.run}")
+    elif end.run:
+        terminal.next(f"autowatch show {end.run}")
+    return code
+
+
+_HEADER = ("", "run", "why", "data", "rows", "best candidate", "gate", "outcome")
+
+
+def _row(run: RunSummary) -> tuple[str, ...]:
+    return (
+        "*" if run.serving else "",
+        run.run,
+        "rollback" if run.trigger == "promote" else run.trigger or "–",
+        (run.training_key or "–").removeprefix("training/"),
+        number(run.rows),
+        _candidate(run),
+        _gate(run),
+        run.status or "not recorded",
+    )
+
+
+def _candidate(run: RunSummary) -> str:
+    if run.promotes:
+        return f"that of {run.promotes}"
+    if run.best_candidate is None:
+        return "–"
+    if run.best_value is None:
+        return run.best_candidate
+    return f"{run.best_candidate} ({run.best_metric or 'metric'} {run.best_value:.4f})"
+
+
+def _gate(run: RunSummary) -> str:
+    if run.passed is None:
+        return "–"
+    auc = f"AUC {run.auc:.4f}, " if run.auc is not None else ""
+    return f"{auc}{'passed' if run.passed else 'not passed'}"
+
+
+def _show(terminal: Terminal, detail: RunDetail) -> None:
+    record, data, gate = detail.record, detail.data, detail.gate
+    force = ", in force" if detail.in_force else ""
+    terminal.say(f"Run {detail.run}: {record.get('status')}{force}", "bold")
+    times = f"{record.get('started', '–')} to {record.get('finished') or '…'}"
+    terminal.say(f"{times}, started by {record.get('trigger', '–')}")
+    if record.get("promotes"):
+        terminal.say(f"Went back to the model of run {record['promotes']}.")
+    if record.get("reason"):
+        terminal.say(str(record["reason"]))
+    if data:
+        classes = ", ".join(f"{label} {rows:,}" for label, rows in data["classes"].items())
+        terminal.say(
+            f"\nData: {(record.get('training') or {}).get('key')}, {data['rows']:,} rows ({classes})"
+        )
+        if data.get("dropped_columns"):
+            terminal.say(f"Dropped: {', '.join(data['dropped_columns'])} (DropColumns)")
+        for warning in data.get("warnings", ()):
+            terminal.note(str(warning))
+        terminal.table(
+            ("column", "type", "missing", "distinct", "AUC alone"), _columns(data), ("missing", "distinct")
+        )
+    if candidates := detail.leaderboard.get("candidates"):
+        terminal.say(f"\nCandidates, by {detail.leaderboard.get('objective')}")
+        terminal.table(
+            ("candidate", "value", "seconds"),
+            [(each["name"], _figure(each["value"], 4), _figure(each["seconds"], 1)) for each in candidates],
+            ("value", "seconds"),
+        )
+    if gate:
+        terminal.say(
+            f"\nGate: {'passed' if gate['passed'] else 'not passed'}, on {gate['rows']:,} hold-out rows"
+        )
+        for check in gate["checks"]:
+            terminal.say(f"  {'✓' if check['passed'] else '✗'} {check['message']}")
+        terminal.table(
+            tuple(gate["metrics"]), [tuple(_figure(value, 4) for value in gate["metrics"].values())]
+        )
+
+
+def _columns(data: Any) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for column in data["columns"]:
+        if column["role"] == "feature":
+            auc = column.get("auc")
+            cells = (column["name"], column["type"], number(column["missing"]), number(column["distinct"]))
+            rows.append((*cells, _figure(auc, 3)))
+    with suppress(ValueError):
+        rows.sort(key=lambda row: float(row[-1]), reverse=True)
+    return rows
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,218 @@
+"""Labels that came true: joined to predictions by our id or by the user's own key, uploaded, followed."""
+
+import csv
+import io
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from autowatch_client.errors import FileUnfitError, RefusedError
+from autowatch_client.objects import Bucket, Version, unheard
+from autowatch_client.tables import Table, write_table
+
+DAYS_LOOKED_BACK = 30
+"""How far back predictions are looked for, to join them by a key of the user's own."""
+
+_DIGITS = 16
+_FILES_TRACED = 200
+_SETTLE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How good the predictions of one day turned out. Figures are None where there are not enough labels."""
+
+    day: str
+    verdict: str
+    rows_scored: int
+    rows_labelled: int
+    auc: float | None
+    auc_lower: float | None
+    auc_upper: float | None
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What became of a labels file.
+
+    Attributes:
+        rows: of the file.
+        joined: how many of them have a prediction, as far as a key of the user's own was joined here; else `rows`.
+        repeated: how many keys were scored more than once; the newest prediction's row gets the label.
+        taken: labels that were taken in, one for each id.
+        rejected: rows that fit no prediction or have no label that the model knows.
+    """
+
+    source: Path
+    rows: int
+    joined: int
+    repeated: int
+    taken: int
+    rejected: int
+    quality: tuple[Quality, ...]
+
+
+@dataclass(frozen=True)
+class JoinedLabels:
+    """A file that the stack can take, made of one with a key of the user's own."""
+
+    path: Path
+    rows: int
+    joined: int
+    repeated: int
+    days: frozenset[str]
+
+
+def join_labels(
+    bucket: Bucket, table: Table, key: str, column: str, days: tuple[date, date], path: Path
+) -> JoinedLabels:
+    """Writes `id,label` for the rows of a labels file whose key was scored on one of the days, first and last included.
+
+    Raises:
+        FileUnfitError: no row was.
+    """
+    wanted = dict(zip(table.column(key), table.column(column), strict=True))
+    newest: dict[str, tuple[str, str, str]] = {}
+    times: dict[str, int] = {}
+    for value, row_id, scored, day in _scored_keys(bucket, key, days):
+        if value in wanted:
+            times[value] = times.get(value, 0) + 1
+            newest[value] = max(newest.get(value, ("", "", "")), (scored, row_id, day))
+    if not newest:
+        raise FileUnfitError(
+            f"No {key} of {table.path} was scored from {days[0]} to {days[1]}, in a file that has the column {key}. "
+            "Look further back with --from."
+        )
+    write_table(path, ("id", "label"), [(newest[value][1], wanted[value]) for value in newest])
+    return JoinedLabels(
+        path=path,
+        rows=sum(1 for _ in table.column(key)),
+        joined=len(newest),
+        repeated=sum(count > 1 for count in times.values()),
+        days=frozenset(day for _, _, day in newest.values()),
+    )
+
+
+def recent_days(first: date | None, last: date | None) -> tuple[date, date]:
+    """The range to look for predictions in: the last 30 days where nothing else is said."""
+    last = last or datetime.now(UTC).date()
+    return first or last - timedelta(days=DAYS_LOOKED_BACK), last
+
+
+def days_of_ids(bucket: Bucket, table: Table) -> frozenset[str]:
+    """The days on which the ids of a labels file were scored.
+
+    Raises:
+        FileUnfitError: none of them was.
+    """
+    digits = sorted({value[:_DIGITS] for value in table.column("id")})[:_FILES_TRACED]
+    pointers = [bucket.read_json(f"monitoring/ids/{each}.json") for each in digits if "/" not in each]
+    days = frozenset(_day_of(pointer["predictions_key"]) for pointer in pointers if pointer)
+    if not days:
+        raise FileUnfitError(
+            f"No id of {table.path} belongs to a prediction of this stack. Take the column id over from the "
+            "predictions file, or join by a column of your own: --key COLUMN."
+        )
+    return days
+
+
+def await_labels(
+    bucket: Bucket,
+    upload: Version,
+    days: frozenset[str],
+    timeout_seconds: float,
+    on_look: Callable[[float], None] = unheard,
+) -> tuple[int, int, tuple[Quality, ...]]:
+    """Waits until a labels file was taken in and its days were measured: labels taken, rows rejected, the days.
+
+    Raises:
+        RefusedError: it was refused, or nothing came within the time.
+    """
+    started, uploaded = time.monotonic(), datetime.now(UTC) - timedelta(seconds=2)
+    name = upload.key.removeprefix("labels/").removesuffix(".csv")
+    mark = f"{name}-{sha256(upload.mark.encode()).hexdigest()[:16]}"
+    while True:
+        fragments = [
+            key
+            for day in days
+            for key in _keys(bucket, f"monitoring/labels/date={day}/")
+            if key.endswith(f"-{mark}.csv")
+        ]
+        refusals = [key for key in _keys(bucket, "rejected/labels/") if mark in key]
+        for key in refusals:
+            if key.endswith(".error.json"):
+                reason = (bucket.read_json(key) or {}).get("reason", "no reason is given")
+                raise RefusedError(f"The labels were refused: {reason}")
+        passed = time.monotonic() - started
+        on_look(passed)
+        touched = {_day_of(key.removeprefix("monitoring/")) for key in fragments}
+        measured = all(_is_measured(bucket, day, uploaded) for day in touched)
+        # Labels that change nothing are measured by nobody, and rows that are all rejected belong to no day.
+        if (touched and measured) or ((fragments or refusals) and passed > _SETTLE_SECONDS):
+            taken = sum(_rows(bucket, key) for key in fragments)
+            rejected = sum(_rows(bucket, key) for key in refusals)
+            return (
+                taken,
+                rejected,
+                tuple(filter(None, (read_quality(bucket, day) for day in sorted(touched)))),
+            )
+        if passed > timeout_seconds:
+            raise RefusedError(
+                f"Nothing came of {upload.key} within {timeout_seconds:.0f} s. `autowatch doctor` looks for the reason."
+            )
+        time.sleep(0.5)
+
+
+def read_quality(bucket: Bucket, day: str) -> Quality | None:
+    """What `reports/date=<day>/quality.json` says; None where there is none."""
+    document = bucket.read_json(f"reports/date={day}/quality.json")
+    if document is None:
+        return None
+    auc: Mapping[str, Any] = document.get("metrics", {}).get("auc") or {}
+    return Quality(
+        day=day,
+        verdict=document["verdict"],
+        rows_scored=document["rows_scored"],
+        rows_labelled=document["rows_labelled"],
+        auc=auc.get("value"),
+        auc_lower=auc.get("lower"),
+        auc_upper=auc.get("upper"),
+    )
+
+
+def _scored_keys(bucket: Bucket, key: str, days: tuple[date, date]) -> Iterator[tuple[str, str, str, str]]:
+    """Key, id, time and day of every scored row whose file has a column `key`."""
+    first, last = (day.isoformat() for day in days)
+    for folder in bucket.folders("predictions/"):
+        day = folder.removeprefix("date=")
+        if not first <= day <= last:
+            continue
+        for name in _keys(bucket, f"predictions/{folder}/"):
+            manifest = bucket.read_json(name) if name.endswith(".manifest.json") else None
+            if manifest is None or key not in manifest.get("columns", (key,)):
+                continue
+            body = bucket.read(manifest["predictions_key"], manifest.get("predictions_version_id")) or b""
+            for row in csv.DictReader(io.TextIOWrapper(io.BytesIO(body), "utf-8", newline="")):
+                if key in row:
+                    yield row[key], row["id"], row["prediction_date"], day
+
+
+def _keys(bucket: Bucket, prefix: str) -> list[str]:
+    return [item["Key"] for item in bucket.objects(prefix)]
+
+
+def _day_of(key: str) -> str:
+    return key.split("/")[1].removeprefix("date=")
+
+
+def _is_measured(bucket: Bucket, day: str, since: datetime) -> bool:
+    return any(item["LastModified"] >= since for item in bucket.objects(f"reports/date={day}/quality.json"))
+
+
+def _rows(bucket: Bucket, key: str) -> int:
+    body = (bucket.read(key) or b"").decode()
+    return max(0, sum(1 for _ in csv.reader(io.StringIO(body, newline=""))) - 1)

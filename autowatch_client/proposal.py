@@ -1,0 +1,167 @@
+"""`autowatch init`: what a look at a CSV proposes for the stack's parameters, and where they are written."""
+
+import re
+import shlex
+import tomllib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from autowatch_client.errors import FileUnfitError, OptionUnfitError
+from autowatch_client.nearest import suggestion
+from autowatch_client.tables import Table
+
+_ROWS_LOOKED_AT = 20_000
+_TARGET_NAMES = (
+    "target",
+    "churn",
+    "churned",
+    "label",
+    "y",
+    "outcome",
+    "response",
+    "default",
+    "bad",
+    "fraud",
+    "class",
+)
+_POSITIVE_LABELS = ("yes", "true", "1", "y", "positive", "bad", "churned", "t")
+_KEY_NAMES = re.compile(r"(^|[^a-z])(id|key|uuid|number|nr|no)$|id$", re.IGNORECASE)
+_OVERRIDES = re.compile(r"^parameter_overrides\s*=.*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What the stack should be told of a file.
+
+    Attributes:
+        targets: columns with exactly two values, the likeliest to be predicted first.
+        labels: of the first of `targets`.
+        key: the column that names each row, or None.
+    """
+
+    targets: tuple[str, ...]
+    labels: tuple[str, ...]
+    positive: str
+    key: str | None
+
+
+def propose(table: Table, target: str | None = None) -> Proposal:
+    """Looks at up to 20,000 rows.
+
+    Raises:
+        FileUnfitError: there is no column with two values, or `target` is not one.
+    """
+    rows = list(islice(table.rows(), _ROWS_LOOKED_AT))
+    values = {
+        name: Counter(row[place] for row in rows if row[place].strip())
+        for place, name in enumerate(table.header)
+    }
+    if target is not None and target not in values:
+        raise FileUnfitError(
+            f"{table.path} has no column {target!r}. {suggestion(target, values, 'columns')}"
+        )
+    binary = [name for name, counts in values.items() if len(counts) == 2]
+    if target is not None and target not in binary:
+        raise FileUnfitError(
+            f"{target} has {len(values[target]):,} different values. Autowatch predicts a column with two labels: "
+            f"{', '.join(binary) or 'there is none'}."
+        )
+    if not binary:
+        raise FileUnfitError(
+            f"No column of {table.path} has exactly two values. Autowatch predicts one with two labels."
+        )
+    ranked = sorted(binary, key=_likelihood(table.header), reverse=True)
+    chosen = target or ranked[0]
+    counts = values[chosen]
+    likely = [label for label in counts if label.casefold() in _POSITIVE_LABELS]
+    return Proposal(
+        targets=(chosen, *(name for name in ranked if name != chosen)),
+        labels=tuple(sorted(counts)),
+        positive=likely[0] if len(likely) == 1 else min(counts, key=lambda label: (counts[label], label)),
+        key=next(
+            (name for name, each in values.items() if name != chosen and _is_key(name, each, len(rows))), None
+        ),
+    )
+
+
+def declared_parameters(template: Path) -> tuple[str, ...]:
+    """The names of a template's parameters, in their order."""
+    text = template.read_text(encoding="utf-8")
+    section = re.search(r"^Parameters:\n(.*?)^\S", text, re.MULTILINE | re.DOTALL)
+    return tuple(re.findall(r"^  (\w+):", section[1], re.MULTILINE)) if section else ()
+
+
+def read_overrides(config: Path, environment: str = "default") -> dict[str, str]:
+    """The parameters that an environment of samconfig.toml sets; none where it sets none.
+
+    Raises:
+        OptionUnfitError: the file is no TOML, or has no such environment.
+    """
+    if not config.exists():
+        return {}
+    document = _read_toml(config)
+    if environment not in document:
+        known = [name for name in document if isinstance(document[name], dict)]
+        raise OptionUnfitError(
+            f"{config} has no environment {environment}. {suggestion(environment, known, 'environments')}"
+        )
+    overrides = document[environment].get("deploy", {}).get("parameters", {}).get("parameter_overrides", "")
+    words = overrides if isinstance(overrides, list) else shlex.split(overrides)
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def write_overrides(config: Path, parameters: dict[str, str], environment: str = "default") -> None:
+    """Writes the parameters into an environment of samconfig.toml; others that it sets stay, as does all else.
+
+    Raises:
+        OptionUnfitError: as `read_overrides` does.
+    """
+    merged = read_overrides(config, environment) | parameters
+    line = "parameter_overrides = " + _toml_text(
+        " ".join(f"{name}={_quoted(value)}" for name, value in merged.items())
+    )
+    heading = f"[{environment}.deploy.parameters]"
+    text = config.read_text(encoding="utf-8") if config.exists() else f"version = 0.1\n\n{heading}\n"
+    if heading not in text:
+        text = f"{text.rstrip()}\n\n{heading}\n"
+    before, after = text.split(heading, 1)
+    section, bracket, rest = after.partition("\n[")
+    section = _OVERRIDES.sub("", section).rstrip() + f"\n{line}\n"
+    config.write_text(before + heading + section + bracket + rest, encoding="utf-8")
+    _read_toml(config)
+
+
+def _read_toml(config: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(config.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise OptionUnfitError(f"{config} is no TOML: {error}.") from error
+
+
+def _quoted(value: str) -> str:
+    """A value as sam's own parser of overrides takes it: in double quotes where it is not one plain word."""
+    return value if re.fullmatch(r"[\w.,:/@+-]+", value) else '"' + value.replace('"', '\\"') + '"'
+
+
+def _toml_text(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _likelihood(header: tuple[str, ...]) -> Callable[[str], tuple[bool, int]]:
+    def rank(name: str) -> tuple[bool, int]:
+        return name.casefold() in _TARGET_NAMES, header.index(name)
+
+    return rank
+
+
+def _is_key(name: str, counts: Counter[str], rows: int) -> bool:
+    """Distinct in nearly every row, and either called like a key or no plain number."""
+    if len(counts) < 0.98 * rows:
+        return False
+    return bool(_KEY_NAMES.search(name)) or not all(
+        re.fullmatch(r"-?[0-9.]+", value) for value in islice(counts, 50)
+    )

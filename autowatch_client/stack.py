@@ -1,0 +1,475 @@
+"""A deployed stack, from Python: what the command `autowatch` does, for notebooks and scripts."""
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from autowatch_client.checks import TrainingLook, check_labels, check_scoring, check_training
+from autowatch_client.drift import Judgements, judge
+from autowatch_client.errors import (
+    FileUnfitError,
+    KeyUnknownError,
+    NoModelError,
+    NothingToDoError,
+    OptionUnfitError,
+    RefusedError,
+    RunUnknownError,
+)
+from autowatch_client.executions import Sight, start_execution
+from autowatch_client.follow import End, follow
+from autowatch_client.frames import local_file
+from autowatch_client.health import Finding, Status, examine, read_status, stack_resources
+from autowatch_client.labels import Labelled, await_labels, days_of_ids, join_labels, recent_days
+from autowatch_client.nearest import suggestion
+from autowatch_client.objects import Bucket, unheard
+from autowatch_client.places import Place, find_place
+from autowatch_client.removal import removal_plan, remove_stack
+from autowatch_client.reports import Pages, fetch_pages
+from autowatch_client.runs import RunSummary, list_runs, read_run
+from autowatch_client.scoring import Scored, await_scored, output_paths
+from autowatch_client.tables import open_table
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_FILES_AT_ONCE = 4
+_ASKED = "predictions/asked/"
+"""Where a local file lies while it is judged: a prefix at which nothing is scored and nothing trained on."""
+
+
+@dataclass(frozen=True)
+class RunDetail:
+    """All that is recorded of a run: run.json, contract.json, data.json, gate.json and leaderboard.json."""
+
+    run: str
+    in_force: bool
+    record: Mapping[str, Any]
+    contract: Mapping[str, Any]
+    data: Mapping[str, Any]
+    gate: Mapping[str, Any]
+    leaderboard: Mapping[str, Any]
+
+
+class Training:
+    """A run that was started."""
+
+    def __init__(self, stack: "Stack", execution: str) -> None:
+        self._stack, self.execution = stack, execution
+
+    def follow(self, on_look: Callable[[Sight], None] = unheard, poll_seconds: float = 3.0) -> End:
+        """Waits for the end of the run and tells how it came out; Ctrl-C stops waiting and not the run.
+
+        Args:
+            on_look: is given what each look saw; `describe` puts it in words.
+        """
+        return follow(self._stack.client, self._stack.bucket, self.execution, on_look, poll_seconds)
+
+
+class Stack:
+    """A deployed stack: every method is one thing that people do with it.
+
+    Attributes:
+        place: where it is.
+        bucket: its bucket.
+        client: gives a boto3 client of the service that it is called with.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.client = place.clients()
+        self.bucket = Bucket(self.client("s3"), place.bucket)
+
+    def __repr__(self) -> str:
+        return f"<Stack {self.place.description}>"
+
+    @cached_property
+    def _description(self) -> dict[str, Any]:
+        (stack,) = self.client("cloudformation").describe_stacks(StackName=self.place.stack)["Stacks"]
+        return dict(stack)
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The outputs of the CloudFormation stack."""
+        return {item["OutputKey"]: item["OutputValue"] for item in self._description.get("Outputs", ())}
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters that the stack was deployed with."""
+        return {
+            item["ParameterKey"]: item["ParameterValue"] for item in self._description.get("Parameters", ())
+        }
+
+    def champion(self) -> dict[str, Any]:
+        """`models/champion.json`: the model in force.
+
+        Raises:
+            NoModelError: there is none yet.
+        """
+        champion = self.bucket.read_json("models/champion.json")
+        if champion is None:
+            raise NoModelError("No model is in force yet. Train one first: autowatch train FILE")
+        return champion
+
+    def contract(self, run: str | None = None) -> dict[str, Any]:
+        """What a run's model was trained with: columns, types, labels; that of the model in force by default."""
+        key = f"models/{run}/contract.json" if run else self.champion()["contract_key"]
+        return self.bucket.read_json(key) or {}
+
+    def check_training(self, data: "str | Path") -> TrainingLook:
+        """Looks at a local file as `train` does before it uploads it.
+
+        Raises:
+            FileUnfitError: no run could train on it.
+        """
+        return check_training(Path(data), self.parameters)
+
+    def train(self, data: "str | Path | DataFrame | None" = None, *, name: str = "training") -> Training:
+        """Starts a training run.
+
+        Args:
+            data: a local CSV file or a DataFrame, which are checked and uploaded; or a key below `training/`; None
+                takes what the stack's parameter TrainingKey names, or the newest file.
+            name: what a DataFrame is called in the bucket.
+
+        Raises:
+            FileUnfitError: the file cannot be trained on.
+            KeyUnknownError: there is no such file, neither here nor in the bucket.
+            RefusedError: a run is under way, or Step Functions refuses.
+        """
+        self._check_idle()
+        document = {} if data is None else {"training_key": self.training_key(data, name)}
+        return Training(
+            self, start_execution(self.client("stepfunctions"), self.place.state_machine, document)
+        )
+
+    def training_key(self, data: "str | Path | DataFrame", name: str = "training") -> str:
+        """The key of data to train on, which are uploaded where they are not in the bucket; raises as `train` does."""
+        if isinstance(data, str) and not Path(data).is_file() and data.startswith("training/"):
+            self._check_key(data)
+            return data
+        with tempfile.TemporaryDirectory() as folder:
+            path = local_file(data, Path(folder), name)
+            if not path.is_file() and not path.is_dir():
+                there = [item["Key"] for item in self.bucket.objects("training/")]
+                raise KeyUnknownError(
+                    f"There is no file {path} here. {suggestion(f'training/{path.name}', there, 'files in the bucket')}"
+                )
+            self.check_training(path)
+            return self.bucket.upload(path, f"training/{path.stem}.csv").key
+
+    def runs(self, limit: int = 20) -> list[RunSummary]:
+        """The newest runs, newest first."""
+        return list_runs(self.bucket, limit)[0]
+
+    def show(self, run: str | None = None) -> RunDetail:
+        """All that is recorded of a run; the one in force by default.
+
+        Raises:
+            RunUnknownError: there is no run of that name.
+        """
+        champion = self.bucket.read_json("models/champion.json") or {}
+        name = run or self.champion()["run"]
+        record = read_run(self.bucket, name)
+
+        def read(document: str) -> dict[str, Any]:
+            return self.bucket.read_json(f"models/{name}/{document}.json") or {}
+
+        return RunDetail(
+            run=name,
+            in_force=name == champion.get("run"),
+            record=record,
+            contract=read("contract"),
+            data=read("data"),
+            gate=read("gate"),
+            leaderboard=read("leaderboard"),
+        )
+
+    def rollback(self, run: str) -> Training:
+        """Starts a run that releases the model of an earlier run again.
+
+        Raises:
+            NothingToDoError: that model is in force.
+            RunUnknownError: there is no such run, or it released no model.
+            RefusedError: a run is under way, or Step Functions refuses.
+        """
+        detail = self.show(run)
+        if detail.in_force:
+            raise NothingToDoError(f"The model of run {run} is in force already. Nothing to do.")
+        if origin := detail.record.get("promotes"):
+            raise RunUnknownError(
+                f"Run {run} trained no model: it went back to that of {origin}. Name that one."
+            )
+        if detail.record.get("status") != "released" or not detail.gate.get("passed"):
+            raise RunUnknownError(
+                f"Run {run} released no model: it was {detail.record.get('status')}. `autowatch runs` shows which did."
+            )
+        self._check_idle()
+        machine = self.place.state_machine
+        return Training(self, start_execution(self.client("stepfunctions"), machine, {"promote": run}))
+
+    def stop(self, run: str | None = None) -> str:
+        """Stops a run that is under way, the newest by default, and waits until it has ended; gives its name.
+
+        Raises:
+            NothingToDoError: it has ended already.
+            RunUnknownError: there is no such run.
+        """
+        latest = self.bucket.read_json("models/latest.json") or {}
+        record = read_run(self.bucket, run or latest.get("run") or "(none)")
+        stepfunctions, execution = self.client("stepfunctions"), record["execution"]
+        if stepfunctions.describe_execution(executionArn=execution)["status"] != "RUNNING":
+            raise NothingToDoError(
+                f"Run {record['run']} has ended already ({record['status']}). Nothing to stop."
+            )
+        stepfunctions.stop_execution(
+            executionArn=execution, error="Stopped", cause="Stopped by hand: autowatch stop"
+        )
+        while stepfunctions.describe_execution(executionArn=execution)["status"] == "RUNNING":
+            time.sleep(0.5)
+        return str(record["run"])
+
+    def score(
+        self,
+        data: "str | Path | DataFrame | Sequence[str | Path]",
+        *,
+        out: "str | Path | None" = None,
+        name: str = "rows",
+        timeout_seconds: float = 3600.0,
+        on_look: Callable[[Path, float], None] = unheard,
+    ) -> list[Scored]:
+        """Scores files or a DataFrame, waits, and fetches the predictions and the rejected rows.
+
+        All files are checked before the first is uploaded; then up to four are under way at once.
+
+        Args:
+            out: the folder that predictions go to; beside each file by default, the current one for a DataFrame.
+            name: what a DataFrame is called in the bucket and in the folder.
+            on_look: is given the file and the seconds that have passed, at each look.
+
+        Returns:
+            What became of each, in their order.
+
+        Raises:
+            FileUnfitError: a file could not be scored; nothing was uploaded.
+            FolderUnfitError: the predictions could not be written.
+            NoModelError: no model is in force yet.
+            RefusedError: the stack refused a file, or did not answer in time; the others were fetched.
+        """
+        contract = self.contract()
+        folder = Path(out) if out is not None else None
+        with tempfile.TemporaryDirectory() as temporary:
+            if isinstance(data, Sequence) and not isinstance(data, str):
+                paths = [Path(each) for each in data]
+            else:
+                paths = [local_file(data, Path(temporary), name)]
+                if paths[0].parent == Path(temporary):
+                    folder = folder or Path.cwd()
+            targets = self._targets(paths, folder)
+            for path in paths:
+                check_scoring(path, contract)
+
+            def score(path: Path) -> Scored | RefusedError:
+                started = time.monotonic()
+                upload = self.bucket.upload(path, f"inference/{path.stem}.csv")
+                try:
+                    return await_scored(
+                        self.bucket,
+                        upload,
+                        started,
+                        targets[path],
+                        path,
+                        timeout_seconds,
+                        lambda seconds: on_look(path, seconds),
+                    )
+                except RefusedError as error:
+                    return error
+
+            with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
+                outcomes = list(pool.map(score, paths))
+        if refusals := [each for each in outcomes if isinstance(each, RefusedError)]:
+            raise RefusedError("\n".join(map(str, refusals)))
+        return [each for each in outcomes if isinstance(each, Scored)]
+
+    def label(
+        self,
+        data: "str | Path | DataFrame",
+        *,
+        key: str | None = None,
+        first: date | None = None,
+        last: date | None = None,
+        name: str = "labels",
+        timeout_seconds: float = 600.0,
+        on_look: Callable[[float], None] = unheard,
+    ) -> Labelled:
+        """Uploads what came true and waits until it was taken in and its days were measured.
+
+        Args:
+            data: a local CSV file or a DataFrame, with a column to join by and one with labels.
+            key: the column to join by. By default the stack's parameter IdColumn, where the file has that column and
+                no `id`; else `id`. Any column but `id` is joined here, with the predictions of the days from `first`
+                to `last` (the last 30 by default), whose files must have had that column.
+
+        Raises:
+            FileUnfitError: nothing in the file fits; nothing was uploaded.
+            RefusedError: the stack refused the file, or did not answer in time.
+        """
+        contract = self.contract()
+        with tempfile.TemporaryDirectory() as temporary:
+            path = local_file(data, Path(temporary), name)
+            key = key or self._default_key(path)
+            table, column = check_labels(path, contract, key)
+            if key == "id":
+                days, upload_path = days_of_ids(self.bucket, table), path
+                rows = joined = sum(1 for _ in table.column("id"))
+                repeated = 0
+            else:
+                upload_path = Path(temporary) / f"{path.stem}-by-{key}.csv"
+                made = join_labels(self.bucket, table, key, column, recent_days(first, last), upload_path)
+                days, rows, joined, repeated = made.days, made.rows, made.joined, made.repeated
+            upload = self.bucket.upload(upload_path, f"labels/{upload_path.stem}.csv")
+            taken, rejected, quality = await_labels(self.bucket, upload, days, timeout_seconds, on_look)
+        return Labelled(path, rows, joined, repeated, taken, rejected, quality)
+
+    def judge(
+        self,
+        data: "str | Path | DataFrame | None" = None,
+        *,
+        day: date | None = None,
+        first: date | None = None,
+        last: date | None = None,
+        run: str | None = None,
+        name: str = "rows",
+    ) -> Judgements:
+        """Judges drift now: the days that are due, one day, all rows of a range of days, or a file.
+
+        Args:
+            data: a local CSV file, a DataFrame, or a key of the bucket. It is judged by the baseline of the model in
+                force, or of `run`, and not scored.
+
+        Raises:
+            OptionUnfitError: these do not go together.
+            FileUnfitError: the file is no CSV.
+            RefusedError: the drift detector refused.
+        """
+        if (first is None) != (last is None):
+            raise OptionUnfitError("A range of days needs both its ends: --from and --to.")
+        if sum(each is not None for each in (data, day, first)) > 1:
+            raise OptionUnfitError("Judge a day, a range of days or a file: one of them at a time.")
+        if run is not None and data is None:
+            raise OptionUnfitError("--run goes with a file, which is then judged by that run's baseline.")
+        if data is not None:
+            return self._judge_data(data, run, name)
+        event: dict[str, str] = {}
+        if day:
+            event = {"date": day.isoformat()}
+        elif first and last:
+            event = {"from": first.isoformat(), "to": last.isoformat()}
+        return self._judge(event)
+
+    def report(self, folder: "str | Path" = "autowatch-report") -> Pages:
+        """Fetches all pages of days and runs into a folder, where the links between them work."""
+        return fetch_pages(self.bucket, Path(folder))
+
+    def status(self) -> Status:
+        """What runs."""
+        return read_status(self.place, self.client, self.bucket)
+
+    def examine(self) -> list[Finding]:
+        """What is well and what is wrong, with what to do."""
+        return list(examine(self.place, self.client, self.bucket))
+
+    def removal_plan(self, with_data: bool = False) -> list[str]:
+        """What `destroy` will do, in sentences."""
+        return removal_plan(self.place, self._endpoint_name(), with_data)
+
+    def destroy(self, with_data: bool = False, on_step: Callable[[str], None] = unheard) -> None:
+        """Takes the stack away, and with `with_data` its bucket.
+
+        Raises:
+            RefusedError: CloudFormation could not delete it.
+        """
+        remove_stack(self.place, self.client, self._endpoint_name(), with_data, on_step)
+
+    def _endpoint_name(self) -> str:
+        return self.outputs.get("EndpointName") or self.place.stack
+
+    def _check_key(self, key: str) -> None:
+        there = [item["Key"] for item in self.bucket.objects("training/")]
+        found = any(name.startswith(key) for name in there) if key.endswith("/") else key in there
+        if not found:
+            raise KeyUnknownError(
+                f"There is no {key} in s3://{self.bucket.name}. {suggestion(key, there, 'files there')}"
+            )
+
+    def _check_idle(self) -> None:
+        """A run that is started while another is under way is refused, with a mail to everybody."""
+        latest = self.bucket.read_json("models/latest.json") or {}
+        if latest.get("status") != "running":
+            return
+        try:
+            answer = self.client("stepfunctions").describe_execution(executionArn=latest["execution"])
+        except ClientError:
+            return
+        if answer["status"] == "RUNNING":
+            raise RefusedError(
+                f"Run {latest['run']} is under way and has not ended yet. Wait for it, or stop it: "
+                f"autowatch stop {latest['run']}"
+            )
+
+    def _targets(self, paths: list[Path], folder: Path | None) -> dict[Path, tuple[Path, Path]]:
+        if len({path.stem for path in paths}) < len(paths):
+            raise FileUnfitError(
+                "Two of the files have the same name. Rename one: both would be the same in the bucket."
+            )
+        for path in paths:
+            open_table(path)
+        return {path: output_paths(path, folder) for path in paths}
+
+    def _default_key(self, path: Path) -> str:
+        own, header = self.parameters.get("IdColumn", ""), open_table(path).header
+        return own if own and own in header and "id" not in header else "id"
+
+    def _judge_data(self, data: "str | Path | DataFrame", run: str | None, name: str) -> Judgements:
+        if run is not None:
+            read_run(self.bucket, run)
+        more = {"run": run} if run else {}
+        if isinstance(data, str) and not Path(data).exists() and "/" in data:
+            if not self.bucket.exists(data):
+                there = [item["Key"] for item in self.bucket.objects(f"{data.split('/')[0]}/")]
+                raise KeyUnknownError(
+                    f"There is no file {data} here, and no such key in the bucket. {suggestion(data, there, 'keys')}"
+                )
+            return self._judge({"raw_key": data, **more})
+        with tempfile.TemporaryDirectory() as folder:
+            path = local_file(data, Path(folder), name)
+            open_table(path)
+            key = self.bucket.upload(path, f"{_ASKED}{path.stem}.csv").key
+        try:
+            return self._judge({"raw_key": key, **more})
+        finally:
+            self.bucket.delete(key)
+
+    def _judge(self, event: dict[str, str]) -> Judgements:
+        resources = stack_resources(self.client, self.place.stack)
+        return judge(self.client("lambda"), resources["DetectDriftFunction"][0], self.bucket, event)
+
+
+def connect(stack: str | None = None, *, profile: str | None = None, region: str | None = None) -> Stack:
+    """The stack that is meant: `sandbox` for the one on this machine, or the name of a stack in AWS.
+
+    Without a name it is what AUTOWATCH_STACK or S3_BUCKET in the environment name, else the running sandbox of this
+    clone. Credentials and region are those that boto3 finds, or of `profile` and `region`.
+
+    Raises:
+        StackUnknownError: nothing says which stack, or it is not there.
+        SandboxEndedError: it was in a sandbox that has ended.
+    """
+    return Stack(find_place(stack, profile=profile, region=region))

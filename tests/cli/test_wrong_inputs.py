@@ -1,0 +1,167 @@
+"""Wrong inputs, each answered by a sentence that helps on, before anything is uploaded or started."""
+
+import json
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from autowatch_client.checks import check_training
+from autowatch_client.command.app import main
+
+BUCKET = "bank-123456789012-us-east-1"
+RUN, OLD = "20261123-070000-cccc", "20261121-070000-aaaa"
+CONTRACT = {
+    "run": RUN,
+    "target": "y",
+    "labels": ["no", "yes"],
+    "features": [{"name": "age", "type": "numeric"}, {"name": "job", "type": "categorical"}],
+}
+PARAMETERS = {
+    "TargetColumn": "y",
+    "PositiveLabel": "yes",
+    "DropColumns": "duration,ident",
+    "HoldoutPercent": "20",
+}
+GOOD = "age,job,duration,y\n" + "".join(f"{i},a,1,{'yes' if i % 3 else 'no'}\n" for i in range(900))
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    """A stack in moto with a model in force and an older one that was rejected, and a folder with files."""
+    monkeypatch.setenv("S3_BUCKET", BUCKET)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.chdir(tmp_path)
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+
+        def put(key, document):
+            s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(document).encode())
+
+        put("models/champion.json", {"run": RUN, "contract_key": f"models/{RUN}/contract.json"})
+        put(f"models/{RUN}/contract.json", CONTRACT)
+        put(f"models/{RUN}/run.json", {"run": RUN, "status": "released", "execution": "e"})
+        put(f"models/{OLD}/run.json", {"run": OLD, "status": "rejected", "execution": "e"})
+        put("training/calls.csv", {})
+        template = {
+            "Parameters": {name: {"Type": "String"} for name in PARAMETERS},
+            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+            "Outputs": {
+                "DataBucketName": {"Value": BUCKET},
+                "TrainStateMachineArn": {"Value": "arn:aws:states:us-east-1:123456789012:stateMachine:none"},
+            },
+        }
+        boto3.client("cloudformation").create_stack(
+            StackName="bank",
+            TemplateBody=json.dumps(template),
+            Parameters=[
+                {"ParameterKey": name, "ParameterValue": value} for name, value in PARAMETERS.items()
+            ],
+        )
+        yield s3
+
+
+def keys(s3):
+    return [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())]
+
+
+WRONG = {
+    "mistyped command": ("scor a.csv", "", "No such command 'scor'. Did you mean 'score'"),
+    "mistyped option": ("runs --limt 3", "", "No such option: --limt"),
+    "mistyped stack": ("runs --stack bnak", "", "There is no stack bnak in us-east-1. Did you mean bank?"),
+    "limit that is no number": ("runs --limit abc", "", "unable to parse string as an integer"),
+    "file that is not there": ("score a.csv", None, "There is no file a.csv."),
+    "folder": ("score .", None, ". is a folder. Name the files in it: ./*.csv."),
+    "empty file": ("score a.csv", "", "a.csv is empty. It needs a header and at least one row."),
+    "header alone": ("score a.csv", "age,job\n", "a.csv has a header and no rows."),
+    "tabs": ("score a.csv", "age\tjob\n1\ta\n", "a.csv is separated by tabs. Write it with , or ;"),
+    "not UTF-8": ("score a.csv", b"age,job\n1,\xe4\n", "a.csv is not UTF-8. Convert it: iconv"),
+    "column twice": ("score a.csv", "age,age,job\n1,1,a\n", "has the column 'age' more than once"),
+    "column without a name": ("score a.csv", "age,,job\n1,1,a\n", "column 2 has no name"),
+    "mistyped column": ("score a.csv", "Age,job\n1,a\n", "lacks the column age, which the model in force"),
+    "reserved column": ("score a.csv", "age,job,id\n1,a,7\n", "has the column id, a name that predictions files add"),
+    "no target": ("train a.csv", "age,job\n1,a\n", "has no column 'y' to predict (TargetColumn)."),
+    "target in another case": ("train a.csv", "age,job,Y\n1,a,no\n", "(TargetColumn). Did you mean Y?"),
+    "three classes": ("train a.csv", "age,y\n1,a\n2,b\n3,c\n", "c (1)); more than two classes are not supported"),
+    "regression": (
+        "train a.csv",
+        "age,y\n" + "".join(f"{i},{i / 7}\n" for i in range(99)),
+        "that is regression, which Autowatch does not do",
+    ),
+    "one class": ("train a.csv", "age,y\n1,no\n2,no\n", "holds only 'no'. Two labels are needed."),
+    "positive label in another case": (
+        "train a.csv",
+        GOOD.replace("yes", "Yes"),
+        "no row has the positive label 'yes' (PositiveLabel). Did you mean Yes?",
+    ),
+    "too few rows": ("train a.csv", "age,y\n1,no\n2,yes\n", "has 2 labelled rows. At least 500 are needed"),
+    "ragged row": ("train a.csv", "age,y\n1,no,3\n", "a.csv, line 2: 3 fields where the header has 2."),
+    "mistyped key": ("train training/cals.csv", None, "Did you mean training/calls.csv?"),
+    "mistyped file": ("train cals.csv", None, "Did you mean training/calls.csv?"),
+    "labels without a key": ("labels a.csv", "customer,y\n1,yes\n", "has no column 'id' to join by."),
+    "labels in other words": ("labels a.csv", "id,label\n1,1\n", "label holds '1', the model knows no and yes."),
+    "labels without labels": ("labels a.csv", "id,outcome\n1,yes\n", "no column with labels. Call it y_actual"),
+    "labels of nobody": ("labels a.csv", "id,label\n0-1,yes\n", "belongs to a prediction of this stack."),
+    "key that was never scored": ("labels a.csv --key customer", "customer,label\n1,yes\n", "was scored from"),
+    "half a range": ("judge --from 2026-11-01", None, "needs both its ends: --from and --to."),
+    "day and range": ("judge --date 2026-11-01 --from 2026-11-01 --to 2026-11-02", None, "one of them at a time"),
+    "no date": ("judge --date 1.11.2026", None, "does not match the format"),
+    "mistyped run": (f"show {RUN[:-1]}x", None, f"Did you mean {RUN}?"),
+    "rollback to a rejected run": (f"rollback {OLD}", None, "released no model: it was rejected."),
+    "init without two labels": ("init a.csv", "age,job\n1,a\n2,b\n3,c\n", "has exactly two values"),
+    "init on another target": ("init a.csv --target ag --yes", GOOD, "has no column 'ag'. Did you mean age?"),
+    "unknown parameter": ("up --parameter TargetColum=y", None, "no parameter TargetColum. Did you mean TargetColumn?"),
+    "parameter without a value": ("up --parameter TargetColumn", None, "write it as NAME=VALUE."),
+    "unknown example": ("example telko", None, "There is no example telko. Did you mean telco?"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_it_is_refused_in_a_sentence_and_nothing_is_uploaded(world, tmp_path, name, capsys):
+    line, content, sentence = WRONG[name]
+    if content is not None:
+        (tmp_path / "a.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    before = keys(world)
+    assert main(line.split()) == 2
+    error = capsys.readouterr().err
+    plain = " ".join(error.replace("│", " ").split())
+    assert sentence in plain
+    assert "Traceback" not in error
+    assert keys(world) == before
+
+
+def test_a_rollback_to_the_model_in_force_is_nothing_to_do(world, capsys):
+    assert main(["rollback", RUN]) == 4
+    assert "is in force already. Nothing to do." in capsys.readouterr().err
+
+
+def test_scripts_get_the_refusal_as_json(world, capsys):
+    assert main(["show", "nowhere", "--json"]) == 2
+    document = json.loads(capsys.readouterr().out)
+    assert document["error"] == "RunUnknown"
+    assert document["message"].startswith("There is no run nowhere.")
+
+
+def test_before_the_first_model_scoring_says_what_to_do_first(world, capsys, tmp_path):
+    world.delete_object(Bucket=BUCKET, Key="models/champion.json")
+    (tmp_path / "a.csv").write_text("age,job\n1,a\n")
+    assert main(["score", "a.csv"]) == 2
+    assert "No model is in force yet. Train one first: autowatch train FILE" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_upload(world, capsys, tmp_path):
+    (tmp_path / "a.csv").write_text("age,job\n1,a\n")
+    (tmp_path / "taken").write_text("a file where a folder is wanted")
+    before = keys(world)
+    assert main(["score", "a.csv", "--out", "taken/there"]) == 2
+    assert "Nothing can be written into taken/there" in capsys.readouterr().err
+    assert keys(world) == before
+
+
+def test_columns_to_drop_that_are_nearly_there_are_remarked_on(world, tmp_path):
+    (tmp_path / "a.csv").write_text(GOOD.replace("age,", "idents,").replace("age", "idents"))
+    look = check_training(tmp_path / "a.csv", PARAMETERS)
+    assert look.classes == {"no": 300, "yes": 600}
+    assert look.dropped == ("duration",)
+    assert look.remarks == ("DropColumns names ident, which is not there; did you mean idents?",)
