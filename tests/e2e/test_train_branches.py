@@ -269,7 +269,7 @@ class TestReleases:
         alarms = {item["AlarmName"] for item in deployment["AutoRollbackConfiguration"]["Alarms"]}
         there = walker.sandbox.client("cloudwatch").describe_alarms()["MetricAlarms"]
         assert alarms <= {alarm["AlarmName"] for alarm in there}
-        assert len(alarms) == 3
+        assert len(alarms) == 2
         tags = walker.sagemaker.list_tags(ResourceArn=endpoint["EndpointArn"])["Tags"]
         assert {"Key": "team", "Value": "risk"} in tags
         assert walker.models() == {first, walker.champion}
