@@ -433,7 +433,7 @@ class TestDefinitions:
                 sandbox, "no", json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}})
             )
         arn = self.create(sandbox, "yes", pass_machine())
-        with pytest.raises(client.exceptions.InvalidDefinition, match="Field 'Nxt' is not supported"):
+        with pytest.raises(ClientError, match="InvalidDefinition.*Field 'Nxt' is not supported"):
             client.update_state_machine(stateMachineArn=arn, definition=pass_machine(Nxt="B"))
         assert client.describe_state_machine(stateMachineArn=arn)["definition"] == pass_machine()
         client.delete_state_machine(stateMachineArn=arn)
