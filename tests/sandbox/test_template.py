@@ -15,7 +15,7 @@ TEMPLATE = {
             "Type": "String",
             "Default": "",
             "AllowedPattern": "^$|[a-z]+",
-            "ConstraintDescription": "is lower case.",
+            "ConstraintDescription": "lower case.",
         },
     }
 }
@@ -36,13 +36,22 @@ def test_defaults_and_given_values_come_together():
         ({"Needed": "ab", "Size": "11"}, "at most 10"),
         ({"Needed": "ab", "Size": "many"}, "must be a number"),
         ({"Needed": "ab", "Choice": "c"}, "one of a, b"),
-        ({"Needed": "ab", "Name": "ABC"}, "is lower case"),
-        ({"Needed": "ab", "Typo": "x"}, "no parameter Typo"),
+        ({"Needed": "ab", "Name": "ABC"}, "Name cannot be 'ABC': it takes lower case"),
+        ({"Needed": "ab", "Typo": "x"}, "no parameter Typo. It has Free, Needed"),
+        ({"Needed": "ab", "size": "5"}, "no parameter size. Did you mean Size"),
     ],
 )
 def test_a_parameter_is_checked_as_cloudformation_checks_it(given, words):
     with pytest.raises(ParameterError, match=words):
         resolve_parameters(TEMPLATE, given)
+
+
+def test_a_pattern_holds_for_each_value_of_a_list():
+    declared = {"Ids": {"Type": "CommaDelimitedList", "AllowedPattern": "id-[0-9]", "Default": "id-1"}}
+    template = {"Parameters": declared}
+    assert resolve_parameters(template, {"Ids": "id-1,id-2"}) == {"Ids": "id-1,id-2"}
+    with pytest.raises(ParameterError, match="must match"):
+        resolve_parameters(template, {"Ids": "id-1,no"})
 
 
 @pytest.mark.parametrize("text", ["", "just text", "Resources: {}"])

@@ -23,7 +23,11 @@ class InputGone(UnreadableFile):
 
 
 def read_input(
-    bucket: Bucket, file: ObjectVersion, start: int = 0, end: int | None = None
+    bucket: Bucket,
+    file: ObjectVersion,
+    start: int = 0,
+    end: int | None = None,
+    chunk_bytes: int = _CHUNK_BYTES,
 ) -> Iterator[bytes]:
     """The bytes of `file` from `start` up to, not including, `end` (None: all that follow), in chunks.
 
@@ -32,7 +36,7 @@ def read_input(
         HTTPClientError, IncompleteReadError: the connection broke four times without a byte in between.
     """
     with closing(ResumedBody(bucket, file, start, end)) as body:
-        while chunk := body.read(_CHUNK_BYTES):
+        while chunk := body.read(chunk_bytes):
             yield chunk
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from autowatch.settings import InvalidSetting, resource_tags, whole_number
+from autowatch.settings import InvalidSetting, Network, network_from_env, resource_tags, whole_number
 
 
 def test_a_whole_number_is_read():
@@ -28,3 +28,15 @@ def test_the_users_tags_stand_beside_the_stacks_and_the_runs():
 def test_what_is_no_pair_is_refused(text):
     with pytest.raises(InvalidSetting, match="key=value"):
         resource_tags("bank", text)
+
+
+@pytest.mark.parametrize(
+    ("subnets", "groups", "isolation", "network"),
+    [
+        ("", "", "false", Network()),
+        ("subnet-1,subnet-2", "sg-1", "true", Network(("subnet-1", "subnet-2"), ("sg-1",), isolated=True)),
+    ],
+)
+def test_the_network_is_read(subnets, groups, isolation, network):
+    variables = {"SUBNET_IDS": subnets, "SECURITY_GROUP_IDS": groups, "NETWORK_ISOLATION": isolation}
+    assert network_from_env(variables) == network
