@@ -53,6 +53,7 @@ from sandbox.functions.functions import Functions, Settings
 from sandbox.functions.invocations import Deferred, Deliveries, Invocations
 from sandbox.functions.logs import FunctionLogs
 from sandbox.install import Environments, environments
+from sandbox.limits import CurrentLimits, Limits
 from sandbox.sagemaker import SageMaker
 
 ACCOUNT_ID = "123456789012"
@@ -110,7 +111,8 @@ class Server:
     def _start(self, configuration: Configuration, listener: socket.socket) -> None:
         state_dir, installed = configuration.state_dir, configuration.environments
         logs = FunctionLogs(state_dir / "logs", ACCOUNT_ID, REGION)
-        self.functions = Functions(Settings(self.endpoint_url, installed.runtime, logs.write))
+        self._limits = CurrentLimits()
+        self.functions = Functions(Settings(self.endpoint_url, installed.runtime, logs.write), self._limits)
         self._closers.append(self.functions.close)
         self._deferred = Deferred()
         self._closers.append(self._deferred.close)
@@ -130,6 +132,7 @@ class Server:
             region=REGION,
             account_id=ACCOUNT_ID,
             model_python=installed.model_python,
+            limits=self._limits,
         )
         self._closers.append(sagemaker.close)
         domino = Domino(
@@ -304,6 +307,11 @@ class Server:
                     self._faults.switch(parse_faults(_body(environ)))
                 answer = {"struck": self._faults.struck()}
             except FaultError as error:
+                status, answer = "400 Bad Request", {"message": str(error)}
+        elif (method, path) == ("PUT", "limits"):
+            try:
+                self._limits.change(Limits.from_json(json.loads(_body(environ))))
+            except (FaultError, ValueError) as error:
                 status, answer = "400 Bad Request", {"message": str(error)}
         elif (method, path) == ("POST", "alarms"):
             try:

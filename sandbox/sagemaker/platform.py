@@ -1,12 +1,14 @@
 """What every part of the local SageMaker knows about the place it runs in."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
+
+from sandbox.limits import CurrentLimits
 
 IMAGE_NAME = "sandbox-autogluon-inference:1.6-cpu-py3"
 STUB_IMAGE_NAME = "sandbox-stub-inference:1"
@@ -22,6 +24,7 @@ class Platform:
     region: str
     account_id: str
     model_python: Path
+    limits: CurrentLimits = field(default_factory=CurrentLimits)
 
     @property
     def image(self) -> str:

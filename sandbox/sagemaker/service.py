@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from sandbox.limits import CurrentLimits
 from sandbox.sagemaker.autopilot.automl import AutoMLJobs
 from sandbox.sagemaker.batch.transform import TransformJobs
 from sandbox.sagemaker.platform import Platform
@@ -43,9 +44,17 @@ class SageMaker:
     """
 
     def __init__(
-        self, state_dir: Path, endpoint_url: str, region: str, account_id: str, model_python: Path
+        self,
+        state_dir: Path,
+        endpoint_url: str,
+        region: str,
+        account_id: str,
+        model_python: Path,
+        limits: CurrentLimits | None = None,
     ) -> None:
-        platform = Platform(state_dir, endpoint_url, region, account_id, model_python)
+        platform = Platform(
+            state_dir, endpoint_url, region, account_id, model_python, limits or CurrentLimits()
+        )
         tags = Tags()
         models = Models(platform, tags)
         configs = EndpointConfigs(platform, tags, models)
