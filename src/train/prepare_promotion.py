@@ -1,22 +1,22 @@
 """State PreparePromotion: begins a run that releases a model again, and makes what it needs."""
 
-import os
 from typing import Any
 
+from autowatch.aws.clients import client, data_bucket
+from autowatch.aws.entry_point import entry_point
 from autowatch.records.run import run_name
 from autowatch.records.timestamps import from_text, to_text
 from autowatch.training.release.rollback import begin_promotion, promoted_run
 from autowatch.training.serving.endpoints import config_name
 from autowatch.training.serving.staging import restore_model
-from train.clients import client, data_bucket
-from train.settings import serving_from_env, tags_from_env
+from train.settings import ModelSettings
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+@entry_point(ModelSettings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: ModelSettings) -> dict[str, Any]:
     """Takes `execution`, `started` and the execution's `input`; returns the run, the one that it promotes
     and the endpoint config that serves its model."""
-    name = os.environ["ENDPOINT_NAME"]
-    bucket, started = data_bucket(), from_text(event["started"])
+    bucket, started = data_bucket(settings.bucket), from_text(event["started"])
     promotes = promoted_run(event["input"])
     run = begin_promotion(
         bucket,
@@ -31,9 +31,10 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         client("sagemaker"),
         run.run,
         promoted=promotes,
-        endpoint_name=name,
-        serving=serving_from_env(os.environ),
-        role_arn=os.environ["SAGEMAKER_ROLE_ARN"],
-        tags=tags_from_env(os.environ, promotes),
+        endpoint_name=settings.endpoint_name,
+        serving=settings.serving,
+        role_arn=settings.role_arn,
+        tags=settings.tags(promotes),
     )
-    return {"run": run.run, "promotes": promotes, "config": config_name(name, run.run)}
+    config = config_name(settings.endpoint_name, run.run)
+    return {"run": run.run, "promotes": promotes, "config": config}

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.sandbox
 
 ENDPOINT = "autowatch"
 CANDIDATE = f"{ENDPOINT}-candidate"
-ARTEFACT = "stub/model.tar.gz"
+ARTEFACT = "transform/stub/model.tar.gz"
 DEFINITION = json.loads((REPOSITORY / "statemachine/train.asl.json").read_text())
 PARAMETERS = {
     "EndpointName": ENDPOINT,

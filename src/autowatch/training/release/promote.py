@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
@@ -32,6 +32,9 @@ from autowatch.training.serving.endpoints import (
     switch_endpoint,
 )
 
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
 _PROBABILITY_TOLERANCE = 1e-4
 """A row in a batch of 8,000 and in one of 20 may differ in the last digits of 32-bit numbers."""
 
@@ -57,7 +60,7 @@ class CleanUp:
 
 def promote(
     bucket: Bucket,
-    sagemaker: Any,
+    sagemaker: "SageMakerClient",
     run: str,
     config: str,
     endpoint_name: str,
@@ -104,7 +107,9 @@ def promote(
     return champion
 
 
-def remove_challenger(sagemaker: Any, endpoint_name: str, run: str, *, keep_model: bool) -> None:
+def remove_challenger(
+    sagemaker: "SageMakerClient", endpoint_name: str, run: str, *, keep_model: bool
+) -> None:
     """Removes the candidate endpoint, and the run's model and endpoint config unless they serve.
 
     Raises:
@@ -115,7 +120,9 @@ def remove_challenger(sagemaker: Any, endpoint_name: str, run: str, *, keep_mode
         delete_model(sagemaker, model_name(endpoint_name, run))
 
 
-def undo_run(bucket: Bucket, sagemaker: Any, run: Run, endpoint_name: str, tags: dict[str, str]) -> CleanUp:
+def undo_run(
+    bucket: Bucket, sagemaker: "SageMakerClient", run: Run, endpoint_name: str, tags: dict[str, str]
+) -> CleanUp:
     """Leaves the champion serving and nothing of `run` behind; of a run that released, the model and its config.
 
     The model of an earlier run, which `run` was to release again, stays as well. May be called again and again until it
@@ -156,7 +163,11 @@ def _is_same(one: tuple[str, float], other: tuple[str, float]) -> bool:
 
 
 def _restore(
-    sagemaker: Any, champion: Champion | None, endpoint_name: str, config: str, tags: dict[str, str]
+    sagemaker: "SageMakerClient",
+    champion: Champion | None,
+    endpoint_name: str,
+    config: str,
+    tags: dict[str, str],
 ) -> None:
     """Takes the challenger's config off the endpoint, if it got there."""
     state = describe_endpoint(sagemaker, endpoint_name)

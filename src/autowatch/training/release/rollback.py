@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError
@@ -12,6 +12,9 @@ from autowatch.records.run import Run, baseline_key, contract_key
 from autowatch.training.release.smoke import read_smoke_test
 from autowatch.training.serving.staging import read_model_record
 from autowatch.training.start import begin_run
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
 
 _RUN = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 
@@ -52,7 +55,7 @@ def promoted_run(document: Any) -> str:
 
 
 def begin_promotion(
-    bucket: Bucket, stepfunctions: Any, promotes: str, *, run: str, execution: str, started: str
+    bucket: Bucket, stepfunctions: "SFNClient", promotes: str, *, run: str, execution: str, started: str
 ) -> Run:
     """Begins `run`, which releases the model of the earlier run `promotes` without training or gate.
 

@@ -3,7 +3,7 @@
 What a run's model is made of, kept with the run so that the model can be made again.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.objects import Bucket
 from autowatch.training.autopilot import best_containers, keep_leaderboard
@@ -21,10 +21,13 @@ from autowatch.training.serving.endpoints import (
     switch_endpoint,
 )
 
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
 
 def stage_challenger(
     bucket: Bucket,
-    sagemaker: Any,
+    sagemaker: "SageMakerClient",
     run: str,
     *,
     job_name: str,
@@ -71,7 +74,7 @@ def release(
 
 def restore_model(
     bucket: Bucket,
-    sagemaker: Any,
+    sagemaker: "SageMakerClient",
     run: str,
     *,
     promoted: str,
