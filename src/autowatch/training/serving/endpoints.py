@@ -258,8 +258,13 @@ def delete_endpoint(sagemaker: "SageMakerClient", name: str) -> None:
         return
     if is_on_its_way(state):
         raise EndpointBusy(f"The endpoint {name} is {state.status}.")
-    with _naming_what_passes(name):
-        sagemaker.delete_endpoint(EndpointName=name)
+    try:
+        with _naming_what_passes(name):
+            sagemaker.delete_endpoint(EndpointName=name)
+    except ClientError as error:
+        # It is granted by the endpoint's tags, which a request whose answer was lost has taken with it.
+        if error.response["Error"]["Code"] != "AccessDeniedException" or describe_endpoint(sagemaker, name):
+            raise
 
 
 def delete_model(sagemaker: "SageMakerClient", name: str) -> None:
