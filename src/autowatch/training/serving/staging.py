@@ -6,6 +6,7 @@ What a run's model is made of, kept with the run so that the model can be made a
 from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.objects import Bucket
+from autowatch.records.keys import model_record_key
 from autowatch.training.autopilot import best_containers, keep_leaderboard
 from autowatch.training.serving.endpoints import (
     CandidateStillThere,
@@ -95,11 +96,6 @@ def restore_model(
     model = model_name(endpoint_name, promoted)
     create_model(sagemaker, model, containers, serving, role_arn=role_arn, tags=tags)
     create_config(sagemaker, config_name(endpoint_name, run), model, serving, tags)
-
-
-def model_record_key(run: str) -> str:
-    """Where the record lies."""
-    return f"models/{run}/model.json"
 
 
 def write_model_record(bucket: Bucket, run: str, containers: list[dict[str, Any]]) -> None:

@@ -5,7 +5,7 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectMissing
-from autowatch.training.autopilot import leaderboard_key
+from autowatch.records.keys import leaderboard_key
 from autowatch.training.serving.endpoints import CandidateStillThere, Serving
 from autowatch.training.serving.staging import (
     read_model_record,
