@@ -1,6 +1,7 @@
 """A sandbox in a process of its own, for the demo and the tests; and what talks to a running one."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -191,7 +192,7 @@ def running_sandbox(
         }
         log = folder / "sandbox.log"
         (folder / READY_FILE).unlink(missing_ok=True)
-        with log.open("wb") as output:
+        with open(log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "sandbox.server", json.dumps(configuration)],
                 cwd=REPOSITORY,

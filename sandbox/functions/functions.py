@@ -27,6 +27,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from sandbox.access.loopback import foreign
 from sandbox.errors import NotFoundError, ThrottledError
 from sandbox.limits import CurrentLimits
 
@@ -279,6 +280,11 @@ class _Environment:
         self._reader.start()
 
     @property
+    def api_port(self) -> int:
+        """The port of loopback at which the Runtime API answers."""
+        return self._api.server_port
+
+    @property
     def alive(self) -> bool:
         return not self._ended and self._process.poll() is None
 
@@ -513,6 +519,14 @@ def _runtime_api(environment: _Environment) -> type[BaseHTTPRequestHandler]:
     class RuntimeApi(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
+
+        def parse_request(self) -> bool:
+            if not super().parse_request():
+                return False
+            if objection := foreign(self.headers.get, environment.api_port):
+                self.send_error(403, objection)
+                return False
+            return True
 
         def do_GET(self) -> None:
             if not self.path.endswith("/runtime/invocation/next"):
