@@ -159,7 +159,7 @@ def warm_up(bucket: Bucket, key: str, contract: Contract, endpoint: TimedEndpoin
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict_when_started`.
     """
     table = _read_holdout(bucket, key)
-    block, layout = next(table.blocks(1)), match_columns(table.header, contract)
+    block, layout = next(table.blocks(1)), match_columns(table.header, contract.of_plain_numbers)
     (line,) = csv_lines([block.columns[position][:1] for position in layout.features])
     with ThreadPoolExecutor(places) as pool:
         asked = [pool.submit(endpoint.predict_when_started, f"{line}\n".encode(), 1) for _ in range(places)]
