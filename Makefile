@@ -29,7 +29,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 AUTOWATCH := $(VENV_PYTHON) -m autowatch_client
 
-.PHONY: install notebooks notebook-test pictures demo sandbox train runs rollback test container-test bench-scoring bench-drift-errors bench-drift check clean help
+.PHONY: install notebooks notebook-test pictures demo sandbox train runs rollback test permissions container-test bench-scoring bench-drift-errors bench-drift check clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,10 @@ rollback: $(CLI_READY)  ## release the model of an earlier run again: RUN=name [
 
 test: $(DEV_READY)  ## every test, without account or Docker
 	@$(VENV_PYTHON) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
+
+permissions: $(DEV_READY)  ## which permissions of the template the tests on the sandbox need
+	@folder=$$(mktemp -d) && SANDBOX_PERMISSIONS_RECORD=$$folder $(VENV_PYTHON) -m pytest -n auto --dist loadfile tests/e2e \
+	  && $(VENV_PYTHON) -m tests.permissions $$folder
 
 notebooks: $(NOTEBOOKS_READY)  ## the environment of notebooks/ (about 1 GB)
 	@echo "$(NOTEBOOKS)/bin/python -m ipykernel install --user --name autowatch makes it a kernel of your Jupyter."
