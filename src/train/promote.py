@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point, seconds_left
 from autowatch.records.contract import read_contract
-from autowatch.records.run import contract_key
+from autowatch.records.keys import contract_key
 from autowatch.scoring.endpoint import Endpoint
 from autowatch.settings import StackSettings
 from autowatch.training.release.promote import promote
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def lambda_handler(
     event: dict[str, Any], context: "LambdaContext", settings: StackSettings
 ) -> dict[str, Any]:
-    """Takes the `run` whose model is released; returns when it was."""
+    """Takes the `run` whose model is released and the `config` that serves it; returns when it was."""
     bucket, name = data_bucket(settings.bucket), settings.endpoint_name
     contract = read_contract(bucket, contract_key(event["run"]))
     endpoint = Endpoint(
@@ -29,5 +29,7 @@ def lambda_handler(
         positive_label=contract.positive_label,
         seconds_left=seconds_left(context),
     )
-    champion = promote(bucket, client("sagemaker"), event["run"], name, endpoint, datetime.now(UTC))
+    champion = promote(
+        bucket, client("sagemaker"), event["run"], event["config"], name, endpoint, datetime.now(UTC)
+    )
     return {"released": champion.released}

@@ -6,17 +6,14 @@ Reading S3's event notifications.
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
 from autowatch.aws.objects import ObjectVersion
+from autowatch.errors import AutowatchError
+from autowatch.records.keys import INFERENCE_PREFIX, OutputKeys, scored_keys
 from autowatch.records.timestamps import from_text
-
-INFERENCE_PREFIX = "inference/"
-
-
-REJECTED_PREFIX = "rejected/"
-
 
 _LONGEST_NAME = 900
 """Bytes of the input's name in the keys of its results, which add some 80 bytes to it; S3 takes keys of 1,024."""
@@ -40,27 +37,10 @@ class Arrival:
         return self.time.astimezone(UTC).strftime("%Y-%m-%d")
 
 
-@dataclass(frozen=True)
-class OutputKeys:
-    """Where the results of one arrival go: the same keys on every retry, and in no other arrival's way."""
-
-    predictions: str
-    profile: str
-    manifest: str
-    rejected: str
-    error: str
-
-
+@lru_cache(maxsize=16)
 def output_keys(arrival: Arrival, predictions_prefix: str) -> OutputKeys:
     """The keys as `docs/formats.md` gives them."""
-    stem = f"date={arrival.day}/{file_stem(arrival.file)}"
-    return OutputKeys(
-        predictions=f"{predictions_prefix}{stem}.csv",
-        profile=f"{predictions_prefix}{stem}.profile.json",
-        manifest=f"{predictions_prefix}{stem}.manifest.json",
-        rejected=f"{REJECTED_PREFIX}{stem}.csv",
-        error=f"{REJECTED_PREFIX}{stem}.error.json",
-    )
+    return scored_keys(predictions_prefix, arrival.day, file_stem(arrival.file))
 
 
 def id_prefix(file: ObjectVersion) -> str:
@@ -93,9 +73,24 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def arrivals_in(event: dict[str, Any]) -> list[Arrival]:
-    """The files that an event announces: none in S3's own test event, and none for folder markers."""
-    arrivals = [_arrival(record) for record in event.get("Records", [])]
+class ForeignBucket(AutowatchError):
+    """An event announces a file of another bucket than the stack's own."""
+
+
+def arrivals_in(event: dict[str, Any], bucket: str) -> list[Arrival]:
+    """The files of `bucket` that an event announces: none in S3's own test event, and none for folder markers.
+
+    Raises:
+        ForeignBucket: it announces a file of another bucket.
+    """
+    records = event.get("Records", [])
+    for name in (record["s3"]["bucket"]["name"] for record in records):
+        if name != bucket:
+            raise ForeignBucket(
+                f"The event is about the bucket {name}, and this function works on {bucket} alone. Remove the "
+                f"notification of {name} that calls it."
+            )
+    arrivals = [_arrival(record) for record in records]
     return [arrival for arrival in arrivals if not arrival.file.key.endswith("/")]
 
 

@@ -4,8 +4,7 @@ from dataclasses import asdict, dataclass
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError
-
-CHAMPION_KEY = "models/champion.json"
+from autowatch.records.keys import CHAMPION_KEY
 
 
 class NoChampion(AutowatchError):
@@ -14,7 +13,10 @@ class NoChampion(AutowatchError):
 
 @dataclass(frozen=True)
 class Champion:
-    """What `models/champion.json` holds; `previous_run` is the one that was in force before."""
+    """What `models/champion.json` holds.
+
+    `previous_run` is the run whose model was in force before, `previous_config` what the endpoint was on before.
+    """
 
     run: str
     endpoint_name: str
@@ -25,6 +27,7 @@ class Champion:
     released: str
     metrics: dict[str, float]
     previous_run: str | None = None
+    previous_config: str | None = None
 
 
 def read_champion(bucket: Bucket) -> Champion:

@@ -9,7 +9,7 @@ from typing import Any
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.monitoring.drift.document import deciding_alarms, parts_of
-from autowatch.records.report_keys import REPORTS_PREFIX, report_key
+from autowatch.records.keys import REPORTS_PREFIX, days_from, report_key
 from autowatch.records.timestamps import from_text
 from autowatch.records.verdicts import DriftVerdict
 
@@ -127,17 +127,17 @@ History = dict[date, ReportedDay]
 def read_report(bucket: Bucket, day: date) -> tuple[dict[str, Any] | None, str | None]:
     """The judgement of a day as it was written, None where there is none of the present form; and the object's ETag."""
     try:
-        answer = bucket.get(report_key(day))
+        content, etag = bucket.read(report_key(day))
     except ObjectMissing:
         return None, None
     try:
-        document: dict[str, Any] = json.loads(answer["Body"].read())
+        document: dict[str, Any] = json.loads(content)
         ReportedDay.from_json(document)
         parts_of(document)
     except (KeyError, TypeError, ValueError, AttributeError):
         _LOGGER.warning("a report of another form is left out", extra={"key": report_key(day)})
-        return None, answer["ETag"]
-    return document, answer["ETag"]
+        return None, etag
+    return document, etag
 
 
 def read_history(bucket: Bucket, last: date) -> History:
@@ -161,8 +161,8 @@ def _reported_days(bucket: Bucket, first: date, last: date) -> list[date]:
     }
     pages = bucket.client.get_paginator("list_objects_v2").paginate(
         Bucket=bucket.name,
-        Prefix=f"{REPORTS_PREFIX}date=",
-        StartAfter=f"{REPORTS_PREFIX}date={first.isoformat()}",
+        Prefix=days_from(REPORTS_PREFIX),
+        StartAfter=days_from(REPORTS_PREFIX, first),
     )
     days = []
     for page in pages:

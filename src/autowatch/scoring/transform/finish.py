@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autowatch.aws.objects import Bucket
+from autowatch.aws.reading import ResumedBody
 from autowatch.aws.uploads import Upload
 from autowatch.errors import UnreadableFile
 from autowatch.scoring.answer import INFERENCE_OUTPUTS, AnswerMismatch, AnswerUnreadable
@@ -140,7 +141,9 @@ def _faulty_rows(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> I
 def _open(bucket: Bucket, key: str, width: int) -> Table:
     """A work object as a table; it has no header of its own."""
     names = ",".join(f"c{number}" for number in range(width)) + "\n"
-    return read_table(chain([names.encode()], bucket.get(key)["Body"].iter_chunks(CHUNK_BYTES)))
+    body = ResumedBody.of_key(bucket, key)
+    chunks = iter(lambda: body.read(CHUNK_BYTES), b"")
+    return read_table(chain([names.encode()], chunks))
 
 
 def _naming(rows: Iterator[Item], key: str) -> Iterator[Item]:

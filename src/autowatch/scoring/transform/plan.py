@@ -21,9 +21,9 @@ from autowatch.aws.reading import read_input
 from autowatch.records.arrival import Arrival
 from autowatch.records.champion import Champion, read_champion
 from autowatch.records.contract import Contract, read_contract
+from autowatch.records.keys import Work
 from autowatch.records.timestamps import from_text, to_text
 from autowatch.scoring.columns import Layout, match_columns
-from autowatch.scoring.transform.work import Work
 from autowatch.tabular.table import LARGEST_FIELD, MalformedCsv, read_table
 
 
@@ -154,8 +154,9 @@ LONGEST_FILTER = 63
 def choose_rows(layout: Layout, delimiter: str) -> SentRows:
     """The file's own rows where a filter can pick the model's columns from them; else these moved to the end.
 
-    A filter takes indices in ascending order and one open slice at the end. A slice with an end is not used:
-    SageMaker's documentation and the library that it names differ on whether the end is included.
+    A filter takes indices in ascending order, or one open slice. The two are not mixed, since SageMaker documents each
+    alone and the library that it names refuses the mixture; and a slice with an end is not used, since they differ on
+    whether the end is included.
     """
     features = list(layout.features)
     own_filter = _filter(features, layout.width)
@@ -166,13 +167,10 @@ def choose_rows(layout: Layout, delimiter: str) -> SentRows:
 
 
 def _filter(features: Sequence[int], width: int) -> str:
-    begins = width
-    while begins - 1 in features:
-        begins -= 1
-    if begins == 0:
-        return "$"
-    singles = [str(position) for position in features if position < begins]
-    return f"$[{','.join([*singles, f'{begins}:'] if begins < width else singles)}]"
+    first = features[0]
+    if list(features) == list(range(first, width)):
+        return f"$[{first}:]" if first else "$"
+    return f"$[{','.join(map(str, features))}]"
 
 
 @dataclass(frozen=True)

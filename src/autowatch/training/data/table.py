@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import compress
 
 from autowatch.aws.objects import Bucket, ObjectVersion
-from autowatch.aws.reading import read_resumed
+from autowatch.aws.reading import read_input
 from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.tabular.table import Table
 
@@ -66,7 +66,7 @@ class TrainingTable:
             raise _naming(file, error) from error
 
     def _chunks(self, file: ObjectVersion) -> Iterator[bytes]:
-        for chunk in read_resumed(self._bucket, file):
+        for chunk in read_input(self._bucket, file):
             self._hash.update(chunk)
             yield chunk
 

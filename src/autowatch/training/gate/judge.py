@@ -16,7 +16,7 @@ from autowatch.evaluation.curves import calibration_curve, roc_curve
 from autowatch.evaluation.figures import Comparison
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
-from autowatch.records.run import baseline_key, contract_key, holdout_key
+from autowatch.records.keys import baseline_key, contract_key, holdout_key
 from autowatch.scoring.endpoint import TimedEndpoint
 from autowatch.scoring.requests import ScoringLimits
 from autowatch.tabular.profile import Baseline, baseline_column, with_prediction
@@ -28,6 +28,7 @@ from autowatch.training.gate.holdout import (
     score_champion,
     score_holdout,
     take_smoke_test,
+    warm_up,
 )
 from autowatch.training.release.smoke import write_smoke_test
 
@@ -81,6 +82,7 @@ def judge_challenger(
     """
     contract = read_contract(bucket, contract_key(run))
     candidate = endpoints.timed(endpoints.candidate, contract)
+    warm_up(bucket, holdout_key(run), contract, candidate, limits.concurrency)
     scores = score_holdout(bucket, holdout_key(run), contract, candidate, limits)
     _check_all_scored(scores)
     _complete_baseline(bucket, contract, scores.probability)

@@ -1,17 +1,17 @@
 """Keeping the models of the last few releases, and removing the others with all that they need room for."""
 
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.records.champion import NoChampion, read_champion
-from autowatch.records.run import run_key
-from autowatch.training.serving.endpoints import delete_model, describe_endpoint, model_name
+from autowatch.records.keys import MODELS_PREFIX, run_key
+from autowatch.training.serving.endpoints import delete_config, delete_model, describe_endpoint, model_name
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-_PREFIX = "models/"
 _BULKY = ("train.csv", "holdout.csv", "autopilot/")
 """What goes; a run's records stay, for they are small and predictions name the run."""
 
@@ -40,11 +40,19 @@ def remove_old_models(
     return removed
 
 
+def remove_replaced_config(bucket: Bucket, sagemaker: "SageMakerClient") -> None:
+    """Removes the endpoint config that the endpoint was on before; whoever releases its model again makes another."""
+    with suppress(NoChampion):
+        previous = read_champion(bucket).previous_config
+        if previous:
+            delete_config(sagemaker, previous)
+
+
 def _bulky_objects(bucket: Bucket) -> dict[str, list[str]]:
     """The keys of what takes room, by run."""
     found: dict[str, list[str]] = defaultdict(list)
-    for item in bucket.list(_PREFIX):
-        run, _, name = item["Key"].removeprefix(_PREFIX).partition("/")
+    for item in bucket.list(MODELS_PREFIX):
+        run, _, name = item["Key"].removeprefix(MODELS_PREFIX).partition("/")
         if name.startswith(_BULKY):
             found[run].append(item["Key"])
     return found

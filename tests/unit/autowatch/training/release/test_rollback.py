@@ -6,9 +6,9 @@ from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.contract import Contract, Feature
 from autowatch.records.decision import GateDecision, write_decision
-from autowatch.records.run import baseline_key, contract_key, read_latest
+from autowatch.records.keys import baseline_key, contract_key, model_record_key
+from autowatch.records.run import read_latest
 from autowatch.training.release.rollback import (
-    AlreadyInForce,
     ArtefactsGone,
     InvalidPromotion,
     NeverPassed,
@@ -16,7 +16,7 @@ from autowatch.training.release.rollback import (
     promoted_run,
 )
 from autowatch.training.release.smoke import SmokeTest, write_smoke_test
-from autowatch.training.serving.staging import model_record_key, write_model_record
+from autowatch.training.serving.staging import write_model_record
 
 BUCKET, EARLIER, RUN = "bank", "20261122-071500-d822", "20261123-071500-0000"
 TRAINING = ObjectVersion("training/x.csv", "v", "e", 5)
@@ -96,12 +96,11 @@ def test_a_run_whose_artefacts_are_gone_is_not_released(aws, key):
         begin(aws)
 
 
-def test_the_champion_is_not_released_again(aws):
+def test_the_champion_may_be_served_anew(aws):
     write_champion(
         Bucket(aws.client("s3"), BUCKET), Champion(EARLIER, "e", "c", "m", "k", "b", "t", {}), None
     )
-    with pytest.raises(AlreadyInForce):
-        begin(aws)
+    assert begin(aws).promotes == EARLIER
 
 
 def test_the_input_names_the_run_and_nothing_else():
