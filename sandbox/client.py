@@ -31,6 +31,7 @@ from sandbox.errors import (
 from sandbox.events.mailbox import Mailbox
 from sandbox.faults import Fault
 from sandbox.install import REPOSITORY
+from sandbox.limits import Limits
 
 READY_FILE = "sandbox.json"
 _CONTROL_SECONDS = 30.0
@@ -85,6 +86,10 @@ class Connection:
     def faults(self, *faults: Fault) -> None:
         """Switch these faults on, and all others off; FaultError when one of them is none."""
         self._control("PUT", "faults", [asdict(fault) for fault in faults])
+
+    def limits(self, limits: Limits | None = None) -> None:
+        """Put these limits in force in place of the present ones; without an argument, none."""
+        self._control("PUT", "limits", asdict(limits or Limits()))
 
     def faults_struck(self) -> list[int]:
         """How many requests each of the faults has struck so far, in their order."""

@@ -29,6 +29,7 @@ from typing import Any
 
 from sandbox.access.loopback import foreign
 from sandbox.errors import NotFoundError, ThrottledError
+from sandbox.limits import CurrentLimits
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
 _INIT_SECONDS = 10.0
@@ -90,8 +91,9 @@ class Settings:
 class Functions:
     """The functions of a stack and their execution environments."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, limits: CurrentLimits | None = None) -> None:
         self._settings = settings
+        self._limits = limits or CurrentLimits()
         self._functions: dict[str, Function] = {}
         self._warm: dict[str, list[_Environment]] = {}
         self._all: set[_Environment] = set()
@@ -140,7 +142,7 @@ class Functions:
     def invoke(self, name_or_arn: str, payload: bytes, request_id: str | None = None) -> Outcome:
         """Run a function and wait for its answer; failures of the function are an Outcome, as in Lambda.
 
-        Raises NotFoundError, and ThrottledError when the function's reserved concurrency is used up.
+        Raises NotFoundError, and ThrottledError when the function's reserved concurrency, or the account's, is used up.
         """
         function = self.get(name_or_arn)
         with self._counted(function), self._slots:
@@ -175,6 +177,9 @@ class Functions:
     def _counted(self, function: Function) -> Iterator[None]:
         with self._lock:
             running = self._running.get(function.name, 0)
+            limit = self._limits.now.function_concurrency
+            if limit is not None and sum(self._running.values()) >= limit:
+                raise ThrottledError("Rate Exceeded.")
             if function.reserved_concurrency is not None and running >= function.reserved_concurrency:
                 raise ThrottledError(
                     f"Rate Exceeded: {function.name} has a reserved concurrency of {function.reserved_concurrency}."
