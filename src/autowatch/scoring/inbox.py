@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError, UnreadableFile
-from autowatch.records.arrival import Arrival, output_keys
+from autowatch.records.arrival import Arrival, check_name, is_named_csv, output_keys
 from autowatch.records.champion import NoChampion
 from autowatch.scoring.outcome import find_committed, refuse
 from autowatch.scoring.predictions import ScoringSettings, score_file
@@ -44,7 +44,7 @@ class TransformMachine:
 
     def takes(self, arrival: Arrival) -> bool:
         """Whether the file is too large for the function."""
-        return arrival.file.size > self.threshold_bytes
+        return arrival.file.size > self.threshold_bytes and is_named_csv(arrival.file)
 
     def start(self, bucket: str, arrival: Arrival) -> str:
         """Starts the execution for this arrival, or finds it started, and gives its name."""
@@ -120,6 +120,7 @@ def _score_or_refuse(
     seconds_left: Callable[[], float],
 ) -> Literal["scored", "refused"]:
     try:
+        check_name(arrival.file)
         score_file(bucket, runtime, arrival, settings, seconds_left)
     except (UnreadableFile, NoChampion) as error:
         refuse(bucket, arrival, error, settings.metrics_namespace, settings.stack)

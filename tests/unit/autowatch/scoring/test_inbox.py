@@ -11,7 +11,16 @@ from moto import mock_aws
 from autowatch.aws.objects import Bucket
 from autowatch.records.arrival import arrival_in_execution
 from autowatch.scoring.inbox import TransformMachine, score_arrivals, transform_name
-from tests.support.scoring_bucket import BUCKET, TIME, create_bucket, drop, release, results, settings
+from tests.support.scoring_bucket import (
+    BUCKET,
+    TIME,
+    create_bucket,
+    drop,
+    read_document,
+    release,
+    results,
+    settings,
+)
 from tests.support.stub_runtime import StubRuntime
 
 
@@ -94,3 +103,34 @@ def test_another_version_key_time_or_bucket_is_another_transform(s3):
     names = {transform_name(BUCKET, each) for each in [arrival, *others]} | {transform_name("other", arrival)}
     assert len(names) == 5
     assert all(name.startswith("20261123-") and len(name) == 25 for name in names)
+
+
+@pytest.mark.parametrize("name", ["REPORT.CSV", "a.Csv"])
+def test_the_case_of_the_ending_does_not_matter(s3, name):
+    outcome = score_arrivals(
+        Bucket(s3, BUCKET),
+        StubRuntime(),
+        [drop(s3, "age,job\n1,x\n", f"inference/{name}")],
+        settings(),
+        lambda: 60.0,
+    )
+    assert outcome["scored"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a.csv.gz", "Unpack it"),
+        ("a.xlsx", "Excel"),
+        ("a.parquet", "Parquet"),
+        ("a.txt", "rename it"),
+        ("a", "rename it"),
+    ],
+)
+def test_a_file_of_another_name_is_refused_where_people_look(s3, name, words):
+    arrival = drop(s3, "age,job\n1,x\n", f"inference/{name}")
+    outcome = score_arrivals(Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0)
+    assert outcome["refused"] == 1
+    (error,) = (read_document(s3, key) for key in results(s3))
+    assert (error["error"], error["input"]["key"]) == ("NotCsv", f"inference/{name}")
+    assert words in error["reason"]

@@ -251,3 +251,11 @@ def outcome(data, size):
         return read(b"a,b\n" + data, size)
     except (NotUtf8, MalformedCsv, NoRows) as error:
         return str(error)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_detected_and_may_be_told_in_a_first_line(delimiter):
+    text = "a,b\n1,2\n".replace(",", delimiter)
+    for first in ("", f"sep={delimiter}\n", f"\ufeffsep={delimiter}\r\n"):
+        table = read_table([(first + text).encode()])
+        assert (table.header, list(table.rows), table.line) == (("a", "b"), [["1", "2"]], 3 if first else 2)
