@@ -31,11 +31,14 @@ def granted(translated):
     [
         ("InvokeEndpoint", {"InvokeEndpointFunction", "GateFunction", "PromoteFunction"}),
         ("UpdateEndpoint", {"ReleaseFunction", "FailFunction"}),
-        ("DeleteEndpoint", {"StageFunction", "ReleaseFunction", "FinishFunction", "FailFunction"}),
+        (
+            "DeleteEndpoint",
+            {"StageFunction", "ReleaseFunction", "FinishFunction", "FailFunction", "CleanUpFunction"},
+        ),
         (
             "DescribeEndpoint",
             {"PrepareFunction", "StageFunction", "DescribeEndpointFunction", "ReleaseFunction"}
-            | {"PromoteFunction", "FinishFunction", "FailFunction"},
+            | {"PromoteFunction", "FinishFunction", "FailFunction", "CleanUpFunction"},
         ),
     ],
 )

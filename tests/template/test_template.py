@@ -141,7 +141,12 @@ _GRANTED_BY_STAR_ALONE = {
     "ecr:BatchGetImage",
     "ecr:GetAuthorizationToken",
     "ecr:GetDownloadUrlForLayer",
+    "sagemaker:ListAutoMLJobs",
     "sagemaker:ListCandidatesForAutoMLJob",
+    "sagemaker:ListEndpointConfigs",
+    "sagemaker:ListEndpoints",
+    "sagemaker:ListModels",
+    "sagemaker:ListTransformJobs",
 }
 
 
