@@ -104,6 +104,7 @@ class Endpoint:
         labels: the labels that its model knows.
         positive_label: the one whose probability is wanted.
         seconds_left: tells how long the caller may still take; nothing new is begun when that nears zero.
+        parse: reads an answer: its bytes, how many rows were sent, `labels` and `positive_label`.
     """
 
     client: Any
@@ -111,6 +112,7 @@ class Endpoint:
     labels: Sequence[str]
     positive_label: str
     seconds_left: Callable[[], float]
+    parse: Callable[[bytes, int, Sequence[str], str], Predictions] = parse_answer
 
     def predict(self, payload: bytes, rows: int) -> Predictions:
         """Scores the `rows` rows of `payload`: CSV of the model's features, in its order, with no header.
@@ -125,9 +127,9 @@ class Endpoint:
             AnswerMismatch, AnswerUnreadable: there was an answer, but not one to rely on.
         """
         answer = self._invoke_patiently(payload)
-        return parse_answer(answer, rows, self.labels, self.positive_label)
+        return self.parse(answer, rows, self.labels, self.positive_label)
 
-    def _invoke_patiently(self, payload: bytes) -> str:
+    def _invoke_patiently(self, payload: bytes) -> bytes:
         bound = _FIRST_WAIT
         while True:
             if self.seconds_left() <= _RESERVE:
@@ -143,13 +145,13 @@ class Endpoint:
             time.sleep(wait)
             bound = min(2 * bound, _LONGEST_WAIT)
 
-    def _invoke(self, payload: bytes) -> str:
+    def _invoke(self, payload: bytes) -> bytes:
         # Where the service's or the model's own words may quote a row, they are not chained to what is raised.
         try:
             answer = self.client.invoke_endpoint(
                 EndpointName=self.name, ContentType="text/csv", Accept="text/csv", Body=payload
             )
-            return str(answer["Body"].read(), "utf-8", "replace")
+            return bytes(answer["Body"].read())
         except ReadTimeoutError:
             raise BatchTimedOut(f"Endpoint {self.name} did not answer in time.") from None
         except (HTTPClientError, BotoConnectionError) as error:
