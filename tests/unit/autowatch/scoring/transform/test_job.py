@@ -64,8 +64,8 @@ def test_the_name_fits_sagemaker():
     assert NAME.replace("-", "").isalnum()
 
 
-def run(sagemaker, plan, limit_seconds=3600):
-    instances = TransformInstances("ml.m5.xlarge", 2)
+def run(sagemaker, plan, limit_seconds=3600, key=""):
+    instances = TransformInstances("ml.m5.xlarge", 2, key)
     return run_transform_job(
         sagemaker,
         Bucket(None, BUCKET),
@@ -96,6 +96,21 @@ def test_the_job_joins_what_it_is_given_and_stays_within_the_payload_limits(sage
     source = request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
     assert source == f"s3://{BUCKET}/transform/{WORK.name}/input/"
     assert not request["TransformOutput"]["S3OutputPath"].startswith(source)
+
+
+def test_a_key_encrypts_what_the_job_runs_on_and_what_it_writes(sagemaker, plan):
+    requests = []
+    sagemaker.meta.events.register(
+        "before-parameter-build.sagemaker.CreateTransformJob", lambda params, **_: requests.append(params)
+    )
+    for key in ("", "arn:aws:kms:eu-west-1:123456789012:key/1"):
+        sagemaker.stubber.add_client_error("describe_transform_job", "ResourceNotFound")
+        sagemaker.stubber.add_response("create_transform_job", {"TransformJobArn": "arn:aws:sagemaker:x" * 2})
+        run(sagemaker, plan, key=key)
+    without, with_key = requests
+    assert "KmsKeyId" not in without["TransformOutput"]
+    assert "VolumeKmsKeyId" not in without["TransformResources"]
+    assert with_key["TransformOutput"]["KmsKeyId"] == with_key["TransformResources"]["VolumeKmsKeyId"] == key
 
 
 def test_a_job_that_another_call_has_just_started_is_the_one(sagemaker, plan):
