@@ -36,6 +36,7 @@ def _do(kind: str, properties: dict[str, Any], stack: str) -> None:
             stack=stack,
             endpoint_name=properties["EndpointName"],
             days=int(properties["LogRetentionDays"]),
+            kms_key=properties["KmsKeyArn"],
             arn_of_group=lambda group: f"{properties['LogGroupArnPrefix']}{group}",
         )
         return

@@ -143,6 +143,7 @@ _GRANTED_BY_STAR_ALONE = {
     "ecr:BatchGetImage",
     "ecr:GetAuthorizationToken",
     "ecr:GetDownloadUrlForLayer",
+    "logs:DescribeLogGroups",
     "sagemaker:ListAutoMLJobs",
     "sagemaker:ListCandidatesForAutoMLJob",
     "sagemaker:ListEndpointConfigs",

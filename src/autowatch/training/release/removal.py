@@ -82,21 +82,32 @@ def remove_what_runs_made(
 
 
 def keep_endpoint_logs(
-    logs: Any, *, stack: str, endpoint_name: str, days: int, arn_of_group: Callable[[str], str]
+    logs: Any,
+    *,
+    stack: str,
+    endpoint_name: str,
+    days: int,
+    kms_key: str,
+    arn_of_group: Callable[[str], str],
 ) -> None:
     """Sees to it that the logs of the endpoint and of its candidate expire, and are known as the stack's.
 
     SageMaker makes these log groups when a container first speaks, without an expiry; it takes those that are there.
+
+    Args:
+        kms_key: ARN of the key that encrypts what is logged from now on, or empty.
     """
     for name in (endpoint_name, f"{endpoint_name}-candidate"):
         group = f"{_ENDPOINT_LOGS}{name}"
         try:
-            logs.create_log_group(logGroupName=group, tags={_TAG: stack})
+            logs.create_log_group(logGroupName=group)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
                 raise
-            logs.tag_resource(resourceArn=arn_of_group(group), tags={_TAG: stack})
+        logs.tag_resource(resourceArn=arn_of_group(group), tags={_TAG: stack})
         logs.put_retention_policy(logGroupName=group, retentionInDays=days)
+        if kms_key:
+            logs.associate_kms_key(logGroupName=group, kmsKeyId=kms_key)
 
 
 def remove_bucket(bucket: Bucket) -> None:

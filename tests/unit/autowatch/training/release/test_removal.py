@@ -118,8 +118,8 @@ def test_endpoint_logs_get_their_expiry_whether_sagemaker_made_them_or_not():
     logs = boto3.client("logs")
     logs.create_log_group(logGroupName="/aws/sagemaker/Endpoints/e")
     arguments = {"stack": "mine", "endpoint_name": "e", "arn_of_group": lambda group: f"{ARN}{group}"}
-    keep_endpoint_logs(logs, days=14, **arguments)
-    keep_endpoint_logs(logs, days=30, **arguments)
+    keep_endpoint_logs(logs, days=14, kms_key="", **arguments)
+    keep_endpoint_logs(logs, days=30, kms_key="", **arguments)
     groups = logs.describe_log_groups(logGroupNamePrefix="/aws/sagemaker/Endpoints/e")["logGroups"]
     assert [(group["logGroupName"][-1], group["retentionInDays"]) for group in groups] == [
         ("e", 30),
