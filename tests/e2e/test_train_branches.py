@@ -29,7 +29,7 @@ pytestmark = pytest.mark.sandbox
 
 ENDPOINT = "autowatch"
 CANDIDATE = f"{ENDPOINT}-candidate"
-ARTEFACT = "stub/model.tar.gz"
+ARTEFACT = "transform/stub/model.tar.gz"
 DEFINITION = json.loads((REPOSITORY / "statemachine/train.asl.json").read_text())
 PARAMETERS = {
     "EndpointName": ENDPOINT,
@@ -267,7 +267,7 @@ class TestReleases:
         alarms = {item["AlarmName"] for item in deployment["AutoRollbackConfiguration"]["Alarms"]}
         there = walker.sandbox.client("cloudwatch").describe_alarms()["MetricAlarms"]
         assert alarms <= {alarm["AlarmName"] for alarm in there}
-        assert len(alarms) == 3
+        assert len(alarms) == 2
         tags = walker.sagemaker.list_tags(ResourceArn=endpoint["EndpointArn"])["Tags"]
         assert {"Key": "team", "Value": "risk"} in tags
         assert walker.models() == {first, walker.champion}

@@ -99,6 +99,11 @@ def arrivals_in(event: dict[str, Any]) -> list[Arrival]:
     return [arrival for arrival in arrivals if not arrival.file.key.endswith("/")]
 
 
+def arrival_in_execution(document: dict[str, Any]) -> Arrival:
+    """The arrival that an execution for a large file was started for, from its input."""
+    return Arrival(ObjectVersion.from_json(document["input"]), from_text(document["time"]))
+
+
 def _arrival(record: dict[str, Any]) -> Arrival:
     written = record["s3"]["object"]
     file = ObjectVersion(

@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError, UnreadableFile
@@ -16,6 +16,10 @@ from autowatch.records.arrival import Arrival, output_keys
 from autowatch.records.champion import NoChampion
 from autowatch.scoring.outcome import find_committed, refuse
 from autowatch.scoring.predictions import ScoringSettings, score_file
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -34,7 +38,7 @@ class TransformMachine:
         threshold_bytes: files larger than this go to it.
     """
 
-    client: Callable[[], Any]
+    client: Callable[[], "SFNClient"]
     arn: str
     threshold_bytes: int
 
@@ -62,7 +66,7 @@ class TransformMachine:
 
 def score_arrivals(
     bucket: Bucket,
-    runtime: Any,
+    runtime: "SageMakerRuntimeClient",
     arrivals: Sequence[Arrival],
     settings: ScoringSettings,
     seconds_left: Callable[[], float],
@@ -110,7 +114,7 @@ def _hand_over(
 
 def _score_or_refuse(
     bucket: Bucket,
-    runtime: Any,
+    runtime: "SageMakerRuntimeClient",
     arrival: Arrival,
     settings: ScoringSettings,
     seconds_left: Callable[[], float],

@@ -1,7 +1,7 @@
 """The end of a run: what is cleaned up, what is recorded, and what people are told."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from autowatch.aws.notifications import publish
 from autowatch.aws.objects import Bucket, ObjectMissing
@@ -14,6 +14,10 @@ from autowatch.training.data.report import read_warnings
 from autowatch.training.release.promote import CleanUp, remove_challenger, undo_run
 from autowatch.training.release.retention import remove_old_models
 
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sns import SNSClient
+
 
 class RunOvertaken(AutowatchError):
     """An execution was taken up again after another run had begun."""
@@ -21,8 +25,8 @@ class RunOvertaken(AutowatchError):
 
 def finish_run(
     bucket: Bucket,
-    sagemaker: Any,
-    sns: Any,
+    sagemaker: "SageMakerClient",
+    sns: "SNSClient",
     *,
     run: str,
     endpoint_name: str,
@@ -76,8 +80,8 @@ def finish_run(
 
 def fail_run(
     bucket: Bucket,
-    sagemaker: Any,
-    sns: Any,
+    sagemaker: "SageMakerClient",
+    sns: "SNSClient",
     *,
     run: str,
     endpoint_name: str,

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.objects import Bucket, ObjectChanged, ObjectMissing, ObjectVersion
 from autowatch.errors import AutowatchError
@@ -11,6 +11,9 @@ from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.contract import read_contract
 from autowatch.records.run import LATEST_KEY, Run, Trigger, contract_key, read_latest, run_name
 from autowatch.records.timestamps import from_text, to_text
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
 
 
 class InvalidInput(AutowatchError):
@@ -46,7 +49,7 @@ def read_request(document: Any) -> TrainingRequest:
 
 def begin_training(
     bucket: Bucket,
-    stepfunctions: Any,
+    stepfunctions: "SFNClient",
     trigger: Trigger,
     training: ObjectVersion,
     *,
@@ -106,7 +109,7 @@ class NothingNew(AutowatchError):
     """Drift asked for a run, but the newest training file is the one that the champion was trained on."""
 
 
-def begin_run(bucket: Bucket, stepfunctions: Any, run: Run, cooldown: timedelta) -> None:
+def begin_run(bucket: Bucket, stepfunctions: "SFNClient", run: Run, cooldown: timedelta) -> None:
     """Takes the lock for `run` by writing it as the latest one. The run that holds it already may take it again.
 
     Raises:
@@ -174,7 +177,7 @@ def _is_same(one: ObjectVersion, other: ObjectVersion) -> bool:
     return (one.key, one.etag) == (other.key, other.etag)
 
 
-def _is_running(stepfunctions: Any, execution: str) -> bool:
+def _is_running(stepfunctions: "SFNClient", execution: str) -> bool:
     """Whether the execution behind a lock still runs: one that was killed could not let go of its lock."""
     try:
         answer = stepfunctions.describe_execution(executionArn=execution)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from autowatch.aws.bulk.read import CLIENT_READERS, read_many
+from autowatch.aws.bulk import read_many
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.drift.baselines import Baselines, BaselineUnusable
@@ -18,6 +18,7 @@ from autowatch.tabular.profile import Profile, ProfilesDiffer, ProfileSum
 
 _LOGGER = logging.getLogger(__name__)
 
+_READERS = 16
 # Profiles that are read and not yet added up stay within this many.
 _READ_AHEAD = 256
 # A report must not grow with whatever somebody puts beside the model's columns.
@@ -172,7 +173,7 @@ def _read_profiles(
         with _naming(bucket, key):
             return _read_profile(bucket, manifest.profile)
 
-    with ThreadPoolExecutor(CLIENT_READERS) as readers:
+    with ThreadPoolExecutor(_READERS) as readers:
         for start in range(0, len(manifests), _READ_AHEAD):
             some = manifests[start : start + _READ_AHEAD]
             yield from zip((manifest for _, manifest in some), readers.map(read, some), strict=True)

@@ -9,10 +9,10 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket
+from autowatch.records.arrival import arrival_in_execution
 from autowatch.scoring.inbox import TransformMachine, score_arrivals, transform_name
 from tests.support.scoring_bucket import BUCKET, TIME, create_bucket, drop, release, results, settings
 from tests.support.stub_runtime import StubRuntime
-from transform.settings import arrival_from_input
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_a_file_beyond_the_threshold_is_handed_over_once_with_all_that_is_known_
     assert handle(s3, machine, arrival) == {"scored": 0, "refused": 0, "handed_over": 1}
     assert handle(s3, machine, arrival, arrival) == {"scored": 0, "refused": 0, "handed_over": 2}
     (document,) = inputs(machine)
-    assert arrival_from_input(document) == arrival
+    assert arrival_in_execution(document) == arrival
     assert document["name"] == transform_name(BUCKET, arrival)
     assert results(s3) == []
 
