@@ -269,7 +269,6 @@ OPERATIONS: dict[str, dict[str, tuple[Clause, ...]]] = {
         "PutRetentionPolicy": (Action("logs:PutRetentionPolicy", "log-group", _GROUP),),
         "DeleteLogGroup": (Action("logs:DeleteLogGroup", "log-group", _GROUP),),
         "DeleteLogStream": (Action("logs:DeleteLogStream", "log-stream", _STREAM),),
-        "AssociateKmsKey": (Action("logs:AssociateKmsKey", "log-group", _GROUP),),
         "TagResource": (Action("logs:TagResource", "log-group", "resourceArn", tags="tags"),),
         "ListTagsForResource": (Action("logs:ListTagsForResource", "log-group", "resourceArn"),),
     },

@@ -10,8 +10,6 @@ from botocore.model import ServiceModel
 from moto.core.responses import ActionResult
 from moto.iam.access_control import PermissionResult
 from moto.iam.policy_validation import BaseIAMPolicyValidator
-from moto.logs.exceptions import ResourceNotFoundException
-from moto.logs.responses import LogsResponse
 from moto.s3.models import FakeBucket
 from moto.stepfunctions.parser.api import HistoryEventType, MapRunFailedEventDetails
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
@@ -36,7 +34,6 @@ from moto.stepfunctions.responses import StepFunctionResponse
 def install() -> None:
     """Correct moto in this process; a second call changes nothing."""
     cast(Any, BaseIAMPolicyValidator)._validate_version = _no_version_needed
-    cast(Any, LogsResponse).associate_kms_key = _associate_kms_key
     cast(Any, FakeBucket).get_permission = _no_permission_by_policy
     cast(Any, StepFunctionsParserBackend).start_execution = _start_named_execution
     cast(Any, DistributedIterationComponent)._map_run = _run_map
@@ -51,15 +48,6 @@ _get_execution_history = StepFunctionResponse.get_execution_history
 
 def _no_version_needed(_: Any) -> None:
     """A policy without a version is of the oldest one; SAM itself writes such policies."""
-
-
-def _associate_kms_key(response: Any) -> str:
-    """A log group that is there gets another key; moto knows keys at creation alone."""
-    group = response.logs_backend.groups.get(response._get_param("logGroupName"))
-    if group is None:
-        raise ResourceNotFoundException
-    group.kms_key_id = response._get_param("kmsKeyId")
-    return ""
 
 
 def _no_permission_by_policy(*_: Any) -> PermissionResult:

@@ -1,6 +1,8 @@
 """Wrong inputs, each answered by a sentence that helps on, before anything is uploaded or started."""
 
 import json
+from contextlib import nullcontext
+from itertools import count
 
 import boto3
 import pytest
@@ -8,6 +10,7 @@ from moto import mock_aws
 
 from autowatch_client.checks import check_training
 from autowatch_client.command.app import main
+from autowatch_client.command.terminal import Terminal
 
 BUCKET = "bank-123456789012-us-east-1"
 RUN, OLD = "20261123-070000-cccc", "20261121-070000-aaaa"
@@ -83,13 +86,13 @@ WRONG = {
     "reserved column": ("score a.csv", "age,job,id\n1,a,7\n", "has the column id, a name that predictions files add"),
     "no target": ("train a.csv", "age,job\n1,a\n", "has no column 'y' to predict (TargetColumn)."),
     "target in another case": ("train a.csv", "age,job,Y\n1,a,no\n", "(TargetColumn). Did you mean Y?"),
-    "three classes": ("train a.csv", "age,y\n1,a\n2,b\n3,c\n", "c (1)); more than two classes are not supported"),
+    "three classes": ("train a.csv", "age,y\n1,a\n2,b\n3,c\n", "has 3 different values, not two"),
     "regression": (
         "train a.csv",
         "age,y\n" + "".join(f"{i},{i / 7}\n" for i in range(99)),
-        "that is regression, which Autowatch does not do",
+        "has 99 different numbers: that is regression, which Autowatch does not do",
     ),
-    "one class": ("train a.csv", "age,y\n1,no\n2,no\n", "holds only 'no'. Two labels are needed."),
+    "one class": ("train a.csv", "age,y\n1,no\n2,no\n", "holds one value alone. Two labels are needed."),
     "positive label in another case": (
         "train a.csv",
         GOOD.replace("yes", "Yes"),
@@ -100,7 +103,7 @@ WRONG = {
     "mistyped key": ("train training/cals.csv", None, "Did you mean training/calls.csv?"),
     "mistyped file": ("train cals.csv", None, "Did you mean training/calls.csv?"),
     "labels without a key": ("labels a.csv", "customer,y\n1,yes\n", "has no column 'id' to join by."),
-    "labels in other words": ("labels a.csv", "id,label\n1,1\n", "label holds '1', the model knows no and yes."),
+    "labels in other words": ("labels a.csv", "id,label\n1,1\n", "1 different values of label is no or yes."),
     "labels without labels": ("labels a.csv", "id,outcome\n1,yes\n", "no column with labels. Call it y_actual"),
     "labels of nobody": ("labels a.csv", "id,label\n0-1,yes\n", "belongs to a prediction of this stack."),
     "key that was never scored": ("labels a.csv --key customer", "customer,label\n1,yes\n", "was scored from"),
@@ -129,6 +132,22 @@ def test_it_is_refused_in_a_sentence_and_nothing_is_uploaded(world, tmp_path, na
     assert sentence in plain
     assert "Traceback" not in error
     assert keys(world) == before
+
+
+def test_an_interrupt_ends_the_waiting_for_all_files(world, tmp_path, monkeypatch, capsys):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("age,job\n1,a\n")
+
+    class Interrupted:
+        times = count()
+
+        def show(self, seconds, text):
+            if next(self.times) == 0:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(Terminal, "progress", lambda self: nullcontext(Interrupted()))
+    assert main(["score", "a.csv", "b.csv"]) == 130
+    assert "Interrupted. What was uploaded or started goes on." in capsys.readouterr().err
 
 
 def test_a_rollback_to_the_model_in_force_is_nothing_to_do(world, capsys):

@@ -8,6 +8,7 @@ from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.decision import read_decision
+from autowatch.records.keys import run_page_key
 from autowatch.records.run import Run, Status, end_run, read_latest, run_facts
 from autowatch.reports.publish import write_run_report
 from autowatch.training.data.report import read_warnings
@@ -119,7 +120,7 @@ def _after_rejection(bucket: Bucket, run: str) -> str:
     except NoChampion:
         return (
             "No model has been released yet, so nothing serves and no file is scored. "
-            f"models/{run}/report.html shows how the model did; train on more rows or better columns, or lower the "
+            f"{run_page_key(run)} shows how the model did; train on more rows or better columns, or lower the "
             "parameter MinimumAuc if a weaker model will do."
         )
     return f"The model of run {champion.run} serves on. Nothing else changed."

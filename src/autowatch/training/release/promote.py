@@ -15,7 +15,8 @@ from autowatch.records.champion import (
     write_champion,
 )
 from autowatch.records.decision import read_decision
-from autowatch.records.run import Run, baseline_key, contract_key
+from autowatch.records.keys import baseline_key, contract_key
+from autowatch.records.run import Run
 from autowatch.records.timestamps import to_text
 from autowatch.scoring.endpoint import Endpoint
 from autowatch.training.autopilot import job_name, stop_job

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from autowatch.aws.objects import Bucket
-from autowatch.training.serving.endpoints import EndpointBusy, delete_endpoint
+from autowatch.training.serving.endpoints import EndpointBusy, delete_endpoint, keep_log
 
 _TAG = "autowatch:stack"
 _ENDPOINT_LOGS = "/aws/sagemaker/Endpoints/"
@@ -95,19 +95,11 @@ def keep_endpoint_logs(
     SageMaker makes these log groups when a container first speaks, without an expiry; it takes those that are there.
 
     Args:
-        kms_key: ARN of the key that encrypts what is logged from now on, or empty.
+        kms_key: ARN of the key that encrypts groups that are made, or empty.
     """
     for name in (endpoint_name, f"{endpoint_name}-candidate"):
-        group = f"{_ENDPOINT_LOGS}{name}"
-        try:
-            logs.create_log_group(logGroupName=group)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
-                raise
-        logs.tag_resource(resourceArn=arn_of_group(group), tags={_TAG: stack})
-        logs.put_retention_policy(logGroupName=group, retentionInDays=days)
-        if kms_key:
-            logs.associate_kms_key(logGroupName=group, kmsKeyId=kms_key)
+        keep_log(logs, name, days, kms_key)
+        logs.tag_resource(resourceArn=arn_of_group(f"{_ENDPOINT_LOGS}{name}"), tags={_TAG: stack})
 
 
 def remove_bucket(bucket: Bucket) -> None:

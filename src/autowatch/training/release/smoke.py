@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from autowatch.aws.objects import Bucket
+from autowatch.records.keys import smoke_test_key
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class SmokeTest:
 
 def write_smoke_test(bucket: Bucket, run: str, smoke_test: SmokeTest) -> None:
     """Keeps the smoke test with the run."""
-    bucket.write_json(_smoke_key(run), asdict(smoke_test))
+    bucket.write_json(smoke_test_key(run), asdict(smoke_test))
 
 
 def read_smoke_test(bucket: Bucket, run: str) -> SmokeTest:
@@ -25,8 +26,4 @@ def read_smoke_test(bucket: Bucket, run: str) -> SmokeTest:
     Raises:
         ObjectMissing: the gate has not made it.
     """
-    return SmokeTest(**bucket.read_json(_smoke_key(run)))
-
-
-def _smoke_key(run: str) -> str:
-    return f"models/{run}/smoke.json"
+    return SmokeTest(**bucket.read_json(smoke_test_key(run)))

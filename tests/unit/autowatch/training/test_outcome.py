@@ -8,7 +8,8 @@ from moto import mock_aws
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.decision import GateDecision, write_decision
-from autowatch.records.run import LATEST_KEY, Run, read_latest
+from autowatch.records.keys import LATEST_KEY
+from autowatch.records.run import Run, read_latest
 from autowatch.training.outcome import RunOvertaken, fail_run, finish_run
 from tests.support.alert_topic import alert_topic
 from tests.support.sagemaker_double import SageMaker

@@ -5,8 +5,8 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectMissing
+from autowatch.records.keys import leaderboard_key
 from autowatch.settings import InvalidSetting
-from autowatch.training.autopilot import leaderboard_key
 from autowatch.training.serving.endpoints import Serving
 from autowatch.training.serving.staging import (
     read_model_record,
