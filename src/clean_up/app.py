@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from autowatch.aws.clients import bucket, client
+from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point
 from autowatch.training.release.removal import keep_endpoint_logs, remove_bucket, remove_what_runs_made
 from clean_up.answer import send_answer
@@ -16,14 +16,14 @@ _LOGGER = logging.getLogger("autowatch.clean_up")
 class Settings:
     """What the template tells this function."""
 
-    stack_name: str
-    s3_bucket: str
+    stack: str
+    bucket: str
 
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> None:
-    """Takes CloudFormation's request, and always answers it: an unanswered one holds the stack for a quarter of an hour."""
-    stack = settings.stack_name
+    """Takes CloudFormation's request and always answers it: an unanswered one holds the stack up."""
+    stack = settings.stack
     try:
         _do(event["RequestType"], event["ResourceProperties"], settings)
     except Exception as error:
@@ -37,7 +37,7 @@ def _do(kind: str, properties: dict[str, Any], settings: Settings) -> None:
     if kind != "Delete":
         keep_endpoint_logs(
             client("logs"),
-            stack=settings.stack_name,
+            stack=settings.stack,
             endpoint_name=properties["EndpointName"],
             days=int(properties["LogRetentionDays"]),
             kms_key=properties["KmsKeyArn"],
@@ -48,9 +48,9 @@ def _do(kind: str, properties: dict[str, Any], settings: Settings) -> None:
         client("sagemaker"),
         client("stepfunctions"),
         client("logs"),
-        stack=settings.stack_name,
+        stack=settings.stack,
         state_machines=properties["StateMachines"],
     )
     _LOGGER.info("removed what runs had made", extra=removed.to_json())
     if properties["DeleteData"] == "true":
-        remove_bucket(bucket(settings.s3_bucket))
+        remove_bucket(data_bucket(settings.bucket))

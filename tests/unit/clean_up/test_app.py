@@ -9,6 +9,7 @@ import pytest
 from moto import mock_aws
 
 from clean_up.app import lambda_handler
+from tests.support.lambda_context import Context
 from tests.support.repository import ROOT
 
 EVENT = json.loads((ROOT / "events" / "clean_up.json").read_text())
@@ -41,7 +42,7 @@ def answers(monkeypatch):
 
 def test_the_logs_get_their_expiry_and_cloudformation_its_answer(answers):
     url, arrived = answers
-    lambda_handler({**EVENT, "ResponseURL": url}, None)
+    lambda_handler({**EVENT, "ResponseURL": url}, Context())
     [answer] = arrived
     assert (answer["Status"], answer["LogicalResourceId"], answer["RequestId"]) == (
         "SUCCESS",
@@ -55,8 +56,8 @@ def test_the_logs_get_their_expiry_and_cloudformation_its_answer(answers):
 def test_a_failure_is_answered_with_its_reason_and_the_same_identity(answers):
     url, arrived = answers
     broken = {**EVENT["ResourceProperties"], "LogRetentionDays": "soon"}
-    lambda_handler({**EVENT, "ResponseURL": url}, None)
-    lambda_handler({**EVENT, "ResponseURL": url, "ResourceProperties": broken}, None)
+    lambda_handler({**EVENT, "ResponseURL": url}, Context())
+    lambda_handler({**EVENT, "ResponseURL": url, "ResourceProperties": broken}, Context())
     assert [answer["Status"] for answer in arrived] == ["SUCCESS", "FAILED"]
     assert "ValueError" in arrived[1]["Reason"]
     assert arrived[0]["PhysicalResourceId"] == arrived[1]["PhysicalResourceId"]
