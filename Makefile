@@ -5,6 +5,8 @@ VENV_PYTHON := $(VENV)/bin/python
 SANDBOX_READY := $(VENV)/.sandbox-ready
 DEV_READY := $(VENV)/.dev-ready
 CLI_READY := $(VENV)/.cli-ready
+SCAN := .sandbox/envs/scan
+SCAN_READY := $(SCAN)/.ready
 NOTEBOOKS = .sandbox/envs/$(shell $(VENV_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')/notebooks
 NOTEBOOKS_READY := $(VENV)/.notebooks-ready
 
@@ -77,13 +79,16 @@ bench-drift-errors: $(DEV_READY)  ## false alarms and misses of the drift verdic
 pictures: $(DEV_READY)  ## the README's pictures, after make demo (needs Chromium)
 	@$(VENV_PYTHON) -m benchmarks.pictures
 
-check: $(DEV_READY)  ## lint, types, import contracts, the template and its permissions
+check: $(DEV_READY) $(SCAN_READY)  ## lint, types, import contracts, the template and its permissions
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@PYTHONPATH=src:. $(VENV)/bin/lint-imports --no-cache
 	@SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam validate --lint
 	@$(VENV)/bin/cfn-lint template.yaml
+	@$(VENV_PYTHON) -m sandbox.deployment.package > .sandbox/translated.json
+	@$(SCAN)/bin/checkov --config-file .checkov.yaml --file .sandbox/translated.json
+	@$(SCAN)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(VENV)/bin/nbstripout --verify notebooks/*.ipynb
 	@$(VENV_PYTHON) -m pytest --quiet --no-header tests/template/test_permissions.py
 
@@ -103,6 +108,11 @@ $(SANDBOX_READY): $(VENV)/bin/python requirements/sandbox.txt requirements/model
 $(CLI_READY): $(VENV)/bin/python requirements/cli.txt pyproject.toml
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/cli.txt
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(SCAN_READY): $(VENV)/bin/python requirements/scan.txt
+	@$(VENV_PYTHON) -m venv $(SCAN)
+	@$(SCAN)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/scan.txt
 	@touch $@
 
 $(DEV_READY): $(SANDBOX_READY) $(CLI_READY) requirements/dev.txt
