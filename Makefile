@@ -4,6 +4,7 @@ VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 SANDBOX_READY := $(VENV)/.sandbox-ready
 DEV_READY := $(VENV)/.dev-ready
+ASL_VALIDATOR := $(VENV)/asl-validator
 CLI_READY := $(VENV)/.cli-ready
 SCAN := .sandbox/envs/scan
 SCAN_READY := $(SCAN)/.ready
@@ -31,7 +32,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 AUTOWATCH := $(VENV_PYTHON) -m autowatch_client
 
-.PHONY: install notebooks notebook-test pictures demo sandbox train runs rollback test container-test bench-scoring bench-drift-errors bench-drift check clean help
+.PHONY: install notebooks notebook-test pictures demo sandbox train runs rollback test permissions container-test bench-scoring bench-drift-errors bench-drift check clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,6 +57,10 @@ rollback: $(CLI_READY)  ## release the model of an earlier run again: RUN=name [
 test: $(DEV_READY)  ## every test, without account or Docker
 	@$(VENV_PYTHON) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
+permissions: $(DEV_READY)  ## which permissions of the template the tests on the sandbox need
+	@folder=$$(mktemp -d) && SANDBOX_PERMISSIONS_RECORD=$$folder $(VENV_PYTHON) -m pytest -n auto --dist loadfile tests/e2e \
+	  && $(VENV_PYTHON) -m tests.permissions $$folder --write
+
 notebooks: $(NOTEBOOKS_READY)  ## the environment of notebooks/ (about 1 GB)
 	@echo "$(NOTEBOOKS)/bin/python -m ipykernel install --user --name autowatch makes it a kernel of your Jupyter."
 
@@ -79,7 +84,7 @@ bench-drift-errors: $(DEV_READY)  ## false alarms and misses of the drift verdic
 pictures: $(DEV_READY)  ## the README's pictures, after make demo (needs Chromium)
 	@$(VENV_PYTHON) -m benchmarks.pictures
 
-check: $(DEV_READY) $(SCAN_READY)  ## lint, types, import contracts, the template and its permissions
+check: $(DEV_READY) $(SCAN_READY) $(ASL_VALIDATOR)/.ready  ## lint, types, import contracts, the template and its permissions
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
@@ -89,6 +94,10 @@ check: $(DEV_READY) $(SCAN_READY)  ## lint, types, import contracts, the templat
 	@$(VENV_PYTHON) -m sandbox.deployment.package > .sandbox/translated.json
 	@$(SCAN)/bin/checkov --config-file .checkov.yaml --file .sandbox/translated.json
 	@$(SCAN)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@for machine in train transform; do \
+	  sed 's/$${Partition}/aws/g' statemachine/$$machine.asl.json > $(ASL_VALIDATOR)/$$machine.asl.json; \
+	  $(ASL_VALIDATOR)/node_modules/.bin/asl-validator --json-path $(ASL_VALIDATOR)/$$machine.asl.json || exit 1; \
+	done
 	@$(VENV)/bin/nbstripout --verify notebooks/*.ipynb
 	@$(VENV_PYTHON) -m pytest --quiet --no-header tests/template/test_permissions.py
 
@@ -113,6 +122,11 @@ $(CLI_READY): $(VENV)/bin/python requirements/cli.txt pyproject.toml
 $(SCAN_READY): $(VENV)/bin/python requirements/scan.txt
 	@$(VENV_PYTHON) -m venv $(SCAN)
 	@$(SCAN)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/scan.txt
+$(ASL_VALIDATOR)/.ready: requirements/package.json
+	@command -v npm >/dev/null || { echo "make check needs npm, for the validator of state machines: install Node 20 or later."; exit 1; }
+	@mkdir -p $(ASL_VALIDATOR)
+	@cp requirements/package.json $(ASL_VALIDATOR)/
+	@npm install --prefix $(ASL_VALIDATOR) --no-package-lock --no-audit --no-fund --silent
 	@touch $@
 
 $(DEV_READY): $(SANDBOX_READY) $(CLI_READY) requirements/dev.txt

@@ -8,7 +8,7 @@ from autowatch.aws.clients import client
 from autowatch.aws.entry_point import entry_point
 from autowatch.records.timestamps import to_text
 from autowatch.training.serving.deployment import Deployment, deployment_config
-from autowatch.training.serving.endpoints import model_name, switch_endpoint
+from autowatch.training.serving.staging import release
 from train.settings import TaggingSettings
 
 
@@ -31,12 +31,12 @@ class Settings(TaggingSettings):
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
-    """Takes the `run` whose model is released; returns the endpoint's name and since when it is on its way."""
+    """Takes the endpoint config `config` to serve; returns the endpoint's name and since when it is on its way."""
     name = settings.endpoint_name
-    switch_endpoint(
+    release(
         client("sagemaker"),
         name,
-        model_name(name, event["run"]),
+        event["config"],
         settings.tags(),
         deployment_config(settings.deployment),
     )

@@ -13,7 +13,10 @@ class NoChampion(AutowatchError):
 
 @dataclass(frozen=True)
 class Champion:
-    """What `models/champion.json` holds; `previous_run` is the one that was in force before."""
+    """What `models/champion.json` holds.
+
+    `previous_run` is the run whose model was in force before, `previous_config` what the endpoint was on before.
+    """
 
     run: str
     endpoint_name: str
@@ -24,6 +27,7 @@ class Champion:
     released: str
     metrics: dict[str, float]
     previous_run: str | None = None
+    previous_config: str | None = None
 
 
 def read_champion(bucket: Bucket) -> Champion:
