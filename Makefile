@@ -4,6 +4,7 @@ VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 SANDBOX_READY := $(VENV)/.sandbox-ready
 DEV_READY := $(VENV)/.dev-ready
+ASL_VALIDATOR := $(VENV)/asl-validator
 CLI_READY := $(VENV)/.cli-ready
 NOTEBOOKS = .sandbox/envs/$(shell $(VENV_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')/notebooks
 NOTEBOOKS_READY := $(VENV)/.notebooks-ready
@@ -56,7 +57,7 @@ test: $(DEV_READY)  ## every test, without account or Docker
 
 permissions: $(DEV_READY)  ## which permissions of the template the tests on the sandbox need
 	@folder=$$(mktemp -d) && SANDBOX_PERMISSIONS_RECORD=$$folder $(VENV_PYTHON) -m pytest -n auto --dist loadfile tests/e2e \
-	  && $(VENV_PYTHON) -m tests.permissions $$folder
+	  && $(VENV_PYTHON) -m tests.permissions $$folder --write
 
 notebooks: $(NOTEBOOKS_READY)  ## the environment of notebooks/ (about 1 GB)
 	@echo "$(NOTEBOOKS)/bin/python -m ipykernel install --user --name autowatch makes it a kernel of your Jupyter."
@@ -81,13 +82,17 @@ bench-drift-errors: $(DEV_READY)  ## false alarms and misses of the drift verdic
 pictures: $(DEV_READY)  ## the README's pictures, after make demo (needs Chromium)
 	@$(VENV_PYTHON) -m benchmarks.pictures
 
-check: $(DEV_READY)  ## lint, types, import contracts, the template and its permissions
+check: $(DEV_READY) $(ASL_VALIDATOR)/.ready  ## lint, types, import contracts, the template and its permissions
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@PYTHONPATH=src:. $(VENV)/bin/lint-imports --no-cache
 	@SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam validate --lint
 	@$(VENV)/bin/cfn-lint template.yaml
+	@for machine in train transform; do \
+	  sed 's/$${Partition}/aws/g' statemachine/$$machine.asl.json > $(ASL_VALIDATOR)/$$machine.asl.json; \
+	  $(ASL_VALIDATOR)/node_modules/.bin/asl-validator --json-path $(ASL_VALIDATOR)/$$machine.asl.json || exit 1; \
+	done
 	@$(VENV)/bin/nbstripout --verify notebooks/*.ipynb
 	@$(VENV_PYTHON) -m pytest --quiet --no-header tests/template/test_permissions.py
 
@@ -107,6 +112,13 @@ $(SANDBOX_READY): $(VENV)/bin/python requirements/sandbox.txt requirements/model
 $(CLI_READY): $(VENV)/bin/python requirements/cli.txt pyproject.toml
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/cli.txt
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(ASL_VALIDATOR)/.ready: requirements/package.json
+	@command -v npm >/dev/null || { echo "make check needs npm, for the validator of state machines: install Node 20 or later."; exit 1; }
+	@mkdir -p $(ASL_VALIDATOR)
+	@cp requirements/package.json $(ASL_VALIDATOR)/
+	@npm install --prefix $(ASL_VALIDATOR) --no-package-lock --no-audit --no-fund --silent
 	@touch $@
 
 $(DEV_READY): $(SANDBOX_READY) $(CLI_READY) requirements/dev.txt

@@ -1,5 +1,6 @@
 """What the template tells a function: one frozen dataclass for each, and the tags of what runs make in SageMaker."""
 
+import csv
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -68,8 +69,8 @@ class Network:
 def read_settings(kind: Callable[..., _Settings], environment: Mapping[str, str] | None = None) -> _Settings:
     """The settings of this `kind` of dataclass, each from the variable that is named as its field in capitals.
 
-    A field that is a dataclass is read from the same variables. A tuple of texts is separated by commas. A field with
-    a default may lack its variable.
+    A field that is a dataclass is read from the same variables. A tuple of texts is separated by commas; a text
+    with a comma stands in double quotes. A field with a default may lack its variable.
 
     Args:
         environment: the process's own unless given.
@@ -100,7 +101,8 @@ def _fields(kind: Any) -> list[tuple[str, Any, bool]]:
 
 def _convert(variable: str, text: str, hint: Any) -> Any:
     if hint == tuple[str, ...]:
-        return tuple(part.strip() for part in text.split(",") if part.strip())
+        parts = next(csv.reader([text], skipinitialspace=True), [])
+        return tuple(part.strip() for part in parts if part.strip())
     try:
         value = msgspec.convert(text, hint, strict=False)
     except msgspec.ValidationError:

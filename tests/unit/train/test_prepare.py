@@ -23,7 +23,7 @@ def s3(monkeypatch):
         "METRICS_NAMESPACE": "Autowatch",
         "TARGET_COLUMN": "y",
         "POSITIVE_LABEL": "",
-        "DROP_COLUMNS": " duration , id ,",
+        "DROP_COLUMNS": " duration ,",
         "HOLDOUT_PERCENT": "20",
         "HOLDOUT_BY": "random",
         "TRAINING_KEY": "",

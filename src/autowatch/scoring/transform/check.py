@@ -10,7 +10,7 @@ from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.scoring.output import rejected_rows
 from autowatch.scoring.rows import CheckedRows
 from autowatch.scoring.transform.plan import Piece, TransformPlan
-from autowatch.scoring.transform.rows import CHUNK_BYTES, open_piece, read_piece
+from autowatch.scoring.transform.rows import CHUNK_BYTES, open_piece, read_piece, sent_columns
 from autowatch.tabular.arrow.lines import to_csv
 from autowatch.tabular.table import NoRows
 
@@ -93,7 +93,7 @@ def _check_and_rewrite(
         Upload(bucket, plan.work.faulty(piece.number), "text/csv") as faulty,
     ):
         for batch in _read(plan, lines, max_batch_bytes):
-            sent.write(to_csv([batch.rows.columns[position] for position in plan.rows.order]))
+            sent.write(to_csv(sent_columns(batch.rows.columns, plan)))
             if batch.rejected and not rejected:
                 first_line, first_reason = batch.rejected[0].line - above, batch.rejected[0].reason
             faulty.write(

@@ -102,8 +102,8 @@ def _scored_columns(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -
     """The columns of the scored rows in the order of `Layout.output`, some rows at a time."""
     if piece.rows == piece.rejected:
         return
-    place = {position: index for index, position in enumerate(plan.rows.order)}
-    width = len(place)
+    order = list(plan.rows.order)
+    width = len(order)
     table = _open(bucket, plan.work.joined(piece.number), width + len(INFERENCE_OUTPUTS))
     for rows in _naming(read_rows(table, ROWS_AT_ONCE), plan.work.joined(piece.number)):
         if rows.misfits:
@@ -111,7 +111,7 @@ def _scored_columns(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -
                 f"Batch Transform did not give {width} columns and the four outputs "
                 f"{', '.join(INFERENCE_OUTPUTS)}. Set SAGEMAKER_INFERENCE_OUTPUT of its model to these."
             )
-        own = [rows.columns[place[position]] for position in range(width)]
+        own = [rows.columns[order.index(position)] for position in range(plan.layout.width)]
         predictions = read_columns(rows.columns[width:], plan.contract.labels, plan.contract.positive_label)
         yield [*own, predictions.labels, predictions.probabilities]
 

@@ -32,7 +32,8 @@ class SentRows:
     """What the rows of a job look like.
 
     Attributes:
-        order: for each field of a row the position of its column in the file.
+        order: for each field of a row the position of its column in the file. Where the model reads numbers otherwise
+            than the file writes them, all of the file's columns come first and the model's follow, as it reads them.
         input_filter: the JSONPath expression that picks the model's columns, in the contract's order.
         as_in_file: whether the order is the file's own, so that its lines can be sent as they are.
     """
@@ -159,6 +160,8 @@ def choose_rows(layout: Layout, delimiter: str) -> SentRows:
     whether the end is included.
     """
     features = list(layout.features)
+    if layout.forms:
+        return SentRows([*range(layout.width), *features], f"$[{layout.width}:]", as_in_file=False)
     own_filter = _filter(features, layout.width)
     if delimiter == "," and features == sorted(features) and len(own_filter) <= LONGEST_FILTER:
         return SentRows(range(layout.width), own_filter, as_in_file=True)

@@ -74,7 +74,7 @@ def score_holdout(
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict`.
     """
     table = _read_holdout(bucket, key)
-    batches = _read_batches(table, match_columns(table.header, contract), contract, limits)
+    batches = _read_batches(table, match_columns(table.header, contract.of_plain_numbers), contract, limits)
     scores = HoldoutScores([], [], [], [], [], [], endpoint.seconds)
     stopped = threading.Event()
     # When one batch has failed, the others must not go on waiting for better times.
@@ -159,7 +159,7 @@ def warm_up(bucket: Bucket, key: str, contract: Contract, endpoint: TimedEndpoin
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict_when_started`.
     """
     table = _read_holdout(bucket, key)
-    block, layout = next(table.blocks(1)), match_columns(table.header, contract)
+    block, layout = next(table.blocks(1)), match_columns(table.header, contract.of_plain_numbers)
     (line,) = csv_lines([block.columns[position][:1] for position in layout.features])
     with ThreadPoolExecutor(places) as pool:
         asked = [pool.submit(endpoint.predict_when_started, f"{line}\n".encode(), 1) for _ in range(places)]
