@@ -129,7 +129,7 @@ def s3(monkeypatch, endpoint):
 def test_any_table_comes_back_whole(s3, data, table, size):
     header, rows = table
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app, "_s3", lambda: InPieces(s3, size))
+        patch.setattr(app, "data_bucket", lambda name: Bucket(InPieces(s3, size), name))
         arrival = drop(s3, data.draw(written(header, rows)))
         assert handle(arrival) == {"scored": 1, "refused": 0}
     manifest = read_document(s3, output_keys(arrival, "predictions/").manifest)
