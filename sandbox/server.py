@@ -114,6 +114,7 @@ class Server:
             account_id=ACCOUNT_ID,
             model_python=installed.model_python,
         )
+        self._sagemaker = sagemaker
         self._closers.append(sagemaker.close)
         domino = Domino(
             state_dir=state_dir / "domino",
@@ -270,6 +271,8 @@ class Server:
                 answer = {"alarms": [asdict(evaluation) for evaluation in evaluations]}
             except (AlarmError, ValueError) as error:
                 status, answer = "400 Bad Request", {"message": str(error)}
+        elif (method, path) == ("PUT", "deployments"):
+            self._sagemaker.pace_deployments(float(json.loads(_body(environ))["pace"]))
         elif (method, path) == ("POST", "stop"):
             self.stopped.set()
         else:

@@ -1,6 +1,7 @@
 """What every part of the local SageMaker knows about the place it runs in."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,20 @@ class Platform:
 
     def s3(self) -> Any:
         """A client for the sandbox's S3."""
+        return self._client("s3")
+
+    def alarm_raised(self, names: Sequence[str]) -> str | None:
+        """The first of these CloudWatch alarms that has gone off, None if none has."""
+        answer = self._client("cloudwatch").describe_alarms(AlarmNames=list(names), StateValue="ALARM")
+        return next((alarm["AlarmName"] for alarm in answer["MetricAlarms"]), None)
+
+    def _client(self, service: Any) -> Any:
         return boto3.client(
-            "s3",
+            service,
             endpoint_url=self.endpoint_url,
             region_name=self.region,
             aws_access_key_id="sandbox",
-            aws_secret_access_key="sandbox",  # noqa: S106 - the sandbox's S3 takes any
+            aws_secret_access_key="sandbox",  # noqa: S106 - the sandbox takes any
             config=Config(s3={"addressing_style": "path"}, connect_timeout=5, read_timeout=60),
         )
 

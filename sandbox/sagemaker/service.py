@@ -95,6 +95,10 @@ class SageMaker:
         start_response(f"{status} {'OK' if status == 200 else 'Error'}", list(headers.items()))
         return [body]
 
+    def pace_deployments(self, pace: float) -> None:
+        """Has blue/green deployments shift, bake and roll back, a second of theirs taking `pace` seconds; 0: none."""
+        self._endpoints.pace = pace
+
     def close(self) -> None:
         """Ends every training, every transform and every model process."""
         self._jobs.close()

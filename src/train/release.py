@@ -5,19 +5,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from autowatch.records.timestamps import to_text
+from autowatch.training.release.promote import begin_release
 from autowatch.training.serving.deployment import deployment_config
-from autowatch.training.serving.endpoints import model_name, switch_endpoint
-from train.clients import client
+from train.clients import client, data_bucket
 from train.settings import deployment_from_env, tags_from_env
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Takes the `run` whose model is released; returns the endpoint's name and since when it is on its way."""
     name = os.environ["ENDPOINT_NAME"]
-    switch_endpoint(
+    begin_release(
+        data_bucket(),
         client("sagemaker"),
+        event["run"],
         name,
-        model_name(name, event["run"]),
         tags_from_env(os.environ),
         deployment_config(deployment_from_env(os.environ)),
     )

@@ -1,6 +1,6 @@
-"""The champion: the run whose model serves."""
+"""The champion: the run whose model serves, and whether the endpoint is going over to another one."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError
@@ -14,7 +14,12 @@ class NoChampion(AutowatchError):
 
 @dataclass(frozen=True)
 class Champion:
-    """What `models/champion.json` holds; `previous_run` is the one that was in force before."""
+    """What `models/champion.json` holds; `previous_run` is the one that was in force before.
+
+    `releasing` is the run whose model the endpoint is going over to, from before the first change of the endpoint until
+    it has settled; None while nothing but the champion can answer. `releases` counts how often such a change was begun.
+    Whoever reads the same champion, settled, before and after an answer knows that the champion gave it.
+    """
 
     run: str
     endpoint_name: str
@@ -25,6 +30,8 @@ class Champion:
     released: str
     metrics: dict[str, float]
     previous_run: str | None = None
+    releasing: str | None = None
+    releases: int = 0
 
 
 def read_champion(bucket: Bucket) -> Champion:
@@ -62,3 +69,31 @@ def write_champion(bucket: Bucket, champion: Champion, etag: str | None) -> None
         bucket.write_json_if_absent(CHAMPION_KEY, asdict(champion))
     else:
         bucket.replace_json(CHAMPION_KEY, asdict(champion), etag)
+
+
+def mark_release(bucket: Bucket, run: str) -> None:
+    """Notes that the endpoint is about to go over to the model of `run`; nothing is noted where nothing serves yet.
+
+    Raises:
+        ObjectChanged: another run changed the champion in between.
+    """
+    try:
+        champion, etag = read_champion_with_etag(bucket)
+    except NoChampion:
+        return
+    if champion.releasing != run and champion.run != run:
+        write_champion(bucket, replace(champion, releasing=run, releases=champion.releases + 1), etag)
+
+
+def settle_release(bucket: Bucket) -> None:
+    """Notes that the endpoint serves the champion and nothing else; from then on the run that released cannot go on.
+
+    Raises:
+        ObjectChanged: another run changed the champion in between.
+    """
+    try:
+        champion, etag = read_champion_with_etag(bucket)
+    except NoChampion:
+        return
+    if champion.releasing is not None:
+        write_champion(bucket, replace(champion, releasing=None), etag)

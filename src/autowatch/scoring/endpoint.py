@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError, HTTPClientError, ReadTimeoutError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from autowatch.errors import AutowatchError
+from autowatch.records.smoke import SmokeTest
 from autowatch.scoring.answer import Predictions, parse_answer
 
 LONGEST_INVOCATION = 65.0
@@ -29,6 +30,10 @@ _FIRST_WAIT = 0.2
 
 
 _LONGEST_WAIT = 10.0
+
+
+_WITNESS_TOLERANCE = 1e-4
+"""Of a probability: hosts of other make, and other rows in the same request, move float32 by less."""
 
 
 _LONGEST_REASON = 300
@@ -94,6 +99,10 @@ class OutOfTime(EndpointError):
     """The caller's time ran out before the endpoint had scored everything."""
 
 
+class AnotherModelAnswered(EndpointError):
+    """The endpoint answered with another model than the one it was asked for."""
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """An endpoint that serves a model of Autopilot's.
@@ -104,6 +113,9 @@ class Endpoint:
         labels: the labels that its model knows.
         positive_label: the one whose probability is wanted.
         seconds_left: tells how long the caller may still take; nothing new is begun when that nears zero.
+        witness: rows with the answers that the model gave at its gate. They go in front of every request, and the
+            answer to them says which model gave the whole; without them every answer is believed.
+        variants: the production variants that answered.
     """
 
     client: Any
@@ -111,6 +123,8 @@ class Endpoint:
     labels: Sequence[str]
     positive_label: str
     seconds_left: Callable[[], float]
+    witness: SmokeTest | None = None
+    variants: set[str] = field(default_factory=set)
 
     def predict(self, payload: bytes, rows: int) -> Predictions:
         """Scores the `rows` rows of `payload`: CSV of the model's features, in its order, with no header.
@@ -121,11 +135,24 @@ class Endpoint:
         Raises:
             BatchTooLarge, BatchTimedOut, RowsRefused: this batch failed, a part of it might pass.
             EndpointThrottled, EndpointUnavailable: it still was when the time ran out.
-            EndpointMissing, OutOfTime: as they say.
+            EndpointMissing, OutOfTime, AnotherModelAnswered: as they say.
             AnswerMismatch, AnswerUnreadable: there was an answer, but not one to rely on.
         """
-        answer = self._invoke_patiently(payload)
-        return parse_answer(answer, rows, self.labels, self.positive_label)
+        if self.witness is None:
+            return parse_answer(self._invoke_patiently(payload), rows, self.labels, self.positive_label)
+        known = len(self.witness.labels)
+        answer = self._invoke_patiently(self.witness.payload.encode() + payload)
+        predictions = parse_answer(answer, known + rows, self.labels, self.positive_label)
+        self._check_witness(predictions.probabilities[:known], self.witness)
+        return Predictions(predictions.labels[known:], predictions.probabilities[known:])
+
+    def _check_witness(self, answered: Sequence[str], witness: SmokeTest) -> None:
+        pairs = zip(answered, witness.probabilities, strict=True)
+        if any(abs(float(now) - float(then)) > _WITNESS_TOLERANCE for now, then in pairs):
+            raise AnotherModelAnswered(
+                f"Endpoint {self.name} answered with another model than the one in force: it answers otherwise to "
+                f"rows that the model had at its gate."
+            )
 
     def _invoke_patiently(self, payload: bytes) -> str:
         bound = _FIRST_WAIT
@@ -149,7 +176,7 @@ class Endpoint:
             answer = self.client.invoke_endpoint(
                 EndpointName=self.name, ContentType="text/csv", Accept="text/csv", Body=payload
             )
-            return str(answer["Body"].read(), "utf-8", "replace")
+            text = str(answer["Body"].read(), "utf-8", "replace")
         except ReadTimeoutError:
             raise BatchTimedOut(f"Endpoint {self.name} did not answer in time.") from None
         except (HTTPClientError, BotoConnectionError) as error:
@@ -161,6 +188,9 @@ class Endpoint:
             if named is None:
                 raise
             raise named from None
+        if variant := answer.get("InvokedProductionVariant"):
+            self.variants.add(variant)
+        return text
 
 
 def client_config(concurrency: int) -> Config:

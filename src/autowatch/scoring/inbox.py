@@ -8,16 +8,21 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.records.arrival import Arrival, output_keys
 from autowatch.records.champion import NoChampion
+from autowatch.scoring.in_force import ReleaseUnderWay
 from autowatch.scoring.outcome import find_committed, refuse
 from autowatch.scoring.predictions import ScoringSettings, score_file
 
 _LOGGER = logging.getLogger(__name__)
+
+_PATIENCE = timedelta(minutes=10)
+"""With a release: a file that has waited longer goes to Batch Transform, which is told the model's name."""
 
 
 class FilesNotScored(AutowatchError):
@@ -83,10 +88,11 @@ def score_arrivals(
     failures: list[Exception] = []
     for arrival in arrivals:
         try:
-            if transforms and _hand_over(bucket, arrival, settings, transforms):
+            if transforms and _is_for_transform(bucket, arrival, settings, transforms):
+                _hand_over(bucket, arrival, transforms)
                 outcomes["handed_over"] += 1
             else:
-                outcomes[_score_or_refuse(bucket, runtime, arrival, settings, seconds_left)] += 1
+                outcomes[_score(bucket, runtime, arrival, settings, seconds_left, transforms)] += 1
         except Exception as error:  # noqa: BLE001 (raised below; one file must not stop the others)
             _LOGGER.error("file not scored", extra={"key": arrival.file.key, "error": type(error).__name__})
             failures.append(error)
@@ -97,15 +103,33 @@ def score_arrivals(
     return outcomes
 
 
-def _hand_over(
+def _is_for_transform(
     bucket: Bucket, arrival: Arrival, settings: ScoringSettings, transforms: TransformMachine
 ) -> bool:
     keys = output_keys(arrival, settings.predictions_prefix)
-    if not transforms.takes(arrival) or find_committed(bucket, keys):
-        return False
+    return transforms.takes(arrival) and not find_committed(bucket, keys)
+
+
+def _hand_over(bucket: Bucket, arrival: Arrival, transforms: TransformMachine) -> None:
     name = transforms.start(bucket.name, arrival)
     _LOGGER.info("file handed over to Batch Transform", extra={"key": arrival.file.key, "execution": name})
-    return True
+
+
+def _score(
+    bucket: Bucket,
+    runtime: Any,
+    arrival: Arrival,
+    settings: ScoringSettings,
+    seconds_left: Callable[[], float],
+    transforms: TransformMachine | None,
+) -> Literal["scored", "refused", "handed_over"]:
+    try:
+        return _score_or_refuse(bucket, runtime, arrival, settings, seconds_left)
+    except ReleaseUnderWay:
+        if transforms is None or datetime.now(UTC) - arrival.time < _PATIENCE:
+            raise
+    _hand_over(bucket, arrival, transforms)
+    return "handed_over"
 
 
 def _score_or_refuse(

@@ -19,7 +19,7 @@ from autowatch.scoring.columns import MissingColumns
 from autowatch.scoring.endpoint import EndpointMissing, TimedEndpoint
 from autowatch.tabular.csv_lines import csv_lines
 from autowatch.tabular.table import read_table
-from autowatch.training.release.smoke import SmokeTest
+from autowatch.records.smoke import SmokeTest
 
 _CHUNK = 1 << 20
 

@@ -29,7 +29,7 @@ from autowatch.training.gate.holdout import (
     score_holdout,
     take_smoke_test,
 )
-from autowatch.training.release.smoke import write_smoke_test
+from autowatch.records.smoke import write_smoke_test
 
 _SECONDS_TO_DECIDE = 60.0
 """Kept back of the caller's time for what comes after the scoring: half a million rows are compared in half of it."""

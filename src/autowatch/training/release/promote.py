@@ -10,8 +10,10 @@ from autowatch.errors import AutowatchError
 from autowatch.records.champion import (
     Champion,
     NoChampion,
+    mark_release,
     read_champion,
     read_champion_with_etag,
+    settle_release,
     write_champion,
 )
 from autowatch.records.decision import read_decision
@@ -19,7 +21,7 @@ from autowatch.records.run import Run, baseline_key, contract_key
 from autowatch.records.timestamps import to_text
 from autowatch.scoring.endpoint import Endpoint
 from autowatch.training.autopilot import job_name, stop_job
-from autowatch.training.release.smoke import SmokeTest, read_smoke_test
+from autowatch.records.smoke import SmokeTest, read_smoke_test
 from autowatch.training.serving.endpoints import (
     EndpointBusy,
     candidate_name,
@@ -38,6 +40,10 @@ class RolledBack(AutowatchError):
     """SageMaker undid the update: the endpoint serves, but not what was released."""
 
 
+class ReleaseWithdrawn(AutowatchError):
+    """The run was ended while it was releasing, and its release undone."""
+
+
 class SmokeTestFailed(AutowatchError):
     """The endpoint answers otherwise than the candidate endpoint did for the same rows."""
 
@@ -50,6 +56,24 @@ class CleanUp:
     released: bool
 
 
+def begin_release(
+    bucket: Bucket,
+    sagemaker: Any,
+    run: str,
+    endpoint_name: str,
+    tags: dict[str, str],
+    deployment: dict[str, Any],
+) -> None:
+    """Starts to serve the run's model at the endpoint, and says so beforehand to all who ask the endpoint.
+
+    Raises:
+        EndpointBusy: the endpoint is on its way to another state; call again later.
+        ObjectChanged: another run changed the champion in between.
+    """
+    mark_release(bucket, run)
+    switch_endpoint(sagemaker, endpoint_name, model_name(endpoint_name, run), tags, deployment)
+
+
 def promote(
     bucket: Bucket, sagemaker: Any, run: str, endpoint_name: str, endpoint: Endpoint, now: datetime
 ) -> Champion:
@@ -58,6 +82,7 @@ def promote(
     Raises:
         RolledBack: the endpoint serves another config than this run's: an update that fails ends so, silently.
         SmokeTestFailed: it does not answer as the candidate endpoint did.
+        ReleaseWithdrawn: the run was ended in between, and its release undone.
         ObjectChanged: another run released a model in between.
     """
     name = model_name(endpoint_name, run)
@@ -70,11 +95,14 @@ def promote(
     _check_answers(endpoint, read_smoke_test(bucket, run))
     decision = read_decision(bucket, run)
     previous_run = etag = None
+    releases = 0
     with suppress(NoChampion):
         current, etag = read_champion_with_etag(bucket)
         if current.run == run:
             return current
-        previous_run = current.run
+        if current.releasing != run:
+            raise ReleaseWithdrawn(f"The release of run {run} was undone; run {current.run} is in force.")
+        previous_run, releases = current.run, current.releases
     champion = Champion(
         run=run,
         endpoint_name=endpoint_name,
@@ -85,6 +113,7 @@ def promote(
         released=to_text(now),
         metrics=decision.metrics,
         previous_run=previous_run,
+        releases=releases,
     )
     write_champion(bucket, champion, etag)
     return champion
@@ -118,6 +147,7 @@ def undo_run(bucket: Bucket, sagemaker: Any, run: Run, endpoint_name: str, tags:
     released = champion is not None and champion.run == run.model_run
     if not released:
         _restore(sagemaker, champion, endpoint_name, model_name(endpoint_name, run.model_run), tags)
+        settle_release(bucket)
     keep_model = released or run.promotes is not None
     remove_challenger(sagemaker, endpoint_name, run.run, keep_model=keep_model)
     return CleanUp(champion, released)

@@ -19,7 +19,7 @@ from autowatch.scoring.endpoint import EndpointUnavailable
 from autowatch.tabular.profile import Baseline, baseline_column
 from autowatch.training.gate.checks import GateRules
 from autowatch.training.gate.judge import Endpoints, HoldoutRejected, judge_challenger
-from autowatch.training.release.smoke import read_smoke_test
+from autowatch.records.smoke import read_smoke_test
 from tests.support.runtime_double import Runtime
 from tests.support.stub_runtime import client_error
 

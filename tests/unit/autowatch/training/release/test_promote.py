@@ -13,13 +13,15 @@ from autowatch.records.decision import GateDecision, write_decision
 from autowatch.records.run import Run
 from autowatch.scoring.answer import Predictions
 from autowatch.training.release.promote import (
+    ReleaseWithdrawn,
     RolledBack,
     SmokeTestFailed,
+    begin_release,
     promote,
     remove_challenger,
     undo_run,
 )
-from autowatch.training.release.smoke import SmokeTest, write_smoke_test
+from autowatch.records.smoke import SmokeTest, write_smoke_test
 from autowatch.training.serving.endpoints import EndpointBusy
 from tests.support.sagemaker_double import SageMaker
 
@@ -87,12 +89,36 @@ def test_the_first_model_is_put_in_force(s3, sagemaker):
 
 
 def test_the_next_one_replaces_it_and_doing_so_twice_is_doing_it_once(s3, sagemaker):
-    write_champion(Bucket(s3, BUCKET), OLD, None)
+    write_champion(Bucket(s3, BUCKET), replace(OLD, releasing="new", releases=1), None)
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     first = release(s3, sagemaker)
     again = promote(Bucket(s3, BUCKET), sagemaker, "new", ENDPOINT, Answers(), NOW.replace(hour=13))
     assert first == again == read_champion(Bucket(s3, BUCKET))
     assert first.previous_run == "old"
+
+
+def test_a_release_is_announced_before_the_endpoint_changes_and_once(s3, sagemaker):
+    write_champion(Bucket(s3, BUCKET), OLD, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-old")
+    begin_release(Bucket(s3, BUCKET), sagemaker, "new", ENDPOINT, {}, {})
+    with pytest.raises(EndpointBusy):
+        begin_release(Bucket(s3, BUCKET), sagemaker, "new", ENDPOINT, {}, {})
+    assert read_champion(Bucket(s3, BUCKET)) == replace(OLD, releasing="new", releases=1)
+    sagemaker.settle(ENDPOINT)
+    champion = release(s3, sagemaker)
+    assert (champion.run, champion.releasing, champion.releases) == ("new", None, 1)
+
+
+def test_a_release_that_was_undone_cannot_go_on(s3, sagemaker):
+    """A state whose execution was stopped runs to its end all the same."""
+    write_champion(Bucket(s3, BUCKET), OLD, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-old")
+    begin_release(Bucket(s3, BUCKET), sagemaker, "new", ENDPOINT, {}, {})
+    undo_until_done(s3, sagemaker)
+    assert read_champion(Bucket(s3, BUCKET)) == replace(OLD, releases=1)
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    with pytest.raises(ReleaseWithdrawn, match="run old is in force"):
+        release(s3, sagemaker)
 
 
 def test_a_silent_rollback_is_noticed_by_the_config(s3, sagemaker):

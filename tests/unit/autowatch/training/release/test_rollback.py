@@ -15,7 +15,7 @@ from autowatch.training.release.rollback import (
     begin_promotion,
     promoted_run,
 )
-from autowatch.training.release.smoke import SmokeTest, write_smoke_test
+from autowatch.records.smoke import SmokeTest, write_smoke_test
 from autowatch.training.serving.staging import model_record_key, write_model_record
 
 BUCKET, EARLIER, RUN = "bank", "20261122-071500-d822", "20261123-071500-0000"
