@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="bring the stack up and leave it running until Ctrl-C")
     up.add_argument("--template", type=Path, default=REPOSITORY / "template.yaml")
+    up.add_argument("--empty", action="store_true", help="without a stack: bring one up with `sam deploy`")
     up.add_argument("--port", type=int, default=0, help="a free one by default")
     up.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", type=_parameter)
     fire = commands.add_parser("fire", help="fire a schedule now")
@@ -41,7 +42,12 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         if options.command == "up":
-            _up(options.template, options.port, dict(options.parameter), options.state_dir)
+            _up(
+                None if options.empty else options.template,
+                options.port,
+                dict(options.parameter),
+                options.state_dir,
+            )
         elif options.command == "fire":
             _fire(Connection(options.state_dir), options.name)
         elif options.command == "status":
@@ -54,19 +60,21 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(str(error))
 
 
-def _up(template: Path, port: int, parameters: dict[str, str], state_dir: Path) -> None:
+def _up(template: Path | None, port: int, parameters: dict[str, str], state_dir: Path) -> None:
     # moto takes seconds to import, and the other commands do without it.
     from sandbox.deployment.template import read_template
     from sandbox.server import Configuration, run
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    declared = read_template(template).get("Parameters", {})
+    declared = read_template(template).get("Parameters", {}) if template else {}
     defaults = {name: value for name, value in CONVENIENT_PARAMETERS.items() if name in declared}
     env_file = state_dir / "env"
 
-    def announce(server: "Server") -> None:
+    def write_environment(server: "Server") -> None:
         lines = [f"export {name}={shlex.quote(value)}" for name, value in server.environment.items()]
         env_file.write_text("\n".join(lines) + "\n")
+
+    def announce(server: "Server") -> None:
         _print_welcome(server, env_file, state_dir)
 
     with _only_one(state_dir):
@@ -75,7 +83,10 @@ def _up(template: Path, port: int, parameters: dict[str, str], state_dir: Path) 
             path.unlink()
         print("Starting the sandbox ...", flush=True)
         try:
-            run(Configuration(template.resolve(), state_dir, {**defaults, **parameters}, port), announce)
+            configuration = Configuration(
+                template and template.resolve(), state_dir, {**defaults, **parameters}, port
+            )
+            run(configuration, announce, write_environment)
         finally:
             env_file.unlink(missing_ok=True)
 

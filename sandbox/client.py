@@ -148,7 +148,7 @@ class Sandbox(Connection):
 
 @contextmanager
 def running_sandbox(
-    template: Path = REPOSITORY / "template.yaml",
+    template: Path | None = REPOSITORY / "template.yaml",
     parameters: dict[str, str] | None = None,
     state_dir: Path | None = None,
     *,
@@ -156,7 +156,7 @@ def running_sandbox(
     retry_seconds: tuple[float, float] = (0.2, 0.4),
     start_timeout_seconds: float = 120.0,
 ) -> Iterator[Sandbox]:
-    """Start a sandbox, deploy the template, give it, and end it.
+    """Start a sandbox, deploy the template (nothing, when that is None), give the sandbox, and end it.
 
     In a parameter's value `{endpoint}` stands for the sandbox's URL and `{domino_token_secret_arn}` for the secret
     with the local Domino's token. Without a `state_dir` a temporary folder is used and removed.
@@ -167,7 +167,7 @@ def running_sandbox(
         folder = (state_dir or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         configuration = {
-            "template": str(template.resolve()),
+            "template": str(template.resolve()) if template else None,
             "state_dir": str(folder),
             "parameters": parameters or {},
             "stack_name": stack_name,

@@ -9,6 +9,10 @@ class TemplateError(SandboxError):
     """The template asks for something that the sandbox does not have, or is wrong."""
 
 
+class TransformError(TemplateError):
+    """SAM's transform does not take the template."""
+
+
 class ParameterError(SandboxError):
     """A parameter's value does not fit the template."""
 
@@ -43,3 +47,11 @@ class IdleTimeoutError(SandboxError):
 
 class AlarmError(SandboxError):
     """An alarm asks for what the sandbox's evaluation does not have."""
+
+
+class CapabilityError(SandboxError):
+    """Whoever deploys has not acknowledged what the template makes."""
+
+
+class StackError(SandboxError):
+    """What is asked of a stack is not possible as it stands."""

@@ -1,7 +1,8 @@
 """The local AWS: one process, one port on loopback.
 
-Requests signed for SageMaker go to the local SageMaker, paths below `/domino/` to the local Domino, paths below
-`/_sandbox/` to the sandbox's own controls, and everything else to moto. IAM roles are recorded and not enforced.
+Requests signed for SageMaker go to the local SageMaker, those for CloudFormation to the one in `sandbox/deployment/`,
+paths below `/domino/` to the local Domino, paths below `/_sandbox/` to the sandbox's own controls, and everything else
+to moto. IAM roles are recorded and not enforced.
 """
 
 import argparse
@@ -13,31 +14,40 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote
+from xml.sax.saxutils import escape
 
 import boto3
-from moto.awslambda_simple.models import LambdaSimpleBackend
+from flask import Response, request
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.config import default_user_config
-from moto.core.exceptions import JsonRESTError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from werkzeug.serving import make_server
 
 from sandbox.alarms.alarms import Alarms, Evaluation
 from sandbox.client import READY_FILE
-from sandbox.deployment.deploy import Target, deploy
+from sandbox.deployment.api import CloudFormation
+from sandbox.deployment.package import ARTEFACT_BUCKET, package
+from sandbox.deployment.resources import Kinds
+from sandbox.deployment.resources.custom import ANSWER_PATH, Answers
+from sandbox.deployment.resources.kind import Context
+from sandbox.deployment.stacks import Stacks, Wanted
+from sandbox.deployment.template import read_template
 from sandbox.domino import Domino
-from sandbox.errors import AlarmError, FaultError, NotFoundError, SandboxError, ThrottledError
-from sandbox.events import corrections, notifications, shortcuts
+from sandbox.errors import AlarmError, DeploymentError, FaultError, NotFoundError, SandboxError
+from sandbox.events import corrections, notifications, schedules, shortcuts
 from sandbox.events.mailbox import Mailbox
 from sandbox.events.schedules import Schedules
 from sandbox.faults import Faults, parse_faults
+from sandbox.functions import lambda_api
+from sandbox.functions.artefacts import Artefacts
 from sandbox.functions.functions import Functions, Settings
 from sandbox.functions.invocations import Deferred, Deliveries, Invocations
 from sandbox.functions.logs import FunctionLogs
@@ -57,7 +67,8 @@ Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 class Configuration:
     """What to bring up and where."""
 
-    template: Path
+    template: Path | None
+    """Without one the sandbox starts empty, and `sam deploy` brings a stack up."""
     state_dir: Path
     parameters: dict[str, str] = field(default_factory=dict)
     """In a value `{endpoint}` stands for the sandbox's URL and `{domino_token_secret_arn}` for the secret with the
@@ -77,6 +88,7 @@ class Server:
 
         Raises SandboxError.
         """
+        self._configuration = configuration
         state_dir = configuration.state_dir
         state_dir.mkdir(parents=True, exist_ok=True)
         self.stopped = threading.Event()
@@ -102,11 +114,13 @@ class Server:
         self._invocations = Invocations(self.functions, self._deferred, configuration.retry_seconds)
         deliveries = Deliveries(self._invocations, self._deferred, configuration.retry_seconds[0])
         self.schedules = Schedules(deliveries)
+        self._artefacts = Artefacts(state_dir / "code", ACCOUNT_ID)
         self._closers.append(self.schedules.close)
         corrections.install()
         shortcuts.install()
         notifications.install(deliveries, self.mailbox)
-        _take_over_lambda(self.functions, self._invocations)
+        schedules.install(self.schedules)
+        lambda_api.install(self.functions, self._invocations, self._artefacts)
         sagemaker = SageMaker(
             state_dir=state_dir / "sagemaker",
             endpoint_url=self.endpoint_url,
@@ -123,35 +137,54 @@ class Server:
             token=DOMINO_TOKEN,
         )
         self._closers.append(domino.close)
-        self._serve(listener, self._dispatcher(sagemaker, domino))
         session = boto3.Session(ACCESS_KEY, ACCESS_KEY, region_name=REGION)
+        context = Context(session, self.endpoint_url, ACCOUNT_ID, REGION, self.schedules)
+        self._answers = Answers()
+        self.stacks = Stacks(context, Kinds(self._answers))
+        self._serve(listener, self._dispatcher(sagemaker, domino, CloudFormation(self.stacks, context)))
         secret = session.client("secretsmanager", endpoint_url=self.endpoint_url).create_secret(
             Name="sandbox/domino-token", SecretString=DOMINO_TOKEN
         )
-        literals = {"{endpoint}": self.endpoint_url, "{domino_token_secret_arn}": secret["ARN"]}
-        target = Target(
-            session,
-            self.endpoint_url,
-            ACCOUNT_ID,
-            REGION,
-            configuration.stack_name,
-            state_dir / "code",
-            installed,
-        )
-        self.outputs = deploy(
-            configuration.template,
-            {name: _replace(value, literals) for name, value in configuration.parameters.items()},
-            target,
-            self.functions,
-            self._invocations,
-            self.schedules,
-        )
+        if configuration.template:
+            literals = {"{endpoint}": self.endpoint_url, "{domino_token_secret_arn}": secret["ARN"]}
+            parameters = {name: _replace(value, literals) for name, value in configuration.parameters.items()}
+            self._deploy(
+                configuration.template, parameters, session.client("s3", endpoint_url=self.endpoint_url)
+            )
         self._alarms = Alarms(
             session.client("cloudwatch", endpoint_url=self.endpoint_url),
             session.client("sns", endpoint_url=self.endpoint_url),
             cloudwatch_backends[ACCOUNT_ID][REGION].metric_data,
         )
         self.schedules.start()
+
+    def _deploy(self, path: Path, parameters: dict[str, str], s3: Any) -> None:
+        """Do to the configured template what `sam deploy` does, and wait; DeploymentError when it fails."""
+        s3.create_bucket(Bucket=ARTEFACT_BUCKET)
+
+        def upload(key: str, body: bytes, folder: Path | None) -> None:
+            s3.put_object(Bucket=ARTEFACT_BUCKET, Key=key, Body=body)
+            if folder:
+                self._artefacts.stand_in(ARTEFACT_BUCKET, key, folder)
+
+        name, installed = self._configuration.stack_name, self._configuration.environments
+        code_folder = self._configuration.state_dir / "code"
+        packaged = package(path, read_template(path), code_folder, installed, upload)
+        wanted = Wanted(json.dumps(packaged), parameters, capabilities=("CAPABILITY_NAMED_IAM",))
+        stack = self.stacks.create(name, wanted, disable_rollback=True)
+        while stack.is_busy:
+            time.sleep(0.01)
+        if stack.status != "CREATE_COMPLETE":
+            raise DeploymentError(f"The stack {name} could not be created: {stack.reason}")
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The outputs of the configured stack; none while it is not there."""
+        try:
+            outputs = self.stacks.find(self._configuration.stack_name).outputs
+        except NotFoundError:
+            return {}
+        return {name: output["OutputValue"] for name, output in outputs.items()}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -163,9 +196,10 @@ class Server:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
         }
-        variables |= {_upper_snake(name): value for name, value in self.outputs.items()}
-        if "DataBucketName" in self.outputs:
-            variables["S3_BUCKET"] = self.outputs["DataBucketName"]
+        outputs = self.outputs
+        variables |= {_upper_snake(name): value for name, value in outputs.items()}
+        if "DataBucketName" in outputs:
+            variables["S3_BUCKET"] = outputs["DataBucketName"]
         return variables
 
     def status(self) -> dict[str, Any]:
@@ -187,6 +221,7 @@ class Server:
         return {
             "invocations": self.functions.busy,
             "queued": self._deferred.pending,
+            "deployments": self.stacks.busy,
             "executions": sum(
                 execution.status == "RUNNING" for machine in executions for execution in machine.executions
             ),
@@ -227,13 +262,17 @@ class Server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
         self._closers.append(server.shutdown)
 
-    def _dispatcher(self, sagemaker: Application, domino: Application) -> Application:
-        moto = _Dispatcher(create_backend_app)
+    def _dispatcher(
+        self, sagemaker: Application, domino: Application, cloudformation: Application
+    ) -> Application:
+        moto = _Dispatcher(_create_app)
 
         def services(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
             path = environ.get("PATH_INFO", "")
             if _signed_for(environ) == "sagemaker":
                 return sagemaker(environ, start_response)
+            if _signed_for(environ) == "cloudformation":
+                return cloudformation(environ, start_response)
             if path.startswith("/domino/"):
                 return domino(environ, start_response)
             return moto(environ, start_response)
@@ -273,6 +312,11 @@ class Server:
                 status, answer = "400 Bad Request", {"message": str(error)}
         elif (method, path) == ("PUT", "deployments"):
             self._sagemaker.pace_deployments(float(json.loads(_body(environ))["pace"]))
+        elif method == "PUT" and path.startswith(ANSWER_PATH):
+            try:
+                self._answers.give(path.removeprefix(ANSWER_PATH), _body(environ))
+            except NotFoundError as error:
+                status, answer = "404 Not Found", {"message": str(error)}
         elif (method, path) == ("POST", "stop"):
             self.stopped.set()
         else:
@@ -283,17 +327,51 @@ class Server:
 
 
 class _Dispatcher(DomainDispatcherApplication):
-    """Finds the service of a request as moto does, which lists its own folders each time while all others wait."""
+    """Finds the service of a request as moto does, which lists its own folders each time while all others wait.
+
+    What moto does not have, a whole service or one of its operations, is refused by name.
+    """
 
     def __init__(self, create_app: Callable[[Any], Any]) -> None:
         super().__init__(create_app)
         self._services: dict[str | None, Any] = {}
 
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """One request, as PEP 3333 has it."""
+        try:
+            return cast(Iterable[bytes], super().__call__(environ, start_response))
+        except NotFoundError as error:
+            body, kind = _refusal(str(error), environ.get("CONTENT_TYPE", ""))
+            start_response("400 Bad Request", [("Content-Type", kind), ("Content-Length", str(len(body)))])
+            return [body]
+
     def get_backend_for_host(self, host: str | None) -> Any:
-        """The service of a host, found once."""
+        """The service of a host, found once; NotFoundError when there is none."""
         if host not in self._services:
             self._services[host] = super().get_backend_for_host(host)
+        if host and "amazonaws.com" in host and self._services[host] is None:
+            raise NotFoundError(f"The sandbox has no service {host.split('.')[0]}.")
         return self._services[host]
+
+
+def _create_app(service: Any) -> Any:
+    app = create_backend_app(service)
+
+    def refuse(error: NotImplementedError) -> Response:
+        said = str(error) or "This operation is not offered."
+        body, kind = _refusal(f"{service} in the sandbox: {said}", request.content_type or "")
+        return Response(body, 400, content_type=kind)
+
+    app.register_error_handler(NotImplementedError, refuse)
+    return app
+
+
+def _refusal(message: str, content_type: str) -> tuple[bytes, str]:
+    """The body of an error in the words of the request's protocol, and its type."""
+    if "x-www-form-urlencoded" not in content_type:
+        return json.dumps({"__type": "NotOffered", "message": message}).encode(), "application/json"
+    text = f"<Error><Code>NotOffered</Code><Message>{escape(message)}</Message></Error>"
+    return f"<ErrorResponse>{text}</ErrorResponse>".encode(), "text/xml"
 
 
 class _RequestHandler(MotoRequestHandler):
@@ -316,47 +394,11 @@ def _configure_process(port: int) -> None:
     }
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     default_user_config["lambda"] = {"use_docker": False}
+    default_user_config["iam"] = {"load_aws_managed_policies": True}
     # A failed execution tells its reason itself; the interpreter would print its whole inside.
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
-
-
-def _take_over_lambda(functions: Functions, invocations: Invocations) -> None:
-    """Lambda's Invoke runs our functions."""
-
-    def invoke(
-        _backend: Any,
-        function_name: str,
-        _qualifier: str | None,
-        body: Any,
-        headers: Any,
-        response_headers: dict[str, str],
-    ) -> bytes:
-        payload = (body.encode() if isinstance(body, str) else body) or b"{}"
-        kind = headers.get("X-Amz-Invocation-Type", "RequestResponse")
-        try:
-            if kind == "RequestResponse":
-                outcome = functions.invoke(function_name, payload)
-                if outcome.is_error:
-                    response_headers["x-amz-function-error"] = "Unhandled"
-                response_headers["x-amz-log-result"] = outcome.encoded_log_tail
-                return outcome.payload
-            if kind == "Event":
-                invocations.submit(function_name, payload)
-            else:
-                functions.get(function_name)
-            return b""
-        except NotFoundError as error:
-            raise _lambda_error(404, "ResourceNotFoundException", str(error)) from error
-        except ThrottledError as error:
-            raise _lambda_error(429, "TooManyRequestsException", str(error)) from error
-
-    cast(Any, LambdaSimpleBackend).invoke = invoke
-
-
-def _lambda_error(code: int, kind: str, message: str) -> JsonRESTError:
-    error = JsonRESTError(kind, message)
-    error.code = code
-    return error
+    # Nobody collects the translator's metrics, of which it reminds each time.
+    logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)
 
 
 def _body(environ: dict[str, Any]) -> bytes:
@@ -385,10 +427,24 @@ def _upper_snake(name: str) -> str:
     ).upper()
 
 
+def _announce(server: Server, ready: Path, on_change: Callable[[Server], None]) -> None:
+    """Write down how the sandbox stands, for those who connect to it."""
+    unfinished = ready.with_suffix(".part")
+    unfinished.write_text(json.dumps(server.status(), indent=1))
+    unfinished.replace(ready)
+    on_change(server)
+
+
 def run(
-    configuration: Configuration, on_ready: Callable[[Server], None], *, watch_input: bool = False
+    configuration: Configuration,
+    on_ready: Callable[[Server], None],
+    on_change: Callable[[Server], None] = lambda _: None,
+    *,
+    watch_input: bool = False,
 ) -> None:
     """Serve until SIGTERM, Ctrl-C, a request to stop or, with `watch_input`, the end of standard input.
+
+    `on_change` is called when it is up and after each deployment, `on_ready` once.
 
     Raises SandboxError when it does not start.
     """
@@ -401,10 +457,8 @@ def run(
     try:
         if watch_input:
             threading.Thread(target=_stop_with_input, args=(stop,), daemon=True).start()
-        ready = configuration.state_dir / READY_FILE
-        unfinished = ready.with_suffix(".part")
-        unfinished.write_text(json.dumps(server.status(), indent=1))
-        unfinished.replace(ready)
+        server.stacks.on_change = lambda: _announce(server, configuration.state_dir / READY_FILE, on_change)
+        server.stacks.on_change()
         on_ready(server)
         while not stop.wait(0.1) and not server.stopped.is_set():
             pass
@@ -424,7 +478,7 @@ def main() -> None:
     parser.add_argument("configuration", type=json.loads)
     values = parser.parse_args().configuration
     configuration = Configuration(
-        Path(values["template"]),
+        Path(values["template"]) if values["template"] else None,
         Path(values["state_dir"]),
         values["parameters"],
         stack_name=values["stack_name"],

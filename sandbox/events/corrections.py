@@ -7,9 +7,9 @@ from typing import Any, cast
 import botocore.session
 from botocore import xform_name
 from botocore.model import ServiceModel
-from moto.cloudformation import parsing
 from moto.core.responses import ActionResult
 from moto.iam.access_control import PermissionResult
+from moto.iam.policy_validation import BaseIAMPolicyValidator
 from moto.s3.models import FakeBucket
 from moto.stepfunctions.parser.api import HistoryEventType, MapRunFailedEventDetails
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
@@ -33,7 +33,7 @@ from moto.stepfunctions.responses import StepFunctionResponse
 
 def install() -> None:
     """Correct moto in this process; a second call changes nothing."""
-    cast(Any, parsing).clean_json = _drop_no_value
+    cast(Any, BaseIAMPolicyValidator)._validate_version = _no_version_needed
     cast(Any, FakeBucket).get_permission = _no_permission_by_policy
     cast(Any, StepFunctionsParserBackend).start_execution = _start_named_execution
     cast(Any, DistributedIterationComponent)._map_run = _run_map
@@ -41,16 +41,13 @@ def install() -> None:
     cast(Any, StepFunctionResponse).get_execution_history = _execution_history
 
 
-_resolve = parsing.clean_json
 _start_execution = StepFunctionsParserBackend.start_execution
 _map_run = DistributedIterationComponent._map_run
 _get_execution_history = StepFunctionResponse.get_execution_history
 
 
-def _drop_no_value(value: Any, resources: Any) -> Any:
-    """CloudFormation removes an item of a list that is `AWS::NoValue`; moto leaves a null there."""
-    resolved = _resolve(value, resources)
-    return [item for item in resolved if item is not None] if isinstance(value, list) else resolved
+def _no_version_needed(_: Any) -> None:
+    """A policy without a version is of the oldest one; SAM itself writes such policies."""
 
 
 def _no_permission_by_policy(*_: Any) -> PermissionResult:

@@ -6,9 +6,12 @@ import threading
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
+from moto.scheduler.exceptions import ValidationException
+from moto.scheduler.models import EventBridgeSchedulerBackend
 
 from sandbox.errors import NotFoundError, TemplateError
 from sandbox.functions.invocations import Deliveries
@@ -32,6 +35,61 @@ class Schedule:
     retries: int
     dead_letter_arn: str | None
     enabled: bool = True
+
+
+def install(schedules: "Schedules") -> None:
+    """Let every call of EventBridge Scheduler's API take effect on the clock; moto only keeps what it is told."""
+
+    def take(kept: Any) -> Any:
+        unsupported = [name for name in ("start_date", "end_date", "kms_key_arn") if getattr(kept, name)]
+        if unsupported or kept.group_name != "default":
+            raise ValidationException(
+                f"The sandbox's schedules have no {', '.join(unsupported) or 'groups'}."
+            )
+        target = kept.target
+        try:
+            schedules.add(
+                Schedule(
+                    logical_id=schedules.logical_id(kept.name),
+                    name=kept.name,
+                    arn=kept.arn,
+                    expression=kept.schedule_expression,
+                    time_zone=kept.schedule_expression_timezone,
+                    target_arn=target["Arn"],
+                    body=target.get("Input"),
+                    retries=int(target["RetryPolicy"].get("MaximumRetryAttempts", 3)),
+                    dead_letter_arn=target.get("DeadLetterConfig", {}).get("Arn"),
+                    enabled=(kept.state or "ENABLED") == "ENABLED",
+                )
+            )
+        except TemplateError as error:
+            raise ValidationException(str(error)) from error
+        return kept
+
+    def create_schedule(backend: Any, **arguments: Any) -> Any:
+        kept = _create(backend, **arguments)
+        try:
+            return take(kept)
+        except ValidationException:
+            _delete(backend, arguments["group_name"], arguments["name"])
+            raise
+
+    def update_schedule(backend: Any, **arguments: Any) -> Any:
+        return take(_update(backend, **arguments))
+
+    def delete_schedule(backend: Any, group_name: str | None, name: str) -> None:
+        _delete(backend, group_name, name)
+        schedules.remove(name)
+
+    replaced = cast(Any, EventBridgeSchedulerBackend)
+    replaced.create_schedule = create_schedule
+    replaced.update_schedule = update_schedule
+    replaced.delete_schedule = delete_schedule
+
+
+_create = EventBridgeSchedulerBackend.create_schedule
+_update = EventBridgeSchedulerBackend.update_schedule
+_delete = EventBridgeSchedulerBackend.delete_schedule
 
 
 def next_time(expression: str, time_zone: str, after: datetime) -> datetime | None:
@@ -82,9 +140,10 @@ def _matches_year(pattern: str, year: int) -> bool:
 
 @dataclass
 class Schedules:
-    """The schedules of a stack and the clock that fires them."""
+    """The schedules and the clock that fires them."""
 
     deliveries: Deliveries
+    _logical_ids: dict[str, str] = field(default_factory=dict)
     _schedules: dict[str, Schedule] = field(default_factory=dict)
     _due: dict[str, datetime | None] = field(default_factory=dict)
     _changed: threading.Event = field(default_factory=threading.Event)
@@ -95,6 +154,19 @@ class Schedules:
         self._due[schedule.name] = next_time(schedule.expression, schedule.time_zone, datetime.now(UTC))
         self._schedules[schedule.name] = schedule
         self._changed.set()
+
+    def remove(self, name: str) -> None:
+        """Forget a schedule."""
+        self._schedules.pop(name, None)
+        self._due.pop(name, None)
+
+    def name(self, name: str, logical_id: str) -> None:
+        """Say what a template calls the schedule with this name."""
+        self._logical_ids[name] = logical_id
+
+    def logical_id(self, name: str) -> str:
+        """What a template calls the schedule, or its name when none does."""
+        return self._logical_ids.get(name, name)
 
     def start(self) -> None:
         """Start the clock."""
@@ -120,7 +192,9 @@ class Schedules:
     def upcoming(self) -> dict[str, str | None]:
         """When each schedule fires next (ISO 8601, UTC), by its logical id."""
         return {
-            schedule.logical_id: due.isoformat() if (due := self._due[name]) and schedule.enabled else None
+            schedule.logical_id: due.isoformat()
+            if (due := self._due.get(name)) and schedule.enabled
+            else None
             for name, schedule in list(self._schedules.items())
         }
 
@@ -138,7 +212,9 @@ class Schedules:
             for name, due in list(self._due.items()):
                 if due is None or due > now:
                     continue
-                schedule = self._schedules[name]
+                schedule = self._schedules.get(name)
+                if schedule is None:
+                    continue
                 self._due[name] = next_time(schedule.expression, schedule.time_zone, now)
                 if schedule.enabled:
                     self.fire(name, due)

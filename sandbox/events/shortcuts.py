@@ -1,11 +1,9 @@
 """What moto does over and over although the answer is the same, and users wait for: done once."""
 
 import functools
-import json
 import logging
 from typing import Any, cast
 
-from moto.cloudformation.models import Stack
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
@@ -13,24 +11,14 @@ from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
 def install() -> None:
     """Quicken moto in this process; a second call changes nothing."""
-    cast(Any, Stack).parse_template = staticmethod(_parse_template)
     cast(Any, AmazonStateLanguageParser).parse = staticmethod(_parse_definition)
     cast(Any, lambda_eval_utils).boto_client_for = _client_for_states
     # Of more states at once than that client keeps connections, the others' are not kept, which is nobody's business.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
-_parse_yaml = Stack.parse_template
 _parse_and_evaluate = AmazonStateLanguageParser.parse
 _boto_client_for = lambda_eval_utils.boto_client_for
-
-
-def _parse_template(template: str) -> dict[str, Any]:
-    """A template in JSON is read as that: moto's YAML reader takes hundreds of times as long over it."""
-    try:
-        return cast(dict[str, Any], json.loads(template))
-    except json.JSONDecodeError:
-        return _parse_yaml(template)
 
 
 @functools.lru_cache(maxsize=16)

@@ -109,6 +109,14 @@ class Functions:
         for environment in outdated:
             self._end(environment)
 
+    def remove(self, name: str) -> None:
+        """Forget a function; its environments that wait for work are ended."""
+        with self._lock:
+            self._functions.pop(name, None)
+            outdated = self._warm.pop(name, [])
+        for environment in outdated:
+            self._end(environment)
+
     def get(self, name_or_arn: str) -> Function:
         """The function with this name, logical id or ARN (with or without a qualifier); else NotFoundError."""
         parts = name_or_arn.split(":")
@@ -137,7 +145,8 @@ class Functions:
         with self._counted(function), self._slots:
             environment = self._take(function)
             outcome = environment.invoke(payload, request_id or str(uuid.uuid4()))
-            if environment.alive and not self._closed.is_set():
+            outdated = self._functions.get(function.name) != function
+            if environment.alive and not outdated and not self._closed.is_set():
                 with self._lock:
                     self._warm.setdefault(function.name, []).append(environment)
             else:

@@ -10,9 +10,10 @@ import boto3
 from botocore.config import Config
 
 from autowatch.aws.objects import Bucket
-from autowatch.monitoring.quality.job import Clients, Job, measure_again, take_in
+from autowatch.monitoring.quality.job import Job, measure_again, take_in
 from autowatch.monitoring.quality.scored_files import READERS
 from autowatch.monitoring.requests import requested_day
+from autowatch.monitoring.settings import Clients
 from autowatch.records.arrival import arrivals_in
 from measure_quality.settings import settings_from_env
 

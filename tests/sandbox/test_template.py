@@ -1,9 +1,8 @@
-import json
-
 import pytest
 
-from sandbox.deployment.template import package, read_template, resolve_parameters
-from sandbox.errors import ParameterError, TemplateError
+from sandbox.deployment.package import package
+from sandbox.deployment.template import read_template, resolve_parameters, transformed
+from sandbox.errors import ParameterError, TemplateError, TransformError
 from sandbox.install import Environments
 
 TEMPLATE = {
@@ -61,13 +60,14 @@ def function_template(**properties):
 
 def run_package(tmp_path, template):
     uploads = {}
+    environments = Environments(tmp_path / "envs")
+    path = tmp_path / "template.yaml"
     packaged = package(
-        tmp_path / "template.yaml",
+        path,
         template,
-        {},
-        tmp_path / "snapshots",
-        Environments(tmp_path / "envs"),
-        uploads.__setitem__,
+        tmp_path / "code",
+        environments,
+        lambda key, _, folder: uploads.__setitem__(key, folder),
     )
     return packaged, uploads
 
@@ -79,11 +79,10 @@ def test_the_code_is_a_snapshot_without_compiled_files(tmp_path):
     (source / "a.py").write_text("old")
     packaged, uploads = run_package(tmp_path, function_template(Handler="a.handler", CodeUri="src/"))
     (source / "a.py").write_text("new")
-    [(key, folder)] = packaged.code.items()
+    [(key, folder)] = uploads.items()
     assert (folder / "a.py").read_text() == "old"
     assert not (folder / "__pycache__").exists()
-    assert list(uploads) == [key]
-    assert key in json.dumps(packaged.template)
+    assert packaged["Resources"]["F"]["Properties"]["CodeUri"].endswith(f"/{key}")
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
@@ -91,9 +90,13 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
         run_package(tmp_path, function_template(Handler="a.handler", CodeUri="src/"))
 
 
-def test_what_is_not_valid_sam_is_told(tmp_path):
-    (tmp_path / "src").mkdir()
-    with pytest.raises(TemplateError, match="not valid SAM"):
-        run_package(
-            tmp_path, function_template(CodeUri="src/", Handler="a.b", Events={"X": {"Type": "Nonsense"}})
-        )
+def test_what_is_not_valid_sam_is_told(monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    template = function_template(CodeUri="s3://b/k", Handler="a.b", Events={"X": {"Type": "Nonsense"}})
+    with pytest.raises(TransformError, match="not valid SAM"):
+        transformed(template, {})
+
+
+def test_another_transform_is_refused_by_name():
+    with pytest.raises(TemplateError, match="no transform AWS::Include"):
+        transformed({"Transform": ["AWS::Include"], "Resources": {"A": {}}}, {})

@@ -47,3 +47,11 @@ def test_every_alarm_says_what_to_think_of_missing_data_and_is_explained_in_the_
         assert alarm["TreatMissingData"] in ("breaching", "notBreaching"), name
         assert f"`{name}`" in manual, name
         assert alarm["AlarmDescription"].endswith("."), name
+
+
+def test_a_message_in_a_queue_keeps_its_alarm_until_somebody_takes_it(alarms):
+    """What was sent is counted late, and forgotten: a queue that has lain idle reports after a quarter of an hour."""
+    watched = [alarm for alarm in alarms.values() if alarm.get("Namespace") == "AWS/SQS"]
+    assert len(watched) == 2
+    for alarm in watched:
+        assert (alarm["MetricName"], alarm["Statistic"]) == ("ApproximateNumberOfMessagesVisible", "Maximum")

@@ -7,7 +7,12 @@ import pytest
 
 from autowatch.training.serving.endpoints import VARIANT
 
-_VALUES = {"AWS::StackName": "bank", "AWS::Region": "eu-west-1", "Endpoint": "bank-endpoint"}
+_VALUES = {
+    "AWS::StackName": "bank",
+    "AWS::Region": "eu-west-1",
+    "Endpoint": "bank-endpoint",
+    "Console": "console",
+}
 
 
 def substitute(text, values):
@@ -16,13 +21,15 @@ def substitute(text, values):
     return text.replace("${!", "${")
 
 
-@pytest.fixture(params=[True, False], ids=["with Domino", "without Domino"])
+@pytest.fixture(params=[set(), {"HasDomino"}, {"HasInstances"}, {"HasDomino", "HasInstances"}], ids=" ".join)
 def dashboard(request, template):
+    """The body, and the conditions that hold."""
     text, names = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    condition, with_domino, without = names["DominoHeartbeat"]["Fn::If"]
-    assert condition == "HasDomino"
-    heartbeat = substitute(with_domino["Fn::Sub"], {}) if request.param else without
-    return json.loads(substitute(text, _VALUES | {"DominoHeartbeat": heartbeat})), request.param
+    values = dict(_VALUES)
+    for name in ("DominoHeartbeat", "ModelErrors"):
+        condition, there, absent = names[name]["Fn::If"]
+        values[name] = substitute(there["Fn::Sub"], {}) if condition in request.param else absent
+    return json.loads(substitute(text, values)), request.param
 
 
 @pytest.fixture
@@ -37,12 +44,12 @@ def metrics(widget):
 
 
 def test_every_alarm_of_the_stack_is_on_it(dashboard, template):
-    document, with_domino = dashboard
+    document, conditions = dashboard
     (alarms,) = (widget for widget in document["widgets"] if widget["type"] == "alarm")
     expected = {
         f"{name}.Arn"
         for name, resource in template["Resources"].items()
-        if resource["Type"] == "AWS::CloudWatch::Alarm" and (with_domino or "Condition" not in resource)
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and resource.get("Condition", "") in conditions | {""}
     }
     shown = alarms["properties"]["alarms"]
     assert (set(shown), len(shown)) == (expected, len(expected))
@@ -91,3 +98,9 @@ def test_columns_are_found_by_search_within_this_stack_and_named(widgets):
             search["expression"],
         )
         assert search["label"] == "${PROP('Dim.Column')}"
+
+
+def test_the_same_stack_in_two_regions_has_two(template):
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html: names are global."""
+    name = template["Resources"]["Dashboard"]["Properties"]["DashboardName"]
+    assert name == {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}

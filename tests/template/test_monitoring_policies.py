@@ -11,9 +11,10 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket
-from autowatch.monitoring.quality.job import Clients, Job, QualitySettings, measure_again, take_in
+from autowatch.monitoring.quality.job import Job, QualitySettings, measure_again, take_in
 from autowatch.monitoring.quality.verdict import QualityRules
 from autowatch.monitoring.requests import DayRange, RawFile
+from autowatch.monitoring.settings import Clients
 from tests.permissions.statements import role_statements
 from tests.support import labelled_bucket, monitored_bucket, scoring_bucket
 from tests.support.monitored_bucket import DRIFTED, LIKE_TRAINING, NOW, TODAY

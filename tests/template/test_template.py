@@ -312,12 +312,32 @@ def test_a_release_is_watched_by_alarms_on_the_endpoints_own_variant(template):
     names = [item["Ref"] for item in variables["ROLLBACK_ALARMS"]["Fn::Join"][1]]
     alarms = [template["Resources"][name]["Properties"] for name in names]
     metrics = {alarm["MetricName"] for alarm in alarms}
-    assert metrics == {"Invocation5XXErrors", "InvocationModelErrors", "ModelLatency"}
+    # Scoring itself provokes errors of the model when it looks for a bad row.
+    assert metrics == {"Invocation5XXErrors", "ModelLatency"}
     for alarm in alarms:
+        # One request that fails in a quiet minute is no reason.
+        assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (3, 2)
         assert alarm["TreatMissingData"] == "notBreaching", "no requests would undo a release"
         dimensions = {item["Name"]: item["Value"] for item in alarm["Dimensions"]}
         assert dimensions["VariantName"] == VARIANT
         assert dimensions["EndpointName"] == template["Outputs"]["EndpointName"]["Value"]
+
+
+def test_a_metric_that_serverless_endpoints_do_not_have_is_watched_on_instances_alone(template):
+    watching = [
+        item
+        for item in template["Resources"].values()
+        if item["Properties"].get("MetricName") == "InvocationModelErrors"
+    ]
+    assert [item["Condition"] for item in watching] == ["HasInstances"]
+
+
+def test_scoring_sets_no_concurrency_aside_unless_asked(template):
+    """Lambda refuses to set aside what leaves less than 100 places, and a new account has ten."""
+    scoring = template["Resources"]["InvokeEndpointFunction"]["Properties"]
+    reserved = scoring["ReservedConcurrentExecutions"]["Fn::If"]
+    assert reserved == ["HasScoringReserve", {"Ref": "ReservedConcurrency"}, {"Ref": "AWS::NoValue"}]
+    assert template["Parameters"]["ReservedConcurrency"]["Default"] == 0
 
 
 def test_only_this_stacks_drift_starts_this_stacks_training(template):

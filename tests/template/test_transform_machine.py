@@ -95,17 +95,6 @@ def test_the_template_substitutes_exactly_what_the_definition_asks_for(template)
     assert len(allowed) == len(asked)
 
 
-def test_the_machine_may_run_its_own_pieces(template):
-    machine = template["Resources"]["TransformStateMachine"]["Properties"]
-    allowed = {
-        action
-        for statement in machine["Policies"][0]["Statement"]
-        for action in statement["Action"]
-        if action.startswith("states:")
-    }
-    assert allowed == {"states:StartExecution", "states:DescribeExecution", "states:StopExecution"}
-
-
 def test_work_objects_are_swept_with_all_their_versions(resources):
     rules = resources["DataBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     (rule,) = [rule for rule in rules if rule.get("Prefix") == "transform/"]

@@ -185,12 +185,14 @@ class Bucket:
         """
         return self._write_on_condition(key, document, IfNoneMatch="*")
 
-    def replace_json(self, key: str, document: Any, etag: str) -> str:
-        """Writes `document` over the version of `key` that has this ETag, and gives the new one's.
+    def replace_json(self, key: str, document: Any, etag: str | None) -> str:
+        """Writes `document` over the version of `key` that has this ETag (None: over nothing), and gives the new one's.
 
         Raises:
-            ObjectChanged: the object is gone or has another ETag by now; it stays as it is.
+            ObjectChanged: the object is gone, is there, or has another ETag by now; it stays as it is.
         """
+        if etag is None:
+            return self.write_json_if_absent(key, document)
         return self._write_on_condition(key, document, IfMatch=etag)
 
     def _write_on_condition(self, key: str, document: Any, **condition: Any) -> str:

@@ -14,6 +14,10 @@ from autowatch.tabular.profile import Profile
 MANIFEST_VERSION = 1
 
 
+class PredictionsMissing(AutowatchError):
+    """A manifest names predictions that are gone."""
+
+
 class ManifestUnusable(AutowatchError):
     """A manifest does not say what a manifest says."""
 

@@ -54,7 +54,7 @@ class OpinionRow:
 
 
 @dataclass(frozen=True)
-class Fact:
+class DayFact:
     """A figure with its label, and a line below it."""
 
     label: str
@@ -78,7 +78,7 @@ class DayView:
     subject: Subject
     links: Links
     headline: Headline
-    facts: Sequence[Fact]
+    facts: Sequence[DayFact]
     notes: Sequence[str]
     drift: DriftView | None
     quality: QualityView | None
@@ -222,15 +222,15 @@ def _opinions(drift: DriftView) -> list[OpinionRow] | None:
     ]
 
 
-def facts_of(drift: DriftView | None, quality: QualityView | None, subject: Subject) -> list[Fact]:
+def facts_of(drift: DriftView | None, quality: QualityView | None, subject: Subject) -> list[DayFact]:
     """The figures of these two judgements, the rows first."""
     facts = []
     if drift:
         main = drift.main
         facts += [
-            Fact("Rows judged", count(drift.rows), _files(drift)),
+            DayFact("Rows judged", count(drift.rows), _files(drift)),
             _drifted(drift.main),
-            Fact("Alarms", f"{len(main.deciding_alarms)}", _alarm_kinds(drift)),
+            DayFact("Alarms", f"{len(main.deciding_alarms)}", _alarm_kinds(drift)),
             _left_out(drift, subject),
         ]
     if quality:
@@ -238,21 +238,23 @@ def facts_of(drift: DriftView | None, quality: QualityView | None, subject: Subj
     return facts
 
 
-def _drifted(main: RunDrift) -> Fact:
+def _drifted(main: RunDrift) -> DayFact:
     if main.verdict == "not enough data":
-        return Fact("Columns drifted", "–", "no verdict")
+        return DayFact("Columns drifted", "–", "no verdict")
     share = f", {percent(main.drift_share)} of the importance" if main.drift_share else ""
-    return Fact("Columns drifted", f"{len(main.drifted_columns)}", f"of {len(main.deciding_columns)}{share}")
+    return DayFact(
+        "Columns drifted", f"{len(main.drifted_columns)}", f"of {len(main.deciding_columns)}{share}"
+    )
 
 
-def _quality_facts(quality: QualityView) -> list[Fact]:
+def _quality_facts(quality: QualityView) -> list[DayFact]:
     main, auc = quality.main, quality.main.measure("AUC")
     whose = f", {quality.other_model}" if quality.other_model else ""
     labelled = f"{count(main.rows_labelled)} of {count(main.rows_scored)} rows"
-    facts = [Fact(f"Rows with a label{whose}", percent(main.coverage), labelled)]
+    facts = [DayFact(f"Rows with a label{whose}", percent(main.coverage), labelled)]
     if auc and auc.value is not None:
         note = f"at the gate {auc.gate:.3f}" if auc.gate is not None else ""
-        facts.append(Fact(f"AUC{whose}", f"{auc.value:.3f}", note))
+        facts.append(DayFact(f"AUC{whose}", f"{auc.value:.3f}", note))
     return facts
 
 
@@ -270,11 +272,11 @@ def _files(drift: DriftView) -> str:
     return f"{note}; {others:,} rows scored by another model" if others else note
 
 
-def _left_out(drift: DriftView, subject: Subject) -> Fact:
+def _left_out(drift: DriftView, subject: Subject) -> DayFact:
     if subject == "file":
         note = "scoring would reject them" if drift.rejected_rows else ""
-        return Fact("Rows left out", count(drift.rejected_rows), note)
-    return Fact("Rows rejected", count(drift.rejected_rows), _refused(drift))
+        return DayFact("Rows left out", count(drift.rejected_rows), note)
+    return DayFact("Rows rejected", count(drift.rejected_rows), _refused(drift))
 
 
 def _refused(drift: DriftView) -> str:

@@ -3,14 +3,12 @@
 The event DriftDetected, by which other systems, and retraining, hear of drift.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autowatch.aws.notifications import publish
-from autowatch.errors import AutowatchError
-from autowatch.monitoring.days.telling import Telling
+from autowatch.aws.notifications import publish, put_event
+from autowatch.monitoring.days.news import News
 from autowatch.monitoring.drift.document import deciding_alarms
 from autowatch.reports.text import ALARM_REMEDIES, console_link, listed, one_line, percent, short, visible
 
@@ -33,13 +31,13 @@ class DriftAlert:
 
     Attributes:
         document: the day's `drift.json`.
-        telling: what of it is news.
+        news: what of it needs an alert.
         champion: the run in force.
         caught_up: other days of which there is news as well, as their dates.
     """
 
     document: Mapping[str, Any]
-    telling: Telling
+    news: News
     champion: str
     caught_up: Sequence[str]
     stack: str
@@ -56,14 +54,14 @@ class DriftAlert:
     def part(self) -> Mapping[str, Any]:
         """The rows that the alert is about: those of one run, the champion's before others, drift before alarms."""
         parts = [self.document, *self.document["other_runs"]]
-        drifted = {finding.run for finding in self.telling.news if finding.kind == "drift"}
-        concerned = drifted or {finding.run for finding in self.telling.news}
+        drifted = {finding.run for finding in self.news.news if finding.kind == "drift"}
+        concerned = drifted or {finding.run for finding in self.news.news}
         return min(parts, key=lambda part: (part["run"] not in concerned, part["run"] != self.champion))
 
     @property
     def tells_of_drift(self) -> bool:
         """Whether drift is the news, and not alarms alone."""
-        return any(finding.kind == "drift" for finding in self.telling.news)
+        return any(finding.kind == "drift" for finding in self.news.news)
 
 
 def send_mail(sns: Any, topic_arn: str, alert: DriftAlert) -> None:
@@ -77,7 +75,7 @@ def subject(alert: DriftAlert) -> str:
         names, what = alert.part["drifted_columns"], "Drift"
     else:
         names, what = (
-            sorted({finding.column or finding.kind for finding in alert.telling.news}),
+            sorted({finding.column or finding.kind for finding in alert.news.news}),
             "Data alarms",
         )
     return _one_line(f"[{alert.stack}] {what} on {alert.date}: {_listed(names, 3)}")
@@ -136,7 +134,7 @@ def _lines_of_alarms(alert: DriftAlert) -> list[str]:
 
 def _alarms(alert: DriftAlert) -> list[tuple[str | None, str, str]]:
     """Column, kind and message of the alarms that people are told of, the part's and the day's, news first."""
-    news = {(finding.column, finding.kind) for finding in alert.telling.news}
+    news = {(finding.column, finding.kind) for finding in alert.news.news}
     alarms = deciding_alarms(alert.part)
     if alert.part is not alert.document:
         alarms += [alarm for alarm in alert.document["alarms"] if alarm["column"] is None]
@@ -168,7 +166,7 @@ def _next(alert: DriftAlert) -> str:
         )
     if alert.tells_of_drift:
         return "Look at the report. The model has been replaced since, so no training run starts for it."
-    for finding in alert.telling.news:
+    for finding in alert.news.news:
         if finding.kind in ALARM_REMEDIES:
             return ALARM_REMEDIES[finding.kind]
     return "Look at the report and ask where the data come from: an alarm often means a changed or broken source."
@@ -194,11 +192,7 @@ _MOST = 100
 _LONGEST_NAME_IN_EVENT = 100
 
 
-class EventRefused(AutowatchError):
-    """EventBridge did not take the event."""
-
-
-def put_event(events: Any, bucket: str, date: str, part: Mapping[str, Any], report_key: str) -> None:
+def put_drift_event(events: Any, bucket: str, date: str, part: Mapping[str, Any], report_key: str) -> None:
     """Puts `DriftDetected` on the default event bus; docs/drift-detected.schema.json has its fields.
 
     Args:
@@ -221,12 +215,4 @@ def put_event(events: Any, bucket: str, date: str, part: Mapping[str, Any], repo
         ],
         "report_key": report_key,
     }
-    entry = {
-        "Source": "autowatch",
-        "DetailType": "DriftDetected",
-        "Detail": json.dumps(detail, ensure_ascii=False),
-    }
-    answer = events.put_events(Entries=[entry])
-    if answer["FailedEntryCount"]:
-        code = answer["Entries"][0].get("ErrorCode", "no reason given")
-        raise EventRefused(f"EventBridge refused DriftDetected of {date}: {code}. The next run tries again.")
+    put_event(events, "DriftDetected", detail)

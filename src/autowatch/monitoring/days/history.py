@@ -9,9 +9,9 @@ from typing import Any
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.monitoring.drift.document import deciding_alarms, parts_of
-from autowatch.monitoring.drift.judge import Verdict
 from autowatch.records.report_keys import REPORTS_PREFIX, report_key
 from autowatch.records.timestamps import from_text
+from autowatch.records.verdicts import DriftVerdict
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class RunDay:
     """What a report says of the rows of one run; `alarmed` says whether a column that matters raised an alarm."""
 
     run: str
-    verdict: Verdict
+    verdict: DriftVerdict
     rows: int
     files: int
     alarmed: bool

@@ -1,4 +1,4 @@
-"""The daily job: judges the days that are due, and tells people where it must."""
+"""The daily job: judges the days that are due, and alerts on what is new."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -10,20 +10,19 @@ from itertools import takewhile
 from botocore.exceptions import BotoCoreError, ClientError
 
 from autowatch.errors import AutowatchError
-from autowatch.monitoring.days.alert import DriftAlert, put_event, send_mail
+from autowatch.monitoring.days.alert import DriftAlert, put_drift_event, send_mail
 from autowatch.monitoring.days.due import DayFiles, close_days, is_due, list_days, open_days
 from autowatch.monitoring.days.history import read_history
-from autowatch.monitoring.days.judgement import DayJudgement, judge_day
 from autowatch.monitoring.days.metrics import emit_day
-from autowatch.monitoring.days.record import check_unclaimed, claim, give_back, record
+from autowatch.monitoring.days.report import DayReport, judge_day
 from autowatch.monitoring.drift.baselines import Baselines
 from autowatch.monitoring.drift.runs import RowsJudge
 from autowatch.monitoring.settings import Clients, MonitoringSettings
 from autowatch.records.report_keys import day_page_key, report_key
-from autowatch.reports.publish import publish_day_page, publish_history_page
+from autowatch.reports.publish import publish_history_page
 
 _SECONDS_FOR_A_DAY = 300.0
-"""With less time than this no further day is begun: whoever dies in the middle of a day tells people of none.
+"""With less time than this no further day is begun: an invocation that is killed in the middle of a day alerts on none.
 
 600,000 files take as long, or 150,000 where all of them must be read through the client.
 """
@@ -36,12 +35,12 @@ class NoTimeLeft(AutowatchError):
 
 
 class DaysFailed(AutowatchError):
-    """Some days could not be judged or told of; the others were. The next run tries them again."""
+    """Some days could not be judged or alerted on; the others were. The next run tries them again."""
 
 
 @dataclass(frozen=True)
 class JudgedDay:
-    """What came out for one day; `notified` says whether this run told people of it."""
+    """What came out for one day; `notified` says whether this run alerted on it."""
 
     date: str
     verdict: str
@@ -107,30 +106,28 @@ class _Job:
     def run(
         self, days: Sequence[date], *, due_within: Callable[[], float] | None = None
     ) -> tuple[JudgedDay, ...]:
-        """Judges days, oldest first, records those without news, tells of the others together, and records them.
+        """Judges days, oldest first, records those without news, alerts on the others together, and records them.
 
-        Documents with news come after the message: whoever dies in between has the next run do all of it again, so
-        that a message may come twice but is never lost. What a message leads to comes before it. A day's reading must
-        not be spoilt by a later one's failure, nor the other way round: all are tried.
+        A day with news is recorded after the alert: if the invocation is killed in between, the next one alerts again,
+        so that a message may come twice but is never lost. All days are tried, whatever happens to others.
 
         Args:
             days: in their order.
-            due_within: how long the caller may still take, where only days that are due are judged.
+            due_within: how many seconds are left, where only days that are due are judged.
         """
         files = list_days(self._bucket, self._settings.predictions_prefix, days[0], days[-1])
-        judged: list[DayJudgement] = []
+        judged: list[DayReport] = []
         for day in days:
             with self._noting_failure([day]):
                 found = self._judge_day(day, files.get(day, DayFiles()), due_within)
                 if found is None:
                     continue
-                check_unclaimed(found)
-                self._history[day] = found.reported
+                found = found.claim()
+                self._history[day] = found.summary
                 judged.append(found)
-                publish_day_page(self._bucket, day, drift=found.document)
-                if not found.telling.news:
+                if not found.news.news:
                     self._record(found)
-        for found in self._tell_of([found for found in judged if found.day not in self._failures]):
+        for found in self._alert_on([found for found in judged if found.news.news]):
             with self._noting_failure([found.day]):
                 self._record(found)
         return tuple(_outcome(found) for found in judged if found.day not in self._failures)
@@ -145,7 +142,7 @@ class _Job:
         if self._failures:
             reasons = " ".join(f"{day}: {reason}" for day, reason in sorted(self._failures.items()))
             raise DaysFailed(
-                f"{len(self._failures)} of {days} days could not be judged or told of. {reasons}"
+                f"{len(self._failures)} of {days} days could not be judged or alerted on. {reasons}"
             )
 
     @contextmanager
@@ -155,7 +152,7 @@ class _Job:
         except Exception as error:
             # Of whatever kind: a day that nobody foresaw must not keep all others from being judged, today or ever.
             _LOGGER.exception(
-                "days could not be judged or told of", extra={"dates": [day.isoformat() for day in days]}
+                "days could not be judged or alerted on", extra={"dates": [day.isoformat() for day in days]}
             )
             known = isinstance(error, AutowatchError | BotoCoreError | ClientError)
             reason = str(error) if known else f"{type(error).__name__}, see the log."
@@ -163,8 +160,8 @@ class _Job:
 
     def _judge_day(
         self, day: date, files: DayFiles, due_within: Callable[[], float] | None
-    ) -> DayJudgement | None:
-        """The judgement of one day; None when it is not due.
+    ) -> DayReport | None:
+        """The report of one day; None when it is not due.
 
         Raises:
             NoTimeLeft: it is, and `due_within` is too short.
@@ -184,31 +181,25 @@ class _Job:
             now=self._now,
         )
 
-    def _tell_of(self, judged: Sequence[DayJudgement]) -> list[DayJudgement]:
-        """Tells people of the days with news, and gives those that they have been told of."""
-        claimed: list[DayJudgement] = []
-        for found in judged:
-            if found.telling.news:
-                with self._noting_failure([found.day]):
-                    claimed.append(claim(self._bucket, found))
+    def _alert_on(self, claimed: Sequence[DayReport]) -> Sequence[DayReport]:
+        """Alerts on the days with news, and gives them; none of them where the alert failed."""
         if not claimed:
-            return []
-        days = [found.day for found in claimed]
-        with self._noting_failure(days):
-            self._tell(claimed)
+            return ()
+        with self._noting_failure([found.day for found in claimed]):
+            self._send(claimed)
             return claimed
         for found in claimed:
             with self._noting_failure([found.day]):
-                give_back(self._bucket, found)
-        return []
+                found.give_back()
+        return ()
 
-    def _tell(self, judged: Sequence[DayJudgement]) -> None:
+    def _send(self, judged: Sequence[DayReport]) -> None:
         """One message for all days with news, about the newest of the worst; one event, about the newest drift."""
-        drifted = [found for found in judged if found.telling.news_of_drift(self._champion)]
-        told = (drifted or [found for found in judged if _tells_of_drift(found)] or judged)[-1]
+        drifted = [found for found in judged if found.news.news_of_drift(self._champion)]
+        told = (drifted or [found for found in judged if _has_drift(found)] or judged)[-1]
         alert = DriftAlert(
             document=told.document,
-            telling=told.telling,
+            news=told.news,
             champion=self._champion,
             caught_up=[found.day.isoformat() for found in judged if found is not told],
             stack=self._settings.stack,
@@ -219,7 +210,7 @@ class _Job:
         send_mail(self._clients.sns, self._settings.topic_arn, alert)
         if drifted:
             (part,) = (part for part in drifted[-1].parts if part["run"] == self._champion)
-            put_event(
+            put_drift_event(
                 self._clients.events,
                 self._bucket.name,
                 drifted[-1].day.isoformat(),
@@ -227,34 +218,30 @@ class _Job:
                 report_key(drifted[-1].day),
             )
 
-    def _record(self, found: DayJudgement) -> None:
-        """Writes the metrics and the document, by which the day counts as judged; and the page again.
-
-        Whoever measured the day's quality meanwhile has put a page in its place that lacks the document.
-        """
+    def _record(self, found: DayReport) -> None:
+        """Writes the metrics, and the document by which the day counts as judged."""
         emit_day(
             found.document,
             self._settings.metrics_namespace,
             self._settings.stack,
             by_column=self._settings.column_metrics,
         )
-        record(self._bucket, found)
-        publish_day_page(self._bucket, found.day)
+        found.record()
         _LOGGER.info(
             "day judged",
             extra={
                 "date": found.document["date"],
                 "verdict": found.document["verdict"],
-                "rows": found.reported.rows,
+                "rows": found.summary.rows,
             },
         )
 
 
-def _tells_of_drift(found: DayJudgement) -> bool:
-    return any(finding.kind == "drift" for finding in found.telling.news)
+def _has_drift(found: DayReport) -> bool:
+    return any(finding.kind == "drift" for finding in found.news.news)
 
 
-def _outcome(found: DayJudgement) -> JudgedDay:
+def _outcome(found: DayReport) -> JudgedDay:
     document = found.document
     return JudgedDay(
         date=document["date"],
@@ -263,5 +250,5 @@ def _outcome(found: DayJudgement) -> JudgedDay:
         files=document["files"],
         drifted_columns=tuple(document["drifted_columns"]),
         alarms=sum(len(part["alarms"]) for part in found.parts),
-        notified=bool(found.telling.news),
+        notified=bool(found.news.news),
     )

@@ -9,33 +9,18 @@ What moved in a column, in words.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from scipy.spatial.distance import jensenshannon
 from scipy.special import rel_entr
 from scipy.stats import binomtest, chi2_contingency, false_discovery_control, fisher_exact
 
+from autowatch.records.verdicts import AlarmKind, DriftVerdict
 from autowatch.reports.text import percent
 from autowatch.tabular.bins import ColumnKind
 from autowatch.tabular.cells import FeatureType
 from autowatch.tabular.profile import Baseline, BaselineColumn, Profile, ProfilesDiffer
-
-Verdict = Literal["drift", "no drift", "not enough data"]
-
-
-AlarmKind = Literal[
-    "missing column",
-    "missing values",
-    "new categories",
-    "out of range",
-    "volume",
-    "refused files",
-    "schema",
-    "settings",
-    "baseline",
-]
-
 
 # Below this expected count the chi-square distribution is a poor approximation (Cochran's rule).
 _MIN_EXPECTED = 5.0
@@ -118,7 +103,7 @@ class ColumnDrift:
     kind: ColumnKind
     type: FeatureType
     importance: float
-    verdict: Verdict
+    verdict: DriftVerdict
     p_value: float | None
     p_adjusted: float | None
     js: float | None
@@ -208,7 +193,7 @@ class DriftReport:
     """The judgement of some scored rows."""
 
     run: str
-    verdict: Verdict
+    verdict: DriftVerdict
     rows: int
     reference_rows: int
     min_rows: int
@@ -355,7 +340,7 @@ def _verdict(
     js: float | None,
     threshold: float | None,
     rules: DriftRules,
-) -> Verdict:
+) -> DriftVerdict:
     if min(sum(column.counts), sum(counts)) < max(rules.min_rows, 1):
         return "not enough data"
     if p_adjusted is None or js is None or threshold is None:
@@ -363,7 +348,7 @@ def _verdict(
     return "drift" if p_adjusted < rules.significance and js >= threshold else "no drift"
 
 
-def _overall(columns: Sequence[ColumnDrift], rows: int, rules: DriftRules) -> Verdict:
+def _overall(columns: Sequence[ColumnDrift], rows: int, rules: DriftRules) -> DriftVerdict:
     verdicts = {column.verdict for column in columns}
     if rows < max(rules.min_rows, 1) or verdicts <= {"not enough data"}:
         return "not enough data"

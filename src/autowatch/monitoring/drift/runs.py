@@ -9,9 +9,10 @@ from typing import Any
 
 from autowatch.aws.objects import Bucket
 from autowatch.monitoring.drift.baselines import Baselines, BaselineUnusable
-from autowatch.monitoring.drift.judge import Alarm, DriftReport, DriftRules, Verdict, judge
+from autowatch.monitoring.drift.judge import Alarm, DriftReport, DriftRules, judge
 from autowatch.monitoring.drift.scored_rows import RunRows, ScoredRows
 from autowatch.monitoring.drift.settings import DriftSettings, InvalidDriftSettings, read_drift_settings
+from autowatch.records.verdicts import DriftVerdict
 from autowatch.tabular.profile import ProfileBuilder, ProfilesDiffer
 
 
@@ -26,7 +27,7 @@ class RunJudgement:
     error: str | None = None
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> DriftVerdict:
         """The report's; without a report there is none."""
         return self.report.verdict if self.report else "not enough data"
 

@@ -13,7 +13,7 @@ from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.drift.baselines import Baselines, BaselineUnusable
 from autowatch.monitoring.drift.raw_profile import profile_csv
-from autowatch.records.manifest import Manifest, WrittenObject, counts_from_json
+from autowatch.records.manifest import Manifest, PredictionsMissing, WrittenObject, counts_from_json
 from autowatch.tabular.profile import Profile, ProfilesDiffer, ProfileSum
 
 _LOGGER = logging.getLogger(__name__)
@@ -26,10 +26,6 @@ _MOST_COLUMNS = 1000
 
 class UnusableObject(AutowatchError):
     """A manifest or a profile does not hold what it should."""
-
-
-class PredictionsMissing(AutowatchError):
-    """A manifest names a profile and a predictions file, and neither is there."""
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,17 @@
-"""Telling people of worse days: once for each, whoever finds them, and although whoever tells may die over it.
+"""Alert once per degraded day, even if several invocations find it or the notifier is killed midway."""
 
-What people and other systems are told about days whose predictions are worse than they may be.
-"""
-
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
-from autowatch.aws.notifications import publish
-from autowatch.aws.objects import Bucket, ObjectChanged, ObjectMissing
-from autowatch.errors import AutowatchError
+from autowatch.aws.notifications import publish, put_event
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.records.champion import NoChampion, read_champion
+from autowatch.records.claim import CLAIM_LASTS, Contested, claim, is_claimed, settle
 from autowatch.records.report_keys import day_page_key, quality_key
-from autowatch.records.timestamps import from_text, to_text
 from autowatch.reports.text import console_link, listed, one_line
-
-_SECONDS_TO_TELL = 60.0
-"""After so long whoever was about to tell is taken for dead: its clients have given up by then."""
-
 
 _POLL_SECONDS = 1.0
 
@@ -29,8 +20,8 @@ _DAYS_LOOKED_BACK = 30
 
 
 @dataclass(frozen=True)
-class Telling:
-    """Where people are told, and how long whoever is about to tell may take."""
+class AlertTarget:
+    """Where alerts go, and how long a claim of a day lasts."""
 
     bucket: Bucket
     sns: Any
@@ -38,37 +29,37 @@ class Telling:
     topic_arn: str
     stack: str
     region: str
-    seconds_to_tell: float = _SECONDS_TO_TELL
+    claim_lasts: timedelta = CLAIM_LASTS
 
 
-def tell_of_worse_days(telling: Telling, days: Sequence[str]) -> tuple[str, ...]:
-    """Tells people of those of the days that are worse and not told of yet: one e-mail and one event for all of them.
+def alert_on_worse_days(target: AlertTarget, days: Sequence[str]) -> tuple[str, ...]:
+    """Alerts on those of the days that are worse and were not alerted on: one e-mail and one event for all of them.
 
-    Who tells of a day first writes into its document that it is about to; others wait for it, and take over
-    where it does not come back. So one that is killed at that has its retry tell, perhaps for the second time.
+    A day is claimed before the alert (`records/claim.py`). Other invocations wait for the one with the claim, and take
+    over where the claim expires.
 
     Returns:
-        The days that this call has told of.
+        The days that this call has alerted on.
     """
     told: list[str] = []
-    deadline = time.monotonic() + 2 * telling.seconds_to_tell
-    open_days = [day for day in days if _is_open(_read(telling, day))]
+    deadline = time.monotonic() + 2 * target.claim_lasts.total_seconds()
+    open_days = [day for day in days if _is_open(_read(target, day))]
     while open_days:
-        mine = {day: document for day in open_days if (document := _claim(telling, day))}
+        mine = {day: document for day in open_days if (document := _claim(target, day))}
         if mine:
-            _tell(telling, mine)
+            _alert_on(target, mine)
             told += mine
-        open_days = [day for day in open_days if day not in mine and _is_open(_read(telling, day))]
+        open_days = [day for day in open_days if day not in mine and _is_open(_read(target, day))]
         if open_days:
             if time.monotonic() > deadline:
                 break
-            time.sleep(min(_POLL_SECONDS, telling.seconds_to_tell))
+            time.sleep(min(_POLL_SECONDS, target.claim_lasts.total_seconds()))
     return tuple(told)
 
 
-def _read(telling: Telling, day: str) -> dict[str, Any] | None:
+def _read(target: AlertTarget, day: str) -> dict[str, Any] | None:
     try:
-        document: dict[str, Any] = telling.bucket.read_json(quality_key(day))
+        document: dict[str, Any] = target.bucket.read_json(quality_key(day))
     except ObjectMissing:
         return None
     return document
@@ -78,48 +69,42 @@ def _is_open(document: dict[str, Any] | None) -> bool:
     return document is not None and document["verdict"] == "worse" and not document["alerted"]
 
 
-def _claim(telling: Telling, day: str) -> dict[str, Any] | None:
-    """Writes that this call is about to tell of the day, and gives its document; None if another one is, or has."""
-    document, etag = telling.bucket.read_json_with_etag(quality_key(day))
-    now = datetime.now(UTC)
-    if not _is_open(document):
+def _claim(target: AlertTarget, day: str) -> dict[str, Any] | None:
+    """Claims the day, and gives its document; None if another invocation has claimed or alerted on it."""
+    document: dict[str, Any]
+    document, etag = target.bucket.read_json_with_etag(quality_key(day))
+    if not _is_open(document) or is_claimed(document["alerting"], target.claim_lasts):
         return None
-    if document["alerting"]:
-        waited = now - from_text(document["alerting"])
-        if waited < timedelta(seconds=telling.seconds_to_tell):
-            return None
-    claimed: dict[str, Any] = document | {"alerting": to_text(now)}
     try:
-        telling.bucket.replace_json(quality_key(day), claimed, etag)
-    except ObjectChanged:
+        claim(target.bucket, quality_key(day), document, etag)
+    except Contested:
         return None
-    return claimed
+    return document
 
 
-def _tell(telling: Telling, documents: Mapping[str, dict[str, Any]]) -> None:
-    """Tells of days by the documents that were claimed, whatever becomes of the days meanwhile."""
+def _alert_on(target: AlertTarget, documents: Mapping[str, dict[str, Any]]) -> None:
+    """Alerts on days by the documents that were claimed, even if more labels come meanwhile."""
     alerted = False
     try:
-        alert = _alert(telling, documents)
-        send_mail(telling.sns, telling.topic_arn, alert)
-        put_event(telling.events, alert)
+        alert = _alert(target, documents)
+        send_mail(target.sns, target.topic_arn, alert)
+        put_quality_event(target.events, alert)
         alerted = True
     finally:
         for day, document in documents.items():
-            _settle(telling, day, document["run"], alerted)
+            _settle(target, day, document["run"], alerted)
 
 
-def _settle(telling: Telling, day: str, run: str, alerted: bool) -> None:
-    """Writes whether people were told of this run's day, over whatever more labels have made of it meanwhile."""
+def _settle(target: AlertTarget, day: str, run: str, alerted: bool) -> None:
+    """Writes whether the alert on this run's day was sent, into the newest version of the document."""
     while True:
-        document, etag = telling.bucket.read_json_with_etag(quality_key(day))
+        document, etag = target.bucket.read_json_with_etag(quality_key(day))
         if document["run"] != run:
-            # Labels of a newer run came, and whoever measured that tells of it.
+            # Labels of a newer run came; the invocation that measured them alerts on that run.
             return
         try:
-            settled = document | {"alerted": alerted, "alerting": None}
-            telling.bucket.replace_json(quality_key(day), settled, etag)
-        except ObjectChanged:
+            settle(target.bucket, quality_key(day), document | {"alerted": alerted}, etag)
+        except Contested:
             continue
         return
 
@@ -146,31 +131,31 @@ class QualityAlert:
     page_key: str
 
 
-def _alert(telling: Telling, documents: Mapping[str, dict[str, Any]]) -> QualityAlert:
+def _alert(target: AlertTarget, documents: Mapping[str, dict[str, Any]]) -> QualityAlert:
     newest = max(documents)
     document = documents[newest]
     try:
-        champion = read_champion(telling.bucket).run
+        champion = read_champion(target.bucket).run
     except NoChampion:
         champion = None
     return QualityAlert(
         document=document,
         days=tuple(sorted(documents)),
-        since=_since(telling, newest, document["run"]),
+        since=_since(target, newest, document["run"]),
         champion=champion,
-        stack=telling.stack,
-        region=telling.region,
-        bucket=telling.bucket.name,
+        stack=target.stack,
+        region=target.region,
+        bucket=target.bucket.name,
         page_key=day_page_key(date.fromisoformat(newest)),
     )
 
 
-def _since(telling: Telling, day: str, run: str) -> str:
+def _since(target: AlertTarget, day: str, run: str) -> str:
     """The first of the days up to `day` on which this run was worse throughout; days without a verdict do not count."""
     first = day
     for back in range(1, _DAYS_LOOKED_BACK + 1):
         earlier = (date.fromisoformat(day) - timedelta(days=back)).isoformat()
-        document = _read(telling, earlier)
+        document = _read(target, earlier)
         if document is None or document["verdict"] == "not enough labels":
             continue
         if document["verdict"] == "good" or document["run"] != run:
@@ -182,20 +167,16 @@ def _since(telling: Telling, day: str, run: str) -> str:
 _DAYS_NAMED = 5
 
 
-class QualityEventRefused(AutowatchError):
-    """EventBridge did not take the event."""
-
-
 def send_mail(sns: Any, topic_arn: str, alert: QualityAlert) -> None:
     """Publishes the alert to the topic."""
     publish(sns, topic_arn, subject(alert), lines(alert))
 
 
-def put_event(events: Any, alert: QualityAlert) -> None:
+def put_quality_event(events: Any, alert: QualityAlert) -> None:
     """Puts `QualityDropped` on the default event bus; docs/formats.md has its fields.
 
     Raises:
-        QualityEventRefused: EventBridge took the call, but not the event.
+        EventRefused: EventBridge took the call, but not the event.
     """
     document = alert.document
     detail = {
@@ -212,13 +193,7 @@ def put_event(events: Any, alert: QualityAlert) -> None:
         "gate_auc": document["gate"].get("auc"),
         "report_key": quality_key(document["date"]),
     }
-    entry = {"Source": "autowatch", "DetailType": "QualityDropped", "Detail": json.dumps(detail)}
-    answer = events.put_events(Entries=[entry])
-    if answer["FailedEntryCount"]:
-        code = answer["Entries"][0].get("ErrorCode", "no reason given")
-        raise QualityEventRefused(
-            f"EventBridge refused QualityDropped of {document['date']}: {code}. The next attempt tries again."
-        )
+    put_event(events, "QualityDropped", detail)
 
 
 def subject(alert: QualityAlert) -> str:

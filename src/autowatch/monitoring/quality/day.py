@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from autowatch.aws.objects import Bucket, ObjectChanged, ObjectMissing
-from autowatch.errors import AutowatchError
 from autowatch.monitoring.quality.fragments import Fragment, list_fragments
 from autowatch.monitoring.quality.measures import MEASURES, measure_quality
 from autowatch.monitoring.quality.rows import LabelledRun, read_labelled_rows
 from autowatch.monitoring.quality.verdict import QualityRules, judge_quality
+from autowatch.records.claim import Contested
 from autowatch.records.decision import GateDecision, read_decision
 from autowatch.records.report_keys import quality_key
 from autowatch.records.timestamps import to_text
@@ -24,10 +24,6 @@ _ATTEMPTS = 20
 
 
 _MANIFEST_ENDING = ".manifest.json"
-
-
-class DayContested(AutowatchError):
-    """Others wrote the day's quality again and again while it was measured."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,8 @@ def measure_day(
         anew: measure even if nothing has come since the last time.
 
     Raises:
-        DayContested: see there; another attempt finds the labels covered, or covers them.
+        Contested: others wrote the day's quality again and again meanwhile. Another attempt finds the labels covered,
+            or covers them.
         PredictionsMissing: predictions that a manifest names are gone.
     """
     for _ in range(_ATTEMPTS):
@@ -74,14 +71,11 @@ def measure_day(
         }
         document |= _told(earlier, document["run"])
         try:
-            if etag is None:
-                bucket.write_json_if_absent(quality_key(day), document)
-            else:
-                bucket.replace_json(quality_key(day), document, etag)
+            bucket.replace_json(quality_key(day), document, etag)
         except ObjectChanged:
             continue
         return MeasuredDay(document, is_new=True)
-    raise DayContested(
+    raise Contested(
         f"The quality of {day} was written by others {_ATTEMPTS} times meanwhile. Ask for it again with its date."
     )
 

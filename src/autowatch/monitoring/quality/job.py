@@ -12,12 +12,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from autowatch.aws.metrics import emit
-from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError, UnreadableFile
-from autowatch.monitoring.quality.alert import Telling, tell_of_worse_days
+from autowatch.monitoring.quality.alert import AlertTarget, alert_on_worse_days
 from autowatch.monitoring.quality.day import MeasuredDay, measure_day
 from autowatch.monitoring.quality.labels import label_keys, take_labels
 from autowatch.monitoring.quality.verdict import QualityRules
+from autowatch.monitoring.settings import Clients
 from autowatch.records.arrival import Arrival
 from autowatch.records.champion import NoChampion
 from autowatch.reports.publish import publish_day_page, publish_history_page
@@ -35,15 +35,6 @@ class LabelsNotTaken(AutowatchError):
 
 class DaysNotMeasured(AutowatchError):
     """Some days could not be measured or shown; the others were. The next attempt goes on with these."""
-
-
-@dataclass(frozen=True)
-class Clients:
-    """The services that the job talks to."""
-
-    bucket: Bucket
-    sns: Any
-    events: Any
 
 
 @dataclass(frozen=True)
@@ -159,7 +150,7 @@ def _measure(job: Job, days: Sequence[str], *, anew: bool) -> tuple[tuple[Qualit
         except (AutowatchError, ClientError, BotoCoreError) as error:
             _LOGGER.exception("a day could not be measured or shown", extra={"date": day})
             failures.append(f"{day}: {error}")
-    told = tell_of_worse_days(_telling(job), [each.document["date"] for each in measured])
+    told = alert_on_worse_days(_target(job), [each.document["date"] for each in measured])
     if measured:
         publish_history_page(bucket)
     if failures:
@@ -181,8 +172,8 @@ def _measure_day(job: Job, day: str, *, anew: bool) -> MeasuredDay | None:
     return measured
 
 
-def _telling(job: Job) -> Telling:
-    return Telling(
+def _target(job: Job) -> AlertTarget:
+    return AlertTarget(
         sns=job.clients.sns,
         events=job.clients.events,
         bucket=job.clients.bucket,

@@ -9,13 +9,12 @@ import numpy as np
 from autowatch.aws.bulk.read import read_many
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.aws.reading import read_resumed
-from autowatch.errors import AutowatchError
 from autowatch.monitoring.quality.fragments import FileLabels, Fragment, read_fragments
 from autowatch.monitoring.quality.measures import LabelledRows
 from autowatch.monitoring.quality.scored_files import READERS
 from autowatch.records.arrival import id_prefix
 from autowatch.records.contract import ID_COLUMN, Contract, read_contract
-from autowatch.records.manifest import Manifest, WrittenObject, manifest_from_bytes
+from autowatch.records.manifest import Manifest, PredictionsMissing, WrittenObject, manifest_from_bytes
 from autowatch.records.run import contract_key
 from autowatch.tabular.table import NoRows, read_table
 
@@ -23,10 +22,6 @@ _ROWS_AT_ONCE = 10_000
 """Of each of the files that are read at a time."""
 _FIRST_DIGIT = 17
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
-
-
-class PredictionsMissing(AutowatchError):
-    """A manifest names predictions that are not there."""
 
 
 @dataclass(frozen=True)

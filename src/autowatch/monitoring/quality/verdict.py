@@ -2,14 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from autowatch.evaluation.auc import auc_estimate_of_counts
 from autowatch.evaluation.intervals import Bounded
 from autowatch.monitoring.quality.measures import MeasuredQuality
 from autowatch.records.decision import GateDecision
-
-Verdict = Literal["good", "worse", "not enough labels"]
+from autowatch.records.verdicts import QualityVerdict
 
 
 @dataclass(frozen=True)
@@ -30,16 +28,16 @@ class QualityRules:
 
 
 @dataclass(frozen=True)
-class QualityVerdict:
+class QualityJudgement:
     """The verdict, and a sentence for each reason why it is not `good`."""
 
-    verdict: Verdict
+    verdict: QualityVerdict
     reasons: tuple[str, ...]
 
 
 def judge_quality(
     measured: MeasuredQuality, gate: GateDecision | None, rules: QualityRules
-) -> QualityVerdict:
+) -> QualityJudgement:
     """Judges labelled rows by their AUC.
 
     It is below the floor when all of its 95 % interval is. It is too far below the gate's when all of the 95 %
@@ -53,7 +51,7 @@ def judge_quality(
     auc = measured.metrics["auc"]
     too_few = measured.rows < rules.min_labels or min(measured.positives, negatives) < rules.min_of_class
     if too_few or not isinstance(auc, Bounded):
-        return QualityVerdict("not enough labels", (_say_too_few(measured, rules),))
+        return QualityJudgement("not enough labels", (_say_too_few(measured, rules),))
     reasons = []
     if auc.upper < rules.minimum_auc:
         reasons.append(f"{_say(auc, measured.rows)} is below the floor of {rules.minimum_auc:g}.")
@@ -64,7 +62,7 @@ def judge_quality(
                 f"{_say(auc, measured.rows)} is {drop.value:.4f} below the gate's {gate.metrics['auc']:.4f}, "
                 f"at least {drop.lower:.4f}, and {rules.max_auc_drop:g} is allowed."
             )
-    return QualityVerdict("worse" if reasons else "good", tuple(reasons))
+    return QualityJudgement("worse" if reasons else "good", tuple(reasons))
 
 
 def _drop(auc: Bounded, gate: GateDecision) -> Bounded:

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
+from autowatch.records.verdicts import DriftVerdict
 from autowatch.reports.documents import fields
 from autowatch.reports.text import short
-
-Verdict = Literal["drift", "no drift", "not enough data"]
 
 _MOST_BARS = 24
 """The bars of 50 columns must stay a page that a phone opens at once."""
@@ -20,7 +19,7 @@ class UnknownForm(ValueError):
 
 
 @dataclass(frozen=True)
-class Bar:
+class BinBar:
     """The shares of the reference and of the current rows in one bin."""
 
     label: str
@@ -36,7 +35,7 @@ class Column:
     is_prediction: bool
     type: str | None
     importance: float | None
-    verdict: Verdict | None
+    verdict: DriftVerdict | None
     p_adjusted: float | None
     js: float | None
     js_threshold: float | None
@@ -46,7 +45,7 @@ class Column:
     new: float | None
     out_of_range: float | None
     moved: str
-    bars: Sequence[Bar]
+    bars: Sequence[BinBar]
     bars_hidden: int
 
     @property
@@ -61,7 +60,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Alarm:
+class AlarmView:
     """Something that needs a look whether or not the data drift; `column` is None for the day as a whole.
 
     Attributes:
@@ -82,14 +81,14 @@ class RunDrift:
     """
 
     run: str | None
-    verdict: Verdict
+    verdict: DriftVerdict
     rows: int | None
     files: int | None
     reference_rows: int | None
     min_rows: int | None
     drifted_columns: Sequence[str]
     drift_share: float | None
-    alarms: Sequence[Alarm]
+    alarms: Sequence[AlarmView]
     columns: Sequence[Column]
 
     @property
@@ -98,7 +97,7 @@ class RunDrift:
         return [column for column in self.columns if column.decides]
 
     @property
-    def deciding_alarms(self) -> list[Alarm]:
+    def deciding_alarms(self) -> list[AlarmView]:
         """The alarms that count."""
         return [alarm for alarm in self.alarms if alarm.decides]
 
@@ -230,9 +229,9 @@ def _run(document: Mapping[str, Any]) -> RunDrift:
     )
 
 
-def _alarms(items: Sequence[Mapping[str, Any]], weightless: Set[str]) -> list[Alarm]:
+def _alarms(items: Sequence[Mapping[str, Any]], weightless: Set[str]) -> list[AlarmView]:
     alarms = [
-        Alarm(
+        AlarmView(
             column := fields.text(item, "column"),
             fields.text(item, "kind") or "",
             fields.text(item, "message") or "",
@@ -247,7 +246,7 @@ def _column(document: Mapping[str, Any]) -> Column:
     missing = fields.mapping(document, "missing")
     type_ = fields.text(document, "type")
     bars = [
-        Bar(
+        BinBar(
             fields.text(item, "label") or "",
             fields.number(item, "reference") or 0.0,
             fields.number(item, "current") or 0.0,
@@ -294,6 +293,6 @@ def _domino(document: Mapping[str, Any]) -> DominoView | None:
     )
 
 
-def _verdict(document: Mapping[str, Any]) -> Verdict | None:
+def _verdict(document: Mapping[str, Any]) -> DriftVerdict | None:
     verdict = document.get("verdict")
-    return cast(Verdict, verdict) if verdict in get_args(Verdict) else None
+    return cast(DriftVerdict, verdict) if verdict in get_args(DriftVerdict) else None

@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any, Literal, cast, get_args
 
+from autowatch.records.verdicts import QualityVerdict
 from autowatch.reports.documents import fields
 from autowatch.reports.documents.drift import UnknownForm
 from autowatch.reports.text import short
-
-Verdict = Literal["good", "worse", "not enough labels"]
-
 
 _NAMES = {
     "auc": "AUC",
@@ -45,7 +43,7 @@ class IntervalPicture:
 
 
 @dataclass(frozen=True)
-class Measure:
+class MeasureView:
     """One measure of the day with its interval, and the gate's figure."""
 
     name: str
@@ -77,7 +75,7 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class CalibrationPoint:
+class CalibrationBin:
     """Rows of about the same probability, and the share of them that came true, with its interval."""
 
     predicted: float
@@ -93,15 +91,15 @@ class RunQuality:
     """How good one run's predictions of the day were; `coverage` is the share of the rows that has labels."""
 
     run: str | None
-    verdict: Verdict
+    verdict: QualityVerdict
     reasons: Sequence[str]
     rows_scored: int | None
     rows_labelled: int | None
     coverage: float | None
-    measures: Sequence[Measure]
-    calibration: Sequence[CalibrationPoint]
+    measures: Sequence[MeasureView]
+    calibration: Sequence[CalibrationBin]
 
-    def measure(self, name: str) -> Measure | None:
+    def measure(self, name: str) -> MeasureView | None:
         """The measure of this name, such as `AUC`, where it has a value."""
         return next((item for item in self.measures if item.name == name and item.value is not None), None)
 
@@ -154,11 +152,11 @@ def quality_view(document: Any) -> QualityView:
 
 def _run(document: Mapping[str, Any]) -> RunQuality:
     verdict = document.get("verdict")
-    if verdict not in get_args(Verdict):
+    if verdict not in get_args(QualityVerdict):
         raise UnknownForm(f"quality.json has the verdict {short(verdict, 40)!r}.")
     return RunQuality(
         run=fields.text(document, "run"),
-        verdict=cast(Verdict, verdict),
+        verdict=cast(QualityVerdict, verdict),
         reasons=fields.texts(document, "reasons"),
         rows_scored=fields.whole(document, "rows_scored"),
         rows_labelled=fields.whole(document, "rows_labelled"),
@@ -168,12 +166,12 @@ def _run(document: Mapping[str, Any]) -> RunQuality:
     )
 
 
-def _measures(metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> list[Measure]:
+def _measures(metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> list[MeasureView]:
     measures = []
     for name, label in _NAMES.items():
         metric = fields.mapping(metrics, name)
         measures.append(
-            Measure(
+            MeasureView(
                 name=label,
                 lower_is_better=name in _LOWER_IS_BETTER,
                 value=fields.number(metric, "value"),
@@ -185,7 +183,7 @@ def _measures(metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> list[Measu
     return [item for item in measures if item.value is not None or item.gate is not None]
 
 
-def _calibration(points: Sequence[Mapping[str, Any]]) -> list[CalibrationPoint]:
+def _calibration(points: Sequence[Mapping[str, Any]]) -> list[CalibrationBin]:
     most = max((fields.whole(point, "rows") or 0 for point in points), default=0)
     calibration = []
     for point in points:
@@ -198,7 +196,7 @@ def _calibration(points: Sequence[Mapping[str, Any]]) -> list[CalibrationPoint]:
             fields.number(point, "upper"),
         )
         calibration.append(
-            CalibrationPoint(
+            CalibrationBin(
                 predicted=_share(predicted),
                 observed=_share(observed),
                 lower=_share(observed if lower is None else lower),

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autowatch.reports.documents.drift import Verdict, drift_view
+from autowatch.records.verdicts import DriftVerdict
+from autowatch.reports.documents.drift import drift_view
 from autowatch.reports.documents.quality import QualityView
 
 
@@ -21,7 +22,7 @@ class DaySummary:
     """
 
     run: str | None
-    verdict: Verdict
+    verdict: DriftVerdict
     rows: int | None
     all_rows: int | None
     rows_by_run: Mapping[str, int]

@@ -36,7 +36,7 @@ class Curves:
 
 
 @dataclass(frozen=True)
-class Measure:
+class GateMeasure:
     """A measure of each model, and which of them is better; None where they are equal or there is one alone."""
 
     name: str
@@ -64,7 +64,7 @@ class GateView:
     note: str | None
     checks: Sequence[CheckRow]
     models: Sequence[str]
-    measures: Sequence[Measure]
+    measures: Sequence[GateMeasure]
     curves: Sequence[Curves]
 
 
@@ -112,7 +112,7 @@ def _checks(decision: GateDecision) -> list[CheckRow]:
     return checks
 
 
-def _measures(metrics: Sequence[dict[str, float]]) -> list[Measure]:
+def _measures(metrics: Sequence[dict[str, float]]) -> list[GateMeasure]:
     challenger = metrics[0]
     return [
         _measure(name, [model[name] for model in metrics if name in model], name not in _LOWER_IS_BETTER)
@@ -120,21 +120,21 @@ def _measures(metrics: Sequence[dict[str, float]]) -> list[Measure]:
     ]
 
 
-def _measure(name: str, values: Sequence[float], higher_is_better: bool) -> Measure:
+def _measure(name: str, values: Sequence[float], higher_is_better: bool) -> GateMeasure:
     best = None
     if len(set(values)) > 1:
         best = values.index(max(values) if higher_is_better else min(values))
     note = "" if higher_is_better else "lower is better"
-    return Measure(_NAMES.get(name, name.replace("_", " ")), note, values, best)
+    return GateMeasure(_NAMES.get(name, name.replace("_", " ")), note, values, best)
 
 
-def _latency(models: Sequence[JudgedModel]) -> list[Measure]:
+def _latency(models: Sequence[JudgedModel]) -> list[GateMeasure]:
     if not models:
         return []
     latencies = [model.latency for model in models]
     return [
-        Measure("seconds a batch", "median", [latency.median_seconds for latency in latencies], None),
-        Measure("seconds a batch", "worst", [latency.worst_seconds for latency in latencies], None),
+        GateMeasure("seconds a batch", "median", [latency.median_seconds for latency in latencies], None),
+        GateMeasure("seconds a batch", "worst", [latency.worst_seconds for latency in latencies], None),
     ]
 
 

@@ -27,7 +27,7 @@ _Section = TypeVar("_Section")
 
 
 @dataclass(frozen=True)
-class Fact:
+class RunFact:
     """A figure with its label, and a line below it."""
 
     label: str
@@ -36,7 +36,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidateView:
     """One of Autopilot's candidates; `values` stand in the order of the leaderboard's columns."""
 
     name: str
@@ -45,14 +45,14 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Leaderboard:
+class LeaderboardView:
     """Autopilot's candidates, the best one first; `hidden` are not shown."""
 
     best: str
     columns: Sequence[str]
-    candidates: Sequence[Candidate]
+    candidates: Sequence[CandidateView]
     hidden: int
-    artefacts: Sequence[Fact]
+    artefacts: Sequence[RunFact]
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ class View:
     run: Run
     headline: str
     tone: str
-    facts: Sequence[Fact]
+    facts: Sequence[RunFact]
     gate: GateView | None
-    leaderboard: Leaderboard | None
+    leaderboard: LeaderboardView | None
     data: DataView | None
     unreadable: Sequence[str]
 
@@ -106,32 +106,32 @@ def view_of(run: Run, documents: dict[str, Any]) -> View:
 
 
 def _facts(
-    run: Run, gate: GateView | None, leaderboard: Leaderboard | None, data: DataView | None
-) -> list[Fact]:
+    run: Run, gate: GateView | None, leaderboard: LeaderboardView | None, data: DataView | None
+) -> list[RunFact]:
     facts = [
-        Fact("Started", run.started.replace("T", " ").removesuffix("Z"), f"UTC, {_TRIGGERS[run.trigger]}"),
+        RunFact("Started", run.started.replace("T", " ").removesuffix("Z"), f"UTC, {_TRIGGERS[run.trigger]}"),
         _training_fact(run, data),
     ]
     if run.finished:
         took = from_text(run.finished) - from_text(run.started)
-        facts.insert(1, Fact("Took", duration(took.total_seconds())))
+        facts.insert(1, RunFact("Took", duration(took.total_seconds())))
     if run.promotes:
-        facts.append(Fact("Model of run", run.promotes, "its data, candidates and gate are shown below"))
+        facts.append(RunFact("Model of run", run.promotes, "its data, candidates and gate are shown below"))
     if leaderboard:
         facts.append(
-            Fact("Candidates", f"{len(leaderboard.candidates) + leaderboard.hidden:,}", leaderboard.best)
+            RunFact("Candidates", f"{len(leaderboard.candidates) + leaderboard.hidden:,}", leaderboard.best)
         )
     if gate:
         note = f"{gate.rows:,} rows; floor {gate.minimum_auc:g}"
-        facts.append(Fact("Hold-out AUC", f"{gate.auc:.4f}", note))
+        facts.append(RunFact("Hold-out AUC", f"{gate.auc:.4f}", note))
     return facts
 
 
-def _training_fact(run: Run, data: DataView | None) -> Fact:
+def _training_fact(run: Run, data: DataView | None) -> RunFact:
     if data is None:
-        return Fact("Training data", f"{run.training.size:,} bytes", run.training.key)
+        return RunFact("Training data", f"{run.training.size:,} bytes", run.training.key)
     files = data.files[0] if len(data.files) == 1 else f"{len(data.files):,} files, {data.files[0]} the first"
-    return Fact("Labelled rows", f"{data.rows:,}", files)
+    return RunFact("Labelled rows", f"{data.rows:,}", files)
 
 
 def duration(seconds: float | None) -> str:
@@ -145,18 +145,18 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {second} s" if minutes else f"{second} s"
 
 
-def _leaderboard(document: dict[str, Any]) -> Leaderboard:
+def _leaderboard(document: dict[str, Any]) -> LeaderboardView:
     candidates = document["candidates"]
     objective = document["objective"] or "Objective"
     names = dict.fromkeys(name for item in candidates for name in item["metrics"])
     # Autopilot ranks by the objective on its validation rows, so that the two would be the same column twice.
     names.pop(f"{objective} (Validation)", None)
     prefix = f"{document['job_name']}-"
-    return Leaderboard(
+    return LeaderboardView(
         best=document["best_candidate"].removeprefix(prefix),
         columns=[objective, *names],
         candidates=[
-            Candidate(
+            CandidateView(
                 item["name"].removeprefix(prefix),
                 [item["value"], *(item["metrics"].get(name) for name in names)],
                 item["seconds"],
@@ -164,7 +164,7 @@ def _leaderboard(document: dict[str, Any]) -> Leaderboard:
             for item in candidates[:_MOST_CANDIDATES]
         ],
         hidden=max(0, len(candidates) - _MOST_CANDIDATES),
-        artefacts=[Fact(_words(name), location) for name, location in document["artefacts"].items()],
+        artefacts=[RunFact(_words(name), location) for name, location in document["artefacts"].items()],
     )
 
 

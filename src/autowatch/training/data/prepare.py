@@ -43,7 +43,7 @@ class TargetMissing(UnfitTrainingFile):
     """The training file lacks the target column."""
 
 
-class ReservedColumns(UnfitTrainingFile):
+class ReservedTrainingColumns(UnfitTrainingFile):
     """The training file uses names that predictions files add."""
 
 
@@ -123,7 +123,7 @@ def _check_header(header: tuple[str, ...], preparation: Preparation) -> None:
         )
     reserved = [name for name in reserved_columns(preparation.target) if name in header]
     if reserved:
-        raise ReservedColumns(
+        raise ReservedTrainingColumns(
             f"The training file has the column {', '.join(reserved)}, a name that predictions files add. Rename it."
         )
     if not set(header) - {preparation.target, *preparation.dropped_columns}:

@@ -375,7 +375,8 @@ def test_files_beyond_the_first_page_of_the_listing_are_found(clients):
     assert (day.files, day.rows) == (2, 1_000)
 
 
-CONTESTED = f"Another run judges {TODAY} at the same time; the next one sees what is left to do."
+REPORT = f"s3://{BUCKET}/reports/date={TODAY}/drift.json"
+CONTESTED = f"Another invocation works on {REPORT}; the next one sees what is left to do."
 
 
 def test_two_jobs_at_once_leave_one_report(clients):
@@ -398,7 +399,7 @@ def test_two_jobs_at_once_leave_one_report(clients):
     assert len(outcomes) == 2
     assert [str(outcome) for outcome in outcomes if isinstance(outcome, DaysFailed)] in (
         [],
-        [f"1 of 31 days could not be judged or told of. {TODAY}: {CONTESTED}"],
+        [f"1 of 31 days could not be judged or alerted on. {TODAY}: {CONTESTED}"],
     )
     assert (report_of(clients)["verdict"], report_of(clients)["alerted"]) == ("drift", True)
 

@@ -5,9 +5,10 @@ from typing import get_args
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from autowatch.monitoring.days.alert import DriftAlert, EventRefused, lines, put_event, send_mail, subject
+from autowatch.aws.notifications import EventRefused
+from autowatch.monitoring.days.alert import DriftAlert, lines, put_drift_event, send_mail, subject
 from autowatch.monitoring.days.history import ReportedDay
-from autowatch.monitoring.days.telling import decide_telling
+from autowatch.monitoring.days.news import find_news
 from autowatch.monitoring.drift.document import drift_document
 from autowatch.monitoring.drift.judge import Alarm, AlarmKind, ColumnRules, DriftRules, judge
 from autowatch.monitoring.drift.runs import RunJudgement
@@ -35,7 +36,7 @@ def alert_of(*parts, alarms=(), **changes):
     document = drift_document({"date": DATE}, f"{DATE}T20:00:00Z", parts, alarms=alarms)
     facts = {
         "document": document,
-        "telling": decide_telling(document, {}, None, AlertRules()),
+        "news": find_news(document, {}, None, AlertRules()),
         "champion": "run-1",
         "caught_up": (),
         "stack": "bank",
@@ -188,10 +189,10 @@ def test_drift_of_others_comes_before_alarms_of_the_champion():
 def test_only_what_is_news_makes_the_subject():
     part = drifted_part()
     document = drift_document({"date": DATE}, f"{DATE}T20:00:00Z", [part])
-    told = decide_telling(document, {}, None, AlertRules()).told
+    told = find_news(document, {}, None, AlertRules()).told
     earlier = ReportedDay.from_json(document | {"told": [finding.to_json() for finding in told]})
     later = alert_of(part, alarms=[Alarm(None, "volume", "9 rows.")])
-    telling = decide_telling(later.document, {}, earlier, AlertRules())
+    telling = find_news(later.document, {}, earlier, AlertRules())
 
     alert = DriftAlert(later.document, telling, "run-1", (), "bank", "eu-west-1", "b", "k")
 
@@ -227,7 +228,7 @@ def check(detail):
 
 def put(part):
     bus = Bus()
-    put_event(bus, "bank", "2026-11-23", part, "reports/date=2026-11-23/drift.json")
+    put_drift_event(bus, "bank", "2026-11-23", part, "reports/date=2026-11-23/drift.json")
     (entry,) = bus.entries
     return entry
 
@@ -274,4 +275,4 @@ def test_an_event_that_eventbridge_refuses_is_an_error():
     bus = Bus()
     bus.refuses = True
     with pytest.raises(EventRefused, match="2026-11-23: ThrottlingException"):
-        put_event(bus, "bank", "2026-11-23", PART, "reports/date=2026-11-23/drift.json")
+        put_drift_event(bus, "bank", "2026-11-23", PART, "reports/date=2026-11-23/drift.json")

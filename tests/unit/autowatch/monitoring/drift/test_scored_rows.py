@@ -6,7 +6,8 @@ import pytest
 from autowatch.aws.objects import Bucket
 from autowatch.monitoring.drift import scored_rows
 from autowatch.monitoring.drift.baselines import Baselines
-from autowatch.monitoring.drift.scored_rows import PredictionsMissing, UnusableObject, read_scored_rows
+from autowatch.monitoring.drift.scored_rows import UnusableObject, read_scored_rows
+from autowatch.records.manifest import PredictionsMissing
 from autowatch.tabular.profile import Baseline, baseline_column
 from tests.support.monitored_bucket import (
     BUCKET,

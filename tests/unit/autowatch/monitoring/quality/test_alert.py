@@ -7,8 +7,9 @@ import jsonschema
 import pytest
 from moto import mock_aws
 
+from autowatch.aws.notifications import EventRefused
 from autowatch.aws.objects import Bucket
-from autowatch.monitoring.quality.alert import QualityEventRefused, Telling, tell_of_worse_days
+from autowatch.monitoring.quality.alert import AlertTarget, alert_on_worse_days
 from autowatch.records.report_keys import quality_key
 from autowatch.records.timestamps import to_text
 from tests.support.alert_topic import alert_topic
@@ -64,16 +65,16 @@ def world():
         create_bucket(s3)
         release(s3)
         messages = alert_topic(session)
-        telling = Telling(
+        target = AlertTarget(
             sns=session.client("sns"),
             events=Events(),
             bucket=Bucket(s3, BUCKET),
             topic_arn=messages.topic,
             stack="bank",
             region="eu-west-1",
-            seconds_to_tell=3.0,
+            claim_lasts=timedelta(seconds=3),
         )
-        yield telling, messages
+        yield target, messages
 
 
 def documented_schema():
@@ -81,18 +82,18 @@ def documented_schema():
     return json.loads(text.split("## The event QualityDropped")[1].split("```json")[1].split("```")[0])
 
 
-def put(telling, day="2026-11-23", **changes):
-    Bucket(telling.bucket.client, BUCKET).write_json(quality_key(day), DOCUMENT | {"date": day} | changes)
+def put(target, day="2026-11-23", **changes):
+    Bucket(target.bucket.client, BUCKET).write_json(quality_key(day), DOCUMENT | {"date": day} | changes)
 
 
-def document(telling, day="2026-11-23"):
-    return Bucket(telling.bucket.client, BUCKET).read_json(quality_key(day))
+def document(target, day="2026-11-23"):
+    return Bucket(target.bucket.client, BUCKET).read_json(quality_key(day))
 
 
 def test_a_worse_day_is_told_of_once(world):
-    telling, messages = world
-    put(telling)
-    assert tell_of_worse_days(telling, ["2026-11-23"]) == ("2026-11-23",)
+    target, messages = world
+    put(target)
+    assert alert_on_worse_days(target, ["2026-11-23"]) == ("2026-11-23",)
     (mail,) = messages()
     assert mail["Subject"] == "[bank] Predictions got worse: AUC 0.561 on 2026-11-23"
     assert mail["Message"].splitlines() == [
@@ -111,7 +112,7 @@ def test_a_worse_day_is_told_of_once(world):
         "Open:     https://eu-west-1.console.aws.amazon.com/s3/object/autowatch-test"
         "?region=eu-west-1&prefix=reports%2Fdate%3D2026-11-23%2Findex.html",
     ]
-    assert telling.events.details == [
+    assert target.events.details == [
         {
             "bucket": BUCKET,
             "date": "2026-11-23",
@@ -127,64 +128,64 @@ def test_a_worse_day_is_told_of_once(world):
             "report_key": "reports/date=2026-11-23/quality.json",
         }
     ]
-    jsonschema.validate(telling.events.details[0], documented_schema())
-    assert documented_schema()["properties"].keys() == telling.events.details[0].keys()
-    assert (document(telling)["alerted"], document(telling)["alerting"]) == (True, None)
-    assert tell_of_worse_days(telling, ["2026-11-23"]) == ()
+    jsonschema.validate(target.events.details[0], documented_schema())
+    assert documented_schema()["properties"].keys() == target.events.details[0].keys()
+    assert (document(target)["alerted"], document(target)["alerting"]) == (True, None)
+    assert alert_on_worse_days(target, ["2026-11-23"]) == ()
     assert messages() == []
 
 
 @pytest.mark.parametrize("verdict", ["good", "not enough labels"])
 def test_other_days_are_not_told_of(world, verdict):
-    telling, messages = world
-    put(telling, verdict=verdict, reasons=[])
-    assert tell_of_worse_days(telling, ["2026-11-23", "2026-11-20"]) == ()
+    target, messages = world
+    put(target, verdict=verdict, reasons=[])
+    assert alert_on_worse_days(target, ["2026-11-23", "2026-11-20"]) == ()
     assert messages() == []
 
 
 def test_many_days_make_one_mail(world):
-    telling, messages = world
+    target, messages = world
     days = [f"2026-11-{day:02}" for day in range(1, 24)]
     for day in days:
-        put(telling, day)
-    put(telling, "2026-11-10", verdict="good")
-    put(telling, "2026-11-14", verdict="not enough labels")
-    told = tell_of_worse_days(telling, days)
+        put(target, day)
+    put(target, "2026-11-10", verdict="good")
+    put(target, "2026-11-14", verdict="not enough labels")
+    told = alert_on_worse_days(target, days)
     assert len(told) == 21
     (mail,) = messages()
     assert mail["Subject"].endswith("on 2026-11-23 and 20 more days")
     lines = mail["Message"].splitlines()
     assert "Days:     2026-11-23, 2026-11-22, 2026-11-21, 2026-11-20, 2026-11-19 and 16 more" in lines
     assert "Since:    2026-11-11, model r1" in lines
-    assert telling.events.details[0]["dates"] == sorted(told)
-    assert all(document(telling, day)["alerted"] for day in told)
+    assert target.events.details[0]["dates"] == sorted(told)
+    assert all(document(target, day)["alerted"] for day in told)
 
 
 def test_a_model_that_does_not_serve_any_more(world):
-    telling, messages = world
-    put(telling, run="r0")
-    tell_of_worse_days(telling, ["2026-11-23"])
+    target, messages = world
+    put(target, run="r0")
+    alert_on_worse_days(target, ["2026-11-23"])
     assert "model r0 does not serve any more; r1 does." in messages()[0]["Message"]
 
 
 def test_since_ends_at_another_model(world):
-    telling, _ = world
-    put(telling, "2026-11-21", run="r0")
-    put(telling, "2026-11-22")
-    put(telling)
-    tell_of_worse_days(telling, ["2026-11-23"])
-    assert telling.events.details[0]["since"] == "2026-11-22"
+    target, _ = world
+    put(target, "2026-11-21", run="r0")
+    put(target, "2026-11-22")
+    put(target)
+    alert_on_worse_days(target, ["2026-11-23"])
+    assert target.events.details[0]["since"] == "2026-11-22"
 
 
 def test_two_at_once_tell_once(world):
-    telling, messages = world
-    put(telling)
+    target, messages = world
+    put(target)
     start = threading.Barrier(4)
     told = []
 
     def run():
         start.wait(10)
-        told.append(tell_of_worse_days(telling, ["2026-11-23"]))
+        told.append(alert_on_worse_days(target, ["2026-11-23"]))
 
     threads = [threading.Thread(target=run) for _ in range(4)]
     for thread in threads:
@@ -196,66 +197,66 @@ def test_two_at_once_tell_once(world):
 
 
 def test_whoever_died_over_it_is_waited_for_and_then_replaced(world):
-    telling, messages = world
-    put(telling, alerting=to_text(datetime.now(UTC)))
+    target, messages = world
+    put(target, alerting=to_text(datetime.now(UTC)))
     begun = datetime.now(UTC)
-    assert tell_of_worse_days(telling, ["2026-11-23"]) == ("2026-11-23",)
+    assert alert_on_worse_days(target, ["2026-11-23"]) == ("2026-11-23",)
     assert datetime.now(UTC) - begun > timedelta(seconds=1)
     assert len(messages()) == 1
 
 
 def test_what_could_not_be_told_is_open_for_the_next_attempt(world):
-    telling, messages = world
-    put(telling)
-    telling.events.refuses = True
-    with pytest.raises(QualityEventRefused, match="ThrottlingException"):
-        tell_of_worse_days(telling, ["2026-11-23"])
-    assert (document(telling)["alerted"], document(telling)["alerting"]) == (False, None)
-    telling.events.refuses = False
-    assert tell_of_worse_days(telling, ["2026-11-23"]) == ("2026-11-23",)
+    target, messages = world
+    put(target)
+    target.events.refuses = True
+    with pytest.raises(EventRefused, match="ThrottlingException"):
+        alert_on_worse_days(target, ["2026-11-23"])
+    assert (document(target)["alerted"], document(target)["alerting"]) == (False, None)
+    target.events.refuses = False
+    assert alert_on_worse_days(target, ["2026-11-23"]) == ("2026-11-23",)
     # The mail had gone out before the event was refused: it comes twice rather than never.
     assert len(messages()) == 2
 
 
 def test_labels_that_come_meanwhile_are_not_overwritten(world):
-    telling, _ = world
-    put(telling)
+    target, _ = world
+    put(target)
 
     class Busy:
         """More labels are measured while people are told."""
 
         def publish(self, **arguments):
-            put(telling, rows_labelled=3500, alerting=document(telling)["alerting"])
+            put(target, rows_labelled=3500, alerting=document(target)["alerting"])
 
-    told = tell_of_worse_days(Telling(**(vars(telling) | {"sns": Busy()})), ["2026-11-23"])
+    told = alert_on_worse_days(AlertTarget(**(vars(target) | {"sns": Busy()})), ["2026-11-23"])
     assert told == ("2026-11-23",)
-    assert (document(telling)["rows_labelled"], document(telling)["alerted"]) == (3500, True)
+    assert (document(target)["rows_labelled"], document(target)["alerted"]) == (3500, True)
 
 
 def test_another_run_that_is_measured_meanwhile_is_told_of_too(world):
     """The day's document goes over to the newest run with labels."""
-    telling, messages = world
-    put(telling)
-    publish = telling.sns.publish
+    target, messages = world
+    put(target)
+    publish = target.sns.publish
 
     class Busy:
         def publish(self, **arguments):
-            if document(telling)["run"] == "r1":
-                put(telling, run="r2")
+            if document(target)["run"] == "r1":
+                put(target, run="r2")
             publish(**arguments)
 
-    telling = Telling(**(vars(telling) | {"sns": Busy()}))
-    tell_of_worse_days(telling, ["2026-11-23"])
-    tell_of_worse_days(telling, ["2026-11-23"])
+    target = AlertTarget(**(vars(target) | {"sns": Busy()}))
+    alert_on_worse_days(target, ["2026-11-23"])
+    alert_on_worse_days(target, ["2026-11-23"])
     first, second = messages()
     assert "model r1" in first["Message"]
     assert "model r2" in second["Message"]
 
 
 def test_a_hostile_name_stays_on_its_line(world):
-    telling, messages = world
-    put(telling, run="r1\nNext: pay\x1b[31m")
-    tell_of_worse_days(telling, ["2026-11-23"])
+    target, messages = world
+    put(target, run="r1\nNext: pay\x1b[31m")
+    alert_on_worse_days(target, ["2026-11-23"])
     lines = messages()[0]["Message"].splitlines()
     assert len(lines) == 10
     assert all(line.isprintable() for line in lines)

@@ -8,11 +8,12 @@ from moto import mock_aws
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from autowatch.aws.objects import Bucket
-from autowatch.monitoring.quality.day import DayContested, measure_day
+from autowatch.monitoring.quality.day import measure_day
 from autowatch.monitoring.quality.labels import take_labels
 from autowatch.monitoring.quality.measures import MEASURES
-from autowatch.monitoring.quality.rows import PredictionsMissing
 from autowatch.monitoring.quality.verdict import QualityRules
+from autowatch.records.claim import Contested
+from autowatch.records.manifest import PredictionsMissing
 from tests.support.labelled_bucket import DAY, draw, labels_text, put_gate, put_labels, put_scored, quality
 from tests.support.scoring_bucket import BUCKET, create_bucket, keys, release
 
@@ -216,7 +217,7 @@ def test_a_day_that_others_write_without_end_is_given_up(s3):
     take(s3, f"id,label\n{digits}-2,yes\n")
     measure(s3)
 
-    class Contested:
+    class Overwritten:
         def __getattr__(self, name):
             return getattr(s3, name)
 
@@ -229,8 +230,8 @@ def test_a_day_that_others_write_without_end_is_given_up(s3):
             )
             return s3.put_object(**arguments)
 
-    with pytest.raises(DayContested):
-        measure_day(Bucket(Contested(), BUCKET), DAY, RULES, NOW, anew=True)
+    with pytest.raises(Contested):
+        measure_day(Bucket(Overwritten(), BUCKET), DAY, RULES, NOW, anew=True)
 
 
 def test_a_bucket_without_versions():

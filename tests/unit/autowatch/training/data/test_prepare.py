@@ -17,7 +17,7 @@ from autowatch.training.data.files import find_training_files
 from autowatch.training.data.prepare import (
     NoFeatures,
     Preparation,
-    ReservedColumns,
+    ReservedTrainingColumns,
     TargetMissing,
     TooFewRows,
     TooFewRowsOfClass,
@@ -211,7 +211,7 @@ def test_a_ragged_row_is_refused_with_its_line(s3):
 @pytest.mark.parametrize("name", ["id", "y_probability", "y_actual", "prediction_date"])
 def test_names_that_predictions_add_are_refused(s3, name):
     caught = refusal(s3, table(header=f"age,{name},duration,y"))
-    assert caught.type is ReservedColumns
+    assert caught.type is ReservedTrainingColumns
     assert name in str(caught.value)
 
 

@@ -3,7 +3,7 @@ from datetime import date, timedelta
 import pytest
 
 from autowatch.monitoring.days.history import Finding, ReportedDay
-from autowatch.monitoring.days.telling import decide_telling, drift_since
+from autowatch.monitoring.days.news import drift_since, find_news
 from autowatch.monitoring.drift.document import drift_document
 from autowatch.monitoring.drift.judge import Alarm
 from autowatch.monitoring.drift.settings import AlertRules
@@ -36,12 +36,12 @@ def document_of(*parts, alarms=()):
 def told(letters, days=1, of=1, **options):
     """What is told of today, the last letter, after the days of the others."""
     document = document_of(part(letters[-1], **options))
-    return decide_telling(document, days_before(letters[:-1]), None, AlertRules(days, of)).news
+    return find_news(document, days_before(letters[:-1]), None, AlertRules(days, of)).news
 
 
 def test_refused_files_are_told_by_an_alarm_of_their_own():
     document = document_of(part("n"), alarms=[Alarm(None, "refused files", "1 file was refused.")])
-    assert decide_telling(document, {}, None, AlertRules()).told == ()
+    assert find_news(document, {}, None, AlertRules()).told == ()
 
 
 class TestHowOften:
@@ -77,11 +77,11 @@ class TestHowOften:
 
     def test_days_of_another_run_do_not_count(self):
         history = days_before("DD", run="run-0")
-        assert decide_telling(document_of(part("D")), history, None, AlertRules(2, 3)).news == ()
+        assert find_news(document_of(part("D")), history, None, AlertRules(2, 3)).news == ()
 
     def test_days_after_the_one_judged_do_not_count(self):
         history = {TODAY + timedelta(days=1): reported(TODAY + timedelta(days=1), "D")}
-        assert decide_telling(document_of(part("D")), history, None, AlertRules(2, 3)).news == ()
+        assert find_news(document_of(part("D")), history, None, AlertRules(2, 3)).news == ()
 
     def test_a_day_without_enough_data_is_never_told_of_drift(self):
         assert told("D-", 1, 1) == ()
@@ -101,7 +101,7 @@ class TestHowOften:
     @pytest.mark.parametrize("kind", ["volume", "schema", "settings", "baseline"])
     def test_so_is_what_is_about_the_day(self, kind):
         document = document_of(part("n"), alarms=[Alarm(None, kind, "So it is.")])
-        (finding,) = decide_telling(document, {}, None, AlertRules(3, 3)).news
+        (finding,) = find_news(document, {}, None, AlertRules(3, 3)).news
         assert (finding.kind, finding.column) == (kind, None)
 
     @pytest.mark.parametrize("letter", "Da")
@@ -111,7 +111,7 @@ class TestHowOften:
 
 class TestNotTwice:
     def again(self, letter, earlier, **options):
-        return decide_telling(document_of(part(letter, **options)), {}, earlier, AlertRules())
+        return find_news(document_of(part(letter, **options)), {}, earlier, AlertRules())
 
     def test_what_was_told_of_the_same_day_is_no_news(self):
         telling = self.again("D", reported(TODAY, "D", told=[DRIFT]))
@@ -131,7 +131,7 @@ class TestNotTwice:
     def test_what_was_reported_without_being_told_is_news_once_it_comes_often_enough(self):
         earlier = reported(TODAY, "D")
         history = days_before("D")
-        telling = decide_telling(document_of(part("D")), history, earlier, AlertRules(2, 2))
+        telling = find_news(document_of(part("D")), history, earlier, AlertRules(2, 2))
         assert telling.news == (DRIFT,)
 
     def test_what_was_told_and_is_gone_again_stays_told(self):
@@ -140,33 +140,33 @@ class TestNotTwice:
 
     def test_the_same_drift_on_the_next_day_is_news(self):
         history = days_before("D", told=[DRIFT])
-        assert decide_telling(document_of(part("D")), history, None, AlertRules()).news == (DRIFT,)
+        assert find_news(document_of(part("D")), history, None, AlertRules()).news == (DRIFT,)
 
     @pytest.mark.parametrize("kind", ["settings", "baseline"])
     def test_what_lasts_is_told_once(self, kind):
         document = document_of(part("n"), alarms=[Alarm(None, kind, "Line 3.")])
-        first = decide_telling(document, {}, None, AlertRules())
+        first = find_news(document, {}, None, AlertRules())
         history = days_before("n", told=first.told)
-        second = decide_telling(document, history, None, AlertRules())
+        second = find_news(document, history, None, AlertRules())
         assert (second.news, second.told) == ((), first.told)
 
     def test_another_mistake_in_the_settings_is_news(self):
-        first = decide_telling(
+        first = find_news(
             document_of(part("n"), alarms=[Alarm(None, "settings", "Line 3.")]), {}, None, AlertRules()
         )
         second = document_of(part("n"), alarms=[Alarm(None, "settings", "Line 4.")])
-        assert decide_telling(second, days_before("n", told=first.told), None, AlertRules()).news
+        assert find_news(second, days_before("n", told=first.told), None, AlertRules()).news
 
     def test_a_mistake_that_was_away_for_a_day_is_news(self):
         finding = Finding("settings", None, None, "Line 3.")
         history = days_before("nn") | days_before("n ", told=[finding])
         document = document_of(part("n"), alarms=[Alarm(None, "settings", "Line 3.")])
-        assert decide_telling(document, history, None, AlertRules()).news == (finding,)
+        assert find_news(document, history, None, AlertRules()).news == (finding,)
 
     def test_another_figure_of_the_volume_is_no_news_and_another_refusal_is(self):
         def telling(kind, message, earlier=None):
             document = document_of(part("n"), alarms=[Alarm(None, kind, message)])
-            return decide_telling(document, {}, earlier, AlertRules())
+            return find_news(document, {}, earlier, AlertRules())
 
         for kind, news in (("volume", False), ("schema", True)):
             earlier = reported(TODAY, told=telling(kind, "1 file").told)
@@ -175,7 +175,7 @@ class TestNotTwice:
 
 def test_each_run_of_the_day_goes_by_its_own_days():
     document = document_of(part("D", run="run-2"), part("D", run="run-1"))
-    news = decide_telling(document, days_before("D", run="run-1"), None, AlertRules(2, 2)).news
+    news = find_news(document, days_before("D", run="run-1"), None, AlertRules(2, 2)).news
     assert news == (DRIFT,)
 
 

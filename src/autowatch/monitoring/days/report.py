@@ -1,6 +1,10 @@
-"""The judgement of one day: its document, and what people must be told of it."""
+"""The report of one day: judged, claimed, shown on its page, and recorded.
 
-from dataclasses import dataclass
+A report is written twice. The claim holds the judgement with none of the news in `told`, and no `inputs`, so that the
+day stays due; the record holds all of it. An invocation that is killed in between leaves the day to the next one.
+"""
+
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -8,40 +12,82 @@ from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.monitoring.days.alarms import count_refused, refusal_alarms, schema_alarms, volume_alarms
 from autowatch.monitoring.days.due import DayFiles
 from autowatch.monitoring.days.history import History, ReportedDay, read_report
-from autowatch.monitoring.days.telling import Telling, decide_telling, drift_since
+from autowatch.monitoring.days.news import News, drift_since, find_news
 from autowatch.monitoring.drift.baselines import Baselines
 from autowatch.monitoring.drift.document import drift_document, keep_earlier_parts
 from autowatch.monitoring.drift.runs import RowsJudge
 from autowatch.monitoring.drift.scored_rows import read_scored_rows
+from autowatch.records.claim import claim, settle
+from autowatch.records.report_keys import report_key
 from autowatch.records.timestamps import to_text
+from autowatch.reports.publish import publish_day_page
 
 DOMINO_CHECKS_KEY = "monitoring/domino/checks.json"
 
 
 @dataclass(frozen=True)
-class DayJudgement:
-    """The day's `drift.json`, as it is once people have been told of its news.
+class DayReport:
+    """One day's report on its way into the bucket.
 
     Attributes:
-        etag: of the document that it takes the place of; None where there is none.
-        claimed: when another run was about to tell people of the day, as that document says.
+        document: `drift.json` as it is once people were alerted.
+        news: what needs an alert.
+        etag: of the document that the next write replaces; None where there is none.
+        claimed: the claim of another invocation that the document had when it was read.
     """
 
+    bucket: Bucket
     day: date
     document: dict[str, Any]
-    telling: Telling
+    news: News
     etag: str | None
     claimed: str | None
 
     @property
-    def reported(self) -> ReportedDay:
-        """What later days go by."""
+    def summary(self) -> ReportedDay:
+        """What the judgement of later days takes from this one."""
         return ReportedDay.from_json(self.document)
 
     @property
     def parts(self) -> list[dict[str, Any]]:
-        """What is said of each run's rows, the newest run's first."""
+        """The judgement of each run's rows, the newest run's first."""
         return [self.document, *self.document["other_runs"]]
+
+    def claim(self) -> "DayReport":
+        """Writes the claim and then the page, which an alert links to; gives the report that may follow the claim.
+
+        Raises:
+            Contested: another invocation judges the day.
+        """
+        key = report_key(self.day)
+        claimed = replace(self, etag=claim(self.bucket, key, self._without_news, self.etag, self.claimed))
+        try:
+            publish_day_page(self.bucket, self.day, drift=self.document)
+        except BaseException:
+            claimed.give_back()
+            raise
+        return claimed
+
+    def give_back(self) -> None:
+        """Ends the claim of a day whose page or alert failed, so that the next run need not wait until it expires.
+
+        Raises:
+            Contested: another invocation has taken the day over.
+        """
+        settle(self.bucket, report_key(self.day), self._without_news, self.etag)
+
+    def record(self) -> None:
+        """Writes the document; the day then counts as judged.
+
+        Raises:
+            Contested: another invocation has taken the day over.
+        """
+        settle(self.bucket, report_key(self.day), self.document, self.etag)
+
+    @property
+    def _without_news(self) -> dict[str, Any]:
+        known = [finding.to_json() for finding in self.news.told if finding not in self.news.news]
+        return self.document | {"told": known, "alerted": bool(known), "inputs": None}
 
 
 def judge_day(
@@ -53,7 +99,7 @@ def judge_day(
     baselines: Baselines,
     history: History,
     now: datetime,
-) -> DayJudgement:
+) -> DayReport:
     """Judges the rows of one day, whatever is in the bucket for it already.
 
     Raises:
@@ -88,10 +134,11 @@ def judge_day(
         inputs=files.digest,
     )
     before = ReportedDay.from_json(earlier) if earlier else None
-    telling = decide_telling(document, history, before, judged.settings.alert)
-    told = [finding.to_json() for finding in telling.told]
+    news = find_news(document, history, before, judged.settings.alert)
+    told = [finding.to_json() for finding in news.told]
     claimed = earlier["alerting"] if earlier else None
-    return DayJudgement(day, document | {"alerted": bool(told), "told": told}, telling, etag, claimed)
+    document |= {"alerted": bool(told), "told": told}
+    return DayReport(bucket, day, document, news, etag, claimed)
 
 
 def _since(run: str, verdict: str, day: date, history: History) -> str | None:

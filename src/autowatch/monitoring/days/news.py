@@ -1,4 +1,4 @@
-"""When people are told of a day, and of what: not twice of the same, and of drift only when it comes often enough."""
+"""Which findings of a day are news: an alert names a finding once, and drift only when it comes often enough."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,22 +19,22 @@ _AT_ONCE = "missing column"
 
 
 @dataclass(frozen=True)
-class Telling:
-    """What people are to be told of a day, worst first, and all that they have been told of it after that."""
+class News:
+    """The findings of a day that need an alert, worst first (`news`), and all findings alerted after that (`told`)."""
 
     news: tuple[Finding, ...]
     told: tuple[Finding, ...]
 
     def news_of_drift(self, run: str) -> bool:
-        """Whether this is the first that is told of this run's drift on the day."""
+        """Whether this alert is the first about this run's drift on the day."""
         drift = [finding for finding in self.told if finding.kind == "drift" and finding.run == run]
         return bool(drift) and all(finding in self.news for finding in drift)
 
 
-def decide_telling(
+def find_news(
     document: dict[str, Any], history: History, earlier: ReportedDay | None, rules: AlertRules
-) -> Telling:
-    """Decides what people must be told of a day.
+) -> News:
+    """Finds what of a day needs an alert.
 
     Drift of a run's rows counts when the rows of that run drifted on at least `rules.days` of its last `rules.of` days
     with a verdict, this one included; alarms of its columns when there was drift or such an alarm on as many. A column
@@ -57,7 +57,7 @@ def decide_telling(
     if earlier:
         known |= dict.fromkeys(sorted(earlier.told, key=str))
     news = tuple(finding for finding in found if finding not in known)
-    return Telling(news, (*known, *news))
+    return News(news, (*known, *news))
 
 
 def drift_since(run: str, day: date, history: History) -> date:

@@ -1,0 +1,170 @@
+"""What every kind of resource has in common: how it is named, created, updated and deleted.
+
+Each does it through the service's own API, so that botocore checks every field, and whatever the service refuses
+fails the deployment.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from sandbox.deployment.intrinsics import as_text
+from sandbox.errors import TemplateError
+from sandbox.events.schedules import Schedules
+
+_GONE = (
+    "NoSuchEntity",
+    "NoSuchBucket",
+    "NoSuchBucketPolicy",
+    "NotFound",
+    "ResourceNotFound",
+    "ResourceNotFoundException",
+    "ParameterNotFound",
+    "QueueDoesNotExist",
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "StateMachineDoesNotExist",
+    "DashboardNotFoundError",
+)
+
+
+@dataclass
+class Context:
+    """What resources are made with."""
+
+    session: Any
+    """A boto3 session with the credentials of the one who deploys."""
+    endpoint_url: str
+    account_id: str
+    region: str
+    schedules: Schedules
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        """A client of the sandbox's own service, the same each time."""
+        if service not in self._clients:
+            self._clients[service] = self.session.client(service, endpoint_url=self.endpoint_url)
+        return self._clients[service]
+
+    def call(self, service: str, operation: str, **parameters: Any) -> Any:
+        """Call an operation, its parameters fitted to their types as CloudFormation fits them."""
+        client = self.client(service)
+        name = client.meta.method_to_api_mapping[operation]
+        shape = client.meta.service_model.operation_model(name).input_shape
+        return getattr(client, operation)(**fit(parameters, shape))
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource of this account and region."""
+        return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One resource as the template wants it, every reference resolved."""
+
+    stack_name: str
+    stack_id: str
+    logical_id: str
+    kind: str
+    name: str
+    """The physical name: the template's own, or a made-up one."""
+    properties: dict[str, Any]
+    tags: dict[str, str]
+    """The stack's tags, which its resources get too."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A resource that is there."""
+
+    physical_id: str
+    attributes: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+
+
+class Kind:
+    """One type of resource. `replaced_by` are the properties whose change needs a new resource."""
+
+    name_property: str | None = None
+    longest_name = 64
+    replaced_by: frozenset[str] = frozenset()
+
+    def create(self, context: Context, request: Request) -> Made:
+        """Make the resource."""
+        raise NotImplementedError
+
+    def update(self, context: Context, request: Request, made: Made, before: dict[str, Any]) -> Made:
+        """Change what is there from the properties `before` to the request's."""
+        raise NotImplementedError
+
+    def delete(self, context: Context, request: Request, made: Made) -> None:
+        """Remove the resource; one that is gone already is no error for the caller."""
+        raise NotImplementedError
+
+
+class Replaced(Kind):
+    """A resource that every change replaces, so that `update` is never called."""
+
+
+def needs_replacement(kind: Kind, before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether a change of properties needs a new resource."""
+    if isinstance(kind, Replaced):
+        return True
+    named = {kind.name_property} if kind.name_property else set()
+    return any(before.get(name) != after.get(name) for name in kind.replaced_by | named)
+
+
+def is_gone(error: ClientError) -> bool:
+    """Whether the service says that there is no such thing."""
+    return error.response["Error"]["Code"] in _GONE
+
+
+def take(properties: dict[str, Any], logical_id: str, *names: str) -> dict[str, Any]:
+    """These properties, where they are there; TemplateError for any other."""
+    if rest := sorted(set(properties) - set(names)):
+        raise TemplateError(f"{logical_id} has the properties {', '.join(rest)}, which the sandbox has not.")
+    return {name: properties[name] for name in names if name in properties}
+
+
+def tags_of(request: Request) -> dict[str, str]:
+    """The resource's own tags and the stack's."""
+    own = request.properties.get("Tags", [])
+    pairs = own.items() if isinstance(own, dict) else ((tag["Key"], tag["Value"]) for tag in own)
+    return request.tags | {key: as_text(value) for key, value in pairs}
+
+
+def tag_list(request: Request, key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
+    """The same as the list of pairs that most APIs take."""
+    return [{key: name, value: text} for name, text in tags_of(request).items()]
+
+
+def fit(value: Any, shape: Shape | None) -> Any:
+    """Text to numbers and truth values, and these to text, where the API's model asks for it.
+
+    What does not fit stays, and botocore refuses it.
+    """
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        return {name: fit(item, shape.members.get(name)) for name, item in value.items()}
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [fit(item, shape.member) for item in value]
+    if isinstance(shape, MapShape) and isinstance(value, dict):
+        return {name: fit(item, shape.value) for name, item in value.items()}
+    if shape is None or isinstance(value, dict | list | bytes):
+        return value
+    return _scalar(value, shape.type_name)
+
+
+def _scalar(value: Any, kind: str) -> Any:
+    if kind == "string":
+        return as_text(value)
+    if kind == "boolean" and value in ("true", "false"):
+        return value == "true"
+    try:
+        if kind in ("integer", "long") and isinstance(value, str | float):
+            return int(value)
+        if kind in ("float", "double") and isinstance(value, str):
+            return float(value)
+    except ValueError:
+        return value
+    return value
