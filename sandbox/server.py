@@ -42,7 +42,7 @@ from sandbox.deployment.stacks import Stacks, Wanted
 from sandbox.deployment.template import read_template
 from sandbox.domino import Domino
 from sandbox.errors import AlarmError, DeploymentError, FaultError, NotFoundError, SandboxError
-from sandbox.events import corrections, notifications, schedules, shortcuts
+from sandbox.events import corrections, executions, notifications, schedules, shortcuts
 from sandbox.events.mailbox import Mailbox
 from sandbox.events.schedules import Schedules
 from sandbox.faults import Faults, parse_faults
@@ -119,6 +119,7 @@ class Server:
         corrections.install()
         shortcuts.install()
         notifications.install(deliveries, self.mailbox)
+        executions.install()
         schedules.install(self.schedules)
         lambda_api.install(self.functions, self._invocations, self._artefacts)
         sagemaker = SageMaker(
@@ -217,13 +218,13 @@ class Server:
 
     def busy(self) -> dict[str, int]:
         """How much work is under way, by kind."""
-        executions = stepfunctions_parser_backends[ACCOUNT_ID][REGION].state_machines
+        machines = stepfunctions_parser_backends[ACCOUNT_ID][REGION].state_machines
         return {
             "invocations": self.functions.busy,
             "queued": self._deferred.pending,
             "deployments": self.stacks.busy,
             "executions": sum(
-                execution.status == "RUNNING" for machine in executions for execution in machine.executions
+                execution.status == "RUNNING" for machine in machines for execution in machine.executions
             ),
         }
 

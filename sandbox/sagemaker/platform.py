@@ -48,8 +48,8 @@ class Platform:
 
     def alarm_raised(self, names: Sequence[str]) -> str | None:
         """The first of these CloudWatch alarms that has gone off, None if none has."""
-        answer = self._client("cloudwatch").describe_alarms(AlarmNames=list(names), StateValue="ALARM")
-        return next((alarm["AlarmName"] for alarm in answer["MetricAlarms"]), None)
+        alarms = self._client("cloudwatch").describe_alarms(AlarmNames=list(names))["MetricAlarms"]
+        return next((alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"), None)
 
     def _client(self, service: Any) -> Any:
         return boto3.client(

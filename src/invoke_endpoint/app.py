@@ -10,7 +10,7 @@ from botocore.config import Config
 from autowatch.aws.objects import Bucket
 from autowatch.records.arrival import arrivals_in
 from autowatch.scoring.endpoint import client_config
-from autowatch.scoring.inbox import score_arrivals
+from autowatch.scoring.inbox import score_arrivals, times_postponed
 from invoke_endpoint.settings import settings_from_env, transforms_from_env
 
 
@@ -24,6 +24,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
         settings=settings,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
         transforms=transforms_from_env(os.environ, _stepfunctions),
+        postponed=times_postponed(event),
     )
 
 

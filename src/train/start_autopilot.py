@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from autowatch.records.contract import read_contract
-from autowatch.records.run import contract_key
+from autowatch.records.run import check_running, contract_key
 from autowatch.settings import whole_number
 from autowatch.training.autopilot import Limits, start_job
 from train.clients import client, data_bucket
@@ -14,6 +14,7 @@ from train.settings import tags_from_env
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Takes the `run`; returns the job's name."""
     bucket = data_bucket()
+    check_running(bucket, event["run"])
     name = start_job(
         client("sagemaker"),
         bucket,

@@ -40,8 +40,8 @@ def probability(fields, salt=""):
     return f"{zlib.crc32((salt + chr(31).join(fields)).encode()) % 9973 / 9973:.6f}"
 
 
-def label(fields, labels=("no", "yes")):
-    return labels[zlib.crc32(chr(31).join(fields).encode()) % 9973 / 9973 >= 0.5]
+def label(fields, labels=("no", "yes"), salt=""):
+    return labels[zlib.crc32((salt + chr(31).join(fields)).encode()) % 9973 / 9973 >= 0.5]
 
 
 def training_file(seed, good=True):

@@ -2,7 +2,9 @@
 
 `model.json` in the artefact is `{"features": 3, "labels": ["no", "yes"], "salt": ""}`, two labels. The second label's
 probability follows from the row and the model's salt alone, by a checksum of the fields, so that a lost or mixed-up row
-shows, and which model answered. STUB_SECONDS is how long a request takes. Speaks the container's contract as `serve.py` does and needs the standard library alone.
+shows, and which model answered. STUB_SECONDS is how long a request takes.
+
+Speaks the container's contract as `serve.py` does and needs the standard library alone.
 """
 
 import csv

@@ -251,7 +251,9 @@ class Endpoints:
         if not (self.pace and policy):
             return None
         routing = policy["TrafficRoutingConfiguration"]
-        alarms = [item["AlarmName"] for item in deployment.get("AutoRollbackConfiguration", {}).get("Alarms", [])]
+        alarms = [
+            item["AlarmName"] for item in deployment.get("AutoRollbackConfiguration", {}).get("Alarms", [])
+        ]
         for share in (*_first_shares(routing, green.variant), 1.0):
             with self._lock:
                 endpoint.green, endpoint.green_share = green, share

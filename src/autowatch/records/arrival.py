@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 from autowatch.aws.objects import ObjectVersion
 from autowatch.records.timestamps import from_text
@@ -97,6 +97,15 @@ def arrivals_in(event: dict[str, Any]) -> list[Arrival]:
     """The files that an event announces: none in S3's own test event, and none for folder markers."""
     arrivals = [_arrival(record) for record in event.get("Records", [])]
     return [arrival for arrival in arrivals if not arrival.file.key.endswith("/")]
+
+
+def announcement(arrival: Arrival) -> dict[str, Any]:
+    """The inverse of `arrivals_in`: an event that announces this arrival once more."""
+    file = arrival.file
+    written: dict[str, Any] = {"key": quote_plus(file.key, safe="/"), "eTag": file.etag, "size": file.size}
+    if file.version_id is not None:
+        written["versionId"] = file.version_id
+    return {"Records": [{"eventTime": arrival.time.isoformat(), "s3": {"object": written}}]}
 
 
 def _arrival(record: dict[str, Any]) -> Arrival:

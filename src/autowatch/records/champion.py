@@ -85,8 +85,8 @@ def mark_release(bucket: Bucket, run: str) -> None:
         write_champion(bucket, replace(champion, releasing=run, releases=champion.releases + 1), etag)
 
 
-def settle_release(bucket: Bucket) -> None:
-    """Notes that the endpoint serves the champion and nothing else; from then on the run that released cannot go on.
+def settle_release(bucket: Bucket, run: str) -> None:
+    """Notes that the endpoint serves the champion and not the model of `run`, whose release cannot go on from then on.
 
     Raises:
         ObjectChanged: another run changed the champion in between.
@@ -95,5 +95,5 @@ def settle_release(bucket: Bucket) -> None:
         champion, etag = read_champion_with_etag(bucket)
     except NoChampion:
         return
-    if champion.releasing is not None:
+    if champion.releasing == run:
         write_champion(bucket, replace(champion, releasing=None), etag)

@@ -82,7 +82,7 @@ def score_file(
     Raises:
         UnreadableFile: the file cannot be scored as it is, and trying again cannot help.
         NoChampion: there is no model to score it with.
-        ReleaseUnderWay: the endpoint is going over to another model, and took too long for this caller.
+        ReleaseUnderWay: the endpoint is going over to another model; score when it has settled.
         EndpointError, AnswerMismatch, AnswerUnreadable: the endpoint did not do its part.
         RowsLost: see there.
     """
@@ -111,9 +111,7 @@ def _score_and_commit(
 ) -> Manifest:
     started = datetime.now(UTC)
     scored = score_in_force(
-        bucket,
-        seconds_left,
-        lambda force: _score(force, runtime, arrival, keys, settings, seconds_left),
+        bucket, lambda force: _score(force, runtime, arrival, keys, settings, seconds_left)
     )
     champion = scored.champion
     if champion.endpoint_name != settings.endpoint_name:

@@ -12,6 +12,8 @@ from autowatch.records.contract import read_contract
 from autowatch.records.run import LATEST_KEY, Run, Trigger, contract_key, read_latest, run_name
 from autowatch.records.timestamps import from_text, to_text
 
+_LONGEST_CLEAN_UP = timedelta(hours=2)
+
 
 class InvalidInput(AutowatchError):
     """The execution was started with an input that means nothing."""
@@ -98,6 +100,10 @@ class RunInProgress(AutowatchError):
     """Another training run has not ended yet."""
 
 
+class StillEnding(AutowatchError):
+    """The last run was stopped or killed, and what it made is still being removed. In a few minutes it is gone."""
+
+
 class CoolingDown(AutowatchError):
     """Drift asked for a run too soon after the one before."""
 
@@ -111,6 +117,7 @@ def begin_run(bucket: Bucket, stepfunctions: Any, run: Run, cooldown: timedelta)
 
     Raises:
         RunInProgress: another run holds it, or took it at the same moment.
+        StillEnding: the last run was ended from outside, and is being cleaned up.
         CoolingDown: drift asked for this run within `cooldown` of the last one it asked for.
     """
     try:
@@ -121,10 +128,8 @@ def begin_run(bucket: Bucket, stepfunctions: Any, run: Run, cooldown: timedelta)
         latest = Run.from_json(document)
         if latest.run == run.run:
             return
-        if latest.status == "running" and _is_running(stepfunctions, latest.execution):
-            raise RunInProgress(
-                f"Run {latest.run}, started {latest.started}, has not ended yet. Start again when it has."
-            )
+        if latest.status in ("running", "ending"):
+            _check_ended(stepfunctions, latest, from_text(run.started))
         last_drift_start = latest.last_drift_start
     if run.trigger == "drift":
         _check_cooldown(last_drift_start, from_text(run.started), cooldown)
@@ -174,13 +179,21 @@ def _is_same(one: ObjectVersion, other: ObjectVersion) -> bool:
     return (one.key, one.etag) == (other.key, other.etag)
 
 
-def _is_running(stepfunctions: Any, execution: str) -> bool:
-    """Whether the execution behind a lock still runs: one that was killed could not let go of its lock."""
+def _check_ended(stepfunctions: Any, latest: Run, now: datetime) -> None:
+    """Lets a run begin where the last one's execution is long gone: then nobody will let go of its lock any more."""
     try:
-        answer = stepfunctions.describe_execution(executionArn=execution)
+        answer = stepfunctions.describe_execution(executionArn=latest.execution)
     except stepfunctions.exceptions.ExecutionDoesNotExist:
-        return False
-    return bool(answer["status"] == "RUNNING")
+        return
+    if answer["status"] == "RUNNING":
+        raise RunInProgress(
+            f"Run {latest.run}, started {latest.started}, has not ended yet. Start again when it has."
+        )
+    if now - answer["stopDate"] < _LONGEST_CLEAN_UP:
+        raise StillEnding(
+            f"Run {latest.run} was ended from outside, and what it made is still being removed. Start again in a few "
+            "minutes."
+        )
 
 
 def _check_cooldown(last_drift_start: str | None, now: datetime, cooldown: timedelta) -> None:

@@ -14,12 +14,12 @@ from autowatch.errors import AutowatchError
 from autowatch.records.champion import Champion, NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.run import holdout_key
+from autowatch.records.smoke import SmokeTest
 from autowatch.scoring.batches import Rejected, ScoredBatch, ScoringLimits, score_table
 from autowatch.scoring.columns import MissingColumns
 from autowatch.scoring.endpoint import EndpointMissing, TimedEndpoint
 from autowatch.tabular.csv_lines import csv_lines
 from autowatch.tabular.table import read_table
-from autowatch.records.smoke import SmokeTest
 
 _CHUNK = 1 << 20
 

@@ -17,6 +17,7 @@ from autowatch.evaluation.figures import Comparison
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
 from autowatch.records.run import baseline_key, contract_key, holdout_key
+from autowatch.records.smoke import write_smoke_test
 from autowatch.scoring.batches import ScoringLimits
 from autowatch.scoring.endpoint import TimedEndpoint
 from autowatch.tabular.profile import Baseline, baseline_column, with_prediction
@@ -29,7 +30,6 @@ from autowatch.training.gate.holdout import (
     score_holdout,
     take_smoke_test,
 )
-from autowatch.records.smoke import write_smoke_test
 
 _SECONDS_TO_DECIDE = 60.0
 """Kept back of the caller's time for what comes after the scoring: half a million rows are compared in half of it."""

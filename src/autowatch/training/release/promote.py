@@ -17,11 +17,11 @@ from autowatch.records.champion import (
     write_champion,
 )
 from autowatch.records.decision import read_decision
-from autowatch.records.run import Run, baseline_key, contract_key
+from autowatch.records.run import Run, baseline_key, check_running, contract_key
+from autowatch.records.smoke import SmokeTest, read_smoke_test
 from autowatch.records.timestamps import to_text
 from autowatch.scoring.endpoint import Endpoint
 from autowatch.training.autopilot import job_name, stop_job
-from autowatch.records.smoke import SmokeTest, read_smoke_test
 from autowatch.training.serving.endpoints import (
     EndpointBusy,
     candidate_name,
@@ -67,9 +67,11 @@ def begin_release(
     """Starts to serve the run's model at the endpoint, and says so beforehand to all who ask the endpoint.
 
     Raises:
+        RunEnded: the run was ended in between.
         EndpointBusy: the endpoint is on its way to another state; call again later.
         ObjectChanged: another run changed the champion in between.
     """
+    check_running(bucket, run)
     mark_release(bucket, run)
     switch_endpoint(sagemaker, endpoint_name, model_name(endpoint_name, run), tags, deployment)
 
@@ -82,7 +84,7 @@ def promote(
     Raises:
         RolledBack: the endpoint serves another config than this run's: an update that fails ends so, silently.
         SmokeTestFailed: it does not answer as the candidate endpoint did.
-        ReleaseWithdrawn: the run was ended in between, and its release undone.
+        ReleaseWithdrawn, RunEnded: the run was ended in between, and its release undone.
         ObjectChanged: another run released a model in between.
     """
     name = model_name(endpoint_name, run)
@@ -115,17 +117,22 @@ def promote(
         previous_run=previous_run,
         releases=releases,
     )
+    check_running(bucket, run)
     write_champion(bucket, champion, etag)
     return champion
 
 
 def remove_challenger(sagemaker: Any, endpoint_name: str, run: str, *, keep_model: bool) -> None:
-    """Removes the candidate endpoint, and the run's model and endpoint config unless they serve.
+    """Removes the run's candidate endpoint, and its model and endpoint config unless they serve.
 
     Raises:
         EndpointBusy: the candidate endpoint cannot be deleted at this moment.
     """
-    delete_endpoint(sagemaker, candidate_name(endpoint_name))
+    candidate = candidate_name(endpoint_name)
+    state = describe_endpoint(sagemaker, candidate)
+    # There is one name for all runs' candidates: another run's stays.
+    if state and state.config == model_name(endpoint_name, run):
+        delete_endpoint(sagemaker, candidate)
     if not keep_model:
         delete_model(sagemaker, model_name(endpoint_name, run))
 
@@ -147,7 +154,7 @@ def undo_run(bucket: Bucket, sagemaker: Any, run: Run, endpoint_name: str, tags:
     released = champion is not None and champion.run == run.model_run
     if not released:
         _restore(sagemaker, champion, endpoint_name, model_name(endpoint_name, run.model_run), tags)
-        settle_release(bucket)
+        settle_release(bucket, run.model_run)
     keep_model = released or run.promotes is not None
     remove_challenger(sagemaker, endpoint_name, run.run, keep_model=keep_model)
     return CleanUp(champion, released)

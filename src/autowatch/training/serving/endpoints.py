@@ -14,7 +14,8 @@ from autowatch.errors import AutowatchError
 _ON_ITS_WAY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 VARIANT = "champion"
-"""One name for all runs: an update may not change it, and the alarms on the endpoint name it."""
+"""One name for all runs: an update may not change it, and the alarms on the endpoint name it. So it does not tell which
+model answered; `Endpoint.witness` does."""
 
 
 class EndpointFailed(AutowatchError):

@@ -8,6 +8,7 @@ The tags of what a run makes in SageMaker.
 from typing import Any
 
 from autowatch.aws.objects import Bucket
+from autowatch.records.run import check_running
 from autowatch.settings import InvalidSetting
 from autowatch.training.autopilot import best_containers, keep_leaderboard
 from autowatch.training.serving.endpoints import (
@@ -35,6 +36,7 @@ def stage_challenger(
     The leaderboard and what the model is made of are kept with the run.
 
     Raises:
+        RunEnded: the run was ended in between.
         CandidateStillThere: another run's candidate is being removed; call again later.
         Throttled: call again later.
     """
@@ -42,7 +44,9 @@ def stage_challenger(
     keep_leaderboard(bucket, sagemaker, run, job_name)
     write_model_record(bucket, run, containers)
     model, candidate = model_name(endpoint_name, run), candidate_name(endpoint_name)
+    check_running(bucket, run)
     create_model(sagemaker, model, containers, serving, role_arn=role_arn, tags=tags)
+    check_running(bucket, run)
     create_candidate(sagemaker, candidate, model, tags)
     return candidate
 

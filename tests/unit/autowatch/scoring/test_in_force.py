@@ -10,7 +10,6 @@ from autowatch.aws.objects import Bucket
 from autowatch.records.champion import mark_release, read_champion_with_etag, settle_release, write_champion
 from autowatch.records.contract import Feature
 from autowatch.records.smoke import SmokeTest, write_smoke_test
-from autowatch.scoring import in_force
 from autowatch.scoring.endpoint import AnotherModelAnswered
 from autowatch.scoring.in_force import ReleaseUnderWay
 from autowatch.scoring.outcome import TooManyRejected
@@ -32,8 +31,7 @@ TABLE = "age,job,pay\n" + "".join(f"{age},x,{age + 1}\n" for age in range(20, 60
 
 
 @pytest.fixture
-def bucket(monkeypatch):
-    monkeypatch.setattr(in_force, "_POLL", 0.0)
+def bucket():
     with mock_aws():
         s3 = boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
         create_bucket(s3)
@@ -41,8 +39,8 @@ def bucket(monkeypatch):
         yield Bucket(s3, BUCKET)
 
 
-def score(bucket, arrival, runtime, seconds=400.0):
-    return score_file(bucket, runtime, arrival, settings(), lambda: seconds)
+def score(bucket, arrival, runtime):
+    return score_file(bucket, runtime, arrival, settings(), lambda: 60.0)
 
 
 def put_in_force(bucket, run, features=("age", "job")):
@@ -84,7 +82,7 @@ def test_a_file_in_the_middle_of_which_a_model_is_released_is_scored_again_whole
 
 def test_a_release_that_was_rolled_back_in_between_counts_too(bucket):
     """The champion is the same as before, but in between another model may have answered."""
-    runtime = StubRuntime(Releasing(2, lambda: (mark_release(bucket, "r2"), settle_release(bucket))))
+    runtime = StubRuntime(Releasing(2, lambda: (mark_release(bucket, "r2"), settle_release(bucket, "r2"))))
     manifest = score(bucket, drop(bucket.client, TABLE), runtime)
     assert (manifest.run, manifest.rows_scored) == ("r1", 40)
     assert len(runtime.requests) == 8, "four batches, twice"
@@ -109,19 +107,20 @@ def test_a_refusal_by_the_model_in_force_stands(bucket):
 
 
 def test_nothing_is_asked_while_a_release_is_under_way(bucket):
-    """However long it takes: when the time is over the file is left for the next attempt, and nothing is written."""
     mark_release(bucket, "r2")
     runtime = StubRuntime()
     with pytest.raises(ReleaseUnderWay, match="from run r1 to run r2"):
-        score(bucket, drop(bucket.client, TABLE), runtime, seconds=in_force._RESERVE + 0.1)
+        score(bucket, drop(bucket.client, TABLE), runtime)
     assert runtime.requests == []
     assert results(bucket.client) == []
 
 
-def test_a_file_waits_for_the_release_to_settle(bucket, monkeypatch):
-    mark_release(bucket, "r2")
-    monkeypatch.setattr(in_force.time, "sleep", lambda seconds: put_in_force(bucket, "r2"))
-    assert score(bucket, drop(bucket.client, TABLE), StubRuntime()).run == "r2"
+def test_a_file_that_a_release_overtakes_is_left_for_later(bucket):
+    """What it had written so far is gone, the first answers included."""
+    runtime = StubRuntime(Releasing(3, lambda: mark_release(bucket, "r2")))
+    with pytest.raises(ReleaseUnderWay):
+        score(bucket, drop(bucket.client, TABLE), runtime)
+    assert results(bucket.client) == []
 
 
 def witness(rows, salt=""):

@@ -10,7 +10,8 @@ from moto import mock_aws
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.champion import Champion, NoChampion, read_champion, write_champion
 from autowatch.records.decision import GateDecision, write_decision
-from autowatch.records.run import Run
+from autowatch.records.run import LATEST_KEY, Run, RunEnded, begin_ending
+from autowatch.records.smoke import SmokeTest, write_smoke_test
 from autowatch.scoring.answer import Predictions
 from autowatch.training.release.promote import (
     ReleaseWithdrawn,
@@ -21,7 +22,6 @@ from autowatch.training.release.promote import (
     remove_challenger,
     undo_run,
 )
-from autowatch.records.smoke import SmokeTest, write_smoke_test
 from autowatch.training.serving.endpoints import EndpointBusy
 from tests.support.sagemaker_double import SageMaker
 
@@ -63,6 +63,7 @@ def s3():
             Bucket(s3, BUCKET), "new", SmokeTest("30,müller\n40,x\n", ["no", "yes"], ["0.1", "0.9"])
         )
         write_decision(Bucket(s3, BUCKET), "new", GateDecision("new", True, "good", 0.6, 100, {"auc": 0.8}))
+        Bucket(s3, BUCKET).write_json(LATEST_KEY, RUN.to_json())
         yield s3
 
 
@@ -119,6 +120,26 @@ def test_a_release_that_was_undone_cannot_go_on(s3, sagemaker):
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     with pytest.raises(ReleaseWithdrawn, match="run old is in force"):
         release(s3, sagemaker)
+
+
+def test_a_run_that_was_ended_neither_touches_the_endpoint_nor_comes_in_force(s3, sagemaker):
+    """Its function is still at work when the execution has been stopped."""
+    write_champion(Bucket(s3, BUCKET), replace(OLD, releasing="new"), None)
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    begin_ending(Bucket(s3, BUCKET), RUN)
+    with pytest.raises(RunEnded):
+        begin_release(Bucket(s3, BUCKET), sagemaker, "new", ENDPOINT, {}, {})
+    with pytest.raises(RunEnded):
+        release(s3, sagemaker)
+    assert read_champion(Bucket(s3, BUCKET)).run == "old"
+
+
+def test_another_runs_candidate_stays(s3, sagemaker):
+    write_champion(Bucket(s3, BUCKET), OLD, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-old")
+    sagemaker.put_endpoint("e-candidate", "e-newer")
+    undo_until_done(s3, sagemaker)
+    assert sagemaker.endpoints["e-candidate"]["EndpointConfigName"] == "e-newer"
 
 
 def test_a_silent_rollback_is_noticed_by_the_config(s3, sagemaker):
@@ -205,6 +226,7 @@ def test_a_run_that_failed_after_the_switch_is_switched_back(s3, sagemaker, on_i
 def test_a_promotion_that_failed_is_switched_back_and_the_earlier_model_stays(s3, sagemaker):
     write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker.put_endpoint(ENDPOINT, "e-new")
+    del sagemaker.endpoints["e-candidate"]
     undo_until_done(s3, sagemaker, replace(RUN, run="later", trigger="promote", promotes="new"))
     settle(sagemaker)
     assert sagemaker.endpoints[ENDPOINT]["EndpointConfigName"] == "e-old"

@@ -4,7 +4,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import Bucket, ObjectMissing
+from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
+from autowatch.records.run import LATEST_KEY, Run, RunEnded, begin_ending, read_latest
 from autowatch.settings import InvalidSetting
 from autowatch.training.autopilot import leaderboard_key
 from autowatch.training.serving.endpoints import Serving
@@ -35,6 +36,8 @@ def s3():
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=BUCKET)
+        run = Run(RUN, "arn", "running", "manual", ObjectVersion("training/x.csv", None, "e", 5), "t")
+        Bucket(s3, BUCKET).write_json(LATEST_KEY, run.to_json())
         yield s3
 
 
@@ -90,3 +93,12 @@ def test_the_users_tags_stand_beside_the_stacks_and_the_runs():
 def test_what_is_no_pair_is_refused(text):
     with pytest.raises(InvalidSetting, match="key=value"):
         resource_tags("bank", text)
+
+
+def test_nothing_is_made_for_a_run_that_was_ended(s3, sagemaker):
+    bucket = Bucket(s3, BUCKET)
+    begin_ending(bucket, read_latest(bucket))
+    with pytest.raises(RunEnded):
+        stage(s3, sagemaker)
+    assert not sagemaker.models
+    assert not sagemaker.endpoints
