@@ -82,7 +82,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "Autowatch needs Python 3.11, 3.12 or 3.13; this is " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.13.")'
 	@$(PYTHON) -m venv $(VENV)
 
-$(SANDBOX_READY): $(VENV)/bin/python requirements/sandbox.txt requirements/model.txt requirements/lambda-runtime.txt layers/core/requirements.txt layers/analysis/requirements.txt
+$(SANDBOX_READY): $(VENV)/bin/python requirements/sandbox.txt requirements/model.txt requirements/lambda-runtime.txt $(wildcard layers/*/requirements.txt)
 	@echo "Installing the sandbox (about two minutes the first time) ..."
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/sandbox.txt
 	@$(VENV_PYTHON) -m sandbox.install

@@ -34,6 +34,7 @@ from autowatch_client.executions import Job, Sight
 from autowatch_client.follow import End, describe
 from autowatch_client.health import Finding, Status
 from autowatch_client.labels import Labelled, Quality
+from autowatch_client.redrive import Redriven
 from autowatch_client.reports import Pages
 from autowatch_client.runs import RunSummary
 from autowatch_client.scoring import Scored
@@ -57,6 +58,7 @@ __all__ = [
     "Pages",
     "PandasMissingError",
     "Quality",
+    "Redriven",
     "RefusedError",
     "RequestError",
     "RunDetail",

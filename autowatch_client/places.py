@@ -180,7 +180,7 @@ def _sandbox(clone: Path | None, required: bool) -> Place:
     )
     if "S3_BUCKET" not in variables:
         raise StackUnknownError(
-            f"The sandbox at {endpoint_url} is empty. Deploy into it, or start it with a stack: `autowatch up`."
+            f"The sandbox at {endpoint_url} has no stack. Deploy into it (docs/sandbox.md), or start it anew."
         )
     return _from_bucket(
         session, endpoint_url, variables["S3_BUCKET"], variables.get("TRAIN_STATE_MACHINE_ARN")

@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -28,9 +28,10 @@ from autowatch_client.follow import End, follow
 from autowatch_client.frames import local_file
 from autowatch_client.health import Finding, Status, examine, read_status, stack_resources
 from autowatch_client.labels import Labelled, await_labels, days_of_ids, join_labels, recent_days
-from autowatch_client.nearest import suggestion
+from autowatch_client.nearest import nearest, suggestion
 from autowatch_client.objects import Bucket, unheard
 from autowatch_client.places import Place, find_place
+from autowatch_client.redrive import Redriven, redrive
 from autowatch_client.removal import removal_plan, remove_stack
 from autowatch_client.reports import Pages, fetch_pages
 from autowatch_client.runs import RunSummary, list_runs, read_run
@@ -159,9 +160,12 @@ class Stack:
             path = local_file(data, Path(folder), name)
             if not path.is_file() and not path.is_dir():
                 there = [item["Key"] for item in self.bucket.objects("training/")]
-                raise KeyUnknownError(
-                    f"There is no file {path} here. {suggestion(f'training/{path.name}', there, 'files in the bucket')}"
+                if (near := nearest(f"training/{path.name}", there)) is None and path.parent.is_dir():
+                    near = nearest(path.name, [item.name for item in path.parent.glob("*.csv")])
+                hint = (
+                    f"Did you mean {near}?" if near else "`autowatch train` takes the newest of the bucket."
                 )
+                raise KeyUnknownError(f"There is no file {path} here. {hint}")
             self.check_training(path)
             return self.bucket.upload(path, f"training/{path.stem}.csv").key
 
@@ -386,6 +390,10 @@ class Stack:
         """What is well and what is wrong, with what to do."""
         return list(examine(self.place, self.client, self.bucket))
 
+    def redrive(self, on_message: Callable[[Redriven], None] = unheard) -> list[Redriven]:
+        """Sends the failed events that wait in the stack's queues again, and tells what became of each."""
+        return redrive(self.client, self.bucket, self.place.stack, on_message)
+
     def removal_plan(self, with_data: bool = False) -> list[str]:
         """What `destroy` will do, in sentences."""
         return removal_plan(self.place, self._endpoint_name(), with_data)
@@ -453,9 +461,11 @@ class Stack:
             open_table(path)
             key = self.bucket.upload(path, f"{_ASKED}{path.stem}.csv").key
         try:
-            return self._judge({"raw_key": key, **more})
+            found = self._judge({"raw_key": key, **more})
         finally:
             self.bucket.delete(key)
+        what = str(data) if isinstance(data, str | Path) else name
+        return replace(found, judged=tuple(replace(each, what=what) for each in found.judged))
 
     def _judge(self, event: dict[str, str]) -> Judgements:
         resources = stack_resources(self.client, self.place.stack)

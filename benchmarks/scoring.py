@@ -51,9 +51,15 @@ PAYLOAD_BYTES_PER_ROW = 100
 BARE = "import boto3; boto3.client('s3'); boto3.client('sagemaker-runtime')"
 FUNCTION = "from invoke_endpoint import app; app._s3(); app._runtime(8)"
 
+# What Lambda gives the function: its runtime's packages and the layer's, so neither numpy nor awscrt, and the variables
+# of the template.
+LAMBDA = (sys.executable, "-S")
+LAMBDA_PATH = (ROOT / "src", ROOT, environments().runtime, environments().layer("scoring"))
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
-    "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
+    "PYTHONPATH": ":".join(map(str, LAMBDA_PATH)),
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "1",
     "AWS_ACCESS_KEY_ID": "benchmark",
     "AWS_SECRET_ACCESS_KEY": "benchmark",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -89,9 +95,9 @@ class Bench:
 
     def _measure(self, way: str, endpoint: str, rows: int) -> Figures:
         self._release(endpoint)
-        python = str(environments().model_python) if way == "pandas" else sys.executable
+        python = [str(environments().model_python)] if way == "pandas" else LAMBDA
         before = self._usage()
-        output = _run([python, "-m", "benchmarks.scoring_ways", way, endpoint, str(rows)], self.url)
+        output = _run([*python, "-m", "benchmarks.scoring_ways", way, endpoint, str(rows)], self.url)
         after = self._usage()
         return Figures(
             rows=rows,
@@ -259,7 +265,7 @@ def show_cold_start(url: str) -> None:
     cpu: dict[str, list[float]] = {BARE: [], FUNCTION: []}
     for code in (BARE, FUNCTION) * COLD_STARTS:
         before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        _run([sys.executable, "-c", code], url)
+        _run([*LAMBDA, "-c", code], url)
         seconds[code].append(time.perf_counter() - begun)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu[code].append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)

@@ -5,6 +5,7 @@ import fcntl
 import json
 import logging
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from sandbox.client import READY_FILE, Connection
 from sandbox.errors import SandboxError, StartError
+from sandbox.events.mailbox import Mailbox
+from sandbox.events.narrator import Narrator
 from sandbox.install import REPOSITORY
 
 if TYPE_CHECKING:
@@ -55,19 +58,22 @@ def main(arguments: list[str] | None = None) -> None:
         elif options.command == "alarms":
             _show_alarms(Connection(options.state_dir))
         else:
-            _show_mail(Connection(options.state_dir))
+            _show_mail(options.state_dir)
     except SandboxError as error:
         sys.exit(str(error))
 
 
 def _up(template: Path | None, port: int, parameters: dict[str, str], state_dir: Path) -> None:
     # moto takes seconds to import, and the other commands do without it.
-    from sandbox.deployment.template import read_template
+    from sandbox.deployment.template import read_template, resolve_parameters
     from sandbox.server import Configuration, run
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    declared = read_template(template).get("Parameters", {}) if template else {}
-    defaults = {name: value for name, value in CONVENIENT_PARAMETERS.items() if name in declared}
+    document = read_template(template) if template else {}
+    declared = document.get("Parameters", {})
+    wanted = {name: value for name, value in CONVENIENT_PARAMETERS.items() if name in declared} | parameters
+    # A mistake is told now, and not after everything has started; what stands for an address is not known yet.
+    resolve_parameters(document, {name: value for name, value in wanted.items() if "{" not in value})
     env_file = state_dir / "env"
 
     def write_environment(server: "Server") -> None:
@@ -75,50 +81,62 @@ def _up(template: Path | None, port: int, parameters: dict[str, str], state_dir:
         env_file.write_text("\n".join(lines) + "\n")
 
     def announce(server: "Server") -> None:
-        _print_welcome(server, env_file, state_dir)
+        target = parameters.get("TargetColumn") or declared.get("TargetColumn", {}).get("Default")
+        _print_welcome(server, target if template else None, state_dir)
 
     with _only_one(state_dir):
         # Mails and logs of a stack that is gone would be taken for those of this one.
         for path in (*state_dir.glob("mail/*.eml"), *state_dir.glob("logs/*.log")):
             path.unlink()
         print("Starting the sandbox ...", flush=True)
+        narrator = Narrator(Mailbox(state_dir / "mail"), lambda line: print(line, flush=True))
         try:
             configuration = Configuration(
-                template and template.resolve(), state_dir, {**defaults, **parameters}, port
+                template and template.resolve(), state_dir, wanted, port, heard=narrator.hear
             )
             run(configuration, announce, write_environment)
         finally:
             env_file.unlink(missing_ok=True)
+            narrator.close()
 
 
-def _print_welcome(server: "Server", env_file: Path, state_dir: Path) -> None:
-    bucket = server.environment.get("S3_BUCKET", "BUCKET")
-    said = {
-        "fire DetectDriftFunction": "the daily run, now",
-        "status": "what runs and what is due",
-        "alarms": "the alarms' states, evaluated now",
-        "mail": "what was sent",
+def _print_welcome(server: "Server", target: str | None, state_dir: Path) -> None:
+    env_file = shlex.quote(str(state_dir / "env"))
+    steps = {
+        _autowatch("train FILE"): f"labelled rows, a CSV with the column {target} to predict (TargetColumn)",
+        _autowatch("score FILE"): "rows without it; the predictions come back beside the file",
+        _autowatch("judge"): "whether what was scored has drifted",
+        _autowatch("labels FILE"): "what came true, by the id of the predictions or --key COLUMN",
+        _autowatch("report --open"): "the pages",
     }
-    width = len(_command(max(said, key=len), state_dir))
-    commands = "\n".join(f"  {_command(name, state_dir):<{width}}    {what}" for name, what in said.items())
+    if target is None:
+        steps = {
+            f"source {env_file}": "for sam, the aws CLI and boto3",
+            "sam build && sam deploy": "brings a stack up: docs/sandbox.md",
+        }
+    elif state_dir != STATE_DIR:
+        steps = {f"source {env_file}": "or the command looks for another sandbox", **steps}
+    width = max(map(len, steps))
+    listed = "\n".join(f"  {step:<{width}}    {what}" for step, what in steps.items())
     print(
         f"""
-The sandbox is up at {server.endpoint_url}. In another terminal:
+The sandbox is up at {server.endpoint_url}. In another terminal, in this order:
 
-  source {env_file}
-  aws s3 cp training.csv s3://{bucket}/training/
-  aws stepfunctions start-execution --state-machine-arn $TRAIN_STATE_MACHINE_ARN
-  aws s3 cp my.csv s3://{bucket}/inference/
-  aws s3 ls --recursive s3://{bucket}/predictions/
+{listed}
 
-{commands}
-
+No data at hand: {_autowatch("example telco")}, and docs/tutorial.md. All commands: {_autowatch("--help")}
+Under the hood: {_command("status | fire NAME | alarms | mail", state_dir)}
 Logs: {state_dir / "logs"}
 Mail: {server.mailbox.folder}
-Ctrl-C ends it; mails and logs stay until the next start, all else is gone.
+Ctrl-C ends it; mails and logs stay until the next start, all else is gone. Below is what happens.
 """,
         flush=True,
     )
+
+
+def _autowatch(arguments: str) -> str:
+    """What to type for the command, which is not on the path of every shell."""
+    return f"{'' if shutil.which('autowatch') else '.venv/bin/'}autowatch {arguments}"
 
 
 def _fire(connection: Connection, name: str) -> None:
@@ -150,8 +168,11 @@ def _show_alarms(connection: Connection) -> None:
         print(f"{alarm['state']:<18}{alarm['name']}{was}\n{'':<18}{alarm['reason']}")
 
 
-def _show_mail(connection: Connection) -> None:
-    messages = connection.mailbox.messages()
+def _show_mail(state_dir: Path) -> None:
+    # Mails stay when a sandbox ends.
+    folder = state_dir / "mail"
+    mailbox = Mailbox(folder) if folder.is_dir() else Connection(state_dir).mailbox
+    messages = mailbox.messages()
     if not messages:
         print("The mailbox is empty.")
     for mail in messages:
@@ -161,8 +182,15 @@ def _show_mail(connection: Connection) -> None:
 @contextmanager
 def _only_one(state_dir: Path) -> Iterator[None]:
     """Hold the folder's lock; StartError when another sandbox holds it."""
-    state_dir.mkdir(parents=True, exist_ok=True)
-    with (state_dir / "lock").open("w") as lock:
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        lock = (state_dir / "lock").open("w")
+    except OSError as error:
+        raise StartError(
+            f"Nothing can be written into {state_dir} ({error.strerror}). Change its permissions, or name another "
+            "folder with --state-dir."
+        ) from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -41,9 +41,10 @@ from sandbox.deployment.resources.kind import Context
 from sandbox.deployment.stacks import Stacks, Wanted
 from sandbox.deployment.template import read_template
 from sandbox.domino import Domino
-from sandbox.errors import AlarmError, DeploymentError, FaultError, NotFoundError, SandboxError
+from sandbox.errors import AlarmError, DeploymentError, FaultError, NotFoundError, SandboxError, StartError
 from sandbox.events import corrections, executions, notifications, schedules, shortcuts
 from sandbox.events.mailbox import Mailbox
+from sandbox.events.narrator import Heard
 from sandbox.events.schedules import Schedules
 from sandbox.faults import Faults, parse_faults
 from sandbox.functions import lambda_api
@@ -78,6 +79,8 @@ class Configuration:
     retry_seconds: tuple[float, float] = (1.0, 2.0)
     """Before the first and the second retry of an asynchronous invocation; a minute and two in AWS."""
     environments: Environments = field(default_factory=environments)
+    heard: Heard | None = None
+    """Is told of each object that is created in the stack's bucket."""
 
 
 class Server:
@@ -93,7 +96,7 @@ class Server:
         state_dir.mkdir(parents=True, exist_ok=True)
         self.stopped = threading.Event()
         self._closers: list[Callable[[], None]] = []
-        listener = socket.create_server(("127.0.0.1", configuration.port), backlog=128)
+        listener = _listen(configuration.port)
         port = listener.getsockname()[1]
         self.endpoint_url = f"http://127.0.0.1:{port}"
         _configure_process(port)
@@ -118,7 +121,7 @@ class Server:
         self._closers.append(self.schedules.close)
         corrections.install()
         shortcuts.install()
-        notifications.install(deliveries, self.mailbox)
+        notifications.install(deliveries, self.mailbox, configuration.heard)
         executions.install()
         schedules.install(self.schedules)
         lambda_api.install(self.functions, self._invocations, self._artefacts)
@@ -413,6 +416,15 @@ def _signed_for(environ: dict[str, Any]) -> str | None:
             scope = part.split("/")
             return str(scope[3]) if len(scope) == 5 else None
     return None
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port), backlog=128)
+    except OSError as error:
+        raise StartError(
+            f"Port {port} cannot be used ({error.strerror}). Choose another with --port, or leave it out."
+        ) from error
 
 
 def _replace(value: str, literals: dict[str, str]) -> str:

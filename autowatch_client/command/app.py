@@ -17,7 +17,7 @@ _PANELS: dict[str, tuple[Callable[..., int], ...]] = {
     "Begin": (setup.demo, setup.up, setup.example, setup.init),
     "Train": (training.train, training.runs, training.show, training.rollback, training.stop),
     "Score and watch": (data.score, data.labels, data.judge, data.report),
-    "Operate": (operation.status, operation.doctor, operation.destroy),
+    "Operate": (operation.status, operation.doctor, operation.redrive, operation.destroy),
 }
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException")

@@ -7,6 +7,7 @@ import typer
 from autowatch_client.command.terminal import Exit, JsonOption, StackOption, Terminal, number
 from autowatch_client.health import Status
 
+_REDRIVEN = {"sent": "sent again", "done": "scored meanwhile", "left": "left in its queue, for no function"}
 _MARKS = {"ok": ("✓", "green"), "note": ("·", None), "wrong": ("✗", "red")}
 
 
@@ -30,6 +31,24 @@ def doctor(stack: StackOption = None, as_json: JsonOption = False) -> int:
         mark, style = _MARKS[finding.level]
         terminal.say(f"{mark} {finding.what}{f'  →  {finding.remedy}' if finding.remedy else ''}", style)
     return Exit.NOT_AS_HOPED if any(finding.level == "wrong" for finding in findings) else Exit.DONE
+
+
+def redrive(stack: StackOption = None, as_json: JsonOption = False) -> int:
+    """Send the events that failed again, once their cause is mended."""
+    terminal = Terminal(as_json)
+    connected = terminal.connect(stack)
+    terminal.say(
+        "Sends each event in the queues of failures to its function again, but for files that are scored."
+    )
+    found = connected.redrive(
+        lambda each: terminal.say(f"  {_REDRIVEN[each.outcome]}: {each.what} ({each.queue})")
+    )
+    terminal.document({"redriven": found})
+    if not found:
+        terminal.say("No failed event waits.")
+        return Exit.NOTHING_TO_DO
+    terminal.next("autowatch doctor, in a minute: what failed again is back in its queue")
+    return Exit.NOT_AS_HOPED if any(each.outcome == "left" for each in found) else Exit.DONE
 
 
 def destroy(

@@ -39,6 +39,7 @@ def up(
     config_env: Annotated[
         str, typer.Option("--config-env", metavar="NAME", help="Whose parameters of samconfig.toml to take.")
     ] = "default",
+    empty: Annotated[bool, typer.Option("--empty", help="Without a stack, for `sam deploy`.")] = False,
 ) -> int:
     """Bring the stack up on this machine and leave it running until Ctrl-C."""
     clone = require_clone("The sandbox")
@@ -49,7 +50,7 @@ def up(
             raise OptionUnfitError(
                 f"The template has no parameter {name}. {suggestion(name, declared, 'parameters')}"
             )
-    given = [f"--parameter={name}={value}" for name, value in parameters.items()]
+    given = ["--empty"] if empty else [f"--parameter={name}={value}" for name, value in parameters.items()]
     return _run_in_clone("sandbox", "-m", "sandbox", "up", f"--port={port}", *given)
 
 

@@ -4,12 +4,13 @@ import argparse
 import os
 import shutil
 import sys
+import textwrap
 import time
 from contextlib import ExitStack
-from pathlib import Path
 
 from sandbox.client import running_sandbox
 from sandbox.demo.bank_marketing import bank_marketing_csv
+from sandbox.demo.keep import Kept, harm, keep_story
 from sandbox.demo.progress import Progress
 from sandbox.demo.spans import UnfitSourceError, cut_spans
 from sandbox.demo.story import PARAMETERS, Story, StoryError, play
@@ -56,48 +57,32 @@ def _run(data: str | None, progress: Progress, started: float) -> None:
             sandbox = stack.enter_context(context)
             outcome.text = sandbox.endpoint_url
         story = play(sandbox, early, late, progress)
-    reports = save_reports(story, _FOLDER / "reports")
+    kept = keep_story(story, _FOLDER, f"Data: {source.description}")
     progress.say(_table(story, source.synthetic))
-    progress.say(_paths(reports, sandbox.mailbox.folder))
     progress.say(f"\nThe whole story took {time.monotonic() - started:.0f} s.")
-
-
-def save_reports(story: Story, folder: Path) -> list[Path]:
-    """Keeps the reports of each daily run: the next one replaces them, and the bucket ends with the demo.
-
-    Returns:
-        The day's page of each.
-    """
-    pages = []
-    for number, judged in enumerate((story.first_day, story.second_day, story.last_day), 1):
-        kept = folder / f"{number}-{judged.verdict.replace(' ', '-')}"
-        for key, data in judged.reports.items():
-            path = kept / key
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        pages.append(kept / judged.page)
-    return pages
+    progress.say(_farewell(kept))
 
 
 def _table(story: Story, synthetic: bool) -> str:
     lines = ["", "What happened" + (" (on synthetic data)" if synthetic else ""), ""]
-    row = "  {:<28} {:>8} {:>8} {:>9} {:>7}   {}".format
-    lines.append(row("file", "rows in", "scored", "rejected", "AUC", "scored by"))
+    row = "  {:<24} {:>8} {:>8} {:>9} {:>7} {:>9} {:>7}   {}".format
+    lines.append(row("file", "rows in", "scored", "rejected", "AUC", "promised", "true", "scored by"))
     for scored in (story.early_batch, story.late_batch, story.late_batch_again):
         counts = (f"{scored.rows_in:,}", f"{scored.scored:,}", f"{scored.rejected:,}")
         model = "first model" if scored.run == story.first_release.run else "new model"
-        lines.append(row(scored.key.removeprefix("inference/"), *counts, f"{scored.auc:.3f}", model))
+        fit = (f"{scored.fit.auc:.3f}", f"{scored.fit.promised:.1%}", f"{scored.fit.came_true:.1%}")
+        lines.append(row(scored.key.removeprefix("inference/"), *counts, *fit, model))
     lines.append("")
-    row = "  {:<28} {:>8} {:>8}   {}".format
-    lines.append(row("daily run", "rows", "", "verdict"))
+    row = "  {:<24} {:>8}   {}".format
+    lines.append(row("daily run", "rows", "verdict"))
     for number, judged in enumerate((story.first_day, story.second_day, story.last_day), 1):
-        lines.append(row(f"{number}", f"{judged.rows:,}", "", judged.verdict))
+        lines.append(row(f"{number}", f"{judged.rows:,}", judged.verdict))
     labels = story.early_labels
     lines += [
         "",
         f"  by the labels of {labels.rows_labelled:,} of {labels.rows_scored:,} early rows: AUC {labels.auc:.3f} "
         f"({labels.lower:.3f} to {labels.upper:.3f}), {labels.verdict}",
-        f"  AUC on the later span before retraining {story.late_batch.auc:.3f}, after {story.late_batch_again.auc:.3f}",
+        *(f"  {line}" for line in textwrap.wrap(harm(story), 100)),
         f"  drifted columns: {', '.join(story.second_day.drifted_columns)}",
         f"  files registered with Domino: {len(story.registered_with_domino)}",
         f"  retraining was started by: {story.second_release.trigger}",
@@ -107,8 +92,14 @@ def _table(story: Story, synthetic: bool) -> str:
     return "\n".join(lines)
 
 
-def _paths(reports: list[Path], mail: Path) -> str:
-    return "\n".join(["", *(f"Report:  {path}" for path in reports), f"Mailbox: {mail}"])
+def _farewell(kept: Kept) -> str:
+    return f"""
+Pages, mails and all else, to open in a browser: {kept.index.as_uri()}
+
+Now with your data:
+  .venv/bin/autowatch init my.csv      target, key, columns to drop
+  .venv/bin/autowatch up               this machine; docs/deploy.md: AWS
+No data at hand: docs/tutorial.md"""
 
 
 if __name__ == "__main__":

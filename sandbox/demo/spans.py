@@ -60,6 +60,41 @@ def cut_spans(source: Path, folder: Path, batch_rows: int) -> tuple[Span, Span]:
     )
 
 
+@dataclass(frozen=True)
+class Fit:
+    """How predictions fit what came true.
+
+    Attributes:
+        promised: the mean of the probabilities; `came_true` is the share of positive rows.
+        best_tenth_won: how many of the tenth with the highest probabilities are positive.
+        lift: their share, as a multiple of that of all rows.
+    """
+
+    auc: float
+    promised: float
+    came_true: float
+    best_tenth_rows: int
+    best_tenth_won: int
+    lift: float
+
+
+def fit_of(labels: Sequence[str], probabilities: Sequence[float]) -> Fit:
+    """Compares the probabilities of rows with their labels, of which each kind is there."""
+    positives = sum(label == POSITIVE_LABEL for label in labels)
+    ranked = sorted(zip(probabilities, labels, strict=True), key=lambda pair: pair[0], reverse=True)
+    tenth = ranked[: max(1, len(ranked) // 10)]
+    won = sum(label == POSITIVE_LABEL for _, label in tenth)
+    came_true = positives / len(labels)
+    return Fit(
+        auc=area_under_curve(labels, probabilities),
+        promised=sum(probabilities) / len(probabilities),
+        came_true=came_true,
+        best_tenth_rows=len(tenth),
+        best_tenth_won=won,
+        lift=won / len(tenth) / came_true,
+    )
+
+
 def area_under_curve(labels: Sequence[str], probabilities: Sequence[float]) -> float:
     """The chance that a positive row got a higher probability than a negative one, ties counting half."""
     ordered = sorted(zip(probabilities, labels, strict=True))

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from sandbox.client import Connection
 from sandbox.demo.progress import Outcome, Progress
-from sandbox.demo.spans import TARGET, Batch, Span, area_under_curve
+from sandbox.demo.spans import TARGET, Batch, Fit, Span, fit_of
 from sandbox.events.mailbox import Mail
 
 DATASOURCE = "autowatch"
@@ -60,6 +61,7 @@ class Released:
     rows: int
     candidate: str
     holdout_auc: float
+    page: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Scored:
     rows_in: int
     scored: int
     rejected: int
-    auc: float
+    fit: Fit
 
 
 @dataclass(frozen=True)
@@ -244,6 +246,7 @@ class _Stage:
             rows=output["prepare"]["value"]["rows"],
             candidate=output["job"]["value"]["best_candidate"],
             holdout_auc=output["gate"]["value"]["metrics"]["auc"],
+            page=self._read(f"models/{run}/report.html"),
         )
 
     def _state_of(self, arn: str) -> str:
@@ -257,7 +260,8 @@ class _Stage:
             return "starting"
         state = states[0]["name"]
         if "Autopilot" not in state:
-            return str(state)
+            # WaitForCandidate: wait for candidate
+            return re.sub(r"(?<!^)(?=[A-Z])", " ", str(state)).lower()
         jobs = self._sagemaker.list_auto_ml_jobs(SortBy="CreationTime", SortOrder="Descending", MaxResults=1)
         job = jobs["AutoMLJobSummaries"][0] if jobs["AutoMLJobSummaries"] else None
         return f"Autopilot: {job['AutoMLJobSecondaryStatus']}" if job else "Autopilot"
@@ -288,9 +292,12 @@ class _Stage:
                 rows_in=rows["in"],
                 scored=rows["scored"],
                 rejected=rows["rejected"],
-                auc=self._auc(found["predictions_key"], batch),
+                fit=self._fit(found["predictions_key"], batch),
             )
-            outcome.text = f"{scored.scored:,} of {scored.rows_in:,} rows, AUC {scored.auc:.3f} by the labels"
+            outcome.text = (
+                f"{scored.scored:,} of {scored.rows_in:,} rows; by the labels AUC {scored.fit.auc:.3f}, promised "
+                f"{scored.fit.promised:.1%} yes, came true {scored.fit.came_true:.1%}"
+            )
             return scored
 
     def label(self, batch: Batch, key: str) -> Measured:
@@ -318,12 +325,12 @@ class _Stage:
             )
             return measured
 
-    def _auc(self, key: str, batch: Batch) -> float:
+    def _fit(self, key: str, batch: Batch) -> Fit:
         probabilities = [float(row[f"{TARGET}_probability"]) for row in self._read_rows(key)]
-        return area_under_curve(batch.labels, probabilities)
+        return fit_of(batch.labels, probabilities)
 
     def _read_rows(self, key: str) -> list[dict[str, str]]:
-        text = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read().decode()
+        text = self._read(key).decode()
         return list(csv.DictReader(io.StringIO(text, newline="")))
 
     def daily_run(self, expected: str) -> Judged:
@@ -378,10 +385,7 @@ class _Stage:
         return found[0]["ETag"] if found else None
 
     def _reports(self) -> dict[str, bytes]:
-        return {
-            key.removeprefix(_REPORTS): self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-            for key in self._keys(_REPORTS)
-        }
+        return {key.removeprefix(_REPORTS): self._read(key) for key in self._keys(_REPORTS)}
 
     def _keys(self, prefix: str) -> set[str]:
         return {item["Key"] for item in self._objects(prefix)}
@@ -390,8 +394,11 @@ class _Stage:
         return list(self._s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix).get("Contents", []))
 
     def _read_json(self, key: str) -> Any:
+        return json.loads(self._read(key))
+
+    def _read(self, key: str) -> bytes:
         try:
-            return json.loads(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read())
+            return bytes(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read())
         except ClientError as error:
             raise StoryError(f"{key} is not there: {error}") from error
 

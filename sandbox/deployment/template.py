@@ -1,6 +1,7 @@
 """Reading a template, checking its parameters, and SAM's transform."""
 
 import copy
+import difflib
 import json
 import re
 from pathlib import Path
@@ -56,9 +57,9 @@ def resolve_parameters(template: dict[str, Any], given: dict[str, str]) -> dict[
     declared = template.get("Parameters", {})
     unknown = sorted(set(given) - set(declared))
     if unknown:
-        raise ParameterError(
-            f"The template has no parameter {', '.join(unknown)}; it has {', '.join(declared)}."
-        )
+        near = difflib.get_close_matches(unknown[0], declared, 1)
+        help_ = f"Did you mean {near[0]}?" if near else f"It has {', '.join(declared)}."
+        raise ParameterError(f"The template has no parameter {', '.join(unknown)}. {help_}")
     values = {}
     for name, declaration in declared.items():
         if name not in given and "Default" not in declaration:
@@ -66,8 +67,9 @@ def resolve_parameters(template: dict[str, Any], given: dict[str, str]) -> dict[
         value = str(given[name]) if name in given else as_text(declaration["Default"])
         reason = _objection(declaration, value)
         if reason:
+            takes = declaration.get("ConstraintDescription")
             raise ParameterError(
-                f"Parameter {name} = {value!r} {declaration.get('ConstraintDescription') or reason}"
+                f"Parameter {name} cannot be {value!r}: it {f'takes {takes}' if takes else reason}"
             )
         values[name] = value
     return values
@@ -94,7 +96,8 @@ def _objection(declaration: dict[str, Any], value: str) -> str | None:
     if "AllowedPattern" in declaration and not re.fullmatch(declaration["AllowedPattern"], value):
         return f"must match {declaration['AllowedPattern']}."
     if len(value) < int(declaration.get("MinLength", 0)):
-        return f"must have at least {declaration['MinLength']} characters."
+        least = int(declaration["MinLength"])
+        return f"must have at least {least} character{'s' if least > 1 else ''}."
     if len(value) > int(declaration.get("MaxLength", len(value))):
         return f"must have at most {declaration['MaxLength']} characters."
     return None

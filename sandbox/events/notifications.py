@@ -22,6 +22,7 @@ from moto.s3 import notifications as s3_notifications
 from moto.sns.models import Subscription
 
 from sandbox.events.mailbox import Mailbox
+from sandbox.events.narrator import Heard
 from sandbox.functions.invocations import Deliveries
 
 LOGGER = logging.getLogger("sandbox")
@@ -30,8 +31,11 @@ _sequence = itertools.count(time.time_ns())
 _sequence_lock = threading.Lock()
 
 
-def install(deliveries: Deliveries, mailbox: Mailbox) -> None:
-    """Replace moto's delivery of S3 notifications, of events by rules and of e-mail subscriptions."""
+def install(deliveries: Deliveries, mailbox: Mailbox, heard: Heard | None = None) -> None:
+    """Replace moto's delivery of S3 notifications, of events by rules and of e-mail subscriptions.
+
+    `heard` is told of each object that is created in a bucket with notifications.
+    """
 
     def send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
         configuration = bucket.notification_configuration
@@ -41,6 +45,8 @@ def install(deliveries: Deliveries, mailbox: Mailbox) -> None:
         if name == "s3:ObjectCreated:Put" and key.multipart is not None:
             # moto stores a finished multipart upload by a put, and tells of both.
             return
+        if heard and name.startswith("s3:ObjectCreated:"):
+            heard(key.name, lambda: bytes(key.value))
         for notification in (*configuration.cloud_function, *configuration.queue, *configuration.topic):
             if not notification.matches(name, key.name):
                 continue

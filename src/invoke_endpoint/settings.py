@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from autowatch.scoring.batches import ScoringLimits
 from autowatch.scoring.inbox import TransformMachine
 from autowatch.scoring.predictions import ScoringSettings
+from autowatch.scoring.requests import ScoringLimits
 from autowatch.settings import whole_number
 
 

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from autowatch.scoring.batches import ScoringLimits
+from autowatch.scoring.requests import ScoringLimits
 from autowatch.settings import whole_number
 from autowatch.training.gate.checks import GateRules
 from autowatch.training.gate.judge import Endpoints, judge_challenger

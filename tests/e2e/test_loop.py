@@ -3,11 +3,12 @@
 import json
 import re
 import time
+from urllib.parse import unquote
 
 import pytest
 
 from sandbox.client import running_sandbox
-from sandbox.demo.__main__ import save_reports
+from sandbox.demo.keep import harm, keep_story
 from sandbox.demo.progress import Progress
 from sandbox.demo.spans import cut_spans
 from sandbox.demo.story import PARAMETERS, play
@@ -124,14 +125,14 @@ class TestStory:
     def test_labels_say_how_good_the_early_batch_was(self, story):
         labels = story.early_labels
         assert (labels.rows_scored, labels.rows_labelled) == (800, 800)
-        assert labels.auc == pytest.approx(story.early_batch.auc)
+        assert labels.auc == pytest.approx(story.early_batch.fit.auc)
         assert labels.lower < labels.auc < labels.upper
 
     def test_drift_retrained_and_the_new_model_is_better(self, story):
         assert story.second_release.trigger == "drift"
         assert story.late_batch.run == story.first_release.run
         assert story.late_batch_again.run == story.second_release.run
-        assert story.late_batch_again.auc > story.late_batch.auc + 0.05
+        assert story.late_batch_again.fit.auc > story.late_batch.fit.auc + 0.05
 
     def test_domino_has_every_file_once(self, story):
         assert len(set(story.registered_with_domino)) == len(story.registered_with_domino) == 3
@@ -156,16 +157,33 @@ class TestStory:
         assert "<script" not in page
 
     def test_the_saved_reports_are_of_each_daily_run_and_their_links_lead_somewhere(self, story, tmp_path):
-        pages = save_reports(story, tmp_path)
-        assert [page.relative_to(tmp_path).parts[0] for page in pages] == [
+        pages = keep_story(story, tmp_path, "generated rows").days
+        assert [page.relative_to(tmp_path / "reports").parts[0] for page in pages] == [
             "1-no-drift",
             "2-drift",
             "3-no-drift",
         ]
-        for page in tmp_path.rglob("*.html"):
+        for page in (tmp_path / "reports").rglob("*.html"):
             links = re.findall(r'href="([^"#]+)"', page.read_text())
             assert links
             assert [link for link in links if not (page.parent / link).is_file()] == []
+
+    def test_one_page_leads_to_everything_that_is_kept(self, story, tmp_path):
+        kept = keep_story(story, tmp_path, "generated rows")
+        links = re.findall(r'href="([^"]+)"', kept.index.read_text())
+        targets = {(tmp_path / unquote(link)).resolve() for link in links}
+        assert targets == {path.resolve() for path in (*kept.days, *kept.runs, *kept.mails)}
+        assert all(path.is_file() for path in targets)
+        assert len(kept.runs) == 2
+        assert "<h1" in kept.runs[0].read_text()
+        assert any("Subject: [autowatch] Drift on" in path.read_text() for path in kept.mails)
+        assert not any("=\n" in path.read_text() for path in kept.mails)
+
+    def test_the_harm_of_the_drift_shows_in_calibration_and_in_the_best_tenth(self, story):
+        before, after = story.late_batch.fit, story.late_batch_again.fit
+        assert abs(before.promised - before.came_true) > 2 * abs(after.promised - after.came_true)
+        assert after.best_tenth_won > before.best_tenth_won
+        assert f"{after.best_tenth_won:,} of its {after.best_tenth_rows:,} best" in harm(story)
 
     def test_metrics_carry_the_stacks_name(self, story, sandbox):
         metrics = sandbox.client("cloudwatch").list_metrics(Namespace="Autowatch")["Metrics"]

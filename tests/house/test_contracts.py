@@ -16,6 +16,7 @@ FORBIDDEN = {
     "The domain imports no entry point": ("src/autowatch/aws/metrics.py", "invoke_endpoint.settings"),
     "Entry folders do not know each other": ("src/transform/plan.py", "train.settings"),
     "What scores reaches no heavy package": ("src/autowatch/records/champion.py", "numpy"),
+    "What judges reaches no pyarrow": ("src/autowatch/tabular/table.py", "pyarrow"),
     "Only domino speaks HTTP": ("src/autowatch/aws/metrics.py", "requests"),
     "Only reports renders": ("src/autowatch/monitoring/days/job.py", "jinja2"),
     "Tables and statistics know no AWS": ("src/autowatch/evaluation/auc.py", "boto3"),

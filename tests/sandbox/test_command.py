@@ -1,8 +1,10 @@
 """Starting and ending: from the terminal, by error, and by the hardest kill."""
 
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ import pytest
 from sandbox.client import running_sandbox
 from sandbox.errors import NotRunningError, StartError
 from sandbox.events.mailbox import Mailbox
+from sandbox.events.narrator import Narrator
 from sandbox.install import REPOSITORY
 from tests.support.repository import ROOT
 
@@ -83,6 +86,85 @@ def test_up_serves_until_it_is_told_to_end(tmp_path):
         assert process.wait(30) == 0
     assert not (tmp_path / "env").exists()
     assert "No sandbox is running" in run("status", "--state-dir", tmp_path).stderr
+    # Mails outlive the sandbox.
+    Mailbox(tmp_path / "mail").deliver("a@example.com", "b@example.com", "Drift", "It moved: é.\n")
+    assert "Drift\n\nIt moved: é.\n" in run("mail", "--state-dir", tmp_path).stdout
+    assert "No sandbox is running" in run("mail", "--state-dir", tmp_path / "none").stderr
+
+
+def test_a_port_that_is_taken_and_a_folder_that_is_none_are_told_in_a_sentence(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("up", "--template", STACK, "--state-dir", tmp_path, "--port", port)
+    assert done.returncode == 1
+    assert f"Port {port} cannot be used" in done.stderr
+    assert "leave it out." in done.stderr
+    (tmp_path / "file").touch()
+    done = run("up", "--template", STACK, "--state-dir", tmp_path / "file" / "there")
+    assert f"Nothing can be written into {tmp_path}/file/there" in done.stderr
+    done = run("up", "--template", STACK, "--state-dir", tmp_path, "--parameter", "Nmber=7")
+    assert "no parameter Nmber. Did you mean Number?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_happens_is_told_a_line_for_each_event(tmp_path):
+    lines = []
+    mailbox = Mailbox(tmp_path)
+    narrator = Narrator(mailbox, lines.append)
+    documents = {
+        "inference/a.csv": b"age\n1\n",
+        "predictions/date=2026-11-23/a-0.manifest.json": {
+            "input": {"key": "inference/a.csv"},
+            "rows": {"in": 4003, "scored": 4000, "rejected": 3},
+            "rejected_key": "rejected/date=2026-11-23/a-0.csv",
+        },
+        "predictions/date=2026-11-23/a-0.profile.json": {},
+        "rejected/date=2026-11-23/b-0.error.json": {
+            "input": {"key": "inference/b.csv"},
+            "reason": "It is empty.",
+        },
+        "models/latest.json": {
+            "run": "r",
+            "status": "running",
+            "trigger": "manual",
+            "training": {"key": "training/x.csv"},
+        },
+        "models/q/run.json": {"what": "is this"},
+        "models/r/run.json": {"run": "r", "status": "failed", "reason": "No column y."},
+        "reports/date=2026-11-23/drift.json": {
+            "date": "2026-11-23",
+            "verdict": "drift",
+            "rows": 4000,
+            "drifted_columns": ["age"],
+            "alerting": None,
+        },
+        "reports/date=2026-11-23/quality.json": {
+            "date": "2026-11-23",
+            "verdict": "good",
+            "rows_labelled": 10,
+            "rows_scored": 4000,
+            "metrics": {"auc": {"value": 0.75}},
+            "alerting": None,
+        },
+    }
+    for key, content in documents.items():
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        narrator.hear(key, lambda body=body: body)
+    narrator.close()
+    mailbox.deliver("a@example.com", "b@example.com", "Drift", "")
+    Narrator(mailbox, lines.append).close()
+    told = [re.sub(r"in \d\.\d s", "in T", line.split("  ", 1)[1]) for line in lines]
+    assert told == [
+        "inference/a.csv arrived (6 bytes)",
+        "inference/a.csv: scored 4,000 of 4,003 rows in T; 3 rejected: rejected/date=2026-11-23/a-0.csv",
+        "inference/b.csv was refused: It is empty.",
+        "run r began (manual), on training/x.csv",
+        "models/q/run.json was written",
+        "run r failed: No column y.",
+        "2026-11-23 judged: drift, 4,000 rows; age",
+        "2026-11-23 measured: good, AUC 0.750, 10 of 4,000 rows have labels",
+        "mail to b@example.com: Drift",
+    ]
 
 
 def test_the_functions_do_not_survive_the_server(tmp_path):

@@ -3,7 +3,7 @@ import csv
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from sandbox.demo.spans import UnfitSourceError, area_under_curve, cut_spans
+from sandbox.demo.spans import UnfitSourceError, area_under_curve, cut_spans, fit_of
 from sandbox.demo.synthetic import write_bank_marketing
 
 
@@ -55,3 +55,12 @@ def test_the_area_under_the_curve_is_scikit_learns(decimals):
     probabilities = [round((number * 7919 % 1000) / 1000, decimals) for number in range(200)]
     expected = roc_auc_score([label == "yes" for label in labels], probabilities)
     assert area_under_curve(labels, probabilities) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_best_tenth_and_the_promise_are_counted_by_hand():
+    labels = ["yes", "no", "yes", "no"] + ["no"] * 16
+    probabilities = [0.9, 0.8, 0.1, 0.1] + [0.05] * 16
+    fit = fit_of(labels, probabilities)
+    assert (fit.best_tenth_rows, fit.best_tenth_won, fit.came_true) == (2, 1, 0.1)
+    assert fit.lift == pytest.approx(5.0)
+    assert fit.promised == pytest.approx(2.7 / 20)

@@ -15,7 +15,7 @@ TEMPLATE = {
             "Type": "String",
             "Default": "",
             "AllowedPattern": "^$|[a-z]+",
-            "ConstraintDescription": "is lower case.",
+            "ConstraintDescription": "lower case.",
         },
     }
 }
@@ -36,8 +36,9 @@ def test_defaults_and_given_values_come_together():
         ({"Needed": "ab", "Size": "11"}, "at most 10"),
         ({"Needed": "ab", "Size": "many"}, "must be a number"),
         ({"Needed": "ab", "Choice": "c"}, "one of a, b"),
-        ({"Needed": "ab", "Name": "ABC"}, "is lower case"),
-        ({"Needed": "ab", "Typo": "x"}, "no parameter Typo"),
+        ({"Needed": "ab", "Name": "ABC"}, "Name cannot be 'ABC': it takes lower case"),
+        ({"Needed": "ab", "Typo": "x"}, "no parameter Typo. It has Free, Needed"),
+        ({"Needed": "ab", "size": "5"}, "no parameter size. Did you mean Size"),
     ],
 )
 def test_a_parameter_is_checked_as_cloudformation_checks_it(given, words):

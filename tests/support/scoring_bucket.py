@@ -9,8 +9,8 @@ from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.arrival import Arrival
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.contract import Contract, Feature
-from autowatch.scoring.batches import ScoringLimits
 from autowatch.scoring.predictions import ScoringSettings
+from autowatch.scoring.requests import ScoringLimits
 from autowatch.tabular.profile import Baseline, baseline_column
 
 BUCKET = "autowatch-test"

@@ -193,7 +193,11 @@ def test_every_handler_is_there_and_is_named_as_agreed(template):
         assert callable(getattr(importlib.import_module(module), function)), name
 
 
-_LAYERS = {"CoreLayer": {"requests"}, "AnalysisLayer": {"numpy", "scipy", "jinja2"}}
+_LAYERS = {
+    "CoreLayer": {"requests"},
+    "AnalysisLayer": {"numpy", "scipy", "jinja2"},
+    "ScoringLayer": {"pyarrow"},
+}
 _IMPORT_WITHOUT = """
 import importlib, sys
 

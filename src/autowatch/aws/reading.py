@@ -23,7 +23,11 @@ class InputGone(UnreadableFile):
 
 
 def read_input(
-    bucket: Bucket, file: ObjectVersion, start: int = 0, end: int | None = None
+    bucket: Bucket,
+    file: ObjectVersion,
+    start: int = 0,
+    end: int | None = None,
+    chunk_bytes: int = _CHUNK_BYTES,
 ) -> Iterator[bytes]:
     """The bytes of `file` from `start` up to, not including, `end` (None: all that follow), in chunks.
 
@@ -43,7 +47,7 @@ def read_input(
             ) from error
         raise
     with closing(answer["Body"]) as body:
-        yield from body.iter_chunks(_CHUNK_BYTES)
+        yield from body.iter_chunks(chunk_bytes)
 
 
 _MOST_BREAKS = 4

@@ -3,51 +3,30 @@
 import csv
 import io
 import threading
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import chain
 from operator import attrgetter
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from autowatch.records.contract import Contract
+from autowatch.scoring.ahead import work_ahead
 from autowatch.scoring.answer import Predictions
-from autowatch.scoring.columns import Layout, check_block, match_columns
-from autowatch.scoring.endpoint import BatchTimedOut, BatchTooLarge, Endpoint, EndpointError, RowsRefused
-from autowatch.tabular.csv_lines import csv_lines, split_lines
-from autowatch.tabular.profile import Baseline, ProfileBuilder
-from autowatch.tabular.table import Block, Table
+from autowatch.scoring.columns import Layout, match_columns
+from autowatch.scoring.endpoint import Endpoint
+from autowatch.scoring.requests import Answer, Rejected, ScoringLimits, request_predictions
+from autowatch.scoring.rows import CheckedRows, RowChecker, columns_to_check, profile_of
+from autowatch.tabular.arrow.counts import ColumnCounter
+from autowatch.tabular.arrow.fields import Column
+from autowatch.tabular.arrow.lines import content, join, to_csv, to_lines
+from autowatch.tabular.arrow.rows import read_rows
+from autowatch.tabular.profile import Baseline, Profile
+from autowatch.tabular.table import Table
 
 _NO_BASELINE = Baseline("", 0, ())
-
-
-@dataclass(frozen=True)
-class ScoringLimits:
-    """How much is sent and held at once.
-
-    Attributes:
-        max_batch_bytes: the most bytes of one request; a serverless endpoint takes 4 MB.
-        max_batch_rows: the most rows of one request; it bounds the memory, since at most 2 x `concurrency`
-            batches are held.
-        concurrency: the most requests at a time.
-    """
-
-    max_batch_bytes: int = 4_000_000
-    max_batch_rows: int = 8_000
-    concurrency: int = 8
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """A row that has no prediction: where it begins in the file, why, and its fields as they came.
-
-    `model_reason` is what the model said, empty if it was not asked. It may quote the row: not for logs.
-    """
-
-    line: int
-    reason: str
-    fields: Sequence[str]
-    model_reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,26 +34,21 @@ class ScoredBatch:
     """Some consecutive rows of a table, scored.
 
     Attributes:
-        row_numbers: the place of each scored row among all the table's rows, from 1.
+        row_numbers: the place of each scored row among all the table's rows, from 1 (Arrow, int64).
         names: the names of the output columns: the table's own in their order (the target under
             `<target>_actual`), then `<target>` and `<target>_probability`.
-        lines: for each scored row its own fields as CSV.
-        predictions: for each scored row the label and P(positive label).
+        lines: for each scored row its own fields as CSV (Arrow, texts).
+        predictions: for each scored row the label and P(positive label) (Arrow, texts).
         rejected: the rows in between that could not be scored, in the table's order.
+        profile: the counts of the scored rows.
     """
 
-    row_numbers: Sequence[int]
+    row_numbers: Any
     names: Sequence[str]
-    lines: Sequence[str]
+    lines: Column
     predictions: Predictions
     rejected: Sequence[Rejected]
-
-    @property
-    def columns(self) -> dict[str, Sequence[str]]:
-        """For each output column its fields, one for each scored row."""
-        own = _columns_of(self.lines, len(self.names) - 2)
-        columns = [*own, self.predictions.labels, self.predictions.probabilities]
-        return dict(zip(self.names, columns, strict=True))
+    profile: Profile
 
 
 def score_table(
@@ -82,12 +56,18 @@ def score_table(
     contract: Contract,
     endpoint: Endpoint,
     limits: ScoringLimits,
-    profile: ProfileBuilder | None = None,
-) -> Iterator[ScoredBatch]:
+    baseline: Baseline = _NO_BASELINE,
+    size: int = 0,
+) -> Generator[ScoredBatch]:
     """Scores every row of `table`; the batches come in its order, and are worked ahead of by a bounded number.
 
     Args:
-        profile: where the scored rows and their predictions are counted; complete when the last batch has come.
+        table: the rows.
+        contract: the model's columns and labels.
+        endpoint: where it is served.
+        limits: how much is sent and held at once.
+        baseline: the bins that the scored rows are counted on.
+        size: how many bytes the table has, so that the last requests can be made smaller; 0 if that is not known.
 
     Raises:
         MissingColumns, ReservedColumns: at once.
@@ -95,192 +75,196 @@ def score_table(
         EndpointError, AnswerMismatch, AnswerUnreadable: while reading on, see `Endpoint.predict`.
     """
     layout = match_columns(table.header, contract)
-    return _score_batches(table, layout, endpoint, limits, profile or ProfileBuilder(_NO_BASELINE))
-
-
-@dataclass(frozen=True)
-class _Fault:
-    """Why a row has no prediction, in our words and the model's."""
-
-    reason: str
-    model_reason: str = ""
-
-
-_Answer = tuple[Predictions, dict[int, _Fault]]
+    return _score_batches(_Scoring(table, layout, limits, baseline, size), endpoint)
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """Consecutive rows, ready to be sent. Texts, since they take less memory than the fields.
+    """Consecutive rows, ready to be sent.
 
     Attributes:
-        row_numbers, lines: of the rows that are sent, their places and where they begin in the file.
+        numbers, lines: of the rows that are sent, their places and where they begin in the file.
         payload: what is sent: the features' fields as CSV.
         own: all their fields as CSV.
         rejected: the rows that are not sent.
+        counts: column by column the counts of those that are.
     """
 
-    row_numbers: Sequence[int]
-    lines: Sequence[int]
+    numbers: Any
+    lines: Any
     payload: bytes
-    own: str
+    own: Column
     rejected: Sequence[Rejected]
+    counts: dict[str, list[int]]
+
+    @property
+    def size(self) -> int:
+        """How many bytes it holds."""
+        return len(self.payload) + int(self.own.nbytes)
 
 
-def _score_batches(
-    table: Table, layout: Layout, endpoint: Endpoint, limits: ScoringLimits, profile: ProfileBuilder
-) -> Iterator[ScoredBatch]:
+def _score_batches(scoring: "_Scoring", endpoint: Endpoint) -> Generator[ScoredBatch]:
     stopped = threading.Event()
     # When one batch has failed, the others must not go on waiting for better times.
     stoppable = replace(endpoint, seconds_left=lambda: 0.0 if stopped.is_set() else endpoint.seconds_left())
-    pool = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="score")
-    pending: deque[tuple[_Batch, Future[_Answer]]] = deque()
-    try:
-        for batch in _read_batches(table, layout, limits, profile):
-            pending.append((batch, pool.submit(_predict, batch.payload, len(batch.lines), stoppable, limits)))
-            if len(pending) >= 2 * limits.concurrency:
-                yield _finish(*pending.popleft(), layout, profile)
-        while pending:
-            yield _finish(*pending.popleft(), layout, profile)
-    finally:
-        stopped.set()
-        pool.shutdown(cancel_futures=True)
+
+    def send(batch: _Batch) -> Answer:
+        return request_predictions(
+            batch.payload, len(batch.numbers), stoppable, scoring.limits.max_batch_bytes
+        )
+
+    size = attrgetter("size")
+    with closing(work_ahead(scoring.batches(), send, scoring.limits.concurrency, size, stopped)) as answered:
+        for batch, answer in answered:
+            yield scoring.finish(batch, answer)
 
 
-def _read_batches(
-    table: Table, layout: Layout, limits: ScoringLimits, profile: ProfileBuilder
-) -> Iterator[_Batch]:
-    """Blocks of the table are made ready one by one, while their fields are in the processor's cache, and then
-    put together until one more would pass a limit."""
-    held: list[_Batch] = []
-    rows = size = first = 0
-    for block in table.blocks(limits.max_batch_rows):
-        batch = _prepare(block, first, layout, profile)
-        first += len(block.lines)
-        rows, size = rows + len(block.lines), size + len(batch.payload)
-        if held and (rows > limits.max_batch_rows or size > limits.max_batch_bytes):
-            yield _join(held)
-            held, rows, size = [], len(block.lines), len(batch.payload)
-        held.append(batch)
-    if held:
+class _Scoring:
+    """What is done to the rows before they are sent, in one thread, and to the answers, in another."""
+
+    def __init__(
+        self, table: Table, layout: Layout, limits: ScoringLimits, baseline: Baseline, size: int
+    ) -> None:
+        self.limits = limits
+        self._table, self._layout, self._baseline = table, layout, baseline
+        columns = columns_to_check(layout, baseline)
+        self._checker = RowChecker(layout.width, columns)
+        self._requests = _RequestSizes(limits, size)
+        self._counted = {column.bins.name: column.bins for column in baseline.columns}
+        prediction = self._counted.get(layout.output[-1])
+        self._probabilities = prediction and ColumnCounter(prediction)
+
+    def batches(self) -> Generator[_Batch]:
+        """Rows are made ready while they are in the processor's cache, and then put together to requests."""
+        held: list[_Batch] = []
+        rows = size = 0
+        for read in read_rows(self._table, self.limits.max_batch_rows):
+            batch = self._prepare(self._checker.check(read))
+            self._requests.made(len(batch.payload), self._table.bytes_read)
+            rows, size = rows + len(batch.numbers), size + len(batch.payload)
+            if held and (rows > self.limits.max_batch_rows or size > self._requests.next_size):
+                yield _join(held)
+                self._requests.sent(size - len(batch.payload))
+                held, rows, size = [], len(batch.numbers), len(batch.payload)
+            held.append(batch)
         yield _join(held)
 
+    def finish(self, batch: _Batch, answer: Answer) -> ScoredBatch:
+        """The scored rows, and what they count."""
+        own, numbers, rejected, counts = batch.own, batch.numbers, batch.rejected, batch.counts
+        if answer.faults:
+            refused = pc.is_in(pa.arange(0, len(own)), pa.array(answer.faults, pa.int64()))
+            fields = _fields_of(pc.filter(own, refused).to_pylist())
+            counts = self._without(counts, fields)
+            rejected = _with_refused(batch, answer, fields)
+            own, numbers = (pc.filter(each, pc.invert(refused)) for each in (own, numbers))
+        labels = _joined([part.labels for part in answer.parts])
+        probabilities = _joined([part.probabilities for part in answer.parts])
+        if self._probabilities:
+            counts = counts | {self._layout.output[-1]: self._probabilities.count(probabilities).counts}
+        return ScoredBatch(
+            numbers,
+            self._layout.output,
+            own,
+            Predictions(labels, probabilities),
+            rejected,
+            profile_of(self._baseline, len(own), counts),
+        )
 
-def _prepare(block: Block, rows_before: int, layout: Layout, profile: ProfileBuilder) -> _Batch:
-    rows = len(block.lines)
-    reasons = check_block(block, layout)
-    if reasons:
-        fields = list(block.rows())
-        kept: Sequence[int] = [index for index in range(rows) if index not in reasons]
-        columns: Sequence[Sequence[str]] = _to_columns([fields[index] for index in kept], layout.width)
-        rejected = [Rejected(block.lines[index], reasons[index], fields[index]) for index in sorted(reasons)]
-    else:
-        kept, columns, rejected = range(rows), block.columns, []
-    profile.add(_named(columns, layout))
-    text = None if reasons else block.text
-    return _Batch(
-        row_numbers=[rows_before + index + 1 for index in kept],
-        lines=[block.lines[index] for index in kept],
-        payload=_to_text(csv_lines([columns[position] for position in layout.features])).encode(),
-        own=_to_text(csv_lines(columns, whole=False)) if text is None else text,
-        rejected=rejected,
-    )
+    def _prepare(self, checked: CheckedRows) -> _Batch:
+        columns = checked.rows.columns
+        own = to_lines(columns)
+        features = self._layout.features
+        if list(features) == list(range(len(columns))) and len(columns) > 1:
+            payload = content(join([own, "\n"], ""))
+        else:
+            payload = to_csv([columns[position] for position in features])
+        counts = {name: list(column) for name, column in checked.counts.items()}
+        return _Batch(checked.rows.numbers, checked.rows.lines, payload, own, checked.rejected, counts)
+
+    def _without(self, counts: dict[str, list[int]], rows: Sequence[Sequence[str]]) -> dict[str, list[int]]:
+        """The counts without those of rows whose fields are given."""
+        rest = dict(counts)
+        for position in self._layout.features:
+            name = self._layout.output[position]
+            if name in self._counted:
+                refused = self._counted[name].count_each([row[position] for row in rows])
+                rest[name] = [count - less for count, less in zip(counts[name], refused, strict=True)]
+        return rest
+
+
+_SMALLEST_REQUEST = 64_000
+_FIRST_REQUEST = 800_000
+_LARGEST_REQUEST = 2_000_000
+_GROWTH = 1.5
+
+
+class _RequestSizes:
+    """How many bytes the next request is to have.
+
+    The first ones are small, so that the endpoint's places are soon busy; the last ones as well, so that these places
+    are done at about the same time. A small table is spread over all of them.
+    """
+
+    def __init__(self, limits: ScoringLimits, table_bytes: int) -> None:
+        self._places, self._table_bytes = limits.concurrency, table_bytes
+        self._largest = min(limits.max_batch_bytes, _LARGEST_REQUEST)
+        self._growing = float(_FIRST_REQUEST)
+        self._made = self._sent = self._read = 0
+
+    def made(self, payload_bytes: int, bytes_read: int) -> None:
+        """Takes note of what has been made ready, and how much of the table has been read for it."""
+        self._made += payload_bytes
+        self._read = bytes_read
+
+    def sent(self, payload_bytes: int) -> None:
+        """Takes note of a request."""
+        self._sent += payload_bytes
+        self._growing *= _GROWTH
+
+    @property
+    def next_size(self) -> float:
+        """In bytes."""
+        total = self._made * max(1.0, self._table_bytes / max(self._read, 1))
+        smallest = min(_FIRST_REQUEST, max(_SMALLEST_REQUEST, total / self._places))
+        share = (total - self._sent) / self._places if self._table_bytes else self._largest
+        return min(self._largest, self._growing, max(smallest, share))
 
 
 def _join(batches: Sequence[_Batch]) -> _Batch:
+    if len(batches) == 1:
+        return batches[0]
     return _Batch(
-        row_numbers=list(chain.from_iterable(batch.row_numbers for batch in batches)),
-        lines=list(chain.from_iterable(batch.lines for batch in batches)),
-        payload=b"".join(batch.payload for batch in batches),
-        own="".join(batch.own for batch in batches),
-        rejected=list(chain.from_iterable(batch.rejected for batch in batches)),
+        numbers=pa.concat_arrays([batch.numbers for batch in batches]),
+        lines=pa.concat_arrays([batch.lines for batch in batches]),
+        payload=b"".join([batch.payload for batch in batches]),
+        own=pa.concat_arrays([batch.own for batch in batches]),
+        rejected=[row for batch in batches for row in batch.rejected],
+        counts={
+            name: list(map(sum, zip(*(batch.counts[name] for batch in batches), strict=True)))
+            for name in batches[0].counts
+        },
     )
 
 
-def _finish(batch: _Batch, answer: "Future[_Answer]", layout: Layout, profile: ProfileBuilder) -> ScoredBatch:
-    predictions, refused = answer.result()
-    lines = split_lines(batch.own)
-    if refused:
-        fields = _columns_of([lines[index] for index in refused], layout.width)
-        profile.take_back(_named(fields, layout))
-        batch = _leave_out(batch, refused, list(zip(*fields, strict=True)))
-        lines = [line for index, line in enumerate(lines) if index not in refused]
-    profile.add_beside({layout.output[-1]: predictions.probabilities})
-    return ScoredBatch(batch.row_numbers, layout.output, lines, predictions, batch.rejected)
+def _joined(parts: Iterable[Any]) -> Column:
+    """Texts of several lists or arrays as one array."""
+    arrays = [part if isinstance(part, pa.Array) else pa.array(part, pa.string()) for part in parts]
+    return pa.concat_arrays(arrays) if arrays else pa.array([], pa.string())
 
 
-def _leave_out(batch: _Batch, refused: Mapping[int, _Fault], fields: Sequence[Sequence[str]]) -> _Batch:
-    """The batch without the rows that the model refused, whose fields are given."""
-    rejected = [
-        Rejected(batch.lines[index], fault.reason, row, fault.model_reason)
-        for (index, fault), row in zip(refused.items(), fields, strict=True)
+def _with_refused(batch: _Batch, answer: Answer, fields: Sequence[Sequence[str]]) -> list[Rejected]:
+    """The rejected rows of a batch, with those that the model refused, whose fields are given."""
+    places = sorted(answer.faults)
+    lines, numbers = (pc.take(each, places).to_pylist() for each in (batch.lines, batch.numbers))
+    refused = [
+        Rejected(line, number, answer.faults[place].reason, row, answer.faults[place].model_reason)
+        for place, line, number, row in zip(places, lines, numbers, fields, strict=True)
     ]
-    kept = [index for index in range(len(batch.lines)) if index not in refused]
-    return _Batch(
-        row_numbers=[batch.row_numbers[index] for index in kept],
-        lines=[batch.lines[index] for index in kept],
-        payload=batch.payload,
-        own=batch.own,
-        rejected=sorted([*batch.rejected, *rejected], key=attrgetter("line")),
-    )
+    return sorted([*batch.rejected, *refused], key=attrgetter("line"))
 
 
-def _named(columns: Sequence[Sequence[str]], layout: Layout) -> dict[str, Sequence[str]]:
-    return {layout.output[position]: columns[position] for position in layout.features}
-
-
-def _to_columns(rows: Sequence[Sequence[str]], width: int) -> Sequence[Sequence[str]]:
-    return list(zip(*rows, strict=True)) if rows else [()] * width
-
-
-def _columns_of(lines: Sequence[str], width: int) -> Sequence[Sequence[str]]:
+def _fields_of(lines: Sequence[str]) -> list[list[str]]:
     # Readers skip a blank line, which in a table of one column is a row: a last field keeps it from being one.
-    rows = list(csv.reader(io.StringIO(_to_text([f"{line}," for line in lines]), newline=""), strict=True))
-    return _to_columns(rows, width + 1)[:width]
-
-
-def _to_text(lines: Sequence[str]) -> str:
-    return "\n".join([*lines, ""])
-
-
-def _predict(payload: bytes, rows: int, endpoint: Endpoint, limits: ScoringLimits) -> _Answer:
-    """The predictions of the rows that have one, and why the others have none, by their index.
-
-    A batch that is too large, takes too long or is refused is halved, down to single rows.
-    """
-    if not rows:
-        return Predictions((), ()), {}
-    try:
-        return _predict_at_once(payload, rows, endpoint, limits), {}
-    except (BatchTooLarge, BatchTimedOut, RowsRefused) as error:
-        if rows > 1:
-            return _predict_halves(payload, rows, endpoint, limits)
-        if isinstance(error, BatchTimedOut):
-            raise
-        return Predictions((), ()), {0: _fault(error)}
-
-
-def _predict_at_once(payload: bytes, rows: int, endpoint: Endpoint, limits: ScoringLimits) -> Predictions:
-    if len(payload) > limits.max_batch_bytes:
-        raise BatchTooLarge(f"The row has {len(payload)} bytes, a request at most {limits.max_batch_bytes}.")
-    return endpoint.predict(payload, rows)
-
-
-def _predict_halves(payload: bytes, rows: int, endpoint: Endpoint, limits: ScoringLimits) -> _Answer:
-    lines, middle = split_lines(payload.decode()), rows // 2
-    halves = _to_text(lines[:middle]).encode(), _to_text(lines[middle:]).encode()
-    first, refused_first = _predict(halves[0], middle, endpoint, limits)
-    second, refused_second = _predict(halves[1], rows - middle, endpoint, limits)
-    return (
-        Predictions(
-            [*first.labels, *second.labels],
-            [*first.probabilities, *second.probabilities],
-        ),
-        refused_first | {middle + index: fault for index, fault in refused_second.items()},
-    )
-
-
-def _fault(error: EndpointError) -> _Fault:
-    if isinstance(error, RowsRefused):
-        return _Fault("The model refused the row.", error.reason)
-    return _Fault(str(error))
+    text = "".join(f"{line},\n" for line in lines)
+    return [row[:-1] for row in csv.reader(io.StringIO(text, newline=""), strict=True)]

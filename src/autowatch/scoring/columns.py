@@ -1,12 +1,11 @@
 """How a file's columns fit a contract, and which of its rows do not."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autowatch.errors import UnreadableFile
 from autowatch.records.contract import Contract, reserved_columns
-from autowatch.tabular.cells import missing_values
+from autowatch.tabular.cells import is_number_or_missing
 from autowatch.tabular.table import Block
 
 
@@ -64,54 +63,37 @@ def match_columns(header: Sequence[str], contract: Contract) -> Layout:
     )
 
 
-def check_rows(rows: Sequence[Sequence[str]], layout: Layout) -> dict[int, str]:
-    """Why rows cannot be sent to the model, by their index: the wrong number of fields, or a number that is none."""
-    misfits = {index: row for index, row in enumerate(rows) if len(row) != layout.width}
-    fitting = [row for row in rows if len(row) == layout.width] if misfits else rows
-    return _check(len(rows), list(zip(*fitting, strict=True)), misfits, layout)
-
-
 def check_block(block: Block, layout: Layout) -> dict[int, str]:
-    """As `check_rows`, for the rows of a block."""
-    return _check(len(block.lines), block.columns, block.misfits, layout)
-
-
-def _check(
-    rows: int, columns: Sequence[Sequence[str]], misfits: Mapping[int, Sequence[str]], layout: Layout
-) -> dict[int, str]:
-    reasons = {
-        index: f"The row has {len(row)} fields, the header {layout.width}." for index, row in misfits.items()
-    }
-    if columns and (wrong := _check_numbers(columns, layout)):
-        fitting = [index for index in range(rows) if index not in misfits]
+    """Why rows of a block cannot be sent to the model, by their index: the wrong number of fields, or a number that is
+    none."""
+    reasons = {index: wrong_width(len(row), layout.width) for index, row in block.misfits.items()}
+    if wrong := _check_numbers(block.columns, layout):
+        fitting = [index for index in range(len(block.lines)) if index not in block.misfits]
         reasons.update({fitting[place]: reason for place, reason in wrong.items()})
     return reasons
 
 
+def wrong_width(fields: int, width: int) -> str:
+    """Why a row with so many fields cannot be sent."""
+    return f"The row has {fields} fields, the header {width}."
+
+
+def not_a_number(column: str) -> str:
+    """Why a row cannot be sent in which this column should hold a number."""
+    return f"Column {column} does not hold a number."
+
+
 def _check_numbers(columns: Sequence[Sequence[str]], layout: Layout) -> dict[int, str]:
-    # Each text is looked at once, and all together: nearly all columns are without fault.
     reasons: dict[int, str] = {}
     for position, name in layout.numeric.items():
         column = columns[position]
-        texts = set(column) - missing_values("numeric")
-        if _are_numbers(texts):
-            continue
-        wrong = {text for text in texts if not _are_numbers((text,))}
-        for index, text in enumerate(column):
-            if text in wrong:
-                reasons.setdefault(index, f"Column {name} does not hold a number.")
+        wrong = {text for text in set(column) if not is_number_or_missing(text)}
+        if wrong:
+            for index, text in enumerate(column):
+                if text in wrong:
+                    reasons.setdefault(index, not_a_number(name))
     return reasons
 
 
 def _columns(names: Sequence[str]) -> str:
     return f"the column{'s' if len(names) > 1 else ''} {', '.join(names)}"
-
-
-def _are_numbers(texts: Iterable[str]) -> bool:
-    """Whether all are finite decimal numbers. It may say no to very large ones together, never to one alone."""
-    joined = "".join(texts)
-    try:
-        # Python reads 1_000 and the digits of every script, the model's reader does not.
-        return joined.isascii() and "_" not in joined and math.isfinite(sum(map(float, texts)))
-    except ValueError:
-        return False

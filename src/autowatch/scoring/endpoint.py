@@ -113,6 +113,7 @@ class Endpoint:
         labels: the labels that its model knows.
         positive_label: the one whose probability is wanted.
         seconds_left: tells how long the caller may still take; nothing new is begun when that nears zero.
+        parse: reads an answer: its bytes, how many rows were sent, `labels` and `positive_label`.
         witness: rows with the answers that the model gave at its gate. They go in front of every request, and the
             answer to them says which model gave the whole; without them every answer is believed.
         variants: the production variants that answered.
@@ -123,6 +124,7 @@ class Endpoint:
     labels: Sequence[str]
     positive_label: str
     seconds_left: Callable[[], float]
+    parse: Callable[[bytes, int, Sequence[str], str], Predictions] = parse_answer
     witness: SmokeTest | None = None
     variants: set[str] = field(default_factory=set)
 
@@ -139,22 +141,22 @@ class Endpoint:
             AnswerMismatch, AnswerUnreadable: there was an answer, but not one to rely on.
         """
         if self.witness is None:
-            return parse_answer(self._invoke_patiently(payload), rows, self.labels, self.positive_label)
+            return self.parse(self._invoke_patiently(payload), rows, self.labels, self.positive_label)
         known = len(self.witness.labels)
         answer = self._invoke_patiently(self.witness.payload.encode() + payload)
-        predictions = parse_answer(answer, known + rows, self.labels, self.positive_label)
+        predictions = self.parse(answer, known + rows, self.labels, self.positive_label)
         self._check_witness(predictions.probabilities[:known], self.witness)
         return Predictions(predictions.labels[known:], predictions.probabilities[known:])
 
     def _check_witness(self, answered: Sequence[str], witness: SmokeTest) -> None:
         pairs = zip(answered, witness.probabilities, strict=True)
-        if any(abs(float(now) - float(then)) > _WITNESS_TOLERANCE for now, then in pairs):
+        if any(abs(float(str(now)) - float(then)) > _WITNESS_TOLERANCE for now, then in pairs):
             raise AnotherModelAnswered(
                 f"Endpoint {self.name} answered with another model than the one in force: it answers otherwise to "
                 f"rows that the model had at its gate."
             )
 
-    def _invoke_patiently(self, payload: bytes) -> str:
+    def _invoke_patiently(self, payload: bytes) -> bytes:
         bound = _FIRST_WAIT
         while True:
             if self.seconds_left() <= _RESERVE:
@@ -170,13 +172,13 @@ class Endpoint:
             time.sleep(wait)
             bound = min(2 * bound, _LONGEST_WAIT)
 
-    def _invoke(self, payload: bytes) -> str:
+    def _invoke(self, payload: bytes) -> bytes:
         # Where the service's or the model's own words may quote a row, they are not chained to what is raised.
         try:
             answer = self.client.invoke_endpoint(
                 EndpointName=self.name, ContentType="text/csv", Accept="text/csv", Body=payload
             )
-            text = str(answer["Body"].read(), "utf-8", "replace")
+            content = bytes(answer["Body"].read())
         except ReadTimeoutError:
             raise BatchTimedOut(f"Endpoint {self.name} did not answer in time.") from None
         except (HTTPClientError, BotoConnectionError) as error:
@@ -190,7 +192,7 @@ class Endpoint:
             raise named from None
         if variant := answer.get("InvokedProductionVariant"):
             self.variants.add(variant)
-        return text
+        return content
 
 
 def client_config(concurrency: int) -> Config:

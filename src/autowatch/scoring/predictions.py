@@ -18,7 +18,8 @@ from autowatch.records.contract import read_contract
 from autowatch.records.manifest import Manifest, WrittenObject
 from autowatch.records.smoke import read_witness
 from autowatch.records.timestamps import to_text
-from autowatch.scoring.batches import Rejected, ScoredBatch, ScoringLimits, score_table
+from autowatch.scoring.answer_columns import read_answer
+from autowatch.scoring.batches import ScoredBatch, score_table
 from autowatch.scoring.endpoint import Endpoint
 from autowatch.scoring.in_force import InForce, score_in_force
 from autowatch.scoring.outcome import (
@@ -29,11 +30,17 @@ from autowatch.scoring.outcome import (
     report_scored,
     withdraw_others,
 )
-from autowatch.scoring.output import predictions_header, predictions_lines, rejected_header, rejected_rows
-from autowatch.tabular.profile import Baseline, Profile, ProfileBuilder
+from autowatch.scoring.output import predictions_header, rejected_header, rejected_rows
+from autowatch.scoring.requests import Rejected, ScoringLimits
+from autowatch.scoring.rows import predictions_rows
+from autowatch.tabular.profile import Baseline, Profile, ProfileSum
 from autowatch.tabular.table import read_table
 
 _LOGGER = logging.getLogger(__name__)
+
+_SMALLEST_CHUNK, _LARGEST_CHUNK = 64 * 1024, 512 * 1024
+"""Bytes that are read and made ready at once: of a small file so few that there is work for each of the endpoint's
+places, of a large one so many that the processor's cache holds what is made of them."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +182,7 @@ def _score(
         labels=contract.labels,
         positive_label=contract.positive_label,
         seconds_left=seconds_left,
+        parse=read_answer,
         witness=read_witness(bucket, champion.run),
     )
     with (
@@ -182,14 +190,15 @@ def _score(
         Upload(bucket, keys.rejected, "text/csv; charset=utf-8") as rejected,
         Upload(bucket, keys.profile, "application/json") as profile,
     ):
-        table = read_table(read_input(bucket, arrival.file))
-        builder = ProfileBuilder(baseline)
-        rows = _Rows(arrival, table.header, predictions, rejected)
-        for batch in score_table(table, contract, endpoint, settings.limits, builder):
+        size = arrival.file.size
+        chunk_bytes = min(_LARGEST_CHUNK, max(_SMALLEST_CHUNK, -(-size // settings.limits.concurrency)))
+        table = read_table(read_input(bucket, arrival.file, chunk_bytes=chunk_bytes))
+        rows = _Rows(arrival, table.header, predictions, rejected, baseline.run)
+        for batch in score_table(table, contract, endpoint, settings.limits, baseline, size):
             rows.write(batch)
         rows.check(table.rows_read, settings.max_rejected_percent)
         force.check()
-        counts = builder.build()
+        counts = rows.counts.build()
         profile.write(json.dumps(counts.to_json(), ensure_ascii=False).encode())
         return _Scored(
             champion=champion,
@@ -208,9 +217,10 @@ class _Rows:
     """The rows on their way out, counted."""
 
     def __init__(
-        self, arrival: Arrival, header: tuple[str, ...], predictions: Upload, rejected: Upload
+        self, arrival: Arrival, header: tuple[str, ...], predictions: Upload, rejected: Upload, run: str
     ) -> None:
         self.scored = self.rejected = 0
+        self.counts = ProfileSum(run)
         self._arrival = arrival
         self._header = header
         self._predictions_file = predictions
@@ -220,6 +230,7 @@ class _Rows:
     def write(self, batch: ScoredBatch) -> None:
         self._write_predictions(batch)
         self._write_rejected(batch.rejected)
+        self.counts.add(batch.profile)
         self.scored += len(batch.row_numbers)
         self.rejected += len(batch.rejected)
 
@@ -235,7 +246,7 @@ class _Rows:
             self._predictions_file.write(predictions_header(batch.names))
         labels, probabilities = batch.predictions.labels, batch.predictions.probabilities
         self._predictions_file.write(
-            predictions_lines(self._arrival, batch.row_numbers, batch.lines, labels, probabilities)
+            predictions_rows(self._arrival, batch.row_numbers, batch.lines, labels, probabilities)
         )
 
     def _write_rejected(self, rejected: Sequence[Rejected]) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from zlib import crc32
 
 from autowatch.errors import AutowatchError
-from autowatch.tabular.cells import FeatureType, missing_values
+from autowatch.tabular.cells import FeatureType, missing_values, read_number
 
 # With ten bins at most a tenth of the rows can move about inside one of them unseen, and the noise of a
 # distance, which grows with the square root of the number of bins, stays low enough to judge a thousand
@@ -133,6 +133,15 @@ class NumericBins:
         for slot, times in Counter(map(partial(bisect_right, self.cuts), values)).items():
             counts[self.bin_of_stretch[slot]] += times
         return counts
+
+    def bin_of(self, text: str) -> int:
+        """The position of the bin of a text.
+
+        Raises:
+            ValueError: it is neither a number nor missing.
+        """
+        value = read_number(text)
+        return len(self) - 1 if value is None else self.bin_of_stretch[bisect_right(self.cuts, value)]
 
     def to_json(self) -> dict[str, Any]:
         """The column's part of the baseline, without its counts."""

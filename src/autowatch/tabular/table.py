@@ -1,6 +1,6 @@
 """Reading a CSV file as agreed: UTF-8, a header row, `,` or `;`, quoting as in RFC 4180.
 
-The quick way to read a block of CSV that is as plain as nearly all CSV is.
+The csv module reads all of it here. `autowatch.tabular.arrow` reads faster what it can prove to be plain.
 """
 
 import csv
@@ -8,9 +8,10 @@ import io
 import itertools
 import re
 from codecs import BOM_UTF8
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Protocol, TypeVar
 
 from autowatch.errors import UnreadableFile
 
@@ -24,6 +25,10 @@ csv.field_size_limit(LARGEST_FIELD)
 
 
 _ROWS_AT_ONCE = 1_000
+
+
+_PIECE_BYTES = 32 * 1024
+"""What a quick reader has left is cut into pieces of about this size, so that one odd row takes few others with it."""
 
 
 _QUOTED = re.compile(r'"[^"]*"')
@@ -61,13 +66,11 @@ class Block:
         lines: for each row the line of the file, counted from 1, on which it begins.
         columns: column by column the fields of the rows that are as wide as the header.
         misfits: the fields of the other rows, by their place in the block.
-        text: the rows as `csv_lines` would write them, where that cost nothing.
     """
 
     lines: Sequence[int]
     columns: Sequence[Sequence[str]]
     misfits: Mapping[int, list[str]]
-    text: str | None
 
     def rows(self) -> Iterator[list[str]]:
         """The fields of each row, however many it has."""
@@ -76,11 +79,19 @@ class Block:
             yield self.misfits[index] if index in self.misfits else next(fitting)
 
 
-class Taken(NamedTuple):
-    """How many rows somebody else has read of a table, and on how many lines, blank ones among them."""
+class Read(Protocol):
+    """What another reader has made of a stretch of a table: how many rows, on how many lines."""
 
-    rows: int
-    lines: int
+    @property
+    def rows(self) -> int:
+        """Rows of any width."""
+
+    @property
+    def lines(self) -> int:
+        """Lines, blank ones among them."""
+
+
+Quick = TypeVar("Quick", bound=Read)
 
 
 class Table:
@@ -100,76 +111,74 @@ class Table:
     def __init__(self, chunks: Iterable[bytes], lines_before: int = 0, bytes_before: int = 0) -> None:
         self.line = self.rows_read = self.bytes_read = 0
         self._lines_taken = self._lines_fed = self._bytes_before = 0
-        texts = self._decode(_whole_lines(chunks))
-        header_lines, rest = self._split_header(texts)
-        header = "".join(header_lines)
+        self._waiting: deque[bytes] = deque()
+        self._chunks = _whole_lines(chunks)
+        header_lines = self._take_header()
+        header = b"".join(header_lines).decode()
         self.delimiter = _detect_delimiter(header)
-        self.header = _check_header(next(fields for _, fields in self._read_records(header, iter(()))))
+        self.header = _check_header(next(fields for _, fields in self._read_records(header)))
         self._lines_taken, self._bytes_before = len(header_lines) + lines_before, bytes_before
-        self._texts = itertools.chain([rest] if rest else [], texts)
         self.rows: Iterator[list[str]] = self._rows()
 
-    def blocks(self, max_rows: int, take: Callable[[str], Taken | None] | None = None) -> Iterator[Block]:
-        """The same rows, many at once: at most `max_rows`, and at most a piece of the file as it came in.
-
-        Args:
-            max_rows: how many rows a block may have.
-            take: may take rows over before they are read. It is given a text that begins with a row and ends with a
-                line, and returns what it has taken: all that is in it or, by None, nothing.
+    def blocks(self, max_rows: int) -> Iterator[Block]:
+        """The same rows, at most `max_rows` at once.
 
         Raises:
             NotUtf8, MalformedCsv, NoRows: as `rows` does.
         """
-        for block in self._blocks(max_rows, take):
-            self.rows_read += len(block.lines)
-            yield block
+        yield from self.stretches(max_rows, _leave)
+
+    def stretches(self, max_rows: int, read: Callable[[bytes, int], Quick | None]) -> Iterator[Quick | Block]:
+        """The same rows by a quick reader, and in blocks of at most `max_rows` where that does not know what to do.
+
+        Args:
+            max_rows: how many rows a block may have.
+            read: is given bytes that begin with a row and end with a line, and the number of their first line. It
+                returns what it made of all of them or, by None, leaves them: at first to itself, in smaller pieces.
+        """
+        empty = True
+        for data in iter(self._next_lines, None):
+            quick = read(data, self._lines_taken + 1) if len(data) <= LARGEST_FIELD else None
+            if quick is not None:
+                empty = empty and not quick.rows
+                self._lines_taken += quick.lines
+                self.bytes_read += len(data)
+                self.rows_read += quick.rows
+                yield quick
+            elif read is not _leave and len(pieces := _cut_lines(data, _PIECE_BYTES)) > 1:
+                self._waiting.extendleft(reversed(pieces))
+            else:
+                for block in self._read_blocks(self._decode(data), max_rows):
+                    empty = False
+                    self.rows_read += len(block.lines)
+                    yield block
+        if empty:
+            raise NoRows("The file has a header but no rows. Upload it with at least one row of data.")
 
     def _rows(self) -> Iterator[list[str]]:
-        for block in self._blocks(_ROWS_AT_ONCE):
+        for block in self.blocks(_ROWS_AT_ONCE):
+            self.rows_read -= len(block.lines)
             for self.line, row in zip(block.lines, block.rows(), strict=True):
                 self.rows_read += 1
                 yield row
 
-    def _blocks(self, max_rows: int, take: Callable[[str], Taken | None] | None = None) -> Iterator[Block]:
-        empty = True
-        texts = itertools.chain.from_iterable(_cut(text, max_rows) for text in self._texts)
-        for text in texts:
-            taken = take(text) if take and len(text) <= LARGEST_FIELD else None
-            if taken:
-                empty = empty and not taken.rows
-                self.rows_read += taken.rows
-                self._lines_taken += taken.lines
-                continue
-            for block in self._read_blocks(text, texts, max_rows):
-                empty = False
-                yield block
-        if empty:
-            raise NoRows("The file has a header but no rows. Upload it with at least one row of data.")
-
-    def _read_blocks(self, text: str, following: Iterator[str], max_rows: int) -> Iterator[Block]:
-        """The rows of a text: by the quick way where that gives the same, and otherwise by the csv module."""
+    def _read_blocks(self, text: str, max_rows: int) -> Iterator[Block]:
         width = len(self.header)
-        plain = split_plain(text, self.delimiter, width) if len(text) <= LARGEST_FIELD else None
-        if plain:
-            first = self._lines_taken + 1
-            self._lines_taken += len(plain.columns[0])
-            yield Block(range(first, self._lines_taken + 1), plain.columns, {}, plain.text)
-            return
-        records = self._read_records(text, following)
+        records = self._read_records(text)
         while taken := list(itertools.islice(records, max_rows)):
             lines, rows = zip(*taken, strict=True)
             misfits = {index: row for index, row in enumerate(rows) if len(row) != width}
             fitting = [row for row in rows if len(row) == width] if misfits else rows
             columns = list(zip(*fitting, strict=True)) if fitting else [()] * width
-            yield Block(lines, columns, misfits, None)
+            yield Block(lines, columns, misfits)
 
-    def _read_records(self, text: str, following: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
+    def _read_records(self, text: str) -> Iterator[tuple[int, list[str]]]:
         """The rows of a text with their lines; where a field is still open at its end, those of the next one too."""
         begun_after, fed = self._lines_taken, 0
 
         def lines() -> Iterator[str]:
             nonlocal fed
-            for piece in itertools.chain([text], following):
+            for piece in itertools.chain([text], map(self._decode, iter(self._next_lines, None))):
                 fed += piece.count("\n") + (not piece.endswith("\n"))
                 self._lines_fed = begun_after + fed
                 yield from io.StringIO(piece, newline="\n")
@@ -187,20 +196,24 @@ class Table:
         except csv.Error as error:
             raise MalformedCsv(f"The row that begins on line {line} is not CSV: {_explain(error)}") from None
 
-    def _split_header(self, texts: Iterator[str]) -> tuple[list[str], str]:
-        """The lines up to the end of the first row that is not blank, which may have line breaks in it, and what
-        follows them in the same text."""
-        taken: list[str] = []
+    def _take_header(self) -> list[bytes]:
+        """The lines up to the end of the first row that is not blank, which may have line breaks in it."""
+        taken: list[bytes] = []
         quotes = length = 0
-        for text in texts:
-            lines = io.StringIO(text, newline="\n")
+        for data in iter(self._next_lines, None):
+            if not taken and data.startswith(BOM_UTF8):
+                self.bytes_read, data = len(BOM_UTF8), data[len(BOM_UTF8) :]
+            lines = io.BytesIO(data)
             for line in lines:
+                self._decode(line)
                 taken.append(line)
-                quotes += line.count('"')
+                self._lines_fed = len(taken)
+                quotes += line.count(b'"')
                 length += len(line)
-                if line.strip("\r\n") and quotes % 2 == 0:
-                    return taken, lines.read()
-            self._lines_fed = len(taken)
+                if line.strip(b"\r\n") and quotes % 2 == 0:
+                    if rest := lines.read():
+                        self._waiting.append(rest)
+                    return taken
             if length > LARGEST_FIELD:
                 break
         if quotes:
@@ -209,25 +222,28 @@ class Table:
             )
         raise EmptyFile("The file is empty. Upload a CSV with a header row and at least one row of data.")
 
-    def _decode(self, blocks: Iterable[bytes]) -> Iterator[str]:
-        """Whole lines, decoded a block at a time: the byte of a line feed is part of no other character."""
-        for block in blocks:
-            start = self.bytes_read
-            if start == 0 and block.startswith(BOM_UTF8):
-                start, block = len(BOM_UTF8), block[len(BOM_UTF8) :]
-            try:
-                text = block.decode()
-            except UnicodeDecodeError as error:
-                # Of a row that is not whole yet the lines have been fed to the csv module, but not taken.
-                before = max(self._lines_taken, self._lines_fed)
-                line = before + 1 + block.count(b"\n", 0, error.start)
-                byte = start + error.start + 1 + self._bytes_before
-                raise NotUtf8(
-                    f"The file is not UTF-8: byte {byte}, on line {line}, belongs to no "
-                    "character. Save the file as UTF-8."
-                ) from None
-            self.bytes_read = start + len(block)
-            yield text
+    def _next_lines(self) -> bytes | None:
+        return self._waiting.popleft() if self._waiting else next(self._chunks, None)
+
+    def _decode(self, data: bytes) -> str:
+        """Whole lines, decoded: the byte of a line feed is part of no other character."""
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            # Of a row that is not whole yet the lines have been fed to the csv module, but not taken.
+            before = max(self._lines_taken, self._lines_fed)
+            line = before + 1 + data.count(b"\n", 0, error.start)
+            byte = self.bytes_read + error.start + 1 + self._bytes_before
+            raise NotUtf8(
+                f"The file is not UTF-8: byte {byte}, on line {line}, belongs to no "
+                "character. Save the file as UTF-8."
+            ) from None
+        self.bytes_read += len(data)
+        return text
+
+
+def _leave(_data: bytes, _line: int) -> None:
+    """A quick reader that leaves everything to the csv module."""
 
 
 def read_table(chunks: Iterable[bytes], lines_before: int = 0, bytes_before: int = 0) -> Table:
@@ -263,13 +279,14 @@ def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(begun)
 
 
-def _cut(text: str, max_lines: int) -> Iterator[str]:
-    if len(text) <= max_lines or text.count("\n") <= max_lines:
-        yield text
-        return
-    lines = io.StringIO(text, newline="\n")
-    while piece := "".join(itertools.islice(lines, max_lines)):
-        yield piece
+def _cut_lines(data: bytes, size: int) -> list[bytes]:
+    """The same bytes in pieces of whole lines, each of at least `size` but for the last."""
+    pieces, begin = [], 0
+    while begin < len(data):
+        end = data.find(b"\n", begin + size) + 1 or len(data)
+        pieces.append(data[begin:end])
+        begin = end
+    return pieces
 
 
 def _detect_delimiter(header: str) -> str:
@@ -312,56 +329,3 @@ def _explain(error: csv.Error) -> str:
     if "new-line" in message:
         return "a carriage return stands alone. End each row with LF or CRLF, or quote the field."
     return "something follows a closing quote. Double the quotes that belong to a value."
-
-
-class PlainBlock(NamedTuple):
-    """The fields of a plain block, column by column, and its rows as `csv_lines` would write them."""
-
-    columns: list[list[str]]
-    text: str
-
-
-def split_plain(text: str, delimiter: str, width: int) -> PlainBlock | None:
-    """Reads a block of whole lines, unless it takes the csv module to do so: then the answer is None.
-
-    Plain is a block in which every line is a row of `width` fields, at least two, and no field holds a quote, a comma,
-    a semicolon or a line break; whole fields may stand in quotes. There the rows are what splitting at every delimiter
-    gives. The whole block is split at once, and it takes no loop over the rows to prove that all of them are
-    `width` fields wide: each line feed gets a delimiter in front, so that no field has two of them; if there are
-    as many line feeds as rows and each row's first field has one, then no other field has any.
-    """
-    if "\r" in text:
-        text = text.replace("\r\n", "\n")
-    if width == 1 or "\r" in text or (";" if delimiter == "," else ",") in text:
-        return None
-    text = text.removesuffix("\n")
-    fields = ("\n" + text).replace("\n", delimiter + "\n").split(delimiter)
-    rows = text.count("\n") + 1
-    if len(fields) != 1 + rows * width:
-        return None
-    columns = [fields[position::width] for position in range(1, width + 1)]
-    columns[0] = "".join(columns[0]).split("\n")[1:]
-    if len(columns[0]) != rows:
-        return None
-    if '"' in text:
-        for position, column in enumerate(columns):
-            unquoted = _unquote_column(column)
-            if unquoted is None:
-                return None
-            columns[position] = unquoted
-        text = text.replace('"', "")
-    return PlainBlock(columns, text.replace(delimiter, ",") + "\n")
-
-
-def _unquote_column(column: list[str]) -> list[str] | None:
-    if '"' not in "".join(column):
-        return column
-    # Columns in quotes hold the names of things, which repeat.
-    unquoted = {field: field[1:-1] if _is_quoted(field) else field for field in set(column)}
-    if any('"' in field for field in unquoted.values()):
-        return None
-    return list(map(unquoted.__getitem__, column))
-
-
-def _is_quoted(field: str) -> bool:
-    return len(field) > 1 and field[0] == field[-1] == '"'

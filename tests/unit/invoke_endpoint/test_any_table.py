@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from autowatch.aws.objects import Bucket
 from autowatch.records.arrival import output_keys
-from autowatch.scoring.batches import ScoringLimits
 from autowatch.scoring.predictions import score_file
+from autowatch.scoring.requests import ScoringLimits
 from invoke_endpoint import app
 from tests.support.endpoint_server import REFUSED_TEXT
 from tests.support.scoring_bucket import BUCKET, drop, read, read_document, read_rows, settings

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from autowatch.scoring.columns import Layout, check_block
 from autowatch.tabular.profile import Baseline, Profile, ProfileBuilder, add
 from autowatch.tabular.raw.counts import RawCounter, RawCounts
 from autowatch.tabular.raw.fields import split_fields
-from autowatch.tabular.table import LARGEST_FIELD, Block, Table, Taken, read_table
+from autowatch.tabular.table import LARGEST_FIELD, Block, Table, read_table
 
 # One block is being counted and one waits, while the next one is read.
 _MOST_PENDING = 2
@@ -52,8 +52,9 @@ def profile_csv(stream: Readable, baseline: Baseline) -> RawProfile:
     with ThreadPoolExecutor(max_workers=1) as counting:
         plain = _PlainBlocks(table, baseline, counting)
         others = _OtherBlocks(table, baseline)
-        for block in table.blocks(LARGEST_FIELD, plain.take):
-            others.add(block)
+        for stretch in table.stretches(LARGEST_FIELD, plain.take):
+            if isinstance(stretch, Block):
+                others.add(stretch)
         profile = add(others.builder.build(), plain.build())
     return RawProfile(profile, table.rows_read, table.rows_read - profile.rows)
 
@@ -65,6 +66,13 @@ def _keep_freed_memory() -> None:
     until it has seen a larger one freed. Nothing is written to this one, so that it takes no memory.
     """
     np.empty(_LARGER_THAN_ANY_ARRAY, np.uint8)
+
+
+class _Taken(NamedTuple):
+    """How many rows are being counted, and on how many lines, blank ones among them."""
+
+    rows: int
+    lines: int
 
 
 class _PlainBlocks:
@@ -80,9 +88,13 @@ class _PlainBlocks:
         self._rows = 0
         self._pending: deque[Future[RawCounts]] = deque()
 
-    def take(self, text: str) -> Taken | None:
-        """Has the rows of a text counted, and says how many there are; None if they are not plain."""
-        fields = split_fields(text.encode(), self._table.delimiter, len(self._table.header))
+    def take(self, data: bytes, _line: int) -> _Taken | None:
+        """Has some rows counted, and says how many there are; None if they are not plain."""
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            return None
+        fields = split_fields(data, self._table.delimiter, len(self._table.header))
         if fields is None:
             return None
         if self._counter is None:
@@ -90,7 +102,7 @@ class _PlainBlocks:
         while len(self._pending) >= _MOST_PENDING:
             self._add(self._pending.popleft().result())
         self._pending.append(self._counting.submit(self._counter.count, fields))
-        return Taken(len(fields) + fields.misfits, fields.lines)
+        return _Taken(len(fields) + fields.misfits, fields.lines)
 
     def build(self) -> Profile:
         """The profile of every text taken."""

@@ -8,9 +8,10 @@ from autowatch.aws.reading import read_input
 from autowatch.aws.uploads import Range, Upload, copy_range
 from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.scoring.output import rejected_rows
+from autowatch.scoring.rows import CheckedRows
 from autowatch.scoring.transform.plan import Piece, TransformPlan
-from autowatch.scoring.transform.rows import PieceRows, open_piece, read_piece
-from autowatch.tabular.csv_lines import csv_lines
+from autowatch.scoring.transform.rows import CHUNK_BYTES, open_piece, read_piece
+from autowatch.tabular.arrow.lines import to_csv
 from autowatch.tabular.table import NoRows
 
 
@@ -66,10 +67,10 @@ def _check(bucket: Bucket, plan: TransformPlan, piece: Piece, max_batch_bytes: i
 
 def _check_and_copy(bucket: Bucket, plan: TransformPlan, piece: Piece, max_batch_bytes: int) -> CheckedPiece:
     file = plan.arrival.file
-    lines = _LineCounter(_only_plain(read_input(bucket, file, piece.start, piece.end)))
+    lines = _LineCounter(_only_plain(read_input(bucket, file, piece.start, piece.end, CHUNK_BYTES)))
     rows = 0
     for batch in _read(plan, lines, max_batch_bytes):
-        if batch.faults:
+        if batch.rejected:
             raise _NotAsItIs(f"Piece {piece.number} has rows to be left out.")
         rows += len(batch.rows)
     if rows:
@@ -81,7 +82,7 @@ def _check_and_copy(bucket: Bucket, plan: TransformPlan, piece: Piece, max_batch
 def _check_and_rewrite(
     bucket: Bucket, plan: TransformPlan, piece: Piece, max_batch_bytes: int
 ) -> CheckedPiece:
-    lines = _LineCounter(read_input(bucket, plan.arrival.file, piece.start, piece.end))
+    lines = _LineCounter(read_input(bucket, plan.arrival.file, piece.start, piece.end, CHUNK_BYTES))
     above = plan.header_bytes.count(b"\n")
     rows = rejected = first_line = 0
     first_reason = ""
@@ -90,37 +91,28 @@ def _check_and_rewrite(
         Upload(bucket, plan.work.faulty(piece.number), "text/csv") as faulty,
     ):
         for batch in _read(plan, lines, max_batch_bytes):
-            sent.write(_to_send(plan, batch))
-            if batch.faults and not rejected:
-                first = min(batch.faults)
-                first_line, first_reason = batch.lines[first] - above, batch.faults[first]
+            sent.write(to_csv([batch.rows.columns[position] for position in plan.rows.order]))
+            if batch.rejected and not rejected:
+                first_line, first_reason = batch.rejected[0].line - above, batch.rejected[0].reason
             faulty.write(
                 rejected_rows(
-                    (batch.lines[index] - above, reason, [str(rows + index), *batch.rows[index]])
-                    for index, reason in sorted(batch.faults.items())
+                    (row.line - above, row.reason, [str(row.number - 1), *row.fields])
+                    for row in batch.rejected
                 )
             )
-            rows += len(batch.rows)
-            rejected += len(batch.faults)
+            rows += len(batch.rows) + len(batch.rejected)
+            rejected += len(batch.rejected)
         for upload in (sent, faulty):
             if not upload.is_empty:
                 upload.complete()
     return CheckedPiece(piece.number, lines.counted, rows, rejected, first_line, first_reason)
 
 
-def _read(plan: TransformPlan, chunks: Iterable[bytes], max_batch_bytes: int) -> Iterator[PieceRows]:
+def _read(plan: TransformPlan, chunks: Iterable[bytes], max_batch_bytes: int) -> Iterator[CheckedRows]:
     try:
         yield from read_piece(open_piece(plan, chunks), plan.layout, max_batch_bytes)
     except NoRows:
         return  # Blank lines only; other pieces have the file's rows.
-
-
-def _to_send(plan: TransformPlan, batch: PieceRows) -> bytes:
-    kept = [row for index, row in enumerate(batch.rows) if index not in batch.faults]
-    if not kept:
-        return b""
-    columns = list(zip(*kept, strict=True))
-    return "\n".join([*csv_lines([columns[position] for position in plan.rows.order]), ""]).encode()
 
 
 def _only_plain(chunks: Iterable[bytes]) -> Iterator[bytes]:

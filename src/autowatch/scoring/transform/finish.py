@@ -1,24 +1,31 @@
 """The finish of a piece: from the rows that Batch Transform has joined to its part of the predictions file."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain, islice
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from autowatch.aws.objects import Bucket
 from autowatch.aws.uploads import Upload
 from autowatch.errors import UnreadableFile
-from autowatch.records.contract import Contract
-from autowatch.scoring.answer import INFERENCE_OUTPUTS, AnswerMismatch, AnswerUnreadable, parse_answer
-from autowatch.scoring.output import predictions_header, predictions_rows, rejected_header, rejected_rows
+from autowatch.scoring.answer import INFERENCE_OUTPUTS, AnswerMismatch, AnswerUnreadable
+from autowatch.scoring.answer_columns import read_columns
+from autowatch.scoring.output import predictions_header, rejected_header, rejected_rows
+from autowatch.scoring.rows import RowChecker, columns_to_check, predictions_rows, profile_of
 from autowatch.scoring.transform.accept import AcceptedPiece
 from autowatch.scoring.transform.plan import TransformPlan
-from autowatch.scoring.transform.rows import read_batches
-from autowatch.tabular.csv_lines import csv_lines
-from autowatch.tabular.profile import Baseline, ProfileBuilder
-from autowatch.tabular.table import NoRows, read_table
+from autowatch.scoring.transform.rows import CHUNK_BYTES, ROWS_AT_ONCE
+from autowatch.tabular.arrow.fields import Column
+from autowatch.tabular.arrow.lines import to_lines
+from autowatch.tabular.arrow.rows import Rows, read_rows
+from autowatch.tabular.profile import Baseline, ProfileSum
+from autowatch.tabular.table import NoRows, Table, read_table
 
-_CHUNK_BYTES = 256 * 1024
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -39,8 +46,9 @@ def finish_piece(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> F
         AnswerMismatch: Batch Transform gave more or fewer rows than it was given.
         AnswerUnreadable: they do not have the form of the rows sent with the four inference outputs behind.
     """
-    builder = ProfileBuilder(Baseline.from_json(bucket.read_json(plan.champion.baseline_key)))
-    builder.add(dict.fromkeys(plan.layout.output, ()))  # Without a row, too, the columns are there.
+    baseline = Baseline.from_json(bucket.read_json(plan.champion.baseline_key))
+    counter = _Counter(plan, baseline)
+    numbers = _row_numbers(bucket, plan, piece)
     scored = 0
     with (
         Upload(bucket, plan.work.predictions(piece.number), "text/csv") as predictions,
@@ -48,64 +56,72 @@ def finish_piece(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> F
     ):
         if piece.number == 1:
             predictions.write(predictions_header(plan.layout.output))
-        numbers = _row_numbers(bucket, plan, piece)
         for columns in _scored_columns(bucket, plan, piece):
-            count = len(columns[plan.layout.output[-1]])
-            taken = list(islice(numbers, count))
-            if len(taken) < count:
+            *own, labels, probabilities = columns
+            taken = numbers[scored : scored + len(labels)]
+            if len(taken) < len(labels):
                 raise _mismatch(piece)
-            predictions.write(predictions_rows(plan.arrival, taken, columns))
-            builder.add(columns)
-            scored += count
-        if next(numbers, None) is not None:
+            predictions.write(predictions_rows(plan.arrival, taken, to_lines(own), labels, probabilities))
+            counter.add(columns, taken)
+            scored += len(labels)
+        if scored < len(numbers):
             raise _mismatch(piece)
         _write_rejected(bucket, plan, piece, rejected)
         for upload in (predictions, rejected):
             if not upload.is_empty:
                 upload.complete()
         finished = FinishedPiece(
-            scored, piece.rejected, predictions.size, rejected.size, builder.build().to_json()
+            scored, piece.rejected, predictions.size, rejected.size, counter.profile.build().to_json()
         )
     bucket.write_json(plan.work.finished(piece.number), asdict(finished))
     return finished
 
 
-def _scored_columns(
-    bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece
-) -> Iterator[Mapping[str, Sequence[str]]]:
-    """The columns of the scored rows, some rows at a time, as `ScoredBatch.columns` has them."""
+class _Counter:
+    """The counts of the scored rows."""
+
+    def __init__(self, plan: TransformPlan, baseline: Baseline) -> None:
+        self._baseline = baseline
+        columns = columns_to_check(plan.layout, baseline)
+        width = len(plan.layout.output)
+        columns.update((width - 1, each.bins) for each in baseline.columns if each.bins.kind == "prediction")
+        self._checker = RowChecker(width, columns)
+        self.profile = ProfileSum(baseline.run)
+        # Without a row, too, the columns are there.
+        self.profile.add(profile_of(baseline, 0, {bins.name: [0] * len(bins) for bins in columns.values()}))
+
+    def add(self, columns: Sequence[Column], numbers: Any) -> None:
+        checked = self._checker.check(Rows(columns, numbers, numbers, misfits=[]))
+        if checked.rejected:
+            raise AnswerUnreadable("Batch Transform gave back other fields than it was sent.")
+        self.profile.add(profile_of(self._baseline, len(numbers), checked.counts))
+
+
+def _scored_columns(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> Iterator[Sequence[Column]]:
+    """The columns of the scored rows in the order of `Layout.output`, some rows at a time."""
     if piece.rows == piece.rejected:
         return
     place = {position: index for index, position in enumerate(plan.rows.order)}
     width = len(place)
-    for rows in _read_rows(bucket, plan.work.joined(piece.number), width + len(INFERENCE_OUTPUTS)):
-        if set(map(len, rows)) != {width + len(INFERENCE_OUTPUTS)}:
+    table = _open(bucket, plan.work.joined(piece.number), width + len(INFERENCE_OUTPUTS))
+    for rows in _naming(read_rows(table, ROWS_AT_ONCE), plan.work.joined(piece.number)):
+        if rows.misfits:
             raise AnswerUnreadable(
                 f"Batch Transform did not give {width} columns and the four outputs "
                 f"{', '.join(INFERENCE_OUTPUTS)}. Set SAGEMAKER_INFERENCE_OUTPUT of its model to these."
             )
-        columns = list(zip(*rows, strict=True))
-        own = [columns[place[position]] for position in range(width)]
-        yield dict(
-            zip(plan.layout.output, [*own, *_read_answer(columns[width:], plan.contract)], strict=True)
-        )
+        own = [rows.columns[place[position]] for position in range(width)]
+        predictions = read_columns(rows.columns[width:], plan.contract.labels, plan.contract.positive_label)
+        yield [*own, predictions.labels, predictions.probabilities]
 
 
-def _read_answer(outputs: Sequence[Sequence[str]], contract: Contract) -> tuple[Sequence[str], Sequence[str]]:
-    text = "\n".join(csv_lines(outputs))
-    predictions = parse_answer(text, len(outputs[0]), contract.labels, contract.positive_label)
-    return predictions.labels, predictions.probabilities
-
-
-def _row_numbers(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> Iterator[int]:
-    """The place of each row that was sent among all the file's rows, from 1."""
-    faulty = (index for _, _, index, *_ in _faulty_rows(bucket, plan, piece))
-    left_out = next(faulty, None)
-    for index in range(piece.rows):
-        if left_out is not None and index == int(left_out):
-            left_out = next(faulty, None)
-        else:
-            yield piece.rows_before + index + 1
+def _row_numbers(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> Any:
+    """The place of each row that was sent among all the file's rows, from 1 (Arrow, int64)."""
+    numbers = pa.arange(0, piece.rows)
+    if piece.rejected:
+        faulty = array("q", (int(index) for _, _, index, *_ in _faulty_rows(bucket, plan, piece)))
+        numbers = pc.filter(numbers, pc.invert(pc.is_in(numbers, pa.array(faulty, pa.int64()))))
+    return pc.add(numbers, piece.rows_before + 1)
 
 
 def _write_rejected(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece, rejected: Upload) -> None:
@@ -117,17 +133,19 @@ def _write_rejected(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece, r
 
 def _faulty_rows(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> Iterator[list[str]]:
     if piece.rejected:
-        for rows in _read_rows(bucket, plan.work.faulty(piece.number), 3):
-            yield from rows
+        key = plan.work.faulty(piece.number)
+        yield from _naming(_open(bucket, key, 3).rows, key)
 
 
-def _read_rows(bucket: Bucket, key: str, width: int) -> Iterator[list[list[str]]]:
-    """The rows of a work object, some at a time."""
+def _open(bucket: Bucket, key: str, width: int) -> Table:
+    """A work object as a table; it has no header of its own."""
     names = ",".join(f"c{number}" for number in range(width)) + "\n"
-    chunks = bucket.get(key)["Body"].iter_chunks(_CHUNK_BYTES)
+    return read_table(chain([names.encode()], bucket.get(key)["Body"].iter_chunks(CHUNK_BYTES)))
+
+
+def _naming(rows: Iterator[Item], key: str) -> Iterator[Item]:
     try:
-        for rows, _ in read_batches(read_table(chain([names.encode()], chunks))):
-            yield rows
+        yield from rows
     except NoRows:
         return
     except UnreadableFile as error:

@@ -1,34 +1,36 @@
 """Reading the rows of a piece, and finding those that cannot be sent, as scoring finds them."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
+from operator import attrgetter
+
+import pyarrow.compute as pc
 
 from autowatch.errors import UnreadableFile
-from autowatch.scoring.columns import Layout, check_rows
+from autowatch.scoring.columns import Layout
+from autowatch.scoring.requests import Rejected
+from autowatch.scoring.rows import CheckedRows, RowChecker, columns_to_check
 from autowatch.scoring.transform.plan import TransformPlan
-from autowatch.tabular.csv_lines import csv_lines
+from autowatch.tabular.arrow.lines import content, to_lines
+from autowatch.tabular.arrow.rows import Rows, read_rows
+from autowatch.tabular.profile import Baseline
 from autowatch.tabular.table import Table, read_table
 
-_BATCH_ROWS = 2_000
-_BATCH_BYTES = 4_000_000
+ROWS_AT_ONCE = 20_000
 
-# A character may take four bytes, a quote two characters, a field a delimiter and two quotes.
-_BYTES_PER_CHARACTER = 8
+CHUNK_BYTES = 512 * 1024
+"""Of a piece, read and checked at once."""
+
+# A quote takes two characters, a field a delimiter and two quotes.
+_BYTES_PER_BYTE = 2
 _BYTES_PER_FIELD = 3
+
+_NO_BASELINE = Baseline("", 0, ())
 
 
 class LineBreakInField(UnreadableFile):
     """A field has a line break in it, in a file that is too large for any way but line by line."""
-
-
-@dataclass(frozen=True)
-class PieceRows:
-    """Some consecutive rows, the lines on which they begin, and why some of them cannot be sent, by index."""
-
-    rows: Sequence[list[str]]
-    lines: Sequence[int]
-    faults: dict[int, str]
 
 
 def open_piece(
@@ -37,6 +39,7 @@ def open_piece(
     """A piece as a table, the file's header put above it.
 
     Args:
+        plan: of the file.
         chunks: the piece's bytes.
         lines_before: how many lines of the file lie between the header and the piece, where it is known.
         bytes_before: the same in bytes.
@@ -44,62 +47,49 @@ def open_piece(
     return read_table(chain([plan.header_bytes], chunks), lines_before, bytes_before)
 
 
-def read_piece(table: Table, layout: Layout, max_batch_bytes: int) -> Iterator[PieceRows]:
-    """The rows of a piece, batch by batch.
+def read_piece(table: Table, layout: Layout, max_batch_bytes: int) -> Iterator[CheckedRows]:
+    """The rows of a piece, many at a time, but for those that cannot be sent.
 
     Raises:
         NoRows: the piece holds nothing but blank lines.
         LineBreakInField, NotUtf8, MalformedCsv: the file cannot be read as agreed.
     """
-    for rows, lines in read_batches(table):
-        text = "".join(map("".join, rows))
-        # Most rows have no line break, and one look at all of them together tells.
-        if "\n" in text:
-            raise _line_break(rows, lines)
-        faults = check_rows(rows, layout)
-        if _at_most(len(text), sum(map(len, rows))) > max_batch_bytes:
-            faults.update(_find_oversized(rows, layout, max_batch_bytes, faults))
-        yield PieceRows(rows, lines, faults)
+    checker = RowChecker(layout.width, columns_to_check(layout, _NO_BASELINE))
+    for rows in read_rows(table, ROWS_AT_ONCE):
+        _check_line_breaks(rows)
+        checked = checker.check(rows)
+        size = sum(len(content(column)) for column in checked.rows.columns)
+        if size * _BYTES_PER_BYTE + len(checked.rows) * layout.width * _BYTES_PER_FIELD > max_batch_bytes:
+            checked = _reject_oversized(checked, layout, max_batch_bytes)
+        yield checked
 
 
-def read_batches(table: Table) -> Iterator[tuple[list[list[str]], list[int]]]:
-    """The rows of a table and the lines on which they begin, some at a time: few where they are large."""
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    begun_at = table.bytes_read
-    for row in table.rows:
-        rows.append(row)
-        lines.append(table.line)
-        if len(rows) == _BATCH_ROWS or table.bytes_read - begun_at >= _BATCH_BYTES:
-            yield rows, lines
-            rows, lines, begun_at = [], [], table.bytes_read
-    if rows:
-        yield rows, lines
+def _check_line_breaks(rows: Rows) -> None:
+    lines = [misfit.line for misfit in rows.misfits if "\n" in "".join(misfit.fields)]
+    for column in rows.columns:
+        if b"\n" in content(column):
+            lines += pc.filter(rows.lines, pc.match_substring(column, "\n")).to_pylist()
+    if lines:
+        raise LineBreakInField(
+            f"The row that begins on line {min(lines)} has a line break inside a field, and a file of this size is "
+            "scored line by line. Replace the line breaks, or upload the rows in files smaller than "
+            "TransformThresholdBytes."
+        )
 
 
-def _line_break(rows: Sequence[Sequence[str]], lines: Sequence[int]) -> LineBreakInField:
-    line = next(line for row, line in zip(rows, lines, strict=True) if "\n" in "".join(row))
-    return LineBreakInField(
-        f"The row that begins on line {line} has a line break inside a field, and a file of this size is scored "
-        "line by line. Replace the line breaks, or upload the rows in files smaller than TransformThresholdBytes."
+def _reject_oversized(checked: CheckedRows, layout: Layout, max_batch_bytes: int) -> CheckedRows:
+    """Leaves out the rows that are too large for one request, which the other path would not send either."""
+    lines = to_lines([checked.rows.columns[position] for position in layout.features])
+    sizes = pc.add(pc.binary_length(lines), 1)
+    oversized = pc.greater(sizes, max_batch_bytes)
+    rejected = [
+        Rejected(line, number, f"The row has {size} bytes, a request at most {max_batch_bytes}.", fields)
+        for size, (line, number, fields) in zip(
+            pc.filter(sizes, oversized).to_pylist(), checked.rows.texts(oversized), strict=True
+        )
+    ]
+    return replace(
+        checked,
+        rows=checked.rows.where(pc.invert(oversized)),
+        rejected=sorted([*checked.rejected, *rejected], key=attrgetter("line")),
     )
-
-
-def _find_oversized(
-    rows: Sequence[Sequence[str]], layout: Layout, max_batch_bytes: int, faults: dict[int, str]
-) -> dict[int, str]:
-    """The rows that are too large for one request, which the other path would not send either."""
-    found = {}
-    for index, row in enumerate(rows):
-        if index in faults or _at_most(sum(map(len, row)), len(row)) <= max_batch_bytes:
-            continue
-        (line,) = csv_lines([[row[position]] for position in layout.features])
-        size = len(line.encode()) + 1
-        if size > max_batch_bytes:
-            found[index] = f"The row has {size} bytes, a request at most {max_batch_bytes}."
-    return found
-
-
-def _at_most(characters: int, fields: int) -> int:
-    """How many bytes of CSV so many characters in so many fields can make."""
-    return characters * _BYTES_PER_CHARACTER + fields * _BYTES_PER_FIELD

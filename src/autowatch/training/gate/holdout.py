@@ -3,9 +3,11 @@
 The champion on the challenger's hold-out, where the two can be compared.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import numpy as np
 
@@ -15,11 +17,12 @@ from autowatch.records.champion import Champion, NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.run import holdout_key
 from autowatch.records.smoke import SmokeTest
-from autowatch.scoring.batches import Rejected, ScoredBatch, ScoringLimits, score_table
-from autowatch.scoring.columns import MissingColumns
+from autowatch.scoring.ahead import work_ahead
+from autowatch.scoring.columns import Layout, MissingColumns, check_block, match_columns
 from autowatch.scoring.endpoint import EndpointMissing, TimedEndpoint
+from autowatch.scoring.requests import Answer, Rejected, ScoringLimits, request_predictions
 from autowatch.tabular.csv_lines import csv_lines
-from autowatch.tabular.table import read_table
+from autowatch.tabular.table import Table, read_table
 
 _CHUNK = 1 << 20
 
@@ -37,16 +40,16 @@ class HoldoutScores:
         predicted: the labels predicted.
         probability: P(positive label), as the model wrote it.
         rejected: the rows that it did not score.
-        first_batch: the first rows with all their columns.
+        first_rows: of the first few of them what was sent.
         seconds: how long each batch took.
     """
 
-    row_numbers: Sequence[int]
-    actual: Sequence[str]
-    predicted: Sequence[str]
-    probability: Sequence[str]
-    rejected: Sequence[Rejected]
-    first_batch: ScoredBatch
+    row_numbers: list[int]
+    actual: list[str]
+    predicted: list[str]
+    probability: list[str]
+    rejected: list[Rejected]
+    first_rows: list[Sequence[str]]
     seconds: Sequence[float]
 
     def positive(self, positive_label: str) -> np.ndarray:
@@ -63,36 +66,96 @@ def score_holdout(
 ) -> HoldoutScores:
     """Scores the hold-out under `key` with the model that has this contract.
 
+    The csv module reads it: what the gate needs for its statistics leaves no room for Arrow in the same function.
+
     Raises:
         NoRows, MissingColumns: the hold-out is empty, or lacks columns of the contract.
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict`.
     """
     body = bucket.get(key)["Body"]
-    row_numbers: list[int] = []
-    rejected: list[Rejected] = []
-    actual, predicted, probability = list[str](), list[str](), list[str]()
-    batches = score_table(read_table(body.iter_chunks(_CHUNK)), contract, endpoint, limits)
-    first_batch = next(batches)
-    for batch in chain([first_batch], batches):
-        columns = batch.columns
-        row_numbers.extend(batch.row_numbers)
-        rejected.extend(batch.rejected)
-        actual.extend(columns[contract.actual_column])
-        predicted.extend(columns[contract.target])
-        probability.extend(columns[contract.probability_column])
-    return HoldoutScores(
-        row_numbers, actual, predicted, probability, rejected, first_batch, tuple(endpoint.seconds)
+    table = read_table(body.iter_chunks(_CHUNK))
+    batches = _read_batches(table, match_columns(table.header, contract), contract, limits)
+    scores = HoldoutScores([], [], [], [], [], [], endpoint.seconds)
+    stopped = threading.Event()
+    # When one batch has failed, the others must not go on waiting for better times.
+    stoppable = replace(endpoint, seconds_left=lambda: 0.0 if stopped.is_set() else endpoint.seconds_left())
+
+    def send(batch: _Batch) -> Answer:
+        return request_predictions(batch.payload, len(batch.numbers), stoppable, limits.max_batch_bytes)
+
+    size = attrgetter("size")
+    with closing(work_ahead(batches, send, limits.concurrency, size, stopped)) as answered:
+        for batch, answer in answered:
+            _add(scores, batch, answer)
+    return scores
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Some consecutive rows: of those that are sent the numbers, lines, true labels and features; and the others."""
+
+    numbers: Sequence[int]
+    lines: Sequence[int]
+    actual: Sequence[str]
+    features: Sequence[Sequence[str]]
+    payload: bytes
+    rejected: Sequence[Rejected]
+
+    @property
+    def size(self) -> int:
+        """How many bytes are sent."""
+        return len(self.payload)
+
+
+def _read_batches(
+    table: Table, layout: Layout, contract: Contract, limits: ScoringLimits
+) -> Generator[_Batch]:
+    target, before = table.header.index(contract.target), 0
+    for block in table.blocks(limits.max_batch_rows):
+        faults, rows = check_block(block, layout), list(block.rows())
+        kept = [place for place in range(len(rows)) if place not in faults]
+        features = [[rows[place][position] for position in layout.features] for place in kept]
+        lines = csv_lines(list(zip(*features, strict=True))) if features else []
+        yield _Batch(
+            numbers=[before + place + 1 for place in kept],
+            lines=[block.lines[place] for place in kept],
+            actual=[rows[place][target] for place in kept],
+            features=features,
+            payload="".join(f"{line}\n" for line in lines).encode(),
+            rejected=[
+                Rejected(block.lines[place], before + place + 1, faults[place], rows[place])
+                for place in sorted(faults)
+            ],
+        )
+        before += len(rows)
+
+
+def _add(scores: HoldoutScores, batch: _Batch, answer: Answer) -> None:
+    scored = [place for place in range(len(batch.numbers)) if place not in answer.faults]
+    refused = [
+        Rejected(
+            batch.lines[place], batch.numbers[place], fault.reason, batch.features[place], fault.model_reason
+        )
+        for place, fault in answer.faults.items()
+    ]
+    scores.row_numbers.extend(batch.numbers[place] for place in scored)
+    scores.actual.extend(batch.actual[place] for place in scored)
+    scores.first_rows.extend(
+        batch.features[place] for place in scored[: _SMOKE_ROWS - len(scores.first_rows)]
     )
+    for part in answer.parts:
+        scores.predicted.extend(part.labels)
+        scores.probability.extend(part.probabilities)
+    scores.rejected.extend(sorted([*batch.rejected, *refused], key=lambda row: row.line))
 
 
-def take_smoke_test(scores: HoldoutScores, contract: Contract) -> SmokeTest:
+def take_smoke_test(scores: HoldoutScores) -> SmokeTest:
     """The first rows as they were sent, and the model's answers to them."""
-    columns = scores.first_batch.columns
-    features = [columns[feature.name][:_SMOKE_ROWS] for feature in contract.features]
+    lines, rows = csv_lines(list(zip(*scores.first_rows, strict=True))), len(scores.first_rows)
     return SmokeTest(
-        payload="".join(f"{line}\n" for line in csv_lines(features)),
-        labels=list(columns[contract.target][:_SMOKE_ROWS]),
-        probabilities=list(columns[contract.probability_column][:_SMOKE_ROWS]),
+        payload="".join(f"{line}\n" for line in lines),
+        labels=scores.predicted[:rows],
+        probabilities=scores.probability[:rows],
     )
 
 

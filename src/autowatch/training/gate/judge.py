@@ -18,8 +18,8 @@ from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
 from autowatch.records.run import baseline_key, contract_key, holdout_key
 from autowatch.records.smoke import write_smoke_test
-from autowatch.scoring.batches import ScoringLimits
 from autowatch.scoring.endpoint import TimedEndpoint
+from autowatch.scoring.requests import ScoringLimits
 from autowatch.tabular.profile import Baseline, baseline_column, with_prediction
 from autowatch.training.gate.checks import GateRules, check_champion, check_floor, check_latency
 from autowatch.training.gate.holdout import (
@@ -81,7 +81,7 @@ def judge_challenger(
     scores = score_holdout(bucket, holdout_key(run), contract, candidate, limits)
     _check_all_scored(scores)
     _complete_baseline(bucket, contract, scores.probability)
-    write_smoke_test(bucket, run, take_smoke_test(scores, contract))
+    write_smoke_test(bucket, run, take_smoke_test(scores))
     champion: ScoredChampion | None = None
     comparison: Comparison | None = None
     skipped: str | None = None

@@ -79,8 +79,10 @@ class LosesItsUpload:
 
 
 def test_an_upload_that_another_took_back_is_named(s3):
-    with upload(LosesItsUpload(s3)) as out, pytest.raises(UploadGone, match=WHERE["Key"]):
+    with upload(LosesItsUpload(s3)) as out:
         out.write(b"a" * PART_BYTES)
+        with pytest.raises(UploadGone, match=WHERE["Key"]):
+            out.complete()
 
 
 def test_uploads_under_way_to_a_key_are_taken_back_and_no_others(s3):

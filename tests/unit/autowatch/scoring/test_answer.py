@@ -1,18 +1,34 @@
 import csv
 import io
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autowatch.scoring.answer import AnswerMismatch, AnswerUnreadable, parse_answer
+from autowatch.scoring.answer_columns import read_answer
 
 LABELS = ("no", "yes")
+READERS = (parse_answer, read_answer)
 
 
 def parse(text, rows=1, labels=LABELS, positive_label="yes"):
-    predictions = parse_answer(text, rows, labels, positive_label)
-    return list(predictions.labels), list(predictions.probabilities)
+    """What both readers read alike, or refuse alike."""
+    slow, quick = (outcome(reader, text.encode(), rows, labels, positive_label) for reader in READERS)
+    assert slow == quick
+    if isinstance(slow[0], type):
+        raise slow[0](slow[1])
+    return slow
+
+
+def outcome(reader, *arguments):
+    try:
+        predictions = reader(*arguments)
+    except (AnswerMismatch, AnswerUnreadable) as error:
+        return type(error), str(error)
+    columns = (predictions.labels, predictions.probabilities)
+    return tuple(list(pa.array(column, pa.string()).to_pylist()) for column in columns)
 
 
 @pytest.mark.parametrize(
@@ -132,13 +148,12 @@ def two_rows(*probabilities):
 def test_lists_that_only_add_up_to_the_right_number_are_refused(probabilities):
     """Two rows and as many numbers or brackets as two rows have, but not two numbers for each."""
     with pytest.raises(AnswerUnreadable, match="not one for each label"):
-        parse_answer(two_rows(*probabilities), 2, ("no", "yes"), "yes")
+        parse(two_rows(*probabilities), 2)
 
 
 @pytest.mark.parametrize("probabilities", [("0.9, 0.1", "[[0.8, 0.2]"), ("[0.9, 0.1", "0.8], 0.2]]")])
 def test_odd_brackets_do_not_shift_what_is_picked(probabilities):
-    predictions = parse_answer(two_rows(*probabilities), 2, ("no", "yes"), "yes")
-    assert list(predictions.probabilities) == ["0.1", "0.2"]
+    assert parse(two_rows(*probabilities), 2)[1] == ["0.1", "0.2"]
 
 
 @pytest.mark.parametrize("wrong", ["nan", "inf", "-0.1", "1.1", "many", ""])
@@ -148,4 +163,47 @@ def test_one_number_that_is_no_probability_spoils_the_answer_wherever_it_stands(
     numbers[place] = wrong
     text = "".join(f"""no,0.9,"[0.9, {number}]","['no', 'yes']"\n""" for number in numbers)
     with pytest.raises(AnswerUnreadable):
-        parse_answer(text, 3, ("no", "yes"), "yes")
+        parse(text, 3)
+
+
+ODD = [
+    "",
+    "no",
+    "yes",
+    "maybe",
+    "0.9",
+    '"[0.9, 0.1]"',
+    '"[0.1,0.9]"',
+    "[0.9]",
+    '"[0.9, 0.1"',
+    '"[nan, +0.5]"',
+    '" 0.5, 1_0"',
+]
+ODD += [
+    "\"['no', 'yes']\"",
+    "\"['yes', 'no']\"",
+    '"[""no"", ""yes""]"',
+    '"[no, yes]"',
+    '"a\nb"',
+    'x"y',
+    "\r",
+    "ü",
+    "\udcff",
+]
+
+
+@given(st.lists(st.lists(st.sampled_from(ODD), min_size=3, max_size=5), max_size=4), st.integers(0, 4))
+def test_odd_answers_are_read_alike(rows, count):
+    text = "".join(",".join(row) + "\n" for row in rows).encode("utf-8", "surrogateescape")
+    assert outcome(parse_answer, text, count, LABELS, "yes") == outcome(
+        read_answer, text, count, LABELS, "yes"
+    )
+
+
+@given(
+    st.lists(st.tuples(*map(st.sampled_from, ([*LABELS, "x"], ["0.9"], ODD[5:11], ODD[11:15]))), max_size=4)
+)
+def test_answers_of_the_common_form_with_faults_are_read_alike(rows):
+    text = "".join(",".join(row) + "\n" for row in rows).encode()
+    slow, quick = (outcome(reader, text, len(rows), LABELS, "yes") for reader in READERS)
+    assert slow == quick

@@ -1,4 +1,6 @@
+import csv
 import gc
+import io
 import threading
 import time
 
@@ -6,9 +8,10 @@ import pytest
 
 from autowatch.aws.objects import ObjectVersion
 from autowatch.records.contract import Contract, Feature
-from autowatch.scoring.batches import ScoringLimits, score_table
+from autowatch.scoring.batches import score_table
 from autowatch.scoring.columns import MissingColumns, ReservedColumns
 from autowatch.scoring.endpoint import Endpoint, EndpointUnavailable
+from autowatch.scoring.requests import ScoringLimits
 from autowatch.tabular.table import NotUtf8, read_table
 from tests.support.stub_runtime import StubRuntime, client_error, model_error, probability_of, waits_at_random
 
@@ -36,11 +39,19 @@ def joined(batches):
     """All batches as one: row numbers, columns, rejected rows."""
     numbers, columns, rejected = [], {}, []
     for batch in batches:
-        numbers.extend(batch.row_numbers)
+        numbers.extend(batch.row_numbers.to_pylist())
         rejected.extend(batch.rejected)
-        for name, fields in batch.columns.items():
+        for name, fields in columns_of(batch).items():
             columns.setdefault(name, []).extend(fields)
     return numbers, columns, rejected
+
+
+def columns_of(batch):
+    text = "".join(f"{line},\n" for line in batch.lines.to_pylist())
+    own = list(zip(*csv.reader(io.StringIO(text, newline="")), strict=True))[:-1]
+    own = own or [()] * (len(batch.names) - 2)
+    answers = (batch.predictions.labels.to_pylist(), batch.predictions.probabilities.to_pylist())
+    return dict(zip(batch.names, [*own, *answers], strict=True))
 
 
 def table_of(rows):

@@ -15,10 +15,10 @@ from autowatch.aws.reading import InputGone
 from autowatch.records.arrival import output_keys
 from autowatch.records.champion import NoChampion
 from autowatch.records.manifest import Manifest, read_pointer
-from autowatch.scoring.batches import ScoringLimits
 from autowatch.scoring.endpoint import EndpointUnavailable
 from autowatch.scoring.outcome import RowsLost, TooManyRejected
 from autowatch.scoring.predictions import score_file
+from autowatch.scoring.requests import ScoringLimits
 from autowatch.tabular.csv_lines import csv_lines
 from autowatch.tabular.profile import Profile, total
 from autowatch.tabular.table import NotUtf8
@@ -395,7 +395,7 @@ def test_large_predictions_go_in_parts(s3, monkeypatch):
     rows = [(str(number % 100), "x" * 1000) for number in range(13_000)]
     arrival = drop(s3, "age,job\n" + "".join(f"{age},{job}\n" for age, job in rows))
     manifest = score(s3, arrival, limits=ScoringLimits())
-    assert s3.head_object(Bucket=BUCKET, Key=manifest.predictions.key)["ETag"].endswith('-2"')
+    assert s3.head_object(Bucket=BUCKET, Key=manifest.predictions.key)["ETag"].endswith('-3"')
     assert [tuple(row[:2]) for row in read_rows(s3, manifest.predictions.key)[1]] == rows
     assert s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
 

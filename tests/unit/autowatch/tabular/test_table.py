@@ -15,7 +15,6 @@ from autowatch.tabular.table import (
     NoRows,
     NotUtf8,
     read_table,
-    split_plain,
 )
 
 CELL = st.sampled_from(
@@ -37,49 +36,6 @@ def read_slowly(text, delimiter):
 
 def write(lines, delimiter):
     return "".join(delimiter.join(cells) + end for cells, end in lines)
-
-
-@given(LINES, st.sampled_from(",;"), st.integers(1, 4), st.booleans())
-def test_what_is_plain_is_what_the_csv_module_reads(lines, delimiter, width, ended):
-    text = write(lines, delimiter)
-    text = text if ended else text.rstrip("\r\n") or "a"
-    plain = split_plain(text, delimiter, width)
-    if plain is None:
-        return
-    rows = read_slowly(text, delimiter)
-    assert list(map(list, zip(*plain.columns, strict=True))) == rows
-    assert plain.text == "".join(f"{line}\n" for line in csv_lines(list(zip(*rows, strict=True))))
-
-
-@pytest.mark.parametrize(
-    ("text", "columns"),
-    [
-        pytest.param("1,a\n2,b\n", [["1", "2"], ["a", "b"]], id="bare"),
-        pytest.param("1,a\r\n2,b", [["1", "2"], ["a", "b"]], id="CRLF, no line end"),
-        pytest.param('1,"a"\n2,\n"",""\n', [["1", "2", ""], ["a", "", ""]], id="quotes around fields"),
-        pytest.param(",\n,\n", [["", ""], ["", ""]], id="nothing but empty fields"),
-    ],
-)
-def test_common_files_are_plain(text, columns):
-    assert split_plain(text, ",", 2).columns == columns
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        '"a,b"\n',
-        '1,"a\nb"\n',
-        "1,2,3\n1\n",
-        "1,2\n\n3,4\n",
-        "1\n2,3,4\n",
-        '1,a"b"\n',
-        "1,a;b\n",
-        "1,2\r3,4\n",
-        "1,2\n3\n",
-    ],
-)
-def test_the_csv_module_reads_the_rest(text):
-    assert split_plain(text, ",", 2) is None
 
 
 @given(LINES, st.integers(1, 60), st.integers(1, 4))

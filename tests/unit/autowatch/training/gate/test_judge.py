@@ -15,8 +15,8 @@ from autowatch.records.contract import Contract, Feature
 from autowatch.records.decision import read_decision
 from autowatch.records.run import baseline_key, contract_key, holdout_key
 from autowatch.records.smoke import read_smoke_test
-from autowatch.scoring.batches import ScoringLimits
 from autowatch.scoring.endpoint import EndpointUnavailable
+from autowatch.scoring.requests import ScoringLimits
 from autowatch.tabular.profile import Baseline, baseline_column
 from autowatch.training.gate.checks import GateRules
 from autowatch.training.gate.judge import Endpoints, HoldoutRejected, judge_challenger

@@ -1,0 +1,113 @@
+"""Sending failed events again: what is in the stack's queues of failures goes back to the functions it was for."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Literal
+from urllib.parse import unquote_plus
+
+from autowatch_client.health import queues, stack_resources
+from autowatch_client.objects import Bucket, unheard
+
+_HIDDEN_SECONDS = 120
+Outcome = Literal["sent", "done", "left"]
+
+
+@dataclass(frozen=True)
+class Redriven:
+    """What became of one message.
+
+    Attributes:
+        what: the file, or the function, that the event was about.
+        outcome: `sent` again; `done`, since its file had been scored meanwhile; `left` in the queue.
+    """
+
+    queue: str
+    what: str
+    outcome: Outcome
+
+
+def redrive(
+    client: Callable[[str], Any], bucket: Bucket, stack: str, on_message: Callable[[Redriven], None] = unheard
+) -> list[Redriven]:
+    """Empties the queues: each event is sent again to its function, asynchronously, and its message deleted.
+
+    Functions take an event twice without harm. One that fails anew comes back into its queue after its retries. What
+    was for no function, a training run that drift asked for, stays: start that by hand.
+    """
+    resources, outcomes = stack_resources(client, stack), []
+    for name, waiting in queues(client, stack).items():
+        url = resources[name][0]
+        for message in _messages(client("sqs"), url, waiting):
+            redriven = _send(client("lambda"), bucket, name, message)
+            if redriven.outcome != "left":
+                client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            on_message(redriven)
+            outcomes.append(redriven)
+    return outcomes
+
+
+def _messages(sqs: Any, url: str, at_most: int) -> Iterator[dict[str, Any]]:
+    """As many messages as waited at the start, since some may fail again and come back meanwhile."""
+    while at_most > 0:
+        answer = sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=min(10, at_most),
+            VisibilityTimeout=_HIDDEN_SECONDS,
+            MessageAttributeNames=["All"],
+        )
+        found = answer.get("Messages", [])
+        if not found:
+            return
+        at_most -= len(found)
+        yield from found
+
+
+def _send(lambda_client: Any, bucket: Bucket, queue: str, message: dict[str, Any]) -> Redriven:
+    function, event = _addressee(message)
+    what = ", ".join(_keys(event)) or function or "an event without an addressee"
+    if function is None or ":function:" not in function:
+        return Redriven(queue, what, "left")
+    if _is_scored(bucket, event):
+        return Redriven(queue, what, "done")
+    lambda_client.invoke(
+        FunctionName=function.removesuffix(":$LATEST"),
+        InvocationType="Event",
+        Payload=json.dumps(event).encode(),
+    )
+    return Redriven(queue, what, "sent")
+
+
+def _addressee(message: dict[str, Any]) -> tuple[str | None, Any]:
+    """The ARN and the event: of Lambda's own record of a failure, else of a rule's or schedule's dead letter."""
+    try:
+        body = json.loads(message["Body"])
+    except ValueError:
+        return None, None
+    if isinstance(body, dict) and "requestPayload" in body:
+        return body["requestContext"]["functionArn"], body["requestPayload"]
+    target = message.get("MessageAttributes", {}).get("TARGET_ARN", {}).get("StringValue")
+    return target, body
+
+
+def _records(event: Any) -> list[dict[str, Any]]:
+    records = event.get("Records", []) if isinstance(event, dict) else []
+    return [record for record in records if "s3" in record]
+
+
+def _keys(event: Any) -> list[str]:
+    return [unquote_plus(record["s3"]["object"]["key"]) for record in _records(event)]
+
+
+def _is_scored(bucket: Bucket, event: Any) -> bool:
+    """Whether every file of the event has its manifest."""
+    records = _records(event)
+    return bool(records) and all(_has_manifest(bucket, record) for record in records)
+
+
+def _has_manifest(bucket: Bucket, record: dict[str, Any]) -> bool:
+    stored = record["s3"]["object"]
+    name = unquote_plus(stored["key"]).removeprefix("inference/").removesuffix(".csv")
+    mark = sha256((stored.get("versionId") or stored.get("eTag", "")).encode()).hexdigest()[:16]
+    return bucket.exists(f"predictions/date={record['eventTime'][:10]}/{name}-{mark}.manifest.json")

@@ -1,0 +1,137 @@
+"""What happens in a running sandbox, a line for each event: files that arrive, rows that are scored, runs, mails."""
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sandbox.events.mailbox import Mailbox
+
+Heard = Callable[[str, Callable[[], bytes]], None]
+"""Is told the key of each object that was created, and how to read it."""
+
+_LOOK_SECONDS = 0.3
+_INPUTS = ("training/", "inference/", "labels/", "monitoring/settings.yaml")
+
+
+class Narrator:
+    """Says in a line what each new object and each new mail means."""
+
+    def __init__(self, mailbox: Mailbox, say: Callable[[str], None] = print) -> None:
+        self._mailbox, self._say = mailbox, say
+        self._keys: queue.SimpleQueue[tuple[str, Callable[[], bytes]] | None] = queue.SimpleQueue()
+        self._arrived: dict[str, float] = {}
+        self._mails: set[Path] = set()
+        self._thread = threading.Thread(target=self._tell_all, daemon=True)
+        self._thread.start()
+
+    def hear(self, key: str, read: Callable[[], bytes]) -> None:
+        """Takes note of an object; the line comes from a thread of its own, so that no request waits for it."""
+        self._keys.put((key, read))
+
+    def close(self) -> None:
+        """Says what was heard until now, and ends."""
+        self._keys.put(None)
+        self._thread.join()
+
+    def _tell_all(self) -> None:
+        while True:
+            self._tell_mails()
+            try:
+                heard = self._keys.get(timeout=_LOOK_SECONDS)
+            except queue.Empty:
+                continue
+            if heard is None:
+                self._tell_mails()
+                return
+            if line := self.line(*heard):
+                self._tell(line)
+
+    def line(self, key: str, read: Callable[[], bytes]) -> str | None:
+        """What an object means; None where people need not know."""
+        if key.startswith(_INPUTS):
+            self._arrived[key] = time.monotonic()
+            return f"{key} arrived ({len(read()):,} bytes)"
+        name = key.rsplit("/", 1)[-1]
+        if key.startswith("rejected/labels/") and name.endswith(".csv"):
+            return f"{key}: rows that fit no prediction, each with its reason"
+        if not name.endswith(".json"):
+            return None
+        teller = self._teller(key)
+        try:
+            return teller(json.loads(read())) if teller else None
+        except (ValueError, KeyError, TypeError):
+            # A document that is not as it was when this was written is news all the same.
+            return f"{key} was written"
+
+    def _teller(self, key: str) -> Callable[[dict[str, Any]], str | None] | None:
+        if key.startswith("predictions/") and key.endswith(".manifest.json"):
+            return self._scored
+        if key.startswith("rejected/") and key.endswith(".error.json"):
+            return lambda document: f"{document['input']['key']} was refused: {document['reason']}"
+        if key == "models/latest.json":
+            return _run_began
+        if key.startswith("models/") and key.endswith("/run.json"):
+            return _run_ended
+        if key.startswith("reports/") and key.endswith("/drift.json"):
+            return _judged
+        if key.startswith("reports/") and key.endswith("/quality.json"):
+            return _measured
+        return None
+
+    def _scored(self, manifest: dict[str, Any]) -> str:
+        rows, source = manifest["rows"], manifest["input"]["key"]
+        arrived = self._arrived.get(source)
+        took = f" in {time.monotonic() - arrived:.1f} s" if arrived else ""
+        rejected = f"; {rows['rejected']:,} rejected: {manifest['rejected_key']}" if rows["rejected"] else ""
+        return f"{source}: scored {rows['scored']:,} of {rows['in']:,} rows{took}{rejected}"
+
+    def _tell_mails(self) -> None:
+        for mail in self._mailbox.messages():
+            if mail.path not in self._mails:
+                self._mails.add(mail.path)
+                self._tell(f"mail to {mail.recipient}: {mail.subject}")
+
+    def _tell(self, line: str) -> None:
+        self._say(f"{datetime.now().astimezone():%H:%M:%S}  {line}")
+
+
+def _run_began(record: dict[str, Any]) -> str | None:
+    if record["status"] != "running":
+        return None
+    on = (
+        f"back to the model of {record['promotes']}"
+        if record.get("promotes")
+        else f"on {record['training']['key']}"
+    )
+    return f"run {record['run']} began ({record['trigger']}), {on}"
+
+
+def _run_ended(record: dict[str, Any]) -> str | None:
+    if record["status"] == "running":
+        return None
+    return f"run {record['run']} was {record['status']}: {record['reason']}".replace("was failed", "failed")
+
+
+def _judged(document: dict[str, Any]) -> str | None:
+    # Written once before people are told, and once after.
+    if document.get("alerting"):
+        return None
+    what = document.get("date") or document.get("key") or f"{document.get('from')} to {document.get('to')}"
+    drifted = ", ".join(document["drifted_columns"][:5])
+    return (
+        f"{what} judged: {document['verdict']}, {document['rows']:,} rows{f'; {drifted}' if drifted else ''}"
+    )
+
+
+def _measured(document: dict[str, Any]) -> str | None:
+    if document.get("alerting"):
+        return None
+    auc = document["metrics"].get("auc")
+    figure = f", AUC {auc['value']:.3f}" if auc else ""
+    labelled = f"{document['rows_labelled']:,} of {document['rows_scored']:,} rows have labels"
+    return f"{document['date']} measured: {document['verdict']}{figure}, {labelled}"

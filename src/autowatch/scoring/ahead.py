@@ -1,0 +1,121 @@
+"""Working ahead: things are made ready and worked on in threads, and come out in their order."""
+
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Generic, TypeVar
+
+_MOST_BYTES = 48_000_000
+"""Of what is made ready and not yet taken: it bounds the memory where rows are wide."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def work_ahead(
+    items: Generator[Item],
+    work: Callable[[Item], Result],
+    at_once: int,
+    size: Callable[[Item], int],
+    stopped: threading.Event,
+) -> Generator[tuple[Item, Result]]:
+    """Gives each item with what `work` makes of it, in their order; the first error ends it.
+
+    The items are made in a thread of their own, and `at_once` are worked on at a time. How many are under way and how
+    many wait to be taken is bounded separately: what is done, but not first in order, must not keep others from
+    beginning.
+
+    Args:
+        items: is closed at the end, wherever it then is.
+        work: is called in several threads.
+        at_once: how many threads.
+        size: how many bytes an item holds.
+        stopped: is set at the end, so that `work` can give up what it is waiting for.
+    """
+    window = _Window(at_once + 1, at_once + 6)
+    made: SimpleQueue[_Made[Item, Result]] = SimpleQueue()
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="score")
+
+    def make() -> None:
+        try:
+            for item in items:
+                if not window.enter(size(item)):
+                    break
+                future = pool.submit(work, item)
+                future.add_done_callback(lambda _: window.worked())
+                made.put(_Made([(item, future)]))
+            made.put(_Made())
+        except BaseException as error:  # noqa: BLE001 (raised where the items are taken)
+            made.put(_Made(error=error))
+        finally:
+            items.close()
+
+    maker = threading.Thread(target=make, name="score-ahead", daemon=True)
+    maker.start()
+    try:
+        while (taken := made.get()).pair:
+            ((item, future),) = taken.pair
+            result = future.result()
+            window.leave(size(item))
+            yield item, result
+        if taken.error:
+            raise taken.error
+    finally:
+        stopped.set()
+        window.close()
+        pool.shutdown(cancel_futures=True)
+        maker.join()
+
+
+@dataclass(frozen=True)
+class _Made(Generic[Item, Result]):
+    """An item under way; or, without a pair, the end and why it came."""
+
+    pair: list[tuple[Item, Future[Result]]] = field(default_factory=list)
+    error: BaseException | None = None
+
+
+class _Window:
+    """Lets so many in at a time."""
+
+    def __init__(self, most_worked_on: int, most_held: int) -> None:
+        self._most_worked_on, self._most_held = most_worked_on, most_held
+        self._worked_on = self._held = self._bytes = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def enter(self, size: int) -> bool:
+        """Waits for room; says whether there will be any."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._has_room(size))
+            self._worked_on += 1
+            self._held += 1
+            self._bytes += size
+            return not self._closed
+
+    def worked(self) -> None:
+        with self._changed:
+            self._worked_on -= 1
+            self._changed.notify_all()
+
+    def leave(self, size: int) -> None:
+        with self._changed:
+            self._held -= 1
+            self._bytes -= size
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _has_room(self, size: int) -> bool:
+        if not self._held:
+            return True
+        return (
+            self._worked_on < self._most_worked_on
+            and self._held < self._most_held
+            and self._bytes + size <= _MOST_BYTES
+        )

@@ -1,0 +1,120 @@
+"""Rows on their way through scoring: which can be sent, what they count, and how they are written with predictions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from autowatch.records.arrival import Arrival
+from autowatch.records.timestamps import to_text
+from autowatch.scoring.columns import Layout, not_a_number, wrong_width
+from autowatch.scoring.requests import Rejected
+from autowatch.tabular.arrow.counts import ColumnCounter
+from autowatch.tabular.arrow.fields import Column
+from autowatch.tabular.arrow.lines import content, join, quoted
+from autowatch.tabular.arrow.rows import Rows
+from autowatch.tabular.bins import Bins, NumericBins
+from autowatch.tabular.profile import Baseline, Profile
+
+
+@dataclass(frozen=True)
+class CheckedRows:
+    """Rows that were looked at.
+
+    Attributes:
+        rows: those that can be sent.
+        rejected: the others, in the table's order.
+        counts: for each column that was looked at the counts of the rows that can be sent.
+    """
+
+    rows: Rows
+    rejected: Sequence[Rejected]
+    counts: Mapping[str, Sequence[int]]
+
+
+class RowChecker:
+    """Finds the rows that cannot be sent, and counts the others.
+
+    Args:
+        width: how many fields a row has.
+        columns: the bins of the columns to look at, by their position. A numeric one must hold numbers.
+    """
+
+    def __init__(self, width: int, columns: Mapping[int, Bins]) -> None:
+        self._width = width
+        self._counters = {position: ColumnCounter(bins) for position, bins in columns.items()}
+
+    def check(self, rows: Rows) -> CheckedRows:
+        """Looks at some rows."""
+        counted = {
+            position: counter.count(rows.columns[position]) for position, counter in self._counters.items()
+        }
+        rejected = [
+            Rejected(misfit.line, misfit.number, wrong_width(len(misfit.fields), self._width), misfit.fields)
+            for misfit in rows.misfits
+        ]
+        faulty = {position: column.faulty for position, column in counted.items() if column.faulty}
+        if faulty:
+            mask = _holds_any(rows, faulty)
+            rejected = sorted([*rejected, *self._reject(rows, mask, faulty)], key=lambda row: row.line)
+            rest = self.check(rows.where(pc.invert(mask)))
+            return CheckedRows(rest.rows, rejected, rest.counts)
+        counts = {counter.bins.name: counted[place].counts for place, counter in self._counters.items()}
+        return CheckedRows(rows, rejected, counts)
+
+    def _reject(self, rows: Rows, mask: Any, faulty: Mapping[int, Sequence[str]]) -> list[Rejected]:
+        texts = {position: set(column) for position, column in faulty.items()}
+        return [
+            Rejected(line, number, self._reason(fields, texts), fields)
+            for line, number, fields in rows.texts(mask)
+        ]
+
+    def _reason(self, fields: Sequence[str], faulty: Mapping[int, set[str]]) -> str:
+        position = next(position for position, texts in faulty.items() if fields[position] in texts)
+        return not_a_number(self._counters[position].bins.name)
+
+
+def columns_to_check(layout: Layout, baseline: Baseline) -> dict[int, Bins]:
+    """The model's columns that must hold numbers or are counted, in the contract's order."""
+    counted = {column.bins.name: column.bins for column in baseline.columns}
+    columns: dict[int, Bins] = {}
+    for position in layout.features:
+        name = layout.output[position]
+        if name in counted:
+            columns[position] = counted[name]
+        elif position in layout.numeric:
+            columns[position] = NumericBins(name, "feature", (), ())
+    return columns
+
+
+def profile_of(baseline: Baseline, rows: int, counts: Mapping[str, Sequence[int]]) -> Profile:
+    """The profile of some rows, from the counts of the columns that were looked at."""
+    counted = {column.bins.name for column in baseline.columns}
+    columns = {name: tuple(column) for name, column in counts.items() if name in counted}
+    return Profile(baseline.run, baseline.digest, rows, columns)
+
+
+def predictions_rows(
+    arrival: Arrival, numbers: Any, lines: Column, labels: Column, probabilities: Column
+) -> bytes:
+    """Some rows of a predictions file.
+
+    Args:
+        arrival: whose rows they are.
+        numbers: the place of each row among all of the input's, from 1.
+        lines: its own fields as CSV.
+        labels, probabilities: its prediction.
+    """
+    ids = join([arrival.id_prefix, pc.cast(numbers, pa.string())], "-")
+    return content(join([lines, ids, quoted(labels), probabilities, f"{to_text(arrival.time)}\n"]))
+
+
+def _holds_any(rows: Rows, faulty: Mapping[int, Sequence[str]]) -> Any:
+    """For each row whether one of its fields is among the faulty texts of its column."""
+    masks = (
+        pc.is_in(rows.columns[position], pa.array(texts, pa.string())) for position, texts in faulty.items()
+    )
+    return reduce(pc.or_, masks)

@@ -1,0 +1,101 @@
+"""How many texts of an Arrow column fall into each bin, and which of them are no numbers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from autowatch.tabular.arrow.fields import Column
+from autowatch.tabular.bins import Bins, CategoricalBins, NumericBins
+from autowatch.tabular.cells import PLAIN_NUMBER, missing_values
+
+# So many different texts are looked up one by one; more of them are sooner read all at once.
+_FEW_TEXTS = 400
+_MOST_REMEMBERED = 20_000
+
+
+@dataclass(frozen=True)
+class ColumnCounts:
+    """The counts on a column's bins, and the texts that are left out since they are neither numbers nor missing."""
+
+    counts: list[int]
+    faulty: list[str]
+
+
+class ColumnCounter:
+    """Counts the texts of one column, many at a time. It remembers the bins of texts that it has met."""
+
+    def __init__(self, bins: Bins) -> None:
+        self.bins = bins
+        self._bin_of: dict[str, int | None] = {}
+
+    def count(self, column: Column) -> ColumnCounts:
+        """The counts of some rows."""
+        found = column.value_counts()
+        texts, times = found.field(0), found.field(1)
+        if len(texts) <= _FEW_TEXTS:
+            return self._look_up(zip(texts.to_pylist(), times.to_pylist(), strict=True))
+        if isinstance(self.bins, NumericBins):
+            return self._count_numbers(self.bins, texts, times)
+        return self._count_categories(self.bins, texts, times)
+
+    def _look_up(self, texts: Iterable[tuple[str, int]]) -> ColumnCounts:
+        counts = [0] * len(self.bins)
+        faulty = []
+        if len(self._bin_of) > _MOST_REMEMBERED:
+            self._bin_of.clear()
+        for text, times in texts:
+            try:
+                position = self._bin_of[text]
+            except KeyError:
+                position = self._bin_of[text] = self._find(text)
+            if position is None:
+                faulty.append(text)
+            else:
+                counts[position] += times
+        return ColumnCounts(counts, faulty)
+
+    def _find(self, text: str) -> int | None:
+        try:
+            return self.bins.bin_of(text)
+        except ValueError:
+            return None
+
+    def _count_numbers(self, bins: NumericBins, texts: Column, times: Any) -> ColumnCounts:
+        """How many lie at or above each cut is counted cut by cut; what is not written plainly is looked up."""
+        plain = pc.match_substring_regex(texts, PLAIN_NUMBER)
+        numbers = pc.cast(pc.filter(texts, plain), pa.float64())
+        finite = pc.is_finite(numbers)
+        weights = pc.filter(times, plain)
+        rest = self._look_up(
+            [
+                *_pairs(texts, times, pc.invert(plain)),
+                *_pairs(pc.filter(texts, plain), weights, pc.invert(finite)),
+            ]
+        )
+        numbers, weights = pc.filter(numbers, finite), pc.filter(weights, finite)
+        at_or_above = [_total(pc.filter(weights, pc.greater_equal(numbers, cut))) for cut in bins.cuts]
+        counts = rest.counts
+        for position, (more, less) in zip(
+            bins.bin_of_stretch, pairwise([_total(weights), *at_or_above, 0]), strict=True
+        ):
+            counts[position] += more - less
+        return ColumnCounts(counts, rest.faulty)
+
+    def _count_categories(self, bins: CategoricalBins, texts: Column, times: Any) -> ColumnCounts:
+        known = pa.array([*bins.values, *bins.other, *missing_values("categorical")], pa.string())
+        is_known = pc.is_in(texts, known)
+        counted = self._look_up(_pairs(texts, times, is_known))
+        counted.counts[bins.unknown] += _total(times) - sum(counted.counts)
+        return counted
+
+
+def _pairs(texts: Column, times: Any, mask: Any) -> Iterable[tuple[str, int]]:
+    return zip(pc.filter(texts, mask).to_pylist(), pc.filter(times, mask).to_pylist(), strict=True)
+
+
+def _total(times: Any) -> int:
+    return pc.sum(times).as_py() or 0

@@ -1,0 +1,92 @@
+import json
+from hashlib import sha256
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from autowatch_client.objects import Bucket
+from autowatch_client.redrive import Redriven, redrive
+
+BUCKET, FUNCTION = "bank", "arn:aws:lambda:us-east-1:123456789012:function:score"
+
+
+class Lambda:
+    """Takes note of what is invoked."""
+
+    def __init__(self):
+        self.invoked = []
+
+    def invoke(self, FunctionName, InvocationType, Payload):
+        self.invoked.append((FunctionName, InvocationType, json.loads(Payload)))
+
+
+@pytest.fixture
+def world():
+    with mock_aws():
+        s3, sqs = boto3.client("s3"), boto3.client("sqs")
+        s3.create_bucket(Bucket=BUCKET)
+        template = {"Resources": {"ScoringFailures": {"Type": "AWS::SQS::Queue"}}}
+        boto3.client("cloudformation").create_stack(StackName="bank", TemplateBody=json.dumps(template))
+        (url,) = sqs.list_queues()["QueueUrls"]
+        clients = {"lambda": Lambda()}
+
+        def client(service):
+            return (
+                clients.setdefault(service, boto3.client(service))
+                if service not in clients
+                else clients[service]
+            )
+
+        yield client, sqs, url, s3
+
+
+def failed(key, version):
+    record = {"eventTime": "2026-11-23T20:00:00Z", "s3": {"object": {"key": key, "versionId": version}}}
+    payload = {"Records": [record]}
+    return json.dumps({"requestContext": {"functionArn": f"{FUNCTION}:$LATEST"}, "requestPayload": payload})
+
+
+def test_failed_events_go_back_to_their_function_and_out_of_the_queue(world):
+    client, sqs, url, _ = world
+    sqs.send_message(QueueUrl=url, MessageBody=failed("inference/new+customers.csv", "v1"))
+    attribute = {"TARGET_ARN": {"DataType": "String", "StringValue": FUNCTION}}
+    sqs.send_message(QueueUrl=url, MessageBody="{}", MessageAttributes=attribute)
+    outcomes = redrive(client, Bucket(boto3.client("s3"), BUCKET), "bank")
+    assert {(each.what, each.outcome) for each in outcomes} == {
+        ("inference/new customers.csv", "sent"),
+        (FUNCTION, "sent"),
+    }
+    assert {(name, kind) for name, kind, _ in client("lambda").invoked} == {(FUNCTION, "Event")}
+    assert queued(sqs, url) == 0
+
+
+def test_a_file_that_was_scored_meanwhile_is_only_taken_out(world):
+    client, sqs, url, s3 = world
+    mark = sha256(b"v1").hexdigest()[:16]
+    s3.put_object(Bucket=BUCKET, Key=f"predictions/date=2026-11-23/a-{mark}.manifest.json", Body=b"{}")
+    sqs.send_message(QueueUrl=url, MessageBody=failed("inference/a.csv", "v1"))
+    assert redrive(client, Bucket(s3, BUCKET), "bank") == [
+        Redriven("ScoringFailures", "inference/a.csv", "done")
+    ]
+    assert client("lambda").invoked == []
+    assert queued(sqs, url) == 0
+
+
+@pytest.mark.parametrize("target", [None, "arn:aws:states:us-east-1:123456789012:stateMachine:train"])
+def test_what_was_for_no_function_stays_in_its_queue(world, target):
+    client, sqs, url, s3 = world
+    attributes = {"TARGET_ARN": {"DataType": "String", "StringValue": target}} if target else {}
+    sqs.send_message(
+        QueueUrl=url, MessageBody="not json" if target is None else "{}", MessageAttributes=attributes
+    )
+    (outcome,) = redrive(client, Bucket(s3, BUCKET), "bank")
+    assert outcome.outcome == "left"
+    assert client("lambda").invoked == []
+    assert queued(sqs, url) == 1
+
+
+def queued(sqs, url):
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return sum(map(int, attributes.values()))
