@@ -65,7 +65,7 @@ def status_change(execution: Any) -> dict[str, Any]:
 def _tell(execution: Any) -> None:
     bus = events_backends[execution.account_id][execution.region_name].describe_event_bus("default")
     for rule in list(bus.rules.values()):
-        rule.send_to_targets(status_change(execution))
+        rule.send_to_targets(cast(Any, status_change(execution)))
 
 
 def _milliseconds(moment: Any) -> int:
