@@ -93,7 +93,10 @@ def _objection(declaration: dict[str, Any], value: str) -> str | None:
         return None
     if kind not in ("String", "CommaDelimitedList"):
         return f"has the type {kind}, which the sandbox does not know."
-    if "AllowedPattern" in declaration and not re.fullmatch(declaration["AllowedPattern"], value):
+    items = value.split(",") if kind == "CommaDelimitedList" else [value]
+    if "AllowedPattern" in declaration and not all(
+        re.fullmatch(declaration["AllowedPattern"], item) for item in items
+    ):
         return f"must match {declaration['AllowedPattern']}."
     if len(value) < int(declaration.get("MinLength", 0)):
         least = int(declaration["MinLength"])

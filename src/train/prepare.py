@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import Any, cast
 
 from autowatch.records.timestamps import from_text
-from autowatch.settings import whole_number
+from autowatch.settings import network_from_env, whole_number
 from autowatch.training.data.files import find_training_files
 from autowatch.training.data.prepare import Preparation, prepare_training_data
 from autowatch.training.data.split import HoldoutBy
-from autowatch.training.serving.deployment import check_serving
+from autowatch.training.serving.deployment import check_network, check_serving
 from autowatch.training.start import CoolingDown, NothingNew, RunInProgress, begin_training, read_request
 from train.clients import client, data_bucket
 
@@ -17,6 +17,7 @@ from train.clients import client, data_bucket
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Takes `execution`, `started` and the execution's `input`; returns the decision to train, or to skip and why."""
     request, bucket = read_request(event["input"]), data_bucket()
+    check_network(os.environ["INSTANCE_TYPE"], network_from_env(os.environ))
     check_serving(
         client("sagemaker"),
         os.environ["ENDPOINT_NAME"],

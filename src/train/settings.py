@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from autowatch.settings import whole_number
+from autowatch.settings import network_from_env, whole_number
 from autowatch.training.serving.deployment import Deployment
 from autowatch.training.serving.endpoints import Serving
 from autowatch.training.serving.staging import resource_tags
@@ -21,6 +21,7 @@ def serving_from_env(environment: Mapping[str, str]) -> Serving:
         serverless_memory_mb=whole_number(environment, "SERVERLESS_MEMORY_MB"),
         serverless_max_concurrency=whole_number(environment, "SERVERLESS_MAX_CONCURRENCY"),
         kms_key=environment["KMS_KEY_ARN"],
+        network=network_from_env(environment),
     )
 
 

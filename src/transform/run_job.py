@@ -18,7 +18,11 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         client("sagemaker"),
         bucket,
         read_plan(bucket, event["name"]),
-        TransformInstances(os.environ["INSTANCE_TYPE"], whole_number(os.environ, "INSTANCE_COUNT")),
+        TransformInstances(
+            os.environ["INSTANCE_TYPE"],
+            whole_number(os.environ, "INSTANCE_COUNT"),
+            os.environ["KMS_KEY_ARN"],
+        ),
         tags={"autowatch:stack": os.environ["STACK_NAME"]},
         limit_seconds=whole_number(os.environ, "MAX_TRANSFORM_SECONDS"),
         now=datetime.now(UTC),

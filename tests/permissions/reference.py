@@ -14,7 +14,8 @@ import policy_sentry
 
 from tests.permissions.statements import Statement
 
-_GLOBAL_KEYS = re.compile(r"aws:\w+(/.+)?", re.IGNORECASE)
+# Lambda adds its key to every request of a function's own code.
+_GLOBAL_KEYS = re.compile(r"aws:\w+(/.+)?|lambda:SourceFunctionArn", re.IGNORECASE)
 
 
 @functools.cache

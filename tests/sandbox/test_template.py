@@ -46,6 +46,14 @@ def test_a_parameter_is_checked_as_cloudformation_checks_it(given, words):
         resolve_parameters(TEMPLATE, given)
 
 
+def test_a_pattern_holds_for_each_value_of_a_list():
+    declared = {"Ids": {"Type": "CommaDelimitedList", "AllowedPattern": "id-[0-9]", "Default": "id-1"}}
+    template = {"Parameters": declared}
+    assert resolve_parameters(template, {"Ids": "id-1,id-2"}) == {"Ids": "id-1,id-2"}
+    with pytest.raises(ParameterError, match="must match"):
+        resolve_parameters(template, {"Ids": "id-1,no"})
+
+
 @pytest.mark.parametrize("text", ["", "just text", "Resources: {}"])
 def test_what_is_no_template_is_told(tmp_path, text):
     path = tmp_path / "template.yaml"

@@ -99,7 +99,7 @@ def score(
     )
     rows = len(columns["age"])
     manifest = Manifest(
-        input=ObjectVersion(f"inference/{name}.csv", "v", "e", 1),
+        input=ObjectVersion(f"inference/{name}.csv", "v", f"{name} {day}", 1),
         predictions=WrittenObject(f"{stem}.csv", None),
         profile=WrittenObject(f"{stem}.profile.json", answer["VersionId"]),
         rejected=None,

@@ -55,7 +55,13 @@ def test_an_endpoint_of_the_stack_is_known_by_its_tag_whatever_its_name(granted,
 
 
 def test_whoever_makes_or_changes_what_a_key_encrypts_may_grant_the_key(granted):
-    made = ("CreateAutoMLJobV2", "CreateEndpointConfig", "CreateEndpoint", "UpdateEndpoint")
+    made = (
+        "CreateAutoMLJobV2",
+        "CreateEndpointConfig",
+        "CreateEndpoint",
+        "UpdateEndpoint",
+        "CreateTransformJob",
+    )
     makers = {owner for action in made for owner, *_ in granted(f"sagemaker:{action}")}
     assert {"ReleaseFunction", "FailFunction"} <= makers
     for action in ("kms:CreateGrant", "kms:DescribeKey"):
@@ -102,3 +108,39 @@ def test_nothing_is_tied_to_one_partition():
     text = (ROOT / "template.yaml").read_text()
     assert "arn:aws:" not in text
     assert not re.search(r"https://[\w.${}:]*console\.", text), "the mapping Consoles has the hosts"
+
+
+def test_whoever_reads_writes_or_tells_may_use_the_key_through_that_service_alone(translated):
+    """A key of one's own encrypts bucket, topic and queues."""
+    services = {"s3:": "s3", "sns:Publish": "sns", "sqs:": "sqs"}
+    via = {
+        (statement.owner, service.split(".")[0])
+        for statement in role_statements(translated)
+        if set(statement.listed("Action")) == {"kms:Decrypt", "kms:GenerateDataKey"}
+        for service in statement.body["Condition"]["StringEquals"]["kms:ViaService"]
+    }
+    for statement in role_statements(translated):
+        for prefix, service in services.items():
+            uses = any(action.startswith(prefix) for action in statement.listed("Action"))
+            if uses and statement.owner != "SageMakerRole":
+                assert (statement.owner, service) in via, statement.name
+
+
+def test_a_functions_code_has_no_hand_in_the_network_by_which_lambda_reaches_a_vpc(translated):
+    """https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html: deny what the code has no use for."""
+    statements = role_statements(translated)
+    granted = {
+        (item.owner, action)
+        for item in statements
+        if item.policy == "AWSLambdaVPCAccessExecutionRole"
+        for action in item.listed("Action")
+        if action.startswith("ec2:")
+    }
+    denied = {
+        (item.owner, action)
+        for item in statements
+        if item.body["Effect"] == "Deny" and "lambda:SourceFunctionArn" in str(item.body["Condition"])
+        for action in item.listed("Action")
+    }
+    assert granted
+    assert granted <= denied

@@ -3,6 +3,8 @@
 from typing import Literal
 
 DriftVerdict = Literal["drift", "no drift", "not enough data"]
+ColumnVerdict = DriftVerdict | Literal["not judged"]
+"""A column that is not judged cannot be, however many rows come; its `reason` says why."""
 QualityVerdict = Literal["good", "worse", "not enough labels"]
 AlarmKind = Literal[
     "missing column",
@@ -11,6 +13,7 @@ AlarmKind = Literal[
     "out of range",
     "volume",
     "refused files",
+    "same content",
     "schema",
     "settings",
     "baseline",

@@ -114,6 +114,11 @@ def _to_do_of_alarms(main: RunDrift) -> str:
 
 def _drift_sentence(main: RunDrift, subject: Subject) -> str:
     rows = counted(main.rows or 0, "row" if subject == "file" else "scored row")
+    if main.judged_with:
+        rows = (
+            f"{counted(main.judged_rows or 0, 'scored row')} of this day and "
+            f"{counted(len(main.judged_with), 'earlier day')}, none with rows enough by itself,"
+        )
     if main.verdict == "not enough data" and main.rows == 0:
         return "There are no rows to judge. This says nothing about drift, neither for nor against."
     if main.verdict == "not enough data":
@@ -136,13 +141,17 @@ def _drift_sentence(main: RunDrift, subject: Subject) -> str:
 
 def _say_alike(main: RunDrift, rows: str) -> str:
     of = len(main.deciding_columns)
-    unjudged = sum(column.verdict == "not enough data" for column in main.deciding_columns)
-    looks = "looks" if of - unjudged == 1 else "look"
-    if unjudged:
-        return (
-            f"{of - unjudged} of {counted(of, 'column')} of {rows} {looks} like the training data; "
-            f"{counted(unjudged, 'column')} {'has' if unjudged == 1 else 'have'} too few rows for a verdict."
-        )
+    few = sum(column.verdict == "not enough data" for column in main.deciding_columns)
+    blind = sum(column.verdict == "not judged" for column in main.deciding_columns)
+    judged = of - few - blind
+    looks = "looks" if judged == 1 else "look"
+    asides = [
+        f"{counted(few, 'column')} {'has' if few == 1 else 'have'} too few rows for a verdict",
+        f"{counted(blind, 'column')} cannot be judged",
+    ]
+    told = " and ".join(aside for aside, number in zip(asides, (few, blind), strict=True) if number)
+    if told:
+        return f"{judged} of {counted(of, 'column')} of {rows} {looks} like the training data; {told}."
     every = "The only column" if of == 1 else f"All {of} columns"
     return f"{every} of {rows} {looks} like the training data."
 

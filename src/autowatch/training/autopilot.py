@@ -13,6 +13,7 @@ from autowatch.aws.step_functions import naming_throttling, next_wait
 from autowatch.errors import AutowatchError
 from autowatch.records.contract import Contract
 from autowatch.records.run import train_key
+from autowatch.settings import Network
 
 _ENDED_BADLY = ("Failed", "Stopped")
 
@@ -68,6 +69,7 @@ def start_job(
     objective: str,
     limits: Limits,
     kms_key: str,
+    network: Network,
     tags: dict[str, str],
 ) -> str:
     """Starts the AutoML job of the contract's run and returns its name; a job that is there already is the one.
@@ -77,7 +79,7 @@ def start_job(
         kms_key: ARN of the key that encrypts the job's disks and what it writes; empty leaves that to S3 and SageMaker.
     """
     name = job_name(contract.run)
-    encryption = {"SecurityConfig": {"VolumeKmsKeyId": kms_key}} if kms_key else {}
+    security = ({"VolumeKmsKeyId": kms_key} if kms_key else {}) | network.vpc
     # Where the state ran twice, the job under the name is this run's own: no other run has it.
     with suppress(sagemaker.exceptions.ResourceInUse):
         sagemaker.create_auto_ml_job_v2(
@@ -110,7 +112,7 @@ def start_job(
             AutoMLJobObjective={"MetricName": objective},
             RoleArn=role_arn,
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-            **encryption,
+            **({"SecurityConfig": security} if security else {}),
         )
     return name
 

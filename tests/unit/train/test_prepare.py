@@ -27,6 +27,9 @@ def s3(monkeypatch):
         "ENDPOINT_NAME": "bank",
         "INSTANCE_TYPE": "",
         "AUTOPILOT_MODE": "ENSEMBLING",
+        "SUBNET_IDS": "",
+        "SECURITY_GROUP_IDS": "",
+        "NETWORK_ISOLATION": "false",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -146,3 +149,9 @@ def start_execution():
         roleArn="arn:aws:iam::123456789012:role/train",
     )
     return stepfunctions.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
+
+
+def test_a_network_that_no_serverless_endpoint_has_is_refused_before_training(s3, monkeypatch):
+    monkeypatch.setenv("NETWORK_ISOLATION", "true")
+    with pytest.raises(ServingRefused, match="network isolation"):
+        prepare({})

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 
-from autowatch.aws.objects import Bucket
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.monitoring.days.history import History, ReportedDay
 from autowatch.monitoring.drift.judge import Alarm
 from autowatch.monitoring.drift.settings import VolumeRules
@@ -71,6 +71,25 @@ def refusal_alarms(day: date, refused: Mapping[str, int]) -> list[Alarm]:
     total = sum(content.values())
     what = "1 file was" if total == 1 else f"{total:,} files were"
     return [Alarm(None, "refused files", f"{what} refused ({counts}): see rejected/date={day}/.")]
+
+
+def same_content_alarms(inputs: Collection[ObjectVersion]) -> list[Alarm]:
+    """An alarm when input files of the day have the same content. Each was scored, so the rows of each count."""
+    by_content: dict[tuple[str, int], list[str]] = {}
+    for file in inputs:
+        by_content.setdefault((file.etag, file.size), []).append(file.key)
+    groups = sorted(sorted(keys) for keys in by_content.values() if len(keys) > 1)
+    if not groups:
+        return []
+    shown = "; ".join(_listed(keys) for keys in groups[:_NAMES_SHOWN])
+    files = sum(map(len, groups))
+    return [
+        Alarm(
+            None,
+            "same content",
+            f"{files} files have the content of another one, so their rows count more than once: {shown}.",
+        )
+    ]
 
 
 def schema_alarms(

@@ -5,7 +5,7 @@ The event DriftDetected, by which other systems, and retraining, hear of drift.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from autowatch.aws.notifications import publish, put_event
 from autowatch.monitoring.days.news import News
@@ -59,9 +59,24 @@ class DriftAlert:
         return min(parts, key=lambda part: (part["run"] not in concerned, part["run"] != self.champion))
 
     @property
-    def tells_of_drift(self) -> bool:
-        """Whether drift is the news, and not alarms alone."""
-        return any(finding.kind == "drift" for finding in self.news.news)
+    def subject_matter(self) -> Literal["drift", "alarms", "end"]:
+        """The worst of the news: drift before alarms, and these before what has ended."""
+        kinds = {finding.kind for finding in self.news.news}
+        return "drift" if "drift" in kinds else "alarms" if kinds - {"ended"} else "end"
+
+    @property
+    def is_reminder(self) -> bool:
+        """Whether the drift lasts, and an earlier alert has named all of it."""
+        return all(finding in self.news.reminders for finding in self.news.news if finding.kind == "drift")
+
+    @property
+    def ended(self) -> list[str]:
+        """What has ended: each column, with the kind of its alarm where it was no drift."""
+        return sorted(
+            f"{finding.column}{'' if finding.message == 'drift' else f' ({finding.message})'}"
+            for finding in self.news.news
+            if finding.kind == "ended"
+        )
 
 
 def send_mail(sns: Any, topic_arn: str, alert: DriftAlert) -> None:
@@ -71,19 +86,23 @@ def send_mail(sns: Any, topic_arn: str, alert: DriftAlert) -> None:
 
 def subject(alert: DriftAlert) -> str:
     """What happened, in one line; SNS takes 100 characters of it."""
-    if alert.tells_of_drift:
-        names, what = alert.part["drifted_columns"], "Drift"
-    else:
+    if alert.subject_matter == "drift":
+        names, what = alert.part["drifted_columns"], "Drift continues" if alert.is_reminder else "Drift"
+    elif alert.subject_matter == "alarms":
         names, what = (
-            sorted({finding.column or finding.kind for finding in alert.news.news}),
+            sorted({each.column or each.kind for each in alert.news.news if each.kind != "ended"}),
             "Data alarms",
         )
+    else:
+        names, what = alert.ended, "Drift or alarms ended"
     return _one_line(f"[{alert.stack}] {what} on {alert.date}: {_listed(names, 3)}")
 
 
 def lines(alert: DriftAlert) -> list[str]:
     """The ten lines of the e-mail."""
-    finding = _lines_of_drift(alert) if alert.tells_of_drift else _lines_of_alarms(alert)
+    finding = {"drift": _lines_of_drift, "alarms": _lines_of_alarms, "end": _lines_of_end}[
+        alert.subject_matter
+    ](alert)
     written = [
         *finding,
         f"Since:    {_since(alert)}",
@@ -114,6 +133,14 @@ def _lines_of_drift(alert: DriftAlert) -> list[str]:
         f"Moved:    {moved[0]}",
         f"          {' | '.join(moved[1:]) if moved[1:] else 'no other column drifted'}",
         f"Alarms:   {listed(alarms, 5, ' | ') if alarms else 'none'}",
+    ]
+
+
+def _lines_of_end(alert: DriftAlert) -> list[str]:
+    return [
+        f"What:     the rows of {alert.date} look like the training data again{_whose(alert)}.",
+        f"Ended:    {_listed(alert.ended, _COLUMNS_NAMED)}",
+        f"Rows:     {_rows(alert.part)}",
     ]
 
 
@@ -159,12 +186,14 @@ def _since(alert: DriftAlert) -> str:
 
 
 def _next(alert: DriftAlert) -> str:
-    if alert.tells_of_drift and alert.part["run"] == alert.champion:
+    if alert.subject_matter == "end":
+        return "Nothing. An alert is sent when it starts again."
+    if alert.subject_matter == "drift" and alert.part["run"] == alert.champion:
         return (
             "Look at the report. Where retraining on drift is switched on, a run starts by itself after the "
             "cool-down; otherwise upload newer labelled rows under training/ and start one."
         )
-    if alert.tells_of_drift:
+    if alert.subject_matter == "drift":
         return "Look at the report. The model has been replaced since, so no training run starts for it."
     for finding in alert.news.news:
         if finding.kind in ALARM_REMEDIES:

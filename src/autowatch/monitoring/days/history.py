@@ -3,7 +3,7 @@
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -25,19 +25,24 @@ _READERS = 16
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that people were told of a day: drift or an alarm, of a run's column or of the whole day.
+    """Something that an alert names: drift or an alarm, of a run's column or of the whole day.
 
-    `message` is empty where another wording would be no news.
+    Attributes:
+        message: empty where another wording would be no news; of what has ended, what it was.
+        alerted: the day of the last alert that named it, as `YYYY-MM-DD`.
+        size: of drift, the distance in multiples of its threshold at that alert.
     """
 
     kind: str
     run: str | None = None
     column: str | None = None
     message: str = ""
+    alerted: str | None = field(default=None, compare=False)
+    size: float | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """One of `told` in `drift.json`."""
-        return {"kind": self.kind, "run": self.run, "column": self.column, "message": self.message}
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -187,3 +192,23 @@ def _run_day(part: dict[str, Any]) -> RunDay:
         failed=any(alarm["kind"] == "baseline" for alarm in part["alarms"]),
         since=part["since"],
     )
+
+
+_MOST_SMALL_DAYS = 30
+
+
+def small_days(run: str, rows: int, day: date, history: History, min_rows: int) -> list[date]:
+    """The last days before `day` on which this run scored fewer than `min_rows` rows, until these and `rows` reach it.
+
+    Newest first; at most 30 days back. Days with rows enough for a verdict of their own are passed over.
+    """
+    found: list[date] = []
+    for back in range(1, _MOST_SMALL_DAYS + 1):
+        if rows >= min_rows:
+            break
+        other = day - timedelta(days=back)
+        part = history[other].of(run) if other in history else None
+        if part is not None and 0 < part.rows < min_rows:
+            found.append(other)
+            rows += part.rows
+    return found

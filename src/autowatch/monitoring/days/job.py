@@ -1,7 +1,7 @@
 """The daily job: judges the days that are due, and alerts on what is new."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.days.alert import DriftAlert, put_drift_event, send_mail
 from autowatch.monitoring.days.due import DayFiles, close_days, is_due, list_days, open_days
-from autowatch.monitoring.days.history import read_history
+from autowatch.monitoring.days.history import Finding, read_history
 from autowatch.monitoring.days.metrics import emit_day
 from autowatch.monitoring.days.report import DayReport, judge_day
 from autowatch.monitoring.drift.baselines import Baselines
@@ -102,32 +102,38 @@ class _Job:
         self._judge = RowsJudge(self._bucket, champion, self._baselines, settings.min_rows)
         self._history = read_history(self._bucket, last)
         self._failures: dict[date, str] = {}
+        self._files: dict[date, DayFiles] = {}
 
     def run(
         self, days: Sequence[date], *, due_within: Callable[[], float] | None = None
     ) -> tuple[JudgedDay, ...]:
-        """Judges days, oldest first, records those without news, alerts on the others together, and records them.
+        """Judges days, oldest first, alerts on what is news, and records the days.
 
-        A day with news is recorded after the alert: if the invocation is killed in between, the next one alerts again,
-        so that a message may come twice but is never lost. All days are tried, whatever happens to others.
+        A day with news is recorded after the alert, and so are the days behind it, which take its findings for known:
+        if the invocation is killed in between, the next one alerts again, so that a message may come twice but is never
+        lost. All days are tried, whatever happens to others.
 
         Args:
             days: in their order.
             due_within: how many seconds are left, where only days that are due are judged.
         """
-        files = list_days(self._bucket, self._settings.predictions_prefix, days[0], days[-1])
+        listed = list_days(self._bucket, self._settings.predictions_prefix, days[0], days[-1])
+        self._files |= {day: listed.get(day, DayFiles()) for day in days}
         judged: list[DayReport] = []
+        waiting: list[DayReport] = []
         for day in days:
             with self._noting_failure([day]):
-                found = self._judge_day(day, files.get(day, DayFiles()), due_within)
+                found = self._judge_day(day, self._files[day], due_within)
                 if found is None:
                     continue
                 found = found.claim()
                 self._history[day] = found.summary
                 judged.append(found)
-                if not found.news.news:
+                if waiting or found.news.news:
+                    waiting.append(found)
+                else:
                     self._record(found)
-        for found in self._alert_on([found for found in judged if found.news.news]):
+        for found in self._alert_on(waiting):
             with self._noting_failure([found.day]):
                 self._record(found)
         return tuple(_outcome(found) for found in judged if found.day not in self._failures)
@@ -179,43 +185,55 @@ class _Job:
             baselines=self._baselines,
             history=self._history,
             now=self._now,
+            files_of=self._files_of,
         )
 
-    def _alert_on(self, claimed: Sequence[DayReport]) -> Sequence[DayReport]:
-        """Alerts on the days with news, and gives them; none of them where the alert failed."""
-        if not claimed:
+    def _files_of(self, day: date) -> DayFiles:
+        """The files of an earlier day, which this run may not have listed."""
+        if day not in self._files:
+            self._files[day] = list_days(self._bucket, self._settings.predictions_prefix, day, day).get(
+                day, DayFiles()
+            )
+        return self._files[day]
+
+    def _alert_on(self, waiting: Sequence[DayReport]) -> Sequence[DayReport]:
+        """Alerts on the news of days that wait for it, and gives the days; none of them where the alert failed."""
+        if not waiting:
             return ()
-        with self._noting_failure([found.day for found in claimed]):
-            self._send(claimed)
-            return claimed
-        for found in claimed:
+        with self._noting_failure([found.day for found in waiting]):
+            self._send(waiting)
+            return waiting
+        for found in waiting:
             with self._noting_failure([found.day]):
                 found.give_back()
         return ()
 
-    def _send(self, judged: Sequence[DayReport]) -> None:
-        """One message for all days with news, about the newest of the worst; one event, about the newest drift."""
-        drifted = [found for found in judged if found.news.news_of_drift(self._champion)]
-        told = (drifted or [found for found in judged if _has_drift(found)] or judged)[-1]
+    def _send(self, waiting: Sequence[DayReport]) -> None:
+        """One message for all news, about the newest day that shows the worst of it; one event, about drift."""
+        with_news = [found for found in waiting if found.news.news]
+        news = {finding for found in with_news for finding in found.news.news}
+        drifted = [found for found in waiting if _drift_in(found, news)]
+        of_champion = [found for found in drifted if self._champion in _drift_in(found, news)]
+        about = (of_champion or drifted or with_news)[-1]
         alert = DriftAlert(
-            document=told.document,
-            news=told.news,
+            document=about.document,
+            news=about.news.naming(news),
             champion=self._champion,
-            caught_up=[found.day.isoformat() for found in judged if found is not told],
+            caught_up=[found.day.isoformat() for found in with_news if found is not about],
             stack=self._settings.stack,
             region=self._settings.region,
             bucket=self._bucket.name,
-            page_key=day_page_key(told.day),
+            page_key=day_page_key(about.day),
         )
         send_mail(self._clients.sns, self._settings.topic_arn, alert)
-        if drifted:
-            (part,) = (part for part in drifted[-1].parts if part["run"] == self._champion)
+        if of_champion and any(found.news.news_of_drift(self._champion) for found in with_news):
+            (part,) = (part for part in about.parts if part["run"] == self._champion)
             put_drift_event(
                 self._clients.events,
                 self._bucket.name,
-                drifted[-1].day.isoformat(),
+                about.day.isoformat(),
                 part,
-                report_key(drifted[-1].day),
+                report_key(about.day),
             )
 
     def _record(self, found: DayReport) -> None:
@@ -237,8 +255,10 @@ class _Job:
         )
 
 
-def _has_drift(found: DayReport) -> bool:
-    return any(finding.kind == "drift" for finding in found.news.news)
+def _drift_in(found: DayReport, news: Container[Finding]) -> set[str | None]:
+    """The runs whose drift is news and shows on this day."""
+    drifted = {part["run"] for part in found.parts if part["verdict"] == "drift"}
+    return drifted & {each.run for each in found.news.told if each.kind == "drift" and each in news}
 
 
 def _outcome(found: DayReport) -> JudgedDay:

@@ -4,19 +4,27 @@ A report is written twice. The claim holds the judgement with none of the news i
 day stays due; the record holds all of it. An invocation that is killed in between leaves the day to the next one.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 from autowatch.aws.objects import Bucket, ObjectMissing
-from autowatch.monitoring.days.alarms import count_refused, refusal_alarms, schema_alarms, volume_alarms
+from autowatch.monitoring.days.alarms import (
+    count_refused,
+    refusal_alarms,
+    same_content_alarms,
+    schema_alarms,
+    volume_alarms,
+)
 from autowatch.monitoring.days.due import DayFiles
-from autowatch.monitoring.days.history import History, ReportedDay, read_report
+from autowatch.monitoring.days.history import History, ReportedDay, read_report, small_days
 from autowatch.monitoring.days.news import News, drift_since, find_news
 from autowatch.monitoring.drift.baselines import Baselines
 from autowatch.monitoring.drift.document import drift_document, keep_earlier_parts
-from autowatch.monitoring.drift.runs import RowsJudge
-from autowatch.monitoring.drift.scored_rows import read_scored_rows
+from autowatch.monitoring.drift.judge import DriftRules
+from autowatch.monitoring.drift.runs import RowsJudge, RunJudgement, judge_together
+from autowatch.monitoring.drift.scored_rows import ScoredRows, read_scored_rows
 from autowatch.records.claim import claim, settle
 from autowatch.records.report_keys import report_key
 from autowatch.records.timestamps import to_text
@@ -99,18 +107,25 @@ def judge_day(
     baselines: Baselines,
     history: History,
     now: datetime,
+    files_of: Callable[[date], DayFiles],
 ) -> DayReport:
     """Judges the rows of one day, whatever is in the bucket for it already.
+
+    Args:
+        files_of: gives the files of an earlier day, for a day with too few rows of its own.
 
     Raises:
         PredictionsMissing, UnusableObject: what scoring has left of the day is not whole.
     """
     scored = read_scored_rows(bucket, list(files.manifests), baselines)
     judged = judge.judge(scored)
+    rules = judged.settings.rules
     earlier, etag = read_report(bucket, day)
     current = [
-        run.to_json(judged.settings.rules.min_rows) | {"since": _since(run.run, run.verdict, day, history)}
-        for run in judged.runs
+        run.to_json(rules.min_rows) | {"since": _since(run.run, run.verdict, day, history)}
+        for run in (
+            _with_small_days(each, scored, day, history, baselines, rules, files_of) for each in judged.runs
+        )
     ]
     parts = keep_earlier_parts(current, earlier)
     refused = count_refused(bucket, files.refused)
@@ -124,6 +139,7 @@ def judge_day(
         alarms=[
             *volume_alarms(day, rows, history, judged.settings.volume, now),
             *refusal_alarms(day, refused),
+            *same_content_alarms(scored.inputs),
             *schema_alarms(day, extra, known, history, now),
             *judged.alarms,
         ],
@@ -139,6 +155,31 @@ def judge_day(
     claimed = earlier["alerting"] if earlier else None
     document |= {"alerted": bool(told), "told": told}
     return DayReport(bucket, day, document, news, etag, claimed)
+
+
+def _with_small_days(
+    judgement: RunJudgement,
+    scored: ScoredRows,
+    day: date,
+    history: History,
+    baselines: Baselines,
+    rules: DriftRules,
+    files_of: Callable[[date], DayFiles],
+) -> RunJudgement:
+    """The judgement of a run's rows, of too few rows together with the last days that had too few as well."""
+    rows = scored.of(judgement.run)
+    if rows is None or rows.rows >= rules.min_rows or judgement.report is None:
+        return judgement
+    days = small_days(judgement.run, rows.rows, day, history, rules.min_rows)
+    bucket = baselines.bucket
+    others = [
+        found
+        for other in days
+        if (found := read_scored_rows(bucket, list(files_of(other).manifests), baselines).of(judgement.run))
+    ]
+    if rows.rows + sum(other.rows for other in others) < rules.min_rows:
+        return judgement
+    return judge_together(judgement, days, rows.joined_with(others), baselines.of(judgement.run), rules)
 
 
 def _since(run: str, verdict: str, day: date, history: History) -> str | None:

@@ -21,7 +21,7 @@ class Baselines:
     """The baselines of a bucket's runs."""
 
     def __init__(self, bucket: Bucket) -> None:
-        self._bucket = bucket
+        self.bucket = bucket
         self._known: dict[str, Baseline | BaselineUnusable] = {}
 
     def of(self, run: str) -> Baseline:
@@ -51,16 +51,16 @@ class Baselines:
     def _read(self, run: str) -> Baseline:
         key = baseline_key(run)
         try:
-            return Baseline.from_json(self._bucket.read_json(key))
+            return Baseline.from_json(self.bucket.read_json(key))
         except ObjectMissing as error:
             raise BaselineMissing(
-                f"{self._bucket.url(key)} is gone, so the rows that run {run} scored cannot be judged. Restore the "
+                f"{self.bucket.url(key)} is gone, so the rows that run {run} scored cannot be judged. Restore the "
                 "object's last version, or train again."
             ) from error
         except ProfilesDiffer as error:
             raise BaselineUnusable(str(error)) from error
         except (KeyError, TypeError, ValueError) as error:
             raise BaselineUnusable(
-                f"{self._bucket.url(key)} cannot be read ({type(error).__name__}). Restore an earlier version of the "
+                f"{self.bucket.url(key)} cannot be read ({type(error).__name__}). Restore an earlier version of the "
                 "object, or train again."
             ) from error

@@ -19,6 +19,8 @@ _PART = (
     "columns",
     "since",
 )
+# Which earlier days were judged together with a day of few rows; older documents do not say.
+_PART_OF_SMALL_DAYS = ("judged_with", "judged_rows")
 
 
 def drift_document(
@@ -87,7 +89,11 @@ def parts_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     Raises:
         KeyError: the document has another form.
     """
-    parts = ({name: part[name] for name in _PART} for part in (document, *document["other_runs"]))
+    parts = (
+        {name: part[name] for name in _PART}
+        | {name: part[name] for name in _PART_OF_SMALL_DAYS if name in part}
+        for part in (document, *document["other_runs"])
+    )
     return [
         part | {"alarms": [alarm for alarm in part["alarms"] if alarm["column"] is not None]}
         for part in parts

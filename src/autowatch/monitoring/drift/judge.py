@@ -16,9 +16,9 @@ from scipy.spatial.distance import jensenshannon
 from scipy.special import rel_entr
 from scipy.stats import binomtest, chi2_contingency, false_discovery_control, fisher_exact
 
-from autowatch.records.verdicts import AlarmKind, DriftVerdict
+from autowatch.records.verdicts import AlarmKind, ColumnVerdict, DriftVerdict
 from autowatch.reports.text import percent
-from autowatch.tabular.bins import ColumnKind
+from autowatch.tabular.bins import CategoricalBins, ColumnKind
 from autowatch.tabular.cells import FeatureType
 from autowatch.tabular.profile import Baseline, BaselineColumn, Profile, ProfilesDiffer
 
@@ -43,7 +43,8 @@ def distance(reference: Sequence[int], current: Sequence[int]) -> float | None:
     """The Jensen-Shannon distance in base 2 between two counts: 0 for equal shares, 1 for disjoint ones."""
     if not sum(reference) or not sum(current):
         return None
-    return float(jensenshannon(_shares(reference), _shares(current), base=2))
+    # Of nearly equal shares scipy's sum comes out a little below 0, and its root is no number (scipy#20083).
+    return float(np.nan_to_num(jensenshannon(_shares(reference), _shares(current), base=2)))
 
 
 @dataclass(frozen=True)
@@ -96,14 +97,16 @@ class BinShare:
 class ColumnDrift:
     """The judgement of one column; the statistics are None where there are no rows to compute them from.
 
-    The bins stand in the order in which people read them, a numeric column's along the number line.
+    `reason` says why a column has no verdict; it is empty where it has one. The bins stand in the order in which people
+    read them, a numeric column's along the number line.
     """
 
     name: str
     kind: ColumnKind
     type: FeatureType
     importance: float
-    verdict: DriftVerdict
+    verdict: ColumnVerdict
+    reason: str
     p_value: float | None
     p_adjusted: float | None
     js: float | None
@@ -128,6 +131,7 @@ class ColumnDrift:
             "type": self.type,
             "importance": self.importance,
             "verdict": self.verdict,
+            "reason": self.reason,
             "p_value": self.p_value,
             "p_adjusted": self.p_adjusted,
             "js": self.js,
@@ -237,7 +241,9 @@ def judge(baseline: Baseline, current: Profile, rules: DriftRules) -> DriftRepor
     alarms = tuple(
         alarm
         for column, counts in zip(baseline.columns, counted, strict=True)
-        for alarm in _alarms(column, counts, current.rows, rules)
+        for alarm in _alarms(
+            column, counts, current.rows, rules, _alarm_significance(current.rows, baseline, rules)
+        )
     )
     return DriftReport(
         run=baseline.run,
@@ -311,12 +317,14 @@ def _judge_column(
     threshold = distance_threshold(column.counts, counts, own.distance)
     reference_shares, current_shares = _shares(column.counts), _shares(counts)
     bins, labels = column.bins, column.bins.labels()
+    verdict, reason = _verdict(column, counts, p_adjusted, js, threshold, rules)
     return ColumnDrift(
         name=bins.name,
         kind=bins.kind,
         type=bins.type,
         importance=own.importance,
-        verdict=_verdict(column, counts, p_adjusted, js, threshold, rules),
+        verdict=verdict,
+        reason=reason,
         p_value=p,
         p_adjusted=p_adjusted,
         js=js,
@@ -340,30 +348,60 @@ def _verdict(
     js: float | None,
     threshold: float | None,
     rules: DriftRules,
-) -> DriftVerdict:
-    if min(sum(column.counts), sum(counts)) < max(rules.min_rows, 1):
-        return "not enough data"
-    if p_adjusted is None or js is None or threshold is None:
-        return "not enough data"
-    return "drift" if p_adjusted < rules.significance and js >= threshold else "no drift"
+) -> tuple[ColumnVerdict, str]:
+    """The verdict on a column, and where there is none the reason."""
+    reference_rows, rows, needed = sum(column.counts), sum(counts), max(rules.min_rows, 1)
+    if reference_rows < needed:
+        return "not judged", (
+            f"The reference has {reference_rows:,} rows, and {needed:,} are needed; more scored rows do not change "
+            "that. Train on more rows, or lower MinRows."
+        )
+    if rows < needed or p_adjusted is None or js is None or threshold is None:
+        return "not enough data", f"{rows:,} rows came, and {needed:,} are needed."
+    if p_adjusted < rules.significance and js >= threshold:
+        return "drift", ""
+    if _is_blind(column):
+        return "not judged", (
+            "Most rows of the training data have values that hardly repeat, so that other values are no sign of drift."
+        )
+    return "no drift", ""
+
+
+def _is_blind(column: BaselineColumn) -> bool:
+    """Whether most of the reference rows are in the bin of an open column where any later value counts, too."""
+    bins = column.bins
+    return (
+        isinstance(bins, CategoricalBins)
+        and bins.open
+        and column.counts[bins.unknown] * 2 > sum(column.counts)
+    )
 
 
 def _overall(columns: Sequence[ColumnDrift], rows: int, rules: DriftRules) -> DriftVerdict:
     verdicts = {column.verdict for column in columns}
-    if rows < max(rules.min_rows, 1) or verdicts <= {"not enough data"}:
+    if rows < max(rules.min_rows, 1) or verdicts <= {"not enough data", "not judged"}:
         return "not enough data"
     share = drift_share(columns)
     return "drift" if share > 0 and share >= rules.drift_share - _ROUNDING else "no drift"
 
 
-def _alarms(column: BaselineColumn, counts: list[int], rows: int, rules: DriftRules) -> list[Alarm]:
+def _alarm_significance(rows: int, baseline: Baseline, rules: DriftRules) -> float:
+    """The significance of one alarm.
+
+    Of few rows a single one may be a rise that is large enough, so the tests of all columns share one error rate there
+    (Bonferroni). Of many rows the least rise keeps chance out.
+    """
+    return _ALARM_SIGNIFICANCE / (len(baseline.columns) if rows < rules.min_rows else 1)
+
+
+def _alarms(
+    column: BaselineColumn, counts: list[int], rows: int, rules: DriftRules, significance: float
+) -> list[Alarm]:
     name, bins, own = column.bins.name, column.bins, rules.of(column.bins.name)
     absent = rows - sum(counts)
     alarms = []
     if absent:
         alarms.append(Alarm(name, "missing column", f"{absent} of {rows} rows came without this column."))
-    if sum(counts) < max(rules.min_rows, 1):
-        return alarms
     missing: tuple[int, ...] = (len(bins) - 1,)
     watched: list[tuple[AlarmKind, tuple[int, ...], float, str]] = [
         ("missing values", missing, own.missing_rise, "of the values are missing"),
@@ -377,7 +415,7 @@ def _alarms(column: BaselineColumn, counts: list[int], rows: int, rules: DriftRu
     ]
     for kind, positions, rise, what in watched:
         before, now = (sum(side[position] for position in positions) for side in (column.counts, counts))
-        if _rose(before, sum(column.counts), now, sum(counts), rise):
+        if _rose(before, sum(column.counts), now, sum(counts), rise, significance):
             shares = (
                 f"{_percent(now, sum(counts))} {what} (reference: {_percent(before, sum(column.counts))})."
             )
@@ -385,13 +423,13 @@ def _alarms(column: BaselineColumn, counts: list[int], rows: int, rules: DriftRu
     return alarms
 
 
-def _rose(before: int, reference_rows: int, now: int, rows: int, rise: float) -> bool:
+def _rose(before: int, reference_rows: int, now: int, rows: int, rise: float, significance: float) -> bool:
     """Whether a share grew by at least `rise`, and not by chance."""
-    if not reference_rows or now / rows - before / reference_rows < rise:
+    if not reference_rows or not rows or now / rows - before / reference_rows < rise:
         return False
     # Exact, since one of the counts is often 0 and the other small.
     exact = fisher_exact([[now, rows - now], [before, reference_rows - before]], alternative="greater")
-    return bool(exact.pvalue < _ALARM_SIGNIFICANCE)
+    return bool(exact.pvalue < significance)
 
 
 def _counts_of(column: BaselineColumn, current: Profile) -> list[int]:
@@ -424,10 +462,15 @@ _WORTH_TELLING = 0.005
 def what_moved(bins: Sequence[BinShare], most: int = 2) -> str:
     """The bins that gained and lost most, in words: `rose: “below 1.2” 3% → 61%; fell: …`; empty where none did."""
     changes = sorted(bins, key=lambda share: share.reference - share.current)
-    rose = [share for share in changes[:most] if share.current - share.reference >= _WORTH_TELLING]
-    fell = [share for share in changes[: -most - 1 : -1] if share.reference - share.current >= _WORTH_TELLING]
+    rose = [share for share in changes[:most] if _is_worth_telling(share.reference, share.current)]
+    fell = [share for share in changes[: -most - 1 : -1] if _is_worth_telling(share.current, share.reference)]
     parts = [(word, shares) for word, shares in (("rose", rose), ("fell", fell)) if shares]
     return "; ".join(f"{word}: {', '.join(_change(share) for share in shares)}" for word, shares in parts)
+
+
+def _is_worth_telling(less: float, more: float) -> bool:
+    """Whether a reader sees the change: two shares that are written alike tell nothing."""
+    return more - less >= _WORTH_TELLING and percent(more) != percent(less)
 
 
 def _change(share: BinShare) -> str:

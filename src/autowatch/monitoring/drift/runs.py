@@ -3,8 +3,9 @@
 Judging scored rows by what people have set, or, where that cannot be used, by the defaults.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from autowatch.aws.objects import Bucket
@@ -13,18 +14,22 @@ from autowatch.monitoring.drift.judge import Alarm, DriftReport, DriftRules, jud
 from autowatch.monitoring.drift.scored_rows import RunRows, ScoredRows
 from autowatch.monitoring.drift.settings import DriftSettings, InvalidDriftSettings, read_drift_settings
 from autowatch.records.verdicts import DriftVerdict
-from autowatch.tabular.profile import ProfileBuilder, ProfilesDiffer
+from autowatch.tabular.profile import Baseline, ProfileBuilder, ProfilesDiffer
 
 
 @dataclass(frozen=True)
 class RunJudgement:
-    """What came out for the rows of one run: a report, or the error for which there is none."""
+    """What came out for the rows of one run: a report, or the error for which there is none.
+
+    `days` are the earlier days whose rows were judged together with these, since neither are enough by themselves.
+    """
 
     run: str
     files: int
     rows: int
     report: DriftReport | None
     error: str | None = None
+    days: tuple[date, ...] = ()
 
     @property
     def verdict(self) -> DriftVerdict:
@@ -43,6 +48,8 @@ class RunJudgement:
                 "drift_share": 0.0,
                 "alarms": [alarm],
                 "columns": [],
+                "judged_with": [],
+                "judged_rows": 0,
             }
         return common | {
             "reference_rows": self.report.reference_rows,
@@ -51,6 +58,8 @@ class RunJudgement:
             "drift_share": self.report.drift_share,
             "alarms": [alarm.to_json() for alarm in self.report.alarms],
             "columns": [column.to_json() for column in self.report.columns],
+            "judged_with": [day.isoformat() for day in self.days],
+            "judged_rows": self.report.rows,
         }
 
 
@@ -61,6 +70,26 @@ def judge_runs(
     if not scored.runs:
         return [_judge_nothing(champion, baselines, rules)]
     return [_judge_run(rows, baselines, rules) for rows in scored.runs]
+
+
+def judge_together(
+    judgement: RunJudgement, days: Sequence[date], together: RunRows, baseline: Baseline, rules: DriftRules
+) -> RunJudgement:
+    """The judgement of a day's few rows together with those of earlier days; the day's own alarms stay.
+
+    Args:
+        judgement: of the day's rows alone.
+        days: the earlier days.
+        together: the rows of all of them.
+    """
+    if judgement.report is None or together.profile is None:
+        return judgement
+    report = judge(baseline, together.profile, rules)
+    own = {(alarm.column, alarm.kind) for alarm in judgement.report.alarms}
+    alarms = [alarm for alarm in report.alarms if (alarm.column, alarm.kind) not in own]
+    return replace(
+        judgement, report=replace(report, alarms=(*judgement.report.alarms, *alarms)), days=tuple(days)
+    )
 
 
 def _judge_run(rows: RunRows, baselines: Baselines, rules: DriftRules) -> RunJudgement:

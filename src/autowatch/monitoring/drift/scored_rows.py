@@ -5,11 +5,11 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from autowatch.aws.bulk.read import CLIENT_READERS, read_many
-from autowatch.aws.objects import Bucket, ObjectMissing
+from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.drift.baselines import Baselines, BaselineUnusable
 from autowatch.monitoring.drift.raw_profile import profile_csv
@@ -38,17 +38,32 @@ class RunRows:
     profile: Profile | None
     error: str | None
 
+    def joined_with(self, others: Sequence["RunRows"]) -> "RunRows":
+        """These rows and those of other days that the same run scored."""
+        sums = ProfileSum(self.run)
+        for each in (self, *others):
+            if each.profile is None:
+                return replace(self, profile=None, error=each.error)
+            sums.add(each.profile)
+        return replace(self, profile=sums.build())
+
 
 @dataclass(frozen=True)
 class ScoredRows:
     """All rows of some manifests, the newest run's first.
 
-    `columns` are all names in the headers of the input files, None where a manifest does not tell them.
+    `columns` are all names in the headers of the input files, None where a manifest does not tell them. `inputs` are
+    the input files.
     """
 
     runs: tuple[RunRows, ...]
     rejected_rows: int
     columns: frozenset[str] | None
+    inputs: tuple[ObjectVersion, ...] = ()
+
+    def of(self, run: str) -> RunRows | None:
+        """The rows of one run."""
+        return next((rows for rows in self.runs if rows.run == run), None)
 
     def columns_beside(self, known: Collection[str]) -> list[str] | None:
         """The first 1,000 names that are not among the `known` ones; None where it is not known what the files had."""
@@ -94,10 +109,12 @@ class _Sums:
         self._rejected_rows = 0
         self._columns: set[str] = set()
         self._columns_are_known = True
+        self._inputs: list[ObjectVersion] = []
 
     def add(self, manifest: Manifest, counts: Callable[[], Profile]) -> None:
         self._runs.setdefault(manifest.run, _Run(manifest.run)).add(manifest, counts)
         self._rejected_rows += manifest.rows_rejected
+        self._inputs.append(manifest.input)
         self._columns.update(manifest.columns)
         self._columns_are_known &= bool(manifest.columns)
 
@@ -107,6 +124,7 @@ class _Sums:
             tuple(run.build() for run in newest_first),
             self._rejected_rows,
             frozenset(self._columns) if columns_are_known and self._columns_are_known else None,
+            tuple(self._inputs),
         )
 
 

@@ -24,10 +24,20 @@ class InvalidDriftSettings(AutowatchError):
 
 @dataclass(frozen=True)
 class AlertRules:
-    """People are told of drift on `days` of the last `of` days that have a verdict."""
+    """When an alert is sent.
+
+    Attributes:
+        days, of: drift counts on `days` of the last `of` days that have a verdict.
+        repeat: an alert names what lasts again after so many days; 1 names it every day.
+        further: and before that when a column's distance is so many times that of the last alert.
+        ended: whether the end of drift and of alarms is alerted on.
+    """
 
     days: int = 1
     of: int = 1
+    repeat: int = 7
+    further: float = 1.5
+    ended: bool = True
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,9 @@ def parse_drift_settings(content: bytes, min_rows: int) -> DriftSettings:
         InvalidDriftSettings: the document is no YAML, or a key, a type or a value in it is not as documented.
     """
     document = _entries(_compose(content), "the file", ("alert", "defaults", "columns", "volume"))
-    alert = _entries(document.get("alert"), "alert", ("days", "of", "drift_share"))
+    alert = _entries(
+        document.get("alert"), "alert", ("days", "of", "drift_share", "repeat", "further", "ended")
+    )
     volume = _entries(document.get("volume"), "volume", ("least", "most", "days"))
     columns = _entries(document.get("columns"), "columns", None)
     defaults = _column_rules(document.get("defaults"), "defaults", ColumnRules())
@@ -88,7 +100,13 @@ def parse_drift_settings(content: bytes, min_rows: int) -> DriftSettings:
     )
     return DriftSettings(
         rules=rules,
-        alert=AlertRules(_days_to_alert(alert, of), of),
+        alert=AlertRules(
+            _days_to_alert(alert, of),
+            of,
+            repeat=_whole(alert, "repeat", AlertRules.repeat, 1, 30),
+            further=_number(alert, "further", AlertRules.further, 1, 1e6),
+            ended=bool(_whole(alert, "ended", AlertRules.ended, 0, 1)),
+        ),
         volume=VolumeRules(
             _number(volume, "least", VolumeRules.least, 0, 1),
             _number(volume, "most", VolumeRules.most, 1, 1e9),

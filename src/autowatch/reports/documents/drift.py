@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
-from autowatch.records.verdicts import DriftVerdict
+from autowatch.records.verdicts import ColumnVerdict, DriftVerdict
 from autowatch.reports.documents import fields
 from autowatch.reports.text import short
 
@@ -35,7 +35,8 @@ class Column:
     is_prediction: bool
     type: str | None
     importance: float | None
-    verdict: DriftVerdict | None
+    verdict: ColumnVerdict | None
+    reason: str
     p_adjusted: float | None
     js: float | None
     js_threshold: float | None
@@ -90,6 +91,8 @@ class RunDrift:
     drift_share: float | None
     alarms: Sequence[AlarmView]
     columns: Sequence[Column]
+    judged_with: Sequence[str]
+    judged_rows: int | None
 
     @property
     def deciding_columns(self) -> list[Column]:
@@ -119,7 +122,12 @@ class RunDrift:
     @property
     def steady(self) -> list[Column]:
         """Of those the ones that do not drift, those with the largest distance first."""
-        return [column for column in self.shown if column.verdict != "drift"]
+        return [column for column in self.shown if column.verdict not in ("drift", "not judged")]
+
+    @property
+    def not_judged(self) -> list[Column]:
+        """Of those the ones that cannot be judged."""
+        return [column for column in self.shown if column.verdict == "not judged"]
 
 
 @dataclass(frozen=True)
@@ -216,6 +224,8 @@ def _run(document: Mapping[str, Any]) -> RunDrift:
             name for name in fields.texts(document, "drifted_columns") if name not in weightless
         ],
         drift_share=fields.number(document, "drift_share"),
+        judged_with=fields.texts(document, "judged_with"),
+        judged_rows=fields.whole(document, "judged_rows"),
         alarms=_alarms(fields.mappings(document, "alarms"), weightless),
         columns=sorted(
             columns,
@@ -259,7 +269,8 @@ def _column(document: Mapping[str, Any]) -> Column:
         is_prediction=document.get("kind") == "prediction",
         type=type_,
         importance=fields.number(document, "importance"),
-        verdict=_verdict(document),
+        verdict=_column_verdict(document),
+        reason=fields.text(document, "reason") or "",
         p_adjusted=fields.number(document, "p_adjusted"),
         js=fields.number(document, "js"),
         js_threshold=fields.number(document, "js_threshold"),
@@ -291,6 +302,10 @@ def _domino(document: Mapping[str, Any]) -> DominoView | None:
         ingestion_status=fields.text(document, "ingestion_status"),
         checks=sorted(checks, key=lambda check: check.checked or "", reverse=True),
     )
+
+
+def _column_verdict(document: Mapping[str, Any]) -> ColumnVerdict | None:
+    return "not judged" if document.get("verdict") == "not judged" else _verdict(document)
 
 
 def _verdict(document: Mapping[str, Any]) -> DriftVerdict | None:

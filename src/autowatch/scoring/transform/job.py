@@ -33,10 +33,11 @@ class TransformOverdue(AutowatchError):
 
 @dataclass(frozen=True)
 class TransformInstances:
-    """What the job runs on."""
+    """What the job runs on; `kms_key` is the ARN of the key that encrypts their disks and what they write, or empty."""
 
     type: str
     count: int
+    kms_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,13 @@ def _start(
                 "S3OutputPath": bucket.url(plan.work.output),
                 "Accept": "text/csv",
                 "AssembleWith": "Line",
+                **({"KmsKeyId": instances.kms_key} if instances.kms_key else {}),
             },
             DataProcessing={"InputFilter": plan.rows.input_filter, "JoinSource": "Input"},
-            TransformResources={"InstanceType": instances.type, "InstanceCount": instances.count},
+            TransformResources={
+                "InstanceType": instances.type,
+                "InstanceCount": instances.count,
+                **({"VolumeKmsKeyId": instances.kms_key} if instances.kms_key else {}),
+            },
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
         )

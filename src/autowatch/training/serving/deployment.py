@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from autowatch.errors import AutowatchError
+from autowatch.settings import Network
 from autowatch.training.serving.endpoints import describe_endpoint
 
 _SHORTEST_LIMIT, _LONGEST_LIMIT = 600, 28_800
@@ -91,6 +92,21 @@ def check_serving(sagemaker: Any, endpoint_name: str, instance_type: str, mode: 
             f"The endpoint {endpoint_name} serves {present}, the parameters ask for it {wanted}, and SageMaker changes "
             "no endpoint from one to the other. Give a new EndpointName with InstanceType, or set InstanceType back."
         )
+
+
+def check_network(instance_type: str, network: Network) -> None:
+    """Checks that a model can be served within the network that the parameters ask for.
+
+    Raises:
+        ServingRefused: SageMaker has no serverless endpoint in a VPC or without a network.
+    """
+    if not instance_type and (network.subnets or network.isolated):
+        raise ServingRefused(
+            "SageMaker serves no model serverless in a VPC or with network isolation. "
+            "Set the parameter InstanceType, or empty SubnetIds and set NetworkIsolation to false."
+        )
+    if network.subnets and not network.security_groups:
+        raise ServingRefused("A VPC needs security groups too. Set the parameter SecurityGroupIds.")
 
 
 def _kind(sagemaker: Any, endpoint_name: str, config: str) -> str:

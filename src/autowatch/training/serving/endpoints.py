@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from autowatch.aws.step_functions import naming_throttling
 from autowatch.errors import AutowatchError
+from autowatch.settings import Network
 
 _ON_ITS_WAY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
@@ -46,6 +47,7 @@ class Serving:
     serverless_memory_mb: int
     serverless_max_concurrency: int
     kms_key: str = ""
+    network: Network = field(default_factory=Network)
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,12 @@ def create_model(
 ) -> None:
     """Creates the model `name` and an endpoint config of the same name; what is there already stays."""
     tag_list = [{"Key": key, "Value": value} for key, value in tags.items()]
-    definition = {"PrimaryContainer": containers[0]} if len(containers) == 1 else {"Containers": containers}
+    definition: dict[str, Any] = {"Containers": containers}
+    if len(containers) == 1:
+        definition = {"PrimaryContainer": containers[0]}
+    definition |= serving.network.vpc
+    if serving.network.isolated:
+        definition["EnableNetworkIsolation"] = True
     with _ignoring_existing():
         sagemaker.create_model(ModelName=name, ExecutionRoleArn=role_arn, Tags=tag_list, **definition)
     with _ignoring_existing():

@@ -1,4 +1,5 @@
 import json
+import random
 import threading
 from datetime import UTC, date, datetime, timedelta
 
@@ -92,8 +93,8 @@ def test_the_report_has_the_agreed_fields(clients):
 
     assert set(report) == {
         "date", "generated", "run", "verdict", "rows", "files", "reference_rows", "min_rows", "drifted_columns",
-        "drift_share", "alarms", "columns", "since", "other_runs", "alerted", "told", "rejected_rows", "refused_files",
-        "extra_columns", "domino", "inputs", "alerting",
+        "drift_share", "alarms", "columns", "since", "judged_with", "judged_rows", "other_runs", "alerted", "told",
+        "rejected_rows", "refused_files", "extra_columns", "domino", "inputs", "alerting",
     }  # fmt: skip
     assert (report["date"], report["generated"], report["run"]) == (TODAY, "2026-11-23T20:00:00Z", "run-1")
     assert (report["other_runs"], report["alerted"], report["domino"]) == ([], True, None)
@@ -462,3 +463,65 @@ def test_what_people_ask_for_besides_is_no_heartbeat(clients, capsys, request_, 
     run(clients, request=request_)
 
     assert not any("DriftRuns" in line for line in emitted(capsys))
+
+
+class TestFewRows:
+    """The job asks for 300 rows; days of 100 are too few by themselves."""
+
+    def few(self, clients, baseline, columns, back, rows=100):
+        day = str((NOW - timedelta(days=back)).date())
+        score(
+            clients.bucket.client,
+            baseline,
+            {name: values[:rows] for name, values in columns.items()},
+            day=day,
+        )
+
+    def test_rows_that_are_all_missing_are_told_on_the_first_day(self, clients):
+        baseline = release(clients.bucket.client)
+        missing = {name: [""] * 40 for name in LIKE_TRAINING}
+        score(clients.bucket.client, baseline, missing)
+        (day,) = run(clients).days
+        assert (day.verdict, day.notified) == ("not enough data", True)
+        assert {alarm["kind"] for alarm in report_of(clients)["alarms"]} == {"missing values"}
+
+    def test_small_days_are_judged_together_until_they_are_enough(self, clients):
+        baseline = release(clients.bucket.client)
+        for back in (3, 2, 1, 0):
+            self.few(clients, baseline, DRIFTED, back)
+        verdicts = [(day.verdict, day.rows) for day in run(clients).days]
+        assert verdicts == [("not enough data", 100)] * 2 + [("drift", 100)] * 2
+        report = report_of(clients)
+        assert (report["judged_rows"], report["rows"]) == (300, 100)
+        assert report["judged_with"] == ["2026-11-22", "2026-11-21"]
+
+    def test_a_day_with_rows_enough_is_not_mixed_with_small_ones(self, clients):
+        baseline = release(clients.bucket.client)
+        self.few(clients, baseline, DRIFTED, 1)
+        score(clients.bucket.client, baseline, LIKE_TRAINING)
+        run(clients)
+        assert (report_of(clients)["verdict"], report_of(clients)["judged_with"]) == ("no drift", [])
+
+    def test_small_days_without_drift_stay_quiet(self, clients):
+        baseline = release(clients.bucket.client)
+        for back in (3, 2, 1, 0):
+            rows = random.Random(back).sample(range(len(LIKE_TRAINING["age"])), 100)
+            alike = {name: [values[row] for row in rows] for name, values in LIKE_TRAINING.items()}
+            self.few(clients, baseline, alike, back)
+        assert [day.notified for day in run(clients).days] == [False] * 4
+        assert report_of(clients)["verdict"] == "no drift"
+
+
+def test_files_with_the_same_content_are_named(clients):
+    baseline = release(clients.bucket.client)
+    for name in ("a", "b"):
+        stem = score(clients.bucket.client, baseline, LIKE_TRAINING, name=name)
+        key = f"{stem}.manifest.json"
+        clients.bucket.write_json(
+            key,
+            clients.bucket.read_json(key)
+            | {"input": {"key": f"inference/{name}.csv", "version_id": "v", "etag": "same", "size": 7}},
+        )
+    run(clients)
+    (alarm,) = [alarm for alarm in report_of(clients)["alarms"] if alarm["kind"] == "same content"]
+    assert "2 files have the content of another one" in alarm["message"]

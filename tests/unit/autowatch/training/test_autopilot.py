@@ -4,6 +4,7 @@ import pytest
 
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.contract import Contract, Feature
+from autowatch.settings import Network
 from autowatch.training.autopilot import (
     AutopilotFailed,
     AutopilotOverdue,
@@ -30,7 +31,10 @@ def sagemaker():
     return SageMaker()
 
 
-def start(sagemaker, mode="ENSEMBLING", kms_key=""):
+NOWHERE = Network()
+
+
+def start(sagemaker, mode="ENSEMBLING", kms_key="", network=NOWHERE):
     contract = Contract(
         RUN,
         "y",
@@ -51,6 +55,7 @@ def start(sagemaker, mode="ENSEMBLING", kms_key=""):
         objective="AUC",
         limits=Limits(5, 600),
         kms_key=kms_key,
+        network=network,
         tags={"autowatch:run": RUN},
     )
 
@@ -87,6 +92,14 @@ def test_mode_and_key_are_those_of_the_parameters(sagemaker):
     request = sagemaker.jobs[NAME]["request"]
     assert request["AutoMLProblemTypeConfig"]["TabularJobConfig"]["Mode"] == "HYPERPARAMETER_TUNING"
     assert request["OutputDataConfig"]["KmsKeyId"] == request["SecurityConfig"]["VolumeKmsKeyId"] == key
+
+
+def test_a_job_runs_in_the_network_that_is_asked_for(sagemaker):
+    key = "arn:aws:kms:eu-west-1:123456789012:key/1"
+    start(sagemaker, kms_key=key, network=Network(("subnet-1",), ("sg-1",)))
+    security = sagemaker.jobs[NAME]["request"]["SecurityConfig"]
+    vpc = {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
+    assert security == {"VolumeKmsKeyId": key, "VpcConfig": vpc}
 
 
 def test_a_job_on_its_way_is_not_done(sagemaker):

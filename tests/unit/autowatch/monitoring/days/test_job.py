@@ -67,7 +67,7 @@ class TestKOfM:
             score(clients.bucket.client, baseline, columns, day=day_before(back))
             run(clients, now=NOW - timedelta(days=back))
             told.append(len(clients.events.entries))
-        assert told == [0, 0, 1, 2]
+        assert told == [0, 0, 1, 1]
         assert [report_of(clients, day_before(back))["alerted"] for back in (3, 2, 1, 0)] == [
             False,
             False,
@@ -86,7 +86,7 @@ class TestKOfM:
         assert [(day.date, day.notified) for day in result.days] == [
             (day_before(3), False),
             (day_before(2), True),
-            (day_before(1), True),
+            (day_before(1), False),
             (TODAY, False),
         ]
         assert subjects(clients) == [f"[bank-stack] Drift on {day_before(1)}: age"]
@@ -103,10 +103,7 @@ class TestKOfM:
         result = run(clients, now=NOW + timedelta(hours=1))
 
         assert [day.date for day in result.days] == [day_before(1)]
-        assert subjects(clients) == [
-            f"[bank-stack] Drift on {TODAY}: age",
-            f"[bank-stack] Drift on {day_before(1)}: age",
-        ]
+        assert subjects(clients) == [f"[bank-stack] Drift on {TODAY}: age"]
 
     def test_a_new_file_that_shows_the_same_is_not_told_again(self, clients):
         baseline = release(clients.bucket.client)
@@ -438,7 +435,7 @@ class TestOrder:
 
         assert subjects(clients) == [f"[bank-stack] Drift on {TODAY}: age"]
         assert [day.date for day in run(clients).days] == [day_before(1)]
-        assert subjects(clients)[1:] == [f"[bank-stack] Drift on {day_before(1)}: age"]
+        assert len(subjects(clients)) == 1
 
     def test_a_document_that_cannot_be_written_has_only_its_day_told_again(self, clients):
         baseline = release(clients.bucket.client)

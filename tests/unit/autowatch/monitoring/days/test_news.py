@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -114,33 +115,42 @@ class TestNotTwice:
         return find_news(document_of(part(letter, **options)), {}, earlier, AlertRules())
 
     def test_what_was_told_of_the_same_day_is_no_news(self):
-        telling = self.again("D", reported(TODAY, "D", told=[DRIFT]))
-        assert (telling.news, telling.told) == ((), (DRIFT,))
-        assert not telling.news_of_drift("run-1")
+        found = self.again("D", reported(TODAY, "D", told=[DRIFT]))
+        assert (found.news, found.told) == ((), (DRIFT,))
+        assert not found.news_of_drift("run-1")
 
     def test_a_further_column_is_news_but_no_second_event(self):
-        telling = self.again("D", reported(TODAY, "D", told=[Finding("drift", "run-1", "job")]))
-        assert telling.news == (DRIFT,)
-        assert not telling.news_of_drift("run-1")
+        found = self.again("D", reported(TODAY, "D", told=[Finding("drift", "run-1", "job")]))
+        assert found.news == (DRIFT,)
+        assert not found.news_of_drift("run-1")
 
     def test_the_first_drift_of_a_run_on_the_day_is_an_event(self):
-        telling = self.again("D", reported(TODAY, "D", told=[Finding("drift", "run-0", "age"), ALARM]))
-        assert telling.news_of_drift("run-1")
-        assert not telling.news_of_drift("run-0")
+        found = self.again("D", reported(TODAY, "D", told=[Finding("drift", "run-0", "age"), ALARM]))
+        assert found.news_of_drift("run-1")
+        assert not found.news_of_drift("run-0")
 
     def test_what_was_reported_without_being_told_is_news_once_it_comes_often_enough(self):
         earlier = reported(TODAY, "D")
         history = days_before("D")
-        telling = find_news(document_of(part("D")), history, earlier, AlertRules(2, 2))
-        assert telling.news == (DRIFT,)
+        found = find_news(document_of(part("D")), history, earlier, AlertRules(2, 2))
+        assert found.news == (DRIFT,)
 
     def test_what_was_told_and_is_gone_again_stays_told(self):
-        telling = self.again("n", reported(TODAY, "D", told=[DRIFT]))
-        assert (telling.news, telling.told) == ((), (DRIFT,))
+        found = self.again("n", reported(TODAY, "D", told=[DRIFT]))
+        assert (found.news, found.told) == ((), (DRIFT,))
 
-    def test_the_same_drift_on_the_next_day_is_news(self):
+    def test_the_same_drift_on_the_next_day_is_no_news(self):
         history = days_before("D", told=[DRIFT])
-        assert find_news(document_of(part("D")), history, None, AlertRules()).news == (DRIFT,)
+        found = find_news(document_of(part("D")), history, None, AlertRules())
+        assert (found.news, found.told, found.told[0].alerted) == (
+            (),
+            (DRIFT,),
+            str(TODAY - timedelta(days=1)),
+        )
+
+    def test_a_setting_has_it_told_every_day(self):
+        history = days_before("D", told=[DRIFT])
+        assert find_news(document_of(part("D")), history, None, AlertRules(repeat=1)).news == (DRIFT,)
 
     @pytest.mark.parametrize("kind", ["settings", "baseline"])
     def test_what_lasts_is_told_once(self, kind):
@@ -200,3 +210,53 @@ class TestSince:
     def test_days_of_another_run_neither_count_nor_break(self):
         history = days_before("D ") | days_before("n", run="run-2")
         assert drift_since("run-1", TODAY, history) == TODAY - timedelta(days=2)
+
+
+def alerted(letters, rules=None, size=None):
+    """The days, as numbers from 0, of which something is news, with the kinds; one report follows from the other."""
+    history, news = {}, {}
+    for number, letter in enumerate(letters):
+        day = TODAY + timedelta(days=number)
+        if letter == " ":
+            continue
+        document = document_of(part(letter)) | {"date": str(day)}
+        for column in document["columns"]:
+            column |= {"js": (size or {}).get(number, 0.2), "js_threshold": 0.1}
+        found = find_news(document, history, None, rules or AlertRules())
+        history[day] = reported(day, letter, told=found.told)
+        if found.news:
+            news[number] = sorted({finding.kind for finding in found.news})
+    return news
+
+
+class TestWhatLasts:
+    def test_drift_of_three_weeks_is_told_at_its_start_weekly_and_at_its_end(self):
+        expected = {0: ["drift"], 7: ["drift"], 14: ["drift"], 21: ["ended"]}
+        assert alerted("D" * 21 + "nnn") == expected
+
+    @pytest.mark.parametrize("gap", ["-", " ", "--  -"])
+    def test_days_without_a_verdict_neither_end_nor_begin_it(self, gap):
+        assert alerted(f"D{gap}D") == {0: ["drift"]}
+
+    def test_drift_that_gets_clearly_worse_is_told_before_a_week(self):
+        assert alerted("DDDD", size={1: 0.29, 2: 0.301, 3: 0.4}) == {0: ["drift"], 2: ["drift"]}
+
+    def test_drift_that_comes_back_is_told_again(self):
+        assert alerted("DnD") == {0: ["drift"], 1: ["ended"], 2: ["drift"]}
+
+    def test_the_end_is_not_told_where_a_setting_says_so(self):
+        assert alerted("Dn", AlertRules(ended=False)) == {0: ["drift"]}
+
+    def test_alarms_last_and_end_likewise(self):
+        assert alerted("aaaaaaaan") == {0: ["out of range"], 7: ["out of range"], 8: ["ended"]}
+
+    def test_a_run_that_scores_no_more_ends_nothing(self):
+        history = days_before("D", told=[DRIFT])
+        found = find_news(document_of(part("n", run="run-2")), history, None, AlertRules())
+        assert (found.news, found.told) == ((), (DRIFT,))
+
+    def test_a_reminder_is_known_as_one(self):
+        past = str(TODAY - timedelta(days=7))
+        history = days_before("D", told=[replace(DRIFT, alerted=past)])
+        found = find_news(document_of(part("D")), history, None, AlertRules())
+        assert (found.news, found.reminders, found.news_of_drift("run-1")) == ((DRIFT,), {DRIFT}, True)

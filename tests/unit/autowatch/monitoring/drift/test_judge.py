@@ -97,7 +97,8 @@ class TestJudge:
         report, column = judged({"c": ["a"] * 5_000}, {"c": ["b"] * 400})
 
         assert set(column.to_json()) == {
-            "name", "kind", "type", "verdict", "p_value", "p_adjusted", "js", "js_threshold", "psi", "missing",
+            "name", "kind", "type", "verdict", "reason",
+            "p_value", "p_adjusted", "js", "js_threshold", "psi", "missing",
             "new", "out_of_range", "importance", "moved", "bins",
         }  # fmt: skip
         assert set(column.to_json()["bins"][0]) == {"label", "reference", "current"}

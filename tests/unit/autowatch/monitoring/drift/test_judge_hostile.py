@@ -32,7 +32,7 @@ class TestManyCategories:
             judged({"c": reference}, {"c": drawn(random, values, 5_000)})[1].verdict for _ in range(10)
         )
 
-        assert verdicts == {"no drift": 10}
+        assert "drift" not in verdicts
 
     @pytest.mark.parametrize("reference_rows", [300, 1_000, 30_000])
     def test_identifiers_never_drift_whatever_the_size_of_the_reference(self, reference_rows):
@@ -40,7 +40,7 @@ class TestManyCategories:
 
         report, column = judged({"c": reference}, {"c": [f"id{number}" for number in range(50_000, 55_000)]})
 
-        assert (column.verdict, report.alarms) == ("no drift", ())
+        assert (column.verdict, report.alarms) == ("not judged", ())
 
     def test_half_of_them_gone_is_drift(self, random):
         _, column = judged({"c": drawn(random, 300, 10_000)}, {"c": drawn(random, 150, 5_000)})
@@ -217,7 +217,7 @@ class TestPrediction:
     def test_a_holdout_below_the_minimum_leaves_the_prediction_without_a_verdict(self, random):
         report = self.report(random, 299, 0.5)
 
-        assert [column.verdict for column in report.columns] == ["no drift", "not enough data"]
+        assert [column.verdict for column in report.columns] == ["no drift", "not judged"]
 
     def test_every_answer_the_same_is_drift(self, random):
         assert [column.name for column in self.report(random, 4_000, -40).drifted] == ["p"]

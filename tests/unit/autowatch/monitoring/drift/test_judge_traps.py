@@ -318,7 +318,7 @@ class TestNotEnoughData:
         enough, _ = judged({"c": ["a"] * 5_000}, {"c": ["b"] * 300})
 
         assert few.verdict == column.verdict == "not enough data"
-        assert few.alarms == ()
+        assert [(alarm.column, alarm.kind) for alarm in few.alarms] == [("c", "new categories")]
         assert enough.verdict == "drift"
 
     def test_a_reference_of_few_rows_gives_no_verdict_either(self):
@@ -357,3 +357,25 @@ class TestBatchAgainstItself:
 
         assert (report.verdict, report.drifted, report.alarms) == ("no drift", (), ())
         assert {column.js for column in report.columns} == {0.0}
+
+
+class TestWhatCannotBeJudged:
+    def test_counts_that_are_nearly_equal_are_0_apart_and_not_nan(self):
+        """scipy#20083: the sum under the root comes out a little below 0."""
+        for rows in range(1, 400):
+            counts = (rows, 2 * rows + 1, 7 * rows + 3, 1)
+            close = tuple(count * 3 for count in counts)
+            assert 0 <= distance(counts, close) < 1e-6
+
+    def test_values_that_hardly_repeat_are_not_judged(self):
+        merchants = [f"m{number}" for number in range(5_000)]
+        others = [f"n{number}" for number in range(5_000)]
+        report, column = judged({"c": merchants}, {"c": others})
+        assert column.verdict == "not judged"
+        assert "hardly repeat" in column.reason
+        assert report.verdict == "not enough data"
+
+    def test_a_reference_that_is_too_small_stays_too_small(self):
+        _, column = judged({"c": ["a"] * 299}, {"c": ["b"] * 5_000})
+        assert column.verdict == "not judged"
+        assert "299 rows" in column.reason

@@ -66,8 +66,8 @@ def test_the_name_fits_sagemaker():
     assert NAME.replace("-", "").isalnum()
 
 
-def run(sagemaker, plan, limit_seconds=3600):
-    instances = TransformInstances("ml.m5.xlarge", 2)
+def run(sagemaker, plan, limit_seconds=3600, key=""):
+    instances = TransformInstances("ml.m5.xlarge", 2, key)
     return run_transform_job(
         sagemaker,
         Bucket(None, BUCKET),
@@ -112,6 +112,21 @@ def test_the_job_names_the_model_of_the_champion_that_was_pinned(sagemaker, plan
         run(sagemaker, replace(plan, champion=replace(plan.champion, model_name=model, releasing="r3")))
     assert [request["ModelName"] for request in requests] == ["bank-r1", "bank-r2"]
     assert "EndpointName" not in json.dumps(requests)
+
+
+def test_a_key_encrypts_what_the_job_runs_on_and_what_it_writes(sagemaker, plan):
+    requests = []
+    sagemaker.meta.events.register(
+        "before-parameter-build.sagemaker.CreateTransformJob", lambda params, **_: requests.append(params)
+    )
+    for key in ("", "arn:aws:kms:eu-west-1:123456789012:key/1"):
+        sagemaker.stubber.add_client_error("describe_transform_job", "ResourceNotFound")
+        sagemaker.stubber.add_response("create_transform_job", {"TransformJobArn": "arn:aws:sagemaker:x" * 2})
+        run(sagemaker, plan, key=key)
+    without, with_key = requests
+    assert "KmsKeyId" not in without["TransformOutput"]
+    assert "VolumeKmsKeyId" not in without["TransformResources"]
+    assert with_key["TransformOutput"]["KmsKeyId"] == with_key["TransformResources"]["VolumeKmsKeyId"] == key
 
 
 def test_a_job_that_another_call_has_just_started_is_the_one(sagemaker, plan):

@@ -5,7 +5,14 @@ from botocore.session import Session
 from botocore.stub import Stubber
 from botocore.validate import validate_parameters
 
-from autowatch.training.serving.deployment import Deployment, ServingRefused, check_serving, deployment_config
+from autowatch.settings import Network
+from autowatch.training.serving.deployment import (
+    Deployment,
+    ServingRefused,
+    check_network,
+    check_serving,
+    deployment_config,
+)
 
 _SHAPE = Session().get_service_model("sagemaker").operation_model("UpdateEndpoint").input_shape
 
@@ -146,3 +153,24 @@ def test_an_answer_that_says_nothing_of_the_endpoint_is_passed_on(sagemaker):
     sagemaker.expect.add_client_error("describe_endpoint", "AccessDeniedException", "no")
     with pytest.raises(ClientError, match="AccessDenied"):
         check_serving(sagemaker, "bank", SERVERLESS, "ENSEMBLING")
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "network", "words"),
+    [
+        ("", Network(("subnet-1",), ("sg-1",)), "Set the parameter InstanceType"),
+        ("", Network(isolated=True), "Set the parameter InstanceType"),
+        ("ml.m5.large", Network(("subnet-1",)), "SecurityGroupIds"),
+    ],
+)
+def test_a_network_that_sagemaker_would_refuse_is_refused_before_training(instance_type, network, words):
+    with pytest.raises(ServingRefused, match=words):
+        check_network(instance_type, network)
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "network"),
+    [("", Network()), ("ml.m5.large", Network(("subnet-1",), ("sg-1",), isolated=True))],
+)
+def test_a_network_that_sagemaker_takes_is_fine(instance_type, network):
+    check_network(instance_type, network)

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from autowatch.settings import Network
 from autowatch.training.serving.deployment import Deployment, deployment_config
 from autowatch.training.serving.endpoints import (
     CandidateStillThere,
@@ -65,6 +66,17 @@ def test_a_key_goes_with_instances_and_not_with_serverless(sagemaker):
     assert "KmsKeyId" not in sagemaker.configs.pop("m")
     create(sagemaker, Serving("ml.m5.large", 2, 4096, 8, key))
     assert sagemaker.configs["m"]["KmsKeyId"] == key
+
+
+def test_a_model_is_served_in_the_network_that_is_asked_for(sagemaker):
+    create(sagemaker)
+    assert not {"VpcConfig", "EnableNetworkIsolation"} & sagemaker.models.pop("m").keys()
+    sagemaker.configs.pop("m")
+    network = Network(("subnet-1", "subnet-2"), ("sg-1",), isolated=True)
+    create(sagemaker, Serving("ml.m5.large", 2, 4096, 8, network=network))
+    model = sagemaker.models["m"]
+    assert model["VpcConfig"] == {"Subnets": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
+    assert model["EnableNetworkIsolation"] is True
 
 
 def test_several_containers_become_a_pipeline(sagemaker):

@@ -1,0 +1,62 @@
+"""A stack with a key of its own and an end for what it keeps: what the services were told."""
+
+import pytest
+
+from sandbox.client import running_sandbox
+
+pytestmark = pytest.mark.sandbox
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d"
+DAYS = {"InferenceDays": 30, "PredictionsDays": 400, "RejectedDays": 7, "LabelsDays": 50}
+PARAMETERS = {name: str(days) for name, days in DAYS.items()} | {"KmsKeyArn": KEY, "OldVersionsDays": "10"}
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with running_sandbox(parameters=PARAMETERS) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def bucket(sandbox):
+    return sandbox.outputs["DataBucketName"]
+
+
+def test_an_object_is_encrypted_with_the_key_when_nobody_says_so(sandbox, bucket):
+    s3 = sandbox.client("s3")
+    s3.put_object(Bucket=bucket, Key="notes/a.txt", Body=b"a")
+    head = s3.head_object(Bucket=bucket, Key="notes/a.txt")
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", KEY)
+
+
+def test_the_topic_the_queues_and_the_logs_have_the_key(sandbox):
+    topic = sandbox.client("sns").get_topic_attributes(TopicArn=sandbox.outputs["AlertTopicArn"])
+    assert topic["Attributes"]["KmsMasterKeyId"] == KEY
+    sqs = sandbox.client("sqs")
+    queues = [
+        sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        for url in sqs.list_queues()["QueueUrls"]
+    ]
+    assert [queue["KmsMasterKeyId"] for queue in queues] == [KEY, KEY]
+    groups = sandbox.client("logs").describe_log_groups()["logGroups"]
+    assert {group["kmsKeyId"] for group in groups} == {KEY}
+    assert len(groups) >= 6
+
+
+def test_each_prefix_has_its_days_and_what_is_removed_goes_for_good(sandbox, bucket):
+    rules = sandbox.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    days = {
+        rule["Filter"]["Prefix"]: rule["Expiration"].get("Days") for rule in rules if "Expiration" in rule
+    }
+    assert days == {
+        "": None,
+        "transform/": 7,
+        "inference/": DAYS["InferenceDays"],
+        "predictions/": DAYS["PredictionsDays"],
+        "rejected/": DAYS["RejectedDays"],
+        "labels/": DAYS["LabelsDays"],
+        "monitoring/labels/": DAYS["LabelsDays"],
+    }
+    (old,) = [rule for rule in rules if rule["ID"] == "drop-old-versions"]
+    assert old["NoncurrentVersionExpiration"] == {"NoncurrentDays": 10}
+    assert old["Expiration"] == {"ExpiredObjectDeleteMarker": True}
