@@ -30,12 +30,15 @@ def granted(translated):
     ("action", "functions"),
     [
         ("InvokeEndpoint", {"InvokeEndpointFunction", "GateFunction", "PromoteFunction"}),
-        ("UpdateEndpoint", {"ReleaseFunction", "FailFunction"}),
-        ("DeleteEndpoint", {"StageFunction", "ReleaseFunction", "FinishFunction", "FailFunction"}),
+        ("UpdateEndpoint", {"ReleaseFunction", "FailFunction", "CleanUpFunction"}),
+        (
+            "DeleteEndpoint",
+            {"StageFunction", "ReleaseFunction", "FinishFunction", "FailFunction", "CleanUpFunction"},
+        ),
         (
             "DescribeEndpoint",
             {"PrepareFunction", "StageFunction", "DescribeEndpointFunction", "ReleaseFunction"}
-            | {"PromoteFunction", "FinishFunction", "FailFunction"},
+            | {"PromoteFunction", "FinishFunction", "FailFunction", "CleanUpFunction"},
         ),
     ],
 )
