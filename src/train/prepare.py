@@ -1,9 +1,13 @@
 """State Prepare: begins a training run and makes its bucket ready."""
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
+from autowatch.aws.objects import Bucket
+from autowatch.records.champion import NoChampion, read_champion
+from autowatch.records.contract import Contract, read_contract
 from autowatch.records.timestamps import from_text
 from autowatch.settings import network_from_env, whole_number
 from autowatch.training.data.files import find_training_files
@@ -39,8 +43,16 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         if request.trigger != "drift":
             raise
         return {"decision": "skip", "reason": str(refusal)}
-    contract = prepare_training_data(bucket, run, training, _preparation())
+    preparation = replace(_preparation(), new_labels=request.new_labels)
+    contract = prepare_training_data(bucket, run, training, preparation, _champions_contract(bucket))
     return {"decision": "train", "run": run, "rows": contract.rows}
+
+
+def _champions_contract(bucket: Bucket) -> Contract | None:
+    try:
+        return read_contract(bucket, read_champion(bucket).contract_key)
+    except NoChampion:
+        return None
 
 
 def _preparation() -> Preparation:

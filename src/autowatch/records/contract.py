@@ -1,7 +1,7 @@
 """The contract of a model: which columns it was trained on, and what it predicts."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.tabular.cells import FeatureType
@@ -20,9 +20,16 @@ class Feature:
     type: FeatureType
 
 
+PositiveLabelFrom = Literal["parameter", "champion", "rarer"]
+"""Who chose the positive label: the parameter, the champion of that time, or the counts of the training file."""
+
+
 @dataclass(frozen=True)
 class Contract:
-    """What `models/<run>/contract.json` holds; the features stand in the model's order."""
+    """What `models/<run>/contract.json` holds; the features stand in the model's order.
+
+    `positive_label_from` is None in the contracts of versions that did not record it.
+    """
 
     run: str
     target: str
@@ -33,6 +40,7 @@ class Contract:
     rows: int
     profile_version: int
     training: ObjectVersion
+    positive_label_from: PositiveLabelFrom | None = None
 
     @property
     def probability_column(self) -> str:
@@ -51,6 +59,7 @@ class Contract:
             "target": self.target,
             "labels": list(self.labels),
             "positive_label": self.positive_label,
+            "positive_label_from": self.positive_label_from,
             "features": [{"name": feature.name, "type": feature.type} for feature in self.features],
             "dropped_columns": list(self.dropped_columns),
             "rows": self.rows,
@@ -71,6 +80,7 @@ class Contract:
             rows=document["rows"],
             profile_version=document["profile_version"],
             training=ObjectVersion.from_json(document["training"]),
+            positive_label_from=document.get("positive_label_from"),
         )
 
 

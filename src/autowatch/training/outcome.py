@@ -10,8 +10,9 @@ from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.aws.step_functions import Throttled
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import NoChampion, read_champion
+from autowatch.records.contract import read_contract
 from autowatch.records.decision import read_decision
-from autowatch.records.run import Run, Status, begin_ending, end_run, read_latest, run_facts
+from autowatch.records.run import Run, Status, begin_ending, contract_key, end_run, read_latest, run_facts
 from autowatch.reports.publish import write_run_report
 from autowatch.training.data.report import read_warnings
 from autowatch.training.release.promote import CleanUp, remove_challenger, undo_run
@@ -69,6 +70,7 @@ def finish_run(
         "",
         *run_facts(ended),
         f"Hold-out: {metrics}.",
+        *_positive_label(bucket, latest),
     ]
     if unknown_to_domino is not None:
         lines.append(
@@ -182,6 +184,16 @@ def _undo_patiently(
             return undo_run(bucket, sagemaker, run, endpoint_name, tags)
         except (EndpointBusy, Throttled):
             wait(_BETWEEN_LOOKS)
+
+
+def _positive_label(bucket: Bucket, run: Run) -> list[str]:
+    contract = read_contract(bucket, contract_key(run.model_run))
+    origin = {
+        "parameter": ", as the parameter PositiveLabel says",
+        "champion": ", as for the model in force before",
+        "rarer": ", the rarer label of the training file",
+    }.get(contract.positive_label_from or "", "")
+    return [f"{contract.probability_column} is the probability of {contract.positive_label!r}{origin}."]
 
 
 def _after_rejection(bucket: Bucket, run: str) -> str:

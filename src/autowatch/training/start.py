@@ -21,10 +21,12 @@ class InvalidInput(AutowatchError):
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What an execution's input asks for: data (None: whatever the parameters say), and who asks."""
+    """What an execution's input asks for: data (None: whatever the parameters say), who asks, and whether labels that
+    the champion does not know are meant."""
 
     training_key: str | None
     trigger: Trigger
+    new_labels: bool = False
 
 
 def read_request(document: Any) -> TrainingRequest:
@@ -35,15 +37,19 @@ def read_request(document: Any) -> TrainingRequest:
     """
     if not (
         isinstance(document, dict)
-        and document.keys() <= {"training_key", "trigger"}
+        and document.keys() <= {"training_key", "trigger", "new_labels"}
         and isinstance(document.get("training_key", ""), str)
         and document.get("trigger", "manual") in ("manual", "drift")
+        and document.get("new_labels", False) in (False, document.get("trigger", "manual") == "manual")
     ):
         raise InvalidInput(
             'Start a run with the input {}, {"training_key": "training/FILE.csv"} or '
-            '{"training_key": "training/FOLDER/"}, nothing else.'
+            '{"training_key": "training/FOLDER/"}, nothing else; beside it "new_labels": true, by hand alone, where '
+            "other labels than the champion's are meant."
         )
-    return TrainingRequest(document.get("training_key"), document.get("trigger", "manual"))
+    return TrainingRequest(
+        document.get("training_key"), document.get("trigger", "manual"), document.get("new_labels", False)
+    )
 
 
 def begin_training(

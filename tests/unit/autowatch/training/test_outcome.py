@@ -13,6 +13,7 @@ from autowatch.training.outcome import EndedExecution, RunOvertaken, clean_up_ru
 from autowatch.training.serving.endpoints import EndpointBusy
 from tests.support.alert_topic import alert_topic
 from tests.support.sagemaker_double import SageMaker
+from tests.support.scoring_bucket import CONTRACT
 
 BUCKET, ENDPOINT = "bank", "e"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -31,7 +32,11 @@ def aws():
     with mock_aws():
         session = boto3.Session()
         session.client("s3").create_bucket(Bucket=BUCKET)
-        Bucket(session.client("s3"), BUCKET).write_json(LATEST_KEY, RUN.to_json())
+        bucket = Bucket(session.client("s3"), BUCKET)
+        bucket.write_json(LATEST_KEY, RUN.to_json())
+        bucket.write_json(
+            "models/new/contract.json", replace(CONTRACT, positive_label_from="champion").to_json()
+        )
         yield session
 
 
@@ -89,6 +94,9 @@ def test_a_released_run_is_recorded_and_told_and_keeps_its_model(aws, alerts):
     assert message["Subject"] == "Autowatch: model released, run new"
     assert "Endpoint e now serves the model of run new." in message["Message"]
     assert "AUC 0.8000" in message["Message"]
+    assert (
+        "y_probability is the probability of 'yes', as for the model in force before." in message["Message"]
+    )
     assert "Report: s3://bank/models/new/report.html" in message["Message"]
     assert "e-new" in sagemaker.models
 

@@ -27,6 +27,8 @@ TRAINING = ObjectVersion("training/x.csv", None, "e", 5)
         ({}, TrainingRequest(None, "manual")),
         ({"training_key": "training/a.csv"}, TrainingRequest("training/a.csv", "manual")),
         ({"trigger": "drift"}, TrainingRequest(None, "drift")),
+        ({"new_labels": True}, TrainingRequest(None, "manual", new_labels=True)),
+        ({"trigger": "drift", "new_labels": False}, TrainingRequest(None, "drift")),
     ],
 )
 def test_an_input_is_read(document, expected):
@@ -35,7 +37,17 @@ def test_an_input_is_read(document, expected):
 
 @pytest.mark.parametrize(
     "document",
-    [[], "x", None, 5, {"training_key": 5}, {"key": "training/x.csv"}, {"trigger": "moon"}],
+    [
+        [],
+        "x",
+        None,
+        5,
+        {"training_key": 5},
+        {"key": "training/x.csv"},
+        {"trigger": "moon"},
+        {"new_labels": "yes"},
+        {"trigger": "drift", "new_labels": True},
+    ],
     ids=repr,
 )
 def test_an_input_that_means_nothing_is_refused_with_the_right_forms(document):
