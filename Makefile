@@ -5,6 +5,8 @@ VENV_PYTHON := $(VENV)/bin/python
 SANDBOX_READY := $(VENV)/.sandbox-ready
 DEV_READY := $(VENV)/.dev-ready
 CLI_READY := $(VENV)/.cli-ready
+NOTEBOOKS = .sandbox/envs/$(shell $(VENV_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')/notebooks
+NOTEBOOKS_READY := $(VENV)/.notebooks-ready
 
 # A variable that is mistyped would be ignored, and `make train key=...` would train on another file.
 KNOWN := PYTHON VENV STACK KEY RUN LIMIT DATA DEMO_ARGS SANDBOX_ARGS TEST_ARGS BENCH_ARGS
@@ -27,7 +29,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 AUTOWATCH := $(VENV_PYTHON) -m autowatch_client
 
-.PHONY: install demo sandbox train runs rollback test soak container-test bench-scoring bench-drift-errors bench-drift check clean help
+.PHONY: install notebooks notebook-test pictures demo sandbox train runs rollback test soak container-test bench-scoring bench-drift-errors bench-drift check clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,6 +59,12 @@ soak: $(DEV_READY)  ## releases under load, scoring under faults, 40 runs stoppe
 	@ENDED_RUNS=40 ENDED_RUNS_TABLE=.sandbox/ended-runs.md $(VENV_PYTHON) -m pytest tests/e2e/test_release_under_load.py \
 	  tests/e2e/test_scoring_faults.py tests/e2e/test_ended_runs.py $(TEST_ARGS); status=$$?; cat .sandbox/ended-runs.md; exit $$status
 
+notebooks: $(NOTEBOOKS_READY)  ## the environment of notebooks/ (about 1 GB)
+	@echo "$(NOTEBOOKS)/bin/python -m ipykernel install --user --name autowatch makes it a kernel of your Jupyter."
+
+notebook-test: $(DEV_READY) $(NOTEBOOKS_READY)  ## every notebook from top to bottom, against a sandbox
+	@$(VENV_PYTHON) -m pytest tests/notebooks $(TEST_ARGS)
+
 container-test: $(DEV_READY)  ## each function's sample event in a real container (needs an engine)
 	@$(VENV_PYTHON) -m pytest tests/container $(TEST_ARGS)
 
@@ -71,6 +79,9 @@ bench-drift-errors: $(DEV_READY)  ## false alarms and misses of the drift verdic
 	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_error_rates judge 13
 	@$(if $(DATA),PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_months "$(DATA)")
 
+pictures: $(DEV_READY)  ## the README's pictures, after make demo (needs Chromium)
+	@$(VENV_PYTHON) -m benchmarks.pictures
+
 check: $(DEV_READY)  ## lint, types, import contracts, the template and its permissions
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
@@ -78,6 +89,7 @@ check: $(DEV_READY)  ## lint, types, import contracts, the template and its perm
 	@PYTHONPATH=src:. $(VENV)/bin/lint-imports --no-cache
 	@SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam validate --lint
 	@$(VENV)/bin/cfn-lint template.yaml
+	@$(VENV)/bin/nbstripout --verify notebooks/*.ipynb
 	@$(VENV_PYTHON) -m pytest --quiet --no-header tests/template/test_permissions.py
 
 clean:  ## remove everything that make made
@@ -100,4 +112,10 @@ $(CLI_READY): $(VENV)/bin/python requirements/cli.txt pyproject.toml
 
 $(DEV_READY): $(SANDBOX_READY) $(CLI_READY) requirements/dev.txt
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@touch $@
+
+$(NOTEBOOKS_READY): $(VENV)/bin/python notebooks/requirements.txt
+	@echo "Installing the notebooks' environment (about 1 GB, some minutes) ..."
+	@$(VENV_PYTHON) -m venv $(NOTEBOOKS)
+	@$(NOTEBOOKS)/bin/python -m pip install --quiet --disable-pip-version-check -r notebooks/requirements.txt
 	@touch $@

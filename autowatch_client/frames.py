@@ -12,11 +12,6 @@ else:
     DataFrame = Any
 
 
-def is_frame(data: object) -> bool:
-    """Whether this is a DataFrame; pandas is not imported to find out."""
-    return type(data).__name__ == "DataFrame" and type(data).__module__.startswith("pandas")
-
-
 def local_file(data: "str | Path | DataFrame", folder: Path, name: str) -> Path:
     """A file that holds the rows: the one that is named, or `<name>.csv` in `folder`, written from a DataFrame.
 

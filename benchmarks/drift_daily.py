@@ -229,11 +229,7 @@ def add_up_in_memory(files: int, columns: int) -> str:
 
 def run_job(files: int, columns: int, latency: int) -> str:
     """The whole daily job, against the stub."""
-    from botocore.config import Config
-
-    from autowatch.aws.bulk.read import CLIENT_READERS
-    from autowatch.aws.clients import quick_session
-    from autowatch.aws.objects import Bucket
+    from autowatch.aws.clients import data_bucket
     from autowatch.monitoring.requests import DueDays
     from autowatch.monitoring.settings import Clients, MonitoringSettings
     from autowatch.monitoring.watch import watch
@@ -242,15 +238,12 @@ def run_job(files: int, columns: int, latency: int) -> str:
     command += map(str, (files, columns, latency))
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as stub:
         try:
-            config = Config(max_pool_connections=CLIENT_READERS, connect_timeout=5, read_timeout=60)
-            s3 = quick_session().client(
-                "s3",
-                "us-east-1",
-                endpoint_url=f"http://127.0.0.1:{stub.stdout.readline().strip()}",
-                aws_access_key_id="benchmark",
-                aws_secret_access_key="benchmark",
-                config=config,
-            )
+            os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{stub.stdout.readline().strip()}"
+            os.environ |= {
+                "AWS_ACCESS_KEY_ID": "benchmark",
+                "AWS_SECRET_ACCESS_KEY": "benchmark",
+                "AWS_DEFAULT_REGION": "us-east-1",
+            }
             nobody: Any = SimpleNamespace(
                 publish=lambda **_: {}, put_events=lambda **_: {"FailedEntryCount": 0}
             )
@@ -258,7 +251,7 @@ def run_job(files: int, columns: int, latency: int) -> str:
             begun = time.perf_counter(), time.process_time()
             now = datetime(2026, 11, 23, 20, tzinfo=UTC)
             result = watch(
-                Clients(Bucket(s3, BUCKET), nobody, nobody), settings, DueDays(), now, lambda: 900.0
+                Clients(data_bucket(BUCKET), nobody, nobody), settings, DueDays(), now, lambda: 900.0
             )
             judged = sum(day.files for day in result.days) == files
             return _figures(f"the whole job, over HTTP, answers after {latency} ms", begun, judged)

@@ -49,7 +49,7 @@ ROWS_ONE_BY_ONE = {SLOW: 200, AT_ONCE: 2_000}
 PAYLOAD_BYTES_PER_ROW = 100
 
 BARE = "import boto3; boto3.client('s3'); boto3.client('sagemaker-runtime')"
-FUNCTION = "from invoke_endpoint import app; app._s3(); app._runtime(8)"
+FUNCTION = "from invoke_endpoint import app; app.client('s3'); app.client('sagemaker-runtime')"
 
 # What Lambda gives the function: its runtime's packages and the layer's, so neither numpy nor awscrt, and the variables
 # of the template.

@@ -45,6 +45,9 @@ def score_with_function(endpoint: str, rows: int) -> None:
     }
 
     class Context:
+        function_name = aws_request_id = invoked_function_arn = "benchmark"
+        memory_limit_in_mb = 1769
+
         @staticmethod
         def get_remaining_time_in_millis() -> int:
             return 900_000

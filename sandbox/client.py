@@ -16,6 +16,7 @@ from urllib.parse import quote
 import boto3
 import requests
 
+from sandbox.access.keys import KEY_HEADER
 from sandbox.domino.client import DominoControl
 from sandbox.errors import (
     AlarmError,
@@ -49,7 +50,11 @@ class Connection:
         self.environment: dict[str, str] = status["environment"]
         self.functions: dict[str, str] = status["functions"]
         self.mailbox = Mailbox(Path(status["mail"]))
-        self.domino = DominoControl(self.endpoint_url)
+        self.domino = DominoControl(self.endpoint_url, self._key)
+
+    @property
+    def _key(self) -> str:
+        return self.environment["AWS_SECRET_ACCESS_KEY"]
 
     def client(self, service: str, **options: Any) -> Any:
         """A boto3 client of one of the sandbox's services."""
@@ -119,7 +124,12 @@ class Connection:
         url = f"{self.endpoint_url}/_sandbox/{path}"
         try:
             response = requests.request(
-                method, url, json=document, timeout=_CONTROL_SECONDS, proxies={"http": ""}
+                method,
+                url,
+                json=document,
+                headers={KEY_HEADER: self._key},
+                timeout=_CONTROL_SECONDS,
+                proxies={"http": ""},
             )
         except requests.ConnectionError as error:
             raise NotRunningError(
@@ -170,6 +180,7 @@ def running_sandbox(
     with tempfile.TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True) as temporary:
         folder = (state_dir or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
         configuration = {
             "template": str(template.resolve()) if template else None,
             "state_dir": str(folder),

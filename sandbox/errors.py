@@ -25,6 +25,10 @@ class StartError(SandboxError):
     """The sandbox did not start, or one is running already."""
 
 
+class RoleUnusable(SandboxError):
+    """A role does not exist, or does not let a service take it on."""
+
+
 class NotRunningError(SandboxError):
     """There is no running sandbox to talk to."""
 

@@ -2,7 +2,7 @@
 
 Requests signed for SageMaker go to the local SageMaker, those for CloudFormation to the one in `sandbox/deployment/`,
 paths below `/domino/` to the local Domino, paths below `/_sandbox/` to the sandbox's own controls, and everything else
-to moto. IAM roles are recorded and not enforced.
+to moto. All of them come through one door, which refuses what is not signed and what the policies do not allow.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import gc
 import json
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -31,6 +32,13 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from werkzeug.serving import make_server
 
+from sandbox.access import machines
+from sandbox.access.decisions import Decisions
+from sandbox.access.door import Door
+from sandbox.access.keys import Key, Keys
+from sandbox.access.policies import Need
+from sandbox.access.record import FOLDER_VARIABLE, Record
+from sandbox.access.world import World
 from sandbox.alarms.alarms import Alarms, Evaluation
 from sandbox.client import READY_FILE
 from sandbox.deployment.api import CloudFormation
@@ -49,7 +57,7 @@ from sandbox.events.schedules import Schedules
 from sandbox.faults import Faults, parse_faults
 from sandbox.functions import lambda_api
 from sandbox.functions.artefacts import Artefacts
-from sandbox.functions.functions import Functions, Settings
+from sandbox.functions.functions import Function, Functions, Settings
 from sandbox.functions.invocations import Deferred, Deliveries, Invocations
 from sandbox.functions.logs import FunctionLogs
 from sandbox.install import Environments, environments
@@ -57,8 +65,6 @@ from sandbox.sagemaker import SageMaker
 
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
-ACCESS_KEY = "sandbox"
-DOMINO_TOKEN = "sandbox-domino-token"  # noqa: S105 (it opens the local Domino alone)
 
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -93,13 +99,17 @@ class Server:
         """
         self._configuration = configuration
         state_dir = configuration.state_dir
+        # What lies there is the owner's alone: keys, tokens, data.
+        os.umask(0o077)
         state_dir.mkdir(parents=True, exist_ok=True)
+        state_dir.chmod(0o700)
         self.stopped = threading.Event()
         self._closers: list[Callable[[], None]] = []
         listener = _listen(configuration.port)
-        port = listener.getsockname()[1]
+        self._port = port = listener.getsockname()[1]
         self.endpoint_url = f"http://127.0.0.1:{port}"
-        _configure_process(port)
+        self._keys = Keys(ACCOUNT_ID)
+        _configure_process(port, self._keys.administrator)
         self.mailbox = Mailbox(state_dir / "mail")
         try:
             self._start(configuration, listener)
@@ -109,45 +119,67 @@ class Server:
 
     def _start(self, configuration: Configuration, listener: socket.socket) -> None:
         state_dir, installed = configuration.state_dir, configuration.environments
-        logs = FunctionLogs(state_dir / "logs", ACCOUNT_ID, REGION)
-        self.functions = Functions(Settings(self.endpoint_url, installed.runtime, logs.write))
-        self._closers.append(self.functions.close)
-        self._deferred = Deferred()
-        self._closers.append(self._deferred.close)
-        self._invocations = Invocations(self.functions, self._deferred, configuration.retry_seconds)
-        deliveries = Deliveries(self._invocations, self._deferred, configuration.retry_seconds[0])
-        self.schedules = Schedules(deliveries)
-        self._artefacts = Artefacts(state_dir / "code", ACCOUNT_ID)
-        self._closers.append(self.schedules.close)
-        corrections.install()
-        shortcuts.install()
-        notifications.install(deliveries, self.mailbox, configuration.heard)
-        executions.install()
-        schedules.install(self.schedules)
-        lambda_api.install(self.functions, self._invocations, self._artefacts)
         sagemaker = SageMaker(
             state_dir=state_dir / "sagemaker",
             endpoint_url=self.endpoint_url,
             region=REGION,
             account_id=ACCOUNT_ID,
             model_python=installed.model_python,
+            credentials=lambda role: self._assume(role, "sagemaker"),
         )
         self._sagemaker = sagemaker
         self._closers.append(sagemaker.close)
+        world = World(ACCOUNT_ID, REGION, sagemaker.tags_of, sagemaker.key_of_endpoint_config)
+        decisions = Decisions(world, Record())
+        self._decisions = decisions
+        self._closers.append(self._write_record)
+        logs = FunctionLogs(state_dir / "logs", ACCOUNT_ID, REGION, self._may_log)
+        self.functions = Functions(
+            Settings(
+                self.endpoint_url,
+                installed.runtime,
+                logs.write,
+                lambda function: self._assume(world.function_role(function.arn), "lambda", function.name),
+            )
+        )
+        self._closers.append(self.functions.close)
+        self._deferred = Deferred()
+        self._closers.append(self._deferred.close)
+        self._invocations = Invocations(
+            self.functions, self._deferred, configuration.retry_seconds, decisions
+        )
+        deliveries = Deliveries(self._invocations, self._deferred, configuration.retry_seconds[0], decisions)
+        self.schedules = Schedules(deliveries)
+        self._artefacts = Artefacts(state_dir / "code", ACCOUNT_ID)
+        self._closers.append(self.schedules.close)
+        corrections.install()
+        shortcuts.install()
+        machines.install(self.endpoint_url, self._keys, decisions)
+        notifications.install(deliveries, self.mailbox, decisions, configuration.heard)
+        executions.install()
+        schedules.install(self.schedules)
+        lambda_api.install(
+            self.functions,
+            self._invocations,
+            self._artefacts,
+            lambda role: world.check_trust(role, "lambda.amazonaws.com"),
+        )
+        token, administrator = secrets.token_urlsafe(24), self._keys.administrator
         domino = Domino(
             state_dir=state_dir / "domino",
             endpoint_url=self.endpoint_url,
             mailbox=self.mailbox,
-            token=DOMINO_TOKEN,
+            token=token,
+            key=(administrator.access_key, administrator.secret_key),
         )
         self._closers.append(domino.close)
-        session = boto3.Session(ACCESS_KEY, ACCESS_KEY, region_name=REGION)
-        context = Context(session, self.endpoint_url, ACCOUNT_ID, REGION, self.schedules)
+        session = boto3.Session(administrator.access_key, administrator.secret_key, region_name=REGION)
+        context = Context(session, self.endpoint_url, ACCOUNT_ID, REGION, self.schedules, decisions)
         self._answers = Answers()
         self.stacks = Stacks(context, Kinds(self._answers))
         self._serve(listener, self._dispatcher(sagemaker, domino, CloudFormation(self.stacks, context)))
         secret = session.client("secretsmanager", endpoint_url=self.endpoint_url).create_secret(
-            Name="sandbox/domino-token", SecretString=DOMINO_TOKEN
+            Name="sandbox/domino-token", SecretString=token
         )
         if configuration.template:
             literals = {"{endpoint}": self.endpoint_url, "{domino_token_secret_arn}": secret["ARN"]}
@@ -159,6 +191,7 @@ class Server:
             session.client("cloudwatch", endpoint_url=self.endpoint_url),
             session.client("sns", endpoint_url=self.endpoint_url),
             cloudwatch_backends[ACCOUNT_ID][REGION].metric_data,
+            decisions,
         )
         self.schedules.start()
 
@@ -195,8 +228,8 @@ class Server:
         """The variables with which the aws CLI, sam and boto3 talk to this sandbox, and the stack's outputs."""
         variables = {
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+            "AWS_ACCESS_KEY_ID": self._keys.administrator.access_key,
+            "AWS_SECRET_ACCESS_KEY": self._keys.administrator.secret_key,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
         }
@@ -288,7 +321,31 @@ class Server:
                 return self._control(environ, start_response)
             return self._faults(environ, start_response)
 
-        return application
+        return Door(application, self._keys, self._decisions, self._port)
+
+    def _assume(self, role_arn: str, service: str, session: str = "") -> tuple[str, str]:
+        """The access key and the secret key of a role that a service takes on; RoleUnusable where it may not."""
+        self._decisions.world.check_trust(role_arn, f"{service}.amazonaws.com")
+        key = self._keys.of_session(role_arn, session or service)
+        return key.access_key, key.secret_key
+
+    def _may_log(self, function: Function, stream: str) -> bool:
+        """Whether a function's role may write its log, as Lambda does in its name."""
+        group = f"log-group:{function.log_group}:log-stream:{stream}"
+        arn = self._decisions.world.arn("logs", group)
+        role = self._decisions.world.function_role(function.arn)
+        caller = self._keys.of_session(role, function.name).caller
+        objection = self._decisions.objection(
+            caller, [Need("logs:CreateLogStream", arn), Need("logs:PutLogEvents", arn)]
+        )
+        if objection:
+            logging.getLogger("sandbox").error("%s has no log: %s", function.name, objection)
+        return not objection
+
+    def _write_record(self) -> None:
+        folder, template = os.environ.get(FOLDER_VARIABLE), self._configuration.template
+        if folder and template:
+            self._decisions.record.write(Path(folder), template)
 
     def _control(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"].removeprefix("/_sandbox/")
@@ -383,14 +440,14 @@ class _RequestHandler(MotoRequestHandler):
     disable_nagle_algorithm = True
 
 
-def _configure_process(port: int) -> None:
+def _configure_process(port: int, key: Key) -> None:
     """moto takes its settings from the process; its state machines find the sandbox by MOTO_PORT."""
     for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
         del os.environ[name]
     os.environ |= {
         "MOTO_PORT": str(port),
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+        "AWS_ACCESS_KEY_ID": key.access_key,
+        "AWS_SECRET_ACCESS_KEY": key.secret_key,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,

@@ -75,7 +75,9 @@ def _sentence(error: BotoCoreError | ClientError) -> str:
     if isinstance(error, ClientError):
         code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
         if code in _DENIED:
-            return f"AWS does not let you {error.operation_name}: {message}. docs/deploy.md lists the permissions."
+            return (
+                f"AWS does not let you {error.operation_name}: {message}. Ask for it, or use another profile."
+            )
         if code in _EXPIRED:
             return f"AWS does not take these credentials ({code}). Log in again."
     return f"AWS did not answer as hoped: {error}. A run that was started goes on; `autowatch runs` shows it."

@@ -4,6 +4,7 @@ What is evaluated, and how, is in `state.py` and `metric_math.py`. A change of t
 DescribeAlarms tells of it, and its actions are taken: the topics among them are told.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,11 +12,13 @@ from typing import Any, cast
 
 from moto.cloudwatch.models import MetricDatumBase
 
+from sandbox.access.decisions import Decisions, Sender
 from sandbox.alarms.metric_math import Series, evaluate
 from sandbox.alarms.metric_series import metric_series
 from sandbox.alarms.state import State, alarm_state, breaches, evaluation_range
 from sandbox.errors import AlarmError
 
+LOGGER = logging.getLogger("sandbox")
 _WORDS = {
     "GreaterThanOrEqualToThreshold": "at or above",
     "GreaterThanThreshold": "above",
@@ -38,8 +41,11 @@ class Evaluation:
 class Alarms:
     """Evaluates the alarms that `cloudwatch` (a client) describes on the data points that `data` (moto's) holds."""
 
-    def __init__(self, cloudwatch: Any, sns: Any, data: Sequence[MetricDatumBase]) -> None:
+    def __init__(
+        self, cloudwatch: Any, sns: Any, data: Sequence[MetricDatumBase], decisions: Decisions
+    ) -> None:
         self._cloudwatch, self._sns, self._data = cloudwatch, sns, data
+        self._decisions = decisions
 
     def evaluate(self, moment: datetime | None = None) -> list[Evaluation]:
         """Evaluate every alarm as of `moment` (aware; now), in the order of their names.
@@ -98,7 +104,12 @@ class Alarms:
         if not alarm.get("ActionsEnabled", True):
             return
         for arn in alarm.get(_ACTIONS[evaluation.state], []):
-            if ":sns:" in arn:
+            sender = Sender("cloudwatch.amazonaws.com", alarm["AlarmArn"])
+            if ":sns:" not in arn:
+                continue
+            if objection := self._decisions.delivery_objection(sender, arn):
+                LOGGER.error("%s: %s could not be told: %s", evaluation.name, arn, objection)
+            else:
                 self._sns.publish(
                     TopicArn=arn,
                     Subject=f'{evaluation.state}: "{evaluation.name}"'[:100],

@@ -98,7 +98,7 @@ Pages, mails and all else, to open in a browser: {kept.index.as_uri()}
 
 Now with your data:
   .venv/bin/autowatch init my.csv      target, key, columns to drop
-  .venv/bin/autowatch up               this machine; docs/deploy.md: AWS
+  .venv/bin/autowatch up               this machine; README.md: AWS
 No data at hand: docs/tutorial.md"""
 
 

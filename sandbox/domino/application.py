@@ -20,11 +20,18 @@ from sandbox.events.mailbox import Mailbox
 class Domino:
     """A local Domino Model Monitor."""
 
-    def __init__(self, state_dir: Path, endpoint_url: str, mailbox: Mailbox, token: str) -> None:
-        """`endpoint_url` is where it reads the buckets; `token` is the one that opens it."""
+    def __init__(
+        self,
+        state_dir: Path,
+        endpoint_url: str,
+        mailbox: Mailbox,
+        token: str,
+        key: tuple[str, str] = ("domino", "domino"),
+    ) -> None:
+        """`endpoint_url` is where it reads the buckets, with an access key; `token` is the one that opens it."""
         self._access = Access(token)
         settings, models = AdminSettings(), Models()
-        self._ingestion = Ingestion(state_dir, endpoint_url, mailbox, settings, models)
+        self._ingestion = Ingestion(state_dir, endpoint_url, key, mailbox, settings, models)
         self._v0 = V0(models, self._ingestion, settings)
         self._v2 = V2(models, self._ingestion, settings)
         self._control = Control(models, self._ingestion, settings, self._access)

@@ -5,16 +5,18 @@ from urllib.parse import quote
 
 import requests
 
+from sandbox.access.keys import KEY_HEADER
 from sandbox.errors import NotFoundError
 
 _SECONDS = 30.0
 
 
 class DominoControl:
-    """The controls of a running sandbox's Domino; they need no token."""
+    """The controls of a running sandbox's Domino, which need the sandbox's own key and no token."""
 
-    def __init__(self, endpoint_url: str) -> None:
+    def __init__(self, endpoint_url: str, key: str) -> None:
         self._url = f"{endpoint_url}/domino"
+        self._headers = {KEY_HEADER: key}
 
     def rotate_token(self, token: str) -> None:
         """From now on only this token opens Domino."""
@@ -46,7 +48,12 @@ class DominoControl:
 
     def _call(self, method: str, path: str, body: Any = None) -> requests.Response:
         response = requests.request(
-            method, f"{self._url}/{path}", json=body, timeout=_SECONDS, proxies={"http": ""}
+            method,
+            f"{self._url}/{path}",
+            json=body,
+            headers=self._headers,
+            timeout=_SECONDS,
+            proxies={"http": ""},
         )
         if response.status_code == 404:
             raise NotFoundError(f"The local Domino has no {path}: {response.text}")

@@ -1,4 +1,4 @@
-"""What a person does in Domino's pages, and what a test does to it, below `/domino/_control/`, which needs no token."""
+"""What a person does in Domino's pages, and a test does to it: below `/domino/_control/`, with the sandbox's key."""
 
 from dataclasses import fields
 from typing import Any

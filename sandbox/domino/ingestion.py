@@ -23,9 +23,16 @@ class Ingestion:
     """A worker that ingests datasets one after the other, in the order of their registration."""
 
     def __init__(
-        self, folder: Path, endpoint_url: str, mailbox: Mailbox, settings: AdminSettings, models: Models
+        self,
+        folder: Path,
+        endpoint_url: str,
+        key: tuple[str, str],
+        mailbox: Mailbox,
+        settings: AdminSettings,
+        models: Models,
     ) -> None:
         self._folder, self._endpoint_url, self._mailbox = folder, endpoint_url, mailbox
+        self._key = key
         self._settings, self._models = settings, models
         folder.mkdir(parents=True, exist_ok=True)
         self._clients: dict[str, Any] = {}
@@ -119,8 +126,8 @@ class Ingestion:
                 "s3",
                 region_name=region,
                 endpoint_url=self._endpoint_url,
-                aws_access_key_id="domino",
-                aws_secret_access_key="domino",  # noqa: S106 (the sandbox does not check it)
+                aws_access_key_id=self._key[0],
+                aws_secret_access_key=self._key[1],
                 config=Config(
                     connect_timeout=5,
                     read_timeout=30,

@@ -9,18 +9,16 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from typing import Any, cast
 from urllib.parse import quote_plus
 
-from moto.awslambda.utils import get_backend as lambda_backend
 from moto.events.models import Rule
 from moto.events.utils import EventTemplateParser
 from moto.s3 import notifications as s3_notifications
 from moto.sns.models import Subscription
 
+from sandbox.access.decisions import Decisions, Sender
 from sandbox.events.mailbox import Mailbox
 from sandbox.events.narrator import Heard
 from sandbox.functions.invocations import Deliveries
@@ -31,13 +29,15 @@ _sequence = itertools.count(time.time_ns())
 _sequence_lock = threading.Lock()
 
 
-def install(deliveries: Deliveries, mailbox: Mailbox, heard: Heard | None = None) -> None:
+def install(
+    deliveries: Deliveries, mailbox: Mailbox, decisions: Decisions, heard: Heard | None = None
+) -> None:
     """Replace moto's delivery of S3 notifications, of events by rules and of e-mail subscriptions.
 
     `heard` is told of each object that is created in a bucket with notifications.
     """
 
-    def send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
+    def send_event(_account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
         configuration = bucket.notification_configuration
         if configuration is None:
             return
@@ -50,31 +50,27 @@ def install(deliveries: Deliveries, mailbox: Mailbox, heard: Heard | None = None
         for notification in (*configuration.cloud_function, *configuration.queue, *configuration.topic):
             if not notification.matches(name, key.name):
                 continue
-            if ":lambda:" in notification.arn and not is_allowed(
-                notification.arn, "s3", bucket.arn, account_id
-            ):
-                LOGGER.error("%s may not invoke %s; its permission is missing", bucket.arn, notification.arn)
-                continue
-            record = s3_record(name, bucket, key, notification.id)
-            deliveries.submit(notification.arn, json.dumps({"Records": [record]}), 0, None, bucket.arn)
+            body = json.dumps({"Records": [s3_record(name, bucket, key, notification.id)]})
+            deliveries.submit(notification.arn, body, 0, None, Sender("s3.amazonaws.com", bucket.arn))
 
     def send_to_targets(rule: Any, event: dict[str, Any], **_: Any) -> None:
         if rule.state != "ENABLED" or not rule.event_pattern.matches_event(event):
             return
         for target in rule.targets:
-            arn = target["Arn"]
-            if ":lambda:" in arn and not is_allowed(arn, "events", rule.arn, rule.account_id):
-                LOGGER.error("rule %s may not invoke %s; its permission is missing", rule.name, arn)
-                continue
             # AWS tries for a day and 185 times; here a few tries tell as much.
             retries = min(int(target.get("RetryPolicy", {}).get("MaximumRetryAttempts", 3)), 3)
             dead_letters = target.get("DeadLetterConfig", {}).get("Arn")
-            deliveries.submit(arn, target_input(target, event), retries, dead_letters, f"rule {rule.name}")
+            sender = Sender("events.amazonaws.com", rule.arn, target.get("RoleArn"))
+            deliveries.submit(target["Arn"], target_input(target, event), retries, dead_letters, sender)
 
     publish = Subscription.publish
 
     def publish_also_by_mail(subscription: Any, message: str, message_id: str, **options: Any) -> None:
         if subscription.protocol != "email":
+            sender = Sender("sns.amazonaws.com", subscription.topic.arn)
+            if objection := decisions.delivery_objection(sender, subscription.endpoint):
+                LOGGER.error("%s: nothing could be delivered: %s", sender.source_arn, objection)
+                return
             publish(subscription, message, message_id, **options)
             return
         mailbox.deliver(
@@ -84,26 +80,6 @@ def install(deliveries: Deliveries, mailbox: Mailbox, heard: Heard | None = None
     cast(Any, s3_notifications).send_event = send_event
     cast(Any, Rule).send_to_targets = send_to_targets
     cast(Any, Subscription).publish = publish_also_by_mail
-
-
-def is_allowed(function_arn: str, service: str, source_arn: str, account_id: str) -> bool:
-    """Whether the function's resource policy lets the service invoke it on behalf of the source."""
-    backend = lambda_backend(account_id, function_arn.split(":")[3])
-    for statement in backend.get_function(function_arn).policy.statements:
-        principal = statement.get("Principal")
-        principal = principal.get("Service") if isinstance(principal, dict) else principal
-        if principal != f"{service}.amazonaws.com" or statement.get("Effect", "Allow") != "Allow":
-            continue
-        conditions = statement.get("Condition", {})
-        pattern = next((v for k, v in _flat(conditions) if k.lower() == "aws:sourcearn"), source_arn)
-        account = next((v for k, v in _flat(conditions) if k.lower() == "aws:sourceaccount"), account_id)
-        if fnmatchcase(source_arn, pattern) and account == account_id:
-            return True
-    return False
-
-
-def _flat(conditions: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
-    return [pair for values in conditions.values() for pair in values.items()]
 
 
 def s3_record(event_name: str, bucket: Any, key: Any, configuration_id: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from cronsim import CronSim, CronSimError
 from moto.scheduler.exceptions import ValidationException
 from moto.scheduler.models import EventBridgeSchedulerBackend
 
+from sandbox.access.decisions import Sender
 from sandbox.errors import NotFoundError, TemplateError
 from sandbox.functions.invocations import Deliveries
 
@@ -31,6 +32,7 @@ class Schedule:
     expression: str
     time_zone: str
     target_arn: str
+    role_arn: str
     body: str | None
     retries: int
     dead_letter_arn: str | None
@@ -56,6 +58,7 @@ def install(schedules: "Schedules") -> None:
                     expression=kept.schedule_expression,
                     time_zone=kept.schedule_expression_timezone,
                     target_arn=target["Arn"],
+                    role_arn=target["RoleArn"],
                     body=target.get("Input"),
                     retries=int(target["RetryPolicy"].get("MaximumRetryAttempts", 3)),
                     dead_letter_arn=target.get("DeadLetterConfig", {}).get("Arn"),
@@ -202,9 +205,8 @@ class Schedules:
         """Deliver what the schedule delivers when it is due at `moment` (now, when not given)."""
         schedule = self.get(name)
         body = _body(schedule, moment or datetime.now(UTC))
-        self.deliveries.submit(
-            schedule.target_arn, body, schedule.retries, schedule.dead_letter_arn, f"schedule {schedule.name}"
-        )
+        sender = Sender("scheduler.amazonaws.com", schedule.arn, schedule.role_arn)
+        self.deliveries.submit(schedule.target_arn, body, schedule.retries, schedule.dead_letter_arn, sender)
 
     def _watch(self) -> None:
         while not self._closed:

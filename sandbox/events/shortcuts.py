@@ -4,7 +4,6 @@ import functools
 import logging
 from typing import Any, cast
 
-from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
@@ -12,13 +11,11 @@ from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 def install() -> None:
     """Quicken moto in this process; a second call changes nothing."""
     cast(Any, AmazonStateLanguageParser).parse = staticmethod(_parse_definition)
-    cast(Any, lambda_eval_utils).boto_client_for = _client_for_states
     # Of more states at once than that client keeps connections, the others' are not kept, which is nobody's business.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
 _parse_and_evaluate = AmazonStateLanguageParser.parse
-_boto_client_for = lambda_eval_utils.boto_client_for
 
 
 @functools.lru_cache(maxsize=16)
@@ -30,17 +27,3 @@ def _parse_definition(definition: str) -> Any:
     """A state machine's text is parsed once, and not at every execution: that takes a tenth of a second."""
     tree = _definition_tree(definition)
     return Preprocessor().visit(tree), tree
-
-
-@functools.cache
-def _lambda_client(region: str) -> Any:
-    return _boto_client_for(region, "lambda")
-
-
-def _client_for_states(region: str, service: str, state_credentials: Any = None) -> Any:
-    """All states call functions with one client; moto makes one for each call, which takes as long as the call."""
-    return (
-        _lambda_client(region)
-        if service == "lambda"
-        else _boto_client_for(region, service, state_credentials)
-    )

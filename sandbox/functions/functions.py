@@ -2,7 +2,7 @@
 
 An execution environment gets exactly the template's variables, what Lambda itself sets, and the sandbox's endpoint;
 nothing of the developer's shell. Its modules are the code's snapshot, the layers that the function declares and what
-Lambda's runtime brings along. The function's role is not enforced.
+Lambda's runtime brings along. It signs with a key of its own, so that its role's policies are enforced.
 """
 
 import base64
@@ -78,8 +78,8 @@ class Settings:
     """Folder with awslambdaric and boto3."""
     write_log: Callable[[Function, str, str], None]
     """Called with the function, its log stream and a line."""
-    access_key: str = "sandbox"
-    secret_key: str = "sandbox"  # noqa: S105 (nobody checks it)
+    credentials: Callable[[Function], tuple[str, str]]
+    """The access key and the secret key of a function."""
     concurrency: int = 4
     """How many environments work at the same time; further invocations wait."""
     idle_seconds: float = 300.0
@@ -403,11 +403,12 @@ class _Environment:
 
     def _variables(self) -> dict[str, str]:
         function, settings = self.function, self._settings
+        access_key, secret_key = settings.credentials(function)
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         variables = {
             "_HANDLER": function.handler,
-            "AWS_ACCESS_KEY_ID": settings.access_key,
-            "AWS_SECRET_ACCESS_KEY": settings.secret_key,
+            "AWS_ACCESS_KEY_ID": access_key,
+            "AWS_SECRET_ACCESS_KEY": secret_key,
             "AWS_DEFAULT_REGION": function.region,
             "AWS_REGION": function.region,
             "AWS_EXECUTION_ENV": f"AWS_Lambda_python{version}",

@@ -16,6 +16,7 @@ from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+from sandbox.access.decisions import Decisions, Sender
 from sandbox.errors import NotFoundError, ThrottledError
 from sandbox.functions.functions import Functions, Outcome
 
@@ -91,8 +92,15 @@ class Deferred:
 class Invocations:
     """Lambda's asynchronous invocations: a queue, two retries, then the OnFailure destination."""
 
-    def __init__(self, functions: Functions, deferred: Deferred, retry_seconds: tuple[float, float]) -> None:
+    def __init__(
+        self,
+        functions: Functions,
+        deferred: Deferred,
+        retry_seconds: tuple[float, float],
+        decisions: Decisions,
+    ) -> None:
         self._functions = functions
+        self._decisions = decisions
         self._deferred = deferred
         self._retry_seconds = retry_seconds
         self._configurations: dict[str, AsynchronousConfiguration] = {}
@@ -130,7 +138,14 @@ class Invocations:
         destination = configuration.on_failure if outcome.is_error else configuration.on_success
         if destination:
             arn = self._functions.get(name).arn
-            send(destination, json.dumps(_record(arn, payload, outcome, attempt)))
+            role = self._decisions.world.function_role(arn)
+            objection = self._decisions.delivery_objection(
+                Sender("lambda.amazonaws.com", arn, role), destination
+            )
+            if objection:
+                LOGGER.error("%s: its record could not be delivered to %s: %s", name, destination, objection)
+            else:
+                send(destination, json.dumps(_record(arn, payload, outcome, attempt)))
 
 
 def _record(arn: str, payload: bytes, outcome: Outcome, attempts: int) -> dict[str, Any]:
@@ -156,16 +171,25 @@ def _record(arn: str, payload: bytes, outcome: Outcome, attempts: int) -> dict[s
 class Deliveries:
     """Delivers an event to the target of a rule or a schedule, with its retries and its dead-letter queue."""
 
-    def __init__(self, invocations: Invocations, deferred: Deferred, retry_seconds: float) -> None:
+    def __init__(
+        self, invocations: Invocations, deferred: Deferred, retry_seconds: float, decisions: Decisions
+    ) -> None:
+        self._decisions = decisions
         self._invocations = invocations
         self._deferred = deferred
         self._retry_seconds = retry_seconds
 
-    def submit(self, arn: str, body: str, retries: int, dead_letter_arn: str | None, origin: str) -> None:
-        """Deliver `body` to the function, state machine, queue or topic `arn`; `origin` names the rule or schedule."""
-        self._deferred.submit(lambda: self._attempt(arn, body, retries, dead_letter_arn, origin))
+    def submit(self, arn: str, body: str, retries: int, dead_letter_arn: str | None, sender: Sender) -> None:
+        """Deliver `body` to the function, state machine, queue or topic `arn`, if the sender may."""
+        self._deferred.submit(lambda: self._attempt(arn, body, retries, dead_letter_arn, sender))
 
-    def _attempt(self, arn: str, body: str, retries: int, dead_letter_arn: str | None, origin: str) -> None:
+    def _attempt(
+        self, arn: str, body: str, retries: int, dead_letter_arn: str | None, sender: Sender
+    ) -> None:
+        if objection := self._decisions.delivery_objection(sender, arn):
+            # What is forbidden is not tried again.
+            self._give_up(arn, body, dead_letter_arn, sender, objection)
+            return
         try:
             if arn.split(":")[2] == "lambda":
                 self._invocations.submit(arn, body.encode())
@@ -177,12 +201,24 @@ class Deliveries:
             if retries > 0:
                 delay = self._retry_seconds
                 self._deferred.submit(
-                    lambda: self._attempt(arn, body, retries - 1, dead_letter_arn, origin), delay
+                    lambda: self._attempt(arn, body, retries - 1, dead_letter_arn, sender), delay
                 )
-            elif dead_letter_arn:
-                send(dead_letter_arn, body)
             else:
-                LOGGER.error("%s: nothing could be delivered to %s: %s", origin, arn, error)
+                self._give_up(arn, body, dead_letter_arn, sender, error)
+
+    def _give_up(
+        self, arn: str, body: str, dead_letter_arn: str | None, sender: Sender, reason: object
+    ) -> None:
+        """Put it into the dead-letter queue: a schedule with its role, a rule in its own name."""
+        LOGGER.error("%s: nothing could be delivered to %s: %s", sender.source_arn, arn, reason)
+        if not dead_letter_arn:
+            return
+        of_schedule = sender.service == "scheduler.amazonaws.com"
+        to_queue = sender if of_schedule else Sender(sender.service, sender.source_arn)
+        if objection := self._decisions.delivery_objection(to_queue, dead_letter_arn):
+            LOGGER.error("%s: nor to %s: %s", sender.source_arn, dead_letter_arn, objection)
+        else:
+            send(dead_letter_arn, body)
 
 
 def send(arn: str, body: str) -> None:

@@ -3,6 +3,7 @@
 What moto itself forgets is kept too: logging, and an update's every field. What is not offered is refused by name.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -51,13 +52,19 @@ _forget_invoke_config = LambdaBackend.delete_function_event_invoke_config
 _put_invoke_config = LambdaBackend.put_function_event_invoke_config
 
 
-def install(functions: Functions, invocations: Invocations, artefacts: Artefacts) -> None:
-    """Replace moto's methods in this process."""
+def install(
+    functions: Functions,
+    invocations: Invocations,
+    artefacts: Artefacts,
+    check_role: Callable[[str], None],
+) -> None:
+    """Replace moto's methods in this process; `check_role` raises where Lambda may not take a role on."""
 
     def publish(backend: Any, name: str) -> LambdaFunction:
         """Let what moto knows of a function be what runs."""
         kept = backend.get_function(name)
         try:
+            check_role(kept.role)
             functions.add(_function(backend, kept, artefacts))
         except SandboxError as error:
             raise InvalidParameterValueException(str(error)) from error

@@ -4,6 +4,7 @@ import contextlib
 import json
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,36 +19,46 @@ from sandbox.functions.functions import Function
 class FunctionLogs:
     """Writes each line to the function's log group and to `<folder>/<logical id>.log`."""
 
-    def __init__(self, folder: Path, account_id: str, region: str) -> None:
+    def __init__(
+        self, folder: Path, account_id: str, region: str, may_write: Callable[[Function, str], bool]
+    ) -> None:
+        """`may_write` tells whether a function may write a log stream; what it may not is lost, as in Lambda."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._logs = logs_backends[account_id][region]
         self._metrics = cloudwatch_backends[account_id][region]
         self._lock = threading.Lock()
-        self._streams: set[tuple[str, str]] = set()
+        self._may_write = may_write
+        self._streams: dict[tuple[str, str], bool] = {}
 
     def write(self, function: Function, stream: str, line: str) -> None:
         """Write one line; what it says in embedded metric format becomes metrics too."""
         with self._lock:
+            if not self._open(function, stream):
+                return
             with (self._folder / f"{function.logical_id}.log").open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
             if not line:
                 return
-            self._open(function.log_group, stream)
             event = {"timestamp": int(time.time() * 1000), "message": line}
             self._logs.put_log_events(function.log_group, stream, [event])
             if '"_aws"' in line:
                 for namespace, data in embedded_metrics(line):
                     self._metrics.put_metric_data(namespace, data)
 
-    def _open(self, group: str, stream: str) -> None:
+    def _open(self, function: Function, stream: str) -> bool:
+        """Make a function's log stream at its first line; False where the function may not write it."""
+        group = function.log_group
         if (group, stream) in self._streams:
-            return
+            return self._streams[group, stream]
+        self._streams[group, stream] = self._may_write(function, stream)
+        if not self._streams[group, stream]:
+            return False
         if group not in self._logs.groups:
             self._logs.create_log_group(group, {})
         with contextlib.suppress(ResourceAlreadyExistsException):
             self._logs.create_log_stream(group, stream)
-        self._streams.add((group, stream))
+        return True
 
 
 def embedded_metrics(line: str) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -1,17 +1,29 @@
 """What every part of the local SageMaker knows about the place it runs in."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from moto.cloudwatch.models import cloudwatch_backends
+
+from sandbox.errors import RoleUnusable
+from sandbox.sagemaker.wire.errors import ValidationException
 
 IMAGE_NAME = "sandbox-autogluon-inference:1.6-cpu-py3"
 STUB_IMAGE_NAME = "sandbox-stub-inference:1"
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
+
+Credentials = Callable[[str], tuple[str, str]]
+"""Takes a role on: its access key and secret key, by its ARN; RoleUnusable where SageMaker may not."""
+
+
+def any_key(_: str) -> tuple[str, str]:
+    """For an S3 that checks no signatures."""
+    return "sandbox", "sandbox"
 
 
 @dataclass(frozen=True)
@@ -23,6 +35,7 @@ class Platform:
     region: str
     account_id: str
     model_python: Path
+    credentials: Credentials = any_key
 
     @property
     def image(self) -> str:
@@ -42,24 +55,36 @@ class Platform:
     def _registry(self) -> str:
         return f"{self.account_id}.dkr.ecr.{self.region}.amazonaws.com"
 
-    def s3(self) -> Any:
-        """A client for the sandbox's S3."""
-        return self._client("s3")
-
     def alarm_raised(self, names: Sequence[str]) -> str | None:
         """The first of these CloudWatch alarms that has gone off, None if none has."""
-        alarms = self._client("cloudwatch").describe_alarms(AlarmNames=list(names))["MetricAlarms"]
-        return next((alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"), None)
+        alarms = cloudwatch_backends[self.account_id][self.region].alarms
+        return next((name for name in names if name in alarms and alarms[name].state_value == "ALARM"), None)
 
-    def _client(self, service: Any) -> Any:
+    def s3(self, role_arn: str) -> Any:
+        """A client for the sandbox's S3 with the rights of a role; ValidationException as `assume` has it."""
+        access_key, secret_key = self.assume(role_arn)
         return boto3.client(
-            service,
+            "s3",
             endpoint_url=self.endpoint_url,
             region_name=self.region,
-            aws_access_key_id="sandbox",
-            aws_secret_access_key="sandbox",  # noqa: S106 - the sandbox takes any
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret_key,
             config=Config(s3={"addressing_style": "path"}, connect_timeout=5, read_timeout=60),
         )
+
+    def assume(self, role_arn: str) -> tuple[str, str]:
+        """The access key and the secret key of a role.
+
+        Raises:
+            ValidationException: there is no such role, or it does not trust SageMaker.
+        """
+        try:
+            return self.credentials(role_arn)
+        except RoleUnusable as error:
+            raise ValidationException(
+                f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal"
+                " 'sagemaker.amazonaws.com' to assume the role."
+            ) from error
 
     def child_environment(self) -> dict[str, str]:
         """What a training or a model process gets of this process's environment: no credentials, no settings."""

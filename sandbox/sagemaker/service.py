@@ -10,7 +10,7 @@ from typing import Any
 
 from sandbox.sagemaker.autopilot.automl import AutoMLJobs
 from sandbox.sagemaker.batch.transform import TransformJobs
-from sandbox.sagemaker.platform import Platform
+from sandbox.sagemaker.platform import Credentials, Platform, any_key
 from sandbox.sagemaker.serving.endpoint_configs import EndpointConfigs
 from sandbox.sagemaker.serving.endpoints import Endpoints
 from sandbox.sagemaker.serving.models import Models
@@ -39,16 +39,22 @@ class SageMaker:
     """Answers boto3's `sagemaker` and `sagemaker-runtime` clients; `close` ends what it started.
 
     `endpoint_url` is where trainings and servings find S3, `model_python` the interpreter of the model
-    environment, and `state_dir` gets the working files and `logs/`.
+    environment, and `state_dir` gets the working files and `logs/`. `credentials` takes a role on, for S3.
     """
 
     def __init__(
-        self, state_dir: Path, endpoint_url: str, region: str, account_id: str, model_python: Path
+        self,
+        state_dir: Path,
+        endpoint_url: str,
+        region: str,
+        account_id: str,
+        model_python: Path,
+        credentials: Credentials = any_key,
     ) -> None:
-        platform = Platform(state_dir, endpoint_url, region, account_id, model_python)
-        tags = Tags()
+        platform = Platform(state_dir, endpoint_url, region, account_id, model_python, credentials)
+        self._tags = tags = Tags()
         models = Models(platform, tags)
-        configs = EndpointConfigs(platform, tags, models)
+        self._configs = configs = EndpointConfigs(platform, tags, models)
         self._jobs = AutoMLJobs(platform, tags)
         self._endpoints = Endpoints(platform, tags, models, configs)
         self._transforms = TransformJobs(platform, tags, models)
@@ -98,6 +104,14 @@ class SageMaker:
     def pace_deployments(self, pace: float) -> None:
         """Has blue/green deployments shift, bake and roll back, a second of theirs taking `pace` seconds; 0: none."""
         self._endpoints.pace = pace
+
+    def tags_of(self, arn: str) -> dict[str, str]:
+        """The tags of a resource; none where there is no such resource."""
+        return self._tags.get(arn)
+
+    def key_of_endpoint_config(self, name: str) -> str | None:
+        """The KMS key of an endpoint configuration; None where it has none, or does not exist."""
+        return self._configs.key_of(name)
 
     def close(self) -> None:
         """Ends every training, every transform and every model process."""

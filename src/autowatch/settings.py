@@ -1,14 +1,47 @@
-"""Reading single settings of a function."""
+"""What the template tells a function: one frozen dataclass for each, read from the environment."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cache
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import msgspec
 
 from autowatch.errors import AutowatchError
+
+_Settings = TypeVar("_Settings")
+
+# Variables that are not called as the field in capitals.
+_VARIABLES = {
+    "alarms": "ROLLBACK_ALARMS",
+    "bucket": "S3_BUCKET",
+    "isolated": "NETWORK_ISOLATION",
+    "kms_key": "KMS_KEY_ARN",
+    "model_parameter": "DMM_MODEL_PARAMETER",
+    "region": "AWS_REGION",
+    "role_arn": "SAGEMAKER_ROLE_ARN",
+    "security_groups": "SECURITY_GROUP_IDS",
+    "stack": "STACK_NAME",
+    "subnets": "SUBNET_IDS",
+    "topic_arn": "ALERT_TOPIC_ARN",
+}
 
 
 class InvalidSetting(AutowatchError):
     """A parameter of the stack has a value that CloudFormation lets through and nothing can work with."""
+
+
+@dataclass(frozen=True)
+class StackSettings:
+    """What the template tells every function."""
+
+    bucket: str
+    endpoint_name: str
+    predictions_prefix: str
+    metrics_namespace: str
+    stack: str
 
 
 @dataclass(frozen=True)
@@ -32,26 +65,53 @@ class Network:
         return {"VpcConfig": {"Subnets": list(self.subnets), "SecurityGroupIds": list(self.security_groups)}}
 
 
-def network_from_env(environment: Mapping[str, str]) -> Network:
-    """The network that the parameters ask for."""
-    return Network(
-        subnets=tuple(filter(None, environment["SUBNET_IDS"].split(","))),
-        security_groups=tuple(filter(None, environment["SECURITY_GROUP_IDS"].split(","))),
-        isolated=environment["NETWORK_ISOLATION"] == "true",
-    )
+def read_settings(kind: Callable[..., _Settings], environment: Mapping[str, str] | None = None) -> _Settings:
+    """The settings of this `kind` of dataclass, each from the variable that is named as its field in capitals.
 
+    A field that is a dataclass is read from the same variables. A tuple of texts is separated by commas. A field with
+    a default may lack its variable.
 
-def whole_number(environment: Mapping[str, str], name: str) -> int:
-    """The setting `name` as a whole number. CloudFormation cannot refuse a fraction where a number is asked for.
+    Args:
+        environment: the process's own unless given.
 
     Raises:
-        InvalidSetting: it is a fraction.
-        KeyError: a variable that the template always sets is missing.
+        InvalidSetting: a variable is missing or cannot be read as its field's type; the message names it.
     """
-    text = environment[name]
+    variables = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    for name, hint, is_optional in _fields(kind):
+        if is_dataclass(hint):
+            values[name] = read_settings(hint, variables)  # type: ignore[arg-type]
+        elif (variable := _VARIABLES.get(name, name.upper())) in variables:
+            values[name] = _convert(variable, variables[variable], hint)
+        elif not is_optional:
+            raise InvalidSetting(f"The variable {variable} is not set. Deploy the stack's template as it is.")
+    return kind(**values)
+
+
+@cache
+def _fields(kind: Any) -> list[tuple[str, Any, bool]]:
+    hints = get_type_hints(kind)
+    return [
+        (each.name, hints[each.name], each.default is not MISSING or each.default_factory is not MISSING)
+        for each in fields(kind)
+    ]
+
+
+def _convert(variable: str, text: str, hint: Any) -> Any:
+    if hint == tuple[str, ...]:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
     try:
-        return int(text)
-    except ValueError as error:
+        value = msgspec.convert(text, hint, strict=False)
+    except msgspec.ValidationError:
+        value = math.nan
+    if isinstance(value, float) and not math.isfinite(value):
         raise InvalidSetting(
-            f"{name} is {text!r}, which is no whole number. Correct the stack's parameter of that name."
-        ) from error
+            f"{variable} is {text!r}, not {_wanted(hint)}. Correct the stack's parameter of that name."
+        )
+    return value
+
+
+def _wanted(hint: Any) -> str:
+    names = {int: "a whole number", float: "a number", bool: "true or false"}
+    return names.get(hint) or f"one of {', '.join(map(str, get_args(hint)))}"

@@ -1,53 +1,47 @@
 """On every CSV under `inference/`: scores it through the endpoint."""
 
-import os
-from functools import cache
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
-
-from autowatch.aws.objects import Bucket
+from autowatch.aws.clients import client, data_bucket
+from autowatch.aws.entry_point import entry_point, seconds_left
 from autowatch.records.arrival import arrivals_in
-from autowatch.scoring.endpoint import client_config
-from autowatch.scoring.inbox import score_arrivals, times_postponed
-from invoke_endpoint.settings import settings_from_env, transforms_from_env
+from autowatch.scoring.inbox import TransformMachine, score_arrivals, times_postponed
+from autowatch.scoring.predictions import ScoringSettings
+from autowatch.settings import StackSettings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
+@dataclass(frozen=True)
+class Settings(StackSettings):
+    """What the template tells this function; without a state machine it scores files of any size itself."""
+
+    scoring: ScoringSettings
+    transform_state_machine_arn: str = ""
+    transform_threshold_bytes: int = 0
+
+
+@entry_point(Settings)
+def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Settings) -> dict[str, int]:
     """Scores the files that an S3 event announces; gives how many were scored, refused and handed over."""
-    settings = settings_from_env(os.environ)
     return score_arrivals(
-        bucket=Bucket(_s3(), os.environ["S3_BUCKET"]),
-        runtime=_runtime(settings.limits.concurrency),
+        bucket=data_bucket(settings.bucket),
+        runtime=client("sagemaker-runtime"),
         arrivals=arrivals_in(event),
-        settings=settings,
-        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
-        transforms=transforms_from_env(os.environ, _stepfunctions),
+        settings=settings.scoring,
+        seconds_left=seconds_left(context),
+        transforms=_transforms(settings),
         postponed=times_postponed(event),
     )
 
 
-@cache
-def _s3() -> Any:
-    return boto3.client(
-        "s3",
-        config=Config(
-            connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5}
-        ),
-    )
-
-
-@cache
-def _runtime(concurrency: int) -> Any:
-    return boto3.client("sagemaker-runtime", config=client_config(concurrency))
-
-
-@cache
-def _stepfunctions() -> Any:
-    return boto3.client(
-        "stepfunctions",
-        config=Config(
-            connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 5}
-        ),
+def _transforms(settings: Settings) -> TransformMachine | None:
+    if not settings.transform_state_machine_arn:
+        return None
+    return TransformMachine(
+        lambda: client("stepfunctions"),
+        settings.transform_state_machine_arn,
+        settings.transform_threshold_bytes,
     )

@@ -1,22 +1,30 @@
 """State DescribeAutopilot: asks how the AutoML job is doing."""
 
-import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from autowatch.settings import whole_number
+from autowatch.aws.clients import client
+from autowatch.aws.entry_point import entry_point
 from autowatch.training.autopilot import describe_job
-from train.clients import client
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Settings:
+    """What the template tells this state."""
+
+    max_training_seconds: int
+    poll_seconds: int
+
+
+@entry_point(Settings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
     """Takes the `job_name`; returns whether the job is done, its status and its best value so far."""
     progress = describe_job(
         client("sagemaker"),
         event["job_name"],
-        limit_seconds=whole_number(os.environ, "MAX_TRAINING_SECONDS"),
-        poll_seconds=whole_number(os.environ, "POLL_SECONDS"),
+        limit_seconds=settings.max_training_seconds,
+        poll_seconds=settings.poll_seconds,
         now=datetime.now(UTC),
     )
     return asdict(progress)

@@ -1,17 +1,26 @@
 """States DescribeCandidate and DescribeEndpoint: asks whether an endpoint serves."""
 
-import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from autowatch.aws.clients import client
+from autowatch.aws.entry_point import entry_point
 from autowatch.aws.step_functions import next_wait
 from autowatch.records.timestamps import from_text
-from autowatch.settings import whole_number
 from autowatch.training.serving.endpoints import is_in_service
-from train.clients import client
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Settings:
+    """What the template tells these states."""
+
+    max_endpoint_seconds: int
+    poll_seconds: int
+
+
+@entry_point(Settings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
     """Takes the `endpoint_name` and `since` when it is on its way; returns whether it is in service."""
     since, now = from_text(event["since"]), datetime.now(UTC)
     in_service = is_in_service(
@@ -19,7 +28,9 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         event["endpoint_name"],
         since=since,
         now=now,
-        limit_seconds=whole_number(os.environ, "MAX_ENDPOINT_SECONDS"),
+        limit_seconds=settings.max_endpoint_seconds,
     )
-    wait = next_wait((now - since).total_seconds(), whole_number(os.environ, "POLL_SECONDS"))
-    return {"in_service": in_service, "wait_seconds": wait}
+    return {
+        "in_service": in_service,
+        "wait_seconds": next_wait((now - since).total_seconds(), settings.poll_seconds),
+    }

@@ -1,28 +1,37 @@
 """State Fail: leaves the champion serving, removes what the run made, tells people."""
 
-import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from autowatch.aws.clients import client, data_bucket
+from autowatch.aws.entry_point import entry_point
 from autowatch.aws.step_functions import read_cause
 from autowatch.records.run import run_name
 from autowatch.records.timestamps import from_text
 from autowatch.training.outcome import fail_run
-from train.clients import client, data_bucket
-from train.settings import tags_from_env
+from train.settings import TaggingSettings
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Settings(TaggingSettings):
+    """What the template tells this state."""
+
+    topic_arn: str
+
+
+@entry_point(Settings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
     """Takes `execution`, `started` and the `error` that was caught; returns its name and its message."""
     error, cause = read_cause(event["error"])
     fail_run(
-        data_bucket(),
+        data_bucket(settings.bucket),
         client("sagemaker"),
         client("sns"),
         run=run_name(event["execution"], from_text(event["started"])),
-        endpoint_name=os.environ["ENDPOINT_NAME"],
-        topic_arn=os.environ["ALERT_TOPIC_ARN"],
-        tags=tags_from_env(os.environ),
+        endpoint_name=settings.endpoint_name,
+        topic_arn=settings.topic_arn,
+        tags=settings.tags(),
         error=error,
         cause=cause,
         now=datetime.now(UTC),

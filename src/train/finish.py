@@ -1,26 +1,36 @@
 """State Finish: removes the candidate endpoint, keeps the record, tells people."""
 
-import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from autowatch.aws.clients import client, data_bucket
+from autowatch.aws.entry_point import entry_point
 from autowatch.aws.step_functions import read_cause
-from autowatch.settings import whole_number
+from autowatch.settings import StackSettings
 from autowatch.training.outcome import finish_run
-from train.clients import client, data_bucket
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Settings(StackSettings):
+    """What the template tells this state."""
+
+    topic_arn: str
+    keep_models: int
+
+
+@entry_point(Settings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
     """Takes the `run`, and under `register_model` what that state left; returns how the run ended."""
     registration = event.get("register_model", {})
     ended = finish_run(
-        data_bucket(),
+        data_bucket(settings.bucket),
         client("sagemaker"),
         client("sns"),
         run=event["run"],
-        endpoint_name=os.environ["ENDPOINT_NAME"],
-        topic_arn=os.environ["ALERT_TOPIC_ARN"],
-        keep_models=whole_number(os.environ, "KEEP_MODELS"),
+        endpoint_name=settings.endpoint_name,
+        topic_arn=settings.topic_arn,
+        keep_models=settings.keep_models,
         unknown_to_domino=read_cause(registration)[1] if "Error" in registration else None,
         now=datetime.now(UTC),
     )

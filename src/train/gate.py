@@ -1,35 +1,45 @@
 """State Gate: scores the hold-out with the challenger and the champion, and decides."""
 
-import os
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from autowatch.aws.clients import client, data_bucket
+from autowatch.aws.entry_point import entry_point, seconds_left
 from autowatch.scoring.requests import ScoringLimits
-from autowatch.settings import whole_number
+from autowatch.settings import StackSettings
 from autowatch.training.gate.checks import GateRules
 from autowatch.training.gate.judge import Endpoints, judge_challenger
-from train.clients import data_bucket, runtime_client
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Settings(StackSettings):
+    """What the template tells this state."""
+
+    limits: ScoringLimits
+    minimum_auc: float
+    gate_confidence_percent: float
+    auc_tolerance: float
+    max_batch_seconds: float
+
+    @property
+    def rules(self) -> GateRules:
+        """When a challenger passes."""
+        confidence = self.gate_confidence_percent / 100
+        return GateRules(self.minimum_auc, confidence, self.auc_tolerance, self.max_batch_seconds)
+
+
+@entry_point(Settings)
+def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Settings) -> dict[str, Any]:
     """Takes the `run` and the `endpoint_name` of its candidate; returns whether it passed, and why."""
-    concurrency = whole_number(os.environ, "CONCURRENCY")
     endpoints = Endpoints(
-        client=runtime_client(concurrency),
+        client=client("sagemaker-runtime"),
         candidate=event["endpoint_name"],
-        champion=os.environ["ENDPOINT_NAME"],
-        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        champion=settings.endpoint_name,
+        seconds_left=seconds_left(context),
     )
-    limits = ScoringLimits(
-        max_batch_bytes=whole_number(os.environ, "MAX_BATCH_BYTES"), concurrency=concurrency
-    )
-    decision = judge_challenger(data_bucket(), event["run"], endpoints, limits, _rules())
+    bucket = data_bucket(settings.bucket)
+    decision = judge_challenger(bucket, event["run"], endpoints, settings.limits, settings.rules)
     return {"passed": decision.passed, "reason": decision.reason, "metrics": decision.metrics}
-
-
-def _rules() -> GateRules:
-    return GateRules(
-        minimum_auc=float(os.environ["MINIMUM_AUC"]),
-        confidence=float(os.environ["GATE_CONFIDENCE_PERCENT"]) / 100,
-        auc_tolerance=float(os.environ["AUC_TOLERANCE"]),
-        max_batch_seconds=float(os.environ["MAX_BATCH_SECONDS"]),
-    )

@@ -1,34 +1,59 @@
 """State Prepare: begins a training run and makes its bucket ready."""
 
-import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
+from autowatch.aws.clients import client, data_bucket
+from autowatch.aws.entry_point import entry_point
 from autowatch.aws.objects import Bucket
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.timestamps import from_text
-from autowatch.settings import network_from_env, whole_number
+from autowatch.settings import Network, StackSettings
 from autowatch.training.data.files import find_training_files
 from autowatch.training.data.prepare import Preparation, prepare_training_data
 from autowatch.training.data.split import HoldoutBy
 from autowatch.training.serving.deployment import check_network, check_serving
 from autowatch.training.start import CoolingDown, NothingNew, RunInProgress, begin_training, read_request
-from train.clients import client, data_bucket
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Settings(StackSettings):
+    """What the template tells this state."""
+
+    instance_type: str
+    network: Network
+    autopilot_mode: str
+    training_key: str
+    retrain_cooldown_hours: float
+    target_column: str
+    positive_label: str
+    drop_columns: tuple[str, ...]
+    holdout_percent: int
+    holdout_by: HoldoutBy
+
+    @property
+    def preparation(self) -> Preparation:
+        """How the training data are made."""
+        return Preparation(
+            target=self.target_column,
+            positive_label=self.positive_label,
+            dropped_columns=self.drop_columns,
+            holdout_percent=self.holdout_percent,
+            holdout_by=self.holdout_by,
+        )
+
+
+@entry_point(Settings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
     """Takes `execution`, `started` and the execution's `input`; returns the decision to train, or to skip and why."""
-    request, bucket = read_request(event["input"]), data_bucket()
-    check_network(os.environ["INSTANCE_TYPE"], network_from_env(os.environ))
+    request, bucket = read_request(event["input"]), data_bucket(settings.bucket)
+    check_network(settings.instance_type, settings.network)
     check_serving(
-        client("sagemaker"),
-        os.environ["ENDPOINT_NAME"],
-        os.environ["INSTANCE_TYPE"],
-        os.environ["AUTOPILOT_MODE"],
+        client("sagemaker"), settings.endpoint_name, settings.instance_type, settings.autopilot_mode
     )
-    training = find_training_files(bucket, request.training_key or os.environ["TRAINING_KEY"] or None)
+    training = find_training_files(bucket, request.training_key or settings.training_key or None)
     try:
         run = begin_training(
             bucket,
@@ -37,13 +62,13 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             training.identity,
             execution=event["execution"],
             started=from_text(event["started"]),
-            cooldown=timedelta(hours=float(os.environ["RETRAIN_COOLDOWN_HOURS"])),
+            cooldown=timedelta(hours=settings.retrain_cooldown_hours),
         )
     except (CoolingDown, NothingNew, RunInProgress) as refusal:
         if request.trigger != "drift":
             raise
         return {"decision": "skip", "reason": str(refusal)}
-    preparation = replace(_preparation(), new_labels=request.new_labels)
+    preparation = replace(settings.preparation, new_labels=request.new_labels)
     contract = prepare_training_data(bucket, run, training, preparation, _champions_contract(bucket))
     return {"decision": "train", "run": run, "rows": contract.rows}
 
@@ -53,13 +78,3 @@ def _champions_contract(bucket: Bucket) -> Contract | None:
         return read_contract(bucket, read_champion(bucket).contract_key)
     except NoChampion:
         return None
-
-
-def _preparation() -> Preparation:
-    return Preparation(
-        target=os.environ["TARGET_COLUMN"],
-        positive_label=os.environ["POSITIVE_LABEL"],
-        dropped_columns=tuple(name.strip() for name in os.environ["DROP_COLUMNS"].split(",") if name.strip()),
-        holdout_percent=whole_number(os.environ, "HOLDOUT_PERCENT"),
-        holdout_by=cast(HoldoutBy, os.environ["HOLDOUT_BY"]),
-    )

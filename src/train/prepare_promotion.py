@@ -1,19 +1,20 @@
 """State PreparePromotion: begins a run that releases an earlier run's model again, and makes that model again."""
 
-import os
 from typing import Any
 
+from autowatch.aws.clients import client, data_bucket
+from autowatch.aws.entry_point import entry_point
 from autowatch.records.run import run_name
 from autowatch.records.timestamps import from_text, to_text
 from autowatch.training.release.rollback import begin_promotion, promoted_run
 from autowatch.training.serving.staging import restore_model
-from train.clients import client, data_bucket
-from train.settings import serving_from_env, tags_from_env
+from train.settings import ModelSettings
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+@entry_point(ModelSettings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: ModelSettings) -> dict[str, Any]:
     """Takes `execution`, `started` and the execution's `input`; returns the run and the one that it promotes."""
-    bucket, started = data_bucket(), from_text(event["started"])
+    bucket, started = data_bucket(settings.bucket), from_text(event["started"])
     promotes = promoted_run(event["input"])
     run = begin_promotion(
         bucket,
@@ -27,9 +28,9 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         bucket,
         client("sagemaker"),
         promotes,
-        endpoint_name=os.environ["ENDPOINT_NAME"],
-        serving=serving_from_env(os.environ),
-        role_arn=os.environ["SAGEMAKER_ROLE_ARN"],
-        tags=tags_from_env(os.environ, promotes),
+        endpoint_name=settings.endpoint_name,
+        serving=settings.serving,
+        role_arn=settings.role_arn,
+        tags=settings.tags(promotes),
     )
     return {"run": run.run, "promotes": promotes}

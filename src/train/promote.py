@@ -1,26 +1,33 @@
 """State Promote: compares the endpoint's config, smoke tests it, then puts the challenger in force."""
 
-import os
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from autowatch.aws.clients import client, data_bucket
+from autowatch.aws.entry_point import entry_point, seconds_left
 from autowatch.records.contract import read_contract
 from autowatch.records.run import contract_key
 from autowatch.scoring.endpoint import Endpoint
+from autowatch.settings import StackSettings
 from autowatch.training.release.promote import promote
-from train.clients import client, data_bucket, runtime_client
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+@entry_point(StackSettings)
+def lambda_handler(
+    event: dict[str, Any], context: "LambdaContext", settings: StackSettings
+) -> dict[str, Any]:
     """Takes the `run` whose model is released; returns when it was."""
-    bucket, name = data_bucket(), os.environ["ENDPOINT_NAME"]
+    bucket, name = data_bucket(settings.bucket), settings.endpoint_name
     contract = read_contract(bucket, contract_key(event["run"]))
     endpoint = Endpoint(
-        client=runtime_client(1),
+        client=client("sagemaker-runtime"),
         name=name,
         labels=contract.labels,
         positive_label=contract.positive_label,
-        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        seconds_left=seconds_left(context),
     )
     champion = promote(bucket, client("sagemaker"), event["run"], name, endpoint, datetime.now(UTC))
     return {"released": champion.released}

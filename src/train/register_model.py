@@ -1,39 +1,39 @@
 """State RegisterModel: makes the released model known to Domino, where there is one that takes it."""
 
-import logging
-import os
-from functools import cache
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from autowatch.domino.connection import DominoToken, open_session
+from autowatch.aws.clients import client, data_bucket
+from autowatch.aws.entry_point import entry_point, seconds_left
+from autowatch.domino.connection import open_session
 from autowatch.domino.models import ModelRegistry, register_released_model
-from autowatch.domino.settings import domino_settings, read_domino_token
-from train.clients import client, data_bucket
+from autowatch.domino.settings import DominoParameters, domino_settings, domino_token
+from autowatch.settings import StackSettings
 
-_LOGGER = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
 # What remains after the last call, for the record and the parameter.
 _SECONDS_TO_FINISH = 15.0
 
 
-def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Settings(StackSettings):
+    """What the template tells this state."""
+
+    domino: DominoParameters
+    model_parameter: str
+
+
+@entry_point(Settings)
+def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Settings) -> dict[str, Any]:
     """Takes the `run` whose model is in force; returns its id in Domino, None where Domino asks for no registration."""
-    domino = domino_settings(os.environ)
+    domino = domino_settings(settings.domino)
     if domino is None or domino.api == "v0":
-        _LOGGER.info("No Domino that takes models is configured")
         return {"model_id": None}
+    token = domino_token(domino.token_secret_arn)
     with open_session(1) as session:
-        connection = domino.connect(
-            session,
-            _token(domino.token_secret_arn),
-            lambda: context.get_remaining_time_in_millis() / 1000 - _SECONDS_TO_FINISH,
-        )
-        registry = ModelRegistry(data_bucket(), connection, os.environ["STACK_NAME"], domino.datasource)
-        model_id = register_released_model(
-            client("ssm"), registry, event["run"], os.environ["DMM_MODEL_PARAMETER"]
-        )
+        connection = domino.connect(session, token, seconds_left(context, _SECONDS_TO_FINISH))
+        registry = ModelRegistry(data_bucket(settings.bucket), connection, settings.stack, domino.datasource)
+        model_id = register_released_model(client("ssm"), registry, event["run"], settings.model_parameter)
     return {"model_id": model_id}
-
-
-@cache
-def _token(secret_arn: str) -> DominoToken:
-    return DominoToken(lambda: read_domino_token(client("secretsmanager"), secret_arn))

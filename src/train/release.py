@@ -1,25 +1,44 @@
 """State Release: creates the endpoint, or updates it to the challenger."""
 
-import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from autowatch.aws.clients import client, data_bucket
+from autowatch.aws.entry_point import entry_point
 from autowatch.records.timestamps import to_text
 from autowatch.training.release.promote import begin_release
-from autowatch.training.serving.deployment import deployment_config
-from train.clients import client, data_bucket
-from train.settings import deployment_from_env, tags_from_env
+from autowatch.training.serving.deployment import Deployment, deployment_config
+from train.settings import TaggingSettings
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Settings(TaggingSettings):
+    """What the template tells this state."""
+
+    instance_type: str
+    instance_count: int
+    alarms: tuple[str, ...]
+    bake_seconds: int
+    max_endpoint_seconds: int
+
+    @property
+    def deployment(self) -> Deployment:
+        """How the endpoint goes over to another model."""
+        instances = self.instance_count if self.instance_type else 0
+        return Deployment(instances, self.alarms, self.bake_seconds, self.max_endpoint_seconds)
+
+
+@entry_point(Settings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
     """Takes the `run` whose model is released; returns the endpoint's name and since when it is on its way."""
-    name = os.environ["ENDPOINT_NAME"]
+    name = settings.endpoint_name
     begin_release(
-        data_bucket(),
+        data_bucket(settings.bucket),
         client("sagemaker"),
         event["run"],
         name,
-        tags_from_env(os.environ),
-        deployment_config(deployment_from_env(os.environ)),
+        settings.tags(),
+        deployment_config(settings.deployment),
     )
     return {"endpoint_name": name, "since": to_text(datetime.now(UTC))}

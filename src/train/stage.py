@@ -1,26 +1,27 @@
 """State Stage: serves the challenger at the candidate endpoint."""
 
-import os
 from datetime import UTC, datetime
 from typing import Any
 
+from autowatch.aws.clients import client, data_bucket
+from autowatch.aws.entry_point import entry_point
 from autowatch.records.timestamps import to_text
 from autowatch.training.serving.staging import stage_challenger
-from train.clients import client, data_bucket
-from train.settings import serving_from_env, tags_from_env
+from train.settings import ModelSettings
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+@entry_point(ModelSettings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: ModelSettings) -> dict[str, Any]:
     """Takes the `run` and the `job_name`; returns the run whose model is at hand, the candidate endpoint's name and
     since when it is on its way."""
     candidate = stage_challenger(
-        data_bucket(),
+        data_bucket(settings.bucket),
         client("sagemaker"),
         event["run"],
         job_name=event["job_name"],
-        endpoint_name=os.environ["ENDPOINT_NAME"],
-        serving=serving_from_env(os.environ),
-        role_arn=os.environ["SAGEMAKER_ROLE_ARN"],
-        tags=tags_from_env(os.environ, event["run"]),
+        endpoint_name=settings.endpoint_name,
+        serving=settings.serving,
+        role_arn=settings.role_arn,
+        tags=settings.tags(event["run"]),
     )
     return {"run": event["run"], "endpoint_name": candidate, "since": to_text(datetime.now(UTC))}

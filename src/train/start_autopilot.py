@@ -1,32 +1,45 @@
 """State StartAutopilot: starts the AutoML job."""
 
-import os
+from dataclasses import dataclass
 from typing import Any
 
+from autowatch.aws.clients import client, data_bucket
+from autowatch.aws.entry_point import entry_point
 from autowatch.records.contract import read_contract
 from autowatch.records.run import check_running, contract_key
-from autowatch.settings import network_from_env, whole_number
+from autowatch.settings import Network
 from autowatch.training.autopilot import Limits, start_job
-from train.clients import client, data_bucket
-from train.settings import tags_from_env
+from train.settings import TaggingSettings
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Settings(TaggingSettings):
+    """What the template tells this state."""
+
+    role_arn: str
+    autopilot_mode: str
+    objective_metric: str
+    max_candidates: int
+    max_training_seconds: int
+    kms_key: str
+    network: Network
+
+
+@entry_point(Settings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
     """Takes the `run`; returns the job's name."""
-    bucket = data_bucket()
+    bucket = data_bucket(settings.bucket)
     check_running(bucket, event["run"])
     name = start_job(
         client("sagemaker"),
         bucket,
         read_contract(bucket, contract_key(event["run"])),
-        role_arn=os.environ["SAGEMAKER_ROLE_ARN"],
-        mode=os.environ["AUTOPILOT_MODE"],
-        objective=os.environ["OBJECTIVE_METRIC"],
-        limits=Limits(
-            whole_number(os.environ, "MAX_CANDIDATES"), whole_number(os.environ, "MAX_TRAINING_SECONDS")
-        ),
-        kms_key=os.environ["KMS_KEY_ARN"],
-        network=network_from_env(os.environ),
-        tags=tags_from_env(os.environ, event["run"]),
+        role_arn=settings.role_arn,
+        mode=settings.autopilot_mode,
+        objective=settings.objective_metric,
+        limits=Limits(settings.max_candidates, settings.max_training_seconds),
+        kms_key=settings.kms_key,
+        network=settings.network,
+        tags=settings.tags(event["run"]),
     )
     return {"job_name": name}

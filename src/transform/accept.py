@@ -1,16 +1,16 @@
 """State Accept: adds up the checks of all pieces, and refuses the file where it cannot be scored."""
 
-import os
 from typing import Any
 
+from autowatch.aws.clients import data_bucket
+from autowatch.aws.entry_point import entry_point
 from autowatch.scoring.transform.accept import accept_file
 from autowatch.scoring.transform.plan import read_plan
-from transform.clients import data_bucket
-from transform.settings import settings_from_env
+from transform.settings import ScoringSettings
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, str]:
+@entry_point(ScoringSettings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: ScoringSettings) -> dict[str, str]:
     """Takes the transform's `name`; returns the decision."""
-    bucket = data_bucket()
-    plan = read_plan(bucket, event["name"])
-    return {"decision": accept_file(bucket, settings_from_env(os.environ), plan)}
+    bucket = data_bucket(settings.bucket)
+    return {"decision": accept_file(bucket, settings.transform, read_plan(bucket, event["name"]))}

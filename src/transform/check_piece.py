@@ -1,16 +1,25 @@
 """State CheckPiece: looks at every row of one piece, and makes ready what can be sent."""
 
-import os
+from dataclasses import dataclass
 from typing import Any
 
+from autowatch.aws.clients import data_bucket
+from autowatch.aws.entry_point import entry_point
 from autowatch.scoring.transform.check import check_piece
 from autowatch.scoring.transform.plan import Piece, read_plan
-from autowatch.settings import whole_number
-from transform.clients import data_bucket
+from autowatch.settings import StackSettings
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> None:
+@dataclass(frozen=True)
+class Settings(StackSettings):
+    """What the template tells this state."""
+
+    max_batch_bytes: int
+
+
+@entry_point(Settings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> None:
     """Takes the transform's `name` and the `piece`; what was found goes to the bucket, since there may be thousands."""
-    bucket = data_bucket()
+    bucket = data_bucket(settings.bucket)
     plan = read_plan(bucket, event["name"])
-    check_piece(bucket, plan, Piece.from_json(event["piece"]), whole_number(os.environ, "MAX_BATCH_BYTES"))
+    check_piece(bucket, plan, Piece.from_json(event["piece"]), settings.max_batch_bytes)

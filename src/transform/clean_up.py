@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from autowatch.aws.clients import data_bucket
+from autowatch.aws.entry_point import entry_point
 from autowatch.scoring.transform.work import Work, remove_work
-from transform.clients import data_bucket
+from autowatch.settings import StackSettings
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> None:
+@entry_point(StackSettings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: StackSettings) -> None:
     """Takes the transform's `name`."""
-    remove_work(data_bucket(), Work(event["name"]))
+    remove_work(data_bucket(settings.bucket), Work(event["name"]))

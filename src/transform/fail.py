@@ -1,24 +1,34 @@
 """State Fail: stops the job, removes what the transform made, tells people."""
 
-import os
+from dataclasses import dataclass
 from typing import Any
 
+from autowatch.aws.clients import client, data_bucket
+from autowatch.aws.entry_point import entry_point
+from autowatch.records.arrival import arrival_in_execution
 from autowatch.scoring.transform.failure import fail_transform
 from autowatch.scoring.transform.work import Work
-from transform.clients import client, data_bucket
-from transform.settings import arrival_from_input
+from autowatch.settings import StackSettings
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, str]:
+@dataclass(frozen=True)
+class Settings(StackSettings):
+    """What the template tells this state."""
+
+    topic_arn: str
+
+
+@entry_point(Settings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, str]:
     """Takes the execution's `input` and the `error` that was caught; returns its name and its message."""
     error, cause = fail_transform(
-        data_bucket(),
+        data_bucket(settings.bucket),
         client("sagemaker"),
         client("sns"),
-        predictions_prefix=os.environ["PREDICTIONS_PREFIX"],
-        topic_arn=os.environ["ALERT_TOPIC_ARN"],
+        predictions_prefix=settings.predictions_prefix,
+        topic_arn=settings.topic_arn,
         work=Work(event["input"]["name"]),
-        arrival=arrival_from_input(event["input"]),
+        arrival=arrival_in_execution(event["input"]),
         error=event["error"],
     )
     return {"error": error, "cause": cause}

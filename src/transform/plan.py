@@ -1,36 +1,46 @@
 """State Plan: pins the champion, checks the header, cuts the file into pieces."""
 
-import os
+from dataclasses import dataclass
 from typing import Any
 
+from autowatch.aws.clients import data_bucket
+from autowatch.aws.entry_point import entry_point
+from autowatch.records.arrival import arrival_in_execution
 from autowatch.records.timestamps import from_text
 from autowatch.scoring.transform.accept import plan_file
 from autowatch.scoring.transform.job import poll_interval
 from autowatch.scoring.transform.work import Work
-from autowatch.settings import whole_number
-from transform.clients import data_bucket
-from transform.settings import arrival_from_input, settings_from_env
+from transform.settings import ScoringSettings
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Settings(ScoringSettings):
+    """What the template tells this state."""
+
+    piece_bytes: int
+    pieces_at_once: int
+    poll_seconds: int
+    max_transform_seconds: int
+
+
+@entry_point(Settings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
     """Takes the execution's `input` and when it `started`; returns the decision and what the next states need."""
-    bucket, work = data_bucket(), Work(event["input"]["name"])
+    work = Work(event["input"]["name"])
     decision = plan_file(
-        bucket,
-        settings_from_env(os.environ),
+        data_bucket(settings.bucket),
+        settings.transform,
         work,
-        arrival_from_input(event["input"]),
-        whole_number(os.environ, "PIECE_BYTES"),
+        arrival_in_execution(event["input"]),
+        settings.piece_bytes,
         from_text(event["started"]),
     )
     return {
         "decision": decision,
-        "bucket": bucket.name,
+        "bucket": settings.bucket,
         "pieces_key": work.pieces,
         "accepted_key": work.accepted,
         "failure_key": work.failure,
-        "pieces_at_once": whole_number(os.environ, "PIECES_AT_ONCE"),
-        "poll_seconds": poll_interval(
-            whole_number(os.environ, "POLL_SECONDS"), whole_number(os.environ, "MAX_TRANSFORM_SECONDS")
-        ),
+        "pieces_at_once": settings.pieces_at_once,
+        "poll_seconds": poll_interval(settings.poll_seconds, settings.max_transform_seconds),
     }

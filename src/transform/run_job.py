@@ -1,30 +1,37 @@
 """State RunTransform: starts the Batch Transform job over all pieces, or asks how it is doing."""
 
-import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from autowatch.aws.clients import client, data_bucket
+from autowatch.aws.entry_point import entry_point
 from autowatch.scoring.transform.job import TransformInstances, run_transform_job
 from autowatch.scoring.transform.plan import read_plan
-from autowatch.settings import whole_number
-from transform.clients import client, data_bucket
+from autowatch.settings import StackSettings
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Settings(StackSettings):
+    """What the template tells this state."""
+
+    instance_type: str
+    instance_count: int
+    max_transform_seconds: int
+    kms_key: str
+
+
+@entry_point(Settings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
     """Takes the transform's `name`; returns the job's status and whether it is done."""
-    bucket = data_bucket()
+    bucket = data_bucket(settings.bucket)
     progress = run_transform_job(
         client("sagemaker"),
         bucket,
         read_plan(bucket, event["name"]),
-        TransformInstances(
-            os.environ["INSTANCE_TYPE"],
-            whole_number(os.environ, "INSTANCE_COUNT"),
-            os.environ["KMS_KEY_ARN"],
-        ),
-        tags={"autowatch:stack": os.environ["STACK_NAME"]},
-        limit_seconds=whole_number(os.environ, "MAX_TRANSFORM_SECONDS"),
+        TransformInstances(settings.instance_type, settings.instance_count, settings.kms_key),
+        tags={"autowatch:stack": settings.stack},
+        limit_seconds=settings.max_transform_seconds,
         now=datetime.now(UTC),
     )
     return asdict(progress)

@@ -18,7 +18,7 @@ from tests.support.scripted_job import automl_job
 from tests.support.stub_model import archive, image, training_file
 
 pytestmark = pytest.mark.sandbox
-ARTEFACT = "stub/model.tar.gz"
+ARTEFACT = "transform/stub/model.tar.gz"
 PARAMETERS = {"PollSeconds": "1", "PositiveLabel": "yes"}
 
 
@@ -39,11 +39,12 @@ def script_job(sandbox, **job):
     sandbox.faults(*automl_job(model, **job))
 
 
-def start(sandbox, *arguments, **environment):
+def start(sandbox, *arguments, stdin=subprocess.DEVNULL, **environment):
     return subprocess.Popen(
         [sys.executable, "-m", "autowatch_client", *arguments],
         cwd=REPOSITORY,
         env={"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **sandbox.environment, **environment},
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -179,3 +180,72 @@ def test_going_back_to_a_run_that_never_was_starts_nothing(sandbox):
     assert (code, "There is no run 20200101-000000-0000" in output) == (2, True)
     assert len(executions(sandbox, "FAILED")) == before
     assert not executions(sandbox, "RUNNING")
+
+
+@pytest.fixture(scope="module")
+def released(sandbox, first_run):
+    """A model is in force, and no run is under way."""
+    script_job(sandbox)
+    wait_for_the_end(sandbox)
+
+
+@pytest.mark.usefixtures("released")
+def test_predictions_and_rejected_rows_come_back_beside_their_files(sandbox, tmp_path):
+    (tmp_path / "good.csv").write_text(
+        "age,job,who\n" + "".join(f"{20 + n},job{n},w{n}\n" for n in range(30))
+    )
+    (tmp_path / "bad.csv").write_text(
+        "age;job\n" + "".join(f"{20 + n};job{n}\n" for n in range(30)) + "old;job1\n"
+    )
+    code, output = call(sandbox, "score", str(tmp_path / "good.csv"), str(tmp_path / "bad.csv"), "--json")
+    assert code == 3, output
+    good, bad = json.loads(output)["scored"]
+    assert (good["rows_in"], good["rows_scored"], good["rejected"]) == (30, 30, None)
+    assert (bad["rows_in"], bad["rows_scored"], bad["rows_rejected"]) == (31, 30, 1)
+    header, *rows = (tmp_path / "good.predictions.csv").read_text().splitlines()
+    assert header == "age,job,who,id,y,y_probability,prediction_date"
+    assert [row.split(",")[2] for row in rows] == [f"w{n}" for n in range(30)]
+    assert (tmp_path / "bad.rejected.csv").read_text().splitlines()[1].startswith("32,")
+    assert not (tmp_path / "good.rejected.csv").exists()
+
+
+@pytest.mark.usefixtures("released")
+def test_a_file_that_the_stack_refuses_is_told_with_its_reason(sandbox, tmp_path):
+    (tmp_path / "worse.csv").write_text("age,job\n" + "old,job1\n" * 30)
+    code, output = call(sandbox, "score", str(tmp_path / "worse.csv"))
+    assert code == 1
+    assert "worse.csv was refused (TooManyRejected): " in output
+    assert not (tmp_path / "worse.predictions.csv").exists()
+
+
+@pytest.mark.usefixtures("released")
+def test_status_and_doctor_say_what_runs(sandbox):
+    code, output = call(sandbox, "status", "--json")
+    found = json.loads(output)
+    assert (code, found["endpoint"], found["queues"]["ScoringFailures"]) == (0, "InService", 0)
+    assert found["model"]
+    code, output = call(sandbox, "doctor")
+    assert f"endpoint autowatch serves the model of run {found['model']}" in output
+    assert code in (0, 3)
+
+
+@pytest.mark.usefixtures("released")
+def test_destroy_asks_first_and_leaves_nothing(sandbox):
+    process = start(sandbox, "destroy", "--data", stdin=subprocess.PIPE)
+    output, _ = process.communicate("autowtach\n", timeout=60)
+    assert (process.returncode, "Nothing was done." in output) == (4, True)
+    assert "empty and delete the bucket" in output
+    sandbox.client("cloudformation").describe_stacks(StackName="autowatch")
+
+    code, output = call(sandbox, "destroy", "--data", "--yes")
+    assert code == 0, output
+    assert "deleted the stack autowatch" in output
+    sagemaker = sandbox.client("sagemaker")
+    assert sagemaker.list_endpoints()["Endpoints"] == []
+    assert sagemaker.list_models()["Models"] == []
+    assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == []
+    assert sandbox.outputs["DataBucketName"] not in [
+        item["Name"] for item in sandbox.client("s3").list_buckets()["Buckets"]
+    ]
+    code, output = call(sandbox, "status", "--stack", "autowatch")
+    assert (code, "There is no stack autowatch" in output) == (2, True)

@@ -195,7 +195,8 @@ class TestStory:
         logs = "".join(sandbox.logs(function) for function in sandbox.functions)
         assert "file scored" in logs
         assert "university.degree" not in logs
-        assert "sandbox-domino-token" not in logs
+        secret = sandbox.client("secretsmanager").get_secret_value(SecretId="sandbox/domino-token")
+        assert secret["SecretString"] not in logs
 
 
 @pytest.mark.usefixtures("story")

@@ -17,7 +17,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from autowatch.scoring.endpoint import BatchTimedOut, Endpoint, client_config
+from autowatch.aws.clients import client_config
+from autowatch.scoring.endpoint import BatchTimedOut, Endpoint
 from sandbox.client import running_sandbox
 from sandbox.errors import FaultError
 from sandbox.faults import Fault
@@ -250,7 +251,7 @@ def test_an_answer_that_is_none_is_never_written(world, kind):
 
 def test_a_socket_that_never_answers_is_given_up(world):
     """The function waits a little longer than the endpoint's own limit of a minute; here it is shortened."""
-    config = client_config(1).merge(Config(read_timeout=0.3))
+    config = client_config("sagemaker-runtime").merge(Config(read_timeout=0.3))
     runtime = world.sandbox.client("sagemaker-runtime", config=config)
     endpoint = Endpoint(runtime, ENDPOINT, ("no", "yes"), "yes", lambda: 60.0)
     world.sandbox.faults(Fault("InvokeEndpoint", "hang", times=1, seconds=2.0))

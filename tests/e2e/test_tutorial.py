@@ -32,6 +32,7 @@ CHANGING = (
     (r"-[0-9A-F]{16}-|-[0-9A-Z]{12}\b", "-SUFFIX"),
     (r"\b\d+\.\d+ s\b", "T s"),
     (r"[+-]?\b[01]\.\d{3,4}\b", "FIGURE"),
+    (r"(?m) \d+\.\d$", " SECONDS"),
     (
         r"\b(WeightedEnsemble-L2|LinearModel|CatBoost|LightGBM(XT)?|XGBoost|RandomForest|ExtraTrees)\b",
         "CANDIDATE",

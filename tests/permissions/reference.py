@@ -120,3 +120,13 @@ def _has_key(action: str, key: str) -> bool:
 def _key_pattern(known: str) -> str:
     """`aws:ResourceTag/${TagKey}` as a regular expression."""
     return ".+".join(map(re.escape, re.split(r"\$\{\w+\}|<key>", known)))
+
+
+def resource_form(action: str, kind: str) -> str | None:
+    """The form of the ARN of one of an action's resource types; with no kind, that of any type that it must have."""
+    privilege, resources = _privilege(action), _services()[action.split(":")[0]]["resources"]
+    assert privilege is not None, f"AWS knows no action {action}"
+    kinds = {name: row["required"] for name, row in privilege["resource_types"].items() if name}
+    if not kind:
+        return next((resources[name]["arn"] for name, required in kinds.items() if required), None)
+    return str(resources[kind]["arn"]) if kind in kinds else None

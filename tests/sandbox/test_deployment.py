@@ -203,15 +203,22 @@ def test_a_property_that_cannot_change_replaces_the_resource(sandbox, cloudforma
     assert url.endswith("/other")
 
 
-def test_a_stack_that_fails_leaves_nothing_and_can_be_deleted(sandbox, cloudformation):
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (BROKEN, "Nonsense"),
+        (function("echo", TracingConfig={"Mode": "Active"}), "X-Ray, which the sandbox has not"),
+    ],
+)
+def test_a_stack_that_fails_leaves_nothing_and_can_be_deleted(sandbox, cloudformation, broken, words):
     with pytest.raises(WaiterError):
-        create(cloudformation, template(Broken=BROKEN))
+        create(cloudformation, template(Broken=broken))
     stack = described(cloudformation)
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
     assert statuses(cloudformation, "stack")[-2:] == ["ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE"]
     events = cloudformation.describe_stack_events(StackName="stack")["StackEvents"]
     [reason] = [each["ResourceStatusReason"] for each in events if each["ResourceStatus"] == "CREATE_FAILED"]
-    assert "Nonsense" in reason
+    assert words in reason
     assert sandbox.client("lambda").list_functions()["Functions"] == []
     assert sandbox.client("iam").list_roles()["Roles"] == []
 

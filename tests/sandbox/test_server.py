@@ -12,6 +12,7 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from sandbox.access.keys import KEY_HEADER
 from sandbox.client import running_sandbox
 from sandbox.errors import NotFoundError
 from tests.support.repository import ROOT
@@ -407,5 +408,10 @@ def test_an_alarm_is_evaluated_on_demand_at_any_time_and_tells_its_topic(sandbox
 
 
 def test_a_time_that_is_none_is_refused(sandbox):
-    answer = requests.post(f"{sandbox.endpoint_url}/_sandbox/alarms", json={"at": "noon"}, timeout=10)
+    answer = requests.post(
+        f"{sandbox.endpoint_url}/_sandbox/alarms",
+        json={"at": "noon"},
+        headers={KEY_HEADER: sandbox.environment["AWS_SECRET_ACCESS_KEY"]},
+        timeout=10,
+    )
     assert (answer.status_code, "noon" in answer.json()["message"]) == (400, True)

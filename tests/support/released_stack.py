@@ -30,7 +30,11 @@ class ReleasedStack:
         sagemaker = self.sandbox.client("sagemaker")
         self.s3.put_object(Bucket=self.bucket, Key="models/r1/model.tar.gz", Body=archive(features=2))
         url = f"s3://{self.bucket}/models/r1/model.tar.gz"
-        role = f"arn:aws:iam::{ACCOUNT}:role/sagemaker"
+        resource = self.sandbox.client("cloudformation").describe_stack_resource(
+            StackName="autowatch", LogicalResourceId="SageMakerRole"
+        )
+        name = resource["StackResourceDetail"]["PhysicalResourceId"]
+        role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
         sagemaker.create_model(
             ModelName="r1", PrimaryContainer=container(ACCOUNT, REGION, url), ExecutionRoleArn=role
         )

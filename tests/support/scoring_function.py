@@ -6,11 +6,13 @@ from urllib.parse import quote_plus
 
 from moto import mock_aws
 
+from autowatch.aws.clients import client, made_client
 from autowatch.aws.objects import Bucket
 from autowatch.records.contract import Feature
 from autowatch.tabular.profile import Baseline, baseline_column
 from invoke_endpoint import app
 from tests.support.endpoint_server import running_endpoint
+from tests.support.lambda_context import Context
 from tests.support.scoring_bucket import BASELINE, BUCKET, CONTRACT, create_bucket, release
 
 ENVIRONMENT = {
@@ -25,20 +27,13 @@ ENVIRONMENT = {
 }
 
 
-class Context:
-    """Lambda's, as far as it is used."""
-
-    def get_remaining_time_in_millis(self):
-        return 60_000
-
-
 @contextmanager
 def scoring_endpoint():
     """A running endpoint that the function's next client will talk to."""
     with running_endpoint() as server:
-        app._runtime.cache_clear()
+        made_client.cache_clear()
         yield server
-        app._runtime.cache_clear()
+        made_client.cache_clear()
 
 
 def set_environment(patch, endpoint_url, **changes):
@@ -52,7 +47,7 @@ def set_environment(patch, endpoint_url, **changes):
 def bucket_with_champion(versioned=True):
     """A bucket with a model of age and job in force; gives the function's own S3 client."""
     with mock_aws():
-        s3 = app._s3()
+        s3 = client("s3")
         create_bucket(s3, versioned)
         release(s3)
         yield s3
@@ -72,7 +67,7 @@ def change_features(s3, features):
 
 def handle(*arrivals, time="2026-11-23T09:00:00.123Z"):
     """Calls the handler with one event for all these files."""
-    return app.lambda_handler({"Records": [_record(arrival, time) for arrival in arrivals]}, Context())
+    return app.lambda_handler({"Records": [_record(arrival, time) for arrival in arrivals]}, Context(60))
 
 
 def _record(arrival, time):

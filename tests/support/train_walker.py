@@ -11,7 +11,7 @@ from tests.support.stub_model import archive, image, training_file
 
 ENDPOINT = "autowatch"
 CANDIDATE = f"{ENDPOINT}-candidate"
-ARTEFACT = "stub/model.tar.gz"
+ARTEFACT = "transform/stub/model.tar.gz"
 DEFINITION = json.loads((REPOSITORY / "statemachine/train.asl.json").read_text())
 PARAMETERS = {
     "EndpointName": ENDPOINT,

@@ -21,7 +21,10 @@ def substitute(text, values):
     return text.replace("${!", "${")
 
 
-@pytest.fixture(params=[set(), {"HasDomino"}, {"HasInstances"}, {"HasDomino", "HasInstances"}], ids=" ".join)
+@pytest.fixture(
+    params=[set(), {"HasDomino"}, {"HasInstances"}, {"HasDomino", "HasInstances"}],
+    ids=lambda names: " ".join(sorted(names)),
+)
 def dashboard(request, template):
     """The body, and the conditions that hold."""
     text, names = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]

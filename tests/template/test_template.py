@@ -221,9 +221,10 @@ for module in sys.argv[2].split(","):
 
 
 def test_every_function_imports_nothing_but_what_its_layers_hold(template):
+    shared = template["Globals"]["Function"]["Layers"]
     modules = defaultdict(set)
     for properties in functions(template).values():
-        layers = frozenset(item["Ref"] for item in properties.get("Layers", []))
+        layers = frozenset(item["Ref"] for item in [*shared, *properties.get("Layers", [])])
         modules[layers].add(properties["Handler"].rsplit(".", 1)[0])
     everything = set().union(*_LAYERS.values())
     for layers, handlers in modules.items():

@@ -5,6 +5,7 @@ import zipfile
 from typing import Any
 
 from sandbox.deployment.resources.kind import Context, Kind, Made, Replaced, Request, tags_of, take
+from sandbox.errors import TemplateError
 from sandbox.functions.lambda_api import LOGICAL_ID_TAG, STACK_NAME_TAG
 
 _CODE_ARGUMENTS = ("S3Bucket", "S3Key", "S3ObjectVersion", "ZipFile")
@@ -69,6 +70,8 @@ class Function(Kind):
     @staticmethod
     def _arguments(request: Request) -> tuple[dict[str, Any], Any]:
         properties = {name: value for name, value in request.properties.items() if name != "FunctionName"}
+        if properties.get("TracingConfig", {}).get("Mode") == "Active":
+            raise TemplateError(f"{request.logical_id} sends traces to X-Ray, which the sandbox has not.")
         reserved = properties.pop("ReservedConcurrentExecutions", None)
         code = take(properties["Code"], request.logical_id, *_CODE_ARGUMENTS)
         if "ZipFile" in code:

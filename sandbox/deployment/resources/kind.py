@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
+from sandbox.access.decisions import Decisions
 from sandbox.deployment.intrinsics import as_text
 from sandbox.errors import TemplateError
 from sandbox.events.schedules import Schedules
@@ -39,6 +40,7 @@ class Context:
     account_id: str
     region: str
     schedules: Schedules
+    decisions: Decisions
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:

@@ -21,6 +21,7 @@ class StateMachine(Kind):
     def create(self, context: Context, request: Request) -> Made:
         """Create the machine."""
         arguments = self._arguments(context, request)
+        context.decisions.world.check_trust(request.properties["RoleArn"], "states.amazonaws.com")
         kind = request.properties.get("StateMachineType", "STANDARD")
         tags = tag_list(request, "key", "value")
         arn = context.call(

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
+from sandbox.access.decisions import Sender
 from sandbox.deployment.resources.kind import Context, Kind, Made, Request, tag_list, take
 from sandbox.errors import TemplateError
-from sandbox.events.notifications import is_allowed
 
 _NOTIFIED = {
     "LambdaConfigurations": ("LambdaFunctionConfigurations", "Function", "LambdaFunctionArn"),
@@ -129,7 +129,7 @@ def _notify(context: Context, logical_id: str, bucket: str, notification: dict[s
     }
     for item in configuration["LambdaFunctionConfigurations"]:
         arn = item["LambdaFunctionArn"]
-        if not is_allowed(arn, "s3", f"arn:aws:s3:::{bucket}", context.account_id):
+        if context.decisions.delivery_objection(Sender("s3.amazonaws.com", f"arn:aws:s3:::{bucket}"), arn):
             raise TemplateError(
                 f"{logical_id} notifies {arn}, which has no AWS::Lambda::Permission for s3.amazonaws.com."
             )

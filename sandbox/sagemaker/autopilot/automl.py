@@ -167,7 +167,7 @@ class AutoMLJobs:
             self._platform.model_python,
             "train.py",
             [str(directory)],
-            self._platform.child_environment(),
+            self._environment(request["RoleArn"]),
             self._platform.state_dir / "logs" / "automl" / f"{name}.log",
         )
         job.watchdog = threading.Timer(description["max_runtime"] + _SECONDS_BEYOND_LIMIT, job.child.end)
@@ -189,7 +189,7 @@ class AutoMLJobs:
             "region": self._platform.region,
             "channels": {
                 channel.get("ChannelType", "training"): self._objects(
-                    channel["DataSource"]["S3DataSource"]["S3Uri"]
+                    channel["DataSource"]["S3DataSource"]["S3Uri"], request["RoleArn"]
                 )
                 for channel in request["AutoMLJobInputDataConfig"]
             },
@@ -206,12 +206,16 @@ class AutoMLJobs:
             "output_path": request["OutputDataConfig"]["S3OutputPath"],
         }
 
-    def _objects(self, uri: str) -> list[str]:
+    def _environment(self, role_arn: str) -> dict[str, str]:
+        access_key, secret_key = self._platform.assume(role_arn)
+        keys = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
+        return {**self._platform.child_environment(), **keys}
+
+    def _objects(self, uri: str, role_arn: str) -> list[str]:
         bucket, prefix = split_s3_uri(uri)
         try:
-            pages = (
-                self._platform.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-            )
+            s3 = self._platform.s3(role_arn)
+            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             found = [item["Key"] for answer in pages for item in answer.get("Contents", ()) if item["Size"]]
         except (ClientError, BotoCoreError) as error:
             raise _ChannelUnusable(f"{uri} could not be listed: {error}") from error

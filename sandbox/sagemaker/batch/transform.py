@@ -20,7 +20,7 @@ from sandbox.sagemaker.serving.model_server import (
     ModelServerGone,
     ModelServerTimeout,
 )
-from sandbox.sagemaker.serving.models import Models, containers_of
+from sandbox.sagemaker.serving.models import Models, check_environment, container_to_serve, containers_of
 from sandbox.sagemaker.wire.errors import ResourceInUse, ResourceNotFound, ValidationException
 from sandbox.sagemaker.wire.listing import page, select
 from sandbox.sagemaker.wire.tags import Tags
@@ -158,10 +158,11 @@ class TransformJobs:
             return self._jobs[name]
 
     def _container(self, request: dict[str, Any]) -> dict[str, Any]:
-        containers = containers_of(self._models.find(request["ModelName"]))
-        if len(containers) != 1:
+        check_environment(request.get("Environment", {}))
+        model = self._models.find(request["ModelName"])
+        if len(containers_of(model)) != 1:
             raise ValidationException("A model of several containers is not offered in the sandbox.")
-        (container,) = containers
+        container = container_to_serve(model)
         return {
             **container,
             "Environment": {**container.get("Environment", {}), **request.get("Environment", {})},
@@ -197,7 +198,7 @@ class TransformJobs:
     def _transform(self, job: _Job, folder: Path) -> str | None:
         """Transforms every object and stores what came out; the reason where one of them failed."""
         bucket, prefix = split_s3_uri(job.request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"])
-        keys = self._list(bucket, prefix)
+        keys = self._list(self._s3(job), bucket, prefix)
         if not keys:
             return (
                 f'ClientError: No S3 objects found under S3 URL "s3://{bucket}/{prefix}" given in input data source.'
@@ -224,8 +225,11 @@ class TransformJobs:
         party = next((each for each in ("AlgorithmError", "ClientError") if each in parties), None)
         return f"{party}: See job logs for more information" if party else None
 
-    def _list(self, bucket: str, prefix: str) -> list[str]:
-        pages = self._platform.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    def _s3(self, job: _Job) -> Any:
+        return self._platform.s3(job.container["ExecutionRoleArn"])
+
+    def _list(self, s3: Any, bucket: str, prefix: str) -> list[str]:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         return [
             item["Key"]
             for answer in pages
@@ -235,7 +239,7 @@ class TransformJobs:
 
     def _work(self, job: _Job, bucket: str, keys: list[str], folder: Path, worker: int) -> list["_Outcome"]:
         """What one instance does: its objects, one after the other."""
-        s3, plan = self._platform.s3(), _plan(job.request)
+        s3, plan = self._s3(job), _plan(job.request)
         outcomes = []
         for number, key in enumerate(keys):
             file = folder / f"{worker}-{number}"
@@ -264,7 +268,7 @@ class TransformJobs:
         bucket, path = split_s3_uri(job.request["TransformOutput"]["S3OutputPath"])
         below = key[prefix.rfind("/") + 1 :]
         target = f"{path.rstrip('/')}/{below}.out".lstrip("/")
-        self._platform.s3().upload_file(str(file), bucket, target)
+        self._s3(job).upload_file(str(file), bucket, target)
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,11 @@ class EndpointConfigs:
                 raise self._missing(name)
             return self._configs[name]
 
+    def key_of(self, name: str) -> str | None:
+        """The KMS key of a configuration; None where it has none, or does not exist."""
+        with self._lock:
+            return self._configs.get(name, {}).get("KmsKeyId")
+
     def _missing(self, name: str) -> ValidationException:
         arn = self._platform.arn("endpoint-config", name)
         return ValidationException(f'Could not find endpoint configuration "{arn}".')

@@ -12,7 +12,7 @@ from sandbox.sagemaker.platform import Platform
 from sandbox.sagemaker.serving.deployment_config import check_deployment_config
 from sandbox.sagemaker.serving.endpoint_configs import EndpointConfigs
 from sandbox.sagemaker.serving.model_server import ModelServer, ModelServerFailed
-from sandbox.sagemaker.serving.models import Models, containers_of
+from sandbox.sagemaker.serving.models import Models, container_to_serve
 from sandbox.sagemaker.wire.errors import ValidationError, ValidationException
 from sandbox.sagemaker.wire.listing import page, select
 from sandbox.sagemaker.wire.tags import Tags
@@ -271,7 +271,7 @@ class Endpoints:
 
     def _container(self, model_name: str) -> dict[str, Any]:
         try:
-            return containers_of(self._models.find(model_name))[0]
+            return container_to_serve(self._models.find(model_name))
         except ValidationException as error:
             raise ModelServerFailed(str(error)) from error
 

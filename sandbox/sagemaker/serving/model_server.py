@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.sagemaker.children import Child
 from sandbox.sagemaker.platform import Platform, split_s3_uri
+from sandbox.sagemaker.wire.errors import ValidationException
 
 _SECONDS_BETWEEN_PINGS = 0.05
 _PING_TIMEOUT_SECONDS = 2.0
@@ -144,7 +145,9 @@ class ModelServer:
         model.mkdir(parents=True)
         archive = self._directory / "model.tar.gz"
         try:
-            self._platform.s3().download_file(bucket, key, str(archive))
+            self._platform.s3(self._container["ExecutionRoleArn"]).download_file(bucket, key, str(archive))
+        except ValidationException as error:
+            raise ModelServerFailed(str(error)) from error
         except (ClientError, BotoCoreError) as error:
             raise ModelServerFailed(f"Could not find model data at {uri}.") from error
         try:

@@ -1,5 +1,6 @@
 """Models: an image, an artefact and an environment under a name."""
 
+import re
 import threading
 import time
 from typing import Any
@@ -11,6 +12,7 @@ from sandbox.sagemaker.wire.errors import ValidationException
 from sandbox.sagemaker.wire.listing import page, select
 from sandbox.sagemaker.wire.tags import Tags
 
+_VARIABLES = re.compile(r"(SAGEMAKER|AUTOML|AUTOGLUON|TS|MMS)_[A-Z0-9_]+|(LOG|METRICS)_LOCATION")
 _NOT_OFFERED = (
     "ModelDataSource",
     "AdditionalModelDataSources",
@@ -40,7 +42,7 @@ class Models:
                 "A model must have either PrimaryContainer or Containers, and not both."
             )
         for container in containers_of(request):
-            self._check_container(container)
+            self._check_container(container, request.get("ExecutionRoleArn", ""))
         name = request["ModelName"]
         arn = self._platform.arn("model", name)
         with self._lock:
@@ -87,7 +89,7 @@ class Models:
     def _missing(self, name: str) -> ValidationException:
         return ValidationException(f'Could not find model "{self._platform.arn("model", name)}".')
 
-    def _check_container(self, container: dict[str, Any]) -> None:
+    def _check_container(self, container: dict[str, Any], role_arn: str) -> None:
         for member in _NOT_OFFERED:
             if member in container:
                 raise ValidationException(f"{member} is not offered in the sandbox.")
@@ -96,14 +98,35 @@ class Models:
                 f"The image {container.get('Image')} cannot be pulled. The sandbox has"
                 f" {' and '.join(self._platform.images)}."
             )
+        check_environment(container.get("Environment", {}))
         uri = container.get("ModelDataUrl", "")
         if not uri.startswith("s3://"):
             raise ValidationException("ModelDataUrl must be the s3:// URI of a model.tar.gz.")
         bucket, key = split_s3_uri(uri)
         try:
-            self._platform.s3().head_object(Bucket=bucket, Key=key)
+            self._platform.s3(role_arn).head_object(Bucket=bucket, Key=key)
         except ClientError as error:
             raise ValidationException(f"Could not find model data at {uri}.") from error
+
+
+def check_environment(environment: dict[str, str]) -> None:
+    """Refuses variables that the containers here do not know.
+
+    A container is a process of this machine here, and a variable such as PYTHONSTARTUP would run anything in it.
+
+    Raises:
+        ValidationException: there are such variables.
+    """
+    if others := sorted(name for name in environment if not _VARIABLES.fullmatch(name)):
+        raise ValidationException(
+            f"The sandbox's containers take no variable {', '.join(others)}; they take SAGEMAKER_*, AUTOML_*, TS_*"
+            " and the like."
+        )
+
+
+def container_to_serve(model: dict[str, Any]) -> dict[str, Any]:
+    """A model's container with the role that reads its artefact."""
+    return {**containers_of(model)[0], "ExecutionRoleArn": model.get("ExecutionRoleArn", "")}
 
 
 def containers_of(model: dict[str, Any]) -> list[dict[str, Any]]:

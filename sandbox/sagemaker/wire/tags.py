@@ -36,6 +36,11 @@ class Tags:
         with self._lock:
             return page(_as_list(self._of(request["ResourceArn"])), request, "Tags")
 
+    def get(self, arn: str) -> dict[str, str]:
+        """The tags of a resource; none where there is no such resource."""
+        with self._lock:
+            return dict(self._by_arn.get(arn, {}))
+
     def _of(self, arn: str) -> dict[str, str]:
         try:
             return self._by_arn[arn]

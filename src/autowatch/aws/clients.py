@@ -1,24 +1,119 @@
-"""A session whose clients read long listings with little CPU."""
+"""The AWS clients, made once for each execution environment: one table of time limits, retries and connections."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
+from botocore.config import Config
 from botocore.session import get_session
 from botocore.utils import parse_timestamp
 
+from autowatch.aws.objects import Bucket
 
-def quick_session() -> boto3.Session:
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+Service = Literal[
+    "events", "s3", "sagemaker", "sagemaker-runtime", "secretsmanager", "sns", "ssm", "stepfunctions"
+]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How a service is called.
+
+    Attributes:
+        connect, read: seconds until a connection, or the next bytes of an answer, are given up.
+        attempts: how often a call is made at most, the first time included.
+        connections: how many stay open; more than the threads that call need is no loss, since none opens unasked.
+    """
+
+    connect: float
+    read: float
+    attempts: int
+    connections: int = 64
+
+
+LIMITS: dict[Service, Limits] = {
+    # Alerts: the job that sends them goes on with the other days.
+    "events": Limits(connect=3, read=5, attempts=3),
+    "sns": Limits(connect=3, read=5, attempts=3),
+    # Copies inside S3 of up to 5 GB answer late.
+    "s3": Limits(connect=5, read=120, attempts=5),
+    # The state machines themselves wait and try again, as they do when SageMaker throttles.
+    "sagemaker": Limits(connect=5, read=10, attempts=4),
+    # An endpoint gives up after 60 s; `scoring.endpoint` tries again, which knows how much time is left.
+    "sagemaker-runtime": Limits(connect=5, read=65, attempts=1),
+    "secretsmanager": Limits(connect=5, read=20, attempts=5),
+    "ssm": Limits(connect=5, read=20, attempts=5),
+    "stepfunctions": Limits(connect=5, read=10, attempts=5),
+}
+
+
+@overload
+def client(service: Literal["events"]) -> "EventBridgeClient": ...
+@overload
+def client(service: Literal["s3"]) -> "S3Client": ...
+@overload
+def client(service: Literal["sagemaker"]) -> "SageMakerClient": ...
+@overload
+def client(service: Literal["sagemaker-runtime"]) -> "SageMakerRuntimeClient": ...
+@overload
+def client(service: Literal["secretsmanager"]) -> "SecretsManagerClient": ...
+@overload
+def client(service: Literal["sns"]) -> "SNSClient": ...
+@overload
+def client(service: Literal["ssm"]) -> "SSMClient": ...
+@overload
+def client(service: Literal["stepfunctions"]) -> "SFNClient": ...
+def client(service: Service) -> Any:
+    """The boto3 client of `service`, the same one at every call."""
+    return made_client(service)
+
+
+def data_bucket(name: str) -> Bucket:
+    """The stack's bucket."""
+    return Bucket(client("s3"), name)
+
+
+@cache
+def made_client(service: Service) -> Any:
+    """A new client of `service`; `client` has the types. Tests clear this cache between two accounts."""
+    return _session().client(service, config=client_config(service))
+
+
+def client_config(service: Service) -> Config:
+    """botocore's form of a row of the table."""
+    limits = LIMITS[service]
+    return Config(
+        connect_timeout=limits.connect,
+        read_timeout=limits.read,
+        max_pool_connections=limits.connections,
+        retries={"mode": "standard", "total_max_attempts": limits.attempts},
+    )
+
+
+@cache
+def _session() -> boto3.Session:
     """A session like any other, but for how the time of each object in a listing is read.
 
     botocore tries all forms that a date may have, which takes more time than the rest of the listing.
     """
     core = get_session()
-    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse)
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
     return boto3.Session(botocore_session=core)
 
 
-def _parse(value: Any) -> datetime:
+def _parse_time(value: Any) -> datetime:
     """S3's listings have ISO 8601, headers and other services what botocore knows."""
     try:
         return datetime.fromisoformat(value)

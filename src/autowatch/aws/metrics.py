@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TextIO
 
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+
 from autowatch.errors import AutowatchError
 
 _MAX_METRICS = 100
@@ -45,13 +48,10 @@ def emit(
     moment = moment or clock
     _check(namespace, values, dimensions)
     _check_moment(moment, clock)
-    directive = {
-        "Namespace": namespace,
-        "Dimensions": [list(dimensions)],
-        "Metrics": [{"Name": name} for name in values],
-    }
-    metadata = {"Timestamp": int(moment.timestamp() * 1000), "CloudWatchMetrics": [directive]}
-    document = {"_aws": metadata, **dimensions, **values}
+    powertools = AmazonCloudWatchEMFProvider(namespace=namespace)
+    powertools.set_timestamp(moment)
+    definitions = {name: {"Unit": MetricUnit.NoUnit.value} for name in values}
+    document = {**powertools.serialize_metric_set(definitions, dict(dimensions), {}), **values}
     # One write: lines of two threads must not run into each other.
     (stream or sys.stdout).write(json.dumps(document, allow_nan=False) + "\n")
 

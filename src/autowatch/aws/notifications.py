@@ -2,9 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autowatch.errors import AutowatchError
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sns import SNSClient
 
 _LONGEST_SUBJECT = 99
 
@@ -13,7 +17,7 @@ class EventRefused(AutowatchError):
     """EventBridge took the call, but not the event."""
 
 
-def publish(sns: Any, topic_arn: str, subject: str, lines: Sequence[str]) -> None:
+def publish(sns: "SNSClient", topic_arn: str, subject: str, lines: Sequence[str]) -> None:
     """Publishes one message.
 
     SNS takes subjects of less than 100 ASCII characters on one line; others are made fit.
@@ -22,18 +26,14 @@ def publish(sns: Any, topic_arn: str, subject: str, lines: Sequence[str]) -> Non
     sns.publish(TopicArn=topic_arn, Subject=ascii_subject[:_LONGEST_SUBJECT], Message="\n".join(lines))
 
 
-def put_event(events: Any, detail_type: str, detail: Mapping[str, Any]) -> None:
+def put_event(events: "EventBridgeClient", detail_type: str, detail: Mapping[str, Any]) -> None:
     """Puts one event of the source `autowatch` on the default event bus.
 
     Raises:
         EventRefused: EventBridge took the call, but not the event.
     """
-    entry = {
-        "Source": "autowatch",
-        "DetailType": detail_type,
-        "Detail": json.dumps(detail, ensure_ascii=False, allow_nan=False),
-    }
-    answer = events.put_events(Entries=[entry])
+    text = json.dumps(detail, ensure_ascii=False, allow_nan=False)
+    answer = events.put_events(Entries=[{"Source": "autowatch", "DetailType": detail_type, "Detail": text}])
     if answer["FailedEntryCount"]:
         code = answer["Entries"][0].get("ErrorCode", "no reason given")
         raise EventRefused(

@@ -5,12 +5,15 @@ Reading a large object from beginning to end although connections break: the res
 
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.errors import UnreadableFile
+
+if TYPE_CHECKING:
+    pass
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -34,12 +37,13 @@ def read_input(
     Raises:
         InputGone: that version is not there any more.
     """
-    which = {"VersionId": file.version_id} if file.version_id else {"IfMatch": f'"{file.etag}"'}
+    which: dict[str, Any] = (
+        {"VersionId": file.version_id} if file.version_id else {"IfMatch": f'"{file.etag}"'}
+    )
     if start or end is not None:
         which["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
     try:
-        client: Any = bucket.client
-        answer = client.get_object(Bucket=bucket.name, Key=file.key, **which)
+        answer = bucket.client.get_object(Bucket=bucket.name, Key=file.key, **which)
     except ClientError as error:
         if error.response["Error"]["Code"] in _GONE:
             raise InputGone(

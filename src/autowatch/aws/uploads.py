@@ -3,17 +3,21 @@
 Joining objects to one inside S3: multipart upload by copy, so that only what is too small for it passes through.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, CopySourceTypeDef
 
 PART_BYTES = 8 * 1024 * 1024
 
@@ -38,9 +42,9 @@ class Upload:
     """
 
     def __init__(self, bucket: Bucket, key: str, content_type: str) -> None:
-        self._client: Any = bucket.client
-        self._object = {"Bucket": bucket.name, "Key": key}
-        self._kind = {"ContentType": content_type}
+        self._client = bucket.client
+        self._object: dict[str, Any] = {"Bucket": bucket.name, "Key": key}
+        self._kind: dict[str, Any] = {"ContentType": content_type}
         self._waiting: list[bytes] = []
         self._waiting_bytes = self._sent = 0
         self._upload_id: str | None = None
@@ -114,14 +118,14 @@ class Upload:
 
 def abort_uploads(bucket: Bucket, prefix: str) -> None:
     """Takes back the multipart uploads under way to keys that begin with `prefix`."""
-    client: Any = bucket.client
+    client = bucket.client
     # What has been taken back is listed no more, so the first page is enough each time.
     while uploads := client.list_multipart_uploads(Bucket=bucket.name, Prefix=prefix).get("Uploads"):
         for upload in uploads:
             _abort(client, Bucket=bucket.name, Key=upload["Key"], UploadId=upload["UploadId"])
 
 
-def _abort(client: Any, **upload: str) -> None:
+def _abort(client: "S3Client", **upload: Any) -> None:
     try:
         client.abort_multipart_upload(**upload)
     except ClientError as error:
@@ -169,18 +173,23 @@ def concatenate(bucket: Bucket, sources: Sequence[Source], target: str, content_
     Returns:
         The version id; None in a bucket without versions.
     """
-    client: Any = bucket.client
+    client = bucket.client
     parts = cut_parts(sources)
-    kind = {"ContentType": content_type}
     if len(parts) < 2 and not any(map(_can_copy, parts)):
         body = _read(bucket, parts[0]) if parts else b""
-        return _version(client.put_object(Bucket=bucket.name, Key=target, Body=body, **kind))
-    upload_id = client.create_multipart_upload(Bucket=bucket.name, Key=target, **kind)["UploadId"]
-    upload = {"Bucket": bucket.name, "Key": target, "UploadId": upload_id}
+        return _version(
+            client.put_object(Bucket=bucket.name, Key=target, Body=body, ContentType=content_type)
+        )
+    upload_id = client.create_multipart_upload(Bucket=bucket.name, Key=target, ContentType=content_type)[
+        "UploadId"
+    ]
+    upload: dict[str, Any] = {"Bucket": bucket.name, "Key": target, "UploadId": upload_id}
     try:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             etags = list(pool.map(lambda item: _put_part(bucket, upload, *item), enumerate(parts, start=1)))
-        numbered = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)]
+        numbered: list[CompletedPartTypeDef] = [
+            {"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)
+        ]
         return _version(client.complete_multipart_upload(**upload, MultipartUpload={"Parts": numbered}))
     except BaseException:
         client.abort_multipart_upload(**upload)
@@ -196,20 +205,24 @@ def copy_range(
         source: at most `LARGEST_PART` bytes of it.
         version_id: the version; None in a bucket without versions, where `etag` tells them apart.
     """
-    client: Any = bucket.client
+    client = bucket.client
     begun = client.create_multipart_upload(Bucket=bucket.name, Key=target, ContentType=content_type)
-    upload = {"Bucket": bucket.name, "Key": target, "UploadId": begun["UploadId"]}
-    version = {"VersionId": version_id} if version_id else {}
+    upload: dict[str, Any] = {"Bucket": bucket.name, "Key": target, "UploadId": begun["UploadId"]}
+    copied: CopySourceTypeDef = {"Bucket": bucket.name, "Key": source.key}
+    if version_id:
+        copied["VersionId"] = version_id
     try:
         answer = client.upload_part_copy(
             **upload,
             PartNumber=1,
-            CopySource={"Bucket": bucket.name, "Key": source.key, **version},
+            CopySource=copied,
             CopySourceRange=f"bytes={source.start}-{source.end - 1}",
             CopySourceIfMatch=f'"{etag}"',
         )
-        part = {"PartNumber": 1, "ETag": answer["CopyPartResult"]["ETag"]}
-        client.complete_multipart_upload(**upload, MultipartUpload={"Parts": [part]})
+        copied_etag = answer["CopyPartResult"]["ETag"]
+        client.complete_multipart_upload(
+            **upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": copied_etag}]}
+        )
     except BaseException:
         client.abort_multipart_upload(**upload)
         raise
@@ -251,11 +264,10 @@ def _can_copy(part: Sequence[Range]) -> bool:
     return len(part) == 1 and part[0].size >= SMALLEST_PART
 
 
-def _put_part(bucket: Bucket, upload: dict[str, str], number: int, part: Sequence[Range]) -> str:
-    client: Any = bucket.client
+def _put_part(bucket: Bucket, upload: dict[str, Any], number: int, part: Sequence[Range]) -> str:
+    client = bucket.client
     if not _can_copy(part):
-        answer = client.upload_part(**upload, PartNumber=number, Body=_read(bucket, part))
-        return str(answer["ETag"])
+        return client.upload_part(**upload, PartNumber=number, Body=_read(bucket, part))["ETag"]
     (whole,) = part
     answer = client.upload_part_copy(
         **upload,
@@ -263,7 +275,7 @@ def _put_part(bucket: Bucket, upload: dict[str, str], number: int, part: Sequenc
         CopySource={"Bucket": upload["Bucket"], "Key": whole.key},
         CopySourceRange=f"bytes={whole.start}-{whole.end - 1}",
     )
-    return str(answer["CopyPartResult"]["ETag"])
+    return answer["CopyPartResult"]["ETag"]
 
 
 def _read(bucket: Bucket, part: Sequence[Range]) -> bytes:
@@ -278,6 +290,6 @@ def _read(bucket: Bucket, part: Sequence[Range]) -> bytes:
     return bytes(content)
 
 
-def _version(answer: dict[str, Any]) -> str | None:
+def _version(answer: Mapping[str, Any]) -> str | None:
     version: str | None = answer.get("VersionId")
     return version

@@ -7,7 +7,7 @@ import logging
 import math
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from autowatch.aws.metrics import emit
 from autowatch.aws.objects import Bucket
@@ -25,6 +25,9 @@ from autowatch.domino.v2 import MonitoredModel, list_models
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.timestamps import from_text, to_text
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
 
 ReadBack = Literal["read", "failed", "nothing to read"]
 
@@ -45,7 +48,7 @@ class LoaderSettings:
 
 def load_new_files(
     bucket: Bucket,
-    ssm: Any,
+    ssm: "SSMClient",
     domino: DominoSettings,
     connection: DominoConnection,
     settings: LoaderSettings,
@@ -79,7 +82,9 @@ def _register(domino: DominoSettings, registry: ModelRegistry, region: str) -> R
     return V0Register(registry.connection, domino.model_id, registry.bucket.name, region)
 
 
-def _read_back(bucket: Bucket, ssm: Any, registry: ModelRegistry, parameter: str, now: datetime) -> ReadBack:
+def _read_back(
+    bucket: Bucket, ssm: "SSMClient", registry: ModelRegistry, parameter: str, now: datetime
+) -> ReadBack:
     """Domino's opinion is worth having, but no reason to fail a run that has registered everything."""
     try:
         run = read_champion(bucket).run

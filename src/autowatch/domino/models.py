@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -21,6 +21,9 @@ from autowatch.errors import AutowatchError
 from autowatch.records.contract import ID_COLUMN, PREDICTION_DATE_COLUMN, Contract, read_contract
 from autowatch.records.run import contract_key, train_key
 from autowatch.records.timestamps import to_text
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -124,7 +127,7 @@ def note_configured(bucket: Bucket, record: ModelRecord, kind: DatasetKind) -> M
     return noted
 
 
-def publish_model_id(ssm: Any, parameter: str, model_id: str) -> None:
+def publish_model_id(ssm: "SSMClient", parameter: str, model_id: str) -> None:
     """Puts the id of the model in force into the SSM parameter, where it is not there yet.
 
     What keeps it from that is logged and no more: the parameter is for people, and every daily run publishes it.
@@ -236,7 +239,7 @@ def first_variables(contract: Contract, kind: DatasetKind) -> list[dict[str, Any
     ]
 
 
-def register_released_model(ssm: Any, registry: ModelRegistry, run: str, parameter: str) -> str:
+def register_released_model(ssm: "SSMClient", registry: ModelRegistry, run: str, parameter: str) -> str:
     """Registers the run's model with Domino (v2), unless it is there already, and gives its id.
 
     Raises:

@@ -1,4 +1,4 @@
-"""How Domino is reached: the parameters that begin with Dmm, read from a function's environment.
+"""How Domino is reached: the parameters that begin with Dmm.
 
 Domino's API token, from AWS Secrets Manager.
 """
@@ -6,14 +6,18 @@ Domino's API token, from AWS Secrets Manager.
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cache
+from typing import Literal
 from urllib.parse import urlsplit
 
 import requests
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
 
+from autowatch.aws.clients import client
 from autowatch.domino import v0 as domino_v0
 from autowatch.domino import v2 as domino_v2
 from autowatch.domino.connection import DominoConnection, DominoToken, DominoTokenUnusable
@@ -23,16 +27,16 @@ DominoApi = Literal["v0", "v2"]
 
 
 _PARAMETERS = {
-    "DMM_URL": "DmmUrl",
-    "MODEL_ID": "DmmModelId",
-    "DMM_DATASOURCE": "DmmDatasource",
-    "DMM_TOKEN_SECRET_ARN": "DmmTokenSecretArn",
+    "dmm_url": "DmmUrl",
+    "model_id": "DmmModelId",
+    "dmm_datasource": "DmmDatasource",
+    "dmm_token_secret_arn": "DmmTokenSecretArn",
 }
 
 
 _NEEDED: dict[DominoApi, tuple[str, ...]] = {
-    "v0": ("DMM_URL", "MODEL_ID", "DMM_TOKEN_SECRET_ARN"),
-    "v2": ("DMM_URL", "DMM_DATASOURCE", "DMM_TOKEN_SECRET_ARN"),
+    "v0": ("dmm_url", "model_id", "dmm_token_secret_arn"),
+    "v2": ("dmm_url", "dmm_datasource", "dmm_token_secret_arn"),
 }
 
 
@@ -57,6 +61,19 @@ class DominoHalfConfigured(AutowatchError):
 
 class DominoMisconfigured(AutowatchError):
     """Domino's parameters do not fit each other."""
+
+
+@dataclass(frozen=True)
+class DominoParameters:
+    """The stack's parameters that begin with Dmm, as they are set; all are empty where there is no Domino."""
+
+    dmm_api: str = ""
+    dmm_url: str = ""
+    model_id: str = ""
+    dmm_datasource: str = ""
+    dmm_token_secret_arn: str = ""
+    dmm_auth_header: str = ""
+    dmm_auth_scheme: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,18 +103,19 @@ class DominoSettings:
         )
 
 
-def domino_settings(environment: Mapping[str, str]) -> DominoSettings | None:
+def domino_settings(parameters: DominoParameters) -> DominoSettings | None:
     """The settings; None where Domino is not configured. What is set in vain is logged as a warning.
 
     Raises:
         DominoHalfConfigured: some of what the wire needs is set, and some is not.
         DominoMisconfigured: the wire is none, or the URL is that of the other one.
     """
-    api = _api(environment.get("DMM_API", "").strip() or "v0")
-    values = {name: environment.get(name, "").strip() for name in _PARAMETERS}
+    api = _api(parameters.dmm_api.strip() or "v0")
+    values = {name: getattr(parameters, name).strip() for name in _PARAMETERS}
     needed = _NEEDED[api]
     missing = [_PARAMETERS[name] for name in needed if not values[name]]
     if not any(values.values()):
+        _LOGGER.info("Domino is not configured: set the parameters that begin with Dmm")
         return None
     if missing:
         raise DominoHalfConfigured(
@@ -108,15 +126,15 @@ def domino_settings(environment: Mapping[str, str]) -> DominoSettings | None:
     for name in values.keys() - set(needed):
         if values[name]:
             _LOGGER.warning("%s is set in vain: DmmApi=%s does not use it", _PARAMETERS[name], api)
-    _check_url(api, values["DMM_URL"])
+    _check_url(api, values["dmm_url"])
     return DominoSettings(
         api=api,
-        url=values["DMM_URL"],
-        token_secret_arn=values["DMM_TOKEN_SECRET_ARN"],
-        model_id=values["MODEL_ID"],
-        datasource=values["DMM_DATASOURCE"],
-        header=_word(environment, "DMM_AUTH_HEADER", "DmmTokenHeader"),
-        scheme=_word(environment, "DMM_AUTH_SCHEME", "DmmTokenScheme"),
+        url=values["dmm_url"],
+        token_secret_arn=values["dmm_token_secret_arn"],
+        model_id=values["model_id"],
+        datasource=values["dmm_datasource"],
+        header=_word(parameters.dmm_auth_header, "DmmTokenHeader"),
+        scheme=_word(parameters.dmm_auth_scheme, "DmmTokenScheme"),
     )
 
 
@@ -142,27 +160,37 @@ def _check_url(api: DominoApi, url: str) -> None:
         )
 
 
-def _word(environment: Mapping[str, str], name: str, parameter: str) -> str:
-    word = environment.get(name, "").strip()
+def _word(value: str, parameter: str) -> str:
+    word = value.strip()
     if not _WORD.fullmatch(word):
         raise DominoMisconfigured(f"{parameter} is no word of letters, digits and hyphens. Correct it.")
     return word
 
 
-def read_domino_token(secrets_manager: Any, secret_arn: str) -> str:
-    """The token in the secret: its text is the token itself, or JSON of the form `{"token": …}`.
+@cache
+def domino_token(secret_arn: str) -> DominoToken:
+    """The token in the secret, read when it is first needed and kept from one invocation to the next."""
+    return DominoToken(
+        lambda: read_domino_token(SecretsProvider(boto3_client=client("secretsmanager")), secret_arn)
+    )
+
+
+def read_domino_token(secrets: SecretsProvider, secret_arn: str) -> str:
+    """The token in the secret as it is now: its text is the token itself, or JSON of the form `{"token": …}`.
 
     Raises:
         DominoTokenUnusable: the secret cannot be read, or holds no token. The message never shows its value.
     """
     try:
-        secret = secrets_manager.get_secret_value(SecretId=secret_arn)
-    except ClientError as error:
+        # `DominoToken` keeps what was read, and reads again when Domino refuses it: it may have been rotated.
+        secret = secrets.get(secret_arn, force_fetch=True)
+    except GetParameterError as error:
+        cause = error.__cause__ or error.__context__
+        code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
         raise DominoTokenUnusable(
-            f"The secret {secret_arn} cannot be read ({error.response['Error']['Code']}). "
-            "Check the parameter DmmTokenSecretArn."
+            f"The secret {secret_arn} cannot be read ({code}). Check the parameter DmmTokenSecretArn."
         ) from error
-    token = _token(secret.get("SecretString", ""))
+    token = _token(secret) if isinstance(secret, str) else ""
     # requests would put a token that it cannot send into its own message, so that is found out here.
     if not token or not token.isascii() or not token.isprintable():
         raise DominoTokenUnusable(

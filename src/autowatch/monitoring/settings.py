@@ -1,9 +1,13 @@
 """What the daily job is given: the services that it talks to, and its parameters."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from autowatch.aws.objects import Bucket
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sns import SNSClient
 
 
 @dataclass(frozen=True)
@@ -11,8 +15,8 @@ class Clients:
     """The services that the job talks to."""
 
     bucket: Bucket
-    sns: Any
-    events: Any
+    sns: "SNSClient"
+    events: "EventBridgeClient"
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,11 @@ def announcement(arrival: Arrival) -> dict[str, Any]:
     return {"Records": [{"eventTime": arrival.time.isoformat(), "s3": {"object": written}}]}
 
 
+def arrival_in_execution(document: dict[str, Any]) -> Arrival:
+    """The arrival that an execution for a large file was started for, from its input."""
+    return Arrival(ObjectVersion.from_json(document["input"]), from_text(document["time"]))
+
+
 def _arrival(record: dict[str, Any]) -> Arrival:
     written = record["s3"]["object"]
     file = ObjectVersion(

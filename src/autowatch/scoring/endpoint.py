@@ -8,9 +8,8 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, ReadTimeoutError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
@@ -18,9 +17,8 @@ from autowatch.errors import AutowatchError
 from autowatch.records.smoke import SmokeTest
 from autowatch.scoring.answer import Predictions, parse_answer
 
-LONGEST_INVOCATION = 65.0
-"""Seconds until an unanswered request is given up; the endpoint itself gives up after 60."""
-
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 _RESERVE = 3.0
 """Seconds before the caller's end in which nothing new is begun, so that it can still clean up and say why."""
@@ -108,7 +106,7 @@ class Endpoint:
     """An endpoint that serves a model of Autopilot's.
 
     Attributes:
-        client: boto3's `sagemaker-runtime`, made with `client_config`.
+        client: boto3's `sagemaker-runtime`, which tries nothing again by itself.
         name: the endpoint's name.
         labels: the labels that its model knows.
         positive_label: the one whose probability is wanted.
@@ -119,7 +117,7 @@ class Endpoint:
         variants: the production variants that answered.
     """
 
-    client: Any
+    client: "SageMakerRuntimeClient"
     name: str
     labels: Sequence[str]
     positive_label: str
@@ -193,17 +191,6 @@ class Endpoint:
         if variant := answer.get("InvokedProductionVariant"):
             self.variants.add(variant)
         return content
-
-
-def client_config(concurrency: int) -> Config:
-    """The settings for a `sagemaker-runtime` client: a connection for each thread, and no retries of its own, which
-    would hold a batch for minutes without regard to the time left."""
-    return Config(
-        connect_timeout=5,
-        read_timeout=LONGEST_INVOCATION,
-        max_pool_connections=concurrency,
-        retries={"total_max_attempts": 1, "mode": "standard"},
-    )
 
 
 def _name_failure(name: str, response: Any) -> EndpointError | None:

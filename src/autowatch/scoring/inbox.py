@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from autowatch.aws.metrics import emit
 from autowatch.aws.objects import Bucket
@@ -20,6 +20,10 @@ from autowatch.records.champion import NoChampion
 from autowatch.scoring.in_force import ReleaseUnderWay
 from autowatch.scoring.outcome import find_committed, refuse
 from autowatch.scoring.predictions import ScoringSettings, score_file
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -46,7 +50,7 @@ class TransformMachine:
         threshold_bytes: files larger than this go to it.
     """
 
-    client: Callable[[], Any]
+    client: Callable[[], "SFNClient"]
     arn: str
     threshold_bytes: int
 
@@ -93,7 +97,7 @@ def times_postponed(event: dict[str, Any]) -> int:
 
 def score_arrivals(
     bucket: Bucket,
-    runtime: Any,
+    runtime: "SageMakerRuntimeClient",
     arrivals: Sequence[Arrival],
     settings: ScoringSettings,
     seconds_left: Callable[[], float],
@@ -166,7 +170,7 @@ def _postpone(
 
 def _score_or_refuse(
     bucket: Bucket,
-    runtime: Any,
+    runtime: "SageMakerRuntimeClient",
     arrival: Arrival,
     settings: ScoringSettings,
     seconds_left: Callable[[], float],

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from autowatch import __version__
 from autowatch.aws.objects import Bucket
@@ -35,6 +35,9 @@ from autowatch.scoring.requests import Rejected, ScoringLimits
 from autowatch.scoring.rows import predictions_rows
 from autowatch.tabular.profile import Baseline, Profile, ProfileSum
 from autowatch.tabular.table import read_table
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -69,7 +72,7 @@ class ScoringSettings:
 
 def score_file(
     bucket: Bucket,
-    runtime: Any,
+    runtime: "SageMakerRuntimeClient",
     arrival: Arrival,
     settings: ScoringSettings,
     seconds_left: Callable[[], float],
@@ -83,7 +86,7 @@ def score_file(
     predictions stand, which differ only if the champion changed in between.
 
     Args:
-        runtime: boto3's `sagemaker-runtime`, made with `endpoint.client_config`.
+        runtime: boto3's `sagemaker-runtime`, which tries nothing again by itself.
         seconds_left: tells how long the caller may still take.
 
     Raises:
@@ -110,7 +113,7 @@ def score_file(
 
 def _score_and_commit(
     bucket: Bucket,
-    runtime: Any,
+    runtime: "SageMakerRuntimeClient",
     arrival: Arrival,
     keys: OutputKeys,
     settings: ScoringSettings,
@@ -166,7 +169,7 @@ class _Scored:
 
 def _score(
     force: InForce,
-    runtime: Any,
+    runtime: "SageMakerRuntimeClient",
     arrival: Arrival,
     keys: OutputKeys,
     settings: ScoringSettings,

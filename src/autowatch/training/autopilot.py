@@ -6,7 +6,7 @@ The leaderboard of an AutoML job: every candidate with its metrics, and where Au
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from autowatch.aws.objects import Bucket
 from autowatch.aws.step_functions import naming_throttling, next_wait
@@ -14,6 +14,16 @@ from autowatch.errors import AutowatchError
 from autowatch.records.contract import Contract
 from autowatch.records.run import train_key
 from autowatch.settings import Network
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker.literals import AutoMLMetricEnumType, AutoMLModeType
+    from mypy_boto3_sagemaker.type_defs import (
+        AutoMLCandidateTypeDef,
+        AutoMLContainerDefinitionTypeDef,
+        AutoMLOutputDataConfigTypeDef,
+        MetricDatumTypeDef,
+    )
 
 _ENDED_BADLY = ("Failed", "Stopped")
 
@@ -60,7 +70,7 @@ def job_name(run: str) -> str:
 
 @naming_throttling()
 def start_job(
-    sagemaker: Any,
+    sagemaker: "SageMakerClient",
     bucket: Bucket,
     contract: Contract,
     *,
@@ -79,7 +89,11 @@ def start_job(
         kms_key: ARN of the key that encrypts the job's disks and what it writes; empty leaves that to S3 and SageMaker.
     """
     name = job_name(contract.run)
-    security = ({"VolumeKmsKeyId": kms_key} if kms_key else {}) | network.vpc
+    security: dict[str, Any] = ({"VolumeKmsKeyId": kms_key} if kms_key else {}) | network.vpc
+    secured: dict[str, Any] = {"SecurityConfig": security} if security else {}
+    output: AutoMLOutputDataConfigTypeDef = {"S3OutputPath": bucket.url(f"models/{contract.run}/autopilot")}
+    if kms_key:
+        output["KmsKeyId"] = kms_key
     # Where the state ran twice, the job under the name is this run's own: no other run has it.
     with suppress(sagemaker.exceptions.ResourceInUse):
         sagemaker.create_auto_ml_job_v2(
@@ -91,17 +105,16 @@ def start_job(
                     "DataSource": {
                         "S3DataSource": {
                             "S3DataType": "S3Prefix",
-                            "S3Uri": f"{bucket.url(train_key(contract.run))}",
+                            "S3Uri": bucket.url(train_key(contract.run)),
                         }
                     },
                 }
             ],
-            OutputDataConfig={"S3OutputPath": f"s3://{bucket.name}/models/{contract.run}/autopilot"}
-            | ({"KmsKeyId": kms_key} if kms_key else {}),
+            OutputDataConfig=output,
             AutoMLProblemTypeConfig={
                 "TabularJobConfig": {
                     "TargetAttributeName": contract.target,
-                    "Mode": mode,
+                    "Mode": cast("AutoMLModeType", mode),
                     "ProblemType": "BinaryClassification",
                     "CompletionCriteria": {
                         "MaxCandidates": limits.candidates,
@@ -109,17 +122,17 @@ def start_job(
                     },
                 }
             },
-            AutoMLJobObjective={"MetricName": objective},
+            AutoMLJobObjective={"MetricName": cast("AutoMLMetricEnumType", objective)},
             RoleArn=role_arn,
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-            **({"SecurityConfig": security} if security else {}),
+            **secured,
         )
     return name
 
 
 @naming_throttling()
 def describe_job(
-    sagemaker: Any, name: str, *, limit_seconds: int, poll_seconds: int, now: datetime
+    sagemaker: "SageMakerClient", name: str, *, limit_seconds: int, poll_seconds: int, now: datetime
 ) -> JobProgress:
     """How the job is doing. A job that ran into its limit with a candidate in hand is done like any other.
 
@@ -149,7 +162,7 @@ def describe_job(
 
 
 @naming_throttling()
-def best_containers(sagemaker: Any, name: str) -> list[dict[str, Any]]:
+def best_containers(sagemaker: "SageMakerClient", name: str) -> list[dict[str, Any]]:
     """The containers of the job's best candidate, as CreateModel takes them, asked for all four inference outputs.
 
     HYPERPARAMETER_TUNING has three: one prepares the features, one predicts, one turns numbers back into labels. Each
@@ -165,7 +178,7 @@ def best_containers(sagemaker: Any, name: str) -> list[dict[str, Any]]:
 
 
 @naming_throttling()
-def stop_job(sagemaker: Any, name: str) -> None:
+def stop_job(sagemaker: "SageMakerClient", name: str) -> None:
     """Stops the job if it still runs."""
     try:
         job = sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)
@@ -175,13 +188,13 @@ def stop_job(sagemaker: Any, name: str) -> None:
         return
 
 
-def _supported(container: dict[str, Any]) -> list[str]:
+def _supported(container: "AutoMLContainerDefinitionTypeDef") -> list[str]:
     declared = container.get("Environment", {}).get("SAGEMAKER_INFERENCE_SUPPORTED", "").split(",")
     supported = {name.strip() for name in declared}
     return [name for name in _OUTPUTS if name in supported]
 
 
-def _asked_for(container: dict[str, Any], inputs: str, outputs: str) -> dict[str, Any]:
+def _asked_for(container: "AutoMLContainerDefinitionTypeDef", inputs: str, outputs: str) -> dict[str, Any]:
     environment = dict(container.get("Environment", {}))
     if inputs and outputs:
         environment["SAGEMAKER_INFERENCE_INPUT"] = inputs
@@ -224,13 +237,13 @@ def leaderboard_key(run: str) -> str:
     return f"models/{run}/leaderboard.json"
 
 
-def keep_leaderboard(bucket: Bucket, sagemaker: Any, run: str, job_name: str) -> None:
+def keep_leaderboard(bucket: Bucket, sagemaker: "SageMakerClient", run: str, job_name: str) -> None:
     """Writes the job's leaderboard as the run's `leaderboard.json`."""
     document = asdict(read_leaderboard(sagemaker, job_name))
     bucket.write_json(leaderboard_key(run), document)
 
 
-def read_leaderboard(sagemaker: Any, job_name: str) -> Leaderboard:
+def read_leaderboard(sagemaker: "SageMakerClient", job_name: str) -> Leaderboard:
     """All candidates of a job that has a best one, and where its artefacts are."""
     job = sagemaker.describe_auto_ml_job_v2(AutoMLJobName=job_name)
     best = job["BestCandidate"]
@@ -245,11 +258,11 @@ def read_leaderboard(sagemaker: Any, job_name: str) -> Leaderboard:
         objective=best.get("FinalAutoMLJobObjectiveMetric", {}).get("MetricName"),
         best_candidate=best["CandidateName"],
         candidates=tuple(candidates),
-        artefacts={**artefacts, **job.get("AutoMLJobArtifacts", {})},
+        artefacts=cast(dict[str, str], {**artefacts, **job.get("AutoMLJobArtifacts", {})}),
     )
 
 
-def _candidate(item: dict[str, Any]) -> Candidate:
+def _candidate(item: "AutoMLCandidateTypeDef") -> Candidate:
     ended = item.get("EndTime")
     return Candidate(
         name=item["CandidateName"],
@@ -264,6 +277,6 @@ def _candidate(item: dict[str, Any]) -> Candidate:
     )
 
 
-def _metric_name(metric: dict[str, Any]) -> str:
+def _metric_name(metric: "MetricDatumTypeDef") -> str:
     name = metric.get("StandardMetricName") or metric.get("MetricName", "")
     return f"{name} ({metric['Set']})" if "Set" in metric else str(name)

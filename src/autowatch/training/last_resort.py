@@ -4,16 +4,19 @@ It imports as little as it can, for whatever broke the clean-up must not break t
 """
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from autowatch.aws.notifications import publish
 from autowatch.aws.objects import Bucket
 from autowatch.records.run import end_run, read_latest, run_facts
 
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
 
 def give_up_run(
     bucket: Bucket,
-    sns: Any,
+    sns: "SNSClient",
     *,
     run: str,
     topic_arn: str,

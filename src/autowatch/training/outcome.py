@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from autowatch.aws.notifications import publish
 from autowatch.aws.objects import Bucket, ObjectMissing
@@ -19,6 +19,10 @@ from autowatch.training.release.promote import CleanUp, remove_challenger, undo_
 from autowatch.training.release.retention import remove_old_models
 from autowatch.training.serving.endpoints import EndpointBusy
 
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sns import SNSClient
+
 _LAST_REQUESTS, _BETWEEN_LOOKS = 10.0, 5.0
 """Seconds."""
 
@@ -29,8 +33,8 @@ class RunOvertaken(AutowatchError):
 
 def finish_run(
     bucket: Bucket,
-    sagemaker: Any,
-    sns: Any,
+    sagemaker: "SageMakerClient",
+    sns: "SNSClient",
     *,
     run: str,
     endpoint_name: str,
@@ -85,8 +89,8 @@ def finish_run(
 
 def fail_run(
     bucket: Bucket,
-    sagemaker: Any,
-    sns: Any,
+    sagemaker: "SageMakerClient",
+    sns: "SNSClient",
     *,
     run: str,
     endpoint_name: str,
@@ -129,8 +133,8 @@ class EndedExecution:
 
 def clean_up_run(
     bucket: Bucket,
-    sagemaker: Any,
-    sns: Any,
+    sagemaker: "SageMakerClient",
+    sns: "SNSClient",
     ended: EndedExecution,
     *,
     endpoint_name: str,
@@ -173,7 +177,7 @@ def clean_up_run(
 
 def _undo_patiently(
     bucket: Bucket,
-    sagemaker: Any,
+    sagemaker: "SageMakerClient",
     run: Run,
     endpoint_name: str,
     tags: dict[str, str],

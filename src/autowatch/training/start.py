@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.objects import Bucket, ObjectChanged, ObjectMissing, ObjectVersion
 from autowatch.errors import AutowatchError
@@ -11,6 +11,9 @@ from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.contract import read_contract
 from autowatch.records.run import LATEST_KEY, Run, Trigger, contract_key, read_latest, run_name
 from autowatch.records.timestamps import from_text, to_text
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
 
 _LONGEST_CLEAN_UP = timedelta(hours=2)
 
@@ -54,7 +57,7 @@ def read_request(document: Any) -> TrainingRequest:
 
 def begin_training(
     bucket: Bucket,
-    stepfunctions: Any,
+    stepfunctions: "SFNClient",
     trigger: Trigger,
     training: ObjectVersion,
     *,
@@ -118,7 +121,7 @@ class NothingNew(AutowatchError):
     """Drift asked for a run, but the newest training file is the one that the champion was trained on."""
 
 
-def begin_run(bucket: Bucket, stepfunctions: Any, run: Run, cooldown: timedelta) -> None:
+def begin_run(bucket: Bucket, stepfunctions: "SFNClient", run: Run, cooldown: timedelta) -> None:
     """Takes the lock for `run` by writing it as the latest one. The run that holds it already may take it again.
 
     Raises:
@@ -185,7 +188,7 @@ def _is_same(one: ObjectVersion, other: ObjectVersion) -> bool:
     return (one.key, one.etag) == (other.key, other.etag)
 
 
-def _check_ended(stepfunctions: Any, latest: Run, now: datetime) -> None:
+def _check_ended(stepfunctions: "SFNClient", latest: Run, now: datetime) -> None:
     """Lets a run begin where the last one's execution is long gone: then nobody will let go of its lock any more."""
     try:
         answer = stepfunctions.describe_execution(executionArn=latest.execution)

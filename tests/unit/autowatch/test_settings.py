@@ -1,16 +1,67 @@
+from dataclasses import dataclass
+from typing import Literal
+
 import pytest
 
-from autowatch.settings import InvalidSetting, Network, network_from_env, whole_number
+from autowatch.settings import InvalidSetting, Network, read_settings
 
 
-def test_a_whole_number_is_read():
-    assert whole_number({"HOLDOUT_PERCENT": "20"}, "HOLDOUT_PERCENT") == 20
+@dataclass(frozen=True)
+class Rules:
+    minimum_auc: float
+    stack: str
 
 
-@pytest.mark.parametrize("text", ["12.5", "", "many"])
-def test_anything_else_is_named(text):
-    with pytest.raises(InvalidSetting, match="HOLDOUT_PERCENT is"):
-        whole_number({"HOLDOUT_PERCENT": text}, "HOLDOUT_PERCENT")
+@dataclass(frozen=True)
+class Settings:
+    rules: Rules
+    min_rows: int
+    column_metrics: bool
+    drop_columns: tuple[str, ...]
+    mode: Literal["random", "time"]
+    training_key: str = "none"
+
+
+VARIABLES = {
+    "MINIMUM_AUC": "0.6",
+    "STACK_NAME": "bank",
+    "MIN_ROWS": "20",
+    "COLUMN_METRICS": "false",
+    "DROP_COLUMNS": " a, b c ,,",
+    "MODE": "time",
+    "UNKNOWN": "1",
+}
+
+
+def test_every_field_is_read_as_its_type_and_what_holds_several_is_made_of_the_same_variables():
+    assert read_settings(Settings, VARIABLES) == Settings(Rules(0.6, "bank"), 20, False, ("a", "b c"), "time")
+
+
+def test_without_an_environment_the_process_has_its_own(monkeypatch):
+    monkeypatch.setenv("MINIMUM_AUC", "0.7")
+    monkeypatch.setenv("STACK_NAME", "s")
+    assert read_settings(Rules) == Rules(0.7, "s")
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "wanted"),
+    [
+        ("MIN_ROWS", "12.5", "a whole number"),
+        ("MIN_ROWS", "", "a whole number"),
+        ("MINIMUM_AUC", "much", "a number"),
+        ("MINIMUM_AUC", "nan", "a number"),
+        ("COLUMN_METRICS", "perhaps", "true or false"),
+        ("MODE", "other", "one of random, time"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_what_is_wanted(variable, text, wanted):
+    with pytest.raises(InvalidSetting, match=f"^{variable} is '{text}', not {wanted}"):
+        read_settings(Settings, VARIABLES | {variable: text})
+
+
+def test_a_missing_variable_is_named_by_its_own_name():
+    with pytest.raises(InvalidSetting, match="STACK_NAME is not set"):
+        read_settings(Settings, {name: text for name, text in VARIABLES.items() if name != "STACK_NAME"})
 
 
 @pytest.mark.parametrize(
@@ -22,4 +73,4 @@ def test_anything_else_is_named(text):
 )
 def test_the_network_is_read(subnets, groups, isolation, network):
     variables = {"SUBNET_IDS": subnets, "SECURITY_GROUP_IDS": groups, "NETWORK_ISOLATION": isolation}
-    assert network_from_env(variables) == network
+    assert read_settings(Network, variables) == network

@@ -7,15 +7,8 @@ from moto import mock_aws
 from autowatch.monitoring.requests import InvalidRequest
 from autowatch.tabular.profile import Baseline
 from detect_drift import app
+from tests.support.lambda_context import Context
 from tests.support.repository import ROOT
-
-
-class Context:
-    """What Lambda passes, as far as it is asked."""
-
-    def get_remaining_time_in_millis(self):
-        return 900_000
-
 
 SAMPLE = ROOT / "events" / "detect_drift.json"
 
@@ -24,6 +17,7 @@ SAMPLE = ROOT / "events" / "detect_drift.json"
 def s3(monkeypatch):
     for name, value in {
         "S3_BUCKET": "bank",
+        "ENDPOINT_NAME": "bank",
         "PREDICTIONS_PREFIX": "predictions/",
         "ALERT_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
         "MIN_ROWS": "300",
@@ -36,12 +30,10 @@ def s3(monkeypatch):
         "AWS_SECRET_ACCESS_KEY": "test",
     }.items():
         monkeypatch.setenv(name, value)
-    app._clients.cache_clear()
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="bank")
         yield s3
-    app._clients.cache_clear()
 
 
 @pytest.fixture

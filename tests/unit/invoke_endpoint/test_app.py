@@ -6,21 +6,16 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from autowatch.aws import clients
 from autowatch.scoring.endpoint import EndpointUnavailable
 from autowatch.scoring.inbox import FilesNotScored
 from invoke_endpoint import app
+from tests.support.lambda_context import Context
 from tests.support.repository import ROOT
 from tests.support.scoring_bucket import BUCKET, create_bucket, drop, keys, read_document, release, results
 from tests.support.stub_runtime import StubRuntime, client_error
 
 SAMPLE = json.loads((ROOT / "events" / "invoke_endpoint.json").read_text())
-
-
-class Context:
-    """Lambda's, as far as it is used."""
-
-    def get_remaining_time_in_millis(self):
-        return 60_000
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +46,7 @@ def runtime(client, monkeypatch):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     runtime = StubRuntime()
-    monkeypatch.setattr(app, "_s3", lambda: client)
-    monkeypatch.setattr(app, "_runtime", lambda concurrency: runtime)
+    monkeypatch.setattr(clients, "made_client", {"s3": client, "sagemaker-runtime": runtime}.__getitem__)
     return runtime
 
 
@@ -67,7 +61,7 @@ def record(arrival, **changes):
 
 
 def handle(*arrivals):
-    return app.lambda_handler({"Records": [record(arrival) for arrival in arrivals]}, Context())
+    return app.lambda_handler({"Records": [record(arrival) for arrival in arrivals]}, Context(60))
 
 
 def test_a_refusal_is_told_in_an_object_in_the_log_and_as_a_metric(s3, runtime, caplog, capsys):
@@ -91,7 +85,7 @@ def test_before_any_model_is_released(s3, runtime):
 
 
 def test_the_sample_event_is_read(s3, runtime):
-    assert app.lambda_handler(SAMPLE, Context()) == {"scored": 0, "refused": 1}
+    assert app.lambda_handler(SAMPLE, Context(60)) == {"scored": 0, "refused": 1}
     [key] = results(s3)
     assert key.startswith("rejected/date=2026-11-23/bank customers-")
     assert read_document(s3, key)["error"] == "InputGone"
@@ -99,7 +93,7 @@ def test_the_sample_event_is_read(s3, runtime):
 
 def test_what_announces_no_file(s3, runtime):
     test_event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}
-    assert app.lambda_handler(test_event, Context()) == {"scored": 0, "refused": 0}
+    assert app.lambda_handler(test_event, Context(60)) == {"scored": 0, "refused": 0}
     assert handle(drop(s3, b"", "inference/folder/")) == {"scored": 0, "refused": 0}
     assert results(s3) == []
 
@@ -107,7 +101,7 @@ def test_what_announces_no_file(s3, runtime):
 def test_a_record_without_version(s3, runtime):
     written = record(drop(s3, "age,job\n1,x\n"))
     del written["s3"]["object"]["versionId"]
-    assert app.lambda_handler({"Records": [written]}, Context()) == {"scored": 1, "refused": 0}
+    assert app.lambda_handler({"Records": [written]}, Context(60)) == {"scored": 1, "refused": 0}
 
 
 def test_many_records_and_duplicates(s3, runtime):
@@ -148,15 +142,3 @@ def test_an_endpoint_in_trouble_fails_the_invocation(s3, runtime, monkeypatch):
     with pytest.raises(EndpointUnavailable):
         handle(drop(s3, "age,job\n1,x\n"))
     assert results(s3) == []
-
-
-def test_clients_are_made_once_and_wait_for_a_bounded_time(monkeypatch):
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    app._s3.cache_clear()
-    app._runtime.cache_clear()
-    assert app._s3() is app._s3()
-    assert app._runtime(3) is app._runtime(3)
-    assert app._runtime(3).meta.config.max_pool_connections == 3
-    for client in (app._s3(), app._runtime(3)):
-        assert client.meta.config.connect_timeout == 5
-        assert client.meta.config.read_timeout <= 65

@@ -6,9 +6,9 @@ import traceback
 
 import pytest
 
+from autowatch.aws import clients
 from autowatch.scoring.answer import AnswerMismatch, AnswerUnreadable
 from autowatch.scoring.endpoint import EndpointUnavailable
-from invoke_endpoint import app
 from tests.corpus.refused import REFUSED
 from tests.corpus.scored import SCORED
 from tests.support.scoring_bucket import drop
@@ -98,7 +98,11 @@ class Quotes(StubRuntime):
 )
 def test_no_failure_quotes_a_value(monkeypatch, log, answer, error):
     set_environment(monkeypatch, "http://127.0.0.1:1")
-    monkeypatch.setattr(app, "_runtime", lambda concurrency: Quotes(answer))
+    quotes = Quotes(answer)
+    made = clients.made_client
+    monkeypatch.setattr(
+        clients, "made_client", lambda service: quotes if service == "sagemaker-runtime" else made(service)
+    )
     monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda self: 3_100)
     with bucket_with_champion() as s3, pytest.raises(error) as caught:
         handle(drop(s3, f"age,job\n1,{SECRET}\n"))

@@ -11,19 +11,10 @@ from moto import mock_aws
 from autowatch.domino.registration import NoTimeToRegister, RegistrationFailed
 from autowatch.domino.settings import DominoHalfConfigured
 from load_dmm import app
+from tests.support.lambda_context import Context
 
 TOKEN = "secret-token-0123456789"
 KEY = "predictions/date=2026-11-23/sub/a b+ü-0123456789abcdef.csv"
-
-
-class Context:
-    """What Lambda passes beside the event."""
-
-    def __init__(self, seconds=900.0):
-        self.seconds = seconds
-
-    def get_remaining_time_in_millis(self):
-        return int(self.seconds * 1000)
 
 
 @pytest.fixture
@@ -57,6 +48,8 @@ def s3(domino, monkeypatch):
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
         "S3_BUCKET": "bank",
+        "ENDPOINT_NAME": "bank",
+        "PREDICTIONS_PREFIX": "predictions/",
         "METRICS_NAMESPACE": "Autowatch",
         "STACK_NAME": "bank",
         "DMM_URL": f"http://127.0.0.1:{domino.server_port}/api/v0/models/",
@@ -64,11 +57,8 @@ def s3(domino, monkeypatch):
         "DMM_MODEL_PARAMETER": "/autowatch/bank/domino-model-id",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("PREDICTIONS_PREFIX", raising=False)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.delenv("DMM_API", raising=False)
-    app._client.cache_clear()
-    app._token.cache_clear()
     with mock_aws():
         secret = boto3.client("secretsmanager").create_secret(Name="domino", SecretString=TOKEN)
         monkeypatch.setenv("DMM_TOKEN_SECRET_ARN", secret["ARN"])
@@ -83,7 +73,6 @@ def s3(domino, monkeypatch):
             ).encode(),
         )
         yield s3
-    app._client.cache_clear()
 
 
 def metrics(output):

@@ -12,18 +12,11 @@ from autowatch.records.manifest import ManifestUnusable
 from measure_quality import app
 from tests.support.alert_topic import alert_topic
 from tests.support.labelled_bucket import DAY, draw, labels_text, put_gate, put_labels, put_scored, quality
+from tests.support.lambda_context import Context
 from tests.support.repository import ROOT
 from tests.support.scoring_bucket import BUCKET, create_bucket, keys, read_document, release
 
 SAMPLE = ROOT / "events" / "measure_quality.json"
-
-
-class Context:
-    def __init__(self, seconds=900):
-        self.seconds = seconds
-
-    def get_remaining_time_in_millis(self):
-        return self.seconds * 1000
 
 
 @pytest.fixture
@@ -33,6 +26,8 @@ def world(monkeypatch):
         messages = alert_topic(session)
         for name, value in {
             "S3_BUCKET": BUCKET,
+            "ENDPOINT_NAME": "bank",
+            "PREDICTIONS_PREFIX": "predictions/",
             "ALERT_TOPIC_ARN": messages.topic,
             "MINIMUM_AUC": "0.6",
             "MAX_AUC_DROP": "0.05",
@@ -45,12 +40,10 @@ def world(monkeypatch):
             "AWS_SECRET_ACCESS_KEY": "test",
         }.items():
             monkeypatch.setenv(name, value)
-        app._clients.cache_clear()
         s3 = session.client("s3")
         create_bucket(s3)
         release(s3)
         yield s3, messages
-        app._clients.cache_clear()
 
 
 def event(*arrivals):

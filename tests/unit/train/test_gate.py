@@ -1,12 +1,8 @@
 import pytest
 
 from autowatch.training.gate.checks import GateRules
-from train import clients, gate
-
-
-class Context:
-    def get_remaining_time_in_millis(self):
-        return 90_000
+from tests.support.lambda_context import Context
+from train import gate
 
 
 @pytest.fixture
@@ -14,6 +10,9 @@ def settings(monkeypatch):
     """The function's variables; the judgement is the test of `autowatch.gate`, here it is what it was asked."""
     variables = {
         "S3_BUCKET": "bank",
+        "STACK_NAME": "bank",
+        "PREDICTIONS_PREFIX": "predictions/",
+        "METRICS_NAMESPACE": "Autowatch",
         "ENDPOINT_NAME": "e",
         "CONCURRENCY": "3",
         "MAX_BATCH_BYTES": "1000",
@@ -24,8 +23,6 @@ def settings(monkeypatch):
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    clients.client.cache_clear()
-    clients.runtime_client.cache_clear()
 
 
 def test_the_settings_and_the_two_endpoints_reach_the_gate(settings, monkeypatch):
@@ -36,7 +33,7 @@ def test_the_settings_and_the_two_endpoints_reach_the_gate(settings, monkeypatch
         return type("Decision", (), {"passed": False, "reason": "worse", "metrics": {"auc": 0.7}})
 
     monkeypatch.setattr(gate, "judge_challenger", judge)
-    answer = gate.lambda_handler({"run": "r", "endpoint_name": "e-candidate"}, Context())
+    answer = gate.lambda_handler({"run": "r", "endpoint_name": "e-candidate"}, Context(90))
     assert answer == {"passed": False, "reason": "worse", "metrics": {"auc": 0.7}}
     assert (asked["bucket"], asked["run"]) == ("bank", "r")
     assert (asked["endpoints"].candidate, asked["endpoints"].champion) == ("e-candidate", "e")

@@ -3,10 +3,11 @@ import json
 import pytest
 from moto import mock_aws
 
+from autowatch.aws.clients import client
 from autowatch.training.data.files import NoTrainingFile
 from autowatch.training.serving.deployment import ServingRefused
 from autowatch.training.start import InvalidInput, RunInProgress
-from train import clients
+from tests.support.lambda_context import Context
 from train.prepare import lambda_handler
 
 BUCKET = "bank"
@@ -17,6 +18,9 @@ ROWS = "age,duration,y\n" + "".join(f"{n % 60},7,{'yes' if n % 5 == 0 else 'no'}
 def s3(monkeypatch):
     variables = {
         "S3_BUCKET": BUCKET,
+        "STACK_NAME": "bank",
+        "PREDICTIONS_PREFIX": "predictions/",
+        "METRICS_NAMESPACE": "Autowatch",
         "TARGET_COLUMN": "y",
         "POSITIVE_LABEL": "",
         "DROP_COLUMNS": " duration , id ,",
@@ -33,18 +37,16 @@ def s3(monkeypatch):
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    clients.client.cache_clear()
     with mock_aws():
-        s3 = clients.client("s3")
+        s3 = client("s3")
         s3.create_bucket(Bucket=BUCKET)
         s3.put_object(Bucket=BUCKET, Key="training/x.csv", Body=ROWS.encode())
         yield s3
-    clients.client.cache_clear()
 
 
 def prepare(request, name="one", started="2026-11-23T07:15:00.123Z"):
     execution = f"arn:aws:states:us-east-1:123456789012:execution:train:{name}"
-    return lambda_handler({"execution": execution, "started": started, "input": request}, None)
+    return lambda_handler({"execution": execution, "started": started, "input": request}, Context())
 
 
 def end(s3, status):
@@ -128,21 +130,21 @@ def test_the_newest_rows_are_held_out_where_the_parameter_says_so(s3, monkeypatc
 @pytest.mark.parametrize("trigger", ["manual", "drift"])
 def test_a_run_in_progress_stops_a_person_with_an_error_and_drift_with_a_reason(s3, trigger):
     first = {"execution": start_execution(), "started": "2026-11-23T07:15:00Z", "input": {}}
-    run = lambda_handler(first, None)["run"]
+    run = lambda_handler(first, Context())["run"]
     second = {**first, "execution": "arn:aws:states:us-east-1:123456789012:execution:train:two"}
     second["input"] = {"trigger": trigger}
     if trigger == "manual":
         with pytest.raises(RunInProgress, match=f"Run {run}"):
-            lambda_handler(second, None)
+            lambda_handler(second, Context())
     else:
-        answer = lambda_handler(second, None)
+        answer = lambda_handler(second, Context())
         assert answer["decision"] == "skip"
         assert f"Run {run}" in answer["reason"]
 
 
 def start_execution():
     """The ARN of an execution that runs; moto lets it run for ever."""
-    stepfunctions = clients.client("stepfunctions")
+    stepfunctions = client("stepfunctions")
     machine = stepfunctions.create_state_machine(
         name="train",
         definition='{"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}',

@@ -7,21 +7,11 @@ from moto import mock_aws
 from autowatch.domino.connection import DominoUnavailable, open_session
 from autowatch.domino.settings import DominoHalfConfigured
 from tests.support.domino_stack import BUCKET, RUN, STACK, make_stack
+from tests.support.lambda_context import Context
 from tests.support.scripted_domino import Answer, FakeDomino
 from train import register_model
-from train.clients import client
 
 PARAMETER = "/autowatch/autowatch/domino-model-id"
-
-
-class Context:
-    """What Lambda passes beside the event."""
-
-    def __init__(self, seconds=180.0):
-        self.seconds = seconds
-
-    def get_remaining_time_in_millis(self):
-        return int(self.seconds * 1000)
 
 
 @pytest.fixture
@@ -32,6 +22,9 @@ def stack(monkeypatch):
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
         "S3_BUCKET": BUCKET,
+        "ENDPOINT_NAME": STACK,
+        "PREDICTIONS_PREFIX": "predictions/",
+        "METRICS_NAMESPACE": "Autowatch",
         "STACK_NAME": STACK,
         "DMM_API": "v2",
         "DMM_URL": server.v2_url,
@@ -42,21 +35,17 @@ def stack(monkeypatch):
         "DMM_MODEL_PARAMETER": PARAMETER,
     }.items():
         monkeypatch.setenv(name, value)
-    client.cache_clear()
-    register_model._token.cache_clear()
     with mock_aws(), open_session(1) as session:
         secret = boto3.client("secretsmanager").create_secret(Name="domino", SecretString="token")
         monkeypatch.setenv("DMM_TOKEN_SECRET_ARN", secret["ARN"])
         boto3.client("ssm").put_parameter(Name=PARAMETER, Value="none", Type="String")
         yield make_stack(session, server)
-    client.cache_clear()
-    register_model._token.cache_clear()
     server.close()
 
 
 def test_a_released_model_is_made_known_once(stack):
     for _ in range(2):
-        answer = register_model.lambda_handler({"run": RUN}, Context())
+        answer = register_model.lambda_handler({"run": RUN}, Context(180))
         (model,) = stack.domino.models
         assert answer == {"model_id": model["id"]}
     assert boto3.client("ssm").get_parameter(Name=PARAMETER)["Parameter"]["Value"] == model["id"]
@@ -72,20 +61,20 @@ def test_a_released_model_is_made_known_once(stack):
 def test_a_domino_that_takes_no_models_is_not_asked(stack, monkeypatch, changes):
     for name, value in changes.items():
         monkeypatch.setenv(name, value)
-    assert register_model.lambda_handler({"run": RUN}, Context()) == {"model_id": None}
+    assert register_model.lambda_handler({"run": RUN}, Context(180)) == {"model_id": None}
     assert stack.server.requests == []
 
 
 def test_half_a_configuration_is_an_error(stack, monkeypatch):
     monkeypatch.setenv("DMM_DATASOURCE", "")
     with pytest.raises(DominoHalfConfigured, match="set DmmDatasource too"):
-        register_model.lambda_handler({"run": RUN}, Context())
+        register_model.lambda_handler({"run": RUN}, Context(180))
 
 
 def test_a_domino_that_is_down_is_given_up_within_the_functions_time(stack):
     stack.server.respond = lambda _: Answer(503)
     seconds = iter([180.0, 45.0, 30.0])
-    context = Context()
+    context = Context(180)
     context.get_remaining_time_in_millis = lambda: next(seconds) * 1000
     with pytest.raises(DominoUnavailable):
         register_model.lambda_handler({"run": RUN}, context)

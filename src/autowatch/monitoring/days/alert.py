@@ -5,12 +5,16 @@ The event DriftDetected, by which other systems, and retraining, hear of drift.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from autowatch.aws.notifications import publish, put_event
 from autowatch.monitoring.days.news import News
 from autowatch.monitoring.drift.document import deciding_alarms
 from autowatch.reports.text import ALARM_REMEDIES, console_link, listed, one_line, percent, short, visible
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sns import SNSClient
 
 _COLUMNS_NAMED = 10
 
@@ -79,7 +83,7 @@ class DriftAlert:
         )
 
 
-def send_mail(sns: Any, topic_arn: str, alert: DriftAlert) -> None:
+def send_mail(sns: "SNSClient", topic_arn: str, alert: DriftAlert) -> None:
     """Publishes the alert to the topic."""
     publish(sns, topic_arn, subject(alert), lines(alert))
 
@@ -221,7 +225,9 @@ _MOST = 100
 _LONGEST_NAME_IN_EVENT = 100
 
 
-def put_drift_event(events: Any, bucket: str, date: str, part: Mapping[str, Any], report_key: str) -> None:
+def put_drift_event(
+    events: "EventBridgeClient", bucket: str, date: str, part: Mapping[str, Any], report_key: str
+) -> None:
     """Puts `DriftDetected` on the default event bus; docs/drift-detected.schema.json has its fields.
 
     Args:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.notifications import publish, put_event
 from autowatch.aws.objects import Bucket, ObjectMissing
@@ -12,6 +12,10 @@ from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.claim import CLAIM_LASTS, Contested, claim, is_claimed, settle
 from autowatch.records.report_keys import day_page_key, quality_key
 from autowatch.reports.text import console_link, listed, one_line
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sns import SNSClient
 
 _POLL_SECONDS = 1.0
 
@@ -24,8 +28,8 @@ class AlertTarget:
     """Where alerts go, and how long a claim of a day lasts."""
 
     bucket: Bucket
-    sns: Any
-    events: Any
+    sns: "SNSClient"
+    events: "EventBridgeClient"
     topic_arn: str
     stack: str
     region: str
@@ -167,12 +171,12 @@ def _since(target: AlertTarget, day: str, run: str) -> str:
 _DAYS_NAMED = 5
 
 
-def send_mail(sns: Any, topic_arn: str, alert: QualityAlert) -> None:
+def send_mail(sns: "SNSClient", topic_arn: str, alert: QualityAlert) -> None:
     """Publishes the alert to the topic."""
     publish(sns, topic_arn, subject(alert), lines(alert))
 
 
-def put_quality_event(events: Any, alert: QualityAlert) -> None:
+def put_quality_event(events: "EventBridgeClient", alert: QualityAlert) -> None:
     """Puts `QualityDropped` on the default event bus; docs/formats.md has its fields.
 
     Raises:

@@ -1,7 +1,7 @@
 """The end of a transform that failed: nothing of it is left, and people are told."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING
 
 from autowatch.aws.notifications import publish
 from autowatch.aws.objects import Bucket, ObjectMissing
@@ -12,11 +12,15 @@ from autowatch.scoring.outcome import find_committed
 from autowatch.scoring.transform.job import job_name, stop_transform_job
 from autowatch.scoring.transform.work import Work, remove_work
 
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sns import SNSClient
+
 
 def fail_transform(
     bucket: Bucket,
-    sagemaker: Any,
-    sns: Any,
+    sagemaker: "SageMakerClient",
+    sns: "SNSClient",
     *,
     predictions_prefix: str,
     topic_arn: str,

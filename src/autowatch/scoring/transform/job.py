@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
@@ -11,6 +11,15 @@ from autowatch.aws.objects import Bucket
 from autowatch.aws.step_functions import naming_throttling
 from autowatch.errors import AutowatchError
 from autowatch.scoring.transform.plan import TransformPlan
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker.literals import TransformInstanceTypeType
+    from mypy_boto3_sagemaker.type_defs import (
+        DescribeTransformJobResponseTypeDef,
+        TransformOutputTypeDef,
+        TransformResourcesTypeDef,
+    )
 
 _PAYLOAD_MEGABYTES = 6
 _REQUESTS_AT_ONCE = 4
@@ -63,7 +72,7 @@ def job_name(name: str) -> str:
 
 @naming_throttling()
 def run_transform_job(
-    sagemaker: Any,
+    sagemaker: "SageMakerClient",
     bucket: Bucket,
     plan: TransformPlan,
     instances: TransformInstances,
@@ -98,31 +107,41 @@ def run_transform_job(
 
 
 @naming_throttling()
-def stop_transform_job(sagemaker: Any, name: str) -> None:
+def stop_transform_job(sagemaker: "SageMakerClient", name: str) -> None:
     """Stops the job if it is there and runs."""
     job = _describe(sagemaker, name)
     if job and job["TransformJobStatus"] == "InProgress":
         sagemaker.stop_transform_job(TransformJobName=name)
 
 
-def _describe(sagemaker: Any, name: str) -> dict[str, Any] | None:
+def _describe(sagemaker: "SageMakerClient", name: str) -> "DescribeTransformJobResponseTypeDef | None":
     try:
-        job: dict[str, Any] = sagemaker.describe_transform_job(TransformJobName=name)
+        return sagemaker.describe_transform_job(TransformJobName=name)
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
             raise
         return None
-    return job
 
 
 def _start(
-    sagemaker: Any,
+    sagemaker: "SageMakerClient",
     name: str,
     bucket: Bucket,
     plan: TransformPlan,
     instances: TransformInstances,
     tags: dict[str, str],
 ) -> None:
+    resources: TransformResourcesTypeDef = {
+        "InstanceType": cast("TransformInstanceTypeType", instances.type),
+        "InstanceCount": instances.count,
+    }
+    output: TransformOutputTypeDef = {
+        "S3OutputPath": bucket.url(plan.work.output),
+        "Accept": "text/csv",
+        "AssembleWith": "Line",
+    }
+    if instances.kms_key:
+        resources["VolumeKmsKeyId"] = output["KmsKeyId"] = instances.kms_key
     # A job of this name that is there after all is this transform's own: the state ran twice.
     with suppress(sagemaker.exceptions.ResourceInUse):
         sagemaker.create_transform_job(
@@ -142,17 +161,8 @@ def _start(
                 "ContentType": "text/csv",
                 "SplitType": "Line",
             },
-            TransformOutput={
-                "S3OutputPath": bucket.url(plan.work.output),
-                "Accept": "text/csv",
-                "AssembleWith": "Line",
-                **({"KmsKeyId": instances.kms_key} if instances.kms_key else {}),
-            },
+            TransformOutput=output,
             DataProcessing={"InputFilter": plan.rows.input_filter, "JoinSource": "Input"},
-            TransformResources={
-                "InstanceType": instances.type,
-                "InstanceCount": instances.count,
-                **({"VolumeKmsKeyId": instances.kms_key} if instances.kms_key else {}),
-            },
+            TransformResources=resources,
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
         )

@@ -4,7 +4,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from autowatch.training.gate.holdout import (
     take_smoke_test,
 )
 
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
 _SECONDS_TO_DECIDE = 60.0
 """Kept back of the caller's time for what comes after the scoring: half a million rows are compared in half of it."""
 
@@ -44,12 +47,12 @@ class Endpoints:
     """Where the two models serve.
 
     Attributes:
-        client: boto3's `sagemaker-runtime`, made with `endpoint.client_config`.
+        client: boto3's `sagemaker-runtime`, which tries nothing again by itself.
         candidate, champion: the endpoints' names.
         seconds_left: tells how long the caller may still take.
     """
 
-    client: Any
+    client: "SageMakerRuntimeClient"
     candidate: str
     champion: str
     seconds_left: Callable[[], float]

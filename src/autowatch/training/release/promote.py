@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
@@ -33,6 +33,9 @@ from autowatch.training.serving.endpoints import (
     switch_endpoint,
 )
 
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
 _PROBABILITY_TOLERANCE = 1e-6
 
 
@@ -58,7 +61,7 @@ class CleanUp:
 
 def begin_release(
     bucket: Bucket,
-    sagemaker: Any,
+    sagemaker: "SageMakerClient",
     run: str,
     endpoint_name: str,
     tags: dict[str, str],
@@ -77,7 +80,12 @@ def begin_release(
 
 
 def promote(
-    bucket: Bucket, sagemaker: Any, run: str, endpoint_name: str, endpoint: Endpoint, now: datetime
+    bucket: Bucket,
+    sagemaker: "SageMakerClient",
+    run: str,
+    endpoint_name: str,
+    endpoint: Endpoint,
+    now: datetime,
 ) -> Champion:
     """Makes the run's model the champion, once the endpoint is seen to serve it.
 
@@ -122,7 +130,9 @@ def promote(
     return champion
 
 
-def remove_challenger(sagemaker: Any, endpoint_name: str, run: str, *, keep_model: bool) -> None:
+def remove_challenger(
+    sagemaker: "SageMakerClient", endpoint_name: str, run: str, *, keep_model: bool
+) -> None:
     """Removes the run's candidate endpoint, and its model and endpoint config unless they serve.
 
     Raises:
@@ -137,7 +147,9 @@ def remove_challenger(sagemaker: Any, endpoint_name: str, run: str, *, keep_mode
         delete_model(sagemaker, model_name(endpoint_name, run))
 
 
-def undo_run(bucket: Bucket, sagemaker: Any, run: Run, endpoint_name: str, tags: dict[str, str]) -> CleanUp:
+def undo_run(
+    bucket: Bucket, sagemaker: "SageMakerClient", run: Run, endpoint_name: str, tags: dict[str, str]
+) -> CleanUp:
     """Leaves the champion serving and nothing of `run` behind; of a run whose model is in force, the model.
 
     The model of an earlier run, which `run` was to release again, stays as well. May be called again and again until it
@@ -174,7 +186,11 @@ def _check_answers(endpoint: Endpoint, smoke_test: SmokeTest) -> None:
 
 
 def _restore(
-    sagemaker: Any, champion: Champion | None, endpoint_name: str, config: str, tags: dict[str, str]
+    sagemaker: "SageMakerClient",
+    champion: Champion | None,
+    endpoint_name: str,
+    config: str,
+    tags: dict[str, str],
 ) -> None:
     """Takes the challenger's config off the endpoint, if it got there."""
     state = describe_endpoint(sagemaker, endpoint_name)

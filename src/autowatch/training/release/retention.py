@@ -1,12 +1,15 @@
 """Keeping the models of the last few releases, and removing the others with all that they need room for."""
 
 from collections import defaultdict
-from typing import Any
+from typing import TYPE_CHECKING
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.run import run_key
 from autowatch.training.serving.endpoints import delete_model, describe_endpoint, model_name
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
 
 _PREFIX = "models/"
 _BULKY = ("train.csv", "holdout.csv", "autopilot/")
@@ -15,7 +18,9 @@ _BULKY = ("train.csv", "holdout.csv", "autopilot/")
 """Objects that one DeleteObjects request takes."""
 
 
-def remove_old_models(bucket: Bucket, sagemaker: Any, endpoint_name: str, keep: int) -> list[str]:
+def remove_old_models(
+    bucket: Bucket, sagemaker: "SageMakerClient", endpoint_name: str, keep: int
+) -> list[str]:
     """Removes models, endpoint configs and artefacts of all runs but the newest `keep` that were released.
 
     Never those of the champion, of the one in force before it, or of the config that the endpoint is on. Returns the
@@ -45,7 +50,7 @@ def _bulky_objects(bucket: Bucket) -> dict[str, list[str]]:
     return found
 
 
-def _runs_in_use(bucket: Bucket, sagemaker: Any, endpoint_name: str) -> set[str]:
+def _runs_in_use(bucket: Bucket, sagemaker: "SageMakerClient", endpoint_name: str) -> set[str]:
     state = describe_endpoint(sagemaker, endpoint_name)
     serving = {state.config.removeprefix(f"{endpoint_name}-")} if state else set()
     try:

@@ -3,7 +3,7 @@
 import re
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError
@@ -14,6 +14,9 @@ from autowatch.records.run import Run, baseline_key, contract_key
 from autowatch.records.smoke import read_smoke_test
 from autowatch.training.serving.staging import read_model_record
 from autowatch.training.start import begin_run
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
 
 _RUN = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 
@@ -58,7 +61,7 @@ def promoted_run(document: Any) -> str:
 
 
 def begin_promotion(
-    bucket: Bucket, stepfunctions: Any, promotes: str, *, run: str, execution: str, started: str
+    bucket: Bucket, stepfunctions: "SFNClient", promotes: str, *, run: str, execution: str, started: str
 ) -> Run:
     """Begins `run`, which releases the model of the earlier run `promotes` without training or gate.
 

@@ -4,13 +4,16 @@ Whether the endpoint that is there can become what the parameters ask for, asked
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from autowatch.errors import AutowatchError
 from autowatch.settings import Network
 from autowatch.training.serving.endpoints import describe_endpoint
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
 
 _SHORTEST_LIMIT, _LONGEST_LIMIT = 600, 28_800
 """Seconds that MaximumExecutionTimeoutInSeconds may be."""
@@ -63,7 +66,7 @@ class ServingRefused(AutowatchError):
     """SageMaker would refuse to serve the model as the parameters ask for, once it is trained."""
 
 
-def check_serving(sagemaker: Any, endpoint_name: str, instance_type: str, mode: str) -> None:
+def check_serving(sagemaker: "SageMakerClient", endpoint_name: str, instance_type: str, mode: str) -> None:
     """Checks that a model trained in this mode can be released at the endpoint.
 
     Args:
@@ -109,7 +112,7 @@ def check_network(instance_type: str, network: Network) -> None:
         raise ServingRefused("A VPC needs security groups too. Set the parameter SecurityGroupIds.")
 
 
-def _kind(sagemaker: Any, endpoint_name: str, config: str) -> str:
+def _kind(sagemaker: "SageMakerClient", endpoint_name: str, config: str) -> str:
     try:
         answer = sagemaker.describe_endpoint_config(EndpointConfigName=config)
     except ClientError as error:

@@ -4,13 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
 from autowatch.aws.step_functions import naming_throttling
 from autowatch.errors import AutowatchError
 from autowatch.settings import Network
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker.literals import ProductionVariantInstanceTypeType
+    from mypy_boto3_sagemaker.type_defs import ProductionVariantTypeDef, TagTypeDef
 
 _ON_ITS_WAY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
@@ -71,7 +76,7 @@ def candidate_name(endpoint_name: str) -> str:
 
 @naming_throttling()
 def create_model(
-    sagemaker: Any,
+    sagemaker: "SageMakerClient",
     name: str,
     containers: list[dict[str, Any]],
     serving: Serving,
@@ -80,13 +85,15 @@ def create_model(
     tags: dict[str, str],
 ) -> None:
     """Creates the model `name` and an endpoint config of the same name; what is there already stays."""
-    tag_list = [{"Key": key, "Value": value} for key, value in tags.items()]
+    tag_list: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in tags.items()]
     definition: dict[str, Any] = {"Containers": containers}
     if len(containers) == 1:
         definition = {"PrimaryContainer": containers[0]}
     definition |= serving.network.vpc
     if serving.network.isolated:
         definition["EnableNetworkIsolation"] = True
+    on_disks = serving.kms_key and serving.instance_type
+    encryption: dict[str, Any] = {"KmsKeyId": serving.kms_key} if on_disks else {}
     with _ignoring_existing():
         sagemaker.create_model(ModelName=name, ExecutionRoleArn=role_arn, Tags=tag_list, **definition)
     with _ignoring_existing():
@@ -94,11 +101,11 @@ def create_model(
             EndpointConfigName=name,
             ProductionVariants=[_variant(name, serving)],
             Tags=tag_list,
-            **({"KmsKeyId": serving.kms_key} if serving.kms_key and serving.instance_type else {}),
+            **encryption,
         )
 
 
-def create_candidate(sagemaker: Any, name: str, config: str, tags: dict[str, str]) -> None:
+def create_candidate(sagemaker: "SageMakerClient", name: str, config: str, tags: dict[str, str]) -> None:
     """Serves `config` at the candidate endpoint `name`. One that this run made already stays; another run's goes.
 
     Raises:
@@ -114,7 +121,7 @@ def create_candidate(sagemaker: Any, name: str, config: str, tags: dict[str, str
 
 
 @naming_throttling()
-def create_endpoint(sagemaker: Any, name: str, config: str, tags: dict[str, str]) -> None:
+def create_endpoint(sagemaker: "SageMakerClient", name: str, config: str, tags: dict[str, str]) -> None:
     """Starts to serve `config` at a new endpoint `name`."""
     sagemaker.create_endpoint(
         EndpointName=name,
@@ -125,7 +132,11 @@ def create_endpoint(sagemaker: Any, name: str, config: str, tags: dict[str, str]
 
 @naming_throttling()
 def switch_endpoint(
-    sagemaker: Any, name: str, config: str, tags: dict[str, str], deployment: dict[str, Any] | None = None
+    sagemaker: "SageMakerClient",
+    name: str,
+    config: str,
+    tags: dict[str, str],
+    deployment: dict[str, Any] | None = None,
 ) -> None:
     """Starts to serve `config` at the endpoint `name`, new or not; nothing happens where it does so already.
 
@@ -145,12 +156,12 @@ def switch_endpoint(
         sagemaker.delete_endpoint(EndpointName=name)
         raise EndpointBusy(f"The endpoint {name} had failed and is being removed.")
     elif there.config != config:
-        guarded = {"DeploymentConfig": deployment} if deployment else {}
+        guarded: dict[str, Any] = {"DeploymentConfig": deployment} if deployment else {}
         sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, **guarded)
 
 
 @naming_throttling()
-def describe_endpoint(sagemaker: Any, name: str) -> EndpointState | None:
+def describe_endpoint(sagemaker: "SageMakerClient", name: str) -> EndpointState | None:
     """What SageMaker says of the endpoint; None if there is none."""
     try:
         answer = sagemaker.describe_endpoint(EndpointName=name)
@@ -166,7 +177,9 @@ def is_on_its_way(state: EndpointState) -> bool:
     return state.status in _ON_ITS_WAY
 
 
-def is_in_service(sagemaker: Any, name: str, since: datetime, now: datetime, limit_seconds: int) -> bool:
+def is_in_service(
+    sagemaker: "SageMakerClient", name: str, since: datetime, now: datetime, limit_seconds: int
+) -> bool:
     """Whether the endpoint serves, having been on its way since `since`.
 
     Raises:
@@ -189,7 +202,7 @@ def is_in_service(sagemaker: Any, name: str, since: datetime, now: datetime, lim
 
 
 @naming_throttling()
-def delete_endpoint(sagemaker: Any, name: str) -> None:
+def delete_endpoint(sagemaker: "SageMakerClient", name: str) -> None:
     """Deletes the endpoint if there is one.
 
     Raises:
@@ -204,7 +217,7 @@ def delete_endpoint(sagemaker: Any, name: str) -> None:
 
 
 @naming_throttling()
-def delete_model(sagemaker: Any, name: str) -> None:
+def delete_model(sagemaker: "SageMakerClient", name: str) -> None:
     """Deletes the endpoint config `name` and the model `name`, where they are there."""
     for delete in (
         lambda: sagemaker.delete_endpoint_config(EndpointConfigName=name),
@@ -217,12 +230,12 @@ def delete_model(sagemaker: Any, name: str) -> None:
                 raise
 
 
-def _variant(model: str, serving: Serving) -> dict[str, Any]:
+def _variant(model: str, serving: Serving) -> "ProductionVariantTypeDef":
     if serving.instance_type:
         return {
             "VariantName": VARIANT,
             "ModelName": model,
-            "InstanceType": serving.instance_type,
+            "InstanceType": cast("ProductionVariantInstanceTypeType", serving.instance_type),
             "InitialInstanceCount": serving.instance_count,
             "InitialVariantWeight": 1.0,
         }

@@ -5,7 +5,7 @@ What a run's model is made of, kept with the run so that the model can be made a
 The tags of what a run makes in SageMaker.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.objects import Bucket
 from autowatch.records.run import check_running
@@ -19,10 +19,13 @@ from autowatch.training.serving.endpoints import (
     model_name,
 )
 
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
 
 def stage_challenger(
     bucket: Bucket,
-    sagemaker: Any,
+    sagemaker: "SageMakerClient",
     run: str,
     *,
     job_name: str,
@@ -53,7 +56,7 @@ def stage_challenger(
 
 def restore_model(
     bucket: Bucket,
-    sagemaker: Any,
+    sagemaker: "SageMakerClient",
     run: str,
     *,
     endpoint_name: str,

@@ -23,7 +23,10 @@ def test_a_line_is_one_json_document_with_every_target_member_at_its_root():
     directive = document["_aws"]["CloudWatchMetrics"][0]
     assert directive["Namespace"] == "Autowatch"
     assert directive["Dimensions"] == [["Stack"]]
-    assert directive["Metrics"] == [{"Name": "RowsScored"}, {"Name": "DriftedColumns"}]
+    assert directive["Metrics"] == [
+        {"Name": "RowsScored", "Unit": "None"},
+        {"Name": "DriftedColumns", "Unit": "None"},
+    ]
     assert document["Stack"] == "autowatch"
     assert (document["RowsScored"], document["DriftedColumns"]) == (4000, 0.0)
 

@@ -1,5 +1,6 @@
 import boto3
 import pytest
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from moto import mock_aws
 
 from autowatch.domino import v0 as domino_v0
@@ -8,9 +9,11 @@ from autowatch.domino.connection import DominoToken, DominoTokenUnusable
 from autowatch.domino.settings import (
     DominoHalfConfigured,
     DominoMisconfigured,
+    DominoParameters,
     domino_settings,
     read_domino_token,
 )
+from autowatch.settings import read_settings
 
 V0 = {"DMM_API": "v0", "DMM_URL": "https://h/api/v0/models/", "MODEL_ID": "m", "DMM_TOKEN_SECRET_ARN": "arn"}
 
@@ -23,15 +26,19 @@ V2 = {
 }
 
 
+def settings_in(environment):
+    return domino_settings(read_settings(DominoParameters, environment))
+
+
 @pytest.mark.parametrize("api", [{}, {"DMM_API": ""}, {"DMM_API": "v0"}, {"DMM_API": "v2"}])
 @pytest.mark.parametrize("empty", [{}, {"DMM_URL": "", "MODEL_ID": " ", "DMM_DATASOURCE": ""}])
 def test_without_parameters_there_is_no_domino(api, empty):
-    assert domino_settings({**api, **empty}) is None
+    assert settings_in({**api, **empty}) is None
 
 
 def test_each_wire_has_its_own_header(caplog):
     for environment, wire in ((V0, domino_v0.WIRE), (V2, domino_v2.WIRE)):
-        connection = domino_settings(environment).connect(None, DominoToken(lambda: "x"), lambda: 1.0)
+        connection = settings_in(environment).connect(None, DominoToken(lambda: "x"), lambda: 1.0)
         assert connection.wire is wire
         assert (connection.header, connection.scheme, connection.seconds_left()) == ("", "", 1.0)
     assert (domino_v0.WIRE.header, domino_v2.WIRE.header) == ("Authorization", "X-Domino-Api-Key")
@@ -39,11 +46,11 @@ def test_each_wire_has_its_own_header(caplog):
 
 
 def test_v0_is_the_default():
-    assert domino_settings({name: value for name, value in V0.items() if name != "DMM_API"}).api == "v0"
+    assert settings_in({name: value for name, value in V0.items() if name != "DMM_API"}).api == "v0"
 
 
 def test_header_and_scheme_are_handed_on():
-    settings = domino_settings({**V2, "DMM_AUTH_HEADER": "Authorization", "DMM_AUTH_SCHEME": "Bearer"})
+    settings = settings_in({**V2, "DMM_AUTH_HEADER": "Authorization", "DMM_AUTH_SCHEME": "Bearer"})
     connection = settings.connect(None, DominoToken(lambda: "x"), lambda: 1.0)
     assert (connection.header, connection.scheme) == ("Authorization", "Bearer")
 
@@ -64,7 +71,7 @@ def test_header_and_scheme_are_handed_on():
 )
 def test_half_a_configuration_is_one_error_that_names_the_rest(environment, cleared, named):
     with pytest.raises(DominoHalfConfigured) as caught:
-        domino_settings({**environment, **dict.fromkeys(cleared, "")})
+        settings_in({**environment, **dict.fromkeys(cleared, "")})
     assert named in str(caught.value)
 
 
@@ -73,7 +80,7 @@ def test_half_a_configuration_is_one_error_that_names_the_rest(environment, clea
     [({**V2, "MODEL_ID": "m"}, "DmmModelId"), ({**V0, "DMM_DATASOURCE": "d"}, "DmmDatasource")],
 )
 def test_what_is_set_in_vain_is_said(environment, name, caplog):
-    assert domino_settings(environment)
+    assert settings_in(environment)
     assert f"{name} is set in vain" in caplog.text
 
 
@@ -89,7 +96,7 @@ def test_what_is_set_in_vain_is_said(environment, name, caplog):
 def test_the_url_of_the_other_wire_is_found_early(environment, url):
     other = "v2" if environment is V0 else "v0"
     with pytest.raises(DominoMisconfigured, match=f"Set DmmApi={other}, or the URL"):
-        domino_settings({**environment, "DMM_URL": url})
+        settings_in({**environment, "DMM_URL": url})
 
 
 @pytest.mark.parametrize(
@@ -103,7 +110,7 @@ def test_the_url_of_the_other_wire_is_found_early(environment, url):
     ],
 )
 def test_other_urls_may_be_right(environment, url):
-    assert domino_settings({**environment, "DMM_URL": url}).url == url
+    assert settings_in({**environment, "DMM_URL": url}).url == url
 
 
 @pytest.mark.parametrize(
@@ -118,7 +125,7 @@ def test_other_urls_may_be_right(environment, url):
 )
 def test_what_cannot_be_is_refused_without_showing_a_password(changes):
     with pytest.raises(DominoMisconfigured) as caught:
-        domino_settings({**V2, **changes})
+        settings_in({**V2, **changes})
     assert "secret" not in str(caught.value)
 
 
@@ -130,6 +137,10 @@ def secrets_manager():
         )
 
 
+def provider(secrets_manager):
+    return SecretsProvider(boto3_client=secrets_manager)
+
+
 def store(secrets_manager, **value):
     return secrets_manager.create_secret(Name="domino", **value)["ARN"]
 
@@ -138,7 +149,7 @@ def store(secrets_manager, **value):
     "text", ["abc123", "  abc123\n", '{"token": "abc123"}', '\n{"user": "x", "token": " abc123 "}']
 )
 def test_the_secret_is_the_token_or_json_with_it(secrets_manager, text):
-    assert read_domino_token(secrets_manager, store(secrets_manager, SecretString=text)) == "abc123"
+    assert read_domino_token(provider(secrets_manager), store(secrets_manager, SecretString=text)) == "abc123"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +159,7 @@ def test_the_secret_is_the_token_or_json_with_it(secrets_manager, text):
 def test_a_secret_without_a_token_is_named_without_its_value(secrets_manager, text):
     arn = store(secrets_manager, SecretString=text)
     with pytest.raises(DominoTokenUnusable) as caught:
-        read_domino_token(secrets_manager, arn)
+        read_domino_token(provider(secrets_manager), arn)
     assert arn in str(caught.value)
     assert "abc" not in str(caught.value).replace(arn, "")
 
@@ -156,9 +167,12 @@ def test_a_secret_without_a_token_is_named_without_its_value(secrets_manager, te
 def test_a_binary_secret_is_no_token(secrets_manager):
     arn = store(secrets_manager, SecretBinary=b"abc123")
     with pytest.raises(DominoTokenUnusable, match="no usable token"):
-        read_domino_token(secrets_manager, arn)
+        read_domino_token(provider(secrets_manager), arn)
 
 
 def test_a_missing_secret_names_the_parameter(secrets_manager):
     with pytest.raises(DominoTokenUnusable, match=r"ResourceNotFoundException.*DmmTokenSecretArn"):
-        read_domino_token(secrets_manager, "arn:aws:secretsmanager:eu-central-1:123456789012:secret:gone")
+        read_domino_token(
+            provider(secrets_manager),
+            "arn:aws:secretsmanager:eu-central-1:123456789012:secret:gone",
+        )

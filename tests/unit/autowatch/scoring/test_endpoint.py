@@ -10,6 +10,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from autowatch.aws.clients import client_config
 from autowatch.scoring.answer import AnswerMismatch
 from autowatch.scoring.endpoint import (
     BatchTimedOut,
@@ -20,7 +21,6 @@ from autowatch.scoring.endpoint import (
     EndpointUnavailable,
     OutOfTime,
     RowsRefused,
-    client_config,
 )
 
 GOOD = (200, {}, b"""no,0.9,"[0.9, 0.1]","['no', 'yes']"\n""")
@@ -79,7 +79,7 @@ class Wire:
             endpoint_url=f"http://127.0.0.1:{self.server.server_port}",
             aws_access_key_id="test",
             aws_secret_access_key="test",
-            config=client_config(2).merge(Config(**config)),
+            config=client_config("sagemaker-runtime").merge(Config(**config)),
         )
 
 
@@ -221,7 +221,7 @@ def test_an_endpoint_that_is_not_there(wire, endpoint):
         endpoint_url=url,
         aws_access_key_id="test",
         aws_secret_access_key="test",
-        config=client_config(1),
+        config=client_config("sagemaker-runtime"),
     )
     with pytest.raises(EndpointUnavailable, match="could not be reached"):
         replace(endpoint, client=client).predict(b"1\n", 1)

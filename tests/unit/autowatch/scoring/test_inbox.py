@@ -9,13 +9,12 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket
-from autowatch.records.arrival import announcement, arrivals_in
+from autowatch.records.arrival import announcement, arrival_in_execution, arrivals_in
 from autowatch.records.champion import mark_release
 from autowatch.scoring.in_force import ReleaseUnderWay
 from autowatch.scoring.inbox import TransformMachine, score_arrivals, times_postponed, transform_name
 from tests.support.scoring_bucket import BUCKET, TIME, create_bucket, drop, release, results, settings
 from tests.support.stub_runtime import StubRuntime
-from transform.settings import arrival_from_input
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +59,7 @@ def test_a_file_beyond_the_threshold_is_handed_over_once_with_all_that_is_known_
     assert handle(s3, machine, arrival) == {"scored": 0, "refused": 0, "handed_over": 1}
     assert handle(s3, machine, arrival, arrival) == {"scored": 0, "refused": 0, "handed_over": 2}
     (document,) = inputs(machine)
-    assert arrival_from_input(document) == arrival
+    assert arrival_in_execution(document) == arrival
     assert document["name"] == transform_name(BUCKET, arrival)
     assert results(s3) == []
 

@@ -1,0 +1,82 @@
+"""What every entry point has around it: settings, a structured log with the ids of the call, and traces."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from urllib.parse import unquote_plus
+
+from aws_lambda_powertools import Logger
+
+from autowatch.settings import read_settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+_Settings = TypeVar("_Settings")
+_Answer = TypeVar("_Answer")
+_Event = dict[str, Any]
+
+# Named as the package: all that its modules log with the standard library arrives here.
+_LOGGER = Logger(service="autowatch", utc=True, use_rfc3339=True)
+
+
+@dataclass(frozen=True)
+class _Observation:
+    tracing: Literal["Active", "Disabled"] = "Disabled"
+
+
+def entry_point(
+    settings: type[_Settings],
+) -> Callable[
+    [Callable[[_Event, "LambdaContext", _Settings], _Answer]], Callable[[_Event, "LambdaContext"], _Answer]
+]:
+    """Makes the handler that Lambda calls of a function that takes the `settings` too.
+
+    Every line of the log has the id of the request, whether it was a cold start, and as correlation id what the call
+    is about: see `correlation_id`. With the stack's parameter Tracing=Active, X-Ray gets the handler and the calls to
+    AWS as segments, without what the handler returns.
+
+    Raises:
+        InvalidSetting: from the handler; a setting is missing or unusable.
+    """
+
+    def decorate(
+        work: Callable[[_Event, "LambdaContext", _Settings], _Answer],
+    ) -> Callable[[_Event, "LambdaContext"], _Answer]:
+        @wraps(work)
+        def handle(event: _Event, context: "LambdaContext") -> _Answer:
+            _LOGGER.set_correlation_id(correlation_id(event))
+            return work(event, context, read_settings(settings))
+
+        return _trace(_LOGGER.inject_lambda_context(handle, clear_state=True, log_event=False))
+
+    return decorate
+
+
+def correlation_id(event: _Event) -> str | None:
+    """What an event is about: the key of the first S3 object in it, the run, the transform or the execution."""
+    for record in event.get("Records", []):
+        return unquote_plus(record["s3"]["object"]["key"])
+    work = event.get("input")
+    names = [event.get("run"), event.get("name"), work.get("name") if isinstance(work, dict) else None]
+    return next((name for name in [*names, event.get("execution")] if isinstance(name, str)), None)
+
+
+def seconds_left(context: "LambdaContext", reserve: float = 0.0) -> Callable[[], float]:
+    """Tells how many seconds the invocation may still take, less those that the caller keeps for its end."""
+    return lambda: context.get_remaining_time_in_millis() / 1000 - reserve
+
+
+def _trace(
+    handler: Callable[[_Event, "LambdaContext"], _Answer],
+) -> Callable[[_Event, "LambdaContext"], _Answer]:
+    if read_settings(_Observation).tracing == "Disabled":
+        return handler
+    # Imports the X-Ray SDK, which nobody should pay for who does not trace.
+    from aws_lambda_powertools import Tracer
+
+    traced: Callable[[_Event, LambdaContext], _Answer] = Tracer(
+        service="autowatch", patch_modules=["botocore"]
+    ).capture_lambda_handler(handler, capture_response=False)
+    return traced

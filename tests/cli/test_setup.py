@@ -1,0 +1,162 @@
+import json
+import os
+import shutil
+import subprocess
+import tomllib
+
+import pytest
+
+from autowatch_client import FileUnfitError, OptionUnfitError, PandasMissingError
+from autowatch_client.command.app import main
+from autowatch_client.examples.telco import write_telco
+from autowatch_client.frames import local_file, read_frame
+from autowatch_client.proposal import declared_parameters, propose, read_overrides, write_overrides
+from autowatch_client.tables import open_table, write_table
+from tests.support.repository import ROOT
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """A folder that is taken for a clone."""
+    for name in ("template.yaml", "samconfig.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("sandbox/__main__.py", "autowatch_client/__init__.py"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """What would have been run in the clone, without it."""
+    lines = []
+    monkeypatch.setattr(
+        subprocess, "run", lambda line, check: lines.append(line) or subprocess.CompletedProcess(line, 0)
+    )
+    monkeypatch.setattr(os, "chdir", lambda folder: lines.append(folder))
+    monkeypatch.setattr(os, "execv", lambda program, line: lines.append(line[1:]) or 0)
+    return lines
+
+
+def test_a_look_at_the_telco_file_proposes_what_a_person_would_say(tmp_path):
+    proposal = propose(open_table(write_telco(tmp_path).training))
+    assert (proposal.targets[0], proposal.positive, proposal.key) == ("Churn", "Yes", "customerID")
+    assert proposal.labels == ("No", "Yes")
+    assert {"PhoneService", "gender"} <= set(proposal.targets)
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "expected"),
+    [
+        (("y", "age"), [("no", "3"), ("yes", "4"), ("no", "5")], ("y", "yes", "age")),
+        (
+            ("flag", "default", "age"),
+            [("a", "0", "1"), ("b", "1", "1"), ("b", "0", "2")],
+            ("default", "1", None),
+        ),
+        (("a", "b"), [("x", "p"), ("x", "q"), ("y", "q"), ("y", "q")], ("b", "p", None)),
+    ],
+)
+def test_the_likely_target_is_proposed_and_else_the_last_with_two_values(tmp_path, header, rows, expected):
+    write_table(tmp_path / "a.csv", header, rows)
+    proposal = propose(open_table(tmp_path / "a.csv"))
+    assert (proposal.targets[0], proposal.positive) == expected[:2]
+
+
+def test_a_target_with_more_than_two_values_is_refused_by_name(tmp_path):
+    write_table(tmp_path / "a.csv", ("y", "age"), [("no", "3"), ("yes", "4"), ("no", "5")])
+    with pytest.raises(FileUnfitError, match="age has 3 different values"):
+        propose(open_table(tmp_path / "a.csv"), "age")
+
+
+def test_the_examples_are_the_same_every_time_and_no_customer_is_in_two_files(tmp_path):
+    (tmp_path / "two").mkdir()
+    first, second = write_telco(tmp_path), write_telco(tmp_path / "two")
+    assert first.training.read_bytes() == second.training.read_bytes()
+    keys = [list(open_table(path).column("customerID")) for path in (first.training, first.june, first.july)]
+    assert [len(each) for each in keys] == [4000, 1500, 1500]
+    assert len({key for each in keys for key in each}) == 7000
+    assert "Churn" not in open_table(first.june).header
+
+
+def test_overrides_are_written_into_their_environment_and_all_else_stays(tmp_path):
+    config = tmp_path / "samconfig.toml"
+    shutil.copy(ROOT / "samconfig.toml", config)
+    before = tomllib.loads(config.read_text())
+    write_overrides(config, {"TargetColumn": "has left", "DropColumns": "", "PositiveLabel": 'say "yes"'})
+    write_overrides(config, {"TargetColumn": "Churn"})
+    assert read_overrides(config) == {
+        "TargetColumn": "Churn",
+        "DropColumns": "",
+        "PositiveLabel": 'say "yes"',
+    }
+    write_overrides(config, {"TargetColumn": "y"}, "prod")
+    assert read_overrides(config, "prod") == {"LogRetentionDays": "365", "TargetColumn": "y"}
+    after = tomllib.loads(config.read_text())
+    for environment in ("default", "prod"):
+        for document in (before, after):
+            document[environment]["deploy"]["parameters"].pop("parameter_overrides", None)
+    assert after == before
+    assert config.read_text().startswith("# Environments:")
+
+
+def test_an_environment_that_is_not_there_gets_the_nearest(tmp_path):
+    shutil.copy(ROOT / "samconfig.toml", tmp_path)
+    with pytest.raises(OptionUnfitError, match="no environment prd. Did you mean prod"):
+        read_overrides(tmp_path / "samconfig.toml", "prd")
+
+
+def test_up_takes_the_parameters_that_init_wrote(clone, started, capsys):
+    write_telco(clone)
+    assert main(["init", "telco.csv", "--yes", "--email", "me@example.com"]) == 0
+    assert main(["up", "--port", "5000", "--parameter", "MinRows=100"]) == 0
+    make, folder, line = started
+    assert make[-1] == "install"
+    assert folder == clone
+    assert line[:4] == ["-m", "sandbox", "up", "--port=5000"]
+    given = dict(word.removeprefix("--parameter=").split("=", 1) for word in line[4:])
+    assert given["TargetColumn"] == "Churn"
+    assert given["AlertEmail"] == "me@example.com"
+    assert given["MinRows"] == "100"
+    # Either the template knows of keys, or the model must not see the key.
+    assert given.get("IdColumn") == "customerID" or "customerID" in given["DropColumns"].split(",")
+    assert "Wrote into" in capsys.readouterr().out
+
+
+def test_init_asks_what_it_is_not_told(clone, monkeypatch, capsys):
+    write_telco(clone)
+    answers = iter(["PhoneService", "No", "-", "tenure, gender", "-"])
+    monkeypatch.setattr("typer.prompt", lambda *_, **__: next(answers))
+    assert main(["init", "telco.csv", "--json"]) == 0
+    parameters = json.loads(capsys.readouterr().out)["parameters"]
+    assert parameters["TargetColumn"] == "PhoneService"
+    assert parameters["PositiveLabel"] == "No"
+    assert parameters["DropColumns"] == "tenure,gender"
+    assert parameters["AlertEmail"] == ""
+
+
+def test_an_empty_sandbox_gets_no_parameters(clone, started):
+    assert main(["up", "--empty"]) == 0
+    assert started[-1] == ["-m", "sandbox", "up", "--port=0", "--empty"]
+
+
+def test_the_parameters_of_the_template_are_known():
+    declared = declared_parameters(ROOT / "template.yaml")
+    assert {"TargetColumn", "PollSeconds"} <= set(declared)
+    assert "Type" not in declared
+
+
+def test_without_pandas_a_frame_is_refused_in_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
+    with pytest.raises(PandasMissingError, match="pip install pandas"):
+        read_frame(tmp_path / "a.csv")
+
+
+def test_a_path_is_taken_as_it_is_and_a_frame_written(tmp_path):
+    class DataFrame:
+        def to_csv(self, path, index):
+            path.write_text(f"age\n{index}\n")
+
+    assert local_file("a.csv", tmp_path, "rows").name == "a.csv"
+    assert local_file(DataFrame(), tmp_path, "rows").read_text() == "age\nFalse\n"

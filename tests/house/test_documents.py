@@ -1,0 +1,52 @@
+"""What the documents name is there: files, commands, pins."""
+
+import re
+
+import pytest
+
+from autowatch_client.command.app import app
+from tests.support.repository import ROOT
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("domino/*.md")])
+COMMANDS = {command.callback.__name__ for command in app.registered_commands}
+LARGEST_PICTURE_BYTES = 500_000
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files_that_are_there(page):
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
+    local = [link for link in links if not re.match(r"[a-z]+:", link)]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_that_are_named_exist(page):
+    in_code = re.findall(r"`(?:\.venv/bin/)?autowatch ([a-z]+)", page.read_text())
+    lines = re.findall(r"^(?:\$ |    )?autowatch ([a-z]+)", page.read_text(), re.MULTILINE)
+    assert {*in_code, *lines} <= COMMANDS
+
+
+def test_every_page_is_in_the_index():
+    index = (ROOT / "docs" / "index.md").read_text()
+    pages = {page.name for page in ROOT.glob("docs/*.md")} - {"index.md"}
+    assert {name for name in pages if f"({name})" not in index} == set()
+
+
+def test_every_command_is_in_its_table():
+    page = (ROOT / "docs" / "command.md").read_text()
+    assert {name for name in COMMANDS if not re.search(rf"^\|.*`{name}\b", page, re.MULTILINE)} == set()
+
+
+def test_what_a_domino_environment_installs_is_what_the_notebooks_are_run_with():
+    pinned = {}
+    for name in ("notebooks/requirements.txt", "requirements/cli.txt"):
+        pinned |= dict(re.findall(r"^([a-z0-9-]+)==(\S+)$", (ROOT / name).read_text(), re.MULTILINE))
+    installed = re.findall(r"\b([a-z]+)==(\S+)", (ROOT / "domino" / "Dockerfile").read_text())
+    assert len(installed) == 6
+    assert {name: version for name, version in installed if pinned.get(name) != version} == {}
+
+
+def test_pictures_stay_small():
+    pictures = list(ROOT.glob("docs/images/*.png"))
+    assert {picture.name for picture in pictures} == {"report.png", "mail.png"}
+    assert max(picture.stat().st_size for picture in pictures) < LARGEST_PICTURE_BYTES
