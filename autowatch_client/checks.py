@@ -16,7 +16,7 @@ from autowatch_client.tables import Table, open_table
 LARGEST_COUNTED_BYTES = 300_000_000
 """Of a larger file only the header is looked at: counting its labels here would take minutes."""
 
-_LABELS_LISTED = 50
+_MOST_CLASSES = 50
 _FEWEST_ROWS = 500
 """The fewest rows that a model is trained on, the hold-out aside."""
 
@@ -119,10 +119,9 @@ def check_labels(path: Path, contract: Mapping[str, Any], key: str) -> tuple[Tab
     found = Counter(table.column(column))
     known = contract["labels"]
     if not any(found[label] for label in known):
-        strange = ", ".join(repr(value) for value in list(found)[:3])
         raise FileUnfitError(
-            f"No row of {path} has a label that the model knows: {column} holds {strange}, the model knows "
-            f"{' and '.join(known)}. Labels are compared to the letter."
+            f"No row of {path} has a label that the model knows: none of the {len(found):,} different values of "
+            f"{column} is {' or '.join(known)}. Labels are compared to the letter."
         )
     return table, column
 
@@ -132,20 +131,16 @@ def _classes(table: Table, target: str, positive: str) -> Counter[str]:
     for value in table.column(target):
         if value.strip():
             counts[value] += 1
+    # A wrong column may hold names or amounts: its values are counted and not shown.
     if len(counts) > 2:
-        few = ", ".join(f"{label} ({rows:,})" for label, rows in counts.most_common(5))
-        what = (
-            "that is regression, which"
-            if len(counts) > _LABELS_LISTED and _are_numbers(counts)
-            else "more than two classes"
-        )
-        does = "Autowatch does not do" if "regression" in what else "are not supported"
+        is_regression = len(counts) > _MOST_CLASSES and _are_numbers(counts)
+        what = "different numbers: that is regression" if is_regression else "different values, not two"
         raise FileUnfitError(
-            f"{table.path}: the target {target} has {len(counts):,} different values ({few}); {what} {does}. "
+            f"{table.path}: the target {target} has {len(counts):,} {what}, which Autowatch does not do. "
             "Name a column with two labels in TargetColumn."
         )
     if len(counts) < 2:
-        held = f"only {next(iter(counts))!r}" if counts else "nothing"
+        held = "one value alone" if counts else "nothing"
         raise FileUnfitError(f"{table.path}: the target {target} holds {held}. Two labels are needed.")
     if positive and positive not in counts:
         raise FileUnfitError(

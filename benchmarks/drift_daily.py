@@ -231,7 +231,7 @@ def run_job(files: int, columns: int, latency: int) -> str:
     """The whole daily job, against the stub."""
     from autowatch.aws.clients import data_bucket
     from autowatch.monitoring.requests import DueDays
-    from autowatch.monitoring.settings import Clients, MonitoringSettings
+    from autowatch.monitoring.settings import DriftClients, MonitoringSettings
     from autowatch.monitoring.watch import watch
 
     command = [sys.executable, "-m", "benchmarks.drift_daily", "serve"]
@@ -251,7 +251,11 @@ def run_job(files: int, columns: int, latency: int) -> str:
             begun = time.perf_counter(), time.process_time()
             now = datetime(2026, 11, 23, 20, tzinfo=UTC)
             result = watch(
-                Clients(data_bucket(BUCKET), nobody, nobody), settings, DueDays(), now, lambda: 900.0
+                DriftClients(data_bucket(BUCKET), nobody, nobody, nobody),
+                settings,
+                DueDays(),
+                now,
+                lambda: 900.0,
             )
             judged = sum(day.files for day in result.days) == files
             return _figures(f"the whole job, over HTTP, answers after {latency} ms", begun, judged)

@@ -22,15 +22,16 @@ Way = Callable[[Path, Path, Path], Answer]
 
 
 def autowatch_way() -> Way:
-    """Raw profile and verdict, as the drift function makes them."""
+    """Raw profile and verdict, as the two functions make them."""
     from autowatch.monitoring.drift.judge import DriftRules, judge
-    from autowatch.monitoring.drift.raw_profile import profile_csv
+    from autowatch.scoring.raw_profile import profile_table
     from autowatch.tabular.profile import Baseline
+    from autowatch.tabular.table import read_table
 
     def decide(baseline_path: Path, _: Path, current: Path) -> Answer:
         baseline = Baseline.from_json(json.loads(baseline_path.read_text()))
         with current.open("rb") as file:
-            profile = profile_csv(file, baseline).profile
+            profile = profile_table(read_table(iter(lambda: file.read(1 << 20), b"")), baseline).profile
         return _answer(judge(baseline, profile, DriftRules()), profile.columns)
 
     return decide

@@ -33,6 +33,7 @@ def pytest_xdist_auto_num_workers():
 LONGEST = (
     "e2e/test_train_branches.py",
     "e2e/test_loop.py",
+    "e2e/test_tutorial.py",
     "e2e/test_scoring_faults.py",
     "e2e/test_domino_faults.py",
     "e2e/test_transform.py",

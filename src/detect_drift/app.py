@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point, seconds_left
+from autowatch.monitoring.drift.raw_profile import CsvProfiler
 from autowatch.monitoring.requests import read_request, read_time
-from autowatch.monitoring.watch import Clients, MonitoringSettings, watch
+from autowatch.monitoring.watch import DriftClients, MonitoringSettings, watch
 from autowatch.settings import StackSettings
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ class Settings(StackSettings):
     """What the template tells this function."""
 
     monitoring: MonitoringSettings
+    profile_csv_function: str
 
 
 @entry_point(Settings)
@@ -26,5 +28,7 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Se
     """Judges the days that are due, or what the event asks for: a date, a range of them, a file."""
     now = read_time(event, datetime.now(UTC))
     request = read_request(event, now.date())
-    clients = Clients(data_bucket(settings.bucket), client("sns"), client("events"))
+    bucket = data_bucket(settings.bucket)
+    profiler = CsvProfiler(client("lambda"), settings.profile_csv_function, bucket)
+    clients = DriftClients(bucket, client("sns"), client("events"), profiler)
     return asdict(watch(clients, settings.monitoring, request, now, seconds_left(context)))

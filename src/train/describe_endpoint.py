@@ -1,4 +1,4 @@
-"""States DescribeCandidate and DescribeEndpoint: asks whether an endpoint serves."""
+"""States DescribeCandidate and DescribeEndpoint: asks whether an endpoint serves, and bounds what its log keeps."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from autowatch.aws.clients import client
 from autowatch.aws.entry_point import entry_point
 from autowatch.aws.step_functions import next_wait
 from autowatch.records.timestamps import from_text
-from autowatch.training.serving.endpoints import is_in_service
+from autowatch.training.serving.endpoints import is_in_service, keep_log
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,14 @@ class Settings:
 
     max_endpoint_seconds: int
     poll_seconds: int
+    log_retention_days: int
+    kms_key: str
 
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
     """Takes the `endpoint_name` and `since` when it is on its way; returns whether it is in service."""
+    keep_log(client("logs"), event["endpoint_name"], settings.log_retention_days, settings.kms_key)
     since, now = from_text(event["since"]), datetime.now(UTC)
     in_service = is_in_service(
         client("sagemaker"),

@@ -6,6 +6,7 @@ from moto import mock_aws
 
 from autowatch_client import ObjectUnreadableError, RunUnknownError
 from autowatch_client.command.app import main
+from autowatch_client.command.terminal import complete_runs
 from autowatch_client.objects import Bucket
 from autowatch_client.runs import list_runs, read_run
 
@@ -135,3 +136,12 @@ def test_a_mistyped_run_gets_the_nearest_one(s3):
     put_released(s3, NEW)
     with pytest.raises(RunUnknownError, match=f"Did you mean {OLD}"):
         read_run(Bucket(s3, BUCKET), OLD.replace("aaaa", "aaab"))
+
+
+def test_shells_complete_the_names_of_runs(s3, monkeypatch):
+    put_released(s3, OLD)
+    put_released(s3, NEW)
+    assert complete_runs("2026112") == [NEW, OLD]
+    assert complete_runs(NEW[:12]) == [NEW]
+    monkeypatch.setenv("S3_BUCKET", "somewhere-else")
+    assert complete_runs("2") == []

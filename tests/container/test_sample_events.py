@@ -135,6 +135,21 @@ def arrival(sandbox, sample, data, folder):
     return path
 
 
+def described_file(sandbox, key, folder):
+    """The sample event of a file to be counted, of a file that is there."""
+    head = sandbox.client("s3").head_object(Bucket=sandbox.outputs["DataBucketName"], Key=key)
+    event = json.loads((REPOSITORY / "events/profile_csv.json").read_text())
+    version = {
+        "version_id": head["VersionId"],
+        "etag": head["ETag"].strip('"'),
+        "size": head["ContentLength"],
+    }
+    event |= {"file": {"key": key, **version}, "run": RUN}
+    path = folder / "profile_csv.json"
+    path.write_text(json.dumps(event))
+    return path
+
+
 def test_the_samples_of_scoring_and_watching(invoke, sandbox, tmp_path):
     """Needs the model that the story before released."""
     s3, bucket = sandbox.client("s3"), sandbox.outputs["DataBucketName"]
@@ -149,6 +164,8 @@ def test_the_samples_of_scoring_and_watching(invoke, sandbox, tmp_path):
     assert len(rows) == 500
     assert invoke("LoadDmmFunction", "load_dmm")["registered"] == 1
     invoke("DetectDriftFunction", "detect_drift")
+    counted = invoke("ProfileCsvFunction", described_file(sandbox, predictions, tmp_path))
+    assert (counted["rows_in"], counted["rows_rejected"]) == (500, 0)
     labels = tmp_path / "labels.csv"
     labels.write_text("\n".join(["id,label", *(f"{row['id']},{row['y_actual']}" for row in rows), ""]))
     invoke("MeasureQualityFunction", arrival(sandbox, "measure_quality", labels, tmp_path))

@@ -10,7 +10,8 @@ from autowatch.evaluation.figures import CalibrationPoint
 from autowatch.records.arrival import Arrival, id_prefix
 from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
 from autowatch.records.manifest import Manifest, WrittenObject, write_pointer
-from autowatch.scoring.output import predictions_header, predictions_rows
+from autowatch.records.timestamps import to_text
+from autowatch.scoring.output import predictions_header
 from tests.support.scoring_bucket import BUCKET, CONTRACT
 
 DAY = "2026-11-23"
@@ -31,7 +32,10 @@ def put_scored(s3, name="a", day=DAY, run="r1", probabilities=("0.2", "0.8"), re
         "y_probability": scores,
     }
     stem = f"predictions/date={day}/{name}-0123456789abcdef"
-    body = predictions_header(columns) + predictions_rows(arrival, numbers, columns)
+    ids = [f"{arrival.id_prefix}-{number}" for number in numbers]
+    rows = zip(columns["note"], ids, columns["y"], columns["y_probability"], strict=True)
+    lines = [",".join([*row, to_text(arrival.time)]) + "\n" for row in rows]
+    body = predictions_header(columns) + "".join(lines).encode()
     version = s3.put_object(Bucket=BUCKET, Key=f"{stem}.csv", Body=body).get("VersionId")
     manifest = Manifest(
         input=file,

@@ -1,5 +1,6 @@
 """A bucket with models and scored files, and the daily job on it."""
 
+import io
 import json
 from collections import Counter
 from contextlib import contextmanager
@@ -10,10 +11,12 @@ import boto3
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.monitoring.drift.raw_profile import CsvProfiler
 from autowatch.monitoring.requests import DueDays, OneDay
-from autowatch.monitoring.watch import Clients, MonitoringSettings, watch
+from autowatch.monitoring.watch import DriftClients, MonitoringSettings, watch
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.manifest import Manifest, WrittenObject, manifest_document
+from autowatch.scoring.raw_profile import answer_profile
 from autowatch.tabular.profile import Baseline, ProfileBuilder, baseline_column
 
 BUCKET = "bank"
@@ -48,6 +51,24 @@ class Bus:
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
 
 
+class ProfileFunction:
+    """boto3's `lambda` to whom asks for the counts of a CSV: the function's own code, in this process."""
+
+    def __init__(self, bucket):
+        self._bucket = bucket
+
+    def invoke(self, FunctionName, Payload):
+        event = json.loads(Payload)
+        file = ObjectVersion.from_json(event["file"])
+        answer = answer_profile(self._bucket, file, event["run"], event.get("start", 0), event.get("end"))
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+
+def csv_profiler(bucket):
+    """What counts the rows of CSVs in the bucket."""
+    return CsvProfiler(ProfileFunction(bucket), "profile-csv", bucket)
+
+
 @cache
 def _client():
     """One client for all tests: making it costs as much as a whole test."""
@@ -61,7 +82,8 @@ def monitored_bucket():
         s3 = _client()
         s3.create_bucket(Bucket=BUCKET)
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        yield Clients(Bucket(s3, BUCKET), Topic(), Bus())
+        bucket = Bucket(s3, BUCKET)
+        yield DriftClients(bucket, Topic(), Bus(), csv_profiler(bucket))
 
 
 def release(s3, run="run-1"):

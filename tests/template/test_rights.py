@@ -108,9 +108,10 @@ def test_a_failed_transform_may_be_taken_up_again(granted):
 
 def test_nothing_is_tied_to_one_partition():
     """GovCloud and China have ARNs and consoles of their own."""
-    text = (ROOT / "template.yaml").read_text()
-    assert "arn:aws:" not in text
-    assert not re.search(r"https://[\w.${}:]*console\.", text), "the mapping Consoles has the hosts"
+    for path in (ROOT / "template.yaml", *(ROOT / "statemachine").glob("*.json")):
+        text = path.read_text()
+        assert "arn:aws:" not in text, path
+        assert not re.search(r"https://[\w.${}:]*console\.", text), "the mapping Consoles has the hosts"
 
 
 def test_whoever_reads_writes_or_tells_may_use_the_key_through_that_service_alone(translated):

@@ -14,6 +14,8 @@ from autowatch.aws.objects import Bucket
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
@@ -23,7 +25,16 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 Service = Literal[
-    "events", "s3", "sagemaker", "sagemaker-runtime", "secretsmanager", "sns", "ssm", "stepfunctions"
+    "events",
+    "lambda",
+    "logs",
+    "s3",
+    "sagemaker",
+    "sagemaker-runtime",
+    "secretsmanager",
+    "sns",
+    "ssm",
+    "stepfunctions",
 ]
 
 
@@ -47,6 +58,9 @@ LIMITS: dict[Service, Limits] = {
     # Alerts: the job that sends them goes on with the other days.
     "events": Limits(connect=3, read=5, attempts=3),
     "sns": Limits(connect=3, read=5, attempts=3),
+    # A function of the stack answers when it is done. Asking once more would start it once more.
+    "lambda": Limits(connect=5, read=900, attempts=1),
+    "logs": Limits(connect=5, read=10, attempts=5),
     # Copies inside S3 of up to 5 GB answer late.
     "s3": Limits(connect=5, read=120, attempts=5),
     # The state machines themselves wait and try again, as they do when SageMaker throttles.
@@ -61,6 +75,10 @@ LIMITS: dict[Service, Limits] = {
 
 @overload
 def client(service: Literal["events"]) -> "EventBridgeClient": ...
+@overload
+def client(service: Literal["lambda"]) -> "LambdaClient": ...
+@overload
+def client(service: Literal["logs"]) -> "CloudWatchLogsClient": ...
 @overload
 def client(service: Literal["s3"]) -> "S3Client": ...
 @overload

@@ -57,7 +57,7 @@ def read_input(
 _MOST_BREAKS = 4
 
 
-def read_resumed(bucket: Bucket, file: ObjectVersion) -> Iterator[bytes]:
+def read_resumed(bucket: Bucket, file: ObjectVersion, chunk_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:
     """The bytes of `file`, in chunks.
 
     botocore tries a request again until the answer begins, not when its body breaks off, which in minutes of reading
@@ -70,7 +70,7 @@ def read_resumed(bucket: Bucket, file: ObjectVersion) -> Iterator[bytes]:
     given = breaks = 0
     while given < file.size or given == breaks == 0:
         try:
-            for chunk in read_input(bucket, file, start=given):
+            for chunk in read_input(bucket, file, start=given, chunk_bytes=chunk_bytes):
                 given, breaks = given + len(chunk), 0
                 yield chunk
             return

@@ -1,9 +1,11 @@
 """What the daily job is given: the services that it talks to, and its parameters."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autowatch.aws.objects import Bucket
+from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.tabular.profile import CsvProfile
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -17,6 +19,13 @@ class Clients:
     bucket: Bucket
     sns: "SNSClient"
     events: "EventBridgeClient"
+
+
+@dataclass(frozen=True)
+class DriftClients(Clients):
+    """The same, and what counts the rows of a CSV of the bucket on the bins of a run."""
+
+    profile_csv: Callable[[ObjectVersion, str], CsvProfile]
 
 
 @dataclass(frozen=True)

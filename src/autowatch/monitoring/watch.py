@@ -7,15 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from autowatch.aws.objects import Bucket
 from autowatch.monitoring.days.job import DaysFailed, JudgedDay, judge_due_days, judge_one_day
 from autowatch.monitoring.days.metrics import emit_run
 from autowatch.monitoring.requests import DayRange, DueDays, OneDay, RawFile, Request
-from autowatch.monitoring.settings import Clients, MonitoringSettings
+from autowatch.monitoring.settings import DriftClients, MonitoringSettings
 from autowatch.monitoring.windows import JudgedWindow, judge_range, judge_raw_file
 from autowatch.records.champion import NoChampion, read_champion
 
-__all__ = ["Clients", "DaysFailed", "MonitoringResult", "MonitoringSettings", "watch"]
+__all__ = ["DaysFailed", "DriftClients", "MonitoringResult", "MonitoringSettings", "watch"]
 
 
 _NOTHING_DUE = (
@@ -35,7 +34,7 @@ class MonitoringResult:
 
 
 def watch(
-    clients: Clients,
+    clients: DriftClients,
     settings: MonitoringSettings,
     request: Request,
     now: datetime,
@@ -61,7 +60,7 @@ def watch(
             emit_run(settings.metrics_namespace, settings.stack, 0)
         return MonitoringResult(None, reason=str(error))
     if isinstance(request, DayRange | RawFile):
-        return _judge_window(clients.bucket, settings, request, champion, now)
+        return _judge_window(clients, settings, request, champion, now)
     if isinstance(request, OneDay):
         return MonitoringResult(champion, judge_one_day(clients, settings, champion, now, request.day))
     days = judge_due_days(clients, settings, champion, now, seconds_left)
@@ -70,10 +69,14 @@ def watch(
 
 
 def _judge_window(
-    bucket: Bucket, settings: MonitoringSettings, request: DayRange | RawFile, champion: str, now: datetime
+    clients: DriftClients,
+    settings: MonitoringSettings,
+    request: DayRange | RawFile,
+    champion: str,
+    now: datetime,
 ) -> MonitoringResult:
     if isinstance(request, RawFile):
-        window = judge_raw_file(bucket, request, champion, settings.min_rows, now)
+        window = judge_raw_file(clients, request, champion, settings.min_rows, now)
     else:
-        window = judge_range(bucket, settings.predictions_prefix, request, champion, settings.min_rows, now)
+        window = judge_range(clients, settings.predictions_prefix, request, champion, settings.min_rows, now)
     return MonitoringResult(window.run, window=window)

@@ -4,17 +4,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.days.alarms import count_refused
 from autowatch.monitoring.days.due import list_days
 from autowatch.monitoring.drift.baselines import BaselineMissing, Baselines
 from autowatch.monitoring.drift.document import drift_document
 from autowatch.monitoring.drift.judge import judge
-from autowatch.monitoring.drift.raw_profile import profile_csv
 from autowatch.monitoring.drift.runs import RowsJudge, RunJudgement
 from autowatch.monitoring.drift.scored_rows import read_scored_rows
 from autowatch.monitoring.requests import DayRange, RawFile
+from autowatch.monitoring.settings import DriftClients
 from autowatch.records.arrival import file_stem
 from autowatch.records.run import baseline_key
 from autowatch.records.timestamps import to_text
@@ -41,7 +41,7 @@ class JudgedWindow:
 
 
 def judge_range(
-    bucket: Bucket,
+    clients: DriftClients,
     predictions_prefix: str,
     chosen: DayRange,
     champion: str,
@@ -53,9 +53,12 @@ def judge_range(
     Raises:
         PredictionsMissing, UnusableObject: what scoring has left of a day is not whole.
     """
+    bucket = clients.bucket
     days = list_days(bucket, predictions_prefix, chosen.first, chosen.last).values()
     baselines = Baselines(bucket)
-    scored = read_scored_rows(bucket, [key for day in days for key in day.manifests], baselines)
+    scored = read_scored_rows(
+        bucket, [key for day in days for key in day.manifests], baselines, clients.profile_csv
+    )
     refused = [key for day in days for key in day.refused]
     judged = RowsJudge(bucket, champion, baselines, min_rows).judge(scored)
     first, last = chosen.first.isoformat(), chosen.last.isoformat()
@@ -72,7 +75,7 @@ def judge_range(
 
 
 def judge_raw_file(
-    bucket: Bucket, chosen: RawFile, champion: str, min_rows: int, now: datetime
+    clients: DriftClients, chosen: RawFile, champion: str, min_rows: int, now: datetime
 ) -> JudgedWindow:
     """Judges the rows of a CSV by the baseline of its run: an input file, a predictions file, any with its columns.
 
@@ -85,12 +88,11 @@ def judge_raw_file(
         UnknownRun: there is no run of the name asked for, or it ended before it had a baseline.
         BaselineUnusable: the run has no baseline to judge by.
     """
-    key, run = chosen.key, chosen.run or champion
-    answer = bucket.get(key)
-    file = ObjectVersion(key, answer.get("VersionId"), answer["ETag"].strip('"'), answer["ContentLength"])
+    bucket, key, run = clients.bucket, chosen.key, chosen.run or champion
+    file = bucket.version(key)
     baselines = Baselines(bucket)
     baseline = _baseline(baselines, bucket, chosen.run, champion)
-    counted = profile_csv(answer["Body"], baseline)
+    counted = clients.profile_csv(file, run)
     settings, alarms = RowsJudge(bucket, champion, baselines, min_rows).settings_for([run])
     report = judge(*_without_absent_prediction(baseline, counted.profile), settings.rules)
     part = RunJudgement(run, 1, report.rows, report).to_json(min_rows) | {"since": None}

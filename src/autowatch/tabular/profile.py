@@ -136,6 +136,29 @@ class Profile:
         return cls(document["run"], document["bins"], rows, columns)
 
 
+@dataclass(frozen=True)
+class CsvProfile:
+    """The profile of the rows of a CSV file that could have been scored, and how many there were besides."""
+
+    profile: Profile
+    rows_in: int
+    rows_rejected: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The document in which one function hands it to another."""
+        return {
+            "profile": self.profile.to_json(),
+            "rows_in": self.rows_in,
+            "rows_rejected": self.rows_rejected,
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "CsvProfile":
+        """The inverse of `to_json`."""
+        profile = Profile.from_json(document["profile"])
+        return cls(profile, document["rows_in"], document["rows_rejected"])
+
+
 class ProfileBuilder:
     """Counts batches of rows onto the bins of a baseline.
 

@@ -21,6 +21,7 @@ def s3(monkeypatch):
         "PREDICTIONS_PREFIX": "predictions/",
         "ALERT_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
         "MIN_ROWS": "300",
+        "PROFILE_CSV_FUNCTION": "profile-csv",
         "COLUMN_METRICS": "true",
         "METRICS_NAMESPACE": "Autowatch",
         "STACK_NAME": "bank-stack",

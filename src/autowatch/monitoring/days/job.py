@@ -17,7 +17,7 @@ from autowatch.monitoring.days.metrics import emit_day
 from autowatch.monitoring.days.report import DayReport, judge_day
 from autowatch.monitoring.drift.baselines import Baselines
 from autowatch.monitoring.drift.runs import RowsJudge
-from autowatch.monitoring.settings import Clients, MonitoringSettings
+from autowatch.monitoring.settings import DriftClients, MonitoringSettings
 from autowatch.records.report_keys import day_page_key, report_key
 from autowatch.reports.publish import publish_history_page
 
@@ -52,7 +52,7 @@ class JudgedDay:
 
 
 def judge_due_days(
-    clients: Clients,
+    clients: DriftClients,
     settings: MonitoringSettings,
     champion: str,
     now: datetime,
@@ -75,7 +75,7 @@ def judge_due_days(
 
 
 def judge_one_day(
-    clients: Clients, settings: MonitoringSettings, champion: str, now: datetime, day: date
+    clients: DriftClients, settings: MonitoringSettings, champion: str, now: datetime, day: date
 ) -> tuple[JudgedDay, ...]:
     """Judges one day, due or not.
 
@@ -93,7 +93,7 @@ class _Job:
     """One run of the job: the days that it has judged, and those that it could not judge."""
 
     def __init__(
-        self, clients: Clients, settings: MonitoringSettings, champion: str, now: datetime, last: date
+        self, clients: DriftClients, settings: MonitoringSettings, champion: str, now: datetime, last: date
     ) -> None:
         self._clients, self._settings = clients, settings
         self._bucket = clients.bucket
@@ -183,6 +183,7 @@ class _Job:
             files,
             judge=self._judge,
             baselines=self._baselines,
+            profile_csv=self._clients.profile_csv,
             history=self._history,
             now=self._now,
             files_of=self._files_of,

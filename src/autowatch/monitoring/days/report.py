@@ -24,7 +24,7 @@ from autowatch.monitoring.drift.baselines import Baselines
 from autowatch.monitoring.drift.document import drift_document, keep_earlier_parts
 from autowatch.monitoring.drift.judge import DriftRules
 from autowatch.monitoring.drift.runs import RowsJudge, RunJudgement, judge_together
-from autowatch.monitoring.drift.scored_rows import ScoredRows, read_scored_rows
+from autowatch.monitoring.drift.scored_rows import ProfileCsv, ScoredRows, read_scored_rows
 from autowatch.records.claim import claim, settle
 from autowatch.records.report_keys import report_key
 from autowatch.records.timestamps import to_text
@@ -105,6 +105,7 @@ def judge_day(
     *,
     judge: RowsJudge,
     baselines: Baselines,
+    profile_csv: ProfileCsv,
     history: History,
     now: datetime,
     files_of: Callable[[date], DayFiles],
@@ -117,15 +118,16 @@ def judge_day(
     Raises:
         PredictionsMissing, UnusableObject: what scoring has left of the day is not whole.
     """
-    scored = read_scored_rows(bucket, list(files.manifests), baselines)
+    scored = read_scored_rows(bucket, list(files.manifests), baselines, profile_csv)
     judged = judge.judge(scored)
     rules = judged.settings.rules
     earlier, etag = read_report(bucket, day)
+    runs = (
+        _with_small_days(run, scored, day, history, baselines, profile_csv, rules, files_of)
+        for run in judged.runs
+    )
     current = [
-        run.to_json(rules.min_rows) | {"since": _since(run.run, run.verdict, day, history)}
-        for run in (
-            _with_small_days(each, scored, day, history, baselines, rules, files_of) for each in judged.runs
-        )
+        run.to_json(rules.min_rows) | {"since": _since(run.run, run.verdict, day, history)} for run in runs
     ]
     parts = keep_earlier_parts(current, earlier)
     refused = count_refused(bucket, files.refused)
@@ -163,6 +165,7 @@ def _with_small_days(
     day: date,
     history: History,
     baselines: Baselines,
+    profile_csv: ProfileCsv,
     rules: DriftRules,
     files_of: Callable[[date], DayFiles],
 ) -> RunJudgement:
@@ -172,11 +175,10 @@ def _with_small_days(
         return judgement
     days = small_days(judgement.run, rows.rows, day, history, rules.min_rows)
     bucket = baselines.bucket
-    others = [
-        found
-        for other in days
-        if (found := read_scored_rows(bucket, list(files_of(other).manifests), baselines).of(judgement.run))
-    ]
+    scored_then = (
+        read_scored_rows(bucket, list(files_of(other).manifests), baselines, profile_csv) for other in days
+    )
+    others = [found for then in scored_then if (found := then.of(judgement.run))]
     if rows.rows + sum(other.rows for other in others) < rules.min_rows:
         return judgement
     return judge_together(judgement, days, rows.joined_with(others), baselines.of(judgement.run), rules)

@@ -8,20 +8,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from autowatch.aws.bulk.read import CLIENT_READERS, read_many
+from autowatch.aws.bulk import read_many
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.drift.baselines import Baselines, BaselineUnusable
-from autowatch.monitoring.drift.raw_profile import profile_csv
 from autowatch.records.manifest import Manifest, PredictionsMissing, WrittenObject, counts_from_json
-from autowatch.tabular.profile import Profile, ProfilesDiffer, ProfileSum
+from autowatch.tabular.profile import CsvProfile, Profile, ProfilesDiffer, ProfileSum
 
 _LOGGER = logging.getLogger(__name__)
 
+_READERS = 16
 # Profiles that are read and not yet added up stay within this many.
 _READ_AHEAD = 256
 # A report must not grow with whatever somebody puts beside the model's columns.
 _MOST_COLUMNS = 1000
+
+
+ProfileCsv = Callable[[ObjectVersion, str], CsvProfile]
+"""Counts the rows of a CSV of the bucket on the bins of a run."""
 
 
 class UnusableObject(AutowatchError):
@@ -72,7 +76,9 @@ class ScoredRows:
         return sorted(self.columns.difference(known))[:_MOST_COLUMNS]
 
 
-def read_scored_rows(bucket: Bucket, keys: Sequence[str], baselines: Baselines) -> ScoredRows:
+def read_scored_rows(
+    bucket: Bucket, keys: Sequence[str], baselines: Baselines, profile_csv: ProfileCsv
+) -> ScoredRows:
     """Adds up the counts of the manifests under `keys`; only what a manifest speaks of exists.
 
     A manifest without counts names a profile that has them. Where that is gone, the rows of its predictions file are
@@ -97,7 +103,7 @@ def read_scored_rows(bucket: Bucket, keys: Sequence[str], baselines: Baselines) 
 
     read_many(bucket, keys, add)
     for manifest, profile in _read_profiles(bucket, without_counts):
-        sums.add(manifest, partial(_profile, bucket, baselines, manifest, profile))
+        sums.add(manifest, partial(_profile, bucket, baselines, profile_csv, manifest, profile))
     return sums.build(columns_are_known=bool(keys))
 
 
@@ -172,7 +178,7 @@ def _read_profiles(
         with _naming(bucket, key):
             return _read_profile(bucket, manifest.profile)
 
-    with ThreadPoolExecutor(CLIENT_READERS) as readers:
+    with ThreadPoolExecutor(_READERS) as readers:
         for start in range(0, len(manifests), _READ_AHEAD):
             some = manifests[start : start + _READ_AHEAD]
             yield from zip((manifest for _, manifest in some), readers.map(read, some), strict=True)
@@ -186,18 +192,24 @@ def _read_profile(bucket: Bucket, written: WrittenObject) -> Profile | None:
     return Profile.from_json(json.loads(answer["Body"].read()))
 
 
-def _profile(bucket: Bucket, baselines: Baselines, manifest: Manifest, profile: Profile | None) -> Profile:
+def _profile(
+    bucket: Bucket,
+    baselines: Baselines,
+    profile_csv: ProfileCsv,
+    manifest: Manifest,
+    profile: Profile | None,
+) -> Profile:
     """The profile, counted anew where it is gone."""
     if profile is not None:
         return profile
-    baseline = baselines.of(manifest.run)
+    baselines.of(manifest.run)  # It raises BaselineUnusable where there are no bins to count on.
     written = manifest.predictions
     _LOGGER.warning("a profile is gone; the predictions are counted", extra={"key": manifest.profile.key})
     try:
-        answer = bucket.get(written.key, written.version_id)
+        file = bucket.version(written.key, written.version_id)
     except ObjectMissing as error:
         raise PredictionsMissing(
             f"{bucket.url(written.key)} and its profile are gone although their manifest is there. Restore one of "
             "them, or remove the manifest."
         ) from error
-    return profile_csv(answer["Body"], baseline).profile
+    return profile_csv(file, manifest.run).profile

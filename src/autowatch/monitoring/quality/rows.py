@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autowatch.aws.bulk.read import read_many
+from autowatch.aws.bulk import read_many
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.aws.reading import read_resumed
 from autowatch.monitoring.quality.fragments import FileLabels, Fragment, read_fragments

@@ -1,8 +1,9 @@
 """How many texts of an Arrow column fall into each bin, and which of them are no numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import add
 from typing import Any
 
 import pyarrow as pa
@@ -66,24 +67,24 @@ class ColumnCounter:
 
     def _count_numbers(self, bins: NumericBins, texts: Column, times: Any) -> ColumnCounts:
         """How many lie at or above each cut is counted cut by cut; what is not written plainly is looked up."""
-        plain = pc.match_substring_regex(texts, PLAIN_NUMBER)
-        numbers = pc.cast(pc.filter(texts, plain), pa.float64())
+        try:
+            numbers = pc.cast(texts, pa.float64())
+        except pa.ArrowInvalid:
+            plain = pc.match_substring_regex(texts, PLAIN_NUMBER)
+            rest = self._look_up(_pairs(texts, times, pc.invert(plain)))
+            texts, times = pc.filter(texts, plain), pc.filter(times, plain)
+            numbers = pc.cast(texts, pa.float64())
+        else:
+            rest = ColumnCounts([0] * len(bins), [])
         finite = pc.is_finite(numbers)
-        weights = pc.filter(times, plain)
-        rest = self._look_up(
-            [
-                *_pairs(texts, times, pc.invert(plain)),
-                *_pairs(pc.filter(texts, plain), weights, pc.invert(finite)),
-            ]
-        )
-        numbers, weights = pc.filter(numbers, finite), pc.filter(weights, finite)
-        at_or_above = [_total(pc.filter(weights, pc.greater_equal(numbers, cut))) for cut in bins.cuts]
-        counts = rest.counts
-        for position, (more, less) in zip(
-            bins.bin_of_stretch, pairwise([_total(weights), *at_or_above, 0]), strict=True
-        ):
-            counts[position] += more - less
-        return ColumnCounts(counts, rest.faulty)
+        if finite.false_count:
+            more = self._look_up(_pairs(texts, times, pc.invert(finite)))
+            rest = ColumnCounts(list(map(add, rest.counts, more.counts)), [*rest.faulty, *more.faulty])
+            numbers, times = pc.filter(numbers, finite), pc.filter(times, finite)
+        at_or_above = [_total(times), *_at_or_above(bins.cuts, numbers, times), 0]
+        for position, (these, next_ones) in zip(bins.bin_of_stretch, pairwise(at_or_above), strict=True):
+            rest.counts[position] += these - next_ones
+        return rest
 
     def _count_categories(self, bins: CategoricalBins, texts: Column, times: Any) -> ColumnCounts:
         known = pa.array([*bins.values, *bins.other, *missing_values("categorical")], pa.string())
@@ -91,6 +92,14 @@ class ColumnCounter:
         counted = self._look_up(_pairs(texts, times, is_known))
         counted.counts[bins.unknown] += _total(times) - sum(counted.counts)
         return counted
+
+
+def _at_or_above(cuts: Sequence[float], numbers: Any, times: Any) -> Iterator[int]:
+    """For each cut how many numbers lie at or above it."""
+    alone = _total(times) == len(numbers)
+    for cut in cuts:
+        mask = pc.greater_equal(numbers, cut)
+        yield mask.true_count if alone else _total(pc.filter(times, mask))
 
 
 def _pairs(texts: Column, times: Any, mask: Any) -> Iterable[tuple[str, int]]:

@@ -21,6 +21,7 @@ Column = Any
 
 _BYTE = pa.uint8()
 _QUOTE, _LINE_FEED, _CARRIAGE_RETURN = (pa.scalar(byte, _BYTE) for byte in b'"\n\r')
+_BYTES_A_QUOTE = 10
 _ONE = pa.scalar(1, pa.uint64())
 
 
@@ -60,9 +61,7 @@ def read_fields(data: bytes, delimiter: str, width: int) -> Fields | None:
     # Arrow skips blank lines, and takes a line break in quotes into the field.
     if fields is None or fields.rows != data.count(b"\n"):
         return None
-    if b'"' in data and not (
-        _has_plain_quotes(data, delimiter, fields) or _has_paired_quotes(data, delimiter)
-    ):
+    if b'"' in data and not _has_proper_quotes(data, delimiter, fields):
         return None
     return fields
 
@@ -122,33 +121,40 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _has_plain_quotes(data: bytes, delimiter: str, fields: Fields) -> bool:
+def _has_proper_quotes(data: bytes, delimiter: str, fields: Fields) -> bool:
+    view = _bytes_of(data)
+    quotes = pc.equal(view, _QUOTE)
+    # It takes about as long to look at each of few quotes as at all bytes.
+    if quotes.true_count * _BYTES_A_QUOTE > len(data) and _has_plain_quotes(view, quotes, delimiter, fields):
+        return True
+    return _has_paired_quotes(data, quotes, delimiter)
+
+
+def _has_plain_quotes(view: Any, quotes: Any, delimiter: str, fields: Fields) -> bool:
     """Whether each field with a quote is a text in quotes without a quote, a delimiter or a line break in it.
 
     If there are as many separators as the rows have fields, each of them separates. If all other bytes but the quotes
     are in the values, no value has a quote: so a quote opens a field or closes it. Twice as many quotes as there are
     quotes before a separator: then each one that closes ends its field.
     """
-    view = _bytes_of(data)
-    quotes = pc.equal(view, _QUOTE)
     separators = pc.or_(pc.equal(view, pa.scalar(ord(delimiter), _BYTE)), pc.equal(view, _LINE_FEED))
     count = quotes.true_count
     values = sum(map(_size, fields.columns))
     return (
         not fields.misfits
         and separators.true_count == fields.rows * len(fields.columns)
-        and values == len(data) - separators.true_count - count
+        and values == len(view) - separators.true_count - count
         and 2 * pc.and_(quotes[:-1], separators[1:]).true_count == count
     )
 
 
-def _has_paired_quotes(data: bytes, delimiter: str) -> bool:
+def _has_paired_quotes(data: bytes, quotes: Any, delimiter: str) -> bool:
     """Whether quotes are as in RFC 4180: each opens a field, closes it, or is one of two that stand for one.
 
     Of the quotes in order, every other one opens or closes. One that opens stands behind a separator, one that closes
     before one; two in a row, the first of them closing, are those that stand for one.
     """
-    places = pc.indices_nonzero(pc.equal(_bytes_of(data), _QUOTE))
+    places = pc.indices_nonzero(quotes)
     if len(places) % 2:
         return False
     pairs = pa.FixedSizeListArray.from_arrays(places, 2)

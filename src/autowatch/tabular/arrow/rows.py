@@ -1,7 +1,7 @@
 """The rows of a table as Arrow arrays, whoever has read them: Arrow, or the csv module."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    @property
+    def size(self) -> int:
+        """How many bytes the fields take."""
+        return sum(int(column.nbytes) for column in self.columns)
+
     def where(self, mask: Any) -> "Rows":
         """The rows for which `mask`, an Arrow array of booleans, holds, without the misfits."""
         return Rows(
@@ -59,7 +64,7 @@ class Rows:
             yield line, number, list(row)
 
 
-def read_rows(table: Table, max_rows: int) -> Iterator[Rows]:
+def read_rows(table: Table, max_rows: int) -> Generator[Rows]:
     """The rows of `table`, about as many at once as came in one of its chunks, and at most `max_rows`.
 
     Raises:

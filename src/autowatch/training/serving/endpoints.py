@@ -201,6 +201,17 @@ def is_in_service(
     return state.status == "InService"
 
 
+def keep_log(logs: Any, endpoint_name: str, days: int, kms_key: str) -> None:
+    """Has the log of the endpoint's containers, which may quote rows, kept for `days` and no longer.
+
+    SageMaker itself makes the group when a container first says something, without a key and for ever.
+    """
+    group = f"/aws/sagemaker/Endpoints/{endpoint_name}"
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):
+        logs.create_log_group(logGroupName=group, **({"kmsKeyId": kms_key} if kms_key else {}))
+    logs.put_retention_policy(logGroupName=group, retentionInDays=days)
+
+
 @naming_throttling()
 def delete_endpoint(sagemaker: "SageMakerClient", name: str) -> None:
     """Deletes the endpoint if there is one.

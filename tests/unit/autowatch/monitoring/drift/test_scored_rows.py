@@ -13,6 +13,7 @@ from tests.support.monitored_bucket import (
     BUCKET,
     DRIFTED,
     LIKE_TRAINING,
+    csv_profiler,
     delete_for_good,
     monitored_bucket,
     release,
@@ -27,9 +28,9 @@ def s3():
 
 
 def read(s3, *stems):
-    return read_scored_rows(
-        Bucket(s3, BUCKET), [f"{stem}.manifest.json" for stem in stems], Baselines(Bucket(s3, BUCKET))
-    )
+    bucket = Bucket(s3, BUCKET)
+    keys = [f"{stem}.manifest.json" for stem in stems]
+    return read_scored_rows(bucket, keys, Baselines(bucket), csv_profiler(bucket))
 
 
 def other_bins(run):

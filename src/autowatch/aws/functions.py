@@ -1,0 +1,31 @@
+"""Asking another Lambda function of the stack, and waiting for its answer."""
+
+import json
+from typing import Any
+
+from autowatch.errors import AutowatchError
+
+
+class FunctionFailed(AutowatchError):
+    """A function that was asked ended with an error."""
+
+
+def ask_function(client: Any, name: str, event: dict[str, Any]) -> dict[str, Any]:
+    """What the function `name` returns for an event.
+
+    Args:
+        client: boto3's `lambda`, with a time limit as long as the function's.
+        name: the function's.
+        event: what it is given.
+
+    Raises:
+        FunctionFailed: it ended with an error; its log says more.
+    """
+    answer = client.invoke(FunctionName=name, Payload=json.dumps(event).encode())
+    content = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise FunctionFailed(
+            f"The function {name} failed ({content.get('errorType', 'Unknown')}). Its log says why."
+        )
+    document: dict[str, Any] = content
+    return document

@@ -1,0 +1,78 @@
+"""The profile of a raw CSV file: the counts that scoring would have written for it, without an endpoint."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import chain
+from operator import attrgetter
+from threading import Event
+from typing import Any
+
+from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.aws.reading import read_input, read_resumed
+from autowatch.errors import UnreadableFile
+from autowatch.records.run import baseline_key
+from autowatch.scoring.ahead import work_ahead
+from autowatch.scoring.rows import RowChecker, profile_of
+from autowatch.scoring.transform.plan import cut_header
+from autowatch.tabular.arrow.rows import read_rows
+from autowatch.tabular.profile import Baseline, CsvProfile, ProfileSum
+from autowatch.tabular.table import NoRows, Table, read_table
+
+_CHUNK_BYTES = 1024 * 1024
+_ROWS_AT_ONCE = 50_000
+
+
+def answer_profile(
+    bucket: Bucket, file: ObjectVersion, run: str, start: int, end: int | None
+) -> dict[str, Any]:
+    """The profile of a file, or of the whole lines from byte `start` to `end`, as a JSON document.
+
+    Where the file cannot be read as agreed, the document has the reason under `refused`.
+    """
+    baseline = Baseline.from_json(bucket.read_json(baseline_key(run)))
+    try:
+        table = read_table(_chunks(bucket, file, start, end))
+        return profile_table(table, baseline, is_piece=end is not None).to_json()
+    except UnreadableFile as error:
+        return {"refused": str(error)}
+
+
+def profile_table(table: Table, baseline: Baseline, is_piece: bool = False) -> CsvProfile:
+    """Counts the rows of a table on the bins of a baseline. Memory does not grow with the table.
+
+    Rows that scoring would reject are left out. Columns that the table lacks are absent from the profile.
+
+    Args:
+        table: the rows, of an input file or a predictions file.
+        baseline: the bins.
+        is_piece: whether the table may have no rows.
+
+    Raises:
+        UnreadableFile: the table cannot be read as agreed.
+    """
+    columns = {column.bins.name: column.bins for column in baseline.columns}
+    places = {place: columns[name] for place, name in enumerate(table.header) if name in columns}
+    checker = RowChecker(len(table.header), places)
+    total = ProfileSum(baseline.run)
+    total.add(profile_of(baseline, 0, {bins.name: [0] * len(bins) for bins in places.values()}))
+    rejected = 0
+    try:
+        # While some rows are counted, the next ones are read.
+        rows = read_rows(table, _ROWS_AT_ONCE)
+        with closing(work_ahead(rows, checker.check, 1, attrgetter("size"), Event())) as all_checked:
+            for _, checked in all_checked:
+                rejected += len(checked.rejected)
+                total.add(profile_of(baseline, len(checked.rows), checked.counts))
+    except NoRows:
+        if not is_piece:
+            raise
+    return CsvProfile(total.build(), table.rows_read, rejected)
+
+
+def _chunks(bucket: Bucket, file: ObjectVersion, start: int, end: int | None) -> Iterator[bytes]:
+    if end is None:
+        return read_resumed(bucket, file, _CHUNK_BYTES)
+    header = cut_header(read_input(bucket, file))
+    if end <= len(header):
+        return iter([header])
+    return chain([header], read_input(bucket, file, max(start, len(header)), end, _CHUNK_BYTES))

@@ -1,0 +1,18 @@
+"""Counts the rows of a CSV of the bucket, or of a piece of it, for the drift detector."""
+
+from typing import Any
+
+from autowatch.aws.clients import data_bucket
+from autowatch.aws.entry_point import entry_point
+from autowatch.aws.objects import ObjectVersion
+from autowatch.scoring.raw_profile import answer_profile
+from autowatch.settings import StackSettings
+
+
+@entry_point(StackSettings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: StackSettings) -> dict[str, Any]:
+    """Takes the `file`, the `run` whose bins to count on and, of a piece, its `start` and `end`; returns the counts."""
+    file = ObjectVersion.from_json(event["file"])
+    return answer_profile(
+        data_bucket(settings.bucket), file, event["run"], event.get("start", 0), event.get("end")
+    )
