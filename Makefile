@@ -100,7 +100,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(SANDBOX_READY): $(VENV)/bin/python requirements/sandbox.txt requirements/model.txt requirements/lambda-runtime.txt $(wildcard layers/*/requirements.txt)
-	@echo "Installing the sandbox (about two minutes the first time) ..."
+	@echo "Installing the sandbox (2 GB, some minutes the first time) ..."
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/sandbox.txt
 	@$(VENV_PYTHON) -m sandbox.install
 	@touch $@

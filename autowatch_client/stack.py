@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -280,6 +281,14 @@ class Stack:
             for path in paths:
                 check_scoring(path, contract)
 
+            stopped = Event()
+
+            def look(path: Path, seconds: float) -> None:
+                # An interrupt reaches one thread; without this the others would go on waiting.
+                if stopped.is_set():
+                    raise RefusedError(f"No longer waiting for {path}.")
+                on_look(path, seconds)
+
             def score(path: Path) -> Scored | RefusedError:
                 started = time.monotonic()
                 upload = self.bucket.upload(path, f"inference/{path.stem}.csv")
@@ -291,13 +300,17 @@ class Stack:
                         targets[path],
                         path,
                         timeout_seconds,
-                        lambda seconds: on_look(path, seconds),
+                        lambda seconds: look(path, seconds),
                     )
                 except RefusedError as error:
                     return error
 
             with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
-                outcomes = list(pool.map(score, paths))
+                try:
+                    outcomes = list(pool.map(score, paths))
+                except BaseException:
+                    stopped.set()
+                    raise
         if refusals := [each for each in outcomes if isinstance(each, RefusedError)]:
             raise RefusedError("\n".join(map(str, refusals)))
         return [each for each in outcomes if isinstance(each, Scored)]

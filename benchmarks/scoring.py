@@ -28,8 +28,9 @@ from typing import Any
 import boto3
 
 from autowatch.aws.objects import Bucket, ObjectVersion
-from autowatch.records.champion import CHAMPION_KEY, Champion
+from autowatch.records.champion import Champion
 from autowatch.records.contract import Contract, Feature
+from autowatch.records.keys import CHAMPION_KEY
 from autowatch.tabular.profile import Baseline, baseline_column
 from benchmarks.scoring_ways import BUCKET, CONCURRENCY, LARGEST_PAYLOAD, NOT_SENT, TARGET
 from sandbox.demo.synthetic import COLUMNS, write_bank_marketing

@@ -34,7 +34,11 @@ app = typer.Typer(
 def _with_exit_code(command: Callable[..., int]) -> Callable[..., None]:
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
-        raise typer.Exit(int(command(*arguments, **options)))
+        try:
+            raise typer.Exit(int(command(*arguments, **options)))
+        except KeyboardInterrupt:
+            print("Interrupted. What was uploaded or started goes on.", file=sys.stderr)
+            raise typer.Exit(int(Exit.INTERRUPTED)) from None
 
     return run
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point, seconds_left
 from autowatch.records.contract import read_contract
-from autowatch.records.run import contract_key
+from autowatch.records.keys import contract_key
 from autowatch.scoring.endpoint import Endpoint
 from autowatch.settings import StackSettings
 from autowatch.training.release.promote import promote

@@ -6,7 +6,8 @@ from typing import Any
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point
 from autowatch.records.contract import read_contract
-from autowatch.records.run import check_running, contract_key
+from autowatch.records.keys import contract_key
+from autowatch.records.run import check_running
 from autowatch.settings import Network
 from autowatch.training.autopilot import Limits, start_job
 from train.settings import TaggingSettings

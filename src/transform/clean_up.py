@@ -4,7 +4,8 @@ from typing import Any
 
 from autowatch.aws.clients import data_bucket
 from autowatch.aws.entry_point import entry_point
-from autowatch.scoring.transform.work import Work, remove_work
+from autowatch.records.keys import Work
+from autowatch.scoring.transform.work import remove_work
 from autowatch.settings import StackSettings
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point
 from autowatch.records.arrival import arrival_in_execution
+from autowatch.records.keys import Work
 from autowatch.scoring.transform.failure import fail_transform
-from autowatch.scoring.transform.work import Work
 from autowatch.settings import StackSettings
 
 

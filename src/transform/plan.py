@@ -6,10 +6,10 @@ from typing import Any
 from autowatch.aws.clients import data_bucket
 from autowatch.aws.entry_point import entry_point
 from autowatch.records.arrival import arrival_in_execution
+from autowatch.records.keys import Work
 from autowatch.records.timestamps import from_text
 from autowatch.scoring.transform.accept import plan_file
 from autowatch.scoring.transform.job import poll_interval
-from autowatch.scoring.transform.work import Work
 from transform.settings import ScoringSettings
 
 

@@ -1,6 +1,8 @@
 """Wrong inputs, each answered by a sentence that helps on, before anything is uploaded or started."""
 
 import json
+from contextlib import nullcontext
+from itertools import count
 
 import boto3
 import pytest
@@ -8,6 +10,7 @@ from moto import mock_aws
 
 from autowatch_client.checks import check_training
 from autowatch_client.command.app import main
+from autowatch_client.command.terminal import Terminal
 
 BUCKET = "bank-123456789012-us-east-1"
 RUN, OLD = "20261123-070000-cccc", "20261121-070000-aaaa"
@@ -129,6 +132,22 @@ def test_it_is_refused_in_a_sentence_and_nothing_is_uploaded(world, tmp_path, na
     assert sentence in plain
     assert "Traceback" not in error
     assert keys(world) == before
+
+
+def test_an_interrupt_ends_the_waiting_for_all_files(world, tmp_path, monkeypatch, capsys):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("age,job\n1,a\n")
+
+    class Interrupted:
+        times = count()
+
+        def show(self, seconds, text):
+            if next(self.times) == 0:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(Terminal, "progress", lambda self: nullcontext(Interrupted()))
+    assert main(["score", "a.csv", "b.csv"]) == 130
+    assert "Interrupted. What was uploaded or started goes on." in capsys.readouterr().err
 
 
 def test_a_rollback_to_the_model_in_force_is_nothing_to_do(world, capsys):

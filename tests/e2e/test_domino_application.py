@@ -12,7 +12,7 @@ from autowatch.aws.objects import Bucket
 from autowatch.domino.connection import DominoToken, open_session
 from autowatch.domino.loader import LoaderSettings, load_new_files
 from autowatch.domino.settings import DominoSettings
-from autowatch.records.run import train_key
+from autowatch.records.keys import train_key
 from sandbox.events.mailbox import Mailbox
 from tests.support.domino_stack import EARLIER_RUN, RUN, add_run
 from tests.support.local_domino import BUCKET, TOKEN, bucket_server, domino_client

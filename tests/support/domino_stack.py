@@ -10,7 +10,7 @@ from autowatch.domino import v2 as domino_v2
 from autowatch.domino.connection import DominoConnection, DominoToken
 from autowatch.domino.models import ModelRegistry
 from autowatch.records.contract import Contract, Feature
-from autowatch.records.run import contract_key, train_key
+from autowatch.records.keys import contract_key, train_key
 from tests.support.scripted_domino import DominoV2, FakeDomino
 
 BUCKET, STACK, DATASOURCE = "bank", "autowatch", "bank bucket"

@@ -6,9 +6,9 @@ import re
 from datetime import UTC, datetime
 
 from autowatch.aws.objects import Bucket
+from autowatch.records.keys import Work
 from autowatch.scoring.transform.accept import accept_file, plan_file
 from autowatch.scoring.transform.plan import TransformSettings, read_plan
-from autowatch.scoring.transform.work import Work
 from tests.support.scoring_bucket import BUCKET, keys, read_document
 from tests.support.stub_runtime import StubRuntime
 

@@ -13,6 +13,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
+from autowatch.records.keys import (
+    MANIFEST_ENDING,
+    RECEIPTS_PREFIX,
+    day_folder,
+    manifest_key,
+    predictions_key,
+    receipt_key,
+)
 from autowatch.records.manifest import ManifestUnusable
 
 DatasetKind = Literal["predictions", "labels"]
@@ -49,15 +57,6 @@ class Dataset:
         return f"{readable[-_MOST_CHARACTERS_OF_THE_KEY:].strip('-')}-{digest}"
 
 
-_RECEIPTS_PREFIX = "monitoring/domino/"
-
-
-_RECEIPT_ENDING = ".json"
-
-
-_MANIFEST_ENDING = ".manifest.json"
-
-
 _LABELS = re.compile(r"/run=([^/]+)/([^/].*)\.csv")
 
 
@@ -84,22 +83,17 @@ class FilesByDay:
     prefix: str
 
 
-def receipt_key(key: str) -> str:
-    """Where the receipt of the file under `key` lies."""
-    return f"{_RECEIPTS_PREFIX}{key}{_RECEIPT_ENDING}"
-
-
 def list_new_files(bucket: Bucket, files: FilesByDay, day: str) -> NewFiles:
     """The day's files that have no receipt: committed predictions, or labels."""
-    folder = f"{files.prefix}date={day}/"
+    folder = day_folder(files.prefix, day)
     there = {item["Key"] for item in bucket.list(folder)}
     if files.kind == "predictions":
-        keys = {_predictions_key(key) for key in there if key.endswith(_MANIFEST_ENDING)}
+        keys = {predictions_key(key) for key in there if key.endswith(MANIFEST_ENDING)}
     else:
         keys = {key for key in there if _LABELS.fullmatch(key, len(folder) - 1)}
     if not keys:
         return NewFiles([], [])
-    receipts = {item["Key"] for item in bucket.list(f"{_RECEIPTS_PREFIX}{folder}")}
+    receipts = {item["Key"] for item in bucket.list(f"{RECEIPTS_PREFIX}{folder}")}
     new = sorted(key for key in keys if receipt_key(key) not in receipts)
     return NewFiles([key for key in new if key in there], [key for key in new if key not in there])
 
@@ -129,23 +123,19 @@ def _gone(bucket: Bucket, key: str) -> PredictionsGone:
     )
 
 
-def _predictions_key(manifest_key: str) -> str:
-    return f"{manifest_key.removesuffix(_MANIFEST_ENDING)}.csv"
-
-
 def _read_commit(bucket: Bucket, key: str) -> tuple[str, Dataset]:
     """When the predictions were finished, and what is known of them."""
-    manifest_key = f"{key.removesuffix('.csv')}{_MANIFEST_ENDING}"
+    where = manifest_key(key)
     try:
-        manifest = bucket.read_json(manifest_key)
+        manifest = bucket.read_json(where)
         named, finished = manifest["predictions_key"], manifest["finished"]
         dataset = Dataset("predictions", key, manifest["run"], manifest.get("predictions_version_id"))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ManifestUnusable(
-            f"{bucket.url(manifest_key)} is no manifest ({type(error).__name__}). Restore it or remove it."
+            f"{bucket.url(where)} is no manifest ({type(error).__name__}). Restore it or remove it."
         ) from error
     if named != key or not isinstance(finished, str):
-        raise ManifestUnusable(f"{bucket.url(manifest_key)} speaks of another file. Restore it or remove it.")
+        raise ManifestUnusable(f"{bucket.url(where)} speaks of another file. Restore it or remove it.")
     return finished, dataset
 
 

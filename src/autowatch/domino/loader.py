@@ -24,6 +24,7 @@ from autowatch.domino.settings import DominoSettings
 from autowatch.domino.v2 import MonitoredModel, list_models
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import NoChampion, read_champion
+from autowatch.records.keys import DOMINO_CHECKS_KEY, domino_model_key
 from autowatch.records.timestamps import from_text, to_text
 
 if TYPE_CHECKING:
@@ -116,9 +117,6 @@ def _emit(settings: LoaderSettings, summary: RegistrationSummary) -> None:
     )
 
 
-CHECKS_KEY = "monitoring/domino/checks.json"
-
-
 _LAST_CHECKS = 7
 
 
@@ -145,7 +143,7 @@ def read_back_checks(
     if model is None:
         raise DominoAnswerUnusable(
             f"Domino does not list the model {model_id} of run {run}. If it was deleted there, delete "
-            f"monitoring/domino/models/{run}.json, and the next run makes it known again."
+            f"{domino_model_key(run)}, and the next run makes it known again."
         )
     checks = [_check(item) for item in _drift_checks(model)]
     document = {
@@ -155,7 +153,7 @@ def read_back_checks(
         "ingestion_status": _status(model),
         "checks": sorted(checks, key=lambda check: str(check["checked"]), reverse=True)[:_LAST_CHECKS],
     }
-    bucket.write_json(CHECKS_KEY, document)
+    bucket.write_json(DOMINO_CHECKS_KEY, document)
 
 
 def _status(model: MonitoredModel) -> str | None:

@@ -19,7 +19,7 @@ from autowatch.domino.files import DatasetKind
 from autowatch.domino.v2 import dataset_details, list_models, register_model
 from autowatch.errors import AutowatchError
 from autowatch.records.contract import ID_COLUMN, PREDICTION_DATE_COLUMN, Contract, read_contract
-from autowatch.records.run import contract_key, train_key
+from autowatch.records.keys import contract_key, domino_model_key, train_key
 from autowatch.records.timestamps import to_text
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def ensure_model(registry: ModelRegistry, run: str) -> ModelRecord:
     model_id = _find(registry, run) or _register(registry, contract)
     record = ModelRecord(run, model_id, to_text(datetime.now(UTC)))
     try:
-        registry.bucket.write_json_if_absent(_record_key(run), asdict(record))
+        registry.bucket.write_json_if_absent(domino_model_key(run), asdict(record))
     except ObjectChanged:
         # Somebody else registered it at the same moment. The record decides, so that all files go to one model.
         return read_model_record(registry.bucket, run) or record
@@ -88,7 +88,7 @@ def read_model_record(bucket: Bucket, run: str) -> ModelRecord | None:
         RunUnusable: what is there is no record.
     """
     try:
-        document = bucket.read_json(_record_key(run))
+        document = bucket.read_json(domino_model_key(run))
         return ModelRecord(
             document["run"],
             document["model_id"],
@@ -99,7 +99,7 @@ def read_model_record(bucket: Bucket, run: str) -> ModelRecord | None:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunUnusable(
-            f"{bucket.url(_record_key(run))} is no record of a model ({type(error).__name__}). Delete it, and the "
+            f"{bucket.url(domino_model_key(run))} is no record of a model ({type(error).__name__}). Delete it, and the "
             "next run looks for the model in Domino."
         ) from error
 
@@ -123,7 +123,7 @@ def read_run_contract(bucket: Bucket, run: str) -> Contract:
 def note_configured(bucket: Bucket, record: ModelRecord, kind: DatasetKind) -> ModelRecord:
     """The record, and the object, with `kind` among what is configured."""
     noted = replace(record, configured=(*record.configured, kind))
-    bucket.write_json(_record_key(record.run), asdict(noted))
+    bucket.write_json(domino_model_key(record.run), asdict(noted))
     return noted
 
 
@@ -186,10 +186,6 @@ def _check_training_data(registry: ModelRegistry, run: str) -> None:
             f"Domino does not know the model of run {run}, and {registry.bucket.url(key)} is not there any more (the "
             "parameter KeepModels says how many models are kept). Bring back the object's earlier version."
         )
-
-
-def _record_key(run: str) -> str:
-    return f"monitoring/domino/models/{run}.json"
 
 
 _VALUE_TYPES = {"numeric": "numerical", "categorical": "categorical"}

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from autowatch.aws.objects import Bucket, ObjectMissing
+from autowatch.records.keys import DOMINO_PROGRESS_KEY, day_folder, days_from
 from autowatch.records.timestamps import from_text, to_text
 
-PROGRESS_KEY = "monitoring/domino/progress.json"
 OPEN_DAYS = 21
 
 _DAY = re.compile(r"date=([0-9]{4}-[0-9]{2}-[0-9]{2})/")
@@ -53,7 +53,7 @@ class DaysLeft:
 def read_progress(bucket: Bucket) -> Progress:
     """How far the last run came. What cannot be read counts as nothing, which costs a look at every day."""
     try:
-        document = bucket.read_json(PROGRESS_KEY)
+        document = bucket.read_json(DOMINO_PROGRESS_KEY)
         return Progress(
             closed_before=_day(document["closed_before"]),
             open_days=tuple(map(_day, document["open_days"])),
@@ -64,7 +64,7 @@ def read_progress(bucket: Bucket) -> Progress:
         return Progress()
     except (ValueError, KeyError, TypeError):
         _LOGGER.warning(
-            "The progress record cannot be read; every day is looked at", extra={"key": PROGRESS_KEY}
+            "The progress record cannot be read; every day is looked at", extra={"key": DOMINO_PROGRESS_KEY}
         )
         return Progress()
 
@@ -79,13 +79,13 @@ def write_progress(bucket: Bucket, progress: Progress, left: DaysLeft, now: date
         labels_seen=to_text(now),
         open_label_days=tuple(sorted(left.labels)),
     )
-    bucket.write_json(PROGRESS_KEY, asdict(written))
+    bucket.write_json(DOMINO_PROGRESS_KEY, asdict(written))
     return written
 
 
 def prediction_days(bucket: Bucket, prefix: str, progress: Progress) -> list[str]:
     """The days to look at, oldest first."""
-    after = f"{prefix}date={progress.closed_before}" if progress.closed_before else ""
+    after = days_from(prefix, progress.closed_before) if progress.closed_before else ""
     folders = bucket.folders(prefix, after)
     days = {match[1] for folder in folders if (match := _DAY.fullmatch(folder.removeprefix(prefix)))}
     return sorted(days.union(progress.open_days))
@@ -103,6 +103,6 @@ def label_days(bucket: Bucket, prefix: str, progress: Progress) -> list[str]:
 
 
 def _day(text: str) -> str:
-    if not _DAY.fullmatch(f"date={text}/"):
+    if not _DAY.fullmatch(day_folder("", text)):
         raise ValueError(f"no day: {json.dumps(text)}")
     return text

@@ -25,7 +25,7 @@ from autowatch.domino.connection import (
     DominoTokenUnusable,
     Outcome,
 )
-from autowatch.domino.files import Dataset, FilesByDay, NewFiles, list_new_files, read_datasets, receipt_key
+from autowatch.domino.files import Dataset, FilesByDay, NewFiles, list_new_files, read_datasets
 from autowatch.domino.models import (
     ModelRecord,
     ModelRegistry,
@@ -39,13 +39,11 @@ from autowatch.domino.models import (
 from autowatch.domino.progress import DaysLeft, label_days, prediction_days, read_progress, write_progress
 from autowatch.domino.v2 import VariablesConfigured, dataset_details
 from autowatch.errors import AutowatchError
+from autowatch.records.keys import LABEL_FRAGMENTS_PREFIX, receipt_key
 from autowatch.records.timestamps import to_text
 
 CALLS_AT_ONCE = 8
 """Files registered at the same time. At 0.3 s a call 10,000 files take some 470 of a function's 900 s."""
-
-
-LABELS_PREFIX = "monitoring/labels/"
 
 
 _DAYS_LISTED_AT_ONCE = 8
@@ -163,7 +161,7 @@ def register_new_files(
     progress = read_progress(bucket)
     run = _Run(bucket, register, has_time, calls_at_once)
     predictions = FilesByDay("predictions", predictions_prefix)
-    labels = FilesByDay("labels", LABELS_PREFIX)
+    labels = FilesByDay("labels", LABEL_FRAGMENTS_PREFIX)
     left = DaysLeft(
         predictions=run.register_days(predictions, prediction_days(bucket, predictions.prefix, progress)),
         labels=run.register_days(labels, label_days(bucket, labels.prefix, progress)),

@@ -9,13 +9,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from autowatch.errors import AutowatchError
+from autowatch.records.keys import INFERENCE_PREFIX, PREDICTIONS_PREFIX, TRAINING_PREFIX
 from autowatch.records.timestamps import from_text
 
 LONGEST_RANGE = 366
 """Days."""
 
 
-_RAW_PREFIXES = ("inference/", "predictions/", "training/")
+_RAW_PREFIXES = (INFERENCE_PREFIX, PREDICTIONS_PREFIX, TRAINING_PREFIX)
 """Where there are rows; the function may not read elsewhere."""
 
 

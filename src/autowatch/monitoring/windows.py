@@ -16,7 +16,7 @@ from autowatch.monitoring.drift.scored_rows import read_scored_rows
 from autowatch.monitoring.requests import DayRange, RawFile
 from autowatch.monitoring.settings import DriftClients
 from autowatch.records.arrival import file_stem
-from autowatch.records.run import baseline_key
+from autowatch.records.keys import baseline_key, file_folder, range_folder
 from autowatch.records.timestamps import to_text
 from autowatch.reports.publish import publish_window_page
 from autowatch.tabular.profile import Baseline, Profile
@@ -71,7 +71,7 @@ def judge_range(
         refused_files=count_refused(bucket, refused),
         extra_columns=scored.columns_beside(baselines.columns([champion, *(run.run for run in scored.runs)])),
     )
-    return _publish(bucket, f"reports/range={first}_{last}/", document)
+    return _publish(bucket, range_folder(first, last), document)
 
 
 def judge_raw_file(
@@ -99,7 +99,7 @@ def judge_raw_file(
     document = drift_document(
         {"key": key}, to_text(now), [part], alarms=alarms, rejected_rows=counted.rows_rejected
     )
-    return _publish(bucket, f"reports/file={file_stem(file)}/", document)
+    return _publish(bucket, file_folder(file_stem(file)), document)
 
 
 def _baseline(baselines: Baselines, bucket: Bucket, asked_for: str | None, champion: str) -> Baseline:

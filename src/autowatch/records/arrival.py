@@ -6,17 +6,13 @@ Reading S3's event notifications.
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
 from autowatch.aws.objects import ObjectVersion
+from autowatch.records.keys import INFERENCE_PREFIX, OutputKeys, scored_keys
 from autowatch.records.timestamps import from_text
-
-INFERENCE_PREFIX = "inference/"
-
-
-REJECTED_PREFIX = "rejected/"
-
 
 _LONGEST_NAME = 900
 """Bytes of the input's name in the keys of its results, which add some 80 bytes to it; S3 takes keys of 1,024."""
@@ -40,27 +36,10 @@ class Arrival:
         return self.time.astimezone(UTC).strftime("%Y-%m-%d")
 
 
-@dataclass(frozen=True)
-class OutputKeys:
-    """Where the results of one arrival go: the same keys on every retry, and in no other arrival's way."""
-
-    predictions: str
-    profile: str
-    manifest: str
-    rejected: str
-    error: str
-
-
+@lru_cache(maxsize=16)
 def output_keys(arrival: Arrival, predictions_prefix: str) -> OutputKeys:
     """The keys as `docs/formats.md` gives them."""
-    stem = f"date={arrival.day}/{file_stem(arrival.file)}"
-    return OutputKeys(
-        predictions=f"{predictions_prefix}{stem}.csv",
-        profile=f"{predictions_prefix}{stem}.profile.json",
-        manifest=f"{predictions_prefix}{stem}.manifest.json",
-        rejected=f"{REJECTED_PREFIX}{stem}.csv",
-        error=f"{REJECTED_PREFIX}{stem}.error.json",
-    )
+    return scored_keys(predictions_prefix, arrival.day, file_stem(arrival.file))
 
 
 def id_prefix(file: ObjectVersion) -> str:

@@ -4,8 +4,7 @@ from dataclasses import asdict, dataclass, replace
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError
-
-CHAMPION_KEY = "models/champion.json"
+from autowatch.records.keys import CHAMPION_KEY
 
 
 class NoChampion(AutowatchError):

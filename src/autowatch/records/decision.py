@@ -8,6 +8,7 @@ from typing import Any
 
 from autowatch.aws.objects import Bucket
 from autowatch.evaluation.figures import CalibrationPoint, Comparison
+from autowatch.records.keys import decision_key
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class GateDecision:
 
 def write_decision(bucket: Bucket, run: str, decision: GateDecision) -> None:
     """Keeps the decision with the run."""
-    bucket.write_json(_decision_key(run), asdict(decision))
+    bucket.write_json(decision_key(run), asdict(decision))
 
 
 def read_decision(bucket: Bucket, run: str) -> GateDecision:
@@ -123,8 +124,4 @@ def read_decision(bucket: Bucket, run: str) -> GateDecision:
     Raises:
         ObjectMissing: the gate has not decided.
     """
-    return GateDecision.from_json(bucket.read_json(_decision_key(run)))
-
-
-def _decision_key(run: str) -> str:
-    return f"models/{run}/gate.json"
+    return GateDecision.from_json(bucket.read_json(decision_key(run)))

@@ -9,6 +9,7 @@ from typing import Any
 
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.errors import AutowatchError
+from autowatch.records.keys import pointer_key
 from autowatch.tabular.profile import Profile
 
 MANIFEST_VERSION = 1
@@ -161,17 +162,13 @@ def write_pointer(bucket: Bucket, id_prefix: str, predictions_key: str) -> None:
 
     Whoever scores the file says the same, so it does not matter how often, and by how many, it is written.
     """
-    bucket.write_json(_pointer_key(id_prefix), {"predictions_key": predictions_key})
+    bucket.write_json(pointer_key(id_prefix), {"predictions_key": predictions_key})
 
 
 def read_pointer(bucket: Bucket, id_prefix: str) -> str | None:
     """The key of the predictions file with these ids, which may not be committed; None if there never was one."""
     try:
-        key: str = bucket.read_json(_pointer_key(id_prefix))["predictions_key"]
+        key: str = bucket.read_json(pointer_key(id_prefix))["predictions_key"]
     except ObjectMissing:
         return None
     return key
-
-
-def _pointer_key(id_prefix: str) -> str:
-    return f"monitoring/ids/{id_prefix}.json"

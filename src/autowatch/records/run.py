@@ -10,10 +10,8 @@ from typing import Any, Literal
 
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.errors import AutowatchError
+from autowatch.records.keys import LATEST_KEY, run_key
 from autowatch.records.timestamps import to_text
-
-LATEST_KEY = "models/latest.json"
-
 
 Trigger = Literal["manual", "drift", "promote"]
 
@@ -68,31 +66,6 @@ def run_name(execution: str, started: datetime) -> str:
     """
     digest = hashlib.sha256(execution.encode()).hexdigest()[:4]
     return f"{started:%Y%m%d-%H%M%S}-{digest}"
-
-
-def contract_key(run: str) -> str:
-    """Where the run's contract lies."""
-    return f"models/{run}/contract.json"
-
-
-def baseline_key(run: str) -> str:
-    """Where the run's baseline lies."""
-    return f"models/{run}/baseline.json"
-
-
-def train_key(run: str) -> str:
-    """Where the rows to train on lie."""
-    return f"models/{run}/train.csv"
-
-
-def holdout_key(run: str) -> str:
-    """Where the rows kept for the gate lie."""
-    return f"models/{run}/holdout.csv"
-
-
-def run_key(run: str) -> str:
-    """Where the record of how the run went lies."""
-    return f"models/{run}/run.json"
 
 
 def read_latest(bucket: Bucket) -> Run:

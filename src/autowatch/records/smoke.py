@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from autowatch.aws.objects import Bucket, ObjectMissing
+from autowatch.records.keys import smoke_test_key
 from autowatch.tabular.csv_lines import split_lines
 
 _LARGEST_WITNESS = 64_000
@@ -20,7 +21,7 @@ class SmokeTest:
 
 def write_smoke_test(bucket: Bucket, run: str, smoke_test: SmokeTest) -> None:
     """Keeps the smoke test with the run."""
-    bucket.write_json(_smoke_key(run), asdict(smoke_test))
+    bucket.write_json(smoke_test_key(run), asdict(smoke_test))
 
 
 def read_smoke_test(bucket: Bucket, run: str) -> SmokeTest:
@@ -29,7 +30,7 @@ def read_smoke_test(bucket: Bucket, run: str) -> SmokeTest:
     Raises:
         ObjectMissing: the gate has not made it.
     """
-    return SmokeTest(**bucket.read_json(_smoke_key(run)))
+    return SmokeTest(**bucket.read_json(smoke_test_key(run)))
 
 
 def read_witness(bucket: Bucket, run: str) -> SmokeTest | None:
@@ -44,7 +45,3 @@ def read_witness(bucket: Bucket, run: str) -> SmokeTest | None:
             break
         rows, payload = rows + 1, f"{payload}{line}\n"
     return SmokeTest(payload, smoke_test.labels[:rows], smoke_test.probabilities[:rows]) if rows else None
-
-
-def _smoke_key(run: str) -> str:
-    return f"models/{run}/smoke.json"

@@ -9,16 +9,21 @@ from functools import partial
 from typing import Any, TypeVar
 
 from autowatch.aws.objects import Bucket, ObjectMissing
-from autowatch.records.report_keys import day_page_key
+from autowatch.records.keys import (
+    HISTORY_KEY,
+    REPORTS_PREFIX,
+    day_folder,
+    day_page_key,
+    days_from,
+    run_folder,
+    run_page_key,
+)
 from autowatch.records.run import Run
 from autowatch.reports.day import TREND_DAYS, Links
 from autowatch.reports.documents.drift import UnknownForm
 from autowatch.reports.documents.quality import QualityView, quality_view
 from autowatch.reports.documents.summary import DayRecord, DaySummary, summary_of
 from autowatch.reports.pages import day_page, history_page, run_page, window_page
-
-HISTORY_KEY = "reports/index.html"
-
 
 _HISTORY_DAYS = 90
 
@@ -86,7 +91,7 @@ def publish_history_page(bucket: Bucket) -> str:
 
 def publish_window_page(bucket: Bucket, prefix: str, drift: Any) -> str:
     """Writes the page of a range of days or of a file below `prefix`, which ends with `/`, and returns its key."""
-    depth = prefix.removeprefix("reports/").count("/")
+    depth = prefix.removeprefix(REPORTS_PREFIX).count("/")
     key = f"{prefix}index.html"
     _put(bucket, key, window_page(drift, Links(history=f"{'../' * depth}index.html")))
     return key
@@ -136,9 +141,9 @@ def _neighbours(known: _Known, day: date) -> tuple[date | None, date | None]:
 
 def _list_days(bucket: Bucket, first: date | None) -> dict[date, dict[str, str]]:
     """The objects of each day from `first` on: their ETags by their names."""
-    after = "" if first is None else f"reports/date={first.isoformat()}/"
+    after = "" if first is None else day_folder(REPORTS_PREFIX, first)
     known: dict[date, dict[str, str]] = {}
-    for item in bucket.list("reports/date=", after):
+    for item in bucket.list(days_from(REPORTS_PREFIX), after):
         match = _KEY.fullmatch(item["Key"])
         if match and (day := _date(match[1])):
             known.setdefault(day, {})[match[2]] = item["ETag"]
@@ -209,7 +214,7 @@ def _read(bucket: Bucket, day: date, name: str, known: _Known) -> Any | None:
     if name not in known.get(day, {}):
         return None
     try:
-        document = bucket.read_json(f"reports/date={day.isoformat()}/{name}")
+        document = bucket.read_json(f"{day_folder(REPORTS_PREFIX, day)}{name}")
     except ObjectMissing:
         return None
     except (json.JSONDecodeError, UnicodeDecodeError):
@@ -234,10 +239,10 @@ def write_run_report(bucket: Bucket, run: Run) -> str:
     documents: dict[str, Any] = {}
     for name in _DOCUMENTS:
         try:
-            documents[name] = bucket.read_json(f"models/{run.model_run}/{name}.json")
+            documents[name] = bucket.read_json(f"{run_folder(run.model_run)}{name}.json")
         except ObjectMissing:
             # A run that failed early has come no further.
             continue
-    key = f"models/{run.run}/report.html"
+    key = run_page_key(run.run)
     _put(bucket, key, run_page(run, documents))
     return key

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from autowatch.aws.metrics import emit
 from autowatch.aws.objects import Bucket, ObjectChanged, ObjectMissing
 from autowatch.errors import AutowatchError, UnreadableFile
-from autowatch.records.arrival import Arrival, OutputKeys, output_keys
+from autowatch.records.arrival import Arrival, output_keys
+from autowatch.records.keys import OutputKeys
 from autowatch.records.manifest import Manifest, manifest_document, write_pointer
 from autowatch.records.timestamps import to_text
 from autowatch.tabular.profile import Profile

@@ -12,9 +12,10 @@ from autowatch import __version__
 from autowatch.aws.objects import Bucket
 from autowatch.aws.reading import read_input
 from autowatch.aws.uploads import Upload, UploadGone, abort_uploads
-from autowatch.records.arrival import Arrival, OutputKeys, output_keys
+from autowatch.records.arrival import Arrival, output_keys
 from autowatch.records.champion import Champion
 from autowatch.records.contract import read_contract
+from autowatch.records.keys import OutputKeys
 from autowatch.records.manifest import Manifest, WrittenObject
 from autowatch.records.smoke import read_witness
 from autowatch.records.timestamps import to_text

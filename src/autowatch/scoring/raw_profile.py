@@ -10,7 +10,7 @@ from typing import Any
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.aws.reading import read_input, read_resumed
 from autowatch.errors import UnreadableFile
-from autowatch.records.run import baseline_key
+from autowatch.records.keys import baseline_key
 from autowatch.scoring.ahead import work_ahead
 from autowatch.scoring.rows import RowChecker, profile_of
 from autowatch.scoring.transform.plan import cut_header

@@ -12,7 +12,7 @@ from autowatch.aws.objects import Bucket
 from autowatch.aws.step_functions import naming_throttling, next_wait
 from autowatch.errors import AutowatchError
 from autowatch.records.contract import Contract
-from autowatch.records.run import train_key
+from autowatch.records.keys import autopilot_folder, leaderboard_key, train_key
 from autowatch.settings import Network
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def start_job(
     name = job_name(contract.run)
     security: dict[str, Any] = ({"VolumeKmsKeyId": kms_key} if kms_key else {}) | network.vpc
     secured: dict[str, Any] = {"SecurityConfig": security} if security else {}
-    output: AutoMLOutputDataConfigTypeDef = {"S3OutputPath": bucket.url(f"models/{contract.run}/autopilot")}
+    output: AutoMLOutputDataConfigTypeDef = {"S3OutputPath": bucket.url(autopilot_folder(contract.run))}
     if kms_key:
         output["KmsKeyId"] = kms_key
     # Where the state ran twice, the job under the name is this run's own: no other run has it.
@@ -230,11 +230,6 @@ class Leaderboard:
     best_candidate: str
     candidates: tuple[Candidate, ...]
     artefacts: dict[str, str]
-
-
-def leaderboard_key(run: str) -> str:
-    """Where the run's leaderboard lies."""
-    return f"models/{run}/leaderboard.json"
 
 
 def keep_leaderboard(bucket: Bucket, sagemaker: "SageMakerClient", run: str, job_name: str) -> None:

@@ -12,7 +12,8 @@ from autowatch.errors import AutowatchError
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.contract import read_contract
 from autowatch.records.decision import read_decision
-from autowatch.records.run import Run, Status, begin_ending, contract_key, end_run, read_latest, run_facts
+from autowatch.records.keys import contract_key, run_page_key
+from autowatch.records.run import Run, Status, begin_ending, end_run, read_latest, run_facts
 from autowatch.reports.publish import write_run_report
 from autowatch.training.data.report import read_warnings
 from autowatch.training.release.promote import CleanUp, remove_challenger, undo_run
@@ -206,7 +207,7 @@ def _after_rejection(bucket: Bucket, run: str) -> str:
     except NoChampion:
         return (
             "No model has been released yet, so nothing serves and no file is scored. "
-            f"models/{run}/report.html shows how the model did; train on more rows or better columns, or lower the "
+            f"{run_page_key(run)} shows how the model did; train on more rows or better columns, or lower the "
             "parameter MinimumAuc if a weaker model will do."
         )
     return f"The model of run {champion.run} serves on. Nothing else changed."

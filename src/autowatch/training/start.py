@@ -9,7 +9,8 @@ from autowatch.aws.objects import Bucket, ObjectChanged, ObjectMissing, ObjectVe
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.contract import read_contract
-from autowatch.records.run import LATEST_KEY, Run, Trigger, contract_key, read_latest, run_name
+from autowatch.records.keys import LATEST_KEY, contract_key
+from autowatch.records.run import Run, Trigger, read_latest, run_name
 from autowatch.records.timestamps import from_text, to_text
 
 if TYPE_CHECKING:

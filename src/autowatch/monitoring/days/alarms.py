@@ -13,6 +13,7 @@ from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.monitoring.days.history import History, ReportedDay
 from autowatch.monitoring.drift.judge import Alarm
 from autowatch.monitoring.drift.settings import VolumeRules
+from autowatch.records.keys import REJECTED_PREFIX, day_folder
 from autowatch.reports.text import short
 
 DAY_IS_TOLD = timedelta(hours=18)
@@ -70,7 +71,9 @@ def refusal_alarms(day: date, refused: Mapping[str, int]) -> list[Alarm]:
     counts = ", ".join(f"{files:,} {error}" for error, files in content.items())
     total = sum(content.values())
     what = "1 file was" if total == 1 else f"{total:,} files were"
-    return [Alarm(None, "refused files", f"{what} refused ({counts}): see rejected/date={day}/.")]
+    return [
+        Alarm(None, "refused files", f"{what} refused ({counts}): see {day_folder(REJECTED_PREFIX, day)}.")
+    ]
 
 
 def same_content_alarms(inputs: Collection[ObjectVersion]) -> list[Alarm]:

@@ -12,11 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.monitoring.days.alarms import told_from
 from autowatch.monitoring.days.history import ReportedDay
-from autowatch.records.arrival import REJECTED_PREFIX
+from autowatch.records.keys import DAYS_KEY, MANIFEST_ENDING, REFUSAL_ENDING, REJECTED_PREFIX, days_from
 from autowatch.records.timestamps import from_text
-
-DAYS_KEY = "monitoring/days.json"
-
 
 LONGEST_LOOK_BACK = 30
 """Days. What is older is judged when it is asked for by its date."""
@@ -80,21 +77,15 @@ def _end_of(day: date) -> datetime:
     return datetime.combine(day, time(), UTC) + timedelta(days=1)
 
 
-_MANIFEST_ENDING = ".manifest.json"
-
-
-_REFUSAL_ENDING = ".error.json"
-
-
 def list_days(bucket: Bucket, predictions_prefix: str, first: date, last: date) -> dict[date, DayFiles]:
     """What there is of the days from `first` to `last`; those that are not in it have nothing.
 
     One listing for all days: most of them are small.
     """
     found: dict[date, DayFiles] = {}
-    for day, key, etag in _keys(bucket, predictions_prefix, _MANIFEST_ENDING, first, last):
+    for day, key, etag in _keys(bucket, predictions_prefix, MANIFEST_ENDING, first, last):
         found.setdefault(day, DayFiles()).manifests[key] = etag
-    for day, key, etag in _keys(bucket, REJECTED_PREFIX, _REFUSAL_ENDING, first, last):
+    for day, key, etag in _keys(bucket, REJECTED_PREFIX, REFUSAL_ENDING, first, last):
         found.setdefault(day, DayFiles()).refused[key] = etag
     return found
 
@@ -103,7 +94,7 @@ def _keys(
     bucket: Bucket, prefix: str, ending: str, first: date, last: date
 ) -> Iterator[tuple[date, str, str]]:
     """The keys `<prefix>date=<day>/…<ending>` with their days and ETags, in their order, which is that of the days."""
-    stem = f"{prefix}date="
+    stem = days_from(prefix)
     end = f"{stem}{last.isoformat()}/\U0010ffff"
     for item in bucket.list(stem, f"{stem}{first.isoformat()}"):
         key = item["Key"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.monitoring.drift.document import deciding_alarms, parts_of
-from autowatch.records.report_keys import REPORTS_PREFIX, report_key
+from autowatch.records.keys import REPORTS_PREFIX, days_from, report_key
 from autowatch.records.timestamps import from_text
 from autowatch.records.verdicts import DriftVerdict
 
@@ -161,8 +161,8 @@ def _reported_days(bucket: Bucket, first: date, last: date) -> list[date]:
     }
     pages = bucket.client.get_paginator("list_objects_v2").paginate(
         Bucket=bucket.name,
-        Prefix=f"{REPORTS_PREFIX}date=",
-        StartAfter=f"{REPORTS_PREFIX}date={first.isoformat()}",
+        Prefix=days_from(REPORTS_PREFIX),
+        StartAfter=days_from(REPORTS_PREFIX, first),
     )
     days = []
     for page in pages:

@@ -18,7 +18,7 @@ from autowatch.monitoring.days.report import DayReport, judge_day
 from autowatch.monitoring.drift.baselines import Baselines
 from autowatch.monitoring.drift.runs import RowsJudge
 from autowatch.monitoring.settings import DriftClients, MonitoringSettings
-from autowatch.records.report_keys import day_page_key, report_key
+from autowatch.records.keys import day_page_key, report_key
 from autowatch.reports.publish import publish_history_page
 
 _SECONDS_FOR_A_DAY = 300.0

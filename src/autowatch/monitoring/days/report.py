@@ -26,11 +26,9 @@ from autowatch.monitoring.drift.judge import DriftRules
 from autowatch.monitoring.drift.runs import RowsJudge, RunJudgement, judge_together
 from autowatch.monitoring.drift.scored_rows import ProfileCsv, ScoredRows, read_scored_rows
 from autowatch.records.claim import claim, settle
-from autowatch.records.report_keys import report_key
+from autowatch.records.keys import DOMINO_CHECKS_KEY, report_key
 from autowatch.records.timestamps import to_text
 from autowatch.reports.publish import publish_day_page
-
-DOMINO_CHECKS_KEY = "monitoring/domino/checks.json"
 
 
 @dataclass(frozen=True)

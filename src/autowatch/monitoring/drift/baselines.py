@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError
-from autowatch.records.run import baseline_key
+from autowatch.records.keys import baseline_key
 from autowatch.tabular.profile import Baseline, ProfilesDiffer
 
 

@@ -9,9 +9,8 @@ import yaml
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.drift.judge import ColumnRules, DriftRules
+from autowatch.records.keys import SETTINGS_KEY
 from autowatch.tabular.cells import to_number
-
-SETTINGS_KEY = "monitoring/settings.yaml"
 
 _LARGEST = 256 * 1024
 _SHARES = ("distance", "missing_rise", "new_rise", "out_of_range_rise")

@@ -10,7 +10,7 @@ from autowatch.aws.notifications import publish, put_event
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.claim import CLAIM_LASTS, Contested, claim, is_claimed, settle
-from autowatch.records.report_keys import day_page_key, quality_key
+from autowatch.records.keys import day_page_key, quality_key
 from autowatch.reports.text import console_link, listed, one_line
 
 if TYPE_CHECKING:

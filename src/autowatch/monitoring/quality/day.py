@@ -17,13 +17,10 @@ from autowatch.monitoring.quality.rows import LabelledRun, read_labelled_rows
 from autowatch.monitoring.quality.verdict import QualityRules, judge_quality
 from autowatch.records.claim import Contested
 from autowatch.records.decision import GateDecision, read_decision
-from autowatch.records.report_keys import quality_key
+from autowatch.records.keys import MANIFEST_ENDING, PREDICTIONS_PREFIX, day_folder, quality_key
 from autowatch.records.timestamps import to_text
 
 _ATTEMPTS = 20
-
-
-_MANIFEST_ENDING = ".manifest.json"
 
 
 @dataclass(frozen=True)
@@ -89,8 +86,8 @@ def _read(bucket: Bucket, day: str) -> tuple[dict[str, Any] | None, str | None]:
 
 def _list_manifests(bucket: Bucket, day: str) -> dict[str, str]:
     """The ETags of the day's manifests by their keys."""
-    items = bucket.list(f"predictions/date={day}/")
-    return {item["Key"]: item["ETag"] for item in items if item["Key"].endswith(_MANIFEST_ENDING)}
+    items = bucket.list(day_folder(PREDICTIONS_PREFIX, day))
+    return {item["Key"]: item["ETag"] for item in items if item["Key"].endswith(MANIFEST_ENDING)}
 
 
 def _digest(fragments: Sequence[Fragment], manifests: dict[str, str], rules: QualityRules) -> str:

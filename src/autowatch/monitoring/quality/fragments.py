@@ -9,6 +9,7 @@ from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.aws.reading import read_resumed
 from autowatch.aws.uploads import Upload
 from autowatch.records.contract import ID_COLUMN, Contract
+from autowatch.records.keys import LABEL_FRAGMENTS_PREFIX, day_folder
 from autowatch.tabular.csv_lines import csv_line
 from autowatch.tabular.table import read_table
 
@@ -51,7 +52,7 @@ def write_fragment(
         name: of the object in the folder of day and run.
         labels: those of each predictions file, with what the ids of its rows begin with.
     """
-    key = f"{_prefix(day)}run={contract.run}/{name}"
+    key = f"{day_folder(LABEL_FRAGMENTS_PREFIX, day)}run={contract.run}/{name}"
     endings = [f"{csv_line(['', label])}\n" for label in contract.labels]
     with Upload(bucket, key, "text/csv; charset=utf-8") as upload:
         upload.write(f"{csv_line([ID_COLUMN, contract.actual_column])}\n".encode())
@@ -68,7 +69,7 @@ def write_fragment(
 
 def list_fragments(bucket: Bucket, day: str) -> list[Fragment]:
     """What there is of labels of rows that were scored on `day`."""
-    prefix = f"{_prefix(day)}run="
+    prefix = f"{day_folder(LABEL_FRAGMENTS_PREFIX, day)}run="
     return [
         Fragment(
             item["Key"].removeprefix(prefix).partition("/")[0],
@@ -140,7 +141,3 @@ def _read(bucket: Bucket, file: ObjectVersion) -> Iterator[tuple[Sequence[str], 
     for block in read_table(read_resumed(bucket, file)).blocks(_ROWS_AT_ONCE):
         identifiers, texts = block.columns
         yield identifiers, texts
-
-
-def _prefix(day: str) -> str:
-    return f"monitoring/labels/date={day}/"

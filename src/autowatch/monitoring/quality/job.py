@@ -15,7 +15,7 @@ from autowatch.aws.metrics import emit
 from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.monitoring.quality.alert import AlertTarget, alert_on_worse_days
 from autowatch.monitoring.quality.day import MeasuredDay, measure_day
-from autowatch.monitoring.quality.labels import label_keys, take_labels
+from autowatch.monitoring.quality.labels import keys_of_labels, take_labels
 from autowatch.monitoring.quality.verdict import QualityRules
 from autowatch.monitoring.settings import Clients
 from autowatch.records.arrival import Arrival
@@ -129,7 +129,7 @@ def measure_again(job: Job, day: str) -> QualityResult:
 
 def _refuse(job: Job, arrival: Arrival, error: AutowatchError) -> None:
     settings = job.settings
-    record_refusal(job.clients.bucket, arrival, error, label_keys(arrival).error)
+    record_refusal(job.clients.bucket, arrival, error, keys_of_labels(arrival).error)
     emit(settings.metrics_namespace, {"LabelFilesRefused": 1}, {"Stack": settings.stack})
 
 

@@ -16,9 +16,10 @@ from autowatch.aws.uploads import Upload
 from autowatch.errors import UnreadableFile
 from autowatch.monitoring.quality.fragments import GatheredLabels, write_fragment
 from autowatch.monitoring.quality.scored_files import ScoredFile, ScoredFiles
-from autowatch.records.arrival import REJECTED_PREFIX, Arrival, file_stem
+from autowatch.records.arrival import Arrival, file_stem
 from autowatch.records.champion import read_champion
 from autowatch.records.contract import ID_COLUMN, Contract, read_contract
+from autowatch.records.keys import LABELS_PREFIX, LabelKeys, label_keys
 from autowatch.reports.text import listed, short
 from autowatch.scoring.columns import MissingColumns
 from autowatch.scoring.outcome import check_balance
@@ -79,7 +80,7 @@ def take_labels(bucket: Bucket, arrival: Arrival) -> TakenLabels:
     target = read_contract(bucket, read_champion(bucket).contract_key).target
     table = read_table(read_resumed(bucket, arrival.file))
     columns = find_label_columns(table.header, target)
-    keys = label_keys(arrival)
+    keys = keys_of_labels(arrival)
     reader = _Reader(ScoredFiles(bucket), columns, len(table.header))
     gathered = GatheredLabels()
     taken = rejected = 0
@@ -202,25 +203,6 @@ def _write(bucket: Bucket, gathered: GatheredLabels, files: list[ScoredFile], na
     return tuple(sorted({day for day, _ in groups}))
 
 
-LABELS_PREFIX = "labels/"
-
-
-@dataclass(frozen=True)
-class LabelKeys:
-    """Where what comes of one labels file goes: the same keys on every retry, and in no other file's way.
-
-    Attributes:
-        rejected: the rows that were not taken in.
-        error: why the whole file was refused.
-        fragment: the name of the file's labels in the folder of each day and run that they belong to. It begins with
-            the time of the event, so that the names stand in the order in which the labels came.
-    """
-
-    rejected: str
-    error: str
-    fragment: str
-
-
 def find_label_columns(header: Sequence[str], target: str) -> LabelColumns:
     """Finds the columns by name: `id`, and the first of `<target>_actual`, `label` and `<target>`.
 
@@ -244,10 +226,8 @@ def find_label_columns(header: Sequence[str], target: str) -> LabelColumns:
     return LabelColumns(header.index(ID_COLUMN), header.index(found[0]))
 
 
-def label_keys(arrival: Arrival) -> LabelKeys:
-    """The keys as `docs/formats.md` gives them."""
-    name = file_stem(arrival.file, LABELS_PREFIX)
+def keys_of_labels(arrival: Arrival) -> LabelKeys:
+    """The keys of what is made of a labels file."""
     moment = arrival.time.astimezone(UTC)
     time = f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03}Z"
-    stem = f"{REJECTED_PREFIX}{LABELS_PREFIX}date={arrival.day}/{name}"
-    return LabelKeys(rejected=f"{stem}.csv", error=f"{stem}.error.json", fragment=f"{time}-{name}.csv")
+    return label_keys(arrival.day, file_stem(arrival.file, LABELS_PREFIX), time)

@@ -14,8 +14,8 @@ from autowatch.monitoring.quality.measures import LabelledRows
 from autowatch.monitoring.quality.scored_files import READERS
 from autowatch.records.arrival import id_prefix
 from autowatch.records.contract import ID_COLUMN, Contract, read_contract
+from autowatch.records.keys import contract_key
 from autowatch.records.manifest import Manifest, PredictionsMissing, WrittenObject, manifest_from_bytes
-from autowatch.records.run import contract_key
 from autowatch.tabular.table import NoRows, read_table
 
 _ROWS_AT_ONCE = 10_000

@@ -7,8 +7,8 @@ from functools import partial
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.records.contract import Contract, read_contract
+from autowatch.records.keys import contract_key, manifest_key
 from autowatch.records.manifest import Manifest, read_manifest, read_pointer
-from autowatch.records.run import contract_key
 
 READERS = 16
 """Reading waits on S3 more than on the processor; a client needs as many connections."""
@@ -70,6 +70,6 @@ def _find_manifest(bucket: Bucket, id_prefix: str) -> Manifest | None:
     if predictions_key is None:
         return None
     try:
-        return read_manifest(bucket, f"{predictions_key.removesuffix('.csv')}.manifest.json")
+        return read_manifest(bucket, manifest_key(predictions_key))
     except ObjectMissing:
         return None

@@ -14,11 +14,11 @@ from autowatch.aws.reading import read_input
 from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.records.arrival import Arrival, output_keys
 from autowatch.records.champion import NoChampion
+from autowatch.records.keys import Work
 from autowatch.scoring.outcome import check_rejected, find_committed, refuse
 from autowatch.scoring.transform.check import CheckedPiece
 from autowatch.scoring.transform.plan import Piece, TransformPlan, TransformSettings, make_plan
 from autowatch.scoring.transform.rows import open_piece, read_piece
-from autowatch.scoring.transform.work import Work
 from autowatch.tabular.table import LARGEST_FIELD
 
 _READERS = 16

@@ -8,7 +8,8 @@ from datetime import datetime
 from autowatch import __version__
 from autowatch.aws.objects import Bucket
 from autowatch.aws.uploads import Source, abort_uploads, concatenate
-from autowatch.records.arrival import OutputKeys, output_keys
+from autowatch.records.arrival import output_keys
+from autowatch.records.keys import OutputKeys
 from autowatch.records.manifest import Manifest, WrittenObject
 from autowatch.records.timestamps import to_text
 from autowatch.scoring.outcome import check_balance, commit, find_committed, report_scored, withdraw_others

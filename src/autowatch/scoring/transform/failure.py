@@ -8,9 +8,10 @@ from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.aws.step_functions import read_cause
 from autowatch.aws.uploads import abort_uploads
 from autowatch.records.arrival import Arrival, output_keys
+from autowatch.records.keys import Work
 from autowatch.scoring.outcome import find_committed
 from autowatch.scoring.transform.job import job_name, stop_transform_job
-from autowatch.scoring.transform.work import Work, remove_work
+from autowatch.scoring.transform.work import remove_work
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient

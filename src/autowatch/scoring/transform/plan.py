@@ -21,9 +21,9 @@ from autowatch.aws.reading import read_input
 from autowatch.records.arrival import Arrival
 from autowatch.records.champion import Champion, read_champion
 from autowatch.records.contract import Contract, read_contract
+from autowatch.records.keys import Work
 from autowatch.records.timestamps import from_text, to_text
 from autowatch.scoring.columns import Layout, match_columns
-from autowatch.scoring.transform.work import Work
 from autowatch.tabular.table import LARGEST_FIELD, MalformedCsv, read_table
 
 

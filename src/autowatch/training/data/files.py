@@ -7,8 +7,7 @@ from typing import Any
 
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.errors import AutowatchError
-
-PREFIX = "training/"
+from autowatch.records.keys import TRAINING_PREFIX
 
 
 class NoTrainingFile(AutowatchError):
@@ -46,18 +45,18 @@ def find_training_files(bucket: Bucket, key: str | None) -> TrainingFiles:
     """
     if key is None:
         return _one_file(bucket, _newest_key(bucket))
-    if key.startswith(PREFIX) and key.endswith("/"):
+    if key.startswith(TRAINING_PREFIX) and key.endswith("/"):
         return _files_below(bucket, key)
-    if key.startswith(PREFIX) and key.endswith(".csv"):
+    if key.startswith(TRAINING_PREFIX) and key.endswith(".csv"):
         return _one_file(bucket, key)
     raise InvalidTrainingKey(
-        f"{key} is not the key of training data. Upload a file as {PREFIX}NAME.csv and name that, "
-        f"or several below {PREFIX}FOLDER/ and name that, with its slash."
+        f"{key} is not the key of training data. Upload a file as {TRAINING_PREFIX}NAME.csv and name that, "
+        f"or several below {TRAINING_PREFIX}FOLDER/ and name that, with its slash."
     )
 
 
 def _newest_key(bucket: Bucket) -> str:
-    found = _list_files(bucket, PREFIX)
+    found = _list_files(bucket, TRAINING_PREFIX)
     return str(max(found, key=lambda item: (item["LastModified"], item["Key"]))["Key"])
 
 

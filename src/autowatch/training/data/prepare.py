@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from autowatch.aws.objects import Bucket
 from autowatch.records.contract import Contract, Feature, PositiveLabelFrom, reserved_columns
-from autowatch.records.run import baseline_key, contract_key
+from autowatch.records.keys import baseline_key, contract_key
 from autowatch.tabular.profile import PROFILE_VERSION, Baseline, BaselineColumn, Profile, add, baseline_column
 from autowatch.training.data.files import TrainingFiles
 from autowatch.training.data.report import (

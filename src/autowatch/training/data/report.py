@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
+from autowatch.records.keys import data_report_key
 from autowatch.tabular.cells import FeatureType
 from autowatch.training.data.columns import ColumnSurvey
 from autowatch.training.data.split import HoldoutBy
@@ -121,11 +122,6 @@ def rest(whole: Mapping[str, int], part: Part) -> Part:
     """The rows of the whole that are not in `part`."""
     classes = {label: rows - part.classes[label] for label, rows in whole.items()}
     return Part(sum(classes.values()), classes)
-
-
-def data_report_key(run: str) -> str:
-    """Where the run's data report lies."""
-    return f"models/{run}/data.json"
 
 
 def write_data_report(bucket: Bucket, report: DataReport) -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 from autowatch.aws.objects import Bucket
 from autowatch.aws.uploads import Upload
 from autowatch.records.contract import Contract
-from autowatch.records.run import holdout_key, train_key
+from autowatch.records.keys import holdout_key, train_key
 from autowatch.tabular.csv_lines import csv_lines
 from autowatch.tabular.profile import Baseline, Profile, ProfileBuilder
 from autowatch.training.data.table import TrainingTable, UnfitTrainingFile, labelled_rows

@@ -15,7 +15,7 @@ from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import Champion, NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
-from autowatch.records.run import holdout_key
+from autowatch.records.keys import holdout_key
 from autowatch.records.smoke import SmokeTest
 from autowatch.scoring.ahead import work_ahead
 from autowatch.scoring.columns import Layout, MissingColumns, check_block, match_columns

@@ -16,7 +16,7 @@ from autowatch.evaluation.curves import calibration_curve, roc_curve
 from autowatch.evaluation.figures import Comparison
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
-from autowatch.records.run import baseline_key, contract_key, holdout_key
+from autowatch.records.keys import baseline_key, contract_key, holdout_key
 from autowatch.records.smoke import write_smoke_test
 from autowatch.scoring.endpoint import TimedEndpoint
 from autowatch.scoring.requests import ScoringLimits

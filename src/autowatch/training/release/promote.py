@@ -17,7 +17,8 @@ from autowatch.records.champion import (
     write_champion,
 )
 from autowatch.records.decision import read_decision
-from autowatch.records.run import Run, baseline_key, check_running, contract_key
+from autowatch.records.keys import baseline_key, contract_key
+from autowatch.records.run import Run, check_running
 from autowatch.records.smoke import SmokeTest, read_smoke_test
 from autowatch.records.timestamps import to_text
 from autowatch.scoring.endpoint import Endpoint

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.records.champion import NoChampion, read_champion
-from autowatch.records.run import run_key
+from autowatch.records.keys import MODELS_PREFIX, run_key
 from autowatch.training.serving.endpoints import delete_model, describe_endpoint, model_name
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-_PREFIX = "models/"
 _BULKY = ("train.csv", "holdout.csv", "autopilot/")
 """What goes; a run's records stay, for they are small and predictions name the run."""
 
@@ -43,8 +42,8 @@ def remove_old_models(
 def _bulky_objects(bucket: Bucket) -> dict[str, list[str]]:
     """The keys of what takes room, by run."""
     found: dict[str, list[str]] = defaultdict(list)
-    for item in bucket.list(_PREFIX):
-        run, _, name = item["Key"].removeprefix(_PREFIX).partition("/")
+    for item in bucket.list(MODELS_PREFIX):
+        run, _, name = item["Key"].removeprefix(MODELS_PREFIX).partition("/")
         if name.startswith(_BULKY):
             found[run].append(item["Key"])
     return found

@@ -8,6 +8,7 @@ The tags of what a run makes in SageMaker.
 from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.objects import Bucket
+from autowatch.records.keys import model_record_key
 from autowatch.records.run import check_running
 from autowatch.settings import InvalidSetting
 from autowatch.training.autopilot import best_containers, keep_leaderboard
@@ -73,11 +74,6 @@ def restore_model(
     containers = read_model_record(bucket, run)
     name = model_name(endpoint_name, run)
     create_model(sagemaker, name, containers, serving, role_arn=role_arn, tags=tags)
-
-
-def model_record_key(run: str) -> str:
-    """Where the record lies."""
-    return f"models/{run}/model.json"
 
 
 def write_model_record(bucket: Bucket, run: str, containers: list[dict[str, Any]]) -> None:

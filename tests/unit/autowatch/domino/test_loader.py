@@ -10,10 +10,11 @@ from moto import mock_aws
 
 from autowatch.aws.objects import Bucket
 from autowatch.domino.connection import open_session
-from autowatch.domino.loader import CHECKS_KEY, LoaderSettings, load_new_files
+from autowatch.domino.loader import LoaderSettings, load_new_files
 from autowatch.domino.registration import RegistrationFailed
 from autowatch.domino.settings import DominoSettings
 from autowatch.records.champion import Champion, write_champion
+from autowatch.records.keys import DOMINO_CHECKS_KEY
 from tests.support.domino_stack import BUCKET, DATASOURCE, EARLIER_RUN, RUN, STACK, make_stack
 from tests.support.scripted_domino import Answer, FakeDomino
 
@@ -73,7 +74,7 @@ def test_a_model_that_domino_never_heard_of_is_made_known_before_its_first_file(
     (model,) = stack.domino.models
     assert parameter(stack) == model["id"]
     assert len(stack.domino.datasets[model["id"]]) == 30
-    checks = json.loads(stack.s3.get_object(Bucket=BUCKET, Key=CHECKS_KEY)["Body"].read())
+    checks = json.loads(stack.s3.get_object(Bucket=BUCKET, Key=DOMINO_CHECKS_KEY)["Body"].read())
     assert (checks["run"], checks["model_id"]) == (RUN, model["id"])
     assert load()["registered"] == 0
     assert len(stack.domino.datasets[model["id"]]) == 30
@@ -110,7 +111,7 @@ def test_files_that_fail_do_not_keep_the_checks_from_being_read(stack, load, cap
     stack.server.respond = lambda item: Answer(400, b'"no"') if b"b.csv" in item.body else answered(item)
     with pytest.raises(RegistrationFailed, match=r"^1 file.*b\.csv.*1 file\(s\) wait"):
         load()
-    stack.s3.head_object(Bucket=BUCKET, Key=CHECKS_KEY)
+    stack.s3.head_object(Bucket=BUCKET, Key=DOMINO_CHECKS_KEY)
     metrics = json.loads(capsys.readouterr().out)
     assert (metrics["DominoRegistered"], metrics["DominoWaiting"], metrics["DominoDaysNotReached"]) == (
         1,

@@ -6,7 +6,8 @@ from moto import mock_aws
 
 from autowatch.aws.objects import Bucket
 from autowatch.domino.connection import DominoAnswerUnusable, DominoUnavailable, open_session
-from autowatch.domino.loader import CHECKS_KEY, read_back_checks
+from autowatch.domino.loader import read_back_checks
+from autowatch.records.keys import DOMINO_CHECKS_KEY
 from tests.support.domino_stack import BUCKET, RUN, make_stack
 from tests.support.scripted_domino import Answer, FakeDomino
 
@@ -24,7 +25,7 @@ def stack():
 
 def read(stack, model_id):
     read_back_checks(Bucket(stack.s3, BUCKET), stack.registry.connection, RUN, model_id, NOW)
-    return json.loads(stack.s3.get_object(Bucket=BUCKET, Key=CHECKS_KEY)["Body"].read())
+    return json.loads(stack.s3.get_object(Bucket=BUCKET, Key=DOMINO_CHECKS_KEY)["Body"].read())
 
 
 def test_what_domino_says_is_kept_newest_first(stack):
@@ -108,4 +109,4 @@ def test_a_domino_that_is_down_leaves_what_was_read_before(stack):
     stack.server.respond = lambda _: Answer(500)
     with pytest.raises(DominoUnavailable):
         read(stack, model_id)
-    assert json.loads(stack.s3.get_object(Bucket=BUCKET, Key=CHECKS_KEY)["Body"].read()) == before
+    assert json.loads(stack.s3.get_object(Bucket=BUCKET, Key=DOMINO_CHECKS_KEY)["Body"].read()) == before

@@ -11,7 +11,7 @@ from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.domino import models as domino_models
 from autowatch.domino.connection import DominoAnswerUnusable, DominoRefused, DominoUnavailable, open_session
 from autowatch.domino.models import TrainingDataGone, ensure_model, publish_model_id, read_model_record
-from autowatch.records.run import train_key
+from autowatch.records.keys import train_key
 from tests.support.domino_stack import BUCKET, EARLIER_RUN, RUN, make_stack
 from tests.support.scripted_domino import Answer, FakeDomino
 

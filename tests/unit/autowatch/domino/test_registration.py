@@ -18,13 +18,13 @@ from autowatch.domino.connection import (
     DominoTokenUnusable,
     DominoUnavailable,
 )
-from autowatch.domino.progress import PROGRESS_KEY
 from autowatch.domino.registration import (
     NoTimeToRegister,
     Registration,
     RegistrationFailed,
     register_new_files,
 )
+from autowatch.records.keys import DOMINO_PROGRESS_KEY
 
 BUCKET = "bank"
 NOW = datetime(2026, 11, 23, 20, tzinfo=UTC)
@@ -60,11 +60,11 @@ def label(s3, name, day="2026-11-23", run=RUN):
 
 def receipts(s3):
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="monitoring/domino/")
-    return {item["Key"] for page in pages for item in page.get("Contents", [])} - {PROGRESS_KEY}
+    return {item["Key"] for page in pages for item in page.get("Contents", [])} - {DOMINO_PROGRESS_KEY}
 
 
 def progress(s3):
-    return json.loads(s3.get_object(Bucket=BUCKET, Key=PROGRESS_KEY)["Body"].read())
+    return json.loads(s3.get_object(Bucket=BUCKET, Key=DOMINO_PROGRESS_KEY)["Body"].read())
 
 
 class Domino:
@@ -435,7 +435,7 @@ class TestDays:
     def test_a_lost_progress_record_costs_a_look_at_every_day_and_no_file(self, s3, body):
         commit(s3, "a", day=self.OLD)
         run(s3, Domino())
-        s3.put_object(Bucket=BUCKET, Key=PROGRESS_KEY, Body=body)
+        s3.put_object(Bucket=BUCKET, Key=DOMINO_PROGRESS_KEY, Body=body)
         commit(s3, "b", day=self.OLD)
         assert run(s3, Domino()).registered == 1
 
@@ -464,7 +464,7 @@ class TestDays:
         assert lists.take() == []
 
         stuck = label(s3, "20260802T090000Z-a-0123", day=self.OLD)
-        s3.delete_object(Bucket=BUCKET, Key=PROGRESS_KEY)
+        s3.delete_object(Bucket=BUCKET, Key=DOMINO_PROGRESS_KEY)
         assert tried(s3, Domino({stuck: DominoRefused("no")}), now=future).summary.failed == 1
         assert progress(s3)["open_label_days"] == [self.OLD]
         domino = Domino()

@@ -9,7 +9,7 @@ from autowatch.domino.connection import DominoRefused, open_session
 from autowatch.domino.files import Dataset
 from autowatch.domino.models import TrainingDataGone, read_model_record
 from autowatch.domino.registration import V0Register, V2Register
-from autowatch.records.run import train_key
+from autowatch.records.keys import train_key
 from tests.support.domino_stack import BUCKET, EARLIER_RUN, RUN, make_stack
 from tests.support.scripted_domino import Answer, FakeDomino
 

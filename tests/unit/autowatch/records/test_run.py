@@ -7,7 +7,8 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectVersion
-from autowatch.records.run import LATEST_KEY, Run, end_run, read_latest, run_name
+from autowatch.records.keys import LATEST_KEY
+from autowatch.records.run import Run, end_run, read_latest, run_name
 from autowatch.training.start import CoolingDown, NothingNew, RunInProgress, begin_run, check_news
 
 BUCKET = "bank"

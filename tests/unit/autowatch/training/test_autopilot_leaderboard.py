@@ -5,7 +5,8 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket
-from autowatch.training.autopilot import keep_leaderboard, leaderboard_key, read_leaderboard
+from autowatch.records.keys import leaderboard_key
+from autowatch.training.autopilot import keep_leaderboard, read_leaderboard
 from tests.support.sagemaker_double import SageMaker
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)

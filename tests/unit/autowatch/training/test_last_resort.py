@@ -5,7 +5,8 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectVersion
-from autowatch.records.run import LATEST_KEY, Run, read_latest
+from autowatch.records.keys import LATEST_KEY
+from autowatch.records.run import Run, read_latest
 from autowatch.training.last_resort import give_up_run
 from tests.support.alert_topic import alert_topic
 

@@ -8,7 +8,8 @@ from moto import mock_aws
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.champion import Champion, read_champion, write_champion
 from autowatch.records.decision import GateDecision, write_decision
-from autowatch.records.run import LATEST_KEY, Run, end_run, read_latest
+from autowatch.records.keys import LATEST_KEY
+from autowatch.records.run import Run, end_run, read_latest
 from autowatch.training.outcome import EndedExecution, RunOvertaken, clean_up_run, fail_run, finish_run
 from autowatch.training.serving.endpoints import EndpointBusy
 from tests.support.alert_topic import alert_topic

@@ -6,7 +6,8 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket
-from autowatch.monitoring.days.due import DAYS_KEY, DayFiles, close_days, is_due, open_days
+from autowatch.monitoring.days.due import DayFiles, close_days, is_due, open_days
+from autowatch.records.keys import DAYS_KEY
 from tests.support.reported_days import TODAY, reported
 
 BUCKET = "bank"

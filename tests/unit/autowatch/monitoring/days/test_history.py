@@ -4,7 +4,7 @@ import pytest
 
 from autowatch.aws.objects import Bucket
 from autowatch.monitoring.days.history import HISTORY_DAYS, read_history
-from autowatch.records.report_keys import report_key
+from autowatch.records.keys import report_key
 from tests.support.monitored_bucket import BUCKET, NOW, monitored_bucket
 
 TODAY = NOW.date()

@@ -10,7 +10,7 @@ from moto import mock_aws
 from autowatch.aws.notifications import EventRefused
 from autowatch.aws.objects import Bucket
 from autowatch.monitoring.quality.alert import AlertTarget, alert_on_worse_days
-from autowatch.records.report_keys import quality_key
+from autowatch.records.keys import quality_key
 from autowatch.records.timestamps import to_text
 from tests.support.alert_topic import alert_topic
 from tests.support.repository import ROOT

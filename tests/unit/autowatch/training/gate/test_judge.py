@@ -13,7 +13,7 @@ from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.contract import Contract, Feature
 from autowatch.records.decision import read_decision
-from autowatch.records.run import baseline_key, contract_key, holdout_key
+from autowatch.records.keys import baseline_key, contract_key, holdout_key
 from autowatch.records.smoke import read_smoke_test
 from autowatch.scoring.endpoint import EndpointUnavailable
 from autowatch.scoring.requests import ScoringLimits

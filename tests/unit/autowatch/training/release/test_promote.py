@@ -10,7 +10,8 @@ from moto import mock_aws
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.champion import Champion, NoChampion, read_champion, write_champion
 from autowatch.records.decision import GateDecision, write_decision
-from autowatch.records.run import LATEST_KEY, Run, RunEnded, begin_ending
+from autowatch.records.keys import LATEST_KEY
+from autowatch.records.run import Run, RunEnded, begin_ending
 from autowatch.records.smoke import SmokeTest, write_smoke_test
 from autowatch.scoring.answer import Predictions
 from autowatch.training.release.promote import (

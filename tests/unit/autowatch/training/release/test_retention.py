@@ -4,7 +4,7 @@ from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectsNotDeleted
 from autowatch.records.champion import Champion, write_champion
-from autowatch.records.run import run_key
+from autowatch.records.keys import run_key
 from autowatch.training.release.retention import remove_old_models
 from tests.support.sagemaker_double import SageMaker
 

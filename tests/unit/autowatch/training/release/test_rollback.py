@@ -6,7 +6,8 @@ from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.contract import Contract, Feature
 from autowatch.records.decision import GateDecision, write_decision
-from autowatch.records.run import baseline_key, contract_key, read_latest
+from autowatch.records.keys import baseline_key, contract_key, model_record_key
+from autowatch.records.run import read_latest
 from autowatch.records.smoke import SmokeTest, write_smoke_test
 from autowatch.training.release.rollback import (
     AlreadyInForce,
@@ -16,7 +17,7 @@ from autowatch.training.release.rollback import (
     begin_promotion,
     promoted_run,
 )
-from autowatch.training.serving.staging import model_record_key, write_model_record
+from autowatch.training.serving.staging import write_model_record
 
 BUCKET, EARLIER, RUN = "bank", "20261122-071500-d822", "20261123-071500-0000"
 TRAINING = ObjectVersion("training/x.csv", "v", "e", 5)

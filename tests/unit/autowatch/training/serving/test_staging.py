@@ -5,9 +5,9 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
-from autowatch.records.run import LATEST_KEY, Run, RunEnded, begin_ending, read_latest
+from autowatch.records.keys import LATEST_KEY, leaderboard_key
+from autowatch.records.run import Run, RunEnded, begin_ending, read_latest
 from autowatch.settings import InvalidSetting
-from autowatch.training.autopilot import leaderboard_key
 from autowatch.training.serving.endpoints import Serving
 from autowatch.training.serving.staging import (
     read_model_record,
