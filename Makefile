@@ -4,6 +4,7 @@ VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 SANDBOX_READY := $(VENV)/.sandbox-ready
 DEV_READY := $(VENV)/.dev-ready
+ASL_VALIDATOR := $(VENV)/asl-validator
 CLI_READY := $(VENV)/.cli-ready
 NOTEBOOKS = .sandbox/envs/$(shell $(VENV_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')/notebooks
 NOTEBOOKS_READY := $(VENV)/.notebooks-ready
@@ -29,7 +30,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 AUTOWATCH := $(VENV_PYTHON) -m autowatch_client
 
-.PHONY: install notebooks notebook-test pictures demo sandbox train runs rollback test soak container-test bench-scoring bench-drift-errors bench-drift check clean help
+.PHONY: install notebooks notebook-test pictures demo sandbox train runs rollback test soak permissions container-test bench-scoring bench-drift-errors bench-drift check clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +60,10 @@ soak: $(DEV_READY)  ## releases under load, scoring under faults, 40 runs stoppe
 	@ENDED_RUNS=40 ENDED_RUNS_TABLE=.sandbox/ended-runs.md $(VENV_PYTHON) -m pytest tests/e2e/test_release_under_load.py \
 	  tests/e2e/test_scoring_faults.py tests/e2e/test_ended_runs.py $(TEST_ARGS); status=$$?; cat .sandbox/ended-runs.md; exit $$status
 
+permissions: $(DEV_READY)  ## which permissions of the template the tests on the sandbox need
+	@folder=$$(mktemp -d) && SANDBOX_PERMISSIONS_RECORD=$$folder $(VENV_PYTHON) -m pytest -n auto --dist loadfile tests/e2e \
+	  && $(VENV_PYTHON) -m tests.permissions $$folder
+
 notebooks: $(NOTEBOOKS_READY)  ## the environment of notebooks/ (about 1 GB)
 	@echo "$(NOTEBOOKS)/bin/python -m ipykernel install --user --name autowatch makes it a kernel of your Jupyter."
 
@@ -82,13 +87,17 @@ bench-drift-errors: $(DEV_READY)  ## false alarms and misses of the drift verdic
 pictures: $(DEV_READY)  ## the README's pictures, after make demo (needs Chromium)
 	@$(VENV_PYTHON) -m benchmarks.pictures
 
-check: $(DEV_READY)  ## lint, types, import contracts, the template and its permissions
+check: $(DEV_READY) $(ASL_VALIDATOR)/.ready  ## lint, types, import contracts, the template and its permissions
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@PYTHONPATH=src:. $(VENV)/bin/lint-imports --no-cache
 	@SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam validate --lint
 	@$(VENV)/bin/cfn-lint template.yaml
+	@for machine in train transform; do \
+	  sed 's/$${Partition}/aws/g' statemachine/$$machine.asl.json > $(ASL_VALIDATOR)/$$machine.asl.json; \
+	  $(ASL_VALIDATOR)/node_modules/.bin/asl-validator --json-path $(ASL_VALIDATOR)/$$machine.asl.json || exit 1; \
+	done
 	@$(VENV)/bin/nbstripout --verify notebooks/*.ipynb
 	@$(VENV_PYTHON) -m pytest --quiet --no-header tests/template/test_permissions.py
 
@@ -108,6 +117,13 @@ $(SANDBOX_READY): $(VENV)/bin/python requirements/sandbox.txt requirements/model
 $(CLI_READY): $(VENV)/bin/python requirements/cli.txt pyproject.toml
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/cli.txt
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(ASL_VALIDATOR)/.ready: requirements/package.json
+	@command -v npm >/dev/null || { echo "make check needs npm, for the validator of state machines: install Node 20 or later."; exit 1; }
+	@mkdir -p $(ASL_VALIDATOR)
+	@cp requirements/package.json $(ASL_VALIDATOR)/
+	@npm install --prefix $(ASL_VALIDATOR) --no-package-lock --no-audit --no-fund --silent
 	@touch $@
 
 $(DEV_READY): $(SANDBOX_READY) $(CLI_READY) requirements/dev.txt

@@ -3,6 +3,7 @@
 The stack checks all of it again, and more.
 """
 
+import csv
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,13 +29,11 @@ class TrainingLook:
     Attributes:
         classes: how many rows have each label; None where the file was too large to count.
         dropped: the columns of DropColumns that are there.
-        remarks: what is worth a second look, in sentences.
     """
 
     rows: int | None
     classes: Mapping[str, int] | None
     dropped: tuple[str, ...]
-    remarks: tuple[str, ...]
 
 
 def check_training(path: Path, parameters: Mapping[str, str]) -> TrainingLook:
@@ -50,24 +49,25 @@ def check_training(path: Path, parameters: Mapping[str, str]) -> TrainingLook:
             f"{path} has no column {target!r} to predict (TargetColumn). {suggestion(target, table.header, 'columns')}"
         )
     _check_reserved(table, (f"{target}_probability", f"{target}_actual"))
-    wished = [name.strip() for name in parameters.get("DropColumns", "").split(",") if name.strip()]
-    dropped = tuple(name for name in wished if name in table.header)
-    remarks = tuple(
-        f"DropColumns names {name}, which is not there; did you mean {like}?"
-        for name in wished
-        if name not in table.header and (like := nearest(name, table.header))
-    )
+    given = next(csv.reader([parameters.get("DropColumns", "")], skipinitialspace=True), [])
+    wished = [name.strip() for name in given if name.strip()]
+    for name in wished:
+        if name not in table.header:
+            raise FileUnfitError(
+                f"{path} has no column {name!r}, which DropColumns names. {suggestion(name, table.header, 'columns')}"
+            )
+    dropped = tuple(wished)
     if not set(table.header) - {target, *dropped}:
         raise FileUnfitError(f"{path} has no column to learn from beside {target} and DropColumns.")
     if path.stat().st_size > LARGEST_COUNTED_BYTES:
-        return TrainingLook(None, None, dropped, remarks)
+        return TrainingLook(None, None, dropped)
     classes = _classes(table, target, parameters.get("PositiveLabel", ""))
     rows = sum(classes.values())
     if rows * (1 - int(parameters.get("HoldoutPercent", "20")) / 100) < _FEWEST_ROWS:
         raise FileUnfitError(
             f"{path} has {rows:,} labelled rows. At least {_FEWEST_ROWS} are needed beside the hold-out: add rows."
         )
-    return TrainingLook(rows, classes, dropped, remarks)
+    return TrainingLook(rows, classes, dropped)
 
 
 def check_scoring(path: Path, contract: Mapping[str, Any]) -> Table:

@@ -54,7 +54,7 @@ def score_with_function(endpoint: str, rows: int) -> None:
 
     size = _s3().head_object(Bucket=BUCKET, Key=_key(rows))["ContentLength"]
     file = {"key": _key(rows), "versionId": "v", "eTag": "e", "size": size}
-    record = {"eventTime": "2026-11-23T09:00:00Z", "s3": {"object": file}}
+    record = {"eventTime": "2026-11-23T09:00:00Z", "s3": {"bucket": {"name": BUCKET}, "object": file}}
     outcome = lambda_handler({"Records": [record]}, Context())
     assert outcome == {"scored": 1, "refused": 0}, outcome
 

@@ -1,6 +1,7 @@
 """A sandbox in a process of its own, for the demo and the tests; and what talks to a running one."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ from sandbox.errors import (
 from sandbox.events.mailbox import Mailbox
 from sandbox.faults import Fault
 from sandbox.install import REPOSITORY
+from sandbox.limits import Limits
 
 READY_FILE = "sandbox.json"
 _CONTROL_SECONDS = 30.0
@@ -84,6 +86,10 @@ class Connection:
     def faults(self, *faults: Fault) -> None:
         """Switch these faults on, and all others off; FaultError when one of them is none."""
         self._control("PUT", "faults", [asdict(fault) for fault in faults])
+
+    def limits(self, limits: Limits | None = None) -> None:
+        """Put these limits in force in place of the present ones; without an argument, none."""
+        self._control("PUT", "limits", asdict(limits or Limits()))
 
     def faults_struck(self) -> list[int]:
         """How many requests each of the faults has struck so far, in their order."""
@@ -190,7 +196,7 @@ def running_sandbox(
         }
         log = folder / "sandbox.log"
         (folder / READY_FILE).unlink(missing_ok=True)
-        with log.open("wb") as output:
+        with open(log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "sandbox.server", json.dumps(configuration)],
                 cwd=REPOSITORY,

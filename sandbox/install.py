@@ -125,8 +125,10 @@ def _last_words(output: str) -> str:
 
 
 def _digest(requirements: Path) -> str:
-    """A digest of the requirements file and of every file that it includes with -r."""
+    """A digest of the requirements file, of a Makefile beside it, and of every file that it includes with -r."""
     digest = hashlib.sha256(requirements.read_bytes())
+    if (makefile := requirements.with_name("Makefile")).exists():
+        digest.update(makefile.read_bytes())
     for line in requirements.read_text().splitlines():
         if line.startswith("-r "):
             digest.update(_digest(requirements.parent / line[3:].strip()).encode())
@@ -145,6 +147,8 @@ def _install_packages(requirements: Path, folder: Path) -> None:
             str(folder),
             "-r",
             str(requirements),
+            # As `sam build` does it with the layer's own Makefile.
+            *(["--no-deps"] if requirements.with_name("Makefile").exists() else []),
         ]
     )
 

@@ -61,6 +61,7 @@ from sandbox.functions.functions import Function, Functions, Settings
 from sandbox.functions.invocations import Deferred, Deliveries, Invocations
 from sandbox.functions.logs import FunctionLogs
 from sandbox.install import Environments, environments
+from sandbox.limits import CurrentLimits, Limits
 from sandbox.sagemaker import SageMaker
 
 ACCOUNT_ID = "123456789012"
@@ -119,6 +120,7 @@ class Server:
 
     def _start(self, configuration: Configuration, listener: socket.socket) -> None:
         state_dir, installed = configuration.state_dir, configuration.environments
+        self._limits = CurrentLimits()
         sagemaker = SageMaker(
             state_dir=state_dir / "sagemaker",
             endpoint_url=self.endpoint_url,
@@ -126,6 +128,7 @@ class Server:
             account_id=ACCOUNT_ID,
             model_python=installed.model_python,
             credentials=lambda role: self._assume(role, "sagemaker"),
+            limits=self._limits,
         )
         self._sagemaker = sagemaker
         self._closers.append(sagemaker.close)
@@ -140,7 +143,8 @@ class Server:
                 installed.runtime,
                 logs.write,
                 lambda function: self._assume(world.function_role(function.arn), "lambda", function.name),
-            )
+            ),
+            self._limits,
         )
         self._closers.append(self.functions.close)
         self._deferred = Deferred()
@@ -363,6 +367,11 @@ class Server:
                     self._faults.switch(parse_faults(_body(environ)))
                 answer = {"struck": self._faults.struck()}
             except FaultError as error:
+                status, answer = "400 Bad Request", {"message": str(error)}
+        elif (method, path) == ("PUT", "limits"):
+            try:
+                self._limits.change(Limits.from_json(json.loads(_body(environ))))
+            except (FaultError, ValueError) as error:
                 status, answer = "400 Bad Request", {"message": str(error)}
         elif (method, path) == ("POST", "alarms"):
             try:

@@ -51,8 +51,6 @@ def train(
             terminal.say(f"{data}: {number(look.rows)} labelled rows ({classes})")
         if look.dropped:
             terminal.say(f"Dropped: {', '.join(look.dropped)} (DropColumns)")
-        for remark in look.remarks:
-            terminal.note(remark)
     return _follow(terminal, connected, connected.train(data), poll_seconds)
 
 

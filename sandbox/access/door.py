@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 from sandbox.access.decisions import Decisions
 from sandbox.access.keys import KEY_HEADER, Keys
+from sandbox.access.loopback import foreign
 from sandbox.access.operations import read_operation
 from sandbox.access.refusals import Answer, denied_code, refusal
 from sandbox.access.s3 import (
@@ -49,7 +50,9 @@ class Door:
         """Answer one request, as WSGI asks for it."""
         respond = _without_cors(start_response)
         path = environ.get("PATH_INFO", "")
-        if objection := self._foreign(environ):
+        if objection := foreign(
+            lambda name: environ.get(f"HTTP_{name.upper().replace('-', '_')}"), self.port
+        ):
             return _send(refusal("json", "AccessDenied", objection), respond)
         if path.startswith(_CONTROLS) and not path.startswith(_ANSWERS):
             given = environ.get("HTTP_X_SANDBOX_KEY", "")
@@ -75,15 +78,6 @@ class Door:
         if signed.service == "s3":
             return self._answer_s3(environ, body, signed, respond)
         return self._answer(environ, body, signed, respond)
-
-    def _foreign(self, environ: dict[str, Any]) -> str | None:
-        """Why a request comes from where none may come from: a web page, or by another name of this machine."""
-        names = {f"127.0.0.1:{self.port}", f"localhost:{self.port}"}
-        if environ.get("HTTP_HOST", "") not in names:
-            return f"The sandbox answers at {' and '.join(sorted(names))} alone."
-        if "HTTP_ORIGIN" in environ or environ.get("HTTP_SEC_FETCH_SITE", "none") != "none":
-            return "The sandbox answers no web pages."
-        return None
 
     def _answer(
         self, environ: dict[str, Any], body: bytes, signed: Signed, start_response: StartResponse

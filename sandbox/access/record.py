@@ -15,17 +15,27 @@ FOLDER_VARIABLE = "SANDBOX_PERMISSIONS_RECORD"
 """The environment variable with the folder to which a sandbox writes what its policies were needed for."""
 
 
+Place = tuple[str, int, tuple[str, ...], int, int]
+"""Policy, place and actions of a statement, and the places of the action and the resource that allowed."""
+
+
 @dataclass
 class Record:
     """Counts, for each role, action and set of grants, how often they decided."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _counts: Counter[tuple[str, str, tuple[tuple[str, int, int, int], ...]]] = field(default_factory=Counter)
+    _counts: Counter[tuple[str, str, tuple[Place, ...]]] = field(default_factory=Counter)
 
     def note(self, role: str, action: str, verdict: Verdict) -> None:
         """Count a need that was met."""
         grants = tuple(
-            (grant.statement.policy, grant.statement.index, grant.action, grant.resource)
+            (
+                grant.statement.policy,
+                grant.statement.index,
+                grant.statement.actions,
+                grant.action,
+                grant.resource,
+            )
             for grant in verdict.grants
         )
         with self._lock:

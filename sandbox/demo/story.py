@@ -25,7 +25,8 @@ DATASOURCE = "autowatch"
 ADDRESS = "you@example.com"
 
 PARAMETERS = {
-    # Without the duration of the call, which nobody knows beforehand, the early span is hard to predict.
+    # Nobody knows the duration of the call beforehand. Without it, the early span is hard to predict.
+    "DropColumns": "duration",
     "MinimumAuc": "0.55",
     "MaxTrainingSeconds": "120",
     "PollSeconds": "1",

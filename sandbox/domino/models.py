@@ -16,7 +16,11 @@ Status = Literal["created", "ingesting", "done", "failed"]
 Wire = Literal["v0", "v2"]
 IngestionStatus = Literal["created", "training", "prediction", "failed"]
 
-_LOCATION = re.compile(r"(?P<bucket>.+)\.s3[.-](?P<region>[a-z0-9-]+)\.amazonaws\.com")
+_HOST = re.compile(
+    r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]+)\.)?s3(?:[.-](?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com(?:\.cn)?"
+)
+_GLOBAL_REGION = "us-east-1"
+"""Where the host without a region leads; S3 itself finds a bucket of another one."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +38,25 @@ class File:
 
 
 def parse_location(location: str) -> File:
-    """The file at `https://<bucket>.s3.<region>.amazonaws.com/<percent-encoded key>`.
+    """The file at an object's URL: with the bucket in the host or in the path, with a region or without one.
+
+    Public code that worked gives `https://<bucket>.s3.amazonaws.com/<key>` and `https://s3.<region>.amazonaws.com/
+    <bucket>/<key>`; the key is percent-encoded, or as it is where no character needs it.
 
     Raises:
         ValueError: the location has another form.
     """
     parts = urlsplit(location)
-    host = _LOCATION.fullmatch(parts.netloc)
-    if parts.scheme != "https" or host is None or len(parts.path) < 2 or parts.query or parts.fragment:
-        raise ValueError("dataLocation must be https://<bucket>.s3.<region>.amazonaws.com/<key>")
-    return File(host["bucket"], host["region"], unquote(parts.path[1:]))
+    host, path = _HOST.fullmatch(parts.netloc), parts.path[1:]
+    bucket = host["bucket"] if host else None
+    if host and not bucket:
+        bucket, _, path = path.partition("/")
+    if parts.scheme != "https" or host is None or not bucket or not path or parts.query or parts.fragment:
+        raise ValueError(
+            "dataLocation must be https://<bucket>.s3.<region>.amazonaws.com/<key>, "
+            "https://s3.<region>.amazonaws.com/<bucket>/<key>, or one of them without the region"
+        )
+    return File(bucket, host["region"] or _GLOBAL_REGION, unquote(path))
 
 
 @dataclass(frozen=True)

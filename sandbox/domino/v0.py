@@ -10,7 +10,8 @@ from typing import Any
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 from werkzeug.wrappers import Request, Response
 
-from sandbox.domino.bodies import read_object, read_text, write_json
+from sandbox.domino import v2_variables
+from sandbox.domino.bodies import read_member, read_object, read_text, write_json
 from sandbox.domino.ingestion import Ingestion
 from sandbox.domino.models import AdminSettings, Dataset, File, Kind, Model, Models, parse_location
 from sandbox.domino.tables import ValueType
@@ -23,17 +24,24 @@ class V0:
         self._models, self._ingestion, self._settings = models, ingestion, settings
 
     def register_model(self, request: Request) -> Response:
-        """Documented: the call. Observed (later dialect): the reply's `id` and `ingestionStatus`."""
+        """Documented: the call, and the name in `modelMetadata`. Observed (later dialect): `id` and `ingestionStatus`.
+
+        The name may stand beside it as well, as saved requests of the first dialect have it.
+        """
         body = read_object(request)
+        named = read_member(body, "modelMetadata") if "modelMetadata" in body else body
+        later = "variables" in body
         model = Model(
             id=uuid.uuid4().hex[:24],
-            name=read_text(body, "name"),
+            name=read_text(named, "name"),
             wire="v0",
             training=Dataset("training", read_text(body, "dataLocation"), _file(body)),
-            columns=_compared_columns(body),
-            prediction=_column_that(body, "isPrediction"),
-            row_identifier=_column_that(body, "isRowIdentifier"),
+            columns=_declared_columns(body) if later else _compared_columns(body),
+            prediction=None if later else _column_that(body, "isPrediction"),
+            row_identifier=None if later else _column_that(body, "isRowIdentifier"),
         )
+        if later:
+            v2_variables.declare(model, v2_variables.read_variables(body))
         self._models.add(model)
         self._ingestion.add(model, model.training)
         return write_json({"id": model.id, "ingestionStatus": model.status})
@@ -85,6 +93,13 @@ def _file(body: dict[str, Any]) -> File:
         return parse_location(read_text(body, "dataLocation"))
     except ValueError as error:
         raise BadRequest(str(error)) from error
+
+
+def _declared_columns(body: dict[str, Any]) -> dict[str, ValueType]:
+    """The columns to compare, from v0's later dialect, whose `variables` are those of the later wire."""
+    declared = v2_variables.read_variables(body)
+    v2_variables.check_model(declared)
+    return v2_variables.compared_columns(declared)
 
 
 def _compared_columns(body: dict[str, Any]) -> dict[str, ValueType]:

@@ -7,6 +7,7 @@ from typing import Any, cast
 import botocore.session
 from botocore import xform_name
 from botocore.model import ServiceModel
+from moto.core.exceptions import AWSError
 from moto.core.responses import ActionResult
 from moto.iam.access_control import PermissionResult
 from moto.iam.policy_validation import BaseIAMPolicyValidator
@@ -30,6 +31,8 @@ from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
+from sandbox.states import check_definition, refusal
+
 
 def install() -> None:
     """Correct moto in this process; a second call changes nothing."""
@@ -38,11 +41,14 @@ def install() -> None:
     cast(Any, StepFunctionsParserBackend).start_execution = _start_named_execution
     cast(Any, DistributedIterationComponent)._map_run = _run_map
     cast(Any, StateTaskServiceAwsSdk)._normalise_parameters = _encode_parameters
+    cast(Any, StepFunctionsParserBackend)._validate_definition = staticmethod(_refuse_invalid)
+    cast(Any, StepFunctionResponse).validate_state_machine_definition = _validate_definition
     cast(Any, StepFunctionResponse).get_execution_history = _execution_history
 
 
 _start_execution = StepFunctionsParserBackend.start_execution
 _map_run = DistributedIterationComponent._map_run
+_parse_definition = StepFunctionsParserBackend._validate_definition
 _get_execution_history = StepFunctionResponse.get_execution_history
 
 
@@ -79,6 +85,31 @@ def _run_map(component: Any, env: Any, eval_input: Any) -> None:
             event_details=cast(EventDetails, {"mapRunFailedEventDetails": details}),
         )
     )
+
+
+class _InvalidDefinition(AWSError):
+    """moto's own has no code on the wire."""
+
+    TYPE = "InvalidDefinition"
+    STATUS = 400
+
+
+def _refuse_invalid(definition: str) -> None:
+    """Step Functions takes no definition that cannot run; moto takes whatever it can parse."""
+    if found := check_definition(definition):
+        raise _InvalidDefinition(refusal(found))
+    _parse_definition(definition=definition)
+
+
+def _validate_definition(response: Any) -> ActionResult:
+    """ValidateStateMachineDefinition, which moto does not have."""
+    found = check_definition(response._get_param("definition"))
+    diagnostics = [
+        {"severity": "ERROR", "code": each.code, "message": each.message}
+        | ({} if each.location is None else {"location": each.location})
+        for each in found
+    ]
+    return ActionResult({"result": "FAIL" if found else "OK", "diagnostics": diagnostics, "truncated": False})
 
 
 def _encode_parameters(task: Any, parameters: dict[str, Any], *_: Any) -> None:

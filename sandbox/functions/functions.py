@@ -27,7 +27,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from sandbox.access.loopback import foreign
 from sandbox.errors import NotFoundError, ThrottledError
+from sandbox.limits import CurrentLimits
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
 _INIT_SECONDS = 10.0
@@ -89,8 +91,9 @@ class Settings:
 class Functions:
     """The functions of a stack and their execution environments."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, limits: CurrentLimits | None = None) -> None:
         self._settings = settings
+        self._limits = limits or CurrentLimits()
         self._functions: dict[str, Function] = {}
         self._warm: dict[str, list[_Environment]] = {}
         self._all: set[_Environment] = set()
@@ -139,7 +142,7 @@ class Functions:
     def invoke(self, name_or_arn: str, payload: bytes, request_id: str | None = None) -> Outcome:
         """Run a function and wait for its answer; failures of the function are an Outcome, as in Lambda.
 
-        Raises NotFoundError, and ThrottledError when the function's reserved concurrency is used up.
+        Raises NotFoundError, and ThrottledError when the function's reserved concurrency, or the account's, is used up.
         """
         function = self.get(name_or_arn)
         with self._counted(function), self._slots:
@@ -174,6 +177,9 @@ class Functions:
     def _counted(self, function: Function) -> Iterator[None]:
         with self._lock:
             running = self._running.get(function.name, 0)
+            limit = self._limits.now.function_concurrency
+            if limit is not None and sum(self._running.values()) >= limit:
+                raise ThrottledError("Rate Exceeded.")
             if function.reserved_concurrency is not None and running >= function.reserved_concurrency:
                 raise ThrottledError(
                     f"Rate Exceeded: {function.name} has a reserved concurrency of {function.reserved_concurrency}."
@@ -272,6 +278,11 @@ class _Environment:
         self._reading = threading.Lock()
         self._reader = threading.Thread(target=self._read_output, daemon=True)
         self._reader.start()
+
+    @property
+    def api_port(self) -> int:
+        """The port of loopback at which the Runtime API answers."""
+        return self._api.server_port
 
     @property
     def alive(self) -> bool:
@@ -508,6 +519,14 @@ def _runtime_api(environment: _Environment) -> type[BaseHTTPRequestHandler]:
     class RuntimeApi(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
+
+        def parse_request(self) -> bool:
+            if not super().parse_request():
+                return False
+            if objection := foreign(self.headers.get, environment.api_port):
+                self.send_error(403, objection)
+                return False
+            return True
 
         def do_GET(self) -> None:
             if not self.path.endswith("/runtime/invocation/next"):

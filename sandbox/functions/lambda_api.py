@@ -3,6 +3,7 @@
 What moto itself forgets is kept too: logging, and an update's every field. What is not offered is refused by name.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -42,6 +43,15 @@ _OFFERED = {
     "Tags",
     "TracingConfig",
 }
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+_RESERVED = re.compile(
+    r"_HANDLER|_X_AMZN_TRACE_ID|LAMBDA_(TASK_ROOT|RUNTIME_DIR)|AWS_(DEFAULT_REGION|REGION|EXECUTION_ENV|ACCESS_KEY"
+    r"|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)"
+    r"|AWS_LAMBDA_(FUNCTION_(NAME|MEMORY_SIZE|VERSION)|INITIALIZATION_TYPE|LOG_(GROUP|STREAM)_NAME|RUNTIME_API)"
+)
+_STEERING = re.compile(
+    r"LD_.*|DYLD_.*|PYTHON(PATH|HOME|STARTUP|INSPECT|PLATLIBDIR|BREAKPOINT)|PATH|HOME|TMPDIR|AWS_ENDPOINT_URL.*"
+)
 _create = LambdaBackend.create_function
 _delete = LambdaBackend.delete_function
 _update_code = LambdaFunction.update_function_code
@@ -159,9 +169,24 @@ def install(
     cast(Any, LambdaSimpleBackend).invoke = _invoker(functions, invocations)
 
 
+def _check_variables(variables: dict[str, str]) -> None:
+    """Refuses what Lambda keeps for itself, and what would change the processes of this machine."""
+    if reserved := sorted(name for name in variables if _RESERVED.fullmatch(name)):
+        raise InvalidParameterValueException(
+            "Lambda was unable to configure your environment variables because the environment variables you have"
+            " provided contains reserved keys that are currently not supported for modification. Reserved keys used"
+            f" in this request: {', '.join(reserved)}"
+        )
+    if steering := sorted(name for name in variables if _STEERING.fullmatch(name)):
+        raise InvalidParameterValueException(
+            f"The sandbox's functions take no variable {', '.join(steering)}."
+        )
+
+
 def _refuse_rest(body: dict[str, Any]) -> None:
     if unknown := sorted(set(body) - _OFFERED):
         raise InvalidParameterValueException(f"The sandbox's functions have no {', '.join(unknown)}.")
+    _check_variables(body.get("Environment", {}).get("Variables", {}))
 
 
 def _function(backend: Any, kept: Any, artefacts: Artefacts) -> Function:

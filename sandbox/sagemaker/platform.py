@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from botocore.config import Config
 from moto.cloudwatch.models import cloudwatch_backends
 
 from sandbox.errors import RoleUnusable
+from sandbox.limits import CurrentLimits
 from sandbox.sagemaker.wire.errors import ValidationException
 
 IMAGE_NAME = "sandbox-autogluon-inference:1.6-cpu-py3"
@@ -36,6 +37,7 @@ class Platform:
     account_id: str
     model_python: Path
     credentials: Credentials = any_key
+    limits: CurrentLimits = field(default_factory=CurrentLimits)
 
     @property
     def image(self) -> str:

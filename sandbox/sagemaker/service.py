@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from sandbox.limits import CurrentLimits
 from sandbox.sagemaker.autopilot.automl import AutoMLJobs
 from sandbox.sagemaker.batch.transform import TransformJobs
 from sandbox.sagemaker.platform import Credentials, Platform, any_key
@@ -50,8 +51,11 @@ class SageMaker:
         account_id: str,
         model_python: Path,
         credentials: Credentials = any_key,
+        limits: CurrentLimits | None = None,
     ) -> None:
-        platform = Platform(state_dir, endpoint_url, region, account_id, model_python, credentials)
+        platform = Platform(
+            state_dir, endpoint_url, region, account_id, model_python, credentials, limits or CurrentLimits()
+        )
         self._tags = tags = Tags()
         models = Models(platform, tags)
         self._configs = configs = EndpointConfigs(platform, tags, models)

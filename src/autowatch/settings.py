@@ -1,5 +1,6 @@
-"""What the template tells a function: one frozen dataclass for each, read from the environment."""
+"""What the template tells a function: one frozen dataclass for each, and the tags of what runs make in SageMaker."""
 
+import csv
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -68,8 +69,8 @@ class Network:
 def read_settings(kind: Callable[..., _Settings], environment: Mapping[str, str] | None = None) -> _Settings:
     """The settings of this `kind` of dataclass, each from the variable that is named as its field in capitals.
 
-    A field that is a dataclass is read from the same variables. A tuple of texts is separated by commas. A field with
-    a default may lack its variable.
+    A field that is a dataclass is read from the same variables. A tuple of texts is separated by commas; a text
+    with a comma stands in double quotes. A field with a default may lack its variable.
 
     Args:
         environment: the process's own unless given.
@@ -100,7 +101,8 @@ def _fields(kind: Any) -> list[tuple[str, Any, bool]]:
 
 def _convert(variable: str, text: str, hint: Any) -> Any:
     if hint == tuple[str, ...]:
-        return tuple(part.strip() for part in text.split(",") if part.strip())
+        parts = next(csv.reader([text], skipinitialspace=True), [])
+        return tuple(part.strip() for part in parts if part.strip())
     try:
         value = msgspec.convert(text, hint, strict=False)
     except msgspec.ValidationError:
@@ -115,3 +117,20 @@ def _convert(variable: str, text: str, hint: Any) -> Any:
 def _wanted(hint: Any) -> str:
     names = {int: "a whole number", float: "a number", bool: "true or false"}
     return names.get(hint) or f"one of {', '.join(map(str, get_args(hint)))}"
+
+
+def resource_tags(stack: str, text: str, run: str | None = None) -> dict[str, str]:
+    """The stack's tag, the run's where one run alone made the thing, and the user's own: `team=risk,cost-centre=42`.
+
+    Raises:
+        InvalidSetting: the text is no list of `key=value`.
+    """
+    tags = {"autowatch:stack": stack} | ({"autowatch:run": run} if run else {})
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        key, equals, value = pair.partition("=")
+        if not (equals and key.strip()):
+            raise InvalidSetting(
+                f"ResourceTags has the part {pair!r}, which is no key=value. Write it as team=risk,cost-centre=42."
+            )
+        tags[key.strip()] = value.strip()
+    return tags

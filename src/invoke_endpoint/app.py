@@ -29,7 +29,7 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Se
     return score_arrivals(
         bucket=data_bucket(settings.bucket),
         runtime=client("sagemaker-runtime"),
-        arrivals=arrivals_in(event),
+        arrivals=arrivals_in(event, settings.bucket),
         settings=settings.scoring,
         seconds_left=seconds_left(context),
         transforms=_transforms(settings),

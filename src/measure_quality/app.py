@@ -30,4 +30,4 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Se
     job = Job(clients, settings.quality, datetime.now(UTC), seconds_left(context))
     if "date" in event:
         return asdict(measure_again(job, requested_day(event["date"], job.now.date()).isoformat()))
-    return asdict(take_in(job, arrivals_in(event)))
+    return asdict(take_in(job, arrivals_in(event, settings.bucket)))

@@ -14,7 +14,7 @@ from autowatch.settings import Network, StackSettings
 from autowatch.training.data.files import find_training_files
 from autowatch.training.data.prepare import Preparation, prepare_training_data
 from autowatch.training.data.split import HoldoutBy
-from autowatch.training.serving.deployment import check_network, check_serving
+from autowatch.training.serving.deployment import check_deployment, check_network, check_serving
 from autowatch.training.start import CoolingDown, NothingNew, RunInProgress, begin_training, read_request
 
 
@@ -25,6 +25,8 @@ class Settings(StackSettings):
     instance_type: str
     network: Network
     autopilot_mode: str
+    bake_seconds: int
+    max_endpoint_seconds: int
     training_key: str
     retrain_cooldown_hours: float
     target_column: str
@@ -49,6 +51,7 @@ class Settings(StackSettings):
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
     """Takes `execution`, `started` and the execution's `input`; returns the decision to train, or to skip and why."""
     request, bucket = read_request(event["input"]), data_bucket(settings.bucket)
+    check_deployment(settings.bake_seconds, settings.max_endpoint_seconds)
     check_network(settings.instance_type, settings.network)
     check_serving(
         client("sagemaker"), settings.endpoint_name, settings.instance_type, settings.autopilot_mode

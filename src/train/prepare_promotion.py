@@ -1,4 +1,4 @@
-"""State PreparePromotion: begins a run that releases an earlier run's model again, and makes that model again."""
+"""State PreparePromotion: begins a run that releases a model again, and makes what it needs."""
 
 from typing import Any
 
@@ -7,13 +7,15 @@ from autowatch.aws.entry_point import entry_point
 from autowatch.records.run import run_name
 from autowatch.records.timestamps import from_text, to_text
 from autowatch.training.release.rollback import begin_promotion, promoted_run
+from autowatch.training.serving.endpoints import config_name
 from autowatch.training.serving.staging import restore_model
 from train.settings import ModelSettings
 
 
 @entry_point(ModelSettings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: ModelSettings) -> dict[str, Any]:
-    """Takes `execution`, `started` and the execution's `input`; returns the run and the one that it promotes."""
+    """Takes `execution`, `started` and the execution's `input`; returns the run, the one that it promotes
+    and the endpoint config that serves its model."""
     bucket, started = data_bucket(settings.bucket), from_text(event["started"])
     promotes = promoted_run(event["input"])
     run = begin_promotion(
@@ -27,10 +29,12 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: ModelSetti
     restore_model(
         bucket,
         client("sagemaker"),
-        promotes,
+        run.run,
+        promoted=promotes,
         endpoint_name=settings.endpoint_name,
         serving=settings.serving,
         role_arn=settings.role_arn,
         tags=settings.tags(promotes),
     )
-    return {"run": run.run, "promotes": promotes}
+    config = config_name(settings.endpoint_name, run.run)
+    return {"run": run.run, "promotes": promotes, "config": config}

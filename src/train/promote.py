@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def lambda_handler(
     event: dict[str, Any], context: "LambdaContext", settings: StackSettings
 ) -> dict[str, Any]:
-    """Takes the `run` whose model is released; returns when it was."""
+    """Takes the `run` whose model is released and the `config` that serves it; returns when it was."""
     bucket, name = data_bucket(settings.bucket), settings.endpoint_name
     contract = read_contract(bucket, contract_key(event["run"]))
     endpoint = Endpoint(
@@ -29,5 +29,7 @@ def lambda_handler(
         positive_label=contract.positive_label,
         seconds_left=seconds_left(context),
     )
-    champion = promote(bucket, client("sagemaker"), event["run"], name, endpoint, datetime.now(UTC))
+    champion = promote(
+        bucket, client("sagemaker"), event["run"], event["config"], name, endpoint, datetime.now(UTC)
+    )
     return {"released": champion.released}

@@ -31,13 +31,13 @@ class Settings(TaggingSettings):
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
-    """Takes the `run` whose model is released; returns the endpoint's name and since when it is on its way."""
+    """Takes the endpoint config `config` to serve; returns the endpoint's name and since when it is on its way."""
     name = settings.endpoint_name
     begin_release(
         data_bucket(settings.bucket),
         client("sagemaker"),
-        event["run"],
         name,
+        event["config"],
         settings.tags(),
         deployment_config(settings.deployment),
     )

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from autowatch.settings import StackSettings
+from autowatch.settings import StackSettings, resource_tags
 from autowatch.training.serving.endpoints import Serving
-from autowatch.training.serving.staging import resource_tags
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,15 @@ from typing import Any
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point
 from autowatch.records.timestamps import to_text
+from autowatch.training.serving.endpoints import config_name
 from autowatch.training.serving.staging import stage_challenger
 from train.settings import ModelSettings
 
 
 @entry_point(ModelSettings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: ModelSettings) -> dict[str, Any]:
-    """Takes the `run` and the `job_name`; returns the run whose model is at hand, the candidate endpoint's name and
-    since when it is on its way."""
+    """Takes the `run` and the `job_name`; returns the run whose model is at hand, the endpoint config that serves it,
+    the candidate endpoint's name and since when it is on its way."""
     candidate = stage_challenger(
         data_bucket(settings.bucket),
         client("sagemaker"),
@@ -24,4 +25,9 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: ModelSetti
         role_arn=settings.role_arn,
         tags=settings.tags(event["run"]),
     )
-    return {"run": event["run"], "endpoint_name": candidate, "since": to_text(datetime.now(UTC))}
+    return {
+        "run": event["run"],
+        "config": config_name(settings.endpoint_name, event["run"]),
+        "endpoint_name": candidate,
+        "since": to_text(datetime.now(UTC)),
+    }

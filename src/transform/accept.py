@@ -1,5 +1,6 @@
 """State Accept: adds up the checks of all pieces, and refuses the file where it cannot be scored."""
 
+from dataclasses import asdict
 from typing import Any
 
 from autowatch.aws.clients import data_bucket
@@ -10,7 +11,7 @@ from transform.settings import ScoringSettings
 
 
 @entry_point(ScoringSettings)
-def lambda_handler(event: dict[str, Any], _context: object, settings: ScoringSettings) -> dict[str, str]:
-    """Takes the transform's `name`; returns the decision."""
+def lambda_handler(event: dict[str, Any], _context: object, settings: ScoringSettings) -> dict[str, Any]:
+    """Takes the transform's `name`; returns the decision and the bytes of the longest line."""
     bucket = data_bucket(settings.bucket)
-    return {"decision": accept_file(bucket, settings.transform, read_plan(bucket, event["name"]))}
+    return asdict(accept_file(bucket, settings.transform, read_plan(bucket, event["name"])))

@@ -11,6 +11,7 @@ from moto import mock_aws
 from autowatch_client.checks import check_training
 from autowatch_client.command.app import main
 from autowatch_client.command.terminal import Terminal
+from autowatch_client.errors import FileUnfitError
 
 BUCKET = "bank-123456789012-us-east-1"
 RUN, OLD = "20261123-070000-cccc", "20261121-070000-aaaa"
@@ -23,7 +24,7 @@ CONTRACT = {
 PARAMETERS = {
     "TargetColumn": "y",
     "PositiveLabel": "yes",
-    "DropColumns": "duration,ident",
+    "DropColumns": "",
     "HoldoutPercent": "20",
 }
 GOOD = "age,job,duration,y\n" + "".join(f"{i},a,1,{'yes' if i % 3 else 'no'}\n" for i in range(900))
@@ -178,9 +179,14 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_upload(world, capsys
     assert keys(world) == before
 
 
-def test_columns_to_drop_that_are_nearly_there_are_remarked_on(world, tmp_path):
+@pytest.mark.parametrize("name", ["ident", "Idents"])
+def test_a_column_to_drop_that_is_not_there_is_refused_with_the_one_that_is(tmp_path, name):
     (tmp_path / "a.csv").write_text(GOOD.replace("age,", "idents,").replace("age", "idents"))
-    look = check_training(tmp_path / "a.csv", PARAMETERS)
-    assert look.classes == {"no": 300, "yes": 600}
-    assert look.dropped == ("duration",)
-    assert look.remarks == ("DropColumns names ident, which is not there; did you mean idents?",)
+    with pytest.raises(FileUnfitError, match=f"no column {name!r}, which DropColumns names.*idents"):
+        check_training(tmp_path / "a.csv", {**PARAMETERS, "DropColumns": f"duration,{name}"})
+
+
+def test_a_column_to_drop_may_have_a_comma_in_its_name(tmp_path):
+    (tmp_path / "a.csv").write_text(GOOD.replace("age,", '"rate, %",', 1))
+    look = check_training(tmp_path / "a.csv", {**PARAMETERS, "DropColumns": 'duration, "rate, %"'})
+    assert look.dropped == ("duration", "rate, %")

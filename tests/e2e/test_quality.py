@@ -43,7 +43,14 @@ class World(ReleasedStack):
         key = f"inference/{name}"  # Without .csv it is announced by hand alone.
         put = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body.encode())
         written = {"key": key, "versionId": put["VersionId"], "eTag": put["ETag"], "size": len(body)}
-        event = {"Records": [{"eventTime": f"{day}T09:00:00.000Z", "s3": {"object": written}}]}
+        event = {
+            "Records": [
+                {
+                    "eventTime": f"{day}T09:00:00.000Z",
+                    "s3": {"bucket": {"name": self.bucket}, "object": written},
+                }
+            ]
+        }
         assert self.invoke("InvokeEndpointFunction", event)["scored"] == 1
         (predictions_key,) = [
             key for key in self.keys(f"predictions/date={day}/{name}-") if key.endswith(".csv")

@@ -95,7 +95,7 @@ class Stack(ReleasedStack):
         for key in manifests:
             manifest = json.loads(self.read(key))
             run = manifest["run"]
-            assert manifest["model_name"] == f"{ENDPOINT}-{run}" == manifest["endpoint_config"]
+            assert manifest["model_name"] == f"{ENDPOINT}-{run}"
             assert manifest["variant"] == "champion"
             rows = list(csv.DictReader(io.StringIO(self.read(manifest["predictions_key"]))))
             assert len(rows) == 200
@@ -157,7 +157,7 @@ def test_a_release_that_an_alarm_rolls_back(stack):
 
     def raise_alarm():
         deadline = time.monotonic() + timedelta(minutes=1).total_seconds()
-        while stack.champion()["releasing"] != ROLLED_BACK and time.monotonic() < deadline:
+        while stack.champion()["releasing"] is None and time.monotonic() < deadline:
             time.sleep(0.1)
         time.sleep(3)
         cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="the test says so")

@@ -38,6 +38,7 @@ PARAMETERS = {"MaxBatchBytes": "1000", "ScoringConcurrency": "4"}
 class File:
     """An input version, and the rows that it has."""
 
+    bucket: str
     key: str
     version_id: str
     etag: str
@@ -53,7 +54,10 @@ class File:
     def event(self):
         """S3's announcement, always with the same time."""
         written = {"key": self.key, "versionId": self.version_id, "eTag": self.etag, "size": self.size}
-        record = {"eventTime": "2026-11-23T09:00:00.000Z", "s3": {"object": written}}
+        record = {
+            "eventTime": "2026-11-23T09:00:00.000Z",
+            "s3": {"bucket": {"name": self.bucket}, "object": written},
+        }
         return json.dumps({"Records": [record]}).encode()
 
 
@@ -72,7 +76,7 @@ class World(ReleasedStack):
         csv.writer(text, lineterminator="\n").writerows([("note", "age", "job"), *rows])
         body = text.getvalue().encode()
         answer = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
-        return File(key, answer["VersionId"], answer["ETag"].strip('"'), len(body), tuple(rows))
+        return File(self.bucket, key, answer["VersionId"], answer["ETag"].strip('"'), len(body), tuple(rows))
 
     def announce(self, *files):
         """Sends the files' events at once, asynchronously, as S3 does."""

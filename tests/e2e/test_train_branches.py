@@ -112,6 +112,7 @@ class TestReleases:
         tags = walker.sagemaker.list_tags(ResourceArn=endpoint["EndpointArn"])["Tags"]
         assert {"Key": "team", "Value": "risk"} in tags
         assert walker.models() == {first, walker.champion}
+        assert walker.configs() == {f"{ENDPOINT}-{walker.champion}"}
 
     def test_a_model_that_is_not_good_enough_is_rejected(self, walker):
         before = walker.bystanders()
@@ -125,17 +126,27 @@ class TestPromotions:
     def test_an_earlier_model_is_released_again_though_it_was_removed(self, walker):
         newer = walker.champion
         earlier = walker.read("models/champion.json")["previous_run"]
-        name = f"{ENDPOINT}-{earlier}"
-        walker.sagemaker.delete_endpoint_config(EndpointConfigName=name)
-        walker.sagemaker.delete_model(ModelName=name)
+        walker.sagemaker.delete_model(ModelName=f"{ENDPOINT}-{earlier}")
         assert walker.run({"promote": earlier}, SLOW)["status"] == "SUCCEEDED"
         assert walker.champion == earlier
-        assert walker.sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"] == name
-        assert walker.read("models/champion.json")["previous_run"] == newer
         latest = walker.latest
+        config = f"{ENDPOINT}-{latest['run']}"
+        assert walker.sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"] == config
+        assert walker.configs() == {config}
+        assert walker.read("models/champion.json")["previous_run"] == newer
         assert (latest["trigger"], latest["promotes"], latest["status"]) == ("promote", earlier, "released")
         assert f"now serves the model of run {earlier}" in walker.mail().body
         assert walker.domino_models() == {f"autowatch-{earlier}": walker.domino_model_id()}
+
+    def test_the_champion_is_served_again(self, walker):
+        """After a change of the parameters, for one; here they are the same."""
+        champion, models = walker.read("models/champion.json"), walker.models()
+        assert walker.run({"promote": champion["run"]}, SLOW)["status"] == "SUCCEEDED"
+        served = walker.read("models/champion.json")
+        assert walker.configs() == {served["endpoint_config"]} != {champion["endpoint_config"]}
+        anew = ("endpoint_config", "previous_config", "released")
+        assert served == champion | {name: served[name] for name in anew}
+        assert walker.models() == models
 
     def test_a_rejected_one_is_not(self, walker):
         before, latest = walker.bystanders(), walker.latest
@@ -206,7 +217,9 @@ class TestFailures:
         """The candidate's container comes up, the endpoint's does not: SageMaker goes on with the model before."""
         answer = walker.train(replace(SPOILT, after=1))
         fails_without_a_trace(
-            answer, "RolledBack", f"The endpoint {ENDPOINT} serves {ENDPOINT}-{walker.champion}"
+            answer,
+            "RolledBack",
+            f"The endpoint {ENDPOINT} serves {walker.read('models/champion.json')['endpoint_config']}",
         )
 
     def test_an_endpoint_that_answers_otherwise_than_the_candidate(self, walker, fails_without_a_trace):

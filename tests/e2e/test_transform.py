@@ -89,7 +89,11 @@ class World(ReleasedStack):
             "eTag": file["etag"],
             "size": file["size"],
         }
-        event = {"Records": [{"eventTime": time, "s3": {"object": written | changes}}]}
+        event = {
+            "Records": [
+                {"eventTime": time, "s3": {"bucket": {"name": self.bucket}, "object": written | changes}}
+            ]
+        }
         answer = self.sandbox.client("lambda").invoke(
             FunctionName=self.sandbox.functions["InvokeEndpointFunction"], Payload=json.dumps(event)
         )

@@ -1,5 +1,6 @@
 """The local Domino's first wire, its controls and its judgement, over HTTP."""
 
+import json
 import math
 import random
 from array import array
@@ -11,7 +12,7 @@ import pytest
 from autowatch.domino.connection import DominoConnection, DominoCredentialsRefused, DominoRefused, DominoToken
 from autowatch.domino.v0 import WIRE, data_location, register_dataset
 from sandbox.domino.judgement import count_on, judge, make_reference
-from sandbox.domino.models import parse_location
+from sandbox.domino.models import File, parse_location
 from sandbox.domino.tables import Table
 from sandbox.events.mailbox import Mailbox
 from tests.support.local_domino import BUCKET, TOKEN, bucket_server, domino_client, location, people, upload
@@ -210,11 +211,70 @@ def test_the_application_and_the_local_domino_understand_each_other(client, s3):
         "https://evil.example/a.csv",
         "https://bank.s3.us-east-1.amazonaws.com.evil.example/a.csv",
         "https://bank.s3.us-east-1.amazonaws.com/a?versionId=1",
+        "https://s3.us-east-1.amazonaws.com/bank/",
+        "https://s3.us-east-1.amazonaws.com/bank",
+        "https://s3.amazonaws.com.evil.example/bank/a.csv",
     ],
 )
 def test_other_locations_are_refused(wrong):
     with pytest.raises(ValueError, match="dataLocation"):
         parse_location(wrong)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://bank.s3.us-east-1.amazonaws.com/predictions/a%20b%2B%C3%BC.csv",
+        "https://bank.s3-us-east-1.amazonaws.com/predictions/a%20b%2B%C3%BC.csv",
+        "https://bank.s3.amazonaws.com/predictions/a%20b%2B%C3%BC.csv",
+        "https://s3.us-east-1.amazonaws.com/bank/predictions/a%20b%2B%C3%BC.csv",
+        "https://s3-us-east-1.amazonaws.com/bank/predictions/a%20b%2B%C3%BC.csv",
+        "https://s3.amazonaws.com/bank/predictions/a%20b%2B%C3%BC.csv",
+        "https://bank.s3.amazonaws.com/predictions/a b+ü.csv",
+    ],
+)
+def test_every_spelling_of_an_objects_url_is_taken(location):
+    assert parse_location(location) == File("bank", "us-east-1", "predictions/a b+ü.csv")
+
+
+def test_a_bucket_with_dots_and_a_region_of_its_own():
+    assert parse_location("https://my.bank.s3.eu-central-1.amazonaws.com/a") == File(
+        "my.bank", "eu-central-1", "a"
+    )
+
+
+def test_the_walkthroughs_own_loader_is_accepted(client, s3):
+    """It sends the global URL, the token without a scheme, and looks at nothing that comes back."""
+    model_id = register_model(client, upload(s3, "training.csv", people(1)))
+    upload(s3, "pred/predictions.csv", people(2))
+    reply = client.session.put(
+        f"{client.root}/api/v0/models/{model_id}/add_predictions",
+        headers={"Authorization": TOKEN, "Content-Type": "application/json"},
+        data=json.dumps({"dataLocation": f"https://{BUCKET}.s3.amazonaws.com/pred/predictions.csv"}),
+        timeout=10,
+    )
+    assert reply.status_code == 200
+    (dataset,) = client.settle(model_id)["datasets"]
+    assert (dataset["status"], dataset["rows"]) == ("done", 2000)
+
+
+def test_a_model_is_registered_as_documented(client, s3):
+    """The name stands in `modelMetadata`; the columns are those of the first dialect or of the later one."""
+    where = upload(s3, "training.csv", people(1))
+    metadata = {"name": "documented", "modelType": "classification", "version": "1"}
+    variables = [
+        {"name": "age", "valueType": "numerical", "variableType": "feature"},
+        {"name": "job", "valueType": "categorical", "variableType": "feature"},
+        {"name": "id", "valueType": "string", "variableType": "row_identifier"},
+    ]
+    for columns in ({"dataColumns": COLUMNS}, {"variables": variables}):
+        body = {"modelMetadata": metadata, "dataLocation": where, **columns}
+        reply = client.v0("POST", "register_model", body)
+        assert reply.status_code == 200, reply.text
+        assert client.settle(reply.json()["id"])["training"]["status"] == "done"
+        client.v0("PUT", f"{reply.json()['id']}/add_predictions", {"dataLocation": where})
+        (dataset,) = client.settle(reply.json()["id"])["datasets"]
+        assert {drift["column"] for drift in dataset["drifts"]} == {"age", "job"}
 
 
 def test_the_settings_are_checked(client):

@@ -113,6 +113,18 @@ def test_a_job_that_was_never_created_is_not_found(server):
         ),
         ({"Image": "elsewhere/xgboost:1", "ModelDataUrl": f"s3://{BUCKET}/model.tar.gz"}, "cannot be pulled"),
         ({"Image": IMAGE}, "ModelDataUrl must be"),
+        (
+            {
+                "Image": IMAGE,
+                "ModelDataUrl": f"s3://{BUCKET}/model.tar.gz",
+                "Environment": {
+                    "SAGEMAKER_PROGRAM": "x",
+                    "PYTHONSTARTUP": "/tmp/x.py",
+                    "LD_PRELOAD": "/tmp/x.so",
+                },
+            },
+            "take no variable LD_PRELOAD, PYTHONSTARTUP;",
+        ),
         ({"Image": IMAGE, "ModelDataUrl": "ftp://x"}, "'primaryContainer.modelDataUrl'"),
     ],
 )

@@ -122,7 +122,7 @@ def test_filters_and_join_put_the_models_fields_behind_the_records(server, place
         server,
         place,
         BatchStrategy="SingleRecord",
-        DataProcessing={"InputFilter": "$[3,1]", "JoinSource": "Input", "OutputFilter": "$[2,-1,0,4:]"},
+        DataProcessing={"InputFilter": "$[3,1]", "JoinSource": "Input", "OutputFilter": "$[2,-1,0]"},
     )
     assert job["TransformJobStatus"] == "Completed"
     assert rows_of(outputs(server, place)["a.csv.out"]) == [
@@ -274,6 +274,7 @@ def test_jobs_are_listed_and_found_by_their_name_alone(server, place):
         ({"BatchStrategy": "Some"}, "enum value set"),
         ({"DataProcessing": {"InputFilter": "$.age"}}, "InputFilter '\\$.age' is not valid for text/csv"),
         ({"DataProcessing": {"InputFilter": "$[1:3]"}}, "is not valid for text/csv in the sandbox"),
+        ({"DataProcessing": {"InputFilter": "$[0,5:]"}}, "is not valid for text/csv in the sandbox"),
         ({"DataProcessing": {"OutputFilter": "$[" + ",".join(["10"] * 21) + "]"}}, "outputFilter"),
         ({"TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 101}}, "InstanceCount"),
         ({"TransformResources": {"InstanceType": "ml.huge", "InstanceCount": 1}}, "instanceType"),

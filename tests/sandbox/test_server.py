@@ -415,3 +415,60 @@ def test_a_time_that_is_none_is_refused(sandbox):
         timeout=10,
     )
     assert (answer.status_code, "noon" in answer.json()["message"]) == (400, True)
+
+
+def pass_machine(**changes):
+    return json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True} | changes}})
+
+
+class TestDefinitions:
+    ROLE = "arn:aws:iam::123456789012:role/machine"
+
+    def create(self, sandbox, name, definition):
+        answer = sandbox.client("stepfunctions").create_state_machine(
+            name=name, definition=definition, roleArn=self.ROLE
+        )
+        return answer["stateMachineArn"]
+
+    def test_a_definition_that_cannot_run_is_refused_at_creation_and_at_update(self, sandbox):
+        client = sandbox.client("stepfunctions")
+        with pytest.raises(
+            client.exceptions.InvalidDefinition, match="Missing 'Next' target: B at /States/A"
+        ):
+            self.create(
+                sandbox, "no", json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}})
+            )
+        arn = self.create(sandbox, "yes", pass_machine())
+        with pytest.raises(ClientError, match="InvalidDefinition.*Field 'Nxt' is not supported"):
+            client.update_state_machine(stateMachineArn=arn, definition=pass_machine(Nxt="B"))
+        assert client.describe_state_machine(stateMachineArn=arn)["definition"] == pass_machine()
+        client.delete_state_machine(stateMachineArn=arn)
+
+    def test_a_definition_can_be_asked_about(self, sandbox):
+        client = sandbox.client("stepfunctions")
+        assert client.validate_state_machine_definition(definition=pass_machine())["result"] == "OK"
+        answer = client.validate_state_machine_definition(definition=pass_machine(Seconds=1))
+        assert answer["result"] == "FAIL"
+        (diagnostic,) = answer["diagnostics"]
+        assert (diagnostic["code"], diagnostic["location"]) == ("SCHEMA_VALIDATION_FAILED", "/States/A")
+
+    @pytest.mark.parametrize(
+        ("body", "stored"), [("text", b'"text"'), ({"a": [1, "b"]}, b'{"a":[1,"b"]}')], ids=["text", "object"]
+    )
+    def test_an_sdk_integration_sends_bytes_as_json(self, sandbox, body, stored):
+        """What S3 was seen to hold after `aws-sdk:s3:putObject`."""
+        client, s3, bucket = (
+            sandbox.client("stepfunctions"),
+            sandbox.client("s3"),
+            sandbox.outputs["DataBucketName"],
+        )
+        state = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::aws-sdk:s3:putObject",
+            "Parameters": {"Bucket": bucket, "Key": "kept", "Body.$": "$.body"},
+        }
+        arn = self.create(sandbox, "puts", pass_machine(**state))
+        client.start_execution(stateMachineArn=arn, input=json.dumps({"body": body}))
+        sandbox.wait_until_idle(30)
+        client.delete_state_machine(stateMachineArn=arn)
+        assert s3.get_object(Bucket=bucket, Key="kept")["Body"].read() == stored

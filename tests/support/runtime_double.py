@@ -12,6 +12,7 @@ class Runtime:
     def __init__(self, labels=("no", "yes"), **models):
         self.labels, self.models = labels, models
         self.rows = dict.fromkeys(models, 0)
+        self.requests = dict.fromkeys(models, 0)
 
     def invoke_endpoint(self, EndpointName, ContentType, Accept, Body):
         if EndpointName not in self.models:
@@ -22,6 +23,7 @@ class Runtime:
         except LookupError:
             raise model_error(400, "I know no such row") from None
         self.rows[EndpointName] += len(rows)
+        self.requests[EndpointName] += 1
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         for share in shares:

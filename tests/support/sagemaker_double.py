@@ -20,6 +20,7 @@ class SageMaker:
     def __init__(self):
         self.models, self.configs, self.endpoints, self.jobs = {}, {}, {}, {}
         self.candidates = []
+        self.unknown_configs = set()
         self.calls = []
         self.exceptions = type("Exceptions", (), {"ResourceInUse": _InUse, "ResourceNotFound": _NotFound})
 
@@ -58,6 +59,8 @@ class SageMaker:
     def _create_endpoint(self, EndpointName, EndpointConfigName, **_):
         if EndpointName in self.endpoints:
             _refuse("CreateEndpoint", "Cannot create already existing endpoint.")
+        if EndpointConfigName in self.unknown_configs:
+            _refuse("CreateEndpoint", f'Could not find endpoint configuration "{EndpointConfigName}".')
         self.put_endpoint(EndpointName, EndpointConfigName, "Creating")
 
     def _update_endpoint(self, EndpointName, EndpointConfigName, DeploymentConfig=None):
@@ -65,7 +68,10 @@ class SageMaker:
         if self.endpoints[EndpointName]["EndpointStatus"] != "InService":
             _refuse("UpdateEndpoint", "Cannot update an endpoint that is not in service.")
         self.put_endpoint(EndpointName, self.endpoints[EndpointName]["EndpointConfigName"], "Updating")
-        self.endpoints[EndpointName] |= {"next": EndpointConfigName, "deployment": DeploymentConfig}
+        self.endpoints[EndpointName] |= {
+            "PendingDeploymentSummary": {"EndpointConfigName": EndpointConfigName},
+            "deployment": DeploymentConfig,
+        }
 
     def settle(self, name):
         """What is on its way arrives."""
@@ -73,7 +79,8 @@ class SageMaker:
         if endpoint["EndpointStatus"] == "Deleting":
             del self.endpoints[name]
         else:
-            self.put_endpoint(name, endpoint.get("next", endpoint["EndpointConfigName"]))
+            coming = endpoint.get("PendingDeploymentSummary", endpoint)
+            self.put_endpoint(name, coming["EndpointConfigName"])
 
     def _describe_endpoint(self, EndpointName):
         if EndpointName not in self.endpoints:

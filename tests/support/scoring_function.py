@@ -75,4 +75,4 @@ def _record(arrival, time):
     written = {"key": quote_plus(file.key, safe="/"), "size": file.size, "eTag": file.etag}
     if file.version_id:
         written["versionId"] = file.version_id
-    return {"eventTime": time, "s3": {"object": written}}
+    return {"eventTime": time, "s3": {"bucket": {"name": BUCKET}, "object": written}}

@@ -131,13 +131,15 @@ class Walker:
         return parameter["Parameter"]["Value"]
 
     def models(self):
-        """The runs whose model is there; each model has its endpoint config, and no config is without one."""
+        """The runs whose model is there."""
         models = {item["ModelName"] for item in self.sagemaker.list_models()["Models"]}
-        configs = {
+        return {name.removeprefix(f"{ENDPOINT}-") for name in models}
+
+    def configs(self):
+        """The endpoint configs that are there."""
+        return {
             item["EndpointConfigName"] for item in self.sagemaker.list_endpoint_configs()["EndpointConfigs"]
         }
-        assert models == configs
-        return {name.removeprefix(f"{ENDPOINT}-") for name in models}
 
     def mail(self):
         """The one message that the last run sent."""
@@ -153,7 +155,7 @@ class Walker:
             )
             for item in self.sagemaker.list_endpoints()["Endpoints"]
         }
-        return self.champion, endpoints, self.models()
+        return self.champion, endpoints, self.models(), self.configs()
 
 
 def refused(operation, message, **when):

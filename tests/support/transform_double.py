@@ -43,13 +43,12 @@ def line(row):
 
 
 def pick(row, expression):
-    """What a filter of indices, with an open slice at its end, takes of a row."""
+    """What a filter of indices, or of one open slice, takes of a row."""
     if expression == "$":
         return row
-    taken = []
-    for item in re.fullmatch(r"\$\[(.+)\]", expression)[1].split(","):
-        taken += row[int(item[:-1]) :] if item.endswith(":") else [row[int(item)]]
-    return taken
+    if begins := re.fullmatch(r"\$\[(\d+):\]", expression):
+        return row[int(begins[1]) :]
+    return [row[int(item)] for item in re.fullmatch(r"\$\[([\d,]+)\]", expression)[1].split(",")]
 
 
 def plan(s3, arrival, piece_bytes=1500, settings=SETTINGS):
@@ -69,7 +68,7 @@ def check(s3, arrival, piece_bytes=1500, settings=SETTINGS):
     made = read_plan(Bucket(s3, BUCKET), WORK.name)
     for item in read_document(s3, WORK.pieces):
         check_piece(Bucket(s3, BUCKET), made, Piece.from_json(item), settings.max_batch_bytes)
-    return accept_file(Bucket(s3, BUCKET), settings, made), made
+    return accept_file(Bucket(s3, BUCKET), settings, made).decision, made
 
 
 def transform(s3, arrival, piece_bytes=1500, settings=SETTINGS, **job):

@@ -58,9 +58,9 @@ def test_a_clean_up_that_fails_leads_to_a_message():
     assert (catcher["ErrorEquals"], catcher["Next"]) == (["States.ALL"], "GiveUp")
 
 
-@pytest.mark.parametrize("name", ["Release", "Finish", "Fail"])
+@pytest.mark.parametrize("name", ["PreparePromotion", "Stage", "Release", "Finish", "Fail"])
 def test_what_meets_a_busy_endpoint_comes_again(name):
-    (retrier,) = [item for item in STATES[name]["Retry"] if item["ErrorEquals"] == ["EndpointBusy"]]
+    (retrier,) = [item for item in STATES[name]["Retry"] if "EndpointBusy" in item["ErrorEquals"]]
     assert retrier["MaxAttempts"] >= 30
 
 
@@ -70,9 +70,11 @@ def test_what_asks_sagemaker_comes_again_when_throttled(name):
     assert retrier["MaxAttempts"] >= 30
 
 
-@pytest.mark.parametrize("name", ["Release", "Promote", "RegisterModel"])
-def test_a_release_is_of_the_model_at_hand_be_it_new_or_an_earlier_runs(name):
-    assert TASKS[name]["Parameters"]["Payload"]["run.$"] == "$.stage.value.run"
+@pytest.mark.parametrize(
+    ("name", "told"), [("Release", {"config"}), ("Promote", {"run", "config"}), ("RegisterModel", {"run"})]
+)
+def test_a_release_is_of_the_model_at_hand_be_it_new_or_an_earlier_runs(name, told):
+    assert TASKS[name]["Parameters"]["Payload"] == {f"{each}.$": f"$.stage.value.{each}" for each in told}
     before = {other for other, state in STATES.items() if name in successors(state)}
     if name == "Release":
         assert before == {"IsGood", "TakeEarlierModel"}

@@ -1,8 +1,8 @@
 """The JSONPath expressions that Batch Transform takes for CSV: which of a record's fields go on, by their index.
 
-Documented: `$`, `$[1]`, `$[0,2]`, `$[-1]`, `$[1:]`, and lists with an open slice, `$[0,5:]`. Of a slice with an end the
-documentation says that the end is included, and of the library that it names, that it is not. So that nobody relies
-on either, the sandbox refuses it.
+Documented: `$`, `$[1]`, `$[0,2]`, `$[-1]`, `$[1:]`. One example of the API mixes indexes and a slice, `$[0,5:]`, which
+the library that the documentation names refuses. Of a slice with an end the documentation says that the end is
+included, and of that library, that it is not. So that nobody relies on either, the sandbox refuses both.
 """
 
 import re
@@ -30,6 +30,8 @@ class CsvFilter:
         self._items = (
             None if items is None else [_item(text, expression, member) for text in items.split(",")]
         )
+        if self._items and len(self._items) > 1 and any(isinstance(item, slice) for item in self._items):
+            raise _refusal(expression, member)
 
     @property
     def takes_all(self) -> bool:
@@ -66,6 +68,6 @@ def _item(text: str, expression: str, member: str) -> int | slice:
 
 def _refusal(expression: str, member: str) -> ValidationException:
     return ValidationException(
-        f"{member} '{expression}' is not valid for text/csv in the sandbox. Use $, or indexes and open slices such as"
+        f"{member} '{expression}' is not valid for text/csv in the sandbox. Use $, indexes or one open slice, such as"
         " $[0,2], $[-1] or $[1:]."
     )

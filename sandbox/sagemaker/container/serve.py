@@ -11,13 +11,14 @@ import logging
 import os
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from autogluon.tabular import TabularPredictor
+from own_machine import OwnMachineHandler  # type: ignore[import-not-found]
 
 OUTPUTS = ("predicted_label", "probability", "probabilities", "labels")
 SECONDS_TO_READ = 60
@@ -114,7 +115,7 @@ class Server(ThreadingHTTPServer):
         self.model = model
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(OwnMachineHandler):
     """/ping and /invocations."""
 
     protocol_version = "HTTP/1.1"

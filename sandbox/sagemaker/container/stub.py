@@ -14,9 +14,11 @@ import os
 import sys
 import time
 import zlib
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from own_machine import OwnMachineHandler  # type: ignore[import-not-found]
 
 SCALE = 9973
 
@@ -60,7 +62,7 @@ class Server(ThreadingHTTPServer):
         self.seconds = float(os.environ.get("STUB_SECONDS", "0"))
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(OwnMachineHandler):
     """/ping and /invocations."""
 
     protocol_version = "HTTP/1.1"

@@ -83,6 +83,17 @@ class EndpointConfigs:
                 raise self._missing(name)
             return self._configs[name]
 
+    def find_to_serve(self, name: str) -> dict[str, Any]:
+        """The configuration of this name, as an endpoint sees it: a new one only after a while.
+
+        Raises:
+            ValidationException: there is none, or it is not known yet.
+        """
+        config = self.find(name)
+        if time.time() - config["CreationTime"] < self._platform.limits.now.config_seconds:
+            raise self._missing(name)
+        return config
+
     def key_of(self, name: str) -> str | None:
         """The KMS key of a configuration; None where it has none, or does not exist."""
         with self._lock:

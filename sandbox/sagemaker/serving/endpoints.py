@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.sagemaker.platform import Platform
@@ -13,7 +13,8 @@ from sandbox.sagemaker.serving.deployment_config import check_deployment_config
 from sandbox.sagemaker.serving.endpoint_configs import EndpointConfigs
 from sandbox.sagemaker.serving.model_server import ModelServer, ModelServerFailed
 from sandbox.sagemaker.serving.models import Models, container_to_serve
-from sandbox.sagemaker.wire.errors import ValidationError, ValidationException
+from sandbox.sagemaker.serving.places import Places
+from sandbox.sagemaker.wire.errors import ResourceLimitExceeded, ValidationError, ValidationException
 from sandbox.sagemaker.wire.listing import page, select
 from sandbox.sagemaker.wire.tags import Tags
 
@@ -32,6 +33,7 @@ class Fleet:
     server: ModelServer
     started: float
     slots: threading.BoundedSemaphore | None
+    places: Places = field(default_factory=Places)
 
 
 @dataclass
@@ -72,16 +74,18 @@ class Endpoints:
 
         Raises:
             ValidationException: the name is taken, or the configuration does not exist.
+            ResourceLimitExceeded: the account has no more concurrency for it.
         """
         name = request["EndpointName"]
         arn = self._platform.arn("endpoint", name)
-        config = self._configs.find(request["EndpointConfigName"])
+        config = self._configs.find_to_serve(request["EndpointConfigName"])
         if "DeploymentConfig" in request:
             check_deployment_config(request["DeploymentConfig"], config["ProductionVariants"][0])
         now = time.time()
         with self._lock:
             if name in self._endpoints:
                 raise ValidationException(f'Cannot create already existing endpoint "{arn}".')
+            self._check_concurrency(config)
             endpoint = _Endpoint(name, arn, config, "Creating", now, now)
             endpoint.deployment_config = request.get("DeploymentConfig")
             self._endpoints[name] = endpoint
@@ -95,11 +99,13 @@ class Endpoints:
         Raises:
             ValidationException: the endpoint or the configuration does not exist, is in progress, or cannot
                 take the other's place.
+            ResourceLimitExceeded: the account has no more concurrency for another fleet beside the present one.
         """
-        config = self._configs.find(request["EndpointConfigName"])
+        config = self._configs.find_to_serve(request["EndpointConfigName"])
         with self._lock:
             endpoint = self._find(request["EndpointName"])
             self._check_update(endpoint, config)
+            self._check_concurrency(config)
             if "DeploymentConfig" in request:
                 check_deployment_config(request["DeploymentConfig"], config["ProductionVariants"][0])
                 endpoint.deployment_config = request["DeploymentConfig"]
@@ -195,6 +201,28 @@ class Endpoints:
             raise ValidationException(f'Could not find endpoint "{self._platform.arn("endpoint", name)}".')
         return self._endpoints[name]
 
+    def _check_concurrency(self, config: dict[str, Any]) -> None:
+        """Every fleet counts, those that are being made and those that they will replace included."""
+        limit = self._platform.limits.now.serverless_concurrency
+        wanted = _concurrency(config)
+        if limit is None or not wanted:
+            return
+        fleets = [
+            each
+            for endpoint in self._endpoints.values()
+            for each in (endpoint.fleet and endpoint.fleet.config, endpoint.pending)
+            if each
+        ]
+        # An endpoint that is being created has no fleet yet.
+        fleets += [each.config for each in self._endpoints.values() if each.status == "Creating"]
+        used = sum(map(_concurrency, fleets))
+        if used + wanted > limit:
+            raise ResourceLimitExceeded(
+                "The account-level service limit 'Total concurrency across all serverless endpoints' is "
+                f"{limit} Concurrency, with current utilization of {used} Concurrency and a request delta of {wanted} "
+                "Concurrency. Please use AWS Service Quotas to request an increase for this quota."
+            )
+
     def _check_update(self, endpoint: _Endpoint, config: dict[str, Any]) -> None:
         if endpoint.status in _IN_PROGRESS:
             raise ValidationException(f'Cannot update in-progress endpoint "{endpoint.arn}".')
@@ -221,6 +249,8 @@ class Endpoints:
         server = None
         try:
             container = self._container(variant["ModelName"])
+            if "ServerlessConfig" in variant and self._platform.limits.now.read_only_disk:
+                _check_disk(container, variant["VariantName"])
             server = ModelServer(self._platform, container, variant["VariantName"], endpoint.name)
             with self._lock:
                 endpoint.pending_server = server
@@ -326,6 +356,22 @@ def _first_shares(routing: dict[str, Any], variant: dict[str, Any]) -> list[floa
     if routing["Type"] == "CANARY":
         return [share]
     return [share * number for number in range(1, round(1 / share))]
+
+
+def _check_disk(container: dict[str, Any], variant_name: str) -> None:
+    """TorchServe, in SageMaker's images, writes to `logs/` of where it runs unless it is told another place."""
+    environment = container.get("Environment", {})
+    for name in ("LOG_LOCATION", "METRICS_LOCATION"):
+        if not environment.get(name, "/logs").startswith("/tmp"):  # noqa: S108 (the container's)
+            raise ModelServerFailed(
+                f"The primary container for production variant {variant_name} did not pass the ping health check: the "
+                f"model server could not write to {environment.get(name, '/logs')}, Read-only file system."
+            )
+
+
+def _concurrency(config: dict[str, Any]) -> int:
+    serverless = config["ProductionVariants"][0].get("ServerlessConfig")
+    return int(serverless["MaxConcurrency"]) if serverless else 0
 
 
 def _data_capture(config: dict[str, Any]) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from sandbox.sagemaker.wire.errors import ValidationException
 from sandbox.sagemaker.wire.listing import page, select
 from sandbox.sagemaker.wire.tags import Tags
 
-_VARIABLES = re.compile(r"(SAGEMAKER|AUTOML|AUTOGLUON|TS|MMS)_[A-Z0-9_]+|(LOG|METRICS)_LOCATION")
+_VARIABLES = re.compile(r"(SAGEMAKER|AUTOML|AUTOGLUON|TS|MMS|STUB)_[A-Z0-9_]+|(LOG|METRICS)_LOCATION")
 _NOT_OFFERED = (
     "ModelDataSource",
     "AdditionalModelDataSources",

@@ -1,5 +1,6 @@
 """SageMaker's runtime: InvokeEndpoint, with its limits."""
 
+import time
 from dataclasses import dataclass
 
 from sandbox.sagemaker.platform import Platform
@@ -56,10 +57,15 @@ class Runtime:
         return answer, fleet.variant["VariantName"]
 
     def _forward(self, fleet: Fleet, invocation: Invocation) -> ContainerAnswer:
+        limits = self._platform.limits.now
+        limit = min(self._timeout, limits.invocation_seconds)
+        begun = time.monotonic()
+        place = fleet.places.take(limits.cold_start_seconds, limit) if fleet.slots else None
         try:
-            return fleet.server.invoke(
-                invocation.body, invocation.content_type, invocation.accept, self._timeout
-            )
+            if fleet.slots and place is None:
+                raise ModelServerTimeout
+            left = max(0.001, limit - (time.monotonic() - begun))
+            return fleet.server.invoke(invocation.body, invocation.content_type, invocation.accept, left)
         except ModelServerTimeout as error:
             message = (
                 "Your invocation timed out while waiting for a response from container primary. Review the latency"
@@ -69,6 +75,9 @@ class Runtime:
         except ModelServerGone as error:
             message = "The container closed the connection without an answer."
             raise self._model_error(invocation.endpoint_name, 503, message) from error
+        finally:
+            if place is not None:
+                fleet.places.give_back(place)
 
     def _check(self, fleet: Fleet, invocation: Invocation) -> None:
         variant = fleet.variant["VariantName"]

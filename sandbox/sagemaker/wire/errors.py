@@ -32,6 +32,10 @@ class ResourceInUse(SageMakerError):
     """The name is taken."""
 
 
+class ResourceLimitExceeded(SageMakerError):
+    """A quota of the account is used up."""
+
+
 class UnknownOperationException(SageMakerError):
     """SageMaker, or this sandbox of it, has no such operation."""
 

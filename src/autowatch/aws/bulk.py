@@ -61,7 +61,7 @@ async def _content(bucket: Bucket, store: S3Store, key: str) -> bytes:
             return bytes(await (await store.get_async(key)).bytes_async())
         except (BaseError, OSError) as error:
             _LOGGER.info("object read through the client", extra={"key": key, "error": type(error).__name__})
-    return await asyncio.to_thread(lambda: bucket.get(key)["Body"].read())
+    return await asyncio.to_thread(lambda: bucket.read(key)[0])
 
 
 def object_store(bucket: Bucket) -> S3Store:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from autowatch.errors import AutowatchError
 
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 _CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 _MOST_DELETED_AT_ONCE = 1000
+
+BROKEN_OFF = (HTTPClientError, IncompleteReadError)
+"""What reading a body raises where the connection breaks: botocore tries again until an answer begins, not after."""
+
+MOST_BREAKS = 4
+"""After so many breaks without a byte in between, reading is given up."""
 
 
 class ObjectMissing(AutowatchError):
@@ -79,19 +85,45 @@ class Bucket:
         Raises:
             ObjectMissing: there is no such object.
         """
-        answer = self.get(key)
-        return json.loads(answer["Body"].read()), answer["ETag"]
+        content, etag = self.read(key)
+        return json.loads(content), etag
 
-    def get(self, key: str, version_id: str | None = None) -> "GetObjectOutputTypeDef":
-        """S3's answer for `key`, or for one version of it; the caller reads its `Body`.
+    def read(
+        self, key: str, version_id: str | None = None, byte_range: str | None = None
+    ) -> tuple[bytes, str]:
+        """The content of a small object, or of one version of it, and its ETag; read anew where it breaks off.
+
+        Args:
+            key: the object's.
+            version_id: the version wanted; None is the newest.
+            byte_range: the bytes wanted, as the header Range has them; None is all.
+
+        Raises:
+            ObjectMissing: there is no such object.
+            HTTPClientError, IncompleteReadError: the connection broke four times.
+        """
+        breaks = 0
+        while True:
+            answer = self.get(key, version_id, byte_range)
+            try:
+                return answer["Body"].read(), answer["ETag"]
+            except BROKEN_OFF:
+                breaks += 1
+                if breaks == MOST_BREAKS:
+                    raise
+
+    def get(
+        self, key: str, version_id: str | None = None, byte_range: str | None = None
+    ) -> "GetObjectOutputTypeDef":
+        """S3's answer for `key`, for one version of it or some of its bytes; the caller reads its `Body`.
 
         Raises:
             ObjectMissing: there is no such object.
         """
+        which: dict[str, Any] = {"VersionId": version_id, "Range": byte_range}
+        given = {name: value for name, value in which.items() if value}
         try:
-            if version_id:
-                return self.client.get_object(Bucket=self.name, Key=key, VersionId=version_id)
-            return self.client.get_object(Bucket=self.name, Key=key)
+            return self.client.get_object(Bucket=self.name, Key=key, **given)
         except ClientError as error:
             if error.response["Error"]["Code"] in _ABSENT:
                 raise ObjectMissing(f"{self.url(key)} does not exist.") from error

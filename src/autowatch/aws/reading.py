@@ -1,19 +1,16 @@
-"""Reading an input file: exactly the version that was announced, whole or a range of its bytes.
+"""Reading objects from beginning to end although connections break: the rest is asked for again.
 
-Reading a large object from beginning to end although connections break: the rest is asked for again.
+Input files are read in exactly the version that was announced, whole or a range of their bytes.
 """
 
 from collections.abc import Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ClientError
 
-from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.aws.objects import BROKEN_OFF, MOST_BREAKS, Bucket, ObjectVersion
 from autowatch.errors import UnreadableFile
-
-if TYPE_CHECKING:
-    pass
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -36,45 +33,92 @@ def read_input(
 
     Raises:
         InputGone: that version is not there any more.
+        HTTPClientError, IncompleteReadError: the connection broke four times without a byte in between.
     """
-    which: dict[str, Any] = (
-        {"VersionId": file.version_id} if file.version_id else {"IfMatch": f'"{file.etag}"'}
-    )
-    if start or end is not None:
-        which["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
-    try:
-        answer = bucket.client.get_object(Bucket=bucket.name, Key=file.key, **which)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _GONE:
-            raise InputGone(
-                "The file was deleted or replaced before it was read. Upload it again if it is still needed."
-            ) from error
-        raise
-    with closing(answer["Body"]) as body:
-        yield from body.iter_chunks(chunk_bytes)
+    with closing(ResumedBody(bucket, file, start, end)) as body:
+        while chunk := body.read(chunk_bytes):
+            yield chunk
 
 
-_MOST_BREAKS = 4
-
-
-def read_resumed(bucket: Bucket, file: ObjectVersion, chunk_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:
-    """The bytes of `file`, in chunks.
+class ResumedBody:
+    """The bytes of one version of an object, for whoever reads on for minutes.
 
     botocore tries a request again until the answer begins, not when its body breaks off, which in minutes of reading
     happens now and then.
-
-    Raises:
-        InputGone: that version is not there any more.
-        HTTPClientError, IncompleteReadError: the connection broke four times without a byte in between.
     """
-    given = breaks = 0
-    while given < file.size or given == breaks == 0:
+
+    def __init__(self, bucket: Bucket, file: ObjectVersion, start: int = 0, end: int | None = None) -> None:
+        """Bytes from `start` up to, not including, `end` (None: all that follow)."""
+        self.file = file
+        self._bucket = bucket
+        self._place, self._end = start, end
+        self._length: int | None = None
+        self._breaks = 0
+        self._body: Any = None
+
+    @classmethod
+    def of_key(cls, bucket: Bucket, key: str, version_id: str | None = None) -> "ResumedBody":
+        """The object that lies under `key` now, or one version of it.
+
+        Raises:
+            ObjectMissing: there is none.
+        """
+        answer = bucket.get(key, version_id)
+        file = ObjectVersion(key, answer.get("VersionId"), answer["ETag"].strip('"'), answer["ContentLength"])
+        opened = cls(bucket, file)
+        opened._begin(answer)
+        return opened
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, at most `size`; none at the end.
+
+        Raises:
+            InputGone: the version is not there any more.
+            HTTPClientError, IncompleteReadError: the connection broke four times without a byte in between.
+        """
+        while True:
+            try:
+                if self._body is None:
+                    self._begin(self._ask())
+                chunk: bytes = self._body.read(size)
+            except BROKEN_OFF:
+                self._breaks += 1
+                if self._breaks == MOST_BREAKS:
+                    raise
+                if self._length == 0:
+                    return b""
+                self.close()
+                continue
+            self._place += len(chunk)
+            if self._length is not None:
+                self._length -= len(chunk)
+            if chunk:
+                self._breaks = 0
+            return chunk
+
+    def close(self) -> None:
+        """Let the connection go."""
+        if self._body is not None:
+            self._body.close()
+            self._body = None
+
+    def _begin(self, answer: Any) -> None:
+        self._body = answer["Body"]
+        if self._length is None:
+            self._length = answer["ContentLength"]
+
+    def _ask(self) -> dict[str, Any]:
+        file = self.file
+        which = {"VersionId": file.version_id} if file.version_id else {"IfMatch": f'"{file.etag}"'}
+        if self._place or self._end is not None:
+            which["Range"] = f"bytes={self._place}-{'' if self._end is None else self._end - 1}"
         try:
-            for chunk in read_input(bucket, file, start=given, chunk_bytes=chunk_bytes):
-                given, breaks = given + len(chunk), 0
-                yield chunk
-            return
-        except (HTTPClientError, IncompleteReadError):
-            breaks += 1
-            if breaks == _MOST_BREAKS:
-                raise
+            client: Any = self._bucket.client
+            answer: dict[str, Any] = client.get_object(Bucket=self._bucket.name, Key=file.key, **which)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _GONE:
+                raise InputGone(
+                    "The file was deleted or replaced before it was read. Upload it again if it is still needed."
+                ) from error
+            raise
+        return answer

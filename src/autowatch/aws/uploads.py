@@ -5,7 +5,6 @@ Joining objects to one inside S3: multipart upload by copy, so that only what is
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -282,11 +281,7 @@ def _read(bucket: Bucket, part: Sequence[Range]) -> bytes:
     content = bytearray()
     for each in part:
         if each.size:
-            answer = bucket.client.get_object(
-                Bucket=bucket.name, Key=each.key, Range=f"bytes={each.start}-{each.end - 1}"
-            )
-            with closing(answer["Body"]) as body:
-                content += body.read()
+            content += bucket.read(each.key, byte_range=f"bytes={each.start}-{each.end - 1}")[0]
     return bytes(content)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
 from autowatch.aws.objects import ObjectVersion
+from autowatch.errors import AutowatchError
 from autowatch.records.keys import INFERENCE_PREFIX, OutputKeys, scored_keys
 from autowatch.records.timestamps import from_text
 
@@ -72,9 +73,24 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def arrivals_in(event: dict[str, Any]) -> list[Arrival]:
-    """The files that an event announces: none in S3's own test event, and none for folder markers."""
-    arrivals = [_arrival(record) for record in event.get("Records", [])]
+class ForeignBucket(AutowatchError):
+    """An event announces a file of another bucket than the stack's own."""
+
+
+def arrivals_in(event: dict[str, Any], bucket: str) -> list[Arrival]:
+    """The files of `bucket` that an event announces: none in S3's own test event, and none for folder markers.
+
+    Raises:
+        ForeignBucket: it announces a file of another bucket.
+    """
+    records = event.get("Records", [])
+    for name in (record["s3"]["bucket"]["name"] for record in records):
+        if name != bucket:
+            raise ForeignBucket(
+                f"The event is about the bucket {name}, and this function works on {bucket} alone. Remove the "
+                f"notification of {name} that calls it."
+            )
+    arrivals = [_arrival(record) for record in records]
     return [arrival for arrival in arrivals if not arrival.file.key.endswith("/")]
 
 

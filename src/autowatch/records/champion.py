@@ -13,10 +13,12 @@ class NoChampion(AutowatchError):
 
 @dataclass(frozen=True)
 class Champion:
-    """What `models/champion.json` holds; `previous_run` is the one that was in force before.
+    """What `models/champion.json` holds.
 
-    `releasing` is the run whose model the endpoint is going over to, from before the first change of the endpoint until
-    it has settled; None while nothing but the champion can answer. `releases` counts how often such a change was begun.
+    `previous_run` is the run whose model was in force before, `previous_config` what the endpoint was on before.
+
+    `releasing` is the endpoint config that the endpoint is going over to, from before its first change until it has
+    settled; None while nothing but the champion can answer. `releases` counts how often such a change was begun.
     Whoever reads the same champion, settled, before and after an answer knows that the champion gave it.
     """
 
@@ -29,6 +31,7 @@ class Champion:
     released: str
     metrics: dict[str, float]
     previous_run: str | None = None
+    previous_config: str | None = None
     releasing: str | None = None
     releases: int = 0
 
@@ -70,8 +73,8 @@ def write_champion(bucket: Bucket, champion: Champion, etag: str | None) -> None
         bucket.replace_json(CHAMPION_KEY, asdict(champion), etag)
 
 
-def mark_release(bucket: Bucket, run: str) -> None:
-    """Notes that the endpoint is about to go over to the model of `run`; nothing is noted where nothing serves yet.
+def mark_release(bucket: Bucket, config: str) -> None:
+    """Notes that the endpoint is about to go over to the endpoint config `config`; not where nothing serves yet.
 
     Raises:
         ObjectChanged: another run changed the champion in between.
@@ -80,12 +83,12 @@ def mark_release(bucket: Bucket, run: str) -> None:
         champion, etag = read_champion_with_etag(bucket)
     except NoChampion:
         return
-    if champion.releasing != run and champion.run != run:
-        write_champion(bucket, replace(champion, releasing=run, releases=champion.releases + 1), etag)
+    if config not in (champion.releasing, champion.endpoint_config):
+        write_champion(bucket, replace(champion, releasing=config, releases=champion.releases + 1), etag)
 
 
-def settle_release(bucket: Bucket, run: str) -> None:
-    """Notes that the endpoint serves the champion and not the model of `run`, whose release cannot go on from then on.
+def settle_release(bucket: Bucket, config: str) -> None:
+    """Notes that the endpoint serves the champion and not `config`, whose release cannot go on from then on.
 
     Raises:
         ObjectChanged: another run changed the champion in between.
@@ -94,5 +97,5 @@ def settle_release(bucket: Bucket, run: str) -> None:
         champion, etag = read_champion_with_etag(bucket)
     except NoChampion:
         return
-    if champion.releasing == run:
+    if champion.releasing == config:
         write_champion(bucket, replace(champion, releasing=None), etag)

@@ -1,10 +1,11 @@
 """The contract of a model: which columns it was trained on, and what it predicts."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from autowatch.aws.objects import Bucket, ObjectVersion
-from autowatch.tabular.cells import FeatureType
+from autowatch.tabular.cells import PLAIN_FORM, FeatureType, NumberForm
 
 ID_COLUMN = "id"
 
@@ -14,10 +15,21 @@ PREDICTION_DATE_COLUMN = "prediction_date"
 
 @dataclass(frozen=True)
 class Feature:
-    """One column that the model is given."""
+    """One column that the model is given; `form` is how the cells of a numeric one write numbers."""
 
     name: str
     type: FeatureType
+    form: NumberForm = PLAIN_FORM
+
+    def to_json(self) -> dict[str, Any]:
+        """One of the contract's `features`."""
+        form = {} if self.form.is_plain else {"form": self.form.to_json()}
+        return {"name": self.name, "type": self.type, **form}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Feature":
+        """The inverse of `to_json`."""
+        return cls(document["name"], document["type"], NumberForm.from_json(document.get("form")))
 
 
 PositiveLabelFrom = Literal["parameter", "champion", "rarer"]
@@ -52,6 +64,11 @@ class Contract:
         """The output column that holds the input's own target, where it has one."""
         return f"{self.target}_actual"
 
+    @property
+    def of_plain_numbers(self) -> "Contract":
+        """The same for rows whose numbers are written plainly already, as in train.csv and holdout.csv."""
+        return replace(self, features=tuple(replace(item, form=PLAIN_FORM) for item in self.features))
+
     def to_json(self) -> dict[str, Any]:
         """The document for `contract.json`."""
         return {
@@ -60,7 +77,7 @@ class Contract:
             "labels": list(self.labels),
             "positive_label": self.positive_label,
             "positive_label_from": self.positive_label_from,
-            "features": [{"name": feature.name, "type": feature.type} for feature in self.features],
+            "features": [feature.to_json() for feature in self.features],
             "dropped_columns": list(self.dropped_columns),
             "rows": self.rows,
             "profile_version": self.profile_version,
@@ -75,7 +92,7 @@ class Contract:
             target=document["target"],
             labels=tuple(document["labels"]),
             positive_label=document["positive_label"],
-            features=tuple(Feature(item["name"], item["type"]) for item in document["features"]),
+            features=tuple(map(Feature.from_json, document["features"])),
             dropped_columns=tuple(document["dropped_columns"]),
             rows=document["rows"],
             profile_version=document["profile_version"],

@@ -140,7 +140,7 @@ def read_manifest(bucket: Bucket, key: str) -> Manifest:
         ObjectMissing: there is none.
         ManifestUnusable: what is there is no manifest.
     """
-    return manifest_from_bytes(bucket.get(key)["Body"].read(), bucket, key)
+    return manifest_from_bytes(bucket.read(key)[0], bucket, key)
 
 
 def manifest_from_bytes(content: bytes, bucket: Bucket, key: str) -> Manifest:

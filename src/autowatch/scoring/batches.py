@@ -18,7 +18,7 @@ from autowatch.scoring.answer import Predictions
 from autowatch.scoring.columns import Layout, match_columns
 from autowatch.scoring.endpoint import Endpoint
 from autowatch.scoring.requests import Answer, Rejected, ScoringLimits, request_predictions
-from autowatch.scoring.rows import CheckedRows, RowChecker, columns_to_check, profile_of
+from autowatch.scoring.rows import CheckedRows, RowChecker, columns_to_check, model_columns, profile_of
 from autowatch.tabular.arrow.counts import ColumnCounter
 from autowatch.tabular.arrow.fields import Column
 from autowatch.tabular.arrow.lines import content, join, to_csv, to_lines
@@ -175,10 +175,10 @@ class _Scoring:
         columns = checked.rows.columns
         own = to_lines(columns)
         features = self._layout.features
-        if list(features) == list(range(len(columns))) and len(columns) > 1:
+        if list(features) == list(range(len(columns))) and len(columns) > 1 and not self._layout.forms:
             payload = content(join([own, "\n"], ""))
         else:
-            payload = to_csv([columns[position] for position in features])
+            payload = to_csv(model_columns(columns, self._layout))
         counts = {name: list(column) for name, column in checked.counts.items()}
         return _Batch(checked.rows.numbers, checked.rows.lines, payload, own, checked.rejected, counts)
 

@@ -1,11 +1,11 @@
 """How a file's columns fit a contract, and which of its rows do not."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from autowatch.errors import UnreadableFile
 from autowatch.records.contract import Contract, reserved_columns
-from autowatch.tabular.cells import is_number_or_missing
+from autowatch.tabular.cells import PLAIN_FORM, NumberForm
 from autowatch.tabular.table import Block
 
 
@@ -27,12 +27,14 @@ class Layout:
         numeric: the positions of those among them that hold numbers, with their names.
         output: the names of the columns of the scored rows: the file's own in their order (the target under
             `<target>_actual`), then `<target>` and `<target>_probability`.
+        forms: how those of the numeric ones write numbers that do not write them plainly.
     """
 
     width: int
     features: Sequence[int]
     numeric: Mapping[int, str]
     output: Sequence[str]
+    forms: Mapping[int, NumberForm] = field(default_factory=dict)
 
 
 def match_columns(header: Sequence[str], contract: Contract) -> Layout:
@@ -60,6 +62,7 @@ def match_columns(header: Sequence[str], contract: Contract) -> Layout:
         features=[positions[name] for name in names],
         numeric={positions[item.name]: item.name for item in contract.features if item.type == "numeric"},
         output=[*own, contract.target, contract.probability_column],
+        forms={positions[item.name]: item.form for item in contract.features if not item.form.is_plain},
     )
 
 
@@ -87,12 +90,21 @@ def _check_numbers(columns: Sequence[Sequence[str]], layout: Layout) -> dict[int
     reasons: dict[int, str] = {}
     for position, name in layout.numeric.items():
         column = columns[position]
-        wrong = {text for text in set(column) if not is_number_or_missing(text)}
+        form = layout.forms.get(position, PLAIN_FORM)
+        wrong = {text for text in set(column) if not _can_be_read(text, form)}
         if wrong:
             for index, text in enumerate(column):
                 if text in wrong:
                     reasons.setdefault(index, not_a_number(name))
     return reasons
+
+
+def _can_be_read(text: str, form: NumberForm) -> bool:
+    try:
+        form.plain(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _columns(names: Sequence[str]) -> str:

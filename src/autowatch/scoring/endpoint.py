@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError, HTTPClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError, ReadTimeoutError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from autowatch.errors import AutowatchError
@@ -19,6 +19,10 @@ from autowatch.scoring.answer import Predictions, parse_answer
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+_LONGEST_INVOCATION = 65.0
+"""Seconds until the client gives an unanswered request up; the endpoint itself gives up after 60."""
+
 
 _RESERVE = 3.0
 """Seconds before the caller's end in which nothing new is begun, so that it can still clean up and say why."""
@@ -154,6 +158,19 @@ class Endpoint:
                 f"rows that the model had at its gate."
             )
 
+    def predict_when_started(self, payload: bytes, rows: int) -> Predictions:
+        """As `predict`, for a few rows: where they take too long, the endpoint is still starting and is asked again.
+
+        Raises:
+            BatchTimedOut: it still was when there was no time for another request.
+        """
+        while True:
+            try:
+                return Endpoint.predict(self, payload, rows)
+            except BatchTimedOut:
+                if self.seconds_left() < _LONGEST_INVOCATION:
+                    raise
+
     def _invoke_patiently(self, payload: bytes) -> bytes:
         bound = _FIRST_WAIT
         while True:
@@ -179,7 +196,7 @@ class Endpoint:
             content = bytes(answer["Body"].read())
         except ReadTimeoutError:
             raise BatchTimedOut(f"Endpoint {self.name} did not answer in time.") from None
-        except (HTTPClientError, BotoConnectionError) as error:
+        except (HTTPClientError, IncompleteReadError, BotoConnectionError) as error:
             raise EndpointUnavailable(
                 f"Endpoint {self.name} could not be reached ({type(error).__name__})."
             ) from error

@@ -27,7 +27,7 @@ class ReleaseUnderWay(AutowatchError):
 
     def __init__(self, champion: Champion) -> None:
         super().__init__(
-            f"The endpoint {champion.endpoint_name} is going over from run {champion.run} to run "
+            f"The endpoint {champion.endpoint_name} is going over from {champion.endpoint_config} to "
             f"{champion.releasing}; nothing is scored until it has settled."
         )
         self.release = champion.releases

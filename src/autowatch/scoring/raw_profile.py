@@ -8,7 +8,7 @@ from threading import Event
 from typing import Any
 
 from autowatch.aws.objects import Bucket, ObjectVersion
-from autowatch.aws.reading import read_input, read_resumed
+from autowatch.aws.reading import read_input
 from autowatch.errors import UnreadableFile
 from autowatch.records.keys import baseline_key
 from autowatch.scoring.ahead import work_ahead
@@ -71,7 +71,7 @@ def profile_table(table: Table, baseline: Baseline, is_piece: bool = False) -> C
 
 def _chunks(bucket: Bucket, file: ObjectVersion, start: int, end: int | None) -> Iterator[bytes]:
     if end is None:
-        return read_resumed(bucket, file, _CHUNK_BYTES)
+        return read_input(bucket, file, chunk_bytes=_CHUNK_BYTES)
     header = cut_header(read_input(bucket, file))
     if end <= len(header):
         return iter([header])

@@ -17,6 +17,7 @@ from autowatch.tabular.arrow.fields import Column
 from autowatch.tabular.arrow.lines import content, join, quoted
 from autowatch.tabular.arrow.rows import Rows
 from autowatch.tabular.bins import Bins, NumericBins
+from autowatch.tabular.cells import PLAIN_FORM, NumberForm
 from autowatch.tabular.profile import Baseline, Profile
 
 
@@ -86,8 +87,26 @@ def columns_to_check(layout: Layout, baseline: Baseline) -> dict[int, Bins]:
         if name in counted:
             columns[position] = counted[name]
         elif position in layout.numeric:
-            columns[position] = NumericBins(name, "feature", (), ())
+            form = layout.forms.get(position, PLAIN_FORM)
+            columns[position] = NumericBins(name, "feature", (), (), form)
     return columns
+
+
+def model_columns(columns: Sequence[Column], layout: Layout) -> list[Column]:
+    """The model's columns in the contract's order, their numbers as the model reads them."""
+    return [
+        plain_numbers(columns[position], layout.forms[position])
+        if position in layout.forms
+        else columns[position]
+        for position in layout.features
+    ]
+
+
+def plain_numbers(column: Column, form: NumberForm) -> Column:
+    """The numbers of a column that writes them in this form, as a model reads them."""
+    encoded = column.dictionary_encode()
+    plain = pa.array(form.plain_each(encoded.dictionary.to_pylist()), pa.string())
+    return pc.take(plain, encoded.indices)
 
 
 def profile_of(baseline: Baseline, rows: int, counts: Mapping[str, Sequence[int]]) -> Profile:

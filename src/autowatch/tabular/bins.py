@@ -16,7 +16,7 @@ from typing import Any, Literal
 from zlib import crc32
 
 from autowatch.errors import AutowatchError
-from autowatch.tabular.cells import FeatureType, missing_values, read_number
+from autowatch.tabular.cells import MISSING, PLAIN_FORM, FeatureType, NumberForm, missing_values
 
 # With ten bins at most a tenth of the rows can move about inside one of them unseen, and the noise of a
 # distance, which grows with the square root of the number of bins, stays low enough to judge a thousand
@@ -61,6 +61,7 @@ class NumericBins:
     kind: ColumnKind
     atoms: tuple[float, ...]
     edges: tuple[float, ...]
+    form: NumberForm = PLAIN_FORM
 
     @property
     def type(self) -> FeatureType:
@@ -102,15 +103,13 @@ class NumericBins:
         Raises:
             NotANumber: a text is neither a number nor missing.
         """
-        missing = missing_values("numeric")
+        values = parse_numbers(self.name, texts, self.form)
         counts = [0] * len(self)
-        counts[-1] = sum(times for text, times in texts.items() if text in missing)
-        present = {text: times for text, times in texts.items() if text not in missing}
-        values = parse_numbers(self.name, present)
-        for value, times in zip(values, present.values(), strict=True):
+        counts[-1] = sum(times for text, times in texts.items() if text not in values)
+        for text, value in values.items():
             # Python reads more spellings of NaN than the contract lists; none of them is a number.
-            bin_index = -1 if value != value else self.bin_of_stretch[bisect_right(self.cuts, value)]
-            counts[bin_index] += times
+            place = -1 if value != value else self.bin_of_stretch[bisect_right(self.cuts, value)]
+            counts[place] += texts[text]
         return counts
 
     def count_each(self, texts: Sequence[str]) -> list[int]:
@@ -119,17 +118,15 @@ class NumericBins:
         Raises:
             NotANumber: a text is neither a number nor missing.
         """
-        missing = missing_values("numeric")
+        if not self.form.is_plain:
+            return self.count(Counter(texts))
         try:
-            present: Sequence[str] = texts
             values = list(map(float, texts))
         except ValueError:
-            present = [text for text in texts if text not in missing]
-            values = parse_numbers(self.name, present)
+            return self.count(Counter(texts))
         if math.isnan(sum(values)):
             return self.count(Counter(texts))
         counts = [0] * len(self)
-        counts[-1] = len(texts) - len(present)
         for slot, times in Counter(map(partial(bisect_right, self.cuts), values)).items():
             counts[self.bin_of_stretch[slot]] += times
         return counts
@@ -140,7 +137,7 @@ class NumericBins:
         Raises:
             ValueError: it is neither a number nor missing.
         """
-        value = read_number(text)
+        value = self.form.read(text)
         return len(self) - 1 if value is None else self.bin_of_stretch[bisect_right(self.cuts, value)]
 
     def to_json(self) -> dict[str, Any]:
@@ -151,6 +148,7 @@ class NumericBins:
             "type": self.type,
             "atoms": list(self.atoms),
             "edges": list(self.edges),
+            **({} if self.form.is_plain else {"form": self.form.to_json()}),
         }
 
     @cached_property
@@ -243,7 +241,7 @@ class CategoricalBins:
     def _bin_of_text(self) -> dict[str, int]:
         bins = {value: position for position, value in enumerate(self.values)}
         bins |= dict.fromkeys(self.other, len(self.values))
-        return bins | dict.fromkeys(missing_values("categorical"), len(self) - 1)
+        return bins | dict.fromkeys(MISSING, len(self) - 1)
 
     @property
     def unknown(self) -> int:
@@ -255,7 +253,11 @@ Bins = NumericBins | CategoricalBins
 
 
 def numeric_bins(
-    name: str, kind: ColumnKind, values: Mapping[float, int], max_bins: int = MAX_BINS
+    name: str,
+    kind: ColumnKind,
+    values: Mapping[float, int],
+    max_bins: int = MAX_BINS,
+    form: NumberForm = PLAIN_FORM,
 ) -> NumericBins:
     """Bins for a numeric column, from how often each number occurs in the reference rows.
 
@@ -273,7 +275,7 @@ def numeric_bins(
     intervals = max(1, round(rest_total * max_bins / total)) if total else 1
     outer = {0.0, 1.0} if kind == "prediction" else {bound(finite) for bound in (min, max) if finite}
     inner = (edge for edge in _quantiles(rest, rest_total, intervals) if min(outer) < edge < max(outer))
-    return NumericBins(name, kind, atoms, tuple(sorted(outer.union(inner))))
+    return NumericBins(name, kind, atoms, tuple(sorted(outer.union(inner))), form)
 
 
 def categorical_bins(
@@ -293,7 +295,7 @@ def categorical_bins(
     foremost. Others are taken for what is left in an order that has nothing to do with their counts, and in
     an open column not at all: bins chosen for their counts would differ from later rows without any drift.
     """
-    missing = missing_values("categorical")
+    missing = MISSING
     known = {value: times for value, times in counts.items() if value not in missing and times > 0}
     by_frequency = sorted(known, key=lambda value: (-known[value], value))
     rows, more = sum(known.values()), len(known) - max_values
@@ -313,20 +315,30 @@ def categorical_bins(
 def bins_from_json(column: dict[str, Any]) -> Bins:
     """The inverse of `to_json`."""
     if column["type"] == "numeric":
-        return NumericBins(column["name"], column["kind"], tuple(column["atoms"]), tuple(column["edges"]))
+        return NumericBins(
+            column["name"],
+            column["kind"],
+            tuple(column["atoms"]),
+            tuple(column["edges"]),
+            NumberForm.from_json(column.get("form")),
+        )
     return CategoricalBins(
         column["name"], column["kind"], tuple(column["values"]), tuple(column["other"]), column["open"]
     )
 
 
-def parse_numbers(name: str, texts: Iterable[str]) -> list[float]:
-    """The numbers that the texts of column `name` stand for.
+def parse_numbers(name: str, texts: Iterable[str], form: NumberForm) -> dict[str, float]:
+    """The numbers that the texts of column `name` stand for, without the missing ones.
 
     Raises:
-        NotANumber: a text is not a number.
+        NotANumber: a text is neither a number nor missing.
     """
+    missing = missing_values(form)
+    present = [text for text in texts if text not in missing]
     try:
-        return list(map(float, texts))
+        return dict(
+            zip(present, map(float, map(form.plain, present) if form.is_styled else present), strict=True)
+        )
     except ValueError:
         # The original message quotes the text, and a row's values stay out of messages and logs.
         raise NotANumber(

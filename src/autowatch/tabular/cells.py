@@ -1,53 +1,187 @@
 """What a cell says: its type, whether it is missing, which number it writes."""
 
-import math
-from typing import Literal
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
 
 FeatureType = Literal["numeric", "categorical"]
 
+MISSING = frozenset(
+    {
+        "",
+        "#N/A",
+        "#N/A N/A",
+        "#NA",
+        "-1.#IND",
+        "-1.#QNAN",
+        "-NaN",
+        "-nan",
+        "1.#IND",
+        "1.#QNAN",
+        "<NA>",
+        "N/A",
+        "NA",
+        "NULL",
+        "NaN",
+        "None",
+        "n/a",
+        "nan",
+        "null",
+    }
+)
+"""What pandas, and by it AutoGluon, takes for a missing value, in a column of numbers and in one of texts alike (the
+`na_values` of `pandas.read_csv`)."""
 
-MISSING_NUMBERS = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL"})
-
-
-MISSING_CATEGORIES = frozenset({""})
-
+LARGEST_NUMBER = 3.4028234e38
+"""The largest number of a 32-bit float, in which models compute: a larger one makes the container fail."""
 
 PLAIN_NUMBER = r"^-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"
-"""A regular expression of texts that are not missing and that any reader of decimal numbers reads as `read_number`
-does, unless they are too large for a double. Nearly all numbers are like this; they may be read many at a time."""
+"""A regular expression of texts that are not missing and that any reader of decimal numbers reads as `to_number`
+does, unless they are too large. Nearly all numbers are like this; they may be read many at a time."""
+
+_GROUPS = " \u00a0\u2009\u202f'\u2019"
+_CURRENCIES = "$€£¥₹"
+_MINUS = "-\u2212"
 
 
-def missing_values(feature_type: FeatureType) -> frozenset[str]:
-    """The texts that stand for a missing value in a column of this type."""
-    return MISSING_NUMBERS if feature_type == "numeric" else MISSING_CATEGORIES
+@dataclass(frozen=True)
+class NumberForm:
+    """How the cells of a column write numbers.
 
-
-def read_number(text: str) -> float | None:
-    """What a cell of a numeric column says; None where it is missing.
-
-    Raises:
-        ValueError: it is neither missing nor a number.
+    Attributes:
+        decimal: the decimal separator, `.` or `,`.
+        group: what stands between groups of three digits: `,`, `.`, a space (of any kind, an apostrophe), or nothing.
+        affix: the percent sign or the currency that every number has, or nothing. 12.5 % is read as 12.5.
+        signs: whether a number may be negative by a Unicode minus or by parentheses, and stand between
+            spaces of any kind. Every other form takes these, too.
+        missing: the texts that stand for a missing value in this column, beside `MISSING`.
     """
-    return None if text in MISSING_NUMBERS else to_number(text)
+
+    decimal: str = "."
+    group: str = ""
+    affix: str = ""
+    signs: bool = False
+    missing: frozenset[str] = frozenset()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the model reads the cells as they are."""
+        return self == PLAIN_FORM
+
+    @property
+    def is_styled(self) -> bool:
+        """Whether numbers are written otherwise than a model reads them."""
+        return bool(self.affix or self.group or self.signs or self.decimal != ".")
+
+    def read(self, text: str) -> float | None:
+        """What a cell says; None where it is missing.
+
+        Raises:
+            ValueError: it is neither missing nor a number of this form.
+        """
+        plain = self.plain(text)
+        return None if plain == "" else to_number(plain)
+
+    def plain(self, text: str) -> str:
+        """The cell as a model reads it: a decimal number, or nothing where it is missing.
+
+        Raises:
+            ValueError: it is neither missing nor a number of this form.
+        """
+        if text in MISSING or text in self.missing:
+            return ""
+        if not self.is_styled:
+            to_number(text)
+            return text
+        return self._plain_of_style(text)
+
+    def plain_each(self, texts: Sequence[str], unreadable: str | None = None) -> list[str]:
+        """The cells as a model reads them.
+
+        Args:
+            texts: the cells.
+            unreadable: what stands for a text that is neither missing nor a number; None leaves it as it is.
+        """
+        known: dict[str, str] = {}
+        for text in texts:
+            if text not in known:
+                try:
+                    known[text] = self.plain(text)
+                except ValueError:
+                    known[text] = text if unreadable is None else unreadable
+        return [known[text] for text in texts]
+
+    def _plain_of_style(self, text: str) -> str:
+        match = self._pattern.fullmatch(text.strip())
+        if match is None or (match["open"] is None) != (match["close"] is None):
+            raise ValueError(f"not a number of the column's form: {len(text)} characters")
+        whole = re.sub(r"[^0-9]", "", match["whole"])
+        negative = "-" if match["open"] or match["sign"] or match["sign_behind"] else ""
+        plain = f"{negative}{whole}{'.' + match['part'] if match['part'] else ''}"
+        to_number(plain)
+        return plain
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        group = f"[{_GROUPS}]" if self.group == " " else re.escape(self.group)
+        whole = rf"[0-9]+|[0-9]{{1,3}}(?:{group}[0-9]{{3}})+" if self.group else "[0-9]+"
+        before = rf"(?:{re.escape(self.affix)}[\s\u00a0]*)" if self.affix and self.affix != "%" else ""
+        behind = rf"(?:[\s\u00a0]*{re.escape(self.affix)})" if self.affix else ""
+        number = rf"(?P<whole>{whole})(?:{re.escape(self.decimal)}(?P<part>[0-9]+))?"
+        affix_before = f"{before}?" if before else ""
+        affix_behind = behind if self.affix == "%" else f"{behind}?" if behind else ""
+        need = "" if not before else rf"(?=.*{re.escape(self.affix)})"
+        return re.compile(
+            rf"{need}(?P<open>\()?(?P<sign>[{_MINUS}])?\+?{affix_before}(?P<sign_behind>[{_MINUS}])?"
+            rf"{number}{affix_behind}(?P<close>\))?"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in which contracts and baselines hold it."""
+        return {
+            "decimal": self.decimal,
+            "group": self.group,
+            "affix": self.affix,
+            "signs": self.signs,
+            "missing": sorted(self.missing),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any] | None) -> "NumberForm":
+        """The inverse of `to_json`; what older versions wrote has none."""
+        if not document:
+            return PLAIN_FORM
+        return cls(**{**document, "missing": frozenset(document["missing"])})
 
 
-def is_number_or_missing(text: str) -> bool:
-    """Whether `read_number` reads the text."""
-    try:
-        read_number(text)
-    except ValueError:
-        return False
-    return True
+PLAIN_FORM = NumberForm()
+
+
+def missing_values(form: NumberForm = PLAIN_FORM) -> frozenset[str]:
+    """The texts that stand for a missing value in a column of this form."""
+    return MISSING | form.missing
 
 
 def to_number(text: str) -> float:
     """The number that `text` writes, as every part of Autowatch reads it: a finite decimal, with an optional exponent.
 
     Raises:
-        ValueError: the text is not such a number. (`float` alone would take `1_000`, `inf`, `nan` and
-            the digits of every script, too.)
+        ValueError: the text is not such a number, or is too large for a model. (`float` alone would take `1_000`,
+            `inf`, `nan` and the digits of every script, too.)
     """
     number = float(text)
-    if not text.isascii() or "_" in text or not math.isfinite(number):
+    if not text.isascii() or "_" in text or not abs(number) <= LARGEST_NUMBER:
         raise ValueError(f"not a finite decimal number: {len(text)} characters")
     return number
+
+
+def number_forms(texts: Iterable[str]) -> list[NumberForm]:
+    """The forms in which a column with these texts may write its numbers, the plain one first."""
+    affixes = [""]
+    for text in texts:
+        affixes += [mark for mark in f"%{_CURRENCIES}" if mark in text and mark not in affixes]
+    styles = [(".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", " ")]
+    forms = [NumberForm(decimal, group, affix) for affix in affixes for decimal, group in styles]
+    return [PLAIN_FORM, NumberForm(signs=True), *forms[1:]]

@@ -25,7 +25,7 @@ from autowatch.tabular.bins import (
     numeric_bins,
     parse_numbers,
 )
-from autowatch.tabular.cells import FeatureType, missing_values
+from autowatch.tabular.cells import PLAIN_FORM, FeatureType, NumberForm
 
 PROFILE_VERSION = 1
 
@@ -254,7 +254,11 @@ def _length(columns: Mapping[str, Sequence[str]]) -> int:
 
 
 def baseline_column(
-    name: str, kind: ColumnKind, feature_type: FeatureType, texts: Mapping[str, int]
+    name: str,
+    kind: ColumnKind,
+    feature_type: FeatureType,
+    texts: Mapping[str, int],
+    form: NumberForm = PLAIN_FORM,
 ) -> BaselineColumn:
     """A column's bins and counts, from how often each text occurs in the reference rows (missing ones too).
 
@@ -263,7 +267,7 @@ def baseline_column(
     """
     bins: Bins
     if feature_type == "numeric":
-        bins = numeric_bins(name, kind, _value_counts(name, texts))
+        bins = numeric_bins(name, kind, _value_counts(name, texts, form), form=form)
     else:
         bins = categorical_bins(name, kind, texts)
     return BaselineColumn(bins, tuple(bins.count(texts)))
@@ -313,12 +317,10 @@ def _total_of(first: Profile, remaining: Iterator[Profile]) -> Profile:
     return Profile(first.run, first.bins, rows, {name: tuple(counts) for name, counts in columns.items()})
 
 
-def _value_counts(name: str, texts: Mapping[str, int]) -> Counter[float]:
-    missing = missing_values("numeric")
-    present = {text: times for text, times in texts.items() if text not in missing}
+def _value_counts(name: str, texts: Mapping[str, int], form: NumberForm) -> Counter[float]:
     values: Counter[float] = Counter()
-    for value, times in zip(parse_numbers(name, present), present.values(), strict=True):
-        values[value] += times
+    for text, value in parse_numbers(name, texts, form).items():
+        values[value] += texts[text]
     return values
 
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _ENDED_BADLY = ("Failed", "Stopped")
 
 
+_ONLY_EXPLAINED_BADLY = ("ExplainabilityError", "ModelInsightsError")
+"""What a job may end with although its models are there."""
+
+
 _GRACE_SECONDS = 3600
 """Autopilot goes on after its own limit to finish the candidates at hand; past this much more it hangs."""
 
@@ -136,24 +140,28 @@ def describe_job(
 ) -> JobProgress:
     """How the job is doing. A job that ran into its limit with a candidate in hand is done like any other.
 
+    So is one that goes on explaining its best candidate long after that, or failed to.
+
     Raises:
         AutopilotFailed: it failed, was stopped, or has no candidate, with SageMaker's own reason.
-        AutopilotOverdue: it should have ended long ago.
+        AutopilotOverdue: it should have ended long ago, and has no candidate.
     """
     job = sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)
     status, best = job["AutoMLJobStatus"], job.get("BestCandidate")
-    if status in _ENDED_BADLY or (status == "Completed" and not best):
+    explained_badly = bool(best) and job["AutoMLJobSecondaryStatus"] in _ONLY_EXPLAINED_BADLY
+    if (status in _ENDED_BADLY and not explained_badly) or (status == "Completed" and not best):
         reason = job.get("FailureReason") or job["AutoMLJobSecondaryStatus"]
         raise AutopilotFailed(f"The AutoML job {name} ended as {status}: {reason}")
     elapsed = (now - job["CreationTime"]).total_seconds()
-    if status != "Completed" and elapsed > limit_seconds + _GRACE_SECONDS:
+    overdue = elapsed > limit_seconds + _GRACE_SECONDS
+    if overdue and not best:
         raise AutopilotOverdue(
             f"The AutoML job {name} is {status} after {elapsed:.0f} s, though its limit is {limit_seconds} s. "
             "Look at it in SageMaker and stop it there."
         )
     metric = (best or {}).get("FinalAutoMLJobObjectiveMetric", {})
     return JobProgress(
-        done=status == "Completed",
+        done=status in ("Completed", *_ENDED_BADLY) or overdue,
         wait_seconds=next_wait(elapsed, poll_seconds),
         status=job["AutoMLJobSecondaryStatus"],
         best_candidate=best["CandidateName"] if best else None,
@@ -223,6 +231,7 @@ class Leaderboard:
     """What `models/<run>/leaderboard.json` holds; the best candidate stands first.
 
     `artefacts` are S3 locations by name: the best candidate's explainability and insights, the job's notebooks.
+    `partial_failures` are what Autopilot could not do, in its own words.
     """
 
     job_name: str
@@ -230,6 +239,7 @@ class Leaderboard:
     best_candidate: str
     candidates: tuple[Candidate, ...]
     artefacts: dict[str, str]
+    partial_failures: tuple[str, ...] = ()
 
 
 def keep_leaderboard(bucket: Bucket, sagemaker: "SageMakerClient", run: str, job_name: str) -> None:
@@ -254,6 +264,11 @@ def read_leaderboard(sagemaker: "SageMakerClient", job_name: str) -> Leaderboard
         best_candidate=best["CandidateName"],
         candidates=tuple(candidates),
         artefacts=cast(dict[str, str], {**artefacts, **job.get("AutoMLJobArtifacts", {})}),
+        partial_failures=tuple(
+            reason["PartialFailureMessage"]
+            for reason in job.get("PartialFailureReasons", [])
+            if "PartialFailureMessage" in reason
+        ),
     )
 
 

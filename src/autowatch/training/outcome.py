@@ -17,7 +17,7 @@ from autowatch.records.run import Run, Status, begin_ending, end_run, read_lates
 from autowatch.reports.publish import write_run_report
 from autowatch.training.data.report import read_warnings
 from autowatch.training.release.promote import CleanUp, remove_challenger, undo_run
-from autowatch.training.release.retention import remove_old_models
+from autowatch.training.release.retention import remove_old_models, remove_replaced_config
 from autowatch.training.serving.endpoints import EndpointBusy
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def finish_run(
     remove_challenger(sagemaker, endpoint_name, run, keep_model=decision.passed)
     if decision.passed:
         remove_old_models(bucket, sagemaker, endpoint_name, keep_models)
+        remove_replaced_config(bucket, sagemaker)
     status: Status = "released" if decision.passed else "rejected"
     ended = end_run(bucket, latest, status, decision.reason, now)
     after = (

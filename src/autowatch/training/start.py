@@ -69,7 +69,7 @@ def begin_training(
     """Takes the lock for a run on `training` and returns the run's name; an execution that has it may take it again.
 
     Raises:
-        NothingNew: drift asks for the run, but has nothing newer than the champion or the last rejected model to learn.
+        NothingNew: drift asks for the run, but has nothing newer to learn than the champion or the last run has.
         RunInProgress, CoolingDown: as `begin_run` does.
     """
     run = Run(
@@ -172,17 +172,24 @@ def check_news(
         latest: the newest run; None if there has been none.
 
     Raises:
-        NothingNew: the champion or the one before it has seen the file, or the newest run's model of it was rejected.
+        NothingNew: the champion or the one before it has seen the file, or the newest run tried it in vain.
     """
     if champions and _is_same(training, champions):
         what = "is the file that the champion was trained on"
     elif previous and _is_same(training, previous):
         what = "is the file that the model before the champion was trained on"
-    elif latest and latest.status == "rejected" and _is_same(training, latest.training):
-        what = f"was trained on by run {latest.run}, whose model was rejected"
+    elif latest and latest.status in _IN_VAIN and _is_same(training, latest.training):
+        what = f"was trained on by run {latest.run}, {_IN_VAIN[latest.status]}"
     else:
         return
     raise NothingNew(f"{training.key} {what}. Upload newer labelled rows under training/ to retrain.")
+
+
+_IN_VAIN = {
+    "rejected": "whose model was rejected",
+    "failed": "which failed. Mend the cause and start a run by hand: drift does not repeat it at full cost",
+}
+"""What drift does not repeat on the same rows, by the status of the run."""
 
 
 def _is_same(one: ObjectVersion, other: ObjectVersion) -> bool:

@@ -3,7 +3,7 @@ from typing import Literal
 
 import pytest
 
-from autowatch.settings import InvalidSetting, Network, read_settings
+from autowatch.settings import InvalidSetting, Network, read_settings, resource_tags
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,23 @@ def test_what_cannot_be_read_is_named_with_what_is_wanted(variable, text, wanted
 def test_a_missing_variable_is_named_by_its_own_name():
     with pytest.raises(InvalidSetting, match="STACK_NAME is not set"):
         read_settings(Settings, {name: text for name, text in VARIABLES.items() if name != "STACK_NAME"})
+
+
+def test_the_users_tags_stand_beside_the_stacks_and_the_runs():
+    assert resource_tags("bank", "") == {"autowatch:stack": "bank"}
+    assert resource_tags("bank", "team=risk, cost-centre = 4=2 ,empty=", "r") == {
+        "autowatch:stack": "bank",
+        "autowatch:run": "r",
+        "team": "risk",
+        "cost-centre": "4=2",
+        "empty": "",
+    }
+
+
+@pytest.mark.parametrize("text", ["team", "=risk", "a=b,c"])
+def test_what_is_no_pair_is_refused(text):
+    with pytest.raises(InvalidSetting, match="key=value"):
+        resource_tags("bank", text)
 
 
 @pytest.mark.parametrize(

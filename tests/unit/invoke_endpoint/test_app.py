@@ -1,3 +1,4 @@
+import copy
 import json
 import logging
 from urllib.parse import quote_plus
@@ -7,6 +8,7 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws import clients
+from autowatch.records.arrival import ForeignBucket
 from autowatch.scoring.endpoint import EndpointUnavailable
 from autowatch.scoring.inbox import FilesNotScored
 from invoke_endpoint import app
@@ -57,7 +59,10 @@ def record(arrival, **changes):
         "eTag": arrival.file.etag,
         "versionId": arrival.file.version_id,
     }
-    return {"eventTime": "2026-11-23T09:00:00.123Z", "s3": {"object": written | changes}}
+    return {
+        "eventTime": "2026-11-23T09:00:00.123Z",
+        "s3": {"bucket": {"name": BUCKET}, "object": written | changes},
+    }
 
 
 def handle(*arrivals):
@@ -84,8 +89,18 @@ def test_before_any_model_is_released(s3, runtime):
     assert runtime.requests == []
 
 
+def test_an_event_of_another_bucket_is_refused(s3, runtime):
+    with pytest.raises(
+        ForeignBucket, match=r"autowatch-123456789012-us-east-1.*works on autowatch-test alone"
+    ):
+        app.lambda_handler(SAMPLE, Context(60))
+    assert (results(s3), runtime.requests) == ([], [])
+
+
 def test_the_sample_event_is_read(s3, runtime):
-    assert app.lambda_handler(SAMPLE, Context(60)) == {"scored": 0, "refused": 1}
+    sample = copy.deepcopy(SAMPLE)
+    sample["Records"][0]["s3"]["bucket"]["name"] = BUCKET
+    assert app.lambda_handler(sample, Context(60)) == {"scored": 0, "refused": 1}
     [key] = results(s3)
     assert key.startswith("rejected/date=2026-11-23/bank customers-")
     assert read_document(s3, key)["error"] == "InputGone"

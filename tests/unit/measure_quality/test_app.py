@@ -8,6 +8,7 @@ from moto import mock_aws
 from autowatch.monitoring.quality import job as quality_job
 from autowatch.monitoring.quality.job import DaysNotMeasured
 from autowatch.monitoring.requests import InvalidRequest
+from autowatch.records.arrival import ForeignBucket
 from autowatch.records.manifest import ManifestUnusable
 from measure_quality import app
 from tests.support.alert_topic import alert_topic
@@ -52,12 +53,13 @@ def event(*arrivals):
             {
                 "eventTime": arrival.time.isoformat(),
                 "s3": {
+                    "bucket": {"name": BUCKET},
                     "object": {
                         "key": arrival.file.key,
                         "versionId": arrival.file.version_id,
                         "eTag": arrival.file.etag,
                         "size": arrival.file.size,
-                    }
+                    },
                 },
             }
             for arrival in arrivals
@@ -72,7 +74,11 @@ def metrics_in(text):
 
 def test_the_sample_event_runs_and_the_answer_is_json(world):
     """The file that it names is not there, which trying again cannot help."""
-    answer = app.lambda_handler(json.loads(SAMPLE.read_text()), Context())
+    sample = json.loads(SAMPLE.read_text())
+    with pytest.raises(ForeignBucket):
+        app.lambda_handler(sample, Context())
+    sample["Records"][0]["s3"]["bucket"]["name"] = BUCKET
+    answer = app.lambda_handler(sample, Context())
     assert json.loads(json.dumps(answer)) == {"taken": 0, "refused": 1, "days": [], "told": []}
 
 

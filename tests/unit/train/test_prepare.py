@@ -23,7 +23,7 @@ def s3(monkeypatch):
         "METRICS_NAMESPACE": "Autowatch",
         "TARGET_COLUMN": "y",
         "POSITIVE_LABEL": "",
-        "DROP_COLUMNS": " duration , id ,",
+        "DROP_COLUMNS": " duration ,",
         "HOLDOUT_PERCENT": "20",
         "HOLDOUT_BY": "random",
         "TRAINING_KEY": "",
@@ -31,6 +31,8 @@ def s3(monkeypatch):
         "ENDPOINT_NAME": "bank",
         "INSTANCE_TYPE": "",
         "AUTOPILOT_MODE": "ENSEMBLING",
+        "BAKE_SECONDS": "300",
+        "MAX_ENDPOINT_SECONDS": "2400",
         "SUBNET_IDS": "",
         "SECURITY_GROUP_IDS": "",
         "NETWORK_ISOLATION": "false",
@@ -113,8 +115,11 @@ def test_the_input_names_the_data_or_else_the_parameter_or_else_the_newest_file(
     assert answer["rows"] == (1300 if trained_on == "training/2026/" else 650)
 
 
-def test_what_cannot_be_released_is_refused_before_the_run_begins(s3, monkeypatch):
-    monkeypatch.setenv("AUTOPILOT_MODE", "HYPERPARAMETER_TUNING")
+@pytest.mark.parametrize(
+    ("name", "value"), [("AUTOPILOT_MODE", "HYPERPARAMETER_TUNING"), ("BAKE_SECONDS", "1200")]
+)
+def test_what_cannot_be_released_is_refused_before_the_run_begins(s3, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
     with pytest.raises(ServingRefused):
         prepare({})
     assert s3.list_objects_v2(Bucket=BUCKET, Prefix="models/")["KeyCount"] == 0

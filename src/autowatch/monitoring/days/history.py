@@ -127,17 +127,17 @@ History = dict[date, ReportedDay]
 def read_report(bucket: Bucket, day: date) -> tuple[dict[str, Any] | None, str | None]:
     """The judgement of a day as it was written, None where there is none of the present form; and the object's ETag."""
     try:
-        answer = bucket.get(report_key(day))
+        content, etag = bucket.read(report_key(day))
     except ObjectMissing:
         return None, None
     try:
-        document: dict[str, Any] = json.loads(answer["Body"].read())
+        document: dict[str, Any] = json.loads(content)
         ReportedDay.from_json(document)
         parts_of(document)
     except (KeyError, TypeError, ValueError, AttributeError):
         _LOGGER.warning("a report of another form is left out", extra={"key": report_key(day)})
-        return None, answer["ETag"]
-    return document, answer["ETag"]
+        return None, etag
+    return document, etag
 
 
 def read_history(bucket: Bucket, last: date) -> History:

@@ -186,10 +186,10 @@ def _read_profiles(
 
 def _read_profile(bucket: Bucket, written: WrittenObject) -> Profile | None:
     try:
-        answer = bucket.get(written.key, written.version_id)
+        content, _ = bucket.read(written.key, written.version_id)
     except ObjectMissing:
         return None
-    return Profile.from_json(json.loads(answer["Body"].read()))
+    return Profile.from_json(json.loads(content))
 
 
 def _profile(

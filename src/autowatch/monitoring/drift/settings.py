@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from autowatch.aws.objects import Bucket, ObjectMissing
+from autowatch.aws.reading import ResumedBody
 from autowatch.errors import AutowatchError
 from autowatch.monitoring.drift.judge import ColumnRules, DriftRules
 from autowatch.records.keys import SETTINGS_KEY
@@ -71,7 +72,7 @@ def read_drift_settings(bucket: Bucket, min_rows: int) -> DriftSettings:
         InvalidDriftSettings: they cannot be used as they are.
     """
     try:
-        content = bucket.get(SETTINGS_KEY)["Body"].read(_LARGEST + 1)
+        content = ResumedBody.of_key(bucket, SETTINGS_KEY).read(_LARGEST + 1)
     except ObjectMissing:
         return DriftSettings(DriftRules(min_rows=min_rows))
     return parse_drift_settings(content, min_rows)

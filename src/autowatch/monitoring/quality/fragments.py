@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autowatch.aws.objects import Bucket, ObjectVersion
-from autowatch.aws.reading import read_resumed
+from autowatch.aws.reading import read_input
 from autowatch.aws.uploads import Upload
 from autowatch.records.contract import ID_COLUMN, Contract
 from autowatch.records.keys import LABEL_FRAGMENTS_PREFIX, day_folder
@@ -138,6 +138,6 @@ _LABEL = np.dtype([("file", np.uint32), ("row", np.uint32), ("label", np.uint8)]
 
 
 def _read(bucket: Bucket, file: ObjectVersion) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
-    for block in read_table(read_resumed(bucket, file)).blocks(_ROWS_AT_ONCE):
+    for block in read_table(read_input(bucket, file)).blocks(_ROWS_AT_ONCE):
         identifiers, texts = block.columns
         yield identifiers, texts

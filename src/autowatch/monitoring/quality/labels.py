@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC
 
 from autowatch.aws.objects import Bucket
-from autowatch.aws.reading import read_resumed
+from autowatch.aws.reading import read_input
 from autowatch.aws.uploads import Upload
 from autowatch.errors import UnreadableFile
 from autowatch.monitoring.quality.fragments import GatheredLabels, write_fragment
@@ -78,7 +78,7 @@ def take_labels(bucket: Bucket, arrival: Arrival) -> TakenLabels:
         RowsLost: see there.
     """
     target = read_contract(bucket, read_champion(bucket).contract_key).target
-    table = read_table(read_resumed(bucket, arrival.file))
+    table = read_table(read_input(bucket, arrival.file))
     columns = find_label_columns(table.header, target)
     keys = keys_of_labels(arrival)
     reader = _Reader(ScoredFiles(bucket), columns, len(table.header))

@@ -8,7 +8,7 @@ import numpy as np
 
 from autowatch.aws.bulk import read_many
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
-from autowatch.aws.reading import read_resumed
+from autowatch.aws.reading import read_input
 from autowatch.monitoring.quality.fragments import FileLabels, Fragment, read_fragments
 from autowatch.monitoring.quality.measures import LabelledRows
 from autowatch.monitoring.quality.scored_files import READERS
@@ -85,7 +85,7 @@ def _read_run(
 
 
 def _join(bucket: Bucket, predictions: WrittenObject, labels: FileLabels, contract: Contract) -> LabelledRows:
-    table = read_table(read_resumed(bucket, _find(bucket, predictions)))
+    table = read_table(read_input(bucket, _find(bucket, predictions)))
     places = {name: place for place, name in enumerate(table.header)}
     identifiers, predicted, probabilities = (
         places[name] for name in (ID_COLUMN, contract.target, contract.probability_column)

@@ -47,13 +47,14 @@ class CandidateView:
 
 @dataclass(frozen=True)
 class LeaderboardView:
-    """Autopilot's candidates, the best one first; `hidden` are not shown."""
+    """Autopilot's candidates, the best one first; `hidden` are not shown, `failures` are what it could not do."""
 
     best: str
     columns: Sequence[str]
     candidates: Sequence[CandidateView]
     hidden: int
     artefacts: Sequence[RunFact]
+    failures: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,7 @@ def _leaderboard(document: dict[str, Any]) -> LeaderboardView:
         ],
         hidden=max(0, len(candidates) - _MOST_CANDIDATES),
         artefacts=[RunFact(_words(name), location) for name, location in document["artefacts"].items()],
+        failures=document.get("partial_failures", ()),
     )
 
 

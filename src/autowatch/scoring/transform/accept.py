@@ -54,10 +54,11 @@ class AcceptedPiece:
 
 @dataclass(frozen=True)
 class Accepted:
-    """How many rows the file has, and how many of them are to be scored."""
+    """How many rows the file has, how many of them are to be scored, and the bytes of its longest line."""
 
     rows: int
     to_score: int
+    longest: int
 
 
 def accept_pieces(
@@ -90,7 +91,7 @@ def accept_pieces(
         lines += checked.lines
     check_rejected(rows, rejected, max_rejected_percent, first_line, first_reason)
     bucket.write_json(plan.work.accepted, [asdict(each) for each in accepted])
-    return Accepted(rows, rows - rejected)
+    return Accepted(rows, rows - rejected, max(checked.longest for checked in checks))
 
 
 def read_results(bucket: Bucket, keys: Sequence[str]) -> Iterator[Any]:
@@ -149,13 +150,22 @@ def plan_file(
     return "check"
 
 
-def accept_file(
-    bucket: Bucket, settings: TransformSettings, plan: TransformPlan
-) -> Literal["score", "finish", "refused"]:
-    """Decides on what the checks found: the rows are to be scored now, there is none to score, or it is refused."""
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of a file: its rows are to be scored now, there is none to score, or it is refused.
+
+    `longest` are the bytes of its longest line.
+    """
+
+    decision: Literal["score", "finish", "refused"]
+    longest: int = 0
+
+
+def accept_file(bucket: Bucket, settings: TransformSettings, plan: TransformPlan) -> Decision:
+    """Decides on what the checks found."""
     try:
         accepted = accept_pieces(bucket, plan, settings.max_rejected_percent, settings.max_batch_bytes)
     except UnreadableFile as error:
         refuse(bucket, plan.arrival, error, settings.metrics_namespace, settings.stack)
-        return "refused"
-    return "score" if accepted.to_score else "finish"
+        return Decision("refused")
+    return Decision("score" if accepted.to_score else "finish", accepted.longest)

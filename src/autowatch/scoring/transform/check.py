@@ -10,7 +10,7 @@ from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.scoring.output import rejected_rows
 from autowatch.scoring.rows import CheckedRows
 from autowatch.scoring.transform.plan import Piece, TransformPlan
-from autowatch.scoring.transform.rows import CHUNK_BYTES, open_piece, read_piece
+from autowatch.scoring.transform.rows import CHUNK_BYTES, open_piece, read_piece, sent_columns
 from autowatch.tabular.arrow.lines import to_csv
 from autowatch.tabular.table import NoRows
 
@@ -26,6 +26,7 @@ class CheckedPiece:
         first_rejected_line: on which line the first of these begins, from 1 in the piece; 0 if there is none.
         first_rejected_reason: why it cannot be sent.
         refused: whether the file cannot be scored because of what this piece holds; then nothing else counts.
+        longest: bytes of its longest line.
     """
 
     number: int
@@ -35,6 +36,7 @@ class CheckedPiece:
     first_rejected_line: int = 0
     first_rejected_reason: str = ""
     refused: bool = False
+    longest: int = 0
 
 
 class _NotAsItIs(AutowatchError):
@@ -76,7 +78,7 @@ def _check_and_copy(bucket: Bucket, plan: TransformPlan, piece: Piece, max_batch
     if rows:
         source = Range(file.key, piece.start, piece.end)
         copy_range(bucket, source, plan.work.part(piece.number), "text/csv", file.version_id, file.etag)
-    return CheckedPiece(piece.number, lines.counted, rows)
+    return CheckedPiece(piece.number, lines.counted, rows, longest=lines.longest)
 
 
 def _check_and_rewrite(
@@ -91,7 +93,7 @@ def _check_and_rewrite(
         Upload(bucket, plan.work.faulty(piece.number), "text/csv") as faulty,
     ):
         for batch in _read(plan, lines, max_batch_bytes):
-            sent.write(to_csv([batch.rows.columns[position] for position in plan.rows.order]))
+            sent.write(to_csv(sent_columns(batch.rows.columns, plan)))
             if batch.rejected and not rejected:
                 first_line, first_reason = batch.rejected[0].line - above, batch.rejected[0].reason
             faulty.write(
@@ -105,7 +107,9 @@ def _check_and_rewrite(
         for upload in (sent, faulty):
             if not upload.is_empty:
                 upload.complete()
-    return CheckedPiece(piece.number, lines.counted, rows, rejected, first_line, first_reason)
+    return CheckedPiece(
+        piece.number, lines.counted, rows, rejected, first_line, first_reason, longest=lines.longest
+    )
 
 
 def _read(plan: TransformPlan, chunks: Iterable[bytes], max_batch_bytes: int) -> Iterator[CheckedRows]:
@@ -125,13 +129,18 @@ def _only_plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class _LineCounter:
-    """Chunks that are passed on, their line ends counted."""
+    """Chunks that are passed on, their lines counted and measured."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
-        self.counted = 0
+        self.counted = self.longest = 0
         self._chunks = chunks
 
     def __iter__(self) -> Iterator[bytes]:
+        unended = 0
         for chunk in self._chunks:
             self.counted += chunk.count(b"\n")
+            lengths = list(map(len, chunk.split(b"\n")))
+            lengths[0] += unended
+            unended = lengths[-1]
+            self.longest = max(self.longest, *lengths)
             yield chunk

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autowatch.aws.objects import Bucket
+from autowatch.aws.reading import ResumedBody
 from autowatch.aws.uploads import Upload
 from autowatch.errors import UnreadableFile
 from autowatch.scoring.answer import INFERENCE_OUTPUTS, AnswerMismatch, AnswerUnreadable
@@ -101,8 +102,8 @@ def _scored_columns(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -
     """The columns of the scored rows in the order of `Layout.output`, some rows at a time."""
     if piece.rows == piece.rejected:
         return
-    place = {position: index for index, position in enumerate(plan.rows.order)}
-    width = len(place)
+    order = list(plan.rows.order)
+    width = len(order)
     table = _open(bucket, plan.work.joined(piece.number), width + len(INFERENCE_OUTPUTS))
     for rows in _naming(read_rows(table, ROWS_AT_ONCE), plan.work.joined(piece.number)):
         if rows.misfits:
@@ -110,7 +111,7 @@ def _scored_columns(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -
                 f"Batch Transform did not give {width} columns and the four outputs "
                 f"{', '.join(INFERENCE_OUTPUTS)}. Set SAGEMAKER_INFERENCE_OUTPUT of its model to these."
             )
-        own = [rows.columns[place[position]] for position in range(width)]
+        own = [rows.columns[order.index(position)] for position in range(plan.layout.width)]
         predictions = read_columns(rows.columns[width:], plan.contract.labels, plan.contract.positive_label)
         yield [*own, predictions.labels, predictions.probabilities]
 
@@ -140,7 +141,9 @@ def _faulty_rows(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> I
 def _open(bucket: Bucket, key: str, width: int) -> Table:
     """A work object as a table; it has no header of its own."""
     names = ",".join(f"c{number}" for number in range(width)) + "\n"
-    return read_table(chain([names.encode()], bucket.get(key)["Body"].iter_chunks(CHUNK_BYTES)))
+    body = ResumedBody.of_key(bucket, key)
+    chunks = iter(lambda: body.read(CHUNK_BYTES), b"")
+    return read_table(chain([names.encode()], chunks))
 
 
 def _naming(rows: Iterator[Item], key: str) -> Iterator[Item]:

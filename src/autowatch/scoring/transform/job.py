@@ -21,13 +21,26 @@ if TYPE_CHECKING:
         TransformResourcesTypeDef,
     )
 
-_PAYLOAD_MEGABYTES = 6
+_PAYLOAD_MEGABYTES, _LARGEST_PAYLOAD_MEGABYTES = 1, 6
+"""The model server gives a request up after 60 s, which at a millisecond for a row are 60,000 rows: 6 MB and more of a
+usual table. A payload must hold a row, though, and the largest that is sent has 4 MB."""
+
+_GROWTH = 3
+"""A line has at most so many times the bytes of the file's when it is written anew, with quotes."""
+
 _REQUESTS_AT_ONCE = 4
-"""For each instance. 6 MB is SageMaker's own default and above the largest row that is sent (4 MB); four requests
-are one for each processor of the default instance type. Their product may be at most 100."""
+"""For each instance: one for each processor of the default type. Times the payload it may be at most 100 MB."""
 
 _REQUEST_SECONDS = 900
 _REQUEST_RETRIES = 3
+
+_ENVIRONMENT = {
+    "SAGEMAKER_MODEL_SERVER_TIMEOUT": str(_REQUEST_SECONDS),
+    "SAGEMAKER_TS_RESPONSE_TIMEOUT": str(_REQUEST_SECONDS),
+    "SAGEMAKER_MODEL_SERVER_WORKERS": str(_REQUESTS_AT_ONCE),
+}
+"""Over the model's own, which is made to be served: how long the server inside waits for the model, by either of the
+two servers that SageMaker's images have, and how many requests it takes at once."""
 
 _MOST_LOOKS = 2_000
 
@@ -77,11 +90,15 @@ def run_transform_job(
     plan: TransformPlan,
     instances: TransformInstances,
     *,
+    longest_line: int,
     tags: dict[str, str],
     limit_seconds: int,
     now: datetime,
 ) -> TransformProgress:
     """Starts the job over all pieces where there is none yet, and tells how it is doing.
+
+    Args:
+        longest_line: bytes of the file's longest line.
 
     Raises:
         TransformFailed: it failed or was stopped, with SageMaker's own reason.
@@ -90,7 +107,7 @@ def run_transform_job(
     name = job_name(plan.work.name)
     job = _describe(sagemaker, name)
     if job is None:
-        _start(sagemaker, name, bucket, plan, instances, tags)
+        _start(sagemaker, name, bucket, plan, instances, tags, _payload_megabytes(longest_line))
         return TransformProgress(done=False, status="InProgress")
     status = job["TransformJobStatus"]
     if status in ("Failed", "Stopped"):
@@ -123,6 +140,11 @@ def _describe(sagemaker: "SageMakerClient", name: str) -> "DescribeTransformJobR
         return None
 
 
+def _payload_megabytes(longest_line: int) -> int:
+    small = _GROWTH * longest_line <= _PAYLOAD_MEGABYTES * 1_000_000
+    return _PAYLOAD_MEGABYTES if small else _LARGEST_PAYLOAD_MEGABYTES
+
+
 def _start(
     sagemaker: "SageMakerClient",
     name: str,
@@ -130,6 +152,7 @@ def _start(
     plan: TransformPlan,
     instances: TransformInstances,
     tags: dict[str, str],
+    payload_megabytes: int,
 ) -> None:
     resources: TransformResourcesTypeDef = {
         "InstanceType": cast("TransformInstanceTypeType", instances.type),
@@ -148,12 +171,13 @@ def _start(
             TransformJobName=name,
             ModelName=plan.champion.model_name,
             BatchStrategy="MultiRecord",
-            MaxPayloadInMB=_PAYLOAD_MEGABYTES,
+            MaxPayloadInMB=payload_megabytes,
             MaxConcurrentTransforms=_REQUESTS_AT_ONCE,
             ModelClientConfig={
                 "InvocationsTimeoutInSeconds": _REQUEST_SECONDS,
                 "InvocationsMaxRetries": _REQUEST_RETRIES,
             },
+            Environment=_ENVIRONMENT,
             TransformInput={
                 "DataSource": {
                     "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": bucket.url(plan.work.input)}

@@ -32,7 +32,8 @@ class SentRows:
     """What the rows of a job look like.
 
     Attributes:
-        order: for each field of a row the position of its column in the file.
+        order: for each field of a row the position of its column in the file. Where the model reads numbers otherwise
+            than the file writes them, all of the file's columns come first and the model's follow, as it reads them.
         input_filter: the JSONPath expression that picks the model's columns, in the contract's order.
         as_in_file: whether the order is the file's own, so that its lines can be sent as they are.
     """
@@ -154,10 +155,13 @@ LONGEST_FILTER = 63
 def choose_rows(layout: Layout, delimiter: str) -> SentRows:
     """The file's own rows where a filter can pick the model's columns from them; else these moved to the end.
 
-    A filter takes indices in ascending order and one open slice at the end. A slice with an end is not used:
-    SageMaker's documentation and the library that it names differ on whether the end is included.
+    A filter takes indices in ascending order, or one open slice. The two are not mixed, since SageMaker documents each
+    alone and the library that it names refuses the mixture; and a slice with an end is not used, since they differ on
+    whether the end is included.
     """
     features = list(layout.features)
+    if layout.forms:
+        return SentRows([*range(layout.width), *features], f"$[{layout.width}:]", as_in_file=False)
     own_filter = _filter(features, layout.width)
     if delimiter == "," and features == sorted(features) and len(own_filter) <= LONGEST_FILTER:
         return SentRows(range(layout.width), own_filter, as_in_file=True)
@@ -166,13 +170,10 @@ def choose_rows(layout: Layout, delimiter: str) -> SentRows:
 
 
 def _filter(features: Sequence[int], width: int) -> str:
-    begins = width
-    while begins - 1 in features:
-        begins -= 1
-    if begins == 0:
-        return "$"
-    singles = [str(position) for position in features if position < begins]
-    return f"$[{','.join([*singles, f'{begins}:'] if begins < width else singles)}]"
+    first = features[0]
+    if list(features) == list(range(first, width)):
+        return f"$[{first}:]" if first else "$"
+    return f"$[{','.join(map(str, features))}]"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Reading the rows of a piece, and finding those that cannot be sent, as scoring finds them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from operator import attrgetter
@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 from autowatch.errors import UnreadableFile
 from autowatch.scoring.columns import Layout
 from autowatch.scoring.requests import Rejected
-from autowatch.scoring.rows import CheckedRows, RowChecker, columns_to_check
+from autowatch.scoring.rows import CheckedRows, RowChecker, columns_to_check, model_columns
 from autowatch.scoring.transform.plan import TransformPlan
+from autowatch.tabular.arrow.fields import Column
 from autowatch.tabular.arrow.lines import content, to_lines
 from autowatch.tabular.arrow.rows import Rows, read_rows
 from autowatch.tabular.profile import Baseline
@@ -64,6 +65,14 @@ def read_piece(table: Table, layout: Layout, max_batch_bytes: int) -> Iterator[C
         yield checked
 
 
+def sent_columns(columns: Sequence[Column], plan: TransformPlan) -> list[Column]:
+    """The columns of the rows that Batch Transform is given, in their order."""
+    layout, order = plan.layout, plan.rows.order
+    if layout.forms:
+        return [*columns, *model_columns(columns, layout)]
+    return [columns[position] for position in order]
+
+
 def _check_line_breaks(rows: Rows) -> None:
     lines = [misfit.line for misfit in rows.misfits if "\n" in "".join(misfit.fields)]
     for column in rows.columns:
@@ -79,7 +88,7 @@ def _check_line_breaks(rows: Rows) -> None:
 
 def _reject_oversized(checked: CheckedRows, layout: Layout, max_batch_bytes: int) -> CheckedRows:
     """Leaves out the rows that are too large for one request, which the other path would not send either."""
-    lines = to_lines([checked.rows.columns[position] for position in layout.features])
+    lines = to_lines(model_columns(checked.rows.columns, layout))
     sizes = pc.add(pc.binary_length(lines), 1)
     oversized = pc.greater(sizes, max_batch_bytes)
     rejected = [

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from autowatch.tabular.arrow.fields import Column
 from autowatch.tabular.bins import Bins, CategoricalBins, NumericBins
-from autowatch.tabular.cells import PLAIN_NUMBER, missing_values
+from autowatch.tabular.cells import LARGEST_NUMBER, MISSING, PLAIN_NUMBER
 
 # So many different texts are looked up one by one; more of them are sooner read all at once.
 _FEW_TEXTS = 400
@@ -40,6 +40,8 @@ class ColumnCounter:
         if len(texts) <= _FEW_TEXTS:
             return self._look_up(zip(texts.to_pylist(), times.to_pylist(), strict=True))
         if isinstance(self.bins, NumericBins):
+            if not self.bins.form.is_plain:
+                return self._look_up(zip(texts.to_pylist(), times.to_pylist(), strict=True))
             return self._count_numbers(self.bins, texts, times)
         return self._count_categories(self.bins, texts, times)
 
@@ -76,7 +78,7 @@ class ColumnCounter:
             numbers = pc.cast(texts, pa.float64())
         else:
             rest = ColumnCounts([0] * len(bins), [])
-        finite = pc.is_finite(numbers)
+        finite = pc.less_equal(pc.abs(numbers), LARGEST_NUMBER)
         if finite.false_count:
             more = self._look_up(_pairs(texts, times, pc.invert(finite)))
             rest = ColumnCounts(list(map(add, rest.counts, more.counts)), [*rest.faulty, *more.faulty])
@@ -87,7 +89,7 @@ class ColumnCounter:
         return rest
 
     def _count_categories(self, bins: CategoricalBins, texts: Column, times: Any) -> ColumnCounts:
-        known = pa.array([*bins.values, *bins.other, *missing_values("categorical")], pa.string())
+        known = pa.array([*bins.values, *bins.other, *MISSING], pa.string())
         is_known = pc.is_in(texts, known)
         counted = self._look_up(_pairs(texts, times, is_known))
         counted.counts[bins.unknown] += _total(times) - sum(counted.counts)

@@ -7,9 +7,26 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from autowatch.tabular.cells import FeatureType, missing_values, to_number
+from autowatch.tabular.cells import (
+    MISSING,
+    PLAIN_FORM,
+    FeatureType,
+    NumberForm,
+    missing_values,
+    number_forms,
+    to_number,
+)
+
+
+@dataclass(frozen=True)
+class StrayText:
+    """A text among numbers, which is taken for a missing value: how often it occurs, and its first line."""
+
+    text: str
+    times: int
+    line: int
 
 
 @dataclass(frozen=True)
@@ -18,11 +35,14 @@ class ColumnSurvey:
 
     Attributes:
         name: its name in the header.
-        type: numeric where every value that is there is a number.
+        type: numeric where nearly every value that is there is a number of one form.
         missing: how many rows have none.
         distinct: how many different values it has; estimated if not `distinct_is_exact`.
         distinct_is_exact: whether all values were counted.
         texts: for each text how many rows it stands for: bins are cut from them.
+        form: how a numeric column writes its numbers.
+        stray: the texts among its numbers, the most frequent first.
+        doubt: why a column that holds numbers is read as texts; empty where nothing speaks for numbers.
     """
 
     name: str
@@ -31,6 +51,9 @@ class ColumnSurvey:
     distinct: int
     distinct_is_exact: bool
     texts: Mapping[str, int]
+    form: NumberForm = PLAIN_FORM
+    stray: tuple[StrayText, ...] = ()
+    doubt: str = ""
 
     @property
     def is_constant(self) -> bool:
@@ -43,39 +66,132 @@ class ColumnReader:
 
     def __init__(self, name: str, max_bytes: int) -> None:
         self._name = name
-        self._counts = TextCounts(max_bytes, kept=missing_values("numeric"))
-        self._is_numeric = True
+        self._counts = TextCounts(max_bytes, kept=MISSING)
         self._bounds: list[tuple[float, str]] = []
+        self._first_lines: dict[str, int] = {}
 
-    def add(self, texts: Sequence[str]) -> None:
-        """Takes in the column's fields of some rows."""
-        new = self._counts.add(texts)
-        if not self._is_numeric:
-            return
-        try:
-            numbers = [(to_number(text), text) for text in new if text not in missing_values("numeric")]
-        except ValueError:
-            self._is_numeric = False
-            return
+    def add(self, texts: Sequence[str], lines: Sequence[int]) -> None:
+        """Takes in the column's fields of some rows, and the lines on which these begin."""
+        numbers = []
+        for text in self._counts.add(texts):
+            try:
+                numbers.append((to_number(text), text))
+            except ValueError:
+                if text not in MISSING and len(self._first_lines) < _MOST_LINES_KEPT:
+                    self._first_lines.setdefault(text, lines[texts.index(text)])
         known = [*self._bounds, *numbers]
         self._bounds = [min(known), max(known)] if known else []
 
     def survey(self) -> ColumnSurvey:
         """What was found out."""
-        feature_type: FeatureType = "numeric" if self._is_numeric and self._bounds else "categorical"
-        missing = missing_values(feature_type)
         texts = self._counts.weights()
-        if feature_type == "numeric":
+        found = find_form(texts)
+        form = found.form or PLAIN_FORM
+        if found.form and not form.is_styled:
+            # Also those that were not kept: the second pass meets them again.
+            form = replace(form, missing=frozenset(self._first_lines)) if self._first_lines else PLAIN_FORM
             # The outer bins begin at the smallest and the largest number, also where those were not kept.
             texts = dict.fromkeys((text for _, text in self._bounds), 1) | texts
+        missing = missing_values(form)
         return ColumnSurvey(
             name=self._name,
-            type=feature_type,
+            type="numeric" if found.form else "categorical",
             missing=sum(map(self._counts.times, missing)),
             distinct=self._counts.distinct(ignored=missing),
             distinct_is_exact=self._counts.is_exact,
             texts=texts,
+            form=form,
+            stray=self._stray(form),
+            doubt=found.doubt,
         )
+
+    def _stray(self, form: NumberForm) -> tuple[StrayText, ...]:
+        stray = (
+            StrayText(text, self._counts.times(text), self._first_lines.get(text, 0)) for text in form.missing
+        )
+        return tuple(sorted(stray, key=lambda each: (-each.times, each.text)))
+
+
+_MOST_LINES_KEPT = 1_000
+"""Texts that are no plain numbers whose first line is remembered."""
+
+
+@dataclass(frozen=True)
+class FoundForm:
+    """The form of a column's numbers; None for texts, and then a doubt where they might be numbers all the same."""
+
+    form: NumberForm | None
+    doubt: str = ""
+
+
+_NEARLY_ALL = 0.95
+"""The share of the values that are there from which a column is one of numbers."""
+
+_MOST_STRAY_TEXTS = 100
+
+_FIRST_LOOK = 500
+"""Of a form that reads none of so many of the most frequent texts nothing more is asked."""
+
+
+def find_form(texts: Mapping[str, int]) -> FoundForm:
+    """How a column writes its numbers, if nearly all of its values are numbers of one form.
+
+    Plain numbers come first. Where two other forms read the same texts as different numbers (`1,234` is 1.234 or 1234),
+    nothing is guessed.
+    """
+    present = {text: times for text, times in texts.items() if text not in MISSING}
+    if not present:
+        return FoundForm(None)
+    total = sum(present.values())
+    some = sorted(present, key=lambda text: (-present[text], text))[:_FIRST_LOOK]
+    readings = {form: _read(form, present) for form in number_forms(some) if _read(form, some)}
+    shares: dict[NumberForm, float] = {
+        form: sum(map(present.__getitem__, read)) / total for form, read in readings.items()
+    }
+    fitting = [
+        form
+        for form, share in shares.items()
+        if share >= _NEARLY_ALL and len(present) - len(readings[form]) <= _MOST_STRAY_TEXTS
+    ]
+    if PLAIN_FORM in fitting:
+        fitting = [PLAIN_FORM]
+    if not fitting:
+        return FoundForm(None, _doubt(readings, present, total))
+    first = fitting[0]
+    if any(_differ(readings[first], readings[other]) for other in fitting[1:]):
+        return FoundForm(
+            None,
+            "its numbers can be read in two ways: a comma or a point may begin decimals or group thousands",
+        )
+    stray = frozenset(set(present) - set(readings[first]))
+    return FoundForm(replace(first, missing=stray) if stray else first)
+
+
+def _read(form: NumberForm, texts: Iterable[str]) -> dict[str, float]:
+    numbers: dict[str, float] = {}
+    for text in texts:
+        try:
+            number = form.read(text)
+        except ValueError:
+            continue
+        if number is not None:
+            numbers[text] = number
+    return numbers
+
+
+def _differ(first: Mapping[str, float], second: Mapping[str, float]) -> bool:
+    return any(first[text] != second[text] for text in first.keys() & second.keys())
+
+
+def _doubt(readings: Mapping[NumberForm, Mapping[str, float]], present: Mapping[str, int], total: int) -> str:
+    """Why texts are not read as numbers although nearly all of them are, in one form or another."""
+    some = {form: read for form, read in readings.items() if sum(map(present.__getitem__, read)) > 0}
+    any_form = set().union(*some.values()) if some else set()
+    if sum(map(present.__getitem__, any_form)) / total < _NEARLY_ALL:
+        return ""
+    if len(present) - len(any_form) > _MOST_STRAY_TEXTS:
+        return ""
+    return "its numbers are written in more than one form"
 
 
 _ENTRY_BYTES = 120

@@ -3,8 +3,9 @@
 Whether the classes of the training data can be learnt, and be checked afterwards.
 """
 
+import difflib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from autowatch.aws.objects import Bucket
@@ -49,6 +50,10 @@ class ReservedTrainingColumns(UnfitTrainingFile):
 
 class LabelsChanged(UnfitTrainingFile):
     """The target's labels are not those that the champion knows."""
+
+
+class UnknownDroppedColumn(UnfitTrainingFile):
+    """A column is to be dropped that the training file does not have."""
 
 
 class NoFeatures(UnfitTrainingFile):
@@ -134,6 +139,15 @@ def _check_header(header: tuple[str, ...], preparation: Preparation) -> None:
             f"The training file has no column {preparation.target!r}; its columns are {', '.join(header)}. "
             "Add the column, or set the parameter TargetColumn to the one to predict."
         )
+    for name in preparation.dropped_columns:
+        if name not in header:
+            near = difflib.get_close_matches(name.casefold(), {each.casefold(): each for each in header}, 1)
+            meant = next((each for each in header if near and each.casefold() == near[0]), None)
+            raise UnknownDroppedColumn(
+                f"The parameter DropColumns names {name!r}, which the training file does not have. "
+                + (f"Did you mean {meant!r}? " if meant else "")
+                + "Correct the parameter, or remove the name from it."
+            )
     reserved = [name for name in reserved_columns(preparation.target) if name in header]
     if reserved:
         raise ReservedTrainingColumns(
@@ -162,9 +176,7 @@ def _contract(
         labels=tuple(sorted(classes)),
         positive_label=positive_label,
         positive_label_from=origin,
-        features=tuple(
-            Feature(name, column.type) for name, column in survey.columns.items() if name not in excluded
-        ),
+        features=_features(survey, excluded),
         dropped_columns=tuple(name for name in preparation.dropped_columns if name in survey.columns),
         rows=len(survey.row_labels),
         profile_version=PROFILE_VERSION,
@@ -197,6 +209,21 @@ def _quoted(labels: Iterable[str]) -> str:
     return " and ".join(repr(label[:_LONGEST_QUOTE]) for label in sorted(labels))
 
 
+def _features(survey: TrainingSurvey, excluded: Collection[str]) -> tuple[Feature, ...]:
+    """The columns that the model is given: all but the excluded ones, and those that are the same in every row."""
+    features = tuple(
+        Feature(name, column.type, column.form)
+        for name, column in survey.columns.items()
+        if name not in excluded and not column.is_constant
+    )
+    if not features:
+        raise NoFeatures(
+            "No column is left to learn from: all but the target and the dropped ones are the same in every row. Add "
+            "columns."
+        )
+    return features
+
+
 def _check_rows_to_train(rows: int, held_out: int) -> None:
     if rows - held_out < FEWEST_ROWS_TO_TRAIN:
         raise TooFewRows(
@@ -213,7 +240,7 @@ def _count_classes(survey: TrainingSurvey) -> dict[str, int]:
 def _bins(run: str, survey: TrainingSurvey, target: str) -> Baseline:
     """The bins of every column but the target, the dropped ones too: they are looked at for leaks."""
     columns = (
-        baseline_column(column.name, "feature", column.type, column.texts)
+        baseline_column(column.name, "feature", column.type, column.texts, column.form)
         for name, column in survey.columns.items()
         if name != target
     )
@@ -261,6 +288,8 @@ def _report_columns(
     contract: Contract, survey: TrainingSurvey, counts: tuple[Profile, Profile]
 ) -> tuple[ColumnReport, ...]:
     roles: dict[str, Role] = dict.fromkeys(contract.dropped_columns, "dropped")
+    roles |= {name: "constant" for name, column in survey.columns.items() if column.is_constant}
+    roles |= dict.fromkeys(contract.dropped_columns, "dropped")
     roles[contract.target] = "target"
     return tuple(
         report_column(

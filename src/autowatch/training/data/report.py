@@ -10,10 +10,13 @@ from typing import Any, Literal
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.records.keys import data_report_key
 from autowatch.tabular.cells import FeatureType
-from autowatch.training.data.columns import ColumnSurvey
+from autowatch.training.data.columns import ColumnSurvey, StrayText
 from autowatch.training.data.split import HoldoutBy
 
-Role = Literal["feature", "dropped", "target"]
+Role = Literal["feature", "constant", "dropped", "target"]
+
+_STRAY_SHOWN = 5
+_LONGEST_STRAY = 40
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,9 @@ class ColumnReport:
         distinct_is_exact: false where there were too many to count, and `distinct` is an estimate.
         constant: whether it is the same in every row.
         auc: how well it tells the classes apart by itself, from 0.5 to 1; None for the target.
+        form: how a numeric column writes its numbers, where it does not write them plainly.
+        stray: the texts among its numbers that are taken for missing values.
+        doubt: why it is read as texts although it holds numbers.
     """
 
     name: str
@@ -39,6 +45,41 @@ class ColumnReport:
     distinct_is_exact: bool
     constant: bool
     auc: float | None
+    form: dict[str, Any] | None = None
+    stray: tuple[StrayText, ...] = ()
+    doubt: str = ""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What people should look at, a sentence each. A text that stands once is told by its line."""
+        if self.role != "feature":
+            return []
+        found = [_warning(self)] if self.is_likely_leak else []
+        if self.stray:
+            shown = [
+                f"{each.text[:_LONGEST_STRAY]!r} ({each.times:,} times, first on line {each.line:,})"
+                if each.times > 1
+                else f"one on line {each.line:,}"
+                for each in self.stray[:_STRAY_SHOWN]
+            ]
+            more = len(self.stray) - _STRAY_SHOWN
+            found.append(
+                f"The column {self.name!r} holds numbers and {sum(each.times for each in self.stray):,} other values, "
+                f"which are taken for missing ones: {', '.join(shown)}{f' and {more} more texts' if more > 0 else ''}."
+            )
+        if self.form and (self.form["group"] or self.form["affix"] or self.form["decimal"] != "."):
+            found.append(
+                f"The numbers of the column {self.name!r} are read with the decimal separator {self.form['decimal']!r}"
+                + (f", groups separated by {self.form['group']!r}" if self.form["group"] else "")
+                + (f", each with {self.form['affix']}" if self.form["affix"] else "")
+                + ". The predictions keep them as they are written."
+            )
+        if self.doubt:
+            found.append(
+                f"The column {self.name!r} is read as texts: {self.doubt}. Write its numbers in one form, with a point "
+                "for decimals and no groups, so that the model learns from their size."
+            )
+        return found
 
     @property
     def is_likely_leak(self) -> bool:
@@ -92,7 +133,7 @@ class DataReport:
             "likely_leaks": [column.name for column in leaks],
             "train": asdict(self.train),
             "holdout": {"by": self.holdout_by, **asdict(self.holdout)},
-            "warnings": [_warning(column) for column in leaks if column.role == "feature"],
+            "warnings": [warning for column in self.columns for warning in column.warnings],
         }
 
 
@@ -107,6 +148,9 @@ def report_column(survey: ColumnSurvey, role: Role, auc: float | None) -> Column
         distinct_is_exact=survey.distinct_is_exact,
         constant=survey.is_constant,
         auc=auc,
+        form=None if survey.form.is_plain else survey.form.to_json(),
+        stray=survey.stray,
+        doubt=survey.doubt,
     )
 
 

@@ -12,6 +12,7 @@ from autowatch.aws.objects import Bucket
 from autowatch.aws.uploads import Upload
 from autowatch.records.contract import Contract
 from autowatch.records.keys import holdout_key, train_key
+from autowatch.tabular.cells import NumberForm
 from autowatch.tabular.csv_lines import csv_lines
 from autowatch.tabular.profile import Baseline, Profile, ProfileBuilder
 from autowatch.training.data.table import TrainingTable, UnfitTrainingFile, labelled_rows
@@ -53,7 +54,11 @@ def write_split(
         for block in table.blocks():
             columns = labelled_rows(block, positions[-1])
             end = begin + len(columns[0])
-            lines, held_out = csv_lines([columns[position] for position in positions]), in_holdout[begin:end]
+            written = [
+                _as_read(columns[position], feature.form)
+                for position, feature in zip(positions, contract.features, strict=False)
+            ]
+            lines, held_out = csv_lines([*written, columns[positions[-1]]]), in_holdout[begin:end]
             _write(train, list(compress(lines, (not flag for flag in held_out))))
             _write(holdout, list(compress(lines, held_out)))
             _count(builders, table.header, columns, row_labels[begin:end])
@@ -61,6 +66,13 @@ def write_split(
         train.complete()
         holdout.complete()
     return builders[0].build(), builders[1].build()
+
+
+def _as_read(texts: Sequence[str], form: NumberForm) -> Sequence[str]:
+    """The cells as the model reads them; the contract's reader of a numeric column empties what it cannot read."""
+    if form.is_plain:
+        return texts
+    return form.plain_each(texts, unreadable="")
 
 
 def _write(upload: Upload, lines: list[str]) -> None:

@@ -4,9 +4,12 @@ Counting the rows that repeat an earlier one, in 8 bytes a row.
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from autowatch.reports.text import short
+from autowatch.tabular.cells import MISSING
 from autowatch.training.data.columns import ColumnReader, ColumnSurvey
 from autowatch.training.data.table import TrainingTable, UnfitTrainingFile, labelled_rows
 
@@ -57,12 +60,12 @@ def survey_rows(table: TrainingTable, target: str) -> TrainingSurvey:
     rows_read = 0
     for block in table.blocks():
         rows_read += len(block[position])
-        columns = labelled_rows(block, position)
-        _number_labels(labels, columns[position], target)
+        *columns, lines = labelled_rows([*block, table.lines], position)
+        _number_labels(labels, columns[position], lines, target)
         row_labels.extend(map(labels.__getitem__, columns[position]))
         duplicates.add(zip(*columns, strict=True))
         for reader, column in zip(readers, columns, strict=True):
-            reader.add(column)
+            reader.add(column, lines)
     return TrainingSurvey(
         columns={name: reader.survey() for name, reader in zip(table.header, readers, strict=True)},
         labels=tuple(labels),
@@ -73,14 +76,41 @@ def survey_rows(table: TrainingTable, target: str) -> TrainingSurvey:
     )
 
 
-def _number_labels(labels: dict[str, int], column: Sequence[str], target: str) -> None:
+def _number_labels(labels: dict[str, int], column: Sequence[str], lines: Sequence[int], target: str) -> None:
     for label in dict.fromkeys(column):
+        if label in MISSING:
+            raise WrongClasses(
+                f"The column {target!r} has the label {label!r} on line {lines[column.index(label)]}. The model reads "
+                "that text as a missing value, so it cannot be a label. Write another word for it."
+            )
         labels.setdefault(label, len(labels))
     if len(labels) > 2:
-        raise WrongClasses(
-            f"The column {target!r} has more than two different labels; Autowatch tells exactly two apart. "
-            "Leave out the rows of the others, or set the parameter TargetColumn to the column to predict."
-        )
+        raise WrongClasses(_too_many_labels(labels, column, lines, target))
+
+
+def _too_many_labels(
+    labels: Mapping[str, int], column: Sequence[str], lines: Sequence[int], target: str
+) -> str:
+    """Names the labels that stand in several rows; one that stands once may be a customer's cell: its line is named."""
+    counts = Counter(column)
+    shown = [
+        f"{short(label, _LONGEST_LABEL)!r}"
+        if counts[label] != 1
+        else f"one on line {lines[column.index(label)]}"
+        for label in list(labels)[:_LABELS_SHOWN]
+    ]
+    more = f" and {len(labels) - _LABELS_SHOWN} more" if len(labels) > _LABELS_SHOWN else ""
+    alike = {label.strip().casefold() for label in labels}
+    hint = " Some differ only by spaces or capitals." if len(alike) < len(labels) else ""
+    return (
+        f"The column {target!r} has more than two different labels; Autowatch tells exactly two apart. It holds "
+        f"{', '.join(shown)}{more}.{hint} Leave out the rows of the others, or set the parameter TargetColumn to the "
+        "column to predict."
+    )
+
+
+_LABELS_SHOWN = 5
+_LONGEST_LABEL = 40
 
 
 _BUCKETS = 256

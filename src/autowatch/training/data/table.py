@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from itertools import compress
+from typing import Any
 
 from autowatch.aws.objects import Bucket, ObjectVersion
-from autowatch.aws.reading import read_resumed
+from autowatch.aws.reading import read_input
 from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.tabular.table import Table
 
@@ -29,12 +30,14 @@ class TrainingTable:
 
     Attributes:
         header: the names of the columns, the same in each file.
+        lines: on which the rows of the block that was given last begin.
         digest: the SHA-256 of the bytes read so far, so of the content once all rows have been given.
     """
 
     def __init__(self, bucket: Bucket, files: Sequence[ObjectVersion]) -> None:
         self._bucket, self._files = bucket, files
         self._hash = hashlib.sha256()
+        self.lines: Sequence[int] = ()
         self._first = self._open(files[0])
         self.header = self._first.header
 
@@ -54,8 +57,8 @@ class TrainingTable:
             table = self._first if file is self._files[0] else self._open(file)
             if table.header != self.header:
                 raise HeadersDiffer(
-                    f"{file.key} has not the columns of {self._files[0].key}, in the same order. "
-                    "Give all files under the prefix one header."
+                    f"{file.key} has not the columns of {self._files[0].key}, in the same order: "
+                    f"{_first_difference(self.header, table.header)}. Give all files under the prefix one header."
                 )
             yield from self._blocks_of(file, table)
 
@@ -66,7 +69,7 @@ class TrainingTable:
             raise _naming(file, error) from error
 
     def _chunks(self, file: ObjectVersion) -> Iterator[bytes]:
-        for chunk in read_resumed(self._bucket, file):
+        for chunk in read_input(self._bucket, file):
             self._hash.update(chunk)
             yield chunk
 
@@ -78,12 +81,27 @@ class TrainingTable:
                         f"Line {block.lines[index]} of {file.key} has {len(fields)} fields, but the header has "
                         f"{len(self.header)}. Correct or remove that row."
                     )
+                self.lines = block.lines
                 yield block.columns
         except UnreadableFile as error:
             raise _naming(file, error) from error
 
 
-def labelled_rows(columns: Sequence[Sequence[str]], target: int) -> Sequence[Sequence[str]]:
+def _first_difference(expected: Sequence[str], found: Sequence[str]) -> str:
+    place = next(
+        (
+            place
+            for place, pair in enumerate(zip(expected, found, strict=False), start=1)
+            if pair[0] != pair[1]
+        ),
+        None,
+    )
+    if place is None:
+        return f"it has {len(found)} columns instead of {len(expected)}"
+    return f"column {place} is not {expected[place - 1]!r}"
+
+
+def labelled_rows(columns: Sequence[Sequence[Any]], target: int) -> Sequence[Sequence[Any]]:
     """The same columns without the rows whose field in column `target` is empty."""
     if "" not in columns[target]:
         return columns

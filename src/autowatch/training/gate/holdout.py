@@ -5,13 +5,15 @@ The champion on the challenger's hold-out, where the two can be compared.
 
 import threading
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
 import numpy as np
 
 from autowatch.aws.objects import Bucket
+from autowatch.aws.reading import ResumedBody
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import Champion, NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
@@ -19,13 +21,12 @@ from autowatch.records.keys import holdout_key
 from autowatch.records.smoke import SmokeTest
 from autowatch.scoring.ahead import work_ahead
 from autowatch.scoring.columns import Layout, MissingColumns, check_block, match_columns
-from autowatch.scoring.endpoint import EndpointMissing, TimedEndpoint
+from autowatch.scoring.endpoint import EndpointMissing, RowsRefused, TimedEndpoint
 from autowatch.scoring.requests import Answer, Rejected, ScoringLimits, request_predictions
 from autowatch.tabular.csv_lines import csv_lines
 from autowatch.tabular.table import Table, read_table
 
 _CHUNK = 1 << 20
-
 
 _SMOKE_ROWS = 20
 
@@ -72,9 +73,8 @@ def score_holdout(
         NoRows, MissingColumns: the hold-out is empty, or lacks columns of the contract.
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict`.
     """
-    body = bucket.get(key)["Body"]
-    table = read_table(body.iter_chunks(_CHUNK))
-    batches = _read_batches(table, match_columns(table.header, contract), contract, limits)
+    table = _read_holdout(bucket, key)
+    batches = _read_batches(table, match_columns(table.header, contract.of_plain_numbers), contract, limits)
     scores = HoldoutScores([], [], [], [], [], [], endpoint.seconds)
     stopped = threading.Event()
     # When one batch has failed, the others must not go on waiting for better times.
@@ -147,6 +147,31 @@ def _add(scores: HoldoutScores, batch: _Batch, answer: Answer) -> None:
         scores.predicted.extend(part.labels)
         scores.probability.extend(part.probabilities)
     scores.rejected.extend(sorted([*batch.rejected, *refused], key=lambda row: row.line))
+
+
+def warm_up(bucket: Bucket, key: str, contract: Contract, endpoint: TimedEndpoint, places: int) -> None:
+    """Asks for so many predictions at once, of one row of the hold-out, that every place of the endpoint has started.
+
+    Each place of a serverless endpoint starts its container at its first request, which takes half a minute and more.
+
+    Raises:
+        NoRows, MissingColumns: the hold-out is empty, or lacks columns of the contract.
+        EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict_when_started`.
+    """
+    table = _read_holdout(bucket, key)
+    block, layout = next(table.blocks(1)), match_columns(table.header, contract.of_plain_numbers)
+    (line,) = csv_lines([block.columns[position][:1] for position in layout.features])
+    with ThreadPoolExecutor(places) as pool:
+        asked = [pool.submit(endpoint.predict_when_started, f"{line}\n".encode(), 1) for _ in range(places)]
+        for each in asked:
+            # What the model says of the row is the scoring's affair; here it has started.
+            with suppress(RowsRefused):
+                each.result()
+
+
+def _read_holdout(bucket: Bucket, key: str) -> Table:
+    body = ResumedBody.of_key(bucket, key)
+    return read_table(iter(lambda: body.read(_CHUNK), b""))
 
 
 def take_smoke_test(scores: HoldoutScores) -> SmokeTest:

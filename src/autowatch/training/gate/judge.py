@@ -29,6 +29,7 @@ from autowatch.training.gate.holdout import (
     score_champion,
     score_holdout,
     take_smoke_test,
+    warm_up,
 )
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def judge_challenger(
     """
     contract = read_contract(bucket, contract_key(run))
     candidate = endpoints.timed(endpoints.candidate, contract)
+    warm_up(bucket, holdout_key(run), contract, candidate, limits.concurrency)
     scores = score_holdout(bucket, holdout_key(run), contract, candidate, limits)
     _check_all_scored(scores)
     _complete_baseline(bucket, contract, scores.probability)

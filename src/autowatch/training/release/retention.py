@@ -1,12 +1,13 @@
 """Keeping the models of the last few releases, and removing the others with all that they need room for."""
 
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.keys import MODELS_PREFIX, run_key
-from autowatch.training.serving.endpoints import delete_model, describe_endpoint, model_name
+from autowatch.training.serving.endpoints import delete_config, delete_model, describe_endpoint, model_name
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -37,6 +38,14 @@ def remove_old_models(
         delete_model(sagemaker, model_name(endpoint_name, run))
         bucket.delete(objects[run])
     return removed
+
+
+def remove_replaced_config(bucket: Bucket, sagemaker: "SageMakerClient") -> None:
+    """Removes the endpoint config that the endpoint was on before; whoever releases its model again makes another."""
+    with suppress(NoChampion):
+        previous = read_champion(bucket).previous_config
+        if previous:
+            delete_config(sagemaker, previous)
 
 
 def _bulky_objects(bucket: Bucket) -> dict[str, list[str]]:

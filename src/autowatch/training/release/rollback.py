@@ -1,13 +1,11 @@
-"""Releasing an earlier run's model again: what must hold for it, and the run that does so."""
+"""Releasing a model again, an earlier run's or the champion's by other settings: what must hold, and the run."""
 
 import re
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError
-from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import read_decision
 from autowatch.records.keys import baseline_key, contract_key
@@ -32,10 +30,6 @@ class NeverPassed(PromotionRefused):
 
 class ArtefactsGone(PromotionRefused):
     """Something that the model needs has been removed."""
-
-
-class AlreadyInForce(PromotionRefused):
-    """The run's model is the champion."""
 
 
 class InvalidPromotion(AutowatchError):
@@ -66,12 +60,13 @@ def begin_promotion(
 ) -> Run:
     """Begins `run`, which releases the model of the earlier run `promotes` without training or gate.
 
+    That may be the champion, which is then served anew as the stack's parameters say now.
+
     Raises:
-        NeverPassed, ArtefactsGone, AlreadyInForce: as they say.
+        NeverPassed, ArtefactsGone: as they say.
         RunInProgress: another run has not ended yet.
     """
     _check_gate(bucket, promotes)
-    _check_champion(bucket, promotes)
     contract = _check_artefacts(bucket, promotes)
     begun = Run(run, execution, "running", "promote", contract.training, started, promotes=promotes)
     begin_run(bucket, stepfunctions, begun, timedelta())
@@ -87,12 +82,6 @@ def _check_gate(bucket: Bucket, run: str) -> None:
         ) from error
     if not decision.passed:
         raise NeverPassed(f"Run {run} did not pass its gate: {decision.reason} Name a run that did.")
-
-
-def _check_champion(bucket: Bucket, run: str) -> None:
-    with suppress(NoChampion):
-        if read_champion(bucket).run == run:
-            raise AlreadyInForce(f"The model of run {run} is in force already. Nothing needs to be done.")
 
 
 def _check_artefacts(bucket: Bucket, run: str) -> Contract:

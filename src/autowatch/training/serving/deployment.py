@@ -46,12 +46,11 @@ def deployment_config(deployment: Deployment) -> dict[str, Any]:
     routing: dict[str, Any] = {"Type": "ALL_AT_ONCE"}
     if deployment.instances > 1:
         routing = {"Type": "CANARY", "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1}}
-    limit = min(max(deployment.limit_seconds, _SHORTEST_LIMIT), _LONGEST_LIMIT)
     config: dict[str, Any] = {
         "BlueGreenUpdatePolicy": {
             "TrafficRoutingConfiguration": {**routing, "WaitIntervalInSeconds": deployment.bake_seconds},
             "TerminationWaitInSeconds": deployment.bake_seconds,
-            "MaximumExecutionTimeoutInSeconds": limit,
+            "MaximumExecutionTimeoutInSeconds": _within_bounds(deployment.limit_seconds),
         }
     }
     if deployment.alarms:
@@ -64,6 +63,24 @@ _SERVERLESS, _INSTANCES = "serverless", "on instances"
 
 class ServingRefused(AutowatchError):
     """SageMaker would refuse to serve the model as the parameters ask for, once it is trained."""
+
+
+def check_deployment(bake_seconds: int, limit_seconds: int) -> None:
+    """Checks that SageMaker takes the times of an update, of which the first release knows nothing yet.
+
+    Raises:
+        ServingRefused: it would refuse them.
+    """
+    baking, limit = 2 * bake_seconds, _within_bounds(limit_seconds)
+    if baking >= limit:
+        raise ServingRefused(
+            f"BakeSeconds is {bake_seconds}, and an update watches twice as long, {baking} s, which is not "
+            f"less than the {limit} s that it may take. Lower BakeSeconds, or raise MaxEndpointSeconds."
+        )
+
+
+def _within_bounds(limit_seconds: int) -> int:
+    return min(max(limit_seconds, _SHORTEST_LIMIT), _LONGEST_LIMIT)
 
 
 def check_serving(sagemaker: "SageMakerClient", endpoint_name: str, instance_type: str, mode: str) -> None:

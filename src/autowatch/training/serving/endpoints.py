@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 _ON_ITS_WAY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
+_SERVERLESS_ENVIRONMENT = {
+    "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+    "LOG_LOCATION": "/tmp",  # noqa: S108 (the container's, not this one's)
+    "METRICS_LOCATION": "/tmp",  # noqa: S108
+}
+"""What SageMaker's inference images need where the disk but /tmp can only be read, and memory is scarce."""
+
 VARIANT = "champion"
 """One name for all runs: an update may not change it, and the alarms on the endpoint name it. So it does not tell which
 model answered; `Endpoint.witness` does."""
@@ -33,7 +40,7 @@ class EndpointOverdue(AutowatchError):
 
 
 class EndpointBusy(AutowatchError):
-    """The endpoint is being created, updated or deleted, so that it cannot be changed now. Later it can."""
+    """The endpoint is on its way to another state, or SageMaker does not know yet what it is made of. It passes."""
 
 
 class CandidateStillThere(AutowatchError):
@@ -57,15 +64,21 @@ class Serving:
 
 @dataclass(frozen=True)
 class EndpointState:
-    """What SageMaker says of an endpoint; `config` is the endpoint config in force."""
+    """What SageMaker says of an endpoint: the endpoint config in force and, in an update, the one it goes over to."""
 
     status: str
     config: str
     failure_reason: str | None
+    next_config: str | None = None
 
 
 def model_name(endpoint_name: str, run: str) -> str:
-    """The name of the run's model, and of its endpoint config; SageMaker takes 63 characters, the run's name has 20."""
+    """The name of the run's model; SageMaker takes 63 characters, the run's name has 20."""
+    return f"{endpoint_name}-{run}"
+
+
+def config_name(endpoint_name: str, run: str) -> str:
+    """The name of the run's endpoint config; a run that releases an earlier one's model has a config of its own."""
     return f"{endpoint_name}-{run}"
 
 
@@ -84,23 +97,35 @@ def create_model(
     role_arn: str,
     tags: dict[str, str],
 ) -> None:
-    """Creates the model `name` and an endpoint config of the same name; what is there already stays."""
-    tag_list: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in tags.items()]
+    """Creates the model `name`, to be served as `serving` says; one that is there already stays."""
+    if not serving.instance_type:
+        containers = [_for_serverless(container) for container in containers]
     definition: dict[str, Any] = {"Containers": containers}
     if len(containers) == 1:
         definition = {"PrimaryContainer": containers[0]}
     definition |= serving.network.vpc
     if serving.network.isolated:
         definition["EnableNetworkIsolation"] = True
+    with _ignoring_existing():
+        sagemaker.create_model(ModelName=name, ExecutionRoleArn=role_arn, Tags=_list(tags), **definition)
+
+
+@naming_throttling()
+def create_config(
+    sagemaker: "SageMakerClient", name: str, model: str, serving: Serving, tags: dict[str, str]
+) -> None:
+    """Creates the endpoint config `name`, which serves `model`; one that is there already stays.
+
+    Raises:
+        EndpointBusy: SageMaker does not know the model yet.
+    """
     on_disks = serving.kms_key and serving.instance_type
     encryption: dict[str, Any] = {"KmsKeyId": serving.kms_key} if on_disks else {}
-    with _ignoring_existing():
-        sagemaker.create_model(ModelName=name, ExecutionRoleArn=role_arn, Tags=tag_list, **definition)
-    with _ignoring_existing():
+    with _naming_what_passes(name), _ignoring_existing():
         sagemaker.create_endpoint_config(
             EndpointConfigName=name,
-            ProductionVariants=[_variant(name, serving)],
-            Tags=tag_list,
+            ProductionVariants=[_variant(model, serving)],
+            Tags=_list(tags),
             **encryption,
         )
 
@@ -110,6 +135,7 @@ def create_candidate(sagemaker: "SageMakerClient", name: str, config: str, tags:
 
     Raises:
         CandidateStillThere: another run's candidate is being removed.
+        EndpointBusy: call again later.
     """
     there = describe_endpoint(sagemaker, name)
     if there is None:
@@ -122,12 +148,13 @@ def create_candidate(sagemaker: "SageMakerClient", name: str, config: str, tags:
 
 @naming_throttling()
 def create_endpoint(sagemaker: "SageMakerClient", name: str, config: str, tags: dict[str, str]) -> None:
-    """Starts to serve `config` at a new endpoint `name`."""
-    sagemaker.create_endpoint(
-        EndpointName=name,
-        EndpointConfigName=config,
-        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-    )
+    """Starts to serve `config` at a new endpoint `name`.
+
+    Raises:
+        EndpointBusy: call again later.
+    """
+    with _naming_what_passes(name):
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config, Tags=_list(tags))
 
 
 @naming_throttling()
@@ -138,26 +165,29 @@ def switch_endpoint(
     tags: dict[str, str],
     deployment: dict[str, Any] | None = None,
 ) -> None:
-    """Starts to serve `config` at the endpoint `name`, new or not; nothing happens where it does so already.
+    """Starts to serve `config` at the endpoint `name`, new or not; nothing happens where it does so or has begun to.
 
     `deployment` is the DeploymentConfig of an update; without one the new fleet takes over as soon as it answers.
 
     An endpoint whose creation failed can only be deleted: it goes, and a later call makes a new one.
 
     Raises:
-        EndpointBusy: the endpoint is on its way to another state, be it by an earlier call of this; call again later.
+        EndpointBusy: call again later.
     """
     there = describe_endpoint(sagemaker, name)
     if there is None:
         create_endpoint(sagemaker, name, config, tags)
     elif is_on_its_way(there):
-        raise EndpointBusy(f"The endpoint {name} is {there.status}.")
+        if config not in (there.next_config, there.config if there.status == "Creating" else None):
+            raise EndpointBusy(f"The endpoint {name} is {there.status}.")
     elif there.status == "Failed":
-        sagemaker.delete_endpoint(EndpointName=name)
+        with _naming_what_passes(name):
+            sagemaker.delete_endpoint(EndpointName=name)
         raise EndpointBusy(f"The endpoint {name} had failed and is being removed.")
     elif there.config != config:
         guarded: dict[str, Any] = {"DeploymentConfig": deployment} if deployment else {}
-        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, **guarded)
+        with _naming_what_passes(name):
+            sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, **guarded)
 
 
 @naming_throttling()
@@ -169,7 +199,12 @@ def describe_endpoint(sagemaker: "SageMakerClient", name: str) -> EndpointState 
         if _is_missing(error):
             return None
         raise
-    return EndpointState(answer["EndpointStatus"], answer["EndpointConfigName"], answer.get("FailureReason"))
+    return EndpointState(
+        answer["EndpointStatus"],
+        answer["EndpointConfigName"],
+        answer.get("FailureReason"),
+        answer.get("PendingDeploymentSummary", {}).get("EndpointConfigName"),
+    )
 
 
 def is_on_its_way(state: EndpointState) -> bool:
@@ -217,28 +252,33 @@ def delete_endpoint(sagemaker: "SageMakerClient", name: str) -> None:
     """Deletes the endpoint if there is one.
 
     Raises:
-        EndpointBusy: it is on its way to another state, in which SageMaker refuses to delete it.
+        EndpointBusy: call again later.
     """
     state = describe_endpoint(sagemaker, name)
     if state is None or state.status == "Deleting":
         return
     if is_on_its_way(state):
         raise EndpointBusy(f"The endpoint {name} is {state.status}.")
-    sagemaker.delete_endpoint(EndpointName=name)
+    try:
+        with _naming_what_passes(name):
+            sagemaker.delete_endpoint(EndpointName=name)
+    except ClientError as error:
+        # It is granted by the endpoint's tags, which a request whose answer was lost has taken with it.
+        if error.response["Error"]["Code"] != "AccessDeniedException" or describe_endpoint(sagemaker, name):
+            raise
 
 
-@naming_throttling()
 def delete_model(sagemaker: "SageMakerClient", name: str) -> None:
     """Deletes the endpoint config `name` and the model `name`, where they are there."""
-    for delete in (
-        lambda: sagemaker.delete_endpoint_config(EndpointConfigName=name),
-        lambda: sagemaker.delete_model(ModelName=name),
-    ):
-        try:
-            delete()
-        except ClientError as error:
-            if not _is_missing(error):
-                raise
+    delete_config(sagemaker, name)
+    with naming_throttling(), _ignoring_missing():
+        sagemaker.delete_model(ModelName=name)
+
+
+def delete_config(sagemaker: "SageMakerClient", name: str) -> None:
+    """Deletes the endpoint config `name`, where it is there."""
+    with naming_throttling(), _ignoring_missing():
+        sagemaker.delete_endpoint_config(EndpointConfigName=name)
 
 
 def _variant(model: str, serving: Serving) -> "ProductionVariantTypeDef":
@@ -260,6 +300,36 @@ def _variant(model: str, serving: Serving) -> "ProductionVariantTypeDef":
     }
 
 
+def _list(tags: dict[str, str]) -> "list[TagTypeDef]":
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _for_serverless(container: dict[str, Any]) -> dict[str, Any]:
+    """The container with one worker, since each holds a copy of the model, and its logs where it may write."""
+    return container | {"Environment": _SERVERLESS_ENVIRONMENT | container.get("Environment", {})}
+
+
+@contextmanager
+def _naming_what_passes(name: str) -> Iterator[None]:
+    """Names the refusals that mean: ask again, and look first.
+
+    SageMaker reads what was created a moment ago from a place that may not have it yet. And boto3 repeats a request
+    whose answer was lost, although it took effect, so that the second one meets what the first has made.
+
+    Raises:
+        EndpointBusy: call again later.
+    """
+    try:
+        yield
+    except ClientError as error:
+        message = error.response["Error"]["Message"]
+        if _is_missing(error) or "already existing" in message or "in-progress" in message:
+            raise EndpointBusy(
+                f"SageMaker is not ready for {error.operation_name} of {name}: {message}"
+            ) from error
+        raise
+
+
 @contextmanager
 def _ignoring_existing() -> Iterator[None]:
     """Lets a creation pass whose object is there: names belong to one run, so it is this run's own."""
@@ -267,6 +337,15 @@ def _ignoring_existing() -> Iterator[None]:
         yield
     except ClientError as error:
         if "already exist" not in error.response["Error"]["Message"]:
+            raise
+
+
+@contextmanager
+def _ignoring_missing() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if not _is_missing(error):
             raise
 
 

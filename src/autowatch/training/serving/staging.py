@@ -1,8 +1,6 @@
 """Serving a challenger where nobody asks it but the gate.
 
 What a run's model is made of, kept with the run so that the model can be made again.
-
-The tags of what a run makes in SageMaker.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -10,14 +8,19 @@ from typing import TYPE_CHECKING, Any
 from autowatch.aws.objects import Bucket
 from autowatch.records.keys import model_record_key
 from autowatch.records.run import check_running
-from autowatch.settings import InvalidSetting
 from autowatch.training.autopilot import best_containers, keep_leaderboard
 from autowatch.training.serving.endpoints import (
+    CandidateStillThere,
     Serving,
     candidate_name,
+    config_name,
     create_candidate,
+    create_config,
     create_model,
+    delete_endpoint,
+    describe_endpoint,
     model_name,
+    switch_endpoint,
 )
 
 if TYPE_CHECKING:
@@ -42,17 +45,36 @@ def stage_challenger(
     Raises:
         RunEnded: the run was ended in between.
         CandidateStillThere: another run's candidate is being removed; call again later.
-        Throttled: call again later.
+        EndpointBusy, Throttled: call again later.
     """
     containers = best_containers(sagemaker, job_name)
     keep_leaderboard(bucket, sagemaker, run, job_name)
     write_model_record(bucket, run, containers)
-    model, candidate = model_name(endpoint_name, run), candidate_name(endpoint_name)
+    model, config = model_name(endpoint_name, run), config_name(endpoint_name, run)
+    candidate = candidate_name(endpoint_name)
     check_running(bucket, run)
     create_model(sagemaker, model, containers, serving, role_arn=role_arn, tags=tags)
+    create_config(sagemaker, config, model, serving, tags)
     check_running(bucket, run)
-    create_candidate(sagemaker, candidate, model, tags)
+    create_candidate(sagemaker, candidate, config, tags)
     return candidate
+
+
+def release(
+    sagemaker: Any, endpoint_name: str, config: str, tags: dict[str, str], deployment: dict[str, Any]
+) -> None:
+    """Starts to serve `config` at the endpoint, once the candidate endpoint is gone.
+
+    The endpoint, its new fleet and the candidate together may take more places than an account has.
+
+    Raises:
+        CandidateStillThere, EndpointBusy, Throttled: call again later.
+    """
+    candidate = candidate_name(endpoint_name)
+    delete_endpoint(sagemaker, candidate)
+    if describe_endpoint(sagemaker, candidate) is not None:
+        raise CandidateStillThere(f"The endpoint {candidate} is being removed.")
+    switch_endpoint(sagemaker, endpoint_name, config, tags, deployment)
 
 
 def restore_model(
@@ -60,20 +82,24 @@ def restore_model(
     sagemaker: "SageMakerClient",
     run: str,
     *,
+    promoted: str,
     endpoint_name: str,
     serving: Serving,
     role_arn: str,
     tags: dict[str, str],
 ) -> None:
-    """Makes the model and the endpoint config of the earlier `run` again, where they were removed.
+    """Makes the model of the run `promoted` again, where it was removed, and an endpoint config for it.
+
+    The config bears the name of `run` and follows the settings of today, whatever the model was served by before.
 
     Raises:
         ObjectMissing: the run has no record of its model.
-        Throttled: call again later.
+        EndpointBusy, Throttled: call again later.
     """
-    containers = read_model_record(bucket, run)
-    name = model_name(endpoint_name, run)
-    create_model(sagemaker, name, containers, serving, role_arn=role_arn, tags=tags)
+    containers = read_model_record(bucket, promoted)
+    model = model_name(endpoint_name, promoted)
+    create_model(sagemaker, model, containers, serving, role_arn=role_arn, tags=tags)
+    create_config(sagemaker, config_name(endpoint_name, run), model, serving, tags)
 
 
 def write_model_record(bucket: Bucket, run: str, containers: list[dict[str, Any]]) -> None:
@@ -89,20 +115,3 @@ def read_model_record(bucket: Bucket, run: str) -> list[dict[str, Any]]:
     """
     containers: list[dict[str, Any]] = bucket.read_json(model_record_key(run))["containers"]
     return containers
-
-
-def resource_tags(stack: str, text: str, run: str | None = None) -> dict[str, str]:
-    """The stack's tag, the run's where one run alone made the thing, and the user's own: `team=risk,cost-centre=42`.
-
-    Raises:
-        InvalidSetting: the text is no list of `key=value`.
-    """
-    tags = {"autowatch:stack": stack} | ({"autowatch:run": run} if run else {})
-    for pair in filter(None, (part.strip() for part in text.split(","))):
-        key, equals, value = pair.partition("=")
-        if not (equals and key.strip()):
-            raise InvalidSetting(
-                f"ResourceTags has the part {pair!r}, which is no key=value. Write it as team=risk,cost-centre=42."
-            )
-        tags[key.strip()] = value.strip()
-    return tags

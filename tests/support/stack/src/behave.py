@@ -8,6 +8,8 @@ import urllib.parse
 from pathlib import Path
 
 import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 
 class QuotaError(Exception):
@@ -54,6 +56,21 @@ def misbehave(event, context):
     if "print" in event:
         sys.stdout.write(event["print"] + "\n")
     return os.getpid()
+
+
+def call(event, context):
+    """Call a service with the function's role; its answer's status, or the error's code and message."""
+    client = boto3.client(event["service"], config=Config(retries={"total_max_attempts": 1}))
+    try:
+        answer = getattr(client, event["operation"])(**event.get("arguments", {}))
+    except ClientError as error:
+        return {"code": error.response["Error"]["Code"], "message": error.response["Error"]["Message"]}
+    return {"status": answer["ResponseMetadata"]["HTTPStatusCode"], "errors": answer.get("Errors", [])}
+
+
+def environment(event, context):
+    """What a function may see of its own Runtime API."""
+    return {"api": os.environ["AWS_LAMBDA_RUNTIME_API"]}
 
 
 def record(event, context):

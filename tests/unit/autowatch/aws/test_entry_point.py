@@ -80,9 +80,10 @@ def test_a_call_is_about_its_file_its_run_its_transform_or_its_execution(event, 
 
 def test_powertools_own_event_class_gives_the_key_as_it_is_encoded():
     written = {"key": "inference/a%20b%2B%C3%BC.csv", "size": 1, "eTag": "e", "versionId": "v"}
-    event = {"Records": [{"eventTime": "2026-11-23T09:00:00.123Z", "s3": {"object": written}}]}
+    announced = {"bucket": {"name": "bank"}, "object": written}
+    event = {"Records": [{"eventTime": "2026-11-23T09:00:00.123Z", "s3": announced}]}
     (record,) = S3Event(event).records
-    (arrival,) = arrivals_in(event)
+    (arrival,) = arrivals_in(event, "bank")
     assert record.s3.get_object.key == "inference/a%20b%2B%C3%BC.csv"
     assert arrival.file.key == "inference/a b+\u00fc.csv"
 

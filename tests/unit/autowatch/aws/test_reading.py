@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import HTTPClientError, IncompleteReadError
 
 from autowatch.aws.objects import Bucket, ObjectVersion
-from autowatch.aws.reading import read_resumed
+from autowatch.aws.reading import ResumedBody, read_input
 
 BODY = bytes(range(256)) * 8192
 FILE = ObjectVersion("training/a.csv", "v1", "e", len(BODY))
@@ -20,10 +20,11 @@ class Handler(BaseHTTPRequestHandler):
     """Answers with what is left of the body, and hangs up after so many bytes as the server's plan says."""
 
     def do_GET(self):
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         start = int(asked[1]) if asked else 0
         self.server.starts.append(start)
-        rest = self.server.body[start:]
+        end = int(asked[2]) + 1 if asked and asked[2] else None
+        rest = self.server.body[start:end]
         self.send_response(206 if asked else 200)
         self.send_header("Content-Length", str(len(rest)))
         self.send_header("ETag", '"e"')
@@ -48,7 +49,7 @@ def server():
     server.server_close()
 
 
-def read(server, file=FILE):
+def bucket(server):
     s3 = boto3.client(
         "s3",
         "us-east-1",
@@ -57,7 +58,11 @@ def read(server, file=FILE):
         aws_secret_access_key="test",
         config=Config(connect_timeout=5, read_timeout=5, retries={"max_attempts": 1}),
     )
-    return b"".join(read_resumed(Bucket(s3, "bank"), file))
+    return Bucket(s3, "bank")
+
+
+def read(server, file=FILE, **part):
+    return b"".join(read_input(bucket(server), file, **part))
 
 
 def test_a_whole_answer_is_read_once(server):
@@ -88,3 +93,34 @@ def test_an_empty_object_is_read_as_nothing(server):
     server.body = b""
     assert read(server, ObjectVersion("training/a.csv", "v1", "e", 0)) == b""
     assert server.starts == [0]
+
+
+def test_a_range_is_read_on_within_its_bounds(server):
+    server.plan = [100_000, 50_000]
+    assert read(server, start=1000, end=900_000) == BODY[1000:900_000]
+    assert server.starts[0] == 1000
+    assert len(server.starts) == 3
+
+
+def test_what_an_event_says_of_the_size_does_not_end_the_reading(server):
+    server.plan = [700_000]
+    assert read(server, ObjectVersion(FILE.key, FILE.version_id, FILE.etag, 1)) == BODY
+
+
+def test_an_object_that_is_read_by_its_key_is_read_on_in_that_version(server):
+    server.plan = [700_000]
+    body = ResumedBody.of_key(bucket(server), "predictions/a.csv")
+    assert b"".join(iter(lambda: body.read(1 << 20), b"")) == BODY
+    assert body.file == ObjectVersion("predictions/a.csv", None, "e", len(BODY))
+
+
+def test_a_small_object_is_read_anew(server):
+    server.body, server.plan = b'{"a": 1}', [3, 0, 5]
+    assert bucket(server).read_json("k") == {"a": 1}
+    assert server.starts == [0] * 4
+
+
+def test_a_small_object_whose_connection_only_breaks_is_given_up(server):
+    server.body, server.plan = b'{"a": 1}', [3] * 4
+    with pytest.raises((HTTPClientError, IncompleteReadError)):
+        bucket(server).read("k")

@@ -81,6 +81,7 @@ def leaderboard(*names):
             for place, name in enumerate(names)
         ],
         "artefacts": {"ModelInsights": "s3://bank/insights.json"},
+        "partial_failures": ["No explainability report: access denied."],
     }
 
 
@@ -219,6 +220,7 @@ def test_candidates_have_a_dash_for_what_was_not_measured_and_lose_the_jobs_name
     text = Page(run_page(RUN, {"leaderboard": leaderboard(f"autowatch-{RUN.run}-A", "B")})).text
     assert "A best 1 min 1 s 0.8000 – B 1 min 1 s 0.7990 0.4000" in text
     assert "Model insights: s3://bank/insights.json" in text
+    assert "Autopilot could not do all of its work: No explainability report: access denied." in text
 
 
 def test_of_hundreds_of_candidates_the_best_are_shown_and_the_others_counted():

@@ -225,3 +225,20 @@ def test_an_endpoint_that_is_not_there(wire, endpoint):
     )
     with pytest.raises(EndpointUnavailable, match="could not be reached"):
         replace(endpoint, client=client).predict(b"1\n", 1)
+
+
+TIMED_OUT = model_failure(0, "Your invocation timed out while waiting for a response")
+
+
+def test_an_endpoint_that_still_starts_is_asked_again(wire, endpoint):
+    wire.answers = [TIMED_OUT, failure(429, "ThrottlingException", message="Rate exceeded"), TIMED_OUT, GOOD]
+    patient = replace(endpoint, seconds_left=ends_in(300))
+    assert list(patient.predict_when_started(b"1\n", 1).labels) == ["no"]
+    assert len(wire.requests) == 4
+
+
+def test_no_request_is_begun_that_could_not_be_waited_for(wire, endpoint):
+    wire.answers = [TIMED_OUT]
+    with pytest.raises(BatchTimedOut):
+        replace(endpoint, seconds_left=ends_in(30)).predict_when_started(b"1\n", 1)
+    assert len(wire.requests) == 1

@@ -70,7 +70,7 @@ class Releasing:
 
 def test_a_file_in_the_middle_of_which_a_model_is_released_is_scored_again_whole(bucket):
     def happens():
-        mark_release(bucket, "r2")
+        mark_release(bucket, "bank-r2")
         put_in_force(bucket, "r2", ("job", "age"))
 
     runtime = StubRuntime(Releasing(2, happens))
@@ -82,7 +82,9 @@ def test_a_file_in_the_middle_of_which_a_model_is_released_is_scored_again_whole
 
 def test_a_release_that_was_rolled_back_in_between_counts_too(bucket):
     """The champion is the same as before, but in between another model may have answered."""
-    runtime = StubRuntime(Releasing(2, lambda: (mark_release(bucket, "r2"), settle_release(bucket, "r2"))))
+    runtime = StubRuntime(
+        Releasing(2, lambda: (mark_release(bucket, "bank-r2"), settle_release(bucket, "bank-r2")))
+    )
     manifest = score(bucket, drop(bucket.client, TABLE), runtime)
     assert (manifest.run, manifest.rows_scored) == ("r1", 40)
     assert len(runtime.requests) == 8, "four batches, twice"
@@ -92,7 +94,7 @@ def test_a_refusal_counts_only_if_the_contract_is_the_one_in_force(bucket):
     """The endpoint takes three features already while the contract in hand has two."""
 
     def happens():
-        mark_release(bucket, "r2")
+        mark_release(bucket, "bank-r2")
         put_in_force(bucket, "r2", ("age", "job", "pay"))
 
     runtime = StubRuntime(Releasing(1, happens, refuses=lambda rows: len(rows[0]) != 3))
@@ -107,9 +109,9 @@ def test_a_refusal_by_the_model_in_force_stands(bucket):
 
 
 def test_nothing_is_asked_while_a_release_is_under_way(bucket):
-    mark_release(bucket, "r2")
+    mark_release(bucket, "bank-r2")
     runtime = StubRuntime()
-    with pytest.raises(ReleaseUnderWay, match="from run r1 to run r2"):
+    with pytest.raises(ReleaseUnderWay, match="from bank-r1 to bank-r2"):
         score(bucket, drop(bucket.client, TABLE), runtime)
     assert runtime.requests == []
     assert results(bucket.client) == []
@@ -117,7 +119,7 @@ def test_nothing_is_asked_while_a_release_is_under_way(bucket):
 
 def test_a_file_that_a_release_overtakes_is_left_for_later(bucket):
     """What it had written so far is gone, the first answers included."""
-    runtime = StubRuntime(Releasing(3, lambda: mark_release(bucket, "r2")))
+    runtime = StubRuntime(Releasing(3, lambda: mark_release(bucket, "bank-r2")))
     with pytest.raises(ReleaseUnderWay):
         score(bucket, drop(bucket.client, TABLE), runtime)
     assert results(bucket.client) == []

@@ -99,7 +99,7 @@ def test_another_version_key_time_or_bucket_is_another_transform(s3):
 
 
 def test_a_file_that_arrives_during_a_release_is_announced_again_in_a_while_and_longer_each_time(s3, machine):
-    mark_release(Bucket(s3, BUCKET), "r2")
+    mark_release(Bucket(s3, BUCKET), "bank-r2")
     arrival = drop(s3, "age,job\n1,x\n", "inference/ä b.csv")
     event, waits = announcement(arrival), []
     for _ in range(5):
@@ -125,7 +125,7 @@ def test_a_file_that_arrives_during_a_release_is_announced_again_in_a_while_and_
 
 
 def test_a_file_does_not_wait_for_ever_and_not_without_a_machine(s3, machine):
-    mark_release(Bucket(s3, BUCKET), "r2")
+    mark_release(Bucket(s3, BUCKET), "bank-r2")
     arrival = drop(s3, "age,job\n1,x\n")
     for transforms, times in ((machine, 300), (None, 0)):
         with pytest.raises(ReleaseUnderWay):

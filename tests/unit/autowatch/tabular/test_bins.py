@@ -199,8 +199,8 @@ class TestCategoricalBins:
     def test_ties_do_not_depend_on_the_order_of_the_rows(self):
         assert categorical({"b": 5, "a": 5, "c": 5}) == categorical({"c": 5, "a": 5, "b": 5})
 
-    def test_a_value_that_reads_like_a_missing_number_is_a_category(self):
-        assert counted(categorical({"NA": 5, "nan": 5}), "NA", "nan") == {"NA": 1, "nan": 1}
+    def test_what_the_model_takes_for_missing_is_no_category(self):
+        assert counted(categorical({"NA": 5, "a": 5}), "NA", "None", "a") == {"missing": 2, "a": 1}
 
     def test_the_empty_text_is_never_a_value(self):
         assert categorical({"": 90, "a": 10}).values == ("a",)

@@ -12,6 +12,7 @@ from autowatch.training.autopilot import (
     best_containers,
     describe_job,
     job_name,
+    read_leaderboard,
     start_job,
     stop_job,
 )
@@ -135,6 +136,26 @@ def test_a_job_far_past_its_limit_ends_the_run(sagemaker):
     assert not describe(sagemaker, now).done
     with pytest.raises(AutopilotOverdue, match="limit is 600 s"):
         describe(sagemaker, now + timedelta(seconds=1))
+
+
+def test_a_job_far_past_its_limit_that_only_explains_its_best_candidate_is_done(sagemaker):
+    now = datetime.now(UTC)
+    created = now - timedelta(seconds=4201)
+    sagemaker.put_job(NAME, "InProgress", "GeneratingExplainabilityReport", BEST, created=created)
+    assert describe(sagemaker, now).done
+    assert not describe(sagemaker, now - timedelta(seconds=1)).done
+
+
+@pytest.mark.parametrize("secondary", ["ExplainabilityError", "ModelInsightsError"])
+def test_a_job_that_only_failed_to_explain_its_best_candidate_is_done(sagemaker, secondary):
+    sagemaker.put_job(NAME, "Failed", secondary, BEST, reason="No permission.")
+    assert describe(sagemaker).done
+
+
+def test_what_autopilot_could_not_do_is_kept_with_the_leaderboard(sagemaker):
+    sagemaker.put_job(NAME, "Completed", "Completed", BEST)
+    sagemaker.jobs[NAME]["PartialFailureReasons"] = [{"PartialFailureMessage": "No insights."}, {}]
+    assert read_leaderboard(sagemaker, NAME).partial_failures == ("No insights.",)
 
 
 def test_the_model_is_asked_for_all_four_outputs_in_their_order(sagemaker):

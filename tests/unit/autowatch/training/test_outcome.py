@@ -226,7 +226,7 @@ def released_half_way():
 
 
 def test_a_stopped_run_leaves_the_champion_serving_and_nothing_of_its_own(aws, alerts):
-    put_champion(aws, releasing="new", releases=3)
+    put_champion(aws, releasing="e-new", releases=3)
     sagemaker = released_half_way()
 
     def wait(seconds):
@@ -249,7 +249,7 @@ def test_a_stopped_run_leaves_the_champion_serving_and_nothing_of_its_own(aws, a
 
 def test_a_clean_up_whose_time_is_over_is_taken_up_again(aws, alerts):
     """From where it was: people are told once, when all is done."""
-    put_champion(aws, releasing="new")
+    put_champion(aws, releasing="e-new")
     sagemaker = released_half_way()
 
     def no_time(seconds):

@@ -66,20 +66,21 @@ def test_the_name_fits_sagemaker():
     assert NAME.replace("-", "").isalnum()
 
 
-def run(sagemaker, plan, limit_seconds=3600, key=""):
-    instances = TransformInstances("ml.m5.xlarge", 2, key)
+def run(sagemaker, plan, limit_seconds=3600, longest_line=200, key=""):
     return run_transform_job(
         sagemaker,
         Bucket(None, BUCKET),
         plan,
-        instances,
+        TransformInstances("ml.m5.xlarge", 2, key),
+        longest_line=longest_line,
         tags={"a": "b"},
         limit_seconds=limit_seconds,
         now=NOW,
     )
 
 
-def test_the_job_joins_what_it_is_given_and_stays_within_the_payload_limits(sagemaker, plan):
+def asked(sagemaker, plan, **how):
+    """The request for a job that is not there yet."""
     requests = []
     sagemaker.meta.events.register(
         "before-parameter-build.sagemaker.CreateTransformJob", lambda params, **_: requests.append(params)
@@ -88,8 +89,32 @@ def test_the_job_joins_what_it_is_given_and_stays_within_the_payload_limits(sage
         "describe_transform_job", "ValidationException", "Could not find requested job with name: x"
     )
     sagemaker.stubber.add_response("create_transform_job", {"TransformJobArn": "arn:aws:sagemaker:x" * 2})
-    assert run(sagemaker, plan) == TransformProgress(done=False, status="InProgress")
+    assert run(sagemaker, plan, **how) == TransformProgress(done=False, status="InProgress")
     (request,) = requests
+    return request
+
+
+@pytest.mark.parametrize(
+    ("longest_line", "megabytes"), [(200, 1), (300_000, 1), (400_000, 6), (4_000_000, 6)]
+)
+def test_a_request_is_small_enough_for_the_model_and_large_enough_for_a_row(
+    sagemaker, plan, longest_line, megabytes
+):
+    request = asked(sagemaker, plan, longest_line=longest_line)
+    assert request["MaxPayloadInMB"] == megabytes
+    # At 100 bytes and a millisecond for a row.
+    assert megabytes > 1 or request["MaxPayloadInMB"] * 1e6 / 100 * 1e-3 < 60
+
+
+def test_the_server_in_the_container_waits_as_long_as_the_job(sagemaker, plan):
+    request = asked(sagemaker, plan)
+    limit = str(request["ModelClientConfig"]["InvocationsTimeoutInSeconds"])
+    assert request["Environment"]["SAGEMAKER_MODEL_SERVER_TIMEOUT"] == limit
+    assert request["Environment"]["SAGEMAKER_TS_RESPONSE_TIMEOUT"] == limit
+
+
+def test_the_job_joins_what_it_is_given_and_stays_within_the_payload_limits(sagemaker, plan):
+    request = asked(sagemaker, plan)
     assert request["TransformJobName"] == NAME
     assert request["ModelName"] == "bank-r1"
     assert request["MaxPayloadInMB"] * request["MaxConcurrentTransforms"] <= 100

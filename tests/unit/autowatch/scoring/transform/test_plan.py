@@ -79,7 +79,7 @@ def layout(width, features):
         (3, [0], "$[0]"),
         (3, [2], "$[2:]"),
         (5, [0, 2], "$[0,2]"),
-        (6, [0, 2, 4, 5], "$[0,2,4:]"),
+        (6, [0, 2, 4, 5], "$[0,2,4,5]"),
     ],
 )
 def test_ascending_columns_are_picked_from_the_files_own_rows(width, features, expression):
@@ -95,6 +95,7 @@ def test_ascending_columns_are_picked_from_the_files_own_rows(width, features, e
         (4, [0, 2], ";"),
         (2, [1, 0], ","),
         (100, list(range(0, 100, 2)), ","),
+        (40, [0, *range(2, 40)], ","),
     ],
 )
 def test_other_columns_are_moved_behind_the_rest(width, features, delimiter):

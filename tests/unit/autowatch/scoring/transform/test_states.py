@@ -1,5 +1,7 @@
 """The two paths side by side: whatever the file, nobody can tell from the result which one it took."""
 
+import csv
+import io
 import random
 from dataclasses import replace
 
@@ -8,12 +10,17 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket
+from autowatch.records.contract import Feature
 from autowatch.scoring.answer import AnswerMismatch, AnswerUnreadable
 from autowatch.scoring.inbox import score_arrivals
 from autowatch.scoring.transform.accept import PieceMissing
 from autowatch.scoring.transform.work import remove_work
+from autowatch.tabular.cells import NumberForm
+from autowatch.tabular.profile import baseline_column
 from tests.support.scoring_bucket import (
+    BASELINE,
     BUCKET,
+    CONTRACT,
     create_bucket,
     drop,
     keys,
@@ -137,6 +144,43 @@ def test_both_paths_leave_the_same(s3, name):
     scored, transformed = both_ways(s3, SAME[name])
     assert transformed == scored
     assert scored
+
+
+FORMED = "age;job;note\n" + "".join(
+    f"{('1.200,5', '7', 'n/k', '-3,25', '')[n % 5]};job{n % 3};n{n}\n" for n in range(150)
+)
+
+
+def change_form(s3, form):
+    """Lets the model in force read `age` in this form."""
+    features = (Feature("age", "numeric", form), *CONTRACT.features[1:])
+    ages = baseline_column("age", "feature", "numeric", {"1,5": 50, "2.000": 50}, form)
+    baseline = replace(BASELINE, columns=(ages, *BASELINE.columns[1:]))
+    bucket = Bucket(s3, BUCKET)
+    bucket.write_json("models/r1/contract.json", replace(CONTRACT, features=features).to_json())
+    bucket.write_json("models/r1/baseline.json", baseline.to_json())
+
+
+def test_the_model_is_sent_plain_numbers(s3):
+    change_form(s3, NumberForm(",", ".", missing=frozenset({"n/k"})))
+    runtime = StubRuntime()
+    arrival = drop(s3, FORMED)
+    score_arrivals(Bucket(s3, BUCKET), runtime, [arrival], settings(), lambda: 60.0)
+    assert {row[0] for _, rows, _ in runtime.requests for row in rows} == {"1200.5", "7", "", "-3.25"}
+
+
+@pytest.mark.parametrize("content", [FORMED, FORMED + "1.5;x;faulty\n"], ids=["whole", "one faulty row"])
+def test_both_paths_read_numbers_as_the_contract_says_and_pass_them_through_unchanged(s3, content):
+    form = NumberForm(",", ".", missing=frozenset({"n/k"}))
+    change_form(s3, form)
+    scored, transformed = both_ways(s3, content)
+    assert transformed == scored
+    (rows,) = (
+        list(csv.reader(io.StringIO(text), delimiter=","))
+        for key, text in scored.items()
+        if key.endswith(".csv") and key.startswith("predictions/")
+    )
+    assert [row[0] for row in rows[1:6]] == ["1.200,5", "7", "n/k", "-3,25", ""]
 
 
 @pytest.mark.parametrize("piece_bytes", [1, 300, 10**9])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from autowatch.tabular.arrow import counts as module
 from autowatch.tabular.arrow.counts import ColumnCounter
-from autowatch.tabular.cells import read_number
+from autowatch.tabular.cells import PLAIN_FORM
 from autowatch.tabular.profile import baseline_column
 
 NUMBERS = Counter({"999": 60, "-1.8": 20, "1.4": 20, "": 5}) + Counter(f"{n / 8:g}" for n in range(-40, 400))
@@ -51,7 +51,7 @@ def by_text(bins, texts):
     for text in texts:
         if bins.type == "numeric":
             try:
-                read_number(text)
+                PLAIN_FORM.read(text)
             except ValueError:
                 faulty.add(text)
                 continue

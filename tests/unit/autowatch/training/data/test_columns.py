@@ -6,13 +6,14 @@ from collections import Counter
 
 import pytest
 
-from autowatch.training.data.columns import ColumnReader, TextCounts
+from autowatch.tabular.cells import MISSING, PLAIN_FORM, NumberForm
+from autowatch.training.data.columns import ColumnReader, StrayText, TextCounts
 
 
 def survey(*blocks, max_bytes=10_000_000):
     reader = ColumnReader("a", max_bytes)
     for block in blocks:
-        reader.add(block)
+        reader.add(block, range(2, 2 + len(block)))
     return reader.survey()
 
 
@@ -21,9 +22,65 @@ def test_a_column_of_numbers_has_its_missing_and_its_values_counted():
     assert (column.type, column.missing, column.distinct, column.distinct_is_exact) == ("numeric", 3, 3, True)
 
 
-def test_one_text_at_the_very_end_makes_a_column_categorical_and_its_na_a_value():
+def test_texts_among_few_numbers_make_a_column_categorical():
     column = survey(["1", "NA", ""], ["2"], ["many"])
-    assert (column.type, column.missing, column.distinct) == ("categorical", 1, 4)
+    assert (column.type, column.missing, column.distinct, column.doubt) == ("categorical", 2, 3, "")
+
+
+NUMBERS = [str(number) for number in range(100)]
+SPACE = "\u00a0"
+
+
+@pytest.mark.parametrize("odd", [" ", "n/k", "?", "-", "inf", "1e39", "unknown", "1,5"])
+def test_a_text_among_numbers_is_missing_and_named(odd):
+    column = survey(NUMBERS, ["7", odd, "8"], [odd])
+    assert (column.type, column.form, column.missing) == ("numeric", NumberForm(missing=frozenset({odd})), 2)
+    assert column.stray == (StrayText(odd, 2, 3),)
+
+
+@pytest.mark.parametrize("missing", sorted(MISSING))
+def test_what_pandas_takes_for_missing_is_missing_and_not_odd(missing):
+    column = survey(NUMBERS, [missing])
+    assert (column.type, column.form, column.missing) == ("numeric", PLAIN_FORM, 1)
+
+
+@pytest.mark.parametrize(
+    ("texts", "form"),
+    [
+        (["5,10", "12,5", "3"], NumberForm(",")),
+        (["1,234.50", "999.00", "12,000,000"], NumberForm(".", ",")),
+        (["1.234,50", "999,00"], NumberForm(",", ".")),
+        (["1 234,5", f"12{SPACE}000", "7"], NumberForm(",", " ")),
+        (["1'234.50", "999"], NumberForm(".", " ")),
+        (["12.5%", "3 %"], NumberForm(affix="%")),
+        (["$1,200", "-$3.50", "($7)"], NumberForm(".", ",", "$")),
+        (["5,10 €", "1,2€"], NumberForm(",", "", "€")),
+        (["\u22125", "(7)", "3"], NumberForm(signs=True)),
+        ([f"{SPACE}5", "6"], NumberForm(signs=True)),
+        (["1e3", "-.5", "7."], PLAIN_FORM),
+    ],
+)
+def test_numbers_of_one_form_are_read(texts, form):
+    column = survey(texts * 20)
+    assert (column.type, column.form, column.stray) == ("numeric", form, ())
+
+
+@pytest.mark.parametrize(
+    ("texts", "doubt"),
+    [
+        (["1,234", "5,678"], "two ways"),
+        (["1.5", "1,5"], "more than one form"),
+        (["5%", "5"], "more than one form"),
+        (["$5", "€5"], "more than one form"),
+        (["red", "blue"], ""),
+        (["A1", "5"], ""),
+    ],
+)
+def test_what_is_doubtful_is_told_and_not_guessed(texts, doubt):
+    column = survey(texts * 20)
+    assert column.type == "categorical"
+    assert doubt in column.doubt
+    assert bool(column.doubt) is bool(doubt)
 
 
 @pytest.mark.parametrize(
@@ -51,10 +108,13 @@ def test_a_column_of_too_many_numbers_keeps_its_type_its_missing_and_its_ends():
     assert {"-77.5", "1e9"} <= column.texts.keys()
 
 
-def test_a_word_among_too_many_numbers_is_seen_although_it_is_not_remembered():
+def test_a_word_among_too_many_numbers_is_named_although_it_is_not_remembered():
     blocks = [[str(number) for number in range(start, start + 1000)] for start in range(0, 30_000, 1000)]
     words = [[*blocks[-1], f"word {number}"] for number in range(3)]
-    assert {survey(*blocks, word, max_bytes=200_000).type for word in words} == {"categorical"}
+    found = [survey(*blocks, word, max_bytes=200_000) for word in words]
+    assert [(column.type, column.stray[0].text) for column in found] == [
+        ("numeric", f"word {number}") for number in range(3)
+    ]
 
 
 def blocks(texts, size=1000):

@@ -133,7 +133,9 @@ def test_a_challenger_that_is_worse_than_the_champion_is_rejected(s3):
     crown(s3)
     runtime = serving(poor, good)
     decision = judge(s3, runtime)
-    assert runtime.rows == {CANDIDATE: ROWS, ENDPOINT: ROWS}
+    warming = LIMITS.concurrency
+    assert runtime.rows == {CANDIDATE: warming + ROWS, ENDPOINT: ROWS}
+    assert runtime.requests[CANDIDATE] == warming + decision.challenger.latency.batches
     assert decision.challenger.metrics["auc"] > 0.6
     assert not decision.passed
     assert [(check.name, check.passed) for check in decision.checks] == [

@@ -50,7 +50,7 @@ class Answers:
     def __init__(self, labels=("no", "yes"), probabilities=("0.1", "0.9")):
         self.predictions = Predictions(labels, probabilities)
 
-    def predict(self, payload, rows):
+    def predict_when_started(self, payload, rows):
         assert (payload, rows) == ("30,müller\n40,x\n".encode(), 2)
         return self.predictions
 
@@ -78,8 +78,8 @@ def sagemaker():
     return sagemaker
 
 
-def release(s3, sagemaker, answers=None):
-    return promote(Bucket(s3, BUCKET), sagemaker, "new", ENDPOINT, answers or Answers(), NOW)
+def release(s3, sagemaker, answers=None, config="e-new"):
+    return promote(Bucket(s3, BUCKET), sagemaker, "new", config, ENDPOINT, answers or Answers(), NOW)
 
 
 def test_the_first_model_is_put_in_force(s3, sagemaker):
@@ -91,21 +91,38 @@ def test_the_first_model_is_put_in_force(s3, sagemaker):
 
 
 def test_the_next_one_replaces_it_and_doing_so_twice_is_doing_it_once(s3, sagemaker):
-    write_champion(Bucket(s3, BUCKET), replace(OLD, releasing="new", releases=1), None)
+    write_champion(Bucket(s3, BUCKET), replace(OLD, releasing="e-new", releases=1), None)
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     first = release(s3, sagemaker)
-    again = promote(Bucket(s3, BUCKET), sagemaker, "new", ENDPOINT, Answers(), NOW.replace(hour=13))
+    again = promote(Bucket(s3, BUCKET), sagemaker, "new", "e-new", ENDPOINT, Answers(), NOW.replace(hour=13))
     assert first == again == read_champion(Bucket(s3, BUCKET))
-    assert first.previous_run == "old"
+    assert (first.previous_run, first.previous_config) == ("old", OLD.endpoint_config)
+
+
+def test_the_champion_served_by_other_settings_keeps_its_predecessor(s3, sagemaker):
+    champion = replace(OLD, run="new", endpoint_config="e-new", previous_run="old", releasing="e-later")
+    write_champion(Bucket(s3, BUCKET), champion, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-later")
+    champion = release(s3, sagemaker, config="e-later")
+    assert read_champion(Bucket(s3, BUCKET)) == champion
+    assert (champion.run, champion.endpoint_config, champion.model_name) == ("new", "e-later", "e-new")
+    assert (champion.previous_run, champion.previous_config) == ("old", "e-new")
+
+
+def test_the_config_of_an_endpoint_that_the_stack_has_left_is_not_this_ones_to_remove(s3, sagemaker):
+    write_champion(Bucket(s3, BUCKET), replace(OLD, endpoint_name="former", releasing="e-new"), None)
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    assert release(s3, sagemaker).previous_config is None
 
 
 def test_a_release_is_announced_before_the_endpoint_changes_and_once(s3, sagemaker):
     write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker.put_endpoint(ENDPOINT, "e-old")
-    begin_release(Bucket(s3, BUCKET), sagemaker, "new", ENDPOINT, {}, {})
+    del sagemaker.endpoints["e-candidate"]
+    begin_release(Bucket(s3, BUCKET), sagemaker, ENDPOINT, "e-new", {}, {})
     with pytest.raises(EndpointBusy):
-        begin_release(Bucket(s3, BUCKET), sagemaker, "new", ENDPOINT, {}, {})
-    assert read_champion(Bucket(s3, BUCKET)) == replace(OLD, releasing="new", releases=1)
+        begin_release(Bucket(s3, BUCKET), sagemaker, ENDPOINT, "e-new", {}, {})
+    assert read_champion(Bucket(s3, BUCKET)) == replace(OLD, releasing="e-new", releases=1)
     sagemaker.settle(ENDPOINT)
     champion = release(s3, sagemaker)
     assert (champion.run, champion.releasing, champion.releases) == ("new", None, 1)
@@ -115,7 +132,8 @@ def test_a_release_that_was_undone_cannot_go_on(s3, sagemaker):
     """A state whose execution was stopped runs to its end all the same."""
     write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker.put_endpoint(ENDPOINT, "e-old")
-    begin_release(Bucket(s3, BUCKET), sagemaker, "new", ENDPOINT, {}, {})
+    del sagemaker.endpoints["e-candidate"]
+    begin_release(Bucket(s3, BUCKET), sagemaker, ENDPOINT, "e-new", {}, {})
     undo_until_done(s3, sagemaker)
     assert read_champion(Bucket(s3, BUCKET)) == replace(OLD, releases=1)
     sagemaker.put_endpoint(ENDPOINT, "e-new")
@@ -125,11 +143,11 @@ def test_a_release_that_was_undone_cannot_go_on(s3, sagemaker):
 
 def test_a_run_that_was_ended_neither_touches_the_endpoint_nor_comes_in_force(s3, sagemaker):
     """Its function is still at work when the execution has been stopped."""
-    write_champion(Bucket(s3, BUCKET), replace(OLD, releasing="new"), None)
+    write_champion(Bucket(s3, BUCKET), replace(OLD, releasing="e-new"), None)
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     begin_ending(Bucket(s3, BUCKET), RUN)
     with pytest.raises(RunEnded):
-        begin_release(Bucket(s3, BUCKET), sagemaker, "new", ENDPOINT, {}, {})
+        begin_release(Bucket(s3, BUCKET), sagemaker, ENDPOINT, "e-new", {}, {})
     with pytest.raises(RunEnded):
         release(s3, sagemaker)
     assert read_champion(Bucket(s3, BUCKET)).run == "old"
@@ -169,9 +187,16 @@ def test_answers_that_differ_from_the_candidates_stop_the_release(s3, sagemaker,
         read_champion(Bucket(s3, BUCKET))
 
 
-def test_the_last_digit_may_differ(s3, sagemaker):
+def test_what_a_row_gets_in_another_batch_may_differ_in_the_last_digits_of_a_float(s3, sagemaker):
     sagemaker.put_endpoint(ENDPOINT, "e-new")
-    assert release(s3, sagemaker, Answers(probabilities=("0.1000000001", "0.9"))).run == "new"
+    assert release(s3, sagemaker, Answers(probabilities=("0.10003", "0.89993"))).run == "new"
+
+
+def test_a_label_may_go_either_way_where_both_are_as_likely(s3, sagemaker):
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    smoke_test = SmokeTest("30,müller\n40,x\n", ["no", "yes"], ["0.1", "0.50002"])
+    write_smoke_test(Bucket(s3, BUCKET), "new", smoke_test)
+    assert release(s3, sagemaker, Answers(labels=("no", "no"), probabilities=("0.1", "0.49998"))).run == "new"
 
 
 def left(sagemaker):
@@ -226,8 +251,9 @@ def test_a_run_that_failed_after_the_switch_is_switched_back(s3, sagemaker, on_i
 
 def test_a_promotion_that_failed_is_switched_back_and_the_earlier_model_stays(s3, sagemaker):
     write_champion(Bucket(s3, BUCKET), OLD, None)
-    sagemaker.put_endpoint(ENDPOINT, "e-new")
     del sagemaker.endpoints["e-candidate"]
+    sagemaker.configs["e-later"] = {}
+    sagemaker.put_endpoint(ENDPOINT, "e-later")
     undo_until_done(s3, sagemaker, replace(RUN, run="later", trigger="promote", promotes="new"))
     settle(sagemaker)
     assert sagemaker.endpoints[ENDPOINT]["EndpointConfigName"] == "e-old"

@@ -10,7 +10,6 @@ from autowatch.records.keys import baseline_key, contract_key, model_record_key
 from autowatch.records.run import read_latest
 from autowatch.records.smoke import SmokeTest, write_smoke_test
 from autowatch.training.release.rollback import (
-    AlreadyInForce,
     ArtefactsGone,
     InvalidPromotion,
     NeverPassed,
@@ -97,12 +96,11 @@ def test_a_run_whose_artefacts_are_gone_is_not_released(aws, key):
         begin(aws)
 
 
-def test_the_champion_is_not_released_again(aws):
+def test_the_champion_may_be_served_anew(aws):
     write_champion(
         Bucket(aws.client("s3"), BUCKET), Champion(EARLIER, "e", "c", "m", "k", "b", "t", {}), None
     )
-    with pytest.raises(AlreadyInForce):
-        begin(aws)
+    assert begin(aws).promotes == EARLIER
 
 
 def test_the_input_names_the_run_and_nothing_else():

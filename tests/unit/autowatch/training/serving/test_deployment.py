@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import boto3
 import pytest
 from botocore.exceptions import ClientError
@@ -9,6 +11,7 @@ from autowatch.settings import Network
 from autowatch.training.serving.deployment import (
     Deployment,
     ServingRefused,
+    check_deployment,
     check_network,
     check_serving,
     deployment_config,
@@ -47,6 +50,13 @@ def test_the_alarms_roll_back():
 @pytest.mark.parametrize(("limit", "expected"), [(60, 600), (2400, 2400), (90_000, 28_800)])
 def test_the_limit_is_one_that_sagemaker_takes(limit, expected):
     assert configure(limit=limit)["BlueGreenUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"] == expected
+
+
+@pytest.mark.parametrize(("bake", "limit", "fits"), [(299, 60, True), (300, 60, False), (1200, 2400, False)])
+def test_a_time_to_bake_that_sagemaker_would_refuse_is_refused_before_anything_is_trained(bake, limit, fits):
+    """The old fleet is watched after the switch and once more before it ends."""
+    with nullcontext() if fits else pytest.raises(ServingRefused, match="Lower BakeSeconds"):
+        check_deployment(bake, limit)
 
 
 SERVERLESS = ""

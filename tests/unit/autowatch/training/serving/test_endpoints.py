@@ -13,6 +13,8 @@ from autowatch.training.serving.endpoints import (
     Serving,
     candidate_name,
     create_candidate,
+    create_config,
+    create_endpoint,
     create_model,
     delete_endpoint,
     delete_model,
@@ -36,6 +38,7 @@ def sagemaker():
 def create(sagemaker, serving=SERVERLESS, containers=(CONTAINER,)):
     role = "arn:aws:iam::123456789012:role/sagemaker-role"
     create_model(sagemaker, "m", list(containers), serving, role_arn=role, tags={"a": "b"})
+    create_config(sagemaker, "m", "m", serving, {"a": "b"})
 
 
 def test_names_fit_what_sagemaker_takes():
@@ -119,16 +122,47 @@ def test_an_endpoint_is_created_then_updated_and_left_alone_when_it_serves_alrea
     assert sagemaker.calls.count("UpdateEndpoint") == 1
 
 
-def test_a_switch_whose_answer_got_lost_is_taken_up_again(sagemaker):
+@pytest.mark.parametrize("there", [True, False])
+def test_a_switch_whose_answer_got_lost_is_taken_up_again(sagemaker, there):
     """The state is tried again while its first call is being carried out."""
-    sagemaker.put_endpoint("e", "one")
+    if there:
+        sagemaker.put_endpoint("e", "one")
+    switch_endpoint(sagemaker, "e", "two", {})
     switch_endpoint(sagemaker, "e", "two", {})
     with pytest.raises(EndpointBusy):
-        switch_endpoint(sagemaker, "e", "two", {})
+        switch_endpoint(sagemaker, "e", "three", {})
     sagemaker.settle("e")
     switch_endpoint(sagemaker, "e", "two", {})
     assert describe_endpoint(sagemaker, "e").config == "two"
-    assert sagemaker.calls.count("UpdateEndpoint") == 1
+    assert sagemaker.calls.count("UpdateEndpoint") == there
+
+
+def test_a_request_that_boto3_repeats_after_a_lost_answer_is_looked_at_again(sagemaker):
+    """The repeated request meets what the first one made."""
+    sagemaker.put_endpoint("e", "one", "Creating")
+    with pytest.raises(EndpointBusy, match="already existing"):
+        create_endpoint(sagemaker, "e", "one", {})
+
+
+def test_what_was_created_a_moment_ago_may_not_be_known_yet(sagemaker):
+    sagemaker.unknown_configs = {"one"}
+    with pytest.raises(EndpointBusy, match="Could not find endpoint configuration"):
+        create_endpoint(sagemaker, "e", "one", {})
+    sagemaker.unknown_configs = set()
+    create_endpoint(sagemaker, "e", "one", {})
+
+
+def test_a_serverless_container_has_one_worker_and_writes_where_it_may(sagemaker):
+    create(sagemaker)
+    environment = sagemaker.models.pop("m")["PrimaryContainer"]["Environment"]
+    assert environment == {
+        "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+        "LOG_LOCATION": "/tmp",
+        "METRICS_LOCATION": "/tmp",
+    }
+    sagemaker.configs.clear()
+    create(sagemaker, Serving("ml.m5.large", 2, 4096, 8))
+    assert sagemaker.models["m"]["PrimaryContainer"]["Environment"] == {}
 
 
 def test_an_endpoint_that_failed_is_replaced(sagemaker):

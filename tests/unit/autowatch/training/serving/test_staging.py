@@ -7,17 +7,16 @@ from moto import mock_aws
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.records.keys import LATEST_KEY, leaderboard_key
 from autowatch.records.run import Run, RunEnded, begin_ending, read_latest
-from autowatch.settings import InvalidSetting
-from autowatch.training.serving.endpoints import Serving
+from autowatch.training.serving.endpoints import CandidateStillThere, Serving
 from autowatch.training.serving.staging import (
     read_model_record,
-    resource_tags,
+    release,
     restore_model,
     stage_challenger,
 )
 from tests.support.sagemaker_double import SageMaker
 
-BUCKET, RUN = "bank", "20261123-071500-d822"
+BUCKET, RUN, LATER = "bank", "20261123-071500-d822", "20261124-071500-d822"
 
 
 MODEL = f"e-{RUN}"
@@ -61,38 +60,37 @@ def test_a_challenger_is_staged_once_with_its_records(s3, sagemaker):
     assert sagemaker.endpoints["e-candidate"]["EndpointConfigName"] == MODEL
     assert Bucket(s3, BUCKET).read_json(leaderboard_key(RUN))["best_candidate"] == "best"
     (container,) = read_model_record(Bucket(s3, BUCKET), RUN)
-    assert container == sagemaker.models[MODEL]["PrimaryContainer"]
+    served = sagemaker.models[MODEL]["PrimaryContainer"]
+    assert container == served | {"Environment": container["Environment"]}
+    assert container["Environment"].items() <= served["Environment"].items()
+
+
+def restore(s3, sagemaker, **how):
+    restore_model(Bucket(s3, BUCKET), sagemaker, LATER, promoted=RUN, **(HOW | how))
 
 
 def test_a_model_that_was_removed_is_made_again_as_it_was(s3, sagemaker):
     stage(s3, sagemaker)
     model, config = sagemaker.models.pop(MODEL), sagemaker.configs.pop(MODEL)
-    restore_model(Bucket(s3, BUCKET), sagemaker, RUN, **HOW)
-    restore_model(Bucket(s3, BUCKET), sagemaker, RUN, **HOW)
-    assert (sagemaker.models[MODEL], sagemaker.configs[MODEL]) == (model, config)
+    restore(s3, sagemaker)
+    restore(s3, sagemaker)
+    assert (sagemaker.models, sagemaker.configs) == ({MODEL: model}, {f"e-{LATER}": config})
+
+
+def test_a_model_that_is_there_is_served_by_the_settings_of_today(s3, sagemaker):
+    stage(s3, sagemaker)
+    before = sagemaker.configs[MODEL]
+    restore(s3, sagemaker, serving=Serving("", 1, 6144, 20))
+    (variant,) = sagemaker.configs[f"e-{LATER}"]["ProductionVariants"]
+    assert variant["ServerlessConfig"] == {"MemorySizeInMB": 6144, "MaxConcurrency": 20}
+    assert variant["ModelName"] == MODEL
+    assert sagemaker.configs[MODEL] == before
 
 
 def test_a_model_without_a_record_is_not_made(s3, sagemaker):
     with pytest.raises(ObjectMissing, match=r"model\.json"):
-        restore_model(Bucket(s3, BUCKET), sagemaker, RUN, **HOW)
+        restore(s3, sagemaker)
     assert not sagemaker.models
-
-
-def test_the_users_tags_stand_beside_the_stacks_and_the_runs():
-    assert resource_tags("bank", "") == {"autowatch:stack": "bank"}
-    assert resource_tags("bank", "team=risk, cost-centre = 4=2 ,empty=", "r") == {
-        "autowatch:stack": "bank",
-        "autowatch:run": "r",
-        "team": "risk",
-        "cost-centre": "4=2",
-        "empty": "",
-    }
-
-
-@pytest.mark.parametrize("text", ["team", "=risk", "a=b,c"])
-def test_what_is_no_pair_is_refused(text):
-    with pytest.raises(InvalidSetting, match="key=value"):
-        resource_tags("bank", text)
 
 
 def test_nothing_is_made_for_a_run_that_was_ended(s3, sagemaker):
@@ -102,3 +100,15 @@ def test_nothing_is_made_for_a_run_that_was_ended(s3, sagemaker):
         stage(s3, sagemaker)
     assert not sagemaker.models
     assert not sagemaker.endpoints
+
+
+def test_the_candidate_is_gone_before_the_endpoint_takes_more_places(s3, sagemaker):
+    stage(s3, sagemaker)
+    sagemaker.settle("e-candidate")
+    for _ in range(2):
+        with pytest.raises(CandidateStillThere):
+            release(sagemaker, "e", MODEL, {}, {})
+    assert "e" not in sagemaker.endpoints
+    sagemaker.settle("e-candidate")
+    release(sagemaker, "e", MODEL, {}, {})
+    assert set(sagemaker.endpoints) == {"e"}
