@@ -62,7 +62,7 @@ soak: $(DEV_READY)  ## releases under load, scoring under faults, 40 runs stoppe
 
 permissions: $(DEV_READY)  ## which permissions of the template the tests on the sandbox need
 	@folder=$$(mktemp -d) && SANDBOX_PERMISSIONS_RECORD=$$folder $(VENV_PYTHON) -m pytest -n auto --dist loadfile tests/e2e \
-	  && $(VENV_PYTHON) -m tests.permissions $$folder
+	  && $(VENV_PYTHON) -m tests.permissions $$folder --write
 
 notebooks: $(NOTEBOOKS_READY)  ## the environment of notebooks/ (about 1 GB)
 	@echo "$(NOTEBOOKS)/bin/python -m ipykernel install --user --name autowatch makes it a kernel of your Jupyter."

@@ -347,9 +347,8 @@ class Server:
         return not objection
 
     def _write_record(self) -> None:
-        folder, template = os.environ.get(FOLDER_VARIABLE), self._configuration.template
-        if folder and template:
-            self._decisions.record.write(Path(folder), template)
+        if folder := os.environ.get(FOLDER_VARIABLE):
+            self._decisions.record.write(Path(folder))
 
     def _control(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"].removeprefix("/_sandbox/")

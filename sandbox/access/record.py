@@ -1,6 +1,5 @@
 """What the policies were needed for: every decision of a sandbox, counted, for the table of permissions."""
 
-import hashlib
 import json
 import threading
 import uuid
@@ -41,14 +40,13 @@ class Record:
         with self._lock:
             self._counts[role, action, grants] += 1
 
-    def write(self, folder: Path, template: Path) -> None:
-        """Write everything into a file of its own, with the digest of the template that was deployed."""
+    def write(self, folder: Path) -> None:
+        """Write everything into a file of its own."""
         with self._lock:
             rows: list[dict[str, Any]] = [
                 {"role": role, "action": action, "grants": grants, "count": count}
                 for (role, action, grants), count in self._counts.items()
             ]
         folder.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256(template.read_bytes()).hexdigest()
-        document = {"template": digest, "decisions": rows}
+        document = {"decisions": rows}
         (folder / f"{uuid.uuid4().hex}.json").write_text(json.dumps(document))

@@ -140,7 +140,8 @@ def _resolve(value: Any, document: dict[str, Any]) -> Any:
         return _reference(value["Ref"], document)
     if "Fn::GetAtt" in value:
         parts = value["Fn::GetAtt"]
-        return _arn(parts[0] if isinstance(parts, list) else parts.split(".")[0], document)
+        name, attribute = parts if isinstance(parts, list) else parts.split(".", 1)
+        return _arn(name, document) if attribute.endswith("Arn") else name
     if "Fn::Sub" in value:
         return _substitute(value["Fn::Sub"], document)
     return {key: _resolve(each, document) for key, each in value.items()}
