@@ -119,8 +119,7 @@ def test_a_release_is_announced_before_the_endpoint_changes_and_once(s3, sagemak
     write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker.put_endpoint(ENDPOINT, "e-old")
     del sagemaker.endpoints["e-candidate"]
-    begin_release(Bucket(s3, BUCKET), sagemaker, ENDPOINT, "e-new", {}, {})
-    with pytest.raises(EndpointBusy):
+    for _ in range(2):
         begin_release(Bucket(s3, BUCKET), sagemaker, ENDPOINT, "e-new", {}, {})
     assert read_champion(Bucket(s3, BUCKET)) == replace(OLD, releasing="e-new", releases=1)
     sagemaker.settle(ENDPOINT)
