@@ -144,7 +144,7 @@ class TestPromotions:
         assert walker.run({"promote": champion["run"]}, SLOW)["status"] == "SUCCEEDED"
         served = walker.read("models/champion.json")
         assert walker.configs() == {served["endpoint_config"]} != {champion["endpoint_config"]}
-        anew = ("endpoint_config", "previous_config", "released")
+        anew = ("releases", "endpoint_config", "previous_config", "released")
         assert served == champion | {name: served[name] for name in anew}
         assert walker.models() == models
 
@@ -196,7 +196,7 @@ class TestFailures:
         fails_without_a_trace(answer, "EndpointFailed", f"The endpoint {CANDIDATE} is Failed")
 
     def test_a_function_that_is_killed(self, walker, fails_without_a_trace):
-        kill = Fault("InvokeEndpoint", "kill_before", begins=CANDIDATE, times=3, function="GateFunction")
+        kill = Fault("InvokeEndpoint", "kill_before", begins=CANDIDATE, function="GateFunction")
         answer = walker.train(kill)
         fails_without_a_trace(answer, "Runtime.ExitError", "exited")
 
@@ -242,7 +242,7 @@ class TestFailures:
 
     def test_a_clean_up_that_does_not_get_through_says_what_to_look_at(self, walker):
         champion, before = walker.champion, walker.models()
-        kill = Fault("InvokeEndpoint", "kill_before", begins=CANDIDATE, times=3, function="GateFunction")
+        kill = Fault("InvokeEndpoint", "kill_before", begins=CANDIDATE, function="GateFunction")
         answer = walker.train(kill, refused("DeleteEndpoint", "You may not.", ends=CANDIDATE))
         assert (answer["status"], answer["error"]) == ("FAILED", "Runtime.ExitError")
         assert walker.champion == champion
