@@ -143,7 +143,13 @@ _GRANTED_BY_STAR_ALONE = {
     "ecr:BatchGetImage",
     "ecr:GetAuthorizationToken",
     "ecr:GetDownloadUrlForLayer",
+    "logs:DescribeLogGroups",
+    "sagemaker:ListAutoMLJobs",
     "sagemaker:ListCandidatesForAutoMLJob",
+    "sagemaker:ListEndpointConfigs",
+    "sagemaker:ListEndpoints",
+    "sagemaker:ListModels",
+    "sagemaker:ListTransformJobs",
 }
 
 
