@@ -94,13 +94,17 @@ def arrivals_in(event: dict[str, Any], bucket: str) -> list[Arrival]:
     return [arrival for arrival in arrivals if not arrival.file.key.endswith("/")]
 
 
-def announcement(arrival: Arrival) -> dict[str, Any]:
-    """The inverse of `arrivals_in`: an event that announces this arrival once more."""
+def announcement(arrival: Arrival, bucket: str) -> dict[str, Any]:
+    """The inverse of `arrivals_in`: an event that announces this arrival in `bucket` once more."""
     file = arrival.file
     written: dict[str, Any] = {"key": quote_plus(file.key, safe="/"), "eTag": file.etag, "size": file.size}
     if file.version_id is not None:
         written["versionId"] = file.version_id
-    return {"Records": [{"eventTime": arrival.time.isoformat(), "s3": {"object": written}}]}
+    return {
+        "Records": [
+            {"eventTime": arrival.time.isoformat(), "s3": {"bucket": {"name": bucket}, "object": written}}
+        ]
+    }
 
 
 def arrival_in_execution(document: dict[str, Any]) -> Arrival:

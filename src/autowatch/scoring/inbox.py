@@ -76,7 +76,7 @@ class TransformMachine:
             release: the number of the release that it waits for.
             times: how often it has been left for later before.
         """
-        event = {**announcement(arrival), _POSTPONED: times + 1}
+        event = {**announcement(arrival, bucket), _POSTPONED: times + 1}
         document = {
             "postponed": {"seconds": min(_FIRST_WAIT << min(times, 10), _LONGEST_WAIT), "event": event}
         }

@@ -101,12 +101,12 @@ def test_another_version_key_time_or_bucket_is_another_transform(s3):
 def test_a_file_that_arrives_during_a_release_is_announced_again_in_a_while_and_longer_each_time(s3, machine):
     mark_release(Bucket(s3, BUCKET), "bank-r2")
     arrival = drop(s3, "age,job\n1,x\n", "inference/ä b.csv")
-    event, waits = announcement(arrival), []
+    event, waits = announcement(arrival, BUCKET), []
     for _ in range(5):
         outcome = score_arrivals(
             Bucket(s3, BUCKET),
             StubRuntime(),
-            arrivals_in(event),
+            arrivals_in(event, BUCKET),
             settings(),
             lambda: 60.0,
             machine,
@@ -118,7 +118,7 @@ def test_a_file_that_arrives_during_a_release_is_announced_again_in_a_while_and_
             for document in inputs(machine)
             if document["postponed"]["event"]["postponed"] == len(waits) + 1
         )
-        assert arrivals_in(event) == [arrival]
+        assert arrivals_in(event, BUCKET) == [arrival]
         waits = sorted(document["postponed"]["seconds"] for document in inputs(machine))
     assert waits == [5, 10, 20, 40, 60]
     assert results(s3) == []
