@@ -30,15 +30,22 @@ def granted(translated):
     ("action", "functions"),
     [
         ("InvokeEndpoint", {"InvokeEndpointFunction", "GateFunction", "PromoteFunction"}),
-        ("UpdateEndpoint", {"ReleaseFunction", "FailFunction"}),
+        ("UpdateEndpoint", {"ReleaseFunction", "FailFunction", "EndRunFunction"}),
         (
             "DeleteEndpoint",
-            {"StageFunction", "ReleaseFunction", "FinishFunction", "FailFunction", "CleanUpFunction"},
+            {
+                "StageFunction",
+                "ReleaseFunction",
+                "FinishFunction",
+                "FailFunction",
+                "EndRunFunction",
+                "CleanUpFunction",
+            },
         ),
         (
             "DescribeEndpoint",
             {"PrepareFunction", "StageFunction", "DescribeEndpointFunction", "ReleaseFunction"}
-            | {"PromoteFunction", "FinishFunction", "FailFunction", "CleanUpFunction"},
+            | {"PromoteFunction", "FinishFunction", "FailFunction", "EndRunFunction", "CleanUpFunction"},
         ),
     ],
 )

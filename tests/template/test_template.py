@@ -262,6 +262,7 @@ def test_asynchronous_functions_have_a_place_for_what_failed(template):
         "LoadDmmFunction",
         "DetectDriftFunction",
         "MeasureQualityFunction",
+        "EndRunFunction",
     }
     for name, properties in asynchronous.items():
         failures = properties["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
