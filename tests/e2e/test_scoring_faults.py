@@ -70,12 +70,15 @@ class World(ReleasedStack):
         self.functions = sandbox.client("lambda")
         (self.failures,) = self.sqs.list_queues(QueueNamePrefix="autowatch-ScoringFailures")["QueueUrls"]
 
-    def put(self, key, rows):
-        """Writes a file; a key that ends with .csv is announced to the function."""
+    def put(self, key, rows, announced=True):
+        """Writes a file; unless it is `announced`, S3 does not tell the function."""
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([("note", "age", "job"), *rows])
         body = text.getvalue().encode()
-        answer = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        if announced:
+            answer = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        else:
+            answer = self.put_unannounced(key, body)
         return File(self.bucket, key, answer["VersionId"], answer["ETag"].strip('"'), len(body), tuple(rows))
 
     def announce(self, *files):
@@ -122,7 +125,7 @@ class World(ReleasedStack):
     def count_requests(self, rows):
         """How many requests the scoring of these rows makes."""
         self.sandbox.faults(Fault("*", "observe"))
-        file = self.put("inference/counted", rows)
+        file = self.put("inference/counted.csv", rows, announced=False)
         before = self.sandbox.faults_struck()[0]
         self.functions.invoke(FunctionName=self.sandbox.functions[FUNCTION], Payload=file.event())
         return self.sandbox.faults_struck()[0] - before
@@ -279,7 +282,7 @@ def test_an_endpoint_may_be_updated_meanwhile(world):
 
 @pytest.mark.parametrize("times", [2, 10], ids=["twice", "ten at once"])
 def test_the_same_event_again_and_at_once_gives_one_result(world, times):
-    file = world.put(f"inference/{times} times", table())
+    file = world.put(f"inference/{times} times.csv", table(), announced=False)
     world.announce(*[file] * times)
     world.settle()
     world.check(file)
@@ -290,8 +293,8 @@ def test_the_same_event_again_and_at_once_gives_one_result(world, times):
 
 
 def test_versions_of_a_key_in_any_order_have_a_result_each(world):
-    older = world.put("inference/order", table(salt="older "))
-    newer = world.put("inference/order", table(ROWS // 2, salt="newer "))
+    older = world.put("inference/order.csv", table(salt="older "), announced=False)
+    newer = world.put("inference/order.csv", table(ROWS // 2, salt="newer "), announced=False)
     world.announce(newer)
     world.settle()
     world.announce(older, newer, older)
@@ -325,7 +328,7 @@ def test_a_process_killed_anywhere_leaves_nothing_half_done(world):
     while kills < KILLS:
         number = len(files)
         name = "small" if number % 4 else "large"
-        file = world.put(f"inference/killed {number}", table(**SIZES[name]))
+        file = world.put(f"inference/killed {number}.csv", table(**SIZES[name]), announced=False)
         world.sandbox.faults(kill(chance, requests[name]))
         answer = world.functions.invoke(FunctionName=world.sandbox.functions[FUNCTION], Payload=file.event())
         kills += b"signal: killed" in answer["Payload"].read()

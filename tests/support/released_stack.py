@@ -79,6 +79,18 @@ class ReleasedStack:
         write_smoke_test(bucket, run, smoke_test)
         write_decision(bucket, run, GateDecision(run, True, "good", 0.6, 700, {"auc": 0.9}))
 
+    def put_unannounced(self, key, body):
+        """Puts an object without any notification, for tests that send its event themselves."""
+        announced = self.s3.get_bucket_notification_configuration(Bucket=self.bucket)
+        del announced["ResponseMetadata"]
+        self.s3.put_bucket_notification_configuration(Bucket=self.bucket, NotificationConfiguration={})
+        try:
+            return self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        finally:
+            self.s3.put_bucket_notification_configuration(
+                Bucket=self.bucket, NotificationConfiguration=announced
+            )
+
     def keys(self, prefix):
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
