@@ -6,6 +6,8 @@ SANDBOX_READY := $(VENV)/.sandbox-ready
 DEV_READY := $(VENV)/.dev-ready
 ASL_VALIDATOR := $(VENV)/asl-validator
 CLI_READY := $(VENV)/.cli-ready
+SCAN := .sandbox/envs/scan
+SCAN_READY := $(SCAN)/.ready
 NOTEBOOKS = .sandbox/envs/$(shell $(VENV_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')/notebooks
 NOTEBOOKS_READY := $(VENV)/.notebooks-ready
 
@@ -30,7 +32,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 AUTOWATCH := $(VENV_PYTHON) -m autowatch_client
 
-.PHONY: install notebooks notebook-test pictures demo sandbox train runs rollback test permissions container-test bench-scoring bench-drift-errors bench-drift check clean help
+.PHONY: install notebooks notebook-test pictures demo sandbox train runs rollback test soak permissions container-test bench-scoring bench-drift-errors bench-drift check clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +56,11 @@ rollback: $(CLI_READY)  ## release the model of an earlier run again: RUN=name [
 
 test: $(DEV_READY)  ## every test, without account or Docker
 	@$(VENV_PYTHON) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
+
+soak: $(DEV_READY)  ## releases under load, scoring under faults, 40 runs stopped or killed: long, with fixed seeds
+	@rm -f .sandbox/ended-runs.md
+	@ENDED_RUNS=40 ENDED_RUNS_TABLE=.sandbox/ended-runs.md $(VENV_PYTHON) -m pytest tests/e2e/test_release_under_load.py \
+	  tests/e2e/test_scoring_faults.py tests/e2e/test_ended_runs.py $(TEST_ARGS); status=$$?; cat .sandbox/ended-runs.md; exit $$status
 
 permissions: $(DEV_READY)  ## which permissions of the template the tests on the sandbox need
 	@folder=$$(mktemp -d) && SANDBOX_PERMISSIONS_RECORD=$$folder $(VENV_PYTHON) -m pytest -n auto --dist loadfile tests/e2e \
@@ -82,13 +89,16 @@ bench-drift-errors: $(DEV_READY)  ## false alarms and misses of the drift verdic
 pictures: $(DEV_READY)  ## the README's pictures, after make demo (needs Chromium)
 	@$(VENV_PYTHON) -m benchmarks.pictures
 
-check: $(DEV_READY) $(ASL_VALIDATOR)/.ready  ## lint, types, import contracts, the template and its permissions
+check: $(DEV_READY) $(SCAN_READY) $(ASL_VALIDATOR)/.ready  ## lint, types, import contracts, the template and its permissions
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@PYTHONPATH=src:. $(VENV)/bin/lint-imports --no-cache
 	@SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam validate --lint
 	@$(VENV)/bin/cfn-lint template.yaml
+	@$(VENV_PYTHON) -m sandbox.deployment.package > .sandbox/translated.json
+	@$(SCAN)/bin/checkov --config-file .checkov.yaml --file .sandbox/translated.json
+	@$(SCAN)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@for machine in train transform; do \
 	  sed 's/$${Partition}/aws/g' statemachine/$$machine.asl.json > $(ASL_VALIDATOR)/$$machine.asl.json; \
 	  $(ASL_VALIDATOR)/node_modules/.bin/asl-validator --json-path $(ASL_VALIDATOR)/$$machine.asl.json || exit 1; \
@@ -114,6 +124,9 @@ $(CLI_READY): $(VENV)/bin/python requirements/cli.txt pyproject.toml
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
+$(SCAN_READY): $(VENV)/bin/python requirements/scan.txt
+	@$(VENV_PYTHON) -m venv $(SCAN)
+	@$(SCAN)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/scan.txt
 $(ASL_VALIDATOR)/.ready: requirements/package.json
 	@command -v npm >/dev/null || { echo "make check needs npm, for the validator of state machines: install Node 20 or later."; exit 1; }
 	@mkdir -p $(ASL_VALIDATOR)

@@ -11,6 +11,7 @@ from autowatch_client.health import queues, stack_resources
 from autowatch_client.objects import Bucket, unheard
 
 _HIDDEN_SECONDS = 120
+_LONGEST_NAME_BYTES = 900
 Outcome = Literal["sent", "done", "left"]
 
 
@@ -20,7 +21,7 @@ class Redriven:
 
     Attributes:
         what: the file, or the function, that the event was about.
-        outcome: `sent` again; `done`, since its file had been scored meanwhile; `left` in the queue.
+        outcome: `sent` again; `done`, since its file had been scored or refused meanwhile; `left` in the queue.
     """
 
     queue: str
@@ -69,7 +70,7 @@ def _send(lambda_client: Any, bucket: Bucket, queue: str, message: dict[str, Any
     what = ", ".join(_keys(event)) or function or "an event without an addressee"
     if function is None or ":function:" not in function:
         return Redriven(queue, what, "left")
-    if _is_scored(bucket, event):
+    if _is_done(bucket, event):
         return Redriven(queue, what, "done")
     lambda_client.invoke(
         FunctionName=function.removesuffix(":$LATEST"),
@@ -100,14 +101,28 @@ def _keys(event: Any) -> list[str]:
     return [unquote_plus(record["s3"]["object"]["key"]) for record in _records(event)]
 
 
-def _is_scored(bucket: Bucket, event: Any) -> bool:
-    """Whether every file of the event has its manifest."""
+def _is_done(bucket: Bucket, event: Any) -> bool:
+    """Whether every file of the event has its manifest, or was refused."""
     records = _records(event)
-    return bool(records) and all(_has_manifest(bucket, record) for record in records)
+    return bool(records) and all(_has_result(bucket, record) for record in records)
 
 
-def _has_manifest(bucket: Bucket, record: dict[str, Any]) -> bool:
+def _has_result(bucket: Bucket, record: dict[str, Any]) -> bool:
     stored = record["s3"]["object"]
-    name = unquote_plus(stored["key"]).removeprefix("inference/").removesuffix(".csv")
-    mark = sha256((stored.get("versionId") or stored.get("eTag", "")).encode()).hexdigest()[:16]
-    return bucket.exists(f"predictions/date={record['eventTime'][:10]}/{name}-{mark}.manifest.json")
+    name = _fit(unquote_plus(stored["key"]).removeprefix("inference/").removesuffix(".csv"))
+    stem = (
+        f"date={record['eventTime'][:10]}/{name}-{_digest(stored.get('versionId') or stored.get('eTag', ''))}"
+    )
+    return bucket.exists(f"predictions/{stem}.manifest.json") or bucket.exists(f"rejected/{stem}.error.json")
+
+
+def _fit(name: str) -> str:
+    """The name as the keys of its results have it: a long one is cut, and ends with a digest of the whole."""
+    whole, digest = name.encode(), _digest(name)
+    if len(whole) <= _LONGEST_NAME_BYTES:
+        return name
+    return f"{whole[: _LONGEST_NAME_BYTES - len(digest) - 1].decode(errors='ignore')}-{digest}"
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:16]

@@ -55,7 +55,13 @@ FUNCTION = "from invoke_endpoint import app; app.client('s3'); app.client('sagem
 # What Lambda gives the function: its runtime's packages and the layer's, so neither numpy nor awscrt, and the variables
 # of the template.
 LAMBDA = (sys.executable, "-S")
-LAMBDA_PATH = (ROOT / "src", ROOT, environments().runtime, environments().layer("scoring"))
+LAMBDA_PATH = (
+    ROOT / "src",
+    ROOT,
+    environments().runtime,
+    environments().layer("core"),
+    environments().layer("scoring"),
+)
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
     "PYTHONPATH": ":".join(map(str, LAMBDA_PATH)),
@@ -87,18 +93,21 @@ class Bench:
     url: str
     s3: Any
 
-    def measure(self, way: str, endpoint: str, rows: int, repetitions: int = 1) -> Figures:
-        """The median repetition by the clock."""
+    def measure(
+        self, way: str, endpoint: str, rows: int, repetitions: int = 1, pinned: Sequence[str] = ()
+    ) -> Figures:
+        """The median repetition by the clock; `pinned` stands before the command."""
         runs = sorted(
-            (self._measure(way, endpoint, rows) for _ in range(repetitions)), key=lambda run: run.seconds
+            (self._measure(way, endpoint, rows, pinned) for _ in range(repetitions)),
+            key=lambda run: run.seconds,
         )
         return runs[len(runs) // 2]
 
-    def _measure(self, way: str, endpoint: str, rows: int) -> Figures:
+    def _measure(self, way: str, endpoint: str, rows: int, pinned: Sequence[str]) -> Figures:
         self._release(endpoint)
         python = [str(environments().model_python)] if way == "pandas" else LAMBDA
         before = self._usage()
-        output = _run([*python, "-m", "benchmarks.scoring_ways", way, endpoint, str(rows)], self.url)
+        output = _run([*pinned, *python, "-m", "benchmarks.scoring_ways", way, endpoint, str(rows)], self.url)
         after = self._usage()
         return Figures(
             rows=rows,
@@ -260,6 +269,29 @@ def show_memory(bench: Bench, sizes: Sequence[int]) -> None:
         print(f"| {' | '.join(cells)} | {figures.cpu / rows * 1e6:.1f} |", flush=True)
 
 
+def show_one_core(bench: Bench, rows: int) -> None:
+    """Prints how fast the function is on one processor, as Lambda gives it at 1,769 MB, with the endpoint at once."""
+    core = str(min(os.sched_getaffinity(0)))
+    figures = bench.measure("function", AT_ONCE, rows, REPETITIONS, ("taskset", "-c", core))
+    print(f"Pinned to one processor, endpoint at once: {rows / figures.seconds:,.0f} rows/s (goal: 400,000).")
+
+
+def show_slow_models(bench: Bench, rows: int) -> None:
+    """Prints how a small file is spread over the places of an endpoint whose model takes long for a row."""
+    print("| a row takes | rows | requests | of the ideal |")
+    print("|---|---|---|---|")
+    for microseconds in (10, 100, 1_000):
+        best = ideal_seconds(rows, 0.040, microseconds * 1e-6)
+        figures = bench.measure("function", f"stub-40-{microseconds}", rows, REPETITIONS)
+        cells = (
+            f"{microseconds / 1000:g} ms",
+            f"{rows:,}",
+            str(figures.requests),
+            f"{best / figures.seconds:.2f}",
+        )
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
 def show_cold_start(url: str) -> None:
     """Prints how long a process takes until the clients are made, the two in turn so that both see the same machine."""
     seconds: dict[str, list[float]] = {BARE: [], FUNCTION: []}
@@ -279,8 +311,8 @@ def show_cold_start(url: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs everything, or the parts that are named: ways, memory, cold."""
-    parts = arguments or ("ways", "memory", "cold")
+    """Runs everything, or the parts that are named: ways, memory, core, slow, cold."""
+    parts = arguments or ("ways", "memory", "core", "slow", "cold")
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"{os.cpu_count()} processors, load before the run {load}, Python {sys.version.split()[0]}\n")
     with running_stub() as bench:
@@ -289,6 +321,12 @@ def main(arguments: Sequence[str]) -> None:
             print()
         if "memory" in parts:
             show_memory(bench, MEMORY_SIZES)
+            print()
+        if "core" in parts:
+            show_one_core(bench, max(SIZES))
+            print()
+        if "slow" in parts:
+            show_slow_models(bench, min(SIZES))
             print()
         if "cold" in parts:
             show_cold_start(bench.url)

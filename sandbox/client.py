@@ -95,6 +95,10 @@ class Connection:
         """How many requests each of the faults has struck so far, in their order."""
         return list(self._control("GET", "faults")["struck"])
 
+    def pace_deployments(self, pace: float) -> None:
+        """Have blue/green deployments shift, bake and roll back, a second of theirs taking `pace` seconds (0: none)."""
+        self._control("PUT", "deployments", {"pace": pace})
+
     def evaluate_alarms(self, moment: datetime | None = None) -> list[dict[str, str]]:
         """Evaluate every alarm as of `moment` (aware; now), and take the actions of those whose state changes.
 

@@ -50,7 +50,7 @@ from sandbox.deployment.stacks import Stacks, Wanted
 from sandbox.deployment.template import read_template
 from sandbox.domino import Domino
 from sandbox.errors import AlarmError, DeploymentError, FaultError, NotFoundError, SandboxError, StartError
-from sandbox.events import corrections, notifications, schedules, shortcuts
+from sandbox.events import corrections, executions, notifications, schedules, shortcuts
 from sandbox.events.mailbox import Mailbox
 from sandbox.events.narrator import Heard
 from sandbox.events.schedules import Schedules
@@ -130,6 +130,7 @@ class Server:
             credentials=lambda role: self._assume(role, "sagemaker"),
             limits=self._limits,
         )
+        self._sagemaker = sagemaker
         self._closers.append(sagemaker.close)
         world = World(ACCOUNT_ID, REGION, sagemaker.tags_of, sagemaker.key_of_endpoint_config)
         decisions = Decisions(world, Record())
@@ -159,6 +160,7 @@ class Server:
         shortcuts.install()
         machines.install(self.endpoint_url, self._keys, decisions)
         notifications.install(deliveries, self.mailbox, decisions, configuration.heard)
+        executions.install()
         schedules.install(self.schedules)
         lambda_api.install(
             self.functions,
@@ -256,13 +258,13 @@ class Server:
 
     def busy(self) -> dict[str, int]:
         """How much work is under way, by kind."""
-        executions = stepfunctions_parser_backends[ACCOUNT_ID][REGION].state_machines
+        machines = stepfunctions_parser_backends[ACCOUNT_ID][REGION].state_machines
         return {
             "invocations": self.functions.busy,
             "queued": self._deferred.pending,
             "deployments": self.stacks.busy,
             "executions": sum(
-                execution.status == "RUNNING" for machine in executions for execution in machine.executions
+                execution.status == "RUNNING" for machine in machines for execution in machine.executions
             ),
         }
 
@@ -377,6 +379,8 @@ class Server:
                 answer = {"alarms": [asdict(evaluation) for evaluation in evaluations]}
             except (AlarmError, ValueError) as error:
                 status, answer = "400 Bad Request", {"message": str(error)}
+        elif (method, path) == ("PUT", "deployments"):
+            self._sagemaker.pace_deployments(float(json.loads(_body(environ))["pace"]))
         elif method == "PUT" and path.startswith(ANSWER_PATH):
             try:
                 self._answers.give(path.removeprefix(ANSWER_PATH), _body(environ))

@@ -268,6 +268,9 @@ OPERATIONS: dict[str, dict[str, tuple[Clause, ...]]] = {
         "GetLogEvents": (Action("logs:GetLogEvents", "log-stream", _STREAM),),
         "PutRetentionPolicy": (Action("logs:PutRetentionPolicy", "log-group", _GROUP),),
         "DeleteLogGroup": (Action("logs:DeleteLogGroup", "log-group", _GROUP),),
+        "DeleteLogStream": (Action("logs:DeleteLogStream", "log-stream", _STREAM),),
+        "TagResource": (Action("logs:TagResource", "log-group", "resourceArn", tags="tags"),),
+        "ListTagsForResource": (Action("logs:ListTagsForResource", "log-group", "resourceArn"),),
     },
     "kms": {
         "Encrypt": (Action("kms:Encrypt", "key", "KeyId"),),

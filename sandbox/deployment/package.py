@@ -1,19 +1,26 @@
 """What `sam package` does for `sam deploy`: a template's artefacts go to S3, and the template names them there.
 
+`python -m sandbox.deployment.package` prints the repository's template as CloudFormation gets it, for scanners.
+
 Layers that are installed already are not zipped: their folders stand in for what would be unpacked.
 """
 
 import functools
 import hashlib
 import io
+import json
+import os
 import shutil
+import sys
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sandbox.deployment.template import read_template, resolve_parameters, transformed
 from sandbox.errors import TemplateError
-from sandbox.install import Environments
+from sandbox.install import REPOSITORY, Environments, environments
 
 ARTEFACT_BUCKET = "sandbox-artefacts"
 
@@ -121,3 +128,16 @@ def _archive(folder: Path) -> bytes:
                 zipfile.ZipInfo(str(path.relative_to(folder)), (1980, 1, 1, 0, 0, 0)), path.read_bytes()
             )
     return content.getvalue()
+
+
+def main() -> None:
+    """Print the translated template, with the defaults of its parameters."""
+    path = REPOSITORY / "template.yaml"
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    with tempfile.TemporaryDirectory() as folder:
+        packaged = package(path, read_template(path), Path(folder), environments(), lambda *_: None)
+    json.dump(transformed(packaged, resolve_parameters(packaged, {})), sys.stdout, indent=1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,13 +1,14 @@
 """What every part of the local SageMaker knows about the place it runs in."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from moto.cloudwatch.models import cloudwatch_backends
 
 from sandbox.errors import RoleUnusable
 from sandbox.limits import CurrentLimits
@@ -55,6 +56,11 @@ class Platform:
     @property
     def _registry(self) -> str:
         return f"{self.account_id}.dkr.ecr.{self.region}.amazonaws.com"
+
+    def alarm_raised(self, names: Sequence[str]) -> str | None:
+        """The first of these CloudWatch alarms that has gone off, None if none has."""
+        alarms = cloudwatch_backends[self.account_id][self.region].alarms
+        return next((name for name in names if name in alarms and alarms[name].state_value == "ALARM"), None)
 
     def s3(self, role_arn: str) -> Any:
         """A client for the sandbox's S3 with the rights of a role; ValidationException as `assume` has it."""

@@ -105,6 +105,10 @@ class SageMaker:
         start_response(f"{status} {'OK' if status == 200 else 'Error'}", list(headers.items()))
         return [body]
 
+    def pace_deployments(self, pace: float) -> None:
+        """Has blue/green deployments shift, bake and roll back, a second of theirs taking `pace` seconds; 0: none."""
+        self._endpoints.pace = pace
+
     def tags_of(self, arn: str) -> dict[str, str]:
         """The tags of a resource; none where there is no such resource."""
         return self._tags.get(arn)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point, seconds_left
 from autowatch.records.arrival import arrivals_in
-from autowatch.scoring.inbox import TransformMachine, score_arrivals
+from autowatch.scoring.inbox import TransformMachine, score_arrivals, times_postponed
 from autowatch.scoring.predictions import ScoringSettings
 from autowatch.settings import StackSettings
 
@@ -33,6 +33,7 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Se
         settings=settings.scoring,
         seconds_left=seconds_left(context),
         transforms=_transforms(settings),
+        postponed=times_postponed(event),
     )
 
 

@@ -1,11 +1,14 @@
 """State Prepare: begins a training run and makes its bucket ready."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point
+from autowatch.aws.objects import Bucket
+from autowatch.records.champion import NoChampion, read_champion
+from autowatch.records.contract import Contract, read_contract
 from autowatch.records.timestamps import from_text
 from autowatch.settings import Network, StackSettings
 from autowatch.training.data.files import find_training_files
@@ -68,5 +71,13 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
         if request.trigger != "drift":
             raise
         return {"decision": "skip", "reason": str(refusal)}
-    contract = prepare_training_data(bucket, run, training, settings.preparation)
+    preparation = replace(settings.preparation, new_labels=request.new_labels)
+    contract = prepare_training_data(bucket, run, training, preparation, _champions_contract(bucket))
     return {"decision": "train", "run": run, "rows": contract.rows}
+
+
+def _champions_contract(bucket: Bucket) -> Contract | None:
+    try:
+        return read_contract(bucket, read_champion(bucket).contract_key)
+    except NoChampion:
+        return None

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from autowatch.aws.clients import client
+from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point
 from autowatch.records.timestamps import to_text
+from autowatch.training.release.promote import begin_release
 from autowatch.training.serving.deployment import Deployment, deployment_config
-from autowatch.training.serving.staging import release
 from train.settings import TaggingSettings
 
 
@@ -33,7 +33,8 @@ class Settings(TaggingSettings):
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
     """Takes the endpoint config `config` to serve; returns the endpoint's name and since when it is on its way."""
     name = settings.endpoint_name
-    release(
+    begin_release(
+        data_bucket(settings.bucket),
         client("sagemaker"),
         name,
         event["config"],

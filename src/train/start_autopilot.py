@@ -7,6 +7,7 @@ from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point
 from autowatch.records.contract import read_contract
 from autowatch.records.keys import contract_key
+from autowatch.records.run import check_running
 from autowatch.settings import Network
 from autowatch.training.autopilot import Limits, start_job
 from train.settings import TaggingSettings
@@ -29,6 +30,7 @@ class Settings(TaggingSettings):
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
     """Takes the `run`; returns the job's name."""
     bucket = data_bucket(settings.bucket)
+    check_running(bucket, event["run"])
     name = start_job(
         client("sagemaker"),
         bucket,

@@ -1,10 +1,13 @@
 import json
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from autowatch.aws.objects import ObjectVersion
+from autowatch.records.arrival import Arrival, output_keys
 from autowatch_client.objects import Bucket
 from autowatch_client.redrive import Redriven, redrive
 
@@ -71,6 +74,17 @@ def test_a_file_that_was_scored_meanwhile_is_only_taken_out(world):
     ]
     assert client("lambda").invoked == []
     assert queued(sqs, url) == 0
+
+
+@pytest.mark.parametrize("name", ["a", "\u00fc" * 470])
+@pytest.mark.parametrize("result", ["manifest", "error"])
+def test_every_result_of_a_file_counts_whatever_its_name(world, name, result):
+    client, sqs, url, s3 = world
+    file = ObjectVersion(f"inference/{name}.csv", "v1", "e", 1)
+    keys = output_keys(Arrival(file, datetime(2026, 11, 23, 20, tzinfo=UTC)), "predictions/")
+    s3.put_object(Bucket=BUCKET, Key=getattr(keys, result), Body=b"{}")
+    sqs.send_message(QueueUrl=url, MessageBody=failed(file.key, "v1"))
+    assert [each.outcome for each in redrive(client, Bucket(s3, BUCKET), "bank")] == ["done"]
 
 
 @pytest.mark.parametrize("target", [None, "arn:aws:states:us-east-1:123456789012:stateMachine:train"])

@@ -1,9 +1,16 @@
 """A running stack on which a model is released without training one: the stub, which answers by the row alone."""
 
+from dataclasses import replace
+
 from autowatch.aws.objects import Bucket
 from autowatch.records.champion import Champion, write_champion
+from autowatch.records.contract import Feature
+from autowatch.records.decision import GateDecision, write_decision
+from autowatch.records.smoke import SmokeTest, write_smoke_test
+from autowatch.training.serving.endpoints import VARIANT
+from autowatch.training.serving.staging import write_model_record
 from tests.support.scoring_bucket import BASELINE, CONTRACT
-from tests.support.stub_model import archive, container
+from tests.support.stub_model import archive, container, label, probability
 
 ACCOUNT, REGION, ENDPOINT = "123456789012", "us-east-1", "autowatch"
 
@@ -32,7 +39,7 @@ class ReleasedStack:
             ModelName="r1", PrimaryContainer=container(ACCOUNT, REGION, url), ExecutionRoleArn=role
         )
         for name in ("r1", *further_configs):
-            variant = {"VariantName": "AllTraffic", "ModelName": "r1", **_SERVERLESS}
+            variant = {"VariantName": VARIANT, "ModelName": "r1", **_SERVERLESS}
             sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
         sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName="r1")
         sagemaker.get_waiter("endpoint_in_service").wait(
@@ -51,6 +58,26 @@ class ReleasedStack:
             metrics={},
         )
         write_champion(Bucket(self.s3, self.bucket), champion, None)
+
+    def add_run(self, run, features=("age", "job")):
+        """What a run leaves that passed its gate: `{"promote": run}` releases it. Its model's answers are its own."""
+        bucket = Bucket(self.s3, self.bucket)
+        key = f"models/{run}/model.tar.gz"
+        content = archive(features=len(features), salt=run)
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
+        write_model_record(bucket, run, [container(ACCOUNT, REGION, f"s3://{self.bucket}/{key}")])
+        columns = tuple(Feature(name, "categorical") for name in features)
+        contract = replace(CONTRACT, run=run, features=columns)
+        bucket.write_json(f"models/{run}/contract.json", contract.to_json())
+        bucket.write_json(f"models/{run}/baseline.json", replace(BASELINE, run=run).to_json())
+        rows = [[f"{name}{number}" for name in features] for number in range(20)]
+        smoke_test = SmokeTest(
+            "".join(f"{','.join(row)}\n" for row in rows),
+            [label(row, salt=run) for row in rows],
+            [probability(row, run) for row in rows],
+        )
+        write_smoke_test(bucket, run, smoke_test)
+        write_decision(bucket, run, GateDecision(run, True, "good", 0.6, 700, {"auc": 0.9}))
 
     def keys(self, prefix):
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)

@@ -11,9 +11,9 @@ from sandbox.sagemaker.platform import STUB_IMAGE_NAME
 OUTPUTS = "predicted_label,probability,probabilities,labels"
 
 
-def archive(features, labels=("no", "yes")):
-    """The model.tar.gz of a model of so many features."""
-    document = json.dumps({"features": features, "labels": labels}).encode()
+def archive(features, labels=("no", "yes"), salt=""):
+    """The model.tar.gz of a model of so many features; models of other salts answer otherwise."""
+    document = json.dumps({"features": features, "labels": labels, "salt": salt}).encode()
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w:gz") as tar:
         member = tarfile.TarInfo("model.json")
@@ -35,13 +35,13 @@ def container(account, region, url, **environment):
     }
 
 
-def probability(fields):
+def probability(fields, salt=""):
     """P(the second label) of a row, as the stub writes it."""
-    return f"{zlib.crc32(chr(31).join(fields).encode()) % 9973 / 9973:.6f}"
+    return f"{zlib.crc32((salt + chr(31).join(fields)).encode()) % 9973 / 9973:.6f}"
 
 
-def label(fields, labels=("no", "yes")):
-    return labels[zlib.crc32(chr(31).join(fields).encode()) % 9973 / 9973 >= 0.5]
+def label(fields, labels=("no", "yes"), salt=""):
+    return labels[zlib.crc32((salt + chr(31).join(fields)).encode()) % 9973 / 9973 >= 0.5]
 
 
 def training_file(seed, good=True):

@@ -143,7 +143,13 @@ _GRANTED_BY_STAR_ALONE = {
     "ecr:BatchGetImage",
     "ecr:GetAuthorizationToken",
     "ecr:GetDownloadUrlForLayer",
+    "logs:DescribeLogGroups",
+    "sagemaker:ListAutoMLJobs",
     "sagemaker:ListCandidatesForAutoMLJob",
+    "sagemaker:ListEndpointConfigs",
+    "sagemaker:ListEndpoints",
+    "sagemaker:ListModels",
+    "sagemaker:ListTransformJobs",
 }
 
 
@@ -256,6 +262,7 @@ def test_asynchronous_functions_have_a_place_for_what_failed(template):
         "LoadDmmFunction",
         "DetectDriftFunction",
         "MeasureQualityFunction",
+        "EndRunFunction",
     }
     for name, properties in asynchronous.items():
         failures = properties["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]

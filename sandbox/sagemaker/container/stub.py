@@ -1,8 +1,10 @@
 """Serves a model that needs no training: `stub.py MODEL_DIRECTORY PORT_FILE`, for tests that want a quick one.
 
-`model.json` in the artefact is `{"features": 3, "labels": ["no", "yes"]}`, two labels. The second label's probability
-follows from the row alone, by a checksum of its fields, so that a lost or mixed-up row shows. STUB_SECONDS is
-how long a request takes. Speaks the container's contract as `serve.py` does and needs the standard library alone.
+`model.json` in the artefact is `{"features": 3, "labels": ["no", "yes"], "salt": ""}`, two labels. The second label's
+probability follows from the row and the model's salt alone, by a checksum of the fields, so that a lost or mixed-up row
+shows, and which model answered. STUB_SECONDS is how long a request takes.
+
+Speaks the container's contract as `serve.py` does and needs the standard library alone.
 """
 
 import csv
@@ -21,19 +23,20 @@ from own_machine import OwnMachineHandler  # type: ignore[import-not-found]
 SCALE = 9973
 
 
-def predict(body: str, features: int, labels: list[str], outputs: list[str]) -> str:
+def predict(body: str, model: dict[str, Any], outputs: list[str]) -> str:
     """A line with the outputs for each row of a CSV without header.
 
     Raises:
         ValueError: the body is not a CSV of rows with so many features.
         csv.Error: it is no CSV.
     """
+    features, labels, salt = model["features"], model["labels"], model.get("salt", "")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for number, row in enumerate(csv.reader(io.StringIO(body, newline=""), strict=True), start=1):
         if len(row) != features:
             raise ValueError(f"Row {number} has {len(row)} fields; the model takes {features}.")
-        share = zlib.crc32("\x1f".join(row).encode()) % SCALE / SCALE
+        share = zlib.crc32((salt + "\x1f".join(row)).encode()) % SCALE / SCALE
         probabilities = [f"{1 - share:.6f}", f"{share:.6f}"]
         winner = int(share >= 0.5)
         fields = {
@@ -76,8 +79,7 @@ class Handler(OwnMachineHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         time.sleep(self.server.seconds)
         try:
-            model = self.server.model
-            self._answer(200, predict(body.decode(), model["features"], model["labels"], self.server.outputs))
+            self._answer(200, predict(body.decode(), self.server.model, self.server.outputs))
         except (ValueError, csv.Error) as error:
             self._answer(400, str(error))
 

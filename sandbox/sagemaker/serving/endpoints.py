@@ -1,5 +1,6 @@
 """Endpoints: their states, and the model servers behind them."""
 
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from sandbox.sagemaker.wire.errors import ResourceLimitExceeded, ValidationError
 from sandbox.sagemaker.wire.listing import page, select
 from sandbox.sagemaker.wire.tags import Tags
 
+_SECONDS_BETWEEN_LOOKS = 0.1
 _IN_PROGRESS = ("Creating", "Updating")
 _STARTUP_SECONDS = 120.0
 _DRAIN_SECONDS = 60.0
@@ -43,6 +45,8 @@ class _Endpoint:
     created: float
     modified: float
     fleet: Fleet | None = None
+    green: Fleet | None = None
+    green_share: float = 0.0
     pending: dict[str, Any] | None = None
     pending_server: ModelServer | None = None
     deployment_config: dict[str, Any] | None = None
@@ -50,13 +54,18 @@ class _Endpoint:
 
 
 class Endpoints:
-    """CreateEndpoint, DescribeEndpoint, UpdateEndpoint, DeleteEndpoint and ListEndpoints."""
+    """CreateEndpoint, DescribeEndpoint, UpdateEndpoint, DeleteEndpoint and ListEndpoints.
+
+    `pace` is how many seconds a second of a DeploymentConfig's waits takes here. At 0 all requests go over at once,
+    and alarms are not watched.
+    """
 
     def __init__(self, platform: Platform, tags: Tags, models: Models, configs: EndpointConfigs) -> None:
         self._platform = platform
         self._tags = tags
         self._models = models
         self._configs = configs
+        self.pace = 0.0
         self._lock = threading.Lock()
         self._endpoints: dict[str, _Endpoint] = {}
 
@@ -168,6 +177,9 @@ class Endpoints:
             if endpoint is None or endpoint.fleet is None:
                 raise ValidationError(f"Endpoint {name} of account {self._platform.account_id} not found.")
             fleet = endpoint.fleet
+            # Which fleet a request gets is chance, as in SageMaker.
+            if endpoint.green and random.random() < endpoint.green_share:  # noqa: S311
+                fleet = endpoint.green
             fleet.server.enter()
         try:
             yield fleet
@@ -251,10 +263,41 @@ class Endpoints:
             return
         serverless = variant.get("ServerlessConfig")
         slots = threading.BoundedSemaphore(serverless["MaxConcurrency"]) if serverless else None
-        replaced = self._settle(endpoint, Fleet(config, variant, server, time.time(), slots), None)
+        green = Fleet(config, variant, server, time.time(), slots)
+        if endpoint.fleet and (alarm := self._bake(endpoint, green)):
+            self._settle(endpoint, None, f"The deployment was rolled back, since the alarm {alarm} went off.")
+            server.drain(_DRAIN_SECONDS)
+            server.close()
+            return
+        replaced = self._settle(endpoint, green, None)
         if replaced:
             replaced.server.drain(_DRAIN_SECONDS)
             replaced.server.close()
+
+    def _bake(self, endpoint: _Endpoint, green: Fleet) -> str | None:
+        """Shifts the requests to the new fleet step by step while the alarms are watched; the alarm that went off."""
+        deployment = endpoint.deployment_config or {}
+        policy = deployment.get("BlueGreenUpdatePolicy")
+        if not (self.pace and policy):
+            return None
+        routing = policy["TrafficRoutingConfiguration"]
+        alarms = [
+            item["AlarmName"] for item in deployment.get("AutoRollbackConfiguration", {}).get("Alarms", [])
+        ]
+        for share in (*_first_shares(routing, green.variant), 1.0):
+            with self._lock:
+                endpoint.green, endpoint.green_share = green, share
+            if alarm := self._watch(alarms, routing["WaitIntervalInSeconds"] * self.pace):
+                return alarm
+        return self._watch(alarms, policy.get("TerminationWaitInSeconds", 0) * self.pace)
+
+    def _watch(self, alarms: list[str], seconds: float) -> str | None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if alarms and (alarm := self._platform.alarm_raised(alarms)):
+                return alarm
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        return None
 
     def _container(self, model_name: str) -> dict[str, Any]:
         try:
@@ -271,7 +314,7 @@ class Endpoints:
                 endpoint.config = fleet.config
             endpoint.status = "InService" if endpoint.fleet else "Failed"
             endpoint.failure_reason = failure_reason
-            endpoint.pending = endpoint.pending_server = None
+            endpoint.pending = endpoint.pending_server = endpoint.green = None
             endpoint.modified = time.time()
             closed = self._endpoints.get(endpoint.name) is not endpoint
         if closed and fleet:
@@ -301,6 +344,18 @@ class Endpoints:
             "DesiredInstanceCount": variant.get("InitialInstanceCount"),
             "CurrentServerlessConfig": variant.get("ServerlessConfig"),
         }
+
+
+def _first_shares(routing: dict[str, Any], variant: dict[str, Any]) -> list[float]:
+    """Which shares of the requests the new fleet gets before it gets all."""
+    step = routing.get("CanarySize") or routing.get("LinearStepSize")
+    if step is None:
+        return []
+    whole = 100 if step["Type"] == "CAPACITY_PERCENT" else variant["InitialInstanceCount"]
+    share = float(step["Value"]) / whole
+    if routing["Type"] == "CANARY":
+        return [share]
+    return [share * number for number in range(1, round(1 / share))]
 
 
 def _check_disk(container: dict[str, Any], variant_name: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 from autowatch.aws.objects import ObjectVersion
 from autowatch.errors import AutowatchError
@@ -92,6 +92,15 @@ def arrivals_in(event: dict[str, Any], bucket: str) -> list[Arrival]:
             )
     arrivals = [_arrival(record) for record in records]
     return [arrival for arrival in arrivals if not arrival.file.key.endswith("/")]
+
+
+def announcement(arrival: Arrival) -> dict[str, Any]:
+    """The inverse of `arrivals_in`: an event that announces this arrival once more."""
+    file = arrival.file
+    written: dict[str, Any] = {"key": quote_plus(file.key, safe="/"), "eTag": file.etag, "size": file.size}
+    if file.version_id is not None:
+        written["versionId"] = file.version_id
+    return {"Records": [{"eventTime": arrival.time.isoformat(), "s3": {"object": written}}]}
 
 
 def arrival_in_execution(document: dict[str, Any]) -> Arrival:

@@ -1,6 +1,6 @@
-"""The champion: the run whose model serves."""
+"""The champion: the run whose model serves, and whether the endpoint is going over to another one."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError
@@ -16,6 +16,10 @@ class Champion:
     """What `models/champion.json` holds.
 
     `previous_run` is the run whose model was in force before, `previous_config` what the endpoint was on before.
+
+    `releasing` is the endpoint config that the endpoint is going over to, from before its first change until it has
+    settled; None while nothing but the champion can answer. `releases` counts how often such a change was begun.
+    Whoever reads the same champion, settled, before and after an answer knows that the champion gave it.
     """
 
     run: str
@@ -28,6 +32,8 @@ class Champion:
     metrics: dict[str, float]
     previous_run: str | None = None
     previous_config: str | None = None
+    releasing: str | None = None
+    releases: int = 0
 
 
 def read_champion(bucket: Bucket) -> Champion:
@@ -65,3 +71,31 @@ def write_champion(bucket: Bucket, champion: Champion, etag: str | None) -> None
         bucket.write_json_if_absent(CHAMPION_KEY, asdict(champion))
     else:
         bucket.replace_json(CHAMPION_KEY, asdict(champion), etag)
+
+
+def mark_release(bucket: Bucket, config: str) -> None:
+    """Notes that the endpoint is about to go over to the endpoint config `config`; not where nothing serves yet.
+
+    Raises:
+        ObjectChanged: another run changed the champion in between.
+    """
+    try:
+        champion, etag = read_champion_with_etag(bucket)
+    except NoChampion:
+        return
+    if config not in (champion.releasing, champion.endpoint_config):
+        write_champion(bucket, replace(champion, releasing=config, releases=champion.releases + 1), etag)
+
+
+def settle_release(bucket: Bucket, config: str) -> None:
+    """Notes that the endpoint serves the champion and not `config`, whose release cannot go on from then on.
+
+    Raises:
+        ObjectChanged: another run changed the champion in between.
+    """
+    try:
+        champion, etag = read_champion_with_etag(bucket)
+    except NoChampion:
+        return
+    if champion.releasing == config:
+        write_champion(bucket, replace(champion, releasing=None), etag)

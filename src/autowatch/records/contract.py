@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.tabular.cells import PLAIN_FORM, FeatureType, NumberForm
@@ -32,9 +32,16 @@ class Feature:
         return cls(document["name"], document["type"], NumberForm.from_json(document.get("form")))
 
 
+PositiveLabelFrom = Literal["parameter", "champion", "rarer"]
+"""Who chose the positive label: the parameter, the champion of that time, or the counts of the training file."""
+
+
 @dataclass(frozen=True)
 class Contract:
-    """What `models/<run>/contract.json` holds; the features stand in the model's order."""
+    """What `models/<run>/contract.json` holds; the features stand in the model's order.
+
+    `positive_label_from` is None in the contracts of versions that did not record it.
+    """
 
     run: str
     target: str
@@ -45,6 +52,7 @@ class Contract:
     rows: int
     profile_version: int
     training: ObjectVersion
+    positive_label_from: PositiveLabelFrom | None = None
 
     @property
     def probability_column(self) -> str:
@@ -68,6 +76,7 @@ class Contract:
             "target": self.target,
             "labels": list(self.labels),
             "positive_label": self.positive_label,
+            "positive_label_from": self.positive_label_from,
             "features": [feature.to_json() for feature in self.features],
             "dropped_columns": list(self.dropped_columns),
             "rows": self.rows,
@@ -88,6 +97,7 @@ class Contract:
             rows=document["rows"],
             profile_version=document["profile_version"],
             training=ObjectVersion.from_json(document["training"]),
+            positive_label_from=document.get("positive_label_from"),
         )
 
 

@@ -35,6 +35,8 @@ class WrittenObject:
 class Manifest:
     """What a `.manifest.json` says of the files; `columns` are those of the input's header, empty where it lacks them.
 
+    `variant` is the endpoint's production variant that answered, empty where Batch Transform did.
+
     The counts of the scored rows are not part of it: who holds the manifests of a whole day has no room for them.
     """
 
@@ -54,6 +56,7 @@ class Manifest:
     finished: str
     versions: dict[str, str]
     columns: tuple[str, ...] = ()
+    variant: str = ""
 
     @property
     def written(self) -> tuple[WrittenObject, ...]:
@@ -78,6 +81,7 @@ class Manifest:
             "model_name": self.model_name,
             "endpoint_name": self.endpoint_name,
             "endpoint_config": self.endpoint_config,
+            "variant": self.variant,
             "prediction_date": self.prediction_date,
             "started": self.started,
             "finished": self.finished,
@@ -101,6 +105,7 @@ class Manifest:
             rows_scored=document["rows"]["scored"],
             rows_rejected=document["rows"]["rejected"],
             columns=tuple(document.get("columns", ())),
+            variant=document.get("variant", ""),
             **{
                 name: document[name]
                 for name in (

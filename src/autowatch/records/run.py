@@ -9,13 +9,19 @@ from datetime import datetime
 from typing import Any, Literal
 
 from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.errors import AutowatchError
 from autowatch.records.keys import LATEST_KEY, run_key
 from autowatch.records.timestamps import to_text
 
 Trigger = Literal["manual", "drift", "promote"]
 
 
-Status = Literal["running", "released", "rejected", "failed"]
+Status = Literal["running", "ending", "released", "rejected", "failed"]
+"""A run is `ending` while it is cleaned up from outside, after its execution."""
+
+
+class RunEnded(AutowatchError):
+    """The run was ended from outside; what its last state was about to make is not made."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,32 @@ def read_latest(bucket: Bucket) -> Run:
         ObjectMissing: there has been none.
     """
     return Run.from_json(bucket.read_json(LATEST_KEY))
+
+
+def check_running(bucket: Bucket, run: str) -> None:
+    """Checks, right before something is made for `run` or for the earlier run that it promotes, that it goes on.
+
+    Stopping an execution does not stop the function that its state has called.
+
+    Raises:
+        RunEnded: it does not.
+    """
+    latest = read_latest(bucket)
+    if run not in (latest.run, latest.promotes) or latest.status != "running":
+        raise RunEnded(f"Run {run} has been ended. Nothing more is made for it.")
+
+
+def begin_ending(bucket: Bucket, run: Run) -> Run:
+    """Records that `run` is being cleaned up, so that no state makes anything for it any more.
+
+    Raises:
+        ObjectChanged: the record changed in between.
+    """
+    ending = replace(run, status="ending")
+    document, etag = bucket.read_json_with_etag(LATEST_KEY)
+    if document["run"] == run.run:
+        bucket.replace_json(LATEST_KEY, ending.to_json(), etag)
+    return ending
 
 
 def end_run(bucket: Bucket, run: Run, status: Status, reason: str, now: datetime) -> Run:

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadErro
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from autowatch.errors import AutowatchError
+from autowatch.records.smoke import SmokeTest
 from autowatch.scoring.answer import Predictions, parse_answer
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ _FIRST_WAIT = 0.2
 
 
 _LONGEST_WAIT = 10.0
+
+
+_WITNESS_TOLERANCE = 1e-4
+"""Of a probability: hosts of other make, and other rows in the same request, move float32 by less."""
 
 
 _LONGEST_REASON = 300
@@ -96,6 +101,10 @@ class OutOfTime(EndpointError):
     """The caller's time ran out before the endpoint had scored everything."""
 
 
+class AnotherModelAnswered(EndpointError):
+    """The endpoint answered with another model than the one it was asked for."""
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """An endpoint that serves a model of Autopilot's.
@@ -107,6 +116,9 @@ class Endpoint:
         positive_label: the one whose probability is wanted.
         seconds_left: tells how long the caller may still take; nothing new is begun when that nears zero.
         parse: reads an answer: its bytes, how many rows were sent, `labels` and `positive_label`.
+        witness: rows with the answers that the model gave at its gate. They go in front of every request, and the
+            answer to them says which model gave the whole; without them every answer is believed.
+        variants: the production variants that answered.
     """
 
     client: "SageMakerRuntimeClient"
@@ -115,6 +127,8 @@ class Endpoint:
     positive_label: str
     seconds_left: Callable[[], float]
     parse: Callable[[bytes, int, Sequence[str], str], Predictions] = parse_answer
+    witness: SmokeTest | None = None
+    variants: set[str] = field(default_factory=set)
 
     def predict(self, payload: bytes, rows: int) -> Predictions:
         """Scores the `rows` rows of `payload`: CSV of the model's features, in its order, with no header.
@@ -125,11 +139,24 @@ class Endpoint:
         Raises:
             BatchTooLarge, BatchTimedOut, RowsRefused: this batch failed, a part of it might pass.
             EndpointThrottled, EndpointUnavailable: it still was when the time ran out.
-            EndpointMissing, OutOfTime: as they say.
+            EndpointMissing, OutOfTime, AnotherModelAnswered: as they say.
             AnswerMismatch, AnswerUnreadable: there was an answer, but not one to rely on.
         """
-        answer = self._invoke_patiently(payload)
-        return self.parse(answer, rows, self.labels, self.positive_label)
+        if self.witness is None:
+            return self.parse(self._invoke_patiently(payload), rows, self.labels, self.positive_label)
+        known = len(self.witness.labels)
+        answer = self._invoke_patiently(self.witness.payload.encode() + payload)
+        predictions = self.parse(answer, known + rows, self.labels, self.positive_label)
+        self._check_witness(predictions.probabilities[:known], self.witness)
+        return Predictions(predictions.labels[known:], predictions.probabilities[known:])
+
+    def _check_witness(self, answered: Sequence[str], witness: SmokeTest) -> None:
+        pairs = zip(answered, witness.probabilities, strict=True)
+        if any(abs(float(str(now)) - float(then)) > _WITNESS_TOLERANCE for now, then in pairs):
+            raise AnotherModelAnswered(
+                f"Endpoint {self.name} answered with another model than the one in force: it answers otherwise to "
+                f"rows that the model had at its gate."
+            )
 
     def predict_when_started(self, payload: bytes, rows: int) -> Predictions:
         """As `predict`, for a few rows: where they take too long, the endpoint is still starting and is asked again.
@@ -166,7 +193,7 @@ class Endpoint:
             answer = self.client.invoke_endpoint(
                 EndpointName=self.name, ContentType="text/csv", Accept="text/csv", Body=payload
             )
-            return bytes(answer["Body"].read())
+            content = bytes(answer["Body"].read())
         except ReadTimeoutError:
             raise BatchTimedOut(f"Endpoint {self.name} did not answer in time.") from None
         except (HTTPClientError, IncompleteReadError, BotoConnectionError) as error:
@@ -178,6 +205,9 @@ class Endpoint:
             if named is None:
                 raise
             raise named from None
+        if variant := answer.get("InvokedProductionVariant"):
+            self.variants.add(variant)
+        return content
 
 
 def _name_failure(name: str, response: Any) -> EndpointError | None:

@@ -1,4 +1,4 @@
-"""What has arrived under `inference/`: each file is scored, or refused with its reason.
+"""What has arrived under `inference/`: each file is scored, refused with its reason, or left until a release is over.
 
 Handing a file to Batch Transform: the start of its state machine, once for each arrival.
 """
@@ -6,14 +6,18 @@ Handing a file to Batch Transform: the start of its state machine, once for each
 import hashlib
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from autowatch.aws.metrics import emit
 from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError, UnreadableFile
-from autowatch.records.arrival import Arrival, output_keys
+from autowatch.records.arrival import Arrival, announcement, output_keys
 from autowatch.records.champion import NoChampion
+from autowatch.scoring.in_force import ReleaseUnderWay
 from autowatch.scoring.outcome import find_committed, refuse
 from autowatch.scoring.predictions import ScoringSettings, score_file
 
@@ -23,6 +27,14 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
+_POSTPONED = "postponed"
+"""In an event: how often its file was left for later."""
+
+_FIRST_WAIT, _LONGEST_WAIT = 5, 60
+
+_MOST_WAITS = 300
+"""Five hours; an endpoint has four at most to go over to another model (`MaxEndpointSeconds`)."""
+
 
 class FilesNotScored(AutowatchError):
     """More than one of the files failed for reasons that may pass; the log has each."""
@@ -30,10 +42,10 @@ class FilesNotScored(AutowatchError):
 
 @dataclass(frozen=True)
 class TransformMachine:
-    """The state machine that scores large files.
+    """The state machine that scores large files, and announces files once more that must wait.
 
     Attributes:
-        client: makes boto3's `stepfunctions`; called for large files alone, since the others should not pay for it.
+        client: makes boto3's `stepfunctions`; called for such files alone, since the others should not pay for it.
         arn: of the state machine.
         threshold_bytes: files larger than this go to it.
     """
@@ -54,14 +66,33 @@ class TransformMachine:
             "input": arrival.file.to_json(),
             "time": arrival.time.isoformat(),
         }
+        self._start(name, document)
+        return name
+
+    def postpone(self, bucket: str, arrival: Arrival, release: int, times: int) -> None:
+        """Has the file announced once more in a while.
+
+        Args:
+            release: the number of the release that it waits for.
+            times: how often it has been left for later before.
+        """
+        event = {**announcement(arrival), _POSTPONED: times + 1}
+        document = {
+            "postponed": {"seconds": min(_FIRST_WAIT << min(times, 10), _LONGEST_WAIT), "event": event}
+        }
+        self._start(f"{transform_name(bucket, arrival)}-{release}-{times}", document)
+
+    def _start(self, name: str, document: dict[str, Any]) -> None:
         stepfunctions = self.client()
-        try:
+        with suppress(stepfunctions.exceptions.ExecutionAlreadyExists):
             stepfunctions.start_execution(
                 stateMachineArn=self.arn, name=name, input=json.dumps(document, ensure_ascii=False)
             )
-        except stepfunctions.exceptions.ExecutionAlreadyExists:
-            return name
-        return name
+
+
+def times_postponed(event: dict[str, Any]) -> int:
+    """How often the file of an event was left for later."""
+    return int(event.get(_POSTPONED, 0))
 
 
 def score_arrivals(
@@ -71,26 +102,36 @@ def score_arrivals(
     settings: ScoringSettings,
     seconds_left: Callable[[], float],
     transforms: TransformMachine | None = None,
+    postponed: int = 0,
 ) -> dict[str, int]:
-    """Scores every file; gives how many were scored, how many refused, and how many handed over to `transforms`.
+    """Scores every file; gives how many were scored and refused, and how many handed over or left to `transforms`.
 
     A file that cannot be scored as it is gets an error object under `rejected/`, a warning in the log and a metric:
     trying again cannot help. Any other failure is raised when all files have been tried.
 
     Args:
         transforms: takes the files that are too large to be scored here; without it all are scored here.
+        postponed: how often the files were left for later before.
 
     Raises:
+        ReleaseUnderWay: a file has waited for hours, or there are no `transforms` to wait in.
         FilesNotScored: more than one file failed. One alone is raised as it is.
     """
-    outcomes = {"scored": 0, "refused": 0} | ({"handed_over": 0} if transforms else {})
+    outcomes = Counter({"scored": 0, "refused": 0} | ({"handed_over": 0} if transforms else {}))
     failures: list[Exception] = []
     for arrival in arrivals:
         try:
-            if transforms and _hand_over(bucket, arrival, settings, transforms):
+            if transforms and _is_for_transform(bucket, arrival, settings, transforms):
+                _hand_over(bucket, arrival, transforms)
                 outcomes["handed_over"] += 1
             else:
                 outcomes[_score_or_refuse(bucket, runtime, arrival, settings, seconds_left)] += 1
+        except ReleaseUnderWay as error:
+            if transforms is None or postponed >= _MOST_WAITS:
+                failures.append(error)
+            else:
+                _postpone(bucket, arrival, error.release, postponed, settings, transforms)
+                outcomes["postponed"] += 1
         except Exception as error:  # noqa: BLE001 (raised below; one file must not stop the others)
             _LOGGER.error("file not scored", extra={"key": arrival.file.key, "error": type(error).__name__})
             failures.append(error)
@@ -98,18 +139,33 @@ def score_arrivals(
         raise failures[0]
     if failures:
         raise FilesNotScored(f"{len(failures)} of {len(arrivals)} files were not scored.") from failures[0]
-    return outcomes
+    return dict(outcomes)
 
 
-def _hand_over(
+def _is_for_transform(
     bucket: Bucket, arrival: Arrival, settings: ScoringSettings, transforms: TransformMachine
 ) -> bool:
     keys = output_keys(arrival, settings.predictions_prefix)
-    if not transforms.takes(arrival) or find_committed(bucket, keys):
-        return False
+    return transforms.takes(arrival) and not find_committed(bucket, keys)
+
+
+def _hand_over(bucket: Bucket, arrival: Arrival, transforms: TransformMachine) -> None:
     name = transforms.start(bucket.name, arrival)
     _LOGGER.info("file handed over to Batch Transform", extra={"key": arrival.file.key, "execution": name})
-    return True
+
+
+def _postpone(
+    bucket: Bucket,
+    arrival: Arrival,
+    release: int,
+    times: int,
+    settings: ScoringSettings,
+    transforms: TransformMachine,
+) -> None:
+    transforms.postpone(bucket.name, arrival, release, times)
+    _LOGGER.info("file left until a release is over", extra={"key": arrival.file.key, "times": times})
+    if times == 0:
+        emit(settings.metrics_namespace, {"FilesPostponed": 1}, {"Stack": settings.stack})
 
 
 def _score_or_refuse(

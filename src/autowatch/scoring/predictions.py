@@ -13,14 +13,16 @@ from autowatch.aws.objects import Bucket
 from autowatch.aws.reading import read_input
 from autowatch.aws.uploads import Upload, UploadGone, abort_uploads
 from autowatch.records.arrival import Arrival, output_keys
-from autowatch.records.champion import Champion, read_champion
+from autowatch.records.champion import Champion
 from autowatch.records.contract import read_contract
 from autowatch.records.keys import OutputKeys
 from autowatch.records.manifest import Manifest, WrittenObject
+from autowatch.records.smoke import read_witness
 from autowatch.records.timestamps import to_text
 from autowatch.scoring.answer_columns import read_answer
 from autowatch.scoring.batches import ScoredBatch, score_table
 from autowatch.scoring.endpoint import Endpoint
+from autowatch.scoring.in_force import InForce, score_in_force
 from autowatch.scoring.outcome import (
     check_balance,
     check_rejected,
@@ -91,6 +93,7 @@ def score_file(
     Raises:
         UnreadableFile: the file cannot be scored as it is, and trying again cannot help.
         NoChampion: there is no model to score it with.
+        ReleaseUnderWay: the endpoint is going over to another model; score when it has settled.
         EndpointError, AnswerMismatch, AnswerUnreadable: the endpoint did not do its part.
         RowsLost: see there.
     """
@@ -118,13 +121,15 @@ def _score_and_commit(
     seconds_left: Callable[[], float],
 ) -> Manifest:
     started = datetime.now(UTC)
-    champion = read_champion(bucket)
+    scored = score_in_force(
+        bucket, lambda force: _score(force, runtime, arrival, keys, settings, seconds_left)
+    )
+    champion = scored.champion
     if champion.endpoint_name != settings.endpoint_name:
         _LOGGER.warning(
             "the champion serves at another endpoint than the one set",
             extra={"champion": champion.endpoint_name, "set": settings.endpoint_name},
         )
-    scored = _score(bucket, runtime, arrival, keys, champion, settings, seconds_left)
     manifest = Manifest(
         input=arrival.file,
         predictions=scored.predictions,
@@ -137,6 +142,7 @@ def _score_and_commit(
         model_name=champion.model_name,
         endpoint_name=champion.endpoint_name,
         endpoint_config=champion.endpoint_config,
+        variant=scored.variant,
         prediction_date=to_text(arrival.time),
         started=to_text(started),
         finished=to_text(datetime.now(UTC)),
@@ -151,6 +157,8 @@ def _score_and_commit(
 
 @dataclass(frozen=True)
 class _Scored:
+    champion: Champion
+    variant: str
     predictions: WrittenObject
     profile: WrittenObject
     rejected: WrittenObject | None
@@ -161,19 +169,25 @@ class _Scored:
 
 
 def _score(
-    bucket: Bucket,
+    force: InForce,
     runtime: "SageMakerRuntimeClient",
     arrival: Arrival,
     keys: OutputKeys,
-    champion: Champion,
     settings: ScoringSettings,
     seconds_left: Callable[[], float],
 ) -> _Scored:
-    """Writes everything but the manifest, and nothing unless all rows are accounted for."""
+    """Writes everything but the manifest, and nothing unless one model answered and all rows are accounted for."""
+    bucket, champion = force.bucket, force.champion
     contract = read_contract(bucket, champion.contract_key)
     baseline = Baseline.from_json(bucket.read_json(champion.baseline_key))
     endpoint = Endpoint(
-        runtime, champion.endpoint_name, contract.labels, contract.positive_label, seconds_left, read_answer
+        client=runtime,
+        name=champion.endpoint_name,
+        labels=contract.labels,
+        positive_label=contract.positive_label,
+        seconds_left=seconds_left,
+        parse=read_answer,
+        witness=read_witness(bucket, champion.run),
     )
     with (
         Upload(bucket, keys.predictions, "text/csv; charset=utf-8") as predictions,
@@ -187,9 +201,12 @@ def _score(
         for batch in score_table(table, contract, endpoint, settings.limits, baseline, size):
             rows.write(batch)
         rows.check(table.rows_read, settings.max_rejected_percent)
+        force.check()
         counts = rows.counts.build()
         profile.write(json.dumps(counts.to_json(), ensure_ascii=False).encode())
         return _Scored(
+            champion=champion,
+            variant=",".join(sorted(endpoint.variants)),
             predictions=WrittenObject(keys.predictions, predictions.complete()),
             profile=WrittenObject(keys.profile, profile.complete()),
             rejected=None if rejected.is_empty else WrittenObject(keys.rejected, rejected.complete()),

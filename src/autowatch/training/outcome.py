@@ -1,23 +1,31 @@
 """The end of a run: what is cleaned up, what is recorded, and what people are told."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from autowatch.aws.notifications import publish
 from autowatch.aws.objects import Bucket, ObjectMissing
+from autowatch.aws.step_functions import Throttled
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import NoChampion, read_champion
+from autowatch.records.contract import read_contract
 from autowatch.records.decision import read_decision
-from autowatch.records.keys import run_page_key
-from autowatch.records.run import Run, Status, end_run, read_latest, run_facts
+from autowatch.records.keys import contract_key, run_page_key
+from autowatch.records.run import Run, Status, begin_ending, end_run, read_latest, run_facts
 from autowatch.reports.publish import write_run_report
 from autowatch.training.data.report import read_warnings
 from autowatch.training.release.promote import CleanUp, remove_challenger, undo_run
 from autowatch.training.release.retention import remove_old_models, remove_replaced_config
+from autowatch.training.serving.endpoints import EndpointBusy
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sns import SNSClient
+
+_LAST_REQUESTS, _BETWEEN_LOOKS = 10.0, 5.0
+"""Seconds."""
 
 
 class RunOvertaken(AutowatchError):
@@ -68,6 +76,7 @@ def finish_run(
         "",
         *run_facts(ended),
         f"Hold-out: {metrics}.",
+        *_positive_label(bucket, latest),
     ]
     if unknown_to_domino is not None:
         lines.append(
@@ -115,6 +124,84 @@ def fail_run(
     publish(sns, topic_arn, f"Autowatch: training run failed, run {run}", lines)
 
 
+@dataclass(frozen=True)
+class EndedExecution:
+    """An execution that ended otherwise than well: its ARN, its status, and why, as far as Step Functions says."""
+
+    execution: str
+    status: str
+    cause: str
+
+
+def clean_up_run(
+    bucket: Bucket,
+    sagemaker: "SageMakerClient",
+    sns: "SNSClient",
+    ended: EndedExecution,
+    *,
+    endpoint_name: str,
+    topic_arn: str,
+    tags: dict[str, str],
+    now: Callable[[], datetime],
+    wait: Callable[[float], None],
+) -> None:
+    """Cleans up after a run whose execution has ended, whoever ended it, and however far it had got.
+
+    The states of a run that failed by itself have done that already, and people know; then what is left is looked for
+    once more, in silence. Nothing is done for an execution that never held the lock, or lost it.
+
+    Args:
+        wait: sleeps for so many seconds, or raises where the caller has not that much time left.
+
+    Raises:
+        EndpointBusy, Throttled: what `wait` was called for did not come in time; call again.
+    """
+    try:
+        run = read_latest(bucket)
+    except ObjectMissing:
+        return
+    if run.execution != ended.execution:
+        return
+    told = run.status not in ("running", "ending")
+    if not told:
+        run = begin_ending(bucket, run)
+        # The last state's function may still be at work, between its look at the run's record and what it makes then.
+        wait(_LAST_REQUESTS)
+    left = _undo_patiently(bucket, sagemaker, run, endpoint_name, tags, wait)
+    if told:
+        return
+    reason = f"Its execution ended {ended.status}. {ended.cause}".strip()
+    done = end_run(bucket, run, "released" if left.released else "failed", reason, now())
+    lines = [f"Run {run.run} was ended from outside. {reason}", _what_serves(left), "", *run_facts(done)]
+    lines.append(_report(bucket, done))
+    publish(sns, topic_arn, f"Autowatch: training run ended from outside, run {run.run}", lines)
+
+
+def _undo_patiently(
+    bucket: Bucket,
+    sagemaker: "SageMakerClient",
+    run: Run,
+    endpoint_name: str,
+    tags: dict[str, str],
+    wait: Callable[[float], None],
+) -> CleanUp:
+    while True:
+        try:
+            return undo_run(bucket, sagemaker, run, endpoint_name, tags)
+        except (EndpointBusy, Throttled):
+            wait(_BETWEEN_LOOKS)
+
+
+def _positive_label(bucket: Bucket, run: Run) -> list[str]:
+    contract = read_contract(bucket, contract_key(run.model_run))
+    origin = {
+        "parameter": ", as the parameter PositiveLabel says",
+        "champion": ", as for the model in force before",
+        "rarer": ", the rarer label of the training file",
+    }.get(contract.positive_label_from or "", "")
+    return [f"{contract.probability_column} is the probability of {contract.positive_label!r}{origin}."]
+
+
 def _after_rejection(bucket: Bucket, run: str) -> str:
     try:
         champion = read_champion(bucket)
@@ -132,7 +219,7 @@ def _what_serves(left: CleanUp) -> str:
         return "No model has been released yet; nothing serves."
     if left.released:
         return "Its model had been released before that, and serves."
-    return f"The model of run {left.champion.run} serves on. What the failed run made was removed."
+    return f"The model of run {left.champion.run} serves on. What the run made was removed."
 
 
 def _report(bucket: Bucket, ended: Run) -> str:

@@ -16,6 +16,8 @@ from autowatch.records.timestamps import from_text, to_text
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
+_LONGEST_CLEAN_UP = timedelta(hours=2)
+
 
 class InvalidInput(AutowatchError):
     """The execution was started with an input that means nothing."""
@@ -23,10 +25,12 @@ class InvalidInput(AutowatchError):
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What an execution's input asks for: data (None: whatever the parameters say), and who asks."""
+    """What an execution's input asks for: data (None: whatever the parameters say), who asks, and whether labels that
+    the champion does not know are meant."""
 
     training_key: str | None
     trigger: Trigger
+    new_labels: bool = False
 
 
 def read_request(document: Any) -> TrainingRequest:
@@ -37,15 +41,19 @@ def read_request(document: Any) -> TrainingRequest:
     """
     if not (
         isinstance(document, dict)
-        and document.keys() <= {"training_key", "trigger"}
+        and document.keys() <= {"training_key", "trigger", "new_labels"}
         and isinstance(document.get("training_key", ""), str)
         and document.get("trigger", "manual") in ("manual", "drift")
+        and document.get("new_labels", False) in (False, document.get("trigger", "manual") == "manual")
     ):
         raise InvalidInput(
             'Start a run with the input {}, {"training_key": "training/FILE.csv"} or '
-            '{"training_key": "training/FOLDER/"}, nothing else.'
+            '{"training_key": "training/FOLDER/"}, nothing else; beside it "new_labels": true, by hand alone, where '
+            "other labels than the champion's are meant."
         )
-    return TrainingRequest(document.get("training_key"), document.get("trigger", "manual"))
+    return TrainingRequest(
+        document.get("training_key"), document.get("trigger", "manual"), document.get("new_labels", False)
+    )
 
 
 def begin_training(
@@ -102,6 +110,10 @@ class RunInProgress(AutowatchError):
     """Another training run has not ended yet."""
 
 
+class StillEnding(AutowatchError):
+    """The last run was stopped or killed, and what it made is still being removed. In a few minutes it is gone."""
+
+
 class CoolingDown(AutowatchError):
     """Drift asked for a run too soon after the one before."""
 
@@ -115,6 +127,7 @@ def begin_run(bucket: Bucket, stepfunctions: "SFNClient", run: Run, cooldown: ti
 
     Raises:
         RunInProgress: another run holds it, or took it at the same moment.
+        StillEnding: the last run was ended from outside, and is being cleaned up.
         CoolingDown: drift asked for this run within `cooldown` of the last one it asked for.
     """
     try:
@@ -125,10 +138,8 @@ def begin_run(bucket: Bucket, stepfunctions: "SFNClient", run: Run, cooldown: ti
         latest = Run.from_json(document)
         if latest.run == run.run:
             return
-        if latest.status == "running" and _is_running(stepfunctions, latest.execution):
-            raise RunInProgress(
-                f"Run {latest.run}, started {latest.started}, has not ended yet. Start again when it has."
-            )
+        if latest.status in ("running", "ending"):
+            _check_ended(stepfunctions, latest, from_text(run.started))
         last_drift_start = latest.last_drift_start
     if run.trigger == "drift":
         _check_cooldown(last_drift_start, from_text(run.started), cooldown)
@@ -185,13 +196,21 @@ def _is_same(one: ObjectVersion, other: ObjectVersion) -> bool:
     return (one.key, one.etag) == (other.key, other.etag)
 
 
-def _is_running(stepfunctions: "SFNClient", execution: str) -> bool:
-    """Whether the execution behind a lock still runs: one that was killed could not let go of its lock."""
+def _check_ended(stepfunctions: "SFNClient", latest: Run, now: datetime) -> None:
+    """Lets a run begin where the last one's execution is long gone: then nobody will let go of its lock any more."""
     try:
-        answer = stepfunctions.describe_execution(executionArn=execution)
+        answer = stepfunctions.describe_execution(executionArn=latest.execution)
     except stepfunctions.exceptions.ExecutionDoesNotExist:
-        return False
-    return bool(answer["status"] == "RUNNING")
+        return
+    if answer["status"] == "RUNNING":
+        raise RunInProgress(
+            f"Run {latest.run}, started {latest.started}, has not ended yet. Start again when it has."
+        )
+    if now - answer["stopDate"] < _LONGEST_CLEAN_UP:
+        raise StillEnding(
+            f"Run {latest.run} was ended from outside, and what it made is still being removed. Start again in a few "
+            "minutes."
+        )
 
 
 def _check_cooldown(last_drift_start: str | None, now: datetime, cooldown: timedelta) -> None:

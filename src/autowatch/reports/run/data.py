@@ -37,6 +37,15 @@ class DataView:
     remarks: Sequence[str]
     warnings: Sequence[str]
     columns: Sequence[ColumnRow]
+    positive_label: str
+    positive_label_from: str
+
+
+_ORIGINS = {
+    "parameter": "set by the parameter PositiveLabel",
+    "champion": "as for the model in force before",
+    "rarer": "the rarer label of the file; set PositiveLabel to choose",
+}
 
 
 def data_view(document: dict[str, Any]) -> DataView:
@@ -58,6 +67,8 @@ def data_view(document: dict[str, Any]) -> DataView:
         remarks=_remarks(document),
         warnings=document["warnings"],
         columns=[_column(column, document) for column in document["columns"]],
+        positive_label=document.get("positive_label", ""),
+        positive_label_from=_ORIGINS.get(document.get("positive_label_from", ""), ""),
     )
 
 

@@ -15,6 +15,7 @@ _MOST_CANDIDATES = 50
 
 _HEADLINES = {
     "running": ("Under way", "idle"),
+    "ending": ("Ended from outside: being cleaned up", "idle"),
     "released": ("Released", "quiet"),
     "rejected": ("Not released: the gate said no", "idle"),
     "failed": ("Failed", "drift"),
@@ -122,6 +123,8 @@ def _facts(
         facts.append(
             RunFact("Candidates", f"{len(leaderboard.candidates) + leaderboard.hidden:,}", leaderboard.best)
         )
+    if data and data.positive_label:
+        facts.append(RunFact("Probability of", data.positive_label, data.positive_label_from))
     if gate:
         note = f"{gate.rows:,} rows; floor {gate.minimum_auc:g}"
         facts.append(RunFact("Hold-out AUC", f"{gate.auc:.4f}", note))

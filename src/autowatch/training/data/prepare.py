@@ -5,11 +5,11 @@ Whether the classes of the training data can be learnt, and be checked afterward
 
 import difflib
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from autowatch.aws.objects import Bucket
-from autowatch.records.contract import Contract, Feature, reserved_columns
+from autowatch.records.contract import Contract, Feature, PositiveLabelFrom, reserved_columns
 from autowatch.records.keys import baseline_key, contract_key
 from autowatch.tabular.profile import PROFILE_VERSION, Baseline, BaselineColumn, Profile, add, baseline_column
 from autowatch.training.data.files import TrainingFiles
@@ -48,6 +48,10 @@ class ReservedTrainingColumns(UnfitTrainingFile):
     """The training file uses names that predictions files add."""
 
 
+class LabelsChanged(UnfitTrainingFile):
+    """The target's labels are not those that the champion knows."""
+
+
 class UnknownDroppedColumn(UnfitTrainingFile):
     """A column is to be dropped that the training file does not have."""
 
@@ -69,16 +73,25 @@ class Preparation:
     dropped_columns: tuple[str, ...]
     holdout_percent: int
     holdout_by: HoldoutBy = "random"
+    new_labels: bool = False
+    """Whether labels that differ from the champion's are meant."""
 
 
 def prepare_training_data(
-    bucket: Bucket, run: str, training: TrainingFiles, preparation: Preparation
+    bucket: Bucket,
+    run: str,
+    training: TrainingFiles,
+    preparation: Preparation,
+    champion: Contract | None = None,
 ) -> Contract:
     """Writes train.csv, holdout.csv, data.json, baseline.json and contract.json of `run`, and returns the contract.
 
     The files are read twice, as a stream: once for their types, values and labels, once to split their rows and to
     count them on the baseline's bins. Which rows are drawn for the hold-out depends on the files' bytes alone. Memory
     is bounded as `survey_rows` says.
+
+    Args:
+        champion: the contract of the model in force, whose positive label is inherited; None where there is none.
 
     Raises:
         UnreadableFile: a file is not a CSV as agreed.
@@ -88,7 +101,7 @@ def prepare_training_data(
     table = TrainingTable(bucket, training.files)
     _check_header(table.header, preparation)
     survey = survey_rows(table, preparation.target)
-    contract = _contract(run, training, survey, preparation)
+    contract = _contract(run, training, survey, preparation, champion)
     in_holdout = choose_holdout(
         survey.row_labels,
         survey.labels,
@@ -147,22 +160,53 @@ def _check_header(header: tuple[str, ...], preparation: Preparation) -> None:
 
 
 def _contract(
-    run: str, training: TrainingFiles, survey: TrainingSurvey, preparation: Preparation
+    run: str,
+    training: TrainingFiles,
+    survey: TrainingSurvey,
+    preparation: Preparation,
+    champion: Contract | None,
 ) -> Contract:
     classes = _count_classes(survey)
     check_classes(classes, preparation.target, preparation.positive_label)
+    positive_label, origin = _positive_label(classes, preparation, champion)
     excluded = {preparation.target, *preparation.dropped_columns}
     return Contract(
         run=run,
         target=preparation.target,
         labels=tuple(sorted(classes)),
-        positive_label=preparation.positive_label or min(classes, key=lambda label: (classes[label], label)),
+        positive_label=positive_label,
+        positive_label_from=origin,
         features=_features(survey, excluded),
         dropped_columns=tuple(name for name in preparation.dropped_columns if name in survey.columns),
         rows=len(survey.row_labels),
         profile_version=PROFILE_VERSION,
         training=training.identity,
     )
+
+
+def _positive_label(
+    classes: Mapping[str, int], preparation: Preparation, champion: Contract | None
+) -> tuple[str, PositiveLabelFrom]:
+    """The label whose probability the model gives, so that it stays the same from model to model."""
+    known = champion if champion and champion.target == preparation.target else None
+    if known and set(known.labels) != classes.keys() and not preparation.new_labels:
+        raise LabelsChanged(
+            f"The column {preparation.target!r} holds {_quoted(classes)}, but the model in force, run {known.run}, "
+            f"knows {_quoted(known.labels)}. Write the labels as before; or, if the new ones are meant, start the run "
+            'by hand with "new_labels": true in its input.'
+        )
+    if preparation.positive_label:
+        return preparation.positive_label, "parameter"
+    if known and known.positive_label in classes:
+        return known.positive_label, "champion"
+    return min(classes, key=lambda label: (classes[label], label)), "rarer"
+
+
+_LONGEST_QUOTE = 40
+
+
+def _quoted(labels: Iterable[str]) -> str:
+    return " and ".join(repr(label[:_LONGEST_QUOTE]) for label in sorted(labels))
 
 
 def _features(survey: TrainingSurvey, excluded: Collection[str]) -> tuple[Feature, ...]:
@@ -232,6 +276,8 @@ def _report(
         duplicate_rows=survey.duplicate_rows,
         classes=classes,
         columns=_report_columns(contract, survey, counts),
+        positive_label=contract.positive_label,
+        positive_label_from=contract.positive_label_from or "",
         holdout_by=preparation.holdout_by,
         train=rest(classes, holdout),
         holdout=holdout,

@@ -110,6 +110,8 @@ class DataReport:
     holdout_by: HoldoutBy
     train: Part
     holdout: Part
+    positive_label: str
+    positive_label_from: str
 
     def to_json(self) -> dict[str, Any]:
         """The document for `data.json`."""
@@ -122,6 +124,8 @@ class DataReport:
             "unlabelled_rows": self.unlabelled_rows,
             "duplicate_rows": self.duplicate_rows,
             "classes": self.classes,
+            "positive_label": self.positive_label,
+            "positive_label_from": self.positive_label_from,
             "columns": [asdict(column) for column in self.columns],
             "constant_columns": [column.name for column in self.columns if column.constant],
             "dropped_columns": [column.name for column in self.columns if column.role == "dropped"],

@@ -18,13 +18,13 @@ from autowatch.errors import AutowatchError
 from autowatch.records.champion import Champion, NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.keys import holdout_key
+from autowatch.records.smoke import SmokeTest
 from autowatch.scoring.ahead import work_ahead
 from autowatch.scoring.columns import Layout, MissingColumns, check_block, match_columns
 from autowatch.scoring.endpoint import EndpointMissing, RowsRefused, TimedEndpoint
 from autowatch.scoring.requests import Answer, Rejected, ScoringLimits, request_predictions
 from autowatch.tabular.csv_lines import csv_lines
 from autowatch.tabular.table import Table, read_table
-from autowatch.training.release.smoke import SmokeTest
 
 _CHUNK = 1 << 20
 

@@ -17,6 +17,7 @@ from autowatch.evaluation.figures import Comparison
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
 from autowatch.records.keys import baseline_key, contract_key, holdout_key
+from autowatch.records.smoke import write_smoke_test
 from autowatch.scoring.endpoint import TimedEndpoint
 from autowatch.scoring.requests import ScoringLimits
 from autowatch.tabular.profile import Baseline, baseline_column, with_prediction
@@ -30,7 +31,6 @@ from autowatch.training.gate.holdout import (
     take_smoke_test,
     warm_up,
 )
-from autowatch.training.release.smoke import write_smoke_test
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient

@@ -3,24 +3,26 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import (
     Champion,
     NoChampion,
+    mark_release,
     read_champion,
     read_champion_with_etag,
+    settle_release,
     write_champion,
 )
 from autowatch.records.decision import read_decision
 from autowatch.records.keys import baseline_key, contract_key
-from autowatch.records.run import Run
+from autowatch.records.run import Run, check_running
+from autowatch.records.smoke import SmokeTest, read_smoke_test
 from autowatch.records.timestamps import to_text
 from autowatch.scoring.endpoint import Endpoint
 from autowatch.training.autopilot import job_name, stop_job
-from autowatch.training.release.smoke import SmokeTest, read_smoke_test
 from autowatch.training.serving.endpoints import (
     EndpointBusy,
     candidate_name,
@@ -32,6 +34,7 @@ from autowatch.training.serving.endpoints import (
     model_name,
     switch_endpoint,
 )
+from autowatch.training.serving.staging import release
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -47,6 +50,10 @@ class RolledBack(AutowatchError):
     """SageMaker undid the update: the endpoint serves, but not what was released."""
 
 
+class ReleaseWithdrawn(AutowatchError):
+    """The run was ended while it was releasing, and its release undone."""
+
+
 class SmokeTestFailed(AutowatchError):
     """The endpoint answers otherwise than the candidate endpoint did for the same rows."""
 
@@ -57,6 +64,26 @@ class CleanUp:
 
     champion: Champion | None
     released: bool
+
+
+def begin_release(
+    bucket: Bucket,
+    sagemaker: "SageMakerClient",
+    endpoint_name: str,
+    config: str,
+    tags: dict[str, str],
+    deployment: dict[str, Any],
+) -> None:
+    """Starts to serve the run's endpoint config at the endpoint, and says so beforehand to all who ask the endpoint.
+
+    Raises:
+        RunEnded: the run was ended in between.
+        CandidateStillThere, EndpointBusy, Throttled: call again later.
+        ObjectChanged: another run changed the champion in between.
+    """
+    check_running(bucket, config.removeprefix(f"{endpoint_name}-"))
+    mark_release(bucket, config)
+    release(sagemaker, endpoint_name, config, tags, deployment)
 
 
 def promote(
@@ -73,6 +100,7 @@ def promote(
     Raises:
         RolledBack: the endpoint serves another config than this run's: an update that fails ends so, silently.
         SmokeTestFailed: it does not answer as the candidate endpoint did.
+        ReleaseWithdrawn, RunEnded: the run was ended in between, and its release undone.
         ObjectChanged: another run released a model in between.
     """
     state = describe_endpoint(sagemaker, endpoint_name)
@@ -84,14 +112,18 @@ def promote(
     _check_answers(endpoint, read_smoke_test(bucket, run))
     decision = read_decision(bucket, run)
     previous_run = previous_config = etag = None
+    releases = 0
     with suppress(NoChampion):
         current, etag = read_champion_with_etag(bucket)
         if current.endpoint_config == config:
             return current
+        if current.releasing != config:
+            raise ReleaseWithdrawn(f"The release of run {run} was undone; run {current.run} is in force.")
         # Served again by other settings it has the predecessor that it had.
         previous_run = current.previous_run if current.run == run else current.run
         # An endpoint that the stack has left is on its config still.
         previous_config = current.endpoint_config if current.endpoint_name == endpoint_name else None
+        releases = current.releases
     champion = Champion(
         run=run,
         endpoint_name=endpoint_name,
@@ -103,7 +135,9 @@ def promote(
         metrics=decision.metrics,
         previous_run=previous_run,
         previous_config=previous_config,
+        releases=releases,
     )
+    check_running(bucket, run)
     write_champion(bucket, champion, etag)
     return champion
 
@@ -111,12 +145,16 @@ def promote(
 def remove_challenger(
     sagemaker: "SageMakerClient", endpoint_name: str, run: str, *, keep_model: bool
 ) -> None:
-    """Removes the candidate endpoint, and the run's model and endpoint config unless they serve.
+    """Removes the run's candidate endpoint, and its model and endpoint config unless they serve.
 
     Raises:
         EndpointBusy: the candidate endpoint cannot be deleted at this moment.
     """
-    delete_endpoint(sagemaker, candidate_name(endpoint_name))
+    candidate = candidate_name(endpoint_name)
+    state = describe_endpoint(sagemaker, candidate)
+    # There is one name for all runs' candidates: another run's stays.
+    if state and state.config == config_name(endpoint_name, run):
+        delete_endpoint(sagemaker, candidate)
     if not keep_model:
         delete_model(sagemaker, model_name(endpoint_name, run))
 
@@ -141,6 +179,7 @@ def undo_run(
     released = champion is not None and champion.endpoint_config == config
     if not released:
         _restore(sagemaker, champion, endpoint_name, config, tags)
+        settle_release(bucket, config)
     remove_challenger(sagemaker, endpoint_name, run.run, keep_model=released)
     return CleanUp(champion, released)
 

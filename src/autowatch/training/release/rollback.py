@@ -10,7 +10,7 @@ from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import read_decision
 from autowatch.records.keys import baseline_key, contract_key
 from autowatch.records.run import Run
-from autowatch.training.release.smoke import read_smoke_test
+from autowatch.records.smoke import read_smoke_test
 from autowatch.training.serving.staging import read_model_record
 from autowatch.training.start import begin_run
 

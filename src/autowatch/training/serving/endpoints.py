@@ -27,7 +27,8 @@ _SERVERLESS_ENVIRONMENT = {
 """What SageMaker's inference images need where the disk but /tmp can only be read, and memory is scarce."""
 
 VARIANT = "champion"
-"""One name for all runs: an update may not change it, and the alarms on the endpoint name it."""
+"""One name for all runs: an update may not change it, and the alarms on the endpoint name it. So it does not tell which
+model answered; `Endpoint.witness` does."""
 
 
 class EndpointFailed(AutowatchError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.objects import Bucket
 from autowatch.records.keys import model_record_key
+from autowatch.records.run import check_running
 from autowatch.training.autopilot import best_containers, keep_leaderboard
 from autowatch.training.serving.endpoints import (
     CandidateStillThere,
@@ -42,6 +43,7 @@ def stage_challenger(
     The leaderboard and what the model is made of are kept with the run.
 
     Raises:
+        RunEnded: the run was ended in between.
         CandidateStillThere: another run's candidate is being removed; call again later.
         EndpointBusy, Throttled: call again later.
     """
@@ -50,8 +52,10 @@ def stage_challenger(
     write_model_record(bucket, run, containers)
     model, config = model_name(endpoint_name, run), config_name(endpoint_name, run)
     candidate = candidate_name(endpoint_name)
+    check_running(bucket, run)
     create_model(sagemaker, model, containers, serving, role_arn=role_arn, tags=tags)
     create_config(sagemaker, config, model, serving, tags)
+    check_running(bucket, run)
     create_candidate(sagemaker, candidate, config, tags)
     return candidate
 

@@ -9,8 +9,10 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket
-from autowatch.records.arrival import arrival_in_execution
-from autowatch.scoring.inbox import TransformMachine, score_arrivals, transform_name
+from autowatch.records.arrival import announcement, arrival_in_execution, arrivals_in
+from autowatch.records.champion import mark_release
+from autowatch.scoring.in_force import ReleaseUnderWay
+from autowatch.scoring.inbox import TransformMachine, score_arrivals, times_postponed, transform_name
 from tests.support.scoring_bucket import BUCKET, TIME, create_bucket, drop, release, results, settings
 from tests.support.stub_runtime import StubRuntime
 
@@ -94,3 +96,40 @@ def test_another_version_key_time_or_bucket_is_another_transform(s3):
     names = {transform_name(BUCKET, each) for each in [arrival, *others]} | {transform_name("other", arrival)}
     assert len(names) == 5
     assert all(name.startswith("20261123-") and len(name) == 25 for name in names)
+
+
+def test_a_file_that_arrives_during_a_release_is_announced_again_in_a_while_and_longer_each_time(s3, machine):
+    mark_release(Bucket(s3, BUCKET), "bank-r2")
+    arrival = drop(s3, "age,job\n1,x\n", "inference/ä b.csv")
+    event, waits = announcement(arrival), []
+    for _ in range(5):
+        outcome = score_arrivals(
+            Bucket(s3, BUCKET),
+            StubRuntime(),
+            arrivals_in(event),
+            settings(),
+            lambda: 60.0,
+            machine,
+            times_postponed(event),
+        )
+        assert outcome == {"scored": 0, "refused": 0, "handed_over": 0, "postponed": 1}
+        (event,) = (
+            document["postponed"]["event"]
+            for document in inputs(machine)
+            if document["postponed"]["event"]["postponed"] == len(waits) + 1
+        )
+        assert arrivals_in(event) == [arrival]
+        waits = sorted(document["postponed"]["seconds"] for document in inputs(machine))
+    assert waits == [5, 10, 20, 40, 60]
+    assert results(s3) == []
+
+
+def test_a_file_does_not_wait_for_ever_and_not_without_a_machine(s3, machine):
+    mark_release(Bucket(s3, BUCKET), "bank-r2")
+    arrival = drop(s3, "age,job\n1,x\n")
+    for transforms, times in ((machine, 300), (None, 0)):
+        with pytest.raises(ReleaseUnderWay):
+            score_arrivals(
+                Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0, transforms, times
+            )
+    assert inputs(machine) == []

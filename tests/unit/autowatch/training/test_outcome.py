@@ -6,13 +6,15 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectVersion
-from autowatch.records.champion import Champion, write_champion
+from autowatch.records.champion import Champion, read_champion, write_champion
 from autowatch.records.decision import GateDecision, write_decision
 from autowatch.records.keys import LATEST_KEY
-from autowatch.records.run import Run, read_latest
-from autowatch.training.outcome import RunOvertaken, fail_run, finish_run
+from autowatch.records.run import Run, end_run, read_latest
+from autowatch.training.outcome import EndedExecution, RunOvertaken, clean_up_run, fail_run, finish_run
+from autowatch.training.serving.endpoints import EndpointBusy
 from tests.support.alert_topic import alert_topic
 from tests.support.sagemaker_double import SageMaker
+from tests.support.scoring_bucket import CONTRACT
 
 BUCKET, ENDPOINT = "bank", "e"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -31,7 +33,11 @@ def aws():
     with mock_aws():
         session = boto3.Session()
         session.client("s3").create_bucket(Bucket=BUCKET)
-        Bucket(session.client("s3"), BUCKET).write_json(LATEST_KEY, RUN.to_json())
+        bucket = Bucket(session.client("s3"), BUCKET)
+        bucket.write_json(LATEST_KEY, RUN.to_json())
+        bucket.write_json(
+            "models/new/contract.json", replace(CONTRACT, positive_label_from="champion").to_json()
+        )
         yield session
 
 
@@ -89,6 +95,9 @@ def test_a_released_run_is_recorded_and_told_and_keeps_its_model(aws, alerts):
     assert message["Subject"] == "Autowatch: model released, run new"
     assert "Endpoint e now serves the model of run new." in message["Message"]
     assert "AUC 0.8000" in message["Message"]
+    assert (
+        "y_probability is the probability of 'yes', as for the model in force before." in message["Message"]
+    )
     assert "Report: s3://bank/models/new/report.html" in message["Message"]
     assert "e-new" in sagemaker.models
 
@@ -183,3 +192,99 @@ def test_what_looks_wrong_with_the_data_is_told_with_the_outcome(aws, alerts, pa
     finish(aws, alerts, passed)
     (message,) = alerts()
     assert "The column 'x' leaks." in message["Message"].splitlines()
+
+
+def clean_up(aws, alerts, sagemaker, execution="arn:execution", wait=lambda seconds: None):
+    clean_up_run(
+        Bucket(aws.client("s3"), BUCKET),
+        sagemaker,
+        aws.client("sns"),
+        EndedExecution(execution, "ABORTED", "Somebody was in doubt."),
+        endpoint_name=ENDPOINT,
+        topic_arn=alerts.topic,
+        tags={},
+        now=lambda: NOW,
+        wait=wait,
+    )
+
+
+def put_champion(aws, **changes):
+    champion = Champion("old", ENDPOINT, "e-old", "e-old", "c", "b", "t", {}, **changes)
+    write_champion(Bucket(aws.client("s3"), BUCKET), champion, None)
+
+
+def released_half_way():
+    """SageMaker as a run leaves it that is stopped while the endpoint goes over to its model."""
+    sagemaker = SageMaker()
+    for name in ("e-old", "e-new"):
+        sagemaker.models[name] = sagemaker.configs[name] = {}
+    sagemaker.put_job("autowatch-new", "InProgress", "TrainingModels")
+    sagemaker.put_endpoint(ENDPOINT, "e-old")
+    sagemaker.put_endpoint("e-candidate", "e-new")
+    sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName="e-new")
+    return sagemaker
+
+
+def test_a_stopped_run_leaves_the_champion_serving_and_nothing_of_its_own(aws, alerts):
+    put_champion(aws, releasing="e-new", releases=3)
+    sagemaker = released_half_way()
+
+    def wait(seconds):
+        for name in list(sagemaker.endpoints):
+            sagemaker.settle(name)
+
+    clean_up(aws, alerts, sagemaker, wait=wait)
+    wait(0)
+    champion = read_champion(Bucket(aws.client("s3"), BUCKET))
+    assert (champion.run, champion.releasing, champion.releases) == ("old", None, 3)
+    assert sagemaker.endpoints == {ENDPOINT: {"EndpointStatus": "InService", "EndpointConfigName": "e-old"}}
+    assert sagemaker.models.keys() == sagemaker.configs.keys() == {"e-old"}
+    assert sagemaker.jobs["autowatch-new"]["AutoMLJobStatus"] == "Stopping"
+    latest = read_latest(Bucket(aws.client("s3"), BUCKET))
+    assert (latest.status, latest.reason) == ("failed", "Its execution ended ABORTED. Somebody was in doubt.")
+    (message,) = alerts()
+    assert message["Subject"] == "Autowatch: training run ended from outside, run new"
+    assert "The model of run old serves on. What the run made was removed." in message["Message"]
+
+
+def test_a_clean_up_whose_time_is_over_is_taken_up_again(aws, alerts):
+    """From where it was: people are told once, when all is done."""
+    put_champion(aws, releasing="e-new")
+    sagemaker = released_half_way()
+
+    def no_time(seconds):
+        raise EndpointBusy("no time")
+
+    with pytest.raises(EndpointBusy):
+        clean_up(aws, alerts, sagemaker, wait=no_time)
+    assert read_latest(Bucket(aws.client("s3"), BUCKET)).status == "ending"
+    assert alerts() == []
+    clean_up(
+        aws,
+        alerts,
+        sagemaker,
+        wait=lambda seconds: [sagemaker.settle(name) for name in list(sagemaker.endpoints)],
+    )
+    assert read_latest(Bucket(aws.client("s3"), BUCKET)).status == "failed"
+    assert len(alerts()) == 1
+
+
+def test_a_run_that_failed_by_itself_is_not_told_twice(aws, alerts):
+    """But what its own clean-up could not remove is removed now."""
+    put_champion(aws)
+    bucket = Bucket(aws.client("s3"), BUCKET)
+    end_run(bucket, RUN, "failed", "The file has no column 'y'.", NOW)
+    sagemaker = SageMaker()
+    sagemaker.put_endpoint(ENDPOINT, "e-old")
+    sagemaker.put_endpoint("e-candidate", "e-new")
+    clean_up(aws, alerts, sagemaker)
+    sagemaker.settle("e-candidate")
+    assert sagemaker.endpoints.keys() == {ENDPOINT}
+    assert read_latest(bucket).reason == "The file has no column 'y'."
+    assert alerts() == []
+
+
+def test_an_execution_without_the_lock_has_nothing_to_clean_up(aws, alerts):
+    clean_up(aws, alerts, None, execution="arn:another")
+    assert read_latest(Bucket(aws.client("s3"), BUCKET)) == RUN
+    assert alerts() == []

@@ -5,8 +5,18 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectVersion
-from autowatch.records.run import read_latest
-from autowatch.training.start import CoolingDown, InvalidInput, TrainingRequest, begin_training, read_request
+from autowatch.records.keys import LATEST_KEY
+from autowatch.records.run import Run, read_latest
+from autowatch.training.start import (
+    CoolingDown,
+    InvalidInput,
+    RunInProgress,
+    StillEnding,
+    TrainingRequest,
+    begin_run,
+    begin_training,
+    read_request,
+)
 
 BUCKET = "bank"
 TRAINING = ObjectVersion("training/x.csv", None, "e", 5)
@@ -18,6 +28,8 @@ TRAINING = ObjectVersion("training/x.csv", None, "e", 5)
         ({}, TrainingRequest(None, "manual")),
         ({"training_key": "training/a.csv"}, TrainingRequest("training/a.csv", "manual")),
         ({"trigger": "drift"}, TrainingRequest(None, "drift")),
+        ({"new_labels": True}, TrainingRequest(None, "manual", new_labels=True)),
+        ({"trigger": "drift", "new_labels": False}, TrainingRequest(None, "drift")),
     ],
 )
 def test_an_input_is_read(document, expected):
@@ -26,7 +38,17 @@ def test_an_input_is_read(document, expected):
 
 @pytest.mark.parametrize(
     "document",
-    [[], "x", None, 5, {"training_key": 5}, {"key": "training/x.csv"}, {"trigger": "moon"}],
+    [
+        [],
+        "x",
+        None,
+        5,
+        {"training_key": 5},
+        {"key": "training/x.csv"},
+        {"trigger": "moon"},
+        {"new_labels": "yes"},
+        {"trigger": "drift", "new_labels": True},
+    ],
     ids=repr,
 )
 def test_an_input_that_means_nothing_is_refused_with_the_right_forms(document):
@@ -71,3 +93,50 @@ def test_drift_waits_for_the_cool_down_and_a_person_does_not(begin):
         begin("drift", "two", 8)
     begin("manual", "three", 8)
     assert begin("drift", "four", 9)[1].trigger == "drift"
+
+
+class Executions:
+    """Step Functions, which knows one execution."""
+
+    class exceptions:
+        class ExecutionDoesNotExist(Exception):
+            pass
+
+    def __init__(self, **answer):
+        self.answer = answer
+
+    def describe_execution(self, executionArn):
+        if not self.answer:
+            raise self.exceptions.ExecutionDoesNotExist
+        return self.answer
+
+
+STOPPED = datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("status", ["running", "ending"])
+@pytest.mark.parametrize(
+    ("execution", "error"),
+    [
+        (Executions(status="RUNNING"), RunInProgress),
+        (Executions(status="ABORTED", stopDate=STOPPED), StillEnding),
+        (Executions(status="ABORTED", stopDate=STOPPED - timedelta(hours=3)), None),
+        (Executions(), None),
+    ],
+    ids=["runs", "stopped just now", "stopped long ago", "forgotten"],
+)
+def test_a_run_waits_until_the_last_one_is_cleaned_up_but_not_for_ever(status, execution, error):
+    with mock_aws():
+        s3 = boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+        s3.create_bucket(Bucket=BUCKET)
+        bucket = Bucket(s3, BUCKET)
+        last = Run("last", "arn:last", status, "manual", TRAINING, "2026-11-23T08:00:00Z")
+        bucket.write_json(LATEST_KEY, last.to_json())
+        run = Run("next", "arn:next", "running", "manual", TRAINING, "2026-11-23T09:01:00Z")
+        if error is None:
+            begin_run(bucket, execution, run, timedelta())
+            assert read_latest(bucket) == run
+        else:
+            with pytest.raises(error, match="last"):
+                begin_run(bucket, execution, run, timedelta())
+            assert read_latest(bucket) == last

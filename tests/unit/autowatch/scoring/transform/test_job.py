@@ -1,5 +1,7 @@
 """The requests, checked against botocore's model of the service, and what is made of the answers."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -121,6 +123,20 @@ def test_the_job_joins_what_it_is_given_and_stays_within_the_payload_limits(sage
     source = request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
     assert source == f"s3://{BUCKET}/transform/{WORK.name}/input/"
     assert not request["TransformOutput"]["S3OutputPath"].startswith(source)
+
+
+def test_the_job_names_the_model_of_the_champion_that_was_pinned(sagemaker, plan):
+    """Whatever is released meanwhile: the job is never told an endpoint."""
+    requests = []
+    sagemaker.meta.events.register(
+        "before-parameter-build.sagemaker.CreateTransformJob", lambda params, **_: requests.append(params)
+    )
+    for model in ("bank-r1", "bank-r2"):
+        sagemaker.stubber.add_client_error("describe_transform_job", "ResourceNotFound")
+        sagemaker.stubber.add_response("create_transform_job", {"TransformJobArn": "arn:aws:sagemaker:x" * 2})
+        run(sagemaker, replace(plan, champion=replace(plan.champion, model_name=model, releasing="r3")))
+    assert [request["ModelName"] for request in requests] == ["bank-r1", "bank-r2"]
+    assert "EndpointName" not in json.dumps(requests)
 
 
 def test_a_key_encrypts_what_the_job_runs_on_and_what_it_writes(sagemaker, plan):

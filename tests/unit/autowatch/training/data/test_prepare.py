@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import Bucket
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.contract import Contract, Feature
 from autowatch.tabular.cells import NumberForm
 from autowatch.tabular.profile import Baseline
@@ -17,6 +17,7 @@ from autowatch.training.data import prepare as training_data
 from autowatch.training.data import survey as training_survey
 from autowatch.training.data.files import find_training_files
 from autowatch.training.data.prepare import (
+    LabelsChanged,
     NoFeatures,
     Preparation,
     ReservedTrainingColumns,
@@ -52,13 +53,13 @@ def table(rows=650, positives=150, header="age,job,duration,y", delimiter=","):
     return "\n".join(lines) + "\n"
 
 
-def prepare(s3, text, preparation=PREPARATION, run="r"):
+def prepare(s3, text, preparation=PREPARATION, run="r", champion=None):
     body = text if isinstance(text, bytes) else text.encode()
     if preparation is PREPARATION and b"duration" not in body:
         preparation = replace(preparation, dropped_columns=())
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=body)
     return prepare_training_data(
-        Bucket(s3, BUCKET), run, find_training_files(Bucket(s3, BUCKET), KEY), preparation
+        Bucket(s3, BUCKET), run, find_training_files(Bucket(s3, BUCKET), KEY), preparation, champion
     )
 
 
@@ -239,6 +240,43 @@ def test_what_is_not_a_table_is_refused(s3, body, error):
 
 def test_bytes_that_are_not_utf8_in_the_middle_are_refused(s3):
     assert refusal(s3, table().encode() + b"1,\xff,7,no\n").type is NotUtf8
+
+
+def champion_of(positive, labels=("no", "yes"), target="y"):
+    return Contract(
+        "old", target, labels, positive, (), (), 650, 1, ObjectVersion("t", None, "e", 1), "rarer"
+    )
+
+
+@pytest.mark.parametrize(
+    ("champion", "parameter", "expected"),
+    [
+        (None, "", ("yes", "rarer")),
+        (champion_of("yes"), "", ("yes", "champion")),
+        (champion_of("no"), "", ("no", "champion")),
+        (champion_of("no"), "yes", ("yes", "parameter")),
+        (champion_of("1", ("0", "1"), target="other"), "", ("yes", "rarer")),
+    ],
+    ids=["first", "same", "rarer by now", "told", "another target"],
+)
+def test_the_probability_keeps_its_direction_from_model_to_model(s3, champion, parameter, expected):
+    preparation = replace(PREPARATION, positive_label=parameter)
+    contract = prepare(s3, table(positives=150), preparation, champion=champion)
+    assert (contract.positive_label, contract.positive_label_from) == expected
+    stored = json.loads(read(s3, "models/r/contract.json"))
+    assert (stored["positive_label"], stored["positive_label_from"]) == expected
+    assert Contract.from_json(stored) == contract
+    report = json.loads(read(s3, "models/r/data.json"))
+    assert (report["positive_label"], report["positive_label_from"]) == expected
+
+
+def test_labels_that_the_champion_does_not_know_stop_a_run_that_does_not_ask_for_them(s3):
+    champion = champion_of("Yes", ("No", "Yes"))
+    with pytest.raises(LabelsChanged, match="holds 'no' and 'yes', but .* run old, knows 'No' and 'Yes'"):
+        prepare(s3, table(), champion=champion)
+    assert s3.list_objects_v2(Bucket=BUCKET, Prefix="models/")["KeyCount"] == 0
+    contract = prepare(s3, table(), replace(PREPARATION, new_labels=True), champion=champion)
+    assert (contract.positive_label, contract.positive_label_from) == ("yes", "rarer")
 
 
 def test_a_file_too_large_is_refused_before_it_is_read(s3, monkeypatch):

@@ -14,12 +14,12 @@ from autowatch.records.champion import Champion, write_champion
 from autowatch.records.contract import Contract, Feature
 from autowatch.records.decision import read_decision
 from autowatch.records.keys import baseline_key, contract_key, holdout_key
+from autowatch.records.smoke import read_smoke_test
 from autowatch.scoring.endpoint import EndpointUnavailable
 from autowatch.scoring.requests import ScoringLimits
 from autowatch.tabular.profile import Baseline, baseline_column
 from autowatch.training.gate.checks import GateRules
 from autowatch.training.gate.judge import Endpoints, HoldoutRejected, judge_challenger
-from autowatch.training.release.smoke import read_smoke_test
 from tests.support.runtime_double import Runtime
 from tests.support.stub_runtime import client_error
 

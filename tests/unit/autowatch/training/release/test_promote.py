@@ -10,16 +10,19 @@ from moto import mock_aws
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.champion import Champion, NoChampion, read_champion, write_champion
 from autowatch.records.decision import GateDecision, write_decision
-from autowatch.records.run import Run
+from autowatch.records.keys import LATEST_KEY
+from autowatch.records.run import Run, RunEnded, begin_ending
+from autowatch.records.smoke import SmokeTest, write_smoke_test
 from autowatch.scoring.answer import Predictions
 from autowatch.training.release.promote import (
+    ReleaseWithdrawn,
     RolledBack,
     SmokeTestFailed,
+    begin_release,
     promote,
     remove_challenger,
     undo_run,
 )
-from autowatch.training.release.smoke import SmokeTest, write_smoke_test
 from autowatch.training.serving.endpoints import EndpointBusy
 from tests.support.sagemaker_double import SageMaker
 
@@ -61,6 +64,7 @@ def s3():
             Bucket(s3, BUCKET), "new", SmokeTest("30,müller\n40,x\n", ["no", "yes"], ["0.1", "0.9"])
         )
         write_decision(Bucket(s3, BUCKET), "new", GateDecision("new", True, "good", 0.6, 100, {"auc": 0.8}))
+        Bucket(s3, BUCKET).write_json(LATEST_KEY, RUN.to_json())
         yield s3
 
 
@@ -87,7 +91,7 @@ def test_the_first_model_is_put_in_force(s3, sagemaker):
 
 
 def test_the_next_one_replaces_it_and_doing_so_twice_is_doing_it_once(s3, sagemaker):
-    write_champion(Bucket(s3, BUCKET), OLD, None)
+    write_champion(Bucket(s3, BUCKET), replace(OLD, releasing="e-new", releases=1), None)
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     first = release(s3, sagemaker)
     again = promote(Bucket(s3, BUCKET), sagemaker, "new", "e-new", ENDPOINT, Answers(), NOW.replace(hour=13))
@@ -96,9 +100,8 @@ def test_the_next_one_replaces_it_and_doing_so_twice_is_doing_it_once(s3, sagema
 
 
 def test_the_champion_served_by_other_settings_keeps_its_predecessor(s3, sagemaker):
-    write_champion(
-        Bucket(s3, BUCKET), replace(OLD, run="new", endpoint_config="e-new", previous_run="old"), None
-    )
+    champion = replace(OLD, run="new", endpoint_config="e-new", previous_run="old", releasing="e-later")
+    write_champion(Bucket(s3, BUCKET), champion, None)
     sagemaker.put_endpoint(ENDPOINT, "e-later")
     champion = release(s3, sagemaker, config="e-later")
     assert read_champion(Bucket(s3, BUCKET)) == champion
@@ -107,9 +110,54 @@ def test_the_champion_served_by_other_settings_keeps_its_predecessor(s3, sagemak
 
 
 def test_the_config_of_an_endpoint_that_the_stack_has_left_is_not_this_ones_to_remove(s3, sagemaker):
-    write_champion(Bucket(s3, BUCKET), replace(OLD, endpoint_name="former"), None)
+    write_champion(Bucket(s3, BUCKET), replace(OLD, endpoint_name="former", releasing="e-new"), None)
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     assert release(s3, sagemaker).previous_config is None
+
+
+def test_a_release_is_announced_before_the_endpoint_changes_and_once(s3, sagemaker):
+    write_champion(Bucket(s3, BUCKET), OLD, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-old")
+    del sagemaker.endpoints["e-candidate"]
+    for _ in range(2):
+        begin_release(Bucket(s3, BUCKET), sagemaker, ENDPOINT, "e-new", {}, {})
+    assert read_champion(Bucket(s3, BUCKET)) == replace(OLD, releasing="e-new", releases=1)
+    sagemaker.settle(ENDPOINT)
+    champion = release(s3, sagemaker)
+    assert (champion.run, champion.releasing, champion.releases) == ("new", None, 1)
+
+
+def test_a_release_that_was_undone_cannot_go_on(s3, sagemaker):
+    """A state whose execution was stopped runs to its end all the same."""
+    write_champion(Bucket(s3, BUCKET), OLD, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-old")
+    del sagemaker.endpoints["e-candidate"]
+    begin_release(Bucket(s3, BUCKET), sagemaker, ENDPOINT, "e-new", {}, {})
+    undo_until_done(s3, sagemaker)
+    assert read_champion(Bucket(s3, BUCKET)) == replace(OLD, releases=1)
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    with pytest.raises(ReleaseWithdrawn, match="run old is in force"):
+        release(s3, sagemaker)
+
+
+def test_a_run_that_was_ended_neither_touches_the_endpoint_nor_comes_in_force(s3, sagemaker):
+    """Its function is still at work when the execution has been stopped."""
+    write_champion(Bucket(s3, BUCKET), replace(OLD, releasing="e-new"), None)
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    begin_ending(Bucket(s3, BUCKET), RUN)
+    with pytest.raises(RunEnded):
+        begin_release(Bucket(s3, BUCKET), sagemaker, ENDPOINT, "e-new", {}, {})
+    with pytest.raises(RunEnded):
+        release(s3, sagemaker)
+    assert read_champion(Bucket(s3, BUCKET)).run == "old"
+
+
+def test_another_runs_candidate_stays(s3, sagemaker):
+    write_champion(Bucket(s3, BUCKET), OLD, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-old")
+    sagemaker.put_endpoint("e-candidate", "e-newer")
+    undo_until_done(s3, sagemaker)
+    assert sagemaker.endpoints["e-candidate"]["EndpointConfigName"] == "e-newer"
 
 
 def test_a_silent_rollback_is_noticed_by_the_config(s3, sagemaker):
@@ -202,6 +250,7 @@ def test_a_run_that_failed_after_the_switch_is_switched_back(s3, sagemaker, on_i
 
 def test_a_promotion_that_failed_is_switched_back_and_the_earlier_model_stays(s3, sagemaker):
     write_champion(Bucket(s3, BUCKET), OLD, None)
+    del sagemaker.endpoints["e-candidate"]
     sagemaker.configs["e-later"] = {}
     sagemaker.put_endpoint(ENDPOINT, "e-later")
     undo_until_done(s3, sagemaker, replace(RUN, run="later", trigger="promote", promotes="new"))

@@ -8,6 +8,7 @@ from autowatch.records.contract import Contract, Feature
 from autowatch.records.decision import GateDecision, write_decision
 from autowatch.records.keys import baseline_key, contract_key, model_record_key
 from autowatch.records.run import read_latest
+from autowatch.records.smoke import SmokeTest, write_smoke_test
 from autowatch.training.release.rollback import (
     ArtefactsGone,
     InvalidPromotion,
@@ -15,7 +16,6 @@ from autowatch.training.release.rollback import (
     begin_promotion,
     promoted_run,
 )
-from autowatch.training.release.smoke import SmokeTest, write_smoke_test
 from autowatch.training.serving.staging import write_model_record
 
 BUCKET, EARLIER, RUN = "bank", "20261122-071500-d822", "20261123-071500-0000"

@@ -4,8 +4,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import Bucket, ObjectMissing
-from autowatch.records.keys import leaderboard_key
+from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
+from autowatch.records.keys import LATEST_KEY, leaderboard_key
+from autowatch.records.run import Run, RunEnded, begin_ending, read_latest
 from autowatch.training.serving.endpoints import CandidateStillThere, Serving
 from autowatch.training.serving.staging import (
     read_model_record,
@@ -34,6 +35,8 @@ def s3():
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=BUCKET)
+        run = Run(RUN, "arn", "running", "manual", ObjectVersion("training/x.csv", None, "e", 5), "t")
+        Bucket(s3, BUCKET).write_json(LATEST_KEY, run.to_json())
         yield s3
 
 
@@ -88,6 +91,15 @@ def test_a_model_without_a_record_is_not_made(s3, sagemaker):
     with pytest.raises(ObjectMissing, match=r"model\.json"):
         restore(s3, sagemaker)
     assert not sagemaker.models
+
+
+def test_nothing_is_made_for_a_run_that_was_ended(s3, sagemaker):
+    bucket = Bucket(s3, BUCKET)
+    begin_ending(bucket, read_latest(bucket))
+    with pytest.raises(RunEnded):
+        stage(s3, sagemaker)
+    assert not sagemaker.models
+    assert not sagemaker.endpoints
 
 
 def test_the_candidate_is_gone_before_the_endpoint_takes_more_places(s3, sagemaker):

@@ -2,8 +2,12 @@
 
 from dataclasses import asdict, dataclass
 
-from autowatch.aws.objects import Bucket
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.records.keys import smoke_test_key
+from autowatch.tabular.csv_lines import split_lines
+
+_LARGEST_WITNESS = 64_000
+"""Bytes that may go in front of every request."""
 
 
 @dataclass(frozen=True)
@@ -27,3 +31,17 @@ def read_smoke_test(bucket: Bucket, run: str) -> SmokeTest:
         ObjectMissing: the gate has not made it.
     """
     return SmokeTest(**bucket.read_json(smoke_test_key(run)))
+
+
+def read_witness(bucket: Bucket, run: str) -> SmokeTest | None:
+    """As many of the smoke test's rows as go in front of every request; None where there are none, or too long ones."""
+    try:
+        smoke_test = read_smoke_test(bucket, run)
+    except ObjectMissing:
+        return None
+    rows, payload = 0, ""
+    for line in split_lines(smoke_test.payload):
+        if len(payload.encode()) + len(line.encode()) >= _LARGEST_WITNESS:
+            break
+        rows, payload = rows + 1, f"{payload}{line}\n"
+    return SmokeTest(payload, smoke_test.labels[:rows], smoke_test.probabilities[:rows]) if rows else None

@@ -1,0 +1,220 @@
+"""The end of a stack: what its runs have made in SageMaker goes, and nothing of another stack's.
+
+What belongs to the stack is told by the tag `autowatch:stack`, whatever it is called.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from autowatch.aws.objects import Bucket
+from autowatch.training.serving.endpoints import EndpointBusy, delete_endpoint, keep_log
+
+_TAG = "autowatch:stack"
+_ENDPOINT_LOGS = "/aws/sagemaker/Endpoints/"
+_JOB_LOGS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/ProcessingJobs", "/aws/sagemaker/TransformJobs")
+_ABSENT = (
+    "ResourceNotFound",
+    "ResourceNotFoundException",
+    "ExecutionDoesNotExist",
+    "StateMachineDoesNotExist",
+    "NoSuchBucket",
+)
+_NOT_THERE = "could not find"
+_ENDPOINT_TRIES = 60
+_ENDPOINT_WAIT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Removed:
+    """How many of each are gone, or were stopped."""
+
+    executions: int
+    jobs: int
+    endpoints: int
+    endpoint_configs: int
+    models: int
+    log_groups: int
+    log_streams: int
+
+    def to_json(self) -> dict[str, int]:
+        """The form that is logged."""
+        return asdict(self)
+
+
+def remove_what_runs_made(
+    sagemaker: Any,
+    states: Any,
+    logs: Any,
+    *,
+    stack: str,
+    state_machines: list[str],
+    sleep: Callable[[float], None] = time.sleep,
+) -> Removed:
+    """Stops what runs, then removes the stack's endpoints, endpoint configs, models and their logs.
+
+    May be done again: what is gone is not missed. Jobs stay in SageMaker's lists, which offers no way to delete them.
+
+    Raises:
+        EndpointBusy: an endpoint was on its way to another state for ten minutes.
+    """
+    executions = sum(_stop_executions(states, machine) for machine in state_machines)
+    jobs = list(_owned(sagemaker, "list_auto_ml_jobs", "AutoMLJobSummaries", "AutoMLJob", stack))
+    transforms = list(
+        _owned(sagemaker, "list_transform_jobs", "TransformJobSummaries", "TransformJob", stack)
+    )
+    stopped = sum(_stop(sagemaker.stop_auto_ml_job, "AutoMLJob", job) for job in jobs)
+    stopped += sum(_stop(sagemaker.stop_transform_job, "TransformJob", job) for job in transforms)
+    endpoints = [
+        item["EndpointName"] for item in _owned(sagemaker, "list_endpoints", "Endpoints", "Endpoint", stack)
+    ]
+    for endpoint in endpoints:
+        _delete_endpoint(sagemaker, endpoint, sleep)
+    configs = _delete_owned(sagemaker, "endpoint_config", "EndpointConfig", stack)
+    models = _delete_owned(sagemaker, "model", "Model", stack)
+    names = [job["AutoMLJobName"] for job in jobs] + [job["TransformJobName"] for job in transforms]
+    streams = sum(_delete_streams(logs, name) for name in names)
+    groups = _delete_endpoint_logs(logs, stack)
+    return Removed(executions, stopped, len(endpoints), configs, models, groups, streams)
+
+
+def keep_endpoint_logs(
+    logs: Any,
+    *,
+    stack: str,
+    endpoint_name: str,
+    days: int,
+    kms_key: str,
+    arn_of_group: Callable[[str], str],
+) -> None:
+    """Sees to it that the logs of the endpoint and of its candidate expire, and are known as the stack's.
+
+    SageMaker makes these log groups when a container first speaks, without an expiry; it takes those that are there.
+
+    Args:
+        kms_key: ARN of the key that encrypts groups that are made, or empty.
+    """
+    for name in (endpoint_name, f"{endpoint_name}-candidate"):
+        keep_log(logs, name, days, kms_key)
+        logs.tag_resource(resourceArn=arn_of_group(f"{_ENDPOINT_LOGS}{name}"), tags={_TAG: stack})
+
+
+def remove_bucket(bucket: Bucket) -> None:
+    """Removes every version of every object, and the bucket.
+
+    Raises:
+        ObjectsNotDeleted: S3 kept an object.
+    """
+    try:
+        bucket.delete_versions("")
+        bucket.client.delete_bucket(Bucket=bucket.name)
+    except ClientError as error:
+        if not _is_absent(error):
+            raise
+
+
+def _stop_executions(states: Any, machine: str) -> int:
+    stopped = 0
+    pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING")
+    for page in pages:
+        for execution in page["executions"]:
+            states.stop_execution(
+                executionArn=execution["executionArn"],
+                error="StackDeleted",
+                cause="The stack is being deleted.",
+            )
+            stopped += 1
+    return stopped
+
+
+def _owned(sagemaker: Any, operation: str, member: str, kind: str, stack: str) -> Iterator[dict[str, Any]]:
+    for page in sagemaker.get_paginator(operation).paginate():
+        for item in page[member]:
+            if _is_owned(sagemaker, item[f"{kind}Arn"], stack):
+                yield item
+
+
+def _is_owned(sagemaker: Any, arn: str, stack: str) -> bool:
+    try:
+        pages = sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn)
+        return any(tag == {"Key": _TAG, "Value": stack} for page in pages for tag in page["Tags"])
+    except ClientError as error:
+        # It may go while we look at it.
+        if _is_absent(error):
+            return False
+        raise
+
+
+def _stop(stop: Callable[..., Any], kind: str, job: dict[str, Any]) -> int:
+    if job[f"{kind}Status"] != "InProgress":
+        return 0
+    return int(_unless_absent(stop, **{f"{kind}Name": job[f"{kind}Name"]}))
+
+
+def _delete_endpoint(sagemaker: Any, name: str, sleep: Callable[[float], None]) -> None:
+    """Deletes an endpoint, when it is in a state in which SageMaker lets it be deleted."""
+    for _ in range(_ENDPOINT_TRIES - 1):
+        try:
+            delete_endpoint(sagemaker, name)
+        except EndpointBusy:
+            sleep(_ENDPOINT_WAIT_SECONDS)
+        else:
+            return
+    delete_endpoint(sagemaker, name)
+
+
+def _delete_owned(sagemaker: Any, noun: str, kind: str, stack: str) -> int:
+    delete = getattr(sagemaker, f"delete_{noun}")
+    owned = list(_owned(sagemaker, f"list_{noun}s", f"{kind}s", kind, stack))
+    return sum(_unless_absent(delete, **{f"{kind}Name": item[f"{kind}Name"]}) for item in owned)
+
+
+def _delete_endpoint_logs(logs: Any, stack: str) -> int:
+    deleted = 0
+    for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=_ENDPOINT_LOGS):
+        for group in page["logGroups"]:
+            arn = group.get("logGroupArn") or group["arn"].removesuffix(":*")
+            if logs.list_tags_for_resource(resourceArn=arn)["tags"].get(_TAG) == stack:
+                deleted += _unless_absent(logs.delete_log_group, logGroupName=group["logGroupName"])
+    return deleted
+
+
+def _delete_streams(logs: Any, job: str) -> int:
+    """Deletes the job's streams in the groups that all jobs of the account share; their names begin with the job's."""
+    deleted = 0
+    for group in _JOB_LOGS:
+        try:
+            pages = list(
+                logs.get_paginator("describe_log_streams").paginate(
+                    logGroupName=group, logStreamNamePrefix=job
+                )
+            )
+        except ClientError as error:
+            if _is_absent(error):
+                continue
+            raise
+        for page in pages:
+            for stream in page["logStreams"]:
+                deleted += _unless_absent(
+                    logs.delete_log_stream, logGroupName=group, logStreamName=stream["logStreamName"]
+                )
+    return deleted
+
+
+def _unless_absent(call: Callable[..., Any], **arguments: str) -> bool:
+    """Whether there was anything to do it to."""
+    try:
+        call(**arguments)
+    except ClientError as error:
+        if _is_absent(error):
+            return False
+        raise
+    return True
+
+
+def _is_absent(error: ClientError) -> bool:
+    said = error.response["Error"]
+    return said["Code"] in _ABSENT or _NOT_THERE in said.get("Message", "").lower()
