@@ -1,7 +1,8 @@
 """Every function's sample event, run with `sam local invoke` in a real container against a running sandbox.
 
 The samples belong to one story, told in the order of the training machine, so each finds what the one before it made.
-Run with `make container-test`, on a machine with a container engine and the Lambda image.
+They happened on 23 November 2026, and are told as of yesterday: to the functions, the day on which the test runs makes no
+difference. Run with `make container-test`, on a machine with a container engine and the Lambda image.
 """
 
 import csv
@@ -12,6 +13,7 @@ import re
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,8 @@ from sandbox.demo.story import DATASOURCE, PARAMETERS
 from sandbox.demo.synthetic import write_bank_marketing
 from sandbox.install import REPOSITORY
 
-RUN = "20261123-071500-d822"
+DAY = datetime.now(UTC) - timedelta(days=1)
+RUN = f"{DAY:%Y%m%d}-071500-d822"
 SAM = [sys.executable, str(REPOSITORY / "tests/container/sam_on_host_network.py")]
 
 
@@ -57,15 +60,16 @@ def invoke(build, sandbox, tmp_path_factory):
     """Runs a function's sample event in a container, with the environment that the stack gives the function."""
     folder = tmp_path_factory.mktemp("variables")
 
-    def run(function, sample):
+    def run(function, event):
         configuration = sandbox.client("lambda").get_function_configuration(
             FunctionName=sandbox.outputs[f"{function}Name"]
         )
         variables = configuration["Environment"]["Variables"] | {"AWS_ENDPOINT_URL": sandbox.endpoint_url}
         file = folder / f"{function}.json"
         file.write_text(json.dumps({function: variables}))
-        event = sample if isinstance(sample, Path) else REPOSITORY / "events" / f"{sample}.json"
-        command = [*SAM, "local", "invoke", function, "--event", str(event), "--skip-pull-image"]
+        sample = folder / f"{function}-event.json"
+        sample.write_text(json.dumps(event if isinstance(event, dict) else sample_event(event)))
+        command = [*SAM, "local", "invoke", function, "--event", str(sample), "--skip-pull-image"]
         command += ["--template", str(build / "template.yaml"), "--env-vars", str(file)]
         environment = os.environ | sandbox.environment
         done = subprocess.run(
@@ -77,6 +81,12 @@ def invoke(build, sandbox, tmp_path_factory):
         return answer
 
     return run
+
+
+def sample_event(name):
+    """A sample as of yesterday."""
+    text = (REPOSITORY / "events" / f"{name}.json").read_text()
+    return json.loads(text.replace("2026-11-23", f"{DAY:%Y-%m-%d}").replace("20261123", f"{DAY:%Y%m%d}"))
 
 
 def wait_for(condition, seconds=240):
@@ -116,38 +126,22 @@ def test_the_samples_tell_the_story_of_a_run(invoke, sandbox):
     assert invoke("FailFunction", "train_fail")["error"] == "TargetMissing"
 
 
-def arrival(sandbox, sample, data, folder):
-    """The sample event of a file's arrival, of a file that arrives: the container meets it after the sandbox has."""
+def arrival(sandbox, sample, data):
+    """The sample event of a file's arrival, of a file that is there; only the container hears of it."""
     s3, bucket = sandbox.client("s3"), sandbox.outputs["DataBucketName"]
-    event = json.loads((REPOSITORY / f"events/{sample}.json").read_text())
+    event = sample_event(sample)
     described = event["Records"][0]["s3"]["object"]
     key = described["key"].replace("+", " ")
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
     s3.upload_file(str(data), bucket, key)
-    sandbox.wait_until_idle(60)
-    head = s3.head_object(Bucket=bucket, Key=key)
-    described |= {
-        "versionId": head["VersionId"],
-        "eTag": head["ETag"].strip('"'),
-        "size": head["ContentLength"],
-    }
-    path = folder / f"{sample}.json"
-    path.write_text(json.dumps(event))
-    return path
+    version = version_of(sandbox, key)
+    described |= {"versionId": version["version_id"], "eTag": version["etag"], "size": version["size"]}
+    return event
 
 
-def described_file(sandbox, key, folder):
-    """The sample event of a file to be counted, of a file that is there."""
+def version_of(sandbox, key):
     head = sandbox.client("s3").head_object(Bucket=sandbox.outputs["DataBucketName"], Key=key)
-    event = json.loads((REPOSITORY / "events/profile_csv.json").read_text())
-    version = {
-        "version_id": head["VersionId"],
-        "etag": head["ETag"].strip('"'),
-        "size": head["ContentLength"],
-    }
-    event |= {"file": {"key": key, **version}, "run": RUN}
-    path = folder / "profile_csv.json"
-    path.write_text(json.dumps(event))
-    return path
+    return {"version_id": head["VersionId"], "etag": head["ETag"].strip('"'), "size": head["ContentLength"]}
 
 
 def test_the_samples_of_scoring_and_watching(invoke, sandbox, tmp_path):
@@ -155,7 +149,7 @@ def test_the_samples_of_scoring_and_watching(invoke, sandbox, tmp_path):
     s3, bucket = sandbox.client("s3"), sandbox.outputs["DataBucketName"]
     data = tmp_path / "rows.csv"
     write_bank_marketing(data, 500, 2)
-    event = arrival(sandbox, "invoke_endpoint", data, tmp_path)
+    event = arrival(sandbox, "invoke_endpoint", data)
     assert invoke("InvokeEndpointFunction", event) == {"scored": 1, "refused": 0, "handed_over": 0}
     keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket, Prefix="predictions/")["Contents"]]
     (predictions,) = [item for item in keys if item.endswith(".csv")]
@@ -164,10 +158,11 @@ def test_the_samples_of_scoring_and_watching(invoke, sandbox, tmp_path):
     assert len(rows) == 500
     assert invoke("LoadDmmFunction", "load_dmm")["registered"] == 1
     invoke("DetectDriftFunction", "detect_drift")
-    counted = invoke("ProfileCsvFunction", described_file(sandbox, predictions, tmp_path))
+    file = {"key": predictions, **version_of(sandbox, predictions)}
+    counted = invoke("ProfileCsvFunction", sample_event("profile_csv") | {"file": file, "run": RUN})
     assert (counted["rows_in"], counted["rows_rejected"]) == (500, 0)
     labels = tmp_path / "labels.csv"
     labels.write_text("\n".join(["id,label", *(f"{row['id']},{row['y_actual']}" for row in rows), ""]))
-    invoke("MeasureQualityFunction", arrival(sandbox, "measure_quality", labels, tmp_path))
+    invoke("MeasureQualityFunction", arrival(sandbox, "measure_quality", labels))
     reports = s3.list_objects_v2(Bucket=bucket, Prefix="reports/")["Contents"]
     assert any(item["Key"].endswith("/index.html") for item in reports)
