@@ -1,8 +1,8 @@
 """Every function's sample event, run with `sam local invoke` in a real container against a running sandbox.
 
 The samples belong to one story, told in the order of the training machine, so each finds what the one before it made.
-They happened on 23 November 2026, and are told as of yesterday: to the functions, the day on which the test runs makes no
-difference. Run with `make container-test`, on a machine with a container engine and the Lambda image.
+They happened on 23 November 2026 and are told as of yesterday, so that any day is as good as another.
+Run with `make container-test`, on a machine with a container engine and the Lambda image.
 """
 
 import csv
@@ -14,9 +14,10 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
+import docker
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from sandbox.client import running_sandbox
 from sandbox.demo.story import DATASOURCE, PARAMETERS
@@ -25,6 +26,7 @@ from sandbox.install import REPOSITORY
 
 DAY = datetime.now(UTC) - timedelta(days=1)
 RUN = f"{DAY:%Y%m%d}-071500-d822"
+IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
 SAM = [sys.executable, str(REPOSITORY / "tests/container/sam_on_host_network.py")]
 
 
@@ -87,6 +89,35 @@ def sample_event(name):
     """A sample as of yesterday."""
     text = (REPOSITORY / "events" / f"{name}.json").read_text()
     return json.loads(text.replace("2026-11-23", f"{DAY:%Y-%m-%d}").replace("20261123", f"{DAY:%Y%m%d}"))
+
+
+def test_every_function_loads_in_the_image_with_its_own_layers(build):
+    template = yaml_parse((build / "template.yaml").read_text())
+    shared = template["Globals"]["Function"]["Layers"]
+    functions = {
+        name: (resource["Properties"]["Handler"], shared + resource["Properties"].get("Layers", []))
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+    script = "set -e\nexport PYTHONPYCACHEPREFIX=/tmp\n"
+    for name, (handler, layers) in functions.items():
+        module, function = handler.rsplit(".", 1)
+        folders = [f"/build/{name}", *(f"/build/{layer['Ref']}/python" for layer in layers), "/var/runtime"]
+        script += (
+            f"PYTHONPATH={':'.join(folders)} python3 -c 'from {module} import {function}'; echo {name}\n"
+        )
+
+    output = docker.from_env().containers.run(
+        IMAGE,
+        ["-c", script],
+        entrypoint="sh",
+        volumes={str(build): {"bind": "/build", "mode": "ro"}},
+        network_mode="host",
+        remove=True,
+    )
+
+    assert len(functions) > 20
+    assert output.decode().split() == list(functions)
 
 
 def wait_for(condition, seconds=240):
