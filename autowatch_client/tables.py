@@ -74,7 +74,7 @@ def open_table(path: Path) -> Table:
     if not text.strip():
         raise FileUnfitError(f"{path} is empty. It needs a header and at least one row.")
     line = text.lstrip("\r\n").splitlines()[0]
-    delimiter = ";" if line.count(";") > line.count(",") else ","
+    delimiter = max(",;\t|", key=line.count)
     header = tuple(next(csv.reader([line], delimiter=delimiter)))
     _check_header(path, header, line)
     if len(text.splitlines()) < 2 and len(text) < _HEADER_CHARACTERS:

@@ -207,7 +207,7 @@ class TestAfterwards:
             ("empty.csv", b"", "EmptyFile", "empty"),
             ("no header.csv", b"30;1;999\n31;2;999\n", "NoHeader", "names of the columns"),
             ("lacks columns.csv", b"age;job\n30;admin.\n", "MissingColumns", "euribor3m"),
-            ("latin 1.csv", "age;job\n30;m\xfcller\n".encode("latin-1"), "NotUtf8", "UTF-8"),
+            ("latin 1.csv", "age;gr\xf6\xdfe\n30;1\n".encode("latin-1"), "NotUtf8", "UTF-8"),
             ("ü+ö & co.csv", b"", "EmptyFile", "empty"),
         ],
     )

@@ -133,7 +133,7 @@ def test_notifications_fire_on_what_people_put_alone_so_that_nothing_written_fir
             if event["Type"] == "S3":
                 filters = event["Properties"]["Filter"]["S3Key"]["Rules"]
                 rules.append({item["Name"]: item["Value"] for item in filters})
-    assert rules == [{"prefix": prefix, "suffix": ".csv"} for prefix in ("inference/", "labels/")]
+    assert rules == [{"prefix": prefix} for prefix in ("inference/", "labels/")]
     assert not any(prefix.startswith(rule["prefix"]) for prefix in WRITTEN_PREFIXES for rule in rules)
 
 

@@ -245,4 +245,6 @@ class Bucket:
 
 def _encode(document: Any) -> bytes:
     # Half of a surrogate pair, which foreign JSON may hold, has no UTF-8; Python's escape for it is JSON's too.
-    return json.dumps(document, ensure_ascii=False, indent=1).encode(errors="backslashreplace")
+    return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False).encode(
+        errors="backslashreplace"
+    )

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
 from autowatch.aws.objects import ObjectVersion
-from autowatch.errors import AutowatchError
+from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.records.keys import INFERENCE_PREFIX, OutputKeys, scored_keys
 from autowatch.records.timestamps import from_text
 
@@ -41,6 +41,39 @@ class Arrival:
 def output_keys(arrival: Arrival, predictions_prefix: str) -> OutputKeys:
     """The keys as `docs/formats.md` gives them."""
     return scored_keys(predictions_prefix, arrival.day, file_stem(arrival.file))
+
+
+class NotCsv(UnreadableFile):
+    """The name of a file says that it is no CSV."""
+
+
+_OTHER_NAMES = {
+    ".gz": "It is compressed. Unpack it",
+    ".zip": "It is an archive. Unpack it",
+    ".xlsx": "It is an Excel workbook. Save the sheet as CSV",
+    ".xls": "It is an Excel workbook. Save the sheet as CSV",
+    ".parquet": "It is a Parquet file. Write the table as CSV",
+    ".json": "It is JSON. Write the rows as CSV",
+}
+
+
+def is_named_csv(file: ObjectVersion) -> bool:
+    """Whether the name of a file ends with `.csv`, in any case."""
+    return file.key.lower().endswith(".csv")
+
+
+def check_name(file: ObjectVersion) -> None:
+    """Sees that the name of a file ends with `.csv`, in any case.
+
+    Raises:
+        NotCsv: it does not. The file would otherwise lie there, and nobody would know why nothing comes of it.
+    """
+    if is_named_csv(file):
+        return
+    name = file.key.lower()
+    ending = next((ending for ending in _OTHER_NAMES if name.endswith(ending)), None)
+    what = _OTHER_NAMES[ending] if ending else "If it is CSV, rename it"
+    raise NotCsv(f"Only files whose name ends with .csv are taken. {what}, and upload it as .csv.")
 
 
 def id_prefix(file: ObjectVersion) -> str:
@@ -94,13 +127,17 @@ def arrivals_in(event: dict[str, Any], bucket: str) -> list[Arrival]:
     return [arrival for arrival in arrivals if not arrival.file.key.endswith("/")]
 
 
-def announcement(arrival: Arrival) -> dict[str, Any]:
-    """The inverse of `arrivals_in`: an event that announces this arrival once more."""
+def announcement(arrival: Arrival, bucket: str) -> dict[str, Any]:
+    """The inverse of `arrivals_in`: an event that announces this arrival in `bucket` once more."""
     file = arrival.file
     written: dict[str, Any] = {"key": quote_plus(file.key, safe="/"), "eTag": file.etag, "size": file.size}
     if file.version_id is not None:
         written["versionId"] = file.version_id
-    return {"Records": [{"eventTime": arrival.time.isoformat(), "s3": {"object": written}}]}
+    return {
+        "Records": [
+            {"eventTime": arrival.time.isoformat(), "s3": {"bucket": {"name": bucket}, "object": written}}
+        ]
+    }
 
 
 def arrival_in_execution(document: dict[str, Any]) -> Arrival:

@@ -185,8 +185,7 @@ class _Scoring:
     def _without(self, counts: dict[str, list[int]], rows: Sequence[Sequence[str]]) -> dict[str, list[int]]:
         """The counts without those of rows whose fields are given."""
         rest = dict(counts)
-        for position in self._layout.features:
-            name = self._layout.output[position]
+        for position, name in zip(self._layout.features, self._layout.names, strict=True):
             if name in self._counted:
                 refused = self._counted[name].count_each([row[position] for row in rows])
                 rest[name] = [count - less for count, less in zip(counts[name], refused, strict=True)]

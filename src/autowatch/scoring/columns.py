@@ -1,5 +1,7 @@
 """How a file's columns fit a contract, and which of its rows do not."""
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -27,6 +29,8 @@ class Layout:
         numeric: the positions of those among them that hold numbers, with their names.
         output: the names of the columns of the scored rows: the file's own in their order (the target under
             `<target>_actual`), then `<target>` and `<target>_probability`.
+        names: the names of the model's columns, in the contract's order. In the file they may be written with other
+            spaces around them, or in another Unicode form.
         forms: how those of the numeric ones write numbers that do not write them plainly.
     """
 
@@ -34,6 +38,7 @@ class Layout:
     features: Sequence[int]
     numeric: Mapping[int, str]
     output: Sequence[str]
+    names: Sequence[str] = ()
     forms: Mapping[int, NumberForm] = field(default_factory=dict)
 
 
@@ -44,26 +49,57 @@ def match_columns(header: Sequence[str], contract: Contract) -> Layout:
         MissingColumns, ReservedColumns: the file cannot be scored with these columns.
     """
     names = [feature.name for feature in contract.features]
-    missing = [name for name in names if name not in header]
+    positions = {name: position for position, name in enumerate(header)}
+    positions |= _alike([name for name in names if name not in header], header, names)
+    missing = [name for name in names if name not in positions]
     if missing:
         raise MissingColumns(
-            f"The file lacks {_columns(missing)}, with which the model of run {contract.run} was trained. "
-            "Add what is missing, under exactly these names."
+            f"The file lacks {_columns(missing)}, with which the model of run {contract.run} was trained."
+            f"{_near_misses(missing, header)} Add what is missing, under exactly these names."
         )
     reserved = [name for name in reserved_columns(contract.target) if name in header]
     if reserved:
         raise ReservedColumns(
             f"The file has {_columns(reserved)}, which the predictions add. Rename what is in the file."
         )
-    positions = {name: position for position, name in enumerate(header)}
     own = [contract.actual_column if name == contract.target else name for name in header]
     return Layout(
         width=len(header),
         features=[positions[name] for name in names],
         numeric={positions[item.name]: item.name for item in contract.features if item.type == "numeric"},
         output=[*own, contract.target, contract.probability_column],
+        names=names,
         forms={positions[item.name]: item.form for item in contract.features if not item.form.is_plain},
     )
+
+
+def _alike(missing: Sequence[str], header: Sequence[str], names: Sequence[str]) -> dict[str, int]:
+    """The positions of columns whose names differ from the missing ones only by what nobody sees, where one alone does:
+    spaces around them, zero-width characters, the Unicode form."""
+    free = [position for position, name in enumerate(header) if name not in names]
+    found = {}
+    for name in missing:
+        alike = [position for position in free if _visible(header[position]) == _visible(name)]
+        if len(alike) == 1:
+            found[name] = alike[0]
+    return found
+
+
+def _near_misses(missing: Sequence[str], header: Sequence[str]) -> str:
+    """Where columns differ from the missing ones by capitals alone. The file's own names may be a customer's cells."""
+    places = [
+        (name, position)
+        for name in missing
+        for position, own in enumerate(header, start=1)
+        if _visible(own).casefold() == _visible(name).casefold()
+    ]
+    return "".join(
+        f" Column {position} differs from {name!r} only by capitals." for name, position in places[:3]
+    )
+
+
+def _visible(name: str) -> str:
+    return unicodedata.normalize("NFC", re.sub("[\u200b-\u200d\u2060\ufeff\u00ad]", "", name)).strip()
 
 
 def check_block(block: Block, layout: Layout) -> dict[int, str]:
@@ -108,4 +144,4 @@ def _can_be_read(text: str, form: NumberForm) -> bool:
 
 
 def _columns(names: Sequence[str]) -> str:
-    return f"the column{'s' if len(names) > 1 else ''} {', '.join(names)}"
+    return f"the column{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))}"

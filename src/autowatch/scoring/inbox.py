@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from autowatch.aws.metrics import emit
 from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError, UnreadableFile
-from autowatch.records.arrival import Arrival, announcement, output_keys
+from autowatch.records.arrival import Arrival, announcement, check_name, is_named_csv, output_keys
 from autowatch.records.champion import NoChampion
 from autowatch.scoring.in_force import ReleaseUnderWay
 from autowatch.scoring.outcome import find_committed, refuse
@@ -56,7 +56,7 @@ class TransformMachine:
 
     def takes(self, arrival: Arrival) -> bool:
         """Whether the file is too large for the function."""
-        return arrival.file.size > self.threshold_bytes
+        return arrival.file.size > self.threshold_bytes and is_named_csv(arrival.file)
 
     def start(self, bucket: str, arrival: Arrival) -> str:
         """Starts the execution for this arrival, or finds it started, and gives its name."""
@@ -76,7 +76,7 @@ class TransformMachine:
             release: the number of the release that it waits for.
             times: how often it has been left for later before.
         """
-        event = {**announcement(arrival), _POSTPONED: times + 1}
+        event = {**announcement(arrival, bucket), _POSTPONED: times + 1}
         document = {
             "postponed": {"seconds": min(_FIRST_WAIT << min(times, 10), _LONGEST_WAIT), "event": event}
         }
@@ -176,6 +176,7 @@ def _score_or_refuse(
     seconds_left: Callable[[], float],
 ) -> Literal["scored", "refused"]:
     try:
+        check_name(arrival.file)
         score_file(bucket, runtime, arrival, settings, seconds_left)
     except (UnreadableFile, NoChampion) as error:
         refuse(bucket, arrival, error, settings.metrics_namespace, settings.stack)

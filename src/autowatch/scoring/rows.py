@@ -82,8 +82,7 @@ def columns_to_check(layout: Layout, baseline: Baseline) -> dict[int, Bins]:
     """The model's columns that must hold numbers or are counted, in the contract's order."""
     counted = {column.bins.name: column.bins for column in baseline.columns}
     columns: dict[int, Bins] = {}
-    for position in layout.features:
-        name = layout.output[position]
+    for position, name in zip(layout.features, layout.names, strict=True):
         if name in counted:
             columns[position] = counted[name]
         elif position in layout.numeric:

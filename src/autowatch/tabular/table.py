@@ -1,4 +1,4 @@
-"""Reading a CSV file as agreed: UTF-8, a header row, `,` or `;`, quoting as in RFC 4180.
+"""Reading a CSV file as agreed: UTF-8, a header row, quoting as in RFC 4180, fields parted by `,`, `;`, a tab or `|`.
 
 The csv module reads all of it here. `autowatch.tabular.arrow` reads faster what it can prove to be plain.
 """
@@ -54,6 +54,10 @@ class NotUtf8(UnreadableFile):
     """The file holds bytes that are not UTF-8."""
 
 
+class OtherFormat(UnreadableFile):
+    """The file is no text, but of a format that has a name."""
+
+
 class MalformedCsv(UnreadableFile):
     """Quotes or line ends are not as in RFC 4180, so that the rows cannot be told apart."""
 
@@ -98,7 +102,7 @@ class Table:
     """A CSV file that is being read: the header at once, the rows as they are asked for.
 
     Attributes:
-        delimiter: `,` or `;`.
+        delimiter: `,`, `;`, a tab or `|`.
         header: the names of the columns.
         rows: the fields of each row as text, however many it has; to be gone through once, unless `blocks` is. Blank
             lines are skipped, in a file of one column too: there a missing value is written `""`. It raises NotUtf8
@@ -115,7 +119,9 @@ class Table:
         self._chunks = _whole_lines(chunks)
         header_lines = self._take_header()
         header = b"".join(header_lines).decode()
-        self.delimiter = _detect_delimiter(header)
+        told = _SEPARATOR_LINE.match(header)
+        header = header[told.end() :] if told else header
+        self.delimiter = told[1] if told else _detect_delimiter(header)
         self.header = _check_header(next(fields for _, fields in self._read_records(header)))
         self._lines_taken, self._bytes_before = len(header_lines) + lines_before, bytes_before
         self.rows: Iterator[list[str]] = self._rows()
@@ -201,6 +207,8 @@ class Table:
         taken: list[bytes] = []
         quotes = length = 0
         for data in iter(self._next_lines, None):
+            if not taken:
+                _check_format(data)
             if not taken and data.startswith(BOM_UTF8):
                 self.bytes_read, data = len(BOM_UTF8), data[len(BOM_UTF8) :]
             lines = io.BytesIO(data)
@@ -210,7 +218,7 @@ class Table:
                 self._lines_fed = len(taken)
                 quotes += line.count(b'"')
                 length += len(line)
-                if line.strip(b"\r\n") and quotes % 2 == 0:
+                if line.strip(b"\r\n") and quotes % 2 == 0 and not is_separator_line(line):
                     if rest := lines.read():
                         self._waiting.append(rest)
                     return taken
@@ -289,10 +297,37 @@ def _cut_lines(data: bytes, size: int) -> list[bytes]:
     return pieces
 
 
+_DELIMITERS = ",;\t|"
+
+_SEPARATOR_LINE = re.compile(r"sep=([,;\t|])\r?\n")
+"""A first line by which spreadsheets are told the delimiter."""
+
+_FORMATS = {
+    b"\x1f\x8b": ("compressed by gzip", "Unpack it"),
+    b"PK\x03\x04": ("an Excel workbook or a zip archive", "Save the sheet as CSV, or unpack the archive"),
+    b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "Save the sheet as CSV"),
+    b"PAR1": ("a Parquet file", "Write the table as CSV"),
+    b"%PDF": ("a PDF document", "Write the table as CSV"),
+    b"\xff\xfe": ("text in UTF-16 or UTF-32", "Save it as UTF-8"),
+    b"\xfe\xff": ("text in UTF-16 or UTF-32", "Save it as UTF-8"),
+}
+
+
+def is_separator_line(line: bytes) -> bool:
+    """Whether a line, with its end, only tells a spreadsheet the delimiter."""
+    return _SEPARATOR_LINE.fullmatch(line.removeprefix(BOM_UTF8).decode(errors="replace")) is not None
+
+
+def _check_format(data: bytes) -> None:
+    for beginning, (what, remedy) in _FORMATS.items():
+        if data.startswith(beginning):
+            raise OtherFormat(f"The file is {what}, not CSV. {remedy}, and upload that.")
+
+
 def _detect_delimiter(header: str) -> str:
-    """The more frequent of `,` and `;` outside quotes; `,` where there are as many of both, or none."""
+    """The most frequent delimiter outside quotes; of equally many the first of `,`, `;`, tab and `|`."""
     unquoted = _QUOTED.sub("", header)
-    return ";" if unquoted.count(";") > unquoted.count(",") else ","
+    return max(_DELIMITERS, key=unquoted.count)
 
 
 def _check_header(names: list[str]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from autowatch.aws.uploads import Upload
 from autowatch.errors import UnreadableFile
 from autowatch.monitoring.quality.fragments import GatheredLabels, write_fragment
 from autowatch.monitoring.quality.scored_files import ScoredFile, ScoredFiles
-from autowatch.records.arrival import Arrival, file_stem
+from autowatch.records.arrival import Arrival, check_name, file_stem
 from autowatch.records.champion import read_champion
 from autowatch.records.contract import ID_COLUMN, Contract, read_contract
 from autowatch.records.keys import LABELS_PREFIX, LabelKeys, label_keys
@@ -77,6 +77,7 @@ def take_labels(bucket: Bucket, arrival: Arrival) -> TakenLabels:
         NoChampion: there can be no predictions yet.
         RowsLost: see there.
     """
+    check_name(arrival.file)
     target = read_contract(bucket, read_champion(bucket).contract_key).target
     table = read_table(read_input(bucket, arrival.file))
     columns = find_label_columns(table.header, target)

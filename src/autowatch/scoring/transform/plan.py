@@ -24,7 +24,7 @@ from autowatch.records.contract import Contract, read_contract
 from autowatch.records.keys import Work
 from autowatch.records.timestamps import from_text, to_text
 from autowatch.scoring.columns import Layout, match_columns
-from autowatch.tabular.table import LARGEST_FIELD, MalformedCsv, read_table
+from autowatch.tabular.table import LARGEST_FIELD, MalformedCsv, is_separator_line, read_table
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def cut_header(chunks: Iterable[bytes]) -> bytes:
         while (found := read.find(b"\n", end)) >= 0:
             line, end = read[end : found + 1], found + 1
             quotes += line.count(b'"')
-            if line.removeprefix(BOM_UTF8).strip(b"\r\n") and quotes % 2 == 0:
+            if line.removeprefix(BOM_UTF8).strip(b"\r\n") and quotes % 2 == 0 and not is_separator_line(line):
                 return read[:end]
     return read
 

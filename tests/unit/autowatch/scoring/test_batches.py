@@ -89,13 +89,13 @@ def test_order_is_kept_when_answers_come_in_another(concurrency):
 
 
 def test_missing_columns_are_named_all():
-    with pytest.raises(MissingColumns, match=r"the columns age, job,.*r1.*Add"):
+    with pytest.raises(MissingColumns, match=r"the columns 'age', 'job',.*r1.*Add"):
         score("a,Job\n1,2\n")
 
 
 @pytest.mark.parametrize("name", ["id", "y_probability", "y_actual", "prediction_date"])
 def test_reserved_columns_are_refused(name):
-    with pytest.raises(ReservedColumns, match=f"the column {name}.*Rename"):
+    with pytest.raises(ReservedColumns, match=f"the column {name!r}.*Rename"):
         score(f"age,job,{name}\n1,2,3\n")
 
 

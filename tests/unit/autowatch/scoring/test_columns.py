@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from autowatch.aws.objects import ObjectVersion
@@ -44,9 +46,9 @@ def test_columns_are_found_by_name_and_given_in_the_contracts_order():
 
 
 def test_a_header_that_does_not_fit_is_refused():
-    with pytest.raises(MissingColumns, match="the columns age, calls"):
+    with pytest.raises(MissingColumns, match="the columns 'age', 'calls'"):
         match_columns(("job", "Age"), CONTRACT)
-    with pytest.raises(ReservedColumns, match="the column id"):
+    with pytest.raises(ReservedColumns, match="the column 'id'"):
         match_columns(("age", "job", "calls", "id"), CONTRACT)
 
 
@@ -62,3 +64,27 @@ def test_each_row_has_its_own_reason_and_the_first_fault_counts():
 @pytest.mark.parametrize("rows", [[["1"]], [["1", "x", "2"]], [["1"], ["1", "x", "2"]]])
 def test_few_rows(rows):
     assert set(check(rows)) == {index for index, row in enumerate(rows) if len(row) != 3}
+
+
+@pytest.mark.parametrize("age", ["age ", " age", "age\u200b", "\ufeffage"])
+def test_a_name_that_looks_the_same_is_taken(age):
+    layout = match_columns((age, "job", "calls"), CONTRACT)
+    assert (list(layout.features), list(layout.names)) == ([0, 1, 2], ["age", "job", "calls"])
+    assert layout.output[0] == age
+    assert dict(layout.numeric) == {0: "age", 2: "calls"}
+
+
+def test_a_name_in_another_unicode_form_is_taken():
+    size, decomposed = "gr\u00f6\u00dfe", "gro\u0308\u00dfe"
+    contract = replace(CONTRACT, features=(Feature(size, "numeric"),))
+    assert list(match_columns(("x", decomposed), contract).features) == [1]
+
+
+def test_two_names_that_look_the_same_are_not_guessed():
+    with pytest.raises(MissingColumns, match="the column 'age'"):
+        match_columns(("age ", " age", "job", "calls"), CONTRACT)
+
+
+def test_a_name_in_capitals_is_pointed_at_by_its_place():
+    with pytest.raises(MissingColumns, match="Column 2 differs from 'age' only by capitals"):
+        match_columns(("job", "AGE", "calls"), CONTRACT)

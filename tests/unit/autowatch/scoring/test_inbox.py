@@ -13,7 +13,16 @@ from autowatch.records.arrival import announcement, arrival_in_execution, arriva
 from autowatch.records.champion import mark_release
 from autowatch.scoring.in_force import ReleaseUnderWay
 from autowatch.scoring.inbox import TransformMachine, score_arrivals, times_postponed, transform_name
-from tests.support.scoring_bucket import BUCKET, TIME, create_bucket, drop, release, results, settings
+from tests.support.scoring_bucket import (
+    BUCKET,
+    TIME,
+    create_bucket,
+    drop,
+    read_document,
+    release,
+    results,
+    settings,
+)
 from tests.support.stub_runtime import StubRuntime
 
 
@@ -98,15 +107,46 @@ def test_another_version_key_time_or_bucket_is_another_transform(s3):
     assert all(name.startswith("20261123-") and len(name) == 25 for name in names)
 
 
+@pytest.mark.parametrize("name", ["REPORT.CSV", "a.Csv"])
+def test_the_case_of_the_ending_does_not_matter(s3, name):
+    outcome = score_arrivals(
+        Bucket(s3, BUCKET),
+        StubRuntime(),
+        [drop(s3, "age,job\n1,x\n", f"inference/{name}")],
+        settings(),
+        lambda: 60.0,
+    )
+    assert outcome["scored"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a.csv.gz", "Unpack it"),
+        ("a.xlsx", "Excel"),
+        ("a.parquet", "Parquet"),
+        ("a.txt", "rename it"),
+        ("a", "rename it"),
+    ],
+)
+def test_a_file_of_another_name_is_refused_where_people_look(s3, name, words):
+    arrival = drop(s3, "age,job\n1,x\n", f"inference/{name}")
+    outcome = score_arrivals(Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0)
+    assert outcome["refused"] == 1
+    (error,) = (read_document(s3, key) for key in results(s3))
+    assert (error["error"], error["input"]["key"]) == ("NotCsv", f"inference/{name}")
+    assert words in error["reason"]
+
+
 def test_a_file_that_arrives_during_a_release_is_announced_again_in_a_while_and_longer_each_time(s3, machine):
     mark_release(Bucket(s3, BUCKET), "bank-r2")
     arrival = drop(s3, "age,job\n1,x\n", "inference/ä b.csv")
-    event, waits = announcement(arrival), []
+    event, waits = announcement(arrival, BUCKET), []
     for _ in range(5):
         outcome = score_arrivals(
             Bucket(s3, BUCKET),
             StubRuntime(),
-            arrivals_in(event),
+            arrivals_in(event, BUCKET),
             settings(),
             lambda: 60.0,
             machine,
@@ -118,7 +158,7 @@ def test_a_file_that_arrives_during_a_release_is_announced_again_in_a_while_and_
             for document in inputs(machine)
             if document["postponed"]["event"]["postponed"] == len(waits) + 1
         )
-        assert arrivals_in(event) == [arrival]
+        assert arrivals_in(event, BUCKET) == [arrival]
         waits = sorted(document["postponed"]["seconds"] for document in inputs(machine))
     assert waits == [5, 10, 20, 40, 60]
     assert results(s3) == []

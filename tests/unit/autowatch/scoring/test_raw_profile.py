@@ -11,7 +11,7 @@ from autowatch.errors import UnreadableFile
 from autowatch.scoring.raw_profile import profile_table
 from autowatch.tabular import table
 from autowatch.tabular.arrow import counts as arrow_counts
-from autowatch.tabular.cells import missing_values, to_number
+from autowatch.tabular.cells import MISSING, to_number
 from autowatch.tabular.profile import Baseline, CsvProfile, ProfileBuilder, baseline_column
 from autowatch.tabular.table import NoRows, NotUtf8, read_table
 from benchmarks.drift import baseline_of
@@ -66,7 +66,7 @@ def profile_slowly(data: bytes) -> CsvProfile:
 
 
 def is_number(text):
-    if text in missing_values("numeric"):
+    if text in MISSING:
         return True
     try:
         to_number(text)

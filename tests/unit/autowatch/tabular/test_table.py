@@ -14,6 +14,7 @@ from autowatch.tabular.table import (
     NoHeader,
     NoRows,
     NotUtf8,
+    OtherFormat,
     read_table,
 )
 
@@ -124,9 +125,9 @@ def test_reads_as_agreed(data, header, rows, size):
         pytest.param(b"a,b,a\n1,2,3\n", DuplicateColumns, "Columns 1 and 3 ", id="two columns of one name"),
         pytest.param(b"a,b\n1,2\n3,\xfc\n", NotUtf8, "byte 11, on line 3", id="Latin-1"),
         pytest.param(b"\xef\xbb\xbfa\n\xff\n", NotUtf8, "byte 6, on line 2", id="position counts the BOM"),
-        pytest.param("a,b\n1,2\n".encode("utf-16"), NotUtf8, "byte 1, on line 1", id="UTF-16"),
+        pytest.param("a,b\n1,2\n".encode("utf-16"), OtherFormat, "UTF-16", id="UTF-16"),
         pytest.param(b"a\n\xe2\x82", NotUtf8, "byte 3, on line 2", id="cut inside a character"),
-        pytest.param(b"\x1f\x8b\x08\x00", NotUtf8, "byte 2", id="gzip"),
+        pytest.param(b"\x1f\x8b\x08\x00", OtherFormat, "gzip", id="gzip"),
         pytest.param(
             b'a,b\n1,2\n"3,4\n5,6\n', MalformedCsv, "begins on line 3.*never closed", id="open quote"
         ),
@@ -251,3 +252,11 @@ def outcome(data, size):
         return read(b"a,b\n" + data, size)
     except (NotUtf8, MalformedCsv, NoRows) as error:
         return str(error)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_detected_and_may_be_told_in_a_first_line(delimiter):
+    text = "a,b\n1,2\n".replace(",", delimiter)
+    for first in ("", f"sep={delimiter}\n", f"\ufeffsep={delimiter}\r\n"):
+        table = read_table([(first + text).encode()])
+        assert (table.header, list(table.rows), table.line) == (("a", "b"), [["1", "2"]], 3 if first else 2)

@@ -179,7 +179,7 @@ def test_a_challenger_that_is_too_slow_is_rejected(s3):
     [
         ({"target": "z"}, "the champion, run old, predicts z, the challenger y"),
         ({"labels": ("no", "maybe")}, "has the labels no, maybe, the challenger no, yes"),
-        ({"features": (*CONTRACT.features, Feature("euribor", "numeric"))}, "lacks the column euribor"),
+        ({"features": (*CONTRACT.features, Feature("euribor", "numeric"))}, "lacks the column 'euribor'"),
         ({"features": (Feature("job", "numeric"),)}, "could score only 0 of 1,000 rows"),
     ],
     ids=["target", "labels", "columns", "types"],
