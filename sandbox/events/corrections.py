@@ -8,7 +8,6 @@ from typing import Any, cast
 import botocore.session
 from botocore import xform_name
 from botocore.model import ServiceModel
-from moto.core.common_models import BaseModel
 from moto.core.exceptions import AWSError
 from moto.core.responses import ActionResult
 from moto.iam.access_control import PermissionResult
@@ -40,7 +39,6 @@ def install() -> None:
     """Correct moto in this process; a second call changes nothing."""
     cast(Any, BaseIAMPolicyValidator)._validate_version = _no_version_needed
     cast(Any, FakeBucket).get_permission = _no_permission_by_policy
-    cast(Any, BaseModel).__new__ = _new_untracked
     cast(Any, FakeKey).__deepcopy__ = _listed
     cast(Any, StepFunctionsParserBackend).start_execution = _start_named_execution
     cast(Any, DistributedIterationComponent)._map_run = _run_map
@@ -65,15 +63,11 @@ def _no_permission_by_policy(*_: Any) -> PermissionResult:
     return PermissionResult.NEUTRAL
 
 
-def _new_untracked(kind: type, *_: Any, **__: Any) -> Any:
-    """moto lists every resource it ever makes, for a reset; the list keeps a deleted object's bytes for good."""
-    return object.__new__(kind)
-
-
 def _listed(key: Any, _: dict[int, Any]) -> Any:
-    """An object as ListObjectVersions shows it; moto copies the bytes of the whole bucket at each call.
+    """An object as ListObjectVersions shows it, without its bytes and unknown to moto's list of all that it ever made.
 
-    The copy owns nothing of the object's: what it owned would be closed together with it.
+    moto copies the bytes of the whole bucket at each call, and its list keeps every copy for good. This copy owns
+    nothing of the object's: what it owned would be closed together with it.
     """
     listed = object.__new__(FakeKey)
     own = {"_etag": key.etag.strip('"'), "_value_buffer": io.BytesIO(), "multipart": None, "disposed": True}

@@ -382,7 +382,7 @@ def test_what_moto_leaves_out_of_a_bucket_is_there(sandbox):
     assert s3.get_bucket_ownership_controls(**bucket)["OwnershipControls"]["Rules"]
 
 
-def test_neither_listing_versions_nor_deleting_them_keeps_bytes_in_memory(sandbox):
+def test_listing_versions_keeps_no_copy_of_their_bytes(sandbox):
     s3, megabyte = sandbox.client("s3"), b"x" * 2**20
     bucket = {"Bucket": "versions-of-a-megabyte"}
     s3.create_bucket(**bucket)
@@ -392,13 +392,8 @@ def test_neither_listing_versions_nor_deleting_them_keeps_bytes_in_memory(sandbo
 
     for _ in range(200):
         [listed] = s3.list_object_versions(**bucket)["Versions"]
-    listing = megabytes_of_memory(sandbox.pid) - before
-    for _ in range(200):
-        version = s3.put_object(**bucket, Key="deleted", Body=megabyte)["VersionId"]
-        s3.delete_object(**bucket, Key="deleted", VersionId=version)
-    deleting = megabytes_of_memory(sandbox.pid) - before
 
-    assert (listing < 50, deleting < 100) == (True, True), (listing, deleting)
+    assert megabytes_of_memory(sandbox.pid) - before < 50
     described = {name: listed[name] for name in ("VersionId", "ETag", "Size", "IsLatest")}
     assert described == {
         "VersionId": kept["VersionId"],
