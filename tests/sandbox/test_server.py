@@ -3,9 +3,11 @@
 import base64
 import json
 import os
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import requests
@@ -378,6 +380,33 @@ def test_what_moto_leaves_out_of_a_bucket_is_there(sandbox):
     }
     assert "SecureTransport" in s3.get_bucket_policy(**bucket)["Policy"]
     assert s3.get_bucket_ownership_controls(**bucket)["OwnershipControls"]["Rules"]
+
+
+def test_listing_versions_keeps_no_copy_of_their_bytes(sandbox):
+    s3, megabyte = sandbox.client("s3"), b"x" * 2**20
+    bucket = {"Bucket": "versions-of-a-megabyte"}
+    s3.create_bucket(**bucket)
+    s3.put_bucket_versioning(**bucket, VersioningConfiguration={"Status": "Enabled"})
+    kept = s3.put_object(**bucket, Key="kept", Body=megabyte)
+    before = megabytes_of_memory(sandbox.pid)
+
+    for _ in range(200):
+        [listed] = s3.list_object_versions(**bucket)["Versions"]
+
+    assert megabytes_of_memory(sandbox.pid) - before < 50
+    described = {name: listed[name] for name in ("VersionId", "ETag", "Size", "IsLatest")}
+    assert described == {
+        "VersionId": kept["VersionId"],
+        "ETag": kept["ETag"],
+        "Size": len(megabyte),
+        "IsLatest": True,
+    }
+    assert s3.get_object(**bucket, Key="kept")["Body"].read() == megabyte
+
+
+def megabytes_of_memory(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^VmRSS:\s+(\d+) kB$", status, re.M)[1]) / 1024
 
 
 def test_alarms_and_schedules_can_be_seen(sandbox):
