@@ -72,7 +72,7 @@ notebooks: $(NOTEBOOKS_READY)  ## the environment of notebooks/ (about 1 GB)
 notebook-test: $(DEV_READY) $(NOTEBOOKS_READY)  ## every notebook from top to bottom, against a sandbox
 	@$(VENV_PYTHON) -m pytest tests/notebooks $(TEST_ARGS)
 
-container-test: $(DEV_READY)  ## each function's sample event in a real container (needs an engine)
+container-test: $(DEV_READY)  ## every function, and the sample events, in real containers (needs an engine)
 	@$(VENV_PYTHON) -m pytest tests/container $(TEST_ARGS)
 
 bench-scoring: $(SANDBOX_READY)  ## how fast scoring is, beside other ways and the ideal

@@ -1,6 +1,7 @@
 """Where moto's own behaviour differs from AWS's in a way that a template or its user notices."""
 
 import functools
+import io
 import uuid
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from moto.core.exceptions import AWSError
 from moto.core.responses import ActionResult
 from moto.iam.access_control import PermissionResult
 from moto.iam.policy_validation import BaseIAMPolicyValidator
-from moto.s3.models import FakeBucket
+from moto.s3.models import FakeBucket, FakeKey
 from moto.stepfunctions.parser.api import HistoryEventType, MapRunFailedEventDetails
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
     FailureEvent,
@@ -38,6 +39,7 @@ def install() -> None:
     """Correct moto in this process; a second call changes nothing."""
     cast(Any, BaseIAMPolicyValidator)._validate_version = _no_version_needed
     cast(Any, FakeBucket).get_permission = _no_permission_by_policy
+    cast(Any, FakeKey).__deepcopy__ = _listed
     cast(Any, StepFunctionsParserBackend).start_execution = _start_named_execution
     cast(Any, DistributedIterationComponent)._map_run = _run_map
     cast(Any, StateTaskServiceAwsSdk)._normalise_parameters = _encode_parameters
@@ -59,6 +61,18 @@ def _no_version_needed(_: Any) -> None:
 def _no_permission_by_policy(*_: Any) -> PermissionResult:
     """moto overlooks a policy's conditions: a bucket for TLS alone would be shut for everyone."""
     return PermissionResult.NEUTRAL
+
+
+def _listed(key: Any, _: dict[int, Any]) -> Any:
+    """An object as ListObjectVersions shows it, without its bytes and unknown to moto's list of all that it ever made.
+
+    moto copies the bytes of the whole bucket at each call, and its list keeps every copy for good. This copy owns
+    nothing of the object's: what it owned would be closed together with it.
+    """
+    listed = object.__new__(FakeKey)
+    own = {"_etag": key.etag.strip('"'), "_value_buffer": io.BytesIO(), "multipart": None, "disposed": True}
+    listed.__dict__.update(key.__dict__ | own)
+    return listed
 
 
 def _start_named_execution(backend: Any, arn: str, name: str | None = None, *rest: Any, **named: Any) -> Any:

@@ -150,7 +150,10 @@ def serve(sandbox, name, stack):
     bucket = f"autowatch-{ACCOUNT}-{REGION}"
     sandbox.client("s3").put_object(Bucket=bucket, Key="models/r/model.tar.gz", Body=archive(features=2))
     model = container(ACCOUNT, REGION, f"s3://{bucket}/models/r/model.tar.gz")
-    role = f"arn:aws:iam::{ACCOUNT}:role/any"
+    detail = sandbox.client("cloudformation").describe_stack_resource(
+        StackName="autowatch", LogicalResourceId="SageMakerRole"
+    )["StackResourceDetail"]
+    role = f"arn:aws:iam::{ACCOUNT}:role/{detail['PhysicalResourceId']}"
     sagemaker.create_model(ModelName=name, PrimaryContainer=model, ExecutionRoleArn=role, Tags=tags)
     variant = {
         "VariantName": "AllTraffic",

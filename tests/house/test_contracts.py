@@ -21,7 +21,7 @@ FORBIDDEN = {
     "Only reports renders": ("src/autowatch/monitoring/days/job.py", "jinja2"),
     "Tables and statistics know no AWS": ("src/autowatch/evaluation/auc.py", "boto3"),
     "Inside monitoring": ("src/autowatch/monitoring/drift/judge.py", "autowatch.monitoring.days.due"),
-    "Inside training": ("src/autowatch/training/start.py", "autowatch.records.smoke"),
+    "Inside training": ("src/autowatch/training/start.py", "autowatch.training.serving.endpoints"),
     "No circles among siblings": ("src/autowatch/tabular/cells.py", "autowatch.tabular.profile"),
     "The sandbox knows the application from outside": ("sandbox/client.py", "autowatch.records.run"),
 }

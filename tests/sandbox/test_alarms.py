@@ -1,5 +1,6 @@
 """Alarms on metrics as they arrive in moto: windows, statistics, dimensions, state changes and their actions."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -7,11 +8,15 @@ import pytest
 from moto import mock_aws
 from moto.cloudwatch.models import cloudwatch_backends
 
+from sandbox.access.decisions import Decisions
+from sandbox.access.record import Record
+from sandbox.access.world import World
 from sandbox.alarms.alarms import Alarms
 from sandbox.alarms.metric_series import metric_series
 from sandbox.errors import AlarmError
 
 NOW = datetime(2026, 11, 23, 20, 0, 30, tzinfo=UTC)
+ALERTS = "arn:aws:sns:us-east-1:123456789012:alerts"
 METRIC = {"Namespace": "Tests", "MetricName": "Failures", "Dimensions": [{"Name": "Stack", "Value": "bank"}]}
 
 
@@ -24,6 +29,18 @@ def cloudwatch():
 @pytest.fixture
 def data(cloudwatch):
     return cloudwatch_backends["123456789012"]["us-east-1"].metric_data
+
+
+@pytest.fixture(autouse=True)
+def sns(cloudwatch):
+    """SNS, with the topic that the alarms tell."""
+    client = boto3.client("sns", "us-east-1")
+    assert client.create_topic(Name="alerts")["TopicArn"] == ALERTS
+    return client
+
+
+def alarms_of(cloudwatch, topic, data):
+    return Alarms(cloudwatch, topic, data, Decisions(World("123456789012", "us-east-1"), Record()))
 
 
 class Topic:
@@ -53,7 +70,7 @@ def put_alarm(cloudwatch, name="a", **fields):
         "Threshold": 0,
         "ComparisonOperator": "GreaterThanThreshold",
         "TreatMissingData": "notBreaching",
-        "AlarmActions": ["arn:aws:sns:us-east-1:123456789012:alerts"],
+        "AlarmActions": [ALERTS],
     }
     alarm |= fields
     cloudwatch.put_metric_alarm(**{key: value for key, value in alarm.items() if value is not None})
@@ -96,11 +113,9 @@ def test_a_metric_with_other_dimensions_is_another_metric(cloudwatch, data, dime
 
 
 def test_a_change_of_state_is_told_once_and_described(cloudwatch, data):
-    put_alarm(
-        cloudwatch, OKActions=["arn:aws:sns:us-east-1:123456789012:alerts", "arn:aws:automate:x:ec2:stop"]
-    )
+    put_alarm(cloudwatch, OKActions=[ALERTS, "arn:aws:automate:x:ec2:stop"])
     topic = Topic()
-    alarms = Alarms(cloudwatch, topic, data)
+    alarms = alarms_of(cloudwatch, topic, data)
     assert [item.state for item in alarms.evaluate(NOW)] == ["OK"]
     put(cloudwatch, 3)
 
@@ -120,8 +135,20 @@ def test_an_alarm_whose_actions_are_off_keeps_quiet(cloudwatch, data):
     put_alarm(cloudwatch, ActionsEnabled=False)
     put(cloudwatch, 1)
     topic = Topic()
-    assert [item.state for item in Alarms(cloudwatch, topic, data).evaluate(NOW)] == ["ALARM"]
+    assert [item.state for item in alarms_of(cloudwatch, topic, data).evaluate(NOW)] == ["ALARM"]
     assert topic.subjects == []
+
+
+def test_a_topic_whose_policy_lets_no_alarm_in_is_not_told(cloudwatch, data, sns, caplog):
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": ALERTS}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sns.set_topic_attributes(TopicArn=ALERTS, AttributeName="Policy", AttributeValue=policy)
+    put_alarm(cloudwatch)
+    put(cloudwatch, 1)
+    topic = Topic()
+    assert [item.state for item in alarms_of(cloudwatch, topic, data).evaluate(NOW)] == ["ALARM"]
+    assert topic.subjects == []
+    assert f"a: {ALERTS} could not be told: " in caplog.text
 
 
 def test_an_expression_is_watched_and_its_metrics_are_not(cloudwatch, data):
@@ -133,18 +160,18 @@ def test_an_expression_is_watched_and_its_metrics_are_not(cloudwatch, data):
     absent = dict.fromkeys([*METRIC, "Statistic", "Period"])
     put_alarm(cloudwatch, Metrics=queries, Threshold=5, **absent)
     put(cloudwatch, 3)
-    (evaluation,) = Alarms(cloudwatch, Topic(), data).evaluate(NOW)
+    (evaluation,) = alarms_of(cloudwatch, Topic(), data).evaluate(NOW)
     assert (evaluation.state, evaluation.reason[-7:]) == ("ALARM", "0, 0, 6")
 
 
 def test_many_alarms_come_in_the_order_of_their_names(cloudwatch, data):
     for number in range(120):
         put_alarm(cloudwatch, f"alarm-{number:03}")
-    names = [item.name for item in Alarms(cloudwatch, Topic(), data).evaluate(NOW)]
+    names = [item.name for item in alarms_of(cloudwatch, Topic(), data).evaluate(NOW)]
     assert names == [f"alarm-{number:03}" for number in range(120)]
 
 
 def test_an_alarm_that_cannot_be_evaluated_is_named(cloudwatch, data):
     put_alarm(cloudwatch, "slow", Statistic=None, ExtendedStatistic="p99")
     with pytest.raises(AlarmError, match="Alarm slow: .*percentiles"):
-        Alarms(cloudwatch, Topic(), data).evaluate(NOW)
+        alarms_of(cloudwatch, Topic(), data).evaluate(NOW)

@@ -122,7 +122,7 @@ def test_filters_and_join_put_the_models_fields_behind_the_records(server, place
         server,
         place,
         BatchStrategy="SingleRecord",
-        DataProcessing={"InputFilter": "$[3,1]", "JoinSource": "Input", "OutputFilter": "$[2,-1,0]"},
+        DataProcessing={"InputFilter": "$[3,1]", "JoinSource": "Input", "OutputFilter": "$[2,-1,0,4,5,6,7]"},
     )
     assert job["TransformJobStatus"] == "Completed"
     assert rows_of(outputs(server, place)["a.csv.out"]) == [

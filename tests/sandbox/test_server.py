@@ -3,9 +3,11 @@
 import base64
 import json
 import os
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import requests
@@ -380,6 +382,33 @@ def test_what_moto_leaves_out_of_a_bucket_is_there(sandbox):
     assert s3.get_bucket_ownership_controls(**bucket)["OwnershipControls"]["Rules"]
 
 
+def test_listing_versions_keeps_no_copy_of_their_bytes(sandbox):
+    s3, megabyte = sandbox.client("s3"), b"x" * 2**20
+    bucket = {"Bucket": "versions-of-a-megabyte"}
+    s3.create_bucket(**bucket)
+    s3.put_bucket_versioning(**bucket, VersioningConfiguration={"Status": "Enabled"})
+    kept = s3.put_object(**bucket, Key="kept", Body=megabyte)
+    before = megabytes_of_memory(sandbox.pid)
+
+    for _ in range(200):
+        [listed] = s3.list_object_versions(**bucket)["Versions"]
+
+    assert megabytes_of_memory(sandbox.pid) - before < 50
+    described = {name: listed[name] for name in ("VersionId", "ETag", "Size", "IsLatest")}
+    assert described == {
+        "VersionId": kept["VersionId"],
+        "ETag": kept["ETag"],
+        "Size": len(megabyte),
+        "IsLatest": True,
+    }
+    assert s3.get_object(**bucket, Key="kept")["Body"].read() == megabyte
+
+
+def megabytes_of_memory(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^VmRSS:\s+(\d+) kB$", status, re.M)[1]) / 1024
+
+
 def test_alarms_and_schedules_can_be_seen(sandbox):
     [alarm] = sandbox.client("cloudwatch").describe_alarms()["MetricAlarms"]
     assert alarm["AlarmActions"] == [sandbox.outputs["AlertTopicArn"]]
@@ -421,31 +450,52 @@ def pass_machine(**changes):
     return json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True} | changes}})
 
 
+def policy_document(statement):
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
 class TestDefinitions:
-    ROLE = "arn:aws:iam::123456789012:role/machine"
+    @pytest.fixture
+    def role(self, sandbox):
+        """The ARN of a role with which a machine may write objects."""
+        iam, name = sandbox.client("iam"), "machine"
+        trust = {
+            "Effect": "Allow",
+            "Principal": {"Service": "states.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+        objects = f"arn:aws:s3:::{sandbox.outputs['DataBucketName']}/*"
+        policy = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": objects}
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy_document(trust))["Role"]["Arn"]
+        iam.put_role_policy(RoleName=name, PolicyName="write", PolicyDocument=policy_document(policy))
+        yield arn
+        iam.delete_role_policy(RoleName=name, PolicyName="write")
+        iam.delete_role(RoleName=name)
 
-    def create(self, sandbox, name, definition):
-        answer = sandbox.client("stepfunctions").create_state_machine(
-            name=name, definition=definition, roleArn=self.ROLE
-        )
-        return answer["stateMachineArn"]
+    @pytest.fixture
+    def client(self, sandbox):
+        return sandbox.client("stepfunctions")
 
-    def test_a_definition_that_cannot_run_is_refused_at_creation_and_at_update(self, sandbox):
-        client = sandbox.client("stepfunctions")
+    @pytest.fixture
+    def create(self, client, role):
+        def create(name, definition):
+            answer = client.create_state_machine(name=name, definition=definition, roleArn=role)
+            return answer["stateMachineArn"]
+
+        return create
+
+    def test_a_definition_that_cannot_run_is_refused_at_creation_and_at_update(self, client, create):
         with pytest.raises(
             client.exceptions.InvalidDefinition, match="Missing 'Next' target: B at /States/A"
         ):
-            self.create(
-                sandbox, "no", json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}})
-            )
-        arn = self.create(sandbox, "yes", pass_machine())
+            create("no", json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}}))
+        arn = create("yes", pass_machine())
         with pytest.raises(ClientError, match="InvalidDefinition.*Field 'Nxt' is not supported"):
             client.update_state_machine(stateMachineArn=arn, definition=pass_machine(Nxt="B"))
         assert client.describe_state_machine(stateMachineArn=arn)["definition"] == pass_machine()
         client.delete_state_machine(stateMachineArn=arn)
 
-    def test_a_definition_can_be_asked_about(self, sandbox):
-        client = sandbox.client("stepfunctions")
+    def test_a_definition_can_be_asked_about(self, client):
         assert client.validate_state_machine_definition(definition=pass_machine())["result"] == "OK"
         answer = client.validate_state_machine_definition(definition=pass_machine(Seconds=1))
         assert answer["result"] == "FAIL"
@@ -455,19 +505,15 @@ class TestDefinitions:
     @pytest.mark.parametrize(
         ("body", "stored"), [("text", b'"text"'), ({"a": [1, "b"]}, b'{"a":[1,"b"]}')], ids=["text", "object"]
     )
-    def test_an_sdk_integration_sends_bytes_as_json(self, sandbox, body, stored):
+    def test_an_sdk_integration_sends_bytes_as_json(self, sandbox, client, create, body, stored):
         """What S3 was seen to hold after `aws-sdk:s3:putObject`."""
-        client, s3, bucket = (
-            sandbox.client("stepfunctions"),
-            sandbox.client("s3"),
-            sandbox.outputs["DataBucketName"],
-        )
+        s3, bucket = sandbox.client("s3"), sandbox.outputs["DataBucketName"]
         state = {
             "Type": "Task",
             "Resource": "arn:aws:states:::aws-sdk:s3:putObject",
             "Parameters": {"Bucket": bucket, "Key": "kept", "Body.$": "$.body"},
         }
-        arn = self.create(sandbox, "puts", pass_machine(**state))
+        arn = create("puts", pass_machine(**state))
         client.start_execution(stateMachineArn=arn, input=json.dumps({"body": body}))
         sandbox.wait_until_idle(30)
         client.delete_state_machine(stateMachineArn=arn)

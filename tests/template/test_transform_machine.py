@@ -45,11 +45,21 @@ def test_every_state_can_be_reached_and_can_reach_an_end():
 
 @pytest.mark.parametrize(
     "name",
-    sorted(name for name, state in STATES.items() if state["Type"] in ("Task", "Map") and name != "Fail"),
+    sorted(
+        name
+        for name, state in STATES.items()
+        if state["Type"] in ("Task", "Map") and name not in ("Fail", "AnnounceAgain")
+    ),
 )
 def test_every_error_leads_to_the_clean_up(name):
     (catcher,) = STATES[name]["Catch"]
     assert catcher == {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Fail"}
+
+
+def test_a_file_that_cannot_be_announced_again_fails_the_execution_with_that_error():
+    """No transform has begun that Fail could clean up; the execution's failure rings the alarm."""
+    assert "Catch" not in STATES["AnnounceAgain"]
+    assert STATES["AnnounceAgain"]["Parameters"]["InvocationType"] == "Event"
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
@@ -82,9 +92,9 @@ def test_the_error_of_a_piece_is_kept_where_the_clean_up_looks_for_it(name):
     assert processor["States"][kept["Next"]]["Type"] == "Fail"
 
 
-def test_the_wait_is_followed_by_a_look_that_can_give_up():
-    (wait,) = [state for state in STATES.values() if state["Type"] == "Wait"]
-    assert wait["Next"] == "RunTransform"
+def test_every_wait_is_followed_by_a_call_that_can_give_up():
+    waits = {name: state["Next"] for name, state in STATES.items() if state["Type"] == "Wait"}
+    assert waits == {"WaitForTransform": "RunTransform", "WaitForRelease": "AnnounceAgain"}
 
 
 def test_the_template_substitutes_exactly_what_the_definition_asks_for(template):

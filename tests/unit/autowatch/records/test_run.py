@@ -9,7 +9,14 @@ from moto import mock_aws
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.keys import LATEST_KEY
 from autowatch.records.run import Run, end_run, read_latest, run_name
-from autowatch.training.start import CoolingDown, NothingNew, RunInProgress, begin_run, check_news
+from autowatch.training.start import (
+    CoolingDown,
+    NothingNew,
+    RunInProgress,
+    StillEnding,
+    begin_run,
+    check_news,
+)
 
 BUCKET = "bank"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -71,11 +78,15 @@ def test_a_run_is_refused_while_another_executes(aws, start_execution):
         begin(aws, a_run("two"))
 
 
-def test_a_lock_whose_execution_was_stopped_holds_nobody_up(aws, s3, start_execution):
+def test_a_lock_whose_execution_was_stopped_holds_nobody_up_for_long(aws, s3, start_execution):
     execution = start_execution("one")
     begin(aws, a_run("one", execution))
-    aws.client("stepfunctions").stop_execution(executionArn=execution)
-    begin(aws, a_run("two"))
+    stepfunctions = aws.client("stepfunctions")
+    stepfunctions.stop_execution(executionArn=execution)
+    stopped = stepfunctions.describe_execution(executionArn=execution)["stopDate"].astimezone(UTC)
+    with pytest.raises(StillEnding, match="Run one was ended from outside"):
+        begin(aws, a_run("two", started=stopped + timedelta(minutes=1)))
+    begin(aws, a_run("two", started=stopped + timedelta(hours=3)))
     assert read_latest(Bucket(s3, BUCKET)).run == "two"
 
 

@@ -79,7 +79,15 @@ def test_features_go_out_in_the_contracts_order_and_all_columns_come_back():
 @pytest.mark.parametrize("concurrency", [1, 8])
 def test_order_is_kept_when_answers_come_in_another(concurrency):
     rows = [(str(number), f"job{number % 13}") for number in range(1000)]
-    runtime = StubRuntime(waits_at_random)
+    all_busy = threading.Event()
+
+    def before(rows):
+        if runtime.most_at_once >= concurrency:
+            all_busy.set()
+        assert all_busy.wait(60), "fewer requests than allowed are under way"
+        waits_at_random(rows)
+
+    runtime = StubRuntime(before)
     limits = ScoringLimits(max_batch_rows=7, concurrency=concurrency)
     numbers, columns, _ = joined(score(table_of(rows), runtime, limits))
     assert numbers == list(range(1, 1001))
