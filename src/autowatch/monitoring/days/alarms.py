@@ -85,12 +85,12 @@ def same_content_alarms(inputs: Collection[ObjectVersion]) -> list[Alarm]:
     if not groups:
         return []
     shown = "; ".join(_listed(keys) for keys in groups[:_NAMES_SHOWN])
-    files = sum(map(len, groups))
+    files = sum(len(keys) - 1 for keys in groups)
     return [
         Alarm(
             None,
             "same content",
-            f"{files} files have the content of another one, so their rows count more than once: {shown}.",
+            f"{'1 file repeats' if files == 1 else f'{files} files repeat'} the content of another one, so the same rows count more than once: {shown}.",
         )
     ]
 

@@ -524,4 +524,4 @@ def test_files_with_the_same_content_are_named(clients):
         )
     run(clients)
     (alarm,) = [alarm for alarm in report_of(clients)["alarms"] if alarm["kind"] == "same content"]
-    assert "2 files have the content of another one" in alarm["message"]
+    assert "1 file repeats the content of another one" in alarm["message"]
