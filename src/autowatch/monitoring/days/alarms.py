@@ -86,11 +86,12 @@ def same_content_alarms(inputs: Collection[ObjectVersion]) -> list[Alarm]:
         return []
     shown = "; ".join(_listed(keys) for keys in groups[:_NAMES_SHOWN])
     files = sum(len(keys) - 1 for keys in groups)
+    which = "1 file repeats" if files == 1 else f"{files} files repeat"
     return [
         Alarm(
             None,
             "same content",
-            f"{'1 file repeats' if files == 1 else f'{files} files repeat'} the content of another one, so the same rows count more than once: {shown}.",
+            f"{which} the content of another one, so the same rows count more than once: {shown}.",
         )
     ]
 
