@@ -12,7 +12,7 @@ from autowatch.monitoring.days.metrics import column_dimension
 from autowatch.monitoring.quality.job import emit_quality, emit_taken
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.manifest import Manifest, WrittenObject
-from autowatch.scoring.outcome import report_scored
+from autowatch.scoring.outcome import report_postponed, report_scored
 from autowatch.tabular.profile import Baseline, ProfileBuilder, baseline_column
 from sandbox.client import running_sandbox
 from sandbox.install import REPOSITORY
@@ -366,8 +366,9 @@ class TestWhatTheFunctionsEmit:
         assert columns == {column_dimension("age"), column_dimension("job größe")}
 
     def test_every_metric_that_is_named_anywhere_is_emitted(self, sandbox, alarms, capsys):
-        """Those of a scored file and of labels are emitted here, the others have come from the functions above."""
+        """Those of files and of labels are emitted here, the others have come from the functions above."""
         report_scored(scored_manifest(date(2026, 11, 23), 10), "Autowatch", "autowatch")
+        report_postponed("Autowatch", "autowatch")
         emit_taken("Autowatch", "autowatch", 3_000, 1)
         emit_quality("Autowatch", "autowatch", QUALITY)
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

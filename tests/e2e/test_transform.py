@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from autowatch.aws.objects import Bucket
+from autowatch.training.serving.endpoints import VARIANT
 from sandbox.client import running_sandbox
 from sandbox.faults import Fault
 from tests.support.released_stack import ReleasedStack
@@ -115,6 +116,12 @@ def _lasting(document):
     return document
 
 
+def _take_variant(outcome):
+    """Takes the manifest's variant out: by contract it names the endpoint's, and is empty after Batch Transform."""
+    (manifest,) = [document for key, document in outcome.items() if key.endswith(".manifest.json")]
+    return manifest.pop("variant")
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("transform")
@@ -157,6 +164,7 @@ def test_nobody_can_tell_which_path_a_file_took(world, name):
     assert world.run(before) == Run("SUCCEEDED", None, None)
     assert len(text) > 60_000
     transformed = world.outcome(name)
+    assert _take_variant(transformed) == ""
     assert len(transformed) == (3 if name == "plain" else 4)
     (manifest,) = [json.loads(world.read(key)) for key in transformed if key.endswith(".manifest.json")]
     assert manifest["input"] == file
@@ -168,7 +176,9 @@ def test_nobody_can_tell_which_path_a_file_took(world, name):
     world.forget("predictions/", "rejected/", "monitoring/ids/")
     # The same event, but with a size below the threshold: the function scores the file itself.
     assert world.announce(file, manifest["prediction_date"], size=1)["scored"] == 1
-    assert world.outcome(name) == transformed
+    scored = world.outcome(name)
+    assert _take_variant(scored) == VARIANT
+    assert scored == transformed
     assert world.read(pointer_key) == pointer
 
 

@@ -12,13 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from autowatch.aws.metrics import emit
 from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.records.arrival import Arrival, announcement, check_name, is_named_csv, output_keys
 from autowatch.records.champion import NoChampion
 from autowatch.scoring.in_force import ReleaseUnderWay
-from autowatch.scoring.outcome import find_committed, refuse
+from autowatch.scoring.outcome import find_committed, refuse, report_postponed
 from autowatch.scoring.predictions import ScoringSettings, score_file
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ def _postpone(
     transforms.postpone(bucket.name, arrival, release, times)
     _LOGGER.info("file left until a release is over", extra={"key": arrival.file.key, "times": times})
     if times == 0:
-        emit(settings.metrics_namespace, {"FilesPostponed": 1}, {"Stack": settings.stack})
+        report_postponed(settings.metrics_namespace, settings.stack)
 
 
 def _score_or_refuse(

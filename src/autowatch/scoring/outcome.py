@@ -126,6 +126,11 @@ def report_scored(manifest: Manifest, metrics_namespace: str, stack: str) -> Non
     )
 
 
+def report_postponed(metrics_namespace: str, stack: str) -> None:
+    """Counts a file that waits for the end of a release; for the first wait alone."""
+    emit(metrics_namespace, {"FilesPostponed": 1}, {"Stack": stack})
+
+
 def refuse(
     bucket: Bucket, arrival: Arrival, error: AutowatchError, metrics_namespace: str, stack: str
 ) -> None:
