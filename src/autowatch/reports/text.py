@@ -96,7 +96,7 @@ def console_link(region: str, bucket: str, key: str) -> str:
 
 ALARM_REMEDIES = {
     "settings": "Correct monitoring/settings.yaml as the alarm says; until then days are judged by the defaults.",
-    "same content": "Ask whether the file was meant to come twice. Both were scored; drift and quality count the rows of both.",
+    "same content": "Ask whether the file was meant to come twice. Drift and quality count the rows of both.",
     "baseline": "Restore the baseline as the alarm says; the day is then judged again by itself.",
 }
 """By the alarm's kind."""
