@@ -52,7 +52,7 @@ def open_table(path: Path) -> Table:
     """Reads a file's header.
 
     Raises:
-        FileUnfitError: there is no such file, or it is no CSV with a header, in UTF-8, between `,` or `;`.
+        FileUnfitError: there is no such file, or it is no CSV with a header, in UTF-8.
     """
     if path.is_dir():
         raise FileUnfitError(f"{path} is a folder. Name the files in it: {path}/*.csv.")
@@ -76,7 +76,7 @@ def open_table(path: Path) -> Table:
     line = text.lstrip("\r\n").splitlines()[0]
     delimiter = max(",;\t|", key=line.count)
     header = tuple(next(csv.reader([line], delimiter=delimiter)))
-    _check_header(path, header, line)
+    _check_header(path, header)
     if len(text.splitlines()) < 2 and len(text) < _HEADER_CHARACTERS:
         raise FileUnfitError(f"{path} has a header and no rows.")
     return Table(path, header, delimiter)
@@ -92,10 +92,7 @@ def write_table(
         writer.writerows(rows)
 
 
-def _check_header(path: Path, header: tuple[str, ...], line: str) -> None:
-    for mark, name in (("\t", "tabs"), ("|", "|")):
-        if len(header) == 1 and mark in line:
-            raise FileUnfitError(f"{path} is separated by {name}. Write it with , or ; between the fields.")
+def _check_header(path: Path, header: tuple[str, ...]) -> None:
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise FileUnfitError(f"{path} has the column {twice[0]!r} more than once. Rename one of them.")
     if "" in header:

@@ -79,7 +79,6 @@ WRONG = {
     "folder": ("score .", None, ". is a folder. Name the files in it: ./*.csv."),
     "empty file": ("score a.csv", "", "a.csv is empty. It needs a header and at least one row."),
     "header alone": ("score a.csv", "age,job\n", "a.csv has a header and no rows."),
-    "tabs": ("score a.csv", "age\tjob\n1\ta\n", "a.csv is separated by tabs. Write it with , or ;"),
     "not UTF-8": ("score a.csv", b"age,job\n1,\xe4\n", "a.csv is not UTF-8. Convert it: iconv"),
     "column twice": ("score a.csv", "age,age,job\n1,1,a\n", "has the column 'age' more than once"),
     "column without a name": ("score a.csv", "age,,job\n1,1,a\n", "column 2 has no name"),
