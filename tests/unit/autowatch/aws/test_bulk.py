@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
@@ -32,6 +33,8 @@ def server(monkeypatch):
     with running_objects() as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        # A session keeps the secret that it was made with, and an earlier test may have made one.
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
         yield server
 
 
