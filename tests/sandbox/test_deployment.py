@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError, WaiterError
 from sandbox.client import running_sandbox
 
 pytestmark = pytest.mark.sandbox
+EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 ANSWERING = """
 import json, urllib.request
 
@@ -130,6 +131,11 @@ def described(client, name="stack"):
     return client.describe_stacks(StackName=name)["Stacks"][0]
 
 
+def physical_ids(client):
+    resources = client.describe_stack_resources(StackName="stack")["StackResources"]
+    return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources}
+
+
 def statuses(client, stack):
     events = client.describe_stack_events(StackName=stack)["StackEvents"]
     return [
@@ -203,11 +209,36 @@ def test_a_property_that_cannot_change_replaces_the_resource(sandbox, cloudforma
     assert url.endswith("/other")
 
 
+def test_new_tags_of_the_stack_replace_nothing(sandbox, cloudformation):
+    topic = {"Type": "AWS::SNS::Topic"}
+    subscription = {
+        "Type": "AWS::SNS::Subscription",
+        "Properties": {"TopicArn": {"Ref": "Topic"}, "Protocol": "email", "Endpoint": "a@example.com"},
+    }
+    layer = {
+        "Type": "AWS::Lambda::LayerVersion",
+        "Properties": {"LayerName": "own", "Content": {"S3Bucket": "code", "S3Key": "layer.zip"}},
+    }
+    sandbox.client("s3").create_bucket(Bucket="code")
+    sandbox.client("s3").put_object(Bucket="code", Key="layer.zip", Body=EMPTY_ZIP)
+    body = template(Topic=topic, Subscription=subscription, Layer=layer)
+    create(cloudformation, body)
+    before = physical_ids(cloudformation)
+    tags = [{"Key": "team", "Value": "risk"}]
+    cloudformation.update_stack(
+        StackName="stack", TemplateBody=json.dumps(body), Tags=tags, Capabilities=["CAPABILITY_IAM"]
+    )
+    finished(cloudformation, "stack_update_complete", "stack")
+    assert physical_ids(cloudformation) == before
+    sandbox.client("s3").delete_object(Bucket="code", Key="layer.zip")
+    sandbox.client("s3").delete_bucket(Bucket="code")
+
+
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
         (BROKEN, "Nonsense"),
-        (function("echo", TracingConfig={"Mode": "Active"}), "X-Ray, which the sandbox has not"),
+        (function("echo", TracingConfig={"Mode": "Active"}), "X-Ray, which the sandbox does not have"),
     ],
 )
 def test_a_stack_that_fails_leaves_nothing_and_can_be_deleted(sandbox, cloudformation, broken, words):

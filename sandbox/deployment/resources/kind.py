@@ -4,6 +4,7 @@ Each does it through the service's own API, so that botocore checks every field,
 fails the deployment.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,34 +86,38 @@ class Made:
     name: str = ""
 
 
-class Kind:
+class Kind(ABC):
     """One type of resource. `replaced_by` are the properties whose change needs a new resource."""
 
     name_property: str | None = None
     longest_name = 64
     replaced_by: frozenset[str] = frozenset()
 
+    @abstractmethod
     def create(self, context: Context, request: Request) -> Made:
         """Make the resource."""
-        raise NotImplementedError
 
+    @abstractmethod
     def update(self, context: Context, request: Request, made: Made, before: dict[str, Any]) -> Made:
         """Change what is there from the properties `before` to the request's."""
-        raise NotImplementedError
 
+    @abstractmethod
     def delete(self, context: Context, request: Request, made: Made) -> None:
         """Remove the resource; one that is gone already is no error for the caller."""
-        raise NotImplementedError
 
 
 class Replaced(Kind):
-    """A resource that every change replaces, so that `update` is never called."""
+    """A resource none of whose properties can change: CloudFormation replaces it."""
+
+    def update(self, context: Context, request: Request, made: Made, before: dict[str, Any]) -> Made:
+        """Leave it as it is: only the stack's tags are others, and it has no tags."""
+        return made
 
 
 def needs_replacement(kind: Kind, before: dict[str, Any], after: dict[str, Any]) -> bool:
     """Whether a change of properties needs a new resource."""
     if isinstance(kind, Replaced):
-        return True
+        return before != after
     named = {kind.name_property} if kind.name_property else set()
     return any(before.get(name) != after.get(name) for name in kind.replaced_by | named)
 
@@ -125,7 +130,9 @@ def is_gone(error: ClientError) -> bool:
 def take(properties: dict[str, Any], logical_id: str, *names: str) -> dict[str, Any]:
     """These properties, where they are there; TemplateError for any other."""
     if rest := sorted(set(properties) - set(names)):
-        raise TemplateError(f"{logical_id} has the properties {', '.join(rest)}, which the sandbox has not.")
+        raise TemplateError(
+            f"{logical_id} has the properties {', '.join(rest)}, which the sandbox does not have."
+        )
     return {name: properties[name] for name in names if name in properties}
 
 
