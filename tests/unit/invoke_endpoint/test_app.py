@@ -15,6 +15,7 @@ from invoke_endpoint import app
 from tests.support.lambda_context import Context
 from tests.support.repository import ROOT
 from tests.support.scoring_bucket import BUCKET, create_bucket, drop, keys, read_document, release, results
+from tests.support.scoring_function import ENVIRONMENT
 from tests.support.stub_runtime import StubRuntime, client_error
 
 SAMPLE = json.loads((ROOT / "events" / "invoke_endpoint.json").read_text())
@@ -35,17 +36,7 @@ def s3(client):
 
 @pytest.fixture
 def runtime(client, monkeypatch):
-    environment = {
-        "S3_BUCKET": BUCKET,
-        "ENDPOINT_NAME": "bank",
-        "PREDICTIONS_PREFIX": "predictions/",
-        "MAX_REJECTED_PERCENT": "40",
-        "MAX_BATCH_BYTES": "4000000",
-        "CONCURRENCY": "4",
-        "METRICS_NAMESPACE": "Autowatch",
-        "STACK_NAME": "bank",
-    }
-    for name, value in environment.items():
+    for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     runtime = StubRuntime()
     monkeypatch.setattr(clients, "made_client", {"s3": client, "sagemaker-runtime": runtime}.__getitem__)

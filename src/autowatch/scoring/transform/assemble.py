@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from autowatch import __version__
@@ -54,11 +54,14 @@ def _write(bucket: Bucket, plan: TransformPlan, keys: OutputKeys, now: datetime)
     rejected = sum(piece.rejected for piece in finished)
     check_balance(rows, scored, rejected)
     counts = total(Profile.from_json(piece.profile) for piece in finished)
+    work, numbered = plan.work, list(enumerate(finished, start=1))
+    predictions = (Source(work.predictions(number), piece.predictions_bytes) for number, piece in numbered)
+    rejects = (Source(work.rejected(number), piece.rejected_bytes) for number, piece in numbered)
     manifest = Manifest(
         input=plan.arrival.file,
-        predictions=_write_predictions(bucket, plan, finished, keys.predictions),
+        predictions=_write_rows(bucket, predictions, keys.predictions),
         profile=_write_profile(bucket, counts, keys.profile),
-        rejected=_write_rejected(bucket, plan, finished, keys.rejected) if rejected else None,
+        rejected=_write_rows(bucket, rejects, keys.rejected) if rejected else None,
         rows_in=rows,
         rows_scored=scored,
         rows_rejected=rejected,
@@ -75,24 +78,8 @@ def _write(bucket: Bucket, plan: TransformPlan, keys: OutputKeys, now: datetime)
     return manifest, counts
 
 
-def _write_predictions(
-    bucket: Bucket, plan: TransformPlan, finished: Sequence[FinishedPiece], key: str
-) -> WrittenObject:
-    sources = [
-        Source(plan.work.predictions(number), piece.predictions_bytes)
-        for number, piece in enumerate(finished, start=1)
-    ]
-    return WrittenObject(key, concatenate(bucket, sources, key, _CSV))
-
-
-def _write_rejected(
-    bucket: Bucket, plan: TransformPlan, finished: Sequence[FinishedPiece], key: str
-) -> WrittenObject:
-    sources = [
-        Source(plan.work.rejected(number), piece.rejected_bytes)
-        for number, piece in enumerate(finished, start=1)
-    ]
-    return WrittenObject(key, concatenate(bucket, sources, key, _CSV))
+def _write_rows(bucket: Bucket, sources: Iterable[Source], key: str) -> WrittenObject:
+    return WrittenObject(key, concatenate(bucket, list(sources), key, _CSV))
 
 
 def _write_profile(bucket: Bucket, counts: Profile, key: str) -> WrittenObject:

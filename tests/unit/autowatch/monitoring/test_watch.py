@@ -16,18 +16,11 @@ from tests.support.monitored_bucket import (
     TODAY,
     delete_for_good,
     keys,
-    monitored_bucket,
     release,
     report_of,
     run,
     score,
 )
-
-
-@pytest.fixture
-def clients():
-    with monitored_bucket() as clients:
-        yield clients
 
 
 def test_without_a_champion_there_is_a_clear_outcome_and_nothing_is_written(clients):

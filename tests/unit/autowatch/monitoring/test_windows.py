@@ -18,17 +18,10 @@ from tests.support.monitored_bucket import (
     NOW,
     TODAY,
     keys,
-    monitored_bucket,
     release,
     run,
     score,
 )
-
-
-@pytest.fixture
-def clients():
-    with monitored_bucket() as clients:
-        yield clients
 
 
 def day_before(days):

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from autowatch.aws.objects import Bucket
 from autowatch.records.arrival import announcement, arrival_in_execution, arrivals_in
@@ -16,27 +15,12 @@ from autowatch.scoring.inbox import TransformMachine, score_arrivals, times_post
 from tests.support.scoring_bucket import (
     BUCKET,
     TIME,
-    create_bucket,
     drop,
     read_document,
-    release,
     results,
     settings,
 )
 from tests.support.stub_runtime import StubRuntime
-
-
-@pytest.fixture(scope="module")
-def client():
-    return boto3.client("s3", "us-east-1")
-
-
-@pytest.fixture
-def s3(client):
-    with mock_aws():
-        create_bucket(client)
-        release(client)
-        yield client
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@ import hashlib
 import threading
 from dataclasses import replace
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given
@@ -35,19 +34,6 @@ from tests.support.scoring_bucket import (
     settings,
 )
 from tests.support.stub_runtime import StubRuntime, client_error, probability_of, waits_at_random
-
-
-@pytest.fixture(scope="module")
-def client():
-    return boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
-
-
-@pytest.fixture
-def s3(client):
-    with mock_aws():
-        create_bucket(client)
-        release(client)
-        yield client
 
 
 def score(s3, arrival, runtime=None, **changes):

@@ -1,18 +1,10 @@
 from datetime import date
 
-import pytest
-
 from autowatch.aws.objects import Bucket
 from autowatch.monitoring.days.due import list_days
-from tests.support.monitored_bucket import BUCKET, monitored_bucket
+from tests.support.monitored_bucket import BUCKET
 
 FIRST, LAST = date(2026, 11, 9), date(2026, 11, 10)
-
-
-@pytest.fixture
-def s3():
-    with monitored_bucket() as clients:
-        yield clients.bucket.client
 
 
 def put(s3, *keys):

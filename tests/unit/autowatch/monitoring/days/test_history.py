@@ -5,15 +5,9 @@ import pytest
 from autowatch.aws.objects import Bucket
 from autowatch.monitoring.days.history import HISTORY_DAYS, read_history
 from autowatch.records.keys import report_key
-from tests.support.monitored_bucket import BUCKET, NOW, monitored_bucket
+from tests.support.monitored_bucket import BUCKET, NOW
 
 TODAY = NOW.date()
-
-
-@pytest.fixture
-def s3():
-    with monitored_bucket() as clients:
-        yield clients.bucket.client
 
 
 def put_report(s3, day, **changes):

@@ -18,18 +18,11 @@ from tests.support.monitored_bucket import (
     NOW,
     TODAY,
     keys,
-    monitored_bucket,
     release,
     report_of,
     run,
     score,
 )
-
-
-@pytest.fixture
-def clients():
-    with monitored_bucket() as clients:
-        yield clients
 
 
 def day_before(days):

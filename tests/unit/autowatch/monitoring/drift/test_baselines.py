@@ -2,13 +2,7 @@ import pytest
 
 from autowatch.aws.objects import Bucket
 from autowatch.monitoring.drift.baselines import Baselines, BaselineUnusable
-from tests.support.monitored_bucket import BUCKET, monitored_bucket, release
-
-
-@pytest.fixture
-def s3():
-    with monitored_bucket() as clients:
-        yield clients.bucket.client
+from tests.support.monitored_bucket import BUCKET, release
 
 
 def test_each_is_read_once_whether_it_is_there_or_not(s3):

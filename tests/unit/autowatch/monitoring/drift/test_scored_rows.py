@@ -15,16 +15,9 @@ from tests.support.monitored_bucket import (
     LIKE_TRAINING,
     csv_profiler,
     delete_for_good,
-    monitored_bucket,
     release,
     score,
 )
-
-
-@pytest.fixture
-def s3():
-    with monitored_bucket() as clients:
-        yield clients.bucket.client
 
 
 def read(s3, *stems):

@@ -5,11 +5,10 @@ import json
 import boto3
 import pytest
 from botocore.stub import Stubber
-from moto import mock_aws
 
 from autowatch.aws.objects import Bucket
 from autowatch.scoring.transform.failure import fail_transform
-from tests.support.scoring_bucket import BUCKET, create_bucket, drop, keys, release, results
+from tests.support.scoring_bucket import BUCKET, drop, keys, results
 from tests.support.transform_double import WORK, check, transform
 
 ERROR = {
@@ -27,19 +26,6 @@ class Topic:
 
     def publish(self, **message):
         self.messages.append(message)
-
-
-@pytest.fixture(scope="module")
-def client():
-    return boto3.client("s3", "us-east-1")
-
-
-@pytest.fixture
-def s3(client):
-    with mock_aws():
-        create_bucket(client)
-        release(client)
-        yield client
 
 
 def fail(s3, arrival, error=ERROR):

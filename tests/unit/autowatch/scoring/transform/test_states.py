@@ -5,9 +5,7 @@ import io
 import random
 from dataclasses import replace
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from autowatch.aws.objects import Bucket
 from autowatch.records.contract import Feature
@@ -21,29 +19,14 @@ from tests.support.scoring_bucket import (
     BASELINE,
     BUCKET,
     CONTRACT,
-    create_bucket,
     drop,
     keys,
     read,
     read_document,
-    release,
     settings,
 )
 from tests.support.stub_runtime import StubRuntime
 from tests.support.transform_double import SETTINGS, WORK, check, plan, transform
-
-
-@pytest.fixture(scope="module")
-def client():
-    return boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
-
-
-@pytest.fixture
-def s3(client):
-    with mock_aws():
-        create_bucket(client)
-        release(client)
-        yield client
 
 
 def outcome(s3):
