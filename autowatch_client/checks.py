@@ -1,4 +1,4 @@
-"""What is checked of a local file before it is uploaded, so that a slip starts no run and mails nobody.
+"""Checks of a local file before it is uploaded, so that a slip starts no run and sends no mail.
 
 The stack checks all of it again, and more.
 """
@@ -71,7 +71,7 @@ def check_training(path: Path, parameters: Mapping[str, str]) -> TrainingLook:
 
 
 def check_scoring(path: Path, contract: Mapping[str, Any]) -> Table:
-    """Whether the model in force could score a file, as far as its header tells.
+    """Whether the model in force could score a file, judged by its header.
 
     Raises:
         FileUnfitError: it could not.

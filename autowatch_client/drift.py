@@ -17,7 +17,7 @@ class Judgement:
         verdict: `drift`, `no drift`, `not enough data`.
         moved: for each drifted column, worst first, its name and a sentence about what moved.
         alarms: sentences.
-        notified: whether people were told of it by this call.
+        notified: whether this call sent an alert about it.
         page_key: of the page in the bucket; None where there is none.
     """
 

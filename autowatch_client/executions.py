@@ -63,7 +63,7 @@ def start_execution(stepfunctions: Any, state_machine: str, document: dict[str, 
 
 
 def look_at(client: Callable[[str], Any], bucket: Bucket, execution: str, known_run: str | None) -> Sight:
-    """How the execution is doing now. `known_run` is its run, if an earlier look has told."""
+    """How the execution is doing now. `known_run` is its run, if an earlier look has found it."""
     stepfunctions = client("stepfunctions")
     document = stepfunctions.describe_execution(executionArn=execution)
     state = _last_state(stepfunctions, execution)

@@ -166,7 +166,7 @@ def _ringing(place: Place, client: Callable[[str], Any]) -> tuple[str, ...]:
 
 
 def _evaluate_alarms(place: Place) -> None:
-    """A sandbox looks at its alarms when it is told to."""
+    """A sandbox evaluates its alarms only on request."""
     address = urlsplit(place.endpoint_url or "")
     connection = HTTPConnection(address.hostname or "", address.port, timeout=30)
     try:

@@ -151,7 +151,7 @@ def await_labels(
         on_look(passed)
         touched = {_day_of(key.removeprefix("monitoring/")) for key in fragments}
         measured = all(_is_measured(bucket, day, uploaded) for day in touched)
-        # Labels that change nothing are measured by nobody, and rows that are all rejected belong to no day.
+        # No function measures labels that change nothing, and rows that are all rejected belong to no day.
         if (touched and measured) or ((fragments or refusals) and passed > _SETTLE_SECONDS):
             taken = sum(_rows(bucket, key) for key in fragments)
             rejected = sum(_rows(bucket, key) for key in refusals)

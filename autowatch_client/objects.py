@@ -28,7 +28,7 @@ class Version:
 
 
 def unheard(*_: object) -> None:
-    """Takes what a caller does not want to hear of."""
+    """Ignores progress that the caller does not want."""
 
 
 class Bucket:
@@ -51,7 +51,7 @@ class Bucket:
         """The JSON document under `key`; None where there is none.
 
         Raises:
-            ObjectUnreadableError: what lies there is no JSON object.
+            ObjectUnreadableError: the object is not a JSON object.
         """
         body = self.read(key)
         if body is None:

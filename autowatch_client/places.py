@@ -140,7 +140,7 @@ def is_loopback(url: str) -> bool:
 
 
 def check_answers(endpoint_url: str) -> None:
-    """Knocks at a sandbox before anything waits for it; any other endpoint is left alone.
+    """Checks that a sandbox answers before anything waits for it; any other endpoint is left alone.
 
     Raises:
         SandboxEndedError: nobody is there.

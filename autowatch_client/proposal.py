@@ -35,7 +35,7 @@ _OVERRIDES = re.compile(r"^parameter_overrides\s*=.*$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Proposal:
-    """What the stack should be told of a file.
+    """The parameters that the stack needs for a file.
 
     Attributes:
         targets: columns with exactly two values, the likeliest to be predicted first.
@@ -99,7 +99,7 @@ def read_overrides(config: Path, environment: str = "default") -> dict[str, str]
     """The parameters that an environment of samconfig.toml sets; none where it sets none.
 
     Raises:
-        OptionUnfitError: the file is no TOML, or has no such environment.
+        OptionUnfitError: the file is not TOML, or has no such environment.
     """
     if not config.exists():
         return {}

@@ -117,7 +117,7 @@ def _has_result(bucket: Bucket, record: dict[str, Any]) -> bool:
 
 
 def _fit(name: str) -> str:
-    """The name as the keys of its results have it: a long one is cut, and ends with a digest of the whole."""
+    """The name as it appears in the keys of its results: a long one is cut, and ends with a digest of the whole."""
     whole, digest = name.encode(), _digest(name)
     if len(whole) <= _LONGEST_NAME_BYTES:
         return name

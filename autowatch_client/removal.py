@@ -32,7 +32,7 @@ def remove_stack(
     """Does what `removal_plan` says.
 
     Args:
-        on_step: is told each thing that was done.
+        on_step: called with each thing that was done.
 
     Raises:
         RefusedError: CloudFormation could not delete the stack.

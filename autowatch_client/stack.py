@@ -67,7 +67,7 @@ class Training:
         self._stack, self.execution = stack, execution
 
     def follow(self, on_look: Callable[[Sight], None] = unheard, poll_seconds: float = 3.0) -> End:
-        """Waits for the end of the run and tells how it came out; Ctrl-C stops waiting and not the run.
+        """Waits for the end of the run and returns how it ended; Ctrl-C stops waiting and not the run.
 
         Args:
             on_look: is given what each look saw; `describe` puts it in words.
@@ -373,7 +373,7 @@ class Stack:
 
         Raises:
             OptionUnfitError: these do not go together.
-            FileUnfitError: the file is no CSV.
+            FileUnfitError: the file is not a CSV.
             RefusedError: the drift detector refused.
         """
         if (first is None) != (last is None):
@@ -404,7 +404,7 @@ class Stack:
         return list(examine(self.place, self.client, self.bucket))
 
     def redrive(self, on_message: Callable[[Redriven], None] = unheard) -> list[Redriven]:
-        """Sends the failed events that wait in the stack's queues again, and tells what became of each."""
+        """Sends the failed events that wait in the stack's queues again, and returns what became of each."""
         return redrive(self.client, self.bucket, self.place.stack, on_message)
 
     def removal_plan(self, with_data: bool = False) -> list[str]:

@@ -72,7 +72,7 @@ def _up(template: Path | None, port: int, parameters: dict[str, str], state_dir:
     document = read_template(template) if template else {}
     declared = document.get("Parameters", {})
     wanted = {name: value for name, value in CONVENIENT_PARAMETERS.items() if name in declared} | parameters
-    # A mistake is told now, and not after everything has started; what stands for an address is not known yet.
+    # Report a mistake now, and not after everything has started; the values of placeholders are not known yet.
     resolve_parameters(document, {name: value for name, value in wanted.items() if "{" not in value})
     env_file = state_dir / "env"
 

@@ -72,7 +72,7 @@ class Connection:
         )
 
     def status(self) -> dict[str, Any]:
-        """What the sandbox tells of itself; NotRunningError when it does not answer."""
+        """What the sandbox reports about itself; NotRunningError when it does not answer."""
         return dict(self._control("GET", "status"))
 
     def fire(self, name: str) -> None:
@@ -84,7 +84,7 @@ class Connection:
         self._control("POST", "stop")
 
     def faults(self, *faults: Fault) -> None:
-        """Switch these faults on, and all others off; FaultError when one of them is none."""
+        """Switch these faults on, and all others off; FaultError when one of them is not valid."""
         self._control("PUT", "faults", [asdict(fault) for fault in faults])
 
     def limits(self, limits: Limits | None = None) -> None:

@@ -54,7 +54,7 @@ class AlarmError(SandboxError):
 
 
 class CapabilityError(SandboxError):
-    """Whoever deploys has not acknowledged what the template makes."""
+    """The deployment lacks a capability that acknowledges what the template makes."""
 
 
 class StackError(SandboxError):

@@ -69,8 +69,8 @@ class Fault:
             Or one of SageMaker's control plane, such as `sagemaker:CreateEndpoint`. Or one of Domino's, named as in
             `sandbox/domino/routes.py`, such as `domino:register_predictions`; `domino:*` is any of those.
         kind: see `docs/sandbox.md`.
-        begins: how the object's key (or the name of the endpoint, job, model or config) begins. A request for
-            Domino is about the key of the file that it registers.
+        begins: how the object's key (or the name of the endpoint, job, model or config) begins. For a request to Domino
+            it is the key of the file that it registers.
         contains: what the key holds somewhere.
         ends: how it ends.
         after: so many requests pass before the first is struck.
@@ -145,7 +145,7 @@ class Faults:
         """Switches these faults on, as JSON has them, and all others off.
 
         Raises:
-            FaultError: one of them is none.
+            FaultError: one of them is not valid.
         """
         faults = [Fault.from_json(document) for document in documents]
         with self._lock:
@@ -158,7 +158,7 @@ class Faults:
             return [active.struck for active in self._active]
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """One request, as PEP 3333 has it."""
+        """Answers one WSGI request (PEP 3333)."""
         fault = self._choose(environ) if self._active else None
         if fault is None:
             return self._application(environ, start_response)
@@ -276,7 +276,7 @@ def _identify(environ: dict[str, Any]) -> tuple[str, str]:
 
 
 def _control_name(environ: dict[str, Any]) -> str:
-    """The name in the body of a request to the control plane; the body is put back for whoever answers it."""
+    """The name in the body of a control plane request; the body is put back for the application that answers."""
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     members = json.loads(body or b"{}")
@@ -317,7 +317,7 @@ def _concerns(fault: Fault, operation: str, name: str) -> bool:
 
 
 def _drop(environ: dict[str, Any]) -> ConnectionError:
-    """Ends the connection; what is returned is to be raised, for the server to leave it at that."""
+    """Ends the connection; raise the returned error so that the server sends nothing more."""
     connection: socket.socket = environ["werkzeug.socket"]
     # A client that has been killed has ended it already.
     with contextlib.suppress(OSError):

@@ -87,7 +87,7 @@ class Configuration:
     """Before the first and the second retry of an asynchronous invocation; a minute and two in AWS."""
     environments: Environments = field(default_factory=environments)
     heard: Heard | None = None
-    """Is told of each object that is created in the stack's bucket."""
+    """Called for each object that is created in the stack's bucket."""
 
 
 class Server:
@@ -406,7 +406,7 @@ class _Dispatcher(DomainDispatcherApplication):
         self._services: dict[str | None, Any] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """One request, as PEP 3333 has it."""
+        """Answer one WSGI request (PEP 3333)."""
         try:
             return cast(Iterable[bytes], super().__call__(environ, start_response))
         except NotFoundError as error:
@@ -464,9 +464,9 @@ def _configure_process(port: int, key: Key) -> None:
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     default_user_config["lambda"] = {"use_docker": False}
     default_user_config["iam"] = {"load_aws_managed_policies": True}
-    # A failed execution tells its reason itself; the interpreter would print its whole inside.
+    # A failed execution has its reason itself; the interpreter would print its whole state.
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
-    # Nobody collects the translator's metrics, of which it reminds each time.
+    # The translator logs each time that nothing collects its metrics.
     logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)
 
 

@@ -1,4 +1,4 @@
-"""What no request gets past: another host than the sandbox's own, another origin, no signature, no permission.
+"""Refuses every request with another host than the sandbox's own, another origin, no signature or no permission.
 
 A WSGI layer before everything that the sandbox serves. Domino has a token of its own in place of a signature, the
 controls the administrator's secret key in a header.
@@ -31,7 +31,7 @@ _CONTROLS = ("/_sandbox/", "/domino/_control/")
 _ANSWERS = "/_sandbox/custom-resource/"
 """Where custom resources answer: with a token in the path, as with the signature in the URL of AWS."""
 _INTERNALS = ("/moto-api", "/latest/", "/v20180820/")
-"""What moto answers whoever asks, past every service."""
+"""Paths that moto answers for everyone, before any service."""
 
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -47,7 +47,7 @@ class Door:
     port: int
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request, as WSGI asks for it."""
+        """Answer one WSGI request."""
         respond = _without_cors(start_response)
         path = environ.get("PATH_INFO", "")
         if objection := foreign(
@@ -135,7 +135,7 @@ class Door:
         signed: Signed,
         start_response: StartResponse,
     ) -> Iterable[bytes]:
-        """DeleteObjects: each object is judged by itself, and those that may not go stay, with an error each."""
+        """DeleteObjects: judges each object by itself; those that may not be deleted stay, with an error each."""
         refused = {
             each: objection
             for each in deleted
@@ -170,7 +170,7 @@ def _unless_missing(
     hidden: Callable[[], Answer | None],
     start_response: StartResponse,
 ) -> Iterator[bytes]:
-    """What the application answers; of a 404 what `hidden` gives in its place, where it gives something."""
+    """The application's answer; instead of a 404, what `hidden` returns, if anything."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
     chunks = application(environ, lambda status, headers, _=None: started.append((status, headers)))
     try:
@@ -211,7 +211,7 @@ def _send(answer: Answer, start_response: StartResponse) -> list[bytes]:
 
 
 def _read_body(environ: dict[str, Any]) -> bytes:
-    """The body, which is put back for whoever answers."""
+    """The body, which is put back for the application that answers."""
     if environ.get("wsgi.input_terminated"):
         body = bytes(environ["wsgi.input"].read())
     else:

@@ -1,4 +1,4 @@
-"""Who may not even ask: a web page, and whoever comes by a name that is not this machine's."""
+"""Refuses requests of web pages, and requests to a host name that is not this machine's."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ def foreign(header: Callable[[str], str | None], port: int) -> str | None:
     """Why a request to a port of loopback is refused; None where it may come in. `header` gives a header by name."""
     names = (f"127.0.0.1:{port}", f"localhost:{port}")
     if header("Host") not in names:
-        # A page may have its own name lead here.
+        # A page's own host name may resolve to this machine.
         return f"The sandbox answers at {' and '.join(names)} alone."
     if header("Origin") is not None or (header("Sec-Fetch-Site") or "none") != "none":
         return "The sandbox answers no web pages."

@@ -45,7 +45,7 @@ def read_operation(signing_name: str, environ: Mapping[str, Any], body: bytes) -
     query_text, target = environ.get("QUERY_STRING", ""), environ.get("HTTP_X_AMZ_TARGET")
     form = str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded")
     if (target and (path != "/" or query_text)) or (form and query_text):
-        # Whoever answers might go by the other of the two.
+        # The service that answers might read the other of the two.
         raise RequestUnknown("a request that names its operation in two places")
     if target:
         return Operation(service, str(target).rpartition(".")[2], "json", _json(body))

@@ -65,7 +65,7 @@ class S3Request:
 
     @property
     def reads_object(self) -> bool:
-        """Whether the answer tells if an object exists: of a missing one only those hear who may list the bucket."""
+        """Whether the answer shows if an object exists: only callers who may list the bucket get a 404."""
         return bool(self.key) and (self.method in ("GET", "HEAD") or "x-amz-copy-source" in self.headers)
 
     @property
@@ -95,7 +95,7 @@ class S3Request:
 
 
 def read_request(environ: Mapping[str, Any], body: bytes) -> S3Request:
-    """Reads a request; RequestUnknown where it says a thing twice."""
+    """Reads a request; RequestUnknown where it gives a parameter twice."""
     path = str(environ["PATH_INFO"]).encode("latin-1").decode("utf-8", "replace")
     bucket, _, key = path.removeprefix("/").partition("/")
     query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
@@ -138,7 +138,7 @@ def needs_of_deletion(bucket: str, key: str, version: str | None) -> list[Need]:
 
 
 def needs_of_missing(request: S3Request) -> list[Need]:
-    """What it needs to hear that an object does not exist."""
+    """What a caller needs to learn that an object does not exist."""
     bucket, key = (request.source or (request.bucket, request.key, None))[:2]
     return [Need("s3:ListBucket", bucket_arn(bucket), {"s3:prefix": (key,)})]
 
@@ -230,7 +230,7 @@ def _writing(request: S3Request, world: World) -> list[Need]:
     if "x-amz-object-lock-legal-hold" in headers:
         needs.append(Need("s3:PutObjectLegalHold", arn, context))
     if "if-match" in headers:
-        # A condition on the present content tells what it is.
+        # A condition on the present content reveals it.
         needs.append(Need("s3:GetObject", arn))
     if request.source:
         needs.extend(_reading(*request.source, world))
@@ -248,7 +248,7 @@ def _key_needs(world: World, key: str | None, *actions: str) -> list[Need]:
 
 def _parse(body: bytes) -> ElementTree.Element:
     try:
-        return ElementTree.fromstring(body)  # noqa: S314 (whoever sends it has signed it)
+        return ElementTree.fromstring(body)  # noqa: S314 (the sender has signed it)
     except ElementTree.ParseError as error:
         raise RequestUnknown("a DeleteObjects whose body is not XML") from error
 

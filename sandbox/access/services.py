@@ -296,4 +296,4 @@ NOT_OFFERED = frozenset(
         *("sts.GetFederationToken", "iam.CreateAccessKey"),
     }
 )
-"""What would give out keys that the sandbox does not take."""
+"""Operations that would issue keys that the sandbox does not accept."""

@@ -167,7 +167,7 @@ _READERS: dict[str, Callable[[World, str], Any]] = {
 
 
 def _default_key_policy(account: str) -> dict[str, Any]:
-    """What a key has that nobody gave another: the account's own policies decide."""
+    """The policy of a key that was created without one: the account's own policies decide."""
     principal = {"AWS": f"arn:{_PARTITION}:iam::{account}:root"}
     return {"Statement": {"Effect": "Allow", "Principal": principal, "Action": "kms:*", "Resource": "*"}}
 

@@ -1,7 +1,7 @@
 """The alarms of the stack, evaluated on demand on the metrics that arrived.
 
 What is evaluated, and how, is in `state.py` and `metric_math.py`. A change of the state is put into CloudWatch, so that
-DescribeAlarms tells of it, and its actions are taken: the topics among them are told.
+DescribeAlarms shows it, and its actions are taken: a message is published to each topic among them.
 """
 
 import logging

@@ -24,7 +24,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
 def evaluate(expression: str, series: Mapping[str, Series]) -> Series:
     """The series that the expression makes of the `series` by id, all of the same length.
 
-    Raises AlarmError: the expression is none, names an unknown id, or uses what the sandbox does not have.
+    Raises AlarmError: the text is not an expression, names an unknown id, or uses what the sandbox does not have.
     """
     try:
         tree = ast.parse(expression, mode="eval")

@@ -48,7 +48,7 @@ def alarm_state(
 ) -> State:
     """The state that follows from the data points of the evaluation range, the oldest first; None is a missing one.
 
-    Raises AlarmError: missing data are to be treated in a way that there is not.
+    Raises AlarmError: TreatMissingData has an unknown value.
     """
     if treat_missing not in _TREATMENTS:
         raise AlarmError(

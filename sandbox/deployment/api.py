@@ -33,7 +33,7 @@ Parameters = dict[str, Any]
 
 
 class CloudFormation:
-    """Answers boto3's `cloudformation` client; every operation that is not here is refused by name."""
+    """Answers boto3's `cloudformation` client; refuses by name every operation that it does not have."""
 
     def __init__(self, stacks: Stacks, context: Context) -> None:
         self._stacks = stacks
@@ -61,7 +61,7 @@ class CloudFormation:
         }
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """One request, as PEP 3333 has it."""
+        """Answer one WSGI request (PEP 3333)."""
         request_id = str(uuid.uuid4())
         try:
             status, body = 200, self._answer(environ, request_id)

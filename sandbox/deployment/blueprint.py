@@ -1,4 +1,4 @@
-"""What a stack shall be: its template after every check that CloudFormation makes before it touches anything."""
+"""The desired state of a stack: its template after every check that CloudFormation makes before it touches anything."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

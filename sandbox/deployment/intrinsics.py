@@ -1,4 +1,4 @@
-"""CloudFormation's intrinsic functions and conditions, as far as the sandbox has them; every other is refused by name.
+"""CloudFormation's intrinsic functions and conditions, as far as the sandbox has them; it refuses every other by name.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """

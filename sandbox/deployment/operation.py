@@ -237,9 +237,8 @@ class Operation:
             self._stack.tell_of(resource, "UPDATE_COMPLETE")
 
     def _remove(self, names: Any, keep: bool) -> list[str]:
-        """Remove resources in this order and tell which stay because they could not be deleted.
-
-        What a resource that stays needs is left alone. With `keep`, those with the policy Retain stay without a word.
+        """Remove resources in this order and return those that could not be deleted. What a resource that stays needs
+        is left alone. With `keep`, those with the policy Retain are not reported.
         """
         failed: list[str] = []
         needed: set[str] = set()
@@ -278,7 +277,7 @@ class Operation:
 
 
 class _Failure:
-    """What goes wrong with a resource is told as its event, and fails the operation as a DeploymentError."""
+    """An error of a resource becomes its event, and fails the operation as a DeploymentError."""
 
     def __init__(self, stack: Stack, logical_id: str, resource: Resource | None = None) -> None:
         self._stack = stack

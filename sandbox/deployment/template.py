@@ -28,7 +28,7 @@ _TemplateLoader.add_multi_constructor("!", intrinsics_multi_constructor)
 def read_template(path: Path) -> dict[str, Any]:
     """The template as written, with CloudFormation's short tags (`!Ref`) in their long form.
 
-    Raises TemplateError when there is no such file or it is no template.
+    Raises TemplateError when there is no such file or it is not a template.
     """
     if not path.is_file():
         raise TemplateError(f"There is no template {path}.")

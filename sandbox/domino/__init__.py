@@ -1,4 +1,4 @@
-"""A local Domino Model Monitor: its two wires (v0, v2), its ingestion, its judgement and its e-mail."""
+"""A local Domino Model Monitor: its two APIs (v0, v2), its ingestion, its judgement and its e-mail."""
 
 from sandbox.domino.application import Domino
 

@@ -37,7 +37,7 @@ class Domino:
         self._control = Control(models, self._ingestion, settings, self._access)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answers one request, as WSGI asks for it."""
+        """Answers one WSGI request."""
         request = Request(environ)
         wire: V0 | V2 | Control = self._v2 if "/v2/" in request.path else self._v0
         try:

@@ -1,4 +1,4 @@
-"""What Domino meets a client with on a bad day: for `sandbox.faults`, which says which request is struck.
+"""The faults that Domino's answers may have: for `sandbox.faults`, which decides which request is struck.
 
 An operation of Domino is written `domino:register_predictions`, the same on both wires; `domino:*` is any of them.
 """
@@ -26,7 +26,7 @@ _GARBAGE = b'\xff\x00{"id": [nothing'
 def identify(environ: dict[str, Any]) -> tuple[str, str]:
     """The operation of a request below `/domino/`, and the key of the file or else the id of the model it is about.
 
-    The controls have no operation; a path that is none of Domino's has the operation `domino:unknown`.
+    The controls have no operation; a path that Domino does not have gets the operation `domino:unknown`.
     """
     try:
         endpoint, arguments = ROUTES.bind_to_environ(environ).match()
@@ -54,7 +54,7 @@ def answer(kind: str, status: int, retry_after: str, text: str) -> tuple[str, di
 
 
 def _key(environ: dict[str, Any]) -> str:
-    """The key in the body, where one is; the body is put back for whoever answers the request."""
+    """The key in the body, if any; the body is put back for the application that answers."""
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     try:

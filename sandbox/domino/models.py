@@ -157,7 +157,7 @@ class Model:
 
 @dataclass
 class AdminSettings:
-    """What an administrator sets in Domino's pages, and what is not known of it and so may be changed.
+    """What an administrator sets in Domino's pages, and assumptions about Domino that a test may change.
 
     Attributes:
         threshold: of the drift of each column; the default is assumed.

@@ -1,4 +1,4 @@
-"""Reading the CSV files that Domino is told of: only the declared columns, and no more of them than is needed."""
+"""Reading the registered CSV files: only the declared columns, and no more of them than is needed."""
 
 import csv
 import itertools

@@ -64,7 +64,7 @@ def _no_permission_by_policy(*_: Any) -> PermissionResult:
 
 
 def _listed(key: Any, _: dict[int, Any]) -> Any:
-    """An object as ListObjectVersions shows it, without its bytes and unknown to moto's list of all that it ever made.
+    """An object as ListObjectVersions shows it, without its bytes and not in moto's list of all objects ever made.
 
     moto copies the bytes of the whole bucket at each call, and its list keeps every copy for good. This copy owns
     nothing of the object's: what it owned would be closed together with it.

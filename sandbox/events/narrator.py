@@ -12,7 +12,7 @@ from typing import Any
 from sandbox.events.mailbox import Mailbox
 
 Heard = Callable[[str, Callable[[], bytes]], None]
-"""Is told the key of each object that was created, and how to read it."""
+"""Called with the key of each object that was created, and a function to read it."""
 
 _LOOK_SECONDS = 0.3
 _INPUTS = ("training/", "inference/", "labels/", "monitoring/settings.yaml")
@@ -30,11 +30,11 @@ class Narrator:
         self._thread.start()
 
     def hear(self, key: str, read: Callable[[], bytes]) -> None:
-        """Takes note of an object; the line comes from a thread of its own, so that no request waits for it."""
+        """Notes an object; a thread of its own writes the line, so that no request waits for it."""
         self._keys.put((key, read))
 
     def close(self) -> None:
-        """Says what was heard until now, and ends."""
+        """Writes the lines that are still due, and ends."""
         self._keys.put(None)
         self._thread.join()
 
@@ -52,7 +52,7 @@ class Narrator:
                 self._tell(line)
 
     def line(self, key: str, read: Callable[[], bytes]) -> str | None:
-        """What an object means; None where people need not know."""
+        """What an object means; None where it needs no line."""
         if key.startswith(_INPUTS):
             self._arrived[key] = time.monotonic()
             return f"{key} arrived ({len(read()):,} bytes)"
@@ -65,7 +65,7 @@ class Narrator:
         try:
             return teller(json.loads(read())) if teller else None
         except (ValueError, KeyError, TypeError):
-            # A document that is not as it was when this was written is news all the same.
+            # A document in a form that this code does not know is news all the same.
             return f"{key} was written"
 
     def _teller(self, key: str) -> Callable[[dict[str, Any]], str | None] | None:
@@ -118,7 +118,7 @@ def _run_ended(record: dict[str, Any]) -> str | None:
 
 
 def _judged(document: dict[str, Any]) -> str | None:
-    # Written once before people are told, and once after.
+    # Written once before the alert, and once after.
     if document.get("alerting"):
         return None
     what = document.get("date") or document.get("key") or f"{document.get('from')} to {document.get('to')}"

@@ -34,7 +34,7 @@ def install(
 ) -> None:
     """Replace moto's delivery of S3 notifications, of events by rules and of e-mail subscriptions.
 
-    `heard` is told of each object that is created in a bucket with notifications.
+    `heard` is called for each object that is created in a bucket with notifications.
     """
 
     def send_event(_account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
@@ -43,7 +43,7 @@ def install(
             return
         name = str(getattr(event_name, "value", event_name))
         if name == "s3:ObjectCreated:Put" and key.multipart is not None:
-            # moto stores a finished multipart upload by a put, and tells of both.
+            # moto stores a finished multipart upload by a put, and sends an event for each.
             return
         if heard and name.startswith("s3:ObjectCreated:"):
             heard(key.name, lambda: bytes(key.value))
@@ -57,7 +57,7 @@ def install(
         if rule.state != "ENABLED" or not rule.event_pattern.matches_event(event):
             return
         for target in rule.targets:
-            # AWS tries for a day and 185 times; here a few tries tell as much.
+            # AWS tries for a day and 185 times; here a few tries suffice.
             retries = min(int(target.get("RetryPolicy", {}).get("MaximumRetryAttempts", 3)), 3)
             dead_letters = target.get("DeadLetterConfig", {}).get("Arn")
             sender = Sender("events.amazonaws.com", rule.arn, target.get("RoleArn"))
@@ -116,7 +116,7 @@ def s3_record(event_name: str, bucket: Any, key: Any, configuration_id: str) -> 
 
 
 def target_input(target: dict[str, Any], event: dict[str, Any]) -> str:
-    """What a rule's target gets of an event: Input, InputPath or InputTransformer, else the event itself."""
+    """What a rule's target receives for an event: Input, InputPath or InputTransformer, else the event itself."""
     moment = event["time"]
     if not isinstance(moment, str):
         moment = datetime.fromtimestamp(float(moment), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -40,7 +40,7 @@ class Schedule:
 
 
 def install(schedules: "Schedules") -> None:
-    """Let every call of EventBridge Scheduler's API take effect on the clock; moto only keeps what it is told."""
+    """Let every call of EventBridge Scheduler's API take effect on the clock; moto only stores the request."""
 
     def take(kept: Any) -> Any:
         unsupported = [name for name in ("start_date", "end_date", "kms_key_arn") if getattr(kept, name)]
@@ -164,11 +164,11 @@ class Schedules:
         self._due.pop(name, None)
 
     def name(self, name: str, logical_id: str) -> None:
-        """Say what a template calls the schedule with this name."""
+        """Set the logical id of the schedule with this name."""
         self._logical_ids[name] = logical_id
 
     def logical_id(self, name: str) -> str:
-        """What a template calls the schedule, or its name when none does."""
+        """The schedule's logical id, or its name when it has none."""
         return self._logical_ids.get(name, name)
 
     def start(self) -> None:

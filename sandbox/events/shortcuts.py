@@ -11,7 +11,7 @@ from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 def install() -> None:
     """Quicken moto in this process; a second call changes nothing."""
     cast(Any, AmazonStateLanguageParser).parse = staticmethod(_parse_definition)
-    # Of more states at once than that client keeps connections, the others' are not kept, which is nobody's business.
+    # With more states at once than that client keeps connections, it warns that it drops some: of no interest here.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 

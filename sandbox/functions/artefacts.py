@@ -25,7 +25,7 @@ class Artefacts:
         self._installed[bucket, key] = folder
 
     def in_s3(self, bucket: str, key: str, version: str | None = None) -> Path:
-        """The folder with the files of an artefact; TemplateError when it is not there or is no ZIP."""
+        """The folder with the files of an artefact; TemplateError when it is not there or is not a ZIP."""
         if version is None and (bucket, key) in self._installed:
             return self._installed[bucket, key]
         try:
@@ -37,7 +37,7 @@ class Artefacts:
         return self.unpacked(stored.value)
 
     def unpacked(self, archive: bytes) -> Path:
-        """The folder with the files of a ZIP; TemplateError when it is none."""
+        """The folder with the files of a ZIP; TemplateError when it is not one."""
         target = self._folder / hashlib.sha256(archive).hexdigest()[:32]
         if target.exists():
             return target

@@ -331,7 +331,7 @@ class _Environment:
         limit = max(_INIT_SECONDS, self.function.timeout_seconds)
         deadline = self._started + limit
         while not self._ready.wait(0.005):
-            # A process that ends may just have told why, so its own words come first.
+            # A process that ends may just have reported why, so its own message comes first.
             if self._process.poll() is not None:
                 self._drain_output()
                 if self._init_error is not None:
@@ -402,7 +402,7 @@ class _Environment:
         self._process.wait(10)
 
     def _peak_megabytes(self) -> int:
-        """The process's peak resident size in MiB; 0 where the system does not tell (there is no /proc)."""
+        """The process's peak resident size in MiB; 0 where the system does not report it (there is no /proc)."""
         try:
             with open(f"/proc/{self._process.pid}/status", encoding="ascii", errors="replace") as status:
                 for line in status:

@@ -35,7 +35,7 @@ class AsynchronousConfiguration:
 
 
 class Deferred:
-    """Runs calls later, each after its delay, a few at once; tells when none is left."""
+    """Runs calls later, each after its delay, a few at once; reports when none is left."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="deferred")
@@ -127,7 +127,7 @@ class Invocations:
             self._deferred.submit(again(attempt), _THROTTLE_SECONDS)
             return
         except Exception:
-            # Lambda keeps an event, too, when it is Lambda that stumbles: no retry is used up.
+            # Lambda also keeps an event when Lambda itself fails: no retry is used up.
             LOGGER.exception("the sandbox could not run %s", name)
             self._deferred.submit(again(attempt), _THROTTLE_SECONDS)
             return

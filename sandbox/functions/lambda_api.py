@@ -1,6 +1,6 @@
-"""Lambda's API. moto keeps what it is told; here every call takes effect on the functions that run.
+"""Lambda's API. moto only stores the request; here every call takes effect on the functions that run.
 
-What moto itself forgets is kept too: logging, and an update's every field. What is not offered is refused by name.
+What moto itself forgets is kept too: logging, and an update's every field. It refuses by name what it does not offer.
 """
 
 import re
@@ -71,7 +71,7 @@ def install(
     """Replace moto's methods in this process; `check_role` raises where Lambda may not take a role on."""
 
     def publish(backend: Any, name: str) -> LambdaFunction:
-        """Let what moto knows of a function be what runs."""
+        """Apply moto's record of a function to the function that runs."""
         kept = backend.get_function(name)
         try:
             check_role(kept.role)

@@ -63,7 +63,7 @@ class Platform:
         return next((name for name in names if name in alarms and alarms[name].state_value == "ALARM"), None)
 
     def s3(self, role_arn: str) -> Any:
-        """A client for the sandbox's S3 with the rights of a role; ValidationException as `assume` has it."""
+        """A client for the sandbox's S3 with the rights of a role; raises ValidationException as `assume` does."""
         access_key, secret_key = self.assume(role_arn)
         return boto3.client(
             "s3",

@@ -92,7 +92,7 @@ class SageMaker:
         }
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """One request, as PEP 3333 has it."""
+        """Answers one WSGI request (PEP 3333)."""
         request_id = str(uuid.uuid4())
         try:
             status, headers, body = self._answer(environ, request_id)

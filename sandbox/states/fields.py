@@ -49,7 +49,7 @@ def _choice(*values: str) -> Check:
 
 
 def _path(value: Any) -> str | None:
-    """InputPath and OutputPath may be null, which is nothing at all."""
+    """InputPath and OutputPath may be null, which selects nothing."""
     return (
         None
         if value is None or (isinstance(value, str) and is_path(value))

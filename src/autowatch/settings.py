@@ -31,7 +31,7 @@ _VARIABLES = {
 
 
 class InvalidSetting(AutowatchError):
-    """A parameter of the stack has a value that CloudFormation lets through and nothing can work with."""
+    """A parameter of the stack has a value that CloudFormation accepts and the functions cannot use."""
 
 
 @dataclass(frozen=True)

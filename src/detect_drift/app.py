@@ -1,4 +1,4 @@
-"""Once a day: judges what was scored against the training data, and tells people when it has drifted."""
+"""Once a day: judges what was scored against the training data, and alerts people when it has drifted."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime

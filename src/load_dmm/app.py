@@ -1,4 +1,4 @@
-"""Once a day: tells Domino Model Monitor of every file of predictions and of labels that it does not know yet."""
+"""Once a day: registers with Domino Model Monitor every file of predictions and of labels that is new to it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""After an execution that failed, timed out or was stopped: cleans up after its run, whatever had ended it."""
+"""After an execution that failed, timed out or was stopped: cleans up after its run, however it had ended."""
 
 import time
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""State Fail: leaves the champion serving, removes what the run made, tells people."""
+"""State Fail: leaves the champion serving, removes what the run made, sends a mail."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

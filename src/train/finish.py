@@ -1,4 +1,4 @@
-"""State Finish: removes the candidate endpoint, keeps the record, tells people."""
+"""State Finish: removes the candidate endpoint, keeps the record, sends a mail."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""State Fail: stops the job, removes what the transform made, tells people."""
+"""State Fail: stops the job, removes what the transform made, sends a mail."""
 
 from dataclasses import dataclass
 from typing import Any

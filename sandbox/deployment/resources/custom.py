@@ -1,4 +1,4 @@
-"""Custom resources: a function is told, and answers to a URL that is good for one answer.
+"""Custom resources: their function is called, and answers to a URL that is valid for one answer.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
 """

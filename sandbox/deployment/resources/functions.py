@@ -9,7 +9,7 @@ from sandbox.errors import TemplateError
 from sandbox.functions.lambda_api import LOGICAL_ID_TAG, STACK_NAME_TAG
 
 _CODE_ARGUMENTS = ("S3Bucket", "S3Key", "S3ObjectVersion", "ZipFile")
-# What UpdateFunctionConfiguration puts back when the template no longer says it.
+# What UpdateFunctionConfiguration resets when the template no longer sets it.
 _DEFAULTS = {
     "Description": "",
     "Environment": {"Variables": {}},

@@ -1,4 +1,4 @@
-"""AWS::SNS, AWS::SQS, AWS::Events and AWS::Scheduler: what tells whom of what."""
+"""AWS::SNS, AWS::SQS, AWS::Events and AWS::Scheduler: topics, queues, rules and schedules."""
 
 import json
 from typing import Any

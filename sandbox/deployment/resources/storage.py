@@ -118,7 +118,7 @@ def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
 
 
 def _notify(context: Context, logical_id: str, bucket: str, notification: dict[str, Any]) -> None:
-    """Set the notifications; S3 refuses a function that does not let it in."""
+    """Set the notifications; S3 refuses a function that it may not invoke."""
     unknown = set(notification) - set(_NOTIFIED)
     if unknown:
         kinds = ", ".join(sorted(unknown))

@@ -2,7 +2,7 @@
 
 Documented: `$`, `$[1]`, `$[0,2]`, `$[-1]`, `$[1:]`. One example of the API mixes indexes and a slice, `$[0,5:]`, which
 the library that the documentation names refuses. Of a slice with an end the documentation says that the end is
-included, and of that library, that it is not. So that nobody relies on either, the sandbox refuses both.
+included, and of that library, that it is not. The sandbox refuses both, so that no code relies on either.
 """
 
 import re
@@ -22,7 +22,7 @@ class CsvFilter:
     """A filter of `DataProcessing`; the fields come in the order in which it names them."""
 
     def __init__(self, expression: str, member: str) -> None:
-        """Raises ValidationException, naming the request's `member`, where the expression is none for CSV."""
+        """Raises ValidationException, naming the request's `member`, where the expression is not valid for CSV."""
         match = _EXPRESSION.fullmatch(expression)
         if match is None:
             raise _refusal(expression, member)

@@ -8,7 +8,7 @@ from autogluon.core.callbacks import AbstractCallback
 
 
 class CandidateReporter(AbstractCallback):
-    """Tells of each candidate as soon as AutoGluon has trained it, and keeps when each `started` and `ended`."""
+    """Reports each candidate as soon as AutoGluon has trained it, and keeps when each `started` and `ended`."""
 
     def __init__(
         self, add_candidate: Callable[[dict[str, Any]], None], name_of: Callable[[str], str], objective: str

@@ -4,7 +4,7 @@ from http.server import BaseHTTPRequestHandler
 
 
 class OwnMachineHandler(BaseHTTPRequestHandler):
-    """Refuses what comes by another name than loopback's, or from a page."""
+    """Refuses requests to another host name than loopback's, or from a web page."""
 
     def parse_request(self) -> bool:
         """Read the request's head; False once it is refused."""

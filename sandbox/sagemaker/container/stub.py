@@ -28,7 +28,7 @@ def predict(body: str, model: dict[str, Any], outputs: list[str]) -> str:
 
     Raises:
         ValueError: the body is not a CSV of rows with so many features.
-        csv.Error: it is no CSV.
+        csv.Error: it is not CSV.
     """
     features, labels, salt = model["features"], model["labels"], model.get("salt", "")
     text = io.StringIO()

@@ -254,7 +254,7 @@ class Endpoints:
             server = ModelServer(self._platform, container, variant["VariantName"], endpoint.name)
             with self._lock:
                 endpoint.pending_server = server
-            # A slow, failing or rolled-back deployment is this call taking long or raising.
+            # A slow, failing or rolled-back deployment makes this call take long or raise.
             server.start(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", _STARTUP_SECONDS))
         except ModelServerFailed as error:
             if server:
@@ -359,7 +359,7 @@ def _first_shares(routing: dict[str, Any], variant: dict[str, Any]) -> list[floa
 
 
 def _check_disk(container: dict[str, Any], variant_name: str) -> None:
-    """TorchServe, in SageMaker's images, writes to `logs/` of where it runs unless it is told another place."""
+    """TorchServe, in SageMaker's images, writes to `logs/` in its working folder unless it is given another place."""
     environment = container.get("Environment", {})
     for name in ("LOG_LOCATION", "METRICS_LOCATION"):
         if not environment.get(name, "/logs").startswith("/tmp"):  # noqa: S108 (the container's)

@@ -35,7 +35,8 @@ class Models:
         """CreateModel.
 
         Raises:
-            ValidationException: the name is taken, the artefact is not there, or the container is none of ours.
+            ValidationException: the name is taken, the artefact is not there, or the sandbox does not have the
+                container.
         """
         if ("PrimaryContainer" in request) == ("Containers" in request):
             raise ValidationException(

@@ -8,7 +8,7 @@ from sandbox.sagemaker.wire.listing import page
 
 
 class Tags:
-    """AddTags and ListTags, and what create and delete operations tell them."""
+    """AddTags and ListTags, kept up to date by create and delete operations."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

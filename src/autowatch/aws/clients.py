@@ -45,7 +45,7 @@ class Limits:
     Attributes:
         connect, read: seconds until a connection, or the next bytes of an answer, are given up.
         attempts: how often a call is made at most, the first time included.
-        connections: how many stay open; more than the threads that call need is no loss, since none opens unasked.
+        connections: how many stay open; more than the threads need cost nothing, since they open on demand.
     """
 
     connect: float
@@ -65,7 +65,7 @@ LIMITS: dict[Service, Limits] = {
     "s3": Limits(connect=5, read=120, attempts=5),
     # The state machines themselves wait and try again, as they do when SageMaker throttles.
     "sagemaker": Limits(connect=5, read=10, attempts=4),
-    # An endpoint gives up after 60 s; `scoring.endpoint` tries again, which knows how much time is left.
+    # An endpoint gives up after 60 s; `scoring.endpoint` knows how much time is left, and tries again.
     "sagemaker-runtime": Limits(connect=5, read=65, attempts=1),
     "secretsmanager": Limits(connect=5, read=20, attempts=5),
     "ssm": Limits(connect=5, read=20, attempts=5),

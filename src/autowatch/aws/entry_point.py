@@ -17,7 +17,7 @@ _Settings = TypeVar("_Settings")
 _Answer = TypeVar("_Answer")
 _Event = dict[str, Any]
 
-# Named as the package: all that its modules log with the standard library arrives here.
+# Named after the package: all that its modules log with the standard library arrives here.
 _LOGGER = Logger(service="autowatch", utc=True, use_rfc3339=True)
 
 
@@ -73,7 +73,7 @@ def _trace(
 ) -> Callable[[_Event, "LambdaContext"], _Answer]:
     if read_settings(_Observation).tracing == "Disabled":
         return handler
-    # Imports the X-Ray SDK, which nobody should pay for who does not trace.
+    # Imports the X-Ray SDK, whose cost stacks without tracing should not pay.
     from aws_lambda_powertools import Tracer
 
     traced: Callable[[_Event, LambdaContext], _Answer] = Tracer(

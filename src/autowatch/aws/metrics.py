@@ -27,7 +27,7 @@ OLDEST = timedelta(days=14) - timedelta(hours=1)
 
 
 class InvalidMetrics(AutowatchError):
-    """CloudWatch would drop these metrics without a word."""
+    """CloudWatch would drop these metrics silently."""
 
 
 def emit(

@@ -41,7 +41,7 @@ def read_input(
 
 
 class ResumedBody:
-    """The bytes of one version of an object, for whoever reads on for minutes.
+    """The bytes of one version of an object, for reading that takes minutes.
 
     botocore tries a request again until the answer begins, not when its body breaks off, which in minutes of reading
     happens now and then.

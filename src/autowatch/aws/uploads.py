@@ -29,7 +29,7 @@ _GONE = "NoSuchUpload"
 
 
 class UploadGone(AutowatchError):
-    """An upload in parts was taken back while it was under way, as the one who has committed does with all others."""
+    """An upload in parts was aborted while it was under way: the run that has committed aborts those of all others."""
 
 
 class Upload:

@@ -1,6 +1,6 @@
 """Talking to Domino Model Monitor: one request, with its time limits, its retries and its named failures.
 
-What is asked for stands in one module for each of Domino's wires (`autowatch.domino_v0`, `autowatch.domino_v2`).
+One module for each of Domino's APIs has the requests (`autowatch.domino_v0`, `autowatch.domino_v2`).
 
 The HTTP session in which Domino is called.
 """
@@ -46,7 +46,7 @@ class DominoError(AutowatchError):
 
 
 class DominoRefused(DominoError):
-    """Domino answered that it will not do this; asking again cannot help."""
+    """Domino refused the request; asking again cannot help."""
 
 
 class DominoCredentialsRefused(DominoRefused):
@@ -54,7 +54,7 @@ class DominoCredentialsRefused(DominoRefused):
 
 
 class DominoAnswerUnusable(DominoError):
-    """What came back is not what Domino answers, so that nothing is known to have been done."""
+    """The answer is not one of Domino's, so it is unknown whether anything was done."""
 
 
 class DominoUnavailable(DominoError):
@@ -67,7 +67,7 @@ class DominoTimeUp(DominoError):
 
 @dataclass(frozen=True)
 class Wire:
-    """What one generation of Domino's API is known by.
+    """What distinguishes one generation of Domino's API.
 
     Attributes:
         header: the header that carries the token, unless another one is set.
@@ -163,13 +163,13 @@ def send(
         method: the HTTP method.
         path: what follows `DMM_URL`.
         body: sent as JSON.
-        settles: tells of a reply whether the wire knows its sense, whatever its status.
+        settles: whether the API's module can interpret a reply, whatever its status.
         attempts: how often at most, in place of the connection's.
         read_at_most_bytes: of the reply's body.
 
     Raises:
         DominoCredentialsRefused: 401 or 403.
-        DominoRefused: any other answer that is no success.
+        DominoRefused: any other answer that is not a success.
         DominoUnavailable: no final answer after all attempts.
         DominoTimeUp: there is no time for the first attempt.
     """
@@ -211,7 +211,7 @@ def read_document(reply: Reply) -> Any:
     """The JSON document that is the reply's body.
 
     Raises:
-        DominoAnswerUnusable: it is none, or longer than was read.
+        DominoAnswerUnusable: it is not JSON, or longer than was read.
     """
     if not reply.is_complete:
         raise DominoAnswerUnusable(
@@ -357,7 +357,7 @@ def open_session(calls_at_once: int) -> requests.Session:
 
 @contextlib.contextmanager
 def _ended_after(connection: HTTPConnection) -> Iterator[None]:
-    """Ends the connection's socket after its time-out and a half, so that whoever reads from it finds its end."""
+    """Ends the connection's socket after its time-out and a half, so that a thread that reads from it gets its end."""
     connected, seconds = connection.sock, connection.timeout
     if not isinstance(seconds, int | float):
         yield

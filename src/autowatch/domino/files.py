@@ -1,6 +1,6 @@
 """One file that Domino is to know of, and what it is called there.
 
-The files of a day that a model monitor has not been told of: those without a receipt.
+The files of a day that are not registered with a model monitor: those without a receipt.
 """
 
 import hashlib
@@ -69,7 +69,7 @@ class PredictionsGone(AutowatchError):
 
 @dataclass(frozen=True)
 class NewFiles:
-    """The keys of files without a receipt: those that are there, and those that only their manifest speaks of."""
+    """The keys of files without a receipt: those that are there, and those that only their manifest names."""
 
     keys: list[str]
     gone: list[str]

@@ -1,4 +1,4 @@
-"""One daily run of the Domino loader: tells Domino of every new file, then reads back what Domino says.
+"""One daily run of the Domino loader: registers every new file, then reads back what Domino says.
 
 Reading back what Domino (v2) says of the model in force: its last drift checks and how far its ingestion is.
 """
@@ -86,7 +86,7 @@ def _register(domino: DominoSettings, registry: ModelRegistry, region: str) -> R
 def _read_back(
     bucket: Bucket, ssm: "SSMClient", registry: ModelRegistry, parameter: str, now: datetime
 ) -> ReadBack:
-    """Domino's opinion is worth having, but no reason to fail a run that has registered everything."""
+    """Domino's checks are useful, but a failure to read them must not fail a run that has registered everything."""
     try:
         run = read_champion(bucket).run
     except NoChampion:

@@ -1,6 +1,6 @@
 """The models as which Domino (v2) knows the runs: registered once each, recorded in the bucket.
 
-What Domino is told of a run's model: its columns, its training data, and how later files belong to it.
+What is sent to Domino about a run's model: its columns, its training data, and how later files belong to it.
 
 Making the model of a released run known to Domino.
 """
@@ -33,7 +33,7 @@ class TrainingDataGone(AutowatchError):
 
 
 class RunUnusable(AutowatchError):
-    """What is kept of a run, which Domino has to be told, cannot be read."""
+    """An object of a run that registration needs cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def note_configured(bucket: Bucket, record: ModelRecord, kind: DatasetKind) -> M
 def publish_model_id(ssm: "SSMClient", parameter: str, model_id: str) -> None:
     """Puts the id of the model in force into the SSM parameter, where it is not there yet.
 
-    What keeps it from that is logged and no more: the parameter is for people, and every daily run publishes it.
+    A failure is only logged: the parameter is for people, and every daily run publishes it.
     """
     try:
         if ssm.get_parameter(Name=parameter)["Parameter"]["Value"] != model_id:

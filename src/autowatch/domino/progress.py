@@ -3,7 +3,7 @@
 Predictions lie below the day of their event. A day is looked at on every run until it is 21 days old: an event may wait
 in the queue of failures for 14 days before somebody sends it again, is then tried for 6 hours, and a transform may take
 5 days. After that a day is looked at only while something of it is not registered. Labels come for any day at any time;
-of theirs those days are looked at below which something was written since the last run.
+the loader looks at the days for which labels were written since the last run.
 """
 
 import json
@@ -51,7 +51,7 @@ class DaysLeft:
 
 
 def read_progress(bucket: Bucket) -> Progress:
-    """How far the last run came. What cannot be read counts as nothing, which costs a look at every day."""
+    """How far the last run came. A record that cannot be read counts as none, which costs a look at every day."""
     try:
         document = bucket.read_json(DOMINO_PROGRESS_KEY)
         return Progress(

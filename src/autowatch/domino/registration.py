@@ -87,7 +87,7 @@ class Registrations:
     waiting: int = 0
     days_not_reached: int = 0
     ended: AutowatchError | None = None
-    """What no other file can get past, so that none is tried after it."""
+    """An error that every other file would meet, so that no further file is tried."""
 
     @property
     def summary(self) -> RegistrationSummary:
@@ -102,7 +102,7 @@ class Registrations:
 
     @property
     def may_ask_on(self) -> bool:
-        """Whether Domino would listen to anything else in this run."""
+        """Whether Domino would accept any other file in this run."""
         return self.ended is None
 
     def check(self) -> None:

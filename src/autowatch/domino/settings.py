@@ -104,11 +104,11 @@ class DominoSettings:
 
 
 def domino_settings(parameters: DominoParameters) -> DominoSettings | None:
-    """The settings; None where Domino is not configured. What is set in vain is logged as a warning.
+    """The settings; None where Domino is not configured. Settings without effect are logged as a warning.
 
     Raises:
         DominoHalfConfigured: some of what the wire needs is set, and some is not.
-        DominoMisconfigured: the wire is none, or the URL is that of the other one.
+        DominoMisconfigured: there is no such API, or the URL is that of the other one.
     """
     api = _api(parameters.dmm_api.strip() or "v0")
     values = {name: getattr(parameters, name).strip() for name in _PARAMETERS}

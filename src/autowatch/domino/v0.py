@@ -1,4 +1,4 @@
-"""Domino's first wire (the stand-alone Domino Model Monitor): what to send and what the answers mean."""
+"""Domino's first API (the stand-alone Domino Model Monitor): what to send and what the answers mean."""
 
 import json
 from urllib.parse import quote
@@ -17,11 +17,11 @@ _CALLS = {"predictions": "add_predictions", "labels": "add_ground_truths"}
 def register_dataset(
     connection: DominoConnection, model_id: str, kind: DatasetKind, location: str
 ) -> Outcome:
-    """Tells Domino of one file, by its location (see `data_location`).
+    """Registers one file with Domino, by its location (see `data_location`).
 
     What v0 answers when it knows the file already is not documented. The later wire answers 409 or says so in
-    the text; both count as success here, since the file is where it should be. Nor is it documented what a success
-    says; anything is taken for one but what is clearly broken.
+    the text; both count as success here, since the file is where it should be. The body of a success is not documented
+    either; any that is not clearly broken counts.
 
     Raises:
         DominoError: as `autowatch.domino.send`.

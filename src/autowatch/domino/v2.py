@@ -1,4 +1,4 @@
-"""Domino's second wire (the Model Monitor inside Domino): what to send and what the answers mean."""
+"""Domino's second API (the Model Monitor inside Domino): what to send and what the answers mean."""
 
 import re
 from collections.abc import Iterator
@@ -51,8 +51,8 @@ class MonitoredModel:
 def register_model(connection: DominoConnection, config: dict[str, Any]) -> str | None:
     """Makes a model known, at one attempt, and gives its id; None where Domino has a model of that name.
 
-    Whoever gets no answer must look for the model (`list_models`) before asking again, since the request may have taken
-    effect.
+    A caller that gets no answer must look for the model (`list_models`) before it asks again, since the request may
+    have taken effect.
 
     Raises:
         DominoError: as `autowatch.domino.send`.
@@ -72,7 +72,7 @@ def list_models(connection: DominoConnection, checks: int = 1) -> Iterator[Monit
 
     Raises:
         DominoError: as `autowatch.domino.send`.
-        DominoAnswerUnusable: an answer is no list of models, or the pages do not end.
+        DominoAnswerUnusable: an answer is not a list of models, or the pages do not end.
     """
     seen: set[str] = set()
     for page in range(_MOST_PAGES):
@@ -96,7 +96,7 @@ def register_dataset(
     details: dict[str, Any],
     variables: list[dict[str, Any]],
 ) -> Outcome:
-    """Tells Domino of one file of a model. Success is an empty body; whoever says the file is known says so too.
+    """Registers one file of a model. Success is an empty body, or the answer that the file is registered already.
 
     Args:
         connection: where to.
@@ -164,7 +164,7 @@ def _models(document: Any) -> Iterator[MonitoredModel]:
         raise DominoAnswerUnusable(
             "Domino's list of models is no list. Check the parameter DmmUrl and Domino's version."
         )
-    # A model of somebody else's may have no name; where no model has one, the list is of another form.
+    # A model that Autowatch did not register may have no name; if none has one, the list has another form.
     named = [item for item in items if isinstance(item, dict) and isinstance(item.get("name"), str)]
     if items and not named:
         raise DominoAnswerUnusable("Domino lists models without a name. Check Domino's version.")

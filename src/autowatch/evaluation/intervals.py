@@ -12,7 +12,7 @@ Z = float(ndtri(0.975))
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure, and between what it lies with 95 % confidence; None where the sample does not tell."""
+    """A figure, and between what it lies with 95 % confidence; None where the sample does not allow one."""
 
     value: float
     lower: float | None
@@ -53,7 +53,7 @@ def mean_estimate(values: np.ndarray) -> Estimate:
 
 
 def f1_estimate(true_positives: int, false_positives: int, false_negatives: int) -> Bounded | None:
-    """F1, with the interval of the Jaccard index, whose rising function it is; None where no row has a say in it.
+    """F1, with the interval of the Jaccard index, whose rising function it is; None where every row is a true negative.
 
     Of the rows that are not true negatives the share of true positives is J = TP / (TP + FP + FN). Given how many
     such rows there are, TP is binomial, so Wilson's interval holds for J; and F1 = 2 J / (1 + J).

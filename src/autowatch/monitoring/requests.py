@@ -66,7 +66,7 @@ def read_request(event: dict[str, Any], today: date) -> Request:
     """What an event asks for; days after `today` cannot be judged yet.
 
     Raises:
-        InvalidRequest: nothing that there is.
+        InvalidRequest: it is not a known request.
     """
     keys = set(event) - {"time"}
     if any(not isinstance(event[name], str) for name in keys):
@@ -93,7 +93,7 @@ def read_time(event: dict[str, Any], now: datetime) -> datetime:
     """When the schedule meant to start this run, in UTC: a retry after midnight still means the day before.
 
     Raises:
-        InvalidRequest: the event's `time` is none.
+        InvalidRequest: the event's `time` is not a time.
     """
     if "time" not in event:
         return now
@@ -126,14 +126,14 @@ _FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class InvalidRequest(AutowatchError):
-    """The event asks for nothing that there is."""
+    """The event is not a request that the drift detector knows."""
 
 
 def requested_day(text: Any, today: date) -> date:
     """The day that is written as in the bucket's keys; days after `today` have nothing to show yet.
 
     Raises:
-        InvalidRequest: it is no such day.
+        InvalidRequest: the text is not such a day.
     """
     # fromisoformat takes other forms, too, which are not in the keys.
     if not isinstance(text, str) or not _FORM.fullmatch(text):

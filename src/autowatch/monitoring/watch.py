@@ -40,10 +40,10 @@ def watch(
     now: datetime,
     seconds_left: Callable[[], float],
 ) -> MonitoringResult:
-    """Does what is asked for; without a champion, and for want of anything else to go by, nothing.
+    """Does what is asked for; without a champion, nothing.
 
-    A run over the days that are due leaves a heartbeat when it gets through. What people ask for besides leaves none:
-    it says nothing of the schedule.
+    A run over the days that are due leaves a heartbeat when it gets through. Requests by hand leave none: they say
+    nothing about the schedule.
 
     Args:
         now: with a time zone.

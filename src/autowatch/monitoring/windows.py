@@ -1,4 +1,4 @@
-"""Judging what is no day: a range of days, and a CSV of the bucket. Nobody is told, and nothing later goes by it."""
+"""Judging a range of days, or a CSV of the bucket. No alert is sent, and no later verdict depends on it."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,7 +23,7 @@ from autowatch.tabular.profile import Baseline, Profile
 
 
 class UnknownRun(AutowatchError):
-    """A file was to be judged by a run that there is not."""
+    """A file was to be judged by a run that does not exist."""
 
 
 @dataclass(frozen=True)

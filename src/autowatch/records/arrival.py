@@ -44,7 +44,7 @@ def output_keys(arrival: Arrival, predictions_prefix: str) -> OutputKeys:
 
 
 class NotCsv(UnreadableFile):
-    """The name of a file says that it is no CSV."""
+    """The name of a file does not end with `.csv`."""
 
 
 _OTHER_NAMES = {
@@ -63,10 +63,10 @@ def is_named_csv(file: ObjectVersion) -> bool:
 
 
 def check_name(file: ObjectVersion) -> None:
-    """Sees that the name of a file ends with `.csv`, in any case.
+    """Checks that the name of a file ends with `.csv`, in any case.
 
     Raises:
-        NotCsv: it does not. The file would otherwise lie there, and nobody would know why nothing comes of it.
+        NotCsv: it does not. Otherwise the file would be ignored without a message.
     """
     if is_named_csv(file):
         return

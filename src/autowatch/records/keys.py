@@ -70,7 +70,7 @@ def predictions_key(manifest: str) -> str:
 
 
 def pointer_key(id_prefix: str) -> str:
-    """Where it says which predictions file holds the ids that begin so."""
+    """Where the pointer to the predictions file with the ids that begin so lies."""
     return f"monitoring/ids/{id_prefix}.json"
 
 

@@ -20,7 +20,7 @@ class PredictionsMissing(AutowatchError):
 
 
 class ManifestUnusable(AutowatchError):
-    """A manifest does not say what a manifest says."""
+    """A manifest is not of the form that manifests have."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Manifest:
 
     `variant` is the endpoint's production variant that answered, empty where Batch Transform did.
 
-    The counts of the scored rows are not part of it: who holds the manifests of a whole day has no room for them.
+    The counts of the scored rows are not part of it: code that holds the manifests of a whole day has no
+    memory for them.
     """
 
     input: ObjectVersion
@@ -138,7 +139,7 @@ def read_manifest(bucket: Bucket, key: str) -> Manifest:
 
     Raises:
         ObjectMissing: there is none.
-        ManifestUnusable: what is there is no manifest.
+        ManifestUnusable: the object is not a manifest.
     """
     return manifest_from_bytes(bucket.read(key)[0], bucket, key)
 
@@ -147,7 +148,7 @@ def manifest_from_bytes(content: bytes, bucket: Bucket, key: str) -> Manifest:
     """The manifest that was read from `key`.
 
     Raises:
-        ManifestUnusable: it is no manifest.
+        ManifestUnusable: it is not a manifest.
     """
     try:
         return Manifest.from_json(json.loads(content))
@@ -160,7 +161,7 @@ def manifest_from_bytes(content: bytes, bucket: Bucket, key: str) -> Manifest:
 def write_pointer(bucket: Bucket, id_prefix: str, predictions_key: str) -> None:
     """Says which predictions file the ids are in that begin with the 16 digits `id_prefix`.
 
-    Whoever scores the file says the same, so it does not matter how often, and by how many, it is written.
+    Every run that scores the file writes the same content, so it may be written any number of times.
     """
     bucket.write_json(pointer_key(id_prefix), {"predictions_key": predictions_key})
 

@@ -71,7 +71,7 @@ class DayView:
         trends: the sparkline of each column by its name.
         opinions: the columns that Autowatch or Domino says drift; None without a check by Domino.
         sources: the documents beside the page, by their names.
-        alerted: whether people were told of drift or alarms; None where there is nothing to tell.
+        alerted: whether an alert on drift or alarms was sent; None where there is none to send.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""The pages under reports/: rendered from the documents that lie there, by whoever has written one of them."""
+"""The pages under reports/, rendered from the documents there by the function that has written one of them."""
 
 import json
 import re
@@ -50,9 +50,9 @@ def publish_day_page(
 ) -> str:
     """Writes the page of a day and returns its key.
 
-    A day that had no page before gives its neighbours a link to it: their pages are written anew. Whoever writes a
-    document publishes the page after that; of two at the same time the slower one may have read what the other one has
-    replaced, so pages whose documents change meanwhile are written again.
+    A day that had no page before gives its neighbours a link to it: their pages are written anew. A function publishes
+    the page after it has written a document; of two at the same time the slower one may have read what the other one
+    has replaced, so pages whose documents change meanwhile are written again.
 
     Args:
         s3: a client of S3.
@@ -168,7 +168,7 @@ def _date(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        # Such as a 31st of November: whoever put it there, it is no day.
+        # Such as a 31st of November, which somebody may have put there: it is not a date.
         return None
 
 
@@ -210,7 +210,7 @@ def _known(reader: Callable[[Any], _Document], document: Any) -> _Document | Non
 
 
 def _read(bucket: Bucket, day: date, name: str, known: _Known) -> Any | None:
-    """A document of a day; None where there is none (any more), a text where it is no JSON or null."""
+    """A document of a day; None where there is none (any more), a text where it is not JSON, or null."""
     if name not in known.get(day, {}):
         return None
     try:

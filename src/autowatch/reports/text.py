@@ -2,7 +2,7 @@
 
 The parts that e-mails about a day have in common.
 
-What to do about alarms that tell it themselves, whoever is told: in a mail or on a page.
+What to do about alarms of each kind, for mails and pages alike.
 """
 
 import math

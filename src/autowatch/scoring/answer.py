@@ -42,7 +42,7 @@ def parse_answer(answer: bytes, rows: int, labels: Sequence[str], positive_label
 
     Raises:
         AnswerMismatch: it does not hold `rows` predictions.
-        AnswerUnreadable: it has another form, another label, or a probability that is none.
+        AnswerUnreadable: it has another form, an unknown label, or an invalid probability.
     """
     predicted, _, probability_lists, label_lists = _read_columns(str(answer, "utf-8", "replace"), rows)
     check_labels(set(predicted), labels)

@@ -103,8 +103,8 @@ def _visible(name: str) -> str:
 
 
 def check_block(block: Block, layout: Layout) -> dict[int, str]:
-    """Why rows of a block cannot be sent to the model, by their index: the wrong number of fields, or a number that is
-    none."""
+    """Why rows of a block cannot be sent to the model, by their index: the wrong number of fields, or a text where a
+    number must be."""
     reasons = {index: wrong_width(len(row), layout.width) for index, row in block.misfits.items()}
     if wrong := _check_numbers(block.columns, layout):
         fitting = [index for index in range(len(block.lines)) if index not in block.misfits]

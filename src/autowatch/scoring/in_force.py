@@ -66,8 +66,8 @@ class InForce:
 def score_in_force(bucket: Bucket, score: Callable[[InForce], _Result]) -> _Result:
     """What `score` makes of the model in force; it is called again whenever a release came between.
 
-    An error of `score`, be it that of a file that cannot be scored as it is, counts only if the model that it was told
-    is in force still.
+    An error of `score`, even that a file cannot be scored as it is, counts only if the model that it was given is still
+    in force.
 
     Raises:
         NoChampion: nothing has been released yet.

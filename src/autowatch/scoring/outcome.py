@@ -1,8 +1,8 @@
-"""The commit of a result: whoever writes the manifest first has made it, everybody else takes back what they wrote.
+"""The commit of a result: the run that writes the manifest first commits, every other deletes what it wrote.
 
 The balance of a file's rows, which must be right before anything is committed.
 
-Telling the log and the metrics that a file was scored.
+Reporting to log and metrics that a file was scored.
 
 Refusing a file whole: an error object under `rejected/`, a warning in the log and a metric.
 """
@@ -134,7 +134,7 @@ def report_postponed(metrics_namespace: str, stack: str) -> None:
 def refuse(
     bucket: Bucket, arrival: Arrival, error: AutowatchError, metrics_namespace: str, stack: str
 ) -> None:
-    """Says once and for all that the input file cannot be scored as it is, and why."""
+    """Records for good that the input file cannot be scored as it is, and why."""
     record_refusal(bucket, arrival, error, output_keys(arrival, "").error)
     emit(metrics_namespace, {"FilesRefused": 1}, {"Stack": stack})
 

@@ -1,4 +1,4 @@
-"""The headers of predictions and rejected files and the rows of the latter, as bytes: the same whoever wrote them."""
+"""The headers of predictions and rejected files and the rows of the latter, as bytes for both paths of scoring."""
 
 from collections.abc import Iterable, Sequence
 

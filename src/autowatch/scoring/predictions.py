@@ -80,7 +80,7 @@ def score_file(
 ) -> Manifest:
     """Scores one file and commits the result; where that has been done already, gives what was committed.
 
-    Any number of these may run at once for one arrival, and any of them may die: whoever writes the manifest first
+    Any number of runs may score one arrival at once, and any of them may die: the run that writes the manifest first
     has made the result. All write to the same keys, so a manifest names the versions that belong to it; who comes
     second takes its own back, and whoever finds a manifest takes back what others, dead ones, have left above its
     versions, and the uploads that they had begun. The bucket must keep versions for that; without them the last one's

@@ -1,6 +1,6 @@
 """The last resort: a failed run whose clean-up failed as well.
 
-It imports as little as it can, for whatever broke the clean-up must not break this too.
+It imports as little as it can, so that the fault that broke the clean-up does not break this too.
 """
 
 from datetime import datetime

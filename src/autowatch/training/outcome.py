@@ -1,4 +1,4 @@
-"""The end of a run: what is cleaned up, what is recorded, and what people are told."""
+"""The end of a run: what is cleaned up, what is recorded, and which mail is sent."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -145,10 +145,10 @@ def clean_up_run(
     now: Callable[[], datetime],
     wait: Callable[[float], None],
 ) -> None:
-    """Cleans up after a run whose execution has ended, whoever ended it, and however far it had got.
+    """Cleans up after a run whose execution has ended, however it was ended, and however far it had got.
 
-    The states of a run that failed by itself have done that already, and people know; then what is left is looked for
-    once more, in silence. Nothing is done for an execution that never held the lock, or lost it.
+    The states of a run that failed by itself have done that and sent a mail; this then looks once more for what is
+    left, and sends none. Nothing is done for an execution that never held the lock, or lost it.
 
     Args:
         wait: sleeps for so many seconds, or raises where the caller has not that much time left.

@@ -20,7 +20,7 @@ _LONGEST_CLEAN_UP = timedelta(hours=2)
 
 
 class InvalidInput(AutowatchError):
-    """The execution was started with an input that means nothing."""
+    """The execution was started with an input that is not a known request."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def _is_same(one: ObjectVersion, other: ObjectVersion) -> bool:
 
 
 def _check_ended(stepfunctions: "SFNClient", latest: Run, now: datetime) -> None:
-    """Lets a run begin where the last one's execution is long gone: then nobody will let go of its lock any more."""
+    """Lets a run begin where the last one's execution is long gone: then no function will release its lock any more."""
     try:
         answer = stepfunctions.describe_execution(executionArn=latest.execution)
     except stepfunctions.exceptions.ExecutionDoesNotExist:

@@ -41,7 +41,7 @@ def told_from(day: date) -> datetime:
 def volume_alarms(day: date, rows: int, history: History, rules: VolumeRules, now: datetime) -> list[Alarm]:
     """Alarms when a day has far fewer or far more rows than usual: than the median of the last days with a verdict.
 
-    Where the same weekday of the week before was as quiet or as busy there is none, so that weekends without data,
+    Where the same weekday of the week before was as quiet or as busy there is no alarm, so that weekends without data,
     and a change that people were told of for a week, are no news.
     """
     judged = sorted(

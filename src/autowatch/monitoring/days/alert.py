@@ -1,6 +1,6 @@
-"""What people are told of a day whose data drifted or raised alarms.
+"""The alert on a day whose data drifted or raised alarms.
 
-The event DriftDetected, by which other systems, and retraining, hear of drift.
+The event DriftDetected, which informs other systems, and retraining, of drift.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,13 +31,13 @@ _LONGEST_LINE = 500
 
 @dataclass(frozen=True)
 class DriftAlert:
-    """News of a day that somebody must hear of, and where it belongs.
+    """A day's news that needs an alert, and where it belongs.
 
     Attributes:
         document: the day's `drift.json`.
         news: what of it needs an alert.
         champion: the run in force.
-        caught_up: other days of which there is news as well, as their dates.
+        caught_up: the dates of other days that have news as well.
     """
 
     document: Mapping[str, Any]
@@ -164,7 +164,7 @@ def _lines_of_alarms(alert: DriftAlert) -> list[str]:
 
 
 def _alarms(alert: DriftAlert) -> list[tuple[str | None, str, str]]:
-    """Column, kind and message of the alarms that people are told of, the part's and the day's, news first."""
+    """Column, kind and message of the alarms that the alert names, the part's and the day's, news first."""
     news = {(finding.column, finding.kind) for finding in alert.news.news}
     alarms = deciding_alarms(alert.part)
     if alert.part is not alert.document:

@@ -27,7 +27,7 @@ def open_days(bucket: Bucket, today: date) -> list[date]:
     """The days that may have something new, oldest first: those after the last one that is known to be complete."""
     first = today - timedelta(days=LONGEST_LOOK_BACK)
     complete = _complete_until(bucket)
-    # A day that cannot be settled yet was noted by a clock that was wrong; to believe it would hide what comes late.
+    # A day that cannot be settled yet was noted by a wrong clock; trusting it would hide files that come late.
     if complete is not None and complete + _SETTLES_AFTER < today:
         first = max(first, complete + timedelta(days=1))
     return [first + timedelta(days=number) for number in range((today - first).days + 1)]
@@ -57,7 +57,7 @@ class DayFiles:
 def is_due(files: DayFiles, reported: ReportedDay | None, day: date, now: datetime) -> bool:
     """Whether a day is to be judged: its report does not cover its files, or was made too early or not wholly.
 
-    Today is due also when there is nothing of it.
+    Today is due even if nothing was scored.
     """
     if reported is None:
         return bool(files.manifests or files.refused) or day == now.date()
@@ -66,7 +66,7 @@ def is_due(files: DayFiles, reported: ReportedDay | None, day: date, now: dateti
 
 
 def _complete_until(bucket: Bucket) -> date | None:
-    """None where nothing is noted, or what is noted is damaged: then the look goes back as far as it may."""
+    """None where nothing is noted, or the note is damaged: then the job looks back as far as it may."""
     try:
         return date.fromisoformat(bucket.read_json(DAYS_KEY)["complete_until"])
     except (ObjectMissing, KeyError, TypeError, ValueError):

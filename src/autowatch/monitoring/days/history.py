@@ -1,4 +1,4 @@
-"""What the reports of earlier days say, as far as later days go by it."""
+"""What later days need of the reports of earlier days."""
 
 import json
 import logging
@@ -63,7 +63,7 @@ class ReportedDay:
     """What the report of one day says; `extra_columns` is None where that is not known.
 
     `model_columns` are those of the models that scored the day's rows. `inputs` is the digest of what was judged, None
-    where somebody was about to tell people of it.
+    while an invocation has claimed the day to alert on it.
     """
 
     day: date

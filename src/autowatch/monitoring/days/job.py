@@ -139,7 +139,7 @@ class _Job:
         return tuple(_outcome(found) for found in judged if found.day not in self._failures)
 
     def is_done(self, day: date) -> bool:
-        """Whether there is nothing of the day that the next run should try again."""
+        """Whether the next run need not try anything of the day again."""
         reported = self._history.get(day)
         return day not in self._failures and not (reported and reported.failed)
 

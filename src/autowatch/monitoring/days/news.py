@@ -8,7 +8,7 @@ from typing import Any
 from autowatch.monitoring.days.history import Finding, History, ReportedDay, RunDay
 from autowatch.monitoring.drift.settings import AlertRules
 
-# Another wording of these is something else.
+# Another wording of one of these is another finding.
 _BY_MESSAGE = ("settings", "baseline", "schema")
 # The alarm on refused files alerts on these at once, so the report of the evening only counts them.
 _ALERTED_ELSEWHERE = "refused files"
@@ -85,7 +85,7 @@ def find_news(
 
 
 def drift_since(run: str, day: date, history: History) -> date:
-    """The first of the unbroken row of days up to `day` on which the rows of `run` drifted.
+    """The first in the unbroken series of days up to `day` on which the rows of `run` drifted.
 
     Days without a verdict do not count.
     """

@@ -35,7 +35,7 @@ def drift_document(
     domino: Any = None,
     inputs: str | None = None,
 ) -> dict[str, Any]:
-    """A `drift.json` of which nobody has been told yet; docs/formats.md has its fields.
+    """A `drift.json` before any alert on it; docs/formats.md has its fields.
 
     Args:
         window: what was judged: `date`, or `from` and `to`, or `key`.
@@ -65,7 +65,7 @@ def drift_document(
 def keep_earlier_parts(
     parts: Sequence[dict[str, Any]], earlier: Mapping[str, Any] | None
 ) -> list[dict[str, Any]]:
-    """The parts, newest run first, and what an earlier document says of rows that nobody can judge any more.
+    """The parts, newest run first, and what an earlier document says of rows that cannot be judged any more.
 
     That is so when a run's manifests are gone, and when its baseline cannot be used: there the alarm joins what was
     said.

@@ -30,7 +30,7 @@ _MIN_EXPECTED = 5.0
 _PSI_FLOOR = 1e-4
 
 
-# An alarm speaks of one share alone and is not corrected over columns: it asks for more than the verdict
+# An alarm concerns one share alone and is not corrected over columns: it asks for more than the verdict
 # does.
 _ALARM_SIGNIFICANCE = 0.001
 
@@ -43,7 +43,7 @@ def distance(reference: Sequence[int], current: Sequence[int]) -> float | None:
     """The Jensen-Shannon distance in base 2 between two counts: 0 for equal shares, 1 for disjoint ones."""
     if not sum(reference) or not sum(current):
         return None
-    # Of nearly equal shares scipy's sum comes out a little below 0, and its root is no number (scipy#20083).
+    # Of nearly equal shares scipy's sum comes out a little below 0, and its root is NaN (scipy#20083).
     return float(np.nan_to_num(jensenshannon(_shares(reference), _shares(current), base=2)))
 
 
@@ -181,7 +181,7 @@ class DriftRules:
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that needs a look whether or not anything drifts: about one column, or (None) about the day."""
+    """A finding that needs a look whether or not anything drifts: about one column, or (None) about the day."""
 
     column: str | None
     kind: AlarmKind
@@ -469,7 +469,7 @@ def what_moved(bins: Sequence[BinShare], most: int = 2) -> str:
 
 
 def _is_worth_telling(less: float, more: float) -> bool:
-    """Whether a reader sees the change: two shares that are written alike tell nothing."""
+    """Whether a reader sees the change: two shares that are written alike show none."""
     return more - less >= _WORTH_TELLING and percent(more) != percent(less)
 
 

@@ -1,4 +1,4 @@
-"""The profile of a raw CSV file: a function that has Arrow counts its rows, which has no room beside scipy."""
+"""The profile of a raw CSV file: another function counts its rows, since Arrow does not fit beside scipy."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -122,8 +122,8 @@ class Judged:
 class RowsJudge:
     """Judges rows by the settings as they are when it is made.
 
-    Settings that cannot be used are no reason not to judge: rows that nobody judged could not be told from rows without
-    drift. The defaults stand in for them, and an alarm says so.
+    If the settings cannot be used, the rows are judged all the same: rows that were not judged would look like rows
+    without drift. The defaults stand in for them, and an alarm says so.
     """
 
     def __init__(self, bucket: Bucket, champion: str, baselines: Baselines, min_rows: int) -> None:
@@ -141,7 +141,7 @@ class RowsJudge:
         return Judged(judge_runs(scored, self.champion, self._baselines, settings.rules), settings, alarms)
 
     def settings_for(self, runs: Iterable[str]) -> tuple[DriftSettings, list[Alarm]]:
-        """What rows of these runs are judged by, and an alarm where that is not what people have set.
+        """The settings by which rows of these runs are judged, and an alarm if they are not those of the file.
 
         A column may be set once the champion, or a run whose rows were judged, has it.
         """

@@ -20,7 +20,7 @@ _LOGGER = logging.getLogger(__name__)
 _READERS = 16
 # Profiles that are read and not yet added up stay within this many.
 _READ_AHEAD = 256
-# A report must not grow with whatever somebody puts beside the model's columns.
+# A report must not grow with the columns that somebody puts beside the model's.
 _MOST_COLUMNS = 1000
 
 
@@ -79,7 +79,7 @@ class ScoredRows:
 def read_scored_rows(
     bucket: Bucket, keys: Sequence[str], baselines: Baselines, profile_csv: ProfileCsv
 ) -> ScoredRows:
-    """Adds up the counts of the manifests under `keys`; only what a manifest speaks of exists.
+    """Adds up the counts of the manifests under `keys`; only files with a manifest exist.
 
     A manifest without counts names a profile that has them. Where that is gone, the rows of its predictions file are
     counted anew.
@@ -160,7 +160,7 @@ class _Run:
 
 @contextmanager
 def _naming(bucket: Bucket, key: str) -> Iterator[None]:
-    """Lets the error say which manifest is not what it should be."""
+    """Adds to the error which manifest is damaged."""
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError) as error:

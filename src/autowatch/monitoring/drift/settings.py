@@ -42,7 +42,7 @@ class AlertRules:
 
 @dataclass(frozen=True)
 class VolumeRules:
-    """The rows of a day that are no surprise: from `least` to `most` times the median of the last `days` days."""
+    """The usual number of rows of a day: from `least` to `most` times the median of the last `days` days."""
 
     least: float = 0.5
     most: float = 2.0
@@ -59,7 +59,7 @@ class DriftSettings:
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def check_columns(self, known: Collection[str]) -> None:
-        """Raises InvalidDriftSettings for the first column that is none of the `known` ones."""
+        """Raises InvalidDriftSettings for the first column that is not `known`."""
         for name, line in self.lines.items():
             if name not in known:
                 raise _invalid(line, f"no model has a column {_shown(name)}. Correct the name or remove it")
@@ -82,7 +82,7 @@ def parse_drift_settings(content: bytes, min_rows: int) -> DriftSettings:
     """The settings that a YAML document holds; whatever it leaves out has its default.
 
     Raises:
-        InvalidDriftSettings: the document is no YAML, or a key, a type or a value in it is not as documented.
+        InvalidDriftSettings: the document is not YAML, or a key, a type or a value in it is not as documented.
     """
     document = _entries(_compose(content), "the file", ("alert", "defaults", "columns", "volume"))
     alert = _entries(

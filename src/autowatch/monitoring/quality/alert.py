@@ -115,12 +115,12 @@ def _settle(target: AlertTarget, day: str, run: str, alerted: bool) -> None:
 
 @dataclass(frozen=True)
 class QualityAlert:
-    """What somebody must hear of.
+    """The content of an alert.
 
     Attributes:
-        document: the `quality.json` of the newest day that is told of.
-        days: all days that are told of, in order.
-        since: the first of the unbroken row of days on which the run was worse.
+        document: the `quality.json` of the newest day in the alert.
+        days: all days in the alert, in order.
+        since: the first in the unbroken series of days on which the run was worse.
         champion: the run that serves, None if there is none.
         page_key: the page of the newest day.
     """

@@ -108,7 +108,7 @@ def _read_gates(bucket: Bucket, runs: Sequence[str]) -> dict[str, GateDecision]:
 
 
 def _told(earlier: dict[str, Any] | None, run: str) -> dict[str, Any]:
-    """Whether people were told of this run's day, or are about to be; that stays when more labels come."""
+    """Whether an alert on this run's day was sent, or is claimed; that stays when more labels come."""
     if earlier is None or earlier["run"] != run:
         return {"alerted": False, "alerting": None}
     return {"alerted": earlier["alerted"], "alerting": earlier["alerting"]}

@@ -1,4 +1,4 @@
-"""The job behind a labels file: takes it in, measures the days that it belongs to, tells people where it must.
+"""The job behind a labels file: takes it in, measures the days that it belongs to, alerts people where needed.
 
 Labels and the quality of a day as metrics.
 """
@@ -59,7 +59,7 @@ class QualityDay:
 
 @dataclass(frozen=True)
 class QualityResult:
-    """What one run of the job did: labels files, days, and the days that people were told of."""
+    """What one run of the job did: labels files, days, and the days that it alerted on."""
 
     taken: int
     refused: int
@@ -69,7 +69,7 @@ class QualityResult:
 
 @dataclass(frozen=True)
 class Job:
-    """What is the same for everything that one run of the job does.
+    """The settings and clients of one run of the job.
 
     Attributes:
         now: with a time zone.
@@ -86,7 +86,7 @@ def take_in(job: Job, arrivals: Sequence[Arrival]) -> QualityResult:
     """Takes in labels files and measures the days that their labels belong to.
 
     A file that cannot be read as agreed gets an error object under `rejected/labels/`. All files and all days are
-    tried. Whatever fails, or finds no time any more, is done by the next attempt, which passes over what is done.
+    tried. The next attempt does what failed or had no time left, and skips what is done.
 
     Raises:
         LabelsNotTaken: more than one file failed. One alone is raised as it is.
@@ -134,7 +134,7 @@ def _refuse(job: Job, arrival: Arrival, error: AutowatchError) -> None:
 
 
 def _measure(job: Job, days: Sequence[str], *, anew: bool) -> tuple[tuple[QualityDay, ...], tuple[str, ...]]:
-    """Measures the days, newest first, shows them on their pages and tells people, whichever of it fails."""
+    """Measures the days, newest first, writes their pages and alerts people, even if some of it fails."""
     bucket = job.clients.bucket
     measured: list[MeasuredDay] = []
     failures: list[str] = []
@@ -207,7 +207,7 @@ def emit_taken(namespace: str, stack: str, taken: int, rejected: int) -> None:
 
 
 def emit_quality(namespace: str, stack: str, document: dict[str, Any]) -> None:
-    """Emits the figures of a `quality.json`; those that the labels do not tell are left out."""
+    """Emits the figures of a `quality.json`, without those that cannot be computed from the labels."""
     values: dict[str, float] = {
         COVERAGE: document["coverage"],
         QUALITY_WORSE: int(document["verdict"] == "worse"),

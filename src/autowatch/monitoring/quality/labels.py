@@ -1,6 +1,6 @@
 """Taking in a labels file: each label goes to the day and the run of the prediction that it belongs to.
 
-A labels file: where its ids and labels stand, and where what comes of it goes.
+A labels file: where its ids and labels stand, and the keys of what is made of it.
 """
 
 import logging
@@ -70,7 +70,7 @@ def take_labels(bucket: Bucket, arrival: Arrival) -> TakenLabels:
     """Writes the labels of one file to where the quality of their days is measured from, and rejects what fits nothing.
 
     Nothing is written before the whole file has been read. What is written has the same keys and the same content
-    however often the file is announced, so that it does not matter how many do this at once, or die.
+    however often the file is announced, so that it does not matter how many invocations do this at once, or die.
 
     Raises:
         UnreadableFile: the file cannot be taken in as it is, and trying again cannot help.
@@ -166,7 +166,7 @@ class _Reader:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What every row is checked by: the file's number, its rows, the places of the labels, why another is none."""
+    """What a row is checked against: the file's number, its rows, the labels' places, the fault of another."""
 
     number: int
     rows: int

@@ -69,7 +69,7 @@ class CalibrationBin:
 
 @dataclass(frozen=True)
 class MeasuredQuality:
-    """What labelled rows say about their predictions; a figure is None where they cannot say it."""
+    """What labelled rows say about their predictions; a figure is None where it cannot be computed from them."""
 
     rows: int
     positives: int

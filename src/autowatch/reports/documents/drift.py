@@ -184,7 +184,7 @@ def drift_view(document: Any) -> DriftView:
     """Reads the judgement.
 
     Raises:
-        UnknownForm: it is no object, or has no verdict that is known here.
+        UnknownForm: it is not an object, or has an unknown verdict.
     """
     if not isinstance(document, dict):
         raise UnknownForm("drift.json does not hold an object.")

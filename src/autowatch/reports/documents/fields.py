@@ -1,4 +1,4 @@
-"""Fields of JSON documents that another version may have written: what has another form counts as not there."""
+"""Fields of JSON documents that another version may have written: a field in another form counts as missing."""
 
 import math
 from collections.abc import Mapping

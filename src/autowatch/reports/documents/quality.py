@@ -137,7 +137,7 @@ def quality_view(document: Any) -> QualityView:
     """Reads the quality of a day.
 
     Raises:
-        UnknownForm: it is no object, or has no verdict that is known here.
+        UnknownForm: it is not an object, or has an unknown verdict.
     """
     if not isinstance(document, dict):
         raise UnknownForm("quality.json does not hold an object.")

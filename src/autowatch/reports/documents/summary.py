@@ -48,7 +48,7 @@ def summary_of(document: Any) -> DaySummary:
     """The summary of a `drift.json`.
 
     Raises:
-        UnknownForm: it is none.
+        UnknownForm: it is not one.
     """
     view = drift_view(document)
     main = view.main

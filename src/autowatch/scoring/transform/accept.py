@@ -29,12 +29,12 @@ class PieceMissing(AutowatchError):
 
 
 class RefusalUnclear(AutowatchError):
-    """A piece was refused, and on a second look there was nothing wrong with it."""
+    """A piece was refused, and a second check found nothing wrong with it."""
 
 
 @dataclass(frozen=True)
 class AcceptedPiece:
-    """What the state FinishPieces is told of a piece.
+    """What the state FinishPieces gets about a piece.
 
     Attributes:
         rows: rows in the piece, faulty ones included.

@@ -1,4 +1,4 @@
-"""The end of a transform that failed: nothing of it is left, and people are told."""
+"""The end of a transform that failed: removes all of it and sends a mail."""
 
 import json
 from typing import TYPE_CHECKING

@@ -45,7 +45,7 @@ class SentRows:
 
 @dataclass(frozen=True)
 class TransformPlan:
-    """What `transform/<name>/plan.json` holds: the champion is pinned, whoever is released meanwhile.
+    """What `transform/<name>/plan.json` holds: the champion is pinned, even if another model is released meanwhile.
 
     Attributes:
         header: the file's first lines up to the end of its header, as they came.

@@ -1,4 +1,4 @@
-"""How many texts of an Arrow column fall into each bin, and which of them are no numbers."""
+"""How many texts of an Arrow column fall into each bin, and which of them are not numbers."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The fields of a block of CSV, read by Arrow where its bytes prove that the csv module would read the same.
 
 Arrow's reader is lenient: it takes quotes that open or close in the middle of a field, lone carriage returns for line
-ends, and drops a byte order mark at the start of any buffer. So nothing is believed that the bytes don't prove.
+ends, and drops a byte order mark at the start of any buffer. So its result is used only where the bytes prove it right.
 """
 
 import csv

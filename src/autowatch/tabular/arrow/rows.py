@@ -1,4 +1,4 @@
-"""The rows of a table as Arrow arrays, whoever has read them: Arrow, or the csv module."""
+"""The rows of a table as Arrow arrays, read by Arrow or by the csv module."""
 
 import math
 from collections.abc import Generator, Iterator, Sequence

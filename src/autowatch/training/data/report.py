@@ -51,7 +51,7 @@ class ColumnReport:
 
     @property
     def warnings(self) -> list[str]:
-        """What people should look at, a sentence each. A text that stands once is told by its line."""
+        """What people should look at, a sentence each. Of a text that stands once, only the line is given."""
         if self.role != "feature":
             return []
         found = [_warning(self)] if self.is_likely_leak else []

@@ -74,7 +74,8 @@ def begin_release(
     tags: dict[str, str],
     deployment: dict[str, Any],
 ) -> None:
-    """Starts to serve the run's endpoint config at the endpoint, and says so beforehand to all who ask the endpoint.
+    """Starts to serve the run's endpoint config at the endpoint, and first announces it in `models/champion.json`,
+    which scoring reads.
 
     Raises:
         RunEnded: the run was ended in between.

@@ -1,6 +1,6 @@
 """The end of a stack: what its runs have made in SageMaker goes, and nothing of another stack's.
 
-What belongs to the stack is told by the tag `autowatch:stack`, whatever it is called.
+What belongs to the stack is found by the tag `autowatch:stack`, whatever its name.
 """
 
 import time
@@ -56,7 +56,8 @@ def remove_what_runs_made(
 ) -> Removed:
     """Stops what runs, then removes the stack's endpoints, endpoint configs, models and their logs.
 
-    May be done again: what is gone is not missed. Jobs stay in SageMaker's lists, which offers no way to delete them.
+    May be done again: what is gone already is no error. Jobs stay in SageMaker's lists, which offers no way to delete
+    them.
 
     Raises:
         EndpointBusy: an endpoint was on its way to another state for ten minutes.
@@ -90,7 +91,7 @@ def keep_endpoint_logs(
     kms_key: str,
     arn_of_group: Callable[[str], str],
 ) -> None:
-    """Sees to it that the logs of the endpoint and of its candidate expire, and are known as the stack's.
+    """Makes the logs of the endpoint and of its candidate expire, and tags them as the stack's.
 
     SageMaker makes these log groups when a container first speaks, without an expiry; it takes those that are there.
 

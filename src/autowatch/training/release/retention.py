@@ -41,7 +41,7 @@ def remove_old_models(
 
 
 def remove_replaced_config(bucket: Bucket, sagemaker: "SageMakerClient") -> None:
-    """Removes the endpoint config that the endpoint was on before; whoever releases its model again makes another."""
+    """Removes the endpoint config that the endpoint was on before; a later release of its model makes another."""
     with suppress(NoChampion):
         previous = read_champion(bucket).previous_config
         if previous:

@@ -27,7 +27,7 @@ _SERVERLESS_ENVIRONMENT = {
 """What SageMaker's inference images need where the disk but /tmp can only be read, and memory is scarce."""
 
 VARIANT = "champion"
-"""One name for all runs: an update may not change it, and the alarms on the endpoint name it. So it does not tell which
+"""One name for all runs: an update may not change it, and the alarms on the endpoint name it. So it does not show which
 model answered; `Endpoint.witness` does."""
 
 
@@ -350,7 +350,7 @@ def _ignoring_missing() -> Iterator[None]:
 
 
 def _is_missing(error: ClientError) -> bool:
-    # SageMaker has no code of its own for it: the message of a ValidationException tells.
+    # SageMaker has no error code for it: only the message of a ValidationException shows it.
     return error.response["Error"]["Code"] == "ValidationException" and (
         "Could not find" in error.response["Error"]["Message"]
         or "does not exist" in error.response["Error"]["Message"]

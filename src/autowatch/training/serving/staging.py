@@ -1,4 +1,4 @@
-"""Serving a challenger where nobody asks it but the gate.
+"""Serving a challenger at an endpoint that only the gate calls.
 
 What a run's model is made of, kept with the run so that the model can be made again.
 """
