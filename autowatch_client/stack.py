@@ -304,6 +304,10 @@ class Stack:
                     )
                 except RefusedError as error:
                     return error
+                except BaseException:
+                    # The results are read in the files' order: an earlier file would be waited for first.
+                    stopped.set()
+                    raise
 
             with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
                 try:

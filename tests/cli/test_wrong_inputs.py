@@ -1,8 +1,9 @@
 """Wrong inputs, each answered by a sentence that helps on, before anything is uploaded or started."""
 
 import json
+import signal
+import threading
 from contextlib import nullcontext
-from itertools import count
 
 import boto3
 import pytest
@@ -12,6 +13,7 @@ from autowatch_client.checks import check_training
 from autowatch_client.command.app import main
 from autowatch_client.command.terminal import Terminal
 from autowatch_client.errors import FileUnfitError
+from autowatch_client.stack import connect
 
 BUCKET = "bank-123456789012-us-east-1"
 RUN, OLD = "20261123-070000-cccc", "20261121-070000-aaaa"
@@ -134,20 +136,33 @@ def test_it_is_refused_in_a_sentence_and_nothing_is_uploaded(world, tmp_path, na
     assert keys(world) == before
 
 
-def test_an_interrupt_ends_the_waiting_for_all_files(world, tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def two_files(world, tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.csv").write_text("age,job\n1,a\n")
 
-    class Interrupted:
-        times = count()
 
+def test_an_interrupt_ends_the_waiting_for_all_files(two_files, monkeypatch, capsys):
+    class Interrupting:
         def show(self, seconds, text):
-            if next(self.times) == 0:
-                raise KeyboardInterrupt
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
-    monkeypatch.setattr(Terminal, "progress", lambda self: nullcontext(Interrupted()))
+    monkeypatch.setattr(Terminal, "progress", lambda self: nullcontext(Interrupting()))
     assert main(["score", "a.csv", "b.csv"]) == 130
     assert "Interrupted. What was uploaded or started goes on." in capsys.readouterr().err
+
+
+def test_a_failure_at_the_last_file_ends_the_waiting_for_the_first(two_files, world):
+    failed_at = []
+
+    def look(path, seconds):
+        if path.stem == "b":
+            failed_at.append(seconds)
+            raise OSError("The network is gone.")
+
+    with pytest.raises(OSError, match="The network is gone"):
+        connect("bank").score(["a.csv", "b.csv"], on_look=look)
+    assert len(failed_at) == 1
 
 
 def test_a_rollback_to_the_model_in_force_is_nothing_to_do(world, capsys):
