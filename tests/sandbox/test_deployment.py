@@ -207,7 +207,7 @@ def test_a_property_that_cannot_change_replaces_the_resource(sandbox, cloudforma
     ("broken", "words"),
     [
         (BROKEN, "Nonsense"),
-        (function("echo", TracingConfig={"Mode": "Active"}), "X-Ray, which the sandbox has not"),
+        (function("echo", TracingConfig={"Mode": "Active"}), "X-Ray, which the sandbox does not have"),
     ],
 )
 def test_a_stack_that_fails_leaves_nothing_and_can_be_deleted(sandbox, cloudformation, broken, words):

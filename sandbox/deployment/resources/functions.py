@@ -71,7 +71,9 @@ class Function(Kind):
     def _arguments(request: Request) -> tuple[dict[str, Any], Any]:
         properties = {name: value for name, value in request.properties.items() if name != "FunctionName"}
         if properties.get("TracingConfig", {}).get("Mode") == "Active":
-            raise TemplateError(f"{request.logical_id} sends traces to X-Ray, which the sandbox has not.")
+            raise TemplateError(
+                f"{request.logical_id} sends traces to X-Ray, which the sandbox does not have."
+            )
         reserved = properties.pop("ReservedConcurrentExecutions", None)
         code = take(properties["Code"], request.logical_id, *_CODE_ARGUMENTS)
         if "ZipFile" in code:
