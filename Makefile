@@ -21,7 +21,7 @@ $(error There is no variable $(firstword $(UNKNOWN)). \
   Did you mean $(or $(shell $(PYTHON) -c '$(NEAREST)' '$(firstword $(UNKNOWN))' $(KNOWN)),one of $(KNOWN))?)
 endif
 
-# What is told to `make train`, `make runs` and `make rollback` reaches the shell as a variable, whatever is in it.
+# Arguments of `make train`, `make runs` and `make rollback` reach the shell as variables, whatever they contain.
 export KEY RUN LIMIT
 ifdef STACK
 export AUTOWATCH_STACK := $(STACK)

@@ -183,7 +183,7 @@ def _subscriptions(client: Callable[[str], Any], place: Place) -> Iterator[Findi
     pages = client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
     subscriptions = [item for page in pages for item in page["Subscriptions"]]
     if not subscriptions:
-        yield Finding("note", "nobody is told by e-mail", "set the parameter AlertEmail")
+        yield Finding("note", "alerts go to no e-mail address", "set the parameter AlertEmail")
     for item in subscriptions:
         if item["SubscriptionArn"] == "PendingConfirmation":
             yield Finding(

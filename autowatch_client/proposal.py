@@ -139,7 +139,7 @@ def _read_toml(config: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(config.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise OptionUnfitError(f"{config} is no TOML: {error}.") from error
+        raise OptionUnfitError(f"{config} is not TOML: {error}.") from error
 
 
 def _quoted(value: str) -> str:

@@ -62,7 +62,7 @@ def open_table(path: Path) -> Table:
         raise FileUnfitError(f"There is no file {path}.{there}")
     if path.suffix.lower() in _OTHER_FORMATS:
         raise FileUnfitError(
-            f"{path} is no CSV but {path.suffix}. Write it as CSV, unpacked, and upload that."
+            f"{path} is a {path.suffix} file, not a CSV. Write it as an unpacked CSV and upload that."
         )
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -70,7 +70,7 @@ def open_table(path: Path) -> Table:
     except UnicodeDecodeError as error:
         raise _not_utf8(path) from error
     except PermissionError as error:
-        raise FileUnfitError(f"{path} may not be read by you. Change its permissions.") from error
+        raise FileUnfitError(f"You may not read {path}. Change its permissions.") from error
     if not text.strip():
         raise FileUnfitError(f"{path} is empty. It needs a header and at least one row.")
     line = text.lstrip("\r\n").splitlines()[0]

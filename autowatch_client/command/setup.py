@@ -62,7 +62,7 @@ def init(
     drop: Annotated[
         str | None, typer.Option("--drop", metavar="A,B", help="Columns the model must not see.")
     ] = None,
-    email: Annotated[str | None, typer.Option("--email", help="Who is told.")] = None,
+    email: Annotated[str | None, typer.Option("--email", help="Where alerts go.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Take what is proposed; do not ask.")] = False,
     config_env: Annotated[
         str, typer.Option("--config-env", metavar="NAME", help="Of samconfig.toml.")
@@ -100,7 +100,7 @@ def init(
     try:
         write_overrides(config, parameters, config_env)
     except PermissionError as error:
-        raise FolderUnfitError(f"{config} may not be written by you. Change its permissions.") from error
+        raise FolderUnfitError(f"You may not write {config}. Change its permissions.") from error
     terminal.document({"config": config, "parameters": parameters})
     terminal.say(f"Wrote into {config}, for the environment {config_env}:", "green")
     for name, value in parameters.items():

@@ -29,7 +29,7 @@ def evaluate(expression: str, series: Mapping[str, Series]) -> Series:
     try:
         tree = ast.parse(expression, mode="eval")
     except SyntaxError as error:
-        raise AlarmError(f"The expression {expression!r} is no metric math.") from error
+        raise AlarmError(f"The expression {expression!r} is not metric math.") from error
     result = _value(tree.body, series, expression)
     if not isinstance(result, list):
         raise AlarmError(f"The expression {expression!r} gives a number; an alarm needs a series.")

@@ -83,7 +83,7 @@ def bank_marketing_csv(
 
 def _given(file: Path, named_by: str, cache: Path, sha256: str) -> Source:
     if not file.is_file():
-        raise DataFileMissing(f"{named_by} names {file}, which is no file. Name a .csv or .csv.gz file.")
+        raise DataFileMissing(f"{named_by} names {file}, which is not a file. Name a .csv or .csv.gz file.")
     plain = file
     if file.suffix == ".gz":
         # The name tells two files apart that are called the same.

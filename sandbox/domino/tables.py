@@ -33,7 +33,7 @@ def read_table(path: Path, columns: Mapping[str, ValueType]) -> Table:
     """The declared columns of a CSV file with a header row; others are ignored.
 
     Raises:
-        TableUnusable: a declared column is missing, or this is no UTF-8 CSV file.
+        TableUnusable: a declared column is missing, or this is not a UTF-8 CSV file.
     """
     numbers = {name: array("d") for name, kind in columns.items() if kind == "numerical"}
     categories: dict[str, Counter[str]] = {name: Counter() for name in columns if name not in numbers}
@@ -56,7 +56,7 @@ def read_pairs(path: Path, key: str, value: str | None = None) -> dict[str, str]
     Without `value` the file has one column beside `key`, and that is taken.
 
     Raises:
-        TableUnusable: a column is missing, there are several to choose from, or this is no UTF-8 CSV file.
+        TableUnusable: a column is missing, there are several to choose from, or this is not a UTF-8 CSV file.
     """
     pairs: dict[str, str] = {}
     for row in _rows(path, (key,) if value is None else (key, value)):
@@ -79,7 +79,7 @@ def check_timestamps(path: Path, column: str) -> None:
         try:
             offset = datetime.fromisoformat(row[column]).utcoffset()
         except ValueError as error:
-            raise TableUnusable(f"{column} of row {number} is no ISO 8601 time.") from error
+            raise TableUnusable(f"{column} of row {number} is not an ISO 8601 time.") from error
         if offset:
             raise TableUnusable(f"{column} of row {number} is not in UTC.")
 
@@ -88,7 +88,7 @@ def guess_columns(path: Path, without: str) -> dict[str, ValueType]:
     """Every column of a CSV file but one, numerical where its first fields are numbers.
 
     Raises:
-        TableUnusable: this is no UTF-8 CSV file with a header.
+        TableUnusable: this is not a UTF-8 CSV file with a header.
     """
     kinds: dict[str, ValueType] = {}
     for row in itertools.islice(_rows(path, ()), _ROWS_TO_GUESS_TYPES):
@@ -113,7 +113,7 @@ def _rows(path: Path, columns: Iterable[str]) -> Iterator[dict[str, str]]:
                 raise TableUnusable(f"The file lacks declared columns: {', '.join(missing)}.")
             yield from reader
     except (UnicodeDecodeError, csv.Error) as error:
-        raise TableUnusable(f"The file is no UTF-8 CSV: {error}.") from error
+        raise TableUnusable(f"The file is not a UTF-8 CSV: {error}.") from error
 
 
 def _number(text: str) -> float | None:

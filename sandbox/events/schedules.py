@@ -104,7 +104,7 @@ def next_time(expression: str, time_zone: str, after: datetime) -> datetime | No
     try:
         zone = ZoneInfo(time_zone)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise TemplateError(f"{time_zone} is no time zone of the IANA database.") from error
+        raise TemplateError(f"{time_zone} is not a time zone of the IANA database.") from error
     if rate := _RATE.fullmatch(expression):
         if int(rate[1]) < 1:
             raise TemplateError(f"The schedule {expression} needs a rate of at least 1.")
@@ -114,7 +114,7 @@ def next_time(expression: str, time_zone: str, after: datetime) -> datetime | No
         return moment if moment > after else None
     cron = _CRON.fullmatch(expression)
     if not cron:
-        raise TemplateError(f"The schedule {expression} is no cron(), rate() or at() expression.")
+        raise TemplateError(f"The schedule {expression} is not a cron(), rate() or at() expression.")
     minute, hour, day, month, weekday, year = cron.groups()
     weekday = re.sub(r"(?<![#\d])\d", lambda digit: str(int(digit[0]) - 1), weekday)
     fields = (minute, hour, day, month, weekday)

@@ -123,7 +123,7 @@ def test_metric_math(expression, expected):
 @pytest.mark.parametrize(
     ("expression", "words"),
     [
-        ("a +", "no metric math"),
+        ("a +", "not metric math"),
         ("c", "understand 'c'"),
         ("1 + 1", "needs a series"),
         ("FILL(1, 0)", "FILL needs a series"),

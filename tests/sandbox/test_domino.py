@@ -133,7 +133,7 @@ def test_a_dataset_is_known_after_the_first_time(client, s3):
         (None, "cannot be read"),
         (b"", "lacks declared columns: age, job"),
         (b"id,age\n1,30\n", "lacks declared columns: job"),
-        (b"id,age,job\n1,30,\xff\xfe\n", "no UTF-8 CSV"),
+        (b"id,age,job\n1,30,\xff\xfe\n", "not a UTF-8 CSV"),
     ],
 )
 def test_a_file_that_cannot_be_ingested_fails_and_the_next_goes_on(client, s3, content, error):

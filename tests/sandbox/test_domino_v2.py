@@ -273,7 +273,7 @@ def test_predictions_without_a_declared_column_fail_visibly(client, s3, model_id
 
 
 @pytest.mark.parametrize(
-    ("time", "error"), [("yesterday", "no ISO 8601"), ("2026-11-23T09:00:00+01:00", "not in UTC")]
+    ("time", "error"), [("yesterday", "not an ISO 8601"), ("2026-11-23T09:00:00+01:00", "not in UTC")]
 )
 def test_timestamps_are_checked(client, s3, model_id, time, error):
     upload(s3, "times.csv", [(*row[:-1], time) for row in scored(2, count=2)], SCORED)

@@ -36,7 +36,7 @@ class Answers:
         with self._lock:
             waiting = self._waiting.pop(token, None)
         if waiting is None:
-            raise NotFoundError("Nobody waits for this answer.")
+            raise NotFoundError("No resource waits for this answer.")
         waiting.put(json.loads(body))
 
 

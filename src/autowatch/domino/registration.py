@@ -137,7 +137,7 @@ class Register(Protocol):
     """
 
     def __call__(self, dataset: Dataset, /) -> Registration:
-        """Tells Domino of the file."""
+        """Registers the file with Domino."""
 
 
 def register_new_files(
@@ -288,7 +288,7 @@ class V0Register:
     region: str
 
     def __call__(self, dataset: Dataset, /) -> Registration:
-        """Tells Domino of the file."""
+        """Registers the file with Domino."""
         location = domino_v0.data_location(self.bucket, self.region, dataset.key)
         outcome = domino_v0.register_dataset(self.connection, self.model_id, dataset.kind, location)
         return Registration(self.model_id, outcome)
@@ -308,7 +308,7 @@ class V2Register:
         self._refusals: dict[str, AutowatchError] = {}
 
     def __call__(self, dataset: Dataset, /) -> Registration:
-        """Tells Domino of the file."""
+        """Registers the file with Domino."""
         with self._lock:
             alone = self._locks[dataset.run]
         with alone:

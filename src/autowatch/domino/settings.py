@@ -78,7 +78,7 @@ class DominoParameters:
 
 @dataclass(frozen=True)
 class DominoSettings:
-    """Where Domino is and how it is spoken to. `model_id` has a meaning for v0 alone, `datasource` for v2 alone."""
+    """Where Domino is and how it is called. `model_id` has a meaning for v0 alone, `datasource` for v2 alone."""
 
     api: DominoApi
     url: str
@@ -148,7 +148,7 @@ def _check_url(api: DominoApi, url: str) -> None:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise DominoMisconfigured("DmmUrl is no URL. Correct it.") from error
+        raise DominoMisconfigured("DmmUrl is not a URL. Correct it.") from error
     # The URL is shown in logs and messages; the token has a place of its own.
     if "@" in parts.netloc:
         raise DominoMisconfigured("DmmUrl contains a user or a password. Leave them out.")
@@ -163,7 +163,7 @@ def _check_url(api: DominoApi, url: str) -> None:
 def _word(value: str, parameter: str) -> str:
     word = value.strip()
     if not _WORD.fullmatch(word):
-        raise DominoMisconfigured(f"{parameter} is no word of letters, digits and hyphens. Correct it.")
+        raise DominoMisconfigured(f"{parameter} is not a word of letters, digits and hyphens. Correct it.")
     return word
 
 

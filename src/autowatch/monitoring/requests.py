@@ -118,7 +118,7 @@ def _raw_file(key: str, run: str | None) -> RawFile:
     if not key.startswith(_RAW_PREFIXES):
         raise InvalidRequest(f"{key!r} lies elsewhere than below {', '.join(_RAW_PREFIXES)}. {_REMEDY}")
     if run == "" or "/" in (run or ""):
-        raise InvalidRequest(f"{run!r} is no run. {_REMEDY}")
+        raise InvalidRequest(f"{run!r} is not a run. {_REMEDY}")
     return RawFile(key, run)
 
 
@@ -137,7 +137,7 @@ def requested_day(text: Any, today: date) -> date:
     """
     # fromisoformat takes other forms, too, which are not in the keys.
     if not isinstance(text, str) or not _FORM.fullmatch(text):
-        raise InvalidRequest(f"{text!r} is no date. Write it as 2026-11-23.")
+        raise InvalidRequest(f"{text!r} is not a date. Write it as 2026-11-23.")
     try:
         day = date.fromisoformat(text)
     except ValueError:

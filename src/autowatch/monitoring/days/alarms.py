@@ -42,7 +42,7 @@ def volume_alarms(day: date, rows: int, history: History, rules: VolumeRules, no
     """Alarms when a day has far fewer or far more rows than usual: than the median of the last days with a verdict.
 
     Where the same weekday of the week before was as quiet or as busy there is no alarm, so that weekends without data,
-    and a change that people were told of for a week, are no news.
+    and a change that lasts for a week, raise none.
     """
     judged = sorted(
         (other for other, found in history.items() if other < day and found.has_verdict), reverse=True

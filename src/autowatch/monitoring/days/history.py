@@ -178,9 +178,9 @@ def _run_day(part: dict[str, Any]) -> RunDay:
     if not isinstance(part["run"], str) or not all(
         isinstance(part[name], int | float) for name in ("rows", "files", "drift_share")
     ):
-        raise TypeError("a run or a figure is none")
+        raise TypeError("a run or a figure has another type")
     if not {column["name"] for column in part["columns"]}.issuperset(part["drifted_columns"]):
-        raise ValueError("a column drifted that is none")
+        raise ValueError("a drifted column is not among the columns")
     if part["since"] is not None:
         date.fromisoformat(part["since"])
     return RunDay(

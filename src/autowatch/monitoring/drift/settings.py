@@ -128,9 +128,9 @@ def _compose(content: bytes) -> yaml.Node | None:
         raise _invalid(None, "the brackets are nested too deeply. Write `key: value` lines") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise _invalid(line, f"this is no YAML: {error.problem}. Correct the line") from None
+        raise _invalid(line, f"this is not YAML: {error.problem}. Correct the line") from None
     except yaml.YAMLError as error:
-        raise _invalid(None, f"this is no YAML ({type(error).__name__}). Remove odd characters") from None
+        raise _invalid(None, f"this is not YAML ({type(error).__name__}). Remove odd characters") from None
 
 
 def _entries(node: yaml.Node | None, where: str, allowed: Collection[str] | None) -> dict[str, yaml.Node]:

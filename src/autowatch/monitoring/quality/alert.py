@@ -214,7 +214,7 @@ def lines(alert: QualityAlert) -> list[str]:
     return [
         one_line(line)
         for line in (
-            f"What:     by the labels that came, the predictions of {document['date']} are worse than they may be.",
+            f"What:     by the labels that came, the predictions of {document['date']} are worse than allowed.",
             f"How bad:  {document['reasons'][0]}",
             f"          {document['reasons'][1] if document['reasons'][1:] else _against_gate(document)}",
             f"Others:   accuracy {_figure(metrics['accuracy'])}, F1 {_figure(metrics['f1'])}, "

@@ -176,7 +176,7 @@ class _Known:
 
 def _unknown_label(contract: Contract) -> str:
     labels = listed([repr(short(label, _LONGEST_SHOWN)) for label in contract.labels], _LABELS_SHOWN)
-    return f"The label is none of those that the model of run {contract.run} knows: {labels}, to the letter."
+    return f"The label is not one that the model of run {contract.run} knows: {labels}, to the letter."
 
 
 def _with_reasons(block: Block, faults: dict[int, str]) -> Iterator[tuple[int, str, list[str]]]:

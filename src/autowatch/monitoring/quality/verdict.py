@@ -1,4 +1,4 @@
-"""Whether predictions are worse than they may be, in a way that chance does not explain."""
+"""Whether predictions are worse than allowed, in a way that chance does not explain."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from autowatch.records.verdicts import QualityVerdict
 
 @dataclass(frozen=True)
 class QualityRules:
-    """When predictions are worse than they may be.
+    """When predictions are worse than allowed.
 
     Attributes:
         minimum_auc: the floor, the gate's.

@@ -29,7 +29,7 @@ def fail_transform(
     arrival: Arrival,
     error: dict[str, str],
 ) -> tuple[str, str]:
-    """Stops the job, takes back uploads, removes the work objects and tells people; gives the error and its cause.
+    """Stops the job, takes back uploads, removes the work objects and sends a mail; gives the error and its cause.
 
     Args:
         error: what Step Functions caught. Of a failed piece it says nothing; the piece's own error is in the bucket.

@@ -14,7 +14,7 @@ class GateRules:
         minimum_auc: the floor, a challenger on it passes.
         confidence: how sure the gate must be that a challenger is worse, between 0.5 and 1; one that is as good as the
             champion is rejected at most 1 - confidence of the time.
-        auc_tolerance: the loss of AUC against the champion that is put up with.
+        auc_tolerance: the loss of AUC against the champion that is accepted.
         max_batch_seconds: the longest that the median batch may take.
     """
 

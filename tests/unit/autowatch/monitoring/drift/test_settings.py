@@ -144,10 +144,10 @@ def test_a_number_may_be_written_as_yaml_would_not_take_it(number):
         ("columns: {age: 0.1}", 1, "'age' is no list"),
         ("columns:\n  age: {}\n  age: {}", 3, "the key 'age' twice"),
         ("? [a]\n: 1", 1, "no key of that form"),
-        ("\ta: 1", 1, "no YAML"),
-        ("alert: {days: 1", 1, "no YAML"),
-        ("alert: {}\n---\nalert: {}", 2, "no YAML"),
-        ("alert: *a", 1, "no YAML"),
+        ("\ta: 1", 1, "not YAML"),
+        ("alert: {days: 1", 1, "not YAML"),
+        ("alert: {}\n---\nalert: {}", 2, "not YAML"),
+        ("alert: *a", 1, "not YAML"),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_the_remedy(text, line, words):
@@ -161,7 +161,7 @@ def test_a_mistake_is_named_with_its_line_and_the_remedy(text, line, words):
     ("content", "words"),
     [
         (b"\xff\xfe", "not UTF-8"),
-        (b"a\x00b: 1", "no YAML"),
+        (b"a\x00b: 1", "not YAML"),
         (b"[" * 5_000, "nested too deeply"),
         (b"{" * 5_000, "nested too deeply"),
         (b"#" * 300_000, "larger than 256 kB"),

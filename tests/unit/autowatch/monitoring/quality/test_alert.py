@@ -97,7 +97,7 @@ def test_a_worse_day_is_told_of_once(world):
     (mail,) = messages()
     assert mail["Subject"] == "[bank] Predictions got worse: AUC 0.561 on 2026-11-23"
     assert mail["Message"].splitlines() == [
-        "What:     by the labels that came, the predictions of 2026-11-23 are worse than they may be.",
+        "What:     by the labels that came, the predictions of 2026-11-23 are worse than allowed.",
         f"How bad:  {DOCUMENT['reasons'][0]}",
         f"          {DOCUMENT['reasons'][1]}",
         "Others:   accuracy 0.561 (0.530 to 0.592), F1 0.561 (0.530 to 0.592), log loss 0.561 (0.530 to 0.592), "

@@ -55,7 +55,7 @@ def test_of_several_labels_for_a_row_the_last_of_the_file_counts(s3):
 def test_rows_that_fit_no_prediction_are_rejected_with_their_lines_and_reasons(s3):
     digits, open_digits = put_scored(s3), put_scored(s3, "open", commit=False)
     no_format = "The id is not 16 digits (0-9, a-f), a hyphen and a number, as in predictions."
-    no_label = "The label is none of those that the model of run r1 knows: 'no', 'yes', to the letter."
+    no_label = "The label is not one that the model of run r1 knows: 'no', 'yes', to the letter."
     rows = [
         (f"{digits}-1,yes", None),
         (f"{digits}-3,yes", "No prediction has this id."),
