@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.records.holdout import HoldoutRule
 from autowatch.tabular.cells import PLAIN_FORM, FeatureType, NumberForm
 
 ID_COLUMN = "id"
@@ -40,7 +41,8 @@ PositiveLabelFrom = Literal["parameter", "champion", "rarer"]
 class Contract:
     """What `models/<run>/contract.json` holds; the features stand in the model's order.
 
-    `positive_label_from` is None in the contracts of versions that did not record it.
+    `positive_label_from` and `holdout` are None in the contracts of versions that did not record them; `id_column` is
+    the user's key, empty where there is none.
     """
 
     run: str
@@ -53,6 +55,8 @@ class Contract:
     profile_version: int
     training: ObjectVersion
     positive_label_from: PositiveLabelFrom | None = None
+    id_column: str = ""
+    holdout: HoldoutRule | None = None
 
     @property
     def probability_column(self) -> str:
@@ -82,6 +86,8 @@ class Contract:
             "rows": self.rows,
             "profile_version": self.profile_version,
             "training": self.training.to_json(),
+            "id_column": self.id_column,
+            "holdout": self.holdout and self.holdout.to_json(),
         }
 
     @classmethod
@@ -98,6 +104,8 @@ class Contract:
             profile_version=document["profile_version"],
             training=ObjectVersion.from_json(document["training"]),
             positive_label_from=document.get("positive_label_from"),
+            id_column=document.get("id_column", ""),
+            holdout=HoldoutRule.from_json(document.get("holdout")),
         )
 
 

@@ -137,7 +137,7 @@ def _decide(
     challenger = _judge_model(contract.run, scores, contract.positive_label)
     checks = [check_floor(challenger, rules), check_latency(challenger, rules)]
     if champion and comparison:
-        checks.insert(1, check_champion(comparison, champion.run, rules))
+        checks.insert(1, check_champion(comparison, champion, challenger.rows, rules))
     messages = [check.message for check in checks]
     return GateDecision(
         run=contract.run,
@@ -153,6 +153,7 @@ def _decide(
         else None,
         champion_skipped=skipped,
         comparison=comparison,
+        unseen_rows=champion.unseen_rows if champion else None,
     )
 
 
