@@ -55,6 +55,12 @@ class JudgedModel:
     threshold: DecisionThreshold | None = None
     confusion: Confusion | None = None
 
+    @property
+    def gives_no_positive_label(self) -> bool:
+        """Whether every row gets the other label, as far as is known."""
+        found = self.confusion
+        return found is not None and found.true_positives + found.false_positives == 0
+
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "JudgedModel":
         """The inverse of `dataclasses.asdict`."""
