@@ -85,7 +85,9 @@ class TransformMachine:
         stepfunctions = self.client()
         with suppress(stepfunctions.exceptions.ExecutionAlreadyExists):
             stepfunctions.start_execution(
-                stateMachineArn=self.arn, name=name, input=json.dumps(document, ensure_ascii=False)
+                stateMachineArn=self.arn,
+                name=name,
+                input=json.dumps(document, ensure_ascii=False, allow_nan=False),
             )
 
 

@@ -203,7 +203,7 @@ def _score(
         rows.check(table.rows_read, settings.max_rejected_percent)
         force.check()
         counts = rows.counts.build()
-        profile.write(json.dumps(counts.to_json(), ensure_ascii=False).encode())
+        profile.write(json.dumps(counts.to_json(), ensure_ascii=False, allow_nan=False).encode())
         return _Scored(
             champion=champion,
             variant=",".join(sorted(endpoint.variants)),

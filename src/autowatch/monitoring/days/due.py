@@ -96,7 +96,7 @@ class DayFiles:
     @property
     def digest(self) -> str:
         """Changes with the objects: when one comes, goes, or is replaced by another."""
-        text = json.dumps([self.manifests, self.refused], sort_keys=True)
+        text = json.dumps([self.manifests, self.refused], sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -83,5 +83,5 @@ def _write_rows(bucket: Bucket, sources: Iterable[Source], key: str) -> WrittenO
 
 
 def _write_profile(bucket: Bucket, counts: Profile, key: str) -> WrittenObject:
-    body = json.dumps(counts.to_json(), ensure_ascii=False).encode()
+    body = json.dumps(counts.to_json(), ensure_ascii=False, allow_nan=False).encode()
     return WrittenObject(key, bucket.put(key, body, "application/json").version_id)
