@@ -1,7 +1,11 @@
+import io
 import json
+from contextlib import nullcontext
+from unittest.mock import Mock
 
 import boto3
 import pytest
+from botocore.exceptions import IncompleteReadError
 from moto import mock_aws
 
 from autowatch_client import ObjectUnreadableError, RunUnknownError
@@ -171,3 +175,18 @@ def test_shells_complete_the_names_of_runs(s3, monkeypatch):
     assert complete_runs(NEW[:12]) == [NEW]
     monkeypatch.setenv("S3_BUCKET", "somewhere-else")
     assert complete_runs("2") == []
+
+
+@pytest.mark.parametrize(("breaks", "outcome"), [(3, nullcontext()), (4, pytest.raises(IncompleteReadError))])
+def test_an_answer_that_breaks_off_is_asked_for_again(breaks, outcome):
+    answers = iter([BrokenOff()] * breaks + [io.BytesIO(b"whole")])
+    s3 = Mock(get_object=lambda **_: {"Body": next(answers)})
+    with outcome:
+        assert Bucket(s3, "bank").read("models/champion.json") == b"whole"
+
+
+class BrokenOff:
+    """A body whose connection ends in the middle."""
+
+    def read(self):
+        raise IncompleteReadError(actual_bytes=3, expected_bytes=5)
