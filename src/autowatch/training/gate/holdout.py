@@ -216,14 +216,14 @@ class TooFewUnseenRows(ChampionNotComparable):
 
 @dataclass(frozen=True)
 class ScoredChampion:
-    """The champion's run; its scores of the rows that it was not trained on, or of all where that is not known.
+    """The champion's contract; its scores of the rows that it was not trained on, or of all where that is not known.
 
     Attributes:
         unseen_rows: how many rows of the hold-out it was not trained on; None where that is not known.
         unknown: why it is not known.
     """
 
-    run: str
+    contract: Contract
     scores: HoldoutScores
     unseen_rows: int | None
     unknown: str
@@ -262,11 +262,11 @@ def score_champion(
         )
     unseen = read_unseen_rows(bucket, challenger.run, champion.run)
     if unseen.rows is None:
-        return ScoredChampion(champion.run, scores, None, unseen.unknown)
+        return ScoredChampion(contract, scores, None, unseen.unknown)
     numbers = unseen.numbers()
     fair = scores.only(numbers)
     _check_unseen(unseen, fair, challenger, rows)
-    return ScoredChampion(champion.run, fair, len(numbers), "")
+    return ScoredChampion(contract, fair, len(numbers), "")
 
 
 def _check_unseen(unseen: UnseenRows, scores: HoldoutScores, challenger: Contract, rows: int) -> None:

@@ -157,7 +157,8 @@ def test_the_newest_rows_are_refused_where_a_part_lacks_a_class(labels, words):
 
 
 def champion_with(rule):
-    return Contract("old", "y", LABELS, "yes", (), (), 1, 1, ObjectVersion("t", None, "e", 1), None, "", rule)
+    training = ObjectVersion("t", None, "e", 1)
+    return Contract("old", "y", LABELS, "yes", (), (), 1, 1, training, holdout=rule)
 
 
 def unseen(rows, champions_rule, rule=RULE, header=HEADER):

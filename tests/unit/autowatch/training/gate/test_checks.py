@@ -2,14 +2,17 @@ from dataclasses import replace
 
 import pytest
 
+from autowatch.aws.objects import ObjectVersion
 from autowatch.evaluation.figures import Comparison
+from autowatch.records.contract import Contract
 from autowatch.records.decision import JudgedModel, Latency
 from autowatch.training.gate.checks import GateRules, check_champion, check_floor, check_latency
 from autowatch.training.gate.holdout import HoldoutScores, ScoredChampion
 
 RULES = GateRules(minimum_auc=0.6)
 MODEL = JudgedModel("new", 8_237, {"auc": 0.6}, (), (), Latency(5, 30.0, 58.0))
-CHAMPION = ScoredChampion("old", HoldoutScores([], [], [], [], [], [], ()), 8_240, "")
+CONTRACT = Contract("old", "y", ("no", "yes"), "yes", (), (), 1, 1, ObjectVersion("t", None, "e", 1))
+CHAMPION = ScoredChampion(CONTRACT, HoldoutScores([], [], [], [], [], [], ()), 8_240, "")
 COMPARISON = Comparison(8_237, 0.77, 0.78, -0.01, -0.0213, 0.0, 0.95, 0.006, 0.0149, 2_000, 1)
 
 
