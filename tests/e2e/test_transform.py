@@ -110,7 +110,8 @@ class World(ReleasedStack):
 
 
 def _lasting(document):
-    for name in ("started", "finished", "time", *(name for name in document if name.endswith("version_id"))):
+    versions = (name for name in document if name.endswith("version_id"))
+    for name in ("started", "finished", "time", "committed_by", *tuple(versions)):
         document.pop(name, None)
     document.get("input", {}).pop("size", None)
     return document

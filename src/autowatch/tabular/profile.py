@@ -67,7 +67,9 @@ class Baseline:
             "profile_version": PROFILE_VERSION,
             "columns": [column.bins.to_json() for column in self.columns],
         }
-        return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(description, sort_keys=True, allow_nan=False).encode()).hexdigest()[
+            :16
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """The document for `baseline.json`."""

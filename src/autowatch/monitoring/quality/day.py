@@ -93,7 +93,7 @@ def _list_manifests(bucket: Bucket, day: str) -> dict[str, str]:
 def _digest(fragments: Sequence[Fragment], manifests: dict[str, str], rules: QualityRules) -> str:
     """Changes with everything that the document follows from."""
     labels = {fragment.file.key: fragment.file.etag for fragment in fragments}
-    text = json.dumps([labels, manifests, vars(rules)], sort_keys=True)
+    text = json.dumps([labels, manifests, vars(rules)], sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

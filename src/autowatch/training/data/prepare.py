@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from autowatch.aws.objects import Bucket
 from autowatch.records.contract import Contract, Feature, PositiveLabelFrom, reserved_columns
 from autowatch.records.keys import baseline_key, contract_key
+from autowatch.scoring.columns import near_misses
 from autowatch.tabular.profile import PROFILE_VERSION, Baseline, BaselineColumn, Profile, add, baseline_column
 from autowatch.training.data.files import TrainingFiles
 from autowatch.training.data.report import (
@@ -136,8 +137,9 @@ def _check_size(training: TrainingFiles) -> None:
 def _check_header(header: tuple[str, ...], preparation: Preparation) -> None:
     if preparation.target not in header:
         raise TargetMissing(
-            f"The training file has no column {preparation.target!r}; its columns are {', '.join(header)}. "
-            "Add the column, or set the parameter TargetColumn to the one to predict."
+            f"None of the training file's {len(header)} columns is called {preparation.target!r}."
+            f"{near_misses([preparation.target], header)} Add the column, or set the "
+            "parameter TargetColumn to the one to predict."
         )
     for name in preparation.dropped_columns:
         if name not in header:

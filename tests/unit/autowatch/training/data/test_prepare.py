@@ -169,8 +169,17 @@ def test_a_file_without_the_target_is_refused_by_name(s3):
     caught = refusal(s3, table(header="age,job,duration,outcome"))
     assert caught.type is TargetMissing
     assert "'y'" in str(caught.value)
-    assert "age, job, duration, outcome" in str(caught.value)
     assert "TargetColumn" in str(caught.value)
+
+
+def test_a_near_miss_of_the_target_is_named_by_its_place_alone(s3):
+    assert "Column 4 differs from 'y' only by" in str(refusal(s3, table(header="age,job,duration, Y")).value)
+
+
+def test_a_file_without_a_header_keeps_its_first_row_to_itself(s3):
+    caught = refusal(s3, table(header="41,Miller,7,no"))
+    assert caught.type is TargetMissing
+    assert str(caught.value).startswith("None of the training file's 4 columns is called 'y'. Add the column")
 
 
 @pytest.mark.parametrize(("positives", "classes"), [(0, 1), (650, 1)])
