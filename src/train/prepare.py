@@ -9,6 +9,7 @@ from autowatch.aws.entry_point import entry_point
 from autowatch.aws.objects import Bucket
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
+from autowatch.records.threshold import ThresholdParameters
 from autowatch.records.timestamps import from_text
 from autowatch.settings import Network, StackSettings
 from autowatch.training.data.files import find_training_files
@@ -34,6 +35,7 @@ class Settings(StackSettings):
     drop_columns: tuple[str, ...]
     holdout_percent: int
     holdout_by: HoldoutBy
+    threshold: ThresholdParameters
 
     @property
     def preparation(self) -> Preparation:
@@ -51,6 +53,8 @@ class Settings(StackSettings):
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
     """Takes `execution`, `started` and the execution's `input`; returns the decision to train, or to skip and why."""
     request, bucket = read_request(event["input"]), data_bucket(settings.bucket)
+    # The gate sets the threshold, hours later: what cannot be set is refused here.
+    settings.threshold.read()
     check_deployment(settings.bake_seconds, settings.max_endpoint_seconds)
     check_network(settings.instance_type, settings.network)
     check_serving(

@@ -102,6 +102,32 @@ def test_a_run_without_a_record_is_listed_all_the_same(s3, listed):
     assert "not recorded" in listed()
 
 
+@pytest.mark.parametrize(
+    ("threshold", "words"),
+    [
+        (None, "y is the model's own label (DecisionThreshold=model)."),
+        ({"value": 0.3, "chosen_by": "parameter", "costs": None}, "of 0.3 on (set by DecisionThreshold)."),
+        (
+            {"value": 0.23125, "chosen_by": "f1", "costs": None},
+            "of 0.23125 on (the largest F1 on the hold-out).",
+        ),
+        (
+            {"value": 0.1, "chosen_by": "cost", "costs": {"miss": 10.0, "alarm": 0.5}},
+            "y is 'yes' from a probability of 0.1 on (the least cost on the hold-out, at 10 a miss and 0.5 an alarm).",
+        ),
+    ],
+)
+def test_a_run_shows_from_which_probability_on_a_row_is_positive(s3, capsys, threshold, words):
+    put(s3, f"{OLD}/run.json", record(OLD, "rejected", "Too slow."))
+    put(s3, f"{OLD}/gate.json", {"passed": False, "rows": 100, "checks": [], "metrics": {"auc": 0.8}})
+    contract = {"target": "y", "positive_label": "yes"} | (
+        {"decision_threshold": threshold} if threshold else {}
+    )
+    put(s3, f"{OLD}/contract.json", contract)
+    assert main(["show", OLD]) == 0
+    assert words in " ".join(capsys.readouterr().out.split())
+
+
 def test_going_back_names_the_run_gone_back_to(s3, listed):
     put(s3, f"{NEW}/run.json", record(NEW, "released", "As asked.", "promote", promotes=OLD))
     assert f"that of {OLD}" in listed()

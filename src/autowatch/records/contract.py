@@ -1,10 +1,11 @@
 """The contract of a model: which columns it was trained on, and what it predicts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.records.threshold import DecisionThreshold
 from autowatch.tabular.cells import PLAIN_FORM, FeatureType, NumberForm
 
 ID_COLUMN = "id"
@@ -40,7 +41,8 @@ PositiveLabelFrom = Literal["parameter", "champion", "rarer"]
 class Contract:
     """What `models/<run>/contract.json` holds; the features stand in the model's order.
 
-    `positive_label_from` is None in the contracts of versions that did not record it.
+    `positive_label_from` is None in the contracts of versions that did not record it. `decision_threshold` is set by
+    the gate; it is None where the label is the model's own.
     """
 
     run: str
@@ -53,11 +55,17 @@ class Contract:
     profile_version: int
     training: ObjectVersion
     positive_label_from: PositiveLabelFrom | None = None
+    decision_threshold: DecisionThreshold | None = None
 
     @property
     def probability_column(self) -> str:
         """The output column with P(positive label)."""
         return f"{self.target}_probability"
+
+    @property
+    def negative_label(self) -> str:
+        """The label that is not the positive one."""
+        return next(label for label in self.labels if label != self.positive_label)
 
     @property
     def actual_column(self) -> str:
@@ -77,6 +85,7 @@ class Contract:
             "labels": list(self.labels),
             "positive_label": self.positive_label,
             "positive_label_from": self.positive_label_from,
+            "decision_threshold": self.decision_threshold and asdict(self.decision_threshold),
             "features": [feature.to_json() for feature in self.features],
             "dropped_columns": list(self.dropped_columns),
             "rows": self.rows,
@@ -98,6 +107,7 @@ class Contract:
             profile_version=document["profile_version"],
             training=ObjectVersion.from_json(document["training"]),
             positive_label_from=document.get("positive_label_from"),
+            decision_threshold=DecisionThreshold.from_json(document.get("decision_threshold")),
         )
 
 

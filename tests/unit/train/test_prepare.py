@@ -4,6 +4,7 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.clients import client
+from autowatch.settings import InvalidSetting
 from autowatch.training.data.files import NoTrainingFile
 from autowatch.training.serving.deployment import ServingRefused
 from autowatch.training.start import InvalidInput, RunInProgress
@@ -36,6 +37,9 @@ def s3(monkeypatch):
         "SUBNET_IDS": "",
         "SECURITY_GROUP_IDS": "",
         "NETWORK_ISOLATION": "false",
+        "DECISION_THRESHOLD": "model",
+        "COST_OF_MISS": "",
+        "COST_OF_ALARM": "",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -54,6 +58,15 @@ def prepare(request, name="one", started="2026-11-23T07:15:00.123Z"):
 def end(s3, status):
     latest = json.loads(s3.get_object(Bucket=BUCKET, Key="models/latest.json")["Body"].read())
     s3.put_object(Bucket=BUCKET, Key="models/latest.json", Body=json.dumps({**latest, "status": status}))
+
+
+def test_a_threshold_that_cannot_be_set_is_refused_before_the_run_takes_the_lock(s3, monkeypatch):
+    monkeypatch.setenv("COST_OF_MISS", "10")
+    with pytest.raises(InvalidSetting, match="CostOfMiss is set and CostOfAlarm is not"):
+        prepare({})
+    assert "models/latest.json" not in [
+        item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())
+    ]
 
 
 def test_a_run_is_prepared_and_prepared_again_when_the_state_is_tried_again(s3):

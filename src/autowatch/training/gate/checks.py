@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from autowatch.evaluation.figures import Comparison
 from autowatch.records.decision import Check, JudgedModel
+from autowatch.records.threshold import ThresholdRule
 
 
 @dataclass(frozen=True)
 class GateRules:
-    """When a challenger passes.
+    """When a challenger passes, and from which probability on its rows get the positive label.
 
     Attributes:
         minimum_auc: the floor, a challenger on it passes.
@@ -16,12 +17,14 @@ class GateRules:
             champion is rejected at most 1 - confidence of the time.
         auc_tolerance: the loss of AUC against the champion that is accepted.
         max_batch_seconds: the longest that the median batch may take.
+        threshold: how the decision threshold is set; None for the model's own label.
     """
 
     minimum_auc: float
     confidence: float = 0.95
     auc_tolerance: float = 0.0
     max_batch_seconds: float = 30.0
+    threshold: ThresholdRule | None = None
 
 
 def check_floor(challenger: JudgedModel, rules: GateRules) -> Check:

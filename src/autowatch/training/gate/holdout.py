@@ -194,9 +194,9 @@ class ChampionNotComparable(AutowatchError):
 
 @dataclass(frozen=True)
 class ScoredChampion:
-    """The champion's run and its scores."""
+    """The champion's contract and its scores."""
 
-    run: str
+    contract: Contract
     scores: HoldoutScores
 
 
@@ -230,7 +230,7 @@ def score_champion(
         raise ChampionNotComparable(
             f"the champion, run {champion.run}, could score only {len(scores.row_numbers):,} of {rows:,} rows"
         )
-    return ScoredChampion(champion.run, scores)
+    return ScoredChampion(contract, scores)
 
 
 def _check_comparable(

@@ -11,6 +11,7 @@ import pytest
 
 from autowatch.aws.objects import Bucket
 from autowatch.records.contract import Feature
+from autowatch.records.threshold import DecisionThreshold
 from autowatch.scoring.answer import AnswerMismatch, AnswerUnreadable
 from autowatch.scoring.inbox import score_arrivals
 from autowatch.scoring.transform.accept import PieceMissing
@@ -29,7 +30,7 @@ from tests.support.scoring_bucket import (
     read_document,
     settings,
 )
-from tests.support.stub_runtime import StubRuntime
+from tests.support.stub_runtime import StubRuntime, probability_of
 from tests.support.transform_double import SETTINGS, WORK, check, plan, transform
 
 
@@ -170,6 +171,30 @@ def test_both_paths_read_numbers_as_the_contract_says_and_pass_them_through_unch
         if key.endswith(".csv") and key.startswith("predictions/")
     )
     assert [row[0] for row in rows[1:6]] == ["1.200,5", "7", "n/k", "-3,25", ""]
+
+
+@pytest.mark.parametrize("positive", ["yes", "no"])
+@pytest.mark.parametrize("content", [SAME["faults and quotes"], PLAIN], ids=["faults and quotes", "plain"])
+def test_both_paths_decide_labels_by_the_contracts_threshold(s3, content, positive):
+    """A row exactly at the threshold gets the positive label; the model's own labels are those at 0.5."""
+    at = float(probability_of(["7", "job7"]))
+    exactly = at if positive == "yes" else round(1 - at, 6)
+    contract = replace(
+        CONTRACT, positive_label=positive, decision_threshold=DecisionThreshold(exactly, "parameter")
+    )
+    Bucket(s3, BUCKET).write_json("models/r1/contract.json", contract.to_json())
+    scored, transformed = both_ways(s3, content)
+    assert transformed == scored
+    (text,) = (text for key, text in scored.items() if key.startswith("predictions/") and key.endswith("csv"))
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    negative = {"yes": "no", "no": "yes"}[positive]
+    assert [row["y"] for row in rows] == [
+        positive if float(row["y_probability"]) >= exactly else negative for row in rows
+    ]
+    assert {row["y"] for row in rows} == {"yes", "no"}
+    if content == PLAIN:
+        row = next(row for row in rows if row["job"] == "job7")
+        assert (float(row["y_probability"]), row["y"]) == (exactly, positive)
 
 
 @pytest.mark.parametrize("piece_bytes", [1, 300, 10**9])

@@ -8,13 +8,16 @@ import boto3
 import numpy as np
 import pytest
 from moto import mock_aws
+from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_score
 
 from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.evaluation.figures import Costs
 from autowatch.records.champion import Champion, write_champion
-from autowatch.records.contract import Contract, Feature
+from autowatch.records.contract import Contract, Feature, read_contract
 from autowatch.records.decision import read_decision
 from autowatch.records.keys import baseline_key, contract_key, holdout_key
 from autowatch.records.smoke import read_smoke_test
+from autowatch.records.threshold import DecisionThreshold, ThresholdRule
 from autowatch.scoring.endpoint import EndpointUnavailable
 from autowatch.scoring.requests import ScoringLimits
 from autowatch.tabular.profile import Baseline, baseline_column
@@ -275,3 +278,79 @@ def test_how_the_hold_out_is_cut_does_not_matter(s3):
     whole = judge(s3, serving(poor, good), ScoringLimits(max_batch_rows=ROWS, concurrency=1))
     pieces = judge(s3, serving(poor, good), ScoringLimits(max_batch_rows=7, concurrency=4))
     assert without_times(pieces) == without_times(whole)
+
+
+def rare(row):
+    """Ranks as `good` does, and gives nobody more than 0.4."""
+    return 0.4 * good(row)
+
+
+def holdout(s3):
+    """For each row whether it is positive, and what `good` gives it."""
+    body = s3.get_object(Bucket=BUCKET, Key=holdout_key(RUN))["Body"].read().decode()
+    rows = [line.split(",") for line in body.splitlines()[1:]]
+    return np.array([row[-1] == "yes" for row in rows]), np.array([good(row) for row in rows])
+
+
+def counts(decision):
+    """As scikit-learn's confusion matrix lists them: true negatives, alarms, misses, hits."""
+    found = decision.confusion
+    return [found.true_negatives, found.false_positives, found.false_negatives, found.true_positives]
+
+
+def test_without_a_threshold_the_labels_are_the_models_own(s3):
+    decision = judge(s3, serving(rare))
+    assert (decision.metrics["f1"], decision.metrics["recall"]) == (0, 0)
+    assert decision.challenger.threshold is None
+    assert counts(decision.challenger) == [800, 0, 200, 0]
+    assert read_contract(Bucket(s3, BUCKET), contract_key(RUN)) == CONTRACT
+
+
+def test_a_given_threshold_decides_the_labels_and_stands_in_the_contract(s3):
+    decision = judge(s3, serving(rare), rules=replace(RULES, threshold=ThresholdRule(0.2)))
+    positive, probability = holdout(s3)
+    labels = 0.4 * probability >= 0.2
+    for name, measure in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
+        assert decision.metrics[name] == pytest.approx(measure(positive, labels))
+    assert counts(decision.challenger) == confusion_matrix(positive, labels).ravel().tolist()
+    threshold = DecisionThreshold(0.2, "parameter")
+    assert decision.challenger.threshold == threshold
+    assert read_contract(Bucket(s3, BUCKET), contract_key(RUN)) == replace(
+        CONTRACT, decision_threshold=threshold
+    )
+    assert read_decision(Bucket(s3, BUCKET), RUN) == decision
+
+
+@pytest.mark.parametrize("costs", [None, Costs(10, 1)], ids=["F1", "costs"])
+def test_the_best_threshold_is_kept_and_its_figures_do_not_flatter(s3, costs):
+    rules = replace(RULES, threshold=ThresholdRule(costs=costs))
+    decision = judge(s3, serving(rare), rules=rules)
+    contract = read_contract(Bucket(s3, BUCKET), contract_key(RUN))
+    threshold = contract.decision_threshold
+    assert (threshold.chosen_by, threshold.costs) == ("cost" if costs else "f1", costs)
+    assert decision.challenger.threshold == threshold
+    positive, probability = holdout(s3)
+    labels = 0.4 * probability >= threshold.value
+    assert counts(decision.challenger) == confusion_matrix(positive, labels).ravel().tolist()
+    best = max(decision.trade_off, key=lambda point: -point.cost if costs else point.f1)
+    assert best.threshold == pytest.approx(threshold.value, abs=0.02)
+    assert 0 < decision.metrics["f1"] < f1_score(positive, labels)
+    # A second try of the state finds the contract that the first has left.
+    assert without_times(judge(s3, serving(rare), rules=rules)) == without_times(decision)
+    # The smoke test compares what the endpoint answers, which knows no threshold.
+    assert set(read_smoke_test(Bucket(s3, BUCKET), RUN).labels) == {"no"}
+
+
+@pytest.mark.parametrize("positive_label", ["yes", "no"])
+def test_the_champion_keeps_the_threshold_of_its_own_contract(s3, positive_label):
+    """The hold-out is scored for the challenger's positive label, whatever the champion's."""
+    value = 0.3 if positive_label == "yes" else 0.7
+    own = replace(CONTRACT, positive_label=positive_label, decision_threshold=DecisionThreshold(value, "f1"))
+    crown(s3, own)
+    decision = judge(s3, serving(good, good), rules=replace(RULES, threshold=ThresholdRule(0.6)))
+    positive, probability = holdout(s3)
+    at = 1 - probability < 0.7 if positive_label == "no" else probability >= 0.3
+    assert counts(decision.champion) == confusion_matrix(positive, at).ravel().tolist()
+    assert decision.champion.metrics["f1"] == pytest.approx(f1_score(positive, at))
+    assert decision.champion.metrics["auc"] == decision.challenger.metrics["auc"]
+    assert decision.challenger.metrics["f1"] == pytest.approx(f1_score(positive, probability >= 0.6))
