@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.records.holdout import HoldoutRule
 from autowatch.records.threshold import DecisionThreshold
 from autowatch.tabular.cells import PLAIN_FORM, FeatureType, NumberForm
 
@@ -41,8 +42,9 @@ PositiveLabelFrom = Literal["parameter", "champion", "rarer"]
 class Contract:
     """What `models/<run>/contract.json` holds; the features stand in the model's order.
 
-    `positive_label_from` is None in the contracts of versions that did not record it. `decision_threshold` is set by
-    the gate; it is None where the label is the model's own.
+    `positive_label_from` and `holdout` are None in the contracts of versions that did not record them.
+    `decision_threshold` is set by the gate; it is None where the label is the model's own. `id_column` is the user's
+    key, empty where there is none.
     """
 
     run: str
@@ -56,6 +58,8 @@ class Contract:
     training: ObjectVersion
     positive_label_from: PositiveLabelFrom | None = None
     decision_threshold: DecisionThreshold | None = None
+    id_column: str = ""
+    holdout: HoldoutRule | None = None
 
     @property
     def probability_column(self) -> str:
@@ -91,6 +95,8 @@ class Contract:
             "rows": self.rows,
             "profile_version": self.profile_version,
             "training": self.training.to_json(),
+            "id_column": self.id_column,
+            "holdout": self.holdout and self.holdout.to_json(),
         }
 
     @classmethod
@@ -107,6 +113,8 @@ class Contract:
             profile_version=document["profile_version"],
             training=ObjectVersion.from_json(document["training"]),
             positive_label_from=document.get("positive_label_from"),
+            id_column=document.get("id_column", ""),
+            holdout=HoldoutRule.from_json(document.get("holdout")),
             decision_threshold=DecisionThreshold.from_json(document.get("decision_threshold")),
         )
 

@@ -92,6 +92,8 @@ class GateDecision:
         champion: the same about the champion; None if it was not judged.
         champion_skipped: why it was not; None if it was.
         comparison: of the two; None if the champion was not judged.
+        unseen_rows: how many rows of the hold-out the champion was not trained on either: the comparison takes no
+            others; None where that is not known, and it takes all.
         trade_off: what other thresholds would mean for the challenger, by rising threshold.
     """
 
@@ -106,6 +108,7 @@ class GateDecision:
     champion: JudgedModel | None = None
     champion_skipped: str | None = None
     comparison: Comparison | None = None
+    unseen_rows: int | None = None
     trade_off: tuple[TradeOffPoint, ...] = ()
 
     @classmethod
@@ -126,6 +129,7 @@ class GateDecision:
             champion=JudgedModel.from_json(champion) if champion else None,
             champion_skipped=document.get("champion_skipped"),
             comparison=Comparison(**comparison) if comparison else None,
+            unseen_rows=document.get("unseen_rows"),
             trade_off=tuple(TradeOffPoint(**point) for point in document.get("trade_off", ())),
         )
 

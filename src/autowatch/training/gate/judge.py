@@ -154,7 +154,7 @@ def _decide(
     if champion and comparison:
         labels = labels_in_use(champion.scores, champion.contract, contract.positive_label)
         judged = _judge_model(champion.contract, champion.scores, labels, contract.positive_label)
-        checks.insert(1, check_champion(comparison, judged.run, rules))
+        checks.insert(1, check_champion(comparison, champion, challenger.rows, rules))
     messages = [check.message for check in checks]
     return GateDecision(
         run=contract.run,
@@ -168,6 +168,7 @@ def _decide(
         champion=judged,
         champion_skipped=skipped,
         comparison=comparison,
+        unseen_rows=champion.unseen_rows if champion else None,
         trade_off=trade_off_curve(
             scores.positive(contract.positive_label),
             scores.probabilities(),
