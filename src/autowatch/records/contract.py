@@ -1,6 +1,6 @@
 """The contract of a model: which columns it was trained on, and what it predicts."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -10,6 +10,9 @@ from autowatch.records.threshold import DecisionThreshold
 from autowatch.tabular.cells import PLAIN_FORM, FeatureType, NumberForm
 
 ID_COLUMN = "id"
+
+OTHER_ID_COLUMN = "autowatch_id"
+"""What our ids are called where the user has a column `id`."""
 
 
 PREDICTION_DATE_COLUMN = "prediction_date"
@@ -44,7 +47,7 @@ class Contract:
 
     `positive_label_from` and `holdout` are None in the contracts of versions that did not record them.
     `decision_threshold` is set by the gate; it is None where the label is the model's own. `id_column` is the user's
-    key, empty where there is none.
+    key, empty where there is none; `row_id` what our own ids are called in predictions.
     """
 
     run: str
@@ -59,6 +62,7 @@ class Contract:
     positive_label_from: PositiveLabelFrom | None = None
     decision_threshold: DecisionThreshold | None = None
     id_column: str = ""
+    row_id: str = ID_COLUMN
     holdout: HoldoutRule | None = None
 
     @property
@@ -81,6 +85,10 @@ class Contract:
         """The same for rows whose numbers are written plainly already, as in train.csv and holdout.csv."""
         return replace(self, features=tuple(replace(item, form=PLAIN_FORM) for item in self.features))
 
+    def row_id_in(self, header: Collection[str]) -> str:
+        """What our ids are called in the predictions of an input with this header: as in all others, if it is free."""
+        return self.row_id if self.row_id not in header else row_id_column(header)
+
     def to_json(self) -> dict[str, Any]:
         """The document for `contract.json`."""
         return {
@@ -96,6 +104,7 @@ class Contract:
             "profile_version": self.profile_version,
             "training": self.training.to_json(),
             "id_column": self.id_column,
+            "row_id": self.row_id,
             "holdout": self.holdout and self.holdout.to_json(),
         }
 
@@ -114,14 +123,20 @@ class Contract:
             training=ObjectVersion.from_json(document["training"]),
             positive_label_from=document.get("positive_label_from"),
             id_column=document.get("id_column", ""),
+            row_id=document.get("row_id", ID_COLUMN),
             holdout=HoldoutRule.from_json(document.get("holdout")),
             decision_threshold=DecisionThreshold.from_json(document.get("decision_threshold")),
         )
 
 
-def reserved_columns(target: str) -> tuple[str, ...]:
+def row_id_column(header: Collection[str]) -> str:
+    """What our ids are called beside these columns."""
+    return OTHER_ID_COLUMN if ID_COLUMN in header else ID_COLUMN
+
+
+def reserved_columns(target: str, row_id: str) -> tuple[str, ...]:
     """The names that predictions files add, so that no input or training file may use them."""
-    return (ID_COLUMN, f"{target}_probability", f"{target}_actual", PREDICTION_DATE_COLUMN)
+    return (row_id, f"{target}_probability", f"{target}_actual", PREDICTION_DATE_COLUMN)
 
 
 def read_contract(bucket: Bucket, key: str) -> Contract:

@@ -9,6 +9,7 @@ from typing import Any
 
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.errors import AutowatchError
+from autowatch.records.contract import ID_COLUMN
 from autowatch.records.keys import pointer_key
 from autowatch.tabular.profile import Profile
 
@@ -37,7 +38,8 @@ class Manifest:
 
     `variant` is the endpoint's production variant that answered, empty where Batch Transform did. `committed_by` is the
     invocation, or the transform, that committed: its retries bear the same name, and whichever of them gets through
-    counts the file in the metrics. Empty in manifests of earlier versions.
+    counts the file in the metrics. Empty in manifests of earlier versions. `row_id` is the column of the predictions
+    with our ids.
 
     The counts of the scored rows are not part of it: code that holds the manifests of a whole day has no
     memory for them.
@@ -61,6 +63,7 @@ class Manifest:
     columns: tuple[str, ...] = ()
     variant: str = ""
     committed_by: str = ""
+    row_id: str = ID_COLUMN
 
     @property
     def written(self) -> tuple[WrittenObject, ...]:
@@ -91,6 +94,7 @@ class Manifest:
             "started": self.started,
             "finished": self.finished,
             "columns": list(self.columns),
+            "row_id": self.row_id,
             "versions": self.versions,
         }
 
@@ -112,6 +116,7 @@ class Manifest:
             columns=tuple(document.get("columns", ())),
             variant=document.get("variant", ""),
             committed_by=document.get("committed_by", ""),
+            row_id=document.get("row_id", ID_COLUMN),
             **{
                 name: document[name]
                 for name in (

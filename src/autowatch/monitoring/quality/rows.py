@@ -13,7 +13,7 @@ from autowatch.monitoring.quality.fragments import FileLabels, Fragment, read_fr
 from autowatch.monitoring.quality.measures import LabelledRows
 from autowatch.monitoring.quality.scored_files import READERS
 from autowatch.records.arrival import id_prefix
-from autowatch.records.contract import ID_COLUMN, Contract, read_contract
+from autowatch.records.contract import Contract, read_contract
 from autowatch.records.keys import contract_key
 from autowatch.records.manifest import Manifest, PredictionsMissing, WrittenObject, manifest_from_bytes
 from autowatch.tabular.table import NoRows, read_table
@@ -80,7 +80,7 @@ def _read_run(
     with ThreadPoolExecutor(READERS) as readers:
         parts = list(
             readers.map(
-                lambda number: _join(bucket, manifests[number].predictions, by_file[number], contract),
+                lambda number: _join(bucket, manifests[number], by_file[number], contract),
                 sorted(by_file),
             )
         )
@@ -89,11 +89,11 @@ def _read_run(
     return LabelledRun(run, rows_scored, LabelledRows.joined(parts), threshold.value if threshold else None)
 
 
-def _join(bucket: Bucket, predictions: WrittenObject, labels: FileLabels, contract: Contract) -> LabelledRows:
-    table = read_table(read_input(bucket, _find(bucket, predictions)))
+def _join(bucket: Bucket, manifest: Manifest, labels: FileLabels, contract: Contract) -> LabelledRows:
+    table = read_table(read_input(bucket, _find(bucket, manifest.predictions)))
     places = {name: place for place, name in enumerate(table.header)}
     identifiers, predicted, probabilities = (
-        places[name] for name in (ID_COLUMN, contract.target, contract.probability_column)
+        places[name] for name in (manifest.row_id, contract.target, contract.probability_column)
     )
     positive_place = contract.labels.index(contract.positive_label)
     parts = []
