@@ -9,7 +9,7 @@ from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.evaluation.figures import CalibrationPoint
 from autowatch.records.arrival import Arrival, id_prefix
 from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
-from autowatch.records.manifest import Manifest, WrittenObject, write_pointer
+from autowatch.records.manifest import Manifest, RowCounts, write_pointer
 from autowatch.records.timestamps import to_text
 from autowatch.scoring.output import predictions_header
 from tests.support.scoring_bucket import BUCKET, CONTRACT
@@ -39,12 +39,11 @@ def put_scored(s3, name="a", day=DAY, run="r1", probabilities=("0.2", "0.8"), re
     version = s3.put_object(Bucket=BUCKET, Key=f"{stem}.csv", Body=body).get("VersionId")
     manifest = Manifest(
         input=file,
-        predictions=WrittenObject(f"{stem}.csv", version),
-        profile=WrittenObject(f"{stem}.profile.json", None),
-        rejected=None,
-        rows_in=len(probabilities),
-        rows_scored=len(numbers),
-        rows_rejected=len(rejected),
+        predictions_key=f"{stem}.csv",
+        predictions_version_id=version,
+        profile_key=f"{stem}.profile.json",
+        profile_version_id=None,
+        rows=RowCounts(len(probabilities), len(numbers), len(rejected)),
         run=run,
         model_name="m",
         endpoint_name="e",
@@ -54,10 +53,10 @@ def put_scored(s3, name="a", day=DAY, run="r1", probabilities=("0.2", "0.8"), re
         finished=f"{day}T09:00:01Z",
         versions={},
     )
-    Bucket(s3, BUCKET).write_json(f"models/{run}/contract.json", replace(CONTRACT, run=run).to_json())
+    Bucket(s3, BUCKET).write_json(f"models/{run}/contract.json", replace(CONTRACT, run=run))
     write_pointer(Bucket(s3, BUCKET), id_prefix(file), f"{stem}.csv")
     if commit:
-        Bucket(s3, BUCKET).write_json(f"{stem}.manifest.json", manifest.to_json())
+        Bucket(s3, BUCKET).write_json(f"{stem}.manifest.json", manifest)
     return id_prefix(file)
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Literal
 
+import msgspec
+
 from autowatch.records.decision import GateDecision, JudgedModel
 
 _LOWER_IS_BETTER = ("log_loss", "brier", "calibration_error")
@@ -72,9 +74,9 @@ def gate_view(document: dict[str, Any]) -> GateView:
     """The gate's record as the page shows it.
 
     Raises:
-        KeyError, TypeError, ValueError: the document is none that this version knows.
+        KeyError, ValueError: the document is none that this version knows.
     """
-    decision = GateDecision.from_json(document)
+    decision = msgspec.convert(document, GateDecision)
     judged: list[tuple[Kind, JudgedModel]] = []
     if decision.challenger:
         judged.append(("challenger", decision.challenger))

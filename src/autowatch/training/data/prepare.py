@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from autowatch.aws.objects import Bucket
 from autowatch.records.contract import Contract, Feature, PositiveLabelFrom, reserved_columns
 from autowatch.records.keys import baseline_key, contract_key
-from autowatch.tabular.profile import PROFILE_VERSION, Baseline, BaselineColumn, Profile, add, baseline_column
+from autowatch.tabular.profile import PROFILE_VERSION, Baseline, Profile, add, baseline_column
 from autowatch.training.data.files import TrainingFiles
 from autowatch.training.data.report import (
     ColumnReport,
@@ -120,8 +122,8 @@ def prepare_training_data(
         in_holdout,
     )
     write_data_report(bucket, _report(contract, training, survey, preparation, in_holdout, counts))
-    bucket.write_json(baseline_key(run), _baseline(contract, bins, add(*counts)).to_json())
-    bucket.write_json(contract_key(run), contract.to_json())
+    bucket.write_json(baseline_key(run), _baseline(contract, bins, add(*counts)))
+    bucket.write_json(contract_key(run), contract)
     return contract
 
 
@@ -250,9 +252,9 @@ def _bins(run: str, survey: TrainingSurvey, target: str) -> Baseline:
 def _baseline(contract: Contract, bins: Baseline, counts: Profile) -> Baseline:
     features = {feature.name for feature in contract.features}
     columns = (
-        BaselineColumn(column.bins, counts.columns[column.bins.name])
+        msgspec.structs.replace(column, counts=counts.columns[column.name])
         for column in bins.columns
-        if column.bins.name in features
+        if column.name in features
     )
     return replace(bins, columns=tuple(columns))
 

@@ -108,9 +108,9 @@ def _check_all_scored(scores: HoldoutScores) -> None:
 
 
 def _complete_baseline(bucket: Bucket, contract: Contract, probabilities: Sequence[str]) -> None:
-    baseline = Baseline.from_json(bucket.read_json(baseline_key(contract.run)))
+    baseline = bucket.read_as(baseline_key(contract.run), Baseline)
     column = baseline_column(contract.probability_column, "prediction", "numeric", Counter(probabilities))
-    bucket.write_json(baseline_key(contract.run), with_prediction(baseline, column).to_json())
+    bucket.write_json(baseline_key(contract.run), with_prediction(baseline, column))
 
 
 def _compare(
