@@ -49,4 +49,4 @@ class Record:
             ]
         folder.mkdir(parents=True, exist_ok=True)
         document = {"decisions": rows}
-        (folder / f"{uuid.uuid4().hex}.json").write_text(json.dumps(document))
+        (folder / f"{uuid.uuid4().hex}.json").write_text(json.dumps(document, allow_nan=False))

@@ -510,7 +510,7 @@ class _Environment:
 
 
 def _error(kind: str, message: str) -> _Answer:
-    return _Answer(json.dumps({"errorType": kind, "errorMessage": message}).encode(), True)
+    return _Answer(json.dumps({"errorType": kind, "errorMessage": message}, allow_nan=False).encode(), True)
 
 
 def _runtime_api(environment: _Environment) -> type[BaseHTTPRequestHandler]:

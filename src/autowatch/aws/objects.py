@@ -27,12 +27,20 @@ MOST_BREAKS = 4
 """After so many breaks without a byte in between, reading is given up."""
 
 
+LARGEST_DOCUMENT = 32 * 1024 * 1024
+"""Bytes of an object that is read whole. Those that Autowatch writes stay below it by the bounds of a file's header."""
+
+
 class ObjectMissing(AutowatchError):
     """The object asked for is not in the bucket."""
 
 
 class DocumentMalformed(AutowatchError):
     """A JSON document in the bucket is not of the form that it should have: damaged, or changed by hand."""
+
+
+class ObjectTooLarge(AutowatchError):
+    """An object is larger than any that Autowatch has written there."""
 
 
 class ObjectChanged(AutowatchError):
@@ -125,17 +133,31 @@ class Bucket:
 
         Raises:
             ObjectMissing: there is no such object.
+            ObjectTooLarge: it has more bytes than LARGEST_DOCUMENT.
             HTTPClientError, IncompleteReadError: the connection broke four times.
         """
         breaks = 0
         while True:
             answer = self.get(key, version_id, byte_range)
+            self.check_size(key, answer["ContentLength"], LARGEST_DOCUMENT)
             try:
                 return answer["Body"].read(), answer["ETag"]
             except BROKEN_OFF:
                 breaks += 1
                 if breaks == MOST_BREAKS:
                     raise
+
+    def check_size(self, key: str, size: int, largest: int) -> None:
+        """Refuses to read an object of so many bytes.
+
+        Raises:
+            ObjectTooLarge: it has more than `largest`.
+        """
+        if size > largest:
+            raise ObjectTooLarge(
+                f"{self.url(key)} has {size:,} bytes, more than the {largest:,} that are read of such an object. "
+                "Restore an earlier version, or remove it."
+            )
 
     def get(
         self, key: str, version_id: str | None = None, byte_range: str | None = None

@@ -6,6 +6,8 @@ from typing import Literal
 import msgspec
 
 from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.records.holdout import HoldoutRule
+from autowatch.records.threshold import DecisionThreshold
 from autowatch.tabular.cells import PLAIN_FORM, FeatureType, NumberForm
 
 ID_COLUMN = "id"
@@ -33,7 +35,9 @@ PositiveLabelFrom = Literal["parameter", "champion", "rarer"]
 class Contract:
     """What `models/<run>/contract.json` holds; the features stand in the model's order.
 
-    `positive_label_from` is None in the contracts of versions that did not record it.
+    `positive_label_from` and `holdout` are None in the contracts of versions that did not record them.
+    `decision_threshold` is set by the gate; it is None where the label is the model's own. `id_column` is the user's
+    key, empty where there is none.
     """
 
     run: str
@@ -41,16 +45,24 @@ class Contract:
     labels: tuple[str, ...]
     positive_label: str
     positive_label_from: PositiveLabelFrom | None = field(default=None, kw_only=True)
+    decision_threshold: DecisionThreshold | None = field(default=None, kw_only=True)
     features: tuple[Feature, ...]
     dropped_columns: tuple[str, ...]
     rows: int
     profile_version: int
     training: ObjectVersion
+    id_column: str = ""
+    holdout: HoldoutRule | None = None
 
     @property
     def probability_column(self) -> str:
         """The output column with P(positive label)."""
         return f"{self.target}_probability"
+
+    @property
+    def negative_label(self) -> str:
+        """The label that is not the positive one."""
+        return next(label for label in self.labels if label != self.positive_label)
 
     @property
     def actual_column(self) -> str:

@@ -6,8 +6,9 @@ The states behind the gate have no numpy.
 from dataclasses import dataclass
 
 from autowatch.aws.objects import Bucket
-from autowatch.evaluation.figures import CalibrationPoint, Comparison
+from autowatch.evaluation.figures import CalibrationPoint, Comparison, Confusion, TradeOffPoint
 from autowatch.records.keys import decision_key
+from autowatch.records.threshold import DecisionThreshold
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ class JudgedModel:
         roc: points (false positive rate, true positive rate) from (0, 0) to (1, 1).
         calibration: the points of the calibration curve.
         latency: of the batches.
+        threshold: from which probability on it gives the positive label; None where the label is the model's own.
+        confusion: the rows by their true label and the one that they get when this model serves; None in the decisions
+            of earlier versions.
     """
 
     run: str
@@ -47,6 +51,14 @@ class JudgedModel:
     roc: tuple[tuple[float, float], ...]
     calibration: tuple[CalibrationPoint, ...]
     latency: Latency
+    threshold: DecisionThreshold | None = None
+    confusion: Confusion | None = None
+
+    @property
+    def gives_no_positive_label(self) -> bool:
+        """Whether every row gets the other label, as far as is known."""
+        found = self.confusion
+        return found is not None and found.true_positives + found.false_positives == 0
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,9 @@ class GateDecision:
         champion: the same about the champion; None if it was not judged.
         champion_skipped: why it was not; None if it was.
         comparison: of the two; None if the champion was not judged.
+        unseen_rows: how many rows of the hold-out the champion was not trained on either: the comparison takes no
+            others; None where that is not known, and it takes all.
+        trade_off: what other thresholds would mean for the challenger, by rising threshold.
     """
 
     run: str
@@ -78,6 +93,8 @@ class GateDecision:
     champion: JudgedModel | None = None
     champion_skipped: str | None = None
     comparison: Comparison | None = None
+    unseen_rows: int | None = None
+    trade_off: tuple[TradeOffPoint, ...] = ()
 
 
 def write_decision(bucket: Bucket, run: str, decision: GateDecision) -> None:

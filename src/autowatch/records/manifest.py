@@ -39,7 +39,9 @@ class RowCounts(msgspec.Struct, frozen=True, rename={"incoming": "in"}):
 class Manifest:
     """What a `.manifest.json` says of the files; `columns` are those of the input's header, empty where it lacks them.
 
-    `variant` is the endpoint's production variant that answered, empty where Batch Transform did.
+    `variant` is the endpoint's production variant that answered, empty where Batch Transform did. `committed_by` is the
+    invocation, or the transform, that committed: its retries bear the same name, and whichever of them gets through
+    counts the file in the metrics. Empty in manifests of earlier versions.
 
     The counts of the scored rows are not part of it: code that holds the manifests of a whole day has no
     memory for them.
@@ -59,6 +61,7 @@ class Manifest:
     endpoint_name: str
     endpoint_config: str
     variant: str = ""
+    committed_by: str = ""
     prediction_date: str
     started: str
     finished: str

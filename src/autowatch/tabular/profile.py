@@ -75,7 +75,9 @@ def _digest(columns: Iterable[Bins]) -> str:
     description = [msgspec.to_builtins(column) for column in columns]
     for column in description:
         column.pop("counts", None)
-    text = json.dumps({"profile_version": PROFILE_VERSION, "columns": description}, sort_keys=True)
+    text = json.dumps(
+        {"profile_version": PROFILE_VERSION, "columns": description}, sort_keys=True, allow_nan=False
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

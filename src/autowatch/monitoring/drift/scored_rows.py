@@ -19,6 +19,8 @@ _READERS = 16
 _READ_AHEAD = 256
 # A report must not grow with the columns that somebody puts beside the model's.
 _MOST_COLUMNS = 1000
+# Names that a day's files may have among them; of further ones nothing is kept.
+_MOST_NAMES = 100_000
 
 
 ProfileCsv = Callable[[ObjectVersion, str], CsvProfile]
@@ -113,7 +115,8 @@ class _Sums:
         self._runs.setdefault(manifest.run, _Run(manifest.run)).add(manifest, counts)
         self._rejected_rows += manifest.rows.rejected
         self._inputs.append(manifest.input)
-        self._columns.update(manifest.columns)
+        if len(self._columns) < _MOST_NAMES:
+            self._columns.update(manifest.columns)
         self._columns_are_known &= bool(manifest.columns)
 
     def build(self, *, columns_are_known: bool) -> ScoredRows:

@@ -6,11 +6,13 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from autowatch.aws import objects
 from autowatch.aws.objects import (
     Bucket,
     DocumentMalformed,
     ObjectChanged,
     ObjectMissing,
+    ObjectTooLarge,
     ObjectVersion,
 )
 
@@ -33,6 +35,15 @@ def test_what_is_written_is_read(s3):
 
 def test_what_is_not_there_is_missing(s3):
     with pytest.raises(ObjectMissing, match="s3://bank/k does not exist"):
+        Bucket(s3, BUCKET).read_json("k")
+
+
+def test_what_is_larger_than_any_document_is_not_read(s3, monkeypatch):
+    monkeypatch.setattr(objects, "LARGEST_DOCUMENT", 10)
+    s3.put_object(Bucket=BUCKET, Key="k", Body=b"[12345678]")
+    assert Bucket(s3, BUCKET).read_json("k") == [12345678]
+    s3.put_object(Bucket=BUCKET, Key="k", Body=b"[123456789]")
+    with pytest.raises(ObjectTooLarge, match="s3://bank/k has 11 bytes, more than the 10 that are read"):
         Bucket(s3, BUCKET).read_json("k")
 
 

@@ -345,7 +345,11 @@ def test_where_a_profile_is_gone_the_predictions_are_counted(clients):
     assert (day.verdict, day.rows) == ("drift", 500)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "no json", '{"input": 5}'], ids=repr)
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", "no json", '{"input": 5}', '{"columns": ["' + "x" * (9 << 20)],
+    ids=lambda text: text[:12],
+)
 def test_a_broken_manifest_is_named_and_stops_only_its_own_day(clients, text):
     baseline = release(clients.bucket.client)
     broken = "predictions/date=2026-11-20/broken-0123456789abcdef.manifest.json"
