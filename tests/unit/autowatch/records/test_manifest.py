@@ -45,6 +45,7 @@ def test_the_document_is_as_agreed():
         "endpoint_name": "e",
         "endpoint_config": "c",
         "variant": "champion",
+        "committed_by": "",
         "prediction_date": "2026-11-23T09:00:00Z",
         "started": "2026-11-23T09:00:01Z",
         "finished": "2026-11-23T09:00:04Z",
@@ -58,10 +59,10 @@ def test_the_document_is_as_agreed():
 
 def test_a_manifest_of_an_earlier_version_is_read():
     document = msgspec.to_builtins(MANIFEST)
-    for name in ("columns", "variant"):
+    for name in ("columns", "variant", "committed_by"):
         del document[name]
     read = msgspec.convert(document, CountedManifest)
-    assert (read.columns, read.variant, read.counts) == ((), "", None)
+    assert (read.columns, read.variant, read.committed_by, read.counts) == ((), "", "", None)
 
 
 @pytest.mark.parametrize("key", [None, "rejected/a.csv"])

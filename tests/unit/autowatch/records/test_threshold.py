@@ -1,12 +1,11 @@
-import json
-from dataclasses import asdict
-
 import msgspec
 import pytest
 
 from autowatch.evaluation.figures import Costs
+from autowatch.records.contract import Contract
 from autowatch.records.threshold import DecisionThreshold, ThresholdParameters, ThresholdRule
 from autowatch.settings import InvalidSetting
+from tests.support.scoring_bucket import CONTRACT
 
 
 @pytest.mark.parametrize(
@@ -63,3 +62,6 @@ def test_a_threshold_says_who_chose_it_and_comes_back_from_json(threshold, origi
 
 
 def test_a_contract_without_one_has_the_models_own_label():
+    document = msgspec.to_builtins(CONTRACT)
+    del document["decision_threshold"]
+    assert msgspec.convert(document, Contract).decision_threshold is None
