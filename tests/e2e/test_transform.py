@@ -3,6 +3,8 @@
 Its prediction follows from the row alone, so that a lost, doubled or mixed-up row shows.
 """
 
+import csv
+import io
 import json
 import random
 from dataclasses import dataclass, replace
@@ -11,6 +13,7 @@ import msgspec
 import pytest
 
 from autowatch.aws.objects import Bucket
+from autowatch.records.threshold import DecisionThreshold
 from autowatch.training.serving.endpoints import VARIANT
 from sandbox.client import running_sandbox
 from sandbox.faults import Fault
@@ -167,8 +170,11 @@ def awkward_rows(count):
     return "\n".join([*lines, ""])
 
 
-@pytest.mark.parametrize("name", ["plain", "awkward"])
-def test_nobody_can_tell_which_path_a_file_took(world, name):
+@pytest.mark.parametrize(("name", "threshold"), [("plain", 0.2), ("awkward", None)])
+def test_nobody_can_tell_which_path_a_file_took(world, name, threshold):
+    decides = DecisionThreshold(threshold, "parameter") if threshold else None
+    contract = replace(CONTRACT, decision_threshold=decides)
+    Bucket(world.s3, world.bucket).write_json("models/r1/contract.json", contract)
     text = plain_rows(6000) if name == "plain" else awkward_rows(4000)
     world.forget("monitoring/ids/")
     before = world.executions()
@@ -192,6 +198,9 @@ def test_nobody_can_tell_which_path_a_file_took(world, name):
     assert _take_variant(scored) == VARIANT
     assert scored == transformed
     assert world.read(pointer_key) == pointer
+    rows = csv.DictReader(io.StringIO(world.read(manifest["predictions_key"]), newline=""))
+    labels = {(row["y"], float(row["y_probability"]) >= (threshold or 0.5)) for row in rows}
+    assert labels == {("yes", True), ("no", False)}
 
 
 def test_the_event_twice_is_one_execution_and_after_it_no_work(world):

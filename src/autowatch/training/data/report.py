@@ -12,6 +12,7 @@ from autowatch.records.holdout import HoldoutRule
 from autowatch.records.keys import data_report_key
 from autowatch.tabular.cells import FeatureType, NumberForm
 from autowatch.training.data.columns import ColumnSurvey, StrayText
+from autowatch.training.data.copies import NearCopies
 
 Role = Literal["feature", "constant", "dropped", "key", "target"]
 
@@ -115,6 +116,7 @@ class DataReport:
     holdout: Part
     positive_label: str
     positive_label_from: str
+    near_copies: NearCopies | None = None
     remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -127,6 +129,7 @@ class DataReport:
             "rows": self.rows,
             "unlabelled_rows": self.unlabelled_rows,
             "duplicate_rows": self.duplicate_rows,
+            "near_copies": self.near_copies,
             "classes": self.classes,
             "positive_label": self.positive_label,
             "positive_label_from": self.positive_label_from,
