@@ -15,7 +15,7 @@ from autowatch.monitoring.quality.scored_files import READERS
 from autowatch.records.arrival import id_prefix
 from autowatch.records.contract import ID_COLUMN, Contract, read_contract
 from autowatch.records.keys import contract_key
-from autowatch.records.manifest import Manifest, PredictionsMissing, WrittenObject, manifest_from_bytes
+from autowatch.records.manifest import Manifest, PredictionsMissing, WrittenObject
 from autowatch.tabular.table import NoRows, read_table
 
 _ROWS_AT_ONCE = 10_000
@@ -48,7 +48,7 @@ def read_labelled_rows(
 
     Raises:
         PredictionsMissing: predictions that a manifest names are gone.
-        ManifestUnusable: see there.
+        DocumentMalformed: a manifest is not one.
     """
     manifests = _read_manifests(bucket, manifest_keys)
     return [
@@ -67,7 +67,7 @@ def _read_manifests(bucket: Bucket, keys: Sequence[str]) -> list[Manifest]:
     read: dict[str, Manifest] = {}
 
     def keep(key: str, content: bytes) -> None:
-        read[key] = manifest_from_bytes(content, bucket, key)
+        read[key] = bucket.decode(content, Manifest, key)
 
     read_many(bucket, keys, keep)
     return [read[key] for key in keys]
@@ -89,9 +89,9 @@ def _read_run(
     threshold = contract.decision_threshold
     return LabelledRun(
         run=run,
-        rows_scored=sum(manifest.rows_scored for manifest in manifests),
+        rows_scored=sum(manifest.rows.scored for manifest in manifests),
         labelled=LabelledRows.joined(parts),
-        files_scored=sum(manifest.rows_scored > 0 for manifest in manifests),
+        files_scored=sum(manifest.rows.scored > 0 for manifest in manifests),
         files_labelled=sum(len(part) > 0 for part in parts),
         threshold=threshold.value if threshold else None,
     )
