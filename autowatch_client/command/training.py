@@ -128,7 +128,7 @@ def stop(
     in_force = f"the model of run {champion['run']}" if champion else "no model"
     terminal.say(
         f"Stopped run {name}. In force is {in_force}.\n"
-        "What the run made is removed in the next minutes, and a mail says when that is done; until then a new run waits."
+        "What it made is removed in the next minutes, and a mail says when that is done; until then a new run waits."
     )
     terminal.next("autowatch status")
     return Exit.DONE
