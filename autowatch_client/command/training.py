@@ -128,7 +128,10 @@ def stop(
     champion = connected.bucket.read_json("models/champion.json") or {}
     terminal.document({"stopped": name, "in_force": champion.get("run")})
     in_force = f"the model of run {champion['run']}" if champion else "no model"
-    terminal.say(f"Stopped run {name}. In force is {in_force}.")
+    terminal.say(
+        f"Stopped run {name}. In force is {in_force}.\n"
+        "What it made is removed in the next minutes, and a mail says when that is done; until then a new run waits."
+    )
     terminal.next("autowatch status")
     return Exit.DONE
 

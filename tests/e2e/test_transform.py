@@ -9,6 +9,7 @@ import json
 import random
 from dataclasses import dataclass, replace
 
+import msgspec
 import pytest
 
 from autowatch.aws.objects import Bucket
@@ -173,7 +174,7 @@ def awkward_rows(count):
 def test_nobody_can_tell_which_path_a_file_took(world, name, threshold):
     decides = DecisionThreshold(threshold, "parameter") if threshold else None
     contract = replace(CONTRACT, decision_threshold=decides)
-    Bucket(world.s3, world.bucket).write_json("models/r1/contract.json", contract.to_json())
+    Bucket(world.s3, world.bucket).write_json("models/r1/contract.json", contract)
     text = plain_rows(6000) if name == "plain" else awkward_rows(4000)
     world.forget("monitoring/ids/")
     before = world.executions()
@@ -230,12 +231,12 @@ def test_a_line_break_in_a_field_refuses_the_file_and_ends_well(world):
 def test_a_job_that_fails_is_told_of_with_the_reason_and_leaves_nothing(world):
     # The model takes two columns. With this contract it is sent three, which it refuses.
     contract = replace(CONTRACT, features=(*CONTRACT.features, replace(CONTRACT.features[1], name="note")))
-    Bucket(world.s3, world.bucket).write_json("models/r1/contract.json", contract.to_json())
+    Bucket(world.s3, world.bucket).write_json("models/r1/contract.json", contract)
     before, mails = world.executions(), len(world.sandbox.mailbox.messages())
     try:
         world.upload("inference/failing.csv", plain_rows(5000))
     finally:
-        Bucket(world.s3, world.bucket).write_json("models/r1/contract.json", CONTRACT.to_json())
+        Bucket(world.s3, world.bucket).write_json("models/r1/contract.json", CONTRACT)
     run = world.run(before)
     assert (run.status, run.error) == ("FAILED", "TransformFailed")
     assert "ended as Failed" in run.cause
@@ -248,7 +249,7 @@ def test_a_job_that_fails_is_told_of_with_the_reason_and_leaves_nothing(world):
 def test_a_piece_that_fails_says_why(world):
     baseline = world.read("models/r1/baseline.json")
     Bucket(world.s3, world.bucket).write_json(
-        "models/r1/baseline.json", BASELINE.to_json() | {"bins": "changed"}
+        "models/r1/baseline.json", msgspec.to_builtins(BASELINE) | {"bins": "changed"}
     )
     before, mails = world.executions(), len(world.sandbox.mailbox.messages())
     try:

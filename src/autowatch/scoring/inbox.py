@@ -11,7 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from autowatch.aws.objects import Bucket, ObjectMissing
@@ -74,7 +74,7 @@ class TransformMachine:
         name = transform_name(bucket, arrival)
         document = {
             "name": name,
-            "input": arrival.file.to_json(),
+            "input": asdict(arrival.file),
             "time": arrival.time.isoformat(),
         }
         self._start(name, document)

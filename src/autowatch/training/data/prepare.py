@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from autowatch.aws.objects import Bucket
 from autowatch.records.contract import Contract, Feature, PositiveLabelFrom, reserved_columns, row_id_column
 from autowatch.records.holdout import HoldoutBy, HoldoutRule, write_unseen_rows
 from autowatch.records.keys import baseline_key, contract_key
 from autowatch.scoring.columns import near_misses
-from autowatch.tabular.profile import PROFILE_VERSION, Baseline, BaselineColumn, Profile, add, baseline_column
+from autowatch.tabular.profile import PROFILE_VERSION, Baseline, Profile, add, baseline_column
 from autowatch.training.data.copies import NearCopies, NearCopiesFinder
 from autowatch.training.data.files import TrainingFiles
 from autowatch.training.data.report import (
@@ -138,8 +140,8 @@ def prepare_training_data(
     if champion:
         write_unseen_rows(bucket, run, unseen_rows(champion, table.header, in_holdout, survey.row_digests))
     write_data_report(bucket, _report(contract, rule, training, survey, in_holdout, counts, copies.found()))
-    bucket.write_json(baseline_key(run), _baseline(contract, bins, add(*counts)).to_json())
-    bucket.write_json(contract_key(run), contract.to_json())
+    bucket.write_json(baseline_key(run), _baseline(contract, bins, add(*counts)))
+    bucket.write_json(contract_key(run), contract)
     return contract
 
 
@@ -309,9 +311,9 @@ def _bins(run: str, survey: TrainingSurvey, target: str) -> Baseline:
 def _baseline(contract: Contract, bins: Baseline, counts: Profile) -> Baseline:
     features = {feature.name for feature in contract.features}
     columns = (
-        BaselineColumn(column.bins, counts.columns[column.bins.name])
+        msgspec.structs.replace(column, counts=counts.columns[column.name])
         for column in bins.columns
-        if column.bins.name in features
+        if column.name in features
     )
     return replace(bins, columns=tuple(columns))
 

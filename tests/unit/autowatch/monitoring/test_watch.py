@@ -3,8 +3,10 @@ import random
 import threading
 from datetime import UTC, date, datetime, timedelta
 
+import msgspec
 import pytest
 
+from autowatch.aws.objects import DocumentMalformed
 from autowatch.monitoring.requests import DayRange, OneDay
 from autowatch.monitoring.watch import DaysFailed
 from tests.support.monitored_bucket import (
@@ -249,7 +251,7 @@ class TestBaselines:
     def test_one_of_another_version_or_form_is_an_error_of_its_run_alone(self, clients, change):
         baseline = release(clients.bucket.client, "run-1")
         score(clients.bucket.client, baseline, DRIFTED, name="early")
-        clients.bucket.write_json("models/run-1/baseline.json", baseline.to_json() | change)
+        clients.bucket.write_json("models/run-1/baseline.json", msgspec.to_builtins(baseline) | change)
         score(clients.bucket.client, release(clients.bucket.client, "run-2"), LIKE_TRAINING, name="late")
 
         run(clients)
@@ -275,7 +277,7 @@ class TestBaselines:
         run(clients, now=NOW + timedelta(days=1))
         assert len(clients.sns.messages) == 1
 
-        clients.bucket.write_json("models/run-1/baseline.json", baseline.to_json())
+        clients.bucket.write_json("models/run-1/baseline.json", baseline)
         run(clients, now=NOW + timedelta(days=2))
 
         assert (report_of(clients)["verdict"], report_of(clients)["alarms"]) == ("drift", [])
@@ -432,7 +434,7 @@ def test_a_run_that_finds_nothing_to_do_is_a_heartbeat_all_the_same(clients, cap
 def test_a_run_that_dies_is_no_heartbeat(clients, capsys):
     clients.bucket.client.put_object(Bucket=BUCKET, Key="models/champion.json", Body=b"{")
 
-    with pytest.raises(ValueError):
+    with pytest.raises(DocumentMalformed, match=r"models/champion\.json"):
         run(clients)
 
     assert emitted(capsys) == []
@@ -522,3 +524,28 @@ def test_files_with_the_same_content_are_named(clients):
     run(clients)
     (alarm,) = [alarm for alarm in report_of(clients)["alarms"] if alarm["kind"] == "same content"]
     assert "1 file repeats the content of another one" in alarm["message"]
+
+
+def test_keys_of_the_users_that_come_twice_on_a_day_are_told(clients):
+    baseline = release(clients.bucket.client)
+    for name, first in (("a", 0), ("b", 480)):
+        stem = score(
+            clients.bucket.client, baseline, LIKE_TRAINING, name=name, header=("customer", "age", "job")
+        )
+        rows = [f"{f'C-{number}' if number % 10 else ''},id" for number in range(first, first + 500)]
+        clients.bucket.put(f"{stem}.csv", "\n".join(["customer,id", *rows, ""]).encode(), "text/csv")
+    score(clients.bucket.client, baseline, LIKE_TRAINING, name="without")
+    run(clients, id_column="customer")
+    (alarm,) = report_of(clients)["alarms"]
+    message = "Of 1,000 rows scored 18 rows have a key (IdColumn) that an earlier row of the day has, too."
+    assert alarm == {"column": None, "kind": "repeated keys", "message": message}
+    (mail,) = clients.sns.messages
+    assert message in mail["Message"]
+    assert "C-481" not in mail["Message"] + json.dumps(report_of(clients))
+
+
+def test_without_a_key_column_predictions_are_not_read(clients):
+    baseline = release(clients.bucket.client)
+    score(clients.bucket.client, baseline, LIKE_TRAINING, header=("customer", "age", "job"))
+    run(clients)
+    assert report_of(clients)["alarms"] == []

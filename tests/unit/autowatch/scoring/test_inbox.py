@@ -180,7 +180,7 @@ class TestBeforeTheFirstRelease:
     def train(self, s3, status):
         training = ObjectVersion("training/x.csv", "v", "e", 5)
         run = Run("20261123-071500-d822", "arn", status, "manual", training, "2026-11-23T07:15:00Z")
-        Bucket(s3, BUCKET).write_json("models/latest.json", run.to_json())
+        Bucket(s3, BUCKET).write_json("models/latest.json", run)
 
     @pytest.mark.parametrize("rows", [1, 10], ids=["small", "large"])
     def test_a_file_waits_while_a_model_is_trained_and_longer_each_time(self, s3, machine, rows):
