@@ -5,11 +5,12 @@ Nothing here needs more than the standard library: scoring imports it.
 Numbers as texts for people: short, and told apart.
 """
 
+import hashlib
 import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from zlib import crc32
 
 from autowatch.errors import AutowatchError
 from autowatch.tabular.cells import MISSING, PLAIN_FORM, FeatureType, NumberForm, missing_values
+from autowatch.tabular.seen import SeenValues, value_hash
 
 # With ten bins at most a tenth of the rows can move about inside one of them unseen, and the noise of a
 # distance, which grows with the square root of the number of bins, stays low enough to judge a thousand
@@ -151,6 +153,10 @@ class NumericBins:
             **({} if self.form.is_plain else {"form": self.form.to_json()}),
         }
 
+    def described(self) -> dict[str, Any]:
+        """What tells these bins from others."""
+        return self.to_json()
+
     @cached_property
     def cuts(self) -> list[float]:
         """Where the bin changes along the number line: one bisection finds any bin, an atom's included."""
@@ -173,14 +179,34 @@ class NumericBins:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """What is kept of the values of an open column, which are too many to remember each.
+
+    Attributes:
+        seen: a set of the values that the model was trained on.
+        lengths: the bins of the texts' lengths in characters.
+    """
+
+    seen: SeenValues
+    lengths: NumericBins
+
+
+@dataclass(frozen=True)
 class CategoricalBins:
-    """One bin for each value, then OTHER (known, without a bin of its own), NEW (not known) and missing."""
+    """One bin for each value, then OTHER (known, without a bin of its own), NEW (not known) and missing.
+
+    Attributes:
+        other: the known values without a bin of their own; none of an open column.
+        open: whether there were too many values to remember each.
+        memory: of an open column; older versions kept none, and then a value without a bin counts as known.
+    """
 
     name: str
     kind: ColumnKind
     values: tuple[str, ...]
     other: tuple[str, ...]
     open: bool
+    memory: Memory | None = None
 
     @property
     def type(self) -> FeatureType:
@@ -217,6 +243,8 @@ class CategoricalBins:
 
     def count_each(self, texts: Sequence[str]) -> list[int]:
         """The counts on these bins of texts that are mostly different from each other."""
+        if self.memory:
+            return self.count(Counter(texts))
         counts = [0] * len(self)
         for bin_index, times in Counter(map(self._bin_of_text.get, texts)).items():
             counts[self.unknown if bin_index is None else bin_index] += times
@@ -224,11 +252,18 @@ class CategoricalBins:
 
     def bin_of(self, text: str) -> int:
         """The position of the bin of a text."""
-        return self._bin_of_text.get(text, self.unknown)
+        position = self._bin_of_text.get(text, self.unknown)
+        if position == self.unknown and self.memory and not self.memory.seen.holds(value_hash(text)):
+            return self.new[0]
+        return position
 
     def to_json(self) -> dict[str, Any]:
         """The column's part of the baseline, without its counts."""
-        return {
+        return self.described() | ({"seen": self.memory.seen.to_text()} if self.memory else {})
+
+    def described(self) -> dict[str, Any]:
+        """What tells these bins from others. The set stands for itself by a digest: its text depends on the zlib."""
+        document = {
             "name": self.name,
             "kind": self.kind,
             "type": self.type,
@@ -236,6 +271,11 @@ class CategoricalBins:
             "other": list(self.other),
             "open": self.open,
         }
+        if self.memory:
+            lengths = {"atoms": list(self.memory.lengths.atoms), "edges": list(self.memory.lengths.edges)}
+            seen = hashlib.sha256(self.memory.seen.bits).hexdigest()
+            document |= {"seen": seen, "lengths": lengths}
+        return document
 
     @cached_property
     def _bin_of_text(self) -> dict[str, int]:
@@ -322,9 +362,17 @@ def bins_from_json(column: dict[str, Any]) -> Bins:
             tuple(column["edges"]),
             NumberForm.from_json(column.get("form")),
         )
-    return CategoricalBins(
+    bins = CategoricalBins(
         column["name"], column["kind"], tuple(column["values"]), tuple(column["other"]), column["open"]
     )
+    if "seen" not in column:
+        return bins
+    lengths = column["lengths"]
+    memory = Memory(
+        SeenValues.from_text(column["seen"]),
+        NumericBins(bins.name, bins.kind, tuple(lengths["atoms"]), tuple(lengths["edges"])),
+    )
+    return replace(bins, memory=memory)
 
 
 def parse_numbers(name: str, texts: Iterable[str], form: NumberForm) -> dict[str, float]:

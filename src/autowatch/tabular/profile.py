@@ -10,10 +10,9 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import add as add_integers
-from operator import sub as subtract_integers
 from typing import Any
 
 from autowatch.errors import AutowatchError
@@ -26,6 +25,7 @@ from autowatch.tabular.bins import (
     parse_numbers,
 )
 from autowatch.tabular.cells import PLAIN_FORM, FeatureType, NumberForm
+from autowatch.tabular.sketches import EMPTY_SKETCH, ColumnSketch, add_sketches, needs_sketch, sketch_of
 
 PROFILE_VERSION = 1
 
@@ -45,11 +45,59 @@ class UnequalColumns(AutowatchError):
 
 
 @dataclass(frozen=True)
+class OpenReference:
+    """What the labelled rows say of an open column beside its counts.
+
+    Attributes:
+        fresh: how many of the hold-out's rows have a value that the rows to train on have as well, and how many have
+            another: what is to be expected of later rows.
+        lengths: how many rows there are in each bin of the lengths.
+        repeats: how many values occur once, twice and so on, as pairs of the times and the number of values; none
+            where there were too many to count.
+    """
+
+    fresh: tuple[int, int]
+    lengths: tuple[int, ...]
+    repeats: tuple[tuple[int, int], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The column's `reference` in the baseline."""
+        return {
+            "fresh": list(self.fresh),
+            "lengths": list(self.lengths),
+            "repeats": [list(each) for each in self.repeats],
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "OpenReference":
+        """The inverse of `to_json`."""
+        seen, unseen = document["fresh"]
+        repeats = tuple((times, values) for times, values in document["repeats"])
+        return cls((seen, unseen), tuple(document["lengths"]), repeats)
+
+
+@dataclass(frozen=True)
 class BaselineColumn:
-    """A column's bins, and how many of the reference rows fell into each."""
+    """A column's bins, and how many of the reference rows fell into each; of an open one also what else they say."""
 
     bins: Bins
     counts: tuple[int, ...]
+    reference: OpenReference | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The column's part of the baseline."""
+        reference = {"reference": self.reference.to_json()} if self.reference else {}
+        return self.bins.to_json() | {"counts": list(self.counts)} | reference
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "BaselineColumn":
+        """The inverse of `to_json`."""
+        reference = document.get("reference")
+        return cls(
+            bins_from_json(document),
+            tuple(document["counts"]),
+            OpenReference.from_json(reference) if reference else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -65,7 +113,7 @@ class Baseline:
         """Tells whether two sets of bins are the same: the start of a SHA-256 of all but the counts."""
         description = {
             "profile_version": PROFILE_VERSION,
-            "columns": [column.bins.to_json() for column in self.columns],
+            "columns": [column.bins.described() for column in self.columns],
         }
         return hashlib.sha256(json.dumps(description, sort_keys=True, allow_nan=False).encode()).hexdigest()[
             :16
@@ -73,13 +121,12 @@ class Baseline:
 
     def to_json(self) -> dict[str, Any]:
         """The document for `baseline.json`."""
-        columns = [column.bins.to_json() | {"counts": list(column.counts)} for column in self.columns]
         return {
             "profile_version": PROFILE_VERSION,
             "run": self.run,
             "bins": self.digest,
             "rows": self.rows,
-            "columns": columns,
+            "columns": [column.to_json() for column in self.columns],
         }
 
     @classmethod
@@ -89,9 +136,7 @@ class Baseline:
         Raises:
             ProfilesDiffer: another version of Autowatch wrote it, with bins that mean something else.
         """
-        columns = tuple(
-            BaselineColumn(bins_from_json(column), tuple(column["counts"])) for column in document["columns"]
-        )
+        columns = tuple(map(BaselineColumn.from_json, document["columns"]))
         baseline = cls(document["run"], document["rows"], columns)
         if (document["profile_version"], document["bins"]) != (PROFILE_VERSION, baseline.digest):
             raise ProfilesDiffer(
@@ -105,22 +150,26 @@ class Baseline:
 class Profile:
     """What a `.profile.json` holds: how many rows fell into each bin of each column.
 
-    A column's counts add up to `rows`, or to fewer where some of the rows came without that column.
+    A column's counts add up to `rows`, or to fewer where some of the rows came without that column. Most columns have
+    no sketch: their bins say all of them.
     """
 
     run: str
     bins: str
     rows: int
     columns: dict[str, tuple[int, ...]]
+    sketches: Mapping[str, ColumnSketch] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The document for `.profile.json`."""
+        sketches = {name: sketch.to_json() for name, sketch in self.sketches.items()}
         return {
             "profile_version": PROFILE_VERSION,
             "run": self.run,
             "bins": self.bins,
             "rows": self.rows,
             "columns": {name: list(counts) for name, counts in self.columns.items()},
+            **({"sketches": sketches} if sketches else {}),
         }
 
     @classmethod
@@ -135,7 +184,9 @@ class Profile:
         sums = [*map(sum, columns.values())]
         if max(sums, default=0) > rows or not isinstance(sum(sums), int):
             raise ValueError("A column's counts are not whole, or add up to more than the rows.")
-        return cls(document["run"], document["bins"], rows, columns)
+        sketches = document.get("sketches", {}).items()
+        found = {name: ColumnSketch.from_json(sketch) for name, sketch in sketches}
+        return cls(document["run"], document["bins"], rows, columns, found)
 
 
 @dataclass(frozen=True)
@@ -185,22 +236,10 @@ class ProfileBuilder:
             NotANumber: a numeric column holds a text that is not a number; it may surface in `build` only.
         """
         self._rows += _length(columns)
-        self.add_beside(columns)
-
-    def add_beside(self, columns: Mapping[str, Sequence[str]]) -> None:
-        """Counts further columns of rows that have been added already; otherwise as `add`."""
         for column in self._columns:
             texts = columns.get(column.bins.name)
             if texts is not None:
                 column.add(texts)
-
-    def take_back(self, columns: Mapping[str, Sequence[str]]) -> None:
-        """Undoes `add` for some rows."""
-        self._rows -= _length(columns)
-        for column in self._columns:
-            texts = columns.get(column.bins.name)
-            if texts is not None:
-                column.take_back(texts)
 
     def build(self) -> Profile:
         """The profile of every batch so far; more may follow.
@@ -209,15 +248,17 @@ class ProfileBuilder:
             NotANumber: a numeric column holds a text that is not a number.
         """
         columns = {column.bins.name: tuple(column.counts()) for column in self._columns if column.present}
-        return Profile(self._baseline.run, self._baseline.digest, self._rows, columns)
+        sketches = {column.bins.name: column.sketch for column in self._columns if not column.sketch.is_empty}
+        return Profile(self._baseline.run, self._baseline.digest, self._rows, columns, sketches)
 
 
 class _ColumnCounter:
-    """One column's counts, and the texts that are counted but not yet put into bins."""
+    """One column's counts and sketch, and the texts that are counted but not yet put into bins."""
 
     def __init__(self, bins: Bins) -> None:
         self.bins = bins
         self.present = False
+        self.sketch = EMPTY_SKETCH
         self._counts = [0] * len(bins)
         self._pending: Counter[str] = Counter()
 
@@ -225,25 +266,25 @@ class _ColumnCounter:
         self.present = True
         sample = texts[:_SAMPLE_TEXTS]
         if 2 * len(set(sample)) > len(sample):
-            self._put(self.bins.count_each(texts))
+            counts = self.bins.count_each(texts)
+            self._put(counts, Counter(texts) if needs_sketch(self.bins, counts) else {})
             return
         self._pending.update(texts)
         if len(self._pending) > _PENDING_TEXTS:
             self._settle()
-
-    def take_back(self, texts: Sequence[str]) -> None:
-        self._counts = list(map(subtract_integers, self._counts, self.bins.count_each(texts)))
 
     def counts(self) -> list[int]:
         self._settle()
         return self._counts
 
     def _settle(self) -> None:
-        self._put(self.bins.count(self._pending))
+        self._put(self.bins.count(self._pending), self._pending)
         self._pending = Counter()
 
-    def _put(self, counts: list[int]) -> None:
+    def _put(self, counts: list[int], texts: Mapping[str, int]) -> None:
         self._counts = list(map(add_integers, self._counts, counts))
+        if texts and needs_sketch(self.bins, counts):
+            self.sketch = add_sketches([self.sketch, sketch_of(self.bins, texts)])
 
 
 def _length(columns: Mapping[str, Sequence[str]]) -> int:
@@ -306,6 +347,7 @@ def total(profiles: Iterable[Profile]) -> Profile:
 
 def _total_of(first: Profile, remaining: Iterator[Profile]) -> Profile:
     rows, columns = first.rows, {name: list(counts) for name, counts in first.columns.items()}
+    sketches = {name: [sketch] for name, sketch in first.sketches.items()}
     for profile in remaining:
         if profile.bins != first.bins:
             raise ProfilesDiffer(
@@ -316,7 +358,15 @@ def _total_of(first: Profile, remaining: Iterator[Profile]) -> Profile:
         for name, counts in profile.columns.items():
             sums = columns.get(name)
             columns[name] = list(counts) if sums is None else list(map(add_integers, sums, counts))
-    return Profile(first.run, first.bins, rows, {name: tuple(counts) for name, counts in columns.items()})
+        for name, sketch in profile.sketches.items():
+            sketches.setdefault(name, []).append(sketch)
+    return Profile(
+        first.run,
+        first.bins,
+        rows,
+        {name: tuple(counts) for name, counts in columns.items()},
+        {name: add_sketches(many) for name, many in sketches.items()},
+    )
 
 
 def _value_counts(name: str, texts: Mapping[str, int], form: NumberForm) -> Counter[float]:
@@ -340,6 +390,7 @@ class ProfileSum:
         self._waiting = 0
         self._columns: dict[str, list[Sequence[int]]] = {}
         self._lengths: dict[str, int] = {}
+        self._sketches: dict[str, list[ColumnSketch]] = {}
 
     def add(self, profile: Profile) -> None:
         """Adds one profile.
@@ -358,6 +409,8 @@ class ProfileSum:
         self._rows += profile.rows
         for name, counts in profile.columns.items():
             self._columns.setdefault(name, []).append(counts)
+        for name, sketch in profile.sketches.items():
+            self._sketches.setdefault(name, []).append(sketch)
         self._waiting += 1
         if self._waiting == _MOST_WAITING:
             self._add_up()
@@ -369,9 +422,12 @@ class ProfileSum:
         """The profile of all rows so far; there must have been one at least."""
         self._add_up()
         columns = {name: tuple(sums) for name, (sums,) in self._columns.items()}
-        return Profile(self._run, self._bins or "", self._rows, columns)
+        sketches = {name: add_sketches(sums) for name, sums in self._sketches.items()}
+        return Profile(self._run, self._bins or "", self._rows, columns, sketches)
 
     def _add_up(self) -> None:
         self._waiting = 0
         for name, many in self._columns.items():
             self._columns[name] = [list(map(sum, zip(*many, strict=True)))]
+        for name, sketches in self._sketches.items():
+            self._sketches[name] = [add_sketches(sketches, is_last=False)]

@@ -14,6 +14,7 @@ from autowatch.records.keys import baseline_key, contract_key
 from autowatch.scoring.columns import near_misses
 from autowatch.tabular.profile import PROFILE_VERSION, Baseline, BaselineColumn, Profile, add, baseline_column
 from autowatch.training.data.files import TrainingFiles
+from autowatch.training.data.memory import Memories
 from autowatch.training.data.report import (
     ColumnReport,
     DataReport,
@@ -112,6 +113,7 @@ def prepare_training_data(
     )
     _check_rows_to_train(len(in_holdout), sum(in_holdout))
     bins = _bins(run, survey, preparation.target)
+    memories = Memories(survey.columns.values(), bins)
     counts = write_split(
         bucket,
         TrainingTable(bucket, training.files),
@@ -119,9 +121,10 @@ def prepare_training_data(
         bins,
         survey.row_labels,
         in_holdout,
+        memories,
     )
     write_data_report(bucket, _report(contract, training, survey, preparation, in_holdout, counts))
-    bucket.write_json(baseline_key(run), _baseline(contract, bins, add(*counts)).to_json())
+    bucket.write_json(baseline_key(run), _baseline(contract, bins, add(*counts), memories).to_json())
     bucket.write_json(contract_key(run), contract.to_json())
     return contract
 
@@ -249,10 +252,10 @@ def _bins(run: str, survey: TrainingSurvey, target: str) -> Baseline:
     return Baseline(run, len(survey.row_labels), tuple(columns))
 
 
-def _baseline(contract: Contract, bins: Baseline, counts: Profile) -> Baseline:
+def _baseline(contract: Contract, bins: Baseline, counts: Profile, memories: Memories) -> Baseline:
     features = {feature.name for feature in contract.features}
     columns = (
-        BaselineColumn(column.bins, counts.columns[column.bins.name])
+        memories.remembered(BaselineColumn(column.bins, counts.columns[column.bins.name]))
         for column in bins.columns
         if column.bins.name in features
     )

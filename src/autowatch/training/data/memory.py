@@ -1,0 +1,77 @@
+"""What is remembered of open columns, whose values are too many to have bins.
+
+The values that the model is trained on go into a set. How many of the hold-out's rows have another value says how many
+are to be expected of later rows, since the model has seen neither.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import compress
+
+from autowatch.tabular.bins import CategoricalBins, Memory, numeric_bins
+from autowatch.tabular.cells import MISSING
+from autowatch.tabular.profile import Baseline, BaselineColumn, OpenReference
+from autowatch.tabular.seen import PLACES, SeenValues, add_to_set, value_hash
+from autowatch.training.data.columns import ColumnSurvey
+
+
+class Memories:
+    """Takes in the rows of the second pass, in 131 kB and 4 bytes for each row of the hold-out a column."""
+
+    def __init__(self, columns: Iterable[ColumnSurvey], bins: Baseline) -> None:
+        is_open = {
+            column.bins.name
+            for column in bins.columns
+            if isinstance(column.bins, CategoricalBins) and column.bins.open
+        }
+        self._columns = {column.name: _OpenColumn(column) for column in columns if column.name in is_open}
+
+    def add(self, columns: Mapping[str, Sequence[str]], in_holdout: Sequence[int]) -> None:
+        """Takes in some rows, and for each 1 if it is held out."""
+        for name, column in self._columns.items():
+            column.add(columns[name], in_holdout)
+
+    def remembered(self, column: BaselineColumn) -> BaselineColumn:
+        """The column with what is remembered of it; one that is not open as it is."""
+        found = self._columns.get(column.bins.name)
+        return found.remembered(column) if found else column
+
+
+class _OpenColumn:
+    def __init__(self, survey: ColumnSurvey) -> None:
+        self._survey = survey
+        self._bits = bytearray(PLACES // 8)
+        self._held_out = array("I")
+        self._lengths: Counter[int] = Counter()
+
+    def add(self, texts: Sequence[str], in_holdout: Sequence[int]) -> None:
+        hashes = {text: value_hash(text) for text in set(texts) - MISSING}
+        train = set(compress(texts, (not flag for flag in in_holdout)))
+        add_to_set(self._bits, (hashes[text] for text in train - MISSING))
+        self._held_out.extend(hashes[text] for text in compress(texts, in_holdout) if text in hashes)
+        self._lengths.update(len(text) for text in texts if text in hashes)
+
+    def remembered(self, column: BaselineColumn) -> BaselineColumn:
+        if not isinstance(column.bins, CategoricalBins):
+            return column
+        seen = SeenValues(bytes(self._bits))
+        bins = numeric_bins(
+            column.bins.name,
+            column.bins.kind,
+            {float(length): times for length, times in self._lengths.items()},
+        )
+        known = sum(map(seen.holds, self._held_out))
+        reference = OpenReference(
+            fresh=(known, len(self._held_out) - known),
+            lengths=tuple(bins.count({str(length): times for length, times in self._lengths.items()})),
+            repeats=self._repeats(),
+        )
+        return replace(column, bins=replace(column.bins, memory=Memory(seen, bins)), reference=reference)
+
+    def _repeats(self) -> tuple[tuple[int, int], ...]:
+        if not self._survey.distinct_is_exact:
+            return ()
+        times = Counter(times for text, times in self._survey.texts.items() if text not in MISSING and times)
+        return tuple(sorted(times.items()))
