@@ -15,6 +15,7 @@ from sandbox.client import running_sandbox
 from sandbox.faults import Fault
 from tests.support.released_stack import ReleasedStack
 from tests.support.scoring_bucket import BASELINE, CONTRACT
+from tests.support.train_walker import wait_for
 
 pytestmark = pytest.mark.sandbox
 
@@ -66,6 +67,15 @@ class World(ReleasedStack):
         answer = self.stepfunctions.describe_execution(executionArn=arn)
         return Run(answer["status"], answer.get("error"), answer.get("cause"))
 
+    def states(self, arn):
+        """The states that an execution has entered."""
+        events = self.stepfunctions.get_execution_history(executionArn=arn)["events"]
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for event in events
+            if "stateEnteredEventDetails" in event
+        ]
+
     def outcome(self, name):
         """The objects of one input by key, without what differs between two runs of one path as well."""
         found = {}
@@ -110,7 +120,8 @@ class World(ReleasedStack):
 
 
 def _lasting(document):
-    for name in ("started", "finished", "time", *(name for name in document if name.endswith("version_id"))):
+    versions = (name for name in document if name.endswith("version_id"))
+    for name in ("started", "finished", "time", "committed_by", *tuple(versions)):
         document.pop(name, None)
     document.get("input", {}).pop("size", None)
     return document
@@ -239,6 +250,23 @@ def test_a_piece_that_fails_says_why(world):
     assert (run.status, run.error) == ("FAILED", "ProfilesDiffer")
     assert world.outcome("piece") == {}
     assert "Train again" in world.sandbox.mailbox.messages()[mails].body
+
+
+def test_one_that_is_stopped_leaves_nothing_and_is_told(world):
+    # So that the job takes longer than the look for it.
+    world.sandbox.faults(Fault("GetObject", "slow", begins="models/r1/model.tar.gz", seconds=3))
+    before, mails = world.executions(), len(world.sandbox.mailbox.messages())
+    world.s3.put_object(Bucket=world.bucket, Key="inference/stopped.csv", Body=plain_rows(5000).encode())
+    arn = wait_for(lambda: next(iter(world.executions() - before), None))
+    wait_for(lambda: "WaitForTransform" in world.states(arn))
+    world.stepfunctions.stop_execution(executionArn=arn, cause="The test wanted it.")
+    world.sandbox.wait_until_idle(60)
+    assert world.outcome("stopped") == {}
+    (mail,) = world.sandbox.mailbox.messages()[mails:]
+    assert "inference/stopped.csv" in mail.subject
+    assert "Its execution ended ABORTED." in mail.body
+    jobs = world.sandbox.client("sagemaker").list_transform_jobs()["TransformJobSummaries"]
+    assert "InProgress" not in {job["TransformJobStatus"] for job in jobs}
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,16 @@ class ReleasedStack:
         self.s3 = sandbox.client("s3")
         self.bucket = sandbox.outputs["DataBucketName"]
 
-    def release(self, *further_configs):
-        """Serves the stub and makes it the champion; further endpoint configs name the same model."""
+    def release(self, *further_configs, **model):
+        """Serves the stub and makes it the champion; further endpoint configs name the same model.
+
+        Args:
+            model: more of `model.json`.
+        """
         sagemaker = self.sandbox.client("sagemaker")
-        self.s3.put_object(Bucket=self.bucket, Key="models/r1/model.tar.gz", Body=archive(features=2))
+        self.s3.put_object(
+            Bucket=self.bucket, Key="models/r1/model.tar.gz", Body=archive(features=2, **model)
+        )
         url = f"s3://{self.bucket}/models/r1/model.tar.gz"
         resource = self.sandbox.client("cloudformation").describe_stack_resource(
             StackName="autowatch", LogicalResourceId="SageMakerRole"

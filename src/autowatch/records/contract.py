@@ -1,10 +1,12 @@
 """The contract of a model: which columns it was trained on, and what it predicts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.records.holdout import HoldoutRule
+from autowatch.records.threshold import DecisionThreshold
 from autowatch.tabular.cells import PLAIN_FORM, FeatureType, NumberForm
 
 ID_COLUMN = "id"
@@ -40,7 +42,9 @@ PositiveLabelFrom = Literal["parameter", "champion", "rarer"]
 class Contract:
     """What `models/<run>/contract.json` holds; the features stand in the model's order.
 
-    `positive_label_from` is None in the contracts of versions that did not record it.
+    `positive_label_from` and `holdout` are None in the contracts of versions that did not record them.
+    `decision_threshold` is set by the gate; it is None where the label is the model's own. `id_column` is the user's
+    key, empty where there is none.
     """
 
     run: str
@@ -53,11 +57,19 @@ class Contract:
     profile_version: int
     training: ObjectVersion
     positive_label_from: PositiveLabelFrom | None = None
+    decision_threshold: DecisionThreshold | None = None
+    id_column: str = ""
+    holdout: HoldoutRule | None = None
 
     @property
     def probability_column(self) -> str:
         """The output column with P(positive label)."""
         return f"{self.target}_probability"
+
+    @property
+    def negative_label(self) -> str:
+        """The label that is not the positive one."""
+        return next(label for label in self.labels if label != self.positive_label)
 
     @property
     def actual_column(self) -> str:
@@ -77,11 +89,14 @@ class Contract:
             "labels": list(self.labels),
             "positive_label": self.positive_label,
             "positive_label_from": self.positive_label_from,
+            "decision_threshold": self.decision_threshold and asdict(self.decision_threshold),
             "features": [feature.to_json() for feature in self.features],
             "dropped_columns": list(self.dropped_columns),
             "rows": self.rows,
             "profile_version": self.profile_version,
             "training": self.training.to_json(),
+            "id_column": self.id_column,
+            "holdout": self.holdout and self.holdout.to_json(),
         }
 
     @classmethod
@@ -98,6 +113,9 @@ class Contract:
             profile_version=document["profile_version"],
             training=ObjectVersion.from_json(document["training"]),
             positive_label_from=document.get("positive_label_from"),
+            id_column=document.get("id_column", ""),
+            holdout=HoldoutRule.from_json(document.get("holdout")),
+            decision_threshold=DecisionThreshold.from_json(document.get("decision_threshold")),
         )
 
 

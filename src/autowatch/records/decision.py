@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from autowatch.aws.objects import Bucket
-from autowatch.evaluation.figures import CalibrationPoint, Comparison
+from autowatch.evaluation.figures import CalibrationPoint, Comparison, Confusion, TradeOffPoint
 from autowatch.records.keys import decision_key
+from autowatch.records.threshold import DecisionThreshold
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class JudgedModel:
         roc: points (false positive rate, true positive rate) from (0, 0) to (1, 1).
         calibration: the points of the calibration curve.
         latency: of the batches.
+        threshold: from which probability on it gives the positive label; None where the label is the model's own.
+        confusion: the rows by their true label and the one that they get when this model serves; None in the decisions
+            of earlier versions.
     """
 
     run: str
@@ -48,6 +52,14 @@ class JudgedModel:
     roc: tuple[tuple[float, float], ...]
     calibration: tuple[CalibrationPoint, ...]
     latency: Latency
+    threshold: DecisionThreshold | None = None
+    confusion: Confusion | None = None
+
+    @property
+    def gives_no_positive_label(self) -> bool:
+        """Whether every row gets the other label, as far as is known."""
+        found = self.confusion
+        return found is not None and found.true_positives + found.false_positives == 0
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "JudgedModel":
@@ -59,6 +71,8 @@ class JudgedModel:
             roc=tuple((x, y) for x, y in document["roc"]),
             calibration=tuple(CalibrationPoint(**point) for point in document["calibration"]),
             latency=Latency(**document["latency"]),
+            threshold=DecisionThreshold.from_json(document.get("threshold")),
+            confusion=Confusion(**document["confusion"]) if document.get("confusion") else None,
         )
 
 
@@ -78,6 +92,9 @@ class GateDecision:
         champion: the same about the champion; None if it was not judged.
         champion_skipped: why it was not; None if it was.
         comparison: of the two; None if the champion was not judged.
+        unseen_rows: how many rows of the hold-out the champion was not trained on either: the comparison takes no
+            others; None where that is not known, and it takes all.
+        trade_off: what other thresholds would mean for the challenger, by rising threshold.
     """
 
     run: str
@@ -91,6 +108,8 @@ class GateDecision:
     champion: JudgedModel | None = None
     champion_skipped: str | None = None
     comparison: Comparison | None = None
+    unseen_rows: int | None = None
+    trade_off: tuple[TradeOffPoint, ...] = ()
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "GateDecision":
@@ -110,6 +129,8 @@ class GateDecision:
             champion=JudgedModel.from_json(champion) if champion else None,
             champion_skipped=document.get("champion_skipped"),
             comparison=Comparison(**comparison) if comparison else None,
+            unseen_rows=document.get("unseen_rows"),
+            trade_off=tuple(TradeOffPoint(**point) for point in document.get("trade_off", ())),
         )
 
 

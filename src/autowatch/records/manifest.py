@@ -35,7 +35,9 @@ class WrittenObject:
 class Manifest:
     """What a `.manifest.json` says of the files; `columns` are those of the input's header, empty where it lacks them.
 
-    `variant` is the endpoint's production variant that answered, empty where Batch Transform did.
+    `variant` is the endpoint's production variant that answered, empty where Batch Transform did. `committed_by` is the
+    invocation, or the transform, that committed: its retries bear the same name, and whichever of them gets through
+    counts the file in the metrics. Empty in manifests of earlier versions.
 
     The counts of the scored rows are not part of it: code that holds the manifests of a whole day has no
     memory for them.
@@ -58,6 +60,7 @@ class Manifest:
     versions: dict[str, str]
     columns: tuple[str, ...] = ()
     variant: str = ""
+    committed_by: str = ""
 
     @property
     def written(self) -> tuple[WrittenObject, ...]:
@@ -83,6 +86,7 @@ class Manifest:
             "endpoint_name": self.endpoint_name,
             "endpoint_config": self.endpoint_config,
             "variant": self.variant,
+            "committed_by": self.committed_by,
             "prediction_date": self.prediction_date,
             "started": self.started,
             "finished": self.finished,
@@ -107,6 +111,7 @@ class Manifest:
             rows_rejected=document["rows"]["rejected"],
             columns=tuple(document.get("columns", ())),
             variant=document.get("variant", ""),
+            committed_by=document.get("committed_by", ""),
             **{
                 name: document[name]
                 for name in (

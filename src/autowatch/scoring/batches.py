@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from autowatch.records.contract import Contract
 from autowatch.scoring.ahead import work_ahead
 from autowatch.scoring.answer import Predictions
-from autowatch.scoring.columns import Layout, match_columns
+from autowatch.scoring.answer_columns import decide_labels
+from autowatch.scoring.columns import match_columns
 from autowatch.scoring.endpoint import Endpoint
 from autowatch.scoring.requests import Answer, Rejected, ScoringLimits, request_predictions
 from autowatch.scoring.rows import CheckedRows, RowChecker, columns_to_check, model_columns, profile_of
@@ -74,8 +75,7 @@ def score_table(
         UnreadableFile: while reading on, where the table cannot be read as agreed.
         EndpointError, AnswerMismatch, AnswerUnreadable: while reading on, see `Endpoint.predict`.
     """
-    layout = match_columns(table.header, contract)
-    return _score_batches(_Scoring(table, layout, limits, baseline, size), endpoint)
+    return _score_batches(_Scoring(table, contract, limits, baseline, size), endpoint)
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,11 @@ class _Scoring:
     """What is done to the rows before they are sent, in one thread, and to the answers, in another."""
 
     def __init__(
-        self, table: Table, layout: Layout, limits: ScoringLimits, baseline: Baseline, size: int
+        self, table: Table, contract: Contract, limits: ScoringLimits, baseline: Baseline, size: int
     ) -> None:
         self.limits = limits
-        self._table, self._layout, self._baseline = table, layout, baseline
+        self._table, self._contract, self._baseline = table, contract, baseline
+        self._layout = layout = match_columns(table.header, contract)
         columns = columns_to_check(layout, baseline)
         self._checker = RowChecker(layout.width, columns)
         self._requests = _RequestSizes(limits, size)
@@ -163,12 +164,11 @@ class _Scoring:
             profile = self._recount(own)
         labels = _joined([part.labels for part in answer.parts])
         probabilities = _joined([part.probabilities for part in answer.parts])
+        predictions = decide_labels(Predictions(labels, probabilities), self._contract)
         if self._probabilities:
             counts = tuple(self._probabilities.count(probabilities).counts)
             profile = replace(profile, columns=profile.columns | {self._layout.output[-1]: counts})
-        return ScoredBatch(
-            numbers, self._layout.output, own, Predictions(labels, probabilities), rejected, profile
-        )
+        return ScoredBatch(numbers, self._layout.output, own, predictions, rejected, profile)
 
     def _prepare(self, checked: CheckedRows) -> _Batch:
         columns = checked.rows.columns
@@ -238,7 +238,7 @@ def _join(batches: Sequence[_Batch]) -> _Batch:
         payload=b"".join([batch.payload for batch in batches]),
         own=pa.concat_arrays([batch.own for batch in batches]),
         rejected=[row for batch in batches for row in batch.rejected],
-        profile=total(batch.profile for batch in batches),
+        profile=total((batch.profile for batch in batches), is_last=False),
     )
 
 

@@ -102,6 +102,7 @@ def score_arrivals(
     arrivals: Sequence[Arrival],
     settings: ScoringSettings,
     seconds_left: Callable[[], float],
+    invocation: str,
     transforms: TransformMachine | None = None,
     postponed: int = 0,
 ) -> dict[str, int]:
@@ -111,6 +112,7 @@ def score_arrivals(
     trying again cannot help. Any other failure is raised when all files have been tried.
 
     Args:
+        invocation: the name of this call, which its retries share.
         transforms: takes the files that are too large to be scored here; without it all are scored here.
         postponed: how often the files were left for later before.
 
@@ -126,7 +128,8 @@ def score_arrivals(
                 _hand_over(bucket, arrival, transforms)
                 outcomes["handed_over"] += 1
             else:
-                outcomes[_score_or_refuse(bucket, runtime, arrival, settings, seconds_left)] += 1
+                outcome = _score_or_refuse(bucket, runtime, arrival, settings, seconds_left, invocation)
+                outcomes[outcome] += 1
         except ReleaseUnderWay as error:
             if transforms is None or postponed >= _MOST_WAITS:
                 failures.append(error)
@@ -175,10 +178,11 @@ def _score_or_refuse(
     arrival: Arrival,
     settings: ScoringSettings,
     seconds_left: Callable[[], float],
+    invocation: str,
 ) -> Literal["scored", "refused"]:
     try:
         check_name(arrival.file)
-        score_file(bucket, runtime, arrival, settings, seconds_left)
+        score_file(bucket, runtime, arrival, settings, seconds_left, invocation)
     except (UnreadableFile, NoChampion) as error:
         refuse(bucket, arrival, error, settings.metrics_namespace, settings.stack)
         return "refused"

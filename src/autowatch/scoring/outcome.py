@@ -107,7 +107,7 @@ def check_rejected(
 
 
 def report_scored(manifest: Manifest, metrics_namespace: str, stack: str) -> None:
-    """Reports a commit; for the run that made it alone."""
+    """Reports a commit; for the run that made it alone, and last of all, since one that is killed is tried again."""
     _LOGGER.info(
         "file scored",
         extra={

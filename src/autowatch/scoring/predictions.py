@@ -77,6 +77,7 @@ def score_file(
     arrival: Arrival,
     settings: ScoringSettings,
     seconds_left: Callable[[], float],
+    invocation: str,
 ) -> Manifest:
     """Scores one file and commits the result; where that has been done already, gives what was committed.
 
@@ -89,6 +90,7 @@ def score_file(
     Args:
         runtime: boto3's `sagemaker-runtime`, which tries nothing again by itself.
         seconds_left: tells how long the caller may still take.
+        invocation: the name of this call, which its retries share: the one that committed reports the file, last.
 
     Raises:
         UnreadableFile: the file cannot be scored as it is, and trying again cannot help.
@@ -101,7 +103,7 @@ def score_file(
     manifest = find_committed(bucket, keys)
     if manifest is None:
         try:
-            manifest = _score_and_commit(bucket, runtime, arrival, keys, settings, seconds_left)
+            manifest = _score_and_commit(bucket, runtime, arrival, keys, settings, seconds_left, invocation)
         except UploadGone:
             manifest = find_committed(bucket, keys)
             if manifest is None:
@@ -109,6 +111,8 @@ def score_file(
     withdraw_others(bucket, keys, manifest)
     for key in (keys.predictions, keys.rejected):
         abort_uploads(bucket, key)
+    if manifest.committed_by == invocation:
+        report_scored(manifest, settings.metrics_namespace, settings.stack)
     return manifest
 
 
@@ -119,6 +123,7 @@ def _score_and_commit(
     keys: OutputKeys,
     settings: ScoringSettings,
     seconds_left: Callable[[], float],
+    invocation: str,
 ) -> Manifest:
     started = datetime.now(UTC)
     scored = score_in_force(
@@ -143,16 +148,14 @@ def _score_and_commit(
         endpoint_name=champion.endpoint_name,
         endpoint_config=champion.endpoint_config,
         variant=scored.variant,
+        committed_by=invocation,
         prediction_date=to_text(arrival.time),
         started=to_text(started),
         finished=to_text(datetime.now(UTC)),
         columns=scored.columns,
         versions={"autowatch": __version__, "python": platform.python_version()},
     )
-    committed = commit(bucket, arrival, keys, manifest, scored.counts)
-    if committed == manifest:
-        report_scored(manifest, settings.metrics_namespace, settings.stack)
-    return committed
+    return commit(bucket, arrival, keys, manifest, scored.counts)
 
 
 @dataclass(frozen=True)

@@ -248,7 +248,11 @@ class ProfileBuilder:
             NotANumber: a numeric column holds a text that is not a number.
         """
         columns = {column.bins.name: tuple(column.counts()) for column in self._columns if column.present}
-        sketches = {column.bins.name: column.sketch for column in self._columns if not column.sketch.is_empty}
+        sketches = {
+            column.bins.name: add_sketches([column.sketch])
+            for column in self._columns
+            if not column.sketch.is_empty
+        }
         return Profile(self._baseline.run, self._baseline.digest, self._rows, columns, sketches)
 
 
@@ -284,7 +288,7 @@ class _ColumnCounter:
     def _put(self, counts: list[int], texts: Mapping[str, int]) -> None:
         self._counts = list(map(add_integers, self._counts, counts))
         if texts and needs_sketch(self.bins, counts):
-            self.sketch = add_sketches([self.sketch, sketch_of(self.bins, texts)])
+            self.sketch = add_sketches([self.sketch, sketch_of(self.bins, texts)], is_last=False)
 
 
 def _length(columns: Mapping[str, Sequence[str]]) -> int:
@@ -331,8 +335,12 @@ def add(first: Profile, second: Profile) -> Profile:
     return total((first, second))
 
 
-def total(profiles: Iterable[Profile]) -> Profile:
+def total(profiles: Iterable[Profile], *, is_last: bool = True) -> Profile:
     """The profile of all tables together.
+
+    Args:
+        profiles: one at least.
+        is_last: false where more is to be added, so that sketches hold more for the time being.
 
     Raises:
         ProfilesDiffer: they count on different bins.
@@ -342,10 +350,10 @@ def total(profiles: Iterable[Profile]) -> Profile:
     first = next(remaining, None)
     if first is None:
         raise ValueError("the total of no profiles has no bins")
-    return _total_of(first, remaining)
+    return _total_of(first, remaining, is_last)
 
 
-def _total_of(first: Profile, remaining: Iterator[Profile]) -> Profile:
+def _total_of(first: Profile, remaining: Iterator[Profile], is_last: bool) -> Profile:
     rows, columns = first.rows, {name: list(counts) for name, counts in first.columns.items()}
     sketches = {name: [sketch] for name, sketch in first.sketches.items()}
     for profile in remaining:
@@ -365,7 +373,7 @@ def _total_of(first: Profile, remaining: Iterator[Profile]) -> Profile:
         first.bins,
         rows,
         {name: tuple(counts) for name, counts in columns.items()},
-        {name: add_sketches(many) for name, many in sketches.items()},
+        {name: add_sketches(many, is_last=is_last) for name, many in sketches.items()},
     )
 
 
@@ -418,11 +426,15 @@ class ProfileSum:
     def _differ(self, lengths: dict[str, int]) -> bool:
         return lengths != self._lengths and lengths | self._lengths != self._lengths | lengths
 
-    def build(self) -> Profile:
-        """The profile of all rows so far; there must have been one at least."""
+    def build(self, *, is_last: bool = True) -> Profile:
+        """The profile of all rows so far; there must have been one at least.
+
+        Args:
+            is_last: false where it is to be added to others, so that its sketches hold more.
+        """
         self._add_up()
         columns = {name: tuple(sums) for name, (sums,) in self._columns.items()}
-        sketches = {name: add_sketches(sums) for name, sums in self._sketches.items()}
+        sketches = {name: add_sketches(sums, is_last=is_last) for name, sums in self._sketches.items()}
         return Profile(self._run, self._bins or "", self._rows, columns, sketches)
 
     def _add_up(self) -> None:

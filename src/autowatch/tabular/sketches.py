@@ -19,14 +19,15 @@ from autowatch.tabular.cells import MISSING
 from autowatch.tabular.seen import HASH_BITS, value_hash
 
 MOST_UNKNOWN = 50
-"""So many values never seen are kept, each with the number of its rows."""
+"""So many values never seen are kept in the end, each with the number of its rows."""
+
+MOST_HELD = 10_000
+"""So many are held while rows are added up, so that it does not matter how these were divided."""
 
 MOST_HASHES = 512
 """Of so many hashes the number of different values is known within 4.4 % (one standard error)."""
 
 _LONGEST_TEXT = 80
-
-_MOST_WHILE_ADDING = 10_000
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def needs_sketch(bins: Bins, counts: Sequence[int]) -> bool:
     return any(counts[position] for position in (*bins.new, *bins.out_of_range))
 
 
-def frequent(texts: Mapping[str, int], undercount: int = 0, most: int = MOST_UNKNOWN) -> ColumnSketch:
+def frequent(texts: Mapping[str, int], undercount: int = 0, most: int = MOST_HELD) -> ColumnSketch:
     """The most frequent of these texts, as Misra and Gries keep them ("Finding repeated elements", 1982).
 
     Of more than `most` texts the number of the next one is taken off each, which leaves out the rarer ones. Sums of
@@ -164,12 +165,12 @@ def smallest(hashes: Iterable[int]) -> tuple[int, ...]:
 def add_sketches(sketches: Sequence[ColumnSketch], *, is_last: bool = True) -> ColumnSketch:
     """The sketch of all rows together.
 
-    All but the numbers of unknown texts comes out the same whatever the rows are divided into, and these do unless
-    there are more than 50 in a part.
+    It comes out the same whatever the rows are divided into, but for the unknown texts where there are more than
+    10,000, or where sketches are added that had been the last ones.
 
     Args:
         sketches: of one column.
-        is_last: false where more are to be added, so that texts are kept for the time being.
+        is_last: false where more are to be added, so that many unknown texts are held.
     """
     unknown: Counter[str] = Counter()
     for each in sketches:
@@ -177,7 +178,7 @@ def add_sketches(sketches: Sequence[ColumnSketch], *, is_last: bool = True) -> C
     found = frequent(
         unknown,
         sum(each.undercount for each in sketches),
-        MOST_UNKNOWN if is_last else _MOST_WHILE_ADDING,
+        MOST_UNKNOWN if is_last else MOST_HELD,
     )
     lengths = [each.lengths for each in sketches if each.lengths]
     return ColumnSketch(

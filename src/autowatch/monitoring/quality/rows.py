@@ -26,11 +26,15 @@ _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 
 @dataclass(frozen=True)
 class LabelledRun:
-    """The rows that one run scored on a day: how many they are, and those whose labels came."""
+    """The rows that one run scored on a day: how many they are, and those whose labels came.
+
+    `threshold` is the probability from which on they got the positive label, None where the label is the model's own.
+    """
 
     run: str
     rows_scored: int
     labelled: LabelledRows
+    threshold: float | None
 
 
 def read_labelled_rows(
@@ -81,7 +85,8 @@ def _read_run(
             )
         )
     rows_scored = sum(manifest.rows_scored for manifest in manifests)
-    return LabelledRun(run, rows_scored, LabelledRows.joined(parts))
+    threshold = contract.decision_threshold
+    return LabelledRun(run, rows_scored, LabelledRows.joined(parts), threshold.value if threshold else None)
 
 
 def _join(bucket: Bucket, predictions: WrittenObject, labels: FileLabels, contract: Contract) -> LabelledRows:

@@ -36,11 +36,11 @@ def assemble(bucket: Bucket, plan: TransformPlan, settings: TransformSettings, n
     if manifest is None:
         written, counts = _write(bucket, plan, keys, now)
         manifest = commit(bucket, plan.arrival, keys, written, counts)
-        if manifest == written:
-            report_scored(manifest, settings.metrics_namespace, settings.stack)
     withdraw_others(bucket, keys, manifest)
     for key in (keys.predictions, keys.rejected):
         abort_uploads(bucket, key)
+    if manifest.committed_by == plan.work.name:
+        report_scored(manifest, settings.metrics_namespace, settings.stack)
     return manifest
 
 
@@ -69,6 +69,7 @@ def _write(bucket: Bucket, plan: TransformPlan, keys: OutputKeys, now: datetime)
         model_name=plan.champion.model_name,
         endpoint_name=plan.champion.endpoint_name,
         endpoint_config=plan.champion.endpoint_config,
+        committed_by=work.name,
         prediction_date=to_text(plan.arrival.time),
         started=plan.started,
         finished=to_text(now),

@@ -14,7 +14,7 @@ from autowatch.aws.reading import ResumedBody
 from autowatch.aws.uploads import Upload
 from autowatch.errors import UnreadableFile
 from autowatch.scoring.answer import INFERENCE_OUTPUTS, AnswerMismatch, AnswerUnreadable
-from autowatch.scoring.answer_columns import read_columns
+from autowatch.scoring.answer_columns import decide_labels, read_columns
 from autowatch.scoring.output import predictions_header, rejected_header, rejected_rows
 from autowatch.scoring.rows import RowChecker, columns_to_check, no_rows, predictions_rows, profile_of
 from autowatch.scoring.transform.accept import AcceptedPiece
@@ -72,7 +72,11 @@ def finish_piece(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> F
             if not upload.is_empty:
                 upload.complete()
         finished = FinishedPiece(
-            scored, piece.rejected, predictions.size, rejected.size, counter.profile.build().to_json()
+            scored,
+            piece.rejected,
+            predictions.size,
+            rejected.size,
+            counter.profile.build(is_last=False).to_json(),
         )
     bucket.write_json(plan.work.finished(piece.number), asdict(finished))
     return finished
@@ -112,7 +116,8 @@ def _scored_columns(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -
                 f"{', '.join(INFERENCE_OUTPUTS)}. Set SAGEMAKER_INFERENCE_OUTPUT of its model to these."
             )
         own = [rows.columns[order.index(position)] for position in range(plan.layout.width)]
-        predictions = read_columns(rows.columns[width:], plan.contract.labels, plan.contract.positive_label)
+        answered = read_columns(rows.columns[width:], plan.contract.labels, plan.contract.positive_label)
+        predictions = decide_labels(answered, plan.contract)
         yield [*own, predictions.labels, predictions.probabilities]
 
 

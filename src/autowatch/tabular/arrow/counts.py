@@ -18,7 +18,7 @@ from autowatch.tabular.seen import LAST_SHIFT, MIXING, PLACE_SHIFT, PLACES, Seen
 from autowatch.tabular.sketches import (
     EMPTY_SKETCH,
     MOST_HASHES,
-    MOST_UNKNOWN,
+    MOST_HELD,
     ColumnSketch,
     add_sketches,
     frequent,
@@ -164,7 +164,9 @@ class ColumnCounter:
             bounds = pc.min_max(pc.cast(pc.filter(texts, plain), pa.float64())).as_py()
             numbers = [number for number in bounds.values() if number is not None]
             others = dict.fromkeys(pc.filter(texts, pc.invert(plain)).to_pylist(), 1)
-            return add_sketches([sketch_of_numbers(self.bins, numbers), sketch_of(self.bins, others)])
+            return add_sketches(
+                [sketch_of_numbers(self.bins, numbers), sketch_of(self.bins, others)], is_last=False
+            )
         unknown = pc.invert(pc.is_in(texts, self._known))
         return _frequent(pc.filter(texts, unknown), pc.filter(times, unknown))
 
@@ -172,8 +174,8 @@ class ColumnCounter:
 def _frequent(texts: Column, times: Any) -> ColumnSketch:
     """The most frequent of these texts, without making Python objects of all."""
     taken = 0
-    if len(texts) > MOST_UNKNOWN:
-        next_one = pc.select_k_unstable(times, MOST_UNKNOWN + 1, [("", "descending")])[-1]
+    if len(texts) > MOST_HELD:
+        next_one = pc.select_k_unstable(times, MOST_HELD + 1, [("", "descending")])[-1]
         taken = times[next_one.as_py()].as_py()
         more = pc.greater(times, taken)
         texts, times = pc.filter(texts, more), pc.subtract(pc.filter(times, more), taken)

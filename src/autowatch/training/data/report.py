@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
+from autowatch.records.holdout import HoldoutRule
 from autowatch.records.keys import data_report_key
 from autowatch.tabular.cells import FeatureType
 from autowatch.training.data.columns import ColumnSurvey, StrayText
-from autowatch.training.data.split import HoldoutBy
 
-Role = Literal["feature", "constant", "dropped", "target"]
+Role = Literal["feature", "constant", "dropped", "key", "target"]
 
 _STRAY_SHOWN = 5
 _LONGEST_STRAY = 40
@@ -97,7 +97,10 @@ class Part:
 
 @dataclass(frozen=True)
 class DataReport:
-    """What `models/<run>/data.json` holds. All but `unlabelled_rows` is about the rows that have a label."""
+    """What `models/<run>/data.json` holds. All but `unlabelled_rows` is about the rows that have a label.
+
+    `rule` is that of the hold-out; `remarks` are warnings that are not about one column.
+    """
 
     run: str
     files: tuple[ObjectVersion, ...]
@@ -107,11 +110,12 @@ class DataReport:
     duplicate_rows: int
     classes: dict[str, int]
     columns: tuple[ColumnReport, ...]
-    holdout_by: HoldoutBy
+    rule: HoldoutRule
     train: Part
     holdout: Part
     positive_label: str
     positive_label_from: str
+    remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The document for `data.json`."""
@@ -132,8 +136,16 @@ class DataReport:
             "leak_auc": LEAK_AUC,
             "likely_leaks": [column.name for column in leaks],
             "train": asdict(self.train),
-            "holdout": {"by": self.holdout_by, **asdict(self.holdout)},
-            "warnings": [warning for column in self.columns for warning in column.warnings],
+            "holdout": {
+                "by": self.rule.by,
+                "percent": self.rule.percent,
+                "columns": list(self.rule.columns),
+                **asdict(self.holdout),
+            },
+            "warnings": [
+                *self.remarks,
+                *(warning for column in self.columns for warning in column.warnings),
+            ],
         }
 
 

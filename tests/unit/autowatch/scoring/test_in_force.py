@@ -40,7 +40,7 @@ def bucket():
 
 
 def score(bucket, arrival, runtime):
-    return score_file(bucket, runtime, arrival, settings(), lambda: 60.0)
+    return score_file(bucket, runtime, arrival, settings(), lambda: 60.0, "i1")
 
 
 def put_in_force(bucket, run, features=("age", "job")):

@@ -35,7 +35,9 @@ def machine(s3):
 
 
 def handle(s3, machine, *arrivals):
-    return score_arrivals(Bucket(s3, BUCKET), StubRuntime(), arrivals, settings(), lambda: 60.0, machine)
+    return score_arrivals(
+        Bucket(s3, BUCKET), StubRuntime(), arrivals, settings(), lambda: 60.0, "i1", machine
+    )
 
 
 def inputs(machine):
@@ -66,7 +68,7 @@ def test_the_threshold_itself_is_not_beyond(s3, machine, rows, handed_over):
 
 def test_a_file_that_is_scored_already_is_not_handed_over(s3, machine):
     arrival = drop(s3, "age,job\n" + "1,x\n" * 10)
-    score_arrivals(Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0)
+    score_arrivals(Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0, "i1")
     assert handle(s3, machine, arrival) == {"scored": 1, "refused": 0, "handed_over": 0}
     assert inputs(machine) == []
 
@@ -99,6 +101,7 @@ def test_the_case_of_the_ending_does_not_matter(s3, name):
         [drop(s3, "age,job\n1,x\n", f"inference/{name}")],
         settings(),
         lambda: 60.0,
+        "i1",
     )
     assert outcome["scored"] == 1
 
@@ -115,7 +118,7 @@ def test_the_case_of_the_ending_does_not_matter(s3, name):
 )
 def test_a_file_of_another_name_is_refused_where_people_look(s3, name, words):
     arrival = drop(s3, "age,job\n1,x\n", f"inference/{name}")
-    outcome = score_arrivals(Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0)
+    outcome = score_arrivals(Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0, "i1")
     assert outcome["refused"] == 1
     (error,) = (read_document(s3, key) for key in results(s3))
     assert (error["error"], error["input"]["key"]) == ("NotCsv", f"inference/{name}")
@@ -133,6 +136,7 @@ def test_a_file_that_arrives_during_a_release_is_announced_again_in_a_while_and_
             arrivals_in(event, BUCKET),
             settings(),
             lambda: 60.0,
+            "i1",
             machine,
             times_postponed(event),
         )
@@ -154,6 +158,13 @@ def test_a_file_does_not_wait_for_ever_and_not_without_a_machine(s3, machine):
     for transforms, times in ((machine, 300), (None, 0)):
         with pytest.raises(ReleaseUnderWay):
             score_arrivals(
-                Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0, transforms, times
+                Bucket(s3, BUCKET),
+                StubRuntime(),
+                [arrival],
+                settings(),
+                lambda: 60.0,
+                "i1",
+                transforms,
+                times,
             )
     assert inputs(machine) == []

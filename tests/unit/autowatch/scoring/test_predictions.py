@@ -1,6 +1,9 @@
 import hashlib
+import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
@@ -36,9 +39,9 @@ from tests.support.scoring_bucket import (
 from tests.support.stub_runtime import StubRuntime, client_error, probability_of, waits_at_random
 
 
-def score(s3, arrival, runtime=None, **changes):
+def score(s3, arrival, runtime=None, invocation="i1", **changes):
     return score_file(
-        Bucket(s3, BUCKET), runtime or StubRuntime(), arrival, settings(**changes), lambda: 60.0
+        Bucket(s3, BUCKET), runtime or StubRuntime(), arrival, settings(**changes), lambda: 60.0, invocation
     )
 
 
@@ -272,6 +275,33 @@ def test_what_a_dead_run_left_above_the_commit_is_taken_back(s3):
     assert len(results(s3)) == 3
 
 
+def files_counted(capsys):
+    """How many files the metrics that were written since say were scored."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return sum(line.get("FilesScored", 0) for line in lines)
+
+
+def test_a_run_that_dies_behind_its_commit_is_counted_once_by_its_retry(s3, capsys, monkeypatch):
+    arrival = drop(s3, "age,job\n1,x\n")
+    with monkeypatch.context() as patch:
+        patch.setattr("autowatch.scoring.predictions.withdraw_others", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            score(s3, arrival)
+    assert len(results(s3)) == 3
+    assert files_counted(capsys) == 0
+    score(s3, arrival, invocation="of the same event, announced twice")
+    assert files_counted(capsys) == 0
+    score(s3, arrival)
+    assert files_counted(capsys) == 1
+
+
+def test_of_many_at_once_the_one_that_committed_is_counted(s3, capsys):
+    arrival = drop(s3, "age,job\n1,x\n")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: score(s3, arrival, invocation=f"i{number}"), range(8)))
+    assert files_counted(capsys) == 1
+
+
 def test_uploads_that_others_had_begun_are_taken_back_with_the_commit(s3):
     arrival = drop(s3, "age,job\n1,x\n")
     for key in (
@@ -371,6 +401,7 @@ def test_a_failure_leaves_nothing(s3, content, error, monkeypatch):
             drop(s3, content),
             settings(limits=ScoringLimits()),
             seconds_left=lambda: 3.1,
+            invocation="i1",
         )
     assert results(s3) == []
     assert s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
@@ -406,7 +437,7 @@ def test_rows_that_vanish_stop_the_commit(s3, monkeypatch):
 def test_a_failing_bucket_is_raised_as_it_is(s3):
     arrival = drop(s3, "age,job\n1,x\n")
     with pytest.raises(ClientError, match="NoSuchBucket"):
-        score_file(Bucket(s3, "another-bucket"), StubRuntime(), arrival, settings(), lambda: 60.0)
+        score_file(Bucket(s3, "another-bucket"), StubRuntime(), arrival, settings(), lambda: 60.0, "i1")
 
 
 def test_profiles_of_the_pieces_add_up_to_the_whole(s3):

@@ -65,7 +65,7 @@ def test_unknown_texts_are_counted():
 
 def test_of_too_many_texts_the_frequent_ones_stay_and_the_error_is_known():
     texts = {f"rare {number}": 1 + number % 3 for number in range(1_000)} | {"pilot": 400, "nurse": 90}
-    sketch = frequent(texts)
+    sketch = add_sketches([frequent(texts)])
     assert len(sketch.unknown) <= MOST_UNKNOWN
     assert sketch.by_frequency[:2] == [("pilot", 397), ("nurse", 87)]
     assert sketch.undercount == 3
@@ -75,7 +75,9 @@ def test_sums_of_many_parts_bound_the_number_of_each_text():
     generator = random.Random(4)
     rows = [f"v{int(generator.paretovariate(0.6)) % 5_000}" for _ in range(20_000)]
     true = Counter(rows)
-    parts = [frequent(Counter(rows[begin : begin + 1_000])) for begin in range(0, 20_000, 1_000)]
+    parts = [
+        add_sketches([frequent(Counter(rows[begin : begin + 1_000]))]) for begin in range(0, 20_000, 1_000)
+    ]
     together = add_sketches(parts)
     for text, least in together.unknown.items():
         assert least <= true[text] <= least + together.undercount

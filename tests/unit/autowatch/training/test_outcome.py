@@ -6,10 +6,12 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.evaluation.figures import Confusion
 from autowatch.records.champion import Champion, read_champion, write_champion
-from autowatch.records.decision import GateDecision, write_decision
+from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
 from autowatch.records.keys import LATEST_KEY
 from autowatch.records.run import Run, end_run, read_latest
+from autowatch.records.threshold import DecisionThreshold
 from autowatch.training.outcome import EndedExecution, RunOvertaken, clean_up_run, fail_run, finish_run
 from autowatch.training.serving.endpoints import EndpointBusy
 from tests.support.alert_topic import alert_topic
@@ -46,11 +48,13 @@ def alerts(aws):
     return alert_topic(aws)
 
 
-def finish(aws, alerts, passed, run="new", unknown_to_domino=None):
+def finish(aws, alerts, passed, run="new", unknown_to_domino=None, challenger=None):
     write_decision(
         Bucket(aws.client("s3"), BUCKET),
         "new",
-        GateDecision("new", passed, "AUC 0.8000 on 100 hold-out rows.", 0.6, 100, {"auc": 0.8}),
+        GateDecision(
+            "new", passed, "AUC 0.8000 on 100 hold-out rows.", 0.6, 100, {"auc": 0.8}, (), challenger
+        ),
     )
     sagemaker = SageMaker()
     sagemaker.models["e-new"] = sagemaker.configs["e-new"] = {}
@@ -100,6 +104,36 @@ def test_a_released_run_is_recorded_and_told_and_keeps_its_model(aws, alerts):
     )
     assert "Report: s3://bank/models/new/report.html" in message["Message"]
     assert "e-new" in sagemaker.models
+
+
+@pytest.mark.parametrize(
+    ("threshold", "labels", "line"),
+    [
+        (
+            DecisionThreshold(0.25, "f1"),
+            (5, 5),
+            "y is 'yes' from a probability of 0.25 on (the largest F1 on the hold-out).",
+        ),
+        (
+            None,
+            (0, 0),
+            "By the model's own label every row of the hold-out is 'no'. To choose from which probability on",
+        ),
+        (None, (0, 1), None),
+    ],
+)
+def test_the_mail_says_how_labels_are_decided(aws, alerts, threshold, labels, line):
+    bucket = Bucket(aws.client("s3"), BUCKET)
+    bucket.write_json("models/new/contract.json", replace(CONTRACT, decision_threshold=threshold).to_json())
+    hits, false_alarms = labels
+    confusion = Confusion(hits, false_alarms, 20 - hits, 80 - false_alarms)
+    challenger = JudgedModel("new", 100, {}, (), (), Latency(1, 1.0, 1.0), threshold, confusion)
+    finish(aws, alerts, passed=True, challenger=challenger)
+    (message,) = alerts()
+    if line:
+        assert line in message["Message"]
+    else:
+        assert "DecisionThreshold" not in message["Message"]
 
 
 def test_a_domino_that_does_not_know_the_model_is_told_and_changes_nothing(aws, alerts):

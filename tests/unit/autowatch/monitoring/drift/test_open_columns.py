@@ -37,11 +37,11 @@ def shop_of(baseline, rows, rules=None):
 
 def test_the_baseline_remembers_an_open_column_alone(baseline):
     shop, k = baseline.columns
-    assert sum(shop.reference.fresh) == 1_199
+    assert sum(shop.reference.fresh) == 1_140
     assert sum(shop.reference.lengths) == 6_000
     assert sum(times * values for times, values in shop.reference.repeats) == 6_000
     # A value is missing among 4,800 rows with a chance of (1 - 1/2500) ** 4800.
-    assert shop.reference.fresh[1] / 1_200 == pytest.approx(0.147, abs=0.04)
+    assert shop.reference.fresh[1] / 1_140 == pytest.approx(0.147, abs=0.03)
     assert (k.reference, k.bins.memory) == (None, None)
 
 
@@ -51,7 +51,7 @@ def test_other_values_throughout_are_drift_and_an_alarm(baseline):
     assert [(alarm.column, alarm.kind) for alarm in report.alarms] == [("shop", "new categories")]
     assert report.alarms[0].message.startswith("99.")
     assert shop.size > 5
-    assert "“never seen in training” 15% → 99." in shop.moved
+    assert "“never seen in training” 14% → 99." in shop.moved
 
 
 def test_fresh_rows_of_the_same_values_are_no_drift(baseline):
@@ -75,7 +75,7 @@ def test_one_value_over_and_over_is_drift_and_is_named(baseline):
 
 def test_a_fifth_of_the_known_values_is_drift_though_none_is_new(baseline):
     known = sorted({row[0] for row in rows_of(1, 6_000)})[:400]
-    report, shop = shop_of(baseline, rows_of(10, 2_000, known))
+    _, shop = shop_of(baseline, rows_of(10, 2_000, known))
     moved = {aspect.what: aspect.drifts(0.001) for aspect in shop.aspects}
     assert moved == {
         "values never seen in training": False,
