@@ -9,7 +9,7 @@ from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.evaluation.figures import CalibrationPoint
 from autowatch.records.arrival import Arrival, id_prefix
 from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
-from autowatch.records.manifest import Manifest, WrittenObject, write_pointer
+from autowatch.records.manifest import Manifest, RowCounts, write_pointer
 from autowatch.records.threshold import DecisionThreshold
 from autowatch.records.timestamps import to_text
 from autowatch.scoring.output import predictions_header
@@ -44,12 +44,11 @@ def put_scored(
     version = s3.put_object(Bucket=BUCKET, Key=f"{stem}.csv", Body=body).get("VersionId")
     manifest = Manifest(
         input=file,
-        predictions=WrittenObject(f"{stem}.csv", version),
-        profile=WrittenObject(f"{stem}.profile.json", None),
-        rejected=None,
-        rows_in=len(probabilities),
-        rows_scored=len(numbers),
-        rows_rejected=len(rejected),
+        predictions_key=f"{stem}.csv",
+        predictions_version_id=version,
+        profile_key=f"{stem}.profile.json",
+        profile_version_id=None,
+        rows=RowCounts(len(probabilities), len(numbers), len(rejected)),
         run=run,
         model_name="m",
         endpoint_name="e",
@@ -61,10 +60,10 @@ def put_scored(
     )
     decides = DecisionThreshold(threshold, "f1") if threshold else None
     contract = replace(CONTRACT, run=run, decision_threshold=decides)
-    Bucket(s3, BUCKET).write_json(f"models/{run}/contract.json", contract.to_json())
+    Bucket(s3, BUCKET).write_json(f"models/{run}/contract.json", contract)
     write_pointer(Bucket(s3, BUCKET), id_prefix(file), f"{stem}.csv")
     if commit:
-        Bucket(s3, BUCKET).write_json(f"{stem}.manifest.json", manifest.to_json())
+        Bucket(s3, BUCKET).write_json(f"{stem}.manifest.json", manifest)
     return id_prefix(file)
 
 

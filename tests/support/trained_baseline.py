@@ -1,6 +1,7 @@
 """From a training file to its baseline and the judgement of another file, as the functions do it, without a model."""
 
 import boto3
+import msgspec
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket
@@ -28,7 +29,7 @@ def trained(text, preparation=_PREPARATION):
         s3.put_object(Bucket="bank", Key="training/x.csv", Body=text.encode())
         bucket = Bucket(s3, "bank")
         prepare_training_data(bucket, "r", find_training_files(bucket, "training/x.csv"), preparation)
-        baseline = Baseline.from_json(bucket.read_json(baseline_key("r")))
+        baseline = msgspec.convert(bucket.read_json(baseline_key("r")), Baseline)
         return baseline, bucket.read_json("models/r/data.json")
 
 

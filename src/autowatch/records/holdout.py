@@ -4,9 +4,9 @@ Which rows of a run's hold-out the champion was not trained on either.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Literal
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.records.keys import unseen_key
@@ -37,15 +37,6 @@ class HoldoutRule:
     columns: tuple[str, ...]
     key: str = _KEY
     newest_row: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The contract's `holdout`."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any] | None) -> "HoldoutRule | None":
-        """The inverse of `to_json`; None where an earlier version wrote no rule."""
-        return cls(**(document | {"columns": tuple(document["columns"])})) if document else None
 
     def digests(self, columns: Sequence[Sequence[str]]) -> list[int]:
         """A number of 64 bits for each row, by BLAKE2b with this rule's key.
@@ -104,17 +95,15 @@ class UnseenRows:
 
 def write_unseen_rows(bucket: Bucket, run: str, unseen: UnseenRows) -> None:
     """Keeps it with the run."""
-    bucket.write_json(unseen_key(run), asdict(unseen))
+    bucket.write_json(unseen_key(run), unseen)
 
 
 def read_unseen_rows(bucket: Bucket, run: str, champion: str) -> UnseenRows:
     """Which rows of the run's hold-out the model of the run `champion` was not trained on."""
     try:
-        document = bucket.read_json(unseen_key(run))
+        unseen = bucket.read_as(unseen_key(run), UnseenRows)
     except ObjectMissing:
-        document = {"champion": None}
-    if document["champion"] != champion:
+        unseen = None
+    if unseen is None or unseen.champion != champion:
         return UnseenRows(champion, None, "it was not in force when this run began")
-    rows = document["rows"]
-    ranges = None if rows is None else tuple((first, last) for first, last in rows)
-    return UnseenRows(champion, ranges, document["unknown"])
+    return unseen

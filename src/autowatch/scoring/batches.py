@@ -131,7 +131,7 @@ class _Scoring:
         columns = columns_to_check(layout, baseline)
         self._checker = RowChecker(layout.width, columns)
         self._requests = _RequestSizes(limits, size)
-        counted = {column.bins.name: column.bins for column in baseline.columns}
+        counted = {column.name: column for column in baseline.columns}
         prediction = counted.get(layout.output[-1])
         self._probabilities = prediction and ColumnCounter(prediction)
         # Answers come in another thread than rows, so the counters that remember texts are others.

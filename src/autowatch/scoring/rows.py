@@ -80,7 +80,7 @@ class RowChecker:
 
 def columns_to_check(layout: Layout, baseline: Baseline) -> dict[int, Bins]:
     """The model's columns that must hold numbers or are counted, in the contract's order."""
-    counted = {column.bins.name: column.bins for column in baseline.columns}
+    counted = {column.name: column for column in baseline.columns}
     columns: dict[int, Bins] = {}
     for position, name in zip(layout.features, layout.names, strict=True):
         if name in counted:
@@ -110,17 +110,16 @@ def plain_numbers(column: Column, form: NumberForm) -> Column:
 
 def profile_of(baseline: Baseline, rows: int, counts: Mapping[str, ColumnCounts]) -> Profile:
     """The profile of some rows, from what the columns that were looked at count."""
-    counted = {column.bins.name for column in baseline.columns}
+    counted = {column.name for column in baseline.columns}
     columns = {name: tuple(column.counts) for name, column in counts.items() if name in counted}
     sketches = {name: counts[name].sketch for name in columns if not counts[name].sketch.is_empty}
-    return Profile(baseline.run, baseline.digest, rows, columns, sketches)
+    return Profile(baseline.run, baseline.bins, rows, columns, sketches)
 
 
 def no_rows(baseline: Baseline, names: Iterable[str]) -> Profile:
     """The profile of no rows that have the columns of these names."""
-    columns = {column.bins.name: (0,) * len(column.bins) for column in baseline.columns}
-    found = {name: columns[name] for name in names if name in columns}
-    return Profile(baseline.run, baseline.digest, 0, found)
+    columns = {column.name: (0,) * len(column) for column in baseline.columns}
+    return Profile(baseline.run, baseline.bins, 0, {name: columns[name] for name in names if name in columns})
 
 
 def predictions_rows(

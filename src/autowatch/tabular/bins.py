@@ -5,16 +5,16 @@ Nothing here needs more than the standard library: scoring imports it.
 Numbers as texts for people: short, and told apart.
 """
 
-import hashlib
 import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 from zlib import crc32
+
+import msgspec
 
 from autowatch.errors import AutowatchError
 from autowatch.tabular.cells import MISSING, PLAIN_FORM, FeatureType, NumberForm, missing_values
@@ -55,8 +55,9 @@ class NotANumber(AutowatchError):
     """A numeric column holds a text that is neither a number nor one of the texts for a missing value."""
 
 
-@dataclass(frozen=True)
-class NumericBins:
+class NumericBins(
+    msgspec.Struct, frozen=True, tag_field="type", tag="numeric", omit_defaults=True, dict=True
+):
     """One bin for each atom, then below, the intervals between the edges, above, and missing."""
 
     name: str
@@ -64,6 +65,7 @@ class NumericBins:
     atoms: tuple[float, ...]
     edges: tuple[float, ...]
     form: NumberForm = PLAIN_FORM
+    counts: tuple[int, ...] = ()
 
     @property
     def type(self) -> FeatureType:
@@ -142,21 +144,6 @@ class NumericBins:
         value = self.form.read(text)
         return len(self) - 1 if value is None else self.bin_of_stretch[bisect_right(self.cuts, value)]
 
-    def to_json(self) -> dict[str, Any]:
-        """The column's part of the baseline, without its counts."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "type": self.type,
-            "atoms": list(self.atoms),
-            "edges": list(self.edges),
-            **({} if self.form.is_plain else {"form": self.form.to_json()}),
-        }
-
-    def described(self) -> dict[str, Any]:
-        """What tells these bins from others."""
-        return self.to_json()
-
     @cached_property
     def cuts(self) -> list[float]:
         """Where the bin changes along the number line: one bisection finds any bin, an atom's included."""
@@ -178,27 +165,34 @@ class NumericBins:
         return len(self.atoms) + interval
 
 
-@dataclass(frozen=True)
-class Memory:
-    """What is kept of the values of an open column, which are too many to remember each.
+class Memory(msgspec.Struct, frozen=True):
+    """What is kept of an open column, whose values are too many to remember each.
 
     Attributes:
         seen: a set of the values that the model was trained on.
-        lengths: the bins of the texts' lengths in characters.
+        lengths: the bins of the texts' lengths in characters, with the counts of all labelled rows.
+        fresh: how many of the hold-out's rows have a value of that set, and how many have another: what is to be
+            expected of later rows.
+        repeats: how many values occur once, twice and so on in the labelled rows, as pairs of the times and the number
+            of values; none where there were too many to count.
     """
 
     seen: SeenValues
     lengths: NumericBins
+    fresh: tuple[int, int]
+    repeats: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True)
-class CategoricalBins:
+class CategoricalBins(
+    msgspec.Struct, frozen=True, tag_field="type", tag="categorical", omit_defaults=True, dict=True
+):
     """One bin for each value, then OTHER (known, without a bin of its own), NEW (not known) and missing.
 
     Attributes:
         other: the known values without a bin of their own; none of an open column.
         open: whether there were too many values to remember each.
-        memory: of an open column; older versions kept none, and then a value without a bin counts as known.
+        memory: of an open column; older versions kept none, and then a value without a bin counts as known. Its
+            `counts` have every value without a bin as known in any case.
     """
 
     name: str
@@ -206,6 +200,7 @@ class CategoricalBins:
     values: tuple[str, ...]
     other: tuple[str, ...]
     open: bool
+    counts: tuple[int, ...] = ()
     memory: Memory | None = None
 
     @property
@@ -256,26 +251,6 @@ class CategoricalBins:
         if position == self.unknown and self.memory and not self.memory.seen.holds(value_hash(text)):
             return self.new[0]
         return position
-
-    def to_json(self) -> dict[str, Any]:
-        """The column's part of the baseline, without its counts."""
-        return self.described() | ({"seen": self.memory.seen.to_text()} if self.memory else {})
-
-    def described(self) -> dict[str, Any]:
-        """What tells these bins from others. The set stands for itself by a digest: its text depends on the zlib."""
-        document = {
-            "name": self.name,
-            "kind": self.kind,
-            "type": self.type,
-            "values": list(self.values),
-            "other": list(self.other),
-            "open": self.open,
-        }
-        if self.memory:
-            lengths = {"atoms": list(self.memory.lengths.atoms), "edges": list(self.memory.lengths.edges)}
-            seen = hashlib.sha256(self.memory.seen.bits).hexdigest()
-            document |= {"seen": seen, "lengths": lengths}
-        return document
 
     @cached_property
     def _bin_of_text(self) -> dict[str, int]:
@@ -350,29 +325,6 @@ def categorical_bins(
     values = tuple(value for value in by_frequency if value in own)
     other = () if is_open else tuple(sorted(set(known) - own))
     return CategoricalBins(name, kind, values, other, is_open)
-
-
-def bins_from_json(column: dict[str, Any]) -> Bins:
-    """The inverse of `to_json`."""
-    if column["type"] == "numeric":
-        return NumericBins(
-            column["name"],
-            column["kind"],
-            tuple(column["atoms"]),
-            tuple(column["edges"]),
-            NumberForm.from_json(column.get("form")),
-        )
-    bins = CategoricalBins(
-        column["name"], column["kind"], tuple(column["values"]), tuple(column["other"]), column["open"]
-    )
-    if "seen" not in column:
-        return bins
-    lengths = column["lengths"]
-    memory = Memory(
-        SeenValues.from_text(column["seen"]),
-        NumericBins(bins.name, bins.kind, tuple(lengths["atoms"]), tuple(lengths["edges"])),
-    )
-    return replace(bins, memory=memory)
 
 
 def parse_numbers(name: str, texts: Iterable[str], form: NumberForm) -> dict[str, float]:

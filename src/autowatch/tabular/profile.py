@@ -11,15 +11,15 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from operator import add as add_integers
-from typing import Any
+
+import msgspec
 
 from autowatch.errors import AutowatchError
 from autowatch.tabular.bins import (
     Bins,
+    CategoricalBins,
     ColumnKind,
-    bins_from_json,
     categorical_bins,
     numeric_bins,
     parse_numbers,
@@ -45,105 +45,46 @@ class UnequalColumns(AutowatchError):
 
 
 @dataclass(frozen=True)
-class OpenReference:
-    """What the labelled rows say of an open column beside its counts.
+class Baseline:
+    """What `models/<run>/baseline.json` holds: the reference that scored rows are compared with.
 
     Attributes:
-        fresh: how many of the hold-out's rows have a value that the rows to train on have as well, and how many have
-            another: what is to be expected of later rows.
-        lengths: how many rows there are in each bin of the lengths.
-        repeats: how many values occur once, twice and so on, as pairs of the times and the number of values; none
-            where there were too many to count.
+        bins: tells whether two sets of bins are the same: the start of a SHA-256 of all but the counts.
+        columns: each with how many of the reference rows fell into its bins.
+
+    Raises:
+        ProfilesDiffer: another version of Autowatch wrote it, with bins that mean something else.
     """
 
-    fresh: tuple[int, int]
-    lengths: tuple[int, ...]
-    repeats: tuple[tuple[int, int], ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The column's `reference` in the baseline."""
-        return {
-            "fresh": list(self.fresh),
-            "lengths": list(self.lengths),
-            "repeats": [list(each) for each in self.repeats],
-        }
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "OpenReference":
-        """The inverse of `to_json`."""
-        seen, unseen = document["fresh"]
-        repeats = tuple((times, values) for times, values in document["repeats"])
-        return cls((seen, unseen), tuple(document["lengths"]), repeats)
-
-
-@dataclass(frozen=True)
-class BaselineColumn:
-    """A column's bins, and how many of the reference rows fell into each; of an open one also what else they say."""
-
-    bins: Bins
-    counts: tuple[int, ...]
-    reference: OpenReference | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The column's part of the baseline."""
-        reference = {"reference": self.reference.to_json()} if self.reference else {}
-        return self.bins.to_json() | {"counts": list(self.counts)} | reference
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "BaselineColumn":
-        """The inverse of `to_json`."""
-        reference = document.get("reference")
-        return cls(
-            bins_from_json(document),
-            tuple(document["counts"]),
-            OpenReference.from_json(reference) if reference else None,
-        )
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """What `models/<run>/baseline.json` holds: the reference that scored rows are compared with."""
-
+    profile_version: int = field(default=PROFILE_VERSION, kw_only=True)
     run: str
+    bins: str = field(default="", init=False)
     rows: int
-    columns: tuple[BaselineColumn, ...]
+    columns: tuple[Bins, ...]
 
-    @cached_property
-    def digest(self) -> str:
-        """Tells whether two sets of bins are the same: the start of a SHA-256 of all but the counts."""
-        description = {
-            "profile_version": PROFILE_VERSION,
-            "columns": [column.bins.described() for column in self.columns],
-        }
-        return hashlib.sha256(json.dumps(description, sort_keys=True, allow_nan=False).encode()).hexdigest()[
-            :16
-        ]
-
-    def to_json(self) -> dict[str, Any]:
-        """The document for `baseline.json`."""
-        return {
-            "profile_version": PROFILE_VERSION,
-            "run": self.run,
-            "bins": self.digest,
-            "rows": self.rows,
-            "columns": [column.to_json() for column in self.columns],
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "Baseline":
-        """The inverse of `to_json`.
-
-        Raises:
-            ProfilesDiffer: another version of Autowatch wrote it, with bins that mean something else.
-        """
-        columns = tuple(map(BaselineColumn.from_json, document["columns"]))
-        baseline = cls(document["run"], document["rows"], columns)
-        if (document["profile_version"], document["bins"]) != (PROFILE_VERSION, baseline.digest):
+    def __post_init__(self) -> None:
+        digest = _digest(self.columns)
+        if self.profile_version != PROFILE_VERSION or self.bins not in ("", digest):
             raise ProfilesDiffer(
-                f"The baseline of run {baseline.run} was not written by this version of Autowatch. "
+                f"The baseline of run {self.run} was not written by this version of Autowatch. "
                 "Train again to make a new one."
             )
-        return baseline
+        object.__setattr__(self, "bins", digest)
+
+
+def _digest(columns: Iterable[Bins]) -> str:
+    description = []
+    for column in columns:
+        described = msgspec.to_builtins(column)
+        described.pop("counts", None)
+        if isinstance(column, CategoricalBins) and column.memory:
+            lengths = column.memory.lengths
+            described["memory"] = [column.memory.seen.digest, lengths.atoms, lengths.edges]
+        description.append(described)
+    text = json.dumps(
+        {"profile_version": PROFILE_VERSION, "columns": description}, sort_keys=True, allow_nan=False
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -154,39 +95,16 @@ class Profile:
     no sketch: their bins say all of them.
     """
 
+    profile_version: int = field(default=PROFILE_VERSION, kw_only=True)
     run: str
     bins: str
     rows: int
     columns: dict[str, tuple[int, ...]]
-    sketches: Mapping[str, ColumnSketch] = field(default_factory=dict)
+    sketches: dict[str, ColumnSketch] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        """The document for `.profile.json`."""
-        sketches = {name: sketch.to_json() for name, sketch in self.sketches.items()}
-        return {
-            "profile_version": PROFILE_VERSION,
-            "run": self.run,
-            "bins": self.bins,
-            "rows": self.rows,
-            "columns": {name: list(counts) for name, counts in self.columns.items()},
-            **({"sketches": sketches} if sketches else {}),
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "Profile":
-        """The inverse of `to_json`.
-
-        Raises:
-            KeyError, TypeError, AttributeError, ValueError: the document is none, or does not hold counts of its rows.
-        """
-        rows = document["rows"]
-        columns = {name: tuple(counts) for name, counts in document["columns"].items()}
-        sums = [*map(sum, columns.values())]
-        if max(sums, default=0) > rows or not isinstance(sum(sums), int):
-            raise ValueError("A column's counts are not whole, or add up to more than the rows.")
-        sketches = document.get("sketches", {}).items()
-        found = {name: ColumnSketch.from_json(sketch) for name, sketch in sketches}
-        return cls(document["run"], document["bins"], rows, columns, found)
+    def __post_init__(self) -> None:
+        if max(map(sum, self.columns.values()), default=0) > self.rows:
+            raise ValueError("a column's counts add up to more than the rows")
 
 
 @dataclass(frozen=True)
@@ -196,20 +114,6 @@ class CsvProfile:
     profile: Profile
     rows_in: int
     rows_rejected: int
-
-    def to_json(self) -> dict[str, Any]:
-        """The document in which one function hands it to another."""
-        return {
-            "profile": self.profile.to_json(),
-            "rows_in": self.rows_in,
-            "rows_rejected": self.rows_rejected,
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "CsvProfile":
-        """The inverse of `to_json`."""
-        profile = Profile.from_json(document["profile"])
-        return cls(profile, document["rows_in"], document["rows_rejected"])
 
 
 class ProfileBuilder:
@@ -221,7 +125,7 @@ class ProfileBuilder:
 
     def __init__(self, baseline: Baseline) -> None:
         self._baseline = baseline
-        self._columns = [_ColumnCounter(column.bins) for column in baseline.columns]
+        self._columns = [_ColumnCounter(column) for column in baseline.columns]
         self._rows = 0
 
     def add(self, columns: Mapping[str, Sequence[str]]) -> None:
@@ -253,7 +157,7 @@ class ProfileBuilder:
             for column in self._columns
             if not column.sketch.is_empty
         }
-        return Profile(self._baseline.run, self._baseline.digest, self._rows, columns, sketches)
+        return Profile(self._baseline.run, self._baseline.bins, self._rows, columns, sketches)
 
 
 class _ColumnCounter:
@@ -306,8 +210,8 @@ def baseline_column(
     feature_type: FeatureType,
     texts: Mapping[str, int],
     form: NumberForm = PLAIN_FORM,
-) -> BaselineColumn:
-    """A column's bins and counts, from how often each text occurs in the reference rows (missing ones too).
+) -> Bins:
+    """A column's bins with their counts, from how often each text occurs in the reference rows (missing ones too).
 
     Raises:
         NotANumber: a numeric column holds a text that is not a number.
@@ -317,12 +221,12 @@ def baseline_column(
         bins = numeric_bins(name, kind, _value_counts(name, texts, form), form=form)
     else:
         bins = categorical_bins(name, kind, texts)
-    return BaselineColumn(bins, tuple(bins.count(texts)))
+    return msgspec.structs.replace(bins, counts=tuple(bins.count(texts)))
 
 
-def with_prediction(baseline: Baseline, column: BaselineColumn) -> Baseline:
+def with_prediction(baseline: Baseline, column: Bins) -> Baseline:
     """The baseline with the prediction's column behind its features (in place of an earlier one)."""
-    features = (other for other in baseline.columns if other.bins.name != column.bins.name)
+    features = (other for other in baseline.columns if other.name != column.name)
     return replace(baseline, columns=(*features, column))
 
 

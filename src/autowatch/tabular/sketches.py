@@ -2,17 +2,15 @@
 
 They name what the bins only count: the most frequent values never seen in training, and how far numbers lie out of
 range. Of an open column, whose values are too many for bins, they hold the lengths of the texts and how many different
-ones there are. Nothing here needs more than the standard library: scoring imports it.
+ones there are. Scoring imports it, so that nothing here needs much.
 """
 
-from array import array
-from base64 import b64decode, b64encode
+import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from heapq import nsmallest
-from sys import byteorder
-from typing import Any
+
+import msgspec
 
 from autowatch.tabular.bins import Bins, NumericBins, parse_numbers
 from autowatch.tabular.cells import MISSING
@@ -29,9 +27,10 @@ MOST_HASHES = 512
 
 _LONGEST_TEXT = 80
 
+_HASH_BYTES = HASH_BITS // 8
 
-@dataclass(frozen=True)
-class ColumnSketch:
+
+class ColumnSketch(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of a column's values beside the counts on its bins.
 
     Attributes:
@@ -39,15 +38,15 @@ class ColumnSketch:
         undercount: by how many rows each of these numbers may be too low; 0 while there were no more than 50 texts.
         low, high: the smallest number below and the largest above the training range; None where there is none.
         lengths: of an open column, how many texts fall into each bin of its lengths.
-        hashes: of an open column, the 512 smallest hashes of its different values, rising.
+        hashes: of an open column, the 512 smallest hashes of its different values, rising, in 4 bytes each.
     """
 
-    unknown: Mapping[str, int] = field(default_factory=dict)
+    unknown: dict[str, int] = {}
     undercount: int = 0
     low: float | None = None
     high: float | None = None
     lengths: tuple[int, ...] = ()
-    hashes: tuple[int, ...] = ()
+    hashes: bytes = b""
 
     @property
     def is_empty(self) -> bool:
@@ -60,39 +59,21 @@ class ColumnSketch:
         return sorted(self.unknown.items(), key=lambda each: (-each[1], each[0]))
 
     @property
+    def distinct_is_exact(self) -> bool:
+        """Whether the different values were few enough to be counted."""
+        return len(self.hashes) < MOST_HASHES * _HASH_BYTES
+
+    @property
     def distinct(self) -> float:
         """How many different values an open column has: counted, or estimated from the smallest hashes.
 
         The estimate is the one of Bar-Yossef et al. ("Counting distinct elements in a data stream", 2002) without bias
         (Beyer et al., 2007): (k - 1) / the k-th smallest hash, as a share of the largest possible.
         """
-        if len(self.hashes) < MOST_HASHES:
-            return float(len(self.hashes))
-        return (MOST_HASHES - 1) * float(1 << HASH_BITS) / (self.hashes[-1] + 1)
-
-    def to_json(self) -> dict[str, Any]:
-        """The column's part of `sketches` in a profile, without what is empty."""
-        document = {
-            "unknown": [list(each) for each in self.by_frequency],
-            "undercount": self.undercount or None,
-            "low": self.low,
-            "high": self.high,
-            "lengths": list(self.lengths),
-            "hashes": _to_text(self.hashes),
-        }
-        return {name: value for name, value in document.items() if value not in ([], "", None)}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "ColumnSketch":
-        """The inverse of `to_json`."""
-        return cls(
-            unknown=dict(document.get("unknown", ())),
-            undercount=document.get("undercount", 0),
-            low=document.get("low"),
-            high=document.get("high"),
-            lengths=tuple(document.get("lengths", ())),
-            hashes=_from_text(document.get("hashes", "")),
-        )
+        if self.distinct_is_exact:
+            return float(len(self.hashes) // _HASH_BYTES)
+        largest = int.from_bytes(self.hashes[-_HASH_BYTES:])
+        return (MOST_HASHES - 1) * float(1 << HASH_BITS) / (largest + 1)
 
 
 EMPTY_SKETCH = ColumnSketch()
@@ -157,9 +138,10 @@ def frequent(texts: Mapping[str, int], undercount: int = 0, most: int = MOST_HEL
     return ColumnSketch(kept, undercount + taken)
 
 
-def smallest(hashes: Iterable[int]) -> tuple[int, ...]:
-    """The smallest of different hashes, rising."""
-    return tuple(nsmallest(MOST_HASHES, set(hashes)))
+def smallest(hashes: Iterable[int]) -> bytes:
+    """The smallest of different hashes, rising, as a sketch holds them."""
+    found = nsmallest(MOST_HASHES, set(hashes))
+    return struct.pack(f">{len(found)}I", *found)
 
 
 def add_sketches(sketches: Sequence[ColumnSketch], *, is_last: bool = True) -> ColumnSketch:
@@ -182,25 +164,10 @@ def add_sketches(sketches: Sequence[ColumnSketch], *, is_last: bool = True) -> C
     )
     lengths = [each.lengths for each in sketches if each.lengths]
     return ColumnSketch(
-        found.unknown,
+        dict(found.by_frequency) if is_last else found.unknown,
         found.undercount,
         low=min((each.low for each in sketches if each.low is not None), default=None),
         high=max((each.high for each in sketches if each.high is not None), default=None),
         lengths=tuple(map(sum, zip(*lengths, strict=True))),
-        hashes=smallest(value for each in sketches for value in each.hashes),
+        hashes=smallest(value for each in sketches for (value,) in struct.iter_unpack(">I", each.hashes)),
     )
-
-
-def _to_text(hashes: Sequence[int]) -> str:
-    """The hashes as JSON holds them: 4 bytes each, the lowest first, in base 64."""
-    words = array("I", hashes)
-    if byteorder == "big":
-        words.byteswap()
-    return b64encode(words.tobytes()).decode()
-
-
-def _from_text(text: str) -> tuple[int, ...]:
-    words = array("I", b64decode(text, validate=True))
-    if byteorder == "big":
-        words.byteswap()
-    return tuple(words)

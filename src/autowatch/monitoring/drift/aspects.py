@@ -13,8 +13,7 @@ import numpy as np
 
 from autowatch.monitoring.drift.moved import BinShare, what_moved
 from autowatch.monitoring.drift.statistics import distance, distance_threshold, p_of_rise, p_value, shares
-from autowatch.tabular.bins import CategoricalBins, Memory
-from autowatch.tabular.profile import BaselineColumn, OpenReference
+from autowatch.tabular.bins import Bins, CategoricalBins, Memory, NumericBins
 from autowatch.tabular.sketches import MOST_HASHES, ColumnSketch
 
 # A number of different values counts as moved from three times the distance of a column's shares on: by a fifth.
@@ -68,30 +67,33 @@ class Aspect:
         }
 
 
-def with_known(column: BaselineColumn, counts: Sequence[int]) -> list[int]:
+def memory_of(column: Bins) -> Memory | None:
+    """What is remembered of an open column; None of others, and where an older version kept nothing."""
+    return column.memory if isinstance(column, CategoricalBins) else None
+
+
+def with_known(column: Bins, counts: Sequence[int]) -> list[int]:
     """The counts on the bins of an open column with new values among the known ones, as in the reference."""
     merged = list(counts)
-    if column.reference and isinstance(column.bins, CategoricalBins):
-        (new,) = column.bins.new
-        merged[column.bins.unknown] += merged[new]
+    if isinstance(column, CategoricalBins) and column.memory:
+        (new,) = column.new
+        merged[column.unknown] += merged[new]
         merged[new] = 0
     return merged
 
 
-def expected_shares(column: BaselineColumn) -> np.ndarray:
+def expected_shares(column: Bins) -> np.ndarray:
     """The share of later rows that is to be expected in each bin: the reference's, and of new values the hold-out's."""
     expected = shares(column.counts)
-    reference = column.reference
-    if reference and isinstance(column.bins, CategoricalBins) and sum(reference.fresh):
-        new = (1 - expected[-1]) * reference.fresh[1] / sum(reference.fresh)
-        expected[column.bins.new[0]] = min(new, expected[column.bins.unknown])
-        expected[column.bins.unknown] -= expected[column.bins.new[0]]
+    memory = memory_of(column)
+    if isinstance(column, CategoricalBins) and memory and sum(memory.fresh):
+        new = (1 - expected[-1]) * memory.fresh[1] / sum(memory.fresh)
+        expected[column.new[0]] = min(new, expected[column.unknown])
+        expected[column.unknown] -= expected[column.new[0]]
     return expected
 
 
-def open_aspects(
-    column: BaselineColumn, counts: Sequence[int], sketch: ColumnSketch, large: float
-) -> list[Aspect]:
+def open_aspects(column: Bins, counts: Sequence[int], sketch: ColumnSketch, large: float) -> list[Aspect]:
     """What is compared of an open column beside its bins; nothing of other columns, and without anything remembered.
 
     Args:
@@ -100,15 +102,15 @@ def open_aspects(
         sketch: of the scored rows.
         large: the distance from which a difference of many rows counts as large.
     """
-    memory = column.bins.memory if isinstance(column.bins, CategoricalBins) else None
-    if not column.reference or not memory:
+    memory = memory_of(column)
+    if not memory:
         return []
     present = sum(counts[:-1])
-    (new,) = column.bins.new
-    aspects = [_never_seen(column.reference.fresh, (present - counts[new], counts[new]), large)]
+    (new,) = column.new
+    aspects = [_never_seen(memory.fresh, (present - counts[new], counts[new]), large)]
     if present and sketch.lengths:
-        aspects.append(_lengths(memory, column.reference.lengths, sketch.lengths, large))
-        aspects += _distinct(column.reference, present, sketch, large)
+        aspects.append(_lengths(memory.lengths, sketch.lengths, large))
+        aspects += _distinct(memory, present, sketch, large)
     return aspects
 
 
@@ -125,8 +127,9 @@ def _never_seen(fresh: tuple[int, int], now: tuple[int, int], large: float) -> A
     )
 
 
-def _lengths(memory: Memory, before: Sequence[int], now: Sequence[int], large: float) -> Aspect:
-    shown = zip(memory.lengths.labels(), shares(before).tolist(), shares(now).tolist(), strict=True)
+def _lengths(bins: NumericBins, now: Sequence[int], large: float) -> Aspect:
+    before = bins.counts
+    shown = zip(bins.labels(), shares(before).tolist(), shares(now).tolist(), strict=True)
     moved = what_moved([BinShare(*each) for each in shown])
     return Aspect(
         "lengths of the texts",
@@ -137,23 +140,23 @@ def _lengths(memory: Memory, before: Sequence[int], now: Sequence[int], large: f
     )
 
 
-def _distinct(reference: OpenReference, rows: int, sketch: ColumnSketch, large: float) -> list[Aspect]:
+def _distinct(memory: Memory, rows: int, sketch: ColumnSketch, large: float) -> list[Aspect]:
     """How many different values the rows have, beside how many so many rows of the reference have on average.
 
     The distance is what the smaller number lacks of the larger. Its threshold holds what chance adds, as that of shares
     does. Nothing is said of more rows than the reference has.
     """
-    values = sum(number for _, number in reference.repeats)
-    all_rows = sum(times * number for times, number in reference.repeats)
-    expected = expected_distinct(reference.repeats, rows)
+    values = sum(number for _, number in memory.repeats)
+    all_rows = sum(times * number for times, number in memory.repeats)
+    expected = expected_distinct(memory.repeats, rows)
     if not values or rows > all_rows or expected < _FEWEST_VALUES:
         return []
     found = sketch.distinct
-    variance = variance_of_distinct(reference.repeats, rows)
-    if len(sketch.hashes) == MOST_HASHES:
+    variance = variance_of_distinct(memory.repeats, rows)
+    if not sketch.distinct_is_exact:
         variance += (_ERROR_OF_ESTIMATE * expected) ** 2
     z = abs(found - expected) / math.sqrt(max(variance, 1.0))
-    about = "about " if len(sketch.hashes) == MOST_HASHES else ""
+    about = "" if sketch.distinct_is_exact else "about "
     return [
         Aspect(
             "different values",

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from autowatch.tabular.bins import NumericBins, rising_texts
-from autowatch.tabular.profile import BaselineColumn
+from autowatch.tabular.bins import Bins, NumericBins, rising_texts
 from autowatch.tabular.sketches import ColumnSketch
 
 _MOST_SHOWN = 20
@@ -90,9 +89,8 @@ class Beyond:
         return {"unknown": unknown, "unknown_undercount": self.undercount}
 
 
-def beyond(column: BaselineColumn, sketch: ColumnSketch) -> Beyond:
+def beyond(bins: Bins, sketch: ColumnSketch) -> Beyond:
     """What a sketch says of a column."""
-    bins = column.bins
     if isinstance(bins, NumericBins):
         training = (bins.edges[0], bins.edges[-1]) if bins.edges else None
         return Beyond(training=training, low=sketch.low, high=sketch.high)

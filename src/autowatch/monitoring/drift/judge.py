@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import false_discovery_control
 
-from autowatch.monitoring.drift.aspects import Aspect, expected_shares, open_aspects, with_known
+from autowatch.monitoring.drift.aspects import Aspect, expected_shares, memory_of, open_aspects, with_known
 from autowatch.monitoring.drift.beyond import Beyond, beyond
 from autowatch.monitoring.drift.moved import BinShare, what_moved
 from autowatch.monitoring.drift.statistics import (
@@ -24,9 +24,9 @@ from autowatch.monitoring.drift.statistics import (
     shares,
 )
 from autowatch.records.verdicts import AlarmKind, ColumnVerdict, DriftVerdict
-from autowatch.tabular.bins import CategoricalBins, ColumnKind
+from autowatch.tabular.bins import Bins, CategoricalBins, ColumnKind
 from autowatch.tabular.cells import FeatureType
-from autowatch.tabular.profile import Baseline, BaselineColumn, Profile, ProfilesDiffer
+from autowatch.tabular.profile import Baseline, Profile, ProfilesDiffer
 from autowatch.tabular.sketches import EMPTY_SKETCH, ColumnSketch
 
 # An alarm concerns one share alone and is not corrected over columns: it asks for more than the verdict
@@ -198,14 +198,14 @@ def judge(baseline: Baseline, current: Profile, rules: DriftRules) -> DriftRepor
         ProfilesDiffer: `current` counts on other bins than the baseline's.
     """
     counted = [_counts_of(column, current) for column in baseline.columns]
-    lengths = [len(column.bins) for column in baseline.columns]
-    if current.bins != baseline.digest or lengths != list(map(len, counted)):
+    lengths = [len(column) for column in baseline.columns]
+    if current.bins != baseline.bins or lengths != list(map(len, counted)):
         raise ProfilesDiffer(
             f"The rows of run {current.run} were counted on other bins than the baseline of run {baseline.run} has. "
             "Judge them against their own run's baseline."
         )
     compared = [
-        _compare(column, counts, current.sketches.get(column.bins.name, EMPTY_SKETCH), rules)
+        _compare(column, counts, current.sketches.get(column.name, EMPTY_SKETCH), rules)
         for column, counts in zip(baseline.columns, counted, strict=True)
     ]
     adjusted = iter(_adjust([each.p_value for comparisons in compared for each in comparisons]))
@@ -213,9 +213,7 @@ def judge(baseline: Baseline, current: Profile, rules: DriftRules) -> DriftRepor
         [replace(each, p_adjusted=next(adjusted)) for each in comparisons] for comparisons in compared
     ]
     columns = tuple(
-        _judge_column(
-            column, counts, current.sketches.get(column.bins.name, EMPTY_SKETCH), comparisons, rules
-        )
+        _judge_column(column, counts, current.sketches.get(column.name, EMPTY_SKETCH), comparisons, rules)
         for column, counts, comparisons in zip(baseline.columns, counted, compared, strict=True)
     )
     alarms = tuple(
@@ -246,24 +244,22 @@ def worst_first(columns: Sequence[ColumnDrift]) -> list[ColumnDrift]:
     return sorted(columns, key=lambda column: (column.verdict != "drift", -column.size, column.name))
 
 
-def _compare(
-    column: BaselineColumn, counts: list[int], sketch: ColumnSketch, rules: DriftRules
-) -> list[Aspect]:
+def _compare(column: Bins, counts: list[int], sketch: ColumnSketch, rules: DriftRules) -> list[Aspect]:
     """The aspects in which a column is compared: its bins, and of an open column what is remembered of its values."""
-    large = rules.of(column.bins.name).distance
+    large = rules.of(column.name).distance
     before, now = with_known(column, column.counts), with_known(column, counts)
     bins = Aspect("bins", p_value(before, now), distance(before, now), distance_threshold(before, now, large))
     return [bins, *open_aspects(column, counts, sketch, large)]
 
 
 def _judge_column(
-    column: BaselineColumn,
+    column: Bins,
     counts: list[int],
     sketch: ColumnSketch,
     compared: Sequence[Aspect],
     rules: DriftRules,
 ) -> ColumnDrift:
-    own, bins, labels = rules.of(column.bins.name), column.bins, column.bins.labels()
+    own, labels = rules.of(column.name), column.labels()
     expected = expected_shares(column)
     current_shares = shares(counts)
     drifted = [aspect for aspect in compared if aspect.drifts(rules.significance)]
@@ -272,12 +268,12 @@ def _judge_column(
     before, now = with_known(column, column.counts), with_known(column, counts)
     compared_bins = [
         BinShare(labels[position], float(expected[position]), float(current_shares[position]))
-        for position in bins.reading_order()
+        for position in column.reading_order()
     ]
     return ColumnDrift(
-        name=bins.name,
-        kind=bins.kind,
-        type=bins.type,
+        name=column.name,
+        kind=column.kind,
+        type=column.type,
         importance=own.importance,
         verdict=verdict,
         reason=reason,
@@ -288,8 +284,8 @@ def _judge_column(
         psi=population_stability_index(before, now),
         missing_reference=float(expected[-1]),
         missing_current=float(current_shares[-1]),
-        new=_share_in(current_shares, bins.new),
-        out_of_range=_share_in(current_shares, bins.out_of_range),
+        new=_share_in(current_shares, column.new),
+        out_of_range=_share_in(current_shares, column.out_of_range),
         bins=tuple(compared_bins),
         beyond=beyond(column, sketch),
         moved="; ".join(filter(None, [what_moved(compared_bins), *(aspect.moved for aspect in drifted)])),
@@ -297,9 +293,7 @@ def _judge_column(
     )
 
 
-def _verdict(
-    column: BaselineColumn, counts: list[int], drifts: bool, rules: DriftRules
-) -> tuple[ColumnVerdict, str]:
+def _verdict(column: Bins, counts: list[int], drifts: bool, rules: DriftRules) -> tuple[ColumnVerdict, str]:
     """The verdict on a column, and where there is none the reason."""
     reference_rows, rows, needed = sum(column.counts), sum(counts), max(rules.min_rows, 1)
     if reference_rows < needed:
@@ -316,19 +310,19 @@ def _verdict(
     return "no drift", ""
 
 
-def _is_blind(column: BaselineColumn) -> bool:
+def _is_blind(column: Bins) -> bool:
     """Whether any later value is as good as any other: most reference rows are in the bin of an open column for all
     values without one, and nothing is remembered of these, or nearly all of the hold-out's are new, too."""
-    bins, reference = column.bins, column.reference
-    if not isinstance(bins, CategoricalBins) or not bins.open:
+    if not isinstance(column, CategoricalBins) or not column.open:
         return False
-    if reference and sum(reference.fresh) and reference.fresh[1] <= _HARDLY_REPEATS * sum(reference.fresh):
+    fresh = column.memory.fresh if column.memory else (0, 0)
+    if sum(fresh) and fresh[1] <= _HARDLY_REPEATS * sum(fresh):
         return False
-    return column.counts[bins.unknown] * 2 > sum(column.counts)
+    return column.counts[column.unknown] * 2 > sum(column.counts)
 
 
-def _why_blind(column: BaselineColumn) -> str:
-    if not column.reference:
+def _why_blind(column: Bins) -> str:
+    if not memory_of(column):
         return (
             "Most rows of the training data have values that hardly repeat, and this model's baseline does not keep "
             "which they were, so that other values are no sign of drift. Train again to have them judged."
@@ -357,28 +351,29 @@ def _alarm_significance(rows: int, baseline: Baseline, rules: DriftRules) -> flo
 
 
 def _alarms(
-    column: BaselineColumn,
+    column: Bins,
     counts: list[int],
     beyond: Beyond,
     rows: int,
     rules: DriftRules,
     significance: float,
 ) -> list[Alarm]:
-    name, bins, own = column.bins.name, column.bins, rules.of(column.bins.name)
+    name, own = column.name, rules.of(column.name)
     absent = rows - sum(counts)
     alarms = []
     if absent:
         alarms.append(Alarm(name, "missing column", f"{absent} of {rows} rows came without this column."))
     reference_rows, came = sum(column.counts), sum(counts)
-    missing: tuple[int, ...] = (len(bins) - 1,)
-    new, outside = _sum_of(counts, bins.new), _sum_of(counts, bins.out_of_range)
+    missing: tuple[int, ...] = (len(column) - 1,)
+    new, outside = _sum_of(counts, column.new), _sum_of(counts, column.out_of_range)
     seen_before, new_before = (
-        reference_rows - _sum_of(column.counts, bins.new),
-        _sum_of(column.counts, bins.new),
+        reference_rows - _sum_of(column.counts, column.new),
+        _sum_of(column.counts, column.new),
     )
-    if column.reference:
+    memory = memory_of(column)
+    if memory:
         # Of an open column's values some are new in any rows; the hold-out's say how many. Missing ones are no values.
-        seen_before, new_before = column.reference.fresh
+        seen_before, new_before = memory.fresh
         came -= counts[-1]
     watched: list[tuple[AlarmKind, tuple[int, int], tuple[int, int], float, str]] = [
         (
@@ -397,7 +392,7 @@ def _alarms(
         ),
         (
             "out of range",
-            (_sum_of(column.counts, bins.out_of_range), reference_rows),
+            (_sum_of(column.counts, column.out_of_range), reference_rows),
             (outside, sum(counts)),
             own.out_of_range_rise,
             "of the values lie outside the training range",
@@ -418,8 +413,8 @@ def _sum_of(counts: Sequence[int], positions: tuple[int, ...]) -> int:
     return sum(counts[position] for position in positions)
 
 
-def _counts_of(column: BaselineColumn, current: Profile) -> list[int]:
-    return list(current.columns.get(column.bins.name, (0,) * len(column.bins)))
+def _counts_of(column: Bins, current: Profile) -> list[int]:
+    return list(current.columns.get(column.name, (0,) * len(column)))
 
 
 def _adjust(p_values: Sequence[float | None]) -> list[float | None]:

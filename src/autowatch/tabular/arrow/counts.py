@@ -8,6 +8,7 @@ from operator import add
 from typing import Any
 from zlib import crc32
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -148,7 +149,7 @@ class ColumnCounter:
         new_times = pc.filter(times, new)
         counts[bins.new[0]] = _total(new_times)
         counts[bins.unknown] = _total(times) - sum(counts[: bins.unknown]) - counts[bins.new[0]]
-        sketch = replace(
+        sketch = msgspec.structs.replace(
             _frequent(pc.filter(texts, new), new_times),
             lengths=_count_lengths(memory.lengths, texts, times),
             hashes=_smallest(hashes),
@@ -198,7 +199,7 @@ def _hashes(texts: Column) -> Any:
     return pc.bit_wise_xor(mixed, pc.shift_right(mixed, pa.scalar(LAST_SHIFT, pa.uint32())))
 
 
-def _smallest(hashes: Any) -> tuple[int, ...]:
+def _smallest(hashes: Any) -> bytes:
     if len(hashes) > MOST_HASHES:
         hashes = hashes.unique()
         hashes = pc.take(hashes, pc.select_k_unstable(hashes, MOST_HASHES, [("", "ascending")]))

@@ -9,12 +9,13 @@ will have: there a draw by chance is the bound.
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from itertools import compress
 
-from autowatch.tabular.bins import CategoricalBins, Memory, numeric_bins
+import msgspec
+
+from autowatch.tabular.bins import Bins, CategoricalBins, Memory, numeric_bins
 from autowatch.tabular.cells import MISSING
-from autowatch.tabular.profile import Baseline, BaselineColumn, OpenReference
+from autowatch.tabular.profile import Baseline
 from autowatch.tabular.seen import PLACES, SeenValues, add_to_set, value_hash
 from autowatch.training.data.columns import ColumnSurvey
 
@@ -24,9 +25,7 @@ class Memories:
 
     def __init__(self, columns: Iterable[ColumnSurvey], bins: Baseline, *, copies_together: bool) -> None:
         is_open = {
-            column.bins.name
-            for column in bins.columns
-            if isinstance(column.bins, CategoricalBins) and column.bins.open
+            column.name for column in bins.columns if isinstance(column, CategoricalBins) and column.open
         }
         self._columns = {
             column.name: _OpenColumn(column, copies_together) for column in columns if column.name in is_open
@@ -37,10 +36,10 @@ class Memories:
         for name, column in self._columns.items():
             column.add(columns[name], in_holdout)
 
-    def remembered(self, column: BaselineColumn) -> BaselineColumn:
+    def remembered(self, column: Bins) -> Bins:
         """The column with what is remembered of it; one that is not open as it is."""
-        found = self._columns.get(column.bins.name)
-        return found.remembered(column) if found else column
+        found = self._columns.get(column.name)
+        return found.remembered(column) if found and isinstance(column, CategoricalBins) else column
 
 
 class _OpenColumn:
@@ -57,22 +56,16 @@ class _OpenColumn:
         self._held_out.extend(hashes[text] for text in compress(texts, in_holdout) if text in hashes)
         self._lengths.update(len(text) for text in texts if text in hashes)
 
-    def remembered(self, column: BaselineColumn) -> BaselineColumn:
-        if not isinstance(column.bins, CategoricalBins):
-            return column
-        seen = SeenValues(bytes(self._bits))
-        bins = numeric_bins(
-            column.bins.name,
-            column.bins.kind,
-            {float(length): times for length, times in self._lengths.items()},
-        )
+    def remembered(self, column: CategoricalBins) -> CategoricalBins:
+        seen = SeenValues.of_bits(self._bits)
+        lengths = {float(length): times for length, times in self._lengths.items()}
+        bins = numeric_bins(column.name, column.kind, lengths)
+        counts = bins.count({str(length): times for length, times in self._lengths.items()})
         repeats = self._repeats()
-        reference = OpenReference(
-            fresh=self._fresh(seen, repeats),
-            lengths=tuple(bins.count({str(length): times for length, times in self._lengths.items()})),
-            repeats=repeats,
+        memory = Memory(
+            seen, msgspec.structs.replace(bins, counts=tuple(counts)), self._fresh(seen, repeats), repeats
         )
-        return replace(column, bins=replace(column.bins, memory=Memory(seen, bins)), reference=reference)
+        return msgspec.structs.replace(column, memory=memory)
 
     def _fresh(self, seen: SeenValues, repeats: Sequence[tuple[int, int]]) -> tuple[int, int]:
         held_out = len(self._held_out)

@@ -8,12 +8,15 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from autowatch.aws.objects import Bucket
 from autowatch.records.contract import Contract, Feature, PositiveLabelFrom, reserved_columns
 from autowatch.records.holdout import HoldoutBy, HoldoutRule, write_unseen_rows
 from autowatch.records.keys import baseline_key, contract_key
 from autowatch.scoring.columns import near_misses
-from autowatch.tabular.profile import PROFILE_VERSION, Baseline, BaselineColumn, Profile, add, baseline_column
+from autowatch.tabular.profile import PROFILE_VERSION, Baseline, Profile, add, baseline_column
+from autowatch.training.data.copies import NearCopies, NearCopiesFinder
 from autowatch.training.data.files import TrainingFiles
 from autowatch.training.data.memory import Memories
 from autowatch.training.data.report import (
@@ -125,6 +128,7 @@ def prepare_training_data(
     contract = replace(contract, holdout=rule)
     _check_rows_to_train(len(in_holdout), sum(in_holdout))
     bins = _bins(run, survey, preparation.target)
+    copies = NearCopiesFinder(survey.columns, contract, table.header, contract.rows)
     copies_together = rule.by == "random" and not preparation.id_column
     memories = Memories(survey.columns.values(), bins, copies_together=copies_together)
     counts = write_split(
@@ -134,13 +138,14 @@ def prepare_training_data(
         bins,
         survey.row_labels,
         in_holdout,
+        copies,
         memories,
     )
     if champion:
         write_unseen_rows(bucket, run, unseen_rows(champion, table.header, in_holdout, survey.row_digests))
-    write_data_report(bucket, _report(contract, rule, training, survey, in_holdout, counts))
-    bucket.write_json(baseline_key(run), _baseline(contract, bins, add(*counts), memories).to_json())
-    bucket.write_json(contract_key(run), contract.to_json())
+    write_data_report(bucket, _report(contract, rule, training, survey, in_holdout, counts, copies.found()))
+    bucket.write_json(baseline_key(run), _baseline(contract, bins, add(*counts), memories))
+    bucket.write_json(contract_key(run), contract)
     return contract
 
 
@@ -307,9 +312,9 @@ def _bins(run: str, survey: TrainingSurvey, target: str) -> Baseline:
 def _baseline(contract: Contract, bins: Baseline, counts: Profile, memories: Memories) -> Baseline:
     features = {feature.name for feature in contract.features}
     columns = (
-        memories.remembered(BaselineColumn(column.bins, counts.columns[column.bins.name]))
+        memories.remembered(msgspec.structs.replace(column, counts=counts.columns[column.name]))
         for column in bins.columns
-        if column.bins.name in features
+        if column.name in features
     )
     return replace(bins, columns=tuple(columns))
 
@@ -321,6 +326,7 @@ def _report(
     survey: TrainingSurvey,
     in_holdout: bytearray,
     counts: tuple[Profile, Profile],
+    copies: NearCopies | None,
 ) -> DataReport:
     classes = _count_classes(survey)
     holdout = count_part(survey.row_labels, in_holdout, survey.labels)
@@ -338,7 +344,11 @@ def _report(
         rule=rule,
         train=rest(classes, holdout),
         holdout=holdout,
-        remarks=tuple(uneven_shares(classes, holdout.classes, rule)),
+        near_copies=copies,
+        remarks=(
+            *([copies.warning(contract.rows, contract.id_column)] if copies else []),
+            *uneven_shares(classes, holdout.classes, rule),
+        ),
     )
 
 

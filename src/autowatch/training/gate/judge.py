@@ -117,14 +117,14 @@ def _complete_contract(
     threshold = set_threshold(scores, contract.positive_label, rules.threshold)
     completed = replace(contract, decision_threshold=threshold)
     if completed != contract:
-        bucket.write_json(contract_key(contract.run), completed.to_json())
+        bucket.write_json(contract_key(contract.run), completed)
     return completed
 
 
 def _complete_baseline(bucket: Bucket, contract: Contract, probabilities: Sequence[str]) -> None:
-    baseline = Baseline.from_json(bucket.read_json(baseline_key(contract.run)))
+    baseline = bucket.read_as(baseline_key(contract.run), Baseline)
     column = baseline_column(contract.probability_column, "prediction", "numeric", Counter(probabilities))
-    bucket.write_json(baseline_key(contract.run), with_prediction(baseline, column).to_json())
+    bucket.write_json(baseline_key(contract.run), with_prediction(baseline, column))
 
 
 def _compare(

@@ -100,7 +100,7 @@ def end(s3, document, status):
 
 
 def execution(arrival):
-    return {"name": WORK.name, "input": arrival.file.to_json(), "time": arrival.time.isoformat()}
+    return {"name": WORK.name, "input": vars(arrival.file), "time": arrival.time.isoformat()}
 
 
 @pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT", "FAILED"])

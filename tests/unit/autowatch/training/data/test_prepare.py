@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import replace
 
 import boto3
+import msgspec
 import pytest
 from moto import mock_aws
 
@@ -79,7 +80,7 @@ def test_the_contract_says_what_the_model_will_be_given(s3):
     assert (contract.labels, contract.positive_label) == (("no", "yes"), "yes")
     assert (contract.rows, contract.dropped_columns) == (650, ("duration",))
     assert contract.training.key == KEY
-    assert Contract.from_json(json.loads(read(s3, "models/r/contract.json"))) == contract
+    assert msgspec.json.decode(read(s3, "models/r/contract.json"), type=Contract) == contract
 
 
 def test_every_row_is_in_one_of_the_two_parts_and_each_class_in_both(s3):
@@ -107,8 +108,8 @@ def test_a_file_that_grows_keeps_its_rows_where_they_were(s3):
 
 def test_the_baseline_counts_the_whole_file(s3):
     prepare(s3, table())
-    baseline = Baseline.from_json(json.loads(read(s3, "models/r/baseline.json")))
-    assert [column.bins.name for column in baseline.columns] == ["age", "job"]
+    baseline = msgspec.json.decode(read(s3, "models/r/baseline.json"), type=Baseline)
+    assert [column.name for column in baseline.columns] == ["age", "job"]
     assert [sum(column.counts) for column in baseline.columns] == [650, 650]
 
 
@@ -264,7 +265,16 @@ def test_bytes_that_are_not_utf8_in_the_middle_are_refused(s3):
 
 def champion_of(positive, labels=("no", "yes"), target="y"):
     return Contract(
-        "old", target, labels, positive, (), (), 650, 1, ObjectVersion("t", None, "e", 1), "rarer"
+        "old",
+        target,
+        labels,
+        positive,
+        (),
+        (),
+        650,
+        1,
+        ObjectVersion("t", None, "e", 1),
+        positive_label_from="rarer",
     )
 
 
@@ -285,7 +295,7 @@ def test_the_probability_keeps_its_direction_from_model_to_model(s3, champion, p
     assert (contract.positive_label, contract.positive_label_from) == expected
     stored = json.loads(read(s3, "models/r/contract.json"))
     assert (stored["positive_label"], stored["positive_label_from"]) == expected
-    assert Contract.from_json(stored) == contract
+    assert msgspec.convert(stored, Contract) == contract
     report = json.loads(read(s3, "models/r/data.json"))
     assert (report["positive_label"], report["positive_label_from"]) == expected
 
@@ -407,13 +417,13 @@ def test_columns_of_too_many_values_are_counted_to_the_last_row_all_the_same(s3,
     lines = (f"{n * 7919 % 8000 / 8},name {n},7,{'yes' if n % 4 == 0 else 'no'}\n" for n in range(8000))
     contract = prepare(s3, "age,job,duration,y\n" + "".join(lines))
     assert contract.features == (Feature("age", "numeric"), Feature("job", "categorical"))
-    baseline = Baseline.from_json(json.loads(read(s3, "models/r/baseline.json")))
+    baseline = msgspec.json.decode(read(s3, "models/r/baseline.json"), type=Baseline)
     age, job = baseline.columns
     assert sum(age.counts) == sum(job.counts) == 8000
-    assert (age.bins.edges[0], age.bins.edges[-1]) == (0.0, 999.875)
+    assert (age.edges[0], age.edges[-1]) == (0.0, 999.875)
     inner = [times for times in age.counts if times]
     assert max(inner) < 1.5 * min(inner), "bins from a sample still hold about a tenth of the rows each"
-    assert job.bins.open
+    assert job.open
     columns = json.loads(read(s3, "models/r/data.json"))["columns"]
     assert [column["distinct_is_exact"] for column in columns] == [False, False, True, True]
 
@@ -433,12 +443,12 @@ def test_a_column_that_is_the_same_in_every_row_is_not_a_feature(s3):
 def test_texts_among_numbers_are_emptied_for_the_model_and_named_for_people(s3):
     texts = [*map(str, range(60)), " ", "secret"]
     contract = prepare(s3, with_column([*texts[:-1], *map(str, range(60, 120))]))
-    assert contract.features[0] == Feature("a", "numeric", NumberForm(missing=frozenset({" "})))
+    assert contract.features[0] == Feature("a", "numeric", NumberForm(missing=(" ",)))
     assert {" "}.isdisjoint(row[0] for row in rows_of(s3, "train") + rows_of(s3, "holdout"))
     (warning,) = json.loads(read(s3, "models/r/data.json"))["warnings"]
     assert "column 'a' holds numbers and 5 other values" in warning
     assert "' ' (5 times, first on line 62)" in warning
-    baseline = Baseline.from_json(json.loads(read(s3, "models/r/baseline.json")))
+    baseline = msgspec.json.decode(read(s3, "models/r/baseline.json"), type=Baseline)
     assert baseline.columns[0].counts[-1] == 5
 
 
@@ -454,7 +464,7 @@ def test_numbers_of_another_form_are_written_plainly_for_the_model(s3):
     contract = prepare(s3, with_column(["1.234,50", "7,25", "80"]))
     assert contract.features[0].form == NumberForm(",", ".")
     assert {row[0] for row in rows_of(s3, "train")[1:]} == {"1234.50", "7.25", "80"}
-    assert Contract.from_json(json.loads(read(s3, "models/r/contract.json"))) == contract
+    assert msgspec.json.decode(read(s3, "models/r/contract.json"), type=Contract) == contract
 
 
 @pytest.mark.parametrize(
@@ -499,7 +509,7 @@ def test_the_users_key_is_no_feature_and_decides_which_rows_are_held_out(s3):
     assert (contract.id_column, contract.dropped_columns) == ("customer", ())
     assert [feature.name for feature in contract.features] == ["age", "job"]
     assert contract.holdout == HoldoutRule("random", 20, ("customer",))
-    assert Contract.from_json(json.loads(read(s3, "models/r/contract.json"))) == contract
+    assert msgspec.json.decode(read(s3, "models/r/contract.json"), type=Contract) == contract
     assert rows_of(s3, "train")[0] == rows_of(s3, "holdout")[0] == ["age", "job", "y"]
     roles = {
         column["name"]: column["role"] for column in json.loads(read(s3, "models/r/data.json"))["columns"]

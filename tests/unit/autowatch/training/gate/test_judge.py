@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 
 import boto3
+import msgspec
 import numpy as np
 import pytest
 from moto import mock_aws
@@ -73,14 +74,14 @@ def s3():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=BUCKET)
         s3.put_object(Bucket=BUCKET, Key=holdout_key(RUN), Body="\n".join(lines).encode())
-        Bucket(s3, BUCKET).write_json(contract_key(RUN), CONTRACT.to_json())
+        Bucket(s3, BUCKET).write_json(contract_key(RUN), CONTRACT)
         baseline = (baseline_column("good", "feature", "numeric", {"0.1": 400, "0.9": 100}),)
-        Bucket(s3, BUCKET).write_json(baseline_key(RUN), Baseline(RUN, 500, baseline).to_json())
+        Bucket(s3, BUCKET).write_json(baseline_key(RUN), Baseline(RUN, 500, baseline))
         yield s3
 
 
 def crown(s3, contract=CONTRACT, champion=CHAMPION):
-    Bucket(s3, BUCKET).write_json(champion.contract_key, replace(contract, run="old").to_json())
+    Bucket(s3, BUCKET).write_json(champion.contract_key, replace(contract, run="old"))
     write_champion(Bucket(s3, BUCKET), champion, None)
 
 
@@ -239,8 +240,8 @@ def test_the_baseline_gets_the_predictions_column_and_only_once(s3):
     for _ in range(2):
         judge(s3, serving(good))
         document = json.loads(s3.get_object(Bucket=BUCKET, Key=baseline_key(RUN))["Body"].read())
-        baseline = Baseline.from_json(document)
-        assert [(column.bins.name, column.bins.kind) for column in baseline.columns] == [
+        baseline = msgspec.convert(document, Baseline)
+        assert [(column.name, column.kind) for column in baseline.columns] == [
             ("good", "feature"),
             ("y_probability", "prediction"),
         ]
