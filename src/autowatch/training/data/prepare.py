@@ -255,7 +255,7 @@ def _positive_label(
         raise LabelsChanged(
             f"The column {preparation.target!r} holds {_quoted(classes)}, but the model in force, run {known.run}, "
             f"knows {_quoted(known.labels)}. Write the labels as before; or, if the new ones are meant, start the run "
-            'by hand with "new_labels": true in its input.'
+            'by `autowatch train --new-labels` ("new_labels": true in its input).'
         )
     if preparation.positive_label:
         return preparation.positive_label, "parameter"
