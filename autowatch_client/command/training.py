@@ -38,6 +38,10 @@ def train(
             metavar="FILE|KEY", help="A local CSV, or training/… in the bucket; else the newest there."
         ),
     ] = None,
+    new_labels: Annotated[
+        bool,
+        typer.Option("--new-labels", help="Labels that differ from those of the model in force are meant."),
+    ] = False,
     stack: StackOption = None,
     as_json: JsonOption = False,
     poll_seconds: PollOption = 3.0,
@@ -54,7 +58,7 @@ def train(
             terminal.say(f"Dropped: {', '.join(look.dropped)} (DropColumns)")
         if look.key:
             terminal.say(f"Key: {look.key} (IdColumn)")
-    return _follow(terminal, connected, connected.train(data), poll_seconds)
+    return _follow(terminal, connected, connected.train(data, new_labels=new_labels), poll_seconds)
 
 
 def runs(
