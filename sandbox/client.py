@@ -198,7 +198,7 @@ def running_sandbox(
         (folder / READY_FILE).unlink(missing_ok=True)
         with open(log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "sandbox.server", json.dumps(configuration)],
+                [sys.executable, "-m", "sandbox.server", json.dumps(configuration, allow_nan=False)],
                 cwd=REPOSITORY,
                 stdin=subprocess.PIPE,
                 stdout=output,

@@ -211,7 +211,9 @@ class Server:
         name, installed = self._configuration.stack_name, self._configuration.environments
         code_folder = self._configuration.state_dir / "code"
         packaged = package(path, read_template(path), code_folder, installed, upload)
-        wanted = Wanted(json.dumps(packaged), parameters, capabilities=("CAPABILITY_NAMED_IAM",))
+        wanted = Wanted(
+            json.dumps(packaged, allow_nan=False), parameters, capabilities=("CAPABILITY_NAMED_IAM",)
+        )
         stack = self.stacks.create(name, wanted, disable_rollback=True)
         while stack.is_busy:
             time.sleep(0.01)
@@ -318,7 +320,7 @@ class Server:
                 return domino(environ, start_response)
             return moto(environ, start_response)
 
-        self._faults = Faults(services, self.functions.kill)
+        self._faults = Faults(services, self.functions.kill, self.functions.is_at_work)
 
         def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
             if environ.get("PATH_INFO", "").startswith("/_sandbox/"):
@@ -390,7 +392,7 @@ class Server:
             self.stopped.set()
         else:
             status, answer = "404 Not Found", {"message": f"There is no {method} /_sandbox/{path}."}
-        body = json.dumps(answer).encode()
+        body = json.dumps(answer, allow_nan=False).encode()
         start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         return [body]
 
@@ -438,7 +440,9 @@ def _create_app(service: Any) -> Any:
 def _refusal(message: str, content_type: str) -> tuple[bytes, str]:
     """The body of an error in the words of the request's protocol, and its type."""
     if "x-www-form-urlencoded" not in content_type:
-        return json.dumps({"__type": "NotOffered", "message": message}).encode(), "application/json"
+        return json.dumps(
+            {"__type": "NotOffered", "message": message}, allow_nan=False
+        ).encode(), "application/json"
     text = f"<Error><Code>NotOffered</Code><Message>{escape(message)}</Message></Error>"
     return f"<ErrorResponse>{text}</ErrorResponse>".encode(), "text/xml"
 
@@ -508,7 +512,7 @@ def _upper_snake(name: str) -> str:
 def _announce(server: Server, ready: Path, on_change: Callable[[Server], None]) -> None:
     """Write down how the sandbox stands, for those who connect to it."""
     unfinished = ready.with_suffix(".part")
-    unfinished.write_text(json.dumps(server.status(), indent=1))
+    unfinished.write_text(json.dumps(server.status(), indent=1, allow_nan=False))
     unfinished.replace(ready)
     on_change(server)
 

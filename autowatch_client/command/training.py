@@ -1,5 +1,6 @@
 """`autowatch train | runs | show | rollback | stop`."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +38,10 @@ def train(
             metavar="FILE|KEY", help="A local CSV, or training/… in the bucket; else the newest there."
         ),
     ] = None,
+    new_labels: Annotated[
+        bool,
+        typer.Option("--new-labels", help="Labels that differ from those of the model in force are meant."),
+    ] = False,
     stack: StackOption = None,
     as_json: JsonOption = False,
     poll_seconds: PollOption = 3.0,
@@ -51,7 +56,7 @@ def train(
             terminal.say(f"{data}: {number(look.rows)} labelled rows ({classes})")
         if look.dropped:
             terminal.say(f"Dropped: {', '.join(look.dropped)} (DropColumns)")
-    return _follow(terminal, connected, connected.train(data), poll_seconds)
+    return _follow(terminal, connected, connected.train(data, new_labels=new_labels), poll_seconds)
 
 
 def runs(
@@ -125,7 +130,10 @@ def stop(
     champion = connected.bucket.read_json("models/champion.json") or {}
     terminal.document({"stopped": name, "in_force": champion.get("run")})
     in_force = f"the model of run {champion['run']}" if champion else "no model"
-    terminal.say(f"Stopped run {name}. In force is {in_force}.")
+    terminal.say(
+        f"Stopped run {name}. In force is {in_force}.\n"
+        "What it made is removed in the next minutes, and a mail says when that is done; until then a new run waits."
+    )
     terminal.next("autowatch status")
     return Exit.DONE
 
@@ -231,6 +239,27 @@ def _show(terminal: Terminal, detail: RunDetail) -> None:
         terminal.table(
             tuple(gate["metrics"]), [tuple(_figure(value, 4) for value in gate["metrics"].values())]
         )
+        terminal.say(_decides(detail.contract))
+
+
+_CHOSEN_BY = {
+    "parameter": "set by DecisionThreshold",
+    "f1": "the largest F1 on the hold-out",
+    "cost": "the least cost on the hold-out",
+}
+
+
+def _decides(contract: Mapping[str, Any]) -> str:
+    """From which probability on a row gets the positive label."""
+    threshold = contract.get("decision_threshold")
+    if not threshold:
+        return f"{contract['target']} is the model's own label (DecisionThreshold=model)."
+    costs = threshold["costs"]
+    at = f", at {costs['miss']:g} a miss and {costs['alarm']:g} an alarm" if costs else ""
+    return (
+        f"{contract['target']} is {contract['positive_label']!r} from a probability of {threshold['value']:.6g} on "
+        f"({_CHOSEN_BY[threshold['chosen_by']]}{at})."
+    )
 
 
 def _columns(data: Any) -> list[tuple[str, ...]]:

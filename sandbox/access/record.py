@@ -44,7 +44,7 @@ class Record:
         with self._lock:
             requests = list(self._requests.values())
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{uuid.uuid4().hex}.json").write_text(json.dumps(requests))
+        (folder / f"{uuid.uuid4().hex}.json").write_text(json.dumps(requests, allow_nan=False))
 
 
 def _place(grant: Grant) -> tuple[str, int, int, int]:

@@ -40,7 +40,7 @@ def refusal(protocol: str, code: str, message: str, *, without_body: bool = Fals
         )
         headers.append(("Content-Type", "text/xml"))
     else:
-        body = json.dumps({"__type": code, "message": message, "Message": message})
+        body = json.dumps({"__type": code, "message": message, "Message": message}, allow_nan=False)
         headers += [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", code)]
     content = b"" if without_body else body.encode()
     return _FORBIDDEN, [*headers, ("Content-Length", str(len(content)))], content

@@ -185,7 +185,11 @@ def _permission(statement: dict[str, Any]) -> dict[str, Any]:
 def _text(document: Any) -> str:
     if isinstance(document, bytes):
         return document.decode()
-    return document if isinstance(document, str) else json.dumps(document, sort_keys=True, default=str)
+    return (
+        document
+        if isinstance(document, str)
+        else json.dumps(document, sort_keys=True, default=str, allow_nan=False)
+    )
 
 
 @functools.lru_cache(maxsize=1024)

@@ -197,7 +197,7 @@ class _Stage:
 
     def start_training(self, key: str) -> str:
         answer = self._stepfunctions.start_execution(
-            stateMachineArn=self._machine, input=json.dumps({"training_key": key})
+            stateMachineArn=self._machine, input=json.dumps({"training_key": key}, allow_nan=False)
         )
         return str(answer["executionArn"])
 

@@ -185,7 +185,7 @@ class CloudFormation:
         stages = ["Original", "Processed"]
         if request.get("TemplateStage", "Original") == "Original":
             return {"TemplateBody": blueprint.text, "StagesAvailable": stages}
-        return {"TemplateBody": json.dumps(blueprint.template), "StagesAvailable": stages}
+        return {"TemplateBody": json.dumps(blueprint.template, allow_nan=False), "StagesAvailable": stages}
 
     def _get_template_summary(self, request: Parameters) -> Parameters:
         if name := request.get("StackName"):

@@ -113,7 +113,7 @@ _FUNCTIONS: dict[str, Callable[[Any, Scope], Any]] = {
     "Fn::Split": lambda argument, _: argument[1].split(argument[0]),
     "Fn::Select": lambda argument, _: argument[1][int(argument[0])],
     "Fn::Base64": lambda argument, _: base64.b64encode(argument.encode()).decode(),
-    "Fn::ToJsonString": lambda argument, _: json.dumps(argument),
+    "Fn::ToJsonString": lambda argument, _: json.dumps(argument, allow_nan=False),
     "Fn::FindInMap": _find_in_map,
 }
 

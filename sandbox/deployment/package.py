@@ -136,7 +136,7 @@ def main() -> None:
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     with tempfile.TemporaryDirectory() as folder:
         packaged = package(path, read_template(path), Path(folder), environments(), lambda *_: None)
-    json.dump(transformed(packaged, resolve_parameters(packaged, {})), sys.stdout, indent=1)
+    json.dump(transformed(packaged, resolve_parameters(packaged, {})), sys.stdout, indent=1, allow_nan=False)
 
 
 if __name__ == "__main__":

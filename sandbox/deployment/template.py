@@ -46,7 +46,7 @@ def parse_template(text: str, name: str = "The template") -> dict[str, Any]:
     if not isinstance(template, dict) or not template.get("Resources"):
         raise TemplateError(f"{name} has no Resources; a SAM template needs some.")
     # YAML makes dates of policies' versions, and a template has none.
-    return dict(json.loads(json.dumps(template, default=str)))
+    return dict(json.loads(json.dumps(template, default=str, allow_nan=False)))
 
 
 def resolve_parameters(template: dict[str, Any], given: dict[str, str]) -> dict[str, str]:

@@ -34,5 +34,5 @@ def read_text(body: dict[str, Any], name: str) -> str:
 def write_json(document: Any, status: int = 200) -> Response:
     """An answer in JSON."""
     response = Response(status=status, mimetype="application/json")
-    response.set_data(json.dumps(document, ensure_ascii=False))
+    response.set_data(json.dumps(document, ensure_ascii=False, allow_nan=False))
     return response

@@ -50,7 +50,7 @@ def answer(kind: str, status: int, retry_after: str, text: str) -> tuple[str, di
     headers = {"Content-Type": "application/json"}
     if retry_after:
         headers["Retry-After"] = retry_after
-    return f"{status} {phrase}", headers, (text or json.dumps([phrase])).encode()
+    return f"{status} {phrase}", headers, (text or json.dumps([phrase], allow_nan=False)).encode()
 
 
 def _key(environ: dict[str, Any]) -> str:

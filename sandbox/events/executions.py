@@ -34,7 +34,9 @@ def status_change(execution: Any) -> dict[str, Any]:
     """The event, as EventBridge hands it to a rule."""
     now = datetime.now(UTC)
     ended = execution.exec_status.value != "RUNNING"
-    output = json.dumps(execution.output) if execution.exec_status.value == "SUCCEEDED" else None
+    output = (
+        json.dumps(execution.output, allow_nan=False) if execution.exec_status.value == "SUCCEEDED" else None
+    )
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
@@ -51,7 +53,7 @@ def status_change(execution: Any) -> dict[str, Any]:
             "status": execution.exec_status.value,
             "startDate": _milliseconds(execution.start_date),
             "stopDate": _milliseconds(execution.stop_date) if ended else None,
-            "input": json.dumps(execution.input_data),
+            "input": json.dumps(execution.input_data, allow_nan=False),
             "inputDetails": {"included": True},
             "output": output,
             "outputDetails": {"included": True} if output else None,

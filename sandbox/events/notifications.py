@@ -50,7 +50,7 @@ def install(
         for notification in (*configuration.cloud_function, *configuration.queue, *configuration.topic):
             if not notification.matches(name, key.name):
                 continue
-            body = json.dumps({"Records": [s3_record(name, bucket, key, notification.id)]})
+            body = json.dumps({"Records": [s3_record(name, bucket, key, notification.id)]}, allow_nan=False)
             deliveries.submit(notification.arn, body, 0, None, Sender("s3.amazonaws.com", bucket.arn))
 
     def send_to_targets(rule: Any, event: dict[str, Any], **_: Any) -> None:
@@ -126,8 +126,10 @@ def target_input(target: dict[str, Any], event: dict[str, Any]) -> str:
     parse: Any = EventTemplateParser.parse
     if "InputTransformer" in target:
         transformer = target["InputTransformer"]
-        return json.dumps(parse(transformer["InputTemplate"], transformer.get("InputPathsMap", {}), plain))
+        return json.dumps(
+            parse(transformer["InputTemplate"], transformer.get("InputPathsMap", {}), plain), allow_nan=False
+        )
     if path := target.get("InputPath"):
-        return json.dumps(parse("<value>", {"value": path}, plain))
+        return json.dumps(parse("<value>", {"value": path}, plain), allow_nan=False)
     del plain["ingestion-time"]
-    return json.dumps(plain)
+    return json.dumps(plain, allow_nan=False)

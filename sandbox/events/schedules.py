@@ -238,7 +238,7 @@ def _body(schedule: Schedule, moment: datetime) -> str:
             "resources": [schedule.arn],
             "detail": "{}",
         }
-        return json.dumps(event)
+        return json.dumps(event, allow_nan=False)
     body = schedule.body
     for attribute, value in {
         "schedule-arn": schedule.arn,

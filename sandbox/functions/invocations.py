@@ -145,7 +145,7 @@ class Invocations:
             if objection:
                 LOGGER.error("%s: its record could not be delivered to %s: %s", name, destination, objection)
             else:
-                send(destination, json.dumps(_record(arn, payload, outcome, attempt)))
+                send(destination, json.dumps(_record(arn, payload, outcome, attempt), allow_nan=False))
 
 
 def _record(arn: str, payload: bytes, outcome: Outcome, attempts: int) -> dict[str, Any]:

@@ -144,7 +144,7 @@ class SageMaker:
         model = self._service_model.operation_model(operation)
         answer = self._operations[operation](check_request(model.input_shape, request))
         shaped = shape_response(model.output_shape, answer) if model.output_shape else None
-        body = b"" if shaped is None else json.dumps(shaped).encode()
+        body = b"" if shaped is None else json.dumps(shaped, allow_nan=False).encode()
         return 200, {"Content-Type": _CONTROL_CONTENT_TYPE}, body
 
     def _invoke(self, environ: Environ, endpoint_name: str, request_id: str) -> Answer:

@@ -22,7 +22,7 @@ def send_answer(event: dict[str, Any], physical_id: str, failure: str | None) ->
         **{name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")},
     }
     request = urllib.request.Request(  # noqa: S310 (the URL is CloudFormation's own)
-        event["ResponseURL"], json.dumps(answer).encode(), {"Content-Type": ""}, method="PUT"
+        event["ResponseURL"], json.dumps(answer, allow_nan=False).encode(), {"Content-Type": ""}, method="PUT"
     )
     with urllib.request.urlopen(request, timeout=_TIME_OUT_SECONDS):  # noqa: S310
         return

@@ -32,6 +32,7 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Se
         arrivals=arrivals_in(event, settings.bucket),
         settings=settings.scoring,
         seconds_left=seconds_left(context),
+        invocation=context.aws_request_id,
         transforms=_transforms(settings),
         postponed=times_postponed(event),
     )

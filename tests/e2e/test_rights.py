@@ -102,7 +102,7 @@ def served(sandbox, ours):
     return serve
 
 
-@pytest.mark.parametrize("function", ["EndRunFunction", "MeasureQualityFunction"])
+@pytest.mark.parametrize("function", ["EndRunFunction", "MeasureQualityFunction", "TransformFailFunction"])
 def test_an_event_that_cannot_be_handled_waits_in_the_queue(sandbox, function):
     sandbox.client("lambda").invoke(
         FunctionName=sandbox.outputs[f"{function}Name"], InvocationType="Event", Payload=b'"no event"'
@@ -172,6 +172,11 @@ def test_a_raw_training_file_is_judged_by_its_newest_version(ours, bucket_of):
     ours.put("training/raw.csv", b"age\n30\n", "text/csv")
     file = bucket_of("DetectDriftFunction").version("training/raw.csv")
     assert ResumedBody(bucket_of("ProfileCsvFunction"), file).read(100) == b"age\n30\n"
+
+
+def test_labels_are_measured_on_the_days_that_the_daily_run_has_seen(ours, bucket_of):
+    ours.write_json("monitoring/days.json", {})
+    assert bucket_of("MeasureQualityFunction").read_json("monitoring/days.json") == {}
 
 
 def test_the_version_that_was_committed_is_read(ours, bucket_of):
@@ -401,7 +406,7 @@ def test_what_still_runs_when_the_stack_goes_is_stopped(sandbox, ours, served, r
         )
     assert remove_what_runs_made(*clients, stack="autowatch", state_machines=[]).jobs == 2
     others = sagemaker.describe_transform_job(TransformJobName="of-another")["TransformJobStatus"]
-    assert others in ("InProgress", "Completed")
+    assert others not in ("Stopping", "Stopped")
 
 
 def test_the_whole_bucket_goes_when_that_was_asked_for(ours, bucket_of):

@@ -78,7 +78,9 @@ class Custom(Kind):
             "ResourceProperties": _texts(request.properties),
         }
         context.client("lambda").invoke(
-            FunctionName=request.properties["ServiceToken"], InvocationType="Event", Payload=json.dumps(event)
+            FunctionName=request.properties["ServiceToken"],
+            InvocationType="Event",
+            Payload=json.dumps(event, allow_nan=False),
         )
         seconds = float(request.properties.get("ServiceTimeout", _DEFAULT_TIMEOUT_SECONDS))
         try:

@@ -38,7 +38,7 @@ class Role(Kind):
             "iam",
             "create_role",
             RoleName=request.name,
-            AssumeRolePolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"]),
+            AssumeRolePolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"], allow_nan=False),
             **options,
         )["Role"]
         self._grant(context, request.name, properties)
@@ -51,7 +51,7 @@ class Role(Kind):
             "iam",
             "update_assume_role_policy",
             RoleName=made.name,
-            PolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"]),
+            PolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"], allow_nan=False),
         )
         kept = {policy["PolicyName"] for policy in properties.get("Policies", [])}
         for policy in before.get("Policies", []):
@@ -79,7 +79,7 @@ class Role(Kind):
                 "put_role_policy",
                 RoleName=role,
                 PolicyName=policy["PolicyName"],
-                PolicyDocument=json.dumps(policy["PolicyDocument"]),
+                PolicyDocument=json.dumps(policy["PolicyDocument"], allow_nan=False),
             )
         for arn in properties.get("ManagedPolicyArns", []):
             context.call("iam", "attach_role_policy", RoleName=role, PolicyArn=arn)
@@ -100,7 +100,7 @@ class ManagedPolicy(Kind):
             "iam",
             "create_policy",
             PolicyName=request.name,
-            PolicyDocument=json.dumps(properties["PolicyDocument"]),
+            PolicyDocument=json.dumps(properties["PolicyDocument"], allow_nan=False),
             **options,
         )["Policy"]
         for role in properties.get("Roles", []):
@@ -114,7 +114,7 @@ class ManagedPolicy(Kind):
             "iam",
             "create_policy_version",
             PolicyArn=made.physical_id,
-            PolicyDocument=json.dumps(properties["PolicyDocument"]),
+            PolicyDocument=json.dumps(properties["PolicyDocument"], allow_nan=False),
             SetAsDefault=True,
         )
         self._drop_old_versions(context, made.physical_id)
@@ -162,7 +162,7 @@ class Policy(Kind):
                 "put_role_policy",
                 RoleName=role,
                 PolicyName=request.name,
-                PolicyDocument=json.dumps(properties["PolicyDocument"]),
+                PolicyDocument=json.dumps(properties["PolicyDocument"], allow_nan=False),
             )
         return Made(request.name, name=request.name)
 

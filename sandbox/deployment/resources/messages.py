@@ -66,7 +66,7 @@ class TopicPolicy(Kind):
 
     @staticmethod
     def _set(context: Context, topics: list[str], document: dict[str, Any]) -> None:
-        policy = json.dumps(document)
+        policy = json.dumps(document, allow_nan=False)
         for topic in topics:
             context.call(
                 "sns", "set_topic_attributes", TopicArn=topic, AttributeName="Policy", AttributeValue=policy
@@ -136,7 +136,7 @@ _QUEUE_ATTRIBUTES = (
 def _attributes(request: Request) -> dict[str, str]:
     chosen = take(request.properties, request.logical_id, *_QUEUE_ATTRIBUTES, "QueueName", "Tags")
     return {
-        name: json.dumps(value) if isinstance(value, dict) else as_text(value)
+        name: json.dumps(value, allow_nan=False) if isinstance(value, dict) else as_text(value)
         for name, value in chosen.items()
         if name in _QUEUE_ATTRIBUTES
     }
@@ -147,7 +147,11 @@ class QueuePolicy(Kind):
 
     def create(self, context: Context, request: Request) -> Made:
         """Set the policy of every queue."""
-        self._set(context, request.properties["Queues"], json.dumps(request.properties["PolicyDocument"]))
+        self._set(
+            context,
+            request.properties["Queues"],
+            json.dumps(request.properties["PolicyDocument"], allow_nan=False),
+        )
         return Made(request.name, name=request.name)
 
     def update(self, context: Context, request: Request, made: Made, before: dict[str, Any]) -> Made:
@@ -183,7 +187,7 @@ class Rule(Kind):
             "events",
             "put_rule",
             Name=request.name,
-            EventPattern=json.dumps(properties["EventPattern"]),
+            EventPattern=json.dumps(properties["EventPattern"], allow_nan=False),
             **options,
         )["RuleArn"]
         if targets := properties.get("Targets"):

@@ -71,7 +71,7 @@ class StateMachine(Kind):
         elif "DefinitionString" in properties:
             definition = properties["DefinitionString"]
         else:
-            definition = json.dumps(properties["Definition"])
+            definition = json.dumps(properties["Definition"], allow_nan=False)
         values = properties.get("DefinitionSubstitutions", {})
 
         def substitute(match: re.Match[str]) -> str:

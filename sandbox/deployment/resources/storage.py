@@ -153,7 +153,7 @@ class BucketPolicy(Kind):
     def create(self, context: Context, request: Request) -> Made:
         """Set the policy."""
         bucket = request.properties["Bucket"]
-        policy = json.dumps(request.properties["PolicyDocument"])
+        policy = json.dumps(request.properties["PolicyDocument"], allow_nan=False)
         context.call("s3", "put_bucket_policy", Bucket=bucket, Policy=policy)
         return Made(bucket)
 

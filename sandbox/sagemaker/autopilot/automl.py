@@ -162,7 +162,7 @@ class AutoMLJobs:
         except _ChannelUnusable as error:
             job.failure, job.ended = str(error), now
             return job
-        (directory / "job.json").write_text(json.dumps(description))
+        (directory / "job.json").write_text(json.dumps(description, allow_nan=False))
         job.child = Child(
             self._platform.model_python,
             "train.py",

@@ -72,7 +72,7 @@ class Progress:
         """Sets these members and writes the file."""
         self._members.update(members)
         fresh = self._path.with_suffix(".new")
-        fresh.write_text(json.dumps(self._members))
+        fresh.write_text(json.dumps(self._members, allow_nan=False))
         os.replace(fresh, self._path)
 
     def add_candidate(self, candidate: dict[str, Any]) -> None:
@@ -384,7 +384,8 @@ def upload(
                 "missing": MISSING,
                 "labels": [str(label) for label in predictor.class_labels],
                 "problem_type": problem,
-            }
+            },
+            allow_nan=False,
         )
     )
     archive = directory / "model.tar.gz"

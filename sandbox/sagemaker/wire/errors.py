@@ -70,4 +70,4 @@ def error_answer(error: SageMakerError) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body with which an error goes over the wire."""
     members = {"__type": error.code, "message": error.message, "Message": error.message, **error.members}
     headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": error.code}
-    return error.status, headers, json.dumps(members).encode()
+    return error.status, headers, json.dumps(members, allow_nan=False).encode()

@@ -16,6 +16,9 @@ from autowatch.aws.objects import Bucket
 CONNECTIONS = 64
 """Requests under way at a time: an answer of S3 takes 10 to 30 ms, the work on it a fraction of one."""
 
+_LARGEST = 8 * 1024 * 1024
+"""Bytes of an object: as many answers as there are connections may be in memory at a time."""
+
 # Longer answers than these few kilobytes ever take; the client is asked afterwards.
 _LONGEST_ANSWER = timedelta(seconds=20)
 
@@ -32,6 +35,7 @@ def read_many(bucket: Bucket, keys: Sequence[str], use: Callable[[str, bytes], N
 
     Raises:
         ObjectMissing: there is no object under one of the keys.
+        ObjectTooLarge: one has more than 8 MB.
         Exception: what `use` raises; it may have been given a few more contents by then, but no further keys are read.
     """
     if keys:
@@ -58,7 +62,9 @@ async def _read_some(
 async def _content(bucket: Bucket, store: S3Store, key: str) -> bytes:
     if _is_path(key):
         try:
-            return bytes(await (await store.get_async(key)).bytes_async())
+            answer = await store.get_async(key)
+            bucket.check_size(key, answer.meta["size"], _LARGEST)
+            return bytes(await answer.bytes_async())
         except (BaseError, OSError) as error:
             _LOGGER.info("object read through the client", extra={"key": key, "error": type(error).__name__})
     return await asyncio.to_thread(lambda: bucket.read(key)[0])

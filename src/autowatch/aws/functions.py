@@ -21,7 +21,7 @@ def ask_function(client: Any, name: str, event: dict[str, Any]) -> dict[str, Any
     Raises:
         FunctionFailed: it ended with an error; its log says more.
     """
-    answer = client.invoke(FunctionName=name, Payload=json.dumps(event).encode())
+    answer = client.invoke(FunctionName=name, Payload=json.dumps(event, allow_nan=False).encode())
     content = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
         raise FunctionFailed(

@@ -104,5 +104,5 @@ def label_days(bucket: Bucket, prefix: str, progress: Progress) -> list[str]:
 
 def _day(text: str) -> str:
     if not _DAY.fullmatch(day_folder("", text)):
-        raise ValueError(f"no day: {json.dumps(text)}")
+        raise ValueError(f"no day: {json.dumps(text, allow_nan=False)}")
     return text

@@ -55,7 +55,7 @@ def match_columns(header: Sequence[str], contract: Contract) -> Layout:
     if missing:
         raise MissingColumns(
             f"The file lacks {_columns(missing)}, with which the model of run {contract.run} was trained."
-            f"{_near_misses(missing, header)} Add what is missing, under exactly these names."
+            f"{near_misses(missing, header)} Add what is missing, under exactly these names."
         )
     reserved = [name for name in reserved_columns(contract.target) if name in header]
     if reserved:
@@ -85,8 +85,9 @@ def _alike(missing: Sequence[str], header: Sequence[str], names: Sequence[str]) 
     return found
 
 
-def _near_misses(missing: Sequence[str], header: Sequence[str]) -> str:
-    """Where columns differ from the missing ones by capitals alone. The file's own names may be a customer's cells."""
+def near_misses(missing: Sequence[str], header: Sequence[str]) -> str:
+    """A sentence for each column that differs from a missing one by capitals or by what nobody sees, in front of each a
+    space; at most three. It tells the column's place: in a file without a header the names are a customer's cells."""
     places = [
         (name, position)
         for name in missing
@@ -94,7 +95,8 @@ def _near_misses(missing: Sequence[str], header: Sequence[str]) -> str:
         if _visible(own).casefold() == _visible(name).casefold()
     ]
     return "".join(
-        f" Column {position} differs from {name!r} only by capitals." for name, position in places[:3]
+        f" Column {position} differs from {name!r} only by capitals, spaces or invisible characters."
+        for name, position in places[:3]
     )
 
 

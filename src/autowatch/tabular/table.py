@@ -24,6 +24,11 @@ without a bound all the rest of it would be taken into memory as one field."""
 csv.field_size_limit(LARGEST_FIELD)
 
 
+MOST_COLUMNS = 5_000
+LARGEST_HEADER = 512 * 1024
+"""Columns of a file, and bytes of its header: manifests, contracts and pages grow with them."""
+
+
 _ROWS_AT_ONCE = 1_000
 
 
@@ -44,6 +49,10 @@ class NoHeader(UnreadableFile):
 
 class DuplicateColumns(UnreadableFile):
     """Two columns have the same name."""
+
+
+class HeaderTooLarge(UnreadableFile):
+    """The header has more columns, or is longer, than a model's table ever is."""
 
 
 class NoRows(UnreadableFile):
@@ -118,6 +127,11 @@ class Table:
         self._waiting: deque[bytes] = deque()
         self._chunks = _whole_lines(chunks)
         header_lines = self._take_header()
+        if (length := sum(map(len, header_lines))) > LARGEST_HEADER:
+            raise HeaderTooLarge(
+                f"The header has {length:,} bytes, more than {LARGEST_HEADER:,}. Keep the columns that are needed, "
+                "and give them shorter names."
+            )
         header = b"".join(header_lines).decode()
         told = _SEPARATOR_LINE.match(header)
         header = header[told.end() :] if told else header
@@ -331,6 +345,10 @@ def _detect_delimiter(header: str) -> str:
 
 
 def _check_header(names: list[str]) -> tuple[str, ...]:
+    if len(names) > MOST_COLUMNS:
+        raise HeaderTooLarge(
+            f"The first row names {len(names):,} columns, more than {MOST_COLUMNS:,}. Keep the columns that are needed."
+        )
     if all(_is_number(name) for name in names):
         raise NoHeader("The first row holds numbers only. Put a row with the names of the columns above it.")
     for position, name in enumerate(names, start=1):

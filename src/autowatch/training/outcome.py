@@ -10,8 +10,8 @@ from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.aws.step_functions import Throttled
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import NoChampion, read_champion
-from autowatch.records.contract import read_contract
-from autowatch.records.decision import read_decision
+from autowatch.records.contract import Contract, read_contract
+from autowatch.records.decision import GateDecision, read_decision
 from autowatch.records.keys import contract_key, run_page_key
 from autowatch.records.run import Run, Status, begin_ending, end_run, read_latest, run_facts
 from autowatch.reports.publish import write_run_report
@@ -82,7 +82,7 @@ def finish_run(
         "",
         *run_facts(ended),
         f"Hold-out: {metrics}.",
-        *_positive_label(bucket, latest),
+        *_what_is_predicted(read_contract(bucket, contract_key(latest.model_run)), decision),
     ]
     if unknown_to_domino is not None:
         lines.append(
@@ -168,11 +168,16 @@ def clean_up_run(
         return
     if run.execution != ended.execution:
         return
-    told = run.status not in ("running", "ending")
+    told = _has_ended(run)
     if not told:
-        run = begin_ending(bucket, run)
-        # The last state's function may still be at work, between its look at the run's record and what it makes then.
+        begin_ending(bucket, run)
+        # The last state's function may still be at work, between its look at the run's record and what it makes then:
+        # that of Finish may end the run, and send the ordinary mail.
         wait(_LAST_REQUESTS)
+        run = read_latest(bucket)
+        if run.execution != ended.execution:
+            return
+        told = _has_ended(run)
     left = _undo_patiently(bucket, sagemaker, run, endpoint_name, tags, wait)
     if told:
         return
@@ -181,6 +186,11 @@ def clean_up_run(
     lines = [f"Run {run.run} was ended from outside. {reason}", _what_serves(left), "", *run_facts(done)]
     lines.append(_report(bucket, done))
     publish(sns, topic_arn, f"Autowatch: training run ended from outside, run {run.run}", lines)
+
+
+def _has_ended(run: Run) -> bool:
+    """Whether the run's own last state has ended it, and told people."""
+    return run.status not in ("running", "ending")
 
 
 def _undo_patiently(
@@ -198,14 +208,24 @@ def _undo_patiently(
             wait(_BETWEEN_LOOKS)
 
 
-def _positive_label(bucket: Bucket, run: Run) -> list[str]:
-    contract = read_contract(bucket, contract_key(run.model_run))
+def _what_is_predicted(contract: Contract, decision: GateDecision) -> list[str]:
     origin = {
         "parameter": ", as the parameter PositiveLabel says",
         "champion": ", as for the model in force before",
         "rarer": ", the rarer label of the training file",
     }.get(contract.positive_label_from or "", "")
-    return [f"{contract.probability_column} is the probability of {contract.positive_label!r}{origin}."]
+    positive, negative = repr(contract.positive_label), repr(contract.negative_label)
+    lines = [f"{contract.probability_column} is the probability of {positive}{origin}."]
+    if threshold := contract.decision_threshold:
+        lines.append(
+            f"{contract.target} is {positive} from a probability of {threshold.value:.6g} on ({threshold.origin})."
+        )
+    elif decision.challenger and decision.challenger.gives_no_positive_label:
+        lines.append(
+            f"By the model's own label every row of the hold-out is {negative}. To choose from which probability on a "
+            f"row is {positive}, set the parameter DecisionThreshold."
+        )
+    return lines
 
 
 def _after_rejection(bucket: Bucket, run: str) -> str:

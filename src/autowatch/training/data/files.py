@@ -63,7 +63,9 @@ def _newest_key(bucket: Bucket) -> str:
 def _files_below(bucket: Bucket, prefix: str) -> TrainingFiles:
     keys = sorted(item["Key"] for item in _list_files(bucket, prefix))
     files = tuple(_head(bucket, key) for key in keys)
-    digest = hashlib.sha256(json.dumps([(file.key, file.etag) for file in files]).encode()).hexdigest()[:32]
+    digest = hashlib.sha256(
+        json.dumps([(file.key, file.etag) for file in files], allow_nan=False).encode()
+    ).hexdigest()[:32]
     return TrainingFiles(files, ObjectVersion(prefix, None, digest, sum(file.size for file in files)))
 
 

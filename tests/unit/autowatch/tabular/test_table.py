@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 from autowatch.tabular.csv_lines import csv_lines, split_lines
 from autowatch.tabular.table import (
     LARGEST_FIELD,
+    LARGEST_HEADER,
+    MOST_COLUMNS,
     DuplicateColumns,
     EmptyFile,
+    HeaderTooLarge,
     MalformedCsv,
     NoHeader,
     NoRows,
@@ -216,6 +219,18 @@ def test_does_not_take_in_a_file_without_ends(line):
     with pytest.raises(MalformedCsv, match=str(LARGEST_FIELD)):
         list(table.rows)
     assert given_out < 2 * LARGEST_FIELD
+
+
+def test_a_header_is_taken_up_to_its_bounds_and_refused_beyond():
+    names = [f"c{number}" for number in range(MOST_COLUMNS)]
+    row = ",1" * (MOST_COLUMNS - 1)
+    assert len(read(f"{','.join(names)}\n1{row}\n".encode())[0]) == MOST_COLUMNS
+    with pytest.raises(HeaderTooLarge, match="names 5,001 columns, more than 5,000"):
+        read(f"{','.join(names)},more\n1{row},1\n".encode())
+    long = "x" * (LARGEST_HEADER - len("a,\n"))
+    assert read(f"a,{long}\n1,2\n".encode())[1] == [["1", "2"]]
+    with pytest.raises(HeaderTooLarge, match="has 524,289 bytes"):
+        read(f"a,{long}x\n1,2\n".encode())
 
 
 def test_names_are_not_in_the_message_since_they_may_be_a_rows_values():
