@@ -23,6 +23,6 @@ def test_every_test_that_the_document_names_exists():
 
 
 def test_every_guarantee_names_a_test():
-    assert NUMBERS == [str(number) for number in range(1, len(GUARANTEES) + 1)]
+    assert [str(number) for number in range(1, len(GUARANTEES) + 1)] == NUMBERS
     assert len(GUARANTEES) >= 14
     assert [text.splitlines()[0] for text in GUARANTEES if not NAMED.search(text)] == []
