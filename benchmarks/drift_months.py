@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from autowatch.monitoring.drift.judge import DriftReport, DriftRules, judge, what_moved
+from autowatch.monitoring.drift.judge import DriftReport, DriftRules, judge
+from autowatch.monitoring.drift.moved import what_moved
 from autowatch.tabular.profile import Baseline, Profile, baseline_column
 
 LEFT_OUT = {"y", "duration"}
@@ -139,10 +140,9 @@ def baseline_of(table: Table, rows: Sequence[int]) -> Baseline:
 def judged(table: Table, baseline: Baseline, rows: Sequence[int]) -> DriftReport:
     """The verdict on these rows."""
     counts = {
-        column.bins.name: tuple(column.bins.count(table[column.bins.name].counts(rows)))
-        for column in baseline.columns
+        column.name: tuple(column.count(table[column.name].counts(rows))) for column in baseline.columns
     }
-    return judge(baseline, Profile(baseline.run, baseline.digest, len(rows), counts), RULES)
+    return judge(baseline, Profile(baseline.run, baseline.bins, len(rows), counts), RULES)
 
 
 def columns_of(report: DriftReport, most: int, left_out: Collection[str] = ()) -> tuple[str, str]:

@@ -51,8 +51,8 @@ class ReleasedStack:
         sagemaker.get_waiter("endpoint_in_service").wait(
             EndpointName=ENDPOINT, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
         )
-        Bucket(self.s3, self.bucket).write_json("models/r1/contract.json", CONTRACT.to_json())
-        Bucket(self.s3, self.bucket).write_json("models/r1/baseline.json", BASELINE.to_json())
+        Bucket(self.s3, self.bucket).write_json("models/r1/contract.json", CONTRACT)
+        Bucket(self.s3, self.bucket).write_json("models/r1/baseline.json", BASELINE)
         champion = Champion(
             run="r1",
             endpoint_name=ENDPOINT,
@@ -74,8 +74,8 @@ class ReleasedStack:
         write_model_record(bucket, run, [container(ACCOUNT, REGION, f"s3://{self.bucket}/{key}")])
         columns = tuple(Feature(name, "categorical") for name in features)
         contract = replace(CONTRACT, run=run, features=columns)
-        bucket.write_json(f"models/{run}/contract.json", contract.to_json())
-        bucket.write_json(f"models/{run}/baseline.json", replace(BASELINE, run=run).to_json())
+        bucket.write_json(f"models/{run}/contract.json", contract)
+        bucket.write_json(f"models/{run}/baseline.json", replace(BASELINE, run=run))
         rows = [[f"{name}{number}" for name in features] for number in range(20)]
         smoke_test = SmokeTest(
             "".join(f"{','.join(row)}\n" for row in rows),

@@ -272,6 +272,7 @@ def test_asynchronous_functions_have_a_place_for_what_failed(template):
         "DetectDriftFunction",
         "MeasureQualityFunction",
         "EndRunFunction",
+        "TransformFailFunction",
     }
     for name, properties in asynchronous.items():
         failures = properties["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]

@@ -142,7 +142,7 @@ def announcement(arrival: Arrival, bucket: str) -> dict[str, Any]:
 
 def arrival_in_execution(document: dict[str, Any]) -> Arrival:
     """The arrival that an execution for a large file was started for, from its input."""
-    return Arrival(ObjectVersion.from_json(document["input"]), from_text(document["time"]))
+    return Arrival(ObjectVersion(**document["input"]), from_text(document["time"]))
 
 
 def _arrival(record: dict[str, Any]) -> Arrival:

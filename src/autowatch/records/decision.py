@@ -3,8 +3,7 @@
 The states behind the gate have no numpy.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from autowatch.aws.objects import Bucket
 from autowatch.evaluation.figures import CalibrationPoint, Comparison, Confusion, TradeOffPoint
@@ -61,20 +60,6 @@ class JudgedModel:
         found = self.confusion
         return found is not None and found.true_positives + found.false_positives == 0
 
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "JudgedModel":
-        """The inverse of `dataclasses.asdict`."""
-        return cls(
-            run=document["run"],
-            rows=document["rows"],
-            metrics=document["metrics"],
-            roc=tuple((x, y) for x, y in document["roc"]),
-            calibration=tuple(CalibrationPoint(**point) for point in document["calibration"]),
-            latency=Latency(**document["latency"]),
-            threshold=DecisionThreshold.from_json(document.get("threshold")),
-            confusion=Confusion(**document["confusion"]) if document.get("confusion") else None,
-        )
-
 
 @dataclass(frozen=True)
 class GateDecision:
@@ -92,6 +77,8 @@ class GateDecision:
         champion: the same about the champion; None if it was not judged.
         champion_skipped: why it was not; None if it was.
         comparison: of the two; None if the champion was not judged.
+        unseen_rows: how many rows of the hold-out the champion was not trained on either: the comparison takes no
+            others; None where that is not known, and it takes all.
         trade_off: what other thresholds would mean for the challenger, by rising threshold.
     """
 
@@ -106,33 +93,13 @@ class GateDecision:
     champion: JudgedModel | None = None
     champion_skipped: str | None = None
     comparison: Comparison | None = None
+    unseen_rows: int | None = None
     trade_off: tuple[TradeOffPoint, ...] = ()
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "GateDecision":
-        """The inverse of `dataclasses.asdict`; what an earlier version did not write is left empty."""
-        challenger, champion, comparison = (
-            document.get(name) for name in ("challenger", "champion", "comparison")
-        )
-        return cls(
-            run=document["run"],
-            passed=document["passed"],
-            reason=document["reason"],
-            minimum_auc=document["minimum_auc"],
-            rows=document["rows"],
-            metrics=document["metrics"],
-            checks=tuple(Check(**check) for check in document.get("checks", ())),
-            challenger=JudgedModel.from_json(challenger) if challenger else None,
-            champion=JudgedModel.from_json(champion) if champion else None,
-            champion_skipped=document.get("champion_skipped"),
-            comparison=Comparison(**comparison) if comparison else None,
-            trade_off=tuple(TradeOffPoint(**point) for point in document.get("trade_off", ())),
-        )
 
 
 def write_decision(bucket: Bucket, run: str, decision: GateDecision) -> None:
     """Keeps the decision with the run."""
-    bucket.write_json(decision_key(run), asdict(decision))
+    bucket.write_json(decision_key(run), decision)
 
 
 def read_decision(bucket: Bucket, run: str) -> GateDecision:
@@ -141,4 +108,4 @@ def read_decision(bucket: Bucket, run: str) -> GateDecision:
     Raises:
         ObjectMissing: the gate has not decided.
     """
-    return GateDecision.from_json(bucket.read_json(decision_key(run)))
+    return bucket.read_as(decision_key(run), GateDecision)

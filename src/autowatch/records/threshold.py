@@ -1,9 +1,8 @@
 """The decision threshold: from which probability on a row gets the positive label, and who chose it."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from autowatch.evaluation.figures import Costs
 from autowatch.settings import InvalidSetting
@@ -30,14 +29,6 @@ class DecisionThreshold:
             if self.chosen_by == "f1"
             else "set by the parameter DecisionThreshold"
         )
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any] | None) -> "DecisionThreshold | None":
-        """The inverse of `dataclasses.asdict`; None for the model's own label, as before there were thresholds."""
-        if document is None:
-            return None
-        costs = document["costs"]
-        return cls(document["value"], document["chosen_by"], Costs(**costs) if costs else None)
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,16 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 from zlib import crc32
+
+import msgspec
 
 from autowatch.errors import AutowatchError
 from autowatch.tabular.cells import MISSING, PLAIN_FORM, FeatureType, NumberForm, missing_values
+from autowatch.tabular.seen import SeenValues, value_hash
 
 # With ten bins at most a tenth of the rows can move about inside one of them unseen, and the noise of a
 # distance, which grows with the square root of the number of bins, stays low enough to judge a thousand
@@ -53,8 +55,9 @@ class NotANumber(AutowatchError):
     """A numeric column holds a text that is neither a number nor one of the texts for a missing value."""
 
 
-@dataclass(frozen=True)
-class NumericBins:
+class NumericBins(
+    msgspec.Struct, frozen=True, tag_field="type", tag="numeric", omit_defaults=True, dict=True
+):
     """One bin for each atom, then below, the intervals between the edges, above, and missing."""
 
     name: str
@@ -62,6 +65,7 @@ class NumericBins:
     atoms: tuple[float, ...]
     edges: tuple[float, ...]
     form: NumberForm = PLAIN_FORM
+    counts: tuple[int, ...] = ()
 
     @property
     def type(self) -> FeatureType:
@@ -140,17 +144,6 @@ class NumericBins:
         value = self.form.read(text)
         return len(self) - 1 if value is None else self.bin_of_stretch[bisect_right(self.cuts, value)]
 
-    def to_json(self) -> dict[str, Any]:
-        """The column's part of the baseline, without its counts."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "type": self.type,
-            "atoms": list(self.atoms),
-            "edges": list(self.edges),
-            **({} if self.form.is_plain else {"form": self.form.to_json()}),
-        }
-
     @cached_property
     def cuts(self) -> list[float]:
         """Where the bin changes along the number line: one bisection finds any bin, an atom's included."""
@@ -172,15 +165,43 @@ class NumericBins:
         return len(self.atoms) + interval
 
 
-@dataclass(frozen=True)
-class CategoricalBins:
-    """One bin for each value, then OTHER (known, without a bin of its own), NEW (not known) and missing."""
+class Memory(msgspec.Struct, frozen=True):
+    """What is kept of an open column, whose values are too many to remember each.
+
+    Attributes:
+        seen: a set of the values that the model was trained on.
+        lengths: the bins of the texts' lengths in characters, with the counts of all labelled rows.
+        fresh: how many of the hold-out's rows have a value of that set, and how many have another: what is to be
+            expected of later rows.
+        repeats: how many values occur once, twice and so on in the labelled rows, as pairs of the times and the number
+            of values; none where there were too many to count.
+    """
+
+    seen: SeenValues
+    lengths: NumericBins
+    fresh: tuple[int, int]
+    repeats: tuple[tuple[int, int], ...]
+
+
+class CategoricalBins(
+    msgspec.Struct, frozen=True, tag_field="type", tag="categorical", omit_defaults=True, dict=True
+):
+    """One bin for each value, then OTHER (known, without a bin of its own), NEW (not known) and missing.
+
+    Attributes:
+        other: the known values without a bin of their own; none of an open column.
+        open: whether there were too many values to remember each.
+        memory: of an open column; older versions kept none, and then a value without a bin counts as known. Its
+            `counts` have every value without a bin as known in any case.
+    """
 
     name: str
     kind: ColumnKind
     values: tuple[str, ...]
     other: tuple[str, ...]
     open: bool
+    counts: tuple[int, ...] = ()
+    memory: Memory | None = None
 
     @property
     def type(self) -> FeatureType:
@@ -217,6 +238,8 @@ class CategoricalBins:
 
     def count_each(self, texts: Sequence[str]) -> list[int]:
         """The counts on these bins of texts that are mostly different from each other."""
+        if self.memory:
+            return self.count(Counter(texts))
         counts = [0] * len(self)
         for bin_index, times in Counter(map(self._bin_of_text.get, texts)).items():
             counts[self.unknown if bin_index is None else bin_index] += times
@@ -224,18 +247,10 @@ class CategoricalBins:
 
     def bin_of(self, text: str) -> int:
         """The position of the bin of a text."""
-        return self._bin_of_text.get(text, self.unknown)
-
-    def to_json(self) -> dict[str, Any]:
-        """The column's part of the baseline, without its counts."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "type": self.type,
-            "values": list(self.values),
-            "other": list(self.other),
-            "open": self.open,
-        }
+        position = self._bin_of_text.get(text, self.unknown)
+        if position == self.unknown and self.memory and not self.memory.seen.holds(value_hash(text)):
+            return self.new[0]
+        return position
 
     @cached_property
     def _bin_of_text(self) -> dict[str, int]:
@@ -310,21 +325,6 @@ def categorical_bins(
     values = tuple(value for value in by_frequency if value in own)
     other = () if is_open else tuple(sorted(set(known) - own))
     return CategoricalBins(name, kind, values, other, is_open)
-
-
-def bins_from_json(column: dict[str, Any]) -> Bins:
-    """The inverse of `to_json`."""
-    if column["type"] == "numeric":
-        return NumericBins(
-            column["name"],
-            column["kind"],
-            tuple(column["atoms"]),
-            tuple(column["edges"]),
-            NumberForm.from_json(column.get("form")),
-        )
-    return CategoricalBins(
-        column["name"], column["kind"], tuple(column["values"]), tuple(column["other"]), column["open"]
-    )
 
 
 def parse_numbers(name: str, texts: Iterable[str], form: NumberForm) -> dict[str, float]:

@@ -10,22 +10,22 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from operator import add as add_integers
-from operator import sub as subtract_integers
-from typing import Any
+
+import msgspec
 
 from autowatch.errors import AutowatchError
 from autowatch.tabular.bins import (
     Bins,
+    CategoricalBins,
     ColumnKind,
-    bins_from_json,
     categorical_bins,
     numeric_bins,
     parse_numbers,
 )
 from autowatch.tabular.cells import PLAIN_FORM, FeatureType, NumberForm
+from autowatch.tabular.sketches import EMPTY_SKETCH, ColumnSketch, add_sketches, needs_sketch, sketch_of
 
 PROFILE_VERSION = 1
 
@@ -45,97 +45,66 @@ class UnequalColumns(AutowatchError):
 
 
 @dataclass(frozen=True)
-class BaselineColumn:
-    """A column's bins, and how many of the reference rows fell into each."""
-
-    bins: Bins
-    counts: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class Baseline:
-    """What `models/<run>/baseline.json` holds: the reference that scored rows are compared with."""
+    """What `models/<run>/baseline.json` holds: the reference that scored rows are compared with.
 
+    Attributes:
+        bins: tells whether two sets of bins are the same: the start of a SHA-256 of all but the counts.
+        columns: each with how many of the reference rows fell into its bins.
+
+    Raises:
+        ProfilesDiffer: another version of Autowatch wrote it, with bins that mean something else.
+    """
+
+    profile_version: int = field(default=PROFILE_VERSION, kw_only=True)
     run: str
+    bins: str = field(default="", init=False)
     rows: int
-    columns: tuple[BaselineColumn, ...]
+    columns: tuple[Bins, ...]
 
-    @cached_property
-    def digest(self) -> str:
-        """Tells whether two sets of bins are the same: the start of a SHA-256 of all but the counts."""
-        description = {
-            "profile_version": PROFILE_VERSION,
-            "columns": [column.bins.to_json() for column in self.columns],
-        }
-        return hashlib.sha256(json.dumps(description, sort_keys=True, allow_nan=False).encode()).hexdigest()[
-            :16
-        ]
-
-    def to_json(self) -> dict[str, Any]:
-        """The document for `baseline.json`."""
-        columns = [column.bins.to_json() | {"counts": list(column.counts)} for column in self.columns]
-        return {
-            "profile_version": PROFILE_VERSION,
-            "run": self.run,
-            "bins": self.digest,
-            "rows": self.rows,
-            "columns": columns,
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "Baseline":
-        """The inverse of `to_json`.
-
-        Raises:
-            ProfilesDiffer: another version of Autowatch wrote it, with bins that mean something else.
-        """
-        columns = tuple(
-            BaselineColumn(bins_from_json(column), tuple(column["counts"])) for column in document["columns"]
-        )
-        baseline = cls(document["run"], document["rows"], columns)
-        if (document["profile_version"], document["bins"]) != (PROFILE_VERSION, baseline.digest):
+    def __post_init__(self) -> None:
+        digest = _digest(self.columns)
+        if self.profile_version != PROFILE_VERSION or self.bins not in ("", digest):
             raise ProfilesDiffer(
-                f"The baseline of run {baseline.run} was not written by this version of Autowatch. "
+                f"The baseline of run {self.run} was not written by this version of Autowatch. "
                 "Train again to make a new one."
             )
-        return baseline
+        object.__setattr__(self, "bins", digest)
+
+
+def _digest(columns: Iterable[Bins]) -> str:
+    description = []
+    for column in columns:
+        described = msgspec.to_builtins(column)
+        described.pop("counts", None)
+        if isinstance(column, CategoricalBins) and column.memory:
+            lengths = column.memory.lengths
+            described["memory"] = [column.memory.seen.digest, lengths.atoms, lengths.edges]
+        description.append(described)
+    text = json.dumps(
+        {"profile_version": PROFILE_VERSION, "columns": description}, sort_keys=True, allow_nan=False
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Profile:
     """What a `.profile.json` holds: how many rows fell into each bin of each column.
 
-    A column's counts add up to `rows`, or to fewer where some of the rows came without that column.
+    A column's counts add up to `rows`, or to fewer where some of the rows came without that column. Most columns have
+    no sketch: their bins say all of them.
     """
 
+    profile_version: int = field(default=PROFILE_VERSION, kw_only=True)
     run: str
     bins: str
     rows: int
     columns: dict[str, tuple[int, ...]]
+    sketches: dict[str, ColumnSketch] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        """The document for `.profile.json`."""
-        return {
-            "profile_version": PROFILE_VERSION,
-            "run": self.run,
-            "bins": self.bins,
-            "rows": self.rows,
-            "columns": {name: list(counts) for name, counts in self.columns.items()},
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "Profile":
-        """The inverse of `to_json`.
-
-        Raises:
-            KeyError, TypeError, AttributeError, ValueError: the document is none, or does not hold counts of its rows.
-        """
-        rows = document["rows"]
-        columns = {name: tuple(counts) for name, counts in document["columns"].items()}
-        sums = [*map(sum, columns.values())]
-        if max(sums, default=0) > rows or not isinstance(sum(sums), int):
-            raise ValueError("A column's counts are not whole, or add up to more than the rows.")
-        return cls(document["run"], document["bins"], rows, columns)
+    def __post_init__(self) -> None:
+        if max(map(sum, self.columns.values()), default=0) > self.rows:
+            raise ValueError("a column's counts add up to more than the rows")
 
 
 @dataclass(frozen=True)
@@ -145,20 +114,6 @@ class CsvProfile:
     profile: Profile
     rows_in: int
     rows_rejected: int
-
-    def to_json(self) -> dict[str, Any]:
-        """The document in which one function hands it to another."""
-        return {
-            "profile": self.profile.to_json(),
-            "rows_in": self.rows_in,
-            "rows_rejected": self.rows_rejected,
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "CsvProfile":
-        """The inverse of `to_json`."""
-        profile = Profile.from_json(document["profile"])
-        return cls(profile, document["rows_in"], document["rows_rejected"])
 
 
 class ProfileBuilder:
@@ -170,7 +125,7 @@ class ProfileBuilder:
 
     def __init__(self, baseline: Baseline) -> None:
         self._baseline = baseline
-        self._columns = [_ColumnCounter(column.bins) for column in baseline.columns]
+        self._columns = [_ColumnCounter(column) for column in baseline.columns]
         self._rows = 0
 
     def add(self, columns: Mapping[str, Sequence[str]]) -> None:
@@ -185,22 +140,10 @@ class ProfileBuilder:
             NotANumber: a numeric column holds a text that is not a number; it may surface in `build` only.
         """
         self._rows += _length(columns)
-        self.add_beside(columns)
-
-    def add_beside(self, columns: Mapping[str, Sequence[str]]) -> None:
-        """Counts further columns of rows that have been added already; otherwise as `add`."""
         for column in self._columns:
             texts = columns.get(column.bins.name)
             if texts is not None:
                 column.add(texts)
-
-    def take_back(self, columns: Mapping[str, Sequence[str]]) -> None:
-        """Undoes `add` for some rows."""
-        self._rows -= _length(columns)
-        for column in self._columns:
-            texts = columns.get(column.bins.name)
-            if texts is not None:
-                column.take_back(texts)
 
     def build(self) -> Profile:
         """The profile of every batch so far; more may follow.
@@ -209,15 +152,21 @@ class ProfileBuilder:
             NotANumber: a numeric column holds a text that is not a number.
         """
         columns = {column.bins.name: tuple(column.counts()) for column in self._columns if column.present}
-        return Profile(self._baseline.run, self._baseline.digest, self._rows, columns)
+        sketches = {
+            column.bins.name: add_sketches([column.sketch])
+            for column in self._columns
+            if not column.sketch.is_empty
+        }
+        return Profile(self._baseline.run, self._baseline.bins, self._rows, columns, sketches)
 
 
 class _ColumnCounter:
-    """One column's counts, and the texts that are counted but not yet put into bins."""
+    """One column's counts and sketch, and the texts that are counted but not yet put into bins."""
 
     def __init__(self, bins: Bins) -> None:
         self.bins = bins
         self.present = False
+        self.sketch = EMPTY_SKETCH
         self._counts = [0] * len(bins)
         self._pending: Counter[str] = Counter()
 
@@ -225,25 +174,25 @@ class _ColumnCounter:
         self.present = True
         sample = texts[:_SAMPLE_TEXTS]
         if 2 * len(set(sample)) > len(sample):
-            self._put(self.bins.count_each(texts))
+            counts = self.bins.count_each(texts)
+            self._put(counts, Counter(texts) if needs_sketch(self.bins, counts) else {})
             return
         self._pending.update(texts)
         if len(self._pending) > _PENDING_TEXTS:
             self._settle()
-
-    def take_back(self, texts: Sequence[str]) -> None:
-        self._counts = list(map(subtract_integers, self._counts, self.bins.count_each(texts)))
 
     def counts(self) -> list[int]:
         self._settle()
         return self._counts
 
     def _settle(self) -> None:
-        self._put(self.bins.count(self._pending))
+        self._put(self.bins.count(self._pending), self._pending)
         self._pending = Counter()
 
-    def _put(self, counts: list[int]) -> None:
+    def _put(self, counts: list[int], texts: Mapping[str, int]) -> None:
         self._counts = list(map(add_integers, self._counts, counts))
+        if texts and needs_sketch(self.bins, counts):
+            self.sketch = add_sketches([self.sketch, sketch_of(self.bins, texts)], is_last=False)
 
 
 def _length(columns: Mapping[str, Sequence[str]]) -> int:
@@ -261,8 +210,8 @@ def baseline_column(
     feature_type: FeatureType,
     texts: Mapping[str, int],
     form: NumberForm = PLAIN_FORM,
-) -> BaselineColumn:
-    """A column's bins and counts, from how often each text occurs in the reference rows (missing ones too).
+) -> Bins:
+    """A column's bins with their counts, from how often each text occurs in the reference rows (missing ones too).
 
     Raises:
         NotANumber: a numeric column holds a text that is not a number.
@@ -272,12 +221,12 @@ def baseline_column(
         bins = numeric_bins(name, kind, _value_counts(name, texts, form), form=form)
     else:
         bins = categorical_bins(name, kind, texts)
-    return BaselineColumn(bins, tuple(bins.count(texts)))
+    return msgspec.structs.replace(bins, counts=tuple(bins.count(texts)))
 
 
-def with_prediction(baseline: Baseline, column: BaselineColumn) -> Baseline:
+def with_prediction(baseline: Baseline, column: Bins) -> Baseline:
     """The baseline with the prediction's column behind its features (in place of an earlier one)."""
-    features = (other for other in baseline.columns if other.bins.name != column.bins.name)
+    features = (other for other in baseline.columns if other.name != column.name)
     return replace(baseline, columns=(*features, column))
 
 
@@ -290,8 +239,12 @@ def add(first: Profile, second: Profile) -> Profile:
     return total((first, second))
 
 
-def total(profiles: Iterable[Profile]) -> Profile:
+def total(profiles: Iterable[Profile], *, is_last: bool = True) -> Profile:
     """The profile of all tables together.
+
+    Args:
+        profiles: one at least.
+        is_last: false where more is to be added, so that sketches hold more for the time being.
 
     Raises:
         ProfilesDiffer: they count on different bins.
@@ -301,11 +254,12 @@ def total(profiles: Iterable[Profile]) -> Profile:
     first = next(remaining, None)
     if first is None:
         raise ValueError("the total of no profiles has no bins")
-    return _total_of(first, remaining)
+    return _total_of(first, remaining, is_last)
 
 
-def _total_of(first: Profile, remaining: Iterator[Profile]) -> Profile:
+def _total_of(first: Profile, remaining: Iterator[Profile], is_last: bool) -> Profile:
     rows, columns = first.rows, {name: list(counts) for name, counts in first.columns.items()}
+    sketches = {name: [sketch] for name, sketch in first.sketches.items()}
     for profile in remaining:
         if profile.bins != first.bins:
             raise ProfilesDiffer(
@@ -316,7 +270,15 @@ def _total_of(first: Profile, remaining: Iterator[Profile]) -> Profile:
         for name, counts in profile.columns.items():
             sums = columns.get(name)
             columns[name] = list(counts) if sums is None else list(map(add_integers, sums, counts))
-    return Profile(first.run, first.bins, rows, {name: tuple(counts) for name, counts in columns.items()})
+        for name, sketch in profile.sketches.items():
+            sketches.setdefault(name, []).append(sketch)
+    return Profile(
+        first.run,
+        first.bins,
+        rows,
+        {name: tuple(counts) for name, counts in columns.items()},
+        {name: add_sketches(many, is_last=is_last) for name, many in sketches.items()},
+    )
 
 
 def _value_counts(name: str, texts: Mapping[str, int], form: NumberForm) -> Counter[float]:
@@ -340,6 +302,7 @@ class ProfileSum:
         self._waiting = 0
         self._columns: dict[str, list[Sequence[int]]] = {}
         self._lengths: dict[str, int] = {}
+        self._sketches: dict[str, list[ColumnSketch]] = {}
 
     def add(self, profile: Profile) -> None:
         """Adds one profile.
@@ -358,6 +321,8 @@ class ProfileSum:
         self._rows += profile.rows
         for name, counts in profile.columns.items():
             self._columns.setdefault(name, []).append(counts)
+        for name, sketch in profile.sketches.items():
+            self._sketches.setdefault(name, []).append(sketch)
         self._waiting += 1
         if self._waiting == _MOST_WAITING:
             self._add_up()
@@ -365,13 +330,20 @@ class ProfileSum:
     def _differ(self, lengths: dict[str, int]) -> bool:
         return lengths != self._lengths and lengths | self._lengths != self._lengths | lengths
 
-    def build(self) -> Profile:
-        """The profile of all rows so far; there must have been one at least."""
+    def build(self, *, is_last: bool = True) -> Profile:
+        """The profile of all rows so far; there must have been one at least.
+
+        Args:
+            is_last: false where it is to be added to others, so that its sketches hold more.
+        """
         self._add_up()
         columns = {name: tuple(sums) for name, (sums,) in self._columns.items()}
-        return Profile(self._run, self._bins or "", self._rows, columns)
+        sketches = {name: add_sketches(sums, is_last=is_last) for name, sums in self._sketches.items()}
+        return Profile(self._run, self._bins or "", self._rows, columns, sketches)
 
     def _add_up(self) -> None:
         self._waiting = 0
         for name, many in self._columns.items():
             self._columns[name] = [list(map(sum, zip(*many, strict=True)))]
+        for name, sketches in self._sketches.items():
+            self._sketches[name] = [add_sketches(sketches, is_last=False)]

@@ -65,7 +65,7 @@ def test_a_refusal_is_told_in_an_object_in_the_log_and_as_a_metric(s3, runtime, 
     assert handle(arrival) == {"scored": 0, "refused": 1}
     [key] = results(s3)
     document = read_document(s3, key)
-    assert (document["error"], document["input"]) == ("MissingColumns", arrival.file.to_json())
+    assert (document["error"], document["input"]) == ("MissingColumns", vars(arrival.file))
     [warning] = [item for item in caplog.records if item.levelno == logging.WARNING]
     assert (warning.key, warning.reason) == ("inference/a.csv", document["reason"])
     metrics = json.loads(capsys.readouterr().out)

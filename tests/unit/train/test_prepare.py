@@ -12,7 +12,7 @@ from tests.support.lambda_context import Context
 from train.prepare import lambda_handler
 
 BUCKET = "bank"
-ROWS = "age,duration,y\n" + "".join(f"{n % 60},7,{'yes' if n % 5 == 0 else 'no'}\n" for n in range(650))
+ROWS = "age,duration,y\n" + "".join(f"{n},7,{'yes' if n % 5 == 0 else 'no'}\n" for n in range(650))
 
 
 @pytest.fixture
@@ -25,6 +25,7 @@ def s3(monkeypatch):
         "TARGET_COLUMN": "y",
         "POSITIVE_LABEL": "",
         "DROP_COLUMNS": " duration ,",
+        "ID_COLUMN": "",
         "HOLDOUT_PERCENT": "20",
         "HOLDOUT_BY": "random",
         "TRAINING_KEY": "",
@@ -142,7 +143,7 @@ def test_the_newest_rows_are_held_out_where_the_parameter_says_so(s3, monkeypatc
     monkeypatch.setenv("HOLDOUT_BY", "newest")
     run = prepare({})["run"]
     holdout = s3.get_object(Bucket=BUCKET, Key=f"models/{run}/holdout.csv")["Body"].read().decode()
-    assert holdout.splitlines()[1:] == [f"{n % 60},{'yes' if n % 5 == 0 else 'no'}" for n in range(520, 650)]
+    assert holdout.splitlines()[1:] == [f"{n},{'yes' if n % 5 == 0 else 'no'}" for n in range(520, 650)]
 
 
 @pytest.mark.parametrize("trigger", ["manual", "drift"])

@@ -15,7 +15,7 @@ from autowatch.monitoring.quality.scored_files import READERS
 from autowatch.records.arrival import id_prefix
 from autowatch.records.contract import ID_COLUMN, Contract, read_contract
 from autowatch.records.keys import contract_key
-from autowatch.records.manifest import Manifest, PredictionsMissing, WrittenObject, manifest_from_bytes
+from autowatch.records.manifest import Manifest, PredictionsMissing, WrittenObject
 from autowatch.tabular.table import NoRows, read_table
 
 _ROWS_AT_ONCE = 10_000
@@ -26,11 +26,17 @@ _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 
 @dataclass(frozen=True)
 class LabelledRun:
-    """The rows that one run scored on a day: how many they are, and those whose labels came."""
+    """The rows that one run scored on a day: how many they are, in how many files, and those whose labels came.
+
+    `threshold` is the probability from which on they got the positive label, None where the label is the model's own.
+    """
 
     run: str
     rows_scored: int
     labelled: LabelledRows
+    files_scored: int
+    files_labelled: int
+    threshold: float | None
 
 
 def read_labelled_rows(
@@ -42,7 +48,7 @@ def read_labelled_rows(
 
     Raises:
         PredictionsMissing: predictions that a manifest names are gone.
-        ManifestUnusable: see there.
+        DocumentMalformed: a manifest is not one.
     """
     manifests = _read_manifests(bucket, manifest_keys)
     return [
@@ -61,7 +67,7 @@ def _read_manifests(bucket: Bucket, keys: Sequence[str]) -> list[Manifest]:
     read: dict[str, Manifest] = {}
 
     def keep(key: str, content: bytes) -> None:
-        read[key] = manifest_from_bytes(content, bucket, key)
+        read[key] = bucket.decode(content, Manifest, key)
 
     read_many(bucket, keys, keep)
     return [read[key] for key in keys]
@@ -80,8 +86,15 @@ def _read_run(
                 sorted(by_file),
             )
         )
-    rows_scored = sum(manifest.rows_scored for manifest in manifests)
-    return LabelledRun(run, rows_scored, LabelledRows.joined(parts))
+    threshold = contract.decision_threshold
+    return LabelledRun(
+        run=run,
+        rows_scored=sum(manifest.rows.scored for manifest in manifests),
+        labelled=LabelledRows.joined(parts),
+        files_scored=sum(manifest.rows.scored > 0 for manifest in manifests),
+        files_labelled=sum(len(part) > 0 for part in parts),
+        threshold=threshold.value if threshold else None,
+    )
 
 
 def _join(bucket: Bucket, predictions: WrittenObject, labels: FileLabels, contract: Contract) -> LabelledRows:

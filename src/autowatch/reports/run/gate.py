@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Literal
 
+import msgspec
+
 from autowatch.records.decision import GateDecision, JudgedModel
 from autowatch.reports.run.threshold import ThresholdView, threshold_view
 
@@ -74,9 +76,9 @@ def gate_view(document: dict[str, Any]) -> GateView:
     """The gate's record as the page shows it.
 
     Raises:
-        KeyError, TypeError, ValueError: the document is none that this version knows.
+        KeyError, ValueError: the document is none that this version knows.
     """
-    decision = GateDecision.from_json(document)
+    decision = msgspec.convert(document, GateDecision)
     judged: list[tuple[Kind, JudgedModel]] = []
     if decision.challenger:
         judged.append(("challenger", decision.challenger))

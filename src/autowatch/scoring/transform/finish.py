@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -16,14 +16,14 @@ from autowatch.errors import UnreadableFile
 from autowatch.scoring.answer import INFERENCE_OUTPUTS, AnswerMismatch, AnswerUnreadable
 from autowatch.scoring.answer_columns import decide_labels, read_columns
 from autowatch.scoring.output import predictions_header, rejected_header, rejected_rows
-from autowatch.scoring.rows import RowChecker, columns_to_check, predictions_rows, profile_of
+from autowatch.scoring.rows import RowChecker, columns_to_check, no_rows, predictions_rows, profile_of
 from autowatch.scoring.transform.accept import AcceptedPiece
 from autowatch.scoring.transform.plan import TransformPlan
 from autowatch.scoring.transform.rows import CHUNK_BYTES, ROWS_AT_ONCE
 from autowatch.tabular.arrow.fields import Column
 from autowatch.tabular.arrow.lines import to_lines
 from autowatch.tabular.arrow.rows import Rows, read_rows
-from autowatch.tabular.profile import Baseline, ProfileSum
+from autowatch.tabular.profile import Baseline, Profile, ProfileSum
 from autowatch.tabular.table import NoRows, Table, read_table
 
 Item = TypeVar("Item")
@@ -37,7 +37,7 @@ class FinishedPiece:
     rejected: int
     predictions_bytes: int
     rejected_bytes: int
-    profile: dict[str, Any]
+    profile: Profile
 
 
 def finish_piece(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> FinishedPiece:
@@ -47,7 +47,7 @@ def finish_piece(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> F
         AnswerMismatch: Batch Transform gave more or fewer rows than it was given.
         AnswerUnreadable: they do not have the form of the rows sent with the four inference outputs behind.
     """
-    baseline = Baseline.from_json(bucket.read_json(plan.champion.baseline_key))
+    baseline = bucket.read_as(plan.champion.baseline_key, Baseline)
     counter = _Counter(plan, baseline)
     numbers = _row_numbers(bucket, plan, piece)
     scored = 0
@@ -72,9 +72,9 @@ def finish_piece(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> F
             if not upload.is_empty:
                 upload.complete()
         finished = FinishedPiece(
-            scored, piece.rejected, predictions.size, rejected.size, counter.profile.build().to_json()
+            scored, piece.rejected, predictions.size, rejected.size, counter.profile.build(is_last=False)
         )
-    bucket.write_json(plan.work.finished(piece.number), asdict(finished))
+    bucket.write_json(plan.work.finished(piece.number), finished)
     return finished
 
 
@@ -85,11 +85,11 @@ class _Counter:
         self._baseline = baseline
         columns = columns_to_check(plan.layout, baseline)
         width = len(plan.layout.output)
-        columns.update((width - 1, each.bins) for each in baseline.columns if each.bins.kind == "prediction")
+        columns.update((width - 1, each) for each in baseline.columns if each.kind == "prediction")
         self._checker = RowChecker(width, columns)
         self.profile = ProfileSum(baseline.run)
         # Without a row, too, the columns are there.
-        self.profile.add(profile_of(baseline, 0, {bins.name: [0] * len(bins) for bins in columns.values()}))
+        self.profile.add(no_rows(baseline, (bins.name for bins in columns.values())))
 
     def add(self, columns: Sequence[Column], numbers: Any) -> None:
         checked = self._checker.check(Rows(columns, numbers, numbers, misfits=[]))

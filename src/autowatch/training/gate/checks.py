@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from autowatch.evaluation.figures import Comparison
 from autowatch.records.decision import Check, JudgedModel
 from autowatch.records.threshold import ThresholdRule
+from autowatch.training.gate.holdout import ScoredChampion
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ def check_latency(challenger: JudgedModel, rules: GateRules) -> Check:
     )
 
 
-def check_champion(comparison: Comparison, champion_run: str, rules: GateRules) -> Check:
+def check_champion(
+    comparison: Comparison, champion: ScoredChampion, holdout_rows: int, rules: GateRules
+) -> Check:
     """Whether the challenger is not worse than the champion on the same rows.
 
     It is worse when the true difference is below minus the tolerance with the confidence asked for.
@@ -64,9 +67,18 @@ def check_champion(comparison: Comparison, champion_run: str, rules: GateRules) 
     return Check(
         "champion",
         passed,
-        f"The champion, run {champion_run}, has AUC {comparison.champion_auc:.4f} on the same {comparison.rows:,} "
-        f"rows: a difference of {comparison.difference:+.4f}, at most {comparison.upper:+.4f} with "
-        f"{100 * comparison.confidence:g} % confidence. So the challenger is "
+        f"The champion, run {champion.contract.run}, has AUC {comparison.champion_auc:.4f} on "
+        f"{_compared(comparison, champion, holdout_rows)}: a difference of {comparison.difference:+.4f}, at most "
+        f"{comparison.upper:+.4f} with {100 * comparison.confidence:g} % confidence. So the challenger is "
         f"{'not found worse' if passed else 'worse'}{tolerated}. A true loss of "
         f"{comparison.detectable_loss:.4f} would be found four times in five.",
     )
+
+
+def _compared(comparison: Comparison, champion: ScoredChampion, holdout_rows: int) -> str:
+    if champion.unseen_rows is None:
+        return (
+            f"the same {comparison.rows:,} rows, which it may have been trained on ({champion.unknown}; that would "
+            "flatter it)"
+        )
+    return f"the {comparison.rows:,} of the {holdout_rows:,} hold-out rows that were kept from it, too"

@@ -117,14 +117,14 @@ def _complete_contract(
     threshold = set_threshold(scores, contract.positive_label, rules.threshold)
     completed = replace(contract, decision_threshold=threshold)
     if completed != contract:
-        bucket.write_json(contract_key(contract.run), completed.to_json())
+        bucket.write_json(contract_key(contract.run), completed)
     return completed
 
 
 def _complete_baseline(bucket: Bucket, contract: Contract, probabilities: Sequence[str]) -> None:
-    baseline = Baseline.from_json(bucket.read_json(baseline_key(contract.run)))
+    baseline = bucket.read_as(baseline_key(contract.run), Baseline)
     column = baseline_column(contract.probability_column, "prediction", "numeric", Counter(probabilities))
-    bucket.write_json(baseline_key(contract.run), with_prediction(baseline, column).to_json())
+    bucket.write_json(baseline_key(contract.run), with_prediction(baseline, column))
 
 
 def _compare(
@@ -154,7 +154,7 @@ def _decide(
     if champion and comparison:
         labels = labels_in_use(champion.scores, champion.contract, contract.positive_label)
         judged = _judge_model(champion.contract, champion.scores, labels, contract.positive_label)
-        checks.insert(1, check_champion(comparison, judged.run, rules))
+        checks.insert(1, check_champion(comparison, champion, challenger.rows, rules))
     messages = [check.message for check in checks]
     return GateDecision(
         run=contract.run,
@@ -168,6 +168,7 @@ def _decide(
         champion=judged,
         champion_skipped=skipped,
         comparison=comparison,
+        unseen_rows=champion.unseen_rows if champion else None,
         trade_off=trade_off_curve(
             scores.positive(contract.positive_label),
             scores.probabilities(),

@@ -1,7 +1,7 @@
-import json
 import subprocess
 import sys
-from dataclasses import asdict
+
+import msgspec
 
 from autowatch.evaluation.figures import CalibrationPoint, Comparison, Confusion, Costs, TradeOffPoint
 from autowatch.records.decision import Check, GateDecision, JudgedModel, Latency
@@ -34,7 +34,7 @@ DECISION = GateDecision(
 
 
 def test_a_decision_comes_back_from_json_as_it_was():
-    assert GateDecision.from_json(json.loads(json.dumps(asdict(DECISION)))) == DECISION
+    assert msgspec.json.decode(msgspec.json.encode(DECISION), type=GateDecision) == DECISION
 
 
 def test_a_decision_of_an_earlier_version_is_read_and_unknown_fields_are_ignored():
@@ -47,7 +47,7 @@ def test_a_decision_of_an_earlier_version_is_read_and_unknown_fields_are_ignored
         "metrics": {},
         "new": 1,
     }
-    decision = GateDecision.from_json(old)
+    decision = msgspec.convert(old, GateDecision)
     assert (decision.passed, decision.challenger, decision.checks) == (False, None, ())
 
 

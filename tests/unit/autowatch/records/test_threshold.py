@@ -1,11 +1,11 @@
-import json
-from dataclasses import asdict
-
+import msgspec
 import pytest
 
 from autowatch.evaluation.figures import Costs
+from autowatch.records.contract import Contract
 from autowatch.records.threshold import DecisionThreshold, ThresholdParameters, ThresholdRule
 from autowatch.settings import InvalidSetting
+from tests.support.scoring_bucket import CONTRACT
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,10 @@ def test_parameters_that_do_not_fit_are_refused_by_name(written, names):
 )
 def test_a_threshold_says_who_chose_it_and_comes_back_from_json(threshold, origin):
     assert threshold.origin == origin
-    assert DecisionThreshold.from_json(json.loads(json.dumps(asdict(threshold)))) == threshold
+    assert msgspec.json.decode(msgspec.json.encode(threshold), type=DecisionThreshold) == threshold
 
 
 def test_a_contract_without_one_has_the_models_own_label():
-    assert DecisionThreshold.from_json(None) is None
+    document = msgspec.to_builtins(CONTRACT)
+    del document["decision_threshold"]
+    assert msgspec.convert(document, Contract).decision_threshold is None

@@ -7,9 +7,10 @@ from datetime import timedelta
 import boto3
 import pytest
 
-from autowatch.aws.objects import Bucket
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.arrival import announcement, arrival_in_execution, arrivals_in
 from autowatch.records.champion import mark_release
+from autowatch.records.run import Run
 from autowatch.scoring.in_force import ReleaseUnderWay
 from autowatch.scoring.inbox import TransformMachine, score_arrivals, times_postponed, transform_name
 from tests.support.scoring_bucket import (
@@ -17,6 +18,7 @@ from tests.support.scoring_bucket import (
     TIME,
     drop,
     read_document,
+    release,
     results,
     settings,
 )
@@ -168,3 +170,58 @@ def test_a_file_does_not_wait_for_ever_and_not_without_a_machine(s3, machine):
                 times,
             )
     assert inputs(machine) == []
+
+
+class TestBeforeTheFirstRelease:
+    @pytest.fixture(autouse=True)
+    def no_champion(self, s3):
+        s3.delete_object(Bucket=BUCKET, Key="models/champion.json")
+
+    def train(self, s3, status):
+        training = ObjectVersion("training/x.csv", "v", "e", 5)
+        run = Run("20261123-071500-d822", "arn", status, "manual", training, "2026-11-23T07:15:00Z")
+        Bucket(s3, BUCKET).write_json("models/latest.json", run)
+
+    @pytest.mark.parametrize("rows", [1, 10], ids=["small", "large"])
+    def test_a_file_waits_while_a_model_is_trained_and_longer_each_time(self, s3, machine, rows):
+        self.train(s3, "running")
+        arrival = drop(s3, "age,job\n" + "1,x\n" * rows)
+        for times in (0, 1, 4, 299):
+            outcome = score_arrivals(
+                Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0, "i1", machine, times
+            )
+            assert outcome == {"scored": 0, "refused": 0, "handed_over": 0, "postponed": 1}
+        waits = sorted(document["postponed"]["seconds"] for document in inputs(machine))
+        assert waits == [60, 120, 900, 900]
+        assert results(s3) == []
+
+    @pytest.mark.parametrize(
+        ("status", "times"), [(None, 0), ("rejected", 5), ("failed", 5), ("running", 300)], ids=str
+    )
+    def test_it_is_refused_where_no_model_is_to_come(self, s3, machine, status, times):
+        """And told what to do about it: it would wait for ever, and nobody would know."""
+        if status:
+            self.train(s3, status)
+        outcome = score_arrivals(
+            Bucket(s3, BUCKET),
+            StubRuntime(),
+            [drop(s3, "age,job\n1,x\n")],
+            settings(),
+            lambda: 60.0,
+            "i1",
+            machine,
+            times,
+        )
+        assert outcome["refused"] == 1
+        (key,) = results(s3)
+        error = read_document(s3, key)
+        assert error["error"] == "NoChampion"
+        assert "start a training run. Once one is, upload this file again." in error["reason"]
+
+    def test_it_is_scored_once_one_is_released(self, s3, machine):
+        self.train(s3, "running")
+        arrival = drop(s3, "age,job\n1,x\n")
+        handle(s3, machine, arrival)
+        (document,) = inputs(machine)
+        release(s3)
+        assert handle(s3, machine, *arrivals_in(document["postponed"]["event"], BUCKET))["scored"] == 1

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from unittest.mock import Mock
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given
@@ -79,8 +80,8 @@ def test_the_three_objects(s3):
     ]
 
     document = read_document(s3, f"{stem}.manifest.json")
-    assert Manifest.from_json(document) == manifest
-    assert document["input"] == arrival.file.to_json()
+    assert msgspec.convert(document, Manifest) == manifest
+    assert document["input"] == vars(arrival.file)
     assert document["rows"] == {"in": 2, "scored": 2, "rejected": 0}
     assert (document["predictions_key"], document["rejected_key"]) == (f"{stem}.csv", None)
     assert document["predictions_version_id"] == versions(s3, f"{stem}.csv")[0][1]
@@ -88,10 +89,10 @@ def test_the_three_objects(s3):
     assert document["started"] <= document["finished"]
     assert document["columns"] == ["job", "note", "y", "age"]
 
-    profile = Profile.from_json(read_document(s3, f"{stem}.profile.json"))
+    profile = msgspec.convert(read_document(s3, f"{stem}.profile.json"), Profile)
     assert (profile.rows, set(profile.columns)) == (2, {"age", "job", "y_probability"})
     assert [sum(counts) for counts in profile.columns.values()] == [2, 2, 2]
-    assert document["counts"] == profile.to_json()
+    assert msgspec.convert(document["counts"], Profile) == profile
 
 
 def test_the_ids_point_to_their_predictions(s3):
@@ -143,14 +144,14 @@ def test_rejected_rows_go_to_their_own_file(s3):
         ["2", "Column age does not hold a number.", "old", "a\nb"],
         ["34", "The row has 1 fields, the header 2.", "7"],
     ]
-    assert (manifest.rows_in, manifest.rows_scored, manifest.rows_rejected) == (32, 30, 2)
+    assert (manifest.rows.incoming, manifest.rows.scored, manifest.rows.rejected) == (32, 30, 2)
     ids = [row[2] for row in read_rows(s3, manifest.predictions.key)[1]]
     assert [identifier.rpartition("-")[2] for identifier in ids] == [str(number) for number in range(2, 32)]
 
 
 def test_more_rejected_rows_than_allowed_refuse_the_file(s3):
     text = "age,job\n" + "1,x\n" * 8 + "old,x\n" * 2
-    assert score(s3, drop(s3, text), max_rejected_percent=20.0).rows_rejected == 2
+    assert score(s3, drop(s3, text), max_rejected_percent=20.0).rows.rejected == 2
     before = results(s3)
     with pytest.raises(TooManyRejected, match=r"2 of 10 rows.*19.9 %.*line 10: Column age"):
         score(s3, drop(s3, text), max_rejected_percent=19.9)
@@ -445,7 +446,7 @@ def test_profiles_of_the_pieces_add_up_to_the_whole(s3):
 
     def profile_of(part):
         manifest = score(s3, drop(s3, "age,job\n" + "".join(part)))
-        return Profile.from_json(read_document(s3, manifest.profile.key))
+        return msgspec.convert(read_document(s3, manifest.profile.key), Profile)
 
     assert total([profile_of(rows[:7]), profile_of(rows[7:100]), profile_of(rows[100:])]) == profile_of(rows)
 

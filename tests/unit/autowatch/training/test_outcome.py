@@ -36,10 +36,8 @@ def aws():
         session = boto3.Session()
         session.client("s3").create_bucket(Bucket=BUCKET)
         bucket = Bucket(session.client("s3"), BUCKET)
-        bucket.write_json(LATEST_KEY, RUN.to_json())
-        bucket.write_json(
-            "models/new/contract.json", replace(CONTRACT, positive_label_from="champion").to_json()
-        )
+        bucket.write_json(LATEST_KEY, RUN)
+        bucket.write_json("models/new/contract.json", replace(CONTRACT, positive_label_from="champion"))
         yield session
 
 
@@ -124,7 +122,7 @@ def test_a_released_run_is_recorded_and_told_and_keeps_its_model(aws, alerts):
 )
 def test_the_mail_says_how_labels_are_decided(aws, alerts, threshold, labels, line):
     bucket = Bucket(aws.client("s3"), BUCKET)
-    bucket.write_json("models/new/contract.json", replace(CONTRACT, decision_threshold=threshold).to_json())
+    bucket.write_json("models/new/contract.json", replace(CONTRACT, decision_threshold=threshold))
     hits, false_alarms = labels
     confusion = Confusion(hits, false_alarms, 20 - hits, 80 - false_alarms)
     challenger = JudgedModel("new", 100, {}, (), (), Latency(1, 1.0, 1.0), threshold, confusion)
@@ -167,7 +165,7 @@ def test_a_rejected_first_run_says_that_nothing_serves_and_what_to_do(aws, alert
 
 def test_a_promotion_tells_whose_model_serves(aws, alerts):
     promotion = replace(RUN, run="later", trigger="promote", promotes="new")
-    Bucket(aws.client("s3"), BUCKET).write_json(LATEST_KEY, promotion.to_json())
+    Bucket(aws.client("s3"), BUCKET).write_json(LATEST_KEY, promotion)
     ended, sagemaker = finish(aws, alerts, passed=True, run="later")
     assert (ended.run, ended.status, ended.model_run) == ("later", "released", "new")
     (message,) = alerts()
@@ -211,7 +209,7 @@ def test_a_very_first_run_that_was_refused_is_told_too(aws, alerts):
 
 
 def test_a_run_that_another_has_overtaken_ends_nothing(aws, alerts):
-    Bucket(aws.client("s3"), BUCKET).write_json(LATEST_KEY, replace(RUN, run="later").to_json())
+    Bucket(aws.client("s3"), BUCKET).write_json(LATEST_KEY, replace(RUN, run="later"))
     with pytest.raises(RunOvertaken, match="Run later has begun"):
         finish(aws, alerts, passed=True)
     assert read_latest(Bucket(aws.client("s3"), BUCKET)).status == "running"
@@ -315,6 +313,24 @@ def test_a_run_that_failed_by_itself_is_not_told_twice(aws, alerts):
     sagemaker.settle("e-candidate")
     assert sagemaker.endpoints.keys() == {ENDPOINT}
     assert read_latest(bucket).reason == "The file has no column 'y'."
+    assert alerts() == []
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["the last run", "another has begun"])
+def test_a_run_that_its_last_state_ends_all_the_same_is_told_once(aws, alerts, begun):
+    """Stopping an execution does not stop the function of the state Finish, which sends the ordinary mail."""
+    put_champion(aws)
+    bucket, sagemaker = Bucket(aws.client("s3"), BUCKET), SageMaker()
+    sagemaker.put_endpoint(ENDPOINT, "e-old")
+
+    def finish_meanwhile(_):
+        end_run(bucket, RUN, "rejected", "AUC 0.5 is below the floor.", NOW)
+        if begun:
+            other = replace(RUN, run="newer", execution="arn:newer")
+            bucket.write_json("models/latest.json", other.to_json())
+
+    clean_up(aws, alerts, sagemaker, wait=finish_meanwhile)
+    assert read_latest(bucket).status == ("running" if begun else "rejected")
     assert alerts() == []
 
 

@@ -147,12 +147,12 @@ def change_form(s3, form):
     ages = baseline_column("age", "feature", "numeric", {"1,5": 50, "2.000": 50}, form)
     baseline = replace(BASELINE, columns=(ages, *BASELINE.columns[1:]))
     bucket = Bucket(s3, BUCKET)
-    bucket.write_json("models/r1/contract.json", replace(CONTRACT, features=features).to_json())
-    bucket.write_json("models/r1/baseline.json", baseline.to_json())
+    bucket.write_json("models/r1/contract.json", replace(CONTRACT, features=features))
+    bucket.write_json("models/r1/baseline.json", baseline)
 
 
 def test_the_model_is_sent_plain_numbers(s3):
-    change_form(s3, NumberForm(",", ".", missing=frozenset({"n/k"})))
+    change_form(s3, NumberForm(",", ".", missing=("n/k",)))
     runtime = StubRuntime()
     arrival = drop(s3, FORMED)
     score_arrivals(Bucket(s3, BUCKET), runtime, [arrival], settings(), lambda: 60.0, "i1")
@@ -161,7 +161,7 @@ def test_the_model_is_sent_plain_numbers(s3):
 
 @pytest.mark.parametrize("content", [FORMED, FORMED + "1.5;x;faulty\n"], ids=["whole", "one faulty row"])
 def test_both_paths_read_numbers_as_the_contract_says_and_pass_them_through_unchanged(s3, content):
-    form = NumberForm(",", ".", missing=frozenset({"n/k"}))
+    form = NumberForm(",", ".", missing=("n/k",))
     change_form(s3, form)
     scored, transformed = both_ways(s3, content)
     assert transformed == scored
@@ -182,7 +182,7 @@ def test_both_paths_decide_labels_by_the_contracts_threshold(s3, content, positi
     contract = replace(
         CONTRACT, positive_label=positive, decision_threshold=DecisionThreshold(exactly, "parameter")
     )
-    Bucket(s3, BUCKET).write_json("models/r1/contract.json", contract.to_json())
+    Bucket(s3, BUCKET).write_json("models/r1/contract.json", contract)
     scored, transformed = both_ways(s3, content)
     assert transformed == scored
     (text,) = (text for key, text in scored.items() if key.startswith("predictions/") and key.endswith("csv"))
@@ -209,7 +209,7 @@ def test_rows_that_are_all_rejected_need_no_job(s3):
     decision, _ = check(s3, arrival, settings=everything)
     assert decision == "finish"
     manifest = transform(s3, arrival, settings=everything)
-    assert (manifest.rows_scored, manifest.rows_rejected) == (0, 60)
+    assert (manifest.rows.scored, manifest.rows.rejected) == (0, 60)
     assert read(s3, manifest.predictions.key) == "age,job,id,y,y_probability,prediction_date\n"
 
 
@@ -283,7 +283,7 @@ def test_a_file_that_is_scored_already_is_left_alone(s3):
     before = outcome(s3)
     assert plan(s3, arrival) == "done"
     assert outcome(s3) == before
-    assert first.rows_in == 300
+    assert first.rows.incoming == 300
 
 
 def test_a_commit_whose_process_dies_behind_it_is_counted_once_by_the_retry(s3, capsys, monkeypatch):

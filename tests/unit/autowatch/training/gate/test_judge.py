@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 
 import boto3
+import msgspec
 import numpy as np
 import pytest
 from moto import mock_aws
@@ -15,6 +16,7 @@ from autowatch.evaluation.figures import Costs
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.contract import Contract, Feature, read_contract
 from autowatch.records.decision import read_decision
+from autowatch.records.holdout import UnseenRows, write_unseen_rows
 from autowatch.records.keys import baseline_key, contract_key, holdout_key
 from autowatch.records.smoke import read_smoke_test
 from autowatch.records.threshold import DecisionThreshold, ThresholdRule
@@ -72,14 +74,14 @@ def s3():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=BUCKET)
         s3.put_object(Bucket=BUCKET, Key=holdout_key(RUN), Body="\n".join(lines).encode())
-        Bucket(s3, BUCKET).write_json(contract_key(RUN), CONTRACT.to_json())
+        Bucket(s3, BUCKET).write_json(contract_key(RUN), CONTRACT)
         baseline = (baseline_column("good", "feature", "numeric", {"0.1": 400, "0.9": 100}),)
-        Bucket(s3, BUCKET).write_json(baseline_key(RUN), Baseline(RUN, 500, baseline).to_json())
+        Bucket(s3, BUCKET).write_json(baseline_key(RUN), Baseline(RUN, 500, baseline))
         yield s3
 
 
 def crown(s3, contract=CONTRACT, champion=CHAMPION):
-    Bucket(s3, BUCKET).write_json(champion.contract_key, replace(contract, run="old").to_json())
+    Bucket(s3, BUCKET).write_json(champion.contract_key, replace(contract, run="old"))
     write_champion(Bucket(s3, BUCKET), champion, None)
 
 
@@ -238,8 +240,8 @@ def test_the_baseline_gets_the_predictions_column_and_only_once(s3):
     for _ in range(2):
         judge(s3, serving(good))
         document = json.loads(s3.get_object(Bucket=BUCKET, Key=baseline_key(RUN))["Body"].read())
-        baseline = Baseline.from_json(document)
-        assert [(column.bins.name, column.bins.kind) for column in baseline.columns] == [
+        baseline = msgspec.convert(document, Baseline)
+        assert [(column.name, column.kind) for column in baseline.columns] == [
             ("good", "feature"),
             ("y_probability", "prediction"),
         ]
@@ -354,3 +356,57 @@ def test_the_champion_keeps_the_threshold_of_its_own_contract(s3, positive_label
     assert decision.champion.metrics["f1"] == pytest.approx(f1_score(positive, at))
     assert decision.champion.metrics["auc"] == decision.challenger.metrics["auc"]
     assert decision.challenger.metrics["f1"] == pytest.approx(f1_score(positive, probability >= 0.6))
+
+
+def keep_unseen(s3, ranges, champion="old"):
+    write_unseen_rows(Bucket(s3, BUCKET), RUN, UnseenRows(champion, ranges))
+
+
+def test_the_champion_is_compared_on_the_rows_that_were_kept_from_it_alone(s3):
+    """It knows the labels of the first 700 rows by heart, which must not count."""
+    crown(s3)
+    known = {row: n % 5 == 0 for n, row in enumerate(rows_of_holdout(s3)[:700])}
+
+    def by_heart(row):
+        return float(known[row[0], row[1]]) if (row[0], row[1]) in known else poor(row)
+
+    before = judge(s3, serving(good, by_heart))
+    assert not before.passed
+    assert before.unseen_rows is None
+    assert (
+        "on the same 1,000 rows, which it may have been trained on (it was not in force when" in before.reason
+    )
+    keep_unseen(s3, ((701, 1000),))
+    decision = judge(s3, serving(good, by_heart))
+    assert decision.passed
+    assert (decision.unseen_rows, decision.comparison.rows, decision.champion.rows) == (300, 300, 300)
+    assert decision.challenger.rows == ROWS
+    assert "on the 300 of the 1,000 hold-out rows that were kept from it, too" in decision.reason
+    assert read_decision(Bucket(s3, BUCKET), RUN) == decision
+
+
+def rows_of_holdout(s3):
+    body = s3.get_object(Bucket=BUCKET, Key=holdout_key(RUN))["Body"].read().decode()
+    return [tuple(line.split(",")[:2]) for line in body.splitlines()[1:]]
+
+
+@pytest.mark.parametrize(("last", "compared"), [(45, False), (46, True)])
+def test_too_few_rows_that_were_kept_from_the_champion_are_a_reason_of_their_own(s3, last, compared):
+    """Of the rows every fifth is positive: 45 hold nine, 46 ten."""
+    crown(s3)
+    keep_unseen(s3, ((1, last),))
+    decision = judge(s3, serving(poor, good))
+    assert (decision.comparison is not None) == compared
+    if compared:
+        return
+    assert decision.passed
+    assert "only 45 of the 1,000 hold-out rows were kept from the champion, run old, too" in decision.reason
+    assert "9 of them with the label yes; 10 of each label are needed" in decision.champion_skipped
+    assert "Whether the challenger is worse is not known" in decision.champion_skipped
+    assert "IdColumn" in decision.champion_skipped
+
+
+def test_what_is_known_of_another_champion_does_not_count(s3):
+    crown(s3)
+    keep_unseen(s3, ((1, 1000),), champion="an earlier one")
+    assert judge(s3, serving(good, poor)).unseen_rows is None
