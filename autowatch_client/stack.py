@@ -133,13 +133,20 @@ class Stack:
         """
         return check_training(Path(data), self.parameters)
 
-    def train(self, data: "str | Path | DataFrame | None" = None, *, name: str = "training") -> Training:
+    def train(
+        self,
+        data: "str | Path | DataFrame | None" = None,
+        *,
+        name: str = "training",
+        new_labels: bool = False,
+    ) -> Training:
         """Starts a training run.
 
         Args:
             data: a local CSV file or a DataFrame, which are checked and uploaded; or a key below `training/`; None
                 takes what the stack's parameter TrainingKey names, or the newest file.
             name: what a DataFrame is called in the bucket.
+            new_labels: labels that differ from those of the model in force are meant; without it they stop the run.
 
         Raises:
             FileUnfitError: the file cannot be trained on.
@@ -147,7 +154,9 @@ class Stack:
             RefusedError: a run is under way, or Step Functions refuses.
         """
         self._check_idle()
-        document = {} if data is None else {"training_key": self.training_key(data, name)}
+        document: dict[str, Any] = {} if data is None else {"training_key": self.training_key(data, name)}
+        if new_labels:
+            document["new_labels"] = True
         return Training(
             self, start_execution(self.client("stepfunctions"), self.place.state_machine, document)
         )

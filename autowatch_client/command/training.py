@@ -38,6 +38,10 @@ def train(
             metavar="FILE|KEY", help="A local CSV, or training/… in the bucket; else the newest there."
         ),
     ] = None,
+    new_labels: Annotated[
+        bool,
+        typer.Option("--new-labels", help="Labels that differ from those of the model in force are meant."),
+    ] = False,
     stack: StackOption = None,
     as_json: JsonOption = False,
     poll_seconds: PollOption = 3.0,
@@ -52,7 +56,7 @@ def train(
             terminal.say(f"{data}: {number(look.rows)} labelled rows ({classes})")
         if look.dropped:
             terminal.say(f"Dropped: {', '.join(look.dropped)} (DropColumns)")
-    return _follow(terminal, connected, connected.train(data), poll_seconds)
+    return _follow(terminal, connected, connected.train(data, new_labels=new_labels), poll_seconds)
 
 
 def runs(
@@ -126,7 +130,10 @@ def stop(
     champion = connected.bucket.read_json("models/champion.json") or {}
     terminal.document({"stopped": name, "in_force": champion.get("run")})
     in_force = f"the model of run {champion['run']}" if champion else "no model"
-    terminal.say(f"Stopped run {name}. In force is {in_force}.")
+    terminal.say(
+        f"Stopped run {name}. In force is {in_force}.\n"
+        "What it made is removed in the next minutes, and a mail says when that is done; until then a new run waits."
+    )
     terminal.next("autowatch status")
     return Exit.DONE
 

@@ -162,11 +162,16 @@ def clean_up_run(
         return
     if run.execution != ended.execution:
         return
-    told = run.status not in ("running", "ending")
+    told = _has_ended(run)
     if not told:
-        run = begin_ending(bucket, run)
-        # The last state's function may still be at work, between its look at the run's record and what it makes then.
+        begin_ending(bucket, run)
+        # The last state's function may still be at work, between its look at the run's record and what it makes then:
+        # that of Finish may end the run, and send the ordinary mail.
         wait(_LAST_REQUESTS)
+        run = read_latest(bucket)
+        if run.execution != ended.execution:
+            return
+        told = _has_ended(run)
     left = _undo_patiently(bucket, sagemaker, run, endpoint_name, tags, wait)
     if told:
         return
@@ -175,6 +180,11 @@ def clean_up_run(
     lines = [f"Run {run.run} was ended from outside. {reason}", _what_serves(left), "", *run_facts(done)]
     lines.append(_report(bucket, done))
     publish(sns, topic_arn, f"Autowatch: training run ended from outside, run {run.run}", lines)
+
+
+def _has_ended(run: Run) -> bool:
+    """Whether the run's own last state has ended it, and told people."""
+    return run.status not in ("running", "ending")
 
 
 def _undo_patiently(

@@ -136,6 +136,8 @@ def _of_run(run: LabelledRun, gate: GateDecision | None, rules: QualityRules) ->
         "reasons": list(judged.reasons),
         "rows_scored": run.rows_scored,
         "rows_labelled": measured.rows,
+        "files_scored": run.files_scored,
+        "files_labelled": run.files_labelled,
         "coverage": measured.rows / run.rows_scored if run.rows_scored else 0.0,
         "metrics": {name: each.to_json() if each else None for name, each in measured.metrics.items()},
         "gate": {name: gate.metrics.get(name) for name in MEASURES} if gate else {},

@@ -26,7 +26,7 @@ _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 
 @dataclass(frozen=True)
 class LabelledRun:
-    """The rows that one run scored on a day: how many they are, and those whose labels came.
+    """The rows that one run scored on a day: how many they are, in how many files, and those whose labels came.
 
     `threshold` is the probability from which on they got the positive label, None where the label is the model's own.
     """
@@ -34,6 +34,8 @@ class LabelledRun:
     run: str
     rows_scored: int
     labelled: LabelledRows
+    files_scored: int
+    files_labelled: int
     threshold: float | None
 
 
@@ -84,9 +86,15 @@ def _read_run(
                 sorted(by_file),
             )
         )
-    rows_scored = sum(manifest.rows.scored for manifest in manifests)
     threshold = contract.decision_threshold
-    return LabelledRun(run, rows_scored, LabelledRows.joined(parts), threshold.value if threshold else None)
+    return LabelledRun(
+        run=run,
+        rows_scored=sum(manifest.rows.scored for manifest in manifests),
+        labelled=LabelledRows.joined(parts),
+        files_scored=sum(manifest.rows.scored > 0 for manifest in manifests),
+        files_labelled=sum(len(part) > 0 for part in parts),
+        threshold=threshold.value if threshold else None,
+    )
 
 
 def _join(bucket: Bucket, predictions: WrittenObject, labels: FileLabels, contract: Contract) -> LabelledRows:

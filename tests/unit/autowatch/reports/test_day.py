@@ -197,6 +197,32 @@ def test_quality_is_shown_with_intervals_against_the_gate():
     assert "share that came true" in shown
 
 
+HALF = {"files_scored": 2, "files_labelled": 1, "coverage": 0.5, "rows_labelled": 2_000}
+
+
+def test_labels_of_one_of_two_files_make_no_good_day_of_both():
+    html = day_page(DAY, drift_document(), quality_document(**HALF), {}, LINKS)
+    head, below = Page(html).text.split("What to do", 1)
+    assert "2,000 of 4,000 rows have labels (50%, in 1 of 2 files). Nothing is known of the files" in head
+    assert "The verdict is about files with labels alone: nothing is known of the others." in below
+    assert '<span class="tag n">good</span>' in html
+    assert "predicts well where there are labels" in text(drift_document(drifted=0), quality_document(**HALF))
+
+
+def test_labels_of_all_files_say_how_many_and_leave_the_verdict_as_it_is():
+    every = HALF | {"files_labelled": 2}
+    html = day_page(DAY, drift_document(drifted=0), quality_document(**every), {}, LINKS)
+    assert "have labels (50%, in 2 of 2 files)." in Page(html).text
+    assert "nothing is known" not in html.lower()
+    assert '<span class="tag">good</span>' in html
+    assert "predicts well where" not in html
+
+
+def test_files_scored_after_the_labels_came_have_none():
+    shown = text(drift_document(rows=6_000), quality_document(files_scored=2, files_labelled=2))
+    assert "3,000 of 6,000 rows have labels (50%). Nothing is known of the files without labels." in shown
+
+
 def test_the_threshold_of_the_labels_stands_below_their_figures():
     shown = text(drift_document(), quality_document(threshold=0.23))
     assert "the positive one from a probability of 0.23 on." in shown

@@ -316,6 +316,24 @@ def test_a_run_that_failed_by_itself_is_not_told_twice(aws, alerts):
     assert alerts() == []
 
 
+@pytest.mark.parametrize("begun", [False, True], ids=["the last run", "another has begun"])
+def test_a_run_that_its_last_state_ends_all_the_same_is_told_once(aws, alerts, begun):
+    """Stopping an execution does not stop the function of the state Finish, which sends the ordinary mail."""
+    put_champion(aws)
+    bucket, sagemaker = Bucket(aws.client("s3"), BUCKET), SageMaker()
+    sagemaker.put_endpoint(ENDPOINT, "e-old")
+
+    def finish_meanwhile(_):
+        end_run(bucket, RUN, "rejected", "AUC 0.5 is below the floor.", NOW)
+        if begun:
+            other = replace(RUN, run="newer", execution="arn:newer")
+            bucket.write_json("models/latest.json", other.to_json())
+
+    clean_up(aws, alerts, sagemaker, wait=finish_meanwhile)
+    assert read_latest(bucket).status == ("running" if begun else "rejected")
+    assert alerts() == []
+
+
 def test_an_execution_without_the_lock_has_nothing_to_clean_up(aws, alerts):
     clean_up(aws, alerts, None, execution="arn:another")
     assert read_latest(Bucket(aws.client("s3"), BUCKET)) == RUN
