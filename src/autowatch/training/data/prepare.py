@@ -18,6 +18,7 @@ from autowatch.scoring.columns import near_misses
 from autowatch.tabular.profile import PROFILE_VERSION, Baseline, Profile, add, baseline_column
 from autowatch.training.data.copies import NearCopies, NearCopiesFinder
 from autowatch.training.data.files import TrainingFiles
+from autowatch.training.data.memory import Memories
 from autowatch.training.data.report import (
     ColumnReport,
     DataReport,
@@ -128,6 +129,8 @@ def prepare_training_data(
     _check_rows_to_train(len(in_holdout), sum(in_holdout))
     bins = _bins(run, survey, preparation.target)
     copies = NearCopiesFinder(survey.columns, contract, table.header, contract.rows)
+    copies_together = rule.by == "random" and not preparation.id_column
+    memories = Memories(survey.columns.values(), bins, copies_together=copies_together)
     counts = write_split(
         bucket,
         TrainingTable(bucket, training.files),
@@ -136,11 +139,12 @@ def prepare_training_data(
         survey.row_labels,
         in_holdout,
         copies,
+        memories,
     )
     if champion:
         write_unseen_rows(bucket, run, unseen_rows(champion, table.header, in_holdout, survey.row_digests))
     write_data_report(bucket, _report(contract, rule, training, survey, in_holdout, counts, copies.found()))
-    bucket.write_json(baseline_key(run), _baseline(contract, bins, add(*counts)))
+    bucket.write_json(baseline_key(run), _baseline(contract, bins, add(*counts), memories))
     bucket.write_json(contract_key(run), contract)
     return contract
 
@@ -305,10 +309,10 @@ def _bins(run: str, survey: TrainingSurvey, target: str) -> Baseline:
     return Baseline(run, len(survey.row_labels), tuple(columns))
 
 
-def _baseline(contract: Contract, bins: Baseline, counts: Profile) -> Baseline:
+def _baseline(contract: Contract, bins: Baseline, counts: Profile, memories: Memories) -> Baseline:
     features = {feature.name for feature in contract.features}
     columns = (
-        msgspec.structs.replace(column, counts=counts.columns[column.name])
+        memories.remembered(msgspec.structs.replace(column, counts=counts.columns[column.name]))
         for column in bins.columns
         if column.name in features
     )
