@@ -18,6 +18,13 @@ _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _ALLOWED_CONTROLS = "\n\t"
 
 
+LONGEST_SUBJECT = 99
+"""Characters; SNS takes less than 100."""
+
+
+_NAME_LENGTHS = (60, 40, 25, 18)
+
+
 def visible(text: str) -> str:
     """The text with its invisible controls, and what cannot be encoded, shown as `⟨U+202E⟩`."""
     if text.isascii() and text.isprintable():
@@ -73,6 +80,27 @@ def listed(names: Sequence[str], most: int, separator: str = ", ") -> str:
     """The first `most` names, and how many more there are."""
     more = len(names) - most
     return separator.join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def subject_line(what: str, names: Sequence[str], most: int, count: int = 0) -> str:
+    """The subject of a mail: `what`, then at most `most` names and how many more there are.
+
+    Where that is too long, names lose their middles, then their places; how many more there are is never cut off.
+
+    Args:
+        count: how many there are, if more than `names` has.
+    """
+    plain = [one_line(visible(name)) for name in names]
+    count = max(count, len(plain))
+    for shown in range(min(most, len(plain)), 0, -1):
+        more = f" and {count - shown:,} more" if count > shown else ""
+        for longest in _NAME_LENGTHS:
+            # SNS takes ASCII alone.
+            listed_names = ", ".join(short(name, longest).replace("…", "..") for name in plain[:shown])
+            text = f"{what}: {listed_names}{more}"
+            if len(text) <= LONGEST_SUBJECT:
+                return text
+    return short(f"{what}: {count:,} in all", LONGEST_SUBJECT)
 
 
 def _is_hidden(character: str) -> bool:
