@@ -133,7 +133,7 @@ class Soak(ReleasedStack):
     def wait(self, execution: str) -> None:
         """Waits for a release, which must succeed."""
         describe = self.stepfunctions.describe_execution
-        wait_for(lambda: describe(executionArn=execution)["status"] != "RUNNING", 300)
+        wait_for(lambda: describe(executionArn=execution)["status"] != "RUNNING", 1200)
         assert describe(executionArn=execution)["status"] == "SUCCEEDED", describe(executionArn=execution)
 
     def put(self, name: str, rows: int) -> None:
