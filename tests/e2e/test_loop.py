@@ -14,13 +14,15 @@ from sandbox.demo.spans import cut_spans
 from sandbox.demo.story import PARAMETERS, play
 from sandbox.demo.synthetic import write_bank_marketing
 from sandbox.faults import Fault
+from tests.support.repository import OWN_KEY
 
 pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory):
-    with running_sandbox(parameters=PARAMETERS, state_dir=tmp_path_factory.mktemp("loop")) as sandbox:
+    parameters = PARAMETERS | {"KmsKeyArn": OWN_KEY}
+    with running_sandbox(parameters=parameters, state_dir=tmp_path_factory.mktemp("loop")) as sandbox:
         yield sandbox
 
 

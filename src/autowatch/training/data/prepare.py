@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from autowatch.aws.objects import Bucket
-from autowatch.records.contract import Contract, Feature, PositiveLabelFrom, reserved_columns
+from autowatch.records.contract import Contract, Feature, PositiveLabelFrom, reserved_columns, row_id_column
 from autowatch.records.holdout import HoldoutBy, HoldoutRule, write_unseen_rows
 from autowatch.records.keys import baseline_key, contract_key
 from autowatch.scoring.columns import near_misses
@@ -181,7 +181,9 @@ def _check_header(header: tuple[str, ...], preparation: Preparation) -> None:
             f"The parameter IdColumn is {preparation.id_column!r}, the column to predict. Name the column that says "
             "whose row it is, or leave it empty."
         )
-    reserved = [name for name in reserved_columns(preparation.target) if name in header]
+    reserved = [
+        name for name in reserved_columns(preparation.target, row_id_column(header)) if name in header
+    ]
     if reserved:
         raise ReservedTrainingColumns(
             f"The training file has the column {', '.join(reserved)}, a name that predictions files add. Rename it."
@@ -244,6 +246,7 @@ def _contract(
         profile_version=PROFILE_VERSION,
         training=training.identity,
         id_column=preparation.id_column,
+        row_id=row_id_column(survey.columns),
     )
 
 

@@ -290,7 +290,7 @@ def test_a_ragged_row_is_refused_with_its_line(s3):
     assert "Line 652 of training/x.csv has 2 fields" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["id", "y_probability", "y_actual", "prediction_date"])
+@pytest.mark.parametrize("name", ["y_probability", "y_actual", "prediction_date"])
 def test_names_that_predictions_add_are_refused(s3, name):
     caught = refusal(s3, table(header=f"age,{name},duration,y"))
     assert caught.type is ReservedTrainingColumns
@@ -623,3 +623,29 @@ def test_held_out_by_time_the_newest_trained_row_is_known(s3):
     assert read_unseen_rows(Bucket(s3, BUCKET), "r", "old").rows == ((121, 130),), (
         "rows 520 to 639 were trained on"
     )
+
+
+@pytest.mark.parametrize(
+    ("preparation", "features"),
+    [
+        (PLAIN, ["id", "age", "job"]),
+        (replace(PLAIN, dropped_columns=("id",)), ["age", "job"]),
+        (replace(PLAIN, id_column="id"), ["age", "job"]),
+    ],
+    ids=["a feature", "dropped", "the key"],
+)
+def test_a_column_id_is_the_users_and_ours_gets_another_name(s3, preparation, features):
+    contract = prepare(s3, customers(header="id,age,job,y"), preparation)
+    assert [feature.name for feature in contract.features] == features
+    assert contract.row_id == "autowatch_id"
+    assert contract.row_id_in(("age", "job")) == contract.row_id_in(("id", "age", "job")) == "autowatch_id"
+    plain = prepare(s3, customers())
+    assert plain.row_id_in(("age", "job")) == "id"
+    assert plain.row_id_in(("id", "age", "job")) == "autowatch_id"
+    assert refusal_of_both(s3).type is ReservedTrainingColumns
+
+
+def refusal_of_both(s3):
+    with pytest.raises(Exception, match="autowatch_id.*Rename it") as caught:
+        prepare(s3, customers(header="id,autowatch_id,job,y"), PLAIN)
+    return caught
