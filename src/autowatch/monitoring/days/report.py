@@ -13,6 +13,7 @@ from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.monitoring.days.alarms import (
     count_refused,
     refusal_alarms,
+    repeated_key_alarms,
     same_content_alarms,
     schema_alarms,
     volume_alarms,
@@ -107,11 +108,13 @@ def judge_day(
     history: History,
     now: datetime,
     files_of: Callable[[date], DayFiles],
+    id_column: str = "",
 ) -> DayReport:
     """Judges the rows of one day, whatever is in the bucket for it already.
 
     Args:
         files_of: gives the files of an earlier day, for a day with too few rows of its own.
+        id_column: the user's key; empty where there is none.
 
     Raises:
         PredictionsMissing, DocumentMalformed: what scoring has left of the day is not whole.
@@ -140,6 +143,7 @@ def judge_day(
             *volume_alarms(day, rows, history, judged.settings.volume, now),
             *refusal_alarms(day, refused),
             *same_content_alarms(scored.inputs),
+            *(repeated_key_alarms(bucket, list(files.manifests), id_column) if id_column else ()),
             *schema_alarms(day, extra, known, history, now),
             *judged.alarms,
         ],

@@ -63,6 +63,7 @@ def finish(aws, alerts, passed, run="new", unknown_to_domino=None, challenger=No
         aws.client("sns"),
         run=run,
         endpoint_name=ENDPOINT,
+        stack="autowatch",
         topic_arn=alerts.topic,
         keep_models=1,
         unknown_to_domino=unknown_to_domino,
