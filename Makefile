@@ -60,9 +60,9 @@ test: $(DEV_READY)  ## every test, without account or Docker
 soak: $(DEV_READY)  ## files, labels, a release, large files and Domino under faults; 40 runs stopped or killed: long, with fixed seeds
 	@PYTHONPATH=src:. $(VENV_PYTHON) -m benchmarks.soak $(BENCH_ARGS)
 
-permissions: $(DEV_READY)  ## which permissions of the template the tests on the sandbox need
+permissions: $(DEV_READY)  ## record anew which permissions of the template the tests on the sandbox need
 	@folder=$$(mktemp -d) && SANDBOX_PERMISSIONS_RECORD=$$folder $(VENV_PYTHON) -m pytest -n auto --dist loadfile tests/e2e \
-	  && $(VENV_PYTHON) -m tests.permissions $$folder --write
+	  && $(VENV_PYTHON) -m tests.permissions $$folder
 
 notebooks: $(NOTEBOOKS_READY)  ## the environment of notebooks/ (about 1 GB)
 	@echo "$(NOTEBOOKS)/bin/python -m ipykernel install --user --name autowatch makes it a kernel of your Jupyter."
@@ -102,7 +102,7 @@ check: $(DEV_READY) $(SCAN_READY) $(ASL_VALIDATOR)/.ready  ## lint, types, impor
 	  $(ASL_VALIDATOR)/node_modules/.bin/asl-validator --json-path $(ASL_VALIDATOR)/$$machine.asl.json || exit 1; \
 	done
 	@$(VENV)/bin/nbstripout --verify notebooks/*.ipynb
-	@$(VENV_PYTHON) -m pytest --quiet --no-header tests/template/test_permissions.py
+	@$(VENV_PYTHON) -m pytest --quiet --no-header tests/template/test_permissions.py tests/template/test_mutations.py
 
 clean:  ## remove everything that make made
 	rm -rf $(VENV) .sandbox .aws-sam

@@ -17,7 +17,11 @@ from autowatch.records.run import Run, Status, begin_ending, end_run, read_lates
 from autowatch.reports.publish import write_run_report
 from autowatch.training.data.report import read_warnings
 from autowatch.training.release.promote import CleanUp, remove_challenger, undo_run
-from autowatch.training.release.retention import remove_old_models, remove_replaced_config
+from autowatch.training.release.retention import (
+    remove_left_endpoints,
+    remove_old_models,
+    remove_replaced_config,
+)
 from autowatch.training.serving.endpoints import EndpointBusy
 
 if TYPE_CHECKING:
@@ -39,6 +43,7 @@ def finish_run(
     *,
     run: str,
     endpoint_name: str,
+    stack: str,
     topic_arn: str,
     keep_models: int,
     unknown_to_domino: str | None = None,
@@ -46,11 +51,11 @@ def finish_run(
 ) -> Run:
     """Ends a run that the gate decided on: released, or rejected, which is a normal end as well.
 
-    After a release, all models but the newest `keep_models` and those in use are removed. `unknown_to_domino` is why
-    the released model could not be made known to Domino, where that failed.
+    After a release, all models but the newest `keep_models` and those in use are removed, and the endpoints that
+    `stack` has left. `unknown_to_domino` is why the released model could not be made known to Domino, where that is so.
 
     Raises:
-        EndpointBusy: the candidate endpoint cannot be deleted yet; call again later.
+        EndpointBusy: an endpoint cannot be deleted yet; call again later.
         RunOvertaken: another run has begun since, which only happens after this one's execution had ended.
     """
     latest = read_latest(bucket)
@@ -61,6 +66,7 @@ def finish_run(
     if decision.passed:
         remove_old_models(bucket, sagemaker, endpoint_name, keep_models)
         remove_replaced_config(bucket, sagemaker)
+        remove_left_endpoints(bucket, sagemaker, stack)
     status: Status = "released" if decision.passed else "rejected"
     ended = end_run(bucket, latest, status, decision.reason, now)
     after = (
