@@ -5,7 +5,7 @@ day stays due; the record holds all of it. An invocation that is killed in betwe
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -93,7 +93,7 @@ class DayReport:
 
     @property
     def _without_news(self) -> dict[str, Any]:
-        known = [finding.to_json() for finding in self.news.told if finding not in self.news.news]
+        known = [asdict(finding) for finding in self.news.told if finding not in self.news.news]
         return self.document | {"told": known, "alerted": bool(known), "inputs": None}
 
 
@@ -155,7 +155,7 @@ def judge_day(
     )
     before = ReportedDay.from_json(earlier) if earlier else None
     news = find_news(document, history, before, judged.settings.alert)
-    told = [finding.to_json() for finding in news.told]
+    told = [asdict(finding) for finding in news.told]
     claimed = earlier["alerting"] if earlier else None
     document |= {"alerted": bool(told), "told": told}
     return DayReport(bucket, day, document, news, etag, claimed)
