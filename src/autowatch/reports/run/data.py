@@ -94,6 +94,7 @@ def _column(column: dict[str, Any], document: dict[str, Any]) -> ColumnRow:
         "dropped": column["role"] == "dropped",
         "constant": column["constant"],
         "likely leak": column["name"] in document["likely_leaks"],
+        column.get("kind", ""): bool(column.get("kind")),
     }
     return ColumnRow(
         name=column["name"],
