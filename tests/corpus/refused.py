@@ -25,6 +25,11 @@ REFUSED: dict[str, Refused] = {
     "two pairs of one name": Refused(b"age,job,age,job\n1,x,2,y\n", "DuplicateColumns", "Columns 1 and 3"),
     "a name of 1 MB twice": Refused(
         b"age," + b"n" * 1_000_000 + b"," + b"n" * 1_000_000 + b"\n1,2,3\n",
+        "HeaderTooLarge",
+        "more than 524,288",
+    ),
+    "a long name twice": Refused(
+        b"age," + b"n" * 200_000 + b"," + b"n" * 200_000 + b"\n1,2,3\n",
         "DuplicateColumns",
         "Columns 2 and 3",
     ),

@@ -328,7 +328,7 @@ def test_a_run_that_its_last_state_ends_all_the_same_is_told_once(aws, alerts, b
         end_run(bucket, RUN, "rejected", "AUC 0.5 is below the floor.", NOW)
         if begun:
             other = replace(RUN, run="newer", execution="arn:newer")
-            bucket.write_json("models/latest.json", other.to_json())
+            bucket.write_json("models/latest.json", other)
 
     clean_up(aws, alerts, sagemaker, wait=finish_meanwhile)
     assert read_latest(bucket).status == ("running" if begun else "rejected")

@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from dataclasses import asdict
 from typing import get_args
 
 import pytest
@@ -203,7 +204,7 @@ def test_only_what_is_news_makes_the_subject():
     part = drifted_part()
     document = drift_document({"date": DATE}, f"{DATE}T20:00:00Z", [part])
     told = find_news(document, {}, None, AlertRules()).told
-    earlier = ReportedDay.from_json(document | {"told": [finding.to_json() for finding in told]})
+    earlier = ReportedDay.from_json(document | {"told": [asdict(finding) for finding in told]})
     later = alert_of(part, alarms=[Alarm(None, "volume", "9 rows.")])
     telling = find_news(later.document, {}, earlier, AlertRules())
 
