@@ -50,6 +50,7 @@ def test_the_document_is_as_agreed():
         "started": "2026-11-23T09:00:01Z",
         "finished": "2026-11-23T09:00:04Z",
         "columns": ["age"],
+        "row_id": "id",
         "versions": {"autowatch": "0.1.0"},
         "counts": {"profile_version": 1, "run": "r", "bins": "bins", "rows": 3, "columns": {"age": [1, 2]}},
     }
