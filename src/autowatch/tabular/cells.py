@@ -158,7 +158,7 @@ def differ_unseen(texts: Iterable[str], others: Iterable[str]) -> str:
     known = set(others)
     alike = set(map(bare, known))
     if any(text not in known and bare(text) in alike for text in texts):
-        return " They differ only by capitals, spaces or Unicode form."
+        return " Only capitals, spaces or the Unicode form differ."
     return ""
 
 

@@ -676,7 +676,7 @@ def test_names_and_labels_that_begin_with_a_space_are_taken_to_the_letter(s3):
             {"target": "income"},
             "Column 3 differs from 'income' only by capitals, spaces or invisible characters.",
         ),
-        ({"positive_label": ">50K"}, "is '>50K'. They differ only by capitals, spaces or Unicode form."),
+        ({"positive_label": ">50K"}, "is '>50K'. Only capitals, spaces or the Unicode form differ."),
         (
             {"dropped_columns": ("workclass",)},
             "The file calls it ' workclass', with spaces around it: rename it",
@@ -690,5 +690,5 @@ def test_what_differs_only_by_that_space_is_told(s3, changes, told):
 def test_labels_that_differ_from_the_champions_only_by_a_space_are_told_to(s3):
     champion = prepare(s3, adult().replace(", ", ","), Preparation("income", "", (), 20), run="before")
     champion = replace(champion, target=" income")
-    with pytest.raises(LabelsChanged, match="knows '<=50K' and '>50K'. They differ only by capitals, spaces"):
+    with pytest.raises(LabelsChanged, match="knows '<=50K' and '>50K'. Only capitals, spaces"):
         prepare(s3, adult(), adult_preparation(), champion=champion)
