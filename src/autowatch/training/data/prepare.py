@@ -374,6 +374,7 @@ def _report_columns(
             None
             if name == contract.target
             else round(single_column_auc(counts[0].columns[name], counts[1].columns[name]), 4),
+            contract.rows,
         )
         for name, column in survey.columns.items()
     )
