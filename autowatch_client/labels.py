@@ -80,10 +80,10 @@ def join_labels(
     wanted = dict(zip(table.column(key), table.column(column), strict=True))
     newest: dict[str, tuple[str, str, str]] = {}
     times: dict[str, int] = {}
-    for value, row_id, scored, day in _scored_keys(bucket, key, days):
+    for value, ours, scored, day in _scored_keys(bucket, key, days):
         if value in wanted:
             times[value] = times.get(value, 0) + 1
-            newest[value] = max(newest.get(value, ("", "", "")), (scored, row_id, day))
+            newest[value] = max(newest.get(value, ("", "", "")), (scored, ours, day))
     if not newest:
         raise FileUnfitError(
             f"No {key} of {table.path} was scored from {days[0]} to {days[1]}, in a file that has the column {key}. "

@@ -12,7 +12,7 @@ from autowatch.records.holdout import HoldoutBy, HoldoutRule, write_unseen_rows
 from autowatch.records.keys import baseline_key, contract_key
 from autowatch.scoring.columns import near_misses
 from autowatch.tabular.profile import PROFILE_VERSION, Baseline, Profile, add, baseline_column
-from autowatch.training.data.copies import NearCopies, NearCopiesFinder
+from autowatch.training.data.copies import NearCopies, NearCopiesFinder, copies_by_time
 from autowatch.training.data.files import TrainingFiles
 from autowatch.training.data.labels import check_classes
 from autowatch.training.data.memory import Memories
@@ -352,6 +352,7 @@ def _report(
         near_copies=copies,
         remarks=(
             *([copies.warning(contract.rows, contract.id_column)] if copies else []),
+            *copies_by_time(survey.duplicate_rows, contract.rows, rule),
             *uneven_shares(classes, holdout.classes, rule),
         ),
     )
@@ -373,6 +374,7 @@ def _report_columns(
             None
             if name == contract.target
             else round(single_column_auc(counts[0].columns[name], counts[1].columns[name]), 4),
+            contract.rows,
         )
         for name, column in survey.columns.items()
     )

@@ -408,7 +408,7 @@ def test_the_data_report_says_what_was_seen(s3):
 
 
 def leaking(number):
-    return f"{number},{'signed' if number % 5 == 0 else ''},7,{'yes' if number % 5 == 0 else 'no'}\n"
+    return f"{number // 2},{'signed' if number % 5 == 0 else ''},7,{'yes' if number % 5 == 0 else 'no'}\n"
 
 
 def test_a_likely_leak_is_a_warning_and_no_refusal(s3):
