@@ -7,7 +7,7 @@ from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point, seconds_left
 from autowatch.scoring.requests import ScoringLimits
 from autowatch.settings import StackSettings
-from autowatch.training.gate.checks import GateRules
+from autowatch.training.gate.checks import ApprovalPolicy, GateRules
 from autowatch.training.gate.judge import Endpoints, judge_challenger
 
 if TYPE_CHECKING:
@@ -23,17 +23,22 @@ class Settings(StackSettings):
     gate_confidence_percent: float
     auc_tolerance: float
     max_batch_seconds: float
+    release_approval: ApprovalPolicy
+    approval_hours: float
 
     @property
     def rules(self) -> GateRules:
         """When a challenger passes."""
         confidence = self.gate_confidence_percent / 100
-        return GateRules(self.minimum_auc, confidence, self.auc_tolerance, self.max_batch_seconds)
+        return GateRules(
+            self.minimum_auc, confidence, self.auc_tolerance, self.max_batch_seconds, self.release_approval
+        )
 
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Settings) -> dict[str, Any]:
-    """Takes the `run` and the `endpoint_name` of its candidate; returns whether it passed, and why."""
+    """Takes the `run`, its `trigger` and the `endpoint_name` of its candidate; returns whether it passed and why, and
+    why a person must approve its release, within how many seconds."""
     endpoints = Endpoints(
         client=client("sagemaker-runtime"),
         candidate=event["endpoint_name"],
@@ -41,5 +46,13 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Se
         seconds_left=seconds_left(context),
     )
     bucket = data_bucket(settings.bucket)
-    decision = judge_challenger(bucket, event["run"], endpoints, settings.limits, settings.rules)
-    return {"passed": decision.passed, "reason": decision.reason, "metrics": decision.metrics}
+    decision = judge_challenger(
+        bucket, event["run"], endpoints, settings.limits, settings.rules, event["trigger"]
+    )
+    return {
+        "passed": decision.passed,
+        "reason": decision.reason,
+        "metrics": decision.metrics,
+        "approval": decision.approval,
+        "approval_seconds": int(settings.approval_hours * 3600),
+    }

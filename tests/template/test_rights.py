@@ -34,6 +34,7 @@ def granted(translated):
         (
             "DeleteEndpoint",
             {
+                "AskForApprovalFunction",
                 "StageFunction",
                 "ReleaseFunction",
                 "FinishFunction",
@@ -44,7 +45,13 @@ def granted(translated):
         ),
         (
             "DescribeEndpoint",
-            {"PrepareFunction", "StageFunction", "DescribeEndpointFunction", "ReleaseFunction"}
+            {
+                "PrepareFunction",
+                "StageFunction",
+                "DescribeEndpointFunction",
+                "AskForApprovalFunction",
+                "ReleaseFunction",
+            }
             | {"PromoteFunction", "FinishFunction", "FailFunction", "EndRunFunction", "CleanUpFunction"},
         ),
     ],

@@ -78,6 +78,7 @@ class GateDecision:
         champion: the same about the champion; None if it was not judged.
         champion_skipped: why it was not; None if it was.
         comparison: of the two; None if the champion was not judged.
+        approval: why a person must approve the release; None where nobody needs to.
     """
 
     run: str
@@ -91,6 +92,7 @@ class GateDecision:
     champion: JudgedModel | None = None
     champion_skipped: str | None = None
     comparison: Comparison | None = None
+    approval: str | None = None
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "GateDecision":
@@ -110,6 +112,7 @@ class GateDecision:
             champion=JudgedModel.from_json(champion) if champion else None,
             champion_skipped=document.get("champion_skipped"),
             comparison=Comparison(**comparison) if comparison else None,
+            approval=document.get("approval"),
         )
 
 
