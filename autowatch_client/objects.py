@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from autowatch_client.errors import ObjectUnreadableError
 
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
+_MOST_BREAKS = 4
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,20 @@ class Bucket:
         self._s3, self.name = s3, name
 
     def read(self, key: str, version_id: str | None = None) -> bytes | None:
-        """The bytes of an object; None where there is none."""
+        """The bytes of an object; None where there is none. Read anew where the connection breaks, up to four times."""
         version = {"VersionId": version_id} if version_id else {}
-        try:
-            return bytes(self._s3.get_object(Bucket=self.name, Key=key, **version)["Body"].read())
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _ABSENT:
-                return None
-            raise
+        breaks = 0
+        while True:
+            try:
+                return bytes(self._s3.get_object(Bucket=self.name, Key=key, **version)["Body"].read())
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _ABSENT:
+                    return None
+                raise
+            except (HTTPClientError, IncompleteReadError):
+                breaks += 1
+                if breaks == _MOST_BREAKS:
+                    raise
 
     def read_json(self, key: str) -> dict[str, Any] | None:
         """The JSON document under `key`; None where there is none.

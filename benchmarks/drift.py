@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from autowatch.tabular.profile import Baseline, baseline_column
 from benchmarks.drift_daily import show_daily
 from benchmarks.drift_data import COLUMNS, NUMERIC, REFERENCE_ROWS, write_rows
@@ -86,7 +88,7 @@ class Bench:
         FOLDER.mkdir(parents=True, exist_ok=True)
         self._reference, self._baseline = FOLDER / "reference.csv", FOLDER / "baseline.json"
         write_rows(self._reference, REFERENCE_ROWS, seed=0, shift=0.0)
-        self._baseline.write_text(json.dumps(baseline_of(self._reference).to_json()))
+        self._baseline.write_bytes(msgspec.json.encode(baseline_of(self._reference)))
         self.others, self.evidently = environment("bench"), environment("bench-evidently")
 
     def rows(self, count: int) -> Path:

@@ -26,6 +26,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+import msgspec
+
 from autowatch.tabular.profile import Baseline, baseline_column
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,11 +66,11 @@ def counts_documents(reference: Baseline) -> list[dict[str, Any]]:
         columns = {}
         for column in reference.columns:
             drawn = Counter(random.choices(range(len(column.counts)), column.counts, k=ROWS))
-            columns[column.bins.name] = [drawn[index] for index in range(len(column.counts))]
+            columns[column.name] = [drawn[index] for index in range(len(column.counts))]
         document = {
             "profile_version": 1,
             "run": RUN,
-            "bins": reference.digest,
+            "bins": reference.bins,
             "rows": ROWS,
             "columns": columns,
         }
@@ -96,7 +98,7 @@ def manifest_documents(reference: Baseline) -> list[bytes]:
         "prediction_date": f"{DAY}T09:00:00Z",
         "started": f"{DAY}T09:00:01Z",
         "finished": f"{DAY}T09:00:02Z",
-        "columns": [column.bins.name for column in reference.columns],
+        "columns": [column.name for column in reference.columns],
         "versions": {"autowatch": "0.1.0", "python": "3.13.0"},
     }
     documents = counts_documents(reference)
@@ -126,7 +128,7 @@ class Bucket:
         }
         self.kept = {
             "models/champion.json": json.dumps(champion).encode(),
-            BASELINE_KEY: json.dumps(reference.to_json()).encode(),
+            BASELINE_KEY: msgspec.json.encode(reference),
         }
 
     def get(self, key: str) -> bytes | None:
@@ -212,7 +214,7 @@ async def serve(files: int, columns: int, latency: int) -> None:
 def add_up_in_memory(files: int, columns: int) -> str:
     """Adds up the counts from the manifests' bytes, and judges the sum."""
     from autowatch.monitoring.drift.judge import DriftRules, judge
-    from autowatch.records.manifest import counts_from_json
+    from autowatch.records.manifest import CountedManifest
     from autowatch.tabular.profile import ProfileSum
 
     reference = baseline(columns)
@@ -220,7 +222,7 @@ def add_up_in_memory(files: int, columns: int) -> str:
     begun = time.perf_counter(), time.process_time()
     sums = ProfileSum(RUN)
     for number in range(files):
-        counts = counts_from_json(json.loads(documents[number % DISTINCT]))
+        counts = msgspec.json.decode(documents[number % DISTINCT], type=CountedManifest).counts
         assert counts is not None
         sums.add(counts)
     report = judge(reference, sums.build(), DriftRules())

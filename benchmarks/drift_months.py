@@ -139,10 +139,9 @@ def baseline_of(table: Table, rows: Sequence[int]) -> Baseline:
 def judged(table: Table, baseline: Baseline, rows: Sequence[int]) -> DriftReport:
     """The verdict on these rows."""
     counts = {
-        column.bins.name: tuple(column.bins.count(table[column.bins.name].counts(rows)))
-        for column in baseline.columns
+        column.name: tuple(column.count(table[column.name].counts(rows))) for column in baseline.columns
     }
-    return judge(baseline, Profile(baseline.run, baseline.digest, len(rows), counts), RULES)
+    return judge(baseline, Profile(baseline.run, baseline.bins, len(rows), counts), RULES)
 
 
 def columns_of(report: DriftReport, most: int, left_out: Collection[str] = ()) -> tuple[str, str]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autowatch.tabular.bins import ColumnKind
+from autowatch.tabular.bins import Bins, ColumnKind
 from autowatch.tabular.cells import FeatureType
-from autowatch.tabular.profile import Baseline, BaselineColumn, baseline_column
+from autowatch.tabular.profile import Baseline, baseline_column
 
 SIZE = 50_000
 REFERENCE_ROWS = 30_000
@@ -78,7 +78,7 @@ def sample_baseline(random: Random, populations: dict[str, Population]) -> Basel
     return Baseline("simulated", REFERENCE_ROWS, columns)
 
 
-def sample_column(random: Random, name: str, population: Population) -> BaselineColumn:
+def sample_column(random: Random, name: str, population: Population) -> Bins:
     """One column of a reference; a prediction's has the rows of the hold-out."""
     kind: ColumnKind = "prediction" if name.startswith("p_") else "feature"
     feature_type: FeatureType = "categorical" if name.startswith("c_") else "numeric"
@@ -88,9 +88,9 @@ def sample_column(random: Random, name: str, population: Population) -> Baseline
     return baseline_column(name, kind, feature_type, texts)
 
 
-def shares_of(column: BaselineColumn, population: Population) -> np.ndarray:
+def shares_of(column: Bins, population: Population) -> np.ndarray:
     """The share of the population in each bin of the column."""
-    counts = column.bins.count(dict(zip(population.texts, population.times.tolist(), strict=True)))
+    counts = column.count(dict(zip(population.texts, population.times.tolist(), strict=True)))
     return np.array(counts) / sum(counts)
 
 

@@ -12,7 +12,8 @@ from scipy.special import chdtrc
 from scipy.stats import binomtest, false_discovery_control, hypergeom
 
 from autowatch.monitoring.drift.judge import DriftReport, DriftRules, judge
-from autowatch.tabular.profile import Baseline, BaselineColumn, Profile
+from autowatch.tabular.bins import Bins
+from autowatch.tabular.profile import Baseline, Profile
 from benchmarks.drift_populations import clean_populations, drifted_populations, sample_baseline, shares_of
 
 ROWS = (200, 500, 1_000, 2_000, 5_000, 10_000, 100_000)
@@ -116,7 +117,7 @@ def batches(
 ) -> Statistics:
     """The statistics of BATCHES batches of so many rows, drawn from populations with these shares in the bins."""
     drawn = {name: random.multinomial(rows, share, BATCHES) for name, share in shares.items()}
-    columns = [statistics_of(column, drawn[column.bins.name]) for column in baseline.columns]
+    columns = [statistics_of(column, drawn[column.name]) for column in baseline.columns]
     statistics = Statistics(
         *(
             np.column_stack(arrays)
@@ -124,11 +125,11 @@ def batches(
         )
     )
     profile = {name: tuple(counts[0].tolist()) for name, counts in drawn.items()}
-    check_first(statistics, judge(baseline, Profile(baseline.run, baseline.digest, rows, profile), _JUDGED))
+    check_first(statistics, judge(baseline, Profile(baseline.run, baseline.bins, rows, profile), _JUDGED))
     return statistics
 
 
-def statistics_of(column: BaselineColumn, drawn: np.ndarray) -> Statistics:
+def statistics_of(column: Bins, drawn: np.ndarray) -> Statistics:
     """What autowatch.drift says of one column, for many batches (rows of `drawn`) at once."""
     reference = np.array(column.counts)
     sizes = 1 / drawn[0].sum() + 1 / reference.sum()
@@ -137,8 +138,8 @@ def statistics_of(column: BaselineColumn, drawn: np.ndarray) -> Statistics:
     own = _JUDGED.defaults
     for positions, rise in (
         ((len(reference) - 1,), own.missing_rise),
-        (column.bins.new, own.new_rise),
-        (column.bins.out_of_range, own.out_of_range_rise),
+        (column.new, own.new_rise),
+        (column.out_of_range, own.out_of_range_rise),
     ):
         alarm |= rose(reference, drawn, list(positions), rise)
     return Statistics(

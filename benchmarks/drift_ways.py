@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 Answer = dict[str, Any]
 Way = Callable[[Path, Path, Path], Answer]
 
@@ -29,7 +31,7 @@ def autowatch_way() -> Way:
     from autowatch.tabular.table import read_table
 
     def decide(baseline_path: Path, _: Path, current: Path) -> Answer:
-        baseline = Baseline.from_json(json.loads(baseline_path.read_text()))
+        baseline = msgspec.json.decode(baseline_path.read_text(), type=Baseline)
         with current.open("rb") as file:
             profile = profile_table(read_table(iter(lambda: file.read(1 << 20), b"")), baseline).profile
         return _answer(judge(baseline, profile, DriftRules()), profile.columns)
@@ -55,15 +57,13 @@ def pandas_way(precision: str | None = None) -> Way:
         return bins.count(series.fillna("").value_counts().to_dict())
 
     def decide(baseline_path: Path, _: Path, current: Path) -> Answer:
-        baseline = Baseline.from_json(json.loads(baseline_path.read_text()))
-        types = {
-            column.bins.name: float if column.bins.type == "numeric" else str for column in baseline.columns
-        }
+        baseline = msgspec.json.decode(baseline_path.read_text(), type=Baseline)
+        types = {column.name: float if column.type == "numeric" else str for column in baseline.columns}
         frame = pd.read_csv(current, dtype=types, sep=_delimiter(current), float_precision=precision)
         counts, drifted, statistics = {}, [], {}
         for column in baseline.columns:
-            name = column.bins.name
-            counts[name] = counts_of(frame[name], column.bins)
+            name = column.name
+            counts[name] = counts_of(frame[name], column)
             table = np.array([column.counts, counts[name]])
             distance = float(jensenshannon(*table, base=2))
             p_value = float(chi2_contingency(table[:, table.sum(axis=0) > 0], correction=False).pvalue)
@@ -83,8 +83,8 @@ def duckdb_way() -> Way:
     from autowatch.tabular.profile import Baseline, Profile
 
     def decide(baseline_path: Path, _: Path, current: Path) -> Answer:
-        baseline = Baseline.from_json(json.loads(baseline_path.read_text()))
-        bins = [column.bins for column in baseline.columns]
+        baseline = msgspec.json.decode(baseline_path.read_text(), type=Baseline)
+        bins = baseline.columns
         types = {item.name: "DOUBLE" if item.type == "numeric" else "VARCHAR" for item in bins}
         aggregates = ", ".join(_histogram(item) for item in bins)
         rows, *histograms = duckdb.execute(
@@ -95,7 +95,7 @@ def duckdb_way() -> Way:
             item.name: tuple(_from_histogram(item, histogram, rows))
             for item, histogram in zip(bins, histograms, strict=True)
         }
-        profile = Profile(baseline.run, baseline.digest, rows, columns)
+        profile = Profile(baseline.run, baseline.bins, rows, columns)
         return _answer(judge(baseline, profile, DriftRules()), columns)
 
     return decide

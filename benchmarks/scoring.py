@@ -183,8 +183,8 @@ def _describe_model(s3: Any, path: Path) -> None:
         profile_version=1,
         training=ObjectVersion("training/x.csv", "v", "e", 1),
     )
-    Bucket(s3, BUCKET).write_json("models/contract.json", contract.to_json())
-    Bucket(s3, BUCKET).write_json("models/baseline.json", _baseline(path, contract).to_json())
+    Bucket(s3, BUCKET).write_json("models/contract.json", contract)
+    Bucket(s3, BUCKET).write_json("models/baseline.json", _baseline(path, contract))
 
 
 def _baseline(path: Path, contract: Contract) -> Baseline:

@@ -78,6 +78,7 @@ class Fault:
         share: the part of the others that is struck, drawn at random from `seed`.
         seconds: how long `slow`, `trickle`, `hang` and `time_out` take.
         function: the logical id of the function that `kill_before` and `kill_after` kill.
+        by: the logical id of a function: only requests are meant that come while it is at work. Empty is any time.
         answer: the body of an `answer`, or the message of a `refuse`.
         status: the HTTP status with which Domino does `refuse`.
         retry_after: the header of that name in such a refusal; empty leaves it out.
@@ -94,6 +95,7 @@ class Fault:
     seed: int = 0
     seconds: float = 0.0
     function: str = ""
+    by: str = ""
     answer: str = ""
     status: int = 0
     retry_after: str = ""
@@ -134,10 +136,13 @@ class _Active:
 class Faults:
     """Stands before an application; without faults every request goes straight through."""
 
-    def __init__(self, application: Application, kill: Callable[[str], None]) -> None:
-        """`kill` ends the processes of a function that are at work, by its logical id."""
+    def __init__(
+        self, application: Application, kill: Callable[[str], None], is_at_work: Callable[[str], bool]
+    ) -> None:
+        """`kill` ends the processes of a function that are at work, by its logical id; `is_at_work` tells of some."""
         self._application = application
         self._kill = kill
+        self._is_at_work = is_at_work
         self._lock = threading.Lock()
         self._active: list[_Active] = []
 
@@ -171,6 +176,8 @@ class Faults:
         with self._lock:
             for active in self._active:
                 if not _concerns(active.fault, operation, name):
+                    continue
+                if active.fault.by and not self._is_at_work(active.fault.by):
                     continue
                 active.seen += 1
                 spent = active.fault.times is not None and active.struck >= active.fault.times

@@ -320,7 +320,7 @@ class Server:
                 return domino(environ, start_response)
             return moto(environ, start_response)
 
-        self._faults = Faults(services, self.functions.kill)
+        self._faults = Faults(services, self.functions.kill, self.functions.is_at_work)
 
         def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
             if environ.get("PATH_INFO", "").startswith("/_sandbox/"):

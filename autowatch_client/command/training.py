@@ -1,5 +1,6 @@
 """`autowatch train | runs | show | approve | reject | rollback | stop`."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -260,6 +261,27 @@ def _show(terminal: Terminal, detail: RunDetail) -> None:
         terminal.table(
             tuple(gate["metrics"]), [tuple(_figure(value, 4) for value in gate["metrics"].values())]
         )
+        terminal.say(_decides(detail.contract))
+
+
+_CHOSEN_BY = {
+    "parameter": "set by DecisionThreshold",
+    "f1": "the largest F1 on the hold-out",
+    "cost": "the least cost on the hold-out",
+}
+
+
+def _decides(contract: Mapping[str, Any]) -> str:
+    """From which probability on a row gets the positive label."""
+    threshold = contract.get("decision_threshold")
+    if not threshold:
+        return f"{contract['target']} is the model's own label (DecisionThreshold=model)."
+    costs = threshold["costs"]
+    at = f", at {costs['miss']:g} a miss and {costs['alarm']:g} an alarm" if costs else ""
+    return (
+        f"{contract['target']} is {contract['positive_label']!r} from a probability of {threshold['value']:.6g} on "
+        f"({_CHOSEN_BY[threshold['chosen_by']]}{at})."
+    )
 
 
 def _columns(data: Any) -> list[tuple[str, ...]]:

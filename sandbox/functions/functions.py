@@ -158,12 +158,18 @@ class Functions:
 
     def kill(self, name_or_arn: str) -> None:
         """Kill the function's processes that are at work, as a failing host would; NotFoundError for no function."""
+        for environment in self._at_work(name_or_arn):
+            environment.kill()
+
+    def is_at_work(self, name_or_arn: str) -> bool:
+        """Whether a process of the function is at work; NotFoundError for no function."""
+        return bool(self._at_work(name_or_arn))
+
+    def _at_work(self, name_or_arn: str) -> "list[_Environment]":
         function = self.get(name_or_arn)
         with self._lock:
             idle = self._warm.get(function.name, [])
-            working = [each for each in self._all if each.function == function and each not in idle]
-        for environment in working:
-            environment.kill()
+            return [each for each in self._all if each.function == function and each not in idle]
 
     def close(self) -> None:
         """End every environment."""

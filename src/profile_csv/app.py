@@ -12,7 +12,7 @@ from autowatch.settings import StackSettings
 @entry_point(StackSettings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: StackSettings) -> dict[str, Any]:
     """Takes the `file`, the `run` whose bins to count on and, of a piece, its `start` and `end`; returns the counts."""
-    file = ObjectVersion.from_json(event["file"])
+    file = ObjectVersion(**event["file"])
     return answer_profile(
         data_bucket(settings.bucket), file, event["run"], event.get("start", 0), event.get("end")
     )

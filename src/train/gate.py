@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point, seconds_left
+from autowatch.records.threshold import ThresholdParameters
 from autowatch.scoring.requests import ScoringLimits
 from autowatch.settings import StackSettings
 from autowatch.training.gate.checks import ApprovalPolicy, GateRules
@@ -23,15 +24,20 @@ class Settings(StackSettings):
     gate_confidence_percent: float
     auc_tolerance: float
     max_batch_seconds: float
+    threshold: ThresholdParameters
     release_approval: ApprovalPolicy
     approval_hours: float
 
     @property
     def rules(self) -> GateRules:
-        """When a challenger passes."""
-        confidence = self.gate_confidence_percent / 100
+        """When a challenger passes, and how its threshold is set."""
         return GateRules(
-            self.minimum_auc, confidence, self.auc_tolerance, self.max_batch_seconds, self.release_approval
+            minimum_auc=self.minimum_auc,
+            confidence=self.gate_confidence_percent / 100,
+            auc_tolerance=self.auc_tolerance,
+            max_batch_seconds=self.max_batch_seconds,
+            threshold=self.threshold.read(),
+            approval=self.release_approval,
         )
 
 

@@ -9,11 +9,12 @@ from autowatch.aws.entry_point import entry_point
 from autowatch.aws.objects import Bucket
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
+from autowatch.records.holdout import HoldoutBy
+from autowatch.records.threshold import ThresholdParameters
 from autowatch.records.timestamps import from_text
 from autowatch.settings import Network, StackSettings
 from autowatch.training.data.files import find_training_files
 from autowatch.training.data.prepare import Preparation, prepare_training_data
-from autowatch.training.data.split import HoldoutBy
 from autowatch.training.serving.deployment import check_deployment, check_network, check_serving
 from autowatch.training.start import CoolingDown, NothingNew, RunInProgress, begin_training, read_request
 
@@ -32,8 +33,10 @@ class Settings(StackSettings):
     target_column: str
     positive_label: str
     drop_columns: tuple[str, ...]
+    id_column: str
     holdout_percent: int
     holdout_by: HoldoutBy
+    threshold: ThresholdParameters
 
     @property
     def preparation(self) -> Preparation:
@@ -42,6 +45,7 @@ class Settings(StackSettings):
             target=self.target_column,
             positive_label=self.positive_label,
             dropped_columns=self.drop_columns,
+            id_column=self.id_column,
             holdout_percent=self.holdout_percent,
             holdout_by=self.holdout_by,
         )
@@ -51,6 +55,8 @@ class Settings(StackSettings):
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
     """Takes `execution`, `started` and the execution's `input`; returns the decision to train, or to skip and why."""
     request, bucket = read_request(event["input"]), data_bucket(settings.bucket)
+    # The gate sets the threshold, hours later: what cannot be set is refused here.
+    settings.threshold.read()
     check_deployment(settings.bake_seconds, settings.max_endpoint_seconds)
     check_network(settings.instance_type, settings.network)
     check_serving(

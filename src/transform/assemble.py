@@ -18,7 +18,7 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: ScoringSet
     manifest = assemble(bucket, plan, settings.transform, datetime.now(UTC))
     return {
         "predictions_key": manifest.predictions.key,
-        "rows_in": manifest.rows_in,
-        "rows_scored": manifest.rows_scored,
-        "rows_rejected": manifest.rows_rejected,
+        "rows_in": manifest.rows.incoming,
+        "rows_scored": manifest.rows.scored,
+        "rows_rejected": manifest.rows.rejected,
     }

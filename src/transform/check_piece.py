@@ -22,4 +22,4 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
     """Takes the transform's `name` and the `piece`; what was found goes to the bucket, since there may be thousands."""
     bucket = data_bucket(settings.bucket)
     plan = read_plan(bucket, event["name"])
-    check_piece(bucket, plan, Piece.from_json(event["piece"]), settings.max_batch_bytes)
+    check_piece(bucket, plan, Piece(**event["piece"]), settings.max_batch_bytes)

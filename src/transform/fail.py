@@ -1,4 +1,4 @@
-"""State Fail: stops the job, removes what the transform made, sends a mail."""
+"""State Fail, and an execution's end from outside: stops the job, removes what the transform made, sends a mail."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point
 from autowatch.records.arrival import arrival_in_execution
 from autowatch.records.keys import Work
-from autowatch.scoring.transform.failure import fail_transform
+from autowatch.scoring.transform.failure import end_transform, fail_transform
 from autowatch.settings import StackSettings
 
 
@@ -20,13 +20,20 @@ class Settings(StackSettings):
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, str]:
-    """Takes the execution's `input` and the `error` that was caught; returns its name and its message."""
+    """Takes the execution's `input` and the `error` that was caught; returns its name and its message.
+
+    Or takes Step Functions' event `Step Functions Execution Status Change`; nobody waits for the answer.
+    """
+    bucket, sagemaker, sns = data_bucket(settings.bucket), client("sagemaker"), client("sns")
+    where = {"predictions_prefix": settings.predictions_prefix, "topic_arn": settings.topic_arn}
+    if "detail" in event:
+        end_transform(bucket, sagemaker, sns, **where, detail=event["detail"])
+        return {}
     error, cause = fail_transform(
-        data_bucket(settings.bucket),
-        client("sagemaker"),
-        client("sns"),
-        predictions_prefix=settings.predictions_prefix,
-        topic_arn=settings.topic_arn,
+        bucket,
+        sagemaker,
+        sns,
+        **where,
         work=Work(event["input"]["name"]),
         arrival=arrival_in_execution(event["input"]),
         error=event["error"],

@@ -1,7 +1,11 @@
+import io
 import json
+from contextlib import nullcontext
+from unittest.mock import Mock
 
 import boto3
 import pytest
+from botocore.exceptions import IncompleteReadError
 from moto import mock_aws
 
 from autowatch_client import ObjectUnreadableError, RunUnknownError
@@ -98,6 +102,32 @@ def test_a_run_without_a_record_is_listed_all_the_same(s3, listed):
     assert "not recorded" in listed()
 
 
+@pytest.mark.parametrize(
+    ("threshold", "words"),
+    [
+        (None, "y is the model's own label (DecisionThreshold=model)."),
+        ({"value": 0.3, "chosen_by": "parameter", "costs": None}, "of 0.3 on (set by DecisionThreshold)."),
+        (
+            {"value": 0.23125, "chosen_by": "f1", "costs": None},
+            "of 0.23125 on (the largest F1 on the hold-out).",
+        ),
+        (
+            {"value": 0.1, "chosen_by": "cost", "costs": {"miss": 10.0, "alarm": 0.5}},
+            "y is 'yes' from a probability of 0.1 on (the least cost on the hold-out, at 10 a miss and 0.5 an alarm).",
+        ),
+    ],
+)
+def test_a_run_shows_from_which_probability_on_a_row_is_positive(s3, capsys, threshold, words):
+    put(s3, f"{OLD}/run.json", record(OLD, "rejected", "Too slow."))
+    put(s3, f"{OLD}/gate.json", {"passed": False, "rows": 100, "checks": [], "metrics": {"auc": 0.8}})
+    contract = {"target": "y", "positive_label": "yes"} | (
+        {"decision_threshold": threshold} if threshold else {}
+    )
+    put(s3, f"{OLD}/contract.json", contract)
+    assert main(["show", OLD]) == 0
+    assert words in " ".join(capsys.readouterr().out.split())
+
+
 def test_going_back_names_the_run_gone_back_to(s3, listed):
     put(s3, f"{NEW}/run.json", record(NEW, "released", "As asked.", "promote", promotes=OLD))
     assert f"that of {OLD}" in listed()
@@ -145,3 +175,18 @@ def test_shells_complete_the_names_of_runs(s3, monkeypatch):
     assert complete_runs(NEW[:12]) == [NEW]
     monkeypatch.setenv("S3_BUCKET", "somewhere-else")
     assert complete_runs("2") == []
+
+
+@pytest.mark.parametrize(("breaks", "outcome"), [(3, nullcontext()), (4, pytest.raises(IncompleteReadError))])
+def test_an_answer_that_breaks_off_is_asked_for_again(breaks, outcome):
+    answers = iter([BrokenOff()] * breaks + [io.BytesIO(b"whole")])
+    s3 = Mock(get_object=lambda **_: {"Body": next(answers)})
+    with outcome:
+        assert Bucket(s3, "bank").read("models/champion.json") == b"whole"
+
+
+class BrokenOff:
+    """A body whose connection ends in the middle."""
+
+    def read(self):
+        raise IncompleteReadError(actual_bytes=3, expected_bytes=5)

@@ -3,6 +3,7 @@
 The AutoML job is scripted, and its model needs no training.
 """
 
+import csv
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ from tests.support.stub_model import archive, image, training_file
 
 pytestmark = pytest.mark.sandbox
 ARTEFACT = "transform/stub/model.tar.gz"
-PARAMETERS = {"PollSeconds": "1", "PositiveLabel": "yes"}
+PARAMETERS = {"PollSeconds": "1", "PositiveLabel": "yes", "DecisionThreshold": "auto"}
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +208,22 @@ def test_predictions_and_rejected_rows_come_back_beside_their_files(sandbox, tmp
     assert [row.split(",")[2] for row in rows] == [f"w{n}" for n in range(30)]
     assert (tmp_path / "bad.rejected.csv").read_text().splitlines()[1].startswith("32,")
     assert not (tmp_path / "good.rejected.csv").exists()
+
+
+@pytest.mark.usefixtures("released")
+def test_the_gates_threshold_decides_the_labels_and_is_shown(sandbox, tmp_path):
+    (tmp_path / "many.csv").write_text("age,job\n" + "".join(f"{n % 90},job{n}\n" for n in range(200)))
+    assert call(sandbox, "score", str(tmp_path / "many.csv"))[0] == 0
+    code, output = call(sandbox, "show", "--json")
+    assert code == 0, output
+    threshold = json.loads(output)["contract"]["decision_threshold"]
+    assert threshold["chosen_by"] == "f1"
+    rows = list(csv.DictReader((tmp_path / "many.predictions.csv").open(newline="")))
+    assert {(row["y"], float(row["y_probability"]) >= threshold["value"]) for row in rows} == {
+        ("yes", True),
+        ("no", False),
+    }
+    assert f"y is 'yes' from a probability of {threshold['value']:.6g} on" in call(sandbox, "show")[1]
 
 
 @pytest.mark.usefixtures("released")

@@ -58,7 +58,7 @@ class World:
         self._put_csv(f"models/{self.run}/train.csv", trained(1), ("age", "job", "y"))
         Bucket(self.s3, self.bucket).write_json(
             f"models/{self.run}/contract.json",
-            replace(CONTRACT, run=self.run).to_json(),
+            replace(CONTRACT, run=self.run),
         )
         champion = {
             "run": self.run,

@@ -18,6 +18,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from autowatch.aws.clients import client_config
+from autowatch.aws.objects import Bucket
+from autowatch.records.smoke import SmokeTest, write_smoke_test
 from autowatch.scoring.endpoint import BatchTimedOut, Endpoint
 from sandbox.client import running_sandbox
 from sandbox.errors import FaultError
@@ -28,8 +30,10 @@ from tests.support.stub_model import label, probability
 pytestmark = pytest.mark.sandbox
 
 FUNCTION = "InvokeEndpointFunction"
+POISON = "job poison"
 ROWS = 1000
 KILLS = 20
+OBSERVED = Fault("InvokeEndpoint", "observe")
 # About 16 requests a file.
 PARAMETERS = {"MaxBatchBytes": "1000", "ScoringConcurrency": "4"}
 
@@ -148,8 +152,9 @@ class World(ReleasedStack):
     def _check_file(self, file, results, latest):
         (manifest_key,) = [key for key in results if key.endswith(".manifest.json")]
         manifest = json.loads(self.read(manifest_key))
-        scored = [(number, row) for number, row in enumerate(file.rows, 1) if row[1].isdigit()]
-        rejected = [(number, row) for number, row in enumerate(file.rows, 1) if not row[1].isdigit()]
+        rows = list(enumerate(file.rows, 1))
+        scored = [(number, row) for number, row in rows if row[1].isdigit() and row[2] != POISON]
+        rejected = [each for each in rows if each not in scored]
         assert manifest["input"]["version_id"] == file.version_id
         assert manifest["rows"] == {"in": len(file.rows), "scored": len(scored), "rejected": len(rejected)}
         parts = ("predictions", "profile", "rejected") if rejected else ("predictions", "profile")
@@ -191,7 +196,10 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
     with running_sandbox(parameters=PARAMETERS, state_dir=folder, retry_seconds=(0.05, 0.1)) as sandbox:
         world = World(sandbox)
-        world.release("r1-again")
+        world.release("r1-again", fails_on=POISON)
+        known = ("18", "job known")
+        smoke_test = SmokeTest(f"{','.join(known)}\n", [label(known)], [probability(known)])
+        write_smoke_test(Bucket(world.s3, world.bucket), "r1", smoke_test)
         yield world
 
 
@@ -254,6 +262,23 @@ def test_an_answer_that_is_none_is_never_written(world, kind):
         FunctionName=world.sandbox.functions[FUNCTION], Payload=json.dumps(kept["requestPayload"])
     )
     world.check(file)
+
+
+@pytest.mark.parametrize("outage", [0, 5], ids=["alone", "while the model is down for all"])
+def test_a_row_on_which_the_model_fails_for_good_is_rejected_and_the_others_are_scored(world, outage):
+    world.sandbox.faults(Fault("InvokeEndpoint", "container_error", after=2, times=outage), OBSERVED)
+    rows = table(700)
+    rows[344] = ("n344", "44", POISON)
+    file = world.put(f"inference/poison {outage}.csv", rows)
+    world.settle()
+    struck, observed = world.sandbox.faults_struck()
+    assert struck == outage
+    # 12 requests of 64 rows; each batch and part that fails is sent again, with the witness, and then in two halves.
+    assert observed < 12 + 4 * 6 + 9 + 2 * outage
+    world.sandbox.faults()
+    world.check(file)
+    (key,) = [key for key in world.results() if file.stem in key and key.startswith("rejected/")]
+    assert "The model failed on the row. The prediction failed: OverflowError." in world.read(key)
 
 
 def test_a_socket_that_never_answers_is_given_up(world):

@@ -11,7 +11,7 @@ from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.monitoring.days.metrics import column_dimension
 from autowatch.monitoring.quality.job import emit_quality, emit_taken
 from autowatch.records.champion import Champion, write_champion
-from autowatch.records.manifest import Manifest, WrittenObject
+from autowatch.records.manifest import Manifest, RowCounts
 from autowatch.scoring.outcome import report_postponed, report_scored
 from autowatch.tabular.profile import Baseline, ProfileBuilder, baseline_column
 from sandbox.client import running_sandbox
@@ -237,7 +237,7 @@ QUALITY = {
 
 def release(s3, bucket):
     key = "models/r1/baseline.json"
-    Bucket(s3, bucket).write_json(key, BASELINE.to_json())
+    Bucket(s3, bucket).write_json(key, BASELINE)
     champion = Champion("r1", "e", "c", "m", "models/r1/contract.json", key, "2026-11-20T00:00:00Z", {})
     write_champion(Bucket(s3, bucket), champion, None)
 
@@ -246,12 +246,11 @@ def scored_manifest(day, rows):
     stem = f"predictions/date={day}/a-0123456789abcdef"
     return Manifest(
         input=ObjectVersion("inference/a.csv", "v", "e", 1),
-        predictions=WrittenObject(f"{stem}.csv", None),
-        profile=WrittenObject(f"{stem}.profile.json", None),
-        rejected=None,
-        rows_in=rows,
-        rows_scored=rows,
-        rows_rejected=0,
+        predictions_key=f"{stem}.csv",
+        predictions_version_id=None,
+        profile_key=f"{stem}.profile.json",
+        profile_version_id=None,
+        rows=RowCounts(rows, rows, 0),
         run="r1",
         model_name="m",
         endpoint_name="e",
@@ -269,10 +268,8 @@ def score(s3, bucket, columns, day):
     builder = ProfileBuilder(BASELINE)
     builder.add(columns)
     manifest = scored_manifest(day, len(columns["age"]))
-    Bucket(s3, bucket).write_json(manifest.profile.key, builder.build().to_json())
-    Bucket(s3, bucket).write_json(
-        manifest.predictions.key.replace(".csv", ".manifest.json"), manifest.to_json()
-    )
+    Bucket(s3, bucket).write_json(manifest.profile.key, builder.build())
+    Bucket(s3, bucket).write_json(manifest.predictions.key.replace(".csv", ".manifest.json"), manifest)
 
 
 def total(sandbox, metric):

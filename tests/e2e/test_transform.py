@@ -3,18 +3,23 @@
 Its prediction follows from the row alone, so that a lost, doubled or mixed-up row shows.
 """
 
+import csv
+import io
 import json
 import random
 from dataclasses import dataclass, replace
 
+import msgspec
 import pytest
 
 from autowatch.aws.objects import Bucket
+from autowatch.records.threshold import DecisionThreshold
 from autowatch.training.serving.endpoints import VARIANT
 from sandbox.client import running_sandbox
 from sandbox.faults import Fault
 from tests.support.released_stack import ReleasedStack
 from tests.support.scoring_bucket import BASELINE, CONTRACT
+from tests.support.train_walker import wait_for
 
 pytestmark = pytest.mark.sandbox
 
@@ -66,6 +71,15 @@ class World(ReleasedStack):
         answer = self.stepfunctions.describe_execution(executionArn=arn)
         return Run(answer["status"], answer.get("error"), answer.get("cause"))
 
+    def states(self, arn):
+        """The states that an execution has entered."""
+        events = self.stepfunctions.get_execution_history(executionArn=arn)["events"]
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for event in events
+            if "stateEnteredEventDetails" in event
+        ]
+
     def outcome(self, name):
         """The objects of one input by key, without what differs between two runs of one path as well."""
         found = {}
@@ -110,7 +124,8 @@ class World(ReleasedStack):
 
 
 def _lasting(document):
-    for name in ("started", "finished", "time", *(name for name in document if name.endswith("version_id"))):
+    versions = (name for name in document if name.endswith("version_id"))
+    for name in ("started", "finished", "time", "committed_by", *tuple(versions)):
         document.pop(name, None)
     document.get("input", {}).pop("size", None)
     return document
@@ -155,8 +170,11 @@ def awkward_rows(count):
     return "\n".join([*lines, ""])
 
 
-@pytest.mark.parametrize("name", ["plain", "awkward"])
-def test_nobody_can_tell_which_path_a_file_took(world, name):
+@pytest.mark.parametrize(("name", "threshold"), [("plain", 0.2), ("awkward", None)])
+def test_nobody_can_tell_which_path_a_file_took(world, name, threshold):
+    decides = DecisionThreshold(threshold, "parameter") if threshold else None
+    contract = replace(CONTRACT, decision_threshold=decides)
+    Bucket(world.s3, world.bucket).write_json("models/r1/contract.json", contract)
     text = plain_rows(6000) if name == "plain" else awkward_rows(4000)
     world.forget("monitoring/ids/")
     before = world.executions()
@@ -180,6 +198,9 @@ def test_nobody_can_tell_which_path_a_file_took(world, name):
     assert _take_variant(scored) == VARIANT
     assert scored == transformed
     assert world.read(pointer_key) == pointer
+    rows = csv.DictReader(io.StringIO(world.read(manifest["predictions_key"]), newline=""))
+    labels = {(row["y"], float(row["y_probability"]) >= (threshold or 0.5)) for row in rows}
+    assert labels == {("yes", True), ("no", False)}
 
 
 def test_the_event_twice_is_one_execution_and_after_it_no_work(world):
@@ -210,12 +231,12 @@ def test_a_line_break_in_a_field_refuses_the_file_and_ends_well(world):
 def test_a_job_that_fails_is_told_of_with_the_reason_and_leaves_nothing(world):
     # The model takes two columns. With this contract it is sent three, which it refuses.
     contract = replace(CONTRACT, features=(*CONTRACT.features, replace(CONTRACT.features[1], name="note")))
-    Bucket(world.s3, world.bucket).write_json("models/r1/contract.json", contract.to_json())
+    Bucket(world.s3, world.bucket).write_json("models/r1/contract.json", contract)
     before, mails = world.executions(), len(world.sandbox.mailbox.messages())
     try:
         world.upload("inference/failing.csv", plain_rows(5000))
     finally:
-        Bucket(world.s3, world.bucket).write_json("models/r1/contract.json", CONTRACT.to_json())
+        Bucket(world.s3, world.bucket).write_json("models/r1/contract.json", CONTRACT)
     run = world.run(before)
     assert (run.status, run.error) == ("FAILED", "TransformFailed")
     assert "ended as Failed" in run.cause
@@ -228,7 +249,7 @@ def test_a_job_that_fails_is_told_of_with_the_reason_and_leaves_nothing(world):
 def test_a_piece_that_fails_says_why(world):
     baseline = world.read("models/r1/baseline.json")
     Bucket(world.s3, world.bucket).write_json(
-        "models/r1/baseline.json", BASELINE.to_json() | {"bins": "changed"}
+        "models/r1/baseline.json", msgspec.to_builtins(BASELINE) | {"bins": "changed"}
     )
     before, mails = world.executions(), len(world.sandbox.mailbox.messages())
     try:
@@ -239,6 +260,23 @@ def test_a_piece_that_fails_says_why(world):
     assert (run.status, run.error) == ("FAILED", "ProfilesDiffer")
     assert world.outcome("piece") == {}
     assert "Train again" in world.sandbox.mailbox.messages()[mails].body
+
+
+def test_one_that_is_stopped_leaves_nothing_and_is_told(world):
+    # So that the job takes longer than the look for it.
+    world.sandbox.faults(Fault("GetObject", "slow", begins="models/r1/model.tar.gz", seconds=3))
+    before, mails = world.executions(), len(world.sandbox.mailbox.messages())
+    world.s3.put_object(Bucket=world.bucket, Key="inference/stopped.csv", Body=plain_rows(5000).encode())
+    arn = wait_for(lambda: next(iter(world.executions() - before), None))
+    wait_for(lambda: "WaitForTransform" in world.states(arn))
+    world.stepfunctions.stop_execution(executionArn=arn, cause="The test wanted it.")
+    world.sandbox.wait_until_idle(60)
+    assert world.outcome("stopped") == {}
+    (mail,) = world.sandbox.mailbox.messages()[mails:]
+    assert "inference/stopped.csv" in mail.subject
+    assert "Its execution ended ABORTED." in mail.body
+    jobs = world.sandbox.client("sagemaker").list_transform_jobs()["TransformJobSummaries"]
+    assert "InProgress" not in {job["TransformJobStatus"] for job in jobs}
 
 
 @pytest.mark.parametrize(

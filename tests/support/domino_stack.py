@@ -67,6 +67,6 @@ def add_run(s3: Any, run: str) -> Contract:
         profile_version=1,
         training=ObjectVersion("training/x.csv", None, "e", 5),
     )
-    Bucket(s3, BUCKET).write_json(contract_key(run), contract.to_json())
+    Bucket(s3, BUCKET).write_json(contract_key(run), contract)
     s3.put_object(Bucket=BUCKET, Key=train_key(run), Body=b"age,job,y\n")
     return contract

@@ -9,7 +9,8 @@ from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.evaluation.figures import CalibrationPoint
 from autowatch.records.arrival import Arrival, id_prefix
 from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
-from autowatch.records.manifest import Manifest, WrittenObject, write_pointer
+from autowatch.records.manifest import Manifest, RowCounts, write_pointer
+from autowatch.records.threshold import DecisionThreshold
 from autowatch.records.timestamps import to_text
 from autowatch.scoring.output import predictions_header
 from tests.support.scoring_bucket import BUCKET, CONTRACT
@@ -17,8 +18,12 @@ from tests.support.scoring_bucket import BUCKET, CONTRACT
 DAY = "2026-11-23"
 
 
-def put_scored(s3, name="a", day=DAY, run="r1", probabilities=("0.2", "0.8"), rejected=(), commit=True):
+def put_scored(
+    s3, name="a", day=DAY, run="r1", probabilities=("0.2", "0.8"), rejected=(), commit=True, threshold=None
+):
     """A scored file: a row for each probability; rows with the numbers `rejected` have no prediction.
+
+    Without a `threshold` in the run's contract labels are the model's own, cut at 0.5.
 
     Gives what its ids begin with.
     """
@@ -28,7 +33,7 @@ def put_scored(s3, name="a", day=DAY, run="r1", probabilities=("0.2", "0.8"), re
     scores = [probabilities[number - 1] for number in numbers]
     columns = {
         "note": [f"secret {number}" for number in numbers],
-        "y": ["yes" if float(score) >= 0.5 else "no" for score in scores],
+        "y": ["yes" if float(score) >= (threshold or 0.5) else "no" for score in scores],
         "y_probability": scores,
     }
     stem = f"predictions/date={day}/{name}-0123456789abcdef"
@@ -39,12 +44,11 @@ def put_scored(s3, name="a", day=DAY, run="r1", probabilities=("0.2", "0.8"), re
     version = s3.put_object(Bucket=BUCKET, Key=f"{stem}.csv", Body=body).get("VersionId")
     manifest = Manifest(
         input=file,
-        predictions=WrittenObject(f"{stem}.csv", version),
-        profile=WrittenObject(f"{stem}.profile.json", None),
-        rejected=None,
-        rows_in=len(probabilities),
-        rows_scored=len(numbers),
-        rows_rejected=len(rejected),
+        predictions_key=f"{stem}.csv",
+        predictions_version_id=version,
+        profile_key=f"{stem}.profile.json",
+        profile_version_id=None,
+        rows=RowCounts(len(probabilities), len(numbers), len(rejected)),
         run=run,
         model_name="m",
         endpoint_name="e",
@@ -54,10 +58,12 @@ def put_scored(s3, name="a", day=DAY, run="r1", probabilities=("0.2", "0.8"), re
         finished=f"{day}T09:00:01Z",
         versions={},
     )
-    Bucket(s3, BUCKET).write_json(f"models/{run}/contract.json", replace(CONTRACT, run=run).to_json())
+    decides = DecisionThreshold(threshold, "f1") if threshold else None
+    contract = replace(CONTRACT, run=run, decision_threshold=decides)
+    Bucket(s3, BUCKET).write_json(f"models/{run}/contract.json", contract)
     write_pointer(Bucket(s3, BUCKET), id_prefix(file), f"{stem}.csv")
     if commit:
-        Bucket(s3, BUCKET).write_json(f"{stem}.manifest.json", manifest.to_json())
+        Bucket(s3, BUCKET).write_json(f"{stem}.manifest.json", manifest)
     return id_prefix(file)
 
 
@@ -76,6 +82,8 @@ def put_gate(s3, auc=0.8, rows=8000, positives=900, run="r1"):
     metrics = {
         "auc": auc,
         "accuracy": 0.9,
+        "precision": 0.6,
+        "recall": 0.43,
         "f1": 0.5,
         "log_loss": 0.3,
         "brier": 0.1,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 import boto3
+import msgspec
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectVersion
@@ -15,7 +16,7 @@ from autowatch.monitoring.drift.raw_profile import CsvProfiler
 from autowatch.monitoring.requests import DueDays, OneDay
 from autowatch.monitoring.watch import DriftClients, MonitoringSettings, watch
 from autowatch.records.champion import Champion, write_champion
-from autowatch.records.manifest import Manifest, WrittenObject, manifest_document
+from autowatch.records.manifest import CountedManifest, RowCounts
 from autowatch.scoring.raw_profile import answer_profile
 from autowatch.tabular.profile import Baseline, ProfileBuilder, baseline_column
 
@@ -59,7 +60,7 @@ class ProfileFunction:
 
     def invoke(self, FunctionName, Payload):
         event = json.loads(Payload)
-        file = ObjectVersion.from_json(event["file"])
+        file = ObjectVersion(**event["file"])
         answer = answer_profile(self._bucket, file, event["run"], event.get("start", 0), event.get("end"))
         return {"Payload": io.BytesIO(json.dumps(answer).encode())}
 
@@ -97,7 +98,7 @@ def release(s3, run="run-1"):
         ),
     )
     key = f"models/{run}/baseline.json"
-    Bucket(s3, BUCKET).write_json(key, baseline.to_json())
+    Bucket(s3, BUCKET).write_json(key, baseline)
     try:
         etag = s3.head_object(Bucket=BUCKET, Key="models/champion.json")["ETag"]
     except s3.exceptions.ClientError:
@@ -116,18 +117,15 @@ def score(
     builder.add(columns)
     profile = builder.build()
     stem = f"predictions/date={day}/{name}-0123456789abcdef"
-    answer = s3.put_object(
-        Bucket=BUCKET, Key=f"{stem}.profile.json", Body=json.dumps(profile.to_json()).encode()
-    )
+    answer = s3.put_object(Bucket=BUCKET, Key=f"{stem}.profile.json", Body=msgspec.json.encode(profile))
     rows = len(columns["age"])
-    manifest = Manifest(
+    manifest = CountedManifest(
         input=ObjectVersion(f"inference/{name}.csv", "v", f"{name} {day}", 1),
-        predictions=WrittenObject(f"{stem}.csv", None),
-        profile=WrittenObject(f"{stem}.profile.json", answer["VersionId"]),
-        rejected=None,
-        rows_in=rows + rejected,
-        rows_scored=rows,
-        rows_rejected=rejected,
+        predictions_key=f"{stem}.csv",
+        predictions_version_id=None,
+        profile_key=f"{stem}.profile.json",
+        profile_version_id=answer["VersionId"],
+        rows=RowCounts(rows + rejected, rows, rejected),
         run=baseline.run,
         model_name="m",
         endpoint_name="e",
@@ -137,10 +135,10 @@ def score(
         finished=f"{day}T09:00:01Z",
         versions={},
         columns=header,
+        counts=profile if counts else None,
     )
     if commit:
-        document = manifest_document(manifest, profile) if counts else manifest.to_json()
-        Bucket(s3, BUCKET).write_json(f"{stem}.manifest.json", document)
+        Bucket(s3, BUCKET).write_json(f"{stem}.manifest.json", manifest)
     return stem
 
 

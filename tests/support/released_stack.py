@@ -25,10 +25,16 @@ class ReleasedStack:
         self.s3 = sandbox.client("s3")
         self.bucket = sandbox.outputs["DataBucketName"]
 
-    def release(self, *further_configs):
-        """Serves the stub and makes it the champion; further endpoint configs name the same model."""
+    def release(self, *further_configs, **model):
+        """Serves the stub and makes it the champion; further endpoint configs name the same model.
+
+        Args:
+            model: more of `model.json`.
+        """
         sagemaker = self.sandbox.client("sagemaker")
-        self.s3.put_object(Bucket=self.bucket, Key="models/r1/model.tar.gz", Body=archive(features=2))
+        self.s3.put_object(
+            Bucket=self.bucket, Key="models/r1/model.tar.gz", Body=archive(features=2, **model)
+        )
         url = f"s3://{self.bucket}/models/r1/model.tar.gz"
         resource = self.sandbox.client("cloudformation").describe_stack_resource(
             StackName="autowatch", LogicalResourceId="SageMakerRole"
@@ -45,8 +51,8 @@ class ReleasedStack:
         sagemaker.get_waiter("endpoint_in_service").wait(
             EndpointName=ENDPOINT, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
         )
-        Bucket(self.s3, self.bucket).write_json("models/r1/contract.json", CONTRACT.to_json())
-        Bucket(self.s3, self.bucket).write_json("models/r1/baseline.json", BASELINE.to_json())
+        Bucket(self.s3, self.bucket).write_json("models/r1/contract.json", CONTRACT)
+        Bucket(self.s3, self.bucket).write_json("models/r1/baseline.json", BASELINE)
         champion = Champion(
             run="r1",
             endpoint_name=ENDPOINT,
@@ -68,8 +74,8 @@ class ReleasedStack:
         write_model_record(bucket, run, [container(ACCOUNT, REGION, f"s3://{self.bucket}/{key}")])
         columns = tuple(Feature(name, "categorical") for name in features)
         contract = replace(CONTRACT, run=run, features=columns)
-        bucket.write_json(f"models/{run}/contract.json", contract.to_json())
-        bucket.write_json(f"models/{run}/baseline.json", replace(BASELINE, run=run).to_json())
+        bucket.write_json(f"models/{run}/contract.json", contract)
+        bucket.write_json(f"models/{run}/baseline.json", replace(BASELINE, run=run))
         rows = [[f"{name}{number}" for name in features] for number in range(20)]
         smoke_test = SmokeTest(
             "".join(f"{','.join(row)}\n" for row in rows),

@@ -10,6 +10,8 @@ DAY = date(2026, 11, 23)
 GATE = {
     "auc": 0.781,
     "accuracy": 0.9,
+    "precision": 0.52,
+    "recall": 0.34,
     "f1": 0.41,
     "log_loss": 0.281,
     "brier": 0.079,

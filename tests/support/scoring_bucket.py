@@ -45,8 +45,8 @@ def create_bucket(s3, versioned=True):
 
 
 def release(s3):
-    Bucket(s3, BUCKET).write_json("models/r1/contract.json", CONTRACT.to_json())
-    Bucket(s3, BUCKET).write_json("models/r1/baseline.json", BASELINE.to_json())
+    Bucket(s3, BUCKET).write_json("models/r1/contract.json", CONTRACT)
+    Bucket(s3, BUCKET).write_json("models/r1/baseline.json", BASELINE)
     champion = Champion(
         run="r1",
         endpoint_name="bank",

@@ -61,8 +61,8 @@ def change_features(s3, features):
         for name, kind in features
     ]
     baseline = Baseline("r1", 100, (*columns, BASELINE.columns[-1]))
-    Bucket(s3, BUCKET).write_json("models/r1/contract.json", contract.to_json())
-    Bucket(s3, BUCKET).write_json("models/r1/baseline.json", baseline.to_json())
+    Bucket(s3, BUCKET).write_json("models/r1/contract.json", contract)
+    Bucket(s3, BUCKET).write_json("models/r1/baseline.json", baseline)
 
 
 def handle(*arrivals, time="2026-11-23T09:00:00.123Z"):

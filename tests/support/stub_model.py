@@ -11,9 +11,9 @@ from sandbox.sagemaker.platform import STUB_IMAGE_NAME
 OUTPUTS = "predicted_label,probability,probabilities,labels"
 
 
-def archive(features, labels=("no", "yes"), salt=""):
+def archive(features, labels=("no", "yes"), salt="", **more):
     """The model.tar.gz of a model of so many features; models of other salts answer otherwise."""
-    document = json.dumps({"features": features, "labels": labels, "salt": salt}).encode()
+    document = json.dumps({"features": features, "labels": labels, "salt": salt, **more}).encode()
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w:gz") as tar:
         member = tarfile.TarInfo("model.json")

@@ -121,6 +121,19 @@ class Walker:
             if "stateEnteredEventDetails" in event
         ]
 
+    def states_that_were_tried_again(self, arn, error):
+        """The states of an execution of which a try ended in this error, and a later one did not."""
+        pages = self.stepfunctions.get_paginator("get_execution_history").paginate(executionArn=arn)
+        state, failed, found = "", False, set()
+        for event in (event for page in pages for event in page["events"]):
+            if "stateEnteredEventDetails" in event:
+                state, failed = event["stateEnteredEventDetails"]["name"], False
+            elif event.get("taskFailedEventDetails", {}).get("error") == error:
+                failed = True
+            elif failed and "taskSucceededEventDetails" in event:
+                found.add(state)
+        return found
+
     def wait_for_state(self, arn, name):
         wait_for(lambda: name in self.states(arn))
 

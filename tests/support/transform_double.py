@@ -67,7 +67,7 @@ def check(s3, arrival, piece_bytes=1500, settings=SETTINGS):
         return decision, None
     made = read_plan(Bucket(s3, BUCKET), WORK.name)
     for item in read_document(s3, WORK.pieces):
-        check_piece(Bucket(s3, BUCKET), made, Piece.from_json(item), settings.max_batch_bytes)
+        check_piece(Bucket(s3, BUCKET), made, Piece(**item), settings.max_batch_bytes)
     return accept_file(Bucket(s3, BUCKET), settings, made).decision, made
 
 

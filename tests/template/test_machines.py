@@ -37,3 +37,16 @@ def test_an_account_whose_functions_are_all_busy_does_not_end_a_run(state):
     # Full jitter waits half as long as it may, on average.
     assert sum(waits(retrier)) / 2 > 3600
     assert max(itertools.pairwise(waits(retrier)), key=lambda pair: pair[1])[1] == 300
+
+
+@pytest.mark.parametrize("state", FUNCTIONS)
+def test_a_process_that_is_killed_or_cut_off_does_not_end_a_run(state):
+    """`test_killed_states.py` and `test_transform.py` kill them."""
+    tried_again = {error for retrier in state["Retry"] for error in retrier["ErrorEquals"]}
+    assert {"Runtime.ExitError", "Lambda.Unknown", "Sandbox.Timedout"} <= tried_again
+
+
+@pytest.mark.parametrize("machine", NAMES)
+def test_every_state_that_does_something_is_tried_again(machine):
+    tasks = [(name, state) for name, state in all_states(definition(machine)) if state["Type"] == "Task"]
+    assert [name for name, state in tasks if not state.get("Retry")] == []

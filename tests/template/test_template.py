@@ -114,6 +114,15 @@ def test_every_parameter_is_used_and_shown_in_a_group(template):
             ["", "https://h/api/v0/models/", "https://h/model-monitor/v2/api/"],
             ["https://h/api/v0/models", "h/"],
         ),
+        (
+            "DecisionThreshold",
+            ["model", "auto", "0.3", ".05", "0.999"],
+            ["", "0", "1", "0.0", ".", "1.5", "-0.3", "0,3", "3e-1", "half"],
+        ),
+        *(
+            (name, ["", "10", "0.5", ".5", "10.25", "100"], ["0", "0.0", "-1", "1,5", "ten", ".", "1."])
+            for name in ("CostOfMiss", "CostOfAlarm")
+        ),
         ("DmmDatasource", ["", "bank bucket_1.0-b"], ["a/b", "ä", "a\nb"]),
         ("DmmTokenHeader", ["", "X-Api-Key"], ["X Api", "X:", "ä"]),
         ("DmmTokenScheme", ["", "Bearer"], ["Bearer ", "a b"]),
@@ -263,6 +272,7 @@ def test_asynchronous_functions_have_a_place_for_what_failed(template):
         "DetectDriftFunction",
         "MeasureQualityFunction",
         "EndRunFunction",
+        "TransformFailFunction",
     }
     for name, properties in asynchronous.items():
         failures = properties["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]

@@ -2,7 +2,8 @@
 
 `model.json` in the artefact is `{"features": 3, "labels": ["no", "yes"], "salt": ""}`, two labels. The second label's
 probability follows from the row and the model's salt alone, by a checksum of the fields, so that a lost or mixed-up row
-shows, and which model answered. STUB_SECONDS is how long a request takes.
+shows, and which model answered. STUB_SECONDS is how long a request takes. With `"fails_on": "text"` every request with
+that field in one of its rows ends in a 500, as it does where a model meets a number that it has no place for.
 
 Speaks the container's contract as `serve.py` does and needs the standard library alone.
 """
@@ -29,6 +30,7 @@ def predict(body: str, model: dict[str, Any], outputs: list[str]) -> str:
     Raises:
         ValueError: the body is not a CSV of rows with so many features.
         csv.Error: it is not CSV.
+        ModelFailed: a row has the field that the model fails on.
     """
     features, labels, salt = model["features"], model["labels"], model.get("salt", "")
     text = io.StringIO()
@@ -36,6 +38,8 @@ def predict(body: str, model: dict[str, Any], outputs: list[str]) -> str:
     for number, row in enumerate(csv.reader(io.StringIO(body, newline=""), strict=True), start=1):
         if len(row) != features:
             raise ValueError(f"Row {number} has {len(row)} fields; the model takes {features}.")
+        if model.get("fails_on") in row:
+            raise ModelFailed("The prediction failed: OverflowError.")
         share = zlib.crc32((salt + "\x1f".join(row)).encode()) % SCALE / SCALE
         probabilities = [f"{1 - share:.6f}", f"{share:.6f}"]
         winner = int(share >= 0.5)
@@ -47,6 +51,10 @@ def predict(body: str, model: dict[str, Any], outputs: list[str]) -> str:
         }
         writer.writerow([fields[name] for name in outputs])
     return text.getvalue()
+
+
+class ModelFailed(Exception):
+    """The model cannot cope with a row."""
 
 
 class Server(ThreadingHTTPServer):
@@ -82,6 +90,8 @@ class Handler(OwnMachineHandler):
             self._answer(200, predict(body.decode(), self.server.model, self.server.outputs))
         except (ValueError, csv.Error) as error:
             self._answer(400, str(error))
+        except ModelFailed as error:
+            self._answer(500, str(error))
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are of no interest here."""

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from autowatch.errors import AutowatchError
@@ -12,6 +13,8 @@ from autowatch.errors import AutowatchError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, ObjectTypeDef
+
+_Kind = TypeVar("_Kind")
 
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 _CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
@@ -30,6 +33,10 @@ LARGEST_DOCUMENT = 32 * 1024 * 1024
 
 class ObjectMissing(AutowatchError):
     """The object asked for is not in the bucket."""
+
+
+class DocumentMalformed(AutowatchError):
+    """A JSON document in the bucket is not of the form that it should have: damaged, or changed by hand."""
 
 
 class ObjectTooLarge(AutowatchError):
@@ -53,15 +60,6 @@ class ObjectVersion:
     etag: str
     size: int
 
-    def to_json(self) -> dict[str, Any]:
-        """The form in which manifests, errors and runs hold it."""
-        return {"key": self.key, "version_id": self.version_id, "etag": self.etag, "size": self.size}
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "ObjectVersion":
-        """The inverse of `to_json`."""
-        return cls(document["key"], document["version_id"], document["etag"], document["size"])
-
 
 @dataclass(frozen=True)
 class Bucket:
@@ -78,6 +76,33 @@ class Bucket:
     def url(self, key: str) -> str:
         """The `s3://` URL of an object."""
         return f"s3://{self.name}/{key}"
+
+    def read_as(self, key: str, kind: type[_Kind]) -> _Kind:
+        """The JSON document under `key` as this kind of dataclass; fields that it does not have are ignored.
+
+        Raises:
+            ObjectMissing: there is no such object.
+            DocumentMalformed: a field is missing or of another type.
+        """
+        return self.read_as_with_etag(key, kind)[0]
+
+    def read_as_with_etag(self, key: str, kind: type[_Kind]) -> tuple[_Kind, str]:
+        """The same and its ETag, for a later `replace_json`."""
+        content, etag = self.read(key)
+        return self.decode(content, kind, key), etag
+
+    def decode(self, content: bytes, kind: type[_Kind], key: str) -> _Kind:
+        """The JSON document that was read from `key` as this kind of dataclass.
+
+        Raises:
+            DocumentMalformed: a field is missing or of another type.
+        """
+        try:
+            return msgspec.json.decode(content, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise DocumentMalformed(
+                f"{self.url(key)} cannot be read: {error}. Restore its earlier version."
+            ) from error
 
     def read_json(self, key: str) -> Any:
         """The JSON document under `key`.
@@ -228,7 +253,7 @@ class Bucket:
                 )
 
     def write_json(self, key: str, document: Any) -> None:
-        """Writes `document` under `key`, whatever is there."""
+        """Writes `document`, of dataclasses, dicts, lists and what JSON has, under `key`, whatever is there."""
         self.put(key, _encode(document), "application/json")
 
     def write_json_if_absent(self, key: str, document: Any) -> str:
@@ -267,6 +292,13 @@ class Bucket:
 
 def _encode(document: Any) -> bytes:
     # Half of a surrogate pair, which foreign JSON may hold, has no UTF-8; Python's escape for it is JSON's too.
-    return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False).encode(
-        errors="backslashreplace"
-    )
+    return json.dumps(
+        msgspec.to_builtins(document, enc_hook=_plain_float), ensure_ascii=False, indent=1, allow_nan=False
+    ).encode(errors="backslashreplace")
+
+
+def _plain_float(value: Any) -> float:
+    """The numbers of numpy are Python's too, and no other kind of object belongs into a document."""
+    if isinstance(value, float):
+        return float(value)
+    raise TypeError(f"A JSON document cannot hold {type(value).__name__}.")

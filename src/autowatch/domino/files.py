@@ -11,7 +11,7 @@ from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from autowatch.aws.objects import Bucket
+from autowatch.aws.objects import Bucket, DocumentMalformed
 from autowatch.errors import AutowatchError
 from autowatch.records.keys import (
     MANIFEST_ENDING,
@@ -21,7 +21,6 @@ from autowatch.records.keys import (
     predictions_key,
     receipt_key,
 )
-from autowatch.records.manifest import ManifestUnusable
 
 DatasetKind = Literal["predictions", "labels"]
 
@@ -123,20 +122,23 @@ def _gone(bucket: Bucket, key: str) -> PredictionsGone:
     )
 
 
+@dataclass(frozen=True)
+class _Commit:
+    """What a manifest says that Domino is told."""
+
+    predictions_key: str
+    run: str
+    finished: str
+    predictions_version_id: str | None = None
+
+
 def _read_commit(bucket: Bucket, key: str) -> tuple[str, Dataset]:
     """When the predictions were finished, and what is known of them."""
     where = manifest_key(key)
-    try:
-        manifest = bucket.read_json(where)
-        named, finished = manifest["predictions_key"], manifest["finished"]
-        dataset = Dataset("predictions", key, manifest["run"], manifest.get("predictions_version_id"))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ManifestUnusable(
-            f"{bucket.url(where)} is no manifest ({type(error).__name__}). Restore it or remove it."
-        ) from error
-    if named != key or not isinstance(finished, str):
-        raise ManifestUnusable(f"{bucket.url(where)} speaks of another file. Restore it or remove it.")
-    return finished, dataset
+    manifest = bucket.read_as(where, _Commit)
+    if manifest.predictions_key != key:
+        raise DocumentMalformed(f"{bucket.url(where)} speaks of another file. Restore it or remove it.")
+    return manifest.finished, Dataset("predictions", key, manifest.run, manifest.predictions_version_id)
 
 
 def _labels(key: str) -> Dataset:

@@ -20,9 +20,11 @@ from autowatch.domino import v2 as domino_v2
 from autowatch.domino.connection import (
     DominoConnection,
     DominoCredentialsRefused,
+    DominoError,
     DominoRefused,
     DominoTimeUp,
     DominoTokenUnusable,
+    DominoUnavailable,
     Outcome,
 )
 from autowatch.domino.files import Dataset, FilesByDay, NewFiles, list_new_files, read_datasets
@@ -50,6 +52,10 @@ _DAYS_LISTED_AT_ONCE = 8
 
 
 _FILES_NAMED_IN_MESSAGE = 5
+
+
+_SILENT_AFTER = 8
+"""Files in a row without an answer: as many as are under way at once. Each has taken some 3.5 s of tries."""
 
 
 _LOGGER = logging.getLogger(__name__)
@@ -86,6 +92,8 @@ class Registrations:
     failures: list[tuple[str, Exception]] = field(default_factory=list)
     waiting: int = 0
     days_not_reached: int = 0
+    unanswered: int = 0
+    """How many files in a row Domino has given no answer to."""
     ended: AutowatchError | None = None
     """An error that every other file would meet, so that no further file is tried."""
 
@@ -101,9 +109,14 @@ class Registrations:
         )
 
     @property
+    def is_domino_silent(self) -> bool:
+        """Whether Domino seems to be down: then one file of each further day is tried, until one is answered."""
+        return self.unanswered >= _SILENT_AFTER
+
+    @property
     def may_ask_on(self) -> bool:
-        """Whether Domino would accept any other file in this run."""
-        return self.ended is None
+        """Whether Domino would answer anything else in this run."""
+        return self.ended is None and not self.is_domino_silent
 
     def check(self) -> None:
         """Passes where nothing failed.
@@ -113,7 +126,8 @@ class Registrations:
             NoTimeToRegister: none was tried although there were some.
         """
         if self.failures:
-            raise RegistrationFailed(_failure_message(self.failures, self.summary))
+            silence = _SILENCE if self.is_domino_silent else ""
+            raise RegistrationFailed(f"{_failure_message(self.failures, self.summary)}{silence}")
         if not self.outcomes and self.waiting:
             raise NoTimeToRegister(
                 f"{self.waiting} file(s) wait, but the time does not suffice for one. "
@@ -152,8 +166,8 @@ def register_new_files(
     oldest first, predictions before labels, a few at once.
 
     All are tried, whatever becomes of one of them, unless the credentials are refused, which every other file would
-    meet as well. `has_time` is asked before each file; when it says no, the rest waits for the next run. `now` is when
-    the run began.
+    meet as well, or Domino answers nothing any more: see `Registrations.is_domino_silent`. `has_time` is asked before
+    each file; when it says no, the rest waits for the next run. `now` is when the run began.
 
     A receipt is written after the registration, not before. A crash between the two, or a second loader at
     the same moment, thus costs one repeated call for that file; the other order would lose files silently.
@@ -222,6 +236,8 @@ class _Run:
         with ThreadPoolExecutor(self.calls_at_once) as pool:
             while True:
                 while waiting and len(running) < self.calls_at_once and self._goes_on():
+                    if self.done.is_domino_silent and len(waiting) < len(datasets):
+                        break
                     dataset = waiting.popleft()
                     running[pool.submit(self._register_one, dataset)] = dataset
                 if not running:
@@ -252,9 +268,15 @@ class _Run:
         except (DominoCredentialsRefused, DominoTokenUnusable) as error:
             self.done.ended = error
             self._note_failure(dataset.key, error)
+        except DominoUnavailable as error:
+            self.done.unanswered += 1
+            self._note_failure(dataset.key, error)
         except (AutowatchError, ClientError, BotoCoreError) as error:
+            if isinstance(error, DominoError):
+                self.done.unanswered = 0
             self._note_failure(dataset.key, error)
         else:
+            self.done.unanswered = 0
             self.done.outcomes.append(outcome)
             _LOGGER.info("File %s", outcome, extra={"key": dataset.key})
 
@@ -263,6 +285,12 @@ class _Run:
         _LOGGER.error(
             "File not registered", extra={"key": key, "error": type(error).__name__, "reason": str(error)}
         )
+
+
+_SILENCE = (
+    f" Domino gave no answer to {_SILENT_AFTER} files in a row; from then on only one file of each day was tried, and "
+    "the others wait."
+)
 
 
 def _failure_message(failures: list[tuple[str, Exception]], summary: RegistrationSummary) -> str:
@@ -318,13 +346,14 @@ class V2Register:
         return Registration(record.model_id, self._register(record, dataset))
 
     def _record(self, run: str) -> ModelRecord:
-        # A model that cannot be had for one file cannot for any other; Domino need not be asked a thousand times.
+        # A model that cannot be had for one file cannot for any other, nor from a Domino that is down: each file would
+        # wait for the tries of the one before it. Domino need not be asked a thousand times; the next run asks again.
         if run in self._refusals:
             raise self._refusals[run]
         if run not in self._records:
             try:
                 self._records[run] = ensure_model(self._registry, run)
-            except (DominoRefused, ObjectMissing, RunUnusable, TrainingDataGone) as error:
+            except (DominoRefused, DominoUnavailable, ObjectMissing, RunUnusable, TrainingDataGone) as error:
                 self._refusals[run] = error
                 raise
         return self._records[run]

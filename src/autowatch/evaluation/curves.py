@@ -58,12 +58,17 @@ def roc_curve(positive: np.ndarray, score: np.ndarray) -> tuple[tuple[float, flo
     rates = np.zeros((len(hits) + 1, 2))
     rates[1:, 0] = false_alarms / false_alarms[-1]
     rates[1:, 1] = hits / hits[-1]
-    return tuple((float(x), float(y)) for x, y in _thin(rates))
+    return tuple((float(x), float(y)) for x, y in thinned(rates, rates.sum(axis=1)))
 
 
-def _thin(rates: np.ndarray) -> np.ndarray:
-    """Points of the curve whose distances along it, going right and up, are as even as its points allow."""
-    if len(rates) <= _MOST_POINTS:
-        return rates
-    wanted = np.linspace(0, 2, _MOST_POINTS)
-    return rates[np.unique(np.searchsorted(rates.sum(axis=1), wanted - 1e-12))]
+def thinned(points: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """At most 101 of the points, whose distances along the curve are as even as they allow.
+
+    Args:
+        points: shape (n, ...).
+        along: shape (n,), rising: how far along the curve each of them lies.
+    """
+    if len(points) <= _MOST_POINTS:
+        return points
+    wanted = np.linspace(along[0], along[-1], _MOST_POINTS)
+    return points[np.unique(np.searchsorted(along, wanted - 1e-12))]

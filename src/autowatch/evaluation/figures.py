@@ -1,4 +1,4 @@
-"""What comparisons and curves come to, for those who only read it: this module needs no numpy."""
+"""What comparisons, curves and thresholds come to, for those who only read it: this module needs no numpy."""
 
 from dataclasses import dataclass
 
@@ -37,3 +37,36 @@ class CalibrationPoint:
     predicted: float
     observed: float
     rows: int
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a mistake costs: a positive row that is called negative (a miss), a negative one called positive (an alarm).
+
+    The unit does not matter, as long as both have the same.
+    """
+
+    miss: float
+    alarm: float
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How many rows there are of each true and predicted label."""
+
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+    true_negatives: int
+
+
+@dataclass(frozen=True)
+class TradeOffPoint:
+    """What calling all rows positive from `threshold` on would mean; `cost` is the mean cost of a row, None where no
+    costs were given."""
+
+    threshold: float
+    precision: float
+    recall: float
+    f1: float
+    cost: float | None = None

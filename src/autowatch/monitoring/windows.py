@@ -51,7 +51,7 @@ def judge_range(
     """Judges all rows of a range of days at once.
 
     Raises:
-        PredictionsMissing, UnusableObject: what scoring has left of a day is not whole.
+        PredictionsMissing, DocumentMalformed: what scoring has left of a day is not whole.
     """
     bucket = clients.bucket
     days = list_days(bucket, predictions_prefix, chosen.first, chosen.last).values()
@@ -117,12 +117,10 @@ def _baseline(baselines: Baselines, bucket: Bucket, asked_for: str | None, champ
 def _without_absent_prediction(baseline: Baseline, profile: Profile) -> tuple[Baseline, Profile]:
     """Both without the columns of the prediction that the file does not have: an input file never has them."""
     columns = tuple(
-        column
-        for column in baseline.columns
-        if column.bins.kind != "prediction" or column.bins.name in profile.columns
+        column for column in baseline.columns if column.kind != "prediction" or column.name in profile.columns
     )
     rest = replace(baseline, columns=columns)
-    return rest, replace(profile, bins=rest.digest)
+    return rest, replace(profile, bins=rest.bins)
 
 
 def _publish(bucket: Bucket, folder: str, document: dict[str, Any]) -> JudgedWindow:

@@ -1,6 +1,6 @@
 """The champion: the run whose model serves, and whether the endpoint is going over to another one."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError
@@ -52,13 +52,11 @@ def read_champion_with_etag(bucket: Bucket) -> tuple[Champion, str]:
         NoChampion: nothing has been released into this bucket yet.
     """
     try:
-        document, etag = bucket.read_json_with_etag(CHAMPION_KEY)
+        return bucket.read_as_with_etag(CHAMPION_KEY, Champion)
     except ObjectMissing as error:
         raise NoChampion(
             "No model has been released yet. Upload labelled rows under training/ and start a training run."
         ) from error
-    fields = {name: document[name] for name in Champion.__dataclass_fields__ if name in document}
-    return Champion(**fields), etag
 
 
 def write_champion(bucket: Bucket, champion: Champion, etag: str | None) -> None:
@@ -67,10 +65,7 @@ def write_champion(bucket: Bucket, champion: Champion, etag: str | None) -> None
     Raises:
         ObjectChanged: another run released its model in between; that one stays in force.
     """
-    if etag is None:
-        bucket.write_json_if_absent(CHAMPION_KEY, asdict(champion))
-    else:
-        bucket.replace_json(CHAMPION_KEY, asdict(champion), etag)
+    bucket.replace_json(CHAMPION_KEY, champion, etag)
 
 
 def mark_release(bucket: Bucket, config: str) -> None:

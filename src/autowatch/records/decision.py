@@ -3,12 +3,12 @@
 The states behind the gate have no numpy.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from autowatch.aws.objects import Bucket
-from autowatch.evaluation.figures import CalibrationPoint, Comparison
+from autowatch.evaluation.figures import CalibrationPoint, Comparison, Confusion, TradeOffPoint
 from autowatch.records.keys import decision_key
+from autowatch.records.threshold import DecisionThreshold
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,9 @@ class JudgedModel:
         roc: points (false positive rate, true positive rate) from (0, 0) to (1, 1).
         calibration: the points of the calibration curve.
         latency: of the batches.
+        threshold: from which probability on it gives the positive label; None where the label is the model's own.
+        confusion: the rows by their true label and the one that they get when this model serves; None in the decisions
+            of earlier versions.
     """
 
     run: str
@@ -48,18 +51,14 @@ class JudgedModel:
     roc: tuple[tuple[float, float], ...]
     calibration: tuple[CalibrationPoint, ...]
     latency: Latency
+    threshold: DecisionThreshold | None = None
+    confusion: Confusion | None = None
 
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "JudgedModel":
-        """The inverse of `dataclasses.asdict`."""
-        return cls(
-            run=document["run"],
-            rows=document["rows"],
-            metrics=document["metrics"],
-            roc=tuple((x, y) for x, y in document["roc"]),
-            calibration=tuple(CalibrationPoint(**point) for point in document["calibration"]),
-            latency=Latency(**document["latency"]),
-        )
+    @property
+    def gives_no_positive_label(self) -> bool:
+        """Whether every row gets the other label, as far as is known."""
+        found = self.confusion
+        return found is not None and found.true_positives + found.false_positives == 0
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,9 @@ class GateDecision:
         champion: the same about the champion; None if it was not judged.
         champion_skipped: why it was not; None if it was.
         comparison: of the two; None if the champion was not judged.
+        unseen_rows: how many rows of the hold-out the champion was not trained on either: the comparison takes no
+            others; None where that is not known, and it takes all.
+        trade_off: what other thresholds would mean for the challenger, by rising threshold.
         approval: why a person must approve the release; None where nobody needs to.
     """
 
@@ -92,33 +94,14 @@ class GateDecision:
     champion: JudgedModel | None = None
     champion_skipped: str | None = None
     comparison: Comparison | None = None
+    unseen_rows: int | None = None
+    trade_off: tuple[TradeOffPoint, ...] = ()
     approval: str | None = None
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "GateDecision":
-        """The inverse of `dataclasses.asdict`; what an earlier version did not write is left empty."""
-        challenger, champion, comparison = (
-            document.get(name) for name in ("challenger", "champion", "comparison")
-        )
-        return cls(
-            run=document["run"],
-            passed=document["passed"],
-            reason=document["reason"],
-            minimum_auc=document["minimum_auc"],
-            rows=document["rows"],
-            metrics=document["metrics"],
-            checks=tuple(Check(**check) for check in document.get("checks", ())),
-            challenger=JudgedModel.from_json(challenger) if challenger else None,
-            champion=JudgedModel.from_json(champion) if champion else None,
-            champion_skipped=document.get("champion_skipped"),
-            comparison=Comparison(**comparison) if comparison else None,
-            approval=document.get("approval"),
-        )
 
 
 def write_decision(bucket: Bucket, run: str, decision: GateDecision) -> None:
     """Keeps the decision with the run."""
-    bucket.write_json(decision_key(run), asdict(decision))
+    bucket.write_json(decision_key(run), decision)
 
 
 def read_decision(bucket: Bucket, run: str) -> GateDecision:
@@ -127,4 +110,4 @@ def read_decision(bucket: Bucket, run: str) -> GateDecision:
     Raises:
         ObjectMissing: the gate has not decided.
     """
-    return GateDecision.from_json(bucket.read_json(decision_key(run)))
+    return bucket.read_as(decision_key(run), GateDecision)

@@ -119,6 +119,11 @@ def holdout_key(run: str) -> str:
     return f"{run_folder(run)}holdout.csv"
 
 
+def unseen_key(run: str) -> str:
+    """Where it is kept which rows of the run's hold-out the champion was not trained on."""
+    return f"{run_folder(run)}unseen.json"
+
+
 def data_report_key(run: str) -> str:
     """Where the run's data report lies."""
     return f"{run_folder(run)}data.json"

@@ -4,9 +4,9 @@ What every message about a run says of it.
 """
 
 import hashlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.errors import AutowatchError
@@ -48,16 +48,6 @@ class Run:
         """The run whose model this one puts in force: its own, or the earlier one's."""
         return self.promotes or self.run
 
-    def to_json(self) -> dict[str, Any]:
-        """The document for `latest.json` and `run.json`."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "Run":
-        """The inverse of `to_json`."""
-        fields = {name: document[name] for name in cls.__dataclass_fields__ if name in document}
-        return cls(**{**fields, "training": ObjectVersion.from_json(document["training"])})
-
 
 def run_name(execution: str, started: datetime) -> str:
     """The name of the run that an execution makes: its start and four digits of its ARN's SHA-256, 20 characters.
@@ -74,7 +64,7 @@ def read_latest(bucket: Bucket) -> Run:
     Raises:
         ObjectMissing: there has been none.
     """
-    return Run.from_json(bucket.read_json(LATEST_KEY))
+    return bucket.read_as(LATEST_KEY, Run)
 
 
 def check_running(bucket: Bucket, run: str) -> None:
@@ -97,19 +87,19 @@ def begin_ending(bucket: Bucket, run: Run) -> Run:
         ObjectChanged: the record changed in between.
     """
     ending = replace(run, status="ending")
-    document, etag = bucket.read_json_with_etag(LATEST_KEY)
-    if document["run"] == run.run:
-        bucket.replace_json(LATEST_KEY, ending.to_json(), etag)
+    latest, etag = bucket.read_as_with_etag(LATEST_KEY, Run)
+    if latest.run == run.run:
+        bucket.replace_json(LATEST_KEY, ending, etag)
     return ending
 
 
 def end_run(bucket: Bucket, run: Run, status: Status, reason: str, now: datetime) -> Run:
     """Records how `run` ended and lets go of the lock, if the run still holds it. May be done twice."""
     ended = replace(run, status=status, reason=reason, finished=to_text(now))
-    bucket.write_json(run_key(run.run), ended.to_json())
-    document, etag = bucket.read_json_with_etag(LATEST_KEY)
-    if document["run"] == run.run:
-        bucket.replace_json(LATEST_KEY, ended.to_json(), etag)
+    bucket.write_json(run_key(run.run), ended)
+    latest, etag = bucket.read_as_with_etag(LATEST_KEY, Run)
+    if latest.run == run.run:
+        bucket.replace_json(LATEST_KEY, ended, etag)
     return ended
 
 

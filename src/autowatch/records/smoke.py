@@ -1,6 +1,6 @@
 """The smoke test of a release: rows of the hold-out with the answers that the gate saw."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.records.keys import smoke_test_key
@@ -21,7 +21,7 @@ class SmokeTest:
 
 def write_smoke_test(bucket: Bucket, run: str, smoke_test: SmokeTest) -> None:
     """Keeps the smoke test with the run."""
-    bucket.write_json(smoke_test_key(run), asdict(smoke_test))
+    bucket.write_json(smoke_test_key(run), smoke_test)
 
 
 def read_smoke_test(bucket: Bucket, run: str) -> SmokeTest:
@@ -30,7 +30,7 @@ def read_smoke_test(bucket: Bucket, run: str) -> SmokeTest:
     Raises:
         ObjectMissing: the gate has not made it.
     """
-    return SmokeTest(**bucket.read_json(smoke_test_key(run)))
+    return bucket.read_as(smoke_test_key(run), SmokeTest)
 
 
 def read_witness(bucket: Bucket, run: str) -> SmokeTest | None:

@@ -7,7 +7,7 @@ The page of all days: documents in, HTML out.
 The page of one training run, for people: written when the run ends.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from autowatch.records.days import DaysLeftOut
 from autowatch.records.run import Run
 from autowatch.reports import svg as plot
 from autowatch.reports import text as page_text
@@ -80,9 +81,13 @@ def _day_environment() -> Environment:
     )
 
 
-def history_page(days: Mapping[date, DayRecord]) -> str:
-    """The page of these days as HTML, newest first: no script, nothing loaded from elsewhere, foreign text escaped."""
-    return _history_environment().get_template("history.html.jinja").render(view=history_view(days))
+def history_page(days: Mapping[date, DayRecord], left_out: Sequence[DaysLeftOut] = ()) -> str:
+    """The page of these days as HTML, newest first: no script, nothing loaded from elsewhere, foreign text escaped.
+
+    `left_out` are the days that the daily job never judged.
+    """
+    view = history_view(days)
+    return _history_environment().get_template("history.html.jinja").render(view=view, left_out=left_out)
 
 
 @cache

@@ -9,12 +9,14 @@ from functools import partial
 from typing import Any, TypeVar
 
 from autowatch.aws.objects import Bucket, ObjectMissing
+from autowatch.records.days import DaysLeftOut, read_days_note
 from autowatch.records.keys import (
     HISTORY_KEY,
     REPORTS_PREFIX,
     day_folder,
     day_page_key,
     days_from,
+    range_folder,
     run_folder,
     run_page_key,
 )
@@ -82,11 +84,18 @@ def publish_history_page(bucket: Bucket) -> str:
     for _ in range(_ATTEMPTS):
         newest = _newest(known)
         records = _in_parallel(partial(_record, bucket, known), newest)
-        _put(bucket, HISTORY_KEY, history_page(dict(zip(newest, records, strict=True))))
+        page = history_page(dict(zip(newest, records, strict=True)), _left_out(bucket))
+        _put(bucket, HISTORY_KEY, page)
         before, known = known, _list_days(bucket, None)
         if _documents(known, _newest(known)) == _documents(before, newest):
             break
     return HISTORY_KEY
+
+
+def _left_out(bucket: Bucket) -> list[DaysLeftOut]:
+    """The days that the daily job left out, but for ranges that have been judged by hand since."""
+    ranges = read_days_note(bucket)[0].left_out
+    return [each for each in ranges if not bucket.exists(f"{range_folder(each.first, each.last)}drift.json")]
 
 
 def publish_window_page(bucket: Bucket, prefix: str, drift: Any) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from autowatch.records.contract import Contract
 from autowatch.scoring.answer import (
     AROUND_AN_ITEM,
     INFERENCE_OUTPUTS,
@@ -41,6 +42,21 @@ def read_columns(outputs: Sequence[Column], labels: Sequence[str], positive_labe
         columns = (pa.array(column, pa.string()) for column in (parsed.labels, parsed.probabilities))
         predictions = Predictions(*columns)
     return predictions
+
+
+def decide_labels(predictions: Predictions, contract: Contract) -> Predictions:
+    """The predictions with the labels that the contract's decision threshold gives; without one, the model's own.
+
+    Args:
+        predictions: labels and probabilities as Arrow's arrays.
+        contract: of the model that made them.
+    """
+    threshold = contract.decision_threshold
+    if threshold is None:
+        return predictions
+    is_positive = pc.greater_equal(pc.cast(predictions.probabilities, pa.float64()), threshold.value)
+    labels = pc.if_else(is_positive, contract.positive_label, contract.negative_label)
+    return Predictions(labels, predictions.probabilities)
 
 
 def _read_quickly(

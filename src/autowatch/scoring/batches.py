@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from autowatch.records.contract import Contract
 from autowatch.scoring.ahead import work_ahead
 from autowatch.scoring.answer import Predictions
-from autowatch.scoring.columns import Layout, match_columns
+from autowatch.scoring.answer_columns import decide_labels
+from autowatch.scoring.columns import match_columns
 from autowatch.scoring.endpoint import Endpoint
 from autowatch.scoring.requests import Answer, Rejected, ScoringLimits, request_predictions
 from autowatch.scoring.rows import CheckedRows, RowChecker, columns_to_check, model_columns, profile_of
@@ -74,8 +75,7 @@ def score_table(
         UnreadableFile: while reading on, where the table cannot be read as agreed.
         EndpointError, AnswerMismatch, AnswerUnreadable: while reading on, see `Endpoint.predict`.
     """
-    layout = match_columns(table.header, contract)
-    return _score_batches(_Scoring(table, layout, limits, baseline, size), endpoint)
+    return _score_batches(_Scoring(table, contract, limits, baseline, size), endpoint)
 
 
 @dataclass(frozen=True)
@@ -123,14 +123,15 @@ class _Scoring:
     """What is done to the rows before they are sent, in one thread, and to the answers, in another."""
 
     def __init__(
-        self, table: Table, layout: Layout, limits: ScoringLimits, baseline: Baseline, size: int
+        self, table: Table, contract: Contract, limits: ScoringLimits, baseline: Baseline, size: int
     ) -> None:
         self.limits = limits
-        self._table, self._layout, self._baseline = table, layout, baseline
+        self._table, self._contract, self._baseline = table, contract, baseline
+        self._layout = layout = match_columns(table.header, contract)
         columns = columns_to_check(layout, baseline)
         self._checker = RowChecker(layout.width, columns)
         self._requests = _RequestSizes(limits, size)
-        self._counted = {column.bins.name: column.bins for column in baseline.columns}
+        self._counted = {column.name: column for column in baseline.columns}
         prediction = self._counted.get(layout.output[-1])
         self._probabilities = prediction and ColumnCounter(prediction)
 
@@ -160,13 +161,14 @@ class _Scoring:
             own, numbers = (pc.filter(each, pc.invert(refused)) for each in (own, numbers))
         labels = _joined([part.labels for part in answer.parts])
         probabilities = _joined([part.probabilities for part in answer.parts])
+        predictions = decide_labels(Predictions(labels, probabilities), self._contract)
         if self._probabilities:
             counts = counts | {self._layout.output[-1]: self._probabilities.count(probabilities).counts}
         return ScoredBatch(
             numbers,
             self._layout.output,
             own,
-            Predictions(labels, probabilities),
+            predictions,
             rejected,
             profile_of(self._baseline, len(own), counts),
         )

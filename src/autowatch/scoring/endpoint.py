@@ -41,6 +41,17 @@ _WITNESS_TOLERANCE = 1e-4
 _LONGEST_REASON = 300
 
 
+_FAILURES_OF_BATCH, _FAILURES_OF_ROW = 2, 5
+"""After so many equal failures in a row, between which the witness was answered, the batch or the row is at fault.
+
+An endpoint that fails by chance on half of all requests does that to a batch in one case of 8, which costs some
+requests, and to a row in one of 512."""
+
+
+_MOST_FAILED = 300
+"""Batches and parts of batches on which the model may fail in one file. A row at fault in 20,000 takes 16 of them."""
+
+
 _THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
 
 
@@ -93,6 +104,22 @@ class EndpointUnavailable(EndpointError):
     """The endpoint failed, or could not be reached."""
 
 
+class ModelFailed(EndpointUnavailable):
+    """The model failed (a 5xx of its container). `status` and `reason` are its own, which may quote the rows."""
+
+    def __init__(self, message: str, status: int, reason: str) -> None:
+        super().__init__(message)
+        self.status, self.reason = status, reason
+
+
+class BatchFailed(EndpointError):
+    """The model fails on this batch and answers others; a part of it may pass. `reason` may quote the rows."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class EndpointMissing(EndpointError):
     """There is no such endpoint."""
 
@@ -119,6 +146,7 @@ class Endpoint:
         witness: rows with the answers that the model gave at its gate. They go in front of every request, and the
             answer to them says which model gave the whole; without them every answer is believed.
         variants: the production variants that answered.
+        failed: how many rows each batch had, or part of one, on which the model failed while it answered others.
     """
 
     client: "SageMakerRuntimeClient"
@@ -129,23 +157,26 @@ class Endpoint:
     parse: Callable[[bytes, int, Sequence[str], str], Predictions] = parse_answer
     witness: SmokeTest | None = None
     variants: set[str] = field(default_factory=set)
+    failed: list[int] = field(default_factory=list)
 
     def predict(self, payload: bytes, rows: int) -> Predictions:
         """Scores the `rows` rows of `payload`: CSV of the model's features, in its order, with no header.
 
         Throttling and unavailability are tried again while there is time, after waits that grow at random ("full
-        jitter": uniform between nothing and a doubling bound).
+        jitter": uniform between nothing and a doubling bound). A model that fails alike again and again on this batch,
+        and answers the witness alone in between, will not do better.
 
         Raises:
-            BatchTooLarge, BatchTimedOut, RowsRefused: this batch failed, a part of it might pass.
+            BatchTooLarge, BatchTimedOut, RowsRefused, BatchFailed: this batch failed, a part of it might pass.
             EndpointThrottled, EndpointUnavailable: it still was when the time ran out.
+            ModelFailed: the same; or the model failed on too many batches and parts of batches.
             EndpointMissing, OutOfTime, AnotherModelAnswered: as they say.
             AnswerMismatch, AnswerUnreadable: there was an answer, but not one to rely on.
         """
         if self.witness is None:
-            return self.parse(self._invoke_patiently(payload), rows, self.labels, self.positive_label)
+            return self.parse(self._invoke_patiently(payload, rows), rows, self.labels, self.positive_label)
         known = len(self.witness.labels)
-        answer = self._invoke_patiently(self.witness.payload.encode() + payload)
+        answer = self._invoke_patiently(self.witness.payload.encode() + payload, rows)
         predictions = self.parse(answer, known + rows, self.labels, self.positive_label)
         self._check_witness(predictions.probabilities[:known], self.witness)
         return Predictions(predictions.labels[known:], predictions.probabilities[known:])
@@ -171,21 +202,74 @@ class Endpoint:
                 if self.seconds_left() < _LONGEST_INVOCATION:
                     raise
 
-    def _invoke_patiently(self, payload: bytes) -> bytes:
+    def _invoke_patiently(self, payload: bytes, rows: int) -> bytes:
         bound = _FIRST_WAIT
+        failures: list[tuple[int, str]] = []
+        well = False
         while True:
             if self.seconds_left() <= _RESERVE:
                 raise OutOfTime(
                     f"The time ran out while endpoint {self.name} was scoring. Use a smaller file."
                 )
             try:
+                if failures and not well:
+                    self._ask_witness()
+                    well = True
                 return self._invoke(payload)
-            except (EndpointThrottled, EndpointUnavailable):
-                wait = random.uniform(0, bound)  # noqa: S311 (spreads the load, keeps no secret)
-                if self.seconds_left() - wait <= _RESERVE:
-                    raise
+            except EndpointThrottled as error:
+                failed: EndpointError = error
+            except ModelFailed as error:
+                failed, failures, well = error, self._failures_of_batch(failures, error, rows), False
+            except EndpointUnavailable as error:
+                failed, failures = error, []
+            wait = random.uniform(0, bound)  # noqa: S311 (spreads the load, keeps no secret)
+            if self.seconds_left() - wait <= _RESERVE:
+                raise failed
             time.sleep(wait)
             bound = min(2 * bound, _LONGEST_WAIT)
+
+    def _failures_of_batch(
+        self, earlier: list[tuple[int, str]], error: ModelFailed, rows: int
+    ) -> list[tuple[int, str]]:
+        """The equal failures in a row that the batch may be at fault for, with this one; without a witness none.
+
+        Raises:
+            BatchFailed: there are enough of them.
+            ModelFailed: there are, and on too many other batches before.
+        """
+        if self.witness is None:
+            return []
+        failure = (error.status, error.reason)
+        failures = [*(each for each in earlier if each == failure), failure]
+        if len(failures) < (_FAILURES_OF_BATCH if rows > 1 else _FAILURES_OF_ROW):
+            return failures
+        self.failed.append(rows)
+        if len(self.failed) > _MOST_FAILED:
+            raise ModelFailed(
+                f"The model of endpoint {self.name} answers other rows, but failed on {_MOST_FAILED} batches of the "
+                f"file and parts of them, {self.failed.count(1)} single rows among them (status {error.status}). "
+                "See the endpoint's log.",
+                *failure,
+            )
+        raise BatchFailed(f"{error} It answers other rows.", error.reason)
+
+    def _ask_witness(self) -> None:
+        """Asks for rows that the model answered at its gate.
+
+        Raises:
+            EndpointThrottled: it may be well.
+            EndpointUnavailable: it is not.
+            AnotherModelAnswered: see there.
+        """
+        if self.witness is None:
+            return
+        try:
+            answer = self._invoke(self.witness.payload.encode())
+        except (ModelFailed, BatchTimedOut) as error:
+            raise EndpointUnavailable(str(error)) from None
+        rows = len(self.witness.labels)
+        predictions = self.parse(answer, rows, self.labels, self.positive_label)
+        self._check_witness(predictions.probabilities, self.witness)
 
     def _invoke(self, payload: bytes) -> bytes:
         # Where the service's or the model's own words may quote a row, they are not chained to what is raised.
@@ -238,11 +322,17 @@ def _name_model_failure(name: str, status: int, response: dict[str, Any]) -> End
     if 400 <= status < 500:
         return RowsRefused(
             f"The model of endpoint {name} refused a batch (status {status}).",
-            " ".join(reason.split())[:_LONGEST_REASON],
+            _one_line(reason),
         )
-    return EndpointUnavailable(
-        f"The model of endpoint {name} failed (status {status}). See the endpoint's log."
+    return ModelFailed(
+        f"The model of endpoint {name} failed (status {status}). See the endpoint's log.",
+        status,
+        _one_line(reason),
     )
+
+
+def _one_line(reason: str) -> str:
+    return " ".join(reason.split())[:_LONGEST_REASON]
 
 
 @dataclass(frozen=True)

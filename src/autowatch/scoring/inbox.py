@@ -1,5 +1,7 @@
 """What has arrived under `inference/`: each file is scored, refused with its reason, or left until a release is over.
 
+So is one that arrives while the first model is still being trained.
+
 Handing a file to Batch Transform: the start of its state machine, once for each arrival.
 """
 
@@ -9,13 +11,14 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from autowatch.aws.objects import Bucket
+from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.records.arrival import Arrival, announcement, check_name, is_named_csv, output_keys
-from autowatch.records.champion import NoChampion
+from autowatch.records.champion import NoChampion, read_champion
+from autowatch.records.run import read_latest
 from autowatch.scoring.in_force import ReleaseUnderWay
 from autowatch.scoring.outcome import find_committed, refuse, report_postponed
 from autowatch.scoring.predictions import ScoringSettings, score_file
@@ -29,10 +32,19 @@ _LOGGER = logging.getLogger(__name__)
 _POSTPONED = "postponed"
 """In an event: how often its file was left for later."""
 
-_FIRST_WAIT, _LONGEST_WAIT = 5, 60
-
 _MOST_WAITS = 300
-"""Five hours; an endpoint has four at most to go over to another model (`MaxEndpointSeconds`)."""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """What a file waits for: a release, by its number. The first wait, in seconds, doubles up to the longest."""
+
+    release: int
+    first: int
+    longest: int
+
+    def seconds(self, times: int) -> int:
+        return min(self.first << min(times, 10), self.longest)
 
 
 class FilesNotScored(AutowatchError):
@@ -62,24 +74,17 @@ class TransformMachine:
         name = transform_name(bucket, arrival)
         document = {
             "name": name,
-            "input": arrival.file.to_json(),
+            "input": asdict(arrival.file),
             "time": arrival.time.isoformat(),
         }
         self._start(name, document)
         return name
 
-    def postpone(self, bucket: str, arrival: Arrival, release: int, times: int) -> None:
-        """Has the file announced once more in a while.
-
-        Args:
-            release: the number of the release that it waits for.
-            times: how often it has been left for later before.
-        """
+    def postpone(self, bucket: str, arrival: Arrival, waiting: _Waiting, times: int) -> None:
+        """Has the file announced once more in a while; it has been left for later so many `times` before."""
         event = {**announcement(arrival, bucket), _POSTPONED: times + 1}
-        document = {
-            "postponed": {"seconds": min(_FIRST_WAIT << min(times, 10), _LONGEST_WAIT), "event": event}
-        }
-        self._start(f"{transform_name(bucket, arrival)}-{release}-{times}", document)
+        document = {"postponed": {"seconds": waiting.seconds(times), "event": event}}
+        self._start(f"{transform_name(bucket, arrival)}-{waiting.release}-{times}", document)
 
     def _start(self, name: str, document: dict[str, Any]) -> None:
         stepfunctions = self.client()
@@ -102,15 +107,18 @@ def score_arrivals(
     arrivals: Sequence[Arrival],
     settings: ScoringSettings,
     seconds_left: Callable[[], float],
+    invocation: str,
     transforms: TransformMachine | None = None,
     postponed: int = 0,
 ) -> dict[str, int]:
     """Scores every file; gives how many were scored and refused, and how many handed over or left to `transforms`.
 
     A file that cannot be scored as it is gets an error object under `rejected/`, a warning in the log and a metric:
-    trying again cannot help. Any other failure is raised when all files have been tried.
+    trying again cannot help. So does one that arrives when there is no model, unless a run is training one. Any other
+    failure is raised when all files have been tried.
 
     Args:
+        invocation: the name of this call, which its retries share.
         transforms: takes the files that are too large to be scored here; without it all are scored here.
         postponed: how often the files were left for later before.
 
@@ -126,13 +134,19 @@ def score_arrivals(
                 _hand_over(bucket, arrival, transforms)
                 outcomes["handed_over"] += 1
             else:
-                outcomes[_score_or_refuse(bucket, runtime, arrival, settings, seconds_left)] += 1
-        except ReleaseUnderWay as error:
-            if transforms is None or postponed >= _MOST_WAITS:
-                failures.append(error)
-            else:
-                _postpone(bucket, arrival, error.release, postponed, settings, transforms)
+                outcome = _score_or_refuse(bucket, runtime, arrival, settings, seconds_left, invocation)
+                outcomes[outcome] += 1
+        except (ReleaseUnderWay, NoChampion) as error:
+            waiting = _waiting_for(bucket, error)
+            if waiting and transforms and postponed < _MOST_WAITS:
+                _postpone(bucket, arrival, waiting, postponed, settings, transforms)
                 outcomes["postponed"] += 1
+            elif isinstance(error, NoChampion):
+                refusal = NoChampion(f"{error} Once one is, upload this file again.")
+                refuse(bucket, arrival, refusal, settings.metrics_namespace, settings.stack)
+                outcomes["refused"] += 1
+            else:
+                failures.append(error)
         except Exception as error:  # noqa: BLE001 (raised below; one file must not stop the others)
             _LOGGER.error("file not scored", extra={"key": arrival.file.key, "error": type(error).__name__})
             failures.append(error)
@@ -150,7 +164,23 @@ def _is_for_transform(
     return transforms.takes(arrival) and not find_committed(bucket, keys)
 
 
+def _waiting_for(bucket: Bucket, error: ReleaseUnderWay | NoChampion) -> _Waiting | None:
+    """How a file waits for what is missing: five hours at most for a release, three days for the first model.
+
+    An endpoint has four hours to go over to another model (`MaxEndpointSeconds`). Without a run there is nothing to
+    wait for.
+    """
+    if isinstance(error, ReleaseUnderWay):
+        return _Waiting(error.release, 5, 60)
+    try:
+        under_way = read_latest(bucket).status in ("running", "ending")
+    except ObjectMissing:
+        under_way = False
+    return _Waiting(0, 60, 900) if under_way else None
+
+
 def _hand_over(bucket: Bucket, arrival: Arrival, transforms: TransformMachine) -> None:
+    read_champion(bucket)  # It raises NoChampion where there is none.
     name = transforms.start(bucket.name, arrival)
     _LOGGER.info("file handed over to Batch Transform", extra={"key": arrival.file.key, "execution": name})
 
@@ -158,12 +188,12 @@ def _hand_over(bucket: Bucket, arrival: Arrival, transforms: TransformMachine) -
 def _postpone(
     bucket: Bucket,
     arrival: Arrival,
-    release: int,
+    waiting: _Waiting,
     times: int,
     settings: ScoringSettings,
     transforms: TransformMachine,
 ) -> None:
-    transforms.postpone(bucket.name, arrival, release, times)
+    transforms.postpone(bucket.name, arrival, waiting, times)
     _LOGGER.info("file left until a release is over", extra={"key": arrival.file.key, "times": times})
     if times == 0:
         report_postponed(settings.metrics_namespace, settings.stack)
@@ -175,11 +205,12 @@ def _score_or_refuse(
     arrival: Arrival,
     settings: ScoringSettings,
     seconds_left: Callable[[], float],
+    invocation: str,
 ) -> Literal["scored", "refused"]:
     try:
         check_name(arrival.file)
-        score_file(bucket, runtime, arrival, settings, seconds_left)
-    except (UnreadableFile, NoChampion) as error:
+        score_file(bucket, runtime, arrival, settings, seconds_left, invocation)
+    except UnreadableFile as error:
         refuse(bucket, arrival, error, settings.metrics_namespace, settings.stack)
         return "refused"
     return "scored"

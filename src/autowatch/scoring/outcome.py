@@ -15,7 +15,7 @@ from autowatch.aws.objects import Bucket, ObjectChanged, ObjectMissing
 from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.records.arrival import Arrival, output_keys
 from autowatch.records.keys import OutputKeys
-from autowatch.records.manifest import Manifest, manifest_document, write_pointer
+from autowatch.records.manifest import CountedManifest, Manifest, read_manifest, write_pointer
 from autowatch.records.timestamps import to_text
 from autowatch.tabular.profile import Profile
 
@@ -37,10 +37,10 @@ def commit(
     """
     write_pointer(bucket, arrival.id_prefix, keys.predictions)
     try:
-        bucket.write_json_if_absent(keys.manifest, manifest_document(manifest, counts))
+        bucket.write_json_if_absent(keys.manifest, CountedManifest(**vars(manifest), counts=counts))
     except ObjectChanged:
         # It may be this very manifest, where the answer to a first attempt got lost.
-        committed = Manifest.from_json(bucket.read_json(keys.manifest))
+        committed = read_manifest(bucket, keys.manifest)
         for written in manifest.written:
             if written.version_id is not None and written not in committed.written:
                 bucket.client.delete_object(Bucket=bucket.name, Key=written.key, VersionId=written.version_id)
@@ -51,7 +51,7 @@ def commit(
 def find_committed(bucket: Bucket, keys: OutputKeys) -> Manifest | None:
     """What has been committed already, None if nothing has."""
     try:
-        return Manifest.from_json(bucket.read_json(keys.manifest))
+        return read_manifest(bucket, keys.manifest)
     except ObjectMissing:
         return None
 
@@ -107,21 +107,21 @@ def check_rejected(
 
 
 def report_scored(manifest: Manifest, metrics_namespace: str, stack: str) -> None:
-    """Reports a commit; for the run that made it alone."""
+    """Reports a commit; for the run that made it alone, and last of all, since one that is killed is tried again."""
     _LOGGER.info(
         "file scored",
         extra={
             "key": manifest.input.key,
             "predictions_key": manifest.predictions.key,
-            "rows_scored": manifest.rows_scored,
-            "rows_rejected": manifest.rows_rejected,
+            "rows_scored": manifest.rows.scored,
+            "rows_rejected": manifest.rows.rejected,
             "started": manifest.started,
             "finished": manifest.finished,
         },
     )
     emit(
         metrics_namespace,
-        {"FilesScored": 1, "RowsScored": manifest.rows_scored, "RowsRejected": manifest.rows_rejected},
+        {"FilesScored": 1, "RowsScored": manifest.rows.scored, "RowsRejected": manifest.rows.rejected},
         {"Stack": stack},
     )
 
@@ -142,7 +142,7 @@ def refuse(
 def record_refusal(bucket: Bucket, arrival: Arrival, error: AutowatchError, error_key: str) -> None:
     """Keeps under `error_key` why a file was refused, and says so in the log."""
     document = {
-        "input": arrival.file.to_json(),
+        "input": arrival.file,
         "error": type(error).__name__,
         "reason": str(error),
         "time": to_text(datetime.now(UTC)),

@@ -1,12 +1,13 @@
 """Scoring one file of the bucket: its predictions, its profile and, last, its manifest."""
 
-import json
 import logging
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from autowatch import __version__
 from autowatch.aws.objects import Bucket
@@ -16,7 +17,7 @@ from autowatch.records.arrival import Arrival, output_keys
 from autowatch.records.champion import Champion
 from autowatch.records.contract import read_contract
 from autowatch.records.keys import OutputKeys
-from autowatch.records.manifest import Manifest, WrittenObject
+from autowatch.records.manifest import Manifest, RowCounts
 from autowatch.records.smoke import read_witness
 from autowatch.records.timestamps import to_text
 from autowatch.scoring.answer_columns import read_answer
@@ -77,6 +78,7 @@ def score_file(
     arrival: Arrival,
     settings: ScoringSettings,
     seconds_left: Callable[[], float],
+    invocation: str,
 ) -> Manifest:
     """Scores one file and commits the result; where that has been done already, gives what was committed.
 
@@ -89,6 +91,7 @@ def score_file(
     Args:
         runtime: boto3's `sagemaker-runtime`, which tries nothing again by itself.
         seconds_left: tells how long the caller may still take.
+        invocation: the name of this call, which its retries share: the one that committed reports the file, last.
 
     Raises:
         UnreadableFile: the file cannot be scored as it is, and trying again cannot help.
@@ -101,7 +104,7 @@ def score_file(
     manifest = find_committed(bucket, keys)
     if manifest is None:
         try:
-            manifest = _score_and_commit(bucket, runtime, arrival, keys, settings, seconds_left)
+            manifest = _score_and_commit(bucket, runtime, arrival, keys, settings, seconds_left, invocation)
         except UploadGone:
             manifest = find_committed(bucket, keys)
             if manifest is None:
@@ -109,6 +112,8 @@ def score_file(
     withdraw_others(bucket, keys, manifest)
     for key in (keys.predictions, keys.rejected):
         abort_uploads(bucket, key)
+    if manifest.committed_by == invocation:
+        report_scored(manifest, settings.metrics_namespace, settings.stack)
     return manifest
 
 
@@ -119,6 +124,7 @@ def _score_and_commit(
     keys: OutputKeys,
     settings: ScoringSettings,
     seconds_left: Callable[[], float],
+    invocation: str,
 ) -> Manifest:
     started = datetime.now(UTC)
     scored = score_in_force(
@@ -132,39 +138,37 @@ def _score_and_commit(
         )
     manifest = Manifest(
         input=arrival.file,
-        predictions=scored.predictions,
-        profile=scored.profile,
-        rejected=scored.rejected,
-        rows_in=scored.rows_scored + scored.rows_rejected,
-        rows_scored=scored.rows_scored,
-        rows_rejected=scored.rows_rejected,
+        predictions_key=keys.predictions,
+        predictions_version_id=scored.predictions_version,
+        profile_key=keys.profile,
+        profile_version_id=scored.profile_version,
+        rejected_key=keys.rejected if scored.rows.rejected else None,
+        rejected_version_id=scored.rejected_version,
+        rows=scored.rows,
         run=champion.run,
         model_name=champion.model_name,
         endpoint_name=champion.endpoint_name,
         endpoint_config=champion.endpoint_config,
         variant=scored.variant,
+        committed_by=invocation,
         prediction_date=to_text(arrival.time),
         started=to_text(started),
         finished=to_text(datetime.now(UTC)),
         columns=scored.columns,
         versions={"autowatch": __version__, "python": platform.python_version()},
     )
-    committed = commit(bucket, arrival, keys, manifest, scored.counts)
-    if committed == manifest:
-        report_scored(manifest, settings.metrics_namespace, settings.stack)
-    return committed
+    return commit(bucket, arrival, keys, manifest, scored.counts)
 
 
 @dataclass(frozen=True)
 class _Scored:
     champion: Champion
     variant: str
-    predictions: WrittenObject
-    profile: WrittenObject
-    rejected: WrittenObject | None
+    predictions_version: str | None
+    profile_version: str | None
+    rejected_version: str | None
     counts: Profile
-    rows_scored: int
-    rows_rejected: int
+    rows: RowCounts
     columns: tuple[str, ...]
 
 
@@ -179,7 +183,7 @@ def _score(
     """Writes everything but the manifest, and nothing unless one model answered and all rows are accounted for."""
     bucket, champion = force.bucket, force.champion
     contract = read_contract(bucket, champion.contract_key)
-    baseline = Baseline.from_json(bucket.read_json(champion.baseline_key))
+    baseline = bucket.read_as(champion.baseline_key, Baseline)
     endpoint = Endpoint(
         client=runtime,
         name=champion.endpoint_name,
@@ -203,16 +207,15 @@ def _score(
         rows.check(table.rows_read, settings.max_rejected_percent)
         force.check()
         counts = rows.counts.build()
-        profile.write(json.dumps(counts.to_json(), ensure_ascii=False, allow_nan=False).encode())
+        profile.write(msgspec.json.encode(counts))
         return _Scored(
             champion=champion,
             variant=",".join(sorted(endpoint.variants)),
-            predictions=WrittenObject(keys.predictions, predictions.complete()),
-            profile=WrittenObject(keys.profile, profile.complete()),
-            rejected=None if rejected.is_empty else WrittenObject(keys.rejected, rejected.complete()),
+            predictions_version=predictions.complete(),
+            profile_version=profile.complete(),
+            rejected_version=rejected.complete() if rows.rejected else None,
             counts=counts,
-            rows_scored=rows.scored,
-            rows_rejected=rows.rejected,
+            rows=RowCounts(rows.scored + rows.rejected, rows.scored, rows.rejected),
             columns=table.header,
         )
 

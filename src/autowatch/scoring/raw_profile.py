@@ -7,6 +7,8 @@ from operator import attrgetter
 from threading import Event
 from typing import Any
 
+import msgspec
+
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.aws.reading import read_input
 from autowatch.errors import UnreadableFile
@@ -29,10 +31,13 @@ def answer_profile(
 
     Where the file cannot be read as agreed, the document has the reason under `refused`.
     """
-    baseline = Baseline.from_json(bucket.read_json(baseline_key(run)))
+    baseline = bucket.read_as(baseline_key(run), Baseline)
     try:
         table = read_table(_chunks(bucket, file, start, end))
-        return profile_table(table, baseline, is_piece=end is not None).to_json()
+        document: dict[str, Any] = msgspec.to_builtins(
+            profile_table(table, baseline, is_piece=end is not None)
+        )
+        return document
     except UnreadableFile as error:
         return {"refused": str(error)}
 
@@ -50,7 +55,7 @@ def profile_table(table: Table, baseline: Baseline, is_piece: bool = False) -> C
     Raises:
         UnreadableFile: the table cannot be read as agreed.
     """
-    columns = {column.bins.name: column.bins for column in baseline.columns}
+    columns = {column.name: column for column in baseline.columns}
     places = {place: columns[name] for place, name in enumerate(table.header) if name in columns}
     checker = RowChecker(len(table.header), places)
     total = ProfileSum(baseline.run)

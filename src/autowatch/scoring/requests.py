@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autowatch.scoring.answer import Predictions
-from autowatch.scoring.endpoint import BatchTimedOut, BatchTooLarge, Endpoint, EndpointError, RowsRefused
+from autowatch.scoring.endpoint import (
+    BatchFailed,
+    BatchTimedOut,
+    BatchTooLarge,
+    Endpoint,
+    EndpointError,
+    RowsRefused,
+)
 from autowatch.tabular.csv_lines import split_lines
 
 
@@ -66,7 +73,7 @@ class Answer:
 def request_predictions(payload: bytes, rows: int, endpoint: Endpoint, max_batch_bytes: int) -> Answer:
     """The predictions of the `rows` rows of `payload`.
 
-    A batch that is too large, takes too long or is refused is halved, down to single rows.
+    A batch that is too large, takes too long, is refused or makes the model fail is halved, down to single rows.
 
     Raises:
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict`.
@@ -75,7 +82,7 @@ def request_predictions(payload: bytes, rows: int, endpoint: Endpoint, max_batch
         return Answer([], {})
     try:
         return Answer([_predict_at_once(payload, rows, endpoint, max_batch_bytes)], {})
-    except (BatchTooLarge, BatchTimedOut, RowsRefused) as error:
+    except (BatchTooLarge, BatchTimedOut, RowsRefused, BatchFailed) as error:
         if rows > 1:
             return _predict_halves(payload, rows, endpoint, max_batch_bytes)
         if isinstance(error, BatchTimedOut):
@@ -101,4 +108,6 @@ def _predict_halves(payload: bytes, rows: int, endpoint: Endpoint, max_batch_byt
 def _fault(error: EndpointError) -> Fault:
     if isinstance(error, RowsRefused):
         return Fault("The model refused the row.", error.reason)
+    if isinstance(error, BatchFailed):
+        return Fault("The model failed on the row.", error.reason)
     return Fault(str(error))

@@ -80,7 +80,7 @@ class RowChecker:
 
 def columns_to_check(layout: Layout, baseline: Baseline) -> dict[int, Bins]:
     """The model's columns that must hold numbers or are counted, in the contract's order."""
-    counted = {column.bins.name: column.bins for column in baseline.columns}
+    counted = {column.name: column for column in baseline.columns}
     columns: dict[int, Bins] = {}
     for position, name in zip(layout.features, layout.names, strict=True):
         if name in counted:
@@ -110,9 +110,9 @@ def plain_numbers(column: Column, form: NumberForm) -> Column:
 
 def profile_of(baseline: Baseline, rows: int, counts: Mapping[str, Sequence[int]]) -> Profile:
     """The profile of some rows, from the counts of the columns that were looked at."""
-    counted = {column.bins.name for column in baseline.columns}
+    counted = {column.name for column in baseline.columns}
     columns = {name: tuple(column) for name, column in counts.items() if name in counted}
-    return Profile(baseline.run, baseline.digest, rows, columns)
+    return Profile(baseline.run, baseline.bins, rows, columns)
 
 
 def predictions_rows(

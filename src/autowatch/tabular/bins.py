@@ -9,11 +9,12 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 from zlib import crc32
+
+import msgspec
 
 from autowatch.errors import AutowatchError
 from autowatch.tabular.cells import MISSING, PLAIN_FORM, FeatureType, NumberForm, missing_values
@@ -53,8 +54,9 @@ class NotANumber(AutowatchError):
     """A numeric column holds a text that is neither a number nor one of the texts for a missing value."""
 
 
-@dataclass(frozen=True)
-class NumericBins:
+class NumericBins(
+    msgspec.Struct, frozen=True, tag_field="type", tag="numeric", omit_defaults=True, dict=True
+):
     """One bin for each atom, then below, the intervals between the edges, above, and missing."""
 
     name: str
@@ -62,6 +64,7 @@ class NumericBins:
     atoms: tuple[float, ...]
     edges: tuple[float, ...]
     form: NumberForm = PLAIN_FORM
+    counts: tuple[int, ...] = ()
 
     @property
     def type(self) -> FeatureType:
@@ -140,17 +143,6 @@ class NumericBins:
         value = self.form.read(text)
         return len(self) - 1 if value is None else self.bin_of_stretch[bisect_right(self.cuts, value)]
 
-    def to_json(self) -> dict[str, Any]:
-        """The column's part of the baseline, without its counts."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "type": self.type,
-            "atoms": list(self.atoms),
-            "edges": list(self.edges),
-            **({} if self.form.is_plain else {"form": self.form.to_json()}),
-        }
-
     @cached_property
     def cuts(self) -> list[float]:
         """Where the bin changes along the number line: one bisection finds any bin, an atom's included."""
@@ -172,8 +164,7 @@ class NumericBins:
         return len(self.atoms) + interval
 
 
-@dataclass(frozen=True)
-class CategoricalBins:
+class CategoricalBins(msgspec.Struct, frozen=True, tag_field="type", tag="categorical", dict=True):
     """One bin for each value, then OTHER (known, without a bin of its own), NEW (not known) and missing."""
 
     name: str
@@ -181,6 +172,7 @@ class CategoricalBins:
     values: tuple[str, ...]
     other: tuple[str, ...]
     open: bool
+    counts: tuple[int, ...] = ()
 
     @property
     def type(self) -> FeatureType:
@@ -225,17 +217,6 @@ class CategoricalBins:
     def bin_of(self, text: str) -> int:
         """The position of the bin of a text."""
         return self._bin_of_text.get(text, self.unknown)
-
-    def to_json(self) -> dict[str, Any]:
-        """The column's part of the baseline, without its counts."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "type": self.type,
-            "values": list(self.values),
-            "other": list(self.other),
-            "open": self.open,
-        }
 
     @cached_property
     def _bin_of_text(self) -> dict[str, int]:
@@ -310,21 +291,6 @@ def categorical_bins(
     values = tuple(value for value in by_frequency if value in own)
     other = () if is_open else tuple(sorted(set(known) - own))
     return CategoricalBins(name, kind, values, other, is_open)
-
-
-def bins_from_json(column: dict[str, Any]) -> Bins:
-    """The inverse of `to_json`."""
-    if column["type"] == "numeric":
-        return NumericBins(
-            column["name"],
-            column["kind"],
-            tuple(column["atoms"]),
-            tuple(column["edges"]),
-            NumberForm.from_json(column.get("form")),
-        )
-    return CategoricalBins(
-        column["name"], column["kind"], tuple(column["values"]), tuple(column["other"]), column["open"]
-    )
 
 
 def parse_numbers(name: str, texts: Iterable[str], form: NumberForm) -> dict[str, float]:

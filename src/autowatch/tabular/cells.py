@@ -1,10 +1,10 @@
 """What a cell says: its type, whether it is missing, which number it writes."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 FeatureType = Literal["numeric", "categorical"]
 
@@ -56,14 +56,14 @@ class NumberForm:
         affix: the percent sign or the currency that every number has, or nothing. 12.5 % is read as 12.5.
         signs: whether a number may be negative by a Unicode minus or by parentheses, and stand between
             spaces of any kind. Every other form takes these, too.
-        missing: the texts that stand for a missing value in this column, beside `MISSING`.
+        missing: the texts that stand for a missing value in this column, beside `MISSING`; sorted.
     """
 
     decimal: str = "."
     group: str = ""
     affix: str = ""
     signs: bool = False
-    missing: frozenset[str] = frozenset()
+    missing: tuple[str, ...] = ()
 
     @property
     def is_plain(self) -> bool:
@@ -90,7 +90,7 @@ class NumberForm:
         Raises:
             ValueError: it is neither missing nor a number of this form.
         """
-        if text in MISSING or text in self.missing:
+        if text in self._missing:
             return ""
         if not self.is_styled:
             to_number(text)
@@ -124,6 +124,10 @@ class NumberForm:
         return plain
 
     @cached_property
+    def _missing(self) -> frozenset[str]:
+        return missing_values(self)
+
+    @cached_property
     def _pattern(self) -> re.Pattern[str]:
         group = f"[{_GROUPS}]" if self.group == " " else re.escape(self.group)
         whole = rf"[0-9]+|[0-9]{{1,3}}(?:{group}[0-9]{{3}})+" if self.group else "[0-9]+"
@@ -138,30 +142,13 @@ class NumberForm:
             rf"{number}{affix_behind}(?P<close>\))?"
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """The form in which contracts and baselines hold it."""
-        return {
-            "decimal": self.decimal,
-            "group": self.group,
-            "affix": self.affix,
-            "signs": self.signs,
-            "missing": sorted(self.missing),
-        }
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any] | None) -> "NumberForm":
-        """The inverse of `to_json`; what older versions wrote has none."""
-        if not document:
-            return PLAIN_FORM
-        return cls(**{**document, "missing": frozenset(document["missing"])})
-
 
 PLAIN_FORM = NumberForm()
 
 
 def missing_values(form: NumberForm = PLAIN_FORM) -> frozenset[str]:
     """The texts that stand for a missing value in a column of this form."""
-    return MISSING | form.missing
+    return MISSING.union(form.missing)
 
 
 def to_number(text: str) -> float:

@@ -10,17 +10,16 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from operator import add as add_integers
 from operator import sub as subtract_integers
-from typing import Any
+
+import msgspec
 
 from autowatch.errors import AutowatchError
 from autowatch.tabular.bins import (
     Bins,
     ColumnKind,
-    bins_from_json,
     categorical_bins,
     numeric_bins,
     parse_numbers,
@@ -45,60 +44,41 @@ class UnequalColumns(AutowatchError):
 
 
 @dataclass(frozen=True)
-class BaselineColumn:
-    """A column's bins, and how many of the reference rows fell into each."""
-
-    bins: Bins
-    counts: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class Baseline:
-    """What `models/<run>/baseline.json` holds: the reference that scored rows are compared with."""
+    """What `models/<run>/baseline.json` holds: the reference that scored rows are compared with.
 
+    Attributes:
+        bins: tells whether two sets of bins are the same: the start of a SHA-256 of all but the counts.
+        columns: each with how many of the reference rows fell into its bins.
+
+    Raises:
+        ProfilesDiffer: another version of Autowatch wrote it, with bins that mean something else.
+    """
+
+    profile_version: int = field(default=PROFILE_VERSION, kw_only=True)
     run: str
+    bins: str = field(default="", init=False)
     rows: int
-    columns: tuple[BaselineColumn, ...]
+    columns: tuple[Bins, ...]
 
-    @cached_property
-    def digest(self) -> str:
-        """Tells whether two sets of bins are the same: the start of a SHA-256 of all but the counts."""
-        description = {
-            "profile_version": PROFILE_VERSION,
-            "columns": [column.bins.to_json() for column in self.columns],
-        }
-        return hashlib.sha256(json.dumps(description, sort_keys=True, allow_nan=False).encode()).hexdigest()[
-            :16
-        ]
-
-    def to_json(self) -> dict[str, Any]:
-        """The document for `baseline.json`."""
-        columns = [column.bins.to_json() | {"counts": list(column.counts)} for column in self.columns]
-        return {
-            "profile_version": PROFILE_VERSION,
-            "run": self.run,
-            "bins": self.digest,
-            "rows": self.rows,
-            "columns": columns,
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "Baseline":
-        """The inverse of `to_json`.
-
-        Raises:
-            ProfilesDiffer: another version of Autowatch wrote it, with bins that mean something else.
-        """
-        columns = tuple(
-            BaselineColumn(bins_from_json(column), tuple(column["counts"])) for column in document["columns"]
-        )
-        baseline = cls(document["run"], document["rows"], columns)
-        if (document["profile_version"], document["bins"]) != (PROFILE_VERSION, baseline.digest):
+    def __post_init__(self) -> None:
+        digest = _digest(self.columns)
+        if self.profile_version != PROFILE_VERSION or self.bins not in ("", digest):
             raise ProfilesDiffer(
-                f"The baseline of run {baseline.run} was not written by this version of Autowatch. "
+                f"The baseline of run {self.run} was not written by this version of Autowatch. "
                 "Train again to make a new one."
             )
-        return baseline
+        object.__setattr__(self, "bins", digest)
+
+
+def _digest(columns: Iterable[Bins]) -> str:
+    description = [msgspec.to_builtins(column) for column in columns]
+    for column in description:
+        column.pop("counts", None)
+    text = json.dumps(
+        {"profile_version": PROFILE_VERSION, "columns": description}, sort_keys=True, allow_nan=False
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -108,34 +88,15 @@ class Profile:
     A column's counts add up to `rows`, or to fewer where some of the rows came without that column.
     """
 
+    profile_version: int = field(default=PROFILE_VERSION, kw_only=True)
     run: str
     bins: str
     rows: int
     columns: dict[str, tuple[int, ...]]
 
-    def to_json(self) -> dict[str, Any]:
-        """The document for `.profile.json`."""
-        return {
-            "profile_version": PROFILE_VERSION,
-            "run": self.run,
-            "bins": self.bins,
-            "rows": self.rows,
-            "columns": {name: list(counts) for name, counts in self.columns.items()},
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "Profile":
-        """The inverse of `to_json`.
-
-        Raises:
-            KeyError, TypeError, AttributeError, ValueError: the document is none, or does not hold counts of its rows.
-        """
-        rows = document["rows"]
-        columns = {name: tuple(counts) for name, counts in document["columns"].items()}
-        sums = [*map(sum, columns.values())]
-        if max(sums, default=0) > rows or not isinstance(sum(sums), int):
-            raise ValueError("A column's counts are not whole, or add up to more than the rows.")
-        return cls(document["run"], document["bins"], rows, columns)
+    def __post_init__(self) -> None:
+        if max(map(sum, self.columns.values()), default=0) > self.rows:
+            raise ValueError("a column's counts add up to more than the rows")
 
 
 @dataclass(frozen=True)
@@ -145,20 +106,6 @@ class CsvProfile:
     profile: Profile
     rows_in: int
     rows_rejected: int
-
-    def to_json(self) -> dict[str, Any]:
-        """The document in which one function hands it to another."""
-        return {
-            "profile": self.profile.to_json(),
-            "rows_in": self.rows_in,
-            "rows_rejected": self.rows_rejected,
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "CsvProfile":
-        """The inverse of `to_json`."""
-        profile = Profile.from_json(document["profile"])
-        return cls(profile, document["rows_in"], document["rows_rejected"])
 
 
 class ProfileBuilder:
@@ -170,7 +117,7 @@ class ProfileBuilder:
 
     def __init__(self, baseline: Baseline) -> None:
         self._baseline = baseline
-        self._columns = [_ColumnCounter(column.bins) for column in baseline.columns]
+        self._columns = [_ColumnCounter(column) for column in baseline.columns]
         self._rows = 0
 
     def add(self, columns: Mapping[str, Sequence[str]]) -> None:
@@ -209,7 +156,7 @@ class ProfileBuilder:
             NotANumber: a numeric column holds a text that is not a number.
         """
         columns = {column.bins.name: tuple(column.counts()) for column in self._columns if column.present}
-        return Profile(self._baseline.run, self._baseline.digest, self._rows, columns)
+        return Profile(self._baseline.run, self._baseline.bins, self._rows, columns)
 
 
 class _ColumnCounter:
@@ -261,8 +208,8 @@ def baseline_column(
     feature_type: FeatureType,
     texts: Mapping[str, int],
     form: NumberForm = PLAIN_FORM,
-) -> BaselineColumn:
-    """A column's bins and counts, from how often each text occurs in the reference rows (missing ones too).
+) -> Bins:
+    """A column's bins with their counts, from how often each text occurs in the reference rows (missing ones too).
 
     Raises:
         NotANumber: a numeric column holds a text that is not a number.
@@ -272,12 +219,12 @@ def baseline_column(
         bins = numeric_bins(name, kind, _value_counts(name, texts, form), form=form)
     else:
         bins = categorical_bins(name, kind, texts)
-    return BaselineColumn(bins, tuple(bins.count(texts)))
+    return msgspec.structs.replace(bins, counts=tuple(bins.count(texts)))
 
 
-def with_prediction(baseline: Baseline, column: BaselineColumn) -> Baseline:
+def with_prediction(baseline: Baseline, column: Bins) -> Baseline:
     """The baseline with the prediction's column behind its features (in place of an earlier one)."""
-    features = (other for other in baseline.columns if other.bins.name != column.bins.name)
+    features = (other for other in baseline.columns if other.name != column.name)
     return replace(baseline, columns=(*features, column))
 
 

@@ -4,7 +4,7 @@ The leaderboard of an AutoML job: every candidate with its metrics, and where Au
 """
 
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -244,8 +244,7 @@ class Leaderboard:
 
 def keep_leaderboard(bucket: Bucket, sagemaker: "SageMakerClient", run: str, job_name: str) -> None:
     """Writes the job's leaderboard as the run's `leaderboard.json`."""
-    document = asdict(read_leaderboard(sagemaker, job_name))
-    bucket.write_json(leaderboard_key(run), document)
+    bucket.write_json(leaderboard_key(run), read_leaderboard(sagemaker, job_name))
 
 
 def read_leaderboard(sagemaker: "SageMakerClient", job_name: str) -> Leaderboard:

@@ -10,8 +10,8 @@ from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.aws.step_functions import Throttled
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import NoChampion, read_champion
-from autowatch.records.contract import read_contract
-from autowatch.records.decision import read_decision, write_decision
+from autowatch.records.contract import Contract, read_contract
+from autowatch.records.decision import GateDecision, read_decision, write_decision
 from autowatch.records.keys import contract_key, run_page_key
 from autowatch.records.run import Run, Status, begin_ending, end_run, read_latest, run_facts
 from autowatch.reports.publish import write_run_report
@@ -84,7 +84,7 @@ def finish_run(
         "",
         *run_facts(ended),
         f"Hold-out: {metrics}.",
-        *_positive_label(bucket, latest),
+        *_what_is_predicted(read_contract(bucket, contract_key(latest.model_run)), decision),
     ]
     if unknown_to_domino is not None:
         lines.append(
@@ -200,14 +200,24 @@ def _undo_patiently(
             wait(_BETWEEN_LOOKS)
 
 
-def _positive_label(bucket: Bucket, run: Run) -> list[str]:
-    contract = read_contract(bucket, contract_key(run.model_run))
+def _what_is_predicted(contract: Contract, decision: GateDecision) -> list[str]:
     origin = {
         "parameter": ", as the parameter PositiveLabel says",
         "champion": ", as for the model in force before",
         "rarer": ", the rarer label of the training file",
     }.get(contract.positive_label_from or "", "")
-    return [f"{contract.probability_column} is the probability of {contract.positive_label!r}{origin}."]
+    positive, negative = repr(contract.positive_label), repr(contract.negative_label)
+    lines = [f"{contract.probability_column} is the probability of {positive}{origin}."]
+    if threshold := contract.decision_threshold:
+        lines.append(
+            f"{contract.target} is {positive} from a probability of {threshold.value:.6g} on ({threshold.origin})."
+        )
+    elif decision.challenger and decision.challenger.gives_no_positive_label:
+        lines.append(
+            f"By the model's own label every row of the hold-out is {negative}. To choose from which probability on a "
+            f"row is {positive}, set the parameter DecisionThreshold."
+        )
+    return lines
 
 
 def _after_rejection(bucket: Bucket, run: str) -> str:

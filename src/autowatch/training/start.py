@@ -131,11 +131,10 @@ def begin_run(bucket: Bucket, stepfunctions: "SFNClient", run: Run, cooldown: ti
         CoolingDown: drift asked for this run within `cooldown` of the last one it asked for.
     """
     try:
-        document, etag = bucket.read_json_with_etag(LATEST_KEY)
+        latest, etag = bucket.read_as_with_etag(LATEST_KEY, Run)
     except ObjectMissing:
         etag, last_drift_start = None, None
     else:
-        latest = Run.from_json(document)
         if latest.run == run.run:
             return
         if latest.status in ("running", "ending"):
@@ -144,7 +143,7 @@ def begin_run(bucket: Bucket, stepfunctions: "SFNClient", run: Run, cooldown: ti
     if run.trigger == "drift":
         _check_cooldown(last_drift_start, from_text(run.started), cooldown)
         last_drift_start = run.started
-    document = replace(run, last_drift_start=last_drift_start).to_json()
+    document = replace(run, last_drift_start=last_drift_start)
     try:
         if etag is None:
             bucket.write_json_if_absent(LATEST_KEY, document)

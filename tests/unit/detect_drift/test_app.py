@@ -1,6 +1,7 @@
 import json
 
 import boto3
+import msgspec
 import pytest
 from moto import mock_aws
 
@@ -39,7 +40,7 @@ def s3(monkeypatch):
 
 @pytest.fixture
 def champion(s3):
-    document = Baseline("run-1", 0, ()).to_json()
+    document = msgspec.to_builtins(Baseline("run-1", 0, ()))
     s3.put_object(Bucket="bank", Key="models/run-1/baseline.json", Body=json.dumps(document).encode())
     champion = {
         "run": "run-1",

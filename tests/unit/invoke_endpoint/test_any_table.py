@@ -171,7 +171,7 @@ def test_batches_and_limits_do_not_matter(s3, data, table, refused, limits):
     def results(limits):
         runtime = StubRuntime(refuse)
         changed = settings(max_rejected_percent=100.0, limits=limits, predictions_prefix=f"{len(done)}/")
-        manifest = score_file(Bucket(s3, BUCKET), runtime, arrival, changed, lambda: 60.0)
+        manifest = score_file(Bucket(s3, BUCKET), runtime, arrival, changed, lambda: 60.0, "i1")
         done.append(manifest)
         rejected = read(s3, manifest.rejected.key) if manifest.rejected else None
         return read(s3, manifest.predictions.key), json.loads(read(s3, manifest.profile.key)), rejected

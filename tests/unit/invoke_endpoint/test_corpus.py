@@ -86,7 +86,7 @@ def test_files_that_are_refused(s3, endpoint, monkeypatch, name, capsys):
     [key] = results_of(s3, name)
     assert key.endswith(".error.json")
     document = read_document(s3, key)
-    assert document["input"] == arrival.file.to_json()
+    assert document["input"] == vars(arrival.file)
     assert document["error"] == case.error
     assert_says(case.reason, document["reason"])
     assert len(document["reason"]) < 500

@@ -5,11 +5,11 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
+from autowatch.aws.objects import DocumentMalformed
 from autowatch.monitoring.quality import job as quality_job
 from autowatch.monitoring.quality.job import DaysNotMeasured
 from autowatch.monitoring.requests import InvalidRequest
-from autowatch.records.arrival import ForeignBucket
-from autowatch.records.manifest import ManifestUnusable
+from autowatch.records.arrival import ForeignEvent
 from measure_quality import app
 from tests.support.alert_topic import alert_topic
 from tests.support.labelled_bucket import DAY, draw, labels_text, put_gate, put_labels, put_scored, quality
@@ -75,7 +75,7 @@ def metrics_in(text):
 def test_the_sample_event_runs_and_the_answer_is_json(world):
     """The file that it names is not there, which trying again cannot help."""
     sample = json.loads(SAMPLE.read_text())
-    with pytest.raises(ForeignBucket):
+    with pytest.raises(ForeignEvent):
         app.lambda_handler(sample, Context())
     sample["Records"][0]["s3"]["bucket"]["name"] = BUCKET
     answer = app.lambda_handler(sample, Context())
@@ -197,7 +197,7 @@ def test_a_manifest_that_is_broken_stops_neither_other_days_nor_the_alert(world,
     broken = "predictions/date=2026-11-22/broken.manifest.json"
     s3.put_object(Bucket=BUCKET, Key=broken, Body=content)
     arrival = put_labels(s3, labels_text(digits, labels) + f"{earlier}-1,yes\n")
-    with pytest.raises(DaysNotMeasured, match=f"2026-11-22: s3://.*{broken} is no manifest.*Restore"):
+    with pytest.raises(DaysNotMeasured, match=f"2026-11-22: s3://.*{broken} cannot be read.*Restore"):
         app.lambda_handler(event(arrival), Context())
     assert len(messages()) == 1
 
@@ -206,7 +206,7 @@ def test_a_labels_file_that_leads_to_a_broken_manifest_says_which(world):
     s3, _ = world
     digits = put_scored(s3)
     s3.put_object(Bucket=BUCKET, Key=f"predictions/date={DAY}/a-0123456789abcdef.manifest.json", Body=b"{")
-    with pytest.raises(ManifestUnusable, match=r"a-0123456789abcdef\.manifest\.json is no manifest"):
+    with pytest.raises(DocumentMalformed, match=r"a-0123456789abcdef\.manifest\.json cannot be read"):
         app.lambda_handler(event(put_labels(s3, f"id,y\n{digits}-1,no\n")), Context())
 
 

@@ -1,5 +1,6 @@
 import pytest
 
+from autowatch.records.threshold import ThresholdRule
 from autowatch.training.gate.checks import GateRules
 from tests.support.lambda_context import Context
 from train import gate
@@ -22,6 +23,9 @@ def settings(monkeypatch):
         "MAX_BATCH_SECONDS": "12.5",
         "RELEASE_APPROVAL": "drift",
         "APPROVAL_HOURS": "2",
+        "DECISION_THRESHOLD": "0.3",
+        "COST_OF_MISS": "",
+        "COST_OF_ALARM": "",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -47,4 +51,4 @@ def test_the_settings_and_the_two_endpoints_reach_the_gate(settings, monkeypatch
     assert (asked["endpoints"].candidate, asked["endpoints"].champion) == ("e-candidate", "e")
     assert asked["endpoints"].seconds_left() == 90
     assert (asked["limits"].max_batch_bytes, asked["limits"].concurrency) == (1000, 3)
-    assert asked["rules"] == GateRules(0.6, 0.9, 0.01, 12.5, "drift")
+    assert asked["rules"] == GateRules(0.6, 0.9, 0.01, 12.5, ThresholdRule(0.3), "drift")

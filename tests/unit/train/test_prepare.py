@@ -4,6 +4,7 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.clients import client
+from autowatch.settings import InvalidSetting
 from autowatch.training.data.files import NoTrainingFile
 from autowatch.training.serving.deployment import ServingRefused
 from autowatch.training.start import InvalidInput, RunInProgress
@@ -11,7 +12,7 @@ from tests.support.lambda_context import Context
 from train.prepare import lambda_handler
 
 BUCKET = "bank"
-ROWS = "age,duration,y\n" + "".join(f"{n % 60},7,{'yes' if n % 5 == 0 else 'no'}\n" for n in range(650))
+ROWS = "age,duration,y\n" + "".join(f"{n},7,{'yes' if n % 5 == 0 else 'no'}\n" for n in range(650))
 
 
 @pytest.fixture
@@ -24,6 +25,7 @@ def s3(monkeypatch):
         "TARGET_COLUMN": "y",
         "POSITIVE_LABEL": "",
         "DROP_COLUMNS": " duration ,",
+        "ID_COLUMN": "",
         "HOLDOUT_PERCENT": "20",
         "HOLDOUT_BY": "random",
         "TRAINING_KEY": "",
@@ -36,6 +38,9 @@ def s3(monkeypatch):
         "SUBNET_IDS": "",
         "SECURITY_GROUP_IDS": "",
         "NETWORK_ISOLATION": "false",
+        "DECISION_THRESHOLD": "model",
+        "COST_OF_MISS": "",
+        "COST_OF_ALARM": "",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -54,6 +59,15 @@ def prepare(request, name="one", started="2026-11-23T07:15:00.123Z"):
 def end(s3, status):
     latest = json.loads(s3.get_object(Bucket=BUCKET, Key="models/latest.json")["Body"].read())
     s3.put_object(Bucket=BUCKET, Key="models/latest.json", Body=json.dumps({**latest, "status": status}))
+
+
+def test_a_threshold_that_cannot_be_set_is_refused_before_the_run_takes_the_lock(s3, monkeypatch):
+    monkeypatch.setenv("COST_OF_MISS", "10")
+    with pytest.raises(InvalidSetting, match="CostOfMiss is set and CostOfAlarm is not"):
+        prepare({})
+    assert "models/latest.json" not in [
+        item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())
+    ]
 
 
 def test_a_run_is_prepared_and_prepared_again_when_the_state_is_tried_again(s3):
@@ -129,7 +143,7 @@ def test_the_newest_rows_are_held_out_where_the_parameter_says_so(s3, monkeypatc
     monkeypatch.setenv("HOLDOUT_BY", "newest")
     run = prepare({})["run"]
     holdout = s3.get_object(Bucket=BUCKET, Key=f"models/{run}/holdout.csv")["Body"].read().decode()
-    assert holdout.splitlines()[1:] == [f"{n % 60},{'yes' if n % 5 == 0 else 'no'}" for n in range(520, 650)]
+    assert holdout.splitlines()[1:] == [f"{n},{'yes' if n % 5 == 0 else 'no'}" for n in range(520, 650)]
 
 
 @pytest.mark.parametrize("trigger", ["manual", "drift"])

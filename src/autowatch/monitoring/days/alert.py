@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from autowatch.aws.notifications import publish, put_event
 from autowatch.monitoring.days.news import News
 from autowatch.monitoring.drift.document import deciding_alarms
+from autowatch.records.days import DaysLeftOut
 from autowatch.reports.text import ALARM_REMEDIES, console_link, listed, one_line, percent, short, visible
 
 if TYPE_CHECKING:
@@ -86,6 +87,24 @@ class DriftAlert:
 def send_mail(sns: "SNSClient", topic_arn: str, alert: DriftAlert) -> None:
     """Publishes the alert to the topic."""
     publish(sns, topic_arn, subject(alert), lines(alert))
+
+
+def send_mail_of_days_left_out(
+    sns: "SNSClient", topic_arn: str, stack: str, page: str, left_out: Sequence[DaysLeftOut]
+) -> None:
+    """Says which days the daily job never judged, and what judges them; `page` is the URL of the page of all days."""
+    ranges = [f"{each.count} from {each.first} to {each.last}" for each in left_out]
+    subject = f"[{stack}] Days never judged: {listed(ranges, 2)}"
+    lines = [
+        f"What:     no daily run judged these days with predictions in time: {listed(ranges, 5)}.",
+        "          They are further back than a daily run looks, so none will.",
+        "How bad:  nothing is lost. But nobody has looked whether their rows had drifted.",
+        "Next:     to judge all rows of a range at once:",
+        *(f"          {each.command}" for each in left_out),
+        "          autowatch judge --date YYYY-MM-DD judges one day, with its page.",
+        f"Page:     {page}",
+    ]
+    publish(sns, topic_arn, subject, lines)
 
 
 def subject(alert: DriftAlert) -> str:

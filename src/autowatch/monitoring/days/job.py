@@ -3,22 +3,36 @@
 import logging
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from itertools import takewhile
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from autowatch.errors import AutowatchError
-from autowatch.monitoring.days.alert import DriftAlert, put_drift_event, send_mail
-from autowatch.monitoring.days.due import DayFiles, close_days, is_due, list_days, open_days
+from autowatch.monitoring.days.alert import (
+    DriftAlert,
+    put_drift_event,
+    send_mail,
+    send_mail_of_days_left_out,
+)
+from autowatch.monitoring.days.due import (
+    DayFiles,
+    close_days,
+    find_days_left_out,
+    is_due,
+    list_days,
+    open_days,
+)
 from autowatch.monitoring.days.history import Finding, read_history
 from autowatch.monitoring.days.metrics import emit_day
 from autowatch.monitoring.days.report import DayReport, judge_day
 from autowatch.monitoring.drift.baselines import Baselines
 from autowatch.monitoring.drift.runs import RowsJudge
 from autowatch.monitoring.settings import DriftClients, MonitoringSettings
-from autowatch.records.keys import day_page_key, report_key
+from autowatch.records.claim import claim, settle
+from autowatch.records.days import read_days_note
+from autowatch.records.keys import DAYS_KEY, HISTORY_KEY, day_page_key, report_key
 from autowatch.reports.publish import publish_history_page
 
 _SECONDS_FOR_A_DAY = 300.0
@@ -58,7 +72,7 @@ def judge_due_days(
     now: datetime,
     seconds_left: Callable[[], float],
 ) -> tuple[JudgedDay, ...]:
-    """Judges the days that are due, oldest first, up to the one of `now`.
+    """Judges the days that are due, oldest first, up to the one of `now`; tells people of days that are too old for it.
 
     Days that there is no time for count as failed: the next run goes on with them.
 
@@ -67,9 +81,12 @@ def judge_due_days(
     """
     days = open_days(clients.bucket, now.date())
     job = _Job(clients, settings, champion, now, days[-1])
+    too_old = days[0] - timedelta(days=1)
+    job.tell_of_days_left_out(too_old)
     judged = job.run(days, due_within=seconds_left)
     publish_history_page(clients.bucket)
-    close_days(clients.bucket, list(takewhile(job.is_done, days)), now)
+    if job.is_done(too_old):
+        close_days(clients.bucket, list(takewhile(job.is_done, days)), now)
     job.check(len(days))
     return judged
 
@@ -137,6 +154,20 @@ class _Job:
             with self._noting_failure([found.day]):
                 self._record(found)
         return tuple(_outcome(found) for found in judged if found.day not in self._failures)
+
+    def tell_of_days_left_out(self, newest: date) -> None:
+        """Tells people, once, of days up to `newest` that were never judged and that no run looks at any more."""
+        with self._noting_failure([newest]):
+            prefix = self._settings.predictions_prefix
+            if found := find_days_left_out(self._bucket, prefix, self._now.date()):
+                note, etag = read_days_note(self._bucket)
+                claimed = claim(self._bucket, DAYS_KEY, note.to_json(), etag, note.alerting)
+                stack, topic = self._settings.stack, self._settings.topic_arn
+                send_mail_of_days_left_out(
+                    self._clients.sns, topic, stack, self._bucket.url(HISTORY_KEY), found
+                )
+                told = replace(note, left_out=(*note.left_out, *found))
+                settle(self._bucket, DAYS_KEY, told.to_json(), claimed)
 
     def is_done(self, day: date) -> bool:
         """Whether the next run need not try anything of the day again."""

@@ -114,7 +114,7 @@ def judge_day(
         files_of: gives the files of an earlier day, for a day with too few rows of its own.
 
     Raises:
-        PredictionsMissing, UnusableObject: what scoring has left of the day is not whole.
+        PredictionsMissing, DocumentMalformed: what scoring has left of the day is not whole.
     """
     scored = read_scored_rows(bucket, list(files.manifests), baselines, profile_csv)
     judged = judge.judge(scored)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 
-from autowatch.aws.objects import Bucket, ObjectMissing
+from autowatch.aws.objects import Bucket, DocumentMalformed, ObjectMissing
 from autowatch.errors import AutowatchError
 from autowatch.records.keys import baseline_key
 from autowatch.tabular.profile import Baseline, ProfilesDiffer
@@ -46,12 +46,12 @@ class Baselines:
         for run in runs:
             with suppress(BaselineUnusable):
                 known.append(self.of(run))
-        return {column.bins.name for baseline in known for column in baseline.columns}
+        return {column.name for baseline in known for column in baseline.columns}
 
     def _read(self, run: str) -> Baseline:
         key = baseline_key(run)
         try:
-            return Baseline.from_json(self.bucket.read_json(key))
+            return self.bucket.read_as(key, Baseline)
         except ObjectMissing as error:
             raise BaselineMissing(
                 f"{self.bucket.url(key)} is gone, so the rows that run {run} scored cannot be judged. Restore the "
@@ -59,8 +59,5 @@ class Baselines:
             ) from error
         except ProfilesDiffer as error:
             raise BaselineUnusable(str(error)) from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise BaselineUnusable(
-                f"{self.bucket.url(key)} cannot be read ({type(error).__name__}). Restore an earlier version of the "
-                "object, or train again."
-            ) from error
+        except DocumentMalformed as error:
+            raise BaselineUnusable(f"{error} Without one, train again.") from error

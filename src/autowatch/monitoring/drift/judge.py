@@ -18,9 +18,9 @@ from scipy.stats import binomtest, chi2_contingency, false_discovery_control, fi
 
 from autowatch.records.verdicts import AlarmKind, ColumnVerdict, DriftVerdict
 from autowatch.reports.text import percent
-from autowatch.tabular.bins import CategoricalBins, ColumnKind
+from autowatch.tabular.bins import Bins, CategoricalBins, ColumnKind
 from autowatch.tabular.cells import FeatureType
-from autowatch.tabular.profile import Baseline, BaselineColumn, Profile, ProfilesDiffer
+from autowatch.tabular.profile import Baseline, Profile, ProfilesDiffer
 
 # Below this expected count the chi-square distribution is a poor approximation (Cochran's rule).
 _MIN_EXPECTED = 5.0
@@ -224,8 +224,8 @@ def judge(baseline: Baseline, current: Profile, rules: DriftRules) -> DriftRepor
         ProfilesDiffer: `current` counts on other bins than the baseline's.
     """
     counted = [_counts_of(column, current) for column in baseline.columns]
-    lengths = [len(column.bins) for column in baseline.columns]
-    if current.bins != baseline.digest or lengths != list(map(len, counted)):
+    lengths = [len(column) for column in baseline.columns]
+    if current.bins != baseline.bins or lengths != list(map(len, counted)):
         raise ProfilesDiffer(
             f"The rows of run {current.run} were counted on other bins than the baseline of run {baseline.run} has. "
             "Judge them against their own run's baseline."
@@ -310,18 +310,18 @@ def _chi_square_p_value(table: np.ndarray) -> float:
 
 
 def _judge_column(
-    column: BaselineColumn, counts: list[int], p: float | None, p_adjusted: float | None, rules: DriftRules
+    column: Bins, counts: list[int], p: float | None, p_adjusted: float | None, rules: DriftRules
 ) -> ColumnDrift:
-    own = rules.of(column.bins.name)
+    own = rules.of(column.name)
     js = distance(column.counts, counts)
     threshold = distance_threshold(column.counts, counts, own.distance)
     reference_shares, current_shares = _shares(column.counts), _shares(counts)
-    bins, labels = column.bins, column.bins.labels()
+    labels = column.labels()
     verdict, reason = _verdict(column, counts, p_adjusted, js, threshold, rules)
     return ColumnDrift(
-        name=bins.name,
-        kind=bins.kind,
-        type=bins.type,
+        name=column.name,
+        kind=column.kind,
+        type=column.type,
         importance=own.importance,
         verdict=verdict,
         reason=reason,
@@ -332,17 +332,17 @@ def _judge_column(
         psi=population_stability_index(column.counts, counts),
         missing_reference=float(reference_shares[-1]),
         missing_current=float(current_shares[-1]),
-        new=_share_in(current_shares, bins.new),
-        out_of_range=_share_in(current_shares, bins.out_of_range),
+        new=_share_in(current_shares, column.new),
+        out_of_range=_share_in(current_shares, column.out_of_range),
         bins=tuple(
             BinShare(labels[position], float(reference_shares[position]), float(current_shares[position]))
-            for position in bins.reading_order()
+            for position in column.reading_order()
         ),
     )
 
 
 def _verdict(
-    column: BaselineColumn,
+    column: Bins,
     counts: list[int],
     p_adjusted: float | None,
     js: float | None,
@@ -367,13 +367,12 @@ def _verdict(
     return "no drift", ""
 
 
-def _is_blind(column: BaselineColumn) -> bool:
+def _is_blind(column: Bins) -> bool:
     """Whether most of the reference rows are in the bin of an open column where any later value counts, too."""
-    bins = column.bins
     return (
-        isinstance(bins, CategoricalBins)
-        and bins.open
-        and column.counts[bins.unknown] * 2 > sum(column.counts)
+        isinstance(column, CategoricalBins)
+        and column.open
+        and column.counts[column.unknown] * 2 > sum(column.counts)
     )
 
 
@@ -395,20 +394,20 @@ def _alarm_significance(rows: int, baseline: Baseline, rules: DriftRules) -> flo
 
 
 def _alarms(
-    column: BaselineColumn, counts: list[int], rows: int, rules: DriftRules, significance: float
+    column: Bins, counts: list[int], rows: int, rules: DriftRules, significance: float
 ) -> list[Alarm]:
-    name, bins, own = column.bins.name, column.bins, rules.of(column.bins.name)
+    name, own = column.name, rules.of(column.name)
     absent = rows - sum(counts)
     alarms = []
     if absent:
         alarms.append(Alarm(name, "missing column", f"{absent} of {rows} rows came without this column."))
-    missing: tuple[int, ...] = (len(bins) - 1,)
+    missing: tuple[int, ...] = (len(column) - 1,)
     watched: list[tuple[AlarmKind, tuple[int, ...], float, str]] = [
         ("missing values", missing, own.missing_rise, "of the values are missing"),
-        ("new categories", bins.new, own.new_rise, "of the values were never seen in training"),
+        ("new categories", column.new, own.new_rise, "of the values were never seen in training"),
         (
             "out of range",
-            bins.out_of_range,
+            column.out_of_range,
             own.out_of_range_rise,
             "of the values lie outside the training range",
         ),
@@ -432,8 +431,8 @@ def _rose(before: int, reference_rows: int, now: int, rows: int, rise: float, si
     return bool(exact.pvalue < significance)
 
 
-def _counts_of(column: BaselineColumn, current: Profile) -> list[int]:
-    return list(current.columns.get(column.bins.name, (0,) * len(column.bins)))
+def _counts_of(column: Bins, current: Profile) -> list[int]:
+    return list(current.columns.get(column.name, (0,) * len(column)))
 
 
 def _adjust(p_values: Sequence[float | None]) -> list[float | None]:

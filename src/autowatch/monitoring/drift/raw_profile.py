@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import msgspec
+
 from autowatch.aws.functions import ask_function
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.errors import UnreadableFile
@@ -49,7 +51,7 @@ class CsvProfiler:
             answer = self._ask(file, run)
             if "refused" in answer:
                 raise RawFileRefused(answer["refused"])
-            counted = CsvProfile.from_json(answer)
+            counted = msgspec.convert(answer, CsvProfile)
         return counted
 
     def _count_pieces(self, file: ObjectVersion, run: str, pieces: Sequence[Piece]) -> CsvProfile | None:
@@ -59,7 +61,7 @@ class CsvProfiler:
             )
         if any("refused" in answer for answer in answers):
             return None
-        parts = [CsvProfile.from_json(answer) for answer in answers]
+        parts = [msgspec.convert(answer, CsvProfile) for answer in answers]
         return CsvProfile(
             total(part.profile for part in parts),
             sum(part.rows_in for part in parts),

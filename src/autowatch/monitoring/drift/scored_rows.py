@@ -1,18 +1,15 @@
 """The rows that were scored: their counts, read from the manifests and added up by the run that scored them."""
 
-import json
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 from autowatch.aws.bulk import read_many
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
-from autowatch.errors import AutowatchError
 from autowatch.monitoring.drift.baselines import Baselines, BaselineUnusable
-from autowatch.records.manifest import Manifest, PredictionsMissing, WrittenObject, counts_from_json
+from autowatch.records.manifest import CountedManifest, Manifest, PredictionsMissing, WrittenObject
 from autowatch.tabular.profile import CsvProfile, Profile, ProfilesDiffer, ProfileSum
 
 _LOGGER = logging.getLogger(__name__)
@@ -28,10 +25,6 @@ _MOST_NAMES = 100_000
 
 ProfileCsv = Callable[[ObjectVersion, str], CsvProfile]
 """Counts the rows of a CSV of the bucket on the bins of a run."""
-
-
-class UnusableObject(AutowatchError):
-    """A manifest or a profile does not hold what it should."""
 
 
 @dataclass(frozen=True)
@@ -89,17 +82,16 @@ def read_scored_rows(
     Raises:
         ObjectMissing: a manifest is gone.
         PredictionsMissing: the predictions are gone as well as the profile.
-        UnusableObject: a manifest or its profile was not written by scoring, or was changed since.
+        DocumentMalformed: a manifest or its profile was not written by scoring, or was changed since.
     """
     sums = _Sums()
-    without_counts: list[tuple[str, Manifest]] = []
+    without_counts: list[Manifest] = []
 
     def add(key: str, content: bytes) -> None:
-        with _naming(bucket, key):
-            document = json.loads(content)
-            manifest, counts = Manifest.from_json(document), counts_from_json(document)
+        manifest = bucket.decode(content, CountedManifest, key)
+        counts = manifest.counts
         if counts is None:
-            without_counts.append((key, manifest))
+            without_counts.append(manifest)
         else:
             sums.add(manifest, lambda: counts)
 
@@ -121,7 +113,7 @@ class _Sums:
 
     def add(self, manifest: Manifest, counts: Callable[[], Profile]) -> None:
         self._runs.setdefault(manifest.run, _Run(manifest.run)).add(manifest, counts)
-        self._rejected_rows += manifest.rows_rejected
+        self._rejected_rows += manifest.rows.rejected
         self._inputs.append(manifest.input)
         if len(self._columns) < _MOST_NAMES:
             self._columns.update(manifest.columns)
@@ -148,7 +140,7 @@ class _Run:
 
     def add(self, manifest: Manifest, counts: Callable[[], Profile]) -> None:
         self._files += 1
-        self._rows += manifest.rows_scored
+        self._rows += manifest.rows.scored
         if self._error is not None:
             return
         try:
@@ -161,30 +153,14 @@ class _Run:
         return RunRows(self.name, self._files, self._rows, profile, self._error)
 
 
-@contextmanager
-def _naming(bucket: Bucket, key: str) -> Iterator[None]:
-    """Adds to the error which manifest is damaged."""
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UnusableObject(
-            f"{bucket.url(key)} or its profile cannot be read ({type(error).__name__}). "
-            "Restore an earlier version, or remove the manifest and upload the input file again."
-        ) from error
-
-
 def _read_profiles(
-    bucket: Bucket, manifests: Sequence[tuple[str, Manifest]]
+    bucket: Bucket, manifests: Sequence[Manifest]
 ) -> Iterator[tuple[Manifest, Profile | None]]:
-    def read(item: tuple[str, Manifest]) -> Profile | None:
-        key, manifest = item
-        with _naming(bucket, key):
-            return _read_profile(bucket, manifest.profile)
-
     with ThreadPoolExecutor(_READERS) as readers:
         for start in range(0, len(manifests), _READ_AHEAD):
             some = manifests[start : start + _READ_AHEAD]
-            yield from zip((manifest for _, manifest in some), readers.map(read, some), strict=True)
+            profiles = readers.map(lambda manifest: _read_profile(bucket, manifest.profile), some)
+            yield from zip(some, profiles, strict=True)
 
 
 def _read_profile(bucket: Bucket, written: WrittenObject) -> Profile | None:
@@ -192,7 +168,7 @@ def _read_profile(bucket: Bucket, written: WrittenObject) -> Profile | None:
         content, _ = bucket.read(written.key, written.version_id)
     except ObjectMissing:
         return None
-    return Profile.from_json(json.loads(content))
+    return bucket.decode(content, Profile, written.key)
 
 
 def _profile(

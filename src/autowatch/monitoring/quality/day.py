@@ -139,5 +139,6 @@ def _of_run(run: LabelledRun, gate: GateDecision | None, rules: QualityRules) ->
         "coverage": measured.rows / run.rows_scored if run.rows_scored else 0.0,
         "metrics": {name: each.to_json() if each else None for name, each in measured.metrics.items()},
         "gate": {name: gate.metrics.get(name) for name in MEASURES} if gate else {},
+        "threshold": run.threshold,
         "calibration": [each.to_json() for each in measured.calibration],
     }

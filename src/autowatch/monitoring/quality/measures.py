@@ -12,7 +12,7 @@ from autowatch.evaluation.curves import calibration_curve, expected_calibration_
 from autowatch.evaluation.figures import CalibrationPoint
 from autowatch.evaluation.intervals import Bounded, Estimate, f1_estimate, mean_estimate, share_estimate
 
-MEASURES = ("auc", "accuracy", "f1", "log_loss", "brier", "calibration_error")
+MEASURES = ("auc", "accuracy", "precision", "recall", "f1", "log_loss", "brier", "calibration_error")
 """The names of the figures, in the order in which they are shown."""
 
 
@@ -80,17 +80,20 @@ class MeasuredQuality:
 def measure_quality(rows: LabelledRows) -> MeasuredQuality:
     """All figures, computed as the gate computes them.
 
-    The AUC takes both classes, F1 a row that is positive or predicted so. The calibration error has no interval: it
-    is a mean of distances, too large by chance alone, the more so the fewer the rows.
+    The AUC takes both classes, F1 a row that is positive or predicted so, precision the latter, recall the
+    former. The calibration error has no interval: it is a mean of distances, too large by chance alone, the more so the
+    fewer the rows.
     """
     if not len(rows):
         return MeasuredQuality(0, 0, dict.fromkeys(MEASURES), ())
     curve = calibration_curve(rows.positive, rows.probability)
-    hits = int(np.sum(rows.positive & rows.predicted))
+    hits, predicted = int(np.sum(rows.positive & rows.predicted)), int(rows.predicted.sum())
     metrics: dict[str, Estimate | None] = {
         "auc": auc_estimate(rows.positive, rows.probability),
         "accuracy": share_estimate(int(np.sum(rows.positive == rows.predicted)), len(rows)),
-        "f1": f1_estimate(hits, int(rows.predicted.sum()) - hits, rows.positives - hits),
+        "precision": share_estimate(hits, predicted) if predicted else None,
+        "recall": share_estimate(hits, rows.positives) if rows.positives else None,
+        "f1": f1_estimate(hits, predicted - hits, rows.positives - hits),
         "log_loss": mean_estimate(log_losses(rows.positive, rows.probability)),
         "brier": mean_estimate(squared_errors(rows.positive, rows.probability)),
         "calibration_error": Estimate(expected_calibration_error(curve), None, None),

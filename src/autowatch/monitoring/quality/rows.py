@@ -15,7 +15,7 @@ from autowatch.monitoring.quality.scored_files import READERS
 from autowatch.records.arrival import id_prefix
 from autowatch.records.contract import ID_COLUMN, Contract, read_contract
 from autowatch.records.keys import contract_key
-from autowatch.records.manifest import Manifest, PredictionsMissing, WrittenObject, manifest_from_bytes
+from autowatch.records.manifest import Manifest, PredictionsMissing, WrittenObject
 from autowatch.tabular.table import NoRows, read_table
 
 _ROWS_AT_ONCE = 10_000
@@ -26,11 +26,15 @@ _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 
 @dataclass(frozen=True)
 class LabelledRun:
-    """The rows that one run scored on a day: how many they are, and those whose labels came."""
+    """The rows that one run scored on a day: how many they are, and those whose labels came.
+
+    `threshold` is the probability from which on they got the positive label, None where the label is the model's own.
+    """
 
     run: str
     rows_scored: int
     labelled: LabelledRows
+    threshold: float | None
 
 
 def read_labelled_rows(
@@ -42,7 +46,7 @@ def read_labelled_rows(
 
     Raises:
         PredictionsMissing: predictions that a manifest names are gone.
-        ManifestUnusable: see there.
+        DocumentMalformed: a manifest is not one.
     """
     manifests = _read_manifests(bucket, manifest_keys)
     return [
@@ -61,7 +65,7 @@ def _read_manifests(bucket: Bucket, keys: Sequence[str]) -> list[Manifest]:
     read: dict[str, Manifest] = {}
 
     def keep(key: str, content: bytes) -> None:
-        read[key] = manifest_from_bytes(content, bucket, key)
+        read[key] = bucket.decode(content, Manifest, key)
 
     read_many(bucket, keys, keep)
     return [read[key] for key in keys]
@@ -80,8 +84,9 @@ def _read_run(
                 sorted(by_file),
             )
         )
-    rows_scored = sum(manifest.rows_scored for manifest in manifests)
-    return LabelledRun(run, rows_scored, LabelledRows.joined(parts))
+    rows_scored = sum(manifest.rows.scored for manifest in manifests)
+    threshold = contract.decision_threshold
+    return LabelledRun(run, rows_scored, LabelledRows.joined(parts), threshold.value if threshold else None)
 
 
 def _join(bucket: Bucket, predictions: WrittenObject, labels: FileLabels, contract: Contract) -> LabelledRows:

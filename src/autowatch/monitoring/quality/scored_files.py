@@ -57,7 +57,7 @@ class ScoredFiles:
 
     def _scored_file(self, id_prefix: str, manifest: Manifest) -> ScoredFile:
         contract = self._contract(manifest.run)
-        return ScoredFile(id_prefix, manifest.prediction_date[:10], manifest.rows_in, contract)
+        return ScoredFile(id_prefix, manifest.prediction_date[:10], manifest.rows.incoming, contract)
 
     def _contract(self, run: str) -> Contract:
         if run not in self._contracts:

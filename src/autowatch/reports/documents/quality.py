@@ -16,6 +16,8 @@ from autowatch.reports.text import short
 _NAMES = {
     "auc": "AUC",
     "accuracy": "Accuracy",
+    "precision": "Precision",
+    "recall": "Recall",
     "f1": "F1",
     "log_loss": "Log loss",
     "brier": "Brier score",
@@ -88,7 +90,8 @@ class CalibrationBin:
 
 @dataclass(frozen=True)
 class RunQuality:
-    """How good one run's predictions of the day were; `coverage` is the share of the rows that has labels."""
+    """How good one run's predictions of the day were; `coverage` is the share of the rows that has labels, `threshold`
+    the probability from which on they got the positive label, None where the label is the model's own."""
 
     run: str | None
     verdict: QualityVerdict
@@ -98,6 +101,7 @@ class RunQuality:
     coverage: float | None
     measures: Sequence[MeasureView]
     calibration: Sequence[CalibrationBin]
+    threshold: float | None
 
     def measure(self, name: str) -> MeasureView | None:
         """The measure of this name, such as `AUC`, where it has a value."""
@@ -163,6 +167,7 @@ def _run(document: Mapping[str, Any]) -> RunQuality:
         coverage=fields.number(document, "coverage"),
         measures=_measures(fields.mapping(document, "metrics"), fields.mapping(document, "gate")),
         calibration=_calibration(fields.mappings(document, "calibration")),
+        threshold=fields.number(document, "threshold"),
     )
 
 

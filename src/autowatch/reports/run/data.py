@@ -57,7 +57,7 @@ def data_view(document: dict[str, Any]) -> DataView:
     classes, holdout = document["classes"], document["holdout"]
     labels = list(classes)
     whole = {"rows": document["rows"], "classes": classes}
-    held_out = "hold-out, " + ("the newest rows" if holdout["by"] == "newest" else "drawn at random")
+    held_out = "hold-out, " + ("the newest rows" if holdout["by"] == "newest" else "chosen by chance")
     parts = {"all labelled rows": whole, "trained on": document["train"], held_out: holdout}
     return DataView(
         files=[file["key"] for file in document["files"]],

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Literal
 
+import msgspec
+
 from autowatch.records.decision import GateDecision, JudgedModel
+from autowatch.reports.run.threshold import ThresholdView, threshold_view
 
 _LOWER_IS_BETTER = ("log_loss", "brier", "calibration_error")
 _NAMES = {"auc": "AUC", "f1": "F1", "log_loss": "log loss", "brier": "Brier score"}
@@ -66,15 +69,16 @@ class GateView:
     models: Sequence[str]
     measures: Sequence[GateMeasure]
     curves: Sequence[Curves]
+    threshold: ThresholdView | None
 
 
 def gate_view(document: dict[str, Any]) -> GateView:
     """The gate's record as the page shows it.
 
     Raises:
-        KeyError, TypeError, ValueError: the document is none that this version knows.
+        KeyError, ValueError: the document is none that this version knows.
     """
-    decision = GateDecision.from_json(document)
+    decision = msgspec.convert(document, GateDecision)
     judged: list[tuple[Kind, JudgedModel]] = []
     if decision.challenger:
         judged.append(("challenger", decision.challenger))
@@ -90,6 +94,7 @@ def gate_view(document: dict[str, Any]) -> GateView:
         models=[kind.capitalize() for kind, _ in judged] or ["Challenger"],
         measures=_measures([model.metrics for model in models] or [decision.metrics]) + _latency(models),
         curves=[_curves(model, kind, _most_rows(models)) for kind, model in judged],
+        threshold=threshold_view(decision),
     )
 
 

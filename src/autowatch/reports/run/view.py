@@ -71,6 +71,17 @@ class View:
     data: DataView | None
     unreadable: Sequence[str]
 
+    @property
+    def positive(self) -> str:
+        """The positive label, as far as the run's data tell."""
+        return (self.data and self.data.positive_label) or "positive"
+
+    @property
+    def negative(self) -> str:
+        """The other label, as far as the run's data tell."""
+        labels = self.data.labels if self.data and self.data.positive_label else ()
+        return next((label for label in labels if label != self.positive), "negative")
+
 
 def view_of(run: Run, documents: dict[str, Any]) -> View:
     """The view of a run.
@@ -128,6 +139,11 @@ def _facts(
     if gate:
         note = f"{gate.rows:,} rows; floor {gate.minimum_auc:g}"
         facts.append(RunFact("Hold-out AUC", f"{gate.auc:.4f}", note))
+        if threshold := gate.threshold:
+            place = (
+                "the model's own" if threshold.value is None else f"positive from {threshold.value:.6g} on"
+            )
+            facts.append(RunFact("Label", place, threshold.origin))
     return facts
 
 

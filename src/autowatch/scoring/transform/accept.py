@@ -5,9 +5,9 @@ The decisions of a transform: whether a file goes on to the next state, or is re
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.aws.reading import read_input
@@ -20,6 +20,8 @@ from autowatch.scoring.transform.check import CheckedPiece
 from autowatch.scoring.transform.plan import Piece, TransformPlan, TransformSettings, make_plan
 from autowatch.scoring.transform.rows import open_piece, read_piece
 from autowatch.tabular.table import LARGEST_FIELD
+
+_Kind = TypeVar("_Kind")
 
 _READERS = 16
 
@@ -70,8 +72,8 @@ def accept_pieces(
         UnreadableFile: the file is refused, for the reason that stands first in it.
         PieceMissing: a piece has not been checked.
     """
-    pieces = [Piece.from_json(item) for item in bucket.read_json(plan.work.pieces)]
-    checks = [CheckedPiece(**document) for document in read_results(bucket, _keys(plan, pieces))]
+    pieces = bucket.read_as(plan.work.pieces, list[Piece])
+    checks = list(read_results(bucket, _keys(plan, pieces), CheckedPiece))
     lines_above = plan.header_bytes.count(b"\n")
     accepted: list[AcceptedPiece] = []
     rows = rejected = lines = 0
@@ -90,19 +92,19 @@ def accept_pieces(
         rejected += checked.rejected
         lines += checked.lines
     check_rejected(rows, rejected, max_rejected_percent, first_line, first_reason)
-    bucket.write_json(plan.work.accepted, [asdict(each) for each in accepted])
+    bucket.write_json(plan.work.accepted, accepted)
     return Accepted(rows, rows - rejected, max(checked.longest for checked in checks))
 
 
-def read_results(bucket: Bucket, keys: Sequence[str]) -> Iterator[Any]:
-    """The JSON documents under `keys`, in their order.
+def read_results(bucket: Bucket, keys: Sequence[str], kind: type[_Kind]) -> Iterator[_Kind]:
+    """The JSON documents of one kind under `keys`, in their order.
 
     Raises:
         PieceMissing: one is not there.
     """
     with ThreadPoolExecutor(_READERS) as readers:
         try:
-            yield from readers.map(lambda key: bucket.read_json(key), keys)
+            yield from readers.map(lambda key: bucket.read_as(key, kind), keys)
         except ObjectMissing as error:
             raise PieceMissing(
                 f"A piece of the file was not worked on: {error} Upload the file again."

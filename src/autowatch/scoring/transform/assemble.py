@@ -1,16 +1,17 @@
 """The end of a transform: its pieces put together to the same objects that scoring leaves, and the commit."""
 
-import json
 import platform
 from collections.abc import Iterable
 from datetime import datetime
+
+import msgspec
 
 from autowatch import __version__
 from autowatch.aws.objects import Bucket
 from autowatch.aws.uploads import Source, abort_uploads, concatenate
 from autowatch.records.arrival import output_keys
 from autowatch.records.keys import OutputKeys
-from autowatch.records.manifest import Manifest, WrittenObject
+from autowatch.records.manifest import Manifest, RowCounts
 from autowatch.records.timestamps import to_text
 from autowatch.scoring.outcome import check_balance, commit, find_committed, report_scored, withdraw_others
 from autowatch.scoring.transform.accept import AcceptedPiece, read_results
@@ -18,6 +19,7 @@ from autowatch.scoring.transform.finish import FinishedPiece
 from autowatch.scoring.transform.plan import TransformPlan, TransformSettings
 from autowatch.tabular.profile import Profile, total
 
+_JSON = "application/json"
 _CSV = "text/csv; charset=utf-8"
 
 
@@ -36,39 +38,41 @@ def assemble(bucket: Bucket, plan: TransformPlan, settings: TransformSettings, n
     if manifest is None:
         written, counts = _write(bucket, plan, keys, now)
         manifest = commit(bucket, plan.arrival, keys, written, counts)
-        if manifest == written:
-            report_scored(manifest, settings.metrics_namespace, settings.stack)
     withdraw_others(bucket, keys, manifest)
     for key in (keys.predictions, keys.rejected):
         abort_uploads(bucket, key)
+    if manifest.committed_by == plan.work.name:
+        report_scored(manifest, settings.metrics_namespace, settings.stack)
     return manifest
 
 
 def _write(bucket: Bucket, plan: TransformPlan, keys: OutputKeys, now: datetime) -> tuple[Manifest, Profile]:
     """Writes everything but the manifest, and gives that with the counts of the scored rows."""
-    accepted = [AcceptedPiece(**item) for item in bucket.read_json(plan.work.accepted)]
-    documents = read_results(bucket, [plan.work.finished(piece.number) for piece in accepted])
-    finished = [FinishedPiece(**document) for document in documents]
+    accepted = bucket.read_as(plan.work.accepted, list[AcceptedPiece])
+    results = [plan.work.finished(piece.number) for piece in accepted]
+    finished = list(read_results(bucket, results, FinishedPiece))
     rows = sum(piece.rows for piece in accepted)
     scored = sum(piece.scored for piece in finished)
     rejected = sum(piece.rejected for piece in finished)
     check_balance(rows, scored, rejected)
-    counts = total(Profile.from_json(piece.profile) for piece in finished)
+    counts = total(piece.profile for piece in finished)
     work, numbered = plan.work, list(enumerate(finished, start=1))
     predictions = (Source(work.predictions(number), piece.predictions_bytes) for number, piece in numbered)
     rejects = (Source(work.rejected(number), piece.rejected_bytes) for number, piece in numbered)
     manifest = Manifest(
         input=plan.arrival.file,
-        predictions=_write_rows(bucket, predictions, keys.predictions),
-        profile=_write_profile(bucket, counts, keys.profile),
-        rejected=_write_rows(bucket, rejects, keys.rejected) if rejected else None,
-        rows_in=rows,
-        rows_scored=scored,
-        rows_rejected=rejected,
+        predictions_key=keys.predictions,
+        predictions_version_id=_write_rows(bucket, predictions, keys.predictions),
+        profile_key=keys.profile,
+        profile_version_id=bucket.put(keys.profile, msgspec.json.encode(counts), _JSON).version_id,
+        rejected_key=keys.rejected if rejected else None,
+        rejected_version_id=_write_rows(bucket, rejects, keys.rejected) if rejected else None,
+        rows=RowCounts(rows, scored, rejected),
         run=plan.champion.run,
         model_name=plan.champion.model_name,
         endpoint_name=plan.champion.endpoint_name,
         endpoint_config=plan.champion.endpoint_config,
+        committed_by=work.name,
         prediction_date=to_text(plan.arrival.time),
         started=plan.started,
         finished=to_text(now),
@@ -78,10 +82,5 @@ def _write(bucket: Bucket, plan: TransformPlan, keys: OutputKeys, now: datetime)
     return manifest, counts
 
 
-def _write_rows(bucket: Bucket, sources: Iterable[Source], key: str) -> WrittenObject:
-    return WrittenObject(key, concatenate(bucket, list(sources), key, _CSV))
-
-
-def _write_profile(bucket: Bucket, counts: Profile, key: str) -> WrittenObject:
-    body = json.dumps(counts.to_json(), ensure_ascii=False, allow_nan=False).encode()
-    return WrittenObject(key, bucket.put(key, body, "application/json").version_id)
+def _write_rows(bucket: Bucket, sources: Iterable[Source], key: str) -> str | None:
+    return concatenate(bucket, list(sources), key, _CSV)

@@ -1,7 +1,7 @@
 """The check of a piece: every row looked at as scoring does, what can be sent made ready for Batch Transform."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from autowatch.aws.objects import Bucket
 from autowatch.aws.reading import read_input
@@ -54,7 +54,7 @@ def check_piece(bucket: Bucket, plan: TransformPlan, piece: Piece, max_batch_byt
     except UnreadableFile:
         # The reason is put into words when the lines before this piece are counted.
         checked = CheckedPiece(piece.number, refused=True)
-    bucket.write_json(plan.work.checked(piece.number), asdict(checked))
+    bucket.write_json(plan.work.checked(piece.number), checked)
     return checked
 
 

@@ -1,13 +1,14 @@
-"""The end of a transform that failed: removes all of it and sends a mail."""
+"""The end of a transform that failed, or was ended from outside: removes all of it and sends a mail."""
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
 
 from autowatch.aws.notifications import publish
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.aws.step_functions import read_cause
 from autowatch.aws.uploads import abort_uploads
-from autowatch.records.arrival import Arrival, output_keys
+from autowatch.records.arrival import Arrival, arrival_in_execution, output_keys
 from autowatch.records.keys import Work
 from autowatch.scoring.outcome import find_committed
 from autowatch.scoring.transform.job import job_name, stop_transform_job
@@ -53,6 +54,49 @@ def fail_transform(
     ]
     publish(sns, topic_arn, f"Autowatch: file not scored, {arrival.file.key}", lines)
     return name, cause
+
+
+def end_transform(
+    bucket: Bucket,
+    sagemaker: "SageMakerClient",
+    sns: "SNSClient",
+    *,
+    predictions_prefix: str,
+    topic_arn: str,
+    detail: dict[str, Any],
+) -> None:
+    """Does the same after an execution that ended otherwise than well, whatever ended it: a person, a time-out, a kill.
+
+    One that failed by itself has done that and sent a mail; then there is nothing left, and nothing is done. A file
+    that was waiting to be announced again is named in a mail, since nobody else knows of it.
+
+    Args:
+        detail: of Step Functions' event `Step Functions Execution Status Change`.
+    """
+    document, status = json.loads(detail["input"]), detail["status"]
+    cause = f"Its execution ended {status}. {detail.get('cause') or ''}".strip()
+    if "postponed" in document:
+        (record,) = document["postponed"]["event"]["Records"]
+        key = unquote_plus(record["s3"]["object"]["key"])
+        lines = [
+            f"{key} was waiting to be scored, and is not announced again: {cause}",
+            "Upload the file again.",
+        ]
+        publish(sns, topic_arn, f"Autowatch: file not scored, {key}", lines)
+        return
+    work = Work(document["name"])
+    if status == "FAILED" and not any(bucket.list(work.prefix)):
+        return
+    fail_transform(
+        bucket,
+        sagemaker,
+        sns,
+        predictions_prefix=predictions_prefix,
+        topic_arn=topic_arn,
+        work=work,
+        arrival=arrival_in_execution(document),
+        error={"Error": detail.get("error") or status, "Cause": cause},
+    )
 
 
 def _first_error(bucket: Bucket, work: Work, caught: dict[str, str]) -> dict[str, str]:

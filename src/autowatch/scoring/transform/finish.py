@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from autowatch.aws.reading import ResumedBody
 from autowatch.aws.uploads import Upload
 from autowatch.errors import UnreadableFile
 from autowatch.scoring.answer import INFERENCE_OUTPUTS, AnswerMismatch, AnswerUnreadable
-from autowatch.scoring.answer_columns import read_columns
+from autowatch.scoring.answer_columns import decide_labels, read_columns
 from autowatch.scoring.output import predictions_header, rejected_header, rejected_rows
 from autowatch.scoring.rows import RowChecker, columns_to_check, predictions_rows, profile_of
 from autowatch.scoring.transform.accept import AcceptedPiece
@@ -23,7 +23,7 @@ from autowatch.scoring.transform.rows import CHUNK_BYTES, ROWS_AT_ONCE
 from autowatch.tabular.arrow.fields import Column
 from autowatch.tabular.arrow.lines import to_lines
 from autowatch.tabular.arrow.rows import Rows, read_rows
-from autowatch.tabular.profile import Baseline, ProfileSum
+from autowatch.tabular.profile import Baseline, Profile, ProfileSum
 from autowatch.tabular.table import NoRows, Table, read_table
 
 Item = TypeVar("Item")
@@ -37,7 +37,7 @@ class FinishedPiece:
     rejected: int
     predictions_bytes: int
     rejected_bytes: int
-    profile: dict[str, Any]
+    profile: Profile
 
 
 def finish_piece(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> FinishedPiece:
@@ -47,7 +47,7 @@ def finish_piece(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> F
         AnswerMismatch: Batch Transform gave more or fewer rows than it was given.
         AnswerUnreadable: they do not have the form of the rows sent with the four inference outputs behind.
     """
-    baseline = Baseline.from_json(bucket.read_json(plan.champion.baseline_key))
+    baseline = bucket.read_as(plan.champion.baseline_key, Baseline)
     counter = _Counter(plan, baseline)
     numbers = _row_numbers(bucket, plan, piece)
     scored = 0
@@ -72,9 +72,9 @@ def finish_piece(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> F
             if not upload.is_empty:
                 upload.complete()
         finished = FinishedPiece(
-            scored, piece.rejected, predictions.size, rejected.size, counter.profile.build().to_json()
+            scored, piece.rejected, predictions.size, rejected.size, counter.profile.build()
         )
-    bucket.write_json(plan.work.finished(piece.number), asdict(finished))
+    bucket.write_json(plan.work.finished(piece.number), finished)
     return finished
 
 
@@ -85,7 +85,7 @@ class _Counter:
         self._baseline = baseline
         columns = columns_to_check(plan.layout, baseline)
         width = len(plan.layout.output)
-        columns.update((width - 1, each.bins) for each in baseline.columns if each.bins.kind == "prediction")
+        columns.update((width - 1, each) for each in baseline.columns if each.kind == "prediction")
         self._checker = RowChecker(width, columns)
         self.profile = ProfileSum(baseline.run)
         # Without a row, too, the columns are there.
@@ -112,7 +112,8 @@ def _scored_columns(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -
                 f"{', '.join(INFERENCE_OUTPUTS)}. Set SAGEMAKER_INFERENCE_OUTPUT of its model to these."
             )
         own = [rows.columns[order.index(position)] for position in range(plan.layout.width)]
-        predictions = read_columns(rows.columns[width:], plan.contract.labels, plan.contract.positive_label)
+        answered = read_columns(rows.columns[width:], plan.contract.labels, plan.contract.positive_label)
+        predictions = decide_labels(answered, plan.contract)
         yield [*own, predictions.labels, predictions.probabilities]
 
 

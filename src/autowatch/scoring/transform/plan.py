@@ -10,11 +10,10 @@ Cutting a file into pieces: ranges of whole lines, found without reading the fil
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.aws.reading import read_input
@@ -22,7 +21,7 @@ from autowatch.records.arrival import Arrival
 from autowatch.records.champion import Champion, read_champion
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.keys import Work
-from autowatch.records.timestamps import from_text, to_text
+from autowatch.records.timestamps import to_text
 from autowatch.scoring.columns import Layout, match_columns
 from autowatch.tabular.table import LARGEST_FIELD, MalformedCsv, is_separator_line, read_table
 
@@ -48,16 +47,29 @@ class TransformPlan:
     """What `transform/<name>/plan.json` holds: the champion is pinned, even if another model is released meanwhile.
 
     Attributes:
+        name: the execution's.
+        input, time: the file, and when it was announced.
         header: the file's first lines up to the end of its header, as they came.
         started: when the transform began, ISO 8601.
     """
 
-    work: Work
-    arrival: Arrival
+    name: str
+    input: ObjectVersion
+    time: datetime
     champion: Champion
     contract: Contract
     header: str
     started: str
+
+    @property
+    def work(self) -> Work:
+        """Where the transform's work objects lie."""
+        return Work(self.name)
+
+    @property
+    def arrival(self) -> Arrival:
+        """The file that is scored."""
+        return Arrival(self.input, self.time)
 
     @cached_property
     def layout(self) -> Layout:
@@ -79,30 +91,6 @@ class TransformPlan:
         """The header as it stands in the file."""
         return self.header.encode()
 
-    def to_json(self) -> dict[str, Any]:
-        """The document for `plan.json`."""
-        return {
-            "name": self.work.name,
-            "input": self.arrival.file.to_json(),
-            "time": self.arrival.time.isoformat(),
-            "champion": asdict(self.champion),
-            "contract": self.contract.to_json(),
-            "header": self.header,
-            "started": self.started,
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "TransformPlan":
-        """The inverse of `to_json`."""
-        return cls(
-            work=Work(document["name"]),
-            arrival=Arrival(ObjectVersion.from_json(document["input"]), from_text(document["time"])),
-            champion=Champion(**document["champion"]),
-            contract=Contract.from_json(document["contract"]),
-            header=document["header"],
-            started=document["started"],
-        )
-
 
 def make_plan(
     bucket: Bucket, work: Work, arrival: Arrival, piece_bytes: int, started: datetime
@@ -120,9 +108,11 @@ def make_plan(
     next(table.rows)  # It raises NoRows where there is none.
     header = cut_header(read_input(bucket, arrival.file))
     pieces = cut_pieces(bucket, arrival.file, len(header), piece_bytes)
-    plan = TransformPlan(work, arrival, champion, contract, header.decode(), to_text(started))
-    bucket.write_json(work.pieces, [piece.to_json() for piece in pieces])
-    bucket.write_json(work.plan, plan.to_json())
+    plan = TransformPlan(
+        work.name, arrival.file, arrival.time, champion, contract, header.decode(), to_text(started)
+    )
+    bucket.write_json(work.pieces, pieces)
+    bucket.write_json(work.plan, plan)
     return plan
 
 
@@ -132,7 +122,7 @@ def read_plan(bucket: Bucket, name: str) -> TransformPlan:
     Raises:
         ObjectMissing: there is none.
     """
-    return TransformPlan.from_json(bucket.read_json(Work(name).plan))
+    return bucket.read_as(Work(name).plan, TransformPlan)
 
 
 def cut_header(chunks: Iterable[bytes]) -> bytes:
@@ -216,15 +206,6 @@ class Piece:
     number: int
     start: int
     end: int
-
-    def to_json(self) -> dict[str, int]:
-        """The form in which the state machine hands it on."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, document: dict[str, int]) -> "Piece":
-        """The inverse of `to_json`."""
-        return cls(document["number"], document["start"], document["end"])
 
 
 def cut_pieces(bucket: Bucket, file: ObjectVersion, start: int, piece_bytes: int) -> list[Piece]:

@@ -89,7 +89,9 @@ class ColumnReader:
         form = found.form or PLAIN_FORM
         if found.form and not form.is_styled:
             # Also those that were not kept: the second pass meets them again.
-            form = replace(form, missing=frozenset(self._first_lines)) if self._first_lines else PLAIN_FORM
+            form = (
+                replace(form, missing=tuple(sorted(self._first_lines))) if self._first_lines else PLAIN_FORM
+            )
             # The outer bins begin at the smallest and the largest number, also where those were not kept.
             texts = dict.fromkeys((text for _, text in self._bounds), 1) | texts
         missing = missing_values(form)
@@ -163,7 +165,7 @@ def find_form(texts: Mapping[str, int]) -> FoundForm:
             None,
             "its numbers can be read in two ways: a comma or a point may begin decimals or group thousands",
         )
-    stray = frozenset(set(present) - set(readings[first]))
+    stray = tuple(sorted(set(present) - set(readings[first])))
     return FoundForm(replace(first, missing=stray) if stray else first)
 
 

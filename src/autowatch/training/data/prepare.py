@@ -5,14 +5,18 @@ Whether the classes of the training data can be learnt, and be checked afterward
 
 import difflib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+import msgspec
 
 from autowatch.aws.objects import Bucket
 from autowatch.records.contract import Contract, Feature, PositiveLabelFrom, reserved_columns
+from autowatch.records.holdout import HoldoutBy, HoldoutRule, write_unseen_rows
 from autowatch.records.keys import baseline_key, contract_key
 from autowatch.scoring.columns import near_misses
-from autowatch.tabular.profile import PROFILE_VERSION, Baseline, BaselineColumn, Profile, add, baseline_column
+from autowatch.tabular.profile import PROFILE_VERSION, Baseline, Profile, add, baseline_column
+from autowatch.training.data.copies import NearCopies, NearCopiesFinder
 from autowatch.training.data.files import TrainingFiles
 from autowatch.training.data.report import (
     ColumnReport,
@@ -24,7 +28,13 @@ from autowatch.training.data.report import (
     single_column_auc,
     write_data_report,
 )
-from autowatch.training.data.split import HoldoutBy, choose_holdout, write_split
+from autowatch.training.data.split import (
+    choose_holdout,
+    newest_trained_row,
+    uneven_shares,
+    unseen_rows,
+    write_split,
+)
 from autowatch.training.data.survey import TrainingSurvey, WrongClasses, survey_rows
 from autowatch.training.data.table import TrainingTable, UnfitTrainingFile
 
@@ -57,6 +67,10 @@ class UnknownDroppedColumn(UnfitTrainingFile):
     """A column is to be dropped that the training file does not have."""
 
 
+class IdColumnMissing(UnfitTrainingFile):
+    """The training file lacks the user's key column."""
+
+
 class NoFeatures(UnfitTrainingFile):
     """Nothing is left to learn from."""
 
@@ -74,6 +88,7 @@ class Preparation:
     dropped_columns: tuple[str, ...]
     holdout_percent: int
     holdout_by: HoldoutBy = "random"
+    id_column: str = ""
     new_labels: bool = False
     """Whether labels that differ from the champion's are meant."""
 
@@ -85,14 +100,15 @@ def prepare_training_data(
     preparation: Preparation,
     champion: Contract | None = None,
 ) -> Contract:
-    """Writes train.csv, holdout.csv, data.json, baseline.json and contract.json of `run`, and returns the contract.
+    """Writes train.csv, holdout.csv, unseen.json, data.json, baseline.json and contract.json of `run`, and returns the
+    contract.
 
     The files are read twice, as a stream: once for their types, values and labels, once to split their rows and to
-    count them on the baseline's bins. Which rows are drawn for the hold-out depends on the files' bytes alone. Memory
-    is bounded as `survey_rows` says.
+    count them on the baseline's bins. Memory is bounded as `survey_rows` says.
 
     Args:
-        champion: the contract of the model in force, whose positive label is inherited; None where there is none.
+        champion: the contract of the model in force, whose positive label is inherited and whose rule for the hold-out
+            is kept where it still fits; None where there is none.
 
     Raises:
         UnreadableFile: a file is not a CSV as agreed.
@@ -101,17 +117,17 @@ def prepare_training_data(
     _check_size(training)
     table = TrainingTable(bucket, training.files)
     _check_header(table.header, preparation)
-    survey = survey_rows(table, preparation.target)
+    rule = _holdout_rule(table.header, preparation, champion)
+    survey = survey_rows(table, preparation.target, [rule, *_known_rule(table.header, champion)])
     contract = _contract(run, training, survey, preparation, champion)
-    in_holdout = choose_holdout(
-        survey.row_labels,
-        survey.labels,
-        preparation.holdout_percent,
-        preparation.holdout_by,
-        survey.digest,
-    )
+    digests = survey.row_digests.of(rule)
+    in_holdout = choose_holdout(survey.row_labels, survey.labels, rule, digests)
+    if rule.by == "newest":
+        rule = replace(rule, newest_row=newest_trained_row(in_holdout, digests))
+    contract = replace(contract, holdout=rule)
     _check_rows_to_train(len(in_holdout), sum(in_holdout))
     bins = _bins(run, survey, preparation.target)
+    copies = NearCopiesFinder(survey.columns, contract, table.header, contract.rows)
     counts = write_split(
         bucket,
         TrainingTable(bucket, training.files),
@@ -119,10 +135,13 @@ def prepare_training_data(
         bins,
         survey.row_labels,
         in_holdout,
+        copies,
     )
-    write_data_report(bucket, _report(contract, training, survey, preparation, in_holdout, counts))
-    bucket.write_json(baseline_key(run), _baseline(contract, bins, add(*counts)).to_json())
-    bucket.write_json(contract_key(run), contract.to_json())
+    if champion:
+        write_unseen_rows(bucket, run, unseen_rows(champion, table.header, in_holdout, survey.row_digests))
+    write_data_report(bucket, _report(contract, rule, training, survey, in_holdout, counts, copies.found()))
+    bucket.write_json(baseline_key(run), _baseline(contract, bins, add(*counts)))
+    bucket.write_json(contract_key(run), contract)
     return contract
 
 
@@ -143,22 +162,59 @@ def _check_header(header: tuple[str, ...], preparation: Preparation) -> None:
         )
     for name in preparation.dropped_columns:
         if name not in header:
-            near = difflib.get_close_matches(name.casefold(), {each.casefold(): each for each in header}, 1)
-            meant = next((each for each in header if near and each.casefold() == near[0]), None)
             raise UnknownDroppedColumn(
                 f"The parameter DropColumns names {name!r}, which the training file does not have. "
-                + (f"Did you mean {meant!r}? " if meant else "")
-                + "Correct the parameter, or remove the name from it."
+                f"{_near_match(name, header)}Correct the parameter, or remove the name from it."
             )
+    if preparation.id_column and preparation.id_column not in header:
+        raise IdColumnMissing(
+            f"The parameter IdColumn is {preparation.id_column!r}, which the training file does not have. "
+            f"{_near_match(preparation.id_column, header)}Correct the parameter, or leave it empty."
+        )
+    if preparation.id_column == preparation.target:
+        raise IdColumnMissing(
+            f"The parameter IdColumn is {preparation.id_column!r}, the column to predict. Name the column that says "
+            "whose row it is, or leave it empty."
+        )
     reserved = [name for name in reserved_columns(preparation.target) if name in header]
     if reserved:
         raise ReservedTrainingColumns(
             f"The training file has the column {', '.join(reserved)}, a name that predictions files add. Rename it."
         )
-    if not set(header) - {preparation.target, *preparation.dropped_columns}:
+    if not _eligible(header, preparation):
         raise NoFeatures(
             "No column is left beside the target and the dropped ones. Add columns to learn from."
         )
+
+
+def _near_match(name: str, header: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name.casefold(), {each.casefold(): each for each in header}, 1)
+    meant = next((each for each in header if near and each.casefold() == near[0]), None)
+    return f"Did you mean {meant!r}? " if meant else ""
+
+
+def _eligible(header: Sequence[str], preparation: Preparation) -> set[str]:
+    """The columns that may become features."""
+    return set(header) - {preparation.target, preparation.id_column, *preparation.dropped_columns}
+
+
+def _holdout_rule(header: Sequence[str], preparation: Preparation, champion: Contract | None) -> HoldoutRule:
+    """By the user's key where there is one; else by the champion's columns as long as they may all be features, so
+    that a new column does not turn the hold-out over; else by all columns that may be features."""
+    eligible = _eligible(header, preparation)
+    columns = (preparation.id_column,) if preparation.id_column else tuple(sorted(eligible))
+    rule = HoldoutRule(preparation.holdout_by, preparation.holdout_percent, columns)
+    if champion is None or champion.holdout is None or champion.id_column or preparation.id_column:
+        return rule
+    if not eligible.issuperset(champion.holdout.columns):
+        return rule
+    return replace(rule, columns=champion.holdout.columns, key=champion.holdout.key)
+
+
+def _known_rule(header: Sequence[str], champion: Contract | None) -> list[HoldoutRule]:
+    """The champion's rule, where it can be asked about the rows of this file."""
+    rule = champion.holdout if champion else None
+    return [rule] if rule and set(header).issuperset(rule.columns) else []
 
 
 def _contract(
@@ -171,18 +227,18 @@ def _contract(
     classes = _count_classes(survey)
     check_classes(classes, preparation.target, preparation.positive_label)
     positive_label, origin = _positive_label(classes, preparation, champion)
-    excluded = {preparation.target, *preparation.dropped_columns}
     return Contract(
         run=run,
         target=preparation.target,
         labels=tuple(sorted(classes)),
         positive_label=positive_label,
         positive_label_from=origin,
-        features=_features(survey, excluded),
+        features=_features(survey, _eligible(tuple(survey.columns), preparation)),
         dropped_columns=tuple(name for name in preparation.dropped_columns if name in survey.columns),
         rows=len(survey.row_labels),
         profile_version=PROFILE_VERSION,
         training=training.identity,
+        id_column=preparation.id_column,
     )
 
 
@@ -211,12 +267,12 @@ def _quoted(labels: Iterable[str]) -> str:
     return " and ".join(repr(label[:_LONGEST_QUOTE]) for label in sorted(labels))
 
 
-def _features(survey: TrainingSurvey, excluded: Collection[str]) -> tuple[Feature, ...]:
-    """The columns that the model is given: all but the excluded ones, and those that are the same in every row."""
+def _features(survey: TrainingSurvey, eligible: Collection[str]) -> tuple[Feature, ...]:
+    """The columns that the model is given: those that may be features and are not the same in every row."""
     features = tuple(
         Feature(name, column.type, column.form)
         for name, column in survey.columns.items()
-        if name not in excluded and not column.is_constant
+        if name in eligible and not column.is_constant
     )
     if not features:
         raise NoFeatures(
@@ -252,20 +308,21 @@ def _bins(run: str, survey: TrainingSurvey, target: str) -> Baseline:
 def _baseline(contract: Contract, bins: Baseline, counts: Profile) -> Baseline:
     features = {feature.name for feature in contract.features}
     columns = (
-        BaselineColumn(column.bins, counts.columns[column.bins.name])
+        msgspec.structs.replace(column, counts=counts.columns[column.name])
         for column in bins.columns
-        if column.bins.name in features
+        if column.name in features
     )
     return replace(bins, columns=tuple(columns))
 
 
 def _report(
     contract: Contract,
+    rule: HoldoutRule,
     training: TrainingFiles,
     survey: TrainingSurvey,
-    preparation: Preparation,
     in_holdout: bytearray,
     counts: tuple[Profile, Profile],
+    copies: NearCopies | None,
 ) -> DataReport:
     classes = _count_classes(survey)
     holdout = count_part(survey.row_labels, in_holdout, survey.labels)
@@ -280,9 +337,14 @@ def _report(
         columns=_report_columns(contract, survey, counts),
         positive_label=contract.positive_label,
         positive_label_from=contract.positive_label_from or "",
-        holdout_by=preparation.holdout_by,
+        rule=rule,
         train=rest(classes, holdout),
         holdout=holdout,
+        near_copies=copies,
+        remarks=(
+            *([copies.warning(contract.rows, contract.id_column)] if copies else []),
+            *uneven_shares(classes, holdout.classes, rule),
+        ),
     )
 
 
@@ -292,6 +354,8 @@ def _report_columns(
     roles: dict[str, Role] = dict.fromkeys(contract.dropped_columns, "dropped")
     roles |= {name: "constant" for name, column in survey.columns.items() if column.is_constant}
     roles |= dict.fromkeys(contract.dropped_columns, "dropped")
+    if contract.id_column:
+        roles[contract.id_column] = "key"
     roles[contract.target] = "target"
     return tuple(
         report_column(

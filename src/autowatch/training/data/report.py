@@ -4,16 +4,17 @@ Columns that predict the target almost alone, which mostly means that they were 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
+from autowatch.records.holdout import HoldoutRule
 from autowatch.records.keys import data_report_key
-from autowatch.tabular.cells import FeatureType
+from autowatch.tabular.cells import FeatureType, NumberForm
 from autowatch.training.data.columns import ColumnSurvey, StrayText
-from autowatch.training.data.split import HoldoutBy
+from autowatch.training.data.copies import NearCopies
 
-Role = Literal["feature", "constant", "dropped", "target"]
+Role = Literal["feature", "constant", "dropped", "key", "target"]
 
 _STRAY_SHOWN = 5
 _LONGEST_STRAY = 40
@@ -45,7 +46,7 @@ class ColumnReport:
     distinct_is_exact: bool
     constant: bool
     auc: float | None
-    form: dict[str, Any] | None = None
+    form: NumberForm | None = None
     stray: tuple[StrayText, ...] = ()
     doubt: str = ""
 
@@ -67,11 +68,11 @@ class ColumnReport:
                 f"The column {self.name!r} holds numbers and {sum(each.times for each in self.stray):,} other values, "
                 f"which are taken for missing ones: {', '.join(shown)}{f' and {more} more texts' if more > 0 else ''}."
             )
-        if self.form and (self.form["group"] or self.form["affix"] or self.form["decimal"] != "."):
+        if self.form and (self.form.group or self.form.affix or self.form.decimal != "."):
             found.append(
-                f"The numbers of the column {self.name!r} are read with the decimal separator {self.form['decimal']!r}"
-                + (f", groups separated by {self.form['group']!r}" if self.form["group"] else "")
-                + (f", each with {self.form['affix']}" if self.form["affix"] else "")
+                f"The numbers of the column {self.name!r} are read with the decimal separator {self.form.decimal!r}"
+                + (f", groups separated by {self.form.group!r}" if self.form.group else "")
+                + (f", each with {self.form.affix}" if self.form.affix else "")
                 + ". The predictions keep them as they are written."
             )
         if self.doubt:
@@ -97,7 +98,10 @@ class Part:
 
 @dataclass(frozen=True)
 class DataReport:
-    """What `models/<run>/data.json` holds. All but `unlabelled_rows` is about the rows that have a label."""
+    """What `models/<run>/data.json` holds. All but `unlabelled_rows` is about the rows that have a label.
+
+    `rule` is that of the hold-out; `remarks` are warnings that are not about one column.
+    """
 
     run: str
     files: tuple[ObjectVersion, ...]
@@ -107,33 +111,44 @@ class DataReport:
     duplicate_rows: int
     classes: dict[str, int]
     columns: tuple[ColumnReport, ...]
-    holdout_by: HoldoutBy
+    rule: HoldoutRule
     train: Part
     holdout: Part
     positive_label: str
     positive_label_from: str
+    near_copies: NearCopies | None = None
+    remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The document for `data.json`."""
         leaks = [column for column in self.columns if column.is_likely_leak]
         return {
             "run": self.run,
-            "files": [file.to_json() for file in self.files],
+            "files": self.files,
             "sha256": self.sha256,
             "rows": self.rows,
             "unlabelled_rows": self.unlabelled_rows,
             "duplicate_rows": self.duplicate_rows,
+            "near_copies": self.near_copies,
             "classes": self.classes,
             "positive_label": self.positive_label,
             "positive_label_from": self.positive_label_from,
-            "columns": [asdict(column) for column in self.columns],
+            "columns": self.columns,
             "constant_columns": [column.name for column in self.columns if column.constant],
             "dropped_columns": [column.name for column in self.columns if column.role == "dropped"],
             "leak_auc": LEAK_AUC,
             "likely_leaks": [column.name for column in leaks],
-            "train": asdict(self.train),
-            "holdout": {"by": self.holdout_by, **asdict(self.holdout)},
-            "warnings": [warning for column in self.columns for warning in column.warnings],
+            "train": self.train,
+            "holdout": {
+                "by": self.rule.by,
+                "percent": self.rule.percent,
+                "columns": self.rule.columns,
+                **vars(self.holdout),
+            },
+            "warnings": [
+                *self.remarks,
+                *(warning for column in self.columns for warning in column.warnings),
+            ],
         }
 
 
@@ -148,7 +163,7 @@ def report_column(survey: ColumnSurvey, role: Role, auc: float | None) -> Column
         distinct_is_exact=survey.distinct_is_exact,
         constant=survey.is_constant,
         auc=auc,
-        form=None if survey.form.is_plain else survey.form.to_json(),
+        form=None if survey.form.is_plain else survey.form,
         stray=survey.stray,
         doubt=survey.doubt,
     )

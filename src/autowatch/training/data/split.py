@@ -1,20 +1,23 @@
 """The second pass over training data: writes the two parts, and counts the values of each class on the bins.
 
-Which rows are held out for the gate.
+Which rows are held out for the gate, and which of those the champion was not trained on either.
 """
 
-import random
-from collections.abc import Iterator, Sequence
-from itertools import compress
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress, groupby
+from math import exp, lgamma, log, log1p
+from operator import itemgetter
 
 from autowatch.aws.objects import Bucket
 from autowatch.aws.uploads import Upload
 from autowatch.records.contract import Contract
+from autowatch.records.holdout import HoldoutBy, HoldoutRule, UnseenRows
 from autowatch.records.keys import holdout_key, train_key
 from autowatch.tabular.cells import NumberForm
 from autowatch.tabular.csv_lines import csv_lines
 from autowatch.tabular.profile import Baseline, Profile, ProfileBuilder
+from autowatch.training.data.copies import NearCopiesFinder
+from autowatch.training.data.survey import RowDigests
 from autowatch.training.data.table import TrainingTable, UnfitTrainingFile, labelled_rows
 
 
@@ -25,6 +28,7 @@ def write_split(
     bins: Baseline,
     row_labels: Sequence[int],
     in_holdout: Sequence[int],
+    copies: NearCopiesFinder,
 ) -> tuple[Profile, Profile]:
     """Writes train.csv and holdout.csv of the contract's run as streams, features first and the target last.
 
@@ -36,6 +40,7 @@ def write_split(
         bins: the columns to count; their own counts are not looked at.
         row_labels: for each row that has a label 0 or 1, as the survey numbered it.
         in_holdout: for each of these rows 1 if it is held out.
+        copies: gets to see all of these rows.
 
     Returns:
         The counts of the rows with label 0 and of those with label 1.
@@ -62,6 +67,7 @@ def write_split(
             _write(train, list(compress(lines, (not flag for flag in held_out))))
             _write(holdout, list(compress(lines, held_out)))
             _count(builders, table.header, columns, row_labels[begin:end])
+            copies.add(columns)
             begin = end
         train.complete()
         holdout.complete()
@@ -92,55 +98,146 @@ def _count(
         builder.add(dict(zip(header, chosen, strict=True)))
 
 
-HoldoutBy = Literal["random", "newest"]
-
-
 class UnfitHoldout(UnfitTrainingFile):
     """One of the two parts would lack a class."""
 
 
 def choose_holdout(
-    row_labels: Sequence[int], labels: Sequence[str], percent: int, by: HoldoutBy, seed: str
+    row_labels: Sequence[int], labels: Sequence[str], rule: HoldoutRule, digests: Sequence[int]
 ) -> bytearray:
     """For each row 1 if it is held out.
 
     Args:
         row_labels: for each row the place of its label in `labels`.
         labels: the two labels.
-        percent: how many of a hundred rows are held out, rounded down.
-        by: `random` takes that share of each class, at least one row; `newest` takes the last rows.
-        seed: what decides the draw: the same seed always takes the same rows.
+        rule: which rows are held out.
+        digests: of each row by this rule.
 
     Raises:
         UnfitHoldout: a class would be in one of the two parts only.
     """
-    if by == "newest":
-        train_rows = len(row_labels) - len(row_labels) * percent // 100
-        in_holdout = bytearray(train_rows) + bytes([1]) * (len(row_labels) - train_rows)
+    if rule.by == "newest":
+        held_out = len(row_labels) * rule.percent // 100
+        in_holdout = bytearray(len(row_labels) - held_out) + bytes([1]) * held_out
     else:
-        in_holdout = bytearray(_draw(row_labels, percent, random.Random(seed)))  # noqa: S311 (no secret)
-    _check_parts(row_labels, labels, in_holdout)
+        in_holdout = bytearray(map(rule.takes, digests))
+    _check_parts(row_labels, labels, in_holdout, rule.by)
     return in_holdout
 
 
-def _draw(row_labels: Sequence[int], percent: int, generator: random.Random) -> Iterator[int]:
-    """Takes exactly so many rows of each class, in one pass: Knuth's algorithm S (The Art of Computer Programming, 2,
-    3.4.2), for which no list of the rows is needed."""
-    left = [row_labels.count(label) for label in (0, 1)]
-    wanted = [max(1, rows * percent // 100) for rows in left]
-    for label in row_labels:
-        taken = generator.random() * left[label] < wanted[label]
-        left[label] -= 1
-        wanted[label] -= taken
-        yield taken
-
-
-def _check_parts(row_labels: Sequence[int], labels: Sequence[str], in_holdout: bytearray) -> None:
+def _check_parts(
+    row_labels: Sequence[int], labels: Sequence[str], in_holdout: bytearray, by: HoldoutBy
+) -> None:
     parts = set(zip(row_labels, in_holdout, strict=True))
     for place, label in enumerate(labels):
-        for held_out, part in ((1, "newest rows, which are held out"), (0, "rows to train on")):
+        for held_out in (1, 0):
             if (place, held_out) not in parts:
-                raise UnfitHoldout(
-                    f"No row with the label {label!r} is among the {part}. Sort the rows by time, or set the "
-                    "parameter HoldoutPercent to another share, or HoldoutBy to random."
-                )
+                raise UnfitHoldout(f"No row with the label {label!r} is among {_LACKING[by][held_out]}")
+
+
+_LACKING = {
+    "newest": {
+        1: "the newest rows, which are held out. Sort the rows by time, or set the parameter HoldoutPercent to another "
+        "share, or HoldoutBy to random.",
+        0: "the rows to train on. Sort the rows by time, or set the parameter HoldoutPercent to another share, or "
+        "HoldoutBy to random.",
+    },
+    "random": {
+        1: "the rows that are held out, which a digest of each row decides. Add rows of that label, or raise the "
+        "parameter HoldoutPercent. If many rows are alike, set the parameter IdColumn to a column that names them.",
+        0: "the rows to train on: a digest of each row decides, and many are alike. Set the parameter IdColumn to a "
+        "column that names them, or add rows of that label.",
+    },
+}
+
+
+def newest_trained_row(in_holdout: bytearray, digests: Sequence[int]) -> str:
+    """The digest of the last row that is trained on, as a rule holds it."""
+    return f"{digests[in_holdout.rindex(0)]:016x}"
+
+
+def unseen_rows(
+    champion: Contract, header: Sequence[str], in_holdout: bytearray, digests: RowDigests
+) -> UnseenRows:
+    """Which rows of the hold-out the champion was not trained on, by its own rule."""
+    rule = champion.holdout
+    if rule is None:
+        return UnseenRows(
+            champion.run, None, "its contract is of a version that kept no rule of its hold-out"
+        )
+    if lost := [name for name in rule.columns if name not in header]:
+        return UnseenRows(
+            champion.run, None, f"it held rows out by the column {lost[0]!r}, which is not there any more"
+        )
+    of_rows = digests.of(rule)
+    if rule.by == "random":
+        return UnseenRows(champion.run, _ranges(rule.takes(each) for each in compress(of_rows, in_holdout)))
+    newest = int(rule.newest_row or "", 16)
+    trained = max((row for row, each in enumerate(of_rows) if each == newest), default=None)
+    if trained is None:
+        return UnseenRows(champion.run, None, "the newest row that it was trained on is not in the file")
+    held_out = compress(range(len(in_holdout)), in_holdout)
+    return UnseenRows(champion.run, _ranges(row > trained for row in held_out))
+
+
+def _ranges(flags: Iterable[bool]) -> tuple[tuple[int, int], ...]:
+    """The places of what is true, from 1, as ranges with both ends included."""
+    ranges = []
+    for flag, group in groupby(enumerate(flags, start=1), key=itemgetter(1)):
+        if flag:
+            numbers = [number for number, _ in group]
+            ranges.append((numbers[0], numbers[-1]))
+    return tuple(ranges)
+
+
+_CHANCE = 0.001
+"""Below this probability a share is called no chance."""
+
+
+def uneven_shares(classes: Mapping[str, int], held_out: Mapping[str, int], rule: HoldoutRule) -> list[str]:
+    """What to say where the share of a label that is held out is further from the rule's than chance explains.
+
+    Nothing is drawn for each class by itself, since a row's place must not depend on its label: of n rows with a
+    label, which are not copies of each other, a binomial number is held out.
+
+    Args:
+        classes: how many rows have each label.
+        held_out: how many of these are held out.
+    """
+    if rule.by == "newest":
+        return []
+    found = {
+        label: p
+        for label, rows in classes.items()
+        if (p := _binomial_p(held_out[label], rows, rule.percent / 100)) < _CHANCE
+    }
+    return [
+        f"Of the {classes[label]:,} rows with the label {label!r} {held_out[label]:,} are held out, "
+        f"{held_out[label] / classes[label]:.1%} instead of {rule.percent} %, which is no chance (p = {p:.1g}): many "
+        "rows agree in the columns by which rows are held out, and stay on one side. The figures of the gate rest on "
+        "fewer different rows than it says. Remove the copies, or set the parameter IdColumn to the column that names "
+        "the rows."
+        for label, p in found.items()
+    ]
+
+
+def _binomial_p(times: int, rows: int, share: float) -> float:
+    """The probability, from both sides, of a binomial number at least so far off (twice the smaller tail)."""
+
+    def probability(number: int) -> float:
+        return exp(
+            lgamma(rows + 1)
+            - lgamma(number + 1)
+            - lgamma(rows - number + 1)
+            + number * log(share)
+            + (rows - number) * log1p(-share)
+        )
+
+    outwards = range(times, -1, -1) if times <= rows * share else range(times, rows + 1)
+    tail = 0.0
+    for number in outwards:
+        term = probability(number)
+        tail += term
+        if term <= tail * 1e-12:
+            break
+    return min(1.0, 2 * tail)

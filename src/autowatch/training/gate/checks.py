@@ -7,6 +7,8 @@ from autowatch.evaluation.figures import Comparison
 from autowatch.evaluation.intervals import Bounded
 from autowatch.records.decision import Check, JudgedModel
 from autowatch.records.run import Trigger
+from autowatch.records.threshold import ThresholdRule
+from autowatch.training.gate.holdout import ScoredChampion
 
 ApprovalPolicy = Literal["never", "drift", "always"]
 """Which runs' releases a person must approve: none's, those that drift started, or all."""
@@ -14,7 +16,7 @@ ApprovalPolicy = Literal["never", "drift", "always"]
 
 @dataclass(frozen=True)
 class GateRules:
-    """When a challenger passes.
+    """When a challenger passes, and from which probability on its rows get the positive label.
 
     Attributes:
         minimum_auc: the floor, a challenger on it passes.
@@ -22,6 +24,7 @@ class GateRules:
             champion is rejected at most 1 - confidence of the time.
         auc_tolerance: the loss of AUC against the champion that is accepted.
         max_batch_seconds: the longest that the median batch may take.
+        threshold: how the decision threshold is set; None for the model's own label.
         approval: whose releases a person must approve.
     """
 
@@ -29,6 +32,7 @@ class GateRules:
     confidence: float = 0.95
     auc_tolerance: float = 0.0
     max_batch_seconds: float = 30.0
+    threshold: ThresholdRule | None = None
     approval: ApprovalPolicy = "never"
 
 
@@ -59,7 +63,9 @@ def check_latency(challenger: JudgedModel, rules: GateRules) -> Check:
     )
 
 
-def check_champion(comparison: Comparison, champion_run: str, rules: GateRules) -> Check:
+def check_champion(
+    comparison: Comparison, champion: ScoredChampion, holdout_rows: int, rules: GateRules
+) -> Check:
     """Whether the challenger is not worse than the champion on the same rows.
 
     It is worse when the true difference is below minus the tolerance with the confidence asked for.
@@ -69,12 +75,21 @@ def check_champion(comparison: Comparison, champion_run: str, rules: GateRules) 
     return Check(
         "champion",
         passed,
-        f"The champion, run {champion_run}, has AUC {comparison.champion_auc:.4f} on the same {comparison.rows:,} "
-        f"rows: a difference of {comparison.difference:+.4f}, at most {comparison.upper:+.4f} with "
-        f"{100 * comparison.confidence:g} % confidence. So the challenger is "
+        f"The champion, run {champion.contract.run}, has AUC {comparison.champion_auc:.4f} on "
+        f"{_compared(comparison, champion, holdout_rows)}: a difference of {comparison.difference:+.4f}, at most "
+        f"{comparison.upper:+.4f} with {100 * comparison.confidence:g} % confidence. So the challenger is "
         f"{'not found worse' if passed else 'worse'}{tolerated}. A true loss of "
         f"{comparison.detectable_loss:.4f} would be found four times in five.",
     )
+
+
+def _compared(comparison: Comparison, champion: ScoredChampion, holdout_rows: int) -> str:
+    if champion.unseen_rows is None:
+        return (
+            f"the same {comparison.rows:,} rows, which it may have been trained on ({champion.unknown}; that would "
+            "flatter it)"
+        )
+    return f"the {comparison.rows:,} of the {holdout_rows:,} hold-out rows that were kept from it, too"
 
 
 _BY_CHANCE = 0.5

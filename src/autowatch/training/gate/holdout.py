@@ -4,10 +4,12 @@ The champion on the challenger's hold-out, where the two can be compared.
 """
 
 import threading
-from collections.abc import Generator, Sequence
+from collections import Counter
+from collections.abc import Collection, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from itertools import compress
 from operator import attrgetter
 
 import numpy as np
@@ -17,6 +19,7 @@ from autowatch.aws.reading import ResumedBody
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import Champion, NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
+from autowatch.records.holdout import UnseenRows, read_unseen_rows
 from autowatch.records.keys import holdout_key
 from autowatch.records.smoke import SmokeTest
 from autowatch.scoring.ahead import work_ahead
@@ -60,6 +63,17 @@ class HoldoutScores:
     def probabilities(self) -> np.ndarray:
         """Shape (rows scored,), float."""
         return np.array(self.probability, dtype=float)
+
+    def only(self, numbers: Collection[int]) -> "HoldoutScores":
+        """What it says of the rows with these numbers."""
+        kept = [number in numbers for number in self.row_numbers]
+        return replace(
+            self,
+            row_numbers=list(compress(self.row_numbers, kept)),
+            actual=list(compress(self.actual, kept)),
+            predicted=list(compress(self.predicted, kept)),
+            probability=list(compress(self.probability, kept)),
+        )
 
 
 def score_holdout(
@@ -188,16 +202,31 @@ _FEWEST_ROWS_SCORED = 0.5
 """A share: a champion that cannot score more of the new rows is of no use on them."""
 
 
+_FEWEST_UNSEEN_OF_CLASS = 10
+"""With so many rows of the rarer class the comparison keeps its error rate; with fewer it would hardly find a loss."""
+
+
 class ChampionNotComparable(AutowatchError):
     """There is no champion that could be judged on the challenger's hold-out; the message says why."""
 
 
+class TooFewUnseenRows(ChampionNotComparable):
+    """The champion was trained on so many rows of the hold-out that too few are left to compare on."""
+
+
 @dataclass(frozen=True)
 class ScoredChampion:
-    """The champion's run and its scores."""
+    """The champion's contract; its scores of the rows that it was not trained on, or of all where that is not known.
 
-    run: str
+    Attributes:
+        unseen_rows: how many rows of the hold-out it was not trained on; None where that is not known.
+        unknown: why it is not known.
+    """
+
+    contract: Contract
     scores: HoldoutScores
+    unseen_rows: int | None
+    unknown: str
 
 
 def score_champion(
@@ -212,6 +241,7 @@ def score_champion(
 
     Raises:
         ChampionNotComparable: none serves, it predicts something else, or it cannot score these rows.
+        TooFewUnseenRows: it was trained on nearly all of them.
         EndpointError, AnswerMismatch, AnswerUnreadable: it should have answered and did not.
     """
     try:
@@ -230,7 +260,25 @@ def score_champion(
         raise ChampionNotComparable(
             f"the champion, run {champion.run}, could score only {len(scores.row_numbers):,} of {rows:,} rows"
         )
-    return ScoredChampion(champion.run, scores)
+    unseen = read_unseen_rows(bucket, challenger.run, champion.run)
+    if unseen.rows is None:
+        return ScoredChampion(contract, scores, None, unseen.unknown)
+    numbers = unseen.numbers()
+    fair = scores.only(numbers)
+    _check_unseen(unseen, fair, challenger, rows)
+    return ScoredChampion(contract, fair, len(numbers), "")
+
+
+def _check_unseen(unseen: UnseenRows, scores: HoldoutScores, challenger: Contract, rows: int) -> None:
+    counts = Counter(scores.actual)
+    fewest = min(challenger.labels, key=lambda label: counts[label])
+    if counts[fewest] < _FEWEST_UNSEEN_OF_CLASS:
+        raise TooFewUnseenRows(
+            f"only {len(scores.row_numbers):,} of the {rows:,} hold-out rows were kept from the champion, run "
+            f"{unseen.champion}, too, {counts[fewest]:,} of them with the label {fewest}; "
+            f"{_FEWEST_UNSEEN_OF_CLASS} of each label are needed. Whether the challenger is worse is not known. If you "
+            "changed IdColumn, DropColumns or HoldoutBy, the next run can compare again; else add newer rows"
+        )
 
 
 def _check_comparable(

@@ -16,6 +16,7 @@ from autowatch.evaluation.comparison import NotComparable, compare
 from autowatch.evaluation.curves import calibration_curve, roc_curve
 from autowatch.evaluation.figures import Comparison
 from autowatch.evaluation.intervals import Bounded
+from autowatch.evaluation.threshold import confusion, trade_off_curve
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
 from autowatch.records.keys import baseline_key, contract_key, holdout_key
@@ -40,6 +41,7 @@ from autowatch.training.gate.holdout import (
     take_smoke_test,
     warm_up,
 )
+from autowatch.training.gate.threshold import labels_in_use, labels_to_measure, set_threshold
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
@@ -88,7 +90,8 @@ def judge_challenger(
 ) -> GateDecision:
     """Scores the run's hold-out with the challenger and, where it can be compared, the champion, and decides.
 
-    The decision, the rows for the smoke test and the baseline with the prediction's column are kept with the run.
+    The decision, the contract with its threshold, the rows for the smoke test and the baseline with the prediction's
+    column are kept with the run.
 
     Raises:
         HoldoutRejected: some row could not be scored by the challenger.
@@ -99,6 +102,7 @@ def judge_challenger(
     warm_up(bucket, holdout_key(run), contract, candidate, limits.concurrency)
     scores = score_holdout(bucket, holdout_key(run), contract, candidate, limits)
     _check_all_scored(scores)
+    contract = _complete_contract(bucket, contract, scores, rules)
     _complete_baseline(bucket, contract, scores.probability)
     write_smoke_test(bucket, run, take_smoke_test(scores))
     champion: ScoredChampion | None = None
@@ -122,7 +126,7 @@ def _champions_auc(champion: ScoredChampion | None, positive_label: str) -> tupl
     if champion is None:
         return None, None
     scores = champion.scores
-    return champion.run, auc_estimate(scores.positive(positive_label), scores.probabilities())
+    return champion.contract.run, auc_estimate(scores.positive(positive_label), scores.probabilities())
 
 
 def _check_all_scored(scores: HoldoutScores) -> None:
@@ -131,10 +135,20 @@ def _check_all_scored(scores: HoldoutScores) -> None:
         raise HoldoutRejected(f"The hold-out's row on line {first.line} could not be scored: {first.reason}")
 
 
+def _complete_contract(
+    bucket: Bucket, contract: Contract, scores: HoldoutScores, rules: GateRules
+) -> Contract:
+    threshold = set_threshold(scores, contract.positive_label, rules.threshold)
+    completed = replace(contract, decision_threshold=threshold)
+    if completed != contract:
+        bucket.write_json(contract_key(contract.run), completed)
+    return completed
+
+
 def _complete_baseline(bucket: Bucket, contract: Contract, probabilities: Sequence[str]) -> None:
-    baseline = Baseline.from_json(bucket.read_json(baseline_key(contract.run)))
+    baseline = bucket.read_as(baseline_key(contract.run), Baseline)
     column = baseline_column(contract.probability_column, "prediction", "numeric", Counter(probabilities))
-    bucket.write_json(baseline_key(contract.run), with_prediction(baseline, column).to_json())
+    bucket.write_json(baseline_key(contract.run), with_prediction(baseline, column))
 
 
 def _compare(
@@ -158,10 +172,13 @@ def _decide(
     skipped: str | None,
     rules: GateRules,
 ) -> GateDecision:
-    challenger = _judge_model(contract.run, scores, contract.positive_label)
+    challenger = _judge_model(contract, scores, labels_to_measure(scores, contract), contract.positive_label)
     checks = [check_floor(challenger, rules), check_latency(challenger, rules)]
+    judged: JudgedModel | None = None
     if champion and comparison:
-        checks.insert(1, check_champion(comparison, champion.run, rules))
+        labels = labels_in_use(champion.scores, champion.contract, contract.positive_label)
+        judged = _judge_model(champion.contract, champion.scores, labels, contract.positive_label)
+        checks.insert(1, check_champion(comparison, champion, challenger.rows, rules))
     messages = [check.message for check in checks]
     return GateDecision(
         run=contract.run,
@@ -172,20 +189,31 @@ def _decide(
         metrics=challenger.metrics,
         checks=tuple(checks),
         challenger=challenger,
-        champion=_judge_model(champion.run, champion.scores, contract.positive_label)
-        if champion and comparison
-        else None,
+        champion=judged,
         champion_skipped=skipped,
         comparison=comparison,
+        unseen_rows=champion.unseen_rows if champion else None,
+        trade_off=trade_off_curve(
+            scores.positive(contract.positive_label),
+            scores.probabilities(),
+            rules.threshold.costs if rules.threshold else None,
+        ),
     )
 
 
-def _judge_model(run: str, scores: HoldoutScores, positive_label: str) -> JudgedModel:
+def _judge_model(
+    contract: Contract, scores: HoldoutScores, labels: np.ndarray, positive_label: str
+) -> JudgedModel:
+    """What the scores say of the model with this contract.
+
+    Args:
+        labels: shape (rows scored,), bool: whether a row got `positive_label`, for the figures that depend on that.
+    """
     positive, probability = scores.positive(positive_label), scores.probabilities()
     return JudgedModel(
-        run=run,
+        run=contract.run,
         rows=len(positive),
-        metrics=measure(positive, np.array(scores.predicted) == positive_label, probability).to_json(),
+        metrics=measure(positive, labels, probability).to_json(),
         roc=roc_curve(positive, probability),
         calibration=calibration_curve(positive, probability),
         latency=Latency(
@@ -193,4 +221,6 @@ def _judge_model(run: str, scores: HoldoutScores, positive_label: str) -> Judged
             median_seconds=statistics.median(scores.seconds),
             worst_seconds=max(scores.seconds),
         ),
+        threshold=contract.decision_threshold,
+        confusion=confusion(positive, labels_in_use(scores, contract, positive_label)),
     )

@@ -1,9 +1,20 @@
+import math
+from dataclasses import dataclass
+from typing import Literal
+
 import boto3
 import pytest
 from moto import mock_aws
 
 from autowatch.aws import objects
-from autowatch.aws.objects import Bucket, ObjectChanged, ObjectMissing, ObjectTooLarge
+from autowatch.aws.objects import (
+    Bucket,
+    DocumentMalformed,
+    ObjectChanged,
+    ObjectMissing,
+    ObjectTooLarge,
+    ObjectVersion,
+)
 
 BUCKET = "bank"
 
@@ -66,3 +77,67 @@ def test_half_a_character_is_written_as_json_writes_it(s3):
     Bucket(s3, BUCKET).write_json("a.json", document)
     assert Bucket(s3, BUCKET).read_json("a.json") == document
     s3.get_object(Bucket=BUCKET, Key="a.json")["Body"].read().decode()
+
+
+@dataclass(frozen=True)
+class Record:
+    run: str
+    files: tuple[ObjectVersion, ...]
+    status: Literal["running", "ended"] = "running"
+    auc: float = 0.5
+
+
+RECORD = Record("r", (ObjectVersion("a.csv", None, "e", 3),), auc=0.25)
+
+
+def test_a_dataclass_is_written_with_all_its_fields_and_read_as_it_was(s3):
+    bucket = Bucket(s3, BUCKET)
+    bucket.write_json("k", RECORD)
+    assert bucket.read_json("k") == {
+        "run": "r",
+        "files": [{"key": "a.csv", "version_id": None, "etag": "e", "size": 3}],
+        "status": "running",
+        "auc": 0.25,
+    }
+    assert bucket.read_as("k", Record) == RECORD
+    changed, etag = bucket.read_as_with_etag("k", Record)
+    bucket.replace_json("k", [changed], etag)
+    assert bucket.read_as("k", list[Record]) == [RECORD]
+
+
+def test_what_an_earlier_or_a_later_version_wrote_is_read(s3):
+    Bucket(s3, BUCKET).write_json("k", {"run": "r", "files": [], "of a later version": {"a": [1]}})
+    assert Bucket(s3, BUCKET).read_as("k", Record) == Record("r", ())
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b'{"files": []}', "missing required field `run`"),
+        (b'{"run": null, "files": []}', r"\$\.run"),
+        (
+            b'{"run": "r", "files": [{"key": "a", "version_id": null, "etag": "e", "size": "3"}]}',
+            r"\$\.files\[0\]\.size",
+        ),
+        (b'{"run": "r", "files": [], "status": "odd"}', r"\$\.status"),
+        (b'{"run": "r", "files": [], "auc": NaN}', "malformed"),
+        (b'{"run": "r"', "truncated"),
+        (b'{"run": "\xff", "files": []}', "utf-8"),
+        (b"", "truncated"),
+        (b"[]", "Expected `object`"),
+    ],
+)
+def test_a_malformed_document_is_named_with_the_field(s3, content, what):
+    s3.put_object(Bucket=BUCKET, Key="models/k.json", Body=content)
+    with pytest.raises(
+        DocumentMalformed, match=rf"s3://bank/models/k\.json cannot be read: .*{what}.* Restore"
+    ):
+        Bucket(s3, BUCKET).read_as("models/k.json", Record)
+
+
+def test_no_document_holds_what_is_no_number_or_no_json(s3):
+    for auc in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            Bucket(s3, BUCKET).write_json("k", Record("r", (), auc=auc))
+    with pytest.raises(TypeError, match="cannot hold object"):
+        Bucket(s3, BUCKET).write_json("k", {"a": object()})

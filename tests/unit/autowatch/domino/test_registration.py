@@ -190,6 +190,47 @@ def test_a_domino_that_is_down_loses_nothing(s3):
     assert domino.told == keys
 
 
+class TestADominoThatIsDown:
+    DAYS = tuple(f"2026-11-{day:02}" for day in range(1, 21))
+
+    @pytest.fixture
+    def keys(self, s3):
+        """Twenty files on the first of twenty days, two on each other."""
+        first = [commit(s3, f"{number:02}", day=self.DAYS[0]) for number in range(20)]
+        return first + [commit(s3, name, day=day) for day in self.DAYS[1:] for name in ("a", "b")]
+
+    @pytest.mark.parametrize("calls_at_once", [1, 8])
+    def test_it_is_not_asked_for_every_file(self, s3, keys, calls_at_once):
+        domino = Domino({key: DominoUnavailable("down") for key in keys})
+        done = tried(s3, domino, calls_at_once=calls_at_once)
+        with pytest.raises(RegistrationFailed, match="gave no answer to 8 files in a row.*the others wait"):
+            done.check()
+        # Those under way when the eighth had no answer were seven at most.
+        assert len(domino.told) <= 8 + calls_at_once - 1 + len(self.DAYS) - 1
+        assert done.summary.waiting == len(keys)
+        assert not done.may_ask_on
+        assert run(s3, Domino()).registered == len(keys)
+
+    def test_one_file_of_each_day_shows_when_it_is_back(self, s3, keys):
+        down = [key for key in keys if any(f"date={day}/" in key for day in self.DAYS[:3])]
+        domino = Domino({key: DominoUnavailable("down") for key in down})
+        done = tried(s3, domino)
+        assert domino.told[:11] == [*keys[:8], keys[20], keys[22], keys[24]]
+        assert (done.summary.registered, done.summary.failed) == (len(keys) - len(down), 10)
+
+    def test_files_that_it_never_answers_do_not_stand_in_the_way_of_later_days(self, s3, keys):
+        run_by_run = [tried(s3, Domino({key: DominoUnavailable("500") for key in keys[:20]})) for _ in "12"]
+        assert run_by_run[0].summary.registered == len(keys) - 20
+        assert run(s3, Domino()).registered == 20
+
+    def test_a_refusal_is_an_answer(self, s3, keys):
+        down = {key: DominoUnavailable("down") for key in keys[:20]} | {keys[5]: DominoRefused("no")}
+        domino = Domino(down)
+        tried(s3, domino)
+        assert domino.told[:14] == keys[:14]
+        assert keys[14] not in domino.told
+
+
 @pytest.mark.parametrize("error", [DominoCredentialsRefused, DominoTokenUnusable])
 def test_refused_credentials_end_the_run_at_once(s3, error):
     keys = [commit(s3, f"{number}") for number in range(5)]

@@ -5,7 +5,7 @@ from moto import mock_aws
 
 from autowatch.aws.objects import Bucket
 from autowatch.domino import registration as domino_registration
-from autowatch.domino.connection import DominoRefused, open_session
+from autowatch.domino.connection import DominoRefused, DominoUnavailable, open_session
 from autowatch.domino.files import Dataset
 from autowatch.domino.models import TrainingDataGone, read_model_record
 from autowatch.domino.registration import V0Register, V2Register
@@ -158,6 +158,17 @@ def test_a_model_that_is_refused_is_asked_for_once(stack):
     assert stack.calls("PUT", "model") == 1
     stack.domino.refuse_models = None
     assert register(predictions("a", EARLIER_RUN)).outcome == "registered"
+
+
+def test_a_domino_that_is_down_before_it_knows_the_model_is_asked_once(stack):
+    """Each file of a day would wait for the tries of the one before it."""
+    stack.server.respond = lambda _: Answer(503)
+    register, asked = V2Register(stack.registry), []
+    for number in range(3):
+        with pytest.raises(DominoUnavailable):
+            register(predictions(f"{number}"))
+        asked.append(len(stack.server.requests))
+    assert asked == [stack.registry.connection.attempts] * 3
 
 
 def test_a_model_whose_training_data_are_gone_is_looked_for_once(stack):

@@ -3,8 +3,10 @@ import random
 import threading
 from datetime import UTC, date, datetime, timedelta
 
+import msgspec
 import pytest
 
+from autowatch.aws.objects import DocumentMalformed
 from autowatch.monitoring.requests import DayRange, OneDay
 from autowatch.monitoring.watch import DaysFailed
 from tests.support.monitored_bucket import (
@@ -249,7 +251,7 @@ class TestBaselines:
     def test_one_of_another_version_or_form_is_an_error_of_its_run_alone(self, clients, change):
         baseline = release(clients.bucket.client, "run-1")
         score(clients.bucket.client, baseline, DRIFTED, name="early")
-        clients.bucket.write_json("models/run-1/baseline.json", baseline.to_json() | change)
+        clients.bucket.write_json("models/run-1/baseline.json", msgspec.to_builtins(baseline) | change)
         score(clients.bucket.client, release(clients.bucket.client, "run-2"), LIKE_TRAINING, name="late")
 
         run(clients)
@@ -275,7 +277,7 @@ class TestBaselines:
         run(clients, now=NOW + timedelta(days=1))
         assert len(clients.sns.messages) == 1
 
-        clients.bucket.write_json("models/run-1/baseline.json", baseline.to_json())
+        clients.bucket.write_json("models/run-1/baseline.json", baseline)
         run(clients, now=NOW + timedelta(days=2))
 
         assert (report_of(clients)["verdict"], report_of(clients)["alarms"]) == ("drift", [])
@@ -432,7 +434,7 @@ def test_a_run_that_finds_nothing_to_do_is_a_heartbeat_all_the_same(clients, cap
 def test_a_run_that_dies_is_no_heartbeat(clients, capsys):
     clients.bucket.client.put_object(Bucket=BUCKET, Key="models/champion.json", Body=b"{")
 
-    with pytest.raises(ValueError):
+    with pytest.raises(DocumentMalformed, match=r"models/champion\.json"):
         run(clients)
 
     assert emitted(capsys) == []

@@ -135,7 +135,7 @@ class TestFile:
         )
         clients.bucket.write_json(
             "models/run-1/baseline.json",
-            with_prediction(release(clients.bucket.client), column).to_json(),
+            with_prediction(release(clients.bucket.client), column),
         )
         put_csv(clients, LIKE_TRAINING | ({"y_probability": ["0.9"] * 500} if predicted else {}))
 
@@ -201,7 +201,7 @@ class TestFile:
         release(clients.bucket.client, "run-1")
         clients.bucket.write_json(
             "models/run-2/baseline.json",
-            with_prediction(release(clients.bucket.client, "run-2"), column).to_json(),
+            with_prediction(release(clients.bucket.client, "run-2"), column),
         )
         clients.bucket.client.put_object(
             Bucket=BUCKET, Key="monitoring/settings.yaml", Body=b"columns: {y_probability: {importance: 2}}"

@@ -1,10 +1,11 @@
-import json
 import subprocess
 import sys
-from dataclasses import asdict
 
-from autowatch.evaluation.figures import CalibrationPoint, Comparison
+import msgspec
+
+from autowatch.evaluation.figures import CalibrationPoint, Comparison, Confusion, Costs, TradeOffPoint
 from autowatch.records.decision import Check, GateDecision, JudgedModel, Latency
+from autowatch.records.threshold import DecisionThreshold
 from tests.support.repository import ROOT
 
 MODEL = JudgedModel(
@@ -14,6 +15,8 @@ MODEL = JudgedModel(
     ((0.0, 0.0), (0.25, 0.75), (1.0, 1.0)),
     (CalibrationPoint(0.1, 0.12, 90), CalibrationPoint(0.7, 0.6, 10)),
     Latency(2, 0.5, 0.9),
+    DecisionThreshold(0.2, "cost", Costs(10.0, 1.0)),
+    Confusion(7, 3, 2, 88),
 )
 DECISION = GateDecision(
     run="new",
@@ -26,11 +29,12 @@ DECISION = GateDecision(
     challenger=MODEL,
     champion=MODEL,
     comparison=Comparison(100, 0.8, 0.79, 0.01, -0.01, 0.03, 0.95, 0.01, 0.025, 2_000, 7),
+    trade_off=(TradeOffPoint(0.1, 0.5, 0.9, 0.64, 0.3), TradeOffPoint(0.2, 0.7, 0.78, 0.74, 0.2)),
 )
 
 
 def test_a_decision_comes_back_from_json_as_it_was():
-    assert GateDecision.from_json(json.loads(json.dumps(asdict(DECISION)))) == DECISION
+    assert msgspec.json.decode(msgspec.json.encode(DECISION), type=GateDecision) == DECISION
 
 
 def test_a_decision_of_an_earlier_version_is_read_and_unknown_fields_are_ignored():
@@ -43,7 +47,7 @@ def test_a_decision_of_an_earlier_version_is_read_and_unknown_fields_are_ignored
         "metrics": {},
         "new": 1,
     }
-    decision = GateDecision.from_json(old)
+    decision = msgspec.convert(old, GateDecision)
     assert (decision.passed, decision.challenger, decision.checks) == (False, None, ())
 
 

@@ -191,10 +191,16 @@ def test_quality_is_shown_with_intervals_against_the_gate():
 
     assert "good 3,000 of 4,000 rows have labels (75%)." in shown
     assert "AUC 0.774 0.754 to 0.794 0.781" in shown
-    assert html.count('class="interval"') == 6
+    assert html.count('class="interval"') == 8
     assert "5.0% 7.0% 3.0% to 11% 1,800" in shown
     assert html.count("<circle cx=") >= 10
     assert "share that came true" in shown
+
+
+def test_the_threshold_of_the_labels_stands_below_their_figures():
+    shown = text(drift_document(), quality_document(threshold=0.23))
+    assert "the positive one from a probability of 0.23 on." in shown
+    assert "a probability of" not in text(drift_document(), quality_document(threshold=None))
 
 
 def test_worse_predictions_stand_beside_their_coverage_in_the_head():

@@ -12,9 +12,11 @@ from moto import mock_aws
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.evaluation.classification import measure
 from autowatch.evaluation.curves import calibration_curve, roc_curve
-from autowatch.evaluation.figures import Comparison
+from autowatch.evaluation.figures import Comparison, Confusion, Costs
+from autowatch.evaluation.threshold import trade_off_curve
 from autowatch.records.decision import Check, GateDecision, JudgedModel, Latency
 from autowatch.records.run import Run
+from autowatch.records.threshold import DecisionThreshold
 from autowatch.reports.pages import run_page
 from autowatch.reports.publish import write_run_report
 from autowatch.reports.run.view import duration
@@ -274,6 +276,57 @@ def test_the_gates_record_of_an_earlier_version_is_shown_as_far_as_it_goes():
     page = Page(run_page(RUN, {"gate": document}))
     assert "On the 500 hold-out rows Challenger AUC" in page.text
     assert page.tags["svg"] == 0
+
+
+def with_threshold(threshold, confusion, costs=None, **changes):
+    random = np.random.default_rng(1)
+    positive = random.random(500) < 0.1
+    probability = np.clip(0.05 + 0.05 * positive + random.normal(0, 0.03, 500), 0, 0.19)
+    return gate(
+        challenger=replace(judged(RUN.run, 1), threshold=threshold, confusion=confusion),
+        champion=replace(judged("old", 2), threshold=DecisionThreshold(0.4, "parameter")),
+        trade_off=trade_off_curve(positive, probability, costs),
+        **changes,
+    )
+
+
+def test_the_threshold_is_drawn_with_the_trade_off_and_the_labels_that_it_gives():
+    costs = Costs(10.0, 1.0)
+    document = with_threshold(DecisionThreshold(0.1, "cost", costs), Confusion(40, 60, 10, 1390), costs)
+    labels = {"positive_label": "yes", "positive_label_from": "rarer"}
+    html = run_page(RUN, json.loads(json.dumps({"gate": document, "data": data(**labels)})))
+    text = Page(html).text
+    assert "Label positive from 0.1 on the least cost on the hold-out, at 10 a miss and 1 an alarm" in text
+    assert "A row is yes when its probability is not below 0.1: the least cost on the hold-out" in text
+    assert "The champion's labels: from 0.4 on." in text
+    assert "Hold-out rows get yes get no are yes 40 10 are no 60 1,390" in text
+    assert "these rows, so that this table and the curves flatter it a little" in text
+    lines = re.findall(r'<path class="line trade(\d)" d="M([^"]+)"', html)
+    assert [number for number, _ in lines] == ["1", "2", "3", "4"]
+    points = [tuple(map(float, point.split())) for _, line in lines for point in line.split("L")]
+    assert all(48 <= x <= 348 and 8 <= y <= 288 for x, y in points)
+    # The axis ends at 0.2, so that the threshold stands in the middle of it.
+    assert re.search(r'class="at" d="M198\.0 ', html)
+    assert "cost (at the top" in text
+
+
+def test_a_threshold_that_was_given_does_not_flatter():
+    text = Page(
+        run_page(RUN, {"gate": with_threshold(DecisionThreshold(0.1, "parameter"), Confusion(1, 2, 3, 4))})
+    ).text
+    assert "A row is positive when its probability is not below 0.1: set by the parameter" in text
+    assert "are positive 1 3 are negative 2 4" in text
+    assert "flatter" not in text
+
+
+def test_labels_that_are_all_the_same_are_pointed_out():
+    html = run_page(RUN, {"gate": with_threshold(None, Confusion(0, 0, 50, 450))})
+    text = Page(html).text
+    assert "Label the model's own" in text
+    assert "Every row gets negative. To choose from which probability on a row is positive, set" in text
+    assert 'class="at"' not in html
+    seen = Page(run_page(RUN, {"gate": with_threshold(None, Confusion(1, 0, 49, 450))})).text
+    assert "Every row gets" not in seen
 
 
 @mock_aws

@@ -2,6 +2,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from autowatch.scoring import endpoint
 from tests.support.scoring_bucket import create_bucket, release
 
 
@@ -17,3 +18,10 @@ def s3(client):
         create_bucket(client)
         release(client)
         yield client
+
+
+@pytest.fixture
+def no_waits(monkeypatch):
+    """What failed is asked for again at once."""
+    monkeypatch.setattr(endpoint, "_FIRST_WAIT", 0.0)
+    monkeypatch.setattr(endpoint, "_LONGEST_WAIT", 0.0)

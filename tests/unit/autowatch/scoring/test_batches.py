@@ -1,6 +1,7 @@
 import csv
 import gc
 import io
+import random
 import threading
 import time
 
@@ -8,9 +9,10 @@ import pytest
 
 from autowatch.aws.objects import ObjectVersion
 from autowatch.records.contract import Contract, Feature
+from autowatch.records.smoke import SmokeTest
 from autowatch.scoring.batches import score_table
 from autowatch.scoring.columns import MissingColumns, ReservedColumns
-from autowatch.scoring.endpoint import Endpoint, EndpointUnavailable
+from autowatch.scoring.endpoint import Endpoint, EndpointUnavailable, ModelFailed
 from autowatch.scoring.requests import ScoringLimits
 from autowatch.tabular.table import NotUtf8, read_table
 from tests.support.stub_runtime import StubRuntime, client_error, model_error, probability_of, waits_at_random
@@ -28,10 +30,12 @@ CONTRACT = Contract(
 )
 
 
-def score(text, runtime=None, limits=None, contract=CONTRACT, seconds_left=lambda: 60.0, chunk=64):
+def score(
+    text, runtime=None, limits=None, contract=CONTRACT, seconds_left=lambda: 60.0, chunk=64, **endpoint
+):
     data = text.encode() if isinstance(text, str) else text
     table = read_table(data[start : start + chunk] for start in range(0, len(data), chunk))
-    endpoint = Endpoint(runtime or StubRuntime(), "bank", contract.labels, "yes", seconds_left)
+    endpoint = Endpoint(runtime or StubRuntime(), "bank", contract.labels, "yes", seconds_left, **endpoint)
     return score_table(table, contract, endpoint, limits or ScoringLimits())
 
 
@@ -174,6 +178,97 @@ def test_rows_that_the_model_refuses_are_found(bad):
     assert {(row.reason, row.model_reason) for row in rejected} <= {("The model refused the row.", "bad row")}
     assert numbers == [number + 1 for number in range(100) if number not in bad]
     assert columns["y_probability"] == [probability_of(row) for row in rows if row[1] == "good"]
+
+
+WITNESS = SmokeTest("18,known\n", ["no"], [probability_of(["18", "known"])])
+
+
+class Poisoned:
+    """A model that fails for good on rows of one job. `fails` are further failures, by the number of the request."""
+
+    def __init__(self, fails=lambda request: None):
+        self.fails, self.requests = fails, 0
+
+    def __call__(self, rows):
+        self.requests += 1
+        if error := self.fails(self.requests):
+            raise error
+        if any(row[1] == "poison" for row in rows):
+            raise model_error(500, "OverflowError: 1e39 has no float32")
+
+
+@pytest.mark.parametrize("bad", [[0], [699], [344, 345], [0, 350, 699]])
+def test_a_row_on_which_the_model_fails_is_rejected_and_no_other(bad, no_waits):
+    rows = [(str(number), "poison" if number in bad else "good") for number in range(700)]
+    model = Poisoned()
+    numbers, columns, rejected = joined(score(table_of(rows), StubRuntime(model), witness=WITNESS))
+    assert [(row.number, row.reason, row.model_reason) for row in rejected] == [
+        (number + 1, "The model failed on the row.", "OverflowError: 1e39 has no float32") for number in bad
+    ]
+    assert numbers == [number + 1 for number in range(700) if number not in bad]
+    assert columns["y_probability"] == [probability_of(row) for row in rows if row[1] == "good"]
+    # Each batch and part: again, the witness, the part beside it; the row itself: four times again, and the witness.
+    assert model.requests - 1 <= len(bad) * (4 * 10 + 8)
+
+
+def test_an_outage_rejects_no_row(no_waits):
+    """Neither one that is over in the end, nor one that is not."""
+    rows = [(str(number), "good") for number in range(700)]
+    passing = Poisoned(lambda request: model_error(500, "MemoryError") if request <= 50 else None)
+    numbers, _, rejected = joined(score(table_of(rows), StubRuntime(passing), witness=WITNESS))
+    assert (len(numbers), rejected, passing.requests) == (700, [], 51)
+    lasting = Poisoned(lambda request: model_error(500, "MemoryError"))
+    with pytest.raises(ModelFailed, match=r"failed \(status 500\)"):
+        joined(
+            score(
+                table_of(rows),
+                StubRuntime(lasting),
+                seconds_left=lambda: 60.0 - lasting.requests,
+                witness=WITNESS,
+            )
+        )
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_a_model_that_fails_by_chance_costs_no_good_row(share, no_waits):
+    chance = random.Random(7)
+    model = Poisoned(lambda request: model_error(500, "MemoryError") if chance.random() < share else None)
+    rows = [(str(number), "poison" if number == 17 else "good") for number in range(2_000)]
+    limits = ScoringLimits(max_batch_rows=100, concurrency=2)
+    _, _, rejected = joined(score(table_of(rows), StubRuntime(model), limits, witness=WITNESS))
+    assert [row.number for row in rejected] == [18]
+
+
+def test_throttling_in_between_keeps_nobody_from_finding_the_row(no_waits):
+    throttled = client_error("ThrottlingException", 429, "Rate exceeded")
+    model = Poisoned(lambda request: throttled if request % 2 else None)
+    rows = [(str(number), "poison" if number == 17 else "good") for number in range(100)]
+    _, _, rejected = joined(score(table_of(rows), StubRuntime(model), witness=WITNESS))
+    assert [row.number for row in rejected] == [18]
+
+
+def test_failures_that_differ_are_not_put_down_to_the_batch(no_waits):
+    model = Poisoned(lambda request: model_error(500, f"failure {request}") if request <= 9 else None)
+    numbers, _, rejected = joined(score(table_of([("1", "a")] * 10), StubRuntime(model), witness=WITNESS))
+    assert (len(numbers), rejected) == (10, [])
+
+
+def test_without_known_rows_a_failure_is_waited_out_as_before(no_waits):
+    model = Poisoned()
+    with pytest.raises(ModelFailed):
+        joined(
+            score(table_of([("1", "poison")]), StubRuntime(model), seconds_left=lambda: 20.0 - model.requests)
+        )
+
+
+def test_a_model_that_fails_on_many_rows_fails_the_file(no_waits):
+    model = Poisoned()
+    rows = [(str(number), "poison" if number % 20 == 0 else "good") for number in range(4_000)]
+    with pytest.raises(
+        ModelFailed, match="failed on 300 batches of the file and parts of them, .* single rows"
+    ):
+        joined(score(table_of(rows), StubRuntime(model), witness=WITNESS))
+    assert model.requests < 300 * 9
 
 
 @pytest.mark.parametrize(

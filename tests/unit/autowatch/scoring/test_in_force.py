@@ -40,14 +40,14 @@ def bucket():
 
 
 def score(bucket, arrival, runtime):
-    return score_file(bucket, runtime, arrival, settings(), lambda: 60.0)
+    return score_file(bucket, runtime, arrival, settings(), lambda: 60.0, "i1")
 
 
 def put_in_force(bucket, run, features=("age", "job")):
     """What a run's release leaves in the bucket when it is over."""
     contract = replace(CONTRACT, run=run, features=tuple(Feature(name, "categorical") for name in features))
-    bucket.write_json(f"models/{run}/contract.json", contract.to_json())
-    bucket.write_json(f"models/{run}/baseline.json", replace(BASELINE, run=run).to_json())
+    bucket.write_json(f"models/{run}/contract.json", contract)
+    bucket.write_json(f"models/{run}/baseline.json", replace(BASELINE, run=run))
     champion, etag = read_champion_with_etag(bucket)
     new = replace(champion, run=run, endpoint_config=f"bank-{run}", model_name=f"bank-{run}", releasing=None)
     new = replace(new, contract_key=f"models/{run}/contract.json", baseline_key=f"models/{run}/baseline.json")
@@ -86,7 +86,7 @@ def test_a_release_that_was_rolled_back_in_between_counts_too(bucket):
         Releasing(2, lambda: (mark_release(bucket, "bank-r2"), settle_release(bucket, "bank-r2")))
     )
     manifest = score(bucket, drop(bucket.client, TABLE), runtime)
-    assert (manifest.run, manifest.rows_scored) == ("r1", 40)
+    assert (manifest.run, manifest.rows.scored) == ("r1", 40)
     assert len(runtime.requests) == 8, "four batches, twice"
 
 
@@ -99,7 +99,7 @@ def test_a_refusal_counts_only_if_the_contract_is_the_one_in_force(bucket):
 
     runtime = StubRuntime(Releasing(1, happens, refuses=lambda rows: len(rows[0]) != 3))
     manifest = score(bucket, drop(bucket.client, TABLE), runtime)
-    assert (manifest.run, manifest.rows_scored, manifest.rows_rejected) == ("r2", 40, 0)
+    assert (manifest.run, manifest.rows.scored, manifest.rows.rejected) == ("r2", 40, 0)
 
 
 def test_a_refusal_by_the_model_in_force_stands(bucket):

@@ -7,9 +7,10 @@ from datetime import timedelta
 import boto3
 import pytest
 
-from autowatch.aws.objects import Bucket
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.arrival import announcement, arrival_in_execution, arrivals_in
 from autowatch.records.champion import mark_release
+from autowatch.records.run import Run
 from autowatch.scoring.in_force import ReleaseUnderWay
 from autowatch.scoring.inbox import TransformMachine, score_arrivals, times_postponed, transform_name
 from tests.support.scoring_bucket import (
@@ -17,6 +18,7 @@ from tests.support.scoring_bucket import (
     TIME,
     drop,
     read_document,
+    release,
     results,
     settings,
 )
@@ -35,7 +37,9 @@ def machine(s3):
 
 
 def handle(s3, machine, *arrivals):
-    return score_arrivals(Bucket(s3, BUCKET), StubRuntime(), arrivals, settings(), lambda: 60.0, machine)
+    return score_arrivals(
+        Bucket(s3, BUCKET), StubRuntime(), arrivals, settings(), lambda: 60.0, "i1", machine
+    )
 
 
 def inputs(machine):
@@ -66,7 +70,7 @@ def test_the_threshold_itself_is_not_beyond(s3, machine, rows, handed_over):
 
 def test_a_file_that_is_scored_already_is_not_handed_over(s3, machine):
     arrival = drop(s3, "age,job\n" + "1,x\n" * 10)
-    score_arrivals(Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0)
+    score_arrivals(Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0, "i1")
     assert handle(s3, machine, arrival) == {"scored": 1, "refused": 0, "handed_over": 0}
     assert inputs(machine) == []
 
@@ -99,6 +103,7 @@ def test_the_case_of_the_ending_does_not_matter(s3, name):
         [drop(s3, "age,job\n1,x\n", f"inference/{name}")],
         settings(),
         lambda: 60.0,
+        "i1",
     )
     assert outcome["scored"] == 1
 
@@ -115,7 +120,7 @@ def test_the_case_of_the_ending_does_not_matter(s3, name):
 )
 def test_a_file_of_another_name_is_refused_where_people_look(s3, name, words):
     arrival = drop(s3, "age,job\n1,x\n", f"inference/{name}")
-    outcome = score_arrivals(Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0)
+    outcome = score_arrivals(Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0, "i1")
     assert outcome["refused"] == 1
     (error,) = (read_document(s3, key) for key in results(s3))
     assert (error["error"], error["input"]["key"]) == ("NotCsv", f"inference/{name}")
@@ -130,9 +135,10 @@ def test_a_file_that_arrives_during_a_release_is_announced_again_in_a_while_and_
         outcome = score_arrivals(
             Bucket(s3, BUCKET),
             StubRuntime(),
-            arrivals_in(event, BUCKET),
+            arrivals_in(event, BUCKET, "inference/"),
             settings(),
             lambda: 60.0,
+            "i1",
             machine,
             times_postponed(event),
         )
@@ -142,7 +148,7 @@ def test_a_file_that_arrives_during_a_release_is_announced_again_in_a_while_and_
             for document in inputs(machine)
             if document["postponed"]["event"]["postponed"] == len(waits) + 1
         )
-        assert arrivals_in(event, BUCKET) == [arrival]
+        assert arrivals_in(event, BUCKET, "inference/") == [arrival]
         waits = sorted(document["postponed"]["seconds"] for document in inputs(machine))
     assert waits == [5, 10, 20, 40, 60]
     assert results(s3) == []
@@ -154,6 +160,71 @@ def test_a_file_does_not_wait_for_ever_and_not_without_a_machine(s3, machine):
     for transforms, times in ((machine, 300), (None, 0)):
         with pytest.raises(ReleaseUnderWay):
             score_arrivals(
-                Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0, transforms, times
+                Bucket(s3, BUCKET),
+                StubRuntime(),
+                [arrival],
+                settings(),
+                lambda: 60.0,
+                "i1",
+                transforms,
+                times,
             )
     assert inputs(machine) == []
+
+
+class TestBeforeTheFirstRelease:
+    @pytest.fixture(autouse=True)
+    def no_champion(self, s3):
+        s3.delete_object(Bucket=BUCKET, Key="models/champion.json")
+
+    def train(self, s3, status):
+        training = ObjectVersion("training/x.csv", "v", "e", 5)
+        run = Run("20261123-071500-d822", "arn", status, "manual", training, "2026-11-23T07:15:00Z")
+        Bucket(s3, BUCKET).write_json("models/latest.json", run)
+
+    @pytest.mark.parametrize("rows", [1, 10], ids=["small", "large"])
+    def test_a_file_waits_while_a_model_is_trained_and_longer_each_time(self, s3, machine, rows):
+        self.train(s3, "running")
+        arrival = drop(s3, "age,job\n" + "1,x\n" * rows)
+        for times in (0, 1, 4, 299):
+            outcome = score_arrivals(
+                Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0, "i1", machine, times
+            )
+            assert outcome == {"scored": 0, "refused": 0, "handed_over": 0, "postponed": 1}
+        waits = sorted(document["postponed"]["seconds"] for document in inputs(machine))
+        assert waits == [60, 120, 900, 900]
+        assert results(s3) == []
+
+    @pytest.mark.parametrize(
+        ("status", "times"), [(None, 0), ("rejected", 5), ("failed", 5), ("running", 300)], ids=str
+    )
+    def test_it_is_refused_where_no_model_is_to_come(self, s3, machine, status, times):
+        """And told what to do about it: it would wait for ever, and nobody would know."""
+        if status:
+            self.train(s3, status)
+        outcome = score_arrivals(
+            Bucket(s3, BUCKET),
+            StubRuntime(),
+            [drop(s3, "age,job\n1,x\n")],
+            settings(),
+            lambda: 60.0,
+            "i1",
+            machine,
+            times,
+        )
+        assert outcome["refused"] == 1
+        (key,) = results(s3)
+        error = read_document(s3, key)
+        assert error["error"] == "NoChampion"
+        assert "start a training run. Once one is, upload this file again." in error["reason"]
+
+    def test_it_is_scored_once_one_is_released(self, s3, machine):
+        self.train(s3, "running")
+        arrival = drop(s3, "age,job\n1,x\n")
+        handle(s3, machine, arrival)
+        (document,) = inputs(machine)
+        release(s3)
+        assert (
+            handle(s3, machine, *arrivals_in(document["postponed"]["event"], BUCKET, "inference/"))["scored"]
+            == 1
+        )

@@ -1,7 +1,11 @@
 import hashlib
+import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from unittest.mock import Mock
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given
@@ -36,9 +40,9 @@ from tests.support.scoring_bucket import (
 from tests.support.stub_runtime import StubRuntime, client_error, probability_of, waits_at_random
 
 
-def score(s3, arrival, runtime=None, **changes):
+def score(s3, arrival, runtime=None, invocation="i1", **changes):
     return score_file(
-        Bucket(s3, BUCKET), runtime or StubRuntime(), arrival, settings(**changes), lambda: 60.0
+        Bucket(s3, BUCKET), runtime or StubRuntime(), arrival, settings(**changes), lambda: 60.0, invocation
     )
 
 
@@ -76,8 +80,8 @@ def test_the_three_objects(s3):
     ]
 
     document = read_document(s3, f"{stem}.manifest.json")
-    assert Manifest.from_json(document) == manifest
-    assert document["input"] == arrival.file.to_json()
+    assert msgspec.convert(document, Manifest) == manifest
+    assert document["input"] == vars(arrival.file)
     assert document["rows"] == {"in": 2, "scored": 2, "rejected": 0}
     assert (document["predictions_key"], document["rejected_key"]) == (f"{stem}.csv", None)
     assert document["predictions_version_id"] == versions(s3, f"{stem}.csv")[0][1]
@@ -85,10 +89,10 @@ def test_the_three_objects(s3):
     assert document["started"] <= document["finished"]
     assert document["columns"] == ["job", "note", "y", "age"]
 
-    profile = Profile.from_json(read_document(s3, f"{stem}.profile.json"))
+    profile = msgspec.convert(read_document(s3, f"{stem}.profile.json"), Profile)
     assert (profile.rows, set(profile.columns)) == (2, {"age", "job", "y_probability"})
     assert [sum(counts) for counts in profile.columns.values()] == [2, 2, 2]
-    assert document["counts"] == profile.to_json()
+    assert msgspec.convert(document["counts"], Profile) == profile
 
 
 def test_the_ids_point_to_their_predictions(s3):
@@ -140,14 +144,14 @@ def test_rejected_rows_go_to_their_own_file(s3):
         ["2", "Column age does not hold a number.", "old", "a\nb"],
         ["34", "The row has 1 fields, the header 2.", "7"],
     ]
-    assert (manifest.rows_in, manifest.rows_scored, manifest.rows_rejected) == (32, 30, 2)
+    assert (manifest.rows.incoming, manifest.rows.scored, manifest.rows.rejected) == (32, 30, 2)
     ids = [row[2] for row in read_rows(s3, manifest.predictions.key)[1]]
     assert [identifier.rpartition("-")[2] for identifier in ids] == [str(number) for number in range(2, 32)]
 
 
 def test_more_rejected_rows_than_allowed_refuse_the_file(s3):
     text = "age,job\n" + "1,x\n" * 8 + "old,x\n" * 2
-    assert score(s3, drop(s3, text), max_rejected_percent=20.0).rows_rejected == 2
+    assert score(s3, drop(s3, text), max_rejected_percent=20.0).rows.rejected == 2
     before = results(s3)
     with pytest.raises(TooManyRejected, match=r"2 of 10 rows.*19.9 %.*line 10: Column age"):
         score(s3, drop(s3, text), max_rejected_percent=19.9)
@@ -272,6 +276,33 @@ def test_what_a_dead_run_left_above_the_commit_is_taken_back(s3):
     assert len(results(s3)) == 3
 
 
+def files_counted(capsys):
+    """How many files the metrics that were written since say were scored."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return sum(line.get("FilesScored", 0) for line in lines)
+
+
+def test_a_run_that_dies_behind_its_commit_is_counted_once_by_its_retry(s3, capsys, monkeypatch):
+    arrival = drop(s3, "age,job\n1,x\n")
+    with monkeypatch.context() as patch:
+        patch.setattr("autowatch.scoring.predictions.withdraw_others", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            score(s3, arrival)
+    assert len(results(s3)) == 3
+    assert files_counted(capsys) == 0
+    score(s3, arrival, invocation="of the same event, announced twice")
+    assert files_counted(capsys) == 0
+    score(s3, arrival)
+    assert files_counted(capsys) == 1
+
+
+def test_of_many_at_once_the_one_that_committed_is_counted(s3, capsys):
+    arrival = drop(s3, "age,job\n1,x\n")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: score(s3, arrival, invocation=f"i{number}"), range(8)))
+    assert files_counted(capsys) == 1
+
+
 def test_uploads_that_others_had_begun_are_taken_back_with_the_commit(s3):
     arrival = drop(s3, "age,job\n1,x\n")
     for key in (
@@ -371,6 +402,7 @@ def test_a_failure_leaves_nothing(s3, content, error, monkeypatch):
             drop(s3, content),
             settings(limits=ScoringLimits()),
             seconds_left=lambda: 3.1,
+            invocation="i1",
         )
     assert results(s3) == []
     assert s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
@@ -406,7 +438,7 @@ def test_rows_that_vanish_stop_the_commit(s3, monkeypatch):
 def test_a_failing_bucket_is_raised_as_it_is(s3):
     arrival = drop(s3, "age,job\n1,x\n")
     with pytest.raises(ClientError, match="NoSuchBucket"):
-        score_file(Bucket(s3, "another-bucket"), StubRuntime(), arrival, settings(), lambda: 60.0)
+        score_file(Bucket(s3, "another-bucket"), StubRuntime(), arrival, settings(), lambda: 60.0, "i1")
 
 
 def test_profiles_of_the_pieces_add_up_to_the_whole(s3):
@@ -414,7 +446,7 @@ def test_profiles_of_the_pieces_add_up_to_the_whole(s3):
 
     def profile_of(part):
         manifest = score(s3, drop(s3, "age,job\n" + "".join(part)))
-        return Profile.from_json(read_document(s3, manifest.profile.key))
+        return msgspec.convert(read_document(s3, manifest.profile.key), Profile)
 
     assert total([profile_of(rows[:7]), profile_of(rows[7:100]), profile_of(rows[100:])]) == profile_of(rows)
 

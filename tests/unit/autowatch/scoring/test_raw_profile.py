@@ -49,7 +49,7 @@ def profile_csv(stream, baseline):
 def profile_slowly(data: bytes) -> CsvProfile:
     """Row by row, in the words of docs/formats.md."""
     table = read_table([data])
-    numeric = {column.bins.name for column in BASELINE.columns if column.bins.type == "numeric"}
+    numeric = {column.name for column in BASELINE.columns if column.type == "numeric"}
     builder = ProfileBuilder(BASELINE)
     builder.add({name: [] for name in table.header})
     rows_in = rejected = 0
@@ -219,12 +219,12 @@ def test_columns_that_the_file_lacks_are_absent_and_extra_ones_ignored():
     raw = profile_csv(io.BytesIO(b"extra,age\nx,30\ny,\n"), BASELINE)
 
     assert list(raw.profile.columns) == ["age"]
-    assert (raw.profile.run, raw.profile.bins, raw.profile.rows) == ("run-1", BASELINE.digest, 2)
+    assert (raw.profile.run, raw.profile.bins, raw.profile.rows) == ("run-1", BASELINE.bins, 2)
 
 
 def test_numbers_next_to_the_edges_of_bins_are_counted_exactly(monkeypatch):
     monkeypatch.setattr(arrow_counts, "_FEW_TEXTS", 0)
-    edges = next(column.bins.edges for column in BASELINE.columns if column.bins.name == "p")
+    edges = next(column.edges for column in BASELINE.columns if column.name == "p")
     numbers = [near for edge in edges for near in (math.nextafter(edge, -1), edge, math.nextafter(edge, 2))]
     data = b"p,age\n" + b"".join(b"%r,1\n" % number for number in numbers)
 

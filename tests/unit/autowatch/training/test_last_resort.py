@@ -27,7 +27,7 @@ def aws():
     with mock_aws():
         session = boto3.Session()
         session.client("s3").create_bucket(Bucket=BUCKET)
-        Bucket(session.client("s3"), BUCKET).write_json(LATEST_KEY, RUN.to_json())
+        Bucket(session.client("s3"), BUCKET).write_json(LATEST_KEY, RUN)
         yield session
 
 

@@ -6,10 +6,12 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.evaluation.figures import Confusion
 from autowatch.records.champion import Champion, read_champion, write_champion
-from autowatch.records.decision import GateDecision, write_decision
+from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
 from autowatch.records.keys import LATEST_KEY
 from autowatch.records.run import Run, end_run, read_latest
+from autowatch.records.threshold import DecisionThreshold
 from autowatch.training.outcome import EndedExecution, RunOvertaken, clean_up_run, fail_run, finish_run
 from autowatch.training.serving.endpoints import EndpointBusy
 from tests.support.alert_topic import alert_topic
@@ -34,10 +36,8 @@ def aws():
         session = boto3.Session()
         session.client("s3").create_bucket(Bucket=BUCKET)
         bucket = Bucket(session.client("s3"), BUCKET)
-        bucket.write_json(LATEST_KEY, RUN.to_json())
-        bucket.write_json(
-            "models/new/contract.json", replace(CONTRACT, positive_label_from="champion").to_json()
-        )
+        bucket.write_json(LATEST_KEY, RUN)
+        bucket.write_json("models/new/contract.json", replace(CONTRACT, positive_label_from="champion"))
         yield session
 
 
@@ -46,11 +46,13 @@ def alerts(aws):
     return alert_topic(aws)
 
 
-def finish(aws, alerts, passed, run="new", unknown_to_domino=None):
+def finish(aws, alerts, passed, run="new", unknown_to_domino=None, challenger=None):
     write_decision(
         Bucket(aws.client("s3"), BUCKET),
         "new",
-        GateDecision("new", passed, "AUC 0.8000 on 100 hold-out rows.", 0.6, 100, {"auc": 0.8}),
+        GateDecision(
+            "new", passed, "AUC 0.8000 on 100 hold-out rows.", 0.6, 100, {"auc": 0.8}, (), challenger
+        ),
     )
     sagemaker = SageMaker()
     sagemaker.models["e-new"] = sagemaker.configs["e-new"] = {}
@@ -102,6 +104,36 @@ def test_a_released_run_is_recorded_and_told_and_keeps_its_model(aws, alerts):
     assert "e-new" in sagemaker.models
 
 
+@pytest.mark.parametrize(
+    ("threshold", "labels", "line"),
+    [
+        (
+            DecisionThreshold(0.25, "f1"),
+            (5, 5),
+            "y is 'yes' from a probability of 0.25 on (the largest F1 on the hold-out).",
+        ),
+        (
+            None,
+            (0, 0),
+            "By the model's own label every row of the hold-out is 'no'. To choose from which probability on",
+        ),
+        (None, (0, 1), None),
+    ],
+)
+def test_the_mail_says_how_labels_are_decided(aws, alerts, threshold, labels, line):
+    bucket = Bucket(aws.client("s3"), BUCKET)
+    bucket.write_json("models/new/contract.json", replace(CONTRACT, decision_threshold=threshold))
+    hits, false_alarms = labels
+    confusion = Confusion(hits, false_alarms, 20 - hits, 80 - false_alarms)
+    challenger = JudgedModel("new", 100, {}, (), (), Latency(1, 1.0, 1.0), threshold, confusion)
+    finish(aws, alerts, passed=True, challenger=challenger)
+    (message,) = alerts()
+    if line:
+        assert line in message["Message"]
+    else:
+        assert "DecisionThreshold" not in message["Message"]
+
+
 def test_a_domino_that_does_not_know_the_model_is_told_and_changes_nothing(aws, alerts):
     ended, _ = finish(aws, alerts, passed=True, unknown_to_domino="PUT … failed at every attempt.")
     assert ended.status == "released"
@@ -133,7 +165,7 @@ def test_a_rejected_first_run_says_that_nothing_serves_and_what_to_do(aws, alert
 
 def test_a_promotion_tells_whose_model_serves(aws, alerts):
     promotion = replace(RUN, run="later", trigger="promote", promotes="new")
-    Bucket(aws.client("s3"), BUCKET).write_json(LATEST_KEY, promotion.to_json())
+    Bucket(aws.client("s3"), BUCKET).write_json(LATEST_KEY, promotion)
     ended, sagemaker = finish(aws, alerts, passed=True, run="later")
     assert (ended.run, ended.status, ended.model_run) == ("later", "released", "new")
     (message,) = alerts()
@@ -177,7 +209,7 @@ def test_a_very_first_run_that_was_refused_is_told_too(aws, alerts):
 
 
 def test_a_run_that_another_has_overtaken_ends_nothing(aws, alerts):
-    Bucket(aws.client("s3"), BUCKET).write_json(LATEST_KEY, replace(RUN, run="later").to_json())
+    Bucket(aws.client("s3"), BUCKET).write_json(LATEST_KEY, replace(RUN, run="later"))
     with pytest.raises(RunOvertaken, match="Run later has begun"):
         finish(aws, alerts, passed=True)
     assert read_latest(Bucket(aws.client("s3"), BUCKET)).status == "running"

@@ -131,7 +131,7 @@ def test_a_run_waits_until_the_last_one_is_cleaned_up_but_not_for_ever(status, e
         s3.create_bucket(Bucket=BUCKET)
         bucket = Bucket(s3, BUCKET)
         last = Run("last", "arn:last", status, "manual", TRAINING, "2026-11-23T08:00:00Z")
-        bucket.write_json(LATEST_KEY, last.to_json())
+        bucket.write_json(LATEST_KEY, last)
         run = Run("next", "arn:next", "running", "manual", TRAINING, "2026-11-23T09:01:00Z")
         if error is None:
             begin_run(bucket, execution, run, timedelta())

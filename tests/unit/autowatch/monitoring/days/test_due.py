@@ -6,8 +6,10 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket
-from autowatch.monitoring.days.due import DayFiles, close_days, is_due, open_days
+from autowatch.monitoring.days.due import DayFiles, close_days, find_days_left_out, is_due, open_days
+from autowatch.records.days import DaysLeftOut
 from autowatch.records.keys import DAYS_KEY
+from autowatch.records.timestamps import to_text
 from tests.support.reported_days import TODAY, reported
 
 BUCKET = "bank"
@@ -105,3 +107,30 @@ class TestCloseDays:
         close_days(Bucket(s3, BUCKET), [YESTERDAY, TODAY], EVENING)
         close_days(Bucket(s3, BUCKET), [], EVENING)
         assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
+
+
+class TestDaysLeftOut:
+    def scored(self, s3, *days):
+        for day in days:
+            s3.put_object(Bucket=BUCKET, Key=f"predictions/date={day}/a.manifest.json", Body=b"{}")
+
+    def test_none_without_a_gap(self, s3):
+        self.scored(s3, "2026-10-23", "2026-10-24")
+        Bucket(s3, BUCKET).write_json(DAYS_KEY, {"complete_until": "2026-10-23"})
+        assert find_days_left_out(Bucket(s3, BUCKET), "predictions/", TODAY) == []
+
+    def test_no_range_is_longer_than_one_that_can_be_judged(self, s3):
+        self.scored(s3, "2024-11-20", "2025-11-20", "2025-11-21", "2026-01-05")
+        first, second = find_days_left_out(Bucket(s3, BUCKET), "predictions/", TODAY)
+        assert first == DaysLeftOut(date(2024, 11, 20), date(2025, 11, 20), 2)
+        assert second == DaysLeftOut(date(2025, 11, 21), date(2026, 1, 5), 2)
+
+    def test_what_is_no_day_is_none(self, s3):
+        self.scored(s3, "2026-02-30", "x")
+        assert find_days_left_out(Bucket(s3, BUCKET), "predictions/", TODAY) == []
+
+    def test_a_note_that_another_run_claimed_is_left_to_it(self, s3):
+        claimed = {"complete_until": None, "alerting": to_text(datetime.now(UTC))}
+        Bucket(s3, BUCKET).write_json(DAYS_KEY, claimed)
+        close_days(Bucket(s3, BUCKET), open_days(Bucket(s3, BUCKET), TODAY), EVENING)
+        assert Bucket(s3, BUCKET).read_json(DAYS_KEY) == claimed

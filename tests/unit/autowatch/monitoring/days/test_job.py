@@ -4,10 +4,12 @@ import json
 from collections import Counter
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from autowatch.monitoring.requests import DayRange
 from autowatch.monitoring.watch import DaysFailed
 from autowatch.records.timestamps import to_text
 from autowatch.tabular.profile import Baseline, baseline_column
@@ -543,7 +545,7 @@ class TestWhatNobodyForesaw:
     def test_an_error_of_any_kind_costs_only_its_day(self, clients):
         baseline = release(clients.bucket.client)
         broken = f"predictions/date={day_before(1)}/x.manifest.json"
-        clients.bucket.client.put_object(Bucket=BUCKET, Key=broken, Body=b"[" * 100_000)
+        clients.bucket.client.put_object(Bucket=BUCKET, Key=broken, Body=b'{"x":' + b"[" * 100_000)
         score(clients.bucket.client, baseline, DRIFTED)
 
         with pytest.raises(DaysFailed, match=f"1 of 31 days .*{day_before(1)}: RecursionError, see the log"):
@@ -585,7 +587,7 @@ class TestModelsThatFollowEachOther:
         run(clients, now=NOW - timedelta(days=2))
         release(clients.bucket.client, "run-2")
         second = Baseline("run-2", 2_000, first.columns[:1])
-        clients.bucket.write_json("models/run-2/baseline.json", second.to_json())
+        clients.bucket.write_json("models/run-2/baseline.json", second)
         ages = {"age": LIKE_TRAINING["age"]}
         score(clients.bucket.client, second, ages, day=day_before(1), header=header)
         score(clients.bucket.client, first, LIKE_TRAINING, day=day_before(2), header=header, name="late")
@@ -631,7 +633,7 @@ def test_hostile_columns_go_all_the_way(clients):
     )
     baseline = Baseline("run-1", 2_000, columns)
     release(clients.bucket.client)
-    clients.bucket.write_json("models/run-1/baseline.json", baseline.to_json())
+    clients.bucket.write_json("models/run-1/baseline.json", baseline)
     score(
         clients.bucket.client,
         baseline,
@@ -654,3 +656,83 @@ def test_hostile_columns_go_all_the_way(clients):
     assert len(mail["Subject"]) <= 100
     assert len(json.loads(clients.events.entries[0]["Detail"])["drifted_columns"]) == len(names)
     assert run(clients).days == ()
+
+
+class TestAnOutageOfSixtyDays:
+    """What is older than the days that a run looks back at is not judged, and people are told so."""
+
+    @pytest.fixture
+    def after_it(self, clients):
+        """The job ran until 60 days ago, and files came since, that day's after the run."""
+        set_settings(clients, "volume: {least: 0}")
+        baseline = release(clients.bucket.client)
+        run(clients, now=NOW - timedelta(days=60))
+        for back in (60, 59, 45, 31, 30, 1):
+            score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(back))
+        return clients
+
+    def left_out(self, clients):
+        return clients.bucket.read_json("monitoring/days.json").get("left_out")
+
+    def test_the_days_that_are_dropped_are_told_with_the_command_that_judges_them(self, after_it):
+        run(after_it)
+        (mail,) = after_it.sns.messages
+        assert mail["Subject"].startswith(f"[bank-stack] Days never judged: 4 days from {day_before(60)} to ")
+        assert f"autowatch judge --from {day_before(60)} --to {day_before(31)}" in mail["Message"]
+        assert self.left_out(after_it) == [{"from": day_before(60), "to": day_before(31), "days": 4}]
+
+    def test_the_page_says_so_until_they_are_judged(self, after_it):
+        run(after_it)
+        page = after_it.bucket.read("reports/index.html")[0].decode()
+        command = f"autowatch judge --from {day_before(60)} --to {day_before(31)}"
+        assert command in page
+        first, last = (date.fromisoformat(day_before(back)) for back in (60, 31))
+        assert run(after_it, request=DayRange(first, last)).window.rows == 4 * 500
+        run(after_it, now=NOW + timedelta(days=1))
+        assert command not in after_it.bucket.read("reports/index.html")[0].decode()
+
+    def test_they_are_told_once(self, after_it):
+        run(after_it)
+        run(after_it)
+        run(after_it, now=NOW + timedelta(days=1))
+        assert len(after_it.sns.messages) == 1
+        assert after_it.bucket.read_json("monitoring/days.json")["complete_until"] == day_before(6)
+        assert len(self.left_out(after_it)) == 1
+
+    def test_where_nobody_could_be_told_they_are_not_noted_as_done(self, after_it, monkeypatch):
+        before = after_it.bucket.read_json("monitoring/days.json")
+        down = Mock(side_effect=EndpointConnectionError(endpoint_url="sns"))
+        with monkeypatch.context() as patch:
+            patch.setattr(after_it.sns, "publish", down)
+            with pytest.raises(DaysFailed, match=f"1 of 31 days.* {day_before(31)}: "):
+                run(after_it)
+        assert after_it.bucket.read_json("monitoring/days.json")["complete_until"] == before["complete_until"]
+        claimed = after_it.bucket.read_json("monitoring/days.json")
+        a_minute_ago = to_text(datetime.now(UTC) - timedelta(minutes=1))
+        after_it.bucket.write_json("monitoring/days.json", claimed | {"alerting": a_minute_ago})
+        run(after_it)
+        assert len(self.left_out(after_it)) == 1
+
+    def test_a_stack_whose_job_never_ran_says_so_too(self, clients):
+        baseline = release(clients.bucket.client)
+        for back in (50, 45):
+            score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(back))
+        run(clients)
+        assert self.left_out(clients) == [{"from": day_before(50), "to": day_before(45), "days": 2}]
+
+    def test_days_without_predictions_are_not_missed(self, clients):
+        release(clients.bucket.client)
+        run(clients, now=NOW - timedelta(days=60))
+        run(clients)
+        assert self.left_out(clients) is None
+        assert clients.sns.messages == []
+
+    def test_a_day_that_failed_for_a_month_is_told_when_it_is_given_up(self, clients):
+        baseline = release(clients.bucket.client)
+        score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(29))
+        broken = f"predictions/date={day_before(30)}/x.manifest.json"
+        clients.bucket.client.put_object(Bucket=BUCKET, Key=broken, Body=b"{")
+        with pytest.raises(DaysFailed, match=day_before(30)):
+            run(clients)
+        run(clients, now=NOW + timedelta(days=1))
+        assert self.left_out(clients) == [{"from": day_before(30), "to": day_before(30), "days": 1}]

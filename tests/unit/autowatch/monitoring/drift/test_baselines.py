@@ -23,5 +23,5 @@ def test_each_is_read_once_whether_it_is_there_or_not(s3):
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"columns": [{}], "run": "r", "rows": 1}'])
 def test_a_damaged_one_is_named_with_the_remedy(s3, body):
     s3.put_object(Bucket=BUCKET, Key="models/run-1/baseline.json", Body=body)
-    with pytest.raises(BaselineUnusable, match=r"models/run-1/baseline\.json cannot be read .* Restore"):
+    with pytest.raises(BaselineUnusable, match=r"models/run-1/baseline\.json cannot be read: .* Restore"):
         Baselines(Bucket(s3, BUCKET)).of("run-1")

@@ -34,7 +34,7 @@ class TestJudge:
 
     def test_a_column_that_does_not_come_raises_an_alarm_and_has_no_verdict(self):
         baseline = baseline_of(n=["1", "2"] * 500, c=["a"] * 1_000)
-        current = Profile("run-1", baseline.digest, 1_000, {"c": (1_000, 0, 0, 0)})
+        current = Profile("run-1", baseline.bins, 1_000, {"c": (1_000, 0, 0, 0)})
 
         report = judge(baseline, current, RULES)
 

@@ -3,6 +3,7 @@
 import unicodedata
 from collections import Counter
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -87,9 +88,9 @@ class TestSizes:
             "run-1", 10**6, (baseline_column("c", "feature", "categorical", {"a": 1, "b": 1}),)
         )
         column = Baseline(
-            "run-1", 10**6, (type(baseline.columns[0])(baseline.columns[0].bins, (*reference, 0)),)
+            "run-1", 10**6, (msgspec.structs.replace(baseline.columns[0], counts=(*reference, 0)),)
         )
-        current = Profile("run-1", column.digest, 10**6, {"c": (500_000, 499_999, 0, 1, 0)})
+        current = Profile("run-1", column.bins, 10**6, {"c": (500_000, 499_999, 0, 1, 0)})
 
         report = judge(column, current, DriftRules())
 
@@ -100,7 +101,7 @@ class TestSizes:
     @pytest.mark.parametrize("rows", [10**6, 10**9, 10**12])
     def test_any_number_of_rows_is_judged_at_once(self, rows):
         baseline = baseline_of(c=["a"] * 9_000 + [""] * 1_000)
-        current = Profile("run-1", baseline.digest, rows, {"c": (rows // 2, 0, rows // 4, rows // 4)})
+        current = Profile("run-1", baseline.bins, rows, {"c": (rows // 2, 0, rows // 4, rows // 4)})
 
         report = judge(baseline, current, DriftRules())
 
@@ -162,7 +163,7 @@ class TestOddValues:
             for counts in ([(-0.0, 60), (1.0, 40)], [(0.0, 60), (1.0, 40)])
         ]
 
-        assert bins[0].to_json() == bins[1].to_json()
+        assert repr(bins[0]) == repr(bins[1])
         assert bins[0].labels() == bins[1].labels()
         assert judged({"n": ["-0.0"] * 5_000}, {"n": ["0"] * 1_000})[1].js == 0.0
 

@@ -277,7 +277,7 @@ class TestAlarms:
     @given(st.integers(0, 60), st.integers(300, 3_000), st.integers(0, 60), st.integers(300, 3_000))
     def test_one_is_raised_by_a_rise_that_fishers_test_finds(self, missing_before, before, missing, rows):
         baseline = baseline_of(c=["a"] * (before - missing_before) + [""] * missing_before)
-        current = Profile("run-1", baseline.digest, rows, {"c": (rows - missing, 0, 0, missing)})
+        current = Profile("run-1", baseline.bins, rows, {"c": (rows - missing, 0, 0, missing)})
 
         report = judge(baseline, current, DriftRules(min_rows=1))
 

@@ -5,7 +5,7 @@ import boto3
 import numpy as np
 import pytest
 from moto import mock_aws
-from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score, roc_auc_score
 
 from autowatch.aws.objects import Bucket
 from autowatch.monitoring.quality.day import measure_day
@@ -56,8 +56,22 @@ def test_the_document(s3):
     assert (document["rows_scored"], document["rows_labelled"], document["coverage"]) == (1_250, 1_000, 0.8)
     assert list(document["metrics"]) == list(document["gate"]) == list(MEASURES)
     assert document["gate"]["auc"] == 0.9
+    assert document["threshold"] is None
     assert sum(point["rows"] for point in document["calibration"]) == 1_000
     assert (document["other_runs"], document["alerted"]) == ([], False)
+
+
+def test_figures_of_labels_are_those_of_the_runs_threshold(s3):
+    """Scoring has written the labels by the threshold of the run's contract; here all from 0.35 on are `yes`."""
+    probabilities, labels = draw(500, 0.1)
+    digits = put_scored(s3, probabilities=probabilities, threshold=0.35)
+    take(s3, labels_text(digits, labels))
+    document = measure(s3).document
+    predicted = np.array(probabilities, float) >= 0.35
+    positive = np.array(labels) == "yes"
+    assert document["threshold"] == 0.35
+    for name, oracle in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
+        assert document["metrics"][name]["value"] == pytest.approx(oracle(positive, predicted)), name
 
 
 def test_a_day_without_labels_has_no_document(s3):

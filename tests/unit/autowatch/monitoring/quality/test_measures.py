@@ -22,6 +22,8 @@ def test_the_figures_are_scikit_learns_and_the_gates(count, positives):
     expected = {
         "auc": oracle.roc_auc_score(drawn.positive, drawn.probability),
         "accuracy": oracle.accuracy_score(drawn.positive, drawn.predicted),
+        "precision": oracle.precision_score(drawn.positive, drawn.predicted, zero_division=0),
+        "recall": oracle.recall_score(drawn.positive, drawn.predicted),
         "f1": oracle.f1_score(drawn.positive, drawn.predicted, zero_division=0),
         "log_loss": oracle.log_loss(drawn.positive, np.clip(drawn.probability, 1e-15, 1 - 1e-15)),
         "brier": oracle.brier_score_loss(drawn.positive, drawn.probability),
@@ -70,7 +72,8 @@ def test_one_class(label):
     positive, probability = np.full(30, label), np.linspace(0.1, 0.4, 30)
     measured = measure_quality(LabelledRows(positive, np.zeros(30, bool), probability))
     assert measured.metrics["auc"] is None
-    assert (measured.metrics["f1"] is None) is not label
+    assert measured.metrics["precision"] is None
+    assert (measured.metrics["recall"] is None) is (measured.metrics["f1"] is None) is not label
     assert measured.metrics["log_loss"].value == pytest.approx(
         oracle.log_loss(positive, probability, labels=[False, True])
     )

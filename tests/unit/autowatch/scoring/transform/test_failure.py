@@ -7,7 +7,8 @@ import pytest
 from botocore.stub import Stubber
 
 from autowatch.aws.objects import Bucket
-from autowatch.scoring.transform.failure import fail_transform
+from autowatch.records.arrival import announcement
+from autowatch.scoring.transform.failure import end_transform, fail_transform
 from tests.support.scoring_bucket import BUCKET, drop, keys, results
 from tests.support.transform_double import WORK, check, transform
 
@@ -79,3 +80,45 @@ def test_what_was_committed_before_the_failure_stays_and_is_said(s3):
     _, message = fail(s3, arrival, {"Error": "States.Timeout", "Cause": ""})
     assert results(s3) == before
     assert "had been written before that: predictions/" in message["Message"]
+
+
+def end(s3, document, status):
+    """What Step Functions' event on the end of an execution brings about: the messages."""
+    sagemaker, topic = boto3.client("sagemaker", "us-east-1"), Topic()
+    detail = {"input": json.dumps(document), "status": status, "cause": "Somebody stopped it."}
+    with Stubber(sagemaker) as stubber:
+        stubber.add_client_error("describe_transform_job", "ResourceNotFound")
+        end_transform(
+            Bucket(s3, BUCKET),
+            sagemaker,
+            topic,
+            predictions_prefix="predictions/",
+            topic_arn="arn",
+            detail=detail,
+        )
+    return topic.messages
+
+
+def execution(arrival):
+    return {"name": WORK.name, "input": vars(arrival.file), "time": arrival.time.isoformat()}
+
+
+@pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT", "FAILED"])
+def test_one_that_was_ended_from_outside_leaves_nothing_and_is_told(s3, status):
+    arrival = drop(s3, TEXT)
+    check(s3, arrival)
+    (message,) = end(s3, execution(arrival), status)
+    assert "Versions" not in s3.list_object_versions(Bucket=BUCKET, Prefix="transform/")
+    assert f"ended {status}. Somebody stopped it." in message["Message"]
+    assert "upload the file again" in message["Message"]
+
+
+def test_one_that_failed_by_itself_has_told_already(s3):
+    assert end(s3, execution(drop(s3, TEXT)), "FAILED") == []
+
+
+def test_a_file_that_was_waiting_is_named(s3):
+    event = announcement(drop(s3, TEXT, "inference/ä b.csv"), BUCKET)
+    (message,) = end(s3, {"postponed": {"seconds": 5, "event": event}}, "ABORTED")
+    assert "inference/ä b.csv was waiting" in message["Message"]
+    assert "Upload the file again" in message["Message"]

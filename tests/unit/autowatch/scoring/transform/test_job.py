@@ -45,7 +45,9 @@ def plan():
 
     champion = Champion("r1", "bank", "bank-r1", "bank-r1", "c", "b", "2026-11-20T00:00:00Z", {})
     arrival = Arrival(ObjectVersion("inference/a.csv", "v", "e", 10), TIME)
-    return TransformPlan(WORK, arrival, champion, CONTRACT, "note,age,job\n", "2026-11-23T09:00:00Z")
+    return TransformPlan(
+        WORK.name, arrival.file, arrival.time, champion, CONTRACT, "note,age,job\n", "2026-11-23T09:00:00Z"
+    )
 
 
 def description(status, **extra):

@@ -4,14 +4,19 @@ import csv
 import io
 import random
 from dataclasses import replace
+from datetime import UTC, datetime
+from unittest.mock import Mock
 
 import pytest
 
 from autowatch.aws.objects import Bucket
 from autowatch.records.contract import Feature
+from autowatch.records.threshold import DecisionThreshold
 from autowatch.scoring.answer import AnswerMismatch, AnswerUnreadable
 from autowatch.scoring.inbox import score_arrivals
 from autowatch.scoring.transform.accept import PieceMissing
+from autowatch.scoring.transform.assemble import assemble
+from autowatch.scoring.transform.plan import read_plan
 from autowatch.scoring.transform.work import remove_work
 from autowatch.tabular.cells import NumberForm
 from autowatch.tabular.profile import baseline_column
@@ -25,7 +30,7 @@ from tests.support.scoring_bucket import (
     read_document,
     settings,
 )
-from tests.support.stub_runtime import StubRuntime
+from tests.support.stub_runtime import StubRuntime, probability_of
 from tests.support.transform_double import SETTINGS, WORK, check, plan, transform
 
 
@@ -41,6 +46,7 @@ def outcome(s3):
             "started",
             "finished",
             "time",
+            "committed_by",
             *(name for name in document if name.endswith("version_id")),
         ):
             document.pop(name, None)
@@ -64,6 +70,7 @@ def both_ways(s3, content, piece_bytes=1500):
         [arrival],
         settings(max_rejected_percent=SETTINGS.max_rejected_percent),
         lambda: 60.0,
+        "i1",
     )
     scored = outcome(s3)
     remove_outcome(s3)
@@ -140,21 +147,21 @@ def change_form(s3, form):
     ages = baseline_column("age", "feature", "numeric", {"1,5": 50, "2.000": 50}, form)
     baseline = replace(BASELINE, columns=(ages, *BASELINE.columns[1:]))
     bucket = Bucket(s3, BUCKET)
-    bucket.write_json("models/r1/contract.json", replace(CONTRACT, features=features).to_json())
-    bucket.write_json("models/r1/baseline.json", baseline.to_json())
+    bucket.write_json("models/r1/contract.json", replace(CONTRACT, features=features))
+    bucket.write_json("models/r1/baseline.json", baseline)
 
 
 def test_the_model_is_sent_plain_numbers(s3):
-    change_form(s3, NumberForm(",", ".", missing=frozenset({"n/k"})))
+    change_form(s3, NumberForm(",", ".", missing=("n/k",)))
     runtime = StubRuntime()
     arrival = drop(s3, FORMED)
-    score_arrivals(Bucket(s3, BUCKET), runtime, [arrival], settings(), lambda: 60.0)
+    score_arrivals(Bucket(s3, BUCKET), runtime, [arrival], settings(), lambda: 60.0, "i1")
     assert {row[0] for _, rows, _ in runtime.requests for row in rows} == {"1200.5", "7", "", "-3.25"}
 
 
 @pytest.mark.parametrize("content", [FORMED, FORMED + "1.5;x;faulty\n"], ids=["whole", "one faulty row"])
 def test_both_paths_read_numbers_as_the_contract_says_and_pass_them_through_unchanged(s3, content):
-    form = NumberForm(",", ".", missing=frozenset({"n/k"}))
+    form = NumberForm(",", ".", missing=("n/k",))
     change_form(s3, form)
     scored, transformed = both_ways(s3, content)
     assert transformed == scored
@@ -164,6 +171,30 @@ def test_both_paths_read_numbers_as_the_contract_says_and_pass_them_through_unch
         if key.endswith(".csv") and key.startswith("predictions/")
     )
     assert [row[0] for row in rows[1:6]] == ["1.200,5", "7", "n/k", "-3,25", ""]
+
+
+@pytest.mark.parametrize("positive", ["yes", "no"])
+@pytest.mark.parametrize("content", [SAME["faults and quotes"], PLAIN], ids=["faults and quotes", "plain"])
+def test_both_paths_decide_labels_by_the_contracts_threshold(s3, content, positive):
+    """A row exactly at the threshold gets the positive label; the model's own labels are those at 0.5."""
+    at = float(probability_of(["7", "job7"]))
+    exactly = at if positive == "yes" else round(1 - at, 6)
+    contract = replace(
+        CONTRACT, positive_label=positive, decision_threshold=DecisionThreshold(exactly, "parameter")
+    )
+    Bucket(s3, BUCKET).write_json("models/r1/contract.json", contract)
+    scored, transformed = both_ways(s3, content)
+    assert transformed == scored
+    (text,) = (text for key, text in scored.items() if key.startswith("predictions/") and key.endswith("csv"))
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    negative = {"yes": "no", "no": "yes"}[positive]
+    assert [row["y"] for row in rows] == [
+        positive if float(row["y_probability"]) >= exactly else negative for row in rows
+    ]
+    assert {row["y"] for row in rows} == {"yes", "no"}
+    if content == PLAIN:
+        row = next(row for row in rows if row["job"] == "job7")
+        assert (float(row["y_probability"]), row["y"]) == (exactly, positive)
 
 
 @pytest.mark.parametrize("piece_bytes", [1, 300, 10**9])
@@ -178,7 +209,7 @@ def test_rows_that_are_all_rejected_need_no_job(s3):
     decision, _ = check(s3, arrival, settings=everything)
     assert decision == "finish"
     manifest = transform(s3, arrival, settings=everything)
-    assert (manifest.rows_scored, manifest.rows_rejected) == (0, 60)
+    assert (manifest.rows.scored, manifest.rows.rejected) == (0, 60)
     assert read(s3, manifest.predictions.key) == "age,job,id,y,y_probability,prediction_date\n"
 
 
@@ -209,7 +240,7 @@ def test_a_row_too_large_for_a_request_is_rejected_in_the_same_words(s3):
     content = PLAIN + '1,"' + 'é,""' * 300 + '",x\n'
     arrival = drop(s3, content)
     limits = replace(settings().limits, max_batch_bytes=1000)
-    score_arrivals(Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(limits=limits), lambda: 60.0)
+    score_arrivals(Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(limits=limits), lambda: 60.0, "i1")
     scored = outcome(s3)
     remove_outcome(s3)
     transform(s3, arrival, settings=small)
@@ -252,7 +283,28 @@ def test_a_file_that_is_scored_already_is_left_alone(s3):
     before = outcome(s3)
     assert plan(s3, arrival) == "done"
     assert outcome(s3) == before
-    assert first.rows_in == 300
+    assert first.rows.incoming == 300
+
+
+def test_a_commit_whose_process_dies_behind_it_is_counted_once_by_the_retry(s3, capsys, monkeypatch):
+    def counted():
+        return capsys.readouterr().out.count('"FilesScored": 1')
+
+    arrival = drop(s3, PLAIN)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "autowatch.scoring.transform.assemble.withdraw_others", Mock(side_effect=KeyboardInterrupt)
+        )
+        with pytest.raises(KeyboardInterrupt):
+            transform(s3, arrival)
+    assert counted() == 0
+    assemble(
+        Bucket(s3, BUCKET),
+        read_plan(Bucket(s3, BUCKET), WORK.name),
+        SETTINGS,
+        datetime(2026, 11, 23, tzinfo=UTC),
+    )
+    assert counted() == 1
 
 
 def test_every_state_may_run_twice(s3):

@@ -60,8 +60,8 @@ def by_text(bins, texts):
 
 
 def check(column, texts):
-    counted = ColumnCounter(column.bins).count(pa.array(texts, pa.string()))
-    assert (counted.counts, set(counted.faulty)) == by_text(column.bins, texts)
+    counted = ColumnCounter(column).count(pa.array(texts, pa.string()))
+    assert (counted.counts, set(counted.faulty)) == by_text(column, texts)
 
 
 @given(st.sampled_from(COLUMNS), st.lists(number, max_size=30))
@@ -73,7 +73,7 @@ def test_numbers(column, texts):
 def test_numbers_at_the_cuts(column, data):
     check(
         column,
-        [repr(cut) for cut in data.draw(st.lists(st.sampled_from([*column.bins.cuts, 0.0]), max_size=30))],
+        [repr(cut) for cut in data.draw(st.lists(st.sampled_from([*column.cuts, 0.0]), max_size=30))],
     )
 
 
@@ -88,7 +88,7 @@ def test_categories(column, texts):
 def test_what_is_remembered_is_bounded(monkeypatch):
     monkeypatch.setattr(module, "_MOST_REMEMBERED", 10)
     monkeypatch.setattr(module, "_FEW_TEXTS", 400)
-    counter = ColumnCounter(COLUMNS[0].bins)
+    counter = ColumnCounter(COLUMNS[0])
     for start in range(100):
         counter.count(pa.array([str(start + step) for step in range(5)], pa.string()))
     assert len(counter._bin_of) <= 15

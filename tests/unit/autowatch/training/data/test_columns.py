@@ -34,7 +34,7 @@ SPACE = "\u00a0"
 @pytest.mark.parametrize("odd", [" ", "n/k", "?", "-", "inf", "1e39", "unknown", "1,5"])
 def test_a_text_among_numbers_is_missing_and_named(odd):
     column = survey(NUMBERS, ["7", odd, "8"], [odd])
-    assert (column.type, column.form, column.missing) == ("numeric", NumberForm(missing=frozenset({odd})), 2)
+    assert (column.type, column.form, column.missing) == ("numeric", NumberForm(missing=(odd,)), 2)
     assert column.stray == (StrayText(odd, 2, 3),)
 
 

@@ -5,11 +5,13 @@ from collections import Counter
 from dataclasses import replace
 
 import boto3
+import msgspec
 import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.contract import Contract, Feature
+from autowatch.records.holdout import HoldoutRule, read_unseen_rows
 from autowatch.tabular.cells import NumberForm
 from autowatch.tabular.profile import Baseline
 from autowatch.tabular.table import DuplicateColumns, EmptyFile, NoHeader, NotUtf8
@@ -17,6 +19,7 @@ from autowatch.training.data import prepare as training_data
 from autowatch.training.data import survey as training_survey
 from autowatch.training.data.files import find_training_files
 from autowatch.training.data.prepare import (
+    IdColumnMissing,
     LabelsChanged,
     NoFeatures,
     Preparation,
@@ -77,7 +80,7 @@ def test_the_contract_says_what_the_model_will_be_given(s3):
     assert (contract.labels, contract.positive_label) == (("no", "yes"), "yes")
     assert (contract.rows, contract.dropped_columns) == (650, ("duration",))
     assert contract.training.key == KEY
-    assert Contract.from_json(json.loads(read(s3, "models/r/contract.json"))) == contract
+    assert msgspec.json.decode(read(s3, "models/r/contract.json"), type=Contract) == contract
 
 
 def test_every_row_is_in_one_of_the_two_parts_and_each_class_in_both(s3):
@@ -88,21 +91,25 @@ def test_every_row_is_in_one_of_the_two_parts_and_each_class_in_both(s3):
     original = csv.reader(io.StringIO(table()))
     next(original)
     assert whole == Counter((age, job, label) for age, job, _, label in original)
-    assert Counter(row[-1] for row in holdout[1:]) == {"no": 100, "yes": 30}
+    assert {row[-1] for row in train[1:]} == {row[-1] for row in holdout[1:]} == {"no", "yes"}
 
 
-def test_the_same_file_is_always_split_alike_and_another_one_otherwise(s3):
+def test_a_file_that_grows_keeps_its_rows_where_they_were(s3):
     prepare(s3, table(), run="one")
-    prepare(s3, table(), run="two")
-    assert rows_of(s3, "holdout", "one") == rows_of(s3, "holdout", "two")
-    prepare(s3, table() + "1,other,7,no\n", run="three")
-    assert rows_of(s3, "holdout", "one") != rows_of(s3, "holdout", "three")
+    prepare(s3, table() + "".join(f"{n},other,7,no\n" for n in range(300)), run="two")
+    for part in ("train", "holdout"):
+        before, after = (
+            Counter(map(tuple, rows_of(s3, part, "one"))),
+            Counter(map(tuple, rows_of(s3, part, "two"))),
+        )
+        assert before < after
+        assert all(job == "other" for _, job, _ in after - before)
 
 
 def test_the_baseline_counts_the_whole_file(s3):
     prepare(s3, table())
-    baseline = Baseline.from_json(json.loads(read(s3, "models/r/baseline.json")))
-    assert [column.bins.name for column in baseline.columns] == ["age", "job"]
+    baseline = msgspec.json.decode(read(s3, "models/r/baseline.json"), type=Baseline)
+    assert [column.name for column in baseline.columns] == ["age", "job"]
     assert [sum(column.counts) for column in baseline.columns] == [650, 650]
 
 
@@ -146,7 +153,7 @@ def test_fields_survive_quotes_delimiters_and_line_breaks(s3):
     ],
 )
 def test_a_column_is_numeric_when_all_that_is_there_is_a_number(s3, texts, expected):
-    lines = ["a,b,y", *(f"{texts[n % len(texts)]},x,{'yes' if n % 4 else 'no'}" for n in range(650))]
+    lines = ["a,b,y", *(f"{texts[n % len(texts)]},x{n},{'yes' if n % 4 else 'no'}" for n in range(650))]
     contract = prepare(s3, "\n".join(lines))
     assert contract.features[0] == Feature("a", expected)
 
@@ -200,13 +207,18 @@ def test_a_positive_label_that_does_not_occur_is_refused(s3):
     assert refusal(s3, table(), Preparation("y", "ja", (), 20)).type is WrongClasses
 
 
-def test_fewer_rows_to_train_on_than_autopilot_takes_are_refused(s3):
-    caught = refusal(s3, table(rows=623))
+def test_fewer_rows_to_train_on_than_autopilot_takes_are_refused(s3, monkeypatch):
+    caught = refusal(s3, table(rows=550))
     assert caught.type is TooFewRows
-    assert "Of the 623 labelled rows 124 are held out, which leaves 499" in str(caught.value)
     assert "no fewer than 500" in str(caught.value)
-    prepare(s3, table(rows=624))
-    assert len(rows_of(s3, "train")) == 501
+    prepare(s3, table(), run="other")
+    trained = len(rows_of(s3, "train", "other")) - 1
+    monkeypatch.setattr(training_data, "FEWEST_ROWS_TO_TRAIN", trained)
+    prepare(s3, table())
+    monkeypatch.setattr(training_data, "FEWEST_ROWS_TO_TRAIN", trained + 1)
+    words = f"Of the 650 labelled rows {650 - trained} are held out, which leaves {trained} to train on"
+    with pytest.raises(TooFewRows, match=words):
+        prepare(s3, table())
 
 
 def test_a_class_with_too_few_rows_is_refused(s3):
@@ -253,7 +265,16 @@ def test_bytes_that_are_not_utf8_in_the_middle_are_refused(s3):
 
 def champion_of(positive, labels=("no", "yes"), target="y"):
     return Contract(
-        "old", target, labels, positive, (), (), 650, 1, ObjectVersion("t", None, "e", 1), "rarer"
+        "old",
+        target,
+        labels,
+        positive,
+        (),
+        (),
+        650,
+        1,
+        ObjectVersion("t", None, "e", 1),
+        positive_label_from="rarer",
     )
 
 
@@ -274,7 +295,7 @@ def test_the_probability_keeps_its_direction_from_model_to_model(s3, champion, p
     assert (contract.positive_label, contract.positive_label_from) == expected
     stored = json.loads(read(s3, "models/r/contract.json"))
     assert (stored["positive_label"], stored["positive_label_from"]) == expected
-    assert Contract.from_json(stored) == contract
+    assert msgspec.convert(stored, Contract) == contract
     report = json.loads(read(s3, "models/r/data.json"))
     assert (report["positive_label"], report["positive_label_from"]) == expected
 
@@ -319,15 +340,18 @@ def test_the_data_report_says_what_was_seen(s3):
     assert (columns["age"]["distinct"], columns["job"]["distinct"]) == (69, 5)
     assert [column["role"] for column in columns.values()] == ["feature", "dropped", "constant", "target"]
     assert (report["constant_columns"], report["dropped_columns"]) == (["same"], ["job"])
-    assert report["train"] == {"rows": 521, "classes": {"yes": 121, "no": 400}}
-    assert report["holdout"] == {"by": "random", "rows": 130, "classes": {"yes": 30, "no": 100}}
+    train, holdout = report["train"], report["holdout"]
+    assert (holdout["by"], holdout["percent"], holdout["columns"]) == ("random", 20, ["age", "same"])
+    for part, name in ((train, "train"), (holdout, "holdout")):
+        labels = Counter(row[-1] for row in rows_of(s3, name)[1:])
+        assert (part["classes"], part["rows"]) == (labels, labels.total())
     assert columns["y"]["auc"] is None
     assert columns["same"]["auc"] == 0.5
     assert [file["key"] for file in report["files"]] == [KEY]
 
 
 def leaking(number):
-    return f"{number % 70},{'signed' if number % 5 == 0 else ''},7,{'yes' if number % 5 == 0 else 'no'}\n"
+    return f"{number},{'signed' if number % 5 == 0 else ''},7,{'yes' if number % 5 == 0 else 'no'}\n"
 
 
 def test_a_likely_leak_is_a_warning_and_no_refusal(s3):
@@ -393,13 +417,13 @@ def test_columns_of_too_many_values_are_counted_to_the_last_row_all_the_same(s3,
     lines = (f"{n * 7919 % 8000 / 8},name {n},7,{'yes' if n % 4 == 0 else 'no'}\n" for n in range(8000))
     contract = prepare(s3, "age,job,duration,y\n" + "".join(lines))
     assert contract.features == (Feature("age", "numeric"), Feature("job", "categorical"))
-    baseline = Baseline.from_json(json.loads(read(s3, "models/r/baseline.json")))
+    baseline = msgspec.json.decode(read(s3, "models/r/baseline.json"), type=Baseline)
     age, job = baseline.columns
     assert sum(age.counts) == sum(job.counts) == 8000
-    assert (age.bins.edges[0], age.bins.edges[-1]) == (0.0, 999.875)
+    assert (age.edges[0], age.edges[-1]) == (0.0, 999.875)
     inner = [times for times in age.counts if times]
     assert max(inner) < 1.5 * min(inner), "bins from a sample still hold about a tenth of the rows each"
-    assert job.bins.open
+    assert job.open
     columns = json.loads(read(s3, "models/r/data.json"))["columns"]
     assert [column["distinct_is_exact"] for column in columns] == [False, False, True, True]
 
@@ -419,12 +443,12 @@ def test_a_column_that_is_the_same_in_every_row_is_not_a_feature(s3):
 def test_texts_among_numbers_are_emptied_for_the_model_and_named_for_people(s3):
     texts = [*map(str, range(60)), " ", "secret"]
     contract = prepare(s3, with_column([*texts[:-1], *map(str, range(60, 120))]))
-    assert contract.features[0] == Feature("a", "numeric", NumberForm(missing=frozenset({" "})))
+    assert contract.features[0] == Feature("a", "numeric", NumberForm(missing=(" ",)))
     assert {" "}.isdisjoint(row[0] for row in rows_of(s3, "train") + rows_of(s3, "holdout"))
     (warning,) = json.loads(read(s3, "models/r/data.json"))["warnings"]
     assert "column 'a' holds numbers and 5 other values" in warning
     assert "' ' (5 times, first on line 62)" in warning
-    baseline = Baseline.from_json(json.loads(read(s3, "models/r/baseline.json")))
+    baseline = msgspec.json.decode(read(s3, "models/r/baseline.json"), type=Baseline)
     assert baseline.columns[0].counts[-1] == 5
 
 
@@ -440,7 +464,7 @@ def test_numbers_of_another_form_are_written_plainly_for_the_model(s3):
     contract = prepare(s3, with_column(["1.234,50", "7,25", "80"]))
     assert contract.features[0].form == NumberForm(",", ".")
     assert {row[0] for row in rows_of(s3, "train")[1:]} == {"1234.50", "7.25", "80"}
-    assert Contract.from_json(json.loads(read(s3, "models/r/contract.json"))) == contract
+    assert msgspec.json.decode(read(s3, "models/r/contract.json"), type=Contract) == contract
 
 
 @pytest.mark.parametrize(
@@ -470,3 +494,86 @@ def test_a_third_label_is_named_where_it_stands_in_several_rows(s3):
         assert expected in message
         assert "Smith" not in message
         assert ("Some differ only by spaces or capitals" in message) is (text == ",yes ")
+
+
+def customers(rows=800, header="customer,age,job,y"):
+    lines = [f"c{n},{n % 97},job {n % 13},{'yes' if n % 4 == 0 else 'no'}" for n in range(rows)]
+    return "\n".join([header, *lines]) + "\n"
+
+
+BY_CUSTOMER = Preparation("y", "", (), 20, id_column="customer")
+
+
+def test_the_users_key_is_no_feature_and_decides_which_rows_are_held_out(s3):
+    contract = prepare(s3, customers(), BY_CUSTOMER)
+    assert (contract.id_column, contract.dropped_columns) == ("customer", ())
+    assert [feature.name for feature in contract.features] == ["age", "job"]
+    assert contract.holdout == HoldoutRule("random", 20, ("customer",))
+    assert msgspec.json.decode(read(s3, "models/r/contract.json"), type=Contract) == contract
+    assert rows_of(s3, "train")[0] == rows_of(s3, "holdout")[0] == ["age", "job", "y"]
+    roles = {
+        column["name"]: column["role"] for column in json.loads(read(s3, "models/r/data.json"))["columns"]
+    }
+    assert roles == {"customer": "key", "age": "feature", "job": "feature", "y": "target"}
+    snapshots = "".join(f"c{n % 800},{n % 89},job {n % 7},no\n" for n in range(1600))
+    prepare(s3, customers() + snapshots, BY_CUSTOMER, run="more")
+    once, more = (len(rows_of(s3, "holdout", run)) - 1 for run in ("r", "more"))
+    assert more == 3 * once, "the rows of a customer are on one side"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("Customer", "Did you mean 'customer'"), ("zzz", "leave it empty"), ("y", "the column to predict")],
+)
+def test_a_key_column_that_is_not_there_is_refused(s3, name, words):
+    caught = refusal(s3, customers(), replace(BY_CUSTOMER, id_column=name))
+    assert caught.type is IdColumnMissing
+    assert f"IdColumn is '{name}'" in str(caught.value)
+    assert words in str(caught.value)
+
+
+PLAIN = Preparation("y", "", (), 20)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "header", "columns"),
+    [
+        (PLAIN, PLAIN, "customer,age,job,y", ("age", "customer", "job")),
+        (replace(PLAIN, dropped_columns=("customer",)), PLAIN, "customer,age,job,y", ("age", "job")),
+        (PLAIN, replace(PLAIN, dropped_columns=("customer",)), "customer,age,job,y", ("age", "job")),
+        (PLAIN, PLAIN, "client,age,job,y", ("age", "client", "job")),
+        (PLAIN, BY_CUSTOMER, "customer,age,job,y", ("customer",)),
+        (BY_CUSTOMER, PLAIN, "customer,age,job,y", ("age", "customer", "job")),
+    ],
+    ids=["same", "a new column", "a dropped column", "a renamed one", "a key from now on", "no key any more"],
+)
+def test_the_champions_rule_is_kept_while_its_columns_may_be_features(s3, before, after, header, columns):
+    champion = prepare(s3, customers(), before, run="old")
+    contract = prepare(s3, customers(900, header), replace(after, holdout_percent=25), champion=champion)
+    assert contract.holdout == HoldoutRule("random", 25, columns)
+
+
+def test_it_is_kept_which_held_out_rows_the_champion_was_not_trained_on(s3):
+    assert read_unseen_rows(Bucket(s3, BUCKET), "r", "old").rows is None
+    champion = prepare(s3, customers(), PLAIN, run="old")
+    assert s3.list_objects_v2(Bucket=BUCKET, Prefix="models/old/unseen")["KeyCount"] == 0
+    prepare(s3, customers(1000), PLAIN, champion=champion)
+    held_out = len(rows_of(s3, "holdout")) - 1
+    unseen = read_unseen_rows(Bucket(s3, BUCKET), "r", "old")
+    assert unseen.rows == ((1, held_out),)
+    assert unseen.numbers() == set(range(1, held_out + 1))
+    assert "not in force" in read_unseen_rows(Bucket(s3, BUCKET), "r", "another").unknown
+    prepare(s3, customers(1000), PLAIN, champion=replace(champion, holdout=None))
+    assert "kept no rule" in read_unseen_rows(Bucket(s3, BUCKET), "r", "old").unknown
+
+
+def test_held_out_by_time_the_newest_trained_row_is_known(s3):
+    by_time = replace(PLAIN, holdout_by="newest")
+    champion = prepare(s3, customers(), by_time, run="old")
+    assert champion.holdout.newest_row
+    prepare(s3, customers(1000), by_time, champion=champion)
+    assert read_unseen_rows(Bucket(s3, BUCKET), "r", "old").rows == ((1, 200),)
+    prepare(s3, customers(650), by_time, champion=champion)
+    assert read_unseen_rows(Bucket(s3, BUCKET), "r", "old").rows == ((121, 130),), (
+        "rows 520 to 639 were trained on"
+    )

@@ -10,7 +10,7 @@ from autowatch.training.data.report import FEWEST_ROWS_OF_BIN, LEAK_AUC, single_
 
 
 def column_auc(texts, labels, feature_type="categorical"):
-    bins = baseline_column("a", "feature", feature_type, Counter(texts)).bins
+    bins = baseline_column("a", "feature", feature_type, Counter(texts))
     return single_column_auc(
         *(
             bins.count(Counter(text for text, label in zip(texts, labels, strict=True) if label == which))

@@ -5,16 +5,21 @@ import math
 from dataclasses import replace
 
 import boto3
+import msgspec
 import numpy as np
 import pytest
 from moto import mock_aws
+from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_score
 
 from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.evaluation.figures import Costs
 from autowatch.records.champion import Champion, write_champion
-from autowatch.records.contract import Contract, Feature
+from autowatch.records.contract import Contract, Feature, read_contract
 from autowatch.records.decision import read_decision
+from autowatch.records.holdout import UnseenRows, write_unseen_rows
 from autowatch.records.keys import baseline_key, contract_key, holdout_key
 from autowatch.records.smoke import read_smoke_test
+from autowatch.records.threshold import DecisionThreshold, ThresholdRule
 from autowatch.scoring.endpoint import EndpointUnavailable
 from autowatch.scoring.requests import ScoringLimits
 from autowatch.tabular.profile import Baseline, baseline_column
@@ -69,14 +74,14 @@ def s3():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=BUCKET)
         s3.put_object(Bucket=BUCKET, Key=holdout_key(RUN), Body="\n".join(lines).encode())
-        Bucket(s3, BUCKET).write_json(contract_key(RUN), CONTRACT.to_json())
+        Bucket(s3, BUCKET).write_json(contract_key(RUN), CONTRACT)
         baseline = (baseline_column("good", "feature", "numeric", {"0.1": 400, "0.9": 100}),)
-        Bucket(s3, BUCKET).write_json(baseline_key(RUN), Baseline(RUN, 500, baseline).to_json())
+        Bucket(s3, BUCKET).write_json(baseline_key(RUN), Baseline(RUN, 500, baseline))
         yield s3
 
 
 def crown(s3, contract=CONTRACT, champion=CHAMPION):
-    Bucket(s3, BUCKET).write_json(champion.contract_key, replace(contract, run="old").to_json())
+    Bucket(s3, BUCKET).write_json(champion.contract_key, replace(contract, run="old"))
     write_champion(Bucket(s3, BUCKET), champion, None)
 
 
@@ -235,8 +240,8 @@ def test_the_baseline_gets_the_predictions_column_and_only_once(s3):
     for _ in range(2):
         judge(s3, serving(good))
         document = json.loads(s3.get_object(Bucket=BUCKET, Key=baseline_key(RUN))["Body"].read())
-        baseline = Baseline.from_json(document)
-        assert [(column.bins.name, column.bins.kind) for column in baseline.columns] == [
+        baseline = msgspec.convert(document, Baseline)
+        assert [(column.name, column.kind) for column in baseline.columns] == [
             ("good", "feature"),
             ("y_probability", "prediction"),
         ]
@@ -275,3 +280,133 @@ def test_how_the_hold_out_is_cut_does_not_matter(s3):
     whole = judge(s3, serving(poor, good), ScoringLimits(max_batch_rows=ROWS, concurrency=1))
     pieces = judge(s3, serving(poor, good), ScoringLimits(max_batch_rows=7, concurrency=4))
     assert without_times(pieces) == without_times(whole)
+
+
+def rare(row):
+    """Ranks as `good` does, and gives nobody more than 0.4."""
+    return 0.4 * good(row)
+
+
+def holdout(s3):
+    """For each row whether it is positive, and what `good` gives it."""
+    body = s3.get_object(Bucket=BUCKET, Key=holdout_key(RUN))["Body"].read().decode()
+    rows = [line.split(",") for line in body.splitlines()[1:]]
+    return np.array([row[-1] == "yes" for row in rows]), np.array([good(row) for row in rows])
+
+
+def counts(decision):
+    """As scikit-learn's confusion matrix lists them: true negatives, alarms, misses, hits."""
+    found = decision.confusion
+    return [found.true_negatives, found.false_positives, found.false_negatives, found.true_positives]
+
+
+def test_without_a_threshold_the_labels_are_the_models_own(s3):
+    decision = judge(s3, serving(rare))
+    assert (decision.metrics["f1"], decision.metrics["recall"]) == (0, 0)
+    assert decision.challenger.threshold is None
+    assert counts(decision.challenger) == [800, 0, 200, 0]
+    assert read_contract(Bucket(s3, BUCKET), contract_key(RUN)) == CONTRACT
+
+
+def test_a_given_threshold_decides_the_labels_and_stands_in_the_contract(s3):
+    decision = judge(s3, serving(rare), rules=replace(RULES, threshold=ThresholdRule(0.2)))
+    positive, probability = holdout(s3)
+    labels = 0.4 * probability >= 0.2
+    for name, measure in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
+        assert decision.metrics[name] == pytest.approx(measure(positive, labels))
+    assert counts(decision.challenger) == confusion_matrix(positive, labels).ravel().tolist()
+    threshold = DecisionThreshold(0.2, "parameter")
+    assert decision.challenger.threshold == threshold
+    assert read_contract(Bucket(s3, BUCKET), contract_key(RUN)) == replace(
+        CONTRACT, decision_threshold=threshold
+    )
+    assert read_decision(Bucket(s3, BUCKET), RUN) == decision
+
+
+@pytest.mark.parametrize("costs", [None, Costs(10, 1)], ids=["F1", "costs"])
+def test_the_best_threshold_is_kept_and_its_figures_do_not_flatter(s3, costs):
+    rules = replace(RULES, threshold=ThresholdRule(costs=costs))
+    decision = judge(s3, serving(rare), rules=rules)
+    contract = read_contract(Bucket(s3, BUCKET), contract_key(RUN))
+    threshold = contract.decision_threshold
+    assert (threshold.chosen_by, threshold.costs) == ("cost" if costs else "f1", costs)
+    assert decision.challenger.threshold == threshold
+    positive, probability = holdout(s3)
+    labels = 0.4 * probability >= threshold.value
+    assert counts(decision.challenger) == confusion_matrix(positive, labels).ravel().tolist()
+    best = max(decision.trade_off, key=lambda point: -point.cost if costs else point.f1)
+    assert best.threshold == pytest.approx(threshold.value, abs=0.02)
+    assert 0 < decision.metrics["f1"] < f1_score(positive, labels)
+    # A second try of the state finds the contract that the first has left.
+    assert without_times(judge(s3, serving(rare), rules=rules)) == without_times(decision)
+    # The smoke test compares what the endpoint answers, which knows no threshold.
+    assert set(read_smoke_test(Bucket(s3, BUCKET), RUN).labels) == {"no"}
+
+
+@pytest.mark.parametrize("positive_label", ["yes", "no"])
+def test_the_champion_keeps_the_threshold_of_its_own_contract(s3, positive_label):
+    """The hold-out is scored for the challenger's positive label, whatever the champion's."""
+    value = 0.3 if positive_label == "yes" else 0.7
+    own = replace(CONTRACT, positive_label=positive_label, decision_threshold=DecisionThreshold(value, "f1"))
+    crown(s3, own)
+    decision = judge(s3, serving(good, good), rules=replace(RULES, threshold=ThresholdRule(0.6)))
+    positive, probability = holdout(s3)
+    at = 1 - probability < 0.7 if positive_label == "no" else probability >= 0.3
+    assert counts(decision.champion) == confusion_matrix(positive, at).ravel().tolist()
+    assert decision.champion.metrics["f1"] == pytest.approx(f1_score(positive, at))
+    assert decision.champion.metrics["auc"] == decision.challenger.metrics["auc"]
+    assert decision.challenger.metrics["f1"] == pytest.approx(f1_score(positive, probability >= 0.6))
+
+
+def keep_unseen(s3, ranges, champion="old"):
+    write_unseen_rows(Bucket(s3, BUCKET), RUN, UnseenRows(champion, ranges))
+
+
+def test_the_champion_is_compared_on_the_rows_that_were_kept_from_it_alone(s3):
+    """It knows the labels of the first 700 rows by heart, which must not count."""
+    crown(s3)
+    known = {row: n % 5 == 0 for n, row in enumerate(rows_of_holdout(s3)[:700])}
+
+    def by_heart(row):
+        return float(known[row[0], row[1]]) if (row[0], row[1]) in known else poor(row)
+
+    before = judge(s3, serving(good, by_heart))
+    assert not before.passed
+    assert before.unseen_rows is None
+    assert (
+        "on the same 1,000 rows, which it may have been trained on (it was not in force when" in before.reason
+    )
+    keep_unseen(s3, ((701, 1000),))
+    decision = judge(s3, serving(good, by_heart))
+    assert decision.passed
+    assert (decision.unseen_rows, decision.comparison.rows, decision.champion.rows) == (300, 300, 300)
+    assert decision.challenger.rows == ROWS
+    assert "on the 300 of the 1,000 hold-out rows that were kept from it, too" in decision.reason
+    assert read_decision(Bucket(s3, BUCKET), RUN) == decision
+
+
+def rows_of_holdout(s3):
+    body = s3.get_object(Bucket=BUCKET, Key=holdout_key(RUN))["Body"].read().decode()
+    return [tuple(line.split(",")[:2]) for line in body.splitlines()[1:]]
+
+
+@pytest.mark.parametrize(("last", "compared"), [(45, False), (46, True)])
+def test_too_few_rows_that_were_kept_from_the_champion_are_a_reason_of_their_own(s3, last, compared):
+    """Of the rows every fifth is positive: 45 hold nine, 46 ten."""
+    crown(s3)
+    keep_unseen(s3, ((1, last),))
+    decision = judge(s3, serving(poor, good))
+    assert (decision.comparison is not None) == compared
+    if compared:
+        return
+    assert decision.passed
+    assert "only 45 of the 1,000 hold-out rows were kept from the champion, run old, too" in decision.reason
+    assert "9 of them with the label yes; 10 of each label are needed" in decision.champion_skipped
+    assert "Whether the challenger is worse is not known" in decision.champion_skipped
+    assert "IdColumn" in decision.champion_skipped
+
+
+def test_what_is_known_of_another_champion_does_not_count(s3):
+    crown(s3)
+    keep_unseen(s3, ((1, 1000),), champion="an earlier one")
+    assert judge(s3, serving(good, poor)).unseen_rows is None

@@ -64,7 +64,7 @@ def s3():
             Bucket(s3, BUCKET), "new", SmokeTest("30,müller\n40,x\n", ["no", "yes"], ["0.1", "0.9"])
         )
         write_decision(Bucket(s3, BUCKET), "new", GateDecision("new", True, "good", 0.6, 100, {"auc": 0.8}))
-        Bucket(s3, BUCKET).write_json(LATEST_KEY, RUN.to_json())
+        Bucket(s3, BUCKET).write_json(LATEST_KEY, RUN)
         yield s3
 
 

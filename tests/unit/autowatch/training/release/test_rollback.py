@@ -32,7 +32,7 @@ def aws():
         contract = Contract(
             EARLIER, "y", ("no", "yes"), "yes", (Feature("age", "numeric"),), (), 600, 1, TRAINING
         )
-        Bucket(s3, BUCKET).write_json(contract_key(EARLIER), contract.to_json())
+        Bucket(s3, BUCKET).write_json(contract_key(EARLIER), contract)
         Bucket(s3, BUCKET).write_json(baseline_key(EARLIER), {})
         write_smoke_test(Bucket(s3, BUCKET), EARLIER, SmokeTest("1\n", ["no"], ["0.1"]))
         decide(s3, passed=True)

@@ -36,7 +36,7 @@ def s3():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=BUCKET)
         run = Run(RUN, "arn", "running", "manual", ObjectVersion("training/x.csv", None, "e", 5), "t")
-        Bucket(s3, BUCKET).write_json(LATEST_KEY, run.to_json())
+        Bucket(s3, BUCKET).write_json(LATEST_KEY, run)
         yield s3
 
 

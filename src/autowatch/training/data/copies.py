@@ -1,0 +1,148 @@
+"""Near copies: rows that are equal in every column but those that only name the row, or the day of its export."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from autowatch.records.contract import Contract
+from autowatch.tabular.cells import MISSING
+from autowatch.training.data.columns import ColumnSurvey
+
+_NAMES_ROWS = 0.9
+"""A column of texts or whole numbers names rows where this share of its values is different."""
+
+_DATE = re.compile(r"\s*(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{4})(?:[T ].*)?")
+_WHOLE = re.compile(r"\s*[-+]?[0-9]+(?:\.0*)?\s*")
+_NEARLY_ALL = 0.95
+
+_MOST_COLUMNS = 6
+_MOST_HASHES = 200_000
+"""Some 20 MB for each set of columns that is left out."""
+
+_FEWEST_ROWS = 10
+_SMALLEST_SHARE = 0.01
+_TIMES_CHANCE = 10.0
+"""Columns depend on each other, so that more rows agree by chance than if they did not."""
+
+
+@dataclass(frozen=True)
+class NearCopies:
+    """How many rows equal an earlier one in all columns but these; an estimate if not `is_exact`."""
+
+    rows: int
+    columns: tuple[str, ...]
+    is_exact: bool
+
+    def warning(self, rows: int, id_column: str) -> str:
+        """What to say of it, where the file has so many rows."""
+        names, about = " and ".join(map(repr, self.columns)), "" if self.is_exact else "About "
+        remedy = (
+            f"Remove the copies, or leave the parameter IdColumn empty and add {names} to DropColumns"
+            if id_column in self.columns
+            else f"Add {names} to the parameter DropColumns, or remove the copies; where another column says whose "
+            "row it is, set the parameter IdColumn to that one"
+        )
+        return (
+            f"{about}{self.rows:,} of {rows:,} rows are copies of an earlier row: they differ from it in {names} "
+            "alone. Copies of a row lie among the rows to train on and among those held out, so that the gate's "
+            f"figures flatter the model. {remedy}. Then train again."
+        )
+
+
+class NearCopiesFinder:
+    """Looks for near copies block by block, in bounded memory.
+
+    It counts how many rows repeat an earlier one when each column that names rows is left out, and when all are.
+    """
+
+    def __init__(
+        self, surveys: Mapping[str, ColumnSurvey], contract: Contract, header: Sequence[str], rows: int
+    ) -> None:
+        names = [feature.name for feature in contract.features]
+        names += [contract.id_column] if contract.id_column else []
+        naming = [name for name in names if name == contract.id_column or _names_rows(surveys[name])]
+        naming = sorted(naming, key=lambda name: -surveys[name].distinct)[:_MOST_COLUMNS]
+        left_out = [(name,) for name in naming] + ([tuple(naming)] if len(naming) > 1 else [])
+        self._rows = rows
+        self._chances = {name: _agreement(surveys[name].texts) for name in [*names, contract.target]}
+        self._counts = {names: RepeatedRows() for names in left_out and [(), *left_out]}
+        self._kept = {
+            names: [place for place, name in enumerate(header) if name in self._chances and name not in names]
+            for names in self._counts
+        }
+
+    def add(self, columns: Sequence[Sequence[str]]) -> None:
+        """Takes note of rows, column by column in the header's order."""
+        for names, counts in self._counts.items():
+            kept = [columns[place] for place in self._kept[names]]
+            counts.add(map(hash, zip(*kept, strict=True)))
+
+    def found(self) -> NearCopies | None:
+        """The fewest columns without which the most rows are copies; None where no more are than by chance."""
+        if not self._counts:
+            return None
+        exact = self._counts[()].count()
+        near = {names: counts.count() - exact for names, counts in self._counts.items() if names}
+        names = max(near, key=lambda each: (near[each], -len(each)))
+        rows = near[names]
+        if rows < max(_FEWEST_ROWS, _SMALLEST_SHARE * self._rows, _TIMES_CHANCE * self._by_chance(names)):
+            return None
+        return NearCopies(rows, names, self._counts[names].is_exact)
+
+    def _by_chance(self, left_out: tuple[str, ...]) -> float:
+        """How many pairs of rows would agree in the other columns if these did not depend on each other."""
+        agree = prod(chance for name, chance in self._chances.items() if name not in left_out)
+        return self._rows * (self._rows - 1) / 2 * agree
+
+
+def _names_rows(survey: ColumnSurvey) -> bool:
+    present = {text: times for text, times in survey.texts.items() if text not in MISSING}
+    if not present:
+        return False
+    if survey.type == "categorical" and _share(present, _DATE) >= _NEARLY_ALL:
+        return True
+    if survey.distinct < _NAMES_ROWS * sum(present.values()):
+        return False
+    return survey.type == "categorical" or _share(present, _WHOLE) >= _NEARLY_ALL
+
+
+def _share(texts: Mapping[str, int], pattern: re.Pattern[str]) -> float:
+    return sum(times for text, times in texts.items() if pattern.fullmatch(text)) / sum(texts.values())
+
+
+def _agreement(texts: Mapping[str, int]) -> float:
+    """The chance that two rows have the same text."""
+    total = sum(texts.values())
+    return sum((times / total) ** 2 for times in texts.values())
+
+
+class RepeatedRows:
+    """Counts rows that repeat an earlier one: exactly, or in a fair sample once there are too many different ones.
+
+    The sample is Wegman's, as in `columns.TextCounts`: all copies of a row have the same hash, and so are in it or not.
+    """
+
+    def __init__(self, most: int = _MOST_HASHES) -> None:
+        self._most, self._bits = most, 0
+        self._times: dict[int, int] = {}
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every row was counted."""
+        return self._bits == 0
+
+    def add(self, hashes: Iterable[int]) -> None:
+        """Takes note of rows by their hashes."""
+        mask, times = (1 << self._bits) - 1, self._times
+        for row in hashes:
+            if not row & mask:
+                times[row] = times.get(row, 0) + 1
+        while len(self._times) > self._most:
+            self._bits += 1
+            mask = (1 << self._bits) - 1
+            self._times = {row: times for row, times in self._times.items() if not row & mask}
+
+    def count(self) -> int:
+        """How many rows repeat an earlier one."""
+        return (sum(self._times.values()) - len(self._times)) << self._bits

@@ -1,0 +1,132 @@
+"""A kill in every state of the training machine: the process is killed once, and the run goes on as if it had not been.
+
+Each is killed where it has just changed something, and nobody has heard of it: the state that is tried again finds its
+own work done. What is scripted says `test_train_branches.py`.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from sandbox.client import running_sandbox
+from sandbox.faults import Fault
+from tests.support.train_walker import (
+    CANDIDATE,
+    DEFINITION,
+    ENDPOINT,
+    PARAMETERS,
+    SLOW,
+    Walker,
+    copy_application,
+    refused,
+)
+
+pytestmark = pytest.mark.sandbox
+
+KILLS = {
+    "PreparePromotion": Fault("sagemaker:CreateEndpointConfig", "kill_after"),
+    "Prepare": Fault("PutObject", "kill_after", begins="models/latest.json"),
+    # What comes through to the sandbox would train for minutes.
+    "StartAutopilot": Fault("sagemaker:CreateAutoMLJobV2", "kill_before"),
+    "DescribeAutopilot": Fault("sagemaker:DescribeAutoMLJobV2", "kill_before"),
+    "Stage": Fault("sagemaker:CreateEndpoint", "kill_after", begins=CANDIDATE),
+    "DescribeCandidate": Fault("sagemaker:DescribeEndpoint", "kill_before", begins=CANDIDATE),
+    "Gate": Fault("PutObject", "kill_after", ends="/gate.json"),
+    "Release": Fault("sagemaker:UpdateEndpoint", "kill_after"),
+    "DescribeEndpoint": Fault("sagemaker:DescribeEndpoint", "kill_before", ends=ENDPOINT),
+    "Promote": Fault("PutObject", "kill_after", begins="models/champion.json"),
+    "RegisterModel": Fault("domino:register_model", "kill_after"),
+    "Finish": Fault("PutObject", "kill_after", ends="/run.json"),
+    "Fail": Fault("sagemaker:DeleteModel", "kill_after"),
+    "GiveUp": Fault("PutObject", "kill_after", begins="models/latest.json"),
+}
+RELEASE = [name for name in KILLS if name not in ("PreparePromotion", "Fail", "GiveUp")]
+
+
+def function(state):
+    """The logical id of the function behind a state; empty where there is none."""
+    name = DEFINITION["States"][state].get("Parameters", {}).get("FunctionName", "")
+    return name.removeprefix("${").removesuffix("Arn}")
+
+
+def kill(*states):
+    """Kills the functions behind these states, each once."""
+    killed = {state: function(state) for state in states}
+    return [replace(KILLS[state], function=name, by=name, times=1) for state, name in killed.items()]
+
+
+class Runs:
+    """What was walked: of each run its answer and the states that were killed."""
+
+    def __init__(self, sandbox):
+        self.walker = walker = Walker(sandbox)
+        walker.train()
+        self.first = walker.champion
+        self.killed = set()
+        self.release = self._walk({"training_key": walker.new_file()}, *kill(*RELEASE), SLOW)
+        self.released, self.mail_of_release = walker.champion, walker.mail()
+        self.promotion = self._walk({"promote": self.first}, *kill("PreparePromotion"))
+        self.promoted = walker.champion
+        no_update = refused("UpdateEndpoint", "The alarm is in the state ALARM.", times=1)
+        self.failure = self._walk({"training_key": walker.new_file()}, *kill("Fail"), no_update)
+        self.mail_of_failure = walker.mail()
+        self.after_failure = walker.bystanders()
+        no_update = refused("UpdateEndpoint", "The alarm is in the state ALARM.", times=1)
+        no_removal = refused("DeleteModel", "You may not.")
+        self.given_up = self._walk(
+            {"training_key": walker.new_file()}, *kill("GiveUp"), no_update, no_removal
+        )
+        self.mail_of_giving_up = walker.mail()
+
+    def _walk(self, document, *faults):
+        arn = self.walker.start(document, *self.walker.job(*faults))
+        answer = self.walker.end(arn)
+        self.killed |= self.walker.states_that_were_tried_again(arn, "Runtime.ExitError")
+        return answer
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    template = copy_application(tmp_path_factory.mktemp("application"))
+    parameters = PARAMETERS | {"KeepModels": "2"}
+    with running_sandbox(template, parameters, tmp_path_factory.mktemp("state")) as sandbox:
+        yield Runs(sandbox)
+        sandbox.faults()
+
+
+def test_there_is_a_kill_for_every_state_with_a_function():
+    assert {state for state in DEFINITION["States"] if function(state)} == KILLS.keys()
+
+
+@pytest.mark.parametrize("state", KILLS)
+def test_the_state_is_tried_again_and_gets_through(runs, state):
+    assert state in runs.killed
+
+
+def test_a_release_is_a_release_in_spite_of_eleven_kills(runs):
+    assert runs.release["status"] == "SUCCEEDED", runs.release
+    assert runs.released != runs.first
+    assert "model released" in runs.mail_of_release.subject
+    assert runs.walker.domino_models().keys() == {f"{ENDPOINT}-{run}" for run in (runs.first, runs.released)}
+
+
+def test_a_promotion_is_a_promotion(runs):
+    assert runs.promotion["status"] == "SUCCEEDED", runs.promotion
+    assert runs.walker.read("models/champion.json")["run"] == runs.promoted
+    assert runs.promoted != runs.released
+
+
+def test_a_failure_leaves_the_champion_and_nothing_of_its_own(runs):
+    assert (runs.failure["status"], runs.failure["error"]) == ("FAILED", "ClientError")
+    champion, endpoints, models, configs = runs.after_failure
+    assert champion == runs.promoted
+    assert endpoints.keys() == {ENDPOINT}
+    assert endpoints[ENDPOINT] == ("InService", runs.walker.read("models/champion.json")["endpoint_config"])
+    assert models == {runs.first, runs.released}
+    assert len(configs) == 1
+    assert "training run failed" in runs.mail_of_failure.subject
+
+
+def test_a_run_that_is_given_up_says_so_once(runs):
+    assert runs.given_up["status"] == "FAILED"
+    assert "clean-up failed" in runs.mail_of_giving_up.subject
