@@ -27,7 +27,7 @@ def rejected_rows(rows: Iterable[tuple[int, str, Sequence[str]]]) -> bytes:
     return _write_csv([str(line), reason, *map(_no_formula, fields)] for line, reason, fields in rows)
 
 
-_FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d.,'\s%$€£()-]*$)")
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?!([\d.,'\s%$€£()-]|e[+-]?\d)*$|inf|nan)", re.IGNORECASE)
 """How a field begins that is a formula for a spreadsheet, and no number."""
 
 

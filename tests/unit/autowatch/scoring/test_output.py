@@ -13,6 +13,8 @@ from autowatch.scoring.output import rejected_header, rejected_rows
         ("\t=1", "'\t=1"),
         ("'=1", "'=1"),
         ("-5", "-5"),
+        ("-.5e-3", "-.5e-3"),
+        ("-Infinity", "-Infinity"),
         ("+1.234,5 %", '"+1.234,5 %"'),
         ("-", "-"),
         ("(5)", "(5)"),
