@@ -57,14 +57,12 @@ rollback: $(CLI_READY)  ## release the model of an earlier run again: RUN=name [
 test: $(DEV_READY)  ## every test, without account or Docker
 	@$(VENV_PYTHON) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
-soak: $(DEV_READY)  ## releases under load, scoring under faults, 40 runs stopped or killed: long, with fixed seeds
-	@rm -f .sandbox/ended-runs.md
-	@ENDED_RUNS=40 ENDED_RUNS_TABLE=.sandbox/ended-runs.md $(VENV_PYTHON) -m pytest tests/e2e/test_release_under_load.py \
-	  tests/e2e/test_scoring_faults.py tests/e2e/test_ended_runs.py $(TEST_ARGS); status=$$?; cat .sandbox/ended-runs.md; exit $$status
+soak: $(DEV_READY)  ## files, labels, a release, large files and Domino under faults; 40 runs stopped or killed: long, with fixed seeds
+	@PYTHONPATH=src:. $(VENV_PYTHON) -m benchmarks.soak $(BENCH_ARGS)
 
-permissions: $(DEV_READY)  ## which permissions of the template the tests on the sandbox need
+permissions: $(DEV_READY)  ## record anew which permissions of the template the tests on the sandbox need
 	@folder=$$(mktemp -d) && SANDBOX_PERMISSIONS_RECORD=$$folder $(VENV_PYTHON) -m pytest -n auto --dist loadfile tests/e2e \
-	  && $(VENV_PYTHON) -m tests.permissions $$folder --write
+	  && $(VENV_PYTHON) -m tests.permissions $$folder
 
 notebooks: $(NOTEBOOKS_READY)  ## the environment of notebooks/ (about 1 GB)
 	@echo "$(NOTEBOOKS)/bin/python -m ipykernel install --user --name autowatch makes it a kernel of your Jupyter."
@@ -104,7 +102,7 @@ check: $(DEV_READY) $(SCAN_READY) $(ASL_VALIDATOR)/.ready  ## lint, types, impor
 	  $(ASL_VALIDATOR)/node_modules/.bin/asl-validator --json-path $(ASL_VALIDATOR)/$$machine.asl.json || exit 1; \
 	done
 	@$(VENV)/bin/nbstripout --verify notebooks/*.ipynb
-	@$(VENV_PYTHON) -m pytest --quiet --no-header tests/template/test_permissions.py
+	@$(VENV_PYTHON) -m pytest --quiet --no-header tests/template/test_permissions.py tests/template/test_mutations.py
 
 clean:  ## remove everything that make made
 	rm -rf $(VENV) .sandbox .aws-sam

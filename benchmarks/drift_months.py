@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from autowatch.monitoring.drift.judge import DriftReport, DriftRules, judge, what_moved
+from autowatch.monitoring.drift.judge import DriftReport, DriftRules, judge
+from autowatch.monitoring.drift.moved import what_moved
 from autowatch.tabular.profile import Baseline, Profile, baseline_column
 
 LEFT_OUT = {"y", "duration"}

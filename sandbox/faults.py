@@ -57,7 +57,8 @@ _CONTROL = "sagemaker:"
 _CONTROL_KINDS = ("throttle", "refuse", "answer")
 _CONTROL_NAMES = ("EndpointName", "AutoMLJobName", "ModelName", "EndpointConfigName", "TransformJobName")
 _STATUSES = frozenset(status for status in HTTPStatus if status >= 400)
-_COMMON_KINDS = ("observe", "slow", "hang", "drop", "lost_answer", "break", "kill_before", "kill_after")
+_DEADLY_KINDS = ("kill_before", "kill_after")
+_COMMON_KINDS = ("observe", "slow", "hang", "drop", "lost_answer", "break", *_DEADLY_KINDS)
 
 
 @dataclass(frozen=True)
@@ -125,12 +126,16 @@ class Fault:
 
 @dataclass
 class _Active:
-    """A fault that is switched on, with what it has seen."""
+    """A fault that is switched on, with what it has seen.
+
+    `deaths` holds, by the operation of the struck request, an event that is set when the function is dead.
+    """
 
     fault: Fault
     chance: random.Random
     seen: int = 0
-    struck: int = field(default=0)
+    struck: int = 0
+    deaths: dict[str, threading.Event] = field(default_factory=dict)
 
 
 class Faults:
@@ -164,15 +169,19 @@ class Faults:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answers one WSGI request (PEP 3333)."""
-        fault = self._choose(environ) if self._active else None
-        if fault is None:
+        chosen = self._choose(environ) if self._active else None
+        if chosen is None:
             return self._application(environ, start_response)
-        return self._strike(fault, environ, start_response)
+        return self._strike(*chosen, environ, start_response)
 
-    def _choose(self, environ: dict[str, Any]) -> Fault | None:
-        """The first fault that strikes this request, and has not struck its last."""
+    def _choose(self, environ: dict[str, Any]) -> tuple[Fault, threading.Event] | None:
+        """The first fault that strikes this request, and has not struck its last; what is set when a function has died.
+
+        Where a function is about to die by an earlier request of this kind, this one waits until it is dead. So no more
+        than `after` requests get through before, however long the machine takes to kill.
+        """
         operation, name = _identify(environ)
-        chosen = None
+        chosen, dying = None, []
         with self._lock:
             for active in self._active:
                 if not _concerns(active.fault, operation, name):
@@ -180,16 +189,22 @@ class Faults:
                 if active.fault.by and not self._is_at_work(active.fault.by):
                     continue
                 active.seen += 1
+                if operation in active.deaths:
+                    dying.append(active.deaths[operation])
                 spent = active.fault.times is not None and active.struck >= active.fault.times
                 if chosen or spent or active.seen <= active.fault.after:
                     continue
                 if active.chance.random() < active.fault.share:
                     active.struck += 1
-                    chosen = active.fault
+                    chosen = active.fault, threading.Event()
+                    if active.fault.kind in _DEADLY_KINDS:
+                        active.deaths[operation] = chosen[1]
+        for dead in dying:
+            dead.wait()
         return chosen
 
     def _strike(
-        self, fault: Fault, environ: dict[str, Any], start_response: StartResponse
+        self, fault: Fault, dead: threading.Event, environ: dict[str, Any], start_response: StartResponse
     ) -> Iterable[bytes]:
         match fault.kind:
             case "observe":
@@ -206,12 +221,13 @@ class Faults:
                 raise _drop(environ)
             case "break":
                 return _broken(self._forward(environ), environ, start_response)
-            case "kill_before":
-                self._kill(fault.function)
-                raise _drop(environ)
-            case "kill_after":
-                self._forward(environ)
-                self._kill(fault.function)
+            case "kill_before" | "kill_after":
+                try:
+                    if fault.kind == "kill_after":
+                        self._forward(environ)
+                    self._kill(fault.function)
+                finally:
+                    dead.set()
                 raise _drop(environ)
             case "trickle":
                 return _trickle(self._forward(environ), start_response, fault.seconds)

@@ -38,6 +38,10 @@ def train(
             metavar="FILE|KEY", help="A local CSV, or training/… in the bucket; else the newest there."
         ),
     ] = None,
+    new_labels: Annotated[
+        bool,
+        typer.Option("--new-labels", help="Labels that differ from those of the model in force are meant."),
+    ] = False,
     stack: StackOption = None,
     as_json: JsonOption = False,
     poll_seconds: PollOption = 3.0,
@@ -52,7 +56,9 @@ def train(
             terminal.say(f"{data}: {number(look.rows)} labelled rows ({classes})")
         if look.dropped:
             terminal.say(f"Dropped: {', '.join(look.dropped)} (DropColumns)")
-    return _follow(terminal, connected, connected.train(data), poll_seconds)
+        if look.key:
+            terminal.say(f"Key: {look.key} (IdColumn)")
+    return _follow(terminal, connected, connected.train(data, new_labels=new_labels), poll_seconds)
 
 
 def runs(
@@ -155,7 +161,10 @@ def stop(
     champion = connected.bucket.read_json("models/champion.json") or {}
     terminal.document({"stopped": name, "in_force": champion.get("run")})
     in_force = f"the model of run {champion['run']}" if champion else "no model"
-    terminal.say(f"Stopped run {name}. In force is {in_force}.")
+    terminal.say(
+        f"Stopped run {name}. In force is {in_force}.\n"
+        "What it made is removed in the next minutes, and a mail says when that is done; until then a new run waits."
+    )
     terminal.next("autowatch status")
     return Exit.DONE
 
@@ -240,6 +249,8 @@ def _show(terminal: Terminal, detail: RunDetail) -> None:
         )
         if data.get("dropped_columns"):
             terminal.say(f"Dropped: {', '.join(data['dropped_columns'])} (DropColumns)")
+        for key in (column["name"] for column in data["columns"] if column["role"] == "key"):
+            terminal.say(f"Key: {key} (IdColumn)")
         for warning in data.get("warnings", ()):
             terminal.note(str(warning))
         terminal.table(

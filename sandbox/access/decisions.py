@@ -52,8 +52,9 @@ class Decisions:
         `context` adds condition keys of the request, by the key in lower case.
         """
         for need in needs:
+            full = self._with_context(caller, need, context or {})
             try:
-                verdict = self._judge(caller, need, context or {})
+                verdict = self._judge(caller, full)
             except UnknownCondition as error:
                 return f"The sandbox cannot judge {error}, which a policy for {need.action} uses."
             if not verdict.allowed:
@@ -61,7 +62,7 @@ class Decisions:
                 LOGGER.warning("denied: %s", objection)
                 return objection
             if caller.role_arn:
-                self.record.note(caller.role_arn.rsplit("/", 1)[-1], need.action, verdict)
+                self.record.note(caller.role_arn.rsplit("/", 1)[-1], full, verdict)
         return None
 
     def delivery_objection(self, sender: Sender, target_arn: str) -> str | None:
@@ -79,14 +80,16 @@ class Decisions:
         need = Need(_TO_DELIVER[target_arn.split(":")[2]], target_arn)
         return self.objection(caller, [need], {"aws:sourcearn": sender.source_arn})
 
-    def _judge(self, caller: Caller, need: Need, context: Mapping[str, str]) -> Verdict:
+    def _with_context(self, caller: Caller, need: Need, context: Mapping[str, str]) -> Need:
         known = {**self._context(caller), **{key: (value,) for key, value in context.items()}, **need.context}
-        full = Need(need.action, need.resource, Values(known, lambda: self.world.tags(need.resource)))
+        return Need(need.action, need.resource, Values(known, lambda: self.world.tags(need.resource)))
+
+    def _judge(self, caller: Caller, need: Need) -> Verdict:
         resource = self.world.resource_statements(need.resource)
         identity = self._identity(caller)
-        if need.resource.split(":")[2:3] == ["kms"] and not delegates(full, resource, caller.account):
+        if need.resource.split(":")[2:3] == ["kms"] and not delegates(need, resource, caller.account):
             identity = ()
-        return decide(full, identity, resource, caller)
+        return decide(need, identity, resource, caller)
 
     def _identity(self, caller: Caller) -> tuple[Statement, ...]:
         if caller.service:

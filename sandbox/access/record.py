@@ -1,52 +1,51 @@
-"""What the policies were needed for: every decision of a sandbox, counted, for the table of permissions."""
+"""What the policies were needed for: a request for each way in which they met one, for the table of permissions."""
 
 import json
 import threading
 import uuid
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.access.policies import Verdict
+from sandbox.access.policies import Grant, Need, Verdict
 
 FOLDER_VARIABLE = "SANDBOX_PERMISSIONS_RECORD"
 """The environment variable with the folder to which a sandbox writes what its policies were needed for."""
 
-
-Place = tuple[str, int, tuple[str, ...], int, int]
-"""Policy, place and actions of a statement, and the places of the action and the resource that allowed."""
+_Way = tuple[str, str, tuple[tuple[str, int, int, int], ...]]
+"""Role, action, and of each grant the policy, the statement and the places of its action and its resource."""
 
 
 @dataclass
 class Record:
-    """Counts, for each role, action and set of grants, how often they decided."""
+    """The first request of each role that the same statements met in the same way."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _counts: Counter[tuple[str, str, tuple[Place, ...]]] = field(default_factory=Counter)
+    _requests: dict[_Way, dict[str, Any]] = field(default_factory=dict)
 
-    def note(self, role: str, action: str, verdict: Verdict) -> None:
-        """Count a need that was met."""
-        grants = tuple(
-            (
-                grant.statement.policy,
-                grant.statement.index,
-                grant.statement.actions,
-                grant.action,
-                grant.resource,
-            )
+    def note(self, role: str, need: Need, verdict: Verdict) -> None:
+        """Keep a need that was met, with the condition keys that the statements asked for."""
+        way = (role, need.action, tuple(map(_place, verdict.grants)))
+        if way in self._requests:
+            return
+        keys = {
+            key
             for grant in verdict.grants
-        )
+            for wanted in grant.statement.conditions.values()
+            for key in wanted
+        }
+        context = {key: values for key in sorted(keys) if (values := need.context.get(key)) is not None}
+        request = {"role": role, "action": need.action, "resource": need.resource, "context": context}
         with self._lock:
-            self._counts[role, action, grants] += 1
+            self._requests.setdefault(way, request)
 
     def write(self, folder: Path) -> None:
         """Write everything into a file of its own."""
         with self._lock:
-            rows: list[dict[str, Any]] = [
-                {"role": role, "action": action, "grants": grants, "count": count}
-                for (role, action, grants), count in self._counts.items()
-            ]
+            requests = list(self._requests.values())
         folder.mkdir(parents=True, exist_ok=True)
-        document = {"decisions": rows}
-        (folder / f"{uuid.uuid4().hex}.json").write_text(json.dumps(document, allow_nan=False))
+        (folder / f"{uuid.uuid4().hex}.json").write_text(json.dumps(requests, allow_nan=False))
+
+
+def _place(grant: Grant) -> tuple[str, int, int, int]:
+    return grant.statement.policy, grant.statement.index, grant.action, grant.resource

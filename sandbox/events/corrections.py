@@ -28,6 +28,9 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.dist
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_aws_sdk import (
     StateTaskServiceAwsSdk,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (
+    StateTaskServiceLambda,
+)
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
@@ -43,6 +46,7 @@ def install() -> None:
     cast(Any, StepFunctionsParserBackend).start_execution = _start_named_execution
     cast(Any, DistributedIterationComponent)._map_run = _run_map
     cast(Any, StateTaskServiceAwsSdk)._normalise_parameters = _encode_parameters
+    cast(Any, StateTaskServiceLambda)._get_supported_parameters = _with_invocation_type
     cast(Any, StepFunctionsParserBackend)._validate_definition = staticmethod(_refuse_invalid)
     cast(Any, StepFunctionResponse).validate_state_machine_definition = _validate_definition
     cast(Any, StepFunctionResponse).get_execution_history = _execution_history
@@ -52,6 +56,14 @@ _start_execution = StepFunctionsParserBackend.start_execution
 _map_run = DistributedIterationComponent._map_run
 _parse_definition = StepFunctionsParserBackend._validate_definition
 _get_execution_history = StepFunctionResponse.get_execution_history
+
+
+_lambda_parameters = StateTaskServiceLambda._get_supported_parameters
+
+
+def _with_invocation_type(task: Any) -> set[str]:
+    """moto drops InvocationType, so that an event is waited for, and its failure is the state's."""
+    return {*(_lambda_parameters(task) or ()), "InvocationType"}
 
 
 def _no_version_needed(_: Any) -> None:

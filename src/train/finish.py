@@ -1,4 +1,4 @@
-"""State Finish: removes the candidate endpoint, keeps the record, sends a mail."""
+"""State Finish: removes the candidate endpoint and what a release has replaced, keeps the record, sends a mail."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
         client("sns"),
         run=event["run"],
         endpoint_name=settings.endpoint_name,
+        stack=settings.stack,
         topic_arn=settings.topic_arn,
         keep_models=settings.keep_models,
         answer=read_answer(event.get("approval", {})),

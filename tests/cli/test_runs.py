@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import IncompleteReadError
 from moto import mock_aws
 
-from autowatch_client import ObjectUnreadableError, RunUnknownError
+from autowatch_client import ObjectUnreadableError, RunUnknownError, connect
 from autowatch_client.command.app import main
 from autowatch_client.command.terminal import complete_runs
 from autowatch_client.objects import Bucket
@@ -190,3 +190,15 @@ class BrokenOff:
 
     def read(self):
         raise IncompleteReadError(actual_bytes=3, expected_bytes=5)
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"), [({}, {}), ({"new_labels": True}, {"new_labels": True})], ids=["as before", "new"]
+)
+def test_a_run_is_told_whether_new_labels_are_meant(s3, options, asked):
+    s3.put_object(Bucket=BUCKET, Key="training/calls.csv", Body=b"y\n")
+    stepfunctions, role = boto3.client("stepfunctions"), "arn:aws:iam::123456789012:role/train"
+    stepfunctions.create_state_machine(name="train", definition="{}", roleArn=role)
+    execution = connect().train("training/calls.csv", **options).execution
+    started = json.loads(stepfunctions.describe_execution(executionArn=execution)["input"])
+    assert started == {"training_key": "training/calls.csv", **asked}

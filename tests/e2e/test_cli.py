@@ -79,7 +79,7 @@ def wait_for_the_end(sandbox):
 def first_run(sandbox):
     """The run that `train` started, the interrupted `train`'s output, and what a second one said meanwhile."""
     script_job(sandbox, looks_in_progress=None)
-    process = start(sandbox, "train", "--poll-seconds", "0.2")
+    process = start(sandbox, "train", "--new-labels", "--poll-seconds", "0.2")
     lines = []
     for line in process.stdout:
         lines.append(line)

@@ -338,9 +338,9 @@ def test_a_loader_killed_half_way_goes_on_where_it_stopped(world):
     world.sandbox.faults(Fault(PREDICT, kind, after=after, times=1, function=FUNCTION))
     assert "signal: killed" in world.load()
     done = len(world.receipts())
-    # Some calls were under way when it was killed.
-    assert max(0, after - 8) <= done <= after
-    assert world.count_calls() - (16 - done) in (0, 1)
+    assert done <= after
+    # S3 may still have been writing the last receipts when they were counted.
+    assert 16 - after <= world.count_calls() <= 16 - done + 1
     world.check(keys)
 
 

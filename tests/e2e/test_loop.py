@@ -14,13 +14,15 @@ from sandbox.demo.spans import cut_spans
 from sandbox.demo.story import PARAMETERS, play
 from sandbox.demo.synthetic import write_bank_marketing
 from sandbox.faults import Fault
+from tests.support.repository import OWN_KEY
 
 pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory):
-    with running_sandbox(parameters=PARAMETERS, state_dir=tmp_path_factory.mktemp("loop")) as sandbox:
+    parameters = PARAMETERS | {"KmsKeyArn": OWN_KEY}
+    with running_sandbox(parameters=parameters, state_dir=tmp_path_factory.mktemp("loop")) as sandbox:
         yield sandbox
 
 
@@ -78,7 +80,7 @@ class TestBeforeAnyModel:
         ("body", "error", "words"),
         [
             (b"age;job\n" + b"30;admin.\n" * 600, "TargetMissing", "no column 'y'"),
-            (b"age;duration;y\n" + b"30;9;no\n" * 600, "WrongClasses", "1 different labels"),
+            (b"age;duration;y\n" + b"30;9;no\n" * 600, "WrongClasses", "one and the same label in all rows"),
             (b"", "EmptyFile", "empty"),
             (b"\x89PNG\r\n\x1a\n\x00\x00\xff", "NotUtf8", "UTF-8"),
         ],

@@ -3,12 +3,15 @@
 import pytest
 
 from sandbox.client import running_sandbox
+from tests.support.repository import OWN_KEY
 
 pytestmark = pytest.mark.sandbox
 
-KEY = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d"
 DAYS = {"InferenceDays": 30, "PredictionsDays": 400, "RejectedDays": 7, "LabelsDays": 50}
-PARAMETERS = {name: str(days) for name, days in DAYS.items()} | {"KmsKeyArn": KEY, "OldVersionsDays": "10"}
+PARAMETERS = {name: str(days) for name, days in DAYS.items()} | {
+    "KmsKeyArn": OWN_KEY,
+    "OldVersionsDays": "10",
+}
 
 
 @pytest.fixture(scope="module")
@@ -26,20 +29,20 @@ def test_an_object_is_encrypted_with_the_key_when_nobody_says_so(sandbox, bucket
     s3 = sandbox.client("s3")
     s3.put_object(Bucket=bucket, Key="notes/a.txt", Body=b"a")
     head = s3.head_object(Bucket=bucket, Key="notes/a.txt")
-    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", KEY)
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", OWN_KEY)
 
 
 def test_the_topic_the_queues_and_the_logs_have_the_key(sandbox):
     topic = sandbox.client("sns").get_topic_attributes(TopicArn=sandbox.outputs["AlertTopicArn"])
-    assert topic["Attributes"]["KmsMasterKeyId"] == KEY
+    assert topic["Attributes"]["KmsMasterKeyId"] == OWN_KEY
     sqs = sandbox.client("sqs")
     queues = [
         sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         for url in sqs.list_queues()["QueueUrls"]
     ]
-    assert [queue["KmsMasterKeyId"] for queue in queues] == [KEY, KEY]
+    assert [queue["KmsMasterKeyId"] for queue in queues] == [OWN_KEY, OWN_KEY]
     groups = sandbox.client("logs").describe_log_groups()["logGroups"]
-    assert {group["kmsKeyId"] for group in groups} == {KEY}
+    assert {group["kmsKeyId"] for group in groups} == {OWN_KEY}
     assert len(groups) >= 6
 
 

@@ -14,6 +14,7 @@ import pytest
 from sandbox.client import running_sandbox
 from sandbox.faults import Fault
 from tests.support.released_stack import ReleasedStack
+from tests.support.repository import OWN_KEY
 
 pytestmark = pytest.mark.sandbox
 
@@ -97,7 +98,7 @@ def unrelated(predictions, seed=1):
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quality")
-    parameters = {"AlertEmail": "me@example.com"}
+    parameters = {"AlertEmail": "me@example.com", "KmsKeyArn": OWN_KEY}
     with running_sandbox(parameters=parameters, state_dir=folder, retry_seconds=(0.05, 0.1)) as sandbox:
         world = World(sandbox)
         world.release()

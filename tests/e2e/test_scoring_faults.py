@@ -336,6 +336,26 @@ def test_a_hundred_files_at_once(world):
     assert len([key for key in world.results() if "/many/" in key and key.endswith(".manifest.json")]) == 100
 
 
+def test_a_file_that_waited_and_then_fails_is_kept_as_any_other(world):
+    """Its event is announced asynchronously: the execution that did so has ended well, and Lambda keeps what failed."""
+    file = world.put("inference/waited.csv", table(40), announced=False)
+    world.sandbox.faults(Fault("GetObject", "kill_before", begins="models/", function=FUNCTION, by=FUNCTION))
+    document = {"postponed": {"seconds": 0, "event": json.loads(file.event()) | {"postponed": 1}}}
+    stepfunctions = world.sandbox.client("stepfunctions")
+    execution = stepfunctions.start_execution(
+        stateMachineArn=world.sandbox.outputs["TransformStateMachineArn"], input=json.dumps(document)
+    )["executionArn"]
+    wait_for(lambda: stepfunctions.describe_execution(executionArn=execution)["status"] != "RUNNING")
+    world.settle()
+    assert stepfunctions.describe_execution(executionArn=execution)["status"] == "SUCCEEDED"
+    (kept,) = world.failed_events()
+    assert kept["requestContext"]["approximateInvokeCount"] == 3
+    world.sandbox.faults()
+    world.announce(file)
+    world.settle()
+    world.check(file)
+
+
 SIZES = {"small": {"rows": 300}, "large": {"rows": 100, "note": "n" * 100_000}}
 """The large one's predictions go up in parts."""
 

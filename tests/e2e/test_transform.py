@@ -18,6 +18,7 @@ from autowatch.training.serving.endpoints import VARIANT
 from sandbox.client import running_sandbox
 from sandbox.faults import Fault
 from tests.support.released_stack import ReleasedStack
+from tests.support.repository import OWN_KEY
 from tests.support.scoring_bucket import BASELINE, CONTRACT
 from tests.support.train_walker import wait_for
 
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.sandbox
 
 # Files beyond 60 kB take the path, in pieces of 20 kB.
 PARAMETERS = {
+    "KmsKeyArn": OWN_KEY,
     "TransformThresholdBytes": "60000",
     "TransformPieceBytes": "20000",
     "PollSeconds": "1",

@@ -1,67 +1,169 @@
-"""Which permissions of the template something needed: what the sandboxes of a test run have recorded.
+"""Which permissions of the template the requests of the tests need, judged by the sandbox's own evaluator.
 
-A permission is an action of a statement, on one of its resources. It is needed where a request was allowed by it alone,
-so that without it the request would have been refused. Each permission that nothing needed must have a reason.
+A permission is an action of a role's statement, on one of its resources. A request needs it where the role's policies
+allow the request with it, and do not allow it without.
 """
 
+import functools
 import json
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sandbox.access import policies
 from tests.permissions.reference import fits
-from tests.permissions.statements import STACK, Statement
+from tests.permissions.statements import ACCOUNT, KEY, SAMPLE, SECRET, STACK, Statement, deployed_roles
 
 REASONS = Path(__file__).with_name("unexercised.toml")
+REQUESTS = Path(__file__).with_name("requests.json")
 BEGIN, END = "<!-- permissions: begin -->", "<!-- permissions: end -->"
-_MADE_UP_NAME = re.compile(rf"{STACK}-([A-Za-z0-9]+)-[A-Za-z0-9]{{6,}}")
-
-Place = tuple[str, str, int, int, int]
-"""Role, policy, statement, action and resource of a permission, by their logical ids and places."""
+_MADE_UP_NAME = re.compile(rf"{STACK}-([A-Za-z]+)-[A-Za-z0-9]{{6,}}")
+_KEY = re.compile(r"arn:aws:kms:[a-z0-9-]+:\d+:key/[\w-]+")
+_SECRET = re.compile(r"arn:aws:secretsmanager:[a-z0-9-]+:\d+:secret:sandbox/[\w-]+")
+_CALLER = policies.Caller("a role", ACCOUNT, "a role")
 
 
 @dataclass(frozen=True)
 class Permission:
-    """One action of a statement on one of its resources, and how many requests needed just this one."""
+    """One action of a statement on one of its resources.
 
-    statement: Statement
+    Attributes:
+        grant: the statement with these alone, as the sandbox evaluates it.
+    """
+
+    statement: Statement = field(compare=False)
+    owner: str
+    policy: str
     action: str
     resource: str
-    needed: int
+    grant: policies.Statement
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return f"{self.action} on {self.resource} ({self.statement.name})"
 
 
-def permissions(statements: Iterable[Statement], folder: Path) -> list[Permission]:
-    """Every permission of the roles, with what the records in a folder say of it."""
-    known = list(statements)
-    needed = _read(folder, known)
-    found = []
-    for statement in known:
-        resources = statement.listed("Resource")
-        for number, action in enumerate(statement.listed("Action")):
-            for place, resource in enumerate(resources):
-                if len(resources) > 1 and not fits(action, resource):
-                    continue
-                key = (statement.owner, statement.policy, statement.index, number, place)
-                found.append(Permission(statement, action, resource, needed[key]))
-    return found
+@dataclass(frozen=True)
+class Request:
+    """What a role asked for in a test, with the condition keys that its policies look at."""
+
+    role: str
+    action: str
+    resource: str
+    context: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def need(self) -> policies.Need:
+        """As the sandbox evaluates it."""
+        return policies.Need(self.action, self.resource, dict(self.context))
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of the file."""
+        context = {key: list(values) for key, values in self.context}
+        return {"role": self.role, "action": self.action, "resource": self.resource} | (
+            {"context": context} if context else {}
+        )
 
 
-def unexplained(found: Iterable[Permission], reasons: list[dict[str, Any]]) -> list[str]:
-    """A sentence for each permission that nothing needed and that has no reason; and for each reason without use."""
-    idle = [each for each in found if not each.needed]
-    told = [
-        f"Nothing needed {each.action} on {each.resource} ({each.statement.name})."
-        for each in idle
-        if not reason_of(each, reasons)
-    ]
+@dataclass(frozen=True)
+class Coverage:
+    """What the requests need.
+
+    Attributes:
+        permissions: all of every deployment.
+        needed: a request that needs the permission, for each that one needs.
+        refused: the requests that no deployment allows.
+    """
+
+    permissions: tuple[Permission, ...]
+    needed: dict[Permission, Request]
+    refused: tuple[Request, ...]
+
+
+def cover(document: dict[str, Any], requests: Iterable[Request]) -> Coverage:
+    """The permissions of a translated template against requests, the first that needs one kept for it."""
+    known = list(requests)
+    found: dict[Permission, None] = {}
+    needed: dict[Permission, Request] = {}
+    refused = dict.fromkeys(known)
+    for statements in deployed_roles(document):
+        by_role = permissions_by_role(statements)
+        found |= dict.fromkeys(each for each in _all(by_role) if each.grant.effect == "Allow")
+        for request in known:
+            permissions = by_role[request.role]
+            if not is_allowed(request, permissions):
+                continue
+            refused.pop(request, None)
+            for each in _allowing(request, permissions):
+                if not is_allowed(request, [other for other in permissions if other != each]):
+                    needed.setdefault(each, request)
+    return Coverage(tuple(found), needed, tuple(refused))
+
+
+def is_allowed(request: Request, permissions: Iterable[Permission]) -> bool:
+    """Whether a role with these permissions may do what was asked for, whatever a policy on the resource says."""
+    return policies.decide(request.need, (each.grant for each in permissions), (), _CALLER).allowed
+
+
+def _allowing(request: Request, permissions: Iterable[Permission]) -> list[Permission]:
+    return [each for each in permissions if each.grant.effect == "Allow" and is_allowed(request, [each])]
+
+
+def permissions_by_role(statements: Iterable[Statement]) -> dict[str, list[Permission]]:
+    """The permissions of each role, by its logical id."""
+    roles: dict[str, list[Permission]] = defaultdict(list)
+    for statement in statements:
+        roles[statement.owner].extend(_permissions(statement))
+    return roles
+
+
+def _all(roles: dict[str, list[Permission]]) -> Iterator[Permission]:
+    for permissions in roles.values():
+        yield from permissions
+
+
+def _permissions(statement: Statement) -> Iterator[Permission]:
+    resources = statement.listed("Resource")
+    for action in statement.listed("Action"):
+        for resource in resources:
+            if len(resources) == 1 or fits(action, resource):
+                yield Permission(
+                    statement,
+                    statement.owner,
+                    statement.policy,
+                    action,
+                    resource,
+                    _grant(
+                        statement.policy,
+                        json.dumps(statement.body | {"Action": action, "Resource": resource}),
+                    ),
+                )
+
+
+@functools.lru_cache(maxsize=4096)
+def _grant(policy: str, body: str) -> policies.Statement:
+    [statement] = policies.parse_policy(policy, {"Statement": json.loads(body)})
+    return statement
+
+
+def without_use(coverage: Coverage, reasons: list[dict[str, Any]]) -> list[str]:
+    """A sentence for each permission that nothing needs and that has no reason; for each reason without use; and for
+    each request that the roles may not make."""
+    idle = [each for each in coverage.permissions if each not in coverage.needed]
+    told = [f"Nothing needs {each.name}." for each in idle if not reason_of(each, reasons)]
     told += [
         f"The reason for {reason['actions']} of {reason['roles']} has no permission to explain."
         for reason in reasons
         if not any(_concerns(reason, each) for each in idle)
+    ]
+    told += [
+        f"{each.role} may not {each.action} on {each.resource} any more, which a test needed."
+        for each in coverage.refused
     ]
     return told
 
@@ -76,32 +178,41 @@ def read_reasons() -> list[dict[str, Any]]:
     return list(tomllib.loads(REASONS.read_text())["permission"])
 
 
-def table(found: Iterable[Permission], reasons: list[dict[str, Any]]) -> str:
+def read_requests() -> list[Request]:
+    """The requests that were kept."""
+    return [_request(row) for row in json.loads(REQUESTS.read_text())]
+
+
+def recorded(folder: Path) -> list[Request]:
+    """What the sandboxes of a test run wrote into a folder, of the stacks with the usual name."""
+    rows = [row for path in sorted(folder.glob("*.json")) for row in json.loads(path.read_text())]
+    matches = [(row, _MADE_UP_NAME.fullmatch(row["role"])) for row in rows]
+    return [_request(_with_sample_names(row, match[1])) for row, match in matches if match]
+
+
+def write_requests(requests: Iterable[Request]) -> None:
+    """Keep requests, in an order that does not depend on the run."""
+    ordered = sorted(dict.fromkeys(requests), key=lambda each: (each.role, each.action, each.resource))
+    lines = ",\n".join(json.dumps(each.to_json()) for each in ordered)
+    REQUESTS.write_text(f"[\n{lines}\n]\n")
+
+
+def table(coverage: Coverage, reasons: list[dict[str, Any]]) -> str:
     """The permissions as a table in Markdown, a line for each action of a statement with the roles that have it."""
-    rows: dict[tuple[str, int, str], list[Permission]] = defaultdict(list)
-    for each in found:
-        rows[each.statement.policy, each.statement.index, each.action].append(each)
-    lines = [
-        "| policy, statement | action | on | roles that the tests need it in | else |",
-        "|---|---|---|---|---|",
-    ]
-    for (policy, index, action), group in rows.items():
-        needed = sorted({each.statement.owner for each in group if each.needed})
+    rows: dict[tuple[str, str], list[Permission]] = defaultdict(list)
+    for each in coverage.permissions:
+        rows[each.policy, each.action].append(each)
+    lines = ["| policy | action | on | needed by a test in | else |", "|---|---|---|---|---|"]
+    for (policy, action), group in rows.items():
+        needed = sorted({_role(each.owner) for each in group if each in coverage.needed})
         told: dict[str, set[str]] = defaultdict(set)
         for each in group:
-            if not each.needed:
-                told[reason_of(each, reasons)].add(each.statement.owner)
-        others = [f"{reason}: {', '.join(map(_role, sorted(roles)))}" for reason, roles in told.items()]
+            if each not in coverage.needed:
+                told[reason_of(each, reasons)].add(_role(each.owner))
+        others = [f"{reason}: {', '.join(sorted(roles))}" for reason, roles in told.items()]
         resources = ", ".join(dict.fromkeys(f"`{_short(each.resource)}`" for each in group))
-        lines.append(
-            f"| {policy}, {index + 1} | `{action}` | {resources} | {', '.join(map(_role, needed))} |"
-            f" {'; '.join(others)} |"
-        )
+        lines.append(f"| {policy} | `{action}` | {resources} | {', '.join(needed)} | {'; '.join(others)} |")
     return "\n".join(lines)
-
-
-def _role(name: str) -> str:
-    return name.removesuffix("Role").removesuffix("Function")
 
 
 def write_table(text: str, page: Path) -> None:
@@ -110,41 +221,22 @@ def write_table(text: str, page: Path) -> None:
     page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
 
 
-def _read(folder: Path, statements: list[Statement]) -> dict[Place, int]:
-    """How many requests each permission alone allowed; what other stacks recorded has other names."""
-    needed: dict[Place, int] = defaultdict(int)
-    for path in folder.glob("*.json"):
-        document = json.loads(path.read_text())
-        for row in document["decisions"]:
-            if len(row["grants"]) == 1:
-                [(policy, index, actions, action, resource)] = row["grants"]
-                role, policy = _logical(row["role"]), _logical(policy)
-                index = _index(statements, role, policy, index, actions)
-                needed[role, policy, index, action, resource] += row["count"]
-    return needed
+def _request(row: dict[str, Any]) -> Request:
+    context = tuple((key, tuple(values)) for key, values in sorted(row.get("context", {}).items()))
+    return Request(row["role"], row["action"], row["resource"], context)
 
 
-def _index(statements: list[Statement], role: str, policy: str, index: int, actions: list[str]) -> int:
-    """The place of a statement in the template; where it was deployed, those of unmet conditions were missing."""
-    alike = [
-        each.index
-        for each in statements
-        if (each.owner, each.policy) == (role, policy) and each.listed("Action") == actions
-    ]
-    return alike[0] if len(alike) == 1 else index
-
-
-def _logical(name: str) -> str:
-    """The logical id in a name that CloudFormation made up; a name that a template gives is left as it is."""
-    match = _MADE_UP_NAME.fullmatch(name)
-    return match[1] if match else name
+def _with_sample_names(row: dict[str, Any], role: str) -> dict[str, Any]:
+    resource = _MADE_UP_NAME.sub(rf"{STACK}-\1-{SAMPLE}", row["resource"])
+    return row | {"role": role, "resource": _SECRET.sub(SECRET, _KEY.sub(KEY, resource))}
 
 
 def _concerns(reason: dict[str, Any], permission: Permission) -> bool:
     return (
-        _matches(reason["roles"], permission.statement.owner)
+        _matches(reason["roles"], permission.owner)
         and _matches(reason["actions"], permission.action)
         and _matches(reason.get("resources", ["*"]), permission.resource)
+        and _matches(reason.get("policies", ["*"]), permission.policy)
     )
 
 
@@ -152,8 +244,14 @@ def _matches(patterns: list[str], text: str) -> bool:
     return any(re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), text) for pattern in patterns)
 
 
+def _role(name: str) -> str:
+    return name.removesuffix("Role").removesuffix("Function")
+
+
 def _short(resource: str) -> str:
     """Without what is the same in all."""
-    return resource.replace(":us-east-1:123456789012:", "::").replace(
-        "autowatch-123456789012-us-east-1", "BUCKET"
+    return (
+        resource.replace(f":us-east-1:{ACCOUNT}:", "::")
+        .replace(f"{STACK}-{ACCOUNT}-us-east-1", "BUCKET")
+        .replace(f"-{SAMPLE}", "-…")
     )

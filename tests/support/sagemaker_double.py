@@ -20,6 +20,8 @@ class SageMaker:
     def __init__(self):
         self.models, self.configs, self.endpoints, self.jobs = {}, {}, {}, {}
         self.candidates = []
+        self.owners = {}
+        """The stack whose tag a thing bears, by its name; without an entry `autowatch`."""
         self.unknown_configs = set()
         self.calls = []
         self.exceptions = type("Exceptions", (), {"ResourceInUse": _InUse, "ResourceNotFound": _NotFound})
@@ -115,21 +117,39 @@ class SageMaker:
         return self.jobs[AutoMLJobName]
 
     def get_paginator(self, name):
-        """One candidate a page, as SageMaker may well answer."""
-        assert name == "list_candidates_for_auto_ml_job"
-        return _Pages(self.candidates)
+        """One item a page, as SageMaker may well answer."""
+        if name == "list_candidates_for_auto_ml_job":
+            return _Pages("ListCandidatesForAutoMLJob", "Candidates", lambda: self.candidates)
+        if name == "list_tags":
+            return _Pages("ListTags", "Tags", self._tags)
+        kind, things = {
+            "list_endpoints": ("Endpoint", self.endpoints),
+            "list_endpoint_configs": ("EndpointConfig", self.configs),
+            "list_models": ("Model", self.models),
+        }[name]
+
+        def listed(NameContains=""):
+            chosen = [thing for thing in things if NameContains in thing]
+            return [{f"{kind}Name": thing, f"{kind}Arn": f"arn:sagemaker:{thing}"} for thing in chosen]
+
+        return _Pages(f"List{kind}s", f"{kind}s", listed)
+
+    def _tags(self, ResourceArn):
+        owner = self.owners.get(ResourceArn.rsplit(":", 1)[1], "autowatch")
+        return [{"Key": "autowatch:stack", "Value": owner}]
 
     def _stop_auto_ml_job(self, AutoMLJobName):
         self.jobs[AutoMLJobName]["AutoMLJobStatus"] = "Stopping"
 
 
 class _Pages:
-    def __init__(self, items):
-        self._items = items
+    def __init__(self, operation, member, items):
+        self._operation, self._member, self._items = operation, member, items
 
     def paginate(self, **request):
-        validate_parameters(request, _MODEL.operation_model("ListCandidatesForAutoMLJob").input_shape)
-        return [{"Candidates": [item]} for item in self._items]
+        validate_parameters(request, _MODEL.operation_model(self._operation).input_shape)
+        request = {} if self._operation == "ListCandidatesForAutoMLJob" else request
+        return [{self._member: [item]} for item in self._items(**request)]
 
 
 class _InUse(ClientError):

@@ -6,6 +6,7 @@ import time
 
 from sandbox.faults import Fault
 from sandbox.install import REPOSITORY
+from tests.support.repository import OWN_KEY
 from tests.support.scripted_job import automl_job
 from tests.support.stub_model import archive, image, training_file
 
@@ -15,6 +16,8 @@ ARTEFACT = "transform/stub/model.tar.gz"
 DEFINITION = json.loads((REPOSITORY / "statemachine/train.asl.json").read_text())
 PARAMETERS = {
     "EndpointName": ENDPOINT,
+    "InstanceType": "ml.m5.large",
+    "KmsKeyArn": OWN_KEY,
     "PollSeconds": "1",
     "AlertEmail": "you@example.com",
     "PositiveLabel": "yes",

@@ -1,3 +1,4 @@
+import functools
 import tomllib
 
 import pytest
@@ -17,10 +18,7 @@ def template():
 @pytest.fixture(scope="session")
 def resources():
     """The resources that the SAM transform makes of it."""
-    try:
-        return translated_template()["Resources"]
-    except InvalidDocumentException as error:
-        pytest.fail(error.message)
+    return _translated()["Resources"]
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +27,14 @@ def samconfig():
 
 
 @pytest.fixture(scope="session")
-def translated(template, resources):
+def translated():
     """What resolves the statements of the roles."""
-    return {"Parameters": template["Parameters"], "Resources": resources}
+    return _translated()
+
+
+@functools.cache
+def _translated():
+    try:
+        return translated_template()
+    except InvalidDocumentException as error:
+        pytest.fail(error.message)

@@ -1,78 +1,108 @@
-"""What a run has recorded, set against the permissions of the template."""
+"""What tests ask for, set against the permissions of roles: what a permission is needed by, and what is told."""
 
 import json
 
 import pytest
 
-from tests.permissions.coverage import permissions, table, unexplained
-from tests.permissions.statements import Statement
+from tests.permissions.coverage import Request, cover, recorded, table, without_use
 
-BUCKET = "arn:aws:s3:::bank"
+BUCKET = "arn:aws:s3:::autowatch-123456789012-us-east-1"
 
 
 @pytest.fixture
-def statements():
-    read = {"Action": ["s3:GetObject", "s3:PutObject"], "Resource": [f"{BUCKET}/a/*", f"{BUCKET}/b/*"]}
-    everything = {"Action": ["s3:GetObject", "s3:ListBucket"], "Resource": [f"{BUCKET}/*", BUCKET]}
-    return [
-        Statement("ReaderRole", "ReaderPolicy", 0, read),
-        Statement("ReaderRole", "ReaderPolicy", 1, everything),
+def document():
+    reads = {
+        "Effect": "Allow",
+        "Action": ["s3:GetObject", "s3:PutObject"],
+        "Resource": [f"{BUCKET}/a/*", f"{BUCKET}/b/*"],
+    }
+    everything = {
+        "Effect": "Allow",
+        "Action": ["s3:GetObject", "s3:ListBucket"],
+        "Resource": [f"{BUCKET}/*", BUCKET],
+    }
+    own_key = {
+        "Effect": "Allow",
+        "Action": "kms:Decrypt",
+        "Resource": {"Ref": "KmsKeyArn"},
+        "Condition": {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}},
+    }
+    policies = [
+        {"PolicyName": "read", "PolicyDocument": {"Statement": [reads, everything]}},
+        {
+            "Fn::If": [
+                "HasKmsKey",
+                {"PolicyName": "key", "PolicyDocument": {"Statement": own_key}},
+                {"Ref": "AWS::NoValue"},
+            ]
+        },
     ]
+    return {
+        "Parameters": {"KmsKeyArn": {"Default": ""}},
+        "Conditions": {"HasKmsKey": {"Fn::Not": [{"Fn::Equals": [{"Ref": "KmsKeyArn"}, ""]}]}},
+        "Resources": {"ReaderRole": {"Type": "AWS::IAM::Role", "Properties": {"Policies": policies}}},
+    }
 
 
-def record(folder, action, *grants, role="autowatch-ReaderRole-h1k3BLfCFrK6", count=1):
-    row = {"role": role, "action": action, "grants": grants, "count": count}
-    (folder / f"{len(list(folder.iterdir()))}.json").write_text(json.dumps({"decisions": [row]}))
+def asked(action, resource, **context):
+    return Request("ReaderRole", action, resource, tuple((key, (value,)) for key, value in context.items()))
 
 
-def grant(statement, action, resource, index=None):
-    return [
-        statement.policy,
-        statement.index if index is None else index,
-        statement.listed("Action"),
-        action,
-        resource,
-    ]
+def needed(document, *requests):
+    return {(each.action, each.resource) for each in cover(document, requests).needed}
 
 
-def needed(found):
-    return {(each.action, each.resource): each.needed for each in found}
+def test_a_permission_is_needed_where_without_it_the_request_is_refused(document):
+    assert needed(document, asked("s3:PutObject", f"{BUCKET}/b/x")) == {("s3:PutObject", f"{BUCKET}/b/*")}
+    assert needed(document, asked("s3:GetObject", f"{BUCKET}/a/x")) == set()
+    assert needed(document, asked("s3:GetObject", f"{BUCKET}/c/x")) == {("s3:GetObject", f"{BUCKET}/*")}
 
 
-def test_a_permission_is_needed_where_it_alone_allowed(statements, tmp_path):
-    record(tmp_path, "s3:GetObject", grant(statements[0], 0, 1), count=3)
-    record(tmp_path, "s3:GetObject", grant(statements[0], 0, 0), grant(statements[1], 0, 0))
-    counts = needed(permissions(statements, tmp_path))
-    assert counts["s3:GetObject", f"{BUCKET}/b/*"] == 3
-    assert counts["s3:GetObject", f"{BUCKET}/a/*"] == 0
-    assert counts["s3:GetObject", f"{BUCKET}/*"] == 0
-
-
-def test_an_action_is_asked_for_only_on_what_it_can_be_used_on(statements, tmp_path):
-    found = needed(permissions(statements, tmp_path))
+def test_an_action_is_asked_for_only_on_what_it_can_be_used_on(document):
+    found = {(each.action, each.resource) for each in cover(document, []).permissions}
     assert ("s3:ListBucket", BUCKET) in found
     assert ("s3:ListBucket", f"{BUCKET}/*") not in found
 
 
-def test_a_statement_is_found_where_another_before_it_was_not_deployed(statements, tmp_path):
-    record(tmp_path, "s3:ListBucket", grant(statements[1], 1, 1, index=0))
-    assert needed(permissions(statements, tmp_path))["s3:ListBucket", BUCKET] == 1
+def test_what_a_parameter_brings_is_judged_with_it_and_by_its_condition(document):
+    key = "arn:aws:kms:us-east-1:123456789012:key/sample"
+    via = {"kms:viaservice": "s3.us-east-1.amazonaws.com"}
+    assert needed(document, asked("kms:Decrypt", key, **via)) == {("kms:Decrypt", key)}
+    other = cover(document, [asked("kms:Decrypt", key)])
+    assert [each.action for each in other.refused] == ["kms:Decrypt"]
 
 
-def test_another_stack_does_not_count(statements, tmp_path):
-    record(tmp_path, "s3:ListBucket", grant(statements[1], 1, 1), role="other-ReaderRole-h1k3BLfCFrK6")
-    assert not any(needed(permissions(statements, tmp_path)).values())
+def test_a_record_is_read_with_sample_names_and_only_of_the_usual_stack(tmp_path):
+    rows = [
+        {
+            "role": f"{stack}-ReaderRole-h1k3BLfCFrK6",
+            "action": "sns:Publish",
+            "resource": f"arn:aws:sns:us-east-1:123456789012:{stack}-AlertTopic-LcEqjlwRoBl3",
+            "context": {},
+        }
+        for stack in ("autowatch", "other")
+    ]
+    (tmp_path / "1.json").write_text(json.dumps(rows))
+    [request] = recorded(tmp_path)
+    assert request.role == "ReaderRole"
+    assert request.resource == "arn:aws:sns:us-east-1:123456789012:autowatch-AlertTopic-SAMPLE000000"
 
 
-def test_what_nothing_needed_is_told_unless_it_has_a_reason(statements, tmp_path):
-    record(tmp_path, "s3:ListBucket", grant(statements[1], 1, 1))
-    found = permissions(statements, tmp_path)
-    reasons = [{"roles": ["Reader*"], "actions": ["s3:Get*", "s3:PutObject"], "reason": "not in the tests"}]
-    assert unexplained(found, reasons) == []
-    assert len(unexplained(found, [])) == 5
+def test_what_nothing_needs_is_told_unless_it_has_a_reason(document):
+    listing = asked("s3:ListBucket", BUCKET)
+    coverage = cover(document, [listing])
+    reasons = [
+        {"roles": ["Reader*"], "actions": ["s3:Get*", "s3:PutObject", "kms:*"], "reason": "not in the tests"}
+    ]
+    assert without_use(coverage, reasons) == []
+    assert len(without_use(coverage, [])) == 6
     idle = [*reasons, {"roles": ["*"], "actions": ["s3:ListBucket"], "reason": "never"}]
-    assert unexplained(found, idle) == [
+    assert without_use(coverage, idle) == [
         "The reason for ['s3:ListBucket'] of ['*'] has no permission to explain."
     ]
-    line = next(line for line in table(found, reasons).splitlines() if "ListBucket" in line)
-    assert line == "| ReaderPolicy, 2 | `s3:ListBucket` | `arn:aws:s3:::bank` | Reader |  |"
+    refused = cover(document, [listing, asked("s3:DeleteObject", f"{BUCKET}/a/x")])
+    assert without_use(refused, reasons) == [
+        f"ReaderRole may not s3:DeleteObject on {BUCKET}/a/x any more, which a test needed."
+    ]
+    line = next(line for line in table(coverage, reasons).splitlines() if "ListBucket" in line)
+    assert line == "| read | `s3:ListBucket` | `arn:aws:s3:::BUCKET` | Reader |  |"

@@ -29,7 +29,7 @@ def granted(translated):
 @pytest.mark.parametrize(
     ("action", "functions"),
     [
-        ("InvokeEndpoint", {"InvokeEndpointFunction", "GateFunction", "PromoteFunction"}),
+        ("InvokeEndpoint", {"InvokeEndpointFunction", "GateFunction"}),
         ("UpdateEndpoint", {"ReleaseFunction", "FailFunction", "EndRunFunction"}),
         (
             "DeleteEndpoint",
@@ -43,17 +43,7 @@ def granted(translated):
                 "CleanUpFunction",
             },
         ),
-        (
-            "DescribeEndpoint",
-            {
-                "PrepareFunction",
-                "StageFunction",
-                "DescribeEndpointFunction",
-                "AskForApprovalFunction",
-                "ReleaseFunction",
-            }
-            | {"PromoteFunction", "FinishFunction", "FailFunction", "EndRunFunction", "CleanUpFunction"},
-        ),
+        ("DescribeEndpoint", {"FinishFunction", "CleanUpFunction"}),
     ],
 )
 def test_an_endpoint_of_the_stack_is_known_by_its_tag_whatever_its_name(granted, action, functions):
@@ -67,8 +57,8 @@ def test_an_endpoint_of_the_stack_is_known_by_its_tag_whatever_its_name(granted,
         if condition != OF_THE_STACK and owner != "SageMaker" and ":endpoint/" in resource
     }
     # One that is not there has no tags: to be told so takes a grant by name.
-    asks = action in ("DescribeEndpoint", "InvokeEndpoint")
-    assert by_name == ({"EndpointName", "EndpointName-candidate"} if asks else set())
+    names = {"DescribeEndpoint": {STACK, f"{STACK}-candidate"}, "InvokeEndpoint": {STACK}}
+    assert by_name == names.get(action, set())
 
 
 def test_whoever_makes_or_changes_what_a_key_encrypts_may_grant_the_key(granted):

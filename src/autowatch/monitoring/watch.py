@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from autowatch.monitoring.days.due import list_days, open_days
 from autowatch.monitoring.days.job import DaysFailed, JudgedDay, judge_due_days, judge_one_day
 from autowatch.monitoring.days.metrics import emit_run
+from autowatch.monitoring.days.refusals import tell_of_refusals
 from autowatch.monitoring.requests import DayRange, DueDays, OneDay, RawFile, Request
 from autowatch.monitoring.settings import DriftClients, MonitoringSettings
 from autowatch.monitoring.windows import JudgedWindow, judge_range, judge_raw_file
@@ -40,7 +42,7 @@ def watch(
     now: datetime,
     seconds_left: Callable[[], float],
 ) -> MonitoringResult:
-    """Does what is asked for; without a champion, nothing.
+    """Does what is asked for; without a champion nothing, but people are told of refused files.
 
     A run over the days that are due leaves a heartbeat when it gets through. Requests by hand leave none: they say
     nothing about the schedule.
@@ -57,6 +59,9 @@ def watch(
         champion = read_champion(clients.bucket).run
     except NoChampion as error:
         if isinstance(request, DueDays):
+            first, last = open_days(clients.bucket, now.date())[0], now.date()
+            listed = list_days(clients.bucket, settings.predictions_prefix, first, last)
+            tell_of_refusals(clients, settings, now, listed)
             emit_run(settings.metrics_namespace, settings.stack, 0)
         return MonitoringResult(None, reason=str(error))
     if isinstance(request, DayRange | RawFile):

@@ -16,6 +16,7 @@ class Champion:
     """What `models/champion.json` holds.
 
     `previous_run` is the run whose model was in force before, `previous_config` what the endpoint was on before.
+    `left_endpoints` are the endpoints that champions before it served at, where EndpointName was changed since.
 
     `releasing` is the endpoint config that the endpoint is going over to, from before its first change until it has
     settled; None while nothing but the champion can answer. `releases` counts how often such a change was begun.
@@ -34,6 +35,7 @@ class Champion:
     previous_config: str | None = None
     releasing: str | None = None
     releases: int = 0
+    left_endpoints: tuple[str, ...] = ()
 
 
 def read_champion(bucket: Bucket) -> Champion:

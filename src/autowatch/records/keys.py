@@ -20,6 +20,7 @@ DOMINO_CHECKS_KEY = "monitoring/domino/checks.json"
 DOMINO_PROGRESS_KEY = "monitoring/domino/progress.json"
 HISTORY_KEY = "reports/index.html"
 LATEST_KEY = "models/latest.json"
+REFUSALS_KEY = "monitoring/refusals.json"
 SETTINGS_KEY = "monitoring/settings.yaml"
 
 MANIFEST_ENDING = ".manifest.json"

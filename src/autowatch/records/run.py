@@ -4,6 +4,7 @@ What every message about a run says of it.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -12,6 +13,8 @@ from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.errors import AutowatchError
 from autowatch.records.keys import LATEST_KEY, run_key
 from autowatch.records.timestamps import to_text
+
+RUN_NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 
 Trigger = Literal["manual", "drift", "promote"]
 

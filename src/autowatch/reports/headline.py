@@ -95,10 +95,12 @@ def _without_drift(
             None,
             "Look below at the rows of the other model; if it has been replaced since, nothing.",
         )
-    good = quality is not None and quality.main.verdict == "good" and not quality.other_model
-    return Headline(
-        "quiet", "No drift, and the model predicts well" if good else "No drift", what, None, "Nothing."
-    )
+    title = "No drift"
+    if quality is not None and quality.main.verdict == "good" and not quality.other_model:
+        title = "No drift, and the model predicts well"
+        if quality.main.leaves_files_out:
+            title = f"{title} where there are labels"
+    return Headline("quiet", title, what, None, "Nothing.")
 
 
 def _without_verdict(main: RunDrift, subject: Subject) -> Headline:
@@ -184,15 +186,17 @@ def _quality_sentence(quality: QualityView) -> str:
 def _figures(quality: QualityView) -> str:
     main = quality.main
     labels = f"{main.rows_labelled or 0:,} of {counted(main.rows_scored or 0, 'row')} have labels"
+    share = f"{percent(main.coverage)}{', in ' if main.files else ''}{main.files}"
     if main.verdict == "not enough labels":
         return f"{labels}, which is not enough to say anything about quality."
     if main.verdict == "worse" and main.reasons:
         reasons = " ".join(short(reason, 400) for reason in main.reasons[:_OTHERS_NAMED])
-        return f"{reasons} {labels} ({percent(main.coverage)})."
+        return f"{reasons} {labels} ({share})."
     auc = main.measure("AUC")
     figure = f"AUC {auc.value:.3f}" if auc and auc.value is not None else "Quality is known"
     gate = f" ({auc.gate:.3f} at the gate)" if auc and auc.gate is not None else ""
-    return f"{figure}{gate}; {labels} ({percent(main.coverage)})."
+    left_out = " Nothing is known of the files without labels." if main.leaves_files_out else ""
+    return f"{figure}{gate}; {labels} ({share}).{left_out}"
 
 
 def _other_runs(drift: DriftView | None, quality: QualityView | None) -> list[str]:

@@ -18,6 +18,13 @@ _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _ALLOWED_CONTROLS = "\n\t"
 
 
+LONGEST_SUBJECT = 99
+"""Characters; SNS takes less than 100."""
+
+
+_NAME_LENGTHS = (60, 40, 25, 18)
+
+
 def visible(text: str) -> str:
     """The text with its invisible controls, and what cannot be encoded, shown as `⟨U+202E⟩`."""
     if text.isascii() and text.isprintable():
@@ -75,6 +82,27 @@ def listed(names: Sequence[str], most: int, separator: str = ", ") -> str:
     return separator.join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def subject_line(what: str, names: Sequence[str], most: int, count: int = 0) -> str:
+    """The subject of a mail: `what`, then at most `most` names and how many more there are.
+
+    Where that is too long, names lose their middles, then their places; how many more there are is never cut off.
+
+    Args:
+        count: how many there are, if more than `names` has.
+    """
+    plain = [one_line(visible(name)) for name in names]
+    count = max(count, len(plain))
+    for shown in range(min(most, len(plain)), 0, -1):
+        more = f" and {count - shown:,} more" if count > shown else ""
+        for longest in _NAME_LENGTHS:
+            # SNS takes ASCII alone.
+            listed_names = ", ".join(short(name, longest).replace("…", "..") for name in plain[:shown])
+            text = f"{what}: {listed_names}{more}"
+            if len(text) <= LONGEST_SUBJECT:
+                return text
+    return short(f"{what}: {count:,} in all", LONGEST_SUBJECT)
+
+
 def _is_hidden(character: str) -> bool:
     if character in _DIRECTIONS:
         return True
@@ -97,6 +125,7 @@ def console_link(region: str, bucket: str, key: str) -> str:
 ALARM_REMEDIES = {
     "settings": "Correct monitoring/settings.yaml as the alarm says; until then days are judged by the defaults.",
     "same content": "Ask whether the file was meant to come twice. Drift and quality count the rows of both.",
+    "repeated keys": "Ask whether these rows were meant to be scored twice. Labels with the key go to the newest row.",
     "baseline": "Restore the baseline as the alarm says; the day is then judged again by itself.",
 }
 """By the alarm's kind."""

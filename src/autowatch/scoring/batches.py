@@ -24,7 +24,7 @@ from autowatch.tabular.arrow.counts import ColumnCounter
 from autowatch.tabular.arrow.fields import Column
 from autowatch.tabular.arrow.lines import content, join, to_csv, to_lines
 from autowatch.tabular.arrow.rows import read_rows
-from autowatch.tabular.profile import Baseline, Profile
+from autowatch.tabular.profile import Baseline, Profile, total
 from autowatch.tabular.table import Table
 
 _NO_BASELINE = Baseline("", 0, ())
@@ -87,7 +87,7 @@ class _Batch:
         payload: what is sent: the features' fields as CSV.
         own: all their fields as CSV.
         rejected: the rows that are not sent.
-        counts: column by column the counts of those that are.
+        profile: the counts of those that are.
     """
 
     numbers: Any
@@ -95,7 +95,7 @@ class _Batch:
     payload: bytes
     own: Column
     rejected: Sequence[Rejected]
-    counts: dict[str, list[int]]
+    profile: Profile
 
     @property
     def size(self) -> int:
@@ -131,9 +131,13 @@ class _Scoring:
         columns = columns_to_check(layout, baseline)
         self._checker = RowChecker(layout.width, columns)
         self._requests = _RequestSizes(limits, size)
-        self._counted = {column.name: column for column in baseline.columns}
-        prediction = self._counted.get(layout.output[-1])
+        counted = {column.name: column for column in baseline.columns}
+        prediction = counted.get(layout.output[-1])
         self._probabilities = prediction and ColumnCounter(prediction)
+        # Answers come in another thread than rows, so the counters that remember texts are others.
+        self._recounters = {
+            position: ColumnCounter(bins) for position, bins in columns.items() if bins.name in counted
+        }
 
     def batches(self) -> Generator[_Batch]:
         """Rows are made ready while they are in the processor's cache, and then put together to requests."""
@@ -152,26 +156,19 @@ class _Scoring:
 
     def finish(self, batch: _Batch, answer: Answer) -> ScoredBatch:
         """The scored rows, and what they count."""
-        own, numbers, rejected, counts = batch.own, batch.numbers, batch.rejected, batch.counts
+        own, numbers, rejected, profile = batch.own, batch.numbers, batch.rejected, batch.profile
         if answer.faults:
             refused = pc.is_in(pa.arange(0, len(own)), pa.array(answer.faults, pa.int64()))
-            fields = _fields_of(pc.filter(own, refused).to_pylist())
-            counts = self._without(counts, fields)
-            rejected = _with_refused(batch, answer, fields)
+            rejected = _with_refused(batch, answer, _fields_of(pc.filter(own, refused).to_pylist()))
             own, numbers = (pc.filter(each, pc.invert(refused)) for each in (own, numbers))
+            profile = self._recount(own)
         labels = _joined([part.labels for part in answer.parts])
         probabilities = _joined([part.probabilities for part in answer.parts])
         predictions = decide_labels(Predictions(labels, probabilities), self._contract)
         if self._probabilities:
-            counts = counts | {self._layout.output[-1]: self._probabilities.count(probabilities).counts}
-        return ScoredBatch(
-            numbers,
-            self._layout.output,
-            own,
-            predictions,
-            rejected,
-            profile_of(self._baseline, len(own), counts),
-        )
+            counts = tuple(self._probabilities.count(probabilities).counts)
+            profile = replace(profile, columns=profile.columns | {self._layout.output[-1]: counts})
+        return ScoredBatch(numbers, self._layout.output, own, predictions, rejected, profile)
 
     def _prepare(self, checked: CheckedRows) -> _Batch:
         columns = checked.rows.columns
@@ -181,17 +178,17 @@ class _Scoring:
             payload = content(join([own, "\n"], ""))
         else:
             payload = to_csv(model_columns(columns, self._layout))
-        counts = {name: list(column) for name, column in checked.counts.items()}
-        return _Batch(checked.rows.numbers, checked.rows.lines, payload, own, checked.rejected, counts)
+        profile = profile_of(self._baseline, len(own), checked.counts)
+        return _Batch(checked.rows.numbers, checked.rows.lines, payload, own, checked.rejected, profile)
 
-    def _without(self, counts: dict[str, list[int]], rows: Sequence[Sequence[str]]) -> dict[str, list[int]]:
-        """The counts without those of rows whose fields are given."""
-        rest = dict(counts)
-        for position, name in zip(self._layout.features, self._layout.names, strict=True):
-            if name in self._counted:
-                refused = self._counted[name].count_each([row[position] for row in rows])
-                rest[name] = [count - less for count, less in zip(counts[name], refused, strict=True)]
-        return rest
+    def _recount(self, lines: Column) -> Profile:
+        """The profile of rows that are left of a batch, given as CSV: sketches cannot be taken back."""
+        rows = _fields_of(lines.to_pylist())
+        counts = {
+            counter.bins.name: counter.count(pa.array([row[position] for row in rows], pa.string()))
+            for position, counter in self._recounters.items()
+        }
+        return profile_of(self._baseline, len(rows), counts)
 
 
 _SMALLEST_REQUEST = 64_000
@@ -241,10 +238,7 @@ def _join(batches: Sequence[_Batch]) -> _Batch:
         payload=b"".join([batch.payload for batch in batches]),
         own=pa.concat_arrays([batch.own for batch in batches]),
         rejected=[row for batch in batches for row in batch.rejected],
-        counts={
-            name: list(map(sum, zip(*(batch.counts[name] for batch in batches), strict=True)))
-            for name in batches[0].counts
-        },
+        profile=total((batch.profile for batch in batches), is_last=False),
     )
 
 

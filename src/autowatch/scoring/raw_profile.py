@@ -14,7 +14,7 @@ from autowatch.aws.reading import read_input
 from autowatch.errors import UnreadableFile
 from autowatch.records.keys import baseline_key
 from autowatch.scoring.ahead import work_ahead
-from autowatch.scoring.rows import RowChecker, profile_of
+from autowatch.scoring.rows import RowChecker, no_rows, profile_of
 from autowatch.scoring.transform.plan import cut_header
 from autowatch.tabular.arrow.rows import read_rows
 from autowatch.tabular.profile import Baseline, CsvProfile, ProfileSum
@@ -59,7 +59,7 @@ def profile_table(table: Table, baseline: Baseline, is_piece: bool = False) -> C
     places = {place: columns[name] for place, name in enumerate(table.header) if name in columns}
     checker = RowChecker(len(table.header), places)
     total = ProfileSum(baseline.run)
-    total.add(profile_of(baseline, 0, {bins.name: [0] * len(bins) for bins in places.values()}))
+    total.add(no_rows(baseline, (bins.name for bins in places.values())))
     rejected = 0
     try:
         # While some rows are counted, the next ones are read.

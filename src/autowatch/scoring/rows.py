@@ -1,6 +1,6 @@
 """Rows on their way through scoring: which can be sent, what they count, and how they are written with predictions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -12,7 +12,7 @@ from autowatch.records.arrival import Arrival
 from autowatch.records.timestamps import to_text
 from autowatch.scoring.columns import Layout, not_a_number, wrong_width
 from autowatch.scoring.requests import Rejected
-from autowatch.tabular.arrow.counts import ColumnCounter
+from autowatch.tabular.arrow.counts import ColumnCounter, ColumnCounts
 from autowatch.tabular.arrow.fields import Column
 from autowatch.tabular.arrow.lines import content, join, quoted
 from autowatch.tabular.arrow.rows import Rows
@@ -28,12 +28,12 @@ class CheckedRows:
     Attributes:
         rows: those that can be sent.
         rejected: the others, in the table's order.
-        counts: for each column that was looked at the counts of the rows that can be sent.
+        counts: for each column that was looked at what the rows that can be sent count.
     """
 
     rows: Rows
     rejected: Sequence[Rejected]
-    counts: Mapping[str, Sequence[int]]
+    counts: Mapping[str, ColumnCounts]
 
 
 class RowChecker:
@@ -63,7 +63,7 @@ class RowChecker:
             rejected = sorted([*rejected, *self._reject(rows, mask, faulty)], key=lambda row: row.line)
             rest = self.check(rows.where(pc.invert(mask)))
             return CheckedRows(rest.rows, rejected, rest.counts)
-        counts = {counter.bins.name: counted[place].counts for place, counter in self._counters.items()}
+        counts = {counter.bins.name: counted[place] for place, counter in self._counters.items()}
         return CheckedRows(rows, rejected, counts)
 
     def _reject(self, rows: Rows, mask: Any, faulty: Mapping[int, Sequence[str]]) -> list[Rejected]:
@@ -108,11 +108,18 @@ def plain_numbers(column: Column, form: NumberForm) -> Column:
     return pc.take(plain, encoded.indices)
 
 
-def profile_of(baseline: Baseline, rows: int, counts: Mapping[str, Sequence[int]]) -> Profile:
-    """The profile of some rows, from the counts of the columns that were looked at."""
+def profile_of(baseline: Baseline, rows: int, counts: Mapping[str, ColumnCounts]) -> Profile:
+    """The profile of some rows, from what the columns that were looked at count."""
     counted = {column.name for column in baseline.columns}
-    columns = {name: tuple(column) for name, column in counts.items() if name in counted}
-    return Profile(baseline.run, baseline.bins, rows, columns)
+    columns = {name: tuple(column.counts) for name, column in counts.items() if name in counted}
+    sketches = {name: counts[name].sketch for name in columns if not counts[name].sketch.is_empty}
+    return Profile(baseline.run, baseline.bins, rows, columns, sketches)
+
+
+def no_rows(baseline: Baseline, names: Iterable[str]) -> Profile:
+    """The profile of no rows that have the columns of these names."""
+    columns = {column.name: (0,) * len(column) for column in baseline.columns}
+    return Profile(baseline.run, baseline.bins, 0, {name: columns[name] for name in names if name in columns})
 
 
 def predictions_rows(

@@ -18,6 +18,7 @@ import msgspec
 
 from autowatch.errors import AutowatchError
 from autowatch.tabular.cells import MISSING, PLAIN_FORM, FeatureType, NumberForm, missing_values
+from autowatch.tabular.seen import SeenValues, value_hash
 
 # With ten bins at most a tenth of the rows can move about inside one of them unseen, and the noise of a
 # distance, which grows with the square root of the number of bins, stays low enough to judge a thousand
@@ -164,8 +165,35 @@ class NumericBins(
         return len(self.atoms) + interval
 
 
-class CategoricalBins(msgspec.Struct, frozen=True, tag_field="type", tag="categorical", dict=True):
-    """One bin for each value, then OTHER (known, without a bin of its own), NEW (not known) and missing."""
+class Memory(msgspec.Struct, frozen=True):
+    """What is kept of an open column, whose values are too many to remember each.
+
+    Attributes:
+        seen: a set of the values that the model was trained on.
+        lengths: the bins of the texts' lengths in characters, with the counts of all labelled rows.
+        fresh: how many of the hold-out's rows have a value of that set, and how many have another: what is to be
+            expected of later rows.
+        repeats: how many values occur once, twice and so on in the labelled rows, as pairs of the times and the number
+            of values; none where there were too many to count.
+    """
+
+    seen: SeenValues
+    lengths: NumericBins
+    fresh: tuple[int, int]
+    repeats: tuple[tuple[int, int], ...]
+
+
+class CategoricalBins(
+    msgspec.Struct, frozen=True, tag_field="type", tag="categorical", omit_defaults=True, dict=True
+):
+    """One bin for each value, then OTHER (known, without a bin of its own), NEW (not known) and missing.
+
+    Attributes:
+        other: the known values without a bin of their own; none of an open column.
+        open: whether there were too many values to remember each.
+        memory: of an open column; older versions kept none, and then a value without a bin counts as known. Its
+            `counts` have every value without a bin as known in any case.
+    """
 
     name: str
     kind: ColumnKind
@@ -173,6 +201,7 @@ class CategoricalBins(msgspec.Struct, frozen=True, tag_field="type", tag="catego
     other: tuple[str, ...]
     open: bool
     counts: tuple[int, ...] = ()
+    memory: Memory | None = None
 
     @property
     def type(self) -> FeatureType:
@@ -209,6 +238,8 @@ class CategoricalBins(msgspec.Struct, frozen=True, tag_field="type", tag="catego
 
     def count_each(self, texts: Sequence[str]) -> list[int]:
         """The counts on these bins of texts that are mostly different from each other."""
+        if self.memory:
+            return self.count(Counter(texts))
         counts = [0] * len(self)
         for bin_index, times in Counter(map(self._bin_of_text.get, texts)).items():
             counts[self.unknown if bin_index is None else bin_index] += times
@@ -216,7 +247,10 @@ class CategoricalBins(msgspec.Struct, frozen=True, tag_field="type", tag="catego
 
     def bin_of(self, text: str) -> int:
         """The position of the bin of a text."""
-        return self._bin_of_text.get(text, self.unknown)
+        position = self._bin_of_text.get(text, self.unknown)
+        if position == self.unknown and self.memory and not self.memory.seen.holds(value_hash(text)):
+            return self.new[0]
+        return position
 
     @cached_property
     def _bin_of_text(self) -> dict[str, int]:

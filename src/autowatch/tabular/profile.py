@@ -12,19 +12,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import add as add_integers
-from operator import sub as subtract_integers
 
 import msgspec
 
 from autowatch.errors import AutowatchError
 from autowatch.tabular.bins import (
     Bins,
+    CategoricalBins,
     ColumnKind,
     categorical_bins,
     numeric_bins,
     parse_numbers,
 )
 from autowatch.tabular.cells import PLAIN_FORM, FeatureType, NumberForm
+from autowatch.tabular.sketches import EMPTY_SKETCH, ColumnSketch, add_sketches, needs_sketch, sketch_of
 
 PROFILE_VERSION = 1
 
@@ -72,9 +73,14 @@ class Baseline:
 
 
 def _digest(columns: Iterable[Bins]) -> str:
-    description = [msgspec.to_builtins(column) for column in columns]
-    for column in description:
-        column.pop("counts", None)
+    description = []
+    for column in columns:
+        described = msgspec.to_builtins(column)
+        described.pop("counts", None)
+        if isinstance(column, CategoricalBins) and column.memory:
+            lengths = column.memory.lengths
+            described["memory"] = [column.memory.seen.digest, lengths.atoms, lengths.edges]
+        description.append(described)
     text = json.dumps(
         {"profile_version": PROFILE_VERSION, "columns": description}, sort_keys=True, allow_nan=False
     )
@@ -85,7 +91,8 @@ def _digest(columns: Iterable[Bins]) -> str:
 class Profile:
     """What a `.profile.json` holds: how many rows fell into each bin of each column.
 
-    A column's counts add up to `rows`, or to fewer where some of the rows came without that column.
+    A column's counts add up to `rows`, or to fewer where some of the rows came without that column. Most columns have
+    no sketch: their bins say all of them.
     """
 
     profile_version: int = field(default=PROFILE_VERSION, kw_only=True)
@@ -93,6 +100,7 @@ class Profile:
     bins: str
     rows: int
     columns: dict[str, tuple[int, ...]]
+    sketches: dict[str, ColumnSketch] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if max(map(sum, self.columns.values()), default=0) > self.rows:
@@ -132,22 +140,10 @@ class ProfileBuilder:
             NotANumber: a numeric column holds a text that is not a number; it may surface in `build` only.
         """
         self._rows += _length(columns)
-        self.add_beside(columns)
-
-    def add_beside(self, columns: Mapping[str, Sequence[str]]) -> None:
-        """Counts further columns of rows that have been added already; otherwise as `add`."""
         for column in self._columns:
             texts = columns.get(column.bins.name)
             if texts is not None:
                 column.add(texts)
-
-    def take_back(self, columns: Mapping[str, Sequence[str]]) -> None:
-        """Undoes `add` for some rows."""
-        self._rows -= _length(columns)
-        for column in self._columns:
-            texts = columns.get(column.bins.name)
-            if texts is not None:
-                column.take_back(texts)
 
     def build(self) -> Profile:
         """The profile of every batch so far; more may follow.
@@ -156,15 +152,21 @@ class ProfileBuilder:
             NotANumber: a numeric column holds a text that is not a number.
         """
         columns = {column.bins.name: tuple(column.counts()) for column in self._columns if column.present}
-        return Profile(self._baseline.run, self._baseline.bins, self._rows, columns)
+        sketches = {
+            column.bins.name: add_sketches([column.sketch])
+            for column in self._columns
+            if not column.sketch.is_empty
+        }
+        return Profile(self._baseline.run, self._baseline.bins, self._rows, columns, sketches)
 
 
 class _ColumnCounter:
-    """One column's counts, and the texts that are counted but not yet put into bins."""
+    """One column's counts and sketch, and the texts that are counted but not yet put into bins."""
 
     def __init__(self, bins: Bins) -> None:
         self.bins = bins
         self.present = False
+        self.sketch = EMPTY_SKETCH
         self._counts = [0] * len(bins)
         self._pending: Counter[str] = Counter()
 
@@ -172,25 +174,25 @@ class _ColumnCounter:
         self.present = True
         sample = texts[:_SAMPLE_TEXTS]
         if 2 * len(set(sample)) > len(sample):
-            self._put(self.bins.count_each(texts))
+            counts = self.bins.count_each(texts)
+            self._put(counts, Counter(texts) if needs_sketch(self.bins, counts) else {})
             return
         self._pending.update(texts)
         if len(self._pending) > _PENDING_TEXTS:
             self._settle()
-
-    def take_back(self, texts: Sequence[str]) -> None:
-        self._counts = list(map(subtract_integers, self._counts, self.bins.count_each(texts)))
 
     def counts(self) -> list[int]:
         self._settle()
         return self._counts
 
     def _settle(self) -> None:
-        self._put(self.bins.count(self._pending))
+        self._put(self.bins.count(self._pending), self._pending)
         self._pending = Counter()
 
-    def _put(self, counts: list[int]) -> None:
+    def _put(self, counts: list[int], texts: Mapping[str, int]) -> None:
         self._counts = list(map(add_integers, self._counts, counts))
+        if texts and needs_sketch(self.bins, counts):
+            self.sketch = add_sketches([self.sketch, sketch_of(self.bins, texts)], is_last=False)
 
 
 def _length(columns: Mapping[str, Sequence[str]]) -> int:
@@ -237,8 +239,12 @@ def add(first: Profile, second: Profile) -> Profile:
     return total((first, second))
 
 
-def total(profiles: Iterable[Profile]) -> Profile:
+def total(profiles: Iterable[Profile], *, is_last: bool = True) -> Profile:
     """The profile of all tables together.
+
+    Args:
+        profiles: one at least.
+        is_last: false where more is to be added, so that sketches hold more for the time being.
 
     Raises:
         ProfilesDiffer: they count on different bins.
@@ -248,11 +254,12 @@ def total(profiles: Iterable[Profile]) -> Profile:
     first = next(remaining, None)
     if first is None:
         raise ValueError("the total of no profiles has no bins")
-    return _total_of(first, remaining)
+    return _total_of(first, remaining, is_last)
 
 
-def _total_of(first: Profile, remaining: Iterator[Profile]) -> Profile:
+def _total_of(first: Profile, remaining: Iterator[Profile], is_last: bool) -> Profile:
     rows, columns = first.rows, {name: list(counts) for name, counts in first.columns.items()}
+    sketches = {name: [sketch] for name, sketch in first.sketches.items()}
     for profile in remaining:
         if profile.bins != first.bins:
             raise ProfilesDiffer(
@@ -263,7 +270,15 @@ def _total_of(first: Profile, remaining: Iterator[Profile]) -> Profile:
         for name, counts in profile.columns.items():
             sums = columns.get(name)
             columns[name] = list(counts) if sums is None else list(map(add_integers, sums, counts))
-    return Profile(first.run, first.bins, rows, {name: tuple(counts) for name, counts in columns.items()})
+        for name, sketch in profile.sketches.items():
+            sketches.setdefault(name, []).append(sketch)
+    return Profile(
+        first.run,
+        first.bins,
+        rows,
+        {name: tuple(counts) for name, counts in columns.items()},
+        {name: add_sketches(many, is_last=is_last) for name, many in sketches.items()},
+    )
 
 
 def _value_counts(name: str, texts: Mapping[str, int], form: NumberForm) -> Counter[float]:
@@ -287,6 +302,7 @@ class ProfileSum:
         self._waiting = 0
         self._columns: dict[str, list[Sequence[int]]] = {}
         self._lengths: dict[str, int] = {}
+        self._sketches: dict[str, list[ColumnSketch]] = {}
 
     def add(self, profile: Profile) -> None:
         """Adds one profile.
@@ -305,6 +321,8 @@ class ProfileSum:
         self._rows += profile.rows
         for name, counts in profile.columns.items():
             self._columns.setdefault(name, []).append(counts)
+        for name, sketch in profile.sketches.items():
+            self._sketches.setdefault(name, []).append(sketch)
         self._waiting += 1
         if self._waiting == _MOST_WAITING:
             self._add_up()
@@ -312,13 +330,20 @@ class ProfileSum:
     def _differ(self, lengths: dict[str, int]) -> bool:
         return lengths != self._lengths and lengths | self._lengths != self._lengths | lengths
 
-    def build(self) -> Profile:
-        """The profile of all rows so far; there must have been one at least."""
+    def build(self, *, is_last: bool = True) -> Profile:
+        """The profile of all rows so far; there must have been one at least.
+
+        Args:
+            is_last: false where it is to be added to others, so that its sketches hold more.
+        """
         self._add_up()
         columns = {name: tuple(sums) for name, (sums,) in self._columns.items()}
-        return Profile(self._run, self._bins or "", self._rows, columns)
+        sketches = {name: add_sketches(sums, is_last=is_last) for name, sums in self._sketches.items()}
+        return Profile(self._run, self._bins or "", self._rows, columns, sketches)
 
     def _add_up(self) -> None:
         self._waiting = 0
         for name, many in self._columns.items():
             self._columns[name] = [list(map(sum, zip(*many, strict=True)))]
+        for name, sketches in self._sketches.items():
+            self._sketches[name] = [add_sketches(sketches, is_last=False)]

@@ -18,7 +18,11 @@ from autowatch.reports.publish import write_run_report
 from autowatch.training.approval import ApprovalAnswer, with_answer
 from autowatch.training.data.report import read_warnings
 from autowatch.training.release.promote import CleanUp, remove_challenger, undo_run
-from autowatch.training.release.retention import remove_old_models, remove_replaced_config
+from autowatch.training.release.retention import (
+    remove_left_endpoints,
+    remove_old_models,
+    remove_replaced_config,
+)
 from autowatch.training.serving.endpoints import EndpointBusy
 
 if TYPE_CHECKING:
@@ -40,6 +44,7 @@ def finish_run(
     *,
     run: str,
     endpoint_name: str,
+    stack: str,
     topic_arn: str,
     keep_models: int,
     answer: ApprovalAnswer | None = None,
@@ -48,14 +53,15 @@ def finish_run(
 ) -> Run:
     """Ends a run that the gate decided on: released, or rejected, which is a normal end as well.
 
-    After a release, all models but the newest `keep_models` and those in use are removed.
+    After a release, all models but the newest `keep_models` and those in use are removed, and the endpoints that
+    `stack` has left.
 
     Args:
         answer: of a person who was asked to approve the release; None where nobody was.
         unknown_to_domino: why the released model could not be made known to Domino, where that failed.
 
     Raises:
-        EndpointBusy: the candidate endpoint cannot be deleted yet; call again later.
+        EndpointBusy: an endpoint cannot be deleted yet; call again later.
         RunOvertaken: another run has begun since, which only happens after this one's execution had ended.
     """
     latest = read_latest(bucket)
@@ -69,6 +75,7 @@ def finish_run(
     if decision.passed:
         remove_old_models(bucket, sagemaker, endpoint_name, keep_models)
         remove_replaced_config(bucket, sagemaker)
+        remove_left_endpoints(bucket, sagemaker, stack)
     status: Status = "released" if decision.passed else "rejected"
     ended = end_run(bucket, latest, status, decision.reason, now)
     after = (
@@ -170,11 +177,16 @@ def clean_up_run(
         return
     if run.execution != ended.execution:
         return
-    told = run.status not in ("running", "ending")
+    told = _has_ended(run)
     if not told:
-        run = begin_ending(bucket, run)
-        # The last state's function may still be at work, between its look at the run's record and what it makes then.
+        begin_ending(bucket, run)
+        # The last state's function may still be at work, between its look at the run's record and what it makes then:
+        # that of Finish may end the run, and send the ordinary mail.
         wait(_LAST_REQUESTS)
+        run = read_latest(bucket)
+        if run.execution != ended.execution:
+            return
+        told = _has_ended(run)
     left = _undo_patiently(bucket, sagemaker, run, endpoint_name, tags, wait)
     if told:
         return
@@ -183,6 +195,11 @@ def clean_up_run(
     lines = [f"Run {run.run} was ended from outside. {reason}", _what_serves(left), "", *run_facts(done)]
     lines.append(_report(bucket, done))
     publish(sns, topic_arn, f"Autowatch: training run ended from outside, run {run.run}", lines)
+
+
+def _has_ended(run: Run) -> bool:
+    """Whether the run's own last state has ended it, and told people."""
+    return run.status not in ("running", "ending")
 
 
 def _undo_patiently(

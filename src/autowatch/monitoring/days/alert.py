@@ -11,7 +11,16 @@ from autowatch.aws.notifications import publish, put_event
 from autowatch.monitoring.days.news import News
 from autowatch.monitoring.drift.document import deciding_alarms
 from autowatch.records.days import DaysLeftOut
-from autowatch.reports.text import ALARM_REMEDIES, console_link, listed, one_line, percent, short, visible
+from autowatch.reports.text import (
+    ALARM_REMEDIES,
+    console_link,
+    listed,
+    one_line,
+    percent,
+    short,
+    subject_line,
+    visible,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -23,7 +32,7 @@ _COLUMNS_NAMED = 10
 _LONGEST_NAME = 60
 
 
-_LONGEST_MESSAGE = 120
+_LONGEST_MESSAGE = 300
 
 
 # Ten lines of foreign names stay far below the 256 kB that SNS takes.
@@ -94,7 +103,7 @@ def send_mail_of_days_left_out(
 ) -> None:
     """Says which days the daily job never judged, and what judges them; `page` is the URL of the page of all days."""
     ranges = [f"{each.count} from {each.first} to {each.last}" for each in left_out]
-    subject = f"[{stack}] Days never judged: {listed(ranges, 2)}"
+    subject = subject_line(f"[{stack}] Days never judged", ranges, 2)
     lines = [
         f"What:     no daily run judged these days with predictions in time: {listed(ranges, 5)}.",
         "          They are further back than a daily run looks, so none will.",
@@ -108,7 +117,7 @@ def send_mail_of_days_left_out(
 
 
 def subject(alert: DriftAlert) -> str:
-    """What happened, in one line; SNS takes 100 characters of it."""
+    """What happened, in one line."""
     if alert.subject_matter == "drift":
         names, what = alert.part["drifted_columns"], "Drift continues" if alert.is_reminder else "Drift"
     elif alert.subject_matter == "alarms":
@@ -118,7 +127,7 @@ def subject(alert: DriftAlert) -> str:
         )
     else:
         names, what = alert.ended, "Drift or alarms ended"
-    return _one_line(f"[{alert.stack}] {what} on {alert.date}: {_listed(names, 3)}")
+    return subject_line(f"[{alert.stack}] {what} on {alert.date}", names, 3)
 
 
 def lines(alert: DriftAlert) -> list[str]:
@@ -145,7 +154,7 @@ def _lines_of_drift(alert: DriftAlert) -> list[str]:
     counting = sum(bool(column["importance"]) for column in part["columns"])
     moved = [f"{_short(name)} {columns[name]['moved']}" for name in names[:3]]
     alarms = [
-        f"{_short(column)} ({kind})" if column else f"{kind}: {short(message, _LONGEST_MESSAGE)}"
+        f"{f'{_short(column)} ({kind})' if column else kind}: {short(message, _LONGEST_MESSAGE)}"
         for column, kind, message in _alarms(alert)
     ]
     return [

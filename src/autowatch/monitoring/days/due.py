@@ -16,7 +16,14 @@ from autowatch.monitoring.days.history import ReportedDay, read_report
 from autowatch.monitoring.requests import LONGEST_RANGE
 from autowatch.records.claim import is_claimed
 from autowatch.records.days import DaysLeftOut, read_days_note
-from autowatch.records.keys import DAYS_KEY, MANIFEST_ENDING, REFUSAL_ENDING, REJECTED_PREFIX, days_from
+from autowatch.records.keys import (
+    DAYS_KEY,
+    LABELS_PREFIX,
+    MANIFEST_ENDING,
+    REFUSAL_ENDING,
+    REJECTED_PREFIX,
+    days_from,
+)
 from autowatch.records.timestamps import from_text
 
 LONGEST_LOOK_BACK = 30
@@ -125,6 +132,14 @@ def list_days(bucket: Bucket, predictions_prefix: str, first: date, last: date) 
         found.setdefault(day, DayFiles()).manifests[key] = etag
     for day, key, etag in _keys(bucket, REJECTED_PREFIX, REFUSAL_ENDING, first, last):
         found.setdefault(day, DayFiles()).refused[key] = etag
+    return found
+
+
+def list_refused_labels(bucket: Bucket, first: date, last: date) -> dict[date, list[str]]:
+    """The keys of the `.error.json` objects of labels files, by the day of the file."""
+    found: dict[date, list[str]] = {}
+    for day, key, _ in _keys(bucket, f"{REJECTED_PREFIX}{LABELS_PREFIX}", REFUSAL_ENDING, first, last):
+        found.setdefault(day, []).append(key)
     return found
 
 

@@ -26,6 +26,7 @@ from autowatch.monitoring.days.due import (
 )
 from autowatch.monitoring.days.history import Finding, read_history
 from autowatch.monitoring.days.metrics import emit_day
+from autowatch.monitoring.days.refusals import tell_of_refusals
 from autowatch.monitoring.days.report import DayReport, judge_day
 from autowatch.monitoring.drift.baselines import Baselines
 from autowatch.monitoring.drift.runs import RowsJudge
@@ -84,6 +85,7 @@ def judge_due_days(
     too_old = days[0] - timedelta(days=1)
     job.tell_of_days_left_out(too_old)
     judged = job.run(days, due_within=seconds_left)
+    job.tell_of_refusals(days)
     publish_history_page(clients.bucket)
     if job.is_done(too_old):
         close_days(clients.bucket, list(takewhile(job.is_done, days)), now)
@@ -169,6 +171,12 @@ class _Job:
                 told = replace(note, left_out=(*note.left_out, *found))
                 settle(self._bucket, DAYS_KEY, told.to_json(), claimed)
 
+    def tell_of_refusals(self, days: Sequence[date]) -> None:
+        """Tells people, once a day, of files of these days that were refused."""
+        with self._noting_failure([self._now.date()]):
+            listed = {day: self._files[day] for day in days}
+            tell_of_refusals(self._clients, self._settings, self._now, listed)
+
     def is_done(self, day: date) -> bool:
         """Whether the next run need not try anything of the day again."""
         reported = self._history.get(day)
@@ -218,6 +226,7 @@ class _Job:
             history=self._history,
             now=self._now,
             files_of=self._files_of,
+            id_column=self._settings.id_column,
         )
 
     def _files_of(self, day: date) -> DayFiles:

@@ -10,7 +10,7 @@ from autowatch.monitoring.drift.settings import AlertRules
 
 # Another wording of one of these is another finding.
 _BY_MESSAGE = ("settings", "baseline", "schema")
-# The alarm on refused files alerts on these at once, so the report of the evening only counts them.
+# These have a mail of their own, which names the files.
 _ALERTED_ELSEWHERE = "refused files"
 # Whether a column is there at all is known without rows enough for a verdict.
 _AT_ONCE = "missing column"

@@ -31,6 +31,7 @@ class AlertRules:
         repeat: an alert names what lasts again after so many days; 1 names it every day.
         further: and before that when a column's distance is so many times that of the last alert.
         ended: whether the end of drift and of alarms is alerted on.
+        refusals: whether a mail a day names the files that were refused.
     """
 
     days: int = 1
@@ -38,6 +39,7 @@ class AlertRules:
     repeat: int = 7
     further: float = 1.5
     ended: bool = True
+    refusals: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,9 @@ def parse_drift_settings(content: bytes, min_rows: int) -> DriftSettings:
     """
     document = _entries(_compose(content), "the file", ("alert", "defaults", "columns", "volume"))
     alert = _entries(
-        document.get("alert"), "alert", ("days", "of", "drift_share", "repeat", "further", "ended")
+        document.get("alert"),
+        "alert",
+        ("days", "of", "drift_share", "repeat", "further", "ended", "refusals"),
     )
     volume = _entries(document.get("volume"), "volume", ("least", "most", "days"))
     columns = _entries(document.get("columns"), "columns", None)
@@ -106,6 +110,7 @@ def parse_drift_settings(content: bytes, min_rows: int) -> DriftSettings:
             repeat=_whole(alert, "repeat", AlertRules.repeat, 1, 30),
             further=_number(alert, "further", AlertRules.further, 1, 1e6),
             ended=bool(_whole(alert, "ended", AlertRules.ended, 0, 1)),
+            refusals=bool(_whole(alert, "refusals", AlertRules.refusals, 0, 1)),
         ),
         volume=VolumeRules(
             _number(volume, "least", VolumeRules.least, 0, 1),

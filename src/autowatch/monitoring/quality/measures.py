@@ -80,9 +80,9 @@ class MeasuredQuality:
 def measure_quality(rows: LabelledRows) -> MeasuredQuality:
     """All figures, computed as the gate computes them.
 
-    The AUC takes both classes, F1 a row that is positive or predicted so, precision the latter, recall the
-    former. The calibration error has no interval: it is a mean of distances, too large by chance alone, the more so the
-    fewer the rows.
+    The AUC takes both classes, precision a row that is predicted positive, recall one that is, F1 either. The
+    calibration error has no interval: it is a mean of distances, too large by chance alone, the more so the fewer the
+    rows.
     """
     if not len(rows):
         return MeasuredQuality(0, 0, dict.fromkeys(MEASURES), ())

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast, get_args
 from autowatch.records.verdicts import QualityVerdict
 from autowatch.reports.documents import fields
 from autowatch.reports.documents.drift import UnknownForm
-from autowatch.reports.text import short
+from autowatch.reports.text import counted, short
 
 _NAMES = {
     "auc": "AUC",
@@ -90,8 +90,14 @@ class CalibrationBin:
 
 @dataclass(frozen=True)
 class RunQuality:
-    """How good one run's predictions of the day were; `coverage` is the share of the rows that has labels, `threshold`
-    the probability from which on they got the positive label, None where the label is the model's own."""
+    """How good one run's predictions of the day were.
+
+    Attributes:
+        coverage: the share of the rows that has labels.
+        files: how many of the files have labels, in words; empty where that is not known.
+        leaves_files_out: whether a whole file is known to have none, so that the figures say nothing of it.
+        threshold: the probability from which on rows got the positive label, None where the label is the model's own.
+    """
 
     run: str | None
     verdict: QualityVerdict
@@ -99,6 +105,8 @@ class RunQuality:
     rows_scored: int | None
     rows_labelled: int | None
     coverage: float | None
+    files: str
+    leaves_files_out: bool
     measures: Sequence[MeasureView]
     calibration: Sequence[CalibrationBin]
     threshold: float | None
@@ -158,6 +166,8 @@ def _run(document: Mapping[str, Any]) -> RunQuality:
     verdict = document.get("verdict")
     if verdict not in get_args(QualityVerdict):
         raise UnknownForm(f"quality.json has the verdict {short(verdict, 40)!r}.")
+    scored, labelled = (fields.whole(document, name) for name in ("files_scored", "files_labelled"))
+    is_known = scored is not None and labelled is not None
     return RunQuality(
         run=fields.text(document, "run"),
         verdict=cast(QualityVerdict, verdict),
@@ -165,6 +175,8 @@ def _run(document: Mapping[str, Any]) -> RunQuality:
         rows_scored=fields.whole(document, "rows_scored"),
         rows_labelled=fields.whole(document, "rows_labelled"),
         coverage=fields.number(document, "coverage"),
+        files=f"{labelled} of {counted(scored or 0, 'file')}" if is_known else "",
+        leaves_files_out=is_known and (labelled or 0) < (scored or 0),
         measures=_measures(fields.mapping(document, "metrics"), fields.mapping(document, "gate")),
         calibration=_calibration(fields.mappings(document, "calibration")),
         threshold=fields.number(document, "threshold"),
@@ -243,4 +255,11 @@ def _of_all_rows(run: RunQuality, rows: Mapping[str, int]) -> RunQuality:
     if not judged or judged <= (run.rows_scored or 0):
         return run
     labelled = run.rows_labelled
-    return replace(run, rows_scored=judged, coverage=run.coverage if labelled is None else labelled / judged)
+    # What came since is in files of its own.
+    return replace(
+        run,
+        rows_scored=judged,
+        coverage=run.coverage if labelled is None else labelled / judged,
+        files="",
+        leaves_files_out=True,
+    )

@@ -16,7 +16,7 @@ from autowatch.errors import UnreadableFile
 from autowatch.scoring.answer import INFERENCE_OUTPUTS, AnswerMismatch, AnswerUnreadable
 from autowatch.scoring.answer_columns import decide_labels, read_columns
 from autowatch.scoring.output import predictions_header, rejected_header, rejected_rows
-from autowatch.scoring.rows import RowChecker, columns_to_check, predictions_rows, profile_of
+from autowatch.scoring.rows import RowChecker, columns_to_check, no_rows, predictions_rows, profile_of
 from autowatch.scoring.transform.accept import AcceptedPiece
 from autowatch.scoring.transform.plan import TransformPlan
 from autowatch.scoring.transform.rows import CHUNK_BYTES, ROWS_AT_ONCE
@@ -56,7 +56,7 @@ def finish_piece(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> F
         Upload(bucket, plan.work.rejected(piece.number), "text/csv") as rejected,
     ):
         if piece.number == 1:
-            predictions.write(predictions_header(plan.layout.output))
+            predictions.write(predictions_header(plan.layout.output, plan.contract.row_id_in(plan.columns)))
         for columns in _scored_columns(bucket, plan, piece):
             *own, labels, probabilities = columns
             taken = numbers[scored : scored + len(labels)]
@@ -72,7 +72,7 @@ def finish_piece(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> F
             if not upload.is_empty:
                 upload.complete()
         finished = FinishedPiece(
-            scored, piece.rejected, predictions.size, rejected.size, counter.profile.build()
+            scored, piece.rejected, predictions.size, rejected.size, counter.profile.build(is_last=False)
         )
     bucket.write_json(plan.work.finished(piece.number), finished)
     return finished
@@ -89,7 +89,7 @@ class _Counter:
         self._checker = RowChecker(width, columns)
         self.profile = ProfileSum(baseline.run)
         # Without a row, too, the columns are there.
-        self.profile.add(profile_of(baseline, 0, {bins.name: [0] * len(bins) for bins in columns.values()}))
+        self.profile.add(no_rows(baseline, (bins.name for bins in columns.values())))
 
     def add(self, columns: Sequence[Column], numbers: Any) -> None:
         checked = self._checker.check(Rows(columns, numbers, numbers, misfits=[]))

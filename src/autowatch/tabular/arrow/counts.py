@@ -1,17 +1,33 @@
 """How many texts of an Arrow column fall into each bin, and which of them are not numbers."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from operator import add
 from typing import Any
+from zlib import crc32
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from autowatch.tabular.arrow.fields import Column
-from autowatch.tabular.bins import Bins, CategoricalBins, NumericBins
+from autowatch.tabular.bins import Bins, CategoricalBins, Memory, NumericBins
 from autowatch.tabular.cells import LARGEST_NUMBER, MISSING, PLAIN_NUMBER
+from autowatch.tabular.seen import LAST_SHIFT, MIXING, PLACE_SHIFT, PLACES, SeenValues
+from autowatch.tabular.sketches import (
+    EMPTY_SKETCH,
+    MOST_HASHES,
+    MOST_HELD,
+    ColumnSketch,
+    add_sketches,
+    frequent,
+    needs_sketch,
+    sketch_of,
+    sketch_of_numbers,
+    smallest,
+)
 
 # So many different texts are looked up one by one; more of them are sooner read all at once.
 _FEW_TEXTS = 400
@@ -20,10 +36,14 @@ _MOST_REMEMBERED = 20_000
 
 @dataclass(frozen=True)
 class ColumnCounts:
-    """The counts on a column's bins, and the texts that are left out since they are neither numbers nor missing."""
+    """The counts on a column's bins, its sketch, and the texts that are neither numbers nor missing.
+
+    Where there are such texts, they are left out, and there is no sketch: their rows have to go first.
+    """
 
     counts: list[int]
     faulty: list[str]
+    sketch: ColumnSketch = EMPTY_SKETCH
 
 
 class ColumnCounter:
@@ -33,10 +53,25 @@ class ColumnCounter:
         self.bins = bins
         self._bin_of: dict[str, int | None] = {}
 
+    @cached_property
+    def _known(self) -> Any:
+        """The values of a column that is not open, and the texts for a missing one."""
+        bins = self.bins
+        values = () if isinstance(bins, NumericBins) else (*bins.values, *bins.other)
+        return pa.array([*values, *MISSING], pa.string())
+
     def count(self, column: Column) -> ColumnCounts:
-        """The counts of some rows."""
+        """The counts and the sketch of some rows."""
         found = column.value_counts()
         texts, times = found.field(0), found.field(1)
+        if isinstance(self.bins, CategoricalBins) and self.bins.memory:
+            return self._count_open(self.bins, self.bins.memory, texts, times)
+        counted = self._count(texts, times)
+        if counted.faulty or not needs_sketch(self.bins, counted.counts):
+            return counted
+        return replace(counted, sketch=self._sketch(texts, times))
+
+    def _count(self, texts: Column, times: Any) -> ColumnCounts:
         if len(texts) <= _FEW_TEXTS:
             return self._look_up(zip(texts.to_pylist(), times.to_pylist(), strict=True))
         if isinstance(self.bins, NumericBins):
@@ -89,11 +124,91 @@ class ColumnCounter:
         return rest
 
     def _count_categories(self, bins: CategoricalBins, texts: Column, times: Any) -> ColumnCounts:
-        known = pa.array([*bins.values, *bins.other, *MISSING], pa.string())
-        is_known = pc.is_in(texts, known)
+        is_known = pc.is_in(texts, self._known)
         counted = self._look_up(_pairs(texts, times, is_known))
         counted.counts[bins.unknown] += _total(times) - sum(counted.counts)
         return counted
+
+    def _count_open(self, bins: CategoricalBins, memory: Memory, texts: Column, times: Any) -> ColumnCounts:
+        """Values without a bin are looked for in the set of those seen in training."""
+        missing = pc.is_in(texts, pa.array(MISSING, pa.string()))
+        counts = [0] * len(bins)
+        counts[-1] = _total(pc.filter(times, missing))
+        if missing.true_count:
+            present = pc.invert(missing)
+            texts, times = pc.filter(texts, present), pc.filter(times, present)
+        hashes = _hashes(texts)
+        seen = pc.take(_bits(memory.seen), pc.shift_right(hashes, pa.scalar(PLACE_SHIFT, pa.uint32())))
+        if bins.values:
+            own = pc.index_in(texts, pa.array(bins.values, pa.string()))
+            for position, several in zip(own.to_pylist(), times.to_pylist(), strict=True):
+                if position is not None:
+                    counts[position] += several
+            seen = pc.or_(seen, pc.is_valid(own))
+        new = pc.invert(seen)
+        new_times = pc.filter(times, new)
+        counts[bins.new[0]] = _total(new_times)
+        counts[bins.unknown] = _total(times) - sum(counts[: bins.unknown]) - counts[bins.new[0]]
+        sketch = msgspec.structs.replace(
+            _frequent(pc.filter(texts, new), new_times),
+            lengths=_count_lengths(memory.lengths, texts, times),
+            hashes=_smallest(hashes),
+        )
+        return ColumnCounts(counts, [], sketch)
+
+    def _sketch(self, texts: Column, times: Any) -> ColumnSketch:
+        """The sketch of texts that are not faulty, and of which some are unknown or out of range."""
+        if isinstance(self.bins, NumericBins):
+            if not self.bins.form.is_plain:
+                return sketch_of(self.bins, dict.fromkeys(texts.to_pylist(), 1))
+            plain = pc.match_substring_regex(texts, PLAIN_NUMBER)
+            bounds = pc.min_max(pc.cast(pc.filter(texts, plain), pa.float64())).as_py()
+            numbers = [number for number in bounds.values() if number is not None]
+            others = dict.fromkeys(pc.filter(texts, pc.invert(plain)).to_pylist(), 1)
+            return add_sketches(
+                [sketch_of_numbers(self.bins, numbers), sketch_of(self.bins, others)], is_last=False
+            )
+        unknown = pc.invert(pc.is_in(texts, self._known))
+        return _frequent(pc.filter(texts, unknown), pc.filter(times, unknown))
+
+
+def _frequent(texts: Column, times: Any) -> ColumnSketch:
+    """The most frequent of these texts, without making Python objects of all."""
+    taken = 0
+    if len(texts) > MOST_HELD:
+        next_one = pc.select_k_unstable(times, MOST_HELD + 1, [("", "descending")])[-1]
+        taken = times[next_one.as_py()].as_py()
+        more = pc.greater(times, taken)
+        texts, times = pc.filter(texts, more), pc.subtract(pc.filter(times, more), taken)
+    return frequent(dict(zip(texts.to_pylist(), times.to_pylist(), strict=True)), taken)
+
+
+def _count_lengths(bins: NumericBins, texts: Column, times: Any) -> tuple[int, ...]:
+    found = pa.table({"length": pc.utf8_length(texts), "times": times})
+    summed = found.group_by("length", use_threads=False).aggregate([("times", "sum")])
+    lengths = zip(summed["length"].to_pylist(), summed["times_sum"].to_pylist(), strict=True)
+    return tuple(bins.count({str(length): several for length, several in lengths}))
+
+
+def _hashes(texts: Column) -> Any:
+    """`value_hash` of each text (Arrow, uint32)."""
+    mixed = pa.array(map(crc32, texts.cast(pa.binary()).to_pylist()), pa.uint32())
+    for shift, factor in MIXING:
+        folded = pc.bit_wise_xor(mixed, pc.shift_right(mixed, pa.scalar(shift, pa.uint32())))
+        mixed = pc.multiply(folded, pa.scalar(factor, pa.uint32()))
+    return pc.bit_wise_xor(mixed, pc.shift_right(mixed, pa.scalar(LAST_SHIFT, pa.uint32())))
+
+
+def _smallest(hashes: Any) -> bytes:
+    if len(hashes) > MOST_HASHES:
+        hashes = hashes.unique()
+        hashes = pc.take(hashes, pc.select_k_unstable(hashes, MOST_HASHES, [("", "ascending")]))
+    return smallest(hashes.to_pylist())
+
+
+def _bits(seen: SeenValues) -> Any:
+    """The set as an Arrow array of booleans, in place."""
+    return pa.Array.from_buffers(pa.bool_(), PLACES, [None, pa.py_buffer(seen.bits)])
 
 
 def _at_or_above(cuts: Sequence[float], numbers: Any, times: Any) -> Iterator[int]:

@@ -17,6 +17,7 @@ from autowatch.tabular.cells import NumberForm
 from autowatch.tabular.csv_lines import csv_lines
 from autowatch.tabular.profile import Baseline, Profile, ProfileBuilder
 from autowatch.training.data.copies import NearCopiesFinder
+from autowatch.training.data.memory import Memories
 from autowatch.training.data.survey import RowDigests
 from autowatch.training.data.table import TrainingTable, UnfitTrainingFile, labelled_rows
 
@@ -29,6 +30,7 @@ def write_split(
     row_labels: Sequence[int],
     in_holdout: Sequence[int],
     copies: NearCopiesFinder,
+    memories: Memories,
 ) -> tuple[Profile, Profile]:
     """Writes train.csv and holdout.csv of the contract's run as streams, features first and the target last.
 
@@ -40,7 +42,7 @@ def write_split(
         bins: the columns to count; their own counts are not looked at.
         row_labels: for each row that has a label 0 or 1, as the survey numbered it.
         in_holdout: for each of these rows 1 if it is held out.
-        copies: gets to see all of these rows.
+        copies, memories: get to see all of these rows.
 
     Returns:
         The counts of the rows with label 0 and of those with label 1.
@@ -68,6 +70,7 @@ def write_split(
             _write(holdout, list(compress(lines, held_out)))
             _count(builders, table.header, columns, row_labels[begin:end])
             copies.add(columns)
+            memories.add(dict(zip(table.header, columns, strict=True)), held_out)
             begin = end
         train.complete()
         holdout.complete()

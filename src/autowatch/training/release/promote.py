@@ -114,6 +114,7 @@ def promote(
     decision = read_decision(bucket, run)
     previous_run = previous_config = etag = None
     releases = 0
+    left: tuple[str, ...] = ()
     with suppress(NoChampion):
         current, etag = read_champion_with_etag(bucket)
         if current.endpoint_config == config:
@@ -125,6 +126,8 @@ def promote(
         # An endpoint that the stack has left is on its config still.
         previous_config = current.endpoint_config if current.endpoint_name == endpoint_name else None
         releases = current.releases
+        served = dict.fromkeys((*current.left_endpoints, current.endpoint_name))
+        left = tuple(name for name in served if name != endpoint_name)
     champion = Champion(
         run=run,
         endpoint_name=endpoint_name,
@@ -137,6 +140,7 @@ def promote(
         previous_run=previous_run,
         previous_config=previous_config,
         releases=releases,
+        left_endpoints=left,
     )
     check_running(bucket, run)
     write_champion(bucket, champion, etag)
@@ -210,13 +214,13 @@ def _restore(
     config: str,
     tags: dict[str, str],
 ) -> None:
-    """Takes the challenger's config off the endpoint, if it got there."""
+    """Takes the challenger's config off the endpoint, if it got there; the endpoint goes where no champion serves."""
     state = describe_endpoint(sagemaker, endpoint_name)
     if state and is_on_its_way(state):
         raise EndpointBusy(f"The endpoint {endpoint_name} is {state.status}.")
     if state and state.config != config:
         return
-    if champion is None:
+    if champion is None or champion.endpoint_name != endpoint_name:
         delete_endpoint(sagemaker, endpoint_name)
     else:
         switch_endpoint(sagemaker, endpoint_name, champion.endpoint_config, tags)

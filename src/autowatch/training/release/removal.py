@@ -5,13 +5,14 @@ What belongs to the stack is found by the tag `autowatch:stack`, whatever its na
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from autowatch.aws.objects import Bucket
-from autowatch.training.serving.endpoints import EndpointBusy, delete_endpoint, keep_log
+from autowatch.records.run import RUN_NAME
+from autowatch.training.serving.endpoints import EndpointBusy, candidate_name, delete_endpoint, keep_log
 
 _TAG = "autowatch:stack"
 _ENDPOINT_LOGS = "/aws/sagemaker/Endpoints/"
@@ -39,10 +40,6 @@ class Removed:
     models: int
     log_groups: int
     log_streams: int
-
-    def to_json(self) -> dict[str, int]:
-        """The form that is logged."""
-        return asdict(self)
 
 
 def remove_what_runs_made(
@@ -80,6 +77,31 @@ def remove_what_runs_made(
     streams = sum(_delete_streams(logs, name) for name in names)
     groups = _delete_endpoint_logs(logs, stack)
     return Removed(executions, stopped, len(endpoints), configs, models, groups, streams)
+
+
+def remove_endpoint(sagemaker: Any, name: str, *, stack: str, keep_model: str = "") -> None:
+    """Removes the endpoint `name` and its candidate, and the configs and models of runs that were served there.
+
+    Only what bears the tag of `stack`, and what is still there; the log expires by itself. `keep_model` is a model
+    that stays.
+
+    Raises:
+        EndpointBusy: an endpoint is on its way to another state; call again later.
+    """
+    for endpoint in (name, candidate_name(name)):
+        for item in _owned(sagemaker, "list_endpoints", "Endpoints", "Endpoint", stack, containing=endpoint):
+            if item["EndpointName"] == endpoint:
+                delete_endpoint(sagemaker, endpoint)
+
+    def of_a_run(item: str) -> bool:
+        start, _, run = item.partition(f"{name}-")
+        return not start and RUN_NAME.fullmatch(run) is not None
+
+    def of_no_use(model: str) -> bool:
+        return of_a_run(model) and model != keep_model
+
+    _delete_owned(sagemaker, "endpoint_config", "EndpointConfig", stack, of_a_run, containing=name)
+    _delete_owned(sagemaker, "model", "Model", stack, of_no_use, containing=name)
 
 
 def keep_endpoint_logs(
@@ -131,8 +153,11 @@ def _stop_executions(states: Any, machine: str) -> int:
     return stopped
 
 
-def _owned(sagemaker: Any, operation: str, member: str, kind: str, stack: str) -> Iterator[dict[str, Any]]:
-    for page in sagemaker.get_paginator(operation).paginate():
+def _owned(
+    sagemaker: Any, operation: str, member: str, kind: str, stack: str, *, containing: str = ""
+) -> Iterator[dict[str, Any]]:
+    named = {"NameContains": containing} if containing else {}
+    for page in sagemaker.get_paginator(operation).paginate(**named):
         for item in page[member]:
             if _is_owned(sagemaker, item[f"{kind}Arn"], stack):
                 yield item
@@ -167,10 +192,31 @@ def _delete_endpoint(sagemaker: Any, name: str, sleep: Callable[[float], None]) 
     delete_endpoint(sagemaker, name)
 
 
-def _delete_owned(sagemaker: Any, noun: str, kind: str, stack: str) -> int:
+def _delete_owned(
+    sagemaker: Any,
+    noun: str,
+    kind: str,
+    stack: str,
+    chosen: Callable[[str], bool] = lambda _: True,
+    *,
+    containing: str = "",
+) -> int:
     delete = getattr(sagemaker, f"delete_{noun}")
-    owned = list(_owned(sagemaker, f"list_{noun}s", f"{kind}s", kind, stack))
-    return sum(_unless_absent(delete, **{f"{kind}Name": item[f"{kind}Name"]}) for item in owned)
+    owned = _owned(sagemaker, f"list_{noun}s", f"{kind}s", kind, stack, containing=containing)
+    names = [item[f"{kind}Name"] for item in owned]
+    deleted = 0
+    for name in filter(chosen, names):
+        try:
+            deleted += _unless_absent(delete, **{f"{kind}Name": name})
+        except ClientError as error:
+            # It is granted by the tags, which a request whose answer was lost has taken with it.
+            left = _owned(sagemaker, f"list_{noun}s", f"{kind}s", kind, stack, containing=name)
+            if error.response["Error"]["Code"] != "AccessDeniedException" or any(
+                item[f"{kind}Name"] == name for item in left
+            ):
+                raise
+            deleted += 1
+    return deleted
 
 
 def _delete_endpoint_logs(logs: Any, stack: str) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.keys import MODELS_PREFIX, run_key
+from autowatch.training.release.removal import remove_endpoint
 from autowatch.training.serving.endpoints import delete_config, delete_model, describe_endpoint, model_name
 
 if TYPE_CHECKING:
@@ -46,6 +47,22 @@ def remove_replaced_config(bucket: Bucket, sagemaker: "SageMakerClient") -> None
         previous = read_champion(bucket).previous_config
         if previous:
             delete_config(sagemaker, previous)
+
+
+def remove_left_endpoints(bucket: Bucket, sagemaker: "SageMakerClient", stack: str) -> None:
+    """Removes the endpoints that the stack has left, since EndpointName was changed, with their configs and models.
+
+    A large file may still be scored by the model in force before, which stays until the next release. May be done
+    again. An earlier run's model is made anew when it is released again.
+
+    Raises:
+        EndpointBusy: one of them cannot be deleted at this moment.
+    """
+    with suppress(NoChampion):
+        champion = read_champion(bucket)
+        for name in champion.left_endpoints:
+            previous = model_name(name, champion.previous_run) if champion.previous_run else ""
+            remove_endpoint(sagemaker, name, stack=stack, keep_model=previous)
 
 
 def _bulky_objects(bucket: Bucket) -> dict[str, list[str]]:

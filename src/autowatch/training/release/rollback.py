@@ -1,6 +1,5 @@
 """Releasing a model again, an earlier run's or the champion's by other settings: what must hold, and the run."""
 
-import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,15 +8,13 @@ from autowatch.errors import AutowatchError
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import read_decision
 from autowatch.records.keys import baseline_key, contract_key
-from autowatch.records.run import Run
+from autowatch.records.run import RUN_NAME, Run
 from autowatch.records.smoke import read_smoke_test
 from autowatch.training.serving.staging import read_model_record
 from autowatch.training.start import begin_run
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
-
-_RUN = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 
 
 class PromotionRefused(AutowatchError):
@@ -46,7 +43,7 @@ def promoted_run(document: Any) -> str:
         isinstance(document, dict)
         and document.keys() == {"promote"}
         and isinstance(document["promote"], str)
-        and _RUN.fullmatch(document["promote"])
+        and RUN_NAME.fullmatch(document["promote"])
     ):
         raise InvalidPromotion(
             'Release an earlier model with the input {"promote": "<run>"} and nothing else; '

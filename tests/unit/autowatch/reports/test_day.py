@@ -130,6 +130,38 @@ def test_drifted_columns_come_worst_first_with_what_moved():
     assert "rose: “6.7 to 7.4” 1.2% → 24%" in Page(html).text
 
 
+def test_new_values_and_numbers_out_of_range_are_named_and_escaped():
+    document = drift_document(drifted=2)
+    first, second = document["columns"][:2]
+    first |= {
+        "unknown": [
+            {"text": "<b>red\u202e", "rows": 1_660, "like": "Red"},
+            *({"text": f"new {number}", "rows": 1, "like": ""} for number in range(30)),
+        ],
+        "unknown_undercount": 3,
+    }
+    second["range"] = {"reference": [17.0, 98.0], "current": [None, 1234567.0]}
+    html = day_page(DAY, document, None, {}, LINKS)
+
+    assert "<b>red" not in html
+    shown = Page(html).text
+    assert (
+        "Never seen in training: “<b>red⟨U+202E⟩” (at least 1,660; training has “Red” ), “new 0” (at least 1)"
+        in shown
+    )
+    assert "new 10" not in shown
+    assert "The training data have 17 to 98; the largest number here is 1.23457e+06." in shown
+
+
+@pytest.mark.parametrize(
+    "odd", [{"range": 7, "unknown": "x"}, {"range": {"reference": ["a"], "current": {}}}]
+)
+def test_ranges_and_new_values_in_another_form_are_left_out(odd):
+    document = drift_document(drifted=1)
+    document["columns"][0] |= odd
+    assert "Never seen" not in Page(day_page(DAY, document, None, {}, LINKS)).text
+
+
 def test_sparklines_have_a_gap_for_every_day_without_a_verdict():
     days = {
         DAY - timedelta(days=back): summary_of(drift_document(DAY - timedelta(days=back)))
@@ -195,6 +227,32 @@ def test_quality_is_shown_with_intervals_against_the_gate():
     assert "5.0% 7.0% 3.0% to 11% 1,800" in shown
     assert html.count("<circle cx=") >= 10
     assert "share that came true" in shown
+
+
+HALF = {"files_scored": 2, "files_labelled": 1, "coverage": 0.5, "rows_labelled": 2_000}
+
+
+def test_labels_of_one_of_two_files_make_no_good_day_of_both():
+    html = day_page(DAY, drift_document(), quality_document(**HALF), {}, LINKS)
+    head, below = Page(html).text.split("What to do", 1)
+    assert "2,000 of 4,000 rows have labels (50%, in 1 of 2 files). Nothing is known of the files" in head
+    assert "The verdict is about files with labels alone: nothing is known of the others." in below
+    assert '<span class="tag n">good</span>' in html
+    assert "predicts well where there are labels" in text(drift_document(drifted=0), quality_document(**HALF))
+
+
+def test_labels_of_all_files_say_how_many_and_leave_the_verdict_as_it_is():
+    every = HALF | {"files_labelled": 2}
+    html = day_page(DAY, drift_document(drifted=0), quality_document(**every), {}, LINKS)
+    assert "have labels (50%, in 2 of 2 files)." in Page(html).text
+    assert "nothing is known" not in html.lower()
+    assert '<span class="tag">good</span>' in html
+    assert "predicts well where" not in html
+
+
+def test_files_scored_after_the_labels_came_have_none():
+    shown = text(drift_document(rows=6_000), quality_document(files_scored=2, files_labelled=2))
+    assert "3,000 of 6,000 rows have labels (50%). Nothing is known of the files without labels." in shown
 
 
 def test_the_threshold_of_the_labels_stands_below_their_figures():

@@ -329,6 +329,15 @@ def test_labels_that_are_all_the_same_are_pointed_out():
     assert "Every row gets" not in seen
 
 
+def test_a_threshold_that_no_probability_reaches_is_said_and_not_drawn():
+    html = run_page(
+        RUN, {"gate": with_threshold(DecisionThreshold(0.9, "parameter"), Confusion(0, 0, 50, 450))}
+    )
+    assert "Every row gets negative." in Page(html).text
+    assert "To choose from which probability" not in Page(html).text
+    assert 'class="at"' not in html
+
+
 @mock_aws
 def test_the_page_is_written_beside_the_runs_objects():
     s3 = boto3.client("s3")

@@ -1,6 +1,16 @@
 import pytest
 
-from autowatch.reports.text import count, counted, listed, number, p_text, percent, short, visible
+from autowatch.reports.text import (
+    count,
+    counted,
+    listed,
+    number,
+    p_text,
+    percent,
+    short,
+    subject_line,
+    visible,
+)
 
 
 @pytest.mark.parametrize(
@@ -67,3 +77,18 @@ def test_figures_read_well_and_are_dashes_where_there_are_none():
 )
 def test_names_are_listed_and_the_rest_counted(names, text):
     assert listed(names, 2) == text
+
+
+@pytest.mark.parametrize("length", [3, 30, 60, 300])
+@pytest.mark.parametrize("stack", ["bank", "a-name-of-32-characters-for-a-st"])
+def test_a_subject_says_how_many_more_there_are_however_long_the_names(stack, length):
+    names = [f"{number}{'x' * (length - 1)}" for number in range(12)]
+    subject = subject_line(f"[{stack}] Drift continues on 2026-11-23", names, 3)
+    assert len(subject) <= 99
+    named = subject.split(": ")[1].split(" and ")[0].split(", ")
+    assert [name[0] for name in named] == ["0", "1", "2"][: len(named)]
+    assert subject.endswith(f" and {12 - len(named)} more")
+
+
+def test_a_subject_has_no_line_breaks_and_no_more_where_all_are_named():
+    assert subject_line("Drift", ["a\nb", "c"], 3) == "Drift: a b, c"

@@ -184,6 +184,7 @@ def test_the_document_of_a_profile_is_as_agreed():
         "bins": BASELINE.bins,
         "rows": 1,
         "columns": {name: list(counts) for name, counts in profile_of([("7", "a")]).columns.items()},
+        "sketches": {},
     }
 
 

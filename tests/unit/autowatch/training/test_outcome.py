@@ -63,6 +63,7 @@ def finish(aws, alerts, passed, run="new", unknown_to_domino=None, challenger=No
         aws.client("sns"),
         run=run,
         endpoint_name=ENDPOINT,
+        stack="autowatch",
         topic_arn=alerts.topic,
         keep_models=1,
         unknown_to_domino=unknown_to_domino,
@@ -313,6 +314,24 @@ def test_a_run_that_failed_by_itself_is_not_told_twice(aws, alerts):
     sagemaker.settle("e-candidate")
     assert sagemaker.endpoints.keys() == {ENDPOINT}
     assert read_latest(bucket).reason == "The file has no column 'y'."
+    assert alerts() == []
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["the last run", "another has begun"])
+def test_a_run_that_its_last_state_ends_all_the_same_is_told_once(aws, alerts, begun):
+    """Stopping an execution does not stop the function of the state Finish, which sends the ordinary mail."""
+    put_champion(aws)
+    bucket, sagemaker = Bucket(aws.client("s3"), BUCKET), SageMaker()
+    sagemaker.put_endpoint(ENDPOINT, "e-old")
+
+    def finish_meanwhile(_):
+        end_run(bucket, RUN, "rejected", "AUC 0.5 is below the floor.", NOW)
+        if begun:
+            other = replace(RUN, run="newer", execution="arn:newer")
+            bucket.write_json("models/latest.json", other)
+
+    clean_up(aws, alerts, sagemaker, wait=finish_meanwhile)
+    assert read_latest(bucket).status == ("running" if begun else "rejected")
     assert alerts() == []
 
 

@@ -1,9 +1,11 @@
 import dataclasses
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
-from autowatch.monitoring.drift.judge import BinShare, ColumnRules, DriftRules, judge, what_moved, worst_first
+from autowatch.monitoring.drift.judge import ColumnRules, DriftRules, judge, worst_first
+from autowatch.monitoring.drift.moved import BinShare, what_moved
 from autowatch.tabular.profile import Profile, ProfileBuilder, ProfilesDiffer
 from tests.support.judged_tables import RULES, baseline_of, judged, profile_of, texts
 
@@ -99,10 +101,10 @@ class TestJudge:
         assert set(column.to_json()) == {
             "name", "kind", "type", "verdict", "reason",
             "p_value", "p_adjusted", "js", "js_threshold", "psi", "missing",
-            "new", "out_of_range", "importance", "moved", "bins",
+            "new", "out_of_range", "importance", "moved", "bins", "unknown", "unknown_undercount",
         }  # fmt: skip
         assert set(column.to_json()["bins"][0]) == {"label", "reference", "current"}
-        assert set(report.alarms[0].to_json()) == {"column", "kind", "message"}
+        assert set(asdict(report.alarms[0])) == {"column", "kind", "message"}
 
 
 class TestRulesByColumn:

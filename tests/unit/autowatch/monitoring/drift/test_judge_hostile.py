@@ -7,7 +7,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from autowatch.monitoring.drift.judge import DriftRules, distance, judge, p_value
+from autowatch.monitoring.drift.judge import DriftRules, judge
+from autowatch.monitoring.drift.statistics import distance, p_value
 from autowatch.tabular.bins import categorical_bins, numeric_bins
 from autowatch.tabular.profile import Baseline, Profile, ProfileBuilder, add, baseline_column
 from tests.support.judged_tables import RULES, baseline_of, judged, profile_of

@@ -17,11 +17,10 @@ from scipy.stats import (
     hypergeom,
 )
 
-from autowatch.monitoring.drift.judge import (
-    DriftRules,
+from autowatch.monitoring.drift.judge import DriftRules, judge
+from autowatch.monitoring.drift.statistics import (
     distance,
     distance_threshold,
-    judge,
     p_value,
     pool_thin_bins,
     population_stability_index,

@@ -57,6 +57,7 @@ def test_the_document(s3):
     assert list(document["metrics"]) == list(document["gate"]) == list(MEASURES)
     assert document["gate"]["auc"] == 0.9
     assert document["threshold"] is None
+    assert (document["files_scored"], document["files_labelled"]) == (2, 1)
     assert sum(point["rows"] for point in document["calibration"]) == 1_000
     assert (document["other_runs"], document["alerted"]) == ([], False)
 

@@ -115,6 +115,14 @@ def test_the_config_of_an_endpoint_that_the_stack_has_left_is_not_this_ones_to_r
     assert release(s3, sagemaker).previous_config is None
 
 
+def test_the_endpoints_that_the_stack_has_left_are_kept_in_mind_until_it_comes_back_to_them(s3, sagemaker):
+    current = replace(OLD, endpoint_name="left", releasing="e-new", left_endpoints=("first", ENDPOINT))
+    write_champion(Bucket(s3, BUCKET), current, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    assert release(s3, sagemaker).left_endpoints == ("first", "left")
+    assert read_champion(Bucket(s3, BUCKET)).left_endpoints == ("first", "left")
+
+
 def test_a_release_is_announced_before_the_endpoint_changes_and_once(s3, sagemaker):
     write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker.put_endpoint(ENDPOINT, "e-old")
@@ -246,6 +254,21 @@ def test_a_run_that_failed_after_the_switch_is_switched_back(s3, sagemaker, on_i
     settle(sagemaker)
     assert sagemaker.endpoints[ENDPOINT] == {"EndpointStatus": "InService", "EndpointConfigName": "e-old"}
     assert left(sagemaker) == ({ENDPOINT}, {"e-old"}, {"e-old"})
+
+
+def test_a_run_that_failed_at_a_new_endpoint_takes_that_away_and_leaves_the_champions(s3, sagemaker):
+    champion = replace(OLD, endpoint_name="left", endpoint_config="left-old", releasing="e-new", releases=1)
+    write_champion(Bucket(s3, BUCKET), champion, None)
+    sagemaker.put_endpoint("left", "left-old")
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    left = undo_run(Bucket(s3, BUCKET), sagemaker, RUN, ENDPOINT, {})
+    assert (left.champion, left.released) == (champion, False)
+    assert read_champion(Bucket(s3, BUCKET)) == replace(champion, releasing=None)
+    sagemaker.settle(ENDPOINT)
+    assert {name: state["EndpointStatus"] for name, state in sagemaker.endpoints.items()} == {
+        "left": "InService",
+        "e-candidate": "Deleting",
+    }
 
 
 def test_a_promotion_that_failed_is_switched_back_and_the_earlier_model_stays(s3, sagemaker):

@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectsNotDeleted
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.keys import run_key
-from autowatch.training.release.retention import remove_old_models
+from autowatch.training.release.retention import remove_left_endpoints, remove_old_models
+from autowatch.training.serving.endpoints import EndpointBusy
 from tests.support.sagemaker_double import SageMaker
 
 BUCKET, ENDPOINT = "bank", "e"
@@ -99,3 +103,82 @@ def test_an_object_that_s3_keeps_is_no_success(s3, sagemaker, monkeypatch):
     monkeypatch.setattr(s3, "delete_objects", lambda **_: answer)
     with pytest.raises(ObjectsNotDeleted, match="k: AccessDenied"):
         remove(s3, sagemaker, 1)
+
+
+LEFT = Champion(
+    RUNS[2], "e", f"e-{RUNS[2]}", f"e-{RUNS[2]}", "c", "b", "t", {}, RUNS[1], left_endpoints=("old", "other")
+)
+
+
+@pytest.fixture
+def moved(s3, sagemaker):
+    """The stack serves at `e`, and has served at `old`, where two runs were in force; another stack has `other` now."""
+    write_champion(Bucket(s3, BUCKET), LEFT, None)
+    for endpoint, run in (("e", RUNS[2]), ("old", RUNS[1]), ("old-candidate", RUNS[1]), ("other", RUNS[1])):
+        sagemaker.put_endpoint(endpoint, f"{endpoint}-{run}")
+    served = [f"e-{RUNS[2]}", f"old-{RUNS[0]}", f"old-{RUNS[1]}", f"old-2-{RUNS[1]}", f"other-{RUNS[1]}"]
+    for name in served:
+        sagemaker.models[name] = sagemaker.configs[name] = {}
+    sagemaker.owners = {"other": "another", f"other-{RUNS[1]}": "another"}
+    return sagemaker
+
+
+def leave(s3, sagemaker):
+    remove_left_endpoints(Bucket(s3, BUCKET), sagemaker, "autowatch")
+
+
+def test_an_endpoint_that_was_left_goes_with_all_that_served_there_and_nothing_else(s3, moved):
+    leave(s3, moved)
+    assert {name for name, state in moved.endpoints.items() if state["EndpointStatus"] != "Deleting"} == {
+        "e",
+        "other",
+    }
+    assert set(moved.configs) == {f"e-{RUNS[2]}", f"old-2-{RUNS[1]}", f"other-{RUNS[1]}"}
+    # A large file may be half way through by the model that was in force before.
+    assert set(moved.models) == {*moved.configs, f"old-{RUNS[1]}"}
+    for name in ("old", "old-candidate"):
+        moved.settle(name)
+    calls = len(moved.calls)
+    leave(s3, moved)
+    assert "DeleteEndpoint" not in moved.calls[calls:]
+    write_champion(Bucket(s3, BUCKET), replace(LEFT, previous_run=RUNS[2]), etag(s3))
+    leave(s3, moved)
+    assert f"old-{RUNS[1]}" not in moved.models
+
+
+def etag(s3):
+    return s3.head_object(Bucket=BUCKET, Key="models/champion.json")["ETag"]
+
+
+def test_an_endpoint_that_was_left_while_it_changes_is_waited_for(s3, moved):
+    moved.endpoints["old"]["EndpointStatus"] = "Updating"
+    with pytest.raises(EndpointBusy, match="old is Updating"):
+        leave(s3, moved)
+    moved.endpoints["old"]["EndpointStatus"] = "InService"
+    leave(s3, moved)
+    assert moved.endpoints["old"]["EndpointStatus"] == "Deleting"
+
+
+@pytest.mark.parametrize("took_effect", [True, False])
+def test_a_removal_whose_answer_was_lost_is_told_from_one_that_is_not_allowed(s3, moved, took_effect):
+    """The right depends on the tags: the second request for a thing that has gone is refused."""
+
+    def refuse(ModelName):
+        if took_effect:
+            del moved.models[ModelName]
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DeleteModel")
+
+    moved.__dict__["delete_model"] = refuse
+    if took_effect:
+        leave(s3, moved)
+        assert f"old-{RUNS[0]}" not in moved.models
+    else:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            leave(s3, moved)
+
+
+def test_a_stack_that_has_always_served_at_one_endpoint_asks_for_nothing(s3, sagemaker):
+    leave(s3, sagemaker)
+    champion(s3, RUNS[0])
+    leave(s3, sagemaker)
+    assert sagemaker.calls == []

@@ -1,0 +1,37 @@
+"""What moved in a column, in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autowatch.reports.text import percent
+
+
+@dataclass(frozen=True)
+class BinShare:
+    """The shares of the reference and of the current rows in one bin."""
+
+    label: str
+    reference: float
+    current: float
+
+
+# A change of half a percentage point or less does not explain anything to a reader.
+_WORTH_TELLING = 0.005
+
+
+def what_moved(bins: Sequence[BinShare], most: int = 2) -> str:
+    """The bins that gained and lost most, in words: `rose: “below 1.2” 3% → 61%; fell: …`; empty where none did."""
+    changes = sorted(bins, key=lambda share: share.reference - share.current)
+    rose = [share for share in changes[:most] if _is_worth_telling(share.reference, share.current)]
+    fell = [share for share in changes[: -most - 1 : -1] if _is_worth_telling(share.current, share.reference)]
+    parts = [(word, shares) for word, shares in (("rose", rose), ("fell", fell)) if shares]
+    return "; ".join(f"{word}: {', '.join(_change(share) for share in shares)}" for word, shares in parts)
+
+
+def _is_worth_telling(less: float, more: float) -> bool:
+    """Whether a reader sees the change: two shares that are written alike show none."""
+    return more - less >= _WORTH_TELLING and percent(more) != percent(less)
+
+
+def _change(share: BinShare) -> str:
+    return f"“{share.label}” {percent(share.reference)} → {percent(share.current)}"
