@@ -211,3 +211,14 @@ def test_a_column_to_drop_may_have_a_comma_in_its_name(tmp_path):
     (tmp_path / "a.csv").write_text(GOOD.replace("age,", '"rate, %",', 1))
     look = check_training(tmp_path / "a.csv", {**PARAMETERS, "DropColumns": 'duration, "rate, %"'})
     assert look.dropped == ("duration", "rate, %")
+
+
+def test_a_key_column_that_is_not_there_is_refused_with_the_one_that_is(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        GOOD.replace("age,", "customer,age,", 1).replace("\n", "\nx,").removesuffix("x,")
+    )
+    with pytest.raises(
+        FileUnfitError, match="no column 'custmer', which IdColumn names. Did you mean customer"
+    ):
+        check_training(tmp_path / "a.csv", {**PARAMETERS, "IdColumn": "custmer"})
+    assert check_training(tmp_path / "a.csv", {**PARAMETERS, "IdColumn": "customer"}).key == "customer"
