@@ -31,7 +31,7 @@ CONFIDENCE = 0.95
 RESAMPLES = 200
 """Fewer than the gate draws: there are thousands of hold-outs here, whose chances average out."""
 
-OLD_ROWS = 10_000
+OLD_ROWS = 5_000
 GROWTHS = (0.1, 0.3, 1.0)
 HELD_OUT = 0.2
 SEEN_FURTHER = float(np.sqrt(2) * (norm.ppf(0.815) - norm.ppf(0.643)))

@@ -170,6 +170,13 @@ def test_a_rollback_to_the_model_in_force_is_nothing_to_do(world, capsys):
     assert "is in force already. Nothing to do." in capsys.readouterr().err
 
 
+def test_a_run_that_does_not_wait_is_not_approved(world, capsys):
+    assert main(["approve", RUN, "--reason", "Seen."]) == 4
+    assert f"Run {RUN} waits for no approval." in capsys.readouterr().err
+    assert main(["reject", "nowhere", "--reason", "Seen."]) == 2
+    assert "There is no run nowhere." in capsys.readouterr().err
+
+
 def test_scripts_get_the_refusal_as_json(world, capsys):
     assert main(["show", "nowhere", "--json"]) == 2
     document = json.loads(capsys.readouterr().out)
@@ -204,3 +211,14 @@ def test_a_column_to_drop_may_have_a_comma_in_its_name(tmp_path):
     (tmp_path / "a.csv").write_text(GOOD.replace("age,", '"rate, %",', 1))
     look = check_training(tmp_path / "a.csv", {**PARAMETERS, "DropColumns": 'duration, "rate, %"'})
     assert look.dropped == ("duration", "rate, %")
+
+
+def test_a_key_column_that_is_not_there_is_refused_with_the_one_that_is(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        GOOD.replace("age,", "customer,age,", 1).replace("\n", "\nx,").removesuffix("x,")
+    )
+    with pytest.raises(
+        FileUnfitError, match="no column 'custmer', which IdColumn names. Did you mean customer"
+    ):
+        check_training(tmp_path / "a.csv", {**PARAMETERS, "IdColumn": "custmer"})
+    assert check_training(tmp_path / "a.csv", {**PARAMETERS, "IdColumn": "customer"}).key == "customer"

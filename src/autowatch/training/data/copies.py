@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from autowatch.records.contract import Contract
+from autowatch.records.holdout import HoldoutRule
 from autowatch.tabular.cells import MISSING
 from autowatch.tabular.repeated import RepeatedRows
 from autowatch.training.data.columns import ColumnSurvey
@@ -46,6 +47,17 @@ class NearCopies:
             "alone. Copies of a row lie among the rows to train on and among those held out, so that the gate's "
             f"figures flatter the model. {remedy}. Then train again."
         )
+
+
+def copies_by_time(duplicates: int, rows: int, rule: HoldoutRule) -> list[str]:
+    """What to say of exact copies where rows are held out by time, and no digest keeps them on one side."""
+    if rule.by != "newest" or duplicates < max(_FEWEST_ROWS, _SMALLEST_SHARE * rows):
+        return []
+    return [
+        f"{duplicates:,} of {rows:,} rows are exact copies of an earlier row. Where rows are held out by time, copies "
+        "may lie both among the rows to train on and among those held out, which flatters the model. If they are the "
+        "same cases twice, remove them and train again."
+    ]
 
 
 class NearCopiesFinder:

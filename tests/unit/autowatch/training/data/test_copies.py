@@ -4,8 +4,9 @@ import pytest
 
 from autowatch.aws.objects import ObjectVersion
 from autowatch.records.contract import Contract, Feature
+from autowatch.records.holdout import HoldoutRule
 from autowatch.training.data.columns import ColumnReader
-from autowatch.training.data.copies import NearCopies, NearCopiesFinder
+from autowatch.training.data.copies import NearCopies, NearCopiesFinder, copies_by_time
 
 
 def find(columns, id_column="", at_once=1_000):
@@ -119,3 +120,12 @@ def test_the_warning_says_how_many_which_column_and_what_to_do():
     )
     assert "Add 'id' to the parameter DropColumns" in words
     assert "IdColumn" in words
+
+
+@pytest.mark.parametrize(
+    ("by", "duplicates", "told"), [("newest", 20, 1), ("newest", 19, 0), ("random", 900, 0)]
+)
+def test_exact_copies_are_told_where_rows_are_held_out_by_time(by, duplicates, told):
+    warnings = copies_by_time(duplicates, 2_000, HoldoutRule(by, 20, ("a",)))
+    assert len(warnings) == told
+    assert all(words.startswith("20 of 2,000 rows are exact copies") for words in warnings)
