@@ -89,6 +89,8 @@ def _compared(comparison: Comparison, champion: ScoredChampion, holdout_rows: in
             f"the same {comparison.rows:,} rows, which it may have been trained on ({champion.unknown}; that would "
             "flatter it)"
         )
+    if comparison.rows == holdout_rows:
+        return f"all {holdout_rows:,} hold-out rows, which were kept from it, too"
     return f"the {comparison.rows:,} of the {holdout_rows:,} hold-out rows that were kept from it, too"
 
 
