@@ -57,10 +57,8 @@ rollback: $(CLI_READY)  ## release the model of an earlier run again: RUN=name [
 test: $(DEV_READY)  ## every test, without account or Docker
 	@$(VENV_PYTHON) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
-soak: $(DEV_READY)  ## releases under load, scoring under faults, 40 runs stopped or killed: long, with fixed seeds
-	@rm -f .sandbox/ended-runs.md
-	@ENDED_RUNS=40 ENDED_RUNS_TABLE=.sandbox/ended-runs.md $(VENV_PYTHON) -m pytest tests/e2e/test_release_under_load.py \
-	  tests/e2e/test_scoring_faults.py tests/e2e/test_ended_runs.py $(TEST_ARGS); status=$$?; cat .sandbox/ended-runs.md; exit $$status
+soak: $(DEV_READY)  ## files, labels, a release, large files and Domino under faults; 40 runs stopped or killed: long, with fixed seeds
+	@PYTHONPATH=src:. $(VENV_PYTHON) -m benchmarks.soak $(BENCH_ARGS)
 
 permissions: $(DEV_READY)  ## record anew which permissions of the template the tests on the sandbox need
 	@folder=$$(mktemp -d) && SANDBOX_PERMISSIONS_RECORD=$$folder $(VENV_PYTHON) -m pytest -n auto --dist loadfile tests/e2e \

@@ -28,12 +28,14 @@ class TrainingLook:
 
     Attributes:
         classes: how many rows have each label; None where the file was too large to count.
-        dropped: the columns of DropColumns that are there.
+        dropped: the columns of DropColumns.
+        key: the column of IdColumn; empty where there is none.
     """
 
     rows: int | None
     classes: Mapping[str, int] | None
     dropped: tuple[str, ...]
+    key: str = ""
 
 
 def check_training(path: Path, parameters: Mapping[str, str]) -> TrainingLook:
@@ -56,18 +58,22 @@ def check_training(path: Path, parameters: Mapping[str, str]) -> TrainingLook:
             raise FileUnfitError(
                 f"{path} has no column {name!r}, which DropColumns names. {suggestion(name, table.header, 'columns')}"
             )
-    dropped = tuple(wished)
-    if not set(table.header) - {target, *dropped}:
-        raise FileUnfitError(f"{path} has no column to learn from beside {target} and DropColumns.")
+    dropped, key = tuple(wished), parameters.get("IdColumn", "")
+    if key and key not in table.header:
+        raise FileUnfitError(
+            f"{path} has no column {key!r}, which IdColumn names. {suggestion(key, table.header, 'columns')}"
+        )
+    if not set(table.header) - {target, key, *dropped}:
+        raise FileUnfitError(f"{path} has no column to learn from beside {target}, IdColumn and DropColumns.")
     if path.stat().st_size > LARGEST_COUNTED_BYTES:
-        return TrainingLook(None, None, dropped)
+        return TrainingLook(None, None, dropped, key)
     classes = _classes(table, target, parameters.get("PositiveLabel", ""))
     rows = sum(classes.values())
     if rows * (1 - int(parameters.get("HoldoutPercent", "20")) / 100) < _FEWEST_ROWS:
         raise FileUnfitError(
             f"{path} has {rows:,} labelled rows. At least {_FEWEST_ROWS} are needed beside the hold-out: add rows."
         )
-    return TrainingLook(rows, classes, dropped)
+    return TrainingLook(rows, classes, dropped, key)
 
 
 def check_scoring(path: Path, contract: Mapping[str, Any]) -> Table:
@@ -95,7 +101,7 @@ def check_labels(path: Path, contract: Mapping[str, Any], key: str) -> tuple[Tab
     """The table, and which of its columns holds the label.
 
     Args:
-        key: the column that says whose label it is, `id` or one of the user's own.
+        key: the column that says whose label it is: of our ids, or one of the user's own.
 
     Raises:
         FileUnfitError: a column is missing, or no row has a label that the model knows.
@@ -103,7 +109,9 @@ def check_labels(path: Path, contract: Mapping[str, Any], key: str) -> tuple[Tab
     table = open_table(path)
     target = contract["target"]
     if key not in table.header:
-        more = "" if key != "id" else " To join by a column of your own: --key COLUMN."
+        more = (
+            "" if key != contract.get("row_id", "id") else " To join by a column of your own: --key COLUMN."
+        )
         raise FileUnfitError(
             f"{path} has no column {key!r} to join by. {suggestion(key, table.header, 'columns')}{more}"
         )
@@ -160,7 +168,8 @@ def _are_numbers(values: Mapping[str, int]) -> bool:
 
 
 def _check_reserved(table: Table, of_target: tuple[str, ...]) -> None:
-    for name in ("id", "prediction_date", *of_target):
+    ours = "autowatch_id" if "id" in table.header else "id"
+    for name in (ours, "prediction_date", *of_target):
         if name in table.header:
             raise FileUnfitError(
                 f"{table.path} has the column {name}, a name that predictions files add. Rename it."

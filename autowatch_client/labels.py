@@ -68,9 +68,11 @@ class JoinedLabels:
 
 
 def join_labels(
-    bucket: Bucket, table: Table, key: str, column: str, days: tuple[date, date], path: Path
+    bucket: Bucket, table: Table, key: str, column: str, days: tuple[date, date], path: Path, row_id: str
 ) -> JoinedLabels:
-    """Writes `id,label` for the rows of a labels file whose key was scored on one of the days, first and last included.
+    """Writes `<row_id>,label` for the rows of a labels file whose key was scored on one of the days.
+
+    The first and the last day are included.
 
     Raises:
         FileUnfitError: no row was.
@@ -78,16 +80,16 @@ def join_labels(
     wanted = dict(zip(table.column(key), table.column(column), strict=True))
     newest: dict[str, tuple[str, str, str]] = {}
     times: dict[str, int] = {}
-    for value, row_id, scored, day in _scored_keys(bucket, key, days):
+    for value, ours, scored, day in _scored_keys(bucket, key, days):
         if value in wanted:
             times[value] = times.get(value, 0) + 1
-            newest[value] = max(newest.get(value, ("", "", "")), (scored, row_id, day))
+            newest[value] = max(newest.get(value, ("", "", "")), (scored, ours, day))
     if not newest:
         raise FileUnfitError(
             f"No {key} of {table.path} was scored from {days[0]} to {days[1]}, in a file that has the column {key}. "
             "Look further back with --from."
         )
-    write_table(path, ("id", "label"), [(newest[value][1], wanted[value]) for value in newest])
+    write_table(path, (row_id, "label"), [(newest[value][1], wanted[value]) for value in newest])
     return JoinedLabels(
         path=path,
         rows=sum(1 for _ in table.column(key)),
@@ -103,18 +105,18 @@ def recent_days(first: date | None, last: date | None) -> tuple[date, date]:
     return first or last - timedelta(days=DAYS_LOOKED_BACK), last
 
 
-def days_of_ids(bucket: Bucket, table: Table) -> frozenset[str]:
-    """The days on which the ids of a labels file were scored.
+def days_of_ids(bucket: Bucket, table: Table, row_id: str) -> frozenset[str]:
+    """The days on which the ids of a labels file, in its column `row_id`, were scored.
 
     Raises:
         FileUnfitError: none of them was.
     """
-    digits = sorted({value[:_DIGITS] for value in table.column("id")})[:_FILES_TRACED]
+    digits = sorted({value[:_DIGITS] for value in table.column(row_id)})[:_FILES_TRACED]
     pointers = [bucket.read_json(f"monitoring/ids/{each}.json") for each in digits if "/" not in each]
     days = frozenset(_day_of(pointer["predictions_key"]) for pointer in pointers if pointer)
     if not days:
         raise FileUnfitError(
-            f"No id of {table.path} belongs to a prediction of this stack. Take the column id over from the "
+            f"No id of {table.path} belongs to a prediction of this stack. Take the column {row_id} over from the "
             "predictions file, or join by a column of your own: --key COLUMN."
         )
     return days
@@ -198,7 +200,7 @@ def _scored_keys(bucket: Bucket, key: str, days: tuple[date, date]) -> Iterator[
             body = bucket.read(manifest["predictions_key"], manifest.get("predictions_version_id")) or b""
             for row in csv.DictReader(io.TextIOWrapper(io.BytesIO(body), "utf-8", newline="")):
                 if key in row:
-                    yield row[key], row["id"], row["prediction_date"], day
+                    yield row[key], row[manifest.get("row_id", "id")], row["prediction_date"], day
 
 
 def _keys(bucket: Bucket, prefix: str) -> list[str]:

@@ -344,8 +344,8 @@ class Stack:
         Args:
             data: a local CSV file or a DataFrame, with a column to join by and one with labels.
             key: the column to join by. By default the stack's parameter IdColumn, where the file has that column and
-                no `id`; else `id`. Any column but `id` is joined here, with the predictions of the days from `first`
-                to `last` (the last 30 by default), whose files must have had that column.
+                none of our ids; else these. Any other column than that of our ids is joined here, with the predictions
+                of the days from `first` to `last` (the last 30 by default), whose files must have had that column.
 
         Raises:
             FileUnfitError: nothing in the file fits; nothing was uploaded.
@@ -354,15 +354,18 @@ class Stack:
         contract = self.contract()
         with tempfile.TemporaryDirectory() as temporary:
             path = local_file(data, Path(temporary), name)
-            key = key or self._default_key(path)
+            row_id = contract.get("row_id", "id")
+            key = key or self._default_key(path, row_id)
             table, column = check_labels(path, contract, key)
-            if key == "id":
-                days, upload_path = days_of_ids(self.bucket, table), path
-                rows = joined = sum(1 for _ in table.column("id"))
+            if key == row_id:
+                days, upload_path = days_of_ids(self.bucket, table, row_id), path
+                rows = joined = sum(1 for _ in table.column(row_id))
                 repeated = 0
             else:
                 upload_path = Path(temporary) / f"{path.stem}-by-{key}.csv"
-                made = join_labels(self.bucket, table, key, column, recent_days(first, last), upload_path)
+                made = join_labels(
+                    self.bucket, table, key, column, recent_days(first, last), upload_path, row_id
+                )
                 days, rows, joined, repeated = made.days, made.rows, made.joined, made.repeated
             upload = self.bucket.upload(upload_path, f"labels/{upload_path.stem}.csv")
             taken, rejected, quality = await_labels(self.bucket, upload, days, timeout_seconds, on_look)
@@ -467,9 +470,9 @@ class Stack:
             open_table(path)
         return {path: output_paths(path, folder) for path in paths}
 
-    def _default_key(self, path: Path) -> str:
+    def _default_key(self, path: Path, row_id: str) -> str:
         own, header = self.parameters.get("IdColumn", ""), open_table(path).header
-        return own if own and own in header and "id" not in header else "id"
+        return own if own and own in header and row_id not in header else row_id
 
     def _judge_data(self, data: "str | Path | DataFrame", run: str | None, name: str) -> Judgements:
         if run is not None:

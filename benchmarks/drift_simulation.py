@@ -21,6 +21,7 @@ REFERENCES = 20
 # Four months of thirty days against each reference.
 BATCHES = 120
 MONTH = 30
+SIGNIFICANCE_OF_ALARM = 0.001
 
 _JUDGED = DriftRules(min_rows=0)
 
@@ -134,20 +135,25 @@ def statistics_of(column: Bins, drawn: np.ndarray) -> Statistics:
     reference = np.array(column.counts)
     sizes = 1 / drawn[0].sum() + 1 / reference.sum()
     used = ((drawn > 0) | (reference > 0)).sum(axis=1)
+    return Statistics(
+        p=p_values(reference, drawn),
+        js=jensenshannon(np.broadcast_to(reference, drawn.shape), drawn, base=2, axis=1),
+        by_chance=(used - 1) * sizes / (8 * np.log(2)),
+        alarm=alarms_of(column, drawn, SIGNIFICANCE_OF_ALARM),
+    )
+
+
+def alarms_of(column: Bins, drawn: np.ndarray, significance: float) -> np.ndarray:
+    """For each batch (row of `drawn`) whether the column has an alarm."""
+    reference, own = np.array(column.counts), _JUDGED.defaults
     alarm = np.zeros(len(drawn), dtype=bool)
-    own = _JUDGED.defaults
     for positions, rise in (
         ((len(reference) - 1,), own.missing_rise),
         (column.new, own.new_rise),
         (column.out_of_range, own.out_of_range_rise),
     ):
-        alarm |= rose(reference, drawn, list(positions), rise)
-    return Statistics(
-        p=p_values(reference, drawn),
-        js=jensenshannon(np.broadcast_to(reference, drawn.shape), drawn, base=2, axis=1),
-        by_chance=(used - 1) * sizes / (8 * np.log(2)),
-        alarm=alarm,
-    )
+        alarm |= rose(reference, drawn, list(positions), rise, significance)
+    return alarm
 
 
 def p_values(reference: np.ndarray, drawn: np.ndarray) -> np.ndarray:
@@ -180,12 +186,14 @@ def binomial(now: int, together: int, share: float) -> float:
     return float(binomtest(now, together, share).pvalue)
 
 
-def rose(reference: np.ndarray, drawn: np.ndarray, positions: list[int], rise: float) -> np.ndarray:
+def rose(
+    reference: np.ndarray, drawn: np.ndarray, positions: list[int], rise: float, significance: float
+) -> np.ndarray:
     """Whether the share in these bins grew enough for an alarm, and not by chance."""
     before, now = reference[positions].sum(), drawn[:, positions].sum(axis=1)
     rows, reference_rows = drawn[0].sum(), reference.sum()
     by_chance = hypergeom.sf(now - 1, rows + reference_rows, before + now, rows)
-    return (now / rows - before / reference_rows >= rise) & (by_chance < 0.001)
+    return (now / rows - before / reference_rows >= rise) & (by_chance < significance)
 
 
 def check_first(statistics: Statistics, report: DriftReport) -> None:

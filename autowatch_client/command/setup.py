@@ -17,7 +17,6 @@ from autowatch_client.scoring import check_writable
 from autowatch_client.tables import open_table
 
 _EXAMPLES = ("telco",)
-_ID_COLUMN = "IdColumn"
 
 
 def demo(
@@ -95,7 +94,7 @@ def init(
     for name in names:
         _check_among(name, table.header, "columns")
     address = ask("E-mail address for alerts, or - for none", "-", email).removeprefix("-")
-    parameters = _parameters(clone, proposal, label, own_key, names, address)
+    parameters = _parameters(proposal, label, own_key, names, address)
     config = clone / "samconfig.toml"
     try:
         write_overrides(config, parameters, config_env)
@@ -128,20 +127,14 @@ def example(
     return Exit.DONE
 
 
-def _parameters(
-    clone: Path, proposal: Proposal, label: str, key: str, dropped: list[str], address: str
-) -> dict[str, str]:
-    has_id_column = _ID_COLUMN in declared_parameters(clone / "template.yaml")
-    if key and not has_id_column and key not in dropped:
-        # A template without the parameter would learn from the key.
-        dropped = [*dropped, key]
-    parameters = {
+def _parameters(proposal: Proposal, label: str, key: str, dropped: list[str], address: str) -> dict[str, str]:
+    return {
         "TargetColumn": proposal.targets[0],
         "PositiveLabel": label,
         "DropColumns": ",".join(dropped),
+        "IdColumn": key,
         "AlertEmail": address,
     }
-    return parameters | ({_ID_COLUMN: key} if has_id_column else {})
 
 
 def _check_among(name: str, known: tuple[str, ...], kind: str) -> None:

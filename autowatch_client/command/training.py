@@ -56,6 +56,8 @@ def train(
             terminal.say(f"{data}: {number(look.rows)} labelled rows ({classes})")
         if look.dropped:
             terminal.say(f"Dropped: {', '.join(look.dropped)} (DropColumns)")
+        if look.key:
+            terminal.say(f"Key: {look.key} (IdColumn)")
     return _follow(terminal, connected, connected.train(data, new_labels=new_labels), poll_seconds)
 
 
@@ -218,6 +220,8 @@ def _show(terminal: Terminal, detail: RunDetail) -> None:
         )
         if data.get("dropped_columns"):
             terminal.say(f"Dropped: {', '.join(data['dropped_columns'])} (DropColumns)")
+        for key in (column["name"] for column in data["columns"] if column["role"] == "key"):
+            terminal.say(f"Key: {key} (IdColumn)")
         for warning in data.get("warnings", ()):
             terminal.note(str(warning))
         terminal.table(

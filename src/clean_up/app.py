@@ -1,7 +1,7 @@
 """The stack's custom resource: sets the expiry of SageMaker's logs, and at the end removes what runs have made."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from autowatch.aws.clients import client, data_bucket
@@ -51,6 +51,6 @@ def _do(kind: str, properties: dict[str, Any], settings: Settings) -> None:
         stack=settings.stack,
         state_machines=properties["StateMachines"],
     )
-    _LOGGER.info("removed what runs had made", extra=removed.to_json())
+    _LOGGER.info("removed what runs had made", extra=asdict(removed))
     if properties["DeleteData"] == "true":
         remove_bucket(data_bucket(settings.bucket))

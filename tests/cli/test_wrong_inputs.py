@@ -85,7 +85,7 @@ WRONG = {
     "column twice": ("score a.csv", "age,age,job\n1,1,a\n", "has the column 'age' more than once"),
     "column without a name": ("score a.csv", "age,,job\n1,1,a\n", "column 2 has no name"),
     "mistyped column": ("score a.csv", "Age,job\n1,a\n", "lacks the column age, which the model in force"),
-    "reserved column": ("score a.csv", "age,job,id\n1,a,7\n", "has the column id, a name that predictions files add"),
+    "reserved column": ("score a.csv", "age,job,y_actual\n1,a,7\n", "y_actual, a name that predictions files add"),
     "no target": ("train a.csv", "age,job\n1,a\n", "has no column 'y' to predict (TargetColumn)."),
     "target in another case": ("train a.csv", "age,job,Y\n1,a,no\n", "(TargetColumn). Did you mean Y?"),
     "three classes": ("train a.csv", "age,y\n1,a\n2,b\n3,c\n", "has 3 different values, not two"),
@@ -204,3 +204,14 @@ def test_a_column_to_drop_may_have_a_comma_in_its_name(tmp_path):
     (tmp_path / "a.csv").write_text(GOOD.replace("age,", '"rate, %",', 1))
     look = check_training(tmp_path / "a.csv", {**PARAMETERS, "DropColumns": 'duration, "rate, %"'})
     assert look.dropped == ("duration", "rate, %")
+
+
+def test_a_key_column_that_is_not_there_is_refused_with_the_one_that_is(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        GOOD.replace("age,", "customer,age,", 1).replace("\n", "\nx,").removesuffix("x,")
+    )
+    with pytest.raises(
+        FileUnfitError, match="no column 'custmer', which IdColumn names. Did you mean customer"
+    ):
+        check_training(tmp_path / "a.csv", {**PARAMETERS, "IdColumn": "custmer"})
+    assert check_training(tmp_path / "a.csv", {**PARAMETERS, "IdColumn": "customer"}).key == "customer"

@@ -19,28 +19,41 @@ DAY = "2026-11-23"
 
 
 def put_scored(
-    s3, name="a", day=DAY, run="r1", probabilities=("0.2", "0.8"), rejected=(), commit=True, threshold=None
+    s3,
+    name="a",
+    day=DAY,
+    run="r1",
+    probabilities=("0.2", "0.8"),
+    rejected=(),
+    commit=True,
+    threshold=None,
+    own=None,
+    row_id="id",
+    hour=9,
 ):
     """A scored file: a row for each probability; rows with the numbers `rejected` have no prediction.
 
-    Without a `threshold` in the run's contract labels are the model's own, cut at 0.5.
+    Without a `threshold` in the run's contract labels are the model's own, cut at 0.5. `own` are columns of the input,
+    with a value for each row.
 
     Gives what its ids begin with.
     """
     file = ObjectVersion(f"inference/{name}.csv", f"version of {name} {day}", "e", 1)
-    arrival = Arrival(file, datetime.fromisoformat(f"{day}T09:00:00Z"))
+    arrival = Arrival(file, datetime.fromisoformat(f"{day}T{hour:02}:00:00Z"))
+    own = own or {"note": [f"secret {number}" for number in range(1, len(probabilities) + 1)]}
     numbers = [number for number in range(1, len(probabilities) + 1) if number not in rejected]
     scores = [probabilities[number - 1] for number in numbers]
     columns = {
-        "note": [f"secret {number}" for number in numbers],
+        **{name: [texts[number - 1] for number in numbers] for name, texts in own.items()},
         "y": ["yes" if float(score) >= (threshold or 0.5) else "no" for score in scores],
         "y_probability": scores,
     }
     stem = f"predictions/date={day}/{name}-0123456789abcdef"
     ids = [f"{arrival.id_prefix}-{number}" for number in numbers]
-    rows = zip(columns["note"], ids, columns["y"], columns["y_probability"], strict=True)
+    before = [columns[name] for name in own]
+    rows = zip(*before, ids, columns["y"], columns["y_probability"], strict=True)
     lines = [",".join([*row, to_text(arrival.time)]) + "\n" for row in rows]
-    body = predictions_header(columns) + "".join(lines).encode()
+    body = predictions_header(columns, row_id) + "".join(lines).encode()
     version = s3.put_object(Bucket=BUCKET, Key=f"{stem}.csv", Body=body).get("VersionId")
     manifest = Manifest(
         input=file,
@@ -53,7 +66,9 @@ def put_scored(
         model_name="m",
         endpoint_name="e",
         endpoint_config="c",
-        prediction_date=f"{day}T09:00:00Z",
+        prediction_date=to_text(arrival.time),
+        columns=tuple(own),
+        row_id=row_id,
         started=f"{day}T09:00:00Z",
         finished=f"{day}T09:00:01Z",
         versions={},

@@ -142,9 +142,9 @@ def score(
     return stem
 
 
-def run(clients, now=NOW, only=None, request=None, seconds_left=lambda: 900.0):
+def run(clients, now=NOW, only=None, request=None, seconds_left=lambda: 900.0, id_column=""):
     settings = MonitoringSettings(
-        "predictions/", "arn:topic", "Autowatch", "bank-stack", "eu-west-1", min_rows=300
+        "predictions/", "arn:topic", "Autowatch", "bank-stack", "eu-west-1", min_rows=300, id_column=id_column
     )
     return watch(clients, settings, request or (OneDay(only) if only else DueDays()), now, seconds_left)
 

@@ -18,7 +18,7 @@ from autowatch.domino.connection import DominoAnswerUnusable, DominoConnection, 
 from autowatch.domino.files import DatasetKind
 from autowatch.domino.v2 import dataset_details, list_models, register_model
 from autowatch.errors import AutowatchError
-from autowatch.records.contract import ID_COLUMN, PREDICTION_DATE_COLUMN, Contract, read_contract
+from autowatch.records.contract import PREDICTION_DATE_COLUMN, Contract, read_contract
 from autowatch.records.keys import contract_key, domino_model_key, train_key
 from autowatch.records.timestamps import to_text
 
@@ -230,7 +230,7 @@ def first_variables(contract: Contract, kind: DatasetKind) -> list[dict[str, Any
             }
         ]
     return [
-        {"name": ID_COLUMN, "valueType": "string", "variableType": "row_identifier"},
+        {"name": contract.row_id, "valueType": "string", "variableType": "row_identifier"},
         {"name": PREDICTION_DATE_COLUMN, "valueType": "datetime", "variableType": "timestamp"},
     ]
 

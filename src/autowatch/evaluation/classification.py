@@ -3,7 +3,7 @@
 Ranks of values, as `scipy.stats` has them; importing that takes a function longer than all its other imports.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import xlogy
@@ -26,10 +26,6 @@ class Quality:
     log_loss: float
     brier: float
     calibration_error: float
-
-    def to_json(self) -> dict[str, float]:
-        """The measures by name."""
-        return asdict(self)
 
 
 def measure(positive: np.ndarray, predicted: np.ndarray, probability: np.ndarray) -> Quality:

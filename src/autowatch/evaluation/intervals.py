@@ -1,7 +1,7 @@
 """Estimates from a sample, each with its 95 % interval."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri
@@ -17,10 +17,6 @@ class Estimate:
     value: float
     lower: float | None
     upper: float | None
-
-    def to_json(self) -> dict[str, float | None]:
-        """The form in which `quality.json` holds it."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

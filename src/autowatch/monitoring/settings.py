@@ -35,6 +35,7 @@ class MonitoringSettings:
     Attributes:
         min_rows: with fewer rows, scored or reference, there is no verdict.
         column_metrics: whether each column has metrics of its own.
+        id_column: the user's key; empty where there is none.
     """
 
     predictions_prefix: str
@@ -44,3 +45,4 @@ class MonitoringSettings:
     region: str
     min_rows: int = 500
     column_metrics: bool = True
+    id_column: str = ""

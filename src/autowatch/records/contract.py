@@ -1,5 +1,6 @@
 """The contract of a model: which columns it was trained on, and what it predicts."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -11,6 +12,9 @@ from autowatch.records.threshold import DecisionThreshold
 from autowatch.tabular.cells import PLAIN_FORM, FeatureType, NumberForm
 
 ID_COLUMN = "id"
+
+OTHER_ID_COLUMN = "autowatch_id"
+"""What our ids are called where the user has a column `id`."""
 
 
 PREDICTION_DATE_COLUMN = "prediction_date"
@@ -37,7 +41,7 @@ class Contract:
 
     `positive_label_from` and `holdout` are None in the contracts of versions that did not record them.
     `decision_threshold` is set by the gate; it is None where the label is the model's own. `id_column` is the user's
-    key, empty where there is none.
+    key, empty where there is none; `row_id` what our own ids are called in predictions.
     """
 
     run: str
@@ -52,6 +56,7 @@ class Contract:
     profile_version: int
     training: ObjectVersion
     id_column: str = ""
+    row_id: str = ID_COLUMN
     holdout: HoldoutRule | None = None
 
     @property
@@ -74,10 +79,19 @@ class Contract:
         """The same for rows whose numbers are written plainly already, as in train.csv and holdout.csv."""
         return replace(self, features=tuple(Feature(item.name, item.type) for item in self.features))
 
+    def row_id_in(self, header: Collection[str]) -> str:
+        """What our ids are called in the predictions of an input with this header: as in all others, if it is free."""
+        return self.row_id if self.row_id not in header else row_id_column(header)
 
-def reserved_columns(target: str) -> tuple[str, ...]:
+
+def row_id_column(header: Collection[str]) -> str:
+    """What our ids are called beside these columns."""
+    return OTHER_ID_COLUMN if ID_COLUMN in header else ID_COLUMN
+
+
+def reserved_columns(target: str, row_id: str) -> tuple[str, ...]:
     """The names that predictions files add, so that no input or training file may use them."""
-    return (ID_COLUMN, f"{target}_probability", f"{target}_actual", PREDICTION_DATE_COLUMN)
+    return (row_id, f"{target}_probability", f"{target}_actual", PREDICTION_DATE_COLUMN)
 
 
 def read_contract(bucket: Bucket, key: str) -> Contract:

@@ -9,6 +9,7 @@ import msgspec
 
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.errors import AutowatchError
+from autowatch.records.contract import ID_COLUMN
 from autowatch.records.keys import pointer_key
 from autowatch.tabular.profile import Profile
 
@@ -41,7 +42,8 @@ class Manifest:
 
     `variant` is the endpoint's production variant that answered, empty where Batch Transform did. `committed_by` is the
     invocation, or the transform, that committed: its retries bear the same name, and whichever of them gets through
-    counts the file in the metrics. Empty in manifests of earlier versions.
+    counts the file in the metrics. Empty in manifests of earlier versions. `row_id` is the column of the predictions
+    with our ids.
 
     The counts of the scored rows are not part of it: code that holds the manifests of a whole day has no
     memory for them.
@@ -66,6 +68,7 @@ class Manifest:
     started: str
     finished: str
     columns: tuple[str, ...] = ()
+    row_id: str = ID_COLUMN
     versions: dict[str, str]
 
     @property

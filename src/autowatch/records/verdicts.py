@@ -14,6 +14,7 @@ AlarmKind = Literal[
     "volume",
     "refused files",
     "same content",
+    "repeated keys",
     "schema",
     "settings",
     "baseline",

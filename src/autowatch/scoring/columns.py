@@ -57,7 +57,9 @@ def match_columns(header: Sequence[str], contract: Contract) -> Layout:
             f"The file lacks {_columns(missing)}, with which the model of run {contract.run} was trained."
             f"{near_misses(missing, header)} Add what is missing, under exactly these names."
         )
-    reserved = [name for name in reserved_columns(contract.target) if name in header]
+    reserved = [
+        name for name in reserved_columns(contract.target, contract.row_id_in(header)) if name in header
+    ]
     if reserved:
         raise ReservedColumns(
             f"The file has {_columns(reserved)}, which the predictions add. Rename what is in the file."

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-from autowatch.records.contract import ID_COLUMN, PREDICTION_DATE_COLUMN
+from autowatch.records.contract import PREDICTION_DATE_COLUMN
 from autowatch.tabular.csv_lines import csv_line, csv_lines
 
 
-def predictions_header(output: Iterable[str]) -> bytes:
-    """The header of a predictions file, from the names of the scored rows' columns (`Layout.output`)."""
+def predictions_header(output: Iterable[str], row_id: str) -> bytes:
+    """The header of a predictions file, from the names of the scored rows' columns (`Layout.output`) and of our ids."""
     *own, label, probability = output
-    names = [*own, ID_COLUMN, label, probability, PREDICTION_DATE_COLUMN]
+    names = [*own, row_id, label, probability, PREDICTION_DATE_COLUMN]
     return "\n".join([*csv_lines([[name] for name in names]), ""]).encode()
 
 

@@ -155,6 +155,7 @@ def _score_and_commit(
         started=to_text(started),
         finished=to_text(datetime.now(UTC)),
         columns=scored.columns,
+        row_id=scored.row_id,
         versions={"autowatch": __version__, "python": platform.python_version()},
     )
     return commit(bucket, arrival, keys, manifest, scored.counts)
@@ -170,6 +171,7 @@ class _Scored:
     counts: Profile
     rows: RowCounts
     columns: tuple[str, ...]
+    row_id: str
 
 
 def _score(
@@ -201,7 +203,8 @@ def _score(
         size = arrival.file.size
         chunk_bytes = min(_LARGEST_CHUNK, max(_SMALLEST_CHUNK, -(-size // settings.limits.concurrency)))
         table = read_table(read_input(bucket, arrival.file, chunk_bytes=chunk_bytes))
-        rows = _Rows(arrival, table.header, predictions, rejected, baseline.run)
+        row_id = contract.row_id_in(table.header)
+        rows = _Rows(arrival, table.header, row_id, predictions, rejected, baseline.run)
         for batch in score_table(table, contract, endpoint, settings.limits, baseline, size):
             rows.write(batch)
         rows.check(table.rows_read, settings.max_rejected_percent)
@@ -217,6 +220,7 @@ def _score(
             counts=counts,
             rows=RowCounts(rows.scored + rows.rejected, rows.scored, rows.rejected),
             columns=table.header,
+            row_id=row_id,
         )
 
 
@@ -224,12 +228,18 @@ class _Rows:
     """The rows on their way out, counted."""
 
     def __init__(
-        self, arrival: Arrival, header: tuple[str, ...], predictions: Upload, rejected: Upload, run: str
+        self,
+        arrival: Arrival,
+        header: tuple[str, ...],
+        row_id: str,
+        predictions: Upload,
+        rejected: Upload,
+        run: str,
     ) -> None:
         self.scored = self.rejected = 0
         self.counts = ProfileSum(run)
         self._arrival = arrival
-        self._header = header
+        self._header, self._row_id = header, row_id
         self._predictions_file = predictions
         self._rejected_file = rejected
         self._first_rejection: Rejected | None = None
@@ -250,7 +260,7 @@ class _Rows:
 
     def _write_predictions(self, batch: ScoredBatch) -> None:
         if self._predictions_file.is_empty:
-            self._predictions_file.write(predictions_header(batch.names))
+            self._predictions_file.write(predictions_header(batch.names, self._row_id))
         labels, probabilities = batch.predictions.labels, batch.predictions.probabilities
         self._predictions_file.write(
             predictions_rows(self._arrival, batch.row_numbers, batch.lines, labels, probabilities)

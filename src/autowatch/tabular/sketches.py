@@ -19,7 +19,7 @@ from autowatch.tabular.seen import HASH_BITS, value_hash
 MOST_UNKNOWN = 50
 """So many values never seen are kept in the end, each with the number of its rows."""
 
-MOST_HELD = 10_000
+MOST_HELD = 1_000
 """So many are held while rows are added up, so that it does not matter how these were divided."""
 
 MOST_HASHES = 512
@@ -128,14 +128,19 @@ def frequent(texts: Mapping[str, int], undercount: int = 0, most: int = MOST_HEL
     Of more than `most` texts the number of the next one is taken off each, which leaves out the rarer ones. Sums of
     such numbers are too low by no more than what was taken off (Agarwal et al., "Mergeable summaries", 2012).
     """
-    cut_texts: Counter[str] = Counter()
-    for text, times in texts.items():
-        cut_texts[text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"] += times
+    cut_texts = texts if max(map(len, texts), default=0) <= _LONGEST_TEXT else _cut(texts)
     if len(cut_texts) <= most:
         return ColumnSketch(dict(cut_texts), undercount)
     taken = sorted(cut_texts.values(), reverse=True)[most]
     kept = {text: times - taken for text, times in cut_texts.items() if times > taken}
     return ColumnSketch(kept, undercount + taken)
+
+
+def _cut(texts: Mapping[str, int]) -> Counter[str]:
+    cut_texts: Counter[str] = Counter()
+    for text, times in texts.items():
+        cut_texts[text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"] += times
+    return cut_texts
 
 
 def smallest(hashes: Iterable[int]) -> bytes:
@@ -148,7 +153,7 @@ def add_sketches(sketches: Sequence[ColumnSketch], *, is_last: bool = True) -> C
     """The sketch of all rows together.
 
     It comes out the same whatever the rows are divided into, but for the unknown texts where there are more than
-    10,000, or where sketches are added that had been the last ones.
+    1,000, or where sketches are added that had been the last ones.
 
     Args:
         sketches: of one column.

@@ -138,7 +138,10 @@ def test_a_file_that_cannot_be_read_is_refused_with_one_clear_error(world, capsy
     assert key.startswith("rejected/labels/date=2026-11-25/bad-")
     error = read_document(s3, key)
     assert error["error"] == "MissingColumns"
-    assert error["reason"] == "The file has no column id. Take over the column id of the predictions."
+    assert error["reason"] == (
+        "The file has no column id. Take over the column id of the predictions, or set the parameter IdColumn to "
+        "your key."
+    )
     assert error["input"]["key"] == "labels/bad.csv"
     assert metrics_in(capsys.readouterr().out)[0]["LabelFilesRefused"] == 1
 

@@ -4,17 +4,21 @@ The input files that were refused whole.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 
+from autowatch.aws.bulk import read_many
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.monitoring.days.history import History, ReportedDay
 from autowatch.monitoring.drift.judge import Alarm
 from autowatch.monitoring.drift.settings import VolumeRules
 from autowatch.records.keys import REJECTED_PREFIX, day_folder
+from autowatch.records.manifest import Manifest
+from autowatch.records.predictions import read_columns
 from autowatch.reports.text import short
+from autowatch.tabular.repeated import RepeatedRows
 
 DAY_IS_TOLD = timedelta(hours=18)
 """How much of a day must have passed before few rows say anything."""
@@ -94,6 +98,40 @@ def same_content_alarms(inputs: Collection[ObjectVersion]) -> list[Alarm]:
             f"{which} the content of another one, so the same rows count more than once: {shown}.",
         )
     ]
+
+
+def repeated_key_alarms(bucket: Bucket, manifest_keys: Sequence[str], id_column: str) -> list[Alarm]:
+    """An alarm when rows of the day have the same key of the user's; a row without a key has none.
+
+    Of days with many rows the keys are not read.
+    """
+    manifests: list[Manifest] = []
+    read_many(
+        bucket, manifest_keys, lambda key, content: manifests.append(bucket.decode(content, Manifest, key))
+    )
+    with_key = [manifest for manifest in manifests if id_column in manifest.columns]
+    rows = sum(manifest.rows.scored for manifest in with_key)
+    if rows > _MOST_KEYS_READ:
+        return []
+    seen = RepeatedRows()
+    for manifest in with_key:
+        for (keys,) in read_columns(bucket, manifest, [id_column]):
+            seen.add(map(hash, filter(None, keys)))
+    if not (repeated := seen.count()):
+        return []
+    about = "" if seen.is_exact else "about "
+    which = "1 row has" if repeated == 1 else f"{repeated:,} rows have"
+    return [
+        Alarm(
+            None,
+            "repeated keys",
+            f"Of {rows:,} rows scored {about}{which} a key (IdColumn) that an earlier row of the day has, too.",
+        )
+    ]
+
+
+_MOST_KEYS_READ = 2_000_000
+"""A minute of reading."""
 
 
 def schema_alarms(

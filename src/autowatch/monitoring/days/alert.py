@@ -32,7 +32,7 @@ _COLUMNS_NAMED = 10
 _LONGEST_NAME = 60
 
 
-_LONGEST_MESSAGE = 120
+_LONGEST_MESSAGE = 300
 
 
 # Ten lines of foreign names stay far below the 256 kB that SNS takes.
@@ -154,7 +154,7 @@ def _lines_of_drift(alert: DriftAlert) -> list[str]:
     counting = sum(bool(column["importance"]) for column in part["columns"])
     moved = [f"{_short(name)} {columns[name]['moved']}" for name in names[:3]]
     alarms = [
-        f"{_short(column)} ({kind})" if column else f"{kind}: {short(message, _LONGEST_MESSAGE)}"
+        f"{f'{_short(column)} ({kind})' if column else kind}: {short(message, _LONGEST_MESSAGE)}"
         for column, kind, message in _alarms(alert)
     ]
     return [

@@ -3,7 +3,7 @@
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -39,10 +39,6 @@ class Finding:
     message: str = ""
     alerted: str | None = field(default=None, compare=False)
     size: float | None = field(default=None, compare=False)
-
-    def to_json(self) -> dict[str, Any]:
-        """One of `told` in `drift.json`."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -226,6 +226,7 @@ class _Job:
             history=self._history,
             now=self._now,
             files_of=self._files_of,
+            id_column=self._settings.id_column,
         )
 
     def _files_of(self, day: date) -> DayFiles:

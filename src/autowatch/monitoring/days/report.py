@@ -5,7 +5,7 @@ day stays due; the record holds all of it. An invocation that is killed in betwe
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.monitoring.days.alarms import (
     count_refused,
     refusal_alarms,
+    repeated_key_alarms,
     same_content_alarms,
     schema_alarms,
     volume_alarms,
@@ -92,7 +93,7 @@ class DayReport:
 
     @property
     def _without_news(self) -> dict[str, Any]:
-        known = [finding.to_json() for finding in self.news.told if finding not in self.news.news]
+        known = [asdict(finding) for finding in self.news.told if finding not in self.news.news]
         return self.document | {"told": known, "alerted": bool(known), "inputs": None}
 
 
@@ -107,11 +108,13 @@ def judge_day(
     history: History,
     now: datetime,
     files_of: Callable[[date], DayFiles],
+    id_column: str = "",
 ) -> DayReport:
     """Judges the rows of one day, whatever is in the bucket for it already.
 
     Args:
         files_of: gives the files of an earlier day, for a day with too few rows of its own.
+        id_column: the user's key; empty where there is none.
 
     Raises:
         PredictionsMissing, DocumentMalformed: what scoring has left of the day is not whole.
@@ -140,6 +143,7 @@ def judge_day(
             *volume_alarms(day, rows, history, judged.settings.volume, now),
             *refusal_alarms(day, refused),
             *same_content_alarms(scored.inputs),
+            *(repeated_key_alarms(bucket, list(files.manifests), id_column) if id_column else ()),
             *schema_alarms(day, extra, known, history, now),
             *judged.alarms,
         ],
@@ -151,7 +155,7 @@ def judge_day(
     )
     before = ReportedDay.from_json(earlier) if earlier else None
     news = find_news(document, history, before, judged.settings.alert)
-    told = [finding.to_json() for finding in news.told]
+    told = [asdict(finding) for finding in news.told]
     claimed = earlier["alerting"] if earlier else None
     document |= {"alerted": bool(told), "told": told}
     return DayReport(bucket, day, document, news, etag, claimed)

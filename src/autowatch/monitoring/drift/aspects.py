@@ -7,7 +7,6 @@ there. docs/drift.md has the reasons and the error rates.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -54,17 +53,6 @@ class Aspect:
     def drifts(self, significance: float) -> bool:
         """Whether the difference is both significant and large."""
         return self.p_adjusted is not None and self.p_adjusted < significance and self.size >= 1
-
-    def to_json(self) -> dict[str, Any]:
-        """The comparison as `drift.json` holds it."""
-        return {
-            "what": self.what,
-            "p_value": self.p_value,
-            "p_adjusted": self.p_adjusted,
-            "distance": self.distance,
-            "threshold": self.threshold,
-            "moved": self.moved,
-        }
 
 
 def memory_of(column: Bins) -> Memory | None:

@@ -1,6 +1,7 @@
 """The documents `drift.json`: what they are made of."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from autowatch.monitoring.drift.judge import Alarm
@@ -49,7 +50,7 @@ def drift_document(
         **window,
         "generated": generated,
         **top,
-        "alarms": [*top["alarms"], *(alarm.to_json() for alarm in alarms)],
+        "alarms": [*top["alarms"], *(asdict(alarm) for alarm in alarms)],
         "other_runs": others,
         "alerted": False,
         "alerting": None,

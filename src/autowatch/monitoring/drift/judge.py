@@ -6,7 +6,7 @@ the error rates.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -118,7 +118,7 @@ class ColumnDrift:
                 for share in self.bins
             ],
             **self.beyond.to_json(),
-            **({"aspects": [aspect.to_json() for aspect in self.aspects]} if self.aspects else {}),
+            **({"aspects": [asdict(aspect) for aspect in self.aspects]} if self.aspects else {}),
         }
 
 
@@ -160,10 +160,6 @@ class Alarm:
     column: str | None
     kind: AlarmKind
     message: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The alarm's part of `drift.json`."""
-        return {"column": self.column, "kind": self.kind, "message": self.message}
 
 
 @dataclass(frozen=True)

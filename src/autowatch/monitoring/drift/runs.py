@@ -4,7 +4,7 @@ Judging scored rows by what people have set, or, where that cannot be used, by t
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -56,7 +56,7 @@ class RunJudgement:
             "min_rows": self.report.min_rows,
             "drifted_columns": [column.name for column in self.report.drifted],
             "drift_share": self.report.drift_share,
-            "alarms": [alarm.to_json() for alarm in self.report.alarms],
+            "alarms": [asdict(alarm) for alarm in self.report.alarms],
             "columns": [column.to_json() for column in self.report.columns],
             "judged_with": [day.isoformat() for day in self.days],
             "judged_rows": self.report.rows,

@@ -6,7 +6,7 @@ What `reports/date=D/quality.json` holds, and where it lies.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -139,7 +139,7 @@ def _of_run(run: LabelledRun, gate: GateDecision | None, rules: QualityRules) ->
         "files_scored": run.files_scored,
         "files_labelled": run.files_labelled,
         "coverage": measured.rows / run.rows_scored if run.rows_scored else 0.0,
-        "metrics": {name: each.to_json() if each else None for name, each in measured.metrics.items()},
+        "metrics": {name: each and asdict(each) for name, each in measured.metrics.items()},
         "gate": {name: gate.metrics.get(name) for name in MEASURES} if gate else {},
         "threshold": run.threshold,
         "calibration": [each.to_json() for each in measured.calibration],

@@ -8,7 +8,7 @@ import numpy as np
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.aws.reading import read_input
 from autowatch.aws.uploads import Upload
-from autowatch.records.contract import ID_COLUMN, Contract
+from autowatch.records.contract import Contract
 from autowatch.records.keys import LABEL_FRAGMENTS_PREFIX, day_folder
 from autowatch.tabular.csv_lines import csv_line
 from autowatch.tabular.table import read_table
@@ -55,7 +55,7 @@ def write_fragment(
     key = f"{day_folder(LABEL_FRAGMENTS_PREFIX, day)}run={contract.run}/{name}"
     endings = [f"{csv_line(['', label])}\n" for label in contract.labels]
     with Upload(bucket, key, "text/csv; charset=utf-8") as upload:
-        upload.write(f"{csv_line([ID_COLUMN, contract.actual_column])}\n".encode())
+        upload.write(f"{csv_line([contract.row_id, contract.actual_column])}\n".encode())
         for id_prefix, of_file in labels:
             for start in range(0, len(of_file.rows), _ROWS_AT_ONCE):
                 part = slice(start, start + _ROWS_AT_ONCE)

@@ -1,12 +1,13 @@
 """Taking in a labels file: each label goes to the day and the run of the prediction that it belongs to.
 
-A labels file: where its ids and labels stand, and the keys of what is made of it.
+A labels file: where its ids and labels stand, and the keys of what is made of it. One that comes with the user's own
+key is joined to the predictions here.
 """
 
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
@@ -15,10 +16,11 @@ from autowatch.aws.reading import read_input
 from autowatch.aws.uploads import Upload
 from autowatch.errors import UnreadableFile
 from autowatch.monitoring.quality.fragments import GatheredLabels, write_fragment
+from autowatch.monitoring.quality.keys import DAYS_LOOKED_BACK, find_ids
 from autowatch.monitoring.quality.scored_files import ScoredFile, ScoredFiles
 from autowatch.records.arrival import Arrival, check_name, file_stem
 from autowatch.records.champion import read_champion
-from autowatch.records.contract import ID_COLUMN, Contract, read_contract
+from autowatch.records.contract import ID_COLUMN, OTHER_ID_COLUMN, Contract, read_contract
 from autowatch.records.keys import LABELS_PREFIX, LabelKeys, label_keys
 from autowatch.reports.text import listed, short
 from autowatch.scoring.columns import MissingColumns
@@ -78,11 +80,12 @@ def take_labels(bucket: Bucket, arrival: Arrival) -> TakenLabels:
         RowsLost: see there.
     """
     check_name(arrival.file)
-    target = read_contract(bucket, read_champion(bucket).contract_key).target
+    contract = read_contract(bucket, read_champion(bucket).contract_key)
     table = read_table(read_input(bucket, arrival.file))
-    columns = find_label_columns(table.header, target)
+    columns = find_label_columns(table.header, contract.target, contract.id_column)
     keys = keys_of_labels(arrival)
-    reader = _Reader(ScoredFiles(bucket), columns, len(table.header))
+    ids = _ids_of_keys(bucket, arrival, columns, contract.id_column) if columns.by_key else None
+    reader = _Reader(ScoredFiles(bucket), columns, len(table.header), ids)
     gathered = GatheredLabels()
     taken = rejected = 0
     with Upload(bucket, keys.rejected, "text/csv; charset=utf-8") as rejects:
@@ -106,10 +109,20 @@ def take_labels(bucket: Bucket, arrival: Arrival) -> TakenLabels:
 
 @dataclass(frozen=True)
 class LabelColumns:
-    """The positions of the two columns that count; the others are ignored."""
+    """The positions of the two columns that count; the others are ignored.
+
+    `by_key` says that the rows are named by the user's key and not by our ids.
+    """
 
     identifier: int
     label: int
+    by_key: bool = False
+
+
+def _ids_of_keys(bucket: Bucket, arrival: Arrival, columns: LabelColumns, id_column: str) -> dict[str, str]:
+    table = read_table(read_input(bucket, arrival.file))
+    keys = {key for block in table.blocks(_ROWS_AT_ONCE) for key in block.columns[columns.identifier]}
+    return find_ids(bucket, id_column, keys, arrival.time.astimezone(UTC).date())
 
 
 class _Reader:
@@ -119,9 +132,11 @@ class _Reader:
         files: the predictions files met so far, by their numbers.
     """
 
-    def __init__(self, scored: ScoredFiles, columns: LabelColumns, width: int) -> None:
+    def __init__(
+        self, scored: ScoredFiles, columns: LabelColumns, width: int, ids: Mapping[str, str] | None
+    ) -> None:
         self.files: list[ScoredFile] = []
-        self._scored, self._columns, self._width = scored, columns, width
+        self._scored, self._columns, self._width, self._ids = scored, columns, width, ids
         self._known: dict[str, _Known] = {}
 
     def read(self, block: Block, faults: dict[int, str]) -> Iterator[tuple[int, int, int]]:
@@ -130,12 +145,17 @@ class _Reader:
             faults[index] = f"The row has {len(fields)} fields, the header {self._width}."
         places = (index for index in range(len(block.lines)) if index not in block.misfits)
         labels = block.columns[self._columns.label]
-        matches = list(map(_ID.fullmatch, block.columns[self._columns.identifier]))
+        names: Iterable[str] = block.columns[self._columns.identifier]
+        if self._ids is not None:
+            names = (self._ids.get(key, "") for key in names)
+        matches = list(map(_ID.fullmatch, names))
         self._look_for({match[1] for match in matches if match})
         for index, match, label in zip(places, matches, labels, strict=True):
             if match is None:
                 faults[index] = (
                     "The id is not 16 digits (0-9, a-f), a hyphen and a number, as in predictions."
+                    if self._ids is None
+                    else f"No row with this key was scored in the {DAYS_LOOKED_BACK} days before."
                 )
                 continue
             file, row = self._known.get(match[1]), int(match[2])
@@ -204,27 +224,41 @@ def _write(bucket: Bucket, gathered: GatheredLabels, files: list[ScoredFile], na
     return tuple(sorted({day for day, _ in groups}))
 
 
-def find_label_columns(header: Sequence[str], target: str) -> LabelColumns:
-    """Finds the columns by name: `id`, and the first of `<target>_actual`, `label` and `<target>`.
+def find_label_columns(header: Sequence[str], target: str, id_column: str = "") -> LabelColumns:
+    """Finds the columns by name: of the ids, and the first of `<target>_actual`, `label` and `<target>`.
 
-    A file that has `<target>_probability` too comes from predictions, and what stands under `<target>` is predicted.
+    Our ids stand in `autowatch_id` or else in `id`. The user's key counts where the file has neither, and where it is
+    itself called `id`. A file that has `<target>_probability` too comes from predictions, and what stands under
+    `<target>` is predicted.
+
+    Args:
+        header: the file's.
+        target: what is predicted.
+        id_column: the user's key; empty where there is none.
 
     Raises:
         MissingColumns: one of them is not there.
     """
-    if ID_COLUMN not in header:
+    names = (
+        (OTHER_ID_COLUMN, id_column, ID_COLUMN)
+        if id_column == ID_COLUMN
+        else (OTHER_ID_COLUMN, ID_COLUMN, id_column)
+    )
+    identifier = next((name for name in names if name and name in header), None)
+    if identifier is None:
         raise MissingColumns(
-            f"The file has no column {ID_COLUMN}. Take over the column {ID_COLUMN} of the predictions."
+            f"The file has no column {ID_COLUMN}. Take over the column {ID_COLUMN} of the predictions"
+            f"{f', or name your key {id_column!r}' if id_column else ', or set the parameter IdColumn to your key'}."
         )
-    names = [f"{target}_actual", "label", target]
+    names_of_labels = [f"{target}_actual", "label", target]
     if f"{target}_probability" in header:
-        names = [name for name in names if name != target]
-    found = [name for name in names if name in header]
-    if not found:
+        names_of_labels = [name for name in names_of_labels if name != target]
+    label = next((name for name in names_of_labels if name in header and name != identifier), None)
+    if label is None:
         raise MissingColumns(
-            f"The file has no column with labels. Name the column of what came true {' or '.join(names)}."
+            f"The file has no column with labels. Name the column of what came true {' or '.join(names_of_labels)}."
         )
-    return LabelColumns(header.index(ID_COLUMN), header.index(found[0]))
+    return LabelColumns(header.index(identifier), header.index(label), identifier == id_column)
 
 
 def keys_of_labels(arrival: Arrival) -> LabelKeys:

@@ -6,22 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autowatch.aws.bulk import read_many
-from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
-from autowatch.aws.reading import read_input
+from autowatch.aws.objects import Bucket
 from autowatch.monitoring.quality.fragments import FileLabels, Fragment, read_fragments
 from autowatch.monitoring.quality.measures import LabelledRows
-from autowatch.monitoring.quality.scored_files import READERS
+from autowatch.monitoring.quality.scored_files import READERS, read_manifests
 from autowatch.records.arrival import id_prefix
-from autowatch.records.contract import ID_COLUMN, Contract, read_contract
+from autowatch.records.contract import Contract, read_contract
 from autowatch.records.keys import contract_key
-from autowatch.records.manifest import Manifest, PredictionsMissing, WrittenObject
-from autowatch.tabular.table import NoRows, read_table
+from autowatch.records.manifest import Manifest
+from autowatch.records.predictions import read_columns
 
-_ROWS_AT_ONCE = 10_000
-"""Of each of the files that are read at a time."""
 _FIRST_DIGIT = 17
-_ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ def read_labelled_rows(
         PredictionsMissing: predictions that a manifest names are gone.
         DocumentMalformed: a manifest is not one.
     """
-    manifests = _read_manifests(bucket, manifest_keys)
+    manifests = read_manifests(bucket, manifest_keys)
     return [
         _read_run(
             bucket,
@@ -62,17 +57,6 @@ def read_labelled_rows(
     ]
 
 
-def _read_manifests(bucket: Bucket, keys: Sequence[str]) -> list[Manifest]:
-    """The manifests in the order of their keys."""
-    read: dict[str, Manifest] = {}
-
-    def keep(key: str, content: bytes) -> None:
-        read[key] = bucket.decode(content, Manifest, key)
-
-    read_many(bucket, keys, keep)
-    return [read[key] for key in keys]
-
-
 def _read_run(
     bucket: Bucket, run: str, manifests: Sequence[Manifest], fragments: Sequence[Fragment]
 ) -> LabelledRun:
@@ -82,7 +66,7 @@ def _read_run(
     with ThreadPoolExecutor(READERS) as readers:
         parts = list(
             readers.map(
-                lambda number: _join(bucket, manifests[number].predictions, by_file[number], contract),
+                lambda number: _join(bucket, manifests[number], by_file[number], contract),
                 sorted(by_file),
             )
         )
@@ -97,44 +81,25 @@ def _read_run(
     )
 
 
-def _join(bucket: Bucket, predictions: WrittenObject, labels: FileLabels, contract: Contract) -> LabelledRows:
-    table = read_table(read_input(bucket, _find(bucket, predictions)))
-    places = {name: place for place, name in enumerate(table.header)}
-    identifiers, predicted, probabilities = (
-        places[name] for name in (ID_COLUMN, contract.target, contract.probability_column)
-    )
+def _join(bucket: Bucket, manifest: Manifest, labels: FileLabels, contract: Contract) -> LabelledRows:
+    names = (manifest.row_id, contract.target, contract.probability_column)
     positive_place = contract.labels.index(contract.positive_label)
     parts = []
-    try:
-        for block in table.blocks(_ROWS_AT_ONCE):
-            rows = np.array([int(text[_FIRST_DIGIT:]) for text in block.columns[identifiers]])
-            if rows[0] > labels.rows[-1]:
-                break
-            found = np.minimum(np.searchsorted(labels.rows, rows), len(labels.rows) - 1)
-            at = np.flatnonzero(labels.rows[found] == rows)
-            parts.append(
-                LabelledRows(
-                    labels.labels[found[at]] == positive_place,
-                    _pick(block.columns[predicted], at) == contract.positive_label,
-                    _pick(block.columns[probabilities], at).astype(float),
-                )
+    for ids, predicted, probabilities in read_columns(bucket, manifest, names):
+        rows = np.array([int(text[_FIRST_DIGIT:]) for text in ids])
+        if rows[0] > labels.rows[-1]:
+            break
+        found = np.minimum(np.searchsorted(labels.rows, rows), len(labels.rows) - 1)
+        at = np.flatnonzero(labels.rows[found] == rows)
+        parts.append(
+            LabelledRows(
+                labels.labels[found[at]] == positive_place,
+                _pick(predicted, at) == contract.positive_label,
+                _pick(probabilities, at).astype(float),
             )
-    except NoRows:
-        # All rows of the input were rejected.
-        return LabelledRows.joined([])
+        )
     return LabelledRows.joined(parts)
 
 
 def _pick(column: Sequence[str], at: np.ndarray) -> np.ndarray:
     return np.array([column[place] for place in at], dtype=object)
-
-
-def _find(bucket: Bucket, predictions: WrittenObject) -> ObjectVersion:
-    """The version that belongs to the commit, with its size."""
-    try:
-        return bucket.version(predictions.key, predictions.version_id)
-    except ObjectMissing as error:
-        raise PredictionsMissing(
-            f"{bucket.url(predictions.key)} is gone although its manifest is there. Restore it, or remove the "
-            "manifest."
-        ) from error

@@ -1,10 +1,11 @@
 """The committed predictions files that ids lead to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
+from autowatch.aws.bulk import read_many
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.keys import contract_key, manifest_key
@@ -73,3 +74,14 @@ def _find_manifest(bucket: Bucket, id_prefix: str) -> Manifest | None:
         return read_manifest(bucket, manifest_key(predictions_key))
     except ObjectMissing:
         return None
+
+
+def read_manifests(bucket: Bucket, keys: Sequence[str]) -> list[Manifest]:
+    """The manifests in the order of their keys."""
+    read: dict[str, Manifest] = {}
+
+    def keep(key: str, content: bytes) -> None:
+        read[key] = bucket.decode(content, Manifest, key)
+
+    read_many(bucket, keys, keep)
+    return [read[key] for key in keys]

@@ -11,6 +11,7 @@ from autowatch.reports.text import short
 _MOST_BARS = 24
 """The bars of 50 columns must stay a page that a phone opens at once."""
 _MOST_COLUMNS = 500
+_MOST_NEW_VALUES = 8
 _MOST_ALARMS = 200
 
 
@@ -28,8 +29,23 @@ class BinBar:
 
 
 @dataclass(frozen=True)
+class NewValue:
+    """A value never seen in training, how many rows have it, and the known value that looks the same (or nothing)."""
+
+    text: str
+    rows: int
+    like: str
+
+
+@dataclass(frozen=True)
 class Column:
-    """The judgement of one column."""
+    """The judgement of one column.
+
+    Attributes:
+        new_values: the most frequent values that were never seen in training.
+        new_values_are_least: whether their numbers may be too low.
+        out_of_range_text: how far numbers lie outside the training range, in words; empty where none does.
+    """
 
     name: str
     is_prediction: bool
@@ -48,6 +64,9 @@ class Column:
     moved: str
     bars: Sequence[BinBar]
     bars_hidden: int
+    new_values: Sequence[NewValue]
+    new_values_are_least: bool
+    out_of_range_text: str
 
     @property
     def decides(self) -> bool:
@@ -282,7 +301,40 @@ def _column(document: Mapping[str, Any]) -> Column:
         moved=fields.text(document, "moved") or "",
         bars=used[:_MOST_BARS],
         bars_hidden=max(0, len(used) - _MOST_BARS),
+        new_values=_new_values(document),
+        new_values_are_least=bool(fields.whole(document, "unknown_undercount")),
+        out_of_range_text=_out_of_range_text(fields.mapping(document, "range")),
     )
+
+
+def _new_values(document: Mapping[str, Any]) -> list[NewValue]:
+    found = [
+        NewValue(
+            fields.text(item, "text") or "",
+            fields.whole(item, "rows") or 0,
+            fields.text(item, "like") or "",
+        )
+        for item in fields.mappings(document, "unknown")
+    ]
+    return found[:_MOST_NEW_VALUES]
+
+
+def _out_of_range_text(document: Mapping[str, Any]) -> str:
+    least, most = _pair(document, "reference")
+    low, high = _pair(document, "current")
+    found = [
+        f"the {word} number here is {number:.6g}"
+        for word, number in (("smallest", low), ("largest", high))
+        if number is not None
+    ]
+    if least is None or most is None or not found:
+        return ""
+    return f"The training data have {least:.6g} to {most:.6g}; {' and '.join(found)}."
+
+
+def _pair(document: Mapping[str, Any], name: str) -> tuple[float | None, float | None]:
+    low, high = [*fields.items(document, name), None, None][:2]
+    return fields.number({"": low}, ""), fields.number({"": high}, "")
 
 
 def _domino(document: Mapping[str, Any]) -> DominoView | None:

@@ -34,13 +34,17 @@ def mapping(document: Mapping[str, Any], name: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def items(document: Mapping[str, Any], name: str) -> list[Any]:
+    """The field's list; empty where there is none."""
+    value = document.get(name)
+    return value if isinstance(value, list) else []
+
+
 def mappings(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """The objects of the field's list."""
-    value = document.get(name)
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return [item for item in items(document, name) if isinstance(item, dict)]
 
 
 def texts(document: Mapping[str, Any], name: str) -> list[str]:
     """The texts of the field's list."""
-    value = document.get(name)
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    return [item for item in items(document, name) if isinstance(item, str)]

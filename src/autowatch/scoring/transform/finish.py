@@ -56,7 +56,7 @@ def finish_piece(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> F
         Upload(bucket, plan.work.rejected(piece.number), "text/csv") as rejected,
     ):
         if piece.number == 1:
-            predictions.write(predictions_header(plan.layout.output))
+            predictions.write(predictions_header(plan.layout.output, plan.contract.row_id_in(plan.columns)))
         for columns in _scored_columns(bucket, plan, piece):
             *own, labels, probabilities = columns
             taken = numbers[scored : scored + len(labels)]

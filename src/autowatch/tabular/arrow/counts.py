@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from operator import add
 from typing import Any
 from zlib import crc32
 
@@ -66,19 +65,15 @@ class ColumnCounter:
         texts, times = found.field(0), found.field(1)
         if isinstance(self.bins, CategoricalBins) and self.bins.memory:
             return self._count_open(self.bins, self.bins.memory, texts, times)
-        counted = self._count(texts, times)
+        if isinstance(self.bins, CategoricalBins) and len(texts) > _FEW_TEXTS:
+            return self._count_categories(self.bins, texts, times)
+        if isinstance(self.bins, NumericBins) and len(texts) > _FEW_TEXTS and self.bins.form.is_plain:
+            return self._count_numbers(self.bins, texts, times)
+        pairs = list(zip(texts.to_pylist(), times.to_pylist(), strict=True))
+        counted = self._look_up(pairs)
         if counted.faulty or not needs_sketch(self.bins, counted.counts):
             return counted
-        return replace(counted, sketch=self._sketch(texts, times))
-
-    def _count(self, texts: Column, times: Any) -> ColumnCounts:
-        if len(texts) <= _FEW_TEXTS:
-            return self._look_up(zip(texts.to_pylist(), times.to_pylist(), strict=True))
-        if isinstance(self.bins, NumericBins):
-            if not self.bins.form.is_plain:
-                return self._look_up(zip(texts.to_pylist(), times.to_pylist(), strict=True))
-            return self._count_numbers(self.bins, texts, times)
-        return self._count_categories(self.bins, texts, times)
+        return replace(counted, sketch=sketch_of(self.bins, dict(pairs)))
 
     def _look_up(self, texts: Iterable[tuple[str, int]]) -> ColumnCounts:
         counts = [0] * len(self.bins)
@@ -104,30 +99,39 @@ class ColumnCounter:
 
     def _count_numbers(self, bins: NumericBins, texts: Column, times: Any) -> ColumnCounts:
         """How many lie at or above each cut is counted cut by cut; what is not written plainly is looked up."""
+        others: list[tuple[str, int]] = []
         try:
             numbers = pc.cast(texts, pa.float64())
         except pa.ArrowInvalid:
             plain = pc.match_substring_regex(texts, PLAIN_NUMBER)
-            rest = self._look_up(_pairs(texts, times, pc.invert(plain)))
+            others += _pairs(texts, times, pc.invert(plain))
             texts, times = pc.filter(texts, plain), pc.filter(times, plain)
             numbers = pc.cast(texts, pa.float64())
-        else:
-            rest = ColumnCounts([0] * len(bins), [])
         finite = pc.less_equal(pc.abs(numbers), LARGEST_NUMBER)
         if finite.false_count:
-            more = self._look_up(_pairs(texts, times, pc.invert(finite)))
-            rest = ColumnCounts(list(map(add, rest.counts, more.counts)), [*rest.faulty, *more.faulty])
+            others += _pairs(texts, times, pc.invert(finite))
             numbers, times = pc.filter(numbers, finite), pc.filter(times, finite)
+        rest = self._look_up(others)
         at_or_above = [_total(times), *_at_or_above(bins.cuts, numbers, times), 0]
         for position, (these, next_ones) in zip(bins.bin_of_stretch, pairwise(at_or_above), strict=True):
             rest.counts[position] += these - next_ones
-        return rest
+        if rest.faulty or not needs_sketch(bins, rest.counts):
+            return rest
+        bounds = [number for number in pc.min_max(numbers).as_py().values() if number is not None]
+        sketches = [sketch_of_numbers(bins, bounds), sketch_of(bins, dict(others))]
+        return replace(rest, sketch=add_sketches(sketches, is_last=False))
 
     def _count_categories(self, bins: CategoricalBins, texts: Column, times: Any) -> ColumnCounts:
         is_known = pc.is_in(texts, self._known)
         counted = self._look_up(_pairs(texts, times, is_known))
-        counted.counts[bins.unknown] += _total(times) - sum(counted.counts)
-        return counted
+        new = _total(times) - sum(counted.counts)
+        if not new:
+            return counted
+        counted.counts[bins.unknown] += new
+        if bins.open:
+            return counted
+        unknown = pc.invert(is_known)
+        return replace(counted, sketch=_frequent(pc.filter(texts, unknown), pc.filter(times, unknown)))
 
     def _count_open(self, bins: CategoricalBins, memory: Memory, texts: Column, times: Any) -> ColumnCounts:
         """Values without a bin are looked for in the set of those seen in training."""
@@ -156,21 +160,6 @@ class ColumnCounter:
         )
         return ColumnCounts(counts, [], sketch)
 
-    def _sketch(self, texts: Column, times: Any) -> ColumnSketch:
-        """The sketch of texts that are not faulty, and of which some are unknown or out of range."""
-        if isinstance(self.bins, NumericBins):
-            if not self.bins.form.is_plain:
-                return sketch_of(self.bins, dict.fromkeys(texts.to_pylist(), 1))
-            plain = pc.match_substring_regex(texts, PLAIN_NUMBER)
-            bounds = pc.min_max(pc.cast(pc.filter(texts, plain), pa.float64())).as_py()
-            numbers = [number for number in bounds.values() if number is not None]
-            others = dict.fromkeys(pc.filter(texts, pc.invert(plain)).to_pylist(), 1)
-            return add_sketches(
-                [sketch_of_numbers(self.bins, numbers), sketch_of(self.bins, others)], is_last=False
-            )
-        unknown = pc.invert(pc.is_in(texts, self._known))
-        return _frequent(pc.filter(texts, unknown), pc.filter(times, unknown))
-
 
 def _frequent(texts: Column, times: Any) -> ColumnSketch:
     """The most frequent of these texts, without making Python objects of all."""
@@ -184,10 +173,12 @@ def _frequent(texts: Column, times: Any) -> ColumnSketch:
 
 
 def _count_lengths(bins: NumericBins, texts: Column, times: Any) -> tuple[int, ...]:
-    found = pa.table({"length": pc.utf8_length(texts), "times": times})
-    summed = found.group_by("length", use_threads=False).aggregate([("times", "sum")])
-    lengths = zip(summed["length"].to_pylist(), summed["times_sum"].to_pylist(), strict=True)
-    return tuple(bins.count({str(length): several for length, several in lengths}))
+    lengths = pc.utf8_length(texts)
+    found = {
+        str(length): _total(pc.filter(times, pc.equal(lengths, length)))
+        for length in lengths.unique().to_pylist()
+    }
+    return tuple(bins.count(found))
 
 
 def _hashes(texts: Column) -> Any:

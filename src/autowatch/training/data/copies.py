@@ -1,12 +1,14 @@
 """Near copies: rows that are equal in every column but those that only name the row, or the day of its export."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
 from autowatch.records.contract import Contract
+from autowatch.records.holdout import HoldoutRule
 from autowatch.tabular.cells import MISSING
+from autowatch.tabular.repeated import RepeatedRows
 from autowatch.training.data.columns import ColumnSurvey
 
 _NAMES_ROWS = 0.9
@@ -17,9 +19,6 @@ _WHOLE = re.compile(r"\s*[-+]?[0-9]+(?:\.0*)?\s*")
 _NEARLY_ALL = 0.95
 
 _MOST_COLUMNS = 6
-_MOST_HASHES = 200_000
-"""Some 20 MB for each set of columns that is left out."""
-
 _FEWEST_ROWS = 10
 _SMALLEST_SHARE = 0.01
 _TIMES_CHANCE = 10.0
@@ -48,6 +47,17 @@ class NearCopies:
             "alone. Copies of a row lie among the rows to train on and among those held out, so that the gate's "
             f"figures flatter the model. {remedy}. Then train again."
         )
+
+
+def copies_by_time(duplicates: int, rows: int, rule: HoldoutRule) -> list[str]:
+    """What to say of exact copies where rows are held out by time, and no digest keeps them on one side."""
+    if rule.by != "newest" or duplicates < max(_FEWEST_ROWS, _SMALLEST_SHARE * rows):
+        return []
+    return [
+        f"{duplicates:,} of {rows:,} rows are exact copies of an earlier row. Where rows are held out by time, copies "
+        "may lie both among the rows to train on and among those held out, which flatters the model. If they are the "
+        "same cases twice, remove them and train again."
+    ]
 
 
 class NearCopiesFinder:
@@ -115,34 +125,3 @@ def _agreement(texts: Mapping[str, int]) -> float:
     """The chance that two rows have the same text."""
     total = sum(texts.values())
     return sum((times / total) ** 2 for times in texts.values())
-
-
-class RepeatedRows:
-    """Counts rows that repeat an earlier one: exactly, or in a fair sample once there are too many different ones.
-
-    The sample is Wegman's, as in `columns.TextCounts`: all copies of a row have the same hash, and so are in it or not.
-    """
-
-    def __init__(self, most: int = _MOST_HASHES) -> None:
-        self._most, self._bits = most, 0
-        self._times: dict[int, int] = {}
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether every row was counted."""
-        return self._bits == 0
-
-    def add(self, hashes: Iterable[int]) -> None:
-        """Takes note of rows by their hashes."""
-        mask, times = (1 << self._bits) - 1, self._times
-        for row in hashes:
-            if not row & mask:
-                times[row] = times.get(row, 0) + 1
-        while len(self._times) > self._most:
-            self._bits += 1
-            mask = (1 << self._bits) - 1
-            self._times = {row: times for row, times in self._times.items() if not row & mask}
-
-    def count(self) -> int:
-        """How many rows repeat an earlier one."""
-        return (sum(self._times.values()) - len(self._times)) << self._bits

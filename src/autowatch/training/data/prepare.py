@@ -1,23 +1,20 @@
-"""Making training data ready: the checks, the contract, the two parts, the baseline and the data report.
-
-Whether the classes of the training data can be learnt, and be checked afterwards.
-"""
+"""Making training data ready: the checks, the contract, the two parts, the baseline and the data report."""
 
 import difflib
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 
 from autowatch.aws.objects import Bucket
-from autowatch.records.contract import Contract, Feature, PositiveLabelFrom, reserved_columns
+from autowatch.records.contract import Contract, Feature, PositiveLabelFrom, reserved_columns, row_id_column
 from autowatch.records.holdout import HoldoutBy, HoldoutRule, write_unseen_rows
 from autowatch.records.keys import baseline_key, contract_key
 from autowatch.scoring.columns import near_misses
 from autowatch.tabular.profile import PROFILE_VERSION, Baseline, Profile, add, baseline_column
-from autowatch.training.data.copies import NearCopies, NearCopiesFinder
+from autowatch.training.data.copies import NearCopies, NearCopiesFinder, copies_by_time
 from autowatch.training.data.files import TrainingFiles
+from autowatch.training.data.labels import check_classes
 from autowatch.training.data.memory import Memories
 from autowatch.training.data.report import (
     ColumnReport,
@@ -36,7 +33,7 @@ from autowatch.training.data.split import (
     unseen_rows,
     write_split,
 )
-from autowatch.training.data.survey import TrainingSurvey, WrongClasses, survey_rows
+from autowatch.training.data.survey import TrainingSurvey, survey_rows
 from autowatch.training.data.table import TrainingTable, UnfitTrainingFile
 
 LARGEST_BYTES = 2_000_000_000
@@ -46,6 +43,10 @@ as fast. Autopilot itself takes more."""
 
 FEWEST_ROWS_TO_TRAIN = 500
 """Autopilot takes no training dataset of fewer rows (API reference of CreateAutoMLJobV2, AutoMLJobInputDataConfig)."""
+
+
+LEAST_HOLDOUT_PERCENT = 5
+"""What the parameter HoldoutPercent may be lowered to."""
 
 
 class TooFewRows(UnfitTrainingFile):
@@ -122,7 +123,7 @@ def prepare_training_data(
     survey = survey_rows(table, preparation.target, [rule, *_known_rule(table.header, champion)])
     contract = _contract(run, training, survey, preparation, champion)
     digests = survey.row_digests.of(rule)
-    in_holdout = choose_holdout(survey.row_labels, survey.labels, rule, digests)
+    in_holdout = choose_holdout(survey.row_labels, tuple(survey.labels), rule, digests)
     if rule.by == "newest":
         rule = replace(rule, newest_row=newest_trained_row(in_holdout, digests))
     contract = replace(contract, holdout=rule)
@@ -180,7 +181,9 @@ def _check_header(header: tuple[str, ...], preparation: Preparation) -> None:
             f"The parameter IdColumn is {preparation.id_column!r}, the column to predict. Name the column that says "
             "whose row it is, or leave it empty."
         )
-    reserved = [name for name in reserved_columns(preparation.target) if name in header]
+    reserved = [
+        name for name in reserved_columns(preparation.target, row_id_column(header)) if name in header
+    ]
     if reserved:
         raise ReservedTrainingColumns(
             f"The training file has the column {', '.join(reserved)}, a name that predictions files add. Rename it."
@@ -229,7 +232,7 @@ def _contract(
     champion: Contract | None,
 ) -> Contract:
     classes = _count_classes(survey)
-    check_classes(classes, preparation.target, preparation.positive_label)
+    check_classes(survey.labels, preparation.target, preparation.positive_label)
     positive_label, origin = _positive_label(classes, preparation, champion)
     return Contract(
         run=run,
@@ -243,6 +246,7 @@ def _contract(
         profile_version=PROFILE_VERSION,
         training=training.identity,
         id_column=preparation.id_column,
+        row_id=row_id_column(survey.columns),
     )
 
 
@@ -288,15 +292,16 @@ def _features(survey: TrainingSurvey, eligible: Collection[str]) -> tuple[Featur
 
 def _check_rows_to_train(rows: int, held_out: int) -> None:
     if rows - held_out < FEWEST_ROWS_TO_TRAIN:
+        helps = rows * (100 - LEAST_HOLDOUT_PERCENT) // 100 >= FEWEST_ROWS_TO_TRAIN
         raise TooFewRows(
             f"Of the {rows} labelled rows {held_out} are held out, which leaves {rows - held_out} to train on; "
-            f"Autopilot takes no fewer than {FEWEST_ROWS_TO_TRAIN}. Add rows, or lower the parameter HoldoutPercent."
+            f"Autopilot takes no fewer than {FEWEST_ROWS_TO_TRAIN}. "
+            f"Add rows{', or lower the parameter HoldoutPercent' if helps else ''}."
         )
 
 
 def _count_classes(survey: TrainingSurvey) -> dict[str, int]:
-    counts = Counter(survey.row_labels)
-    return {label: counts[place] for place, label in enumerate(survey.labels)}
+    return {label: count.rows for label, count in survey.labels.items()}
 
 
 def _bins(run: str, survey: TrainingSurvey, target: str) -> Baseline:
@@ -329,7 +334,7 @@ def _report(
     copies: NearCopies | None,
 ) -> DataReport:
     classes = _count_classes(survey)
-    holdout = count_part(survey.row_labels, in_holdout, survey.labels)
+    holdout = count_part(survey.row_labels, in_holdout, tuple(survey.labels))
     return DataReport(
         run=contract.run,
         files=training.files,
@@ -347,6 +352,7 @@ def _report(
         near_copies=copies,
         remarks=(
             *([copies.warning(contract.rows, contract.id_column)] if copies else []),
+            *copies_by_time(survey.duplicate_rows, contract.rows, rule),
             *uneven_shares(classes, holdout.classes, rule),
         ),
     )
@@ -368,43 +374,7 @@ def _report_columns(
             None
             if name == contract.target
             else round(single_column_auc(counts[0].columns[name], counts[1].columns[name]), 4),
+            contract.rows,
         )
         for name, column in survey.columns.items()
     )
-
-
-FEWEST_ROWS_OF_CLASS = 20
-
-
-class TooFewRowsOfClass(UnfitTrainingFile):
-    """One class has too few rows."""
-
-
-def check_classes(classes: Mapping[str, int], target: str, positive_label: str) -> None:
-    """Checks the labels of the column `target`.
-
-    Args:
-        classes: how many rows have each label.
-        target: the column's name.
-        positive_label: the label whose probability is asked for; empty where any will do.
-
-    Raises:
-        WrongClasses: there are not two labels, or not the positive one.
-        TooFewRowsOfClass: one of them has too few rows.
-    """
-    if len(classes) != 2:
-        raise WrongClasses(
-            f"The column {target!r} has {len(classes)} different labels; Autowatch tells exactly two apart. "
-            "Upload rows of both, or set the parameter TargetColumn to the column to predict."
-        )
-    if positive_label and positive_label not in classes:
-        raise WrongClasses(
-            f"The column {target!r} holds {' and '.join(map(repr, sorted(classes)))}, but the parameter PositiveLabel "
-            f"is {positive_label!r}. Set it to one of the two, or leave it empty."
-        )
-    label = min(classes, key=lambda label: (classes[label], label))
-    if classes[label] < FEWEST_ROWS_OF_CLASS:
-        raise TooFewRowsOfClass(
-            f"Only {classes[label]} rows have the label {label!r}; "
-            f"at least {FEWEST_ROWS_OF_CLASS} of each are needed to learn and to check. Add rows of that label."
-        )

@@ -10,9 +10,10 @@ from typing import Any, Literal
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.records.holdout import HoldoutRule
 from autowatch.records.keys import data_report_key
-from autowatch.tabular.cells import FeatureType, NumberForm
+from autowatch.tabular.cells import FeatureType, NumberForm, missing_values
 from autowatch.training.data.columns import ColumnSurvey, StrayText
 from autowatch.training.data.copies import NearCopies
+from autowatch.training.data.kinds import Kind, are_identifiers, date_form
 
 Role = Literal["feature", "constant", "dropped", "key", "target"]
 
@@ -36,6 +37,8 @@ class ColumnReport:
         form: how a numeric column writes its numbers, where it does not write them plainly.
         stray: the texts among its numbers that are taken for missing values.
         doubt: why it is read as texts although it holds numbers.
+        kind: whether its values look like dates or identifiers; empty of others.
+        date_form: how it writes dates, such as `YYYY-MM-DD`.
     """
 
     name: str
@@ -49,6 +52,8 @@ class ColumnReport:
     form: NumberForm | None = None
     stray: tuple[StrayText, ...] = ()
     doubt: str = ""
+    kind: Kind = ""
+    date_form: str = ""
 
     @property
     def warnings(self) -> list[str]:
@@ -79,6 +84,18 @@ class ColumnReport:
             found.append(
                 f"The column {self.name!r} is read as texts: {self.doubt}. Write its numbers in one form, with a point "
                 "for decimals and no groups, so that the model learns from their size."
+            )
+        if self.kind == "dates":
+            found.append(
+                f"The column {self.name!r} holds dates or times ({self.date_form}). A model that learnt calendar days "
+                "meets new ones every day, and drift of the column will be told every day. Add it to the parameter "
+                "DropColumns, or derive from it what the model can use: a weekday, an age in days."
+            )
+        if self.kind == "identifiers":
+            found.append(
+                f"The column {self.name!r} has a value of its own in nearly every row, as an identifier or a free text "
+                "has: a model learns nothing from it that holds for other rows. Add it to the parameter DropColumns, "
+                "or name it as IdColumn; it passes through to the predictions all the same."
             )
         return found
 
@@ -152,8 +169,12 @@ class DataReport:
         }
 
 
-def report_column(survey: ColumnSurvey, role: Role, auc: float | None) -> ColumnReport:
-    """The report on a column that was surveyed."""
+def report_column(survey: ColumnSurvey, role: Role, auc: float | None, rows: int) -> ColumnReport:
+    """The report on a column that was surveyed in so many rows."""
+    missing = missing_values(survey.form)
+    texts = {text: times for text, times in survey.texts.items() if text not in missing}
+    form = date_form(texts)
+    is_key = not form and are_identifiers(texts, survey.type, rows - survey.missing, survey.distinct)
     return ColumnReport(
         name=survey.name,
         role=role,
@@ -166,6 +187,8 @@ def report_column(survey: ColumnSurvey, role: Role, auc: float | None) -> Column
         form=None if survey.form.is_plain else survey.form,
         stray=survey.stray,
         doubt=survey.doubt,
+        kind="dates" if form else "identifiers" if is_key else "",
+        date_form=form,
     )
 
 

@@ -4,23 +4,17 @@ Counting the rows that repeat an earlier one, in 8 bytes a row; and the digests 
 """
 
 from array import array
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from autowatch.records.holdout import HoldoutRule
-from autowatch.reports.text import short
-from autowatch.tabular.cells import MISSING
 from autowatch.training.data.columns import ColumnReader, ColumnSurvey
-from autowatch.training.data.table import TrainingTable, UnfitTrainingFile, labelled_rows
+from autowatch.training.data.labels import LabelCount, TargetLabels
+from autowatch.training.data.table import TrainingTable, labelled_rows
 
 _TEXTS_BYTES = 1_200_000_000
 """What the different texts of all columns may take up. Beside them 17 bytes a row are remembered, 25 where the
 champion held rows out by other columns."""
-
-
-class WrongClasses(UnfitTrainingFile):
-    """The target does not have exactly two different labels, or not the positive one."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +23,7 @@ class TrainingSurvey:
 
     Attributes:
         columns: for each column's name, in the header's order, what it holds.
-        labels: the target's labels, in the order of their first row; one or two.
+        labels: the target's labels in the order of their first row, one or two, with their rows.
         row_labels: for each row the place of its label in `labels`.
         unlabelled_rows: how many rows have no label, and are left out.
         duplicate_rows: how many rows repeat an earlier one in every column.
@@ -38,7 +32,7 @@ class TrainingSurvey:
     """
 
     columns: dict[str, ColumnSurvey]
-    labels: tuple[str, ...]
+    labels: dict[str, LabelCount]
     row_labels: bytearray
     unlabelled_rows: int
     duplicate_rows: int
@@ -54,69 +48,35 @@ def survey_rows(table: TrainingTable, target: str, rules: Sequence[HoldoutRule])
 
     Raises:
         UnreadableFile, UnfitTrainingFile: the rows cannot be read.
-        WrongClasses: the target has a third label.
+        WrongClasses: the target has a third label, or one that the model reads as missing.
     """
     position = table.header.index(target)
     readers = [ColumnReader(name, _TEXTS_BYTES // len(table.header)) for name in table.header]
-    labels: dict[str, int] = {}
-    row_labels = bytearray()
+    labels, row_labels = TargetLabels(target), bytearray()
     duplicates, row_digests = DuplicateRows(), RowDigests(table.header, rules)
     rows_read = 0
     for block in table.blocks():
         rows_read += len(block[position])
         *columns, lines = labelled_rows([*block, table.lines], position)
-        _number_labels(labels, columns[position], lines, target)
-        row_labels.extend(map(labels.__getitem__, columns[position]))
+        labels.add(columns[position], lines, table.file)
+        if len(labels.names) > 2:
+            # The refusal names all of them: they are counted to the end.
+            continue
+        row_labels.extend(map(labels.names.index, columns[position]))
         duplicates.add(zip(*columns, strict=True))
         row_digests.add(columns)
         for reader, column in zip(readers, columns, strict=True):
             reader.add(column, lines)
+    labels.check()
     return TrainingSurvey(
         columns={name: reader.survey() for name, reader in zip(table.header, readers, strict=True)},
-        labels=tuple(labels),
+        labels=labels.counts,
         row_labels=row_labels,
         unlabelled_rows=rows_read - len(row_labels),
         duplicate_rows=duplicates.count(),
         row_digests=row_digests,
         digest=table.digest,
     )
-
-
-def _number_labels(labels: dict[str, int], column: Sequence[str], lines: Sequence[int], target: str) -> None:
-    for label in dict.fromkeys(column):
-        if label in MISSING:
-            raise WrongClasses(
-                f"The column {target!r} has the label {label!r} on line {lines[column.index(label)]}. The model reads "
-                "that text as a missing value, so it cannot be a label. Write another word for it."
-            )
-        labels.setdefault(label, len(labels))
-    if len(labels) > 2:
-        raise WrongClasses(_too_many_labels(labels, column, lines, target))
-
-
-def _too_many_labels(
-    labels: Mapping[str, int], column: Sequence[str], lines: Sequence[int], target: str
-) -> str:
-    """Names the labels that stand in several rows; one that stands once may be a customer's cell: its line is named."""
-    counts = Counter(column)
-    shown = [
-        f"{short(label, _LONGEST_LABEL)!r}"
-        if counts[label] != 1
-        else f"one on line {lines[column.index(label)]}"
-        for label in list(labels)[:_LABELS_SHOWN]
-    ]
-    more = f" and {len(labels) - _LABELS_SHOWN} more" if len(labels) > _LABELS_SHOWN else ""
-    alike = {label.strip().casefold() for label in labels}
-    hint = " Some differ only by spaces or capitals." if len(alike) < len(labels) else ""
-    return (
-        f"The column {target!r} has more than two different labels; Autowatch tells exactly two apart. It holds "
-        f"{', '.join(shown)}{more}.{hint} Leave out the rows of the others, or set the parameter TargetColumn to the "
-        "column to predict."
-    )
-
-
-_LABELS_SHOWN = 5
-_LONGEST_LABEL = 40
 
 
 _BUCKETS = 256

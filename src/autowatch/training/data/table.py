@@ -31,6 +31,7 @@ class TrainingTable:
     Attributes:
         header: the names of the columns, the same in each file.
         lines: on which the rows of the block that was given last begin.
+        file: the key of the file that these rows are in; empty where there is one file alone.
         digest: the SHA-256 of the bytes read so far, so of the content once all rows have been given.
     """
 
@@ -38,6 +39,7 @@ class TrainingTable:
         self._bucket, self._files = bucket, files
         self._hash = hashlib.sha256()
         self.lines: Sequence[int] = ()
+        self.file = ""
         self._first = self._open(files[0])
         self.header = self._first.header
 
@@ -82,6 +84,7 @@ class TrainingTable:
                         f"{len(self.header)}. Correct or remove that row."
                     )
                 self.lines = block.lines
+                self.file = file.key if len(self._files) > 1 else ""
                 yield block.columns
         except UnreadableFile as error:
             raise _naming(file, error) from error

@@ -3,7 +3,7 @@
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -189,7 +189,7 @@ def _judge_model(
     return JudgedModel(
         run=contract.run,
         rows=len(positive),
-        metrics=measure(positive, labels, probability).to_json(),
+        metrics=asdict(measure(positive, labels, probability)),
         roc=roc_curve(positive, probability),
         calibration=calibration_curve(positive, probability),
         latency=Latency(

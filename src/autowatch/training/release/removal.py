@@ -5,7 +5,7 @@ What belongs to the stack is found by the tag `autowatch:stack`, whatever its na
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -40,10 +40,6 @@ class Removed:
     models: int
     log_groups: int
     log_streams: int
-
-    def to_json(self) -> dict[str, int]:
-        """The form that is logged."""
-        return asdict(self)
 
 
 def remove_what_runs_made(

@@ -524,3 +524,28 @@ def test_files_with_the_same_content_are_named(clients):
     run(clients)
     (alarm,) = [alarm for alarm in report_of(clients)["alarms"] if alarm["kind"] == "same content"]
     assert "1 file repeats the content of another one" in alarm["message"]
+
+
+def test_keys_of_the_users_that_come_twice_on_a_day_are_told(clients):
+    baseline = release(clients.bucket.client)
+    for name, first in (("a", 0), ("b", 480)):
+        stem = score(
+            clients.bucket.client, baseline, LIKE_TRAINING, name=name, header=("customer", "age", "job")
+        )
+        rows = [f"{f'C-{number}' if number % 10 else ''},id" for number in range(first, first + 500)]
+        clients.bucket.put(f"{stem}.csv", "\n".join(["customer,id", *rows, ""]).encode(), "text/csv")
+    score(clients.bucket.client, baseline, LIKE_TRAINING, name="without")
+    run(clients, id_column="customer")
+    (alarm,) = report_of(clients)["alarms"]
+    message = "Of 1,000 rows scored 18 rows have a key (IdColumn) that an earlier row of the day has, too."
+    assert alarm == {"column": None, "kind": "repeated keys", "message": message}
+    (mail,) = clients.sns.messages
+    assert message in mail["Message"]
+    assert "C-481" not in mail["Message"] + json.dumps(report_of(clients))
+
+
+def test_without_a_key_column_predictions_are_not_read(clients):
+    baseline = release(clients.bucket.client)
+    score(clients.bucket.client, baseline, LIKE_TRAINING, header=("customer", "age", "job"))
+    run(clients)
+    assert report_of(clients)["alarms"] == []

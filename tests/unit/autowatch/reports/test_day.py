@@ -130,6 +130,38 @@ def test_drifted_columns_come_worst_first_with_what_moved():
     assert "rose: “6.7 to 7.4” 1.2% → 24%" in Page(html).text
 
 
+def test_new_values_and_numbers_out_of_range_are_named_and_escaped():
+    document = drift_document(drifted=2)
+    first, second = document["columns"][:2]
+    first |= {
+        "unknown": [
+            {"text": "<b>red\u202e", "rows": 1_660, "like": "Red"},
+            *({"text": f"new {number}", "rows": 1, "like": ""} for number in range(30)),
+        ],
+        "unknown_undercount": 3,
+    }
+    second["range"] = {"reference": [17.0, 98.0], "current": [None, 1234567.0]}
+    html = day_page(DAY, document, None, {}, LINKS)
+
+    assert "<b>red" not in html
+    shown = Page(html).text
+    assert (
+        "Never seen in training: “<b>red⟨U+202E⟩” (at least 1,660; training has “Red” ), “new 0” (at least 1)"
+        in shown
+    )
+    assert "new 10" not in shown
+    assert "The training data have 17 to 98; the largest number here is 1.23457e+06." in shown
+
+
+@pytest.mark.parametrize(
+    "odd", [{"range": 7, "unknown": "x"}, {"range": {"reference": ["a"], "current": {}}}]
+)
+def test_ranges_and_new_values_in_another_form_are_left_out(odd):
+    document = drift_document(drifted=1)
+    document["columns"][0] |= odd
+    assert "Never seen" not in Page(day_page(DAY, document, None, {}, LINKS)).text
+
+
 def test_sparklines_have_a_gap_for_every_day_without_a_verdict():
     days = {
         DAY - timedelta(days=back): summary_of(drift_document(DAY - timedelta(days=back)))

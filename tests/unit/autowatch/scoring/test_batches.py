@@ -105,10 +105,10 @@ def test_missing_columns_are_named_all():
         score("a,Job\n1,2\n")
 
 
-@pytest.mark.parametrize("name", ["id", "y_probability", "y_actual", "prediction_date"])
+@pytest.mark.parametrize("name", ["id,autowatch_id", "y_probability", "y_actual", "prediction_date"])
 def test_reserved_columns_are_refused(name):
-    with pytest.raises(ReservedColumns, match=f"the column {name!r}.*Rename"):
-        score(f"age,job,{name}\n1,2,3\n")
+    with pytest.raises(ReservedColumns, match=f"the column {name.split(',')[-1]!r}.*Rename"):
+        score(f"age,job,{name}\n1,2,3,4\n")
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ def test_columns_are_found_by_name_and_given_in_the_contracts_order():
 def test_a_header_that_does_not_fit_is_refused():
     with pytest.raises(MissingColumns, match="the columns 'age', 'calls'"):
         match_columns(("job", "Age"), CONTRACT)
-    with pytest.raises(ReservedColumns, match="the column 'id'"):
-        match_columns(("age", "job", "calls", "id"), CONTRACT)
+    with pytest.raises(ReservedColumns, match="the column 'autowatch_id'"):
+        match_columns(("age", "job", "calls", "id", "autowatch_id"), CONTRACT)
 
 
 def test_each_row_has_its_own_reason_and_the_first_fault_counts():

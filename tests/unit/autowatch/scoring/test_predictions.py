@@ -470,3 +470,18 @@ def test_any_table_comes_back_with_the_same_cells_and_the_right_ids(s3, rows, ba
     assert [tuple(row[:3]) for row in written] == rows
     assert [row[3] for row in written] == [f"{arrival.id_prefix}-{n}" for n in range(1, len(rows) + 1)]
     assert [row[5] for row in written] == [probability_of(row[:2]) for row in rows]
+
+
+def test_a_column_id_passes_through_and_ours_is_called_otherwise(s3):
+    arrival = drop(s3, "id,age,job\nC-7,41,admin.\nC-8,20,retired\n")
+    manifest = score(s3, arrival)
+    header, rows = read_rows(s3, manifest.predictions.key)
+    assert header == ["id", "age", "job", "autowatch_id", "y", "y_probability", "prediction_date"]
+    assert [row[0] for row in rows] == ["C-7", "C-8"]
+    assert [row[3] for row in rows] == [f"{arrival.id_prefix}-1", f"{arrival.id_prefix}-2"]
+    assert manifest.row_id == "autowatch_id"
+    assert read_document(s3, find_manifest(s3))["row_id"] == "autowatch_id"
+
+
+def find_manifest(s3):
+    return next(key for key in results(s3) if key.endswith(".manifest.json"))

@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from dataclasses import asdict
 from typing import get_args
 
 import pytest
@@ -129,6 +130,19 @@ def test_what_somebody_must_repair_comes_with_the_repair(kind, remedy):
     assert remedy in line
 
 
+def test_new_values_that_several_rows_have_are_named_cut_and_on_one_line():
+    known = ["Red", "blue"] * 500
+    current = ["red"] * 120 + ["x" * 60] * 60 + ["two\nlines"] * 30 + ["only once"] + ["blue"] * 300
+    (line,) = [
+        line for line in lines(alert_of(part_of({"c": known}, {"c": current}))) if line.startswith("Alarms:")
+    ]
+    assert "c (new categories): 41.3% of the values were never seen in training (reference: 0.0%)." in line
+    assert "“red” (120 rows, known as “Red”), “" + "x" * 39 + "…” (60 rows)" in line
+    message = part_of({"c": known}, {"c": current})["alarms"][0]["message"]
+    assert "only once" not in message
+    assert "\n" not in line
+
+
 @pytest.mark.parametrize("name", ["größe{}", "line\nbreak{}", "\u0000{}", "x" * 300 + "{}", "\u202e{}"])
 def test_any_column_name_fits_a_subject_that_sns_takes(name):
     text = published(drifted(3, name))["Subject"]
@@ -190,7 +204,7 @@ def test_only_what_is_news_makes_the_subject():
     part = drifted_part()
     document = drift_document({"date": DATE}, f"{DATE}T20:00:00Z", [part])
     told = find_news(document, {}, None, AlertRules()).told
-    earlier = ReportedDay.from_json(document | {"told": [finding.to_json() for finding in told]})
+    earlier = ReportedDay.from_json(document | {"told": [asdict(finding) for finding in told]})
     later = alert_of(part, alarms=[Alarm(None, "volume", "9 rows.")])
     telling = find_news(later.document, {}, earlier, AlertRules())
 

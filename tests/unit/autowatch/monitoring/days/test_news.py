@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 
 import pytest
@@ -191,7 +191,7 @@ def test_each_run_of_the_day_goes_by_its_own_days():
 
 def test_findings_survive_the_document():
     finding = Finding("schema", None, None, "größe “x”")
-    document = document_of(part("n")) | {"told": [finding.to_json()]}
+    document = document_of(part("n")) | {"told": [asdict(finding)]}
     assert ReportedDay.from_json(document).told == {finding}
 
 

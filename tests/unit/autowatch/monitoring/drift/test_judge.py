@@ -1,4 +1,5 @@
 import dataclasses
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -103,7 +104,7 @@ class TestJudge:
             "new", "out_of_range", "importance", "moved", "bins", "unknown", "unknown_undercount",
         }  # fmt: skip
         assert set(column.to_json()["bins"][0]) == {"label", "reference", "current"}
-        assert set(report.alarms[0].to_json()) == {"column", "kind", "message"}
+        assert set(asdict(report.alarms[0])) == {"column", "kind", "message"}
 
 
 class TestRulesByColumn:

@@ -14,7 +14,7 @@ from autowatch.records.champion import NoChampion
 from autowatch.scoring.columns import MissingColumns
 from autowatch.tabular.table import DuplicateColumns, EmptyFile, MalformedCsv, NoRows, NotUtf8
 from tests.support.labelled_bucket import DAY, labels_text, put_labels, put_scored
-from tests.support.scoring_bucket import BUCKET, create_bucket, keys, read, read_rows, release
+from tests.support.scoring_bucket import BUCKET, create_bucket, keys, read, read_document, read_rows, release
 
 UNKNOWN = "0123456789abcdef-1"
 
@@ -120,6 +120,65 @@ def test_the_column_of_the_labels(header, place):
 def test_a_file_without_ids_or_labels(header):
     with pytest.raises(MissingColumns):
         find_label_columns(header.split(","), "y")
+
+
+@pytest.mark.parametrize(
+    ("header", "id_column", "place", "by_key"),
+    [
+        ("customer,y", "customer", 0, True),
+        ("customer,id,y", "customer", 1, False),
+        ("id,y", "id", 0, True),
+        ("id,autowatch_id,y", "id", 1, False),
+        ("id,autowatch_id,y", "", 1, False),
+        ("id,y", "customer", 0, False),
+    ],
+)
+def test_the_column_that_names_the_rows(header, id_column, place, by_key):
+    columns = find_label_columns(header.split(","), "y", id_column)
+    assert (columns.identifier, columns.by_key) == (place, by_key)
+
+
+@pytest.mark.parametrize(("id_column", "words"), [("customer", "name your key 'customer'"), ("", "IdColumn")])
+def test_a_file_without_ids_is_told_of_the_key(id_column, words):
+    with pytest.raises(MissingColumns, match=words):
+        find_label_columns(["other", "y"], "y", id_column)
+
+
+def with_key(s3, id_column="customer"):
+    document = read_document(s3, "models/r1/contract.json")
+    Bucket(s3, BUCKET).write_json("models/r1/contract.json", {**document, "id_column": id_column})
+
+
+def test_labels_with_the_users_key_go_to_the_newest_row_that_has_it(s3):
+    keys_of = {"customer": ["c1", "c2", "c3"]}
+    three = ("0.1", "0.2", "0.3")
+    old = put_scored(s3, "old", day="2026-09-01", probabilities=three, own=keys_of)
+    morning = put_scored(s3, "b", probabilities=three, own={"customer": ["c1", "c9", "c8"]})
+    evening = put_scored(s3, "a", probabilities=three, own={"customer": ["c7", "c1", "c1"]}, hour=20)
+    put_scored(s3, "long ago", day="2026-08-20", own={"customer": ["c4", "c5"]})
+    put_scored(s3, "later", day="2026-11-26", own={"customer": ["c1", "c2"]})
+    put_scored(s3, "without")
+    with_key(s3)
+    text = "customer,y\nc1,yes\nc2,no\nc9,no\nc4,no\n,no\nc3,perhaps\n"
+    taken = take_labels(Bucket(s3, BUCKET), put_labels(s3, text))
+    assert (taken.rows, taken.taken, taken.days) == (6, 3, ("2026-09-01", DAY))
+    assert {line for body in fragments(s3).values() for line in body.splitlines()[1:]} == {
+        f"{evening}-3,yes",
+        f"{old}-2,no",
+        f"{morning}-2,no",
+    }
+    (key,) = keys(s3, "rejected/labels/")
+    unknown = "No row with this key was scored in the 90 days before."
+    _, rows = read_rows(s3, key)
+    assert [row[1:3] for row in rows[:2]] == [[unknown, "c4"], [unknown, ""]]
+    assert rows[2][1].startswith("The label is not one that the model")
+
+
+def test_the_users_key_may_be_called_id(s3):
+    digits = put_scored(s3, own={"id": ["7", "8"]}, row_id="autowatch_id")
+    with_key(s3, "id")
+    assert take_labels(Bucket(s3, BUCKET), put_labels(s3, "id,y\n8,yes\n9,no\n")).taken == 1
+    assert list(fragments(s3).values()) == [f"id,y_actual\n{digits}-2,yes\n"]
 
 
 def test_a_target_that_is_called_label():

@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def test_the_figures_are_scikit_learns_and_the_gates(count, positives):
         "log_loss": oracle.log_loss(drawn.positive, np.clip(drawn.probability, 1e-15, 1 - 1e-15)),
         "brier": oracle.brier_score_loss(drawn.positive, drawn.probability),
     }
-    at_gate = measure(drawn.positive, drawn.predicted, drawn.probability).to_json()
+    at_gate = asdict(measure(drawn.positive, drawn.predicted, drawn.probability))
     assert tuple(measured.metrics) == MEASURES
     for name, value in expected.items():
         assert measured.metrics[name].value == pytest.approx(value, rel=1e-9), name
@@ -64,7 +65,7 @@ def test_one_row():
     measured = measure_quality(LabelledRows(np.array([True]), np.array([True]), np.array([0.75])))
     assert measured.metrics["auc"] is None
     assert measured.metrics["accuracy"].value == measured.metrics["accuracy"].upper == 1
-    assert measured.metrics["brier"].to_json() == {"value": 0.0625, "lower": None, "upper": None}
+    assert asdict(measured.metrics["brier"]) == {"value": 0.0625, "lower": None, "upper": None}
 
 
 @pytest.mark.parametrize("label", [True, False])
@@ -84,7 +85,7 @@ def test_certain_predictions_that_are_wrong_are_cut_off_as_the_gate_does():
     measured = measure_quality(LabelledRows(positive, probability > 0.5, probability))
     at_gate = measure(positive, probability > 0.5, probability)
     assert measured.metrics["log_loss"].value == pytest.approx(at_gate.log_loss)
-    json.dumps([each and each.to_json() for each in measured.metrics.values()], allow_nan=False)
+    json.dumps([each and asdict(each) for each in measured.metrics.values()], allow_nan=False)
 
 
 def test_parts_are_joined():

@@ -1,12 +1,12 @@
 import random
-from collections import Counter
 
 import pytest
 
 from autowatch.aws.objects import ObjectVersion
 from autowatch.records.contract import Contract, Feature
+from autowatch.records.holdout import HoldoutRule
 from autowatch.training.data.columns import ColumnReader
-from autowatch.training.data.copies import NearCopies, NearCopiesFinder, RepeatedRows
+from autowatch.training.data.copies import NearCopies, NearCopiesFinder, copies_by_time
 
 
 def find(columns, id_column="", at_once=1_000):
@@ -122,17 +122,10 @@ def test_the_warning_says_how_many_which_column_and_what_to_do():
     assert "IdColumn" in words
 
 
-def test_repeated_rows_are_counted_exactly_while_they_fit_and_estimated_beyond():
-    chance = random.Random(3)
-    hashes = [hash((chance.random(),)) for _ in range(30_000)]
-    rows = [each for each in hashes for _ in range(chance.choice((1, 1, 1, 4)))]
-    truth = len(rows) - len(hashes)
-    exact, sampled = RepeatedRows(10**6), RepeatedRows(2_000)
-    for begin in range(0, len(rows), 999):
-        exact.add(rows[begin : begin + 999])
-        sampled.add(rows[begin : begin + 999])
-    assert (
-        (exact.count(), exact.is_exact) == (truth, True) == (sum(Counter(rows).values()) - len(hashes), True)
-    )
-    assert not sampled.is_exact
-    assert sampled.count() == pytest.approx(truth, rel=0.2)
+@pytest.mark.parametrize(
+    ("by", "duplicates", "told"), [("newest", 20, 1), ("newest", 19, 0), ("random", 900, 0)]
+)
+def test_exact_copies_are_told_where_rows_are_held_out_by_time(by, duplicates, told):
+    warnings = copies_by_time(duplicates, 2_000, HoldoutRule(by, 20, ("a",)))
+    assert len(warnings) == told
+    assert all(words.startswith("20 of 2,000 rows are exact copies") for words in warnings)

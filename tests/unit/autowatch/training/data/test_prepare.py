@@ -18,6 +18,7 @@ from autowatch.tabular.table import DuplicateColumns, EmptyFile, NoHeader, NotUt
 from autowatch.training.data import prepare as training_data
 from autowatch.training.data import survey as training_survey
 from autowatch.training.data.files import find_training_files
+from autowatch.training.data.labels import TooFewRowsOfClass, WrongClasses
 from autowatch.training.data.prepare import (
     IdColumnMissing,
     LabelsChanged,
@@ -26,13 +27,11 @@ from autowatch.training.data.prepare import (
     ReservedTrainingColumns,
     TargetMissing,
     TooFewRows,
-    TooFewRowsOfClass,
     TrainingFileTooLarge,
     UnknownDroppedColumn,
     prepare_training_data,
 )
 from autowatch.training.data.split import UnfitHoldout
-from autowatch.training.data.survey import WrongClasses
 from autowatch.training.data.table import RaggedRow
 
 BUCKET = "bank"
@@ -189,18 +188,76 @@ def test_a_file_without_a_header_keeps_its_first_row_to_itself(s3):
     assert str(caught.value).startswith("None of the training file's 4 columns is called 'y'. Add the column")
 
 
-@pytest.mark.parametrize(("positives", "classes"), [(0, 1), (650, 1)])
-def test_a_file_of_one_class_is_refused(s3, positives, classes):
+@pytest.mark.parametrize("positives", [0, 650])
+def test_a_file_of_one_class_is_refused(s3, positives):
     caught = refusal(s3, table(positives=positives))
     assert caught.type is WrongClasses
-    assert f"{classes} different labels" in str(caught.value)
+    assert "has one and the same label in all rows" in str(caught.value)
 
 
-def test_three_classes_are_refused_without_quoting_them(s3):
+def test_three_classes_are_named_with_counts_and_first_lines_but_for_what_stands_once(s3):
     caught = refusal(s3, table() + "1,x,7,secret-label\n")
     assert caught.type is WrongClasses
-    assert "more than two" in str(caught.value)
-    assert "secret-label" not in str(caught.value)
+    assert str(caught.value).startswith(
+        "The column 'y' has 3 different labels; Autowatch tells two apart: 'no' in 500 rows, first on line 152; "
+        "'yes' in 150 rows, first on line 2; one on line 652. Correct or leave out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "hint"),
+    [
+        (["yes ", "yes "], "'yes ' in 2 rows, first on line 652. Some differ only by spaces or capitals."),
+        (["Yes", "Yes"], "Some differ only by spaces or capitals."),
+        (["y"], "one on line 652. The one on line 652 repeats the header."),
+        (["maybe", "maybe"], "'maybe' in 2 rows, first on line 652. Correct"),
+        (["x" * 50, "x" * 50], f"'{'x' * 39}…' in 2 rows"),
+    ],
+)
+def test_what_a_third_label_comes_from_is_pointed_out(s3, labels, hint):
+    message = str(refusal(s3, table() + "".join(f"1,x,7,{label}\n" for label in labels)).value)
+    assert hint in message
+
+
+def test_one_number_in_two_spellings_is_pointed_out(s3):
+    text = table().replace(",yes", ",1").replace(",no", ",0") + "1,x,7,1.0\n1,x,7,1.0\n"
+    assert "'1.0' in 2 rows, first on line 652. Some are the same number in two spellings." in str(
+        refusal(s3, text).value
+    )
+
+
+@pytest.mark.parametrize(("rows", "how_many"), [(650, "650"), (1_500, "more than 1,000")])
+def test_numbers_as_target_have_a_sentence_of_their_own(s3, rows, how_many):
+    text = "age,y\n" + "".join(f"{number},{number}.5\n" for number in range(rows))
+    message = str(refusal(s3, text).value)
+    assert f"holds numbers, {how_many} different ones: an amount, which Autowatch does not predict" in message
+    assert "0.5" not in message
+
+
+def test_a_label_of_one_row_is_not_quoted_where_rows_are_too_few(s3):
+    caught = refusal(s3, table(positives=0) + "1,x,7,Miller\n")
+    assert caught.type is TooFewRowsOfClass
+    assert "Only 1 row has the second label, one on line 652" in str(caught.value)
+    assert "Miller" not in str(
+        refusal(s3, table(positives=0) + "1,x,7,Miller\n", Preparation("y", "a", (), 20)).value
+    )
+
+
+@pytest.mark.parametrize(("rows", "helps"), [(303, False), (520, False), (560, True)])
+def test_lowering_the_holdout_is_advised_where_it_helps(s3, rows, helps):
+    caught = refusal(s3, table(rows=rows))
+    assert caught.type is TooFewRows
+    assert ("lower the parameter HoldoutPercent" in str(caught.value)) is helps
+
+
+def test_in_several_files_the_line_comes_with_the_file(s3):
+    s3.put_object(Bucket=BUCKET, Key="training/all/a.csv", Body=table().encode())
+    s3.put_object(
+        Bucket=BUCKET, Key="training/all/b.csv", Body=b"age,job,duration,y\n1,x,7,perhaps\n2,x,7,perhaps\n"
+    )
+    files = find_training_files(Bucket(s3, BUCKET), "training/all/")
+    with pytest.raises(WrongClasses, match=r"'perhaps' in 2 rows, first on line 2 of training/all/b\.csv"):
+        prepare_training_data(Bucket(s3, BUCKET), "r", files, PREPARATION)
 
 
 def test_a_positive_label_that_does_not_occur_is_refused(s3):
@@ -233,7 +290,7 @@ def test_a_ragged_row_is_refused_with_its_line(s3):
     assert "Line 652 of training/x.csv has 2 fields" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["id", "y_probability", "y_actual", "prediction_date"])
+@pytest.mark.parametrize("name", ["y_probability", "y_actual", "prediction_date"])
 def test_names_that_predictions_add_are_refused(s3, name):
     caught = refusal(s3, table(header=f"age,{name},duration,y"))
     assert caught.type is ReservedTrainingColumns
@@ -351,7 +408,7 @@ def test_the_data_report_says_what_was_seen(s3):
 
 
 def leaking(number):
-    return f"{number},{'signed' if number % 5 == 0 else ''},7,{'yes' if number % 5 == 0 else 'no'}\n"
+    return f"{number // 2},{'signed' if number % 5 == 0 else ''},7,{'yes' if number % 5 == 0 else 'no'}\n"
 
 
 def test_a_likely_leak_is_a_warning_and_no_refusal(s3):
@@ -485,17 +542,6 @@ def test_a_label_that_the_model_reads_as_missing_is_refused(s3, label):
     assert repr(label) in str(caught.value)
 
 
-def test_a_third_label_is_named_where_it_stands_in_several_rows(s3):
-    for text, expected in ((",yes ", "'yes '"), (",Smith", "one on line 3")):
-        lines = table().split("\n")
-        for line in (2, 3) if expected.startswith("'") else (2,):
-            lines[line] = lines[line].replace(",yes", text)
-        message = str(refusal(s3, "\n".join(lines)).value)
-        assert expected in message
-        assert "Smith" not in message
-        assert ("Some differ only by spaces or capitals" in message) is (text == ",yes ")
-
-
 def customers(rows=800, header="customer,age,job,y"):
     lines = [f"c{n},{n % 97},job {n % 13},{'yes' if n % 4 == 0 else 'no'}" for n in range(rows)]
     return "\n".join([header, *lines]) + "\n"
@@ -577,3 +623,29 @@ def test_held_out_by_time_the_newest_trained_row_is_known(s3):
     assert read_unseen_rows(Bucket(s3, BUCKET), "r", "old").rows == ((121, 130),), (
         "rows 520 to 639 were trained on"
     )
+
+
+@pytest.mark.parametrize(
+    ("preparation", "features"),
+    [
+        (PLAIN, ["id", "age", "job"]),
+        (replace(PLAIN, dropped_columns=("id",)), ["age", "job"]),
+        (replace(PLAIN, id_column="id"), ["age", "job"]),
+    ],
+    ids=["a feature", "dropped", "the key"],
+)
+def test_a_column_id_is_the_users_and_ours_gets_another_name(s3, preparation, features):
+    contract = prepare(s3, customers(header="id,age,job,y"), preparation)
+    assert [feature.name for feature in contract.features] == features
+    assert contract.row_id == "autowatch_id"
+    assert contract.row_id_in(("age", "job")) == contract.row_id_in(("id", "age", "job")) == "autowatch_id"
+    plain = prepare(s3, customers())
+    assert plain.row_id_in(("age", "job")) == "id"
+    assert plain.row_id_in(("id", "age", "job")) == "autowatch_id"
+    assert refusal_of_both(s3).type is ReservedTrainingColumns
+
+
+def refusal_of_both(s3):
+    with pytest.raises(Exception, match="autowatch_id.*Rename it") as caught:
+        prepare(s3, customers(header="id,autowatch_id,job,y"), PLAIN)
+    return caught

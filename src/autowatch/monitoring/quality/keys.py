@@ -1,0 +1,49 @@
+"""The user's own keys: which of our ids have them."""
+
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+
+from autowatch.aws.objects import Bucket
+from autowatch.monitoring.quality.scored_files import READERS, read_manifests
+from autowatch.records.keys import MANIFEST_ENDING, PREDICTIONS_PREFIX, day_folder
+from autowatch.records.manifest import Manifest
+from autowatch.records.predictions import read_columns
+
+DAYS_LOOKED_BACK = 90
+"""Labels may come late; every day of predictions that is looked at is read."""
+
+
+def find_ids(bucket: Bucket, id_column: str, keys: Collection[str], last: date) -> dict[str, str]:
+    """For each of the keys that was scored, our id of its newest row.
+
+    The days are gone through backwards from `last`, until every key is found or `DAYS_LOOKED_BACK` days have been read.
+
+    Args:
+        id_column: the column of the predictions that holds the keys.
+        keys: those to look for.
+        last: the newest day.
+    """
+    wanted, found = set(keys) - {""}, dict[str, str]()
+    for days in range(DAYS_LOOKED_BACK + 1):
+        if not wanted:
+            break
+        listed = bucket.list(day_folder(PREDICTIONS_PREFIX, last - timedelta(days=days)))
+        committed = [item["Key"] for item in listed if item["Key"].endswith(MANIFEST_ENDING)]
+        manifests = [each for each in read_manifests(bucket, committed) if id_column in each.columns]
+        with ThreadPoolExecutor(READERS) as readers:
+            parts = list(readers.map(lambda each: _read(bucket, each, id_column, wanted), manifests))
+        # The newest file's stand, and in a file the last row's.
+        for _, part in sorted(zip(manifests, parts, strict=True), key=lambda each: each[0].prediction_date):
+            found.update(part)
+        wanted.difference_update(found)
+    return found
+
+
+def _read(bucket: Bucket, manifest: Manifest, id_column: str, wanted: Collection[str]) -> dict[str, str]:
+    return {
+        key: row_id
+        for keys, row_ids in read_columns(bucket, manifest, (id_column, manifest.row_id))
+        for key, row_id in zip(keys, row_ids, strict=True)
+        if key in wanted
+    }
