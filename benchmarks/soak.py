@@ -45,7 +45,7 @@ TRANSFORM = tuple(
     for state in ("Plan", "CheckPiece", "Accept", "RunJob", "FinishPiece", "Assemble", "CleanUp")
 )
 OLD, NEW = "20260101-000000-0001", "20260101-000000-0002"
-SMALL_FILES, SMALL_ROWS, LARGE_FILES, LARGE_ROWS = 200, 60, 3, 4000
+SMALL_FILES, SMALL_ROWS, LARGE_FILES, LARGE_ROWS = 150, 60, 3, 4000
 PARAMETERS = {
     "EndpointName": ENDPOINT,
     "PollSeconds": "1",

@@ -14,6 +14,10 @@ ORDINARY = {
     "one column with missing values": Scored(
         b'age\n1\n""\n\n2\n', [("1",), ("",), ("2",)], ("age",), features=(("age", "numeric"),)
     ),
+    "a column id of the user's": Scored(b"id,age,job\n7,1,x\n", [("7", "1", "x")], ("id", "age", "job")),
+    "our name for ids": Scored(
+        b"autowatch_id,age,job\n7,1,x\n", [("7", "1", "x")], ("autowatch_id", "age", "job")
+    ),
     "columns the other way round": Scored(b"job,age\nx,1\n", [("x", "1")], ("job", "age")),
     "5,000 rows": Scored(
         b"age,job\n" + b"".join(b"%d,job%d\n" % (number % 99, number) for number in range(5000)),

@@ -39,6 +39,11 @@ FUNCTIONS = (
     "FinishFunction",
     "FailFunction",
 )
+REQUESTS = {
+    "DescribeAutopilotFunction": ("sagemaker:DescribeAutoMLJobV2", 2),
+    "DescribeEndpointFunction": ("sagemaker:DescribeEndpoint", 4),
+}
+"""What functions ask for that want nothing of S3 and the endpoint, and how often in a run; the others ask often."""
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +70,12 @@ def end_somehow(walker, chance):
         return f"stopped after {after:.1f} s in {''.join(state)}", arn
     function = chance.choice(FUNCTIONS)
     times = chance.choice((1, 3))
-    kill = Fault("*", "kill_after", function=function, after=chance.randrange(60), times=times)
+    operation, requests = REQUESTS.get(function, ("*", 8))
+    after = chance.randrange(requests)
+    kill = Fault(operation, "kill_after", function=function, by=function, after=after, times=times)
     also = [Fault("InvokeEndpoint", "kill_before", begins=CANDIDATE, function="GateFunction")]
     walker.sandbox.faults(*walker.job(kill, *(also if function == "FailFunction" else []), SLOW))
-    return f"{function} killed {times} x from request {kill.after}", arn
+    return f"{function} killed {times} x from request {after} of its own", arn
 
 
 def settle(walker, arn):

@@ -40,6 +40,12 @@ KILLS = {
     "Fail": Fault("sagemaker:DeleteModel", "kill_after"),
     "GiveUp": Fault("PutObject", "kill_after", begins="models/latest.json"),
 }
+LOST = [
+    Fault("PutObject", "lost_answer", begins=key, after=after, times=1)
+    for key in ("models/latest.json", "models/champion.json")
+    for after in (0, 2)
+]
+"""The answers to the first writes of both: each takes effect, and is made once more by boto3."""
 RELEASE = [name for name in KILLS if name not in ("PreparePromotion", "Fail", "GiveUp")]
 
 
@@ -65,7 +71,7 @@ class Runs:
         self.killed = set()
         self.release = self._walk({"training_key": walker.new_file()}, *kill(*RELEASE), SLOW)
         self.released, self.mail_of_release = walker.champion, walker.mail()
-        self.promotion = self._walk({"promote": self.first}, *kill("PreparePromotion"))
+        self.promotion = self._walk({"promote": self.first}, *kill("PreparePromotion"), *LOST)
         self.promoted = walker.champion
         no_update = refused("UpdateEndpoint", "The alarm is in the state ALARM.", times=1)
         self.failure = self._walk({"training_key": walker.new_file()}, *kill("Fail"), no_update)

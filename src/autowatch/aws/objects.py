@@ -1,6 +1,7 @@
 """A bucket, and the JSON objects in it, with the conditions that keep two writers apart."""
 
 import json
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +20,7 @@ _Kind = TypeVar("_Kind")
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 _CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 _MOST_DELETED_AT_ONCE = 1000
+_MARK = "write"
 
 BROKEN_OFF = (HTTPClientError, IncompleteReadError)
 """What reading a body raises where the connection breaks: botocore tries again until an answer begins, not after."""
@@ -275,19 +277,32 @@ class Bucket:
         return self._write_on_condition(key, document, IfMatch=etag)
 
     def _write_on_condition(self, key: str, document: Any, **condition: Any) -> str:
+        """Writes under a mark of its own: by it a write is known whose answer was lost, when boto3 has tried again."""
+        mark = {_MARK: uuid.uuid4().hex}
         try:
             answer = self.client.put_object(
                 Bucket=self.name,
                 Key=key,
                 Body=_encode(document),
                 ContentType="application/json",
+                Metadata=mark,
                 **condition,
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] in (*_CONDITION_FAILED, *_ABSENT):
+            if error.response["Error"]["Code"] not in (*_CONDITION_FAILED, *_ABSENT):
+                raise
+            if (etag := self._marked(key, mark)) is None:
                 raise ObjectChanged(f"{self.url(key)} was written by somebody else.") from error
-            raise
+            return etag
         return answer["ETag"]
+
+    def _marked(self, key: str, mark: dict[str, str]) -> str | None:
+        """The ETag of the object under `key` if it bears this mark."""
+        try:
+            found = self.client.head_object(Bucket=self.name, Key=key)
+        except ClientError:
+            return None
+        return found["ETag"] if found["Metadata"].get(_MARK) == mark[_MARK] else None
 
 
 def _encode(document: Any) -> bytes:

@@ -51,7 +51,8 @@ def test_files_that_are_scored(s3, endpoint, monkeypatch, name):
     assert read_document(s3, profile_key)["rows"] == len(case.rows)
 
     header, rows = read_rows(s3, predictions_key)
-    assert header == [*case.header, "id", "y", "y_probability", "prediction_date"]
+    ours = "autowatch_id" if "id" in case.header else "id"
+    assert header == [*case.header, ours, "y", "y_probability", "prediction_date"]
     numbers = case.numbers or range(1, len(case.rows) + 1)
     assert [tuple(row) for row in rows] == [
         expected_row(case, f"{arrival.id_prefix}-{number}", cells)

@@ -92,6 +92,7 @@ def _column(column: dict[str, Any], document: dict[str, Any]) -> ColumnRow:
     notes = {
         "target": column["role"] == "target",
         "dropped": column["role"] == "dropped",
+        "key": column["role"] == "key",
         "constant": column["constant"],
         "likely leak": column["name"] in document["likely_leaks"],
         column.get("kind", ""): bool(column.get("kind")),

@@ -93,7 +93,7 @@ def test_powertools_own_event_class_gives_the_key_as_it_is_encoded():
     announced = {"bucket": {"name": "bank"}, "object": written}
     event = {"Records": [{"eventTime": "2026-11-23T09:00:00.123Z", "s3": announced}]}
     (record,) = S3Event(event).records
-    (arrival,) = arrivals_in(event, "bank")
+    (arrival,) = arrivals_in(event, "bank", "inference/")
     assert record.s3.get_object.key == "inference/a%20b%2B%C3%BC.csv"
     assert arrival.file.key == "inference/a b+\u00fc.csv"
 

@@ -141,3 +141,31 @@ def test_no_document_holds_what_is_no_number_or_no_json(s3):
             Bucket(s3, BUCKET).write_json("k", Record("r", (), auc=auc))
     with pytest.raises(TypeError, match="cannot hold object"):
         Bucket(s3, BUCKET).write_json("k", {"a": object()})
+
+
+class LosesAnAnswer:
+    """A client whose first write takes effect, and whose answer is lost: boto3 then writes again by itself."""
+
+    def __init__(self, s3):
+        self._s3 = s3
+
+    def __getattr__(self, name):
+        return getattr(self._s3, name)
+
+    def put_object(self, **arguments):
+        self._s3.put_object(**arguments)
+        return self._s3.put_object(**arguments)
+
+
+def test_a_write_on_condition_whose_answer_was_lost_is_a_write(s3):
+    bucket = Bucket(LosesAnAnswer(s3), BUCKET)
+    etag = bucket.write_json_if_absent("k", {"a": 1})
+    assert bucket.replace_json("k", {"a": 2}, etag) == bucket.read("k")[1]
+    assert bucket.read_json("k") == {"a": 2}
+
+
+def test_the_same_document_of_somebody_else_is_not_ones_own(s3):
+    """Two that claim something in the same second write the same."""
+    Bucket(s3, BUCKET).write_json_if_absent("k", {"a": 1})
+    with pytest.raises(ObjectChanged):
+        Bucket(s3, BUCKET).write_json_if_absent("k", {"a": 1})

@@ -19,6 +19,7 @@ from autowatch.records.run import Run
 from autowatch.records.threshold import DecisionThreshold
 from autowatch.reports.pages import run_page
 from autowatch.reports.publish import write_run_report
+from autowatch.reports.run.data import data_view
 from autowatch.reports.run.view import duration
 from autowatch.reports.text import visible
 
@@ -368,3 +369,9 @@ def test_a_run_that_went_back_shows_the_model_that_it_went_back_to():
 )
 def test_durations_read_well(seconds, text):
     assert duration(seconds) == text
+
+
+def test_the_key_is_marked_among_the_columns():
+    key = {**data()["columns"][0], "name": "customer", "role": "key"}
+    (row,) = data_view(data(columns=[key])).columns
+    assert (row.name, row.note) == ("customer", "key")
