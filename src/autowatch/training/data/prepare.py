@@ -162,7 +162,7 @@ def _check_size(training: TrainingFiles) -> None:
 def _check_header(header: tuple[str, ...], preparation: Preparation) -> None:
     if preparation.target not in header:
         raise TargetMissing(
-            f"None of the training file's {len(header)} columns is called {preparation.target!r}."
+            f"The training file has no column {preparation.target!r} among its {len(header)}."
             f"{near_misses([preparation.target], header)} Add the column, or set the "
             "parameter TargetColumn to the one to predict."
         )

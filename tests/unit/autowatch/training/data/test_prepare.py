@@ -185,7 +185,7 @@ def test_a_near_miss_of_the_target_is_named_by_its_place_alone(s3):
 def test_a_file_without_a_header_keeps_its_first_row_to_itself(s3):
     caught = refusal(s3, table(header="41,Miller,7,no"))
     assert caught.type is TargetMissing
-    assert str(caught.value).startswith("None of the training file's 4 columns is called 'y'. Add the column")
+    assert str(caught.value).startswith("The training file has no column 'y' among its 4. Add the column")
 
 
 @pytest.mark.parametrize("positives", [0, 650])
