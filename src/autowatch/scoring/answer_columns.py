@@ -1,6 +1,7 @@
 """The endpoint's answer, read by Arrow where that reads the same as `parse_answer`."""
 
 from collections.abc import Sequence
+from threading import BoundedSemaphore
 from typing import Any
 
 import pyarrow as pa
@@ -19,17 +20,18 @@ from autowatch.scoring.answer import (
 from autowatch.tabular.arrow.fields import Column, read_fields
 from autowatch.tabular.arrow.lines import to_csv
 
+_READ_AT_ONCE = BoundedSemaphore(2)
+"""Reading takes several times the memory that the answer has, and more at a time is no faster."""
+
 
 def read_answer(answer: bytes, rows: int, labels: Sequence[str], positive_label: str) -> Predictions:
     """As `parse_answer`, and many times as fast for answers in the form that containers give."""
-    if predictions := _read_usual(answer, rows, labels, positive_label):
-        return predictions
-    fields = read_fields(answer, ",", len(INFERENCE_OUTPUTS)) if answer else None
-    if fields is None or fields.misfits or fields.rows != rows:
-        return parse_answer(answer, rows, labels, positive_label)
-    return _read_quickly(fields.columns, labels, positive_label) or parse_answer(
-        answer, rows, labels, positive_label
-    )
+    with _READ_AT_ONCE:
+        return (
+            _read_usual(answer, rows, labels, positive_label)
+            or _read_lists(answer, rows, labels, positive_label)
+            or parse_answer(answer, rows, labels, positive_label)
+        )
 
 
 def _read_usual(answer: bytes, rows: int, labels: Sequence[str], positive_label: str) -> Predictions | None:
@@ -55,6 +57,14 @@ def _read_usual(answer: bytes, rows: int, labels: Sequence[str], positive_label:
     check_labels(predicted.unique().to_pylist(), labels)
     place = label_places([label_list[1:-1]], labels, positive_label)[label_list[1:-1]]
     return _probabilities(predicted, numbers[place])
+
+
+def _read_lists(answer: bytes, rows: int, labels: Sequence[str], positive_label: str) -> Predictions | None:
+    """Reads lists of labels that differ from row to row, or are quoted otherwise."""
+    fields = read_fields(answer, ",", len(INFERENCE_OUTPUTS)) if answer else None
+    if fields is None or fields.misfits or fields.rows != rows:
+        return None
+    return _read_quickly(fields.columns, labels, positive_label)
 
 
 def read_columns(outputs: Sequence[Column], labels: Sequence[str], positive_label: str) -> Predictions:
