@@ -152,9 +152,11 @@ def await_labels(
         passed = time.monotonic() - started
         on_look(passed)
         touched = {_day_of(key.removeprefix("monitoring/")) for key in fragments}
-        measured = all(_is_measured(bucket, day, uploaded) for day in touched)
+        measured = [_measured_at(bucket, day) for day in touched]
+        is_new = bool(touched) and all(time and time >= uploaded for time in measured)
         # No function measures labels that change nothing, and rows that are all rejected belong to no day.
-        if (touched and measured) or ((fragments or refusals) and passed > _SETTLE_SECONDS):
+        is_settled = bool(fragments or refusals) and all(measured) and passed > _SETTLE_SECONDS
+        if is_new or is_settled:
             taken = sum(_rows(bucket, key) for key in fragments)
             rejected = sum(_rows(bucket, key) for key in refusals)
             return (
@@ -163,8 +165,13 @@ def await_labels(
                 tuple(filter(None, (read_quality(bucket, day) for day in sorted(touched)))),
             )
         if passed > timeout_seconds:
+            what = (
+                f"The labels of {upload.key} were taken in, but not measured"
+                if fragments
+                else (f"Nothing came of {upload.key}")
+            )
             raise RefusedError(
-                f"Nothing came of {upload.key} within {timeout_seconds:.0f} s. `autowatch doctor` looks for the reason."
+                f"{what} within {timeout_seconds:.0f} s. `autowatch doctor` looks for the reason."
             )
         time.sleep(0.5)
 
@@ -211,8 +218,9 @@ def _day_of(key: str) -> str:
     return key.split("/")[1].removeprefix("date=")
 
 
-def _is_measured(bucket: Bucket, day: str, since: datetime) -> bool:
-    return any(item["LastModified"] >= since for item in bucket.objects(f"reports/date={day}/quality.json"))
+def _measured_at(bucket: Bucket, day: str) -> datetime | None:
+    """When the day's quality was written last; None where it never was."""
+    return next((item["LastModified"] for item in bucket.objects(f"reports/date={day}/quality.json")), None)
 
 
 def _rows(bucket: Bucket, key: str) -> int:

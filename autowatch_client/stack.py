@@ -1,5 +1,6 @@
 """A deployed stack, from Python: what the command `autowatch` does, for notebooks and scripts."""
 
+import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -249,6 +250,29 @@ class Stack:
         while stepfunctions.describe_execution(executionArn=execution)["status"] == "RUNNING":
             time.sleep(0.5)
         return str(record["run"])
+
+    def answer(self, run: str, *, approved: bool, reason: str) -> str:
+        """Approves or rejects the release of a run that waits for it; gives the ARN under which that was done.
+
+        Raises:
+            NothingToDoError: the run does not wait for an approval, or does so no more.
+            RunUnknownError: there is no such run.
+        """
+        read_run(self.bucket, run)
+        request = self.bucket.read_json(f"models/{run}/approval.json")
+        if request is None:
+            raise NothingToDoError(f"Run {run} waits for no approval.")
+        caller = self.client("sts").get_caller_identity()["Arn"]
+        answer = {"approved": approved, "by": caller, "reason": reason}
+        stepfunctions = self.client("stepfunctions")
+        gone = stepfunctions.exceptions
+        try:
+            stepfunctions.send_task_success(taskToken=request["token"], output=json.dumps(answer))
+        except (gone.TaskTimedOut, gone.TaskDoesNotExist, gone.InvalidToken) as error:
+            raise NothingToDoError(
+                f"Run {run} waits for an approval no more: it was answered, stopped, or ended at {request['expires']}."
+            ) from error
+        return str(caller)
 
     def score(
         self,

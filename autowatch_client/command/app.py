@@ -15,7 +15,15 @@ from autowatch_client.errors import NothingToDoError, RefusedError, RequestError
 
 _PANELS: dict[str, tuple[Callable[..., int], ...]] = {
     "Begin": (setup.demo, setup.up, setup.example, setup.init),
-    "Train": (training.train, training.runs, training.show, training.rollback, training.stop),
+    "Train": (
+        training.train,
+        training.runs,
+        training.show,
+        training.approve,
+        training.reject,
+        training.rollback,
+        training.stop,
+    ),
     "Score and watch": (data.score, data.labels, data.judge, data.report),
     "Operate": (operation.status, operation.doctor, operation.redrive, operation.destroy),
 }

@@ -1,4 +1,4 @@
-"""`autowatch train | runs | show | rollback | stop`."""
+"""`autowatch train | runs | show | approve | reject | rollback | stop`."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -115,6 +115,35 @@ def rollback(
         f"Going back to the model of run {run}; no model is trained, and the gate has passed this one."
     )
     return _follow(terminal, connected, started, poll_seconds)
+
+
+ReasonOption = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept with the run and stands in its mail.")
+]
+
+
+def approve(
+    run: RunArgument, reason: ReasonOption, stack: StackOption = None, as_json: JsonOption = False
+) -> int:
+    """Approve the release of a run that waits for it."""
+    return _answer(run, reason, stack, as_json, approved=True)
+
+
+def reject(
+    run: RunArgument, reason: ReasonOption, stack: StackOption = None, as_json: JsonOption = False
+) -> int:
+    """Reject the release of a run that waits for approval; the model in force serves on."""
+    return _answer(run, reason, stack, as_json, approved=False)
+
+
+def _answer(run: str, reason: str, stack: str | None, as_json: bool, *, approved: bool) -> int:
+    terminal = Terminal(as_json)
+    caller = terminal.connect(stack).answer(run, approved=approved, reason=reason)
+    terminal.document({"run": run, "approved": approved, "by": caller, "reason": reason})
+    outcome = "is released now" if approved else "is rejected; the model in force serves on"
+    terminal.say(f"The model of run {run} {outcome}.")
+    terminal.next(f"autowatch show {run}")
+    return Exit.DONE
 
 
 def stop(

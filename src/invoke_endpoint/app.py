@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point, seconds_left
 from autowatch.records.arrival import arrivals_in
+from autowatch.records.keys import INFERENCE_PREFIX
 from autowatch.scoring.inbox import TransformMachine, score_arrivals, times_postponed
 from autowatch.scoring.predictions import ScoringSettings
 from autowatch.settings import StackSettings
@@ -29,7 +30,7 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Se
     return score_arrivals(
         bucket=data_bucket(settings.bucket),
         runtime=client("sagemaker-runtime"),
-        arrivals=arrivals_in(event, settings.bucket),
+        arrivals=arrivals_in(event, settings.bucket, INFERENCE_PREFIX),
         settings=settings.scoring,
         seconds_left=seconds_left(context),
         invocation=context.aws_request_id,

@@ -10,6 +10,7 @@ from autowatch.monitoring.quality.job import Job, QualitySettings, measure_again
 from autowatch.monitoring.requests import requested_day
 from autowatch.monitoring.settings import Clients
 from autowatch.records.arrival import arrivals_in
+from autowatch.records.keys import LABELS_PREFIX
 from autowatch.settings import StackSettings
 
 if TYPE_CHECKING:
@@ -30,4 +31,4 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Se
     job = Job(clients, settings.quality, datetime.now(UTC), seconds_left(context))
     if "date" in event:
         return asdict(measure_again(job, requested_day(event["date"], job.now.date()).isoformat()))
-    return asdict(take_in(job, arrivals_in(event, settings.bucket)))
+    return asdict(take_in(job, arrivals_in(event, settings.bucket, LABELS_PREFIX)))

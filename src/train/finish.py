@@ -8,6 +8,7 @@ from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point
 from autowatch.aws.step_functions import read_cause
 from autowatch.settings import StackSettings
+from autowatch.training.approval import read_answer
 from autowatch.training.outcome import finish_run
 
 
@@ -21,7 +22,8 @@ class Settings(StackSettings):
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
-    """Takes the `run`, and under `register_model` what that state left; returns how the run ended."""
+    """Takes the `run`, what RegisterModel left under `register_model`, and under `approval` what people answered;
+    returns how the run ended."""
     registration = event.get("register_model", {})
     ended = finish_run(
         data_bucket(settings.bucket),
@@ -32,6 +34,7 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
         stack=settings.stack,
         topic_arn=settings.topic_arn,
         keep_models=settings.keep_models,
+        answer=read_answer(event.get("approval", {})),
         unknown_to_domino=read_cause(registration)[1] if "Error" in registration else None,
         now=datetime.now(UTC),
     )

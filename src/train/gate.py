@@ -8,7 +8,7 @@ from autowatch.aws.entry_point import entry_point, seconds_left
 from autowatch.records.threshold import ThresholdParameters
 from autowatch.scoring.requests import ScoringLimits
 from autowatch.settings import StackSettings
-from autowatch.training.gate.checks import GateRules
+from autowatch.training.gate.checks import ApprovalPolicy, GateRules
 from autowatch.training.gate.judge import Endpoints, judge_challenger
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ class Settings(StackSettings):
     auc_tolerance: float
     max_batch_seconds: float
     threshold: ThresholdParameters
+    release_approval: ApprovalPolicy
+    approval_hours: float
 
     @property
     def rules(self) -> GateRules:
@@ -35,12 +37,14 @@ class Settings(StackSettings):
             auc_tolerance=self.auc_tolerance,
             max_batch_seconds=self.max_batch_seconds,
             threshold=self.threshold.read(),
+            approval=self.release_approval,
         )
 
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Settings) -> dict[str, Any]:
-    """Takes the `run` and the `endpoint_name` of its candidate; returns whether it passed, and why."""
+    """Takes the `run`, its `trigger` and the `endpoint_name` of its candidate; returns whether it passed and why, and
+    why a person must approve its release, within how many seconds."""
     endpoints = Endpoints(
         client=client("sagemaker-runtime"),
         candidate=event["endpoint_name"],
@@ -48,5 +52,13 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Se
         seconds_left=seconds_left(context),
     )
     bucket = data_bucket(settings.bucket)
-    decision = judge_challenger(bucket, event["run"], endpoints, settings.limits, settings.rules)
-    return {"passed": decision.passed, "reason": decision.reason, "metrics": decision.metrics}
+    decision = judge_challenger(
+        bucket, event["run"], endpoints, settings.limits, settings.rules, event["trigger"]
+    )
+    return {
+        "passed": decision.passed,
+        "reason": decision.reason,
+        "metrics": decision.metrics,
+        "approval": decision.approval,
+        "approval_seconds": int(settings.approval_hours * 3600),
+    }

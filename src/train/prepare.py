@@ -79,7 +79,7 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
         return {"decision": "skip", "reason": str(refusal)}
     preparation = replace(settings.preparation, new_labels=request.new_labels)
     contract = prepare_training_data(bucket, run, training, preparation, _champions_contract(bucket))
-    return {"decision": "train", "run": run, "rows": contract.rows}
+    return {"decision": "train", "run": run, "rows": contract.rows, "trigger": request.trigger}
 
 
 def _champions_contract(bucket: Bucket) -> Contract | None:

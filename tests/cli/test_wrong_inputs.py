@@ -170,6 +170,13 @@ def test_a_rollback_to_the_model_in_force_is_nothing_to_do(world, capsys):
     assert "is in force already. Nothing to do." in capsys.readouterr().err
 
 
+def test_a_run_that_does_not_wait_is_not_approved(world, capsys):
+    assert main(["approve", RUN, "--reason", "Seen."]) == 4
+    assert f"Run {RUN} waits for no approval." in capsys.readouterr().err
+    assert main(["reject", "nowhere", "--reason", "Seen."]) == 2
+    assert "There is no run nowhere." in capsys.readouterr().err
+
+
 def test_scripts_get_the_refusal_as_json(world, capsys):
     assert main(["show", "nowhere", "--json"]) == 2
     document = json.loads(capsys.readouterr().out)

@@ -11,6 +11,10 @@ endpoints. What is scripted, so that a walk takes seconds:
 The tests run in the order in which they stand here, on one stack; the last one looks at what all of them walked.
 """
 
+import os
+import re
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -19,6 +23,7 @@ import pytest
 
 from sandbox.client import running_sandbox
 from sandbox.faults import Fault
+from sandbox.install import REPOSITORY
 from tests.support.scripted_job import scripted
 from tests.support.train_walker import (
     CANDIDATE,
@@ -30,6 +35,7 @@ from tests.support.train_walker import (
     Walker,
     copy_application,
     refused,
+    wait_for,
 )
 
 pytestmark = pytest.mark.sandbox
@@ -166,6 +172,62 @@ class TestPromotions:
         fails_without_a_trace(answer, "ClientError", "Could not access the artefact.")
 
 
+class TestApprovals:
+    """What drift has started waits for a person, and so does what a champion would find upside down."""
+
+    @pytest.fixture
+    def asking(self, walker):
+        before = walker.bystanders()
+        walker.new_file()
+        arn = walker.start({"trigger": "drift"}, *walker.job())
+        wait_for(lambda: walker.requests().get(arn) and walker.sandbox.mailbox.messages()[walker.mails :])
+        yield arn
+        assert walker.end(arn)["status"] == "SUCCEEDED"
+        assert (walker.bystanders(), walker.latest["status"]) == (before, "rejected")
+
+    def test_a_person_is_asked_and_rejects_it(self, walker, asking):
+        mail = walker.mail()
+        run = walker.latest["run"]
+        assert "a model waits for your approval" in mail.subject
+        assert f"autowatch approve {run}" in mail.body
+        assert walker.requests()[asking]["token"] not in mail.body
+        command = [
+            sys.executable,
+            "-m",
+            "autowatch_client",
+            "reject",
+            run,
+            "--reason",
+            "The labels are wrong.",
+        ]
+        environment = {"PATH": os.environ["PATH"], **walker.sandbox.environment}
+        assert subprocess.run(command, cwd=REPOSITORY, env=environment).returncode == 0
+        walker.end(asking)
+        assert re.search(r"arn:aws:\S+ rejected the release: The labels are wrong.", walker.latest["reason"])
+        assert subprocess.run(command, cwd=REPOSITORY, env=environment).returncode == 4
+        answer = walker.run({"promote": run})
+        assert (answer["status"], answer["error"]) == ("FAILED", "NeverPassed")
+
+    def test_nobody_answers_in_time(self, walker):
+        functions, name = walker.sandbox.client("lambda"), walker.sandbox.outputs["GateFunctionName"]
+        variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        before = walker.bystanders()
+        walker.new_file()
+        soon = {"Variables": variables | {"APPROVAL_HOURS": "0.003"}}
+        functions.update_function_configuration(FunctionName=name, Environment=soon)
+        answer = walker.run({"trigger": "drift"}, *walker.job())
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+        assert answer["status"] == "SUCCEEDED"
+        assert "Nobody approved the release in time." in walker.latest["reason"]
+        assert (walker.bystanders(), walker.latest["status"]) == (before, "rejected")
+
+    def test_a_run_that_cannot_ask_fails(self, walker, fails_without_a_trace):
+        walker.new_file()
+        kill = Fault("PutObject", "kill_before", ends="approval.json", function="AskForApprovalFunction")
+        answer = walker.run({"trigger": "drift"}, *walker.job(kill))
+        fails_without_a_trace(answer, "Runtime.ExitError", "exited")
+
+
 class TestFailures:
     def test_a_file_without_the_target(self, walker, fails_without_a_trace):
         walker.s3.put_object(Bucket=walker.bucket, Key="training/x.csv", Body=b"age;job\n" + b"1;2\n" * 600)
@@ -261,6 +323,10 @@ class TestDrift:
         create = scripted("CreateAutoMLJobV2", {"AutoMLJobArn": "arn:aws:sagemaker:::automl-job/scripted"})
         walker.sandbox.faults(*walker.job(create))
         arns = [walker.begin({"trigger": "drift"}) for _ in range(2)]
+        wait_for(lambda: walker.requests().keys() & set(arns))
+        (asking,) = walker.requests()
+        walker.answer(asking, approved=True, by="arn:aws:iam::123456789012:user/ann", reason="Seen.")
+        assert "user/ann approved the release: Seen." in walker.latest["reason"]
         answers = [walker.end(arn) for arn in arns]
         assert walker.sandbox.faults_struck()[0] == 1
         assert [answer["status"] for answer in answers] == ["SUCCEEDED", "SUCCEEDED"]

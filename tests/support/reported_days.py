@@ -20,9 +20,10 @@ def reported(
     failed=False,
     inputs="",
     model=("age",),
+    compared_with=(),
 ):
     """A reported day. D: drift, n: no drift, a: no drift, but an alarm, -: not enough data."""
-    part = RunDay(run, LETTERS[letter], rows, files, letter == "a", failed, since)
+    part = RunDay(run, LETTERS[letter], rows, files, letter == "a", failed, since, compared_with)
     extra = None if extra is None else frozenset(extra)
     return ReportedDay(day, f"{day}T20:00:00Z", (part,), extra, frozenset(model), inputs, frozenset(told))
 

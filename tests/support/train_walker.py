@@ -24,6 +24,7 @@ PARAMETERS = {
     "RetrainCooldownHours": "0",
     "KeepModels": "1",
     "ResourceTags": "team=risk",
+    "ReleaseApproval": "drift",
     "DmmApi": "v2",
     "DmmUrl": "{endpoint}/domino/model-monitor/v2/api/",
     "DmmDatasource": "bank",
@@ -98,6 +99,20 @@ class Walker:
     def train(self, *faults, good=True, **job):
         """A run on a new file, whose job goes as scripted."""
         return self.run({"training_key": self.new_file(good)}, *self.job(*faults, **job))
+
+    def answer(self, arn, **answer):
+        """Answers the request for approval of an execution, and gives what it was asked and how it ended."""
+        self.wait_for_state(arn, "AskForApproval")
+        request = wait_for(lambda: self.requests().get(arn))
+        self.stepfunctions.send_task_success(taskToken=request["token"], output=json.dumps(answer))
+        return request, self.end(arn)
+
+    def requests(self):
+        """The newest run's request for approval, by its execution."""
+        latest = self.latest
+        key = f"models/{latest['run']}/approval.json"
+        found = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=key).get("Contents")
+        return {latest["execution"]: self.read(key)} if found else {}
 
     def states(self, arn):
         """The states that an execution has entered so far, in their order."""

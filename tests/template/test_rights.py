@@ -34,6 +34,7 @@ def granted(translated):
         (
             "DeleteEndpoint",
             {
+                "AskForApprovalFunction",
                 "StageFunction",
                 "ReleaseFunction",
                 "FinishFunction",

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import lru_cache
 
 from boto3 import Session
 from obstore.auth.boto3 import Boto3CredentialProvider
@@ -70,8 +71,12 @@ async def _content(bucket: Bucket, store: S3Store, key: str) -> bytes:
     return await asyncio.to_thread(lambda: bucket.read(key)[0])
 
 
+@lru_cache(maxsize=1)
 def object_store(bucket: Bucket) -> S3Store:
-    """obstore's way to the bucket: the client's endpoint and region, and the credentials of the process."""
+    """obstore's way to the bucket: the client's endpoint and region, and the credentials of the process.
+
+    It is made once, since it takes 13 ms of CPU, and the daily job reads some objects for each of its days.
+    """
     meta, limits = bucket.client.meta, LIMITS["s3"]
     return S3Store(
         bucket.name,

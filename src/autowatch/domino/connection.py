@@ -281,7 +281,8 @@ def _exchange(
         )
         return Reply(
             response.status_code,
-            content.decode("utf-8", "replace"),
+            # Of what a server echoes, errors quote the beginning.
+            content.decode("utf-8", "replace").replace(token, "(the token)"),
             is_complete,
             _seconds(response.headers.get("Retry-After", "")),
         )

@@ -5,7 +5,7 @@ Reading S3's event notifications.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
@@ -86,7 +86,13 @@ def id_prefix(file: ObjectVersion) -> str:
 
 def file_stem(file: ObjectVersion, prefix: str = INFERENCE_PREFIX) -> str:
     """`<name>-<version>`: what the results of one version of a file that arrived under `prefix` are called."""
-    return f"{_fit(file.key.removeprefix(prefix).removesuffix('.csv'))}-{_digest(_version(file))}"
+    name = "/".join(map(_named, file.key.removeprefix(prefix).removesuffix(".csv").split("/")))
+    return f"{_fit(name)}-{_digest(_version(file))}"
+
+
+def _named(part: str) -> str:
+    """A part of a key; `.` and `..` are escaped, which would lead a download out of its folder."""
+    return part if part.strip(".") or len(part) not in (1, 2) else part.replace(".", "%2E")
 
 
 def _fit(name: str) -> str:
@@ -106,24 +112,43 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-class ForeignBucket(AutowatchError):
-    """An event announces a file of another bucket than the stack's own."""
+class ForeignEvent(AutowatchError):
+    """An event is not one that S3 sends about the stack's own files."""
 
 
-def arrivals_in(event: dict[str, Any], bucket: str) -> list[Arrival]:
+_FASTEST_CLOCK = timedelta(hours=1)
+"""An event that is further ahead would be counted to a day that has not begun."""
+
+
+def arrivals_in(event: dict[str, Any], bucket: str, prefix: str) -> list[Arrival]:
     """The files of `bucket` that an event announces: none in S3's own test event, and none for folder markers.
 
+    Whoever may call the function may make an event up, so its parts are checked.
+
+    Args:
+        prefix: below which the function's files arrive.
+
     Raises:
-        ForeignBucket: it announces a file of another bucket.
+        ForeignEvent: it announces a file of another bucket, of another prefix or of the future.
     """
     records = event.get("Records", [])
     for name in (record["s3"]["bucket"]["name"] for record in records):
         if name != bucket:
-            raise ForeignBucket(
+            raise ForeignEvent(
                 f"The event is about the bucket {name}, and this function works on {bucket} alone. Remove the "
                 f"notification of {name} that calls it."
             )
     arrivals = [_arrival(record) for record in records]
+    latest = datetime.now(UTC) + _FASTEST_CLOCK
+    for arrival in arrivals:
+        if not arrival.file.key.startswith(prefix):
+            raise ForeignEvent(
+                f"The event is about {arrival.file.key!r}, and this function takes files below {prefix} alone."
+            )
+        if arrival.time > latest:
+            raise ForeignEvent(
+                f"The event about {arrival.file.key!r} is of {arrival.time.isoformat()}, which is yet to come."
+            )
     return [arrival for arrival in arrivals if not arrival.file.key.endswith("/")]
 
 

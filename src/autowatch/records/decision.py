@@ -80,6 +80,7 @@ class GateDecision:
         unseen_rows: how many rows of the hold-out the champion was not trained on either: the comparison takes no
             others; None where that is not known, and it takes all.
         trade_off: what other thresholds would mean for the challenger, by rising threshold.
+        approval: why a person must approve the release; None where nobody needs to.
     """
 
     run: str
@@ -95,6 +96,7 @@ class GateDecision:
     comparison: Comparison | None = None
     unseen_rows: int | None = None
     trade_off: tuple[TradeOffPoint, ...] = ()
+    approval: str | None = None
 
 
 def write_decision(bucket: Bucket, run: str, decision: GateDecision) -> None:

@@ -140,6 +140,11 @@ def decision_key(run: str) -> str:
     return f"{run_folder(run)}gate.json"
 
 
+def approval_key(run: str) -> str:
+    """Where the request to approve the run's release lies."""
+    return f"{run_folder(run)}approval.json"
+
+
 def model_record_key(run: str) -> str:
     """Where the record of what the run's model is made of lies."""
     return f"{run_folder(run)}model.json"

@@ -133,8 +133,8 @@ def _drift_sentence(main: RunDrift, subject: Subject) -> str:
     if not names:
         return f"{_say_alike(main, rows)}{aside}"
     sentence = (
-        f"{len(names)} of {counted(of, 'column')} of {rows} {'differs' if len(names) == 1 else 'differ'} from the "
-        f"training data: {listed(names, _COLUMNS_NAMED)}.{aside}"
+        f"{len(names)} of {counted(of, 'column')} of {rows} {'differs' if len(names) == 1 else 'differ'} from "
+        f"{_reference(main)}: {listed(names, _COLUMNS_NAMED)}.{aside}"
     )
     if main.verdict == "no drift":
         return f"{sentence} By their importance that is too little to call the {subject} drifted."
@@ -153,9 +153,15 @@ def _say_alike(main: RunDrift, rows: str) -> str:
     ]
     told = " and ".join(aside for aside, number in zip(asides, (few, blind), strict=True) if number)
     if told:
-        return f"{judged} of {counted(of, 'column')} of {rows} {looks} like the training data; {told}."
+        return f"{judged} of {counted(of, 'column')} of {rows} {looks} like {_reference(main)}; {told}."
     every = "The only column" if of == 1 else f"All {of} columns"
-    return f"{every} of {rows} {looks} like the training data."
+    return f"{every} of {rows} {looks} like {_reference(main)}."
+
+
+def _reference(main: RunDrift) -> str:
+    if not main.compared_with:
+        return "the training data"
+    return f"the rows of the same weekday before ({listed(main.compared_with, len(main.compared_with))})"
 
 
 def _say_aside(weightless: int) -> str:

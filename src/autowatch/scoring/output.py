@@ -1,5 +1,6 @@
 """The headers of predictions and rejected files and the rows of the latter, as bytes for both paths of scoring."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from autowatch.records.contract import PREDICTION_DATE_COLUMN
@@ -14,13 +15,24 @@ def predictions_header(output: Iterable[str], row_id: str) -> bytes:
 
 
 def rejected_header(header: Sequence[str]) -> bytes:
-    """The header of a rejected file, from the input's."""
-    return _write_csv([["line", "reason", *header]])
+    """The header of a rejected file, from the input's, whose names are changed as the fields of its rows are."""
+    return _write_csv([["line", "reason", *map(_no_formula, header)]])
 
 
 def rejected_rows(rows: Iterable[tuple[int, str, Sequence[str]]]) -> bytes:
-    """Rows of a rejected file: of each the line on which it begins, why it was rejected, and its fields."""
-    return _write_csv([str(line), reason, *fields] for line, reason, fields in rows)
+    """Rows of a rejected file: of each the line on which it begins, why it was rejected, and its fields.
+
+    People open such a file in a spreadsheet. A field that a spreadsheet would take for a formula begins with `'` here.
+    """
+    return _write_csv([str(line), reason, *map(_no_formula, fields)] for line, reason, fields in rows)
+
+
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?!([\d.,'\s%$€£()-]|e[+-]?\d)*$|inf|nan)", re.IGNORECASE)
+"""How a field begins that is a formula for a spreadsheet, and no number."""
+
+
+def _no_formula(field: str) -> str:
+    return f"'{field}" if _FORMULA.match(field) else field
 
 
 def _write_csv(rows: Iterable[Sequence[str]]) -> bytes:

@@ -1,6 +1,7 @@
 """What a cell says: its type, whether it is missing, which number it writes."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -144,6 +145,21 @@ class NumberForm:
 
 
 PLAIN_FORM = NumberForm()
+
+
+def bare(text: str) -> str:
+    """The text without what people do not see at once: capitals, spaces, the Unicode form."""
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def differ_unseen(texts: Iterable[str], others: Iterable[str]) -> str:
+    """A sentence, with a space in front, where a text differs from one of the others only by what people do not see at
+    once; else nothing."""
+    known = set(others)
+    alike = set(map(bare, known))
+    if any(text not in known and bare(text) in alike for text in texts):
+        return " Only capitals, spaces or the Unicode form differ."
+    return ""
 
 
 def missing_values(form: NumberForm = PLAIN_FORM) -> frozenset[str]:

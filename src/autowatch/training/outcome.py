@@ -11,10 +11,11 @@ from autowatch.aws.step_functions import Throttled
 from autowatch.errors import AutowatchError
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
-from autowatch.records.decision import GateDecision, read_decision
+from autowatch.records.decision import GateDecision, read_decision, write_decision
 from autowatch.records.keys import contract_key, run_page_key
 from autowatch.records.run import Run, Status, begin_ending, end_run, read_latest, run_facts
 from autowatch.reports.publish import write_run_report
+from autowatch.training.approval import ApprovalAnswer, with_answer
 from autowatch.training.data.report import read_warnings
 from autowatch.training.release.promote import CleanUp, remove_challenger, undo_run
 from autowatch.training.release.retention import (
@@ -46,13 +47,18 @@ def finish_run(
     stack: str,
     topic_arn: str,
     keep_models: int,
+    answer: ApprovalAnswer | None = None,
     unknown_to_domino: str | None = None,
     now: datetime,
 ) -> Run:
     """Ends a run that the gate decided on: released, or rejected, which is a normal end as well.
 
     After a release, all models but the newest `keep_models` and those in use are removed, and the endpoints that
-    `stack` has left. `unknown_to_domino` is why the released model could not be made known to Domino, where that is so.
+    `stack` has left.
+
+    Args:
+        answer: of a person who was asked to approve the release; None where nobody was.
+        unknown_to_domino: why the released model could not be made known to Domino, where that failed.
 
     Raises:
         EndpointBusy: an endpoint cannot be deleted yet; call again later.
@@ -62,6 +68,9 @@ def finish_run(
     if latest.run != run:
         raise RunOvertaken(f"Run {latest.run} has begun since run {run} ended; nothing of it is touched.")
     decision = read_decision(bucket, latest.model_run)
+    if answer:
+        decision = with_answer(decision, answer)
+        write_decision(bucket, run, decision)
     remove_challenger(sagemaker, endpoint_name, run, keep_model=decision.passed)
     if decision.passed:
         remove_old_models(bucket, sagemaker, endpoint_name, keep_models)

@@ -145,7 +145,10 @@ def test_any_table_comes_back_whole(s3, data, table, size):
     sent = [[rows[number - 1][header.index(name)] for name in ("age", "job")] for number in numbers]
     assert [row[-2] for row in result] == [probability_of(row) for row in sent]
     rejected = read_rows(s3, manifest["rejected_key"])[1] if manifest["rejected_key"] else []
-    assert [row[2:] for row in rejected] == [fields for fields in rows if not is_scored(header, fields)]
+    kept = [fields for fields in rows if not is_scored(header, fields)]
+    for row, fields in zip(rejected, kept, strict=True):
+        for written_field, field in zip(row[2:], fields, strict=True):
+            assert written_field == field or (written_field == f"'{field}" and field[0] in "=@\t\r+-")
 
 
 @given(

@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws import clients
-from autowatch.records.arrival import ForeignBucket
+from autowatch.records.arrival import ForeignEvent
 from autowatch.scoring.endpoint import EndpointUnavailable
 from autowatch.scoring.inbox import FilesNotScored
 from invoke_endpoint import app
@@ -82,7 +82,7 @@ def test_before_any_model_is_released(s3, runtime):
 
 def test_an_event_of_another_bucket_is_refused(s3, runtime):
     with pytest.raises(
-        ForeignBucket, match=r"autowatch-123456789012-us-east-1.*works on autowatch-test alone"
+        ForeignEvent, match=r"autowatch-123456789012-us-east-1.*works on autowatch-test alone"
     ):
         app.lambda_handler(SAMPLE, Context(60))
     assert (results(s3), runtime.requests) == ([], [])

@@ -27,7 +27,9 @@ VERSION = re.compile(r"[0-9a-f]{16,}")
 ONE_LETTER = re.compile(rb"(?<![A-Za-z])[w-z](?![A-Za-z])")
 # Short texts occur in keys, versions and times by chance, a reason may name the columns that are needed, and one of the
 # corpus's columns is named as a field of the log.
-TELLS_NOTHING = re.compile(r"[\d.]*|.{0,4}|reason|y_probability|y_actual|prediction_date", re.DOTALL)
+TELLS_NOTHING = re.compile(
+    r"[\d.]*|.{0,4}|reason|y_probability|y_actual|prediction_date|autowatch_id", re.DOTALL
+)
 FIELDS_OF_EVERY_RECORD = vars(logging.makeLogRecord({})).keys() - {"exc_info", "stack_info"}
 
 

@@ -9,7 +9,7 @@ from autowatch.aws.objects import DocumentMalformed
 from autowatch.monitoring.quality import job as quality_job
 from autowatch.monitoring.quality.job import DaysNotMeasured
 from autowatch.monitoring.requests import InvalidRequest
-from autowatch.records.arrival import ForeignBucket
+from autowatch.records.arrival import ForeignEvent
 from measure_quality import app
 from tests.support.alert_topic import alert_topic
 from tests.support.labelled_bucket import DAY, draw, labels_text, put_gate, put_labels, put_scored, quality
@@ -75,7 +75,7 @@ def metrics_in(text):
 def test_the_sample_event_runs_and_the_answer_is_json(world):
     """The file that it names is not there, which trying again cannot help."""
     sample = json.loads(SAMPLE.read_text())
-    with pytest.raises(ForeignBucket):
+    with pytest.raises(ForeignEvent):
         app.lambda_handler(sample, Context())
     sample["Records"][0]["s3"]["bucket"]["name"] = BUCKET
     answer = app.lambda_handler(sample, Context())

@@ -21,6 +21,8 @@ def settings(monkeypatch):
         "GATE_CONFIDENCE_PERCENT": "90",
         "AUC_TOLERANCE": "0.01",
         "MAX_BATCH_SECONDS": "12.5",
+        "RELEASE_APPROVAL": "drift",
+        "APPROVAL_HOURS": "2",
         "DECISION_THRESHOLD": "0.3",
         "COST_OF_MISS": "",
         "COST_OF_ALARM": "",
@@ -32,15 +34,21 @@ def settings(monkeypatch):
 def test_the_settings_and_the_two_endpoints_reach_the_gate(settings, monkeypatch):
     asked = {}
 
-    def judge(bucket, run, endpoints, limits, rules):
-        asked.update(bucket=bucket.name, run=run, endpoints=endpoints, limits=limits, rules=rules)
-        return type("Decision", (), {"passed": False, "reason": "worse", "metrics": {"auc": 0.7}})
+    decision = {"passed": False, "reason": "worse", "metrics": {"auc": 0.7}, "approval": None}
+
+    def judge(bucket, run, endpoints, limits, rules, trigger):
+        asked.update(
+            bucket=bucket.name, run=run, endpoints=endpoints, limits=limits, rules=rules, trigger=trigger
+        )
+        return type("Decision", (), decision)
 
     monkeypatch.setattr(gate, "judge_challenger", judge)
-    answer = gate.lambda_handler({"run": "r", "endpoint_name": "e-candidate"}, Context(90))
-    assert answer == {"passed": False, "reason": "worse", "metrics": {"auc": 0.7}}
-    assert (asked["bucket"], asked["run"]) == ("bank", "r")
+    answer = gate.lambda_handler(
+        {"run": "r", "trigger": "drift", "endpoint_name": "e-candidate"}, Context(90)
+    )
+    assert answer == decision | {"approval_seconds": 7200}
+    assert (asked["bucket"], asked["run"], asked["trigger"]) == ("bank", "r", "drift")
     assert (asked["endpoints"].candidate, asked["endpoints"].champion) == ("e-candidate", "e")
     assert asked["endpoints"].seconds_left() == 90
     assert (asked["limits"].max_batch_bytes, asked["limits"].concurrency) == (1000, 3)
-    assert asked["rules"] == GateRules(0.6, 0.9, 0.01, 12.5, ThresholdRule(0.3))
+    assert asked["rules"] == GateRules(0.6, 0.9, 0.01, 12.5, ThresholdRule(0.3), "drift")

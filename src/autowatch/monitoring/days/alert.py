@@ -169,8 +169,9 @@ def _lines_of_drift(alert: DriftAlert) -> list[str]:
 
 
 def _lines_of_end(alert: DriftAlert) -> list[str]:
+    reference = "those of this weekday before" if alert.part.get("compared_with") else "the training data"
     return [
-        f"What:     the rows of {alert.date} look like the training data again{_whose(alert)}.",
+        f"What:     the rows of {alert.date} look like {reference} again{_whose(alert)}.",
         f"Ended:    {_listed(alert.ended, _COLUMNS_NAMED)}",
         f"Rows:     {_rows(alert.part)}",
     ]

@@ -43,7 +43,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class RunDay:
-    """What a report says of the rows of one run; `alarmed` says whether a column that matters raised an alarm."""
+    """What a report says of the rows of one run; `alarmed` says whether a column that matters raised an alarm.
+
+    `compared_with` are the days whose rows were the reference; it is empty where the training data were.
+    """
 
     run: str
     verdict: DriftVerdict
@@ -52,6 +55,7 @@ class RunDay:
     alarmed: bool
     failed: bool
     since: str | None
+    compared_with: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -187,6 +191,7 @@ def _run_day(part: dict[str, Any]) -> RunDay:
         alarmed=any(alarm["column"] is not None for alarm in deciding_alarms(part)),
         failed=any(alarm["kind"] == "baseline" for alarm in part["alarms"]),
         since=part["since"],
+        compared_with=tuple(map(date.fromisoformat, part.get("compared_with", ()))),
     )
 
 
@@ -208,3 +213,24 @@ def small_days(run: str, rows: int, day: date, history: History, min_rows: int) 
             found.append(other)
             rows += part.rows
     return found
+
+
+_WEEKS_COMPARED = 4
+
+
+def same_weekdays(run: str, day: date, history: History) -> tuple[date, ...]:
+    """The last four days of this weekday on which the rows of `run` did not drift, oldest first: the day's reference.
+
+    While drift from them lasts they stay the reference, so that drift does not become its own measure. A day that was
+    compared with the training data is taken, too: the first days of a weekday show its rhythm. None where there are no
+    rows of this weekday in four weeks.
+    """
+    for weeks in range(1, _WEEKS_COMPARED + 1):
+        before = day - timedelta(weeks=weeks)
+        part = history[before].of(run) if before in history else None
+        if part is None or part.verdict == "not enough data":
+            continue
+        if part.verdict == "drift" and part.compared_with:
+            return part.compared_with
+        return (*part.compared_with, before)[-_WEEKS_COMPARED:]
+    return ()

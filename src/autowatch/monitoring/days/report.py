@@ -19,12 +19,12 @@ from autowatch.monitoring.days.alarms import (
     volume_alarms,
 )
 from autowatch.monitoring.days.due import DayFiles
-from autowatch.monitoring.days.history import History, ReportedDay, read_report, small_days
+from autowatch.monitoring.days.history import History, ReportedDay, read_report, same_weekdays, small_days
 from autowatch.monitoring.days.news import News, drift_since, find_news
 from autowatch.monitoring.drift.baselines import Baselines
 from autowatch.monitoring.drift.document import drift_document, keep_earlier_parts
 from autowatch.monitoring.drift.judge import DriftRules
-from autowatch.monitoring.drift.runs import RowsJudge, RunJudgement, judge_together
+from autowatch.monitoring.drift.runs import RowsJudge, RunJudgement, judge_by_days, judge_together
 from autowatch.monitoring.drift.scored_rows import ProfileCsv, ScoredRows, read_scored_rows
 from autowatch.records.claim import claim, settle
 from autowatch.records.keys import DOMINO_CHECKS_KEY, report_key
@@ -127,6 +127,10 @@ def judge_day(
         _with_small_days(run, scored, day, history, baselines, profile_csv, rules, files_of)
         for run in judged.runs
     )
+    if judged.settings.compare == "weekday":
+        runs = (
+            _by_weekday(run, scored, day, history, baselines, profile_csv, rules, files_of) for run in runs
+        )
     current = [
         run.to_json(rules.min_rows) | {"since": _since(run.run, run.verdict, day, history)} for run in runs
     ]
@@ -184,6 +188,32 @@ def _with_small_days(
     if rows.rows + sum(other.rows for other in others) < rules.min_rows:
         return judgement
     return judge_together(judgement, days, rows.joined_with(others), baselines.of(judgement.run), rules)
+
+
+def _by_weekday(
+    judgement: RunJudgement,
+    scored: ScoredRows,
+    day: date,
+    history: History,
+    baselines: Baselines,
+    profile_csv: ProfileCsv,
+    rules: DriftRules,
+    files_of: Callable[[date], DayFiles],
+) -> RunJudgement:
+    """The judgement of a run's rows by the same weekday of the last weeks, if both have rows enough."""
+    rows = scored.of(judgement.run)
+    if rows is None or rows.rows < rules.min_rows or judgement.report is None:
+        return judgement
+    days = same_weekdays(judgement.run, day, history)
+    scored_then = (
+        read_scored_rows(baselines.bucket, list(files_of(other).manifests), baselines, profile_csv)
+        for other in days
+    )
+    found = [then for each in scored_then if (then := each.of(judgement.run))]
+    if not found:
+        return judgement
+    reference = found[0].joined_with(found[1:])
+    return judge_by_days(judgement, rows, days, reference, baselines.of(judgement.run), rules)
 
 
 def _since(run: str, verdict: str, day: date, history: History) -> str | None:

@@ -4,12 +4,12 @@ What a sentence quotes may leave the bucket by mail, so a text stands there only
 (docs/security.md). `drift.json` stays in the bucket and has all that the profiles kept.
 """
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from autowatch.tabular.bins import Bins, NumericBins, rising_texts
+from autowatch.tabular.cells import bare
 from autowatch.tabular.sketches import ColumnSketch
 
 _MOST_SHOWN = 20
@@ -101,11 +101,6 @@ def beyond(bins: Bins, sketch: ColumnSketch) -> Beyond:
         ),
         sketch.undercount,
     )
-
-
-def bare(text: str) -> str:
-    """The text without what people do not see at once: capitals, spaces, the Unicode form."""
-    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _named(text: str, rows: int, known: Mapping[str, str], frequent: set[str]) -> UnknownValue:

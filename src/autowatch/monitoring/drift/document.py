@@ -20,8 +20,8 @@ _PART = (
     "columns",
     "since",
 )
-# Which earlier days were judged together with a day of few rows; older documents do not say.
-_PART_OF_SMALL_DAYS = ("judged_with", "judged_rows")
+# Which earlier days were judged together with the day, or were its reference; older documents do not say.
+_PART_OF_OTHER_DAYS = ("judged_with", "judged_rows", "compared_with")
 
 
 def drift_document(
@@ -92,7 +92,7 @@ def parts_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     parts = (
         {name: part[name] for name in _PART}
-        | {name: part[name] for name in _PART_OF_SMALL_DAYS if name in part}
+        | {name: part[name] for name in _PART_OF_OTHER_DAYS if name in part}
         for part in (document, *document["other_runs"])
     )
     return [

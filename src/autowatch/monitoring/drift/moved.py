@@ -29,9 +29,12 @@ def what_moved(bins: Sequence[BinShare], most: int = 2) -> str:
 
 
 def _is_worth_telling(less: float, more: float) -> bool:
-    """Whether a reader sees the change: two shares that are written alike show none."""
-    return more - less >= _WORTH_TELLING and percent(more) != percent(less)
+    return more - less >= _WORTH_TELLING
 
 
 def _change(share: BinShare) -> str:
-    return f"“{share.label}” {percent(share.reference)} → {percent(share.current)}"
+    before, now = percent(share.reference), percent(share.current)
+    if before == now:
+        # A reader could not see that it moved.
+        before, now = f"{share.reference:.1%}", f"{share.current:.1%}"
+    return f"“{share.label}” {before} → {now}"

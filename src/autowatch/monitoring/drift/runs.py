@@ -8,13 +8,16 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
+from msgspec import structs
+
 from autowatch.aws.objects import Bucket
 from autowatch.monitoring.drift.baselines import Baselines, BaselineUnusable
 from autowatch.monitoring.drift.judge import Alarm, DriftReport, DriftRules, judge
 from autowatch.monitoring.drift.scored_rows import RunRows, ScoredRows
 from autowatch.monitoring.drift.settings import DriftSettings, InvalidDriftSettings, read_drift_settings
 from autowatch.records.verdicts import DriftVerdict
-from autowatch.tabular.profile import Baseline, ProfileBuilder, ProfilesDiffer
+from autowatch.tabular.bins import CategoricalBins
+from autowatch.tabular.profile import Baseline, Profile, ProfileBuilder, ProfilesDiffer
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class RunJudgement:
     """What came out for the rows of one run: a report, or the error for which there is none.
 
     `days` are the earlier days whose rows were judged together with these, since neither are enough by themselves.
+    `compared_with` are those whose rows were the reference; it is empty where the training data were.
     """
 
     run: str
@@ -30,6 +34,7 @@ class RunJudgement:
     report: DriftReport | None
     error: str | None = None
     days: tuple[date, ...] = ()
+    compared_with: tuple[date, ...] = ()
 
     @property
     def verdict(self) -> DriftVerdict:
@@ -50,6 +55,7 @@ class RunJudgement:
                 "columns": [],
                 "judged_with": [],
                 "judged_rows": 0,
+                "compared_with": [],
             }
         return common | {
             "reference_rows": self.report.reference_rows,
@@ -60,6 +66,7 @@ class RunJudgement:
             "columns": [column.to_json() for column in self.report.columns],
             "judged_with": [day.isoformat() for day in self.days],
             "judged_rows": self.report.rows,
+            "compared_with": [day.isoformat() for day in self.compared_with],
         }
 
 
@@ -90,6 +97,38 @@ def judge_together(
     return replace(
         judgement, report=replace(report, alarms=(*judgement.report.alarms, *alarms)), days=tuple(days)
     )
+
+
+def judge_by_days(
+    judgement: RunJudgement,
+    rows: RunRows,
+    days: Sequence[date],
+    reference: RunRows,
+    baseline: Baseline,
+    rules: DriftRules,
+) -> RunJudgement:
+    """The judgement of a day's rows by those of earlier days, if these are enough for one.
+
+    Args:
+        judgement: by the training data.
+        days: the earlier days.
+        reference: the rows of all of them.
+    """
+    if rows.profile is None or reference.profile is None or reference.profile.rows < rules.min_rows:
+        return judgement
+    report = judge(measured_by(baseline, reference.profile), rows.profile, rules)
+    return replace(judgement, report=report, compared_with=tuple(days))
+
+
+def measured_by(baseline: Baseline, profile: Profile) -> Baseline:
+    """The baseline with other rows for a reference; columns with too many values for bins keep the training data."""
+    columns = (
+        column
+        if isinstance(column, CategoricalBins) and column.open
+        else structs.replace(column, counts=tuple(profile.columns.get(column.name, column.counts)))
+        for column in baseline.columns
+    )
+    return replace(baseline, rows=profile.rows, columns=tuple(columns))
 
 
 def _judge_run(rows: RunRows, baselines: Baselines, rules: DriftRules) -> RunJudgement:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Literal, cast, get_args
 
 import yaml
 
@@ -16,6 +17,9 @@ from autowatch.tabular.cells import to_number
 _LARGEST = 256 * 1024
 _SHARES = ("distance", "missing_rise", "new_rise", "out_of_range_rise")
 _LONGEST_SHOWN = 60
+
+
+Compare = Literal["training", "weekday"]
 
 
 class InvalidDriftSettings(AutowatchError):
@@ -53,11 +57,15 @@ class VolumeRules:
 
 @dataclass(frozen=True)
 class DriftSettings:
-    """What `monitoring/settings.yaml` holds; `lines` says on which line each column is named."""
+    """What `monitoring/settings.yaml` holds; `lines` says on which line each column is named.
+
+    `compare` says with what a day is compared: with the training data, or with the same weekday of the last weeks.
+    """
 
     rules: DriftRules
     alert: AlertRules = AlertRules()
     volume: VolumeRules = VolumeRules()
+    compare: Compare = "training"
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def check_columns(self, known: Collection[str]) -> None:
@@ -86,7 +94,7 @@ def parse_drift_settings(content: bytes, min_rows: int) -> DriftSettings:
     Raises:
         InvalidDriftSettings: the document is not YAML, or a key, a type or a value in it is not as documented.
     """
-    document = _entries(_compose(content), "the file", ("alert", "defaults", "columns", "volume"))
+    document = _entries(_compose(content), "the file", ("alert", "compare", "defaults", "columns", "volume"))
     alert = _entries(
         document.get("alert"),
         "alert",
@@ -117,6 +125,7 @@ def parse_drift_settings(content: bytes, min_rows: int) -> DriftSettings:
             _number(volume, "most", VolumeRules.most, 1, 1e9),
             _whole(volume, "days", VolumeRules.days, 3, 30),
         ),
+        compare=_compare(document.get("compare")),
         lines=_lines_of_keys(document.get("columns")),
     )
 
@@ -201,6 +210,17 @@ def _number(found: Mapping[str, yaml.Node], name: str, default: float, least: fl
     if not least <= value <= most:
         raise _invalid(_line(node), f"{name} is {value:g}. Write a number from {least:g} to {most:g}")
     return value
+
+
+def _compare(node: yaml.Node | None) -> Compare:
+    for known in get_args(Compare):
+        if isinstance(node, yaml.ScalarNode) and node.value == known:
+            return cast("Compare", known)
+    if node is None or _is_null(node):
+        return "training"
+    raise _invalid(
+        _line(node), f"compare is neither of {' and '.join(get_args(Compare))}. Write one of the two"
+    )
 
 
 def _is_null(node: yaml.Node) -> bool:

@@ -26,6 +26,7 @@ from autowatch.reports.text import listed, short
 from autowatch.scoring.columns import MissingColumns
 from autowatch.scoring.outcome import check_balance
 from autowatch.scoring.output import rejected_header, rejected_rows
+from autowatch.tabular.cells import differ_unseen
 from autowatch.tabular.table import Block, read_table
 
 MOST_FILES = 100_000
@@ -164,7 +165,7 @@ class _Reader:
             elif (place := file.labels.get(label)) is not None:
                 yield file.number, row, place
             elif label:
-                faults[index] = file.unknown_label
+                faults[index] = file.fault_of(label)
             else:
                 faults[index] = "The label is missing."
 
@@ -192,6 +193,10 @@ class _Known:
     rows: int
     labels: dict[str, int]
     unknown_label: str
+
+    def fault_of(self, label: str) -> str:
+        """What is wrong with a label that the model does not know."""
+        return f"{self.unknown_label}{differ_unseen([label], self.labels)}"
 
 
 def _unknown_label(contract: Contract) -> str:

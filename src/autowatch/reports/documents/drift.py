@@ -112,6 +112,7 @@ class RunDrift:
     columns: Sequence[Column]
     judged_with: Sequence[str]
     judged_rows: int | None
+    compared_with: Sequence[str]
 
     @property
     def deciding_columns(self) -> list[Column]:
@@ -245,6 +246,7 @@ def _run(document: Mapping[str, Any]) -> RunDrift:
         drift_share=fields.number(document, "drift_share"),
         judged_with=fields.texts(document, "judged_with"),
         judged_rows=fields.whole(document, "judged_rows"),
+        compared_with=fields.texts(document, "compared_with"),
         alarms=_alarms(fields.mappings(document, "alarms"), weightless),
         columns=sorted(
             columns,

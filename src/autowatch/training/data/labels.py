@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autowatch.reports.text import listed
-from autowatch.tabular.cells import MISSING
+from autowatch.tabular.cells import MISSING, differ_unseen
 from autowatch.training.data.table import UnfitTrainingFile
 
 FEWEST_ROWS_OF_CLASS = 20
@@ -117,8 +117,8 @@ def check_classes(counts: Mapping[str, LabelCount], target: str, positive_label:
     if positive_label and positive_label not in counts:
         held = " and ".join(counts[label].quoted for label in sorted(counts))
         raise WrongClasses(
-            f"The column {target!r} holds {held}, but the parameter PositiveLabel is {positive_label!r}. Set it to one "
-            "of the two, or leave it empty."
+            f"The column {target!r} holds {held}, but the parameter PositiveLabel is {positive_label!r}."
+            f"{differ_unseen([positive_label], counts)} Set it to one of the two, or leave it empty."
         )
     rarer = min(counts.values(), key=lambda each: (each.rows, each.label))
     if rarer.rows < FEWEST_ROWS_OF_CLASS:

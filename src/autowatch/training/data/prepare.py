@@ -11,6 +11,7 @@ from autowatch.records.contract import Contract, Feature, PositiveLabelFrom, res
 from autowatch.records.holdout import HoldoutBy, HoldoutRule, write_unseen_rows
 from autowatch.records.keys import baseline_key, contract_key
 from autowatch.scoring.columns import near_misses
+from autowatch.tabular.cells import differ_unseen
 from autowatch.tabular.profile import PROFILE_VERSION, Baseline, Profile, add, baseline_column
 from autowatch.training.data.copies import NearCopies, NearCopiesFinder, copies_by_time
 from autowatch.training.data.files import TrainingFiles
@@ -161,7 +162,7 @@ def _check_size(training: TrainingFiles) -> None:
 def _check_header(header: tuple[str, ...], preparation: Preparation) -> None:
     if preparation.target not in header:
         raise TargetMissing(
-            f"None of the training file's {len(header)} columns is called {preparation.target!r}."
+            f"The training file has no column {preparation.target!r} among its {len(header)}."
             f"{near_misses([preparation.target], header)} Add the column, or set the "
             "parameter TargetColumn to the one to predict."
         )
@@ -195,6 +196,10 @@ def _check_header(header: tuple[str, ...], preparation: Preparation) -> None:
 
 
 def _near_match(name: str, header: Sequence[str]) -> str:
+    for own in header:
+        if own.strip() == name.strip():
+            # A parameter's names lose the spaces around them, so that no correction of it would help.
+            return f"The file calls it {own!r}, with spaces around it: rename it there. "
     near = difflib.get_close_matches(name.casefold(), {each.casefold(): each for each in header}, 1)
     meant = next((each for each in header if near and each.casefold() == near[0]), None)
     return f"Did you mean {meant!r}? " if meant else ""
@@ -258,7 +263,8 @@ def _positive_label(
     if known and set(known.labels) != classes.keys() and not preparation.new_labels:
         raise LabelsChanged(
             f"The column {preparation.target!r} holds {_quoted(classes)}, but the model in force, run {known.run}, "
-            f"knows {_quoted(known.labels)}. Write the labels as before; or, if the new ones are meant, start the run "
+            f"knows {_quoted(known.labels)}.{differ_unseen(classes, known.labels)} Write the labels as before; or, if "
+            "the new ones are meant, start the run "
             'by `autowatch train --new-labels` ("new_labels": true in its input).'
         )
     if preparation.positive_label:

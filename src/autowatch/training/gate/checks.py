@@ -1,11 +1,17 @@
 """The gate's checks: when a challenger is good enough, in figures."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from autowatch.evaluation.figures import Comparison
+from autowatch.evaluation.intervals import Bounded
 from autowatch.records.decision import Check, JudgedModel
+from autowatch.records.run import Trigger
 from autowatch.records.threshold import ThresholdRule
 from autowatch.training.gate.holdout import ScoredChampion
+
+ApprovalPolicy = Literal["never", "drift", "always"]
+"""Which runs' releases a person must approve: none's, those that drift started, or all."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +25,7 @@ class GateRules:
         auc_tolerance: the loss of AUC against the champion that is accepted.
         max_batch_seconds: the longest that the median batch may take.
         threshold: how the decision threshold is set; None for the model's own label.
+        approval: whose releases a person must approve.
     """
 
     minimum_auc: float
@@ -26,6 +33,7 @@ class GateRules:
     auc_tolerance: float = 0.0
     max_batch_seconds: float = 30.0
     threshold: ThresholdRule | None = None
+    approval: ApprovalPolicy = "never"
 
 
 def check_floor(challenger: JudgedModel, rules: GateRules) -> Check:
@@ -81,4 +89,33 @@ def _compared(comparison: Comparison, champion: ScoredChampion, holdout_rows: in
             f"the same {comparison.rows:,} rows, which it may have been trained on ({champion.unknown}; that would "
             "flatter it)"
         )
+    if comparison.rows == holdout_rows:
+        return f"all {holdout_rows:,} hold-out rows, which were kept from it, too"
     return f"the {comparison.rows:,} of the {holdout_rows:,} hold-out rows that were kept from it, too"
+
+
+_BY_CHANCE = 0.5
+"""The AUC of a model that knows nothing."""
+
+
+def approval_reason(
+    policy: ApprovalPolicy, trigger: Trigger, champion_run: str | None, champion: Bounded | None
+) -> str | None:
+    """Why a person must approve the release of a challenger that passed; None where nobody needs to.
+
+    A champion whose AUC is surely below 0.5 ranks the new rows the wrong way round. Labels that were exchanged look so,
+    by accident or by someone who may write training files; a model trained on them passes every other check.
+
+    Args:
+        champion: the champion's AUC on the hold-out; None where it was not judged.
+    """
+    if champion and champion.upper < _BY_CHANCE:
+        return (
+            f"The champion, run {champion_run}, ranks the new rows the wrong way round: its AUC on them is "
+            f"{champion.value:.3f}, at most {champion.upper:.3f}. The labels of the training file may be exchanged."
+        )
+    if policy == "always":
+        return "The parameter ReleaseApproval asks for it before every release."
+    if policy == "drift" and trigger == "drift":
+        return "Drift started the run, and the parameter ReleaseApproval asks for it then."
+    return None

@@ -10,19 +10,28 @@ import numpy as np
 
 from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
+from autowatch.evaluation.auc import auc_estimate
 from autowatch.evaluation.classification import measure
 from autowatch.evaluation.comparison import NotComparable, compare
 from autowatch.evaluation.curves import calibration_curve, roc_curve
 from autowatch.evaluation.figures import Comparison
+from autowatch.evaluation.intervals import Bounded
 from autowatch.evaluation.threshold import confusion, trade_off_curve
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
 from autowatch.records.keys import baseline_key, contract_key, holdout_key
+from autowatch.records.run import Trigger
 from autowatch.records.smoke import write_smoke_test
 from autowatch.scoring.endpoint import TimedEndpoint
 from autowatch.scoring.requests import ScoringLimits
 from autowatch.tabular.profile import Baseline, baseline_column, with_prediction
-from autowatch.training.gate.checks import GateRules, check_champion, check_floor, check_latency
+from autowatch.training.gate.checks import (
+    GateRules,
+    approval_reason,
+    check_champion,
+    check_floor,
+    check_latency,
+)
 from autowatch.training.gate.holdout import (
     ChampionNotComparable,
     HoldoutScores,
@@ -72,7 +81,12 @@ class Endpoints:
 
 
 def judge_challenger(
-    bucket: Bucket, run: str, endpoints: Endpoints, limits: ScoringLimits, rules: GateRules
+    bucket: Bucket,
+    run: str,
+    endpoints: Endpoints,
+    limits: ScoringLimits,
+    rules: GateRules,
+    trigger: Trigger = "manual",
 ) -> GateDecision:
     """Scores the run's hold-out with the challenger and, where it can be compared, the champion, and decides.
 
@@ -101,8 +115,18 @@ def judge_challenger(
     except (ChampionNotComparable, NotComparable) as error:
         skipped = f"Judged without a champion: {str(error).rstrip('.')}."
     decision = _decide(contract, scores, champion, comparison, skipped, rules)
+    if decision.passed:
+        reason = approval_reason(rules.approval, trigger, *_champions_auc(champion, contract.positive_label))
+        decision = replace(decision, approval=reason)
     write_decision(bucket, run, decision)
     return decision
+
+
+def _champions_auc(champion: ScoredChampion | None, positive_label: str) -> tuple[str | None, Bounded | None]:
+    if champion is None:
+        return None, None
+    scores = champion.scores
+    return champion.contract.run, auc_estimate(scores.positive(positive_label), scores.probabilities())
 
 
 def _check_all_scored(scores: HoldoutScores) -> None:

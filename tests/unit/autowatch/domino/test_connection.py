@@ -247,7 +247,7 @@ def test_an_impossible_url_is_refused_at_once(connect, waits, url):
 @pytest.mark.parametrize("status", [400, 401, 404, 500, 302])
 def test_the_token_never_shows(fake, connect, status, caplog):
     caplog.set_level(0)
-    fake.answers = [Answer(status, b"no")]
+    fake.answers = [Answer(status, f"You sent {TOKEN}.".encode())]
     connection = connect(fake.url, attempts=1)
     with pytest.raises((DominoRefused, DominoUnavailable)) as caught:
         put(connection)

@@ -88,8 +88,8 @@ def test_the_report_has_the_agreed_fields(clients):
 
     assert set(report) == {
         "date", "generated", "run", "verdict", "rows", "files", "reference_rows", "min_rows", "drifted_columns",
-        "drift_share", "alarms", "columns", "since", "judged_with", "judged_rows", "other_runs", "alerted", "told",
-        "rejected_rows", "refused_files", "extra_columns", "domino", "inputs", "alerting",
+        "drift_share", "alarms", "columns", "since", "judged_with", "judged_rows", "compared_with", "other_runs",
+        "alerted", "told", "rejected_rows", "refused_files", "extra_columns", "domino", "inputs", "alerting",
     }  # fmt: skip
     assert (report["date"], report["generated"], report["run"]) == (TODAY, "2026-11-23T20:00:00Z", "run-1")
     assert (report["other_runs"], report["alerted"], report["domino"]) == ([], True, None)
@@ -509,6 +509,51 @@ class TestFewRows:
             self.few(clients, baseline, alike, back)
         assert [day.notified for day in run(clients).days] == [False] * 4
         assert report_of(clients)["verdict"] == "no drift"
+
+
+class TestWeekday:
+    """Each Monday the rows differ from the training data, in the same way."""
+
+    @pytest.fixture
+    def mondays(self, clients):
+        settings = b"compare: weekday\nvolume: {least: 0}"
+        clients.bucket.client.put_object(Bucket=BUCKET, Key="monitoring/settings.yaml", Body=settings)
+        baseline = release(clients.bucket.client)
+        for back in range(15, -1, -1):
+            columns = DRIFTED if back % 7 == 0 else LIKE_TRAINING
+            score(clients.bucket.client, baseline, columns, day=str((NOW - timedelta(days=back)).date()))
+        run(clients)
+        return clients
+
+    def report(self, clients, back):
+        return report_of(clients, str((NOW - timedelta(days=back)).date()))
+
+    def test_a_rhythm_is_told_once(self, mondays):
+        reports = [self.report(mondays, back) for back in (14, 7, 0)]
+        assert [report["verdict"] for report in reports] == ["drift", "no drift", "no drift"]
+        assert [report["compared_with"] for report in reports] == [
+            [],
+            ["2026-11-09"],
+            ["2026-11-09", "2026-11-16"],
+        ]
+
+    def test_rows_that_are_other_than_on_that_weekday_drift(self, mondays):
+        baseline = release(mondays.bucket.client)
+        later = NOW + timedelta(days=7)
+        score(mondays.bucket.client, baseline, LIKE_TRAINING, day=str(later.date()))
+        run(mondays, now=later)
+        report = report_of(mondays, str(later.date()))
+        assert report["verdict"] == "drift"
+        assert report["compared_with"] == ["2026-11-09", "2026-11-16", "2026-11-23"]
+        page = mondays.bucket.read(f"reports/date={later.date()}/index.html")[0].decode()
+        assert "from the rows of the same weekday before (2026-11-09, 2026-11-16, 2026-11-23)" in page
+
+    def test_by_default_the_training_data_are_the_reference(self, clients):
+        baseline = release(clients.bucket.client)
+        for back in (7, 0):
+            score(clients.bucket.client, baseline, DRIFTED, day=str((NOW - timedelta(days=back)).date()))
+        run(clients)
+        assert (report_of(clients)["verdict"], report_of(clients)["compared_with"]) == ("drift", [])
 
 
 def test_files_with_the_same_content_are_named(clients):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from autowatch.aws.objects import ObjectVersion
-from autowatch.records.arrival import Arrival, output_keys
+from autowatch.records.arrival import Arrival, ForeignEvent, announcement, arrivals_in, output_keys
 
 TIME = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -17,6 +17,9 @@ TIME = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
         ("inference/sub/dir/a.csv", "sub/dir/a"),
         ("inference/a b+ü%41.csv", "a b+ü%41"),
         ("inference/a.csv.csv", "a.csv"),
+        ("inference/../../etc/a.csv", "%2E%2E/%2E%2E/etc/a"),
+        ("inference/./a.csv", "%2E/a"),
+        ("inference/.../a..b.csv", ".../a..b"),
     ],
 )
 def test_keys_follow_the_input(key, name):
@@ -52,3 +55,28 @@ def test_a_long_name_is_cut_and_stays_unlike_others(letter):
     assert len({*longer}) == 2
     assert all(len(key.encode()) <= len(predictions("n" * 900)) for key in longer)
     assert predictions(f"{fits}a") == longer[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "bucket", "ahead", "words"),
+    [
+        ("inference/a.csv", "bank", timedelta(minutes=50), None),
+        ("inference/a.csv", "other", timedelta(0), "is about the bucket other"),
+        (
+            "labels/a.csv",
+            "bank",
+            timedelta(0),
+            "is about 'labels/a.csv', and this function takes files below inference/",
+        ),
+        ("models/r/contract.json", "bank", timedelta(0), "below inference/ alone"),
+        ("inference/a.csv", "bank", timedelta(hours=2), "is yet to come"),
+    ],
+)
+def test_an_event_about_anything_else_than_an_arrived_file_is_refused(key, bucket, ahead, words):
+    arrival = Arrival(ObjectVersion(key, "v", "e", 1), datetime.now(UTC) + ahead)
+    event = announcement(arrival, bucket)
+    if words is None:
+        assert arrivals_in(event, "bank", "inference/") == [arrival]
+    else:
+        with pytest.raises(ForeignEvent, match=words):
+            arrivals_in(event, "bank", "inference/")

@@ -50,8 +50,16 @@ def test_the_document_is_as_agreed():
         "started": "2026-11-23T09:00:01Z",
         "finished": "2026-11-23T09:00:04Z",
         "columns": ["age"],
+        "row_id": "id",
         "versions": {"autowatch": "0.1.0"},
-        "counts": {"profile_version": 1, "run": "r", "bins": "bins", "rows": 3, "columns": {"age": [1, 2]}},
+        "counts": {
+            "profile_version": 1,
+            "run": "r",
+            "bins": "bins",
+            "rows": 3,
+            "columns": {"age": [1, 2]},
+            "sketches": {},
+        },
     }
     assert msgspec.convert(document, Manifest) == MANIFEST
     assert msgspec.convert(document, CountedManifest).counts == counts
@@ -59,7 +67,7 @@ def test_the_document_is_as_agreed():
 
 def test_a_manifest_of_an_earlier_version_is_read():
     document = msgspec.to_builtins(MANIFEST)
-    for name in ("columns", "variant", "committed_by"):
+    for name in ("columns", "variant", "committed_by", "row_id"):
         del document[name]
     read = msgspec.convert(document, CountedManifest)
     assert (read.columns, read.variant, read.committed_by, read.counts) == ((), "", "", None)

@@ -38,7 +38,9 @@ def test_a_days_page_shows_both_documents(s3):
     key = publish_day_page(Bucket(s3, BUCKET), DAY)
 
     assert key == "reports/date=2026-11-23/index.html"
-    assert "euribor3m" in page(s3, key)
+    shown = page(s3, key)
+    assert "euribor3m" in shown
+    assert shown.index("default-src 'none'") < shown.index("<style>"), "a page may load nothing"
 
 
 def test_a_document_given_overrides_the_one_in_the_bucket_and_is_not_written(s3):

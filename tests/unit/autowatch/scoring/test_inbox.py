@@ -135,7 +135,7 @@ def test_a_file_that_arrives_during_a_release_is_announced_again_in_a_while_and_
         outcome = score_arrivals(
             Bucket(s3, BUCKET),
             StubRuntime(),
-            arrivals_in(event, BUCKET),
+            arrivals_in(event, BUCKET, "inference/"),
             settings(),
             lambda: 60.0,
             "i1",
@@ -148,7 +148,7 @@ def test_a_file_that_arrives_during_a_release_is_announced_again_in_a_while_and_
             for document in inputs(machine)
             if document["postponed"]["event"]["postponed"] == len(waits) + 1
         )
-        assert arrivals_in(event, BUCKET) == [arrival]
+        assert arrivals_in(event, BUCKET, "inference/") == [arrival]
         waits = sorted(document["postponed"]["seconds"] for document in inputs(machine))
     assert waits == [5, 10, 20, 40, 60]
     assert results(s3) == []
@@ -224,4 +224,7 @@ class TestBeforeTheFirstRelease:
         handle(s3, machine, arrival)
         (document,) = inputs(machine)
         release(s3)
-        assert handle(s3, machine, *arrivals_in(document["postponed"]["event"], BUCKET))["scored"] == 1
+        assert (
+            handle(s3, machine, *arrivals_in(document["postponed"]["event"], BUCKET, "inference/"))["scored"]
+            == 1
+        )

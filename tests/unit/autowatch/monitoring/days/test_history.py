@@ -3,9 +3,10 @@ from datetime import timedelta
 import pytest
 
 from autowatch.aws.objects import Bucket
-from autowatch.monitoring.days.history import HISTORY_DAYS, read_history
+from autowatch.monitoring.days.history import HISTORY_DAYS, read_history, same_weekdays
 from autowatch.records.keys import report_key
 from tests.support.monitored_bucket import BUCKET, NOW
+from tests.support.reported_days import reported
 
 TODAY = NOW.date()
 
@@ -105,3 +106,38 @@ def test_a_report_that_is_no_json_does_not_either(s3):
     put_report(s3, TODAY)
     s3.put_object(Bucket=BUCKET, Key=report_key(TODAY - timedelta(days=1)), Body=b"{")
     assert list(read_history(Bucket(s3, BUCKET), TODAY)) == [TODAY]
+
+
+class TestSameWeekdays:
+    """The reference of a day that is compared with the same weekday of the last weeks."""
+
+    def weeks(self, letters):
+        """The references of today and of the same weekday before, one letter a week; the last one is last week."""
+        history, references = {}, []
+        for number, letter in enumerate([*letters, "n"]):
+            day = TODAY - timedelta(weeks=len(letters) - number)
+            references.append(same_weekdays("run-1", day, history))
+            if letter != " ":
+                history[day] = reported(day, letter, compared_with=references[-1])
+        return [[(TODAY - each).days // 7 for each in reference] for reference in references]
+
+    def test_they_are_the_last_four(self):
+        assert self.weeks("nnnnnn") == [[], [6], [6, 5], [6, 5, 4], [6, 5, 4, 3], [5, 4, 3, 2], [4, 3, 2, 1]]
+
+    def test_what_drifts_from_the_training_data_alone_shows_the_rhythm(self):
+        assert self.weeks("Dn") == [[], [2], [2, 1]]
+
+    def test_lasting_drift_does_not_become_its_own_reference(self):
+        assert self.weeks("nn" + "D" * 12)[-1] == [14, 13]
+
+    def test_it_is_taken_up_again_when_the_drift_is_over(self):
+        assert self.weeks("nnDDn")[-1] == [5, 4, 1]
+
+    def test_weeks_without_rows_are_passed_over_for_a_month(self):
+        assert self.weeks("nn   ")[-1] == [5, 4]
+        assert self.weeks("nn    ")[-1] == []
+        assert self.weeks("nn-")[-1] == [3, 2]
+
+    def test_those_of_another_run_do_not_count(self):
+        day = TODAY - timedelta(weeks=1)
+        assert same_weekdays("run-2", TODAY, {day: reported(day)}) == ()

@@ -181,6 +181,10 @@ def test_at_most_two_bins_are_named_each_way():
     assert what_moved(bins) == "rose: “0” 20% → 50%, “1” 20% → 30%; fell: “4” 20% → 0%, “3” 20% → 10%"
 
 
+def test_a_change_that_rounding_would_hide_is_told_with_more_digits():
+    assert what_moved([BinShare("a", 0.106, 0.114)]) == "rose: “a” 10.6% → 11.4%"
+
+
 @pytest.mark.parametrize(
     "bins", [[], [BinShare("a", 0.5, 0.5)], [BinShare("a", 0.5, 0.504), BinShare("b", 0.5, 0.496)]]
 )

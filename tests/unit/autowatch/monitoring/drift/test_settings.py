@@ -15,7 +15,8 @@ from autowatch.monitoring.drift.settings import (
 
 DEFAULTS = DriftSettings(DriftRules(min_rows=400))
 DOCUMENTED = b"""
-alert: {days: 1, of: 1, drift_share: 0}
+alert: {days: 1, of: 1, drift_share: 0, repeat: 7, further: 1.5, ended: 1, refusals: 1}
+compare: training
 defaults: {distance: 0.07, missing_rise: 0.03, new_rise: 0.01, out_of_range_rise: 0.01, importance: 1}
 columns:
   age: {distance: 0.1, importance: 3}
@@ -96,6 +97,17 @@ def test_every_setting_arrives_where_it_belongs():
     assert settings.volume == VolumeRules(0, 10, 3)
 
 
+def test_every_choice_of_what_is_told_is_a_setting():
+    settings = parse("alert: {repeat: 1, further: 3, ended: 0, refusals: 0}\ncompare: weekday")
+    assert settings.alert == AlertRules(repeat=1, further=3.0, ended=False, refusals=False)
+    assert settings.compare == "weekday"
+
+
+@pytest.mark.parametrize("text", ["compare: month", "compare: [weekday]", "compare: {weekday: 1}"])
+def test_another_comparison_is_refused(text):
+    assert "compare is neither of training and weekday. Write one of the two" in refused(text)
+
+
 @pytest.mark.parametrize(
     "name", ["no", "1", "null", "~", "1.5e3", "2026-11-23", "a: b", "größe", "😀", "x" * 120]
 )
@@ -115,7 +127,7 @@ def test_a_number_may_be_written_as_yaml_would_not_take_it(number):
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("alrt: {}", 1, "no key 'alrt'. Use one of alert, defaults, columns, volume"),
+        ("alrt: {}", 1, "no key 'alrt'. Use one of alert, compare, defaults, columns, volume"),
         ("alert:\n  dayz: 2", 2, "alert has no key 'dayz'"),
         ("columns:\n  age:\n    dist: 1", 3, "'age' has no key 'dist'"),
         ("volume:\n  days: 2.5", 2, "days is 2.5. Write a number from 3 to 30"),

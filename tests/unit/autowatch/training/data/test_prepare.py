@@ -185,7 +185,7 @@ def test_a_near_miss_of_the_target_is_named_by_its_place_alone(s3):
 def test_a_file_without_a_header_keeps_its_first_row_to_itself(s3):
     caught = refusal(s3, table(header="41,Miller,7,no"))
     assert caught.type is TargetMissing
-    assert str(caught.value).startswith("None of the training file's 4 columns is called 'y'. Add the column")
+    assert str(caught.value).startswith("The training file has no column 'y' among its 4. Add the column")
 
 
 @pytest.mark.parametrize("positives", [0, 650])
@@ -649,3 +649,46 @@ def refusal_of_both(s3):
     with pytest.raises(Exception, match="autowatch_id.*Rename it") as caught:
         prepare(s3, customers(header="id,autowatch_id,job,y"), PLAIN)
     return caught
+
+
+def adult(rows=700):
+    """As the public Adult file has it: a space behind every comma of header and rows."""
+    return "age, workclass, income\n" + "".join(
+        f"{number % 70}, {'State-gov' if number % 2 else 'Private'}, {'>50K' if number % 3 == 0 else '<=50K'}\n"
+        for number in range(rows)
+    )
+
+
+def adult_preparation(**changes):
+    return replace(Preparation(" income", "", (), 20), **changes)
+
+
+def test_names_and_labels_that_begin_with_a_space_are_taken_to_the_letter(s3):
+    contract = prepare(s3, adult(), adult_preparation())
+    assert contract.labels == (" <=50K", " >50K")
+    assert [feature.name for feature in contract.features] == ["age", " workclass"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"target": "income"},
+            "Column 3 differs from 'income' only by capitals, spaces or invisible characters.",
+        ),
+        ({"positive_label": ">50K"}, "is '>50K'. Only capitals, spaces or the Unicode form differ."),
+        (
+            {"dropped_columns": ("workclass",)},
+            "The file calls it ' workclass', with spaces around it: rename it",
+        ),
+    ],
+)
+def test_what_differs_only_by_that_space_is_told(s3, changes, told):
+    assert told in str(refusal(s3, adult(), adult_preparation(**changes)).value)
+
+
+def test_labels_that_differ_from_the_champions_only_by_a_space_are_told_to(s3):
+    champion = prepare(s3, adult().replace(", ", ","), Preparation("income", "", (), 20), run="before")
+    champion = replace(champion, target=" income")
+    with pytest.raises(LabelsChanged, match="knows '<=50K' and '>50K'. Only capitals, spaces"):
+        prepare(s3, adult(), adult_preparation(), champion=champion)

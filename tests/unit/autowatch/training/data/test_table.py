@@ -45,10 +45,18 @@ def test_files_follow_each_other_whatever_their_dialect(open_files):
     assert table.digest == hashlib.sha256(b"".join(bodies)).hexdigest()
 
 
-@pytest.mark.parametrize("header", [b"a,b", b"y,a", b"a,y,b", b"A,y"])
-def test_files_with_other_columns_are_refused_with_both_names(open_files, header):
+@pytest.mark.parametrize(
+    ("header", "what"),
+    [
+        (b"a,b", "column 2 is not 'y'"),
+        (b"y,a", "column 1 is not 'a'"),
+        (b"a,y,b", "it has 3 columns instead of 2"),
+        (b"A,y", "column 1 is not 'a'"),
+    ],
+)
+def test_files_with_other_columns_are_refused_with_both_names_and_the_column(open_files, header, what):
     table = open_files(b"a,y\n1,no\n", header + b"\n1,no\n")
-    with pytest.raises(HeadersDiffer, match=r"/b\.csv has not the columns of .*/a\.csv"):
+    with pytest.raises(HeadersDiffer, match=rf"/b\.csv has not the columns of .*/a\.csv.*: {what}"):
         rows(table)
 
 
