@@ -1,11 +1,11 @@
 """An endpoint and a bucket that cost next to nothing, in a process of their own: what benchmarks/scoring.py calls.
 
-    python -m benchmarks.scoring_stub INPUT.csv
+    python -m benchmarks.scoring_stub FOLDER
 
 Prints its port. An endpoint named `stub-40-10` answers after 40 ms and 10 µs a row; the answers are prebuilt. The
 bucket keeps what is put below `models/`, takes anything else and forgets it, and serves `inference/<name>-<rows>.csv`:
-the header of INPUT.csv and its rows as often as it takes, sent as they are asked for. `GET /_usage` tells the CPU
-seconds used and the requests answered.
+the header of FOLDER/<name>.csv and its rows as often as it takes, sent as they are asked for. `GET /_usage` tells the
+CPU seconds used and the requests answered.
 """
 
 import asyncio
@@ -73,8 +73,9 @@ class Input:
 class Stub:
     """What all connections share."""
 
-    def __init__(self, path: Path) -> None:
-        self.answers, self.input = Answers(), Input(path)
+    def __init__(self, folder: Path) -> None:
+        self.answers = Answers()
+        self.inputs = {path.stem: Input(path) for path in folder.glob("*.csv")}
         self.kept: dict[str, bytes] = {}
         self.requests = 0
 
@@ -156,8 +157,9 @@ class Connection(asyncio.Protocol):
             self._send(b"<ListMultipartUploadsResult/>")
         elif key in self._stub.kept:
             self._send(self._stub.kept[key])
-        elif rows := re.fullmatch(r"inference/.*-(\d+)\.csv", key):
-            self._task = asyncio.get_running_loop().create_task(self._stream(int(rows[1])))
+        elif named := re.fullmatch(r"inference/(.*)-(\d+)\.csv", key):
+            stream = self._stream(self._stub.inputs[named[1]], int(named[2]))
+            self._task = asyncio.get_running_loop().create_task(stream)
         elif self._method == "HEAD" and ".manifest" not in key and not key.startswith("rejected/"):
             self._send(b"")
         else:
@@ -172,20 +174,20 @@ class Connection(asyncio.Protocol):
         lines = [f"HTTP/1.1 {status}", f"Content-Length: {length}", 'ETag: "e"', "x-amz-version-id: v"]
         self._transport.write("\r\n".join([*lines, "", ""]).encode())
 
-    async def _stream(self, rows: int) -> None:
-        parts = self._stub.input.parts(rows)
+    async def _stream(self, source: Input, rows: int) -> None:
+        parts = source.parts(rows)
         self._send_head(sum(end - start for start, end in parts))
         for start, end in parts:
             for position in range(start, end, PIECE):
                 await self._can_write.wait()
                 if self._transport.is_closing():
                     return
-                self._transport.write(self._stub.input.read(position, min(position + PIECE, end)))
+                self._transport.write(source.read(position, min(position + PIECE, end)))
 
 
-async def serve(path: Path) -> None:
+async def serve(folder: Path) -> None:
     """Serves until the process is ended."""
-    stub = Stub(path)
+    stub = Stub(folder)
     server = await asyncio.get_running_loop().create_server(lambda: Connection(stub), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()

@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -29,7 +30,7 @@ CHUNK_ROWS = 5_000
 LARGEST_PAYLOAD = 4_000_000
 
 
-def score_with_function(endpoint: str, rows: int) -> None:
+def score_with_function(endpoint: str, rows: int, name: str = "rows") -> None:
     """This repository's function: its handler, on the event that S3 would send."""
     from invoke_endpoint.app import lambda_handler
 
@@ -52,8 +53,9 @@ def score_with_function(endpoint: str, rows: int) -> None:
         def get_remaining_time_in_millis() -> int:
             return 900_000
 
-    size = _s3().head_object(Bucket=BUCKET, Key=_key(rows))["ContentLength"]
-    file = {"key": _key(rows), "versionId": "v", "eTag": "e", "size": size}
+    key = _key(rows, name)
+    size = _s3().head_object(Bucket=BUCKET, Key=key)["ContentLength"]
+    file = {"key": key, "versionId": "v", "eTag": "e", "size": size}
     record = {"eventTime": "2026-11-23T09:00:00Z", "s3": {"bucket": {"name": BUCKET}, "object": file}}
     outcome = lambda_handler({"Records": [record]}, Context())
     assert outcome == {"scored": 1, "refused": 0}, outcome
@@ -121,14 +123,15 @@ def _exchange(head: bytes, body: bytes) -> None:
 
 WAYS = {
     "function": score_with_function,
+    "rejects": partial(score_with_function, name="rejects"),
     "row by row": score_row_by_row,
     "pandas": score_with_pandas,
     "prebuilt": send_prebuilt,
 }
 
 
-def _key(rows: int) -> str:
-    return f"inference/rows-{rows}.csv"
+def _key(rows: int, name: str = "rows") -> str:
+    return f"inference/{name}-{rows}.csv"
 
 
 def _s3() -> Any:

@@ -2,8 +2,13 @@ import functools
 import os
 
 import botocore.session
+from hypothesis import settings
 
 pytest_plugins = ["tests.support.moto_patches"]
+
+# On a busy machine an example takes any time.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 # Whatever the developer's shell is set up for, no test talks to it.
 for name in [name for name in os.environ if name.startswith("AWS_")]:

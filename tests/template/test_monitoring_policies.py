@@ -89,8 +89,9 @@ def test_the_drift_detector_may_do_all_that_it_does(translated):
         s3.put_object(Bucket=monitored_bucket.BUCKET, Key="monitoring/domino/checks.json", Body=b"{}")
         with requests_to(s3) as made:
             monitored_bucket.run(clients)
-            monitored_bucket.score(s3, baseline, LIKE_TRAINING, name="late")
-            monitored_bucket.run(clients, only=NOW.date())
+            late = monitored_bucket.score(s3, baseline, LIKE_TRAINING, name="late")
+            s3.put_object(Bucket=monitored_bucket.BUCKET, Key=f"{late}.csv", Body=b"age,job\n61,a\n61,a\n")
+            monitored_bucket.run(clients, only=NOW.date(), id_column="job")
             for request in (
                 DayRange(date(2026, 11, 1), NOW.date()),
                 *(RawFile(key, None) for key in (f"{stem}.csv", "inference/a.csv", "training/a.csv")),
@@ -121,11 +122,18 @@ def labelled():
 
 def test_the_function_that_measures_quality_may_do_all_that_it_does(translated, labelled):
     probabilities, labels = labelled_bucket.draw(500, -0.1)
-    digits = labelled_bucket.put_scored(labelled, probabilities=probabilities)
+    digits = labelled_bucket.put_scored(
+        labelled, probabilities=probabilities, own={"customer": [f"c{n}" for n in range(500)]}
+    )
     labelled_bucket.put_gate(labelled)
+    bucket = Bucket(labelled, labelled_bucket.BUCKET)
+    bucket.write_json(
+        "models/r1/contract.json", {**bucket.read_json("models/r1/contract.json"), "id_column": "customer"}
+    )
     text = labelled_bucket.labels_text(digits, [*labels, "perhaps"])
     arrivals = [
         labelled_bucket.put_labels(labelled, text),
+        labelled_bucket.put_labels(labelled, "customer,y\nc1,yes\n", "by key"),
         labelled_bucket.put_labels(labelled, "x\n1\n", "bad"),
     ]
     mails = []
@@ -134,7 +142,7 @@ def test_the_function_that_measures_quality_may_do_all_that_it_does(translated, 
     )
     settings = QualitySettings("arn:topic", "Autowatch", "bank", "us-east-1", QualityRules(0.6, 0.05, 200))
     job = Job(
-        Clients(Bucket(labelled, labelled_bucket.BUCKET), nobody, nobody),
+        Clients(bucket, nobody, nobody),
         settings,
         datetime.now(UTC),
         lambda: 900.0,
@@ -142,7 +150,7 @@ def test_the_function_that_measures_quality_may_do_all_that_it_does(translated, 
     with requests_to(labelled) as made:
         result = take_in(job, arrivals)
         measure_again(job, labelled_bucket.DAY)
-    assert (result.taken, result.refused, len(mails)) == (1, 1, 1)
+    assert (result.taken, result.refused, len(mails)) == (2, 1, 1)
     assert {"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:ListBucket"} <= {
         action for action, _ in made
     }

@@ -5,9 +5,8 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import boto3
 from botocore.config import Config
-from botocore.session import get_session
+from botocore.session import Session, get_session
 from botocore.utils import parse_timestamp
 
 from autowatch.aws.objects import Bucket
@@ -106,7 +105,7 @@ def data_bucket(name: str) -> Bucket:
 @cache
 def made_client(service: Service) -> Any:
     """A new client of `service`; `client` has the types. Tests clear this cache between two accounts."""
-    return _session().client(service, config=client_config(service))
+    return _session().create_client(service, config=client_config(service))
 
 
 def client_config(service: Service) -> Config:
@@ -121,14 +120,15 @@ def client_config(service: Service) -> Config:
 
 
 @cache
-def _session() -> boto3.Session:
+def _session() -> Session:
     """A session like any other, but for how the time of each object in a listing is read.
 
-    botocore tries all forms that a date may have, which takes more time than the rest of the listing.
+    botocore tries all forms that a date may have, which takes more time than the rest of the listing. It is botocore's:
+    boto3 would add S3's file transfers, which nothing here uses, to each cold start.
     """
-    core = get_session()
-    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
-    return boto3.Session(botocore_session=core)
+    session = get_session()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
+    return session
 
 
 def _parse_time(value: Any) -> datetime:

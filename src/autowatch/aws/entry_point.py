@@ -1,5 +1,6 @@
 """What every entry point has around it: settings, a structured log with the ids of the call, and traces."""
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -49,6 +50,10 @@ def entry_point(
             _LOGGER.set_correlation_id(correlation_id(event))
             return work(event, context, read_settings(settings))
 
+        if not gc.isenabled():
+            # The function's package has it switched off while it imports.
+            gc.freeze()
+            gc.enable()
         return _trace(_LOGGER.inject_lambda_context(handle, clear_state=True, log_event=False))
 
     return decorate

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, CopySourceTypeDef
 
-PART_BYTES = 8 * 1024 * 1024
+PART_BYTES = 5 * 1024 * 1024
 
 
 _PARTS_AT_ONCE = 2
@@ -33,7 +33,7 @@ class UploadGone(AutowatchError):
 
 
 class Upload:
-    """An object that is being written; small ones go as one put, larger ones in parts of 8 MB, two at a time.
+    """An object that is being written; small ones go as one put, larger ones in parts of 5 MB or more, two at a time.
 
     Use it with `with`: nothing is there before `complete`, and what was begun is taken back where the block ends
     without it. Nothing is written either where nothing was given. `write` and `complete` raise UploadGone where
@@ -44,7 +44,7 @@ class Upload:
         self._client = bucket.client
         self._object: dict[str, Any] = {"Bucket": bucket.name, "Key": key}
         self._kind: dict[str, Any] = {"ContentType": content_type}
-        self._waiting: list[bytes] = []
+        self._waiting: list[bytes | memoryview] = []
         self._waiting_bytes = self._sent = 0
         self._upload_id: str | None = None
         self._senders = ThreadPoolExecutor(_PARTS_AT_ONCE, thread_name_prefix="upload")
@@ -70,8 +70,8 @@ class Upload:
         """How many bytes have been written."""
         return self._sent + self._waiting_bytes
 
-    def write(self, data: bytes) -> None:
-        """Appends `data`."""
+    def write(self, data: bytes | memoryview) -> None:
+        """Appends `data`, which must not change any more."""
         self._waiting.append(data)
         self._waiting_bytes += len(data)
         if self._waiting_bytes >= PART_BYTES:

@@ -3,9 +3,8 @@
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 _MOST_BYTES = 48_000_000
 """Of what is made ready and not yet taken: it bounds the memory where rows are wide."""
@@ -20,8 +19,9 @@ def work_ahead(
     at_once: int,
     size: Callable[[Item], int],
     stopped: threading.Event,
-) -> Generator[tuple[Item, Result]]:
-    """Gives each item with what `work` makes of it, in their order; the first error ends it.
+    waiting: int = 5,
+) -> Generator[Result]:
+    """Gives what `work` makes of each item, in their order; the first error ends it.
 
     The items are made in a thread of their own, and `at_once` are worked on at a time. How many are under way and how
     many wait to be taken is bounded separately: what is done, but not first in order, must not keep others from
@@ -33,48 +33,43 @@ def work_ahead(
         at_once: how many threads.
         size: how many bytes an item holds.
         stopped: is set at the end, so that `work` can give up what it is waiting for.
+        waiting: how many may wait to be taken beside those that are under way.
     """
-    window = _Window(at_once + 1, at_once + 6)
-    made: SimpleQueue[_Made[Item, Result]] = SimpleQueue()
+    window = _Window(at_once + 1, at_once + 1 + waiting)
+    # Of what is under way its size and what will come of it; behind the last one nothing, or why there is no more.
+    made: SimpleQueue[tuple[int, Future[Result]] | BaseException | None] = SimpleQueue()
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="score")
 
     def make() -> None:
         try:
             for item in items:
-                if not window.enter(size(item)):
+                bytes_held = size(item)
+                if not window.enter(bytes_held):
                     break
                 future = pool.submit(work, item)
                 future.add_done_callback(lambda _: window.worked())
-                made.put(_Made([(item, future)]))
-            made.put(_Made())
-        except BaseException as error:  # noqa: BLE001 (raised where the items are taken)
-            made.put(_Made(error=error))
+                made.put((bytes_held, future))
+            made.put(None)
+        except BaseException as error:  # noqa: BLE001 (raised where the results are taken)
+            made.put(error)
         finally:
             items.close()
 
     maker = threading.Thread(target=make, name="score-ahead", daemon=True)
     maker.start()
     try:
-        while (taken := made.get()).pair:
-            ((item, future),) = taken.pair
+        while isinstance(taken := made.get(), tuple):
+            bytes_held, future = taken
             result = future.result()
-            window.leave(size(item))
-            yield item, result
-        if taken.error:
-            raise taken.error
+            window.leave(bytes_held)
+            yield result
+        if taken is not None:
+            raise taken
     finally:
         stopped.set()
         window.close()
         pool.shutdown(cancel_futures=True)
         maker.join()
-
-
-@dataclass(frozen=True)
-class _Made(Generic[Item, Result]):
-    """An item under way; or, without a pair, the end and why it came."""
-
-    pair: list[tuple[Item, Future[Result]]] = field(default_factory=list)
-    error: BaseException | None = None
 
 
 class _Window:

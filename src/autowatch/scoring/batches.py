@@ -2,11 +2,11 @@
 
 import csv
 import io
-import threading
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from operator import attrgetter
+from threading import Event
 from typing import Any
 
 import pyarrow as pa
@@ -19,11 +19,11 @@ from autowatch.scoring.answer_columns import decide_labels
 from autowatch.scoring.columns import match_columns
 from autowatch.scoring.endpoint import Endpoint
 from autowatch.scoring.requests import Answer, Rejected, ScoringLimits, request_predictions
-from autowatch.scoring.rows import CheckedRows, RowChecker, columns_to_check, model_columns, profile_of
+from autowatch.scoring.rows import RowChecker, columns_to_check, model_columns, profile_of
 from autowatch.tabular.arrow.counts import ColumnCounter
 from autowatch.tabular.arrow.fields import Column
-from autowatch.tabular.arrow.lines import content, join, to_csv, to_lines
-from autowatch.tabular.arrow.rows import read_rows
+from autowatch.tabular.arrow.lines import ended, join, join_in_orders, quoted, to_csv
+from autowatch.tabular.arrow.rows import Rows, read_rows
 from autowatch.tabular.profile import Baseline, Profile, total
 from autowatch.tabular.table import Table
 
@@ -104,14 +104,16 @@ class _Batch:
 
 
 def _score_batches(scoring: "_Scoring", endpoint: Endpoint) -> Generator[ScoredBatch]:
-    stopped = threading.Event()
+    stopped = Event()
     # When one batch has failed, the others must not go on waiting for better times.
     stoppable = replace(endpoint, seconds_left=lambda: 0.0 if stopped.is_set() else endpoint.seconds_left())
 
-    def send(batch: _Batch) -> Answer:
-        return request_predictions(
+    def send(batch: _Batch) -> tuple[_Batch, Answer]:
+        answer = request_predictions(
             batch.payload, len(batch.numbers), stoppable, scoring.limits.max_batch_bytes
         )
+        # While it waits to be written, it need not hold what was sent.
+        return replace(batch, payload=b""), answer
 
     size = attrgetter("size")
     with closing(work_ahead(scoring.batches(), send, scoring.limits.concurrency, size, stopped)) as answered:
@@ -140,19 +142,27 @@ class _Scoring:
         }
 
     def batches(self) -> Generator[_Batch]:
-        """Rows are made ready while they are in the processor's cache, and then put together to requests."""
+        """Rows are made ready while they are in the processor's cache, and then put together to requests.
+
+        While some are made ready, the next ones are read.
+        """
         held: list[_Batch] = []
         rows = size = 0
-        for read in read_rows(self._table, self.limits.max_batch_rows):
-            batch = self._prepare(self._checker.check(read))
-            self._requests.made(len(batch.payload), self._table.bytes_read)
-            rows, size = rows + len(batch.numbers), size + len(batch.payload)
-            if held and (rows > self.limits.max_batch_rows or size > self._requests.next_size):
-                yield _join(held)
-                self._requests.sent(size - len(batch.payload))
-                held, rows, size = [], len(batch.numbers), len(batch.payload)
-            held.append(batch)
+        with closing(work_ahead(self._read(), self._prepare, 1, _read_size, Event(), waiting=1)) as prepared:
+            for batch, bytes_read in prepared:
+                self._requests.made(len(batch.payload), bytes_read)
+                rows, size = rows + len(batch.numbers), size + len(batch.payload)
+                if held and (rows > self.limits.max_batch_rows or size > self._requests.next_size):
+                    yield _join(held)
+                    self._requests.sent(size - len(batch.payload))
+                    held, rows, size = [], len(batch.numbers), len(batch.payload)
+                held.append(batch)
         yield _join(held)
+
+    def _read(self) -> Generator[tuple[Rows, int]]:
+        """Some rows at a time, and how many bytes of the table have been read by then."""
+        for rows in read_rows(self._table, self.limits.max_batch_rows):
+            yield rows, self._table.bytes_read
 
     def finish(self, batch: _Batch, answer: Answer) -> ScoredBatch:
         """The scored rows, and what they count."""
@@ -170,16 +180,18 @@ class _Scoring:
             profile = replace(profile, columns=profile.columns | {self._layout.output[-1]: counts})
         return ScoredBatch(numbers, self._layout.output, own, predictions, rejected, profile)
 
-    def _prepare(self, checked: CheckedRows) -> _Batch:
-        columns = checked.rows.columns
-        own = to_lines(columns)
-        features = self._layout.features
-        if list(features) == list(range(len(columns))) and len(columns) > 1 and not self._layout.forms:
-            payload = content(join([own, "\n"], ""))
+    def _prepare(self, read: tuple[Rows, int]) -> tuple[_Batch, int]:
+        rows, bytes_read = read
+        checked = self._checker.check(rows)
+        rows, layout = checked.rows, self._layout
+        columns = rows.columns if rows.is_plain else [quoted(column) for column in rows.columns]
+        if layout.forms or len(layout.features) == 1:
+            own, payload = join(columns), to_csv(model_columns(rows.columns, layout))
         else:
-            payload = to_csv(model_columns(columns, self._layout))
+            own, features = join_in_orders(columns, layout.features)
+            payload = ended(features)
         profile = profile_of(self._baseline, len(own), checked.counts)
-        return _Batch(checked.rows.numbers, checked.rows.lines, payload, own, checked.rejected, profile)
+        return _Batch(rows.numbers, rows.lines, payload, own, checked.rejected, profile), bytes_read
 
     def _recount(self, lines: Column) -> Profile:
         """The profile of rows that are left of a batch, given as CSV: sketches cannot be taken back."""
@@ -227,6 +239,10 @@ class _RequestSizes:
         smallest = min(_FIRST_REQUEST, max(_SMALLEST_REQUEST, total / self._places))
         share = (total - self._sent) / self._places if self._table_bytes else self._largest
         return min(self._largest, self._growing, max(smallest, share))
+
+
+def _read_size(read: tuple[Rows, int]) -> int:
+    return read[0].size
 
 
 def _join(batches: Sequence[_Batch]) -> _Batch:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-_SMALLEST_CHUNK, _LARGEST_CHUNK = 64 * 1024, 512 * 1024
+_SMALLEST_CHUNK, _LARGEST_CHUNK = 64 * 1024, 640 * 1024
 """Bytes that are read and made ready at once: of a small file so few that there is work for each of the endpoint's
 places, of a large one so many that the processor's cache holds what is made of them."""
 

@@ -65,7 +65,7 @@ def profile_table(table: Table, baseline: Baseline, is_piece: bool = False) -> C
         # While some rows are counted, the next ones are read.
         rows = read_rows(table, _ROWS_AT_ONCE)
         with closing(work_ahead(rows, checker.check, 1, attrgetter("size"), Event())) as all_checked:
-            for _, checked in all_checked:
+            for checked in all_checked:
                 rejected += len(checked.rejected)
                 total.add(profile_of(baseline, len(checked.rows), checked.counts))
     except NoRows:

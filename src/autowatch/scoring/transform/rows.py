@@ -91,11 +91,10 @@ def _reject_oversized(checked: CheckedRows, layout: Layout, max_batch_bytes: int
     lines = to_lines(model_columns(checked.rows.columns, layout))
     sizes = pc.add(pc.binary_length(lines), 1)
     oversized = pc.greater(sizes, max_batch_bytes)
+    texts = checked.rows.where(oversized).texts()
     rejected = [
         Rejected(line, number, f"The row has {size} bytes, a request at most {max_batch_bytes}.", fields)
-        for size, (line, number, fields) in zip(
-            pc.filter(sizes, oversized).to_pylist(), checked.rows.texts(oversized), strict=True
-        )
+        for size, (line, number, fields) in zip(pc.filter(sizes, oversized).to_pylist(), texts, strict=True)
     ]
     return replace(
         checked,

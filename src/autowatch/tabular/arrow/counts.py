@@ -51,6 +51,7 @@ class ColumnCounter:
     def __init__(self, bins: Bins) -> None:
         self.bins = bins
         self._bin_of: dict[str, int | None] = {}
+        self._repeats = True
 
     @cached_property
     def _known(self) -> Any:
@@ -60,9 +61,14 @@ class ColumnCounter:
         return pa.array([*values, *MISSING], pa.string())
 
     def count(self, column: Column) -> ColumnCounts:
-        """The counts and the sketch of some rows."""
-        found = column.value_counts()
-        texts, times = found.field(0), found.field(1)
+        """The counts and the sketch of some rows. Where numbers hardly repeat, equal ones are not sought later on."""
+        if self._repeats:
+            found = column.value_counts()
+            texts, times = found.field(0), found.field(1)
+            if isinstance(self.bins, NumericBins) and self.bins.form.is_plain:
+                self._repeats = 2 * len(texts) <= len(column)
+        else:
+            texts, times = column, pa.repeat(1, len(column))
         if isinstance(self.bins, CategoricalBins) and self.bins.memory:
             return self._count_open(self.bins, self.bins.memory, texts, times)
         if isinstance(self.bins, CategoricalBins) and len(texts) > _FEW_TEXTS:

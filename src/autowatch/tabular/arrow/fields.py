@@ -5,6 +5,7 @@ ends, and drops a byte order mark at the start of any buffer. So its result is u
 """
 
 import csv
+import re
 from array import array
 from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
@@ -20,8 +21,9 @@ Column = Any
 """An Arrow array of texts, without nulls."""
 
 _BYTE = pa.uint8()
-_QUOTE, _LINE_FEED, _CARRIAGE_RETURN = (pa.scalar(byte, _BYTE) for byte in b'"\n\r')
-_BYTES_A_QUOTE = 10
+_QUOTE, _LINE_FEED = (pa.scalar(byte, _BYTE) for byte in b'"\n')
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
+_BLANK_LINE = re.compile(rb"(?:^|\n)\r?\n")
 _ONE = pa.scalar(1, pa.uint64())
 
 
@@ -33,40 +35,57 @@ class Fields:
         columns: column by column those of the rows that are as wide as the header.
         misfits: those of the other rows, by their place among all rows, from 0.
         rows: how many rows there are, of any width.
+        is_plain: whether no field in the columns has a quote, a comma or a line break in it, as far as is known.
     """
 
     columns: Sequence[Column]
     misfits: Mapping[int, list[str]]
     rows: int
+    is_plain: bool
 
 
-def read_fields(data: bytes, delimiter: str, width: int) -> Fields | None:
+def read_fields(data: bytes, delimiter: str, width: int, quotes: bool = True) -> Fields | None:
     """Reads a block of whole lines, unless it takes the csv module to do so: then the answer is None.
 
     It does where a field has a line break, a quote stands in the middle of a bare field, something follows a closing
     quote, a carriage return stands alone, a line is blank, rows have one field, a byte order mark begins the block, or
     bytes are not UTF-8.
+
+    Args:
+        data: the block.
+        delimiter: the delimiter.
+        width: how many fields a row should have.
+        quotes: whether quotes are as in RFC 4180; otherwise they are like any other character.
     """
-    if width == 1 or b"\0" in data or data.startswith(BOM_UTF8):
+    if width == 1 or b"\0" in data or data.startswith(BOM_UTF8) or data.endswith(b"\r"):
         return None
-    if b"\r" in data:
-        if not _end_lines(data):
-            return None
-        data = data.replace(b"\r", b"")
     if not data.endswith(b"\n"):
         data += b"\n"
     if not _is_utf8(data):
         return None
-    fields = _parse(data, delimiter, width)
-    # Arrow skips blank lines, and takes a line break in quotes into the field.
-    if fields is None or fields.rows != data.count(b"\n"):
+    parsed = _parse(data, delimiter, width, quotes)
+    if parsed is None:
         return None
-    if b'"' in data and not _has_proper_quotes(data, delimiter, fields):
+    has_quotes = b'"' in data
+    is_bare = _is_bare(data.replace(b"\r", b""), delimiter, quotes and has_quotes, *parsed)
+    if not is_bare and not (quotes and has_quotes and _has_proper_quotes(data, delimiter, *parsed)):
         return None
-    return fields
+    columns, others = parsed
+    try:
+        misfits = {
+            place: next(csv.reader([text], delimiter=delimiter, strict=True))
+            for place, text in others.items()
+        }
+    except csv.Error:
+        return None
+    is_plain = is_bare and (quotes or not has_quotes) and (delimiter == "," or b"," not in data)
+    return Fields(columns, misfits, len(columns[0]) + len(misfits), is_plain)
 
 
-def _parse(data: bytes, delimiter: str, width: int) -> Fields | None:
+def _parse(
+    data: bytes, delimiter: str, width: int, quotes: bool
+) -> tuple[Sequence[Column], Mapping[int, str]] | None:
+    """The fields of the rows that have so many, and the texts of the others. A blank line has empty fields."""
     others: dict[int, str] = {}
 
     def keep(row: Any) -> str:
@@ -78,7 +97,12 @@ def _parse(data: bytes, delimiter: str, width: int) -> Fields | None:
         table = arrow_csv.read_csv(
             pa.BufferReader(data),
             arrow_csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
-            arrow_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=keep),
+            arrow_csv.ParseOptions(
+                delimiter=delimiter,
+                quote_char='"' if quotes else False,
+                invalid_row_handler=keep,
+                ignore_empty_lines=False,
+            ),
             convert,
         )
     except pa.ArrowInvalid:
@@ -87,27 +111,13 @@ def _parse(data: bytes, delimiter: str, width: int) -> Fields | None:
         pa.concat_arrays(column.chunks) if column.num_chunks != 1 else column.chunk(0)
         for column in table.columns
     ]
-    try:
-        misfits = {
-            place: next(csv.reader([text], delimiter=delimiter, strict=True))
-            for place, text in others.items()
-        }
-    except csv.Error:
-        return None
-    return Fields(columns, misfits, table.num_rows + len(misfits))
+    return columns, others
 
 
 @lru_cache
 def _options(width: int) -> tuple[list[str], Any]:
     names = [str(position) for position in range(width)]
     return names, arrow_csv.ConvertOptions(check_utf8=False, column_types=dict.fromkeys(names, pa.string()))
-
-
-def _end_lines(data: bytes) -> bool:
-    """Whether each carriage return stands before a line feed."""
-    view = _bytes_of(data)
-    returns, feeds = pc.equal(view, _CARRIAGE_RETURN), pc.equal(view, _LINE_FEED)
-    return bool(pc.and_(returns[:-1], feeds[1:]).true_count == returns.true_count)
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -121,45 +131,62 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _has_proper_quotes(data: bytes, delimiter: str, fields: Fields) -> bool:
-    view = _bytes_of(data)
-    quotes = pc.equal(view, _QUOTE)
-    # It takes about as long to look at each of few quotes as at all bytes.
-    if quotes.true_count * _BYTES_A_QUOTE > len(data) and _has_plain_quotes(view, quotes, delimiter, fields):
-        return True
-    return _has_paired_quotes(data, quotes, delimiter)
+def _is_bare(
+    data: bytes, delimiter: str, quotes: bool, columns: Sequence[Column], others: Mapping[int, str]
+) -> bool:
+    """Whether no value has a quote, a delimiter or a line break in it, and each quote opens or closes a field.
 
+    Each row of the columns has as many separators, its line feed among them, as fields. If that makes as many
+    separators as there are, and all other bytes but the quotes are in the values, no value has a quote or a separator:
+    each of them separates, no line is blank and none ends with a carriage return alone, and a quote opens a field or
+    closes it. Twice as many quotes as there are quotes before a separator: then each one that closes ends its field.
 
-def _has_plain_quotes(view: Any, quotes: Any, delimiter: str, fields: Fields) -> bool:
-    """Whether each field with a quote is a text in quotes without a quote, a delimiter or a line break in it.
-
-    If there are as many separators as the rows have fields, each of them separates. If all other bytes but the quotes
-    are in the values, no value has a quote: so a quote opens a field or closes it. Twice as many quotes as there are
-    quotes before a separator: then each one that closes ends its field.
+    Args:
+        data: the block without its carriage returns.
+        delimiter: the delimiter.
+        quotes: whether there are quotes that open and close fields.
+        columns: the fields of the rows that have as many as they should.
+        others: the texts of the other rows.
     """
+    fitting = len(columns[0])
+    values = sum(map(_size, columns))
+    if not quotes:
+        values += sum(len(text.encode()) for text in others.values())
+        line_feeds = fitting + len(others)
+        return len(data) == values + fitting * len(columns) + len(others) and data.count(b"\n") == line_feeds
+    if others:
+        return False
+    view = _bytes_of(data)
+    are_quotes = pc.equal(view, _QUOTE)
+    count = are_quotes.true_count
+    if len(data) != values + fitting * len(columns) + count:
+        return False
     separators = pc.or_(pc.equal(view, pa.scalar(ord(delimiter), _BYTE)), pc.equal(view, _LINE_FEED))
-    count = quotes.true_count
-    values = sum(map(_size, fields.columns))
     return (
-        not fields.misfits
-        and separators.true_count == fields.rows * len(fields.columns)
-        and values == len(view) - separators.true_count - count
-        and 2 * pc.and_(quotes[:-1], separators[1:]).true_count == count
+        separators.true_count == fitting * len(columns)
+        and 2 * pc.and_(are_quotes[:-1], separators[1:]).true_count == count
     )
 
 
-def _has_paired_quotes(data: bytes, quotes: Any, delimiter: str) -> bool:
-    """Whether quotes are as in RFC 4180: each opens a field, closes it, or is one of two that stand for one.
+def _has_proper_quotes(
+    data: bytes, delimiter: str, columns: Sequence[Column], others: Mapping[int, str]
+) -> bool:
+    """Whether quotes are as in RFC 4180 without line breaks between them: each opens a field, closes it, or is one of
+    two that stand for one.
 
     Of the quotes in order, every other one opens or closes. One that opens stands behind a separator, one that closes
     before one; two in a row, the first of them closing, are those that stand for one.
     """
-    places = pc.indices_nonzero(quotes)
+    if data.count(b"\n") != len(columns[0]) + len(others) or (b"\r" in data and _LONE_RETURN.search(data)):
+        return False
+    if all(pc.index(column, "").as_py() >= 0 for column in columns) and _BLANK_LINE.search(data):
+        return False
+    places = pc.indices_nonzero(pc.equal(_bytes_of(data), _QUOTE))
     if len(places) % 2:
         return False
     pairs = pa.FixedSizeListArray.from_arrays(places, 2)
     opening, closing = pc.list_element(pairs, 0), pc.list_element(pairs, 1)
-    around = pa.array(b'"\n' + delimiter.encode(), _BYTE)
+    around = pa.array(b'"\r\n' + delimiter.encode(), _BYTE)
     # With a line feed in front, what stands before a quote has the quote's own place.
     before = pc.take(_bytes_of(b"\n" + data), opening)
     behind = pc.take(_bytes_of(data), pc.add(closing, _ONE))

@@ -5,7 +5,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv as arrow_csv
 
 from autowatch.tabular.arrow.fields import Column
 
@@ -19,24 +18,41 @@ def to_lines(columns: Sequence[Column]) -> Column:
 
 def join(columns: Sequence[Any], separator: str = ",") -> Column:
     """Row by row the texts of columns, of which some may be one text for all rows, with the separator between them."""
-    return pc.binary_join_element_wise(*columns, separator)
+    return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, separator)
 
 
 def to_csv(columns: Sequence[Column]) -> bytes:
     """Lines of RFC 4180 CSV, each with its line feed. A row of one empty field becomes `""`."""
-    if len(columns) == 1:
-        (column,) = columns
-        text = pc.if_else(pc.equal(column, ""), '""', quoted(column))
-        return content(join([text, "\n"], ""))
-    names = [str(position) for position in range(len(columns))]
-    options = arrow_csv.WriteOptions(include_header=False, quoting_style="none", batch_size=1 << 20)
-    sink = pa.BufferOutputStream()
-    try:
-        arrow_csv.write_csv(pa.RecordBatch.from_arrays(list(columns), names), sink, options)
-    except pa.ArrowInvalid:
-        # A field must be quoted.
-        return content(join([to_lines(columns), "\n"], ""))
-    return sink.getvalue().to_pybytes()
+    lines = to_lines(columns)
+    return ended(pc.if_else(pc.equal(lines, ""), '""', lines) if len(columns) == 1 else lines)
+
+
+def ended(lines: Column) -> bytes:
+    """The lines, one behind the other, each with its line feed."""
+    if not len(lines):
+        return b""
+    ends = pa.array([0, len(lines)], pa.int32())
+    return content(pc.binary_join(pa.ListArray.from_arrays(ends, lines), "\n")) + b"\n"
+
+
+def join_in_orders(columns: Sequence[Column], order: Sequence[int]) -> tuple[Column, Column]:
+    """Row by row the texts of all columns, and those of some of them in an order of their own, with commas in between.
+
+    Columns that stand side by side in both orders are joined once.
+    """
+    stretches: list[range] = []
+    for position in order:
+        if stretches and stretches[-1].stop == position:
+            stretches[-1] = range(stretches[-1].start, position + 1)
+        else:
+            stretches.append(range(position, position + 1))
+    some = [join(columns[stretch.start : stretch.stop]) for stretch in stretches]
+    joined = {stretch.start: (stretch.stop, text) for stretch, text in zip(stretches, some, strict=True)}
+    whole, position = [], 0
+    while position < len(columns):
+        position, text = joined.get(position, (position + 1, columns[position]))
+        whole.append(text)
+    return join(whole), join(some)
 
 
 def quoted(column: Column) -> Column:
@@ -50,8 +66,13 @@ def quoted(column: Column) -> Column:
 
 def content(column: Column) -> bytes:
     """The texts of a column, one behind the other, in UTF-8."""
+    return bytes(content_in_place(column))
+
+
+def content_in_place(column: Column) -> memoryview:
+    """As `content`, without a copy."""
     _, offsets, texts = column.buffers()
     if texts is None or not len(column):
-        return b""
+        return memoryview(b"")
     ends = memoryview(offsets).cast("i")
-    return bytes(memoryview(texts)[ends[column.offset] : ends[column.offset + len(column)]])
+    return memoryview(texts)[ends[column.offset] : ends[column.offset + len(column)]]

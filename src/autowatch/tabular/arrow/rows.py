@@ -30,12 +30,14 @@ class Rows:
         lines: for each of these rows the line of the file, from 1, on which it begins (Arrow, int64).
         numbers: its place among all the table's rows, from 1 (Arrow, int64).
         misfits: the rows in between of another width.
+        is_plain: whether no field in the columns has a quote, a comma or a line break in it, as far as is known.
     """
 
     columns: Sequence[Column]
     lines: Any
     numbers: Any
     misfits: Sequence[Misfit]
+    is_plain: bool = False
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -52,15 +54,13 @@ class Rows:
             pc.filter(self.lines, mask),
             pc.filter(self.numbers, mask),
             misfits=[],
+            is_plain=self.is_plain,
         )
 
-    def texts(self, mask: Any) -> Iterator[tuple[int, int, list[str]]]:
-        """Line, number and fields of the rows for which `mask` holds."""
-        chosen = self.where(mask)
-        fields = zip(*(column.to_pylist() for column in chosen.columns), strict=True)
-        for line, number, row in zip(
-            chosen.lines.to_pylist(), chosen.numbers.to_pylist(), fields, strict=True
-        ):
+    def texts(self) -> Iterator[tuple[int, int, list[str]]]:
+        """Line, number and fields of each row but the misfits."""
+        fields = zip(*(column.to_pylist() for column in self.columns), strict=True)
+        for line, number, row in zip(self.lines.to_pylist(), self.numbers.to_pylist(), fields, strict=True):
             yield line, number, list(row)
 
 
@@ -91,7 +91,8 @@ def _cut(rows: Rows, max_rows: int) -> Iterator[Rows]:
         numbers = rows.numbers[begin:end]
         last = numbers[-1].as_py() if end < len(rows) else math.inf
         misfits = [misfit for misfit in rows.misfits if after < misfit.number <= last]
-        yield Rows([column[begin:end] for column in rows.columns], rows.lines[begin:end], numbers, misfits)
+        columns = [column[begin:end] for column in rows.columns]
+        yield Rows(columns, rows.lines[begin:end], numbers, misfits, rows.is_plain)
         after = last
 
 
@@ -125,7 +126,8 @@ def _in_place(quick: _Quick, before: int) -> Rows:
         Misfit(quick.first_line + place, before + 1 + place, fields)
         for place, fields in quick.fields.misfits.items()
     ]
-    return Rows(quick.fields.columns, pc.add(places, quick.first_line), pc.add(places, before + 1), misfits)
+    lines, numbers = pc.add(places, quick.first_line), pc.add(places, before + 1)
+    return Rows(quick.fields.columns, lines, numbers, misfits, quick.fields.is_plain)
 
 
 def _from_block(block: Block, before: int) -> Rows:

@@ -94,8 +94,9 @@ def score_holdout(
     # When one batch has failed, the others must not go on waiting for better times.
     stoppable = replace(endpoint, seconds_left=lambda: 0.0 if stopped.is_set() else endpoint.seconds_left())
 
-    def send(batch: _Batch) -> Answer:
-        return request_predictions(batch.payload, len(batch.numbers), stoppable, limits.max_batch_bytes)
+    def send(batch: _Batch) -> tuple[_Batch, Answer]:
+        rows = len(batch.numbers)
+        return batch, request_predictions(batch.payload, rows, stoppable, limits.max_batch_bytes)
 
     size = attrgetter("size")
     with closing(work_ahead(batches, send, limits.concurrency, size, stopped)) as answered:

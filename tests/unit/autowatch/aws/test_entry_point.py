@@ -78,6 +78,16 @@ def test_a_call_is_about_its_file_its_run_its_transform_or_its_execution(event, 
     assert correlation_id(event) == about
 
 
+def test_what_the_scoring_function_imports_is_no_garbage():
+    """Nobody looks for any in it, and its invocations' own is collected."""
+    code = "import gc, invoke_endpoint.app as app; print(gc.isenabled(), gc.get_freeze_count() > 10_000)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.split() == ["True", "True"]
+
+
 def test_powertools_own_event_class_gives_the_key_as_it_is_encoded():
     written = {"key": "inference/a%20b%2B%C3%BC.csv", "size": 1, "eTag": "e", "versionId": "v"}
     announced = {"bucket": {"name": "bank"}, "object": written}

@@ -29,7 +29,7 @@ def test_results_come_in_order_although_the_first_is_last():
             assert others.wait(20)
         return -item
 
-    assert list(run(numbers(50), work)) == [(number, -number) for number in range(50)]
+    assert list(run(numbers(50), work)) == [-number for number in range(50)]
 
 
 @pytest.mark.parametrize(("size", "most"), [(1, 10), (20_000_000, 4)])

@@ -88,6 +88,8 @@ def test_answers_that_are_not_one_for_each_row(count):
         pytest.param("""no,0.9,"[0.9, 1.5]","['no', 'yes']"\n""", "from 0 to 1", id="more than 1"),
         pytest.param("""no,0.9,"[0.9, x]","['no', 'yes']"\n""", "from 0 to 1", id="no number"),
         pytest.param('no,0.9,"[0.9, 0.1]",7\n', "list of labels", id="no list of labels"),
+        pytest.param("""no,0.9,"[0.9, 0.1]","['no', 'yes'\n""", "not CSV", id="open quote in the list"),
+        pytest.param("""no,0.9,[0.9, 0.1]",""['no', 'yes']"\n""", "not CSV", id="four quotes elsewhere"),
     ],
 )
 def test_other_answers_are_refused(text, says):

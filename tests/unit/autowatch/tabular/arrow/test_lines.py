@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autowatch.tabular.arrow.lines import quoted, to_csv, to_lines
+from autowatch.tabular.arrow.lines import ended, join_in_orders, quoted, to_csv, to_lines
 from autowatch.tabular.csv_lines import csv_lines
 
 CELL = st.text(st.sampled_from('a,";\n\r ü'), max_size=4)
@@ -21,6 +21,22 @@ def test_lines_are_those_of_lists(cell, data):
     columns = list(zip(*rows, strict=True)) or [()] * width
     assert to_csv(arrays(columns)) == "".join(f"{line}\n" for line in csv_lines(columns)).encode()
     assert to_lines(arrays(columns)).to_pylist() == csv_lines(columns, whole=False)
+
+
+@given(data=st.data())
+def test_columns_are_joined_in_two_orders(data):
+    width = data.draw(st.integers(1, 6))
+    order = data.draw(st.lists(st.integers(0, width - 1), min_size=1, max_size=8))
+    columns = [[f"{row}{'abcdef'[place]}" for row in range(3)] for place in range(width)]
+    whole, some = join_in_orders(arrays(columns), order)
+    assert whole.to_pylist() == csv_lines(columns)
+    assert some.to_pylist() == csv_lines([columns[place] for place in order])
+
+
+@given(st.lists(st.text(max_size=3)), st.integers(0, 2))
+def test_lines_are_ended(lines, skipped):
+    array = pa.array(lines, pa.string())[skipped:]
+    assert ended(array) == "".join(f"{line}\n" for line in lines[skipped:]).encode()
 
 
 def test_a_slice_is_quoted_by_its_own_texts():

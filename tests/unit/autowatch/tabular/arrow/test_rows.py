@@ -98,6 +98,7 @@ def test_any_bytes_are_read_alike(data, size):
         pytest.param(b'1,"a""b"\n', id="doubled quote"),
         pytest.param(b'1,"a,b",3\n1,"2"\n', id="quoted delimiter in a row of another width"),
         pytest.param(b"1,a;b\n", id="the other delimiter"),
+        pytest.param(b',"a,b"\n"",\n', id="empty fields in all columns, quoted delimiter"),
     ],
 )
 def test_common_files_need_no_csv_module(data):
@@ -109,6 +110,9 @@ def test_common_files_need_no_csv_module(data):
     [
         pytest.param(b'1,"a\nb"\n', id="line break in quotes"),
         pytest.param(b"1,2\n\n3,4\n", id="blank line"),
+        pytest.param(b'\n1,"a,b"\n', id="blank line above quotes"),
+        pytest.param(b"1,2\r3,4\n\n", id="blank line that makes up for a lone carriage return"),
+        pytest.param(b'1,"2"\r3,4\n\n5,6\n', id="the same with quotes"),
         pytest.param(b'1,a"b"\n', id="bare quote"),
         pytest.param(b'1,"a"b\n', id="text after a quote"),
         pytest.param(b'",1"x,a"\n', id="faults that make up for each other"),
@@ -122,6 +126,21 @@ def test_common_files_need_no_csv_module(data):
 )
 def test_the_csv_module_reads_the_rest(data):
     assert read_fields(data, ",", 2) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "is_plain"),
+    [
+        pytest.param(b"1;a\r\n2;b\r\n", True, id="bare"),
+        pytest.param(b'1;"a"\n2;""\n', True, id="quotes around fields"),
+        pytest.param(b"1;2;3\n1;2\n", True, id="a row of another width"),
+        pytest.param(b"1;a,b\n", False, id="comma"),
+        pytest.param(b'1;"a;b"\n', False, id="quoted delimiter"),
+        pytest.param(b'1;"a""b"\n', False, id="doubled quote"),
+    ],
+)
+def test_it_is_known_whether_fields_must_be_quoted(data, is_plain):
+    assert read_fields(data, ";", 2).is_plain == is_plain
 
 
 def test_one_odd_row_takes_few_others_with_it(monkeypatch):
