@@ -396,7 +396,7 @@ def write(target: Path, table: list[tuple[str, str]], wrong: list[str], runs: li
         "|---|---|",
         *(f"| {what} | {figure} |" for what, figure in table),
         "",
-        f"{f'Not as it should be: {chr(44).join(wrong)}.' if wrong else 'All is as it should be.'}",
+        f"Not as it should be: {', '.join(wrong)}." if wrong else "All is as it should be.",
         "",
         "## Training runs that were stopped or killed",
         "",
