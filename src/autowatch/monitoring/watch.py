@@ -42,7 +42,7 @@ def watch(
     now: datetime,
     seconds_left: Callable[[], float],
 ) -> MonitoringResult:
-    """Does what is asked for; without a champion nothing, but people are told of refused files.
+    """Does what is asked for. Without a champion it judges nothing, and still sends the mail about refused files.
 
     A run over the days that are due leaves a heartbeat when it gets through. Requests by hand leave none: they say
     nothing about the schedule.

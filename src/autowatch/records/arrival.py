@@ -123,7 +123,7 @@ _FASTEST_CLOCK = timedelta(hours=1)
 def arrivals_in(event: dict[str, Any], bucket: str, prefix: str) -> list[Arrival]:
     """The files of `bucket` that an event announces: none in S3's own test event, and none for folder markers.
 
-    Whoever may call the function may make an event up, so its parts are checked.
+    Anyone with the right to call the function can make an event up, so its parts are checked.
 
     Args:
         prefix: below which the function's files arrive.

@@ -20,7 +20,7 @@ class Champion:
 
     `releasing` is the endpoint config that the endpoint is going over to, from before its first change until it has
     settled; None while nothing but the champion can answer. `releases` counts how often such a change was begun.
-    Whoever reads the same champion, settled, before and after an answer knows that the champion gave it.
+    An answer came from the champion if the same champion, settled, was read before and after it.
     """
 
     run: str

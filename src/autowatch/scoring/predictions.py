@@ -82,11 +82,11 @@ def score_file(
 ) -> Manifest:
     """Scores one file and commits the result; where that has been done already, gives what was committed.
 
-    Any number of runs may score one arrival at once, and any of them may die: the run that writes the manifest first
-    has made the result. All write to the same keys, so a manifest names the versions that belong to it; who comes
-    second takes its own back, and whoever finds a manifest takes back what others, dead ones, have left above its
-    versions, and the uploads that they had begun. The bucket must keep versions for that; without them the last one's
-    predictions stand, which differ only if the champion changed in between.
+    Commit protocol: any number of runs may score one arrival at once, and any of them may be killed. The first run to
+    write the manifest wins. All runs write to the same keys, so a manifest names the versions that belong to it. Every
+    later run deletes the versions that it wrote, those that killed runs left above the manifest's, and uploads that
+    were not finished. The bucket must keep versions for that. Without them the last run's predictions stand, which
+    differ only if the champion changed in between.
 
     Args:
         runtime: boto3's `sagemaker-runtime`, which tries nothing again by itself.

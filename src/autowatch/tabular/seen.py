@@ -36,7 +36,7 @@ def value_hash(text: str) -> int:
 class SeenValues(msgspec.Struct, frozen=True, dict=True):
     """A set of values as a Bloom filter of one hash and 2**20 bits.
 
-    Of n values in the set, a value that is none of them is taken for one with probability 1 - exp(-n / 2**20): 0.2 %
+    With n values in the set, another value counts as seen with probability 1 - exp(-n / 2**20): 0.2 %
     at 2,500 values, 5 % at 50,000, 38 % at 500,000. A value of the set is always found.
 
     Attributes:

@@ -26,7 +26,7 @@ class ApprovalRequest:
         run: whose release is asked about.
         reason: why a person must approve it.
         asked, expires: times; afterwards the champion serves on.
-        token: what Step Functions takes the answer with, from whoever may call SendTaskSuccess.
+        token: what Step Functions takes the answer with; the caller needs the right to SendTaskSuccess.
     """
 
     run: str

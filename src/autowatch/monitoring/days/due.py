@@ -27,7 +27,7 @@ from autowatch.records.keys import (
 from autowatch.records.timestamps import from_text
 
 LONGEST_LOOK_BACK = 30
-"""Days. What is older is told of, and judged when it is asked for by its date."""
+"""Days. Older ones are named in a mail and judged on demand, by their dates."""
 
 
 # A file counts for the day of its event. That is tried again for 6 hours, and a transform job may take 5 days.
