@@ -82,7 +82,9 @@ bench-drift: $(DEV_READY)  ## how fast drift is decided, beside pandas, DuckDB a
 bench-drift-errors: $(DEV_READY)  ## false alarms and misses of the drift verdict, simulated: [DATA=bank-additional-full.csv for the real file]
 	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_error_rates choose 11 12
 	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_error_rates judge 13
-	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_year 1 2 3 4 5
+	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_small_days 15
+	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_open_columns 14
+	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_year 1 2
 	@$(if $(DATA),PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_months "$(DATA)")
 
 pictures: $(DEV_READY)  ## the README's pictures, after make demo (needs Chromium)

@@ -10,7 +10,7 @@ played twice: as it is, and with two other columns that drift from day 200 on. R
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from statistics import mean
 from typing import Any
@@ -194,7 +194,7 @@ def tell(documents: Documents, days: int, of: int) -> Told:
     for number, document in enumerate(documents):
         day = FIRST + timedelta(days=number)
         news = find_news(document, history, None, AlertRules(days, of))
-        history[day] = ReportedDay.from_json(document | {"told": [each.to_json() for each in news.told]})
+        history[day] = ReportedDay.from_json(document | {"told": [asdict(each) for each in news.told]})
         history.pop(day - timedelta(days=HISTORY_DAYS), None)
         if news.news:
             told[number] = list(news.news)

@@ -179,6 +179,16 @@ def test_labels_are_measured_on_the_days_that_the_daily_run_has_seen(ours, bucke
     assert bucket_of("MeasureQualityFunction").read_json("monitoring/days.json") == {}
 
 
+def test_the_page_of_a_run_that_waits_for_approval_is_written(ours, bucket_of):
+    bucket_of("AskForApprovalFunction").put(f"models/{RUN}/report.html", b"<p>", "text/html")
+    assert ours.exists(f"models/{RUN}/report.html")
+
+
+def test_refusals_that_were_told_are_kept_in_mind(bucket_of):
+    bucket_of("DetectDriftFunction").write_json("monitoring/refusals.json", {})
+    assert bucket_of("DetectDriftFunction").read_json("monitoring/refusals.json") == {}
+
+
 def test_the_version_that_was_committed_is_read(ours, bucket_of):
     written = ours.put("predictions/date=2026-11-23/a.profile.json", b"{}", "application/json")
     ours.put(written.key, b"[]", "application/json")

@@ -4,24 +4,16 @@ All is as it is but for numpy and scipy: zipping them takes most of a minute, an
 """
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from sandbox.client import running_sandbox
-from sandbox.install import environments
 from tests.support.inventory import inventory
-from tests.support.repository import ROOT
+from tests.support.sam_project import Sam, clone
 from tests.support.stub_model import archive, container
-from tests.support.wheelhouse import build_wheelhouse
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(900)]
-PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 ACCOUNT, REGION = "123456789012", "us-east-1"
 
 
@@ -33,52 +25,12 @@ def sandbox(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """What a clone holds of what is deployed."""
-    folder = tmp_path_factory.mktemp("clone")
-    for name in ("src", "layers", "statemachine"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "samconfig.toml", folder)
-    requirements = folder / "layers" / "analysis" / "requirements.txt"
-    kept = [line for line in requirements.read_text().splitlines() if not line.startswith(("numpy", "scipy"))]
-    requirements.write_text("\n".join(kept))
-    # `sam build` insists on the very Python that the functions will run on.
-    template = (ROOT / "template.yaml").read_text().replace("python3.13", PYTHON)
-    (folder / "template.yaml").write_text(template)
-    return folder
+    return clone(tmp_path_factory.mktemp("clone"), without=("numpy", "scipy"))
 
 
 @pytest.fixture(scope="module")
 def sam(sandbox, project, tmp_path_factory):
-    wheels = tmp_path_factory.mktemp("wheels")
-    for layer in (project / "layers").iterdir():
-        names = (layer / "requirements.txt").read_text()
-        build_wheelhouse(environments().layer(layer.name), wheels, names)
-    home = tmp_path_factory.mktemp("home")
-    environment = {
-        **{name: os.environ[name] for name in ("LANG", "TMPDIR") if name in os.environ},
-        **sandbox.environment,
-        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-        "HOME": str(home),
-        "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": str(wheels),
-        "SAM_CLI_TELEMETRY": "0",
-    }
-
-    def run(*arguments, answer=""):
-        done = subprocess.run(
-            [Path(sys.executable).with_name("sam"), *arguments],
-            cwd=project,
-            env=environment,
-            input=answer,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return run
+    return Sam(sandbox, project, tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")

@@ -337,6 +337,14 @@ class TestWhatTheFunctionsEmit:
         assert state(sandbox, alarm, datetime.now(UTC)) == "ALARM"
         assert f'ALARM: "{alarm["AlarmName"]}"' in subjects()
 
+    def test_the_daily_run_names_the_refused_files(self, sandbox, subjects):
+        for _ in range(2):
+            sandbox.fire("DetectDriftFunction")
+            sandbox.wait_until_idle(60)
+        assert [subject for subject in subjects() if "refused:" in subject] == [
+            "[autowatch] 2 files refused: a.csv, a.csv"
+        ]
+
     def test_a_good_day_is_fine_and_a_day_of_drift_is_not(self, sandbox, alarms, s3, bucket, subjects):
         release(s3, bucket)
         today = datetime.now(UTC).date()

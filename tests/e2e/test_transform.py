@@ -30,6 +30,7 @@ PARAMETERS = {
     "TransformThresholdBytes": "60000",
     "TransformPieceBytes": "20000",
     "PollSeconds": "1",
+    "ResourceTags": "team=risk",
     "MaxTransformSeconds": "600",
     "AlertEmail": "me@example.com",
 }
@@ -277,7 +278,10 @@ def test_one_that_is_stopped_leaves_nothing_and_is_told(world):
     (mail,) = world.sandbox.mailbox.messages()[mails:]
     assert "inference/stopped.csv" in mail.subject
     assert "Its execution ended ABORTED." in mail.body
-    jobs = world.sandbox.client("sagemaker").list_transform_jobs()["TransformJobSummaries"]
+    sagemaker = world.sandbox.client("sagemaker")
+    jobs = sagemaker.list_transform_jobs()["TransformJobSummaries"]
+    tags = sagemaker.list_tags(ResourceArn=jobs[0]["TransformJobArn"])["Tags"]
+    assert {"Key": "team", "Value": "risk"} in tags
     assert "InProgress" not in {job["TransformJobStatus"] for job in jobs}
 
 

@@ -8,7 +8,7 @@ from autowatch.records.contract import Feature
 from autowatch.records.decision import GateDecision, write_decision
 from autowatch.records.smoke import SmokeTest, write_smoke_test
 from autowatch.training.serving.endpoints import VARIANT
-from autowatch.training.serving.staging import write_model_record
+from autowatch.training.serving.model_record import keep_model_record
 from tests.support.scoring_bucket import BASELINE, CONTRACT
 from tests.support.stub_model import archive, container, label, probability
 
@@ -71,7 +71,7 @@ class ReleasedStack:
         key = f"models/{run}/model.tar.gz"
         content = archive(features=len(features), salt=run)
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
-        write_model_record(bucket, run, [container(ACCOUNT, REGION, f"s3://{self.bucket}/{key}")])
+        keep_model_record(bucket, run, [container(ACCOUNT, REGION, f"s3://{self.bucket}/{key}")])
         columns = tuple(Feature(name, "categorical") for name in features)
         contract = replace(CONTRACT, run=run, features=columns)
         bucket.write_json(f"models/{run}/contract.json", contract)

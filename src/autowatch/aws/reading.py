@@ -64,7 +64,8 @@ class ResumedBody:
             ObjectMissing: there is none.
         """
         answer = bucket.get(key, version_id)
-        file = ObjectVersion(key, answer.get("VersionId"), answer["ETag"].strip('"'), answer["ContentLength"])
+        # Without a version asked for, the rest is asked for by the ETag: to ask by the version is another right.
+        file = ObjectVersion(key, version_id, answer["ETag"].strip('"'), answer["ContentLength"])
         opened = cls(bucket, file)
         opened._begin(answer)
         return opened

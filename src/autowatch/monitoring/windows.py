@@ -11,6 +11,7 @@ from autowatch.monitoring.days.due import list_days
 from autowatch.monitoring.drift.baselines import BaselineMissing, Baselines
 from autowatch.monitoring.drift.document import drift_document
 from autowatch.monitoring.drift.judge import judge
+from autowatch.monitoring.drift.recorded_settings import RecordedSettings
 from autowatch.monitoring.drift.runs import RowsJudge, RunJudgement
 from autowatch.monitoring.drift.scored_rows import read_scored_rows
 from autowatch.monitoring.requests import DayRange, RawFile
@@ -70,6 +71,7 @@ def judge_range(
         rejected_rows=scored.rejected_rows,
         refused_files=count_refused(bucket, refused),
         extra_columns=scored.columns_beside(baselines.columns([champion, *(run.run for run in scored.runs)])),
+        settings=RecordedSettings.of(judged.settings).to_json(),
     )
     return _publish(bucket, range_folder(first, last), document)
 
@@ -97,7 +99,12 @@ def judge_raw_file(
     report = judge(*_without_absent_prediction(baseline, counted.profile), settings.rules)
     part = RunJudgement(run, 1, report.rows, report).to_json(min_rows) | {"since": None}
     document = drift_document(
-        {"key": key}, to_text(now), [part], alarms=alarms, rejected_rows=counted.rows_rejected
+        {"key": key},
+        to_text(now),
+        [part],
+        alarms=alarms,
+        rejected_rows=counted.rows_rejected,
+        settings=RecordedSettings.of(settings).to_json(),
     )
     return _publish(bucket, file_folder(file_stem(file)), document)
 

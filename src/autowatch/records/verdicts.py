@@ -17,5 +17,6 @@ AlarmKind = Literal[
     "repeated keys",
     "schema",
     "settings",
+    "settings changed",
     "baseline",
 ]

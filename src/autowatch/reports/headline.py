@@ -32,6 +32,9 @@ _TO_DO_WITHOUT_ROWS: Mapping[Subject, str] = {
     "range": _EXPECTED_ROWS,
     "file": "Judge a file with rows that scoring would take.",
 }
+_TO_DO_WITHOUT_WEIGHT = (
+    "Give the columns that matter an importance above 0 and a distance below 1 in monitoring/settings.yaml."
+)
 _TO_DO_OF_OTHER_ALARMS = "Ask where the data come from: an alarm often means a changed or broken source."
 _COLUMNS_NAMED = 5
 _OTHERS_NAMED = 3
@@ -106,6 +109,8 @@ def _without_drift(
 def _without_verdict(main: RunDrift, subject: Subject) -> Headline:
     if main.rows == 0:
         return Headline("idle", _WITHOUT_ROWS[subject], [], None, _TO_DO_WITHOUT_ROWS[subject])
+    if main.counts_nothing:
+        return Headline("idle", "Drift cannot be called: no column counts", [], None, _TO_DO_WITHOUT_WEIGHT)
     return Headline("idle", "No verdict: not enough data", [], None, _TO_DO_WITHOUT_VERDICT[subject])
 
 
@@ -123,6 +128,11 @@ def _drift_sentence(main: RunDrift, subject: Subject) -> str:
         )
     if main.verdict == "not enough data" and main.rows == 0:
         return "There are no rows to judge. This says nothing about drift, neither for nor against."
+    if main.counts_nothing:
+        return (
+            f"{rows}, and no column that counts: each has importance 0 in monitoring/settings.yaml, or a distance of "
+            "1, or cannot be judged. This says nothing about drift, neither for nor against."
+        )
     if main.verdict == "not enough data":
         return f"{rows}{_why_not_enough(main)}. This says nothing about drift, neither for nor against."
     names = [short(name, 60) for name in main.drifted_columns]

@@ -215,6 +215,8 @@ def _headline_without_drift(worse: _Worse | None, *, has_rows: bool) -> Headline
 
 def _headline_without_verdict(day: date, newest: DaySummary, what: Sequence[str]) -> Headline:
     why = "nothing was scored" if newest.rows == 0 else "not enough data"
+    if newest.rows and newest.counts_nothing:
+        why = "no column counts"
     alarms = f", and {counted(newest.alarms, 'alarm')}" if newest.alarms else ""
     look = (
         f"Open {day.isoformat()} below." if newest.alarms or newest.other_drifts else "Nothing to decide on."
@@ -251,6 +253,8 @@ def _sentence(drift: DaySummary) -> str:
     alarms = f", {counted(drift.alarms, 'alarm')}" if drift.alarms else ""
     if drift.verdict == "not enough data" and drift.rows == 0:
         return f"nothing was scored{alarms}."
+    if drift.counts_nothing:
+        return f"{rows}, no column counts by monitoring/settings.yaml, so drift cannot be called{alarms}."
     if drift.verdict == "not enough data":
         return f"{rows}, not enough data for a verdict{alarms}."
     return (

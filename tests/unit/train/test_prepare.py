@@ -102,6 +102,16 @@ def test_drift_trains_on_new_data_and_skips_with_a_reason_otherwise(s3):
     assert prepare({"trigger": "drift"}, "four", "2026-11-24T03:15:00Z")["decision"] == "train"
 
 
+def test_drift_does_not_repeat_a_run_that_failed_at_full_cost_until_there_are_new_rows(s3):
+    prepare({"trigger": "drift"})
+    end(s3, "failed")
+    after_the_cool_down = "2026-11-25T12:00:00Z"
+    again = prepare({"trigger": "drift"}, "two", after_the_cool_down)
+    assert (again["decision"], "which failed. Mend the cause" in again["reason"]) == ("skip", True)
+    s3.put_object(Bucket=BUCKET, Key="training/y.csv", Body=(ROWS + "1,1,no\n").encode())
+    assert prepare({"trigger": "drift"}, "three", after_the_cool_down)["decision"] == "train"
+
+
 def contract_of(s3, answer):
     return json.loads(
         s3.get_object(Bucket=BUCKET, Key=f"models/{answer['run']}/contract.json")["Body"].read()

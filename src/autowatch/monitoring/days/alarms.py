@@ -13,6 +13,7 @@ from autowatch.aws.bulk import read_many
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.monitoring.days.history import History, ReportedDay
 from autowatch.monitoring.drift.judge import Alarm
+from autowatch.monitoring.drift.recorded_settings import RecordedSettings, changes
 from autowatch.monitoring.drift.settings import VolumeRules
 from autowatch.records.keys import REJECTED_PREFIX, day_folder
 from autowatch.records.manifest import Manifest
@@ -49,7 +50,7 @@ def volume_alarms(day: date, rows: int, history: History, rules: VolumeRules, no
     and a change that lasts for a week, raise none.
     """
     judged = sorted(
-        (other for other, found in history.items() if other < day and found.has_verdict), reverse=True
+        (other for other, found in history.items() if other < day and found.has_rows_enough), reverse=True
     )
     compared = [history[other].rows for other in judged[: rules.days]]
     if len(compared) < _LEAST_DAYS:
@@ -65,6 +66,18 @@ def volume_alarms(day: date, rows: int, history: History, rules: VolumeRules, no
         return []
     message = f"{rows:,} rows were scored, {how} the median of the last {len(compared)} days ({usual:,.0f})."
     return [Alarm(None, "volume", message)]
+
+
+def settings_alarms(day: date, settings: RecordedSettings, history: History) -> list[Alarm]:
+    """An alarm when the day was judged by other settings than the day of the last report before it.
+
+    An older version's report does not say which settings held, so nothing can be said of a change then.
+    """
+    last = max((other for other in history if other < day), default=None)
+    before = history[last].settings if last else None
+    if before is None or not (changed := changes(before, settings)):
+        return []
+    return [Alarm(None, "settings changed", f"Changed since {last}: {'; '.join(changed)}.")]
 
 
 def refusal_alarms(day: date, refused: Mapping[str, int]) -> list[Alarm]:

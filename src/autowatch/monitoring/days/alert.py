@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from autowatch.aws.notifications import publish, put_event
 from autowatch.monitoring.days.news import News
-from autowatch.monitoring.drift.document import deciding_alarms
+from autowatch.monitoring.drift.document import counts_nothing, deciding_alarms
 from autowatch.records.days import DaysLeftOut
 from autowatch.reports.text import (
     ALARM_REMEDIES,
@@ -188,8 +188,14 @@ def _lines_of_alarms(alert: DriftAlert) -> list[str]:
         f"          {told[1] if len(told) > 1 else 'no other alarm'}",
         f"          {told[2] if len(told) > 2 else 'nothing further'}",
         f"More:     {f'{more} more in the report' if more > 0 else 'none'}",
-        f"Drift:    the verdict is “{part['verdict']}”.",
+        f"Drift:    {_verdict(part)}.",
     ]
+
+
+def _verdict(part: Mapping[str, Any]) -> str:
+    if counts_nothing(part):
+        return "it cannot be called, since no column counts by monitoring/settings.yaml"
+    return f"the verdict is “{part['verdict']}”"
 
 
 def _alarms(alert: DriftAlert) -> list[tuple[str | None, str, str]]:

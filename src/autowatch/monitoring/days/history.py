@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from autowatch.aws.objects import Bucket, ObjectMissing
-from autowatch.monitoring.drift.document import deciding_alarms, parts_of
+from autowatch.monitoring.drift.document import counts_nothing, deciding_alarms, parts_of
+from autowatch.monitoring.drift.recorded_settings import RecordedSettings
 from autowatch.records.keys import REPORTS_PREFIX, days_from, report_key
 from autowatch.records.timestamps import from_text
 from autowatch.records.verdicts import DriftVerdict
@@ -45,7 +46,8 @@ class Finding:
 class RunDay:
     """What a report says of the rows of one run; `alarmed` says whether a column that matters raised an alarm.
 
-    `compared_with` are the days whose rows were the reference; it is empty where the training data were.
+    `counts_nothing` says whether no column that counts could be judged, in rows enough for a verdict. `compared_with`
+    are the days whose rows were the reference; it is empty where the training data were.
     """
 
     run: str
@@ -56,6 +58,7 @@ class RunDay:
     failed: bool
     since: str | None
     compared_with: tuple[date, ...] = ()
+    counts_nothing: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class ReportedDay:
     """What the report of one day says; `extra_columns` is None where that is not known.
 
     `model_columns` are those of the models that scored the day's rows. `inputs` is the digest of what was judged, None
-    while an invocation has claimed the day to alert on it.
+    while an invocation has claimed the day to alert on it. `settings` is None where an older version wrote the report.
     """
 
     day: date
@@ -73,6 +76,7 @@ class ReportedDay:
     model_columns: frozenset[str]
     inputs: str | None
     told: frozenset[Finding]
+    settings: RecordedSettings | None = None
 
     @property
     def rows(self) -> int:
@@ -85,9 +89,9 @@ class ReportedDay:
         return sum(run.files for run in self.runs)
 
     @property
-    def has_verdict(self) -> bool:
+    def has_rows_enough(self) -> bool:
         """Whether there were rows enough to judge those of one run at least."""
-        return any(run.verdict != "not enough data" for run in self.runs)
+        return any(run.verdict != "not enough data" or run.counts_nothing for run in self.runs)
 
     @property
     def failed(self) -> bool:
@@ -118,6 +122,7 @@ class ReportedDay:
             model_columns=frozenset(column["name"] for part in parts for column in part["columns"]),
             inputs=document["inputs"],
             told=frozenset(Finding(**finding) for finding in document["told"]),
+            settings=RecordedSettings.from_json(document.get("settings")),
         )
 
 
@@ -192,6 +197,7 @@ def _run_day(part: dict[str, Any]) -> RunDay:
         failed=any(alarm["kind"] == "baseline" for alarm in part["alarms"]),
         since=part["since"],
         compared_with=tuple(map(date.fromisoformat, part.get("compared_with", ()))),
+        counts_nothing=counts_nothing(part),
     )
 
 

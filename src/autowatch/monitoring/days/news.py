@@ -9,7 +9,7 @@ from autowatch.monitoring.days.history import Finding, History, ReportedDay, Run
 from autowatch.monitoring.drift.settings import AlertRules
 
 # Another wording of one of these is another finding.
-_BY_MESSAGE = ("settings", "baseline", "schema")
+_BY_MESSAGE = ("settings", "settings changed", "baseline", "schema")
 # These have a mail of their own, which names the files.
 _ALERTED_ELSEWHERE = "refused files"
 # Whether a column is there at all is known without rows enough for a verdict.

@@ -16,6 +16,7 @@ from autowatch.monitoring.days.alarms import (
     repeated_key_alarms,
     same_content_alarms,
     schema_alarms,
+    settings_alarms,
     volume_alarms,
 )
 from autowatch.monitoring.days.due import DayFiles
@@ -24,6 +25,7 @@ from autowatch.monitoring.days.news import News, drift_since, find_news
 from autowatch.monitoring.drift.baselines import Baselines
 from autowatch.monitoring.drift.document import drift_document, keep_earlier_parts
 from autowatch.monitoring.drift.judge import DriftRules
+from autowatch.monitoring.drift.recorded_settings import RecordedSettings
 from autowatch.monitoring.drift.runs import RowsJudge, RunJudgement, judge_by_days, judge_together
 from autowatch.monitoring.drift.scored_rows import ProfileCsv, ScoredRows, read_scored_rows
 from autowatch.records.claim import claim, settle
@@ -139,6 +141,7 @@ def judge_day(
     known = baselines.columns([judge.champion, *(run.run for run in scored.runs)])
     extra = scored.columns_beside(known)
     rows = sum(part["rows"] for part in parts)
+    settings = RecordedSettings.of(judged.settings)
     document = drift_document(
         {"date": day.isoformat()},
         to_text(now),
@@ -150,12 +153,14 @@ def judge_day(
             *(repeated_key_alarms(bucket, list(files.manifests), id_column) if id_column else ()),
             *schema_alarms(day, extra, known, history, now),
             *judged.alarms,
+            *settings_alarms(day, settings, history),
         ],
         rejected_rows=scored.rejected_rows,
         refused_files=refused,
         extra_columns=extra,
         domino=_domino_checks(bucket),
         inputs=files.digest,
+        settings=settings.to_json(),
     )
     before = ReportedDay.from_json(earlier) if earlier else None
     news = find_news(document, history, before, judged.settings.alert)

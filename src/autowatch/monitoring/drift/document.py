@@ -35,6 +35,7 @@ def drift_document(
     extra_columns: Sequence[str] | None = None,
     domino: Any = None,
     inputs: str | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A `drift.json` before any alert on it; docs/formats.md has its fields.
 
@@ -44,6 +45,7 @@ def drift_document(
         parts: what is said of each run's rows, the newest run's first.
         alarms: those of the window as a whole.
         inputs: a digest of the objects that were judged.
+        settings: those of `monitoring/settings.yaml` that held and are not the defaults.
     """
     top, *others = parts
     return {
@@ -60,6 +62,7 @@ def drift_document(
         "extra_columns": None if extra_columns is None else list(extra_columns),
         "domino": domino,
         "inputs": inputs,
+        "settings": None if settings is None else dict(settings),
     }
 
 
@@ -99,6 +102,12 @@ def parts_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
         part | {"alarms": [alarm for alarm in part["alarms"] if alarm["column"] is not None]}
         for part in parts
     ]
+
+
+def counts_nothing(part: Mapping[str, Any]) -> bool:
+    """Whether there were rows enough, and no verdict, since none of the columns that were judged can bring one."""
+    judged = any(column.get("verdict") in ("drift", "no drift") for column in part["columns"])
+    return judged and part["verdict"] == "not enough data"
 
 
 def deciding_alarms(part: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -330,11 +330,16 @@ def _why_blind(column: Bins) -> str:
 
 
 def _overall(columns: Sequence[ColumnDrift], rows: int, rules: DriftRules) -> DriftVerdict:
-    verdicts = {column.verdict for column in columns}
+    verdicts = {column.verdict for column in columns if _decides(column, rules)}
     if rows < max(rules.min_rows, 1) or verdicts <= {"not enough data", "not judged"}:
         return "not enough data"
     share = drift_share(columns)
     return "drift" if share > 0 and share >= rules.drift_share - _ROUNDING else "no drift"
+
+
+def _decides(column: ColumnDrift, rules: DriftRules) -> bool:
+    """Whether the rows can drift by this column: it has importance, and no distance is larger than 1."""
+    return column.importance > 0 and rules.of(column.name).distance < 1
 
 
 def _alarm_significance(rows: int, baseline: Baseline, rules: DriftRules) -> float:

@@ -120,6 +120,12 @@ class RunDrift:
         return [column for column in self.columns if column.decides]
 
     @property
+    def counts_nothing(self) -> bool:
+        """Whether there were rows enough, and no verdict, since none of the columns that were judged can bring one."""
+        judged = any(column.verdict in ("drift", "no drift") for column in self.columns)
+        return judged and self.verdict == "not enough data"
+
+    @property
     def deciding_alarms(self) -> list[AlarmView]:
         """The alarms that count."""
         return [alarm for alarm in self.alarms if alarm.decides]

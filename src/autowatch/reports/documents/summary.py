@@ -18,6 +18,7 @@ class DaySummary:
         all_rows: those of all runs; `rows_by_run` has those of each.
         columns, alarms: how many there are, without those that do not count.
         sizes: the distance of each column that was judged, in multiples of its threshold.
+        counts_nothing: whether drift cannot be called, since no column counts.
         other_drifts: how many other runs' rows drifted on that day.
     """
 
@@ -32,6 +33,7 @@ class DaySummary:
     since: str | None
     other_drifts: int
     sizes: Mapping[str, float]
+    counts_nothing: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,4 +70,5 @@ def summary_of(document: Any) -> DaySummary:
             for column in main.columns
             if column.size is not None and column.verdict in ("drift", "no drift")
         },
+        counts_nothing=main.counts_nothing,
     )

@@ -18,7 +18,7 @@ from autowatch.records.champion import (
 )
 from autowatch.records.decision import read_decision
 from autowatch.records.keys import baseline_key, contract_key
-from autowatch.records.run import Run, check_running
+from autowatch.records.run import Run, check_running, read_latest
 from autowatch.records.smoke import SmokeTest, read_smoke_test
 from autowatch.records.timestamps import to_text
 from autowatch.scoring.endpoint import Endpoint
@@ -34,6 +34,7 @@ from autowatch.training.serving.endpoints import (
     model_name,
     switch_endpoint,
 )
+from autowatch.training.serving.model_record import check_artefacts
 from autowatch.training.serving.staging import release
 
 if TYPE_CHECKING:
@@ -75,14 +76,16 @@ def begin_release(
     deployment: dict[str, Any],
 ) -> None:
     """Starts to serve the run's endpoint config at the endpoint, and first announces it in `models/champion.json`,
-    which scoring reads.
+    which scoring reads. Before that the model's artefacts must be those that the gate judged.
 
     Raises:
         RunEnded: the run was ended in between.
+        ArtefactChanged: an artefact is another.
         CandidateStillThere, EndpointBusy, Throttled: call again later.
         ObjectChanged: another run changed the champion in between.
     """
     check_running(bucket, config.removeprefix(f"{endpoint_name}-"))
+    check_artefacts(bucket, read_latest(bucket).model_run)
     mark_release(bucket, config)
     release(sagemaker, endpoint_name, config, tags, deployment)
 

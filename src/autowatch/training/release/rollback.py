@@ -10,7 +10,7 @@ from autowatch.records.decision import read_decision
 from autowatch.records.keys import baseline_key, contract_key
 from autowatch.records.run import RUN_NAME, Run
 from autowatch.records.smoke import read_smoke_test
-from autowatch.training.serving.staging import read_model_record
+from autowatch.training.serving.model_record import check_artefacts, read_model_record
 from autowatch.training.start import begin_run
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def begin_promotion(
     That may be the champion, which is then served anew as the stack's parameters say now.
 
     Raises:
-        NeverPassed, ArtefactsGone: as they say.
+        NeverPassed, ArtefactsGone, ArtefactChanged: as they say.
         RunInProgress: another run has not ended yet.
     """
     _check_gate(bucket, promotes)
@@ -86,7 +86,7 @@ def _check_artefacts(bucket: Bucket, run: str) -> Contract:
         read_smoke_test(bucket, run)
         bucket.read_json(baseline_key(run))
         contract = read_contract(bucket, contract_key(run))
-        containers = read_model_record(bucket, run)
+        containers = read_model_record(bucket, run).containers
     except ObjectMissing as error:
         raise ArtefactsGone(f"{error} Without it run {run} cannot be released again; train anew.") from error
     for url in (container["ModelDataUrl"] for container in containers if "ModelDataUrl" in container):
@@ -96,4 +96,5 @@ def _check_artefacts(bucket: Bucket, run: str) -> Contract:
                 f"{url} does not exist any more; the parameter KeepModels says how many models are kept. "
                 f"Train anew, or bring back the object's earlier version and start again."
             )
+    check_artefacts(bucket, run)
     return contract

@@ -1,12 +1,8 @@
-"""Serving a challenger at an endpoint that only the gate calls.
-
-What a run's model is made of, kept with the run so that the model can be made again.
-"""
+"""Serving a challenger at an endpoint that only the gate calls, and making an earlier model again."""
 
 from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.objects import Bucket
-from autowatch.records.keys import model_record_key
 from autowatch.records.run import check_running
 from autowatch.training.autopilot import best_containers, keep_leaderboard
 from autowatch.training.serving.endpoints import (
@@ -22,6 +18,7 @@ from autowatch.training.serving.endpoints import (
     model_name,
     switch_endpoint,
 )
+from autowatch.training.serving.model_record import keep_model_record, read_model_record
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -40,16 +37,17 @@ def stage_challenger(
 ) -> str:
     """Starts to serve the job's best candidate at the candidate endpoint, whose name is returned.
 
-    The leaderboard and what the model is made of are kept with the run.
+    The leaderboard, what the model is made of and the digests of its artefacts are kept with the run.
 
     Raises:
         RunEnded: the run was ended in between.
+        ObjectMissing: an artefact of the model is not there.
         CandidateStillThere: another run's candidate is being removed; call again later.
         EndpointBusy, Throttled: call again later.
     """
     containers = best_containers(sagemaker, job_name)
     keep_leaderboard(bucket, sagemaker, run, job_name)
-    write_model_record(bucket, run, containers)
+    keep_model_record(bucket, run, containers)
     model, config = model_name(endpoint_name, run), config_name(endpoint_name, run)
     candidate = candidate_name(endpoint_name)
     check_running(bucket, run)
@@ -96,22 +94,7 @@ def restore_model(
         ObjectMissing: the run has no record of its model.
         EndpointBusy, Throttled: call again later.
     """
-    containers = read_model_record(bucket, promoted)
+    containers = read_model_record(bucket, promoted).containers
     model = model_name(endpoint_name, promoted)
     create_model(sagemaker, model, containers, serving, role_arn=role_arn, tags=tags)
     create_config(sagemaker, config_name(endpoint_name, run), model, serving, tags)
-
-
-def write_model_record(bucket: Bucket, run: str, containers: list[dict[str, Any]]) -> None:
-    """Keeps the containers, as CreateModel takes them."""
-    bucket.write_json(model_record_key(run), {"run": run, "containers": containers})
-
-
-def read_model_record(bucket: Bucket, run: str) -> list[dict[str, Any]]:
-    """The containers of the run's model.
-
-    Raises:
-        ObjectMissing: the run has not got as far as a model.
-    """
-    containers: list[dict[str, Any]] = bucket.read_json(model_record_key(run))["containers"]
-    return containers

@@ -28,6 +28,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(206 if asked else 200)
         self.send_header("Content-Length", str(len(rest)))
         self.send_header("ETag", '"e"')
+        self.send_header("x-amz-version-id", "v9")
+        self.server.conditions.append(("versionId" in self.path, self.headers.get("If-Match")))
         self.end_headers()
         sent = self.server.plan.pop(0) if self.server.plan else len(rest)
         self.wfile.write(rest[:sent])
@@ -40,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.body, server.plan, server.starts = BODY, [], []
+    server.body, server.plan, server.starts, server.conditions = BODY, [], [], []
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     yield server
@@ -112,6 +114,14 @@ def test_an_object_that_is_read_by_its_key_is_read_on_in_that_version(server):
     body = ResumedBody.of_key(bucket(server), "predictions/a.csv")
     assert b"".join(iter(lambda: body.read(1 << 20), b"")) == BODY
     assert body.file == ObjectVersion("predictions/a.csv", None, "e", len(BODY))
+
+
+def test_the_rest_of_what_was_asked_for_by_its_key_needs_no_right_to_versions(server):
+    """A function that may get an object may not get its versions: that is another permission."""
+    server.plan = [700_000]
+    body = ResumedBody.of_key(bucket(server), "transform/a/output/part-00003.csv.out")
+    assert b"".join(iter(lambda: body.read(1 << 20), b"")) == BODY
+    assert server.conditions == [(False, None), (False, '"e"')]
 
 
 def test_a_small_object_is_read_anew(server):

@@ -90,6 +90,7 @@ def test_the_report_has_the_agreed_fields(clients):
         "date", "generated", "run", "verdict", "rows", "files", "reference_rows", "min_rows", "drifted_columns",
         "drift_share", "alarms", "columns", "since", "judged_with", "judged_rows", "compared_with", "other_runs",
         "alerted", "told", "rejected_rows", "refused_files", "extra_columns", "domino", "inputs", "alerting",
+        "settings",
     }  # fmt: skip
     assert (report["date"], report["generated"], report["run"]) == (TODAY, "2026-11-23T20:00:00Z", "run-1")
     assert (report["other_runs"], report["alerted"], report["domino"]) == ([], True, None)

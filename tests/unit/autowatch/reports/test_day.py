@@ -422,6 +422,20 @@ def without_importance(*names, **changes):
     return document
 
 
+def test_a_day_on_which_no_column_counts_is_no_calm_day():
+    document = drift_document(drifted=0) | {"verdict": "not enough data"}
+    for column in document["columns"]:
+        column["importance"] = 0
+
+    shown = text(document)
+
+    assert "Drift cannot be called: no column counts 4,000 scored rows, and no column that counts" in shown
+    assert (
+        "each has importance 0 in monitoring/settings.yaml, or a distance of 1, or cannot be judged" in shown
+    )
+    assert "What to do Give the columns that matter an importance above 0" in shown
+
+
 def test_columns_of_importance_0_are_shown_and_not_counted():
     alarm = {"column": "column_05", "kind": "new categories", "message": "Many."}
     document = without_importance("euribor3m", "column_05", drifted=1, alarms=[alarm]) | {

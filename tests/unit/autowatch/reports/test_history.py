@@ -221,6 +221,18 @@ def test_a_newest_day_without_rows_is_called_that():
     assert "The newest day is 2026-11-23: nothing was scored." in html
 
 
+def test_a_day_on_which_no_column_counts_is_no_calm_day():
+    drift = drift_document(drifted=0) | {"verdict": "not enough data"}
+    for column in drift["columns"]:
+        column["importance"] = 0
+    html = history_page({DAY: record(drift)})
+
+    assert tone(html) == "idle"
+    shown = Page(html).text
+    assert "No verdict on the newest day: no column counts" in shown
+    assert "4,000 rows, no column counts by monitoring/settings.yaml, so drift cannot be called." in shown
+
+
 @pytest.mark.parametrize(("rows", "why"), [(0, "nothing was scored"), (9, "not enough data")])
 def test_alarms_of_a_newest_day_without_a_verdict_need_a_look(rows, why):
     alarms = [{"column": None, "kind": "volume", "message": "Few."}]

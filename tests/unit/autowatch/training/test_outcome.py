@@ -46,7 +46,7 @@ def alerts(aws):
     return alert_topic(aws)
 
 
-def finish(aws, alerts, passed, run="new", unknown_to_domino=None, challenger=None):
+def finish(aws, alerts, passed, run="new", unknown_to_domino=None, challenger=None, left=None):
     write_decision(
         Bucket(aws.client("s3"), BUCKET),
         "new",
@@ -57,6 +57,8 @@ def finish(aws, alerts, passed, run="new", unknown_to_domino=None, challenger=No
     sagemaker = SageMaker()
     sagemaker.models["e-new"] = sagemaker.configs["e-new"] = {}
     sagemaker.put_endpoint("e-candidate", "e-new")
+    if left:
+        sagemaker.put_endpoint(left, f"{left}-old")
     ended = finish_run(
         Bucket(aws.client("s3"), BUCKET),
         sagemaker,
@@ -70,6 +72,17 @@ def finish(aws, alerts, passed, run="new", unknown_to_domino=None, challenger=No
         now=NOW,
     )
     return ended, sagemaker
+
+
+def test_a_release_takes_the_endpoint_with_it_that_the_stack_has_left(aws, alerts):
+    bucket = Bucket(aws.client("s3"), BUCKET)
+    champion = Champion("new", ENDPOINT, "e-new", "e-new", "c", "b", "t", {}, left_endpoints=("left",))
+    write_champion(bucket, champion, None)
+    _, rejected = finish(aws, alerts, passed=False, left="left")
+    assert rejected.endpoints["left"]["EndpointStatus"] == "InService"
+    bucket.write_json(LATEST_KEY, RUN)
+    _, released = finish(aws, alerts, passed=True, left="left")
+    assert released.endpoints["left"]["EndpointStatus"] == "Deleting"
 
 
 def fail(aws, alerts, run="new", cause="The training file has no column 'y'.", serving=None):

@@ -1,8 +1,10 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from autowatch.monitoring.days.alarms import refusal_alarms, schema_alarms, volume_alarms
+from autowatch.monitoring.days.alarms import refusal_alarms, schema_alarms, settings_alarms, volume_alarms
+from autowatch.monitoring.drift.recorded_settings import RecordedSettings
 from autowatch.monitoring.drift.settings import VolumeRules
 from tests.support.reported_days import TODAY, days_before, reported
 
@@ -30,6 +32,13 @@ class TestVolume:
     )
     def test_it_takes_three_days_with_a_verdict(self, letters, alarms):
         assert len(volume(0, days_before(letters))) == alarms
+
+    def test_days_on_which_no_column_counted_say_what_is_usual(self):
+        history = {
+            day: replace(found, runs=(replace(found.runs[0], counts_nothing=True),))
+            for day, found in days_before("---").items()
+        }
+        assert len(volume(0, history)) == 1
 
     def test_only_the_last_days_count(self):
         history = days_before("nnn" + "   ", rows=10) | days_before("nnn", rows=1_000)
@@ -134,3 +143,30 @@ class TestSchema:
         )
         assert len(message) < 500
         assert message.endswith("and 495 more.")
+
+
+class TestSettings:
+    SILENT = RecordedSettings(columns={"age": {"importance": 0.0}})
+
+    def alarms(self, settings, *recorded):
+        """Of today, after days with these settings, the last of them yesterday."""
+        history = {
+            day: replace(found, settings=then)
+            for (day, found), then in zip(days_before("n" * len(recorded)).items(), recorded, strict=True)
+        }
+        return [alarm.message for alarm in settings_alarms(TODAY, settings, history)]
+
+    def test_a_change_since_the_newest_earlier_report_is_said(self):
+        assert self.alarms(self.SILENT, RecordedSettings()) == [
+            "Changed since 2026-11-22: importance of age set to 0."
+        ]
+        assert self.alarms(self.SILENT, RecordedSettings(), self.SILENT) == []
+
+    def test_nothing_is_said_without_an_earlier_report_or_where_it_does_not_say(self):
+        assert self.alarms(self.SILENT) == []
+        assert self.alarms(self.SILENT, RecordedSettings(), None) == []
+
+    def test_later_days_say_nothing_of_this_one(self):
+        tomorrow = TODAY + timedelta(days=1)
+        history = {tomorrow: replace(reported(tomorrow), settings=RecordedSettings())}
+        assert settings_alarms(TODAY, self.SILENT, history) == []

@@ -48,7 +48,7 @@ def test_it_has_what_later_days_go_by(s3):
 
     assert (day.rows, day.files, day.extra_columns, day.model_columns) == (1_007, 3, {"x"}, {"age"})
     assert day.inputs == "9f86d0"
-    assert (day.has_verdict, day.failed) == (True, False)
+    assert (day.has_rows_enough, day.failed) == (True, False)
     assert (day.of("run-1").alarmed, day.of("run-0").alarmed, day.of("run-2")) == (True, False, None)
 
 

@@ -150,6 +150,43 @@ class TestSettings:
 
         assert (day.date, day.alarms, len(clients.sns.messages)) == (day_before(2), 1, 1)
 
+    def test_a_change_that_ends_all_drift_is_told_once_and_shown_daily(self, clients):
+        baseline = release(clients.bucket.client)
+        for back, text in [(3, ""), (2, "defaults: {importance: 0}"), (1, "defaults: {importance: 0}")]:
+            set_settings(clients, text)
+            score(clients.bucket.client, baseline, DRIFTED, day=day_before(back))
+            (day, *_) = run(clients, now=NOW - timedelta(days=back)).days
+            assert day.verdict == ("drift" if back == 3 else "not enough data")
+            page = clients.bucket.read(f"reports/date={day_before(back)}/index.html")[0].decode()
+            assert ("Drift cannot be called: no column counts" in page) == (back < 3)
+            assert ("Drift cannot be called: no column counts, and 1 alarm" in page) == (back == 2)
+
+        assert subjects(clients) == [
+            f"[bank-stack] Drift on {day_before(3)}: age",
+            f"[bank-stack] Data alarms on {day_before(2)}: settings changed",
+        ]
+        mail = clients.sns.messages[1]["Message"]
+        assert f"Changed since {day_before(3)}: defaults.importance 1 → 0." in mail
+        assert "Drift:    it cannot be called, since no column counts by monitoring/settings.yaml." in mail
+        assert [report_of(clients, day_before(back))["settings"] for back in (3, 2)] == [
+            {},
+            {"defaults": {"importance": 0}},
+        ]
+
+    def test_after_reports_that_do_not_record_them_nothing_is_told(self, clients):
+        baseline = release(clients.bucket.client)
+        score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(1))
+        run(clients, now=NOW - timedelta(days=1))
+        older = report_of(clients, day_before(1))
+        del older["settings"]
+        clients.bucket.write_json(f"reports/date={day_before(1)}/drift.json", older)
+        set_settings(clients, "columns: {age: {importance: 0}}")
+        score(clients.bucket.client, baseline, LIKE_TRAINING)
+
+        run(clients)
+
+        assert (subjects(clients), report_of(clients)["alarms"]) == ([], [])
+
     def test_drift_is_told_under_bad_ones_too(self, clients):
         set_settings(clients, "{")
         score(clients.bucket.client, release(clients.bucket.client), DRIFTED)

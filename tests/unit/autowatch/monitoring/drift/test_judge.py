@@ -133,8 +133,15 @@ class TestRulesByColumn:
         column = report.columns[0].to_json()
         assert (column["name"], column["verdict"], column["importance"]) == ("a", "drift", 0)
 
-    def test_without_any_importance_nothing_drifts(self):
-        assert self.report(defaults=ColumnRules(importance=0)).verdict == "no drift"
+    @pytest.mark.parametrize("silent", [ColumnRules(importance=0), ColumnRules(distance=1)])
+    def test_where_no_column_counts_there_is_no_verdict(self, silent):
+        report = self.report(defaults=silent)
+        assert (report.verdict, report.drifted, report.drift_share) == ("not enough data", (), 0)
+        assert {column.verdict for column in report.columns} <= {"drift", "no drift"}
+
+    def test_columns_that_count_for_nothing_make_no_verdict_for_one_that_does(self):
+        weightless = dict.fromkeys("abc", ColumnRules(importance=0))
+        assert self.report(columns=weightless).verdict == "no drift"
 
     @pytest.mark.parametrize(("share", "verdict"), [(0.25, "drift"), (0.2501, "no drift"), (0.0, "drift")])
     def test_the_share_that_it_takes_is_reached_at_equality(self, share, verdict):
@@ -164,7 +171,7 @@ class TestRulesByColumn:
         current = profile_of(baseline, a=["x"] * 900 + ["new"] * 100)
         report = judge(baseline, current, DriftRules(min_rows=300, columns={"a": ColumnRules(importance=0)}))
         assert [alarm.column for alarm in report.alarms] == ["a"]
-        assert report.verdict == "no drift"
+        assert report.verdict == "not enough data"
 
 
 def test_what_gained_and_what_lost_most_is_named():

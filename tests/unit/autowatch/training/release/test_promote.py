@@ -24,9 +24,10 @@ from autowatch.training.release.promote import (
     undo_run,
 )
 from autowatch.training.serving.endpoints import EndpointBusy
+from autowatch.training.serving.model_record import ArtefactChanged, keep_model_record
 from tests.support.sagemaker_double import SageMaker
 
-BUCKET, ENDPOINT = "bank", "e"
+BUCKET, ENDPOINT, ARTEFACT = "bank", "e", "models/new/autopilot/model.tar.gz"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OLD = Champion(
     "old", ENDPOINT, "e-old", "e-old", "models/old/contract.json", "models/old/baseline.json", "t", {}
@@ -65,6 +66,8 @@ def s3():
         )
         write_decision(Bucket(s3, BUCKET), "new", GateDecision("new", True, "good", 0.6, 100, {"auc": 0.8}))
         Bucket(s3, BUCKET).write_json(LATEST_KEY, RUN)
+        s3.put_object(Bucket=BUCKET, Key=ARTEFACT, Body=b"model")
+        keep_model_record(Bucket(s3, BUCKET), "new", [{"ModelDataUrl": f"s3://{BUCKET}/{ARTEFACT}"}])
         yield s3
 
 
@@ -133,6 +136,26 @@ def test_a_release_is_announced_before_the_endpoint_changes_and_once(s3, sagemak
     sagemaker.settle(ENDPOINT)
     champion = release(s3, sagemaker)
     assert (champion.run, champion.releasing, champion.releases) == ("new", None, 1)
+
+
+def test_a_model_whose_artefact_was_exchanged_after_the_gate_is_not_released(s3, sagemaker):
+    write_champion(Bucket(s3, BUCKET), OLD, None)
+    sagemaker.put_endpoint(ENDPOINT, "e-old")
+    s3.put_object(Bucket=BUCKET, Key=ARTEFACT, Body=b"another model")
+    with pytest.raises(ArtefactChanged, match="is not what the gate of run new judged"):
+        begin_release(Bucket(s3, BUCKET), sagemaker, ENDPOINT, "e-new", {}, {})
+    assert read_champion(Bucket(s3, BUCKET)) == OLD
+    assert sagemaker.endpoints[ENDPOINT]["EndpointConfigName"] == "e-old"
+    assert "e-candidate" in sagemaker.endpoints
+
+
+def test_a_promotion_compares_the_artefacts_of_the_earlier_run(s3, sagemaker):
+    sagemaker.configs["e-later"] = {}
+    promotion = replace(RUN, run="later", trigger="promote", promotes="new")
+    Bucket(s3, BUCKET).write_json(LATEST_KEY, promotion)
+    s3.put_object(Bucket=BUCKET, Key=ARTEFACT, Body=b"another model")
+    with pytest.raises(ArtefactChanged, match="the gate of run new"):
+        begin_release(Bucket(s3, BUCKET), sagemaker, ENDPOINT, "e-later", {}, {})
 
 
 def test_a_release_that_was_undone_cannot_go_on(s3, sagemaker):

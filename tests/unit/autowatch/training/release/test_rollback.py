@@ -2,7 +2,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.contract import Contract, Feature
 from autowatch.records.decision import GateDecision, write_decision
@@ -16,7 +16,7 @@ from autowatch.training.release.rollback import (
     begin_promotion,
     promoted_run,
 )
-from autowatch.training.serving.staging import write_model_record
+from autowatch.training.serving.model_record import ArtefactChanged, keep_model_record
 
 BUCKET, EARLIER, RUN = "bank", "20261122-071500-d822", "20261123-071500-0000"
 TRAINING = ObjectVersion("training/x.csv", "v", "e", 5)
@@ -37,8 +37,8 @@ def aws():
         write_smoke_test(Bucket(s3, BUCKET), EARLIER, SmokeTest("1\n", ["no"], ["0.1"]))
         decide(s3, passed=True)
         containers = [{"Image": "i", "ModelDataUrl": f"s3://{BUCKET}/{ARTEFACT}", "Environment": {}}]
-        write_model_record(Bucket(s3, BUCKET), EARLIER, containers)
         s3.put_object(Bucket=BUCKET, Key=ARTEFACT, Body=b"model")
+        keep_model_record(Bucket(s3, BUCKET), EARLIER, containers)
         yield session
 
 
@@ -94,6 +94,14 @@ def test_a_run_whose_artefacts_are_gone_is_not_released(aws, key):
     aws.client("s3").delete_object(Bucket=BUCKET, Key=key)
     with pytest.raises(ArtefactsGone, match=key):
         begin(aws)
+
+
+def test_a_run_whose_artefact_was_exchanged_is_not_released(aws):
+    aws.client("s3").put_object(Bucket=BUCKET, Key=ARTEFACT, Body=b"another")
+    with pytest.raises(ArtefactChanged, match=rf"{ARTEFACT} is not what the gate of run {EARLIER} judged"):
+        begin(aws)
+    with pytest.raises(ObjectMissing):
+        read_latest(Bucket(aws.client("s3"), BUCKET))
 
 
 def test_the_champion_may_be_served_anew(aws):

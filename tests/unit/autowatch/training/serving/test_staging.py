@@ -8,8 +8,8 @@ from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.records.keys import LATEST_KEY, leaderboard_key
 from autowatch.records.run import Run, RunEnded, begin_ending, read_latest
 from autowatch.training.serving.endpoints import CandidateStillThere, Serving
+from autowatch.training.serving.model_record import read_model_record
 from autowatch.training.serving.staging import (
-    read_model_record,
     release,
     restore_model,
     stage_challenger,
@@ -59,7 +59,7 @@ def test_a_challenger_is_staged_once_with_its_records(s3, sagemaker):
     assert sagemaker.calls.count("CreateEndpoint") == 1
     assert sagemaker.endpoints["e-candidate"]["EndpointConfigName"] == MODEL
     assert Bucket(s3, BUCKET).read_json(leaderboard_key(RUN))["best_candidate"] == "best"
-    (container,) = read_model_record(Bucket(s3, BUCKET), RUN)
+    (container,) = read_model_record(Bucket(s3, BUCKET), RUN).containers
     served = sagemaker.models[MODEL]["PrimaryContainer"]
     assert container == served | {"Environment": container["Environment"]}
     assert container["Environment"].items() <= served["Environment"].items()

@@ -1,0 +1,116 @@
+"""What a run's model is made of, kept with the run: the containers to make it again, and the digests of its artefacts.
+
+The gate judges what lies there when the challenger is staged. If somebody exchanged an artefact afterwards, another
+model would be released than the one that passed.
+"""
+
+import hashlib
+import logging
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from autowatch.aws.objects import Bucket, ObjectMissing
+from autowatch.aws.reading import ResumedBody
+from autowatch.errors import AutowatchError
+from autowatch.records.keys import model_record_key
+
+_CHUNK_BYTES = 1024 * 1024
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class ArtefactChanged(AutowatchError):
+    """An artefact of a model is not the one that the run's gate judged."""
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """The file behind one container's `ModelDataUrl`, as it was when the challenger was staged.
+
+    Attributes:
+        sha256: in hexadecimal; None where the stack may not read it.
+        version_id: of the object; None where the bucket has no versions.
+        skipped: why there is no digest; empty where there is one.
+    """
+
+    url: str
+    sha256: str | None = None
+    version_id: str | None = None
+    skipped: str = ""
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """`models/<run>/model.json`: the containers as CreateModel takes them; `artefacts` is None of older versions."""
+
+    run: str
+    containers: list[dict[str, Any]]
+    artefacts: list[Artefact] | None = None
+
+
+def keep_model_record(bucket: Bucket, run: str, containers: list[dict[str, Any]]) -> None:
+    """Keeps the containers and the digests of their artefacts.
+
+    A record of the same containers stays as it is: a state that is tried again must not take the digest of what may
+    have been exchanged in between.
+
+    Raises:
+        ObjectMissing: an artefact is not there.
+    """
+    try:
+        if read_model_record(bucket, run).containers == containers:
+            return
+    except ObjectMissing:
+        pass
+    urls = [container["ModelDataUrl"] for container in containers if "ModelDataUrl" in container]
+    record = ModelRecord(run, containers, [_measure(bucket, url) for url in urls])
+    bucket.write_json(model_record_key(run), record)
+
+
+def read_model_record(bucket: Bucket, run: str) -> ModelRecord:
+    """The record of the run's model.
+
+    Raises:
+        ObjectMissing: the run has not got as far as a model.
+        DocumentMalformed: it cannot be read.
+    """
+    return bucket.read_as(model_record_key(run), ModelRecord)
+
+
+def check_artefacts(bucket: Bucket, run: str) -> None:
+    """Compares the artefacts of the run's model with their digests; those without one pass, with a line in the log.
+
+    Raises:
+        ArtefactChanged: one is another.
+        ObjectMissing: one is not there any more, or the run has no record of its model.
+        DocumentMalformed: the record cannot be read.
+    """
+    artefacts = read_model_record(bucket, run).artefacts
+    if artefacts is None:
+        _LOGGER.warning("the run was staged before digests were taken; not compared", extra={"run": run})
+    for artefact in artefacts or ():
+        if artefact.sha256 is None:
+            _LOGGER.warning("an artefact is not compared", extra={"run": run, "reason": artefact.skipped})
+            continue
+        found = _measure(bucket, artefact.url)
+        if found.sha256 != artefact.sha256:
+            version = artefact.version_id or "that had this digest"
+            raise ArtefactChanged(
+                f"{artefact.url} is not what the gate of run {run} judged: its SHA-256 is {found.sha256}, and was "
+                f"{artefact.sha256}. Its model is not released. Find out who wrote the object; then bring back its "
+                f"version {version} and start again, or train anew."
+            )
+
+
+def _measure(bucket: Bucket, url: str) -> Artefact:
+    """The digest of the object as SageMaker would read it now, in pieces of 1 MiB."""
+    place, _, key = url.removeprefix("s3://").partition("/")
+    if place != bucket.name:
+        return Artefact(url, skipped="It lies outside the stack's bucket.")
+    newest, digest = bucket.version(key), hashlib.sha256()
+    # By its ETag: to name a version takes a right that no state of the training machine needs.
+    with closing(ResumedBody(bucket, replace(newest, version_id=None))) as body:
+        while chunk := body.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return Artefact(url, digest.hexdigest(), newest.version_id)
