@@ -8,6 +8,8 @@ ASL_VALIDATOR := $(VENV)/asl-validator
 CLI_READY := $(VENV)/.cli-ready
 SCAN := .sandbox/envs/scan
 SCAN_READY := $(SCAN)/.ready
+LAYERS = $(wildcard .sandbox/envs/$(shell $(VENV_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')/layers/*/python)
+SBOM := .sandbox/sbom
 NOTEBOOKS = .sandbox/envs/$(shell $(VENV_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')/notebooks
 NOTEBOOKS_READY := $(VENV)/.notebooks-ready
 
@@ -32,7 +34,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 AUTOWATCH := $(VENV_PYTHON) -m autowatch_client
 
-.PHONY: install notebooks notebook-test pictures demo sandbox train runs rollback test soak permissions container-test bench-scoring bench-drift-errors bench-drift check clean help
+.PHONY: install notebooks notebook-test pictures demo sandbox train runs rollback test soak permissions container-test bench-scoring bench-drift-errors bench-drift check sbom audit clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -107,6 +109,20 @@ check: $(DEV_READY) $(SCAN_READY) $(ASL_VALIDATOR)/.ready  ## lint, types, impor
 	@$(VENV)/bin/nbstripout --verify notebooks/*.ipynb
 	@$(VENV_PYTHON) -m pytest --quiet --no-header tests/template/test_permissions.py tests/template/test_mutations.py
 
+sbom: $(SANDBOX_READY) $(SCAN_READY)  ## what the layers ship, as CycloneDX, and its licences, in .sandbox/sbom
+	@rm -rf $(SBOM)
+	@$(VENV_PYTHON) -m venv --without-pip $(SBOM)/environment
+	@printf '%s\n' $(abspath $(LAYERS)) > $$(echo $(SBOM)/environment/lib/python*/site-packages)/layers.pth
+	@$(SCAN)/bin/cyclonedx-py environment --output-reproducible --output-format JSON --outfile $(SBOM)/sbom.json $(SBOM)/environment/bin/python
+	@$(SCAN)/bin/pip-licenses --python $(SBOM)/environment/bin/python --from mixed --with-urls --format markdown > $(SBOM)/licences.md
+	@rm -rf $(SBOM)/environment
+	@echo "$(SBOM)/sbom.json and $(SBOM)/licences.md name what the layers ship."
+
+audit: $(SANDBOX_READY) $(SCAN_READY)  ## known vulnerabilities of what the layers ship (asks pypi.org)
+	@found=$$($(SCAN)/bin/pip-audit --strict --progress-spinner off $(addprefix --path ,$(LAYERS)) 2>&1); status=$$?; \
+	case "$$found" in *"known vulnerabilit"*) echo "$$found"; exit $$status;; esac; \
+	echo "Not audited, since pypi.org did not answer for every package: run make audit where it can be reached ($$(echo "$$found" | tail -n 1 | cut -c 1-200))."; exit 1
+
 clean:  ## remove everything that make made
 	rm -rf $(VENV) .sandbox .aws-sam
 
@@ -128,6 +144,8 @@ $(CLI_READY): $(VENV)/bin/python requirements/cli.txt pyproject.toml
 $(SCAN_READY): $(VENV)/bin/python requirements/scan.txt
 	@$(VENV_PYTHON) -m venv $(SCAN)
 	@$(SCAN)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/scan.txt
+	@touch $@
+
 $(ASL_VALIDATOR)/.ready: requirements/package.json
 	@command -v npm >/dev/null || { echo "make check needs npm, for the validator of state machines: install Node 20 or later."; exit 1; }
 	@mkdir -p $(ASL_VALIDATOR)

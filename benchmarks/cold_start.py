@@ -17,8 +17,8 @@ import importlib, sys, time
 begun = time.process_time()
 importlib.import_module(sys.argv[1])
 imported = time.process_time()
-import boto3
-boto3.client("s3", region_name="eu-central-1")
+from autowatch.aws.clients import client
+client("s3")
 print((imported - begun) * 1000, (time.process_time() - begun) * 1000)
 """
 
@@ -46,6 +46,7 @@ def _measure(handler: str, layers: list[str], resources: dict[str, Any]) -> tupl
         "PYTHONPATH": ":".join(map(str, path)),
         "AWS_ACCESS_KEY_ID": "none",
         "AWS_SECRET_ACCESS_KEY": "none",
+        "AWS_DEFAULT_REGION": "eu-central-1",
     }
     answers = [
         subprocess.run(command, env=variables, capture_output=True, text=True, check=True).stdout.split()

@@ -50,3 +50,46 @@ def test_a_variable_of_the_shell_is_no_variable_of_make():
         timeout=60,
     )
     assert done.returncode == 0
+
+
+@pytest.fixture
+def audited(tmp_path):
+    """`make audit` in a folder where pip-audit says what it is told to, with an exit code."""
+    for file in (".venv/.sandbox-ready", ".sandbox/envs/scan/.ready", ".sandbox/envs/scan/bin/pip-audit"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
+
+    def audit(output, code):
+        program = tmp_path / ".sandbox/envs/scan/bin/pip-audit"
+        program.write_text(f"#!/bin/sh\necho '{output}' >&2\nexit {code}\n")
+        program.chmod(0o755)
+        ready = [
+            option
+            for file in (".venv/.sandbox-ready", ".sandbox/envs/scan/.ready")
+            for option in ("-o", file)
+        ]
+        return subprocess.run(
+            ["make", *ready, "audit"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    return audit
+
+
+@pytest.mark.parametrize(
+    ("output", "code", "failed"),
+    [("No known vulnerabilities found", 0, False), ("Found 1 known vulnerability in 1 package", 1, True)],
+)
+def test_an_audit_says_what_was_found(audited, output, code, failed):
+    done = audited(output, code)
+    assert (done.stdout, done.returncode != 0) == (f"{output}\n", failed)
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_an_audit_that_reached_no_advisories_fails_and_says_so(audited, code):
+    done = audited("ERROR: Dependency not found", code)
+    assert done.returncode != 0
+    assert done.stdout == (
+        "Not audited, since pypi.org did not answer for every package: run make audit where it can be reached "
+        "(ERROR: Dependency not found).\n"
+    )

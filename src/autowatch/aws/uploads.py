@@ -33,7 +33,7 @@ class UploadGone(AutowatchError):
 
 
 class Upload:
-    """An object that is being written; small ones go as one put, larger ones in parts of 5 MB or more, two at a time.
+    """An object that is being written; small ones go as one put, larger ones in parts of 5 MB, two at a time.
 
     Use it with `with`: nothing is there before `complete`, and what was begun is taken back where the block ends
     without it. Nothing is written either where nothing was given. `write` and `complete` raise UploadGone where
@@ -44,7 +44,7 @@ class Upload:
         self._client = bucket.client
         self._object: dict[str, Any] = {"Bucket": bucket.name, "Key": key}
         self._kind: dict[str, Any] = {"ContentType": content_type}
-        self._waiting: list[bytes | memoryview] = []
+        self._waiting: list[memoryview] = []
         self._waiting_bytes = self._sent = 0
         self._upload_id: str | None = None
         self._senders = ThreadPoolExecutor(_PARTS_AT_ONCE, thread_name_prefix="upload")
@@ -72,17 +72,24 @@ class Upload:
 
     def write(self, data: bytes | memoryview) -> None:
         """Appends `data`, which must not change any more."""
+        rest = memoryview(data)
+        while self._waiting_bytes + len(rest) >= PART_BYTES:
+            end = PART_BYTES - self._waiting_bytes
+            self._wait(rest[:end])
+            self._send_part()
+            rest = rest[end:]
+        self._wait(rest)
+
+    def _wait(self, data: memoryview) -> None:
         self._waiting.append(data)
         self._waiting_bytes += len(data)
-        if self._waiting_bytes >= PART_BYTES:
-            self._send_part()
 
     def complete(self) -> str | None:
         """Makes the object appear, and gives its version id (None in a bucket without versions)."""
         if self._upload_id is None:
             answer = self._client.put_object(**self._object, **self._kind, Body=b"".join(self._waiting))
         else:
-            if self._waiting:
+            if self._waiting_bytes:
                 self._send_part()
             parts = {"Parts": [part.result() for part in self._parts]}
             answer = self._of_upload(self._client.complete_multipart_upload, MultipartUpload=parts)

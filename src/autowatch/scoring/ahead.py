@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TypeVar
 
-_MOST_BYTES = 48_000_000
+_MOST_BYTES = 40_000_000
 """Of what is made ready and not yet taken: it bounds the memory where rows are wide."""
 
 Item = TypeVar("Item")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
+import pyarrow as pa
 
 from autowatch import __version__
 from autowatch.aws.objects import Bucket
@@ -46,6 +47,10 @@ _LOGGER = logging.getLogger(__name__)
 _SMALLEST_CHUNK, _LARGEST_CHUNK = 64 * 1024, 640 * 1024
 """Bytes that are read and made ready at once: of a small file so few that there is work for each of the endpoint's
 places, of a large one so many that the processor's cache holds what is made of them."""
+
+
+_BATCHES_A_RELEASE = 8
+"""After so many the holes that freed arrays left in the memory are given back; else it would grow with the file."""
 
 
 @dataclass(frozen=True)
@@ -205,8 +210,11 @@ def _score(
         table = read_table(read_input(bucket, arrival.file, chunk_bytes=chunk_bytes))
         row_id = contract.row_id_in(table.header)
         rows = _Rows(arrival, table.header, row_id, predictions, rejected, baseline.run)
-        for batch in score_table(table, contract, endpoint, settings.limits, baseline, size):
+        batches = score_table(table, contract, endpoint, settings.limits, baseline, size)
+        for number, batch in enumerate(batches, start=1):
             rows.write(batch)
+            if number % _BATCHES_A_RELEASE == 0:
+                pa.default_memory_pool().release_unused()
         rows.check(table.rows_read, settings.max_rejected_percent)
         force.check()
         counts = rows.counts.build()

@@ -33,7 +33,8 @@ def unfinished(s3):
         ([b"a" * (PART_BYTES - 1)], 0),
         ([b"a" * PART_BYTES], 1),
         ([b"a" * PART_BYTES, b"b"], 2),
-        ([b"a" * (PART_BYTES + 1), b"b" * (PART_BYTES - 1), b"c"], 2),
+        ([b"a" * (PART_BYTES + 1), b"b" * (PART_BYTES - 1), b"c"], 3),
+        ([b"a" * (2 * PART_BYTES)], 2),
     ],
 )
 def test_small_objects_are_put_and_large_ones_go_in_parts(s3, pieces, parts):
