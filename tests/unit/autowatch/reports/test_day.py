@@ -434,6 +434,8 @@ def test_a_day_on_which_no_column_counts_is_no_calm_day():
         "each has importance 0 in monitoring/settings.yaml, or a distance of 1, or cannot be judged" in shown
     )
     assert "What to do Give the columns that matter an importance above 0" in shown
+    assert "Columns that did not drift" in shown
+    assert "wait for more rows" not in shown
 
 
 def test_columns_of_importance_0_are_shown_and_not_counted():
