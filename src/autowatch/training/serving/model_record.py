@@ -13,7 +13,7 @@ from typing import Any
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.aws.reading import ResumedBody
 from autowatch.errors import AutowatchError
-from autowatch.records.keys import model_record_key
+from autowatch.records.keys import MODELS_PREFIX, model_record_key
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -106,8 +106,8 @@ def check_artefacts(bucket: Bucket, run: str) -> None:
 def _measure(bucket: Bucket, url: str) -> Artefact:
     """The digest of the object as SageMaker would read it now, in pieces of 1 MiB."""
     place, _, key = url.removeprefix("s3://").partition("/")
-    if place != bucket.name:
-        return Artefact(url, skipped="It lies outside the stack's bucket.")
+    if place != bucket.name or not key.startswith(MODELS_PREFIX):
+        return Artefact(url, skipped="It lies outside models/ of the stack's bucket.")
     newest, digest = bucket.version(key), hashlib.sha256()
     # By its ETag: to name a version takes a right that no state of the training machine needs.
     with closing(ResumedBody(bucket, replace(newest, version_id=None))) as body:

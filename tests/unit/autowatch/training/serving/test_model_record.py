@@ -73,7 +73,7 @@ def test_a_second_attempt_does_not_take_the_digest_of_what_was_exchanged(bucket)
 def test_one_outside_the_bucket_is_recorded_as_such_and_passes(bucket, caplog):
     keep_model_record(bucket, RUN, containers("s3://another/model.tar.gz"))
     (artefact,) = read_model_record(bucket, RUN).artefacts
-    assert (artefact.sha256, artefact.skipped) == (None, "It lies outside the stack's bucket.")
+    assert (artefact.sha256, artefact.skipped) == (None, "It lies outside models/ of the stack's bucket.")
     with caplog.at_level(logging.WARNING):
         check_artefacts(bucket, RUN)
     assert "an artefact is not compared" in caplog.text
