@@ -118,10 +118,10 @@ sbom: $(SANDBOX_READY) $(SCAN_READY)  ## what the layers ship, as CycloneDX, and
 	@rm -rf $(SBOM)/environment
 	@echo "$(SBOM)/sbom.json and $(SBOM)/licences.md name what the layers ship."
 
-audit: $(SANDBOX_READY) $(SCAN_READY)  ## known vulnerabilities of what the layers ship (asks pypi.org)
+audit: $(SANDBOX_READY) $(SCAN_READY)  ## known vulnerabilities of what the layers ship, where the advisories can be reached
 	@found=$$($(SCAN)/bin/pip-audit --strict --progress-spinner off $(addprefix --path ,$(LAYERS)) 2>&1); status=$$?; \
 	case "$$found" in *"known vulnerabilit"*) echo "$$found"; exit $$status;; esac; \
-	echo "Not audited, since pypi.org did not answer for every package: run make audit where it can be reached ($$(echo "$$found" | tail -n 1 | cut -c 1-200))."; exit 1
+	echo "Not audited, since the advisories did not come for every package: run make audit where they can be reached ($$(echo "$$found" | tail -n 1 | cut -c 1-200))."; exit 1
 
 clean:  ## remove everything that make made
 	rm -rf $(VENV) .sandbox .aws-sam

@@ -323,7 +323,7 @@ class TestWhatTheFunctionsEmit:
         sandbox.fire("DetectDriftFunction")
         sandbox.wait_until_idle(60)
         s3.delete_object(Bucket=bucket, Key="models/champion.json")
-        assert sandbox.logs("DetectDriftFunction").count("JSONDecodeError") >= 3
+        assert sandbox.logs("DetectDriftFunction").count("DocumentMalformed") >= 3
         assert total(sandbox, "DriftRuns") == before
 
     @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from autowatch.aws.objects import Bucket
+from autowatch.records.contract import Feature
 from autowatch.records.threshold import DecisionThreshold
 from autowatch.training.serving.endpoints import VARIANT
 from sandbox.client import running_sandbox
@@ -233,7 +234,7 @@ def test_a_line_break_in_a_field_refuses_the_file_and_ends_well(world):
 
 def test_a_job_that_fails_is_told_of_with_the_reason_and_leaves_nothing(world):
     # The model takes two columns. With this contract it is sent three, which it refuses.
-    contract = replace(CONTRACT, features=(*CONTRACT.features, replace(CONTRACT.features[1], name="note")))
+    contract = replace(CONTRACT, features=(*CONTRACT.features, Feature("note", "categorical")))
     Bucket(world.s3, world.bucket).write_json("models/r1/contract.json", contract)
     before, mails = world.executions(), len(world.sandbox.mailbox.messages())
     try:
