@@ -23,6 +23,7 @@ _STATES = {
     "IsCandidateServing": "waiting for the candidate endpoint",
     "WaitForCandidate": "waiting for the candidate endpoint",
     "Gate": "the gate: scoring the hold-out",
+    "AskForApproval": "waiting for a person: autowatch approve, or autowatch reject",
     "Release": "releasing",
     "DescribeEndpoint": "waiting for the endpoint",
     "IsEndpointServing": "waiting for the endpoint",
