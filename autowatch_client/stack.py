@@ -207,17 +207,23 @@ class Stack:
             leaderboard=read("leaderboard"),
         )
 
-    def rollback(self, run: str) -> Training:
+    def rollback(self, run: str, *, again: bool = False) -> Training:
         """Starts a run that releases the model of an earlier run again.
 
+        Args:
+            again: also the model in force, which is then served by the parameters that the stack has now.
+
         Raises:
-            NothingToDoError: that model is in force.
+            NothingToDoError: that model is in force, and not `again`.
             RunUnknownError: there is no such run, or it released no model.
             RefusedError: a run is under way, or Step Functions refuses.
         """
         detail = self.show(run)
-        if detail.in_force:
-            raise NothingToDoError(f"The model of run {run} is in force already. Nothing to do.")
+        if detail.in_force and not again:
+            raise NothingToDoError(
+                f"The model of run {run} is in force already. Nothing to do. With --again it is served once more, "
+                "by the parameters that the stack has now."
+            )
         if origin := detail.record.get("promotes"):
             raise RunUnknownError(
                 f"Run {run} trained no model: it went back to that of {origin}. Name that one."

@@ -36,12 +36,16 @@ def pytest_xdist_auto_num_workers():
 # The files that take longest, the longest first. They begin before the others, so that no worker is left alone with one
 # of them at the end while the others have nothing to do.
 LONGEST = (
+    "e2e/test_sam_story.py",
     "e2e/test_release_under_load.py",
     "e2e/test_sam.py",
+    "e2e/test_killed_states.py",
     "e2e/test_train_branches.py",
     "e2e/test_loop.py",
     "e2e/test_tutorial.py",
+    "e2e/test_public_tables.py",
     "e2e/test_train_limits.py",
+    "e2e/test_rights.py",
     "e2e/test_ended_runs.py",
     "e2e/test_scoring_faults.py",
     "e2e/test_domino_faults.py",

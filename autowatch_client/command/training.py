@@ -103,6 +103,12 @@ def show(
 
 def rollback(
     run: RunArgument,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again", help="Also the one in force: serve it by the parameters that the stack has now."
+        ),
+    ] = False,
     stack: StackOption = None,
     as_json: JsonOption = False,
     poll_seconds: PollOption = 3.0,
@@ -110,7 +116,7 @@ def rollback(
     """Release the model of an earlier run again, without training."""
     terminal = Terminal(as_json)
     connected = terminal.connect(stack)
-    started = connected.rollback(run)
+    started = connected.rollback(run, again=again)
     terminal.say(
         f"Going back to the model of run {run}; no model is trained, and the gate has passed this one."
     )

@@ -19,6 +19,7 @@ from tests.support.train_walker import (
     Walker,
     copy_application,
     refused,
+    wait_for,
 )
 
 pytestmark = pytest.mark.sandbox
@@ -32,6 +33,7 @@ KILLS = {
     "Stage": Fault("sagemaker:CreateEndpoint", "kill_after", begins=CANDIDATE),
     "DescribeCandidate": Fault("sagemaker:DescribeEndpoint", "kill_before", begins=CANDIDATE),
     "Gate": Fault("PutObject", "kill_after", ends="/gate.json"),
+    "AskForApproval": Fault("PutObject", "kill_after", ends="/approval.json"),
     "Release": Fault("sagemaker:UpdateEndpoint", "kill_after"),
     "DescribeEndpoint": Fault("sagemaker:DescribeEndpoint", "kill_before", ends=ENDPOINT),
     "Promote": Fault("PutObject", "kill_after", begins="models/champion.json"),
@@ -46,7 +48,7 @@ LOST = [
     for after in (0, 2)
 ]
 """The answers to the first writes of both: each takes effect, and is made once more by boto3."""
-RELEASE = [name for name in KILLS if name not in ("PreparePromotion", "Fail", "GiveUp")]
+RELEASE = [name for name in KILLS if name not in ("PreparePromotion", "AskForApproval", "Fail", "GiveUp")]
 
 
 def function(state):
@@ -73,6 +75,7 @@ class Runs:
         self.released, self.mail_of_release = walker.champion, walker.mail()
         self.promotion = self._walk({"promote": self.first}, *kill("PreparePromotion"), *LOST)
         self.promoted = walker.champion
+        self.rejection = self._ask()
         no_update = refused("UpdateEndpoint", "The alarm is in the state ALARM.", times=1)
         self.failure = self._walk({"training_key": walker.new_file()}, *kill("Fail"), no_update)
         self.mail_of_failure = walker.mail()
@@ -83,6 +86,17 @@ class Runs:
             {"training_key": walker.new_file()}, *kill("GiveUp"), no_update, no_removal
         )
         self.mail_of_giving_up = walker.mail()
+
+    def _ask(self):
+        """A run that drift starts waits for a person, who hears of it once and rejects it."""
+        walker = self.walker
+        walker.new_file()
+        arn = walker.start({"trigger": "drift"}, *walker.job(*kill("AskForApproval")))
+        wait_for(lambda: walker.sandbox.mailbox.messages()[walker.mails :])
+        assert "waits for your approval" in walker.mail().subject
+        _, answer = walker.answer(arn, approved=False, by="ann", reason="No.")
+        self.killed |= walker.states_that_were_tried_again(arn, "Runtime.ExitError")
+        return answer
 
     def _walk(self, document, *faults):
         arn = self.walker.start(document, *self.walker.job(*faults))
@@ -120,6 +134,11 @@ def test_a_promotion_is_a_promotion(runs):
     assert runs.promotion["status"] == "SUCCEEDED", runs.promotion
     assert runs.walker.read("models/champion.json")["run"] == runs.promoted
     assert runs.promoted != runs.released
+
+
+def test_an_answer_to_the_second_request_counts(runs):
+    assert runs.rejection["status"] == "SUCCEEDED", runs.rejection
+    assert runs.promoted == runs.after_failure[0]
 
 
 def test_a_failure_leaves_the_champion_and_nothing_of_its_own(runs):

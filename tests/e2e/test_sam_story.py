@@ -69,7 +69,7 @@ def test_a_stack_lives_and_goes(sandbox, sam, files, bucket, tmp_path):
     customers.write_text(customers.read_text() + customers.read_text().splitlines()[-1] + "\n")
     sam.autowatch("score", customers, "--out", tmp_path / "at the old endpoint")
     assert list((tmp_path / "at the old endpoint").iterdir())
-    sam.autowatch("rollback", champion.run)
+    sam.autowatch("rollback", champion.run, "--again")
     assert read_champion(bucket).endpoint_name == "autowatch-two"
     sandbox.wait_until_idle(60)
     endpoints = sandbox.client("sagemaker").list_endpoints()["Endpoints"]
