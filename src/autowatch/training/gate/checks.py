@@ -58,9 +58,13 @@ def check_latency(challenger: JudgedModel, rules: GateRules) -> Check:
     return Check(
         "latency",
         passed,
-        f"The median of {challenger.latency.batches} batches took {seconds:.2f} s, "
+        f"{_batches(challenger.latency.batches)} took {seconds:.2f} s, "
         f"{'within' if passed else 'over'} the {rules.max_batch_seconds:g} s allowed.",
     )
+
+
+def _batches(count: int) -> str:
+    return "The only batch" if count == 1 else f"The median of {count} batches"
 
 
 def check_champion(
