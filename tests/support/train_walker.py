@@ -173,8 +173,8 @@ class Walker:
         }
 
     def mail(self):
-        """The one message that the last run sent."""
-        (mail,) = self.sandbox.mailbox.messages()[self.mails :]
+        """The one message that the last run sent; it may arrive a moment after the execution's end."""
+        (mail,) = wait_for(lambda: self.sandbox.mailbox.messages()[self.mails :])
         return mail
 
     def bystanders(self):
