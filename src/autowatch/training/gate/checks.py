@@ -98,8 +98,8 @@ def _compared(comparison: Comparison, champion: ScoredChampion, holdout_rows: in
     return f"the {comparison.rows:,} of the {holdout_rows:,} hold-out rows that were kept from it, too"
 
 
-_BY_CHANCE = 0.5
-"""The AUC of a model that knows nothing."""
+_UPSIDE_DOWN = 0.4
+"""An AUC on the far side of chance, 0.5, beyond what a change of the world alone has been seen to do."""
 
 
 def approval_reason(
@@ -107,13 +107,13 @@ def approval_reason(
 ) -> str | None:
     """Why a person must approve the release of a challenger that passed; None where nobody needs to.
 
-    A champion whose AUC is surely below 0.5 ranks the new rows the wrong way round. Labels that were exchanged look so,
+    A champion whose AUC is surely below 0.4 ranks the new rows the wrong way round. Labels that were exchanged look so,
     by accident or by someone who may write training files; a model trained on them passes every other check.
 
     Args:
         champion: the champion's AUC on the hold-out; None where it was not judged.
     """
-    if champion and champion.upper < _BY_CHANCE:
+    if champion and champion.upper < _UPSIDE_DOWN:
         return (
             f"The champion, run {champion_run}, ranks the new rows the wrong way round: its AUC on them is "
             f"{champion.value:.3f}, at most {champion.upper:.3f}. The labels of the training file may be exchanged."
