@@ -147,6 +147,15 @@ class NumberForm:
 PLAIN_FORM = NumberForm()
 
 
+LONGEST_QUOTE = 40
+"""Characters of a text of the data that a message outside the bucket quotes, and only if several rows have it."""
+
+
+def cut(text: str, most: int = LONGEST_QUOTE) -> str:
+    """The text in at most `most` characters, of which the last is `…` if some are left out."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def bare(text: str) -> str:
     """The text without what people do not see at once: capitals, spaces, the Unicode form."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -13,7 +13,7 @@ from heapq import nsmallest
 import msgspec
 
 from autowatch.tabular.bins import Bins, NumericBins, parse_numbers
-from autowatch.tabular.cells import MISSING
+from autowatch.tabular.cells import MISSING, cut
 from autowatch.tabular.seen import HASH_BITS, value_hash
 
 MOST_UNKNOWN = 50
@@ -139,7 +139,7 @@ def frequent(texts: Mapping[str, int], undercount: int = 0, most: int = MOST_HEL
 def _cut(texts: Mapping[str, int]) -> Counter[str]:
     cut_texts: Counter[str] = Counter()
     for text, times in texts.items():
-        cut_texts[text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"] += times
+        cut_texts[cut(text, _LONGEST_TEXT)] += times
     return cut_texts
 
 

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from autowatch.tabular.bins import Bins, NumericBins, rising_texts
-from autowatch.tabular.cells import bare
+from autowatch.tabular.cells import bare, cut
 from autowatch.tabular.sketches import ColumnSketch
 
 _MOST_SHOWN = 20
 _MOST_QUOTED = 3
-_LONGEST_QUOTE = 40
 _DIGITS = 6
 
 
@@ -109,5 +108,4 @@ def _named(text: str, rows: int, known: Mapping[str, str], frequent: set[str]) -
 
 
 def _short(text: str) -> str:
-    cut = text if len(text) <= _LONGEST_QUOTE else f"{text[: _LONGEST_QUOTE - 1]}…"
-    return f"“{cut}”"
+    return f"“{cut(text)}”"

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autowatch.reports.text import listed
-from autowatch.tabular.cells import MISSING, differ_unseen
+from autowatch.tabular.cells import MISSING, cut, differ_unseen
 from autowatch.training.data.table import UnfitTrainingFile
 
 FEWEST_ROWS_OF_CLASS = 20
 _MOST_COUNTED = 1_000
-_SHOWN, _LONGEST_SHOWN = 5, 40
+_SHOWN = 5
 _FEWEST_NUMBERS = 10
 """So many different numbers are amounts; fewer may be the names of classes."""
 
@@ -36,9 +36,7 @@ class LabelCount:
         """Its text, cut, if several rows have it. What stands once may be a customer's cell: then just its place."""
         if self.rows == 1:
             return f"one on {self.first}"
-        return repr(
-            self.label if len(self.label) <= _LONGEST_SHOWN else f"{self.label[: _LONGEST_SHOWN - 1]}…"
-        )
+        return repr(cut(self.label))
 
     @property
     def described(self) -> str:

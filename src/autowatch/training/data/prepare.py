@@ -11,7 +11,7 @@ from autowatch.records.contract import Contract, Feature, PositiveLabelFrom, res
 from autowatch.records.holdout import HoldoutBy, HoldoutRule, write_unseen_rows
 from autowatch.records.keys import baseline_key, contract_key
 from autowatch.scoring.columns import near_misses
-from autowatch.tabular.cells import differ_unseen
+from autowatch.tabular.cells import cut, differ_unseen
 from autowatch.tabular.profile import PROFILE_VERSION, Baseline, Profile, add, baseline_column
 from autowatch.training.data.copies import NearCopies, NearCopiesFinder, copies_by_time
 from autowatch.training.data.files import TrainingFiles
@@ -274,11 +274,8 @@ def _positive_label(
     return min(classes, key=lambda label: (classes[label], label)), "rarer"
 
 
-_LONGEST_QUOTE = 40
-
-
 def _quoted(labels: Iterable[str]) -> str:
-    return " and ".join(repr(label[:_LONGEST_QUOTE]) for label in sorted(labels))
+    return " and ".join(repr(cut(label)) for label in sorted(labels))
 
 
 def _features(survey: TrainingSurvey, eligible: Collection[str]) -> tuple[Feature, ...]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.records.holdout import HoldoutRule
 from autowatch.records.keys import data_report_key
-from autowatch.tabular.cells import FeatureType, NumberForm, missing_values
+from autowatch.tabular.cells import FeatureType, NumberForm, cut, missing_values
 from autowatch.training.data.columns import ColumnSurvey, StrayText
 from autowatch.training.data.copies import NearCopies
 from autowatch.training.data.kinds import Kind, are_identifiers, date_form
@@ -18,7 +18,6 @@ from autowatch.training.data.kinds import Kind, are_identifiers, date_form
 Role = Literal["feature", "constant", "dropped", "key", "target"]
 
 _STRAY_SHOWN = 5
-_LONGEST_STRAY = 40
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class ColumnReport:
         found = [_warning(self)] if self.is_likely_leak else []
         if self.stray:
             shown = [
-                f"{each.text[:_LONGEST_STRAY]!r} ({each.times:,} times, first on line {each.line:,})"
+                f"{cut(each.text)!r} ({each.times:,} times, first on line {each.line:,})"
                 if each.times > 1
                 else f"one on line {each.line:,}"
                 for each in self.stray[:_STRAY_SHOWN]
