@@ -16,7 +16,7 @@ from autowatch.monitoring.settings import Clients, MonitoringSettings
 from autowatch.records.claim import claim, settle
 from autowatch.records.keys import REFUSALS_KEY, REJECTED_PREFIX
 from autowatch.records.timestamps import from_text
-from autowatch.reports.text import counted, one_line, short, subject_line, visible
+from autowatch.reports.text import counted, short, subject_line, visible
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -154,9 +154,9 @@ def _send(
     ]
     for each in refusals:
         lines += [
-            f"File:     {_one_line(each.file, _LONGEST_NAME)}",
-            f"          {each.error}: {_one_line(each.reason, _LONGEST_REASON)}",
-            f"          {_one_line(bucket.url(each.key), _LONGEST_URL)}",
+            f"File:     {short(visible(each.file), _LONGEST_NAME)}",
+            f"          {each.error}: {short(visible(each.reason), _LONGEST_REASON)}",
+            f"          {short(visible(bucket.url(each.key)), _LONGEST_URL)}",
         ]
     if total > len(refusals):
         lines.append(
@@ -166,10 +166,6 @@ def _send(
         "Next:     Mend what the reason says, then upload the file again. Each file is named in one mail."
     )
     publish(sns, settings.topic_arn, subject_line(what, names, _MOST_IN_SUBJECT, total), lines)
-
-
-def _one_line(text: str, most: int) -> str:
-    return short(one_line(visible(text)), most)
 
 
 def _digest(key: str) -> str:

@@ -4,7 +4,7 @@ A report is written twice. The claim holds the judgement with none of the news i
 day stays due; the record holds all of it. An invocation that is killed in between leaves the day to the next one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -27,7 +27,7 @@ from autowatch.monitoring.drift.document import drift_document, keep_earlier_par
 from autowatch.monitoring.drift.judge import DriftRules
 from autowatch.monitoring.drift.recorded_settings import RecordedSettings
 from autowatch.monitoring.drift.runs import RowsJudge, RunJudgement, judge_by_days, judge_together
-from autowatch.monitoring.drift.scored_rows import ProfileCsv, ScoredRows, read_scored_rows
+from autowatch.monitoring.drift.scored_rows import ProfileCsv, RunRows, ScoredRows, read_scored_rows
 from autowatch.records.claim import claim, settle
 from autowatch.records.keys import DOMINO_CHECKS_KEY, report_key
 from autowatch.records.timestamps import to_text
@@ -125,14 +125,10 @@ def judge_day(
     judged = judge.judge(scored)
     rules = judged.settings.rules
     earlier, etag = read_report(bucket, day)
-    runs = (
-        _with_small_days(run, scored, day, history, baselines, profile_csv, rules, files_of)
-        for run in judged.runs
-    )
+    days_before = _EarlierDays(history, baselines, profile_csv, files_of)
+    runs = (_with_small_days(run, scored, day, days_before, rules) for run in judged.runs)
     if judged.settings.compare == "weekday":
-        runs = (
-            _by_weekday(run, scored, day, history, baselines, profile_csv, rules, files_of) for run in runs
-        )
+        runs = (_by_weekday(run, scored, day, days_before, rules) for run in runs)
     current = [
         run.to_json(rules.min_rows) | {"since": _since(run.run, run.verdict, day, history)} for run in runs
     ]
@@ -170,55 +166,59 @@ def judge_day(
     return DayReport(bucket, day, document, news, etag, claimed)
 
 
+@dataclass(frozen=True)
+class _EarlierDays:
+    """The earlier days that a day may be judged with, or by.
+
+    Attributes:
+        history: what was reported of them.
+        files_of: gives their files.
+    """
+
+    history: History
+    baselines: Baselines
+    profile_csv: ProfileCsv
+    files_of: Callable[[date], DayFiles]
+
+    def rows_of(self, run: str, days: Iterable[date]) -> list[RunRows]:
+        """The rows of a run on these days, where it has any."""
+        scored = (
+            read_scored_rows(
+                self.baselines.bucket, list(self.files_of(day).manifests), self.baselines, self.profile_csv
+            )
+            for day in days
+        )
+        return [rows for each in scored if (rows := each.of(run))]
+
+
 def _with_small_days(
-    judgement: RunJudgement,
-    scored: ScoredRows,
-    day: date,
-    history: History,
-    baselines: Baselines,
-    profile_csv: ProfileCsv,
-    rules: DriftRules,
-    files_of: Callable[[date], DayFiles],
+    judgement: RunJudgement, scored: ScoredRows, day: date, earlier: _EarlierDays, rules: DriftRules
 ) -> RunJudgement:
     """The judgement of a run's rows, of too few rows together with the last days that had too few as well."""
     rows = scored.of(judgement.run)
     if rows is None or rows.rows >= rules.min_rows or judgement.report is None:
         return judgement
-    days = small_days(judgement.run, rows.rows, day, history, rules.min_rows)
-    bucket = baselines.bucket
-    scored_then = (
-        read_scored_rows(bucket, list(files_of(other).manifests), baselines, profile_csv) for other in days
-    )
-    others = [found for then in scored_then if (found := then.of(judgement.run))]
+    days = small_days(judgement.run, rows.rows, day, earlier.history, rules.min_rows)
+    others = earlier.rows_of(judgement.run, days)
     if rows.rows + sum(other.rows for other in others) < rules.min_rows:
         return judgement
-    return judge_together(judgement, days, rows.joined_with(others), baselines.of(judgement.run), rules)
+    baseline = earlier.baselines.of(judgement.run)
+    return judge_together(judgement, days, rows.joined_with(others), baseline, rules)
 
 
 def _by_weekday(
-    judgement: RunJudgement,
-    scored: ScoredRows,
-    day: date,
-    history: History,
-    baselines: Baselines,
-    profile_csv: ProfileCsv,
-    rules: DriftRules,
-    files_of: Callable[[date], DayFiles],
+    judgement: RunJudgement, scored: ScoredRows, day: date, earlier: _EarlierDays, rules: DriftRules
 ) -> RunJudgement:
     """The judgement of a run's rows by the same weekday of the last weeks, if both have rows enough."""
     rows = scored.of(judgement.run)
     if rows is None or rows.rows < rules.min_rows or judgement.report is None:
         return judgement
-    days = same_weekdays(judgement.run, day, history)
-    scored_then = (
-        read_scored_rows(baselines.bucket, list(files_of(other).manifests), baselines, profile_csv)
-        for other in days
-    )
-    found = [then for each in scored_then if (then := each.of(judgement.run))]
+    days = same_weekdays(judgement.run, day, earlier.history)
+    found = earlier.rows_of(judgement.run, days)
     if not found:
         return judgement
     reference = found[0].joined_with(found[1:])
-    return judge_by_days(judgement, rows, days, reference, baselines.of(judgement.run), rules)
+    return judge_by_days(judgement, rows, days, reference, earlier.baselines.of(judgement.run), rules)
 
 
 def _since(run: str, verdict: str, day: date, history: History) -> str | None:
