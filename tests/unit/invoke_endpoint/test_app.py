@@ -3,9 +3,7 @@ import json
 import logging
 from urllib.parse import quote_plus
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from autowatch.aws import clients
 from autowatch.records.arrival import ForeignEvent
@@ -14,24 +12,11 @@ from autowatch.scoring.inbox import FilesNotScored
 from invoke_endpoint import app
 from tests.support.lambda_context import Context
 from tests.support.repository import ROOT
-from tests.support.scoring_bucket import BUCKET, create_bucket, drop, keys, read_document, release, results
+from tests.support.scoring_bucket import BUCKET, drop, keys, read_document, results
 from tests.support.scoring_function import ENVIRONMENT
 from tests.support.stub_runtime import StubRuntime, client_error
 
 SAMPLE = json.loads((ROOT / "events" / "invoke_endpoint.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def client():
-    return boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
-
-
-@pytest.fixture
-def s3(client):
-    with mock_aws():
-        create_bucket(client)
-        release(client)
-        yield client
 
 
 @pytest.fixture

@@ -27,6 +27,13 @@ from tests.support.monitored_bucket import (
 )
 
 
+def spoil(clients, day, content=b"{"):
+    """Puts a manifest that cannot be read among those of a day, and gives its key."""
+    key = f"predictions/date={day}/x.manifest.json"
+    clients.bucket.client.put_object(Bucket=BUCKET, Key=key, Body=content)
+    return key
+
+
 def day_before(days):
     return str((NOW - timedelta(days=days)).date())
 
@@ -347,8 +354,7 @@ class TestWhatIsLookedAt:
     def test_days_that_fail_stay_open(self, clients):
         baseline = release(clients.bucket.client)
         score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(20))
-        broken = f"predictions/date={day_before(15)}/x.manifest.json"
-        clients.bucket.client.put_object(Bucket=BUCKET, Key=broken, Body=b"{")
+        broken = spoil(clients, day_before(15))
         with pytest.raises(DaysFailed, match=day_before(15)):
             run(clients)
         assert clients.bucket.read_json("monitoring/days.json") == {"complete_until": day_before(16)}
@@ -770,8 +776,7 @@ class TestAnOutageOfSixtyDays:
     def test_a_day_that_failed_for_a_month_is_told_when_it_is_given_up(self, clients):
         baseline = release(clients.bucket.client)
         score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(29))
-        broken = f"predictions/date={day_before(30)}/x.manifest.json"
-        clients.bucket.client.put_object(Bucket=BUCKET, Key=broken, Body=b"{")
+        spoil(clients, day_before(30))
         with pytest.raises(DaysFailed, match=day_before(30)):
             run(clients)
         run(clients, now=NOW + timedelta(days=1))
