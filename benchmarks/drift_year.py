@@ -1,4 +1,4 @@
-"""A year with a weekly rhythm: how many mails each choice of "k of m days" sends, and how soon it tells of real drift.
+"""A year with a weekly rhythm: how many mails each choice of "k of m days" sends, and how soon it finds real drift.
 
     python -m benchmarks.drift_year SEED ...
 

@@ -144,7 +144,12 @@ class Faults:
     def __init__(
         self, application: Application, kill: Callable[[str], None], is_at_work: Callable[[str], bool]
     ) -> None:
-        """`kill` ends the processes of a function that are at work, by its logical id; `is_at_work` tells of some."""
+        """Takes the application, and two functions that are given a Lambda function's logical id.
+
+        Args:
+            kill: ends the processes of the function that are at work.
+            is_at_work: says whether any of them is.
+        """
         self._application = application
         self._kill = kill
         self._is_at_work = is_at_work
