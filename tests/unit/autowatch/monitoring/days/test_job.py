@@ -590,8 +590,7 @@ class TestTwoRunsAtOnce:
 class TestWhatNobodyForesaw:
     def test_an_error_of_any_kind_costs_only_its_day(self, clients):
         baseline = release(clients.bucket.client)
-        broken = f"predictions/date={day_before(1)}/x.manifest.json"
-        clients.bucket.client.put_object(Bucket=BUCKET, Key=broken, Body=b'{"x":' + b"[" * 100_000)
+        spoil(clients, day_before(1), b'{"x":' + b"[" * 100_000)
         score(clients.bucket.client, baseline, DRIFTED)
 
         with pytest.raises(DaysFailed, match=f"1 of 31 days .*{day_before(1)}: RecursionError, see the log"):
