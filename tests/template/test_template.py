@@ -111,8 +111,21 @@ def test_every_parameter_is_used_and_shown_in_a_group(template):
         ("AlertEmail", ["", "a@b.cd"], ["a", "a@b", "a b@c.de"]),
         (
             "DmmUrl",
-            ["", "https://h/api/v0/models/", "https://h/model-monitor/v2/api/"],
-            ["https://h/api/v0/models", "h/"],
+            [
+                "",
+                "https://h/api/v0/models/",
+                "https://h/model-monitor/v2/api/",
+                "http://127.0.0.1:8080/domino/",
+                "http://localhost/",
+            ],
+            [
+                "https://h/api/v0/models",
+                "h/",
+                "http://h/api/v0/models/",
+                "http://127.0.0.1.h/",
+                "http://localhost@h/",
+                "http://127x0x0x1/",
+            ],
         ),
         (
             "DecisionThreshold",
