@@ -206,8 +206,16 @@ def _scored_keys(bucket: Bucket, key: str, days: tuple[date, date]) -> Iterator[
                 continue
             body = bucket.read(manifest["predictions_key"], manifest.get("predictions_version_id")) or b""
             for row in csv.DictReader(io.TextIOWrapper(io.BytesIO(body), "utf-8", newline="")):
-                if key in row:
-                    yield row[key], row[manifest.get("row_id", "id")], row["prediction_date"], day
+                for value in _values(row, key, manifest.get("formulas_neutralised", False)):
+                    yield value, row[manifest.get("row_id", "id")], row["prediction_date"], day
+
+
+def _values(row: Mapping[str, str], key: str, neutralised: bool) -> tuple[str, ...]:
+    """What the row's field `key` may have been in the input; in neutralised predictions a `'` may stand before it."""
+    field = row.get(key, row.get(f"'{key}") if neutralised else None)
+    if field is None:
+        return ()
+    return (field, field[1:]) if neutralised and field.startswith("'") else (field,)
 
 
 def _keys(bucket: Bucket, prefix: str) -> list[str]:

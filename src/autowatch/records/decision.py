@@ -43,6 +43,10 @@ class JudgedModel:
         threshold: from which probability on it gives the positive label; None where the label is the model's own.
         confusion: the rows by their true label and the one that they get when this model serves; None in the decisions
             of earlier versions.
+        gain: points (share of the rows, by falling probability; share of the positive rows among them) from (0, 0) to
+            (1, 1); empty in the decisions of earlier versions.
+        lift_of_tenth: how many times as many positive rows the tenth with the highest probabilities holds as a tenth
+            drawn at random; None in those decisions.
     """
 
     run: str
@@ -53,6 +57,8 @@ class JudgedModel:
     latency: Latency
     threshold: DecisionThreshold | None = None
     confusion: Confusion | None = None
+    gain: tuple[tuple[float, float], ...] = ()
+    lift_of_tenth: float | None = None
 
     @property
     def gives_no_positive_label(self) -> bool:

@@ -2,17 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from autowatch.reports.text import percent
 
 
 @dataclass(frozen=True)
 class BinShare:
-    """The shares of the reference and of the current rows in one bin."""
+    """The shares of the reference and of the current rows in one bin; `ends` are those of a bin of numbers."""
 
     label: str
     reference: float
     current: float
+    ends: tuple[float | None, float | None] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The bin as `drift.json` has it."""
+        ends = {} if self.ends is None else {"from": self.ends[0], "to": self.ends[1]}
+        return {"label": self.label, "reference": self.reference, "current": self.current, **ends}
 
 
 # A change of half a percentage point or less does not explain anything to a reader.
