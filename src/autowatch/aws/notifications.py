@@ -1,4 +1,4 @@
-"""Messages to people through the alert topic, and events to other systems through EventBridge."""
+"""Sends messages to people through the alert topic, and events to other systems through EventBridge."""
 
 import json
 import re
@@ -34,7 +34,7 @@ _QUOTED = re.compile(
 
 
 class EventRefused(AutowatchError):
-    """EventBridge took the call, but not the event."""
+    """EventBridge accepted the call, but not the event."""
 
 
 def publish(sns: "SNSClient", topic_arn: str, subject: str, lines: Sequence[str]) -> None:
@@ -85,7 +85,7 @@ def put_event(events: "EventBridgeClient", detail_type: str, detail: Mapping[str
     """Puts one event of the source `autowatch` on the default event bus.
 
     Raises:
-        EventRefused: EventBridge took the call, but not the event.
+        EventRefused: EventBridge accepted the call, but not the event.
     """
     text = json.dumps(detail, ensure_ascii=False, allow_nan=False)
     answer = events.put_events(Entries=[{"Source": "autowatch", "DetailType": detail_type, "Detail": text}])
