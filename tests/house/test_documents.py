@@ -7,7 +7,9 @@ import pytest
 from autowatch_client.command.app import app
 from tests.support.repository import ROOT
 
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("domino/*.md")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("domino/*.md"), *ROOT.glob("sandbox/**/*.md")]
+)
 COMMANDS = {command.callback.__name__ for command in app.registered_commands}
 LARGEST_PICTURE_BYTES = 500_000
 
