@@ -1,4 +1,4 @@
-"""How often quality's intervals hold, and its verdicts err, by simulation: the tables in docs/quality.md.
+"""How often quality's intervals hold, and its verdicts err, by simulation: measurements/quality-error-rates.md.
 
     PYTHONPATH=src python -m benchmarks.quality_error_rates intervals|verdict|looks|coarse [seed] [days]
 

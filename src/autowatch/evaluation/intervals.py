@@ -21,15 +21,16 @@ def share_estimate(hits: int, rows: int) -> Bounded:
     return Bounded(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)))
 
 
-def mean_estimate(values: np.ndarray) -> Estimate:
+def mean_estimate(values: np.ndarray, quantile: float = Z) -> Estimate:
     """The mean of `values`, shape (n,), n at least 1, with the normal interval of the central limit theorem.
 
-    Of a single value there is no spread, so no interval.
+    Of a single value there is no spread, so no interval. Of a few that are themselves nearly normal, Student's
+    `quantile` with n - 1 degrees of freedom gives the right one.
     """
     mean = float(np.mean(values))
     if len(values) < 2:
         return Estimate(mean, None, None)
-    half = Z * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    half = quantile * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     return Bounded(mean, mean - half, mean + half)
 
 

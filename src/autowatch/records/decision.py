@@ -54,6 +54,10 @@ class JudgedModel:
         threshold: from which probability on it gives the positive label; None where the label is the model's own.
         confusion: the rows by their true label and the one that they get when this model serves; None in the decisions
             of earlier versions.
+        gain: points (share of the rows, by falling probability; share of the positive rows among them) from (0, 0) to
+            (1, 1); empty in the decisions of earlier versions.
+        lift_of_tenth: how many times as many positive rows the tenth with the highest probabilities holds as a tenth
+            drawn at random; None in those decisions.
         intervals: of the metrics, between what they lie with 95 % confidence; empty of two labels.
         classes: of several labels, how well each is predicted.
         numbers: of numbers, where they are too high or too low.
@@ -67,6 +71,8 @@ class JudgedModel:
     latency: Latency
     threshold: DecisionThreshold | None = None
     confusion: Confusion | None = None
+    gain: tuple[tuple[float, float], ...] = ()
+    lift_of_tenth: float | None = None
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     classes: ClassTable | None = None
     numbers: NumberTable | None = None
