@@ -26,7 +26,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Curves:
-    """One model's curves, in coordinates from 0 to 1."""
+    """One model's curves, in coordinates from 0 to 1; `lift` is that of the tenth with the highest probabilities."""
 
     name: str
     kind: Kind
@@ -34,6 +34,8 @@ class Curves:
     calibration_error: float | None
     roc: Sequence[tuple[float, float]]
     calibration: Sequence[Dot]
+    gain: Sequence[tuple[float, float]]
+    lift: float | None
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ def gate_view(document: dict[str, Any]) -> GateView:
         note=decision.champion_skipped,
         checks=_checks(decision),
         models=[kind.capitalize() for kind, _ in judged] or ["Challenger"],
-        measures=_measures([model.metrics for model in models] or [decision.metrics]) + _latency(models),
+        measures=_measures([model.metrics for model in models] or [decision.metrics])
+        + _lift(models)
+        + _latency(models),
         curves=[_curves(model, kind, _most_rows(models)) for kind, model in judged],
         threshold=threshold_view(decision),
     )
@@ -131,6 +135,11 @@ def _measure(name: str, values: Sequence[float], higher_is_better: bool) -> Gate
     return GateMeasure(_NAMES.get(name, name.replace("_", " ")), note, values, best)
 
 
+def _lift(models: Sequence[JudgedModel]) -> list[GateMeasure]:
+    lifts = [model.lift_of_tenth for model in models if model.lift_of_tenth is not None]
+    return [_measure("lift of the best tenth", lifts, True)] if lifts else []
+
+
 def _latency(models: Sequence[JudgedModel]) -> list[GateMeasure]:
     if not models:
         return []
@@ -156,4 +165,6 @@ def _curves(model: JudgedModel, kind: Kind, most_rows: int) -> Curves:
             )
             for point in model.calibration
         ],
+        gain=model.gain,
+        lift=model.lift_of_tenth,
     )
