@@ -72,7 +72,7 @@ def _up(template: Path | None, port: int, parameters: dict[str, str], state_dir:
     document = read_template(template) if template else {}
     declared = document.get("Parameters", {})
     wanted = {name: value for name, value in CONVENIENT_PARAMETERS.items() if name in declared} | parameters
-    # Report a mistake now, and not after everything has started; the values of placeholders are not known yet.
+    # Report a mistake before everything starts; the values of placeholders are not known yet.
     resolve_parameters(document, {name: value for name, value in wanted.items() if "{" not in value})
     env_file = state_dir / "env"
 
@@ -85,7 +85,7 @@ def _up(template: Path | None, port: int, parameters: dict[str, str], state_dir:
         _print_welcome(server, target if template else None, state_dir)
 
     with _only_one(state_dir):
-        # Mails and logs of a stack that is gone would be taken for those of this one.
+        # Mails and logs of an earlier stack would look like this stack's.
         for path in (*state_dir.glob("mail/*.eml"), *state_dir.glob("logs/*.log")):
             path.unlink()
         print("Starting the sandbox ...", flush=True)
@@ -135,7 +135,7 @@ Ctrl-C ends it; mails and logs stay until the next start, all else is gone. Belo
 
 
 def _autowatch(arguments: str) -> str:
-    """What to type for the command, which is not on the path of every shell."""
+    """The command line that starts `autowatch`, which not every shell has on its path."""
     return f"{'' if shutil.which('autowatch') else '.venv/bin/'}autowatch {arguments}"
 
 
@@ -146,7 +146,7 @@ def _fire(connection: Connection, name: str) -> None:
 
 
 def _command(arguments: str, state_dir: Path) -> str:
-    """What to type to speak to the sandbox of this folder."""
+    """The command line that addresses the sandbox of this folder."""
     where = "" if state_dir == STATE_DIR else f" --state-dir {shlex.quote(str(state_dir))}"
     return f".venv/bin/python -m sandbox {arguments}{where}"
 

@@ -76,7 +76,7 @@ class Connection:
         return dict(self._control("GET", "status"))
 
     def fire(self, name: str) -> None:
-        """Fire a schedule now, by its name or logical id or by its function's; NotFoundError when there is none."""
+        """Fire a schedule now: `name` is its name, its logical id or its function's. NotFoundError when none fits."""
         self._control("POST", f"fire/{quote(name, safe='')}")
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Faults that a test switches on: what requests for S3, SageMaker and Domino meet on the wire instead of an answer.
+"""Faults that a test switches on: what requests for S3, SageMaker and Domino get instead of an answer.
 
 With the kind `answer` a test writes the answer itself, such as a job that has ended or an update that changes
 nothing.
@@ -126,7 +126,7 @@ class Fault:
 
 @dataclass
 class _Active:
-    """A fault that is switched on, with what it has seen.
+    """A fault that is switched on, and the requests that it has seen.
 
     `deaths` holds, by the operation of the struck request, an event that is set when the function is dead.
     """

@@ -1,4 +1,4 @@
-"""How slow and how limited an account is: what AWS is by nature, and a sandbox only where a test asks for it."""
+"""Delays and quotas that AWS always has, and the sandbox only where a test asks for them."""
 
 import dataclasses
 import threading

@@ -22,7 +22,7 @@ KNOWN_KEYS = re.compile(
     r"|events:(source|detail-type)|cloudwatch:namespace|(sagemaker|secretsmanager|iam):resourcetag/.+"
     r"|secretsmanager:(secretid|versionstage)|sns:(protocol|endpoint)"
 )
-"""What the sandbox gives a value, or knows to have none here."""
+"""Condition keys that the sandbox gives a value, or knows to be absent."""
 
 
 class UnknownCondition(Exception):

@@ -1,4 +1,4 @@
-"""Decisions over what a principal or a service may do, by the policies as they are deployed."""
+"""Decides what a principal or a service may do, by the policies as they are deployed."""
 
 import logging
 import time
@@ -30,7 +30,7 @@ _TO_DELIVER = {
 
 @dataclass(frozen=True)
 class Sender:
-    """A service that delivers something: on behalf of a resource, with the rights of a role where it takes one on."""
+    """A service that delivers something on behalf of a resource; with a role's rights where it assumes one."""
 
     service: str
     source_arn: str
@@ -39,7 +39,7 @@ class Sender:
 
 @dataclass(frozen=True)
 class Decisions:
-    """Judges needs in one account, and notes what the policies were needed for."""
+    """Judges needs in one account, and records which requests the policies allowed."""
 
     world: World
     record: Record
@@ -111,7 +111,7 @@ class Decisions:
         if caller.service:
             context |= {"aws:principalservicename": caller.service, "aws:sourceaccount": self.world.account}
             if caller.service == "cloudwatch.amazonaws.com":
-                # An alarm comes in its account's name, so that a topic's default policy lets it in.
+                # An alarm publishes in its account's name, which a topic's default policy allows.
                 context["aws:sourceowner"] = self.world.account
         else:
             context |= {

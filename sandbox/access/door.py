@@ -29,7 +29,7 @@ from sandbox.access.signatures import SignatureRefused, Signed, verify
 
 _CONTROLS = ("/_sandbox/", "/domino/_control/")
 _ANSWERS = "/_sandbox/custom-resource/"
-"""Where custom resources answer: with a token in the path, as with the signature in the URL of AWS."""
+"""Where custom resources answer. A token in the path takes the place of the signature in AWS's URL."""
 _INTERNALS = ("/moto-api", "/latest/", "/v20180820/")
 """Paths that moto answers for everyone, before any service."""
 
@@ -39,7 +39,7 @@ Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 @dataclass(frozen=True)
 class Door:
-    """Lets through what may pass, to `application`; `port` is the sandbox's own."""
+    """Passes allowed requests on to `application`; `port` is the sandbox's own."""
 
     application: Application
     keys: Keys
@@ -135,7 +135,7 @@ class Door:
         signed: Signed,
         start_response: StartResponse,
     ) -> Iterable[bytes]:
-        """DeleteObjects: judges each object by itself; those that may not be deleted stay, with an error each."""
+        """DeleteObjects: judges each object separately. An object that may not be deleted stays and gets an error."""
         refused = {
             each: objection
             for each in deleted
@@ -211,7 +211,7 @@ def _send(answer: Answer, start_response: StartResponse) -> list[bytes]:
 
 
 def _read_body(environ: dict[str, Any]) -> bytes:
-    """The body, which is put back for the application that answers."""
+    """Read the body, and put it back for the application."""
     if environ.get("wsgi.input_terminated"):
         body = bytes(environ["wsgi.input"].read())
     else:
@@ -232,7 +232,7 @@ def _is_head(environ: dict[str, Any]) -> bool:
 
 
 def _protocol(environ: dict[str, Any]) -> str:
-    """The protocol of a request that is not known to be signed."""
+    """The protocol of a request whose signature has not been verified."""
     if "HTTP_X_AMZ_TARGET" in environ:
         return "json"
     if str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded"):

@@ -14,7 +14,7 @@ _ALPHABET = string.ascii_uppercase + "234567"
 
 @dataclass(frozen=True)
 class Key:
-    """An access key and whose it is.
+    """An access key and its principal.
 
     Attributes:
         caller: the principal; the account's root is the administrator, whom no policy of a role limits.

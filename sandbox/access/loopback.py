@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 
 def foreign(header: Callable[[str], str | None], port: int) -> str | None:
-    """Why a request to a port of loopback is refused; None where it may come in. `header` gives a header by name."""
+    """Why a request to a port of loopback is refused; None where it is allowed. `header` gives a header by name."""
     names = (f"127.0.0.1:{port}", f"localhost:{port}")
     if header("Host") not in names:
         # A page's own host name may resolve to this machine.

@@ -33,7 +33,7 @@ class Statement:
 
     Attributes:
         policy: the name of the policy that it stands in, index: its place there.
-        principals: who it speaks of, by kind (`AWS`, `Service`), in a policy on a resource; empty in one of a role.
+        principals: the principals that it names, by kind (`AWS`, `Service`), in a resource's policy; empty in a role's.
     """
 
     policy: str
@@ -68,7 +68,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: a principal's ARN, or a service.
+    """The caller: a principal's ARN, or a service.
 
     Attributes:
         arn: as in messages; of a role's session the session's.

@@ -1,4 +1,4 @@
-"""What the policies were needed for: a request for each way in which they met one, for the table of permissions."""
+"""Records a request for each permission that allowed one, for the table of permissions."""
 
 import json
 import threading
@@ -18,13 +18,13 @@ _Way = tuple[str, str, tuple[tuple[str, int, int, int], ...]]
 
 @dataclass
 class Record:
-    """The first request of each role that the same statements met in the same way."""
+    """The first request of each role for each set of statements that allowed it."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _requests: dict[_Way, dict[str, Any]] = field(default_factory=dict)
 
     def note(self, role: str, need: Need, verdict: Verdict) -> None:
-        """Keep a need that was met, with the condition keys that the statements asked for."""
+        """Record a need that was met, with the condition keys that the statements asked for."""
         way = (role, need.action, tuple(map(_place, verdict.grants)))
         if way in self._requests:
             return

@@ -1,4 +1,4 @@
-"""Refusals as AWS words them, in the form of each protocol."""
+"""Refusals in AWS's words, in the form of each protocol."""
 
 import json
 import uuid

@@ -65,7 +65,7 @@ class S3Request:
 
     @property
     def reads_object(self) -> bool:
-        """Whether the answer shows if an object exists: only callers who may list the bucket get a 404."""
+        """Whether the answer reveals if an object exists: only callers who may list the bucket get a 404."""
         return bool(self.key) and (self.method in ("GET", "HEAD") or "x-amz-copy-source" in self.headers)
 
     @property

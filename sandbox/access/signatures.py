@@ -35,7 +35,7 @@ class SignatureRefused(Exception):
 
 @dataclass(frozen=True)
 class Signed:
-    """A request whose signature is right: whose it is, and for which service and region it was signed."""
+    """A request whose signature is valid: the key that signed it, and for which service and region."""
 
     key: Key
     service: str
@@ -57,7 +57,7 @@ class _Claim:
 def verify(
     environ: dict[str, Any], body: bytes, find: Callable[[str], Key | None], now: datetime | None = None
 ) -> Signed:
-    """Whose request it is.
+    """Verify the signature, and return who signed the request.
 
     Raises:
         SignatureRefused: it is not signed, signed with an unknown key, too old, changed, or signed in another way.

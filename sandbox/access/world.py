@@ -55,7 +55,7 @@ class World:
         return str(function.role) if function else ""
 
     def check_trust(self, role_arn: str, service: str) -> None:
-        """Whether a role lets a service such as `lambda.amazonaws.com` take it on; RoleUnusable where it does not."""
+        """Return if a service such as `lambda.amazonaws.com` may assume the role; raise RoleUnusable otherwise."""
         role = self._role(role_arn)
         if role is None:
             raise RoleUnusable(f"There is no role {role_arn}.")

@@ -1,4 +1,4 @@
-"""Where the demo's data come from: a file that is given, the published file from UCI, or the generator."""
+"""The demo's data: a given file, the published file from UCI, or generated rows."""
 
 import contextlib
 import gzip
@@ -29,7 +29,7 @@ _SEED = 20_081_123
 
 
 class BankMarketingError(SandboxError):
-    """The demo's data cannot be had; the message says what to do."""
+    """The demo has no data; the message says what to do."""
 
 
 class DataFileMissing(BankMarketingError):
@@ -37,7 +37,7 @@ class DataFileMissing(BankMarketingError):
 
 
 class DownloadWrong(BankMarketingError):
-    """The download succeeded, but what came is not the published file; it is not used."""
+    """The download succeeded, but is not the published file, and is not used."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _given(file: Path, named_by: str, cache: Path, sha256: str) -> Source:
         raise DataFileMissing(f"{named_by} names {file}, which is not a file. Name a .csv or .csv.gz file.")
     plain = file
     if file.suffix == ".gz":
-        # The name tells two files apart that are called the same.
+        # The digest in the name tells apart two files of the same name.
         digest = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:8]
         plain = cache / f"{digest}-{file.name.removesuffix('.gz')}"
         try:

@@ -1,4 +1,4 @@
-"""What is kept of the demo when its sandbox is gone: pages of days and runs, mails as text, one page to open first."""
+"""Keeps the demo's output after its sandbox has ended: day and run pages, mails as text, and one page to open first."""
 
 import html
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ code { font-size: .95em; }
 
 @dataclass(frozen=True)
 class Kept:
-    """Where everything was put."""
+    """The paths of everything that was kept."""
 
     index: Path
     days: tuple[Path, ...]

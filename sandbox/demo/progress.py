@@ -1,4 +1,4 @@
-"""What the demo shows while it works: a line for each step, with the time it took."""
+"""The demo's progress: a line for each step, with the time it took."""
 
 import shutil
 import sys
@@ -26,7 +26,7 @@ class Step:
         return time.monotonic() - self._started
 
     def show(self, detail: str) -> None:
-        """Says what the step is at; called again and again while it waits."""
+        """Updates the step's line; called repeatedly while the step waits."""
         if self._terminal:
             line = f"  … {self._title} {self.seconds:4.0f} s  {detail}"
             width = shutil.get_terminal_size().columns - 1
@@ -65,7 +65,7 @@ class Progress:
 
     @contextmanager
     def step(self, title: str) -> Iterator["Outcome"]:
-        """Shows a step while its block runs; the block says how it came out."""
+        """Shows a step while its block runs; the block reports the outcome."""
         step = Step(title, self._stream)
         outcome = Outcome(step)
         try:
@@ -77,12 +77,12 @@ class Progress:
 
 
 class Outcome:
-    """What a step is at, and in the end what came of it."""
+    """The progress of a step, and in the end its outcome."""
 
     def __init__(self, step: Step) -> None:
         self._step = step
         self.text = "done"
 
     def show(self, detail: str) -> None:
-        """Says what the step is at."""
+        """Sets the text of the step's line."""
         self._step.show(detail)

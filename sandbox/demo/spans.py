@@ -62,7 +62,7 @@ def cut_spans(source: Path, folder: Path, batch_rows: int) -> tuple[Span, Span]:
 
 @dataclass(frozen=True)
 class Fit:
-    """How predictions fit what came true.
+    """How predictions compare with the true labels.
 
     Attributes:
         promised: the mean of the probabilities; `came_true` is the share of positive rows.

@@ -1,6 +1,6 @@
 """The whole loop on one stack, as a user would go through it: train, release, score, watch, alert, retrain.
 
-It knows the application only by what anybody sees of it: the bucket, the endpoint, the state machine and the mail.
+It sees only what a user sees of the application: the bucket, the endpoint, the state machine and the mail.
 """
 
 import csv
@@ -25,7 +25,7 @@ DATASOURCE = "autowatch"
 ADDRESS = "you@example.com"
 
 PARAMETERS = {
-    # Nobody knows the duration of the call beforehand. Without it, the early span is hard to predict.
+    # The duration is known only after the call, so it is dropped. Without it, the early span is hard to predict.
     "DropColumns": "duration",
     "MinimumAuc": "0.55",
     "MaxTrainingSeconds": "120",
@@ -50,7 +50,7 @@ _NEWEST_EVENTS = 50
 
 
 class StoryError(Exception):
-    """Something did not happen, or not as it should."""
+    """A step of the story did not happen, or ended otherwise than expected."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def play(sandbox: Connection, early: Span, late: Span, progress: Progress) -> St
 
 
 class _Stage:
-    """One stack and the things that people do with it."""
+    """One stack, and what people do with it."""
 
     def __init__(self, sandbox: Connection, progress: Progress) -> None:
         self._sandbox, self._progress = sandbox, progress
@@ -413,7 +413,7 @@ def _wait_for(
         now = time.monotonic()
         if now > deadline:
             raise StoryError(f"Nothing came of it within {seconds:.0f} s. The functions' logs say why.")
-        # To find out a detail takes longer than to look.
+        # Reading the details takes longer than looking for a change.
         if now >= asked + _DETAIL_SECONDS:
             asked, text = now, detail if isinstance(detail, str) else detail()
         outcome.show(text)

@@ -1,4 +1,4 @@
-"""The desired state of a stack: its template after every check that CloudFormation makes before it touches anything."""
+"""The desired state of a stack: its template after all of CloudFormation's checks before a deployment."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What CloudFormation remembers: stacks, their resources and events, and change sets."""
+"""CloudFormation's records: stacks, their resources and events, and change sets."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class Resource:
     """A resource of a stack."""
 
     request: Request
-    """What it was made of."""
+    """The properties that it was made from."""
     made: Made | None
     retained: bool
     """Whether it stays when it is no longer wanted."""
@@ -89,7 +89,7 @@ class Change:
 
 @dataclass
 class ChangeSet:
-    """A change set: what would be done, until it is executed."""
+    """A change set: the planned changes, until it is executed."""
 
     id: str
     name: str

@@ -1,4 +1,4 @@
-"""The stacks of a sandbox: the one way in which anything is deployed here, by `sandbox up` as by `sam deploy`."""
+"""The stacks of a sandbox. Both `sandbox up` and `sam deploy` deploy through this module."""
 
 import threading
 import uuid

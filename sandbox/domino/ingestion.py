@@ -1,4 +1,4 @@
-"""What Domino does after a file was registered: fetch it, compare it with the training data, send e-mail."""
+"""Ingestion, which follows registration: fetch the file, compare it with the training data, send e-mail."""
 
 import queue
 import tempfile

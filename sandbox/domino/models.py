@@ -1,4 +1,4 @@
-"""What the local Domino knows: models, their datasets, and what came of them. It lasts as long as the sandbox."""
+"""The local Domino's records: models, their datasets and the results. They last as long as the sandbox."""
 
 import re
 import threading

@@ -17,7 +17,7 @@ _ROWS_TO_GUESS_TYPES = 1000
 
 
 class TableUnusable(Exception):
-    """A file that Domino cannot ingest; the message says why."""
+    """Domino cannot ingest the file; the message says why."""
 
 
 @dataclass(frozen=True)

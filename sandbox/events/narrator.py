@@ -52,7 +52,7 @@ class Narrator:
                 self._tell(line)
 
     def line(self, key: str, read: Callable[[], bytes]) -> str | None:
-        """What an object means; None where it needs no line."""
+        """The line for an object; None where it needs none."""
         if key.startswith(_INPUTS):
             self._arrived[key] = time.monotonic()
             return f"{key} arrived ({len(read()):,} bytes)"
@@ -65,7 +65,7 @@ class Narrator:
         try:
             return teller(json.loads(read())) if teller else None
         except (ValueError, KeyError, TypeError):
-            # A document in a form that this code does not know is news all the same.
+            # A document in an unknown form is still worth a line.
             return f"{key} was written"
 
     def _teller(self, key: str) -> Callable[[dict[str, Any]], str | None] | None:

@@ -1,4 +1,4 @@
-"""What moto does over and over although the answer is the same, and users wait for: done once."""
+"""Caches work that moto repeats with the same result while users wait."""
 
 import functools
 import logging
@@ -11,7 +11,7 @@ from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 def install() -> None:
     """Quicken moto in this process; a second call changes nothing."""
     cast(Any, AmazonStateLanguageParser).parse = staticmethod(_parse_definition)
-    # With more states at once than that client keeps connections, it warns that it drops some: of no interest here.
+    # With more states at once than the client keeps connections, it warns that it drops some. That is harmless here.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 

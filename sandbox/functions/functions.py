@@ -570,6 +570,6 @@ def _runtime_api(environment: _Environment) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """The requests of the runtime client are of no interest to anyone."""
+            """Log no requests of the runtime client."""
 
     return RuntimeApi

@@ -1,4 +1,4 @@
-"""A local SageMaker: really trains and serves, and answers unmodified boto3 clients on the wire."""
+"""A local SageMaker that trains and serves real models, and answers unmodified boto3 clients over HTTP."""
 
 from sandbox.sagemaker.service import SageMaker
 

@@ -1,4 +1,4 @@
-"""What every part of the local SageMaker knows about the place it runs in."""
+"""What every part of the local SageMaker knows about its account, folders and S3."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ STUB_IMAGE_NAME = "sandbox-stub-inference:1"
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
 
 Credentials = Callable[[str], tuple[str, str]]
-"""Takes a role on: its access key and secret key, by its ARN; RoleUnusable where SageMaker may not."""
+"""Assumes a role: its access key and secret key, by its ARN; RoleUnusable where SageMaker may not."""
 
 
 def any_key(_: str) -> tuple[str, str]:

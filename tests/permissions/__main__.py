@@ -20,7 +20,7 @@ from tests.support.repository import ROOT
 
 
 def main() -> None:
-    """Keep what a run recorded, write the table into docs/security.md, and name each permission without a use."""
+    """Keep what a run recorded, write the page of permissions, and name each permission without a use."""
     parser = argparse.ArgumentParser(prog="python -m tests.permissions", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", help="what SANDBOX_PERMISSIONS_RECORD named in a run")
     parser.add_argument(
@@ -34,7 +34,7 @@ def main() -> None:
         requests = [*requests, *recorded(options.folder)]
         write_requests(cover(document, requests).needed.values())
     coverage = cover(document, requests)
-    write_table(table(coverage, reasons), ROOT / "docs" / "security.md")
+    write_table(table(coverage, reasons), ROOT / "docs" / "measurements" / "permissions.md")
     if told := without_use(coverage, reasons):
         sys.exit("\n".join(told))
     print(f"{len(coverage.permissions)} permissions, each needed by a test's request or with its reason.")  # noqa: T201

@@ -18,7 +18,7 @@ _DEFAULT_TIMEOUT_SECONDS = 3600
 
 
 class Answers:
-    """The answers that functions owe."""
+    """The answers that functions have yet to give."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -103,14 +103,14 @@ class Kind(ABC):
 
     @abstractmethod
     def delete(self, context: Context, request: Request, made: Made) -> None:
-        """Remove the resource; one that is gone already is no error for the caller."""
+        """Remove the resource. One that no longer exists is not an error."""
 
 
 class Replaced(Kind):
     """A resource none of whose properties can change: CloudFormation replaces it."""
 
     def update(self, context: Context, request: Request, made: Made, before: dict[str, Any]) -> Made:
-        """Leave it as it is: only the stack's tags are others, and it has no tags."""
+        """Do nothing: only the stack's tags differ, and the resource has no tags."""
         return made
 
 
@@ -123,7 +123,7 @@ def needs_replacement(kind: Kind, before: dict[str, Any], after: dict[str, Any])
 
 
 def is_gone(error: ClientError) -> bool:
-    """Whether the service says that there is no such thing."""
+    """Whether the service reports that the resource does not exist."""
     return error.response["Error"]["Code"] in _GONE
 
 

@@ -38,7 +38,7 @@ class Bucket(Kind):
         return Made(request.name, attributes, request.name)
 
     def update(self, context: Context, request: Request, made: Made, before: dict[str, Any]) -> Made:
-        """Set it up anew; what the template no longer says is taken back."""
+        """Apply the properties again; reset those that the template no longer sets."""
         s3, bucket = context.client("s3"), made.name
         gone = set(before) - set(request.properties)
         if "LifecycleConfiguration" in gone:

@@ -20,7 +20,7 @@ from sandbox.sagemaker.wire.tags import Tags
 _ALGORITHMS = ("lightgbm", "catboost", "xgboost", "extra-trees", "randomforest", "linear-learner")
 _DEFAULT_CANDIDATES = 250
 _DEFAULT_RUNTIME_SECONDS = 3600
-# The worker keeps the limit by itself; this is for one that hangs.
+# The worker keeps to the limit; this ends one that hangs.
 _SECONDS_BEYOND_LIMIT = 60
 _DEFAULT_VALIDATION_FRACTION = 0.2
 _INFERENCE_OUTPUTS = "predicted_label,probability,probabilities,labels"
@@ -238,7 +238,7 @@ class AutoMLJobs:
             return self._jobs[name]
 
     def _state(self, job: _Job) -> _State:
-        # Whether the process runs is asked first: what it wrote before it ended is then all there.
+        # Ask first whether the process runs: once it has ended, everything that it wrote is there.
         running = job.child is not None and job.child.running
         progress = self._progress(job)
         if progress["status"] != "InProgress" and not (job.stopping and running):

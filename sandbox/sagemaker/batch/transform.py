@@ -138,7 +138,7 @@ class TransformJobs:
         return page(select(jobs, request, "TransformJob"), request, "TransformJobSummaries")
 
     def close(self) -> None:
-        """Ends every job and its container."""
+        """Ends all jobs and their containers."""
         with self._lock:
             jobs = list(self._jobs.values())
         for job in jobs:
@@ -276,7 +276,7 @@ class _Outcome:
     key: str
     file: Path | None
     party: str | None
-    """Who is at fault, where there is no output."""
+    """Which party is at fault where there is no output."""
 
 
 def _plan(request: dict[str, Any]) -> Plan:
@@ -305,7 +305,7 @@ def _ask(job: _Job, payload: bytes) -> bytes:
     content_type = job.request["TransformInput"].get("ContentType", "application/octet-stream")
     accept = job.request["TransformOutput"].get("Accept", "*/*")
     for attempt in range(1 + client.get("InvocationsMaxRetries", _DEFAULT_RETRIES)):
-        # A job that is being stopped does not ask again, and waits no longer than it must.
+        # A job that is being stopped does not retry.
         if attempt and job.stopped.wait(_SECONDS_BETWEEN_RETRIES * 2 ** (attempt - 1)):
             break
         try:

@@ -1,4 +1,4 @@
-"""What the containers' servers have in common: they answer this machine's programs, and no web page in its browsers."""
+"""Common to the containers' servers: they answer programs on this machine, but not web pages in its browsers."""
 
 from http.server import BaseHTTPRequestHandler
 

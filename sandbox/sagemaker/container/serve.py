@@ -43,7 +43,7 @@ class Model:
         self._outputs = outputs
         self._predictor = TabularPredictor.load(str(directory), verbosity=0)
         self._predictor.persist()
-        # The models use all cores by themselves; two requests at once would only be in each other's way.
+        # A model uses all cores; two requests at once would only slow each other down.
         self._lock = threading.Lock()
 
     def predict(self, body: str) -> str:

@@ -79,7 +79,7 @@ class Handler(OwnMachineHandler):
     server: Server
 
     def do_GET(self) -> None:
-        """GET /ping: always well."""
+        """GET /ping: always healthy."""
         self._answer(200, "")
 
     def do_POST(self) -> None:
@@ -94,7 +94,7 @@ class Handler(OwnMachineHandler):
             self._answer(500, str(error))
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are of no interest here."""
+        """Log no requests."""
 
     def _answer(self, status: int, text: str) -> None:
         body = text.encode()

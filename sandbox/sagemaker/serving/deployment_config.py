@@ -9,7 +9,7 @@ _STEP_MEMBERS = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}
 
 
 def check_deployment_config(config: dict[str, Any], variant: dict[str, Any]) -> None:
-    """Refuses a deployment that SageMaker would not do on a fleet of this production variant.
+    """Refuses a deployment that SageMaker would not make for this production variant.
 
     Raises:
         ValidationException: with the member at fault.

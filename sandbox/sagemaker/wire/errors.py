@@ -61,7 +61,7 @@ class ServiceUnavailable(SageMakerError):
 
 
 class InternalFailure(SageMakerError):
-    """This SageMaker has a defect."""
+    """An internal error of the local SageMaker."""
 
     status = 500
 

@@ -1,6 +1,6 @@
 """Calibration: whether rows given a probability of p come true p of the time.
 
-The ROC curve, in few enough points to be kept and drawn.
+The ROC curve and the cumulative gain, in few enough points to be kept and drawn.
 """
 
 from collections.abc import Sequence
@@ -51,14 +51,45 @@ def roc_curve(positive: np.ndarray, score: np.ndarray) -> tuple[tuple[float, flo
         positive: shape (n,), bool: whether the row's true label is the positive one; both classes occur.
         score: shape (n,), float: the higher, the rather positive.
     """
+    rows, hits = _counts_by_falling_score(positive, score)
+    false_alarms = rows - hits
+    return _points(false_alarms / false_alarms[-1], hits / hits[-1])
+
+
+def gain_curve(positive: np.ndarray, score: np.ndarray) -> tuple[tuple[float, float], ...]:
+    """The cumulative gain: points (share of the rows, taken by falling score; share of all positive rows among them)
+    from (0, 0) to (1, 1), at most 101 of them, evenly along the curve. Rows of one score are taken together.
+
+    Args:
+        positive, score: as for `roc_curve`; one positive row suffices.
+    """
+    rows, hits = _counts_by_falling_score(positive, score)
+    return _points(rows / rows[-1], hits / hits[-1])
+
+
+def lift(positive: np.ndarray, score: np.ndarray, share: float) -> float:
+    """How many times as many positive rows the best `share` of the rows holds as so many rows drawn at random.
+
+    Where the share ends among rows of one score, these count in proportion, as if drawn at random.
+
+    Args:
+        positive, score: as for `gain_curve`.
+        share: above 0 and at most 1.
+    """
+    rows, hits = _counts_by_falling_score(positive, score)
+    return float(np.interp(share * rows[-1], rows, hits) / (share * hits[-1]))
+
+
+def _counts_by_falling_score(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """From none to all rows, those of one score at once: how many are taken, and how many of them are positive."""
     order = np.argsort(-score, kind="stable")
     ends_of_ties = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
     hits = np.cumsum(positive[order])[ends_of_ties]
-    false_alarms = ends_of_ties + 1 - hits
-    rates = np.zeros((len(hits) + 1, 2))
-    rates[1:, 0] = false_alarms / false_alarms[-1]
-    rates[1:, 1] = hits / hits[-1]
-    return tuple((float(x), float(y)) for x, y in thinned(rates, rates.sum(axis=1)))
+    return np.append(0, ends_of_ties + 1), np.append(0, hits)
+
+
+def _points(x: np.ndarray, y: np.ndarray) -> tuple[tuple[float, float], ...]:
+    return tuple((float(across), float(up)) for across, up in thinned(np.column_stack([x, y]), x + y))
 
 
 def thinned(points: np.ndarray, along: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import msgspec
 
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.holdout import HoldoutRule
+from autowatch.records.problem import Problem, ProblemType
 from autowatch.records.threshold import DecisionThreshold
 from autowatch.tabular.cells import PLAIN_FORM, FeatureType, NumberForm
 
@@ -39,9 +40,13 @@ PositiveLabelFrom = Literal["parameter", "champion", "rarer"]
 class Contract:
     """What `models/<run>/contract.json` holds; the features stand in the model's order.
 
-    `positive_label_from` and `holdout` are None in the contracts of versions that did not record them.
-    `decision_threshold` is set by the gate; it is None where the label is the model's own. `id_column` is the user's
-    key, empty where there is none; `row_id` what our own ids are called in predictions.
+    `labels` are sorted, and empty where a number is predicted; `positive_label` is empty unless there are two labels.
+    Contracts of versions that knew nothing else have no `problem_type`. `positive_label_from` and `holdout` are None in
+    the contracts of versions that did not record them. `decision_threshold` is set by the gate; it is None where the
+    label is the model's own. `probability_of_each_class` says whether predictions have a column for each of several
+    labels. `id_column` is the user's key, empty where there is none; `row_id` what our own ids are called in
+    predictions. `importance` is how much of the model's use falls to each column, as shares of 1; None where it is not
+    known.
     """
 
     run: str
@@ -58,10 +63,30 @@ class Contract:
     id_column: str = ""
     row_id: str = ID_COLUMN
     holdout: HoldoutRule | None = None
+    problem_type: ProblemType = "binary"
+    probability_of_each_class: bool = False
+    importance: dict[str, float] | None = None
+
+    @property
+    def problem(self) -> Problem:
+        """What the model is asked for when it scores."""
+        return Problem(self.problem_type, self.labels, self.positive_label, self.probability_of_each_class)
+
+    @property
+    def prediction_columns(self) -> tuple[str, ...]:
+        """The columns that predictions add, in their order: the label and its probability, or the number alone.
+
+        Of two labels it is P of the positive one, of several P of the one given; then, where it is asked for, of each.
+        """
+        if not self.labels:
+            return (self.target,)
+        each = self.labels if self.problem.each_probability else ()
+        of_each = (f"{self.probability_column}_{label}" for label in each)
+        return (self.target, self.probability_column, *of_each)
 
     @property
     def probability_column(self) -> str:
-        """The output column with P(positive label)."""
+        """The output column with P(positive label) or, of several labels, P of the one given."""
         return f"{self.target}_probability"
 
     @property

@@ -28,10 +28,17 @@ class AnswerUnreadable(AutowatchError):
 
 @dataclass(frozen=True)
 class Predictions:
-    """For each row that was sent the predicted label and P(positive label), as the container wrote them."""
+    """For each row that was sent what the container wrote.
+
+    Attributes:
+        labels: the predicted label, or the predicted number.
+        probabilities: of two labels P(positive label), of several P of the one predicted; of numbers none.
+        of_labels: of several labels, where P of each was asked for, a sequence for each label in the contract's order.
+    """
 
     labels: Sequence[str]
     probabilities: Sequence[str]
+    of_labels: Sequence[Sequence[str]] = ()
 
 
 def parse_answer(answer: bytes, rows: int, labels: Sequence[str], positive_label: str) -> Predictions:

@@ -58,7 +58,11 @@ class NotANumber(AutowatchError):
 class NumericBins(
     msgspec.Struct, frozen=True, tag_field="type", tag="numeric", omit_defaults=True, dict=True
 ):
-    """One bin for each atom, then below, the intervals between the edges, above, and missing."""
+    """One bin for each atom, then below, the intervals between the edges, above, and missing.
+
+    Attributes:
+        means: the mean of the reference rows in each bin, 0 where there is none; older versions kept no means.
+    """
 
     name: str
     kind: ColumnKind
@@ -66,6 +70,7 @@ class NumericBins(
     edges: tuple[float, ...]
     form: NumberForm = PLAIN_FORM
     counts: tuple[int, ...] = ()
+    means: tuple[float, ...] = ()
 
     @property
     def type(self) -> FeatureType:
@@ -100,6 +105,20 @@ class NumericBins(
     def reading_order(self) -> tuple[int, ...]:
         """The positions of the bins along the number line, atoms between their neighbours; missing is last."""
         return tuple(dict.fromkeys([*self.bin_of_stretch, *range(len(self))]))
+
+    def ends(self) -> tuple[tuple[float | None, float | None], ...]:
+        """Where each bin begins and ends, in the order of the counts; None where it has no end, and for missing."""
+        outer = [None, *self.edges, None]
+        return (*((atom, atom) for atom in self.atoms), *pairwise(outer), (None, None))
+
+    def means_of(self, values: Mapping[float, int]) -> tuple[float, ...]:
+        """The mean of these numbers in each bin, each so many times; 0 where there is none."""
+        found: dict[int, Counter[float]] = {}
+        for value, times in values.items():
+            if math.isfinite(value):
+                place = self.bin_of_stretch[bisect_right(self.cuts, value)]
+                found.setdefault(place, Counter())[value] = times
+        return tuple(_mean(found.get(place, {})) for place in range(len(self)))
 
     def count(self, texts: Mapping[str, int]) -> list[int]:
         """The counts on these bins of texts that occur so many times.
@@ -344,6 +363,12 @@ def parse_numbers(name: str, texts: Iterable[str], form: NumberForm) -> dict[str
         raise NotANumber(
             f"Column {name!r} is numeric, but holds a text that is not a number. Reject such rows first."
         ) from None
+
+
+def _mean(values: Mapping[float, int]) -> float:
+    # Dividing first keeps numbers near the largest possible from adding up to infinity.
+    rows = sum(values.values())
+    return math.fsum(value * (times / rows) for value, times in values.items())
 
 
 def _regardless_of_counts(text: str) -> tuple[int, str]:

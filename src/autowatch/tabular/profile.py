@@ -76,7 +76,8 @@ def _digest(columns: Iterable[Bins]) -> str:
     description = []
     for column in columns:
         described = msgspec.to_builtins(column)
-        described.pop("counts", None)
+        for measured in ("counts", "means"):
+            described.pop(measured, None)
         if isinstance(column, CategoricalBins) and column.memory:
             lengths = column.memory.lengths
             described["memory"] = [column.memory.seen.digest, lengths.atoms, lengths.edges]
@@ -216,12 +217,14 @@ def baseline_column(
     Raises:
         NotANumber: a numeric column holds a text that is not a number.
     """
-    bins: Bins
     if feature_type == "numeric":
-        bins = numeric_bins(name, kind, _value_counts(name, texts, form), form=form)
-    else:
-        bins = categorical_bins(name, kind, texts)
-    return msgspec.structs.replace(bins, counts=tuple(bins.count(texts)))
+        values = _value_counts(name, texts, form)
+        numbers = numeric_bins(name, kind, values, form=form)
+        return msgspec.structs.replace(
+            numbers, counts=tuple(numbers.count(texts)), means=numbers.means_of(values)
+        )
+    categories = categorical_bins(name, kind, texts)
+    return msgspec.structs.replace(categories, counts=tuple(categories.count(texts)))
 
 
 def with_prediction(baseline: Baseline, column: Bins) -> Baseline:

@@ -15,6 +15,7 @@ from scipy.stats import false_discovery_control
 from autowatch.monitoring.drift.aspects import Aspect, expected_shares, memory_of, open_aspects, with_known
 from autowatch.monitoring.drift.beyond import Beyond, beyond
 from autowatch.monitoring.drift.moved import BinShare, what_moved
+from autowatch.monitoring.drift.numbers import bin_ends, figures_to_json
 from autowatch.monitoring.drift.statistics import (
     distance,
     distance_threshold,
@@ -24,7 +25,7 @@ from autowatch.monitoring.drift.statistics import (
     shares,
 )
 from autowatch.records.verdicts import AlarmKind, ColumnVerdict, DriftVerdict
-from autowatch.tabular.bins import Bins, CategoricalBins, ColumnKind
+from autowatch.tabular.bins import Bins, CategoricalBins, ColumnKind, NumericBins
 from autowatch.tabular.cells import FeatureType
 from autowatch.tabular.profile import Baseline, Profile, ProfilesDiffer
 from autowatch.tabular.sketches import EMPTY_SKETCH, ColumnSketch
@@ -67,7 +68,7 @@ class ColumnDrift:
 
     `reason` says why a column has no verdict; it is empty where it has one. The bins stand in the order in which people
     read them, a numeric column's along the number line. Where a column is compared in several aspects, the statistics
-    are those of the worst.
+    are those of the worst. `numbers` has a numeric column's mean, median and extremes, as `drift.json` has them.
     """
 
     name: str
@@ -89,6 +90,7 @@ class ColumnDrift:
     beyond: Beyond
     moved: str
     aspects: tuple[Aspect, ...] = ()
+    numbers: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def size(self) -> float:
@@ -113,11 +115,9 @@ class ColumnDrift:
             "new": self.new,
             "out_of_range": self.out_of_range,
             "moved": self.moved,
-            "bins": [
-                {"label": share.label, "reference": share.reference, "current": share.current}
-                for share in self.bins
-            ],
+            "bins": [share.to_json() for share in self.bins],
             **self.beyond.to_json(),
+            **({"numbers": self.numbers} if self.numbers else {}),
             **({"aspects": [asdict(aspect) for aspect in self.aspects]} if self.aspects else {}),
         }
 
@@ -256,6 +256,7 @@ def _judge_column(
     rules: DriftRules,
 ) -> ColumnDrift:
     own, labels = rules.of(column.name), column.labels()
+    ends = dict(enumerate(bin_ends(column, sketch)[:-1])) if isinstance(column, NumericBins) else {}
     expected = expected_shares(column)
     current_shares = shares(counts)
     drifted = [aspect for aspect in compared if aspect.drifts(rules.significance)]
@@ -263,7 +264,9 @@ def _judge_column(
     verdict, reason = _verdict(column, counts, bool(drifted), rules)
     before, now = with_known(column, column.counts), with_known(column, counts)
     compared_bins = [
-        BinShare(labels[position], float(expected[position]), float(current_shares[position]))
+        BinShare(
+            labels[position], float(expected[position]), float(current_shares[position]), ends.get(position)
+        )
         for position in column.reading_order()
     ]
     return ColumnDrift(
@@ -286,6 +289,7 @@ def _judge_column(
         beyond=beyond(column, sketch),
         moved="; ".join(filter(None, [what_moved(compared_bins), *(aspect.moved for aspect in drifted)])),
         aspects=tuple(compared[1:]),
+        numbers=figures_to_json(column, counts, sketch) if isinstance(column, NumericBins) else {},
     )
 
 

@@ -2,17 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from autowatch.reports.text import percent
+from autowatch.tabular.cells import in_quotes
 
 
 @dataclass(frozen=True)
 class BinShare:
-    """The shares of the reference and of the current rows in one bin."""
+    """The shares of the reference and of the current rows in one bin; `ends` are those of a bin of numbers."""
 
     label: str
     reference: float
     current: float
+    ends: tuple[float | None, float | None] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The bin as `drift.json` has it."""
+        ends = {} if self.ends is None else {"from": self.ends[0], "to": self.ends[1]}
+        return {"label": self.label, "reference": self.reference, "current": self.current, **ends}
 
 
 # A change of half a percentage point or less does not explain anything to a reader.
@@ -37,4 +45,4 @@ def _change(share: BinShare) -> str:
     if before == now:
         # A reader could not see that it moved.
         before, now = f"{share.reference:.1%}", f"{share.current:.1%}"
-    return f"“{share.label}” {before} → {now}"
+    return f"{in_quotes(share.label)} {before} → {now}"

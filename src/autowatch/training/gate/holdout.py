@@ -4,6 +4,7 @@ The champion on the challenger's hold-out, where the two can be compared.
 """
 
 import threading
+from array import array
 from collections import Counter
 from collections.abc import Collection, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,12 +41,14 @@ class HoldoutScores:
 
     Attributes:
         row_numbers: the rows' places in the hold-out, from 1.
-        actual: their true labels.
-        predicted: the labels predicted.
-        probability: P(positive label), as the model wrote it.
+        actual: their true labels, or numbers as text.
+        predicted: the labels, or numbers, predicted.
+        probability: P(positive label) or, of several labels, P of the one predicted, as the model wrote it; of numbers
+            there is none.
         rejected: the rows that it did not score.
         first_rows: of the first few of them what was sent.
         seconds: how long each batch took.
+        of_labels: of several labels, for each in the contract's order, its probability in each row.
     """
 
     row_numbers: list[int]
@@ -55,14 +58,27 @@ class HoldoutScores:
     rejected: list[Rejected]
     first_rows: list[Sequence[str]]
     seconds: Sequence[float]
+    of_labels: tuple["array[float]", ...] = ()
 
     def positive(self, positive_label: str) -> np.ndarray:
         """Shape (rows scored,), bool: whether the row's true label is this one."""
         return np.array(self.actual) == positive_label
 
     def probabilities(self) -> np.ndarray:
-        """Shape (rows scored,), float."""
+        """Shape (rows scored,), float: of two labels P(positive label), of several P of the one predicted."""
         return np.array(self.probability, dtype=float)
+
+    def label_probabilities(self) -> np.ndarray:
+        """Shape (rows scored, labels), float: of several labels, in the contract's order, P of each."""
+        return np.array(self.of_labels).T
+
+    def actual_numbers(self) -> np.ndarray:
+        """Shape (rows scored,), float: what is to be predicted, where that is a number."""
+        return np.array(self.actual, dtype=float)
+
+    def predicted_numbers(self) -> np.ndarray:
+        """Shape (rows scored,), float: what is predicted, where that is a number."""
+        return np.array(self.predicted, dtype=float)
 
     def only(self, numbers: Collection[int]) -> "HoldoutScores":
         """What it says of the rows with these numbers."""
@@ -73,6 +89,7 @@ class HoldoutScores:
             actual=list(compress(self.actual, kept)),
             predicted=list(compress(self.predicted, kept)),
             probability=list(compress(self.probability, kept)),
+            of_labels=tuple(array("d", compress(column, kept)) for column in self.of_labels),
         )
 
 
@@ -87,9 +104,16 @@ def score_holdout(
         NoRows, MissingColumns: the hold-out is empty, or lacks columns of the contract.
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict`.
     """
-    table = _read_holdout(bucket, key)
+    return score_table(read_holdout(bucket, key), contract, endpoint, limits)
+
+
+def score_table(
+    table: Table, contract: Contract, endpoint: TimedEndpoint, limits: ScoringLimits
+) -> HoldoutScores:
+    """Scores rows that are written as those of a hold-out are; as `score_holdout`."""
     batches = _read_batches(table, match_columns(table.header, contract.of_plain_numbers), contract, limits)
-    scores = HoldoutScores([], [], [], [], [], [], endpoint.seconds)
+    of_labels = tuple(array("d") for _ in contract.labels) if contract.problem_type == "multiclass" else ()
+    scores = HoldoutScores([], [], [], [], [], [], endpoint.seconds, of_labels)
     stopped = threading.Event()
     # When one batch has failed, the others must not go on waiting for better times.
     stoppable = replace(endpoint, seconds_left=lambda: 0.0 if stopped.is_set() else endpoint.seconds_left())
@@ -161,6 +185,8 @@ def _add(scores: HoldoutScores, batch: _Batch, answer: Answer) -> None:
     for part in answer.parts:
         scores.predicted.extend(part.labels)
         scores.probability.extend(part.probabilities)
+        for column, probabilities in zip(scores.of_labels, part.of_labels, strict=True):
+            column.extend(map(float, probabilities))
     scores.rejected.extend(sorted([*batch.rejected, *refused], key=lambda row: row.line))
 
 
@@ -173,7 +199,7 @@ def warm_up(bucket: Bucket, key: str, contract: Contract, endpoint: TimedEndpoin
         NoRows, MissingColumns: the hold-out is empty, or lacks columns of the contract.
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict_when_started`.
     """
-    table = _read_holdout(bucket, key)
+    table = read_holdout(bucket, key)
     block, layout = next(table.blocks(1)), match_columns(table.header, contract.of_plain_numbers)
     (line,) = csv_lines([block.columns[position][:1] for position in layout.features])
     with ThreadPoolExecutor(places) as pool:
@@ -184,7 +210,8 @@ def warm_up(bucket: Bucket, key: str, contract: Contract, endpoint: TimedEndpoin
                 each.result()
 
 
-def _read_holdout(bucket: Bucket, key: str) -> Table:
+def read_holdout(bucket: Bucket, key: str) -> Table:
+    """The rows of the hold-out under `key`, as they come."""
     body = ResumedBody.of_key(bucket, key)
     return read_table(iter(lambda: body.read(_CHUNK), b""))
 

@@ -13,9 +13,8 @@ from autowatch.errors import AutowatchError
 from autowatch.evaluation.auc import auc_estimate
 from autowatch.evaluation.classification import measure
 from autowatch.evaluation.comparison import NotComparable, compare
-from autowatch.evaluation.curves import calibration_curve, roc_curve
-from autowatch.evaluation.figures import Comparison
-from autowatch.evaluation.intervals import Bounded
+from autowatch.evaluation.curves import calibration_curve, gain_curve, lift, roc_curve
+from autowatch.evaluation.figures import Bounded, Comparison
 from autowatch.evaluation.threshold import confusion, trade_off_curve
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
@@ -223,4 +222,6 @@ def _judge_model(
         ),
         threshold=contract.decision_threshold,
         confusion=confusion(positive, labels_in_use(scores, contract, positive_label)),
+        gain=gain_curve(positive, probability),
+        lift_of_tenth=lift(positive, probability, 0.1),
     )

@@ -7,6 +7,8 @@ from autowatch.evaluation.curves import (
     CalibrationPoint,
     calibration_curve,
     expected_calibration_error,
+    gain_curve,
+    lift,
     roc_curve,
 )
 
@@ -71,3 +73,44 @@ def test_a_perfect_and_a_constant_score():
     positive = np.array([True, False, False])
     assert roc_curve(positive, np.array([0.9, 0.1, 0.1])) == ((0, 0), (0, 1), (1, 1))
     assert roc_curve(positive, np.full(3, 0.5)) == ((0, 0), (1, 1))
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("decimals", [0, 1, 16])
+def test_the_gain_follows_from_scikit_learns_roc_curve(seed, decimals):
+    positive, score = draw(seed, 90, decimals)
+    false_alarms, found, _ = metrics.roc_curve(positive, score, drop_intermediate=False)
+    taken = (found * positive.sum() + false_alarms * (~positive).sum()) / len(positive)
+    assert np.array(gain_curve(positive, score)) == pytest.approx(np.column_stack([taken, found]))
+
+
+def test_a_long_gain_curve_is_thinned_and_keeps_its_area():
+    positive, score = draw(4, 20_000)
+    points = np.array(gain_curve(positive, score))
+    assert len(points) <= 101
+    assert (points[0].tolist(), points[-1].tolist()) == ([0, 0], [1, 1])
+    # The area under the gain is share / 2 + (1 - share) AUC.
+    share = positive.mean()
+    area = share / 2 + (1 - share) * metrics.roc_auc_score(positive, score)
+    assert np.trapezoid(points[:, 1], points[:, 0]) == pytest.approx(area, abs=0.005)
+
+
+def test_the_lift_of_the_best_rows_by_hand():
+    positive = np.array([True, True, False, True, False, False, False, True, False, False])
+    score = np.linspace(1, 0, 10)
+    assert lift(positive, score, 0.1) == pytest.approx(1 / 0.4)
+    assert lift(positive, score, 0.4) == pytest.approx((3 / 4) / 0.4)
+    assert lift(positive, score, 1) == 1
+
+
+def test_rows_of_one_score_count_in_proportion_to_the_lift():
+    positive = np.array([True, False, False, True, False, False, False, False, False, False])
+    score = np.array([0.9, 0.9, 0.9, 0.9, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
+    # Of the four equal ones any is the best tenth; half of them are positive, against a fifth of all.
+    assert lift(positive, score, 0.1) == pytest.approx(0.5 / 0.2)
+    assert lift(positive, np.full(10, 0.5), 0.1) == pytest.approx(1)
+
+
+def test_the_lift_needs_no_negative_row():
+    assert lift(np.array([True, True]), np.array([0.2, 0.1]), 0.5) == pytest.approx(1)
+    assert gain_curve(np.array([True, True]), np.array([0.2, 0.1])) == ((0, 0), (0.5, 0.5), (1, 1))

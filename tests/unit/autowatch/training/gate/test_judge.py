@@ -15,7 +15,7 @@ from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.evaluation.figures import Costs
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.contract import Contract, Feature, read_contract
-from autowatch.records.decision import read_decision
+from autowatch.records.decision import GateDecision, read_decision
 from autowatch.records.holdout import UnseenRows, write_unseen_rows
 from autowatch.records.keys import baseline_key, contract_key, holdout_key
 from autowatch.records.smoke import read_smoke_test
@@ -118,6 +118,19 @@ def test_the_first_challenger_is_judged_alone_and_the_decision_says_so(s3):
     assert read_decision(Bucket(s3, BUCKET), RUN) == decision
 
 
+def test_the_decision_says_what_the_best_rows_hold(s3):
+    decision = judge(s3, serving(good))
+    assert decision.challenger.lift_of_tenth > 3
+    assert (decision.challenger.gain[0], decision.challenger.gain[-1]) == ((0, 0), (1, 1))
+    # A fifth of the rows is positive: the best tenth can hold half of them at most.
+    assert max(found for taken, found in decision.challenger.gain if taken <= 0.1) <= 0.5
+    document = msgspec.to_builtins(decision)
+    for later in ("gain", "lift_of_tenth"):
+        del document["challenger"][later]
+    earlier = msgspec.convert(document, GateDecision).challenger
+    assert (earlier.gain, earlier.lift_of_tenth) == ((), None)
+
+
 def test_a_challenger_below_the_floor_is_rejected_with_the_figures(s3):
     decision = judge(s3, serving(lambda row: 1 - good(row)))
     assert not decision.passed
@@ -151,7 +164,7 @@ def test_a_challenger_that_is_worse_than_the_champion_is_rejected(s3):
     assert "So the challenger is worse." in decision.reason
     assert decision.comparison.upper < 0
     assert decision.champion.run == "old"
-    assert decision.champion.metrics["auc"] == decision.comparison.champion_auc
+    assert decision.champion.metrics["auc"] == decision.comparison.champion
     assert decision.champion_skipped is None
     assert read_decision(Bucket(s3, BUCKET), RUN) == decision
 
@@ -226,7 +239,7 @@ def test_a_champion_is_compared_on_the_rows_that_it_can_score(s3):
     assert 900 < decision.comparison.rows < ROWS
     assert decision.comparison.rows == decision.champion.rows
     assert decision.challenger.rows == ROWS
-    assert decision.comparison.challenger_auc != decision.metrics["auc"]
+    assert decision.comparison.challenger != decision.metrics["auc"]
 
 
 def test_a_champion_with_another_positive_label_and_column_order_is_compared_on_this_ones(s3):
