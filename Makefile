@@ -14,7 +14,7 @@ NOTEBOOKS = .sandbox/envs/$(shell $(VENV_PYTHON) -c 'import sys; print("%d.%d" %
 NOTEBOOKS_READY := $(VENV)/.notebooks-ready
 
 # A variable that is mistyped would be ignored, and `make train key=...` would train on another file.
-KNOWN := PYTHON VENV STACK KEY RUN LIMIT DATA DEMO_ARGS SANDBOX_ARGS TEST_ARGS BENCH_ARGS
+KNOWN := PYTHON VENV STACK KEY RUN LIMIT DATA PAGE DEMO_ARGS SANDBOX_ARGS TEST_ARGS BENCH_ARGS
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 UNKNOWN := $(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES,$(GIVEN))
 ifneq ($(UNKNOWN),)
@@ -34,7 +34,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 AUTOWATCH := $(VENV_PYTHON) -m autowatch_client
 
-.PHONY: install notebooks notebook-test pictures demo sandbox train runs rollback test soak permissions container-test bench-scoring bench-drift-errors bench-drift check sbom audit clean help
+.PHONY: install notebooks notebook-test pictures measurements demo sandbox train runs rollback test soak permissions container-test bench-scoring bench-drift-errors bench-drift check sbom audit clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -89,6 +89,9 @@ bench-drift-errors: $(DEV_READY)  ## false alarms and misses of the drift verdic
 	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_year 1 2
 	@$(if $(DATA),PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_months "$(DATA)")
 
+measurements: $(DEV_READY)  ## write the tables of a page of docs/measurements anew: PAGE=name
+	@$(if $(PAGE),,$(error Which page? For example: make measurements PAGE=gate-error-rates))PYTHONPATH=src:. $(VENV_PYTHON) -m benchmarks.write "docs/measurements/$(PAGE).md"
+
 pictures: $(DEV_READY)  ## the README's pictures, after make demo (needs Chromium)
 	@$(VENV_PYTHON) -m benchmarks.pictures
 
@@ -107,7 +110,7 @@ check: $(DEV_READY) $(SCAN_READY) $(ASL_VALIDATOR)/.ready  ## lint, types, impor
 	  $(ASL_VALIDATOR)/node_modules/.bin/asl-validator --json-path $(ASL_VALIDATOR)/$$machine.asl.json || exit 1; \
 	done
 	@$(VENV)/bin/nbstripout --verify notebooks/*.ipynb
-	@$(VENV_PYTHON) -m pytest --quiet --no-header tests/template/test_permissions.py tests/template/test_mutations.py
+	@$(VENV_PYTHON) -m pytest --quiet --no-header tests/house/test_documents.py tests/template/test_permissions.py tests/template/test_mutations.py
 
 sbom: $(SANDBOX_READY) $(SCAN_READY)  ## what the layers ship, as CycloneDX, and its licences, in .sandbox/sbom
 	@rm -rf $(SBOM)

@@ -1,6 +1,5 @@
-"""Checks of a local file before it is uploaded, so that a slip starts no run and sends no mail.
-
-The stack checks all of it again, and more.
+"""Checks a local file before it is uploaded, so that a slip starts no run and sends no mail. The stack repeats these
+checks and makes more.
 """
 
 import csv
@@ -15,16 +14,16 @@ from autowatch_client.nearest import nearest, suggestion
 from autowatch_client.tables import Table, open_table
 
 LARGEST_COUNTED_BYTES = 300_000_000
-"""Of a larger file only the header is looked at: counting its labels here would take minutes."""
+"""Bytes. Of a larger file only the header is checked: counting its labels here would take minutes."""
 
 _MOST_CLASSES = 50
 _FEWEST_ROWS = 500
-"""The fewest rows that a model is trained on, the hold-out aside."""
+"""The fewest rows that a model is trained on, without the hold-out."""
 
 
 @dataclass(frozen=True)
 class TrainingLook:
-    """What a file to train on looks like from here.
+    """What the local check found in a training file.
 
     Attributes:
         classes: how many rows have each label; None where the file was too large to count.
@@ -39,7 +38,7 @@ class TrainingLook:
 
 
 def check_training(path: Path, parameters: Mapping[str, str]) -> TrainingLook:
-    """Whether a run could train on a file, by the stack's parameters.
+    """Check that a run could train on a file, by the stack's parameters.
 
     Raises:
         FileUnfitError: it could not.
@@ -77,7 +76,7 @@ def check_training(path: Path, parameters: Mapping[str, str]) -> TrainingLook:
 
 
 def check_scoring(path: Path, contract: Mapping[str, Any]) -> Table:
-    """Whether the model in force could score a file, judged by its header.
+    """Check by a file's header that the model in force could score it.
 
     Raises:
         FileUnfitError: it could not.
@@ -101,7 +100,7 @@ def check_labels(path: Path, contract: Mapping[str, Any], key: str) -> tuple[Tab
     """The table, and which of its columns holds the label.
 
     Args:
-        key: the column that says whose label it is: of our ids, or one of the user's own.
+        key: the column that identifies the row of each label: our ids, or the user's own key.
 
     Raises:
         FileUnfitError: a column is missing, or no row has a label that the model knows.

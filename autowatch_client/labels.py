@@ -1,4 +1,4 @@
-"""Labels that came true: joined to predictions by our id or by the user's own key, uploaded, followed."""
+"""True labels: joins them to predictions by our id or the user's key, uploads them, and follows the result."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from autowatch_client.objects import Bucket, Version, unheard
 from autowatch_client.tables import Table, write_table
 
 DAYS_LOOKED_BACK = 30
-"""How far back predictions are looked for, to join them by a key of the user's own."""
+"""Days back in which predictions are searched, to join labels by the user's own key."""
 
 _DIGITS = 16
 _FILES_TRACED = 200
@@ -37,7 +37,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Labelled:
-    """What became of a labels file.
+    """The outcome of a labels file.
 
     Attributes:
         rows: of the file.
@@ -129,7 +129,7 @@ def await_labels(
     timeout_seconds: float,
     on_look: Callable[[float], None] = unheard,
 ) -> tuple[int, int, tuple[Quality, ...]]:
-    """Waits until a labels file was taken in and its days were measured: labels taken, rows rejected, the days.
+    """Waits until a labels file is accepted and its days are measured: labels accepted, rows rejected, the days.
 
     Raises:
         RefusedError: it was refused, or nothing came within the time.
@@ -206,8 +206,16 @@ def _scored_keys(bucket: Bucket, key: str, days: tuple[date, date]) -> Iterator[
                 continue
             body = bucket.read(manifest["predictions_key"], manifest.get("predictions_version_id")) or b""
             for row in csv.DictReader(io.TextIOWrapper(io.BytesIO(body), "utf-8", newline="")):
-                if key in row:
-                    yield row[key], row[manifest.get("row_id", "id")], row["prediction_date"], day
+                for value in _values(row, key, manifest.get("formulas_neutralised", False)):
+                    yield value, row[manifest.get("row_id", "id")], row["prediction_date"], day
+
+
+def _values(row: Mapping[str, str], key: str, neutralised: bool) -> tuple[str, ...]:
+    """What the row's field `key` may have been in the input; in neutralised predictions a `'` may stand before it."""
+    field = row.get(key, row.get(f"'{key}") if neutralised else None)
+    if field is None:
+        return ()
+    return (field, field[1:]) if neutralised and field.startswith("'") else (field,)
 
 
 def _keys(bucket: Bucket, prefix: str) -> list[str]:

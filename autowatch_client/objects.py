@@ -1,4 +1,4 @@
-"""The bucket of a stack, as far as a client needs it."""
+"""Access to a stack's bucket, for the client."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ class Version:
 
 
 def unheard(*_: object) -> None:
-    """Ignores progress that the caller does not want."""
+    """The default for callers that show no progress."""
 
 
 class Bucket:
@@ -39,7 +39,7 @@ class Bucket:
         self._s3, self.name = s3, name
 
     def read(self, key: str, version_id: str | None = None) -> bytes | None:
-        """The bytes of an object; None where there is none. Read anew where the connection breaks, up to four times."""
+        """The bytes of an object; None where there is none. A broken read is repeated up to four times."""
         version = {"VersionId": version_id} if version_id else {}
         breaks = 0
         while True:
@@ -72,7 +72,7 @@ class Bucket:
         return document
 
     def objects(self, prefix: str) -> Iterator[dict[str, Any]]:
-        """Everything below a prefix, as ListObjectsV2 tells it, in the order of the keys."""
+        """The entries of ListObjectsV2 below a prefix, in the order of the keys."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
         for page in pages:
             yield from page.get("Contents", ())
@@ -90,14 +90,14 @@ class Bucket:
         return any(item["Key"] == key for item in self.objects(key))
 
     def upload(self, path: Path, key: str) -> Version:
-        """Uploads a file, in parts where it is large, and gives the version that is now the newest."""
+        """Uploads a file, in parts where it is large, and returns its new version."""
         self._s3.upload_file(str(path), self.name, key)
         head = self._s3.head_object(Bucket=self.name, Key=key)
         version_id = head.get("VersionId")
         return Version(key, None if version_id in (None, "null") else version_id, head["ETag"].strip('"'))
 
     def download(self, key: str, path: Path, version_id: str | None = None) -> None:
-        """Fetches an object into a file, whose folder is made where it is not there."""
+        """Fetches an object into a file; creates the file's folder where it is missing."""
         path.parent.mkdir(parents=True, exist_ok=True)
         extra = {"VersionId": version_id} if version_id else None
         self._s3.download_file(self.name, key, str(path), ExtraArgs=extra)

@@ -1,4 +1,4 @@
-"""`autowatch init`: what a look at a CSV proposes for the stack's parameters, and where they are written."""
+"""`autowatch init`: proposes the stack's parameters for a CSV, and writes them into samconfig.toml."""
 
 import re
 import shlex
@@ -38,7 +38,7 @@ class Proposal:
     """The parameters that the stack needs for a file.
 
     Attributes:
-        targets: columns with exactly two values, the likeliest to be predicted first.
+        targets: columns with exactly two values, the likeliest target first.
         labels: of the first of `targets`.
         key: the column that names each row, or None.
     """
@@ -159,7 +159,7 @@ def _likelihood(header: tuple[str, ...]) -> Callable[[str], tuple[bool, int]]:
 
 
 def _is_key(name: str, counts: Counter[str], rows: int) -> bool:
-    """Distinct in nearly every row, and either called like a key or no plain number."""
+    """Whether a column names rows: distinct in nearly every row, and either named like a key or not a plain number."""
     if len(counts) < 0.98 * rows:
         return False
     return bool(_KEY_NAMES.search(name)) or not all(

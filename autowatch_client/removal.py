@@ -1,4 +1,4 @@
-"""Taking a stack away: what runs have made, the stack itself, and on request the data."""
+"""Deletes a stack: what runs have created, the stack itself and, on request, the data."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ _DELETED_AT_ONCE = 1000
 
 
 def removal_plan(place: Place, endpoint_name: str, with_data: bool) -> list[str]:
-    """What `remove_stack` will do, in sentences."""
+    """The steps of `remove_stack`, in sentences."""
     steps = [
         f"delete the endpoint {endpoint_name} and its candidate, with their models and endpoint configs",
         f"delete the CloudFormation stack {place.stack}",
@@ -85,7 +85,7 @@ def _delete_named(sagemaker: Any, plural: str, kind: str, prefix: str) -> int:
 
 
 def _is_ours(name: str, prefix: str) -> bool:
-    """Whether a run of this stack has named it: the endpoint's name, then the time of the run's start."""
+    """Whether a run of this stack gave this name: the endpoint's name, then the time of the run's start."""
     rest = name.removeprefix(f"{prefix}-").removeprefix("candidate-")
     return name.startswith(f"{prefix}-") and rest[:8].isdigit()
 

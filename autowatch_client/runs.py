@@ -1,4 +1,4 @@
-"""The list of training runs: when, why, on what, how good, and what became of it."""
+"""The list of training runs: start, trigger, data, quality and outcome."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _READS_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One line of the list. What a run did not get to, or what an earlier version did not record, is None.
+    """One line of the list. Fields that a run did not reach, or that an earlier version did not record, are None.
 
     Attributes:
         rows: how many the training data had.

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 _FILES_AT_ONCE = 4
 _ASKED = "predictions/asked/"
-"""Where a local file lies while it is judged: a prefix at which nothing is scored and nothing trained on."""
+"""The prefix of local files while they are judged; it starts no scoring and no training."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Training:
         self._stack, self.execution = stack, execution
 
     def follow(self, on_look: Callable[[Sight], None] = unheard, poll_seconds: float = 3.0) -> End:
-        """Waits for the end of the run and returns how it ended; Ctrl-C stops waiting and not the run.
+        """Waits for the end of the run and returns its outcome. Ctrl-C ends the waiting, not the run.
 
         Args:
             on_look: is given what each look saw; `describe` puts it in words.
@@ -77,7 +77,7 @@ class Training:
 
 
 class Stack:
-    """A deployed stack: every method is one thing that people do with it.
+    """A deployed stack: each method is one task.
 
     Attributes:
         place: where it is.
@@ -127,7 +127,7 @@ class Stack:
         return self.bucket.read_json(key) or {}
 
     def check_training(self, data: "str | Path") -> TrainingLook:
-        """Looks at a local file as `train` does before it uploads it.
+        """Checks a local file as `train` does before the upload.
 
         Raises:
             FileUnfitError: no run could train on it.
@@ -237,7 +237,7 @@ class Stack:
         return Training(self, start_execution(self.client("stepfunctions"), machine, {"promote": run}))
 
     def stop(self, run: str | None = None) -> str:
-        """Stops a run that is under way, the newest by default, and waits until it has ended; gives its name.
+        """Stops a run that is under way, the newest by default, waits until it has ended, and returns its name.
 
         Raises:
             NothingToDoError: it has ended already.
@@ -258,7 +258,7 @@ class Stack:
         return str(record["run"])
 
     def answer(self, run: str, *, approved: bool, reason: str) -> str:
-        """Approves or rejects the release of a run that waits for it; gives the ARN under which that was done.
+        """Approves or rejects the release of a run that waits for it; returns the caller's ARN.
 
         Raises:
             NothingToDoError: the run does not wait for an approval, or does so no more.
@@ -323,7 +323,7 @@ class Stack:
             stopped = Event()
 
             def look(path: Path, seconds: float) -> None:
-                # An interrupt reaches one thread; without this the others would go on waiting.
+                # An interrupt reaches only one thread; without this the others would keep waiting.
                 if stopped.is_set():
                     raise RefusedError(f"No longer waiting for {path}.")
                 on_look(path, seconds)
@@ -446,7 +446,7 @@ class Stack:
         return read_status(self.place, self.client, self.bucket)
 
     def examine(self) -> list[Finding]:
-        """What is well and what is wrong, with what to do."""
+        """The results of all health checks, with remedies."""
         return list(examine(self.place, self.client, self.bucket))
 
     def redrive(self, on_message: Callable[[Redriven], None] = unheard) -> list[Redriven]:
@@ -458,7 +458,7 @@ class Stack:
         return removal_plan(self.place, self._endpoint_name(), with_data)
 
     def destroy(self, with_data: bool = False, on_step: Callable[[str], None] = unheard) -> None:
-        """Takes the stack away, and with `with_data` its bucket.
+        """Deletes the stack, and with `with_data` its bucket.
 
         Raises:
             RefusedError: CloudFormation could not delete it.

@@ -1,4 +1,4 @@
-"""How fast drift is decided, beside other ways: the figures of docs/drift.md.
+"""How fast drift is decided, beside other ways: measurements/drift-speed.md.
 
     python -m benchmarks.drift [raw|daily] [ROWS …]
 

@@ -1,4 +1,4 @@
-"""False alarms and misses of the drift verdict, by simulation: the tables in docs/drift.md.
+"""False alarms and misses of the drift verdict, by simulation: measurements/drift-error-rates.md.
 
     python -m benchmarks.drift_error_rates choose 11 12     compares rules, on the seeds that may choose one
     python -m benchmarks.drift_error_rates judge 13         the rates of the rule in force, on another seed

@@ -1,4 +1,4 @@
-"""The drift verdict on the real Bank Marketing file: halves, blocks and months; the tables in docs/drift.md.
+"""The drift verdict on the real Bank Marketing file: halves, blocks and months: measurements/drift-error-rates.md.
 
     python -m benchmarks.drift_months path/to/bank-additional-full.csv[.gz]
 

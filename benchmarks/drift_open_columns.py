@@ -1,4 +1,4 @@
-"""False alarms and misses on columns with too many values for bins, by simulation: a table in docs/drift.md.
+"""False alarms and misses on columns with too many values for bins, by simulation: measurements/drift-error-rates.md.
 
     python -m benchmarks.drift_open_columns 14
 

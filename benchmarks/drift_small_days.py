@@ -1,4 +1,4 @@
-"""False alarms and misses on days of few rows, by simulation: a table in docs/drift.md.
+"""False alarms and misses on days of few rows, by simulation: measurements/drift-error-rates.md.
 
     python -m benchmarks.drift_small_days 15
 

@@ -1,4 +1,4 @@
-"""How often the gate finds a challenger worse than the champion, by simulation: the tables in docs/gate.md.
+"""How often the gate finds a challenger worse than the champion, by simulation: measurements/gate-error-rates.md.
 
     PYTHONPATH=src python -m benchmarks.gate_error_rates [seed] [hold-outs] [growing]
 

@@ -1,4 +1,4 @@
-"""How often quality's intervals hold, and its verdicts err, by simulation: the tables in docs/quality.md.
+"""How often quality's intervals hold, and its verdicts err, by simulation: measurements/quality-error-rates.md.
 
     PYTHONPATH=src python -m benchmarks.quality_error_rates intervals|verdict|looks|coarse [seed] [days]
 
@@ -19,7 +19,7 @@ from scipy.stats import norm
 from autowatch.evaluation.auc import auc_estimate
 from autowatch.evaluation.classification import area_under_curve
 from autowatch.evaluation.curves import calibration_curve
-from autowatch.evaluation.intervals import Bounded
+from autowatch.evaluation.figures import Bounded
 from autowatch.monitoring.quality.measures import LabelledRows, measure_quality
 from autowatch.monitoring.quality.verdict import QualityRules, judge_quality
 from autowatch.records.decision import GateDecision, JudgedModel, Latency

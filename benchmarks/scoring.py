@@ -1,4 +1,4 @@
-"""How fast scoring is, beside other ways and the ideal: the tables in docs/scoring.md.
+"""How fast scoring is, beside other ways and the ideal: measurements/scoring.md.
 
     make bench-scoring          (about five minutes)
 

@@ -1,4 +1,4 @@
-"""How much better than it is a threshold looks on the rows that it was chosen on: the table in docs/gate.md.
+"""How much better than it is a threshold looks on the rows that it was chosen on: measurements/gate-error-rates.md.
 
     PYTHONPATH=src python -m benchmarks.threshold_optimism [seed] [hold-outs]
 

@@ -1,4 +1,4 @@
-"""Trains on early rows of the Bank Marketing file and judges on later ones; prints the tables of docs/training.md.
+"""Trains on early rows of the Bank Marketing file and judges on later ones: measurements/training-by-time.md.
 
 Two runs on one stack with HoldoutBy=newest, HoldoutPercent=50 and DropColumns=duration, everything else by default. The
 first gets the whole file: it trains on the first half and is judged on the second. The second gets the second half

@@ -1,4 +1,4 @@
-"""The command `autowatch`: one subcommand for each thing that people do with a stack."""
+"""The command `autowatch`: one subcommand for each task."""
 
 import json
 import sys

@@ -12,7 +12,7 @@ _MARKS = {"ok": ("✓", "green"), "note": ("·", None), "wrong": ("✗", "red")}
 
 
 def status(stack: StackOption = None, as_json: JsonOption = False) -> int:
-    """Show what runs: endpoint and model, the last run, scoring and judgement, queues and alarms."""
+    """Show the stack's state: endpoint and model, the last run, scoring and judgement, queues and alarms."""
     terminal = Terminal(as_json)
     found = terminal.connect(stack).status()
     terminal.document(found)
@@ -23,7 +23,7 @@ def status(stack: StackOption = None, as_json: JsonOption = False) -> int:
 
 
 def doctor(stack: StackOption = None, as_json: JsonOption = False) -> int:
-    """Look for what is wrong, and say what to do about it."""
+    """Find what is wrong, and say how to repair it."""
     terminal = Terminal(as_json)
     findings = terminal.connect(stack).examine()
     terminal.document({"findings": findings})
@@ -34,7 +34,7 @@ def doctor(stack: StackOption = None, as_json: JsonOption = False) -> int:
 
 
 def redrive(stack: StackOption = None, as_json: JsonOption = False) -> int:
-    """Send the events that failed again, once their cause is mended."""
+    """Send failed events again, once their cause is repaired."""
     terminal = Terminal(as_json)
     connected = terminal.connect(stack)
     terminal.say(
@@ -59,7 +59,7 @@ def destroy(
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Take the stack away: endpoints, models, the stack itself; the data on request."""
+    """Delete the stack: endpoints, models, the stack itself; the data on request."""
     terminal = Terminal(as_json)
     connected = terminal.connect(stack)
     plan = connected.removal_plan(with_data)

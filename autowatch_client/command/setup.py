@@ -1,4 +1,4 @@
-"""`autowatch demo | up | init | example`: what comes before the first run."""
+"""`autowatch demo | up | init | example`: commands for before the first run."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ def demo(
         Path | None, typer.Option("--data", metavar="PATH", help="bank-additional-full.csv.")
     ] = None,
 ) -> int:
-    """Play the whole story on one machine: train, score, drift, retrain."""
+    """Run the whole demo on this machine: train, score, drift, retrain."""
     arguments = ["--data", str(data.resolve())] if data else []
     return _run_in_clone("demo", "-m", "sandbox.demo", *arguments)
 
@@ -113,7 +113,7 @@ def example(
     out: Annotated[Path, typer.Option("--out", metavar="DIR")] = Path(),
     as_json: JsonOption = False,
 ) -> int:
-    """Write files to try Autowatch with: made-up customers, no real ones."""
+    """Write example files to try Autowatch with; all rows are invented."""
     terminal = Terminal(as_json)
     if name not in _EXAMPLES:
         raise OptionUnfitError(f"There is no example {name}. {suggestion(name, _EXAMPLES, 'examples')}")
@@ -150,7 +150,7 @@ def _parameter(text: str) -> tuple[str, str]:
 
 
 def _run_in_clone(what: str, *arguments: str) -> int:
-    """Runs a module of the clone with its own environment, which is installed where it is not there yet."""
+    """Runs a module of the clone in the clone's own environment, which is installed first where it is missing."""
     clone = require_clone(f"`autowatch {what}`")
     prepared = subprocess.run(["make", "--no-print-directory", "-C", str(clone), "install"], check=False)
     if prepared.returncode:

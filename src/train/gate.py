@@ -1,4 +1,4 @@
-"""State Gate: scores the hold-out with the challenger and the champion, and decides."""
+"""State Gate: scores the hold-out with the challenger and the champion, decides, and finds what the challenger uses."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ from autowatch.records.threshold import ThresholdParameters
 from autowatch.scoring.requests import ScoringLimits
 from autowatch.settings import StackSettings
 from autowatch.training.gate.checks import ApprovalPolicy, GateRules
+from autowatch.training.gate.importance import explain_challenger
 from autowatch.training.gate.judge import Endpoints, judge_challenger
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Se
     decision = judge_challenger(
         bucket, event["run"], endpoints, settings.limits, settings.rules, event["trigger"]
     )
+    explain_challenger(bucket, event["run"], endpoints, settings.limits)
     return {
         "passed": decision.passed,
         "reason": decision.reason,

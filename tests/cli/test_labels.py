@@ -53,6 +53,20 @@ def test_our_ids_are_found_under_the_name_that_each_file_gives_them(bucket, tmp_
     assert (joined.rows, joined.joined, joined.repeated) == (3, 2, 1)
 
 
+def test_a_key_is_found_behind_what_keeps_it_from_being_a_formula(bucket, tmp_path):
+    key = "predictions/date=2026-11-24/b"
+    rows = "'=customer,'@y,id,prediction_date\n'=A1,yes,cc-1,2026-11-24\nc2,no,cc-2,2026-11-24\n"
+    manifest = {"predictions_key": f"{key}.csv", "columns": ["=customer", "@y"], "formulas_neutralised": True}
+    s3 = boto3.client("s3", "us-east-1")
+    s3.put_object(Bucket="bank", Key=f"{key}.csv", Body=rows.encode())
+    s3.put_object(Bucket="bank", Key=f"{key}.manifest.json", Body=json.dumps(manifest).encode())
+    made = tmp_path / "made.csv"
+    for name in ("=A1", "'=A1"):
+        table = labels(tmp_path, f"=customer,y\n{name},yes\nc2,no\n")
+        join_labels(bucket, table, "=customer", "y", DAYS, made, "id")
+        assert made.read_text().splitlines() == ["id,label", "cc-1,yes", "cc-2,no"]
+
+
 def test_a_column_id_of_the_users_is_a_key_like_any_other(bucket, tmp_path):
     table, made = labels(tmp_path, "id,y\n7,yes\n"), tmp_path / "made.csv"
     join_labels(bucket, table, "id", "y", DAYS, made, "autowatch_id")

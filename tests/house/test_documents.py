@@ -1,4 +1,4 @@
-"""What the documents name is there: files, commands, pins."""
+"""What the documents name is there: files, headings, commands, pins."""
 
 import re
 
@@ -7,7 +7,9 @@ import pytest
 from autowatch_client.command.app import app
 from tests.support.repository import ROOT
 
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("domino/*.md")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("domino/*.md"), *ROOT.glob("sandbox/**/*.md")]
+)
 COMMANDS = {command.callback.__name__ for command in app.registered_commands}
 LARGEST_PICTURE_BYTES = 500_000
 
@@ -19,6 +21,27 @@ def test_links_lead_to_files_that_are_there(page):
     assert [link for link in local if not (page.parent / link).exists()] == []
 
 
+def anchors(page):
+    """The anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    titles = [
+        re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", title)
+        for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    ]
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_headings_lead_to_headings_that_are_there(page):
+    links = re.findall(r"\]\(([^)#\s]*\.md)?#([^)\s]+)\)", page.read_text())
+    dead = [
+        f"{name}#{anchor}"
+        for name, anchor in links
+        if anchor not in anchors(page.parent / name if name else page)
+    ]
+    assert dead == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_that_are_named_exist(page):
     in_code = re.findall(r"`(?:\.venv/bin/)?autowatch ([a-z]+)", page.read_text())
@@ -26,9 +49,20 @@ def test_commands_that_are_named_exist(page):
     assert {*in_code, *lines} <= COMMANDS
 
 
+def test_tests_that_are_named_exist():
+    tests = "\n".join(path.read_text() for path in ROOT.glob("tests/**/*.py"))
+    there = set(re.findall(r"^(?:    )?(?:def|class) (\w+)", tests, re.MULTILINE))
+    named = {
+        (page.name, name)
+        for page in PAGES
+        for name in re.findall(r"`(test_\w+|Test\w+)(?:\[[^`]*\])?`", page.read_text())
+    }
+    assert {each for each in named if each[1] not in there} == set()
+
+
 def test_every_page_is_in_the_index():
     index = (ROOT / "docs" / "index.md").read_text()
-    pages = {page.name for page in ROOT.glob("docs/*.md")} - {"index.md"}
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in ROOT.glob("docs/**/*.md")} - {"index.md"}
     assert {name for name in pages if f"({name})" not in index} == set()
 
 

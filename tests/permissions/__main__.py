@@ -20,7 +20,7 @@ from tests.support.repository import ROOT
 
 
 def main() -> None:
-    """Keep what a run recorded, write the table into docs/measurements/permissions.md, and name each permission without a use."""
+    """Keep what a run recorded, write the page of permissions, and name each permission without a use."""
     parser = argparse.ArgumentParser(prog="python -m tests.permissions", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", help="what SANDBOX_PERMISSIONS_RECORD named in a run")
     parser.add_argument(

@@ -13,6 +13,7 @@ from autowatch.records.manifest import Manifest, RowCounts, write_pointer
 from autowatch.records.threshold import DecisionThreshold
 from autowatch.records.timestamps import to_text
 from autowatch.scoring.output import predictions_header
+from autowatch.tabular.csv_lines import no_formula
 from tests.support.scoring_bucket import BUCKET, CONTRACT
 
 DAY = "2026-11-23"
@@ -30,11 +31,13 @@ def put_scored(
     own=None,
     row_id="id",
     hour=9,
+    labels=("no", "yes"),
+    neutralise=False,
 ):
     """A scored file: a row for each probability; rows with the numbers `rejected` have no prediction.
 
     Without a `threshold` in the run's contract labels are the model's own, cut at 0.5. `own` are columns of the input,
-    with a value for each row.
+    with a value for each row; `labels` are the negative and the positive one.
 
     Gives what its ids begin with.
     """
@@ -45,15 +48,16 @@ def put_scored(
     scores = [probabilities[number - 1] for number in numbers]
     columns = {
         **{name: [texts[number - 1] for number in numbers] for name, texts in own.items()},
-        "y": ["yes" if float(score) >= (threshold or 0.5) else "no" for score in scores],
+        "y": [labels[float(score) >= (threshold or 0.5)] for score in scores],
         "y_probability": scores,
     }
     stem = f"predictions/date={day}/{name}-0123456789abcdef"
     ids = [f"{arrival.id_prefix}-{number}" for number in numbers]
     before = [columns[name] for name in own]
     rows = zip(*before, ids, columns["y"], columns["y_probability"], strict=True)
-    lines = [",".join([*row, to_text(arrival.time)]) + "\n" for row in rows]
-    body = predictions_header(columns, row_id) + "".join(lines).encode()
+    as_written = no_formula if neutralise else str
+    lines = [",".join([*map(as_written, row), to_text(arrival.time)]) + "\n" for row in rows]
+    body = predictions_header(columns, row_id, neutralise) + "".join(lines).encode()
     version = s3.put_object(Bucket=BUCKET, Key=f"{stem}.csv", Body=body).get("VersionId")
     manifest = Manifest(
         input=file,
@@ -69,12 +73,13 @@ def put_scored(
         prediction_date=to_text(arrival.time),
         columns=tuple(own),
         row_id=row_id,
+        formulas_neutralised=neutralise,
         started=f"{day}T09:00:00Z",
         finished=f"{day}T09:00:01Z",
         versions={},
     )
     decides = DecisionThreshold(threshold, "f1") if threshold else None
-    contract = replace(CONTRACT, run=run, decision_threshold=decides)
+    contract = replace(CONTRACT, run=run, decision_threshold=decides, labels=labels, positive_label=labels[1])
     Bucket(s3, BUCKET).write_json(f"models/{run}/contract.json", contract)
     write_pointer(Bucket(s3, BUCKET), id_prefix(file), f"{stem}.csv")
     if commit:

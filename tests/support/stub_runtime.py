@@ -32,8 +32,8 @@ def probability_of(row):
 class StubRuntime:
     """Answers as an ensembling container does, after `before(rows)`, which may raise or wait."""
 
-    def __init__(self, before=lambda rows: None):
-        self.before = before
+    def __init__(self, before=lambda rows: None, labels=("no", "yes")):
+        self.before, self.labels = before, list(labels)
         self.requests = []
         self.most_at_once = 0
         self._running = 0
@@ -59,8 +59,8 @@ class StubRuntime:
         for row in rows:
             yes = probability_of(row)
             no = f"{1 - float(yes):.6f}"
-            label = "yes" if float(yes) >= 0.5 else "no"
-            writer.writerow([label, max(yes, no), f"[{no}, {yes}]", "['no', 'yes']"])
+            label = self.labels[float(yes) >= 0.5]
+            writer.writerow([label, max(yes, no), f"[{no}, {yes}]", repr(self.labels)])
         return text.getvalue()
 
 

@@ -23,14 +23,14 @@ _MOST_DELETED_AT_ONCE = 1000
 _MARK = "write"
 
 BROKEN_OFF = (HTTPClientError, IncompleteReadError)
-"""What reading a body raises where the connection breaks: botocore tries again until an answer begins, not after."""
+"""What reading a body raises where the connection breaks: botocore retries only until an answer begins."""
 
 MOST_BREAKS = 4
-"""After so many breaks without a byte in between, reading is given up."""
+"""After this many consecutive breaks without a byte in between, reading fails."""
 
 
 LARGEST_DOCUMENT = 32 * 1024 * 1024
-"""Bytes of an object that is read whole. Those that Autowatch writes stay below it by the bounds of a file's header."""
+"""The most bytes of an object that is read whole. Autowatch's own objects stay below it, since headers are bounded."""
 
 
 class ObjectMissing(AutowatchError):
@@ -38,19 +38,19 @@ class ObjectMissing(AutowatchError):
 
 
 class DocumentMalformed(AutowatchError):
-    """A JSON document in the bucket is not of the form that it should have: damaged, or changed by hand."""
+    """A JSON document in the bucket does not have its kind's form: it was damaged, or changed by hand."""
 
 
 class ObjectTooLarge(AutowatchError):
-    """An object is larger than any that Autowatch has written there."""
+    """An object is larger than any that Autowatch writes under such a key."""
 
 
 class ObjectChanged(AutowatchError):
-    """A conditional write lost: somebody else wrote the object first."""
+    """A conditional write failed: another writer was first."""
 
 
 class ObjectsNotDeleted(AutowatchError):
-    """S3 deleted some of the objects, and refused others."""
+    """S3 deleted some of the objects and refused to delete others."""
 
 
 @dataclass(frozen=True)
@@ -277,7 +277,7 @@ class Bucket:
         return self._write_on_condition(key, document, IfMatch=etag)
 
     def _write_on_condition(self, key: str, document: Any, **condition: Any) -> str:
-        """Writes under a mark of its own: by it a write is known whose answer was lost, when boto3 has tried again."""
+        """Writes with a unique mark. When boto3 retries after a lost answer, the mark shows that the write had succeeded."""
         mark = {_MARK: uuid.uuid4().hex}
         try:
             answer = self.client.put_object(
@@ -313,7 +313,7 @@ def _encode(document: Any) -> bytes:
 
 
 def _plain_float(value: Any) -> float:
-    """The numbers of numpy are Python's too, and no other kind of object belongs into a document."""
+    """Converts numpy's numbers to Python's; no other type belongs in a document."""
     if isinstance(value, float):
         return float(value)
     raise TypeError(f"A JSON document cannot hold {type(value).__name__}.")

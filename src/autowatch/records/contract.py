@@ -41,10 +41,12 @@ class Contract:
     """What `models/<run>/contract.json` holds; the features stand in the model's order.
 
     `labels` are sorted, and empty where a number is predicted; `positive_label` is empty unless there are two labels.
-    Contracts of versions that knew nothing else have no `problem_type`. `positive_label_from` and `holdout` are None in the
-    contracts of versions that did not record them. `decision_threshold` is set by the gate; it is None where the label
-    is the model's own. `probability_of_each_class` says whether predictions have a column for each of several labels.
-    `id_column` is the user's key, empty where there is none; `row_id` what our own ids are called in predictions.
+    Contracts of versions that knew nothing else have no `problem_type`. `positive_label_from` and `holdout` are None in
+    the contracts of versions that did not record them. `decision_threshold` is set by the gate; it is None where the
+    label is the model's own. `probability_of_each_class` says whether predictions have a column for each of several
+    labels. `id_column` is the user's key, empty where there is none; `row_id` what our own ids are called in
+    predictions. `importance` is how much of the model's use falls to each column, as shares of 1; None where it is not
+    known.
     """
 
     run: str
@@ -63,6 +65,7 @@ class Contract:
     holdout: HoldoutRule | None = None
     problem_type: ProblemType = "binary"
     probability_of_each_class: bool = False
+    importance: dict[str, float] | None = None
 
     @property
     def problem(self) -> Problem:

@@ -140,6 +140,11 @@ def decision_key(run: str) -> str:
     return f"{run_folder(run)}gate.json"
 
 
+def importance_key(run: str) -> str:
+    """Where it is kept which columns the run's model uses, and how much."""
+    return f"{run_folder(run)}importance.json"
+
+
 def approval_key(run: str) -> str:
     """Where the request to approve the run's release lies."""
     return f"{run_folder(run)}approval.json"

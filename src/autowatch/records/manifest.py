@@ -11,6 +11,7 @@ from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.errors import AutowatchError
 from autowatch.records.contract import ID_COLUMN
 from autowatch.records.keys import pointer_key
+from autowatch.tabular.csv_lines import no_formula
 from autowatch.tabular.profile import Profile
 
 MANIFEST_VERSION = 1
@@ -43,7 +44,7 @@ class Manifest:
     `variant` is the endpoint's production variant that answered, empty where Batch Transform did. `committed_by` is the
     invocation, or the transform, that committed: its retries bear the same name, and whichever of them gets through
     counts the file in the metrics. Empty in manifests of earlier versions. `row_id` is the column of the predictions
-    with our ids.
+    with our ids. `formulas_neutralised` says that the predictions hold no formulas: `as_written`.
 
     The counts of the scored rows are not part of it: code that holds the manifests of a whole day has no
     memory for them.
@@ -69,7 +70,12 @@ class Manifest:
     finished: str
     columns: tuple[str, ...] = ()
     row_id: str = ID_COLUMN
+    formulas_neutralised: bool = False
     versions: dict[str, str]
+
+    def as_written(self, text: str) -> str:
+        """How a name, a key or a label of the input stands in the predictions."""
+        return no_formula(text) if self.formulas_neutralised else text
 
     @property
     def predictions(self) -> WrittenObject:

@@ -27,13 +27,15 @@ def open_predictions(bucket: Bucket, manifest: Manifest) -> Table:
 
 
 def read_columns(bucket: Bucket, manifest: Manifest, names: Sequence[str]) -> Iterator[list[Sequence[str]]]:
-    """These columns, some rows at a time; nothing where all rows of the input were rejected.
+    """The columns of these names, some rows at a time; nothing where all rows of the input were rejected.
+
+    Names are given as the input has them; fields come as they stand in the file (`Manifest.as_written`).
 
     Raises:
         PredictionsMissing: they are gone.
     """
     table = open_predictions(bucket, manifest)
-    places = [table.header.index(name) for name in names]
+    places = [table.header.index(manifest.as_written(name)) for name in names]
     try:
         for block in table.blocks(_ROWS_AT_ONCE):
             yield [block.columns[place] for place in places]

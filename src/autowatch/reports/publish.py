@@ -241,7 +241,7 @@ def _put(bucket: Bucket, key: str, page: str) -> None:
     bucket.put(key, page.encode(), "text/html; charset=utf-8")
 
 
-_DOCUMENTS = ("data", "leaderboard", "gate")
+_DOCUMENTS = ("data", "leaderboard", "gate", "importance")
 
 
 def write_run_report(bucket: Bucket, run: Run) -> str:

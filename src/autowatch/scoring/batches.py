@@ -16,13 +16,21 @@ from autowatch.records.contract import Contract
 from autowatch.scoring.ahead import work_ahead
 from autowatch.scoring.answer import Predictions
 from autowatch.scoring.answer_columns import decide_labels
-from autowatch.scoring.columns import match_columns
+from autowatch.scoring.columns import check_written_names, match_columns
 from autowatch.scoring.endpoint import Endpoint
 from autowatch.scoring.requests import Answer, Rejected, ScoringLimits, request_predictions
 from autowatch.scoring.rows import RowChecker, columns_to_check, model_columns, profile_of
 from autowatch.tabular.arrow.counts import ColumnCounter
 from autowatch.tabular.arrow.fields import Column
-from autowatch.tabular.arrow.lines import ended, join, join_in_orders, quoted, to_csv
+from autowatch.tabular.arrow.lines import (
+    ended,
+    join,
+    join_in_orders,
+    quoted,
+    to_csv,
+    to_lines,
+    without_formulas,
+)
 from autowatch.tabular.arrow.rows import Rows, read_rows
 from autowatch.tabular.profile import Baseline, Profile, total
 from autowatch.tabular.table import Table
@@ -38,7 +46,7 @@ class ScoredBatch:
         row_numbers: the place of each scored row among all the table's rows, from 1 (Arrow, int64).
         names: the names of the output columns: the table's own in their order (the target under
             `<target>_actual`), then `<target>` and `<target>_probability`.
-        lines: for each scored row its own fields as CSV (Arrow, texts).
+        lines: for each scored row its own fields as they are written, as CSV (Arrow, texts).
         predictions: for each scored row the label and P(positive label) (Arrow, texts).
         rejected: the rows in between that could not be scored, in the table's order.
         profile: the counts of the scored rows.
@@ -59,6 +67,7 @@ def score_table(
     limits: ScoringLimits,
     baseline: Baseline = _NO_BASELINE,
     size: int = 0,
+    neutralise: bool = False,
 ) -> Generator[ScoredBatch]:
     """Scores every row of `table`; the batches come in its order, and are worked ahead of by a bounded number.
 
@@ -69,13 +78,14 @@ def score_table(
         limits: how much is sent and held at once.
         baseline: the bins that the scored rows are counted on.
         size: how many bytes the table has, so that the last requests can be made smaller; 0 if that is not known.
+        neutralise: whether fields and labels are written as `no_formula` writes them. The model gets them unchanged.
 
     Raises:
         MissingColumns, ReservedColumns: at once.
         UnreadableFile: while reading on, where the table cannot be read as agreed.
         EndpointError, AnswerMismatch, AnswerUnreadable: while reading on, see `Endpoint.predict`.
     """
-    return _score_batches(_Scoring(table, contract, limits, baseline, size), endpoint)
+    return _score_batches(_Scoring(table, contract, limits, baseline, size, neutralise), endpoint)
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,7 @@ class _Batch:
         own: all their fields as CSV.
         rejected: the rows that are not sent.
         profile: the counts of those that are.
+        neutralised: as `own`, without formulas; None where that is the same.
     """
 
     numbers: Any
@@ -96,11 +107,18 @@ class _Batch:
     own: Column
     rejected: Sequence[Rejected]
     profile: Profile
+    neutralised: Column | None = None
 
     @property
     def size(self) -> int:
         """How many bytes it holds."""
-        return len(self.payload) + int(self.own.nbytes)
+        neutralised = 0 if self.neutralised is None else int(self.neutralised.nbytes)
+        return len(self.payload) + int(self.own.nbytes) + neutralised
+
+    @property
+    def written(self) -> Column:
+        """All their fields as CSV, as they are to be written."""
+        return self.own if self.neutralised is None else self.neutralised
 
 
 def _score_batches(scoring: "_Scoring", endpoint: Endpoint) -> Generator[ScoredBatch]:
@@ -125,11 +143,20 @@ class _Scoring:
     """What is done to the rows before they are sent, in one thread, and to the answers, in another."""
 
     def __init__(
-        self, table: Table, contract: Contract, limits: ScoringLimits, baseline: Baseline, size: int
+        self,
+        table: Table,
+        contract: Contract,
+        limits: ScoringLimits,
+        baseline: Baseline,
+        size: int,
+        neutralise: bool,
     ) -> None:
         self.limits = limits
         self._table, self._contract, self._baseline = table, contract, baseline
+        self._neutralise = neutralise
         self._layout = layout = match_columns(table.header, contract)
+        if neutralise:
+            check_written_names(layout)
         columns = columns_to_check(layout, baseline)
         self._checker = RowChecker(layout.width, columns)
         self._requests = _RequestSizes(limits, size)
@@ -166,11 +193,12 @@ class _Scoring:
 
     def finish(self, batch: _Batch, answer: Answer) -> ScoredBatch:
         """The scored rows, and what they count."""
-        own, numbers, rejected, profile = batch.own, batch.numbers, batch.rejected, batch.profile
+        lines, numbers, rejected, profile = batch.written, batch.numbers, batch.rejected, batch.profile
         if answer.faults:
+            own = batch.own
             refused = pc.is_in(pa.arange(0, len(own)), pa.array(answer.faults, pa.int64()))
             rejected = _with_refused(batch, answer, _fields_of(pc.filter(own, refused).to_pylist()))
-            own, numbers = (pc.filter(each, pc.invert(refused)) for each in (own, numbers))
+            own, lines, numbers = (pc.filter(each, pc.invert(refused)) for each in (own, lines, numbers))
             profile = self._recount(own)
         labels = _joined([part.labels for part in answer.parts])
         probabilities = _joined([part.probabilities for part in answer.parts])
@@ -178,7 +206,9 @@ class _Scoring:
         if self._probabilities:
             counts = tuple(self._probabilities.count(probabilities).counts)
             profile = replace(profile, columns=profile.columns | {self._layout.output[-1]: counts})
-        return ScoredBatch(numbers, self._layout.output, own, predictions, rejected, profile)
+        if self._neutralise:
+            predictions = replace(predictions, labels=without_formulas(predictions.labels))
+        return ScoredBatch(numbers, self._layout.output, lines, predictions, rejected, profile)
 
     def _prepare(self, read: tuple[Rows, int]) -> tuple[_Batch, int]:
         rows, bytes_read = read
@@ -191,7 +221,10 @@ class _Scoring:
             own, features = join_in_orders(columns, layout.features)
             payload = ended(features)
         profile = profile_of(self._baseline, len(own), checked.counts)
-        return _Batch(rows.numbers, rows.lines, payload, own, checked.rejected, profile), bytes_read
+        neutralised = _neutralised(rows.columns) if self._neutralise else None
+        return _Batch(
+            rows.numbers, rows.lines, payload, own, checked.rejected, profile, neutralised
+        ), bytes_read
 
     def _recount(self, lines: Column) -> Profile:
         """The profile of rows that are left of a batch, given as CSV: sketches cannot be taken back."""
@@ -255,7 +288,17 @@ def _join(batches: Sequence[_Batch]) -> _Batch:
         own=pa.concat_arrays([batch.own for batch in batches]),
         rejected=[row for batch in batches for row in batch.rejected],
         profile=total((batch.profile for batch in batches), is_last=False),
+        neutralised=None
+        if all(batch.neutralised is None for batch in batches)
+        else pa.concat_arrays([batch.written for batch in batches]),
     )
+
+
+def _neutralised(columns: Sequence[Column]) -> Column | None:
+    """The rows as CSV without formulas; None where they have none."""
+    written = [without_formulas(column) for column in columns]
+    is_same = all(new is old for new, old in zip(written, columns, strict=True))
+    return None if is_same else to_lines(written)
 
 
 def _joined(parts: Iterable[Any]) -> Column:

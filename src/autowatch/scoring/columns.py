@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from autowatch.errors import UnreadableFile
 from autowatch.records.contract import Contract, reserved_columns
 from autowatch.tabular.cells import PLAIN_FORM, NumberForm
+from autowatch.tabular.csv_lines import no_formula
 from autowatch.tabular.table import Block
 
 
@@ -73,6 +74,21 @@ def match_columns(header: Sequence[str], contract: Contract) -> Layout:
         names=names,
         forms={positions[item.name]: item.form for item in contract.features if not item.form.is_plain},
     )
+
+
+def check_written_names(layout: Layout) -> None:
+    """Looks whether the predictions' columns still have different names when none of them is a formula.
+
+    Raises:
+        ReservedColumns: two would have the same, and no reader could tell them apart.
+    """
+    places: dict[str, int] = {}
+    for place, name in enumerate(map(no_formula, layout.output), start=1):
+        if (first := places.setdefault(name, place)) != place:
+            raise ReservedColumns(
+                f"Columns {first} and {place} would have the same name in the predictions, since NeutraliseFormulas "
+                "puts ' before a name that begins like a formula. Rename one of them."
+            )
 
 
 def _alike(missing: Sequence[str], header: Sequence[str], names: Sequence[str]) -> dict[str, int]:

@@ -1,22 +1,24 @@
 """The headers of predictions and rejected files and the rows of the latter, as bytes for both paths of scoring."""
 
-import re
 from collections.abc import Iterable, Sequence
 
 from autowatch.records.contract import PREDICTION_DATE_COLUMN
-from autowatch.tabular.csv_lines import csv_line, csv_lines
+from autowatch.tabular.csv_lines import csv_line, csv_lines, no_formula
 
 
-def predictions_header(output: Iterable[str], row_id: str) -> bytes:
-    """The header of a predictions file, from the names of the scored rows' columns (`Layout.output`) and of our ids."""
-    *own, label, probability = output
+def predictions_header(output: Iterable[str], row_id: str, neutralise: bool = False) -> bytes:
+    """The header of a predictions file, from the names of the scored rows' columns (`Layout.output`) and of our ids.
+
+    With `neutralise` the names are written as those of a rejected file are.
+    """
+    *own, label, probability = map(no_formula, output) if neutralise else output
     names = [*own, row_id, label, probability, PREDICTION_DATE_COLUMN]
     return "\n".join([*csv_lines([[name] for name in names]), ""]).encode()
 
 
 def rejected_header(header: Sequence[str]) -> bytes:
     """The header of a rejected file, from the input's, whose names are changed as the fields of its rows are."""
-    return _write_csv([["line", "reason", *map(_no_formula, header)]])
+    return _write_csv([["line", "reason", *map(no_formula, header)]])
 
 
 def rejected_rows(rows: Iterable[tuple[int, str, Sequence[str]]]) -> bytes:
@@ -24,15 +26,7 @@ def rejected_rows(rows: Iterable[tuple[int, str, Sequence[str]]]) -> bytes:
 
     People open such a file in a spreadsheet. A field that a spreadsheet would take for a formula begins with `'` here.
     """
-    return _write_csv([str(line), reason, *map(_no_formula, fields)] for line, reason, fields in rows)
-
-
-_FORMULA = re.compile(r"[=@\t\r]|[+-](?!([\d.,'\s%$€£()-]|e[+-]?\d)*$|inf|nan)", re.IGNORECASE)
-"""How a field begins that is a formula for a spreadsheet, and no number."""
-
-
-def _no_formula(field: str) -> str:
-    return f"'{field}" if _FORMULA.match(field) else field
+    return _write_csv([str(line), reason, *map(no_formula, fields)] for line, reason, fields in rows)
 
 
 def _write_csv(rows: Iterable[Sequence[str]]) -> bytes:

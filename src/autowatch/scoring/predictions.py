@@ -67,6 +67,8 @@ class ScoringSettings:
         limits: how much is sent and held at once.
         metrics_namespace: where the metrics go.
         stack: the stack's name, the metrics' dimension.
+        neutralise_formulas: whether a field, name or label that a spreadsheet would take for a formula gets a `'`
+            before it; otherwise every cell is the input's.
     """
 
     endpoint_name: str
@@ -75,6 +77,7 @@ class ScoringSettings:
     limits: ScoringLimits
     metrics_namespace: str
     stack: str
+    neutralise_formulas: bool = False
 
 
 def score_file(
@@ -161,6 +164,7 @@ def _score_and_commit(
         finished=to_text(datetime.now(UTC)),
         columns=scored.columns,
         row_id=scored.row_id,
+        formulas_neutralised=settings.neutralise_formulas,
         versions={"autowatch": __version__, "python": platform.python_version()},
     )
     return commit(bucket, arrival, keys, manifest, scored.counts)
@@ -209,8 +213,9 @@ def _score(
         chunk_bytes = min(_LARGEST_CHUNK, max(_SMALLEST_CHUNK, -(-size // settings.limits.concurrency)))
         table = read_table(read_input(bucket, arrival.file, chunk_bytes=chunk_bytes))
         row_id = contract.row_id_in(table.header)
-        rows = _Rows(arrival, table.header, row_id, predictions, rejected, baseline.run)
-        batches = score_table(table, contract, endpoint, settings.limits, baseline, size)
+        neutralise = settings.neutralise_formulas
+        rows = _Rows(arrival, table.header, row_id, predictions, rejected, baseline.run, neutralise)
+        batches = score_table(table, contract, endpoint, settings.limits, baseline, size, neutralise)
         for number, batch in enumerate(batches, start=1):
             rows.write(batch)
             if number % _BATCHES_A_RELEASE == 0:
@@ -243,11 +248,12 @@ class _Rows:
         predictions: Upload,
         rejected: Upload,
         run: str,
+        neutralise: bool,
     ) -> None:
         self.scored = self.rejected = 0
         self.counts = ProfileSum(run)
         self._arrival = arrival
-        self._header, self._row_id = header, row_id
+        self._header, self._row_id, self._neutralise = header, row_id, neutralise
         self._predictions_file = predictions
         self._rejected_file = rejected
         self._first_rejection: Rejected | None = None
@@ -268,7 +274,8 @@ class _Rows:
 
     def _write_predictions(self, batch: ScoredBatch) -> None:
         if self._predictions_file.is_empty:
-            self._predictions_file.write(predictions_header(batch.names, self._row_id))
+            header = predictions_header(batch.names, self._row_id, self._neutralise)
+            self._predictions_file.write(header)
         labels, probabilities = batch.predictions.labels, batch.predictions.probabilities
         self._predictions_file.write(
             predictions_rows(self._arrival, batch.row_numbers, batch.lines, labels, probabilities)

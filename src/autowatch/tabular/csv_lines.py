@@ -1,8 +1,22 @@
-"""Rows as lines of CSV, many at a time."""
+"""Rows as lines of CSV, many at a time, and fields that no spreadsheet takes for a formula."""
 
+import re
 from collections.abc import Sequence
 
 _SPECIAL = (",", '"', "\n", "\r")
+
+FORMULA_BEGINS = ("=", "@", "+", "-", "\t", "\r", "\n", "＝", "＠", "＋", "－")
+"""By which a spreadsheet knows a formula (OWASP, CSV injection)."""
+
+SIGNED_NUMBER = "[+-](?:(?:[0-9.,' %$€£()\u00a0\u202f-]|[eE][+-]?[0-9])*|(?i:inf|infinity|nan))"
+"""What begins like a formula and is none. Python's regular expressions and Arrow's read it alike."""
+
+_SIGNED_NUMBER = re.compile(SIGNED_NUMBER)
+
+
+def no_formula(field: str) -> str:
+    """The field, behind a `'` where a spreadsheet would take it for a formula; what is so already stays as it is."""
+    return f"'{field}" if field.startswith(FORMULA_BEGINS) and not _SIGNED_NUMBER.fullmatch(field) else field
 
 
 def csv_lines(columns: Sequence[Sequence[str]], whole: bool = True) -> list[str]:

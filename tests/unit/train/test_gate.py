@@ -42,7 +42,11 @@ def test_the_settings_and_the_two_endpoints_reach_the_gate(settings, monkeypatch
         )
         return type("Decision", (), decision)
 
+    def explain(bucket, run, endpoints, limits):
+        asked["explained"] = (bucket.name, run, endpoints, limits)
+
     monkeypatch.setattr(gate, "judge_challenger", judge)
+    monkeypatch.setattr(gate, "explain_challenger", explain)
     answer = gate.lambda_handler(
         {"run": "r", "trigger": "drift", "endpoint_name": "e-candidate"}, Context(90)
     )
@@ -51,4 +55,5 @@ def test_the_settings_and_the_two_endpoints_reach_the_gate(settings, monkeypatch
     assert (asked["endpoints"].candidate, asked["endpoints"].champion) == ("e-candidate", "e")
     assert asked["endpoints"].seconds_left() == 90
     assert (asked["limits"].max_batch_bytes, asked["limits"].concurrency) == (1000, 3)
+    assert asked["explained"] == ("bank", "r", asked["endpoints"], asked["limits"])
     assert asked["rules"] == GateRules(0.6, 0.9, 0.01, 12.5, ThresholdRule(0.3), "drift")

@@ -1,5 +1,6 @@
 """The user's own keys: which of our ids have them."""
 
+from collections import defaultdict
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
@@ -41,9 +42,13 @@ def find_ids(bucket: Bucket, id_column: str, keys: Collection[str], last: date) 
 
 
 def _read(bucket: Bucket, manifest: Manifest, id_column: str, wanted: Collection[str]) -> dict[str, str]:
+    written: dict[str, list[str]] = defaultdict(list)
+    for key in wanted:
+        written[manifest.as_written(key)].append(key)
     return {
         key: row_id
-        for keys, row_ids in read_columns(bucket, manifest, (id_column, manifest.row_id))
-        for key, row_id in zip(keys, row_ids, strict=True)
-        if key in wanted
+        for texts, row_ids in read_columns(bucket, manifest, (id_column, manifest.row_id))
+        for text, row_id in zip(texts, row_ids, strict=True)
+        if text in written
+        for key in written[text]
     }

@@ -84,6 +84,7 @@ def _read_run(
 def _join(bucket: Bucket, manifest: Manifest, labels: FileLabels, contract: Contract) -> LabelledRows:
     names = (manifest.row_id, contract.target, contract.probability_column)
     positive_place = contract.labels.index(contract.positive_label)
+    positive_label = manifest.as_written(contract.positive_label)
     parts = []
     for ids, predicted, probabilities in read_columns(bucket, manifest, names):
         rows = np.array([int(text[_FIRST_DIGIT:]) for text in ids])
@@ -94,7 +95,7 @@ def _join(bucket: Bucket, manifest: Manifest, labels: FileLabels, contract: Cont
         parts.append(
             LabelledRows(
                 labels.labels[found[at]] == positive_place,
-                _pick(predicted, at) == contract.positive_label,
+                _pick(predicted, at) == positive_label,
                 _pick(probabilities, at).astype(float),
             )
         )

@@ -145,7 +145,7 @@ def plan_file(
     if find_committed(bucket, output_keys(arrival, settings.predictions_prefix)):
         return "done"
     try:
-        make_plan(bucket, work, arrival, piece_bytes, started)
+        make_plan(bucket, work, arrival, piece_bytes, started, settings.neutralise_formulas)
     except (UnreadableFile, NoChampion) as error:
         refuse(bucket, arrival, error, settings.metrics_namespace, settings.stack)
         return "refused"

@@ -78,6 +78,7 @@ def _write(bucket: Bucket, plan: TransformPlan, keys: OutputKeys, now: datetime)
         finished=to_text(now),
         columns=plan.columns,
         row_id=plan.contract.row_id_in(plan.columns),
+        formulas_neutralised=plan.neutralise,
         versions={"autowatch": __version__, "python": platform.python_version()},
     )
     return manifest, counts

@@ -21,7 +21,7 @@ from autowatch.scoring.transform.accept import AcceptedPiece
 from autowatch.scoring.transform.plan import TransformPlan
 from autowatch.scoring.transform.rows import CHUNK_BYTES, ROWS_AT_ONCE
 from autowatch.tabular.arrow.fields import Column
-from autowatch.tabular.arrow.lines import to_lines
+from autowatch.tabular.arrow.lines import to_lines, without_formulas
 from autowatch.tabular.arrow.rows import Rows, read_rows
 from autowatch.tabular.profile import Baseline, Profile, ProfileSum
 from autowatch.tabular.table import NoRows, Table, read_table
@@ -56,15 +56,19 @@ def finish_piece(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> F
         Upload(bucket, plan.work.rejected(piece.number), "text/csv") as rejected,
     ):
         if piece.number == 1:
-            predictions.write(predictions_header(plan.layout.output, plan.contract.row_id_in(plan.columns)))
+            row_id = plan.contract.row_id_in(plan.columns)
+            predictions.write(predictions_header(plan.layout.output, row_id, plan.neutralise))
         for columns in _scored_columns(bucket, plan, piece):
-            *own, labels, probabilities = columns
-            taken = numbers[scored : scored + len(labels)]
-            if len(taken) < len(labels):
+            *own, probabilities = columns
+            taken = numbers[scored : scored + len(probabilities)]
+            if len(taken) < len(probabilities):
                 raise _mismatch(piece)
+            if plan.neutralise:
+                own = [without_formulas(column) for column in own]
+            *own, labels = own
             predictions.write(predictions_rows(plan.arrival, taken, to_lines(own), labels, probabilities))
             counter.add(columns, taken)
-            scored += len(labels)
+            scored += len(probabilities)
         if scored < len(numbers):
             raise _mismatch(piece)
         _write_rejected(bucket, plan, piece, rejected)

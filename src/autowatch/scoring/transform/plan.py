@@ -22,7 +22,7 @@ from autowatch.records.champion import Champion, read_champion
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.keys import Work
 from autowatch.records.timestamps import to_text
-from autowatch.scoring.columns import Layout, match_columns
+from autowatch.scoring.columns import Layout, check_written_names, match_columns
 from autowatch.tabular.table import LARGEST_FIELD, MalformedCsv, is_separator_line, read_table
 
 
@@ -51,6 +51,7 @@ class TransformPlan:
         input, time: the file, and when it was announced.
         header: the file's first lines up to the end of its header, as they came.
         started: when the transform began, ISO 8601.
+        neutralise: whether predictions are written without formulas.
     """
 
     name: str
@@ -60,6 +61,7 @@ class TransformPlan:
     contract: Contract
     header: str
     started: str
+    neutralise: bool = False
 
     @property
     def work(self) -> Work:
@@ -93,7 +95,12 @@ class TransformPlan:
 
 
 def make_plan(
-    bucket: Bucket, work: Work, arrival: Arrival, piece_bytes: int, started: datetime
+    bucket: Bucket,
+    work: Work,
+    arrival: Arrival,
+    piece_bytes: int,
+    started: datetime,
+    neutralise: bool = False,
 ) -> TransformPlan:
     """Looks at the file's beginning and at where its pieces begin, and writes the plan and the list of pieces.
 
@@ -104,12 +111,21 @@ def make_plan(
     champion = read_champion(bucket)
     contract = read_contract(bucket, champion.contract_key)
     table = read_table(read_input(bucket, arrival.file))
-    match_columns(table.header, contract)
+    layout = match_columns(table.header, contract)
+    if neutralise:
+        check_written_names(layout)
     next(table.rows)  # It raises NoRows where there is none.
     header = cut_header(read_input(bucket, arrival.file))
     pieces = cut_pieces(bucket, arrival.file, len(header), piece_bytes)
     plan = TransformPlan(
-        work.name, arrival.file, arrival.time, champion, contract, header.decode(), to_text(started)
+        work.name,
+        arrival.file,
+        arrival.time,
+        champion,
+        contract,
+        header.decode(),
+        to_text(started),
+        neutralise,
     )
     bucket.write_json(work.pieces, pieces)
     bucket.write_json(work.plan, plan)
@@ -177,6 +193,7 @@ class TransformSettings:
         max_batch_bytes: a row that is larger by itself is rejected, as on the other path.
         metrics_namespace: where the metrics go.
         stack: the stack's name, the metrics' dimension.
+        neutralise_formulas: as in the other path's settings.
     """
 
     predictions_prefix: str
@@ -184,6 +201,7 @@ class TransformSettings:
     max_batch_bytes: int
     metrics_namespace: str
     stack: str
+    neutralise_formulas: bool = False
 
 
 MOST_PIECES = 10_000

@@ -7,8 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autowatch.tabular.arrow.fields import Column
+from autowatch.tabular.csv_lines import FORMULA_BEGINS, SIGNED_NUMBER
 
 _SPECIAL = (b",", b'"', b"\n", b"\r")
+_FORMULA_BEGINS = pa.array(FORMULA_BEGINS, pa.string())
+_FORMULA_BYTES = pa.array({character.encode()[:1] for character in FORMULA_BEGINS}, pa.binary())
+"""One of these bytes begins what may be a formula; to look at them alone is fast."""
 
 
 def to_lines(columns: Sequence[Column]) -> Column:
@@ -62,6 +66,22 @@ def quoted(column: Column) -> Column:
         return column
     special = pc.match_substring_regex(column, r'[",\r\n]')
     return pc.if_else(special, join(['"', pc.replace_substring(column, '"', '""'), '"'], ""), column)
+
+
+def without_formulas(column: Column) -> Column:
+    """The fields as `no_formula` writes each; the column itself where that changes none."""
+    are_suspect = pc.is_in(pc.binary_slice(column.cast(pa.binary()), 0, 1), _FORMULA_BYTES)
+    if not are_suspect.true_count:
+        return column
+    suspects = column.filter(are_suspect)
+    formulas = pc.and_not(
+        pc.is_in(pc.utf8_slice_codeunits(suspects, 0, 1), _FORMULA_BEGINS),
+        pc.match_substring_regex(suspects, f"^(?:{SIGNED_NUMBER})$"),
+    )
+    if not formulas.true_count:
+        return column
+    written = pc.if_else(formulas, join(["'", suspects], ""), suspects)
+    return pc.replace_with_mask(column, are_suspect, written)
 
 
 def content(column: Column) -> bytes:

@@ -104,7 +104,13 @@ def score_holdout(
         NoRows, MissingColumns: the hold-out is empty, or lacks columns of the contract.
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict`.
     """
-    table = _read_holdout(bucket, key)
+    return score_table(read_holdout(bucket, key), contract, endpoint, limits)
+
+
+def score_table(
+    table: Table, contract: Contract, endpoint: TimedEndpoint, limits: ScoringLimits
+) -> HoldoutScores:
+    """Scores rows that are written as those of a hold-out are; as `score_holdout`."""
     batches = _read_batches(table, match_columns(table.header, contract.of_plain_numbers), contract, limits)
     of_labels = tuple(array("d") for _ in contract.labels) if contract.problem_type == "multiclass" else ()
     scores = HoldoutScores([], [], [], [], [], [], endpoint.seconds, of_labels)
@@ -193,7 +199,7 @@ def warm_up(bucket: Bucket, key: str, contract: Contract, endpoint: TimedEndpoin
         NoRows, MissingColumns: the hold-out is empty, or lacks columns of the contract.
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict_when_started`.
     """
-    table = _read_holdout(bucket, key)
+    table = read_holdout(bucket, key)
     block, layout = next(table.blocks(1)), match_columns(table.header, contract.of_plain_numbers)
     (line,) = csv_lines([block.columns[position][:1] for position in layout.features])
     with ThreadPoolExecutor(places) as pool:
@@ -204,7 +210,8 @@ def warm_up(bucket: Bucket, key: str, contract: Contract, endpoint: TimedEndpoin
                 each.result()
 
 
-def _read_holdout(bucket: Bucket, key: str) -> Table:
+def read_holdout(bucket: Bucket, key: str) -> Table:
+    """The rows of the hold-out under `key`, as they come."""
     body = ResumedBody.of_key(bucket, key)
     return read_table(iter(lambda: body.read(_CHUNK), b""))
 

@@ -51,6 +51,7 @@ def test_the_document_is_as_agreed():
         "finished": "2026-11-23T09:00:04Z",
         "columns": ["age"],
         "row_id": "id",
+        "formulas_neutralised": False,
         "versions": {"autowatch": "0.1.0"},
         "counts": {
             "profile_version": 1,

@@ -1,6 +1,6 @@
 import pytest
 
-from autowatch.scoring.output import rejected_header, rejected_rows
+from autowatch.scoring.output import predictions_header, rejected_header, rejected_rows
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,12 @@ from autowatch.scoring.output import rejected_header, rejected_rows
         ("-5", "-5"),
         ("-.5e-3", "-.5e-3"),
         ("-Infinity", "-Infinity"),
+        ("-inf+cmd|'/c calc'!A0", "'-inf+cmd|'/c calc'!A0"),
+        ("+nan(1)", "'+nan(1)"),
+        ("-2+3+cmd|x", "'-2+3+cmd|x"),
+        ("\n=1", '"\'\n=1"'),
+        ("＝1+1", "'＝1+1"),
+        ("－A1", "'－A1"),
         ("+1.234,5 %", '"+1.234,5 %"'),
         ("-", "-"),
         ("(5)", "(5)"),
@@ -25,3 +31,10 @@ from autowatch.scoring.output import rejected_header, rejected_rows
 def test_nothing_in_a_rejected_file_is_a_formula(field, written):
     assert rejected_rows([(7, "why", [field])]).decode() == f"7,why,{written}\n"
     assert rejected_header([field]).decode() == f"line,reason,{written}\n"
+
+
+def test_the_names_of_predictions_are_neutralised_where_that_is_asked_for():
+    names = ["=1+1", "age", "@y", "@y_probability"]
+    assert predictions_header(names, "id").decode() == "=1+1,age,id,@y,@y_probability,prediction_date\n"
+    neutral = predictions_header(names, "id", neutralise=True).decode()
+    assert neutral == "'=1+1,age,id,'@y,'@y_probability,prediction_date\n"

@@ -75,6 +75,17 @@ def test_figures_of_labels_are_those_of_the_runs_threshold(s3):
         assert document["metrics"][name]["value"] == pytest.approx(oracle(positive, predicted)), name
 
 
+def test_a_label_that_begins_like_a_formula_is_told_from_the_other_in_neutralised_predictions(s3):
+    probabilities, labels = draw(500, 0.3)
+    names = {"no": "=no", "yes": "=yes"}
+    digits = put_scored(s3, probabilities=probabilities, labels=("=no", "=yes"), neutralise=True)
+    take(s3, labels_text(digits, [names[label] for label in labels]))
+    document = measure(s3).document
+    positive = np.array(labels) == "yes"
+    expected = recall_score(positive, np.array(probabilities, float) >= 0.5)
+    assert document["metrics"]["recall"]["value"] == pytest.approx(expected)
+
+
 def test_a_day_without_labels_has_no_document(s3):
     put_scored(s3)
     assert measure(s3) is None

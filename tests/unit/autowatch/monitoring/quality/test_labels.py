@@ -175,6 +175,15 @@ def test_labels_with_the_users_key_go_to_the_newest_row_that_has_it(s3):
     assert rows[2][1].startswith("The label is not one that the model")
 
 
+@pytest.mark.parametrize("key", ["=A1", "'=A1"], ids=["as uploaded", "as it stands in the predictions"])
+def test_a_key_is_found_in_predictions_without_formulas(s3, key):
+    digits = put_scored(s3, own={"@customer": ["=A1", "c2"]}, neutralise=True)
+    with_key(s3, "@customer")
+    taken = take_labels(Bucket(s3, BUCKET), put_labels(s3, f"@customer,y\n{key},yes\nc2,no\n"))
+    assert (taken.taken, taken.rejected) == (2, 0)
+    assert list(fragments(s3).values()) == [f"id,y_actual\n{digits}-1,yes\n{digits}-2,no\n"]
+
+
 def test_the_users_key_may_be_called_id(s3):
     digits = put_scored(s3, own={"id": ["7", "8"]}, row_id="autowatch_id")
     with_key(s3, "id")

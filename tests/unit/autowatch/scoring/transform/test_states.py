@@ -19,6 +19,7 @@ from autowatch.scoring.transform.assemble import assemble
 from autowatch.scoring.transform.plan import read_plan
 from autowatch.scoring.transform.work import remove_work
 from autowatch.tabular.cells import NumberForm
+from autowatch.tabular.csv_lines import no_formula
 from autowatch.tabular.profile import baseline_column
 from tests.support.scoring_bucket import (
     BASELINE,
@@ -61,21 +62,22 @@ def remove_outcome(s3):
                 s3.delete_object(Bucket=BUCKET, Key=item["Key"], VersionId=item["VersionId"])
 
 
-def both_ways(s3, content, piece_bytes=1500):
+def both_ways(s3, content, piece_bytes=1500, neutralise=False, stub=None):
     """What scoring leaves of a file, and what a transform leaves of the same."""
     arrival = drop(s3, content)
     score_arrivals(
         Bucket(s3, BUCKET),
-        StubRuntime(),
+        stub or StubRuntime(),
         [arrival],
-        settings(max_rejected_percent=SETTINGS.max_rejected_percent),
+        settings(max_rejected_percent=SETTINGS.max_rejected_percent, neutralise_formulas=neutralise),
         lambda: 60.0,
         "i1",
     )
     scored = outcome(s3)
     remove_outcome(s3)
     assert outcome(s3) == {}
-    transform(s3, arrival, piece_bytes)
+    job = {"stub": stub} if stub else {}
+    transform(s3, arrival, piece_bytes, settings=replace(SETTINGS, neutralise_formulas=neutralise), **job)
     return scored, outcome(s3)
 
 
@@ -202,6 +204,47 @@ def test_both_paths_decide_labels_by_the_contracts_threshold(s3, content, positi
 def test_the_size_of_the_pieces_makes_no_difference(s3, piece_bytes):
     scored, transformed = both_ways(s3, table(25, seed=piece_bytes), piece_bytes)
     assert transformed == scored
+
+
+FORMULAS = "age,=note,job,@y_actual\n" + "".join(
+    f"{number % 90},{note},=job{number % 3},+A{number}\n"
+    for number in range(20)
+    for note in ("=1+1", "-5", "@x", "plain", "'=1", '"=a,b"')
+)
+
+
+@pytest.mark.parametrize("neutralise", [False, True])
+def test_both_paths_neutralise_formulas_where_that_is_asked_for(s3, neutralise):
+    """The model and the profile see the cells as they came; the predictions differ in the `'` alone."""
+    bucket = Bucket(s3, BUCKET)
+    contract = replace(CONTRACT, labels=("=no", "=yes"), positive_label="=yes")
+    jobs = baseline_column("job", "feature", "categorical", {"=job1": 60, "=job2": 40})
+    bucket.write_json("models/r1/contract.json", contract)
+    bucket.write_json("models/r1/baseline.json", replace(BASELINE, columns=(BASELINE.columns[0], jobs)))
+    content = FORMULAS + "x,=1,=2,=3\n"
+    stub = StubRuntime(labels=("=no", "=yes"))
+    scored, transformed = both_ways(s3, content, neutralise=neutralise, stub=stub)
+    assert transformed == scored
+    (text,) = (text for key, text in scored.items() if key.startswith("predictions/") and key.endswith("csv"))
+    header, *rows = csv.reader(io.StringIO(text, newline=""))
+    as_written = no_formula if neutralise else str
+    given_header, *given_rows = csv.reader(io.StringIO(FORMULAS, newline=""))
+    assert header[:4] == list(map(as_written, given_header))
+    assert [row[:4] for row in rows] == [list(map(as_written, row)) for row in given_rows]
+    assert {row[5] for row in rows} == {as_written("=no"), as_written("=yes")}
+    (manifest,) = (dict(items) for key, items in scored.items() if key.endswith("manifest.json"))
+    assert manifest["formulas_neutralised"] == neutralise
+    assert manifest["counts"]["columns"]["job"][:2] == [42, 36]
+    sent = {row[1] for _, requested, _ in stub.requests for row in requested}
+    assert sent == {"=job0", "=job1", "=job2"}
+
+
+def test_names_that_neutralising_makes_alike_are_refused_by_both_paths(s3):
+    scored, transformed = both_ways(s3, "age,job,=a,'=a\n1,x,2,3\n", neutralise=True)
+    assert transformed == scored
+    ((_, items),) = scored.items()
+    assert dict(items)["error"] == "ReservedColumns"
+    assert dict(items)["reason"].startswith("Columns 3 and 4 would have the same name in the predictions")
 
 
 def test_rows_that_are_all_rejected_need_no_job(s3):

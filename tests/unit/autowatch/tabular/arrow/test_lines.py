@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autowatch.tabular.arrow.lines import ended, join_in_orders, quoted, to_csv, to_lines
-from autowatch.tabular.csv_lines import csv_lines
+from autowatch.tabular.arrow.lines import ended, join_in_orders, quoted, to_csv, to_lines, without_formulas
+from autowatch.tabular.csv_lines import csv_lines, no_formula
 
 CELL = st.text(st.sampled_from('a,";\n\r ü'), max_size=4)
 
@@ -37,6 +37,20 @@ def test_columns_are_joined_in_two_orders(data):
 def test_lines_are_ended(lines, skipped):
     array = pa.array(lines, pa.string())[skipped:]
     assert ended(array) == "".join(f"{line}\n" for line in lines[skipped:]).encode()
+
+
+FORMULA_OR_NUMBER = st.text(st.sampled_from("=@+-\t\r\n＝＋－＠'1.e%$€ ()aInFiTyNü\u00a0\v"), max_size=6)
+
+
+@given(st.lists(FORMULA_OR_NUMBER), st.integers(0, 2))
+def test_columns_lose_the_formulas_that_single_fields_lose(fields, skipped):
+    column = pa.array(fields, pa.string())[skipped:]
+    assert without_formulas(column).to_pylist() == list(map(no_formula, fields[skipped:]))
+
+
+def test_a_column_without_formulas_is_not_made_anew():
+    column = pa.array(["-1.5", "a=b", "2026-11-23", "ïﾞ", "-2e-05"])
+    assert without_formulas(column) is column
 
 
 def test_a_slice_is_quoted_by_its_own_texts():
