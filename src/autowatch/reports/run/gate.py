@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Literal
 
-import msgspec
-
-from autowatch.records.decision import GateDecision, JudgedModel
+from autowatch.records.decision import GateDecision, JudgedModel, to_decision
 from autowatch.reports.run.threshold import ThresholdView, threshold_view
 
 _LOWER_IS_BETTER = ("log_loss", "brier", "calibration_error")
@@ -80,7 +78,7 @@ def gate_view(document: dict[str, Any]) -> GateView:
     Raises:
         KeyError, ValueError: the document is none that this version knows.
     """
-    decision = msgspec.convert(document, GateDecision)
+    decision = to_decision(document)
     judged: list[tuple[Kind, JudgedModel]] = []
     if decision.challenger:
         judged.append(("challenger", decision.challenger))
@@ -89,7 +87,7 @@ def gate_view(document: dict[str, Any]) -> GateView:
     models = [model for _, model in judged]
     return GateView(
         auc=decision.metrics["auc"],
-        minimum_auc=decision.minimum_auc,
+        minimum_auc=decision.minimum_auc or 0.0,
         rows=decision.rows,
         note=decision.champion_skipped,
         checks=_checks(decision),
