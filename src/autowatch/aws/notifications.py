@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 from autowatch.errors import AutowatchError
 
@@ -22,6 +23,16 @@ _FOREIGN_ADDRESS = re.compile(
 )
 
 
+_LITERAL = r"""(?:(?<!\w)'(?:[^'\\\n]|\\.)*(?:'|$)|"(?=[^"\n]*')(?:[^"\\\n]|\\.)*(?:"|$))"""
+"""A text as Python's `repr` writes it, or the beginning of one that was cut off."""
+
+_QUOTED = re.compile(
+    rf"(?P<names>\bcolumns? {_LITERAL}(?:(?:, | and ){_LITERAL})*)|“[^”\n]*(?:”|$)|{_LITERAL}|…[^“”\n]*”",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""What messages quote: names of columns, which stand behind that word, and else texts of the data."""
+
+
 class EventRefused(AutowatchError):
     """EventBridge accepted the call, but not the event."""
 
@@ -37,6 +48,32 @@ def publish(sns: "SNSClient", topic_arn: str, subject: str, lines: Sequence[str]
     sns.publish(
         TopicArn=topic_arn, Subject=ascii_subject[:_LONGEST_SUBJECT], Message=message.decode(errors="ignore")
     )
+
+
+def mailing(sns: "SNSClient", values_in_mails: bool) -> "SNSClient":
+    """What alerts are published through: without `values_in_mails`, texts of the data are left out of each message."""
+    return sns if values_in_mails else cast("SNSClient", _WithoutValues(sns))
+
+
+@dataclass(frozen=True)
+class _WithoutValues:
+    """Publishes messages in which each text that was quoted from the data is `value 1`, `value 2`: its place in the
+    mail, so that a reader sees which are the same. Where it stands in full, the mail's link says."""
+
+    sns: "SNSClient"
+
+    def publish(self, **message: Any) -> None:
+        places: dict[str, int] = {}
+
+        def hide(match: re.Match[str]) -> str:
+            if match["names"]:
+                return match[0]
+            return f"value {places.setdefault(match[0].strip(_QUOTES), len(places) + 1)}"
+
+        self.sns.publish(**{**message, "Message": _QUOTED.sub(hide, message["Message"])})
+
+
+_QUOTES = "“”'\""
 
 
 def _harmless(line: str) -> str:

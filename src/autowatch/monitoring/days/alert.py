@@ -195,7 +195,7 @@ def _lines_of_alarms(alert: DriftAlert) -> list[str]:
 def _verdict(part: Mapping[str, Any]) -> str:
     if counts_nothing(part):
         return "it cannot be called, since no column counts by monitoring/settings.yaml"
-    return f"the verdict is “{part['verdict']}”"
+    return f"the verdict is {part['verdict']}"
 
 
 def _alarms(alert: DriftAlert) -> list[tuple[str | None, str, str]]:

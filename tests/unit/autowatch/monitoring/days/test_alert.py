@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from autowatch.aws.notifications import EventRefused
+from autowatch.aws.notifications import EventRefused, mailing
 from autowatch.monitoring.days.alert import DriftAlert, lines, put_drift_event, send_mail, subject
 from autowatch.monitoring.days.history import ReportedDay
 from autowatch.monitoring.days.news import find_news
@@ -141,6 +141,21 @@ def test_new_values_that_several_rows_have_are_named_cut_and_on_one_line():
     message = part_of({"c": known}, {"c": current})["alarms"][0]["message"]
     assert "only once" not in message
     assert "\n" not in line
+
+
+def test_a_mail_without_values_says_as_much_and_names_no_category():
+    known = ["Red", "blue"] * 500
+    current = ["red"] * 120 + ["x” 1%" * 20] * 160 + ["y" * 400] * 30 + ["blue"] * 300
+    alert, topic = alert_of(part_of({"c": known}, {"c": current})), Topic()
+    send_mail(mailing(topic, values_in_mails=False), "arn:topic", alert)
+    text = topic.message["Message"]
+    assert not any(value in text for value in ("Red", "red”", "blue", "x”", "xx", "yy"))
+    assert "c rose: value 1 0% → 51%" in text
+    assert (
+        "The most frequent: value 4 (160 rows), value 5 (120 rows, known as value 2), value 6 (30 rows)."
+        in text
+    )
+    assert len(text.splitlines()) == 10
 
 
 @pytest.mark.parametrize("name", ["größe{}", "line\nbreak{}", "\u0000{}", "x" * 300 + "{}", "\u202e{}"])
