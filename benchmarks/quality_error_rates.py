@@ -19,7 +19,7 @@ from scipy.stats import norm
 from autowatch.evaluation.auc import auc_estimate
 from autowatch.evaluation.classification import area_under_curve
 from autowatch.evaluation.curves import calibration_curve
-from autowatch.evaluation.intervals import Bounded
+from autowatch.evaluation.figures import Bounded
 from autowatch.monitoring.quality.measures import LabelledRows, measure_quality
 from autowatch.monitoring.quality.verdict import QualityRules, judge_quality
 from autowatch.records.decision import GateDecision, JudgedModel, Latency

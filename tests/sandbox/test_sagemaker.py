@@ -1,7 +1,8 @@
-"""The local SageMaker as boto3 sees it: real trainings, and what is done with their models."""
+"""The local SageMaker as boto3 sees it: real trainings, and their models in use."""
 
 import csv
 import io
+import json
 import os
 import re
 import signal
@@ -50,7 +51,7 @@ def server(tmp_path_factory):
 
 
 def start_jobs(server):
-    """All trainings of this module at once, so that they are done when their tests ask."""
+    """Starts all trainings of this module at once, so that they have ended when their tests need them."""
     create = server.sagemaker.create_auto_ml_job_v2
     create(**job_request("binary", server.put("binary/a.csv", training_csv())))
     server.put("digits/a.csv", training_csv(labels=DIGITS))
@@ -137,6 +138,23 @@ def test_a_job_has_a_leaderboard_with_measured_candidates(server, best):
             key == f"autopilot/binary/sagemaker-automl-candidates/{candidate['CandidateName']}/model.tar.gz"
         )
         assert server.s3.head_object(Bucket=BUCKET, Key=key)["ContentLength"] > 1000
+
+
+def test_the_best_candidate_is_explained_in_clarifys_form(server, best):
+    place = best["CandidateProperties"]["CandidateArtifactLocations"]["Explainability"]
+    assert (
+        place == f"s3://{BUCKET}/autopilot/binary/documentation/explainability/output/{best['CandidateName']}"
+    )
+    key = f"{place.removeprefix(f's3://{BUCKET}/')}/analysis.json"
+    analysis = json.loads(server.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    ((label, found),) = analysis["explanations"]["kernel_shap"].items()
+    header = next(csv.reader([training_csv(rows=1).splitlines()[0]]))
+    assert label == "label0"
+    assert set(found["global_shap_values"]) == set(header) - {"y"}
+    assert max(found["global_shap_values"].values()) > 0
+    others = server.sagemaker.list_candidates_for_auto_ml_job(AutoMLJobName="binary")["Candidates"]
+    explained = [item for item in others if "CandidateArtifactLocations" in item["CandidateProperties"]]
+    assert [item["CandidateName"] for item in explained] == [best["CandidateName"]]
 
 
 def test_candidates_come_in_pages(server, best):

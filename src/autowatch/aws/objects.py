@@ -200,6 +200,17 @@ class Bucket:
             raise
         return ObjectVersion(key, answer.get("VersionId"), answer["ETag"].strip('"'), answer["ContentLength"])
 
+    def metadata(self, key: str, version_id: str | None = None) -> dict[str, str]:
+        """What whoever wrote the object, or the version named, wrote to it; empty where there is none."""
+        try:
+            if version_id:
+                return self.client.head_object(Bucket=self.name, Key=key, VersionId=version_id)["Metadata"]
+            return self.client.head_object(Bucket=self.name, Key=key)["Metadata"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _ABSENT:
+                return {}
+            raise
+
     def exists(self, key: str) -> bool:
         """Whether there is an object under `key`."""
         found = self.client.list_objects_v2(Bucket=self.name, Prefix=key, MaxKeys=1).get("Contents", [])
@@ -277,7 +288,7 @@ class Bucket:
         return self._write_on_condition(key, document, IfMatch=etag)
 
     def _write_on_condition(self, key: str, document: Any, **condition: Any) -> str:
-        """Writes with a unique mark. When boto3 retries after a lost answer, the mark shows that the write had succeeded."""
+        """Writes with a unique mark. When boto3 retries after a lost answer, the mark shows that it had succeeded."""
         mark = {_MARK: uuid.uuid4().hex}
         try:
             answer = self.client.put_object(

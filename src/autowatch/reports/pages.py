@@ -102,7 +102,7 @@ def run_page(run: Run, documents: dict[str, Any]) -> str:
 
     Args:
         run: how the run went.
-        documents: its data, leaderboard and gate objects by these names, as far as they are there.
+        documents: its data, leaderboard, gate and importance objects by these names, as far as they are there.
     """
     return _run_environment().get_template("run.html.jinja").render(view=view_of(run, documents))
 
@@ -113,4 +113,6 @@ def _number(value: float | None) -> str:
 
 @cache
 def _run_environment() -> Environment:
-    return page_environment(x=plot.x, y=plot.y, path=plot.path, number=_number, duration=duration)
+    return page_environment(
+        x=plot.x, y=plot.y, path=plot.path, number=_number, duration=duration, percent=page_text.percent
+    )

@@ -9,8 +9,8 @@ import numpy as np
 from autowatch.evaluation.auc import auc_estimate
 from autowatch.evaluation.classification import log_losses, squared_errors
 from autowatch.evaluation.curves import calibration_curve, expected_calibration_error
-from autowatch.evaluation.figures import CalibrationPoint
-from autowatch.evaluation.intervals import Bounded, Estimate, f1_estimate, mean_estimate, share_estimate
+from autowatch.evaluation.figures import Bounded, CalibrationPoint, Estimate
+from autowatch.evaluation.intervals import f1_estimate, mean_estimate, share_estimate
 
 MEASURES = ("auc", "accuracy", "precision", "recall", "f1", "log_loss", "brier", "calibration_error")
 """The names of the figures, in the order in which they are shown."""

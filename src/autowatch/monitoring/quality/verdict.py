@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from autowatch.evaluation.auc import auc_estimate_of_counts
-from autowatch.evaluation.intervals import Bounded
+from autowatch.evaluation.figures import Bounded
 from autowatch.monitoring.quality.measures import MeasuredQuality
 from autowatch.records.decision import GateDecision
 from autowatch.records.verdicts import QualityVerdict

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Literal
 
-import msgspec
-
-from autowatch.records.decision import GateDecision, JudgedModel
+from autowatch.records.decision import GateDecision, JudgedModel, to_decision
 from autowatch.reports.run.threshold import ThresholdView, threshold_view
 
 _LOWER_IS_BETTER = ("log_loss", "brier", "calibration_error")
@@ -28,7 +26,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Curves:
-    """One model's curves, in coordinates from 0 to 1."""
+    """One model's curves, in coordinates from 0 to 1; `lift` is that of the tenth with the highest probabilities."""
 
     name: str
     kind: Kind
@@ -36,6 +34,8 @@ class Curves:
     calibration_error: float | None
     roc: Sequence[tuple[float, float]]
     calibration: Sequence[Dot]
+    gain: Sequence[tuple[float, float]]
+    lift: float | None
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def gate_view(document: dict[str, Any]) -> GateView:
     Raises:
         KeyError, ValueError: the document is none that this version knows.
     """
-    decision = msgspec.convert(document, GateDecision)
+    decision = to_decision(document)
     judged: list[tuple[Kind, JudgedModel]] = []
     if decision.challenger:
         judged.append(("challenger", decision.challenger))
@@ -87,12 +87,14 @@ def gate_view(document: dict[str, Any]) -> GateView:
     models = [model for _, model in judged]
     return GateView(
         auc=decision.metrics["auc"],
-        minimum_auc=decision.minimum_auc,
+        minimum_auc=decision.minimum_auc or 0.0,
         rows=decision.rows,
         note=decision.champion_skipped,
         checks=_checks(decision),
         models=[kind.capitalize() for kind, _ in judged] or ["Challenger"],
-        measures=_measures([model.metrics for model in models] or [decision.metrics]) + _latency(models),
+        measures=_measures([model.metrics for model in models] or [decision.metrics])
+        + _lift(models)
+        + _latency(models),
         curves=[_curves(model, kind, _most_rows(models)) for kind, model in judged],
         threshold=threshold_view(decision),
     )
@@ -133,6 +135,11 @@ def _measure(name: str, values: Sequence[float], higher_is_better: bool) -> Gate
     return GateMeasure(_NAMES.get(name, name.replace("_", " ")), note, values, best)
 
 
+def _lift(models: Sequence[JudgedModel]) -> list[GateMeasure]:
+    lifts = [model.lift_of_tenth for model in models if model.lift_of_tenth is not None]
+    return [_measure("lift of the best tenth", lifts, True)] if lifts else []
+
+
 def _latency(models: Sequence[JudgedModel]) -> list[GateMeasure]:
     if not models:
         return []
@@ -158,4 +165,6 @@ def _curves(model: JudgedModel, kind: Kind, most_rows: int) -> Curves:
             )
             for point in model.calibration
         ],
+        gain=model.gain,
+        lift=model.lift_of_tenth,
     )

@@ -9,6 +9,7 @@ from autowatch.records.run import Run
 from autowatch.records.timestamps import from_text
 from autowatch.reports.run.data import DataView, data_view
 from autowatch.reports.run.gate import GateView, gate_view
+from autowatch.reports.run.importance import ImportanceView, importance_view
 
 _MOST_CANDIDATES = 50
 """HYPERPARAMETER_TUNING may leave hundreds, which nobody reads to the end."""
@@ -69,6 +70,7 @@ class View:
     gate: GateView | None
     leaderboard: LeaderboardView | None
     data: DataView | None
+    importance: ImportanceView | None
     unreadable: Sequence[str]
 
     @property
@@ -88,7 +90,7 @@ def view_of(run: Run, documents: dict[str, Any]) -> View:
 
     Args:
         run: how it went.
-        documents: the objects data, leaderboard and gate by these names, as far as they are there.
+        documents: the objects data, leaderboard, gate and importance by these names, as far as they are there.
     """
     unreadable: list[str] = []
 
@@ -105,6 +107,7 @@ def view_of(run: Run, documents: dict[str, Any]) -> View:
     gate = read("gate", gate_view)
     leaderboard = read("leaderboard", _leaderboard)
     data = read("data", data_view)
+    importance = read("importance", importance_view)
     headline, tone = _HEADLINES[run.status]
     return View(
         run=run,
@@ -114,6 +117,7 @@ def view_of(run: Run, documents: dict[str, Any]) -> View:
         gate=gate,
         leaderboard=leaderboard,
         data=data,
+        importance=importance,
         unreadable=unreadable,
     )
 

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from autowatch.evaluation.figures import Comparison
-from autowatch.evaluation.intervals import Bounded
+from autowatch.evaluation.figures import Bounded, Comparison
 from autowatch.records.decision import Check, JudgedModel
 from autowatch.records.run import Trigger
 from autowatch.records.threshold import ThresholdRule
@@ -79,7 +78,7 @@ def check_champion(
     return Check(
         "champion",
         passed,
-        f"The champion, run {champion.contract.run}, has AUC {comparison.champion_auc:.4f} on "
+        f"The champion, run {champion.contract.run}, has AUC {comparison.champion:.4f} on "
         f"{_compared(comparison, champion, holdout_rows)}: a difference of {comparison.difference:+.4f}, at most "
         f"{comparison.upper:+.4f} with {100 * comparison.confidence:g} % confidence. So the challenger is "
         f"{'not found worse' if passed else 'worse'}{tolerated}. A true loss of "

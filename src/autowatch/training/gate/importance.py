@@ -12,7 +12,8 @@ from scipy.special import stdtrit
 from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
 from autowatch.evaluation.classification import area_under_curve
-from autowatch.evaluation.intervals import Estimate, mean_estimate
+from autowatch.evaluation.figures import Estimate
+from autowatch.evaluation.intervals import mean_estimate
 from autowatch.evaluation.threshold import deal_to_folds
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.importance import (

@@ -14,8 +14,7 @@ from autowatch.evaluation.auc import auc_estimate
 from autowatch.evaluation.classification import measure
 from autowatch.evaluation.comparison import NotComparable, compare
 from autowatch.evaluation.curves import calibration_curve, gain_curve, lift, roc_curve
-from autowatch.evaluation.figures import Comparison
-from autowatch.evaluation.intervals import Bounded
+from autowatch.evaluation.figures import Bounded, Comparison
 from autowatch.evaluation.threshold import confusion, trade_off_curve
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision

@@ -58,7 +58,7 @@ def test_a_document_given_overrides_the_one_in_the_bucket_and_is_not_written(s3)
     [
         (None, None, "Drift was not judged"),
         (None, quality_document(verdict="worse"), "The model predicts worse; drift was not judged"),
-        (drift_document(drifted=0), None, "there are no labels for these rows"),
+        (drift_document(drifted=0), None, "no row has a label yet"),
     ],
 )
 def test_a_page_says_which_document_is_not_there(s3, drift, quality, said):
@@ -192,7 +192,7 @@ def test_a_window_has_a_page_that_leads_to_the_history(s3, prefix, facts, subjec
 
 @contextmanager
 def just_before_the_page_is_put(s3, key, act):
-    """Has somebody else act after the documents for this page were read and before the page is written, once."""
+    """Lets another writer act once, after the documents for this page were read and before the page is written."""
     left = [act]
 
     def put(params, **_):

@@ -11,10 +11,11 @@ from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.evaluation.classification import measure
-from autowatch.evaluation.curves import calibration_curve, roc_curve
+from autowatch.evaluation.curves import calibration_curve, gain_curve, lift, roc_curve
 from autowatch.evaluation.figures import Comparison, Confusion, Costs
 from autowatch.evaluation.threshold import trade_off_curve
 from autowatch.records.decision import Check, GateDecision, JudgedModel, Latency
+from autowatch.records.importance import ColumnImportance, ModelImportance
 from autowatch.records.run import Run
 from autowatch.records.threshold import DecisionThreshold
 from autowatch.reports.pages import run_page
@@ -48,6 +49,8 @@ def judged(run, seed):
         roc=roc_curve(positive, probability),
         calibration=calibration_curve(positive, probability),
         latency=Latency(3, 0.41, 2.2),
+        gain=gain_curve(positive, probability),
+        lift_of_tenth=lift(positive, probability, 0.1),
     )
 
 
@@ -115,7 +118,7 @@ def data(**changes):
 
 
 class Page(HTMLParser):
-    """Reads a page as a browser would: its elements, and the text of all with single blanks."""
+    """Parses a page: its elements, and its text with single blanks."""
 
     VOID = ("meta", "link", "br", "img")
 
@@ -173,7 +176,7 @@ def test_the_outcome_stands_on_top_and_every_section_below():
 def test_both_models_are_drawn_within_the_frame():
     html = full()
     lines = re.findall(r'<path class="line (\w+)" d="M([^"]+)"', html)
-    assert [kind for kind, _ in lines] == ["champion", "challenger"] * 2
+    assert [kind for kind, _ in lines] == ["champion", "challenger"] * 3
     points = [tuple(map(float, point.split())) for _, line in lines for point in line.split("L")]
     assert min(x for x, _ in points) == 48
     assert max(x for x, _ in points) <= 348
@@ -217,6 +220,54 @@ def test_the_data_are_told_with_what_is_out_of_the_ordinary():
     assert "hold-out, the newest rows 200 180 (90.0%) 20 (10.0%)" in text
     assert "12 rows are exact copies of another row." in text
     assert "3 rows without a label were left out." in text
+
+
+def test_what_the_best_rows_hold_is_drawn_and_told():
+    challenger, champion = judged(RUN.run, 1), judged("20261101-200005-77aa", 2)
+    text = Page(full()).text
+    assert f"Challenger (lift of the best tenth {challenger.lift_of_tenth:.4f})" in text
+    assert f"lift of the best tenth {challenger.lift_of_tenth:.4f} {champion.lift_of_tenth:.4f}" in text
+    earlier = gate(
+        challenger=replace(challenger, gain=(), lift_of_tenth=None), champion=None, comparison=None
+    )
+    assert "lift" not in Page(run_page(RUN, {"gate": earlier})).text
+
+
+def uses(*columns, method="permutation", **changes):
+    found = ModelImportance(RUN.run, method, columns, measure="AUC", rows=1500, note="Autopilot did not.")
+    return asdict(replace(found, **changes))
+
+
+def test_the_columns_that_the_model_uses_are_told_with_their_shares():
+    document = uses(
+        ColumnImportance("age", 0.06, 0.75, 0.05, 0.07),
+        ColumnImportance(HOSTILE, 0.02, 0.25),
+        ColumnImportance("idle", -0.001, 0.0),
+    )
+    html = run_page(RUN, {"importance": document})
+    text = Page(html).text
+    assert "Measured on 1,500 hold-out rows" in text
+    assert "Autopilot did not." in text
+    assert "age 75%" in text
+    assert "0.06 (0.05 to 0.07)" in text
+    assert "1 of the model's columns change nothing that could be measured." in text
+    assert re.findall(r'<i style="width:([\d.]+)%', html) == ["100.0", "33.3"]
+    assert "<script" not in html
+
+
+def test_of_many_columns_the_page_shows_the_most_important():
+    columns = [ColumnImportance(f"c{place}", 1 / 40, 1 / 40) for place in range(40)]
+    text = Page(run_page(RUN, {"importance": uses(*columns, method="autopilot")})).text
+    assert "As Autopilot explained the model" in text
+    assert "c29 " in text
+    assert "c30 " not in text
+    assert "10 less important ones are not shown" in text
+
+
+def test_without_a_known_use_the_page_says_why():
+    page = Page(run_page(RUN, {"importance": uses(method=None, note="The time ran out.")}))
+    assert "Which columns the model uses is not known. The time ran out." in page.text
+    assert page.tags["table"] == 0
 
 
 def test_candidates_have_a_dash_for_what_was_not_measured_and_lose_the_jobs_name():
@@ -269,7 +320,7 @@ def test_an_object_in_an_unknown_form_costs_its_section_alone():
     page = Page(run_page(RUN, {"gate": gate(), "data": {"rows": "many"}, "leaderboard": []}))
     assert "The leaderboard of this run could not be read and is left out." in page.text
     assert "The data of this run could not be read and is left out." in page.text
-    assert page.tags["svg"] == 2
+    assert page.tags["svg"] == 3
 
 
 def test_the_gates_record_of_an_earlier_version_is_shown_as_far_as_it_goes():

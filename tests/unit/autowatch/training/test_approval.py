@@ -1,6 +1,6 @@
 import pytest
 
-from autowatch.evaluation.intervals import Bounded
+from autowatch.evaluation.figures import Bounded
 from autowatch.records.decision import GateDecision
 from autowatch.training.approval import ApprovalAnswer, read_answer, with_answer
 from autowatch.training.gate.checks import approval_reason

@@ -1,8 +1,7 @@
 import pytest
 
 from autowatch.evaluation.auc import auc_estimate_of_counts
-from autowatch.evaluation.figures import CalibrationPoint
-from autowatch.evaluation.intervals import Bounded
+from autowatch.evaluation.figures import Bounded, CalibrationPoint
 from autowatch.monitoring.quality.measures import MeasuredQuality
 from autowatch.monitoring.quality.verdict import QualityRules, judge_quality
 from autowatch.records.decision import GateDecision, JudgedModel, Latency
