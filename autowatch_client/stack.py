@@ -3,7 +3,7 @@
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from autowatch_client.audit import Auditor
 from autowatch_client.checks import TrainingLook, check_labels, check_scoring, check_training
 from autowatch_client.drift import Judgements, judge
 from autowatch_client.errors import (
@@ -27,6 +28,9 @@ from autowatch_client.errors import (
 )
 from autowatch_client.executions import Sight, start_execution
 from autowatch_client.follow import End, follow
+from autowatch_client.forgetting.erase import erase
+from autowatch_client.forgetting.limits import not_reached
+from autowatch_client.forgetting.search import Found, Person, Traces, search
 from autowatch_client.frames import local_file
 from autowatch_client.health import Finding, Status, examine, read_status, stack_resources
 from autowatch_client.labels import Labelled, await_labels, days_of_ids, join_labels, recent_days
@@ -59,6 +63,21 @@ class RunDetail:
     data: Mapping[str, Any]
     gate: Mapping[str, Any]
     leaderboard: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What `forget` did.
+
+    Attributes:
+        objects: how many were written anew or removed.
+        records: the keys of what it wrote down under `audit/`.
+        not_reached: a sentence for each thing that still has to do with the rows.
+    """
+
+    objects: int
+    records: tuple[str, ...]
+    not_reached: tuple[str, ...]
 
 
 class Training:
@@ -452,6 +471,75 @@ class Stack:
     def redrive(self, on_message: Callable[[Redriven], None] = unheard) -> list[Redriven]:
         """Sends the failed events that wait in the stack's queues again, and returns what became of each."""
         return redrive(self.client, self.bucket, self.place.stack, on_message)
+
+    def search(
+        self,
+        keys: Collection[str] = (),
+        ids: Collection[str] = (),
+        *,
+        column: str | None = None,
+        on_object: Callable[[str], None] = unheard,
+    ) -> Traces:
+        """Finds the rows of a person in all versions of all objects of the bucket.
+
+        Args:
+            keys: values of the person's key, in the column `column` (the stack's parameter IdColumn by default).
+            ids: ids of predictions; each leads to one row that was scored.
+            on_object: is given the key of each object that is read.
+
+        Raises:
+            OptionUnfitError: neither keys nor ids are given, or nothing says in which column the keys stand.
+            RefusedError: a run, or the scoring of a large file, is under way.
+        """
+        column = column or self.parameters.get("IdColumn", "")
+        if not keys and not ids:
+            raise OptionUnfitError(
+                "Whose rows? Name the key (--key VALUE) or the id of a prediction (--id ID)."
+            )
+        if keys and not column:
+            raise OptionUnfitError(
+                "In which column does the key stand? The stack has no IdColumn: --column NAME."
+            )
+        self._check_idle()
+        self._check_no_transform()
+        return search(self.bucket, Person(frozenset(keys), column, frozenset(ids)), on_object)
+
+    def forget(
+        self, traces: Traces, *, reason: str = "", on_object: Callable[[Found], None] = unheard
+    ) -> Forgotten:
+        """Takes the rows that `search` has found out of all objects, and deletes the versions that had them.
+
+        What it is about to do is written down under `audit/` first, without any value, and that it was done, after.
+        One that broke off is finished by searching and forgetting again.
+
+        Raises:
+            RefusedError: an object changed in between, or S3 keeps a version.
+        """
+        auditor, objects = (
+            self._auditor(),
+            [
+                {"key": each.key, "action": each.action, "versions": each.versions, "rows": each.rows}
+                for each in traces.objects
+            ],
+        )
+        begun = auditor.record("forget", reason, objects=objects)
+        left = erase(self.bucket, traces, lambda day: self._judge({"date": day}), on_object)
+        done = auditor.record("forgot", reason, begun=begun, objects=len(objects))
+        return Forgotten(len(objects), (begun, done), (*left, *not_reached(self.bucket, traces)))
+
+    def _auditor(self) -> Auditor:
+        caller = self.client("sts").get_caller_identity()["Arn"]
+        return Auditor(self.bucket, str(caller), int(self.parameters.get("AuditLockDays", "0")))
+
+    def _check_no_transform(self) -> None:
+        machine = self.outputs.get("TransformStateMachineArn")
+        if machine is None:
+            return
+        running = self.client("stepfunctions").list_executions(
+            stateMachineArn=machine, statusFilter="RUNNING"
+        )
+        if running["executions"]:
+            raise RefusedError("A large file is being scored. Wait until that has ended, and start again.")
 
     def removal_plan(self, with_data: bool = False) -> list[str]:
         """What `destroy` will do, in sentences."""

@@ -1,13 +1,22 @@
-"""`autowatch status | doctor | redrive | destroy`."""
+"""`autowatch status | doctor | redrive | forget | destroy`."""
 
+import time
 from typing import Annotated
 
 import typer
 
 from autowatch_client.command.terminal import Exit, JsonOption, StackOption, Terminal, number
+from autowatch_client.forgetting.search import Traces
 from autowatch_client.health import Status
 
 _REDRIVEN = {"sent": "sent again", "done": "scored meanwhile", "left": "left in its queue, for no function"}
+_ACTIONS = {
+    "take out": "take the rows out",
+    "remove": "remove the object",
+    "take out of smoke test": "take the rows out",
+    "take out of profile": "take their texts out",
+    "judge anew": "judge the day anew",
+}
 _MARKS = {"ok": ("✓", "green"), "note": ("·", None), "wrong": ("✗", "red")}
 
 
@@ -49,6 +58,81 @@ def redrive(stack: StackOption = None, as_json: JsonOption = False) -> int:
         return Exit.NOTHING_TO_DO
     terminal.next("autowatch doctor, in a minute: what failed again is back in its queue")
     return Exit.NOT_AS_HOPED if any(each.outcome == "left" for each in found) else Exit.DONE
+
+
+def forget(
+    keys: Annotated[
+        list[str] | None,
+        typer.Option("--key", metavar="VALUE", help="The person's key, in the column IdColumn; any number."),
+    ] = None,
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", metavar="ID", help="The id of a prediction; any number.")
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option("--column", metavar="NAME", help="Where the keys stand, if not in IdColumn.")
+    ] = None,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept under audit/. Name nobody in it.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Forget a person: take their rows out of all objects of the bucket, in all versions."""
+    terminal = Terminal(as_json)
+    connected, started = terminal.connect(stack), time.monotonic()
+    with terminal.progress() as line:
+        traces = connected.search(
+            keys or (),
+            ids or (),
+            column=column,
+            on_object=lambda key: line.show(
+                time.monotonic() - started, f"searching {key.partition('/')[0]}/"
+            ),
+        )
+    found = [
+        {"key": each.key, "action": each.action, "versions": each.versions, "rows": each.rows}
+        for each in traces.objects
+    ]
+    if not found:
+        terminal.document({"found": [], "not_searched": traces.not_searched})
+        terminal.say("No row of theirs was found.")
+        if keys and not traces.has_column:
+            terminal.note("No file has a column of that name: look at --column.")
+        for key, why in traces.not_searched.items():
+            terminal.note(f"Not searched: {key}, {why}.")
+        return Exit.NOTHING_TO_DO
+    _show_traces(terminal, traces)
+    if dry_run or not (yes or _is_agreed(terminal, as_json)):
+        terminal.document({"found": found, "not_searched": traces.not_searched, "done": False})
+        terminal.say("Nothing was changed.")
+        return Exit.DONE if dry_run else Exit.NOTHING_TO_DO
+    forgotten = connected.forget(traces, reason=reason)
+    terminal.document({"found": found, "not_searched": traces.not_searched, "done": True, **vars(forgotten)})
+    terminal.say(f"Done: {forgotten.objects:,} objects. Written down as {forgotten.records[-1]}", "green")
+    terminal.say("Not reached:")
+    for sentence in forgotten.not_reached:
+        terminal.say(f"  - {sentence}")
+    return Exit.DONE
+
+
+def _show_traces(terminal: Terminal, traces: Traces) -> None:
+    terminal.table(
+        ("object", "what to do", "versions", "rows"),
+        [
+            (each.key, _ACTIONS[each.action], number(each.versions), number(each.rows))
+            for each in traces.objects
+        ],
+        ("versions", "rows"),
+    )
+    for key, why in traces.not_searched.items():
+        terminal.note(f"Not searched: {key}, {why}.")
+
+
+def _is_agreed(terminal: Terminal, as_json: bool) -> bool:
+    terminal.say("What goes cannot be brought back.")
+    return not as_json and typer.confirm("Take these rows out?", default=False, err=True)
 
 
 def destroy(

@@ -49,6 +49,17 @@ def test_commands_that_are_named_exist(page):
     assert {*in_code, *lines} <= COMMANDS
 
 
+def test_tests_that_are_named_exist():
+    tests = "\n".join(path.read_text() for path in ROOT.glob("tests/**/*.py"))
+    there = set(re.findall(r"^(?:    )?(?:def|class) (\w+)", tests, re.MULTILINE))
+    named = {
+        (page.name, name)
+        for page in PAGES
+        for name in re.findall(r"`(test_\w+|Test\w+)(?:\[[^`]*\])?`", page.read_text())
+    }
+    assert {each for each in named if each[1] not in there} == set()
+
+
 def test_every_page_is_in_the_index():
     index = (ROOT / "docs" / "index.md").read_text()
     pages = {page.relative_to(ROOT / "docs").as_posix() for page in ROOT.glob("docs/**/*.md")} - {"index.md"}

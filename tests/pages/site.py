@@ -1,7 +1,8 @@
-"""Every kind of page there is, written to a folder as it lies in the bucket under reports/."""
+"""Every kind of page there is, written to a folder as it lies in the bucket."""
 
 import json
 from datetime import timedelta
+from urllib.parse import quote
 
 import boto3
 from moto import mock_aws
@@ -71,12 +72,15 @@ def write_site(folder):
         drift, folder_of_file = hostile_drift(key="inference/" + HOSTILE[1]), "reports/file=a/b-0123/"
         publish_window_page(Bucket(s3, "bank"), folder_of_file, drift)
         s3.put_object(Bucket="bank", Key=f"{folder_of_file}drift.json", Body=json.dumps(drift))
-        for item in s3.list_objects_v2(Bucket="bank", Prefix="reports/")["Contents"]:
-            path = folder / item["Key"].removeprefix("reports/")
+        for run in (RUN, EARLIER_RUN, quote(HOSTILE[0], safe="")):
+            s3.put_object(Bucket="bank", Key=f"models/{run}/report.html", Body=b"<!doctype html>")
+        for item in s3.list_objects_v2(Bucket="bank")["Contents"]:
+            path = folder / item["Key"]
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(s3.get_object(Bucket="bank", Key=item["Key"])["Body"].read())
-    pages = {name: folder / f"date={day.isoformat()}" / "index.html" for name, day in days.items()}
-    return {**pages, "history": folder / "index.html", "file": folder / "file=a/b-0123/index.html"}
+    reports = folder / "reports"
+    pages = {name: reports / f"date={day.isoformat()}" / "index.html" for name, day in days.items()}
+    return {**pages, "history": reports / "index.html", "file": reports / "file=a/b-0123/index.html"}
 
 
 def hostile_drift(**changes):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import re
 import signal
@@ -137,6 +138,23 @@ def test_a_job_has_a_leaderboard_with_measured_candidates(server, best):
             key == f"autopilot/binary/sagemaker-automl-candidates/{candidate['CandidateName']}/model.tar.gz"
         )
         assert server.s3.head_object(Bucket=BUCKET, Key=key)["ContentLength"] > 1000
+
+
+def test_the_best_candidate_is_explained_in_clarifys_form(server, best):
+    place = best["CandidateProperties"]["CandidateArtifactLocations"]["Explainability"]
+    assert (
+        place == f"s3://{BUCKET}/autopilot/binary/documentation/explainability/output/{best['CandidateName']}"
+    )
+    key = f"{place.removeprefix(f's3://{BUCKET}/')}/analysis.json"
+    analysis = json.loads(server.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    ((label, found),) = analysis["explanations"]["kernel_shap"].items()
+    header = next(csv.reader([training_csv(rows=1).splitlines()[0]]))
+    assert label == "label0"
+    assert set(found["global_shap_values"]) == set(header) - {"y"}
+    assert max(found["global_shap_values"].values()) > 0
+    others = server.sagemaker.list_candidates_for_auto_ml_job(AutoMLJobName="binary")["Candidates"]
+    explained = [item for item in others if "CandidateArtifactLocations" in item["CandidateProperties"]]
+    assert [item["CandidateName"] for item in explained] == [best["CandidateName"]]
 
 
 def test_candidates_come_in_pages(server, best):

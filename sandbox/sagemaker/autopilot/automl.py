@@ -327,7 +327,10 @@ class AutoMLJobs:
                         "Set": "Validation",
                     }
                     for name, value in item.get("metrics", {}).items()
-                ]
+                ],
+                "CandidateArtifactLocations": {"Explainability": item["explainability"]}
+                if "explainability" in item
+                else None,
             },
             "CreationTime": item["created"],
             "EndTime": item["ended"],

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 # AutoGluon and scikit-learn take longer to import than a job to be refused, so that is done where they are used.
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A", "<NA>"
 # A numeric target with more values than this is a quantity, not a class.
 MOST_NUMERIC_CLASSES = 20
 SECONDS_KEPT_FOR_UPLOADS = 2.0
+ROWS_TO_EXPLAIN_WITH = 200
 
 AUTOGLUON_METRICS = {
     "AUC": "roc_auc",
@@ -162,6 +164,10 @@ def train(job: dict[str, Any], directory: Path, progress: Progress, deadline: fl
             }
         )
     candidates.sort(key=lambda candidate: candidate["objective"]["value"], reverse=True)
+    if time.time() < deadline - SECONDS_KEPT_FOR_UPLOADS:
+        progress.update(secondary_status="GeneratingExplainabilityReport")
+        best = next(name for name in names if candidate_name(name) == candidates[0]["name"])
+        candidates[0]["explainability"] = explain(s3, job, predictor, best, validation)
     progress.update(
         status="Completed",
         secondary_status="MaxAutoMLJobRuntimeReached" if out_of_time else "Completed",
@@ -391,15 +397,7 @@ def upload(
     archive = directory / "model.tar.gz"
     with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
         tar.add(clone, arcname=".")
-    bucket, _, prefix = job["output_path"].removeprefix("s3://").partition("/")
-    parts = [
-        prefix.strip("/"),
-        job["name"],
-        "sagemaker-automl-candidates",
-        candidate_name(name),
-        "model.tar.gz",
-    ]
-    key = "/".join(part for part in parts if part)
+    bucket, key = output_place(job, "sagemaker-automl-candidates", candidate_name(name), "model.tar.gz")
     try:
         s3.upload_file(str(archive), bucket, key)
     except S3UploadFailedError as error:
@@ -407,6 +405,46 @@ def upload(
     shutil.rmtree(clone)
     archive.unlink()
     return f"s3://{bucket}/{key}"
+
+
+def explain(
+    s3: Any, job: dict[str, Any], predictor: "TabularPredictor", name: str, rows: pd.DataFrame
+) -> str:
+    """Puts into S3 which columns a candidate uses; returns the URI below which that lies.
+
+    The form is that of SageMaker Clarify, which explains Autopilot's best candidate by its Kernel SHAP. The values here
+    are AutoGluon's permutation importance: each column's part of what the candidate's score loses on some rows.
+
+    Raises:
+        JobRefused: S3 did not take it.
+    """
+    importance = predictor.feature_importance(
+        rows,
+        model=name,
+        subsample_size=ROWS_TO_EXPLAIN_WITH,
+        num_shuffle_sets=1,
+        include_confidence_band=False,
+        silent=True,
+    )["importance"]
+    features = [column for column in rows.columns if column != job["target"]]
+    values = {feature: max(0.0, float(importance.get(feature, 0.0))) for feature in features}
+    analysis = {"version": "1.0", "explanations": {"kernel_shap": {"label0": {"global_shap_values": values}}}}
+    bucket, folder = output_place(job, "documentation", "explainability", "output", candidate_name(name))
+    try:
+        s3.put_object(
+            Bucket=bucket, Key=f"{folder}/analysis.json", Body=json.dumps(analysis, allow_nan=False)
+        )
+    except ClientError as error:
+        raise JobRefused(
+            f"The explanation could not be written to s3://{bucket}/{folder}: {error}"
+        ) from error
+    return f"s3://{bucket}/{folder}"
+
+
+def output_place(job: dict[str, Any], *names: str) -> tuple[str, str]:
+    """The bucket, and the key or prefix of these names below the job's output."""
+    bucket, _, prefix = job["output_path"].removeprefix("s3://").partition("/")
+    return bucket, "/".join(part for part in (prefix.strip("/"), job["name"], *names) if part)
 
 
 def candidate_name(model_name: str) -> str:

@@ -200,6 +200,17 @@ class Bucket:
             raise
         return ObjectVersion(key, answer.get("VersionId"), answer["ETag"].strip('"'), answer["ContentLength"])
 
+    def metadata(self, key: str, version_id: str | None = None) -> dict[str, str]:
+        """What whoever wrote the object, or the version named, wrote to it; empty where there is none."""
+        try:
+            if version_id:
+                return self.client.head_object(Bucket=self.name, Key=key, VersionId=version_id)["Metadata"]
+            return self.client.head_object(Bucket=self.name, Key=key)["Metadata"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _ABSENT:
+                return {}
+            raise
+
     def exists(self, key: str) -> bool:
         """Whether there is an object under `key`."""
         found = self.client.list_objects_v2(Bucket=self.name, Prefix=key, MaxKeys=1).get("Contents", [])

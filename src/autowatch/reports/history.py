@@ -94,7 +94,7 @@ def _rows(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> list[
                 HistoryRow(expected.isoformat(), None, missing=(expected - day).days, until=until.isoformat())
             )
         record = days[day]
-        drifted = [short(name, 40) for name in record.drift.drifted_columns] if record.drift else []
+        drifted = [short(name, 24) for name in record.drift.drifted_columns] if record.drift else []
         share = round(100 * _row_count(record) / most, 1) if most else 0
         rows.append(HistoryRow(day.isoformat(), record, listed(drifted, 3), share))
         expected = day - timedelta(days=1)

@@ -102,7 +102,8 @@ def publish_window_page(bucket: Bucket, prefix: str, drift: Any) -> str:
     """Writes the page of a range of days or of a file below `prefix`, which ends with `/`, and returns its key."""
     depth = prefix.removeprefix(REPORTS_PREFIX).count("/")
     key = f"{prefix}index.html"
-    _put(bucket, key, window_page(drift, Links(history=f"{'../' * depth}index.html")))
+    up = "../" * depth
+    _put(bucket, key, window_page(drift, Links(f"{up}index.html", root=f"{up}../")))
     return key
 
 
@@ -136,7 +137,7 @@ def _put_day(
         None if other is None else f"../date={other.isoformat()}/index.html"
         for other in _neighbours(known, day)
     )
-    links = Links(history="../index.html", previous=previous, following=following)
+    links = Links("../index.html", previous, following, root="../../")
     page = day_page(day, documents["drift.json"], documents["quality.json"], summaries, links)
     _put(bucket, day_page_key(day), page)
 

@@ -59,6 +59,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
 
 
+def rounded(value: float, digits: int) -> str:
+    """A figure in its column's unit with so many significant digits, and its thousands apart."""
+    return f"{float(f'{value:.{digits}g}'):,.15g}"
+
+
 def p_text(p: float | None) -> str:
     """A p-value; below 0.0001 only that."""
     if p is None or not math.isfinite(p):
@@ -131,3 +136,24 @@ ALARM_REMEDIES = {
     "baseline": "Restore the baseline as the alarm says; the day is then judged again by itself.",
 }
 """By the alarm's kind."""
+
+
+_REFUSALS = {
+    "EmptyFile": "empty",
+    "NoHeader": "no header",
+    "NoRows": "no rows",
+    "DuplicateColumns": "a column twice",
+    "NotUtf8": "not UTF-8",
+    "MalformedCsv": "malformed CSV",
+    "MissingColumns": "columns missing",
+    "ReservedColumns": "reserved column names",
+    "TooManyRejected": "too many rejected rows",
+    "LineBreakInField": "line break in a field",
+    "InputGone": "gone before it was read",
+    "NoChampion": "no model in force",
+}
+
+
+def refusal(error: str) -> str:
+    """Why a file was refused, in words; the code itself where another version refused it."""
+    return _REFUSALS.get(error, short(error, 40))

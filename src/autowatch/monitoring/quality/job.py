@@ -18,7 +18,7 @@ from autowatch.monitoring.quality.day import MeasuredDay, measure_day
 from autowatch.monitoring.quality.labels import keys_of_labels, take_labels
 from autowatch.monitoring.quality.verdict import QualityRules
 from autowatch.monitoring.settings import Clients
-from autowatch.records.arrival import Arrival
+from autowatch.records.arrival import Arrival, is_rewritten
 from autowatch.records.champion import NoChampion
 from autowatch.reports.publish import publish_day_page, publish_history_page
 from autowatch.scoring.outcome import record_refusal
@@ -86,12 +86,14 @@ def take_in(job: Job, arrivals: Sequence[Arrival]) -> QualityResult:
     """Takes in labels files and measures the days that their labels belong to.
 
     A file that cannot be read as agreed gets an error object under `rejected/labels/`. All files and all days are
-    tried. The next attempt does what failed or had no time left, and skips what is done.
+    tried. The next attempt does what failed or had no time left, and skips what is done. A file out of which rows of a
+    person were taken is passed over.
 
     Raises:
         LabelsNotTaken: more than one file failed. One alone is raised as it is.
         DaysNotMeasured: see there.
     """
+    arrivals = [each for each in arrivals if not is_rewritten(job.clients.bucket, each)]
     days: set[str] = set()
     refused = 0
     failures: list[Exception] = []

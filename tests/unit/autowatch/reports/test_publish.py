@@ -58,7 +58,7 @@ def test_a_document_given_overrides_the_one_in_the_bucket_and_is_not_written(s3)
     [
         (None, None, "Drift was not judged"),
         (None, quality_document(verdict="worse"), "The model predicts worse; drift was not judged"),
-        (drift_document(drifted=0), None, "there are no labels for these rows"),
+        (drift_document(drifted=0), None, "no row has a label yet"),
     ],
 )
 def test_a_page_says_which_document_is_not_there(s3, drift, quality, said):
