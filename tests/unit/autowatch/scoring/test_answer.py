@@ -14,7 +14,7 @@ READERS = (parse_answer, read_answer)
 
 
 def parse(text, rows=1, labels=LABELS, positive_label="yes"):
-    """What both readers read alike, or refuse alike."""
+    """The result on which both readers agree, or their common refusal."""
     slow, quick = (outcome(reader, text.encode(), rows, labels, positive_label) for reader in READERS)
     assert slow == quick
     if isinstance(slow[0], type):
