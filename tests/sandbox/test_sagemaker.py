@@ -1,4 +1,4 @@
-"""The local SageMaker as boto3 sees it: real trainings, and what is done with their models."""
+"""The local SageMaker as boto3 sees it: real trainings, and their models in use."""
 
 import csv
 import io
@@ -51,7 +51,7 @@ def server(tmp_path_factory):
 
 
 def start_jobs(server):
-    """All trainings of this module at once, so that they are done when their tests ask."""
+    """Starts all trainings of this module at once, so that they have ended when their tests need them."""
     create = server.sagemaker.create_auto_ml_job_v2
     create(**job_request("binary", server.put("binary/a.csv", training_csv())))
     server.put("digits/a.csv", training_csv(labels=DIGITS))

@@ -1,4 +1,4 @@
-"""What the local SageMaker says to requests: the rules that need no model."""
+"""The local SageMaker's rules for requests that need no model."""
 
 import json
 import re

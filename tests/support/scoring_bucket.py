@@ -91,7 +91,7 @@ def keys(s3, prefix=""):
 
 
 def results(s3):
-    """What scoring has left: everything under predictions/ and rejected/."""
+    """The results of scoring: everything under predictions/ and rejected/."""
     return keys(s3, "predictions/") + keys(s3, "rejected/")
 
 

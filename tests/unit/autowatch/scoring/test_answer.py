@@ -21,7 +21,7 @@ NUMBERS = Problem("regression")
 
 
 def parse(text, rows=1, problem=BINARY):
-    """What both readers read alike, or refuse alike."""
+    """The result on which both readers agree, or their common refusal."""
     slow, quick = (outcome(reader, text.encode(), rows, problem) for reader in READERS)
     assert slow == quick
     if isinstance(slow[0], type):
