@@ -15,6 +15,7 @@ from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.aws.reading import ResumedBody
 from autowatch.aws.uploads import PART_BYTES, Upload, abort_uploads
 from autowatch.records.keys import Work
+from autowatch.records.problem import Problem
 from autowatch.scoring.endpoint import Endpoint, EndpointMissing
 from autowatch.scoring.transform.work import remove_work
 from autowatch.training.release.removal import remove_bucket, remove_endpoint, remove_what_runs_made
@@ -253,7 +254,10 @@ def test_a_large_file_is_refused_by_its_header(ours, bucket_of):
 @pytest.mark.parametrize("function", ["GateFunction", "InvokeEndpointFunction", "PromoteFunction"])
 def test_an_endpoint_that_is_not_there_is_called_missing(roles, function):
     endpoint = Endpoint(
-        roles.client(function, "sagemaker-runtime"), "autowatch", ("no", "yes"), "yes", lambda: 60.0
+        roles.client(function, "sagemaker-runtime"),
+        "autowatch",
+        Problem("binary", ("no", "yes"), "yes"),
+        lambda: 60.0,
     )
     with pytest.raises(EndpointMissing):
         endpoint.predict(b"1,2\n", 1)
@@ -299,8 +303,7 @@ def test_the_champion_scores_at_an_endpoint_that_the_stack_has_left_until_that_g
     endpoint = Endpoint(
         roles.client("InvokeEndpointFunction", "sagemaker-runtime"),
         "left",
-        ("no", "yes"),
-        "yes",
+        Problem("binary", ("no", "yes"), "yes"),
         lambda: 60.0,
     )
     assert len(endpoint.predict(b"1,2\n", 1).labels) == 1
