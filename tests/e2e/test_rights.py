@@ -1,4 +1,4 @@
-"""What functions may do on the paths that no other test walks: seldom ones, and those after something went wrong.
+"""Requests of functions on paths that no other test takes: rare ones, and those after a failure.
 
 Each is walked by the function's own code, or by its one request, with the keys of the function's role. The requests are
 kept by `make permissions`, and `tests/template/test_mutations.py` sees by them whether a permission is still needed.
@@ -14,6 +14,7 @@ from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.aws.reading import ResumedBody
 from autowatch.aws.uploads import PART_BYTES, Upload, abort_uploads
 from autowatch.records.keys import Work
+from autowatch.records.problem import Problem
 from autowatch.scoring.endpoint import Endpoint, EndpointMissing
 from autowatch.scoring.transform.work import remove_work
 from autowatch.training.release.removal import remove_bucket, remove_endpoint, remove_what_runs_made
@@ -55,7 +56,7 @@ def bucket_of(sandbox, roles):
 
 @pytest.fixture(scope="module")
 def ours(sandbox):
-    """The stack's bucket in the hands of the administrator."""
+    """The stack's bucket, with the administrator's rights."""
     return Bucket(sandbox.client("s3"), sandbox.outputs["DataBucketName"])
 
 
@@ -112,7 +113,7 @@ def test_an_event_that_cannot_be_handled_waits_in_the_queue(sandbox, function):
 
 
 def waiting(sandbox):
-    """The bodies of what waits in the queue of the monitoring functions, which are taken out."""
+    """The bodies of the messages in the queue of the monitoring functions; removes them."""
     sqs = sandbox.client("sqs")
     [url] = [url for url in sqs.list_queues()["QueueUrls"] if "MonitoringFailures" in url]
     messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
@@ -251,7 +252,10 @@ def test_a_large_file_is_refused_by_its_header(ours, bucket_of):
 @pytest.mark.parametrize("function", ["GateFunction", "InvokeEndpointFunction", "PromoteFunction"])
 def test_an_endpoint_that_is_not_there_is_called_missing(roles, function):
     endpoint = Endpoint(
-        roles.client(function, "sagemaker-runtime"), "autowatch", ("no", "yes"), "yes", lambda: 60.0
+        roles.client(function, "sagemaker-runtime"),
+        "autowatch",
+        Problem("binary", ("no", "yes"), "yes"),
+        lambda: 60.0,
     )
     with pytest.raises(EndpointMissing):
         endpoint.predict(b"1,2\n", 1)
@@ -297,8 +301,7 @@ def test_the_champion_scores_at_an_endpoint_that_the_stack_has_left_until_that_g
     endpoint = Endpoint(
         roles.client("InvokeEndpointFunction", "sagemaker-runtime"),
         "left",
-        ("no", "yes"),
-        "yes",
+        Problem("binary", ("no", "yes"), "yes"),
         lambda: 60.0,
     )
     assert len(endpoint.predict(b"1,2\n", 1).labels) == 1
@@ -385,7 +388,7 @@ def test_what_has_gone_meanwhile_is_called_so_and_not_forbidden(
 
 
 def test_what_still_runs_when_the_stack_goes_is_stopped(sandbox, ours, served, roles):
-    """Nobody waits for jobs of a stack that is gone; those of another one run on."""
+    """Jobs of a deleted stack are stopped; those of another stack run on."""
     clients = [roles.client("CleanUpFunction", service) for service in ("sagemaker", "stepfunctions", "logs")]
     sagemaker = sandbox.client("sagemaker")
     rows = "".join(f"{number},{number % 7},{'yes' if number % 2 else 'no'}\n" for number in range(2000))

@@ -1,4 +1,4 @@
-"""CloudFormation in the sandbox: what is deployed takes effect, and what fails leaves things as they were."""
+"""CloudFormation in the sandbox: deployments take effect, and failed ones change nothing."""
 
 import json
 import time

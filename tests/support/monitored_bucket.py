@@ -29,7 +29,7 @@ NEW_CATEGORY = {"age": LIKE_TRAINING["age"] * 2, "job": (["a", "b"] * 495) + ["<
 
 
 class Topic:
-    """Stands in for SNS: notes what is published."""
+    """A double of SNS that records what is published."""
 
     def __init__(self):
         self.messages = []
@@ -39,7 +39,7 @@ class Topic:
 
 
 class Bus:
-    """Stands in for EventBridge: notes what is put, refuses where it is told to."""
+    """A double of EventBridge that records events, or refuses them on request."""
 
     def __init__(self):
         self.entries = []
@@ -53,7 +53,7 @@ class Bus:
 
 
 class ProfileFunction:
-    """boto3's `lambda` to whom asks for the counts of a CSV: the function's own code, in this process."""
+    """A double of boto3's `lambda` that counts a CSV with the function's own code, in this process."""
 
     def __init__(self, bucket):
         self._bucket = bucket

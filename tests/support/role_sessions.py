@@ -1,4 +1,4 @@
-"""A function's rights in the hands of a test: its role's own keys, by which the sandbox enforces what is deployed."""
+"""A function's rights for a test: its role's keys, with which the sandbox enforces the deployed policies."""
 
 import io
 import json
@@ -15,7 +15,7 @@ def lambda_handler(*_):
 
 
 class RoleSessions:
-    """The sandbox gives keys to functions alone, as Lambda does: so each function is made to tell its own."""
+    """Only functions get their roles' keys, as from Lambda; so this makes each function return its own."""
 
     def __init__(self, sandbox):
         self._sandbox = sandbox

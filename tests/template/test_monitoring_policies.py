@@ -1,4 +1,4 @@
-"""Whether the policies of the monitoring functions allow each request to S3 that the code makes; moto enforces none."""
+"""The policies of the monitoring functions allow each request to S3 that the code makes; moto enforces none."""
 
 import re
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What the template promises, read off the template itself and off what the SAM transform makes of it."""
+"""Properties of the template, checked in its source and after the SAM transform."""
 
 import importlib
 import json
@@ -300,7 +300,7 @@ def test_asynchronous_functions_have_a_place_for_what_failed(template):
 
 
 def test_a_second_stack_finds_no_name_taken(resources):
-    """What has a name of its own carries the stack's."""
+    """Every named resource carries the stack's name."""
     for name, item in resources.items():
         for key, value in item["Properties"].items():
             if key in (

@@ -164,7 +164,7 @@ def test_a_date_that_is_none(world, date):
 
 
 def test_a_file_in_which_nothing_fits_counts_as_refused(world, capsys):
-    """Whoever sent it must hear of it: no day shows that it ever came."""
+    """The sender must be notified, since no day shows that the file came."""
     s3, _ = world
     digits = put_scored(s3)
     app.lambda_handler(event(put_labels(s3, f"id,y\n{'0' * 16}-1,no\n")), Context())

@@ -39,12 +39,21 @@ class DataView:
     columns: Sequence[ColumnRow]
     positive_label: str
     positive_label_from: str
+    predicts: str
+    predicts_from: str
 
 
 _ORIGINS = {
     "parameter": "set by the parameter PositiveLabel",
     "champion": "as for the model in force before",
     "rarer": "the rarer label of the file; set PositiveLabel to choose",
+}
+
+_PREDICTS = {"binary": "one of two labels", "multiclass": "one of {} labels", "regression": "a number"}
+
+_PREDICTS_FROM = {
+    "parameter": "set by the parameter ProblemType",
+    "values": "as the target's values suggest; set ProblemType to choose",
 }
 
 
@@ -69,6 +78,8 @@ def data_view(document: dict[str, Any]) -> DataView:
         columns=[_column(column, document) for column in document["columns"]],
         positive_label=document.get("positive_label", ""),
         positive_label_from=_ORIGINS.get(document.get("positive_label_from", ""), ""),
+        predicts=_PREDICTS.get(document.get("problem_type", "binary"), "").format(len(labels)),
+        predicts_from=_PREDICTS_FROM.get(document.get("problem_type_from", ""), ""),
     )
 
 
@@ -84,7 +95,14 @@ def _remarks(document: dict[str, Any]) -> list[str]:
     if duplicates := document["duplicate_rows"]:
         remarks.append(f"{duplicates:,} rows are exact copies of another row.")
     if unlabelled := document["unlabelled_rows"]:
-        remarks.append(f"{unlabelled:,} rows without a label were left out.")
+        remarks.append(
+            f"{unlabelled:,} rows without a {'label' if document['classes'] else 'number'} were left out."
+        )
+    if numbers := document.get("target_numbers"):
+        remarks.append(
+            f"The numbers to predict go from {numbers['smallest']:g} to {numbers['largest']:g}; half of them are below "
+            f"{numbers['median']:g}."
+        )
     return remarks
 
 

@@ -138,6 +138,8 @@ def _facts(
         facts.append(
             RunFact("Candidates", f"{len(leaderboard.candidates) + leaderboard.hidden:,}", leaderboard.best)
         )
+    if data and data.predicts_from:
+        facts.append(RunFact("Predicts", data.predicts, data.predicts_from))
     if data and data.positive_label:
         facts.append(RunFact("Probability of", data.positive_label, data.positive_label_from))
     if gate:

@@ -118,7 +118,7 @@ def data(**changes):
 
 
 class Page(HTMLParser):
-    """Reads a page as a browser would: its elements, and the text of all with single blanks."""
+    """Parses a page: its elements, and its text with single blanks."""
 
     VOID = ("meta", "link", "br", "img")
 

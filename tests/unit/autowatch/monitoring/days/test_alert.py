@@ -80,7 +80,7 @@ def test_the_subject_says_what_happened():
 
 
 def test_columns_without_importance_are_in_the_document_alone():
-    """`zero` moves most and has new categories; `one` drifts as well, and is all that people are told of."""
+    """`zero` moves most and has new categories; `one` drifts too, and only `one` is in the alert."""
     reference = {"zero": ["a", "b"] * 500, "one": ["a", "b"] * 500}
     rules = DriftRules(min_rows=300, columns={"zero": ColumnRules(importance=0)})
     alert = alert_of(part_of(reference, {"zero": ["new"] * 500, "one": ["a"] * 500}, rules=rules))

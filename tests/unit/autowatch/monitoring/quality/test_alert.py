@@ -42,7 +42,7 @@ DOCUMENT = {
 
 
 class Events:
-    """EventBridge, as far as it is needed: what was put, and whether it is refused."""
+    """A double of EventBridge that records events, or refuses them on request."""
 
     def __init__(self):
         self.details = []
@@ -223,7 +223,7 @@ def test_labels_that_come_meanwhile_are_not_overwritten(world):
     put(target)
 
     class Busy:
-        """More labels are measured while people are told."""
+        """More labels are measured while the alert is sent."""
 
         def publish(self, **arguments):
             put(target, rows_labelled=3500, alerting=document(target)["alerting"])
@@ -234,7 +234,7 @@ def test_labels_that_come_meanwhile_are_not_overwritten(world):
 
 
 def test_another_run_that_is_measured_meanwhile_is_told_of_too(world):
-    """The day's document goes over to the newest run with labels."""
+    """The day's document changes to the newest run with labels."""
     target, messages = world
     put(target)
     publish = target.sns.publish
