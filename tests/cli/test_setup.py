@@ -29,7 +29,7 @@ def clone(tmp_path, monkeypatch):
 
 @pytest.fixture
 def started(monkeypatch):
-    """What would have been run in the clone, without it."""
+    """Records what would be run in the clone, and runs nothing."""
     lines = []
     monkeypatch.setattr(
         subprocess, "run", lambda line, check: lines.append(line) or subprocess.CompletedProcess(line, 0)

@@ -1,4 +1,4 @@
-"""Wrong inputs, each answered by a sentence that helps on, before anything is uploaded or started."""
+"""Wrong inputs: each gets one helpful sentence before anything is uploaded or started."""
 
 import json
 import signal

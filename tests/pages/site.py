@@ -128,7 +128,7 @@ def _runs():
 
 
 def hostile_drift(**changes):
-    """A judgement whose every foreign text is hostile."""
+    """A judgement in which every foreign text is hostile."""
     document = drift_document(NASTY, columns=len(HOSTILE), drifted=4, bins=len(HOSTILE))
     for column, name in zip(document["columns"], HOSTILE, strict=True):
         column.update(name=name, moved=f"rose: “{name}” 1% → 9%")

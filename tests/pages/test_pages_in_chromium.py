@@ -40,7 +40,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def open_page(chromium):
-    """Opens a file in a context of its own: the page, with what it asked for and complained of."""
+    """Opens a file in its own context; returns the page, its requests and its console messages."""
     contexts = []
 
     def open_(path, **options):

@@ -35,6 +35,9 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True):
 PositiveLabelFrom = Literal["parameter", "champion", "rarer"]
 """Who chose the positive label: the parameter, the champion of that time, or the counts of the training file."""
 
+ProblemTypeFrom = Literal["parameter", "values"]
+"""Who chose what is predicted: the parameter, or the target's values."""
+
 
 @dataclass(frozen=True)
 class Contract:
@@ -64,6 +67,7 @@ class Contract:
     row_id: str = ID_COLUMN
     holdout: HoldoutRule | None = None
     problem_type: ProblemType = "binary"
+    problem_type_from: ProblemTypeFrom | None = None
     probability_of_each_class: bool = False
     importance: dict[str, float] | None = None
 
@@ -104,6 +108,14 @@ class Contract:
         """The same for rows whose numbers are written plainly already, as in train.csv and holdout.csv."""
         return replace(self, features=tuple(Feature(item.name, item.type) for item in self.features))
 
+    def reserved_columns(self, row_id: str) -> tuple[str, ...]:
+        """The names that predictions add beside the target's own, so that no input may use them.
+
+        Args:
+            row_id: what our ids are called there.
+        """
+        return (row_id, *self.prediction_columns[1:], self.actual_column, PREDICTION_DATE_COLUMN)
+
     def row_id_in(self, header: Collection[str]) -> str:
         """What our ids are called in the predictions of an input with this header: as in all others, if it is free."""
         return self.row_id if self.row_id not in header else row_id_column(header)
@@ -112,11 +124,6 @@ class Contract:
 def row_id_column(header: Collection[str]) -> str:
     """What our ids are called beside these columns."""
     return OTHER_ID_COLUMN if ID_COLUMN in header else ID_COLUMN
-
-
-def reserved_columns(target: str, row_id: str) -> tuple[str, ...]:
-    """The names that predictions files add, so that no input or training file may use them."""
-    return (row_id, f"{target}_probability", f"{target}_actual", PREDICTION_DATE_COLUMN)
 
 
 def read_contract(bucket: Bucket, key: str) -> Contract:

@@ -60,6 +60,13 @@ _ORIGINS = {
     "rarer": "the rarer label of the file; set PositiveLabel to choose",
 }
 
+_PREDICTS = {"binary": "one of two labels", "multiclass": "one of {} labels", "regression": "a number"}
+
+_PREDICTS_FROM = {
+    "parameter": "set by the parameter ProblemType",
+    "values": "as the target's values suggest; set ProblemType to choose",
+}
+
 
 def data_view(document: dict[str, Any]) -> DataView:
     """The data report as the page shows it.
@@ -94,7 +101,7 @@ def _inferred(document: dict[str, Any]) -> list[Finding]:
     holdout = document["holdout"]
     positive, origin = document.get("positive_label"), document.get("positive_label_from", "")
     found = {
-        "Predicts": _listed(by_role.get("target", [])),
+        "Predicts": _predicts(by_role.get("target", []), document),
         "Positive label": f"{positive}, {_ORIGINS.get(origin, origin)}" if positive else "",
         "Learns from": " and ".join(f"{counted(types[kind], f'{kind} column')}" for kind in sorted(types)),
         "Dropped": _listed(by_role.get("dropped", [])),
@@ -105,6 +112,12 @@ def _inferred(document: dict[str, Any]) -> list[Finding]:
         + ("the newest" if holdout["by"] == "newest" else "chosen at random"),
     }
     return [Finding(what, text) for what, text in found.items() if text]
+
+
+def _predicts(target: Sequence[str], document: dict[str, Any]) -> str:
+    form = _PREDICTS.get(document.get("problem_type", "binary"), "").format(len(document["classes"]))
+    origin = _PREDICTS_FROM.get(document.get("problem_type_from", ""), "")
+    return ", ".join(filter(None, [f"{_listed(target)}: {form}" if target and form else form, origin]))
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -123,7 +136,14 @@ def _remarks(document: dict[str, Any]) -> list[str]:
     if duplicates := document["duplicate_rows"]:
         remarks.append(f"{duplicates:,} rows are exact copies of another row.")
     if unlabelled := document["unlabelled_rows"]:
-        remarks.append(f"{unlabelled:,} rows without a label were left out.")
+        remarks.append(
+            f"{unlabelled:,} rows without a {'label' if document['classes'] else 'number'} were left out."
+        )
+    if numbers := document.get("target_numbers"):
+        remarks.append(
+            f"The numbers to predict go from {numbers['smallest']:g} to {numbers['largest']:g}; half of them are below "
+            f"{numbers['median']:g}."
+        )
     return remarks
 
 

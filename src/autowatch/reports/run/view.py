@@ -105,9 +105,8 @@ class View:
     @property
     def champion(self) -> str | None:
         """The page of the run whose model was in force."""
-        return (
-            self.gate and self.gate.champion and f"{_ROOT}{run_page_key(quote(self.gate.champion, safe=''))}"
-        )
+        champion = self.gate.champion if self.gate else None
+        return f"{_ROOT}{run_page_key(quote(champion, safe=''))}" if champion else None
 
     @property
     def files(self) -> list[tuple[str, str]]:

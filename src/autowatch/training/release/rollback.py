@@ -88,7 +88,10 @@ def _check_artefacts(bucket: Bucket, run: str) -> Contract:
         contract = read_contract(bucket, contract_key(run))
         containers = read_model_record(bucket, run).containers
     except ObjectMissing as error:
-        raise ArtefactsGone(f"{error} Without it run {run} cannot be released again; train anew.") from error
+        raise ArtefactsGone(
+            f"{error} Without it run {run} cannot be released again; the parameter KeepModels says how many models are "
+            "kept. Train anew."
+        ) from error
     for url in (container["ModelDataUrl"] for container in containers if "ModelDataUrl" in container):
         place, _, key = url.removeprefix("s3://").partition("/")
         if not Bucket(bucket.client, place).exists(key):

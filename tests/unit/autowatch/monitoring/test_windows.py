@@ -10,7 +10,7 @@ from autowatch.errors import UnreadableFile
 from autowatch.monitoring.drift.baselines import BaselineUnusable
 from autowatch.monitoring.requests import DayRange, RawFile
 from autowatch.monitoring.windows import UnknownRun
-from autowatch.tabular.profile import baseline_column, with_prediction
+from autowatch.tabular.profile import baseline_column, with_predictions
 from tests.support.monitored_bucket import (
     BUCKET,
     DRIFTED,
@@ -131,11 +131,11 @@ class TestFile:
     @pytest.mark.parametrize("predicted", [False, True])
     def test_predictions_are_judged_where_the_file_has_them(self, clients, predicted):
         column = baseline_column(
-            "y_probability", "prediction", "numeric", Counter(["0.1", "0.2", "0.9"] * 300)
+            "y_probability", "prediction", "numeric", Counter(["0.1", "0.2", "0.9"] * 300), bounds=(0.0, 1.0)
         )
         clients.bucket.write_json(
             "models/run-1/baseline.json",
-            with_prediction(release(clients.bucket.client), column),
+            with_predictions(release(clients.bucket.client), [column]),
         )
         put_csv(clients, LIKE_TRAINING | ({"y_probability": ["0.9"] * 500} if predicted else {}))
 
@@ -197,11 +197,13 @@ class TestFile:
             judge_file(clients)
 
     def test_settings_for_columns_of_the_champion_are_none_too_many_for_an_older_run(self, clients):
-        column = baseline_column("y_probability", "prediction", "numeric", Counter(["0.1", "0.2"] * 300))
+        column = baseline_column(
+            "y_probability", "prediction", "numeric", Counter(["0.1", "0.2"] * 300), bounds=(0.0, 1.0)
+        )
         release(clients.bucket.client, "run-1")
         clients.bucket.write_json(
             "models/run-2/baseline.json",
-            with_prediction(release(clients.bucket.client, "run-2"), column),
+            with_predictions(release(clients.bucket.client, "run-2"), [column]),
         )
         clients.bucket.client.put_object(
             Bucket=BUCKET, Key="monitoring/settings.yaml", Body=b"columns: {y_probability: {importance: 2}}"

@@ -40,7 +40,7 @@ HOSTILE = "<script>alert('x')</script>&\"'\u202e"
 
 
 class Page(HTMLParser):
-    """Reads a page as a browser would: its elements, and the text of all with single blanks."""
+    """Parses a page: its elements, and its text with single blanks."""
 
     VOID = ("meta", "link", "br", "img")
 
@@ -226,7 +226,7 @@ def test_what_was_inferred_and_left_out_stands_above_the_gate():
         run_page(RUN, {"gate": gate(), "data": data(positive_label="yes", positive_label_from="rarer")})
     )
     top = page.text[: page.text.index("The gate")]
-    assert "Predicts y" in top
+    assert "Predicts y: one of two labels" in top
     assert "Positive label yes, the rarer label of the file; set PositiveLabel to choose" in top
     assert "Dropped duration" in top
     assert "Likely leaks duration" in top

@@ -80,7 +80,7 @@ def test_the_subject_says_what_happened():
 
 
 def test_columns_without_importance_are_in_the_document_alone():
-    """`zero` moves most and has new categories; `one` drifts as well, and is all that people are told of."""
+    """`zero` moves most and has new categories; `one` drifts too, and only `one` is in the alert."""
     reference = {"zero": ["a", "b"] * 500, "one": ["a", "b"] * 500}
     rules = DriftRules(min_rows=300, columns={"zero": ColumnRules(importance=0)})
     alert = alert_of(part_of(reference, {"zero": ["new"] * 500, "one": ["a"] * 500}, rules=rules))
@@ -257,8 +257,9 @@ def check(detail):
 
 def put(part):
     bus = Bus()
-    put_drift_event(bus, "bank", "2026-11-23", part, "reports/date=2026-11-23/drift.json")
+    put_drift_event(bus, "own", "bank", "2026-11-23", part, "reports/date=2026-11-23/drift.json")
     (entry,) = bus.entries
+    assert bus.own == [entry | {"EventBusName": "own"}]
     return entry
 
 
@@ -304,4 +305,4 @@ def test_an_event_that_eventbridge_refuses_is_an_error():
     bus = Bus()
     bus.refuses = True
     with pytest.raises(EventRefused, match="2026-11-23: ThrottlingException"):
-        put_drift_event(bus, "bank", "2026-11-23", PART, "reports/date=2026-11-23/drift.json")
+        put_drift_event(bus, "own", "bank", "2026-11-23", PART, "reports/date=2026-11-23/drift.json")
