@@ -213,9 +213,9 @@ def _figures(quality: QualityView) -> str:
     if main.verdict == "worse" and main.reasons:
         reasons = " ".join(short(reason, 400) for reason in main.reasons[:_OTHERS_NAMED])
         return f"{reasons} {labels} ({share})."
-    auc = main.measure("AUC")
-    figure = f"AUC {auc.value:.3f}" if auc and auc.value is not None else "Quality is known"
-    gate = f" ({auc.gate:.3f} at the gate)" if auc and auc.gate is not None else ""
+    decisive = main.decisive
+    figure = f"{decisive.name} {decisive.say(decisive.value)}" if decisive else "Quality is known"
+    gate = f" ({decisive.say(decisive.gate)} at the gate)" if decisive and decisive.gate is not None else ""
     left_out = " Nothing is known of the files without labels." if main.leaves_files_out else ""
     return f"{figure}{gate}; {labels} ({share}).{left_out}"
 

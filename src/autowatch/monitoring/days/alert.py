@@ -270,9 +270,14 @@ _LONGEST_NAME_IN_EVENT = 100
 
 
 def put_drift_event(
-    events: "EventBridgeClient", bucket: str, date: str, part: Mapping[str, Any], report_key: str
+    events: "EventBridgeClient",
+    event_bus: str,
+    bucket: str,
+    date: str,
+    part: Mapping[str, Any],
+    report_key: str,
 ) -> None:
-    """Puts `DriftDetected` on the default event bus; docs/drift-detected.schema.json has its fields.
+    """Puts `DriftDetected` on the event buses; docs/drift-detected.schema.json has its fields.
 
     Args:
         part: what `drift.json` says of the rows of the run that drifted.
@@ -294,4 +299,4 @@ def put_drift_event(
         ],
         "report_key": report_key,
     }
-    put_event(events, "DriftDetected", detail)
+    put_event(events, event_bus, "DriftDetected", detail)

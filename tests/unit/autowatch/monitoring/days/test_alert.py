@@ -279,8 +279,9 @@ def check(detail):
 
 def put(part):
     bus = Bus()
-    put_drift_event(bus, "bank", "2026-11-23", part, "reports/date=2026-11-23/drift.json")
+    put_drift_event(bus, "own", "bank", "2026-11-23", part, "reports/date=2026-11-23/drift.json")
     (entry,) = bus.entries
+    assert bus.own == [entry | {"EventBusName": "own"}]
     return entry
 
 
@@ -326,4 +327,4 @@ def test_an_event_that_eventbridge_refuses_is_an_error():
     bus = Bus()
     bus.refuses = True
     with pytest.raises(EventRefused, match="2026-11-23: ThrottlingException"):
-        put_drift_event(bus, "bank", "2026-11-23", PART, "reports/date=2026-11-23/drift.json")
+        put_drift_event(bus, "own", "bank", "2026-11-23", PART, "reports/date=2026-11-23/drift.json")
