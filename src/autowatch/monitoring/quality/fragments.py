@@ -8,6 +8,7 @@ import numpy as np
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.aws.reading import read_input
 from autowatch.aws.uploads import Upload
+from autowatch.monitoring.quality.truth import Truth, truth_of
 from autowatch.records.contract import Contract
 from autowatch.records.keys import LABEL_FRAGMENTS_PREFIX, day_folder
 from autowatch.tabular.csv_lines import csv_line
@@ -31,11 +32,11 @@ class FileLabels:
 
     Attributes:
         rows: shape (n,), int: the rows' numbers in the input, from 1, rising.
-        labels: shape (n,), int: the places of their labels in the contract's.
+        values: shape (n,), float: what came true; see `Truth`.
     """
 
     rows: np.ndarray
-    labels: np.ndarray
+    values: np.ndarray
 
 
 def write_fragment(
@@ -53,16 +54,14 @@ def write_fragment(
         labels: those of each predictions file, with what the ids of its rows begin with.
     """
     key = f"{day_folder(LABEL_FRAGMENTS_PREFIX, day)}run={contract.run}/{name}"
-    endings = [f"{csv_line(['', label])}\n" for label in contract.labels]
+    truth = truth_of(contract)
     with Upload(bucket, key, "text/csv; charset=utf-8") as upload:
         upload.write(f"{csv_line([contract.row_id, contract.actual_column])}\n".encode())
         for id_prefix, of_file in labels:
             for start in range(0, len(of_file.rows), _ROWS_AT_ONCE):
                 part = slice(start, start + _ROWS_AT_ONCE)
-                rows, places = of_file.rows[part].tolist(), of_file.labels[part].tolist()
-                lines = [
-                    f"{id_prefix}-{row}{endings[place]}" for row, place in zip(rows, places, strict=True)
-                ]
+                rows, fields = of_file.rows[part].tolist(), truth.fields(of_file.values[part])
+                lines = [f"{id_prefix}-{row},{field}\n" for row, field in zip(rows, fields, strict=True)]
                 upload.write("".join(lines).encode())
         upload.complete()
 
@@ -80,38 +79,37 @@ def list_fragments(bucket: Bucket, day: str) -> list[Fragment]:
 
 
 def read_fragments(
-    bucket: Bucket, fragments: Iterable[Fragment], labels: Sequence[str], files: Mapping[str, int]
+    bucket: Bucket, fragments: Iterable[Fragment], truth: Truth, files: Mapping[str, int]
 ) -> dict[int, FileLabels]:
     """The labels in the fragments of one run; of several for one row the last counts.
 
     Args:
-        labels: those of the contract of the run.
+        truth: of the contract of the run.
         files: a number for each predictions file, by what the ids of its rows begin with; labels of others are left
             out.
 
     Returns:
         The labels of each file by its number.
     """
-    places = {label: place for place, label in enumerate(labels)}
     gathered = GatheredLabels()
     for fragment in fragments:
         for identifiers, texts in _read(bucket, fragment.file):
             gathered.add(
-                (files[identifier[:_DIGITS]], int(identifier[_DIGITS + 1 :]), places[text])
+                (files[identifier[:_DIGITS]], int(identifier[_DIGITS + 1 :]), value)
                 for identifier, text in zip(identifiers, texts, strict=True)
-                if identifier[:_DIGITS] in files
+                if identifier[:_DIGITS] in files and (value := truth.read(text)) is not None
             )
     return gathered.by_file()
 
 
 class GatheredLabels:
-    """Labels as they come, in nine bytes each."""
+    """Labels as they come, in sixteen bytes each."""
 
     def __init__(self) -> None:
         self._parts: list[np.ndarray] = []
 
-    def add(self, labels: Iterable[tuple[int, int, int]]) -> int:
-        """Takes labels as the number of the file, of the row and of the label; gives how many they are."""
+    def add(self, labels: Iterable[tuple[int, int, float]]) -> int:
+        """Takes labels as the number of the file, of the row, and the value; gives how many they are."""
         part = np.fromiter(labels, _LABEL)
         self._parts.append(part)
         return len(part)
@@ -129,12 +127,12 @@ class GatheredLabels:
         numbers, starts = np.unique(labels["file"], return_index=True)
         parts = np.split(labels, starts[1:]) if len(labels) else []
         return {
-            int(number): FileLabels(part["row"].astype(np.int64), part["label"].astype(np.int64))
+            int(number): FileLabels(part["row"].astype(np.int64), part["value"])
             for number, part in zip(numbers, parts, strict=True)
         }
 
 
-_LABEL = np.dtype([("file", np.uint32), ("row", np.uint32), ("label", np.uint8)])
+_LABEL = np.dtype([("file", np.uint32), ("row", np.uint32), ("value", np.float64)])
 
 
 def _read(bucket: Bucket, file: ObjectVersion) -> Iterator[tuple[Sequence[str], Sequence[str]]]:

@@ -18,15 +18,20 @@ from autowatch.errors import UnreadableFile
 from autowatch.monitoring.quality.fragments import GatheredLabels, write_fragment
 from autowatch.monitoring.quality.keys import DAYS_LOOKED_BACK, find_ids
 from autowatch.monitoring.quality.scored_files import ScoredFile, ScoredFiles
+from autowatch.monitoring.quality.truth import Truth, truth_of
 from autowatch.records.arrival import Arrival, check_name, file_stem
 from autowatch.records.champion import read_champion
-from autowatch.records.contract import ID_COLUMN, OTHER_ID_COLUMN, Contract, read_contract
+from autowatch.records.contract import (
+    ID_COLUMN,
+    OTHER_ID_COLUMN,
+    PREDICTION_DATE_COLUMN,
+    Contract,
+    read_contract,
+)
 from autowatch.records.keys import LABELS_PREFIX, LabelKeys, label_keys
-from autowatch.reports.text import listed, short
 from autowatch.scoring.columns import MissingColumns
 from autowatch.scoring.outcome import check_balance
 from autowatch.scoring.output import rejected_header, rejected_rows
-from autowatch.tabular.cells import differ_unseen
 from autowatch.tabular.table import Block, read_table
 
 MOST_FILES = 100_000
@@ -34,12 +39,6 @@ MOST_FILES = 100_000
 
 
 _ROWS_AT_ONCE = 50_000
-
-
-_LABELS_SHOWN = 10
-
-
-_LONGEST_SHOWN = 60
 
 
 _ID = re.compile(r"([0-9a-f]{16})-([1-9][0-9]{0,9})", re.ASCII)
@@ -83,7 +82,9 @@ def take_labels(bucket: Bucket, arrival: Arrival) -> TakenLabels:
     check_name(arrival.file)
     contract = read_contract(bucket, read_champion(bucket).contract_key)
     table = read_table(read_input(bucket, arrival.file))
-    columns = find_label_columns(table.header, contract.target, contract.id_column)
+    columns = find_label_columns(
+        table.header, contract.target, contract.id_column, of_predictions=_marks_predictions(contract)
+    )
     keys = keys_of_labels(arrival)
     ids = _ids_of_keys(bucket, arrival, columns, contract.id_column) if columns.by_key else None
     reader = _Reader(ScoredFiles(bucket), columns, len(table.header), ids)
@@ -139,9 +140,10 @@ class _Reader:
         self.files: list[ScoredFile] = []
         self._scored, self._columns, self._width, self._ids = scored, columns, width, ids
         self._known: dict[str, _Known] = {}
+        self._truths: dict[str, Truth] = {}
 
-    def read(self, block: Block, faults: dict[int, str]) -> Iterator[tuple[int, int, int]]:
-        """The numbers of file, row and label for each row that fits; `faults` gets why the others do not."""
+    def read(self, block: Block, faults: dict[int, str]) -> Iterator[tuple[int, int, float]]:
+        """The numbers of file and row, and the value, of each row that fits; `faults` gets why the others do not."""
         for index, fields in block.misfits.items():
             faults[index] = f"The row has {len(fields)} fields, the header {self._width}."
         places = (index for index in range(len(block.lines)) if index not in block.misfits)
@@ -162,10 +164,10 @@ class _Reader:
             file, row = self._known.get(match[1]), int(match[2])
             if file is None or row > file.rows:
                 faults[index] = "No prediction has this id."
-            elif (place := file.labels.get(label)) is not None:
-                yield file.number, row, place
+            elif (value := file.truth.read(label)) is not None:
+                yield file.number, row, value
             elif label:
-                faults[index] = file.fault_of(label)
+                faults[index] = file.truth.fault_of(label)
             else:
                 faults[index] = "The label is missing."
 
@@ -179,29 +181,23 @@ class _Reader:
         for id_prefix in new:
             file = self._scored[id_prefix]
             if file is not None:
-                labels = {label: place for place, label in enumerate(file.contract.labels)}
-                unknown_label = _unknown_label(file.contract)
-                self._known[id_prefix] = _Known(len(self.files), file.rows, labels, unknown_label)
+                truth = self._truth_of(file.contract)
+                self._known[id_prefix] = _Known(len(self.files), file.rows, truth)
                 self.files.append(file)
+
+    def _truth_of(self, contract: Contract) -> Truth:
+        if contract.run not in self._truths:
+            self._truths[contract.run] = truth_of(contract)
+        return self._truths[contract.run]
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a row is checked against: the file's number, its rows, the labels' places, the fault of another."""
+    """What a row is checked against: the file's number, its rows, and what may have come true."""
 
     number: int
     rows: int
-    labels: dict[str, int]
-    unknown_label: str
-
-    def fault_of(self, label: str) -> str:
-        """What is wrong with a label that the model does not know."""
-        return f"{self.unknown_label}{differ_unseen([label], self.labels)}"
-
-
-def _unknown_label(contract: Contract) -> str:
-    labels = listed([repr(short(label, _LONGEST_SHOWN)) for label in contract.labels], _LABELS_SHOWN)
-    return f"The label is not one that the model of run {contract.run} knows: {labels}, to the letter."
+    truth: Truth
 
 
 def _with_reasons(block: Block, faults: dict[int, str]) -> Iterator[tuple[int, str, list[str]]]:
@@ -229,17 +225,25 @@ def _write(bucket: Bucket, gathered: GatheredLabels, files: list[ScoredFile], na
     return tuple(sorted({day for day, _ in groups}))
 
 
-def find_label_columns(header: Sequence[str], target: str, id_column: str = "") -> LabelColumns:
+def _marks_predictions(contract: Contract) -> str:
+    """The column that predictions have, and labels that somebody wrote have not."""
+    return contract.probability_column if contract.labels else PREDICTION_DATE_COLUMN
+
+
+def find_label_columns(
+    header: Sequence[str], target: str, id_column: str = "", of_predictions: str = ""
+) -> LabelColumns:
     """Finds the columns by name: of the ids, and the first of `<target>_actual`, `label` and `<target>`.
 
     Our ids stand in `autowatch_id` or else in `id`. The user's key counts where the file has neither, and where it is
-    itself called `id`. A file that has `<target>_probability` too comes from predictions, and what stands under
+    itself called `id`. A file that has the column `of_predictions` too comes from predictions, and what stands under
     `<target>` is predicted.
 
     Args:
         header: the file's.
         target: what is predicted.
         id_column: the user's key; empty where there is none.
+        of_predictions: `<target>_probability` unless given.
 
     Raises:
         MissingColumns: one of them is not there.
@@ -256,7 +260,7 @@ def find_label_columns(header: Sequence[str], target: str, id_column: str = "") 
             f"{f', or name your key {id_column!r}' if id_column else ', or set the parameter IdColumn to your key'}."
         )
     names_of_labels = [f"{target}_actual", "label", target]
-    if f"{target}_probability" in header:
+    if (of_predictions or f"{target}_probability") in header:
         names_of_labels = [name for name in names_of_labels if name != target]
     label = next((name for name in names_of_labels if name in header and name != identifier), None)
     if label is None:

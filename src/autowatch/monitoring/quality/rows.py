@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from autowatch.aws.objects import Bucket
+from autowatch.evaluation.judged import JudgedRows, joined
 from autowatch.monitoring.quality.fragments import FileLabels, Fragment, read_fragments
-from autowatch.monitoring.quality.measures import LabelledRows
 from autowatch.monitoring.quality.scored_files import READERS, read_manifests
+from autowatch.monitoring.quality.truth import Truth, truth_of
 from autowatch.records.arrival import id_prefix
-from autowatch.records.contract import Contract, read_contract
+from autowatch.records.contract import read_contract
 from autowatch.records.keys import contract_key
 from autowatch.records.manifest import Manifest
 from autowatch.records.predictions import read_columns
@@ -28,7 +29,7 @@ class LabelledRun:
 
     run: str
     rows_scored: int
-    labelled: LabelledRows
+    labelled: JudgedRows
     files_scored: int
     files_labelled: int
     threshold: float | None
@@ -62,11 +63,12 @@ def _read_run(
 ) -> LabelledRun:
     contract = read_contract(bucket, contract_key(run))
     numbers = {id_prefix(manifest.input): number for number, manifest in enumerate(manifests)}
-    by_file = read_fragments(bucket, fragments, contract.labels, numbers)
+    truth = truth_of(contract)
+    by_file = read_fragments(bucket, fragments, truth, numbers)
     with ThreadPoolExecutor(READERS) as readers:
         parts = list(
             readers.map(
-                lambda number: _join(bucket, manifests[number], by_file[number], contract),
+                lambda number: _join(bucket, manifests[number], by_file[number], truth),
                 sorted(by_file),
             )
         )
@@ -74,32 +76,28 @@ def _read_run(
     return LabelledRun(
         run=run,
         rows_scored=sum(manifest.rows.scored for manifest in manifests),
-        labelled=LabelledRows.joined(parts),
+        labelled=joined([_nothing(truth), *parts]),
         files_scored=sum(manifest.rows.scored > 0 for manifest in manifests),
         files_labelled=sum(len(part) > 0 for part in parts),
         threshold=threshold.value if threshold else None,
     )
 
 
-def _join(bucket: Bucket, manifest: Manifest, labels: FileLabels, contract: Contract) -> LabelledRows:
-    names = (manifest.row_id, contract.target, contract.probability_column)
-    positive_place = contract.labels.index(contract.positive_label)
-    positive_label = manifest.as_written(contract.positive_label)
-    parts = []
-    for ids, predicted, probabilities in read_columns(bucket, manifest, names):
+def _join(bucket: Bucket, manifest: Manifest, labels: FileLabels, truth: Truth) -> JudgedRows:
+    parts = [_nothing(truth)]
+    for ids, *predicted in read_columns(bucket, manifest, (manifest.row_id, *truth.columns)):
         rows = np.array([int(text[_FIRST_DIGIT:]) for text in ids])
         if rows[0] > labels.rows[-1]:
             break
         found = np.minimum(np.searchsorted(labels.rows, rows), len(labels.rows) - 1)
         at = np.flatnonzero(labels.rows[found] == rows)
-        parts.append(
-            LabelledRows(
-                labels.labels[found[at]] == positive_place,
-                _pick(predicted, at) == positive_label,
-                _pick(probabilities, at).astype(float),
-            )
-        )
-    return LabelledRows.joined(parts)
+        texts = [_pick(column, at) for column in predicted]
+        parts.append(truth.rows(labels.values[found[at]], texts, manifest.as_written))
+    return joined(parts)
+
+
+def _nothing(truth: Truth) -> JudgedRows:
+    return truth.rows(np.empty(0), [np.empty(0, object)] * len(truth.columns), str)
 
 
 def _pick(column: Sequence[str], at: np.ndarray) -> np.ndarray:
