@@ -10,6 +10,7 @@ from botocore import xform_name
 from botocore.model import ServiceModel
 from moto.core.exceptions import AWSError
 from moto.core.responses import ActionResult
+from moto.events.models import EventsBackend
 from moto.iam.access_control import PermissionResult
 from moto.iam.policy_validation import BaseIAMPolicyValidator
 from moto.s3.models import FakeBucket, FakeKey
@@ -43,6 +44,7 @@ def install() -> None:
     cast(Any, BaseIAMPolicyValidator)._validate_version = _no_version_needed
     cast(Any, FakeBucket).get_permission = _no_permission_by_policy
     cast(Any, FakeKey).__deepcopy__ = _listed
+    cast(Any, EventsBackend).put_events = _put_events_of_others
     cast(Any, StepFunctionsParserBackend).start_execution = _start_named_execution
     cast(Any, DistributedIterationComponent)._map_run = _run_map
     cast(Any, StateTaskServiceAwsSdk)._normalise_parameters = _encode_parameters
@@ -52,6 +54,7 @@ def install() -> None:
     cast(Any, StepFunctionResponse).get_execution_history = _execution_history
 
 
+_put_events = EventsBackend.put_events
 _start_execution = StepFunctionsParserBackend.start_execution
 _map_run = DistributedIterationComponent._map_run
 _parse_definition = StepFunctionsParserBackend._validate_definition
@@ -85,6 +88,20 @@ def _listed(key: Any, _: dict[int, Any]) -> Any:
     own = {"_etag": key.etag.strip('"'), "_value_buffer": io.BytesIO(), "multipart": None, "disposed": True}
     listed.__dict__.update(key.__dict__ | own)
     return listed
+
+
+def _put_events_of_others(backend: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """moto lets anyone speak as a service: whose source begins with `aws.` may be AWS alone."""
+    refused = {
+        "ErrorCode": "NotAuthorizedForSourceException",
+        "ErrorMessage": "Not authorized for the source.",
+    }
+    answers = iter(_put_events(backend, [each for each in events if not _is_of_aws(each)]))
+    return [refused if _is_of_aws(each) else next(answers) for each in events]
+
+
+def _is_of_aws(event: dict[str, Any]) -> bool:
+    return str(event.get("Source")).startswith("aws.")
 
 
 def _start_named_execution(backend: Any, arn: str, name: str | None = None, *rest: Any, **named: Any) -> Any:

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from autowatch.aws.clients import client_config
 from autowatch.aws.objects import Bucket
+from autowatch.records.problem import Problem
 from autowatch.records.smoke import SmokeTest, write_smoke_test
 from autowatch.scoring.endpoint import BatchTimedOut, Endpoint
 from sandbox.client import running_sandbox
@@ -285,7 +286,7 @@ def test_a_socket_that_never_answers_is_given_up(world):
     """The function waits a little longer than the endpoint's limit of a minute, which is shortened here."""
     config = client_config("sagemaker-runtime").merge(Config(read_timeout=0.3))
     runtime = world.sandbox.client("sagemaker-runtime", config=config)
-    endpoint = Endpoint(runtime, ENDPOINT, ("no", "yes"), "yes", lambda: 60.0)
+    endpoint = Endpoint(runtime, ENDPOINT, Problem("binary", ("no", "yes"), "yes"), lambda: 60.0)
     world.sandbox.faults(Fault("InvokeEndpoint", "hang", times=1, seconds=2.0))
     with pytest.raises(BatchTimedOut):
         endpoint.predict(b"30,admin.\n", 1)

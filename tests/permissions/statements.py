@@ -55,6 +55,7 @@ _REF_IS_ARN = {
     "AWS::SecretsManager::Secret",
 }
 _NAMED_BY = {
+    "AWS::Events::EventBus": "Name",
     "AWS::S3::Bucket": "BucketName",
     "AWS::SSM::Parameter": "Name",
     "AWS::StepFunctions::StateMachine": "StateMachineName",

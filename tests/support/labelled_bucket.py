@@ -66,7 +66,7 @@ def put_scored(
     rows = zip(*before, ids, *outputs.values(), strict=True)
     as_written = no_formula if neutralise else str
     lines = [",".join([*map(as_written, row), to_text(arrival.time)]) + "\n" for row in rows]
-    body = predictions_header(columns, row_id, neutralise) + "".join(lines).encode()
+    body = predictions_header(own, row_id, outputs, neutralise) + "".join(lines).encode()
     version = s3.put_object(Bucket=BUCKET, Key=f"{stem}.csv", Body=body).get("VersionId")
     manifest = Manifest(
         input=file,

@@ -39,16 +39,18 @@ class Topic:
 
 
 class Bus:
-    """A double of EventBridge that records events, or refuses them on request."""
+    """A double of EventBridge that records the events of the default bus and the stack's own, or refuses them."""
 
     def __init__(self):
         self.entries = []
+        self.own = []
         self.refuses = False
 
     def put_events(self, Entries):
         if self.refuses:
             return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
-        self.entries += Entries
+        self.entries += [entry for entry in Entries if "EventBusName" not in entry]
+        self.own += [entry for entry in Entries if "EventBusName" in entry]
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
 
 
@@ -144,7 +146,14 @@ def score(
 
 def run(clients, now=NOW, only=None, request=None, seconds_left=lambda: 900.0, id_column=""):
     settings = MonitoringSettings(
-        "predictions/", "arn:topic", "Autowatch", "bank-stack", "eu-west-1", min_rows=300, id_column=id_column
+        "predictions/",
+        "arn:topic",
+        "Autowatch",
+        "bank-stack",
+        "eu-west-1",
+        "own",
+        min_rows=300,
+        id_column=id_column,
     )
     return watch(clients, settings, request or (OneDay(only) if only else DueDays()), now, seconds_left)
 

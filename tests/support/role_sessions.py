@@ -22,9 +22,9 @@ class RoleSessions:
         self._keys = {}
 
     def client(self, function, service):
-        """A boto3 client of a service with the rights of the function of this logical id."""
+        """A boto3 client of a service with the rights of the function of this logical id, or of this name."""
         if function not in self._keys:
-            self._keys[function] = self._ask(self._sandbox.outputs[f"{function}Name"])
+            self._keys[function] = self._ask(self._sandbox.outputs.get(f"{function}Name", function))
         session = boto3.Session(*self._keys[function], region_name="us-east-1")
         return session.client(service, endpoint_url=self._sandbox.endpoint_url)
 

@@ -33,7 +33,13 @@ BASELINE = Baseline(
     (
         baseline_column("age", "feature", "numeric", {str(age): 1 for age in range(100)}),
         baseline_column("job", "feature", "categorical", {"admin.": 60, "retired": 40}),
-        baseline_column("y_probability", "prediction", "numeric", {f"0.{digit}": 10 for digit in range(10)}),
+        baseline_column(
+            "y_probability",
+            "prediction",
+            "numeric",
+            {f"0.{digit}": 10 for digit in range(10)},
+            bounds=(0.0, 1.0),
+        ),
     ),
 )
 

@@ -342,6 +342,7 @@ def test_the_outputs_are_those_that_people_rely_on(template):
         "TrainStateMachineArn",
         "TransformStateMachineArn",
         "AlertTopicArn",
+        "VerdictBusName",
         "DashboardUrl",
     }
     expected |= {f"{name}Name" for name in functions(template)}
@@ -392,6 +393,7 @@ def test_nothing_is_removed_and_nothing_runs_in_a_vpc_unless_asked(template):
 
 def test_only_this_stacks_drift_starts_this_stacks_training(template):
     rule = template["Resources"]["DriftDetectedRule"]["Properties"]
+    assert rule["EventBusName"] == {"Ref": "VerdictBus"}
     assert rule["EventPattern"]["detail"]["bucket"], "another stack's event would start a run here"
     assert json.loads(rule["Targets"][0]["Input"]) == {"trigger": "drift"}
 

@@ -30,6 +30,7 @@ def world(monkeypatch):
             "ENDPOINT_NAME": "bank",
             "PREDICTIONS_PREFIX": "predictions/",
             "ALERT_TOPIC_ARN": messages.topic,
+            "EVENT_BUS": session.client("events").create_event_bus(Name="own")["EventBusArn"],
             "MINIMUM_AUC": "0.6",
             "MAX_AUC_DROP": "0.05",
             "MIN_LABELS": "200",

@@ -1,6 +1,6 @@
 """The labels of one day, as they lie under `monitoring/labels/`: a fragment for each labels file and run."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,6 @@ import numpy as np
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.aws.reading import read_input
 from autowatch.aws.uploads import Upload
-from autowatch.monitoring.quality.truth import Truth, truth_of
 from autowatch.records.contract import Contract
 from autowatch.records.keys import LABEL_FRAGMENTS_PREFIX, day_folder
 from autowatch.tabular.csv_lines import csv_line
@@ -28,15 +27,16 @@ class Fragment:
 
 @dataclass(frozen=True)
 class FileLabels:
-    """Labels of one predictions file, one for each row.
+    """What came true of the rows of one predictions file, once for each row.
 
     Attributes:
         rows: shape (n,), int: the rows' numbers in the input, from 1, rising.
-        values: shape (n,), float: what came true; see `Truth`.
+        labels: shape (n,), float: the places of their labels in the contract's, or their numbers where these are
+            predicted.
     """
 
     rows: np.ndarray
-    values: np.ndarray
+    labels: np.ndarray
 
 
 def write_fragment(
@@ -54,14 +54,18 @@ def write_fragment(
         labels: those of each predictions file, with what the ids of its rows begin with.
     """
     key = f"{day_folder(LABEL_FRAGMENTS_PREFIX, day)}run={contract.run}/{name}"
-    truth = truth_of(contract)
+    endings = [f"{csv_line(['', label])}\n" for label in contract.labels]
+
+    def ending(value: float) -> str:
+        return endings[int(value)] if endings else f",{value!r}\n"
+
     with Upload(bucket, key, "text/csv; charset=utf-8") as upload:
         upload.write(f"{csv_line([contract.row_id, contract.actual_column])}\n".encode())
         for id_prefix, of_file in labels:
             for start in range(0, len(of_file.rows), _ROWS_AT_ONCE):
                 part = slice(start, start + _ROWS_AT_ONCE)
-                rows, fields = of_file.rows[part].tolist(), truth.fields(of_file.values[part])
-                lines = [f"{id_prefix}-{row},{field}\n" for row, field in zip(rows, fields, strict=True)]
+                rows, values = of_file.rows[part].tolist(), of_file.labels[part].tolist()
+                lines = [f"{id_prefix}-{row}{ending(value)}" for row, value in zip(rows, values, strict=True)]
                 upload.write("".join(lines).encode())
         upload.complete()
 
@@ -79,37 +83,40 @@ def list_fragments(bucket: Bucket, day: str) -> list[Fragment]:
 
 
 def read_fragments(
-    bucket: Bucket, fragments: Iterable[Fragment], truth: Truth, files: Mapping[str, int]
+    bucket: Bucket, fragments: Iterable[Fragment], labels: Sequence[str], files: Mapping[str, int]
 ) -> dict[int, FileLabels]:
     """The labels in the fragments of one run; of several for one row the last counts.
 
     Args:
-        truth: of the contract of the run.
+        labels: those of the contract of the run; none where numbers are predicted.
         files: a number for each predictions file, by what the ids of its rows begin with; labels of others are left
             out.
 
     Returns:
         The labels of each file by its number.
     """
+    places = {label: place for place, label in enumerate(labels)}
+    value_of: Callable[[str], float] = places.__getitem__ if places else float
     gathered = GatheredLabels()
     for fragment in fragments:
         for identifiers, texts in _read(bucket, fragment.file):
             gathered.add(
-                (files[identifier[:_DIGITS]], int(identifier[_DIGITS + 1 :]), value)
+                (files[identifier[:_DIGITS]], int(identifier[_DIGITS + 1 :]), value_of(text))
                 for identifier, text in zip(identifiers, texts, strict=True)
-                if identifier[:_DIGITS] in files and (value := truth.read(text)) is not None
+                if identifier[:_DIGITS] in files
             )
     return gathered.by_file()
 
 
 class GatheredLabels:
-    """Labels as they come, in sixteen bytes each."""
+    """What came true, as it comes, in 16 bytes each."""
 
     def __init__(self) -> None:
         self._parts: list[np.ndarray] = []
 
     def add(self, labels: Iterable[tuple[int, int, float]]) -> int:
-        """Takes labels as the number of the file, of the row, and the value; gives how many they are."""
+        """Takes the numbers of the file and of the row, and the place of the label or the number; gives how many they
+        are."""
         part = np.fromiter(labels, _LABEL)
         self._parts.append(part)
         return len(part)
@@ -127,12 +134,12 @@ class GatheredLabels:
         numbers, starts = np.unique(labels["file"], return_index=True)
         parts = np.split(labels, starts[1:]) if len(labels) else []
         return {
-            int(number): FileLabels(part["row"].astype(np.int64), part["value"])
+            int(number): FileLabels(part["row"].astype(np.int64), part["label"])
             for number, part in zip(numbers, parts, strict=True)
         }
 
 
-_LABEL = np.dtype([("file", np.uint32), ("row", np.uint32), ("value", np.float64)])
+_LABEL = np.dtype([("file", np.uint32), ("row", np.uint32), ("label", np.float64)])
 
 
 def _read(bucket: Bucket, file: ObjectVersion) -> Iterator[tuple[Sequence[str], Sequence[str]]]:

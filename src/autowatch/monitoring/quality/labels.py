@@ -7,7 +7,7 @@ key is joined to the predictions here.
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
@@ -18,7 +18,6 @@ from autowatch.errors import UnreadableFile
 from autowatch.monitoring.quality.fragments import GatheredLabels, write_fragment
 from autowatch.monitoring.quality.keys import DAYS_LOOKED_BACK, find_ids
 from autowatch.monitoring.quality.scored_files import ScoredFile, ScoredFiles
-from autowatch.monitoring.quality.truth import Truth, truth_of
 from autowatch.records.arrival import Arrival, check_name, file_stem
 from autowatch.records.champion import read_champion
 from autowatch.records.contract import (
@@ -29,9 +28,11 @@ from autowatch.records.contract import (
     read_contract,
 )
 from autowatch.records.keys import LABELS_PREFIX, LabelKeys, label_keys
+from autowatch.reports.text import listed, short
 from autowatch.scoring.columns import MissingColumns
 from autowatch.scoring.outcome import check_balance
 from autowatch.scoring.output import rejected_header, rejected_rows
+from autowatch.tabular.cells import differ_unseen
 from autowatch.tabular.table import Block, read_table
 
 MOST_FILES = 100_000
@@ -39,6 +40,12 @@ MOST_FILES = 100_000
 
 
 _ROWS_AT_ONCE = 50_000
+
+
+_LABELS_SHOWN = 10
+
+
+_LONGEST_SHOWN = 60
 
 
 _ID = re.compile(r"([0-9a-f]{16})-([1-9][0-9]{0,9})", re.ASCII)
@@ -82,9 +89,7 @@ def take_labels(bucket: Bucket, arrival: Arrival) -> TakenLabels:
     check_name(arrival.file)
     contract = read_contract(bucket, read_champion(bucket).contract_key)
     table = read_table(read_input(bucket, arrival.file))
-    columns = find_label_columns(
-        table.header, contract.target, contract.id_column, of_predictions=_marks_predictions(contract)
-    )
+    columns = find_label_columns(table.header, contract.target, contract.id_column)
     keys = keys_of_labels(arrival)
     ids = _ids_of_keys(bucket, arrival, columns, contract.id_column) if columns.by_key else None
     reader = _Reader(ScoredFiles(bucket), columns, len(table.header), ids)
@@ -140,10 +145,10 @@ class _Reader:
         self.files: list[ScoredFile] = []
         self._scored, self._columns, self._width, self._ids = scored, columns, width, ids
         self._known: dict[str, _Known] = {}
-        self._truths: dict[str, Truth] = {}
 
     def read(self, block: Block, faults: dict[int, str]) -> Iterator[tuple[int, int, float]]:
-        """The numbers of file and row, and the value, of each row that fits; `faults` gets why the others do not."""
+        """For each row that fits the numbers of file and row, and the label's place or the number; `faults` gets why
+        the others do not."""
         for index, fields in block.misfits.items():
             faults[index] = f"The row has {len(fields)} fields, the header {self._width}."
         places = (index for index in range(len(block.lines)) if index not in block.misfits)
@@ -164,10 +169,10 @@ class _Reader:
             file, row = self._known.get(match[1]), int(match[2])
             if file is None or row > file.rows:
                 faults[index] = "No prediction has this id."
-            elif (value := file.truth.read(label)) is not None:
+            elif (value := file.value_of(label)) is not None:
                 yield file.number, row, value
             elif label:
-                faults[index] = file.truth.fault_of(label)
+                faults[index] = file.fault_of(label)
             else:
                 faults[index] = "The label is missing."
 
@@ -181,23 +186,39 @@ class _Reader:
         for id_prefix in new:
             file = self._scored[id_prefix]
             if file is not None:
-                truth = self._truth_of(file.contract)
-                self._known[id_prefix] = _Known(len(self.files), file.rows, truth)
+                self._known[id_prefix] = _Known(
+                    len(self.files), file.rows, file.contract, _reader_of(file.contract)
+                )
                 self.files.append(file)
-
-    def _truth_of(self, contract: Contract) -> Truth:
-        if contract.run not in self._truths:
-            self._truths[contract.run] = truth_of(contract)
-        return self._truths[contract.run]
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a row is checked against: the file's number, its rows, and what may have come true."""
+    """What a row is checked against: the file's number, its rows, its model, and the reader of what came true."""
 
     number: int
     rows: int
-    truth: Truth
+    contract: Contract
+    value_of: Callable[[str], float | None]
+
+    def fault_of(self, label: str) -> str:
+        """What is wrong with a label that the model does not know, or with what is no number."""
+        contract = self.contract
+        if not contract.labels:
+            return f"The label is not a number, and the model of run {contract.run} predicts numbers."
+        labels = listed([repr(short(label, _LONGEST_SHOWN)) for label in contract.labels], _LABELS_SHOWN)
+        return (
+            f"The label is not one that the model of run {contract.run} knows: {labels}, to the letter."
+            f"{differ_unseen([label], contract.labels)}"
+        )
+
+
+def _reader_of(contract: Contract) -> Callable[[str], float | None]:
+    """What gives the place of a label in the contract's, or the number that is meant; None where it is neither."""
+    if not contract.labels:
+        return contract.target_number
+    places = {label: place for place, label in enumerate(contract.labels)}
+    return places.get
 
 
 def _with_reasons(block: Block, faults: dict[int, str]) -> Iterator[tuple[int, str, list[str]]]:
@@ -225,25 +246,17 @@ def _write(bucket: Bucket, gathered: GatheredLabels, files: list[ScoredFile], na
     return tuple(sorted({day for day, _ in groups}))
 
 
-def _marks_predictions(contract: Contract) -> str:
-    """The column that predictions have, and labels that somebody wrote have not."""
-    return contract.probability_column if contract.labels else PREDICTION_DATE_COLUMN
-
-
-def find_label_columns(
-    header: Sequence[str], target: str, id_column: str = "", of_predictions: str = ""
-) -> LabelColumns:
+def find_label_columns(header: Sequence[str], target: str, id_column: str = "") -> LabelColumns:
     """Finds the columns by name: of the ids, and the first of `<target>_actual`, `label` and `<target>`.
 
     Our ids stand in `autowatch_id` or else in `id`. The user's key counts where the file has neither, and where it is
-    itself called `id`. A file that has the column `of_predictions` too comes from predictions, and what stands under
-    `<target>` is predicted.
+    itself called `id`. A file that has `<target>_probability` or `prediction_date` too comes from predictions, and what
+    stands under `<target>` is predicted.
 
     Args:
         header: the file's.
         target: what is predicted.
         id_column: the user's key; empty where there is none.
-        of_predictions: `<target>_probability` unless given.
 
     Raises:
         MissingColumns: one of them is not there.
@@ -260,7 +273,7 @@ def find_label_columns(
             f"{f', or name your key {id_column!r}' if id_column else ', or set the parameter IdColumn to your key'}."
         )
     names_of_labels = [f"{target}_actual", "label", target]
-    if (of_predictions or f"{target}_probability") in header:
+    if {f"{target}_probability", PREDICTION_DATE_COLUMN}.intersection(header):
         names_of_labels = [name for name in names_of_labels if name != target]
     label = next((name for name in names_of_labels if name in header and name != identifier), None)
     if label is None:

@@ -1,7 +1,6 @@
 """The gate: a challenger scores the hold-out where it is staged, and is let through when it is good enough."""
 
 import statistics
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,12 +14,12 @@ from autowatch.evaluation.figures import Comparison
 from autowatch.evaluation.judged import JudgedRows
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
-from autowatch.records.keys import baseline_key, contract_key, holdout_key
+from autowatch.records.keys import contract_key, holdout_key
 from autowatch.records.run import Trigger
 from autowatch.records.smoke import write_smoke_test
 from autowatch.scoring.endpoint import TimedEndpoint
 from autowatch.scoring.requests import ScoringLimits
-from autowatch.tabular.profile import Baseline, baseline_column, with_prediction
+from autowatch.training.gate.baseline import complete_baseline
 from autowatch.training.gate.checks import (
     GateRules,
     approval_reason,
@@ -67,12 +66,11 @@ class Endpoints:
     seconds_left: Callable[[], float]
 
     def timed(self, name: str, contract: Contract) -> TimedEndpoint:
-        """The endpoint `name`, answering for the contract's positive label."""
+        """The endpoint `name`, answering as the contract says, with the probability of each of several labels."""
         return TimedEndpoint(
             client=self.client,
             name=name,
-            labels=contract.labels,
-            positive_label=contract.positive_label,
+            problem=replace(contract.problem, each_probability=True),
             seconds_left=lambda: self.seconds_left() - _SECONDS_TO_DECIDE,
         )
 
@@ -100,7 +98,7 @@ def judge_challenger(
     scores = score_holdout(bucket, holdout_key(run), contract, candidate, limits)
     _check_all_scored(scores)
     contract = _complete_contract(bucket, contract, scores, rules)
-    _complete_baseline(bucket, contract, scores)
+    complete_baseline(bucket, contract, scores)
     write_smoke_test(bucket, run, take_smoke_test(scores))
     champion: ScoredChampion | None = None
     skipped: str | None = None
@@ -128,17 +126,6 @@ def _complete_contract(
     if completed != contract:
         bucket.write_json(contract_key(contract.run), completed)
     return completed
-
-
-def _complete_baseline(bucket: Bucket, contract: Contract, scores: HoldoutScores) -> None:
-    baseline = bucket.read_as(baseline_key(contract.run), Baseline)
-    name, predicted = (
-        (contract.probability_column, scores.probability)
-        if contract.labels
-        else (contract.target, scores.predicted)
-    )
-    column = baseline_column(name, "prediction", "numeric", Counter(predicted))
-    bucket.write_json(baseline_key(contract.run), with_prediction(baseline, column))
 
 
 def decide(

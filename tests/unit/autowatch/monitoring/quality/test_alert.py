@@ -51,8 +51,9 @@ class Events:
     def put_events(self, Entries):
         if self.refuses:
             return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
-        (entry,) = Entries
+        own, entry = Entries
         assert (entry["Source"], entry["DetailType"]) == ("autowatch", "QualityDropped")
+        assert own == entry | {"EventBusName": "own"}
         self.details.append(json.loads(entry["Detail"]))
         return {"FailedEntryCount": 0, "Entries": [{}]}
 
@@ -70,6 +71,7 @@ def world():
             events=Events(),
             bucket=Bucket(s3, BUCKET),
             topic_arn=messages.topic,
+            event_bus="own",
             stack="bank",
             region="eu-west-1",
             claim_lasts=timedelta(seconds=3),

@@ -25,7 +25,6 @@ from autowatch.monitoring.quality.labels import take_labels
 from autowatch.monitoring.quality.verdict import QualityRules
 from autowatch.records.claim import Contested
 from autowatch.records.manifest import PredictionsMissing
-from autowatch.scoring.columns import MissingColumns
 from tests.support.labelled_bucket import DAY, draw, labels_text, put_gate, put_labels, put_scored, quality
 from tests.support.scoring_bucket import BUCKET, CONTRACT, create_bucket, keys, release
 
@@ -376,17 +375,5 @@ def test_what_is_no_number_is_rejected_with_the_reason(s3):
     assert (taken.taken, taken.rejected) == (1, 3)
     (key,) = keys(s3, "rejected/labels/")
     text = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
-    assert text.count("The label is not a number, as the model of run r1 predicts. Write it as 1234.5") == 2
+    assert text.count("The label is not a number, and the model of run r1 predicts numbers.") == 2
     assert "The label is missing." in text
-
-
-def test_predictions_of_numbers_are_not_taken_for_labels(s3):
-    release_of(s3, NUMBERS)
-    put_scored(s3, outputs={"y": ["1"] * 4}, contract=NUMBERS)
-    with pytest.raises(MissingColumns, match="y_actual"):
-        take(s3, "id,y,prediction_date\n0123456789abcdef-1,4,2026-11-23T09:00:00Z\n")
-
-
-def release_of(s3, contract):
-    """The champion's contract, in place of the one of `release`."""
-    Bucket(s3, BUCKET).write_json("models/r1/contract.json", contract)
