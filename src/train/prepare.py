@@ -21,6 +21,23 @@ from autowatch.training.start import CoolingDown, NothingNew, RunInProgress, beg
 
 
 @dataclass(frozen=True)
+class JudgingParameters:
+    """What models and days are judged by, as it was written: here it is only checked that it fits what is predicted."""
+
+    minimum_auc: str
+    minimum_macro_f1: str
+    minimum_r2: str
+    auc_tolerance: str
+    error_tolerance_percent: str
+    max_auc_drop: str
+    max_error_rise_percent: str
+
+    def by_name(self) -> dict[str, str]:
+        """By the names of the stack's parameters."""
+        return {name.title().replace("_", ""): text for name, text in vars(self).items()}
+
+
+@dataclass(frozen=True)
 class Settings(StackSettings):
     """What the template tells this state."""
 
@@ -41,6 +58,7 @@ class Settings(StackSettings):
     problem_type: ProblemWanted
     probability_of_each_class: bool
     objective_metric: str
+    judging: JudgingParameters
 
     @property
     def preparation(self) -> Preparation:
@@ -61,6 +79,7 @@ class Settings(StackSettings):
                 "CostOfAlarm": self.threshold.cost_of_alarm,
                 "ProbabilityOfEachClass": str(self.probability_of_each_class).lower(),
                 "ObjectiveMetric": self.objective_metric,
+                **self.judging.by_name(),
             },
         )
 
