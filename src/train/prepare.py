@@ -37,6 +37,7 @@ class Settings(StackSettings):
     holdout_percent: int
     holdout_by: HoldoutBy
     threshold: ThresholdParameters
+    audit_lock_days: int
 
     @property
     def preparation(self) -> Preparation:
@@ -72,6 +73,8 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
             execution=event["execution"],
             started=from_text(event["started"]),
             cooldown=timedelta(hours=settings.retrain_cooldown_hours),
+            asked=request.asked,
+            audit_lock_days=settings.audit_lock_days,
         )
     except (CoolingDown, NothingNew, RunInProgress) as refusal:
         if request.trigger != "drift":
