@@ -61,6 +61,8 @@ def train(
         if look.classes:
             classes = ", ".join(f"{label} {rows:,}" for label, rows in look.classes.items())
             terminal.say(f"{data}: {number(look.rows)} labelled rows ({classes})")
+        elif look.rows:
+            terminal.say(f"{data}: {number(look.rows)} rows with a number to predict")
         if look.dropped:
             terminal.say(f"Dropped: {', '.join(look.dropped)} (DropColumns)")
         if look.key:
@@ -264,9 +266,8 @@ def _show(terminal: Terminal, detail: RunDetail) -> None:
         terminal.say(str(record["reason"]))
     if data:
         classes = ", ".join(f"{label} {rows:,}" for label, rows in data["classes"].items())
-        terminal.say(
-            f"\nData: {(record.get('training') or {}).get('key')}, {data['rows']:,} rows ({classes})"
-        )
+        held = classes or "with a number to predict"
+        terminal.say(f"\nData: {(record.get('training') or {}).get('key')}, {data['rows']:,} rows ({held})")
         if data.get("dropped_columns"):
             terminal.say(f"Dropped: {', '.join(data['dropped_columns'])} (DropColumns)")
         for key in (column["name"] for column in data["columns"] if column["role"] == "key"):
@@ -304,6 +305,10 @@ _CHOSEN_BY = {
 
 def _decides(contract: Mapping[str, Any]) -> str:
     """From which probability on a row gets the positive label."""
+    if not contract["labels"]:
+        return f"{contract['target']} is a number."
+    if len(contract["labels"]) > 2:
+        return f"{contract['target']} is the most probable of {len(contract['labels'])} labels."
     threshold = contract.get("decision_threshold")
     if not threshold:
         return f"{contract['target']} is the model's own label (DecisionThreshold=model)."

@@ -10,6 +10,7 @@ from botocore import xform_name
 from botocore.model import ServiceModel
 from moto.core.exceptions import AWSError
 from moto.core.responses import ActionResult
+from moto.events.models import EventsBackend
 from moto.iam.access_control import PermissionResult
 from moto.iam.policy_validation import BaseIAMPolicyValidator
 from moto.s3.exceptions import AccessDeniedByLock
@@ -47,6 +48,7 @@ def install() -> None:
     cast(Any, FakeKey).__deepcopy__ = _listed
     cast(Any, S3Response)._key_response_get = _get_key
     cast(Any, S3Backend).put_object_retention = _put_retention
+    cast(Any, EventsBackend).put_events = _put_events_of_others
     cast(Any, StepFunctionsParserBackend).start_execution = _start_named_execution
     cast(Any, DistributedIterationComponent)._map_run = _run_map
     cast(Any, StateTaskServiceAwsSdk)._normalise_parameters = _encode_parameters
@@ -58,6 +60,7 @@ def install() -> None:
 
 _key_response_get = S3Response._key_response_get
 _put_object_retention = S3Backend.put_object_retention
+_put_events = EventsBackend.put_events
 _start_execution = StepFunctionsParserBackend.start_execution
 _map_run = DistributedIterationComponent._map_run
 _parse_definition = StepFunctionsParserBackend._validate_definition
@@ -116,6 +119,20 @@ def _put_retention(backend: Any, bucket: str, key: str, version_id: str | None, 
     if locked and locked.is_locked(True) and (mode != locked.lock_mode or until < locked.lock_until):
         raise AccessDeniedByLock
     _put_object_retention(backend, bucket, key, version_id, retention)
+
+
+def _put_events_of_others(backend: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """moto lets anyone speak as a service: whose source begins with `aws.` may be AWS alone."""
+    refused = {
+        "ErrorCode": "NotAuthorizedForSourceException",
+        "ErrorMessage": "Not authorized for the source.",
+    }
+    answers = iter(_put_events(backend, [each for each in events if not _is_of_aws(each)]))
+    return [refused if _is_of_aws(each) else next(answers) for each in events]
+
+
+def _is_of_aws(event: dict[str, Any]) -> bool:
+    return str(event.get("Source")).startswith("aws.")
 
 
 def _start_named_execution(backend: Any, arn: str, name: str | None = None, *rest: Any, **named: Any) -> Any:

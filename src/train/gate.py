@@ -24,6 +24,10 @@ class Settings(StackSettings):
     minimum_auc: float
     gate_confidence_percent: float
     auc_tolerance: float
+    minimum_macro_f1: float
+    minimum_r2: float
+    error_tolerance_percent: float
+    objective_metric: str
     max_batch_seconds: float
     threshold: ThresholdParameters
     release_approval: ApprovalPolicy
@@ -39,6 +43,10 @@ class Settings(StackSettings):
             max_batch_seconds=self.max_batch_seconds,
             threshold=self.threshold.read(),
             approval=self.release_approval,
+            minimum_macro_f1=self.minimum_macro_f1,
+            minimum_r2=self.minimum_r2,
+            error_tolerance=self.error_tolerance_percent / 100,
+            error="mae" if self.objective_metric == "MAE" else "rmse",
         )
 
 

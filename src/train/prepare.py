@@ -15,6 +15,7 @@ from autowatch.records.timestamps import from_text
 from autowatch.settings import Network, StackSettings
 from autowatch.training.data.files import find_training_files
 from autowatch.training.data.prepare import Preparation, prepare_training_data
+from autowatch.training.data.target import ProblemWanted
 from autowatch.training.serving.deployment import check_deployment, check_network, check_serving
 from autowatch.training.start import CoolingDown, NothingNew, RunInProgress, begin_training, read_request
 
@@ -38,6 +39,9 @@ class Settings(StackSettings):
     holdout_by: HoldoutBy
     threshold: ThresholdParameters
     audit_lock_days: int
+    problem_type: ProblemWanted
+    probability_of_each_class: bool
+    objective_metric: str
 
     @property
     def preparation(self) -> Preparation:
@@ -49,6 +53,16 @@ class Settings(StackSettings):
             id_column=self.id_column,
             holdout_percent=self.holdout_percent,
             holdout_by=self.holdout_by,
+            problem_type=self.problem_type,
+            probability_of_each_class=self.probability_of_each_class,
+            parameters={
+                "PositiveLabel": self.positive_label,
+                "DecisionThreshold": self.threshold.decision_threshold,
+                "CostOfMiss": self.threshold.cost_of_miss,
+                "CostOfAlarm": self.threshold.cost_of_alarm,
+                "ProbabilityOfEachClass": str(self.probability_of_each_class).lower(),
+                "ObjectiveMetric": self.objective_metric,
+            },
         )
 
 

@@ -66,8 +66,10 @@ def test_a_run_that_drift_starts_names_the_event(sandbox, started):
     bucket = sandbox.outputs["DataBucketName"]
     sandbox.client("s3").put_object(Bucket=bucket, Key="training/y.csv", Body=b"age,job\n2,b\n")
     detail = json.dumps({"bucket": bucket, "date": "2026-11-23"})
-    event = {"Source": "autowatch", "DetailType": "DriftDetected", "Detail": detail}
-    (entry,) = sandbox.client("events").put_events(Entries=[event])["Entries"]
+    bus = sandbox.outputs["VerdictBusName"]
+    event = {"Source": "autowatch", "DetailType": "DriftDetected", "Detail": detail, "EventBusName": bus}
+    events = RoleSessions(sandbox).client("DetectDriftFunction", "events")
+    (entry,) = events.put_events(Entries=[event])["Entries"]
     sandbox.wait_until_idle(60)
     record = newest(sandbox, "train")
     assert (record["by"], record["trigger"]) == (f"event {entry['EventId']}", "drift")

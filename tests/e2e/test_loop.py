@@ -1,4 +1,4 @@
-"""The whole loop end to end, on the real template, on a few thousand generated rows; then what bad input gets."""
+"""The whole loop end to end, on the real template, on a few thousand generated rows; then bad input."""
 
 import json
 import re
@@ -269,7 +269,7 @@ class TestAfterwards:
         assert ask({"from": day})["errorType"] == "InvalidRequest"
 
     def test_domino_refusing_the_token_is_a_loud_failure(self, sandbox, s3, bucket):
-        """The secret is changed behind the loader's back; the next daily run must not pass for a success."""
+        """The secret is changed without the loader's knowledge; the next daily run must fail."""
         secrets = sandbox.client("secretsmanager")
         (secret,) = secrets.list_secrets()["SecretList"]
         secrets.put_secret_value(SecretId=secret["ARN"], SecretString="another token")

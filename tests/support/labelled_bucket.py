@@ -39,7 +39,7 @@ def put_scored(
     Without a `threshold` in the run's contract labels are the model's own, cut at 0.5. `own` are columns of the input,
     with a value for each row; `labels` are the negative and the positive one.
 
-    Gives what its ids begin with.
+    Returns the beginning of its ids.
     """
     file = ObjectVersion(f"inference/{name}.csv", f"version of {name} {day}", "e", 1)
     arrival = Arrival(file, datetime.fromisoformat(f"{day}T{hour:02}:00:00Z"))
@@ -57,7 +57,7 @@ def put_scored(
     rows = zip(*before, ids, columns["y"], columns["y_probability"], strict=True)
     as_written = no_formula if neutralise else str
     lines = [",".join([*map(as_written, row), to_text(arrival.time)]) + "\n" for row in rows]
-    body = predictions_header(columns, row_id, neutralise) + "".join(lines).encode()
+    body = predictions_header(own, row_id, ["y", "y_probability"], neutralise) + "".join(lines).encode()
     version = s3.put_object(Bucket=BUCKET, Key=f"{stem}.csv", Body=body).get("VersionId")
     manifest = Manifest(
         input=file,
@@ -115,7 +115,7 @@ def put_gate(s3, auc=0.8, rows=8000, positives=900, run="r1"):
 
 
 def draw(rows, auc_shift, seed=1, share=0.2):
-    """Probabilities and labels of rows; the further the shift from 0, the better the former tell the latter."""
+    """Probabilities and labels; the further the shift is from 0, the better the former predict the latter."""
     source = random.Random(seed)
     labels = ["yes" if source.random() < share else "no" for _ in range(rows)]
     probabilities = [
@@ -126,7 +126,7 @@ def draw(rows, auc_shift, seed=1, share=0.2):
 
 
 def labels_text(id_prefix, labels, first=1, header="id,y"):
-    """A labels file for rows in a row, from number `first` on."""
+    """A labels file for consecutive rows, from number `first` on."""
     lines = [f"{id_prefix}-{number},{label}" for number, label in enumerate(labels, first)]
     return "\n".join([header, *lines, ""])
 

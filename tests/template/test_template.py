@@ -1,4 +1,4 @@
-"""What the template promises, read off the template itself and off what the SAM transform makes of it."""
+"""Properties of the template, checked in its source and after the SAM transform."""
 
 import importlib
 import json
@@ -305,7 +305,7 @@ def test_asynchronous_functions_have_a_place_for_what_failed(template):
 
 
 def test_a_second_stack_finds_no_name_taken(resources):
-    """What has a name of its own carries the stack's."""
+    """Every named resource carries the stack's name."""
     for name, item in resources.items():
         for key, value in item["Properties"].items():
             if key in (
@@ -347,6 +347,7 @@ def test_the_outputs_are_those_that_people_rely_on(template):
         "TrainStateMachineArn",
         "TransformStateMachineArn",
         "AlertTopicArn",
+        "VerdictBusName",
         "DashboardUrl",
     }
     expected |= {f"{name}Name" for name in functions(template)}
@@ -397,6 +398,7 @@ def test_nothing_is_removed_and_nothing_runs_in_a_vpc_unless_asked(template):
 
 def test_only_this_stacks_drift_starts_this_stacks_training(template):
     rule = template["Resources"]["DriftDetectedRule"]["Properties"]
+    assert rule["EventBusName"] == {"Ref": "VerdictBus"}
     assert rule["EventPattern"]["detail"]["bucket"], "another stack's event would start a run here"
     asked = json.loads(rule["Targets"][0]["InputTransformer"]["InputTemplate"])
     assert read_request(asked).trigger == "drift"

@@ -10,6 +10,7 @@ from autowatch.errors import AutowatchError
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
     from mypy_boto3_sns import SNSClient
 
 _LONGEST_SUBJECT = 99
@@ -81,16 +82,23 @@ def _harmless(line: str) -> str:
     return _FOREIGN_ADDRESS.sub(r"\1[:]//", printable)
 
 
-def put_event(events: "EventBridgeClient", detail_type: str, detail: Mapping[str, Any]) -> None:
-    """Puts one event of the source `autowatch` on the default event bus.
+def put_event(
+    events: "EventBridgeClient", event_bus: str, detail_type: str, detail: Mapping[str, Any]
+) -> None:
+    """Puts one event of the source `autowatch` on the stack's own event bus, and a copy on the account's default one.
+
+    The stack acts on its own bus alone, to which only its functions may put. Anyone in the account may put to the
+    default one, where others have listened from the start.
 
     Raises:
         EventRefused: EventBridge accepted the call, but not the event.
     """
     text = json.dumps(detail, ensure_ascii=False, allow_nan=False)
-    answer = events.put_events(Entries=[{"Source": "autowatch", "DetailType": detail_type, "Detail": text}])
+    copy: PutEventsRequestEntryTypeDef = {"Source": "autowatch", "DetailType": detail_type, "Detail": text}
+    answer = events.put_events(Entries=[{**copy, "EventBusName": event_bus}, copy])
     if answer["FailedEntryCount"]:
-        code = answer["Entries"][0].get("ErrorCode", "no reason given")
+        codes = (entry.get("ErrorCode") for entry in answer["Entries"])
+        code = next(filter(None, codes), "no reason given")
         raise EventRefused(
             f"EventBridge refused {detail_type} of {detail['date']}: {code}. The next run tries again."
         )

@@ -313,7 +313,7 @@ class Bucket:
         return self._write_on_condition(key, document, IfMatch=etag)
 
     def _write_on_condition(self, key: str, document: Any, **condition: Any) -> str:
-        """Writes with a unique mark: when boto3 retries after a lost answer, it shows that the write had succeeded."""
+        """Writes with a unique mark. When boto3 retries after a lost answer, the mark shows that it had succeeded."""
         mark = {_MARK: uuid.uuid4().hex}
         try:
             answer = self.client.put_object(

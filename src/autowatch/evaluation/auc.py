@@ -50,12 +50,30 @@ def macro_auc(actual: np.ndarray, probabilities: np.ndarray, classes: Sequence[i
         classes: the places of those to take the mean of, one at least; of each there are two rows, and two of others.
     """
     auc, influence = class_influences(actual, probabilities, classes)
-    counts = np.bincount(actual, minlength=probabilities.shape[1])
-    variance = sum(_variance_of_mean(influence[actual == place]) for place in np.flatnonzero(counts > 1))
-    fewest = int(counts[list(classes)].min())
+    variance, rows = variance_by_class(influence, actual)
     if auc in (0.0, 1.0) or variance == 0:
+        fewest = int(np.bincount(actual)[list(classes)].min())
         return auc_estimate_of_counts(auc, fewest, len(actual) - fewest)
-    return logit_interval(auc, math.sqrt(variance), float(stdtrit(fewest - 1, 0.975)))
+    return logit_interval(auc, math.sqrt(variance), float(stdtrit(rows - 1, 0.975)))
+
+
+def variance_by_class(values: np.ndarray, actual: np.ndarray) -> tuple[float, float]:
+    """The variance of the sum of the classes' means, and from how many rows of one class it would be as well known.
+
+    The latter is one more than the degrees of freedom of Welch (1947) and Satterthwaite (1946): that of the smallest
+    class where most of the variance is its, and more where it is not.
+
+    Args:
+        values: shape (n,), float.
+        actual: shape (n,), int: the class of each; one with a single value is left out.
+    """
+    parts = [values[actual == place] for place in np.flatnonzero(np.bincount(actual) > 1)]
+    variances = [_variance_of_mean(part) for part in parts]
+    total = sum(variances)
+    if total == 0:
+        return 0.0, float(max(len(part) for part in parts))
+    freedom = sum(each**2 / (len(part) - 1) for each, part in zip(variances, parts, strict=True))
+    return total, total**2 / freedom + 1
 
 
 def class_influences(

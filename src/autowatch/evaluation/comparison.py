@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
 from autowatch.errors import AutowatchError
-from autowatch.evaluation.auc import class_influences
+from autowatch.evaluation.auc import class_influences, variance_by_class
 from autowatch.evaluation.figures import Comparison
 from autowatch.evaluation.numbers import ErrorMeasure, in_unit, mean_loss, row_losses, unit_of
 
@@ -94,11 +94,12 @@ def compare_classes(
     seed = _seed(actual.astype("<i8"), challenger, champion)
     random = np.random.default_rng(seed)
     difference, drawn = ours - theirs, np.full(resamples, theirs - ours)
+    adds = of_ours - of_theirs
     for place in np.flatnonzero(counts):
-        parts = (of_ours - of_theirs)[actual == place]
+        parts = adds[actual == place]
         drawn += [_draw(random, len(parts)) @ parts / len(parts) for _ in range(resamples)]
     found = _Found("macro_auc", ours, theirs, difference, drawn, seed)
-    return found.comparison(len(actual), int(counts[classes].min()), confidence)
+    return found.comparison(len(actual), variance_by_class(adds, actual)[1], confidence)
 
 
 def compare_errors(
@@ -150,9 +151,9 @@ class _Found:
     drawn: np.ndarray
     seed: int
 
-    def comparison(self, rows: int, fewest: int, confidence: float) -> Comparison:
-        """The comparison on so many rows; `fewest` of them are in the smallest class."""
-        level = _expanded_level(confidence, fewest)
+    def comparison(self, rows: int, known_from: float, confidence: float) -> Comparison:
+        """The comparison on so many rows; the spread is known as well as from `known_from` rows of one class."""
+        level = _expanded_level(confidence, known_from)
         standard_error = float(self.drawn.std(ddof=1))
         return Comparison(
             rows=rows,
@@ -215,7 +216,7 @@ def _draw(random: np.random.Generator, rows: int) -> np.ndarray:
     return np.bincount(random.integers(0, rows, rows, dtype=np.uint32), minlength=rows)
 
 
-def _expanded_level(confidence: float, rows: int) -> float:
+def _expanded_level(confidence: float, rows: float) -> float:
     return float(ndtr(np.sqrt(rows / (rows - 1)) * stdtrit(rows - 1, confidence)))
 
 

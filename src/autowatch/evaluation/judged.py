@@ -11,18 +11,28 @@ from autowatch.evaluation.auc import auc_estimate
 from autowatch.evaluation.classes import balanced_accuracy, class_estimates, class_table, macro_auc
 from autowatch.evaluation.classification import log_losses, measure, squared_errors
 from autowatch.evaluation.comparison import NotComparable, compare, compare_classes, compare_errors
-from autowatch.evaluation.curves import calibration_curve, expected_calibration_error
+from autowatch.evaluation.curves import (
+    calibration_curve,
+    expected_calibration_error,
+    gain_curve,
+    lift,
+    roc_curve,
+)
 from autowatch.evaluation.figures import (
     Bounded,
     CalibrationPoint,
     ClassTable,
     Comparison,
+    Confusion,
+    Costs,
     Estimate,
     NumberTable,
+    TradeOffPoint,
 )
 from autowatch.evaluation.intervals import f1_estimate, mean_estimate, share_estimate
 from autowatch.evaluation.measures import MEASURES_OF
 from autowatch.evaluation.numbers import ErrorMeasure, number_estimates, number_table
+from autowatch.evaluation.threshold import confusion, trade_off_curve
 
 
 @dataclass(frozen=True)
@@ -68,8 +78,33 @@ class JudgedRows(ABC):
         """The measures that the rows tell."""
         return {name: each.value for name, each in self.estimates().items() if each is not None}
 
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Of the measures that have one, the ends of their intervals."""
+        bounded = {name: each for name, each in self.estimates().items() if isinstance(each, Bounded)}
+        return {name: (each.lower, each.upper) for name, each in bounded.items()}
+
     def calibration(self) -> tuple[CalibrationPoint, ...]:
         """The points of the calibration curve; none for numbers."""
+        return ()
+
+    def roc(self) -> tuple[tuple[float, float], ...]:
+        """Of two labels, the points of the ROC curve."""
+        return ()
+
+    def gain(self) -> tuple[tuple[float, float], ...]:
+        """Of two labels, the points of the gain curve."""
+        return ()
+
+    def lift_of_tenth(self) -> float | None:
+        """Of two labels, the lift of the tenth with the highest probabilities."""
+        return None
+
+    def confusion(self) -> Confusion | None:
+        """Of two labels, the rows by their true and their predicted label."""
+        return None
+
+    def trade_off(self, costs: Costs | None) -> tuple[TradeOffPoint, ...]:  # noqa: ARG002 (of two labels alone)
+        """Of two labels, what other thresholds would mean, at these costs of mistakes."""
         return ()
 
     def class_table(self) -> ClassTable | None:
@@ -144,6 +179,10 @@ class BinaryRows(JudgedRows):
         """All measures; both classes must occur."""
         return asdict(measure(self.positive, self.predicted, self.probability))
 
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """None: the interval of the gate's AUC follows from the counts of its calibration curve."""
+        return {}
+
     def deciding(self, places: Sequence[int]) -> dict[str, Bounded]:
         """The AUC, with enough rows of both classes."""
         auc = auc_estimate(self.positive, self.probability)
@@ -156,6 +195,26 @@ class BinaryRows(JudgedRows):
     def calibration(self) -> tuple[CalibrationPoint, ...]:
         """Of the probability of the positive label."""
         return calibration_curve(self.positive, self.probability)
+
+    def roc(self) -> tuple[tuple[float, float], ...]:
+        """See `roc_curve`."""
+        return roc_curve(self.positive, self.probability)
+
+    def gain(self) -> tuple[tuple[float, float], ...]:
+        """See `gain_curve`."""
+        return gain_curve(self.positive, self.probability)
+
+    def lift_of_tenth(self) -> float | None:
+        """See `lift`."""
+        return lift(self.positive, self.probability, 0.1)
+
+    def confusion(self) -> Confusion:
+        """See `threshold.confusion`."""
+        return confusion(self.positive, self.predicted)
+
+    def trade_off(self, costs: Costs | None) -> tuple[TradeOffPoint, ...]:
+        """See `trade_off_curve`."""
+        return trade_off_curve(self.positive, self.probability, costs)
 
 
 @dataclass(frozen=True)

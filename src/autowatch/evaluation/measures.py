@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,30 @@ MEASURES_OF: Mapping[str, ProblemMeasures] = {
     "regression": ProblemMeasures(("rmse", "mae", "r2"), decides=("rmse", "mae"), beside=("mae", "r2")),
 }
 """By the type of the problem."""
+
+
+@dataclass(frozen=True)
+class Floors:
+    """What a model must reach at the gate, and its predictions later.
+
+    Attributes:
+        minimum_auc: the least AUC; of several labels the least macro AUC.
+        minimum_macro_f1: of several labels the least macro F1; 0 asks for none.
+        minimum_r2: of numbers the least R².
+    """
+
+    minimum_auc: float
+    minimum_macro_f1: float = field(default=0.0, kw_only=True)
+    minimum_r2: float = field(default=0.0, kw_only=True)
+
+    def floors(self, problem_type: str) -> dict[str, float]:
+        """The floor of each measure that has one for this type of problem."""
+        of_f1 = {"macro_f1": self.minimum_macro_f1} if self.minimum_macro_f1 > 0 else {}
+        return {
+            "binary": {"auc": self.minimum_auc},
+            "multiclass": {"macro_auc": self.minimum_auc, **of_f1},
+            "regression": {"r2": self.minimum_r2},
+        }[problem_type]
 
 
 def say_number(value: float) -> str:

@@ -141,7 +141,7 @@ def _tone(drift: DaySummary | None) -> Tone:
 
 
 def _auc(record: DayRecord | None) -> tuple[float, float, float] | None:
-    auc = record.quality.main.measure("AUC") if record and record.quality else None
+    auc = record.quality.main.decisive if record and record.quality else None
     if auc is None or auc.value is None:
         return None
     return (

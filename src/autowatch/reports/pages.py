@@ -114,5 +114,12 @@ def _number(value: float | None) -> str:
 @cache
 def _run_environment() -> Environment:
     return page_environment(
-        x=plot.x, y=plot.y, path=plot.path, number=_number, duration=duration, percent=page_text.percent
+        x=plot.x,
+        y=plot.y,
+        path=plot.path,
+        number=_number,
+        duration=duration,
+        percent=page_text.percent,
+        count=page_text.count,
+        short=page_text.short,
     )

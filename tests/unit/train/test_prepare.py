@@ -42,6 +42,9 @@ def s3(monkeypatch):
         "DECISION_THRESHOLD": "model",
         "COST_OF_MISS": "",
         "COST_OF_ALARM": "",
+        "PROBLEM_TYPE": "auto",
+        "PROBABILITY_OF_EACH_CLASS": "false",
+        "OBJECTIVE_METRIC": "auto",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -31,6 +31,7 @@ class AlertTarget:
     sns: "SNSClient"
     events: "EventBridgeClient"
     topic_arn: str
+    event_bus: str
     stack: str
     region: str
     claim_lasts: timedelta = CLAIM_LASTS
@@ -92,7 +93,7 @@ def _alert_on(target: AlertTarget, documents: Mapping[str, dict[str, Any]]) -> N
     try:
         alert = _alert(target, documents)
         send_mail(target.sns, target.topic_arn, alert)
-        put_quality_event(target.events, alert)
+        put_quality_event(target.events, target.event_bus, alert)
         alerted = True
     finally:
         for day, document in documents.items():
@@ -176,8 +177,8 @@ def send_mail(sns: "SNSClient", topic_arn: str, alert: QualityAlert) -> None:
     publish(sns, topic_arn, subject(alert), lines(alert))
 
 
-def put_quality_event(events: "EventBridgeClient", alert: QualityAlert) -> None:
-    """Puts `QualityDropped` on the default event bus; docs/formats.md has its fields.
+def put_quality_event(events: "EventBridgeClient", event_bus: str, alert: QualityAlert) -> None:
+    """Puts `QualityDropped` on the event buses; docs/formats.md has its fields.
 
     Raises:
         EventRefused: EventBridge took the call, but not the event.
@@ -197,7 +198,7 @@ def put_quality_event(events: "EventBridgeClient", alert: QualityAlert) -> None:
         "gate_auc": document["gate"].get("auc"),
         "report_key": quality_key(document["date"]),
     }
-    put_event(events, "QualityDropped", detail)
+    put_event(events, event_bus, "QualityDropped", detail)
 
 
 def subject(alert: QualityAlert) -> str:

@@ -45,6 +45,7 @@ class QualitySettings:
     metrics_namespace: str
     stack: str
     region: str
+    event_bus: str
     rules: QualityRules
 
 
@@ -180,6 +181,7 @@ def _target(job: Job) -> AlertTarget:
         events=job.clients.events,
         bucket=job.clients.bucket,
         topic_arn=job.settings.topic_arn,
+        event_bus=job.settings.event_bus,
         stack=job.settings.stack,
         region=job.settings.region,
     )

@@ -192,7 +192,7 @@ def test_a_window_has_a_page_that_leads_to_the_history(s3, prefix, facts, subjec
 
 @contextmanager
 def just_before_the_page_is_put(s3, key, act):
-    """Has somebody else act after the documents for this page were read and before the page is written, once."""
+    """Lets another writer act once, after the documents for this page were read and before the page is written."""
     left = [act]
 
     def put(params, **_):

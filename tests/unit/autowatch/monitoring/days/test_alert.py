@@ -80,7 +80,7 @@ def test_the_subject_says_what_happened():
 
 
 def test_columns_without_importance_are_in_the_document_alone():
-    """`zero` moves most and has new categories; `one` drifts as well, and is all that people are told of."""
+    """`zero` moves most and has new categories; `one` drifts too, and only `one` is in the alert."""
     reference = {"zero": ["a", "b"] * 500, "one": ["a", "b"] * 500}
     rules = DriftRules(min_rows=300, columns={"zero": ColumnRules(importance=0)})
     alert = alert_of(part_of(reference, {"zero": ["new"] * 500, "one": ["a"] * 500}, rules=rules))
@@ -156,6 +156,28 @@ def test_a_mail_without_values_says_as_much_and_names_no_category():
         in text
     )
     assert len(text.splitlines()) == 10
+
+
+def test_the_mail_says_how_much_the_model_uses_what_drifted():
+    part = drifted_part(5)
+    for column, use in zip(part["columns"], (0.01, 0.3, None, 0.1, 0.02), strict=True):
+        column["use"] = use
+    written = lines(alert_of(part))
+    assert (
+        "threshold; what drifted is 43% of what the model uses: c1 30%, c3 10%, c4 2.0% and 1 more."
+        in written[1]
+    )
+    assert len(written) == 10
+
+
+def test_a_column_that_the_model_does_not_use_is_told_as_such():
+    part = drifted_part()
+    part["columns"][0]["use"] = 0.0
+    assert "what drifted is 0% of what the model uses." in lines(alert_of(part))[1]
+
+
+def test_where_the_models_use_is_not_known_the_importance_is_told():
+    assert "columns with 100% of the importance drifted." in lines(drifted())[1]
 
 
 @pytest.mark.parametrize("name", ["größe{}", "line\nbreak{}", "\u0000{}", "x" * 300 + "{}", "\u202e{}"])
@@ -257,8 +279,9 @@ def check(detail):
 
 def put(part):
     bus = Bus()
-    put_drift_event(bus, "bank", "2026-11-23", part, "reports/date=2026-11-23/drift.json")
+    put_drift_event(bus, "own", "bank", "2026-11-23", part, "reports/date=2026-11-23/drift.json")
     (entry,) = bus.entries
+    assert bus.own == [entry | {"EventBusName": "own"}]
     return entry
 
 
@@ -304,4 +327,4 @@ def test_an_event_that_eventbridge_refuses_is_an_error():
     bus = Bus()
     bus.refuses = True
     with pytest.raises(EventRefused, match="2026-11-23: ThrottlingException"):
-        put_drift_event(bus, "bank", "2026-11-23", PART, "reports/date=2026-11-23/drift.json")
+        put_drift_event(bus, "own", "bank", "2026-11-23", PART, "reports/date=2026-11-23/drift.json")

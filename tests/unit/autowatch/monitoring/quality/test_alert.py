@@ -42,7 +42,7 @@ DOCUMENT = {
 
 
 class Events:
-    """EventBridge, as far as it is needed: what was put, and whether it is refused."""
+    """A double of EventBridge that records events, or refuses them on request."""
 
     def __init__(self):
         self.details = []
@@ -51,8 +51,9 @@ class Events:
     def put_events(self, Entries):
         if self.refuses:
             return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
-        (entry,) = Entries
+        own, entry = Entries
         assert (entry["Source"], entry["DetailType"]) == ("autowatch", "QualityDropped")
+        assert own == entry | {"EventBusName": "own"}
         self.details.append(json.loads(entry["Detail"]))
         return {"FailedEntryCount": 0, "Entries": [{}]}
 
@@ -70,6 +71,7 @@ def world():
             events=Events(),
             bucket=Bucket(s3, BUCKET),
             topic_arn=messages.topic,
+            event_bus="own",
             stack="bank",
             region="eu-west-1",
             claim_lasts=timedelta(seconds=3),
@@ -223,7 +225,7 @@ def test_labels_that_come_meanwhile_are_not_overwritten(world):
     put(target)
 
     class Busy:
-        """More labels are measured while people are told."""
+        """More labels are measured while the alert is sent."""
 
         def publish(self, **arguments):
             put(target, rows_labelled=3500, alerting=document(target)["alerting"])
@@ -234,7 +236,7 @@ def test_labels_that_come_meanwhile_are_not_overwritten(world):
 
 
 def test_another_run_that_is_measured_meanwhile_is_told_of_too(world):
-    """The day's document goes over to the newest run with labels."""
+    """The day's document changes to the newest run with labels."""
     target, messages = world
     put(target)
     publish = target.sns.publish
