@@ -64,9 +64,25 @@ def test_the_likely_target_is_proposed_and_else_the_last_with_two_values(tmp_pat
     assert (proposal.targets[0], proposal.positive) == expected[:2]
 
 
-def test_a_target_with_more_than_two_values_is_refused_by_name(tmp_path):
-    write_table(tmp_path / "a.csv", ("y", "age"), [("no", "3"), ("yes", "4"), ("no", "5")])
-    with pytest.raises(FileUnfitError, match="age has 3 different values"):
+@pytest.mark.parametrize(
+    ("values", "problem_type", "labels"),
+    [
+        (["red", "green", "blue"], "multiclass", ("blue", "green", "red")),
+        ([f"{number}.5" for number in range(21)], "regression", ()),
+        (["1", "2", "3"], "", ("1", "2", "3")),
+    ],
+)
+def test_what_is_predicted_follows_from_the_targets_values(tmp_path, values, problem_type, labels):
+    write_table(tmp_path / "a.csv", ("y", "age"), [(value, "3") for value in values])
+    proposal = propose(open_table(tmp_path / "a.csv"))
+    assert (proposal.targets, proposal.problem_type, proposal.labels) == (("y",), problem_type, labels)
+    assert proposal.positive == ""
+
+
+def test_a_target_of_names_is_refused_by_name(tmp_path):
+    rows = [("yes" if number % 2 else "no", f"name {number}") for number in range(101)]
+    write_table(tmp_path / "a.csv", ("y", "age"), rows)
+    with pytest.raises(FileUnfitError, match="age has 101 different values"):
         propose(open_table(tmp_path / "a.csv"), "age")
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from autowatch.reports.documents.drift import DriftView, RunDrift
 from autowatch.reports.documents.quality import QualityView
-from autowatch.reports.text import ALARM_REMEDIES, count, counted, listed, percent, short
+from autowatch.reports.text import ALARM_REMEDIES, count, counted, listed, model_use, percent, short
 
 Tone = Literal["drift", "quiet", "idle"]
 """Bad, good, and neither: not enough is known, or something needs a look."""
@@ -144,11 +144,16 @@ def _drift_sentence(main: RunDrift, subject: Subject) -> str:
         return f"{_say_alike(main, rows)}{aside}"
     sentence = (
         f"{len(names)} of {counted(of, 'column')} of {rows} {'differs' if len(names) == 1 else 'differ'} from "
-        f"{_reference(main)}: {listed(names, _COLUMNS_NAMED)}.{aside}"
+        f"{_reference(main)}: {listed(names, _COLUMNS_NAMED)}.{aside}{_say_use(main)}"
     )
     if main.verdict == "no drift":
         return f"{sentence} By their importance that is too little to call the {subject} drifted."
     return sentence
+
+
+def _say_use(main: RunDrift) -> str:
+    moved = model_use({column.name: column.use for column in main.drifted})
+    return f" What moved is {moved}." if moved else ""
 
 
 def _say_alike(main: RunDrift, rows: str) -> str:
