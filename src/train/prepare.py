@@ -55,6 +55,7 @@ class Settings(StackSettings):
     holdout_percent: int
     holdout_by: HoldoutBy
     threshold: ThresholdParameters
+    audit_lock_days: int
     problem_type: ProblemWanted
     probability_of_each_class: bool
     objective_metric: str
@@ -105,6 +106,8 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
             execution=event["execution"],
             started=from_text(event["started"]),
             cooldown=timedelta(hours=settings.retrain_cooldown_hours),
+            asked=request.asked,
+            audit_lock_days=settings.audit_lock_days,
         )
     except (CoolingDown, NothingNew, RunInProgress) as refusal:
         if request.trigger != "drift":

@@ -30,6 +30,7 @@ def s3(monkeypatch):
         "HOLDOUT_BY": "random",
         "TRAINING_KEY": "",
         "RETRAIN_COOLDOWN_HOURS": "20",
+        "AUDIT_LOCK_DAYS": "0",
         "ENDPOINT_NAME": "bank",
         "INSTANCE_TYPE": "",
         "AUTOPILOT_MODE": "ENSEMBLING",
