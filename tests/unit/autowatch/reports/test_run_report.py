@@ -157,7 +157,7 @@ def test_what_the_best_rows_hold_is_drawn_and_told():
 
 
 def uses(*columns, method="permutation", **changes):
-    found = ModelImportance(RUN.run, method, columns, measure="AUC", rows=1500, note="Autopilot did not.")
+    found = ModelImportance(RUN.run, method, columns, measure="auc", rows=1500, note="Autopilot did not.")
     return asdict(replace(found, **changes))
 
 
@@ -172,10 +172,18 @@ def test_the_columns_that_the_model_uses_are_told_with_their_shares():
     assert "Measured on 1,500 hold-out rows" in text
     assert "Autopilot did not." in text
     assert "age 75%" in text
+    assert "Loss of AUC" in text
     assert "0.06 (0.05 to 0.07)" in text
     assert "1 of the model's columns change nothing that could be measured." in text
     assert re.findall(r'<i style="width:([\d.]+)%', html) == ["100.0", "33.3"]
     assert "<script" not in html
+
+
+def test_of_numbers_the_rise_of_the_error_is_told():
+    document = uses(ColumnImportance("age", 12.5, 1.0, 10.0, 15.0), measure="rmse")
+    text = Page(run_page(RUN, {"importance": document})).text
+    assert "Rise of RMSE" in text
+    assert "12.5 (10 to 15)" in text
 
 
 def test_of_many_columns_the_page_shows_the_most_important():
