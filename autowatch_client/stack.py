@@ -159,6 +159,7 @@ class Stack:
         *,
         name: str = "training",
         new_labels: bool = False,
+        reason: str = "",
     ) -> Training:
         """Starts a training run.
 
@@ -167,6 +168,7 @@ class Stack:
                 takes what the stack's parameter TrainingKey names, or the newest file.
             name: what a DataFrame is called in the bucket.
             new_labels: labels that differ from those of the model in force are meant; without it they stop the run.
+            reason: why; it is kept with the run and under `audit/`, beside the caller's ARN.
 
         Raises:
             FileUnfitError: the file cannot be trained on.
@@ -175,6 +177,7 @@ class Stack:
         """
         self._check_idle()
         document: dict[str, Any] = {} if data is None else {"training_key": self.training_key(data, name)}
+        document |= self._asked(reason)
         if new_labels:
             document["new_labels"] = True
         return Training(
@@ -226,7 +229,7 @@ class Stack:
             leaderboard=read("leaderboard"),
         )
 
-    def rollback(self, run: str, *, again: bool = False) -> Training:
+    def rollback(self, run: str, *, again: bool = False, reason: str = "") -> Training:
         """Starts a run that releases the model of an earlier run again.
 
         Args:
@@ -253,9 +256,12 @@ class Stack:
             )
         self._check_idle()
         machine = self.place.state_machine
-        return Training(self, start_execution(self.client("stepfunctions"), machine, {"promote": run}))
+        return Training(
+            self,
+            start_execution(self.client("stepfunctions"), machine, {"promote": run, **self._asked(reason)}),
+        )
 
-    def stop(self, run: str | None = None) -> str:
+    def stop(self, run: str | None = None, *, reason: str = "") -> str:
         """Stops a run that is under way, the newest by default, waits until it has ended, and returns its name.
 
         Raises:
@@ -269,6 +275,7 @@ class Stack:
             raise NothingToDoError(
                 f"Run {record['run']} has ended already ({record['status']}). Nothing to stop."
             )
+        self._auditor().record("stop", reason, run=record["run"])
         stepfunctions.stop_execution(
             executionArn=execution, error="Stopped", cause="Stopped by hand: autowatch stop"
         )
@@ -287,17 +294,19 @@ class Stack:
         request = self.bucket.read_json(f"models/{run}/approval.json")
         if request is None:
             raise NothingToDoError(f"Run {run} waits for no approval.")
-        caller = self.client("sts").get_caller_identity()["Arn"]
-        answer = {"approved": approved, "by": caller, "reason": reason}
+        auditor = self._auditor()
+        answer = {"approved": approved, "by": auditor.by, "reason": reason}
+        written = auditor.record("approve" if approved else "reject", reason, run=run)
         stepfunctions = self.client("stepfunctions")
         gone = stepfunctions.exceptions
         try:
             stepfunctions.send_task_success(taskToken=request["token"], output=json.dumps(answer))
         except (gone.TaskTimedOut, gone.TaskDoesNotExist, gone.InvalidToken) as error:
+            auditor.record("too-late", reason, run=run, answer=written)
             raise NothingToDoError(
                 f"Run {run} waits for an approval no more: it was answered, stopped, or ended at {request['expires']}."
             ) from error
-        return str(caller)
+        return auditor.by
 
     def score(
         self,
@@ -470,7 +479,10 @@ class Stack:
 
     def redrive(self, on_message: Callable[[Redriven], None] = unheard) -> list[Redriven]:
         """Sends the failed events that wait in the stack's queues again, and returns what became of each."""
-        return redrive(self.client, self.bucket, self.place.stack, on_message)
+        found = redrive(self.client, self.bucket, self.place.stack, on_message)
+        if found:
+            self._auditor().record("redrive", "", events=[vars(each) for each in found])
+        return found
 
     def search(
         self,
@@ -529,7 +541,16 @@ class Stack:
 
     def _auditor(self) -> Auditor:
         caller = self.client("sts").get_caller_identity()["Arn"]
-        return Auditor(self.bucket, str(caller), int(self.parameters.get("AuditLockDays", "0")))
+        return Auditor(self.bucket, str(caller), self._lock_days())
+
+    def _lock_days(self) -> int:
+        return int(self.parameters.get("AuditLockDays", "0"))
+
+    def _asked(self, reason: str) -> dict[str, str]:
+        """What a run's input says of who starts it; nothing where the stack's version would refuse it."""
+        if "AuditLockDays" not in self.parameters:
+            return {}
+        return {"by": str(self.client("sts").get_caller_identity()["Arn"]), "reason": reason}
 
     def _check_no_transform(self) -> None:
         machine = self.outputs.get("TransformStateMachineArn")
@@ -543,15 +564,15 @@ class Stack:
 
     def removal_plan(self, with_data: bool = False) -> list[str]:
         """What `destroy` will do, in sentences."""
-        return removal_plan(self.place, self._endpoint_name(), with_data)
+        return removal_plan(self.place, self._endpoint_name(), with_data, self._lock_days())
 
-    def destroy(self, with_data: bool = False, on_step: Callable[[str], None] = unheard) -> None:
+    def destroy(self, with_data: bool = False, on_step: Callable[[str], None] = unheard) -> bool:
         """Deletes the stack, and with `with_data` its bucket.
 
         Raises:
             RefusedError: CloudFormation could not delete it.
         """
-        remove_stack(self.place, self.client, self._endpoint_name(), with_data, on_step)
+        return remove_stack(self.place, self.client, self._endpoint_name(), with_data, on_step)
 
     def _endpoint_name(self) -> str:
         return self.outputs.get("EndpointName") or self.place.stack

@@ -165,9 +165,9 @@ def destroy(
         terminal.say(f"  {step}")
 
     terminal.say("Done:")
-    connected.destroy(with_data, tell)
+    is_gone = connected.destroy(with_data, tell)
     terminal.document({"done": done})
-    return Exit.DONE
+    return Exit.DONE if is_gone else Exit.NOT_AS_HOPED
 
 
 def _lines(found: Status) -> list[tuple[str, str]]:

@@ -77,7 +77,8 @@ def _take_out_of_smoke_test(bucket: Bucket, found: Found) -> None:
         return
     document["payload"] = "".join(lines[place] for place in kept)
     for name in ("labels", "probabilities"):
-        document[name] = [document[name][place] for place in kept]
+        # A model of numbers has no probabilities.
+        document[name] = [document[name][place] for place in kept if document[name]]
     _rewrite_json(bucket, found, document)
 
 

@@ -64,7 +64,7 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Se
     decision = judge_challenger(
         bucket, event["run"], endpoints, settings.limits, settings.rules, event["trigger"]
     )
-    explain_challenger(bucket, event["run"], endpoints, settings.limits)
+    explain_challenger(bucket, event["run"], endpoints, settings.limits, settings.rules.error)
     return {
         "passed": decision.passed,
         "reason": decision.reason,

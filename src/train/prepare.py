@@ -22,6 +22,23 @@ from autowatch.training.start import CoolingDown, NothingNew, RunInProgress, beg
 
 
 @dataclass(frozen=True)
+class JudgingParameters:
+    """What models and days are judged by, as it was written: here it is only checked that it fits what is predicted."""
+
+    minimum_auc: str
+    minimum_macro_f1: str
+    minimum_r2: str
+    auc_tolerance: str
+    error_tolerance_percent: str
+    max_auc_drop: str
+    max_error_rise_percent: str
+
+    def by_name(self) -> dict[str, str]:
+        """By the names of the stack's parameters."""
+        return {name.title().replace("_", ""): text for name, text in vars(self).items()}
+
+
+@dataclass(frozen=True)
 class Settings(StackSettings):
     """What the template tells this state."""
 
@@ -39,9 +56,11 @@ class Settings(StackSettings):
     holdout_percent: int
     holdout_by: HoldoutBy
     threshold: ThresholdParameters
+    audit_lock_days: int
     problem_type: ProblemWanted
     probability_of_each_class: bool
     objective_metric: str
+    judging: JudgingParameters
     reference_holdout: str = ""
 
     @property
@@ -63,6 +82,7 @@ class Settings(StackSettings):
                 "CostOfAlarm": self.threshold.cost_of_alarm,
                 "ProbabilityOfEachClass": str(self.probability_of_each_class).lower(),
                 "ObjectiveMetric": self.objective_metric,
+                **self.judging.by_name(),
             },
         )
 
@@ -88,6 +108,8 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
             execution=event["execution"],
             started=from_text(event["started"]),
             cooldown=timedelta(hours=settings.retrain_cooldown_hours),
+            asked=request.asked,
+            audit_lock_days=settings.audit_lock_days,
         )
     except (CoolingDown, NothingNew, RunInProgress) as refusal:
         if request.trigger != "drift":

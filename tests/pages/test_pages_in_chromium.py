@@ -11,7 +11,9 @@ from tests.pages.site import BUSY, HOSTILE, QUIET, write_site
 pytestmark = pytest.mark.chromium
 
 CONTRAST, FAULTS = ((Path(__file__).parent / name).read_text() for name in ("contrast.js", "faults.js"))
+RUNS = ("run", "multiclass", "regression")
 KINDS = ("busy", "quiet", "thin", "only labels", "odd", "hostile", "wide", "history", "file")
+JUDGED = (*RUNS, "day of classes", "day of numbers")
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,7 @@ def open_page(chromium):
         context.close()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *JUDGED])
 def test_a_page_can_be_read_by_everybody_and_needs_nothing_but_itself(pages, open_page, kind):
     page = open_page(pages[kind])
 
@@ -99,7 +101,7 @@ def test_a_page_reads_the_same_without_javascript(pages, open_page, kind):
     assert "drifted" in texts[0]
 
 
-@pytest.mark.parametrize("kind", ["busy", "quiet", "thin", "history"])
+@pytest.mark.parametrize("kind", ["busy", "quiet", "thin", "history", *JUDGED])
 def test_text_stands_out_from_its_ground_by_day_and_by_night(pages, open_page, kind):
     page = open_page(pages[kind])
     page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")

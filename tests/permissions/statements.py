@@ -16,6 +16,7 @@ SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:token-SAMPLE"
 DEPLOYMENTS: tuple[dict[str, Any], ...] = (
     {},
     {
+        "AuditLockDays": "2",
         "DeleteData": "true",
         "DmmTokenSecretArn": SECRET,
         "KmsKeyArn": KEY,

@@ -1,9 +1,11 @@
 """A bucket, and the JSON objects in it, with the conditions that keep two writers apart."""
 
+import itertools
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -19,6 +21,7 @@ _Kind = TypeVar("_Kind")
 
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 _CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+_WITHOUT_RETENTION = ("NoSuchObjectLockConfiguration", "InvalidRequest", *_ABSENT)
 _MOST_DELETED_AT_ONCE = 1000
 _MARK = "write"
 
@@ -50,7 +53,11 @@ class ObjectChanged(AutowatchError):
 
 
 class ObjectsNotDeleted(AutowatchError):
-    """S3 deleted some of the objects and refused to delete others."""
+    """S3 deleted some of the objects and refused to delete others, whose `keys` are given."""
+
+    def __init__(self, message: str, keys: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.keys = keys
 
 
 @dataclass(frozen=True)
@@ -247,35 +254,53 @@ class Bucket:
             ObjectsNotDeleted: S3 refused some; the others are gone.
         """
         pages = self.client.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix)
-        for page in pages:
-            self._delete(
-                [
-                    {"Key": each["Key"], "VersionId": each["VersionId"]}
-                    for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-                ]
+        self._delete(
+            {"Key": each["Key"], "VersionId": each["VersionId"]}
+            for page in pages
+            for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        )
+
+    def _delete(self, objects: Iterable[Any]) -> None:
+        """Deletes what it can, and tells of the rest in the end."""
+        errors: list[Any] = []
+        remaining, asked = iter(objects), 0
+        while batch := list(itertools.islice(remaining, _MOST_DELETED_AT_ONCE)):
+            answer = self.client.delete_objects(Bucket=self.name, Delete={"Objects": batch, "Quiet": True})
+            errors += answer.get("Errors", ())
+            asked += len(batch)
+        if errors:
+            raise ObjectsNotDeleted(
+                f"{len(errors)} of {asked} objects were not deleted, the first "
+                f"{self.url(errors[0]['Key'])}: {errors[0]['Code']}.",
+                [each["Key"] for each in errors],
             )
 
-    def _delete(self, objects: Sequence[Any]) -> None:
-        for start in range(0, len(objects), _MOST_DELETED_AT_ONCE):
-            batch = objects[start : start + _MOST_DELETED_AT_ONCE]
-            answer = self.client.delete_objects(Bucket=self.name, Delete={"Objects": batch, "Quiet": True})
-            if errors := answer.get("Errors"):
-                raise ObjectsNotDeleted(
-                    f"{len(errors)} of {len(batch)} objects were not deleted, the first "
-                    f"{self.url(errors[0]['Key'])}: {errors[0]['Code']}."
-                )
+    def kept_until(self, key: str) -> datetime | None:
+        """Until when S3 lets nobody delete the newest version of an object; None where whoever has the right may."""
+        try:
+            retention = self.client.get_object_retention(Bucket=self.name, Key=key)["Retention"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _WITHOUT_RETENTION:
+                return None
+            raise
+        until = retention["RetainUntilDate"]
+        return until if until > datetime.now(UTC) else None
 
     def write_json(self, key: str, document: Any) -> None:
         """Writes `document`, of dataclasses, dicts, lists and what JSON has, under `key`, whatever is there."""
         self.put(key, _encode(document), "application/json")
 
-    def write_json_if_absent(self, key: str, document: Any) -> str:
+    def write_json_if_absent(self, key: str, document: Any, keep_until: datetime | None = None) -> str:
         """Writes `document` under `key` if nothing is there yet, and gives its ETag.
+
+        Args:
+            keep_until: until then S3 lets nobody delete what was written; the bucket must have Object Lock.
 
         Raises:
             ObjectChanged: there is an object already; it stays as it is.
         """
-        return self._write_on_condition(key, document, IfNoneMatch="*")
+        lock = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": keep_until} if keep_until else {}
+        return self._write_on_condition(key, document, IfNoneMatch="*", **lock)
 
     def replace_json(self, key: str, document: Any, etag: str | None) -> str:
         """Writes `document` over the version of `key` that has this ETag (None: over nothing), and gives the new one's.

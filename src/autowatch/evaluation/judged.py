@@ -117,19 +117,18 @@ class JudgedRows(ABC):
 
     def at(self, places: np.ndarray) -> Self:
         """The rows at these places."""
-        return replace(self, **{name: array[places] for name, array in self._arrays().items()})
+        return replace(self, **{name: array[places] for name, array in self.arrays().items()})
 
-    @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
-        """The rows of all parts, one at least."""
-        arrays = [part._arrays() for part in parts]
-        return replace(
-            parts[0], **{name: np.concatenate([each[name] for each in arrays]) for name in arrays[0]}
-        )
-
-    def _arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What the rows consist of, by its name."""
         found = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
+
+
+def joined(parts: Sequence[JudgedRows]) -> JudgedRows:
+    """The rows of all parts, one at least, which are alike; a part may have none."""
+    arrays = [part.arrays() for part in parts]
+    return replace(parts[0], **{name: np.concatenate([each[name] for each in arrays]) for name in arrays[0]})
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The contract of a model: which columns it was trained on, and what it predicts."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -47,7 +48,8 @@ class Contract:
     Contracts of versions that knew nothing else have no `problem_type`. `positive_label_from` and `holdout` are None in
     the contracts of versions that did not record them. `decision_threshold` is set by the gate; it is None where the
     label is the model's own. `probability_of_each_class` says whether predictions have a column for each of several
-    labels. `id_column` is the user's key, empty where there is none; `row_id` what our own ids are called in
+    labels. `target_form` is how the training file writes the numbers to predict, where it does not write them plainly.
+    `id_column` is the user's key, empty where there is none; `row_id` what our own ids are called in
     predictions. `importance` is how much of the model's use falls to each column, as shares of 1; None where it is not
     known.
     """
@@ -69,6 +71,7 @@ class Contract:
     problem_type: ProblemType = "binary"
     problem_type_from: ProblemTypeFrom | None = None
     probability_of_each_class: bool = False
+    target_form: NumberForm | None = None
     importance: dict[str, float] | None = None
 
     @property
@@ -107,6 +110,13 @@ class Contract:
     def of_plain_numbers(self) -> "Contract":
         """The same for rows whose numbers are written plainly already, as in train.csv and holdout.csv."""
         return replace(self, features=tuple(Feature(item.name, item.type) for item in self.features))
+
+    def target_number(self, text: str) -> float | None:
+        """The number that a text of the target means, in the training file's form or written plainly; None for none."""
+        for form in filter(None, (self.target_form, PLAIN_FORM)):
+            with suppress(ValueError):
+                return form.read(text)
+        return None
 
     def reserved_columns(self, row_id: str) -> tuple[str, ...]:
         """The names that predictions add beside the target's own, so that no input may use them.

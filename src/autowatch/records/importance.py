@@ -35,7 +35,7 @@ class ModelImportance:
         run: the run that made the model.
         method: `autopilot` where Autopilot explained the model, `permutation` where the gate did; None where neither.
         columns: those of the contract, the most important first; none without a method.
-        measure: by permutation what is lost, in words.
+        measure: by permutation what is lost, a name in `evaluation.measures.MEASURES`.
         rows: by permutation how many rows of the hold-out were shuffled.
         note: why Autopilot's own explanation was not used, and why there is none at all.
     """

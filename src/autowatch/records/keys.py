@@ -1,8 +1,9 @@
 """The keys of all objects in the bucket, as docs/formats.md gives them. No other module puts a key together."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
+AUDIT_PREFIX = "audit/"
 INFERENCE_PREFIX = "inference/"
 LABELS_PREFIX = "labels/"
 LABEL_FRAGMENTS_PREFIX = "monitoring/labels/"
@@ -173,6 +174,11 @@ def run_page_key(run: str) -> str:
 def autopilot_folder(run: str) -> str:
     """Where Autopilot writes for the run."""
     return f"{run_folder(run)}autopilot"
+
+
+def audit_key(what: str, time: datetime, digits: str) -> str:
+    """Where the record lies of what was done at a time in UTC; the digits keep two of one moment apart."""
+    return f"{AUDIT_PREFIX}{time:%Y%m%dT%H%M%S.%fZ}-{what}-{digits}.json"
 
 
 def report_key(day: date) -> str:

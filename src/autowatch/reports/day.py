@@ -272,13 +272,13 @@ def _drifted(main: RunDrift) -> DayFact:
 
 
 def _quality_facts(quality: QualityView) -> list[DayFact]:
-    main, auc = quality.main, quality.main.measure("AUC")
+    main, decisive = quality.main, quality.main.decisive
     whose = f", {quality.other_model}" if quality.other_model else ""
     labelled = f"{count(main.rows_labelled)} of {count(main.rows_scored)} rows"
     facts = [DayFact(f"Rows with a label{whose}", percent(main.coverage), labelled)]
-    if auc and auc.value is not None:
-        note = f"at the gate {auc.gate:.3f}" if auc.gate is not None else ""
-        facts.append(DayFact(f"AUC{whose}", f"{auc.value:.3f}", note))
+    if decisive:
+        note = f"at the gate {decisive.say(decisive.gate)}" if decisive.gate is not None else ""
+        facts.append(DayFact(f"{decisive.name}{whose}", decisive.say(decisive.value), note))
     return facts
 
 

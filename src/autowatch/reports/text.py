@@ -7,7 +7,7 @@ What to do about alarms of each kind, for mails and pages alike.
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -52,6 +52,24 @@ def percent(share: float | None) -> str:
     if 0.999 < share < 1:
         return ">99.9%"
     return f"{share:.1%}" if share < 0.0995 or share >= 0.99 else f"{share:.0%}"
+
+
+def model_use(moved: Mapping[str, float | None]) -> str:
+    """How much of what the model uses has moved, most used columns first: `43% of what the model uses: a 31%, b 12%`.
+
+    Args:
+        moved: the share of the model's use of each column that moved; None where it is not known.
+
+    Returns:
+        Nothing where none is known.
+    """
+    known = {name: share for name, share in moved.items() if share is not None}
+    if not known:
+        return ""
+    most = sorted((name for name in known if known[name]), key=lambda name: -known[name])
+    named = [f"{short(name, 60)} {percent(known[name])}" for name in most]
+    whole = f"{percent(min(1.0, sum(known.values())))} of what the model uses"
+    return f"{whole}: {listed(named, 3)}" if named else whole
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -46,8 +46,8 @@ def test_the_settings_and_the_two_endpoints_reach_the_gate(settings, monkeypatch
         )
         return type("Decision", (), decision)
 
-    def explain(bucket, run, endpoints, limits):
-        asked["explained"] = (bucket.name, run, endpoints, limits)
+    def explain(bucket, run, endpoints, limits, error):
+        asked["explained"] = (bucket.name, run, endpoints, limits, error)
 
     monkeypatch.setattr(gate, "judge_challenger", judge)
     monkeypatch.setattr(gate, "explain_challenger", explain)
@@ -59,7 +59,7 @@ def test_the_settings_and_the_two_endpoints_reach_the_gate(settings, monkeypatch
     assert (asked["endpoints"].candidate, asked["endpoints"].champion) == ("e-candidate", "e")
     assert asked["endpoints"].seconds_left() == 90
     assert (asked["limits"].max_batch_bytes, asked["limits"].concurrency) == (1000, 3)
-    assert asked["explained"] == ("bank", "r", asked["endpoints"], asked["limits"])
+    assert asked["explained"] == ("bank", "r", asked["endpoints"], asked["limits"], "mae")
     assert asked["rules"] == GateRules(
         0.6, 0.9, 0.01, 12.5, ThresholdRule(0.3), "drift", 0.05, "mae", minimum_macro_f1=0.4, minimum_r2=0.1
     )

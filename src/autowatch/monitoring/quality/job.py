@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from autowatch.aws.metrics import emit
 from autowatch.errors import AutowatchError, UnreadableFile
+from autowatch.evaluation.measures import MEASURES
 from autowatch.monitoring.quality.alert import AlertTarget, alert_on_worse_days
 from autowatch.monitoring.quality.day import MeasuredDay, measure_day
 from autowatch.monitoring.quality.labels import keys_of_labels, take_labels
@@ -197,10 +198,6 @@ COVERAGE = "Coverage"
 QUALITY_WORSE = "QualityWorse"
 
 
-MEASURES = {"auc": "AUC", "accuracy": "Accuracy", "f1": "F1", "log_loss": "LogLoss", "brier": "Brier"}
-"""The metric of each figure of `quality.json` that has one."""
-
-
 def emit_taken(namespace: str, stack: str, taken: int, rejected: int) -> None:
     """Emits what became of the rows of a labels file.
 
@@ -216,7 +213,7 @@ def emit_quality(namespace: str, stack: str, document: dict[str, Any]) -> None:
         COVERAGE: document["coverage"],
         QUALITY_WORSE: int(document["verdict"] == "worse"),
     }
-    for measure, metric in MEASURES.items():
-        if document["metrics"][measure] is not None:
-            values[metric] = document["metrics"][measure]["value"]
+    for name, figure in document["metrics"].items():
+        if figure is not None and MEASURES[name].metric:
+            values[MEASURES[name].metric] = figure["value"]
     emit(namespace, values, {"Stack": stack})

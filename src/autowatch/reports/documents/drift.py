@@ -53,6 +53,7 @@ class Column:
     """The judgement of one column.
 
     Attributes:
+        use: the share of the model's use that falls to it; None where that is not known.
         new_values: the most frequent values that were never seen in training.
         new_values_are_least: whether their numbers may be too low.
         bins: of a numeric column all bins that any row is in; `bars` are those that a table has room for.
@@ -64,6 +65,7 @@ class Column:
     is_prediction: bool
     type: str | None
     importance: float | None
+    use: float | None
     verdict: ColumnVerdict | None
     reason: str
     p_adjusted: float | None
@@ -114,6 +116,8 @@ class AlarmView:
 class RunDrift:
     """The judgement of the rows that one run's model scored, its columns worst first.
 
+    Among those that drift the ones that the model uses most come first, where that is known.
+
     Columns of importance 0 stand in `columns` and are none of `drifted_columns`, and their alarms come last.
     """
 
@@ -130,6 +134,11 @@ class RunDrift:
     judged_with: Sequence[str]
     judged_rows: int | None
     compared_with: Sequence[str]
+
+    @property
+    def knows_use(self) -> bool:
+        """Whether it is known how much the model uses each column."""
+        return any(column.use is not None for column in self.columns)
 
     @property
     def deciding_columns(self) -> list[Column]:
@@ -281,6 +290,7 @@ def _run(document: Mapping[str, Any]) -> RunDrift:
             key=lambda column: (
                 column.verdict != "drift",
                 not column.decides,
+                -(column.use or 0) if column.verdict == "drift" else 0,
                 -(column.size or 0),
                 column.name,
             ),
@@ -334,6 +344,7 @@ def _column(document: Mapping[str, Any]) -> Column:
         is_prediction=document.get("kind") == "prediction",
         type=type_,
         importance=fields.number(document, "importance"),
+        use=fields.number(document, "use"),
         verdict=_column_verdict(document),
         reason=fields.text(document, "reason") or "",
         p_adjusted=fields.number(document, "p_adjusted"),

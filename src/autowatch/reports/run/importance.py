@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from autowatch.evaluation.measures import MEASURES
 from autowatch.records.importance import ColumnImportance, ModelImportance
 
 _MOST_SHOWN = 30
@@ -40,7 +41,7 @@ def importance_view(document: Any) -> ImportanceView:
     """The run's `importance.json` as the page shows it.
 
     Raises:
-        ValueError: the document has another form.
+        KeyError, ValueError: the document has another form.
     """
     found = msgspec.convert(document, ModelImportance)
     used = [column for column in found.columns if column.share]
@@ -54,8 +55,15 @@ def importance_view(document: Any) -> ImportanceView:
         hidden=len(used) - len(shown),
         unused=len(found.columns) - len(used),
         how=_how(found),
-        values=f"Loss of {found.measure}" if found.method == "permutation" else "SHAP value",
+        values=_heading(found),
     )
+
+
+def _heading(found: ModelImportance) -> str:
+    if found.method != "permutation":
+        return "SHAP value"
+    measure = MEASURES[found.measure]
+    return f"{'Rise' if measure.lower_is_better else 'Loss'} of {measure.words}"
 
 
 def _value(column: ColumnImportance) -> str:

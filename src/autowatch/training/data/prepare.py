@@ -277,6 +277,7 @@ def _contract(
         problem_type=problem_type,
         problem_type_from="values" if preparation.problem_type == "auto" else "parameter",
         probability_of_each_class=preparation.probability_of_each_class,
+        target_form=None if classes or target.form.is_plain else target.form,
     )
 
 

@@ -1,7 +1,7 @@
 """What a challenger uses: as Autopilot explained it, or by shuffling the hold-out's columns one at a time."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -11,9 +11,11 @@ from scipy.special import stdtrit
 
 from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
-from autowatch.evaluation.classification import area_under_curve
 from autowatch.evaluation.figures import Estimate
 from autowatch.evaluation.intervals import mean_estimate
+from autowatch.evaluation.judged import JudgedRows
+from autowatch.evaluation.measures import MEASURES
+from autowatch.evaluation.numbers import ErrorMeasure
 from autowatch.evaluation.threshold import deal_to_folds
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.importance import (
@@ -24,15 +26,15 @@ from autowatch.records.importance import (
     write_importance,
 )
 from autowatch.records.keys import contract_key, holdout_key
-from autowatch.records.problem import ProblemType
 from autowatch.scoring.columns import match_columns
 from autowatch.scoring.endpoint import TimedEndpoint
 from autowatch.scoring.requests import ScoringLimits
 from autowatch.tabular.csv_lines import csv_lines
 from autowatch.tabular.table import Table, read_table
 from autowatch.training.gate.explanation import read_explanation
-from autowatch.training.gate.holdout import HoldoutScores, read_holdout, score_table
+from autowatch.training.gate.holdout import read_holdout, score_table
 from autowatch.training.gate.judge import Endpoints
+from autowatch.training.gate.rows import judged_rows
 
 _MOST_ROWS, _FEWEST_ROWS = 5_000, 100
 """Of the hold-out: more tell hardly more of a column, and fewer say nothing."""
@@ -42,9 +44,9 @@ _MOST_CELLS = 2_000_000
 """Of these rows, which are held in memory."""
 
 
-_MOST_FULL_REQUESTS = 25
-"""As much as so many full requests hold is sent. Where both their rows and their bytes run out, and each that is too
-large is halved, that makes 100 requests at most: some minutes of the candidate endpoint."""
+_MOST_FULL_REQUESTS = 48
+"""No more rows and no more bytes are sent than so many full requests hold. Each is full of the ones or of the others,
+but for the last, so that they are 100 at most: some minutes of the candidate endpoint."""
 
 
 _FOLDS, _FEWEST_OF_LABEL = 5, 10
@@ -60,7 +62,9 @@ class ImportanceUnknown(AutowatchError):
     """Which columns the model uses cannot be measured; the message says why."""
 
 
-def explain_challenger(bucket: Bucket, run: str, endpoints: Endpoints, limits: ScoringLimits) -> None:
+def explain_challenger(
+    bucket: Bucket, run: str, endpoints: Endpoints, limits: ScoringLimits, error: ErrorMeasure = "rmse"
+) -> None:
     """Keeps with the run, and in its contract, which columns its model uses.
 
     Autopilot's own explanation is taken where there is one, else the columns are shuffled. The gate has decided by
@@ -70,7 +74,7 @@ def explain_challenger(bucket: Bucket, run: str, endpoints: Endpoints, limits: S
     importance, note = _try(lambda: read_explanation(bucket, contract))
     if importance is None:
         candidate = endpoints.timed(endpoints.candidate, contract)
-        importance, failure = _try(lambda: shuffle_columns(bucket, contract, candidate, limits))
+        importance, failure = _try(lambda: shuffle_columns(bucket, contract, candidate, limits, error))
         importance = importance or ModelImportance(run, None)
         importance = replace(importance, note=" ".join(filter(None, [note, failure])))
     write_importance(bucket, importance)
@@ -91,13 +95,16 @@ def _try(work: Callable[[], _Result]) -> tuple[_Result | None, str]:
 
 
 def shuffle_columns(
-    bucket: Bucket, contract: Contract, endpoint: TimedEndpoint, limits: ScoringLimits
+    bucket: Bucket, contract: Contract, endpoint: TimedEndpoint, limits: ScoringLimits, error: ErrorMeasure
 ) -> ModelImportance:
     """Permutation importance on the hold-out (Breiman 2001; Fisher, Rudin and Dominici 2019).
 
-    How much of its measure the model loses when the values of one column are shuffled among the rows, so that the
-    column keeps its distribution and says nothing. The measure is taken on five parts of the rows, within which the
-    values are shuffled; the five losses give the interval. The same hold-out always gives the same answer.
+    How much worse the measure by which models are compared becomes when the values of one column are shuffled among the
+    rows, so that the column keeps its distribution and says nothing. It is taken on five parts of the rows, within
+    which the values are shuffled; the five losses give the interval. The same hold-out always gives the same answer.
+
+    Args:
+        error: by which models of numbers are compared.
 
     Raises:
         ImportanceUnknown: there are too many columns for the requests allowed, or no column matters.
@@ -105,12 +112,12 @@ def shuffle_columns(
     """
     sample = _draw(read_holdout(bucket, holdout_key(contract.run)), contract, limits)
     of_fold = _deal(sample, contract)
-    table = read_table(_with_each_column_shuffled(sample, of_fold))
+    table = read_table(_in_requests(_with_each_column_shuffled(sample, of_fold), limits))
     scores = score_table(table, contract, endpoint, limits)
     if scores.rejected:
         raise ImportanceUnknown(f"The model refused {len(scores.rejected):,} rows with a shuffled column.")
-    name, measuring = MEASURES[contract.problem_type]
-    losses = _losses(measuring(contract, scores), of_fold, len(sample.features))
+    rows = judged_rows(scores, contract, contract, error)
+    losses = _losses(rows, of_fold)
     values = [loss.value for loss in losses]
     if not np.isfinite(values).all():
         raise ImportanceUnknown("The model's errors are too large to be compared.")
@@ -122,7 +129,9 @@ def shuffle_columns(
         ColumnImportance(feature.name, loss.value, share_of(loss.value, values), loss.lower, loss.upper)
         for feature, loss in zip(contract.features, losses, strict=True)
     )
-    return ModelImportance(contract.run, "permutation", ranked(columns), measure=name, rows=len(of_fold))
+    return ModelImportance(
+        contract.run, "permutation", ranked(columns), measure=rows.decided_by, rows=len(of_fold)
+    )
 
 
 @dataclass(frozen=True)
@@ -167,16 +176,14 @@ def _draw(table: Table, contract: Contract, limits: ScoringLimits) -> _Sample:
 def _deal(sample: _Sample, contract: Contract) -> np.ndarray:
     """The part of each row, from 0; all rows are one part where more would be too small; shape (n,)."""
     labels = np.array(sample.actual) if contract.labels else np.zeros(len(sample.actual))
-    found, rows = np.unique(labels, return_counts=True)
-    if contract.labels and len(found) < 2:
-        raise ImportanceUnknown(f"All of the {len(labels):,} hold-out rows drawn have the same label.")
+    _, rows = np.unique(labels, return_counts=True)
     return deal_to_folds(labels, _FOLDS if min(rows) >= _FEWEST_OF_LABEL else 1)
 
 
-def _with_each_column_shuffled(sample: _Sample, of_fold: np.ndarray) -> Iterator[bytes]:
-    """A CSV file: the rows as they are, then for each column all of them with its values shuffled within each part."""
-    yield _lines([[name] for name in sample.header])
-    yield _lines([*sample.features, sample.actual])
+def _with_each_column_shuffled(sample: _Sample, of_fold: np.ndarray) -> Iterator[str]:
+    """The lines of a CSV file: the rows as they are, then for each column all with its values shuffled in each part."""
+    yield from csv_lines([[name] for name in sample.header])
+    yield from csv_lines([*sample.features, sample.actual])
     folds = [np.flatnonzero(of_fold == fold) for fold in range(of_fold.max() + 1)]
     drawn = np.random.default_rng(_SEED)
     for place, column in enumerate(sample.features):
@@ -184,56 +191,52 @@ def _with_each_column_shuffled(sample: _Sample, of_fold: np.ndarray) -> Iterator
         for rows in folds:
             for to, origin in zip(rows, drawn.permutation(rows), strict=True):
                 shuffled[to] = column[origin]
-        yield _lines([*sample.features[:place], shuffled, *sample.features[place + 1 :], sample.actual])
+        columns = [*sample.features[:place], shuffled, *sample.features[place + 1 :]]
+        yield from csv_lines([*columns, sample.actual])
 
 
-def _lines(columns: Sequence[Sequence[str]]) -> bytes:
-    return "".join(f"{line}\n" for line in csv_lines(columns)).encode()
+def _in_requests(lines: Iterator[str], limits: ScoringLimits) -> Iterator[bytes]:
+    """The header, then the rows, as many at once as one request takes: a table is read and sent as it comes."""
+    yield f"{next(lines)}\n".encode()
+    taken: list[bytes] = []
+    size = 0
+    for line in lines:
+        row = f"{line}\n".encode()
+        if taken and (len(taken) == limits.max_batch_rows or size + len(row) > limits.max_batch_bytes):
+            yield b"".join(taken)
+            taken, size = [], 0
+        taken.append(row)
+        size += len(row)
+    yield b"".join(taken)
 
 
-_Measure = Callable[[np.ndarray], float]
-"""How good the predictions of the rows at some places are; higher is better."""
+def _losses(rows: JudgedRows, of_fold: np.ndarray) -> list[Estimate]:
+    """What each column's shuffling costs, on average over the parts of the rows.
 
-
-def _losses(measure: _Measure, of_fold: np.ndarray, columns: int) -> list[Estimate]:
-    """What each column's shuffling costs, on average over the parts of the rows."""
+    Args:
+        rows: those of the sample as they are, then all of them again for each column.
+        of_fold: the part of each row of the sample.
+    """
     folds = [np.flatnonzero(of_fold == fold) for fold in range(of_fold.max() + 1)]
-    whole = [measure(rows) for rows in folds]
-    quantile = float(stdtrit(max(1, len(folds) - 1), 0.975))
-    losses = []
-    for copy in range(1, columns + 1):
-        shuffled = [measure(rows + copy * len(of_fold)) for rows in folds]
-        losses.append(mean_estimate(np.subtract(whole, shuffled), quantile))
-    return losses
-
-
-def _auc(contract: Contract, scores: HoldoutScores) -> _Measure:
-    positive, probability = scores.positive(contract.positive_label), scores.probabilities()
-    return lambda rows: area_under_curve(positive[rows], probability[rows])
-
-
-def _macro_auc(contract: Contract, scores: HoldoutScores) -> _Measure:
-    """The mean over the labels of the AUC of each against all others."""
-    actual, probability = np.array(scores.actual), scores.label_probabilities()
-    return lambda rows: float(
-        np.mean(
-            [
-                area_under_curve(actual[rows] == label, probability[rows, place])
-                for place, label in enumerate(contract.labels)
-                if 0 < np.sum(actual[rows] == label) < len(rows)
-            ]
-        )
+    figures = np.array(
+        [
+            [_figure(rows.at(places + first)) for places in folds]
+            for first in range(0, len(rows), len(of_fold))
+        ]
     )
+    losses = figures[1:] - figures[0]
+    if not MEASURES[rows.decided_by].lower_is_better:
+        losses = -losses
+    quantile = float(stdtrit(max(1, len(folds) - 1), 0.975))
+    return [mean_estimate(of_column, quantile) for of_column in losses]
 
 
-def _negative_rmse(_contract: Contract, scores: HoldoutScores) -> _Measure:
-    squares = (scores.actual_numbers() - scores.predicted_numbers()) ** 2
-    return lambda rows: -float(np.sqrt(np.mean(squares[rows])))
-
-
-MEASURES: Mapping[ProblemType, tuple[str, Callable[[Contract, HoldoutScores], _Measure]]] = {
-    "binary": ("AUC", _auc),
-    "multiclass": ("mean AUC of each label against the others", _macro_auc),
-    "regression": ("root mean squared error", _negative_rmse),
-}
-"""By problem type what is lost, in words, and how it is measured."""
+def _figure(rows: JudgedRows) -> float:
+    """The measure by which models are compared."""
+    known = [place for place, count in enumerate(rows.of_class) if count > 1]
+    found = rows.deciding(known).get(rows.decided_by)
+    if found is None:
+        raise ImportanceUnknown(
+            "The hold-out has too few rows to shuffle: each label needs two among those drawn."
+        )
+    return found.value

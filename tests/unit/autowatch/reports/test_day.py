@@ -466,6 +466,26 @@ def test_what_domino_does_not_say_is_said(domino, said):
     assert said in text(drift_document(drifted=0, domino=domino))
 
 
+def test_what_the_model_uses_most_comes_first_among_what_moved():
+    document = drift_document(columns=8)
+    for column, use in zip(document["columns"], (0.05, 0.3, 0.1, 0.5, 0.05, 0, 0), strict=False):
+        column["use"] = use
+    shown = text(document)
+    first, second, third = document["drifted_columns"]
+    assert f"What moved is 45% of what the model uses: {second} 30%, {third} 10%, {first} 5.0%." in shown
+    cards = shown[shown.index("What moved, what the model uses most first") :]
+    assert cards.index(second) < cards.index(third) < cards.index(first)
+    assert "30% of what the model uses" in cards
+    assert "Model's use" in cards
+
+
+def test_without_known_use_nothing_is_said_of_it():
+    shown = text(drift_document())
+    assert "What moved, worst first" in shown
+    assert "the model uses" not in shown
+    assert "Model's use" not in shown
+
+
 def test_importance_is_named_where_it_is_not_the_same_for_all():
     document = drift_document()
     document["columns"][0]["importance"] = 3.0

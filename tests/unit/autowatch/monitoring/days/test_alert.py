@@ -158,6 +158,28 @@ def test_a_mail_without_values_says_as_much_and_names_no_category():
     assert len(text.splitlines()) == 10
 
 
+def test_the_mail_says_how_much_the_model_uses_what_drifted():
+    part = drifted_part(5)
+    for column, use in zip(part["columns"], (0.01, 0.3, None, 0.1, 0.02), strict=True):
+        column["use"] = use
+    written = lines(alert_of(part))
+    assert (
+        "threshold; what drifted is 43% of what the model uses: c1 30%, c3 10%, c4 2.0% and 1 more."
+        in written[1]
+    )
+    assert len(written) == 10
+
+
+def test_a_column_that_the_model_does_not_use_is_told_as_such():
+    part = drifted_part()
+    part["columns"][0]["use"] = 0.0
+    assert "what drifted is 0% of what the model uses." in lines(alert_of(part))[1]
+
+
+def test_where_the_models_use_is_not_known_the_importance_is_told():
+    assert "columns with 100% of the importance drifted." in lines(drifted())[1]
+
+
 @pytest.mark.parametrize("name", ["größe{}", "line\nbreak{}", "\u0000{}", "x" * 300 + "{}", "\u202e{}"])
 def test_any_column_name_fits_a_subject_that_sns_takes(name):
     text = published(drifted(3, name))["Subject"]

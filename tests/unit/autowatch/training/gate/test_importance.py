@@ -1,8 +1,9 @@
 """What a challenger uses: Autopilot's analysis, or shuffled columns; with a real (local) S3 and the test's models."""
 
+import csv
+import io
 import json
 import math
-from array import array
 from dataclasses import replace
 
 import boto3
@@ -20,8 +21,7 @@ from autowatch.records.keys import contract_key, holdout_key, importance_key, le
 from autowatch.scoring.requests import ScoringLimits
 from autowatch.training.autopilot import Leaderboard
 from autowatch.training.gate import importance
-from autowatch.training.gate.holdout import HoldoutScores
-from autowatch.training.gate.importance import MEASURES, explain_challenger
+from autowatch.training.gate.importance import explain_challenger
 from autowatch.training.gate.judge import Endpoints
 from tests.support.runtime_double import Runtime
 from tests.support.stub_runtime import client_error, model_error
@@ -201,7 +201,7 @@ def test_shuffling_finds_what_the_model_uses(s3):
     assert strong.lower < strong.value < strong.upper
     assert strong.lower > weak.upper
     assert sum(column.share for column in found.columns) == pytest.approx(1, abs=1e-3)
-    assert (found.measure, found.rows) == ("AUC", ROWS)
+    assert (found.measure, found.rows) == ("auc", ROWS)
     assert read_contract(Bucket(s3, BUCKET), contract_key(RUN)).importance["strong"] == strong.share
 
 
@@ -253,12 +253,13 @@ def test_of_a_long_holdout_a_sample_is_shuffled(s3, monkeypatch):
 
 
 def test_a_hundred_requests_are_the_most(s3):
-    limits = ScoringLimits(max_batch_rows=30, max_batch_bytes=900)
-    runtime = Runtime(**{CANDIDATE: model})
-    found = explain(s3, runtime, limits)
-    # 25 requests of 30 rows, parted among the rows as they are and four columns.
-    assert found.rows == 25 * 30 // 5
-    assert runtime.requests[CANDIDATE] <= 100
+    # Their rows run out before their bytes, or the other way round; both nearly at once.
+    for most_bytes, rows in ((10_000, 48 * 30 // 5), (400, 146), (900, 48 * 30 // 5)):
+        runtime = Runtime(**{CANDIDATE: model})
+        found = explain(s3, runtime, ScoringLimits(max_batch_rows=30, max_batch_bytes=most_bytes))
+        assert found.rows == pytest.approx(rows, abs=5)
+        assert runtime.rows[CANDIDATE] == 5 * found.rows
+        assert 40 < runtime.requests[CANDIDATE] <= 100
 
 
 def test_too_many_columns_for_the_requests_are_told(s3):
@@ -279,7 +280,7 @@ def test_with_few_rows_of_a_label_there_is_no_interval(s3):
 def test_of_one_label_nothing_is_said(s3):
     lines = ["1,0,0,j,no"] * 50
     s3.put_object(Bucket=BUCKET, Key=holdout_key(RUN), Body="\n".join([",".join((*NAMES, "y")), *lines]))
-    assert "All of the 50 hold-out rows drawn have the same label." in explain(s3).note
+    assert "each label needs two among those drawn" in explain(s3).note
 
 
 def test_a_model_that_uses_no_single_column_is_told(s3):
@@ -345,32 +346,56 @@ def test_the_folds_hold_each_label_evenly():
     assert np.bincount(fold).tolist() == [12] * 5
 
 
-def scores(actual, predicted=(), of_labels=()):
-    return HoldoutScores([], list(map(str, actual)), list(map(str, predicted)), [], [], [], [], of_labels)
+class ByRow:
+    """Answers each row with what `answer` makes of its cells: the fields of the container's answer."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def invoke_endpoint(self, EndpointName, ContentType, Accept, Body):
+        text = io.StringIO()
+        rows = csv.reader(io.StringIO(Body.decode(), newline=""), strict=True)
+        csv.writer(text, lineterminator="\n").writerows(self.answer(row) for row in rows)
+        return {"Body": io.BytesIO(text.getvalue().encode())}
 
 
-def test_several_labels_are_measured_as_scikit_learn_does():
-    random = np.random.default_rng(3)
-    probability = random.dirichlet((1, 1, 1), 200)
-    actual = np.array(["a", "b", "c"])[[random.choice(3, p=each) for each in probability]]
-    contract = replace(CONTRACT, problem_type="multiclass", labels=("a", "b", "c"), positive_label="")
-    _, measuring = MEASURES["multiclass"]
-    measure = measuring(contract, scores(actual, of_labels=tuple(array("d", each) for each in probability.T)))
-    rows = np.arange(50, 200)
-    oracle = roc_auc_score(actual[rows], probability[rows], multi_class="ovr", average="macro")
-    assert measure(rows) == pytest.approx(oracle)
-    # A label that none of the rows has tells nothing of them.
-    few = np.flatnonzero(actual != "c")
-    assert measure(few) == pytest.approx(
-        (
-            roc_auc_score(actual[few] == "a", probability[few, 0])
-            + roc_auc_score(actual[few] == "b", probability[few, 1])
-        )
-        / 2
-    )
+def give(s3, contract, actual):
+    """A hold-out of 600 rows with the columns of CONTRACT, whose target is what `actual` makes of the three numbers."""
+    numbers = np.random.default_rng(2).normal(0, 1, (600, 3)).round(3)
+    lines = [f"{a},{b},{c},j,{actual(a, b)}" for a, b, c in numbers]
+    s3.put_object(Bucket=BUCKET, Key=holdout_key(RUN), Body="\n".join([",".join((*NAMES, "y")), *lines]))
+    Bucket(s3, BUCKET).write_json(contract_key(RUN), contract)
 
 
-def test_numbers_are_measured_by_their_errors():
-    _, measuring = MEASURES["regression"]
-    measure = measuring(CONTRACT, scores([1.0, 2.0, 5.0], [1.0, 4.0, 1.0]))
-    assert measure(np.array([1, 2])) == pytest.approx(-math.sqrt((4 + 16) / 2))
+def test_several_labels_are_measured_by_what_the_gate_compares_them_by(s3):
+    labels = ("a", "b", "c")
+
+    def answer(row):
+        scores = np.exp([2 * float(row[0]), float(row[1]), 0.0])
+        shares = (scores / scores.sum()).tolist()
+        # The container has an order of its own.
+        return ["a", max(shares), shares[::-1], list(labels[::-1])]
+
+    def actual(strong, weak):
+        return labels[int(np.argmax([2 * strong, weak, 0.0]))]
+
+    give(s3, replace(CONTRACT, problem_type="multiclass", labels=labels, positive_label=""), actual)
+    found = explain(s3, ByRow(answer))
+    assert (found.method, found.measure, found.rows) == ("permutation", "macro_auc", 600)
+    assert names(found)[:2] == ["strong", "weak"]
+    assert [column.value for column in found.columns[2:]] == [0, 0]
+    assert found.columns[1].lower > 0
+
+
+@pytest.mark.parametrize("error", ["rmse", "mae"])
+def test_numbers_are_measured_by_what_the_gate_compares_them_by(s3, error):
+    contract = replace(CONTRACT, problem_type="regression", labels=(), positive_label="")
+    give(s3, contract, lambda strong, weak: round(3 * strong + weak, 4))
+    runtime = ByRow(lambda row: [3 * float(row[0]) + float(row[1])])
+    endpoints = Endpoints(runtime, CANDIDATE, "e", lambda: 1000.0)
+    explain_challenger(Bucket(s3, BUCKET), RUN, endpoints, ScoringLimits(), error)
+    found = Bucket(s3, BUCKET).read_as(importance_key(RUN), ModelImportance)
+    assert (found.measure, names(found)) == (error, ["strong", "weak", "idle", "job"])
+    # Of two draws of a normal number the difference has sqrt(2) times its spread, and mean absolute error 2 / sqrt(pi).
+    once = math.sqrt(2) if error == "rmse" else 2 / math.sqrt(math.pi)
+    assert [column.value for column in found.columns[:2]] == pytest.approx([3 * once, once], rel=0.15)
