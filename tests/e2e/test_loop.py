@@ -168,6 +168,7 @@ class TestStory:
     def test_the_report_names_what_drifted(self, story):
         page = story.second_day.reports[story.second_day.page].decode()
         assert "euribor3m" in page
+        assert "of what the model uses" in page
         assert "<script" not in page
 
     def test_the_saved_reports_are_of_each_daily_run_and_their_links_lead_somewhere(self, story, tmp_path):
