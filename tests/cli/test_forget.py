@@ -21,6 +21,7 @@ from autowatch.records.arrival import Arrival
 from autowatch.records.smoke import SmokeTest, read_witness, write_smoke_test
 from autowatch.scoring.inbox import score_arrivals
 from autowatch.training.data.files import find_training_files
+from autowatch_client import objects
 from autowatch_client.command.app import main
 from autowatch_client.errors import RefusedError
 from autowatch_client.forgetting.erase import erase
@@ -146,10 +147,26 @@ def test_no_version_of_any_object_has_the_person_and_all_others_stay(s3):
     assert untouched <= texts(s3).keys()
 
 
-def test_what_belonged_to_an_object_still_does(s3):
+@pytest.mark.parametrize("largest", [10, 5_000_000_000], ids=["in parts", "at once"])
+def test_what_belonged_to_an_object_still_does(s3, monkeypatch, largest):
+    monkeypatch.setattr(objects, "_LARGEST_PUT", largest)
+    key = boto3.client("kms", "us-east-1").create_key()["KeyMetadata"]["Arn"]
+    encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key, "Tagging": "team=risk&of=2026"}
+    body = f"customer,age\n{SECRET},1\nc-2,3\n".encode()
+    s3.put_object(Bucket=BUCKET, Key="inference/k.csv", Body=body, CacheControl="no-store", **encrypted)
     forget(s3, **by_key())
     head = s3.head_object(Bucket=BUCKET, Key="inference/a.csv")
     assert (head["ContentType"], head["Metadata"]["from"]) == ("text/csv", "crm")
+    head = s3.head_object(Bucket=BUCKET, Key="inference/k.csv")
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"], head["CacheControl"]) == (
+        "aws:kms",
+        key,
+        "no-store",
+    )
+    tags = s3.get_object_tagging(Bucket=BUCKET, Key="inference/k.csv")["TagSet"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {"team": "risk", "of": "2026"}
+    assert having(s3, SECRET) == []
+    assert score(s3, arrival_of(s3, "inference/k.csv")) == {"scored": 0, "refused": 0}
 
 
 def test_an_id_leads_to_its_row_alone(s3):
