@@ -5,6 +5,7 @@ import io
 import json
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date, timedelta
 
 import boto3
 import pytest
@@ -16,7 +17,9 @@ from autowatch.monitoring.quality.job import Job, QualitySettings, take_in
 from autowatch.monitoring.quality.labels import take_labels
 from autowatch.monitoring.quality.rows import read_labelled_rows
 from autowatch.monitoring.quality.verdict import QualityRules
+from autowatch.monitoring.requests import OneDay
 from autowatch.monitoring.settings import Clients
+from autowatch.monitoring.watch import DriftClients, MonitoringSettings, watch
 from autowatch.records.arrival import Arrival
 from autowatch.records.smoke import SmokeTest, read_witness, write_smoke_test
 from autowatch.scoring.inbox import score_arrivals
@@ -28,6 +31,7 @@ from autowatch_client.forgetting.erase import erase
 from autowatch_client.forgetting.search import Person, search
 from autowatch_client.objects import Bucket as ClientBucket
 from autowatch_client.objects import unheard
+from tests.support.monitored_bucket import Bus, Topic, csv_profiler
 from tests.support.scoring_bucket import (
     BUCKET,
     CONTRACT,
@@ -332,6 +336,25 @@ def test_a_day_whose_report_quotes_a_text_is_judged_anew_and_its_old_pages_go(s3
     erase(ClientBucket(s3, BUCKET), find(s3, **by_key()), lambda day: put_report(s3, "clown"), NOBODY)
     assert having(s3, "Zanzibar") == []
     assert having(s3, "clown") == [f"reports/date={DAY}/drift.json", f"reports/date={DAY}/index.html"]
+
+
+def test_the_drift_detector_judges_the_day_without_the_text_of_the_person(s3):
+    bucket = Bucket(s3, BUCKET)
+    clients = DriftClients(bucket, Topic(), Bus(), csv_profiler(bucket))
+    rules = MonitoringSettings(
+        "predictions/", "arn:topic", "Autowatch", "bank", "us-east-1", "own", min_rows=1
+    )
+
+    def judge(day):
+        watch(clients, rules, OneDay(date.fromisoformat(day)), TIME + timedelta(hours=11), lambda: 900.0)
+
+    judge(DAY)
+    reports = [f"reports/date={DAY}/drift.json", f"reports/date={DAY}/index.html"]
+    assert set(reports) <= set(having(s3, "Zanzibar"))
+    assert erase(ClientBucket(s3, BUCKET), find(s3, **by_key()), judge, NOBODY) == []
+    assert having(s3, "Zanzibar") == []
+    assert set(reports) <= set(keys(s3, "reports/"))
+    assert json.loads(read(s3, reports[0]))["rows"] == 3
 
 
 def test_a_report_that_cannot_be_judged_anew_is_named(s3):
