@@ -9,14 +9,12 @@ import typer
 
 from autowatch_client.command.terminal import Exit, JsonOption, Terminal
 from autowatch_client.errors import FolderUnfitError, OptionUnfitError
-from autowatch_client.examples.telco import write_telco
+from autowatch_client.examples.files import EXAMPLES, write_example
 from autowatch_client.nearest import suggestion
 from autowatch_client.places import require_clone
 from autowatch_client.proposal import declared_parameters, propose, read_overrides, write_overrides
 from autowatch_client.scoring import check_writable
 from autowatch_client.tables import open_table
-
-_EXAMPLES = ("telco",)
 
 
 def demo(
@@ -127,21 +125,29 @@ def init(
 
 
 def example(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="telco: customers who may leave.")] = "telco",
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="telco: customers who may leave; tickets: which of four teams answers; rents: the rent of a flat.",
+        ),
+    ] = "telco",
     out: Annotated[Path, typer.Option("--out", metavar="DIR")] = Path(),
     as_json: JsonOption = False,
 ) -> int:
     """Write example files to try Autowatch with; all rows are invented."""
     terminal = Terminal(as_json)
-    if name not in _EXAMPLES:
-        raise OptionUnfitError(f"There is no example {name}. {suggestion(name, _EXAMPLES, 'examples')}")
+    if name not in EXAMPLES:
+        raise OptionUnfitError(f"There is no example {name}. {suggestion(name, EXAMPLES, 'examples')}")
     check_writable(out)
-    files = write_telco(out)
+    chosen, files = EXAMPLES[name], write_example(out, name)
     terminal.document(files)
-    terminal.say(f"{files.training}: 4,000 customers, and whether they left (Churn)")
-    terminal.say(f"{files.june}: 1,500 others to score; {files.june_labels}: whether they left")
-    terminal.say(f"{files.july}: 1,500 more, after a rise of all prices by 30 %")
-    terminal.next(f"autowatch init {files.training}")
+    terminal.say(f"{files.training}: 4,000 {chosen.rows}, and {chosen.target} ({chosen.columns[-1]})")
+    terminal.say(f"{files.june}: 1,500 others to score; {files.june_labels}: {chosen.target}")
+    terminal.say(f"{files.july}: 1,500 more, after {chosen.after}")
+    terminal.next(
+        f"autowatch init {files.training}{'' if name == 'telco' else f' --target {chosen.columns[-1]}'}"
+    )
     return Exit.DONE
 
 

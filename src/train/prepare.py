@@ -15,9 +15,27 @@ from autowatch.records.timestamps import from_text
 from autowatch.settings import Network, StackSettings
 from autowatch.training.data.files import find_training_files
 from autowatch.training.data.prepare import Preparation, prepare_training_data
+from autowatch.training.data.reference import write_reference
 from autowatch.training.data.target import ProblemWanted
 from autowatch.training.serving.deployment import check_deployment, check_network, check_serving
 from autowatch.training.start import CoolingDown, NothingNew, RunInProgress, begin_training, read_request
+
+
+@dataclass(frozen=True)
+class JudgingParameters:
+    """What models and days are judged by, as it was written: here it is only checked that it fits what is predicted."""
+
+    minimum_auc: str
+    minimum_macro_f1: str
+    minimum_r2: str
+    auc_tolerance: str
+    error_tolerance_percent: str
+    max_auc_drop: str
+    max_error_rise_percent: str
+
+    def by_name(self) -> dict[str, str]:
+        """By the names of the stack's parameters."""
+        return {name.title().replace("_", ""): text for name, text in vars(self).items()}
 
 
 @dataclass(frozen=True)
@@ -42,6 +60,8 @@ class Settings(StackSettings):
     problem_type: ProblemWanted
     probability_of_each_class: bool
     objective_metric: str
+    judging: JudgingParameters
+    reference_holdout: str = ""
 
     @property
     def preparation(self) -> Preparation:
@@ -62,6 +82,7 @@ class Settings(StackSettings):
                 "CostOfAlarm": self.threshold.cost_of_alarm,
                 "ProbabilityOfEachClass": str(self.probability_of_each_class).lower(),
                 "ObjectiveMetric": self.objective_metric,
+                **self.judging.by_name(),
             },
         )
 
@@ -96,6 +117,8 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
         return {"decision": "skip", "reason": str(refusal)}
     preparation = replace(settings.preparation, new_labels=request.new_labels)
     contract = prepare_training_data(bucket, run, training, preparation, _champions_contract(bucket))
+    if settings.reference_holdout:
+        write_reference(bucket, settings.reference_holdout, contract)
     return {"decision": "train", "run": run, "rows": contract.rows, "trigger": request.trigger}
 
 

@@ -1,7 +1,7 @@
 """Every kind of page there is, written to a folder as it lies in the bucket."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -87,7 +87,6 @@ def write_site(folder):
                     s3.put_object(Bucket="bank", Key=key, Body=json.dumps(document))
         for day in sorted(days.values()):
             publish_day_page(Bucket(s3, "bank"), day)
-        publish_history_page(Bucket(s3, "bank"))
         drift, folder_of_file = hostile_drift(key="inference/" + HOSTILE[1]), "reports/file=a/b-0123/"
         publish_window_page(Bucket(s3, "bank"), folder_of_file, drift)
         s3.put_object(Bucket="bank", Key=f"{folder_of_file}drift.json", Body=json.dumps(drift))
@@ -101,7 +100,10 @@ def write_site(folder):
                 ("leaderboard", leaderboard("A", "B")),
             ):
                 s3.put_object(Bucket="bank", Key=f"models/{run}/{name}.json", Body=json.dumps(document))
-            write_run_report(Bucket(s3, "bank"), replace(ENDED, run=run))
+            ended = replace(ENDED, run=run)
+            Bucket(s3, "bank").write_json(f"models/{run}/run.json", asdict(ended))
+            write_run_report(Bucket(s3, "bank"), ended)
+        publish_history_page(Bucket(s3, "bank"))
         for item in s3.list_objects_v2(Bucket="bank")["Contents"]:
             path = folder / item["Key"]
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,8 @@ class TypedParameter:
 
 
 _OF_TWO_LABELS = "It says something of two labels alone; leave it at its default."
+_LABELS: tuple[ProblemType, ...] = ("binary", "multiclass")
+_NUMBERS: tuple[ProblemType, ...] = ("regression",)
 
 PARAMETERS: Mapping[str, TypedParameter] = {
     "PositiveLabel": TypedParameter("", ("binary",), _OF_TWO_LABELS),
@@ -28,6 +30,13 @@ PARAMETERS: Mapping[str, TypedParameter] = {
         ("multiclass",),
         "Of two labels the predictions have the probability of one, of numbers there is none.",
     ),
+    "MinimumAuc": TypedParameter("0.6", _LABELS, "Set MinimumR2."),
+    "MinimumMacroF1": TypedParameter("0", ("multiclass",), "Set MinimumAuc or, for numbers, MinimumR2."),
+    "MinimumR2": TypedParameter("0", _NUMBERS, "Set MinimumAuc."),
+    "AucTolerance": TypedParameter("0", _LABELS, "Set ErrorTolerancePercent."),
+    "ErrorTolerancePercent": TypedParameter("0", _NUMBERS, "Set AucTolerance."),
+    "MaxAucDrop": TypedParameter("0.05", _LABELS, "Set MaxErrorRisePercent."),
+    "MaxErrorRisePercent": TypedParameter("20", _NUMBERS, "Set MaxAucDrop."),
 }
 """What has no meaning for each problem type, and must stand at its default there."""
 
@@ -57,7 +66,7 @@ def check_parameters(problem_type: ProblemType, values: Mapping[str, str]) -> No
     what = TYPES_IN_WORDS[problem_type]
     for name, parameter in PARAMETERS.items():
         value = values.get(name, parameter.default)
-        if problem_type not in parameter.types and value != parameter.default:
+        if problem_type not in parameter.types and not _is_same(value, parameter.default):
             raise InvalidSetting(
                 f"{name} is {value!r}, but the target holds {what}, for which it has no meaning. {parameter.instead}"
             )
@@ -67,3 +76,11 @@ def check_parameters(problem_type: ProblemType, values: Mapping[str, str]) -> No
             f"ObjectiveMetric is {objective!r}, but the target holds {what}. Set it to auto or to one of "
             f"{', '.join(OBJECTIVES[problem_type])}."
         )
+
+
+def _is_same(value: str, default: str) -> bool:
+    """Whether the texts are alike, or write the same number, such as 0.6 and 0.60."""
+    try:
+        return float(value) == float(default)
+    except ValueError:
+        return value == default

@@ -6,6 +6,7 @@ from moto import mock_aws
 from autowatch.aws.clients import client
 from autowatch.settings import InvalidSetting
 from autowatch.training.data.files import NoTrainingFile
+from autowatch.training.data.reference import ReferenceUnfit
 from autowatch.training.serving.deployment import ServingRefused
 from autowatch.training.start import InvalidInput, RunInProgress
 from tests.support.lambda_context import Context
@@ -45,6 +46,13 @@ def s3(monkeypatch):
         "PROBLEM_TYPE": "auto",
         "PROBABILITY_OF_EACH_CLASS": "false",
         "OBJECTIVE_METRIC": "auto",
+        "MINIMUM_AUC": "0.6",
+        "MINIMUM_MACRO_F1": "0",
+        "MINIMUM_R2": "0",
+        "AUC_TOLERANCE": "0",
+        "ERROR_TOLERANCE_PERCENT": "0",
+        "MAX_AUC_DROP": "0.05",
+        "MAX_ERROR_RISE_PERCENT": "20",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -72,6 +80,16 @@ def test_a_threshold_that_cannot_be_set_is_refused_before_the_run_takes_the_lock
     assert "models/latest.json" not in [
         item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())
     ]
+
+
+def test_the_reference_is_made_ready_with_the_run_or_stops_it(s3, monkeypatch):
+    monkeypatch.setenv("REFERENCE_HOLDOUT", "reference/x.csv")
+    with pytest.raises(ReferenceUnfit, match="reference/x.csv does not exist"):
+        prepare({})
+    s3.put_object(Bucket=BUCKET, Key="reference/x.csv", Body=ROWS.encode())
+    run = prepare({})["run"]
+    written = s3.get_object(Bucket=BUCKET, Key=f"models/{run}/reference.csv")["Body"].read()
+    assert written.splitlines()[:2] == [b"age,y", b"0,yes"]
 
 
 def test_a_run_is_prepared_and_prepared_again_when_the_state_is_tried_again(s3):
@@ -189,4 +207,21 @@ def start_execution():
 def test_a_network_that_no_serverless_endpoint_has_is_refused_before_training(s3, monkeypatch):
     monkeypatch.setenv("NETWORK_ISOLATION", "true")
     with pytest.raises(ServingRefused, match="network isolation"):
+        prepare({})
+
+
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        ("MINIMUM_R2", "MinimumR2 is '0.3'.*Set MinimumAuc"),
+        ("ERROR_TOLERANCE_PERCENT", "ErrorTolerancePercent is '0.3'.*Set AucTolerance"),
+        ("MAX_ERROR_RISE_PERCENT", "MaxErrorRisePercent is '0.3'.*Set MaxAucDrop"),
+        ("MINIMUM_MACRO_F1", "MinimumMacroF1 is '0.3'.*Set MinimumAuc"),
+    ],
+)
+def test_a_parameter_of_another_type_of_problem_is_refused_before_hours_are_spent(
+    s3, monkeypatch, variable, words
+):
+    monkeypatch.setenv(variable, "0.3")
+    with pytest.raises(InvalidSetting, match=words):
         prepare({})

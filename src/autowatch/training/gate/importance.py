@@ -44,9 +44,9 @@ _MOST_CELLS = 2_000_000
 """Of these rows, which are held in memory."""
 
 
-_MOST_FULL_REQUESTS = 25
-"""As much as so many full requests hold is sent. Where both their rows and their bytes run out, and each that is too
-large is halved, that makes 100 requests at most: some minutes of the candidate endpoint."""
+_MOST_FULL_REQUESTS = 48
+"""No more rows and no more bytes are sent than so many full requests hold. Each is full of the ones or of the others,
+but for the last, so that they are 100 at most: some minutes of the candidate endpoint."""
 
 
 _FOLDS, _FEWEST_OF_LABEL = 5, 10
@@ -54,6 +54,10 @@ _FOLDS, _FEWEST_OF_LABEL = 5, 10
 
 
 _SEED = 0
+
+_LONGEST_REQUEST = 70.0
+"""Seconds that are kept back of the caller's time: a request that hangs must not cost a run whose gate has decided."""
+
 
 _Result = TypeVar("_Result")
 
@@ -73,7 +77,8 @@ def explain_challenger(
     contract = read_contract(bucket, contract_key(run))
     importance, note = _try(lambda: read_explanation(bucket, contract))
     if importance is None:
-        candidate = endpoints.timed(endpoints.candidate, contract)
+        hasty = replace(endpoints, seconds_left=lambda: endpoints.seconds_left() - _LONGEST_REQUEST)
+        candidate = hasty.timed(endpoints.candidate, contract)
         importance, failure = _try(lambda: shuffle_columns(bucket, contract, candidate, limits, error))
         importance = importance or ModelImportance(run, None)
         importance = replace(importance, note=" ".join(filter(None, [note, failure])))
@@ -112,7 +117,7 @@ def shuffle_columns(
     """
     sample = _draw(read_holdout(bucket, holdout_key(contract.run)), contract, limits)
     of_fold = _deal(sample, contract)
-    table = read_table(_with_each_column_shuffled(sample, of_fold))
+    table = read_table(_in_requests(_with_each_column_shuffled(sample, of_fold), limits))
     scores = score_table(table, contract, endpoint, limits)
     if scores.rejected:
         raise ImportanceUnknown(f"The model refused {len(scores.rejected):,} rows with a shuffled column.")
@@ -180,10 +185,10 @@ def _deal(sample: _Sample, contract: Contract) -> np.ndarray:
     return deal_to_folds(labels, _FOLDS if min(rows) >= _FEWEST_OF_LABEL else 1)
 
 
-def _with_each_column_shuffled(sample: _Sample, of_fold: np.ndarray) -> Iterator[bytes]:
-    """A CSV file: the rows as they are, then for each column all of them with its values shuffled within each part."""
-    yield _lines([[name] for name in sample.header])
-    yield _lines([*sample.features, sample.actual])
+def _with_each_column_shuffled(sample: _Sample, of_fold: np.ndarray) -> Iterator[str]:
+    """The lines of a CSV file: the rows as they are, then for each column all with its values shuffled in each part."""
+    yield from csv_lines([[name] for name in sample.header])
+    yield from csv_lines([*sample.features, sample.actual])
     folds = [np.flatnonzero(of_fold == fold) for fold in range(of_fold.max() + 1)]
     drawn = np.random.default_rng(_SEED)
     for place, column in enumerate(sample.features):
@@ -191,11 +196,23 @@ def _with_each_column_shuffled(sample: _Sample, of_fold: np.ndarray) -> Iterator
         for rows in folds:
             for to, origin in zip(rows, drawn.permutation(rows), strict=True):
                 shuffled[to] = column[origin]
-        yield _lines([*sample.features[:place], shuffled, *sample.features[place + 1 :], sample.actual])
+        columns = [*sample.features[:place], shuffled, *sample.features[place + 1 :]]
+        yield from csv_lines([*columns, sample.actual])
 
 
-def _lines(columns: Sequence[Sequence[str]]) -> bytes:
-    return "".join(f"{line}\n" for line in csv_lines(columns)).encode()
+def _in_requests(lines: Iterator[str], limits: ScoringLimits) -> Iterator[bytes]:
+    """The header, then the rows, as many at once as one request takes: a table is read and sent as it comes."""
+    yield f"{next(lines)}\n".encode()
+    taken: list[bytes] = []
+    size = 0
+    for line in lines:
+        row = f"{line}\n".encode()
+        if taken and (len(taken) == limits.max_batch_rows or size + len(row) > limits.max_batch_bytes):
+            yield b"".join(taken)
+            taken, size = [], 0
+        taken.append(row)
+        size += len(row)
+    yield b"".join(taken)
 
 
 def _losses(rows: JudgedRows, of_fold: np.ndarray) -> list[Estimate]:

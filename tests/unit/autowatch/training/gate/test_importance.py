@@ -253,12 +253,13 @@ def test_of_a_long_holdout_a_sample_is_shuffled(s3, monkeypatch):
 
 
 def test_a_hundred_requests_are_the_most(s3):
-    limits = ScoringLimits(max_batch_rows=30, max_batch_bytes=900)
-    runtime = Runtime(**{CANDIDATE: model})
-    found = explain(s3, runtime, limits)
-    # 25 requests of 30 rows, parted among the rows as they are and four columns.
-    assert found.rows == 25 * 30 // 5
-    assert runtime.requests[CANDIDATE] <= 100
+    # Their rows run out before their bytes, or the other way round; both nearly at once.
+    for most_bytes, rows in ((10_000, 48 * 30 // 5), (400, 146), (900, 48 * 30 // 5)):
+        runtime = Runtime(**{CANDIDATE: model})
+        found = explain(s3, runtime, ScoringLimits(max_batch_rows=30, max_batch_bytes=most_bytes))
+        assert found.rows == pytest.approx(rows, abs=5)
+        assert runtime.rows[CANDIDATE] == 5 * found.rows
+        assert 40 < runtime.requests[CANDIDATE] <= 100
 
 
 def test_too_many_columns_for_the_requests_are_told(s3):
@@ -305,13 +306,13 @@ class Failing:
             1000,
             "InvokeEndpoint was refused: AccessDenied",
         ),
-        (Failing(client_error("ThrottlingException", 429)), 64, "has as many requests as it takes"),
+        (Failing(client_error("ThrottlingException", 429)), 134, "has as many requests as it takes"),
         (
             Failing(model_error(400, "secret cell")),
             1000,
             "The model refused 5,000 rows with a shuffled column.",
         ),
-        (Runtime(**{CANDIDATE: model}), 61, "The time ran out"),
+        (Runtime(**{CANDIDATE: model}), 131, "The time ran out"),
         (Runtime(), 1000, "There is no endpoint e-candidate."),
     ],
 )
