@@ -179,7 +179,7 @@ class _Scoring:
             for batch, bytes_read in prepared:
                 self._requests.made(len(batch.payload), bytes_read)
                 rows, size = rows + len(batch.numbers), size + len(batch.payload)
-                if held and (rows > self.limits.max_batch_rows or size > self._requests.next_size):
+                if held and (rows > self.limits.max_batch_rows or self._requests.is_full(size, len(batch.payload))):
                     yield _join(held)
                     self._requests.sent(size - len(batch.payload))
                     held, rows, size = [], len(batch.numbers), len(batch.payload)
@@ -251,6 +251,7 @@ class _RequestSizes:
 
     def __init__(self, limits: ScoringLimits, table_bytes: int) -> None:
         self._places, self._table_bytes = limits.concurrency, table_bytes
+        self._most = limits.max_batch_bytes
         self._largest = min(limits.max_batch_bytes, _LARGEST_REQUEST)
         self._growing = float(_FIRST_REQUEST)
         self._made = self._sent = self._read = 0
@@ -265,9 +266,13 @@ class _RequestSizes:
         self._sent += payload_bytes
         self._growing *= _GROWTH
 
+    def is_full(self, payload_bytes: int, last_bytes: int) -> bool:
+        """Whether the next request, of so many bytes, is nearer to its size without the last ones of them."""
+        is_larger = payload_bytes - last_bytes / 2 > self._next_size
+        return is_larger or payload_bytes > self._most
+
     @property
-    def next_size(self) -> float:
-        """In bytes."""
+    def _next_size(self) -> float:
         total = self._made * max(1.0, self._table_bytes / max(self._read, 1))
         smallest = min(_FIRST_REQUEST, max(_SMALLEST_REQUEST, total / self._places))
         share = (total - self._sent) / self._places if self._table_bytes else self._largest
