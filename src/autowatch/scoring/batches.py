@@ -169,27 +169,21 @@ class _Scoring:
         }
 
     def batches(self) -> Generator[_Batch]:
-        """Rows are made ready while they are in the processor's cache, and then put together to requests.
-
-        While some are made ready, the next ones are read.
-        """
+        """Rows are made ready while they are in the processor's cache, and then put together to requests."""
         held: list[_Batch] = []
         rows = size = 0
-        with closing(work_ahead(self._read(), self._prepare, 1, _read_size, Event(), waiting=1)) as prepared:
-            for batch, bytes_read in prepared:
-                self._requests.made(len(batch.payload), bytes_read)
-                rows, size = rows + len(batch.numbers), size + len(batch.payload)
-                if held and (rows > self.limits.max_batch_rows or self._requests.is_full(size, len(batch.payload))):
-                    yield _join(held)
-                    self._requests.sent(size - len(batch.payload))
-                    held, rows, size = [], len(batch.numbers), len(batch.payload)
-                held.append(batch)
+        for read in read_rows(self._table, self.limits.max_batch_rows):
+            batch = self._prepare(read)
+            self._requests.made(len(batch.payload), self._table.bytes_read)
+            rows, size = rows + len(batch.numbers), size + len(batch.payload)
+            if held and (
+                rows > self.limits.max_batch_rows or self._requests.is_full(size, len(batch.payload))
+            ):
+                yield _join(held)
+                self._requests.sent(size - len(batch.payload))
+                held, rows, size = [], len(batch.numbers), len(batch.payload)
+            held.append(batch)
         yield _join(held)
-
-    def _read(self) -> Generator[tuple[Rows, int]]:
-        """Some rows at a time, and how many bytes of the table have been read by then."""
-        for rows in read_rows(self._table, self.limits.max_batch_rows):
-            yield rows, self._table.bytes_read
 
     def finish(self, batch: _Batch, answer: Answer) -> ScoredBatch:
         """The scored rows, and what they count."""
@@ -210,8 +204,7 @@ class _Scoring:
             predictions = replace(predictions, labels=without_formulas(predictions.labels))
         return ScoredBatch(numbers, self._layout.output, lines, predictions, rejected, profile)
 
-    def _prepare(self, read: tuple[Rows, int]) -> tuple[_Batch, int]:
-        rows, bytes_read = read
+    def _prepare(self, rows: Rows) -> _Batch:
         checked = self._checker.check(rows)
         rows, layout = checked.rows, self._layout
         columns = rows.columns if rows.is_plain else [quoted(column) for column in rows.columns]
@@ -222,9 +215,7 @@ class _Scoring:
             payload = ended(features)
         profile = profile_of(self._baseline, len(own), checked.counts)
         neutralised = _neutralised(rows.columns) if self._neutralise else None
-        return _Batch(
-            rows.numbers, rows.lines, payload, own, checked.rejected, profile, neutralised
-        ), bytes_read
+        return _Batch(rows.numbers, rows.lines, payload, own, checked.rejected, profile, neutralised)
 
     def _recount(self, lines: Column) -> Profile:
         """The profile of rows that are left of a batch, given as CSV: sketches cannot be taken back."""
@@ -277,10 +268,6 @@ class _RequestSizes:
         smallest = min(_FIRST_REQUEST, max(_SMALLEST_REQUEST, total / self._places))
         share = (total - self._sent) / self._places if self._table_bytes else self._largest
         return min(self._largest, self._growing, max(smallest, share))
-
-
-def _read_size(read: tuple[Rows, int]) -> int:
-    return read[0].size
 
 
 def _join(batches: Sequence[_Batch]) -> _Batch:

@@ -110,8 +110,7 @@ def _parse(
     except pa.ArrowInvalid:
         return None
     columns = [
-        column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-        for column in table.columns
+        column.chunk(0) if column.num_chunks == 1 else column.combine_chunks() for column in table.columns
     ]
     return columns, others
 
