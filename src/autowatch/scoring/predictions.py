@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-_SMALLEST_CHUNK, _LARGEST_CHUNK = 64 * 1024, 1536 * 1024
+_SMALLEST_CHUNK, _LARGEST_CHUNK = 64 * 1024, 1024 * 1024
 """Bytes that are read and made ready at once: of a small file so few that there is work for each of the endpoint's
 places, of a large one so many that calls of Arrow cost little beside what they do."""
 
@@ -55,7 +55,7 @@ _FILLED = 0.97
 """How full of rows a request is meant to be: rows are not all equally long."""
 
 
-_BATCHES_A_RELEASE = 32
+_BATCHES_A_RELEASE = 16
 """After so many the holes that freed arrays left in the memory are given back; else it would grow with the file."""
 
 
