@@ -110,7 +110,7 @@ check: $(DEV_READY) $(SCAN_READY) $(ASL_VALIDATOR)/.ready  ## lint, types, impor
 	  $(ASL_VALIDATOR)/node_modules/.bin/asl-validator --json-path $(ASL_VALIDATOR)/$$machine.asl.json || exit 1; \
 	done
 	@$(VENV)/bin/nbstripout --verify notebooks/*.ipynb
-	@$(VENV_PYTHON) -m pytest --quiet --no-header tests/house/test_documents.py tests/template/test_permissions.py tests/template/test_mutations.py
+	@$(VENV_PYTHON) -m pytest --quiet --no-header tests/house/test_documents.py tests/house/test_examples.py tests/template/test_permissions.py tests/template/test_mutations.py
 
 sbom: $(SANDBOX_READY) $(SCAN_READY)  ## what the layers ship, as CycloneDX, and its licences, in .sandbox/sbom
 	@rm -rf $(SBOM)

@@ -32,13 +32,14 @@ from autowatch_client.errors import (
 )
 from autowatch_client.executions import Job, Sight
 from autowatch_client.follow import End, describe
+from autowatch_client.forgetting.search import Found, Traces
 from autowatch_client.health import Finding, Status
 from autowatch_client.labels import Labelled, Quality
 from autowatch_client.redrive import Redriven
 from autowatch_client.reports import Pages
 from autowatch_client.runs import RunSummary
 from autowatch_client.scoring import Scored
-from autowatch_client.stack import RunDetail, Stack, Training, connect
+from autowatch_client.stack import Forgotten, RunDetail, Stack, Training, connect
 
 __all__ = [
     "CloneUnknownError",
@@ -46,6 +47,8 @@ __all__ = [
     "FileUnfitError",
     "Finding",
     "FolderUnfitError",
+    "Forgotten",
+    "Found",
     "Job",
     "Judgement",
     "Judgements",
@@ -70,6 +73,7 @@ __all__ = [
     "Stack",
     "StackUnknownError",
     "Status",
+    "Traces",
     "Training",
     "TrainingLook",
     "connect",

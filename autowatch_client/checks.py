@@ -1,6 +1,5 @@
-"""Checks of a local file before it is uploaded, so that a slip starts no run and sends no mail.
-
-The stack checks all of it again, and more.
+"""Checks a local file before it is uploaded, so that a slip starts no run and sends no mail. The stack repeats these
+checks and makes more.
 """
 
 import csv
@@ -15,19 +14,23 @@ from autowatch_client.nearest import nearest, suggestion
 from autowatch_client.tables import Table, open_table
 
 LARGEST_COUNTED_BYTES = 300_000_000
-"""Of a larger file only the header is looked at: counting its labels here would take minutes."""
+"""Bytes. Of a larger file only the header is checked: counting its labels here would take minutes."""
 
-_MOST_CLASSES = 50
+MOST_CLASSES = 100
+MOST_UNCLEAR_NUMBERS = 20
+"""So many different numbers may be the names of classes or amounts; more are amounts."""
+
+_FEWEST_ROWS_OF_CLASS = 20
 _FEWEST_ROWS = 500
-"""The fewest rows that a model is trained on, the hold-out aside."""
+"""The fewest rows that a model is trained on, without the hold-out."""
 
 
 @dataclass(frozen=True)
 class TrainingLook:
-    """What a file to train on looks like from here.
+    """What the local check found in a training file.
 
     Attributes:
-        classes: how many rows have each label; None where the file was too large to count.
+        classes: how many rows have each label; None where the file was too large to count, or numbers are predicted.
         dropped: the columns of DropColumns.
         key: the column of IdColumn; empty where there is none.
     """
@@ -39,7 +42,7 @@ class TrainingLook:
 
 
 def check_training(path: Path, parameters: Mapping[str, str]) -> TrainingLook:
-    """Whether a run could train on a file, by the stack's parameters.
+    """Check that a run could train on a file, by the stack's parameters.
 
     Raises:
         FileUnfitError: it could not.
@@ -67,17 +70,18 @@ def check_training(path: Path, parameters: Mapping[str, str]) -> TrainingLook:
         raise FileUnfitError(f"{path} has no column to learn from beside {target}, IdColumn and DropColumns.")
     if path.stat().st_size > LARGEST_COUNTED_BYTES:
         return TrainingLook(None, None, dropped, key)
-    classes = _classes(table, target, parameters.get("PositiveLabel", ""))
-    rows = sum(classes.values())
+    values = Counter(value for value in table.column(target) if value.strip())
+    is_number = _check_target(table, target, values, parameters)
+    rows = sum(values.values())
     if rows * (1 - int(parameters.get("HoldoutPercent", "20")) / 100) < _FEWEST_ROWS:
         raise FileUnfitError(
             f"{path} has {rows:,} labelled rows. At least {_FEWEST_ROWS} are needed beside the hold-out: add rows."
         )
-    return TrainingLook(rows, classes, dropped, key)
+    return TrainingLook(rows, None if is_number else values, dropped, key)
 
 
 def check_scoring(path: Path, contract: Mapping[str, Any]) -> Table:
-    """Whether the model in force could score a file, judged by its header.
+    """Check by a file's header that the model in force could score it.
 
     Raises:
         FileUnfitError: it could not.
@@ -101,7 +105,7 @@ def check_labels(path: Path, contract: Mapping[str, Any], key: str) -> tuple[Tab
     """The table, and which of its columns holds the label.
 
     Args:
-        key: the column that says whose label it is: of our ids, or one of the user's own.
+        key: the column that identifies the row of each label: our ids, or the user's own key.
 
     Raises:
         FileUnfitError: a column is missing, or no row has a label that the model knows.
@@ -116,7 +120,7 @@ def check_labels(path: Path, contract: Mapping[str, Any], key: str) -> tuple[Tab
             f"{path} has no column {key!r} to join by. {suggestion(key, table.header, 'columns')}{more}"
         )
     candidates = [f"{target}_actual", "label"]
-    if f"{target}_probability" not in table.header:
+    if not {f"{target}_probability", "prediction_date"}.intersection(table.header):
         candidates.append(target)
     column = next((name for name in candidates if name in table.header), None)
     if column is None:
@@ -126,7 +130,7 @@ def check_labels(path: Path, contract: Mapping[str, Any], key: str) -> tuple[Tab
         )
     found = Counter(table.column(column))
     known = contract["labels"]
-    if not any(found[label] for label in known):
+    if known and not any(found[label] for label in known):
         raise FileUnfitError(
             f"No row of {path} has a label that the model knows: none of the {len(found):,} different values of "
             f"{column} is {' or '.join(known)}. Labels are compared to the letter."
@@ -134,31 +138,61 @@ def check_labels(path: Path, contract: Mapping[str, Any], key: str) -> tuple[Tab
     return table, column
 
 
-def _classes(table: Table, target: str, positive: str) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for value in table.column(target):
-        if value.strip():
-            counts[value] += 1
-    # A wrong column may hold names or amounts: its values are counted and not shown.
-    if len(counts) > 2:
-        is_regression = len(counts) > _MOST_CLASSES and _are_numbers(counts)
-        what = "different numbers: that is regression" if is_regression else "different values, not two"
-        raise FileUnfitError(
-            f"{table.path}: the target {target} has {len(counts):,} {what}, which Autowatch does not do. "
-            "Name a column with two labels in TargetColumn."
-        )
-    if len(counts) < 2:
-        held = "one value alone" if counts else "nothing"
+def _check_target(table: Table, target: str, values: Counter[str], parameters: Mapping[str, str]) -> bool:
+    """Checks the target's values, and says whether they are numbers to predict.
+
+    A wrong column may hold names or amounts: values are counted and not shown.
+    """
+    wanted = parameters.get("ProblemType", "auto")
+    if len(values) < 2:
+        held = "one value alone" if values else "nothing"
         raise FileUnfitError(f"{table.path}: the target {target} holds {held}. Two labels are needed.")
-    if positive and positive not in counts:
+    if wanted == "binary" and len(values) > 2:
+        raise FileUnfitError(
+            f"{table.path}: the target {target} has {len(values):,} different values, and ProblemType is binary. Set "
+            "it to auto, or name a column with two labels in TargetColumn."
+        )
+    if wanted == "auto" and 2 < len(values) <= MOST_UNCLEAR_NUMBERS and are_numbers(values):
+        raise FileUnfitError(
+            f"{table.path}: the target {target} has {len(values)} different numbers. They may be the names of classes, "
+            "or amounts: set ProblemType to multiclass or regression."
+        )
+    if wanted == "regression" or (wanted == "auto" and len(values) > 2 and _may_be_numbers(values)):
+        return True
+    _check_labels(table, target, values, parameters.get("PositiveLabel", ""))
+    return False
+
+
+def _check_labels(table: Table, target: str, values: Counter[str], positive: str) -> None:
+    if len(values) > MOST_CLASSES:
+        raise FileUnfitError(
+            f"{table.path}: the target {target} has {len(values):,} different values, and at most {MOST_CLASSES} "
+            "labels can be told apart. Name another column in TargetColumn."
+        )
+    rare = sum(rows < _FEWEST_ROWS_OF_CLASS for rows in values.values())
+    if len(values) > 2 and rare:
+        raise FileUnfitError(
+            f"{table.path}: the target {target} has {len(values)} different values, and {rare} of them stand in fewer "
+            f"than {_FEWEST_ROWS_OF_CLASS} rows, as slips do. Correct these rows, or add more of their kind."
+        )
+    if positive and positive not in values:
         raise FileUnfitError(
             f"{table.path}: no row has the positive label {positive!r} (PositiveLabel). "
-            f"{suggestion(positive, counts, 'labels')}"
+            f"{suggestion(positive, values, 'labels')}"
         )
-    return counts
 
 
-def _are_numbers(values: Mapping[str, int]) -> bool:
+def _may_be_numbers(values: Mapping[str, int]) -> bool:
+    """Whether nearly all have a digit: the stack reads numbers in more forms than this."""
+    return (
+        sum(any(map(str.isdigit, value)) for value in values)
+        > 0.95 * len(values)
+        > 0.95 * MOST_UNCLEAR_NUMBERS
+    )
+
+
+def are_numbers(values: Mapping[str, int]) -> bool:
+    """Whether all of these texts are plain numbers."""
     try:
         for value in values:
             float(value)

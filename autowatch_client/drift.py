@@ -1,4 +1,4 @@
-"""Asking the drift detector, and what it says."""
+"""Calls the drift detector, and reads its verdicts."""
 
 import json
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Judgements:
-    """What one call judged; `reason` says why it judged nothing."""
+    """The verdicts of one call; `reason` says why there is none."""
 
     judged: tuple[Judgement, ...]
     reason: str | None

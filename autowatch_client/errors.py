@@ -1,4 +1,4 @@
-"""What can go wrong between a user and a stack, each with a message that names the thing and the remedy."""
+"""The client's errors; each message names what is wrong and the remedy."""
 
 
 class RequestError(Exception):
@@ -6,15 +6,15 @@ class RequestError(Exception):
 
 
 class StackUnknownError(RequestError):
-    """Nothing says which stack is meant, or it is not there."""
+    """No stack is named, or the named stack does not exist."""
 
 
 class SandboxEndedError(RequestError):
-    """The sandbox that the environment names does not answer any more."""
+    """The sandbox that the environment names has ended."""
 
 
 class CloneUnknownError(RequestError):
-    """The command needs a clone of the repository, and none is near."""
+    """The command needs a clone of the repository, and found none."""
 
 
 class FileUnfitError(RequestError):
@@ -26,7 +26,7 @@ class FolderUnfitError(RequestError):
 
 
 class OptionUnfitError(RequestError):
-    """An option's value, or a combination of options, means nothing."""
+    """An option's value, or a combination of options, is not valid."""
 
 
 class RunUnknownError(RequestError):
@@ -42,7 +42,7 @@ class NoModelError(RequestError):
 
 
 class ObjectUnreadableError(RequestError):
-    """An object of the bucket is not the JSON that it should be."""
+    """An object of the bucket is not valid JSON of its kind."""
 
 
 class PandasMissingError(RequestError):
@@ -54,4 +54,4 @@ class RefusedError(RequestError):
 
 
 class NothingToDoError(RequestError):
-    """What was asked for is the case already."""
+    """There is nothing to do: the request is already fulfilled."""

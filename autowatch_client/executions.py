@@ -1,4 +1,4 @@
-"""One execution of the training state machine: starting it, and asking how it is doing."""
+"""One execution of the training state machine: starts it, and reads its state."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Sight:
-    """What an execution looks like at one moment.
+    """The state of an execution at one moment.
 
     Attributes:
         status: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED.
@@ -63,7 +63,7 @@ def start_execution(stepfunctions: Any, state_machine: str, document: dict[str, 
 
 
 def look_at(client: Callable[[str], Any], bucket: Bucket, execution: str, known_run: str | None) -> Sight:
-    """How the execution is doing now. `known_run` is its run, if an earlier look has found it."""
+    """The execution's present state. `known_run` is its run, if an earlier look has found it."""
     stepfunctions = client("stepfunctions")
     document = stepfunctions.describe_execution(executionArn=execution)
     state = _last_state(stepfunctions, execution)
@@ -91,7 +91,7 @@ def _describe_job(sagemaker: Any, name: str) -> Job | None:
     try:
         job = sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)
     except sagemaker.exceptions.ResourceNotFound:
-        # The state that starts the job has been entered, the job is not there yet.
+        # The state that starts the job has been entered, but the job does not exist yet.
         return None
     metric = (job.get("BestCandidate") or {}).get("FinalAutoMLJobObjectiveMetric", {})
     return Job(job["AutoMLJobSecondaryStatus"], metric.get("MetricName"), metric.get("Value"))

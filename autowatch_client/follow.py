@@ -1,4 +1,4 @@
-"""Following a run until its end: what it is at in words, then what became of it."""
+"""Follows a run to its end: its progress in words, then its outcome."""
 
 import json
 import time
@@ -34,7 +34,7 @@ _STATES = {
     "Fail": "failed; cleaning up",
     "GiveUp": "failed, and so did the clean-up",
 }
-"""States in words. One that is not listed is shown by its name, so a machine that has grown is still followed."""
+"""States in words. A state that is not listed is shown by its name, so newer state machines can be followed."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ def follow(
     on_look: Callable[[Sight], None],
     poll_seconds: float,
 ) -> End:
-    """Looks at an execution again and again until it ends.
+    """Polls an execution until it ends.
 
     Args:
-        on_look: is given what each look saw while the execution runs.
+        on_look: called with what each look found while the execution runs.
 
     An interrupt (Ctrl-C) passes through; the execution runs on.
     """
@@ -72,7 +72,7 @@ def follow(
 
 
 def describe(sight: Sight) -> str:
-    """What a running execution is at, in words."""
+    """The progress of a running execution, in words."""
     text = _STATES.get(sight.state, sight.state) if sight.state else "starting"
     if sight.job:
         text += f": {sight.job.status}"
@@ -97,7 +97,7 @@ def _end(bucket: Bucket, sight: Sight) -> End:
 
 
 def _back_to(record: dict[str, Any]) -> str:
-    # The record's reason is the gate's of back then, which speaks of another champion.
+    # The record's reason is from the gate's decision at that time, which concerns another champion.
     return f"Back to the model of run {record['promotes']}, which passed the gate then."
 
 

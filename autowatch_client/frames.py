@@ -13,7 +13,7 @@ else:
 
 
 def local_file(data: "str | Path | DataFrame", folder: Path, name: str) -> Path:
-    """A file that holds the rows: the one that is named, or `<name>.csv` in `folder`, written from a DataFrame.
+    """The file with the rows: the given file, or `<name>.csv` in `folder`, written from a DataFrame.
 
     An index is not written; missing values become empty cells.
     """

@@ -1,4 +1,4 @@
-"""What a stack is doing and what is wrong with it."""
+"""The state of a stack, and its faults."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Status:
         endpoint: its status, `InService` when it answers.
         model: the run whose model is in force.
         queues: how many messages wait in each queue of failures.
-        alarms: the alarms that ring.
+        alarms: the alarms in state ALARM.
     """
 
     stack: str
@@ -40,7 +40,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: well, worth knowing, or wrong, with what to do."""
+    """The result of one check: good, worth knowing, or wrong, with the remedy."""
 
     level: Literal["ok", "note", "wrong"]
     what: str
@@ -48,7 +48,7 @@ class Finding:
 
 
 def read_status(place: Place, client: Callable[[str], Any], bucket: Bucket) -> Status:
-    """Looks at everything once."""
+    """Reads the state of every part."""
     champion = bucket.read_json("models/champion.json") or {}
     latest = bucket.read_json("models/latest.json") or {}
     manifest = _newest(bucket, "predictions/", ".manifest.json") or {}
@@ -72,7 +72,7 @@ def read_status(place: Place, client: Callable[[str], Any], bucket: Bucket) -> S
 
 
 def examine(place: Place, client: Callable[[str], Any], bucket: Bucket) -> Iterator[Finding]:
-    """Looks for what keeps a stack from working, one thing after the other."""
+    """Checks, one part after the other, what can keep a stack from working."""
     if place.is_sandbox:
         _evaluate_alarms(place)
     status = read_status(place, client, bucket)
@@ -141,7 +141,7 @@ def _endpoint(sagemaker: Any, name: str) -> str | None:
 
 
 def _newest(bucket: Bucket, prefix: str, suffix: str) -> dict[str, Any] | None:
-    """The document written last among those of the newest day that has any."""
+    """The latest document of the newest day that has one."""
     for folder in sorted(bucket.folders(prefix), reverse=True):
         if folder.startswith("date="):
             found = [item for item in bucket.objects(f"{prefix}{folder}/") if item["Key"].endswith(suffix)]

@@ -1,4 +1,4 @@
-"""Labels that came true: joined to predictions by our id or by the user's own key, uploaded, followed."""
+"""True labels: joins them to predictions by our id or the user's key, uploads them, and follows the result."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from autowatch_client.objects import Bucket, Version, unheard
 from autowatch_client.tables import Table, write_table
 
 DAYS_LOOKED_BACK = 30
-"""How far back predictions are looked for, to join them by a key of the user's own."""
+"""Days back in which predictions are searched, to join labels by the user's own key."""
 
 _DIGITS = 16
 _FILES_TRACED = 200
@@ -37,7 +37,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Labelled:
-    """What became of a labels file.
+    """The outcome of a labels file.
 
     Attributes:
         rows: of the file.
@@ -129,7 +129,7 @@ def await_labels(
     timeout_seconds: float,
     on_look: Callable[[float], None] = unheard,
 ) -> tuple[int, int, tuple[Quality, ...]]:
-    """Waits until a labels file was taken in and its days were measured: labels taken, rows rejected, the days.
+    """Waits until a labels file is accepted and its days are measured: labels accepted, rows rejected, the days.
 
     Raises:
         RefusedError: it was refused, or nothing came within the time.

@@ -1,4 +1,4 @@
-"""The nearest right names to one that was mistyped."""
+"""Suggests the nearest known names for a mistyped one."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -7,7 +7,7 @@ _NAMES_LISTED = 8
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like this one, upper and lower case aside; None when none is near."""
+    """The most similar known name, ignoring case; None when none is similar."""
     by_folded: dict[str, str] = {}
     for each in known:
         by_folded.setdefault(each.casefold(), each)
@@ -16,7 +16,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def suggestion(name: str, known: Iterable[str], kind: str) -> str:
-    """A sentence that helps on: the nearest known name, or some of those that there are.
+    """A hint: the nearest known name, or some of the known names.
 
     Args:
         kind: what the names are, in the plural ("columns").

@@ -1,17 +1,35 @@
-"""The bucket of a stack, as far as a client needs it."""
+"""Access to a stack's bucket, for the client."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
-from autowatch_client.errors import ObjectUnreadableError
+from autowatch_client.errors import ObjectUnreadableError, RefusedError
 
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
+_CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 _MOST_BREAKS = 4
+_MOST_DELETED = 1000
+_LARGEST_PUT = 5_000_000_000
+"""Bytes that S3 takes in one request."""
+
+_KEPT = (
+    "ContentType",
+    "ContentEncoding",
+    "ContentDisposition",
+    "ContentLanguage",
+    "CacheControl",
+    "StorageClass",
+    "ServerSideEncryption",
+    "SSEKMSKeyId",
+)
+"""What an object that is written anew keeps of what it was, beside its metadata."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +46,23 @@ class Version:
         return self.version_id or self.etag
 
 
+@dataclass(frozen=True)
+class StoredVersion:
+    """One version of an object, as a listing tells it; `version_id` is `null` in a bucket without versions."""
+
+    key: str
+    version_id: str
+    etag: str
+    is_latest: bool
+
+    @property
+    def mark(self) -> str:
+        """The version id or, in a bucket without versions, the ETag."""
+        return self.version_id if self.version_id != "null" else self.etag
+
+
 def unheard(*_: object) -> None:
-    """Ignores progress that the caller does not want."""
+    """The default for callers that show no progress."""
 
 
 class Bucket:
@@ -39,7 +72,7 @@ class Bucket:
         self._s3, self.name = s3, name
 
     def read(self, key: str, version_id: str | None = None) -> bytes | None:
-        """The bytes of an object; None where there is none. Read anew where the connection breaks, up to four times."""
+        """The bytes of an object; None where there is none. A broken read is repeated up to four times."""
         version = {"VersionId": version_id} if version_id else {}
         breaks = 0
         while True:
@@ -54,13 +87,13 @@ class Bucket:
                 if breaks == _MOST_BREAKS:
                     raise
 
-    def read_json(self, key: str) -> dict[str, Any] | None:
-        """The JSON document under `key`; None where there is none.
+    def read_json(self, key: str, version_id: str | None = None) -> dict[str, Any] | None:
+        """The JSON document under `key`, or of one version of it; None where there is none.
 
         Raises:
             ObjectUnreadableError: the object is not a JSON object.
         """
-        body = self.read(key)
+        body = self.read(key, version_id)
         if body is None:
             return None
         try:
@@ -72,10 +105,17 @@ class Bucket:
         return document
 
     def objects(self, prefix: str) -> Iterator[dict[str, Any]]:
-        """Everything below a prefix, as ListObjectsV2 tells it, in the order of the keys."""
+        """The entries of ListObjectsV2 below a prefix, in the order of the keys."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
         for page in pages:
             yield from page.get("Contents", ())
+
+    def versions(self, prefix: str = "") -> Iterator[StoredVersion]:
+        """All versions below a prefix, without delete markers, in the order of the keys, of each the newest first."""
+        pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix)
+        for page in pages:
+            for item in page.get("Versions", ()):
+                yield StoredVersion(item["Key"], item["VersionId"], item["ETag"].strip('"'), item["IsLatest"])
 
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders right below a prefix that ends with a slash."""
@@ -90,18 +130,89 @@ class Bucket:
         return any(item["Key"] == key for item in self.objects(key))
 
     def upload(self, path: Path, key: str) -> Version:
-        """Uploads a file, in parts where it is large, and gives the version that is now the newest."""
+        """Uploads a file, in parts where it is large, and returns its new version."""
         self._s3.upload_file(str(path), self.name, key)
         head = self._s3.head_object(Bucket=self.name, Key=key)
-        version_id = head.get("VersionId")
-        return Version(key, None if version_id in (None, "null") else version_id, head["ETag"].strip('"'))
+        return Version(key, _named(head.get("VersionId")), head["ETag"].strip('"'))
 
     def download(self, key: str, path: Path, version_id: str | None = None) -> None:
-        """Fetches an object into a file, whose folder is made where it is not there."""
+        """Fetches an object into a file; creates the file's folder where it is missing."""
         path.parent.mkdir(parents=True, exist_ok=True)
         extra = {"VersionId": version_id} if version_id else None
         self._s3.download_file(self.name, key, str(path), ExtraArgs=extra)
 
+    def rewrite(self, version: StoredVersion, path: Path, mark: str) -> str | None:
+        """Writes a file in place of a version of an object, with all that belongs to it, and gives the new version id.
+
+        Args:
+            version: what the content was made from.
+            mark: the name of an entry of the metadata that gets the time of the upload, of the first one if the object
+                has the mark already.
+
+        Raises:
+            RefusedError: somebody else wrote the object meanwhile.
+        """
+        head = self._s3.head_object(Bucket=self.name, Key=version.key, VersionId=version.version_id)
+        kept = {name: head[name] for name in _KEPT if name in head}
+        tags = self._s3.get_object_tagging(Bucket=self.name, Key=version.key, VersionId=version.version_id)
+        if tags["TagSet"]:
+            kept["Tagging"] = urlencode([(tag["Key"], tag["Value"]) for tag in tags["TagSet"]])
+        metadata = {mark: head["LastModified"].isoformat(), **head.get("Metadata", {})}
+        condition = {"IfMatch": version.etag} if version.is_latest else {}
+        if path.stat().st_size > _LARGEST_PUT:
+            return self._rewrite_in_parts(version.key, path, {**kept, "Metadata": metadata})
+        with path.open("rb") as file:
+            try:
+                answer = self._s3.put_object(
+                    Bucket=self.name, Key=version.key, Body=file, Metadata=metadata, **kept, **condition
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in _CONDITION_FAILED:
+                    raise
+                raise RefusedError(
+                    f"s3://{self.name}/{version.key} was written by somebody else meanwhile. Start again."
+                ) from error
+        return _named(answer.get("VersionId"))
+
+    def _rewrite_in_parts(self, key: str, path: Path, extra: dict[str, Any]) -> str | None:
+        self._s3.upload_file(str(path), self.name, key, ExtraArgs=extra)
+        return _named(self._s3.head_object(Bucket=self.name, Key=key).get("VersionId"))
+
+    def write_once(self, key: str, document: object, keep_until: datetime | None = None) -> None:
+        """Writes a JSON document under a key that has none yet.
+
+        Args:
+            keep_until: until then S3 lets nobody delete this version; the bucket must have Object Lock.
+
+        Raises:
+            ClientError: there is an object already, or S3 refuses.
+        """
+        lock = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": keep_until} if keep_until else {}
+        body = json.dumps(document, ensure_ascii=False, indent=1).encode(errors="backslashreplace")
+        self._s3.put_object(
+            Bucket=self.name, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*", **lock
+        )
+
+    def delete_versions(self, versions: Sequence[StoredVersion]) -> None:
+        """Deletes versions of objects for good.
+
+        Raises:
+            RefusedError: S3 keeps one; the others are gone.
+        """
+        for start in range(0, len(versions), _MOST_DELETED):
+            chosen = versions[start : start + _MOST_DELETED]
+            objects = [{"Key": each.key, "VersionId": each.version_id} for each in chosen]
+            answer = self._s3.delete_objects(Bucket=self.name, Delete={"Objects": objects, "Quiet": True})
+            if errors := answer.get("Errors"):
+                raise RefusedError(
+                    f"{len(errors)} of {len(chosen)} versions were not deleted, the first of "
+                    f"s3://{self.name}/{errors[0]['Key']}: {errors[0].get('Message') or errors[0]['Code']}"
+                )
+
     def delete(self, key: str) -> None:
         """Deletes an object; a bucket with versions keeps what it was."""
         self._s3.delete_object(Bucket=self.name, Key=key)
+
+
+def _named(version_id: str | None) -> str | None:
+    return None if version_id in (None, "null") else version_id

@@ -1,4 +1,4 @@
-"""Where a stack is: the sandbox of this clone, what the environment names, or a stack of an AWS account."""
+"""Locates a stack: the sandbox of this clone, the one that the environment names, or a stack of an AWS account."""
 
 import os
 import re
@@ -38,7 +38,7 @@ class Place:
     Attributes:
         stack: its name.
         endpoint_url: of the sandbox; None for AWS.
-        outputs: of the CloudFormation stack, as far as they are known without asking it.
+        outputs: the CloudFormation stack's outputs that are known without calling it.
     """
 
     stack: str
@@ -55,7 +55,7 @@ class Place:
 
     @property
     def description(self) -> str:
-        """The stack in words: where requests go."""
+        """A sentence that says which stack requests go to."""
         where = f"sandbox at {self.endpoint_url}" if self.is_sandbox else self.region
         return f"{self.stack} ({where})"
 
@@ -109,7 +109,7 @@ def find_place(
 
 def find_clone(folder: Path) -> Path | None:
     """The clone of the repository that `folder` is in, else the one that the command was installed from."""
-    # Where the package is installed from a clone to be edited, it lies in it.
+    # An editable install lies in its clone.
     for parent in (folder.resolve(), *folder.resolve().parents, Path(__file__).resolve().parent.parent):
         if _is_clone(parent):
             return parent

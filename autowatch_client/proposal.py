@@ -1,15 +1,16 @@
-"""`autowatch init`: what a look at a CSV proposes for the stack's parameters, and where they are written."""
+"""`autowatch init`: proposes the stack's parameters for a CSV, and writes them into samconfig.toml."""
 
 import re
 import shlex
 import tomllib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from autowatch_client.checks import MOST_CLASSES, MOST_UNCLEAR_NUMBERS, are_numbers
 from autowatch_client.errors import FileUnfitError, OptionUnfitError
 from autowatch_client.nearest import suggestion
 from autowatch_client.tables import Table
@@ -38,12 +39,15 @@ class Proposal:
     """The parameters that the stack needs for a file.
 
     Attributes:
-        targets: columns with exactly two values, the likeliest to be predicted first.
-        labels: of the first of `targets`.
+        targets: columns that can be predicted, the likeliest first: those with two values, then those named like one.
+        problem_type: of the first of `targets`; empty where its few numbers may be names or amounts.
+        labels: of the first of `targets`; none where it holds numbers.
+        positive: of two labels the one whose probability is worth knowing; else empty.
         key: the column that names each row, or None.
     """
 
     targets: tuple[str, ...]
+    problem_type: str
     labels: tuple[str, ...]
     positive: str
     key: str | None
@@ -53,7 +57,7 @@ def propose(table: Table, target: str | None = None) -> Proposal:
     """Looks at up to 20,000 rows.
 
     Raises:
-        FileUnfitError: there is no column with two values, or `target` is not one.
+        FileUnfitError: there is no column to predict, or `target` is not one.
     """
     rows = list(islice(table.rows(), _ROWS_LOOKED_AT))
     values = {
@@ -64,28 +68,46 @@ def propose(table: Table, target: str | None = None) -> Proposal:
         raise FileUnfitError(
             f"{table.path} has no column {target!r}. {suggestion(target, values, 'columns')}"
         )
-    binary = [name for name, counts in values.items() if len(counts) == 2]
-    if target is not None and target not in binary:
+    types = {name: found for name, counts in values.items() if (found := problem_type_of(counts)) is not None}
+    if target is not None and target not in types:
         raise FileUnfitError(
-            f"{target} has {len(values[target]):,} different values. Autowatch predicts a column with two labels: "
-            f"{', '.join(binary) or 'there is none'}."
+            f"{target} has {len(values[target]):,} different values. Autowatch predicts labels, at most {MOST_CLASSES} "
+            "of them, or numbers."
         )
-    if not binary:
+    two = [name for name, found in types.items() if found == "binary"]
+    if not types or (target is None and not two and not any(map(_is_named_so, types))):
         raise FileUnfitError(
-            f"No column of {table.path} has exactly two values. Autowatch predicts one with two labels."
+            f"No column of {table.path} has exactly two values, and none is named like one to predict. Name it with "
+            "--target."
         )
-    ranked = sorted(binary, key=_likelihood(table.header), reverse=True)
+    likely = [*two, *(name for name in types if name not in two and _is_named_so(name))]
+    places = {name: place for place, name in enumerate(table.header)}
+    ranked = sorted(likely, key=lambda name: (_is_named_so(name), name in two, places[name]), reverse=True)
     chosen = target or ranked[0]
-    counts = values[chosen]
-    likely = [label for label in counts if label.casefold() in _POSITIVE_LABELS]
     return Proposal(
         targets=(chosen, *(name for name in ranked if name != chosen)),
-        labels=tuple(sorted(counts)),
-        positive=likely[0] if len(likely) == 1 else min(counts, key=lambda label: (counts[label], label)),
+        problem_type=types[chosen],
+        labels=() if types[chosen] == "regression" else tuple(sorted(values[chosen])),
+        positive=_positive(values[chosen]) if types[chosen] == "binary" else "",
         key=next(
             (name for name, each in values.items() if name != chosen and _is_key(name, each, len(rows))), None
         ),
     )
+
+
+def problem_type_of(counts: Mapping[str, int]) -> str | None:
+    """What is predicted where the target has these values: `binary`, `multiclass` or `regression`; empty where its few
+    numbers may be the names of classes or amounts, None where they are names of rows, or one value alone."""
+    if len(counts) <= 2:
+        return "binary" if len(counts) == 2 else None
+    if are_numbers(counts):
+        return "regression" if len(counts) > MOST_UNCLEAR_NUMBERS else ""
+    return "multiclass" if len(counts) <= MOST_CLASSES else None
+
+
+def _positive(counts: Mapping[str, int]) -> str:
+    likely = [label for label in counts if label.casefold() in _POSITIVE_LABELS]
+    return likely[0] if len(likely) == 1 else min(counts, key=lambda label: (counts[label], label))
 
 
 def declared_parameters(template: Path) -> tuple[str, ...]:
@@ -151,15 +173,12 @@ def _toml_text(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _likelihood(header: tuple[str, ...]) -> Callable[[str], tuple[bool, int]]:
-    def rank(name: str) -> tuple[bool, int]:
-        return name.casefold() in _TARGET_NAMES, header.index(name)
-
-    return rank
+def _is_named_so(name: str) -> bool:
+    return name.casefold() in _TARGET_NAMES
 
 
 def _is_key(name: str, counts: Counter[str], rows: int) -> bool:
-    """Distinct in nearly every row, and either called like a key or no plain number."""
+    """Whether a column names rows: distinct in nearly every row, and either named like a key or not a plain number."""
     if len(counts) < 0.98 * rows:
         return False
     return bool(_KEY_NAMES.search(name)) or not all(

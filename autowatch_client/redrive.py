@@ -1,4 +1,4 @@
-"""Sending failed events again: what is in the stack's queues of failures goes back to the functions it was for."""
+"""Sends failed events again: moves the messages of the stack's failure queues back to their functions."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ Outcome = Literal["sent", "done", "left"]
 
 @dataclass(frozen=True)
 class Redriven:
-    """What became of one message.
+    """The outcome of one message.
 
     Attributes:
         what: the file, or the function, that the event was about.

@@ -1,4 +1,4 @@
-"""Taking a stack away: what runs have made, the stack itself, and on request the data."""
+"""Deletes a stack: what runs have created, the stack itself and, on request, the data."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,15 +9,20 @@ from autowatch_client.errors import RefusedError
 from autowatch_client.places import Place
 
 _DELETED_AT_ONCE = 1000
+_KEPT_SHOWN = 20
 
 
-def removal_plan(place: Place, endpoint_name: str, with_data: bool) -> list[str]:
-    """What `remove_stack` will do, in sentences."""
+def removal_plan(place: Place, endpoint_name: str, with_data: bool, lock_days: int = 0) -> list[str]:
+    """The steps of `remove_stack`, in sentences. Records under `audit/` may be locked for `lock_days`."""
     steps = [
         f"delete the endpoint {endpoint_name} and its candidate, with their models and endpoint configs",
         f"delete the CloudFormation stack {place.stack}",
     ]
     data = f"empty and delete the bucket {place.bucket}, with every version of every object"
+    if lock_days:
+        data += (
+            f"; records under audit/ of the last {lock_days} days are locked, and the bucket stays with them"
+        )
     keep = f"keep the bucket {place.bucket}; until it is gone no stack of this name can be made again"
     return [*steps, data if with_data else keep]
 
@@ -28,11 +33,11 @@ def remove_stack(
     endpoint_name: str,
     with_data: bool,
     on_step: Callable[[str], None],
-) -> None:
-    """Does what `removal_plan` says.
+) -> bool:
+    """Does what `removal_plan` says; False where the bucket stays, since records in it are locked.
 
     Args:
-        on_step: called with each thing that was done.
+        on_step: called with each thing that was done, or could not be.
 
     Raises:
         RefusedError: CloudFormation could not delete the stack.
@@ -55,10 +60,23 @@ def remove_stack(
             f"CloudFormation could not delete {place.stack}: {error}. Its events say why."
         ) from error
     on_step(f"deleted the stack {place.stack}")
-    if with_data:
-        objects = _empty(client("s3"), place.bucket)
-        client("s3").delete_bucket(Bucket=place.bucket)
-        on_step(f"deleted the bucket {place.bucket} with {objects:,} versions of objects")
+    return not with_data or _delete_bucket(client("s3"), place.bucket, on_step)
+
+
+def _delete_bucket(s3: Any, bucket: str, on_step: Callable[[str], None]) -> bool:
+    deleted, refused = _empty(s3, bucket)
+    if not refused:
+        s3.delete_bucket(Bucket=bucket)
+        on_step(f"deleted the bucket {bucket} with {deleted:,} versions of objects")
+        return True
+    on_step(f"deleted {deleted:,} versions of objects in the bucket {bucket}")
+    for key in refused[:_KEPT_SHOWN]:
+        until = s3.get_object_retention(Bucket=bucket, Key=key)["Retention"]["RetainUntilDate"]
+        on_step(f"kept {key}, which is locked until {until:%Y-%m-%d %H:%M} UTC")
+    if len(refused) > _KEPT_SHOWN:
+        on_step(f"kept {len(refused) - _KEPT_SHOWN:,} more that are locked")
+    on_step(f"kept the bucket {bucket}: empty and delete it when the last lock has ended")
+    return False
 
 
 def _delete(call: Callable[..., Any], **arguments: str) -> bool:
@@ -85,18 +103,20 @@ def _delete_named(sagemaker: Any, plural: str, kind: str, prefix: str) -> int:
 
 
 def _is_ours(name: str, prefix: str) -> bool:
-    """Whether a run of this stack has named it: the endpoint's name, then the time of the run's start."""
+    """Whether a run of this stack gave this name: the endpoint's name, then the time of the run's start."""
     rest = name.removeprefix(f"{prefix}-").removeprefix("candidate-")
     return name.startswith(f"{prefix}-") and rest[:8].isdigit()
 
 
-def _empty(s3: Any, bucket: str) -> int:
-    deleted = 0
+def _empty(s3: Any, bucket: str) -> tuple[int, list[str]]:
+    """How many versions were deleted, and the keys of those that S3 keeps."""
+    deleted, refused = 0, list[str]()
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         entries = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
         for start in range(0, len(entries), _DELETED_AT_ONCE):
             chosen = entries[start : start + _DELETED_AT_ONCE]
             objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in chosen]
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+            answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+            refused += [each["Key"] for each in answer.get("Errors", ())]
         deleted += len(entries)
-    return deleted
+    return deleted - len(refused), refused

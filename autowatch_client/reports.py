@@ -1,4 +1,4 @@
-"""The pages of a stack, fetched into a folder in which their links work."""
+"""Fetches a stack's pages into a folder in which their links work."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ _READS_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Pages:
-    """Pages that were fetched.
+    """The fetched pages.
 
     Attributes:
         index: the page of all days; None before the first daily run.
@@ -30,7 +30,7 @@ class Pages:
 
     @property
     def first(self) -> Path | None:
-        """The page to open: that of the newest day, else of the newest run."""
+        """The page to open first: the newest day's, else the newest run's."""
         return self.newest_day or self.index or self.newest_run
 
 

@@ -1,4 +1,4 @@
-"""The list of training runs: when, why, on what, how good, and what became of it."""
+"""The list of training runs: start, trigger, data, quality and outcome."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,10 +14,11 @@ _READS_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One line of the list. What a run did not get to, or what an earlier version did not record, is None.
+    """One line of the list. Fields that a run did not reach, or that an earlier version did not record, are None.
 
     Attributes:
         rows: how many the training data had.
+        started_by: the ARN of who started it, or the event that did.
         promotes: the earlier run whose model this one released again, if it did not train.
         best_candidate: the name of Autopilot's best model, `best_value` its value of the metric `best_metric`.
         auc: on the hold-out; `passed` says whether the gate let the model through.
@@ -28,6 +29,7 @@ class RunSummary:
     run: str
     started: str | None
     trigger: str | None
+    started_by: str | None
     promotes: str | None
     training_key: str | None
     rows: int | None
@@ -94,6 +96,7 @@ def _summarize(bucket: Bucket, latest: dict[str, Any], champion: str | None, run
         run=run,
         started=record.get("started"),
         trigger=record.get("trigger"),
+        started_by=record.get("started_by"),
         promotes=record.get("promotes"),
         training_key=(record.get("training") or contract.get("training") or {}).get("key"),
         rows=contract.get("rows"),

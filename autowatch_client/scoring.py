@@ -1,4 +1,4 @@
-"""From a local file to its predictions beside it."""
+"""Scores local files, and fetches their predictions."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ _LONGEST_NAME_BYTES = 900
 
 @dataclass(frozen=True)
 class Scored:
-    """A file that was scored, fetched.
+    """The fetched results of a scored file.
 
     Attributes:
         predictions: the local file with the rows and their predictions.
@@ -85,7 +85,7 @@ def await_scored(
     timeout_seconds: float,
     on_look: Callable[[float], None] = unheard,
 ) -> Scored:
-    """Waits until a file is scored or refused, and fetches what came out.
+    """Waits until a file is scored or refused, and fetches the results.
 
     Args:
         started: of `time.monotonic`, when the upload began.
@@ -130,7 +130,7 @@ def _fetch(
     if manifest.get("rejected_key"):
         bucket.download(manifest["rejected_key"], rejected, manifest.get("rejected_version_id"))
     else:
-        # Rows rejected of an earlier version of the file would be taken for this one's.
+        # Remove rejected rows of an earlier version, which would look like this one's.
         rejected.unlink(missing_ok=True)
     rows = manifest["rows"]
     return Scored(

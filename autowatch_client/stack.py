@@ -3,7 +3,7 @@
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from autowatch_client.audit import Auditor
 from autowatch_client.checks import TrainingLook, check_labels, check_scoring, check_training
 from autowatch_client.drift import Judgements, judge
 from autowatch_client.errors import (
@@ -27,6 +28,9 @@ from autowatch_client.errors import (
 )
 from autowatch_client.executions import Sight, start_execution
 from autowatch_client.follow import End, follow
+from autowatch_client.forgetting.erase import erase
+from autowatch_client.forgetting.limits import not_reached
+from autowatch_client.forgetting.search import Found, Person, Traces, search
 from autowatch_client.frames import local_file
 from autowatch_client.health import Finding, Status, examine, read_status, stack_resources
 from autowatch_client.labels import Labelled, await_labels, days_of_ids, join_labels, recent_days
@@ -45,7 +49,7 @@ if TYPE_CHECKING:
 
 _FILES_AT_ONCE = 4
 _ASKED = "predictions/asked/"
-"""Where a local file lies while it is judged: a prefix at which nothing is scored and nothing trained on."""
+"""The prefix of local files while they are judged; it starts no scoring and no training."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,21 @@ class RunDetail:
     leaderboard: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Forgotten:
+    """What `forget` did.
+
+    Attributes:
+        objects: how many were written anew or removed.
+        records: the keys of what it wrote down under `audit/`.
+        not_reached: a sentence for each thing that still has to do with the rows.
+    """
+
+    objects: int
+    records: tuple[str, ...]
+    not_reached: tuple[str, ...]
+
+
 class Training:
     """A run that was started."""
 
@@ -68,7 +87,7 @@ class Training:
         self._stack, self.execution = stack, execution
 
     def follow(self, on_look: Callable[[Sight], None] = unheard, poll_seconds: float = 3.0) -> End:
-        """Waits for the end of the run and returns how it ended; Ctrl-C stops waiting and not the run.
+        """Waits for the end of the run and returns its outcome. Ctrl-C ends the waiting, not the run.
 
         Args:
             on_look: is given what each look saw; `describe` puts it in words.
@@ -77,7 +96,7 @@ class Training:
 
 
 class Stack:
-    """A deployed stack: every method is one thing that people do with it.
+    """A deployed stack: each method is one task.
 
     Attributes:
         place: where it is.
@@ -127,7 +146,7 @@ class Stack:
         return self.bucket.read_json(key) or {}
 
     def check_training(self, data: "str | Path") -> TrainingLook:
-        """Looks at a local file as `train` does before it uploads it.
+        """Checks a local file as `train` does before the upload.
 
         Raises:
             FileUnfitError: no run could train on it.
@@ -140,6 +159,7 @@ class Stack:
         *,
         name: str = "training",
         new_labels: bool = False,
+        reason: str = "",
     ) -> Training:
         """Starts a training run.
 
@@ -148,6 +168,7 @@ class Stack:
                 takes what the stack's parameter TrainingKey names, or the newest file.
             name: what a DataFrame is called in the bucket.
             new_labels: labels that differ from those of the model in force are meant; without it they stop the run.
+            reason: why; it is kept with the run and under `audit/`, beside the caller's ARN.
 
         Raises:
             FileUnfitError: the file cannot be trained on.
@@ -156,6 +177,7 @@ class Stack:
         """
         self._check_idle()
         document: dict[str, Any] = {} if data is None else {"training_key": self.training_key(data, name)}
+        document |= self._asked(reason)
         if new_labels:
             document["new_labels"] = True
         return Training(
@@ -207,7 +229,7 @@ class Stack:
             leaderboard=read("leaderboard"),
         )
 
-    def rollback(self, run: str, *, again: bool = False) -> Training:
+    def rollback(self, run: str, *, again: bool = False, reason: str = "") -> Training:
         """Starts a run that releases the model of an earlier run again.
 
         Args:
@@ -234,10 +256,13 @@ class Stack:
             )
         self._check_idle()
         machine = self.place.state_machine
-        return Training(self, start_execution(self.client("stepfunctions"), machine, {"promote": run}))
+        return Training(
+            self,
+            start_execution(self.client("stepfunctions"), machine, {"promote": run, **self._asked(reason)}),
+        )
 
-    def stop(self, run: str | None = None) -> str:
-        """Stops a run that is under way, the newest by default, and waits until it has ended; gives its name.
+    def stop(self, run: str | None = None, *, reason: str = "") -> str:
+        """Stops a run that is under way, the newest by default, waits until it has ended, and returns its name.
 
         Raises:
             NothingToDoError: it has ended already.
@@ -250,6 +275,7 @@ class Stack:
             raise NothingToDoError(
                 f"Run {record['run']} has ended already ({record['status']}). Nothing to stop."
             )
+        self._auditor().record("stop", reason, run=record["run"])
         stepfunctions.stop_execution(
             executionArn=execution, error="Stopped", cause="Stopped by hand: autowatch stop"
         )
@@ -258,7 +284,7 @@ class Stack:
         return str(record["run"])
 
     def answer(self, run: str, *, approved: bool, reason: str) -> str:
-        """Approves or rejects the release of a run that waits for it; gives the ARN under which that was done.
+        """Approves or rejects the release of a run that waits for it; returns the caller's ARN.
 
         Raises:
             NothingToDoError: the run does not wait for an approval, or does so no more.
@@ -268,17 +294,19 @@ class Stack:
         request = self.bucket.read_json(f"models/{run}/approval.json")
         if request is None:
             raise NothingToDoError(f"Run {run} waits for no approval.")
-        caller = self.client("sts").get_caller_identity()["Arn"]
-        answer = {"approved": approved, "by": caller, "reason": reason}
+        auditor = self._auditor()
+        answer = {"approved": approved, "by": auditor.by, "reason": reason}
+        written = auditor.record("approve" if approved else "reject", reason, run=run)
         stepfunctions = self.client("stepfunctions")
         gone = stepfunctions.exceptions
         try:
             stepfunctions.send_task_success(taskToken=request["token"], output=json.dumps(answer))
         except (gone.TaskTimedOut, gone.TaskDoesNotExist, gone.InvalidToken) as error:
+            auditor.record("too-late", reason, run=run, answer=written)
             raise NothingToDoError(
                 f"Run {run} waits for an approval no more: it was answered, stopped, or ended at {request['expires']}."
             ) from error
-        return str(caller)
+        return auditor.by
 
     def score(
         self,
@@ -323,7 +351,7 @@ class Stack:
             stopped = Event()
 
             def look(path: Path, seconds: float) -> None:
-                # An interrupt reaches one thread; without this the others would go on waiting.
+                # An interrupt reaches only one thread; without this the others would keep waiting.
                 if stopped.is_set():
                     raise RefusedError(f"No longer waiting for {path}.")
                 on_look(path, seconds)
@@ -446,24 +474,105 @@ class Stack:
         return read_status(self.place, self.client, self.bucket)
 
     def examine(self) -> list[Finding]:
-        """What is well and what is wrong, with what to do."""
+        """The results of all health checks, with remedies."""
         return list(examine(self.place, self.client, self.bucket))
 
     def redrive(self, on_message: Callable[[Redriven], None] = unheard) -> list[Redriven]:
         """Sends the failed events that wait in the stack's queues again, and returns what became of each."""
-        return redrive(self.client, self.bucket, self.place.stack, on_message)
+        found = redrive(self.client, self.bucket, self.place.stack, on_message)
+        if found:
+            self._auditor().record("redrive", "", events=[vars(each) for each in found])
+        return found
+
+    def search(
+        self,
+        keys: Collection[str] = (),
+        ids: Collection[str] = (),
+        *,
+        column: str | None = None,
+        on_object: Callable[[str], None] = unheard,
+    ) -> Traces:
+        """Finds the rows of a person in all versions of all objects of the bucket.
+
+        Args:
+            keys: values of the person's key, in the column `column` (the stack's parameter IdColumn by default).
+            ids: ids of predictions; each leads to one row that was scored.
+            on_object: is given the key of each object that is read.
+
+        Raises:
+            OptionUnfitError: neither keys nor ids are given, or nothing says in which column the keys stand.
+            RefusedError: a run, or the scoring of a large file, is under way.
+        """
+        column = column or self.parameters.get("IdColumn", "")
+        if not keys and not ids:
+            raise OptionUnfitError(
+                "Whose rows? Name the key (--key VALUE) or the id of a prediction (--id ID)."
+            )
+        if keys and not column:
+            raise OptionUnfitError(
+                "In which column does the key stand? The stack has no IdColumn: --column NAME."
+            )
+        self._check_idle()
+        self._check_no_transform()
+        return search(self.bucket, Person(frozenset(keys), column, frozenset(ids)), on_object)
+
+    def forget(
+        self, traces: Traces, *, reason: str = "", on_object: Callable[[Found], None] = unheard
+    ) -> Forgotten:
+        """Takes the rows that `search` has found out of all objects, and deletes the versions that had them.
+
+        What it is about to do is written down under `audit/` first, without any value, and that it was done, after.
+        One that broke off is finished by searching and forgetting again.
+
+        Raises:
+            RefusedError: an object changed in between, or S3 keeps a version.
+        """
+        auditor, objects = (
+            self._auditor(),
+            [
+                {"key": each.key, "action": each.action, "versions": each.versions, "rows": each.rows}
+                for each in traces.objects
+            ],
+        )
+        begun = auditor.record("forget", reason, objects=objects)
+        left = erase(self.bucket, traces, lambda day: self._judge({"date": day}), on_object)
+        done = auditor.record("forgot", reason, begun=begun, objects=len(objects))
+        return Forgotten(len(objects), (begun, done), (*left, *not_reached(self.bucket, traces)))
+
+    def _auditor(self) -> Auditor:
+        caller = self.client("sts").get_caller_identity()["Arn"]
+        return Auditor(self.bucket, str(caller), self._lock_days())
+
+    def _lock_days(self) -> int:
+        return int(self.parameters.get("AuditLockDays", "0"))
+
+    def _asked(self, reason: str) -> dict[str, str]:
+        """What a run's input says of who starts it; nothing where the stack's version would refuse it."""
+        if "AuditLockDays" not in self.parameters:
+            return {}
+        return {"by": str(self.client("sts").get_caller_identity()["Arn"]), "reason": reason}
+
+    def _check_no_transform(self) -> None:
+        machine = self.outputs.get("TransformStateMachineArn")
+        if machine is None:
+            return
+        running = self.client("stepfunctions").list_executions(
+            stateMachineArn=machine, statusFilter="RUNNING"
+        )
+        if running["executions"]:
+            raise RefusedError("A large file is being scored. Wait until that has ended, and start again.")
 
     def removal_plan(self, with_data: bool = False) -> list[str]:
         """What `destroy` will do, in sentences."""
-        return removal_plan(self.place, self._endpoint_name(), with_data)
+        return removal_plan(self.place, self._endpoint_name(), with_data, self._lock_days())
 
-    def destroy(self, with_data: bool = False, on_step: Callable[[str], None] = unheard) -> None:
-        """Takes the stack away, and with `with_data` its bucket.
+    def destroy(self, with_data: bool = False, on_step: Callable[[str], None] = unheard) -> bool:
+        """Deletes the stack, and with `with_data` its bucket.
 
         Raises:
             RefusedError: CloudFormation could not delete it.
         """
-        remove_stack(self.place, self.client, self._endpoint_name(), with_data, on_step)
+        return remove_stack(self.place, self.client, self._endpoint_name(), with_data, on_step)
 
     def _endpoint_name(self) -> str:
         return self.outputs.get("EndpointName") or self.place.stack

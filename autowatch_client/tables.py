@@ -1,4 +1,4 @@
-"""A look at a local CSV file before it is uploaded: its header, its delimiter, its rows."""
+"""Reads a local CSV file before it is uploaded: its header, its delimiter, its rows."""
 
 import csv
 from collections.abc import Iterator, Sequence

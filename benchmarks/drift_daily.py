@@ -249,7 +249,9 @@ def run_job(files: int, columns: int, latency: int) -> str:
             nobody: Any = SimpleNamespace(
                 publish=lambda **_: {}, put_events=lambda **_: {"FailedEntryCount": 0}
             )
-            settings = MonitoringSettings("predictions/", "topic", "Autowatch", "autowatch", "us-east-1")
+            settings = MonitoringSettings(
+                "predictions/", "topic", "Autowatch", "autowatch", "us-east-1", "own"
+            )
             begun = time.perf_counter(), time.process_time()
             now = datetime(2026, 11, 23, 20, tzinfo=UTC)
             result = watch(

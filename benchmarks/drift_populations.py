@@ -7,7 +7,7 @@ import numpy as np
 
 from autowatch.tabular.bins import Bins, ColumnKind
 from autowatch.tabular.cells import FeatureType
-from autowatch.tabular.profile import Baseline, baseline_column
+from autowatch.tabular.profile import PROBABILITY_BOUNDS, Baseline, baseline_column
 
 SIZE = 50_000
 REFERENCE_ROWS = 30_000
@@ -85,7 +85,8 @@ def sample_column(random: Random, name: str, population: Population) -> Bins:
     rows = HOLDOUT_ROWS if kind == "prediction" else REFERENCE_ROWS
     drawn = random.multinomial(rows, population.times / population.times.sum())
     texts = {population.texts[index]: int(drawn[index]) for index in np.flatnonzero(drawn)}
-    return baseline_column(name, kind, feature_type, texts)
+    bounds = PROBABILITY_BOUNDS if kind == "prediction" else None
+    return baseline_column(name, kind, feature_type, texts, bounds=bounds)
 
 
 def shares_of(column: Bins, population: Population) -> np.ndarray:

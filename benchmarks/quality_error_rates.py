@@ -19,8 +19,9 @@ from scipy.stats import norm
 from autowatch.evaluation.auc import auc_estimate
 from autowatch.evaluation.classification import area_under_curve
 from autowatch.evaluation.curves import calibration_curve
-from autowatch.evaluation.intervals import Bounded
-from autowatch.monitoring.quality.measures import LabelledRows, measure_quality
+from autowatch.evaluation.figures import Bounded
+from autowatch.evaluation.judged import BinaryRows, JudgedRows
+from autowatch.monitoring.quality.measures import MeasuredQuality, measure_quality
 from autowatch.monitoring.quality.verdict import QualityRules, judge_quality
 from autowatch.records.decision import GateDecision, JudgedModel, Latency
 
@@ -58,10 +59,10 @@ class World:
         """The true probability of the positive label, given the score."""
         return expit(logit(self.share) + self.distance * score - self.distance**2 / 2)
 
-    def draw(self, random: np.random.Generator, rows: int) -> LabelledRows:
+    def draw(self, random: np.random.Generator, rows: int) -> BinaryRows:
         positive = random.random(rows) < self.share
         probability = self.probability(random.normal(positive * self.distance))
-        return LabelledRows(positive, probability >= 0.5, probability)
+        return BinaryRows(positive, probability >= 0.5, probability)
 
     def true_figures(self) -> dict[str, float]:
         """By integration over the score."""
@@ -89,19 +90,24 @@ class World:
         return ours / np.maximum(ours + others, 1e-300)
 
 
+def measured(rows: JudgedRows) -> MeasuredQuality:
+    """As the day's job measures them."""
+    return measure_quality(rows, RULES.min_of_class)
+
+
 def covered(random: np.random.Generator, world: World, rows: int, days: int) -> dict[str, str]:
     """Of each figure, how often its interval holds the true one; days without an interval are left out."""
     held: Counter[str] = Counter()
     told: Counter[str] = Counter()
     figures, bins = world.true_figures(), world.true_bins()
     for _ in range(days):
-        measured = measure_quality(world.draw(random, rows))
+        found = measured(world.draw(random, rows))
         for name in FIGURES:
-            estimate = measured.metrics[name]
+            estimate = found.metrics[name]
             if isinstance(estimate, Bounded):
                 told[name] += 1
                 held[name] += estimate.lower <= figures[name] <= estimate.upper
-        for each in measured.calibration:
+        for each in found.calibration:
             true = bins[np.searchsorted(_INNER_EDGES, each.point.predicted)]
             told["bins"] += 1
             held["bins"] += each.observed.lower <= true <= each.observed.upper
@@ -113,7 +119,7 @@ def judged(
 ) -> Counter[str]:
     """How often each verdict was given."""
     return Counter(
-        judge_quality(measure_quality(world.draw(random, rows)), gates[day % len(gates)], RULES).verdict
+        judge_quality(measured(world.draw(random, rows)), gates[day % len(gates)], RULES).verdict
         for day in range(days)
     )
 
@@ -170,17 +176,16 @@ def looks(seed: int, days: int) -> Iterator[str]:
             yield f"| {portions} | {name} | {ever:.1%} | {last:.1%} |"
 
 
-def _looks_at(rows: LabelledRows, portions: int, gate: GateDecision) -> list[bool]:
+def _looks_at(rows: BinaryRows, portions: int, gate: GateDecision) -> list[bool]:
     """Whether the day is called worse after each portion of its labels."""
     return [
-        judge_quality(measure_quality(_first(rows, len(rows) * number // portions)), gate, RULES).verdict
-        == "worse"
+        judge_quality(measured(_first(rows, len(rows) * number // portions)), gate, RULES).verdict == "worse"
         for number in range(1, portions + 1)
     ]
 
 
-def _first(rows: LabelledRows, count: int) -> LabelledRows:
-    return LabelledRows(rows.positive[:count], rows.predicted[:count], rows.probability[:count])
+def _first(rows: BinaryRows, count: int) -> BinaryRows:
+    return BinaryRows(rows.positive[:count], rows.predicted[:count], rows.probability[:count])
 
 
 def coarse(seed: int, days: int) -> Iterator[str]:

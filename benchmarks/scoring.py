@@ -29,7 +29,7 @@ from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.champion import Champion
 from autowatch.records.contract import Contract, Feature
 from autowatch.records.keys import CHAMPION_KEY
-from autowatch.tabular.profile import Baseline, baseline_column
+from autowatch.tabular.profile import PROBABILITY_BOUNDS, Baseline, baseline_column
 from benchmarks.scoring_ways import BUCKET, CONCURRENCY, LARGEST_PAYLOAD, NOT_SENT, TARGET
 from sandbox.demo.synthetic import COLUMNS, write_bank_marketing
 from sandbox.install import environments
@@ -204,7 +204,9 @@ def _baseline(path: Path, contract: Contract) -> Baseline:
         for feature in contract.features
     )
     probabilities = Counter(str(number / 1000) for number in range(1000))
-    prediction = baseline_column(contract.probability_column, "prediction", "numeric", probabilities)
+    prediction = baseline_column(
+        contract.probability_column, "prediction", "numeric", probabilities, bounds=PROBABILITY_BOUNDS
+    )
     return Baseline("r1", BASELINE_ROWS, (*features, prediction))
 
 

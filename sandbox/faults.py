@@ -69,7 +69,7 @@ class Fault:
         operation: `InvokeEndpoint`, or an operation of S3 such as `PutObject`; `s3:*` is any of S3's, `*` all of both.
             Or one of SageMaker's control plane, such as `sagemaker:CreateEndpoint`. Or one of Domino's, named as in
             `sandbox/domino/routes.py`, such as `domino:register_predictions`; `domino:*` is any of those.
-        kind: see `docs/sandbox.md`.
+        kind: see `sandbox/README.md`.
         begins: how the object's key (or the name of the endpoint, job, model or config) begins. For a request to Domino
             it is the key of the file that it registers.
         contains: what the key holds somewhere.

@@ -29,7 +29,7 @@ botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 
 def pytest_xdist_auto_num_workers():
-    """Half as many again as there are processors: much of the tests is waiting for processes."""
+    """One and a half times the processors, since tests mostly wait for processes."""
     return (os.cpu_count() or 2) * 3 // 2
 
 

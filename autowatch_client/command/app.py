@@ -1,4 +1,4 @@
-"""The command `autowatch`: one subcommand for each thing that people do with a stack."""
+"""The command `autowatch`: one subcommand for each task."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ _PANELS: dict[str, tuple[Callable[..., int], ...]] = {
         training.stop,
     ),
     "Score and watch": (data.score, data.labels, data.judge, data.report),
-    "Operate": (operation.status, operation.doctor, operation.redrive, operation.destroy),
+    "Operate": (operation.status, operation.doctor, operation.redrive, operation.forget, operation.destroy),
 }
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException")

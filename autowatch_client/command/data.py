@@ -28,7 +28,7 @@ def score(
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Score files: uploads them, waits, and brings predictions and rejected rows back."""
+    """Score files: upload them, wait, and fetch predictions and rejected rows."""
     terminal = Terminal(as_json)
     connected = terminal.connect(stack)
     started, waiting = time.monotonic(), set(files)
@@ -74,7 +74,7 @@ def labels(
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Upload what came true, and see how good the predictions were."""
+    """Upload true labels, and see how good the predictions were."""
     terminal = Terminal(as_json)
     connected = terminal.connect(stack)
     with terminal.progress() as line:

@@ -1,18 +1,27 @@
-"""`autowatch status | doctor | redrive | destroy`."""
+"""`autowatch status | doctor | redrive | forget | destroy`."""
 
+import time
 from typing import Annotated
 
 import typer
 
 from autowatch_client.command.terminal import Exit, JsonOption, StackOption, Terminal, number
+from autowatch_client.forgetting.search import Traces
 from autowatch_client.health import Status
 
 _REDRIVEN = {"sent": "sent again", "done": "scored meanwhile", "left": "left in its queue, for no function"}
+_ACTIONS = {
+    "take out": "take the rows out",
+    "remove": "remove the object",
+    "take out of smoke test": "take the rows out",
+    "take out of profile": "take their texts out",
+    "judge anew": "judge the day anew",
+}
 _MARKS = {"ok": ("✓", "green"), "note": ("·", None), "wrong": ("✗", "red")}
 
 
 def status(stack: StackOption = None, as_json: JsonOption = False) -> int:
-    """Show what runs: endpoint and model, the last run, scoring and judgement, queues and alarms."""
+    """Show the stack's state: endpoint and model, the last run, scoring and judgement, queues and alarms."""
     terminal = Terminal(as_json)
     found = terminal.connect(stack).status()
     terminal.document(found)
@@ -23,7 +32,7 @@ def status(stack: StackOption = None, as_json: JsonOption = False) -> int:
 
 
 def doctor(stack: StackOption = None, as_json: JsonOption = False) -> int:
-    """Look for what is wrong, and say what to do about it."""
+    """Find what is wrong, and say how to repair it."""
     terminal = Terminal(as_json)
     findings = terminal.connect(stack).examine()
     terminal.document({"findings": findings})
@@ -34,7 +43,7 @@ def doctor(stack: StackOption = None, as_json: JsonOption = False) -> int:
 
 
 def redrive(stack: StackOption = None, as_json: JsonOption = False) -> int:
-    """Send the events that failed again, once their cause is mended."""
+    """Send failed events again, once their cause is repaired."""
     terminal = Terminal(as_json)
     connected = terminal.connect(stack)
     terminal.say(
@@ -51,6 +60,81 @@ def redrive(stack: StackOption = None, as_json: JsonOption = False) -> int:
     return Exit.NOT_AS_HOPED if any(each.outcome == "left" for each in found) else Exit.DONE
 
 
+def forget(
+    keys: Annotated[
+        list[str] | None,
+        typer.Option("--key", metavar="VALUE", help="The person's key, in the column IdColumn; any number."),
+    ] = None,
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", metavar="ID", help="The id of a prediction; any number.")
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option("--column", metavar="NAME", help="Where the keys stand, if not in IdColumn.")
+    ] = None,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept under audit/. Name nobody in it.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Forget a person: take their rows out of all objects of the bucket, in all versions."""
+    terminal = Terminal(as_json)
+    connected, started = terminal.connect(stack), time.monotonic()
+    with terminal.progress() as line:
+        traces = connected.search(
+            keys or (),
+            ids or (),
+            column=column,
+            on_object=lambda key: line.show(
+                time.monotonic() - started, f"searching {key.partition('/')[0]}/"
+            ),
+        )
+    found = [
+        {"key": each.key, "action": each.action, "versions": each.versions, "rows": each.rows}
+        for each in traces.objects
+    ]
+    if not found:
+        terminal.document({"found": [], "not_searched": traces.not_searched})
+        terminal.say("No row of theirs was found.")
+        if keys and not traces.has_column:
+            terminal.note("No file has a column of that name: look at --column.")
+        for key, why in traces.not_searched.items():
+            terminal.note(f"Not searched: {key}, {why}.")
+        return Exit.NOTHING_TO_DO
+    _show_traces(terminal, traces)
+    if dry_run or not (yes or _is_agreed(terminal, as_json)):
+        terminal.document({"found": found, "not_searched": traces.not_searched, "done": False})
+        terminal.say("Nothing was changed.")
+        return Exit.DONE if dry_run else Exit.NOTHING_TO_DO
+    forgotten = connected.forget(traces, reason=reason)
+    terminal.document({"found": found, "not_searched": traces.not_searched, "done": True, **vars(forgotten)})
+    terminal.say(f"Done: {forgotten.objects:,} objects. Written down as {forgotten.records[-1]}", "green")
+    terminal.say("Not reached:")
+    for sentence in forgotten.not_reached:
+        terminal.say(f"  - {sentence}")
+    return Exit.DONE
+
+
+def _show_traces(terminal: Terminal, traces: Traces) -> None:
+    terminal.table(
+        ("object", "what to do", "versions", "rows"),
+        [
+            (each.key, _ACTIONS[each.action], number(each.versions), number(each.rows))
+            for each in traces.objects
+        ],
+        ("versions", "rows"),
+    )
+    for key, why in traces.not_searched.items():
+        terminal.note(f"Not searched: {key}, {why}.")
+
+
+def _is_agreed(terminal: Terminal, as_json: bool) -> bool:
+    terminal.say("What goes cannot be brought back.")
+    return not as_json and typer.confirm("Take these rows out?", default=False, err=True)
+
+
 def destroy(
     with_data: Annotated[
         bool, typer.Option("--data", help="The bucket too, with all that is in it.")
@@ -59,7 +143,7 @@ def destroy(
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Take the stack away: endpoints, models, the stack itself; the data on request."""
+    """Delete the stack: endpoints, models, the stack itself; the data on request."""
     terminal = Terminal(as_json)
     connected = terminal.connect(stack)
     plan = connected.removal_plan(with_data)
@@ -81,9 +165,9 @@ def destroy(
         terminal.say(f"  {step}")
 
     terminal.say("Done:")
-    connected.destroy(with_data, tell)
+    is_gone = connected.destroy(with_data, tell)
     terminal.document({"done": done})
-    return Exit.DONE
+    return Exit.DONE if is_gone else Exit.NOT_AS_HOPED
 
 
 def _lines(found: Status) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""`autowatch demo | up | init | example`: what comes before the first run."""
+"""`autowatch demo | up | init | example`: commands for before the first run."""
 
 import os
 import subprocess
@@ -9,14 +9,12 @@ import typer
 
 from autowatch_client.command.terminal import Exit, JsonOption, Terminal
 from autowatch_client.errors import FolderUnfitError, OptionUnfitError
-from autowatch_client.examples.telco import write_telco
+from autowatch_client.examples.files import EXAMPLES, write_example
 from autowatch_client.nearest import suggestion
 from autowatch_client.places import require_clone
-from autowatch_client.proposal import Proposal, declared_parameters, propose, read_overrides, write_overrides
+from autowatch_client.proposal import declared_parameters, propose, read_overrides, write_overrides
 from autowatch_client.scoring import check_writable
 from autowatch_client.tables import open_table
-
-_EXAMPLES = ("telco",)
 
 
 def demo(
@@ -24,7 +22,7 @@ def demo(
         Path | None, typer.Option("--data", metavar="PATH", help="bank-additional-full.csv.")
     ] = None,
 ) -> int:
-    """Play the whole story on one machine: train, score, drift, retrain."""
+    """Run the whole demo on this machine: train, score, drift, retrain."""
     arguments = ["--data", str(data.resolve())] if data else []
     return _run_in_clone("demo", "-m", "sandbox.demo", *arguments)
 
@@ -57,6 +55,12 @@ def init(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV to train on.")],
     target: Annotated[str | None, typer.Option("--target", metavar="COLUMN")] = None,
     positive: Annotated[str | None, typer.Option("--positive", metavar="LABEL")] = None,
+    problem: Annotated[
+        str | None,
+        typer.Option(
+            "--problem", metavar="TYPE", help="Where a few numbers are predicted: multiclass or regression."
+        ),
+    ] = None,
     key: Annotated[str | None, typer.Option("--key", metavar="COLUMN", help="Empty: none.")] = None,
     drop: Annotated[
         str | None, typer.Option("--drop", metavar="A,B", help="Columns the model must not see.")
@@ -83,10 +87,22 @@ def init(
     if target is None and not yes:
         chosen = ask(f"Column to predict ({', '.join(proposal.targets[:5])})", proposal.targets[0], None)
         proposal = propose(table, chosen)
-    label = ask(
-        f"Label whose probability is reported ({' or '.join(proposal.labels)})", proposal.positive, positive
-    )
-    _check_among(label, proposal.labels, "labels")
+    problem_type = proposal.problem_type
+    if not problem_type:
+        question = (
+            f"{proposal.targets[0]} holds {len(proposal.labels)} different numbers. Are they names of classes "
+            "(multiclass) or amounts (regression)?"
+        )
+        problem_type = ask(question, "multiclass", problem)
+        _check_among(problem_type, ("multiclass", "regression"), "problem types")
+    label = ""
+    if problem_type == "binary":
+        label = ask(
+            f"Label whose probability is reported ({' or '.join(proposal.labels)})",
+            proposal.positive,
+            positive,
+        )
+        _check_among(label, proposal.labels, "labels")
     own_key = ask("Column that names each row, or - for none", proposal.key or "-", key).removeprefix("-")
     _check_among(own_key, ("", *table.header), "columns")
     dropped = ask("Columns the model must not see, known only after the outcome, or - for none", "-", drop)
@@ -94,7 +110,7 @@ def init(
     for name in names:
         _check_among(name, table.header, "columns")
     address = ask("E-mail address for alerts, or - for none", "-", email).removeprefix("-")
-    parameters = _parameters(proposal, label, own_key, names, address)
+    parameters = _parameters(proposal.targets[0], problem_type, label, own_key, names, address)
     config = clone / "samconfig.toml"
     try:
         write_overrides(config, parameters, config_env)
@@ -109,27 +125,38 @@ def init(
 
 
 def example(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="telco: customers who may leave.")] = "telco",
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="telco: customers who may leave; tickets: which of four teams answers; rents: the rent of a flat.",
+        ),
+    ] = "telco",
     out: Annotated[Path, typer.Option("--out", metavar="DIR")] = Path(),
     as_json: JsonOption = False,
 ) -> int:
-    """Write files to try Autowatch with: made-up customers, no real ones."""
+    """Write example files to try Autowatch with; all rows are invented."""
     terminal = Terminal(as_json)
-    if name not in _EXAMPLES:
-        raise OptionUnfitError(f"There is no example {name}. {suggestion(name, _EXAMPLES, 'examples')}")
+    if name not in EXAMPLES:
+        raise OptionUnfitError(f"There is no example {name}. {suggestion(name, EXAMPLES, 'examples')}")
     check_writable(out)
-    files = write_telco(out)
+    chosen, files = EXAMPLES[name], write_example(out, name)
     terminal.document(files)
-    terminal.say(f"{files.training}: 4,000 customers, and whether they left (Churn)")
-    terminal.say(f"{files.june}: 1,500 others to score; {files.june_labels}: whether they left")
-    terminal.say(f"{files.july}: 1,500 more, after a rise of all prices by 30 %")
-    terminal.next(f"autowatch init {files.training}")
+    terminal.say(f"{files.training}: 4,000 {chosen.rows}, and {chosen.target} ({chosen.columns[-1]})")
+    terminal.say(f"{files.june}: 1,500 others to score; {files.june_labels}: {chosen.target}")
+    terminal.say(f"{files.july}: 1,500 more, after {chosen.after}")
+    terminal.next(
+        f"autowatch init {files.training}{'' if name == 'telco' else f' --target {chosen.columns[-1]}'}"
+    )
     return Exit.DONE
 
 
-def _parameters(proposal: Proposal, label: str, key: str, dropped: list[str], address: str) -> dict[str, str]:
+def _parameters(
+    target: str, problem_type: str, label: str, key: str, dropped: list[str], address: str
+) -> dict[str, str]:
     return {
-        "TargetColumn": proposal.targets[0],
+        "TargetColumn": target,
+        "ProblemType": problem_type,
         "PositiveLabel": label,
         "DropColumns": ",".join(dropped),
         "IdColumn": key,
@@ -150,7 +177,7 @@ def _parameter(text: str) -> tuple[str, str]:
 
 
 def _run_in_clone(what: str, *arguments: str) -> int:
-    """Runs a module of the clone with its own environment, which is installed where it is not there yet."""
+    """Runs a module of the clone in the clone's own environment, which is installed first where it is missing."""
     clone = require_clone(f"`autowatch {what}`")
     prepared = subprocess.run(["make", "--no-print-directory", "-C", str(clone), "install"], check=False)
     if prepared.returncode:

@@ -1,4 +1,4 @@
-"""What all commands share: where they write, how they end, and the options that each of them has."""
+"""Common to all commands: output, exit codes and shared options."""
 
 import json
 import sys
@@ -20,13 +20,13 @@ from autowatch_client.errors import RequestError
 from autowatch_client.stack import Stack, connect
 
 _WIDE = 200
-"""Columns where there is no terminal whose width would count."""
+"""Width of tables that are not written to a terminal."""
 
 _QUIET_SECONDS = 60.0
 
 
 class Exit(IntEnum):
-    """How a command ended, for scripts."""
+    """The exit codes."""
 
     DONE = 0
     FAILED = 1
@@ -34,13 +34,13 @@ class Exit(IntEnum):
     WRONG_CALL = 2
     """Nothing was started: a name, a file or an option is wrong."""
     NOT_AS_HOPED = 3
-    """Done, with an outcome to look at: rejected by the gate, drift, rejected rows, something is wrong."""
+    """Done, but the result needs attention: rejected by the gate, drift, rejected rows, a fault found."""
     NOTHING_TO_DO = 4
     INTERRUPTED = 130
 
 
 def complete_runs(incomplete: str) -> list[str]:
-    """The names of runs that begin so, for shells; none where no stack answers."""
+    """The names of runs with this beginning, for shell completion; none where no stack answers."""
     try:
         return [run.run for run in connect().runs(100) if run.run.startswith(incomplete)]
     except (RequestError, BotoCoreError, ClientError):
@@ -69,7 +69,7 @@ class Terminal:
         self._notes = Console(stderr=True, quiet=as_json, soft_wrap=True, **plain)  # type: ignore[arg-type]
 
     def connect(self, stack: str | None) -> Stack:
-        """The stack that is meant; says where requests go."""
+        """The stack that the options name; prints where requests go."""
         found = connect(stack)
         self._notes.print(f"→ {found.place.description}", style="dim")
         return found
@@ -79,7 +79,7 @@ class Terminal:
         self._console.print(text, style=style)
 
     def note(self, text: str) -> None:
-        """A line for people that is no result."""
+        """A line for people that is not part of the result."""
         self._notes.print(text, style="yellow")
 
     def next(self, *commands: str) -> None:
@@ -103,7 +103,7 @@ class Terminal:
 
     @contextmanager
     def progress(self) -> Iterator["ProgressLine"]:
-        """A line that changes while something long goes on."""
+        """A line that changes while something takes long."""
         line = ProgressLine(self._notes if not self.as_json else None)
         try:
             yield line
@@ -112,7 +112,7 @@ class Terminal:
 
 
 class ProgressLine:
-    """Overwritten on a terminal; elsewhere a line comes when the text changes, or after a minute."""
+    """On a terminal the line is overwritten. Elsewhere a new line follows when the text changes, or after a minute."""
 
     def __init__(self, console: Console | None) -> None:
         self._console = console
@@ -120,7 +120,7 @@ class ProgressLine:
         self._text, self._shown = "", 0.0
 
     def show(self, seconds: float, text: str) -> None:
-        """Shows a text and the time that has passed; called again and again."""
+        """Shows a text and the time that has passed; called repeatedly."""
         if self._console is None:
             return
         line = f"  {clock(seconds)}  {text}"

@@ -31,6 +31,12 @@ _ENDINGS = {
 }
 
 
+WhyOption = Annotated[
+    str,
+    typer.Option("--reason", metavar="TEXT", help="Why; it is kept under audit/, beside who you are."),
+]
+
+
 def train(
     data: Annotated[
         str | None,
@@ -42,6 +48,7 @@ def train(
         bool,
         typer.Option("--new-labels", help="Labels that differ from those of the model in force are meant."),
     ] = False,
+    reason: WhyOption = "",
     stack: StackOption = None,
     as_json: JsonOption = False,
     poll_seconds: PollOption = 3.0,
@@ -54,11 +61,15 @@ def train(
         if look.classes:
             classes = ", ".join(f"{label} {rows:,}" for label, rows in look.classes.items())
             terminal.say(f"{data}: {number(look.rows)} labelled rows ({classes})")
+        elif look.rows:
+            terminal.say(f"{data}: {number(look.rows)} rows with a number to predict")
         if look.dropped:
             terminal.say(f"Dropped: {', '.join(look.dropped)} (DropColumns)")
         if look.key:
             terminal.say(f"Key: {look.key} (IdColumn)")
-    return _follow(terminal, connected, connected.train(data, new_labels=new_labels), poll_seconds)
+    return _follow(
+        terminal, connected, connected.train(data, new_labels=new_labels, reason=reason), poll_seconds
+    )
 
 
 def runs(
@@ -109,6 +120,7 @@ def rollback(
             "--again", help="Also the one in force: serve it by the parameters that the stack has now."
         ),
     ] = False,
+    reason: WhyOption = "",
     stack: StackOption = None,
     as_json: JsonOption = False,
     poll_seconds: PollOption = 3.0,
@@ -116,7 +128,7 @@ def rollback(
     """Release the model of an earlier run again, without training."""
     terminal = Terminal(as_json)
     connected = terminal.connect(stack)
-    started = connected.rollback(run, again=again)
+    started = connected.rollback(run, again=again, reason=reason)
     terminal.say(
         f"Going back to the model of run {run}; no model is trained, and the gate has passed this one."
     )
@@ -157,13 +169,14 @@ def stop(
         str | None,
         typer.Argument(metavar="RUN", help="The newest by default.", autocompletion=complete_runs),
     ] = None,
+    reason: WhyOption = "",
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Stop a run that is under way."""
     terminal = Terminal(as_json)
     connected = terminal.connect(stack)
-    name = connected.stop(run)
+    name = connected.stop(run, reason=reason)
     champion = connected.bucket.read_json("models/champion.json") or {}
     terminal.document({"stopped": name, "in_force": champion.get("run")})
     in_force = f"the model of run {champion['run']}" if champion else "no model"
@@ -243,16 +256,18 @@ def _show(terminal: Terminal, detail: RunDetail) -> None:
     force = ", in force" if detail.in_force else ""
     terminal.say(f"Run {detail.run}: {record.get('status')}{force}", "bold")
     times = f"{record.get('started', '–')} to {record.get('finished') or '…'}"
-    terminal.say(f"{times}, started by {record.get('trigger', '–')}")
+    by = f" ({record['started_by']})" if record.get("started_by") else ""
+    terminal.say(f"{times}, started by {record.get('trigger', '–')}{by}")
+    if record.get("start_reason"):
+        terminal.say(f"Why: {record['start_reason']}")
     if record.get("promotes"):
         terminal.say(f"Went back to the model of run {record['promotes']}.")
     if record.get("reason"):
         terminal.say(str(record["reason"]))
     if data:
         classes = ", ".join(f"{label} {rows:,}" for label, rows in data["classes"].items())
-        terminal.say(
-            f"\nData: {(record.get('training') or {}).get('key')}, {data['rows']:,} rows ({classes})"
-        )
+        held = classes or "with a number to predict"
+        terminal.say(f"\nData: {(record.get('training') or {}).get('key')}, {data['rows']:,} rows ({held})")
         if data.get("dropped_columns"):
             terminal.say(f"Dropped: {', '.join(data['dropped_columns'])} (DropColumns)")
         for key in (column["name"] for column in data["columns"] if column["role"] == "key"):
@@ -290,6 +305,10 @@ _CHOSEN_BY = {
 
 def _decides(contract: Mapping[str, Any]) -> str:
     """From which probability on a row gets the positive label."""
+    if not contract["labels"]:
+        return f"{contract['target']} is a number."
+    if len(contract["labels"]) > 2:
+        return f"{contract['target']} is the most probable of {len(contract['labels'])} labels."
     threshold = contract.get("decision_threshold")
     if not threshold:
         return f"{contract['target']} is the model's own label (DecisionThreshold=model)."

@@ -5,18 +5,13 @@ a model can learn it.
 """
 
 import math
-from dataclasses import dataclass
-from pathlib import Path
 from random import Random
-
-from autowatch_client.tables import write_table
 
 COLUMNS = (
     "customerID", "gender", "SeniorCitizen", "Partner", "Dependents", "tenure", "PhoneService", "MultipleLines",
     "InternetService", "OnlineSecurity", "OnlineBackup", "DeviceProtection", "TechSupport", "StreamingTV",
     "StreamingMovies", "Contract", "PaperlessBilling", "PaymentMethod", "MonthlyCharges", "TotalCharges", "Churn",
 )  # fmt: skip
-TARGET, KEY = "Churn", "customerID"
 
 _ADD_ONS = {
     "OnlineSecurity": 5.0, "OnlineBackup": 5.0, "DeviceProtection": 5.0, "TechSupport": 5.0, "StreamingTV": 10.0,
@@ -27,41 +22,8 @@ _PAYMENTS = ("Electronic check", "Mailed check", "Bank transfer (automatic)", "C
 _INTERNET = {"DSL": 25.0, "Fiber optic": 50.0, "No": 0.0}
 
 
-@dataclass(frozen=True)
-class TelcoFiles:
-    """What `write_telco` wrote.
-
-    Attributes:
-        training: labelled customers.
-        june: other customers, without the label.
-        june_labels: which of them left: customerID and Churn.
-        july: customers after a rise of all prices by 30 %, without the label.
-    """
-
-    training: Path
-    june: Path
-    june_labels: Path
-    july: Path
-
-
-def write_telco(folder: Path, seed: int = 7) -> TelcoFiles:
-    """Writes the four files; the same seed gives the same bytes."""
-    random = Random(seed)  # noqa: S311 (reproducible, not secret)
-    files = TelcoFiles(
-        folder / "telco.csv",
-        folder / "telco-june.csv",
-        folder / "telco-june-labels.csv",
-        folder / "telco-july.csv",
-    )
-    write_table(files.training, COLUMNS, [_customer(random, 1.0) for _ in range(4000)])
-    june = [_customer(random, 1.0) for _ in range(1500)]
-    write_table(files.june, COLUMNS[:-1], [row[:-1] for row in june])
-    write_table(files.june_labels, (KEY, TARGET), [(row[0], row[-1]) for row in june])
-    write_table(files.july, COLUMNS[:-1], [_customer(random, 1.3)[:-1] for _ in range(1500)])
-    return files
-
-
-def _customer(random: Random, prices: float) -> list[str]:
+def draw_customer(random: Random, prices: float) -> list[str]:
+    """A row; all prices are so many times those at first."""
     partner = random.random() < 0.48
     contract = random.choices(_CONTRACTS, (0.55, 0.21, 0.24))[0]
     longest = {"Month-to-month": 40, "One year": 72, "Two year": 72}[contract]

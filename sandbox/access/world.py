@@ -8,6 +8,7 @@ from typing import Any
 
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.utils import get_backend as lambda_backend
+from moto.events.models import events_backends
 from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
 from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backends
@@ -66,7 +67,7 @@ class World:
             raise RoleUnusable(f"The role {role_arn} cannot be assumed by {service}; see its trust policy.")
 
     def resource_statements(self, arn: str) -> tuple[Statement, ...]:
-        """The policy on a bucket, topic, queue, function, secret or key; none where it has none."""
+        """The policy on a bucket, topic, queue, function, secret, key or event bus; none where it has none."""
         service = arn.split(":")[2] if arn.count(":") >= 5 else ""
         read = _READERS.get(service)
         document = read(self, arn) if read else None
@@ -151,6 +152,10 @@ class World:
         secret = secretsmanager_backends[self.account][self.region].secrets.get(arn)
         return getattr(secret, "policy", None)
 
+    def _bus_policy(self, arn: str) -> Any:
+        bus = events_backends[self.account][self.region].event_buses.get(arn.rpartition("event-bus/")[2])
+        return bus.policy if bus else None
+
     def _key_policy(self, arn: str) -> Any:
         key = kms_backends[self.account][self.region].keys.get(arn.rsplit("/", 1)[-1])
         return key.policy if key else _default_key_policy(self.account)
@@ -163,6 +168,7 @@ _READERS: dict[str, Callable[[World, str], Any]] = {
     "lambda": World._function_policy,
     "secretsmanager": World._secret_policy,
     "kms": World._key_policy,
+    "events": World._bus_policy,
 }
 
 

@@ -10,9 +10,12 @@ from botocore import xform_name
 from botocore.model import ServiceModel
 from moto.core.exceptions import AWSError
 from moto.core.responses import ActionResult
+from moto.events.models import EventsBackend
 from moto.iam.access_control import PermissionResult
 from moto.iam.policy_validation import BaseIAMPolicyValidator
-from moto.s3.models import FakeBucket, FakeKey
+from moto.s3.exceptions import AccessDeniedByLock
+from moto.s3.models import FakeBucket, FakeKey, S3Backend
+from moto.s3.responses import S3Response
 from moto.stepfunctions.parser.api import HistoryEventType, MapRunFailedEventDetails
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
     FailureEvent,
@@ -43,6 +46,9 @@ def install() -> None:
     cast(Any, BaseIAMPolicyValidator)._validate_version = _no_version_needed
     cast(Any, FakeBucket).get_permission = _no_permission_by_policy
     cast(Any, FakeKey).__deepcopy__ = _listed
+    cast(Any, S3Response)._key_response_get = _get_key
+    cast(Any, S3Backend).put_object_retention = _put_retention
+    cast(Any, EventsBackend).put_events = _put_events_of_others
     cast(Any, StepFunctionsParserBackend).start_execution = _start_named_execution
     cast(Any, DistributedIterationComponent)._map_run = _run_map
     cast(Any, StateTaskServiceAwsSdk)._normalise_parameters = _encode_parameters
@@ -52,6 +58,9 @@ def install() -> None:
     cast(Any, StepFunctionResponse).get_execution_history = _execution_history
 
 
+_key_response_get = S3Response._key_response_get
+_put_object_retention = S3Backend.put_object_retention
+_put_events = EventsBackend.put_events
 _start_execution = StepFunctionsParserBackend.start_execution
 _map_run = DistributedIterationComponent._map_run
 _parse_definition = StepFunctionsParserBackend._validate_definition
@@ -85,6 +94,45 @@ def _listed(key: Any, _: dict[int, Any]) -> Any:
     own = {"_etag": key.etag.strip('"'), "_value_buffer": io.BytesIO(), "multipart": None, "disposed": True}
     listed.__dict__.update(key.__dict__ | own)
     return listed
+
+
+def _get_key(response: Any, query: dict[str, Any], key_name: str) -> Any:
+    """moto has no GetObjectRetention."""
+    if "retention" not in query:
+        return _key_response_get(response, query, key_name)
+    key, _ = response._get_key()
+    if not key.lock_mode:
+        code = "NoSuchObjectLockConfiguration"
+        return (
+            404,
+            {"status": 404},
+            f"<Error><Code>{code}</Code><Message>No retention is set.</Message></Error>",
+        )
+    until = f"<Mode>{key.lock_mode}</Mode><RetainUntilDate>{key.lock_until}</RetainUntilDate>"
+    return 200, {"content-type": "application/xml"}, f"<Retention>{until}</Retention>"
+
+
+def _put_retention(backend: Any, bucket: str, key: str, version_id: str | None, retention: Any) -> None:
+    """moto lets a lock in compliance mode be shortened, which nobody may."""
+    locked = backend.get_object(bucket, key, version_id)
+    mode, until = retention
+    if locked and locked.is_locked(True) and (mode != locked.lock_mode or until < locked.lock_until):
+        raise AccessDeniedByLock
+    _put_object_retention(backend, bucket, key, version_id, retention)
+
+
+def _put_events_of_others(backend: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """moto lets anyone speak as a service: whose source begins with `aws.` may be AWS alone."""
+    refused = {
+        "ErrorCode": "NotAuthorizedForSourceException",
+        "ErrorMessage": "Not authorized for the source.",
+    }
+    answers = iter(_put_events(backend, [each for each in events if not _is_of_aws(each)]))
+    return [refused if _is_of_aws(each) else next(answers) for each in events]
+
+
+def _is_of_aws(event: dict[str, Any]) -> bool:
+    return str(event.get("Source")).startswith("aws.")
 
 
 def _start_named_execution(backend: Any, arn: str, name: str | None = None, *rest: Any, **named: Any) -> Any:

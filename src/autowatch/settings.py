@@ -4,7 +4,7 @@ import csv
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -43,6 +43,7 @@ class StackSettings:
     predictions_prefix: str
     metrics_namespace: str
     stack: str
+    values_in_mails: bool = field(default=True, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point, seconds_left
+from autowatch.aws.notifications import mailing
 from autowatch.monitoring.drift.raw_profile import CsvProfiler
 from autowatch.monitoring.requests import read_request, read_time
 from autowatch.monitoring.watch import DriftClients, MonitoringSettings, watch
@@ -30,5 +31,7 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Se
     request = read_request(event, now.date())
     bucket = data_bucket(settings.bucket)
     profiler = CsvProfiler(client("lambda"), settings.profile_csv_function, bucket)
-    clients = DriftClients(bucket, client("sns"), client("events"), profiler)
+    clients = DriftClients(
+        bucket, mailing(client("sns"), settings.values_in_mails), client("events"), profiler
+    )
     return asdict(watch(clients, settings.monitoring, request, now, seconds_left(context)))

@@ -6,6 +6,7 @@ from typing import Any
 
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point
+from autowatch.aws.notifications import mailing
 from autowatch.settings import StackSettings
 from autowatch.training.approval import ask_for_approval
 
@@ -23,7 +24,7 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
     ask_for_approval(
         data_bucket(settings.bucket),
         client("sagemaker"),
-        client("sns"),
+        mailing(client("sns"), settings.values_in_mails),
         run=event["run"],
         token=event["token"],
         seconds=event["seconds"],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point, seconds_left
+from autowatch.aws.notifications import mailing
 from autowatch.training.outcome import EndedExecution, clean_up_run
 from autowatch.training.serving.endpoints import EndpointBusy
 from train.settings import TaggingSettings
@@ -38,7 +39,7 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Se
     clean_up_run(
         data_bucket(settings.bucket),
         client("sagemaker"),
-        client("sns"),
+        mailing(client("sns"), settings.values_in_mails),
         EndedExecution(detail["executionArn"], detail["status"], detail.get("cause") or ""),
         endpoint_name=settings.endpoint_name,
         topic_arn=settings.topic_arn,

@@ -6,6 +6,7 @@ from typing import Any
 
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point
+from autowatch.aws.notifications import mailing
 from autowatch.aws.step_functions import read_cause
 from autowatch.records.run import run_name
 from autowatch.records.timestamps import from_text
@@ -27,7 +28,7 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
     fail_run(
         data_bucket(settings.bucket),
         client("sagemaker"),
-        client("sns"),
+        mailing(client("sns"), settings.values_in_mails),
         run=run_name(event["execution"], from_text(event["started"])),
         endpoint_name=settings.endpoint_name,
         topic_arn=settings.topic_arn,

@@ -6,6 +6,7 @@ from typing import Any
 
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point
+from autowatch.aws.notifications import mailing
 from autowatch.aws.step_functions import read_cause
 from autowatch.settings import StackSettings
 from autowatch.training.approval import read_answer
@@ -28,7 +29,7 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
     ended = finish_run(
         data_bucket(settings.bucket),
         client("sagemaker"),
-        client("sns"),
+        mailing(client("sns"), settings.values_in_mails),
         run=event["run"],
         endpoint_name=settings.endpoint_name,
         stack=settings.stack,

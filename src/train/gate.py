@@ -1,4 +1,4 @@
-"""State Gate: scores the hold-out with the challenger and the champion, and decides."""
+"""State Gate: scores the hold-out with the challenger and the champion, decides, and finds what the challenger uses."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ from autowatch.records.threshold import ThresholdParameters
 from autowatch.scoring.requests import ScoringLimits
 from autowatch.settings import StackSettings
 from autowatch.training.gate.checks import ApprovalPolicy, GateRules
+from autowatch.training.gate.importance import explain_challenger
 from autowatch.training.gate.judge import Endpoints, judge_challenger
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ class Settings(StackSettings):
     minimum_auc: float
     gate_confidence_percent: float
     auc_tolerance: float
+    minimum_macro_f1: float
+    minimum_r2: float
+    error_tolerance_percent: float
+    objective_metric: str
     max_batch_seconds: float
     threshold: ThresholdParameters
     release_approval: ApprovalPolicy
@@ -38,6 +43,10 @@ class Settings(StackSettings):
             max_batch_seconds=self.max_batch_seconds,
             threshold=self.threshold.read(),
             approval=self.release_approval,
+            minimum_macro_f1=self.minimum_macro_f1,
+            minimum_r2=self.minimum_r2,
+            error_tolerance=self.error_tolerance_percent / 100,
+            error="mae" if self.objective_metric == "MAE" else "rmse",
         )
 
 
@@ -55,6 +64,7 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Se
     decision = judge_challenger(
         bucket, event["run"], endpoints, settings.limits, settings.rules, event["trigger"]
     )
+    explain_challenger(bucket, event["run"], endpoints, settings.limits, settings.rules.error)
     return {
         "passed": decision.passed,
         "reason": decision.reason,

@@ -6,6 +6,7 @@ from typing import Any
 
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point
+from autowatch.aws.notifications import mailing
 from autowatch.aws.step_functions import read_cause
 from autowatch.records.run import run_name
 from autowatch.records.timestamps import from_text
@@ -26,7 +27,7 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
     error, cause = read_cause(event["error"])
     give_up_run(
         data_bucket(settings.bucket),
-        client("sns"),
+        mailing(client("sns"), settings.values_in_mails),
         run=run_name(event["execution"], from_text(event["started"])),
         topic_arn=settings.topic_arn,
         cause=cause,

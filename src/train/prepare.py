@@ -15,8 +15,26 @@ from autowatch.records.timestamps import from_text
 from autowatch.settings import Network, StackSettings
 from autowatch.training.data.files import find_training_files
 from autowatch.training.data.prepare import Preparation, prepare_training_data
+from autowatch.training.data.target import ProblemWanted
 from autowatch.training.serving.deployment import check_deployment, check_network, check_serving
 from autowatch.training.start import CoolingDown, NothingNew, RunInProgress, begin_training, read_request
+
+
+@dataclass(frozen=True)
+class JudgingParameters:
+    """What models and days are judged by, as it was written: here it is only checked that it fits what is predicted."""
+
+    minimum_auc: str
+    minimum_macro_f1: str
+    minimum_r2: str
+    auc_tolerance: str
+    error_tolerance_percent: str
+    max_auc_drop: str
+    max_error_rise_percent: str
+
+    def by_name(self) -> dict[str, str]:
+        """By the names of the stack's parameters."""
+        return {name.title().replace("_", ""): text for name, text in vars(self).items()}
 
 
 @dataclass(frozen=True)
@@ -37,6 +55,11 @@ class Settings(StackSettings):
     holdout_percent: int
     holdout_by: HoldoutBy
     threshold: ThresholdParameters
+    audit_lock_days: int
+    problem_type: ProblemWanted
+    probability_of_each_class: bool
+    objective_metric: str
+    judging: JudgingParameters
 
     @property
     def preparation(self) -> Preparation:
@@ -48,6 +71,17 @@ class Settings(StackSettings):
             id_column=self.id_column,
             holdout_percent=self.holdout_percent,
             holdout_by=self.holdout_by,
+            problem_type=self.problem_type,
+            probability_of_each_class=self.probability_of_each_class,
+            parameters={
+                "PositiveLabel": self.positive_label,
+                "DecisionThreshold": self.threshold.decision_threshold,
+                "CostOfMiss": self.threshold.cost_of_miss,
+                "CostOfAlarm": self.threshold.cost_of_alarm,
+                "ProbabilityOfEachClass": str(self.probability_of_each_class).lower(),
+                "ObjectiveMetric": self.objective_metric,
+                **self.judging.by_name(),
+            },
         )
 
 
@@ -72,6 +106,8 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
             execution=event["execution"],
             started=from_text(event["started"]),
             cooldown=timedelta(hours=settings.retrain_cooldown_hours),
+            asked=request.asked,
+            audit_lock_days=settings.audit_lock_days,
         )
     except (CoolingDown, NothingNew, RunInProgress) as refusal:
         if request.trigger != "drift":

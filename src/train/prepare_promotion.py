@@ -1,9 +1,11 @@
 """State PreparePromotion: begins a run that releases a model again, and makes what it needs."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point
+from autowatch.records.audit import read_asked
 from autowatch.records.run import run_name
 from autowatch.records.timestamps import from_text, to_text
 from autowatch.training.release.rollback import begin_promotion, promoted_run
@@ -12,8 +14,15 @@ from autowatch.training.serving.staging import restore_model
 from train.settings import ModelSettings
 
 
-@entry_point(ModelSettings)
-def lambda_handler(event: dict[str, Any], _context: object, settings: ModelSettings) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Settings(ModelSettings):
+    """What the template tells this state."""
+
+    audit_lock_days: int
+
+
+@entry_point(Settings)
+def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
     """Takes `execution`, `started` and the execution's `input`; returns the run, the one that it promotes
     and the endpoint config that serves its model."""
     bucket, started = data_bucket(settings.bucket), from_text(event["started"])
@@ -25,6 +34,8 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: ModelSetti
         run=run_name(event["execution"], started),
         execution=event["execution"],
         started=to_text(started),
+        asked=read_asked(event["input"]),
+        audit_lock_days=settings.audit_lock_days,
     )
     restore_model(
         bucket,

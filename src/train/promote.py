@@ -25,8 +25,7 @@ def lambda_handler(
     endpoint = Endpoint(
         client=client("sagemaker-runtime"),
         name=name,
-        labels=contract.labels,
-        positive_label=contract.positive_label,
+        problem=contract.problem,
         seconds_left=seconds_left(context),
     )
     champion = promote(

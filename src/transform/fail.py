@@ -5,6 +5,7 @@ from typing import Any
 
 from autowatch.aws.clients import client, data_bucket
 from autowatch.aws.entry_point import entry_point
+from autowatch.aws.notifications import mailing
 from autowatch.records.arrival import arrival_in_execution
 from autowatch.records.keys import Work
 from autowatch.scoring.transform.failure import end_transform, fail_transform
@@ -24,7 +25,11 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
 
     Or takes Step Functions' event `Step Functions Execution Status Change`; nobody waits for the answer.
     """
-    bucket, sagemaker, sns = data_bucket(settings.bucket), client("sagemaker"), client("sns")
+    bucket, sagemaker, sns = (
+        data_bucket(settings.bucket),
+        client("sagemaker"),
+        mailing(client("sns"), settings.values_in_mails),
+    )
     where = {"predictions_prefix": settings.predictions_prefix, "topic_arn": settings.topic_arn}
     if "detail" in event:
         end_transform(bucket, sagemaker, sns, **where, detail=event["detail"])

@@ -46,7 +46,7 @@ def test_every_state_that_takes_time_has_words():
 
 
 class EndedExecution:
-    """Step Functions, as far as it is asked, about an execution that has ended."""
+    """A double of Step Functions that describes an execution that has ended."""
 
     def __init__(self, status, **more):
         self.document = {"status": status, "startDate": datetime(2026, 11, 23, tzinfo=UTC), **more}

@@ -1,4 +1,4 @@
-"""Labels with a key of the user's own, joined here to the predictions of the last days."""
+"""Labels with the user's own key, which the client joins to the predictions of the last days."""
 
 import json
 from datetime import date
@@ -17,7 +17,7 @@ DAYS = (date(2026, 11, 1), date(2026, 11, 30))
 
 @pytest.fixture
 def bucket():
-    """Two scored files: one of before our ids could be called otherwise, and one whose input had a column `id`."""
+    """Two scored files: one from an earlier version, and one whose input had a column `id`."""
     with mock_aws():
         s3 = boto3.client("s3", "us-east-1")
         s3.create_bucket(Bucket="bank")

@@ -16,7 +16,7 @@ NAME = f"20261125T080000.000Z-june-{sha256(b'v1').hexdigest()[:16]}.csv"
 
 @pytest.fixture
 def s3(monkeypatch):
-    """A bucket in which a labels file was taken in; nobody waits for what may settle."""
+    """A bucket in which a labels file was accepted; waits for later changes are switched off."""
     monkeypatch.setattr(labels, "_SETTLE_SECONDS", 0.0)
     with mock_aws():
         s3 = boto3.client("s3")

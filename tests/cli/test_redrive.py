@@ -15,7 +15,7 @@ BUCKET, FUNCTION = "bank", "arn:aws:lambda:us-east-1:123456789012:function:score
 
 
 class Lambda:
-    """Takes note of what is invoked."""
+    """Records the invocations."""
 
     def __init__(self):
         self.invoked = []

@@ -192,10 +192,21 @@ class BrokenOff:
         raise IncompleteReadError(actual_bytes=3, expected_bytes=5)
 
 
+CALLER = "arn:aws:sts::123456789012:user/moto"
+
+
 @pytest.mark.parametrize(
-    ("options", "asked"), [({}, {}), ({"new_labels": True}, {"new_labels": True})], ids=["as before", "new"]
+    ("version", "options", "asked"),
+    [
+        ("before audits", {"reason": "why"}, {}),
+        ("now", {"new_labels": True}, {"new_labels": True, "by": CALLER, "reason": ""}),
+        ("now", {"reason": "why"}, {"by": CALLER, "reason": "why"}),
+    ],
 )
-def test_a_run_is_told_whether_new_labels_are_meant(s3, options, asked):
+def test_a_run_is_told_who_starts_it_and_whether_new_labels_are_meant(s3, version, options, asked):
+    parameters = {"AuditLockDays": {"Type": "Number", "Default": 0}} if version == "now" else {}
+    template = {"Parameters": parameters, "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+    boto3.client("cloudformation").create_stack(StackName="bank", TemplateBody=json.dumps(template))
     s3.put_object(Bucket=BUCKET, Key="training/calls.csv", Body=b"y\n")
     stepfunctions, role = boto3.client("stepfunctions"), "arn:aws:iam::123456789012:role/train"
     stepfunctions.create_state_machine(name="train", definition="{}", roleArn=role)

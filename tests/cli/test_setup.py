@@ -8,7 +8,7 @@ import pytest
 
 from autowatch_client import FileUnfitError, OptionUnfitError, PandasMissingError
 from autowatch_client.command.app import main
-from autowatch_client.examples.telco import write_telco
+from autowatch_client.examples.files import EXAMPLES, write_example
 from autowatch_client.frames import local_file, read_frame
 from autowatch_client.proposal import declared_parameters, propose, read_overrides, write_overrides
 from autowatch_client.tables import open_table, write_table
@@ -29,7 +29,7 @@ def clone(tmp_path, monkeypatch):
 
 @pytest.fixture
 def started(monkeypatch):
-    """What would have been run in the clone, without it."""
+    """Records what would be run in the clone, and runs nothing."""
     lines = []
     monkeypatch.setattr(
         subprocess, "run", lambda line, check: lines.append(line) or subprocess.CompletedProcess(line, 0)
@@ -40,7 +40,7 @@ def started(monkeypatch):
 
 
 def test_a_look_at_the_telco_file_proposes_what_a_person_would_say(tmp_path):
-    proposal = propose(open_table(write_telco(tmp_path).training))
+    proposal = propose(open_table(write_example(tmp_path, "telco").training))
     assert (proposal.targets[0], proposal.positive, proposal.key) == ("Churn", "Yes", "customerID")
     assert proposal.labels == ("No", "Yes")
     assert {"PhoneService", "gender"} <= set(proposal.targets)
@@ -64,20 +64,42 @@ def test_the_likely_target_is_proposed_and_else_the_last_with_two_values(tmp_pat
     assert (proposal.targets[0], proposal.positive) == expected[:2]
 
 
-def test_a_target_with_more_than_two_values_is_refused_by_name(tmp_path):
-    write_table(tmp_path / "a.csv", ("y", "age"), [("no", "3"), ("yes", "4"), ("no", "5")])
-    with pytest.raises(FileUnfitError, match="age has 3 different values"):
+@pytest.mark.parametrize(
+    ("values", "problem_type", "labels"),
+    [
+        (["red", "green", "blue"], "multiclass", ("blue", "green", "red")),
+        ([f"{number}.5" for number in range(21)], "regression", ()),
+        (["1", "2", "3"], "", ("1", "2", "3")),
+    ],
+)
+def test_what_is_predicted_follows_from_the_targets_values(tmp_path, values, problem_type, labels):
+    write_table(tmp_path / "a.csv", ("y", "age"), [(value, "3") for value in values])
+    proposal = propose(open_table(tmp_path / "a.csv"))
+    assert (proposal.targets, proposal.problem_type, proposal.labels) == (("y",), problem_type, labels)
+    assert proposal.positive == ""
+
+
+def test_a_target_of_names_is_refused_by_name(tmp_path):
+    rows = [("yes" if number % 2 else "no", f"name {number}") for number in range(101)]
+    write_table(tmp_path / "a.csv", ("y", "age"), rows)
+    with pytest.raises(FileUnfitError, match="age has 101 different values"):
         propose(open_table(tmp_path / "a.csv"), "age")
 
 
-def test_the_examples_are_the_same_every_time_and_no_customer_is_in_two_files(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "problem_type"), [("telco", "binary"), ("tickets", "multiclass"), ("rents", "regression")]
+)
+def test_an_example_is_the_same_every_time_and_nobody_is_in_two_of_its_files(tmp_path, name, problem_type):
     (tmp_path / "two").mkdir()
-    first, second = write_telco(tmp_path), write_telco(tmp_path / "two")
+    first, second = write_example(tmp_path, name), write_example(tmp_path / "two", name)
     assert first.training.read_bytes() == second.training.read_bytes()
-    keys = [list(open_table(path).column("customerID")) for path in (first.training, first.june, first.july)]
+    key, *_, target = EXAMPLES[name].columns
+    keys = [list(open_table(path).column(key)) for path in (first.training, first.june, first.july)]
     assert [len(each) for each in keys] == [4000, 1500, 1500]
-    assert len({key for each in keys for key in each}) == 7000
-    assert "Churn" not in open_table(first.june).header
+    assert len({text for each in keys for text in each}) == 7000
+    assert target not in open_table(first.june).header
+    proposal = propose(open_table(first.training), target)
+    assert (proposal.problem_type, proposal.key) == (problem_type, key)
 
 
 def test_overrides_are_written_into_their_environment_and_all_else_stays(tmp_path):
@@ -108,7 +130,7 @@ def test_an_environment_that_is_not_there_gets_the_nearest(tmp_path):
 
 
 def test_up_takes_the_parameters_that_init_wrote(clone, started, capsys):
-    write_telco(clone)
+    write_example(clone, "telco")
     assert main(["init", "telco.csv", "--yes", "--email", "me@example.com"]) == 0
     assert main(["up", "--port", "5000", "--parameter", "MinRows=100"]) == 0
     make, folder, line = started
@@ -124,7 +146,7 @@ def test_up_takes_the_parameters_that_init_wrote(clone, started, capsys):
 
 
 def test_init_asks_what_it_is_not_told(clone, monkeypatch, capsys):
-    write_telco(clone)
+    write_example(clone, "telco")
     answers = iter(["PhoneService", "No", "-", "tenure, gender", "-"])
     monkeypatch.setattr("typer.prompt", lambda *_, **__: next(answers))
     assert main(["init", "telco.csv", "--json"]) == 0

@@ -1,4 +1,4 @@
-"""Wrong inputs, each answered by a sentence that helps on, before anything is uploaded or started."""
+"""Wrong inputs: each gets one helpful sentence before anything is uploaded or started."""
 
 import json
 import signal
@@ -88,11 +88,25 @@ WRONG = {
     "reserved column": ("score a.csv", "age,job,y_actual\n1,a,7\n", "y_actual, a name that predictions files add"),
     "no target": ("train a.csv", "age,job\n1,a\n", "has no column 'y' to predict (TargetColumn)."),
     "target in another case": ("train a.csv", "age,job,Y\n1,a,no\n", "(TargetColumn). Did you mean Y?"),
-    "three classes": ("train a.csv", "age,y\n1,a\n2,b\n3,c\n", "has 3 different values, not two"),
-    "regression": (
+    "rare classes": (
+        "train a.csv",
+        "age,y\n1,a\n2,b\n3,c\n",
+        "has 3 different values, and 3 of them stand in fewer than 20 rows, as slips do.",
+    ),
+    "too many classes": (
+        "train a.csv",
+        "age,y\n" + "".join(f"{i},name {chr(97 + i % 26)}{chr(97 + i // 26)}\n" for i in range(101)),
+        "has 101 different values, and at most 100 labels can be told apart.",
+    ),
+    "few numbers": (
+        "train a.csv",
+        "age,y\n" + "".join(f"{i},{i % 5}\n" for i in range(99)),
+        "has 5 different numbers. They may be the names of classes, or amounts: set ProblemType",
+    ),
+    "too few numbers": (
         "train a.csv",
         "age,y\n" + "".join(f"{i},{i / 7}\n" for i in range(99)),
-        "has 99 different numbers: that is regression, which Autowatch does not do",
+        "has 99 labelled rows. At least 500 are needed",
     ),
     "one class": ("train a.csv", "age,y\n1,no\n2,no\n", "holds one value alone. Two labels are needed."),
     "positive label in another case": (

@@ -1,7 +1,7 @@
 """Every function's sample event, run with `sam local invoke` in a real container against a running sandbox.
 
 The samples belong to one story, told in the order of the training machine, so each finds what the one before it made.
-They happened on 23 November 2026 and are told as of yesterday, so that any day is as good as another.
+They happened on 23 November 2026 and are dated yesterday, so that the tests pass on any day.
 Run with `make container-test`, on a machine with a container engine and the Lambda image.
 """
 
@@ -88,7 +88,7 @@ def invoke(build, sandbox, tmp_path_factory):
 
 
 def sample_event(name):
-    """A sample as of yesterday."""
+    """A sample, dated yesterday."""
     text = (REPOSITORY / "events" / f"{name}.json").read_text()
     return json.loads(text.replace("2026-11-23", f"{DAY:%Y-%m-%d}").replace("20261123", f"{DAY:%Y%m%d}"))
 
@@ -160,7 +160,7 @@ def test_the_samples_tell_the_story_of_a_run(invoke, sandbox):
 
 
 def arrival(sandbox, sample, data):
-    """The sample event of a file's arrival, of a file that is there; only the container hears of it."""
+    """The sample event of an arrival, for a file that exists; only the container gets the event."""
     s3, bucket = sandbox.client("s3"), sandbox.outputs["DataBucketName"]
     event = sample_event(sample)
     described = event["Records"][0]["s3"]["object"]
@@ -178,7 +178,7 @@ def version_of(sandbox, key):
 
 
 def test_the_samples_of_scoring_and_watching(invoke, sandbox, tmp_path):
-    """Needs the model that the story before released."""
+    """Needs the model that the previous test released."""
     s3, bucket = sandbox.client("s3"), sandbox.outputs["DataBucketName"]
     data = tmp_path / "rows.csv"
     write_bank_marketing(data, 500, 2)
@@ -203,7 +203,7 @@ def test_the_samples_of_scoring_and_watching(invoke, sandbox, tmp_path):
 
 
 def test_the_samples_of_a_promotion_that_is_stopped(invoke, sandbox):
-    """Needs the model that the story released."""
+    """Needs the model that an earlier test released."""
     mails = len(sandbox.mailbox.messages())
     promotion = invoke("PreparePromotionFunction", "train_prepare_promotion")
     assert (promotion["run"], promotion["promotes"]) == (f"{DAY:%Y%m%d}-081500-d822", RUN)

@@ -1,4 +1,4 @@
-"""What a file of the corpus is, and what must come of it."""
+"""The files of the corpus, and the expected outcome of each."""
 
 from dataclasses import dataclass
 

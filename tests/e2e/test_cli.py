@@ -1,4 +1,4 @@
-"""The commands of a terminal against a running stack, each in a process of its own, as people call them.
+"""The commands against a running stack, each in its own process, as a user types them.
 
 The AutoML job is scripted, and its model needs no training.
 """
@@ -77,7 +77,7 @@ def wait_for_the_end(sandbox):
 
 @pytest.fixture(scope="module")
 def first_run(sandbox):
-    """The run that `train` started, the interrupted `train`'s output, and what a second one said meanwhile."""
+    """The run that `train` started, the interrupted `train`'s output, and a concurrent second one's."""
     script_job(sandbox, looks_in_progress=None)
     process = start(sandbox, "train", "--new-labels", "--poll-seconds", "0.2")
     lines = []

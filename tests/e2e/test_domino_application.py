@@ -1,4 +1,4 @@
-"""The application's loader and the local Domino on the v2 wire: what the one writes the other can ingest."""
+"""The application's loader and the local Domino on the v2 wire: Domino can ingest what the loader writes."""
 
 import csv
 import io

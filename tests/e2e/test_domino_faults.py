@@ -1,6 +1,6 @@
 """The deployed Domino loader against a Domino that fails, on both wires: nothing is lost, nothing is doubled.
 
-What a file is called says which fault it meets, so that one run of the loader meets many of them at once.
+A file's name says which fault it meets, so that one run of the loader meets many faults at once.
 """
 
 import csv
@@ -42,7 +42,7 @@ TODAY = datetime.now(UTC)
 
 
 class World:
-    """The running stack, whose loader speaks one of the wires. Each test has a run of its own, and so a model on v2."""
+    """The running stack, whose loader speaks one of the wires. Each test has its own run, and on v2 its own model."""
 
     def __init__(self, sandbox, wire):
         self.sandbox, self.wire = sandbox, wire
@@ -82,7 +82,7 @@ class World:
             self.sandbox.domino.add_datasource("lake", self.bucket, REGION)
 
     def predict(self, *names, days_ago=0, age=40):
-        """Commits a predictions file for each name, as scoring does, and gives their keys; they age in that order."""
+        """Commits a predictions file for each name, as scoring does, and returns their keys, the oldest first."""
         return [self._commit(name, days_ago, age) for name in names]
 
     def _commit(self, name, days_ago, age):
@@ -108,7 +108,7 @@ class World:
         return f"{stem}.csv"
 
     def label(self, predictions_key, label):
-        """Says of the first two rows of a predictions file what came true, as the taking in of labels does."""
+        """Writes labels for the first two rows of a predictions file, as the labels function does."""
         rows = list(csv.DictReader(io.StringIO(self._read(predictions_key)), restkey="rest"))
         day = predictions_key.split("/")[1]
         key = f"monitoring/labels/{day}/run={self.run}/20261123T200000Z-a-0123456789abcdef.csv"
@@ -116,13 +116,13 @@ class World:
         return key
 
     def load(self):
-        """Lets the loader run, and gives what it answers or the error's message."""
+        """Runs the loader, and returns its answer or its error's message."""
         answer = self.functions.invoke(FunctionName=self.sandbox.functions[FUNCTION], Payload=b"{}")
         document = json.loads(answer["Payload"].read())
         return document.get("errorMessage", "(killed)") if "FunctionError" in answer else document
 
     def count_calls(self):
-        """Lets the loader run, and gives how many predictions it told Domino of."""
+        """Runs the loader, and returns the number of predictions files that it registered."""
         self.sandbox.faults(Fault(PREDICT, "observe"))
         assert "registered" in self.load()
         (calls,) = self.sandbox.faults_struck()
@@ -142,7 +142,7 @@ class World:
         return [model for model in self.sandbox.domino.models() if model["name"].endswith(f"-{self.run}")]
 
     def receipts(self):
-        """What is noted of the files of the test's run, by their key."""
+        """The receipts of the files of the test's run, by key."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket, Prefix="monitoring/domino/predictions/"
         )
@@ -151,12 +151,12 @@ class World:
         return {document["key"]: document["outcome"] for document in documents}
 
     def forget_receipts(self, keys):
-        """As if the loader had died before it wrote them."""
+        """Deletes the receipts, as if the loader had been killed before it wrote them."""
         for key in keys:
             self.s3.delete_object(Bucket=self.bucket, Key=f"monitoring/domino/{key}.json")
 
     def check(self, keys):
-        """Domino has every file once and could ingest it, and every file has its receipt."""
+        """Checks that Domino has every file once and ingested it, and that every file has its receipt."""
         self.sandbox.domino.wait_until_idle()
         registered = self.registered()
         assert {key: registered[key] for key in keys} == dict.fromkeys(keys, 1)
@@ -227,7 +227,7 @@ PASSING = {
 
 
 def strike(faults, times=None):
-    """Each fault strikes the file that is called by its name."""
+    """Each fault strikes the file with the fault's name."""
     return [replace(fault, contains=f"/{name}-", times=times) for name, fault in faults.items()]
 
 
@@ -252,7 +252,7 @@ LASTING = {
 
 
 def test_what_lasts_is_told_and_caught_up_on(world):
-    """All other files are registered all the same; a garbled or foreign success is none."""
+    """All other files are registered; a garbled or foreign success does not count."""
     good = world.predict("first")
     bad = world.predict(*LASTING)
     good += world.predict("last")
@@ -295,7 +295,7 @@ def test_an_outage_of_days_is_caught_up_on_oldest_first(world):
 
 @pytest.mark.parametrize("status", [409, 400, 200])
 def test_a_file_that_domino_knows_is_done_whatever_the_status(world, status):
-    """The loader died before the receipt; how the real Domino says that it knows a file is not documented."""
+    """The loader was killed before the receipt. How the real Domino reports a known file is not documented."""
     world.sandbox.domino.change_settings(duplicate_status=status)
     keys = world.predict("a", "b", "c")
     world.load()

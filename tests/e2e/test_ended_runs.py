@@ -1,7 +1,7 @@
 """Training runs that are stopped or whose functions are killed at moments drawn at random, with fixed seeds.
 
-After any end of a run the endpoint serves the champion, nothing of the run is left over, and people were told. How many
-are walked says the variable ENDED_RUNS; `make soak` walks 40 and prints what became of each.
+After any end of a run the endpoint serves the champion, nothing of the run is left over, and people are notified. The
+variable ENDED_RUNS sets the number of runs; `make soak` ends 40 and prints each outcome.
 """
 
 import os
@@ -43,7 +43,7 @@ REQUESTS = {
     "DescribeAutopilotFunction": ("sagemaker:DescribeAutoMLJobV2", 2),
     "DescribeEndpointFunction": ("sagemaker:DescribeEndpoint", 4),
 }
-"""What functions ask for that want nothing of S3 and the endpoint, and how often in a run; the others ask often."""
+"""The requests of functions that use neither S3 nor the endpoint, with their number in a run."""
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def walker(tmp_path_factory):
 
 
 def end_somehow(walker, chance):
-    """Starts a run and ends it, or tries to; gives what was done, and the execution."""
+    """Starts a run and ends it, or tries to; returns what was done, and the execution."""
     arn = walker.start({"training_key": walker.new_file()}, *walker.job(SLOW))
     after = chance.uniform(0, LONGEST_RUN)
     if chance.random() < 0.5:
@@ -79,7 +79,7 @@ def end_somehow(walker, chance):
 
 
 def settle(walker, arn):
-    """Waits until the execution and all that follows it have ended."""
+    """Waits until the execution and its follow-up work have ended."""
     wait_for(lambda: walker.stepfunctions.describe_execution(executionArn=arn)["status"] != "RUNNING", 240)
     walker.sandbox.wait_until_idle(240)
 

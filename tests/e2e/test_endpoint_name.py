@@ -1,4 +1,4 @@
-"""A running stack gets another EndpointName: scored at the old one until the next release, which takes that away.
+"""A running stack gets another EndpointName: the old endpoint scores until the next release, which deletes it.
 
 The AutoML job is scripted, and its model needs no training.
 """
@@ -32,7 +32,7 @@ def bucket(sandbox):
 
 @pytest.fixture(scope="module")
 def run(sandbox):
-    """Starts the training machine with an input, and waits for its good end."""
+    """Starts the training machine with an input, and waits until it succeeds."""
     stepfunctions, machine = sandbox.client("stepfunctions"), sandbox.outputs["TrainStateMachineArn"]
 
     def start(**document):

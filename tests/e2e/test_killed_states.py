@@ -1,7 +1,7 @@
-"""A kill in every state of the training machine: the process is killed once, and the run goes on as if it had not been.
+"""A kill in every state of the training machine: the process is killed once, and the run continues unharmed.
 
-Each is killed where it has just changed something, and nobody has heard of it: the state that is tried again finds its
-own work done. What is scripted says `test_train_branches.py`.
+Each is killed right after it has changed something, before it could report that: the retried state finds its work done.
+`test_train_branches.py` says what is scripted.
 """
 
 from dataclasses import replace
@@ -47,7 +47,7 @@ LOST = [
     for key in ("models/latest.json", "models/champion.json")
     for after in (0, 2)
 ]
-"""The answers to the first writes of both: each takes effect, and is made once more by boto3."""
+"""The answers to the first writes of both are lost: each takes effect, and boto3 repeats it."""
 RELEASE = [name for name in KILLS if name not in ("PreparePromotion", "AskForApproval", "Fail", "GiveUp")]
 
 
@@ -64,7 +64,7 @@ def kill(*states):
 
 
 class Runs:
-    """What was walked: of each run its answer and the states that were killed."""
+    """The runs: the answer of each and the states that were killed."""
 
     def __init__(self, sandbox):
         self.walker = walker = Walker(sandbox)
@@ -88,7 +88,7 @@ class Runs:
         self.mail_of_giving_up = walker.mail()
 
     def _ask(self):
-        """A run that drift starts waits for a person, who hears of it once and rejects it."""
+        """A run that drift starts waits for approval; one mail asks for it, and a person rejects it."""
         walker = self.walker
         walker.new_file()
         arn = walker.start({"trigger": "drift"}, *walker.job(*kill("AskForApproval")))

@@ -1,4 +1,4 @@
-"""The whole loop end to end, on the real template, on a few thousand generated rows; then what bad input gets."""
+"""The whole loop end to end, on the real template, on a few thousand generated rows; then bad input."""
 
 import json
 import re
@@ -153,6 +153,17 @@ class TestStory:
         described = sagemaker.describe_endpoint(EndpointName=endpoint["EndpointName"])
         assert described["EndpointConfigName"] == champion["endpoint_config"]
 
+    def test_autopilots_explanation_is_kept_and_stands_in_the_contract(self, story, s3, bucket):
+        run = story.first_release.run
+        found = read_json(s3, bucket, f"models/{run}/importance.json")
+        contract = read_json(s3, bucket, f"models/{run}/contract.json")
+        assert (found["method"], found["note"]) == ("autopilot", "")
+        assert contract["importance"] == {column["name"]: column["share"] for column in found["columns"]}
+        assert set(contract["importance"]) == {feature["name"] for feature in contract["features"]}
+        assert sum(contract["importance"].values()) == pytest.approx(1, abs=0.01)
+        page = s3.get_object(Bucket=bucket, Key=f"models/{run}/report.html")["Body"].read().decode()
+        assert "As Autopilot explained the model" in page
+
     def test_the_report_names_what_drifted(self, story):
         page = story.second_day.reports[story.second_day.page].decode()
         assert "euribor3m" in page
@@ -258,7 +269,7 @@ class TestAfterwards:
         assert ask({"from": day})["errorType"] == "InvalidRequest"
 
     def test_domino_refusing_the_token_is_a_loud_failure(self, sandbox, s3, bucket):
-        """The secret is changed behind the loader's back; the next daily run must not pass for a success."""
+        """The secret is changed without the loader's knowledge; the next daily run must fail."""
         secrets = sandbox.client("secretsmanager")
         (secret,) = secrets.list_secrets()["SecretList"]
         secrets.put_secret_value(SecretId=secret["ARN"], SecretString="another token")

@@ -1,4 +1,4 @@
-"""A stack with a key of its own and an end for what it keeps: what the services were told."""
+"""A stack with its own KMS key and with retention periods: the requests that the services got."""
 
 import pytest
 

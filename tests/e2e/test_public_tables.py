@@ -1,6 +1,6 @@
 """The loop on tables that are written as the well-known public ones are: German credit, Adult and Titanic.
 
-Rows are drawn here. What is theirs is the way of writing: decimal commas and semicolons; spaces after each comma and
+Rows are drawn here. Only the form is theirs: decimal commas and semicolons; spaces after each comma and
 `?` for what is missing; quoted names with commas, gaps and identifiers. The tutorial's test has the Telco file.
 """
 
@@ -22,7 +22,7 @@ class Kind:
     """One way of writing a table.
 
     Attributes:
-        header: as the file has it, the target last.
+        header: the file's, the target last.
         row: draws one row; the second argument is what the numbers that drift are multiplied with.
         write: gives the text of a file.
         moved: the column that drifts then.

@@ -32,14 +32,14 @@ class Prediction:
 
 
 class World(ReleasedStack):
-    """What these tests do with the stack besides."""
+    """The stack, with these tests' helpers."""
 
     def __init__(self, sandbox):
         super().__init__(sandbox)
         self.functions = sandbox.client("lambda")
 
     def score(self, name, day):
-        """Scores rows as if they had come on `day`, and gives their predictions."""
+        """Scores rows as if they had come on `day`, and returns their predictions."""
         body = "".join(["age,job\n", *(f"{number % 90},{name} {number}\n" for number in range(ROWS))])
         key = f"inference/{name}.csv"
         put = self.put_unannounced(key, body.encode())
@@ -68,7 +68,7 @@ class World(ReleasedStack):
         return body
 
     def label(self, name, pairs, wait=True):
-        """Puts a labels file, which S3 announces."""
+        """Uploads a labels file, which S3 announces."""
         lines = "".join(["id,y_actual\n", *(f"{identifier},{label}\n" for identifier, label in pairs)])
         self.s3.put_object(Bucket=self.bucket, Key=f"labels/{name}.csv", Body=lines.encode())
         if wait:
@@ -84,13 +84,13 @@ class World(ReleasedStack):
 
 
 def true(predictions, seed=1):
-    """Labels that come true as often as the probabilities say."""
+    """Labels drawn with the predicted probabilities."""
     source = random.Random(seed)
     return [(each.id, "yes" if source.random() < each.probability else "no") for each in predictions]
 
 
 def unrelated(predictions, seed=1):
-    """Labels that have nothing to do with the predictions."""
+    """Labels that are independent of the predictions."""
     source = random.Random(seed)
     return [(each.id, source.choice(["yes", "no"])) for each in predictions]
 

@@ -1,7 +1,7 @@
 """A release in the middle of 200 files: every file is wholly from the run that its manifest names.
 
-What is real: the template, the functions in their processes, both state machines, S3 and the endpoint's fleets. What is
-made here: the runs that are released (as `{"promote": run}` does it, without training), whose models need no training.
+Real are the template, the functions in their processes, both state machines, S3 and the endpoint's fleets. Made here
+are the runs that are released (as `{"promote": run}` does it, without training), whose models need no training.
 Which model gave a row shows in its probability.
 """
 
@@ -59,7 +59,7 @@ class Stack(ReleasedStack):
         return json.loads(self.read("models/champion.json"))
 
     def release_in_the_middle(self, run, meanwhile=lambda: None):
-        """Puts files one after the other, from before the release until after it; gives how the execution ended."""
+        """Uploads files one after the other, from before the release until after it; returns the execution's end."""
         self.scenes += 1
         for number in range(50):
             self.put(number)
@@ -83,7 +83,7 @@ class Stack(ReleasedStack):
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=f"age,job,note\n{rows}".encode())
 
     def check(self):
-        """Every file of the scene is there, whole, from one run: how many files each run scored."""
+        """Checks that every file of the scene is whole and from one run; returns how many files each run scored."""
         assert not self.keys(f"rejected/date={self.day}/{self.scenes}-")
         manifests = [
             key
@@ -141,7 +141,7 @@ def test_a_model_with_other_columns(stack):
 
 
 def test_a_release_that_bakes(stack):
-    """While it bakes the endpoint answers with a model that is not in force yet."""
+    """While a release bakes, the endpoint answers with a model that is not in force yet."""
     stack.sandbox.pace_deployments(0.02)
     before = stack.champion()["run"]
     assert stack.release_in_the_middle(STRETCHED) == ("SUCCEEDED", "")

@@ -1,10 +1,11 @@
-"""What functions may do on the paths that no other test walks: seldom ones, and those after something went wrong.
+"""Requests of functions on paths that no other test takes: rare ones, and those after a failure.
 
 Each is walked by the function's own code, or by its one request, with the keys of the function's role. The requests are
 kept by `make permissions`, and `tests/template/test_mutations.py` sees by them whether a permission is still needed.
 """
 
 import contextlib
+import json
 import time
 
 import pytest
@@ -14,6 +15,7 @@ from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.aws.reading import ResumedBody
 from autowatch.aws.uploads import PART_BYTES, Upload, abort_uploads
 from autowatch.records.keys import Work
+from autowatch.records.problem import Problem
 from autowatch.scoring.endpoint import Endpoint, EndpointMissing
 from autowatch.scoring.transform.work import remove_work
 from autowatch.training.release.removal import remove_bucket, remove_endpoint, remove_what_runs_made
@@ -34,6 +36,7 @@ pytestmark = pytest.mark.sandbox
 ACCOUNT, REGION = "123456789012", "us-east-1"
 TAGS = {"autowatch:stack": "autowatch"}
 RUN, OLDER_RUN = "20261123-071500-d822", "20261122-071500-d822"
+EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 PARAMETERS = {"KmsKeyArn": OWN_KEY, "InstanceType": "ml.m5.large", "DeleteData": "true"}
 
 
@@ -55,7 +58,7 @@ def bucket_of(sandbox, roles):
 
 @pytest.fixture(scope="module")
 def ours(sandbox):
-    """The stack's bucket in the hands of the administrator."""
+    """The stack's bucket, with the administrator's rights."""
     return Bucket(sandbox.client("s3"), sandbox.outputs["DataBucketName"])
 
 
@@ -112,7 +115,7 @@ def test_an_event_that_cannot_be_handled_waits_in_the_queue(sandbox, function):
 
 
 def waiting(sandbox):
-    """The bodies of what waits in the queue of the monitoring functions, which are taken out."""
+    """The bodies of the messages in the queue of the monitoring functions; removes them."""
     sqs = sandbox.client("sqs")
     [url] = [url for url in sqs.list_queues()["QueueUrls"] if "MonitoringFailures" in url]
     messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
@@ -251,7 +254,10 @@ def test_a_large_file_is_refused_by_its_header(ours, bucket_of):
 @pytest.mark.parametrize("function", ["GateFunction", "InvokeEndpointFunction", "PromoteFunction"])
 def test_an_endpoint_that_is_not_there_is_called_missing(roles, function):
     endpoint = Endpoint(
-        roles.client(function, "sagemaker-runtime"), "autowatch", ("no", "yes"), "yes", lambda: 60.0
+        roles.client(function, "sagemaker-runtime"),
+        "autowatch",
+        Problem("binary", ("no", "yes"), "yes"),
+        lambda: 60.0,
     )
     with pytest.raises(EndpointMissing):
         endpoint.predict(b"1,2\n", 1)
@@ -297,8 +303,7 @@ def test_the_champion_scores_at_an_endpoint_that_the_stack_has_left_until_that_g
     endpoint = Endpoint(
         roles.client("InvokeEndpointFunction", "sagemaker-runtime"),
         "left",
-        ("no", "yes"),
-        "yes",
+        Problem("binary", ("no", "yes"), "yes"),
         lambda: 60.0,
     )
     assert len(endpoint.predict(b"1,2\n", 1).labels) == 1
@@ -385,7 +390,7 @@ def test_what_has_gone_meanwhile_is_called_so_and_not_forbidden(
 
 
 def test_what_still_runs_when_the_stack_goes_is_stopped(sandbox, ours, served, roles):
-    """Nobody waits for jobs of a stack that is gone; those of another one run on."""
+    """Jobs of a deleted stack are stopped; those of another stack run on."""
     clients = [roles.client("CleanUpFunction", service) for service in ("sagemaker", "stepfunctions", "logs")]
     sagemaker = sandbox.client("sagemaker")
     rows = "".join(f"{number},{number % 7},{'yes' if number % 2 else 'no'}\n" for number in range(2000))
@@ -417,6 +422,69 @@ def test_what_still_runs_when_the_stack_goes_is_stopped(sandbox, ours, served, r
     assert remove_what_runs_made(*clients, stack="autowatch", state_machines=[]).jobs == 2
     others = sagemaker.describe_transform_job(TransformJobName="of-another")["TransformJobStatus"]
     assert others not in ("Stopping", "Stopped")
+
+
+@pytest.fixture(scope="module")
+def any_events(sandbox, roles):
+    """Events in the hands of a role beside the stack's that may put any event on any bus."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    rights = {"Effect": "Allow", "Action": "events:PutEvents", "Resource": "*"}
+    trust, rights = (json.dumps({"Version": "2012-10-17", "Statement": [each]}) for each in (trust, rights))
+    iam = sandbox.client("iam")
+    role = iam.create_role(RoleName="other", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.put_role_policy(RoleName="other", PolicyName="any-event", PolicyDocument=rights)
+    sandbox.client("lambda").create_function(
+        FunctionName="other",
+        Runtime="python3.13",
+        Role=role,
+        Handler="app.lambda_handler",
+        Code={"ZipFile": EMPTY_ZIP},
+    )
+    return roles.client("other", "events")
+
+
+@pytest.fixture(scope="module")
+def drift_event(sandbox):
+    detail = {"bucket": sandbox.outputs["DataBucketName"], "date": "2026-11-23"}
+    return {"Source": "autowatch", "DetailType": "DriftDetected", "Detail": json.dumps(detail)}
+
+
+class TestTheVerdictsBus:
+    """A run that drift starts costs money: nobody else in the account can make the stack believe in drift."""
+
+    @staticmethod
+    def runs(sandbox):
+        sandbox.wait_until_idle(60)
+        machine = sandbox.outputs["TrainStateMachineArn"]
+        return sandbox.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+
+    def test_an_event_on_the_default_bus_starts_no_run(self, sandbox, any_events, drift_event):
+        assert any_events.put_events(Entries=[drift_event])["FailedEntryCount"] == 0
+        assert self.runs(sandbox) == []
+
+    def test_no_other_principal_puts_events_on_the_stacks_bus(self, sandbox, any_events, drift_event):
+        entry = drift_event | {"EventBusName": sandbox.outputs["VerdictBusName"]}
+        for events in (any_events, sandbox.client("events")):
+            with pytest.raises(ClientError, match="explicit deny in a resource-based policy"):
+                events.put_events(Entries=[entry])
+        assert self.runs(sandbox) == []
+
+    def test_the_source_of_aws_is_refused(self, any_events, drift_event):
+        answer = any_events.put_events(Entries=[drift_event | {"Source": "aws.states"}])
+        assert answer["Entries"][0]["ErrorCode"] == "NotAuthorizedForSourceException"
+
+    @pytest.mark.parametrize("function", ["DetectDriftFunction", "MeasureQualityFunction"])
+    def test_the_stacks_functions_put_theirs_on_both(self, roles, sandbox, drift_event, function):
+        quality = drift_event | {"DetailType": "QualityDropped"}
+        entries = [quality, quality | {"EventBusName": sandbox.outputs["VerdictBusName"]}]
+        assert roles.client(function, "events").put_events(Entries=entries)["FailedEntryCount"] == 0
+
+    def test_drift_that_the_stack_has_found_starts_a_run(self, sandbox, roles, drift_event):
+        entry = drift_event | {"EventBusName": sandbox.outputs["VerdictBusName"]}
+        roles.client("DetectDriftFunction", "events").put_events(Entries=[entry])
+        [run] = self.runs(sandbox)
+        description = sandbox.client("stepfunctions").describe_execution(executionArn=run["executionArn"])
+        assert json.loads(description["input"]) == {"trigger": "drift"}
 
 
 def test_the_whole_bucket_goes_when_that_was_asked_for(ours, bucket_of):

@@ -1,6 +1,5 @@
-"""The repository, deployed to an empty sandbox with the real `sam`, changed, looked at and deleted.
-
-All is as it is but for numpy and scipy: zipping them takes most of a minute, and nothing here calls them.
+"""The repository, deployed to an empty sandbox with the real `sam`, changed, inspected and deleted. Only numpy and
+scipy are left out: zipping them takes most of a minute, and nothing here calls them.
 """
 
 import json
@@ -118,7 +117,7 @@ def serve(sandbox, name, stack):
 
 @pytest.mark.usefixtures("deployed")
 def test_the_end_leaves_nothing_of_this_stack_and_all_of_others(sandbox, sam, before):
-    """The last test: what runs have made goes with the stack; the bucket stays, since nobody asked otherwise."""
+    """The last test: what runs have created is deleted with the stack; the bucket stays by default."""
     serve(sandbox, "autowatch", "autowatch")
     serve(sandbox, "autowatch-old", "autowatch")
     serve(sandbox, "autowatch-but-of-another", "another")

@@ -1,6 +1,6 @@
 """A fresh clone from its first `sam build` to its `sam delete`: deployed, trained, scored, watched, changed, gone.
 
-`SAM_TRANSCRIPT` names a file that gets what was typed and what was said.
+`SAM_TRANSCRIPT` names a file that gets the transcript.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Scoring under faults: the real template, function processes and S3 on the wire, and afterwards no row is missing.
+"""Scoring under faults, with the real template, function processes and S3 over HTTP: afterwards no row is missing.
 
 The model is the sandbox's stub: no training, and its prediction follows from the row alone, so that a lost, doubled or
 mixed-up row shows.
@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from autowatch.aws.clients import client_config
 from autowatch.aws.objects import Bucket
+from autowatch.records.problem import Problem
 from autowatch.records.smoke import SmokeTest, write_smoke_test
 from autowatch.scoring.endpoint import BatchTimedOut, Endpoint
 from sandbox.client import running_sandbox
@@ -51,7 +52,7 @@ class File:
 
     @property
     def stem(self):
-        """What the keys of its results hold."""
+        """The part of its results' keys that identifies it."""
         name = self.key.removeprefix("inference/").removesuffix(".csv")
         return f"/{name}-{hashlib.sha256(self.version_id.encode()).hexdigest()[:16]}."
 
@@ -66,7 +67,7 @@ class File:
 
 
 class World(ReleasedStack):
-    """What these tests do with the stack besides."""
+    """The stack, with these tests' helpers."""
 
     def __init__(self, sandbox):
         super().__init__(sandbox)
@@ -75,7 +76,7 @@ class World(ReleasedStack):
         (self.failures,) = self.sqs.list_queues(QueueNamePrefix="autowatch-ScoringFailures")["QueueUrls"]
 
     def put(self, key, rows, announced=True):
-        """Writes a file; unless it is `announced`, S3 does not tell the function."""
+        """Writes a file; S3 announces it to the function only if `announced`."""
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([("note", "age", "job"), *rows])
         body = text.getvalue().encode()
@@ -100,7 +101,7 @@ class World(ReleasedStack):
         self.sandbox.wait_until_idle(60)
 
     def results(self):
-        """Everything that scoring has left, in the order of the keys."""
+        """Every object that scoring has written, in the order of the keys."""
         return self.keys("predictions/") + self.keys("rejected/")
 
     def versions(self):
@@ -119,7 +120,7 @@ class World(ReleasedStack):
         return bodies
 
     def check(self, *files):
-        """Nothing lost, nothing doubled, nothing half-visible."""
+        """Checks that nothing is lost, doubled or partly visible."""
         assert self.failed_events() == []
         assert "Uploads" not in self.s3.list_multipart_uploads(Bucket=self.bucket)
         results, latest = self.results(), self.latest()
@@ -135,7 +136,7 @@ class World(ReleasedStack):
         return self.sandbox.faults_struck()[0] - before
 
     def check_visible(self, file):
-        """If the file has a manifest, it has everything."""
+        """Checks that a file with a manifest has all its results."""
         results = [key for key in self.results() if file.stem in key]
         if any(key.endswith(".manifest.json") for key in results):
             self._check_file(file, results, self.latest())
@@ -183,7 +184,7 @@ class World(ReleasedStack):
 
 
 def table(rows=ROWS, note="n", salt=""):
-    """Rows that differ from each other, three of which have no number where one belongs."""
+    """Distinct rows, three of which lack a number."""
     bad = {rows // 3, rows // 2, rows - 1} if rows >= 100 else set()
     return [
         (f"{note}{number}", "old" if number in bad else str(number % 100), f"job {salt}{number}")
@@ -246,7 +247,7 @@ def test_what_passes_costs_no_row(world, name):
 
 @pytest.mark.parametrize("kind", ["short", "garbage"])
 def test_an_answer_that_is_none_is_never_written(world, kind):
-    """Not on the retries either; the event is kept, and nothing is lost once the endpoint is well again."""
+    """The retries fail too; the event is kept, and nothing is lost once the endpoint is healthy again."""
     world.sandbox.faults(Fault("InvokeEndpoint", kind, after=5))
     file = world.put(f"inference/never {kind}.csv", table())
     world.settle()
@@ -282,10 +283,10 @@ def test_a_row_on_which_the_model_fails_for_good_is_rejected_and_the_others_are_
 
 
 def test_a_socket_that_never_answers_is_given_up(world):
-    """The function waits a little longer than the endpoint's own limit of a minute; here it is shortened."""
+    """The function waits a little longer than the endpoint's limit of a minute, which is shortened here."""
     config = client_config("sagemaker-runtime").merge(Config(read_timeout=0.3))
     runtime = world.sandbox.client("sagemaker-runtime", config=config)
-    endpoint = Endpoint(runtime, ENDPOINT, ("no", "yes"), "yes", lambda: 60.0)
+    endpoint = Endpoint(runtime, ENDPOINT, Problem("binary", ("no", "yes"), "yes"), lambda: 60.0)
     world.sandbox.faults(Fault("InvokeEndpoint", "hang", times=1, seconds=2.0))
     with pytest.raises(BatchTimedOut):
         endpoint.predict(b"30,admin.\n", 1)
@@ -337,7 +338,7 @@ def test_a_hundred_files_at_once(world):
 
 
 def test_a_file_that_waited_and_then_fails_is_kept_as_any_other(world):
-    """Its event is announced asynchronously: the execution that did so has ended well, and Lambda keeps what failed."""
+    """Its event is announced asynchronously: the announcing execution succeeds, and Lambda keeps the failed event."""
     file = world.put("inference/waited.csv", table(40), announced=False)
     world.sandbox.faults(Fault("GetObject", "kill_before", begins="models/", function=FUNCTION, by=FUNCTION))
     document = {"postponed": {"seconds": 0, "event": json.loads(file.event()) | {"postponed": 1}}}
@@ -361,9 +362,8 @@ SIZES = {"small": {"rows": 300}, "large": {"rows": 100, "note": "n" * 100_000}}
 
 
 def test_a_process_killed_anywhere_leaves_nothing_half_done(world):
-    """Killed at requests drawn at random, before or after they took effect: once, and once more in the next run.
-
-    The first run is invoked directly, so that what it left can be looked at; the second is retried by Lambda.
+    """Killed at random requests, before or after they took effect: once, and again in the next run. The first run is
+    invoked directly, so that its remains can be inspected; Lambda retries the second.
     """
     requests = {name: world.count_requests(table(**size)) for name, size in SIZES.items()}
     kills = 0

@@ -1,4 +1,4 @@
-"""Each alarm of the template in its directions: good values, bad values, and silence; then with what functions emit."""
+"""Each alarm of the template with good values, bad values and no values; then with what functions emit."""
 
 import itertools
 import json
@@ -288,7 +288,7 @@ def total(sandbox, metric):
 
 
 class TestWhatTheFunctionsEmit:
-    """From an empty stack on, in the order of the tests; everything as of now."""
+    """The tests run in order, from an empty stack on; everything is dated now."""
 
     @pytest.fixture
     def s3(self, sandbox):

@@ -1,4 +1,4 @@
-"""Every branch of the training machine, walked in the sandbox by moto's interpreter.
+"""Every branch of the training machine, run in the sandbox by moto's interpreter.
 
 What is real: the template, the functions in their processes, the state machine, S3, mail, and SageMaker's models and
 endpoints. What is scripted, so that a walk takes seconds:
@@ -50,7 +50,7 @@ def walker(tmp_path_factory):
 
 @pytest.fixture
 def fails_without_a_trace(walker):
-    """Judges a run that failed: the champion serves on, nothing is left over, and people are told why."""
+    """Checks a failed run: the champion still serves, nothing is left over, and the mail says why."""
     before = walker.bystanders()
 
     def judge(answer, error, words):
@@ -173,7 +173,7 @@ class TestPromotions:
 
 
 class TestApprovals:
-    """What drift has started waits for a person, and so does what a champion would find upside down."""
+    """A run that drift started waits for approval, as does one whose champion ranks rows the wrong way round."""
 
     @pytest.fixture
     def asking(self, walker):

@@ -87,7 +87,7 @@ def test_an_answer_that_gets_lost_leaves_the_run_as_it_is(walker, operation):
 
 
 def test_functions_that_are_all_busy_for_a_while_end_no_run(walker):
-    """For longer than six attempts, which were all there were once."""
+    """For longer than six attempts, an earlier version's limit."""
     walker.sandbox.limits(Limits(function_concurrency=0))
     relief = threading.Timer(9.0, walker.sandbox.limits)
     relief.start()

@@ -39,7 +39,7 @@ PARAMETERS = {
 
 @dataclass(frozen=True)
 class Run:
-    """How an execution ended, and what it left."""
+    """The end of an execution, and its results."""
 
     status: str
     error: str | None
@@ -47,7 +47,7 @@ class Run:
 
 
 class World(ReleasedStack):
-    """What these tests do with the stack besides."""
+    """The stack, with these tests' helpers."""
 
     def __init__(self, sandbox):
         super().__init__(sandbox)
@@ -70,7 +70,7 @@ class World(ReleasedStack):
         return {item["executionArn"] for item in found}
 
     def run(self, before):
-        """How the one execution ended that was not there before."""
+        """The end of the one new execution."""
         (arn,) = self.executions() - before
         answer = self.stepfunctions.describe_execution(executionArn=arn)
         return Run(answer["status"], answer.get("error"), answer.get("cause"))
@@ -121,7 +121,7 @@ class World(ReleasedStack):
         return body
 
     def left_over(self):
-        """What a transform must not leave, whatever became of it."""
+        """Checks that a transform, however it ended, has left nothing that it must not leave."""
         work = self.s3.list_object_versions(Bucket=self.bucket, Prefix="transform/")
         uploads = self.s3.list_multipart_uploads(Bucket=self.bucket)
         return work.get("Versions", []) + work.get("DeleteMarkers", []) + uploads.get("Uploads", [])

@@ -1,6 +1,5 @@
-"""docs/tutorial.md is run from top to bottom, in a clone of its own, and what is printed is compared with what it says.
-
-AUTOWATCH_RENEW_TUTORIAL=1 writes what was printed into the page, after a change that is meant.
+"""Runs docs/tutorial.md from top to bottom in its own clone, and compares the output with the page. After an intended
+change, AUTOWATCH_RENEW_TUTORIAL=1 writes the output into the page.
 """
 
 import os

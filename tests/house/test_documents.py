@@ -7,7 +7,9 @@ import pytest
 from autowatch_client.command.app import app
 from tests.support.repository import ROOT
 
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("domino/*.md")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("domino/*.md"), *ROOT.glob("sandbox/**/*.md")]
+)
 COMMANDS = {command.callback.__name__ for command in app.registered_commands}
 LARGEST_PICTURE_BYTES = 500_000
 
@@ -45,6 +47,17 @@ def test_commands_that_are_named_exist(page):
     in_code = re.findall(r"`(?:\.venv/bin/)?autowatch ([a-z]+)", page.read_text())
     lines = re.findall(r"^(?:\$ |    )?autowatch ([a-z]+)", page.read_text(), re.MULTILINE)
     assert {*in_code, *lines} <= COMMANDS
+
+
+def test_tests_that_are_named_exist():
+    tests = "\n".join(path.read_text() for path in ROOT.glob("tests/**/*.py"))
+    there = set(re.findall(r"^(?:    )?(?:def|class) (\w+)", tests, re.MULTILINE))
+    named = {
+        (page.name, name)
+        for page in PAGES
+        for name in re.findall(r"`(test_\w+|Test\w+)(?:\[[^`]*\])?`", page.read_text())
+    }
+    assert {each for each in named if each[1] not in there} == set()
 
 
 def test_every_page_is_in_the_index():

@@ -1,4 +1,4 @@
-"""Keys of objects are put together in one module, and read from the environment in another."""
+"""Object keys are composed in one module, and the environment is read in one."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What the layers ship is what their requirements name, each package in one version."""
+"""The layers ship exactly what their requirements name, each package in one version."""
 
 import re
 from importlib.metadata import distributions

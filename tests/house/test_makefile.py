@@ -1,4 +1,4 @@
-"""What `make` does with what it is told; nothing is run."""
+"""What `make` would run for its variables; nothing is run."""
 
 import subprocess
 
@@ -54,7 +54,7 @@ def test_a_variable_of_the_shell_is_no_variable_of_make():
 
 @pytest.fixture
 def audited(tmp_path):
-    """`make audit` in a folder where pip-audit says what it is told to, with an exit code."""
+    """`make audit` with a pip-audit that prints given output and ends with a given exit code."""
     for file in (".venv/.sandbox-ready", ".sandbox/envs/scan/.ready", ".sandbox/envs/scan/bin/pip-audit"):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()

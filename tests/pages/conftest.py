@@ -7,7 +7,7 @@ from playwright.sync_api import sync_playwright
 
 @pytest.fixture(scope="module")
 def chromium():
-    """Debian's Chromium, headless; for one file, since in its thread no other loop of asyncio can run meanwhile."""
+    """Debian's headless Chromium, for one file only: its asyncio loop blocks the thread for other loops."""
     path = shutil.which("chromium")
     if path is None:
         missing = "Chromium is not installed: apt-get install chromium"

@@ -1,6 +1,7 @@
 // How many pieces of text are shown, and those whose contrast with their ground is below what WCAG 2.1 AA asks for.
 () => {
-  const channels = (color) => color.match(/[\d.]+/g).map(Number);
+  // A mixed color is color(srgb 0.1 0.2 0.3).
+  const channels = (color) => color.match(/[\d.]+/g).map((part) => Number(part) * (color.startsWith("color(") ? 255 : 1));
   const linear = (value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
   const luminance = ([red, green, blue]) => 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
   const ground = (element) => {

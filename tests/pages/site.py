@@ -1,13 +1,20 @@
-"""Every kind of page there is, written to a folder as it lies in the bucket under reports/."""
+"""Every kind of page there is, written to a folder as it lies in the bucket."""
 
 import json
+from dataclasses import asdict, replace
 from datetime import timedelta
+from urllib.parse import quote
 
 import boto3
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket
-from autowatch.reports.publish import publish_day_page, publish_history_page, publish_window_page
+from autowatch.reports.publish import (
+    publish_day_page,
+    publish_history_page,
+    publish_window_page,
+    write_run_report,
+)
 from tests.support.report_documents import (
     DAY,
     EARLIER_RUN,
@@ -17,6 +24,16 @@ from tests.support.report_documents import (
     drift_document,
     quality_document,
     story,
+)
+from tests.support.run_documents import (
+    ENDED,
+    class_rows,
+    data,
+    gate,
+    judged_decision,
+    judged_quality,
+    leaderboard,
+    number_rows,
 )
 
 HOSTILE = (
@@ -40,6 +57,7 @@ HOSTILE = (
 BUSY, QUIET, THIN = DAY, DAY - timedelta(days=1), DAY - timedelta(days=2)
 ONLY_LABELS, ODD, NASTY = (DAY - timedelta(days=back) for back in (3, 5, 6))
 WIDE = DAY - timedelta(days=8)
+MULTICLASS, REGRESSION = DAY - timedelta(days=9), DAY - timedelta(days=10)
 
 
 def write_site(folder):
@@ -55,6 +73,8 @@ def write_site(folder):
         "odd": ODD,
         "hostile": NASTY,
         "wide": WIDE,
+        "day of classes": MULTICLASS,
+        "day of numbers": REGRESSION,
     }
     with mock_aws():
         s3 = boto3.client("s3", region_name="us-east-1")
@@ -67,20 +87,50 @@ def write_site(folder):
                     s3.put_object(Bucket="bank", Key=key, Body=json.dumps(document))
         for day in sorted(days.values()):
             publish_day_page(Bucket(s3, "bank"), day)
-        publish_history_page(Bucket(s3, "bank"))
         drift, folder_of_file = hostile_drift(key="inference/" + HOSTILE[1]), "reports/file=a/b-0123/"
         publish_window_page(Bucket(s3, "bank"), folder_of_file, drift)
         s3.put_object(Bucket="bank", Key=f"{folder_of_file}drift.json", Body=json.dumps(drift))
-        for item in s3.list_objects_v2(Bucket="bank", Prefix="reports/")["Contents"]:
-            path = folder / item["Key"].removeprefix("reports/")
+        for run in (EARLIER_RUN, "20261101-200005-77aa", quote(HOSTILE[0], safe="")):
+            s3.put_object(Bucket="bank", Key=f"models/{run}/report.html", Body=b"<!doctype html>")
+        s3.put_object(Bucket="bank", Key="training/x.csv", Body=b"age,y\n31,no\n")
+        for run, decision in _runs().items():
+            for name, document in (
+                ("gate", decision),
+                ("data", data()),
+                ("leaderboard", leaderboard("A", "B")),
+            ):
+                s3.put_object(Bucket="bank", Key=f"models/{run}/{name}.json", Body=json.dumps(document))
+            ended = replace(ENDED, run=run)
+            Bucket(s3, "bank").write_json(f"models/{run}/run.json", asdict(ended))
+            write_run_report(Bucket(s3, "bank"), ended)
+        publish_history_page(Bucket(s3, "bank"))
+        for item in s3.list_objects_v2(Bucket="bank")["Contents"]:
+            path = folder / item["Key"]
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(s3.get_object(Bucket="bank", Key=item["Key"])["Body"].read())
-    pages = {name: folder / f"date={day.isoformat()}" / "index.html" for name, day in days.items()}
-    return {**pages, "history": folder / "index.html", "file": folder / "file=a/b-0123/index.html"}
+    reports = folder / "reports"
+    pages = {name: reports / f"date={day.isoformat()}" / "index.html" for name, day in days.items()}
+    runs = {name: folder / "models" / name / "report.html" for name in _runs()}
+    return {
+        **pages,
+        "run": runs.pop(RUN),
+        **runs,
+        "history": reports / "index.html",
+        "file": reports / "file=a/b-0123/index.html",
+    }
+
+
+def _runs():
+    """What the gate decided of a run of each type, by the run's name."""
+    return {
+        RUN: gate(),
+        "multiclass": judged_decision(class_rows(), "multiclass"),
+        "regression": judged_decision(number_rows(), "regression"),
+    }
 
 
 def hostile_drift(**changes):
-    """A judgement whose every foreign text is hostile."""
+    """A judgement in which every foreign text is hostile."""
     document = drift_document(NASTY, columns=len(HOSTILE), drifted=4, bins=len(HOSTILE))
     for column, name in zip(document["columns"], HOSTILE, strict=True):
         column.update(name=name, moved=f"rose: “{name}” 1% → 9%")
@@ -122,8 +172,14 @@ def _documents():
     quality = quality_document(NASTY, verdict="worse", reasons=list(HOSTILE), run=HOSTILE[0])
     quality["other_runs"] = [quality_document(NASTY, run=HOSTILE[1])]
     documents[NASTY] = (hostile_drift(), quality)
+    documents[MULTICLASS] = (drift_document(MULTICLASS, drifted=0), _quality(MULTICLASS, class_rows()))
+    documents[REGRESSION] = (drift_document(REGRESSION, drifted=0), _quality(REGRESSION, number_rows()))
     documents[WIDE] = (_wide(), quality_document(WIDE, gate={**GATE, "auc": None}, run=RUN))
     return documents
+
+
+def _quality(day, rows):
+    return quality_document(day) | judged_quality(rows)
 
 
 def _wide():

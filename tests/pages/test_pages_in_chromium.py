@@ -11,7 +11,9 @@ from tests.pages.site import BUSY, HOSTILE, QUIET, write_site
 pytestmark = pytest.mark.chromium
 
 CONTRAST, FAULTS = ((Path(__file__).parent / name).read_text() for name in ("contrast.js", "faults.js"))
+RUNS = ("run", "multiclass", "regression")
 KINDS = ("busy", "quiet", "thin", "only labels", "odd", "hostile", "wide", "history", "file")
+JUDGED = (*RUNS, "day of classes", "day of numbers")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +24,7 @@ def pages(tmp_path_factory):
 @pytest.fixture(scope="module")
 def site(pages):
     """The folder on loopback: its address."""
-    handler = functools.partial(QuietHandler, directory=pages["history"].parent)
+    handler = functools.partial(QuietHandler, directory=pages["history"].parent.parent)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -38,7 +40,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def open_page(chromium):
-    """Opens a file in a context of its own: the page, with what it asked for and complained of."""
+    """Opens a file in its own context; returns the page, its requests and its console messages."""
     contexts = []
 
     def open_(path, **options):
@@ -59,7 +61,7 @@ def open_page(chromium):
         context.close()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *JUDGED])
 def test_a_page_can_be_read_by_everybody_and_needs_nothing_but_itself(pages, open_page, kind):
     page = open_page(pages[kind])
 
@@ -99,7 +101,7 @@ def test_a_page_reads_the_same_without_javascript(pages, open_page, kind):
     assert "drifted" in texts[0]
 
 
-@pytest.mark.parametrize("kind", ["busy", "quiet", "thin", "history"])
+@pytest.mark.parametrize("kind", ["busy", "quiet", "thin", "history", *JUDGED])
 def test_text_stands_out_from_its_ground_by_day_and_by_night(pages, open_page, kind):
     page = open_page(pages[kind])
     page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
@@ -116,14 +118,41 @@ def test_text_stands_out_from_its_ground_by_day_and_by_night(pages, open_page, k
 
 @pytest.mark.parametrize("way", ["click", "keyboard"])
 def test_the_columns_that_did_not_drift_open(pages, open_page, way):
-    details = open_page(pages["quiet"], java_script_enabled=False).locator("details").first
-    summary, rows = details.locator("summary"), details.locator("tbody tr")
+    fold = open_page(pages["quiet"], java_script_enabled=False).locator("details.fold").first
+    column = fold.locator(".steady > details").nth(1)
+    rows = column.locator("tbody tr")
     assert not rows.first.is_visible()
 
-    summary.click() if way == "click" else summary.press("Enter")
+    for summary in (fold.locator("summary").first, column.locator("summary").first):
+        summary.click() if way == "click" else summary.press("Enter")
 
     assert rows.first.is_visible()
-    assert rows.count() == 12
+    assert rows.count() == 12 + 5
+
+
+@pytest.mark.parametrize("way", ["click", "keyboard"])
+def test_a_link_to_a_folded_column_opens_it(pages, open_page, way):
+    page = open_page(pages["quiet"], java_script_enabled=False)
+    page.locator("summary").first.press("Enter")
+    link = page.locator(".chips a").nth(3)
+    target = page.locator(link.get_attribute("href"))
+    assert not target.is_visible()
+
+    link.click() if way == "click" else link.press("Enter")
+
+    target.wait_for(state="visible")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_name_is_not_broken_between_its_letters(pages, open_page, width):
+    page = open_page(pages["busy"], viewport={"width": width, "height": 900})
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+
+    assert page.evaluate(BROKEN_NAMES) == []
+
+
+BROKEN_NAMES = """[...document.querySelectorAll("bdi")].filter(name => !/[ -]/.test(name.textContent.trim()))
+    .filter(name => name.checkVisibility() && name.getClientRects().length > 1).map(name => name.textContent)"""
 
 
 def test_the_links_lead_from_day_to_day_and_back(site, chromium):
@@ -132,21 +161,21 @@ def test_the_links_lead_from_day_to_day_and_back(site, chromium):
     page.set_default_timeout(10_000)
     missing = []
     page.on("response", lambda answer: missing.append(answer.url) if answer.status >= 400 else None)
-    page.goto(f"{site}/index.html")
+    page.goto(f"{site}/reports/index.html")
 
     page.click(f"text={QUIET.isoformat()} >> nth=-1")
-    assert page.url == f"{site}/date={QUIET.isoformat()}/index.html"
+    assert page.url == f"{site}/reports/date={QUIET.isoformat()}/index.html"
     page.click("text=Day after")
-    assert page.url == f"{site}/date={BUSY.isoformat()}/index.html"
+    assert page.url == f"{site}/reports/date={BUSY.isoformat()}/index.html"
     assert page.locator("text=Day after").count() == 0
     page.click("text=Day before")
-    assert page.url == f"{site}/date={QUIET.isoformat()}/index.html"
+    assert page.url == f"{site}/reports/date={QUIET.isoformat()}/index.html"
     page.click("text=All days")
-    assert page.url == f"{site}/index.html"
-    page.goto(f"{site}/file=a/b-0123/index.html")
+    assert page.url == f"{site}/reports/index.html"
+    page.goto(f"{site}/reports/file=a/b-0123/index.html")
     page.click("text=All days")
-    assert page.url == f"{site}/index.html"
-    page.goto(f"{site}/date={BUSY.isoformat()}/index.html")
+    assert page.url == f"{site}/reports/index.html"
+    page.goto(f"{site}/reports/date={BUSY.isoformat()}/index.html")
     page.click("text=drift.json")
     context.close()
     assert [url for url in missing if not url.endswith("favicon.ico")] == []
@@ -154,9 +183,13 @@ def test_the_links_lead_from_day_to_day_and_back(site, chromium):
 
 def test_no_link_leads_nowhere(pages):
     for path in pages.values():
-        links = re.findall(r'<a href="([^"]+)"', path.read_text())
+        page = path.read_text()
+        links = re.findall(r'<a href="([^"#]+)"', page)
         assert links
         assert [link for link in links if not (path.parent / link).is_file()] == []
+        assert [
+            place for place in re.findall(r'<a href="#([^"]+)"', page) if f' id="{place}"' not in page
+        ] == []
 
 
 def test_print_has_every_histogram(pages, open_page):
@@ -164,11 +197,11 @@ def test_print_has_every_histogram(pages, open_page):
     page.emulate_media(media="print")
 
     shown = page.evaluate(
-        "[...document.querySelectorAll('table.bars')].map(table => table.checkVisibility())"
+        "[...document.querySelectorAll('table.bars,svg.density')].map(shape => shape.checkVisibility())"
     )
     document = page.pdf(format="A4")
 
-    assert shown == [True] * 20
+    assert shown == [True] * (20 + 10)
     assert 4 <= len(re.findall(rb"/Type\s*/Page\b", document)) <= 12
 
 
@@ -192,6 +225,7 @@ ACTIVE = """[...document.querySelectorAll("*")].flatMap(element => [...element.a
 
 def test_hostile_names_are_shown_as_they_are(pages, open_page):
     page = open_page(pages["hostile"])
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
     names = page.locator("h3 bdi").all_inner_texts() + page.locator("summary bdi").all_inner_texts()
     text = page.locator("body").inner_text()
 
@@ -213,4 +247,5 @@ def test_fifty_columns_are_all_drawn(pages, open_page):
 
     assert page.locator("table.bars").count() == 50
     assert page.locator("table.bars tbody tr").count() == 50 * 23
+    assert page.locator("svg.density").count() == 25
     assert page.locator("svg.trend").count() == 75

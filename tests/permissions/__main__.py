@@ -1,4 +1,4 @@
-"""`python -m tests.permissions [FOLDER]`: every permission of the template against what the tests ask for."""
+"""`python -m tests.permissions [FOLDER]`: every permission of the template against the tests' requests."""
 
 import argparse
 import os

@@ -44,13 +44,13 @@ class Permission:
 
     @property
     def name(self) -> str:
-        """How messages call it."""
+        """Its name in messages."""
         return f"{self.action} on {self.resource} ({self.statement.name})"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a role asked for in a test, with the condition keys that its policies look at."""
+    """A request of a role in a test, with the condition keys that its policies check."""
 
     role: str
     action: str
@@ -152,8 +152,7 @@ def _grant(policy: str, body: str) -> policies.Statement:
 
 
 def without_use(coverage: Coverage, reasons: list[dict[str, Any]]) -> list[str]:
-    """A sentence for each permission that nothing needs and that has no reason; for each reason without use; and for
-    each request that the roles may not make."""
+    """A sentence for each unneeded permission without a reason, unused reason, and request that roles may not make."""
     idle = [each for each in coverage.permissions if each not in coverage.needed]
     told = [f"Nothing needs {each.name}." for each in idle if not reason_of(each, reasons)]
     told += [
@@ -169,7 +168,7 @@ def without_use(coverage: Coverage, reasons: list[dict[str, Any]]) -> list[str]:
 
 
 def reason_of(permission: Permission, reasons: list[dict[str, Any]]) -> str:
-    """Why nothing in the tests needs a permission; empty where no reason is given."""
+    """Why no test needs a permission; empty where no reason is given."""
     return next((str(each["reason"]) for each in reasons if _concerns(each, permission)), "")
 
 

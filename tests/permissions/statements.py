@@ -10,19 +10,20 @@ from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 ACCOUNT, REGION, STACK = "123456789012", "us-east-1", "autowatch"
 SAMPLE = "SAMPLE000000"
-"""In place of what CloudFormation makes up at the end of a name."""
+"""Stands for the random end of a name that CloudFormation generates."""
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/sample"
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:token-SAMPLE"
 DEPLOYMENTS: tuple[dict[str, Any], ...] = (
     {},
     {
+        "AuditLockDays": "2",
         "DeleteData": "true",
         "DmmTokenSecretArn": SECRET,
         "KmsKeyArn": KEY,
         "SubnetIds": ["subnet-1"],
     },
 )
-"""The parameters of each: by default, and with all that brings further statements."""
+"""The parameters of each deployment: the defaults, and those that add statements."""
 
 _PSEUDO = {
     "AWS::AccountId": ACCOUNT,
@@ -55,6 +56,7 @@ _REF_IS_ARN = {
     "AWS::SecretsManager::Secret",
 }
 _NAMED_BY = {
+    "AWS::Events::EventBus": "Name",
     "AWS::S3::Bucket": "BucketName",
     "AWS::SSM::Parameter": "Name",
     "AWS::StepFunctions::StateMachine": "StateMachineName",

@@ -1,4 +1,4 @@
-"""Alarms on metrics as they arrive in moto: windows, statistics, dimensions, state changes and their actions."""
+"""Alarms on metrics in moto: windows, statistics, dimensions, state changes and their actions."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ def alarms_of(cloudwatch, topic, data):
 
 
 class Topic:
-    """Stands in for SNS: notes what is published."""
+    """A double of SNS that records what is published."""
 
     def __init__(self):
         self.subjects = []

@@ -40,7 +40,7 @@ def uci():
             self.wfile.write(self.server.body)
 
         def log_message(self, *arguments):
-            """Quiet."""
+            """Log no requests."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.requests, server.status, server.body, server.missing = 0, 200, archive(), 0

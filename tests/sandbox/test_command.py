@@ -1,4 +1,4 @@
-"""Starting and ending: from the terminal, by error, and by the hardest kill."""
+"""Starting and ending: from the terminal, after an error, and by SIGKILL."""
 
 import json
 import os
@@ -179,7 +179,7 @@ def test_the_functions_do_not_survive_the_server(tmp_path):
 
 
 def broken(tmp_path, old, new):
-    """The stack of the tests with one change, elsewhere."""
+    """A copy of the tests' stack with one change, in another folder."""
     folder = tmp_path / "stack"
     folder.mkdir()
     for item in STACK.parent.iterdir():

@@ -1,4 +1,4 @@
-"""What Step Functions refuses in a definition: each case is a machine that it takes, with one thing changed."""
+"""Definitions that Step Functions refuses: each is a valid one with one change."""
 
 import copy
 import json
@@ -73,7 +73,7 @@ def test_the_applications_machines_are_taken(name):
 
 
 def test_the_wording_is_awss():
-    """As CreateStateMachine was seen to answer."""
+    """As observed in answers of CreateStateMachine."""
     machine = {
         "StartAt": "pass1",
         "States": {"pass1": {"Type": "Pass", "Next": "pass3"}, "pass2": {"Type": "Succeed"}},

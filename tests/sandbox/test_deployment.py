@@ -1,4 +1,4 @@
-"""CloudFormation in the sandbox: what is deployed takes effect, and what fails leaves things as they were."""
+"""CloudFormation in the sandbox: deployments take effect, and failed ones change nothing."""
 
 import json
 import time
@@ -414,3 +414,65 @@ def test_what_the_sandbox_does_not_have_is_refused_by_name(sandbox, service, cal
     with pytest.raises(ClientError, match=words):
         call(sandbox.client(service))
     assert time.monotonic() - started < 5
+
+
+def bus_template(denied, rule_on):
+    """A bus, a policy that denies it to principals of the type `denied`, and a rule that fills a queue."""
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "events:PutEvents",
+        "Resource": {"Fn::GetAtt": ["Bus", "Arn"]},
+        "Condition": {"StringEquals": {"aws:PrincipalType": denied}},
+    }
+    deliver = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+    }
+    return template(
+        Bus={"Type": "AWS::Events::EventBus", "Properties": {"Name": "own-bus"}},
+        BusPolicy={
+            "Type": "AWS::Events::EventBusPolicy",
+            "Properties": {"EventBusName": {"Ref": "Bus"}, "StatementId": "One", "Statement": statement},
+        },
+        Rule={
+            "Type": "AWS::Events::Rule",
+            "Properties": {
+                **rule_on,
+                "EventPattern": {"source": ["tests"]},
+                "Targets": [{"Id": "queue", "Arn": {"Fn::GetAtt": ["Queue", "Arn"]}}],
+            },
+        },
+        Queue=QUEUE,
+        QueuePolicy={
+            "Type": "AWS::SQS::QueuePolicy",
+            "Properties": {
+                "Queues": [{"Ref": "Queue"}],
+                "PolicyDocument": {"Statement": [{**deliver, "Resource": "*"}]},
+            },
+        },
+    )
+
+
+def test_a_bus_of_the_stacks_own_has_its_rules_and_its_policy(sandbox, cloudformation):
+    events, sqs = sandbox.client("events"), sandbox.client("sqs")
+
+    def heard(**bus):
+        events.put_events(Entries=[{"Source": "tests", "DetailType": "x", "Detail": "{}", **bus}])
+        sandbox.wait_until_idle(30)
+        url = sqs.get_queue_url(QueueName="own")["QueueUrl"]
+        return len(sqs.receive_message(QueueUrl=url).get("Messages", []))
+
+    own = {"EventBusName": "own-bus"}
+    on_own = {"EventBusName": {"Ref": "Bus"}}
+    create(cloudformation, bus_template("AssumedRole", on_own))
+    assert (heard(), heard(**own)) == (0, 1)
+    update(cloudformation, bus_template("Account", on_own), {})
+    with pytest.raises(ClientError, match="explicit deny"):
+        heard(**own)
+    update(cloudformation, bus_template("AssumedRole", {}), {})
+    assert (heard(), heard(**own)) == (1, 0)
+    cloudformation.delete_stack(StackName="stack")
+    finished(cloudformation, "stack_delete_complete", "stack")
+    assert [bus["Name"] for bus in events.list_event_buses()["EventBuses"]] == ["default"]

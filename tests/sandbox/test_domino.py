@@ -244,7 +244,7 @@ def test_a_bucket_with_dots_and_a_region_of_its_own():
 
 
 def test_the_walkthroughs_own_loader_is_accepted(client, s3):
-    """It sends the global URL, the token without a scheme, and looks at nothing that comes back."""
+    """It sends the global URL and the token without a scheme, and ignores the answer."""
     model_id = register_model(client, upload(s3, "training.csv", people(1)))
     upload(s3, "pred/predictions.csv", people(2))
     reply = client.session.put(

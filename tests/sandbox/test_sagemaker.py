@@ -1,7 +1,8 @@
-"""The local SageMaker as boto3 sees it: real trainings, and what is done with their models."""
+"""The local SageMaker as boto3 sees it: real trainings, and their models in use."""
 
 import csv
 import io
+import json
 import os
 import re
 import signal
@@ -50,7 +51,7 @@ def server(tmp_path_factory):
 
 
 def start_jobs(server):
-    """All trainings of this module at once, so that they are done when their tests ask."""
+    """Starts all trainings of this module at once, so that they have ended when their tests need them."""
     create = server.sagemaker.create_auto_ml_job_v2
     create(**job_request("binary", server.put("binary/a.csv", training_csv())))
     server.put("digits/a.csv", training_csv(labels=DIGITS))
@@ -60,6 +61,8 @@ def start_jobs(server):
     validation["AutoMLJobInputDataConfig"][0]["ChannelType"] = "validation"
     with_validation["AutoMLJobInputDataConfig"] += validation["AutoMLJobInputDataConfig"]
     create(**with_validation)
+    numbers = server.put("numbers.csv", training_csv(700, labels=None))
+    create(**job_request("numbers", numbers, problem="Regression", objective="RMSE", MaxCandidates=1))
     for name, (body, _) in REFUSED.items():
         create(**job_request(name, server.put(f"{name}.csv", body)))
     create(**job_request("out-of-time", server.put("x.csv", training_csv()), MaxAutoMLJobRuntimeInSeconds=1))
@@ -137,6 +140,23 @@ def test_a_job_has_a_leaderboard_with_measured_candidates(server, best):
             key == f"autopilot/binary/sagemaker-automl-candidates/{candidate['CandidateName']}/model.tar.gz"
         )
         assert server.s3.head_object(Bucket=BUCKET, Key=key)["ContentLength"] > 1000
+
+
+def test_the_best_candidate_is_explained_in_clarifys_form(server, best):
+    place = best["CandidateProperties"]["CandidateArtifactLocations"]["Explainability"]
+    assert (
+        place == f"s3://{BUCKET}/autopilot/binary/documentation/explainability/output/{best['CandidateName']}"
+    )
+    key = f"{place.removeprefix(f's3://{BUCKET}/')}/analysis.json"
+    analysis = json.loads(server.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    ((label, found),) = analysis["explanations"]["kernel_shap"].items()
+    header = next(csv.reader([training_csv(rows=1).splitlines()[0]]))
+    assert label == "label0"
+    assert set(found["global_shap_values"]) == set(header) - {"y"}
+    assert max(found["global_shap_values"].values()) > 0
+    others = server.sagemaker.list_candidates_for_auto_ml_job(AutoMLJobName="binary")["Candidates"]
+    explained = [item for item in others if "CandidateArtifactLocations" in item["CandidateProperties"]]
+    assert [item["CandidateName"] for item in explained] == [best["CandidateName"]]
 
 
 def test_candidates_come_in_pages(server, best):
@@ -241,6 +261,25 @@ def test_a_serverless_endpoint_throttles_beyond_its_concurrency(server, endpoint
         answers = list(pool.map(invoke, range(8)))
     assert set(answers) == {30_000, "ThrottlingException"}
     assert server.invoke(endpoint, "37,admin.,1.0\n").count("\n") == 1
+
+
+def test_a_number_is_predicted_as_a_number_alone(server):
+    job = server.wait_for_job("numbers")
+    best = job["BestCandidate"]
+    metrics = {m["StandardMetricName"]: m["Value"] for m in best["CandidateProperties"]["CandidateMetrics"]}
+    assert set(metrics) == {"MSE", "RMSE", "MAE", "R2"}
+    objective = best["FinalAutoMLJobObjectiveMetric"]
+    assert (objective["MetricName"], objective["Type"]) == ("RMSE", "Minimize")
+    assert objective["Value"] == metrics["RMSE"] == pytest.approx(metrics["MSE"] ** 0.5)
+    assert 0.4 < metrics["RMSE"] < 0.8  # what is drawn on top of the columns has a deviation of 0.5
+    (container,) = best["InferenceContainers"]
+    assert container["Environment"] == {}
+    server.create_model("numbers", container["ModelDataUrl"], "predicted_label")
+    server.create_config("numbers", "numbers", InstanceType="ml.m5.large", InitialInstanceCount=1)
+    server.sagemaker.create_endpoint(EndpointName="numbers", EndpointConfigName="numbers")
+    server.wait_for_endpoint("numbers")
+    low, high = map(float, server.invoke("numbers", "20,unknown,-2.0\n90,admin.,2.0\n").splitlines())
+    assert (low, high) == (pytest.approx(0, abs=0.5), pytest.approx(3, abs=0.5))
 
 
 def test_labels_that_look_like_numbers_come_back_as_written(server):

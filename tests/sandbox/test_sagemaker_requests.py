@@ -1,4 +1,4 @@
-"""What the local SageMaker says to requests: the rules that need no model."""
+"""The local SageMaker's rules for requests that need no model."""
 
 import json
 import re
@@ -75,6 +75,12 @@ CHANNEL = "AutoMLJobInputDataConfig.0"
         ("AutoMLJobObjective", None, "must be given together or not at all"),
         ("AutoMLJobObjective.MetricName", "LogLoss", "autoMLJobObjective.metricName"),
         ("AutoMLJobObjective.MetricName", "F1macro", "does not go with BinaryClassification"),
+        ("AutoMLJobObjective.MetricName", "RMSE", "does not go with BinaryClassification"),
+        (
+            f"{TABULAR}.ProblemType",
+            "Regression",
+            "AUC does not go with Regression. Choose one of MAE, MSE, R2, RMSE",
+        ),
         ("AutoMLJobInputDataConfig", [], "autoMLJobInputDataConfig|AutoMLJobInputDataConfig"),
         (f"{CHANNEL}.ChannelType", "validation", "one channel of ChannelType training"),
         (f"{CHANNEL}.ContentType", "x-application/vnd.amazon+parquet", "ContentType: .*not offered"),

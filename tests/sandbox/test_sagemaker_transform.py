@@ -32,7 +32,7 @@ def server(state_dir):
 
 @pytest.fixture
 def place():
-    """A prefix of this test's own; what follows the slash is the name of its job."""
+    """The test's own prefix; the part after the slash is its job's name."""
     return f"transform/{uuid.uuid4().hex}"
 
 
@@ -59,7 +59,7 @@ def request_for(place, **changes):
 
 
 def run(server, place, **changes):
-    """The job as it ended."""
+    """The description of the ended job."""
     request = request_for(place, **changes)
     server.sagemaker.create_transform_job(**request)
     return wait(server, request["TransformJobName"])

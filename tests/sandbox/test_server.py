@@ -506,7 +506,7 @@ class TestDefinitions:
         ("body", "stored"), [("text", b'"text"'), ({"a": [1, "b"]}, b'{"a":[1,"b"]}')], ids=["text", "object"]
     )
     def test_an_sdk_integration_sends_bytes_as_json(self, sandbox, client, create, body, stored):
-        """What S3 was seen to hold after `aws-sdk:s3:putObject`."""
+        """As observed in S3 after `aws-sdk:s3:putObject`."""
         s3, bucket = sandbox.client("s3"), sandbox.outputs["DataBucketName"]
         state = {
             "Type": "Task",

@@ -1,4 +1,4 @@
-"""The generator against figures counted in the published file, and against what a model makes of its rows."""
+"""The generator against figures counted in the published file, and against a model's AUC on its rows."""
 
 import csv
 import hashlib

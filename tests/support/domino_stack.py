@@ -28,7 +28,7 @@ class Stack:
     ssm: Any = None
 
     def calls(self, method: str, path: str) -> int:
-        """How many requests there were."""
+        """The number of requests."""
         ending = f"/v2/api/{path}"
         return sum(
             item.method == method and item.path.split("?")[0].endswith(ending)

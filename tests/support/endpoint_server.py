@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from tests.support.stub_runtime import StubRuntime
 
 REFUSED_TEXT = "refuse me"
-"""The model refuses every batch that holds this text, and quotes it, as models do."""
+"""The model refuses every batch with this text, and quotes the text, as real models do."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Everything that an account holds, by kind: what comparing before and after takes."""
+"""Everything in an account, by kind, for comparisons of before and after."""
 
 
 def inventory(client):

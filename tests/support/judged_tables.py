@@ -1,4 +1,4 @@
-"""Tables of texts, judged from end to end: bins, profile, verdict."""
+"""Tables of texts judged end to end: bins, profile, verdict."""
 
 from collections import Counter
 

@@ -33,31 +33,40 @@ def put_scored(
     hour=9,
     labels=("no", "yes"),
     neutralise=False,
+    outputs=None,
+    contract=CONTRACT,
 ):
     """A scored file: a row for each probability; rows with the numbers `rejected` have no prediction.
 
     Without a `threshold` in the run's contract labels are the model's own, cut at 0.5. `own` are columns of the input,
-    with a value for each row; `labels` are the negative and the positive one.
+    with a value for each row; `labels` are the negative and the positive one. A model of another type than two labels
+    has its own `contract`, and `outputs`: the columns that it adds, with a text for each row.
 
-    Gives what its ids begin with.
+    Returns the beginning of its ids.
     """
     file = ObjectVersion(f"inference/{name}.csv", f"version of {name} {day}", "e", 1)
     arrival = Arrival(file, datetime.fromisoformat(f"{day}T{hour:02}:00:00Z"))
     own = own or {"note": [f"secret {number}" for number in range(1, len(probabilities) + 1)]}
+    if outputs:
+        probabilities = next(iter(outputs.values()))
+        own = {"note": ["secret"] * len(probabilities)}
     numbers = [number for number in range(1, len(probabilities) + 1) if number not in rejected]
     scores = [probabilities[number - 1] for number in numbers]
-    columns = {
-        **{name: [texts[number - 1] for number in numbers] for name, texts in own.items()},
+    outputs = outputs or {
         "y": [labels[float(score) >= (threshold or 0.5)] for score in scores],
         "y_probability": scores,
+    }
+    columns = {
+        **{name: [texts[number - 1] for number in numbers] for name, texts in own.items()},
+        **outputs,
     }
     stem = f"predictions/date={day}/{name}-0123456789abcdef"
     ids = [f"{arrival.id_prefix}-{number}" for number in numbers]
     before = [columns[name] for name in own]
-    rows = zip(*before, ids, columns["y"], columns["y_probability"], strict=True)
+    rows = zip(*before, ids, *outputs.values(), strict=True)
     as_written = no_formula if neutralise else str
     lines = [",".join([*map(as_written, row), to_text(arrival.time)]) + "\n" for row in rows]
-    body = predictions_header(columns, row_id, neutralise) + "".join(lines).encode()
+    body = predictions_header(own, row_id, outputs, neutralise) + "".join(lines).encode()
     version = s3.put_object(Bucket=BUCKET, Key=f"{stem}.csv", Body=body).get("VersionId")
     manifest = Manifest(
         input=file,
@@ -79,7 +88,9 @@ def put_scored(
         versions={},
     )
     decides = DecisionThreshold(threshold, "f1") if threshold else None
-    contract = replace(CONTRACT, run=run, decision_threshold=decides, labels=labels, positive_label=labels[1])
+    if contract is CONTRACT:
+        contract = replace(CONTRACT, decision_threshold=decides, labels=labels, positive_label=labels[1])
+    contract = replace(contract, run=run)
     Bucket(s3, BUCKET).write_json(f"models/{run}/contract.json", contract)
     write_pointer(Bucket(s3, BUCKET), id_prefix(file), f"{stem}.csv")
     if commit:
@@ -115,7 +126,7 @@ def put_gate(s3, auc=0.8, rows=8000, positives=900, run="r1"):
 
 
 def draw(rows, auc_shift, seed=1, share=0.2):
-    """Probabilities and labels of rows; the further the shift from 0, the better the former tell the latter."""
+    """Probabilities and labels; the further the shift is from 0, the better the former predict the latter."""
     source = random.Random(seed)
     labels = ["yes" if source.random() < share else "no" for _ in range(rows)]
     probabilities = [
@@ -126,7 +137,7 @@ def draw(rows, auc_shift, seed=1, share=0.2):
 
 
 def labels_text(id_prefix, labels, first=1, header="id,y"):
-    """A labels file for rows in a row, from number `first` on."""
+    """A labels file for consecutive rows, from number `first` on."""
     lines = [f"{id_prefix}-{number},{label}" for number, label in enumerate(labels, first)]
     return "\n".join([header, *lines, ""])
 

@@ -1,8 +1,8 @@
-"""What Lambda passes beside the event."""
+"""The context that Lambda passes with the event."""
 
 
 class Context:
-    """Says for so many seconds that they are left."""
+    """A context that reports this many seconds left."""
 
     function_name = "function"
     function_version = "$LATEST"

@@ -52,7 +52,7 @@ def domino_client(s3, folder, mailbox):
 
 
 class Client:
-    """What a client of Domino does, with the right token unless told otherwise."""
+    """A client of Domino, with the valid token by default."""
 
     def __init__(self, port):
         self.root = f"http://127.0.0.1:{port}/domino"
@@ -74,7 +74,7 @@ class Client:
         return self.session.request(method, f"{self.root}/_control/{path}", json=body, timeout=40)
 
     def settle(self, model_id):
-        """The model as the control page shows it when everything is ingested."""
+        """The model as the control page shows it once everything is ingested."""
         assert self.control("GET", "idle?timeout_seconds=30").status_code == 200
         return self.control("GET", f"models/{model_id}").json()
 

@@ -142,13 +142,14 @@ def job_request(name, uri, target="y", problem="BinaryClassification", objective
 
 
 def training_csv(rows=800, labels=("no", "yes"), seed=1):
-    """Columns age (number), job (text with a comma and a quote in it), rate (number, at times missing) and y."""
+    """Columns age (number), job (text with a comma and a quote in it), rate (number, at times missing) and y: a label,
+    or without labels the score that it is taken from."""
     chance = random.Random(seed)
     lines = ["age,job,rate,y"]
     for _ in range(rows):
         age, rate = chance.randint(18, 90), chance.gauss(0, 1)
         job = chance.choice(("admin.", '"teacher, ""retired"""', "unknown"))
         score = (age > 50) + (rate > 0) + (job == "admin.") + chance.gauss(0, 0.5)
-        label = labels[min(max(round(score), 0), 3) * len(labels) // 4]
+        label = labels[min(max(round(score), 0), 3) * len(labels) // 4] if labels else f"{score:.3f}"
         lines.append(f"{age},{job},{'' if chance.random() < 0.05 else f'{rate:.3f}'},{label}")
     return "\n".join(lines) + "\n"

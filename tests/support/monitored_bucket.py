@@ -29,7 +29,7 @@ NEW_CATEGORY = {"age": LIKE_TRAINING["age"] * 2, "job": (["a", "b"] * 495) + ["<
 
 
 class Topic:
-    """Stands in for SNS: notes what is published."""
+    """A double of SNS that records what is published."""
 
     def __init__(self):
         self.messages = []
@@ -39,21 +39,23 @@ class Topic:
 
 
 class Bus:
-    """Stands in for EventBridge: notes what is put, refuses where it is told to."""
+    """A double of EventBridge that records the events of the default bus and the stack's own, or refuses them."""
 
     def __init__(self):
         self.entries = []
+        self.own = []
         self.refuses = False
 
     def put_events(self, Entries):
         if self.refuses:
             return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
-        self.entries += Entries
+        self.entries += [entry for entry in Entries if "EventBusName" not in entry]
+        self.own += [entry for entry in Entries if "EventBusName" in entry]
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
 
 
 class ProfileFunction:
-    """boto3's `lambda` to whom asks for the counts of a CSV: the function's own code, in this process."""
+    """A double of boto3's `lambda` that counts a CSV with the function's own code, in this process."""
 
     def __init__(self, bucket):
         self._bucket = bucket
@@ -144,7 +146,14 @@ def score(
 
 def run(clients, now=NOW, only=None, request=None, seconds_left=lambda: 900.0, id_column=""):
     settings = MonitoringSettings(
-        "predictions/", "arn:topic", "Autowatch", "bank-stack", "eu-west-1", min_rows=300, id_column=id_column
+        "predictions/",
+        "arn:topic",
+        "Autowatch",
+        "bank-stack",
+        "eu-west-1",
+        "own",
+        min_rows=300,
+        id_column=id_column,
     )
     return watch(clients, settings, request or (OneDay(only) if only else DueDays()), now, seconds_left)
 

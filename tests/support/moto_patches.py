@@ -1,4 +1,4 @@
-"""How tests change moto, each with its reason. Loaded as a plugin by `tests/conftest.py`."""
+"""The tests' changes to moto, each with its reason. Loaded as a plugin by `tests/conftest.py`."""
 
 import threading
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def no_idle_work():
-    """What moto does in vain: half of the time of a short test.
+    """Skips needless work of moto, which takes half of a short test's time.
 
     At every request it loads the module of S3's URLs anew, twice; at every `mock_aws` it prepares a thousand answers
     for the library `requests`, with which nothing here calls AWS.
@@ -22,9 +22,8 @@ def no_idle_work():
 
 @pytest.fixture(scope="session", autouse=True)
 def one_request_at_a_time():
-    """What two threads ask moto for at once it answers one after the other, as a service keeps requests apart.
-
-    By itself it disposes of an object's content while another thread that has just written it reads it again.
+    """Serialises concurrent requests to moto. Otherwise moto discards an object's content while another thread reads
+    it.
     """
     from moto.core.botocore_stubber import BotocoreStubber
 

@@ -1,4 +1,4 @@
-"""A server on the loopback interface that holds objects, checks signatures, and misbehaves where it is told to."""
+"""A server on loopback that holds objects, checks signatures, and misbehaves on request."""
 
 import hashlib
 import hmac
@@ -62,7 +62,7 @@ class ObjectServer(ThreadingTCPServer):
         )
 
     def handle_error(self, *_):
-        """Says nothing of clients that hang up."""
+        """Log nothing about clients that hang up."""
 
     @property
     def keys_by_client(self):

@@ -1,4 +1,4 @@
-"""A running stack on which a model is released without training one: the stub, which answers by the row alone."""
+"""A running stack with a released stub model, which needs no training and answers by the row alone."""
 
 from dataclasses import replace
 
@@ -66,7 +66,7 @@ class ReleasedStack:
         write_champion(Bucket(self.s3, self.bucket), champion, None)
 
     def add_run(self, run, features=("age", "job")):
-        """What a run leaves that passed its gate: `{"promote": run}` releases it. Its model's answers are its own."""
+        """Writes a run that passed its gate, for `{"promote": run}`. Each run's model answers differently."""
         bucket = Bucket(self.s3, self.bucket)
         key = f"models/{run}/model.tar.gz"
         content = archive(features=len(features), salt=run)

@@ -147,16 +147,29 @@ def _column(place, drifts, enough, bins, chance):
         "out_of_range": 0.0,
         "moved": f"rose: “{labels[-1]}” 1.2% → 24%; fell: “{labels[0]}” 22% → 2.1%" if drifts else "",
         "bins": [
-            {"label": label, "reference": before, "current": now}
-            for label, before, now in zip(labels, reference, current, strict=True)
+            {"label": label, "reference": before, "current": now} | _ends(bin_, numeric)
+            for bin_, (label, before, now) in enumerate(zip(labels, reference, current, strict=True))
         ],
-    }
+    } | _numbers(bins, numeric, drifts)
 
 
 def _label(bin_, numeric):
     if numeric:
         return f"{bin_ * 0.7 - 1:.4g} to {bin_ * 0.7 - 0.3:.4g}"
     return f"a category with a rather long name, number {bin_}"
+
+
+def _ends(bin_, numeric):
+    return {"from": bin_ * 0.7 - 1, "to": bin_ * 0.7 - 0.3} if numeric else {}
+
+
+def _numbers(bins, numeric, drifts):
+    if not numeric:
+        return {}
+    reference = {"mean": 1.2, "median": 0.6, "low": -1.0, "high": bins * 0.7 - 1}
+    current = {"mean": 4.5 if drifts else 1.3, "median": 4.1 if drifts else 0.7, "low": None, "high": None}
+    extremes = {"reference": [reference["low"], reference["high"]], "current": [None, None]}
+    return {"range": extremes, "numbers": {"reference": reference, "current": current}}
 
 
 def _shares(weights):

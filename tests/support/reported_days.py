@@ -1,4 +1,4 @@
-"""Reports of days for tests, as short as they can be told."""
+"""Reports of days for tests, written as short strings."""
 
 from datetime import date, timedelta
 

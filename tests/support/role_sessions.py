@@ -1,4 +1,4 @@
-"""A function's rights in the hands of a test: its role's own keys, by which the sandbox enforces what is deployed."""
+"""A function's rights for a test: its role's keys, with which the sandbox enforces the deployed policies."""
 
 import io
 import json
@@ -15,16 +15,16 @@ def lambda_handler(*_):
 
 
 class RoleSessions:
-    """The sandbox gives keys to functions alone, as Lambda does: so each function is made to tell its own."""
+    """Only functions get their roles' keys, as from Lambda; so this makes each function return its own."""
 
     def __init__(self, sandbox):
         self._sandbox = sandbox
         self._keys = {}
 
     def client(self, function, service):
-        """A boto3 client of a service with the rights of the function of this logical id."""
+        """A boto3 client of a service with the rights of the function of this logical id, or of this name."""
         if function not in self._keys:
-            self._keys[function] = self._ask(self._sandbox.outputs[f"{function}Name"])
+            self._keys[function] = self._ask(self._sandbox.outputs.get(f"{function}Name", function))
         session = boto3.Session(*self._keys[function], region_name="us-east-1")
         return session.client(service, endpoint_url=self._sandbox.endpoint_url)
 

@@ -1,4 +1,4 @@
-"""Stands in for SageMaker's control plane where a test needs states that a real one passes through too quickly.
+"""A double of SageMaker's control plane for states that a real one passes through too quickly.
 
 Its answers and errors are worded as SageMaker's. Requests are checked against botocore's model of the service.
 """
@@ -21,7 +21,7 @@ class SageMaker:
         self.models, self.configs, self.endpoints, self.jobs = {}, {}, {}, {}
         self.candidates = []
         self.owners = {}
-        """The stack whose tag a thing bears, by its name; without an entry `autowatch`."""
+        """The stack in a resource's tag, by the resource's name; without an entry `autowatch`."""
         self.unknown_configs = set()
         self.calls = []
         self.exceptions = type("Exceptions", (), {"ResourceInUse": _InUse, "ResourceNotFound": _NotFound})
@@ -76,7 +76,7 @@ class SageMaker:
         }
 
     def settle(self, name):
-        """What is on its way arrives."""
+        """Completes every change that is under way."""
         endpoint = self.endpoints[name]
         if endpoint["EndpointStatus"] == "Deleting":
             del self.endpoints[name]
@@ -117,7 +117,7 @@ class SageMaker:
         return self.jobs[AutoMLJobName]
 
     def get_paginator(self, name):
-        """One item a page, as SageMaker may well answer."""
+        """One item a page, as SageMaker may answer."""
         if name == "list_candidates_for_auto_ml_job":
             return _Pages("ListCandidatesForAutoMLJob", "Candidates", lambda: self.candidates)
         if name == "list_tags":

@@ -48,15 +48,15 @@ class Sam:
         self.transcript = []
 
     def __call__(self, *arguments, answer=""):
-        """What `sam` says, which must end well."""
+        """The output of `sam`, which must succeed."""
         return self.run("sam", [Path(sys.executable).with_name("sam")], *arguments, answer=answer)
 
     def autowatch(self, *arguments):
-        """What the command `autowatch` says, which must end well."""
+        """The output of `autowatch`, which must succeed."""
         return self.run("autowatch", [sys.executable, "-m", "autowatch_client"], *arguments, cwd=ROOT)
 
     def run(self, name, command, *arguments, answer="", cwd=None):
-        """What a program says, which must end well; it stands in the transcript as `name` and its arguments."""
+        """The output of a program, which must succeed; the transcript shows it as `name` and its arguments."""
         done = subprocess.run(
             [*command, *map(str, arguments)],
             cwd=cwd or self._project,

@@ -33,7 +33,13 @@ BASELINE = Baseline(
     (
         baseline_column("age", "feature", "numeric", {str(age): 1 for age in range(100)}),
         baseline_column("job", "feature", "categorical", {"admin.": 60, "retired": 40}),
-        baseline_column("y_probability", "prediction", "numeric", {f"0.{digit}": 10 for digit in range(10)}),
+        baseline_column(
+            "y_probability",
+            "prediction",
+            "numeric",
+            {f"0.{digit}": 10 for digit in range(10)},
+            bounds=(0.0, 1.0),
+        ),
     ),
 )
 
@@ -85,7 +91,7 @@ def keys(s3, prefix=""):
 
 
 def results(s3):
-    """What scoring has left: everything under predictions/ and rejected/."""
+    """The results of scoring: everything under predictions/ and rejected/."""
     return keys(s3, "predictions/") + keys(s3, "rejected/")
 
 

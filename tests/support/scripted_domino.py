@@ -1,4 +1,4 @@
-"""An HTTP server on loopback in Domino's place, which answers what a test tells it to."""
+"""An HTTP server on loopback in Domino's place, with scripted answers."""
 
 import json
 import socket
@@ -81,7 +81,7 @@ class FakeDomino:
             do_GET = do_PUT = do_POST = do_DELETE = handle_any
 
             def log_message(self, *arguments):
-                """Quiet."""
+                """Log no requests."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True

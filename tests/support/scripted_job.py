@@ -1,4 +1,4 @@
-"""An AutoML job that takes no time: what SageMaker says of it, written as faults; its candidate is a given model."""
+"""A scripted AutoML job that takes no time: faults give SageMaker's answers, and a given model is its candidate."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""The two state machines' definitions, read state by state."""
+"""The definitions of the two state machines, state by state."""
 
 import json
 

@@ -65,5 +65,5 @@ class StubRuntime:
 
 
 def waits_at_random(rows):
-    """Makes answers come back in another order than the requests went out."""
+    """Returns answers in another order than that of the requests."""
     time.sleep(int(probability_of(rows[0])[-1]) / 1000)

@@ -1,4 +1,4 @@
-"""The training machine on the sandbox, with an AutoML job that takes no time, and what tests walk it with."""
+"""Runs the training machine on the sandbox for tests, with an AutoML job that takes no time."""
 
 import json
 import re
@@ -34,7 +34,7 @@ QUICK_RETRIES = {"IntervalSeconds": 1, "BackoffRate": 1, "MaxDelaySeconds": 2}
 
 
 def copy_application(folder):
-    """The application with a second where its state machine waits longer before it tries again."""
+    """The application, with longer waits of its state machine cut to a second."""
     for name in ("src", "layers"):
         (folder / name).symlink_to(REPOSITORY / name)
     (folder / "template.yaml").write_bytes((REPOSITORY / "template.yaml").read_bytes())
@@ -97,11 +97,11 @@ class Walker:
         return self.end(self.start(document, *faults))
 
     def train(self, *faults, good=True, **job):
-        """A run on a new file, whose job goes as scripted."""
+        """Runs the machine on a new file, with a scripted job."""
         return self.run({"training_key": self.new_file(good)}, *self.job(*faults, **job))
 
     def answer(self, arn, **answer):
-        """Answers the request for approval of an execution, and gives what it was asked and how it ended."""
+        """Answers an execution's request for approval; returns the request and the execution's end."""
         self.wait_for_state(arn, "AskForApproval")
         request = wait_for(lambda: self.requests().get(arn))
         self.stepfunctions.send_task_success(taskToken=request["token"], output=json.dumps(answer))
@@ -125,7 +125,7 @@ class Walker:
         ]
 
     def states_that_were_tried_again(self, arn, error):
-        """The states of an execution of which a try ended in this error, and a later one did not."""
+        """The states of an execution in which an attempt failed with this error, and a later one succeeded."""
         pages = self.stepfunctions.get_paginator("get_execution_history").paginate(executionArn=arn)
         state, failed, found = "", False, set()
         for event in (event for page in pages for event in page["events"]):
@@ -173,12 +173,12 @@ class Walker:
         }
 
     def mail(self):
-        """The one message that the last run sent; it may arrive a moment after the execution's end."""
+        """The one mail of the last run, which may arrive shortly after the execution's end."""
         (mail,) = wait_for(lambda: self.sandbox.mailbox.messages()[self.mails :])
         return mail
 
     def bystanders(self):
-        """What a failure must leave as it is: the champion, what serves, and what there is to go back to."""
+        """What a failure must not change: the champion, what serves, and what can be restored."""
         endpoints = {
             item["EndpointName"]: (
                 item["EndpointStatus"],
@@ -194,7 +194,7 @@ def refused(operation, message, **when):
 
 
 SLOW = Fault("GetObject", "slow", begins=ARTEFACT, seconds=1.2)
-"""So long that the first look at an endpoint finds it on its way."""
+"""So long that the first poll finds the endpoint still updating."""
 
 
 SPOILT = Fault("GetObject", "answer", begins=ARTEFACT, answer="no archive")

@@ -1,4 +1,4 @@
-"""Stands in for SageMaker where a transform's states are tried one by one: it joins as Batch Transform does."""
+"""A double of SageMaker for testing a transform's states one by one; it joins as Batch Transform does."""
 
 import csv
 import io

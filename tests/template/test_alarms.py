@@ -1,4 +1,4 @@
-"""The alarms as they are written; what sets them off is tried in the sandbox."""
+"""The alarms as written in the template; tests in the sandbox set them off."""
 
 import re
 
@@ -50,7 +50,7 @@ def test_every_alarm_says_what_to_think_of_missing_data_and_is_explained_in_the_
 
 
 def test_a_message_in_a_queue_keeps_its_alarm_until_somebody_takes_it(alarms):
-    """What was sent is counted late, and forgotten: a queue that has lain idle reports after a quarter of an hour."""
+    """SQS metrics come late: a queue that was idle reports after a quarter of an hour."""
     watched = [alarm for alarm in alarms.values() if alarm.get("Namespace") == "AWS/SQS"]
     assert len(watched) == 2
     for alarm in watched:

@@ -1,4 +1,4 @@
-"""The dashboard: a body that CloudWatch takes, with every alarm on it and nothing on top of something else."""
+"""The dashboard: a valid body, with every alarm on it and no overlapping widgets."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Whether the policies of the monitoring functions allow each request to S3 that the code makes; moto enforces none."""
+"""The policies of the monitoring functions allow each request to S3 that the code makes; moto enforces none."""
 
 import re
 from contextlib import contextmanager
@@ -140,7 +140,9 @@ def test_the_function_that_measures_quality_may_do_all_that_it_does(translated, 
     nobody = SimpleNamespace(
         publish=lambda **message: mails.append(message), put_events=lambda **_: {"FailedEntryCount": 0}
     )
-    settings = QualitySettings("arn:topic", "Autowatch", "bank", "us-east-1", QualityRules(0.6, 0.05, 200))
+    settings = QualitySettings(
+        "arn:topic", "Autowatch", "bank", "us-east-1", "own", QualityRules(0.6, 0.05, 200)
+    )
     job = Job(
         Clients(bucket, nobody, nobody),
         settings,

@@ -1,4 +1,4 @@
-"""Each permission, and each statement, taken away in turn: some request that a test makes is refused then.
+"""Takes away each permission and each statement in turn: some recorded request is refused then.
 
 The requests were recorded under enforced permissions (`make permissions`) and are judged here by the evaluator that the
 sandbox enforces them with, against the policies as the template has them today.

@@ -1,4 +1,4 @@
-"""What tests ask for, set against the permissions of roles: what a permission is needed by, and what is told."""
+"""The tests' requests against the permissions of roles: which request needs which permission."""
 
 import json
 

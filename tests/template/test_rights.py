@@ -1,4 +1,4 @@
-"""Who may do what, where AWS would refuse a call that the sandbox lets pass, or allow more than is needed."""
+"""Permissions, where AWS would refuse a call that the sandbox allows, or where more than needed could be allowed."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What the template promises, read off the template itself and off what the SAM transform makes of it."""
+"""Properties of the template, checked in its source and after the SAM transform."""
 
 import importlib
 import json
@@ -11,11 +11,12 @@ from graphlib import TopologicalSorter
 import pytest
 
 from autowatch.training.serving.endpoints import VARIANT
+from autowatch.training.start import read_request
 from tests.permissions.statements import role_statements
 from tests.template.conftest import ROOT
 
 FUNCTION = "AWS::Serverless::Function"
-WRITTEN_PREFIXES = {"predictions/", "rejected/", "models/", "monitoring/", "reports/", "transform/"}
+WRITTEN_PREFIXES = {"audit/", "predictions/", "rejected/", "models/", "monitoring/", "reports/", "transform/"}
 
 
 def functions(template):
@@ -189,6 +190,8 @@ def test_no_role_may_do_everything_nor_write_where_notifications_fire(translated
         if "s3:PutObject" in actions:
             written = {re.sub(r"^arn:aws:s3:::[^/]+/([a-z]+/).*$", r"\1", place) for place in places}
             assert written <= WRITTEN_PREFIXES, statement.name
+            is_once = statement.body.get("Condition") == {"Null": {"s3:if-none-match": "false"}}
+            assert is_once == (written == {"audit/"}), statement.name
     assert len(own) > 60
 
 
@@ -214,7 +217,9 @@ def test_the_bucket_is_encrypted_private_versioned_tls_only_and_kept(resources):
     assert bucket["DeletionPolicy"] == "Retain"
     rules = properties["LifecycleConfiguration"]["Rules"]
     assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
-    (statement,) = resources["DataBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    statement, once = resources["DataBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (once["Effect"], once["Action"]) == ("Deny", "s3:PutObject")
+    assert once["Condition"] == {"Null": {"s3:if-none-match": "true"}}
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert len(statement["Resource"]) == 2
@@ -300,7 +305,7 @@ def test_asynchronous_functions_have_a_place_for_what_failed(template):
 
 
 def test_a_second_stack_finds_no_name_taken(resources):
-    """What has a name of its own carries the stack's."""
+    """Every named resource carries the stack's name."""
     for name, item in resources.items():
         for key, value in item["Properties"].items():
             if key in (
@@ -342,6 +347,7 @@ def test_the_outputs_are_those_that_people_rely_on(template):
         "TrainStateMachineArn",
         "TransformStateMachineArn",
         "AlertTopicArn",
+        "VerdictBusName",
         "DashboardUrl",
     }
     expected |= {f"{name}Name" for name in functions(template)}
@@ -392,8 +398,10 @@ def test_nothing_is_removed_and_nothing_runs_in_a_vpc_unless_asked(template):
 
 def test_only_this_stacks_drift_starts_this_stacks_training(template):
     rule = template["Resources"]["DriftDetectedRule"]["Properties"]
+    assert rule["EventBusName"] == {"Ref": "VerdictBus"}
     assert rule["EventPattern"]["detail"]["bucket"], "another stack's event would start a run here"
-    assert json.loads(rule["Targets"][0]["Input"]) == {"trigger": "drift"}
+    asked = json.loads(rule["Targets"][0]["InputTransformer"]["InputTemplate"])
+    assert read_request(asked).trigger == "drift"
 
 
 def test_environments_name_only_parameters_that_exist(template, samconfig):

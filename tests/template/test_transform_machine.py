@@ -57,7 +57,7 @@ def test_every_error_leads_to_the_clean_up(name):
 
 
 def test_a_file_that_cannot_be_announced_again_fails_the_execution_with_that_error():
-    """No transform has begun that Fail could clean up; the execution's failure rings the alarm."""
+    """No transform has begun that Fail could clean up; the failed execution sets off the alarm."""
     assert "Catch" not in STATES["AnnounceAgain"]
     assert STATES["AnnounceAgain"]["Parameters"]["InvocationType"] == "Event"
 

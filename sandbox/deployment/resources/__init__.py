@@ -8,6 +8,8 @@ from sandbox.errors import TemplateError
 _KINDS: dict[str, Kind] = {
     "AWS::CloudWatch::Alarm": watching.Alarm(),
     "AWS::CloudWatch::Dashboard": watching.Dashboard(),
+    "AWS::Events::EventBus": messages.EventBus(),
+    "AWS::Events::EventBusPolicy": messages.EventBusPolicy(),
     "AWS::Events::Rule": messages.Rule(),
     "AWS::IAM::ManagedPolicy": identity.ManagedPolicy(),
     "AWS::IAM::Policy": identity.Policy(),

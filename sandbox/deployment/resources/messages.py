@@ -169,43 +169,107 @@ class QueuePolicy(Kind):
             context.call("sqs", "set_queue_attributes", QueueUrl=url, Attributes={"Policy": policy})
 
 
-class Rule(Kind):
-    """AWS::Events::Rule with a pattern, on the default bus."""
+class EventBus(Replaced):
+    """AWS::Events::EventBus."""
 
     name_property = "Name"
+    longest_name = 256
+
+    def create(self, context: Context, request: Request) -> Made:
+        """Create the bus."""
+        take(request.properties, request.logical_id, "Name", "Tags")
+        arn = context.call("events", "create_event_bus", Name=request.name, Tags=tag_list(request))[
+            "EventBusArn"
+        ]
+        return Made(request.name, {"Arn": arn, "Name": request.name}, request.name)
+
+    def delete(self, context: Context, request: Request, made: Made) -> None:
+        """Delete the bus."""
+        context.call("events", "delete_event_bus", Name=made.physical_id)
+
+
+class EventBusPolicy(Kind):
+    """AWS::Events::EventBusPolicy with a whole statement."""
+
+    replaced_by = frozenset({"EventBusName", "StatementId"})
+
+    def create(self, context: Context, request: Request) -> Made:
+        """Put the statement."""
+        properties = take(request.properties, request.logical_id, "EventBusName", "StatementId", "Statement")
+        statement = {"Sid": properties["StatementId"], **properties["Statement"]}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]}, allow_nan=False)
+        context.call(
+            "events", "put_permission", EventBusName=properties.get("EventBusName", "default"), Policy=policy
+        )
+        return Made(properties["StatementId"], name=request.name)
+
+    def update(self, context: Context, request: Request, made: Made, before: dict[str, Any]) -> Made:
+        """Put it again."""
+        return self.create(context, request)
+
+    def delete(self, context: Context, request: Request, made: Made) -> None:
+        """Take the statement away."""
+        bus = request.properties.get("EventBusName", "default")
+        context.call("events", "remove_permission", EventBusName=bus, StatementId=made.physical_id)
+
+
+class Rule(Kind):
+    """AWS::Events::Rule with a pattern."""
+
+    name_property = "Name"
+    replaced_by = frozenset({"EventBusName"})
 
     def create(self, context: Context, request: Request) -> Made:
         """Put the rule and its targets."""
-        names = ("Description", "EventPattern", "Name", "ScheduleExpression", "State", "Targets")
+        names = (
+            *(
+                "Description",
+                "EventBusName",
+                "EventPattern",
+                "Name",
+                "ScheduleExpression",
+                "State",
+                "Targets",
+            ),
+        )
         properties = take(request.properties, request.logical_id, *names)
         if "ScheduleExpression" in properties:
             raise TemplateError(
                 f"The rule {request.logical_id} has a schedule; use a ScheduleV2 event, which has time zones."
             )
         options = {name: properties[name] for name in ("Description", "State") if name in properties}
+        bus = _bus_of(request)
         arn = context.call(
             "events",
             "put_rule",
             Name=request.name,
             EventPattern=json.dumps(properties["EventPattern"], allow_nan=False),
+            **bus,
             **options,
         )["RuleArn"]
         if targets := properties.get("Targets"):
-            context.call("events", "put_targets", Rule=request.name, Targets=targets)
-        return Made(request.name, {"Arn": arn}, request.name)
+            context.call("events", "put_targets", Rule=request.name, Targets=targets, **bus)
+        return Made("|".join([*bus.values(), request.name]), {"Arn": arn}, request.name)
 
     def update(self, context: Context, request: Request, made: Made, before: dict[str, Any]) -> Made:
         """Put it again, without the targets that are no longer named."""
         kept = {target["Id"] for target in request.properties.get("Targets", [])}
         if gone := [target["Id"] for target in before.get("Targets", []) if target["Id"] not in kept]:
-            context.call("events", "remove_targets", Rule=made.name, Ids=gone)
+            context.call("events", "remove_targets", Rule=made.name, Ids=gone, **_bus_of(request))
         return self.create(context, request)
 
     def delete(self, context: Context, request: Request, made: Made) -> None:
         """Remove the targets and delete the rule."""
         if ids := [target["Id"] for target in request.properties.get("Targets", [])]:
-            context.call("events", "remove_targets", Rule=made.name, Ids=ids)
-        context.call("events", "delete_rule", Name=made.name)
+            context.call("events", "remove_targets", Rule=made.name, Ids=ids, **_bus_of(request))
+        context.call("events", "delete_rule", Name=made.name, **_bus_of(request))
+
+
+def _bus_of(request: Request) -> dict[str, str]:
+    """The bus that a rule is on, as the API takes it; nothing for the default one."""
+    return (
+        {"EventBusName": request.properties["EventBusName"]} if "EventBusName" in request.properties else {}
+    )
 
 
 class Schedule(Kind):

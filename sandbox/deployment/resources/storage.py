@@ -65,6 +65,7 @@ class Bucket(Kind):
             "BucketName",
             "LifecycleConfiguration",
             "NotificationConfiguration",
+            "ObjectLockEnabled",
             "OwnershipControls",
             "PublicAccessBlockConfiguration",
             "Tags",
@@ -86,6 +87,12 @@ class Bucket(Kind):
             context.call("s3", "put_bucket_ownership_controls", Bucket=bucket, OwnershipControls=ownership)
         if versioning := properties.get("VersioningConfiguration"):
             context.call("s3", "put_bucket_versioning", Bucket=bucket, VersioningConfiguration=versioning)
+        if properties.get("ObjectLockEnabled"):
+            # As in AWS it cannot be taken back, and where the template no longer asks for it, it stays.
+            locking = {"ObjectLockEnabled": "Enabled"}
+            context.call(
+                "s3", "put_object_lock_configuration", Bucket=bucket, ObjectLockConfiguration=locking
+            )
         if lifecycle := properties.get("LifecycleConfiguration"):
             rules = {"Rules": [_lifecycle_rule(rule) for rule in lifecycle["Rules"]]}
             context.call(

@@ -24,6 +24,8 @@ _DEFAULT_RUNTIME_SECONDS = 3600
 _SECONDS_BEYOND_LIMIT = 60
 _DEFAULT_VALIDATION_FRACTION = 0.2
 _INFERENCE_OUTPUTS = "predicted_label,probability,probabilities,labels"
+_MINIMISED = {"MSE", "RMSE", "MAE"}
+_OF_NUMBERS = {*_MINIMISED, "R2"}
 
 
 @dataclass
@@ -86,7 +88,7 @@ class AutoMLJobs:
         job = self._find(request["AutoMLJobName"])
         state = self._state(job)
         candidates = [self._candidate(job, item) for item in state.progress["candidates"]]
-        best = max(candidates, key=_objective_value, default=None)
+        best = max(candidates, key=_goodness, default=None)
         tabular = job.request["AutoMLProblemTypeConfig"]["TabularJobConfig"]
         return {
             **job.request,
@@ -291,7 +293,9 @@ class AutoMLJobs:
             {
                 "Image": self._platform.image,
                 "ModelDataUrl": item["model_data_url"],
-                "Environment": {
+                "Environment": {}
+                if objective["name"] in _OF_NUMBERS
+                else {
                     "SAGEMAKER_INFERENCE_OUTPUT": "predicted_label",
                     "SAGEMAKER_INFERENCE_SUPPORTED": _INFERENCE_OUTPUTS,
                 },
@@ -303,7 +307,7 @@ class AutoMLJobs:
             "CandidateStatus": "Completed",
             "ObjectiveStatus": "Succeeded",
             "FinalAutoMLJobObjectiveMetric": {
-                "Type": "Maximize",
+                "Type": "Minimize" if objective["name"] in _MINIMISED else "Maximize",
                 "MetricName": objective["name"],
                 "StandardMetricName": objective["name"],
                 "Value": objective["value"],
@@ -327,7 +331,10 @@ class AutoMLJobs:
                         "Set": "Validation",
                     }
                     for name, value in item.get("metrics", {}).items()
-                ]
+                ],
+                "CandidateArtifactLocations": {"Explainability": item["explainability"]}
+                if "explainability" in item
+                else None,
             },
             "CreationTime": item["created"],
             "EndTime": item["ended"],
@@ -337,6 +344,11 @@ class AutoMLJobs:
 
 class _ChannelUnusable(Exception):
     """A channel's data cannot be listed; the message is the job's FailureReason."""
+
+
+def _goodness(candidate: dict[str, Any]) -> float:
+    metric = candidate["FinalAutoMLJobObjectiveMetric"]
+    return -_objective_value(candidate) if metric["Type"] == "Minimize" else _objective_value(candidate)
 
 
 def _objective_value(candidate: dict[str, Any]) -> float:

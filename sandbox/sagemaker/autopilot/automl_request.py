@@ -8,6 +8,7 @@ _OFFERED_ALGORITHMS = {"lightgbm", "catboost", "xgboost", "extra-trees", "random
 _OBJECTIVES = {
     "BinaryClassification": {"AUC", "F1", "Accuracy", "BalancedAccuracy", "Precision", "Recall"},
     "MulticlassClassification": {"F1macro", "Accuracy", "BalancedAccuracy", "PrecisionMacro", "RecallMacro"},
+    "Regression": {"MSE", "RMSE", "MAE", "R2"},
 }
 _CONTENT_TYPES = ("text/csv", "text/csv;header=present")
 
@@ -59,8 +60,6 @@ def _check_channels(request: dict[str, Any]) -> None:
 def _check_tabular(tabular: dict[str, Any]) -> None:
     if tabular.get("Mode") == "HYPERPARAMETER_TUNING":
         _not_offered("Mode", "HYPERPARAMETER_TUNING (ENSEMBLING and AUTO are)")
-    if tabular.get("ProblemType") == "Regression":
-        _not_offered("ProblemType", "Regression (the two kinds of classification are)")
     for member in ("FeatureSpecificationS3Uri", "SampleWeightAttributeName"):
         if member in tabular:
             _not_offered(member, "this member")

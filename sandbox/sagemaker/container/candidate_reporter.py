@@ -8,13 +8,21 @@ from autogluon.core.callbacks import AbstractCallback
 
 
 class CandidateReporter(AbstractCallback):
-    """Reports each candidate as soon as AutoGluon has trained it, and keeps when each `started` and `ended`."""
+    """Reports each candidate as soon as AutoGluon has trained it, and keeps when each `started` and `ended`.
+
+    `sign` is -1 where AutoGluon turns the objective's sign.
+    """
 
     def __init__(
-        self, add_candidate: Callable[[dict[str, Any]], None], name_of: Callable[[str], str], objective: str
+        self,
+        add_candidate: Callable[[dict[str, Any]], None],
+        name_of: Callable[[str], str],
+        objective: str,
+        sign: int,
     ) -> None:
         super().__init__()
-        self._add_candidate, self._name_of, self._objective = add_candidate, name_of, objective
+        self._add_candidate, self._name_of = add_candidate, name_of
+        self._objective, self._sign = objective, sign
         self.started: dict[str, float] = {}
         self.ended: dict[str, float] = {}
 
@@ -29,7 +37,7 @@ class CandidateReporter(AbstractCallback):
             self._add_candidate(
                 {
                     "name": self._name_of(name),
-                    "objective": {"name": self._objective, "value": float(score)},
+                    "objective": {"name": self._objective, "value": self._sign * float(score)},
                     "created": self.started[name],
                     "ended": self.ended[name],
                 }

@@ -40,6 +40,9 @@ class Model:
         self._features: list[dict[str, str]] = description["features"]
         self._missing: list[str] = description["missing"]
         self._labels: list[str] = description["labels"]
+        supported = OUTPUTS if self._labels else OUTPUTS[:1]
+        if unknown := [name for name in outputs if name not in supported]:
+            sys.exit(f"SAGEMAKER_INFERENCE_OUTPUT: {', '.join(unknown)} is none of {', '.join(supported)}.")
         self._outputs = outputs
         self._predictor = TabularPredictor.load(str(directory), verbosity=0)
         self._predictor.persist()
@@ -53,6 +56,10 @@ class Model:
             RequestRefused: the rows are not what the model was trained on.
         """
         rows = self._typed(self._parse(body))
+        if not self._labels:
+            with self._lock:
+                numbers = self._predictor.predict(rows)
+            return "".join(f"{_decimal(number)}\n" for number in numbers)
         with self._lock:
             probabilities = self._predictor.predict_proba(rows, as_multiclass=True)
         guesses = self._predictor.predict_from_proba(probabilities)
@@ -170,9 +177,6 @@ class Handler(OwnMachineHandler):
 def main(directory: Path, port_file: Path) -> None:
     """Loads the model, then serves until the process is ended."""
     outputs = [name.strip() for name in os.environ.get("SAGEMAKER_INFERENCE_OUTPUT", OUTPUTS[0]).split(",")]
-    unknown = [name for name in outputs if name not in OUTPUTS]
-    if unknown:
-        sys.exit(f"SAGEMAKER_INFERENCE_OUTPUT: {', '.join(unknown)} is none of {', '.join(OUTPUTS)}.")
     server = Server(Model(directory, outputs))
     fresh = port_file.with_suffix(".new")
     fresh.write_text(str(server.server_address[1]))

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 # AutoGluon and scikit-learn take longer to import than a job to be refused, so that is done where they are used.
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A", "<NA>"
 # A numeric target with more values than this is a quantity, not a class.
 MOST_NUMERIC_CLASSES = 20
 SECONDS_KEPT_FOR_UPLOADS = 2.0
+ROWS_TO_EXPLAIN_WITH = 200
 
 AUTOGLUON_METRICS = {
     "AUC": "roc_auc",
@@ -41,8 +43,23 @@ AUTOGLUON_METRICS = {
     "F1macro": "f1_macro",
     "PrecisionMacro": "precision_macro",
     "RecallMacro": "recall_macro",
+    "MSE": "mean_squared_error",
+    "RMSE": "root_mean_squared_error",
+    "MAE": "mean_absolute_error",
+    "R2": "r2",
 }
-DEFAULT_OBJECTIVES = {"BinaryClassification": "F1", "MulticlassClassification": "Accuracy"}
+AUTOGLUON_PROBLEMS = {
+    "BinaryClassification": "binary",
+    "MulticlassClassification": "multiclass",
+    "Regression": "regression",
+}
+DEFAULT_OBJECTIVES = {
+    "BinaryClassification": "F1",
+    "MulticlassClassification": "Accuracy",
+    "Regression": "MSE",
+}
+# AutoGluon gives these with their sign turned, so that more is better; SageMaker gives them as they are.
+ERRORS = {"MSE", "RMSE", "MAE"}
 
 # In the order in which they are tried: a limit on the number of candidates takes the first ones.
 CANDIDATES: list[tuple[str, str, dict[str, Any]]] = [
@@ -110,8 +127,9 @@ def train(job: dict[str, Any], directory: Path, progress: Progress, deadline: fl
     target, problem = job["target"], job["problem_type"]
     check_rows(rows, target)
     rows = rows[~rows[target].isin(MISSING)]
-    problem = problem or infer_problem_type(rows[target], target)
-    check_classes(rows[target], target, problem)
+    problem = problem or infer_problem_type(rows[target])
+    is_number = problem == "Regression"
+    (check_numbers if is_number else check_classes)(rows[target], target, problem)
     objective = job["objective"] or DEFAULT_OBJECTIVES[problem]
     progress.update(problem_type=problem, objective=objective)
 
@@ -124,16 +142,23 @@ def train(job: dict[str, Any], directory: Path, progress: Progress, deadline: fl
         validation = read_channel(s3, job["channels"]["validation"], directory / "validation")
         if list(validation.columns) != list(rows.columns):
             raise JobRefused("The validation channel has other columns than the training channel.")
-        validation = validation[validation[target].isin(set(rows[target]))]
+        if is_number:
+            check_numbers(validation[target], target, problem)
+        else:
+            validation = validation[validation[target].isin(set(rows[target]))]
     else:
         training, validation = train_test_split(
-            rows, test_size=job["validation_fraction"], stratify=rows[target], random_state=SEED
+            rows,
+            test_size=job["validation_fraction"],
+            stratify=None if is_number else rows[target],
+            random_state=SEED,
         )
-    training = typed(training, features, target)
-    validation = typed(validation, features, target)
+    training = typed(training, features, target, is_number)
+    validation = typed(validation, features, target, is_number)
 
     progress.update(secondary_status="TrainingModels")
-    reporter = CandidateReporter(progress.add_candidate, candidate_name, objective)
+    sign = -1 if objective in ERRORS else 1
+    reporter = CandidateReporter(progress.add_candidate, candidate_name, objective, sign)
     predictor = fit(job, directory, problem, objective, training, validation, reporter, deadline)
     names = predictor.model_names()
     if not names:
@@ -148,9 +173,14 @@ def train(job: dict[str, Any], directory: Path, progress: Progress, deadline: fl
     out_of_time = len(names) < number_of_candidates(job) and (late or "TimeLimitExceeded" in failures)
     progress.update(secondary_status="GeneratingModelInsightsReport")
     candidates: list[dict[str, Any]] = []
-    probabilities = predictor.predict_proba_multi(validation.drop(columns=[target]), models=names)
+    predict = predictor.predict_multi if is_number else predictor.predict_proba_multi
+    predicted = predict(validation.drop(columns=[target]), models=names)
     for name in names:
-        figures = measure(predictor, probabilities[name], validation[target], problem)
+        figures = (
+            measure_numbers(predicted[name], validation[target])
+            if is_number
+            else measure(predictor, predicted[name], validation[target], problem)
+        )
         candidates.append(
             {
                 "name": candidate_name(name),
@@ -161,7 +191,11 @@ def train(job: dict[str, Any], directory: Path, progress: Progress, deadline: fl
                 "model_data_url": upload(s3, job, directory, predictor, name, features, problem),
             }
         )
-    candidates.sort(key=lambda candidate: candidate["objective"]["value"], reverse=True)
+    candidates.sort(key=lambda candidate: sign * candidate["objective"]["value"], reverse=True)
+    if time.time() < deadline - SECONDS_KEPT_FOR_UPLOADS:
+        progress.update(secondary_status="GeneratingExplainabilityReport")
+        best = next(name for name in names if candidate_name(name) == candidates[0]["name"])
+        candidates[0]["explainability"] = explain(s3, job, predictor, best, validation)
     progress.update(
         status="Completed",
         secondary_status="MaxAutoMLJobRuntimeReached" if out_of_time else "Completed",
@@ -216,18 +250,12 @@ def check_rows(rows: pd.DataFrame, target: str) -> None:
         raise JobRefused(f"The training data has {len(rows)} rows; Autopilot needs at least {MINIMUM_ROWS}.")
 
 
-def infer_problem_type(labels: pd.Series, target: str) -> str:
-    """The problem type that the target's values suggest.
-
-    Raises:
-        JobRefused: they are a quantity.
-    """
+def infer_problem_type(labels: pd.Series) -> str:
+    """The problem type that the target's values suggest."""
     classes = labels.nunique()
     numeric = pd.to_numeric(labels, errors="coerce").notna().all()
     if numeric and classes > MOST_NUMERIC_CLASSES:
-        raise JobRefused(
-            f"The target column '{target}' looks like a quantity; the sandbox does not do regression."
-        )
+        return "Regression"
     return "BinaryClassification" if classes <= 2 else "MulticlassClassification"
 
 
@@ -250,6 +278,18 @@ def check_classes(labels: pd.Series, target: str, problem: str) -> None:
         )
 
 
+def check_numbers(numbers: pd.Series, target: str, problem: str) -> None:
+    """Refuses a target that holds something else than numbers.
+
+    Raises:
+        JobRefused: see above.
+    """
+    if not np.isfinite(pd.to_numeric(numbers, errors="coerce")).all():
+        raise JobRefused(
+            f"The target column '{target}' has values that are not numbers, which is not a {problem}."
+        )
+
+
 def describe_features(rows: pd.DataFrame) -> list[dict[str, str]]:
     """The columns in order, each `numeric` when all its values that are not missing are numbers."""
     features = []
@@ -260,13 +300,13 @@ def describe_features(rows: pd.DataFrame) -> list[dict[str, str]]:
     return features
 
 
-def typed(rows: pd.DataFrame, features: list[dict[str, str]], target: str) -> pd.DataFrame:
-    """The rows with numbers as numbers and missing values as such; the target stays the text that it is."""
+def typed(rows: pd.DataFrame, features: list[dict[str, str]], target: str, is_number: bool) -> pd.DataFrame:
+    """The rows with numbers as numbers and missing values as such; a target of labels stays the text that it is."""
     columns: dict[str, Any] = {}
     for feature in features:
         values = rows[feature["name"]].mask(rows[feature["name"]].isin(MISSING))
         columns[feature["name"]] = values.astype(float) if feature["kind"] == "numeric" else values
-    return pd.DataFrame({**columns, target: rows[target]})
+    return pd.DataFrame({**columns, target: rows[target].astype(float) if is_number else rows[target]})
 
 
 def fit(
@@ -299,7 +339,7 @@ def fit(
         limits["max_time_limit"] = job["max_runtime_per_candidate"]
     predictor = TabularPredictor(
         label=job["target"],
-        problem_type="binary" if problem == "BinaryClassification" else "multiclass",
+        problem_type=AUTOGLUON_PROBLEMS[problem],
         eval_metric=AUTOGLUON_METRICS[objective],
         path=str(directory / "predictor"),
         verbosity=2,
@@ -361,6 +401,19 @@ def measure(
     return {metric: float(value) for metric, value in figures.items()}
 
 
+def measure_numbers(predicted: pd.Series, truth: pd.Series) -> dict[str, float]:
+    """The same where a number is predicted."""
+    from sklearn import metrics
+
+    squared = float(metrics.mean_squared_error(truth, predicted))
+    return {
+        "MSE": squared,
+        "RMSE": squared**0.5,
+        "MAE": float(metrics.mean_absolute_error(truth, predicted)),
+        "R2": float(metrics.r2_score(truth, predicted)),
+    }
+
+
 def upload(
     s3: Any,
     job: dict[str, Any],
@@ -382,7 +435,7 @@ def upload(
             {
                 "features": features,
                 "missing": MISSING,
-                "labels": [str(label) for label in predictor.class_labels],
+                "labels": [str(label) for label in predictor.class_labels or ()],
                 "problem_type": problem,
             },
             allow_nan=False,
@@ -391,15 +444,7 @@ def upload(
     archive = directory / "model.tar.gz"
     with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
         tar.add(clone, arcname=".")
-    bucket, _, prefix = job["output_path"].removeprefix("s3://").partition("/")
-    parts = [
-        prefix.strip("/"),
-        job["name"],
-        "sagemaker-automl-candidates",
-        candidate_name(name),
-        "model.tar.gz",
-    ]
-    key = "/".join(part for part in parts if part)
+    bucket, key = output_place(job, "sagemaker-automl-candidates", candidate_name(name), "model.tar.gz")
     try:
         s3.upload_file(str(archive), bucket, key)
     except S3UploadFailedError as error:
@@ -407,6 +452,46 @@ def upload(
     shutil.rmtree(clone)
     archive.unlink()
     return f"s3://{bucket}/{key}"
+
+
+def explain(
+    s3: Any, job: dict[str, Any], predictor: "TabularPredictor", name: str, rows: pd.DataFrame
+) -> str:
+    """Puts into S3 which columns a candidate uses; returns the URI below which that lies.
+
+    The form is that of SageMaker Clarify, which explains Autopilot's best candidate by its Kernel SHAP. The values here
+    are AutoGluon's permutation importance: each column's part of what the candidate's score loses on some rows.
+
+    Raises:
+        JobRefused: S3 did not take it.
+    """
+    importance = predictor.feature_importance(
+        rows,
+        model=name,
+        subsample_size=ROWS_TO_EXPLAIN_WITH,
+        num_shuffle_sets=1,
+        include_confidence_band=False,
+        silent=True,
+    )["importance"]
+    features = [column for column in rows.columns if column != job["target"]]
+    values = {feature: max(0.0, float(importance.get(feature, 0.0))) for feature in features}
+    analysis = {"version": "1.0", "explanations": {"kernel_shap": {"label0": {"global_shap_values": values}}}}
+    bucket, folder = output_place(job, "documentation", "explainability", "output", candidate_name(name))
+    try:
+        s3.put_object(
+            Bucket=bucket, Key=f"{folder}/analysis.json", Body=json.dumps(analysis, allow_nan=False)
+        )
+    except ClientError as error:
+        raise JobRefused(
+            f"The explanation could not be written to s3://{bucket}/{folder}: {error}"
+        ) from error
+    return f"s3://{bucket}/{folder}"
+
+
+def output_place(job: dict[str, Any], *names: str) -> tuple[str, str]:
+    """The bucket, and the key or prefix of these names below the job's output."""
+    bucket, _, prefix = job["output_path"].removeprefix("s3://").partition("/")
+    return bucket, "/".join(part for part in (prefix.strip("/"), job["name"], *names) if part)
 
 
 def candidate_name(model_name: str) -> str:

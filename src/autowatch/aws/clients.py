@@ -42,9 +42,9 @@ class Limits:
     """How a service is called.
 
     Attributes:
-        connect, read: seconds until a connection, or the next bytes of an answer, are given up.
-        attempts: how often a call is made at most, the first time included.
-        connections: how many stay open; more than the threads need cost nothing, since they open on demand.
+        connect, read: time-outs in seconds for a connection and for the next bytes of an answer.
+        attempts: the most tries of a call, the first included.
+        connections: the pool's size; unused ones cost nothing, since they open on demand.
     """
 
     connect: float
@@ -57,14 +57,14 @@ LIMITS: dict[Service, Limits] = {
     # Alerts: the job that sends them goes on with the other days.
     "events": Limits(connect=3, read=5, attempts=3),
     "sns": Limits(connect=3, read=5, attempts=3),
-    # A function of the stack answers when it is done. Asking once more would start it once more.
+    # A function of the stack answers when it is done; a retry would start it again.
     "lambda": Limits(connect=5, read=900, attempts=1),
     "logs": Limits(connect=5, read=10, attempts=5),
     # Copies inside S3 of up to 5 GB answer late.
     "s3": Limits(connect=5, read=120, attempts=5),
-    # The state machines themselves wait and try again, as they do when SageMaker throttles.
+    # The state machines wait and retry, as they do when SageMaker throttles.
     "sagemaker": Limits(connect=5, read=10, attempts=4),
-    # An endpoint gives up after 60 s; `scoring.endpoint` knows how much time is left, and tries again.
+    # An endpoint gives up after 60 s; `scoring.endpoint` retries within the time that is left.
     "sagemaker-runtime": Limits(connect=5, read=65, attempts=1),
     "secretsmanager": Limits(connect=5, read=20, attempts=5),
     "ssm": Limits(connect=5, read=20, attempts=5),

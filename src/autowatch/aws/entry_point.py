@@ -1,4 +1,4 @@
-"""What every entry point has around it: settings, a structured log with the ids of the call, and traces."""
+"""The frame of every entry point: settings, a structured log with the ids of the call, and traces."""
 
 import gc
 from collections.abc import Callable
@@ -60,7 +60,7 @@ def entry_point(
 
 
 def correlation_id(event: _Event) -> str | None:
-    """What an event is about: the key of the first S3 object in it, the run, the transform or the execution."""
+    """The subject of an event: the key of its first S3 object, the run, the transform or the execution."""
     for record in event.get("Records", []):
         return unquote_plus(record["s3"]["object"]["key"])
     work = event.get("input")
@@ -69,7 +69,7 @@ def correlation_id(event: _Event) -> str | None:
 
 
 def seconds_left(context: "LambdaContext", reserve: float = 0.0) -> Callable[[], float]:
-    """Tells how many seconds the invocation may still take, less those that the caller keeps for its end."""
+    """Returns a function that gives the seconds left of the invocation, less those that the caller reserves."""
     return lambda: context.get_remaining_time_in_millis() / 1000 - reserve
 
 

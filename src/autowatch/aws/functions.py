@@ -1,4 +1,4 @@
-"""Asking another Lambda function of the stack, and waiting for its answer."""
+"""Invokes another Lambda function of the stack, and waits for its answer."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from autowatch.errors import AutowatchError
 
 
 class FunctionFailed(AutowatchError):
-    """A function that was asked ended with an error."""
+    """An invoked function failed."""
 
 
 def ask_function(client: Any, name: str, event: dict[str, Any]) -> dict[str, Any]:

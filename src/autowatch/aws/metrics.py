@@ -52,7 +52,7 @@ def emit(
     powertools.set_timestamp(moment)
     definitions = {name: {"Unit": MetricUnit.NoUnit.value} for name in values}
     document = {**powertools.serialize_metric_set(definitions, dict(dimensions), {}), **values}
-    # One write: lines of two threads must not run into each other.
+    # One write, so that the lines of two threads cannot mix.
     (stream or sys.stdout).write(json.dumps(document, allow_nan=False) + "\n")
 
 

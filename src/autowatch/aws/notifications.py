@@ -1,14 +1,16 @@
-"""Messages to people through the alert topic, and events to other systems through EventBridge."""
+"""Sends messages to people through the alert topic, and events to other systems through EventBridge."""
 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 from autowatch.errors import AutowatchError
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
     from mypy_boto3_sns import SNSClient
 
 _LONGEST_SUBJECT = 99
@@ -22,8 +24,18 @@ _FOREIGN_ADDRESS = re.compile(
 )
 
 
+_LITERAL = r"""(?:(?<!\w)'(?:[^'\\\n]|\\.)*(?:'|$)|"(?=[^"\n]*')(?:[^"\\\n]|\\.)*(?:"|$))"""
+"""A text as Python's `repr` writes it, or the beginning of one that was cut off."""
+
+_QUOTED = re.compile(
+    rf"(?P<names>\bcolumns? {_LITERAL}(?:(?:, | and ){_LITERAL})*)|“[^”\n]*(?:”|$)|{_LITERAL}|…[^“”\n]*”",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""What messages quote: names of columns, which stand behind that word, and else texts of the data."""
+
+
 class EventRefused(AutowatchError):
-    """EventBridge took the call, but not the event."""
+    """EventBridge accepted the call, but not the event."""
 
 
 def publish(sns: "SNSClient", topic_arn: str, subject: str, lines: Sequence[str]) -> None:
@@ -39,21 +51,54 @@ def publish(sns: "SNSClient", topic_arn: str, subject: str, lines: Sequence[str]
     )
 
 
+def mailing(sns: "SNSClient", values_in_mails: bool) -> "SNSClient":
+    """What alerts are published through: without `values_in_mails`, texts of the data are left out of each message."""
+    return sns if values_in_mails else cast("SNSClient", _WithoutValues(sns))
+
+
+@dataclass(frozen=True)
+class _WithoutValues:
+    """Publishes messages in which each text that was quoted from the data is `value 1`, `value 2`: its place in the
+    mail, so that a reader sees which are the same. Where it stands in full, the mail's link says."""
+
+    sns: "SNSClient"
+
+    def publish(self, **message: Any) -> None:
+        places: dict[str, int] = {}
+
+        def hide(match: re.Match[str]) -> str:
+            if match["names"]:
+                return match[0]
+            return f"value {places.setdefault(match[0].strip(_QUOTES), len(places) + 1)}"
+
+        self.sns.publish(**{**message, "Message": _QUOTED.sub(hide, message["Message"])})
+
+
+_QUOTES = "“”'\""
+
+
 def _harmless(line: str) -> str:
     printable = "".join(character if character.isprintable() else " " for character in line[:_LONGEST_LINE])
     return _FOREIGN_ADDRESS.sub(r"\1[:]//", printable)
 
 
-def put_event(events: "EventBridgeClient", detail_type: str, detail: Mapping[str, Any]) -> None:
-    """Puts one event of the source `autowatch` on the default event bus.
+def put_event(
+    events: "EventBridgeClient", event_bus: str, detail_type: str, detail: Mapping[str, Any]
+) -> None:
+    """Puts one event of the source `autowatch` on the stack's own event bus, and a copy on the account's default one.
+
+    The stack acts on its own bus alone, to which only its functions may put. Anyone in the account may put to the
+    default one, where others have listened from the start.
 
     Raises:
-        EventRefused: EventBridge took the call, but not the event.
+        EventRefused: EventBridge accepted the call, but not the event.
     """
     text = json.dumps(detail, ensure_ascii=False, allow_nan=False)
-    answer = events.put_events(Entries=[{"Source": "autowatch", "DetailType": detail_type, "Detail": text}])
+    copy: PutEventsRequestEntryTypeDef = {"Source": "autowatch", "DetailType": detail_type, "Detail": text}
+    answer = events.put_events(Entries=[{**copy, "EventBusName": event_bus}, copy])
     if answer["FailedEntryCount"]:
-        code = answer["Entries"][0].get("ErrorCode", "no reason given")
+        codes = (entry.get("ErrorCode") for entry in answer["Entries"])
+        code = next(filter(None, codes), "no reason given")
         raise EventRefused(
             f"EventBridge refused {detail_type} of {detail['date']}: {code}. The next run tries again."
         )

@@ -1,9 +1,11 @@
 """A bucket, and the JSON objects in it, with the conditions that keep two writers apart."""
 
+import itertools
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -19,18 +21,19 @@ _Kind = TypeVar("_Kind")
 
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 _CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+_WITHOUT_RETENTION = ("NoSuchObjectLockConfiguration", "InvalidRequest", *_ABSENT)
 _MOST_DELETED_AT_ONCE = 1000
 _MARK = "write"
 
 BROKEN_OFF = (HTTPClientError, IncompleteReadError)
-"""What reading a body raises where the connection breaks: botocore tries again until an answer begins, not after."""
+"""What reading a body raises where the connection breaks: botocore retries only until an answer begins."""
 
 MOST_BREAKS = 4
-"""After so many breaks without a byte in between, reading is given up."""
+"""After this many consecutive breaks without a byte in between, reading fails."""
 
 
 LARGEST_DOCUMENT = 32 * 1024 * 1024
-"""Bytes of an object that is read whole. Those that Autowatch writes stay below it by the bounds of a file's header."""
+"""The most bytes of an object that is read whole. Autowatch's own objects stay below it, since headers are bounded."""
 
 
 class ObjectMissing(AutowatchError):
@@ -38,19 +41,23 @@ class ObjectMissing(AutowatchError):
 
 
 class DocumentMalformed(AutowatchError):
-    """A JSON document in the bucket is not of the form that it should have: damaged, or changed by hand."""
+    """A JSON document in the bucket does not have its kind's form: it was damaged, or changed by hand."""
 
 
 class ObjectTooLarge(AutowatchError):
-    """An object is larger than any that Autowatch has written there."""
+    """An object is larger than any that Autowatch writes under such a key."""
 
 
 class ObjectChanged(AutowatchError):
-    """A conditional write lost: somebody else wrote the object first."""
+    """A conditional write failed: another writer was first."""
 
 
 class ObjectsNotDeleted(AutowatchError):
-    """S3 deleted some of the objects, and refused others."""
+    """S3 deleted some of the objects and refused to delete others, whose `keys` are given."""
+
+    def __init__(self, message: str, keys: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.keys = keys
 
 
 @dataclass(frozen=True)
@@ -200,6 +207,17 @@ class Bucket:
             raise
         return ObjectVersion(key, answer.get("VersionId"), answer["ETag"].strip('"'), answer["ContentLength"])
 
+    def metadata(self, key: str, version_id: str | None = None) -> dict[str, str]:
+        """What whoever wrote the object, or the version named, wrote to it; empty where there is none."""
+        try:
+            if version_id:
+                return self.client.head_object(Bucket=self.name, Key=key, VersionId=version_id)["Metadata"]
+            return self.client.head_object(Bucket=self.name, Key=key)["Metadata"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _ABSENT:
+                return {}
+            raise
+
     def exists(self, key: str) -> bool:
         """Whether there is an object under `key`."""
         found = self.client.list_objects_v2(Bucket=self.name, Prefix=key, MaxKeys=1).get("Contents", [])
@@ -236,35 +254,53 @@ class Bucket:
             ObjectsNotDeleted: S3 refused some; the others are gone.
         """
         pages = self.client.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix)
-        for page in pages:
-            self._delete(
-                [
-                    {"Key": each["Key"], "VersionId": each["VersionId"]}
-                    for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-                ]
+        self._delete(
+            {"Key": each["Key"], "VersionId": each["VersionId"]}
+            for page in pages
+            for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        )
+
+    def _delete(self, objects: Iterable[Any]) -> None:
+        """Deletes what it can, and tells of the rest in the end."""
+        errors: list[Any] = []
+        remaining, asked = iter(objects), 0
+        while batch := list(itertools.islice(remaining, _MOST_DELETED_AT_ONCE)):
+            answer = self.client.delete_objects(Bucket=self.name, Delete={"Objects": batch, "Quiet": True})
+            errors += answer.get("Errors", ())
+            asked += len(batch)
+        if errors:
+            raise ObjectsNotDeleted(
+                f"{len(errors)} of {asked} objects were not deleted, the first "
+                f"{self.url(errors[0]['Key'])}: {errors[0]['Code']}.",
+                [each["Key"] for each in errors],
             )
 
-    def _delete(self, objects: Sequence[Any]) -> None:
-        for start in range(0, len(objects), _MOST_DELETED_AT_ONCE):
-            batch = objects[start : start + _MOST_DELETED_AT_ONCE]
-            answer = self.client.delete_objects(Bucket=self.name, Delete={"Objects": batch, "Quiet": True})
-            if errors := answer.get("Errors"):
-                raise ObjectsNotDeleted(
-                    f"{len(errors)} of {len(batch)} objects were not deleted, the first "
-                    f"{self.url(errors[0]['Key'])}: {errors[0]['Code']}."
-                )
+    def kept_until(self, key: str) -> datetime | None:
+        """Until when S3 lets nobody delete the newest version of an object; None where whoever has the right may."""
+        try:
+            retention = self.client.get_object_retention(Bucket=self.name, Key=key)["Retention"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _WITHOUT_RETENTION:
+                return None
+            raise
+        until = retention["RetainUntilDate"]
+        return until if until > datetime.now(UTC) else None
 
     def write_json(self, key: str, document: Any) -> None:
         """Writes `document`, of dataclasses, dicts, lists and what JSON has, under `key`, whatever is there."""
         self.put(key, _encode(document), "application/json")
 
-    def write_json_if_absent(self, key: str, document: Any) -> str:
+    def write_json_if_absent(self, key: str, document: Any, keep_until: datetime | None = None) -> str:
         """Writes `document` under `key` if nothing is there yet, and gives its ETag.
+
+        Args:
+            keep_until: until then S3 lets nobody delete what was written; the bucket must have Object Lock.
 
         Raises:
             ObjectChanged: there is an object already; it stays as it is.
         """
-        return self._write_on_condition(key, document, IfNoneMatch="*")
+        lock = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": keep_until} if keep_until else {}
+        return self._write_on_condition(key, document, IfNoneMatch="*", **lock)
 
     def replace_json(self, key: str, document: Any, etag: str | None) -> str:
         """Writes `document` over the version of `key` that has this ETag (None: over nothing), and gives the new one's.
@@ -277,7 +313,7 @@ class Bucket:
         return self._write_on_condition(key, document, IfMatch=etag)
 
     def _write_on_condition(self, key: str, document: Any, **condition: Any) -> str:
-        """Writes under a mark of its own: by it a write is known whose answer was lost, when boto3 has tried again."""
+        """Writes with a unique mark. When boto3 retries after a lost answer, the mark shows that it had succeeded."""
         mark = {_MARK: uuid.uuid4().hex}
         try:
             answer = self.client.put_object(
@@ -313,7 +349,7 @@ def _encode(document: Any) -> bytes:
 
 
 def _plain_float(value: Any) -> float:
-    """The numbers of numpy are Python's too, and no other kind of object belongs into a document."""
+    """Converts numpy's numbers to Python's; no other type belongs in a document."""
     if isinstance(value, float):
         return float(value)
     raise TypeError(f"A JSON document cannot hold {type(value).__name__}.")

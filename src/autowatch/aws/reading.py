@@ -1,6 +1,5 @@
-"""Reading objects from beginning to end although connections break: the rest is asked for again.
-
-Input files are read in exactly the version that was announced, whole or a range of their bytes.
+"""Reads objects to the end even if connections break: the rest is requested again. Input files are read in exactly the
+announced version, whole or in a range of bytes.
 """
 
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ _GONE = ("NoSuchKey", "NoSuchVersion", "PreconditionFailed", "404", "412")
 
 
 class InputGone(UnreadableFile):
-    """The file was deleted or replaced before it was read; a replacement is announced by itself."""
+    """The file was deleted or replaced before it was read; a replacement gets its own announcement."""
 
 
 def read_input(
@@ -98,7 +97,7 @@ class ResumedBody:
             return chunk
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         if self._body is not None:
             self._body.close()
             self._body = None

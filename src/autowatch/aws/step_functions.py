@@ -1,9 +1,4 @@
-"""An error as Step Functions hands it on when a state catches it.
-
-How long to wait before the next look at something that takes minutes or a day.
-
-SageMaker's control plane asking to be asked less often.
-"""
+"""What state machines need: errors that a state caught, waits between polls, and throttling by SageMaker."""
 
 import json
 from collections.abc import Iterator
@@ -44,7 +39,7 @@ _CODES = ("ThrottlingException", "Throttling", "TooManyRequestsException", "Requ
 
 
 class Throttled(AutowatchError):
-    """SageMaker turns requests away for their number. It passes, so that a training of hours need not end for it."""
+    """SageMaker throttles. That is temporary, so a training of hours need not fail."""
 
 
 @contextmanager

@@ -29,7 +29,7 @@ _GONE = "NoSuchUpload"
 
 
 class UploadGone(AutowatchError):
-    """An upload in parts was aborted while it was under way: the run that has committed aborts those of all others."""
+    """Another run aborted this multipart upload: the run that has committed aborts all others'."""
 
 
 class Upload:
@@ -85,7 +85,7 @@ class Upload:
         self._waiting_bytes += len(data)
 
     def complete(self) -> str | None:
-        """Makes the object appear, and gives its version id (None in a bucket without versions)."""
+        """Completes the object, and returns its version id (None in a bucket without versions)."""
         if self._upload_id is None:
             answer = self._client.put_object(**self._object, **self._kind, Body=b"".join(self._waiting))
         else:
@@ -123,9 +123,9 @@ class Upload:
 
 
 def abort_uploads(bucket: Bucket, prefix: str) -> None:
-    """Takes back the multipart uploads under way to keys that begin with `prefix`."""
+    """Aborts the multipart uploads under way to keys that begin with `prefix`."""
     client = bucket.client
-    # What has been taken back is listed no more, so the first page is enough each time.
+    # Aborted uploads are no longer listed, so the first page is enough each time.
     while uploads := client.list_multipart_uploads(Bucket=bucket.name, Prefix=prefix).get("Uploads"):
         for upload in uploads:
             _abort(client, Bucket=bucket.name, Key=upload["Key"], UploadId=upload["UploadId"])
@@ -135,7 +135,7 @@ def _abort(client: "S3Client", **upload: Any) -> None:
     try:
         client.abort_multipart_upload(**upload)
     except ClientError as error:
-        # Somebody else has taken it back, or completed it.
+        # Another run has aborted or completed it.
         if error.response["Error"]["Code"] != _GONE:
             raise
 

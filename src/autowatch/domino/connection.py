@@ -1,4 +1,4 @@
-"""Talking to Domino Model Monitor: one request, with its time limits, its retries and its named failures.
+"""Sends requests to Domino Model Monitor, with time limits, retries and named failures.
 
 One module for each of Domino's APIs has the requests (`autowatch.domino_v0`, `autowatch.domino_v2`).
 
@@ -42,23 +42,23 @@ _RANDOM = SystemRandom()
 
 
 class DominoError(AutowatchError):
-    """Domino did not do what it was asked."""
+    """Domino did not carry out a request."""
 
 
 class DominoRefused(DominoError):
-    """Domino refused the request; asking again cannot help."""
+    """Domino refused the request; a retry cannot help."""
 
 
 class DominoCredentialsRefused(DominoRefused):
-    """Domino does not accept the token, whatever it is asked for."""
+    """Domino accepts the token for no request."""
 
 
 class DominoAnswerUnusable(DominoError):
-    """The answer is not one of Domino's, so it is unknown whether anything was done."""
+    """The answer is not from Domino, so it is unknown whether anything was done."""
 
 
 class DominoUnavailable(DominoError):
-    """Domino could not be reached, or was out of order, at every attempt."""
+    """Domino could not be reached, or failed, at every attempt."""
 
 
 class DominoTimeUp(DominoError):

@@ -1,6 +1,5 @@
-"""One file that Domino is to know of, and what it is called there.
-
-The files of a day that are not registered with a model monitor: those without a receipt.
+"""A file to register with Domino, and its name there. Lists the files of a day without a receipt, which are not
+registered yet.
 """
 
 import hashlib
@@ -63,7 +62,7 @@ _READ_AT_ONCE = 8
 
 
 class PredictionsGone(AutowatchError):
-    """A manifest is there, and the predictions file that it is about is not."""
+    """The predictions file that a manifest names does not exist."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def list_new_files(bucket: Bucket, files: FilesByDay, day: str) -> NewFiles:
 def read_datasets(
     bucket: Bucket, files: FilesByDay, new: NewFiles
 ) -> tuple[list[Dataset], list[tuple[str, Exception]]]:
-    """What is known of the files, oldest first; and those that cannot be used, which stop no other."""
+    """The files' details, oldest first; and the files that cannot be used, which do not stop the others."""
     if files.kind == "labels":
         return [_labels(key) for key in sorted(new.keys, key=_labels_age)], []
     commits: list[tuple[str, Dataset]] = []
@@ -124,7 +123,7 @@ def _gone(bucket: Bucket, key: str) -> PredictionsGone:
 
 @dataclass(frozen=True)
 class _Commit:
-    """What a manifest says that Domino is told."""
+    """The fields of a manifest that Domino gets."""
 
     predictions_key: str
     run: str

@@ -38,7 +38,7 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LoaderSettings:
-    """What the loader works on, and how its metrics are called."""
+    """What the loader works on, and where its metrics go."""
 
     region: str
     predictions_prefix: str

@@ -1,8 +1,6 @@
 """The models as which Domino (v2) knows the runs: registered once each, recorded in the bucket.
 
-What is sent to Domino about a run's model: its columns, its training data, and how later files belong to it.
-
-Making the model of a released run known to Domino.
+Composes what Domino gets about a run's model: its columns, its training data, and how later files belong to it.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Which days the loader must look at: those that may hold files it has not registered.
+"""Chooses the days that the loader checks: those that may hold unregistered files.
 
 Predictions lie below the day of their event. A day is looked at on every run until it is 21 days old: an event may wait
 in the queue of failures for 14 days before somebody sends it again, is then tried for 6 hours, and a transform may take
@@ -20,7 +20,7 @@ OPEN_DAYS = 21
 
 _DAY = re.compile(r"date=([0-9]{4}-[0-9]{2}-[0-9]{2})/")
 _MARGIN = timedelta(days=1)
-"""More than S3's clock and ours differ by, and than a write takes."""
+"""More than the difference between S3's clock and ours, plus the time of a write."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class DaysLeft:
 
 
 def read_progress(bucket: Bucket) -> Progress:
-    """How far the last run came. A record that cannot be read counts as none, which costs a look at every day."""
+    """The last run's progress. An unreadable record counts as none: then every day is checked."""
     try:
         document = bucket.read_json(DOMINO_PROGRESS_KEY)
         return Progress(

@@ -55,7 +55,7 @@ _FILES_NAMED_IN_MESSAGE = 5
 
 
 _SILENT_AFTER = 8
-"""Files in a row without an answer: as many as are under way at once. Each has taken some 3.5 s of tries."""
+"""Consecutive files without an answer: as many as are under way at once. Each has taken some 3.5 s of tries."""
 
 
 _LOGGER = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class RegistrationFailed(AutowatchError):
 
 
 class NoTimeToRegister(AutowatchError):
-    """The run had too little time for even one file, so that no run ever would get on."""
+    """The run had too little time for even one file, so no later run would make progress."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class RegistrationSummary:
 
 @dataclass
 class Registrations:
-    """What became of the files of one run, and in which order."""
+    """The outcome of each file of one run, in order."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     failures: list[tuple[str, Exception]] = field(default_factory=list)
@@ -137,7 +137,7 @@ class Registrations:
 
 @dataclass(frozen=True)
 class Registration:
-    """What became of one file, and the model in Domino that it belongs to."""
+    """The outcome of one file, and its model in Domino."""
 
     model_id: str
     outcome: Outcome
@@ -364,7 +364,7 @@ class V2Register:
         try:
             outcome = self._register(record, dataset, variables)
         except VariablesConfigured:
-            # An earlier loader died between the call and the record.
+            # An earlier loader was killed between the call and the record.
             outcome = self._register(record, dataset)
         self._records[record.run] = note_configured(bucket, record, dataset.kind)
         return outcome

@@ -1,7 +1,4 @@
-"""How Domino is reached: the parameters that begin with Dmm.
-
-Domino's API token, from AWS Secrets Manager.
-"""
+"""Domino's settings: the parameters that begin with Dmm, and the API token from AWS Secrets Manager."""
 
 import json
 import logging

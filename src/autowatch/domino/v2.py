@@ -41,7 +41,7 @@ class VariablesConfigured(AutowatchError):
 
 @dataclass(frozen=True)
 class MonitoredModel:
-    """One model that Domino lists: `document` is all that it says of it."""
+    """One model that Domino lists; `document` is its whole entry."""
 
     id: str
     name: str
@@ -154,7 +154,7 @@ def _settles_dataset(reply: Reply) -> bool:
 
 
 def _is_empty(reply: Reply) -> bool:
-    """Whether the body says nothing: it is empty, or an empty document."""
+    """Whether the body is empty, or an empty document."""
     return reply.is_complete and reply.text.strip() in ("", "{}", "[]", "null", '""')
 
 

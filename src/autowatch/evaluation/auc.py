@@ -1,19 +1,20 @@
 """The area under the ROC curve with its 95 % interval, from scores or from counts alone."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.special import expit, logit, stdtrit
+from scipy.special import stdtrit
 
 from autowatch.evaluation.classification import area_under_curve, average_ranks
-from autowatch.evaluation.intervals import Bounded, Z
+from autowatch.evaluation.figures import Bounded
+from autowatch.evaluation.intervals import Z, logit_interval
 
 _STEPS = 60
 """Halvings of an interval of length 1, to the last bit of a float."""
 
 
-def auc_estimate(positive: np.ndarray, score: np.ndarray) -> Bounded | None:
+def auc_estimate(positive: np.ndarray, score: np.ndarray, confidence: float = 0.95) -> Bounded | None:
     """The AUC of scored rows; None unless there are two rows of each class.
 
     The variance is DeLong's (DeLong, DeLong and Clarke-Pearson 1988) by ranks (Sun and Xu 2014), the interval is taken
@@ -24,6 +25,7 @@ def auc_estimate(positive: np.ndarray, score: np.ndarray) -> Bounded | None:
     Args:
         positive: shape (n,), bool: whether the row's true label is the positive one.
         score: shape (n,), float: the higher, the rather positive.
+        confidence: of the interval; without a variance it is one of 95 %.
     """
     positives, negatives = int(positive.sum()), int((~positive).sum())
     if min(positives, negatives) < 2:
@@ -32,9 +34,66 @@ def auc_estimate(positive: np.ndarray, score: np.ndarray) -> Bounded | None:
     of_positives, of_negatives = _variances(positive, score)
     if auc in (0.0, 1.0) or (of_positives == 0) != (of_negatives == 0):
         return auc_estimate_of_counts(auc, positives, negatives)
-    quantile = float(stdtrit(min(positives, negatives) - 1, 0.975))
-    half = quantile * math.sqrt(of_positives + of_negatives) / (auc * (1 - auc))
-    return Bounded(auc, float(expit(logit(auc) - half)), float(expit(logit(auc) + half)))
+    quantile = float(stdtrit(min(positives, negatives) - 1, 0.5 + confidence / 2))
+    return logit_interval(auc, math.sqrt(of_positives + of_negatives), quantile)
+
+
+def macro_auc(actual: np.ndarray, probabilities: np.ndarray, classes: Sequence[int]) -> Bounded:
+    """The mean of the AUCs of several classes, each against all others.
+
+    Each row counts in all of these AUCs, so that they are not independent. What a row adds to their mean is known
+    (`class_influences`), and the variance is that of these parts within each class: DeLong's for one AUC.
+
+    Args:
+        actual: shape (n,), int: the place of each row's true label.
+        probabilities: shape (n, labels), float.
+        classes: the places of those to take the mean of, one at least; of each there are two rows, and two of others.
+    """
+    auc, influence = class_influences(actual, probabilities, classes)
+    variance, rows = variance_by_class(influence, actual)
+    if auc in (0.0, 1.0) or variance == 0:
+        fewest = int(np.bincount(actual)[list(classes)].min())
+        return auc_estimate_of_counts(auc, fewest, len(actual) - fewest)
+    return logit_interval(auc, math.sqrt(variance), float(stdtrit(rows - 1, 0.975)))
+
+
+def variance_by_class(values: np.ndarray, actual: np.ndarray) -> tuple[float, float]:
+    """The variance of the sum of the classes' means, and from how many rows of one class it would be as well known.
+
+    The latter is one more than the degrees of freedom of Welch (1947) and Satterthwaite (1946): that of the smallest
+    class where most of the variance is its, and more where it is not.
+
+    Args:
+        values: shape (n,), float.
+        actual: shape (n,), int: the class of each; one with a single value is left out.
+    """
+    parts = [values[actual == place] for place in np.flatnonzero(np.bincount(actual) > 1)]
+    variances = [_variance_of_mean(part) for part in parts]
+    total = sum(variances)
+    if total == 0:
+        return 0.0, float(max(len(part) for part in parts))
+    freedom = sum(each**2 / (len(part) - 1) for each, part in zip(variances, parts, strict=True))
+    return total, total**2 / freedom + 1
+
+
+def class_influences(
+    actual: np.ndarray, probabilities: np.ndarray, classes: Sequence[int]
+) -> tuple[float, np.ndarray]:
+    """The mean of the AUCs of these classes, and what each row adds to it; arguments as for `macro_auc`.
+
+    Returns:
+        The mean, and an array of shape (n,). The sum over the classes of the mean of their rows' parts is twice the
+        mean of the AUCs: a row counts once with its own label and once as one of the others.
+    """
+    influence, total = np.zeros(len(actual)), 0.0
+    of_class = np.bincount(actual, minlength=probabilities.shape[1])
+    for place in classes:
+        ours, score = actual == place, probabilities[:, place]
+        below, above = _placements(ours, score)
+        influence[ours] += below
+        influence[~ours] += above * of_class[actual[~ours]] / len(above)
+        total += float(np.mean(below))
+    return total / len(classes), influence / len(classes)
 
 
 def auc_estimate_of_counts(auc: float, positives: int, negatives: int) -> Bounded:
@@ -52,12 +111,16 @@ def auc_estimate_of_counts(auc: float, positives: int, negatives: int) -> Bounde
 
 def _variances(positive: np.ndarray, score: np.ndarray) -> tuple[float, float]:
     """The parts of the variance that come from the positive and from the negative rows."""
+    below, above = _placements(positive, score)
+    return _variance_of_mean(below), _variance_of_mean(above)
+
+
+def _placements(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each positive row the share of negative rows below it, and the other way round; ties count half."""
     ours, others = score[positive], score[~positive]
     ranks = average_ranks(score)
-    # For each positive row the share of negative rows below it, and the other way round; ties count half.
     below = (ranks[positive] - average_ranks(ours)) / len(others)
-    above = 1 - (ranks[~positive] - average_ranks(others)) / len(ours)
-    return _variance_of_mean(below), _variance_of_mean(above)
+    return below, 1 - (ranks[~positive] - average_ranks(others)) / len(ours)
 
 
 def _variance_of_mean(values: np.ndarray) -> float:

@@ -10,7 +10,7 @@ from scipy.special import xlogy
 
 from autowatch.evaluation.curves import calibration_curve, expected_calibration_error
 
-_SMALLEST_PROBABILITY = 1e-15
+SMALLEST_PROBABILITY = 1e-15
 """The log loss of a certain prediction that is wrong is infinite; like scikit-learn, it is cut off here."""
 
 
@@ -66,7 +66,7 @@ def area_under_curve(positive: np.ndarray, score: np.ndarray) -> float:
 
 def log_losses(positive: np.ndarray, probability: np.ndarray) -> np.ndarray:
     """Each row's part of the log loss, in nats; their mean is the log loss. Arguments as for `measure`."""
-    clipped = np.clip(probability, _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY)
+    clipped = np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
     return -(xlogy(positive, clipped) + xlogy(~positive, 1 - clipped))
 
 

@@ -1,4 +1,4 @@
-"""Whether a challenger ranks worse than the champion: a paired bootstrap of the difference of their AUCs."""
+"""Whether a challenger is worse than the champion: a paired bootstrap of the difference of their AUCs or errors."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,17 +7,22 @@ import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
 from autowatch.errors import AutowatchError
+from autowatch.evaluation.auc import class_influences, variance_by_class
 from autowatch.evaluation.figures import Comparison
+from autowatch.evaluation.numbers import ErrorMeasure, in_unit, mean_loss, row_losses, unit_of
 
 RESAMPLES = 2_000
 """With these, chance moves the level of an interval's 95 % end by half a percentage point."""
+
+FEWEST_OF_CLASS = 2
+"""Of several classes those with fewer rows are left out of a comparison."""
 
 
 _POWER = 0.8
 
 
 class NotComparable(AutowatchError):
-    """The rows do not hold both classes, so that there is no AUC to compare."""
+    """The rows are too few, or do not hold two classes, so that there is no difference to judge."""
 
 
 def compare(
@@ -47,26 +52,123 @@ def compare(
             f"There are {positives} positive and {negatives} negative rows, too few to compare on."
         )
     models = [_ByRank.of(positive, score) for score in (challenger, champion)]
-    seed = _seed(positive, challenger, champion)
+    seed = _seed(np.packbits(positive), challenger, champion)
     drawn = _resample(models, positives, negatives, resamples, np.random.default_rng(seed))
     challenger_auc, champion_auc = (
         model.auc(np.ones(positives, np.int64), np.ones(negatives, np.int64)) for model in models
     )
-    level = _expanded_level(confidence, min(positives, negatives))
-    standard_error = float(drawn.std(ddof=1))
-    return Comparison(
-        rows=len(positive),
-        challenger_auc=challenger_auc,
-        champion_auc=champion_auc,
-        difference=challenger_auc - champion_auc,
-        lower=float(np.quantile(drawn, 1 - level)),
-        upper=float(np.quantile(drawn, level)),
-        confidence=confidence,
-        standard_error=standard_error,
-        detectable_loss=float(ndtri(confidence) + ndtri(_POWER)) * standard_error,
-        resamples=resamples,
-        seed=seed,
+    found = _Found("auc", challenger_auc, champion_auc, challenger_auc - champion_auc, drawn, seed)
+    return found.comparison(len(positive), min(positives, negatives), confidence)
+
+
+def compare_classes(
+    actual: np.ndarray,
+    challenger: np.ndarray,
+    champion: np.ndarray,
+    confidence: float,
+    resamples: int = RESAMPLES,
+) -> Comparison:
+    """Compares two models by the mean of the AUCs of several classes, each against all others.
+
+    The rows of each class are drawn separately, a row with what it adds to the mean AUC of both models. That this part
+    is found once, and not in every resample anew, changes the drawn differences by the order of 1 / rows (the linear
+    bootstrap, Efron and Tibshirani 1993, section 22), and a hundred classes take no longer than two.
+
+    Args:
+        actual: shape (n,), int: the place of each row's true label.
+        challenger, champion: shape (n, labels), float: the models' probabilities.
+        confidence: as for `compare`.
+
+    Raises:
+        NotComparable: there are no two classes with `FEWEST_OF_CLASS` rows each.
+    """
+    counts = np.bincount(actual, minlength=challenger.shape[1])
+    classes = [int(place) for place in np.flatnonzero(counts >= FEWEST_OF_CLASS)]
+    if len(classes) < 2:
+        raise NotComparable(
+            f"Of the {len(counts):,} labels {len(classes)} have {FEWEST_OF_CLASS} rows, too few to compare on."
+        )
+    (ours, of_ours), (theirs, of_theirs) = (
+        class_influences(actual, scores, classes) for scores in (challenger, champion)
     )
+    seed = _seed(actual.astype("<i8"), challenger, champion)
+    random = np.random.default_rng(seed)
+    difference, drawn = ours - theirs, np.full(resamples, theirs - ours)
+    adds = of_ours - of_theirs
+    for place in np.flatnonzero(counts):
+        parts = adds[actual == place]
+        drawn += [_draw(random, len(parts)) @ parts / len(parts) for _ in range(resamples)]
+    found = _Found("macro_auc", ours, theirs, difference, drawn, seed)
+    return found.comparison(len(actual), variance_by_class(adds, actual)[1], confidence)
+
+
+def compare_errors(
+    actual: np.ndarray,
+    challenger: np.ndarray,
+    champion: np.ndarray,
+    measure: ErrorMeasure,
+    confidence: float,
+    resamples: int = RESAMPLES,
+) -> Comparison:
+    """Compares two models by their errors of the same rows, drawn together, as a share of the champion's.
+
+    Args:
+        actual: shape (n,), float: the true numbers.
+        challenger, champion: shape (n,), float: the predicted ones.
+        measure: of the errors.
+        confidence: as for `compare`.
+
+    Raises:
+        NotComparable: there is one row or none.
+    """
+    rows = len(actual)
+    if rows < 2:
+        raise NotComparable(f"There are {rows} rows, too few to compare on.")
+    unit = unit_of(actual, challenger, champion)
+    losses = np.stack([row_losses(actual / unit, each / unit, measure) for each in (challenger, champion)])
+    seed = _seed(actual, challenger, champion)
+    random = np.random.default_rng(seed)
+    means = np.array([losses @ _draw(random, rows) for _ in range(resamples)]) / rows
+    drawn = np.array([_excess(*mean_loss(each, measure)) for each in means])
+    ours, theirs = mean_loss(losses.mean(axis=1), measure)
+    found = _Found(measure, in_unit(ours, unit), in_unit(theirs, unit), _excess(ours, theirs), drawn, seed)
+    return found.comparison(rows, rows, confidence)
+
+
+def _excess(challenger: float, champion: float) -> float:
+    """By how much the one error exceeds the other, as a share of it; 1 where the other model makes no error at all."""
+    return (challenger - champion) / (champion or challenger or 1.0)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a bootstrap found; `drawn` has the difference of each resample."""
+
+    measure: str
+    challenger: float
+    champion: float
+    difference: float
+    drawn: np.ndarray
+    seed: int
+
+    def comparison(self, rows: int, known_from: float, confidence: float) -> Comparison:
+        """The comparison on so many rows; the spread is known as well as from `known_from` rows of one class."""
+        level = _expanded_level(confidence, known_from)
+        standard_error = float(self.drawn.std(ddof=1))
+        return Comparison(
+            rows=rows,
+            challenger=self.challenger,
+            champion=self.champion,
+            difference=self.difference,
+            lower=float(np.quantile(self.drawn, 1 - level)),
+            upper=float(np.quantile(self.drawn, level)),
+            confidence=confidence,
+            standard_error=standard_error,
+            detectable_loss=float(ndtri(confidence) + ndtri(_POWER)) * standard_error,
+            resamples=len(self.drawn),
+            seed=self.seed,
+            measure=self.measure,
+        )
 
 
 @dataclass(frozen=True)
@@ -114,12 +216,12 @@ def _draw(random: np.random.Generator, rows: int) -> np.ndarray:
     return np.bincount(random.integers(0, rows, rows, dtype=np.uint32), minlength=rows)
 
 
-def _expanded_level(confidence: float, rows: int) -> float:
+def _expanded_level(confidence: float, rows: float) -> float:
     return float(ndtr(np.sqrt(rows / (rows - 1)) * stdtrit(rows - 1, confidence)))
 
 
-def _seed(positive: np.ndarray, *scores: np.ndarray) -> int:
-    digest = hashlib.sha256(np.packbits(positive).tobytes())
+def _seed(labels: np.ndarray, *scores: np.ndarray) -> int:
+    digest = hashlib.sha256(labels.tobytes())
     for score in scores:
         digest.update(score.astype("<f8").tobytes())
     return int.from_bytes(digest.digest()[:4])

@@ -1,30 +1,15 @@
 """Estimates from a sample, each with its 95 % interval."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import expit, logit, ndtri
+
+from autowatch.evaluation.figures import Bounded, Estimate
 
 Z = float(ndtri(0.975))
 """The normal quantile of a two-sided interval of 95 %."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure, and between what it lies with 95 % confidence; None where the sample does not allow one."""
-
-    value: float
-    lower: float | None
-    upper: float | None
-
-
-@dataclass(frozen=True)
-class Bounded(Estimate):
-    """An estimate whose interval the sample tells."""
-
-    lower: float
-    upper: float
 
 
 def share_estimate(hits: int, rows: int) -> Bounded:
@@ -36,15 +21,16 @@ def share_estimate(hits: int, rows: int) -> Bounded:
     return Bounded(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)))
 
 
-def mean_estimate(values: np.ndarray) -> Estimate:
+def mean_estimate(values: np.ndarray, quantile: float = Z) -> Estimate:
     """The mean of `values`, shape (n,), n at least 1, with the normal interval of the central limit theorem.
 
-    Of a single value there is no spread, so no interval.
+    Of a single value there is no spread, so no interval. Of a few that are themselves nearly normal, Student's
+    `quantile` with n - 1 degrees of freedom gives the right one.
     """
     mean = float(np.mean(values))
     if len(values) < 2:
         return Estimate(mean, None, None)
-    half = Z * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    half = quantile * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     return Bounded(mean, mean - half, mean + half)
 
 
@@ -59,3 +45,22 @@ def f1_estimate(true_positives: int, false_positives: int, false_negatives: int)
         return None
     jaccard = share_estimate(true_positives, rows)
     return Bounded(*(2 * each / (1 + each) for each in (jaccard.value, jaccard.lower, jaccard.upper)))
+
+
+def mean_of_shares(shares: Sequence[Bounded]) -> Bounded:
+    """The mean of estimates of independent samples, at least one, such as the recall of several classes.
+
+    The ends are put together from those of each (MOVER: Zou, Huang and Zhang 2009), so that Wilson's intervals keep
+    their worth where a class has few rows or none wrong.
+    """
+    count = len(shares)
+    mean = sum(each.value for each in shares) / count
+    below = math.hypot(*(each.value - each.lower for each in shares)) / count
+    above = math.hypot(*(each.upper - each.value for each in shares)) / count
+    return Bounded(mean, max(0.0, mean - below), min(1.0, mean + above))
+
+
+def logit_interval(value: float, standard_error: float, quantile: float = Z) -> Bounded:
+    """The interval of a figure between 0 and 1, neither of them, that is nearly symmetric on the logit scale."""
+    half = quantile * standard_error / (value * (1 - value))
+    return Bounded(value, float(expit(logit(value) - half)), float(expit(logit(value) + half)))

@@ -38,15 +38,25 @@ def predict_without_own_row(
     Args:
         positive, probability, costs: as for `best_threshold`; n is at least 2.
     """
-    shuffled = np.random.default_rng(0).random(len(positive))
-    fold = np.empty(len(positive), np.int64)
-    fold[np.lexsort((shuffled, positive))] = np.arange(len(positive)) % _FOLDS
+    fold = deal_to_folds(positive, _FOLDS)
     predicted = np.zeros(len(positive), bool)
     for each in range(_FOLDS):
         inside = fold == each
         threshold = best_threshold(positive[~inside], probability[~inside], costs)
         predicted[inside] = probability[inside] >= threshold
     return predicted
+
+
+def deal_to_folds(group: np.ndarray, folds: int) -> np.ndarray:
+    """The fold of each row, from 0: dealt at random, and each group's rows evenly. The same rows are dealt alike.
+
+    Args:
+        group: shape (n,), of any type that can be sorted.
+    """
+    shuffled = np.random.default_rng(0).random(len(group))
+    fold = np.empty(len(group), np.int64)
+    fold[np.lexsort((shuffled, group))] = np.arange(len(group)) % folds
+    return fold
 
 
 def confusion(positive: np.ndarray, predicted: np.ndarray) -> Confusion:

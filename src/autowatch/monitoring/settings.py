@@ -33,6 +33,7 @@ class MonitoringSettings:
     """Where everything lies and goes.
 
     Attributes:
+        event_bus: the stack's own, which its rules listen to.
         min_rows: with fewer rows, scored or reference, there is no verdict.
         column_metrics: whether each column has metrics of its own.
         id_column: the user's key; empty where there is none.
@@ -43,6 +44,7 @@ class MonitoringSettings:
     metrics_namespace: str
     stack: str
     region: str
+    event_bus: str
     min_rows: int = 500
     column_metrics: bool = True
     id_column: str = ""

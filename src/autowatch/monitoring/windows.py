@@ -96,8 +96,10 @@ def judge_raw_file(
     baseline = _baseline(baselines, bucket, chosen.run, champion)
     counted = clients.profile_csv(file, run)
     settings, alarms = RowsJudge(bucket, champion, baselines, min_rows).settings_for([run])
-    report = judge(*_without_absent_prediction(baseline, counted.profile), settings.rules)
-    part = RunJudgement(run, 1, report.rows, report).to_json(min_rows) | {"since": None}
+    use = baselines.use(run)
+    rules = settings.rules.weighted_by(use)
+    report = judge(*_without_absent_prediction(baseline, counted.profile), rules)
+    part = RunJudgement(run, 1, report.rows, report, use=use).to_json(min_rows) | {"since": None}
     document = drift_document(
         {"key": key},
         to_text(now),

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
-from autowatch.aws.objects import ObjectVersion
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.errors import AutowatchError, UnreadableFile
 from autowatch.records.keys import INFERENCE_PREFIX, OutputKeys, scored_keys
 from autowatch.records.timestamps import from_text
@@ -150,6 +150,21 @@ def arrivals_in(event: dict[str, Any], bucket: str, prefix: str) -> list[Arrival
                 f"The event about {arrival.file.key!r} is of {arrival.time.isoformat()}, which is yet to come."
             )
     return [arrival for arrival in arrivals if not arrival.file.key.endswith("/")]
+
+
+_FORGOTTEN = "autowatch-forgotten"
+"""In the metadata of an object that was written anew when rows of a person were taken out: when it was uploaded."""
+
+
+def is_rewritten(bucket: Bucket, arrival: Arrival) -> bool:
+    """Whether the file is an earlier one without the rows of a person, and so was scored or taken in before."""
+    return _FORGOTTEN in bucket.metadata(arrival.file.key, arrival.file.version_id)
+
+
+def upload_time(bucket: Bucket, key: str) -> datetime | None:
+    """When the object that is under `key` was uploaded, if it was rewritten since; else None."""
+    mark = bucket.metadata(key).get(_FORGOTTEN)
+    return from_text(mark) if mark else None
 
 
 def announcement(arrival: Arrival, bucket: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The contract of a model: which columns it was trained on, and what it predicts."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -35,16 +36,22 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True):
 PositiveLabelFrom = Literal["parameter", "champion", "rarer"]
 """Who chose the positive label: the parameter, the champion of that time, or the counts of the training file."""
 
+ProblemTypeFrom = Literal["parameter", "values"]
+"""Who chose what is predicted: the parameter, or the target's values."""
+
 
 @dataclass(frozen=True)
 class Contract:
     """What `models/<run>/contract.json` holds; the features stand in the model's order.
 
     `labels` are sorted, and empty where a number is predicted; `positive_label` is empty unless there are two labels.
-    Contracts of versions that knew nothing else have no `problem_type`. `positive_label_from` and `holdout` are None in the
-    contracts of versions that did not record them. `decision_threshold` is set by the gate; it is None where the label
-    is the model's own. `probability_of_each_class` says whether predictions have a column for each of several labels.
-    `id_column` is the user's key, empty where there is none; `row_id` what our own ids are called in predictions.
+    Contracts of versions that knew nothing else have no `problem_type`. `positive_label_from` and `holdout` are None in
+    the contracts of versions that did not record them. `decision_threshold` is set by the gate; it is None where the
+    label is the model's own. `probability_of_each_class` says whether predictions have a column for each of several
+    labels. `target_form` is how the training file writes the numbers to predict, where it does not write them plainly.
+    `id_column` is the user's key, empty where there is none; `row_id` what our own ids are called in
+    predictions. `importance` is how much of the model's use falls to each column, as shares of 1; None where it is not
+    known.
     """
 
     run: str
@@ -62,7 +69,10 @@ class Contract:
     row_id: str = ID_COLUMN
     holdout: HoldoutRule | None = None
     problem_type: ProblemType = "binary"
+    problem_type_from: ProblemTypeFrom | None = None
     probability_of_each_class: bool = False
+    target_form: NumberForm | None = None
+    importance: dict[str, float] | None = None
 
     @property
     def problem(self) -> Problem:
@@ -101,6 +111,21 @@ class Contract:
         """The same for rows whose numbers are written plainly already, as in train.csv and holdout.csv."""
         return replace(self, features=tuple(Feature(item.name, item.type) for item in self.features))
 
+    def target_number(self, text: str) -> float | None:
+        """The number that a text of the target means, in the training file's form or written plainly; None for none."""
+        for form in filter(None, (self.target_form, PLAIN_FORM)):
+            with suppress(ValueError):
+                return form.read(text)
+        return None
+
+    def reserved_columns(self, row_id: str) -> tuple[str, ...]:
+        """The names that predictions add beside the target's own, so that no input may use them.
+
+        Args:
+            row_id: what our ids are called there.
+        """
+        return (row_id, *self.prediction_columns[1:], self.actual_column, PREDICTION_DATE_COLUMN)
+
     def row_id_in(self, header: Collection[str]) -> str:
         """What our ids are called in the predictions of an input with this header: as in all others, if it is free."""
         return self.row_id if self.row_id not in header else row_id_column(header)
@@ -109,11 +134,6 @@ class Contract:
 def row_id_column(header: Collection[str]) -> str:
     """What our ids are called beside these columns."""
     return OTHER_ID_COLUMN if ID_COLUMN in header else ID_COLUMN
-
-
-def reserved_columns(target: str, row_id: str) -> tuple[str, ...]:
-    """The names that predictions files add, so that no input or training file may use them."""
-    return (row_id, f"{target}_probability", f"{target}_actual", PREDICTION_DATE_COLUMN)
 
 
 def read_contract(bucket: Bucket, key: str) -> Contract:

@@ -1,8 +1,9 @@
 """The keys of all objects in the bucket, as docs/formats.md gives them. No other module puts a key together."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
+AUDIT_PREFIX = "audit/"
 INFERENCE_PREFIX = "inference/"
 LABELS_PREFIX = "labels/"
 LABEL_FRAGMENTS_PREFIX = "monitoring/labels/"
@@ -140,6 +141,11 @@ def decision_key(run: str) -> str:
     return f"{run_folder(run)}gate.json"
 
 
+def importance_key(run: str) -> str:
+    """Where it is kept which columns the run's model uses, and how much."""
+    return f"{run_folder(run)}importance.json"
+
+
 def approval_key(run: str) -> str:
     """Where the request to approve the run's release lies."""
     return f"{run_folder(run)}approval.json"
@@ -163,6 +169,11 @@ def run_page_key(run: str) -> str:
 def autopilot_folder(run: str) -> str:
     """Where Autopilot writes for the run."""
     return f"{run_folder(run)}autopilot"
+
+
+def audit_key(what: str, time: datetime, digits: str) -> str:
+    """Where the record lies of what was done at a time in UTC; the digits keep two of one moment apart."""
+    return f"{AUDIT_PREFIX}{time:%Y%m%dT%H%M%S.%fZ}-{what}-{digits}.json"
 
 
 def report_key(day: date) -> str:

@@ -1,9 +1,17 @@
 """What a model predicts: one of two labels, one of several, or a number."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 ProblemType = Literal["binary", "multiclass", "regression"]
+
+TYPES_IN_WORDS: Mapping[ProblemType, str] = {
+    "binary": "two labels",
+    "multiclass": "several labels",
+    "regression": "numbers",
+}
+"""What the target holds."""
 
 
 @dataclass(frozen=True)

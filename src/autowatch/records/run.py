@@ -45,6 +45,8 @@ class Run:
     reason: str | None = None
     last_drift_start: str | None = None
     promotes: str | None = None
+    started_by: str | None = None
+    start_reason: str | None = None
 
     @property
     def model_run(self) -> str:
@@ -111,7 +113,8 @@ def run_facts(run: Run) -> list[str]:
     return [
         f"Training file: {run.training.key} ({run.training.size:,} bytes)",
         *([f"Model: that of run {run.promotes}, released again"] if run.promotes else []),
-        f"Started: {run.started} ({run.trigger})",
+        f"Started: {run.started} ({run.trigger}{f', {run.started_by}' if run.started_by else ''})",
+        *([f"Why: {run.start_reason}"] if run.start_reason else []),
         f"Ended: {run.finished}",
         f"Execution: {run.execution}",
     ]

@@ -12,11 +12,24 @@ _LARGEST_WITNESS = 64_000
 
 @dataclass(frozen=True)
 class SmokeTest:
-    """What `models/<run>/smoke.json` holds: rows as they are sent, and the candidate endpoint's answers to them."""
+    """What `models/<run>/smoke.json` holds: rows as they are sent, and the candidate endpoint's answers to them.
+
+    `probabilities` are none where `labels` are numbers.
+    """
 
     payload: str
     labels: list[str]
     probabilities: list[str]
+
+    @property
+    def figures(self) -> list[str]:
+        """By which another answer is compared: the probabilities, or the numbers."""
+        return self.probabilities or self.labels
+
+    @property
+    def scale(self) -> float:
+        """How large the figures may be: what is a small difference is small beside it."""
+        return 1.0 if self.probabilities else max(abs(float(number)) for number in self.labels)
 
 
 def write_smoke_test(bucket: Bucket, run: str, smoke_test: SmokeTest) -> None:

@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, TypeVar
+from urllib.parse import quote
 
+from autowatch.records.keys import PREDICTIONS_PREFIX, REJECTED_PREFIX, day_folder, run_page_key
+from autowatch.reports.density import Density, density
 from autowatch.reports.documents.drift import Column, DriftView, RunDrift, UnknownForm, drift_view
 from autowatch.reports.documents.quality import QualityView, match_quality, quality_view
 from autowatch.reports.documents.summary import DaySummary
 from autowatch.reports.headline import Headline, Subject, headline
 from autowatch.reports.svg import Bar, Sparkline, bars, sparkline
-from autowatch.reports.text import count, counted, listed, percent, short
+from autowatch.reports.text import count, counted, listed, percent, refusal, short
 
 TREND_DAYS = 30
 
@@ -27,11 +30,16 @@ _Document = TypeVar("_Document")
 
 @dataclass(frozen=True)
 class Links:
-    """Relative references from the page to others; None where there is no such page."""
+    """Relative references from the page to others, and to the bucket's root; None where there is no such page."""
 
     history: str
     previous: str | None = None
     following: str | None = None
+    root: str | None = None
+
+    def run(self, name: str | None) -> str | None:
+        """The page of a training run."""
+        return f"{self.root}{run_page_key(quote(name, safe=''))}" if self.root and name else None
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,9 @@ class DayView:
     Attributes:
         title: what was judged, in words.
         trends: the sparkline of each column by its name.
+        densities: the picture of each numeric column by its name, where one can be drawn.
+        anchors: the name of each column's place on the page, by the column's name.
+        folders: where the files lie that were judged, as prefixes of the bucket.
         opinions: the columns that Autowatch or Domino says drift; None without a check by Domino.
         sources: the documents beside the page, by their names.
         alerted: whether an alert on drift or alarms was sent; None where there is none to send.
@@ -83,6 +94,9 @@ class DayView:
     drift: DriftView | None
     quality: QualityView | None
     trends: Mapping[str, Sparkline]
+    densities: Mapping[str, Density]
+    anchors: Mapping[str, str]
+    folders: Sequence[str]
     volume: Volume | None
     opinions: Sequence[OpinionRow] | None
     sources: Sequence[str]
@@ -170,6 +184,11 @@ def _view(
         drift=drift,
         quality=quality,
         trends=_trends(drift.main.shown, earlier) if drift and day else {},
+        densities=_densities(drift.main.shown) if drift else {},
+        anchors={column.name: f"column-{place}" for place, column in enumerate(drift.main.shown)}
+        if drift
+        else {},
+        folders=[day_folder(prefix, day) for prefix in (PREDICTIONS_PREFIX, REJECTED_PREFIX)] if day else [],
         volume=_volume(drift.rows, earlier) if drift and day else None,
         opinions=_opinions(drift) if drift else None,
         sources=sources,
@@ -195,6 +214,11 @@ def _trends(columns: Sequence[Column], earlier: Sequence[DaySummary | None]) -> 
         if drawn:
             trends[column.name] = drawn
     return trends
+
+
+def _densities(columns: Sequence[Column]) -> dict[str, Density]:
+    drawn = {column.name: density(column.bins, column.training_range) for column in columns}
+    return {name: picture for name, picture in drawn.items() if picture}
 
 
 def _volume(rows: int | None, earlier: Sequence[DaySummary | None]) -> Volume:
@@ -248,13 +272,13 @@ def _drifted(main: RunDrift) -> DayFact:
 
 
 def _quality_facts(quality: QualityView) -> list[DayFact]:
-    main, auc = quality.main, quality.main.measure("AUC")
+    main, decisive = quality.main, quality.main.decisive
     whose = f", {quality.other_model}" if quality.other_model else ""
     labelled = f"{count(main.rows_labelled)} of {count(main.rows_scored)} rows"
     facts = [DayFact(f"Rows with a label{whose}", percent(main.coverage), labelled)]
-    if auc and auc.value is not None:
-        note = f"at the gate {auc.gate:.3f}" if auc.gate is not None else ""
-        facts.append(DayFact(f"AUC{whose}", f"{auc.value:.3f}", note))
+    if decisive:
+        note = f"at the gate {decisive.say(decisive.gate)}" if decisive.gate is not None else ""
+        facts.append(DayFact(f"{decisive.name}{whose}", decisive.say(decisive.value), note))
     return facts
 
 
@@ -283,4 +307,4 @@ def _refused(drift: DriftView) -> str:
     if not drift.refused_files:
         return "no file refused"
     files = sum(drift.refused_files.values())
-    return f"{counted(files, 'file')} refused: {listed([short(name, 40) for name in drift.refused_files], 3)}"
+    return f"{counted(files, 'file')} refused: {listed([refusal(name) for name in drift.refused_files], 3)}"

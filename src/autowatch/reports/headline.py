@@ -6,7 +6,7 @@ from typing import Literal
 
 from autowatch.reports.documents.drift import DriftView, RunDrift
 from autowatch.reports.documents.quality import QualityView
-from autowatch.reports.text import ALARM_REMEDIES, count, counted, listed, percent, short
+from autowatch.reports.text import ALARM_REMEDIES, count, counted, listed, model_use, percent, short
 
 Tone = Literal["drift", "quiet", "idle"]
 """Bad, good, and neither: not enough is known, or something needs a look."""
@@ -144,11 +144,16 @@ def _drift_sentence(main: RunDrift, subject: Subject) -> str:
         return f"{_say_alike(main, rows)}{aside}"
     sentence = (
         f"{len(names)} of {counted(of, 'column')} of {rows} {'differs' if len(names) == 1 else 'differ'} from "
-        f"{_reference(main)}: {listed(names, _COLUMNS_NAMED)}.{aside}"
+        f"{_reference(main)}: {listed(names, _COLUMNS_NAMED)}.{aside}{_say_use(main)}"
     )
     if main.verdict == "no drift":
         return f"{sentence} By their importance that is too little to call the {subject} drifted."
     return sentence
+
+
+def _say_use(main: RunDrift) -> str:
+    moved = model_use({column.name: column.use for column in main.drifted})
+    return f" What moved is {moved}." if moved else ""
 
 
 def _say_alike(main: RunDrift, rows: str) -> str:
@@ -208,9 +213,9 @@ def _figures(quality: QualityView) -> str:
     if main.verdict == "worse" and main.reasons:
         reasons = " ".join(short(reason, 400) for reason in main.reasons[:_OTHERS_NAMED])
         return f"{reasons} {labels} ({share})."
-    auc = main.measure("AUC")
-    figure = f"AUC {auc.value:.3f}" if auc and auc.value is not None else "Quality is known"
-    gate = f" ({auc.gate:.3f} at the gate)" if auc and auc.gate is not None else ""
+    decisive = main.decisive
+    figure = f"{decisive.name} {decisive.say(decisive.value)}" if decisive else "Quality is known"
+    gate = f" ({decisive.say(decisive.gate)} at the gate)" if decisive and decisive.gate is not None else ""
     left_out = " Nothing is known of the files without labels." if main.leaves_files_out else ""
     return f"{figure}{gate}; {labels} ({share}).{left_out}"
 

@@ -3,15 +3,17 @@
 What the page of all days answers first: is it good or bad, what, since when, what to do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from autowatch.reports.documents.quality import match_quality
+from autowatch.records.keys import REPORTS_PREFIX, day_page_key
+from autowatch.reports.documents.quality import MeasureView, match_quality
 from autowatch.reports.documents.summary import DayRecord, DaySummary
 from autowatch.reports.headline import Headline, Tone
-from autowatch.reports.svg import Band, Bar, band, bars
-from autowatch.reports.text import counted, listed, short
+from autowatch.reports.models import ModelRow, RunDocuments, model_rows
+from autowatch.reports.svg import HEIGHT, WIDTH, Band, Bar, band, bars, middle, slot_width
+from autowatch.reports.text import counted, listed, number, short
 
 _FEW_DAYS = 15
 
@@ -20,9 +22,18 @@ _MOST_CALENDAR_DAYS = 180
 """The pictures go back so far; where scoring happens once a month the table goes further back."""
 
 
+_HEAT_DAYS, _HEAT_COLUMNS = 60, 20
+
+
+_MOST_TICKS = 6
+
+
 @dataclass(frozen=True)
 class HistoryRow:
-    """A day of the table; or `missing` days without a report, from `date` back to `until`, with no record."""
+    """A day of the table; or `missing` days without a report, from `date` back to `until`, with no record.
+
+    `new_run` is the run whose model scored first on that day, as far as the days before are known.
+    """
 
     date: str
     record: DayRecord | None
@@ -30,29 +41,74 @@ class HistoryRow:
     share_of_most_rows: float = 0
     missing: int = 0
     until: str = ""
+    new_run: str = ""
 
 
 @dataclass(frozen=True)
 class DayBar:
-    """The bar of a day, coloured by its verdict."""
+    """The bar of a day, filled by its verdict; `link` leads to the day's page, None where it has none."""
 
     bar: Bar
     tone: Tone
     text: str
+    link: str | None
+
+
+@dataclass(frozen=True)
+class DateTick:
+    """A date on the axis: where it lies, in percent of the picture's width, and its text."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class HotCell:
+    """A day on which a column reached its threshold: where it lies, how far it reached, and the day's page."""
+
+    x: float
+    width: float
+    text: str
+    link: str | None
+
+
+@dataclass(frozen=True)
+class HeatRow:
+    """A column over the days: `quiet` draws the days below the threshold; `worst` is its largest distance as text."""
+
+    name: str
+    quiet: str
+    hot: Sequence[HotCell]
+    worst: str
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """The columns that came nearest to their thresholds or beyond, day by day; `hidden` others are not shown."""
+
+    rows: Sequence[HeatRow]
+    ticks: Sequence[DateTick]
+    hidden: int
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """One day beside the other, from `first` to `last`; of few days a picture needs but a third of the page."""
+    """One day beside the other, from `first` to `last`; of few days a picture needs but a third of the page.
+
+    `releases` are where another model's days begin; `measure` is what `quality` shows, the measure that decides.
+    """
 
     first: str
     last: str
     rows: Sequence[DayBar]
     drifted: Sequence[DayBar]
-    auc: Band | None
+    quality: Band | None
+    measure: str
     most_rows: int
     most_drifted: int
     are_few_days: bool
+    ticks: Sequence[DateTick]
+    releases: Sequence[tuple[float, str]]
 
 
 @dataclass(frozen=True)
@@ -62,17 +118,23 @@ class HistoryView:
     headline: Headline
     rows: Sequence[HistoryRow]
     pictures: Pictures | None
+    heat: HeatMap | None
+    models: Sequence[ModelRow]
     unreadable: Sequence[str]
 
 
-def history_view(records: Mapping[date, DayRecord]) -> HistoryView:
-    """The view of these days."""
+def history_view(
+    records: Mapping[date, DayRecord], runs: Sequence[RunDocuments] = (), champion: str | None = None
+) -> HistoryView:
+    """The view of these days and runs; `champion` is the run in force."""
     days = {day: _matched(record) for day, record in records.items()}
     newest_first = sorted(days, reverse=True)
     return HistoryView(
         headline=history_headline(days),
         rows=_rows(days, newest_first),
         pictures=_pictures(days, newest_first) if newest_first else None,
+        heat=_heat(days, newest_first) if newest_first else None,
+        models=model_rows(runs, champion, days),
         unreadable=[f"{name} of {day.isoformat()}" for day in newest_first for name in days[day].unreadable],
     )
 
@@ -85,6 +147,7 @@ def _matched(record: DayRecord) -> DayRecord:
 
 def _rows(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> list[HistoryRow]:
     most = max((_row_count(record) for record in days.values()), default=0)
+    new_runs = dict(_new_runs(days, sorted(days)))
     rows: list[HistoryRow] = []
     expected = newest_first[0] if newest_first else None
     for day in newest_first:
@@ -94,9 +157,13 @@ def _rows(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> list[
                 HistoryRow(expected.isoformat(), None, missing=(expected - day).days, until=until.isoformat())
             )
         record = days[day]
-        drifted = [short(name, 40) for name in record.drift.drifted_columns] if record.drift else []
+        drifted = [short(name, 24) for name in record.drift.drifted_columns] if record.drift else []
         share = round(100 * _row_count(record) / most, 1) if most else 0
-        rows.append(HistoryRow(day.isoformat(), record, listed(drifted, 3), share))
+        rows.append(
+            HistoryRow(
+                day.isoformat(), record, listed(drifted, 3), share, new_run=short(new_runs.get(day, ""), 40)
+            )
+        )
         expected = day - timedelta(days=1)
     return rows
 
@@ -105,9 +172,40 @@ def _row_count(record: DayRecord) -> int:
     return (record.drift.all_rows or 0) if record.drift else 0
 
 
+def _new_runs(days: Mapping[date, DayRecord], order: Iterable[date]) -> Iterator[tuple[date, str]]:
+    """The days whose rows another run's model scored than those of the days before, each with that run."""
+    before = None
+    for day in order:
+        record = days.get(day)
+        run = record.drift.run if record and record.drift else None
+        if run and before and run != before:
+            yield day, run
+        before = run or before
+
+
+def _link(days: Mapping[date, DayRecord], day: date) -> str | None:
+    return day_page_key(day).removeprefix(REPORTS_PREFIX) if day in days and days[day].has_page else None
+
+
+def _calendar(newest_first: Sequence[date], most: int) -> list[date]:
+    length = min((newest_first[0] - newest_first[-1]).days + 1, most)
+    return [newest_first[0] - timedelta(days=back) for back in reversed(range(length))]
+
+
+def _ticks(calendar: Sequence[date]) -> list[DateTick]:
+    """Some dates at even steps back from the newest."""
+    step = -(-len(calendar) // _MOST_TICKS)
+    return [
+        DateTick(
+            round(100 * middle(place, len(calendar)) / WIDTH, 2),
+            f"{calendar[place].day} {calendar[place]:%b}",
+        )
+        for place in range(len(calendar) - 1, -1, -step)
+    ]
+
+
 def _pictures(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> Pictures:
-    length = min((newest_first[0] - newest_first[-1]).days + 1, _MOST_CALENDAR_DAYS)
-    calendar = [newest_first[0] - timedelta(days=back) for back in reversed(range(length))]
+    calendar = _calendar(newest_first, _MOST_CALENDAR_DAYS)
     drifts = [days[day].drift if day in days else None for day in calendar]
     rows = [drift.all_rows if drift else None for drift in drifts]
     drifted = [len(drift.drifted_columns) if drift else None for drift in drifts]
@@ -118,20 +216,80 @@ def _pictures(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> P
                 bar,
                 _tone(drifts[bar.place]),
                 f"{calendar[bar.place].isoformat()}: {counted(values[bar.place] or 0, noun)}",
+                _link(days, calendar[bar.place]),
             )
             for bar in bars(values)
         ]
 
+    decisive = [_decisive(days.get(day)) for day in calendar]
+    name = next((measure.name for measure in reversed(decisive) if measure), "")
+    # Two measures have no axis in common; where the type of the problem has changed, the newest one is shown.
+    shown = [measure if measure and measure.name == name else None for measure in decisive]
     return Pictures(
         first=calendar[0].isoformat(),
         last=calendar[-1].isoformat(),
         rows=by_day(rows, "row"),
         drifted=by_day(drifted, "drifted column"),
-        auc=band([_auc(days.get(day)) for day in calendar]),
+        quality=band(
+            [_interval(measure) for measure in shown],
+            [measure.gate if measure else None for measure in shown],
+        ),
+        measure=name,
         most_rows=max((value for value in rows if value is not None), default=0),
         most_drifted=max((value for value in drifted if value is not None), default=0),
-        are_few_days=length <= _FEW_DAYS,
+        are_few_days=len(calendar) <= _FEW_DAYS,
+        ticks=_ticks(calendar),
+        releases=[
+            (round(middle(place, len(calendar)) - slot_width(len(calendar)) / 2, 2), run)
+            for place, day in enumerate(calendar)
+            for run in [dict(_new_runs(days, calendar)).get(day)]
+            if run
+        ],
     )
+
+
+def _heat(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> HeatMap | None:
+    calendar = _calendar(newest_first, _HEAT_DAYS)
+    sizes: dict[str, dict[int, float]] = {}
+    for place, day in enumerate(calendar):
+        drift = days[day].drift if day in days else None
+        for name, size in (drift.sizes if drift else {}).items():
+            sizes.setdefault(name, {})[place] = size
+    worst_first = sorted(sizes, key=lambda name: (-max(sizes[name].values()), name))
+    rows = [
+        HeatRow(
+            name=name,
+            quiet=_quiet(sizes[name], len(calendar)),
+            hot=[
+                HotCell(
+                    *_cell(place, len(calendar)),
+                    f"{short(name, 40)} on {calendar[place].isoformat()}: {number(size, 1)} × threshold",
+                    _link(days, calendar[place]),
+                )
+                for place, size in sizes[name].items()
+                if size >= 1
+            ],
+            worst=number(max(sizes[name].values()), 1),
+        )
+        for name in worst_first[:_HEAT_COLUMNS]
+    ]
+    return HeatMap(rows, _ticks(calendar), len(worst_first) - len(rows)) if rows else None
+
+
+def _cell(place: int, places: int) -> tuple[float, float]:
+    slot = slot_width(places)
+    return round(middle(place, places) - slot * 0.45, 2), round(slot * 0.9, 2)
+
+
+def _quiet(sizes: Mapping[int, float], places: int) -> str:
+    """The days below the threshold, each as high as its distance, up to half of the picture at the threshold."""
+    path = ""
+    for place, size in sizes.items():
+        if size < 1:
+            x, width = _cell(place, places)
+            height = round(max(1.0, size * HEIGHT / 2), 1)
+            path += f"M{x:g} {HEIGHT:g}v-{height:g}h{width:g}v{height:g}z"
+    return path
 
 
 def _tone(drift: DaySummary | None) -> Tone:
@@ -140,14 +298,17 @@ def _tone(drift: DaySummary | None) -> Tone:
     return "drift" if drift.verdict == "drift" else "quiet"
 
 
-def _auc(record: DayRecord | None) -> tuple[float, float, float] | None:
-    auc = record.quality.main.measure("AUC") if record and record.quality else None
-    if auc is None or auc.value is None:
+def _decisive(record: DayRecord | None) -> MeasureView | None:
+    return record.quality.main.decisive if record and record.quality else None
+
+
+def _interval(measure: MeasureView | None) -> tuple[float, float, float] | None:
+    if measure is None or measure.value is None:
         return None
     return (
-        auc.value if auc.lower is None else auc.lower,
-        auc.value,
-        auc.value if auc.upper is None else auc.upper,
+        measure.value if measure.lower is None else measure.lower,
+        measure.value,
+        measure.value if measure.upper is None else measure.upper,
     )
 
 

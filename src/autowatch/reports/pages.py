@@ -22,6 +22,7 @@ from autowatch.reports import text as page_text
 from autowatch.reports.day import DayView, Links, day_view, window_view
 from autowatch.reports.documents.summary import DayRecord, DaySummary
 from autowatch.reports.history import history_view
+from autowatch.reports.models import RunDocuments
 from autowatch.reports.run.view import duration, view_of
 from autowatch.reports.text import visible
 
@@ -81,12 +82,21 @@ def _day_environment() -> Environment:
     )
 
 
-def history_page(days: Mapping[date, DayRecord], left_out: Sequence[DaysLeftOut] = ()) -> str:
+def history_page(
+    days: Mapping[date, DayRecord],
+    left_out: Sequence[DaysLeftOut] = (),
+    runs: Sequence[RunDocuments] = (),
+    champion: str | None = None,
+) -> str:
     """The page of these days as HTML, newest first: no script, nothing loaded from elsewhere, foreign text escaped.
 
-    `left_out` are the days that the daily job never judged.
+    Args:
+        days: what is known of each.
+        left_out: the days that the daily job never judged.
+        runs: what training runs have left.
+        champion: the run whose model is in force.
     """
-    view = history_view(days)
+    view = history_view(days, runs, champion)
     return _history_environment().get_template("history.html.jinja").render(view=view, left_out=left_out)
 
 
@@ -102,7 +112,7 @@ def run_page(run: Run, documents: dict[str, Any]) -> str:
 
     Args:
         run: how the run went.
-        documents: its data, leaderboard and gate objects by these names, as far as they are there.
+        documents: its data, leaderboard, gate and importance objects by these names, as far as they are there.
     """
     return _run_environment().get_template("run.html.jinja").render(view=view_of(run, documents))
 
@@ -113,4 +123,13 @@ def _number(value: float | None) -> str:
 
 @cache
 def _run_environment() -> Environment:
-    return page_environment(x=plot.x, y=plot.y, path=plot.path, number=_number, duration=duration)
+    return page_environment(
+        x=plot.x,
+        y=plot.y,
+        path=plot.path,
+        number=_number,
+        duration=duration,
+        percent=page_text.percent,
+        count=page_text.count,
+        short=page_text.short,
+    )

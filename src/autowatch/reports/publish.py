@@ -2,29 +2,34 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 from autowatch.aws.objects import Bucket, ObjectMissing
+from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.days import DaysLeftOut, read_days_note
 from autowatch.records.keys import (
     HISTORY_KEY,
+    MODELS_PREFIX,
     REPORTS_PREFIX,
     day_folder,
     day_page_key,
     days_from,
+    decision_key,
     range_folder,
     run_folder,
+    run_key,
     run_page_key,
 )
-from autowatch.records.run import Run
+from autowatch.records.run import RUN_NAME, Run
 from autowatch.reports.day import TREND_DAYS, Links
 from autowatch.reports.documents.drift import UnknownForm
 from autowatch.reports.documents.quality import QualityView, quality_view
 from autowatch.reports.documents.summary import DayRecord, DaySummary, summary_of
+from autowatch.reports.models import RunDocuments
 from autowatch.reports.pages import day_page, history_page, run_page, window_page
 
 _HISTORY_DAYS = 90
@@ -40,7 +45,11 @@ _KEY = re.compile(r"reports/date=(\d{4}-\d\d-\d\d)/(drift\.json|quality\.json|in
 _ATTEMPTS = 5
 
 
+_RUNS_SHOWN = 30
+
+
 _Document = TypeVar("_Document")
+_Item = TypeVar("_Item")
 
 
 _Known = Mapping[date, Mapping[str, str]]
@@ -84,7 +93,7 @@ def publish_history_page(bucket: Bucket) -> str:
     for _ in range(_ATTEMPTS):
         newest = _newest(known)
         records = _in_parallel(partial(_record, bucket, known), newest)
-        page = history_page(dict(zip(newest, records, strict=True)), _left_out(bucket))
+        page = history_page(dict(zip(newest, records, strict=True)), _left_out(bucket), *_models(bucket))
         _put(bucket, HISTORY_KEY, page)
         before, known = known, _list_days(bucket, None)
         if _documents(known, _newest(known)) == _documents(before, newest):
@@ -98,11 +107,27 @@ def _left_out(bucket: Bucket) -> list[DaysLeftOut]:
     return [each for each in ranges if not bucket.exists(f"{range_folder(each.first, each.last)}drift.json")]
 
 
+def _models(bucket: Bucket) -> tuple[list[RunDocuments], str | None]:
+    """What the newest runs have left, and the run in force."""
+    names = [folder.removeprefix(MODELS_PREFIX).rstrip("/") for folder in bucket.folders(MODELS_PREFIX)]
+    newest = sorted((name for name in names if RUN_NAME.fullmatch(name)), reverse=True)[:_RUNS_SHOWN]
+
+    def documents(run: str) -> RunDocuments:
+        return RunDocuments(run, _json(bucket, run_key(run)), _json(bucket, decision_key(run)))
+
+    try:
+        champion = read_champion(bucket).run
+    except NoChampion:
+        champion = None
+    return _in_parallel(documents, newest), champion
+
+
 def publish_window_page(bucket: Bucket, prefix: str, drift: Any) -> str:
     """Writes the page of a range of days or of a file below `prefix`, which ends with `/`, and returns its key."""
     depth = prefix.removeprefix(REPORTS_PREFIX).count("/")
     key = f"{prefix}index.html"
-    _put(bucket, key, window_page(drift, Links(history=f"{'../' * depth}index.html")))
+    up = "../" * depth
+    _put(bucket, key, window_page(drift, Links(f"{up}index.html", root=f"{up}../")))
     return key
 
 
@@ -136,7 +161,7 @@ def _put_day(
         None if other is None else f"../date={other.isoformat()}/index.html"
         for other in _neighbours(known, day)
     )
-    links = Links(history="../index.html", previous=previous, following=following)
+    links = Links("../index.html", previous, following, root="../../")
     page = day_page(day, documents["drift.json"], documents["quality.json"], summaries, links)
     _put(bucket, day_page_key(day), page)
 
@@ -222,8 +247,13 @@ def _read(bucket: Bucket, day: date, name: str, known: _Known) -> Any | None:
     """A document of a day; None where there is none (any more), a text where it is not JSON, or null."""
     if name not in known.get(day, {}):
         return None
+    return _json(bucket, f"{day_folder(REPORTS_PREFIX, day)}{name}")
+
+
+def _json(bucket: Bucket, key: str) -> Any | None:
+    """A document; None where there is none (any more), a text where it is not JSON, or null."""
     try:
-        document = bucket.read_json(f"{day_folder(REPORTS_PREFIX, day)}{name}")
+        document = bucket.read_json(key)
     except ObjectMissing:
         return None
     except (json.JSONDecodeError, UnicodeDecodeError):
@@ -231,16 +261,16 @@ def _read(bucket: Bucket, day: date, name: str, known: _Known) -> Any | None:
     return "null" if document is None else document
 
 
-def _in_parallel(work: Callable[[date], _Document], days: list[date]) -> list[_Document]:
+def _in_parallel(work: Callable[[_Item], _Document], items: Sequence[_Item]) -> list[_Document]:
     with ThreadPoolExecutor(_READERS) as pool:
-        return list(pool.map(work, days))
+        return list(pool.map(work, items))
 
 
 def _put(bucket: Bucket, key: str, page: str) -> None:
     bucket.put(key, page.encode(), "text/html; charset=utf-8")
 
 
-_DOCUMENTS = ("data", "leaderboard", "gate")
+_DOCUMENTS = ("data", "leaderboard", "gate", "importance")
 
 
 def write_run_report(bucket: Bucket, run: Run) -> str:

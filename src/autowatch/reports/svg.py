@@ -70,12 +70,14 @@ class Band:
         area: the intervals around that line, to be filled.
         dots: the days between two gaps, each a line without a length.
         whiskers: the intervals of those days, to be drawn.
+        levels: what the values are to be compared with, a line for each day that has one.
     """
 
     path: str
     area: str
     dots: str
     whiskers: str
+    levels: str
     lowest: float
     highest: float
 
@@ -108,12 +110,12 @@ def sparkline(values: Sequence[float | None], most: float) -> Sparkline | None:
 def bars(values: Sequence[int | None]) -> list[Bar]:
     """Bars for counts, one for each that is there and not 0; the highest fills the picture."""
     highest = max((value for value in values if value is not None), default=0)
-    slot = _slot(len(values))
+    slot = slot_width(len(values))
     return [
         # A day with few rows must not look like one without.
         Bar(
             place,
-            round(_middle(place, len(values)) - slot * 0.4, 2),
+            round(middle(place, len(values)) - slot * 0.4, 2),
             round(HEIGHT - height, 1),
             round(slot * 0.8, 2),
             round(height, 1),
@@ -124,21 +126,25 @@ def bars(values: Sequence[int | None]) -> list[Bar]:
     ]
 
 
-def band(intervals: Sequence[tuple[float, float, float] | None]) -> Band | None:
-    """Draws values between their lower and upper ends, each given as (lower, value, upper).
+def band(
+    intervals: Sequence[tuple[float, float, float] | None], levels: Sequence[float | None] = ()
+) -> Band | None:
+    """Draws values between their lower and upper ends, each given as (lower, value, upper), and levels beside them.
 
     None where there is no value at all.
     """
     known = [interval for interval in intervals if interval is not None]
     if not known:
         return None
-    lowest, highest = min(lower for lower, _, _ in known), max(upper for _, _, upper in known)
+    ends = [end for lower, _, upper in known for end in (lower, upper)]
+    ends += [level for level in levels if level is not None]
+    lowest, highest = min(ends), max(ends)
     span = highest - lowest or 1.0
     drawn = [
         None
         if interval is None
         else _Placed(
-            round(_middle(place, len(intervals)), 1), *(_y((end - lowest) / span) for end in interval)
+            round(middle(place, len(intervals)), 1), *(_y((end - lowest) / span) for end in interval)
         )
         for place, interval in enumerate(intervals)
     ]
@@ -156,6 +162,12 @@ def band(intervals: Sequence[tuple[float, float, float] | None]) -> Band | None:
         ),
         dots="".join(_line([(day.x, day.value)]) for [day] in alone),
         whiskers="".join(_line([(day.x, day.lower), (day.x, day.upper)]) for [day] in alone),
+        levels="".join(
+            f"M{round(middle(place, len(levels)) - half, 2):g} {_y((level - lowest) / span)}h{round(2 * half, 2):g}"
+            for half in [slot_width(len(levels)) / 2]
+            for place, level in enumerate(levels)
+            if level is not None
+        ),
         lowest=lowest,
         highest=highest,
     )
@@ -171,12 +183,14 @@ class _Placed:
     upper: float
 
 
-def _slot(places: int) -> float:
+def slot_width(places: int) -> float:
+    """How much of a picture's width one of so many days takes."""
     return min(WIDTH / max(places, 1), _WIDEST_SLOT)
 
 
-def _middle(place: int, places: int) -> float:
-    return WIDTH - (places - place - 0.5) * _slot(places)
+def middle(place: int, places: int) -> float:
+    """Where the middle of the day at this place lies across a picture of so many days."""
+    return WIDTH - (places - place - 0.5) * slot_width(places)
 
 
 def _x(place: int, places: int) -> float:

@@ -7,7 +7,7 @@ What to do about alarms of each kind, for mails and pages alike.
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -54,9 +54,32 @@ def percent(share: float | None) -> str:
     return f"{share:.1%}" if share < 0.0995 or share >= 0.99 else f"{share:.0%}"
 
 
+def model_use(moved: Mapping[str, float | None]) -> str:
+    """How much of what the model uses has moved, most used columns first: `43% of what the model uses: a 31%, b 12%`.
+
+    Args:
+        moved: the share of the model's use of each column that moved; None where it is not known.
+
+    Returns:
+        Nothing where none is known.
+    """
+    known = {name: share for name, share in moved.items() if share is not None}
+    if not known:
+        return ""
+    most = sorted((name for name in known if known[name]), key=lambda name: -known[name])
+    named = [f"{short(name, 60)} {percent(known[name])}" for name in most]
+    whole = f"{percent(min(1.0, sum(known.values())))} of what the model uses"
+    return f"{whole}: {listed(named, 3)}" if named else whole
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A figure with so many decimals; a dash where there is none."""
     return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def rounded(value: float, digits: int) -> str:
+    """A figure in its column's unit with so many significant digits, and its thousands apart."""
+    return f"{float(f'{value:.{digits}g}'):,.15g}"
 
 
 def p_text(p: float | None) -> str:
@@ -131,3 +154,24 @@ ALARM_REMEDIES = {
     "baseline": "Restore the baseline as the alarm says; the day is then judged again by itself.",
 }
 """By the alarm's kind."""
+
+
+_REFUSALS = {
+    "EmptyFile": "empty",
+    "NoHeader": "no header",
+    "NoRows": "no rows",
+    "DuplicateColumns": "a column twice",
+    "NotUtf8": "not UTF-8",
+    "MalformedCsv": "malformed CSV",
+    "MissingColumns": "columns missing",
+    "ReservedColumns": "reserved column names",
+    "TooManyRejected": "too many rejected rows",
+    "LineBreakInField": "line break in a field",
+    "InputGone": "gone before it was read",
+    "NoChampion": "no model in force",
+}
+
+
+def refusal(error: str) -> str:
+    """Why a file was refused, in words; the code itself where another version refused it."""
+    return _REFUSALS.get(error, short(error, 40))

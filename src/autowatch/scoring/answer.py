@@ -1,15 +1,14 @@
-"""The answer of an Autopilot inference container: one CSV row of four outputs for each row it was sent."""
+"""The answer of an Autopilot inference container: one CSV row of the outputs asked for, for each row it was sent."""
 
 import ast
 import csv
 import io
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from autowatch.errors import AutowatchError
-
-INFERENCE_OUTPUTS = ("predicted_label", "probability", "probabilities", "labels")
-"""What a model must be told to answer, in this order (the container's SAGEMAKER_INFERENCE_OUTPUT)."""
+from autowatch.records.problem import Problem, ProblemType
 
 LARGEST_PROBABILITY = 1.000001
 """float32 probabilities of some containers add up to a little more than 1."""
@@ -23,40 +22,125 @@ class AnswerMismatch(AutowatchError):
 
 
 class AnswerUnreadable(AutowatchError):
-    """The endpoint's answer does not have the form of the four inference outputs."""
+    """The endpoint's answer does not have the form of the inference outputs."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """For each row that was sent what the container wrote.
+    """What the container wrote, in the columns that predictions files add (`Contract.prediction_columns`): in each a
+    text for each row that was sent."""
 
-    Attributes:
-        labels: the predicted label, or the predicted number.
-        probabilities: of two labels P(positive label), of several P of the one predicted; of numbers none.
-        of_labels: of several labels, where P of each was asked for, a sequence for each label in the contract's order.
-    """
+    columns: tuple[Sequence[str], ...]
 
-    labels: Sequence[str]
-    probabilities: Sequence[str]
-    of_labels: Sequence[Sequence[str]] = ()
+    @property
+    def labels(self) -> Sequence[str]:
+        """The predicted labels, or the predicted numbers."""
+        return self.columns[0]
+
+    @property
+    def probabilities(self) -> Sequence[str]:
+        """Of two labels P(positive label), of several P of the one predicted; of numbers none."""
+        return self.columns[1] if len(self.columns) > 1 else ()
+
+    @property
+    def of_labels(self) -> Sequence[Sequence[str]]:
+        """Of several labels, where it was asked for, P of each in the contract's order."""
+        return self.columns[2:]
+
+    @property
+    def figures(self) -> Sequence[str]:
+        """By which two answers to the same rows are compared: the probabilities, or the numbers."""
+        return self.probabilities if len(self.columns) > 1 else self.labels
 
 
-def parse_answer(answer: bytes, rows: int, labels: Sequence[str], positive_label: str) -> Predictions:
-    """The predictions in an answer such as `no,0.93,"[0.93, 0.07]","['no', 'yes']"`.
+def parse_answer(answer: bytes, rows: int, problem: Problem) -> Predictions:
+    """The predictions in an answer such as `no,0.93,"[0.93, 0.07]","['no', 'yes']"`, or `152.25` where numbers are
+    predicted.
 
-    P(positive label) comes from the lists `probabilities` and `labels`, never from `probability`: that is P(positive)
-    in one Autopilot mode and P(predicted label) in the other.
+    Probabilities come from the lists `probabilities` and `labels`, never from `probability`: that is P(positive) in one
+    Autopilot mode and P(predicted label) in the other.
 
     Raises:
         AnswerMismatch: it does not hold `rows` predictions.
-        AnswerUnreadable: it has another form, an unknown label, or an invalid probability.
+        AnswerUnreadable: it has another form, an unknown label, an invalid probability, or no number.
     """
-    predicted, _, probability_lists, label_lists = _read_columns(str(answer, "utf-8", "replace"), rows)
+    columns = _read_columns(str(answer, "utf-8", "replace"), rows, problem)
+    return _READERS[problem.type](columns, problem)
+
+
+def _read_columns(text: str, rows: int, problem: Problem) -> Sequence[Sequence[str]]:
+    try:
+        records = [record for record in csv.reader(io.StringIO(text, newline=""), strict=True) if record]
+    except csv.Error:
+        raise AnswerUnreadable("The endpoint's answer is not CSV.") from None
+    if len(records) != rows:
+        raise AnswerMismatch(f"The endpoint answered {len(records)} predictions to {rows} rows.")
+    if set(map(len, records)) != {len(problem.outputs)}:
+        raise AnswerUnreadable(f"The endpoint does not answer with {outputs_asked_for(problem)}")
+    return list(zip(*records, strict=True))
+
+
+def outputs_asked_for(problem: Problem) -> str:
+    """The outputs, and what to do where an answer has others."""
+    outputs = problem.outputs
+    if len(outputs) == 1:
+        return "one number a row. Leave SAGEMAKER_INFERENCE_OUTPUT of its model as Autopilot set it."
+    return f"the four outputs {', '.join(outputs)}. Set SAGEMAKER_INFERENCE_OUTPUT of its model to these."
+
+
+def _read_positive(columns: Sequence[Sequence[str]], problem: Problem) -> Predictions:
+    """Of two labels P of the positive one."""
+    predicted, of_label = _read_lists(columns, problem)
+    return Predictions((predicted, _probabilities(of_label(problem.labels.index(problem.positive_label)))))
+
+
+def _read_several(columns: Sequence[Sequence[str]], problem: Problem) -> Predictions:
+    """Of several labels P of the one given and, where it is asked for, of each."""
+    predicted, of_label = _read_lists(columns, problem)
+    each = [of_label(place) for place in range(len(problem.labels))]
+    given = [
+        row[problem.labels.index(label)]
+        for label, row in zip(predicted, zip(*each, strict=True), strict=True)
+    ]
+    wanted = each if problem.each_probability else []
+    return Predictions((predicted, *map(_probabilities, (given, *wanted))))
+
+
+def _read_numbers(columns: Sequence[Sequence[str]], _problem: Problem) -> Predictions:
+    numbers = [text.strip(AROUND_AN_ITEM) for text in columns[0]]
+    try:
+        are_numbers = all(map(math.isfinite, map(float, numbers)))
+    except ValueError:
+        are_numbers = False
+    if not are_numbers:
+        raise AnswerUnreadable("The endpoint's predictions are not all finite numbers.")
+    return Predictions((numbers,))
+
+
+_READERS: dict[ProblemType, Callable[[Sequence[Sequence[str]], Problem], Predictions]] = {
+    "binary": _read_positive,
+    "multiclass": _read_several,
+    "regression": _read_numbers,
+}
+
+
+def _read_lists(
+    columns: Sequence[Sequence[str]], problem: Problem
+) -> tuple[Sequence[str], Callable[[int], list[str]]]:
+    """The predicted labels, and what gives the probabilities of the label with this place in the contract."""
+    predicted, _, probability_lists, label_lists = columns
+    labels = problem.labels
     check_labels(set(predicted), labels)
-    places = label_places(set(label_lists), labels, positive_label)
-    probabilities = _pick(probability_lists, label_lists, len(labels), places)
-    _check_probabilities(probabilities)
-    return Predictions(predicted, probabilities)
+    places = label_places(set(label_lists), labels)
+    if any(text.count(",") != len(labels) - 1 for text in probability_lists):
+        raise AnswerUnreadable("The endpoint's probabilities are not one for each label.")
+    rows = [text.split(",") for text in probability_lists]
+
+    def of_label(place: int) -> list[str]:
+        pairs = zip(rows, label_lists, strict=True)
+        return [row[places[order][place]].strip(AROUND_AN_ITEM) for row, order in pairs]
+
+    return predicted, of_label
 
 
 def check_labels(predicted: Collection[str], labels: Sequence[str]) -> None:
@@ -65,52 +149,26 @@ def check_labels(predicted: Collection[str], labels: Sequence[str]) -> None:
         raise AnswerUnreadable(f"The endpoint predicts labels other than {', '.join(labels)}.")
 
 
-def label_places(label_lists: Iterable[str], labels: Sequence[str], positive_label: str) -> Mapping[str, int]:
-    """For each text of a list of the labels the place of the positive one in it.
+def label_places(label_lists: Iterable[str], labels: Sequence[str]) -> Mapping[str, Sequence[int]]:
+    """For each text of a list of the labels the place in it of each of `labels`.
 
     Raises:
         AnswerUnreadable: a list holds other labels.
     """
-    return {text: _place(text, labels, positive_label) for text in label_lists}
+    return {text: _places(text, labels) for text in label_lists}
 
 
-def _read_columns(text: str, rows: int) -> Sequence[Sequence[str]]:
-    try:
-        records = [record for record in csv.reader(io.StringIO(text, newline=""), strict=True) if record]
-    except csv.Error:
-        raise AnswerUnreadable("The endpoint's answer is not CSV.") from None
-    if len(records) != rows:
-        raise AnswerMismatch(f"The endpoint answered {len(records)} predictions to {rows} rows.")
-    if set(map(len, records)) != {len(INFERENCE_OUTPUTS)}:
-        raise AnswerUnreadable(
-            "The endpoint does not answer with the four outputs "
-            f"{', '.join(INFERENCE_OUTPUTS)}. Set SAGEMAKER_INFERENCE_OUTPUT of its model to these."
-        )
-    return list(zip(*records, strict=True))
-
-
-def _pick(
-    probability_lists: Sequence[str], label_lists: Sequence[str], labels: int, places: Mapping[str, int]
-) -> list[str]:
-    if any(text.count(",") != labels - 1 for text in probability_lists):
-        raise AnswerUnreadable("The endpoint's probabilities are not one for each label.")
-    return [
-        probabilities.split(",")[places[order]].strip(AROUND_AN_ITEM)
-        for probabilities, order in zip(probability_lists, label_lists, strict=True)
-    ]
-
-
-def _place(text: str, labels: Sequence[str], positive_label: str) -> int:
+def _places(text: str, labels: Sequence[str]) -> list[int]:
     try:
         items = [str(item) for item in ast.literal_eval(text)]
     except (ValueError, SyntaxError, TypeError):
         items = [item.strip() for item in text.strip(" []").split(",")]
     if sorted(items) != sorted(labels):
         raise AnswerUnreadable(f"The endpoint's list of labels is not that of {', '.join(labels)}.")
-    return items.index(positive_label)
+    return [items.index(label) for label in labels]
 
 
-def _check_probabilities(texts: Sequence[str]) -> None:
+def _probabilities(texts: Sequence[str]) -> Sequence[str]:
     try:
         # NaN compares as false.
         are_probabilities = all(0 <= value <= LARGEST_PROBABILITY for value in map(float, texts))
@@ -118,3 +176,4 @@ def _check_probabilities(texts: Sequence[str]) -> None:
         are_probabilities = False
     if not are_probabilities:
         raise AnswerUnreadable("The endpoint's probabilities are not all numbers from 0 to 1.")
+    return texts

@@ -1,6 +1,6 @@
 """The endpoint's answer, read by Arrow where that reads the same as `parse_answer`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import BoundedSemaphore
 from typing import Any
 
@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autowatch.records.contract import Contract
+from autowatch.records.problem import Problem, ProblemType
 from autowatch.scoring.answer import (
     AROUND_AN_ITEM,
-    INFERENCE_OUTPUTS,
     LARGEST_PROBABILITY,
     Predictions,
     check_labels,
@@ -24,22 +24,22 @@ _READ_AT_ONCE = BoundedSemaphore(2)
 """Reading takes several times the memory that the answer has, and more at a time is no faster."""
 
 
-def read_answer(answer: bytes, rows: int, labels: Sequence[str], positive_label: str) -> Predictions:
+def read_answer(answer: bytes, rows: int, problem: Problem) -> Predictions:
     """As `parse_answer`, and many times as fast for answers in the form that containers give."""
     with _READ_AT_ONCE:
-        return (
-            _read_usual(answer, rows, labels, positive_label)
-            or _read_lists(answer, rows, labels, positive_label)
-            or parse_answer(answer, rows, labels, positive_label)
-        )
+        for read in _READERS[problem.type]:
+            if predictions := read(answer, rows, problem):
+                return predictions
+        return parse_answer(answer, rows, problem)
 
 
-def _read_usual(answer: bytes, rows: int, labels: Sequence[str], positive_label: str) -> Predictions | None:
+def _read_usual(answer: bytes, rows: int, problem: Problem) -> Predictions | None:
     """Reads lines like `no,0.93,"[0.93, 0.07]","['no', 'yes']"` that all list the labels alike.
 
     They are cut at each comma, in quotes too. If there are four quotes a row, and they stand where both lists begin and
     end, each list is a field. Otherwise, and where something is wrong, the answer is None.
     """
+    labels = problem.labels
     fields = read_fields(answer, ",", 2 + 2 * len(labels), quotes=False)
     if fields is None or fields.misfits or fields.rows != rows or answer.count(b'"') != 4 * rows:
         return None
@@ -55,29 +55,44 @@ def _read_usual(answer: bytes, rows: int, labels: Sequence[str], positive_label:
     ):
         return None
     check_labels(predicted.unique().to_pylist(), labels)
-    place = label_places([label_list[1:-1]], labels, positive_label)[label_list[1:-1]]
-    return _probabilities(predicted, numbers[place])
+    places = label_places([label_list[1:-1]], labels)[label_list[1:-1]]
+    return _with_probabilities(predicted, problem, lambda place: numbers[places[place]])
 
 
-def _read_lists(answer: bytes, rows: int, labels: Sequence[str], positive_label: str) -> Predictions | None:
+def _read_lists(answer: bytes, rows: int, problem: Problem) -> Predictions | None:
     """Reads lists of labels that differ from row to row, or are quoted otherwise."""
-    fields = read_fields(answer, ",", len(INFERENCE_OUTPUTS)) if answer else None
+    fields = read_fields(answer, ",", len(problem.outputs)) if answer else None
     if fields is None or fields.misfits or fields.rows != rows:
         return None
-    return _read_quickly(fields.columns, labels, positive_label)
+    return _read_quickly(fields.columns, problem)
 
 
-def read_columns(outputs: Sequence[Column], labels: Sequence[str], positive_label: str) -> Predictions:
+def _read_lines(answer: bytes, rows: int, _problem: Problem) -> Predictions | None:
+    """Reads lines of one number each."""
+    try:
+        lines = answer.decode().removesuffix("\n").split("\n")
+    except UnicodeDecodeError:
+        return None
+    return _numbers(pa.array(lines, pa.string())) if len(lines) == rows else None
+
+
+_READERS: dict[ProblemType, Sequence[Callable[[bytes, int, Problem], Predictions | None]]] = {
+    "binary": (_read_usual, _read_lists),
+    "multiclass": (_read_usual, _read_lists),
+    "regression": (_read_lines,),
+}
+
+
+def read_columns(outputs: Sequence[Column], problem: Problem) -> Predictions:
     """The predictions in the columns of an answer, as Arrow's arrays.
 
     Raises:
         AnswerUnreadable: as `parse_answer` does.
     """
-    predictions = _read_quickly(outputs, labels, positive_label)
+    predictions = _read_quickly(outputs, problem)
     if predictions is None:
-        parsed = parse_answer(to_csv(outputs), len(outputs[0]), labels, positive_label)
-        columns = (pa.array(column, pa.string()) for column in (parsed.labels, parsed.probabilities))
-        predictions = Predictions(*columns)
+        parsed = parse_answer(to_csv(outputs), len(outputs[0]), problem)
+        predictions = Predictions(tuple(pa.array(column, pa.string()) for column in parsed.columns))
     return predictions
 
 
@@ -93,35 +108,72 @@ def decide_labels(predictions: Predictions, contract: Contract) -> Predictions:
         return predictions
     is_positive = pc.greater_equal(pc.cast(predictions.probabilities, pa.float64()), threshold.value)
     labels = pc.if_else(is_positive, contract.positive_label, contract.negative_label)
-    return Predictions(labels, predictions.probabilities)
+    return Predictions((labels, *predictions.columns[1:]))
 
 
-def _read_quickly(
-    outputs: Sequence[Column], labels: Sequence[str], positive_label: str
-) -> Predictions | None:
+def _read_quickly(outputs: Sequence[Column], problem: Problem) -> Predictions | None:
     """None where it takes `parse_answer` to find out what is wrong."""
+    if not problem.labels:
+        return _numbers(outputs[0])
     predicted, _, probability_lists, label_lists = outputs
-    check_labels(predicted.unique().to_pylist(), labels)
-    places = label_places(label_lists.unique().to_pylist(), labels, positive_label)
+    check_labels(predicted.unique().to_pylist(), problem.labels)
+    places = label_places(label_lists.unique().to_pylist(), problem.labels)
     items = pc.split_pattern(probability_lists, ",")
-    if not _hold(pc.equal(pc.list_value_length(items), len(labels))):
+    if not _hold(pc.equal(pc.list_value_length(items), len(problem.labels))):
         return None
-    picked: Any = None
-    for order, place in places.items():
-        item = pc.list_element(items, place)
-        picked = item if picked is None else pc.if_else(pc.equal(label_lists, order), item, picked)
-    return _probabilities(predicted, picked)
+
+    def of_label(place: int) -> Column:
+        picked: Any = None
+        for order, of_order in places.items():
+            item = pc.list_element(items, of_order[place])
+            picked = item if picked is None else pc.if_else(pc.equal(label_lists, order), item, picked)
+        return picked
+
+    return _with_probabilities(predicted, problem, of_label)
 
 
-def _probabilities(predicted: Column, items: Column) -> Predictions | None:
-    texts = pc.utf8_trim(items, AROUND_AN_ITEM)
+def _with_probabilities(
+    predicted: Column, problem: Problem, of_label: Callable[[int], Column]
+) -> Predictions | None:
+    """The predictions, where all their probabilities are some; `of_label` gives the items of the label with this place
+    in the contract."""
+    wanted = _WANTED[problem.type](predicted, problem, of_label)
+    columns = [pc.utf8_trim(column, AROUND_AN_ITEM) for column in wanted]
+    return Predictions((predicted, *columns)) if all(map(_are_probabilities, columns)) else None
+
+
+def _positive(_predicted: Column, problem: Problem, of_label: Callable[[int], Column]) -> list[Column]:
+    return [of_label(problem.labels.index(problem.positive_label))]
+
+
+def _given(predicted: Column, problem: Problem, of_label: Callable[[int], Column]) -> list[Column]:
+    each = [of_label(place) for place in range(len(problem.labels))]
+    given = pc.choose(pc.index_in(predicted, pa.array(problem.labels, pa.string())), *each)
+    return [given, *each] if problem.each_probability else [given]
+
+
+_WANTED: dict[ProblemType, Callable[[Column, Problem, Callable[[int], Column]], list[Column]]] = {
+    "binary": _positive,
+    "multiclass": _given,
+}
+
+
+def _are_probabilities(texts: Column) -> bool:
+    try:
+        values = pc.cast(texts, pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    # NaN compares as false.
+    return _hold(pc.and_(pc.greater_equal(values, 0.0), pc.less_equal(values, LARGEST_PROBABILITY)))
+
+
+def _numbers(column: Column) -> Predictions | None:
+    texts = pc.utf8_trim(column, AROUND_AN_ITEM)
     try:
         values = pc.cast(texts, pa.float64())
     except pa.ArrowInvalid:
         return None
-    # NaN compares as false.
-    within = pc.and_(pc.greater_equal(values, 0.0), pc.less_equal(values, LARGEST_PROBABILITY))
-    return Predictions(predicted, texts) if _hold(within) else None
+    return Predictions((texts,)) if _hold(pc.is_finite(values)) else None
 
 
 def _hold(conditions: Any) -> bool:

@@ -16,10 +16,10 @@ from autowatch.records.contract import Contract
 from autowatch.scoring.ahead import work_ahead
 from autowatch.scoring.answer import Predictions
 from autowatch.scoring.answer_columns import decide_labels
-from autowatch.scoring.columns import check_written_names, match_columns
+from autowatch.scoring.columns import Layout, check_written_names, match_columns
 from autowatch.scoring.endpoint import Endpoint
 from autowatch.scoring.requests import Answer, Rejected, ScoringLimits, request_predictions
-from autowatch.scoring.rows import RowChecker, columns_to_check, model_columns, profile_of
+from autowatch.scoring.rows import RowChecker, columns_to_check, model_columns, profile_of, with_counts
 from autowatch.tabular.arrow.counts import ColumnCounter
 from autowatch.tabular.arrow.fields import Column
 from autowatch.tabular.arrow.lines import (
@@ -44,16 +44,15 @@ class ScoredBatch:
 
     Attributes:
         row_numbers: the place of each scored row among all the table's rows, from 1 (Arrow, int64).
-        names: the names of the output columns: the table's own in their order (the target under
-            `<target>_actual`), then `<target>` and `<target>_probability`.
+        layout: what the table's columns and those of the predictions are called.
         lines: for each scored row its own fields as they are written, as CSV (Arrow, texts).
-        predictions: for each scored row the label and P(positive label) (Arrow, texts).
+        predictions: of the scored rows (Arrow, texts).
         rejected: the rows in between that could not be scored, in the table's order.
         profile: the counts of the scored rows.
     """
 
     row_numbers: Any
-    names: Sequence[str]
+    layout: Layout
     lines: Column
     predictions: Predictions
     rejected: Sequence[Rejected]
@@ -161,8 +160,11 @@ class _Scoring:
         self._checker = RowChecker(layout.width, columns)
         self._requests = _RequestSizes(limits, size)
         counted = {column.name: column for column in baseline.columns}
-        prediction = counted.get(layout.output[-1])
-        self._probabilities = prediction and ColumnCounter(prediction)
+        self._prediction_counters = {
+            place: ColumnCounter(counted[name])
+            for place, name in enumerate(layout.predicted)
+            if name in counted
+        }
         # Answers come in another thread than rows, so the counters that remember texts are others.
         self._recounters = {
             position: ColumnCounter(bins) for position, bins in columns.items() if bins.name in counted
@@ -194,15 +196,20 @@ class _Scoring:
             rejected = _with_refused(batch, answer, _fields_of(pc.filter(own, refused).to_pylist()))
             own, lines, numbers = (pc.filter(each, pc.invert(refused)) for each in (own, lines, numbers))
             profile = self._recount(own)
-        labels = _joined([part.labels for part in answer.parts])
-        probabilities = _joined([part.probabilities for part in answer.parts])
-        predictions = decide_labels(Predictions(labels, probabilities), self._contract)
-        if self._probabilities:
-            counts = tuple(self._probabilities.count(probabilities).counts)
-            profile = replace(profile, columns=profile.columns | {self._layout.output[-1]: counts})
+        columns = (
+            _joined([part.columns[place] for part in answer.parts])
+            for place in range(len(self._layout.predicted))
+        )
+        predictions = decide_labels(Predictions(tuple(columns)), self._contract)
+        counts = {
+            counter.bins.name: counter.count(predictions.columns[place])
+            for place, counter in self._prediction_counters.items()
+        }
+        profile = with_counts(profile, counts)
         if self._neutralise:
-            predictions = replace(predictions, labels=without_formulas(predictions.labels))
-        return ScoredBatch(numbers, self._layout.output, lines, predictions, rejected, profile)
+            labels = without_formulas(predictions.labels)
+            predictions = Predictions((labels, *predictions.columns[1:]))
+        return ScoredBatch(numbers, self._layout, lines, predictions, rejected, profile)
 
     def _prepare(self, rows: Rows) -> _Batch:
         checked = self._checker.check(rows)

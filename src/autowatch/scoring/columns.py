@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from autowatch.errors import UnreadableFile
-from autowatch.records.contract import Contract, reserved_columns
+from autowatch.records.contract import Contract
 from autowatch.tabular.cells import PLAIN_FORM, NumberForm
 from autowatch.tabular.csv_lines import no_formula
 from autowatch.tabular.table import Block
@@ -28,8 +28,8 @@ class Layout:
         width: how many fields a row has.
         features: the positions of the model's columns, in the contract's order.
         numeric: the positions of those among them that hold numbers, with their names.
-        output: the names of the columns of the scored rows: the file's own in their order (the target under
-            `<target>_actual`), then `<target>` and `<target>_probability`.
+        own: what the file's own columns are called in the predictions: the target is `<target>_actual`.
+        predicted: the names of the columns that the model adds.
         names: the names of the model's columns, in the contract's order. In the file they may be written with other
             spaces around them, or in another Unicode form.
         forms: how those of the numeric ones write numbers that do not write them plainly.
@@ -38,7 +38,8 @@ class Layout:
     width: int
     features: Sequence[int]
     numeric: Mapping[int, str]
-    output: Sequence[str]
+    own: Sequence[str]
+    predicted: Sequence[str]
     names: Sequence[str] = ()
     forms: Mapping[int, NumberForm] = field(default_factory=dict)
 
@@ -58,19 +59,17 @@ def match_columns(header: Sequence[str], contract: Contract) -> Layout:
             f"The file lacks {_columns(missing)}, with which the model of run {contract.run} was trained."
             f"{near_misses(missing, header)} Add what is missing, under exactly these names."
         )
-    reserved = [
-        name for name in reserved_columns(contract.target, contract.row_id_in(header)) if name in header
-    ]
+    reserved = [name for name in contract.reserved_columns(contract.row_id_in(header)) if name in header]
     if reserved:
         raise ReservedColumns(
             f"The file has {_columns(reserved)}, which the predictions add. Rename what is in the file."
         )
-    own = [contract.actual_column if name == contract.target else name for name in header]
     return Layout(
         width=len(header),
         features=[positions[name] for name in names],
         numeric={positions[item.name]: item.name for item in contract.features if item.type == "numeric"},
-        output=[*own, contract.target, contract.probability_column],
+        own=[contract.actual_column if name == contract.target else name for name in header],
+        predicted=contract.prediction_columns,
         names=names,
         forms={positions[item.name]: item.form for item in contract.features if not item.form.is_plain},
     )
@@ -83,7 +82,7 @@ def check_written_names(layout: Layout) -> None:
         ReservedColumns: two would have the same, and no reader could tell them apart.
     """
     places: dict[str, int] = {}
-    for place, name in enumerate(map(no_formula, layout.output), start=1):
+    for place, name in enumerate(map(no_formula, [*layout.own, *layout.predicted]), start=1):
         if (first := places.setdefault(name, place)) != place:
             raise ReservedColumns(
                 f"Columns {first} and {place} would have the same name in the predictions, since NeutraliseFormulas "

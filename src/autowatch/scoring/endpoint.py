@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadErro
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from autowatch.errors import AutowatchError
+from autowatch.records.problem import Problem
 from autowatch.records.smoke import SmokeTest
 from autowatch.scoring.answer import Predictions, parse_answer
 
@@ -139,10 +140,9 @@ class Endpoint:
     Attributes:
         client: boto3's `sagemaker-runtime`, which tries nothing again by itself.
         name: the endpoint's name.
-        labels: the labels that its model knows.
-        positive_label: the one whose probability is wanted.
+        problem: what its model is asked for.
         seconds_left: tells how long the caller may still take; nothing new is begun when that nears zero.
-        parse: reads an answer: its bytes, how many rows were sent, `labels` and `positive_label`.
+        parse: reads an answer: its bytes, how many rows were sent, and `problem`.
         witness: rows with the answers that the model gave at its gate. They go in front of every request, and the
             answer to them says which model gave the whole; without them every answer is believed.
         variants: the production variants that answered.
@@ -151,10 +151,9 @@ class Endpoint:
 
     client: "SageMakerRuntimeClient"
     name: str
-    labels: Sequence[str]
-    positive_label: str
+    problem: Problem
     seconds_left: Callable[[], float]
-    parse: Callable[[bytes, int, Sequence[str], str], Predictions] = parse_answer
+    parse: Callable[[bytes, int, Problem], Predictions] = parse_answer
     witness: SmokeTest | None = None
     variants: set[str] = field(default_factory=set)
     failed: list[int] = field(default_factory=list)
@@ -174,16 +173,17 @@ class Endpoint:
             AnswerMismatch, AnswerUnreadable: there was an answer, but not one to rely on.
         """
         if self.witness is None:
-            return self.parse(self._invoke_patiently(payload, rows), rows, self.labels, self.positive_label)
+            return self.parse(self._invoke_patiently(payload, rows), rows, self.problem)
         known = len(self.witness.labels)
         answer = self._invoke_patiently(self.witness.payload.encode() + payload, rows)
-        predictions = self.parse(answer, known + rows, self.labels, self.positive_label)
-        self._check_witness(predictions.probabilities[:known], self.witness)
-        return Predictions(predictions.labels[known:], predictions.probabilities[known:])
+        predictions = self.parse(answer, known + rows, self.problem)
+        self._check_witness(predictions.figures[:known], self.witness)
+        return Predictions(tuple(column[known:] for column in predictions.columns))
 
     def _check_witness(self, answered: Sequence[str], witness: SmokeTest) -> None:
-        pairs = zip(answered, witness.probabilities, strict=True)
-        if any(abs(float(str(now)) - float(then)) > _WITNESS_TOLERANCE for now, then in pairs):
+        pairs = zip(answered, witness.figures, strict=True)
+        tolerance = _WITNESS_TOLERANCE * witness.scale
+        if any(abs(float(str(now)) - float(then)) > tolerance for now, then in pairs):
             raise AnotherModelAnswered(
                 f"Endpoint {self.name} answered with another model than the one in force: it answers otherwise to "
                 f"rows that the model had at its gate."
@@ -268,8 +268,8 @@ class Endpoint:
         except (ModelFailed, BatchTimedOut) as error:
             raise EndpointUnavailable(str(error)) from None
         rows = len(self.witness.labels)
-        predictions = self.parse(answer, rows, self.labels, self.positive_label)
-        self._check_witness(predictions.probabilities, self.witness)
+        predictions = self.parse(answer, rows, self.problem)
+        self._check_witness(predictions.figures, self.witness)
 
     def _invoke(self, payload: bytes) -> bytes:
         # Where the service's or the model's own words may quote a row, they are not chained to what is raised.

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError, UnreadableFile
-from autowatch.records.arrival import Arrival, announcement, check_name, is_named_csv, output_keys
+from autowatch.records.arrival import (
+    Arrival,
+    announcement,
+    check_name,
+    is_named_csv,
+    is_rewritten,
+    output_keys,
+)
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.run import read_latest
 from autowatch.scoring.in_force import ReleaseUnderWay
@@ -114,7 +121,8 @@ def score_arrivals(
     """Scores every file; gives how many were scored and refused, and how many handed over or left to `transforms`.
 
     A file that cannot be scored as it is gets an error object under `rejected/`, a warning in the log and a metric:
-    trying again cannot help. So does one that arrives when there is no model, unless a run is training one. Any other
+    trying again cannot help. So does one that arrives when there is no model, unless a run is training one. A file out
+    of which rows of a person were taken is passed over. Any other
     failure is raised when all files have been tried.
 
     Args:
@@ -130,7 +138,9 @@ def score_arrivals(
     failures: list[Exception] = []
     for arrival in arrivals:
         try:
-            if transforms and _is_for_transform(bucket, arrival, settings, transforms):
+            if is_rewritten(bucket, arrival):
+                _LOGGER.info("passed over, since rows were taken out of it", extra={"key": arrival.file.key})
+            elif transforms and _is_for_transform(bucket, arrival, settings, transforms):
                 _hand_over(bucket, arrival, transforms)
                 outcomes["handed_over"] += 1
             else:

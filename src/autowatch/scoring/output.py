@@ -6,13 +6,15 @@ from autowatch.records.contract import PREDICTION_DATE_COLUMN
 from autowatch.tabular.csv_lines import csv_line, csv_lines, no_formula
 
 
-def predictions_header(output: Iterable[str], row_id: str, neutralise: bool = False) -> bytes:
-    """The header of a predictions file, from the names of the scored rows' columns (`Layout.output`) and of our ids.
+def predictions_header(
+    own: Iterable[str], row_id: str, predicted: Iterable[str], neutralise: bool = False
+) -> bytes:
+    """The header of a predictions file: the input's own columns, our ids, what the model adds.
 
     With `neutralise` the names are written as those of a rejected file are.
     """
-    *own, label, probability = map(no_formula, output) if neutralise else output
-    names = [*own, row_id, label, probability, PREDICTION_DATE_COLUMN]
+    written = no_formula if neutralise else str
+    names = [*map(written, own), row_id, *map(written, predicted), PREDICTION_DATE_COLUMN]
     return "\n".join([*csv_lines([[name] for name in names]), ""]).encode()
 
 

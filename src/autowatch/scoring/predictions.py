@@ -204,8 +204,7 @@ def _score(
     endpoint = Endpoint(
         client=runtime,
         name=champion.endpoint_name,
-        labels=contract.labels,
-        positive_label=contract.positive_label,
+        problem=contract.problem,
         seconds_left=seconds_left,
         parse=read_answer,
         witness=read_witness(bucket, champion.run),
@@ -294,11 +293,11 @@ class _Rows:
 
     def _write_predictions(self, batch: ScoredBatch) -> None:
         if self._predictions_file.is_empty:
-            header = predictions_header(batch.names, self._row_id, self._neutralise)
+            layout = batch.layout
+            header = predictions_header(layout.own, self._row_id, layout.predicted, self._neutralise)
             self._predictions_file.write(header)
-        labels, probabilities = batch.predictions.labels, batch.predictions.probabilities
         self._predictions_file.write(
-            predictions_rows(self._arrival, batch.row_numbers, batch.lines, labels, probabilities)
+            predictions_rows(self._arrival, batch.row_numbers, batch.lines, batch.predictions.columns)
         )
 
     def _write_rejected(self, rejected: Sequence[Rejected]) -> None:

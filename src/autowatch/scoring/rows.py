@@ -1,7 +1,7 @@
 """Rows on their way through scoring: which can be sent, what they count, and how they are written with predictions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import attrgetter, sub
 from typing import Any
@@ -129,6 +129,13 @@ def profile_of(baseline: Baseline, rows: int, counts: Mapping[str, ColumnCounts]
     return Profile(baseline.run, baseline.bins, rows, columns, sketches)
 
 
+def with_counts(profile: Profile, counts: Mapping[str, ColumnCounts]) -> Profile:
+    """The profile with what further columns count in the same rows."""
+    columns = {name: tuple(column.counts) for name, column in counts.items()}
+    sketches = {name: column.sketch for name, column in counts.items() if not column.sketch.is_empty}
+    return replace(profile, columns=profile.columns | columns, sketches=profile.sketches | sketches)
+
+
 def no_rows(baseline: Baseline, names: Iterable[str]) -> Profile:
     """The profile of no rows that have the columns of these names."""
     columns = {column.name: (0,) * len(column) for column in baseline.columns}
@@ -136,7 +143,7 @@ def no_rows(baseline: Baseline, names: Iterable[str]) -> Profile:
 
 
 def predictions_rows(
-    arrival: Arrival, numbers: Any, lines: Column, labels: Column, probabilities: Column
+    arrival: Arrival, numbers: Any, lines: Column, predicted: Sequence[Column]
 ) -> memoryview:
     """Some rows of a predictions file, as bytes.
 
@@ -144,10 +151,11 @@ def predictions_rows(
         arrival: whose rows they are.
         numbers: the place of each row among all of the input's, from 1.
         lines: its own fields as CSV.
-        labels, probabilities: its prediction.
+        predicted: the columns that the model adds, its label or number first.
     """
     ids = join([arrival.id_prefix, pc.cast(numbers, pa.string())], "-")
-    return content_in_place(join([lines, ids, quoted(labels), probabilities, f"{to_text(arrival.time)}\n"]))
+    label, *rest = predicted
+    return content_in_place(join([lines, ids, quoted(label), *rest, f"{to_text(arrival.time)}\n"]))
 
 
 def _holds_any(rows: Rows, faulty: Mapping[int, Sequence[str]]) -> Any:

@@ -78,6 +78,11 @@ class NumericBins(
         return "numeric"
 
     @property
+    def is_probability(self) -> bool:
+        """Whether it is a prediction from 0 to 1, which no number is far outside of."""
+        return self.kind == "prediction" and (self.edges[:1], self.edges[-1:]) == ((0.0,), (1.0,))
+
+    @property
     def out_of_range(self) -> tuple[int, ...]:
         """The positions of the bins for numbers beyond those of the reference rows."""
         below = len(self.atoms)
@@ -292,13 +297,14 @@ def numeric_bins(
     values: Mapping[float, int],
     max_bins: int = MAX_BINS,
     form: NumberForm = PLAIN_FORM,
+    bounds: tuple[float, float] | None = None,
 ) -> NumericBins:
     """Bins for a numeric column, from how often each number occurs in the reference rows.
 
     A number with at least 1/`max_bins` of the rows is an atom with a bin of its own; the other rows are
     cut at their quantiles into intervals of about 1/`max_bins` of all rows each. The outer edges are the
-    smallest and the largest number, so that below and above mean out of range; those of a prediction are
-    0 and 1, since every probability is in range. Numbers that are not finite are left out.
+    smallest and the largest number, so that below and above mean out of range; or the `bounds`, where they are
+    known, as those of a probability are. Numbers that are not finite are left out.
     """
     # Adding 0.0 turns -0.0 into 0.0, so that the bins do not depend on which of the two came first.
     finite = {value + 0.0: times for value, times in values.items() if math.isfinite(value) and times > 0}
@@ -307,7 +313,7 @@ def numeric_bins(
     rest = sorted((value, times) for value, times in finite.items() if times * max_bins < total)
     rest_total = sum(times for _, times in rest)
     intervals = max(1, round(rest_total * max_bins / total)) if total else 1
-    outer = {0.0, 1.0} if kind == "prediction" else {bound(finite) for bound in (min, max) if finite}
+    outer = set(bounds) if bounds else {bound(finite) for bound in (min, max) if finite}
     inner = (edge for edge in _quantiles(rest, rest_total, intervals) if min(outer) < edge < max(outer))
     return NumericBins(name, kind, atoms, tuple(sorted(outer.union(inner))), form)
 

@@ -156,6 +156,14 @@ def cut(text: str, most: int = LONGEST_QUOTE) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def in_quotes(text: str) -> str:
+    """The text between `“` and `”`, of which it has none itself then: what is quoted ends where it seems to."""
+    return f"“{text.translate(_PLAIN_QUOTES)}”"
+
+
+_PLAIN_QUOTES = str.maketrans("“”", '""')
+
+
 def bare(text: str) -> str:
     """The text without what people do not see at once: capitals, spaces, the Unicode form."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())

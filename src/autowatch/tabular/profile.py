@@ -211,15 +211,19 @@ def baseline_column(
     feature_type: FeatureType,
     texts: Mapping[str, int],
     form: NumberForm = PLAIN_FORM,
+    bounds: tuple[float, float] | None = None,
 ) -> Bins:
     """A column's bins with their counts, from how often each text occurs in the reference rows (missing ones too).
+
+    Args:
+        bounds: between which all numbers of a numeric column must lie, where that is known.
 
     Raises:
         NotANumber: a numeric column holds a text that is not a number.
     """
     if feature_type == "numeric":
         values = _value_counts(name, texts, form)
-        numbers = numeric_bins(name, kind, values, form=form)
+        numbers = numeric_bins(name, kind, values, form=form, bounds=bounds)
         return msgspec.structs.replace(
             numbers, counts=tuple(numbers.count(texts)), means=numbers.means_of(values)
         )
@@ -227,10 +231,13 @@ def baseline_column(
     return msgspec.structs.replace(categories, counts=tuple(categories.count(texts)))
 
 
-def with_prediction(baseline: Baseline, column: Bins) -> Baseline:
-    """The baseline with the prediction's column behind its features (in place of an earlier one)."""
-    features = (other for other in baseline.columns if other.name != column.name)
-    return replace(baseline, columns=(*features, column))
+PROBABILITY_BOUNDS = (0.0, 1.0)
+
+
+def with_predictions(baseline: Baseline, columns: Sequence[Bins]) -> Baseline:
+    """The baseline with the prediction's columns behind its features (in place of earlier ones)."""
+    features = (column for column in baseline.columns if column.kind != "prediction")
+    return replace(baseline, columns=(*features, *columns))
 
 
 def add(first: Profile, second: Profile) -> Profile:

@@ -107,7 +107,7 @@ def sketch_of(bins: Bins, texts: Mapping[str, int]) -> ColumnSketch:
 def sketch_of_numbers(bins: NumericBins, numbers: Iterable[float]) -> ColumnSketch:
     """How far these numbers lie out of range. Python reads more spellings of NaN than are missing; they say nothing."""
     present = [number for number in numbers if number == number]
-    if not bins.edges or not present or bins.kind == "prediction":
+    if not bins.edges or not present or bins.is_probability:
         return EMPTY_SKETCH
     low, high = min(present), max(present)
     return ColumnSketch(

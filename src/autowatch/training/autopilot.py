@@ -3,6 +3,7 @@
 The leaderboard of an AutoML job: every candidate with its metrics, and where Autopilot explains the best one.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +14,13 @@ from autowatch.aws.step_functions import naming_throttling, next_wait
 from autowatch.errors import AutowatchError
 from autowatch.records.contract import Contract
 from autowatch.records.keys import autopilot_folder, leaderboard_key, train_key
+from autowatch.records.parameters import objective_of
+from autowatch.records.problem import INFERENCE_OUTPUTS, ProblemType
 from autowatch.settings import Network
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
-    from mypy_boto3_sagemaker.literals import AutoMLMetricEnumType, AutoMLModeType
+    from mypy_boto3_sagemaker.literals import AutoMLMetricEnumType, AutoMLModeType, ProblemTypeType
     from mypy_boto3_sagemaker.type_defs import (
         AutoMLCandidateTypeDef,
         AutoMLContainerDefinitionTypeDef,
@@ -36,8 +39,11 @@ _GRACE_SECONDS = 3600
 """Autopilot goes on after its own limit to finish the candidates at hand; past this much more it hangs."""
 
 
-_OUTPUTS = ("predicted_label", "probability", "probabilities", "labels")
-"""What an answer must hold, in this order."""
+_PROBLEM_TYPES: "Mapping[ProblemType, ProblemTypeType]" = {
+    "binary": "BinaryClassification",
+    "multiclass": "MulticlassClassification",
+    "regression": "Regression",
+}
 
 
 class AutopilotFailed(AutowatchError):
@@ -90,6 +96,7 @@ def start_job(
 
     Args:
         mode: Autopilot's, `ENSEMBLING` or `HYPERPARAMETER_TUNING`.
+        objective: the metric by which candidates are ranked; `auto` takes the usual one of the problem type.
         kms_key: ARN of the key that encrypts the job's disks and what it writes; empty leaves that to S3 and SageMaker.
     """
     name = job_name(contract.run)
@@ -119,14 +126,16 @@ def start_job(
                 "TabularJobConfig": {
                     "TargetAttributeName": contract.target,
                     "Mode": cast("AutoMLModeType", mode),
-                    "ProblemType": "BinaryClassification",
+                    "ProblemType": _PROBLEM_TYPES[contract.problem_type],
                     "CompletionCriteria": {
                         "MaxCandidates": limits.candidates,
                         "MaxAutoMLJobRuntimeInSeconds": limits.seconds,
                     },
                 }
             },
-            AutoMLJobObjective={"MetricName": cast("AutoMLMetricEnumType", objective)},
+            AutoMLJobObjective={
+                "MetricName": cast("AutoMLMetricEnumType", objective_of(contract.problem_type, objective))
+            },
             RoleArn=role_arn,
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
             **secured,
@@ -175,11 +184,16 @@ def best_containers(sagemaker: "SageMakerClient", name: str) -> list[dict[str, A
 
     HYPERPARAMETER_TUNING has three: one prepares the features, one predicts, one turns numbers back into labels. Each
     says in SAGEMAKER_INFERENCE_SUPPORTED which outputs it can give, and has to be told which ones the one before gives.
+    Those of a model that predicts a number give that alone: they have no such outputs, and are left as they are.
     """
-    containers = sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)["BestCandidate"]["InferenceContainers"]
+    job = sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)
+    containers = job["BestCandidate"]["InferenceContainers"]
+    tabular = job.get("AutoMLProblemTypeConfig", {}).get("TabularJobConfig", {})
+    if tabular.get("ProblemType") == _PROBLEM_TYPES["regression"]:
+        return [_asked_for(container, "", "") for container in containers]
     asked, before = [], ""
     for container in containers:
-        outputs = ",".join(_OUTPUTS if len(containers) == 1 else _supported(container))
+        outputs = ",".join(INFERENCE_OUTPUTS if len(containers) == 1 else _supported(container))
         asked.append(_asked_for(container, before, outputs))
         before = outputs
     return asked
@@ -199,7 +213,7 @@ def stop_job(sagemaker: "SageMakerClient", name: str) -> None:
 def _supported(container: "AutoMLContainerDefinitionTypeDef") -> list[str]:
     declared = container.get("Environment", {}).get("SAGEMAKER_INFERENCE_SUPPORTED", "").split(",")
     supported = {name.strip() for name in declared}
-    return [name for name in _OUTPUTS if name in supported]
+    return [name for name in INFERENCE_OUTPUTS if name in supported]
 
 
 def _asked_for(container: "AutoMLContainerDefinitionTypeDef", inputs: str, outputs: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The end of a run: what is cleaned up, what is recorded, and which mail is sent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import GateDecision, read_decision, write_decision
 from autowatch.records.keys import contract_key, run_page_key
+from autowatch.records.problem import ProblemType
 from autowatch.records.run import Run, Status, begin_ending, end_run, read_latest, run_facts
 from autowatch.reports.publish import write_run_report
 from autowatch.training.approval import ApprovalAnswer, with_answer
@@ -218,6 +219,10 @@ def _undo_patiently(
 
 
 def _what_is_predicted(contract: Contract, decision: GateDecision) -> list[str]:
+    return _PREDICTED[contract.problem_type](contract, decision)
+
+
+def _of_two_labels(contract: Contract, decision: GateDecision) -> list[str]:
     origin = {
         "parameter": ", as the parameter PositiveLabel says",
         "champion": ", as for the model in force before",
@@ -235,6 +240,30 @@ def _what_is_predicted(contract: Contract, decision: GateDecision) -> list[str]:
             f"row is {positive}, set the parameter DecisionThreshold."
         )
     return lines
+
+
+def _of_several_labels(contract: Contract, _decision: GateDecision) -> list[str]:
+    return [
+        f"{contract.target} is one of {len(contract.labels)} labels, {_chosen_by(contract)}. "
+        f"{contract.probability_column} is the probability of the label given."
+    ]
+
+
+def _of_numbers(contract: Contract, _decision: GateDecision) -> list[str]:
+    return [f"{contract.target} is a number, {_chosen_by(contract)}."]
+
+
+def _chosen_by(contract: Contract) -> str:
+    if contract.problem_type_from == "parameter":
+        return "as the parameter ProblemType says"
+    return "as its values in the training file suggest (set the parameter ProblemType to choose)"
+
+
+_PREDICTED: Mapping[ProblemType, Callable[[Contract, GateDecision], list[str]]] = {
+    "binary": _of_two_labels,
+    "multiclass": _of_several_labels,
+    "regression": _of_numbers,
+}
 
 
 def _after_rejection(bucket: Bucket, run: str) -> str:

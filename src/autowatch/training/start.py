@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.objects import Bucket, ObjectChanged, ObjectMissing, ObjectVersion
 from autowatch.errors import AutowatchError
+from autowatch.records.audit import ASKED_FIELDS, NOBODY, Asked, is_asked, read_asked, record_start
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.contract import read_contract
 from autowatch.records.keys import LATEST_KEY, contract_key
@@ -25,12 +26,13 @@ class InvalidInput(AutowatchError):
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What an execution's input asks for: data (None: whatever the parameters say), who asks, and whether labels that
-    the champion does not know are meant."""
+    """What an execution's input asks for: data (None: whatever the parameters say), who asks and why, and whether
+    labels that the champion does not know are meant."""
 
     training_key: str | None
     trigger: Trigger
     new_labels: bool = False
+    asked: Asked = NOBODY
 
 
 def read_request(document: Any) -> TrainingRequest:
@@ -41,7 +43,8 @@ def read_request(document: Any) -> TrainingRequest:
     """
     if not (
         isinstance(document, dict)
-        and document.keys() <= {"training_key", "trigger", "new_labels"}
+        and document.keys() <= {"training_key", "trigger", "new_labels"} | ASKED_FIELDS
+        and is_asked(document)
         and isinstance(document.get("training_key", ""), str)
         and document.get("trigger", "manual") in ("manual", "drift")
         and document.get("new_labels", False) in (False, document.get("trigger", "manual") == "manual")
@@ -49,10 +52,13 @@ def read_request(document: Any) -> TrainingRequest:
         raise InvalidInput(
             'Start a run with the input {}, {"training_key": "training/FILE.csv"} or '
             '{"training_key": "training/FOLDER/"}, nothing else; beside it "new_labels": true, by hand alone, where '
-            "other labels than the champion's are meant."
+            'other labels than the champion\'s are meant; and "by" and "reason", texts that say who starts it and why.'
         )
     return TrainingRequest(
-        document.get("training_key"), document.get("trigger", "manual"), document.get("new_labels", False)
+        document.get("training_key"),
+        document.get("trigger", "manual"),
+        document.get("new_labels", False),
+        read_asked(document),
     )
 
 
@@ -65,6 +71,8 @@ def begin_training(
     execution: str,
     started: datetime,
     cooldown: timedelta,
+    asked: Asked = NOBODY,
+    audit_lock_days: int = 0,
 ) -> str:
     """Takes the lock for a run on `training` and returns the run's name; an execution that has it may take it again.
 
@@ -79,10 +87,13 @@ def begin_training(
         trigger=trigger,
         training=training,
         started=to_text(started),
+        started_by=asked.by or None,
+        start_reason=asked.reason or None,
     )
     if trigger == "drift":
         check_news(training, *_champions_training(bucket), _latest_run(bucket))
     begin_run(bucket, stepfunctions, run, cooldown)
+    record_start(bucket, run, audit_lock_days)
     return run.run
 
 

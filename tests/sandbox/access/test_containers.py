@@ -1,4 +1,4 @@
-"""A model's container answers programs of this machine and no web page."""
+"""A model's container answers programs on this machine, but not web pages."""
 
 import subprocess
 import sys

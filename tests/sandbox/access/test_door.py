@@ -181,7 +181,7 @@ def test_a_function_takes_no_variable_that_changes_its_process(sandbox, name):
 
 
 def call(sandbox, service, operation, function="Call", **arguments):
-    """What a function's call of a service came to."""
+    """The result of a function's call of a service."""
     event = {"service": service, "operation": operation, "arguments": arguments}
     answer = sandbox.client("lambda").invoke(
         FunctionName=sandbox.functions[function], Payload=json.dumps(event)

@@ -21,6 +21,7 @@ def s3(monkeypatch):
         "ENDPOINT_NAME": "bank",
         "PREDICTIONS_PREFIX": "predictions/",
         "ALERT_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
+        "EVENT_BUS": "own",
         "MIN_ROWS": "300",
         "PROFILE_CSV_FUNCTION": "profile-csv",
         "COLUMN_METRICS": "true",

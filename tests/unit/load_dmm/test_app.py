@@ -28,7 +28,7 @@ def domino():
             self.end_headers()
 
         def log_message(self, *arguments):
-            """Quiet."""
+            """Log no requests."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.calls, server.status, server.tokens = [], 200, {TOKEN}

@@ -30,6 +30,7 @@ def world(monkeypatch):
             "ENDPOINT_NAME": "bank",
             "PREDICTIONS_PREFIX": "predictions/",
             "ALERT_TOPIC_ARN": messages.topic,
+            "EVENT_BUS": session.client("events").create_event_bus(Name="own")["EventBusArn"],
             "MINIMUM_AUC": "0.6",
             "MAX_AUC_DROP": "0.05",
             "MIN_LABELS": "200",
@@ -164,7 +165,7 @@ def test_a_date_that_is_none(world, date):
 
 
 def test_a_file_in_which_nothing_fits_counts_as_refused(world, capsys):
-    """Whoever sent it must hear of it: no day shows that it ever came."""
+    """The sender must be notified, since no day shows that the file came."""
     s3, _ = world
     digits = put_scored(s3)
     app.lambda_handler(event(put_labels(s3, f"id,y\n{'0' * 16}-1,no\n")), Context())

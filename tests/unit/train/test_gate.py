@@ -20,6 +20,10 @@ def settings(monkeypatch):
         "MINIMUM_AUC": "0.6",
         "GATE_CONFIDENCE_PERCENT": "90",
         "AUC_TOLERANCE": "0.01",
+        "MINIMUM_MACRO_F1": "0.4",
+        "MINIMUM_R2": "0.1",
+        "ERROR_TOLERANCE_PERCENT": "5",
+        "OBJECTIVE_METRIC": "MAE",
         "MAX_BATCH_SECONDS": "12.5",
         "RELEASE_APPROVAL": "drift",
         "APPROVAL_HOURS": "2",
@@ -42,7 +46,11 @@ def test_the_settings_and_the_two_endpoints_reach_the_gate(settings, monkeypatch
         )
         return type("Decision", (), decision)
 
+    def explain(bucket, run, endpoints, limits, error):
+        asked["explained"] = (bucket.name, run, endpoints, limits, error)
+
     monkeypatch.setattr(gate, "judge_challenger", judge)
+    monkeypatch.setattr(gate, "explain_challenger", explain)
     answer = gate.lambda_handler(
         {"run": "r", "trigger": "drift", "endpoint_name": "e-candidate"}, Context(90)
     )
@@ -51,4 +59,7 @@ def test_the_settings_and_the_two_endpoints_reach_the_gate(settings, monkeypatch
     assert (asked["endpoints"].candidate, asked["endpoints"].champion) == ("e-candidate", "e")
     assert asked["endpoints"].seconds_left() == 90
     assert (asked["limits"].max_batch_bytes, asked["limits"].concurrency) == (1000, 3)
-    assert asked["rules"] == GateRules(0.6, 0.9, 0.01, 12.5, ThresholdRule(0.3), "drift")
+    assert asked["explained"] == ("bank", "r", asked["endpoints"], asked["limits"], "mae")
+    assert asked["rules"] == GateRules(
+        0.6, 0.9, 0.01, 12.5, ThresholdRule(0.3), "drift", 0.05, "mae", minimum_macro_f1=0.4, minimum_r2=0.1
+    )

@@ -30,6 +30,7 @@ def s3(monkeypatch):
         "HOLDOUT_BY": "random",
         "TRAINING_KEY": "",
         "RETRAIN_COOLDOWN_HOURS": "20",
+        "AUDIT_LOCK_DAYS": "0",
         "ENDPOINT_NAME": "bank",
         "INSTANCE_TYPE": "",
         "AUTOPILOT_MODE": "ENSEMBLING",
@@ -41,6 +42,16 @@ def s3(monkeypatch):
         "DECISION_THRESHOLD": "model",
         "COST_OF_MISS": "",
         "COST_OF_ALARM": "",
+        "PROBLEM_TYPE": "auto",
+        "PROBABILITY_OF_EACH_CLASS": "false",
+        "OBJECTIVE_METRIC": "auto",
+        "MINIMUM_AUC": "0.6",
+        "MINIMUM_MACRO_F1": "0",
+        "MINIMUM_R2": "0",
+        "AUC_TOLERANCE": "0",
+        "ERROR_TOLERANCE_PERCENT": "0",
+        "MAX_AUC_DROP": "0.05",
+        "MAX_ERROR_RISE_PERCENT": "20",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -185,4 +196,21 @@ def start_execution():
 def test_a_network_that_no_serverless_endpoint_has_is_refused_before_training(s3, monkeypatch):
     monkeypatch.setenv("NETWORK_ISOLATION", "true")
     with pytest.raises(ServingRefused, match="network isolation"):
+        prepare({})
+
+
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        ("MINIMUM_R2", "MinimumR2 is '0.3'.*Set MinimumAuc"),
+        ("ERROR_TOLERANCE_PERCENT", "ErrorTolerancePercent is '0.3'.*Set AucTolerance"),
+        ("MAX_ERROR_RISE_PERCENT", "MaxErrorRisePercent is '0.3'.*Set MaxAucDrop"),
+        ("MINIMUM_MACRO_F1", "MinimumMacroF1 is '0.3'.*Set MinimumAuc"),
+    ],
+)
+def test_a_parameter_of_another_type_of_problem_is_refused_before_hours_are_spent(
+    s3, monkeypatch, variable, words
+):
+    monkeypatch.setenv(variable, "0.3")
+    with pytest.raises(InvalidSetting, match=words):
         prepare({})

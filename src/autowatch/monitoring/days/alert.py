@@ -15,6 +15,7 @@ from autowatch.reports.text import (
     ALARM_REMEDIES,
     console_link,
     listed,
+    model_use,
     one_line,
     percent,
     short,
@@ -159,13 +160,21 @@ def _lines_of_drift(alert: DriftAlert) -> list[str]:
     ]
     return [
         f"What:     {len(names)} of {counting} columns drifted in {_rows(part)} of {alert.date}{_whose(alert)}.",
-        f"How bad:  worst is {_short(worst['name'])} at {times:.1f} times its threshold; columns with "
-        f"{percent(part['drift_share'])} of the importance drifted.",
+        f"How bad:  worst is {_short(worst['name'])} at {times:.1f} times its threshold; {_weight(part)}.",
         f"Columns:  {_listed(names, _COLUMNS_NAMED)}",
         f"Moved:    {moved[0]}",
         f"          {' | '.join(moved[1:]) if moved[1:] else 'no other column drifted'}",
         f"Alarms:   {listed(alarms, 5, ' | ') if alarms else 'none'}",
     ]
+
+
+def _weight(part: Mapping[str, Any]) -> str:
+    """How much the drifted columns matter: to the model where that is known, else by their importance."""
+    uses = {column["name"]: column.get("use") for column in part["columns"]}
+    moved = model_use({name: uses[name] for name in part["drifted_columns"]})
+    if moved:
+        return f"what drifted is {moved}"
+    return f"columns with {percent(part['drift_share'])} of the importance drifted"
 
 
 def _lines_of_end(alert: DriftAlert) -> list[str]:
@@ -195,7 +204,7 @@ def _lines_of_alarms(alert: DriftAlert) -> list[str]:
 def _verdict(part: Mapping[str, Any]) -> str:
     if counts_nothing(part):
         return "it cannot be called, since no column counts by monitoring/settings.yaml"
-    return f"the verdict is “{part['verdict']}”"
+    return f"the verdict is {part['verdict']}"
 
 
 def _alarms(alert: DriftAlert) -> list[tuple[str | None, str, str]]:
@@ -261,9 +270,14 @@ _LONGEST_NAME_IN_EVENT = 100
 
 
 def put_drift_event(
-    events: "EventBridgeClient", bucket: str, date: str, part: Mapping[str, Any], report_key: str
+    events: "EventBridgeClient",
+    event_bus: str,
+    bucket: str,
+    date: str,
+    part: Mapping[str, Any],
+    report_key: str,
 ) -> None:
-    """Puts `DriftDetected` on the default event bus; docs/drift-detected.schema.json has its fields.
+    """Puts `DriftDetected` on the event buses; docs/drift-detected.schema.json has its fields.
 
     Args:
         part: what `drift.json` says of the rows of the run that drifted.
@@ -285,4 +299,4 @@ def put_drift_event(
         ],
         "report_key": report_key,
     }
-    put_event(events, "DriftDetected", detail)
+    put_event(events, event_bus, "DriftDetected", detail)

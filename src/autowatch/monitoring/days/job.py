@@ -271,6 +271,7 @@ class _Job:
             (part,) = (part for part in about.parts if part["run"] == self._champion)
             put_drift_event(
                 self._clients.events,
+                self._settings.event_bus,
                 self._bucket.name,
                 about.day.isoformat(),
                 part,

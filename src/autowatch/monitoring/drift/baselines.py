@@ -1,11 +1,12 @@
-"""The baselines of runs, each read once."""
+"""The baselines of runs, and how much their models use each column; each read once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from autowatch.aws.objects import Bucket, DocumentMalformed, ObjectMissing
 from autowatch.errors import AutowatchError
-from autowatch.records.keys import baseline_key
+from autowatch.records.contract import read_contract
+from autowatch.records.keys import baseline_key, contract_key
 from autowatch.tabular.profile import Baseline, ProfilesDiffer
 
 
@@ -23,6 +24,7 @@ class Baselines:
     def __init__(self, bucket: Bucket) -> None:
         self.bucket = bucket
         self._known: dict[str, Baseline | BaselineUnusable] = {}
+        self._uses: dict[str, Mapping[str, float]] = {}
 
     def of(self, run: str) -> Baseline:
         """The baseline of a run.
@@ -47,6 +49,16 @@ class Baselines:
             with suppress(BaselineUnusable):
                 known.append(self.of(run))
         return {column.name for baseline in known for column in baseline.columns}
+
+    def use(self, run: str) -> Mapping[str, float]:
+        """How much the run's model uses each column, as shares of 1; empty where its contract does not say."""
+        if run not in self._uses:
+            try:
+                self._uses[run] = read_contract(self.bucket, contract_key(run)).importance or {}
+            except (ObjectMissing, DocumentMalformed):
+                # The rows are judged by the baseline; a contract that is gone costs them these figures alone.
+                self._uses[run] = {}
+        return self._uses[run]
 
     def _read(self, run: str) -> Baseline:
         key = baseline_key(run)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autowatch.tabular.bins import Bins, NumericBins, rising_texts
-from autowatch.tabular.cells import bare, cut
+from autowatch.tabular.cells import bare, cut, in_quotes
 from autowatch.tabular.sketches import ColumnSketch
 
 _MOST_SHOWN = 20
@@ -108,4 +108,4 @@ def _named(text: str, rows: int, known: Mapping[str, str], frequent: set[str]) -
 
 
 def _short(text: str) -> str:
-    return f"“{cut(text)}”"
+    return in_quotes(cut(text))

@@ -7,7 +7,7 @@ the error rates.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.stats import false_discovery_control
@@ -45,6 +45,9 @@ _HARDLY_REPEATS = 0.9
 
 # Sums of weights such as 0.1 miss their value by a few units in the last place.
 _ROUNDING = 1e-9
+
+
+Weights = Literal["equal", "model"]
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,7 @@ class DriftRules:
             drift. 0 takes any column.
         defaults: what holds for columns that `columns` does not name.
         columns: what holds for single columns, by name.
+        weights: by `model` each column's importance is multiplied by how much the model uses the column.
     """
 
     min_rows: int = 500
@@ -147,10 +151,24 @@ class DriftRules:
     drift_share: float = 0.0
     defaults: ColumnRules = ColumnRules()
     columns: Mapping[str, ColumnRules] = field(default_factory=dict)
+    weights: Weights = "equal"
 
     def of(self, column: str) -> ColumnRules:
         """What holds for this column."""
         return self.columns.get(column, self.defaults)
+
+    def weighted_by(self, use: Mapping[str, float]) -> "DriftRules":
+        """The rules for the rows of a model that uses its columns so much, as shares of 1, if that is to count.
+
+        A column with the mean share keeps its importance, and one that the model does not use gets none.
+        """
+        if self.weights == "equal":
+            return self
+        weighted = {
+            name: replace(rules := self.of(name), importance=rules.importance * share * len(use))
+            for name, share in use.items()
+        }
+        return replace(self, columns={**self.columns, **weighted})
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autowatch.reports.text import percent
+from autowatch.tabular.cells import in_quotes
 
 
 @dataclass(frozen=True)
@@ -44,4 +45,4 @@ def _change(share: BinShare) -> str:
     if before == now:
         # A reader could not see that it moved.
         before, now = f"{share.reference:.1%}", f"{share.current:.1%}"
-    return f"“{share.label}” {before} → {now}"
+    return f"{in_quotes(share.label)} {before} → {now}"

@@ -1,7 +1,8 @@
 """What the bins of a numeric column say of its mean and its quantiles, in the training data and now.
 
-Scored rows are known by their counts alone. A row counts with the mean that the training rows of its bin have, and the
-rows of a bin as spread evenly over it; so both figures are close where the values inside the bins have not moved.
+Scored rows are known by their counts alone. For the mean, a row counts as much as the training rows of its bin do on
+average; for quantiles, the rows of a bin are spread evenly. So both are close where values inside the bins have not
+moved.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,12 +31,26 @@ End = tuple[float | None, float | None]
 
 
 def bin_ends(bins: NumericBins, sketch: ColumnSketch) -> list[End]:
-    """Where each bin begins and ends, in the order of the counts; the outer ones at the most extreme number found."""
+    """Between which numbers the rows of each bin are taken to lie, in the order of the counts; None for missing.
+
+    Rows out of range lie up to the most extreme one. Those of the first and the last bin within range lie around the
+    mean of their training rows, as far as the nearer end of the bin: with a long tail, most of such a bin is empty.
+    """
     ends: list[End] = list(bins.ends())
     below, above = len(bins.atoms), len(bins) - 2
     if bins.edges:
         ends[below], ends[above] = (sketch.low, bins.edges[0]), (bins.edges[-1], sketch.high)
+    for place in {below + 1, above - 1}:
+        if below < place < above and bins.means and bins.counts[place]:
+            ends[place] = _around(bins.means[place], *ends[place])
     return ends
+
+
+def _around(mean: float, low: float | None, high: float | None) -> End:
+    if low is None or high is None or not low < high:
+        return low, high
+    half = max(min(mean - low, high - mean), 0.0)
+    return mean - half, mean + half
 
 
 def figures_to_json(bins: NumericBins, counts: Sequence[int], sketch: ColumnSketch) -> dict[str, Any]:

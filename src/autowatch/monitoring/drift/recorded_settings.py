@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from autowatch.monitoring.drift.judge import ColumnRules, DriftRules
+from autowatch.monitoring.drift.judge import ColumnRules, DriftRules, Weights
 from autowatch.monitoring.drift.settings import AlertRules, Compare, DriftSettings, VolumeRules
 from autowatch.reports.text import counted, listed, short
 
@@ -24,6 +24,7 @@ class RecordedSettings:
 
     alert: dict[str, float] = field(default_factory=dict)
     compare: Compare = "training"
+    weights: Weights = "equal"
     defaults: dict[str, float] = field(default_factory=dict)
     columns: dict[str, dict[str, float]] = field(default_factory=dict)
     volume: dict[str, float] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class RecordedSettings:
         return cls(
             alert=_differing({**asdict(settings.alert), "drift_share": rules.drift_share}, _ALERT),
             compare=settings.compare,
+            weights=rules.weights,
             defaults=_differing(default, _COLUMN),
             columns={name: own for name, own in columns.items() if own},
             volume=_differing(asdict(settings.volume), _VOLUME),
@@ -56,7 +58,7 @@ class RecordedSettings:
     def to_json(self) -> dict[str, Any]:
         """The report's field `settings`; empty where every setting has its default."""
         written = {name: value for name, value in asdict(self).items() if value}
-        return {name: value for name, value in written.items() if value != "training"}
+        return {name: value for name, value in written.items() if value not in ("training", "equal")}
 
     def rule_of(self, column: str | None, rule: str) -> float:
         """A rule that holds for a column; for None, for columns that have none of their own."""
@@ -71,6 +73,7 @@ def changes(before: RecordedSettings, now: RecordedSettings) -> list[str]:
         *_changes_in("defaults", before.defaults, now.defaults, _COLUMN),
         *_changes_in("alert", before.alert, now.alert, _ALERT),
         *([f"compare {before.compare} → {now.compare}"] if before.compare != now.compare else []),
+        *([f"weights {before.weights} → {now.weights}"] if before.weights != now.weights else []),
         *_changes_in("volume", before.volume, now.volume, _VOLUME),
     ]
 

@@ -3,8 +3,8 @@
 Judging scored rows by what people have set, or, where that cannot be used, by the defaults.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -25,7 +25,8 @@ class RunJudgement:
     """What came out for the rows of one run: a report, or the error for which there is none.
 
     `days` are the earlier days whose rows were judged together with these, since neither are enough by themselves.
-    `compared_with` are those whose rows were the reference; it is empty where the training data were.
+    `compared_with` are those whose rows were the reference; it is empty where the training data were. `use` is how much
+    the run's model uses each column, as far as that is known.
     """
 
     run: str
@@ -35,6 +36,7 @@ class RunJudgement:
     error: str | None = None
     days: tuple[date, ...] = ()
     compared_with: tuple[date, ...] = ()
+    use: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def verdict(self) -> DriftVerdict:
@@ -63,7 +65,9 @@ class RunJudgement:
             "drifted_columns": [column.name for column in self.report.drifted],
             "drift_share": self.report.drift_share,
             "alarms": [asdict(alarm) for alarm in self.report.alarms],
-            "columns": [column.to_json() for column in self.report.columns],
+            "columns": [
+                {**column.to_json(), "use": self.use.get(column.name)} for column in self.report.columns
+            ],
             "judged_with": [day.isoformat() for day in self.days],
             "judged_rows": self.report.rows,
             "compared_with": [day.isoformat() for day in self.compared_with],
@@ -91,7 +95,7 @@ def judge_together(
     """
     if judgement.report is None or together.profile is None:
         return judgement
-    report = judge(baseline, together.profile, rules)
+    report = judge(baseline, together.profile, rules.weighted_by(judgement.use))
     own = {(alarm.column, alarm.kind) for alarm in judgement.report.alarms}
     alarms = [alarm for alarm in report.alarms if (alarm.column, alarm.kind) not in own]
     return replace(
@@ -116,7 +120,7 @@ def judge_by_days(
     """
     if rows.profile is None or reference.profile is None or reference.profile.rows < rules.min_rows:
         return judgement
-    report = judge(measured_by(baseline, reference.profile), rows.profile, rules)
+    report = judge(measured_by(baseline, reference.profile), rows.profile, rules.weighted_by(judgement.use))
     return replace(judgement, report=report, compared_with=tuple(days))
 
 
@@ -134,11 +138,12 @@ def measured_by(baseline: Baseline, profile: Profile) -> Baseline:
 def _judge_run(rows: RunRows, baselines: Baselines, rules: DriftRules) -> RunJudgement:
     if rows.profile is None:
         return RunJudgement(rows.run, rows.files, rows.rows, None, rows.error)
+    use = baselines.use(rows.run)
     try:
-        report = judge(baselines.of(rows.run), rows.profile, rules)
+        report = judge(baselines.of(rows.run), rows.profile, rules.weighted_by(use))
     except (BaselineUnusable, ProfilesDiffer) as error:
         return RunJudgement(rows.run, rows.files, rows.rows, None, str(error))
-    return RunJudgement(rows.run, rows.files, report.rows, report)
+    return RunJudgement(rows.run, rows.files, report.rows, report, use=use)
 
 
 def _judge_nothing(run: str, baselines: Baselines, rules: DriftRules) -> RunJudgement:
@@ -146,7 +151,9 @@ def _judge_nothing(run: str, baselines: Baselines, rules: DriftRules) -> RunJudg
         baseline = baselines.of(run)
     except BaselineUnusable as error:
         return RunJudgement(run, 0, 0, None, str(error))
-    return RunJudgement(run, 0, 0, judge(baseline, ProfileBuilder(baseline).build(), rules))
+    use = baselines.use(run)
+    report = judge(baseline, ProfileBuilder(baseline).build(), rules.weighted_by(use))
+    return RunJudgement(run, 0, 0, report, use=use)
 
 
 @dataclass(frozen=True)

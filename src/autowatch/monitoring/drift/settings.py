@@ -10,11 +10,12 @@ import yaml
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.aws.reading import ResumedBody
 from autowatch.errors import AutowatchError
-from autowatch.monitoring.drift.judge import ColumnRules, DriftRules
+from autowatch.monitoring.drift.judge import ColumnRules, DriftRules, Weights
 from autowatch.records.keys import SETTINGS_KEY
 from autowatch.tabular.cells import to_number
 
 _LARGEST = 256 * 1024
+_KEYS = ("alert", "compare", "weights", "defaults", "columns", "volume")
 _SHARES = ("distance", "missing_rise", "new_rise", "out_of_range_rise")
 _LONGEST_SHOWN = 60
 
@@ -94,7 +95,7 @@ def parse_drift_settings(content: bytes, min_rows: int) -> DriftSettings:
     Raises:
         InvalidDriftSettings: the document is not YAML, or a key, a type or a value in it is not as documented.
     """
-    document = _entries(_compose(content), "the file", ("alert", "compare", "defaults", "columns", "volume"))
+    document = _entries(_compose(content), "the file", _KEYS)
     alert = _entries(
         document.get("alert"),
         "alert",
@@ -109,6 +110,7 @@ def parse_drift_settings(content: bytes, min_rows: int) -> DriftSettings:
         drift_share=_number(alert, "drift_share", DriftRules.drift_share, 0, 1),
         defaults=defaults,
         columns={name: _column_rules(node, _shown(name), defaults) for name, node in columns.items()},
+        weights=cast("Weights", _choice(document, "weights", get_args(Weights))),
     )
     return DriftSettings(
         rules=rules,
@@ -125,7 +127,7 @@ def parse_drift_settings(content: bytes, min_rows: int) -> DriftSettings:
             _number(volume, "most", VolumeRules.most, 1, 1e9),
             _whole(volume, "days", VolumeRules.days, 3, 30),
         ),
-        compare=_compare(document.get("compare")),
+        compare=cast("Compare", _choice(document, "compare", get_args(Compare))),
         lines=_lines_of_keys(document.get("columns")),
     )
 
@@ -212,15 +214,14 @@ def _number(found: Mapping[str, yaml.Node], name: str, default: float, least: fl
     return value
 
 
-def _compare(node: yaml.Node | None) -> Compare:
-    for known in get_args(Compare):
-        if isinstance(node, yaml.ScalarNode) and node.value == known:
-            return cast("Compare", known)
+def _choice(found: Mapping[str, yaml.Node], name: str, known: tuple[str, ...]) -> str:
+    """Which of the words the setting has; the first where it is left out."""
+    node = found.get(name)
     if node is None or _is_null(node):
-        return "training"
-    raise _invalid(
-        _line(node), f"compare is neither of {' and '.join(get_args(Compare))}. Write one of the two"
-    )
+        return known[0]
+    if isinstance(node, yaml.ScalarNode) and node.value in known:
+        return str(node.value)
+    raise _invalid(_line(node), f"{name} is neither of {' and '.join(known)}. Write one of the two")
 
 
 def _is_null(node: yaml.Node) -> bool:

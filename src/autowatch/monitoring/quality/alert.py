@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.notifications import publish, put_event
 from autowatch.aws.objects import Bucket, ObjectMissing
+from autowatch.evaluation.measures import MEASURES, MEASURES_OF, say_number
 from autowatch.records.champion import NoChampion, read_champion
 from autowatch.records.claim import CLAIM_LASTS, Contested, claim, is_claimed, settle
 from autowatch.records.keys import day_page_key, quality_key
@@ -31,6 +32,7 @@ class AlertTarget:
     sns: "SNSClient"
     events: "EventBridgeClient"
     topic_arn: str
+    event_bus: str
     stack: str
     region: str
     claim_lasts: timedelta = CLAIM_LASTS
@@ -92,7 +94,7 @@ def _alert_on(target: AlertTarget, documents: Mapping[str, dict[str, Any]]) -> N
     try:
         alert = _alert(target, documents)
         send_mail(target.sns, target.topic_arn, alert)
-        put_quality_event(target.events, alert)
+        put_quality_event(target.events, target.event_bus, alert)
         alerted = True
     finally:
         for day, document in documents.items():
@@ -176,13 +178,13 @@ def send_mail(sns: "SNSClient", topic_arn: str, alert: QualityAlert) -> None:
     publish(sns, topic_arn, subject(alert), lines(alert))
 
 
-def put_quality_event(events: "EventBridgeClient", alert: QualityAlert) -> None:
-    """Puts `QualityDropped` on the default event bus; docs/formats.md has its fields.
+def put_quality_event(events: "EventBridgeClient", event_bus: str, alert: QualityAlert) -> None:
+    """Puts `QualityDropped` on the event buses; docs/formats.md has its fields.
 
     Raises:
         EventRefused: EventBridge took the call, but not the event.
     """
-    document = alert.document
+    document, judged = alert.document, _judged(alert.document)
     detail = {
         "bucket": alert.bucket,
         "date": document["date"],
@@ -193,32 +195,36 @@ def put_quality_event(events: "EventBridgeClient", alert: QualityAlert) -> None:
         "rows_scored": document["rows_scored"],
         "rows_labelled": document["rows_labelled"],
         "coverage": document["coverage"],
-        "auc": document["metrics"]["auc"],
-        "gate_auc": document["gate"].get("auc"),
+        "measure": judged.measure,
+        "figure": judged.figure,
+        "gate_figure": judged.gate,
         "report_key": quality_key(document["date"]),
     }
-    put_event(events, "QualityDropped", detail)
+    if judged.measure == "auc":
+        # Earlier versions knew nothing else.
+        detail |= {"auc": judged.figure, "gate_auc": judged.gate}
+    put_event(events, event_bus, "QualityDropped", detail)
 
 
 def subject(alert: QualityAlert) -> str:
     """What happened, in one line; SNS takes 100 characters of it."""
-    auc = alert.document["metrics"]["auc"]["value"]
+    judged = _judged(alert.document)
     more = f" and {len(alert.days) - 1} more days" if len(alert.days) > 1 else ""
-    return one_line(f"[{alert.stack}] Predictions got worse: AUC {auc:.3f} on {alert.document['date']}{more}")
+    return one_line(
+        f"[{alert.stack}] Predictions got worse: {judged.words} on {alert.document['date']}{more}"
+    )
 
 
 def lines(alert: QualityAlert) -> list[str]:
     """The ten lines of the e-mail."""
-    document, metrics = alert.document, alert.document["metrics"]
-    run, since = document["run"], alert.since
+    document, run, since = alert.document, alert.document["run"], alert.since
     return [
         one_line(line)
         for line in (
             f"What:     by the labels that came, the predictions of {document['date']} are worse than allowed.",
             f"How bad:  {document['reasons'][0]}",
             f"          {document['reasons'][1] if document['reasons'][1:] else _against_gate(document)}",
-            f"Others:   accuracy {_figure(metrics['accuracy'])}, F1 {_figure(metrics['f1'])}, "
-            f"log loss {_figure(metrics['log_loss'])}, Brier {_figure(metrics['brier'])}",
+            f"Others:   {_others(document)}",
             f"Labels:   {document['rows_labelled']:,} of {document['rows_scored']:,} scored rows have one "
             f"({document['coverage']:.1%}); if these are not a random part, the figures may be theirs alone.",
             f"Days:     {listed(alert.days[::-1], _DAYS_NAMED)}",
@@ -230,15 +236,54 @@ def lines(alert: QualityAlert) -> list[str]:
     ]
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """What the verdict rests on: a name in `MEASURES`, the figure as the document has it, and the gate's."""
+
+    measure: str
+    figure: dict[str, float]
+    gate: float | None
+
+    @property
+    def words(self) -> str:
+        """The measure and its value, in short."""
+        return f"{MEASURES[self.measure].words} {_value(self.measure, self.figure['value'])}"
+
+
+def _judged(document: dict[str, Any]) -> _Judged:
+    """As the document has it; those of earlier versions knew AUCs alone."""
+    found = document.get("judged")
+    if found is None:
+        return _Judged("auc", document["metrics"]["auc"], document["gate"].get("auc"))
+    return _Judged(found["measure"], found["figure"], found["gate"])
+
+
 def _against_gate(document: dict[str, Any]) -> str:
-    auc = document["gate"].get("auc")
-    return "The gate's figures were not kept." if auc is None else f"The gate measured AUC {auc:.4f}."
+    judged = _judged(document)
+    if judged.gate is None:
+        return "The gate's figures were not kept."
+    return f"The gate measured {MEASURES[judged.measure].say(judged.gate)}."
 
 
-def _figure(estimate: dict[str, float] | None) -> str:
+def _others(document: dict[str, Any]) -> str:
+    names = MEASURES_OF[document.get("problem_type", "binary")].beside
+    judged = _judged(document).measure
+    return ", ".join(
+        f"{MEASURES[name].words} {_figure(name, document['metrics'][name])}"
+        for name in names
+        if name != judged
+    )
+
+
+def _figure(name: str, estimate: dict[str, float] | None) -> str:
     if estimate is None:
         return "–"
-    return f"{estimate['value']:.3f} ({estimate['lower']:.3f} to {estimate['upper']:.3f})"
+    value, lower, upper = (_value(name, estimate[end]) for end in ("value", "lower", "upper"))
+    return f"{value} ({lower} to {upper})"
+
+
+def _value(name: str, value: float) -> str:
+    return say_number(value) if MEASURES[name].in_units else f"{value:.3f}"
 
 
 def _next(alert: QualityAlert) -> str:

@@ -11,10 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from autowatch.aws.objects import Bucket, ObjectChanged, ObjectMissing
+from autowatch.evaluation.figures import ClassTable, Estimate, NumberTable
+from autowatch.evaluation.measures import MEASURES_OF
 from autowatch.monitoring.quality.fragments import Fragment, list_fragments
-from autowatch.monitoring.quality.measures import MEASURES, measure_quality
+from autowatch.monitoring.quality.measures import measure_quality
 from autowatch.monitoring.quality.rows import LabelledRun, read_labelled_rows
-from autowatch.monitoring.quality.verdict import QualityRules, judge_quality
+from autowatch.monitoring.quality.verdict import Judged, QualityRules, judge_quality, known_classes
 from autowatch.records.claim import Contested
 from autowatch.records.decision import GateDecision, read_decision
 from autowatch.records.keys import MANIFEST_ENDING, PREDICTIONS_PREFIX, day_folder, quality_key
@@ -128,10 +130,12 @@ def quality_document(
 
 
 def _of_run(run: LabelledRun, gate: GateDecision | None, rules: QualityRules) -> dict[str, Any]:
-    measured = measure_quality(run.labelled)
+    measured = measure_quality(run.labelled, rules.min_of_class, known_classes(gate))
     judged = judge_quality(measured, gate, rules)
+    measures = MEASURES_OF[measured.problem_type].measures
     return {
         "run": run.run,
+        "problem_type": measured.problem_type,
         "verdict": judged.verdict,
         "reasons": list(judged.reasons),
         "rows_scored": run.rows_scored,
@@ -139,8 +143,15 @@ def _of_run(run: LabelledRun, gate: GateDecision | None, rules: QualityRules) ->
         "files_scored": run.files_scored,
         "files_labelled": run.files_labelled,
         "coverage": measured.rows / run.rows_scored if run.rows_scored else 0.0,
-        "metrics": {name: each and asdict(each) for name, each in measured.metrics.items()},
-        "gate": {name: gate.metrics.get(name) for name in MEASURES} if gate else {},
+        "judged": _document(judged.judged),
+        "metrics": {name: _document(measured.metrics[name]) for name in measures},
+        "gate": {name: gate.metrics.get(name) for name in measures} if gate else {},
         "threshold": run.threshold,
         "calibration": [each.to_json() for each in measured.calibration],
+        "classes": _document(measured.classes),
+        "numbers": _document(measured.numbers),
     }
+
+
+def _document(what: Estimate | Judged | ClassTable | NumberTable | None) -> dict[str, Any] | None:
+    return None if what is None else asdict(what)

@@ -1,6 +1,6 @@
 """The labels of one day, as they lie under `monitoring/labels/`: a fragment for each labels file and run."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,11 +27,12 @@ class Fragment:
 
 @dataclass(frozen=True)
 class FileLabels:
-    """Labels of one predictions file, one for each row.
+    """What came true of the rows of one predictions file, once for each row.
 
     Attributes:
         rows: shape (n,), int: the rows' numbers in the input, from 1, rising.
-        labels: shape (n,), int: the places of their labels in the contract's.
+        labels: shape (n,), float: the places of their labels in the contract's, or their numbers where these are
+            predicted.
     """
 
     rows: np.ndarray
@@ -54,15 +55,17 @@ def write_fragment(
     """
     key = f"{day_folder(LABEL_FRAGMENTS_PREFIX, day)}run={contract.run}/{name}"
     endings = [f"{csv_line(['', label])}\n" for label in contract.labels]
+
+    def ending(value: float) -> str:
+        return endings[int(value)] if endings else f",{value!r}\n"
+
     with Upload(bucket, key, "text/csv; charset=utf-8") as upload:
         upload.write(f"{csv_line([contract.row_id, contract.actual_column])}\n".encode())
         for id_prefix, of_file in labels:
             for start in range(0, len(of_file.rows), _ROWS_AT_ONCE):
                 part = slice(start, start + _ROWS_AT_ONCE)
-                rows, places = of_file.rows[part].tolist(), of_file.labels[part].tolist()
-                lines = [
-                    f"{id_prefix}-{row}{endings[place]}" for row, place in zip(rows, places, strict=True)
-                ]
+                rows, values = of_file.rows[part].tolist(), of_file.labels[part].tolist()
+                lines = [f"{id_prefix}-{row}{ending(value)}" for row, value in zip(rows, values, strict=True)]
                 upload.write("".join(lines).encode())
         upload.complete()
 
@@ -85,7 +88,7 @@ def read_fragments(
     """The labels in the fragments of one run; of several for one row the last counts.
 
     Args:
-        labels: those of the contract of the run.
+        labels: those of the contract of the run; none where numbers are predicted.
         files: a number for each predictions file, by what the ids of its rows begin with; labels of others are left
             out.
 
@@ -93,11 +96,12 @@ def read_fragments(
         The labels of each file by its number.
     """
     places = {label: place for place, label in enumerate(labels)}
+    value_of: Callable[[str], float] = places.__getitem__ if places else float
     gathered = GatheredLabels()
     for fragment in fragments:
         for identifiers, texts in _read(bucket, fragment.file):
             gathered.add(
-                (files[identifier[:_DIGITS]], int(identifier[_DIGITS + 1 :]), places[text])
+                (files[identifier[:_DIGITS]], int(identifier[_DIGITS + 1 :]), value_of(text))
                 for identifier, text in zip(identifiers, texts, strict=True)
                 if identifier[:_DIGITS] in files
             )
@@ -105,13 +109,14 @@ def read_fragments(
 
 
 class GatheredLabels:
-    """Labels as they come, in nine bytes each."""
+    """What came true, as it comes, in 16 bytes each."""
 
     def __init__(self) -> None:
         self._parts: list[np.ndarray] = []
 
-    def add(self, labels: Iterable[tuple[int, int, int]]) -> int:
-        """Takes labels as the number of the file, of the row and of the label; gives how many they are."""
+    def add(self, labels: Iterable[tuple[int, int, float]]) -> int:
+        """Takes the numbers of the file and of the row, and the place of the label or the number; gives how many they
+        are."""
         part = np.fromiter(labels, _LABEL)
         self._parts.append(part)
         return len(part)
@@ -129,12 +134,12 @@ class GatheredLabels:
         numbers, starts = np.unique(labels["file"], return_index=True)
         parts = np.split(labels, starts[1:]) if len(labels) else []
         return {
-            int(number): FileLabels(part["row"].astype(np.int64), part["label"].astype(np.int64))
+            int(number): FileLabels(part["row"].astype(np.int64), part["label"])
             for number, part in zip(numbers, parts, strict=True)
         }
 
 
-_LABEL = np.dtype([("file", np.uint32), ("row", np.uint32), ("label", np.uint8)])
+_LABEL = np.dtype([("file", np.uint32), ("row", np.uint32), ("label", np.float64)])
 
 
 def _read(bucket: Bucket, file: ObjectVersion) -> Iterator[tuple[Sequence[str], Sequence[str]]]:

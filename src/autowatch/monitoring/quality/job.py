@@ -13,12 +13,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from autowatch.aws.metrics import emit
 from autowatch.errors import AutowatchError, UnreadableFile
+from autowatch.evaluation.measures import MEASURES
 from autowatch.monitoring.quality.alert import AlertTarget, alert_on_worse_days
 from autowatch.monitoring.quality.day import MeasuredDay, measure_day
 from autowatch.monitoring.quality.labels import keys_of_labels, take_labels
 from autowatch.monitoring.quality.verdict import QualityRules
 from autowatch.monitoring.settings import Clients
-from autowatch.records.arrival import Arrival
+from autowatch.records.arrival import Arrival, is_rewritten
 from autowatch.records.champion import NoChampion
 from autowatch.reports.publish import publish_day_page, publish_history_page
 from autowatch.scoring.outcome import record_refusal
@@ -45,6 +46,7 @@ class QualitySettings:
     metrics_namespace: str
     stack: str
     region: str
+    event_bus: str
     rules: QualityRules
 
 
@@ -86,12 +88,14 @@ def take_in(job: Job, arrivals: Sequence[Arrival]) -> QualityResult:
     """Takes in labels files and measures the days that their labels belong to.
 
     A file that cannot be read as agreed gets an error object under `rejected/labels/`. All files and all days are
-    tried. The next attempt does what failed or had no time left, and skips what is done.
+    tried. The next attempt does what failed or had no time left, and skips what is done. A file out of which rows of a
+    person were taken is passed over.
 
     Raises:
         LabelsNotTaken: more than one file failed. One alone is raised as it is.
         DaysNotMeasured: see there.
     """
+    arrivals = [each for each in arrivals if not is_rewritten(job.clients.bucket, each)]
     days: set[str] = set()
     refused = 0
     failures: list[Exception] = []
@@ -178,6 +182,7 @@ def _target(job: Job) -> AlertTarget:
         events=job.clients.events,
         bucket=job.clients.bucket,
         topic_arn=job.settings.topic_arn,
+        event_bus=job.settings.event_bus,
         stack=job.settings.stack,
         region=job.settings.region,
     )
@@ -191,10 +196,6 @@ COVERAGE = "Coverage"
 
 
 QUALITY_WORSE = "QualityWorse"
-
-
-MEASURES = {"auc": "AUC", "accuracy": "Accuracy", "f1": "F1", "log_loss": "LogLoss", "brier": "Brier"}
-"""The metric of each figure of `quality.json` that has one."""
 
 
 def emit_taken(namespace: str, stack: str, taken: int, rejected: int) -> None:
@@ -212,7 +213,7 @@ def emit_quality(namespace: str, stack: str, document: dict[str, Any]) -> None:
         COVERAGE: document["coverage"],
         QUALITY_WORSE: int(document["verdict"] == "worse"),
     }
-    for measure, metric in MEASURES.items():
-        if document["metrics"][measure] is not None:
-            values[metric] = document["metrics"][measure]["value"]
+    for name, figure in document["metrics"].items():
+        if figure is not None and MEASURES[name].metric:
+            values[MEASURES[name].metric] = figure["value"]
     emit(namespace, values, {"Stack": stack})

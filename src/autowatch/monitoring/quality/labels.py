@@ -7,7 +7,7 @@ key is joined to the predictions here.
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
@@ -20,7 +20,13 @@ from autowatch.monitoring.quality.keys import DAYS_LOOKED_BACK, find_ids
 from autowatch.monitoring.quality.scored_files import ScoredFile, ScoredFiles
 from autowatch.records.arrival import Arrival, check_name, file_stem
 from autowatch.records.champion import read_champion
-from autowatch.records.contract import ID_COLUMN, OTHER_ID_COLUMN, Contract, read_contract
+from autowatch.records.contract import (
+    ID_COLUMN,
+    OTHER_ID_COLUMN,
+    PREDICTION_DATE_COLUMN,
+    Contract,
+    read_contract,
+)
 from autowatch.records.keys import LABELS_PREFIX, LabelKeys, label_keys
 from autowatch.reports.text import listed, short
 from autowatch.scoring.columns import MissingColumns
@@ -140,8 +146,9 @@ class _Reader:
         self._scored, self._columns, self._width, self._ids = scored, columns, width, ids
         self._known: dict[str, _Known] = {}
 
-    def read(self, block: Block, faults: dict[int, str]) -> Iterator[tuple[int, int, int]]:
-        """The numbers of file, row and label for each row that fits; `faults` gets why the others do not."""
+    def read(self, block: Block, faults: dict[int, str]) -> Iterator[tuple[int, int, float]]:
+        """For each row that fits the numbers of file and row, and the label's place or the number; `faults` gets why
+        the others do not."""
         for index, fields in block.misfits.items():
             faults[index] = f"The row has {len(fields)} fields, the header {self._width}."
         places = (index for index in range(len(block.lines)) if index not in block.misfits)
@@ -162,8 +169,8 @@ class _Reader:
             file, row = self._known.get(match[1]), int(match[2])
             if file is None or row > file.rows:
                 faults[index] = "No prediction has this id."
-            elif (place := file.labels.get(label)) is not None:
-                yield file.number, row, place
+            elif (value := file.value_of(label)) is not None:
+                yield file.number, row, value
             elif label:
                 faults[index] = file.fault_of(label)
             else:
@@ -179,29 +186,39 @@ class _Reader:
         for id_prefix in new:
             file = self._scored[id_prefix]
             if file is not None:
-                labels = {label: place for place, label in enumerate(file.contract.labels)}
-                unknown_label = _unknown_label(file.contract)
-                self._known[id_prefix] = _Known(len(self.files), file.rows, labels, unknown_label)
+                self._known[id_prefix] = _Known(
+                    len(self.files), file.rows, file.contract, _reader_of(file.contract)
+                )
                 self.files.append(file)
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a row is checked against: the file's number, its rows, the labels' places, the fault of another."""
+    """What a row is checked against: the file's number, its rows, its model, and the reader of what came true."""
 
     number: int
     rows: int
-    labels: dict[str, int]
-    unknown_label: str
+    contract: Contract
+    value_of: Callable[[str], float | None]
 
     def fault_of(self, label: str) -> str:
-        """What is wrong with a label that the model does not know."""
-        return f"{self.unknown_label}{differ_unseen([label], self.labels)}"
+        """What is wrong with a label that the model does not know, or with what is no number."""
+        contract = self.contract
+        if not contract.labels:
+            return f"The label is not a number, and the model of run {contract.run} predicts numbers."
+        labels = listed([repr(short(label, _LONGEST_SHOWN)) for label in contract.labels], _LABELS_SHOWN)
+        return (
+            f"The label is not one that the model of run {contract.run} knows: {labels}, to the letter."
+            f"{differ_unseen([label], contract.labels)}"
+        )
 
 
-def _unknown_label(contract: Contract) -> str:
-    labels = listed([repr(short(label, _LONGEST_SHOWN)) for label in contract.labels], _LABELS_SHOWN)
-    return f"The label is not one that the model of run {contract.run} knows: {labels}, to the letter."
+def _reader_of(contract: Contract) -> Callable[[str], float | None]:
+    """What gives the place of a label in the contract's, or the number that is meant; None where it is neither."""
+    if not contract.labels:
+        return contract.target_number
+    places = {label: place for place, label in enumerate(contract.labels)}
+    return places.get
 
 
 def _with_reasons(block: Block, faults: dict[int, str]) -> Iterator[tuple[int, str, list[str]]]:
@@ -233,8 +250,8 @@ def find_label_columns(header: Sequence[str], target: str, id_column: str = "") 
     """Finds the columns by name: of the ids, and the first of `<target>_actual`, `label` and `<target>`.
 
     Our ids stand in `autowatch_id` or else in `id`. The user's key counts where the file has neither, and where it is
-    itself called `id`. A file that has `<target>_probability` too comes from predictions, and what stands under
-    `<target>` is predicted.
+    itself called `id`. A file that has `<target>_probability` or `prediction_date` too comes from predictions, and what
+    stands under `<target>` is predicted.
 
     Args:
         header: the file's.
@@ -256,7 +273,7 @@ def find_label_columns(header: Sequence[str], target: str, id_column: str = "") 
             f"{f', or name your key {id_column!r}' if id_column else ', or set the parameter IdColumn to your key'}."
         )
     names_of_labels = [f"{target}_actual", "label", target]
-    if f"{target}_probability" in header:
+    if {f"{target}_probability", PREDICTION_DATE_COLUMN}.intersection(header):
         names_of_labels = [name for name in names_of_labels if name != target]
     label = next((name for name in names_of_labels if name in header and name != identifier), None)
     if label is None:

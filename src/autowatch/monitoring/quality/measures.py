@@ -1,52 +1,13 @@
 """How good the predictions of labelled rows are, each figure with its interval."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from autowatch.evaluation.auc import auc_estimate
-from autowatch.evaluation.classification import log_losses, squared_errors
-from autowatch.evaluation.curves import calibration_curve, expected_calibration_error
-from autowatch.evaluation.figures import CalibrationPoint
-from autowatch.evaluation.intervals import Bounded, Estimate, f1_estimate, mean_estimate, share_estimate
-
-MEASURES = ("auc", "accuracy", "precision", "recall", "f1", "log_loss", "brier", "calibration_error")
-"""The names of the figures, in the order in which they are shown."""
-
-
-@dataclass(frozen=True)
-class LabelledRows:
-    """Predictions whose labels came.
-
-    Attributes:
-        positive: shape (n,), bool: whether the row's true label is the positive one.
-        predicted: shape (n,), bool: whether the positive label was predicted.
-        probability: shape (n,), float: the predicted probability of the positive label.
-    """
-
-    positive: np.ndarray
-    predicted: np.ndarray
-    probability: np.ndarray
-
-    @classmethod
-    def joined(cls, parts: Sequence["LabelledRows"]) -> "LabelledRows":
-        """The rows of all parts."""
-        return cls(
-            *(
-                np.concatenate([np.empty(0, kind), *(getattr(part, name) for part in parts)])
-                for name, kind in (("positive", bool), ("predicted", bool), ("probability", float))
-            )
-        )
-
-    @property
-    def positives(self) -> int:
-        """How many rows have the positive label."""
-        return int(self.positive.sum())
-
-    def __len__(self) -> int:
-        return len(self.positive)
+from autowatch.evaluation.figures import Bounded, CalibrationPoint, ClassTable, Estimate, NumberTable
+from autowatch.evaluation.intervals import share_estimate
+from autowatch.evaluation.judged import JudgedRows
+from autowatch.evaluation.measures import MEASURES_OF
 
 
 @dataclass(frozen=True)
@@ -69,37 +30,63 @@ class CalibrationBin:
 
 @dataclass(frozen=True)
 class MeasuredQuality:
-    """What labelled rows say about their predictions; a figure is None where it cannot be computed from them."""
+    """What labelled rows say about their predictions.
 
+    Attributes:
+        problem_type: what is predicted.
+        rows: how many have labels.
+        of_class: how many of them are in each class; see `JudgedRows`.
+        metrics: all measures of the type; None where the rows do not tell one.
+        deciding: what a verdict may rest on: measures over the classes that have enough rows.
+        judged: the places of these classes.
+        calibration: none of numbers.
+        classes: of several labels, how well each is predicted.
+        numbers: of numbers, where they are too high or too low.
+    """
+
+    problem_type: str
     rows: int
-    positives: int
+    of_class: tuple[int, ...]
     metrics: dict[str, Estimate | None]
-    calibration: tuple[CalibrationBin, ...]
+    deciding: dict[str, Bounded]
+    judged: tuple[int, ...] = ()
+    calibration: tuple[CalibrationBin, ...] = ()
+    classes: ClassTable | None = None
+    numbers: NumberTable | None = None
 
 
-def measure_quality(rows: LabelledRows) -> MeasuredQuality:
+def measure_quality(
+    rows: JudgedRows, min_of_class: int, known: Collection[int] | None = None
+) -> MeasuredQuality:
     """All figures, computed as the gate computes them.
 
-    The AUC takes both classes, precision a row that is predicted positive, recall one that is, F1 either. The
-    calibration error has no interval: it is a mean of distances, too large by chance alone, the more so the fewer the
-    rows.
+    Args:
+        rows: none, perhaps.
+        min_of_class: a verdict does not rest on classes with fewer rows.
+        known: the places of the classes that the gate knows figures of; all unless given.
     """
+    problem_type = rows.problem_type
     if not len(rows):
-        return MeasuredQuality(0, 0, dict.fromkeys(MEASURES), ())
-    curve = calibration_curve(rows.positive, rows.probability)
-    hits, predicted = int(np.sum(rows.positive & rows.predicted)), int(rows.predicted.sum())
-    metrics: dict[str, Estimate | None] = {
-        "auc": auc_estimate(rows.positive, rows.probability),
-        "accuracy": share_estimate(int(np.sum(rows.positive == rows.predicted)), len(rows)),
-        "precision": share_estimate(hits, predicted) if predicted else None,
-        "recall": share_estimate(hits, rows.positives) if rows.positives else None,
-        "f1": f1_estimate(hits, predicted - hits, rows.positives - hits),
-        "log_loss": mean_estimate(log_losses(rows.positive, rows.probability)),
-        "brier": mean_estimate(squared_errors(rows.positive, rows.probability)),
-        "calibration_error": Estimate(expected_calibration_error(curve), None, None),
-    }
-    bins = tuple(
-        CalibrationBin(point, share_estimate(round(point.observed * point.rows), point.rows))
-        for point in curve
+        of_class = (0,) * len(rows.of_class)
+        return MeasuredQuality(
+            problem_type, 0, of_class, dict.fromkeys(MEASURES_OF[problem_type].measures), {}
+        )
+    judged = tuple(
+        place
+        for place, count in enumerate(rows.of_class)
+        if count >= min_of_class and (known is None or place in known)
     )
-    return MeasuredQuality(len(rows), rows.positives, metrics, bins)
+    return MeasuredQuality(
+        problem_type=problem_type,
+        rows=len(rows),
+        of_class=rows.of_class,
+        metrics=rows.estimates(),
+        deciding=rows.deciding(judged),
+        judged=judged,
+        calibration=tuple(
+            CalibrationBin(point, share_estimate(round(point.observed * point.rows), point.rows))
+            for point in rows.calibration()
+        ),
+        classes=rows.class_table(),
+        numbers=rows.number_table(),
+    )

@@ -1,20 +1,21 @@
 """The rows of one day whose labels came, joined to their predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from autowatch.aws.objects import Bucket
+from autowatch.evaluation.judged import BinaryRows, ClassRows, JudgedRows, NumberRows, joined
 from autowatch.monitoring.quality.fragments import FileLabels, Fragment, read_fragments
-from autowatch.monitoring.quality.measures import LabelledRows
 from autowatch.monitoring.quality.scored_files import READERS, read_manifests
 from autowatch.records.arrival import id_prefix
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.keys import contract_key
 from autowatch.records.manifest import Manifest
 from autowatch.records.predictions import read_columns
+from autowatch.records.problem import ProblemType
 
 _FIRST_DIGIT = 17
 
@@ -28,7 +29,7 @@ class LabelledRun:
 
     run: str
     rows_scored: int
-    labelled: LabelledRows
+    labelled: JudgedRows
     files_scored: int
     files_labelled: int
     threshold: float | None
@@ -74,33 +75,74 @@ def _read_run(
     return LabelledRun(
         run=run,
         rows_scored=sum(manifest.rows.scored for manifest in manifests),
-        labelled=LabelledRows.joined(parts),
+        labelled=joined([_no_rows(contract), *parts]),
         files_scored=sum(manifest.rows.scored > 0 for manifest in manifests),
         files_labelled=sum(len(part) > 0 for part in parts),
         threshold=threshold.value if threshold else None,
     )
 
 
-def _join(bucket: Bucket, manifest: Manifest, labels: FileLabels, contract: Contract) -> LabelledRows:
-    names = (manifest.row_id, contract.target, contract.probability_column)
-    positive_place = contract.labels.index(contract.positive_label)
-    positive_label = manifest.as_written(contract.positive_label)
-    parts = []
-    for ids, predicted, probabilities in read_columns(bucket, manifest, names):
+def _join(bucket: Bucket, manifest: Manifest, labels: FileLabels, contract: Contract) -> JudgedRows:
+    parts = [_no_rows(contract)]
+    for ids, *predicted in read_columns(bucket, manifest, (manifest.row_id, *contract.prediction_columns)):
         rows = np.array([int(text[_FIRST_DIGIT:]) for text in ids])
         if rows[0] > labels.rows[-1]:
             break
         found = np.minimum(np.searchsorted(labels.rows, rows), len(labels.rows) - 1)
         at = np.flatnonzero(labels.rows[found] == rows)
+        texts = [_pick(column, at) for column in predicted]
         parts.append(
-            LabelledRows(
-                labels.labels[found[at]] == positive_place,
-                _pick(predicted, at) == positive_label,
-                _pick(probabilities, at).astype(float),
-            )
+            _ROWS[contract.problem_type](contract, labels.labels[found[at]], texts, manifest.as_written)
         )
-    return LabelledRows.joined(parts)
+    return joined(parts)
+
+
+def _no_rows(contract: Contract) -> JudgedRows:
+    nothing = [np.empty(0, object) for _ in contract.prediction_columns]
+    return _ROWS[contract.problem_type](contract, np.empty(0), nothing, str)
 
 
 def _pick(column: Sequence[str], at: np.ndarray) -> np.ndarray:
     return np.array([column[place] for place in at], dtype=object)
+
+
+def _two_labels(
+    contract: Contract, true: np.ndarray, predicted: Sequence[np.ndarray], as_written: Callable[[str], str]
+) -> JudgedRows:
+    labels, probabilities = predicted
+    return BinaryRows(
+        true == contract.labels.index(contract.positive_label),
+        labels == as_written(contract.positive_label),
+        probabilities.astype(float),
+    )
+
+
+def _several_labels(
+    contract: Contract, true: np.ndarray, predicted: Sequence[np.ndarray], as_written: Callable[[str], str]
+) -> JudgedRows:
+    labels, given, *of_each = predicted
+    places = {as_written(label): place for place, label in enumerate(contract.labels)}
+    return ClassRows(
+        labels=contract.labels,
+        actual=true.astype(np.int64),
+        predicted=np.array([places[label] for label in labels], dtype=np.int64),
+        given=given.astype(float),
+        probabilities=np.stack(of_each, axis=1).astype(float) if of_each else None,
+    )
+
+
+def _numbers(
+    _contract: Contract, true: np.ndarray, predicted: Sequence[np.ndarray], _as_written: Callable[[str], str]
+) -> JudgedRows:
+    return NumberRows(true, predicted[0].astype(float))
+
+
+_RowsOf = Callable[[Contract, np.ndarray, Sequence[np.ndarray], Callable[[str], str]], JudgedRows]
+
+_ROWS: Mapping[ProblemType, _RowsOf] = {
+    "binary": _two_labels,
+    "multiclass": _several_labels,
+    "regression": _numbers,
+}
+"""By type what makes the rows: of the contract, what came true (`FileLabels`), for each column that predictions add the
+texts of these rows, and of how a label stands in the predictions."""

@@ -1,12 +1,12 @@
 """What pages show of a `drift.json`, whichever version wrote it: what it does not have is not shown."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
 from autowatch.records.verdicts import ColumnVerdict, DriftVerdict
 from autowatch.reports.documents import fields
-from autowatch.reports.text import short
+from autowatch.reports.text import rounded, short
 
 _MOST_BARS = 24
 """The bars of 50 columns must stay a page that a phone opens at once."""
@@ -21,11 +21,22 @@ class UnknownForm(ValueError):
 
 @dataclass(frozen=True)
 class BinBar:
-    """The shares of the reference and of the current rows in one bin."""
+    """The shares of the reference and of the current rows in one bin; `low` and `high` are its ends, if it has any."""
 
     label: str
     reference: float
     current: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a numeric column in the training data and in the rows judged, as text."""
+
+    name: str
+    reference: str
+    current: str
 
 
 @dataclass(frozen=True)
@@ -42,15 +53,19 @@ class Column:
     """The judgement of one column.
 
     Attributes:
+        use: the share of the model's use that falls to it; None where that is not known.
         new_values: the most frequent values that were never seen in training.
         new_values_are_least: whether their numbers may be too low.
-        out_of_range_text: how far numbers lie outside the training range, in words; empty where none does.
+        bins: of a numeric column all bins that any row is in; `bars` are those that a table has room for.
+        figures: of a numeric column its mean and others, as far as the document has them.
+        training_range: the smallest and the largest number of the training data, as far as they are known.
     """
 
     name: str
     is_prediction: bool
     type: str | None
     importance: float | None
+    use: float | None
     verdict: ColumnVerdict | None
     reason: str
     p_adjusted: float | None
@@ -66,7 +81,9 @@ class Column:
     bars_hidden: int
     new_values: Sequence[NewValue]
     new_values_are_least: bool
-    out_of_range_text: str
+    bins: Sequence[BinBar]
+    figures: Sequence[Figure]
+    training_range: Sequence[float]
 
     @property
     def decides(self) -> bool:
@@ -85,17 +102,21 @@ class AlarmView:
 
     Attributes:
         decides: whether it counts; that of a column of importance 0 is shown alone.
+        rise: by how much the share that it is about has risen; 1 for an alarm that is about no share.
     """
 
     column: str | None
     kind: str
     message: str
     decides: bool
+    rise: float = 1.0
 
 
 @dataclass(frozen=True)
 class RunDrift:
     """The judgement of the rows that one run's model scored, its columns worst first.
+
+    Among those that drift the ones that the model uses most come first, where that is known.
 
     Columns of importance 0 stand in `columns` and are none of `drifted_columns`, and their alarms come last.
     """
@@ -113,6 +134,11 @@ class RunDrift:
     judged_with: Sequence[str]
     judged_rows: int | None
     compared_with: Sequence[str]
+
+    @property
+    def knows_use(self) -> bool:
+        """Whether it is known how much the model uses each column."""
+        return any(column.use is not None for column in self.columns)
 
     @property
     def deciding_columns(self) -> list[Column]:
@@ -146,9 +172,14 @@ class RunDrift:
         return [column for column in self.shown if column.verdict == "drift" and not column.decides]
 
     @property
-    def steady(self) -> list[Column]:
+    def without_drift(self) -> list[Column]:
         """Of those the ones that do not drift, those with the largest distance first."""
-        return [column for column in self.shown if column.verdict not in ("drift", "not judged")]
+        return [column for column in self.shown if column.verdict in ("no drift", None)]
+
+    @property
+    def undecided(self) -> list[Column]:
+        """Of those the ones with too few rows for a verdict."""
+        return [column for column in self.shown if column.verdict == "not enough data"]
 
     @property
     def not_judged(self) -> list[Column]:
@@ -253,12 +284,13 @@ def _run(document: Mapping[str, Any]) -> RunDrift:
         judged_with=fields.texts(document, "judged_with"),
         judged_rows=fields.whole(document, "judged_rows"),
         compared_with=fields.texts(document, "compared_with"),
-        alarms=_alarms(fields.mappings(document, "alarms"), weightless),
+        alarms=_alarms(fields.mappings(document, "alarms"), columns),
         columns=sorted(
             columns,
             key=lambda column: (
                 column.verdict != "drift",
                 not column.decides,
+                -(column.use or 0) if column.verdict == "drift" else 0,
                 -(column.size or 0),
                 column.name,
             ),
@@ -266,17 +298,31 @@ def _run(document: Mapping[str, Any]) -> RunDrift:
     )
 
 
-def _alarms(items: Sequence[Mapping[str, Any]], weightless: Set[str]) -> list[AlarmView]:
-    alarms = [
-        AlarmView(
-            column := fields.text(item, "column"),
-            fields.text(item, "kind") or "",
-            fields.text(item, "message") or "",
-            decides=column not in weightless,
+def _alarms(items: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> list[AlarmView]:
+    """The alarms that count before others, those of the day before those of columns, the largest rise first."""
+    by_name = {column.name: column for column in columns}
+    alarms = []
+    for item in items:
+        name, kind = fields.text(item, "column"), fields.text(item, "kind") or ""
+        column = None if name is None else by_name.get(name)
+        alarms.append(
+            AlarmView(
+                name,
+                kind,
+                fields.text(item, "message") or "",
+                decides=column is None or column.decides,
+                rise=_rise(column, kind) if column else 1.0,
+            )
         )
-        for item in items
-    ]
-    return sorted(alarms, key=lambda alarm: not alarm.decides)[:_MOST_ALARMS]
+    order = sorted(alarms, key=lambda alarm: (not alarm.decides, alarm.column is not None, -alarm.rise))
+    return order[:_MOST_ALARMS]
+
+
+def _rise(column: Column, kind: str) -> float:
+    if kind == "missing values":
+        return (column.missing_current or 0.0) - (column.missing_reference or 0.0)
+    risen = {"new categories": column.new, "out of range": column.out_of_range}
+    return risen.get(kind, 1.0) or 0.0
 
 
 def _column(document: Mapping[str, Any]) -> Column:
@@ -287,6 +333,8 @@ def _column(document: Mapping[str, Any]) -> Column:
             fields.text(item, "label") or "",
             fields.number(item, "reference") or 0.0,
             fields.number(item, "current") or 0.0,
+            fields.number(item, "from"),
+            fields.number(item, "to"),
         )
         for item in fields.mappings(document, "bins")
     ]
@@ -296,6 +344,7 @@ def _column(document: Mapping[str, Any]) -> Column:
         is_prediction=document.get("kind") == "prediction",
         type=type_,
         importance=fields.number(document, "importance"),
+        use=fields.number(document, "use"),
         verdict=_column_verdict(document),
         reason=fields.text(document, "reason") or "",
         p_adjusted=fields.number(document, "p_adjusted"),
@@ -311,7 +360,13 @@ def _column(document: Mapping[str, Any]) -> Column:
         bars_hidden=max(0, len(used) - _MOST_BARS),
         new_values=_new_values(document),
         new_values_are_least=bool(fields.whole(document, "unknown_undercount")),
-        out_of_range_text=_out_of_range_text(fields.mapping(document, "range")),
+        bins=used if type_ == "numeric" else (),
+        figures=_figures(document),
+        training_range=[
+            end
+            for name in ("low", "high")
+            if (end := fields.number(_extremes(document, "reference"), name)) is not None
+        ],
     )
 
 
@@ -327,22 +382,36 @@ def _new_values(document: Mapping[str, Any]) -> list[NewValue]:
     return found[:_MOST_NEW_VALUES]
 
 
-def _out_of_range_text(document: Mapping[str, Any]) -> str:
-    least, most = _pair(document, "reference")
-    low, high = _pair(document, "current")
-    found = [
-        f"the {word} number here is {number:.6g}"
-        for word, number in (("smallest", low), ("largest", high))
-        if number is not None
+def _figures(document: Mapping[str, Any]) -> list[Figure]:
+    """Mean, median and extremes; documents of older versions have the extremes alone, and some not even these."""
+    numbers = fields.mapping(document, "numbers")
+    before, now = (
+        fields.mapping(numbers, whose) if numbers else _extremes(document, whose)
+        for whose in ("reference", "current")
+    )
+    figures = [
+        Figure(name.capitalize(), _rounded(before, name), _rounded(now, name, "about "))
+        for name in ("mean", "median")
+        if fields.number(before, name) is not None or fields.number(now, name) is not None
     ]
-    if least is None or most is None or not found:
-        return ""
-    return f"The training data have {least:.6g} to {most:.6g}; {' and '.join(found)}."
+    for name, end in (("Minimum", "low"), ("Maximum", "high")):
+        training, found = fields.number(before, end), fields.number(now, end)
+        if training is not None:
+            # Within the training range rows are counted by bins, and the most extreme one is not known.
+            figures.append(
+                Figure(name, rounded(training, 6), "within range" if found is None else rounded(found, 6))
+            )
+    return figures
 
 
-def _pair(document: Mapping[str, Any], name: str) -> tuple[float | None, float | None]:
-    low, high = [*fields.items(document, name), None, None][:2]
-    return fields.number({"": low}, ""), fields.number({"": high}, "")
+def _extremes(document: Mapping[str, Any], whose: str) -> dict[str, Any]:
+    low, high = [*fields.items(fields.mapping(document, "range"), whose), None, None][:2]
+    return {"low": low, "high": high}
+
+
+def _rounded(numbers: Mapping[str, Any], name: str, about: str = "") -> str:
+    value = fields.number(numbers, name)
+    return "–" if value is None else f"{about}{rounded(value, 4)}"
 
 
 def _domino(document: Mapping[str, Any]) -> DominoView | None:

@@ -8,25 +8,12 @@ from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any, Literal, cast, get_args
 
+from autowatch.evaluation.measures import MEASURES, MEASURES_OF, say_number
 from autowatch.records.verdicts import QualityVerdict
 from autowatch.reports.documents import fields
 from autowatch.reports.documents.drift import UnknownForm
-from autowatch.reports.text import counted, short
-
-_NAMES = {
-    "auc": "AUC",
-    "accuracy": "Accuracy",
-    "precision": "Precision",
-    "recall": "Recall",
-    "f1": "F1",
-    "log_loss": "Log loss",
-    "brier": "Brier score",
-    "calibration_error": "Calibration error",
-}
-
-
-_LOWER_IS_BETTER = ("log_loss", "brier", "calibration_error")
-
+from autowatch.reports.documents.judged import ClassView, NumberView, read_classes, read_numbers
+from autowatch.reports.text import counted, number, short
 
 _PICTURE_WIDTH, _PICTURE_MARGIN = 120.0, 6.0
 
@@ -46,14 +33,20 @@ class IntervalPicture:
 
 @dataclass(frozen=True)
 class MeasureView:
-    """One measure of the day with its interval, and the gate's figure."""
+    """One measure of the day with its interval, and the gate's figure; `key` is its name in the document."""
 
+    key: str
     name: str
     lower_is_better: bool
+    in_units: bool
     value: float | None
     lower: float | None
     upper: float | None
     gate: float | None
+
+    def say(self, value: float | None) -> str:
+        """A figure of this measure as text."""
+        return say_number(value) if self.in_units and value is not None else number(value)
 
     @property
     def picture(self) -> IntervalPicture | None:
@@ -97,6 +90,8 @@ class RunQuality:
         files: how many of the files have labels, in words; empty where that is not known.
         leaves_files_out: whether a whole file is known to have none, so that the figures say nothing of it.
         threshold: the probability from which on rows got the positive label, None where the label is the model's own.
+        decided_by: the measure that decides, as the document calls it.
+        classes, numbers: of several labels, and of numbers.
     """
 
     run: str | None
@@ -110,10 +105,15 @@ class RunQuality:
     measures: Sequence[MeasureView]
     calibration: Sequence[CalibrationBin]
     threshold: float | None
+    decided_by: str
+    classes: ClassView | None
+    numbers: NumberView | None
 
-    def measure(self, name: str) -> MeasureView | None:
-        """The measure of this name, such as `AUC`, where it has a value."""
-        return next((item for item in self.measures if item.name == name and item.value is not None), None)
+    @property
+    def decisive(self) -> MeasureView | None:
+        """The measure by which the verdict was found, where it has a value."""
+        known = (item for item in self.measures if item.value is not None)
+        return next((item for item in known if item.key == self.decided_by), None)
 
 
 @dataclass(frozen=True)
@@ -177,26 +177,33 @@ def _run(document: Mapping[str, Any]) -> RunQuality:
         coverage=fields.number(document, "coverage"),
         files=f"{labelled} of {counted(scored or 0, 'file')}" if is_known else "",
         leaves_files_out=is_known and (labelled or 0) < (scored or 0),
-        measures=_measures(fields.mapping(document, "metrics"), fields.mapping(document, "gate")),
+        measures=_measures(document),
         calibration=_calibration(fields.mappings(document, "calibration")),
         threshold=fields.number(document, "threshold"),
+        decided_by=fields.text(document, "decided_by") or "auc",
+        classes=read_classes(document.get("classes")),
+        numbers=read_numbers(document.get("numbers")),
     )
 
 
-def _measures(metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> list[MeasureView]:
-    measures = []
-    for name, label in _NAMES.items():
-        metric = fields.mapping(metrics, name)
-        measures.append(
-            MeasureView(
-                name=label,
-                lower_is_better=name in _LOWER_IS_BETTER,
-                value=fields.number(metric, "value"),
-                lower=fields.number(metric, "lower"),
-                upper=fields.number(metric, "upper"),
-                gate=fields.number(gate, name),
-            )
+def _measures(document: Mapping[str, Any]) -> list[MeasureView]:
+    metrics, gate = fields.mapping(document, "metrics"), fields.mapping(document, "gate")
+    of_type = MEASURES_OF.get(fields.text(document, "problem_type") or "binary")
+    order = dict.fromkeys([*(of_type.measures if of_type else ()), *MEASURES])
+    measures = [
+        MeasureView(
+            key=name,
+            name=f"{measure.words[0].upper()}{measure.words[1:]}",
+            lower_is_better=measure.lower_is_better,
+            in_units=measure.in_units,
+            value=fields.number(fields.mapping(metrics, name), "value"),
+            lower=fields.number(fields.mapping(metrics, name), "lower"),
+            upper=fields.number(fields.mapping(metrics, name), "upper"),
+            gate=fields.number(gate, name),
         )
+        for name in order
+        for measure in [MEASURES[name]]
+    ]
     return [item for item in measures if item.value is not None or item.gate is not None]
 
 

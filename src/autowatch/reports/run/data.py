@@ -1,8 +1,13 @@
 """What the page of a training run shows of the training data, read from the run's data report."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from autowatch.reports.text import counted, listed, short
+
+_LONGEST_NAME, _MOST_NAMES = 60, 20
 
 
 @dataclass(frozen=True)
@@ -27,10 +32,19 @@ class PartRow:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """Something that was inferred from the training data, or left out of them."""
+
+    what: str
+    found: str
+
+
+@dataclass(frozen=True)
 class DataView:
     """What the run was trained and judged on."""
 
     files: Sequence[str]
+    inferred: Sequence[Finding]
     rows: int
     labels: Sequence[str]
     parts: Sequence[PartRow]
@@ -38,13 +52,19 @@ class DataView:
     warnings: Sequence[str]
     columns: Sequence[ColumnRow]
     positive_label: str
-    positive_label_from: str
 
 
 _ORIGINS = {
     "parameter": "set by the parameter PositiveLabel",
     "champion": "as for the model in force before",
     "rarer": "the rarer label of the file; set PositiveLabel to choose",
+}
+
+_PREDICTS = {"binary": "one of two labels", "multiclass": "one of {} labels", "regression": "a number"}
+
+_PREDICTS_FROM = {
+    "parameter": "set by the parameter ProblemType",
+    "values": "as the target's values suggest; set ProblemType to choose",
 }
 
 
@@ -61,6 +81,7 @@ def data_view(document: dict[str, Any]) -> DataView:
     parts = {"all labelled rows": whole, "trained on": document["train"], held_out: holdout}
     return DataView(
         files=[file["key"] for file in document["files"]],
+        inferred=_inferred(document),
         rows=document["rows"],
         labels=labels,
         parts=[_part(name, part, labels) for name, part in parts.items()],
@@ -68,8 +89,39 @@ def data_view(document: dict[str, Any]) -> DataView:
         warnings=document["warnings"],
         columns=[_column(column, document) for column in document["columns"]],
         positive_label=document.get("positive_label", ""),
-        positive_label_from=_ORIGINS.get(document.get("positive_label_from", ""), ""),
     )
+
+
+def _inferred(document: dict[str, Any]) -> list[Finding]:
+    columns = document["columns"]
+    by_role: dict[str, list[str]] = {}
+    for column in columns:
+        by_role.setdefault(column["role"], []).append(column["name"])
+    types = Counter(column["type"] for column in columns if column["role"] == "feature")
+    holdout = document["holdout"]
+    positive, origin = document.get("positive_label"), document.get("positive_label_from", "")
+    found = {
+        "Predicts": _predicts(by_role.get("target", []), document),
+        "Positive label": f"{positive}, {_ORIGINS.get(origin, origin)}" if positive else "",
+        "Learns from": " and ".join(f"{counted(types[kind], f'{kind} column')}" for kind in sorted(types)),
+        "Dropped": _listed(by_role.get("dropped", [])),
+        "Constant, not used": _listed(by_role.get("constant", [])),
+        "Key, not used": _listed(by_role.get("key", [])),
+        "Likely leaks": _listed(document["likely_leaks"]),
+        "Hold-out": f"{holdout['rows']:,} of {document['rows']:,} rows, "
+        + ("the newest" if holdout["by"] == "newest" else "chosen at random"),
+    }
+    return [Finding(what, text) for what, text in found.items() if text]
+
+
+def _predicts(target: Sequence[str], document: dict[str, Any]) -> str:
+    form = _PREDICTS.get(document.get("problem_type", "binary"), "").format(len(document["classes"]))
+    origin = _PREDICTS_FROM.get(document.get("problem_type_from", ""), "")
+    return ", ".join(filter(None, [f"{_listed(target)}: {form}" if target and form else form, origin]))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return listed([short(name, _LONGEST_NAME) for name in names], _MOST_NAMES)
 
 
 def _part(name: str, part: dict[str, Any], labels: Sequence[str]) -> PartRow:
@@ -84,7 +136,14 @@ def _remarks(document: dict[str, Any]) -> list[str]:
     if duplicates := document["duplicate_rows"]:
         remarks.append(f"{duplicates:,} rows are exact copies of another row.")
     if unlabelled := document["unlabelled_rows"]:
-        remarks.append(f"{unlabelled:,} rows without a label were left out.")
+        remarks.append(
+            f"{unlabelled:,} rows without a {'label' if document['classes'] else 'number'} were left out."
+        )
+    if numbers := document.get("target_numbers"):
+        remarks.append(
+            f"The numbers to predict go from {numbers['smallest']:g} to {numbers['largest']:g}; half of them are below "
+            f"{numbers['median']:g}."
+        )
     return remarks
 
 

@@ -1,34 +1,41 @@
 """What the page of a training run shows of the gate: checks, measures, and the points of the curves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Literal
 
-import msgspec
-
-from autowatch.records.decision import GateDecision, JudgedModel
+from autowatch.evaluation.figures import CalibrationPoint
+from autowatch.evaluation.measures import MEASURES, Measure, say_number
+from autowatch.records.decision import Check, GateDecision, JudgedModel, to_decision
+from autowatch.reports.documents.judged import ClassView, NumberView, class_view, number_view
 from autowatch.reports.run.threshold import ThresholdView, threshold_view
+from autowatch.reports.text import percent
 
-_LOWER_IS_BETTER = ("log_loss", "brier", "calibration_error")
-_NAMES = {"auc": "AUC", "f1": "F1", "log_loss": "log loss", "brier": "Brier score"}
 Kind = Literal["challenger", "champion"]
 
 _SMALLEST_RADIUS, _LARGEST_RADIUS = 2.5, 7.0
 
 
+_Z = 1.959964
+"""The normal quantile of a two-sided interval of 95 %."""
+
+
 @dataclass(frozen=True)
 class Dot:
-    """A point of the calibration curve; the area grows with the number of rows."""
+    """A point of the calibration curve with its interval; the area grows with the number of rows."""
 
     at: tuple[float, float]
+    lower: float
+    upper: float
+    rows: int
     radius: float
     text: str
 
 
 @dataclass(frozen=True)
 class Curves:
-    """One model's curves, in coordinates from 0 to 1."""
+    """One model's curves, in coordinates from 0 to 1; `lift` is that of the tenth with the highest probabilities."""
 
     name: str
     kind: Kind
@@ -36,40 +43,53 @@ class Curves:
     calibration_error: float | None
     roc: Sequence[tuple[float, float]]
     calibration: Sequence[Dot]
+    gain: Sequence[tuple[float, float]]
+    lift: float | None
 
 
 @dataclass(frozen=True)
 class GateMeasure:
-    """A measure of each model, and which of them is better; None where they are equal or there is one alone."""
+    """A measure of each model as text, and which of them is better; None where they are equal or there is one alone."""
 
     name: str
     note: str
-    values: Sequence[float]
+    values: Sequence[str]
     best: int | None
 
 
 @dataclass(frozen=True)
 class CheckRow:
-    """A question that the gate asked. `passed` is None for a figure that decides nothing by itself."""
+    """A question that the gate asked: what was measured, what was allowed, and the answer in a sentence."""
 
     name: str
-    passed: bool | None
+    value: str
+    limit: str
+    passed: bool
     message: str
 
 
 @dataclass(frozen=True)
 class GateView:
-    """What the gate measured and decided; `auc` is the challenger's, on so many `rows`."""
+    """What the gate measured and decided; `decisive` is the challenger's measure by which models are compared.
 
-    auc: float
-    minimum_auc: float
+    `classes` are of several labels, `numbers` of numbers; `champion` is the run of the model that was compared.
+    """
+
+    decisive: str
+    decisive_value: str
+    floor: str
     rows: int
+    reason: str
     note: str | None
+    interval: str
+    champion: str | None
     checks: Sequence[CheckRow]
     models: Sequence[str]
     measures: Sequence[GateMeasure]
     curves: Sequence[Curves]
     threshold: ThresholdView | None
+    classes: ClassView | None
+    numbers: NumberView | None
 
 
 def gate_view(document: dict[str, Any]) -> GateView:
@@ -78,59 +98,128 @@ def gate_view(document: dict[str, Any]) -> GateView:
     Raises:
         KeyError, ValueError: the document is none that this version knows.
     """
-    decision = msgspec.convert(document, GateDecision)
+    decision = to_decision(document)
     judged: list[tuple[Kind, JudgedModel]] = []
     if decision.challenger:
         judged.append(("challenger", decision.challenger))
     if decision.champion:
         judged.append(("champion", decision.champion))
     models = [model for _, model in judged]
+    challenger = decision.challenger
+    value = decision.metrics.get(decision.decided_by)
+    floors = _floors(decision)
     return GateView(
-        auc=decision.metrics["auc"],
-        minimum_auc=decision.minimum_auc,
+        decisive=_measure_of(decision.decided_by).words,
+        decisive_value="–" if value is None else _figure(decision.decided_by, value),
+        floor=", ".join(f"{_measure_of(name).words} {least:g}" for name, least in floors.items()),
         rows=decision.rows,
+        reason=decision.reason,
         note=decision.champion_skipped,
-        checks=_checks(decision),
+        interval=_interval(decision),
+        champion=decision.champion.run if decision.champion else None,
+        checks=_checks(decision, floors),
         models=[kind.capitalize() for kind, _ in judged] or ["Challenger"],
-        measures=_measures([model.metrics for model in models] or [decision.metrics]) + _latency(models),
+        measures=_measures(
+            [model.metrics for model in models] or [decision.metrics],
+            [model.intervals for model in models],
+        )
+        + _lift(models)
+        + _latency(models),
         curves=[_curves(model, kind, _most_rows(models)) for kind, model in judged],
         threshold=threshold_view(decision),
+        classes=class_view(challenger.classes) if challenger and challenger.classes else None,
+        numbers=number_view(challenger.numbers) if challenger and challenger.numbers else None,
     )
+
+
+def _measure_of(name: str) -> Measure:
+    return MEASURES.get(name, Measure(name.replace("_", " ")))
+
+
+def _figure(name: str, value: float) -> str:
+    return say_number(value) if _measure_of(name).in_units else f"{value:.4f}"
+
+
+def _floors(decision: GateDecision) -> dict[str, float]:
+    if decision.floors or decision.minimum_auc is None:
+        return decision.floors
+    return {"auc": decision.minimum_auc}
 
 
 def _most_rows(models: Sequence[JudgedModel]) -> int:
     return max((point.rows for model in models for point in model.calibration), default=1)
 
 
-def _checks(decision: GateDecision) -> list[CheckRow]:
-    checks = [CheckRow(check.name, check.passed, check.message) for check in decision.checks]
-    if comparison := decision.comparison:
-        checks.append(
-            CheckRow(
-                "interval",
-                None,
-                f"AUC of the challenger less the champion's: {comparison.difference:+.4f}, between "
-                f"{comparison.lower:+.4f} and {comparison.upper:+.4f}, each end with "
-                f"{100 * comparison.confidence:g} % confidence (paired bootstrap, {comparison.rows:,} rows).",
-            )
-        )
-    return checks
+def _checks(decision: GateDecision, floors: dict[str, float]) -> list[CheckRow]:
+    left = iter(floors.items())
+    return [_check(check, decision, left) for check in decision.checks]
 
 
-def _measures(metrics: Sequence[dict[str, float]]) -> list[GateMeasure]:
-    challenger = metrics[0]
+def _check(check: Check, decision: GateDecision, floors: Iterator[tuple[str, float]]) -> CheckRow:
+    """What a check compared; the decision keeps it beside the sentence, but for the time allowed and the tolerance."""
+    value = limit = "–"
+    name, comparison, challenger = check.name, decision.comparison, decision.challenger
+    if check.name == "floor" and (floor := next(floors, None)):
+        measured, least = floor
+        figure = decision.metrics.get(measured)
+        name = f"{_measure_of(measured).words} on the hold-out"
+        value = "–" if figure is None else _figure(measured, figure)
+        limit = f"at least {least:g}"
+    elif check.name == "champion" and comparison:
+        name, limit = f"{_measure_of(comparison.measure).words} against the champion", "not surely worse"
+        value = _difference(comparison.measure, comparison.difference)
+    elif check.name == "latency" and challenger:
+        name, value = "Seconds of the median batch", f"{challenger.latency.median_seconds:.2f}"
+    return CheckRow(name, value, limit, check.passed, check.message)
+
+
+def _difference(measure: str, value: float) -> str:
+    return f"{value:+.1%}" if _measure_of(measure).lower_is_better else f"{value:+.4f}"
+
+
+def _interval(decision: GateDecision) -> str:
+    comparison = decision.comparison
+    if comparison is None:
+        return ""
+    low, high = (_difference(comparison.measure, end) for end in (comparison.lower, comparison.upper))
+    return (
+        f"{_measure_of(comparison.measure).words} of the challenger less the champion's: "
+        f"{_difference(comparison.measure, comparison.difference)}, between {low} and {high}, each end with "
+        f"{100 * comparison.confidence:g} % confidence (paired bootstrap, {comparison.rows:,} rows)."
+    )
+
+
+def _measures(
+    metrics: Sequence[dict[str, float]], intervals: Sequence[dict[str, tuple[float, float]]]
+) -> list[GateMeasure]:
     return [
-        _measure(name, [model[name] for model in metrics if name in model], name not in _LOWER_IS_BETTER)
-        for name in challenger
+        _measure(
+            name,
+            [model[name] for model in metrics if name in model],
+            [each.get(name) for each in intervals],
+        )
+        for name in metrics[0]
     ]
 
 
-def _measure(name: str, values: Sequence[float], higher_is_better: bool) -> GateMeasure:
+def _measure(
+    name: str, values: Sequence[float], intervals: Sequence[tuple[float, float] | None] = ()
+) -> GateMeasure:
+    measure = _measure_of(name)
     best = None
     if len(set(values)) > 1:
-        best = values.index(max(values) if higher_is_better else min(values))
-    note = "" if higher_is_better else "lower is better"
-    return GateMeasure(_NAMES.get(name, name.replace("_", " ")), note, values, best)
+        best = values.index(min(values) if measure.lower_is_better else max(values))
+    texts = [_figure(name, value) for value in values]
+    for place, interval in enumerate(intervals[: len(texts)]):
+        if interval:
+            texts[place] += f" ({_figure(name, interval[0])} to {_figure(name, interval[1])})"
+    note = "lower is better" if measure.lower_is_better else ""
+    return GateMeasure(measure.words, note, texts, best)
+
+
+def _lift(models: Sequence[JudgedModel]) -> list[GateMeasure]:
+    lifts = [model.lift_of_tenth for model in models if model.lift_of_tenth is not None]
+    return [_measure("lift_of_the_best_tenth", lifts)] if lifts else []
 
 
 def _latency(models: Sequence[JudgedModel]) -> list[GateMeasure]:
@@ -138,8 +227,8 @@ def _latency(models: Sequence[JudgedModel]) -> list[GateMeasure]:
         return []
     latencies = [model.latency for model in models]
     return [
-        GateMeasure("seconds a batch", "median", [latency.median_seconds for latency in latencies], None),
-        GateMeasure("seconds a batch", "worst", [latency.worst_seconds for latency in latencies], None),
+        GateMeasure("seconds a batch", "median", [f"{each.median_seconds:.2f}" for each in latencies], None),
+        GateMeasure("seconds a batch", "worst", [f"{each.worst_seconds:.2f}" for each in latencies], None),
     ]
 
 
@@ -150,12 +239,29 @@ def _curves(model: JudgedModel, kind: Kind, most_rows: int) -> Curves:
         auc=model.metrics.get("auc"),
         calibration_error=model.metrics.get("calibration_error"),
         roc=model.roc,
-        calibration=[
-            Dot(
-                at=(point.predicted, point.observed),
-                radius=round(max(_SMALLEST_RADIUS, _LARGEST_RADIUS * sqrt(point.rows / most_rows)), 1),
-                text=f"predicted {point.predicted:.3f}, came true {point.observed:.3f}, {point.rows:,} rows",
-            )
-            for point in model.calibration
-        ],
+        calibration=[_dot(point, most_rows) for point in model.calibration],
+        gain=model.gain,
+        lift=model.lift_of_tenth,
     )
+
+
+def _dot(point: CalibrationPoint, most_rows: int) -> Dot:
+    lower, upper = _wilson(point.observed, point.rows)
+    return Dot(
+        at=(point.predicted, point.observed),
+        lower=lower,
+        upper=upper,
+        rows=point.rows,
+        radius=round(max(_SMALLEST_RADIUS, _LARGEST_RADIUS * sqrt(point.rows / most_rows)), 1),
+        text=f"predicted {percent(point.predicted)}, came true {percent(point.observed)} "
+        f"({percent(lower)} to {percent(upper)}), {point.rows:,} rows",
+    )
+
+
+def _wilson(share: float, rows: int) -> tuple[float, float]:
+    """Wilson's interval, as `share_estimate` has it, which needs scipy: the states that write the page have none."""
+    if rows < 1:
+        return share, share
+    centre = (share + _Z**2 / (2 * rows)) / (1 + _Z**2 / rows)
+    half = _Z / (1 + _Z**2 / rows) * sqrt(max(share * (1 - share), 0.0) / rows + (_Z / (2 * rows)) ** 2)
+    return max(0.0, centre - half), min(1.0, centre + half)

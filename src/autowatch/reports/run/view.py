@@ -4,11 +4,15 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import quote
 
+from autowatch.records.keys import HISTORY_KEY, run_page_key
 from autowatch.records.run import Run
 from autowatch.records.timestamps import from_text
 from autowatch.reports.run.data import DataView, data_view
 from autowatch.reports.run.gate import GateView, gate_view
+from autowatch.reports.run.importance import ImportanceView, importance_view
+from autowatch.reports.text import counted
 
 _MOST_CANDIDATES = 50
 """HYPERPARAMETER_TUNING may leave hundreds, which nobody reads to the end."""
@@ -23,6 +27,11 @@ _HEADLINES = {
 """Headline and colour by status. The colours are named after the drift page, which has them too."""
 
 _TRIGGERS = {"manual": "started by hand", "drift": "started by drift", "promote": "back to an earlier model"}
+
+_ROOT = "../../"
+"""From the page of a run to the bucket's root."""
+
+_MOST_FILES = 20
 
 _Section = TypeVar("_Section")
 
@@ -69,7 +78,41 @@ class View:
     gate: GateView | None
     leaderboard: LeaderboardView | None
     data: DataView | None
+    importance: ImportanceView | None
     unreadable: Sequence[str]
+
+    @property
+    def history(self) -> str | None:
+        """The page of all days, where the model has gone live; relative, like the others."""
+        return f"{_ROOT}{HISTORY_KEY}" if self.run.status == "released" else None
+
+    @property
+    def summary(self) -> list[str]:
+        """The outcome in words: of a judged model how many checks it passed and which it did not, else the reason."""
+        reason, gate = self.run.reason, self.gate
+        if gate is None or not gate.checks:
+            return [reason] if reason else []
+        failed = [check for check in gate.checks if not check.passed]
+        passed = len(gate.checks) - len(failed)
+        figures = f"{passed} of {counted(len(gate.checks), 'check')} of the gate passed; {gate.decisive} "
+        said = [] if reason in (None, gate.reason) else [str(reason)]
+        return [
+            f"{figures}{gate.decisive_value} on {counted(gate.rows, 'hold-out row')}.",
+            *(check.message for check in failed),
+            *said,
+        ]
+
+    @property
+    def champion(self) -> str | None:
+        """The page of the run whose model was in force."""
+        champion = self.gate.champion if self.gate else None
+        return f"{_ROOT}{run_page_key(quote(champion, safe=''))}" if champion else None
+
+    @property
+    def files(self) -> list[tuple[str, str]]:
+        """The training files, each as its key and the way to it."""
+        keys = self.data.files if self.data else [self.run.training.key]
+        return [(key, f"{_ROOT}{quote(key)}") for key in keys[:_MOST_FILES] if not key.endswith("/")]
 
     @property
     def positive(self) -> str:
@@ -88,7 +131,7 @@ def view_of(run: Run, documents: dict[str, Any]) -> View:
 
     Args:
         run: how it went.
-        documents: the objects data, leaderboard and gate by these names, as far as they are there.
+        documents: the objects data, leaderboard, gate and importance by these names, as far as they are there.
     """
     unreadable: list[str] = []
 
@@ -105,6 +148,7 @@ def view_of(run: Run, documents: dict[str, Any]) -> View:
     gate = read("gate", gate_view)
     leaderboard = read("leaderboard", _leaderboard)
     data = read("data", data_view)
+    importance = read("importance", importance_view)
     headline, tone = _HEADLINES[run.status]
     return View(
         run=run,
@@ -114,6 +158,7 @@ def view_of(run: Run, documents: dict[str, Any]) -> View:
         gate=gate,
         leaderboard=leaderboard,
         data=data,
+        importance=importance,
         unreadable=unreadable,
     )
 
@@ -134,11 +179,9 @@ def _facts(
         facts.append(
             RunFact("Candidates", f"{len(leaderboard.candidates) + leaderboard.hidden:,}", leaderboard.best)
         )
-    if data and data.positive_label:
-        facts.append(RunFact("Probability of", data.positive_label, data.positive_label_from))
     if gate:
-        note = f"{gate.rows:,} rows; floor {gate.minimum_auc:g}"
-        facts.append(RunFact("Hold-out AUC", f"{gate.auc:.4f}", note))
+        note = f"{gate.rows:,} rows{f'; floor {gate.floor}' if gate.floor else ''}"
+        facts.append(RunFact(f"Hold-out {gate.decisive}", gate.decisive_value, note))
         if threshold := gate.threshold:
             place = (
                 "the model's own" if threshold.value is None else f"positive from {threshold.value:.6g} on"

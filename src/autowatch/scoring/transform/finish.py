@@ -13,7 +13,7 @@ from autowatch.aws.objects import Bucket
 from autowatch.aws.reading import ResumedBody
 from autowatch.aws.uploads import Upload
 from autowatch.errors import UnreadableFile
-from autowatch.scoring.answer import INFERENCE_OUTPUTS, AnswerMismatch, AnswerUnreadable
+from autowatch.scoring.answer import AnswerMismatch, AnswerUnreadable, outputs_asked_for
 from autowatch.scoring.answer_columns import decide_labels, read_columns
 from autowatch.scoring.output import predictions_header, rejected_header, rejected_rows
 from autowatch.scoring.rows import RowChecker, columns_to_check, no_rows, predictions_rows, profile_of
@@ -57,18 +57,18 @@ def finish_piece(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> F
     ):
         if piece.number == 1:
             row_id = plan.contract.row_id_in(plan.columns)
-            predictions.write(predictions_header(plan.layout.output, row_id, plan.neutralise))
+            layout = plan.layout
+            predictions.write(predictions_header(layout.own, row_id, layout.predicted, plan.neutralise))
         for columns in _scored_columns(bucket, plan, piece):
-            *own, probabilities = columns
-            taken = numbers[scored : scored + len(probabilities)]
-            if len(taken) < len(probabilities):
+            own, (label, *rest) = columns[: plan.layout.width], columns[plan.layout.width :]
+            taken = numbers[scored : scored + len(label)]
+            if len(taken) < len(label):
                 raise _mismatch(piece)
             if plan.neutralise:
-                own = [without_formulas(column) for column in own]
-            *own, labels = own
-            predictions.write(predictions_rows(plan.arrival, taken, to_lines(own), labels, probabilities))
+                *own, label = map(without_formulas, [*own, label])
+            predictions.write(predictions_rows(plan.arrival, taken, to_lines(own), [label, *rest]))
             counter.add(columns, taken)
-            scored += len(probabilities)
+            scored += len(taken)
         if scored < len(numbers):
             raise _mismatch(piece)
         _write_rejected(bucket, plan, piece, rejected)
@@ -88,9 +88,13 @@ class _Counter:
     def __init__(self, plan: TransformPlan, baseline: Baseline) -> None:
         self._baseline = baseline
         columns = columns_to_check(plan.layout, baseline)
-        width = len(plan.layout.output)
-        columns.update((width - 1, each) for each in baseline.columns if each.kind == "prediction")
-        self._checker = RowChecker(width, columns)
+        counted = {column.name: column for column in baseline.columns}
+        columns.update(
+            (place, counted[name])
+            for place, name in enumerate(plan.layout.predicted, start=plan.layout.width)
+            if name in counted
+        )
+        self._checker = RowChecker(plan.layout.width + len(plan.layout.predicted), columns)
         self.profile = ProfileSum(baseline.run)
         # Without a row, too, the columns are there.
         self.profile.add(no_rows(baseline, (bins.name for bins in columns.values())))
@@ -103,22 +107,20 @@ class _Counter:
 
 
 def _scored_columns(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> Iterator[Sequence[Column]]:
-    """The columns of the scored rows in the order of `Layout.output`, some rows at a time."""
+    """The columns of the scored rows, their own and then what the model adds, some rows at a time."""
     if piece.rows == piece.rejected:
         return
     order = list(plan.rows.order)
-    width = len(order)
-    table = _open(bucket, plan.work.joined(piece.number), width + len(INFERENCE_OUTPUTS))
+    width, problem = len(order), plan.contract.problem
+    table = _open(bucket, plan.work.joined(piece.number), width + len(problem.outputs))
     for rows in _naming(read_rows(table, ROWS_AT_ONCE), plan.work.joined(piece.number)):
         if rows.misfits:
             raise AnswerUnreadable(
-                f"Batch Transform did not give {width} columns and the four outputs "
-                f"{', '.join(INFERENCE_OUTPUTS)}. Set SAGEMAKER_INFERENCE_OUTPUT of its model to these."
+                f"Batch Transform did not give {width} columns and {outputs_asked_for(problem)}"
             )
         own = [rows.columns[order.index(position)] for position in range(plan.layout.width)]
-        answered = read_columns(rows.columns[width:], plan.contract.labels, plan.contract.positive_label)
-        predictions = decide_labels(answered, plan.contract)
-        yield [*own, predictions.labels, predictions.probabilities]
+        predictions = decide_labels(read_columns(rows.columns[width:], problem), plan.contract)
+        yield [*own, *predictions.columns]
 
 
 def _row_numbers(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> Any:

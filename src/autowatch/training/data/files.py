@@ -3,10 +3,12 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.errors import AutowatchError
+from autowatch.records.arrival import upload_time
 from autowatch.records.keys import TRAINING_PREFIX
 
 
@@ -56,8 +58,14 @@ def find_training_files(bucket: Bucket, key: str | None) -> TrainingFiles:
 
 
 def _newest_key(bucket: Bucket) -> str:
+    """By the time of the upload. A file that was rewritten since stands too late in the listing."""
     found = _list_files(bucket, TRAINING_PREFIX)
-    return str(max(found, key=lambda item: (item["LastModified"], item["Key"]))["Key"])
+    newest = (datetime.min.replace(tzinfo=UTC), "")
+    for item in sorted(found, key=lambda item: (item["LastModified"], item["Key"]), reverse=True):
+        if newest[0] > item["LastModified"]:
+            break
+        newest = max(newest, (upload_time(bucket, item["Key"]) or item["LastModified"], item["Key"]))
+    return newest[1]
 
 
 def _files_below(bucket: Bucket, prefix: str) -> TrainingFiles:

@@ -1,30 +1,33 @@
 """Making training data ready: the checks, the contract, the two parts, the baseline and the data report."""
 
 import difflib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from autowatch.aws.objects import Bucket
-from autowatch.records.contract import Contract, Feature, PositiveLabelFrom, reserved_columns, row_id_column
+from autowatch.records.contract import Contract, Feature, PositiveLabelFrom, row_id_column
 from autowatch.records.holdout import HoldoutBy, HoldoutRule, write_unseen_rows
 from autowatch.records.keys import baseline_key, contract_key
+from autowatch.records.parameters import check_parameters
+from autowatch.records.problem import TYPES_IN_WORDS, ProblemType
+from autowatch.reports.text import listed
 from autowatch.scoring.columns import near_misses
 from autowatch.tabular.cells import cut, differ_unseen
-from autowatch.tabular.profile import PROFILE_VERSION, Baseline, Profile, add, baseline_column
+from autowatch.tabular.profile import PROFILE_VERSION, Baseline, Profile, baseline_column, total
 from autowatch.training.data.copies import NearCopies, NearCopiesFinder, copies_by_time
 from autowatch.training.data.files import TrainingFiles
-from autowatch.training.data.labels import check_classes
+from autowatch.training.data.labels import TargetLabels, check_positive_label
 from autowatch.training.data.memory import Memories
 from autowatch.training.data.report import (
     ColumnReport,
     DataReport,
     Role,
+    column_auc,
     count_part,
     report_column,
     rest,
-    single_column_auc,
     write_data_report,
 )
 from autowatch.training.data.split import (
@@ -36,6 +39,7 @@ from autowatch.training.data.split import (
 )
 from autowatch.training.data.survey import TrainingSurvey, survey_rows
 from autowatch.training.data.table import TrainingTable, UnfitTrainingFile
+from autowatch.training.data.target import ProblemWanted, RowGroups, TargetNumbers, find_problem
 
 LARGEST_BYTES = 2_000_000_000
 """Two passes over 200 MB of 23 columns took 35 s of processor time; the function has 900 s, enough for a processor half
@@ -45,6 +49,8 @@ as fast. Autopilot itself takes more."""
 FEWEST_ROWS_TO_TRAIN = 500
 """Autopilot takes no training dataset of fewer rows (API reference of CreateAutoMLJobV2, AutoMLJobInputDataConfig)."""
 
+
+_LABELS_SHOWN = 5
 
 LEAST_HOLDOUT_PERCENT = 5
 """What the parameter HoldoutPercent may be lowered to."""
@@ -63,7 +69,7 @@ class ReservedTrainingColumns(UnfitTrainingFile):
 
 
 class LabelsChanged(UnfitTrainingFile):
-    """The target's labels are not those that the champion knows."""
+    """The target does not hold what the champion predicts."""
 
 
 class UnknownDroppedColumn(UnfitTrainingFile):
@@ -94,6 +100,10 @@ class Preparation:
     id_column: str = ""
     new_labels: bool = False
     """Whether labels that differ from the champion's are meant."""
+    problem_type: ProblemWanted = "auto"
+    probability_of_each_class: bool = False
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Those of the stack that have a meaning for some problem types alone, as they were written."""
 
 
 def prepare_training_data(
@@ -116,6 +126,7 @@ def prepare_training_data(
     Raises:
         UnreadableFile: a file is not a CSV as agreed.
         UnfitTrainingFile: they are, but cannot be trained on. Nothing has been written then.
+        InvalidSetting: a parameter asks for what the problem type does not have.
     """
     _check_size(training)
     table = TrainingTable(bucket, training.files)
@@ -123,8 +134,10 @@ def prepare_training_data(
     rule = _holdout_rule(table.header, preparation, champion)
     survey = survey_rows(table, preparation.target, [rule, *_known_rule(table.header, champion)])
     contract = _contract(run, training, survey, preparation, champion)
+    check_parameters(contract.problem_type, preparation.parameters)
+    _check_reserved(table.header, contract)
     digests = survey.row_digests.of(rule)
-    in_holdout = choose_holdout(survey.row_labels, tuple(survey.labels), rule, digests)
+    in_holdout = choose_holdout(survey.row_labels, tuple(_count_classes(survey, contract)), rule, digests)
     if rule.by == "newest":
         rule = replace(rule, newest_row=newest_trained_row(in_holdout, digests))
     contract = replace(contract, holdout=rule)
@@ -133,20 +146,23 @@ def prepare_training_data(
     copies = NearCopiesFinder(survey.columns, contract, table.header, contract.rows)
     copies_together = rule.by == "random" and not preparation.id_column
     memories = Memories(survey.columns.values(), bins, copies_together=copies_together)
+    groups = RowGroups(survey.columns[contract.target], contract.labels)
     counts = write_split(
         bucket,
         TrainingTable(bucket, training.files),
         contract,
         bins,
-        survey.row_labels,
+        groups,
         in_holdout,
         copies,
         memories,
     )
     if champion:
         write_unseen_rows(bucket, run, unseen_rows(champion, table.header, in_holdout, survey.row_digests))
-    write_data_report(bucket, _report(contract, rule, training, survey, in_holdout, counts, copies.found()))
-    bucket.write_json(baseline_key(run), _baseline(contract, bins, add(*counts), memories))
+    write_data_report(
+        bucket, _report(contract, rule, training, survey, in_holdout, counts, groups.numbers, copies.found())
+    )
+    bucket.write_json(baseline_key(run), _baseline(contract, bins, total(counts), memories))
     bucket.write_json(contract_key(run), contract)
     return contract
 
@@ -182,16 +198,16 @@ def _check_header(header: tuple[str, ...], preparation: Preparation) -> None:
             f"The parameter IdColumn is {preparation.id_column!r}, the column to predict. Name the column that says "
             "whose row it is, or leave it empty."
         )
-    reserved = [
-        name for name in reserved_columns(preparation.target, row_id_column(header)) if name in header
-    ]
-    if reserved:
-        raise ReservedTrainingColumns(
-            f"The training file has the column {', '.join(reserved)}, a name that predictions files add. Rename it."
-        )
     if not _eligible(header, preparation):
         raise NoFeatures(
             "No column is left beside the target and the dropped ones. Add columns to learn from."
+        )
+
+
+def _check_reserved(header: Sequence[str], contract: Contract) -> None:
+    if reserved := [name for name in contract.reserved_columns(contract.row_id) if name in header]:
+        raise ReservedTrainingColumns(
+            f"The training file has the column {', '.join(reserved)}, a name that predictions files add. Rename it."
         )
 
 
@@ -236,13 +252,19 @@ def _contract(
     preparation: Preparation,
     champion: Contract | None,
 ) -> Contract:
-    classes = _count_classes(survey)
-    check_classes(survey.labels, preparation.target, preparation.positive_label)
-    positive_label, origin = _positive_label(classes, preparation, champion)
+    target, labels = survey.columns[preparation.target], survey.labels
+    problem_type = find_problem(labels, target, preparation.problem_type)
+    classes = () if problem_type == "regression" else tuple(sorted(labels.counts))
+    known = champion if champion and champion.target == preparation.target else None
+    if known and not preparation.new_labels:
+        _check_known(known, problem_type, classes)
+    positive_label, origin = "", None
+    if problem_type == "binary":
+        positive_label, origin = _positive_label(labels, preparation, known)
     return Contract(
         run=run,
         target=preparation.target,
-        labels=tuple(sorted(classes)),
+        labels=classes,
         positive_label=positive_label,
         positive_label_from=origin,
         features=_features(survey, _eligible(tuple(survey.columns), preparation)),
@@ -252,30 +274,41 @@ def _contract(
         training=training.identity,
         id_column=preparation.id_column,
         row_id=row_id_column(survey.columns),
+        problem_type=problem_type,
+        problem_type_from="values" if preparation.problem_type == "auto" else "parameter",
+        probability_of_each_class=preparation.probability_of_each_class,
+        target_form=None if classes or target.form.is_plain else target.form,
     )
 
 
-def _positive_label(
-    classes: Mapping[str, int], preparation: Preparation, champion: Contract | None
-) -> tuple[str, PositiveLabelFrom]:
-    """The label whose probability the model gives, so that it stays the same from model to model."""
-    known = champion if champion and champion.target == preparation.target else None
-    if known and set(known.labels) != classes.keys() and not preparation.new_labels:
+def _check_known(known: Contract, problem_type: ProblemType, classes: Sequence[str]) -> None:
+    if (known.problem_type, set(known.labels)) != (problem_type, set(classes)):
         raise LabelsChanged(
-            f"The column {preparation.target!r} holds {_quoted(classes)}, but the model in force, run {known.run}, "
-            f"knows {_quoted(known.labels)}.{differ_unseen(classes, known.labels)} Write the labels as before; or, if "
-            "the new ones are meant, start the run "
+            f"The column {known.target!r} holds {_held(problem_type, classes)}, but the model in force, run "
+            f"{known.run}, knows {_held(known.problem_type, known.labels)}.{differ_unseen(classes, known.labels)} "
+            "Write the target as before; or, if what it holds now is meant, start the run "
             'by `autowatch train --new-labels` ("new_labels": true in its input).'
         )
+
+
+def _held(problem_type: ProblemType, classes: Sequence[str]) -> str:
+    if not classes:
+        return TYPES_IN_WORDS[problem_type]
+    quoted = [repr(cut(label)) for label in sorted(classes)]
+    return listed(quoted, _LABELS_SHOWN, " and " if len(quoted) == 2 else ", ")
+
+
+def _positive_label(
+    labels: TargetLabels, preparation: Preparation, known: Contract | None
+) -> tuple[str, PositiveLabelFrom]:
+    """The label whose probability the model gives, so that it stays the same from model to model."""
+    check_positive_label(labels, preparation.positive_label)
+    counts = labels.counts
     if preparation.positive_label:
         return preparation.positive_label, "parameter"
-    if known and known.positive_label in classes:
+    if known and known.positive_label in counts:
         return known.positive_label, "champion"
-    return min(classes, key=lambda label: (classes[label], label)), "rarer"
-
-
-def _quoted(labels: Iterable[str]) -> str:
-    return " and ".join(repr(cut(label)) for label in sorted(labels))
+    return min(counts, key=lambda label: (counts[label].rows, label)), "rarer"
 
 
 def _features(survey: TrainingSurvey, eligible: Collection[str]) -> tuple[Feature, ...]:
@@ -303,8 +336,9 @@ def _check_rows_to_train(rows: int, held_out: int) -> None:
         )
 
 
-def _count_classes(survey: TrainingSurvey) -> dict[str, int]:
-    return {label: count.rows for label, count in survey.labels.items()}
+def _count_classes(survey: TrainingSurvey, contract: Contract) -> dict[str, int]:
+    """For each label of the contract its rows, in the order in which the survey numbered them."""
+    return {label: count.rows for label, count in survey.labels.counts.items()} if contract.labels else {}
 
 
 def _bins(run: str, survey: TrainingSurvey, target: str) -> Baseline:
@@ -333,11 +367,12 @@ def _report(
     training: TrainingFiles,
     survey: TrainingSurvey,
     in_holdout: bytearray,
-    counts: tuple[Profile, Profile],
+    counts: Sequence[Profile],
+    target_numbers: TargetNumbers | None,
     copies: NearCopies | None,
 ) -> DataReport:
-    classes = _count_classes(survey)
-    holdout = count_part(survey.row_labels, in_holdout, tuple(survey.labels))
+    classes = _count_classes(survey, contract)
+    holdout = count_part(survey.row_labels, in_holdout, tuple(classes))
     return DataReport(
         run=contract.run,
         files=training.files,
@@ -349,8 +384,11 @@ def _report(
         columns=_report_columns(contract, survey, counts),
         positive_label=contract.positive_label,
         positive_label_from=contract.positive_label_from or "",
+        problem_type=contract.problem_type,
+        problem_type_from=contract.problem_type_from or "",
+        target_numbers=target_numbers,
         rule=rule,
-        train=rest(classes, holdout),
+        train=rest(contract.rows, classes, holdout),
         holdout=holdout,
         near_copies=copies,
         remarks=(
@@ -362,7 +400,7 @@ def _report(
 
 
 def _report_columns(
-    contract: Contract, survey: TrainingSurvey, counts: tuple[Profile, Profile]
+    contract: Contract, survey: TrainingSurvey, counts: Sequence[Profile]
 ) -> tuple[ColumnReport, ...]:
     roles: dict[str, Role] = dict.fromkeys(contract.dropped_columns, "dropped")
     roles |= {name: "constant" for name, column in survey.columns.items() if column.is_constant}
@@ -376,7 +414,7 @@ def _report_columns(
             roles.get(name, "feature"),
             None
             if name == contract.target
-            else round(single_column_auc(counts[0].columns[name], counts[1].columns[name]), 4),
+            else round(column_auc(contract.problem_type, [each.columns[name] for each in counts]), 4),
             contract.rows,
         )
         for name, column in survey.columns.items()

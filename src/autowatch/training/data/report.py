@@ -3,17 +3,22 @@
 Columns that predict the target almost alone, which mostly means that they were written down after it was known.
 """
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, count
+from operator import add, mul, sub
 from typing import Any, Literal
 
 from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.records.holdout import HoldoutRule
 from autowatch.records.keys import data_report_key
+from autowatch.records.problem import ProblemType
 from autowatch.tabular.cells import FeatureType, NumberForm, cut, missing_values
 from autowatch.training.data.columns import ColumnSurvey, StrayText
 from autowatch.training.data.copies import NearCopies
 from autowatch.training.data.kinds import Kind, are_identifiers, date_form
+from autowatch.training.data.target import TargetNumbers
 
 Role = Literal["feature", "constant", "dropped", "key", "target"]
 
@@ -32,7 +37,7 @@ class ColumnReport:
         distinct: how many different values it has.
         distinct_is_exact: false where there were too many to count, and `distinct` is an estimate.
         constant: whether it is the same in every row.
-        auc: how well it tells the classes apart by itself, from 0.5 to 1; None for the target.
+        auc: how well it ranks the rows by itself, from 0.5 to 1 (`single_column_auc`); None for the target.
         form: how a numeric column writes its numbers, where it does not write them plainly.
         stray: the texts among its numbers that are taken for missing values.
         doubt: why it is read as texts although it holds numbers.
@@ -54,12 +59,11 @@ class ColumnReport:
     kind: Kind = ""
     date_form: str = ""
 
-    @property
-    def warnings(self) -> list[str]:
+    def warnings(self, leak_auc: float) -> list[str]:
         """What people should look at, a sentence each. Of a text that stands once, only the line is given."""
         if self.role != "feature":
             return []
-        found = [_warning(self)] if self.is_likely_leak else []
+        found = [_warning(self)] if self.is_likely_leak(leak_auc) else []
         if self.stray:
             shown = [
                 f"{cut(each.text)!r} ({each.times:,} times, first on line {each.line:,})"
@@ -98,15 +102,14 @@ class ColumnReport:
             )
         return found
 
-    @property
-    def is_likely_leak(self) -> bool:
-        """Whether it predicts the target almost alone."""
-        return self.auc is not None and self.auc >= LEAK_AUC
+    def is_likely_leak(self, leak_auc: float) -> bool:
+        """Whether it predicts the target almost alone: from this AUC on."""
+        return self.auc is not None and self.auc >= leak_auc
 
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of one part: how many there are of each label."""
+    """The rows of one part: how many there are, and of each label."""
 
     rows: int
     classes: dict[str, int]
@@ -116,7 +119,8 @@ class Part:
 class DataReport:
     """What `models/<run>/data.json` holds. All but `unlabelled_rows` is about the rows that have a label.
 
-    `rule` is that of the hold-out; `remarks` are warnings that are not about one column.
+    `classes` are empty where numbers are predicted; then `target_numbers` says which. `rule` is that of the hold-out;
+    `remarks` are warnings that are not about one column.
     """
 
     run: str
@@ -132,12 +136,16 @@ class DataReport:
     holdout: Part
     positive_label: str
     positive_label_from: str
+    problem_type: ProblemType = "binary"
+    problem_type_from: str = ""
+    target_numbers: TargetNumbers | None = None
     near_copies: NearCopies | None = None
     remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The document for `data.json`."""
-        leaks = [column for column in self.columns if column.is_likely_leak]
+        leak_auc = LEAK_AUCS[self.problem_type]
+        leaks = [column for column in self.columns if column.is_likely_leak(leak_auc)]
         return {
             "run": self.run,
             "files": self.files,
@@ -146,13 +154,16 @@ class DataReport:
             "unlabelled_rows": self.unlabelled_rows,
             "duplicate_rows": self.duplicate_rows,
             "near_copies": self.near_copies,
+            "problem_type": self.problem_type,
+            "problem_type_from": self.problem_type_from,
+            "target_numbers": self.target_numbers,
             "classes": self.classes,
             "positive_label": self.positive_label,
             "positive_label_from": self.positive_label_from,
             "columns": self.columns,
             "constant_columns": [column.name for column in self.columns if column.constant],
             "dropped_columns": [column.name for column in self.columns if column.role == "dropped"],
-            "leak_auc": LEAK_AUC,
+            "leak_auc": leak_auc,
             "likely_leaks": [column.name for column in leaks],
             "train": self.train,
             "holdout": {
@@ -163,7 +174,7 @@ class DataReport:
             },
             "warnings": [
                 *self.remarks,
-                *(warning for column in self.columns for warning in column.warnings),
+                *(warning for column in self.columns for warning in column.warnings(leak_auc)),
             ],
         }
 
@@ -192,17 +203,18 @@ def report_column(survey: ColumnSurvey, role: Role, auc: float | None, rows: int
 
 
 def count_part(row_labels: Sequence[int], in_part: Sequence[int], labels: Sequence[str]) -> Part:
-    """How many of the rows for which `in_part` is 1 there are of each label."""
+    """How many rows there are for which `in_part` is 1, and of each label."""
+    if not labels:
+        return Part(sum(in_part), {})
     counts = [0] * len(labels)
     for label, taken in zip(row_labels, in_part, strict=True):
         counts[label] += taken
     return Part(sum(counts), dict(zip(labels, counts, strict=True)))
 
 
-def rest(whole: Mapping[str, int], part: Part) -> Part:
-    """The rows of the whole that are not in `part`."""
-    classes = {label: rows - part.classes[label] for label, rows in whole.items()}
-    return Part(sum(classes.values()), classes)
+def rest(rows: int, whole: Mapping[str, int], part: Part) -> Part:
+    """Those of so many rows, and of each label, that are not in `part`."""
+    return Part(rows - part.rows, {label: times - part.classes[label] for label, times in whole.items()})
 
 
 def write_data_report(bucket: Bucket, report: DataReport) -> None:
@@ -225,9 +237,11 @@ def _warning(column: ColumnReport) -> str:
     )
 
 
-LEAK_AUC = 0.8
-"""From here on a column is a likely leak: by itself it ranks the rows as whole models hardly do. In the bank's
-data the duration of the call, known only after it, has 0.81, and the best of the honest columns 0.78."""
+LEAK_AUCS: Mapping[ProblemType, float] = {"binary": 0.8, "multiclass": 0.9, "regression": 0.9}
+"""From here on a column is a likely leak: by itself it ranks the rows as whole models hardly do. In the bank's data the
+duration of the call, known only after it, has 0.81, and the best of the honest columns 0.78. Of several labels and of
+numbers honest columns tell more: of two normal numbers with a correlation of 0.95, one ranks the other's tenths at
+0.9."""
 
 
 FEWEST_ROWS_OF_BIN = 50
@@ -235,27 +249,47 @@ FEWEST_ROWS_OF_BIN = 50
 predicting them, and an identifier, with a row for each value, would predict them all."""
 
 
-def single_column_auc(negatives: Sequence[int], positives: Sequence[int]) -> float:
-    """The AUC of the score "share of positive rows in the bin that the value falls into", from 0.5 upwards.
+def column_auc(problem_type: ProblemType, groups: Sequence[Sequence[int]]) -> float:
+    """How well a column tells the target by itself, from 0.5 upwards.
 
-    It is computed on the rows that the shares come from, so it is a little too high where bins are small: see
-    FEWEST_ROWS_OF_BIN. Rows in the same bin are tied and count half (Mann and Whitney).
+    Of several labels it is the mean of each one's AUC against all others.
 
     Args:
-        negatives: for each bin of the column how many rows of the negative class it has.
-        positives: the same for the positive class; each class has a row at least.
+        problem_type: of the target.
+        groups: for each group of rows (`RowGroups`) how many of them are in each bin of the column.
     """
-    bins = _pool_small(list(zip(negatives, positives, strict=True)))
-    ordered = sorted(bins, key=lambda counts: counts[1] / (counts[0] + counts[1]))
-    below = pairs = 0.0
-    for negative, positive in ordered:
-        pairs += positive * (below + negative / 2)
-        below += negative
-    return pairs / (below * sum(positives))
+    if problem_type != "multiclass":
+        return single_column_auc(*groups)
+    whole = [sum(counts) for counts in zip(*groups, strict=True)]
+    return statistics.fmean(single_column_auc(list(map(sub, whole, group)), group) for group in groups)
 
 
-def _pool_small(bins: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def single_column_auc(*groups: Sequence[int]) -> float:
+    """The share of the pairs of rows of two groups which the column ranks as the groups stand, from 0.5 upwards.
+
+    The score of a row is the mean place of the groups of the rows in its bin: with two groups the share of the second,
+    so that this is the AUC. It is computed on the rows that the scores come from, so it is a little too high where bins
+    are small: see FEWEST_ROWS_OF_BIN. Rows in the same bin are tied and count half (Mann and Whitney).
+
+    Args:
+        groups: for each group, in rising order, how many rows it has in each bin of the column. Two have rows at least.
+    """
+    bins = _pool_small(list(zip(*groups, strict=True)))
+    ordered = sorted(bins, key=lambda counts: sum(map(mul, counts, count())) / sum(counts))
+    below, right = [0] * len(groups), 0.0
+    for counts in ordered:
+        lower = 0.0
+        for group, rows in enumerate(counts):
+            right += rows * lower
+            lower += below[group] + rows / 2
+        below = list(map(add, below, counts))
+    return right / sum(
+        rows * before for rows, before in zip(below, accumulate(below, initial=0), strict=False)
+    )
+
+
+def _pool_small(bins: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
     large = [counts for counts in bins if sum(counts) >= FEWEST_ROWS_OF_BIN]
     small = [counts for counts in bins if sum(counts) < FEWEST_ROWS_OF_BIN]
-    pooled = (sum(negative for negative, _ in small), sum(positive for _, positive in small))
+    pooled = tuple(map(sum, zip(*small, strict=True)))
     return [*large, pooled] if any(pooled) else large

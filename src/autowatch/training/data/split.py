@@ -20,6 +20,7 @@ from autowatch.training.data.copies import NearCopiesFinder
 from autowatch.training.data.memory import Memories
 from autowatch.training.data.survey import RowDigests
 from autowatch.training.data.table import TrainingTable, UnfitTrainingFile, labelled_rows
+from autowatch.training.data.target import RowGroups
 
 
 def write_split(
@@ -27,11 +28,11 @@ def write_split(
     table: TrainingTable,
     contract: Contract,
     bins: Baseline,
-    row_labels: Sequence[int],
+    groups: RowGroups,
     in_holdout: Sequence[int],
     copies: NearCopiesFinder,
     memories: Memories,
-) -> tuple[Profile, Profile]:
+) -> list[Profile]:
     """Writes train.csv and holdout.csv of the contract's run as streams, features first and the target last.
 
     Args:
@@ -40,16 +41,17 @@ def write_split(
         table: the rows, from their beginning.
         contract: the features and the target.
         bins: the columns to count; their own counts are not looked at.
-        row_labels: for each row that has a label 0 or 1, as the survey numbered it.
-        in_holdout: for each of these rows 1 if it is held out.
+        groups: by which the rows are counted apart.
+        in_holdout: for each row that has a label 1 if it is held out.
         copies, memories: get to see all of these rows.
 
     Returns:
-        The counts of the rows with label 0 and of those with label 1.
+        The counts of the rows of each group.
     """
     names = [*(feature.name for feature in contract.features), contract.target]
     positions = [table.header.index(name) for name in names]
-    builders = (ProfileBuilder(bins), ProfileBuilder(bins))
+    builders = [ProfileBuilder(bins) for _ in range(groups.count)]
+    forms = [*(feature.form for feature in contract.features), groups.form]
     header = csv_lines([[name] for name in names])
     with (
         Upload(bucket, train_key(contract.run), "text/csv") as train,
@@ -61,20 +63,20 @@ def write_split(
         for block in table.blocks():
             columns = labelled_rows(block, positions[-1])
             end = begin + len(columns[0])
+            of_rows = groups.of(columns[positions[-1]])
             written = [
-                _as_read(columns[position], feature.form)
-                for position, feature in zip(positions, contract.features, strict=False)
+                _as_read(columns[position], form) for position, form in zip(positions, forms, strict=True)
             ]
-            lines, held_out = csv_lines([*written, columns[positions[-1]]]), in_holdout[begin:end]
+            lines, held_out = csv_lines(written), in_holdout[begin:end]
             _write(train, list(compress(lines, (not flag for flag in held_out))))
             _write(holdout, list(compress(lines, held_out)))
-            _count(builders, table.header, columns, row_labels[begin:end])
+            _count(builders, table.header, columns, of_rows)
             copies.add(columns)
             memories.add(dict(zip(table.header, columns, strict=True)), held_out)
             begin = end
         train.complete()
         holdout.complete()
-    return builders[0].build(), builders[1].build()
+    return [builder.build() for builder in builders]
 
 
 def _as_read(texts: Sequence[str], form: NumberForm) -> Sequence[str]:
@@ -90,15 +92,17 @@ def _write(upload: Upload, lines: list[str]) -> None:
 
 
 def _count(
-    builders: tuple[ProfileBuilder, ProfileBuilder],
+    builders: Sequence[ProfileBuilder],
     header: Sequence[str],
     columns: Sequence[Sequence[str]],
-    labels: Sequence[int],
+    groups: Sequence[int],
 ) -> None:
-    first = [not label for label in labels]
-    for builder, mask in zip(builders, (first, labels), strict=True):
-        chosen = (list(compress(column, mask)) for column in columns)
-        builder.add(dict(zip(header, chosen, strict=True)))
+    rows_of: dict[int, list[int]] = {}
+    for row, group in enumerate(groups):
+        rows_of.setdefault(group, []).append(row)
+    for group, rows in rows_of.items():
+        chosen = ([column[row] for row in rows] for column in columns)
+        builders[group].add(dict(zip(header, chosen, strict=True)))
 
 
 class UnfitHoldout(UnfitTrainingFile):
@@ -112,7 +116,7 @@ def choose_holdout(
 
     Args:
         row_labels: for each row the place of its label in `labels`.
-        labels: the two labels.
+        labels: all of them; none where numbers are predicted.
         rule: which rows are held out.
         digests: of each row by this rule.
 

@@ -1,4 +1,4 @@
-"""The first pass over training data: what their columns hold, and the class of each row.
+"""The first pass over training data: what their columns hold, and the label of each row.
 
 Counting the rows that repeat an earlier one, in 8 bytes a row; and the digests by which rows are held out.
 """
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from autowatch.records.holdout import HoldoutRule
 from autowatch.training.data.columns import ColumnReader, ColumnSurvey
-from autowatch.training.data.labels import LabelCount, TargetLabels
+from autowatch.training.data.labels import TargetLabels
 from autowatch.training.data.table import TrainingTable, labelled_rows
 
 _TEXTS_BYTES = 1_200_000_000
-"""What the different texts of all columns may take up. Beside them 17 bytes a row are remembered, 25 where the
+"""What the different texts of all columns may take up. Beside them 18 bytes a row are remembered, 26 where the
 champion held rows out by other columns."""
 
 
@@ -23,8 +23,8 @@ class TrainingSurvey:
 
     Attributes:
         columns: for each column's name, in the header's order, what it holds.
-        labels: the target's labels in the order of their first row, one or two, with their rows.
-        row_labels: for each row the place of its label in `labels`.
+        labels: the target's different values in the order of their first row, up to a thousand.
+        row_labels: for each row the place of its label among them; 0 where they are too many.
         unlabelled_rows: how many rows have no label, and are left out.
         duplicate_rows: how many rows repeat an earlier one in every column.
         row_digests: for each row its digests by the rules asked for.
@@ -32,8 +32,8 @@ class TrainingSurvey:
     """
 
     columns: dict[str, ColumnSurvey]
-    labels: dict[str, LabelCount]
-    row_labels: bytearray
+    labels: TargetLabels
+    row_labels: "array[int]"
     unlabelled_rows: int
     duplicate_rows: int
     row_digests: "RowDigests"
@@ -48,29 +48,24 @@ def survey_rows(table: TrainingTable, target: str, rules: Sequence[HoldoutRule])
 
     Raises:
         UnreadableFile, UnfitTrainingFile: the rows cannot be read.
-        WrongClasses: the target has a third label, or one that the model reads as missing.
     """
     position = table.header.index(target)
     readers = [ColumnReader(name, _TEXTS_BYTES // len(table.header)) for name in table.header]
-    labels, row_labels = TargetLabels(target), bytearray()
+    labels, row_labels = TargetLabels(target), array("H")
     duplicates, row_digests = DuplicateRows(), RowDigests(table.header, rules)
     rows_read = 0
     for block in table.blocks():
         rows_read += len(block[position])
+        labels.note_missing(block[position], table.lines, table.file)
         *columns, lines = labelled_rows([*block, table.lines], position)
-        labels.add(columns[position], lines, table.file)
-        if len(labels.names) > 2:
-            # The refusal names all of them: they are counted to the end.
-            continue
-        row_labels.extend(map(labels.names.index, columns[position]))
+        row_labels.extend(labels.add(columns[position], lines, table.file))
         duplicates.add(zip(*columns, strict=True))
         row_digests.add(columns)
         for reader, column in zip(readers, columns, strict=True):
             reader.add(column, lines)
-    labels.check()
     return TrainingSurvey(
         columns={name: reader.survey() for name, reader in zip(table.header, readers, strict=True)},
-        labels=labels.counts,
+        labels=labels,
         row_labels=row_labels,
         unlabelled_rows=rows_read - len(row_labels),
         duplicate_rows=duplicates.count(),

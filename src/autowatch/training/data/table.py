@@ -8,6 +8,7 @@ from typing import Any
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.aws.reading import read_input
 from autowatch.errors import AutowatchError, UnreadableFile
+from autowatch.tabular.cells import MISSING
 from autowatch.tabular.table import Table
 
 _ROWS_AT_ONCE = 10_000
@@ -105,10 +106,11 @@ def _first_difference(expected: Sequence[str], found: Sequence[str]) -> str:
 
 
 def labelled_rows(columns: Sequence[Sequence[Any]], target: int) -> Sequence[Sequence[Any]]:
-    """The same columns without the rows whose field in column `target` is empty."""
-    if "" not in columns[target]:
+    """The same columns without the rows whose field in column `target` is missing."""
+    if MISSING.isdisjoint(columns[target]):
         return columns
-    return [list(compress(column, columns[target])) for column in columns]
+    kept = [text not in MISSING for text in columns[target]]
+    return [list(compress(column, kept)) for column in columns]
 
 
 def _naming(file: ObjectVersion, error: UnreadableFile) -> UnreadableFile:

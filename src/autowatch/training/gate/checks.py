@@ -1,50 +1,78 @@
 """The gate's checks: when a challenger is good enough, in figures."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from autowatch.evaluation.figures import Comparison
-from autowatch.evaluation.intervals import Bounded
+import numpy as np
+
+from autowatch.evaluation.auc import auc_estimate
+from autowatch.evaluation.classes import exchanged_labels
+from autowatch.evaluation.figures import Bounded, Comparison
+from autowatch.evaluation.judged import BinaryRows, ClassRows, JudgedRows, NumberRows
+from autowatch.evaluation.measures import MEASURES, Floors, say_number
+from autowatch.evaluation.numbers import ErrorMeasure, rank_correlation
 from autowatch.records.decision import Check, JudgedModel
 from autowatch.records.run import Trigger
 from autowatch.records.threshold import ThresholdRule
+from autowatch.reports.text import short
 from autowatch.training.gate.holdout import ScoredChampion
+
+_LONGEST_SHOWN = 60
 
 ApprovalPolicy = Literal["never", "drift", "always"]
 """Which runs' releases a person must approve: none's, those that drift started, or all."""
 
 
 @dataclass(frozen=True)
-class GateRules:
+class GateRules(Floors):
     """When a challenger passes, and from which probability on its rows get the positive label.
 
+    A challenger on a floor passes.
+
     Attributes:
-        minimum_auc: the floor, a challenger on it passes.
         confidence: how sure the gate must be that a challenger is worse, between 0.5 and 1; one that is as good as the
             champion is rejected at most 1 - confidence of the time.
         auc_tolerance: the loss of AUC against the champion that is accepted.
         max_batch_seconds: the longest that the median batch may take.
         threshold: how the decision threshold is set; None for the model's own label.
         approval: whose releases a person must approve.
+        error_tolerance: the rise of the error against the champion that is accepted, as a share of the champion's.
+        error: by which models of numbers are compared.
     """
 
-    minimum_auc: float
     confidence: float = 0.95
     auc_tolerance: float = 0.0
     max_batch_seconds: float = 30.0
     threshold: ThresholdRule | None = None
     approval: ApprovalPolicy = "never"
+    error_tolerance: float = 0.0
+    error: ErrorMeasure = "rmse"
+
+    def tolerance(self, measure: str) -> float:
+        """The loss of this measure that is accepted."""
+        return self.error_tolerance if MEASURES[measure].lower_is_better else self.auc_tolerance
 
 
-def check_floor(challenger: JudgedModel, rules: GateRules) -> Check:
-    """Whether the challenger's AUC is not below the floor."""
-    auc = challenger.metrics["auc"]
-    passed = auc >= rules.minimum_auc
+def check_floors(challenger: JudgedModel, floors: Mapping[str, float]) -> list[Check]:
+    """Whether each of these measures of the challenger is not below its floor."""
+    return [_check_floor(challenger, measure, floor) for measure, floor in floors.items()]
+
+
+def _check_floor(challenger: JudgedModel, name: str, floor: float) -> Check:
+    measure, value = MEASURES[name], challenger.metrics.get(name)
+    if value is None:
+        message = (
+            f"{measure.words} cannot be told of {challenger.rows:,} hold-out rows that hold one label alone, or one "
+            f"number; the floor is {floor:g}."
+        )
+        return Check("floor", False, message)
+    passed = value >= floor
     return Check(
         "floor",
         passed,
-        f"AUC {auc:.4f} on {challenger.rows:,} hold-out rows is {'not below' if passed else 'below'} "
-        f"the floor of {rules.minimum_auc:g}.",
+        f"{measure.say(value)} on {challenger.rows:,} hold-out rows is {'not below' if passed else 'below'} "
+        f"the floor of {floor:g}.",
     )
 
 
@@ -72,19 +100,32 @@ def check_champion(
 ) -> Check:
     """Whether the challenger is not worse than the champion on the same rows.
 
-    It is worse when the true difference is below minus the tolerance with the confidence asked for.
+    It is worse when the true difference is beyond the tolerance with the confidence asked for.
     """
-    passed = comparison.upper >= -rules.auc_tolerance
-    tolerated = f" by more than {rules.auc_tolerance:g}" if rules.auc_tolerance else ""
-    return Check(
-        "champion",
-        passed,
-        f"The champion, run {champion.contract.run}, has AUC {comparison.champion_auc:.4f} on "
-        f"{_compared(comparison, champion, holdout_rows)}: a difference of {comparison.difference:+.4f}, at most "
-        f"{comparison.upper:+.4f} with {100 * comparison.confidence:g} % confidence. So the challenger is "
-        f"{'not found worse' if passed else 'worse'}{tolerated}. A true loss of "
-        f"{comparison.detectable_loss:.4f} would be found four times in five.",
+    measure, rows = MEASURES[comparison.measure], _compared(comparison, champion, holdout_rows)
+    tolerance = rules.tolerance(comparison.measure)
+    passed = comparison.sure_loss <= tolerance
+    sure = f"with {100 * comparison.confidence:g} % confidence"
+    found = "not found worse" if passed else "worse"
+    of_champion = (
+        f"The champion, run {champion.contract.run}, has {measure.say(comparison.champion)} on {rows}"
     )
+    if measure.lower_is_better:
+        allowed = f" by more than {tolerance:.1%}" if tolerance else ""
+        message = (
+            f"{of_champion}, the challenger {say_number(comparison.challenger)}: a difference of "
+            f"{comparison.difference:+.1%}, at least {comparison.lower:+.1%} {sure}. So the challenger is "
+            f"{found}{allowed}. An error truly larger by {comparison.detectable_loss:.1%} would be found four times in "
+            "five."
+        )
+        return Check("champion", passed, message)
+    allowed = f" by more than {tolerance:g}" if tolerance else ""
+    message = (
+        f"{of_champion}: a difference of {comparison.difference:+.4f}, at most {comparison.upper:+.4f} {sure}. So the "
+        f"challenger is {found}{allowed}. A true loss of {comparison.detectable_loss:.4f} would be found four times in "
+        "five."
+    )
+    return Check("champion", passed, message)
 
 
 def _compared(comparison: Comparison, champion: ScoredChampion, holdout_rows: int) -> str:
@@ -101,23 +142,72 @@ def _compared(comparison: Comparison, champion: ScoredChampion, holdout_rows: in
 _UPSIDE_DOWN = 0.4
 """An AUC on the far side of chance, 0.5, beyond what a change of the world alone has been seen to do."""
 
+_FALLING = 2 * _UPSIDE_DOWN - 1
+"""The rank correlation that is as far on the far side of its chance, 0."""
 
-def approval_reason(
-    policy: ApprovalPolicy, trigger: Trigger, champion_run: str | None, champion: Bounded | None
-) -> str | None:
-    """Why a person must approve the release of a challenger that passed; None where nobody needs to.
+_FAR_OFF = -3.0
+"""An R² below which the errors are more than twice as large as the numbers vary."""
 
-    A champion whose AUC is surely below 0.4 ranks the new rows the wrong way round. Labels that were exchanged look so,
-    by accident or by someone who may write training files; a model trained on them passes every other check.
+
+def wrong_way(champion_run: str, rows: JudgedRows) -> str | None:
+    """Why the champion's predictions look as if the truth in the training file were wrong; None where they do not.
+
+    A champion that ranks the new rows the wrong way round does: its AUC is surely below 0.4, or the AUC between two of
+    several labels, or its predictions fall where the numbers rise, or are off by more than twice what the numbers vary.
+    Labels that were exchanged look so, or numbers in another unit, by accident or by someone who may write training
+    files; a model trained on them passes every other check.
 
     Args:
-        champion: the champion's AUC on the hold-out; None where it was not judged.
+        rows: the hold-out as the champion predicts it.
     """
-    if champion and champion.upper < _UPSIDE_DOWN:
+    match rows:
+        case BinaryRows(positive=positive, probability=probability):
+            auc = auc_estimate(positive, probability)
+            if auc and auc.upper < _UPSIDE_DOWN:
+                return (
+                    f"The champion, run {champion_run}, ranks the new rows the wrong way round: its AUC on them is "
+                    f"{auc.value:.3f}, at most {auc.upper:.3f}. The labels of the training file may be exchanged."
+                )
+        case ClassRows(probabilities=np.ndarray() as probabilities):
+            pair = exchanged_labels(rows.actual, probabilities, _UPSIDE_DOWN)
+            if pair:
+                one, other = (repr(short(rows.labels[place], _LONGEST_SHOWN)) for place in pair[:2])
+                return (
+                    f"The champion, run {champion_run}, tells the labels {one} and {other} apart the wrong way round: "
+                    f"its AUC between them is {pair[2].value:.3f}, at most {pair[2].upper:.3f}. The two labels may be "
+                    "exchanged in the training file."
+                )
+        case NumberRows():
+            return _wrong_numbers(champion_run, rows)
+    return None
+
+
+def _wrong_numbers(champion_run: str, rows: NumberRows) -> str | None:
+    correlation = rank_correlation(rows.actual, rows.predicted)
+    if correlation and correlation.upper < _FALLING:
         return (
-            f"The champion, run {champion_run}, ranks the new rows the wrong way round: its AUC on them is "
-            f"{champion.value:.3f}, at most {champion.upper:.3f}. The labels of the training file may be exchanged."
+            f"The champion, run {champion_run}, predicts less where the new rows have more: the rank correlation is "
+            f"{correlation.value:.3f}, at most {correlation.upper:.3f}. The target of the training file may have the "
+            "wrong sign."
         )
+    explained = rows.estimates()["r2"]
+    if isinstance(explained, Bounded) and explained.upper < _FAR_OFF:
+        return (
+            f"The errors of the champion, run {champion_run}, on the new rows are more than twice as large as their "
+            f"numbers vary: R² is {explained.value:.3g}, at most {explained.upper:.3g}. The target of the training "
+            "file may have another unit."
+        )
+    return None
+
+
+def approval_reason(policy: ApprovalPolicy, trigger: Trigger, wrong: str | None) -> str | None:
+    """Why a person must approve the release of a challenger that passed; None where nobody needs to.
+
+    Args:
+        wrong: what `wrong_way` says of the champion; None where it was not judged.
+    """
+    if wrong:
+        return wrong
     if policy == "always":
         return "The parameter ReleaseApproval asks for it before every release."
     if policy == "drift" and trigger == "drift":

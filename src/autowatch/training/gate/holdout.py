@@ -6,7 +6,7 @@ The champion on the challenger's hold-out, where the two can be compared.
 import threading
 from array import array
 from collections import Counter
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -22,7 +22,9 @@ from autowatch.records.champion import Champion, NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.holdout import UnseenRows, read_unseen_rows
 from autowatch.records.keys import holdout_key
+from autowatch.records.problem import ProblemType
 from autowatch.records.smoke import SmokeTest
+from autowatch.reports.text import listed
 from autowatch.scoring.ahead import work_ahead
 from autowatch.scoring.columns import Layout, MissingColumns, check_block, match_columns
 from autowatch.scoring.endpoint import EndpointMissing, RowsRefused, TimedEndpoint
@@ -104,7 +106,13 @@ def score_holdout(
         NoRows, MissingColumns: the hold-out is empty, or lacks columns of the contract.
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict`.
     """
-    table = _read_holdout(bucket, key)
+    return score_table(read_holdout(bucket, key), contract, endpoint, limits)
+
+
+def score_table(
+    table: Table, contract: Contract, endpoint: TimedEndpoint, limits: ScoringLimits
+) -> HoldoutScores:
+    """Scores rows that are written as those of a hold-out are; as `score_holdout`."""
     batches = _read_batches(table, match_columns(table.header, contract.of_plain_numbers), contract, limits)
     of_labels = tuple(array("d") for _ in contract.labels) if contract.problem_type == "multiclass" else ()
     scores = HoldoutScores([], [], [], [], [], [], endpoint.seconds, of_labels)
@@ -193,7 +201,7 @@ def warm_up(bucket: Bucket, key: str, contract: Contract, endpoint: TimedEndpoin
         NoRows, MissingColumns: the hold-out is empty, or lacks columns of the contract.
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict_when_started`.
     """
-    table = _read_holdout(bucket, key)
+    table = read_holdout(bucket, key)
     block, layout = next(table.blocks(1)), match_columns(table.header, contract.of_plain_numbers)
     (line,) = csv_lines([block.columns[position][:1] for position in layout.features])
     with ThreadPoolExecutor(places) as pool:
@@ -204,7 +212,8 @@ def warm_up(bucket: Bucket, key: str, contract: Contract, endpoint: TimedEndpoin
                 each.result()
 
 
-def _read_holdout(bucket: Bucket, key: str) -> Table:
+def read_holdout(bucket: Bucket, key: str) -> Table:
+    """The rows of the hold-out under `key`, as they come."""
     body = ResumedBody.of_key(bucket, key)
     return read_table(iter(lambda: body.read(_CHUNK), b""))
 
@@ -291,15 +300,38 @@ def score_champion(
 
 
 def _check_unseen(unseen: UnseenRows, scores: HoldoutScores, challenger: Contract, rows: int) -> None:
-    counts = Counter(scores.actual)
-    fewest = min(challenger.labels, key=lambda label: counts[label])
-    if counts[fewest] < _FEWEST_UNSEEN_OF_CLASS:
+    # Numbers are all of one class.
+    counts = Counter(scores.actual if challenger.labels else [challenger.target] * len(scores.actual))
+    needed = min(2, len(challenger.labels)) or 1
+    enough = sum(count >= _FEWEST_UNSEEN_OF_CLASS for count in counts.values())
+    if enough < needed:
         raise TooFewUnseenRows(
             f"only {len(scores.row_numbers):,} of the {rows:,} hold-out rows were kept from the champion, run "
-            f"{unseen.champion}, too, {counts[fewest]:,} of them with the label {fewest}; "
-            f"{_FEWEST_UNSEEN_OF_CLASS} of each label are needed. Whether the challenger is worse is not known. If you "
-            "changed IdColumn, DropColumns or HoldoutBy, the next run can compare again; else add newer rows"
+            f"{unseen.champion}, too{_SHORTAGES[challenger.problem_type](counts, challenger)}. Whether the challenger "
+            "is worse is not known. If you changed IdColumn, DropColumns or HoldoutBy, the next run can compare again; "
+            "else add newer rows"
         )
+
+
+def _shortage_of_two(counts: Counter[str], challenger: Contract) -> str:
+    fewest = min(challenger.labels, key=lambda label: counts[label])
+    return f", {counts[fewest]:,} of them with the label {fewest}; {_FEWEST_UNSEEN_OF_CLASS} of each label are needed"
+
+
+_SHORTAGES: Mapping[ProblemType, Callable[[Counter[str], Contract], str]] = {
+    "binary": _shortage_of_two,
+    "multiclass": lambda *_: f"; {_FEWEST_UNSEEN_OF_CLASS} of each of two labels are needed",
+    "regression": lambda *_: f"; {_FEWEST_UNSEEN_OF_CLASS} are needed",
+}
+
+
+_PREDICTS: Mapping[ProblemType, str] = {
+    "binary": "one of two labels",
+    "multiclass": "one of several labels",
+    "regression": "a number",
+}
+
+_LABELS_SHOWN = 10
 
 
 def _check_comparable(
@@ -309,10 +341,15 @@ def _check_comparable(
         raise ChampionNotComparable(
             f"the champion, run {champion.run}, predicts {contract.target}, the challenger {challenger.target}"
         )
+    if contract.problem_type != challenger.problem_type:
+        raise ChampionNotComparable(
+            f"the champion, run {champion.run}, predicts {_PREDICTS[contract.problem_type]}, the challenger "
+            f"{_PREDICTS[challenger.problem_type]}"
+        )
     if set(contract.labels) != set(challenger.labels):
         raise ChampionNotComparable(
-            f"the champion, run {champion.run}, has the labels {', '.join(contract.labels)}, "
-            f"the challenger {', '.join(challenger.labels)}"
+            f"the champion, run {champion.run}, has the labels {listed(contract.labels, _LABELS_SHOWN)}, "
+            f"the challenger {listed(challenger.labels, _LABELS_SHOWN)}"
         )
     if champion.endpoint_name != endpoint_name:
         raise ChampionNotComparable(

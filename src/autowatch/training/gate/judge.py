@@ -1,36 +1,32 @@
 """The gate: a challenger scores the hold-out where it is staged, and is let through when it is good enough."""
 
 import statistics
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from autowatch.aws.objects import Bucket
 from autowatch.errors import AutowatchError
-from autowatch.evaluation.auc import auc_estimate
-from autowatch.evaluation.classification import measure
-from autowatch.evaluation.comparison import NotComparable, compare
-from autowatch.evaluation.curves import calibration_curve, gain_curve, lift, roc_curve
+from autowatch.evaluation.comparison import NotComparable
 from autowatch.evaluation.figures import Comparison
-from autowatch.evaluation.intervals import Bounded
-from autowatch.evaluation.threshold import confusion, trade_off_curve
+from autowatch.evaluation.judged import JudgedRows
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
-from autowatch.records.keys import baseline_key, contract_key, holdout_key
+from autowatch.records.keys import contract_key, holdout_key
 from autowatch.records.run import Trigger
 from autowatch.records.smoke import write_smoke_test
 from autowatch.scoring.endpoint import TimedEndpoint
 from autowatch.scoring.requests import ScoringLimits
-from autowatch.tabular.profile import Baseline, baseline_column, with_prediction
+from autowatch.training.gate.baseline import complete_baseline
 from autowatch.training.gate.checks import (
     GateRules,
     approval_reason,
     check_champion,
-    check_floor,
+    check_floors,
     check_latency,
+    wrong_way,
 )
 from autowatch.training.gate.holdout import (
     ChampionNotComparable,
@@ -41,7 +37,7 @@ from autowatch.training.gate.holdout import (
     take_smoke_test,
     warm_up,
 )
-from autowatch.training.gate.threshold import labels_in_use, labels_to_measure, set_threshold
+from autowatch.training.gate.rows import judged_rows, rows_to_measure, set_threshold
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
@@ -70,12 +66,11 @@ class Endpoints:
     seconds_left: Callable[[], float]
 
     def timed(self, name: str, contract: Contract) -> TimedEndpoint:
-        """The endpoint `name`, answering for the contract's positive label."""
+        """The endpoint `name`, answering as the contract says, with the probability of each of several labels."""
         return TimedEndpoint(
             client=self.client,
             name=name,
-            labels=contract.labels,
-            positive_label=contract.positive_label,
+            problem=replace(contract.problem, each_probability=True),
             seconds_left=lambda: self.seconds_left() - _SECONDS_TO_DECIDE,
         )
 
@@ -103,30 +98,18 @@ def judge_challenger(
     scores = score_holdout(bucket, holdout_key(run), contract, candidate, limits)
     _check_all_scored(scores)
     contract = _complete_contract(bucket, contract, scores, rules)
-    _complete_baseline(bucket, contract, scores.probability)
+    complete_baseline(bucket, contract, scores)
     write_smoke_test(bucket, run, take_smoke_test(scores))
     champion: ScoredChampion | None = None
-    comparison: Comparison | None = None
     skipped: str | None = None
     try:
         served = endpoints.timed(endpoints.champion, contract)
         champion = score_champion(bucket, contract, served, len(scores.row_numbers), limits)
-        comparison = _compare(scores, champion.scores, contract, rules.confidence)
-    except (ChampionNotComparable, NotComparable) as error:
-        skipped = f"Judged without a champion: {str(error).rstrip('.')}."
-    decision = _decide(contract, scores, champion, comparison, skipped, rules)
-    if decision.passed:
-        reason = approval_reason(rules.approval, trigger, *_champions_auc(champion, contract.positive_label))
-        decision = replace(decision, approval=reason)
+    except ChampionNotComparable as error:
+        skipped = str(error)
+    decision = decide(contract, scores, champion, skipped, rules, trigger)
     write_decision(bucket, run, decision)
     return decision
-
-
-def _champions_auc(champion: ScoredChampion | None, positive_label: str) -> tuple[str | None, Bounded | None]:
-    if champion is None:
-        return None, None
-    scores = champion.scores
-    return champion.contract.run, auc_estimate(scores.positive(positive_label), scores.probabilities())
 
 
 def _check_all_scored(scores: HoldoutScores) -> None:
@@ -138,91 +121,101 @@ def _check_all_scored(scores: HoldoutScores) -> None:
 def _complete_contract(
     bucket: Bucket, contract: Contract, scores: HoldoutScores, rules: GateRules
 ) -> Contract:
-    threshold = set_threshold(scores, contract.positive_label, rules.threshold)
+    threshold = set_threshold(scores, contract, rules.threshold)
     completed = replace(contract, decision_threshold=threshold)
     if completed != contract:
         bucket.write_json(contract_key(contract.run), completed)
     return completed
 
 
-def _complete_baseline(bucket: Bucket, contract: Contract, probabilities: Sequence[str]) -> None:
-    baseline = bucket.read_as(baseline_key(contract.run), Baseline)
-    column = baseline_column(contract.probability_column, "prediction", "numeric", Counter(probabilities))
-    bucket.write_json(baseline_key(contract.run), with_prediction(baseline, column))
-
-
-def _compare(
-    challenger: HoldoutScores, champion: HoldoutScores, contract: Contract, confidence: float
-) -> Comparison:
-    """Of the rows that both scored: the champion may not know what to do with all of the new ones."""
-    both = np.array(champion.row_numbers) - 1
-    return compare(
-        positive=challenger.positive(contract.positive_label)[both],
-        challenger=challenger.probabilities()[both],
-        champion=champion.probabilities(),
-        confidence=confidence,
-    )
-
-
-def _decide(
+def decide(
     contract: Contract,
     scores: HoldoutScores,
     champion: ScoredChampion | None,
-    comparison: Comparison | None,
     skipped: str | None,
     rules: GateRules,
+    trigger: Trigger = "manual",
 ) -> GateDecision:
-    challenger = _judge_model(contract, scores, labels_to_measure(scores, contract), contract.positive_label)
-    checks = [check_floor(challenger, rules), check_latency(challenger, rules)]
+    """Whether the challenger with this contract is released.
+
+    Args:
+        scores: the challenger's, of every row of the hold-out.
+        champion: None where it was not judged.
+        skipped: why it was not.
+        trigger: what started the run.
+    """
+    rows = judged_rows(scores, contract, contract, rules.error)
+    champions = judged_rows(champion.scores, champion.contract, contract, rules.error) if champion else None
+    comparison: Comparison | None = None
+    if champion and champions:
+        try:
+            comparison = _compare(rows, champions, champion.scores.row_numbers, rules.confidence)
+        except NotComparable as error:
+            skipped = str(error)
+    challenger = _judge_model(contract, scores, rows, rows_to_measure(contract, rows))
+    floors = rules.floors(contract.problem_type)
+    checks = [*check_floors(challenger, floors), check_latency(challenger, rules)]
     judged: JudgedModel | None = None
-    if champion and comparison:
-        labels = labels_in_use(champion.scores, champion.contract, contract.positive_label)
-        judged = _judge_model(champion.contract, champion.scores, labels, contract.positive_label)
-        checks.insert(1, check_champion(comparison, champion, challenger.rows, rules))
+    if champion and champions and comparison:
+        judged = _judge_model(champion.contract, champion.scores, champions, champions)
+        checks.insert(-1, check_champion(comparison, champion, challenger.rows, rules))
+    note = f"Judged without a champion: {skipped.rstrip('.')}." if skipped else None
     messages = [check.message for check in checks]
+    passed = all(check.passed for check in checks)
+    wrong = wrong_way(champion.contract.run, champions) if champion and champions else None
     return GateDecision(
         run=contract.run,
-        passed=all(check.passed for check in checks),
-        reason=" ".join([*messages, skipped] if skipped else messages),
-        minimum_auc=rules.minimum_auc,
+        passed=passed,
+        reason=" ".join([*messages, note] if note else messages),
+        minimum_auc=floors.get("auc"),
         rows=challenger.rows,
         metrics=challenger.metrics,
         checks=tuple(checks),
         challenger=challenger,
         champion=judged,
-        champion_skipped=skipped,
+        champion_skipped=note,
         comparison=comparison,
         unseen_rows=champion.unseen_rows if champion else None,
-        trade_off=trade_off_curve(
-            scores.positive(contract.positive_label),
-            scores.probabilities(),
-            rules.threshold.costs if rules.threshold else None,
-        ),
+        trade_off=rows.trade_off(rules.threshold.costs if rules.threshold else None),
+        approval=approval_reason(rules.approval, trigger, wrong) if passed else None,
+        problem_type=contract.problem_type,
+        decided_by=rows.decided_by,
+        floors=floors,
     )
 
 
+def _compare(
+    challenger: JudgedRows, champion: JudgedRows, numbers: Sequence[int], confidence: float
+) -> Comparison:
+    """Of the rows with these numbers: the champion may not know what to do with all of the new ones."""
+    return challenger.at(np.array(numbers, dtype=np.int64) - 1).compare(champion, confidence)
+
+
 def _judge_model(
-    contract: Contract, scores: HoldoutScores, labels: np.ndarray, positive_label: str
+    contract: Contract, scores: HoldoutScores, rows: JudgedRows, measured: JudgedRows
 ) -> JudgedModel:
     """What the scores say of the model with this contract.
 
     Args:
-        labels: shape (rows scored,), bool: whether a row got `positive_label`, for the figures that depend on that.
+        rows: with the labels that they get when the model serves.
+        measured: the same with the labels that the measures are taken of.
     """
-    positive, probability = scores.positive(positive_label), scores.probabilities()
     return JudgedModel(
         run=contract.run,
-        rows=len(positive),
-        metrics=asdict(measure(positive, labels, probability)),
-        roc=roc_curve(positive, probability),
-        calibration=calibration_curve(positive, probability),
+        rows=len(rows),
+        metrics=measured.values(),
+        roc=rows.roc(),
+        calibration=rows.calibration(),
         latency=Latency(
             batches=len(scores.seconds),
             median_seconds=statistics.median(scores.seconds),
             worst_seconds=max(scores.seconds),
         ),
         threshold=contract.decision_threshold,
-        confusion=confusion(positive, labels_in_use(scores, contract, positive_label)),
-        gain=gain_curve(positive, probability),
-        lift_of_tenth=lift(positive, probability, 0.1),
+        confusion=rows.confusion(),
+        gain=rows.gain(),
+        lift_of_tenth=rows.lift_of_tenth(),
+        intervals=measured.intervals(),
+        classes=rows.class_table(),
+        numbers=rows.number_table(),
     )

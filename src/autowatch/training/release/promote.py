@@ -1,5 +1,6 @@
 """Putting a challenger in force, and undoing what a run made when it does not get that far."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ from autowatch.records.champion import (
 )
 from autowatch.records.decision import read_decision
 from autowatch.records.keys import baseline_key, contract_key
+from autowatch.records.problem import ProblemType
 from autowatch.records.run import Run, check_running, read_latest
 from autowatch.records.smoke import SmokeTest, read_smoke_test
 from autowatch.records.timestamps import to_text
@@ -40,7 +42,7 @@ from autowatch.training.serving.staging import release
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-_PROBABILITY_TOLERANCE = 1e-4
+_TOLERANCE = 1e-4
 """A row in a batch of 8,000 and in one of 20 may differ in the last digits of 32-bit numbers."""
 
 _EVEN = 0.5
@@ -195,19 +197,26 @@ def undo_run(
 def _check_answers(endpoint: Endpoint, smoke_test: SmokeTest) -> None:
     # These are the new fleet's first requests: it may still be starting.
     answers = endpoint.predict_when_started(smoke_test.payload.encode(), len(smoke_test.labels))
-    staged = zip(smoke_test.labels, map(float, smoke_test.probabilities), strict=True)
-    now = zip(answers.labels, map(float, answers.probabilities), strict=True)
-    if not all(_is_same(one, other) for one, other in zip(now, staged, strict=True)):
+    staged = zip(smoke_test.labels, map(float, smoke_test.figures), strict=True)
+    now = zip(answers.labels, map(float, answers.figures), strict=True)
+    tolerance, may_differ = _TOLERANCE * smoke_test.scale, _LABEL_MAY_DIFFER[endpoint.problem.type]
+    if not all(
+        abs(figure - other_figure) <= tolerance and (label == other_label or may_differ(figure))
+        for (label, figure), (other_label, other_figure) in zip(now, staged, strict=True)
+    ):
         raise SmokeTestFailed(
             f"The endpoint {endpoint.name} answers otherwise than the candidate endpoint did for the same "
             f"{len(smoke_test.labels)} hold-out rows."
         )
 
 
-def _is_same(one: tuple[str, float], other: tuple[str, float]) -> bool:
-    (label, probability), (other_label, other_probability) = one, other
-    near = abs(probability - other_probability) <= _PROBABILITY_TOLERANCE
-    return near and (label == other_label or abs(probability - _EVEN) <= _PROBABILITY_TOLERANCE)
+_LABEL_MAY_DIFFER: dict[ProblemType, Callable[[float], bool]] = {
+    "binary": lambda probability: abs(probability - _EVEN) <= _TOLERANCE,
+    "multiclass": lambda probability: probability <= _EVEN + _TOLERANCE,
+    "regression": lambda _number: True,
+}
+"""Whether a label may be another one beside the same figure: where two labels are about as probable, rounding decides;
+numbers are the figures themselves."""
 
 
 def _restore(

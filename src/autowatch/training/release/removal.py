@@ -3,6 +3,7 @@
 What belongs to the stack is found by the tag `autowatch:stack`, whatever its name.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,9 +11,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from autowatch.aws.objects import Bucket
+from autowatch.aws.objects import Bucket, ObjectsNotDeleted
+from autowatch.records.keys import AUDIT_PREFIX
 from autowatch.records.run import RUN_NAME
+from autowatch.records.timestamps import to_text
 from autowatch.training.serving.endpoints import EndpointBusy, candidate_name, delete_endpoint, keep_log
+
+_LOGGER = logging.getLogger(__name__)
 
 _TAG = "autowatch:stack"
 _ENDPOINT_LOGS = "/aws/sagemaker/Endpoints/"
@@ -126,14 +131,23 @@ def keep_endpoint_logs(
 
 
 def remove_bucket(bucket: Bucket) -> None:
-    """Removes every version of every object, and the bucket.
+    """Removes every version of every object, and the bucket; it stays where records under `audit/` are locked.
 
     Raises:
-        ObjectsNotDeleted: S3 kept an object.
+        ObjectsNotDeleted: S3 kept another object.
     """
     try:
         bucket.delete_versions("")
         bucket.client.delete_bucket(Bucket=bucket.name)
+    except ObjectsNotDeleted as error:
+        times = [bucket.kept_until(key) if key.startswith(AUDIT_PREFIX) else None for key in error.keys]
+        until = [time for time in times if time]
+        if len(until) < len(times):
+            raise
+        _LOGGER.warning(
+            "the bucket stays, since records in it are locked",
+            extra={"records": len(until), "first": error.keys[0], "until": to_text(max(until))},
+        )
     except ClientError as error:
         if not _is_absent(error):
             raise

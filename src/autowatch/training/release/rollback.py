@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.errors import AutowatchError
+from autowatch.records.audit import ASKED_FIELDS, NOBODY, Asked, is_asked, record_start
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.decision import read_decision
 from autowatch.records.keys import baseline_key, contract_key
@@ -41,19 +42,28 @@ def promoted_run(document: Any) -> str:
     """
     if not (
         isinstance(document, dict)
-        and document.keys() == {"promote"}
+        and {"promote"} <= document.keys() <= {"promote"} | ASKED_FIELDS
+        and is_asked(document)
         and isinstance(document["promote"], str)
         and RUN_NAME.fullmatch(document["promote"])
     ):
         raise InvalidPromotion(
-            'Release an earlier model with the input {"promote": "<run>"} and nothing else; '
+            'Release an earlier model with the input {"promote": "<run>"} and, if you like, texts "by" and "reason"; '
             "a run's name is that of its folder under models/, such as 20261123-071500-d822."
         )
     return str(document["promote"])
 
 
 def begin_promotion(
-    bucket: Bucket, stepfunctions: "SFNClient", promotes: str, *, run: str, execution: str, started: str
+    bucket: Bucket,
+    stepfunctions: "SFNClient",
+    promotes: str,
+    *,
+    run: str,
+    execution: str,
+    started: str,
+    asked: Asked = NOBODY,
+    audit_lock_days: int = 0,
 ) -> Run:
     """Begins `run`, which releases the model of the earlier run `promotes` without training or gate.
 
@@ -65,8 +75,19 @@ def begin_promotion(
     """
     _check_gate(bucket, promotes)
     contract = _check_artefacts(bucket, promotes)
-    begun = Run(run, execution, "running", "promote", contract.training, started, promotes=promotes)
+    begun = Run(
+        run,
+        execution,
+        "running",
+        "promote",
+        contract.training,
+        started,
+        promotes=promotes,
+        started_by=asked.by or None,
+        start_reason=asked.reason or None,
+    )
     begin_run(bucket, stepfunctions, begun, timedelta())
+    record_start(bucket, begun, audit_lock_days)
     return begun
 
 
@@ -88,7 +109,10 @@ def _check_artefacts(bucket: Bucket, run: str) -> Contract:
         contract = read_contract(bucket, contract_key(run))
         containers = read_model_record(bucket, run).containers
     except ObjectMissing as error:
-        raise ArtefactsGone(f"{error} Without it run {run} cannot be released again; train anew.") from error
+        raise ArtefactsGone(
+            f"{error} Without it run {run} cannot be released again; the parameter KeepModels says how many models are "
+            "kept. Train anew."
+        ) from error
     for url in (container["ModelDataUrl"] for container in containers if "ModelDataUrl" in container):
         place, _, key = url.removeprefix("s3://").partition("/")
         if not Bucket(bucket.client, place).exists(key):

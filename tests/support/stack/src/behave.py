@@ -1,4 +1,4 @@
-"""Functions that behave in every way a function can."""
+"""Functions for every behaviour that a function can have."""
 
 import json
 import os

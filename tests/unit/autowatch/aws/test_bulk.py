@@ -1,4 +1,4 @@
-"""A real HTTP server stands in for S3, which checks every signature by itself."""
+"""A real HTTP server stands in for S3; it checks every signature."""
 
 from collections import Counter
 

@@ -25,7 +25,7 @@ class Settings:
 
 @entry_point(Settings)
 def handler(event, context, settings):
-    """Logs as the domain does, and answers."""
+    """Logs as the domain does, and returns."""
     logging.getLogger("autowatch.somewhere").info("file scored", extra={"rows_scored": 3})
     return {"left": seconds_left(context, 10)(), "min_rows": settings.min_rows}
 

@@ -165,7 +165,7 @@ def test_a_write_on_condition_whose_answer_was_lost_is_a_write(s3):
 
 
 def test_the_same_document_of_somebody_else_is_not_ones_own(s3):
-    """Two that claim something in the same second write the same."""
+    """Two claims in the same second write the same document."""
     Bucket(s3, BUCKET).write_json_if_absent("k", {"a": 1})
     with pytest.raises(ObjectChanged):
         Bucket(s3, BUCKET).write_json_if_absent("k", {"a": 1})

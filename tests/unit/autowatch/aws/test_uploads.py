@@ -67,7 +67,7 @@ def test_nothing_is_there_without_complete(s3, size):
 
 
 class LosesItsUpload:
-    """S3 to somebody whose upload has been taken back; moto has no answer to that."""
+    """S3's answer when an upload was aborted by another client, which moto lacks."""
 
     def __init__(self, client):
         self.client = client

@@ -137,7 +137,7 @@ def test_a_champion_whose_record_is_broken_is_no_failure(stack, load):
 
 
 def test_a_parameter_that_is_gone_fails_nothing(stack, load, caplog):
-    """Somebody has deleted it, or SSM is out of order: nothing depends on it."""
+    """The parameter was deleted, or SSM fails: nothing depends on it."""
     stack.ssm.delete_parameter(Name=PARAMETER)
     commit(stack.s3, "a")
     summary = load()

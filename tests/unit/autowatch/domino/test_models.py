@@ -105,7 +105,7 @@ def test_a_name_that_is_taken_and_not_listed_says_so(stack):
 
 
 def test_two_at_once_agree_on_one_model(stack, monkeypatch):
-    """Both find no model; whose record is written first decides."""
+    """Both find no model; the record that is written first decides."""
     barrier = Barrier(2)
     find = domino_models._find
 

@@ -68,7 +68,7 @@ def progress(s3):
 
 
 class Domino:
-    """Stands in for the registration of one file: notes what it is told, fails where it is told to."""
+    """A double of the registration of one file, which records calls and fails on request."""
 
     def __init__(self, failures=None, outcome="registered"):
         self.datasets = []
@@ -87,7 +87,7 @@ class Domino:
 
 
 def tried(s3, domino, has_time=lambda: True, now=NOW, calls_at_once=1):
-    """A run's registrations, whether or not some failed."""
+    """A run's registrations; some may have failed."""
     return register_new_files(Bucket(s3, BUCKET), "predictions/", domino, has_time, now, calls_at_once)
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from autowatch.evaluation.intervals import Bounded, Estimate, f1_estimate, mean_estimate, share_estimate
+from autowatch.evaluation.figures import Bounded, Estimate
+from autowatch.evaluation.intervals import f1_estimate, mean_estimate, share_estimate
 
 
 @pytest.mark.parametrize(("hits", "rows"), [(0, 1), (1, 1), (0, 50), (50, 50), (3, 200), (1, 10**6), (5, 7)])

@@ -5,7 +5,7 @@ from tests.support.monitored_bucket import monitored_bucket
 
 @pytest.fixture
 def clients():
-    """Gives the clients of a bucket with models to watch, and of what is told about them."""
+    """The clients of a bucket with models to watch, and of their alerts."""
     with monitored_bucket() as clients:
         yield clients
 

@@ -1,16 +1,18 @@
 """Ranges of days and raw files."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
-from autowatch.aws.objects import ObjectMissing
+from autowatch.aws.objects import ObjectMissing, ObjectVersion
 from autowatch.errors import UnreadableFile
 from autowatch.monitoring.drift.baselines import BaselineUnusable
 from autowatch.monitoring.requests import DayRange, RawFile
 from autowatch.monitoring.windows import UnknownRun
-from autowatch.tabular.profile import baseline_column, with_prediction
+from autowatch.records.contract import Contract, Feature
+from autowatch.tabular.profile import baseline_column, with_predictions
 from tests.support.monitored_bucket import (
     BUCKET,
     DRIFTED,
@@ -42,6 +44,25 @@ def put_csv(clients, columns, key="inference/a.csv", delimiter=","):
 
 
 class TestRange:
+    def test_how_much_the_model_uses_each_column_stands_beside_it(self, clients):
+        baseline, bucket = release(clients.bucket.client), clients.bucket
+        features = (Feature("age", "numeric"), Feature("job", "categorical"))
+        training = ObjectVersion("k", None, "e", 1)
+        contract = Contract("run-1", "y", ("no", "yes"), "yes", features, (), 2_000, 1, training)
+        bucket.write_json(
+            "models/run-1/contract.json", replace(contract, importance={"age": 0.75, "job": 0.25})
+        )
+        score(bucket.client, baseline, DRIFTED, day=str(day_before(2)))
+        settings = b"weights: model\nalert: {drift_share: 0.7}"
+        bucket.client.put_object(Bucket=BUCKET, Key="monitoring/settings.yaml", Body=settings)
+
+        window = judge_range(clients, day_before(3), day_before(1))
+
+        columns = {each["name"]: each for each in bucket.read_json(window.report_key)["columns"]}
+        assert {name: each["use"] for name, each in columns.items()} == {"age": 0.75, "job": 0.25}
+        assert {name: each["importance"] for name, each in columns.items()} == {"age": 1.5, "job": 0.5}
+        assert (window.verdict, window.drifted_columns) == ("drift", ("age",))
+
     def test_all_rows_are_judged_at_once_and_nobody_is_told(self, clients):
         baseline = release(clients.bucket.client)
         for back in (4, 3, 2, 1):
@@ -131,11 +152,11 @@ class TestFile:
     @pytest.mark.parametrize("predicted", [False, True])
     def test_predictions_are_judged_where_the_file_has_them(self, clients, predicted):
         column = baseline_column(
-            "y_probability", "prediction", "numeric", Counter(["0.1", "0.2", "0.9"] * 300)
+            "y_probability", "prediction", "numeric", Counter(["0.1", "0.2", "0.9"] * 300), bounds=(0.0, 1.0)
         )
         clients.bucket.write_json(
             "models/run-1/baseline.json",
-            with_prediction(release(clients.bucket.client), column),
+            with_predictions(release(clients.bucket.client), [column]),
         )
         put_csv(clients, LIKE_TRAINING | ({"y_probability": ["0.9"] * 500} if predicted else {}))
 
@@ -197,11 +218,13 @@ class TestFile:
             judge_file(clients)
 
     def test_settings_for_columns_of_the_champion_are_none_too_many_for_an_older_run(self, clients):
-        column = baseline_column("y_probability", "prediction", "numeric", Counter(["0.1", "0.2"] * 300))
+        column = baseline_column(
+            "y_probability", "prediction", "numeric", Counter(["0.1", "0.2"] * 300), bounds=(0.0, 1.0)
+        )
         release(clients.bucket.client, "run-1")
         clients.bucket.write_json(
             "models/run-2/baseline.json",
-            with_prediction(release(clients.bucket.client, "run-2"), column),
+            with_predictions(release(clients.bucket.client, "run-2"), [column]),
         )
         clients.bucket.client.put_object(
             Bucket=BUCKET, Key="monitoring/settings.yaml", Body=b"columns: {y_probability: {importance: 2}}"

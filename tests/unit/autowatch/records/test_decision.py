@@ -1,10 +1,28 @@
+import json
 import subprocess
 import sys
+from dataclasses import replace
 
+import boto3
 import msgspec
+import pytest
+from moto import mock_aws
 
-from autowatch.evaluation.figures import CalibrationPoint, Comparison, Confusion, Costs, TradeOffPoint
-from autowatch.records.decision import Check, GateDecision, JudgedModel, Latency
+from autowatch.aws.objects import Bucket, DocumentMalformed
+from autowatch.evaluation.figures import (
+    BiasBin,
+    Bounded,
+    CalibrationPoint,
+    ClassFigures,
+    ClassTable,
+    Comparison,
+    Confusion,
+    Costs,
+    NumberTable,
+    TradeOffPoint,
+)
+from autowatch.records.decision import Check, GateDecision, JudgedModel, Latency, read_decision, to_decision
+from autowatch.records.keys import decision_key
 from autowatch.records.threshold import DecisionThreshold
 from tests.support.repository import ROOT
 
@@ -49,6 +67,49 @@ def test_a_decision_of_an_earlier_version_is_read_and_unknown_fields_are_ignored
     }
     decision = msgspec.convert(old, GateDecision)
     assert (decision.passed, decision.challenger, decision.checks) == (False, None, ())
+
+
+def test_a_comparison_of_an_earlier_version_is_one_of_aucs():
+    document = json.loads(msgspec.json.encode(DECISION))
+    comparison = document["comparison"]
+    comparison["challenger_auc"] = comparison.pop("challenger")
+    comparison["champion_auc"] = comparison.pop("champion")
+    del comparison["measure"]
+    assert to_decision(document) == DECISION
+
+
+def test_a_decision_that_is_none_is_told_with_its_key():
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="bank")
+        s3.put_object(Bucket="bank", Key=decision_key("r1"), Body=b'{"run": 1}')
+        with pytest.raises(DocumentMalformed, match="models/r1/gate.json cannot be read"):
+            read_decision(Bucket(s3, "bank"), "r1")
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+def test_what_other_types_of_problem_add_comes_back_too(kind):
+    share = Bounded(0.7, 0.6, 0.8)
+    added = {
+        "classes": {
+            "classes": ClassTable((ClassFigures("a", 9, 7, share, share, None, None),), ((7, 2), (0, 4)))
+        },
+        "numbers": {
+            "numbers": NumberTable(
+                (BiasBin(1.0, 2.0, -1.0, None, None, 1),), ((0.5, -1.0),), (0.0, 1.0, 2.0), ((3, 0), (1, 2))
+            )
+        },
+    }
+    model = replace(MODEL, intervals={"r2": (0.1, 0.3)}, **added[kind])
+    decision = replace(
+        DECISION,
+        minimum_auc=None,
+        challenger=model,
+        problem_type="regression",
+        decided_by="mae",
+        floors={"r2": 0.0},
+    )
+    assert to_decision(json.loads(msgspec.json.encode(decision))) == decision
 
 
 def test_the_states_behind_the_gate_can_read_it_without_numpy():

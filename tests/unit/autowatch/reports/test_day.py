@@ -150,7 +150,7 @@ def test_new_values_and_numbers_out_of_range_are_named_and_escaped():
         in shown
     )
     assert "new 10" not in shown
-    assert "The training data have 17 to 98; the largest number here is 1.23457e+06." in shown
+    assert "Minimum 17 within range Maximum 98 1,234,570 Missing 0% 1.2%" in shown
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_what_was_turned_away_is_told():
         drift_document(refused_files={"MissingColumns": 2, "EmptyFile": 1}, extra_columns=["customer"])
     )
 
-    assert "12 3 files refused: MissingColumns, EmptyFile" in shown
+    assert "12 3 files refused: columns missing, empty" in shown
     assert "not the model's: customer." in shown
 
 
@@ -227,6 +227,72 @@ def test_quality_is_shown_with_intervals_against_the_gate():
     assert "5.0% 7.0% 3.0% to 11% 1,800" in shown
     assert html.count("<circle cx=") >= 10
     assert "share that came true" in shown
+
+
+def test_a_numeric_column_has_its_figures_then_and_now_and_one_axis():
+    html = day_page(DAY, drift_document(drifted=3), None, {}, LINKS)
+
+    assert "Mean 1.2 about 4.5 Median 0.6 about 4.1 Minimum -1 within range" in Page(html).text
+    assert html.count('class="density"') == 10
+    assert html.count("Deciles and frequent values") == 10
+
+
+def test_a_document_of_an_earlier_version_has_bars_where_it_has_no_ends_of_bins():
+    document = drift_document(drifted=3)
+    for column in document["columns"]:
+        column.pop("numbers", None)
+        column["bins"] = [{**bin_, "from": None} for bin_ in column["bins"]]
+    html = day_page(DAY, document, None, {}, LINKS)
+
+    assert 'class="density"' not in html
+    assert "Mean " not in Page(html).text
+    assert "Value 0 to 23% training scored" in Page(html).text
+
+
+def test_alarms_come_worst_first_and_lead_to_their_columns():
+    document = drift_document(drifted=2)
+    for column, share in zip(document["columns"], (0.012, 1.0), strict=False):
+        column["new"] = column["out_of_range"] = share
+    document["alarms"] = [
+        {"column": "euribor3m", "kind": "out of range", "message": "Slightly."},
+        {"column": "column_01", "kind": "new categories", "message": "All of them."},
+        {"column": None, "kind": "volume", "message": "Few rows."},
+    ]
+    html = day_page(DAY, document, None, {}, LINKS)
+
+    alarms = html[html.index("<h2>Alarms") : html.index("<h2>Columns at a glance")]
+    assert re.findall(r"Few rows|All of them|Slightly", alarms) == ["Few rows", "All of them", "Slightly"]
+    assert re.findall(r'href="#([^"]+)"', alarms) == ["column-1", "column-0"]
+
+
+def test_every_column_can_be_jumped_to_and_quiet_ones_are_folded():
+    document = drift_document(columns=150, drifted=2)
+    document["columns"][7].update(verdict="not judged", reason="Its values hardly repeat.")
+    html = day_page(DAY, document, None, {}, LINKS)
+    glance = html[html.index("<h2>Columns at a glance") : html.index("<h2>What moved")]
+
+    targets = re.findall(r'href="#([^"]+)"', glance)
+    assert len(set(targets)) == 150
+    assert all(html.count(f'id="{target}"') == 1 for target in targets)
+    assert "147 without drift" in glance
+    assert "1 not judged" in glance
+    assert glance.index("<details") > glance.index(targets[1])
+    assert '<span class="tag n">not judged</span>' in html
+
+
+def test_the_page_leads_to_the_models_run_and_names_the_days_files():
+    html = day_page(DAY, drift_document(), None, {}, Links("../index.html", root="../../"))
+
+    assert html.count(f'href="../../models/{RUN}/report.html"') == 2
+    assert f"predictions/date={DAY}/" in html
+    assert "report.html" not in day_page(DAY, drift_document(run=None), None, {}, LINKS)
+
+
+def test_sections_without_anything_to_say_take_a_line():
+    html = day_page(DAY, drift_document(drifted=0), None, {}, LINKS)
+
+    assert re.findall(r"<h2>([^<]+)", html) == ["Columns at a glance", "All columns", "How to read this"]
+    assert "Quality of the predictions: unknown, since no row has a label yet." in Page(html).text
 
 
 HALF = {"files_scored": 2, "files_labelled": 1, "coverage": 0.5, "rows_labelled": 2_000}
@@ -246,7 +312,7 @@ def test_labels_of_all_files_say_how_many_and_leave_the_verdict_as_it_is():
     html = day_page(DAY, drift_document(drifted=0), quality_document(**every), {}, LINKS)
     assert "have labels (50%, in 2 of 2 files)." in Page(html).text
     assert "nothing is known" not in html.lower()
-    assert '<span class="tag">good</span>' in html
+    assert '<span class="tag g">good</span>' in html
     assert "predicts well where" not in html
 
 
@@ -389,7 +455,7 @@ def test_of_several_checks_the_newest_counts():
 @pytest.mark.parametrize(
     ("domino", "said"),
     [
-        (None, "None: Domino Model Monitor is not configured, or has nothing to say yet."),
+        (None, "Domino Model Monitor: not configured, or nothing said yet."),
         ({**domino_document(), "checks": []}, "Domino has checked nothing yet."),
         (domino_document(), "Neither Autowatch nor Domino says that a column drifts."),
         (domino_document() | {"ingestion_status": "training"}, "state of its ingestion: “training”"),
@@ -398,6 +464,26 @@ def test_of_several_checks_the_newest_counts():
 )
 def test_what_domino_does_not_say_is_said(domino, said):
     assert said in text(drift_document(drifted=0, domino=domino))
+
+
+def test_what_the_model_uses_most_comes_first_among_what_moved():
+    document = drift_document(columns=8)
+    for column, use in zip(document["columns"], (0.05, 0.3, 0.1, 0.5, 0.05, 0, 0), strict=False):
+        column["use"] = use
+    shown = text(document)
+    first, second, third = document["drifted_columns"]
+    assert f"What moved is 45% of what the model uses: {second} 30%, {third} 10%, {first} 5.0%." in shown
+    cards = shown[shown.index("What moved, what the model uses most first") :]
+    assert cards.index(second) < cards.index(third) < cards.index(first)
+    assert "30% of what the model uses" in cards
+    assert "Model's use" in cards
+
+
+def test_without_known_use_nothing_is_said_of_it():
+    shown = text(drift_document())
+    assert "What moved, worst first" in shown
+    assert "the model uses" not in shown
+    assert "Model's use" not in shown
 
 
 def test_importance_is_named_where_it_is_not_the_same_for_all():
@@ -434,8 +520,8 @@ def test_a_day_on_which_no_column_counts_is_no_calm_day():
         "each has importance 0 in monitoring/settings.yaml, or a distance of 1, or cannot be judged" in shown
     )
     assert "What to do Give the columns that matter an importance above 0" in shown
-    assert "Columns that did not drift" in shown
-    assert "wait for more rows" not in shown
+    assert "20 columns without drift" in shown
+    assert "without enough rows" not in shown
 
 
 def test_columns_of_importance_0_are_shown_and_not_counted():
@@ -453,7 +539,7 @@ def test_columns_of_importance_0_are_shown_and_not_counted():
     assert "Alarms 0 none" in shown
     assert "What moved, worst first" not in shown
     assert "column_05 (importance 0) new categories Many." in shown
-    assert "Drift that does not count" in shown
+    assert "2 columns of importance 0 drifted, which counts for nothing" in shown
     assert html.count('<span class="tag d">') == 0
     assert html.count('<span class="tag n">drift</span>') == 2
     assert 'class="over"' not in html
@@ -464,7 +550,11 @@ def test_columns_of_importance_0_stand_after_those_that_count():
 
     assert "2 of 19 columns of 4,000 scored rows differ from the training data: euribor3m, column_01." in html
     table = html[html.index("<h2>All columns") :]
-    assert re.findall(r'<th scope="row"><bdi>([^<]+)', table)[:3] == ["euribor3m", "column_01", "column_05"]
+    assert re.findall(r'<th scope="row"><a href="#[^"]+"><bdi>([^<]+)', table)[:3] == [
+        "euribor3m",
+        "column_01",
+        "column_05",
+    ]
 
 
 def test_a_document_that_names_columns_of_importance_0_as_drifted_is_not_believed():
@@ -529,7 +619,8 @@ def test_columns_without_a_verdict_are_not_said_to_look_like_the_training_data(c
     shown = text(document)
 
     assert f"{said} for a verdict." in shown
-    assert shown.count("(too few rows)") == unjudged
+    columns = "column" if unjudged == 1 else "columns"
+    assert f"{unjudged} {columns} without enough rows for a verdict" in shown
 
 
 @pytest.mark.parametrize("subject", ["range", "file"])
@@ -637,7 +728,7 @@ def test_the_rows_of_a_file_need_not_have_been_scored():
     assert "3 of 20 columns of 4,000 rows differ from the training data" in shown
     assert "Rows left out 12 scoring would reject them" in shown
     assert "training data this file" in shown
-    assert "Value training file" in shown
+    assert "training file" in shown
     assert "scored" not in shown
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from autowatch.reports.documents.quality import quality_view
 from autowatch.reports.documents.summary import DayRecord, summary_of
+from autowatch.reports.models import RunDocuments
 from autowatch.reports.pages import history_page
-from tests.support.report_documents import DAY, EARLIER_RUN, drift_document, quality_document, story
+from tests.support.report_documents import DAY, EARLIER_RUN, RUN, drift_document, quality_document, story
 from tests.unit.autowatch.reports.test_day import Page
 
 HOSTILE = "<script>alert(1)</script>"
@@ -30,7 +31,7 @@ def tone(html):
 def test_the_days_stand_newest_first_each_with_a_link():
     html = history_page({day: record(*documents) for day, documents in story().items()})
 
-    days = re.findall(r'href="date=([\d-]+)/index.html"', html)
+    days = re.findall(r'<th scope="row"><a href="date=([\d-]+)/index.html"', html)
     assert days == sorted(days, reverse=True)
     assert len(days) == 77
     assert "<script" not in html
@@ -279,7 +280,7 @@ def test_the_auc_is_drawn_with_its_interval():
 
     html = history_page(days)
 
-    assert "with its interval, between 0.680 and 0.740" in html
+    assert "AUC by day with its interval, between 0.680 and 0.781" in html
     assert html.count('class="area"') == 1
 
 
@@ -317,3 +318,91 @@ def test_names_are_text():
     assert "\u202e" not in html
     assert "&lt;script&gt;" in html
     assert len(html) < 30_000
+
+
+def test_the_charts_have_dates_and_the_line_of_the_gate():
+    days = {back(place): record(drift_document(back(place)), quality_document()) for place in range(30)}
+    html = history_page(days)
+
+    ticks = re.findall(r'<span style="left:([\d.]+)%">([^<]+)</span>', html[: html.index("Columns by day")])
+    assert [text for _, text in ticks[:6]] == ["23 Nov", "18 Nov", "13 Nov", "8 Nov", "3 Nov", "29 Oct"]
+    places = [float(place) for place, _ in ticks[:6]]
+    assert places == sorted(places, reverse=True)
+    assert html.count('class="gate"') == 1
+    assert "dashed: at the gate" in html
+
+
+def test_another_models_first_day_is_marked_in_charts_and_table():
+    days = {
+        back(place): record(drift_document(back(place), run=RUN if place < 3 else EARLIER_RUN))
+        for place in range(6)
+    }
+    html = history_page(days)
+
+    assert html.count(f"<title>first day of run {RUN}</title>") == 2
+    assert Page(html).text.count("2026-11-21 another model") == 1
+    assert "first day of another model" in html
+    assert "another model" not in history_page({DAY: record(drift_document())})
+
+
+def test_columns_are_shown_day_by_day_the_worst_first_and_red_from_the_threshold_on():
+    days = {
+        DAY: record(drift_document(drifted=2)),
+        back(1): record(drift_document(back(1), drifted=0)),
+        back(2): record(drift_document(back(2), rows=10)),
+    }
+    html = history_page(days)
+    heat = html[html.index("<h2>Columns by day") : html.index("<h2>Day by day")]
+
+    assert re.findall(r'<th scope="row"><bdi>([^<]+)', heat)[:2] == ["euribor3m", "column_01"]
+    assert re.findall(r"<title>([^<]+)", heat) == [
+        "euribor3m on 2026-11-23: 5.6 × threshold",
+        "column_01 on 2026-11-23: 3.5 × threshold",
+    ]
+    assert heat.count('href="date=2026-11-23/index.html" tabindex="-1"') == 2
+    # Each of the 20 columns has one quiet day, the drifted ones beside their red one.
+    assert [path.count("M") for path in re.findall(r'<path d="([^"]*)"', heat)] == [1, 1, *[2] * 18]
+    assert "Columns by day" not in history_page({back(2): days[back(2)]})
+
+
+def test_of_many_columns_the_worst_are_shown_and_the_others_counted():
+    html = history_page({DAY: record(drift_document(columns=50))})
+
+    assert "30 columns that stayed further below are not shown." in html
+
+
+def test_every_run_is_listed_with_the_model_in_force_and_its_measure_since():
+    days = {
+        DAY: record(None, quality_document(auc=0.7, coverage=0.25)),
+        back(1): record(None, quality_document(auc=0.8, coverage=0.75)),
+        back(2): record(None, quality_document(auc=0.6, run=EARLIER_RUN)),
+    }
+    ended = {"status": "released", "trigger": "manual", "finished": "2026-11-01T07:31:12Z"}
+    runs = [
+        RunDocuments(EARLIER_RUN, ended, {"metrics": {"auc": 0.75}}),
+        RunDocuments(RUN, ended, {"metrics": {"auc": 0.781}}),
+        RunDocuments("20261201-000000-0000", {"status": "running", "trigger": "drift"}, None),
+        RunDocuments("20261202-000000-0000", "not JSON", ["odd"]),
+    ]
+    html = history_page(days, (), runs, RUN)
+    shown = Page(html).text.partition("Models Run")[2].partition("Day by day")[0]
+
+    assert f"{RUN} in force released, by hand 2026-11-01 AUC 0.781 0.775 2 days" in shown
+    assert f"{EARLIER_RUN} released, by hand 2026-11-01 AUC 0.750 0.600 1 day" in shown
+    assert "20261201-000000-0000 under way, by drift – – – – –" in shown
+    assert shown.index("20261202") < shown.index("20261201") < shown.index(RUN)
+    assert f'href="../models/{RUN}/report.html"' in html
+    assert "models/20261201" not in html
+
+
+def test_numbers_have_their_error_on_the_page_of_all_days():
+    quality = {
+        "decided_by": "rmse",
+        "problem_type": "regression",
+        "metrics": {"rmse": {"value": 1234.5, "lower": 1200.0, "upper": 1300.0}},
+        "gate": {"rmse": 1100.0},
+    }
+    html = history_page({DAY: record(None, quality_document() | quality)})
+
+    assert "RMSE by day" in html
+    assert "1,234 gate 1,100" in Page(html).text

@@ -1,3 +1,4 @@
+import re
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -7,7 +8,7 @@ from moto import mock_aws
 
 from autowatch.aws.objects import Bucket
 from autowatch.reports.publish import publish_day_page, publish_history_page, publish_window_page
-from tests.support.report_documents import DAY, drift_document, quality_document, story
+from tests.support.report_documents import DAY, EARLIER_RUN, RUN, drift_document, quality_document, story
 
 BUCKET = "bank"
 
@@ -58,7 +59,7 @@ def test_a_document_given_overrides_the_one_in_the_bucket_and_is_not_written(s3)
     [
         (None, None, "Drift was not judged"),
         (None, quality_document(verdict="worse"), "The model predicts worse; drift was not judged"),
-        (drift_document(drifted=0), None, "there are no labels for these rows"),
+        (drift_document(drifted=0), None, "no row has a label yet"),
     ],
 )
 def test_a_page_says_which_document_is_not_there(s3, drift, quality, said):
@@ -103,7 +104,7 @@ def test_the_history_has_the_newest_ninety_days_and_links_to_each(s3):
 
     html = page(s3, publish_history_page(Bucket(s3, BUCKET)))
 
-    assert html.count('href="date=') == 90
+    assert html.count('<th scope="row"><a href="date=') == 90
     assert 'href="date=2026-11-23/index.html"' in html
     assert "date=2026-08-25" not in html
 
@@ -192,7 +193,7 @@ def test_a_window_has_a_page_that_leads_to_the_history(s3, prefix, facts, subjec
 
 @contextmanager
 def just_before_the_page_is_put(s3, key, act):
-    """Has somebody else act after the documents for this page were read and before the page is written, once."""
+    """Lets another writer act once, after the documents for this page were read and before the page is written."""
     left = [act]
 
     def put(params, **_):
@@ -264,7 +265,7 @@ def test_names_that_are_no_days_are_passed_over(s3):
     for name in ("date=2026-11-31/drift.json", "date=today/drift.json", "date=2026-11-22/deeper/drift.json"):
         s3.put_object(Bucket=BUCKET, Key=f"reports/{name}", Body=b"{}")
 
-    assert page(s3, publish_history_page(Bucket(s3, BUCKET))).count('href="date=') == 1
+    assert page(s3, publish_history_page(Bucket(s3, BUCKET))).count('<th scope="row"><a href="date=') == 1
 
 
 def test_a_days_page_draws_the_days_before(s3):
@@ -274,3 +275,19 @@ def test_a_days_page_draws_the_days_before(s3):
     html = page(s3, publish_day_page(Bucket(s3, BUCKET), DAY))
 
     assert "Last 30 days" in html
+
+
+def test_the_page_of_all_days_lists_the_runs_in_the_bucket(s3):
+    bucket = Bucket(s3, BUCKET)
+    put(s3, DAY, drift_document())
+    for run, status in ((RUN, "released"), (EARLIER_RUN, "rejected")):
+        record = {"status": status, "trigger": "manual", "finished": "2026-11-01T07:31:12Z"}
+        bucket.write_json(f"models/{run}/run.json", record)
+        bucket.write_json(f"models/{run}/gate.json", {"metrics": {"auc": 0.781}})
+    bucket.write_json("models/odd/run.json", {})
+    s3.put_object(Bucket=BUCKET, Key=f"models/{EARLIER_RUN}/gate.json", Body=b"{")
+
+    html = page(s3, publish_history_page(bucket))
+
+    assert re.findall(r'href="../models/([^/]+)/report.html"', html) == [RUN, EARLIER_RUN]
+    assert "in force" not in html

@@ -9,113 +9,38 @@ import numpy as np
 import pytest
 from moto import mock_aws
 
-from autowatch.aws.objects import Bucket, ObjectVersion
-from autowatch.evaluation.classification import measure
-from autowatch.evaluation.curves import calibration_curve, roc_curve
-from autowatch.evaluation.figures import Comparison, Confusion, Costs
+from autowatch.aws.objects import Bucket
+from autowatch.evaluation.figures import Confusion, Costs
+from autowatch.evaluation.intervals import share_estimate
 from autowatch.evaluation.threshold import trade_off_curve
-from autowatch.records.decision import Check, GateDecision, JudgedModel, Latency
-from autowatch.records.run import Run
+from autowatch.records.decision import Check
+from autowatch.records.importance import ColumnImportance, ModelImportance
 from autowatch.records.threshold import DecisionThreshold
 from autowatch.reports.pages import run_page
 from autowatch.reports.publish import write_run_report
 from autowatch.reports.run.data import data_view
+from autowatch.reports.run.gate import gate_view
 from autowatch.reports.run.view import duration
-from autowatch.reports.text import visible
+from autowatch.reports.text import percent, visible
+from tests.support.run_documents import (
+    ENDED as RUN,
+)
+from tests.support.run_documents import (
+    class_rows,
+    data,
+    gate,
+    judged,
+    judged_decision,
+    leaderboard,
+    number_rows,
+)
 
 BUCKET = "bank"
 HOSTILE = "<script>alert('x')</script>&\"'\u202e"
-RUN = Run(
-    "20261123-071500-d822",
-    "arn:execution",
-    "released",
-    "drift",
-    ObjectVersion("training/x.csv", None, "e", 5_000),
-    "2026-11-23T07:15:00Z",
-    "2026-11-23T07:31:12Z",
-    "AUC 0.8000 is not below the floor.",
-)
-
-
-def judged(run, seed):
-    random = np.random.default_rng(seed)
-    positive = random.random(500) < 0.3
-    probability = np.clip(0.3 + 0.2 * positive + random.normal(0, 0.15, 500), 0, 1)
-    return JudgedModel(
-        run=run,
-        rows=500,
-        metrics=asdict(measure(positive, probability > 0.5, probability)),
-        roc=roc_curve(positive, probability),
-        calibration=calibration_curve(positive, probability),
-        latency=Latency(3, 0.41, 2.2),
-    )
-
-
-def gate(**changes):
-    challenger, champion = judged(RUN.run, 1), judged("20261101-200005-77aa", 2)
-    decision = GateDecision(
-        run=RUN.run,
-        passed=True,
-        reason="Good enough.",
-        minimum_auc=0.6,
-        rows=500,
-        metrics=challenger.metrics,
-        checks=(Check("floor", True, "Not below."), Check("latency", False, "Took 31 s.")),
-        challenger=challenger,
-        champion=champion,
-        comparison=Comparison(500, 0.8, 0.7, 0.1, 0.05, 0.15, 0.95, 0.02, 0.05, 2000, 1),
-    )
-    return asdict(replace(decision, **changes))
-
-
-def leaderboard(*names):
-    return {
-        "job_name": f"autowatch-{RUN.run}",
-        "objective": "AUC",
-        "best_candidate": names[0],
-        "candidates": [
-            {
-                "name": name,
-                "status": "Completed",
-                "value": 0.8 - place / 1000,
-                "metrics": {"F1 (Validation)": 0.4, "AUC (Validation)": 0.799} if place else {},
-                "seconds": 61.0,
-            }
-            for place, name in enumerate(names)
-        ],
-        "artefacts": {"ModelInsights": "s3://bank/insights.json"},
-        "partial_failures": ["No explainability report: access denied."],
-    }
-
-
-def data(**changes):
-    def column(name, role="feature", **more):
-        facts = {"missing": 0, "distinct": 5, "distinct_is_exact": True, "constant": False, "auc": 0.6}
-        return {"name": name, "role": role, "type": "numeric", **facts, **more}
-
-    return {
-        "run": RUN.run,
-        "files": [{"key": "training/x.csv"}],
-        "rows": 1000,
-        "unlabelled_rows": 3,
-        "duplicate_rows": 12,
-        "classes": {"no": 900, "yes": 100},
-        "columns": [
-            column("age", missing=125, distinct=70_000, distinct_is_exact=False),
-            column("fixed", constant=True),
-            column("duration", "dropped", auc=0.9),
-            column("y", "target", auc=None),
-        ],
-        "likely_leaks": ["duration"],
-        "train": {"rows": 800, "classes": {"no": 720, "yes": 80}},
-        "holdout": {"by": "newest", "rows": 200, "classes": {"no": 180, "yes": 20}},
-        "warnings": ["The column 'duration' predicts the target almost alone."],
-        **changes,
-    }
 
 
 class Page(HTMLParser):
-    """Reads a page as a browser would: its elements, and the text of all with single blanks."""
+    """Parses a page: its elements, and its text with single blanks."""
 
     VOID = ("meta", "link", "br", "img")
 
@@ -197,8 +122,9 @@ def test_the_better_model_is_marked_whichever_way_the_measure_goes():
 
 def test_the_gates_checks_and_the_interval_are_told():
     text = Page(full()).text
-    assert "floor passed Not below." in text
-    assert "latency not passed Took 31 s." in text
+    assert "AUC on the hold-out 0.7835 at least 0.6 passed Not below." in text
+    assert "Seconds of the median batch 0.41 – not passed Took 31 s." in text
+    assert "1 of 2 checks of the gate passed; AUC 0.7835 on 500 hold-out rows. Took 31 s." in text
     assert "+0.1000, between +0.0500 and +0.1500, each end with 95 % confidence" in text
 
 
@@ -217,6 +143,62 @@ def test_the_data_are_told_with_what_is_out_of_the_ordinary():
     assert "hold-out, the newest rows 200 180 (90.0%) 20 (10.0%)" in text
     assert "12 rows are exact copies of another row." in text
     assert "3 rows without a label were left out." in text
+
+
+def test_what_the_best_rows_hold_is_drawn_and_told():
+    challenger, champion = judged(RUN.run, 1), judged("20261101-200005-77aa", 2)
+    text = Page(full()).text
+    assert f"Challenger (lift of the best tenth {challenger.lift_of_tenth:.4f})" in text
+    assert f"lift of the best tenth {challenger.lift_of_tenth:.4f} {champion.lift_of_tenth:.4f}" in text
+    earlier = gate(
+        challenger=replace(challenger, gain=(), lift_of_tenth=None), champion=None, comparison=None
+    )
+    assert "lift" not in Page(run_page(RUN, {"gate": earlier})).text
+
+
+def uses(*columns, method="permutation", **changes):
+    found = ModelImportance(RUN.run, method, columns, measure="auc", rows=1500, note="Autopilot did not.")
+    return asdict(replace(found, **changes))
+
+
+def test_the_columns_that_the_model_uses_are_told_with_their_shares():
+    document = uses(
+        ColumnImportance("age", 0.06, 0.75, 0.05, 0.07),
+        ColumnImportance(HOSTILE, 0.02, 0.25),
+        ColumnImportance("idle", -0.001, 0.0),
+    )
+    html = run_page(RUN, {"importance": document})
+    text = Page(html).text
+    assert "Measured on 1,500 hold-out rows" in text
+    assert "Autopilot did not." in text
+    assert "age 75%" in text
+    assert "Loss of AUC" in text
+    assert "0.06 (0.05 to 0.07)" in text
+    assert "1 of the model's columns change nothing that could be measured." in text
+    assert re.findall(r'<i style="width:([\d.]+)%', html) == ["100.0", "33.3"]
+    assert "<script" not in html
+
+
+def test_of_numbers_the_rise_of_the_error_is_told():
+    document = uses(ColumnImportance("age", 12.5, 1.0, 10.0, 15.0), measure="rmse")
+    text = Page(run_page(RUN, {"importance": document})).text
+    assert "Rise of RMSE" in text
+    assert "12.5 (10 to 15)" in text
+
+
+def test_of_many_columns_the_page_shows_the_most_important():
+    columns = [ColumnImportance(f"c{place}", 1 / 40, 1 / 40) for place in range(40)]
+    text = Page(run_page(RUN, {"importance": uses(*columns, method="autopilot")})).text
+    assert "As Autopilot explained the model" in text
+    assert "c29 " in text
+    assert "c30 " not in text
+    assert "10 less important ones are not shown" in text
+
+
+def test_without_a_known_use_the_page_says_why():
+    page = Page(run_page(RUN, {"importance": uses(method=None, note="The time ran out.")}))
+    assert "Which columns the model uses is not known. The time ran out." in page.text
+    assert page.tags["table"] == 0
 
 
 def test_candidates_have_a_dash_for_what_was_not_measured_and_lose_the_jobs_name():
@@ -238,7 +220,71 @@ def test_the_page_needs_nothing_but_itself():
     page = Page(html)
     assert page.tags["script"] == page.tags["link"] == page.tags["img"] == 0
     assert not re.search(r"https?://|url\(|@import", html)
-    assert not [name for name, _ in page.attributes if name.startswith("on") or name in ("src", "href")]
+    assert not [name for name, _ in page.attributes if name.startswith("on") or name == "src"]
+    links = [value for name, value in page.attributes if name == "href"]
+    assert links == [
+        "../../reports/index.html",
+        "../../models/20261101-200005-77aa/report.html",
+        "../../training/x.csv",
+    ]
+
+
+def test_what_was_inferred_and_left_out_stands_above_the_gate():
+    page = Page(
+        run_page(RUN, {"gate": gate(), "data": data(positive_label="yes", positive_label_from="rarer")})
+    )
+    top = page.text[: page.text.index("The gate")]
+    assert "Predicts y: one of two labels" in top
+    assert "Positive label yes, the rarer label of the file; set PositiveLabel to choose" in top
+    assert "Dropped duration" in top
+    assert "Likely leaks duration" in top
+    assert "Hold-out 200 of 1,000 rows, the newest" in top
+    assert "The column 'duration' predicts the target almost alone." in top
+
+
+def test_calibration_has_counts_and_intervals_and_no_line_through_thin_bins():
+    (challenger, _) = gate_view(gate()).curves
+    for dot in challenger.calibration:
+        expected = share_estimate(round(dot.at[1] * dot.rows), dot.rows)
+        assert (dot.lower, dot.upper) == pytest.approx((expected.lower, expected.upper), abs=1e-6)
+    html = full()
+    assert html.count('class="whisker challenger"') == len(challenger.calibration)
+    point = challenger.calibration[0]
+    figures = Page(html).text.partition("In figures")[2]
+    assert f"{percent(point.at[0])} {percent(point.at[1])} " in figures
+    assert f"{percent(point.lower)} to {percent(point.upper)} {point.rows} " in figures
+
+
+def test_several_labels_have_a_table_each_and_a_confusion_matrix():
+    rows = class_rows()
+    html = run_page(RUN, json.loads(json.dumps({"gate": judged_decision(rows, RUN.run)})))
+    text = Page(html).text
+    assert "Hold-out macro AUC" in text
+    assert "macro AUC on the hold-out" in text
+    assert html.count('class="right"') == 4
+    right = [int(count) for count in re.findall(r'class="right"[^>]*>([\d,]+)', html)]
+    assert sum(right) == int((rows.actual == rows.predicted).sum())
+    assert "Calibration of the label given" in html
+    assert "ROC curve" not in html
+
+
+def test_numbers_are_shown_against_the_actual_ones_with_their_residuals():
+    html = run_page(RUN, json.loads(json.dumps({"gate": judged_decision(number_rows(), RUN.run)})))
+    text = Page(html).text
+    assert "Hold-out RMSE" in text
+    assert "R² on the hold-out" in text
+    counted = [
+        int(found.replace(",", "")) for found in re.findall(r"actual [^<]*?: ([\d,]+) rows</title>", html)
+    ]
+    assert sum(counted) == 600
+    assert "Share of rows 1.0% 5.0% 25% 50% 75% 95% 99.0% Error" in text
+    assert "Calibration" not in text
+
+
+def test_a_confusion_matrix_of_another_size_costs_the_gate_alone():
+    document = judged_decision(class_rows(), RUN.run)
+    document["challenger"]["classes"]["confusion"] = [[1, 2]]
+    assert "The gate of this run could not be read" in Page(run_page(RUN, {"gate": document})).text
 
 
 def test_foreign_names_and_values_are_shown_and_never_run():
@@ -269,7 +315,7 @@ def test_an_object_in_an_unknown_form_costs_its_section_alone():
     page = Page(run_page(RUN, {"gate": gate(), "data": {"rows": "many"}, "leaderboard": []}))
     assert "The leaderboard of this run could not be read and is left out." in page.text
     assert "The data of this run could not be read and is left out." in page.text
-    assert page.tags["svg"] == 2
+    assert page.tags["svg"] == 3
 
 
 def test_the_gates_record_of_an_earlier_version_is_shown_as_far_as_it_goes():

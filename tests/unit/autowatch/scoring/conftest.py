@@ -8,6 +8,6 @@ __all__ = ["client", "s3"]
 
 @pytest.fixture
 def no_waits(monkeypatch):
-    """What failed is asked for again at once."""
+    """Failed requests are retried without a wait."""
     monkeypatch.setattr(endpoint, "_FIRST_WAIT", 0.0)
     monkeypatch.setattr(endpoint, "_LONGEST_WAIT", 0.0)

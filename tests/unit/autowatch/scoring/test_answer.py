@@ -1,11 +1,13 @@
 import csv
 import io
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autowatch.records.problem import Problem
 from autowatch.scoring.answer import AnswerMismatch, AnswerUnreadable, parse_answer
 from autowatch.scoring.answer_columns import read_answer
 
@@ -13,9 +15,14 @@ LABELS = ("no", "yes")
 READERS = (parse_answer, read_answer)
 
 
-def parse(text, rows=1, labels=LABELS, positive_label="yes"):
-    """What both readers read alike, or refuse alike."""
-    slow, quick = (outcome(reader, text.encode(), rows, labels, positive_label) for reader in READERS)
+BINARY = Problem("binary", LABELS, "yes")
+COLOURS = Problem("multiclass", ("blue", "green", "red"), each_probability=True)
+NUMBERS = Problem("regression")
+
+
+def parse(text, rows=1, problem=BINARY):
+    """The result on which both readers agree, or their common refusal."""
+    slow, quick = (outcome(reader, text.encode(), rows, problem) for reader in READERS)
     assert slow == quick
     if isinstance(slow[0], type):
         raise slow[0](slow[1])
@@ -27,8 +34,7 @@ def outcome(reader, *arguments):
         predictions = reader(*arguments)
     except (AnswerMismatch, AnswerUnreadable) as error:
         return type(error), str(error)
-    columns = (predictions.labels, predictions.probabilities)
-    return tuple(list(pa.array(column, pa.string()).to_pylist()) for column in columns)
+    return tuple(list(pa.array(column, pa.string()).to_pylist()) for column in predictions.columns)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +67,10 @@ def test_rows_may_list_the_labels_in_different_orders():
 
 
 def test_numeric_labels():
-    assert parse('1,0.6,"[0.4, 0.6]","[0, 1]"\n', labels=("0", "1"), positive_label="1") == (["1"], ["0.6"])
+    assert parse('1,0.6,"[0.4, 0.6]","[0, 1]"\n', problem=Problem("binary", ("0", "1"), "1")) == (
+        ["1"],
+        ["0.6"],
+    )
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -106,7 +115,10 @@ def test_any_labels_survive(labels, first):
     text = io.StringIO(newline="")
     csv.writer(text).writerow([labels[0], "0.75", "[0.75, 0.25]", str(labels)])
     positive = labels[0] if first else labels[1]
-    assert parse(text.getvalue(), 1, labels, positive) == ([labels[0]], ["0.75" if first else "0.25"])
+    assert parse(text.getvalue(), 1, Problem("binary", tuple(labels), positive)) == (
+        [labels[0]],
+        ["0.75" if first else "0.25"],
+    )
 
 
 @given(
@@ -197,9 +209,8 @@ ODD += [
 @given(st.lists(st.lists(st.sampled_from(ODD), min_size=3, max_size=5), max_size=4), st.integers(0, 4))
 def test_odd_answers_are_read_alike(rows, count):
     text = "".join(",".join(row) + "\n" for row in rows).encode("utf-8", "surrogateescape")
-    assert outcome(parse_answer, text, count, LABELS, "yes") == outcome(
-        read_answer, text, count, LABELS, "yes"
-    )
+    for problem in (BINARY, NUMBERS):
+        assert outcome(parse_answer, text, count, problem) == outcome(read_answer, text, count, problem)
 
 
 @given(
@@ -207,5 +218,101 @@ def test_odd_answers_are_read_alike(rows, count):
 )
 def test_answers_of_the_common_form_with_faults_are_read_alike(rows):
     text = "".join(",".join(row) + "\n" for row in rows).encode()
-    slow, quick = (outcome(reader, text, len(rows), LABELS, "yes") for reader in READERS)
+    slow, quick = (outcome(reader, text, len(rows), BINARY) for reader in READERS)
     assert slow == quick
+
+
+@pytest.mark.parametrize("each", [True, False])
+def test_several_labels_have_the_probability_of_the_one_given_in_any_order_of_the_container(each):
+    text = (
+        """red,0.5,"[0.3, 0.2, 0.5]","['blue', 'green', 'red']"\n"""
+        """green,0.6,"[0.1, 0.6, 0.3]","['red', 'green', 'blue']"\n"""
+    )
+    read = parse(text, 2, replace(COLOURS, each_probability=each))
+    assert read[:2] == (["red", "green"], ["0.5", "0.6"])
+    assert read[2:] == ((["0.3", "0.3"], ["0.2", "0.6"], ["0.5", "0.1"]) if each else ())
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("""pink,0.5,"[0.3, 0.2, 0.5]","['blue', 'green', 'red']"\n""", "other than blue, green, red"),
+        ("""red,0.5,"[0.3, 0.7]","['blue', 'green', 'red']"\n""", "one for each label"),
+        ("""red,0.5,"[0.3, 0.2, 1.5]","['blue', 'green', 'red']"\n""", "from 0 to 1"),
+        ("""red,0.5,"[nan, 0.2, 0.5]","['blue', 'green', 'red']"\n""", "from 0 to 1"),
+        ("""red,0.5,"[0.3, 0.2, 0.5]","['blue', 'green']"\n""", "list of labels"),
+        ("red\n", "four outputs"),
+    ],
+)
+def test_other_answers_of_several_labels_are_refused(text, says):
+    with pytest.raises(AnswerUnreadable, match=says):
+        parse(text, problem=COLOURS)
+
+
+shares = st.lists(st.floats(0, 1), min_size=3, max_size=3)
+
+
+@given(
+    st.lists(label_texts, min_size=3, max_size=3, unique=True),
+    st.lists(st.tuples(st.integers(0, 2), shares, st.permutations(range(3))), min_size=1, max_size=4),
+    st.booleans(),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_several_labels_of_any_kind_survive_in_any_order(labels, rows, each, quoting):
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=quoting, lineterminator="\n")
+    for given_place, numbers, order in rows:
+        writer.writerow([labels[given_place], "", [numbers[i] for i in order], [labels[i] for i in order]])
+    expected = [[labels[place] for place, _, _ in rows], [str(numbers[place]) for place, numbers, _ in rows]]
+    if each:
+        expected += [[str(numbers[label]) for _, numbers, _ in rows] for label in range(3)]
+    problem = Problem("multiclass", tuple(labels), each_probability=each)
+    assert parse(text.getvalue(), len(rows), problem) == tuple(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("152.25\n-3\n", ["152.25", "-3"]),
+        ("1e-07\r\n2.5E+3", ["1e-07", "2.5E+3"]),
+        ('"1.5"\n[2.5]\n', ["1.5", "2.5"]),
+        ("\n1\n\n2\n", ["1", "2"]),
+    ],
+)
+def test_numbers_stay_as_they_are_written(text, numbers):
+    assert parse(text, 2, NUMBERS) == (numbers,)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("nan\n", "finite numbers"),
+        ("inf\n", "finite numbers"),
+        ("1e999\n", "finite numbers"),
+        ("many\n", "finite numbers"),
+        ("1,2\n", "one number a row"),
+    ],
+)
+def test_what_is_no_number_is_refused(text, says):
+    with pytest.raises(AnswerUnreadable, match=says):
+        parse(text, problem=NUMBERS)
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1), st.integers(0, 3))
+def test_any_finite_numbers_survive(numbers, missing):
+    text = "".join(f"{number!r}\n" for number in numbers)
+    if missing:
+        with pytest.raises(AnswerMismatch):
+            parse(text, len(numbers) + missing, NUMBERS)
+    else:
+        assert parse(text, len(numbers), NUMBERS) == ([repr(number) for number in numbers],)
+
+
+def test_of_two_outcomes_of_the_same_problem_the_figures_are_compared():
+    assert parse_answer(b"1.5\n", 1, NUMBERS).figures == ["1.5"]
+    text = b"""red,0.5,"[0.3, 0.2, 0.5]","['blue', 'green', 'red']"\n"""
+    predictions = parse_answer(text, 1, COLOURS)
+    assert (list(predictions.figures), [list(each) for each in predictions.of_labels]) == (
+        ["0.5"],
+        [["0.3"], ["0.2"], ["0.5"]],
+    )

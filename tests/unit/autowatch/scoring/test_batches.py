@@ -9,6 +9,7 @@ import pytest
 
 from autowatch.aws.objects import ObjectVersion
 from autowatch.records.contract import Contract, Feature
+from autowatch.records.problem import Problem
 from autowatch.records.smoke import SmokeTest
 from autowatch.scoring.batches import score_table
 from autowatch.scoring.columns import MissingColumns, ReservedColumns
@@ -35,7 +36,7 @@ def score(
 ):
     data = text.encode() if isinstance(text, str) else text
     table = read_table(data[start : start + chunk] for start in range(0, len(data), chunk))
-    endpoint = Endpoint(runtime or StubRuntime(), "bank", contract.labels, "yes", seconds_left, **endpoint)
+    endpoint = Endpoint(runtime or StubRuntime(), "bank", contract.problem, seconds_left, **endpoint)
     return score_table(table, contract, endpoint, limits or ScoringLimits())
 
 
@@ -53,9 +54,9 @@ def joined(batches):
 def columns_of(batch):
     text = "".join(f"{line},\n" for line in batch.lines.to_pylist())
     own = list(zip(*csv.reader(io.StringIO(text, newline="")), strict=True))[:-1]
-    own = own or [()] * (len(batch.names) - 2)
-    answers = (batch.predictions.labels.to_pylist(), batch.predictions.probabilities.to_pylist())
-    return dict(zip(batch.names, [*own, *answers], strict=True))
+    own = own or [()] * len(batch.layout.own)
+    answers = [column.to_pylist() for column in batch.predictions.columns]
+    return dict(zip([*batch.layout.own, *batch.layout.predicted], [*own, *answers], strict=True))
 
 
 def table_of(rows):
@@ -368,7 +369,7 @@ def test_reads_ahead_by_a_bounded_number_of_batches():
             given_out += 1
             yield b"%d,x\n" % number
 
-    endpoint = Endpoint(StubRuntime(), "bank", ("no", "yes"), "yes", lambda: 60.0)
+    endpoint = Endpoint(StubRuntime(), "bank", Problem("binary", ("no", "yes"), "yes"), lambda: 60.0)
     batches = score_table(
         read_table(chunks()), CONTRACT, endpoint, ScoringLimits(max_batch_rows=10, concurrency=2)
     )

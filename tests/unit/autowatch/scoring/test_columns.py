@@ -42,7 +42,8 @@ def test_columns_are_found_by_name_and_given_in_the_contracts_order():
     layout = match_columns(("note", "calls", "y", "job", "age"), CONTRACT)
     assert (layout.width, list(layout.features)) == (5, [4, 3, 1])
     assert dict(layout.numeric) == {4: "age", 1: "calls"}
-    assert list(layout.output) == ["note", "calls", "y_actual", "job", "age", "y", "y_probability"]
+    assert list(layout.own) == ["note", "calls", "y_actual", "job", "age"]
+    assert list(layout.predicted) == ["y", "y_probability"]
 
 
 def test_a_header_that_does_not_fit_is_refused():
@@ -70,7 +71,7 @@ def test_few_rows(rows):
 def test_a_name_that_looks_the_same_is_taken(age):
     layout = match_columns((age, "job", "calls"), CONTRACT)
     assert (list(layout.features), list(layout.names)) == ([0, 1, 2], ["age", "job", "calls"])
-    assert layout.output[0] == age
+    assert layout.own[0] == age
     assert dict(layout.numeric) == {0: "age", 2: "calls"}
 
 

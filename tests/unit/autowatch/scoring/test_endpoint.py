@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from autowatch.aws.clients import client_config
+from autowatch.records.problem import Problem
 from autowatch.scoring.answer import AnswerMismatch
 from autowatch.scoring.endpoint import (
     BatchTimedOut,
@@ -104,7 +105,7 @@ def wire(server):
 
 @pytest.fixture
 def endpoint(client):
-    return Endpoint(client, "bank", ("no", "yes"), "yes", seconds_left=lambda: 3.0 + 1e-9)
+    return Endpoint(client, "bank", Problem("binary", ("no", "yes"), "yes"), seconds_left=lambda: 3.0 + 1e-9)
 
 
 def ends_in(seconds):

@@ -3,12 +3,13 @@ from dataclasses import replace
 
 import pytest
 
+from autowatch.records.problem import Problem
 from autowatch.scoring.endpoint import RowsRefused, TimedEndpoint
 from tests.support.stub_runtime import StubRuntime, model_error
 
 
 def endpoint(before):
-    return TimedEndpoint(StubRuntime(before), "e", ("no", "yes"), "yes", lambda: 100.0)
+    return TimedEndpoint(StubRuntime(before), "e", Problem("binary", ("no", "yes"), "yes"), lambda: 100.0)
 
 
 def test_each_batch_is_timed_on_a_copy_too():

@@ -1,4 +1,4 @@
-"""A release in the middle of a file: nothing is written that another model may have answered."""
+"""A release in the middle of a file: no answer that may be another model's is written."""
 
 from dataclasses import replace
 
@@ -118,7 +118,7 @@ def test_nothing_is_asked_while_a_release_is_under_way(bucket):
 
 
 def test_a_file_that_a_release_overtakes_is_left_for_later(bucket):
-    """What it had written so far is gone, the first answers included."""
+    """What it had written is deleted, including the first answers."""
     runtime = StubRuntime(Releasing(3, lambda: mark_release(bucket, "bank-r2")))
     with pytest.raises(ReleaseUnderWay):
         score(bucket, drop(bucket.client, TABLE), runtime)
@@ -134,7 +134,7 @@ def witness(rows, salt=""):
 
 
 def test_every_answer_says_which_model_gave_it(bucket):
-    """Rows whose answers are known go in front of each request, and are seen nowhere."""
+    """Rows with known answers precede each request, and appear in no result."""
     write_smoke_test(bucket, "r1", witness([("1", "a"), ("2", 'b "c"')]))
     runtime = StubRuntime()
     manifest = score(bucket, drop(bucket.client, TABLE), runtime)

@@ -1,4 +1,4 @@
-"""Which files are handed over, and that each is once."""
+"""Which files go to Batch Transform, each exactly once."""
 
 import json
 from dataclasses import replace
@@ -199,7 +199,7 @@ class TestBeforeTheFirstRelease:
         ("status", "times"), [(None, 0), ("rejected", 5), ("failed", 5), ("running", 300)], ids=str
     )
     def test_it_is_refused_where_no_model_is_to_come(self, s3, machine, status, times):
-        """And told what to do about it: it would wait for ever, and nobody would know."""
+        """The mail says what to do; otherwise the file would wait forever, unnoticed."""
         if status:
             self.train(s3, status)
         outcome = score_arrivals(

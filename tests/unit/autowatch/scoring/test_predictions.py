@@ -196,7 +196,7 @@ def test_a_retry_writes_the_same_bytes(s3):
 
 
 def test_two_at_once_leave_one_result(s3):
-    """The second run scores the file while the first one does, and both believe to be alone until they commit."""
+    """The second run scores the file while the first one does; neither knows of the other until they commit."""
     arrival = drop(s3, "age,job\n1,x\n")
     inner = []
 

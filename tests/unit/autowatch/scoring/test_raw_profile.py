@@ -31,7 +31,9 @@ def make_baseline():
         baseline_column("job", "feature", "categorical", TEXTS),
         baseline_column("town", "feature", "categorical", MANY),
         baseline_column("who", "feature", "categorical", OPEN),
-        baseline_column("p", "prediction", "numeric", Counter(str(n / 97) for n in range(98))),
+        baseline_column(
+            "p", "prediction", "numeric", Counter(str(n / 97) for n in range(98)), bounds=(0.0, 1.0)
+        ),
     )
     return Baseline("run-1", 100, columns)
 

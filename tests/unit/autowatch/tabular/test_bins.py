@@ -118,7 +118,7 @@ class TestNumericBins:
         assert (bins.edges[0], bins.edges[-1]) == (0, 99)
 
     def test_every_probability_is_within_the_range_of_a_prediction(self):
-        bins = numeric_bins("p", "prediction", {0.2: 1, 0.3: 1, 0.4: 1})
+        bins = numeric_bins("p", "prediction", {0.2: 1, 0.3: 1, 0.4: 1}, bounds=(0.0, 1.0))
 
         assert (bins.edges[0], bins.edges[-1]) == (0.0, 1.0)
         assert sum(bins.count({"0": 1, "1": 1, "1.0": 1})[position] for position in bins.out_of_range) == 0

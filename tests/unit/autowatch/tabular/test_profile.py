@@ -19,7 +19,7 @@ from autowatch.tabular.profile import (
     add,
     baseline_column,
     total,
-    with_prediction,
+    with_predictions,
 )
 
 NUMBER_TEXTS = st.sampled_from(["", "NA", "0", "0.0", "-1", "3", "7.5", "1e3", "nan", "inf"])
@@ -205,11 +205,13 @@ def test_a_baseline_with_other_bins_than_it_says_is_refused(odd):
 
 
 def test_the_prediction_stands_behind_the_features_and_replaces_an_earlier_one():
-    first = baseline_column("y_probability", "prediction", "numeric", Counter({"0.1": 3, "0.9": 1}))
-    second = baseline_column("y_probability", "prediction", "numeric", Counter({"0.2": 4}))
+    first = baseline_column(
+        "y_probability", "prediction", "numeric", Counter({"0.1": 3, "0.9": 1}), bounds=(0.0, 1.0)
+    )
+    second = baseline_column("y_probability", "prediction", "numeric", Counter({"0.2": 4}), bounds=(0.0, 1.0))
 
-    once = with_prediction(BASELINE, first)
-    twice = with_prediction(once, second)
+    once = with_predictions(BASELINE, [first])
+    twice = with_predictions(once, [second])
 
     assert [column.name for column in twice.columns] == ["age", "job", "y_probability"]
     assert twice.columns[-1] == second

@@ -1,29 +1,26 @@
 import pytest
 
-from autowatch.evaluation.intervals import Bounded
 from autowatch.records.decision import GateDecision
 from autowatch.training.approval import ApprovalAnswer, read_answer, with_answer
 from autowatch.training.gate.checks import approval_reason
 
 DECISION = GateDecision("r", True, "AUC 0.8.", 0.6, 100, {"auc": 0.8}, approval="Drift started it.")
-FINE, EXCHANGED, UNSURE = Bounded(0.7, 0.6, 0.8), Bounded(0.1, 0.05, 0.2), Bounded(0.44, 0.42, 0.46)
+EXCHANGED = "The champion, run old, ranks the new rows the wrong way round."
 
 
 @pytest.mark.parametrize(
-    ("policy", "trigger", "champion", "words"),
+    ("policy", "trigger", "wrong", "words"),
     [
-        ("never", "drift", FINE, None),
         ("never", "drift", None, None),
-        ("never", "manual", UNSURE, None),
-        ("never", "manual", EXCHANGED, "The champion, run old, ranks the new rows the wrong way round"),
-        ("always", "drift", EXCHANGED, "its AUC on them is 0.100, at most 0.200"),
-        ("drift", "manual", FINE, None),
-        ("drift", "drift", FINE, "Drift started the run"),
+        ("never", "manual", EXCHANGED, EXCHANGED),
+        ("always", "drift", EXCHANGED, EXCHANGED),
+        ("drift", "manual", None, None),
+        ("drift", "drift", None, "Drift started the run"),
         ("always", "manual", None, "before every release"),
     ],
 )
-def test_who_must_be_asked(policy, trigger, champion, words):
-    reason = approval_reason(policy, trigger, "old", champion)
+def test_who_must_be_asked(policy, trigger, wrong, words):
+    reason = approval_reason(policy, trigger, wrong)
     assert (words in reason) if words else (reason is None)
 
 

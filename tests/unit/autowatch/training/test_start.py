@@ -5,6 +5,7 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.records.audit import Asked
 from autowatch.records.keys import LATEST_KEY
 from autowatch.records.run import Run, read_latest
 from autowatch.training.start import (
@@ -30,6 +31,7 @@ TRAINING = ObjectVersion("training/x.csv", None, "e", 5)
         ({"trigger": "drift"}, TrainingRequest(None, "drift")),
         ({"new_labels": True}, TrainingRequest(None, "manual", new_labels=True)),
         ({"trigger": "drift", "new_labels": False}, TrainingRequest(None, "drift")),
+        ({"by": "arn", "reason": "why"}, TrainingRequest(None, "manual", asked=Asked("arn", "why"))),
     ],
 )
 def test_an_input_is_read(document, expected):
@@ -46,6 +48,8 @@ def test_an_input_is_read(document, expected):
         {"training_key": 5},
         {"key": "training/x.csv"},
         {"trigger": "moon"},
+        {"by": ["arn"]},
+        {"reason": "x" * 1001},
         {"new_labels": "yes"},
         {"trigger": "drift", "new_labels": True},
     ],

@@ -127,7 +127,7 @@ class TestSchema:
 
     @pytest.mark.parametrize(("hour", "alarms"), [(4, 0), (17, 0), (18, 1)])
     def test_a_column_is_not_gone_before_the_day_is_told(self, hour, alarms):
-        """Its files may come in the afternoon: else a schedule in another zone would tell of it every morning."""
+        """Its files may come in the afternoon; otherwise a schedule in another zone would report it every morning."""
         assert len(schema(days_before("n", extra=["a"]), extra=[], now=EVENING.replace(hour=hour))) == alarms
 
     def test_a_column_that_came_is_told_at_any_hour(self):
@@ -149,7 +149,7 @@ class TestSettings:
     SILENT = RecordedSettings(columns={"age": {"importance": 0.0}})
 
     def alarms(self, settings, *recorded):
-        """Of today, after days with these settings, the last of them yesterday."""
+        """Today's news, after days with these settings, the last of which was yesterday."""
         history = {
             day: replace(found, settings=then)
             for (day, found), then in zip(days_before("n" * len(recorded)).items(), recorded, strict=True)

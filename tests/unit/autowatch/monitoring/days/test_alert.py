@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from autowatch.aws.notifications import EventRefused
+from autowatch.aws.notifications import EventRefused, mailing
 from autowatch.monitoring.days.alert import DriftAlert, lines, put_drift_event, send_mail, subject
 from autowatch.monitoring.days.history import ReportedDay
 from autowatch.monitoring.days.news import find_news
@@ -80,7 +80,7 @@ def test_the_subject_says_what_happened():
 
 
 def test_columns_without_importance_are_in_the_document_alone():
-    """`zero` moves most and has new categories; `one` drifts as well, and is all that people are told of."""
+    """`zero` moves most and has new categories; `one` drifts too, and only `one` is in the alert."""
     reference = {"zero": ["a", "b"] * 500, "one": ["a", "b"] * 500}
     rules = DriftRules(min_rows=300, columns={"zero": ColumnRules(importance=0)})
     alert = alert_of(part_of(reference, {"zero": ["new"] * 500, "one": ["a"] * 500}, rules=rules))
@@ -141,6 +141,43 @@ def test_new_values_that_several_rows_have_are_named_cut_and_on_one_line():
     message = part_of({"c": known}, {"c": current})["alarms"][0]["message"]
     assert "only once" not in message
     assert "\n" not in line
+
+
+def test_a_mail_without_values_says_as_much_and_names_no_category():
+    known = ["Red", "blue"] * 500
+    current = ["red"] * 120 + ["x” 1%" * 20] * 160 + ["y" * 400] * 30 + ["blue"] * 300
+    alert, topic = alert_of(part_of({"c": known}, {"c": current})), Topic()
+    send_mail(mailing(topic, values_in_mails=False), "arn:topic", alert)
+    text = topic.message["Message"]
+    assert not any(value in text for value in ("Red", "red”", "blue", "x”", "xx", "yy"))
+    assert "c rose: value 1 0% → 51%" in text
+    assert (
+        "The most frequent: value 4 (160 rows), value 5 (120 rows, known as value 2), value 6 (30 rows)."
+        in text
+    )
+    assert len(text.splitlines()) == 10
+
+
+def test_the_mail_says_how_much_the_model_uses_what_drifted():
+    part = drifted_part(5)
+    for column, use in zip(part["columns"], (0.01, 0.3, None, 0.1, 0.02), strict=True):
+        column["use"] = use
+    written = lines(alert_of(part))
+    assert (
+        "threshold; what drifted is 43% of what the model uses: c1 30%, c3 10%, c4 2.0% and 1 more."
+        in written[1]
+    )
+    assert len(written) == 10
+
+
+def test_a_column_that_the_model_does_not_use_is_told_as_such():
+    part = drifted_part()
+    part["columns"][0]["use"] = 0.0
+    assert "what drifted is 0% of what the model uses." in lines(alert_of(part))[1]
+
+
+def test_where_the_models_use_is_not_known_the_importance_is_told():
+    assert "columns with 100% of the importance drifted." in lines(drifted())[1]
 
 
 @pytest.mark.parametrize("name", ["größe{}", "line\nbreak{}", "\u0000{}", "x" * 300 + "{}", "\u202e{}"])
@@ -242,8 +279,9 @@ def check(detail):
 
 def put(part):
     bus = Bus()
-    put_drift_event(bus, "bank", "2026-11-23", part, "reports/date=2026-11-23/drift.json")
+    put_drift_event(bus, "own", "bank", "2026-11-23", part, "reports/date=2026-11-23/drift.json")
     (entry,) = bus.entries
+    assert bus.own == [entry | {"EventBusName": "own"}]
     return entry
 
 
@@ -289,4 +327,4 @@ def test_an_event_that_eventbridge_refuses_is_an_error():
     bus = Bus()
     bus.refuses = True
     with pytest.raises(EventRefused, match="2026-11-23: ThrottlingException"):
-        put_drift_event(bus, "bank", "2026-11-23", PART, "reports/date=2026-11-23/drift.json")
+        put_drift_event(bus, "own", "bank", "2026-11-23", PART, "reports/date=2026-11-23/drift.json")

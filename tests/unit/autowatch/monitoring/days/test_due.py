@@ -82,7 +82,7 @@ class TestOpenDays:
 
     @pytest.mark.parametrize("until", ["2026-11-17", "2026-11-23", "2027-01-01"])
     def test_a_note_about_days_that_cannot_be_settled_is_as_good_as_none(self, s3, until):
-        """Such a note would hide every file that comes in the evening or late, for good."""
+        """Such a note would hide every file that comes in the evening or later, forever."""
         Bucket(s3, BUCKET).write_json(DAYS_KEY, {"complete_until": until})
         assert len(open_days(Bucket(s3, BUCKET), TODAY)) == 31
 

@@ -624,7 +624,7 @@ class TestWhatNobodyForesaw:
 
 class TestModelsThatFollowEachOther:
     def test_a_column_that_the_next_model_drops_neither_comes_nor_goes(self, clients):
-        """Whichever days are judged at once, and so whichever baselines have been read."""
+        """In whichever order days are judged, and baselines read."""
         first = release(clients.bucket.client)
         header = ("age", "job", "customer")
         for back in (3, 2):
@@ -704,11 +704,11 @@ def test_hostile_columns_go_all_the_way(clients):
 
 
 class TestAnOutageOfSixtyDays:
-    """What is older than the days that a run looks back at is not judged, and people are told so."""
+    """Days before those that a run looks back at are not judged, and an alert says so."""
 
     @pytest.fixture
     def after_it(self, clients):
-        """The job ran until 60 days ago, and files came since, that day's after the run."""
+        """The job ran until 60 days ago, and files came since; that day's came after the run."""
         set_settings(clients, "volume: {least: 0}")
         baseline = release(clients.bucket.client)
         run(clients, now=NOW - timedelta(days=60))

@@ -35,7 +35,7 @@ def document_of(*parts, alarms=()):
 
 
 def told(letters, days=1, of=1, **options):
-    """What is told of today, the last letter, after the days of the others."""
+    """The news of today (the last letter), after the days of the other letters."""
     document = document_of(part(letters[-1], **options))
     return find_news(document, days_before(letters[:-1]), None, AlertRules(days, of)).news
 
@@ -213,7 +213,7 @@ class TestSince:
 
 
 def alerted(letters, rules=None, size=None):
-    """The days, as numbers from 0, of which something is news, with the kinds; one report follows from the other."""
+    """The days (numbered from 0) that have news, with the kinds. Each report builds on the previous one."""
     history, news = {}, {}
     for number, letter in enumerate(letters):
         day = TODAY + timedelta(days=number)

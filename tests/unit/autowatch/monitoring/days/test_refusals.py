@@ -1,4 +1,4 @@
-"""The mail a day about refused files."""
+"""The daily mail about refused files."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta

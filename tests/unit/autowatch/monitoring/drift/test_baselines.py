@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
-from autowatch.aws.objects import Bucket
+from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.monitoring.drift.baselines import Baselines, BaselineUnusable
+from autowatch.records.contract import Contract, Feature
 from tests.support.monitored_bucket import BUCKET, release
 
 
@@ -18,6 +21,26 @@ def test_each_is_read_once_whether_it_is_there_or_not(s3):
         baselines.of("run-0")
     assert baselines.columns(["run-1", "run-0"]) == {"age", "job"}
     assert baselines.columns([]) == set()
+
+
+def test_how_much_a_model_uses_its_columns_is_read_once(s3):
+    bucket, key = Bucket(s3, BUCKET), "models/run-1/contract.json"
+    features = (Feature("age", "numeric"), Feature("job", "categorical"))
+    training = ObjectVersion("k", None, "e", 1)
+    contract = Contract("run-1", "y", ("no", "yes"), "yes", features, (), 2_000, 1, training)
+    bucket.write_json(key, replace(contract, importance={"age": 0.8, "job": 0.2}))
+    baselines = Baselines(bucket)
+    assert baselines.use("run-1") == {"age": 0.8, "job": 0.2}
+    bucket.write_json(key, contract)
+    assert baselines.use("run-1") == {"age": 0.8, "job": 0.2}
+    assert Baselines(bucket).use("run-1") == {}
+
+
+@pytest.mark.parametrize("body", [None, b"", b'{"importance": {"age": "much"}}'])
+def test_without_a_contract_to_read_the_use_is_not_known(s3, body):
+    if body is not None:
+        s3.put_object(Bucket=BUCKET, Key="models/run-1/contract.json", Body=body)
+    assert Baselines(Bucket(s3, BUCKET)).use("run-1") == {}
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"columns": [{}], "run": "r", "rows": 1}'])

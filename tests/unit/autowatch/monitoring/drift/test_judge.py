@@ -197,3 +197,42 @@ def test_a_change_that_rounding_would_hide_is_told_with_more_digits():
 )
 def test_what_hardly_moved_is_not_told(bins):
     assert what_moved(bins) == ""
+
+
+MOVED = {"a": ["x"] * 1_000, "b": ["x", "y"] * 500, "c": ["x", "y"] * 500}
+STILL = {name: ["x", "y"] * 500 for name in MOVED}
+USE = {"a": 0.6, "b": 0.4, "c": 0.0}
+
+
+def test_by_default_the_models_use_changes_no_verdict():
+    assert RULES.weighted_by(USE) == RULES
+
+
+def test_columns_weigh_by_the_models_use_where_it_is_asked_for():
+    rules = dataclasses.replace(RULES, weights="model", drift_share=0.5)
+    plain, _ = judged(STILL, MOVED, rules)
+    weighted, _ = judged(STILL, MOVED, rules.weighted_by(USE))
+    assert (plain.verdict, plain.drift_share) == ("no drift", pytest.approx(1 / 3))
+    assert (weighted.verdict, weighted.drift_share) == ("drift", pytest.approx(0.6))
+    # The weights of the mean share are those of the settings: all together they weigh as much as before.
+    assert sum(column.importance for column in weighted.columns) == pytest.approx(3)
+
+
+def test_a_column_that_the_model_does_not_use_then_decides_nothing():
+    rules = dataclasses.replace(RULES, weights="model").weighted_by(USE)
+    report, _ = judged(STILL, {**STILL, "c": ["x"] * 1_000}, rules)
+    assert report.verdict == "no drift"
+    assert {column.name: column.verdict for column in report.columns}["c"] == "drift"
+
+
+def test_the_importance_that_people_set_counts_beside_the_models_use():
+    own = {"a": ColumnRules(importance=0), "b": ColumnRules(importance=2, distance=0.3)}
+    rules = dataclasses.replace(RULES, weights="model", columns=own).weighted_by(USE)
+    assert rules.of("a").importance == 0
+    assert (rules.of("b").importance, rules.of("b").distance) == (pytest.approx(2 * 0.4 * 3), 0.3)
+    assert rules.of("y_probability").importance == 1
+
+
+def test_where_the_use_is_not_known_the_settings_alone_hold():
+    rules = dataclasses.replace(RULES, weights="model")
+    assert rules.weighted_by({}) == rules

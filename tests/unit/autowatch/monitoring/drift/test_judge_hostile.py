@@ -196,7 +196,9 @@ class TestPrediction:
         ages = [str(20 + number % 50) for number in range(20_000)]
         columns = (
             baseline_column("age", "feature", "numeric", Counter(ages)),
-            baseline_column("p", "prediction", "numeric", Counter(self.scores(random, holdout_rows))),
+            baseline_column(
+                "p", "prediction", "numeric", Counter(self.scores(random, holdout_rows)), bounds=(0.0, 1.0)
+            ),
         )
         baseline = Baseline("run-1", len(ages), columns)
         current = profile_of(baseline, age=ages[:rows], p=self.scores(random, rows, added_log_odds))

@@ -1,4 +1,4 @@
-"""Large files are counted in pieces, to the same counts."""
+"""Counting a large file in pieces gives the same counts."""
 
 import io
 import json
@@ -21,7 +21,7 @@ def bucket():
 
 
 class Counting(ProfileFunction):
-    """The function, and what it was asked."""
+    """The function, and the requests that it got."""
 
     def __init__(self, bucket):
         super().__init__(bucket)

@@ -19,6 +19,7 @@ def test_only_what_differs_from_the_defaults_is_recorded():
     text = """
 alert: {days: 2, of: 3, drift_share: 0.5, ended: 0, repeat: 7}
 compare: weekday
+weights: model
 defaults: {distance: 0.3, importance: 1}
 columns: {age: {importance: 0, distance: 0.3}, job: {distance: 0.07}, pdays: {distance: 0.3}}
 volume: {least: 0.5, most: 3}
@@ -26,6 +27,7 @@ volume: {least: 0.5, most: 3}
     assert recorded(text).to_json() == {
         "alert": {"days": 2, "of": 3, "drift_share": 0.5, "ended": 0},
         "compare": "weekday",
+        "weights": "model",
         "defaults": {"distance": 0.3},
         "columns": {"age": {"importance": 0}, "job": {"distance": 0.07}},
         "volume": {"most": 3},
@@ -61,6 +63,7 @@ def test_every_kind_of_change_is_said():
     now = """
 alert: {days: 2, of: 3, ended: 0}
 compare: weekday
+weights: model
 defaults: {distance: 0.3}
 columns: {age: {importance: 0}}
 volume: {least: 0}
@@ -72,6 +75,7 @@ volume: {least: 0}
         "alert.of 1 → 3",
         "alert.ended 1 → 0",
         "compare training → weekday",
+        "weights equal → model",
         "volume.least 0.5 → 0",
     ]
 

@@ -103,6 +103,12 @@ def test_every_choice_of_what_is_told_is_a_setting():
     assert settings.compare == "weekday"
 
 
+def test_columns_weigh_alike_unless_the_models_use_is_asked_for():
+    assert parse("").rules.weights == parse("weights:").rules.weights == "equal"
+    assert parse("weights: model").rules.weights == "model"
+    assert "line 1: weights is neither of equal and model. Write one of the two" in refused("weights: 3")
+
+
 @pytest.mark.parametrize("text", ["compare: month", "compare: [weekday]", "compare: {weekday: 1}"])
 def test_another_comparison_is_refused(text):
     assert "compare is neither of training and weekday. Write one of the two" in refused(text)
@@ -127,7 +133,7 @@ def test_a_number_may_be_written_as_yaml_would_not_take_it(number):
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("alrt: {}", 1, "no key 'alrt'. Use one of alert, compare, defaults, columns, volume"),
+        ("alrt: {}", 1, "no key 'alrt'. Use one of alert, compare, weights, defaults, columns, volume"),
         ("alert:\n  dayz: 2", 2, "alert has no key 'dayz'"),
         ("columns:\n  age:\n    dist: 1", 3, "'age' has no key 'dist'"),
         ("volume:\n  days: 2.5", 2, "days is 2.5. Write a number from 3 to 30"),

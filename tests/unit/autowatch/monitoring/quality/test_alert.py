@@ -42,7 +42,7 @@ DOCUMENT = {
 
 
 class Events:
-    """EventBridge, as far as it is needed: what was put, and whether it is refused."""
+    """A double of EventBridge that records events, or refuses them on request."""
 
     def __init__(self):
         self.details = []
@@ -51,8 +51,9 @@ class Events:
     def put_events(self, Entries):
         if self.refuses:
             return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
-        (entry,) = Entries
+        own, entry = Entries
         assert (entry["Source"], entry["DetailType"]) == ("autowatch", "QualityDropped")
+        assert own == entry | {"EventBusName": "own"}
         self.details.append(json.loads(entry["Detail"]))
         return {"FailedEntryCount": 0, "Entries": [{}]}
 
@@ -70,6 +71,7 @@ def world():
             events=Events(),
             bucket=Bucket(s3, BUCKET),
             topic_arn=messages.topic,
+            event_bus="own",
             stack="bank",
             region="eu-west-1",
             claim_lasts=timedelta(seconds=3),
@@ -123,6 +125,9 @@ def test_a_worse_day_is_told_of_once(world):
             "rows_scored": 4000,
             "rows_labelled": 3000,
             "coverage": 0.75,
+            "measure": "auc",
+            "figure": FIGURE,
+            "gate_figure": 0.78,
             "auc": FIGURE,
             "gate_auc": 0.78,
             "report_key": "reports/date=2026-11-23/quality.json",
@@ -223,7 +228,7 @@ def test_labels_that_come_meanwhile_are_not_overwritten(world):
     put(target)
 
     class Busy:
-        """More labels are measured while people are told."""
+        """More labels are measured while the alert is sent."""
 
         def publish(self, **arguments):
             put(target, rows_labelled=3500, alerting=document(target)["alerting"])
@@ -234,7 +239,7 @@ def test_labels_that_come_meanwhile_are_not_overwritten(world):
 
 
 def test_another_run_that_is_measured_meanwhile_is_told_of_too(world):
-    """The day's document goes over to the newest run with labels."""
+    """The day's document changes to the newest run with labels."""
     target, messages = world
     put(target)
     publish = target.sns.publish
@@ -260,3 +265,46 @@ def test_a_hostile_name_stays_on_its_line(world):
     lines = messages()[0]["Message"].splitlines()
     assert len(lines) == 10
     assert all(line.isprintable() for line in lines)
+
+
+def test_a_day_of_numbers_speaks_of_errors(world):
+    target, messages = world
+    error = {"value": 12_345.6, "lower": 11_000.0, "upper": 13_900.0}
+    r2 = {"value": 0.31, "lower": 0.2, "upper": 0.4}
+    put(
+        target,
+        problem_type="regression",
+        reasons=["RMSE 12,346 (11,000 to 13,900) on 3,000 labelled rows is 32.0% above the gate's 9,353."],
+        judged={"measure": "rmse", "figure": error, "gate": 9_353.0},
+        metrics={"rmse": error, "mae": error, "r2": r2},
+        gate={"rmse": 9_353.0},
+    )  # fmt: skip
+    alert_on_worse_days(target, ["2026-11-23"])
+    (mail,) = messages()
+    assert mail["Subject"] == "[bank] Predictions got worse: RMSE 12,346 on 2026-11-23"
+    assert "AUC" not in mail["Message"]
+    lines = mail["Message"].splitlines()
+    assert lines[2] == "          The gate measured RMSE 9,353."
+    assert lines[3] == "Others:   MAE 12,346 (11,000 to 13,900), R² 0.310 (0.200 to 0.400)"
+    (detail,) = target.events.details
+    jsonschema.validate(detail, documented_schema())
+    assert (detail["measure"], detail["figure"], detail["gate_figure"]) == ("rmse", error, 9_353.0)
+    assert "auc" not in detail
+
+
+def test_a_day_of_several_labels_speaks_of_what_was_judged(world):
+    target, messages = world
+    put(
+        target,
+        problem_type="multiclass",
+        judged={"measure": "balanced_accuracy", "figure": FIGURE, "gate": None},
+        metrics=dict.fromkeys(("accuracy", "macro_f1", "balanced_accuracy"), FIGURE)
+        | {"log_loss": None, "macro_auc": None},
+        reasons=["balanced accuracy 0.5612 (0.5301 to 0.5918) on 3,000 labelled rows is below it."],
+    )
+    alert_on_worse_days(target, ["2026-11-23"])
+    (mail,) = messages()
+    assert mail["Subject"] == "[bank] Predictions got worse: balanced accuracy 0.561 on 2026-11-23"
+    assert "macro F1 0.561 (0.530 to 0.592), log loss –" in mail["Message"]
+    assert "The gate's figures were not kept." in mail["Message"]
+    jsonschema.validate(target.events.details[0], documented_schema())

@@ -1,21 +1,32 @@
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import boto3
 import numpy as np
 import pytest
 from moto import mock_aws
-from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score, roc_auc_score
+from scipy.special import softmax
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    f1_score,
+    mean_absolute_error,
+    precision_score,
+    r2_score,
+    recall_score,
+    roc_auc_score,
+)
 
 from autowatch.aws.objects import Bucket
+from autowatch.evaluation.measures import MEASURES_OF
 from autowatch.monitoring.quality.day import measure_day
 from autowatch.monitoring.quality.labels import take_labels
-from autowatch.monitoring.quality.measures import MEASURES
 from autowatch.monitoring.quality.verdict import QualityRules
 from autowatch.records.claim import Contested
 from autowatch.records.manifest import PredictionsMissing
 from tests.support.labelled_bucket import DAY, draw, labels_text, put_gate, put_labels, put_scored, quality
-from tests.support.scoring_bucket import BUCKET, create_bucket, keys, release
+from tests.support.scoring_bucket import BUCKET, CONTRACT, create_bucket, keys, release
 
 NOW = datetime(2026, 11, 25, 8, tzinfo=UTC)
 RULES = QualityRules(minimum_auc=0.6, max_auc_drop=0.05, min_labels=200)
@@ -54,7 +65,7 @@ def test_the_document(s3):
     assert (document["date"], document["generated"]) == (DAY, "2026-11-25T08:00:00Z")
     assert (document["run"], document["verdict"], document["reasons"]) == ("r1", "good", [])
     assert (document["rows_scored"], document["rows_labelled"], document["coverage"]) == (1_250, 1_000, 0.8)
-    assert list(document["metrics"]) == list(document["gate"]) == list(MEASURES)
+    assert list(document["metrics"]) == list(document["gate"]) == list(MEASURES_OF["binary"].measures)
     assert document["gate"]["auc"] == 0.9
     assert document["threshold"] is None
     assert (document["files_scored"], document["files_labelled"]) == (2, 1)
@@ -151,7 +162,7 @@ def test_labels_of_rows_that_were_not_scored_alone(s3):
         0,
         0.0,
     )
-    assert document["metrics"] == dict.fromkeys(MEASURES)
+    assert document["metrics"] == dict.fromkeys(MEASURES_OF["binary"].measures)
 
 
 def test_one_label(s3):
@@ -268,3 +279,101 @@ def test_a_bucket_without_versions():
         digits = put_scored(client)
         take(client, f"id,label\n{digits}-2,yes\n{digits}-1,no\n")
         assert measure(client).document["metrics"]["accuracy"]["value"] == 1.0
+
+
+CLASSES = replace(
+    CONTRACT,
+    labels=("a", "b", "c"),
+    positive_label="",
+    problem_type="multiclass",
+    probability_of_each_class=True,
+)
+NUMBERS = replace(CONTRACT, labels=(), positive_label="", problem_type="regression")
+
+
+def draw_classes(rows, strength=2.0, seed=1):
+    """True labels, and what a model adds to the rows that leans towards them by so much."""
+    random = np.random.default_rng(seed)
+    actual = random.integers(0, 3, rows)
+    scores = random.normal(size=(rows, 3))
+    scores[np.arange(rows), actual] += strength
+    probabilities = softmax(scores, axis=1)
+    outputs = {
+        "y": [CLASSES.labels[place] for place in probabilities.argmax(axis=1)],
+        "y_probability": [repr(float(each)) for each in probabilities.max(axis=1)],
+    }
+    for label, column in zip(CLASSES.labels, probabilities.T, strict=True):
+        outputs[f"y_probability_{label}"] = [repr(float(each)) for each in column]
+    return [CLASSES.labels[place] for place in actual], probabilities, outputs
+
+
+@pytest.mark.parametrize("each", [True, False])
+def test_a_day_of_several_labels(s3, each):
+    labels, probabilities, outputs = draw_classes(600)
+    if not each:
+        outputs = {name: column for name, column in outputs.items() if name in ("y", "y_probability")}
+    contract = replace(CLASSES, probability_of_each_class=each)
+    digits = put_scored(s3, outputs=outputs, contract=contract)
+    assert take(s3, labels_text(digits, labels)).taken == 600
+    measure(s3)
+    document = quality(s3)
+    assert (document["problem_type"], document["verdict"], document["rows_labelled"]) == (
+        "multiclass",
+        "good",
+        600,
+    )
+    assert list(document["metrics"]) == list(MEASURES_OF["multiclass"].measures)
+    assert document["metrics"]["accuracy"]["value"] == pytest.approx(accuracy_score(labels, outputs["y"]))
+    assert (
+        np.array(document["classes"]["confusion"]).tolist() == confusion_matrix(labels, outputs["y"]).tolist()
+    )
+    assert sum(point["rows"] for point in document["calibration"]) == 600
+    assert (document["threshold"], document["numbers"]) == (None, None)
+    if each:
+        expected = roc_auc_score(labels, probabilities, multi_class="ovr")
+        assert document["metrics"]["macro_auc"]["value"] == pytest.approx(expected)
+        assert document["judged"]["measure"] == "macro_auc"
+    else:
+        assert document["metrics"]["macro_auc"] is document["metrics"]["log_loss"] is None
+        assert document["judged"]["measure"] == "balanced_accuracy"
+
+
+def test_a_day_of_numbers(s3):
+    random = np.random.default_rng(3)
+    actual = random.normal(-50, 20, 400).round(3)
+    predicted = (actual + random.normal(0, 5, 400)).round(3)
+    digits = put_scored(
+        s3, outputs={"y": [str(each) for each in predicted]}, contract=NUMBERS, neutralise=True
+    )
+    text = labels_text(digits, [f"{each:.4e}" for each in actual[:300]])
+    assert take(s3, text).taken == 300
+    measure(s3)
+    document = quality(s3)
+    assert (document["problem_type"], document["verdict"], document["coverage"]) == (
+        "regression",
+        "good",
+        0.75,
+    )
+    kept = np.array([float(f"{each:.4e}") for each in actual[:300]])
+    assert document["metrics"]["r2"]["value"] == pytest.approx(r2_score(kept, predicted[:300]))
+    assert document["metrics"]["mae"]["value"] == pytest.approx(mean_absolute_error(kept, predicted[:300]))
+    assert document["judged"]["measure"] == "rmse"
+    assert sum(each["rows"] for each in document["numbers"]["bias"]) == 300
+    assert (document["calibration"], document["classes"], document["threshold"]) == ([], None, None)
+
+
+def test_numbers_that_are_corrected_count_as_corrected(s3):
+    digits = put_scored(s3, outputs={"y": ["1"] * 20}, contract=NUMBERS)
+    take(s3, labels_text(digits, ["5"] * 20), name="first")
+    take(s3, labels_text(digits, ["1"] * 20), name="then", time="2026-11-25T09:00:00Z")
+    assert measure(s3).document["metrics"]["rmse"]["value"] == 0
+
+
+def test_what_is_no_number_is_rejected_with_the_reason(s3):
+    digits = put_scored(s3, outputs={"y": ["1"] * 4}, contract=NUMBERS)
+    taken = take(s3, labels_text(digits, ["2", "1.5 EUR", "inf", ""]))
+    assert (taken.taken, taken.rejected) == (1, 3)
+    (key,) = keys(s3, "rejected/labels/")
+    text = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
+    assert text.count("The label is not a number, and the model of run r1 predicts numbers.") == 2
+    assert "The label is missing." in text

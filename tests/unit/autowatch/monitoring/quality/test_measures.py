@@ -6,20 +6,24 @@ import pytest
 from sklearn import metrics as oracle
 
 from autowatch.evaluation.classification import measure
-from autowatch.monitoring.quality.measures import MEASURES, LabelledRows, measure_quality
+from autowatch.evaluation.judged import BinaryRows, ClassRows, NumberRows, joined
+from autowatch.evaluation.measures import MEASURES_OF
+from autowatch.monitoring.quality.measures import measure_quality
+
+MEASURES = MEASURES_OF["binary"].measures
 
 
 def rows(count, positives, seed=1):
     random = np.random.default_rng(seed)
     positive = random.permutation(np.arange(count) < positives)
     probability = np.clip(random.normal(0.3 + 0.2 * positive, 0.2), 0, 1)
-    return LabelledRows(positive, probability >= 0.5, probability)
+    return BinaryRows(positive, probability >= 0.5, probability)
 
 
 @pytest.mark.parametrize(("count", "positives"), [(4, 2), (200, 22), (5_000, 4_000)])
 def test_the_figures_are_scikit_learns_and_the_gates(count, positives):
     drawn = rows(count, positives)
-    measured = measure_quality(drawn)
+    measured = measure_quality(drawn, 10)
     expected = {
         "auc": oracle.roc_auc_score(drawn.positive, drawn.probability),
         "accuracy": oracle.accuracy_score(drawn.positive, drawn.predicted),
@@ -35,11 +39,11 @@ def test_the_figures_are_scikit_learns_and_the_gates(count, positives):
         assert measured.metrics[name].value == pytest.approx(value, rel=1e-9), name
     for name in MEASURES:
         assert measured.metrics[name].value == pytest.approx(at_gate[name], rel=1e-12), name
-    assert (measured.rows, measured.positives) == (count, positives)
+    assert (measured.rows, measured.of_class) == (count, (count - positives, positives))
 
 
 def test_every_figure_but_the_calibration_error_has_its_interval():
-    for name, estimate in measure_quality(rows(300, 60)).metrics.items():
+    for name, estimate in measure_quality(rows(300, 60), 10).metrics.items():
         if name == "calibration_error":
             assert (estimate.lower, estimate.upper) == (None, None)
         else:
@@ -47,7 +51,7 @@ def test_every_figure_but_the_calibration_error_has_its_interval():
 
 
 def test_the_bins_of_calibration_have_wilsons_intervals():
-    measured = measure_quality(rows(1_000, 200))
+    measured = measure_quality(rows(1_000, 200), 10)
     assert sum(each.point.rows for each in measured.calibration) == 1_000
     for each in measured.calibration:
         document = each.to_json()
@@ -56,13 +60,13 @@ def test_the_bins_of_calibration_have_wilsons_intervals():
 
 
 def test_no_row_tells_nothing():
-    measured = measure_quality(LabelledRows.joined([]))
+    measured = measure_quality(rows(0, 0), 10)
     assert measured.metrics == dict.fromkeys(MEASURES)
     assert (measured.rows, measured.calibration) == (0, ())
 
 
 def test_one_row():
-    measured = measure_quality(LabelledRows(np.array([True]), np.array([True]), np.array([0.75])))
+    measured = measure_quality(BinaryRows(np.array([True]), np.array([True]), np.array([0.75])), 10)
     assert measured.metrics["auc"] is None
     assert measured.metrics["accuracy"].value == measured.metrics["accuracy"].upper == 1
     assert asdict(measured.metrics["brier"]) == {"value": 0.0625, "lower": None, "upper": None}
@@ -71,7 +75,7 @@ def test_one_row():
 @pytest.mark.parametrize("label", [True, False])
 def test_one_class(label):
     positive, probability = np.full(30, label), np.linspace(0.1, 0.4, 30)
-    measured = measure_quality(LabelledRows(positive, np.zeros(30, bool), probability))
+    measured = measure_quality(BinaryRows(positive, np.zeros(30, bool), probability), 10)
     assert measured.metrics["auc"] is None
     assert measured.metrics["precision"] is None
     assert (measured.metrics["recall"] is None) is (measured.metrics["f1"] is None) is not label
@@ -82,7 +86,7 @@ def test_one_class(label):
 
 def test_certain_predictions_that_are_wrong_are_cut_off_as_the_gate_does():
     positive, probability = np.array([True, False, True]), np.array([0.0, 1.0, 1.0])
-    measured = measure_quality(LabelledRows(positive, probability > 0.5, probability))
+    measured = measure_quality(BinaryRows(positive, probability > 0.5, probability), 10)
     at_gate = measure(positive, probability > 0.5, probability)
     assert measured.metrics["log_loss"].value == pytest.approx(at_gate.log_loss)
     json.dumps([each and asdict(each) for each in measured.metrics.values()], allow_nan=False)
@@ -91,7 +95,44 @@ def test_certain_predictions_that_are_wrong_are_cut_off_as_the_gate_does():
 def test_parts_are_joined():
     whole = rows(100, 30)
     parts = [
-        LabelledRows(*(getattr(whole, name)[part] for name in ("positive", "predicted", "probability")))
+        BinaryRows(*(getattr(whole, name)[part] for name in ("positive", "predicted", "probability")))
         for part in (slice(0, 40), slice(40, 40), slice(40, 100))
     ]
-    assert measure_quality(LabelledRows.joined(parts)) == measure_quality(whole)
+    assert measure_quality(joined(parts), 10) == measure_quality(whole, 10)
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        ClassRows(("a", "b", "c"), *(np.empty(0, np.int64) for _ in range(2)), np.empty(0)),
+        NumberRows(np.empty(0), np.empty(0)),
+    ],
+    ids=["labels", "numbers"],
+)
+def test_no_row_of_other_types_tells_nothing_either(nothing):
+    measured = measure_quality(nothing, 10)
+    assert measured.metrics == dict.fromkeys(MEASURES_OF[nothing.problem_type].measures)
+    assert (measured.rows, measured.deciding, sum(measured.of_class)) == (0, {}, 0)
+
+
+@pytest.mark.parametrize(("positives", "decides"), [(9, False), (10, True), (190, True), (191, False)])
+def test_a_verdict_takes_so_many_rows_of_either_class(positives, decides):
+    assert bool(measure_quality(rows(200, positives), 10).deciding) is decides
+
+
+def test_a_verdict_on_several_labels_leaves_out_those_with_few_rows_and_those_that_the_gate_does_not_know():
+    actual = np.repeat([0, 1, 2, 3], [30, 20, 10, 9])
+    drawn = ClassRows(("a", "b", "c", "d"), actual, actual, np.full(69, 0.9))
+    assert measure_quality(drawn, 10).judged == (0, 1, 2)
+    assert measure_quality(drawn, 10, known=(0, 2, 3)).judged == (0, 2)
+    assert set(measure_quality(drawn, 10, known=(0, 2, 3)).deciding) == {"balanced_accuracy"}
+    assert measure_quality(drawn, 25).deciding == {}
+
+
+def test_a_verdict_on_numbers_takes_a_few_rows():
+    assert measure_quality(NumberRows(np.arange(9.0), np.zeros(9)), 10).deciding == {}
+    assert set(measure_quality(NumberRows(np.arange(10.0), np.zeros(10)), 10).deciding) == {
+        "rmse",
+        "mae",
+        "r2",
+    }

@@ -1,19 +1,22 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
+from scipy.special import softmax
 
 from autowatch.evaluation.auc import auc_estimate_of_counts
-from autowatch.evaluation.figures import CalibrationPoint
-from autowatch.evaluation.intervals import Bounded
-from autowatch.monitoring.quality.measures import MeasuredQuality
-from autowatch.monitoring.quality.verdict import QualityRules, judge_quality
+from autowatch.evaluation.figures import Bounded, CalibrationPoint
+from autowatch.evaluation.judged import ClassRows, NumberRows
+from autowatch.monitoring.quality.measures import MeasuredQuality, measure_quality
+from autowatch.monitoring.quality.verdict import QualityRules, judge_quality, known_classes
 from autowatch.records.decision import GateDecision, JudgedModel, Latency
 
 RULES = QualityRules(minimum_auc=0.6, max_auc_drop=0.05, min_labels=200)
 
 
 def measured(auc, rows=2_000, positives=400):
-    return MeasuredQuality(
-        rows, positives, {"auc": auc_estimate_of_counts(auc, positives, rows - positives)}, ()
-    )
+    figure = {"auc": auc_estimate_of_counts(auc, positives, rows - positives)}
+    return MeasuredQuality("binary", rows, (rows - positives, positives), figure, figure, (0, 1))
 
 
 def gate(auc, rows=8_000, positives=900, curve=True):
@@ -63,28 +66,163 @@ def test_a_gate_of_few_rows_counts_for_less():
     assert judge_quality(day, gate(0.78, curve=False), RULES).verdict == "worse"
 
 
-@pytest.mark.parametrize(
-    ("rows", "positives", "enough"),
-    [
-        (199, 100, False),
-        (200, 100, True),
-        (200, 10, True),
-        (200, 9, False),
-        (200, 190, True),
-        (200, 191, False),
-    ],
-)
-def test_how_many_labels_are_enough(rows, positives, enough):
-    verdict = judge_quality(measured(0.78, rows, positives), gate(0.78), RULES)
+@pytest.mark.parametrize(("rows", "enough"), [(199, False), (200, True)])
+def test_how_many_labels_are_enough(rows, enough):
+    verdict = judge_quality(measured(0.78, rows, 100), gate(0.78), RULES)
     assert verdict.verdict == ("good" if enough else "not enough labels")
     assert bool(verdict.reasons) is not enough
+    assert (verdict.judged is None) is not enough
 
 
 def test_not_enough_says_what_it_takes():
-    (reason,) = judge_quality(MeasuredQuality(1, 0, {"auc": None}, ()), None, RULES).reasons
+    (reason,) = judge_quality(MeasuredQuality("binary", 1, (1, 0), {"auc": None}, {}), None, RULES).reasons
     assert reason == "Labelled rows: 1, of them positive: 0. A verdict takes 200, and 10 of either class."
 
 
 def test_a_certain_figure_on_the_floor_is_not_below_it():
-    on_it = MeasuredQuality(500, 250, {"auc": Bounded(0.6, 0.6, 0.6)}, ())
+    figure = {"auc": Bounded(0.6, 0.6, 0.6)}
+    on_it = MeasuredQuality("binary", 500, (250, 250), figure, figure, (0, 1))
     assert judge_quality(on_it, None, RULES).verdict == "good"
+
+
+LABELS = ("a", "b", "c", "d")
+
+
+def class_rows(strength, counts=(400, 300, 200, 100), seed=1, known=True):
+    """Rows whose probabilities lean towards the true label by so much."""
+    random = np.random.default_rng(seed)
+    actual = np.repeat(np.arange(4), counts)
+    scores = random.normal(size=(len(actual), 4))
+    scores[np.arange(len(actual)), actual] += strength
+    probabilities = softmax(scores, axis=1)
+    predicted = probabilities.argmax(axis=1)
+    return ClassRows(LABELS, actual, predicted, probabilities.max(axis=1), probabilities if known else None)
+
+
+def number_rows(error, rows=1_000, seed=1, spread=10.0):
+    random = np.random.default_rng(seed)
+    actual = random.normal(100, spread, rows)
+    return NumberRows(actual, actual + error * random.standard_t(6, rows))
+
+
+def gate_of(rows, decided_by):
+    """The decision on a model that predicted these rows of the hold-out."""
+    model = JudgedModel(
+        "r1",
+        len(rows),
+        rows.values(),
+        (),
+        rows.calibration(),
+        Latency(1, 0.1, 0.1),
+        intervals=rows.intervals(),
+        classes=rows.class_table(),
+    )
+    return GateDecision(
+        "r1", True, "", None, len(rows), rows.values(), challenger=model,
+        problem_type=rows.problem_type, decided_by=decided_by,
+    )  # fmt: skip
+
+
+def judged(rows, gate, rules=RULES):
+    return judge_quality(measure_quality(rows, rules.min_of_class, known_classes(gate)), gate, rules)
+
+
+def test_several_labels_are_judged_by_the_macro_auc():
+    at_gate = gate_of(class_rows(2, seed=2), "macro_auc")
+    good = judged(class_rows(2), at_gate)
+    assert (good.verdict, good.judged.measure) == ("good", "macro_auc")
+    assert good.judged.gate == at_gate.metrics["macro_auc"]
+    worse = judged(class_rows(1), at_gate)
+    assert worse.verdict == "worse"
+    (reason,) = worse.reasons
+    assert reason.startswith("macro AUC 0.8")
+    assert "on 1,000 labelled rows is 0." in reason
+    assert "below the gate's 0.9" in reason
+    assert judged(class_rows(0), None).reasons[0].endswith("is below the floor of 0.6.")
+
+
+def test_without_the_probability_of_each_label_the_balanced_accuracy_is_judged():
+    at_gate = gate_of(class_rows(2, seed=2), "macro_auc")
+    good = judged(class_rows(2, known=False), at_gate)
+    assert (good.verdict, good.judged.measure) == ("good", "balanced_accuracy")
+    worse = judged(class_rows(1, known=False), at_gate)
+    assert worse.verdict == "worse"
+    assert worse.reasons[0].startswith("balanced accuracy 0.5")
+
+
+def test_the_macro_f1_has_a_floor_where_one_is_asked_for():
+    rules = replace(RULES, minimum_macro_f1=0.7)
+    worse = judged(class_rows(1), None, rules)
+    assert worse.reasons[0].startswith("macro F1 0.5")
+    assert worse.reasons[0].endswith("is below the floor of 0.7.")
+    assert judged(class_rows(3), None, rules).verdict == "good"
+
+
+def test_labels_with_few_rows_do_not_hold_up_the_verdict():
+    """The gate's mean is then taken over the same labels."""
+    at_gate = gate_of(class_rows(2, seed=2), "macro_auc")
+    few = class_rows(1.2, (400, 300, 200, 9))
+    worse = judged(few, at_gate)
+    assert worse.verdict == "worse"
+    assert "on 909 labelled rows, over the 3 of 4 labels that have enough of them, is" in worse.reasons[0]
+    kept = at_gate.challenger.classes.classes[:3]
+    assert worse.judged.gate == pytest.approx(np.mean([each.auc.value for each in kept]))
+
+
+def test_labels_that_the_hold_out_did_not_hold_are_not_judged():
+    at_gate = gate_of(class_rows(2, (400, 300, 200, 1), seed=2), "macro_auc")
+    assert known_classes(at_gate) == (0, 1, 2)
+    assert judged(class_rows(2), at_gate).verdict == "good"
+
+
+def test_too_few_labels_of_several_say_what_it_takes():
+    (reason,) = judged(class_rows(2, (300, 9, 9, 9)), None).reasons
+    assert reason == (
+        "Labelled rows: 327; 1 labels have 10 of them. A verdict takes 200, and 10 of each of two labels."
+    )
+
+
+@pytest.mark.parametrize("error", ["rmse", "mae"])
+def test_numbers_are_judged_by_the_error_that_the_gate_compared(error):
+    at_gate = gate_of(number_rows(5, 4_000, seed=2), error)
+    good = judged(number_rows(5), at_gate)
+    assert (good.verdict, good.judged.measure) == ("good", error)
+    worse = judged(number_rows(8), at_gate)
+    assert worse.verdict == "worse"
+    (reason,) = worse.reasons
+    assert reason.startswith(f"{error.upper()} ")
+    assert "AUC" not in reason
+    assert "% above the gate's " in reason
+    assert reason.endswith("and 20 % is allowed.")
+    assert judged(number_rows(8), at_gate, replace(RULES, max_error_rise_percent=100.0)).verdict == "good"
+
+
+def test_an_error_that_chance_explains_is_not_told():
+    at_gate = gate_of(number_rows(5, 8_000, seed=2), "rmse")
+    assert judged(number_rows(6.3, 220), at_gate).verdict == "good"
+    assert judged(number_rows(6.3, 50_000), at_gate).verdict == "worse"
+
+
+def test_numbers_have_a_floor_of_r2():
+    worse = judged(number_rows(20), None)
+    assert worse.verdict == "worse"
+    assert worse.reasons[0].startswith("R² -")
+    assert worse.reasons[0].endswith("is below the floor of 0.")
+    assert judged(number_rows(20), None, replace(RULES, minimum_r2=-10.0)).verdict == "good"
+
+
+def test_a_gate_without_errors_and_a_day_without():
+    perfect = NumberRows(np.arange(300.0), np.arange(300.0))
+    assert judged(perfect, gate_of(perfect, "rmse")).verdict == "good"
+    worse = judged(number_rows(1), gate_of(perfect, "rmse"))
+    assert worse.reasons[0].endswith("is above the gate's, which was 0.")
+
+
+def test_a_constant_target_is_judged_by_its_error_alone():
+    constant = NumberRows(np.full(300, 7.0), np.full(300, 7.0) + np.random.default_rng(1).normal(size=300))
+    assert judged(constant, gate_of(number_rows(1), "rmse")).verdict == "good"
+
+
+def test_too_few_numbers_say_what_it_takes():
+    (reason,) = judged(number_rows(5, 199), None).reasons
+    assert reason == "Labelled rows: 199. A verdict takes 200."

@@ -1,4 +1,4 @@
-"""What is left, and what people are told, after a transform that failed."""
+"""The remains of a failed transform, and its alert."""
 
 import json
 
@@ -20,7 +20,7 @@ TEXT = "age,job\n" + "1,x\n" * 60
 
 
 class Topic:
-    """boto3's `sns`, as far as it is used."""
+    """A double of boto3's `sns`."""
 
     def __init__(self):
         self.messages = []

@@ -1,4 +1,4 @@
-"""The requests, checked against botocore's model of the service, and what is made of the answers."""
+"""The requests, checked against botocore's model of the service, and the handling of the answers."""
 
 import json
 from dataclasses import replace

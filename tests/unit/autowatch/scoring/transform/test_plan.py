@@ -68,7 +68,7 @@ def test_a_file_that_was_replaced_is_gone(s3):
 
 
 def layout(width, features):
-    return Layout(width=width, features=features, numeric={}, output=())
+    return Layout(width=width, features=features, numeric={}, own=(), predicted=())
 
 
 @pytest.mark.parametrize(

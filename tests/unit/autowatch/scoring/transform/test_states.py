@@ -1,4 +1,4 @@
-"""The two paths side by side: whatever the file, nobody can tell from the result which one it took."""
+"""The two paths side by side: for any file, both give the same result."""
 
 import csv
 import io
@@ -63,7 +63,7 @@ def remove_outcome(s3):
 
 
 def both_ways(s3, content, piece_bytes=1500, neutralise=False, stub=None):
-    """What scoring leaves of a file, and what a transform leaves of the same."""
+    """The results of scoring a file, and of transforming the same file."""
     arrival = drop(s3, content)
     score_arrivals(
         Bucket(s3, BUCKET),

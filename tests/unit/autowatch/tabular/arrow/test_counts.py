@@ -19,7 +19,7 @@ COLUMNS = [
     baseline_column("age", "feature", "numeric", NUMBERS),
     baseline_column("none", "feature", "numeric", Counter()),
     baseline_column("debt", "feature", "numeric", Counter(str(n * 10**14 + 1) for n in range(200))),
-    baseline_column("p", "prediction", "numeric", Counter(str(n / 97) for n in range(98))),
+    baseline_column("p", "prediction", "numeric", Counter(str(n / 97) for n in range(98)), bounds=(0.0, 1.0)),
 ]
 TEXTS = [
     baseline_column("job", "feature", "categorical", KNOWN),

@@ -1,4 +1,4 @@
-"""Whatever Arrow reads, the csv module reads the same: rows, lines, places, errors and their words."""
+"""Arrow and the csv module read the same: rows, lines, places, errors and their texts."""
 
 import csv
 import io

@@ -12,6 +12,7 @@ from moto import mock_aws
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.contract import Contract, Feature
 from autowatch.records.holdout import HoldoutRule, read_unseen_rows
+from autowatch.settings import InvalidSetting
 from autowatch.tabular.cells import NumberForm
 from autowatch.tabular.profile import Baseline
 from autowatch.tabular.table import DuplicateColumns, EmptyFile, NoHeader, NotUtf8
@@ -33,6 +34,7 @@ from autowatch.training.data.prepare import (
 )
 from autowatch.training.data.split import UnfitHoldout
 from autowatch.training.data.table import RaggedRow
+from autowatch.training.data.target import NotNumbers, TargetUnclear
 
 BUCKET = "bank"
 KEY = "training/x.csv"
@@ -57,7 +59,7 @@ def table(rows=650, positives=150, header="age,job,duration,y", delimiter=","):
 
 def prepare(s3, text, preparation=PREPARATION, run="r", champion=None):
     body = text if isinstance(text, bytes) else text.encode()
-    if preparation is PREPARATION and b"duration" not in body:
+    if preparation.dropped_columns == PREPARATION.dropped_columns and b"duration" not in body:
         preparation = replace(preparation, dropped_columns=())
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=body)
     return prepare_training_data(
@@ -195,12 +197,18 @@ def test_a_file_of_one_class_is_refused(s3, positives):
     assert "has one and the same label in all rows" in str(caught.value)
 
 
-def test_three_classes_are_named_with_counts_and_first_lines_but_for_what_stands_once(s3):
-    caught = refusal(s3, table() + "1,x,7,secret-label\n")
+def test_labels_are_named_with_counts_and_first_lines_but_for_what_stands_once(s3):
+    text = table() + "1,x,7,secret-label\n"
+    caught = refusal(s3, text, replace(PREPARATION, problem_type="binary"))
     assert caught.type is WrongClasses
     assert str(caught.value).startswith(
-        "The column 'y' has 3 different labels; Autowatch tells two apart: 'no' in 500 rows, first on line 152; "
-        "'yes' in 150 rows, first on line 2; one on line 652. Correct or leave out"
+        "The column 'y' has 3 different labels, but the parameter ProblemType is binary: 'no' in 500 rows, first on "
+        "line 152; 'yes' in 150 rows, first on line 2; one on line 652. Correct or leave out"
+    )
+    caught = refusal(s3, text)
+    assert caught.type is TooFewRowsOfClass
+    assert str(caught.value).startswith(
+        "The column 'y' has 3 different labels, and fewer than 20 rows have one on line 652. At least 20"
     )
 
 
@@ -210,7 +218,11 @@ def test_three_classes_are_named_with_counts_and_first_lines_but_for_what_stands
         (["yes ", "yes "], "'yes ' in 2 rows, first on line 652. Some differ only by spaces or capitals."),
         (["Yes", "Yes"], "Some differ only by spaces or capitals."),
         (["y"], "one on line 652. The one on line 652 repeats the header."),
-        (["maybe", "maybe"], "'maybe' in 2 rows, first on line 652. Correct"),
+        (["maybe", "maybe"], "'maybe' in 2 rows, first on line 652. At least"),
+        (
+            ["Yes"] * 20,
+            "'Yes' in 20 rows, first on line 652. Some differ only by spaces or capitals. Correct them",
+        ),
         (["x" * 50, "x" * 50], f"'{'x' * 39}…' in 2 rows"),
     ],
 )
@@ -226,12 +238,166 @@ def test_one_number_in_two_spellings_is_pointed_out(s3):
     )
 
 
-@pytest.mark.parametrize(("rows", "how_many"), [(650, "650"), (1_500, "more than 1,000")])
-def test_numbers_as_target_have_a_sentence_of_their_own(s3, rows, how_many):
-    text = "age,y\n" + "".join(f"{number},{number}.5\n" for number in range(rows))
-    message = str(refusal(s3, text).value)
-    assert f"holds numbers, {how_many} different ones: an amount, which Autowatch does not predict" in message
-    assert "0.5" not in message
+def colours(rows=700, names=("red", "green", "blue")):
+    return "age,job,y\n" + "".join(
+        f"{number % 70},job {number % 5},{names[number % len(names)]}\n" for number in range(rows)
+    )
+
+
+def prices(rows=700, price="{}.5".format, more=""):
+    return "age,job,y\n" + "".join(f"{n * 37 % 701},{n % 5},{price(n)}\n" for n in range(rows)) + more
+
+
+def test_several_labels_are_found_and_all_of_them_counted(s3):
+    contract = prepare(s3, colours())
+    assert (contract.problem_type, contract.problem_type_from) == ("multiclass", "values")
+    assert (contract.labels, contract.positive_label) == (("blue", "green", "red"), "")
+    assert contract.prediction_columns == ("y", "y_probability")
+    stored = json.loads(read(s3, "models/r/contract.json"))
+    assert msgspec.convert(stored, Contract) == contract
+    report = json.loads(read(s3, "models/r/data.json"))
+    assert (report["problem_type"], report["classes"]) == (
+        "multiclass",
+        {"red": 234, "green": 233, "blue": 233},
+    )
+    train, holdout = report["train"], report["holdout"]
+    for part, name in ((train, "train"), (holdout, "holdout")):
+        labels = Counter(row[-1] for row in rows_of(s3, name)[1:])
+        assert (part["classes"], part["rows"]) == (labels, labels.total())
+    counted = json.loads(read(s3, "models/r/baseline.json"))["columns"]
+    assert [sum(column["counts"]) for column in counted] == [700, 700]
+
+
+def test_predictions_have_a_column_for_each_label_where_it_is_asked_for(s3):
+    preparation = replace(PREPARATION, probability_of_each_class=True)
+    caught = refusal(s3, colours().replace("job,", "y_probability_red,"), preparation)
+    assert caught.type is ReservedTrainingColumns
+    contract = prepare(s3, colours(), preparation)
+    assert contract.prediction_columns[2:] == tuple(f"y_probability_{label}" for label in contract.labels)
+
+
+@pytest.mark.parametrize("rows", [700, 1_500])
+def test_many_different_numbers_are_to_be_predicted_as_numbers(s3, rows):
+    contract = prepare(s3, prices(rows))
+    assert (contract.problem_type, contract.problem_type_from) == ("regression", "values")
+    assert (contract.labels, contract.positive_label, contract.rows) == ((), "", rows)
+    assert contract.prediction_columns == ("y",)
+    report = json.loads(read(s3, "models/r/data.json"))
+    assert (report["classes"], report["train"]["rows"] + report["holdout"]["rows"]) == ({}, rows)
+    assert report["target_numbers"] == {"smallest": 0.5, "median": rows / 2 + 0.5, "largest": rows - 0.5}
+    counted = json.loads(read(s3, "models/r/baseline.json"))["columns"]
+    assert [sum(column["counts"]) for column in counted] == [rows, rows]
+
+
+def test_numbers_to_predict_are_written_plainly_and_missing_ones_left_out(s3):
+    body = prices(700, lambda n: f'"1.{n:03},25 €"', more="1,2,NA\n1,2,\n")
+    contract = prepare(s3, body)
+    assert (contract.problem_type, contract.rows) == ("regression", 700)
+    assert rows_of(s3, "train")[1][-1] in {"1000.25", "1001.25", "1002.25"}
+    assert json.loads(read(s3, "models/r/data.json"))["unlabelled_rows"] == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("1,2,unknown\n1,2,unknown\n", "2 other values: 'unknown' in 2 rows, first on line 702. Correct"),
+        ("1,2,Miller\n", "1 other values: one on line 702. Correct"),
+        ("1,2,inf\n", "1 other values: one on line 702. Correct"),
+    ],
+)
+def test_what_is_no_number_among_numbers_to_predict_is_refused(s3, more, says):
+    caught = refusal(s3, prices(more=more))
+    assert caught.type is NotNumbers
+    assert says in str(caught.value)
+    assert "Miller" not in str(caught.value)
+
+
+@pytest.mark.parametrize("values", [3, 20])
+def test_a_few_numbers_are_asked_about_and_not_guessed(s3, values):
+    text = prices(price=lambda n: n % values)
+    caught = refusal(s3, text)
+    assert caught.type is TargetUnclear
+    assert "Set the parameter ProblemType to multiclass or regression." in str(caught.value)
+    assert prepare(s3, text, replace(PREPARATION, problem_type="multiclass")).problem_type == "multiclass"
+    assert prepare(s3, text, replace(PREPARATION, problem_type="regression")).problem_type_from == "parameter"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "error", "says"),
+    [
+        (table(), "multiclass", WrongClasses, "has two labels, but the parameter ProblemType is multiclass"),
+        (table(), "regression", NotNumbers, "is not read as numbers"),
+        (prices(price=lambda n: 7), "regression", NotNumbers, "one and the same number in all rows"),
+        (
+            colours(2_100, [f"class {n}" for n in range(101)]),
+            "auto",
+            WrongClasses,
+            "has 101 different labels",
+        ),
+        (prices(1_500, lambda n: f"customer {n}"), "auto", WrongClasses, "more than 1,000 different labels"),
+        (prices(1_500), "binary", WrongClasses, "more than 1,000 different labels"),
+    ],
+)
+def test_a_target_that_does_not_fit_what_is_asked_for_is_refused(s3, text, wanted, error, says):
+    caught = refusal(s3, text, replace(PREPARATION, problem_type=wanted))
+    assert caught.type is error
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters", "says"),
+    [
+        (prices(), {"PositiveLabel": "yes"}, "PositiveLabel is 'yes', but the target holds numbers"),
+        (
+            colours(),
+            {"DecisionThreshold": "auto"},
+            "DecisionThreshold is 'auto', but the target holds several",
+        ),
+        (
+            colours(),
+            {"ObjectiveMetric": "AUC"},
+            "Set it to auto or to one of F1macro, Accuracy, BalancedAccuracy.",
+        ),
+        (prices(), {"ObjectiveMetric": "F1"}, "Set it to auto or to one of RMSE, MSE, MAE, R2."),
+        (
+            table(),
+            {"ObjectiveMetric": "RMSE"},
+            "Set it to auto or to one of AUC, Accuracy, BalancedAccuracy, F1.",
+        ),
+        (
+            table(),
+            {"ProbabilityOfEachClass": "true"},
+            "ProbabilityOfEachClass is 'true', but the target holds two",
+        ),
+    ],
+)
+def test_a_parameter_without_a_meaning_for_what_is_predicted_stops_the_run(s3, text, parameters, says):
+    preparation = replace(PREPARATION, parameters=parameters)
+    with pytest.raises(InvalidSetting) as caught:
+        prepare(s3, text, preparation)
+    assert says in str(caught.value)
+    assert s3.list_objects_v2(Bucket=BUCKET, Prefix="models/")["KeyCount"] == 0
+
+
+@pytest.mark.parametrize(("text", "held"), [(colours(), "'blue', 'green', 'red'"), (prices(), "numbers")])
+def test_what_the_champion_does_not_predict_stops_a_run_that_does_not_ask_for_it(s3, text, held):
+    with pytest.raises(LabelsChanged, match=f"holds {held}, but .* run old, knows 'no' and 'yes'"):
+        prepare(s3, text, champion=champion_of("yes"))
+    contract = prepare(s3, text, replace(PREPARATION, new_labels=True), champion=champion_of("yes"))
+    assert contract.positive_label == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "leak"),
+    [(colours, lambda n: ("r", "g", "b")[n % 3]), (prices, lambda n: n * 1.19)],
+)
+def test_a_column_that_tells_the_target_almost_alone_is_a_likely_leak_of_any_target(s3, text, leak):
+    header, *lines = text().splitlines()
+    leaking = [f"leak,{header}", *(f"{leak(n)},{line}" for n, line in enumerate(lines))]
+    report = data_report(s3, "\n".join(leaking))
+    assert report["likely_leaks"] == ["leak"]
+    columns = {column["name"]: column["auc"] for column in report["columns"]}
+    assert columns["leak"] > 0.95 > 0.7 > columns["job"] > 0.4
 
 
 def test_a_label_of_one_row_is_not_quoted_where_rows_are_too_few(s3):
@@ -256,7 +422,9 @@ def test_in_several_files_the_line_comes_with_the_file(s3):
         Bucket=BUCKET, Key="training/all/b.csv", Body=b"age,job,duration,y\n1,x,7,perhaps\n2,x,7,perhaps\n"
     )
     files = find_training_files(Bucket(s3, BUCKET), "training/all/")
-    with pytest.raises(WrongClasses, match=r"'perhaps' in 2 rows, first on line 2 of training/all/b\.csv"):
+    with pytest.raises(
+        TooFewRowsOfClass, match=r"'perhaps' in 2 rows, first on line 2 of training/all/b\.csv"
+    ):
         prepare_training_data(Bucket(s3, BUCKET), "r", files, PREPARATION)
 
 

@@ -164,7 +164,7 @@ def test_a_challenger_that_is_worse_than_the_champion_is_rejected(s3):
     assert "So the challenger is worse." in decision.reason
     assert decision.comparison.upper < 0
     assert decision.champion.run == "old"
-    assert decision.champion.metrics["auc"] == decision.comparison.champion_auc
+    assert decision.champion.metrics["auc"] == decision.comparison.champion
     assert decision.champion_skipped is None
     assert read_decision(Bucket(s3, BUCKET), RUN) == decision
 
@@ -239,7 +239,7 @@ def test_a_champion_is_compared_on_the_rows_that_it_can_score(s3):
     assert 900 < decision.comparison.rows < ROWS
     assert decision.comparison.rows == decision.champion.rows
     assert decision.challenger.rows == ROWS
-    assert decision.comparison.challenger_auc != decision.metrics["auc"]
+    assert decision.comparison.challenger != decision.metrics["auc"]
 
 
 def test_a_champion_with_another_positive_label_and_column_order_is_compared_on_this_ones(s3):

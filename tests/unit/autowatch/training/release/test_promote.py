@@ -11,6 +11,7 @@ from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.champion import Champion, NoChampion, read_champion, write_champion
 from autowatch.records.decision import GateDecision, write_decision
 from autowatch.records.keys import LATEST_KEY
+from autowatch.records.problem import Problem
 from autowatch.records.run import Run, RunEnded, begin_ending
 from autowatch.records.smoke import SmokeTest, write_smoke_test
 from autowatch.scoring.answer import Predictions
@@ -48,8 +49,9 @@ class Answers:
 
     name = ENDPOINT
 
-    def __init__(self, labels=("no", "yes"), probabilities=("0.1", "0.9")):
-        self.predictions = Predictions(labels, probabilities)
+    def __init__(self, *columns, problem="binary"):
+        self.predictions = Predictions(columns or (("no", "yes"), ("0.1", "0.9")))
+        self.problem = Problem(problem)
 
     def predict_when_started(self, payload, rows):
         assert (payload, rows) == ("30,müller\n40,x\n".encode(), 2)
@@ -206,7 +208,7 @@ def test_an_endpoint_that_is_gone_is_no_release(s3, sagemaker):
 
 @pytest.mark.parametrize(
     "answers",
-    [Answers(probabilities=("0.1", "0.89")), Answers(labels=("yes", "yes"))],
+    [Answers(("no", "yes"), ("0.1", "0.89")), Answers(("yes", "yes"), ("0.1", "0.9"))],
     ids=["number", "label"],
 )
 def test_answers_that_differ_from_the_candidates_stop_the_release(s3, sagemaker, answers):
@@ -219,14 +221,43 @@ def test_answers_that_differ_from_the_candidates_stop_the_release(s3, sagemaker,
 
 def test_what_a_row_gets_in_another_batch_may_differ_in_the_last_digits_of_a_float(s3, sagemaker):
     sagemaker.put_endpoint(ENDPOINT, "e-new")
-    assert release(s3, sagemaker, Answers(probabilities=("0.10003", "0.89993"))).run == "new"
+    assert release(s3, sagemaker, Answers(("no", "yes"), ("0.10003", "0.89993"))).run == "new"
 
 
 def test_a_label_may_go_either_way_where_both_are_as_likely(s3, sagemaker):
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     smoke_test = SmokeTest("30,müller\n40,x\n", ["no", "yes"], ["0.1", "0.50002"])
     write_smoke_test(Bucket(s3, BUCKET), "new", smoke_test)
-    assert release(s3, sagemaker, Answers(labels=("no", "no"), probabilities=("0.1", "0.49998"))).run == "new"
+    assert release(s3, sagemaker, Answers(("no", "no"), ("0.1", "0.49998"))).run == "new"
+
+
+@pytest.mark.parametrize(
+    ("problem", "kept", "answered"),
+    [
+        ("multiclass", ["0.1", "0.5"], (["no", "maybe"], ["0.1", "0.49996"])),
+        ("regression", [], (["120000.4", "-3"],)),
+    ],
+)
+def test_other_problems_allow_for_the_last_digits_too(s3, sagemaker, problem, kept, answered):
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    labels = ["no", "yes"] if kept else ["120000.1", "-3"]
+    write_smoke_test(Bucket(s3, BUCKET), "new", SmokeTest("30,müller\n40,x\n", labels, kept))
+    assert release(s3, sagemaker, Answers(*answered, problem=problem)).run == "new"
+
+
+@pytest.mark.parametrize(
+    ("problem", "kept", "answered"),
+    [
+        ("multiclass", ["0.1", "0.8"], (["no", "maybe"], ["0.1", "0.8"])),
+        ("regression", [], (["120000.1", "40"],)),
+    ],
+)
+def test_other_answers_of_other_problems_are_no_release(s3, sagemaker, problem, kept, answered):
+    sagemaker.put_endpoint(ENDPOINT, "e-new")
+    labels = ["no", "yes"] if kept else ["120000.1", "-3"]
+    write_smoke_test(Bucket(s3, BUCKET), "new", SmokeTest("30,müller\n40,x\n", labels, kept))
+    with pytest.raises(SmokeTestFailed):
+        release(s3, sagemaker, Answers(*answered, problem=problem))
 
 
 def left(sagemaker):

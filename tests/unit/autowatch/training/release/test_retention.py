@@ -31,7 +31,14 @@ def sagemaker():
 
 
 def add_run(s3, sagemaker, run, status="released"):
-    for name in ("train.csv", "holdout.csv", "autopilot/model.tar.gz", "contract.json", "gate.json"):
+    for name in (
+        "train.csv",
+        "holdout.csv",
+        "smoke.json",
+        "autopilot/model.tar.gz",
+        "contract.json",
+        "gate.json",
+    ):
         s3.put_object(Bucket=BUCKET, Key=f"models/{run}/{name}", Body=b"x")
     Bucket(s3, BUCKET).write_json(run_key(run), {"status": status})
     if status == "released":

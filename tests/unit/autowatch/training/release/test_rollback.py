@@ -124,8 +124,11 @@ def test_the_input_names_the_run_and_nothing_else():
         {"promote": None},
         {"promote": [EARLIER]},
         {"promote": EARLIER + "\n"},
+        {"promote": EARLIER, "by": 5},
+        {"promote": EARLIER, "reason": "x" * 1001},
+        {"by": "arn"},
     ],
 )
 def test_any_other_input_is_refused(document):
-    with pytest.raises(InvalidPromotion, match="and nothing else"):
+    with pytest.raises(InvalidPromotion, match="Release an earlier model with the input"):
         promoted_run(document)

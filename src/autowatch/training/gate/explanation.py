@@ -1,0 +1,88 @@
+"""Autopilot's explanation of a model: the analysis that SageMaker Clarify writes about its best candidate."""
+
+import math
+from dataclasses import dataclass
+from itertools import islice
+
+from autowatch.aws.objects import Bucket, DocumentMalformed, ObjectMissing
+from autowatch.errors import AutowatchError
+from autowatch.records.contract import Contract
+from autowatch.records.importance import ColumnImportance, ModelImportance, ranked, share_of
+from autowatch.records.keys import autopilot_folder, leaderboard_key
+from autowatch.training.autopilot import Leaderboard
+
+_ARTEFACT = "Explainability"
+_FILE = "analysis.json"
+
+_MOST_OBJECTS = 1_000
+"""Beside the analysis Clarify leaves a report, a notebook and a few tables."""
+
+
+_LARGEST = 8 * 1024 * 1024
+"""Bytes: 5,000 columns of the longest header for each of ten labels."""
+
+
+class NotExplained(AutowatchError):
+    """Autopilot did not explain the model, or not in a way that fits its columns; the message says which."""
+
+
+@dataclass(frozen=True)
+class _Label:
+    global_shap_values: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Explanations:
+    kernel_shap: dict[str, _Label]
+
+
+@dataclass(frozen=True)
+class _Analysis:
+    """Clarify's `analysis.json`, as far as it is read here: for each label (of two labels, and of a number, for one)
+    the mean absolute SHAP value of each of the columns that the job was given, before any encoding."""
+
+    explanations: _Explanations
+
+
+def read_explanation(bucket: Bucket, contract: Contract) -> ModelImportance:
+    """Which columns the model of the contract's run uses, as Autopilot explained it.
+
+    Raises:
+        NotExplained: there is no such explanation, or it speaks of other columns.
+    """
+    analysis = _read_analysis(bucket, contract.run)
+    values = {feature.name: 0.0 for feature in contract.features}
+    for label in analysis.explanations.kernel_shap.values():
+        for name, value in label.global_shap_values.items():
+            if name not in values:
+                raise NotExplained("Autopilot's explanation names columns that the model was not given.")
+            values[name] += abs(value)
+    if not 0 < sum(values.values()) < math.inf:
+        raise NotExplained("Autopilot's explanation gives no column any weight, or more than a number holds.")
+    columns = (
+        ColumnImportance(name, value, share_of(value, values.values())) for name, value in values.items()
+    )
+    return ModelImportance(contract.run, "autopilot", ranked(columns))
+
+
+def _read_analysis(bucket: Bucket, run: str) -> _Analysis:
+    """The analysis that the leaderboard points to, if it lies where this run's job had to write."""
+    try:
+        place = bucket.read_as(leaderboard_key(run), Leaderboard).artefacts.get(_ARTEFACT)
+    except (ObjectMissing, DocumentMalformed) as error:
+        raise NotExplained(f"Autopilot's candidates are not known: {error}") from error
+    if not place:
+        raise NotExplained("Autopilot did not explain its best candidate.")
+    if not place.startswith(f"{bucket.url(autopilot_folder(run))}/"):
+        raise NotExplained("Autopilot's explanation lies outside the folder of the run's job.")
+    prefix = place.removeprefix(bucket.url("")).rstrip("/")
+    found = islice(bucket.list(f"{prefix}/"), _MOST_OBJECTS)
+    analyses = [each for each in found if each["Key"].endswith(f"/{_FILE}")]
+    if not analyses:
+        raise NotExplained(f"There is no {_FILE} under {place}.")
+    if analyses[0]["Size"] > _LARGEST:
+        raise NotExplained(f"Autopilot's {_FILE} has {analyses[0]['Size']:,} bytes, more than are read.")
+    try:
+        return bucket.read_as(analyses[0]["Key"], _Analysis)
+    except (ObjectMissing, DocumentMalformed, RecursionError) as error:
+        raise NotExplained(f"Autopilot's {_FILE} has a form that is not known.") from error

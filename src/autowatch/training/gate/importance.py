@@ -1,0 +1,242 @@
+"""What a challenger uses: as Autopilot explained it, or by shuffling the hold-out's columns one at a time."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+from botocore.exceptions import BotoCoreError, ClientError
+from scipy.special import stdtrit
+
+from autowatch.aws.objects import Bucket
+from autowatch.errors import AutowatchError
+from autowatch.evaluation.figures import Estimate
+from autowatch.evaluation.intervals import mean_estimate
+from autowatch.evaluation.judged import JudgedRows
+from autowatch.evaluation.measures import MEASURES
+from autowatch.evaluation.numbers import ErrorMeasure
+from autowatch.evaluation.threshold import deal_to_folds
+from autowatch.records.contract import Contract, read_contract
+from autowatch.records.importance import (
+    ColumnImportance,
+    ModelImportance,
+    ranked,
+    share_of,
+    write_importance,
+)
+from autowatch.records.keys import contract_key, holdout_key
+from autowatch.scoring.columns import match_columns
+from autowatch.scoring.endpoint import TimedEndpoint
+from autowatch.scoring.requests import ScoringLimits
+from autowatch.tabular.csv_lines import csv_lines
+from autowatch.tabular.table import Table, read_table
+from autowatch.training.gate.explanation import read_explanation
+from autowatch.training.gate.holdout import read_holdout, score_table
+from autowatch.training.gate.judge import Endpoints
+from autowatch.training.gate.rows import judged_rows
+
+_MOST_ROWS, _FEWEST_ROWS = 5_000, 100
+"""Of the hold-out: more tell hardly more of a column, and fewer say nothing."""
+
+
+_MOST_CELLS = 2_000_000
+"""Of these rows, which are held in memory."""
+
+
+_MOST_FULL_REQUESTS = 48
+"""No more rows and no more bytes are sent than so many full requests hold. Each is full of the ones or of the others,
+but for the last, so that they are 100 at most: some minutes of the candidate endpoint."""
+
+
+_FOLDS, _FEWEST_OF_LABEL = 5, 10
+"""The interval comes from so many parts of the rows, each with two rows of every label."""
+
+
+_SEED = 0
+
+_Result = TypeVar("_Result")
+
+
+class ImportanceUnknown(AutowatchError):
+    """Which columns the model uses cannot be measured; the message says why."""
+
+
+def explain_challenger(
+    bucket: Bucket, run: str, endpoints: Endpoints, limits: ScoringLimits, error: ErrorMeasure = "rmse"
+) -> None:
+    """Keeps with the run, and in its contract, which columns its model uses.
+
+    Autopilot's own explanation is taken where there is one, else the columns are shuffled. The gate has decided by
+    then, and a run does not fail for want of an explanation: what went wrong stands in the record.
+    """
+    contract = read_contract(bucket, contract_key(run))
+    importance, note = _try(lambda: read_explanation(bucket, contract))
+    if importance is None:
+        candidate = endpoints.timed(endpoints.candidate, contract)
+        importance, failure = _try(lambda: shuffle_columns(bucket, contract, candidate, limits, error))
+        importance = importance or ModelImportance(run, None)
+        importance = replace(importance, note=" ".join(filter(None, [note, failure])))
+    write_importance(bucket, importance)
+    if importance.shares:
+        bucket.write_json(contract_key(run), replace(contract, importance=importance.shares))
+
+
+def _try(work: Callable[[], _Result]) -> tuple[_Result | None, str]:
+    """What `work` gives, or why it gives nothing."""
+    try:
+        return work(), ""
+    except AutowatchError as error:
+        return None, str(error)
+    except ClientError as error:
+        return None, f"{error.operation_name} was refused: {error.response['Error']['Code']}."
+    except BotoCoreError as error:
+        return None, f"AWS could not be reached ({type(error).__name__})."
+
+
+def shuffle_columns(
+    bucket: Bucket, contract: Contract, endpoint: TimedEndpoint, limits: ScoringLimits, error: ErrorMeasure
+) -> ModelImportance:
+    """Permutation importance on the hold-out (Breiman 2001; Fisher, Rudin and Dominici 2019).
+
+    How much worse the measure by which models are compared becomes when the values of one column are shuffled among the
+    rows, so that the column keeps its distribution and says nothing. It is taken on five parts of the rows, within
+    which the values are shuffled; the five losses give the interval. The same hold-out always gives the same answer.
+
+    Args:
+        error: by which models of numbers are compared.
+
+    Raises:
+        ImportanceUnknown: there are too many columns for the requests allowed, or no column matters.
+        EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict`.
+    """
+    sample = _draw(read_holdout(bucket, holdout_key(contract.run)), contract, limits)
+    of_fold = _deal(sample, contract)
+    table = read_table(_in_requests(_with_each_column_shuffled(sample, of_fold), limits))
+    scores = score_table(table, contract, endpoint, limits)
+    if scores.rejected:
+        raise ImportanceUnknown(f"The model refused {len(scores.rejected):,} rows with a shuffled column.")
+    rows = judged_rows(scores, contract, contract, error)
+    losses = _losses(rows, of_fold)
+    values = [loss.value for loss in losses]
+    if not np.isfinite(values).all():
+        raise ImportanceUnknown("The model's errors are too large to be compared.")
+    if max(values) <= 0:
+        raise ImportanceUnknown(
+            f"Shuffling single columns of {len(of_fold):,} hold-out rows costs the model nothing that can be measured."
+        )
+    columns = (
+        ColumnImportance(feature.name, loss.value, share_of(loss.value, values), loss.lower, loss.upper)
+        for feature, loss in zip(contract.features, losses, strict=True)
+    )
+    return ModelImportance(
+        contract.run, "permutation", ranked(columns), measure=rows.decided_by, rows=len(of_fold)
+    )
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Some rows of the hold-out, column by column: the contract's features, and their true labels or numbers.
+
+    `header` names the columns as the hold-out does, the target last.
+    """
+
+    header: Sequence[str]
+    features: Sequence[Sequence[str]]
+    actual: Sequence[str]
+
+
+def _draw(table: Table, contract: Contract, limits: ScoringLimits) -> _Sample:
+    """As many rows as may be sent once for each column, drawn at random."""
+    columns, target = len(contract.features), table.header.index(contract.target)
+    layout = match_columns(table.header, contract.of_plain_numbers)
+    chosen = random.Random(_SEED)  # noqa: S311 (draws rows, keeps no secret)
+    most = min(_MOST_ROWS, _MOST_CELLS // columns)
+    rows: list[list[str]] = []
+    for before, row in enumerate(table.rows):
+        # Each row so far is kept with the same chance (reservoir sampling, Vitter 1985).
+        place = before if before < most else chosen.randrange(before + 1)
+        if place < most:
+            rows[place : place + 1] = [row]
+    chosen.shuffle(rows)
+    size = sum(len(cell) + 1 for row in rows for cell in row) / len(rows)
+    fits = min(limits.max_batch_rows, limits.max_batch_bytes / size) * _MOST_FULL_REQUESTS // (columns + 1)
+    if fits < min(len(rows), _FEWEST_ROWS):
+        raise ImportanceUnknown(
+            f"The model has {columns:,} columns: shuffling each of them would take too many requests."
+        )
+    kept = list(zip(*rows[: int(fits)], strict=True))
+    return _Sample(
+        [*layout.names, contract.target],
+        [kept[place] for place in layout.features],
+        kept[target],
+    )
+
+
+def _deal(sample: _Sample, contract: Contract) -> np.ndarray:
+    """The part of each row, from 0; all rows are one part where more would be too small; shape (n,)."""
+    labels = np.array(sample.actual) if contract.labels else np.zeros(len(sample.actual))
+    _, rows = np.unique(labels, return_counts=True)
+    return deal_to_folds(labels, _FOLDS if min(rows) >= _FEWEST_OF_LABEL else 1)
+
+
+def _with_each_column_shuffled(sample: _Sample, of_fold: np.ndarray) -> Iterator[str]:
+    """The lines of a CSV file: the rows as they are, then for each column all with its values shuffled in each part."""
+    yield from csv_lines([[name] for name in sample.header])
+    yield from csv_lines([*sample.features, sample.actual])
+    folds = [np.flatnonzero(of_fold == fold) for fold in range(of_fold.max() + 1)]
+    drawn = np.random.default_rng(_SEED)
+    for place, column in enumerate(sample.features):
+        shuffled = list(column)
+        for rows in folds:
+            for to, origin in zip(rows, drawn.permutation(rows), strict=True):
+                shuffled[to] = column[origin]
+        columns = [*sample.features[:place], shuffled, *sample.features[place + 1 :]]
+        yield from csv_lines([*columns, sample.actual])
+
+
+def _in_requests(lines: Iterator[str], limits: ScoringLimits) -> Iterator[bytes]:
+    """The header, then the rows, as many at once as one request takes: a table is read and sent as it comes."""
+    yield f"{next(lines)}\n".encode()
+    taken: list[bytes] = []
+    size = 0
+    for line in lines:
+        row = f"{line}\n".encode()
+        if taken and (len(taken) == limits.max_batch_rows or size + len(row) > limits.max_batch_bytes):
+            yield b"".join(taken)
+            taken, size = [], 0
+        taken.append(row)
+        size += len(row)
+    yield b"".join(taken)
+
+
+def _losses(rows: JudgedRows, of_fold: np.ndarray) -> list[Estimate]:
+    """What each column's shuffling costs, on average over the parts of the rows.
+
+    Args:
+        rows: those of the sample as they are, then all of them again for each column.
+        of_fold: the part of each row of the sample.
+    """
+    folds = [np.flatnonzero(of_fold == fold) for fold in range(of_fold.max() + 1)]
+    figures = np.array(
+        [
+            [_figure(rows.at(places + first)) for places in folds]
+            for first in range(0, len(rows), len(of_fold))
+        ]
+    )
+    losses = figures[1:] - figures[0]
+    if not MEASURES[rows.decided_by].lower_is_better:
+        losses = -losses
+    quantile = float(stdtrit(max(1, len(folds) - 1), 0.975))
+    return [mean_estimate(of_column, quantile) for of_column in losses]
+
+
+def _figure(rows: JudgedRows) -> float:
+    """The measure by which models are compared."""
+    known = [place for place, count in enumerate(rows.of_class) if count > 1]
+    found = rows.deciding(known).get(rows.decided_by)
+    if found is None:
+        raise ImportanceUnknown(
+            "The hold-out has too few rows to shuffle: each label needs two among those drawn."
+        )
+    return found.value
