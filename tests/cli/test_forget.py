@@ -93,7 +93,8 @@ def s3():
         training = f"customer,age,job,y\nc-9,50,admin.,no\n{SECRET},31,Zanzibar pilot,yes\n"
         s3.put_object(Bucket=BUCKET, Key="training/x.csv", Body=training.encode())
         s3.put_object(Bucket=BUCKET, Key="training/new.csv", Body=b"customer,age,job,y\nc-9,50,admin.,no\n")
-        for part in ("train", "holdout"):
+        s3.put_object(Bucket=BUCKET, Key="reference/x.csv", Body=training.encode())
+        for part in ("train", "holdout", "reference"):
             s3.put_object(
                 Bucket=BUCKET, Key=f"models/r1/{part}.csv", Body=b"age,job,y\n31,Zanzibar pilot,yes\n"
             )
@@ -134,12 +135,12 @@ def test_no_version_of_any_object_has_the_person_and_all_others_stay(s3):
     traces, left = forget(s3, **by_key())
     assert having(s3, SECRET) == having(s3, own) == having(s3, "Zanzibar") == left == []
     assert {each.key.split("/")[0] for each in traces.objects} == {
-        "inference", "training", "labels", "monitoring", "models", "predictions", "transform",
+        "inference", "training", "reference", "labels", "monitoring", "models", "predictions", "transform",
     }  # fmt: skip
     assert read(s3, "inference/a.csv") == INPUT.replace(f"{SECRET};31;Zanzibar pilot\r\n", "")
     assert set(ids(s3)) == {"c-1", "c-4"}
     assert having(s3, "c-3;old") == ["inference/a.csv"]
-    assert len(having(s3, "c-9,50")) == 2
+    assert len(having(s3, "c-9,50")) == 3
     untouched = {
         key for key in before if key[0].startswith(("models/champion", "training/new", "monitoring/ids"))
     }
@@ -158,7 +159,7 @@ def test_an_id_leads_to_its_row_alone(s3):
         "inference", "labels", "monitoring", "predictions", "transform",
     }  # fmt: skip
     # The file's other version was never scored, and an id names one row of one version.
-    assert having(s3, SECRET) == ["inference/a.csv", "training/x.csv"]
+    assert having(s3, SECRET) == ["inference/a.csv", "reference/x.csv", "training/x.csv"]
     assert SECRET not in read(s3, "inference/a.csv")
 
 
@@ -185,7 +186,7 @@ def test_nothing_is_scored_or_taken_in_again(s3):
     assert score(s3, original)["scored"] == 1
     assert {key: read(s3, key) for key in (*keys(s3, "predictions/"), *keys(s3, "rejected/"))} == after
     clients = Clients(Bucket(s3, BUCKET), sns=None, events=None)
-    quality = QualitySettings("", "Test", "bank", "us-east-1", QualityRules(1, 0.1, 0.5))
+    quality = QualitySettings("", "Test", "bank", "us-east-1", "own", QualityRules(1, 0.1, 0.5))
     assert take_in(Job(clients, quality, TIME, lambda: 900.0), [arrival_of(s3, "labels/l.csv")]).days == ()
     assert keys(s3, "monitoring/labels/") == [fragment]
 

@@ -217,9 +217,10 @@ def test_the_bucket_is_encrypted_private_versioned_tls_only_and_kept(resources):
     assert bucket["DeletionPolicy"] == "Retain"
     rules = properties["LifecycleConfiguration"]["Rules"]
     assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
-    statement, once = resources["DataBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    statement, once, reference = resources["DataBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert (once["Effect"], once["Action"]) == ("Deny", "s3:PutObject")
     assert once["Condition"] == {"Null": {"s3:if-none-match": "true"}}
+    assert reference["Fn::If"][0] == "HasReferenceWriters"
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert len(statement["Resource"]) == 2
