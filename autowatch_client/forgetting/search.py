@@ -315,7 +315,8 @@ class _Hunt:
                     numbers[version] = self._matching(version, matcher)
                 except NotSearchableError as error:
                     self.traces.not_searched[key] = str(error)
-            found.extend(_found(key, "take out", numbers, self._live(key, versions)))
+            if any(numbers.values()):
+                found.extend(_found(key, "take out", numbers, self._live(key, versions)))
         return found
 
     def _matching(

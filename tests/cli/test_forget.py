@@ -5,6 +5,7 @@ import io
 import json
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date, timedelta
 
 import boto3
 import pytest
@@ -16,17 +17,21 @@ from autowatch.monitoring.quality.job import Job, QualitySettings, take_in
 from autowatch.monitoring.quality.labels import take_labels
 from autowatch.monitoring.quality.rows import read_labelled_rows
 from autowatch.monitoring.quality.verdict import QualityRules
+from autowatch.monitoring.requests import OneDay
 from autowatch.monitoring.settings import Clients
+from autowatch.monitoring.watch import DriftClients, MonitoringSettings, watch
 from autowatch.records.arrival import Arrival
 from autowatch.records.smoke import SmokeTest, read_witness, write_smoke_test
 from autowatch.scoring.inbox import score_arrivals
 from autowatch.training.data.files import find_training_files
+from autowatch_client import objects
 from autowatch_client.command.app import main
 from autowatch_client.errors import RefusedError
 from autowatch_client.forgetting.erase import erase
 from autowatch_client.forgetting.search import Person, search
 from autowatch_client.objects import Bucket as ClientBucket
 from autowatch_client.objects import unheard
+from tests.support.monitored_bucket import Bus, Topic, csv_profiler
 from tests.support.scoring_bucket import (
     BUCKET,
     CONTRACT,
@@ -147,10 +152,26 @@ def test_no_version_of_any_object_has_the_person_and_all_others_stay(s3):
     assert untouched <= texts(s3).keys()
 
 
-def test_what_belonged_to_an_object_still_does(s3):
+@pytest.mark.parametrize("largest", [10, 5_000_000_000], ids=["in parts", "at once"])
+def test_what_belonged_to_an_object_still_does(s3, monkeypatch, largest):
+    monkeypatch.setattr(objects, "_LARGEST_PUT", largest)
+    key = boto3.client("kms", "us-east-1").create_key()["KeyMetadata"]["Arn"]
+    encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key, "Tagging": "team=risk&of=2026"}
+    body = f"customer,age\n{SECRET},1\nc-2,3\n".encode()
+    s3.put_object(Bucket=BUCKET, Key="inference/k.csv", Body=body, CacheControl="no-store", **encrypted)
     forget(s3, **by_key())
     head = s3.head_object(Bucket=BUCKET, Key="inference/a.csv")
     assert (head["ContentType"], head["Metadata"]["from"]) == ("text/csv", "crm")
+    head = s3.head_object(Bucket=BUCKET, Key="inference/k.csv")
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"], head["CacheControl"]) == (
+        "aws:kms",
+        key,
+        "no-store",
+    )
+    tags = s3.get_object_tagging(Bucket=BUCKET, Key="inference/k.csv")["TagSet"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {"team": "risk", "of": "2026"}
+    assert having(s3, SECRET) == []
+    assert score(s3, arrival_of(s3, "inference/k.csv")) == {"scored": 0, "refused": 0}
 
 
 def test_an_id_leads_to_its_row_alone(s3):
@@ -316,6 +337,25 @@ def test_a_day_whose_report_quotes_a_text_is_judged_anew_and_its_old_pages_go(s3
     erase(ClientBucket(s3, BUCKET), find(s3, **by_key()), lambda day: put_report(s3, "clown"), NOBODY)
     assert having(s3, "Zanzibar") == []
     assert having(s3, "clown") == [f"reports/date={DAY}/drift.json", f"reports/date={DAY}/index.html"]
+
+
+def test_the_drift_detector_judges_the_day_without_the_text_of_the_person(s3):
+    bucket = Bucket(s3, BUCKET)
+    clients = DriftClients(bucket, Topic(), Bus(), csv_profiler(bucket))
+    rules = MonitoringSettings(
+        "predictions/", "arn:topic", "Autowatch", "bank", "us-east-1", "own", min_rows=1
+    )
+
+    def judge(day):
+        watch(clients, rules, OneDay(date.fromisoformat(day)), TIME + timedelta(hours=11), lambda: 900.0)
+
+    judge(DAY)
+    reports = [f"reports/date={DAY}/drift.json", f"reports/date={DAY}/index.html"]
+    assert set(reports) <= set(having(s3, "Zanzibar"))
+    assert erase(ClientBucket(s3, BUCKET), find(s3, **by_key()), judge, NOBODY) == []
+    assert having(s3, "Zanzibar") == []
+    assert set(reports) <= set(keys(s3, "reports/"))
+    assert json.loads(read(s3, reports[0]))["rows"] == 3
 
 
 def test_a_report_that_cannot_be_judged_anew_is_named(s3):
