@@ -282,17 +282,27 @@ class _Hunt:
                 yield from _found(key, "take out of profile", quoted, self._live(key, versions))
 
     def reports(self) -> Iterator[Found]:
-        """Judgements of days that quote such a text; their pages quote it too."""
+        """Judgements that quote such a text; their pages quote it too. What was judged on demand is removed."""
+        for key, versions in self._objects("reports/"):
+            folder, _, name = key.rpartition("/")
+            on_demand = key.startswith(("reports/range=", "reports/file=")) and name == "drift.json"
+            if on_demand and any(self._is_quoting(version) for version in versions):
+                for part in ("index.html", "drift.json"):
+                    yield Found(
+                        f"{folder}/{part}",
+                        "remove",
+                        None,
+                        stale=tuple(self._bucket.versions(f"{folder}/{part}")),
+                    )
         self._days.update(key.split("/")[1].removeprefix("date=") for key in self._scored if "/date=" in key)
         for day in sorted(self._days):
             key = f"reports/date={day}/drift.json"
             versions = [each for each in self._bucket.versions(key) if each.key == key]
-            quoting = {
-                each: frozenset({1})
-                for each in versions
-                if quotes_texts(self._bucket.read_json(key, each.version_id) or {}, self.traces.texts)
-            }
+            quoting = {each: frozenset({1}) for each in versions if self._is_quoting(each)}
             yield from _found(key, "judge anew", quoting, _latest(versions))
+
+    def _is_quoting(self, report: StoredVersion) -> bool:
+        return quotes_texts(self._bucket.read_json(report.key, report.version_id) or {}, self.traces.texts)
 
     def work(self) -> Iterator[Found]:
         """What ended transforms have left: for internal use alone, without headers, and swept anyway."""

@@ -325,11 +325,11 @@ def test_an_object_that_was_written_meanwhile_is_not_written_over(s3):
     assert "c-8" in read(s3, "training/x.csv")
 
 
-def put_report(s3, *texts):
+def put_report(s3, *texts, folder=f"reports/date={DAY}"):
     unknown = [{"text": text, "rows": 1, "like": ""} for text in texts]
     document = {"date": DAY, "columns": [{"name": "job", "unknown": unknown}]}
-    s3.put_object(Bucket=BUCKET, Key=f"reports/date={DAY}/drift.json", Body=json.dumps(document).encode())
-    s3.put_object(Bucket=BUCKET, Key=f"reports/date={DAY}/index.html", Body=" ".join(texts).encode())
+    s3.put_object(Bucket=BUCKET, Key=f"{folder}/drift.json", Body=json.dumps(document).encode())
+    s3.put_object(Bucket=BUCKET, Key=f"{folder}/index.html", Body=" ".join(texts).encode())
 
 
 def test_a_day_whose_report_quotes_a_text_is_judged_anew_and_its_old_pages_go(s3):
@@ -337,6 +337,14 @@ def test_a_day_whose_report_quotes_a_text_is_judged_anew_and_its_old_pages_go(s3
     erase(ClientBucket(s3, BUCKET), find(s3, **by_key()), lambda day: put_report(s3, "clown"), NOBODY)
     assert having(s3, "Zanzibar") == []
     assert having(s3, "clown") == [f"reports/date={DAY}/drift.json", f"reports/date={DAY}/index.html"]
+
+
+def test_a_report_on_demand_that_quotes_a_text_is_removed_and_others_stay(s3):
+    put_report(s3, "Zanzibar pilot", folder="reports/range=2026-11-01_2026-11-23")
+    put_report(s3, "clown", folder="reports/file=b-0123456789abcdef")
+    forget(s3, **by_key())
+    assert having(s3, "Zanzibar") == []
+    assert {key.split("/")[1] for key in keys(s3, "reports/")} == {"file=b-0123456789abcdef"}
 
 
 def test_the_drift_detector_judges_the_day_without_the_text_of_the_person(s3):
