@@ -21,6 +21,7 @@ from autowatch_client.objects import Bucket, StoredVersion
 Action = Literal["take out", "remove", "take out of smoke test", "take out of profile", "judge anew"]
 
 _OWN_IDS = ("autowatch_id", "id")
+_UPLOADED = ("inference/", "training/", "reference/", "labels/")
 _RUN_DATA = re.compile(
     r"models/(?P<run>[^/]+)/((train|holdout|(?P<reference>reference))\.csv|autopilot/.+\.(csv|csv\.out|parquet))"
 )
@@ -316,7 +317,7 @@ class _Hunt:
         found: list[Found] = []
         for key, versions in self._objects(prefix):
             if not key.lower().endswith(".csv"):
-                if prefix in ("inference/", "training/", "labels/"):
+                if prefix in _UPLOADED:
                     self.traces.not_searched[key] = "its name does not end with .csv"
                 continue
             numbers: dict[StoredVersion, frozenset[int]] = {}
@@ -338,7 +339,11 @@ class _Hunt:
         self._bucket.download(version.key, self._path, version.version_id)
         with self._path.open("rb") as file:
             table = RowsFile(file)
-            self.traces.has_column |= self._person.column in table.header
+            has_column = self._person.column in table.header
+            self.traces.has_column |= has_column
+            is_named = has_column or (version.key.startswith("labels/") and self._has_id(table.header))
+            if self._person.keys and version.key.startswith(_UPLOADED) and not is_named:
+                self.traces.not_searched[version.key] = f"it has no column {self._person.column!r}"
             matches = matcher(version, table.header)
             return frozenset(row.number for row in table.rows() if row.fields and matches(row))
 
@@ -370,6 +375,9 @@ class _Hunt:
     def _by_id(self, header: list[str]) -> Callable[[Row], bool]:
         places = [header.index(name) for name in _OWN_IDS if name in header]
         return lambda row: any(place < len(row.fields) and row.fields[place] in self._ids for place in places)
+
+    def _has_id(self, header: list[str]) -> bool:
+        return any(name in header for name in _OWN_IDS)
 
     def _rejected_lines(self, key: str) -> set[str]:
         source = self._manifest_of(key).get("input") or {}

@@ -28,6 +28,7 @@ from autowatch_client import objects
 from autowatch_client.command.app import main
 from autowatch_client.errors import RefusedError
 from autowatch_client.forgetting.erase import erase
+from autowatch_client.forgetting.limits import not_searched
 from autowatch_client.forgetting.search import Person, search
 from autowatch_client.objects import Bucket as ClientBucket
 from autowatch_client.objects import unheard
@@ -292,11 +293,15 @@ def test_attempts_that_are_killed_before_versions_are_deleted_do_no_harm(s3, mon
 @pytest.mark.parametrize(
     ("name", "body"),
     [("inference/broken.csv", b'customer,age\n"c-4711,3\n'), ("inference/packed.csv", b"PK\x03\x04\0\0c-4711"),
-     ("training/book.xlsx", b"PK")],
+     ("training/book.xlsx", b"PK"),
+     ("inference/headless.csv", b"c-4711,30,admin.\nc-2,1,x\n")],
 )  # fmt: skip
 def test_what_cannot_be_read_is_named(s3, name, body):
     s3.put_object(Bucket=BUCKET, Key=name, Body=body)
-    assert list(find(s3, **by_key()).not_searched) == [name]
+    traces = find(s3, **by_key())
+    assert list(traces.not_searched) == [name]
+    (sentence,) = not_searched(traces)
+    assert sentence.startswith(f"Not searched, look at it yourself: {name}, since ")
 
 
 def test_a_file_that_is_not_utf8_loses_the_row_and_no_other_byte(s3):
