@@ -24,15 +24,20 @@ _SETTLE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Quality:
-    """How good the predictions of one day turned out. Figures are None where there are not enough labels."""
+    """How good the predictions of one day turned out.
+
+    `measure` is what the verdict rests on, such as `auc` or `rmse`; it and its figures are None where there are not
+    enough labels.
+    """
 
     day: str
     verdict: str
     rows_scored: int
     rows_labelled: int
-    auc: float | None
-    auc_lower: float | None
-    auc_upper: float | None
+    measure: str | None
+    value: float | None
+    lower: float | None
+    upper: float | None
 
 
 @dataclass(frozen=True)
@@ -181,15 +186,19 @@ def read_quality(bucket: Bucket, day: str) -> Quality | None:
     document = bucket.read_json(f"reports/date={day}/quality.json")
     if document is None:
         return None
-    auc: Mapping[str, Any] = document.get("metrics", {}).get("auc") or {}
+    # Earlier versions judged AUCs alone.
+    auc = document.get("metrics", {}).get("auc")
+    judged = document.get("judged") or ({"measure": "auc", "figure": auc} if auc else {})
+    figure: Mapping[str, Any] = judged.get("figure", {})
     return Quality(
         day=day,
         verdict=document["verdict"],
         rows_scored=document["rows_scored"],
         rows_labelled=document["rows_labelled"],
-        auc=auc.get("value"),
-        auc_lower=auc.get("lower"),
-        auc_upper=auc.get("upper"),
+        measure=judged.get("measure"),
+        value=figure.get("value"),
+        lower=figure.get("lower"),
+        upper=figure.get("upper"),
     )
 
 

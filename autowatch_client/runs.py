@@ -11,6 +11,28 @@ from autowatch_client.objects import Bucket
 
 _READS_AT_ONCE = 8
 
+_WORDS = {
+    "auc": "AUC",
+    "macro_auc": "macro AUC",
+    "balanced_accuracy": "balanced accuracy",
+    "rmse": "RMSE",
+    "mae": "MAE",
+}
+"""The measures by which models and days are judged."""
+
+
+def say_measure(name: str, *values: float, places: int = 4) -> str:
+    """A measure in words, with its ends where they are given: `AUC 0.7712`, `RMSE 12.3 (11.8 to 12.9)`."""
+
+    def say(value: float) -> str:
+        if name in ("rmse", "mae"):
+            return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.{places}g}"
+        return f"{value:.{places}f}"
+
+    value, *ends = map(say, values)
+    interval = f" ({' to '.join(ends)})" if ends else ""
+    return f"{_WORDS.get(name, name)} {value}{interval}"
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -21,7 +43,8 @@ class RunSummary:
         started_by: the ARN of who started it, or the event that did.
         promotes: the earlier run whose model this one released again, if it did not train.
         best_candidate: the name of Autopilot's best model, `best_value` its value of the metric `best_metric`.
-        auc: on the hold-out; `passed` says whether the gate let the model through.
+        measure: what the gate compares models by, such as `auc` or `rmse`; `value` is the model's on the hold-out.
+        passed: whether the gate let the model through.
         status: `running`, `released`, `rejected`, `failed` or None where nothing is recorded.
         serving: this run's model is in force.
     """
@@ -36,7 +59,8 @@ class RunSummary:
     best_candidate: str | None
     best_metric: str | None
     best_value: float | None
-    auc: float | None
+    measure: str | None
+    value: float | None
     passed: bool | None
     status: str | None
     reason: str | None
@@ -91,6 +115,7 @@ def _summarize(bucket: Bucket, latest: dict[str, Any], champion: str | None, run
     record = read("run.json") or (latest if latest.get("run") == run else {})
     gate, contract = read("gate.json"), read("contract.json")
     leaderboard = read("leaderboard.json")
+    measure = gate.get("decided_by", "auc")
     best: dict[str, Any] = next(iter(leaderboard.get("candidates", ())), {})
     return RunSummary(
         run=run,
@@ -103,7 +128,8 @@ def _summarize(bucket: Bucket, latest: dict[str, Any], champion: str | None, run
         best_candidate=leaderboard.get("best_candidate"),
         best_metric=leaderboard.get("objective"),
         best_value=best.get("value"),
-        auc=gate.get("metrics", {}).get("auc"),
+        measure=measure if gate else None,
+        value=gate.get("metrics", {}).get(measure),
         passed=gate.get("passed"),
         status=record.get("status"),
         reason=record.get("reason"),

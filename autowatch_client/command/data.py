@@ -11,6 +11,7 @@ import typer
 from autowatch_client.command.terminal import Exit, JsonOption, StackOption, Terminal, number
 from autowatch_client.drift import Judgement, Judgements
 from autowatch_client.labels import Labelled
+from autowatch_client.runs import say_measure
 
 _MOVED_SHOWN = 12
 _VERDICT_STYLES = {"drift": "yellow", "no drift": "green"}
@@ -165,13 +166,13 @@ def _tell_labels(terminal: Terminal, labelled: Labelled) -> None:
             "yellow",
         )
     for day in labelled.quality:
-        auc = (
-            f", AUC {day.auc:.3f} ({day.auc_lower:.3f} to {day.auc_upper:.3f})"
-            if day.auc is not None and day.auc_lower is not None and day.auc_upper is not None
+        figure = (
+            f", {say_measure(day.measure, day.value, day.lower, day.upper, places=3)}"
+            if day.measure and day.value is not None and day.lower is not None and day.upper is not None
             else ""
         )
         terminal.say(
-            f"  {day.day}: {day.verdict}{auc}, {day.rows_labelled:,} of {day.rows_scored:,} rows have labels"
+            f"  {day.day}: {day.verdict}{figure}, {day.rows_labelled:,} of {day.rows_scored:,} rows have labels"
         )
     terminal.next("autowatch report --open")
 

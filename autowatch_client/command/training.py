@@ -20,7 +20,7 @@ from autowatch_client.command.terminal import (
 )
 from autowatch_client.executions import Sight
 from autowatch_client.follow import End, describe
-from autowatch_client.runs import RunSummary, list_runs
+from autowatch_client.runs import RunSummary, list_runs, say_measure
 from autowatch_client.stack import RunDetail, Stack, Training
 
 _ENDINGS = {
@@ -247,8 +247,8 @@ def _candidate(run: RunSummary) -> str:
 def _gate(run: RunSummary) -> str:
     if run.passed is None:
         return "–"
-    auc = f"AUC {run.auc:.4f}, " if run.auc is not None else ""
-    return f"{auc}{'passed' if run.passed else 'not passed'}"
+    figure = f"{say_measure(run.measure, run.value)}, " if run.measure and run.value is not None else ""
+    return f"{figure}{'passed' if run.passed else 'not passed'}"
 
 
 def _show(terminal: Terminal, detail: RunDetail) -> None:

@@ -131,7 +131,13 @@ def _judged(document: dict[str, Any]) -> str | None:
 def _measured(document: dict[str, Any]) -> str | None:
     if document.get("alerting"):
         return None
-    auc = document["metrics"].get("auc")
-    figure = f", AUC {auc['value']:.3f}" if auc else ""
+    judged = document.get("judged")
+    figure = f", {_say(judged['measure'], judged['figure']['value'])}" if judged else ""
     labelled = f"{document['rows_labelled']:,} of {document['rows_scored']:,} rows have labels"
     return f"{document['date']} measured: {document['verdict']}{figure}, {labelled}"
+
+
+def _say(measure: str, value: float) -> str:
+    if measure in ("rmse", "mae"):
+        return f"{measure.upper()} {value:,.0f}" if value >= 1_000 else f"{measure.upper()} {value:.4g}"
+    return f"{measure.replace('_', ' ').replace('auc', 'AUC')} {value:.3f}"
