@@ -34,7 +34,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 AUTOWATCH := $(VENV_PYTHON) -m autowatch_client
 
-.PHONY: install notebooks notebook-test pictures measurements demo sandbox train runs rollback test soak permissions container-test bench-scoring bench-drift-errors bench-drift check sbom audit clean help
+.PHONY: install notebooks notebook-test pictures measurements demo sandbox train runs rollback test soak permissions container-test bench-scoring bench-drift-errors bench-drift check pins sbom audit clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -112,6 +112,9 @@ check: $(DEV_READY) $(SCAN_READY) $(ASL_VALIDATOR)/.ready  ## lint, types, impor
 	@$(VENV)/bin/nbstripout --verify notebooks/*.ipynb
 	@$(VENV_PYTHON) -m pytest --quiet --no-header tests/house/test_documents.py tests/house/test_examples.py tests/template/test_permissions.py tests/template/test_mutations.py
 
+pins: $(VENV)/bin/python  ## the hashes of what the layers ship, into layers/*/requirements.txt, after a change of a requirements.in
+	@$(VENV_PYTHON) requirements/pin_layers.py
+
 sbom: $(SANDBOX_READY) $(SCAN_READY)  ## what the layers ship, as CycloneDX, and its licences, in .sandbox/sbom
 	@rm -rf $(SBOM)
 	@$(VENV_PYTHON) -m venv --without-pip $(SBOM)/environment
@@ -133,7 +136,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "Autowatch needs Python 3.11, 3.12 or 3.13; this is " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.13.")'
 	@$(PYTHON) -m venv $(VENV)
 
-$(SANDBOX_READY): $(VENV)/bin/python requirements/sandbox.txt requirements/model.txt requirements/lambda-runtime.txt $(wildcard layers/*/requirements.txt)
+$(SANDBOX_READY): $(VENV)/bin/python requirements/sandbox.txt requirements/model.txt requirements/lambda-runtime.txt $(wildcard layers/*/requirements.*)
 	@echo "Installing the sandbox (2 GB, some minutes the first time) ..."
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/sandbox.txt
 	@$(VENV_PYTHON) -m sandbox.install

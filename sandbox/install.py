@@ -148,7 +148,7 @@ def _install_packages(requirements: Path, folder: Path) -> None:
             "-r",
             str(requirements),
             # As `sam build` does it with the layer's own Makefile.
-            *(["--no-deps"] if requirements.with_name("Makefile").exists() else []),
+            *(["--no-deps", "--require-hashes"] if requirements.with_name("Makefile").exists() else []),
         ]
     )
 

@@ -5,7 +5,7 @@ from autowatch_client.objects import Bucket
 
 _ALWAYS = (
     "Copies outside of the bucket: downloads, replicas, backups, and mails, which may quote texts that several rows "
-    "had. Logs hold no rows.",
+    "had. The stack's logs hold no rows; those of SageMaker's containers may quote some, until they expire.",
     "Counts: profiles, baselines and reports count the rows on, and keep smallest and largest numbers and the names of "
     "categories.",
 )

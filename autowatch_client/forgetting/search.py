@@ -21,7 +21,9 @@ from autowatch_client.objects import Bucket, StoredVersion
 Action = Literal["take out", "remove", "take out of smoke test", "take out of profile", "judge anew"]
 
 _OWN_IDS = ("autowatch_id", "id")
-_RUN_DATA = re.compile(r"models/(?P<run>[^/]+)/((train|holdout)\.csv|autopilot/.+\.(csv|csv\.out|parquet))")
+_RUN_DATA = re.compile(
+    r"models/(?P<run>[^/]+)/((train|holdout|(?P<reference>reference))\.csv|autopilot/.+\.(csv|csv\.out|parquet))"
+)
 _SMOKE_TEST = re.compile(r"models/(?P<run>[^/]+)/smoke\.json")
 _LONGEST_TEXT = 80
 
@@ -108,7 +110,7 @@ def search(bucket: Bucket, person: Person, on_object: Callable[[str], None]) -> 
         predictions = hunt.predictions()
         rejected = hunt.rejected()
         labels = [*hunt.labels("monitoring/labels/"), *hunt.labels("labels/")]
-        training = hunt.inputs("training/")
+        training = [*hunt.inputs("training/"), *hunt.inputs("reference/")]
         models = hunt.runs()
         hunt.traces.texts.rows = hunt.rows_scored
         told = [*hunt.profiles(), *hunt.reports()]
@@ -211,7 +213,8 @@ class _Hunt:
         the run has ended, and the training file has the rows of all others. Of the smoke test those rows go that agree
         in every cell whose form a run does not change.
         """
-        there = {version.key for version in self._bucket.versions("training/")}
+        prefixes = ("training/", "reference/")
+        there = {version.key for prefix in prefixes for version in self._bucket.versions(prefix)}
         contracts: dict[str, dict[str, Any]] = {}
         for key, versions in self._objects("models/"):
             match = _RUN_DATA.fullmatch(key) or _SMOKE_TEST.fullmatch(key)
@@ -220,12 +223,14 @@ class _Hunt:
             run = match["run"]
             if run not in contracts:
                 contracts[run] = self._bucket.read_json(f"models/{run}/contract.json") or {}
-            trained_on = (contracts[run].get("training") or {}).get("key", "")
-            of_folder = trained_on.endswith("/")
+            source = (contracts[run].get("training") or {}).get("key", "")
+            if match.groupdict().get("reference"):
+                source = "reference/"
+            of_folder = source.endswith("/")
             rows = [
                 row
                 for held, cells in self._trained.items()
-                if held == trained_on or (of_folder and held.startswith(trained_on))
+                if held == source or (of_folder and held.startswith(source))
                 for row in cells
             ]
             if rows:
@@ -235,7 +240,7 @@ class _Hunt:
                 else:
                     yield Found(key, "remove", None, stale=tuple(versions))
             elif self._person.keys and not any(
-                held == trained_on or (of_folder and held.startswith(trained_on)) for held in there
+                held == source or (of_folder and held.startswith(source)) for held in there
             ):
                 self.traces.not_searched[key] = "the training file that it was made from is gone"
 
@@ -310,7 +315,8 @@ class _Hunt:
                     numbers[version] = self._matching(version, matcher)
                 except NotSearchableError as error:
                     self.traces.not_searched[key] = str(error)
-            found.extend(_found(key, "take out", numbers, self._live(key, versions)))
+            if any(numbers.values()):
+                found.extend(_found(key, "take out", numbers, self._live(key, versions)))
         return found
 
     def _matching(

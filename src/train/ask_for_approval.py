@@ -29,6 +29,7 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
         token=event["token"],
         seconds=event["seconds"],
         endpoint_name=settings.endpoint_name,
+        stack=settings.stack,
         topic_arn=settings.topic_arn,
         now=datetime.now(UTC),
     )

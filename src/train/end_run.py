@@ -42,6 +42,7 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Se
         mailing(client("sns"), settings.values_in_mails),
         EndedExecution(detail["executionArn"], detail["status"], detail.get("cause") or ""),
         endpoint_name=settings.endpoint_name,
+        stack=settings.stack,
         topic_arn=settings.topic_arn,
         tags=settings.tags(),
         now=lambda: datetime.now(UTC),

@@ -31,6 +31,7 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
         mailing(client("sns"), settings.values_in_mails),
         run=run_name(event["execution"], from_text(event["started"])),
         endpoint_name=settings.endpoint_name,
+        stack=settings.stack,
         topic_arn=settings.topic_arn,
         tags=settings.tags(),
         error=error,

@@ -29,6 +29,7 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
         data_bucket(settings.bucket),
         mailing(client("sns"), settings.values_in_mails),
         run=run_name(event["execution"], from_text(event["started"])),
+        stack=settings.stack,
         topic_arn=settings.topic_arn,
         cause=cause,
         clean_up_cause=read_cause(event["clean_up_error"])[1],

@@ -15,6 +15,7 @@ from autowatch.records.timestamps import from_text
 from autowatch.settings import Network, StackSettings
 from autowatch.training.data.files import find_training_files
 from autowatch.training.data.prepare import Preparation, prepare_training_data
+from autowatch.training.data.reference import write_reference
 from autowatch.training.data.target import ProblemWanted
 from autowatch.training.serving.deployment import check_deployment, check_network, check_serving
 from autowatch.training.start import CoolingDown, NothingNew, RunInProgress, begin_training, read_request
@@ -60,6 +61,7 @@ class Settings(StackSettings):
     probability_of_each_class: bool
     objective_metric: str
     judging: JudgingParameters
+    reference_holdout: str = ""
 
     @property
     def preparation(self) -> Preparation:
@@ -115,6 +117,8 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
         return {"decision": "skip", "reason": str(refusal)}
     preparation = replace(settings.preparation, new_labels=request.new_labels)
     contract = prepare_training_data(bucket, run, training, preparation, _champions_contract(bucket))
+    if settings.reference_holdout:
+        write_reference(bucket, settings.reference_holdout, contract)
     return {"decision": "train", "run": run, "rows": contract.rows, "trigger": request.trigger}
 
 

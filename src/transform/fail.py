@@ -30,7 +30,11 @@ def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) 
         client("sagemaker"),
         mailing(client("sns"), settings.values_in_mails),
     )
-    where = {"predictions_prefix": settings.predictions_prefix, "topic_arn": settings.topic_arn}
+    where = {
+        "predictions_prefix": settings.predictions_prefix,
+        "stack": settings.stack,
+        "topic_arn": settings.topic_arn,
+    }
     if "detail" in event:
         end_transform(bucket, sagemaker, sns, **where, detail=event["detail"])
         return {}

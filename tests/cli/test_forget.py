@@ -5,6 +5,7 @@ import io
 import json
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date, timedelta
 
 import boto3
 import pytest
@@ -16,17 +17,21 @@ from autowatch.monitoring.quality.job import Job, QualitySettings, take_in
 from autowatch.monitoring.quality.labels import take_labels
 from autowatch.monitoring.quality.rows import read_labelled_rows
 from autowatch.monitoring.quality.verdict import QualityRules
+from autowatch.monitoring.requests import OneDay
 from autowatch.monitoring.settings import Clients
+from autowatch.monitoring.watch import DriftClients, MonitoringSettings, watch
 from autowatch.records.arrival import Arrival
 from autowatch.records.smoke import SmokeTest, read_witness, write_smoke_test
 from autowatch.scoring.inbox import score_arrivals
 from autowatch.training.data.files import find_training_files
+from autowatch_client import objects
 from autowatch_client.command.app import main
 from autowatch_client.errors import RefusedError
 from autowatch_client.forgetting.erase import erase
 from autowatch_client.forgetting.search import Person, search
 from autowatch_client.objects import Bucket as ClientBucket
 from autowatch_client.objects import unheard
+from tests.support.monitored_bucket import Bus, Topic, csv_profiler
 from tests.support.scoring_bucket import (
     BUCKET,
     CONTRACT,
@@ -93,7 +98,8 @@ def s3():
         training = f"customer,age,job,y\nc-9,50,admin.,no\n{SECRET},31,Zanzibar pilot,yes\n"
         s3.put_object(Bucket=BUCKET, Key="training/x.csv", Body=training.encode())
         s3.put_object(Bucket=BUCKET, Key="training/new.csv", Body=b"customer,age,job,y\nc-9,50,admin.,no\n")
-        for part in ("train", "holdout"):
+        s3.put_object(Bucket=BUCKET, Key="reference/x.csv", Body=training.encode())
+        for part in ("train", "holdout", "reference"):
             s3.put_object(
                 Bucket=BUCKET, Key=f"models/r1/{part}.csv", Body=b"age,job,y\n31,Zanzibar pilot,yes\n"
             )
@@ -134,22 +140,38 @@ def test_no_version_of_any_object_has_the_person_and_all_others_stay(s3):
     traces, left = forget(s3, **by_key())
     assert having(s3, SECRET) == having(s3, own) == having(s3, "Zanzibar") == left == []
     assert {each.key.split("/")[0] for each in traces.objects} == {
-        "inference", "training", "labels", "monitoring", "models", "predictions", "transform",
+        "inference", "training", "reference", "labels", "monitoring", "models", "predictions", "transform",
     }  # fmt: skip
     assert read(s3, "inference/a.csv") == INPUT.replace(f"{SECRET};31;Zanzibar pilot\r\n", "")
     assert set(ids(s3)) == {"c-1", "c-4"}
     assert having(s3, "c-3;old") == ["inference/a.csv"]
-    assert len(having(s3, "c-9,50")) == 2
+    assert len(having(s3, "c-9,50")) == 3
     untouched = {
         key for key in before if key[0].startswith(("models/champion", "training/new", "monitoring/ids"))
     }
     assert untouched <= texts(s3).keys()
 
 
-def test_what_belonged_to_an_object_still_does(s3):
+@pytest.mark.parametrize("largest", [10, 5_000_000_000], ids=["in parts", "at once"])
+def test_what_belonged_to_an_object_still_does(s3, monkeypatch, largest):
+    monkeypatch.setattr(objects, "_LARGEST_PUT", largest)
+    key = boto3.client("kms", "us-east-1").create_key()["KeyMetadata"]["Arn"]
+    encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key, "Tagging": "team=risk&of=2026"}
+    body = f"customer,age\n{SECRET},1\nc-2,3\n".encode()
+    s3.put_object(Bucket=BUCKET, Key="inference/k.csv", Body=body, CacheControl="no-store", **encrypted)
     forget(s3, **by_key())
     head = s3.head_object(Bucket=BUCKET, Key="inference/a.csv")
     assert (head["ContentType"], head["Metadata"]["from"]) == ("text/csv", "crm")
+    head = s3.head_object(Bucket=BUCKET, Key="inference/k.csv")
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"], head["CacheControl"]) == (
+        "aws:kms",
+        key,
+        "no-store",
+    )
+    tags = s3.get_object_tagging(Bucket=BUCKET, Key="inference/k.csv")["TagSet"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {"team": "risk", "of": "2026"}
+    assert having(s3, SECRET) == []
+    assert score(s3, arrival_of(s3, "inference/k.csv")) == {"scored": 0, "refused": 0}
 
 
 def test_an_id_leads_to_its_row_alone(s3):
@@ -158,7 +180,7 @@ def test_an_id_leads_to_its_row_alone(s3):
         "inference", "labels", "monitoring", "predictions", "transform",
     }  # fmt: skip
     # The file's other version was never scored, and an id names one row of one version.
-    assert having(s3, SECRET) == ["inference/a.csv", "training/x.csv"]
+    assert having(s3, SECRET) == ["inference/a.csv", "reference/x.csv", "training/x.csv"]
     assert SECRET not in read(s3, "inference/a.csv")
 
 
@@ -185,7 +207,7 @@ def test_nothing_is_scored_or_taken_in_again(s3):
     assert score(s3, original)["scored"] == 1
     assert {key: read(s3, key) for key in (*keys(s3, "predictions/"), *keys(s3, "rejected/"))} == after
     clients = Clients(Bucket(s3, BUCKET), sns=None, events=None)
-    quality = QualitySettings("", "Test", "bank", "us-east-1", QualityRules(1, 0.1, 0.5))
+    quality = QualitySettings("", "Test", "bank", "us-east-1", "own", QualityRules(1, 0.1, 0.5))
     assert take_in(Job(clients, quality, TIME, lambda: 900.0), [arrival_of(s3, "labels/l.csv")]).days == ()
     assert keys(s3, "monitoring/labels/") == [fragment]
 
@@ -315,6 +337,25 @@ def test_a_day_whose_report_quotes_a_text_is_judged_anew_and_its_old_pages_go(s3
     erase(ClientBucket(s3, BUCKET), find(s3, **by_key()), lambda day: put_report(s3, "clown"), NOBODY)
     assert having(s3, "Zanzibar") == []
     assert having(s3, "clown") == [f"reports/date={DAY}/drift.json", f"reports/date={DAY}/index.html"]
+
+
+def test_the_drift_detector_judges_the_day_without_the_text_of_the_person(s3):
+    bucket = Bucket(s3, BUCKET)
+    clients = DriftClients(bucket, Topic(), Bus(), csv_profiler(bucket))
+    rules = MonitoringSettings(
+        "predictions/", "arn:topic", "Autowatch", "bank", "us-east-1", "own", min_rows=1
+    )
+
+    def judge(day):
+        watch(clients, rules, OneDay(date.fromisoformat(day)), TIME + timedelta(hours=11), lambda: 900.0)
+
+    judge(DAY)
+    reports = [f"reports/date={DAY}/drift.json", f"reports/date={DAY}/index.html"]
+    assert set(reports) <= set(having(s3, "Zanzibar"))
+    assert erase(ClientBucket(s3, BUCKET), find(s3, **by_key()), judge, NOBODY) == []
+    assert having(s3, "Zanzibar") == []
+    assert set(reports) <= set(keys(s3, "reports/"))
+    assert json.loads(read(s3, reports[0]))["rows"] == 3
 
 
 def test_a_report_that_cannot_be_judged_anew_is_named(s3):

@@ -103,7 +103,7 @@ def test_the_endpoint_serves_the_champion_and_nothing_is_left_over(walker, seed)
     began = walker.latest["execution"] == arn
     subjects = [mail.subject for mail in walker.sandbox.mailbox.messages()[walker.mails :]]
     left = sorted(walker.models() - models - {walker.champion})
-    told = [subject.removeprefix("Autowatch: ").split(",")[0] for subject in subjects]
+    told = [subject.partition("] ")[2].partition(":")[0] for subject in subjects]
     note(
         seed,
         done,

@@ -126,7 +126,7 @@ def test_the_state_is_tried_again_and_gets_through(runs, state):
 def test_a_release_is_a_release_in_spite_of_eleven_kills(runs):
     assert runs.release["status"] == "SUCCEEDED", runs.release
     assert runs.released != runs.first
-    assert "model released" in runs.mail_of_release.subject
+    assert "Model released" in runs.mail_of_release.subject
     assert runs.walker.domino_models().keys() == {f"{ENDPOINT}-{run}" for run in (runs.first, runs.released)}
 
 
@@ -149,9 +149,9 @@ def test_a_failure_leaves_the_champion_and_nothing_of_its_own(runs):
     assert endpoints[ENDPOINT] == ("InService", runs.walker.read("models/champion.json")["endpoint_config"])
     assert models == {runs.first, runs.released}
     assert len(configs) == 1
-    assert "training run failed" in runs.mail_of_failure.subject
+    assert "Training run failed" in runs.mail_of_failure.subject
 
 
 def test_a_run_that_is_given_up_says_so_once(runs):
     assert runs.given_up["status"] == "FAILED"
-    assert "clean-up failed" in runs.mail_of_giving_up.subject
+    assert "Clean-up failed" in runs.mail_of_giving_up.subject

@@ -14,6 +14,7 @@ from sandbox.demo.spans import cut_spans
 from sandbox.demo.story import PARAMETERS, play
 from sandbox.demo.synthetic import write_bank_marketing
 from sandbox.faults import Fault
+from tests.support.mail_text import text_of
 from tests.support.repository import OWN_KEY
 
 pytestmark = pytest.mark.sandbox
@@ -100,7 +101,7 @@ class TestBeforeAnyModel:
         answer = stepfunctions.describe_execution(executionArn=arn)
         assert (answer["status"], answer["error"]) == ("FAILED", error)
         assert words in answer["cause"]
-        assert words in sandbox.mailbox.messages()[mails].body
+        assert words in text_of(sandbox.mailbox.messages()[mails])
         sagemaker = sandbox.client("sagemaker")
         assert not sagemaker.list_auto_ml_jobs()["AutoMLJobSummaries"]
         assert not sagemaker.list_models()["Models"]
@@ -141,7 +142,7 @@ class TestStory:
 
     def test_people_were_told(self, story):
         subjects = [mail.subject for mail in story.mails]
-        assert sum("model released" in subject for subject in subjects) == 2
+        assert sum("Model released" in subject for subject in subjects) == 2
         assert sum("Drift on" in subject for subject in subjects) == 1
         assert any(subject.startswith("Data drift in model") for subject in subjects)
 
@@ -167,6 +168,7 @@ class TestStory:
     def test_the_report_names_what_drifted(self, story):
         page = story.second_day.reports[story.second_day.page].decode()
         assert "euribor3m" in page
+        assert "of what the model uses" in page
         assert "<script" not in page
 
     def test_the_saved_reports_are_of_each_daily_run_and_their_links_lead_somewhere(self, story, tmp_path):
@@ -247,7 +249,7 @@ class TestAfterwards:
         wait_for(lambda: stepfunctions.describe_execution(executionArn=arn)["status"] != "RUNNING")
         assert stepfunctions.describe_execution(executionArn=arn)["status"] == "SUCCEEDED"
         (mail,) = sandbox.mailbox.messages()[mails:]
-        assert mail.subject == "Autowatch: drift, but no training run"
+        assert mail.subject == "[autowatch] Drift, but no training run"
 
     def test_the_daily_run_can_be_asked_for_without_an_event(self, sandbox):
         answer = sandbox.client("lambda").invoke(FunctionName=sandbox.outputs["DetectDriftFunctionName"])

@@ -37,7 +37,12 @@ ACCOUNT, REGION = "123456789012", "us-east-1"
 TAGS = {"autowatch:stack": "autowatch"}
 RUN, OLDER_RUN = "20261123-071500-d822", "20261122-071500-d822"
 EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
-PARAMETERS = {"KmsKeyArn": OWN_KEY, "InstanceType": "ml.m5.large", "DeleteData": "true"}
+PARAMETERS = {
+    "KmsKeyArn": OWN_KEY,
+    "InstanceType": "ml.m5.large",
+    "DeleteData": "true",
+    "ReferenceWriters": f"arn:aws:iam::{ACCOUNT}:role/reference-writer",
+}
 
 
 @pytest.fixture(scope="module")
@@ -425,21 +430,47 @@ def test_what_still_runs_when_the_stack_goes_is_stopped(sandbox, ours, served, r
 
 
 @pytest.fixture(scope="module")
-def any_events(sandbox, roles):
-    """Events in the hands of a role beside the stack's that may put any event on any bus."""
+def beside(sandbox, roles):
+    """Gives a role beside the stack's these rights; its function's keys are to be had by the same name."""
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    rights = {"Effect": "Allow", "Action": "events:PutEvents", "Resource": "*"}
-    trust, rights = (json.dumps({"Version": "2012-10-17", "Statement": [each]}) for each in (trust, rights))
-    iam = sandbox.client("iam")
-    role = iam.create_role(RoleName="other", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    iam.put_role_policy(RoleName="other", PolicyName="any-event", PolicyDocument=rights)
-    sandbox.client("lambda").create_function(
-        FunctionName="other",
-        Runtime="python3.13",
-        Role=role,
-        Handler="app.lambda_handler",
-        Code={"ZipFile": EMPTY_ZIP},
-    )
+
+    def make(name, *actions):
+        rights = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+        documents = [json.dumps({"Version": "2012-10-17", "Statement": [each]}) for each in (trust, rights)]
+        iam = sandbox.client("iam")
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=documents[0])["Role"]["Arn"]
+        iam.put_role_policy(RoleName=name, PolicyName="rights", PolicyDocument=documents[1])
+        sandbox.client("lambda").create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Role=role,
+            Handler="app.lambda_handler",
+            Code={"ZipFile": EMPTY_ZIP},
+        )
+
+    return make
+
+
+def test_the_reference_is_written_by_those_alone_who_are_named(sandbox, roles, beside, ours):
+    for name in ("reference-writer", "trainer"):
+        beside(name, "s3:*", "kms:*")
+    key = {"Bucket": ours.name, "Key": "reference/x.csv"}
+    writer, trainer = (roles.client(name, "s3") for name in ("reference-writer", "trainer"))
+    writer.put_object(**key, Body=b"y\nno\n")
+    trainer.put_object(Bucket=ours.name, Key="training/x.csv", Body=b"y\nyes\n")
+    for s3 in (trainer, sandbox.client("s3")):
+        for change in (lambda s3: s3.put_object(**key, Body=b"y\nyes\n"), lambda s3: s3.delete_object(**key)):
+            with pytest.raises(ClientError, match="explicit deny in a resource-based policy"):
+                change(s3)
+    assert roles.client("PrepareFunction", "s3").get_object(**key)["Body"].read() == b"y\nno\n"
+    version = writer.head_object(**key)["VersionId"]
+    assert roles.client("PrepareFunction", "s3").get_object(**key, VersionId=version)
+
+
+@pytest.fixture(scope="module")
+def any_events(beside, roles):
+    """Events in the hands of a role that may put any event on any bus."""
+    beside("other", "events:PutEvents")
     return roles.client("other", "events")
 
 

@@ -24,6 +24,7 @@ import pytest
 from sandbox.client import running_sandbox
 from sandbox.faults import Fault
 from sandbox.install import REPOSITORY
+from tests.support.mail_text import text_of
 from tests.support.scripted_job import scripted
 from tests.support.train_walker import (
     CANDIDATE,
@@ -61,9 +62,9 @@ def fails_without_a_trace(walker):
         assert walker.bystanders() == before
         assert walker.latest["status"] == "failed"
         mail = walker.mail()
-        assert words in mail.body
-        assert "training run failed" in mail.subject
-        assert ("serves on" in mail.body) == (walker.champion is not None)
+        assert words in text_of(mail)
+        assert "Training run failed" in mail.subject
+        assert ("serves on" in text_of(mail)) == (walker.champion is not None)
 
     return judge
 
@@ -88,8 +89,8 @@ class TestReleases:
         assert walker.sandbox.faults_struck()[0] == 4
         assert walker.champion == walker.latest["run"]
         assert walker.models() == {walker.champion}
-        assert "model released" in walker.mail().subject
-        assert "Domino" not in walker.mail().body
+        assert "Model released" in walker.mail().subject
+        assert "Domino" not in text_of(walker.mail())
         known = walker.domino_models()
         assert known == {f"autowatch-{walker.champion}": walker.domino_model_id()}
         assert walker.read(f"monitoring/domino/models/{walker.champion}.json")["model_id"] in known.values()
@@ -104,9 +105,9 @@ class TestReleases:
         assert walker.champion == walker.latest["run"] != first
         assert walker.latest["status"] == "released"
         mail = walker.mail()
-        assert "model released" in mail.subject
-        assert "Domino does not know this model yet" in mail.body
-        assert "DmmTokenSecretArn" in mail.body
+        assert "Model released" in mail.subject
+        assert "Domino does not know this model yet" in text_of(mail)
+        assert "DmmTokenSecretArn" in text_of(mail)
         assert list(walker.domino_models()) == [f"autowatch-{first}"]
         endpoint = walker.sagemaker.describe_endpoint(EndpointName=ENDPOINT)
         deployment = endpoint["LastDeploymentConfig"]
@@ -125,7 +126,7 @@ class TestReleases:
         assert walker.train(good=False)["status"] == "SUCCEEDED"
         assert walker.latest["status"] == "rejected"
         assert walker.bystanders() == before
-        assert "model rejected" in walker.mail().subject
+        assert "Model rejected" in walker.mail().subject
 
 
 class TestPromotions:
@@ -141,7 +142,7 @@ class TestPromotions:
         assert walker.configs() == {config}
         assert walker.read("models/champion.json")["previous_run"] == newer
         assert (latest["trigger"], latest["promotes"], latest["status"]) == ("promote", earlier, "released")
-        assert f"now serves the model of run {earlier}" in walker.mail().body
+        assert f"now serves the model of run {earlier}" in text_of(walker.mail())
         assert walker.domino_models() == {f"autowatch-{earlier}": walker.domino_model_id()}
 
     def test_the_champion_is_served_again(self, walker):
@@ -163,7 +164,7 @@ class TestPromotions:
         (rejected,) = [key.split("/")[1] for key in gates if not walker.read(key)["passed"]]
         answer = walker.run({"promote": rejected})
         assert (answer["status"], answer["error"]) == ("FAILED", "NeverPassed")
-        assert "did not pass its gate" in walker.mail().body
+        assert "did not pass its gate" in text_of(walker.mail())
         assert (walker.bystanders(), walker.latest) == (before, latest)
 
     def test_one_whose_model_cannot_be_made_again_leaves_the_champion(self, walker, fails_without_a_trace):
@@ -188,9 +189,9 @@ class TestApprovals:
     def test_a_person_is_asked_and_rejects_it(self, walker, asking):
         mail = walker.mail()
         run = walker.latest["run"]
-        assert "a model waits for your approval" in mail.subject
-        assert f"autowatch approve {run}" in mail.body
-        assert walker.requests()[asking]["token"] not in mail.body
+        assert "A model waits for your approval" in mail.subject
+        assert f"autowatch approve {run}" in text_of(mail)
+        assert walker.requests()[asking]["token"] not in text_of(mail)
         command = [
             sys.executable,
             "-m",
@@ -205,6 +206,9 @@ class TestApprovals:
         walker.end(asking)
         assert re.search(r"arn:aws:\S+ rejected the release: The labels are wrong.", walker.latest["reason"])
         assert subprocess.run(command, cwd=REPOSITORY, env=environment).returncode == 4
+        audit = [each for each in walker.audit() if each["run"] == run]
+        assert [each["what"] for each in audit] == ["train", "reject", "reject", "too-late"]
+        assert (audit[0]["trigger"], audit[1]["reason"]) == ("drift", "The labels are wrong.")
         answer = walker.run({"promote": run})
         assert (answer["status"], answer["error"]) == ("FAILED", "NeverPassed")
 
@@ -299,7 +303,7 @@ class TestFailures:
         assert (answer["status"], answer["error"]) == ("FAILED", "Runtime.ExitError")
         assert walker.champion == walker.latest["run"] != before
         assert walker.latest["status"] == "released"
-        assert "Its model had been released before that, and serves." in walker.mail().body
+        assert "Its model had been released before that, and serves." in text_of(walker.mail())
         assert walker.models() == {before, walker.champion}
 
     def test_a_clean_up_that_does_not_get_through_says_what_to_look_at(self, walker):
@@ -310,8 +314,8 @@ class TestFailures:
         assert walker.champion == champion
         assert walker.latest["status"] == "failed"
         mail = walker.mail()
-        assert "clean-up failed" in mail.subject
-        assert "You may not." in mail.body
+        assert "Clean-up failed" in mail.subject
+        assert "You may not." in text_of(mail)
         assert walker.models() - before == {walker.latest["run"]}
 
 
@@ -339,7 +343,7 @@ class TestDrift:
         arn = walker.start({"trigger": "drift"})
         assert walker.end(arn)["status"] == "SUCCEEDED"
         assert walker.states(arn)[-1] == "Skipped"
-        assert "the champion was trained on" in walker.mail().body
+        assert "the champion was trained on" in text_of(walker.mail())
         assert walker.bystanders() == before
 
 

@@ -18,6 +18,7 @@ from autowatch.records.threshold import DecisionThreshold
 from autowatch.training.serving.endpoints import VARIANT
 from sandbox.client import running_sandbox
 from sandbox.faults import Fault
+from tests.support.mail_text import text_of
 from tests.support.released_stack import ReleasedStack
 from tests.support.repository import OWN_KEY
 from tests.support.scoring_bucket import BASELINE, CONTRACT
@@ -246,8 +247,8 @@ def test_a_job_that_fails_is_told_of_with_the_reason_and_leaves_nothing(world):
     assert "ended as Failed" in run.cause
     assert world.outcome("failing") == {}
     mail = world.sandbox.mailbox.messages()[mails]
-    assert "inference/failing.csv" in mail.body
-    assert "upload the file again" in mail.body
+    assert "inference/failing.csv" in text_of(mail)
+    assert "upload the file again" in text_of(mail)
 
 
 def test_a_piece_that_fails_says_why(world):
@@ -263,7 +264,7 @@ def test_a_piece_that_fails_says_why(world):
     run = world.run(before)
     assert (run.status, run.error) == ("FAILED", "ProfilesDiffer")
     assert world.outcome("piece") == {}
-    assert "Train again" in world.sandbox.mailbox.messages()[mails].body
+    assert "Train again" in text_of(world.sandbox.mailbox.messages()[mails])
 
 
 def test_one_that_is_stopped_leaves_nothing_and_is_told(world):
@@ -278,7 +279,7 @@ def test_one_that_is_stopped_leaves_nothing_and_is_told(world):
     assert world.outcome("stopped") == {}
     (mail,) = world.sandbox.mailbox.messages()[mails:]
     assert "inference/stopped.csv" in mail.subject
-    assert "Its execution ended ABORTED." in mail.body
+    assert "Its execution ended ABORTED." in text_of(mail)
     sagemaker = world.sandbox.client("sagemaker")
     jobs = sagemaker.list_transform_jobs()["TransformJobSummaries"]
     tags = sagemaker.list_tags(ResourceArn=jobs[0]["TransformJobArn"])["Tags"]

@@ -18,9 +18,9 @@ def clone(folder, *, without=()):
     for name in ("src", "layers", "statemachine"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "samconfig.toml", folder)
-    requirements = folder / "layers" / "analysis" / "requirements.txt"
-    kept = [line for line in requirements.read_text().splitlines() if not line.startswith(without)]
-    requirements.write_text("\n".join(kept))
+    pins = folder / "layers" / "analysis" / "requirements.in"
+    kept = [line for line in pins.read_text().splitlines() if not line.startswith(without)]
+    pins.write_text("\n".join(kept))
     # `sam build` insists on the very Python that the functions will run on.
     template = (ROOT / "template.yaml").read_text().replace("python3.13", _PYTHON)
     (folder / "template.yaml").write_text(template)
@@ -32,8 +32,9 @@ class Sam:
 
     def __init__(self, sandbox, project, wheels, home):
         for layer in (project / "layers").iterdir():
-            names = (layer / "requirements.txt").read_text()
-            build_wheelhouse(environments().layer(layer.name), wheels, names)
+            pins = (layer / "requirements.in").read_text()
+            hashes = build_wheelhouse(environments().layer(layer.name), wheels, pins)
+            (layer / "requirements.txt").write_text(hashes)
         self._project = project
         self._environment = {
             **{name: os.environ[name] for name in ("LANG", "TMPDIR") if name in os.environ},

@@ -1,13 +1,18 @@
 """Wheels of what is installed for the layers, so that `sam build` finds them without a package index."""
 
 import csv
+import hashlib
 import zipfile
 from pathlib import Path
 
 
-def build_wheelhouse(installed: Path, target: Path, requirements: str) -> None:
-    """Put a wheel of every distribution in the folder `installed` that the requirements pin into `target`."""
-    pinned = {line.partition("==")[0].replace("-", "_") for line in requirements.splitlines()}
+def build_wheelhouse(installed: Path, target: Path, requirements: str) -> str:
+    """Put a wheel of every distribution in the folder `installed` that the requirements pin into `target`.
+
+    Gives the requirements with the hashes of these wheels, which differ from those of the index in what zip adds.
+    """
+    pinned = {line.partition("==")[0].replace("-", "_"): line for line in requirements.splitlines()}
+    hashed = []
     for folder in installed.glob("*.dist-info"):
         if folder.name.partition("-")[0].lower() not in pinned:
             continue
@@ -21,3 +26,6 @@ def build_wheelhouse(installed: Path, target: Path, requirements: str) -> None:
                 file = installed / path
                 if not path.startswith("..") and file.is_file() and "__pycache__" not in path:
                     wheel.write(file, path)
+        digest = hashlib.sha256((target / name).read_bytes()).hexdigest()
+        hashed.append(f"{pinned[folder.name.partition('-')[0].lower()]} --hash=sha256:{digest}\n")
+    return "".join(hashed)

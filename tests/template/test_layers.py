@@ -9,7 +9,7 @@ RUNTIME = {"boto3", "botocore"}
 
 
 def test_the_core_layer_which_is_built_without_dependencies_pins_all_of_them():
-    lines = (ROOT / "layers" / "core" / "requirements.txt").read_text().splitlines()
+    lines = (ROOT / "layers" / "core" / "requirements.in").read_text().splitlines()
     pinned = {name(line) for line in lines}
     wanted = {
         name(line)

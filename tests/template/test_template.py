@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from fnmatch import fnmatchcase
 from graphlib import TopologicalSorter
 
 import pytest
@@ -195,6 +196,18 @@ def test_no_role_may_do_everything_nor_write_where_notifications_fire(translated
     assert len(own) > 60
 
 
+def test_nothing_but_the_end_of_the_stack_deletes_records_of_audits(translated):
+    record = "arn:aws:s3:::autowatch-123456789012-us-east-1/audit/record.json"
+    deleting = {
+        item.owner
+        for item in role_statements(translated)
+        if item.body["Effect"] == "Allow"
+        and any(action.startswith("s3:Delete") for action in item.listed("Action"))
+        if any(fnmatchcase(record, place) for place in item.listed("Resource"))
+    }
+    assert deleting == {"CleanUpFunctionRole"}
+
+
 def test_passing_the_role_is_bound_to_sagemaker(translated):
     passing = [item for item in role_statements(translated) if "iam:PassRole" in item.listed("Action")]
     assert {item.owner for item in passing} == {
@@ -217,9 +230,10 @@ def test_the_bucket_is_encrypted_private_versioned_tls_only_and_kept(resources):
     assert bucket["DeletionPolicy"] == "Retain"
     rules = properties["LifecycleConfiguration"]["Rules"]
     assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
-    statement, once = resources["DataBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    statement, once, reference = resources["DataBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert (once["Effect"], once["Action"]) == ("Deny", "s3:PutObject")
     assert once["Condition"] == {"Null": {"s3:if-none-match": "true"}}
+    assert reference["Fn::If"][0] == "HasReferenceWriters"
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert len(statement["Resource"]) == 2

@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _LONGEST_SUBJECT = 99
 _LONGEST_LINE = 4_000
+_COLUMNS, _TEXT_COLUMN = 72, 10
 _LONGEST_MESSAGE = 250_000
 """Bytes; the limit of SNS holds for the whole request."""
 
@@ -52,16 +54,19 @@ def publish(sns: "SNSClient", topic_arn: str, subject: str, lines: Sequence[str]
 
 
 def mailing(sns: "SNSClient", values_in_mails: bool) -> "SNSClient":
-    """What alerts are published through: without `values_in_mails`, texts of the data are left out of each message."""
-    return sns if values_in_mails else cast("SNSClient", _WithoutValues(sns))
+    """What alerts are published through: lines fit a mail of 72 columns, and without `values_in_mails` texts of the
+    data are left out of each message."""
+    return cast("SNSClient", _Mail(sns, values_in_mails))
 
 
 @dataclass(frozen=True)
-class _WithoutValues:
-    """Publishes messages in which each text that was quoted from the data is `value 1`, `value 2`: its place in the
-    mail, so that a reader sees which are the same. Where it stands in full, the mail's link says."""
+class _Mail:
+    """Publishes messages with wrapped lines, and where the data's texts are to be left out with `value 1`, `value 2`
+    in place of each that was quoted: its place in the mail, so that a reader sees which are the same. Where it stands
+    in full, the mail's link says."""
 
     sns: "SNSClient"
+    values_in_mails: bool
 
     def publish(self, **message: Any) -> None:
         places: dict[str, int] = {}
@@ -71,10 +76,33 @@ class _WithoutValues:
                 return match[0]
             return f"value {places.setdefault(match[0].strip(_QUOTES), len(places) + 1)}"
 
-        self.sns.publish(**{**message, "Message": _QUOTED.sub(hide, message["Message"])})
+        text = message["Message"] if self.values_in_mails else _QUOTED.sub(hide, message["Message"])
+        # A text that is to be left out must be whole until then: lines are broken last.
+        wrapped = "\n".join(map(_wrapped, text.split("\n"))).encode()[:_LONGEST_MESSAGE]
+        self.sns.publish(**{**message, "Message": wrapped.decode(errors="ignore")})
 
 
 _QUOTES = "“”'\""
+
+_LABEL = re.compile(r"[A-Z][a-z ]{1,7}: +| {10}")
+"""How a line begins whose text stands in the second column of the mail, ten characters in."""
+
+
+def _wrapped(line: str) -> str:
+    """The line in at most 72 columns, as far as its words allow.
+
+    What follows is indented, so that no foreign text comes to stand where a line of ours begins.
+    """
+    indent = line[:_TEXT_COLUMN] if _LABEL.fullmatch(line[:_TEXT_COLUMN]) else ""
+    broken = textwrap.fill(
+        line[len(indent) :],
+        _COLUMNS,
+        initial_indent=indent,
+        subsequent_indent=" " * (len(indent) or 2),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return broken or line
 
 
 def _harmless(line: str) -> str:

@@ -37,6 +37,7 @@ class MonitoringSettings:
         min_rows: with fewer rows, scored or reference, there is no verdict.
         column_metrics: whether each column has metrics of its own.
         id_column: the user's key; empty where there is none.
+        retrain_on_drift: whether drift starts a training run.
     """
 
     predictions_prefix: str
@@ -48,3 +49,4 @@ class MonitoringSettings:
     min_rows: int = 500
     column_metrics: bool = True
     id_column: str = ""
+    retrain_on_drift: bool = True

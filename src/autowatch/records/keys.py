@@ -121,6 +121,11 @@ def holdout_key(run: str) -> str:
     return f"{run_folder(run)}holdout.csv"
 
 
+def reference_key(run: str) -> str:
+    """Where the rows of the reference hold-out lie as the gate reads them; not there where the stack has none."""
+    return f"{run_folder(run)}reference.csv"
+
+
 def unseen_key(run: str) -> str:
     """Where it is kept which rows of the run's hold-out the champion was not trained on."""
     return f"{run_folder(run)}unseen.json"

@@ -9,6 +9,9 @@ from typing import TypeVar
 _MOST_BYTES = 40_000_000
 """Of what is made ready and not yet taken: it bounds the memory where rows are wide."""
 
+_WAITING = 5
+"""How many may wait to be taken beside those that are under way."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -19,7 +22,6 @@ def work_ahead(
     at_once: int,
     size: Callable[[Item], int],
     stopped: threading.Event,
-    waiting: int = 5,
 ) -> Generator[Result]:
     """Gives what `work` makes of each item, in their order; the first error ends it.
 
@@ -33,9 +35,8 @@ def work_ahead(
         at_once: how many threads.
         size: how many bytes an item holds.
         stopped: is set at the end, so that `work` can give up what it is waiting for.
-        waiting: how many may wait to be taken beside those that are under way.
     """
-    window = _Window(at_once + 1, at_once + 1 + waiting)
+    window = _Window(at_once + 1, at_once + 1 + _WAITING)
     # Of what is under way its size and what will come of it; behind the last one nothing, or why there is no more.
     made: SimpleQueue[tuple[int, Future[Result]] | BaseException | None] = SimpleQueue()
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="score")

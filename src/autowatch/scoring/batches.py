@@ -171,27 +171,21 @@ class _Scoring:
         }
 
     def batches(self) -> Generator[_Batch]:
-        """Rows are made ready while they are in the processor's cache, and then put together to requests.
-
-        While some are made ready, the next ones are read.
-        """
+        """Rows are made ready while they are in the processor's cache, and then put together to requests."""
         held: list[_Batch] = []
         rows = size = 0
-        with closing(work_ahead(self._read(), self._prepare, 1, _read_size, Event(), waiting=1)) as prepared:
-            for batch, bytes_read in prepared:
-                self._requests.made(len(batch.payload), bytes_read)
-                rows, size = rows + len(batch.numbers), size + len(batch.payload)
-                if held and (rows > self.limits.max_batch_rows or size > self._requests.next_size):
-                    yield _join(held)
-                    self._requests.sent(size - len(batch.payload))
-                    held, rows, size = [], len(batch.numbers), len(batch.payload)
-                held.append(batch)
+        for read in read_rows(self._table, self.limits.max_batch_rows):
+            batch = self._prepare(read)
+            self._requests.made(len(batch.payload), self._table.bytes_read)
+            rows, size = rows + len(batch.numbers), size + len(batch.payload)
+            if held and (
+                rows > self.limits.max_batch_rows or self._requests.is_full(size, len(batch.payload))
+            ):
+                yield _join(held)
+                self._requests.sent(size - len(batch.payload))
+                held, rows, size = [], len(batch.numbers), len(batch.payload)
+            held.append(batch)
         yield _join(held)
-
-    def _read(self) -> Generator[tuple[Rows, int]]:
-        """Some rows at a time, and how many bytes of the table have been read by then."""
-        for rows in read_rows(self._table, self.limits.max_batch_rows):
-            yield rows, self._table.bytes_read
 
     def finish(self, batch: _Batch, answer: Answer) -> ScoredBatch:
         """The scored rows, and what they count."""
@@ -217,8 +211,7 @@ class _Scoring:
             predictions = Predictions((labels, *predictions.columns[1:]))
         return ScoredBatch(numbers, self._layout, lines, predictions, rejected, profile)
 
-    def _prepare(self, read: tuple[Rows, int]) -> tuple[_Batch, int]:
-        rows, bytes_read = read
+    def _prepare(self, rows: Rows) -> _Batch:
         checked = self._checker.check(rows)
         rows, layout = checked.rows, self._layout
         columns = rows.columns if rows.is_plain else [quoted(column) for column in rows.columns]
@@ -229,9 +222,7 @@ class _Scoring:
             payload = ended(features)
         profile = profile_of(self._baseline, len(own), checked.counts)
         neutralised = _neutralised(rows.columns) if self._neutralise else None
-        return _Batch(
-            rows.numbers, rows.lines, payload, own, checked.rejected, profile, neutralised
-        ), bytes_read
+        return _Batch(rows.numbers, rows.lines, payload, own, checked.rejected, profile, neutralised)
 
     def _recount(self, lines: Column) -> Profile:
         """The profile of rows that are left of a batch, given as CSV: sketches cannot be taken back."""
@@ -245,7 +236,7 @@ class _Scoring:
 
 _SMALLEST_REQUEST = 64_000
 _FIRST_REQUEST = 800_000
-_LARGEST_REQUEST = 2_000_000
+_LARGEST_REQUEST = 1_600_000
 _GROWTH = 1.5
 
 
@@ -258,6 +249,7 @@ class _RequestSizes:
 
     def __init__(self, limits: ScoringLimits, table_bytes: int) -> None:
         self._places, self._table_bytes = limits.concurrency, table_bytes
+        self._most = limits.max_batch_bytes
         self._largest = min(limits.max_batch_bytes, _LARGEST_REQUEST)
         self._growing = float(_FIRST_REQUEST)
         self._made = self._sent = self._read = 0
@@ -272,17 +264,17 @@ class _RequestSizes:
         self._sent += payload_bytes
         self._growing *= _GROWTH
 
+    def is_full(self, payload_bytes: int, last_bytes: int) -> bool:
+        """Whether the next request, of so many bytes, is nearer to its size without the last ones of them."""
+        is_larger = payload_bytes - last_bytes / 2 > self._next_size
+        return is_larger or payload_bytes > self._most
+
     @property
-    def next_size(self) -> float:
-        """In bytes."""
+    def _next_size(self) -> float:
         total = self._made * max(1.0, self._table_bytes / max(self._read, 1))
         smallest = min(_FIRST_REQUEST, max(_SMALLEST_REQUEST, total / self._places))
         share = (total - self._sent) / self._places if self._table_bytes else self._largest
         return min(self._largest, self._growing, max(smallest, share))
-
-
-def _read_size(read: tuple[Rows, int]) -> int:
-    return read[0].size
 
 
 def _join(batches: Sequence[_Batch]) -> _Batch:

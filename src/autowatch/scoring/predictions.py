@@ -2,17 +2,19 @@
 
 import logging
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
 
 from autowatch import __version__
-from autowatch.aws.objects import Bucket
-from autowatch.aws.reading import read_input
+from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.aws.reading import ResumedBody
 from autowatch.aws.uploads import Upload, UploadGone, abort_uploads
 from autowatch.records.arrival import Arrival, output_keys
 from autowatch.records.champion import Champion
@@ -44,12 +46,16 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-_SMALLEST_CHUNK, _LARGEST_CHUNK = 64 * 1024, 640 * 1024
+_SMALLEST_CHUNK, _LARGEST_CHUNK = 64 * 1024, 1024 * 1024
 """Bytes that are read and made ready at once: of a small file so few that there is work for each of the endpoint's
-places, of a large one so many that the processor's cache holds what is made of them."""
+places, of a large one so many that calls of Arrow cost little beside what they do."""
 
 
-_BATCHES_A_RELEASE = 8
+_FILLED = 0.97
+"""How full of rows a request is meant to be: rows are not all equally long."""
+
+
+_BATCHES_A_RELEASE = 16
 """After so many the holes that freed arrays left in the memory are given back; else it would grow with the file."""
 
 
@@ -208,13 +214,13 @@ def _score(
         Upload(bucket, keys.rejected, "text/csv; charset=utf-8") as rejected,
         Upload(bucket, keys.profile, "application/json") as profile,
     ):
-        size = arrival.file.size
-        chunk_bytes = min(_LARGEST_CHUNK, max(_SMALLEST_CHUNK, -(-size // settings.limits.concurrency)))
-        table = read_table(read_input(bucket, arrival.file, chunk_bytes=chunk_bytes))
+        table = read_table(_chunks(bucket, arrival.file, settings.limits))
         row_id = contract.row_id_in(table.header)
         neutralise = settings.neutralise_formulas
         rows = _Rows(arrival, table.header, row_id, predictions, rejected, baseline.run, neutralise)
-        batches = score_table(table, contract, endpoint, settings.limits, baseline, size, neutralise)
+        batches = score_table(
+            table, contract, endpoint, settings.limits, baseline, arrival.file.size, neutralise
+        )
         for number, batch in enumerate(batches, start=1):
             rows.write(batch)
             if number % _BATCHES_A_RELEASE == 0:
@@ -234,6 +240,20 @@ def _score(
             columns=table.header,
             row_id=row_id,
         )
+
+
+def _chunks(bucket: Bucket, file: ObjectVersion, limits: ScoringLimits) -> Iterator[bytes]:
+    """The bytes of a file, so many at a time that a whole number of times they make a request of the most rows."""
+    with closing(ResumedBody(bucket, file)) as body:
+        beginning = body.read(_SMALLEST_CHUNK)
+        yield beginning
+        row_bytes = len(beginning) / max(beginning.count(b"\n"), 1)
+        request = limits.max_batch_rows * row_bytes * _FILLED
+        even = request / max(ceil(request / _LARGEST_CHUNK), 1)
+        share = file.size / limits.concurrency
+        size = max(_SMALLEST_CHUNK, ceil(min(even, share)))
+        while chunk := body.read(size):
+            yield chunk
 
 
 class _Rows:

@@ -288,7 +288,7 @@ def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         end = chunk.rfind(b"\n") + 1
         if end:
-            yield b"".join([*begun, chunk[:end]])
+            yield b"".join([*begun, memoryview(chunk)[:end]])
             begun, length = [], 0
         if end < len(chunk):
             begun.append(chunk[end:])

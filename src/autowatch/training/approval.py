@@ -45,6 +45,7 @@ def ask_for_approval(
     token: str,
     seconds: int,
     endpoint_name: str,
+    stack: str,
     topic_arn: str,
     now: datetime,
 ) -> None:
@@ -72,7 +73,7 @@ def ask_for_approval(
         *run_facts(latest)[:-2],
         f"Report: {bucket.url(write_run_report(bucket, latest))}",
     ]
-    publish(sns, topic_arn, f"Autowatch: a model waits for your approval, run {run}", lines)
+    publish(sns, topic_arn, f"[{stack}] A model waits for your approval: run {run}", lines)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ def give_up_run(
     sns: "SNSClient",
     *,
     run: str,
+    stack: str,
     topic_arn: str,
     cause: str,
     clean_up_cause: str,
@@ -36,4 +37,4 @@ def give_up_run(
         "",
         *run_facts(latest),
     ]
-    publish(sns, topic_arn, f"Autowatch: clean-up failed, run {run}", lines)
+    publish(sns, topic_arn, f"[{stack}] Clean-up failed: run {run}", lines)

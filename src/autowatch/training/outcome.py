@@ -101,7 +101,7 @@ def finish_run(
         )
     lines += read_warnings(bucket, run)
     lines.append(_report(bucket, ended))
-    publish(sns, topic_arn, f"Autowatch: model {status}, run {run}", lines)
+    publish(sns, topic_arn, f"[{stack}] Model {status}: run {run}", lines)
     return ended
 
 
@@ -112,6 +112,7 @@ def fail_run(
     *,
     run: str,
     endpoint_name: str,
+    stack: str,
     topic_arn: str,
     tags: dict[str, str],
     error: str,
@@ -131,13 +132,13 @@ def fail_run(
         latest = None
     if latest is None or latest.run != run:
         lines = [f"A training run was refused: {cause}", f"({error})", "Nothing was created or changed."]
-        publish(sns, topic_arn, "Autowatch: training run refused", lines)
+        publish(sns, topic_arn, f"[{stack}] Training run refused", lines)
         return
     left = undo_run(bucket, sagemaker, latest, endpoint_name, tags)
     ended = end_run(bucket, latest, "released" if left.released else "failed", cause, now)
     lines = [f"Run {run} failed: {cause}", f"({error})", _what_serves(left), "", *run_facts(ended)]
     lines.append(_report(bucket, ended))
-    publish(sns, topic_arn, f"Autowatch: training run failed, run {run}", lines)
+    publish(sns, topic_arn, f"[{stack}] Training run failed: run {run}", lines)
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,7 @@ def clean_up_run(
     ended: EndedExecution,
     *,
     endpoint_name: str,
+    stack: str,
     topic_arn: str,
     tags: dict[str, str],
     now: Callable[[], datetime],
@@ -195,7 +197,7 @@ def clean_up_run(
     done = end_run(bucket, run, "released" if left.released else "failed", reason, now())
     lines = [f"Run {run.run} was ended from outside. {reason}", _what_serves(left), "", *run_facts(done)]
     lines.append(_report(bucket, done))
-    publish(sns, topic_arn, f"Autowatch: training run ended from outside, run {run.run}", lines)
+    publish(sns, topic_arn, f"[{stack}] Training run ended from outside: run {run.run}", lines)
 
 
 def _has_ended(run: Run) -> bool:

@@ -6,6 +6,7 @@ from moto import mock_aws
 from autowatch.aws.clients import client
 from autowatch.settings import InvalidSetting
 from autowatch.training.data.files import NoTrainingFile
+from autowatch.training.data.reference import ReferenceUnfit
 from autowatch.training.serving.deployment import ServingRefused
 from autowatch.training.start import InvalidInput, RunInProgress
 from tests.support.lambda_context import Context
@@ -79,6 +80,16 @@ def test_a_threshold_that_cannot_be_set_is_refused_before_the_run_takes_the_lock
     assert "models/latest.json" not in [
         item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())
     ]
+
+
+def test_the_reference_is_made_ready_with_the_run_or_stops_it(s3, monkeypatch):
+    monkeypatch.setenv("REFERENCE_HOLDOUT", "reference/x.csv")
+    with pytest.raises(ReferenceUnfit, match="reference/x.csv does not exist"):
+        prepare({})
+    s3.put_object(Bucket=BUCKET, Key="reference/x.csv", Body=ROWS.encode())
+    run = prepare({})["run"]
+    written = s3.get_object(Bucket=BUCKET, Key=f"models/{run}/reference.csv")["Body"].read()
+    assert written.splitlines()[:2] == [b"age,y", b"0,yes"]
 
 
 def test_a_run_is_prepared_and_prepared_again_when_the_state_is_tried_again(s3):

@@ -49,6 +49,7 @@ class DriftAlert:
         news: what of it needs an alert.
         champion: the run in force.
         caught_up: the dates of other days that have news as well.
+        retrains: whether drift starts a training run.
     """
 
     document: Mapping[str, Any]
@@ -59,6 +60,7 @@ class DriftAlert:
     region: str
     bucket: str
     page_key: str
+    retrains: bool = True
 
     @property
     def date(self) -> str:
@@ -237,9 +239,14 @@ def _next(alert: DriftAlert) -> str:
     if alert.subject_matter == "end":
         return "Nothing. An alert is sent when it starts again."
     if alert.subject_matter == "drift" and alert.part["run"] == alert.champion:
+        if alert.retrains:
+            return (
+                "Look at the report. A training run starts by itself on the newest file under training/, unless drift "
+                "started one within RetrainCooldownHours."
+            )
         return (
-            "Look at the report. Where retraining on drift is switched on, a run starts by itself after the "
-            "cool-down; otherwise upload newer labelled rows under training/ and start one."
+            "Look at the report. No training run starts by itself, since RetrainOnDrift is off: upload newer labelled "
+            "rows under training/, then run autowatch train."
         )
     if alert.subject_matter == "drift":
         return "Look at the report. The model has been replaced since, so no training run starts for it."

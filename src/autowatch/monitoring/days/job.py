@@ -265,6 +265,7 @@ class _Job:
             region=self._settings.region,
             bucket=self._bucket.name,
             page_key=day_page_key(about.day),
+            retrains=self._settings.retrain_on_drift,
         )
         send_mail(self._clients.sns, self._settings.topic_arn, alert)
         if of_champion and any(found.news.news_of_drift(self._champion) for found in with_news):

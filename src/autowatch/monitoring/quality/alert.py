@@ -211,7 +211,7 @@ def subject(alert: QualityAlert) -> str:
     judged = _judged(alert.document)
     more = f" and {len(alert.days) - 1} more days" if len(alert.days) > 1 else ""
     return one_line(
-        f"[{alert.stack}] Predictions got worse: {judged.words} on {alert.document['date']}{more}"
+        f"[{alert.stack}] Predictions got worse on {alert.document['date']}{more}: {judged.words}"
     )
 
 

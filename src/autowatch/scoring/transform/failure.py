@@ -25,6 +25,7 @@ def fail_transform(
     sns: "SNSClient",
     *,
     predictions_prefix: str,
+    stack: str,
     topic_arn: str,
     work: Work,
     arrival: Arrival,
@@ -52,7 +53,7 @@ def fail_transform(
         f"({name})",
         advice,
     ]
-    publish(sns, topic_arn, f"Autowatch: file not scored, {arrival.file.key}", lines)
+    publish(sns, topic_arn, f"[{stack}] File not scored: {arrival.file.key}", lines)
     return name, cause
 
 
@@ -62,6 +63,7 @@ def end_transform(
     sns: "SNSClient",
     *,
     predictions_prefix: str,
+    stack: str,
     topic_arn: str,
     detail: dict[str, Any],
 ) -> None:
@@ -82,7 +84,7 @@ def end_transform(
             f"{key} was waiting to be scored, and is not announced again: {cause}",
             "Upload the file again.",
         ]
-        publish(sns, topic_arn, f"Autowatch: file not scored, {key}", lines)
+        publish(sns, topic_arn, f"[{stack}] File not scored: {key}", lines)
         return
     work = Work(document["name"])
     if status == "FAILED" and not any(bucket.list(work.prefix)):
@@ -92,6 +94,7 @@ def end_transform(
         sagemaker,
         sns,
         predictions_prefix=predictions_prefix,
+        stack=stack,
         topic_arn=topic_arn,
         work=work,
         arrival=arrival_in_execution(document),

@@ -94,7 +94,8 @@ def _parse(
 
     names, convert = _options(width)
     try:
-        table = arrow_csv.read_csv(
+        # read_csv would start a thread for each block to read ahead in what is in memory already.
+        reader = arrow_csv.open_csv(
             pa.BufferReader(data),
             arrow_csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
             arrow_csv.ParseOptions(
@@ -105,11 +106,11 @@ def _parse(
             ),
             convert,
         )
+        table = reader.read_all()
     except pa.ArrowInvalid:
         return None
     columns = [
-        pa.concat_arrays(column.chunks) if column.num_chunks != 1 else column.chunk(0)
-        for column in table.columns
+        column.chunk(0) if column.num_chunks == 1 else column.combine_chunks() for column in table.columns
     ]
     return columns, others
 

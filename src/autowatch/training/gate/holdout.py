@@ -21,7 +21,7 @@ from autowatch.errors import AutowatchError
 from autowatch.records.champion import Champion, NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.holdout import UnseenRows, read_unseen_rows
-from autowatch.records.keys import holdout_key
+from autowatch.records.keys import holdout_key, reference_key
 from autowatch.records.problem import ProblemType
 from autowatch.records.smoke import SmokeTest
 from autowatch.reports.text import listed
@@ -274,6 +274,35 @@ def score_champion(
         TooFewUnseenRows: it was trained on nearly all of them.
         EndpointError, AnswerMismatch, AnswerUnreadable: it should have answered and did not.
     """
+    contract, scores = _score_with_champion(
+        bucket, holdout_key(challenger.run), challenger, endpoint, rows, limits
+    )
+    unseen = read_unseen_rows(bucket, challenger.run, contract.run)
+    if unseen.rows is None:
+        return ScoredChampion(contract, scores, None, unseen.unknown)
+    numbers = unseen.numbers()
+    fair = scores.only(numbers)
+    _check_unseen(unseen, fair, challenger, rows)
+    return ScoredChampion(contract, fair, len(numbers), "")
+
+
+def score_champion_on_reference(
+    bucket: Bucket, challenger: Contract, endpoint: TimedEndpoint, rows: int, limits: ScoringLimits
+) -> ScoredChampion:
+    """Scores the reference hold-out, on which no model was trained, with the champion; as `score_champion`."""
+    key = reference_key(challenger.run)
+    contract, scores = _score_with_champion(bucket, key, challenger, endpoint, rows, limits)
+    return ScoredChampion(contract, scores, rows, "")
+
+
+def _score_with_champion(
+    bucket: Bucket,
+    key: str,
+    challenger: Contract,
+    endpoint: TimedEndpoint,
+    rows: int,
+    limits: ScoringLimits,
+) -> tuple[Contract, HoldoutScores]:
     try:
         champion = read_champion(bucket)
     except NoChampion:
@@ -281,7 +310,7 @@ def score_champion(
     contract = read_contract(bucket, champion.contract_key)
     _check_comparable(champion, contract, challenger, endpoint.name)
     try:
-        scores = score_holdout(bucket, holdout_key(challenger.run), contract, endpoint, limits)
+        scores = score_holdout(bucket, key, contract, endpoint, limits)
     except MissingColumns as error:
         raise ChampionNotComparable(f"the champion cannot score the hold-out. {error}") from error
     except EndpointMissing as error:
@@ -290,13 +319,7 @@ def score_champion(
         raise ChampionNotComparable(
             f"the champion, run {champion.run}, could score only {len(scores.row_numbers):,} of {rows:,} rows"
         )
-    unseen = read_unseen_rows(bucket, challenger.run, champion.run)
-    if unseen.rows is None:
-        return ScoredChampion(contract, scores, None, unseen.unknown)
-    numbers = unseen.numbers()
-    fair = scores.only(numbers)
-    _check_unseen(unseen, fair, challenger, rows)
-    return ScoredChampion(contract, fair, len(numbers), "")
+    return contract, scores
 
 
 def _check_unseen(unseen: UnseenRows, scores: HoldoutScores, challenger: Contract, rows: int) -> None:

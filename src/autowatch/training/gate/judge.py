@@ -13,8 +13,8 @@ from autowatch.evaluation.comparison import NotComparable
 from autowatch.evaluation.figures import Comparison
 from autowatch.evaluation.judged import JudgedRows
 from autowatch.records.contract import Contract, read_contract
-from autowatch.records.decision import GateDecision, JudgedModel, Latency, write_decision
-from autowatch.records.keys import contract_key, holdout_key
+from autowatch.records.decision import Check, GateDecision, JudgedModel, Latency, write_decision
+from autowatch.records.keys import contract_key, holdout_key, reference_key
 from autowatch.records.run import Trigger
 from autowatch.records.smoke import write_smoke_test
 from autowatch.scoring.endpoint import TimedEndpoint
@@ -33,6 +33,7 @@ from autowatch.training.gate.holdout import (
     HoldoutScores,
     ScoredChampion,
     score_champion,
+    score_champion_on_reference,
     score_holdout,
     take_smoke_test,
     warm_up,
@@ -107,15 +108,40 @@ def judge_challenger(
         champion = score_champion(bucket, contract, served, len(scores.row_numbers), limits)
     except ChampionNotComparable as error:
         skipped = str(error)
-    decision = decide(contract, scores, champion, skipped, rules, trigger)
+    reference = _judge_reference(bucket, contract, endpoints, limits, rules)
+    decision = decide(contract, scores, champion, skipped, rules, trigger, reference)
     write_decision(bucket, run, decision)
     return decision
 
 
-def _check_all_scored(scores: HoldoutScores) -> None:
+def _check_all_scored(scores: HoldoutScores, of: str = "hold-out") -> None:
     if scores.rejected:
         first = scores.rejected[0]
-        raise HoldoutRejected(f"The hold-out's row on line {first.line} could not be scored: {first.reason}")
+        raise HoldoutRejected(f"The {of}'s row on line {first.line} could not be scored: {first.reason}")
+
+
+def _judge_reference(
+    bucket: Bucket, contract: Contract, endpoints: Endpoints, limits: ScoringLimits, rules: GateRules
+) -> Check | None:
+    """The same rules on the reference hold-out, as one check; None where the stack has none."""
+    key = reference_key(contract.run)
+    if not bucket.exists(key):
+        return None
+    scores = score_holdout(bucket, key, contract, endpoints.timed(endpoints.candidate, contract), limits)
+    _check_all_scored(scores, "reference hold-out")
+    champion: ScoredChampion | None = None
+    skipped: str | None = None
+    try:
+        served = endpoints.timed(endpoints.champion, contract)
+        champion = score_champion_on_reference(bucket, contract, served, len(scores.row_numbers), limits)
+    except ChampionNotComparable as error:
+        skipped = str(error)
+    judged = decide(contract, scores, champion, skipped, rules)
+    asked = [check for check in judged.checks if check.name != "latency"]
+    told = [check.message for check in asked] + ([judged.champion_skipped] if judged.champion_skipped else [])
+    return Check(
+        "reference", all(check.passed for check in asked), f"On the reference hold-out: {' '.join(told)}"
+    )
 
 
 def _complete_contract(
@@ -135,6 +161,7 @@ def decide(
     skipped: str | None,
     rules: GateRules,
     trigger: Trigger = "manual",
+    reference: Check | None = None,
 ) -> GateDecision:
     """Whether the challenger with this contract is released.
 
@@ -143,6 +170,7 @@ def decide(
         champion: None where it was not judged.
         skipped: why it was not.
         trigger: what started the run.
+        reference: what the reference hold-out says; None where the stack has none.
     """
     rows = judged_rows(scores, contract, contract, rules.error)
     champions = judged_rows(champion.scores, champion.contract, contract, rules.error) if champion else None
@@ -159,6 +187,7 @@ def decide(
     if champion and champions and comparison:
         judged = _judge_model(champion.contract, champion.scores, champions, champions)
         checks.insert(-1, check_champion(comparison, champion, challenger.rows, rules))
+    checks += [reference] if reference else []
     note = f"Judged without a champion: {skipped.rstrip('.')}." if skipped else None
     messages = [check.message for check in checks]
     passed = all(check.passed for check in checks)

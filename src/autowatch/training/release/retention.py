@@ -13,7 +13,7 @@ from autowatch.training.serving.endpoints import delete_config, delete_model, de
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-_BULKY = ("train.csv", "holdout.csv", "smoke.json", "autopilot/")
+_BULKY = ("train.csv", "holdout.csv", "reference.csv", "smoke.json", "autopilot/")
 """What goes; a run's records stay, for they are small and predictions name the run."""
 
 

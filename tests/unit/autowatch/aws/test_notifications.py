@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,10 +67,15 @@ def test_a_message_fits_into_sns_and_is_cut_between_characters():
     assert set(message) == {"ü", "\n"}
 
 
-def sent_without_values(*lines):
+def mailed(*lines, values_in_mails=True):
     topic = Topic()
-    publish(mailing(topic, values_in_mails=False), "arn", "s", lines)
+    publish(mailing(topic, values_in_mails), "arn", "s", lines)
     return topic.message["Message"]
+
+
+def sent_without_values(*lines):
+    """The lines as they are before they are broken."""
+    return re.sub(r"\n +", " ", mailed(*lines, values_in_mails=False))
 
 
 @pytest.mark.parametrize(
@@ -107,7 +114,45 @@ def test_texts_of_the_data_are_left_out_of_mails_where_that_is_asked_for(line, e
 def test_no_text_escapes_its_quotes(text, as_repr):
     value = cut(f"{text}SECRET{text}SECRET{text}")
     quoted = repr(value) if as_repr else in_quotes(value)
-    assert "SECRET" not in sent_without_values(f"The most frequent: {quoted} (7 rows).")
+    mail = mailed(
+        f"The most frequent of very many values in a long line: {quoted} (7 rows).", values_in_mails=False
+    )
+    assert "SECRET" not in mail
+
+
+def test_a_mail_reads_well_in_72_columns():
+    address = f"https://eu-west-1.console.aws.amazon.com/s3/object/b?prefix={'x' * 90}"
+    mail = mailed(
+        "What:     16 of 19 columns drifted in 2,200 rows in 2 files of 2026-11-23, scored by run 7, an earlier one.",
+        "          a second line of the same, which is as long as that and so has to be broken somewhere, too",
+        f"Open:     {address}",
+        "",
+        "The model of run 20261123-071500-d822 serves on, and what the run made was removed. Nothing else changed.",
+    )
+
+    assert mail.splitlines() == [
+        "What:     16 of 19 columns drifted in 2,200 rows in 2 files of",
+        "          2026-11-23, scored by run 7, an earlier one.",
+        "          a second line of the same, which is as long as that and so has",
+        "          to be broken somewhere, too",
+        f"Open:     {address}",
+        "",
+        "The model of run 20261123-071500-d822 serves on, and what the run made",
+        "  was removed. Nothing else changed.",
+    ]
+
+
+@given(
+    st.lists(st.sampled_from(["Next:", "Report:", "s3://x", "word", "w" * 80, "", " "]), max_size=30).map(
+        " ".join
+    )
+)
+def test_no_foreign_text_begins_a_line_of_its_own(text):
+    first, *broken = mailed(f"Moved:    {text}").split("\n")
+    assert first.startswith("Moved:")
+    assert all(line.startswith(" " * 10) for line in broken)
+    _, *plain = mailed(f"The column {text!r} leaks.").split("\n")
+    assert all(line.startswith("  ") for line in plain)
 
 
 def test_every_function_that_mails_does_so_as_the_parameter_says():

@@ -174,7 +174,7 @@ def test_the_columns_that_the_model_uses_are_told_with_their_shares():
     assert "age 75%" in text
     assert "Loss of AUC" in text
     assert "0.06 (0.05 to 0.07)" in text
-    assert "1 of the model's columns change nothing that could be measured." in text
+    assert "1 more column changes nothing that could be measured." in text
     assert re.findall(r'<i style="width:([\d.]+)%', html) == ["100.0", "33.3"]
     assert "<script" not in html
 

@@ -303,6 +303,17 @@ def test_requests_keep_to_the_limit_of_bytes(size):
     assert columns["y_probability"] == [probability_of(row) for row in rows]
 
 
+def test_requests_are_filled_to_the_nearest_block():
+    runtime = StubRuntime()
+    text = table_of([(str(number), f"{number}" * 1000) for number in range(1000, 2500)])
+    numbers, _, _ = joined(score(text, runtime, ScoringLimits(concurrency=1), chunk=600_000))
+    assert len(numbers) == 1500
+    first, *others, _ = [length for _, _, length in runtime.requests]
+    assert first < 900_000
+    # Two blocks make 1.2 MB, three 1.8.
+    assert [1_700_000 < length < 1_900_000 for length in others[1:]] == [True, True]
+
+
 def test_a_row_larger_than_any_request_is_rejected():
     runtime = StubRuntime()
     numbers, _, rejected = joined(

@@ -18,6 +18,7 @@ from autowatch.aws.reading import InputGone
 from autowatch.records.arrival import output_keys
 from autowatch.records.champion import NoChampion
 from autowatch.records.manifest import Manifest, read_pointer
+from autowatch.scoring import predictions
 from autowatch.scoring.endpoint import EndpointUnavailable
 from autowatch.scoring.outcome import RowsLost, TooManyRejected
 from autowatch.scoring.predictions import score_file
@@ -416,6 +417,20 @@ def test_large_predictions_go_in_parts(s3, monkeypatch):
     assert s3.head_object(Bucket=BUCKET, Key=manifest.predictions.key)["ETag"].endswith('-3"')
     assert [tuple(row[:2]) for row in read_rows(s3, manifest.predictions.key)[1]] == rows
     assert s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
+
+
+@pytest.mark.parametrize("width", [10, 100])
+def test_rows_of_any_length_fill_the_requests(s3, monkeypatch, width):
+    monkeypatch.setattr(predictions, "_LARGEST_CHUNK", 128 * 1024)
+    runtime = StubRuntime()
+    job = "x" * width
+    arrival = drop(s3, "age,job\n" + "".join(f"{number},{job}\n" for number in range(1000, 9000)))
+    limits = ScoringLimits(max_batch_rows=2000, concurrency=1)
+    manifest = score(s3, arrival, runtime, limits=limits)
+    assert manifest.rows.scored == 8000
+    sent = [len(rows) for _, rows, _ in runtime.requests]
+    assert max(sent) <= 2000
+    assert len(sent) <= 6
 
 
 def test_rows_that_vanish_stop_the_commit(s3, monkeypatch):

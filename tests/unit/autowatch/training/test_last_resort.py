@@ -41,6 +41,7 @@ def give_up(aws, alerts, run="new"):
         Bucket(aws.client("s3"), BUCKET),
         aws.client("sns"),
         run=run,
+        stack="bank",
         topic_arn=alerts.topic,
         cause="The smoke test failed.",
         clean_up_cause="The endpoint e is Updating.",
@@ -52,7 +53,7 @@ def test_a_clean_up_that_did_not_get_through_is_told_and_the_run_ends(aws, alert
     give_up(aws, alerts)
     assert read_latest(Bucket(aws.client("s3"), BUCKET)).status == "failed"
     (message,) = alerts()
-    assert message["Subject"] == "Autowatch: clean-up failed, run new"
+    assert message["Subject"] == "[bank] Clean-up failed: run new"
     assert "The smoke test failed." in message["Message"]
     assert "The endpoint e is Updating." in message["Message"]
     assert "candidate endpoint" in message["Message"]

@@ -95,6 +95,7 @@ def fail(aws, alerts, run="new", cause="The training file has no column 'y'.", s
         aws.client("sns"),
         run=run,
         endpoint_name=ENDPOINT,
+        stack="bank",
         topic_arn=alerts.topic,
         tags={},
         error="TargetMissing",
@@ -108,7 +109,7 @@ def test_a_released_run_is_recorded_and_told_and_keeps_its_model(aws, alerts):
     assert (ended.status, ended.finished) == ("released", "2026-11-23T12:00:00Z")
     assert read_latest(Bucket(aws.client("s3"), BUCKET)) == ended
     (message,) = alerts()
-    assert message["Subject"] == "Autowatch: model released, run new"
+    assert message["Subject"] == "[autowatch] Model released: run new"
     assert "Endpoint e now serves the model of run new." in message["Message"]
     assert "AUC 0.8000" in message["Message"]
     assert (
@@ -152,7 +153,7 @@ def test_a_domino_that_does_not_know_the_model_is_told_and_changes_nothing(aws, 
     ended, _ = finish(aws, alerts, passed=True, unknown_to_domino="PUT … failed at every attempt.")
     assert ended.status == "released"
     (message,) = alerts()
-    assert message["Subject"] == "Autowatch: model released, run new"
+    assert message["Subject"] == "[autowatch] Model released: run new"
     assert "Domino does not know this model yet: PUT … failed at every attempt." in message["Message"]
 
 
@@ -162,7 +163,7 @@ def test_a_rejected_run_is_a_normal_end_and_leaves_nothing(aws, alerts):
     ended, sagemaker = finish(aws, alerts, passed=False)
     assert ended.status == "rejected"
     (message,) = alerts()
-    assert message["Subject"] == "Autowatch: model rejected, run new"
+    assert message["Subject"] == "[autowatch] Model rejected: run new"
     assert "The model of run old serves on." in message["Message"]
     assert not sagemaker.models
     assert not sagemaker.configs
@@ -193,7 +194,7 @@ def test_a_failed_run_is_recorded_and_told_with_its_cause(aws, alerts):
     latest = read_latest(Bucket(aws.client("s3"), BUCKET))
     assert (latest.status, latest.reason) == ("failed", "The training file has no column 'y'.")
     (message,) = alerts()
-    assert message["Subject"] == "Autowatch: training run failed, run new"
+    assert message["Subject"] == "[bank] Training run failed: run new"
     assert "no column 'y'" in message["Message"]
     assert "No model has been released yet" in message["Message"]
     assert "arn:execution" in message["Message"]
@@ -212,7 +213,7 @@ def test_a_run_that_was_refused_touches_nothing_of_the_one_in_progress(aws, aler
     fail(aws, alerts, run="refused", cause="Run new has not ended yet.")
     assert read_latest(Bucket(aws.client("s3"), BUCKET)) == RUN
     (message,) = alerts()
-    assert message["Subject"] == "Autowatch: training run refused"
+    assert message["Subject"] == "[bank] Training run refused"
     assert "Run new has not ended yet." in message["Message"]
 
 
@@ -247,6 +248,7 @@ def clean_up(aws, alerts, sagemaker, execution="arn:execution", wait=lambda seco
         aws.client("sns"),
         EndedExecution(execution, "ABORTED", "Somebody was in doubt."),
         endpoint_name=ENDPOINT,
+        stack="bank",
         topic_arn=alerts.topic,
         tags={},
         now=lambda: NOW,
@@ -289,7 +291,7 @@ def test_a_stopped_run_leaves_the_champion_serving_and_nothing_of_its_own(aws, a
     latest = read_latest(Bucket(aws.client("s3"), BUCKET))
     assert (latest.status, latest.reason) == ("failed", "Its execution ended ABORTED. Somebody was in doubt.")
     (message,) = alerts()
-    assert message["Subject"] == "Autowatch: training run ended from outside, run new"
+    assert message["Subject"] == "[bank] Training run ended from outside: run new"
     assert "The model of run old serves on. What the run made was removed." in message["Message"]
 
 

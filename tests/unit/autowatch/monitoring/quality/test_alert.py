@@ -97,7 +97,7 @@ def test_a_worse_day_is_told_of_once(world):
     put(target)
     assert alert_on_worse_days(target, ["2026-11-23"]) == ("2026-11-23",)
     (mail,) = messages()
-    assert mail["Subject"] == "[bank] Predictions got worse: AUC 0.561 on 2026-11-23"
+    assert mail["Subject"] == "[bank] Predictions got worse on 2026-11-23: AUC 0.561"
     assert mail["Message"].splitlines() == [
         "What:     by the labels that came, the predictions of 2026-11-23 are worse than allowed.",
         f"How bad:  {DOCUMENT['reasons'][0]}",
@@ -158,7 +158,7 @@ def test_many_days_make_one_mail(world):
     told = alert_on_worse_days(target, days)
     assert len(told) == 21
     (mail,) = messages()
-    assert mail["Subject"].endswith("on 2026-11-23 and 20 more days")
+    assert mail["Subject"].startswith("[bank] Predictions got worse on 2026-11-23 and 20 more days: AUC")
     lines = mail["Message"].splitlines()
     assert "Days:     2026-11-23, 2026-11-22, 2026-11-21, 2026-11-20, 2026-11-19 and 16 more" in lines
     assert "Since:    2026-11-11, model r1" in lines
@@ -281,7 +281,7 @@ def test_a_day_of_numbers_speaks_of_errors(world):
     )  # fmt: skip
     alert_on_worse_days(target, ["2026-11-23"])
     (mail,) = messages()
-    assert mail["Subject"] == "[bank] Predictions got worse: RMSE 12,346 on 2026-11-23"
+    assert mail["Subject"] == "[bank] Predictions got worse on 2026-11-23: RMSE 12,346"
     assert "AUC" not in mail["Message"]
     lines = mail["Message"].splitlines()
     assert lines[2] == "          The gate measured RMSE 9,353."
@@ -304,7 +304,7 @@ def test_a_day_of_several_labels_speaks_of_what_was_judged(world):
     )
     alert_on_worse_days(target, ["2026-11-23"])
     (mail,) = messages()
-    assert mail["Subject"] == "[bank] Predictions got worse: balanced accuracy 0.561 on 2026-11-23"
+    assert mail["Subject"] == "[bank] Predictions got worse on 2026-11-23: balanced accuracy 0.561"
     assert "macro F1 0.561 (0.530 to 0.592), log loss –" in mail["Message"]
     assert "The gate's figures were not kept." in mail["Message"]
     jsonschema.validate(target.events.details[0], documented_schema())

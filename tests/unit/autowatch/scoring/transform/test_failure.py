@@ -38,6 +38,7 @@ def fail(s3, arrival, error=ERROR):
             sagemaker,
             topic,
             predictions_prefix="predictions/",
+            stack="bank",
             topic_arn="arn",
             work=WORK,
             arrival=arrival,
@@ -58,7 +59,7 @@ def test_nothing_is_left_and_the_message_says_what_to_do(s3):
     assert "Versions" not in s3.list_object_versions(Bucket=BUCKET, Prefix="transform/")
     (upload,) = s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
     assert upload["Key"].startswith("transform/another/"), "that one belongs to another file"
-    assert "inference/a.csv" in message["Subject"]
+    assert message["Subject"] == "[bank] File not scored: inference/a.csv"
     assert "AlgorithmError" in message["Message"]
     assert "upload the file again" in message["Message"]
 
@@ -93,6 +94,7 @@ def end(s3, document, status):
             sagemaker,
             topic,
             predictions_prefix="predictions/",
+            stack="bank",
             topic_arn="arn",
             detail=detail,
         )

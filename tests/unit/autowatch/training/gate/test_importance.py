@@ -306,13 +306,13 @@ class Failing:
             1000,
             "InvokeEndpoint was refused: AccessDenied",
         ),
-        (Failing(client_error("ThrottlingException", 429)), 64, "has as many requests as it takes"),
+        (Failing(client_error("ThrottlingException", 429)), 134, "has as many requests as it takes"),
         (
             Failing(model_error(400, "secret cell")),
             1000,
             "The model refused 5,000 rows with a shuffled column.",
         ),
-        (Runtime(**{CANDIDATE: model}), 61, "The time ran out"),
+        (Runtime(**{CANDIDATE: model}), 131, "The time ran out"),
         (Runtime(), 1000, "There is no endpoint e-candidate."),
     ],
 )

@@ -17,7 +17,7 @@ from autowatch.records.champion import Champion, write_champion
 from autowatch.records.contract import Contract, Feature, read_contract
 from autowatch.records.decision import GateDecision, read_decision
 from autowatch.records.holdout import UnseenRows, write_unseen_rows
-from autowatch.records.keys import baseline_key, contract_key, holdout_key
+from autowatch.records.keys import baseline_key, contract_key, holdout_key, reference_key
 from autowatch.records.smoke import read_smoke_test
 from autowatch.records.threshold import DecisionThreshold, ThresholdRule
 from autowatch.scoring.endpoint import EndpointUnavailable
@@ -423,3 +423,58 @@ def test_what_is_known_of_another_champion_does_not_count(s3):
     crown(s3)
     keep_unseen(s3, ((1, 1000),), champion="an earlier one")
     assert judge(s3, serving(good, poor)).unseen_rows is None
+
+
+class TestTheReference:
+    """Rows that those who write training files cannot write: a model of exchanged labels is good on its own alone."""
+
+    @pytest.fixture
+    def reference(self, s3):
+        rows = s3.get_object(Bucket=BUCKET, Key=holdout_key(RUN))["Body"].read().decode()
+        s3.put_object(Bucket=BUCKET, Key=reference_key(RUN), Body=rows.encode())
+        other = {"yes": "no", "no": "yes"}
+        header, *lines = rows.splitlines()
+        exchanged = [
+            f"{start},{other[label]}" for start, _, label in (each.rpartition(",") for each in lines)
+        ]
+        s3.put_object(Bucket=BUCKET, Key=holdout_key(RUN), Body="\n".join([header, *exchanged]).encode())
+
+    def test_a_model_of_exchanged_labels_is_refused_by_the_floor_there(self, s3, reference):
+        decision = judge(s3, serving(lambda row: 1 - good(row)))
+        assert [(check.name, check.passed) for check in decision.checks] == [
+            ("floor", True),
+            ("latency", True),
+            ("reference", False),
+        ]
+        assert not decision.passed
+        own = 1 - decision.metrics["auc"]
+        assert f"On the reference hold-out: AUC {own:.4f} on 1,000 hold-out rows is below" in decision.reason
+        assert read_decision(Bucket(s3, BUCKET), RUN) == decision
+
+    def test_a_model_worse_than_the_champion_there_is_refused_though_above_the_floor(self, s3, reference):
+        rows = s3.get_object(Bucket=BUCKET, Key=reference_key(RUN))["Body"].read()
+        s3.put_object(Bucket=BUCKET, Key=holdout_key(RUN), Body=rows.replace(b"good,poor", b"poor,good"))
+        crown(s3)
+        # On its own hold-out, where the names are exchanged, what the challenger reads is the better column.
+        runtime = serving(poor, good)
+        decision = judge(s3, runtime)
+        (check,) = (check for check in decision.checks if check.name == "reference")
+        assert not check.passed
+        assert "is not below the floor of 0.6. The champion, run old, has AUC" in check.message
+        assert "all 1,000 hold-out rows, which were kept from it, too" in check.message
+        assert "So the challenger is worse." in check.message
+        assert runtime.rows[ENDPOINT] == 2 * ROWS
+        batches = decision.challenger.latency.batches
+        assert runtime.requests[CANDIDATE] == LIMITS.concurrency + 2 * batches
+
+    def test_a_champion_that_cannot_score_it_leaves_the_floor(self, s3, reference):
+        crown(s3, replace(CONTRACT, features=(*CONTRACT.features, Feature("gone", "numeric"))))
+        (check,) = (check for check in judge(s3, serving(good, good)).checks if check.name == "reference")
+        assert check.passed
+        assert "Judged without a champion: the champion cannot score the hold-out." in check.message
+
+    def test_a_row_that_the_challenger_cannot_score_fails_the_run(self, s3):
+        rows = "good,poor,job,y\n0.1,0.1,j1,no\nx,0.1,j1,yes\n"
+        s3.put_object(Bucket=BUCKET, Key=reference_key(RUN), Body=rows.encode())
+        with pytest.raises(HoldoutRejected, match="The reference hold-out's row on line 3"):
+            judge(s3, serving(good))

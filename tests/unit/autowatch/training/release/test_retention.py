@@ -34,6 +34,7 @@ def add_run(s3, sagemaker, run, status="released"):
     for name in (
         "train.csv",
         "holdout.csv",
+        "reference.csv",
         "smoke.json",
         "autopilot/model.tar.gz",
         "contract.json",
