@@ -120,7 +120,7 @@ def test_a_run_without_a_record_is_listed_all_the_same(s3, listed):
 def test_a_run_shows_from_which_probability_on_a_row_is_positive(s3, capsys, threshold, words):
     put(s3, f"{OLD}/run.json", record(OLD, "rejected", "Too slow."))
     put(s3, f"{OLD}/gate.json", {"passed": False, "rows": 100, "checks": [], "metrics": {"auc": 0.8}})
-    contract = {"target": "y", "positive_label": "yes"} | (
+    contract = {"target": "y", "labels": ["no", "yes"], "positive_label": "yes"} | (
         {"decision_threshold": threshold} if threshold else {}
     )
     put(s3, f"{OLD}/contract.json", contract)
