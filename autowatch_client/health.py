@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from autowatch_client.objects import Bucket
 from autowatch_client.places import Place
+from autowatch_client.runs import main_measure
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,6 @@ class Status:
     Attributes:
         endpoint: its status, `InService` when it answers.
         model: the run whose model is in force.
-        model_measure: what it is measured by, such as `auc` or `rmse`; `model_value` is what it had at the gate.
         queues: how many messages wait in each queue of failures.
         alarms: the alarms in state ALARM.
     """
@@ -28,6 +28,7 @@ class Status:
     endpoint_name: str
     endpoint: str | None
     model: str | None
+    model_auc: float | None
     model_measure: str | None
     model_value: float | None
     last_run: str | None
@@ -53,8 +54,6 @@ def read_status(place: Place, client: Callable[[str], Any], bucket: Bucket) -> S
     """Reads the state of every part."""
     champion = bucket.read_json("models/champion.json") or {}
     latest = bucket.read_json("models/latest.json") or {}
-    # The measure that decides stands first.
-    measure, value = next(iter(champion.get("metrics", {}).items()), (None, None))
     manifest = _newest(bucket, "predictions/", ".manifest.json") or {}
     report = _newest(bucket, "reports/", "/drift.json") or {}
     name = champion.get("endpoint_name") or _resources(client, place.stack).get("EndpointName", place.stack)
@@ -63,8 +62,8 @@ def read_status(place: Place, client: Callable[[str], Any], bucket: Bucket) -> S
         endpoint_name=name,
         endpoint=_endpoint(client("sagemaker"), name),
         model=champion.get("run"),
-        model_measure=measure,
-        model_value=value,
+        model_auc=champion.get("metrics", {}).get("auc"),
+        **{f"model_{name}": value for name, value in main_measure(champion).items()},
         last_run=latest.get("run"),
         last_run_status=latest.get("status"),
         last_scored=manifest.get("finished"),

@@ -12,6 +12,7 @@ from typing import Any
 
 from autowatch_client.errors import FileUnfitError, RefusedError
 from autowatch_client.objects import Bucket, Version, unheard
+from autowatch_client.runs import main_measure
 from autowatch_client.tables import Table, write_table
 
 DAYS_LOOKED_BACK = 30
@@ -24,20 +25,22 @@ _SETTLE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Quality:
-    """How good the predictions of one day turned out.
+    """How good the predictions of one day turned out. Figures are None where there are not enough labels.
 
-    `measure` is what the verdict rests on, such as `auc` or `rmse`; it and its figures are None where there are not
-    enough labels.
+    `measure` names the figure by which days are judged, `value` is it; of two labels it is the AUC.
     """
 
     day: str
     verdict: str
     rows_scored: int
     rows_labelled: int
-    measure: str | None
-    value: float | None
-    lower: float | None
-    upper: float | None
+    auc: float | None
+    auc_lower: float | None
+    auc_upper: float | None
+    measure: str | None = None
+    value: float | None = None
+    lower: float | None = None
+    upper: float | None = None
 
 
 @dataclass(frozen=True)
@@ -186,19 +189,18 @@ def read_quality(bucket: Bucket, day: str) -> Quality | None:
     document = bucket.read_json(f"reports/date={day}/quality.json")
     if document is None:
         return None
-    # Earlier versions judged AUCs alone.
-    auc = document.get("metrics", {}).get("auc")
-    judged = document.get("judged") or ({"measure": "auc", "figure": auc} if auc else {})
-    figure: Mapping[str, Any] = judged.get("figure", {})
+    auc: Mapping[str, Any] = document.get("metrics", {}).get("auc") or {}
+    main = main_measure(document)
     return Quality(
         day=day,
         verdict=document["verdict"],
         rows_scored=document["rows_scored"],
         rows_labelled=document["rows_labelled"],
-        measure=judged.get("measure"),
-        value=figure.get("value"),
-        lower=figure.get("lower"),
-        upper=figure.get("upper"),
+        auc=auc.get("value"),
+        auc_lower=auc.get("lower"),
+        auc_upper=auc.get("upper"),
+        measure=main["measure"],
+        **{name: (main["value"] or {}).get(name) for name in ("value", "lower", "upper")},
     )
 
 

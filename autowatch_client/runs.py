@@ -1,5 +1,6 @@
 """The list of training runs: start, trigger, data, quality and outcome."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -11,28 +12,6 @@ from autowatch_client.objects import Bucket
 
 _READS_AT_ONCE = 8
 
-_WORDS = {
-    "auc": "AUC",
-    "macro_auc": "macro AUC",
-    "balanced_accuracy": "balanced accuracy",
-    "rmse": "RMSE",
-    "mae": "MAE",
-}
-"""The measures by which models and days are judged."""
-
-
-def say_measure(name: str, *values: float, places: int = 4) -> str:
-    """A measure in words, with its ends where they are given: `AUC 0.7712`, `RMSE 12.3 (11.8 to 12.9)`."""
-
-    def say(value: float) -> str:
-        if name in ("rmse", "mae"):
-            return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.{places}g}"
-        return f"{value:.{places}f}"
-
-    value, *ends = map(say, values)
-    interval = f" ({' to '.join(ends)})" if ends else ""
-    return f"{_WORDS.get(name, name)} {value}{interval}"
-
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -43,8 +22,8 @@ class RunSummary:
         started_by: the ARN of who started it, or the event that did.
         promotes: the earlier run whose model this one released again, if it did not train.
         best_candidate: the name of Autopilot's best model, `best_value` its value of the metric `best_metric`.
-        measure: what the gate compares models by, such as `auc` or `rmse`; `value` is the model's on the hold-out.
-        passed: whether the gate let the model through.
+        auc: on the hold-out, of two labels; `passed` says whether the gate let the model through.
+        measure: the name of the figure by which models are compared, `value` that figure on the hold-out.
         status: `running`, `released`, `rejected`, `failed` or None where nothing is recorded.
         serving: this run's model is in force.
     """
@@ -59,12 +38,35 @@ class RunSummary:
     best_candidate: str | None
     best_metric: str | None
     best_value: float | None
+    auc: float | None
     measure: str | None
     value: float | None
     passed: bool | None
     status: str | None
     reason: str | None
     serving: bool
+
+
+_MEASURES = {
+    "auc": "AUC",
+    "macro_auc": "macro AUC",
+    "balanced_accuracy": "balanced accuracy",
+    "rmse": "RMSE",
+    "mae": "MAE",
+}
+"""What models are compared by, and in words."""
+
+
+def main_measure(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The members `measure` and `value` of what a gate or a day measured; None where it measured nothing.
+
+    A day's value is a document with `value`, `lower` and `upper`.
+    """
+    metrics = document.get("metrics") or {}
+    judged = (document.get("judged") or {}).get("measure")
+    names = (document.get("decided_by"), judged, *_MEASURES)
+    name = next((each for each in names if each and metrics.get(each)), None)
+    return {"measure": _MEASURES.get(name or "", name), "value": metrics[name] if name else None}
 
 
 def list_runs(bucket: Bucket, limit: int) -> tuple[list[RunSummary], int]:
@@ -115,7 +117,6 @@ def _summarize(bucket: Bucket, latest: dict[str, Any], champion: str | None, run
     record = read("run.json") or (latest if latest.get("run") == run else {})
     gate, contract = read("gate.json"), read("contract.json")
     leaderboard = read("leaderboard.json")
-    measure = gate.get("decided_by", "auc")
     best: dict[str, Any] = next(iter(leaderboard.get("candidates", ())), {})
     return RunSummary(
         run=run,
@@ -128,8 +129,8 @@ def _summarize(bucket: Bucket, latest: dict[str, Any], champion: str | None, run
         best_candidate=leaderboard.get("best_candidate"),
         best_metric=leaderboard.get("objective"),
         best_value=best.get("value"),
-        measure=measure if gate else None,
-        value=gate.get("metrics", {}).get(measure),
+        auc=gate.get("metrics", {}).get("auc"),
+        **main_measure(gate),
         passed=gate.get("passed"),
         status=record.get("status"),
         reason=record.get("reason"),

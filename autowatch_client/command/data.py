@@ -11,7 +11,6 @@ import typer
 from autowatch_client.command.terminal import Exit, JsonOption, StackOption, Terminal, number
 from autowatch_client.drift import Judgement, Judgements
 from autowatch_client.labels import Labelled
-from autowatch_client.runs import say_measure
 
 _MOVED_SHOWN = 12
 _VERDICT_STYLES = {"drift": "yellow", "no drift": "green"}
@@ -167,8 +166,8 @@ def _tell_labels(terminal: Terminal, labelled: Labelled) -> None:
         )
     for day in labelled.quality:
         figure = (
-            f", {say_measure(day.measure, day.value, day.lower, day.upper, places=3)}"
-            if day.measure and day.value is not None and day.lower is not None and day.upper is not None
+            f", {day.measure} {day.value:.3f} ({day.lower:.3f} to {day.upper:.3f})"
+            if day.value is not None and day.lower is not None and day.upper is not None
             else ""
         )
         terminal.say(

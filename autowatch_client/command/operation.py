@@ -8,7 +8,6 @@ import typer
 from autowatch_client.command.terminal import Exit, JsonOption, StackOption, Terminal, number
 from autowatch_client.forgetting.search import Traces
 from autowatch_client.health import Status
-from autowatch_client.runs import say_measure
 
 _REDRIVEN = {"sent": "sent again", "done": "scored meanwhile", "left": "left in its queue, for no function"}
 _ACTIONS = {
@@ -173,8 +172,8 @@ def destroy(
 
 def _lines(found: Status) -> list[tuple[str, str]]:
     model = (
-        f"{found.model} ({say_measure(found.model_measure, found.model_value)} at its gate)"
-        if found.model and found.model_measure and found.model_value is not None
+        f"{found.model} ({found.model_measure} {found.model_value:.4f} at its gate)"
+        if found.model and found.model_value
         else found.model
     )
     scored = f"{found.last_scored}, {number(found.last_scored_rows)} rows" if found.last_scored else None

@@ -20,7 +20,7 @@ from autowatch_client.command.terminal import (
 )
 from autowatch_client.executions import Sight
 from autowatch_client.follow import End, describe
-from autowatch_client.runs import RunSummary, list_runs, say_measure
+from autowatch_client.runs import RunSummary, list_runs
 from autowatch_client.stack import RunDetail, Stack, Training
 
 _ENDINGS = {
@@ -247,7 +247,7 @@ def _candidate(run: RunSummary) -> str:
 def _gate(run: RunSummary) -> str:
     if run.passed is None:
         return "–"
-    figure = f"{say_measure(run.measure, run.value)}, " if run.measure and run.value is not None else ""
+    figure = f"{run.measure} {run.value:.4f}, " if run.value is not None else ""
     return f"{figure}{'passed' if run.passed else 'not passed'}"
 
 
@@ -305,9 +305,10 @@ _CHOSEN_BY = {
 
 def _decides(contract: Mapping[str, Any]) -> str:
     """From which probability on a row gets the positive label."""
-    if not contract["labels"]:
+    problem_type = contract.get("problem_type")
+    if problem_type == "regression":
         return f"{contract['target']} is a number."
-    if len(contract["labels"]) > 2:
+    if problem_type == "multiclass":
         return f"{contract['target']} is the most probable of {len(contract['labels'])} labels."
     threshold = contract.get("decision_threshold")
     if not threshold:

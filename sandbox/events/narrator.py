@@ -128,16 +128,20 @@ def _judged(document: dict[str, Any]) -> str | None:
     )
 
 
+_MEASURES = {
+    "auc": "AUC",
+    "macro_auc": "macro AUC",
+    "balanced_accuracy": "balanced accuracy",
+    "rmse": "RMSE",
+    "mae": "MAE",
+}
+
+
 def _measured(document: dict[str, Any]) -> str | None:
     if document.get("alerting"):
         return None
-    judged = document.get("judged")
-    figure = f", {_say(judged['measure'], judged['figure']['value'])}" if judged else ""
+    name = (document.get("judged") or {}).get("measure", "auc")
+    found = document["metrics"].get(name)
+    figure = f", {_MEASURES.get(name, name)} {found['value']:.3f}" if found else ""
     labelled = f"{document['rows_labelled']:,} of {document['rows_scored']:,} rows have labels"
     return f"{document['date']} measured: {document['verdict']}{figure}, {labelled}"
-
-
-def _say(measure: str, value: float) -> str:
-    if measure in ("rmse", "mae"):
-        return f"{measure.upper()} {value:,.0f}" if value >= 1_000 else f"{measure.upper()} {value:.4g}"
-    return f"{measure.replace('_', ' ').replace('auc', 'AUC')} {value:.3f}"

@@ -12,7 +12,7 @@ from autowatch_client import ObjectUnreadableError, RunUnknownError, connect
 from autowatch_client.command.app import main
 from autowatch_client.command.terminal import complete_runs
 from autowatch_client.objects import Bucket
-from autowatch_client.runs import list_runs, read_run, say_measure
+from autowatch_client.runs import list_runs, main_measure, read_run
 
 BUCKET = "bank-123456789012-us-east-1"
 OLD, MIDDLE, NEW = "20261121-070000-aaaa", "20261122-070000-bbbb", "20261123-070000-cccc"
@@ -215,22 +215,19 @@ def test_a_run_is_told_who_starts_it_and_whether_new_labels_are_meant(s3, versio
     assert started == {"training_key": "training/calls.csv", **asked}
 
 
-@pytest.mark.parametrize(
-    ("name", "values", "words"),
-    [
-        ("auc", [0.77124], "AUC 0.7712"),
-        ("macro_auc", [0.7, 0.65, 0.75], "macro AUC 0.7000 (0.6500 to 0.7500)"),
-        ("rmse", [12_345.6], "RMSE 12,346"),
-        ("mae", [0.012345, 0.01, 0.02], "MAE 0.01235 (0.01 to 0.02)"),
-    ],
-)
-def test_a_measure_in_words(name, values, words):
-    assert say_measure(name, *values) == words
-
-
 def test_a_model_of_numbers_is_listed_with_its_error(s3):
     put(s3, f"{OLD}/run.json", record(OLD, "released", "RMSE 12.5."))
     gate = {"passed": True, "decided_by": "rmse", "metrics": {"rmse": 12.5, "r2": 0.4}}
     put(s3, f"{OLD}/gate.json", gate)
     (summary,), _ = list_runs(Bucket(s3, BUCKET), 5)
-    assert (summary.measure, summary.value) == ("rmse", 12.5)
+    assert (summary.measure, summary.value) == ("RMSE", 12.5)
+
+
+def test_a_days_measure_is_the_one_that_was_judged():
+    figure = {"value": 0.7, "lower": 0.6, "upper": 0.8}
+    day = {
+        "judged": {"measure": "balanced_accuracy", "figure": figure, "gate": None},
+        "metrics": {"macro_auc": None, "balanced_accuracy": figure},
+    }
+    assert main_measure(day) == {"measure": "balanced accuracy", "value": figure}
+    assert main_measure({"judged": None, "metrics": {"rmse": None}}) == {"measure": None, "value": None}
