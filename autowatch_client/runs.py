@@ -48,7 +48,13 @@ class RunSummary:
     serving: bool
 
 
-_MEASURES = {"auc": "AUC", "macro_auc": "macro AUC", "rmse": "RMSE", "mae": "MAE"}
+_MEASURES = {
+    "auc": "AUC",
+    "macro_auc": "macro AUC",
+    "balanced_accuracy": "balanced accuracy",
+    "rmse": "RMSE",
+    "mae": "MAE",
+}
 """What models are compared by, and in words."""
 
 
@@ -58,9 +64,9 @@ def main_measure(document: Mapping[str, Any]) -> dict[str, Any]:
     A day's value is a document with `value`, `lower` and `upper`.
     """
     metrics = document.get("metrics") or {}
-    name = next(
-        (each for each in (document.get("decided_by"), *_MEASURES) if each and metrics.get(each)), None
-    )
+    judged = (document.get("judged") or {}).get("measure")
+    names = (document.get("decided_by"), judged, *_MEASURES)
+    name = next((each for each in names if each and metrics.get(each)), None)
     return {"measure": _MEASURES.get(name or "", name), "value": metrics[name] if name else None}
 
 
