@@ -275,6 +275,8 @@ def test_every_column_can_be_jumped_to_and_quiet_ones_are_folded():
     assert len(set(targets)) == 150
     assert all(html.count(f'id="{target}"') == 1 for target in targets)
     assert "147 without drift" in glance
+    assert "The figures of all 150 columns" in html
+    assert "The figures of all" not in day_page(DAY, drift_document(columns=30), None, {}, LINKS)
     assert "1 not judged" in glance
     assert glance.index("<details") > glance.index(targets[1])
     assert '<span class="tag n">not judged</span>' in html
