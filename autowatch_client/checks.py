@@ -97,7 +97,10 @@ def check_scoring(path: Path, contract: Mapping[str, Any]) -> Table:
             f"{path} lacks {_listed(missing)}, which the model in force (run {contract['run']}) needs.{hint}"
         )
     target = contract["target"]
-    _check_reserved(table, (f"{target}_probability", f"{target}_actual"))
+    probability = f"{target}_probability"
+    each = contract["labels"] if contract.get("probability_of_each_class") else ()
+    of_labels = (probability, *(f"{probability}_{label}" for label in each)) if contract["labels"] else ()
+    _check_reserved(table, (*of_labels, f"{target}_actual"))
     return table
 
 

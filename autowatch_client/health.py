@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from autowatch_client.objects import Bucket
 from autowatch_client.places import Place
+from autowatch_client.runs import main_measure
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Status:
     endpoint: str | None
     model: str | None
     model_auc: float | None
+    model_measure: str | None
+    model_value: float | None
     last_run: str | None
     last_run_status: str | None
     last_scored: str | None
@@ -60,6 +63,7 @@ def read_status(place: Place, client: Callable[[str], Any], bucket: Bucket) -> S
         endpoint=_endpoint(client("sagemaker"), name),
         model=champion.get("run"),
         model_auc=champion.get("metrics", {}).get("auc"),
+        **{f"model_{name}": value for name, value in main_measure(champion).items()},
         last_run=latest.get("run"),
         last_run_status=latest.get("status"),
         last_scored=manifest.get("finished"),

@@ -12,6 +12,7 @@ from typing import Any
 
 from autowatch_client.errors import FileUnfitError, RefusedError
 from autowatch_client.objects import Bucket, Version, unheard
+from autowatch_client.runs import main_measure
 from autowatch_client.tables import Table, write_table
 
 DAYS_LOOKED_BACK = 30
@@ -24,7 +25,10 @@ _SETTLE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Quality:
-    """How good the predictions of one day turned out. Figures are None where there are not enough labels."""
+    """How good the predictions of one day turned out. Figures are None where there are not enough labels.
+
+    `measure` names the figure by which days are judged, `value` is it; of two labels it is the AUC.
+    """
 
     day: str
     verdict: str
@@ -33,6 +37,10 @@ class Quality:
     auc: float | None
     auc_lower: float | None
     auc_upper: float | None
+    measure: str | None = None
+    value: float | None = None
+    lower: float | None = None
+    upper: float | None = None
 
 
 @dataclass(frozen=True)
@@ -182,6 +190,7 @@ def read_quality(bucket: Bucket, day: str) -> Quality | None:
     if document is None:
         return None
     auc: Mapping[str, Any] = document.get("metrics", {}).get("auc") or {}
+    main = main_measure(document)
     return Quality(
         day=day,
         verdict=document["verdict"],
@@ -190,6 +199,8 @@ def read_quality(bucket: Bucket, day: str) -> Quality | None:
         auc=auc.get("value"),
         auc_lower=auc.get("lower"),
         auc_upper=auc.get("upper"),
+        measure=main["measure"],
+        **{name: (main["value"] or {}).get(name) for name in ("value", "lower", "upper")},
     )
 
 

@@ -1,5 +1,6 @@
 """The list of training runs: start, trigger, data, quality and outcome."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +19,11 @@ class RunSummary:
 
     Attributes:
         rows: how many the training data had.
-        started_by: the ARN of who started it, or the event that did.
+        started_by: the ARN of who started it, or the event that did; `start_reason` says why.
         promotes: the earlier run whose model this one released again, if it did not train.
         best_candidate: the name of Autopilot's best model, `best_value` its value of the metric `best_metric`.
-        auc: on the hold-out; `passed` says whether the gate let the model through.
+        auc: on the hold-out, of two labels; `passed` says whether the gate let the model through.
+        measure: the name of the figure by which models are compared, `value` that figure on the hold-out.
         status: `running`, `released`, `rejected`, `failed` or None where nothing is recorded.
         serving: this run's model is in force.
     """
@@ -30,6 +32,7 @@ class RunSummary:
     started: str | None
     trigger: str | None
     started_by: str | None
+    start_reason: str | None
     promotes: str | None
     training_key: str | None
     rows: int | None
@@ -37,10 +40,34 @@ class RunSummary:
     best_metric: str | None
     best_value: float | None
     auc: float | None
+    measure: str | None
+    value: float | None
     passed: bool | None
     status: str | None
     reason: str | None
     serving: bool
+
+
+_MEASURES = {
+    "auc": "AUC",
+    "macro_auc": "macro AUC",
+    "balanced_accuracy": "balanced accuracy",
+    "rmse": "RMSE",
+    "mae": "MAE",
+}
+"""What models are compared by, and in words."""
+
+
+def main_measure(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The members `measure` and `value` of what a gate or a day measured; None where it measured nothing.
+
+    A day's value is a document with `value`, `lower` and `upper`.
+    """
+    metrics = document.get("metrics") or {}
+    judged = (document.get("judged") or {}).get("measure")
+    names = (document.get("decided_by"), judged, *_MEASURES)
+    name = next((each for each in names if each and metrics.get(each)), None)
+    return {"measure": _MEASURES.get(name or "", name), "value": metrics[name] if name else None}
 
 
 def list_runs(bucket: Bucket, limit: int) -> tuple[list[RunSummary], int]:
@@ -97,6 +124,7 @@ def _summarize(bucket: Bucket, latest: dict[str, Any], champion: str | None, run
         started=record.get("started"),
         trigger=record.get("trigger"),
         started_by=record.get("started_by"),
+        start_reason=record.get("start_reason"),
         promotes=record.get("promotes"),
         training_key=(record.get("training") or contract.get("training") or {}).get("key"),
         rows=contract.get("rows"),
@@ -104,6 +132,7 @@ def _summarize(bucket: Bucket, latest: dict[str, Any], champion: str | None, run
         best_metric=leaderboard.get("objective"),
         best_value=best.get("value"),
         auc=gate.get("metrics", {}).get("auc"),
+        **main_measure(gate),
         passed=gate.get("passed"),
         status=record.get("status"),
         reason=record.get("reason"),

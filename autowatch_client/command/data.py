@@ -165,13 +165,13 @@ def _tell_labels(terminal: Terminal, labelled: Labelled) -> None:
             "yellow",
         )
     for day in labelled.quality:
-        auc = (
-            f", AUC {day.auc:.3f} ({day.auc_lower:.3f} to {day.auc_upper:.3f})"
-            if day.auc is not None and day.auc_lower is not None and day.auc_upper is not None
+        figure = (
+            f", {day.measure} {day.value:.3f} ({day.lower:.3f} to {day.upper:.3f})"
+            if day.value is not None and day.lower is not None and day.upper is not None
             else ""
         )
         terminal.say(
-            f"  {day.day}: {day.verdict}{auc}, {day.rows_labelled:,} of {day.rows_scored:,} rows have labels"
+            f"  {day.day}: {day.verdict}{figure}, {day.rows_labelled:,} of {day.rows_scored:,} rows have labels"
         )
     terminal.next("autowatch report --open")
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from autowatch_client.command.terminal import Exit, JsonOption, StackOption, Terminal, number
+from autowatch_client.forgetting.limits import not_searched
 from autowatch_client.forgetting.search import Traces
 from autowatch_client.health import Status
 
@@ -100,8 +101,8 @@ def forget(
         terminal.say("No row of theirs was found.")
         if keys and not traces.has_column:
             terminal.note("No file has a column of that name: look at --column.")
-        for key, why in traces.not_searched.items():
-            terminal.note(f"Not searched: {key}, {why}.")
+        for sentence in not_searched(traces):
+            terminal.note(sentence)
         return Exit.NOTHING_TO_DO
     _show_traces(terminal, traces)
     if dry_run or not (yes or _is_agreed(terminal, as_json)):
@@ -126,8 +127,8 @@ def _show_traces(terminal: Terminal, traces: Traces) -> None:
         ],
         ("versions", "rows"),
     )
-    for key, why in traces.not_searched.items():
-        terminal.note(f"Not searched: {key}, {why}.")
+    for sentence in not_searched(traces):
+        terminal.note(sentence)
 
 
 def _is_agreed(terminal: Terminal, as_json: bool) -> bool:
@@ -172,8 +173,8 @@ def destroy(
 
 def _lines(found: Status) -> list[tuple[str, str]]:
     model = (
-        f"{found.model} (AUC {found.model_auc:.4f} at its gate)"
-        if found.model and found.model_auc
+        f"{found.model} ({found.model_measure} {found.model_value:.4f} at its gate)"
+        if found.model and found.model_value
         else found.model
     )
     scored = f"{found.last_scored}, {number(found.last_scored_rows)} rows" if found.last_scored else None

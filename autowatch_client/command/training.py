@@ -87,6 +87,8 @@ def runs(
         return Exit.DONE
     terminal.table(_HEADER, [_row(run) for run in found], right=("rows",))
     for run in found:
+        if run.start_reason:
+            terminal.say(f"{run.run}: started by {run.started_by}: {run.start_reason}")
         if run.reason and run.status in ("rejected", "failed"):
             terminal.say(f"{run.run}: {run.reason}")
     if any(run.serving for run in found):
@@ -247,8 +249,8 @@ def _candidate(run: RunSummary) -> str:
 def _gate(run: RunSummary) -> str:
     if run.passed is None:
         return "–"
-    auc = f"AUC {run.auc:.4f}, " if run.auc is not None else ""
-    return f"{auc}{'passed' if run.passed else 'not passed'}"
+    figure = f"{run.measure} {run.value:.4f}, " if run.value is not None else ""
+    return f"{figure}{'passed' if run.passed else 'not passed'}"
 
 
 def _show(terminal: Terminal, detail: RunDetail) -> None:
@@ -305,9 +307,10 @@ _CHOSEN_BY = {
 
 def _decides(contract: Mapping[str, Any]) -> str:
     """From which probability on a row gets the positive label."""
-    if not contract["labels"]:
+    problem_type = contract.get("problem_type")
+    if problem_type == "regression":
         return f"{contract['target']} is a number."
-    if len(contract["labels"]) > 2:
+    if problem_type == "multiclass":
         return f"{contract['target']} is the most probable of {len(contract['labels'])} labels."
     threshold = contract.get("decision_threshold")
     if not threshold:

@@ -111,9 +111,7 @@ def _rewrite_json(bucket: Bucket, found: Found, document: dict[str, Any]) -> Non
     if found.live is None:
         return
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "document.json"
-        path.write_text(json.dumps(document, ensure_ascii=False, indent=1), "utf-8", "surrogatepass")
-        written = bucket.rewrite(found.live, path, MARK)
+        written = bucket.rewrite(found.live, _written(document, Path(folder)), MARK)
     _name_in_manifest(bucket, found.key, written, 0)
     _delete_others(bucket, (found.live, *found.stale), written)
 
@@ -132,9 +130,14 @@ def _name_in_manifest(bucket: Bucket, key: str, written: str | None, rows: int) 
             manifest[f"{name}_version_id"] = written
             manifest["forgotten"] = manifest.get("forgotten", 0) + rows
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "manifest.json"
-        path.write_text(json.dumps(manifest, ensure_ascii=False, indent=1), "utf-8", "surrogatepass")
-        bucket.rewrite(newest, path, MARK)
+        bucket.rewrite(newest, _written(manifest, Path(folder)), MARK)
+
+
+def _written(document: dict[str, Any], folder: Path) -> Path:
+    path = folder / "document.json"
+    # Half of a surrogate pair has no UTF-8; Python's escape for it is JSON's too.
+    path.write_bytes(json.dumps(document, ensure_ascii=False, indent=1).encode(errors="backslashreplace"))
+    return path
 
 
 def _renew_report(bucket: Bucket, key: str, traces: Traces, judge_anew: Callable[[str], object]) -> list[str]:

@@ -5,7 +5,7 @@ from autowatch_client.objects import Bucket
 
 _ALWAYS = (
     "Copies outside of the bucket: downloads, replicas, backups, and mails, which may quote texts that several rows "
-    "had. Logs hold no rows.",
+    "had. The stack's logs hold no rows; those of SageMaker's containers may quote some, until they expire.",
     "Counts: profiles, baselines and reports count the rows on, and keep smallest and largest numbers and the names of "
     "categories.",
 )
@@ -16,8 +16,20 @@ def not_reached(bucket: Bucket, traces: Traces) -> list[str]:
     return [
         *_domino(bucket, traces),
         *_models(traces),
-        *(f"{key} was not searched: {why}. Look at it yourself." for key, why in traces.not_searched.items()),
+        *not_searched(traces),
         *_ALWAYS,
+    ]
+
+
+def not_searched(traces: Traces) -> list[str]:
+    """A sentence for each reason for which objects were not searched."""
+    by_reason: dict[str, list[str]] = {}
+    for key, why in traces.not_searched.items():
+        by_reason.setdefault(why, []).append(key)
+    return [
+        f"Not searched, look at {'it' if len(keys) == 1 else 'them'} yourself: {keys[0]}"
+        f"{f' and {len(keys) - 1:,} more' if len(keys) > 1 else ''}, since {why}."
+        for why, keys in by_reason.items()
     ]
 
 

@@ -16,7 +16,6 @@ _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"')
 _SEPARATOR_LINE = re.compile(r"\ufeff?sep=([,;\t|])\r?\n")
 _LARGEST_FIELD = 16 * 1024 * 1024
-_FIRST_BYTES = 4096
 
 
 class NotSearchableError(RequestError):
@@ -48,9 +47,6 @@ class RowsFile:
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        if b"\0" in file.read(_FIRST_BYTES):
-            raise NotSearchableError("it is no text in UTF-8")
-        file.seek(0)
         self._lines = _Lines(file)
         self.head, text, delimiter = _read_head(self._lines)
         # What is not UTF-8 was never scored, and holds rows all the same.
@@ -125,5 +121,8 @@ def _read_head(lines: _Lines) -> tuple[bytes, str, str]:
     else:
         if begun.strip("\r\n\ufeff"):
             raise NotSearchableError("a quote in its header is not closed")
+    if "\0" in begun:
+        # Archives, workbooks and UTF-16; a row may hold such a character.
+        raise NotSearchableError("it is no text in UTF-8")
     delimiter = told or max(_DELIMITERS, key=_QUOTED.sub("", text).count)
     return lines.take(), text, delimiter

@@ -21,6 +21,7 @@ from autowatch_client.objects import Bucket, StoredVersion
 Action = Literal["take out", "remove", "take out of smoke test", "take out of profile", "judge anew"]
 
 _OWN_IDS = ("autowatch_id", "id")
+_UPLOADED = ("inference/", "training/", "reference/", "labels/")
 _RUN_DATA = re.compile(
     r"models/(?P<run>[^/]+)/((train|holdout|(?P<reference>reference))\.csv|autopilot/.+\.(csv|csv\.out|parquet))"
 )
@@ -282,17 +283,27 @@ class _Hunt:
                 yield from _found(key, "take out of profile", quoted, self._live(key, versions))
 
     def reports(self) -> Iterator[Found]:
-        """Judgements of days that quote such a text; their pages quote it too."""
+        """Judgements that quote such a text; their pages quote it too. What was judged on demand is removed."""
+        for key, versions in self._objects("reports/"):
+            folder, _, name = key.rpartition("/")
+            on_demand = key.startswith(("reports/range=", "reports/file=")) and name == "drift.json"
+            if on_demand and any(self._is_quoting(version) for version in versions):
+                for part in ("index.html", "drift.json"):
+                    yield Found(
+                        f"{folder}/{part}",
+                        "remove",
+                        None,
+                        stale=tuple(self._bucket.versions(f"{folder}/{part}")),
+                    )
         self._days.update(key.split("/")[1].removeprefix("date=") for key in self._scored if "/date=" in key)
         for day in sorted(self._days):
             key = f"reports/date={day}/drift.json"
             versions = [each for each in self._bucket.versions(key) if each.key == key]
-            quoting = {
-                each: frozenset({1})
-                for each in versions
-                if quotes_texts(self._bucket.read_json(key, each.version_id) or {}, self.traces.texts)
-            }
+            quoting = {each: frozenset({1}) for each in versions if self._is_quoting(each)}
             yield from _found(key, "judge anew", quoting, _latest(versions))
+
+    def _is_quoting(self, report: StoredVersion) -> bool:
+        return quotes_texts(self._bucket.read_json(report.key, report.version_id) or {}, self.traces.texts)
 
     def work(self) -> Iterator[Found]:
         """What ended transforms have left: for internal use alone, without headers, and swept anyway."""
@@ -306,7 +317,7 @@ class _Hunt:
         found: list[Found] = []
         for key, versions in self._objects(prefix):
             if not key.lower().endswith(".csv"):
-                if prefix in ("inference/", "training/", "labels/"):
+                if prefix in _UPLOADED:
                     self.traces.not_searched[key] = "its name does not end with .csv"
                 continue
             numbers: dict[StoredVersion, frozenset[int]] = {}
@@ -315,7 +326,8 @@ class _Hunt:
                     numbers[version] = self._matching(version, matcher)
                 except NotSearchableError as error:
                     self.traces.not_searched[key] = str(error)
-            found.extend(_found(key, "take out", numbers, self._live(key, versions)))
+            if any(numbers.values()):
+                found.extend(_found(key, "take out", numbers, self._live(key, versions)))
         return found
 
     def _matching(
@@ -327,7 +339,11 @@ class _Hunt:
         self._bucket.download(version.key, self._path, version.version_id)
         with self._path.open("rb") as file:
             table = RowsFile(file)
-            self.traces.has_column |= self._person.column in table.header
+            has_column = self._person.column in table.header
+            self.traces.has_column |= has_column
+            is_named = has_column or (version.key.startswith("labels/") and self._has_id(table.header))
+            if self._person.keys and version.key.startswith(_UPLOADED) and not is_named:
+                self.traces.not_searched[version.key] = f"it has no column {self._person.column!r}"
             matches = matcher(version, table.header)
             return frozenset(row.number for row in table.rows() if row.fields and matches(row))
 
@@ -359,6 +375,9 @@ class _Hunt:
     def _by_id(self, header: list[str]) -> Callable[[Row], bool]:
         places = [header.index(name) for name in _OWN_IDS if name in header]
         return lambda row: any(place < len(row.fields) and row.fields[place] in self._ids for place in places)
+
+    def _has_id(self, header: list[str]) -> bool:
+        return any(name in header for name in _OWN_IDS)
 
     def _rejected_lines(self, key: str) -> set[str]:
         source = self._manifest_of(key).get("input") or {}

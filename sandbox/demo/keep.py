@@ -41,8 +41,9 @@ def keep_story(story: Story, folder: Path, data: str) -> Kept:
         _keep_day(number, judged, folder / "reports")
         for number, judged in enumerate((story.first_day, story.second_day, story.last_day), 1)
     )
+    # The pages of all days look for them here.
     runs = tuple(
-        _write(folder / "runs" / released.run / "report.html", released.page)
+        _write(folder / "reports" / "models" / released.run / "report.html", released.page)
         for released in (story.first_release, story.second_release)
     )
     mails = tuple(_keep_mail(number, mail, folder / "mail") for number, mail in enumerate(story.mails, 1))

@@ -36,7 +36,7 @@ class V2:
         if metadata.get("modelType") not in _MODEL_TYPES:
             raise BadRequest(f"modelType must be one of {', '.join(_MODEL_TYPES)}")
         declared = v2_variables.read_variables(body)
-        v2_variables.check_model(declared)
+        v2_variables.check_model(declared, metadata["modelType"])
         model = Model(
             id=uuid.uuid4().hex[:24],
             name=read_text(metadata, "name"),

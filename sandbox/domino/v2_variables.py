@@ -17,6 +17,7 @@ _COMPARED = ("feature", "prediction")
 _OF_PREDICTIONS = ("timestamp", "row_identifier", "sample_weight", "prediction_probability")
 _ONLY_ONCE = ("prediction", "timestamp", "row_identifier")
 _NEEDED_VALUE_TYPES = {"row_identifier": "string", "timestamp": "datetime"}
+_PREDICTED = {"classification": "categorical", "regression": "numerical"}
 _BINS = ("binsNum", "binEdges", "binCategories")
 
 Variable = dict[str, Any]
@@ -36,12 +37,20 @@ def read_variables(body: dict[str, Any]) -> list[Variable]:
     return variables
 
 
-def check_model(declared: list[Variable]) -> None:
-    """What a model is registered with; BadRequest when that is not as it should be."""
+def check_model(declared: list[Variable], model_type: str | None = None) -> None:
+    """What a model is registered with; BadRequest when that is not as it should be.
+
+    Assumed: a classification predicts categories and a regression numbers.
+    """
     _check_counts([variable["variableType"] for variable in declared])
     for variable in declared:
         if variable["variableType"] == "ground_truth":
             raise BadRequest("A ground_truth variable comes with the first ground truth dataset")
+        needed = _PREDICTED.get(model_type or "", variable["valueType"])
+        if variable["variableType"] == "prediction" and variable["valueType"] != needed:
+            raise BadRequest(
+                f"valueType of {variable['name']} must be {needed} in a model of type {model_type}"
+            )
     if not any(variable["variableType"] == "feature" for variable in declared):
         raise BadRequest("A model needs a variable of the type feature")
 

@@ -5,28 +5,35 @@ import io
 import json
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date, timedelta
 
 import boto3
 import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.domino.files import FilesByDay, list_new_files, read_datasets
 from autowatch.monitoring.quality.fragments import list_fragments
 from autowatch.monitoring.quality.job import Job, QualitySettings, take_in
 from autowatch.monitoring.quality.labels import take_labels
 from autowatch.monitoring.quality.rows import read_labelled_rows
 from autowatch.monitoring.quality.verdict import QualityRules
+from autowatch.monitoring.requests import OneDay
 from autowatch.monitoring.settings import Clients
+from autowatch.monitoring.watch import DriftClients, MonitoringSettings, watch
 from autowatch.records.arrival import Arrival
 from autowatch.records.smoke import SmokeTest, read_witness, write_smoke_test
 from autowatch.scoring.inbox import score_arrivals
 from autowatch.training.data.files import find_training_files
+from autowatch_client import objects
 from autowatch_client.command.app import main
 from autowatch_client.errors import RefusedError
 from autowatch_client.forgetting.erase import erase
+from autowatch_client.forgetting.limits import not_searched
 from autowatch_client.forgetting.search import Person, search
 from autowatch_client.objects import Bucket as ClientBucket
 from autowatch_client.objects import unheard
+from tests.support.monitored_bucket import Bus, Topic, csv_profiler
 from tests.support.scoring_bucket import (
     BUCKET,
     CONTRACT,
@@ -147,10 +154,26 @@ def test_no_version_of_any_object_has_the_person_and_all_others_stay(s3):
     assert untouched <= texts(s3).keys()
 
 
-def test_what_belonged_to_an_object_still_does(s3):
+@pytest.mark.parametrize("largest", [10, 5_000_000_000], ids=["in parts", "at once"])
+def test_what_belonged_to_an_object_still_does(s3, monkeypatch, largest):
+    monkeypatch.setattr(objects, "_LARGEST_PUT", largest)
+    key = boto3.client("kms", "us-east-1").create_key()["KeyMetadata"]["Arn"]
+    encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key, "Tagging": "team=risk&of=2026"}
+    body = f"customer,age\n{SECRET},1\nc-2,3\n".encode()
+    s3.put_object(Bucket=BUCKET, Key="inference/k.csv", Body=body, CacheControl="no-store", **encrypted)
     forget(s3, **by_key())
     head = s3.head_object(Bucket=BUCKET, Key="inference/a.csv")
     assert (head["ContentType"], head["Metadata"]["from"]) == ("text/csv", "crm")
+    head = s3.head_object(Bucket=BUCKET, Key="inference/k.csv")
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"], head["CacheControl"]) == (
+        "aws:kms",
+        key,
+        "no-store",
+    )
+    tags = s3.get_object_tagging(Bucket=BUCKET, Key="inference/k.csv")["TagSet"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {"team": "risk", "of": "2026"}
+    assert having(s3, SECRET) == []
+    assert score(s3, arrival_of(s3, "inference/k.csv")) == {"scored": 0, "refused": 0}
 
 
 def test_an_id_leads_to_its_row_alone(s3):
@@ -198,6 +221,14 @@ def test_the_quality_of_the_day_is_that_of_the_others(s3):
     (run,) = read_labelled_rows(bucket, manifests, list_fragments(bucket, DAY))
     assert (run.rows_scored, len(run.labelled)) == (3, 1)
     assert json.loads(read(s3, manifests[0]))["forgotten"] == 1
+
+
+def test_domino_gets_the_version_without_the_row(s3):
+    forget(s3, **by_key())
+    bucket, files = Bucket(s3, BUCKET), FilesByDay("predictions", "predictions/")
+    (dataset,), failures = read_datasets(bucket, files, list_new_files(bucket, files, DAY))
+    assert failures == []
+    assert dataset.version_id == s3.head_object(Bucket=BUCKET, Key=dataset.key)["VersionId"]
 
 
 def test_the_newest_training_file_is_still_the_newest(s3):
@@ -271,11 +302,15 @@ def test_attempts_that_are_killed_before_versions_are_deleted_do_no_harm(s3, mon
 @pytest.mark.parametrize(
     ("name", "body"),
     [("inference/broken.csv", b'customer,age\n"c-4711,3\n'), ("inference/packed.csv", b"PK\x03\x04\0\0c-4711"),
-     ("training/book.xlsx", b"PK")],
+     ("training/book.xlsx", b"PK"),
+     ("inference/headless.csv", b"c-4711,30,admin.\nc-2,1,x\n")],
 )  # fmt: skip
 def test_what_cannot_be_read_is_named(s3, name, body):
     s3.put_object(Bucket=BUCKET, Key=name, Body=body)
-    assert list(find(s3, **by_key()).not_searched) == [name]
+    traces = find(s3, **by_key())
+    assert list(traces.not_searched) == [name]
+    (sentence,) = not_searched(traces)
+    assert sentence.startswith(f"Not searched, look at it yourself: {name}, since ")
 
 
 def test_a_file_that_is_not_utf8_loses_the_row_and_no_other_byte(s3):
@@ -304,11 +339,11 @@ def test_an_object_that_was_written_meanwhile_is_not_written_over(s3):
     assert "c-8" in read(s3, "training/x.csv")
 
 
-def put_report(s3, *texts):
+def put_report(s3, *texts, folder=f"reports/date={DAY}"):
     unknown = [{"text": text, "rows": 1, "like": ""} for text in texts]
     document = {"date": DAY, "columns": [{"name": "job", "unknown": unknown}]}
-    s3.put_object(Bucket=BUCKET, Key=f"reports/date={DAY}/drift.json", Body=json.dumps(document).encode())
-    s3.put_object(Bucket=BUCKET, Key=f"reports/date={DAY}/index.html", Body=" ".join(texts).encode())
+    s3.put_object(Bucket=BUCKET, Key=f"{folder}/drift.json", Body=json.dumps(document).encode())
+    s3.put_object(Bucket=BUCKET, Key=f"{folder}/index.html", Body=" ".join(texts).encode())
 
 
 def test_a_day_whose_report_quotes_a_text_is_judged_anew_and_its_old_pages_go(s3):
@@ -316,6 +351,33 @@ def test_a_day_whose_report_quotes_a_text_is_judged_anew_and_its_old_pages_go(s3
     erase(ClientBucket(s3, BUCKET), find(s3, **by_key()), lambda day: put_report(s3, "clown"), NOBODY)
     assert having(s3, "Zanzibar") == []
     assert having(s3, "clown") == [f"reports/date={DAY}/drift.json", f"reports/date={DAY}/index.html"]
+
+
+def test_a_report_on_demand_that_quotes_a_text_is_removed_and_others_stay(s3):
+    put_report(s3, "Zanzibar pilot", folder="reports/range=2026-11-01_2026-11-23")
+    put_report(s3, "clown", folder="reports/file=b-0123456789abcdef")
+    forget(s3, **by_key())
+    assert having(s3, "Zanzibar") == []
+    assert {key.split("/")[1] for key in keys(s3, "reports/")} == {"file=b-0123456789abcdef"}
+
+
+def test_the_drift_detector_judges_the_day_without_the_text_of_the_person(s3):
+    bucket = Bucket(s3, BUCKET)
+    clients = DriftClients(bucket, Topic(), Bus(), csv_profiler(bucket))
+    rules = MonitoringSettings(
+        "predictions/", "arn:topic", "Autowatch", "bank", "us-east-1", "own", min_rows=1
+    )
+
+    def judge(day):
+        watch(clients, rules, OneDay(date.fromisoformat(day)), TIME + timedelta(hours=11), lambda: 900.0)
+
+    judge(DAY)
+    reports = [f"reports/date={DAY}/drift.json", f"reports/date={DAY}/index.html"]
+    assert set(reports) <= set(having(s3, "Zanzibar"))
+    assert erase(ClientBucket(s3, BUCKET), find(s3, **by_key()), judge, NOBODY) == []
+    assert having(s3, "Zanzibar") == []
+    assert set(reports) <= set(keys(s3, "reports/"))
+    assert json.loads(read(s3, reports[0]))["rows"] == 3
 
 
 def test_a_report_that_cannot_be_judged_anew_is_named(s3):

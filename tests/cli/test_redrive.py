@@ -9,7 +9,9 @@ from moto import mock_aws
 from autowatch.aws.objects import ObjectVersion
 from autowatch.records.arrival import Arrival, output_keys
 from autowatch_client.objects import Bucket
+from autowatch_client.places import Place
 from autowatch_client.redrive import Redriven, redrive
+from autowatch_client.stack import Stack
 
 BUCKET, FUNCTION = "bank", "arn:aws:lambda:us-east-1:123456789012:function:score"
 
@@ -104,3 +106,17 @@ def queued(sqs, url):
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     return sum(map(int, attributes.values()))
+
+
+def test_what_was_sent_again_is_written_down(world):
+    client, sqs, url, s3 = world
+    sqs.send_message(QueueUrl=url, MessageBody=failed("inference/a.csv", "v1"))
+    stack = Stack(Place("bank", BUCKET, "machine", "us-east-1", None, boto3.Session()))
+    stack.client = client
+    assert len(stack.redrive()) == 1
+    (item,) = s3.list_objects_v2(Bucket=BUCKET, Prefix="audit/")["Contents"]
+    record = json.loads(s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read())
+    assert (record["what"], record["by"]) == ("redrive", "arn:aws:sts::123456789012:user/moto")
+    assert record["events"] == [{"queue": "ScoringFailures", "what": "inference/a.csv", "outcome": "sent"}]
+    assert stack.redrive() == []
+    assert s3.list_objects_v2(Bucket=BUCKET, Prefix="audit/")["KeyCount"] == 1

@@ -63,6 +63,12 @@ def call(sandbox, *arguments, **environment):
     return process.returncode, output
 
 
+def audit(sandbox):
+    s3, bucket = sandbox.client("s3"), sandbox.outputs["DataBucketName"]
+    found = s3.list_objects_v2(Bucket=bucket, Prefix="audit/")["Contents"]
+    return [json.loads(s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()) for item in found]
+
+
 def executions(sandbox, status):
     stepfunctions, machine = sandbox.client("stepfunctions"), sandbox.outputs["TrainStateMachineArn"]
     return stepfunctions.list_executions(stateMachineArn=machine, statusFilter=status)["executions"]
@@ -165,11 +171,12 @@ def test_a_run_that_is_stopped_has_ended_when_the_command_does(sandbox, first_ru
     for line in process.stdout:
         if "Autopilot:" in line:
             break
-    code, output = call(sandbox, "stop", "--json")
+    code, output = call(sandbox, "stop", "--reason", "the wrong file", "--json")
     rest, _ = process.communicate(timeout=60)
     assert (code, process.returncode) == (0, 1), output + rest
     assert json.loads(output)["in_force"]
     assert not executions(sandbox, "RUNNING")
+    assert "the wrong file" in [each["reason"] for each in audit(sandbox) if each["what"] == "stop"]
     code, output = call(sandbox, "stop")
     assert (code, "has ended already" in output) == (4, True)
     script_job(sandbox)

@@ -178,7 +178,7 @@ class TestStory:
             "2-drift",
             "3-no-drift",
         ]
-        for page in (tmp_path / "reports").rglob("*.html"):
+        for page in (tmp_path / "reports").rglob("index.html"):
             links = re.findall(r'href="([^"#]+)"', page.read_text())
             assert links
             assert [link for link in links if not (page.parent / link).is_file()] == []

@@ -458,12 +458,21 @@ def test_the_reference_is_written_by_those_alone_who_are_named(sandbox, roles, b
     writer, trainer = (roles.client(name, "s3") for name in ("reference-writer", "trainer"))
     writer.put_object(**key, Body=b"y\nno\n")
     trainer.put_object(Bucket=ours.name, Key="training/x.csv", Body=b"y\nyes\n")
+    version = writer.head_object(**key)["VersionId"]
+    copied = {"CopySource": f"{ours.name}/training/x.csv"}
+    changes = [
+        lambda s3: s3.put_object(**key, Body=b"y\nyes\n"),
+        lambda s3: s3.copy_object(**key, **copied),
+        lambda s3: s3.create_multipart_upload(**key),
+        lambda s3: s3.delete_object(**key),
+        # An older version would come to the light again.
+        lambda s3: s3.delete_object(**key, VersionId=version),
+    ]
     for s3 in (trainer, sandbox.client("s3")):
-        for change in (lambda s3: s3.put_object(**key, Body=b"y\nyes\n"), lambda s3: s3.delete_object(**key)):
+        for change in changes:
             with pytest.raises(ClientError, match="explicit deny in a resource-based policy"):
                 change(s3)
     assert roles.client("PrepareFunction", "s3").get_object(**key)["Body"].read() == b"y\nno\n"
-    version = writer.head_object(**key)["VersionId"]
     assert roles.client("PrepareFunction", "s3").get_object(**key, VersionId=version)
 
 

@@ -206,6 +206,9 @@ class TestApprovals:
         walker.end(asking)
         assert re.search(r"arn:aws:\S+ rejected the release: The labels are wrong.", walker.latest["reason"])
         assert subprocess.run(command, cwd=REPOSITORY, env=environment).returncode == 4
+        audit = [each for each in walker.audit() if each["run"] == run]
+        assert [each["what"] for each in audit] == ["train", "reject", "reject", "too-late"]
+        assert (audit[0]["trigger"], audit[1]["reason"]) == ("drift", "The labels are wrong.")
         answer = walker.run({"promote": run})
         assert (answer["status"], answer["error"]) == ("FAILED", "NeverPassed")
 

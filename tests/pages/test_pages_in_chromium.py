@@ -205,6 +205,35 @@ def test_print_has_every_histogram(pages, open_page):
     assert 4 <= len(re.findall(rb"/Type\s*/Page\b", document)) <= 12
 
 
+@pytest.mark.parametrize("kind", ["run", "regression", "history", "day of classes"])
+def test_what_is_folded_is_printed_and_no_table_is_cut_off_on_paper(pages, open_page, kind):
+    page = open_page(pages[kind], viewport={"width": 794, "height": 1123})
+    page.emulate_media(media="print")
+
+    tables = page.evaluate(
+        "[...document.querySelectorAll('table,svg')].map(shape => shape.checkVisibility())"
+    )
+    assert tables
+    assert all(tables)
+    assert (
+        page.evaluate("[...document.querySelectorAll('nav')].filter(nav => nav.checkVisibility()).length")
+        == 0
+    )
+    assert page.pdf(format="A4")
+
+
+@pytest.mark.parametrize("kind", ["busy", "history", "run"])
+def test_nothing_on_a_page_moves(pages, open_page, kind):
+    page = open_page(pages[kind], reduced_motion="no-preference")
+
+    assert page.evaluate("document.getAnimations().length") == 0
+    styles = page.evaluate(
+        "[...document.querySelectorAll('*')].map(each => getComputedStyle(each)).filter(style => "
+        "style.animationName !== 'none' || style.transitionDuration !== '0s' || style.scrollBehavior !== 'auto').length"
+    )
+    assert styles == 0
+
+
 @pytest.mark.parametrize("kind", ["hostile", "file", "history"])
 def test_foreign_texts_are_text(pages, open_page, kind):
     page = open_page(pages[kind])
@@ -237,7 +266,16 @@ def test_hostile_names_are_shown_as_they_are(pages, open_page):
     assert max(map(len, re.findall("w+", text))) < 500
 
 
-@pytest.mark.parametrize(("kind", "most"), [("wide", 500_000), ("hostile", 500_000), ("history", 200_000)])
+@pytest.mark.parametrize(
+    ("kind", "most"),
+    [
+        ("wide", 500_000),
+        ("hostile", 500_000),
+        ("history", 200_000),
+        ("run", 200_000),
+        ("regression", 200_000),
+    ],
+)
 def test_pages_are_small_enough_for_a_phone(pages, kind, most):
     assert len(pages[kind].read_bytes()) < most
 

@@ -165,6 +165,10 @@ def test_two_models_of_one_name_are_two_models(client, model_id):
         ({"variables": [*FEATURES, PREDICTION, TRUTH]}, "first ground truth dataset"),
         ({"variables": [{**FEATURES[0], "binsNum": 5}]}, "makes the bins itself"),
         ({"modelMetadata": METADATA | {"modelType": "clustering"}}, "modelType"),
+        (
+            {"modelMetadata": METADATA | {"modelType": "regression"}},
+            "y must be numerical in a model of type regression",
+        ),
         ({"modelMetadata": METADATA | {"name": ""}}, "name is required"),
         ({"datasetDetails": details("train.csv", datasourceName="sea")}, "Data source sea"),
         ({"datasetDetails": details("train.csv", datasetType="folder")}, "type file"),

@@ -29,8 +29,22 @@ def probability_of(row):
     return f"{(sum(map(ord, ''.join(row))) % 997) / 997:.6f}"
 
 
+def shares_of(row, labels):
+    """P of each of several labels: other ones for each row, and of its fields alone."""
+    weights = [int(probability_of([*row, label]).replace(".", "")) + 1 for label in labels]
+    return [f"{weight / sum(weights):.6f}" for weight in weights]
+
+
+def number_of(row):
+    """The number that a row gets where numbers are predicted, some of them negative."""
+    return f"{1000 * float(probability_of(row)) - 300:.3f}"
+
+
 class StubRuntime:
-    """Answers as an ensembling container does, after `before(rows)`, which may raise or wait."""
+    """Answers as an ensembling container does, after `before(rows)`, which may raise or wait.
+
+    Without labels it predicts numbers.
+    """
 
     def __init__(self, before=lambda rows: None, labels=("no", "yes")):
         self.before, self.labels = before, list(labels)
@@ -57,11 +71,21 @@ class StubRuntime:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         for row in rows:
+            if len(self.labels) != 2:
+                writer.writerow(self._other_answer(row))
+                continue
             yes = probability_of(row)
             no = f"{1 - float(yes):.6f}"
             label = self.labels[float(yes) >= 0.5]
             writer.writerow([label, max(yes, no), f"[{no}, {yes}]", repr(self.labels)])
         return text.getvalue()
+
+    def _other_answer(self, row):
+        if not self.labels:
+            return [number_of(row)]
+        shares = shares_of(row, self.labels)
+        label = self.labels[shares.index(max(shares))]
+        return [label, max(shares), f"[{', '.join(shares)}]", repr(self.labels)]
 
 
 def waits_at_random(rows):

@@ -114,6 +114,11 @@ class Walker:
         found = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=key).get("Contents")
         return {latest["execution"]: self.read(key)} if found else {}
 
+    def audit(self):
+        """What the records of audits hold, in the order of time."""
+        found = self.s3.list_objects_v2(Bucket=self.bucket, Prefix="audit/").get("Contents", ())
+        return [self.read(item["Key"]) for item in found]
+
     def states(self, arn):
         """The states that an execution has entered so far, in their order."""
         pages = self.stepfunctions.get_paginator("get_execution_history").paginate(executionArn=arn)

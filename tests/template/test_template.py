@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from fnmatch import fnmatchcase
 from graphlib import TopologicalSorter
 
 import pytest
@@ -193,6 +194,18 @@ def test_no_role_may_do_everything_nor_write_where_notifications_fire(translated
             is_once = statement.body.get("Condition") == {"Null": {"s3:if-none-match": "false"}}
             assert is_once == (written == {"audit/"}), statement.name
     assert len(own) > 60
+
+
+def test_nothing_but_the_end_of_the_stack_deletes_records_of_audits(translated):
+    record = "arn:aws:s3:::autowatch-123456789012-us-east-1/audit/record.json"
+    deleting = {
+        item.owner
+        for item in role_statements(translated)
+        if item.body["Effect"] == "Allow"
+        and any(action.startswith("s3:Delete") for action in item.listed("Action"))
+        if any(fnmatchcase(record, place) for place in item.listed("Resource"))
+    }
+    assert deleting == {"CleanUpFunctionRole"}
 
 
 def test_passing_the_role_is_bound_to_sagemaker(translated):

@@ -26,14 +26,21 @@ _FOREIGN_ADDRESS = re.compile(
 )
 
 
-_LITERAL = r"""(?:(?<!\w)'(?:[^'\\\n]|\\.)*(?:'|$)|"(?=[^"\n]*')(?:[^"\\\n]|\\.)*(?:"|$))"""
+_LITERAL = r"""(?:(?<!\w)'(?:[^'\\\n]|\\.)*(?:'|$)|(?<!\w)"(?=[^"\n]*')(?:[^"\\\n]|\\.)*(?:"|$))"""
 """A text as Python's `repr` writes it, or the beginning of one that was cut off."""
 
+_NUMBER = r"-?[0-9][0-9.,]*(?:e[+-]?[0-9]+)?"
+_OWN_BIN = (
+    rf"“(?:any number|missing|other known values|never seen in training|(?:below|above|exactly) {_NUMBER}"
+    rf"|{_NUMBER} to {_NUMBER})”"
+)
+"""A bin as `Bins.labels` names it, unless after a category."""
+
 _QUOTED = re.compile(
-    rf"(?P<names>\bcolumns? {_LITERAL}(?:(?:, | and ){_LITERAL})*)|“[^”\n]*(?:”|$)|{_LITERAL}|…[^“”\n]*”",
+    rf"(?P<kept>\bcolumns? {_LITERAL}(?:(?:, | and ){_LITERAL})*|{_OWN_BIN})|“[^”\n]*(?:”|$)|{_LITERAL}|…[^“”\n]*”",
     re.MULTILINE | re.IGNORECASE,
 )
-"""What messages quote: names of columns, which stand behind that word, and else texts of the data."""
+"""What messages quote: names of columns, which stand behind that word, bins of numbers, and else texts of the data."""
 
 
 class EventRefused(AutowatchError):
@@ -72,7 +79,7 @@ class _Mail:
         places: dict[str, int] = {}
 
         def hide(match: re.Match[str]) -> str:
-            if match["names"]:
+            if match["kept"]:
                 return match[0]
             return f"value {places.setdefault(match[0].strip(_QUOTES), len(places) + 1)}"
 

@@ -4,7 +4,7 @@ Composes what Domino gets about a run's model: its columns, its training data, a
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from autowatch.domino.v2 import dataset_details, list_models, register_model
 from autowatch.errors import AutowatchError
 from autowatch.records.contract import PREDICTION_DATE_COLUMN, Contract, read_contract
 from autowatch.records.keys import contract_key, domino_model_key, train_key
+from autowatch.records.problem import ProblemType
 from autowatch.records.timestamps import to_text
 
 if TYPE_CHECKING:
@@ -188,6 +189,13 @@ def _check_training_data(registry: ModelRegistry, run: str) -> None:
 
 _VALUE_TYPES = {"numeric": "numerical", "categorical": "categorical"}
 
+_MODELS: Mapping[ProblemType, tuple[str, str]] = {
+    "binary": ("classification", "categorical"),
+    "multiclass": ("classification", "categorical"),
+    "regression": ("regression", "numerical"),
+}
+"""What Domino calls a model of each problem type, and the values that it predicts."""
+
 
 def domino_model_name(stack: str, run: str) -> str:
     """The name of a run's model in Domino. Each run is a model of its own there, since bins cannot be changed later."""
@@ -201,14 +209,15 @@ def monitoring_config(contract: Contract, stack: str, datasource: str) -> dict[s
         {"name": feature.name, "valueType": _VALUE_TYPES[feature.type], "variableType": "feature"}
         for feature in contract.features
     ]
-    prediction = {"name": contract.target, "valueType": "categorical", "variableType": "prediction"}
+    model_type, value_type = _MODELS[contract.problem_type]
+    prediction = {"name": contract.target, "valueType": value_type, "variableType": "prediction"}
     name = domino_model_name(stack, contract.run)
     return {
         "variables": [*features, prediction],
         "datasetDetails": dataset_details(f"{name}-train", train_key(contract.run), datasource),
         "modelMetadata": {
             "name": name,
-            "modelType": "classification",
+            "modelType": model_type,
             "version": contract.run,
             "description": f"Model of run {contract.run} of the stack {stack}, which predicts {contract.target}.",
             "author": "Autowatch",
@@ -222,7 +231,7 @@ def first_variables(contract: Contract, kind: DatasetKind) -> list[dict[str, Any
         return [
             {
                 "name": contract.actual_column,
-                "valueType": "categorical",
+                "valueType": _MODELS[contract.problem_type][1],
                 "variableType": "ground_truth",
                 "forPredictionOutput": contract.target,
             }

@@ -24,11 +24,15 @@ from autowatch.records.threshold import DecisionThreshold
 
 @dataclass(frozen=True)
 class Check:
-    """One question that the gate asked, and the answer with its figures in a sentence."""
+    """One question that the gate asked, and the answer with its figures in a sentence.
+
+    `limit` is what was allowed, in words; empty in the decisions of earlier versions.
+    """
 
     name: str
     passed: bool
     message: str
+    limit: str = ""
 
 
 @dataclass(frozen=True)

@@ -98,10 +98,8 @@ def _read_several(columns: Sequence[Sequence[str]], problem: Problem) -> Predict
     """Of several labels P of the one given and, where it is asked for, of each."""
     predicted, of_label = _read_lists(columns, problem)
     each = [of_label(place) for place in range(len(problem.labels))]
-    given = [
-        row[problem.labels.index(label)]
-        for label, row in zip(predicted, zip(*each, strict=True), strict=True)
-    ]
+    places = {label: place for place, label in enumerate(problem.labels)}
+    given = [row[places[label]] for label, row in zip(predicted, zip(*each, strict=True), strict=True)]
     wanted = each if problem.each_probability else []
     return Predictions((predicted, *map(_probabilities, (given, *wanted))))
 

@@ -1,6 +1,6 @@
 """The profile of a raw CSV file: the counts that scoring would have written for it, without an endpoint."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import chain
 from operator import attrgetter
@@ -12,11 +12,13 @@ import msgspec
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.aws.reading import read_input
 from autowatch.errors import UnreadableFile
+from autowatch.records.contract import PREDICTION_DATE_COLUMN
 from autowatch.records.keys import baseline_key
 from autowatch.scoring.ahead import work_ahead
 from autowatch.scoring.rows import RowChecker, no_rows, profile_of
 from autowatch.scoring.transform.plan import cut_header
 from autowatch.tabular.arrow.rows import read_rows
+from autowatch.tabular.bins import Bins, NumericBins
 from autowatch.tabular.profile import Baseline, CsvProfile, ProfileSum
 from autowatch.tabular.table import NoRows, Table, read_table
 
@@ -55,7 +57,7 @@ def profile_table(table: Table, baseline: Baseline, is_piece: bool = False) -> C
     Raises:
         UnreadableFile: the table cannot be read as agreed.
     """
-    columns = {column.name: column for column in baseline.columns}
+    columns = {column.name: column for column in baseline.columns if _is_told(column, table.header)}
     places = {place: columns[name] for place, name in enumerate(table.header) if name in columns}
     checker = RowChecker(len(table.header), places)
     total = ProfileSum(baseline.run)
@@ -72,6 +74,15 @@ def profile_table(table: Table, baseline: Baseline, is_piece: bool = False) -> C
         if not is_piece:
             raise
     return CsvProfile(total.build(), table.rows_read, rejected)
+
+
+def _is_told(column: Bins, header: Sequence[str]) -> bool:
+    """Whether a file with this header says what the column is about.
+
+    What is predicted and what came true may have one name, the target's. Predictions files alone have the former there.
+    """
+    is_label = column.kind == "prediction" and not (isinstance(column, NumericBins) and column.is_probability)
+    return not is_label or PREDICTION_DATE_COLUMN in header
 
 
 def _chunks(bucket: Bucket, file: ObjectVersion, start: int, end: int | None) -> Iterator[bytes]:

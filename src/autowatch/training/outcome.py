@@ -82,7 +82,7 @@ def finish_run(
     after = (
         f"Endpoint {endpoint_name} now serves the model of run {latest.model_run}."
         if decision.passed
-        else _after_rejection(bucket, run)
+        else _after_rejection(bucket, run, decision)
     )
     metrics = ", ".join(f"{name} {value:.4f}" for name, value in decision.metrics.items())
     lines = [
@@ -267,15 +267,21 @@ _PREDICTED: Mapping[ProblemType, Callable[[Contract, GateDecision], list[str]]] 
     "regression": _of_numbers,
 }
 
+_FLOORS: Mapping[ProblemType, str] = {
+    "binary": "MinimumAuc",
+    "multiclass": "MinimumAuc",
+    "regression": "MinimumR2",
+}
 
-def _after_rejection(bucket: Bucket, run: str) -> str:
+
+def _after_rejection(bucket: Bucket, run: str, decision: GateDecision) -> str:
     try:
         champion = read_champion(bucket)
     except NoChampion:
         return (
             "No model has been released yet, so nothing serves and no file is scored. "
             f"{run_page_key(run)} shows how the model did; train on more rows or better columns, or lower the "
-            "parameter MinimumAuc if a weaker model will do."
+            f"parameter {_FLOORS[decision.problem_type]} if a weaker model will do."
         )
     return f"The model of run {champion.run} serves on. Nothing else changed."
 

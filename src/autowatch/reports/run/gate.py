@@ -156,8 +156,8 @@ def _checks(decision: GateDecision, floors: dict[str, float]) -> list[CheckRow]:
 
 
 def _check(check: Check, decision: GateDecision, floors: Iterator[tuple[str, float]]) -> CheckRow:
-    """What a check compared; the decision keeps it beside the sentence, but for the time allowed and the tolerance."""
-    value = limit = "–"
+    """What a check compared, as the decision keeps it beside the sentence."""
+    value, limit = "–", check.limit or "–"
     name, comparison, challenger = check.name, decision.comparison, decision.challenger
     if check.name == "floor" and (floor := next(floors, None)):
         measured, least = floor
@@ -166,10 +166,10 @@ def _check(check: Check, decision: GateDecision, floors: Iterator[tuple[str, flo
         value = "–" if figure is None else _figure(measured, figure)
         limit = f"at least {least:g}"
     elif check.name == "champion" and comparison:
-        name, limit = f"{_measure_of(comparison.measure).words} against the champion", "not surely worse"
+        name = f"{_measure_of(comparison.measure).words} less the champion's"
         value = _difference(comparison.measure, comparison.difference)
     elif check.name == "latency" and challenger:
-        name, value = "Seconds of the median batch", f"{challenger.latency.median_seconds:.2f}"
+        name, value = "Median batch", f"{challenger.latency.median_seconds:.2f} s"
     return CheckRow(name, value, limit, check.passed, check.message)
 
 

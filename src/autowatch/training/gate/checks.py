@@ -88,6 +88,7 @@ def check_latency(challenger: JudgedModel, rules: GateRules) -> Check:
         passed,
         f"{_batches(challenger.latency.batches)} took {seconds:.2f} s, "
         f"{'within' if passed else 'over'} the {rules.max_batch_seconds:g} s allowed.",
+        f"at most {rules.max_batch_seconds:g} s",
     )
 
 
@@ -118,14 +119,16 @@ def check_champion(
             f"{found}{allowed}. An error truly larger by {comparison.detectable_loss:.1%} would be found four times in "
             "five."
         )
-        return Check("champion", passed, message)
+        return Check("champion", passed, message, f"not surely over {tolerance:+.1%}")
     allowed = f" by more than {tolerance:g}" if tolerance else ""
     message = (
         f"{of_champion}: a difference of {comparison.difference:+.4f}, at most {comparison.upper:+.4f} {sure}. So the "
         f"challenger is {found}{allowed}. A true loss of {comparison.detectable_loss:.4f} would be found four times in "
         "five."
     )
-    return Check("champion", passed, message)
+    return Check(
+        "champion", passed, message, f"not surely below {-tolerance:g}" if tolerance else "not surely below 0"
+    )
 
 
 def _compared(comparison: Comparison, champion: ScoredChampion, holdout_rows: int) -> str:

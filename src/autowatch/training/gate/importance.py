@@ -1,7 +1,8 @@
 """What a challenger uses: as Autopilot explained it, or by shuffling the hold-out's columns one at a time."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -157,25 +158,43 @@ def _draw(table: Table, contract: Contract, limits: ScoringLimits) -> _Sample:
     layout = match_columns(table.header, contract.of_plain_numbers)
     chosen = random.Random(_SEED)  # noqa: S311 (draws rows, keeps no secret)
     most = min(_MOST_ROWS, _MOST_CELLS // columns)
-    rows: list[list[str]] = []
-    for before, row in enumerate(table.rows):
-        # Each row so far is kept with the same chance (reservoir sampling, Vitter 1985).
-        place = before if before < most else chosen.randrange(before + 1)
-        if place < most:
-            rows[place : place + 1] = [row]
+    if contract.labels:
+        rows = _draw_of_each(table.rows, target, max(1, most // len(contract.labels)), chosen)
+    else:
+        rows = _draw_of_each(table.rows, None, most, chosen)
     chosen.shuffle(rows)
-    size = sum(len(cell) + 1 for row in rows for cell in row) / len(rows)
+    size = sum(len(",".join(row).encode()) + 1 for row in rows) / len(rows)
     fits = min(limits.max_batch_rows, limits.max_batch_bytes / size) * _MOST_FULL_REQUESTS // (columns + 1)
     if fits < min(len(rows), _FEWEST_ROWS):
         raise ImportanceUnknown(
             f"The model has {columns:,} columns: shuffling each of them would take too many requests."
         )
-    kept = list(zip(*rows[: int(fits)], strict=True))
+    drawn = list(zip(*rows[: int(fits)], strict=True))
     return _Sample(
         [*layout.names, contract.target],
-        [kept[place] for place in layout.features],
-        kept[target],
+        [drawn[place] for place in layout.features],
+        drawn[target],
     )
+
+
+def _draw_of_each(
+    rows: Iterable[list[str]], target: int | None, most: int, chosen: random.Random
+) -> list[list[str]]:
+    """At most so many rows of each label, which stands at the place `target`; without labels of all.
+
+    So of a long hold-out no label has more than its even part: the AUC does not depend on how frequent a label is, and
+    a handful of rows of the rarer one would leave nothing but chance.
+    """
+    kept: dict[str, list[list[str]]] = {}
+    seen: Counter[str] = Counter()
+    for row in rows:
+        label = "" if target is None else row[target]
+        # Each row so far is kept with the same chance (reservoir sampling, Vitter 1985).
+        place = seen[label] if seen[label] < most else chosen.randrange(seen[label] + 1)
+        seen[label] += 1
+        if place < most:
+            kept.setdefault(label, [])[place : place + 1] = [row]
+    return [row for of_label in kept.values() for row in of_label]
 
 
 def _deal(sample: _Sample, contract: Contract) -> np.ndarray:

@@ -108,7 +108,7 @@ def judge_challenger(
         champion = score_champion(bucket, contract, served, len(scores.row_numbers), limits)
     except ChampionNotComparable as error:
         skipped = str(error)
-    reference = _judge_reference(bucket, contract, endpoints, limits, rules)
+    reference = _judge_reference(bucket, contract, endpoints, limits, rules, skipped)
     decision = decide(contract, scores, champion, skipped, rules, trigger, reference)
     write_decision(bucket, run, decision)
     return decision
@@ -121,9 +121,18 @@ def _check_all_scored(scores: HoldoutScores, of: str = "hold-out") -> None:
 
 
 def _judge_reference(
-    bucket: Bucket, contract: Contract, endpoints: Endpoints, limits: ScoringLimits, rules: GateRules
+    bucket: Bucket,
+    contract: Contract,
+    endpoints: Endpoints,
+    limits: ScoringLimits,
+    rules: GateRules,
+    known: str | None,
 ) -> Check | None:
-    """The same rules on the reference hold-out, as one check; None where the stack has none."""
+    """The same rules on the reference hold-out, as one check; None where the stack has none.
+
+    Args:
+        known: why the champion was not judged on the run's own hold-out, which need not be said twice.
+    """
     key = reference_key(contract.run)
     if not bucket.exists(key):
         return None
@@ -138,10 +147,12 @@ def _judge_reference(
         skipped = str(error)
     judged = decide(contract, scores, champion, skipped, rules)
     asked = [check for check in judged.checks if check.name != "latency"]
-    told = [check.message for check in asked] + ([judged.champion_skipped] if judged.champion_skipped else [])
-    return Check(
-        "reference", all(check.passed for check in asked), f"On the reference hold-out: {' '.join(told)}"
-    )
+    passed, told = all(check.passed for check in asked), [check.message for check in asked]
+    if skipped and skipped != known:
+        told.append(f"Not compared with the champion there: {skipped.rstrip('.')}.")
+    if not passed:
+        told.append("Look whose labels are right, those of the training file or those of the reference.")
+    return Check("reference", passed, f"On the reference hold-out: {' '.join(told)}")
 
 
 def _complete_contract(

@@ -85,6 +85,10 @@ def sent_without_values(*lines):
             "Moved:    job rose: “admin.” 3% → 61%; fell: “retired” 9% → 1%, “admin.”",
             "Moved:    job rose: value 1 3% → 61%; fell: value 2 9% → 1%, value 1",
         ),
+        (
+            "age rose: “below -1.5” 3% → 61%, “2 to 3.5e+06” 1% → 9%; job fell: “missing” 9% → 1%, “2 to ten” 1%",
+            "age rose: “below -1.5” 3% → 61%, “2 to 3.5e+06” 1% → 9%; job fell: “missing” 9% → 1%, value 1 1%",
+        ),
         ("y is 'yes' from 0.3 on, 'no' below", "y is value 1 from 0.3 on, value 2 below"),
         (
             """The column 'y' has 3 different labels: 'it\\'s "x"', "O'Neil", 'c'.""",
@@ -97,6 +101,10 @@ def sent_without_values(*lines):
         (
             'The rows\' labels are late. Release it: autowatch approve r --reason "..."',
             'The rows\' labels are late. Release it: autowatch approve r --reason "..."',
+        ),
+        (
+            """Give texts "by" and "reason"; a run's name is that of its folder, such as 20261123-071500-d822.""",
+            """Give texts "by" and "reason"; a run's name is that of its folder, such as 20261123-071500-d822.""",
         ),
         ("Alarms:   job: “a long categ", "Alarms:   job: value 1"),
         (

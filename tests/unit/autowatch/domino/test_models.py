@@ -10,7 +10,15 @@ from moto import mock_aws
 from autowatch.aws.objects import Bucket, ObjectMissing
 from autowatch.domino import models as domino_models
 from autowatch.domino.connection import DominoAnswerUnusable, DominoRefused, DominoUnavailable, open_session
-from autowatch.domino.models import TrainingDataGone, ensure_model, publish_model_id, read_model_record
+from autowatch.domino.models import (
+    TrainingDataGone,
+    ensure_model,
+    first_variables,
+    monitoring_config,
+    publish_model_id,
+    read_model_record,
+)
+from autowatch.records.contract import read_contract
 from autowatch.records.keys import train_key
 from tests.support.domino_stack import BUCKET, EARLIER_RUN, RUN, make_stack
 from tests.support.scripted_domino import Answer, FakeDomino
@@ -51,6 +59,22 @@ def test_a_run_becomes_a_model_with_its_columns_and_training_data(stack):
     }
     assert config["modelMetadata"]["name"] == NAME
     assert config["modelMetadata"]["modelType"] == "classification"
+
+
+def test_a_model_that_predicts_numbers_is_a_regression(stack):
+    contract = replace(
+        read_contract(stack.registry.bucket, f"models/{RUN}/contract.json"),
+        labels=(),
+        positive_label="",
+        problem_type="regression",
+    )
+    config = monitoring_config(contract, "bank", "bank bucket")
+    assert config["modelMetadata"]["modelType"] == "regression"
+    assert config["variables"][-1] == {"name": "y", "valueType": "numerical", "variableType": "prediction"}
+    (truth,) = first_variables(contract, "labels")
+    assert (truth["valueType"], truth["forPredictionOutput"]) == ("numerical", "y")
+    several = replace(contract, labels=("a", "b", "c"), problem_type="multiclass")
+    assert monitoring_config(several, "bank", "s")["modelMetadata"]["modelType"] == "classification"
 
 
 def test_what_is_recorded_is_not_asked_for(stack):

@@ -123,7 +123,7 @@ def test_the_better_model_is_marked_whichever_way_the_measure_goes():
 def test_the_gates_checks_and_the_interval_are_told():
     text = Page(full()).text
     assert "AUC on the hold-out 0.7835 at least 0.6 passed Not below." in text
-    assert "Seconds of the median batch 0.41 – not passed Took 31 s." in text
+    assert "Median batch 0.41 s at most 30 s not passed Took 31 s." in text
     assert "1 of 2 checks of the gate passed; AUC 0.7835 on 500 hold-out rows. Took 31 s." in text
     assert "+0.1000, between +0.0500 and +0.1500, each end with 95 % confidence" in text
 

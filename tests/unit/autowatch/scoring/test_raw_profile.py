@@ -316,3 +316,17 @@ def test_the_rows_that_the_benchmark_measures_with_are_counted_exactly(tmp_path)
 
     with current.open("rb") as file:
         assert profile_csv(file, baseline) == CsvProfile(builder.build(), 3_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("predicted", "texts"), [("numeric", ["1.5", "40"]), ("categorical", ["red", "green"])]
+)
+@pytest.mark.parametrize("is_scored", [True, False])
+def test_what_came_true_is_not_taken_for_what_was_predicted(predicted, texts, is_scored):
+    bins = baseline_column("y", "prediction", predicted, Counter(texts * 50))
+    names = ["age", "y", *(["prediction_date"] if is_scored else [])]
+    rows = [["1", text, *(["2026-11-23T07:15:00Z"] if is_scored else [])] for text in texts]
+    body = "\n".join(",".join(row) for row in [names, *rows])
+    counted = profile_table(read_table([body.encode()]), Baseline("r", 100, (BASELINE.columns[0], bins)))
+    assert set(counted.profile.columns) == ({"age", "y"} if is_scored else {"age"})
+    assert counted.rows_rejected == 0

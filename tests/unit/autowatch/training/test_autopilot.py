@@ -35,7 +35,7 @@ def sagemaker():
 NOWHERE = Network()
 
 
-def start(sagemaker, mode="ENSEMBLING", kms_key="", network=NOWHERE):
+def start(sagemaker, mode="ENSEMBLING", kms_key="", network=NOWHERE, objective="AUC", problem_type="binary"):
     contract = Contract(
         RUN,
         "y",
@@ -46,6 +46,7 @@ def start(sagemaker, mode="ENSEMBLING", kms_key="", network=NOWHERE):
         600,
         1,
         ObjectVersion("k", None, "e", 1),
+        problem_type=problem_type,
     )
     return start_job(
         sagemaker,
@@ -53,7 +54,7 @@ def start(sagemaker, mode="ENSEMBLING", kms_key="", network=NOWHERE):
         contract,
         role_arn="arn:aws:iam::123456789012:role/sagemaker-role",
         mode=mode,
-        objective="AUC",
+        objective=objective,
         limits=Limits(5, 600),
         kms_key=kms_key,
         network=network,
@@ -85,6 +86,37 @@ def test_the_job_is_asked_for_what_the_parameters_say_and_only_once(sagemaker):
     assert channel["DataSource"]["S3DataSource"]["S3Uri"] == f"s3://bank/models/{RUN}/train.csv"
     assert "SecurityConfig" not in request
     assert "KmsKeyId" not in request["OutputDataConfig"]
+
+
+@pytest.mark.parametrize(
+    ("problem_type", "objective", "asked_for"),
+    [
+        ("binary", "auto", ("BinaryClassification", "AUC")),
+        ("multiclass", "auto", ("MulticlassClassification", "F1macro")),
+        ("multiclass", "BalancedAccuracy", ("MulticlassClassification", "BalancedAccuracy")),
+        ("regression", "auto", ("Regression", "RMSE")),
+        ("regression", "MAE", ("Regression", "MAE")),
+    ],
+)
+def test_each_problem_type_has_its_own_kind_of_job_and_objective(
+    sagemaker, problem_type, objective, asked_for
+):
+    start(sagemaker, objective=objective, problem_type=problem_type)
+    request = sagemaker.jobs[NAME]["request"]
+    job = request["AutoMLProblemTypeConfig"]["TabularJobConfig"]
+    assert (job["ProblemType"], request["AutoMLJobObjective"]["MetricName"]) == asked_for
+
+
+def test_the_containers_of_a_model_that_predicts_numbers_are_left_as_they_are(sagemaker):
+    containers = [
+        {"Image": name, "ModelDataUrl": f"s3://{name}", "Environment": {"SAGEMAKER_PROGRAM": "serve"}}
+        for name in ("features", "algorithm")
+    ]
+    start(sagemaker, objective="auto", problem_type="regression")
+    asked = sagemaker.jobs[NAME]["request"]["AutoMLProblemTypeConfig"]
+    sagemaker.put_job(NAME, "Completed", "Completed", {**BEST, "InferenceContainers": containers})
+    sagemaker.jobs[NAME]["AutoMLProblemTypeConfig"] = asked
+    assert best_containers(sagemaker, NAME) == containers
 
 
 def test_mode_and_key_are_those_of_the_parameters(sagemaker):

@@ -149,10 +149,10 @@ def test_a_mail_without_values_says_as_much_and_names_no_category():
     alert, topic = alert_of(part_of({"c": known}, {"c": current})), Topic()
     send_mail(mailing(topic, values_in_mails=False), "arn:topic", alert)
     text = topic.message["Message"].replace("\n          ", " ")
-    assert not any(value in text for value in ("Red", "red”", "blue", "x”", "xx", "yy"))
-    assert "c rose: value 1 0% → 51%" in text
+    assert not any(value in text for value in ("Red", "“red", "blue", "x”", "xx", "yy"))
+    assert "c rose: “never seen in training” 0% → 51%; fell: value 1 50% → 0%" in text
     assert (
-        "The most frequent: value 4 (160 rows), value 5 (120 rows, known as value 2), value 6 (30 rows)."
+        "The most frequent: value 3 (160 rows), value 4 (120 rows, known as value 1), value 5 (30 rows)."
         in text
     )
     assert len(text.splitlines()) == 9

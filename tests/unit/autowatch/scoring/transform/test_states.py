@@ -31,7 +31,7 @@ from tests.support.scoring_bucket import (
     read_document,
     settings,
 )
-from tests.support.stub_runtime import StubRuntime, probability_of
+from tests.support.stub_runtime import StubRuntime, number_of, probability_of, shares_of
 from tests.support.transform_double import SETTINGS, WORK, check, plan, transform
 
 
@@ -198,6 +198,58 @@ def test_both_paths_decide_labels_by_the_contracts_threshold(s3, content, positi
     if content == PLAIN:
         row = next(row for row in rows if row["job"] == "job7")
         assert (float(row["y_probability"]), row["y"]) == (exactly, positive)
+
+
+COLOURS = ("blue, light", "=green", "red")
+
+
+def predict(s3, problem_type, each=False):
+    """Lets the model in force predict one of three labels, or numbers; gives what answers so, and the columns added."""
+    labels = COLOURS if problem_type == "multiclass" else ()
+    contract = replace(
+        CONTRACT, problem_type=problem_type, labels=labels, positive_label="", probability_of_each_class=each
+    )
+    predicted = (
+        [
+            baseline_column("y", "prediction", "categorical", dict.fromkeys(COLOURS[:2], 50)),
+            baseline_column(
+                "y_probability", "prediction", "numeric", {"0.4": 50, "0.7": 50}, bounds=(0.0, 1.0)
+            ),
+        ]
+        if labels
+        else [baseline_column("y", "prediction", "numeric", {str(number): 1 for number in range(100)})]
+    )
+    bucket = Bucket(s3, BUCKET)
+    bucket.write_json("models/r1/contract.json", contract)
+    bucket.write_json(
+        "models/r1/baseline.json", replace(BASELINE, columns=(*BASELINE.columns[:2], *predicted))
+    )
+    # The container has an order of its own.
+    return StubRuntime(labels=labels[::-1]), contract.prediction_columns
+
+
+@pytest.mark.parametrize("content", [SAME["faults and quotes"], PLAIN], ids=["faults and quotes", "plain"])
+@pytest.mark.parametrize(
+    ("problem_type", "each"), [("multiclass", False), ("multiclass", True), ("regression", False)]
+)
+def test_both_paths_leave_the_same_whatever_is_predicted(s3, content, problem_type, each):
+    stub, columns = predict(s3, problem_type, each)
+    scored, transformed = both_ways(s3, content, stub=stub)
+    assert transformed == scored
+    (text,) = (text for key, text in scored.items() if key.startswith("predictions/") and key.endswith("csv"))
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [name for name in rows[0] if name.startswith("y")] == list(columns)
+    for row in rows:
+        sent = [row["age"], row["job"]]
+        if problem_type == "regression":
+            assert row["y"] == number_of(sent)
+            continue
+        shares = dict(zip(stub.labels, shares_of(sent, stub.labels), strict=True))
+        assert (row["y_probability"], row["y"]) == (max(shares.values()), max(shares, key=shares.get))
+        assert not each or {label: row[f"y_probability_{label}"] for label in COLOURS} == shares
+    (profile,) = (dict(each) for key, each in scored.items() if key.endswith("profile.json"))
+    counted = {name: sum(counts) for name, counts in profile["columns"].items() if name.startswith("y")}
+    assert counted == dict.fromkeys(columns[:2], len(rows))
 
 
 @pytest.mark.parametrize("piece_bytes", [1, 300, 10**9])

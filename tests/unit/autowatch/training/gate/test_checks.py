@@ -58,7 +58,7 @@ def test_a_measure_that_the_hold_out_does_not_tell_is_below_its_floor():
 @pytest.mark.parametrize(("seconds", "passed"), [(30.0, True), (30.01, False)])
 def test_the_median_batch_decides_and_not_the_worst(seconds, passed):
     check = check_latency(replace(MODEL, latency=Latency(5, seconds, 58.0)), RULES)
-    assert (check.name, check.passed) == ("latency", passed)
+    assert (check.name, check.passed, check.limit) == ("latency", passed, "at most 30 s")
     assert f"5 batches took {seconds:.2f} s" in check.message
 
 
@@ -93,6 +93,20 @@ def test_the_message_says_that_the_champion_may_have_been_trained_on_the_rows():
         "on the same 8,237 rows, which it may have been trained on (its contract is old; that would flatter it): a"
         in message
     )
+
+
+@pytest.mark.parametrize(
+    ("comparison", "tolerances", "limit"),
+    [
+        ("auc", {}, "not surely below 0"),
+        ("auc", {"auc_tolerance": 0.005}, "not surely below -0.005"),
+        ("rmse", {"error_tolerance": 0.05}, "not surely over +5.0%"),
+    ],
+)
+def test_a_check_says_its_limit_by_itself(comparison, tolerances, limit):
+    rules = replace(RULES, **tolerances)
+    check = check_champion(replace(COMPARISON, measure=comparison), CHAMPION, 10_000, rules)
+    assert check.limit == limit
 
 
 ERRORS = replace(

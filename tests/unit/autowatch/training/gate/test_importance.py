@@ -252,6 +252,22 @@ def test_of_a_long_holdout_a_sample_is_shuffled(s3, monkeypatch):
     assert names(found)[:2] == ["strong", "weak"]
 
 
+def test_of_a_rare_label_a_long_holdout_gives_all_its_rows(s3, monkeypatch):
+    monkeypatch.setattr(importance, "_MOST_ROWS", 100)
+    random = np.random.default_rng(8)
+    yes = np.arange(4_000) % 200 == 0
+    lines = [
+        f"{3 * a + b:.3f},0,0,j,{'yes' if a else 'no'}"
+        for a, b in zip(yes, random.normal(0, 1, 4_000), strict=True)
+    ]
+    s3.put_object(Bucket=BUCKET, Key=holdout_key(RUN), Body="\n".join([",".join((*NAMES, "y")), *lines]))
+    found = explain(s3)
+    # All 20 that are positive, and 50 others.
+    assert found.rows == 70
+    assert found.columns[0].name == "strong"
+    assert found.columns[0].lower > 0
+
+
 def test_a_hundred_requests_are_the_most(s3):
     # Their rows run out before their bytes, or the other way round; both nearly at once.
     for most_bytes, rows in ((10_000, 48 * 30 // 5), (400, 146), (900, 48 * 30 // 5)):

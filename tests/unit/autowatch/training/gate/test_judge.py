@@ -448,7 +448,10 @@ class TestTheReference:
         ]
         assert not decision.passed
         own = 1 - decision.metrics["auc"]
-        assert f"On the reference hold-out: AUC {own:.4f} on 1,000 hold-out rows is below" in decision.reason
+        assert (
+            f"On the reference hold-out: AUC {own:.4f} on 1,000 hold-out rows is below the floor of 0.6. Look whose "
+            "labels are right, those of the training file or those of the reference. Judged without a champion: no"
+        ) in decision.reason
         assert read_decision(Bucket(s3, BUCKET), RUN) == decision
 
     def test_a_model_worse_than_the_champion_there_is_refused_though_above_the_floor(self, s3, reference):
@@ -468,10 +471,15 @@ class TestTheReference:
         assert runtime.requests[CANDIDATE] == LIMITS.concurrency + 2 * batches
 
     def test_a_champion_that_cannot_score_it_leaves_the_floor(self, s3, reference):
-        crown(s3, replace(CONTRACT, features=(*CONTRACT.features, Feature("gone", "numeric"))))
+        crown(s3, replace(CONTRACT, features=(*CONTRACT.features, Feature("more", "numeric"))))
+        rows = s3.get_object(Bucket=BUCKET, Key=reference_key(RUN))["Body"].read().decode().splitlines()
+        own = [f"{'more' if number == 0 else 1},{row}" for number, row in enumerate(rows)]
+        s3.put_object(Bucket=BUCKET, Key=holdout_key(RUN), Body="\n".join(own).encode())
         (check,) = (check for check in judge(s3, serving(good, good)).checks if check.name == "reference")
         assert check.passed
-        assert "Judged without a champion: the champion cannot score the hold-out." in check.message
+        assert (
+            "Not compared with the champion there: the champion cannot score the hold-out." in check.message
+        )
 
     def test_a_row_that_the_challenger_cannot_score_fails_the_run(self, s3):
         rows = "good,poor,job,y\n0.1,0.1,j1,no\nx,0.1,j1,yes\n"
