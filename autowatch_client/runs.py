@@ -19,7 +19,7 @@ class RunSummary:
 
     Attributes:
         rows: how many the training data had.
-        started_by: the ARN of who started it, or the event that did.
+        started_by: the ARN of who started it, or the event that did; `start_reason` says why.
         promotes: the earlier run whose model this one released again, if it did not train.
         best_candidate: the name of Autopilot's best model, `best_value` its value of the metric `best_metric`.
         auc: on the hold-out, of two labels; `passed` says whether the gate let the model through.
@@ -32,6 +32,7 @@ class RunSummary:
     started: str | None
     trigger: str | None
     started_by: str | None
+    start_reason: str | None
     promotes: str | None
     training_key: str | None
     rows: int | None
@@ -47,7 +48,13 @@ class RunSummary:
     serving: bool
 
 
-_MEASURES = {"auc": "AUC", "macro_auc": "macro AUC", "rmse": "RMSE", "mae": "MAE"}
+_MEASURES = {
+    "auc": "AUC",
+    "macro_auc": "macro AUC",
+    "balanced_accuracy": "balanced accuracy",
+    "rmse": "RMSE",
+    "mae": "MAE",
+}
 """What models are compared by, and in words."""
 
 
@@ -57,9 +64,9 @@ def main_measure(document: Mapping[str, Any]) -> dict[str, Any]:
     A day's value is a document with `value`, `lower` and `upper`.
     """
     metrics = document.get("metrics") or {}
-    name = next(
-        (each for each in (document.get("decided_by"), *_MEASURES) if each and metrics.get(each)), None
-    )
+    judged = (document.get("judged") or {}).get("measure")
+    names = (document.get("decided_by"), judged, *_MEASURES)
+    name = next((each for each in names if each and metrics.get(each)), None)
     return {"measure": _MEASURES.get(name or "", name), "value": metrics[name] if name else None}
 
 
@@ -117,6 +124,7 @@ def _summarize(bucket: Bucket, latest: dict[str, Any], champion: str | None, run
         started=record.get("started"),
         trigger=record.get("trigger"),
         started_by=record.get("started_by"),
+        start_reason=record.get("start_reason"),
         promotes=record.get("promotes"),
         training_key=(record.get("training") or contract.get("training") or {}).get("key"),
         rows=contract.get("rows"),

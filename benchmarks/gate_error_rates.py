@@ -1,6 +1,6 @@
 """How often the gate finds a challenger worse than the champion, by simulation: measurements/gate-error-rates.md.
 
-    PYTHONPATH=src python -m benchmarks.gate_error_rates [seed] [hold-outs] [growing]
+    PYTHONPATH=src python -m benchmarks.gate_error_rates [seed] [hold-outs] [growing | classes | numbers]
 
 Two models score the same rows, 11 % of them positive; their scores are normal in either class (binormal), with a
 correlation that says how alike the models are. The champion's true AUC is 0.78; the challenger's is the same (finding
@@ -11,16 +11,23 @@ With `growing` the file grows after the champion was trained on it, and the chal
 larger file. On rows that a model was trained on its scores lie further apart, by as much as was measured on a file of
 1,000 rows (AUC 0.815 for rows that a champion had seen, 0.643 for others). Three ways to hold rows out: drawn anew for
 each file, as before; by the rule that the contract keeps; and by a rule with other columns than the champion's.
+
+With `classes` the models give probabilities of several labels, the true ones given normal scores of which the one of
+the true label is higher by so much; with `numbers` their errors have a normal distribution, one with heavy tails
+(Student's t with 4 degrees of freedom), or a skewed one (lognormal).
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 from scipy.stats import norm
 
-from autowatch.evaluation.comparison import NotComparable, compare
+from autowatch.evaluation.comparison import NotComparable, compare, compare_classes, compare_errors
 from autowatch.evaluation.figures import Comparison
+from autowatch.evaluation.numbers import ErrorMeasure
 
 ROWS = (100, 500, 1_000, 2_000, 5_000)
 CORRELATIONS = (0.9, 0.7)
@@ -30,6 +37,22 @@ LOSS = 0.02
 CONFIDENCE = 0.95
 RESAMPLES = 200
 """Fewer than the gate draws: there are thousands of hold-outs here, whose chances average out."""
+
+LABEL_SHARES = {
+    "three, 20 % the rarest": (0.5, 0.3, 0.2),
+    "four, 2 % the rarest": (0.6, 0.3, 0.08, 0.02),
+    "ten alike": (0.1,) * 10,
+}
+STRENGTH, WEAKER, LIKE = 1.2, 0.12, 0.8
+"""By how much the score of the true label is higher, by how much less a worse challenger's; how alike both are."""
+
+ERRORS = {
+    "normal": lambda random, rows: random.normal(size=rows),
+    "heavy tails": lambda random, rows: random.standard_t(4, rows),
+    "skewed": lambda random, rows: random.lognormal(0, 0.7, rows) - np.exp(0.245),
+}
+LARGER = 0.05
+"""By how much the errors of a worse challenger are larger."""
 
 OLD_ROWS = 5_000
 GROWTHS = (0.1, 0.3, 1.0)
@@ -176,6 +199,81 @@ def print_growing(seed: int, hold_outs: int) -> None:
             )
 
 
+def draw_classes(
+    random: np.random.Generator, rows: int, shares: Sequence[float], weaker: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The places of the true labels, and the challenger's and the champion's probabilities, shape (rows, labels)."""
+    actual = np.repeat(np.arange(len(shares)), np.round(np.multiply(shares, rows)).astype(int))
+    shared = random.normal(size=(len(actual), len(shares))) * np.sqrt(LIKE)
+    models = []
+    for strength in (STRENGTH - weaker, STRENGTH):
+        scores = shared + random.normal(size=shared.shape) * np.sqrt(1 - LIKE)
+        scores[np.arange(len(actual)), actual] += strength
+        models.append(softmax(strength * scores + np.log(shares), axis=1))
+    return actual, models[0], models[1]
+
+
+def draw_numbers(
+    random: np.random.Generator, rows: int, errors: str, larger: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The true numbers, and the challenger's and the champion's, whose errors have a correlation of 0.8."""
+    actual, shared = 3 * random.normal(size=rows), ERRORS[errors](random, rows)
+    own = (np.sqrt(LIKE) * shared + np.sqrt(1 - LIKE) * ERRORS[errors](random, rows) for _ in range(2))
+    challenger, champion = own
+    return actual, actual + (1 + larger) * challenger, actual + champion
+
+
+def print_classes(seed: int, hold_outs: int) -> None:
+    """One row for each set of labels and size of the hold-out."""
+    random = np.random.default_rng([seed, 1])
+    print(
+        "| labels | hold-out | standard error | equal, found worse | weaker, found | its loss of macro AUC |"
+    )
+    print("|---|---|---|---|---|---|")
+    for name, shares in LABEL_SHARES.items():
+        actual, weak, strong = draw_classes(random, 200_000, shares, WEAKER)
+        loss = -compare_classes(actual, weak, strong, CONFIDENCE, 2).difference
+        for rows in (100, 500, 2_000):
+            equal, worse = (
+                [
+                    compare_classes(*draw_classes(random, rows, shares, weaker), CONFIDENCE, RESAMPLES)
+                    for _ in range(count)
+                ]
+                for weaker, count in ((0.0, hold_outs), (WEAKER, hold_outs // 4))
+            )
+            print(
+                f"| {name} | {rows:,} | {_error(equal):.4f} | {_found(equal)} | {_found(worse)} | {loss:.3f} |"
+            )
+
+
+def print_numbers(seed: int, hold_outs: int) -> None:
+    """One row for each distribution of the errors and size of the hold-out."""
+    random = np.random.default_rng([seed, 2])
+    print(
+        "| errors | hold-out | RMSE: equal, found worse | larger by 5 %, found | MAE: equal | larger by 5 % |"
+    )
+    print("|---|---|---|---|---|---|")
+    measures: tuple[ErrorMeasure, ...] = ("rmse", "mae")
+    for errors in ERRORS:
+        for rows in (20, 100, 500, 2_000):
+            rates = []
+            for measure in measures:
+                for larger, count in ((0.0, hold_outs), (LARGER, hold_outs // 4)):
+                    drawn = (draw_numbers(random, rows, errors, larger) for _ in range(count))
+                    rates.append(
+                        _found([compare_errors(*each, measure, CONFIDENCE, RESAMPLES) for each in drawn])
+                    )
+            print(f"| {errors} | {rows:,} | {' | '.join(rates)} |", flush=True)
+
+
+def _error(found: Sequence[Comparison]) -> float:
+    return float(np.mean([each.standard_error for each in found]))
+
+
+def _found(found: Sequence[Comparison]) -> str:
+    return f"{np.mean([each.sure_loss > 0 for each in found]):.1%}"
+
+
 def print_tables(seed: int, hold_outs: int) -> None:
     """One table for each correlation, a row for each size of the hold-out."""
     random = np.random.default_rng(seed)
@@ -202,4 +300,5 @@ def print_tables(seed: int, hold_outs: int) -> None:
 
 if __name__ == "__main__":
     chosen, drawn = (*map(int, sys.argv[1:3]), *(1, 1_000)[len(sys.argv[1:3]) :])
-    (print_growing if sys.argv[3:] == ["growing"] else print_tables)(chosen, drawn)
+    tables = {"growing": print_growing, "classes": print_classes, "numbers": print_numbers}
+    tables.get(" ".join(sys.argv[3:]), print_tables)(chosen, drawn)

@@ -1,18 +1,25 @@
 """How often quality's intervals hold, and its verdicts err, by simulation: measurements/quality-error-rates.md.
 
-    PYTHONPATH=src python -m benchmarks.quality_error_rates intervals|verdict|looks|coarse [seed] [days]
+    PYTHONPATH=src python -m benchmarks.quality_error_rates TABLE [seed] [days]
+
+TABLE is intervals, verdict, looks, coarse, classes, class-verdict, numbers or number-verdict.
 
 The model's scores are normal in either class (binormal), as far apart as its AUC asks for, and its probabilities are
 the true ones given the score. So every true figure follows from an integral. A hundred gates are drawn for each share
 of positive rows, each a sample of 8,000 rows of a model with AUC 0.78; the day's model has that AUC or a smaller one.
+
+The tables of several labels and of numbers draw predictions as `benchmarks.gate_error_rates` does; their true figures
+are those of 200,000 rows.
 """
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import expit, logit, xlogy
 from scipy.stats import norm
 
@@ -20,10 +27,12 @@ from autowatch.evaluation.auc import auc_estimate
 from autowatch.evaluation.classification import area_under_curve
 from autowatch.evaluation.curves import calibration_curve
 from autowatch.evaluation.figures import Bounded
-from autowatch.evaluation.judged import BinaryRows, JudgedRows
+from autowatch.evaluation.judged import BinaryRows, ClassRows, JudgedRows, NumberRows
+from autowatch.evaluation.measures import MEASURES
 from autowatch.monitoring.quality.measures import MeasuredQuality, measure_quality
-from autowatch.monitoring.quality.verdict import QualityRules, judge_quality
+from autowatch.monitoring.quality.verdict import QualityRules, judge_quality, known_classes
 from autowatch.records.decision import GateDecision, JudgedModel, Latency
+from benchmarks.gate_error_rates import ERRORS, LABEL_SHARES, STRENGTH, draw_classes, draw_numbers
 
 ROWS = (200, 500, 1_000, 10_000, 100_000)
 SHARES = (0.5, 0.11, 0.02)
@@ -202,13 +211,151 @@ def coarse(seed: int, days: int) -> Iterator[str]:
         yield f"| {positives:,} | {below:.1%} | {above:.1%} |"
 
 
+def classes(seed: int, days: int) -> Iterator[str]:
+    """The table of how often intervals hold for several labels."""
+    random = np.random.default_rng([seed, 4])
+    names = ("macro_auc", "accuracy", "balanced_accuracy", "macro_f1", "log_loss")
+    yield f"| labels | rows | {' | '.join(MEASURES[name].words for name in names)} |"
+    yield "|---" * (len(names) + 2) + "|"
+    for name, shares in LABEL_SHARES.items():
+        for rows in (200, 1_000):
+            rates = _held(partial(_class_day, random, shares=shares), names, rows, days)
+            yield f"| {name} | {rows:,} | {rates} |"
+
+
+def numbers(seed: int, days: int) -> Iterator[str]:
+    """The table of how often intervals hold for numbers."""
+    random = np.random.default_rng([seed, 5])
+    names = ("rmse", "mae", "r2")
+    yield f"| errors | rows | {' | '.join(MEASURES[name].words for name in names)} |\n|---|---|---|---|---|"
+    for errors in ERRORS:
+        for rows in (50, 200, 1_000, 10_000):
+            rates = _held(partial(_number_day, random, errors=errors), names, rows, days)
+            yield f"| {errors} | {rows:,} | {rates} |"
+
+
+def _class_day(
+    random: np.random.Generator, rows: int, shares: Sequence[float], weaker: float = 0.0
+) -> ClassRows:
+    actual, probabilities, _ = draw_classes(random, rows, shares, weaker)
+    return ClassRows(
+        tuple(f"label {place}" for place in range(len(shares))),
+        actual,
+        probabilities.argmax(axis=1),
+        probabilities.max(axis=1),
+        probabilities,
+    )
+
+
+def _number_day(random: np.random.Generator, rows: int, errors: str, larger: float = 0.0) -> NumberRows:
+    actual, predicted, _ = draw_numbers(random, rows, errors, larger)
+    return NumberRows(actual, predicted)
+
+
+def _held(day: Callable[[int], JudgedRows], names: Sequence[str], rows: int, days: int) -> str:
+    true, held = day(200_000).values(), Counter[str]()
+    for _ in range(days):
+        found = day(rows).estimates()
+        for name in names:
+            estimate = found[name]
+            held[name] += isinstance(estimate, Bounded) and estimate.lower <= true[name] <= estimate.upper
+    return " | ".join(f"{held[name] / days:.1%}" for name in names)
+
+
+def class_verdict(seed: int, days: int) -> Iterator[str]:
+    """The table of how often a day of several labels is called worse, with the probability of each and without."""
+    random = np.random.default_rng([seed, 6])
+    losses = (0.0, 0.05, 0.10, 0.15)
+    yield f"| labels | rows | judged by | {' | '.join(f'{loss:.2f} below' for loss in losses)} | without a verdict |"
+    yield "|---" * 8 + "|"
+    for name, shares in LABEL_SHARES.items():
+        gates = [_gate_of(_class_day(random, GATE_ROWS, shares), "macro_auc") for _ in range(GATES // 10)]
+        for measure in ("macro_auc", "balanced_accuracy"):
+            weaker = [_weaker_by(loss, measure, shares) for loss in losses]
+            for rows in (200, 1_000):
+                found = [
+                    _verdicts(_seen(measure, random, rows, shares, each, days), gates) for each in weaker
+                ]
+                yield f"| {name} | {rows:,} | {MEASURES[measure].words} | {_rates(found, days)} |"
+
+
+def _weaker_by(loss: float, measure: str, shares: Sequence[float]) -> float:
+    """By how much less the true label's score is higher where the measure is so much smaller."""
+
+    def value(weaker: float) -> float:
+        return _class_day(np.random.default_rng(0), 50_000, shares, weaker).values()[measure]
+
+    best = value(0.0)
+    return (
+        float(brentq(lambda weaker: best - value(weaker) - loss, 0.0, STRENGTH, xtol=1e-3)) if loss else 0.0
+    )
+
+
+def _seen(
+    measure: str, random: np.random.Generator, rows: int, shares: Sequence[float], weaker: float, days: int
+) -> Iterator[ClassRows]:
+    """Days, without the probability of each label where the verdict is to rest on another measure."""
+    for _ in range(days):
+        day = _class_day(random, rows, shares, weaker)
+        yield day if measure == "macro_auc" else replace(day, probabilities=None)
+
+
+def number_verdict(seed: int, days: int) -> Iterator[str]:
+    """The table of how often a day of numbers is called worse; 20 % more error is allowed."""
+    random = np.random.default_rng([seed, 7])
+    rises = (0.0, 0.2, 0.4, 0.6)
+    yield f"| errors | rows | {' | '.join(f'RMSE {rise:.0%} larger' for rise in rises)} | without a verdict |"
+    yield "|---" * 7 + "|"
+    for errors in ERRORS:
+        gates = [_gate_of(_number_day(random, GATE_ROWS, errors), "rmse") for _ in range(GATES)]
+        for rows in (200, 1_000, 10_000):
+            found = [
+                _verdicts((_number_day(random, rows, errors, rise) for _ in range(days)), gates)
+                for rise in rises
+            ]
+            yield f"| {errors} | {rows:,} | {_rates(found, days)} |"
+
+
+def _verdicts(drawn: Iterable[JudgedRows], gates: Sequence[GateDecision]) -> Counter[str]:
+    return Counter(
+        judge_quality(
+            measure_quality(rows, RULES.min_of_class, known_classes(gates[day % len(gates)])),
+            gates[day % len(gates)],
+            RULES,
+        ).verdict
+        for day, rows in enumerate(drawn)
+    )
+
+
+def _rates(found: Sequence[Counter[str]], days: int) -> str:
+    none = sum(each["not enough labels"] for each in found) / (days * len(found))
+    return " | ".join([*(f"{each['worse'] / days:.1%}" for each in found), f"{none:.0%}"])
+
+
+def _gate_of(rows: JudgedRows, decided_by: str) -> GateDecision:
+    model = JudgedModel(
+        "", len(rows), rows.values(), (), (), Latency(1, 0.0, 0.0),
+        intervals=rows.intervals(), classes=rows.class_table(),
+    )  # fmt: skip
+    return GateDecision("", True, "", None, len(rows), rows.values(), challenger=model, decided_by=decided_by)
+
+
 def _fewer(days: int, rows: int) -> int:
     """As many days as a table needs, and fewer where rows are many."""
     return max(days // 10, min(days, days * 2_000 // rows))
 
 
 if __name__ == "__main__":
-    table = {"intervals": intervals, "verdict": verdict, "looks": looks, "coarse": coarse}[sys.argv[1]]
+    table = {
+        "intervals": intervals,
+        "verdict": verdict,
+        "looks": looks,
+        "coarse": coarse,
+        "classes": classes,
+        "class-verdict": class_verdict,
+        "numbers": numbers,
+        "number-verdict": number_verdict,
+    }[sys.argv[1]]
     chosen = [int(argument) for argument in sys.argv[2:]]
     for line in table(*[*chosen, *(3, 2_000)[len(chosen) :]]):
         print(line, flush=True)

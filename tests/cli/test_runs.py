@@ -12,7 +12,7 @@ from autowatch_client import ObjectUnreadableError, RunUnknownError, connect
 from autowatch_client.command.app import main
 from autowatch_client.command.terminal import complete_runs
 from autowatch_client.objects import Bucket
-from autowatch_client.runs import list_runs, read_run
+from autowatch_client.runs import list_runs, main_measure, read_run
 
 BUCKET = "bank-123456789012-us-east-1"
 OLD, MIDDLE, NEW = "20261121-070000-aaaa", "20261122-070000-bbbb", "20261123-070000-cccc"
@@ -120,7 +120,7 @@ def test_a_run_without_a_record_is_listed_all_the_same(s3, listed):
 def test_a_run_shows_from_which_probability_on_a_row_is_positive(s3, capsys, threshold, words):
     put(s3, f"{OLD}/run.json", record(OLD, "rejected", "Too slow."))
     put(s3, f"{OLD}/gate.json", {"passed": False, "rows": 100, "checks": [], "metrics": {"auc": 0.8}})
-    contract = {"target": "y", "positive_label": "yes"} | (
+    contract = {"target": "y", "labels": ["no", "yes"], "positive_label": "yes"} | (
         {"decision_threshold": threshold} if threshold else {}
     )
     put(s3, f"{OLD}/contract.json", contract)
@@ -192,6 +192,17 @@ class BrokenOff:
         raise IncompleteReadError(actual_bytes=3, expected_bytes=5)
 
 
+def test_who_started_a_run_and_why_is_told(s3, listed, capsys):
+    why = {"started_by": "arn:aws:iam::123456789012:user/ann", "start_reason": "The quarter is over."}
+    put(s3, f"{NEW}/run.json", record(NEW, "released", **why))
+    put(s3, f"{OLD}/run.json", record(OLD, "released"))
+    assert f"{NEW}: started by arn:aws:iam::123456789012:user/ann: The quarter is over." in listed()
+    assert main(["show", NEW]) == 0
+    shown = capsys.readouterr().out
+    assert "started by manual (arn:aws:iam::123456789012:user/ann)" in shown
+    assert "Why: The quarter is over." in shown
+
+
 CALLER = "arn:aws:sts::123456789012:user/moto"
 
 
@@ -213,3 +224,21 @@ def test_a_run_is_told_who_starts_it_and_whether_new_labels_are_meant(s3, versio
     execution = connect().train("training/calls.csv", **options).execution
     started = json.loads(stepfunctions.describe_execution(executionArn=execution)["input"])
     assert started == {"training_key": "training/calls.csv", **asked}
+
+
+def test_a_model_of_numbers_is_listed_with_its_error(s3):
+    put(s3, f"{OLD}/run.json", record(OLD, "released", "RMSE 12.5."))
+    gate = {"passed": True, "decided_by": "rmse", "metrics": {"rmse": 12.5, "r2": 0.4}}
+    put(s3, f"{OLD}/gate.json", gate)
+    (summary,), _ = list_runs(Bucket(s3, BUCKET), 5)
+    assert (summary.measure, summary.value) == ("RMSE", 12.5)
+
+
+def test_a_days_measure_is_the_one_that_was_judged():
+    figure = {"value": 0.7, "lower": 0.6, "upper": 0.8}
+    day = {
+        "judged": {"measure": "balanced_accuracy", "figure": figure, "gate": None},
+        "metrics": {"macro_auc": None, "balanced_accuracy": figure},
+    }
+    assert main_measure(day) == {"measure": "balanced accuracy", "value": figure}
+    assert main_measure({"judged": None, "metrics": {"rmse": None}}) == {"measure": None, "value": None}

@@ -143,6 +143,7 @@ def test_what_happens_is_told_a_line_for_each_event(tmp_path):
             "verdict": "good",
             "rows_labelled": 10,
             "rows_scored": 4000,
+            "judged": {"measure": "auc", "figure": {"value": 0.75}, "gate": None},
             "metrics": {"auc": {"value": 0.75}},
             "alerting": None,
         },
