@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from autowatch.aws.objects import Bucket, ObjectVersion
-from autowatch.monitoring.days.metrics import column_dimension
 from autowatch.evaluation.measures import MEASURES
+from autowatch.monitoring.days.metrics import column_dimension
 from autowatch.monitoring.quality.job import emit_quality, emit_taken
 from autowatch.records.champion import Champion, write_champion
 from autowatch.records.manifest import Manifest, RowCounts
