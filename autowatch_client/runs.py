@@ -19,7 +19,7 @@ class RunSummary:
 
     Attributes:
         rows: how many the training data had.
-        started_by: the ARN of who started it, or the event that did.
+        started_by: the ARN of who started it, or the event that did; `start_reason` says why.
         promotes: the earlier run whose model this one released again, if it did not train.
         best_candidate: the name of Autopilot's best model, `best_value` its value of the metric `best_metric`.
         auc: on the hold-out, of two labels; `passed` says whether the gate let the model through.
@@ -32,6 +32,7 @@ class RunSummary:
     started: str | None
     trigger: str | None
     started_by: str | None
+    start_reason: str | None
     promotes: str | None
     training_key: str | None
     rows: int | None
@@ -123,6 +124,7 @@ def _summarize(bucket: Bucket, latest: dict[str, Any], champion: str | None, run
         started=record.get("started"),
         trigger=record.get("trigger"),
         started_by=record.get("started_by"),
+        start_reason=record.get("start_reason"),
         promotes=record.get("promotes"),
         training_key=(record.get("training") or contract.get("training") or {}).get("key"),
         rows=contract.get("rows"),

@@ -87,6 +87,8 @@ def runs(
         return Exit.DONE
     terminal.table(_HEADER, [_row(run) for run in found], right=("rows",))
     for run in found:
+        if run.start_reason:
+            terminal.say(f"{run.run}: started by {run.started_by}: {run.start_reason}")
         if run.reason and run.status in ("rejected", "failed"):
             terminal.say(f"{run.run}: {run.reason}")
     if any(run.serving for run in found):

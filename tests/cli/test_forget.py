@@ -12,6 +12,7 @@ import pytest
 from moto import mock_aws
 
 from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.domino.files import FilesByDay, list_new_files, read_datasets
 from autowatch.monitoring.quality.fragments import list_fragments
 from autowatch.monitoring.quality.job import Job, QualitySettings, take_in
 from autowatch.monitoring.quality.labels import take_labels
@@ -220,6 +221,14 @@ def test_the_quality_of_the_day_is_that_of_the_others(s3):
     (run,) = read_labelled_rows(bucket, manifests, list_fragments(bucket, DAY))
     assert (run.rows_scored, len(run.labelled)) == (3, 1)
     assert json.loads(read(s3, manifests[0]))["forgotten"] == 1
+
+
+def test_domino_gets_the_version_without_the_row(s3):
+    forget(s3, **by_key())
+    bucket, files = Bucket(s3, BUCKET), FilesByDay("predictions", "predictions/")
+    (dataset,), failures = read_datasets(bucket, files, list_new_files(bucket, files, DAY))
+    assert failures == []
+    assert dataset.version_id == s3.head_object(Bucket=BUCKET, Key=dataset.key)["VersionId"]
 
 
 def test_the_newest_training_file_is_still_the_newest(s3):

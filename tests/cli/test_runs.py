@@ -192,6 +192,17 @@ class BrokenOff:
         raise IncompleteReadError(actual_bytes=3, expected_bytes=5)
 
 
+def test_who_started_a_run_and_why_is_told(s3, listed, capsys):
+    why = {"started_by": "arn:aws:iam::123456789012:user/ann", "start_reason": "The quarter is over."}
+    put(s3, f"{NEW}/run.json", record(NEW, "released", **why))
+    put(s3, f"{OLD}/run.json", record(OLD, "released"))
+    assert f"{NEW}: started by arn:aws:iam::123456789012:user/ann: The quarter is over." in listed()
+    assert main(["show", NEW]) == 0
+    shown = capsys.readouterr().out
+    assert "started by manual (arn:aws:iam::123456789012:user/ann)" in shown
+    assert "Why: The quarter is over." in shown
+
+
 CALLER = "arn:aws:sts::123456789012:user/moto"
 
 

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -89,6 +90,22 @@ def test_a_run_that_begins_is_recorded_under_its_name(begin):
     run, latest = begin("drift", "one", 7)
     assert (latest.run, latest.status, latest.trigger, latest.training) == (run, "running", "drift", TRAINING)
     assert latest.started == "2026-11-23T07:00:00Z"
+
+
+def test_who_starts_a_run_is_written_down_once_however_often_its_state_is_tried(begin):
+    s3 = boto3.client("s3", "us-east-1")
+    begin("manual", "one", 7)
+    (item,) = s3.list_objects_v2(Bucket=BUCKET, Prefix="audit/")["Contents"]
+    body = s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read()
+    record = json.loads(body)
+    assert item["Key"].startswith("audit/20261123T070000.000000Z-train-")
+    assert (record["what"], record["trigger"], record["training"]) == ("train", "manual", "training/x.csv")
+    begin("manual", "one", 7)
+    assert s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read() == body
+    # Killed between the lock and the record.
+    s3.delete_object(Bucket=BUCKET, Key=item["Key"])
+    begin("manual", "one", 7)
+    assert s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read() == body
 
 
 def test_drift_waits_for_the_cool_down_and_a_person_does_not(begin):
