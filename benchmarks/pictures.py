@@ -27,7 +27,7 @@ pre { white-space: pre-wrap; font: 13.5px/1.55 ui-monospace, monospace; overflow
 def main() -> None:
     """Writes docs/images/report.png and docs/images/mail.png."""
     browser_path = shutil.which("chromium")
-    pages = sorted(DEMO.glob("reports/2-drift/date=*/index.html"))
+    pages = sorted(DEMO.glob("reports/2-drift/reports/date=*/index.html"))
     mails = [path for path in sorted(DEMO.glob("mail/*.txt")) if "autowatch--drift-on" in path.name]
     if browser_path is None or not pages or not mails:
         sys.exit("Install Chromium (apt-get install chromium) and play the demo first: make demo")

@@ -32,7 +32,8 @@ class Kept:
 def keep_story(story: Story, folder: Path, data: str) -> Kept:
     """Writes the pages of the three daily runs and of both training runs, the mails, and `index.html` over all.
 
-    The next daily run replaces the reports of the one before it, so each has a folder of its own.
+    The next daily run replaces the reports of the one before it, so each has a folder of its own, in which pages lie as
+    in the bucket: those of days link to those of runs.
 
     Args:
         data: what the story was played on, in words.
@@ -41,11 +42,11 @@ def keep_story(story: Story, folder: Path, data: str) -> Kept:
         _keep_day(number, judged, folder / "reports")
         for number, judged in enumerate((story.first_day, story.second_day, story.last_day), 1)
     )
-    # The pages of all days look for them here.
-    runs = tuple(
-        _write(folder / "reports" / "models" / released.run / "report.html", released.page)
-        for released in (story.first_release, story.second_release)
-    )
+    for day in days:
+        runs = tuple(
+            _write(day.parents[2] / "models" / released.run / "report.html", released.page)
+            for released in (story.first_release, story.second_release)
+        )
     mails = tuple(_keep_mail(number, mail, folder / "mail") for number, mail in enumerate(story.mails, 1))
     index = folder / "index.html"
     index.write_text(_page(story, folder, data, days, runs, mails), encoding="utf-8")
@@ -67,8 +68,8 @@ def harm(story: Story) -> str:
 def _keep_day(number: int, judged: Judged, folder: Path) -> Path:
     kept = folder / f"{number}-{judged.verdict.replace(' ', '-')}"
     for key, data in judged.reports.items():
-        _write(kept / key, data)
-    return kept / judged.page
+        _write(kept / "reports" / key, data)
+    return kept / "reports" / judged.page
 
 
 def _keep_mail(number: int, mail: Mail, folder: Path) -> Path:

@@ -59,14 +59,14 @@ def read_json(sandbox, key):
 
 
 @pytest.mark.parametrize(
-    ("name", "problem_type", "measure", "least", "most", "columns"),
+    ("name", "problem_type", "measure", "least", "most", "columns", "moved"),
     [
-        ("tickets", "multiclass", "macro_auc", 0.8, 0.9, {"y", "y_probability"}),
-        ("rents", "regression", "r2", 0.75, 0.93, {"y"}),
+        ("tickets", "multiclass", "macro_auc", 0.8, 0.9, {"y", "y_probability"}, "words"),
+        ("rents", "regression", "r2", 0.75, 0.93, {"y"}, "area"),
     ],
 )
 def test_a_target_of_known_difficulty_goes_through_the_whole_loop(
-    sandbox, stack, tmp_path, name, problem_type, measure, least, most, columns
+    sandbox, stack, tmp_path, name, problem_type, measure, least, most, columns, moved
 ):
     files = write_example(tmp_path, name, rows=1500)
     for path in (files.training, files.june, files.june_labels, files.july):
@@ -85,16 +85,19 @@ def test_a_target_of_known_difficulty_goes_through_the_whole_loop(
     assert (scored.rows_in, scored.rows_scored) == (1500, 1500)
     rows = read_rows(scored.predictions)
     assert set(rows[0]) - set(read_rows(files.june)[0]) == {"id", "prediction_date", *columns}
-    (calm,) = stack.judge().judged
-    assert calm.verdict == "no drift"
+    (judged,) = stack.judge().judged
+    document = read_json(sandbox, f"reports/date={judged.what}/drift.json")
+    assert (document["run"], document["verdict"]) == (contract["run"], "no drift")
 
     labelled = stack.label(files.june_labels, key="key")
     assert (labelled.taken, labelled.rejected) == (1500, 0)
     (day,) = labelled.quality
     assert day.verdict == "good"
 
-    (drifted,) = stack.judge(files.july).judged
+    (july,) = stack.score(files.july, out=tmp_path)
+    (drifted,) = stack.judge(july.predictions).judged
     assert drifted.verdict == "drift"
+    assert {"y", moved} <= dict(drifted.moved).keys()
 
     again = stack.train(files.training).follow(poll_seconds=0.2)
     assert again.ending == "released", again

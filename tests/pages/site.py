@@ -92,7 +92,6 @@ def write_site(folder):
         s3.put_object(Bucket="bank", Key=f"{folder_of_file}drift.json", Body=json.dumps(drift))
         for run in (EARLIER_RUN, "20261101-200005-77aa", quote(HOSTILE[0], safe="")):
             s3.put_object(Bucket="bank", Key=f"models/{run}/report.html", Body=b"<!doctype html>")
-        s3.put_object(Bucket="bank", Key="training/x.csv", Body=b"age,y\n31,no\n")
         for run, decision in _runs().items():
             for name, document in (
                 ("gate", decision),

@@ -97,7 +97,7 @@ def compare_classes(
     adds = of_ours - of_theirs
     for place in np.flatnonzero(counts):
         parts = adds[actual == place]
-        drawn += [_draw(random, len(parts)) @ parts / len(parts) for _ in range(resamples)]
+        drawn += [float(parts[_rows(random, len(parts))].mean()) for _ in range(resamples)]
     found = _Found("macro_auc", ours, theirs, difference, drawn, seed)
     return found.comparison(len(actual), variance_by_class(adds, actual)[1], confidence)
 
@@ -125,12 +125,13 @@ def compare_errors(
     if rows < 2:
         raise NotComparable(f"There are {rows} rows, too few for a comparison.")
     unit = unit_of(actual, challenger, champion)
-    losses = np.stack([row_losses(actual / unit, each / unit, measure) for each in (challenger, champion)])
+    losses = [row_losses(actual / unit, each / unit, measure) for each in (challenger, champion)]
     seed = _seed(actual, challenger, champion)
     random = np.random.default_rng(seed)
-    means = np.array([losses @ _draw(random, rows) for _ in range(resamples)]) / rows
+    draws = (_rows(random, rows) for _ in range(resamples))
+    means = ([each[places].mean() for each in losses] for places in draws)
     drawn = np.array([_excess(*mean_loss(each, measure)) for each in means])
-    ours, theirs = mean_loss(losses.mean(axis=1), measure)
+    ours, theirs = mean_loss([each.mean() for each in losses], measure)
     found = _Found(measure, in_unit(ours, unit), in_unit(theirs, unit), _excess(ours, theirs), drawn, seed)
     return found.comparison(rows, rows, confidence)
 
@@ -213,7 +214,12 @@ def _resample(
 
 def _draw(random: np.random.Generator, rows: int) -> np.ndarray:
     """How often each of `rows` rows is drawn when that many are drawn with replacement."""
-    return np.bincount(random.integers(0, rows, rows, dtype=np.uint32), minlength=rows)
+    return np.bincount(_rows(random, rows), minlength=rows)
+
+
+def _rows(random: np.random.Generator, rows: int) -> np.ndarray:
+    """The places of `rows` rows drawn with replacement."""
+    return random.integers(0, rows, rows, dtype=np.uint32)
 
 
 def _expanded_level(confidence: float, rows: float) -> float:

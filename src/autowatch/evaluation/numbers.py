@@ -110,10 +110,9 @@ def row_losses(actual: np.ndarray, predicted: np.ndarray, measure: ErrorMeasure)
     return errors**2 if measure == "rmse" else np.abs(errors)
 
 
-def mean_loss(losses: np.ndarray, measure: ErrorMeasure) -> Sequence[float]:
-    """The measures for means of `row_losses`, shape (m,)."""
-    found: list[float] = (np.sqrt(losses) if measure == "rmse" else losses).tolist()
-    return found
+def mean_loss(means: Sequence[float], measure: ErrorMeasure) -> list[float]:
+    """The measures for these means of `row_losses`."""
+    return [math.sqrt(mean) if measure == "rmse" else float(mean) for mean in means]
 
 
 def rank_correlation(actual: np.ndarray, predicted: np.ndarray) -> Bounded | None:

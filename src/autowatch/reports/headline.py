@@ -35,7 +35,7 @@ _TO_DO_WITHOUT_ROWS: Mapping[Subject, str] = {
 _TO_DO_WITHOUT_WEIGHT = (
     "Give the columns that matter an importance above 0 and a distance below 1 in monitoring/settings.yaml."
 )
-_TO_DO_OF_OTHER_ALARMS = "Ask where the data come from: an alarm often means a changed or broken source."
+_TO_DO_OF_OTHER_ALARMS = "Find out where the data come from: an alarm often means a changed or broken source."
 _COLUMNS_NAMED = 5
 _OTHERS_NAMED = 3
 
@@ -65,8 +65,8 @@ def headline(
     if drift and drift.main.verdict == "drift":
         title = "The data have drifted, and the model predicts worse" if worse else "The data have drifted"
         to_do = (
-            "Look below at what moved. Mend a broken source; for a changed world upload newer labelled rows under "
-            f"training/ and start a run{', unless retraining on drift is switched on and does' if date else ''}."
+            "See below what moved. If a source is broken, mend it. If the world has changed, upload newer labelled "
+            f"rows under training/ and start a run{'; with RetrainOnDrift one starts by itself' if date else ''}."
         )
         return Headline("drift", title, what, _since(drift, date), to_do)
     if worse:
@@ -74,7 +74,9 @@ def headline(
         to_do = "Check that the labels are right, then upload newer labelled rows under training/ and start a run."
         return Headline("drift", title, what, None, to_do)
     if drift is None:
-        to_do = "Look whether the daily run happened, and invoke it for this day if it did not."
+        to_do = (
+            "Check that the daily run took place; if not, judge the day: autowatch judge --date YYYY-MM-DD."
+        )
         return Headline("idle", "Drift was not judged", what, None, to_do)
     return _without_drift(drift.main, quality, what, others, subject)
 
@@ -96,7 +98,7 @@ def _without_drift(
             title,
             what,
             None,
-            "Look below at the rows of the other model; if it has been replaced since, nothing.",
+            "See the other model's rows below; nothing, if it has been replaced since.",
         )
     title = "No drift"
     if quality is not None and quality.main.verdict == "good" and not quality.other_model:

@@ -360,10 +360,8 @@ class _Worse:
 
     def sentence(self) -> str:
         whose = f" by the {self.model}, run {short(self.run, 60)}" if self.model else ""
-        return (
-            f"Of the days with enough labels the newest, {self.day.isoformat()}, was predicted worse than at the "
-            f"gate{whose}."
-        )
+        day = self.day.isoformat()
+        return f"{day}, the newest day with enough labels, was predicted worse than at the gate{whose}."
 
 
 def _headline_without_drift(worse: _Worse | None, *, has_rows: bool) -> Headline:

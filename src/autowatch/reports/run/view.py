@@ -109,10 +109,9 @@ class View:
         return f"{_ROOT}{run_page_key(quote(champion, safe=''))}" if champion else None
 
     @property
-    def files(self) -> list[tuple[str, str]]:
-        """The training files, each as its key and the way to it."""
-        keys = self.data.files if self.data else [self.run.training.key]
-        return [(key, f"{_ROOT}{quote(key)}") for key in keys[:_MOST_FILES] if not key.endswith("/")]
+    def files(self) -> Sequence[str]:
+        """The keys of the training files."""
+        return self.data.files[:_MOST_FILES] if self.data else [self.run.training.key]
 
     @property
     def positive(self) -> str:

@@ -14,7 +14,7 @@ from autowatch.aws.objects import Bucket, ObjectMissing, ObjectVersion
 from autowatch.records.holdout import HoldoutRule
 from autowatch.records.keys import data_report_key
 from autowatch.records.problem import ProblemType
-from autowatch.tabular.cells import FeatureType, NumberForm, cut, missing_values
+from autowatch.tabular.cells import PLAIN_FORM, FeatureType, NumberForm, cut, missing_values
 from autowatch.training.data.columns import ColumnSurvey, StrayText
 from autowatch.training.data.copies import NearCopies
 from autowatch.training.data.kinds import Kind, are_identifiers, date_form
@@ -76,13 +76,8 @@ class ColumnReport:
                 f"The column {self.name!r} holds numbers and {sum(each.times for each in self.stray):,} other values, "
                 f"which are taken for missing ones: {', '.join(shown)}{f' and {more} more texts' if more > 0 else ''}."
             )
-        if self.form and (self.form.group or self.form.affix or self.form.decimal != "."):
-            found.append(
-                f"The numbers of the column {self.name!r} are read with the decimal separator {self.form.decimal!r}"
-                + (f", groups separated by {self.form.group!r}" if self.form.group else "")
-                + (f", each with {self.form.affix}" if self.form.affix else "")
-                + ". The predictions keep them as they are written."
-            )
+        if self.is_styled:
+            found.append(f"{self.how_it_is_read} The predictions keep them as they are written.")
         if self.doubt:
             found.append(
                 f"The column {self.name!r} is read as texts: {self.doubt}. Write its numbers in one form, with a point "
@@ -101,6 +96,22 @@ class ColumnReport:
                 "or name it as IdColumn; it passes through to the predictions all the same."
             )
         return found
+
+    @property
+    def is_styled(self) -> bool:
+        """Whether its numbers are written otherwise than a model reads them."""
+        return self.form is not None and bool(self.form.group or self.form.affix or self.form.decimal != ".")
+
+    @property
+    def how_it_is_read(self) -> str:
+        """A sentence on the form of its numbers."""
+        form = self.form or PLAIN_FORM
+        return (
+            f"The numbers of the column {self.name!r} are read with the decimal separator {form.decimal!r}"
+            + (f", groups separated by {form.group!r}" if form.group else "")
+            + (f", each with {form.affix}" if form.affix else "")
+            + "."
+        )
 
     def is_likely_leak(self, leak_auc: float) -> bool:
         """Whether it predicts the target almost alone: from this AUC on."""
@@ -174,9 +185,18 @@ class DataReport:
             },
             "warnings": [
                 *self.remarks,
+                *self._of_target(),
                 *(warning for column in self.columns for warning in column.warnings(leak_auc)),
             ],
         }
+
+    def _of_target(self) -> list[str]:
+        """What to say of numbers to predict that are not written plainly."""
+        return [
+            f"{column.how_it_is_read} What is predicted of it is written with a point and no groups."
+            for column in self.columns
+            if column.role == "target" and column.is_styled and self.target_numbers
+        ]
 
 
 def report_column(survey: ColumnSurvey, role: Role, auc: float | None, rows: int) -> ColumnReport:

@@ -214,7 +214,7 @@ def test_what_was_turned_away_is_told():
     )
 
     assert "12 3 files refused: columns missing, empty" in shown
-    assert "not the model's: customer." in shown
+    assert "Columns of the input that the model does not use: customer." in shown
 
 
 def test_quality_is_shown_with_intervals_against_the_gate():
@@ -275,6 +275,8 @@ def test_every_column_can_be_jumped_to_and_quiet_ones_are_folded():
     assert len(set(targets)) == 150
     assert all(html.count(f'id="{target}"') == 1 for target in targets)
     assert "147 without drift" in glance
+    assert "The figures of all 150 columns" in html
+    assert "The figures of all" not in day_page(DAY, drift_document(columns=30), None, {}, LINKS)
     assert "1 not judged" in glance
     assert glance.index("<details") > glance.index(targets[1])
     assert '<span class="tag n">not judged</span>' in html
@@ -688,7 +690,7 @@ def test_a_day_without_rows_may_have_alarms_and_quality():
 @pytest.mark.parametrize(
     ("kinds", "to_do"),
     [
-        (["volume"], "Ask where the data come from"),
+        (["volume"], "Find out where the data come from"),
         (["settings"], "Correct monitoring/settings.yaml as the alarm says"),
         (["volume", "baseline"], "Restore the baseline as the alarm says"),
     ],
@@ -718,7 +720,7 @@ def test_a_window_has_no_days_before_no_quality_and_retrains_nothing(window, tit
     assert "Last 30 days" not in shown
     assert "Quality" not in shown
     assert "Domino" not in shown
-    assert "retraining on drift" not in shown
+    assert "RetrainOnDrift" not in shown
 
 
 def test_the_rows_of_a_file_need_not_have_been_scored():

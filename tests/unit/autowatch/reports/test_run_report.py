@@ -225,7 +225,6 @@ def test_the_page_needs_nothing_but_itself():
     assert links == [
         "../../reports/index.html",
         "../../models/20261101-200005-77aa/report.html",
-        "../../training/x.csv",
     ]
 
 

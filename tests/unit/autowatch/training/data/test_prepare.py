@@ -294,7 +294,9 @@ def test_numbers_to_predict_are_written_plainly_and_missing_ones_left_out(s3):
     contract = prepare(s3, body)
     assert (contract.problem_type, contract.rows) == ("regression", 700)
     assert rows_of(s3, "train")[1][-1] in {"1000.25", "1001.25", "1002.25"}
-    assert json.loads(read(s3, "models/r/data.json"))["unlabelled_rows"] == 2
+    report = json.loads(read(s3, "models/r/data.json"))
+    assert report["unlabelled_rows"] == 2
+    assert any("'y' are read with the decimal separator ','" in warning for warning in report["warnings"])
 
 
 @pytest.mark.parametrize(
