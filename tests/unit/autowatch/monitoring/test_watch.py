@@ -377,7 +377,7 @@ def test_files_beyond_the_first_page_of_the_listing_are_found(clients):
 
 
 REPORT = f"s3://{BUCKET}/reports/date={TODAY}/drift.json"
-CONTESTED = f"Another invocation works on {REPORT}; the next one sees what is left to do."
+CONTESTED = f"Another invocation works on {REPORT}; the next one does what is left."
 
 
 def test_two_jobs_at_once_leave_one_report(clients):
