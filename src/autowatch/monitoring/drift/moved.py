@@ -24,20 +24,20 @@ class BinShare:
 
 
 # A change of half a percentage point or less does not explain anything to a reader.
-_WORTH_TELLING = 0.005
+_NOTABLE = 0.005
 
 
 def what_moved(bins: Sequence[BinShare], most: int = 2) -> str:
     """The bins that gained and lost most, in words: `rose: “below 1.2” 3% → 61%; fell: …`; empty where none did."""
     changes = sorted(bins, key=lambda share: share.reference - share.current)
-    rose = [share for share in changes[:most] if _is_worth_telling(share.reference, share.current)]
-    fell = [share for share in changes[: -most - 1 : -1] if _is_worth_telling(share.current, share.reference)]
+    rose = [share for share in changes[:most] if _is_notable(share.reference, share.current)]
+    fell = [share for share in changes[: -most - 1 : -1] if _is_notable(share.current, share.reference)]
     parts = [(word, shares) for word, shares in (("rose", rose), ("fell", fell)) if shares]
     return "; ".join(f"{word}: {', '.join(_change(share) for share in shares)}" for word, shares in parts)
 
 
-def _is_worth_telling(less: float, more: float) -> bool:
-    return more - less >= _WORTH_TELLING
+def _is_notable(less: float, more: float) -> bool:
+    return more - less >= _NOTABLE
 
 
 def _change(share: BinShare) -> str:

@@ -569,7 +569,7 @@ def test_files_with_the_same_content_are_named(clients):
         )
     run(clients)
     (alarm,) = [alarm for alarm in report_of(clients)["alarms"] if alarm["kind"] == "same content"]
-    assert "1 file repeats the content of another one" in alarm["message"]
+    assert "1 file repeats the content of another file" in alarm["message"]
 
 
 def test_keys_of_the_users_that_come_twice_on_a_day_are_told(clients):
@@ -583,7 +583,7 @@ def test_keys_of_the_users_that_come_twice_on_a_day_are_told(clients):
     score(clients.bucket.client, baseline, LIKE_TRAINING, name="without")
     run(clients, id_column="customer")
     (alarm,) = report_of(clients)["alarms"]
-    message = "Of 1,000 rows scored 18 rows have a key (IdColumn) that an earlier row of the day has, too."
+    message = "Of 1,000 scored rows, 18 rows have the same key (IdColumn) as an earlier row of the day."
     assert alarm == {"column": None, "kind": "repeated keys", "message": message}
     (mail,) = clients.sns.messages
     assert message in mail["Message"]
