@@ -1,6 +1,6 @@
 """How often the gate finds a challenger worse than the champion, by simulation: measurements/gate-error-rates.md.
 
-    PYTHONPATH=src python -m benchmarks.gate_error_rates [seed] [hold-outs] [growing | classes | numbers]
+    PYTHONPATH=src python -m benchmarks.gate_error_rates [seed] [hold-outs] [growing | classes | choice | numbers]
 
 Two models score the same rows, 11 % of them positive; their scores are normal in either class (binormal), with a
 correlation that says how alike the models are. The champion's true AUC is 0.78; the challenger's is the same (finding
@@ -246,6 +246,39 @@ def print_classes(seed: int, hold_outs: int) -> None:
             )
 
 
+def print_choice(seed: int, hold_outs: int) -> None:
+    """Macro AUC or log loss: how often either finds an equal model worse, a weaker one, and an equal one that is too
+    sure of itself: its log odds are half as large again, so that it gives the same labels."""
+    random = np.random.default_rng([seed, 3])
+    print("| labels | hold-out | measure | equal, found worse | weaker, found | too sure, found worse |")
+    print("|---|---|---|---|---|---|")
+    for name, shares in list(LABEL_SHARES.items())[:2]:
+        for rows in (200, 1_000):
+            found = np.array(
+                [
+                    _by_both(random, rows, shares, weaker, sure)
+                    for weaker, sure in ((0.0, 1.0), (WEAKER, 1.0), (0.0, 1.5))
+                    for _ in range(hold_outs)
+                ]
+            ).reshape(3, hold_outs, 2)
+            for place, measure in enumerate(("macro AUC", "log loss")):
+                rates = " | ".join(f"{rate:.1%}" for rate in found[:, :, place].mean(axis=1))
+                print(f"| {name} | {rows:,} | {measure} | {rates} |", flush=True)
+
+
+def _by_both(
+    random: np.random.Generator, rows: int, shares: Sequence[float], weaker: float, sure: float
+) -> tuple[bool, bool]:
+    """Whether the challenger is found worse by the macro AUC, and by a paired bootstrap of the log loss."""
+    actual, challenger, champion = draw_classes(random, rows, shares, weaker)
+    challenger = softmax(sure * np.log(challenger), axis=1)
+    by_auc = compare_classes(actual, challenger, champion, CONFIDENCE, RESAMPLES).sure_loss > 0
+    places = np.arange(len(actual))
+    losses = np.log(champion[places, actual]) - np.log(challenger[places, actual])
+    drawn = [losses[random.integers(0, len(losses), len(losses))].mean() for _ in range(RESAMPLES)]
+    return by_auc, bool(np.quantile(drawn, 1 - CONFIDENCE) > 0)
+
+
 def print_numbers(seed: int, hold_outs: int) -> None:
     """One row for each distribution of the errors and size of the hold-out."""
     random = np.random.default_rng([seed, 2])
@@ -300,5 +333,10 @@ def print_tables(seed: int, hold_outs: int) -> None:
 
 if __name__ == "__main__":
     chosen, drawn = (*map(int, sys.argv[1:3]), *(1, 1_000)[len(sys.argv[1:3]) :])
-    tables = {"growing": print_growing, "classes": print_classes, "numbers": print_numbers}
+    tables = {
+        "growing": print_growing,
+        "classes": print_classes,
+        "choice": print_choice,
+        "numbers": print_numbers,
+    }
     tables.get(" ".join(sys.argv[3:]), print_tables)(chosen, drawn)

@@ -115,7 +115,7 @@ def forget(
     terminal.say("Not reached:")
     for sentence in forgotten.not_reached:
         terminal.say(f"  - {sentence}")
-    return Exit.DONE
+    return Exit.NOT_AS_HOPED if traces.not_searched else Exit.DONE
 
 
 def _show_traces(terminal: Terminal, traces: Traces) -> None:

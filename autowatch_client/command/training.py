@@ -301,7 +301,7 @@ def _show(terminal: Terminal, detail: RunDetail) -> None:
 _CHOSEN_BY = {
     "parameter": "set by DecisionThreshold",
     "f1": "the largest F1 on the hold-out",
-    "cost": "the least cost on the hold-out",
+    "cost": "the lowest cost on the hold-out",
 }
 
 
@@ -316,7 +316,7 @@ def _decides(contract: Mapping[str, Any]) -> str:
     if not threshold:
         return f"{contract['target']} is the model's own label (DecisionThreshold=model)."
     costs = threshold["costs"]
-    at = f", at {costs['miss']:g} a miss and {costs['alarm']:g} an alarm" if costs else ""
+    at = f", at {costs['miss']:g} per miss and {costs['alarm']:g} per false alarm" if costs else ""
     return (
         f"{contract['target']} is {contract['positive_label']!r} from a probability of {threshold['value']:.6g} on "
         f"({_CHOSEN_BY[threshold['chosen_by']]}{at})."

@@ -6,14 +6,14 @@ from typing import Any
 
 _TIME_OUT_SECONDS = 30
 _LONGEST_REASON = 2000
-"""CloudFormation takes answers of at most 4096 bytes."""
+"""CloudFormation accepts at most 4096 bytes."""
 
 
 def send_answer(event: dict[str, Any], physical_id: str, failure: str | None) -> None:
-    """Tells CloudFormation that the request `event` is done, or why it is not.
+    """Tells CloudFormation that the request `event` has succeeded, or why it has failed.
 
     Raises:
-        OSError: the answer could not be delivered; Lambda tries the event again.
+        OSError: the answer could not be delivered; Lambda retries the event.
     """
     answer = {
         "Status": "FAILED" if failure else "SUCCESS",

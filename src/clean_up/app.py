@@ -1,4 +1,4 @@
-"""The stack's custom resource: sets the expiry of SageMaker's logs, and at the end removes what runs have made."""
+"""The stack's custom resource: sets how long SageMaker's logs are kept and, on deletion, removes what runs created."""
 
 import logging
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ _LOGGER = logging.getLogger("autowatch.clean_up")
 
 @dataclass(frozen=True)
 class Settings:
-    """What the template tells this function."""
+    """Settings from the template."""
 
     stack: str
     bucket: str
@@ -22,7 +22,7 @@ class Settings:
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> None:
-    """Takes CloudFormation's request and always answers it: an unanswered one holds the stack up."""
+    """Handles CloudFormation's request and always answers it: without an answer the stack would hang."""
     stack = settings.stack
     try:
         _do(event["RequestType"], event["ResourceProperties"], settings)
@@ -51,6 +51,6 @@ def _do(kind: str, properties: dict[str, Any], settings: Settings) -> None:
         stack=settings.stack,
         state_machines=properties["StateMachines"],
     )
-    _LOGGER.info("removed what runs had made", extra=asdict(removed))
+    _LOGGER.info("removed what runs created", extra=asdict(removed))
     if properties["DeleteData"] == "true":
         remove_bucket(data_bucket(settings.bucket))

@@ -1,4 +1,4 @@
-"""Once a day: judges what was scored against the training data, and alerts people when it has drifted."""
+"""Once a day: compares the scored rows with the training data, and alerts people when they have drifted."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings(StackSettings):
-    """What the template tells this function."""
+    """Settings from the template."""
 
     monitoring: MonitoringSettings
     profile_csv_function: str
@@ -26,7 +26,7 @@ class Settings(StackSettings):
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Settings) -> dict[str, Any]:
-    """Judges the days that are due, or what the event asks for: a date, a range of them, a file."""
+    """Judges the days that are due, or what the event asks for: a date, a date range or a file."""
     now = read_time(event, datetime.now(UTC))
     request = read_request(event, now.date())
     bucket = data_bucket(settings.bucket)

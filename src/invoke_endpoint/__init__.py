@@ -1,4 +1,4 @@
 import gc
 
-# What imports make is no garbage; to look for some takes a tenth of a cold start. `entry_point` switches it on again.
+# Imports create no garbage, and searching for it takes a tenth of a cold start. `entry_point` turns it on again.
 gc.disable()

@@ -1,4 +1,4 @@
-"""On every CSV under `inference/`: scores it through the endpoint."""
+"""For every CSV under `inference/`: scores it through the endpoint."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings(StackSettings):
-    """What the template tells this function; without a state machine it scores files of any size itself."""
+    """Settings from the template. Without a state machine the function scores files of any size itself."""
 
     scoring: ScoringSettings
     transform_state_machine_arn: str = ""
@@ -26,7 +26,7 @@ class Settings(StackSettings):
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Settings) -> dict[str, int]:
-    """Scores the files that an S3 event announces; gives how many were scored, refused and handed over."""
+    """Scores the files that an S3 event announces; returns how many were scored, refused and handed over."""
     return score_arrivals(
         bucket=data_bucket(settings.bucket),
         runtime=client("sagemaker-runtime"),

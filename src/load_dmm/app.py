@@ -1,4 +1,4 @@
-"""Once a day: registers with Domino Model Monitor every file of predictions and of labels that is new to it."""
+"""Once a day: registers all new files of predictions and of labels with Domino Model Monitor."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,13 +15,13 @@ from autowatch.settings import StackSettings
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# What remains after the last call: for the manifests of a day, the receipts, the progress and the message.
+# Time left after the last call, for the day's manifests, the receipts, the progress and the message.
 _SECONDS_TO_FINISH = 60.0
 
 
 @dataclass(frozen=True)
 class Settings(StackSettings):
-    """What the template tells this function."""
+    """Settings from the template."""
 
     domino: DominoParameters
     loader: LoaderSettings
@@ -29,7 +29,7 @@ class Settings(StackSettings):
 
 @entry_point(Settings)
 def lambda_handler(_event: dict[str, Any], context: "LambdaContext", settings: Settings) -> dict[str, Any]:
-    """Registers what is new and gives the counts; without a Domino, says so and does nothing."""
+    """Registers new files and returns the counts; reports that Domino is not configured if it is not."""
     domino = domino_settings(settings.domino)
     if domino is None:
         return {"configured": False}

@@ -1,4 +1,4 @@
-"""On every CSV under `labels/`: takes the labels in and measures how good the predictions of their days are."""
+"""For every CSV under `labels/`: stores the labels and measures the predictions of their days."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings(StackSettings):
-    """What the template tells this function."""
+    """Settings from the template."""
 
     quality: QualitySettings
 
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Settings) -> dict[str, Any]:
-    """Takes in the files that an S3 event announces; `{"date": "2026-11-23"}` measures that day again."""
+    """Stores the labels that an S3 event announces; `{"date": "2026-11-23"}` measures that day again."""
     clients = Clients(
         data_bucket(settings.bucket), mailing(client("sns"), settings.values_in_mails), client("events")
     )

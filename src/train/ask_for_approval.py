@@ -13,14 +13,14 @@ from autowatch.training.approval import ask_for_approval
 
 @dataclass(frozen=True)
 class Settings(StackSettings):
-    """What the template tells this state."""
+    """Settings from the template."""
 
     topic_arn: str
 
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> None:
-    """Takes the `run`, the task `token` that the answer comes with, and within how many `seconds` it must come."""
+    """Takes the `run`, the task `token` for the answer, and the `seconds` within which it must come."""
     ask_for_approval(
         data_bucket(settings.bucket),
         client("sagemaker"),

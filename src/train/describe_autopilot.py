@@ -1,4 +1,4 @@
-"""State DescribeAutopilot: asks how the AutoML job is doing."""
+"""State DescribeAutopilot: polls the AutoML job."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from autowatch.training.autopilot import describe_job
 
 @dataclass(frozen=True)
 class Settings:
-    """What the template tells this state."""
+    """Settings from the template."""
 
     max_training_seconds: int
     poll_seconds: int

@@ -1,4 +1,4 @@
-"""States DescribeCandidate and DescribeEndpoint: asks whether an endpoint serves, and bounds what its log keeps."""
+"""States DescribeCandidate and DescribeEndpoint: poll an endpoint, and limit how long its log is kept."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from autowatch.training.serving.endpoints import is_in_service, keep_log
 
 @dataclass(frozen=True)
 class Settings:
-    """What the template tells these states."""
+    """Settings from the template."""
 
     max_endpoint_seconds: int
     poll_seconds: int
@@ -23,7 +23,7 @@ class Settings:
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
-    """Takes the `endpoint_name` and `since` when it is on its way; returns whether it is in service."""
+    """Takes the `endpoint_name` and since when it has been updating; returns whether it is in service."""
     keep_log(client("logs"), event["endpoint_name"], settings.log_retention_days, settings.kms_key)
     since, now = from_text(event["since"]), datetime.now(UTC)
     in_service = is_in_service(

@@ -1,4 +1,4 @@
-"""After an execution that failed, timed out or was stopped: cleans up after its run, however it had ended."""
+"""After an execution that failed, timed out or was stopped: cleans up after its run."""
 
 import time
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 _RESERVE = 30.0
-"""Seconds of the function's time for what comes after the last wait."""
+"""Seconds reserved for what follows the last wait."""
 
 
 @dataclass(frozen=True)
 class Settings(TaggingSettings):
-    """What the template tells this function."""
+    """Settings from the template."""
 
     topic_arn: str
 
@@ -33,7 +33,7 @@ def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Se
 
     def wait(seconds: float) -> None:
         if left() < seconds + _RESERVE:
-            raise EndpointBusy("The endpoint had not settled when the time was over. Lambda tries again.")
+            raise EndpointBusy("The endpoint had not settled in time. Lambda retries.")
         time.sleep(seconds)
 
     clean_up_run(

@@ -1,4 +1,4 @@
-"""State Fail: leaves the champion serving, removes what the run made, sends a mail."""
+"""State Fail: leaves the champion serving, removes what the run created, sends a mail."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,14 +16,14 @@ from train.settings import TaggingSettings
 
 @dataclass(frozen=True)
 class Settings(TaggingSettings):
-    """What the template tells this state."""
+    """Settings from the template."""
 
     topic_arn: str
 
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
-    """Takes `execution`, `started` and the `error` that was caught; returns its name and its message."""
+    """Takes `execution`, `started` and the caught `error`; returns the error's name and message."""
     error, cause = read_cause(event["error"])
     fail_run(
         data_bucket(settings.bucket),

@@ -1,4 +1,4 @@
-"""State Finish: removes the candidate endpoint and what a release has replaced, keeps the record, sends a mail."""
+"""State Finish: removes the candidate endpoint and what the release replaced, writes the record, sends a mail."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from autowatch.training.outcome import finish_run
 
 @dataclass(frozen=True)
 class Settings(StackSettings):
-    """What the template tells this state."""
+    """Settings from the template."""
 
     topic_arn: str
     keep_models: int
@@ -23,8 +23,7 @@ class Settings(StackSettings):
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
-    """Takes the `run`, what RegisterModel left under `register_model`, and under `approval` what people answered;
-    returns how the run ended."""
+    """Takes the `run`, the result of `register_model` and the answer to `approval`; returns how the run ended."""
     registration = event.get("register_model", {})
     ended = finish_run(
         data_bucket(settings.bucket),

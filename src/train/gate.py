@@ -1,4 +1,4 @@
-"""State Gate: scores the hold-out with the challenger and the champion, decides, and finds what the challenger uses."""
+"""State Gate: scores the hold-out with challenger and champion, decides, and computes the feature importance."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings(StackSettings):
-    """What the template tells this state."""
+    """Settings from the template."""
 
     limits: ScoringLimits
     minimum_auc: float
@@ -35,7 +35,7 @@ class Settings(StackSettings):
 
     @property
     def rules(self) -> GateRules:
-        """When a challenger passes, and how its threshold is set."""
+        """The conditions for a challenger to pass, and how its threshold is chosen."""
         return GateRules(
             minimum_auc=self.minimum_auc,
             confidence=self.gate_confidence_percent / 100,
@@ -52,8 +52,7 @@ class Settings(StackSettings):
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Settings) -> dict[str, Any]:
-    """Takes the `run`, its `trigger` and the `endpoint_name` of its candidate; returns whether it passed and why, and
-    why a person must approve its release, within how many seconds."""
+    """Takes the `run`, its `trigger` and the candidate's `endpoint_name`; returns the decision."""
     endpoints = Endpoints(
         client=client("sagemaker-runtime"),
         candidate=event["endpoint_name"],

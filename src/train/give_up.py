@@ -1,4 +1,4 @@
-"""State GiveUp: records a failed run whose clean-up did not get through, and says what to look at."""
+"""State GiveUp: records a failed run whose clean-up failed, and says what to look at."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,14 +16,14 @@ from autowatch.training.last_resort import give_up_run
 
 @dataclass(frozen=True)
 class Settings(StackSettings):
-    """What the template tells this state."""
+    """Settings from the template."""
 
     topic_arn: str
 
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
-    """Takes `execution`, `started`, the run's `error` and the `clean_up_error`; returns the run's."""
+    """Takes `execution`, `started`, the run's `error` and the `clean_up_error`; returns the run's error."""
     error, cause = read_cause(event["error"])
     give_up_run(
         data_bucket(settings.bucket),

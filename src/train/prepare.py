@@ -1,4 +1,4 @@
-"""State Prepare: begins a training run and makes its bucket ready."""
+"""State Prepare: begins a training run and prepares its data."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -23,7 +23,7 @@ from autowatch.training.start import CoolingDown, NothingNew, RunInProgress, beg
 
 @dataclass(frozen=True)
 class JudgingParameters:
-    """What models and days are judged by, as it was written: here it is only checked that it fits what is predicted."""
+    """The parameters for judging models and days, unparsed: here they are only checked against the problem type."""
 
     minimum_auc: str
     minimum_macro_f1: str
@@ -34,13 +34,13 @@ class JudgingParameters:
     max_error_rise_percent: str
 
     def by_name(self) -> dict[str, str]:
-        """By the names of the stack's parameters."""
+        """The values by the names of the stack's parameters."""
         return {name.title().replace("_", ""): text for name, text in vars(self).items()}
 
 
 @dataclass(frozen=True)
 class Settings(StackSettings):
-    """What the template tells this state."""
+    """Settings from the template."""
 
     instance_type: str
     network: Network
@@ -65,7 +65,7 @@ class Settings(StackSettings):
 
     @property
     def preparation(self) -> Preparation:
-        """How the training data are made."""
+        """How the training data are prepared."""
         return Preparation(
             target=self.target_column,
             positive_label=self.positive_label,
@@ -91,7 +91,7 @@ class Settings(StackSettings):
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
     """Takes `execution`, `started` and the execution's `input`; returns the decision to train, or to skip and why."""
     request, bucket = read_request(event["input"]), data_bucket(settings.bucket)
-    # The gate sets the threshold, hours later: what cannot be set is refused here.
+    # The gate chooses the threshold hours later; invalid parameters are rejected here.
     settings.threshold.read()
     check_deployment(settings.bake_seconds, settings.max_endpoint_seconds)
     check_network(settings.instance_type, settings.network)

@@ -1,4 +1,4 @@
-"""State PreparePromotion: begins a run that releases a model again, and makes what it needs."""
+"""State PreparePromotion: begins a run that releases an earlier model again, and creates what it needs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,15 +16,14 @@ from train.settings import ModelSettings
 
 @dataclass(frozen=True)
 class Settings(ModelSettings):
-    """What the template tells this state."""
+    """Settings from the template."""
 
     audit_lock_days: int
 
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
-    """Takes `execution`, `started` and the execution's `input`; returns the run, the one that it promotes
-    and the endpoint config that serves its model."""
+    """Takes `execution`, `started` and the `input`; returns the run, the run it promotes and its endpoint config."""
     bucket, started = data_bucket(settings.bucket), from_text(event["started"])
     promotes = promoted_run(event["input"])
     run = begin_promotion(

@@ -1,4 +1,4 @@
-"""State Promote: compares the endpoint's config, smoke tests it, then puts the challenger in force."""
+"""State Promote: checks the endpoint's config, smoke tests it, then makes the challenger the champion."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def lambda_handler(
     event: dict[str, Any], context: "LambdaContext", settings: StackSettings
 ) -> dict[str, Any]:
-    """Takes the `run` whose model is released and the `config` that serves it; returns when it was."""
+    """Takes the `run` whose model is released and the `config` that serves it; returns the time of the release."""
     bucket, name = data_bucket(settings.bucket), settings.endpoint_name
     contract = read_contract(bucket, contract_key(event["run"]))
     endpoint = Endpoint(

@@ -1,4 +1,4 @@
-"""State RegisterModel: makes the released model known to Domino, where there is one that takes it."""
+"""State RegisterModel: registers the released model with Domino, if Domino is configured and accepts it."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,13 +13,13 @@ from autowatch.settings import StackSettings
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# What remains after the last call, for the record and the parameter.
+# Time left after the last call, for the record and the parameter.
 _SECONDS_TO_FINISH = 15.0
 
 
 @dataclass(frozen=True)
 class Settings(StackSettings):
-    """What the template tells this state."""
+    """Settings from the template."""
 
     domino: DominoParameters
     model_parameter: str
@@ -27,7 +27,7 @@ class Settings(StackSettings):
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], context: "LambdaContext", settings: Settings) -> dict[str, Any]:
-    """Takes the `run` whose model is in force; returns its id in Domino, None where Domino asks for no registration."""
+    """Takes the `run` of the champion; returns its id in Domino, None if Domino asks for no registration."""
     domino = domino_settings(settings.domino)
     if domino is None or domino.api == "v0":
         return {"model_id": None}

@@ -14,7 +14,7 @@ from train.settings import TaggingSettings
 
 @dataclass(frozen=True)
 class Settings(TaggingSettings):
-    """What the template tells this state."""
+    """Settings from the template."""
 
     instance_type: str
     instance_count: int
@@ -24,14 +24,14 @@ class Settings(TaggingSettings):
 
     @property
     def deployment(self) -> Deployment:
-        """How the endpoint goes over to another model."""
+        """How the endpoint switches to another model."""
         instances = self.instance_count if self.instance_type else 0
         return Deployment(instances, self.alarms, self.bake_seconds, self.max_endpoint_seconds)
 
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
-    """Takes the endpoint config `config` to serve; returns the endpoint's name and since when it is on its way."""
+    """Takes the endpoint config `config` to serve; returns the endpoint's name and the time of the update."""
     name = settings.endpoint_name
     begin_release(
         data_bucket(settings.bucket),

@@ -1,4 +1,4 @@
-"""What the template tells several of the training states."""
+"""Settings from the template that several training states share."""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,18 @@ from autowatch.training.serving.endpoints import Serving
 
 @dataclass(frozen=True)
 class TaggingSettings(StackSettings):
-    """Of a state that makes something in SageMaker."""
+    """For a state that creates something in SageMaker."""
 
     resource_tags: str
 
     def tags(self, run: str | None = None) -> dict[str, str]:
-        """The tags of what `run` makes; without a run, of what outlives it."""
+        """The tags of what `run` creates or, without a run, of what outlives it."""
         return resource_tags(self.stack, self.resource_tags, run)
 
 
 @dataclass(frozen=True)
 class ModelSettings(TaggingSettings):
-    """Of a state that makes a model and says how it is served."""
+    """For a state that creates a model and its endpoint config."""
 
     role_arn: str
     serving: Serving

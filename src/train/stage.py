@@ -13,8 +13,7 @@ from train.settings import ModelSettings
 
 @entry_point(ModelSettings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: ModelSettings) -> dict[str, Any]:
-    """Takes the `run` and the `job_name`; returns the run whose model is at hand, the endpoint config that serves it,
-    the candidate endpoint's name and since when it is on its way."""
+    """Takes the `run` and the `job_name`; returns the candidate endpoint, its config and the time of its creation."""
     candidate = stage_challenger(
         data_bucket(settings.bucket),
         client("sagemaker"),

@@ -15,7 +15,7 @@ from train.settings import TaggingSettings
 
 @dataclass(frozen=True)
 class Settings(TaggingSettings):
-    """What the template tells this state."""
+    """Settings from the template."""
 
     role_arn: str
     autopilot_mode: str

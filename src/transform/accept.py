@@ -1,4 +1,4 @@
-"""State Accept: adds up the checks of all pieces, and refuses the file where it cannot be scored."""
+"""State Accept: adds up the checks of all pieces, and refuses the file if it cannot be scored."""
 
 from dataclasses import asdict
 from typing import Any

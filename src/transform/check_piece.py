@@ -1,4 +1,4 @@
-"""State CheckPiece: looks at every row of one piece, and makes ready what can be sent."""
+"""State CheckPiece: checks every row of one piece, and prepares the rows that can be sent."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +12,14 @@ from autowatch.settings import StackSettings
 
 @dataclass(frozen=True)
 class Settings(StackSettings):
-    """What the template tells this state."""
+    """Settings from the template."""
 
     max_batch_bytes: int
 
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> None:
-    """Takes the transform's `name` and the `piece`; what was found goes to the bucket, since there may be thousands."""
+    """Takes the transform's `name` and the `piece`; writes the result to the bucket, as there may be thousands."""
     bucket = data_bucket(settings.bucket)
     plan = read_plan(bucket, event["name"])
     check_piece(bucket, plan, Piece(**event["piece"]), settings.max_batch_bytes)

@@ -1,4 +1,4 @@
-"""State CleanUp: removes what the transform has left to itself."""
+"""State CleanUp: removes the transform's working objects."""
 
 from typing import Any
 

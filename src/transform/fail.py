@@ -1,4 +1,4 @@
-"""State Fail, and an execution's end from outside: stops the job, removes what the transform made, sends a mail."""
+"""State Fail, or an execution ended from outside: stops the job, removes the transform's objects, sends a mail."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,16 +14,16 @@ from autowatch.settings import StackSettings
 
 @dataclass(frozen=True)
 class Settings(StackSettings):
-    """What the template tells this state."""
+    """Settings from the template."""
 
     topic_arn: str
 
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, str]:
-    """Takes the execution's `input` and the `error` that was caught; returns its name and its message.
+    """Takes the execution's `input` and the caught `error`; returns the error's name and message.
 
-    Or takes Step Functions' event `Step Functions Execution Status Change`; nobody waits for the answer.
+    Also takes Step Functions' event `Step Functions Execution Status Change`, whose answer is ignored.
     """
     bucket, sagemaker, sns = (
         data_bucket(settings.bucket),

@@ -12,6 +12,6 @@ from autowatch.settings import StackSettings
 
 @entry_point(StackSettings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: StackSettings) -> None:
-    """Takes the transform's `name` and the `piece`; what was made goes to the bucket."""
+    """Takes the transform's `name` and the `piece`; writes the result to the bucket."""
     bucket = data_bucket(settings.bucket)
     finish_piece(bucket, read_plan(bucket, event["name"]), AcceptedPiece(**event["piece"]))

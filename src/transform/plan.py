@@ -15,7 +15,7 @@ from transform.settings import ScoringSettings
 
 @dataclass(frozen=True)
 class Settings(ScoringSettings):
-    """What the template tells this state."""
+    """Settings from the template."""
 
     piece_bytes: int
     pieces_at_once: int
@@ -25,7 +25,7 @@ class Settings(ScoringSettings):
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
-    """Takes the execution's `input` and when it `started`; returns the decision and what the next states need."""
+    """Takes the execution's `input` and when it `started`; returns the decision and the next states' input."""
     work = Work(event["input"]["name"])
     decision = plan_file(
         data_bucket(settings.bucket),

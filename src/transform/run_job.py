@@ -1,4 +1,4 @@
-"""State RunTransform: starts the Batch Transform job over all pieces, or asks how it is doing."""
+"""State RunTransform: starts the Batch Transform job over all pieces, or polls it."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from autowatch.settings import StackSettings, resource_tags
 
 @dataclass(frozen=True)
 class Settings(StackSettings):
-    """What the template tells this state."""
+    """Settings from the template."""
 
     instance_type: str
     instance_count: int
@@ -24,8 +24,7 @@ class Settings(StackSettings):
 
 @entry_point(Settings)
 def lambda_handler(event: dict[str, Any], _context: object, settings: Settings) -> dict[str, Any]:
-    """Takes the transform's `name` and the bytes of its `longest` line; returns the job's status, and whether it is
-    done."""
+    """Takes the transform's `name` and the bytes of its `longest` line; returns the job's status."""
     bucket = data_bucket(settings.bucket)
     progress = run_transform_job(
         client("sagemaker"),

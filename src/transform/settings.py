@@ -1,4 +1,4 @@
-"""What the template tells several of the transform states."""
+"""Settings from the template that several transform states share."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,6 @@ from autowatch.settings import StackSettings
 
 @dataclass(frozen=True)
 class ScoringSettings(StackSettings):
-    """Of a state that plans, accepts or commits."""
+    """For a state that plans, accepts or commits."""
 
     transform: TransformSettings

@@ -443,6 +443,13 @@ def test_the_command_shows_counts_asks_and_leaves_a_record_without_values(s3, st
     assert "No row of theirs was found." in capsys.readouterr().out
 
 
+def test_a_file_that_could_not_be_searched_shows_in_the_exit_code(s3, stack, capsys):
+    s3.put_object(Bucket=BUCKET, Key="inference/b.csv", Body=b'customer,age\n"c-4711,3\n')
+    assert main(["forget", "--key", SECRET, "--yes"]) == 3
+    assert "look at it yourself: inference/b.csv" in " ".join(capsys.readouterr().out.split())
+    assert having(s3, SECRET) == ["inference/b.csv"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [([], 2, "Name the key"), (["--key", "x", "--column", "nome"], 4, "look at --column")],

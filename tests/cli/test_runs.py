@@ -113,7 +113,8 @@ def test_a_run_without_a_record_is_listed_all_the_same(s3, listed):
         ),
         (
             {"value": 0.1, "chosen_by": "cost", "costs": {"miss": 10.0, "alarm": 0.5}},
-            "y is 'yes' from a probability of 0.1 on (the least cost on the hold-out, at 10 a miss and 0.5 an alarm).",
+            "y is 'yes' from a probability of 0.1 on (the lowest cost on the hold-out, at 10 per miss and 0.5 per "
+            "false alarm).",
         ),
     ],
 )

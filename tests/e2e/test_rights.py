@@ -521,10 +521,12 @@ class TestTheVerdictsBus:
 
     def test_drift_that_the_stack_has_found_starts_a_run(self, sandbox, roles, drift_event):
         entry = drift_event | {"EventBusName": sandbox.outputs["VerdictBusName"]}
-        roles.client("DetectDriftFunction", "events").put_events(Entries=[entry])
+        events = roles.client("DetectDriftFunction", "events")
+        (put,) = events.put_events(Entries=[entry])["Entries"]
         [run] = self.runs(sandbox)
         description = sandbox.client("stepfunctions").describe_execution(executionArn=run["executionArn"])
-        assert json.loads(description["input"]) == {"trigger": "drift"}
+        asked = json.loads(description["input"])
+        assert (asked["trigger"], asked["by"]) == ("drift", f"event {put['EventId']}")
 
 
 def test_the_whole_bucket_goes_when_that_was_asked_for(ours, bucket_of):

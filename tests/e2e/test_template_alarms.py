@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from autowatch.aws.objects import Bucket, ObjectVersion
+from autowatch.evaluation.measures import MEASURES
 from autowatch.monitoring.days.metrics import column_dimension
 from autowatch.monitoring.quality.job import emit_quality, emit_taken
 from autowatch.records.champion import Champion, write_champion
@@ -231,7 +232,7 @@ FIGURE = {"value": 0.7, "lower": 0.6, "upper": 0.8}
 QUALITY = {
     "coverage": 0.5,
     "verdict": "worse",
-    "metrics": dict.fromkeys(["auc", "accuracy", "f1", "log_loss", "brier", "calibration_error"], FIGURE),
+    "metrics": dict.fromkeys(MEASURES, FIGURE),  # those of all types of problem
 }
 
 

@@ -8,6 +8,7 @@ from autowatch.aws.objects import ObjectVersion
 from autowatch.evaluation.classification import measure
 from autowatch.evaluation.curves import calibration_curve, gain_curve, lift, roc_curve
 from autowatch.evaluation.figures import Comparison
+from autowatch.evaluation.intervals import share_estimate
 from autowatch.evaluation.judged import ClassRows, JudgedRows, NumberRows
 from autowatch.records.decision import Check, GateDecision, JudgedModel, Latency
 from autowatch.records.run import Run
@@ -166,12 +167,14 @@ def judged_quality(rows: JudgedRows) -> dict:
         "decided_by": rows.decided_by,
         "metrics": metrics,
         "gate": {name: each["value"] for name, each in metrics.items() if each},
-        "calibration": [
-            {"predicted": point.predicted, "observed": point.observed, "rows": point.rows}
-            for point in rows.calibration()
-        ],
+        "calibration": [_with_interval(point) for point in rows.calibration()],
         "classes": (table := rows.class_table()) and asdict(table),
         "numbers": (numbers := rows.number_table()) and asdict(numbers),
         "threshold": None,
         "reasons": [],
     }
+
+
+def _with_interval(point):
+    observed = share_estimate(round(point.observed * point.rows), point.rows)
+    return asdict(point) | {"lower": observed.lower, "upper": observed.upper}

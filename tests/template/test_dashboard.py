@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from autowatch.evaluation.measures import MEASURES
 from autowatch.training.serving.endpoints import VARIANT
 
 _VALUES = {
@@ -84,6 +85,12 @@ def test_every_graph_says_what_it_shows_and_reads_a_known_metric(widgets):
                 assert dimensions == ["Stack", "bank"], name
             if namespace == "AWS/SageMaker":
                 assert dimensions == ["EndpointName", "bank-endpoint", "VariantName", VARIANT], name
+
+
+def test_every_measure_of_every_type_of_problem_is_on_it(widgets):
+    graphs = [widget for widget in widgets if widget["type"] == "metric"]
+    shown = {name for graph in graphs for _, name, *_ in metrics(graph)}
+    assert {measure.metric for measure in MEASURES.values() if measure.metric} <= shown
 
 
 def test_columns_are_found_by_search_within_this_stack_and_named(widgets):

@@ -1,4 +1,4 @@
-"""The area under the ROC curve with its 95 % interval, from scores or from counts alone."""
+"""The area under the ROC curve with its 95 % interval, from scores or only from counts."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,21 +11,22 @@ from autowatch.evaluation.figures import Bounded
 from autowatch.evaluation.intervals import Z, logit_interval
 
 _STEPS = 60
-"""Halvings of an interval of length 1, to the last bit of a float."""
+"""Bisections of an interval of length 1, down to the last bit of a float."""
 
 
 def auc_estimate(positive: np.ndarray, score: np.ndarray, confidence: float = 0.95) -> Bounded | None:
-    """The AUC of scored rows; None unless there are two rows of each class.
+    """The AUC of scored rows with its interval; None unless each class has at least two rows.
 
-    The variance is DeLong's (DeLong, DeLong and Clarke-Pearson 1988) by ranks (Sun and Xu 2014), the interval is taken
-    on the logit scale, where it is nearly symmetric (Pepe 2003, section 5.2), with Student's t for the rarer class.
-    Where the classes are separated completely that variance is 0, and `auc_estimate_of_counts` gives the interval; as
-    it does where all rows of one class have one score and those of the other have not, by chance perhaps.
+    The variance is DeLong's (DeLong, DeLong and Clarke-Pearson 1988), computed from ranks (Sun and Xu 2014). The
+    interval is built on the logit scale, where it is nearly symmetric (Pepe 2003, section 5.2), with Student's t for
+    the rarer class. If the classes are perfectly separated, that variance is 0, and `auc_estimate_of_counts` gives the
+    interval. It does so too if all scores of one class are equal and those of the other are not, which may be by
+    chance.
 
     Args:
         positive: shape (n,), bool: whether the row's true label is the positive one.
-        score: shape (n,), float: the higher, the rather positive.
-        confidence: of the interval; without a variance it is one of 95 %.
+        score: shape (n,), float: higher means more likely positive.
+        confidence: of the interval; without a variance it is 95 %.
     """
     positives, negatives = int(positive.sum()), int((~positive).sum())
     if min(positives, negatives) < 2:
@@ -41,13 +42,15 @@ def auc_estimate(positive: np.ndarray, score: np.ndarray, confidence: float = 0.
 def macro_auc(actual: np.ndarray, probabilities: np.ndarray, classes: Sequence[int]) -> Bounded:
     """The mean of the AUCs of several classes, each against all others.
 
-    Each row counts in all of these AUCs, so that they are not independent. What a row adds to their mean is known
-    (`class_influences`), and the variance is that of these parts within each class: DeLong's for one AUC.
+    Each row contributes to all of these AUCs, so they are not independent. Each row's contribution to their mean is
+    known (`class_influences`), and the variance is that of the contributions within each class. For a single AUC it
+    equals DeLong's.
 
     Args:
         actual: shape (n,), int: the place of each row's true label.
         probabilities: shape (n, labels), float.
-        classes: the places of those to take the mean of, one at least; of each there are two rows, and two of others.
+        classes: the places of the classes to average, at least one; each has two rows or more, as do its other classes
+            together.
     """
     auc, influence = class_influences(actual, probabilities, classes)
     variance, rows = variance_by_class(influence, actual)
@@ -58,14 +61,14 @@ def macro_auc(actual: np.ndarray, probabilities: np.ndarray, classes: Sequence[i
 
 
 def variance_by_class(values: np.ndarray, actual: np.ndarray) -> tuple[float, float]:
-    """The variance of the sum of the classes' means, and from how many rows of one class it would be as well known.
+    """The variance of the sum of the classes' means, and the rows of one class that would estimate it equally well.
 
-    The latter is one more than the degrees of freedom of Welch (1947) and Satterthwaite (1946): that of the smallest
-    class where most of the variance is its, and more where it is not.
+    The latter is one more than the degrees of freedom of Welch (1947) and Satterthwaite (1946): about the size of the
+    smallest class if that contributes most of the variance, and larger otherwise.
 
     Args:
         values: shape (n,), float.
-        actual: shape (n,), int: the class of each; one with a single value is left out.
+        actual: shape (n,), int: the class of each; a class with a single value is left out.
     """
     parts = [values[actual == place] for place in np.flatnonzero(np.bincount(actual) > 1)]
     variances = [_variance_of_mean(part) for part in parts]
@@ -79,11 +82,11 @@ def variance_by_class(values: np.ndarray, actual: np.ndarray) -> tuple[float, fl
 def class_influences(
     actual: np.ndarray, probabilities: np.ndarray, classes: Sequence[int]
 ) -> tuple[float, np.ndarray]:
-    """The mean of the AUCs of these classes, and what each row adds to it; arguments as for `macro_auc`.
+    """The mean of the AUCs of these classes, and each row's contribution to it; arguments as for `macro_auc`.
 
     Returns:
-        The mean, and an array of shape (n,). The sum over the classes of the mean of their rows' parts is twice the
-        mean of the AUCs: a row counts once with its own label and once as one of the others.
+        The mean, and an array of shape (n,). The classes' mean contributions add up to twice the mean AUC: a row counts
+            once with its own label and once among the others.
     """
     influence, total = np.zeros(len(actual)), 0.0
     of_class = np.bincount(actual, minlength=probabilities.shape[1])
@@ -97,10 +100,10 @@ def class_influences(
 
 
 def auc_estimate_of_counts(auc: float, positives: int, negatives: int) -> Bounded:
-    """The interval of an AUC of which no more is known than how many rows of either class it comes from.
+    """The AUC's interval, if only the number of rows in each class is known.
 
-    It holds the values that the AUC is no further from than 1.96 of their standard errors, by the formula of Hanley
-    and McNeil (1982) in Newcombe's form (2006, method 5).
+    It contains the true AUCs that differ from this one by at most 1.96 of their standard errors, by the formula of
+    Hanley and McNeil (1982) in Newcombe's form (2006, method 5).
     """
 
     def too_far(true: float) -> bool:
@@ -110,13 +113,13 @@ def auc_estimate_of_counts(auc: float, positives: int, negatives: int) -> Bounde
 
 
 def _variances(positive: np.ndarray, score: np.ndarray) -> tuple[float, float]:
-    """The parts of the variance that come from the positive and from the negative rows."""
+    """The contributions of the positive and of the negative rows to the variance."""
     below, above = _placements(positive, score)
     return _variance_of_mean(below), _variance_of_mean(above)
 
 
 def _placements(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each positive row the share of negative rows below it, and the other way round; ties count half."""
+    """For each positive row the share of negative rows that score lower, and vice versa; ties count half."""
     ours, others = score[positive], score[~positive]
     ranks = average_ranks(score)
     below = (ranks[positive] - average_ranks(ours)) / len(others)
@@ -124,7 +127,7 @@ def _placements(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _variance_of_mean(values: np.ndarray) -> float:
-    # Of values that are all alike the mean may be off by a bit, and the variance not be 0.
+    # If all values are equal, rounding may move the mean by a bit and make the variance non-zero.
     return float(np.var(values, ddof=1)) / len(values) if np.ptp(values) else 0.0
 
 
@@ -135,7 +138,7 @@ def _variance_of_counts(auc: float, positives: int, negatives: int) -> float:
 
 
 def _last_within(inside: float, outside: float, too_far: Callable[[float], bool]) -> float:
-    """Between the two the place at which it becomes too far."""
+    """The boundary between the two: the last place that is within."""
     for _ in range(_STEPS):
         middle = (inside + outside) / 2
         if too_far(middle):

@@ -1,4 +1,4 @@
-"""How good predictions of several classes are, against the labels that came true."""
+"""Measures of predictions of several classes against the true labels."""
 
 import math
 from collections.abc import Sequence
@@ -22,17 +22,17 @@ from autowatch.evaluation.intervals import (
 def class_estimates(
     actual: np.ndarray, predicted: np.ndarray, given: np.ndarray, probabilities: np.ndarray | None
 ) -> dict[str, Estimate | None]:
-    """The measures of at least one row, each with its interval; None where the rows do not tell it.
+    """The measures of at least one row, each with its interval; None where the rows do not determine it.
 
-    A macro measure is the mean over classes: of AUCs over those with two rows, of recalls (balanced accuracy) over
-    those with a row, of F1 over those with a row or a prediction, as scikit-learn's. The calibration error is that of
-    the probability of the label given, and has no interval (see `BinaryRows.estimates`).
+    A macro measure is the mean over classes: AUCs over classes with two rows, recalls (balanced accuracy) over classes
+    with a row, F1 over classes with a row or a prediction, as in scikit-learn. The calibration error is that of the
+    predicted label's probability and has no interval (see `BinaryRows.estimates`).
 
     Args:
         actual, predicted: shape (n,), int: the places of the true and of the predicted label.
         given: shape (n,), float: the probability of the predicted label.
-        probabilities: shape (n, labels), float: of each label; None where it is not known, and with it no AUC and no
-            log loss.
+        probabilities: shape (n, labels), float: of each label; None where they are unknown, in which case AUC and log
+            loss are None.
     """
     right = actual == predicted
     counts = np.bincount(actual)
@@ -51,14 +51,14 @@ def class_estimates(
 
 
 def balanced_accuracy(actual: np.ndarray, predicted: np.ndarray, places: Sequence[int]) -> Bounded:
-    """The mean recall of the classes with these places, one at least; each of them has a row."""
+    """The mean recall of the classes with these places, at least one; each has a row."""
     counts = np.bincount(actual)
     hits = np.bincount(actual[actual == predicted], minlength=len(counts))
     return mean_of_shares([share_estimate(int(hits[place]), int(counts[place])) for place in places])
 
 
 def _macro_f1(actual: np.ndarray, predicted: np.ndarray) -> Estimate:
-    """The mean F1 with its interval by the delta method, each row drawn with both its labels, on the logit scale."""
+    """The mean F1 with its interval on the logit scale by the delta method, sampling rows with both their labels."""
     rows, labels = len(actual), int(max(actual.max(), predicted.max())) + 1
     right = actual == predicted
     # F1 is 2 TP / (rows with the label + rows that got it).
@@ -72,7 +72,7 @@ def _macro_f1(actual: np.ndarray, predicted: np.ndarray) -> Estimate:
     influence = 2 * right * weight[actual] - (f1 * weight)[actual] - (f1 * weight)[predicted]
     standard_error = float(np.std(influence, ddof=1)) / math.sqrt(rows)
     if standard_error == 0 or not 0 < value < 1:
-        # All rows are right, or none: no more is known than of a share.
+        # All rows are right, or all are wrong: then the interval is that of a share.
         return Bounded(value, *_ends(share_estimate(round(value * rows), rows), value))
     return logit_interval(value, standard_error)
 
@@ -82,7 +82,7 @@ def _ends(share: Bounded, value: float) -> tuple[float, float]:
 
 
 def _log_loss(actual: np.ndarray, probabilities: np.ndarray) -> Estimate:
-    """As scikit-learn's, for probabilities that add up to 1."""
+    """As scikit-learn's, for probabilities that sum to 1."""
     of_actual = probabilities[np.arange(len(actual)), actual]
     return mean_estimate(-np.log(np.clip(of_actual, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)))
 
@@ -122,10 +122,11 @@ def _class_figures(
 def exchanged_labels(
     actual: np.ndarray, probabilities: np.ndarray, limit: float
 ) -> tuple[int, int, Bounded] | None:
-    """Two classes that a model tells apart the wrong way round: their places, and the AUC between them (Hand and Till
-    2001), which is surely below `limit`; of several pairs the one with the least. None where there is no such pair.
+    """Two classes that a model takes for each other, and the AUC between them (Hand and Till 2001).
 
-    The confidence of 95 % is that of all pairs together (Bonferroni): by chance alone one of many would look so.
+    Returns their places and the AUC, which is below `limit` with 95 % confidence; of several pairs the one with the
+    lowest AUC, None if there is no such pair. The confidence covers all pairs together (Bonferroni): among many pairs,
+    chance alone would produce one.
 
     Args:
         actual, probabilities: as for `class_estimates`.

@@ -1,6 +1,6 @@
-"""How good predictions of two classes are, against the labels that came true.
+"""Measures of predictions of two classes against the true labels.
 
-Ranks of values, as `scipy.stats` has them; importing that takes a function longer than all its other imports.
+Ranks are computed here as in `scipy.stats`, whose import takes longer than all other imports of a function.
 """
 
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from scipy.special import xlogy
 from autowatch.evaluation.curves import calibration_curve, expected_calibration_error
 
 SMALLEST_PROBABILITY = 1e-15
-"""The log loss of a certain prediction that is wrong is infinite; like scikit-learn, it is cut off here."""
+"""The log loss of a certain but wrong prediction is infinite; as in scikit-learn, probabilities are clipped here."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Measures of n predictions; the higher the better, but for the last three."""
+    """Measures of n predictions; higher is better, except for the last three."""
 
     auc: float
     accuracy: float
@@ -36,7 +36,7 @@ def measure(positive: np.ndarray, predicted: np.ndarray, probability: np.ndarray
         predicted: shape (n,), bool: whether the positive label was predicted.
         probability: shape (n,), float: the predicted probability of the positive label.
 
-    Precision is 0 where nothing was predicted positive, as is F1 where no true positive was found.
+    Precision is 0 if nothing was predicted positive; F1 is 0 if there is no true positive.
     """
     hits = int(np.sum(positive & predicted))
     precision = hits / max(1, int(predicted.sum()))
@@ -54,7 +54,7 @@ def measure(positive: np.ndarray, predicted: np.ndarray, probability: np.ndarray
 
 
 def area_under_curve(positive: np.ndarray, score: np.ndarray) -> float:
-    """The area under the ROC curve: the chance that a positive row scores above a negative one, ties counting half.
+    """The area under the ROC curve: the chance that a positive row outscores a negative one; ties count half.
 
     By ranks, as the Mann-Whitney statistic U / (n₁ n₀) (Hanley and McNeil 1982).
     """
@@ -65,18 +65,18 @@ def area_under_curve(positive: np.ndarray, score: np.ndarray) -> float:
 
 
 def log_losses(positive: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Each row's part of the log loss, in nats; their mean is the log loss. Arguments as for `measure`."""
+    """Each row's contribution to the log loss, in nats; their mean is the log loss. Arguments as for `measure`."""
     clipped = np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
     return -(xlogy(positive, clipped) + xlogy(~positive, 1 - clipped))
 
 
 def squared_errors(positive: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Each row's part of the Brier score; their mean is the score. Arguments as for `measure`."""
+    """Each row's contribution to the Brier score; their mean is the score. Arguments as for `measure`."""
     return (probability - positive) ** 2
 
 
 def average_ranks(values: np.ndarray) -> np.ndarray:
-    """The rank of each of `values`, shape (n,), none of them NaN, from 1 for the least; equal ones share their mean."""
+    """The rank of each of `values`, shape (n,), without NaN, starting from 1; equal values share their mean rank."""
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return (last - (counts - 1) / 2)[places]

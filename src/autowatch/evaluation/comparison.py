@@ -12,17 +12,17 @@ from autowatch.evaluation.figures import Comparison
 from autowatch.evaluation.numbers import ErrorMeasure, in_unit, mean_loss, row_losses, unit_of
 
 RESAMPLES = 2_000
-"""With these, chance moves the level of an interval's 95 % end by half a percentage point."""
+"""With this many, chance moves the coverage of an interval's 95 % end by half a percentage point."""
 
 FEWEST_OF_CLASS = 2
-"""Of several classes those with fewer rows are left out of a comparison."""
+"""A comparison of several classes leaves out those with fewer rows."""
 
 
 _POWER = 0.8
 
 
 class NotComparable(AutowatchError):
-    """The rows are too few, or do not hold two classes, so that there is no difference to judge."""
+    """The rows are too few or lack two classes, so no difference can be judged."""
 
 
 def compare(
@@ -32,24 +32,24 @@ def compare(
     confidence: float,
     resamples: int = RESAMPLES,
 ) -> Comparison:
-    """Compares two models by their scores of the same rows. The same scores always give the same answer.
+    """Compares two models by their scores of the same rows. Deterministic: equal scores give equal results.
 
-    Positive and negative rows are drawn separately (stratified), a row with both its scores (paired): the models make
-    many of the same mistakes, which cancel out. The ends are the percentiles of the drawn differences, at levels
+    Positive and negative rows are drawn separately (stratified), each row with both its scores (paired): the models
+    make many of the same mistakes, which cancel out. The ends are percentiles of the drawn differences, at levels
     widened for few rows (the expanded percentile interval, Hesterberg 2015).
 
     Args:
         positive: shape (n,), bool: whether the row's true label is the positive one.
         challenger, champion: shape (n,), float: the models' scores.
-        confidence: of each end by itself, between 0.5 and 1.
+        confidence: of each end separately, between 0.5 and 1.
 
     Raises:
-        NotComparable: there are no two rows of either class.
+        NotComparable: a class has fewer than two rows.
     """
     positives, negatives = int(positive.sum()), int((~positive).sum())
     if min(positives, negatives) < 2:
         raise NotComparable(
-            f"There are {positives} positive and {negatives} negative rows, too few to compare on."
+            f"There are {positives} positive and {negatives} negative rows, too few for a comparison."
         )
     models = [_ByRank.of(positive, score) for score in (challenger, champion)]
     seed = _seed(np.packbits(positive), challenger, champion)
@@ -70,9 +70,9 @@ def compare_classes(
 ) -> Comparison:
     """Compares two models by the mean of the AUCs of several classes, each against all others.
 
-    The rows of each class are drawn separately, a row with what it adds to the mean AUC of both models. That this part
-    is found once, and not in every resample anew, changes the drawn differences by the order of 1 / rows (the linear
-    bootstrap, Efron and Tibshirani 1993, section 22), and a hundred classes take no longer than two.
+    The rows of each class are drawn separately, each row with its contributions to both models' mean AUC. The
+    contributions are computed once instead of in every resample, which changes the drawn differences by the order of 1
+    / rows (the linear bootstrap, Efron and Tibshirani 1993, section 22). So a hundred classes take no longer than two.
 
     Args:
         actual: shape (n,), int: the place of each row's true label.
@@ -80,13 +80,13 @@ def compare_classes(
         confidence: as for `compare`.
 
     Raises:
-        NotComparable: there are no two classes with `FEWEST_OF_CLASS` rows each.
+        NotComparable: fewer than two classes have `FEWEST_OF_CLASS` rows.
     """
     counts = np.bincount(actual, minlength=challenger.shape[1])
     classes = [int(place) for place in np.flatnonzero(counts >= FEWEST_OF_CLASS)]
     if len(classes) < 2:
         raise NotComparable(
-            f"Of the {len(counts):,} labels {len(classes)} have {FEWEST_OF_CLASS} rows, too few to compare on."
+            f"Of the {len(counts):,} labels {len(classes)} have {FEWEST_OF_CLASS} rows, too few for a comparison."
         )
     (ours, of_ours), (theirs, of_theirs) = (
         class_influences(actual, scores, classes) for scores in (challenger, champion)
@@ -97,7 +97,7 @@ def compare_classes(
     adds = of_ours - of_theirs
     for place in np.flatnonzero(counts):
         parts = adds[actual == place]
-        drawn += [_draw(random, len(parts)) @ parts / len(parts) for _ in range(resamples)]
+        drawn += [float(parts[_rows(random, len(parts))].mean()) for _ in range(resamples)]
     found = _Found("macro_auc", ours, theirs, difference, drawn, seed)
     return found.comparison(len(actual), variance_by_class(adds, actual)[1], confidence)
 
@@ -110,39 +110,40 @@ def compare_errors(
     confidence: float,
     resamples: int = RESAMPLES,
 ) -> Comparison:
-    """Compares two models by their errors of the same rows, drawn together, as a share of the champion's.
+    """Compares two models by their errors on the same rows, drawn together, as a share of the champion's error.
 
     Args:
         actual: shape (n,), float: the true numbers.
-        challenger, champion: shape (n,), float: the predicted ones.
-        measure: of the errors.
+        challenger, champion: shape (n,), float: the predicted numbers.
+        measure: the error measure.
         confidence: as for `compare`.
 
     Raises:
-        NotComparable: there is one row or none.
+        NotComparable: there are fewer than two rows.
     """
     rows = len(actual)
     if rows < 2:
-        raise NotComparable(f"There are {rows} rows, too few to compare on.")
+        raise NotComparable(f"There are {rows} rows, too few for a comparison.")
     unit = unit_of(actual, challenger, champion)
-    losses = np.stack([row_losses(actual / unit, each / unit, measure) for each in (challenger, champion)])
+    losses = [row_losses(actual / unit, each / unit, measure) for each in (challenger, champion)]
     seed = _seed(actual, challenger, champion)
     random = np.random.default_rng(seed)
-    means = np.array([losses @ _draw(random, rows) for _ in range(resamples)]) / rows
+    draws = (_rows(random, rows) for _ in range(resamples))
+    means = ([each[places].mean() for each in losses] for places in draws)
     drawn = np.array([_excess(*mean_loss(each, measure)) for each in means])
-    ours, theirs = mean_loss(losses.mean(axis=1), measure)
+    ours, theirs = mean_loss([each.mean() for each in losses], measure)
     found = _Found(measure, in_unit(ours, unit), in_unit(theirs, unit), _excess(ours, theirs), drawn, seed)
     return found.comparison(rows, rows, confidence)
 
 
 def _excess(challenger: float, champion: float) -> float:
-    """By how much the one error exceeds the other, as a share of it; 1 where the other model makes no error at all."""
+    """The excess of the first error over the second, as a share of the second; 1 if the second is 0."""
     return (challenger - champion) / (champion or challenger or 1.0)
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What a bootstrap found; `drawn` has the difference of each resample."""
+    """The result of a bootstrap; `drawn` holds the difference of each resample."""
 
     measure: str
     challenger: float
@@ -152,7 +153,7 @@ class _Found:
     seed: int
 
     def comparison(self, rows: int, known_from: float, confidence: float) -> Comparison:
-        """The comparison on so many rows; the spread is known as well as from `known_from` rows of one class."""
+        """The comparison on `rows` rows; the spread is known as precisely as from `known_from` rows of one class."""
         level = _expanded_level(confidence, known_from)
         standard_error = float(self.drawn.std(ddof=1))
         return Comparison(
@@ -173,11 +174,11 @@ class _Found:
 
 @dataclass(frozen=True)
 class _ByRank:
-    """A model's scores, sorted once: a resample only counts how often each row was drawn.
+    """A model's scores, sorted once, so that a resample only counts how often each row was drawn.
 
     Attributes:
-        order: the negative rows by rising score.
-        below, up_to: for each positive row, how many negative rows score less, and how many no more.
+        order: the negative rows by ascending score.
+        below, up_to: for each positive row, how many negative rows score lower, and how many score lower or the same.
     """
 
     order: np.ndarray
@@ -192,7 +193,7 @@ class _ByRank:
         return cls(order, *(np.searchsorted(in_order, of_positives, side) for side in ("left", "right")))
 
     def auc(self, drawn_positives: np.ndarray, drawn_negatives: np.ndarray) -> float:
-        """The share of pairs that are in order, ties counting half, each row as often as it was drawn."""
+        """The share of pairs in the right order; ties count half, and each row counts as often as it was drawn."""
         negatives = np.zeros(len(drawn_negatives) + 1, np.int64)
         np.cumsum(drawn_negatives[self.order], out=negatives[1:])
         pairs = drawn_positives @ (negatives[self.below] + negatives[self.up_to])
@@ -212,8 +213,13 @@ def _resample(
 
 
 def _draw(random: np.random.Generator, rows: int) -> np.ndarray:
-    """How often each of so many rows is drawn, when as many are drawn with replacement."""
-    return np.bincount(random.integers(0, rows, rows, dtype=np.uint32), minlength=rows)
+    """How often each of `rows` rows is drawn when that many are drawn with replacement."""
+    return np.bincount(_rows(random, rows), minlength=rows)
+
+
+def _rows(random: np.random.Generator, rows: int) -> np.ndarray:
+    """The places of `rows` rows drawn with replacement."""
+    return random.integers(0, rows, rows, dtype=np.uint32)
 
 
 def _expanded_level(confidence: float, rows: float) -> float:

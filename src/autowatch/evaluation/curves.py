@@ -1,6 +1,6 @@
-"""Calibration: whether rows given a probability of p come true p of the time.
+"""Calibration: whether rows with a predicted probability of p are positive in a share p of cases.
 
-The ROC curve and the cumulative gain, in few enough points to be kept and drawn.
+Also: the ROC curve and cumulative gain, in few enough points to store and draw.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _INNER_EDGES = np.linspace(0, 1, 11)[1:-1]
 
 
 def calibration_curve(positive: np.ndarray, probability: np.ndarray) -> tuple[CalibrationPoint, ...]:
-    """The points of the bins that have rows, by rising probability.
+    """The points of the bins that have rows, by ascending probability.
 
     Args:
         positive: shape (n,), bool: whether the row's true label is the positive one.
@@ -44,12 +44,11 @@ _MOST_POINTS = 101
 
 
 def roc_curve(positive: np.ndarray, score: np.ndarray) -> tuple[tuple[float, float], ...]:
-    """Points (false positive rate, true positive rate) from (0, 0) to (1, 1), at most 101 of them, evenly along the
-    curve.
+    """At most 101 points (false positive rate, true positive rate) from (0, 0) to (1, 1), evenly along the curve.
 
     Args:
         positive: shape (n,), bool: whether the row's true label is the positive one; both classes occur.
-        score: shape (n,), float: the higher, the rather positive.
+        score: shape (n,), float: higher means more likely positive.
     """
     rows, hits = _counts_by_falling_score(positive, score)
     false_alarms = rows - hits
@@ -57,20 +56,22 @@ def roc_curve(positive: np.ndarray, score: np.ndarray) -> tuple[tuple[float, flo
 
 
 def gain_curve(positive: np.ndarray, score: np.ndarray) -> tuple[tuple[float, float], ...]:
-    """The cumulative gain: points (share of the rows, taken by falling score; share of all positive rows among them)
-    from (0, 0) to (1, 1), at most 101 of them, evenly along the curve. Rows of one score are taken together.
+    """The cumulative gain: at most 101 points from (0, 0) to (1, 1), evenly along the curve.
+
+    A point is the share of the rows, taken by descending score, and the share of all positive rows among them. Rows of
+    equal score are taken together.
 
     Args:
-        positive, score: as for `roc_curve`; one positive row suffices.
+        positive, score: as for `roc_curve`; at least one positive row.
     """
     rows, hits = _counts_by_falling_score(positive, score)
     return _points(rows / rows[-1], hits / hits[-1])
 
 
 def lift(positive: np.ndarray, score: np.ndarray, share: float) -> float:
-    """How many times as many positive rows the best `share` of the rows holds as so many rows drawn at random.
+    """How many times as many positive rows are in the top `share` of the rows as in a random sample of that size.
 
-    Where the share ends among rows of one score, these count in proportion, as if drawn at random.
+    If the share ends among rows of equal score, these count in proportion, as if drawn at random.
 
     Args:
         positive, score: as for `gain_curve`.
@@ -81,7 +82,7 @@ def lift(positive: np.ndarray, score: np.ndarray, share: float) -> float:
 
 
 def _counts_by_falling_score(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """From none to all rows, those of one score at once: how many are taken, and how many of them are positive."""
+    """After each distinct score, in descending order and from 0: how many rows are taken, and how many are positive."""
     order = np.argsort(-score, kind="stable")
     ends_of_ties = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
     hits = np.cumsum(positive[order])[ends_of_ties]
@@ -93,11 +94,11 @@ def _points(x: np.ndarray, y: np.ndarray) -> tuple[tuple[float, float], ...]:
 
 
 def thinned(points: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """At most 101 of the points, whose distances along the curve are as even as they allow.
+    """At most 101 of the points, spaced as evenly along the curve as they allow.
 
     Args:
         points: shape (n, ...).
-        along: shape (n,), rising: how far along the curve each of them lies.
+        along: shape (n,), ascending: how far along the curve each point lies.
     """
     if len(points) <= _MOST_POINTS:
         return points

@@ -1,4 +1,4 @@
-"""What comparisons, curves and thresholds come to, for those who only read it: this module needs no numpy."""
+"""The results of comparisons, curves and thresholds, for code that only reads them: this module needs no numpy."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from autowatch.evaluation.measures import MEASURES
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure, and between what it lies with 95 % confidence; None where the sample does not allow one."""
+    """A figure and the ends of its 95 % interval; None where the sample does not allow an interval."""
 
     value: float
     lower: float | None
@@ -16,7 +16,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Bounded(Estimate):
-    """An estimate whose interval the sample tells."""
+    """An estimate that has an interval."""
 
     lower: float
     upper: float
@@ -24,21 +24,21 @@ class Bounded(Estimate):
 
 @dataclass(frozen=True)
 class Comparison:
-    """The challenger's measure less the champion's on the same rows.
+    """The challenger's measure minus the champion's on the same rows.
 
-    Of an AUC the difference, its ends, its error and the detectable loss are AUCs; of an error they are shares of the
-    champion's, so that 0.1 is an error that is a tenth larger.
+    For an AUC the difference, its ends, its standard error and the detectable loss are in units of AUC. For an error
+    they are shares of the champion's: 0.1 means an error that is a tenth larger.
 
     Attributes:
         rows: how many rows both models scored.
         challenger, champion: the measure of each on these rows.
-        difference: of the two.
-        lower, upper: the true difference is above the one, and below the other, each with `confidence`.
-        confidence: of each end by itself, between 0 and 1.
+        difference: the challenger's minus the champion's.
+        lower, upper: the true difference is above `lower` and below `upper`, each with `confidence`.
+        confidence: of each end separately, between 0 and 1.
         standard_error: of the difference.
-        detectable_loss: a challenger truly worse by so much would be found worse four times in five, at no tolerance.
+        detectable_loss: the true loss that is detected with 80 % power at zero tolerance.
         resamples, seed: of the bootstrap.
-        measure: what is compared; a name in `MEASURES`.
+        measure: the measure compared; a name in `MEASURES`.
     """
 
     rows: int
@@ -56,13 +56,13 @@ class Comparison:
 
     @property
     def sure_loss(self) -> float:
-        """By how much the challenger is surely worse, at the confidence asked for; below 0 where it may be better."""
+        """The least loss of the challenger at this confidence; negative where it may be better."""
         return self.lower if MEASURES[self.measure].lower_is_better else -self.upper
 
 
 @dataclass(frozen=True)
 class CalibrationPoint:
-    """The rows of one bin: their mean predicted probability, the share that came true, and how many they are."""
+    """The rows of one bin: their mean predicted probability, the observed share, and their number."""
 
     predicted: float
     observed: float
@@ -71,9 +71,9 @@ class CalibrationPoint:
 
 @dataclass(frozen=True)
 class Costs:
-    """What a mistake costs: a positive row that is called negative (a miss), a negative one called positive (an alarm).
+    """The costs of a miss (a positive row called negative) and of a false alarm (a negative row called positive).
 
-    The unit does not matter, as long as both have the same.
+    Any unit will do, as long as both use the same.
     """
 
     miss: float
@@ -82,7 +82,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class Confusion:
-    """How many rows there are of each true and predicted label."""
+    """The number of rows with each true and predicted label."""
 
     true_positives: int
     false_positives: int
@@ -92,8 +92,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class TradeOffPoint:
-    """What calling all rows positive from `threshold` on would mean; `cost` is the mean cost of a row, None where no
-    costs were given."""
+    """The figures at `threshold`; `cost` is the mean cost per row, None if no costs were given."""
 
     threshold: float
     precision: float
@@ -104,12 +103,12 @@ class TradeOffPoint:
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """How well one label of several is predicted; a figure is None where the rows do not tell.
+    """How well one of several labels is predicted; a figure is None where the rows do not determine it.
 
     Attributes:
         rows: how many rows have the label.
         predicted: how many rows got it.
-        auc: of its probability, this label against all others.
+        auc: the AUC of its probability, this label against all others.
     """
 
     label: str
@@ -127,7 +126,7 @@ class ClassTable:
 
     Attributes:
         classes: in the contract's order.
-        confusion: in the same order, for each true label how many of its rows got each label.
+        confusion: for each true label, how many of its rows got each label, both in the same order.
     """
 
     classes: tuple[ClassFigures, ...]
@@ -136,9 +135,9 @@ class ClassTable:
 
 @dataclass(frozen=True)
 class BiasBin:
-    """The rows of a tenth of the predicted numbers: the means of both, and by how much too high the predictions are.
+    """A tenth of the rows, by predicted number: the means of both numbers, and how much too high the predictions are.
 
-    `lower` and `upper` are the ends of the bias's interval of 95 %; None where one row is alone.
+    `lower` and `upper` are the ends of the bias's 95 % interval; None for a single row.
     """
 
     predicted: float
@@ -151,12 +150,12 @@ class BiasBin:
 
 @dataclass(frozen=True)
 class NumberTable:
-    """Predicted numbers against those that came true; an error is the predicted number less the true one.
+    """Predicted against true numbers; an error is the predicted minus the true number.
 
     Attributes:
-        bias: by rising prediction.
+        bias: by ascending prediction.
         error_quantiles: pairs of a level, such as 0.05, and the error that this share of the rows does not exceed.
-        edges: of the bins of `counts`, both ways, rising; what lies outside is in the outer bins.
+        edges: of the bins of `counts` on both axes, ascending; the outer bins include all that lies beyond.
         counts: for each bin of the true number, how many of its rows are in each bin of the predicted one.
     """
 

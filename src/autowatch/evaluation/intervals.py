@@ -9,7 +9,7 @@ from scipy.special import expit, logit, ndtri
 from autowatch.evaluation.figures import Bounded, Estimate
 
 Z = float(ndtri(0.975))
-"""The normal quantile of a two-sided interval of 95 %."""
+"""The normal quantile of a two-sided 95 % interval."""
 
 
 def share_estimate(hits: int, rows: int) -> Bounded:
@@ -17,15 +17,15 @@ def share_estimate(hits: int, rows: int) -> Bounded:
     share = hits / rows
     centre = (share + Z**2 / (2 * rows)) / (1 + Z**2 / rows)
     half = Z / (1 + Z**2 / rows) * math.sqrt(share * (1 - share) / rows + (Z / (2 * rows)) ** 2)
-    # Rounding must not put the share itself outside.
+    # Rounding must not push the share itself outside the interval.
     return Bounded(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)))
 
 
 def mean_estimate(values: np.ndarray, quantile: float = Z) -> Estimate:
     """The mean of `values`, shape (n,), n at least 1, with the normal interval of the central limit theorem.
 
-    Of a single value there is no spread, so no interval. Of a few that are themselves nearly normal, Student's
-    `quantile` with n - 1 degrees of freedom gives the right one.
+    A single value has no spread and so no interval. If a few values are themselves nearly normal, pass Student's
+    `quantile` with n - 1 degrees of freedom.
     """
     mean = float(np.mean(values))
     if len(values) < 2:
@@ -35,10 +35,10 @@ def mean_estimate(values: np.ndarray, quantile: float = Z) -> Estimate:
 
 
 def f1_estimate(true_positives: int, false_positives: int, false_negatives: int) -> Bounded | None:
-    """F1, with the interval of the Jaccard index, whose rising function it is; None where every row is a true negative.
+    """F1, with the interval of the Jaccard index, which determines it; None if every row is a true negative.
 
-    Of the rows that are not true negatives the share of true positives is J = TP / (TP + FP + FN). Given how many
-    such rows there are, TP is binomial, so Wilson's interval holds for J; and F1 = 2 J / (1 + J).
+    Among the rows that are not true negatives the share of true positives is J = TP / (TP + FP + FN). Given the number
+    of such rows, TP is binomial, so Wilson's interval holds for J; and F1 = 2 J / (1 + J) increases with J.
     """
     rows = true_positives + false_positives + false_negatives
     if rows == 0:
@@ -48,10 +48,10 @@ def f1_estimate(true_positives: int, false_positives: int, false_negatives: int)
 
 
 def mean_of_shares(shares: Sequence[Bounded]) -> Bounded:
-    """The mean of estimates of independent samples, at least one, such as the recall of several classes.
+    """The mean of at least one estimate, from independent samples, such as the recall of several classes.
 
-    The ends are put together from those of each (MOVER: Zou, Huang and Zhang 2009), so that Wilson's intervals keep
-    their worth where a class has few rows or none wrong.
+    Its ends are combined from those of each estimate (MOVER: Zou, Huang and Zhang 2009), which preserves the coverage
+    of Wilson's intervals where a class has few rows or no errors.
     """
     count = len(shares)
     mean = sum(each.value for each in shares) / count
@@ -61,6 +61,6 @@ def mean_of_shares(shares: Sequence[Bounded]) -> Bounded:
 
 
 def logit_interval(value: float, standard_error: float, quantile: float = Z) -> Bounded:
-    """The interval of a figure between 0 and 1, neither of them, that is nearly symmetric on the logit scale."""
+    """The interval of a figure strictly between 0 and 1 that is nearly symmetric on the logit scale."""
     half = quantile * standard_error / (value * (1 - value))
     return Bounded(value, float(expit(logit(value) - half)), float(expit(logit(value) + half)))

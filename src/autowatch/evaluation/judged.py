@@ -1,4 +1,4 @@
-"""Predictions beside what came true, for each type of problem, as the gate and the quality of a day measure them."""
+"""Predictions with their true values, by problem type, as the gate and the quality measurement judge them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -37,13 +37,13 @@ from autowatch.evaluation.threshold import confusion, trade_off_curve
 
 @dataclass(frozen=True)
 class JudgedRows(ABC):
-    """Rows whose truth is known, one at least. Arrays have the shape (rows, ...)."""
+    """At least one row whose true value is known. Arrays have the shape (rows, ...)."""
 
     problem_type: ClassVar[str]
 
     @property
     def decided_by(self) -> str:
-        """The measure by which two models are compared, a name in `MEASURES`."""
+        """The measure for comparing two models; a name in `MEASURES`."""
         return MEASURES_OF[self.problem_type].decides[0]
 
     @abstractmethod
@@ -51,89 +51,89 @@ class JudgedRows(ABC):
 
     @abstractmethod
     def estimates(self) -> dict[str, Estimate | None]:
-        """Every measure of the type with its interval; None where the rows do not tell it."""
+        """Every measure of the type with its interval; None where the rows do not determine it."""
 
     @abstractmethod
     def deciding(self, places: Sequence[int]) -> dict[str, Bounded]:
-        """What a verdict may rest on; empty where the rows do not suffice.
+        """The measures that a verdict may rest on; empty if there are too few rows.
 
         Args:
-            places: of the classes in `of_class` that have enough rows.
+            places: positions in `of_class` of the classes with enough rows.
         """
 
     @abstractmethod
     def compare(self, champion: Self, confidence: float) -> Comparison:
-        """Compares by `decided_by`: these rows are the challenger's, and the champion's are the same in this order.
+        """Compares these rows, the challenger's, by `decided_by` with the champion's: the same rows in the same order.
 
         Raises:
-            NotComparable: the rows are too few.
+            NotComparable: there are too few rows.
         """
 
     @property
     @abstractmethod
     def of_class(self) -> tuple[int, ...]:
-        """How many rows each class has; of two labels the negative one first; numbers are all of one class."""
+        """How many rows each class has; with two labels, the negative one first; numbers form one class."""
 
     def values(self) -> dict[str, float]:
-        """The measures that the rows tell."""
+        """The measures that the rows determine."""
         return {name: each.value for name, each in self.estimates().items() if each is not None}
 
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """Of the measures that have one, the ends of their intervals."""
+        """The intervals' ends, for the measures that have one."""
         bounded = {name: each for name, each in self.estimates().items() if isinstance(each, Bounded)}
         return {name: (each.lower, each.upper) for name, each in bounded.items()}
 
     def calibration(self) -> tuple[CalibrationPoint, ...]:
-        """The points of the calibration curve; none for numbers."""
+        """The points of the calibration curve; empty for numbers."""
         return ()
 
     def roc(self) -> tuple[tuple[float, float], ...]:
-        """Of two labels, the points of the ROC curve."""
+        """With two labels, the points of the ROC curve; otherwise empty."""
         return ()
 
     def gain(self) -> tuple[tuple[float, float], ...]:
-        """Of two labels, the points of the gain curve."""
+        """With two labels, the points of the gain curve; otherwise empty."""
         return ()
 
     def lift_of_tenth(self) -> float | None:
-        """Of two labels, the lift of the tenth with the highest probabilities."""
+        """With two labels, the lift of the tenth with the highest probabilities; otherwise None."""
         return None
 
     def confusion(self) -> Confusion | None:
-        """Of two labels, the rows by their true and their predicted label."""
+        """With two labels, the rows by their true and their predicted label; otherwise None."""
         return None
 
-    def trade_off(self, costs: Costs | None) -> tuple[TradeOffPoint, ...]:  # noqa: ARG002 (of two labels alone)
-        """Of two labels, what other thresholds would mean, at these costs of mistakes."""
+    def trade_off(self, costs: Costs | None) -> tuple[TradeOffPoint, ...]:  # noqa: ARG002 (used for two labels only)
+        """With two labels, the trade-off at other thresholds, at these costs of mistakes; otherwise empty."""
         return ()
 
     def class_table(self) -> ClassTable | None:
-        """Of several labels, how well each is predicted."""
+        """With several labels, how well each is predicted; otherwise None."""
         return None
 
     def number_table(self) -> NumberTable | None:
-        """Of numbers, where they are too high or too low."""
+        """For numbers, where predictions are too high or too low; otherwise None."""
         return None
 
     def at(self, places: np.ndarray) -> Self:
-        """The rows at these places."""
+        """The rows at these positions."""
         return replace(self, **{name: array[places] for name, array in self.arrays().items()})
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What the rows consist of, by its name."""
+        """The arrays that hold the rows, by name."""
         found = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
 
 
 def joined(parts: Sequence[JudgedRows]) -> JudgedRows:
-    """The rows of all parts, one at least, which are alike; a part may have none."""
+    """The rows of all parts concatenated. At least one part, all of the same kind; a part may be empty."""
     arrays = [part.arrays() for part in parts]
     return replace(parts[0], **{name: np.concatenate([each[name] for each in arrays]) for name in arrays[0]})
 
 
 @dataclass(frozen=True)
 class BinaryRows(JudgedRows):
-    """Of two labels.
+    """Rows with two labels.
 
     Attributes:
         positive: shape (n,), bool: whether the row's true label is the positive one.
@@ -151,15 +151,14 @@ class BinaryRows(JudgedRows):
 
     @property
     def of_class(self) -> tuple[int, int]:
-        """The negative and the positive rows."""
+        """The number of negative and of positive rows."""
         positives = int(self.positive.sum())
         return len(self) - positives, positives
 
     def estimates(self) -> dict[str, Estimate | None]:
-        """The AUC takes both classes, precision a row that is predicted positive, recall one that is, F1 either.
+        """AUC needs rows of both classes, precision a row called positive, recall a positive row, F1 either of these.
 
-        The calibration error has no interval: it is a mean of distances, too large by chance alone, the more so the
-        fewer the rows.
+        The calibration error has no interval: as a mean of distances it is biased upwards, most with few rows.
         """
         hits, predicted = int(np.sum(self.positive & self.predicted)), int(self.predicted.sum())
         _, positives = self.of_class
@@ -175,15 +174,15 @@ class BinaryRows(JudgedRows):
         }
 
     def values(self) -> dict[str, float]:
-        """All measures; both classes must occur."""
+        """All measures; requires rows of both classes."""
         return asdict(measure(self.positive, self.predicted, self.probability))
 
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """None: the interval of the gate's AUC follows from the counts of its calibration curve."""
+        """Empty: the interval of the gate's AUC follows from the counts of its calibration curve."""
         return {}
 
     def deciding(self, places: Sequence[int]) -> dict[str, Bounded]:
-        """The AUC, with enough rows of both classes."""
+        """The AUC, if both classes have enough rows."""
         auc = auc_estimate(self.positive, self.probability)
         return {"auc": auc} if auc and len(places) > 1 else {}
 
@@ -192,7 +191,7 @@ class BinaryRows(JudgedRows):
         return compare(self.positive, self.probability, champion.probability, confidence)
 
     def calibration(self) -> tuple[CalibrationPoint, ...]:
-        """Of the probability of the positive label."""
+        """The calibration of the positive label's probability."""
         return calibration_curve(self.positive, self.probability)
 
     def roc(self) -> tuple[tuple[float, float], ...]:
@@ -218,13 +217,13 @@ class BinaryRows(JudgedRows):
 
 @dataclass(frozen=True)
 class ClassRows(JudgedRows):
-    """Of several labels.
+    """Rows with several labels.
 
     Attributes:
-        labels: the contract's.
+        labels: those of the contract.
         actual, predicted: shape (n,), int: the places of the true and of the predicted label.
         given: shape (n,), float: the probability of the predicted label.
-        probabilities: shape (n, labels), float: of each label; None where it is not known.
+        probabilities: shape (n, labels), float: of each label; None where they are unknown.
     """
 
     problem_type = "multiclass"
@@ -239,7 +238,7 @@ class ClassRows(JudgedRows):
 
     @property
     def of_class(self) -> tuple[int, ...]:
-        """In the order of the labels."""
+        """The number of rows of each label, in the order of the labels."""
         return tuple(np.bincount(self.actual, minlength=len(self.labels)).tolist())
 
     def estimates(self) -> dict[str, Estimate | None]:
@@ -247,7 +246,7 @@ class ClassRows(JudgedRows):
         return class_estimates(self.actual, self.predicted, self.given, self.probabilities)
 
     def deciding(self, places: Sequence[int]) -> dict[str, Bounded]:
-        """Macro AUC and balanced accuracy of the labels with enough rows; nothing unless they are two."""
+        """Macro AUC and balanced accuracy of the labels with enough rows; empty unless there are at least two."""
         if len(places) < 2:
             return {}
         found = {"balanced_accuracy": balanced_accuracy(self.actual, self.predicted, places)}
@@ -262,7 +261,7 @@ class ClassRows(JudgedRows):
         return compare_classes(self.actual, self.probabilities, champion.probabilities, confidence)
 
     def calibration(self) -> tuple[CalibrationPoint, ...]:
-        """Of the label given: whether it is right p of the time at a probability of p (Gupta and Ramdas 2022)."""
+        """The calibration of the predicted label's probability (Gupta and Ramdas 2022)."""
         return calibration_curve(self.actual == self.predicted, self.given)
 
     def class_table(self) -> ClassTable:
@@ -272,7 +271,7 @@ class ClassRows(JudgedRows):
 
 @dataclass(frozen=True)
 class NumberRows(JudgedRows):
-    """Of numbers: `actual` and `predicted`, shape (n,), float, and the error by which models are compared."""
+    """Rows with numbers: `actual` and `predicted`, shape (n,), float, and the error for comparing models."""
 
     problem_type = "regression"
     actual: np.ndarray
@@ -293,11 +292,11 @@ class NumberRows(JudgedRows):
 
     @property
     def of_class(self) -> tuple[int]:
-        """All rows."""
+        """The number of all rows."""
         return (len(self),)
 
     def deciding(self, places: Sequence[int]) -> dict[str, Bounded]:
-        """All measures that have an interval, with enough rows."""
+        """All measures that have an interval, if there are enough rows."""
         found = self.estimates() if places else {}
         return {name: each for name, each in found.items() if isinstance(each, Bounded)}
 

@@ -1,4 +1,4 @@
-"""What the measures of each type of problem are called, and what is decided by which: this module needs no numpy."""
+"""The measures of each problem type, their names, and which of them decide: this module needs no numpy."""
 
 import math
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ class Measure:
     """A measure of predictions.
 
     Attributes:
-        words: what it is called in sentences.
-        lower_is_better: of two models the one with the smaller figure is the better one.
-        in_units: whether the figure has the unit of the target, and not a scale of its own up to 1.
-        metric: its name among the stack's metrics; empty where there is none.
+        words: its name in sentences.
+        lower_is_better: whether the model with the smaller figure is better.
+        in_units: whether the figure is in the target's unit rather than on a scale up to 1.
+        metric: its name among the stack's metrics; empty if it has none.
     """
 
     words: str
@@ -22,7 +22,7 @@ class Measure:
     metric: str = ""
 
     def say(self, value: float) -> str:
-        """The figure in words: with four places, or four digits where it has a unit."""
+        """The measure and its value in words: four decimals, or four digits if it is in the target's unit."""
         return f"{self.words} {say_number(value) if self.in_units else f'{value:.4f}'}"
 
 
@@ -46,12 +46,12 @@ MEASURES: Mapping[str, Measure] = {
 
 @dataclass(frozen=True)
 class ProblemMeasures:
-    """What is measured of predictions of one type, and what decides.
+    """What is measured for predictions of one type, and which measures decide.
 
     Attributes:
-        measures: in the order in which they are shown.
-        decides: two models are compared by the first; a day is judged by the first that its labels tell.
-        beside: what a mail about a worse day says besides.
+        measures: in the order of display.
+        decides: models are compared by the first, days are judged by the first that their labels determine.
+        beside: the other measures in an alert about a worse day.
     """
 
     measures: tuple[str, ...]
@@ -72,17 +72,17 @@ MEASURES_OF: Mapping[str, ProblemMeasures] = {
     ),
     "regression": ProblemMeasures(("rmse", "mae", "r2"), decides=("rmse", "mae"), beside=("mae", "r2")),
 }
-"""By the type of the problem."""
+"""The measures by problem type."""
 
 
 @dataclass(frozen=True)
 class Floors:
-    """What a model must reach at the gate, and its predictions later.
+    """The lowest values that a model must reach at the gate, and its predictions later.
 
     Attributes:
-        minimum_auc: the least AUC; of several labels the least macro AUC.
-        minimum_macro_f1: of several labels the least macro F1; 0 asks for none.
-        minimum_r2: of numbers the least R².
+        minimum_auc: the lowest AUC or, with several labels, macro AUC.
+        minimum_macro_f1: with several labels, the lowest macro F1; 0 disables it.
+        minimum_r2: for numbers, the lowest R².
     """
 
     minimum_auc: float
@@ -100,7 +100,7 @@ class Floors:
 
 
 def say_number(value: float) -> str:
-    """A number with four digits, more before the point: `12,345`, `1.234`, `0.0001234`; else in powers of ten."""
+    """A number with at least four significant digits: `12,345`, `1.234`, `0.0001234`; or a power of ten."""
     if value == 0 or not 1e-4 <= abs(value) < 1e12:
         return f"{value:.4g}"
     return f"{value:,.{max(0, 3 - math.floor(math.log10(abs(value))))}f}"

@@ -1,7 +1,7 @@
-"""How good predicted numbers are, against those that came true.
+"""Measures of predicted numbers against the true ones.
 
-Numbers may be as large as a float can be: errors are computed in a power of two of the target's unit, which changes no
-digit, so that no square of them overflows.
+Numbers may be as large as a float allows. Errors are computed in a power of two of the target's unit, which changes no
+digit, so that no square overflows.
 """
 
 import math
@@ -22,25 +22,25 @@ ErrorMeasure = Literal["rmse", "mae"]
 _LARGEST = sys.float_info.max
 
 _SMALLEST_VARIANCE = 1e-200
-"""Of the target beside predictions of up to 1: with less, R² has no float."""
+"""Of the target, scaled with predictions to at most 1: below this variance, R² exceeds a float."""
 
 _LEVELS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 
 _TENTHS = np.linspace(0, 1, 11)[1:-1]
 
 _BINS = 20
-"""Each way, of the picture of predicted against true numbers."""
+"""Bins on each axis of the chart of predicted against true numbers."""
 
 _OUTSIDE = 0.005
-"""The share of the numbers beyond the picture's edges, at each end, so that one far away does not empty the rest."""
+"""The share of numbers beyond each edge of the chart, so that one outlier does not empty the rest."""
 
 
 def number_estimates(actual: np.ndarray, predicted: np.ndarray) -> dict[str, Estimate | None]:
     """RMSE, MAE and R² of at least one row, each with its interval.
 
-    The mean squared error and its ratio to the variance of the target, 1 - R², are positive and skewed: their intervals
-    are taken on the log scale, with the variance by the delta method, and Student's t. R² is scikit-learn's, with the
-    mean of these rows; None where the target is constant, which leaves nothing to explain, and for a single row.
+    The mean squared error and its ratio to the target's variance, 1 - R², are positive and skewed. So their intervals
+    are on the log scale, with the variance by the delta method and Student's t. R² is scikit-learn's, relative to the
+    mean of these rows. It is None for a single row and for a constant target, where nothing is left to explain.
 
     Args:
         actual: shape (n,), float: the true numbers.
@@ -74,7 +74,7 @@ def _positive_mean(values: np.ndarray) -> Estimate:
 
 
 def _log_bounded(value: float, influence: np.ndarray) -> Bounded:
-    """A positive figure of rows with these influences on it, shape (n,), n at least 2."""
+    """A positive figure with its interval, from the rows' influences on it, shape (n,), n at least 2."""
     if value == 0:
         return Bounded(0.0, 0.0, 0.0)
     rows = len(influence)
@@ -94,31 +94,29 @@ def _in_unit(estimate: Estimate, unit: float) -> Estimate:
 
 
 def unit_of(*numbers: np.ndarray) -> float:
-    """The power of two that takes all numbers, arrays of shape (n,), between -1 and 1; 1 where all are 0."""
+    """The power of two that scales all numbers, arrays of shape (n,), to between -1 and 1; 1 if all are 0."""
     largest = max((float(np.max(np.abs(each))) for each in numbers if len(each)), default=0.0)
     return math.ldexp(1.0, min(math.frexp(largest)[1], sys.float_info.max_exp - 1)) if largest else 1.0
 
 
 def in_unit(value: float, unit: float) -> float:
-    """The number in the target's unit; of those that are too large for a float the largest."""
+    """The number in the target's unit; the largest float if it is too large for one."""
     return min(max(value * unit, -_LARGEST), _LARGEST)
 
 
 def row_losses(actual: np.ndarray, predicted: np.ndarray, measure: ErrorMeasure) -> np.ndarray:
-    """Each row's squared or absolute error; the measure follows from their mean by `mean_loss`."""
+    """Each row's squared or absolute error; `mean_loss` computes the measure from their mean."""
     errors = predicted - actual
     return errors**2 if measure == "rmse" else np.abs(errors)
 
 
-def mean_loss(losses: np.ndarray, measure: ErrorMeasure) -> Sequence[float]:
-    """The measures that follow from means of `row_losses`, shape (m,)."""
-    found: list[float] = (np.sqrt(losses) if measure == "rmse" else losses).tolist()
-    return found
+def mean_loss(means: Sequence[float], measure: ErrorMeasure) -> list[float]:
+    """The measures for these means of `row_losses`."""
+    return [math.sqrt(mean) if measure == "rmse" else float(mean) for mean in means]
 
 
 def rank_correlation(actual: np.ndarray, predicted: np.ndarray) -> Bounded | None:
-    """Spearman's, with the interval of Bonett and Wright (2000); None for fewer than four rows, or where one side is
-    constant."""
+    """Spearman's, with Bonett and Wright's interval (2000); None for under four rows or if one side is constant."""
     if len(actual) < 4 or np.ptp(actual) == 0 or np.ptp(predicted) == 0:
         return None
     found = float(np.corrcoef(average_ranks(actual), average_ranks(predicted))[0, 1])
@@ -128,7 +126,7 @@ def rank_correlation(actual: np.ndarray, predicted: np.ndarray) -> Bounded | Non
 
 
 def number_table(actual: np.ndarray, predicted: np.ndarray) -> NumberTable:
-    """What pages show of the predictions of at least one row; arguments as for `number_estimates`."""
+    """What pages show of the predictions for at least one row; arguments as for `number_estimates`."""
     unit = unit_of(actual, predicted)
     true, given = actual / unit, predicted / unit
     levels = np.quantile(given - true, _LEVELS).tolist()

@@ -1,4 +1,4 @@
-"""From which probability on a row is called positive, and what that means for precision, recall and cost."""
+"""Decision thresholds: the lowest probability at which a row is called positive, and its precision, recall and cost."""
 
 from dataclasses import dataclass
 
@@ -11,16 +11,16 @@ _FOLDS = 5
 
 
 def best_threshold(positive: np.ndarray, probability: np.ndarray, costs: Costs | None = None) -> float:
-    """The threshold, strictly between 0 and 1, with the least cost, or without costs the largest F1, on these rows.
+    """The threshold, strictly between 0 and 1, with the lowest cost or, without costs, the largest F1 on these rows.
 
-    A row is called positive when its probability is not below the threshold. The threshold lies half-way between two
-    probabilities that occur, so that a difference in their last digits, as from host to host, moves no row across it.
-    Of several thresholds as good the highest is taken: it raises the fewest alarms.
+    A row is called positive if its probability is at least the threshold. The threshold lies half-way between two
+    probabilities that occur, so that differences in their last digits, as between hosts, move no row across it. Of
+    equally good thresholds the highest wins: it raises the fewest alarms.
 
     Args:
         positive: shape (n,), bool: whether the row's true label is the positive one.
         probability: shape (n,), float: the predicted probability of the positive label; n is at least 1.
-        costs: of a mistake of each kind.
+        costs: of each kind of mistake.
     """
     cuts = _Cuts.of(positive, probability)
     return float(cuts.threshold[np.argmax(-cuts.cost(costs) if costs else cuts.f1)])
@@ -29,11 +29,11 @@ def best_threshold(positive: np.ndarray, probability: np.ndarray, costs: Costs |
 def predict_without_own_row(
     positive: np.ndarray, probability: np.ndarray, costs: Costs | None = None
 ) -> np.ndarray:
-    """Whether each row is called positive by a threshold that was chosen on other rows; shape (n,), bool.
+    """Whether each row is called positive by a threshold chosen on other rows; shape (n,), bool.
 
-    On the rows that it was chosen on, a threshold looks better than it is. So the rows are dealt at random to five
-    folds with the same share of positive rows, and each fold is judged by the best threshold of the other four
-    (cross-fitting). The same rows are always dealt in the same way.
+    A threshold looks too good on the rows on which it was chosen. So the rows are dealt at random to five folds with
+    the same share of positive rows, and each fold is judged by the best threshold of the other four (cross-fitting).
+    Equal rows are always dealt the same way.
 
     Args:
         positive, probability, costs: as for `best_threshold`; n is at least 2.
@@ -48,7 +48,7 @@ def predict_without_own_row(
 
 
 def deal_to_folds(group: np.ndarray, folds: int) -> np.ndarray:
-    """The fold of each row, from 0: dealt at random, and each group's rows evenly. The same rows are dealt alike.
+    """The fold of each row, numbered from 0: random, and even within each group. Deterministic for equal rows.
 
     Args:
         group: shape (n,), of any type that can be sorted.
@@ -60,7 +60,7 @@ def deal_to_folds(group: np.ndarray, folds: int) -> np.ndarray:
 
 
 def confusion(positive: np.ndarray, predicted: np.ndarray) -> Confusion:
-    """Counts rows by their true and their predicted label, both of shape (n,), bool: whether it is the positive one."""
+    """Counts rows by true and predicted label, both of shape (n,), bool: whether it is the positive label."""
     hits, called, positives = (int(np.sum(rows)) for rows in (positive & predicted, predicted, positive))
     return Confusion(
         true_positives=hits,
@@ -73,9 +73,9 @@ def confusion(positive: np.ndarray, predicted: np.ndarray) -> Confusion:
 def trade_off_curve(
     positive: np.ndarray, probability: np.ndarray, costs: Costs | None = None
 ) -> tuple[TradeOffPoint, ...]:
-    """What a threshold would mean on these rows, by rising threshold, in at most 101 points.
+    """The trade-off at each threshold on these rows, by ascending threshold, in at most 101 points.
 
-    A threshold that calls no row positive has no precision, and so no point here.
+    A threshold that calls no row positive has no precision, so it has no point.
 
     Args:
         positive, probability, costs: as for `best_threshold`.
@@ -98,13 +98,13 @@ def trade_off_curve(
 
 @dataclass(frozen=True)
 class _Cuts:
-    """Every way in which a threshold can part some rows, by falling threshold.
+    """Every way in which a threshold can split some rows, by descending threshold.
 
     Attributes:
         threshold: shape (m,), float.
         called: shape (m,), int: how many rows are called positive.
         hits: shape (m,), int: how many of those are positive.
-        positives, rows: how many there are in all.
+        positives, rows: the totals.
     """
 
     threshold: np.ndarray
@@ -122,7 +122,7 @@ class _Cuts:
         hits = np.append(0, np.cumsum(positive[order])[ends])
         above, below = np.append(1.0, falling[ends]), np.append(falling[ends], 0.0)
         middle = below + (above - below) / 2
-        # Between two neighbouring floats there is none.
+        # Two neighbouring floats have no middle.
         threshold = np.where(middle > below, middle, above)
         possible = (threshold > 0) & (threshold < 1)
         return cls(threshold[possible], called[possible], hits[possible], int(positive.sum()), len(positive))
@@ -134,10 +134,10 @@ class _Cuts:
 
     @property
     def f1(self) -> np.ndarray:
-        """Shape (m,), float; 0 where nothing is positive or called so."""
+        """Shape (m,), float; 0 if no row is positive or called positive."""
         return 2 * self.hits / np.maximum(1, self.called + self.positives)
 
     def cost(self, costs: Costs) -> np.ndarray:
-        """Shape (m,), float: the mean cost of a row."""
+        """Shape (m,), float: the mean cost per row."""
         missed, false_alarms = self.positives - self.hits, self.called - self.hits
         return (costs.miss * missed + costs.alarm * false_alarms) / self.rows

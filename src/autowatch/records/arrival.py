@@ -1,7 +1,4 @@
-"""A file that has arrived, and the keys and ids that follow from it.
-
-Reading S3's event notifications.
-"""
+"""A file that has arrived: S3's event notifications, and the keys and ids that follow from them."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,19 +13,19 @@ from autowatch.records.keys import INFERENCE_PREFIX, OutputKeys, scored_keys
 from autowatch.records.timestamps import from_text
 
 _LONGEST_NAME = 900
-"""Bytes of the input's name in the keys of its results, which add some 80 bytes to it; S3 takes keys of 1,024."""
+"""Longest name of an input, in bytes, within a result's key: the rest of the key adds about 80; S3's limit is 1,024."""
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """One version of a file, and the moment (with a time zone) at which it was announced."""
+    """One version of a file, and the time (with a time zone) at which it was announced."""
 
     file: ObjectVersion
     time: datetime
 
     @property
     def id_prefix(self) -> str:
-        """What the ids of this file's rows begin with."""
+        """The beginning of the ids of this file's rows."""
         return id_prefix(self.file)
 
     @property
@@ -39,7 +36,7 @@ class Arrival:
 
 @lru_cache(maxsize=16)
 def output_keys(arrival: Arrival, predictions_prefix: str) -> OutputKeys:
-    """The keys as `docs/formats.md` gives them."""
+    """The keys of the arrival's results, as in `docs/formats.md`."""
     return scored_keys(predictions_prefix, arrival.day, file_stem(arrival.file))
 
 
@@ -63,40 +60,40 @@ def is_named_csv(file: ObjectVersion) -> bool:
 
 
 def check_name(file: ObjectVersion) -> None:
-    """Checks that the name of a file ends with `.csv`, in any case.
+    """Checks that a file's name ends with `.csv`, in any case.
 
     Raises:
-        NotCsv: it does not. Otherwise the file would be ignored without a message.
+        NotCsv: it does not. Without this check the file would be ignored silently.
     """
     if is_named_csv(file):
         return
     name = file.key.lower()
     ending = next((ending for ending in _OTHER_NAMES if name.endswith(ending)), None)
     what = _OTHER_NAMES[ending] if ending else "If it is CSV, rename it"
-    raise NotCsv(f"Only files whose name ends with .csv are taken. {what}, and upload it as .csv.")
+    raise NotCsv(f"Only files whose name ends with .csv are accepted. {what}, and upload it as .csv.")
 
 
 def id_prefix(file: ObjectVersion) -> str:
-    """What the ids of an input file's rows begin with: 16 hexadecimal digits.
+    """The beginning of the ids of an input file's rows: 16 hexadecimal digits.
 
-    They come from the key too, since the same content under two keys of a bucket without versions has one ETag.
+    The key is part of the digest: without versioning, the same content under two keys has the same ETag.
     """
     return _digest(f"{file.key}\n{_version(file)}")
 
 
 def file_stem(file: ObjectVersion, prefix: str = INFERENCE_PREFIX) -> str:
-    """`<name>-<version>`: what the results of one version of a file that arrived under `prefix` are called."""
+    """`<name>-<version>`: the name of the results of one version of a file that arrived under `prefix`."""
     name = "/".join(map(_named, file.key.removeprefix(prefix).removesuffix(".csv").split("/")))
     return f"{_fit(name)}-{_digest(_version(file))}"
 
 
 def _named(part: str) -> str:
-    """A part of a key; `.` and `..` are escaped, which would lead a download out of its folder."""
+    """A part of a key. `.` and `..` are escaped because they would lead a download out of its folder."""
     return part if part.strip(".") or len(part) not in (1, 2) else part.replace(".", "%2E")
 
 
 def _fit(name: str) -> str:
-    """The name itself, or, where that is too long, its beginning and a digest of the whole."""
+    """The name itself or, if it is too long, its beginning and a digest of the whole name."""
     whole = name.encode()
     if len(whole) <= _LONGEST_NAME:
         return name
@@ -113,29 +110,29 @@ def _digest(text: str) -> str:
 
 
 class ForeignEvent(AutowatchError):
-    """An event is not one that S3 sends about the stack's own files."""
+    """The event is not one that S3 sends about the stack's own files."""
 
 
 _FASTEST_CLOCK = timedelta(hours=1)
-"""An event that is further ahead would be counted to a day that has not begun."""
+"""Tolerance for clocks. An event further ahead would count towards a day that has not begun."""
 
 
 def arrivals_in(event: dict[str, Any], bucket: str, prefix: str) -> list[Arrival]:
-    """The files of `bucket` that an event announces: none in S3's own test event, and none for folder markers.
+    """The files of `bucket` that an event announces. S3's test event and folder markers announce none.
 
-    Anyone with the right to call the function can make an event up, so its parts are checked.
+    Anyone with permission to invoke the function can forge an event, so its parts are checked.
 
     Args:
-        prefix: below which the function's files arrive.
+        prefix: the prefix under which the function's files arrive.
 
     Raises:
-        ForeignEvent: it announces a file of another bucket, of another prefix or of the future.
+        ForeignEvent: it announces a file from another bucket, under another prefix or from the future.
     """
     records = event.get("Records", [])
     for name in (record["s3"]["bucket"]["name"] for record in records):
         if name != bucket:
             raise ForeignEvent(
-                f"The event is about the bucket {name}, and this function works on {bucket} alone. Remove the "
+                f"The event is about the bucket {name}, and this function serves only {bucket}. Remove the "
                 f"notification of {name} that calls it."
             )
     arrivals = [_arrival(record) for record in records]
@@ -143,32 +140,32 @@ def arrivals_in(event: dict[str, Any], bucket: str, prefix: str) -> list[Arrival
     for arrival in arrivals:
         if not arrival.file.key.startswith(prefix):
             raise ForeignEvent(
-                f"The event is about {arrival.file.key!r}, and this function takes files below {prefix} alone."
+                f"The event is about {arrival.file.key!r}, and this function accepts only files under {prefix}."
             )
         if arrival.time > latest:
             raise ForeignEvent(
-                f"The event about {arrival.file.key!r} is of {arrival.time.isoformat()}, which is yet to come."
+                f"The event about {arrival.file.key!r} is dated {arrival.time.isoformat()}, in the future."
             )
     return [arrival for arrival in arrivals if not arrival.file.key.endswith("/")]
 
 
 _FORGOTTEN = "autowatch-forgotten"
-"""In the metadata of an object that was written anew when rows of a person were taken out: when it was uploaded."""
+"""Metadata of an object that was rewritten without a person's rows: the time of its original upload."""
 
 
 def is_rewritten(bucket: Bucket, arrival: Arrival) -> bool:
-    """Whether the file is an earlier one without the rows of a person, and so was scored or taken in before."""
+    """Whether the file is a rewritten copy, without a person's rows, of one that was processed before."""
     return _FORGOTTEN in bucket.metadata(arrival.file.key, arrival.file.version_id)
 
 
 def upload_time(bucket: Bucket, key: str) -> datetime | None:
-    """When the object that is under `key` was uploaded, if it was rewritten since; else None."""
+    """When the object under `key` was originally uploaded, if it was rewritten since; otherwise None."""
     mark = bucket.metadata(key).get(_FORGOTTEN)
     return from_text(mark) if mark else None
 
 
 def announcement(arrival: Arrival, bucket: str) -> dict[str, Any]:
-    """The inverse of `arrivals_in`: an event that announces this arrival in `bucket` once more."""
+    """The inverse of `arrivals_in`: an event that announces this arrival in `bucket` again."""
     file = arrival.file
     written: dict[str, Any] = {"key": quote_plus(file.key, safe="/"), "eTag": file.etag, "size": file.size}
     if file.version_id is not None:
@@ -181,7 +178,7 @@ def announcement(arrival: Arrival, bucket: str) -> dict[str, Any]:
 
 
 def arrival_in_execution(document: dict[str, Any]) -> Arrival:
-    """The arrival that an execution for a large file was started for, from its input."""
+    """The arrival for which an execution for a large file was started, from the execution's input."""
     return Arrival(ObjectVersion(**document["input"]), from_text(document["time"]))
 
 

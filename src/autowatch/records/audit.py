@@ -1,6 +1,6 @@
-"""The record of who started which run, and why: an object each under `audit/`, which nobody writes over.
+"""The audit record of who started which run, and why: one object each under `audit/`, never overwritten.
 
-The command `autowatch` writes the records of what else people do.
+The command `autowatch` records people's other actions.
 """
 
 from contextlib import suppress
@@ -18,7 +18,7 @@ _LONGEST = 1_000
 
 @dataclass(frozen=True)
 class Asked:
-    """Who asked for a run, an ARN or an event, and why, as the execution's input says; CloudTrail has it for sure."""
+    """Who started a run (an ARN or an event) and why, as the execution's input claims; CloudTrail has the proof."""
 
     by: str = ""
     reason: str = ""
@@ -27,25 +27,25 @@ class Asked:
 NOBODY = Asked()
 
 ASKED_FIELDS = frozenset({"by", "reason"})
-"""The members of an execution's input that say so."""
+"""The members of an execution's input with who started it and why."""
 
 
 def is_asked(document: dict[str, Any]) -> bool:
-    """Whether what an execution's input says of that, if anything, are texts of a sensible length."""
+    """Whether these members of an execution's input, if present, are texts of acceptable length."""
     told = [document[name] for name in ASKED_FIELDS & document.keys()]
     return all(isinstance(each, str) and len(each) <= _LONGEST for each in told)
 
 
 def read_asked(document: dict[str, Any]) -> Asked:
-    """What an execution's input says of that; it has passed `is_asked`."""
+    """Reads these members from an execution's input that has passed `is_asked`."""
     return Asked(document.get("by", ""), document.get("reason", ""))
 
 
 def record_start(bucket: Bucket, run: Run, lock_days: int) -> None:
-    """Writes down that a run has begun; a state that is tried again finds it written.
+    """Records the start of a run. Idempotent: a retried state keeps the record that exists.
 
     Args:
-        lock_days: for how many days S3 keeps the record from being deleted; 0 for none.
+        lock_days: for how many days S3 protects the record from deletion; 0 for no protection.
     """
     what = "rollback" if run.trigger == "promote" else "train"
     document = {

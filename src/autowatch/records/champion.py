@@ -1,4 +1,4 @@
-"""The champion: the run whose model serves, and whether the endpoint is going over to another one."""
+"""The champion: the run whose model serves, and whether the endpoint is switching to another one."""
 
 from dataclasses import dataclass, replace
 
@@ -15,12 +15,12 @@ class NoChampion(AutowatchError):
 class Champion:
     """What `models/champion.json` holds.
 
-    `previous_run` is the run whose model was in force before, `previous_config` what the endpoint was on before.
-    `left_endpoints` are the endpoints that champions before it served at, where EndpointName was changed since.
+    `previous_run` is the run whose model was in force before, `previous_config` the endpoint config before.
+    `left_endpoints` are the endpoints of earlier champions that were abandoned when EndpointName changed.
 
-    `releasing` is the endpoint config that the endpoint is going over to, from before its first change until it has
-    settled; None while nothing but the champion can answer. `releases` counts how often such a change was begun.
-    An answer came from the champion if the same champion, settled, was read before and after it.
+    `releasing` is the endpoint config to which the endpoint is switching, from before the first change until the
+    endpoint has settled; it is None while only the champion can answer. `releases` counts these switches. An answer
+    came from the champion if the same settled champion was read before and after it.
     """
 
     run: str
@@ -42,7 +42,7 @@ def read_champion(bucket: Bucket) -> Champion:
     """The champion in force.
 
     Raises:
-        NoChampion: nothing has been released into this bucket yet.
+        NoChampion: no model has been released into this bucket yet.
     """
     return read_champion_with_etag(bucket)[0]
 
@@ -51,7 +51,7 @@ def read_champion_with_etag(bucket: Bucket) -> tuple[Champion, str]:
     """The champion in force and its ETag, for `write_champion`.
 
     Raises:
-        NoChampion: nothing has been released into this bucket yet.
+        NoChampion: no model has been released into this bucket yet.
     """
     try:
         return bucket.read_as_with_etag(CHAMPION_KEY, Champion)
@@ -62,19 +62,19 @@ def read_champion_with_etag(bucket: Bucket) -> tuple[Champion, str]:
 
 
 def write_champion(bucket: Bucket, champion: Champion, etag: str | None) -> None:
-    """Puts `champion` in force in place of the one with this ETag (None: in place of none).
+    """Replaces the champion that has this ETag (None: there must be no champion yet).
 
     Raises:
-        ObjectChanged: another run released its model in between; that one stays in force.
+        ObjectChanged: another run has released its model since; that model stays in force.
     """
     bucket.replace_json(CHAMPION_KEY, champion, etag)
 
 
 def mark_release(bucket: Bucket, config: str) -> None:
-    """Notes that the endpoint is about to go over to the endpoint config `config`; not where nothing serves yet.
+    """Records that the endpoint is about to switch to the config `config`; does nothing if there is no champion yet.
 
     Raises:
-        ObjectChanged: another run changed the champion in between.
+        ObjectChanged: another run has changed the champion since it was read.
     """
     try:
         champion, etag = read_champion_with_etag(bucket)
@@ -85,10 +85,10 @@ def mark_release(bucket: Bucket, config: str) -> None:
 
 
 def settle_release(bucket: Bucket, config: str) -> None:
-    """Notes that the endpoint serves the champion and not `config`, whose release cannot go on from then on.
+    """Records that the endpoint serves the champion, and that the release of `config` is over.
 
     Raises:
-        ObjectChanged: another run changed the champion in between.
+        ObjectChanged: another run has changed the champion since it was read.
     """
     try:
         champion, etag = read_champion_with_etag(bucket)

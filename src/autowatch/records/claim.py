@@ -1,9 +1,9 @@
-"""Claims: of several invocations that find the same news, one alerts.
+"""Claims: if several invocations find the same news, only one sends the alert.
 
-A document under `reports/` says in `alerting` when an invocation claimed it. The invocation that wants to alert first
-replaces the document that it has read by one with a claim; S3's conditional write lets one of several succeed. After
-the alert it replaces the claim by the outcome. An invocation that is killed in between leaves its claim behind, which
-expires: the next invocation then alerts, perhaps for the second time, so that no alert is lost.
+The member `alerting` of a document under `reports/` is the time of the claim. An invocation that wants to alert first
+replaces the document that it has read by one with a claim; S3's conditional write lets only one succeed. After the
+alert it replaces the claim by the outcome. If an invocation is killed in between, its claim expires and the next
+invocation alerts, perhaps for the second time, so that no alert is lost.
 """
 
 from collections.abc import Mapping
@@ -15,28 +15,28 @@ from autowatch.errors import AutowatchError
 from autowatch.records.timestamps import from_text, to_text
 
 CLAIM_LASTS = timedelta(seconds=60)
-"""By then every client of an invocation that lives has given up."""
+"""After this time every client of a live invocation has given up."""
 
 
 class Contested(AutowatchError):
-    """Another invocation works on the same document."""
+    """Another invocation is working on the same document."""
 
 
 def is_claimed(claimed: str | None, lasts: timedelta = CLAIM_LASTS) -> bool:
-    """Whether the claim of a document, its `alerting`, holds."""
+    """Whether a document's claim, its `alerting`, is still valid."""
     return claimed is not None and datetime.now(UTC) - from_text(claimed) < lasts
 
 
 def claim(
     bucket: Bucket, key: str, document: Mapping[str, Any], etag: str | None, claimed: str | None = None
 ) -> str:
-    """Writes `document` with a claim over the version with this ETag (None: over nothing), and gives the new ETag.
+    """Replaces the version with this ETag (None: no object yet) by `document` with a claim; returns the new ETag.
 
     Args:
         claimed: the `alerting` of the version that was read.
 
     Raises:
-        Contested: another invocation has a claim that holds, or has written the object since it was read.
+        Contested: another invocation has a valid claim, or has written the object since it was read.
     """
     if is_claimed(claimed):
         raise _contested(bucket, key)
@@ -46,7 +46,7 @@ def claim(
 def settle(
     bucket: Bucket, key: str, document: Mapping[str, Any], etag: str | None, alerting: str | None = None
 ) -> str:
-    """Writes `document` without a claim over the version with this ETag (None: over nothing), and gives the new ETag.
+    """Replaces the version with this ETag (None: no object yet) by `document` without a claim; returns the new ETag.
 
     Raises:
         Contested: another invocation has written the object since it was read.
@@ -58,4 +58,4 @@ def settle(
 
 
 def _contested(bucket: Bucket, key: str) -> Contested:
-    return Contested(f"Another invocation works on {bucket.url(key)}; the next one sees what is left to do.")
+    return Contested(f"Another invocation works on {bucket.url(key)}; the next one does what is left.")

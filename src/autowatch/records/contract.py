@@ -16,16 +16,16 @@ from autowatch.tabular.cells import PLAIN_FORM, FeatureType, NumberForm
 ID_COLUMN = "id"
 
 OTHER_ID_COLUMN = "autowatch_id"
-"""What our ids are called where the user has a column `id`."""
+"""The column of Autowatch's ids where the user has a column `id`."""
 
 
 PREDICTION_DATE_COLUMN = "prediction_date"
 
 
 class Feature(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One column that the model is given; `form` is how the cells of a numeric one write numbers.
+    """One column of the model's input; `form` is how a numeric column writes its numbers.
 
-    The contract leaves a plain form out, which dataclasses cannot, so this is a Struct.
+    A Struct, because the contract omits a plain form, which dataclasses cannot do.
     """
 
     name: str
@@ -34,24 +34,23 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 PositiveLabelFrom = Literal["parameter", "champion", "rarer"]
-"""Who chose the positive label: the parameter, the champion of that time, or the counts of the training file."""
+"""What chose the positive label: the parameter, the champion at the time, or the label counts of the training file."""
 
 ProblemTypeFrom = Literal["parameter", "values"]
-"""Who chose what is predicted: the parameter, or the target's values."""
+"""What chose the problem type: the parameter, or the target's values."""
 
 
 @dataclass(frozen=True)
 class Contract:
-    """What `models/<run>/contract.json` holds; the features stand in the model's order.
+    """What `models/<run>/contract.json` holds; the features are in the model's order.
 
-    `labels` are sorted, and empty where a number is predicted; `positive_label` is empty unless there are two labels.
-    Contracts of versions that knew nothing else have no `problem_type`. `positive_label_from` and `holdout` are None in
-    the contracts of versions that did not record them. `decision_threshold` is set by the gate; it is None where the
-    label is the model's own. `probability_of_each_class` says whether predictions have a column for each of several
-    labels. `target_form` is how the training file writes the numbers to predict, where it does not write them plainly.
-    `id_column` is the user's key, empty where there is none; `row_id` what our own ids are called in
-    predictions. `importance` is how much of the model's use falls to each column, as shares of 1; None where it is not
-    known.
+    `labels` are sorted, and empty for a numeric target; `positive_label` is empty unless there are two labels.
+    Contracts by the first versions have no `problem_type`; it is then binary. `positive_label_from` and `holdout` are
+    None in contracts that do not record them. The gate sets `decision_threshold`; it is None if the model itself
+    chooses the label. `probability_of_each_class` says whether predictions have a column for each of several labels.
+    `target_form` is the training file's number form of a numeric target, if it is not plain. `id_column` is the user's
+    key, empty if there is none; `row_id` is the column of Autowatch's ids in predictions. `importance` is each column's
+    share of the total importance, up to 1; None where it is unknown.
     """
 
     run: str
@@ -76,14 +75,15 @@ class Contract:
 
     @property
     def problem(self) -> Problem:
-        """What the model is asked for when it scores."""
+        """The problem that the model solves."""
         return Problem(self.problem_type, self.labels, self.positive_label, self.probability_of_each_class)
 
     @property
     def prediction_columns(self) -> tuple[str, ...]:
-        """The columns that predictions add, in their order: the label and its probability, or the number alone.
+        """The columns that predictions add, in order: the label and its probability, or only the number.
 
-        Of two labels it is P of the positive one, of several P of the one given; then, where it is asked for, of each.
+        With two labels the probability is that of the positive label, with several that of the predicted label,
+        followed on request by that of each label.
         """
         if not self.labels:
             return (self.target,)
@@ -93,7 +93,7 @@ class Contract:
 
     @property
     def probability_column(self) -> str:
-        """The output column with P(positive label) or, of several labels, P of the one given."""
+        """The output column with the probability of the positive (or, with several labels, the predicted) label."""
         return f"{self.target}_probability"
 
     @property
@@ -103,36 +103,36 @@ class Contract:
 
     @property
     def actual_column(self) -> str:
-        """The output column that holds the input's own target, where it has one."""
+        """The output column with the input's own target, if it has one."""
         return f"{self.target}_actual"
 
     @property
     def of_plain_numbers(self) -> "Contract":
-        """The same for rows whose numbers are written plainly already, as in train.csv and holdout.csv."""
+        """The same contract for rows whose numbers are already plain, as in train.csv and holdout.csv."""
         return replace(self, features=tuple(Feature(item.name, item.type) for item in self.features))
 
     def target_number(self, text: str) -> float | None:
-        """The number that a text of the target means, in the training file's form or written plainly; None for none."""
+        """The number that a target's text means, in the training file's form or plain; None if it is not a number."""
         for form in filter(None, (self.target_form, PLAIN_FORM)):
             with suppress(ValueError):
                 return form.read(text)
         return None
 
     def reserved_columns(self, row_id: str) -> tuple[str, ...]:
-        """The names that predictions add beside the target's own, so that no input may use them.
+        """The names of the columns that predictions add besides the target's own; no input may use them.
 
         Args:
-            row_id: what our ids are called there.
+            row_id: the column of Autowatch's ids.
         """
         return (row_id, *self.prediction_columns[1:], self.actual_column, PREDICTION_DATE_COLUMN)
 
     def row_id_in(self, header: Collection[str]) -> str:
-        """What our ids are called in the predictions of an input with this header: as in all others, if it is free."""
+        """The column of Autowatch's ids in the predictions of an input with this header: the usual name if free."""
         return self.row_id if self.row_id not in header else row_id_column(header)
 
 
 def row_id_column(header: Collection[str]) -> str:
-    """What our ids are called beside these columns."""
+    """The name of the column of Autowatch's ids next to these columns."""
     return OTHER_ID_COLUMN if ID_COLUMN in header else ID_COLUMN
 
 
@@ -140,7 +140,7 @@ def read_contract(bucket: Bucket, key: str) -> Contract:
     """The contract stored under `key`.
 
     Raises:
-        ObjectMissing: there is none.
-        DocumentMalformed: the object is no contract.
+        ObjectMissing: it does not exist.
+        DocumentMalformed: the object is not a contract.
     """
     return bucket.read_as(key, Contract)

@@ -1,4 +1,4 @@
-"""`monitoring/days.json`: up to which day the daily job is done, and which days it had to leave out."""
+"""`monitoring/days.json`: the day up to which the daily job is done, and the days that it had to skip."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _MOST_RANGES = 20
 
 @dataclass(frozen=True)
 class DaysLeftOut:
-    """Days from `first` to `last` that no run of the daily job judges any more; predictions were made on `days`."""
+    """The days from `first` to `last`, which the daily job will no longer judge; `days` are those with predictions."""
 
     first: date
     last: date
@@ -22,12 +22,12 @@ class DaysLeftOut:
 
     @property
     def count(self) -> str:
-        """How many days it is about, in words."""
+        """The number of days, in words."""
         return "1 day" if self.days == 1 else f"{self.days} days"
 
     @property
     def command(self) -> str:
-        """What judges them by hand."""
+        """The command that judges them by hand."""
         return f"autowatch judge --from {self.first} --to {self.last}"
 
     def __contains__(self, day: date) -> bool:
@@ -39,9 +39,9 @@ class DaysNote:
     """What `monitoring/days.json` holds.
 
     Attributes:
-        complete_until: nothing is left to judge up to this day, but for those `left_out`; None where nothing is known.
-        left_out: those that people were told about, the newest last.
-        alerting: when an invocation claimed the note to tell people, see `records.claim`.
+        complete_until: every day up to this one is judged, except those in `left_out`; None where nothing is known.
+        left_out: the ranges that were announced, newest last.
+        alerting: when an invocation claimed the note to send the alert; see `records.claim`.
     """
 
     complete_until: date | None = None
@@ -50,11 +50,11 @@ class DaysNote:
 
     @property
     def next_day(self) -> date | None:
-        """The first day that may have something left to judge; None where nothing is known."""
+        """The first day that may still have to be judged; None where nothing is known."""
         return self.complete_until and self.complete_until + timedelta(days=1)
 
     def to_json(self) -> dict[str, Any]:
-        """The document, without a claim; of many ranges the newest."""
+        """The document without a claim, limited to the newest ranges."""
         document: dict[str, Any] = {"complete_until": self.complete_until and self.complete_until.isoformat()}
         if self.left_out:
             document["left_out"] = [
@@ -65,7 +65,7 @@ class DaysNote:
 
 
 def read_days_note(bucket: Bucket) -> tuple[DaysNote, str | None]:
-    """The note and its ETag. A damaged one is as good as none: then the daily job looks back as far as it may."""
+    """The note and its ETag. A damaged note counts as missing: the daily job then looks back as far as it may."""
     try:
         content, etag = bucket.read(DAYS_KEY)
     except ObjectMissing:

@@ -1,6 +1,6 @@
-"""What the gate decided of a run, kept with it for the states behind the gate and for people.
+"""The gate's decision on a run, stored with it for later states and for people.
 
-The states behind the gate have no numpy.
+The states after the gate have no numpy.
 """
 
 from dataclasses import dataclass, field
@@ -24,9 +24,9 @@ from autowatch.records.threshold import DecisionThreshold
 
 @dataclass(frozen=True)
 class Check:
-    """One question that the gate asked, and the answer with its figures in a sentence.
+    """One question that the gate asked, and a sentence with the answer and its figures.
 
-    `limit` is what was allowed, in words; empty in the decisions of earlier versions.
+    `limit` is the permitted value, in words; empty in decisions by earlier versions.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Latency:
-    """How many batches were scored, and the seconds that they took, waits for a busy endpoint included."""
+    """How many batches were scored, and the seconds that they took, including waits for a busy endpoint."""
 
     batches: int
     median_seconds: float
@@ -51,20 +51,21 @@ class JudgedModel:
     Attributes:
         run: the run that made it.
         rows: how many rows of the hold-out it scored.
-        metrics: those of the type of problem; see `MEASURES_OF`.
-        roc: points (false positive rate, true positive rate) from (0, 0) to (1, 1); none but of two labels.
-        calibration: the points of the calibration curve; none of numbers.
+        metrics: those of the problem type; see `MEASURES_OF`.
+        roc: points (false positive rate, true positive rate) from (0, 0) to (1, 1); empty except for two labels.
+        calibration: the points of the calibration curve; empty for numbers.
         latency: of the batches.
-        threshold: from which probability on it gives the positive label; None where the label is the model's own.
-        confusion: the rows by their true label and the one that they get when this model serves; None in the decisions
-            of earlier versions.
+        threshold: the lowest probability at which a row gets the positive label; None if the model itself chooses the
+            label.
+        confusion: the rows by their true label and the label that they get when this model serves; None in decisions by
+            earlier versions.
         gain: points (share of the rows, by falling probability; share of the positive rows among them) from (0, 0) to
-            (1, 1); empty in the decisions of earlier versions.
-        lift_of_tenth: how many times as many positive rows the tenth with the highest probabilities holds as a tenth
-            drawn at random; None in those decisions.
-        intervals: of the metrics, between what they lie with 95 % confidence; empty of two labels.
-        classes: of several labels, how well each is predicted.
-        numbers: of numbers, where they are too high or too low.
+            (1, 1); empty in decisions by earlier versions.
+        lift_of_tenth: how many times as many positive rows are in the tenth with the highest probabilities as in a
+            random tenth; None in decisions by earlier versions.
+        intervals: the metrics' 95 % confidence intervals; empty for two labels.
+        classes: with several labels, how well each is predicted.
+        numbers: for numbers, where they are too high or too low.
     """
 
     run: str
@@ -83,7 +84,7 @@ class JudgedModel:
 
     @property
     def gives_no_positive_label(self) -> bool:
-        """Whether every row gets the other label, as far as is known."""
+        """Whether no row gets the positive label, as far as is known."""
         found = self.confusion
         return found is not None and found.true_positives + found.false_positives == 0
 
@@ -95,22 +96,22 @@ class GateDecision:
     Attributes:
         run: the run whose model was judged.
         passed: whether every check passed.
-        reason: why, in words fit for a notification.
-        minimum_auc: the floor of two labels; None of other types.
+        reason: why, in words that suit a notification.
+        minimum_auc: the lowest AUC that passes, for two labels; None for other types.
         rows: how many rows the hold-out has.
         metrics: the challenger's.
-        checks: what was asked.
-        challenger: all about the challenger.
-        champion: the same about the champion; None if it was not judged.
+        checks: the questions and answers.
+        challenger: the challenger on the hold-out.
+        champion: the champion on the hold-out; None if it was not judged.
         champion_skipped: why it was not; None if it was.
-        comparison: of the two; None if the champion was not judged.
-        unseen_rows: how many rows of the hold-out the champion was not trained on either: the comparison takes no
-            others; None where that is not known, and it takes all.
-        trade_off: what other thresholds would mean for the challenger, by rising threshold.
-        approval: why a person must approve the release; None where nobody needs to.
+        comparison: challenger against champion; None if the champion was not judged.
+        unseen_rows: how many rows of the hold-out the champion was not trained on: only these are compared; None where
+            that is unknown and all rows are compared.
+        trade_off: the challenger's precision, recall and cost at other thresholds, in ascending order.
+        approval: why a person must approve the release; None if no approval is needed.
         problem_type: what is predicted.
-        decided_by: the measure by which the two are compared and days are judged, a name in `MEASURES`.
-        floors: the least that each of some measures must be; empty in the decisions of earlier versions.
+        decided_by: the measure for comparing the two and for judging days; a name in `MEASURES`.
+        floors: the lowest value at which a measure passes, by measure; empty in decisions by earlier versions.
     """
 
     run: str
@@ -133,7 +134,7 @@ class GateDecision:
 
 
 def write_decision(bucket: Bucket, run: str, decision: GateDecision) -> None:
-    """Keeps the decision with the run."""
+    """Stores the decision with the run."""
     bucket.write_json(decision_key(run), decision)
 
 
@@ -154,14 +155,14 @@ def read_decision(bucket: Bucket, run: str) -> GateDecision:
 
 
 def to_decision(document: dict[str, Any]) -> GateDecision:
-    """The decision that a `gate.json` holds, whichever version wrote it.
+    """Converts the `gate.json` of any version to a decision.
 
     Raises:
         msgspec.ValidationError: a field is missing or of another type.
     """
     comparison = document.get("comparison")
     if isinstance(comparison, dict) and "challenger_auc" in comparison:
-        # Earlier versions compared AUCs alone.
+        # Earlier versions compared only AUCs.
         aucs = {model: comparison[f"{model}_auc"] for model in ("challenger", "champion")}
         document = document | {"comparison": comparison | aucs}
     return msgspec.convert(document, GateDecision)

@@ -1,6 +1,6 @@
-"""Which rows are held out from training: a rule that gives the same answer for a row in every run.
+"""Which rows are held out from training: a rule that decides the same for a row in every run.
 
-Which rows of a run's hold-out the champion was not trained on either.
+Also: which rows of a run's hold-out the champion was not trained on.
 """
 
 from collections.abc import Sequence
@@ -21,15 +21,15 @@ _BETWEEN_CELLS = "\x1f"
 
 @dataclass(frozen=True)
 class HoldoutRule:
-    """What a contract says of the rows that its run held out.
+    """The contract's rule for the rows that its run held out.
 
     Attributes:
-        by: `random` holds a row out where its digest is small enough, `newest` the last rows of the file.
-        percent: how many of a hundred rows are held out.
-        columns: what a row's digest is made of, in this order: the user's key, or else all columns that the rule
-            could rely on. Rows that agree there are on one side, and other columns may change.
+        by: `random` holds out the rows with a small enough digest, `newest` the last rows of the file.
+        percent: the share of rows held out, in percent.
+        columns: the columns in a row's digest, in this order: the user's key or, without one, all columns that the rule
+            could rely on. Rows that agree in them are on the same side; other columns may change.
         key: the key of the digest, the same in every stack.
-        newest_row: of `newest` the digest of the last row that was trained on, as 16 hexadecimal digits.
+        newest_row: for `newest`, the digest of the last training row, as 16 hexadecimal digits.
     """
 
     by: HoldoutBy
@@ -39,9 +39,9 @@ class HoldoutRule:
     newest_row: str | None = None
 
     def digests(self, columns: Sequence[Sequence[str]]) -> list[int]:
-        """A number of 64 bits for each row, by BLAKE2b with this rule's key.
+        """A 64-bit number for each row, by BLAKE2b with this rule's key.
 
-        A number counts by its value and a missing value as nothing, so that `1` and `1.0` are the same row.
+        Numbers are hashed by value and missing values as empty, so that `1` and `1.0` are the same row.
 
         Args:
             columns: the cells of the rule's columns, in its order.
@@ -54,7 +54,7 @@ class HoldoutRule:
         ]
 
     def takes(self, digest: int) -> bool:
-        """Whether a rule by chance holds out the row with this digest."""
+        """Whether a rule `random` holds out the row with this digest."""
         return digest < (self.percent << 64) // 100
 
 
@@ -79,9 +79,9 @@ class UnseenRows:
 
     Attributes:
         champion: the run whose model was in force when the run began.
-        rows: which rows of the hold-out that model was not trained on: numbers from 1, as ranges with both ends
-            included; None where that is not known.
-        unknown: why it is not known.
+        rows: which rows of the hold-out that model was not trained on: numbers from 1, as ranges that include both
+            ends; None where that is unknown.
+        unknown: why that is unknown.
     """
 
     champion: str
@@ -89,17 +89,17 @@ class UnseenRows:
     unknown: str = ""
 
     def numbers(self) -> set[int]:
-        """The numbers of the rows."""
+        """The numbers of the rows, expanded."""
         return {number for first, last in self.rows or () for number in range(first, last + 1)}
 
 
 def write_unseen_rows(bucket: Bucket, run: str, unseen: UnseenRows) -> None:
-    """Keeps it with the run."""
+    """Stores the unseen rows with the run."""
     bucket.write_json(unseen_key(run), unseen)
 
 
 def read_unseen_rows(bucket: Bucket, run: str, champion: str) -> UnseenRows:
-    """Which rows of the run's hold-out the model of the run `champion` was not trained on."""
+    """The rows of the run's hold-out that the model of the run `champion` was not trained on."""
     try:
         unseen = bucket.read_as(unseen_key(run), UnseenRows)
     except ObjectMissing:

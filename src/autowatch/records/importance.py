@@ -1,4 +1,4 @@
-"""What a model uses: how much of what it predicts rests on each column."""
+"""Feature importance: how much of a model's predictions rests on each column."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class ColumnImportance:
 
     Attributes:
         name: the column's.
-        value: by Autopilot the mean of the absolute SHAP values; by permutation what the measure loses when the
-            column's values are shuffled, which by chance may be a little below 0.
-        share: the value as a share of those of all columns, between 0 and 1; one below 0 counts as 0.
+        value: by `autopilot` the mean of the absolute SHAP values; by `permutation` the measure's loss when the
+            column's values are shuffled, which may by chance be slightly negative.
+        share: the value as a share of the sum over all columns, between 0 and 1; a negative value counts as 0.
         lower, upper: the ends of the 95 % interval of `value`, where it is known.
     """
 
@@ -33,11 +33,12 @@ class ModelImportance:
 
     Attributes:
         run: the run that made the model.
-        method: `autopilot` where Autopilot explained the model, `permutation` where the gate did; None where neither.
-        columns: those of the contract, the most important first; none without a method.
-        measure: by permutation what is lost, a name in `evaluation.measures.MEASURES`.
-        rows: by permutation how many rows of the hold-out were shuffled.
-        note: why Autopilot's own explanation was not used, and why there is none at all.
+        method: `autopilot` where Autopilot explained the model, `permutation` where the gate did; None where neither
+            did.
+        columns: those of the contract, most important first; empty without a method.
+        measure: by permutation, the measure whose loss counts; a name in `evaluation.measures.MEASURES`.
+        rows: by permutation, how many rows of the hold-out were shuffled.
+        note: why Autopilot's explanation was not used, or why there is no explanation.
     """
 
     run: str
@@ -49,21 +50,21 @@ class ModelImportance:
 
     @property
     def shares(self) -> dict[str, float] | None:
-        """The columns' shares by their names; None where they are not known."""
+        """Each column's share by its name; None where no shares are known."""
         return {column.name: column.share for column in self.columns} or None
 
 
 def ranked(columns: Iterable[ColumnImportance]) -> tuple[ColumnImportance, ...]:
-    """The columns by falling value, those of the same value by name."""
+    """The columns by descending value; ties by name."""
     return tuple(sorted(columns, key=lambda column: (-column.value, column.name)))
 
 
 def share_of(value: float, values: Iterable[float]) -> float:
-    """A value as a share of all of them, rounded to what people read; those below 0 count as 0."""
+    """A value as a share of the sum of all, rounded for display; negative values count as 0."""
     whole = sum(max(0.0, each) for each in values)
     return round(max(0.0, value) / whole, 4) if whole else 0.0
 
 
 def write_importance(bucket: Bucket, importance: ModelImportance) -> None:
-    """Keeps it with the run."""
+    """Stores the importance with the run."""
     bucket.write_json(importance_key(importance.run), importance)

@@ -1,4 +1,4 @@
-"""The keys of all objects in the bucket, as docs/formats.md gives them. No other module puts a key together."""
+"""The keys of all objects in the bucket, as in docs/formats.md. No other module composes a key."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -29,18 +29,18 @@ REFUSAL_ENDING = ".error.json"
 
 
 def day_folder(prefix: str, day: date | str) -> str:
-    """Where the objects of a day lie below a prefix; a `day` that is a text is `YYYY-MM-DD`."""
+    """The folder of a day's objects under a prefix; a `day` given as text is `YYYY-MM-DD`."""
     return f"{prefix}date={day}/"
 
 
 def days_from(prefix: str, day: date | str = "") -> str:
-    """How the keys of all days below a prefix begin; with a `day`, what sorts before those of that day."""
+    """The beginning of all days' keys under a prefix; with a `day`, a text that sorts just before that day's keys."""
     return f"{prefix}date={day}"
 
 
 @dataclass(frozen=True)
 class OutputKeys:
-    """Where the results of one arrival go: the same keys on every retry, and in no other arrival's way."""
+    """The keys of one arrival's results: the same on every retry, and unique to the arrival."""
 
     predictions: str
     profile: str
@@ -50,7 +50,7 @@ class OutputKeys:
 
 
 def scored_keys(predictions_prefix: str, day: str, stem: str) -> OutputKeys:
-    """The keys of what is made of a file under `inference/`, which is called `stem`."""
+    """The keys of the results of a file under `inference/` that is called `stem`."""
     scored, rejected = day_folder(predictions_prefix, day) + stem, day_folder(REJECTED_PREFIX, day) + stem
     return OutputKeys(
         predictions=f"{scored}.csv",
@@ -62,23 +62,23 @@ def scored_keys(predictions_prefix: str, day: str, stem: str) -> OutputKeys:
 
 
 def manifest_key(predictions_key: str) -> str:
-    """Where the manifest of a predictions file lies."""
+    """The key of a predictions file's manifest."""
     return f"{predictions_key.removesuffix('.csv')}{MANIFEST_ENDING}"
 
 
 def predictions_key(manifest: str) -> str:
-    """Where the predictions file lies whose manifest is under the key `manifest`."""
+    """The key of the predictions file whose manifest has the key `manifest`."""
     return f"{manifest.removesuffix(MANIFEST_ENDING)}.csv"
 
 
 def pointer_key(id_prefix: str) -> str:
-    """Where the pointer to the predictions file with the ids that begin so lies."""
+    """The key of the pointer to the predictions file whose ids begin with this prefix."""
     return f"monitoring/ids/{id_prefix}.json"
 
 
 @dataclass(frozen=True)
 class LabelKeys:
-    """Where the parts of one labels file go: refused rows, the refusal, and the name of its fragments."""
+    """The keys of one labels file's results: rejected rows, the refusal, and the name of its fragments."""
 
     rejected: str
     error: str
@@ -86,165 +86,165 @@ class LabelKeys:
 
 
 def label_keys(day: str, stem: str, time: str) -> LabelKeys:
-    """The keys of what is made of a labels file, which is called `stem` and arrived at `time`."""
+    """The keys of the results of a labels file that is called `stem` and arrived at `time`."""
     refused = day_folder(f"{REJECTED_PREFIX}{LABELS_PREFIX}", day) + stem
     return LabelKeys(f"{refused}.csv", f"{refused}{REFUSAL_ENDING}", f"{time}-{stem}.csv")
 
 
 def run_folder(run: str) -> str:
-    """Where everything of a run lies."""
+    """The folder of a run's objects."""
     return f"{MODELS_PREFIX}{run}/"
 
 
 def run_key(run: str) -> str:
-    """Where the record of how the run went lies."""
+    """The key of the run's record."""
     return f"{run_folder(run)}run.json"
 
 
 def contract_key(run: str) -> str:
-    """Where the run's contract lies."""
+    """The key of the run's contract."""
     return f"{run_folder(run)}contract.json"
 
 
 def baseline_key(run: str) -> str:
-    """Where the run's baseline lies."""
+    """The key of the run's baseline."""
     return f"{run_folder(run)}baseline.json"
 
 
 def train_key(run: str) -> str:
-    """Where the rows to train on lie."""
+    """The key of the rows for training."""
     return f"{run_folder(run)}train.csv"
 
 
 def holdout_key(run: str) -> str:
-    """Where the rows kept for the gate lie."""
+    """The key of the held-out rows."""
     return f"{run_folder(run)}holdout.csv"
 
 
 def reference_key(run: str) -> str:
-    """Where the rows of the reference hold-out lie as the gate reads them; not there where the stack has none."""
+    """The key of the reference hold-out as the gate reads it; the object exists only if the stack has one."""
     return f"{run_folder(run)}reference.csv"
 
 
 def unseen_key(run: str) -> str:
-    """Where it is kept which rows of the run's hold-out the champion was not trained on."""
+    """The key of the list of hold-out rows that the champion was not trained on."""
     return f"{run_folder(run)}unseen.json"
 
 
 def data_report_key(run: str) -> str:
-    """Where the run's data report lies."""
+    """The key of the run's data report."""
     return f"{run_folder(run)}data.json"
 
 
 def leaderboard_key(run: str) -> str:
-    """Where the run's leaderboard lies."""
+    """The key of the run's leaderboard."""
     return f"{run_folder(run)}leaderboard.json"
 
 
 def decision_key(run: str) -> str:
-    """Where the gate's decision on the run lies."""
+    """The key of the gate's decision on the run."""
     return f"{run_folder(run)}gate.json"
 
 
 def importance_key(run: str) -> str:
-    """Where it is kept which columns the run's model uses, and how much."""
+    """The key of the model's feature importance."""
     return f"{run_folder(run)}importance.json"
 
 
 def approval_key(run: str) -> str:
-    """Where the request to approve the run's release lies."""
+    """The key of the request to approve the run's release."""
     return f"{run_folder(run)}approval.json"
 
 
 def model_record_key(run: str) -> str:
-    """Where the record of what the run's model is made of lies."""
+    """The key of the record that names the model's parts."""
     return f"{run_folder(run)}model.json"
 
 
 def smoke_test_key(run: str) -> str:
-    """Where the answers of the run's model that a release must give again lie."""
+    """The key of the smoke test: the answers that a release must reproduce."""
     return f"{run_folder(run)}smoke.json"
 
 
 def run_page_key(run: str) -> str:
-    """Where the run's page lies."""
+    """The key of the run's page."""
     return f"{run_folder(run)}report.html"
 
 
 def autopilot_folder(run: str) -> str:
-    """Where Autopilot writes for the run."""
+    """The folder of Autopilot's output for the run."""
     return f"{run_folder(run)}autopilot"
 
 
 def audit_key(what: str, time: datetime, digits: str) -> str:
-    """Where the record lies of what was done at a time in UTC; the digits keep two of one moment apart."""
+    """The key of an audit record of `what` was done at `time` (UTC); the digits separate two of the same second."""
     return f"{AUDIT_PREFIX}{time:%Y%m%dT%H%M%S.%fZ}-{what}-{digits}.json"
 
 
 def report_key(day: date) -> str:
-    """Where the judgement of a day lies."""
+    """The key of a day's drift report."""
     return f"{day_folder(REPORTS_PREFIX, day)}drift.json"
 
 
 def quality_key(day: date | str) -> str:
-    """Where the quality of a day lies."""
+    """The key of a day's quality report."""
     return f"{day_folder(REPORTS_PREFIX, day)}quality.json"
 
 
 def day_page_key(day: date) -> str:
-    """Where the page of a day lies."""
+    """The key of a day's page."""
     return f"{day_folder(REPORTS_PREFIX, day)}index.html"
 
 
 def range_folder(first: date | str, last: date | str) -> str:
-    """Where the reports of a range of days lie."""
+    """The folder of the reports on a date range."""
     return f"{REPORTS_PREFIX}range={first}_{last}/"
 
 
 def file_folder(stem: str) -> str:
-    """Where the reports of a raw file lie, which is called `stem`."""
+    """The folder of the reports on a raw file that is called `stem`."""
     return f"{REPORTS_PREFIX}file={stem}/"
 
 
 def receipt_key(key: str) -> str:
-    """Where the receipt of Domino's for the file under `key` lies."""
+    """The key of Domino's receipt for the file under `key`."""
     return f"{RECEIPTS_PREFIX}{key}.json"
 
 
 def domino_model_key(run: str) -> str:
-    """Where the record of the run's model in Domino lies."""
+    """The key of the record of the run's model in Domino."""
     return f"{RECEIPTS_PREFIX}models/{run}.json"
 
 
 @dataclass(frozen=True)
 class Work:
-    """The keys of what one transform leaves to itself; `name` is its execution's."""
+    """The keys of one transform's working objects; `name` is that of its execution."""
 
     name: str
 
     @property
     def prefix(self) -> str:
-        """Below which all of them lie."""
+        """The prefix of all of them."""
         return f"{WORK_PREFIX}{self.name}/"
 
     @property
     def plan(self) -> str:
-        """What all states work by."""
+        """The plan that all states follow."""
         return f"{self.prefix}plan.json"
 
     @property
     def pieces(self) -> str:
-        """The list that the state CheckPieces goes through."""
+        """The list that the state CheckPieces iterates over."""
         return f"{self.prefix}pieces.json"
 
     @property
     def accepted(self) -> str:
-        """The list that the state FinishPieces goes through."""
+        """The list that the state FinishPieces iterates over."""
         return f"{self.prefix}accepted.json"
 
     @property
     def failure(self) -> str:
-        """The error of a piece, which the state of all pieces does not hand on."""
+        """The error of a piece, which the map state does not pass on."""
         return f"{self.prefix}failure.json"
 
     @property
@@ -258,7 +258,7 @@ class Work:
         return f"{self.prefix}output"
 
     def checked(self, number: int) -> str:
-        """What the check of a piece found."""
+        """The result of a piece's check."""
         return f"{self.prefix}checked/{number:05}.json"
 
     def faulty(self, number: int) -> str:
@@ -270,7 +270,7 @@ class Work:
         return f"{self.input}part-{number:05}.csv"
 
     def joined(self, number: int) -> str:
-        """These rows with the model's answers behind them."""
+        """The same rows, each followed by the model's answer."""
         return f"{self.output}/part-{number:05}.csv.out"
 
     def predictions(self, number: int) -> str:
@@ -278,9 +278,9 @@ class Work:
         return f"{self.prefix}predictions/{number:05}.csv"
 
     def rejected(self, number: int) -> str:
-        """A piece's part of the rejected file."""
+        """A piece's part of the rejected rows."""
         return f"{self.prefix}rejected/{number:05}.csv"
 
     def finished(self, number: int) -> str:
-        """A piece's counts and profile."""
+        """The counts and the profile of a finished piece."""
         return f"{self.prefix}finished/{number:05}.json"

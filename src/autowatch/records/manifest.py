@@ -1,6 +1,6 @@
-"""The manifest of a predictions file: the commit, without which the file does not exist for anyone downstream.
+"""The manifest of a predictions file: its commit, without which no reader considers the file.
 
-The pointers from the ids of scored rows to the predictions files that they are in.
+Also: the pointers from the ids of scored rows to their predictions file.
 """
 
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ class PredictionsMissing(AutowatchError):
 
 @dataclass(frozen=True)
 class WrittenObject:
-    """An object that belongs to the commit, and which version of it does (None in a bucket without versions)."""
+    """An object that belongs to the commit, and its version (None in a bucket without versioning)."""
 
     key: str
     version_id: str | None
 
 
 class RowCounts(msgspec.Struct, frozen=True, rename={"incoming": "in"}):
-    """How many rows the input had, and what became of them; `in` is no name in Python, so this is a Struct."""
+    """How many rows the input had, and how many were scored and rejected. A Struct: `in` is a Python keyword."""
 
     incoming: int
     scored: int
@@ -39,15 +39,14 @@ class RowCounts(msgspec.Struct, frozen=True, rename={"incoming": "in"}):
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a `.manifest.json` says of the files; `columns` are those of the input's header, empty where it lacks them.
+    """What a `.manifest.json` says of the files; `columns` is the input's header, empty where the file is without one.
 
-    `variant` is the endpoint's production variant that answered, empty where Batch Transform did. `committed_by` is the
-    invocation, or the transform, that committed: its retries bear the same name, and whichever of them gets through
-    counts the file in the metrics. Empty in manifests of earlier versions. `row_id` is the column of the predictions
-    with our ids. `formulas_neutralised` says that the predictions hold no formulas: `as_written`.
+    `variant` is the endpoint's production variant that answered; empty for Batch Transform. `committed_by` is the
+    invocation or transform that committed. Its retries have the same name, so any of them that succeeds counts the file
+    in the metrics. It is empty in manifests by earlier versions. `row_id` is the predictions' column of Autowatch's
+    ids. `formulas_neutralised` says that the predictions contain no formulas; see `as_written`.
 
-    The counts of the scored rows are not part of it: code that holds the manifests of a whole day has no
-    memory for them.
+    The counts of the scored rows are left out: code that holds a whole day's manifests has no memory for them.
     """
 
     manifest_version: int = MANIFEST_VERSION
@@ -74,7 +73,7 @@ class Manifest:
     versions: dict[str, str]
 
     def as_written(self, text: str) -> str:
-        """How a name, a key or a label of the input stands in the predictions."""
+        """How a column name, key or label of the input is written in the predictions."""
         return no_formula(text) if self.formulas_neutralised else text
 
     @property
@@ -89,19 +88,19 @@ class Manifest:
 
     @property
     def rejected(self) -> WrittenObject | None:
-        """The rows that could not be scored; None where every row was."""
+        """The rows that could not be scored; None if there are none."""
         return WrittenObject(self.rejected_key, self.rejected_version_id) if self.rejected_key else None
 
     @property
     def written(self) -> tuple[WrittenObject, ...]:
-        """The objects that the commit is about."""
+        """The objects that the commit covers."""
         objects = (self.predictions, self.profile)
         return objects if self.rejected is None else (*objects, self.rejected)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CountedManifest(Manifest):
-    """A manifest as it is written, with the counts: None in an old one, whose profile has them alone."""
+    """A manifest as it is stored, with the counts; None in manifests by earlier versions, which have a profile only."""
 
     counts: Profile | None = None
 
@@ -110,7 +109,7 @@ def read_manifest(bucket: Bucket, key: str) -> Manifest:
     """The manifest under `key`.
 
     Raises:
-        ObjectMissing: there is none.
+        ObjectMissing: it does not exist.
         DocumentMalformed: the object is not a manifest.
     """
     return bucket.read_as(key, Manifest)
@@ -122,15 +121,15 @@ class _Pointer:
 
 
 def write_pointer(bucket: Bucket, id_prefix: str, predictions_key: str) -> None:
-    """Says which predictions file the ids are in that begin with the 16 digits `id_prefix`.
+    """Writes which predictions file contains the ids that begin with the 16 digits `id_prefix`.
 
-    Every run that scores the file writes the same content, so it may be written any number of times.
+    Every attempt to score the file writes the same content, so the write is idempotent.
     """
     bucket.write_json(pointer_key(id_prefix), _Pointer(predictions_key))
 
 
 def read_pointer(bucket: Bucket, id_prefix: str) -> str | None:
-    """The key of the predictions file with these ids, which may not be committed; None if there never was one."""
+    """The key of the predictions file with these ids, committed or not; None if there was never such a file."""
     try:
         return bucket.read_as(pointer_key(id_prefix), _Pointer).predictions_key
     except ObjectMissing:

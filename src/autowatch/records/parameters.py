@@ -1,4 +1,4 @@
-"""The stack's parameters that mean something for some problem types alone."""
+"""The stack's parameters that apply to some problem types only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from autowatch.settings import InvalidSetting
 
 @dataclass(frozen=True)
 class TypedParameter:
-    """A parameter that means something for some problem types alone: its default, and what to set for the others."""
+    """A parameter that applies to some problem types only: its default, and what to set for the other types."""
 
     default: str
     types: tuple[ProblemType, ...]
     instead: str
 
 
-_OF_TWO_LABELS = "It says something of two labels alone; leave it at its default."
+_OF_TWO_LABELS = "It applies to two labels only; leave it at its default."
 _LABELS: tuple[ProblemType, ...] = ("binary", "multiclass")
 _NUMBERS: tuple[ProblemType, ...] = ("regression",)
 
@@ -28,7 +28,7 @@ PARAMETERS: Mapping[str, TypedParameter] = {
     "ProbabilityOfEachClass": TypedParameter(
         "false",
         ("multiclass",),
-        "Of two labels the predictions have the probability of one, of numbers there is none.",
+        "Predictions of two labels have the probability of one, numbers have none.",
     ),
     "MinimumAuc": TypedParameter("0.6", _LABELS, "Set MinimumR2."),
     "MinimumMacroF1": TypedParameter("0", ("multiclass",), "Set MinimumAuc or, for numbers, MinimumR2."),
@@ -38,14 +38,14 @@ PARAMETERS: Mapping[str, TypedParameter] = {
     "MaxAucDrop": TypedParameter("0.05", _LABELS, "Set MaxErrorRisePercent."),
     "MaxErrorRisePercent": TypedParameter("20", _NUMBERS, "Set MaxAucDrop."),
 }
-"""What has no meaning for each problem type, and must stand at its default there."""
+"""The parameters that apply to some problem types only; for the others they must keep their default."""
 
 OBJECTIVES: Mapping[ProblemType, tuple[str, ...]] = {
     "binary": ("AUC", "Accuracy", "BalancedAccuracy", "F1"),
     "multiclass": ("F1macro", "Accuracy", "BalancedAccuracy"),
     "regression": ("RMSE", "MSE", "MAE", "R2"),
 }
-"""The metrics by which Autopilot can rank candidates; the first is the one of `auto`."""
+"""The metrics by which Autopilot can rank candidates; `auto` means the first."""
 
 
 def objective_of(problem_type: ProblemType, objective: str) -> str:
@@ -54,21 +54,21 @@ def objective_of(problem_type: ProblemType, objective: str) -> str:
 
 
 def check_parameters(problem_type: ProblemType, values: Mapping[str, str]) -> None:
-    """Checks that no parameter asks for what does not exist for the problem type.
+    """Checks that no parameter is set that does not apply to the problem type.
 
     Args:
-        problem_type: what is predicted.
+        problem_type: the type of the target.
         values: the stack's parameters, as they were written.
 
     Raises:
-        InvalidSetting: one does; the message says what to set instead.
+        InvalidSetting: one is; the message says what to set instead.
     """
     what = TYPES_IN_WORDS[problem_type]
     for name, parameter in PARAMETERS.items():
         value = values.get(name, parameter.default)
         if problem_type not in parameter.types and not _is_same(value, parameter.default):
             raise InvalidSetting(
-                f"{name} is {value!r}, but the target holds {what}, for which it has no meaning. {parameter.instead}"
+                f"{name} is {value!r}, but the target holds {what}, to which it does not apply. {parameter.instead}"
             )
     objective = values.get("ObjectiveMetric", "auto")
     if objective != "auto" and objective not in OBJECTIVES[problem_type]:
@@ -79,7 +79,7 @@ def check_parameters(problem_type: ProblemType, values: Mapping[str, str]) -> No
 
 
 def _is_same(value: str, default: str) -> bool:
-    """Whether the texts are alike, or write the same number, such as 0.6 and 0.60."""
+    """Whether the texts are equal or write the same number, such as 0.6 and 0.60."""
     try:
         return float(value) == float(default)
     except ValueError:

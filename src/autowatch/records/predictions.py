@@ -1,4 +1,4 @@
-"""Reading predictions files that a manifest has committed."""
+"""Reading committed predictions files."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,28 +11,28 @@ _ROWS_AT_ONCE = 10_000
 
 
 def open_predictions(bucket: Bucket, manifest: Manifest) -> Table:
-    """The rows of the version that belongs to the commit.
+    """The rows of the committed version.
 
     Raises:
-        PredictionsMissing: they are gone.
+        PredictionsMissing: the predictions file no longer exists.
     """
     try:
         file = bucket.version(manifest.predictions.key, manifest.predictions.version_id)
     except ObjectMissing as error:
         raise PredictionsMissing(
-            f"{bucket.url(manifest.predictions.key)} is gone although its manifest is there. Restore it, or remove the "
+            f"{bucket.url(manifest.predictions.key)} is gone but its manifest exists. Restore it, or remove the "
             "manifest."
         ) from error
     return read_table(read_input(bucket, file))
 
 
 def read_columns(bucket: Bucket, manifest: Manifest, names: Sequence[str]) -> Iterator[list[Sequence[str]]]:
-    """The columns of these names, some rows at a time; nothing where all rows of the input were rejected.
+    """The columns with these names, in blocks of rows; yields nothing if all rows of the input were rejected.
 
-    Names are given as the input has them; fields come as they stand in the file (`Manifest.as_written`).
+    The names are the input's; the fields are as the file has them (`Manifest.as_written`).
 
     Raises:
-        PredictionsMissing: they are gone.
+        PredictionsMissing: the predictions file no longer exists.
     """
     table = open_predictions(bucket, manifest)
     places = [table.header.index(manifest.as_written(name)) for name in names]

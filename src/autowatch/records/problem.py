@@ -1,4 +1,4 @@
-"""What a model predicts: one of two labels, one of several, or a number."""
+"""The problem types: one of two labels, one of several labels, or a number."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,17 +11,18 @@ TYPES_IN_WORDS: Mapping[ProblemType, str] = {
     "multiclass": "several labels",
     "regression": "numbers",
 }
-"""What the target holds."""
+"""What the target contains."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What a model is asked for.
+    """What a model predicts.
 
     Attributes:
-        labels: in the contract's order; none where a number is predicted.
-        positive_label: of two labels the one whose probability is wanted; else empty.
-        each_probability: whether, of several labels, the probability of each is wanted beside that of the label given.
+        labels: in the contract's order; empty for a numeric target.
+        positive_label: with two labels, the one whose probability is predicted; otherwise empty.
+        each_probability: with several labels, whether each label's probability is predicted besides that of the
+            predicted label.
     """
 
     type: ProblemType
@@ -31,9 +32,9 @@ class Problem:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What a container must be told to answer for each row, in this order (SAGEMAKER_INFERENCE_OUTPUT)."""
+        """The outputs to request from a container for each row, in this order (SAGEMAKER_INFERENCE_OUTPUT)."""
         return INFERENCE_OUTPUTS if self.labels else INFERENCE_OUTPUTS[:1]
 
 
 INFERENCE_OUTPUTS = ("predicted_label", "probability", "probabilities", "labels")
-"""What Autopilot's containers answer of a row where labels are predicted; of a number, the first alone."""
+"""What Autopilot's containers return for a row when they predict labels; for numbers, only the first."""

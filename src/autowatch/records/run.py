@@ -1,7 +1,4 @@
-"""Training runs: their names, the record of how each went, and the lock that keeps two apart.
-
-What every message about a run says of it.
-"""
+"""Training runs: their names, their records, the lock that allows one at a time, and their facts for messages."""
 
 import hashlib
 import re
@@ -20,19 +17,19 @@ Trigger = Literal["manual", "drift", "promote"]
 
 
 Status = Literal["running", "ending", "released", "rejected", "failed"]
-"""A run is `ending` while it is cleaned up from outside, after its execution."""
+"""A run is `ending` while it is cleaned up from outside, after its execution has ended."""
 
 
 class RunEnded(AutowatchError):
-    """The run was ended from outside; what its last state was about to make is not made."""
+    """The run was ended from outside. Nothing more may be created for it."""
 
 
 @dataclass(frozen=True)
 class Run:
     """What `models/latest.json` and `models/<run>/run.json` hold.
 
-    `last_drift_start` is when drift last started a run, carried from record to record for the cool-down. `promotes` is
-    the earlier run whose model this one releases, instead of training one.
+    `last_drift_start` is when drift last started a run; each record passes it on, for the cool-down. `promotes` is the
+    earlier run whose model this run releases instead of training one.
     """
 
     run: str
@@ -50,14 +47,14 @@ class Run:
 
     @property
     def model_run(self) -> str:
-        """The run whose model this one puts in force: its own, or the earlier one's."""
+        """The run whose model this run releases: itself, or the earlier run."""
         return self.promotes or self.run
 
 
 def run_name(execution: str, started: datetime) -> str:
-    """The name of the run that an execution makes: its start and four digits of its ARN's SHA-256, 20 characters.
+    """The name of an execution's run: its start and four hexadecimal digits of the ARN's SHA-256, 20 characters.
 
-    The same execution always gets the same name, so a state that is tried again finds what it made before.
+    One execution always has the same name, so a retried state finds what it created before.
     """
     digest = hashlib.sha256(execution.encode()).hexdigest()[:4]
     return f"{started:%Y%m%d-%H%M%S}-{digest}"
@@ -67,29 +64,28 @@ def read_latest(bucket: Bucket) -> Run:
     """The newest run.
 
     Raises:
-        ObjectMissing: there has been none.
+        ObjectMissing: there has been no run.
     """
     return bucket.read_as(LATEST_KEY, Run)
 
 
 def check_running(bucket: Bucket, run: str) -> None:
-    """Checks, right before something is made for `run` or for the earlier run that it promotes, that it goes on.
+    """Checks that `run` goes on, right before something is created for it or for the earlier run that it promotes.
 
-    Stopping an execution does not stop the function that its state has called.
+    Stopping an execution does not stop the function that its state has invoked.
 
     Raises:
-        RunEnded: it does not.
-    """
+        RunEnded: it has ended."""
     latest = read_latest(bucket)
     if run not in (latest.run, latest.promotes) or latest.status != "running":
-        raise RunEnded(f"Run {run} has been ended. Nothing more is made for it.")
+        raise RunEnded(f"Run {run} has been ended. Nothing more is created for it.")
 
 
 def begin_ending(bucket: Bucket, run: Run) -> Run:
-    """Records that `run` is being cleaned up, so that no state makes anything for it any more.
+    """Records that `run` is being cleaned up, so that no state creates anything more for it.
 
     Raises:
-        ObjectChanged: the record changed in between.
+        ObjectChanged: the record has changed since it was read.
     """
     ending = replace(run, status="ending")
     latest, etag = bucket.read_as_with_etag(LATEST_KEY, Run)
@@ -99,7 +95,7 @@ def begin_ending(bucket: Bucket, run: Run) -> Run:
 
 
 def end_run(bucket: Bucket, run: Run, status: Status, reason: str, now: datetime) -> Run:
-    """Records how `run` ended and lets go of the lock, if the run still holds it. May be done twice."""
+    """Records how `run` ended, and releases the lock if the run still holds it. Idempotent."""
     ended = replace(run, status=status, reason=reason, finished=to_text(now))
     bucket.write_json(run_key(run.run), ended)
     latest, etag = bucket.read_as_with_etag(LATEST_KEY, Run)
@@ -109,7 +105,7 @@ def end_run(bucket: Bucket, run: Run, status: Status, reason: str, now: datetime
 
 
 def run_facts(run: Run) -> list[str]:
-    """A line each: what the run was given, when it ran and why, and its execution."""
+    """One line each: the run's input, when and why it ran, and its execution."""
     return [
         f"Training file: {run.training.key} ({run.training.size:,} bytes)",
         *([f"Model: that of run {run.promotes}, released again"] if run.promotes else []),

@@ -1,4 +1,4 @@
-"""The smoke test of a release: rows of the hold-out with the answers that the gate saw."""
+"""The smoke test of a release: rows of the hold-out with the answers that the gate received."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from autowatch.records.keys import smoke_test_key
 from autowatch.tabular.csv_lines import split_lines
 
 _LARGEST_WITNESS = 64_000
-"""Bytes that may go in front of every request."""
+"""The most bytes that may precede the rows of every request."""
 
 
 @dataclass(frozen=True)
 class SmokeTest:
     """What `models/<run>/smoke.json` holds: rows as they are sent, and the candidate endpoint's answers to them.
 
-    `probabilities` are none where `labels` are numbers.
+    `probabilities` is empty where `labels` are numbers.
     """
 
     payload: str
@@ -23,17 +23,17 @@ class SmokeTest:
 
     @property
     def figures(self) -> list[str]:
-        """By which another answer is compared: the probabilities, or the numbers."""
+        """The figures to compare with another answer: the probabilities or, for numbers, the numbers."""
         return self.probabilities or self.labels
 
     @property
     def scale(self) -> float:
-        """How large the figures may be: what is a small difference is small beside it."""
+        """The size of the figures, for judging whether a difference is small."""
         return 1.0 if self.probabilities else max(abs(float(number)) for number in self.labels)
 
 
 def write_smoke_test(bucket: Bucket, run: str, smoke_test: SmokeTest) -> None:
-    """Keeps the smoke test with the run."""
+    """Stores the smoke test with the run."""
     bucket.write_json(smoke_test_key(run), smoke_test)
 
 
@@ -41,13 +41,13 @@ def read_smoke_test(bucket: Bucket, run: str) -> SmokeTest:
     """The run's smoke test.
 
     Raises:
-        ObjectMissing: the gate has not made it.
+        ObjectMissing: the gate has not written it.
     """
     return bucket.read_as(smoke_test_key(run), SmokeTest)
 
 
 def read_witness(bucket: Bucket, run: str) -> SmokeTest | None:
-    """As many of the smoke test's rows as go in front of every request; None where there are none, or too long ones."""
+    """The smoke test's first rows, which precede every request; None if there are none or the first is too long."""
     try:
         smoke_test = read_smoke_test(bucket, run)
     except ObjectMissing:

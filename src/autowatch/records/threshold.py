@@ -1,4 +1,4 @@
-"""The decision threshold: from which probability on a row gets the positive label, and who chose it."""
+"""The decision threshold: the lowest probability at which a row gets the positive label, and how it was chosen."""
 
 import math
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from autowatch.settings import InvalidSetting
 
 @dataclass(frozen=True)
 class DecisionThreshold:
-    """A row whose probability is not below `value`, strictly between 0 and 1, gets the positive label.
+    """A row whose probability is at least `value`, strictly between 0 and 1, gets the positive label.
 
-    `chosen_by` is the parameter itself, or what it is best for on the hold-out: F1, or the cost of mistakes at `costs`.
+    `chosen_by` is the parameter, or the hold-out measure that it optimises: F1, or the cost of mistakes at `costs`.
     """
 
     value: float
@@ -21,9 +21,12 @@ class DecisionThreshold:
 
     @property
     def origin(self) -> str:
-        """Who chose it, in words that follow its value."""
+        """How it was chosen, in words that follow its value."""
         if self.costs:
-            return f"the least cost on the hold-out, at {self.costs.miss:g} a miss and {self.costs.alarm:g} an alarm"
+            return (
+                f"the lowest cost on the hold-out, at {self.costs.miss:g} per miss and {self.costs.alarm:g} per "
+                "false alarm"
+            )
         return (
             "the largest F1 on the hold-out"
             if self.chosen_by == "f1"
@@ -33,7 +36,7 @@ class DecisionThreshold:
 
 @dataclass(frozen=True)
 class ThresholdRule:
-    """How a run gets its threshold: `value`, or without one what is best on its hold-out by `costs`, else by F1."""
+    """The fixed threshold `value` or, without one, the best on the hold-out by `costs` or, without them, by F1."""
 
     value: float | None = None
     costs: Costs | None = None
@@ -41,17 +44,17 @@ class ThresholdRule:
 
 @dataclass(frozen=True)
 class ThresholdParameters:
-    """The stack's parameters DecisionThreshold, CostOfMiss and CostOfAlarm, as they were written."""
+    """The stack's parameters DecisionThreshold, CostOfMiss and CostOfAlarm, unparsed."""
 
     decision_threshold: str
     cost_of_miss: str
     cost_of_alarm: str
 
     def read(self) -> ThresholdRule | None:
-        """What they ask for; None for the model's own label.
+        """The rule that they ask for; None if the model itself chooses the label.
 
         Raises:
-            InvalidSetting: they cannot be read, or do not fit together.
+            InvalidSetting: they cannot be parsed or contradict each other.
         """
         costs = self._costs()
         if costs and self.decision_threshold != "auto":

@@ -9,6 +9,6 @@ def to_text(moment: datetime) -> str:
 
 
 def from_text(text: str) -> datetime:
-    """The moment that an ISO 8601 text names; UTC where it names no zone."""
+    """The moment that an ISO 8601 text names; UTC if it has no time zone."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -4,7 +4,7 @@ from typing import Literal
 
 DriftVerdict = Literal["drift", "no drift", "not enough data"]
 ColumnVerdict = DriftVerdict | Literal["not judged"]
-"""A column that is not judged cannot be, however many rows come; its `reason` says why."""
+"""A column is `not judged` if no number of rows would allow a verdict; its `reason` says why."""
 QualityVerdict = Literal["good", "worse", "not enough labels"]
 AlarmKind = Literal[
     "missing column",

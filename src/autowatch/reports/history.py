@@ -95,7 +95,8 @@ class HeatMap:
 class Pictures:
     """One day beside the other, from `first` to `last`; of few days a picture needs but a third of the page.
 
-    `releases` are where another model's days begin; `measure` is what `quality` shows, the measure that decides.
+    `releases` are where another model's days begin; `measure` is what `quality` shows, the measure that decides, and
+    `ends` are its axis' ends, as texts.
     """
 
     first: str
@@ -104,6 +105,7 @@ class Pictures:
     drifted: Sequence[DayBar]
     quality: Band | None
     measure: str
+    ends: tuple[str, str]
     most_rows: int
     most_drifted: int
     are_few_days: bool
@@ -222,19 +224,21 @@ def _pictures(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> P
         ]
 
     decisive = [_decisive(days.get(day)) for day in calendar]
-    name = next((measure.name for measure in reversed(decisive) if measure), "")
+    newest = next((measure for measure in reversed(decisive) if measure), None)
+    name = newest.name if newest else ""
     # Two measures have no axis in common; where the type of the problem has changed, the newest one is shown.
     shown = [measure if measure and measure.name == name else None for measure in decisive]
+    quality = band(
+        [_interval(measure) for measure in shown], [measure.gate if measure else None for measure in shown]
+    )
     return Pictures(
         first=calendar[0].isoformat(),
         last=calendar[-1].isoformat(),
         rows=by_day(rows, "row"),
         drifted=by_day(drifted, "drifted column"),
-        quality=band(
-            [_interval(measure) for measure in shown],
-            [measure.gate if measure else None for measure in shown],
-        ),
+        quality=quality,
         measure=name,
+        ends=(newest.say(quality.lowest), newest.say(quality.highest)) if newest and quality else ("", ""),
         most_rows=max((value for value in rows if value is not None), default=0),
         most_drifted=max((value for value in drifted if value is not None), default=0),
         are_few_days=len(calendar) <= _FEW_DAYS,

@@ -1,8 +1,8 @@
-"""Bins: what a column's values are counted on, frozen from the training data.
+"""Bins: the intervals and values on which a column is counted, frozen from the training data.
 
-Nothing here needs more than the standard library: scoring imports it.
+This module needs only the standard library, because scoring imports it.
 
-Numbers as texts for people: short, and told apart.
+Also: numbers as short, distinct texts for people.
 """
 
 import math
@@ -20,9 +20,8 @@ from autowatch.errors import AutowatchError
 from autowatch.tabular.cells import MISSING, PLAIN_FORM, FeatureType, NumberForm, missing_values
 from autowatch.tabular.seen import SeenValues, value_hash
 
-# With ten bins at most a tenth of the rows can move about inside one of them unseen, and the noise of a
-# distance, which grows with the square root of the number of bins, stays low enough to judge a thousand
-# rows.
+# With ten bins, at most a tenth of the rows can shift unseen inside one of them, and the noise of a distance, which
+# grows with the square root of the number of bins, stays low enough to judge a thousand rows.
 MAX_BINS = 10
 
 
@@ -32,16 +31,16 @@ MAX_VALUES = 20
 MAX_REMEMBERED = 1000
 
 
-# The share of rows whose value occurred once estimates the share of later rows with a value never seen
-# (Good and Turing). Beyond this, NEW would say nothing about drift.
+# The share of rows whose value occurred once estimates the share of later rows with an unseen value (Good and Turing).
+# Beyond this limit, NEW would say nothing about drift.
 _OPEN_SHARE = 0.01
 
 
-# Of values that all are rare, the most frequent ones are so by chance, and later rows hold fewer of them.
+# If all values are rare, the most frequent ones are so by chance, and later rows hold fewer of them.
 _FREQUENT_SHARE = 0.01
 
 
-# More digits of an edge that is no round number tell a reader nothing; a value must be recognised.
+# More digits of an edge that is not round tell a reader nothing; a value must be recognisable.
 _DIGITS_OF_AN_EDGE = 3
 
 
@@ -52,16 +51,16 @@ ColumnKind = Literal["feature", "prediction"]
 
 
 class NotANumber(AutowatchError):
-    """A numeric column holds a text that is neither a number nor one of the texts for a missing value."""
+    """A numeric column contains a text that is neither a number nor a missing value."""
 
 
 class NumericBins(
     msgspec.Struct, frozen=True, tag_field="type", tag="numeric", omit_defaults=True, dict=True
 ):
-    """One bin for each atom, then below, the intervals between the edges, above, and missing.
+    """The bins, in order: one for each atom, below, the intervals between the edges, above, and missing.
 
     Attributes:
-        means: the mean of the reference rows in each bin, 0 where there is none; older versions kept no means.
+        means: the mean of the reference rows in each bin, 0 if it is empty; earlier versions stored no means.
     """
 
     name: str
@@ -74,30 +73,30 @@ class NumericBins(
 
     @property
     def type(self) -> FeatureType:
-        """How the column's texts are read."""
+        """The column's type."""
         return "numeric"
 
     @property
     def is_probability(self) -> bool:
-        """Whether it is a prediction from 0 to 1, which no number is far outside of."""
+        """Whether it is a prediction between 0 and 1, to which no number can be an outlier."""
         return self.kind == "prediction" and (self.edges[:1], self.edges[-1:]) == ((0.0,), (1.0,))
 
     @property
     def out_of_range(self) -> tuple[int, ...]:
-        """The positions of the bins for numbers beyond those of the reference rows."""
+        """The positions of the bins for numbers outside the range of the reference rows."""
         below = len(self.atoms)
         return tuple(sorted({below, below + len(self.edges)}))
 
     @property
     def new(self) -> tuple[int, ...]:
-        """The positions of the bins for categories never seen: none."""
+        """The positions of the bins for unseen categories: none."""
         return ()
 
     def __len__(self) -> int:
         return len(self.atoms) + len(self.edges) + 2
 
     def labels(self) -> tuple[str, ...]:
-        """One text for people for each bin, in the order of the counts."""
+        """One text per bin, for people, in the order of the counts."""
         atoms = rising_texts(self.atoms, _DIGITS_OF_A_VALUE)
         edges = rising_texts(self.edges, _DIGITS_OF_AN_EDGE)
         if not edges:
@@ -112,12 +111,12 @@ class NumericBins(
         return tuple(dict.fromkeys([*self.bin_of_stretch, *range(len(self))]))
 
     def ends(self) -> tuple[tuple[float | None, float | None], ...]:
-        """Where each bin begins and ends, in the order of the counts; None where it has no end, and for missing."""
+        """The lower and upper end of each bin, in the order of the counts; None for an open end, and for missing."""
         outer = [None, *self.edges, None]
         return (*((atom, atom) for atom in self.atoms), *pairwise(outer), (None, None))
 
     def means_of(self, values: Mapping[float, int]) -> tuple[float, ...]:
-        """The mean of these numbers in each bin, each so many times; 0 where there is none."""
+        """The mean of these numbers in each bin, weighted by their counts; 0 for an empty bin."""
         found: dict[int, Counter[float]] = {}
         for value, times in values.items():
             if math.isfinite(value):
@@ -126,25 +125,25 @@ class NumericBins(
         return tuple(_mean(found.get(place, {})) for place in range(len(self)))
 
     def count(self, texts: Mapping[str, int]) -> list[int]:
-        """The counts on these bins of texts that occur so many times.
+        """The counts on these bins of texts, given the number of times that each occurs.
 
         Raises:
-            NotANumber: a text is neither a number nor missing.
+            NotANumber: a text is neither a number nor a missing value.
         """
         values = parse_numbers(self.name, texts, self.form)
         counts = [0] * len(self)
         counts[-1] = sum(times for text, times in texts.items() if text not in values)
         for text, value in values.items():
-            # Python reads more spellings of NaN than the contract lists; none of them is a number.
+            # Python accepts more spellings of NaN than the contract lists; none of them is a number.
             place = -1 if value != value else self.bin_of_stretch[bisect_right(self.cuts, value)]
             counts[place] += texts[text]
         return counts
 
     def count_each(self, texts: Sequence[str]) -> list[int]:
-        """The counts on these bins of texts that are mostly different from each other.
+        """The counts on these bins of texts that rarely repeat.
 
         Raises:
-            NotANumber: a text is neither a number nor missing.
+            NotANumber: a text is neither a number nor a missing value.
         """
         if not self.form.is_plain:
             return self.count(Counter(texts))
@@ -163,21 +162,21 @@ class NumericBins(
         """The position of the bin of a text.
 
         Raises:
-            ValueError: it is neither a number nor missing.
+            ValueError: it is neither a number nor a missing value.
         """
         value = self.form.read(text)
         return len(self) - 1 if value is None else self.bin_of_stretch[bisect_right(self.cuts, value)]
 
     @cached_property
     def cuts(self) -> list[float]:
-        """Where the bin changes along the number line: one bisection finds any bin, an atom's included."""
+        """Where the bin changes along the number line: one bisection finds any bin, including an atom's."""
         closed_last = [*self.edges[:-1], *(math.nextafter(edge, math.inf) for edge in self.edges[-1:])]
         around_atoms = [cut for atom in self.atoms for cut in (atom, math.nextafter(atom, math.inf))]
         return sorted({*closed_last, *around_atoms})
 
     @cached_property
     def bin_of_stretch(self) -> list[int]:
-        """The bin of each stretch between two cuts; the first one lies below every cut."""
+        """The bin of each interval between two cuts; the first interval is below every cut."""
         return [self._bin(value) for value in (-math.inf, *self.cuts)]
 
     def _bin(self, value: float) -> int:
@@ -190,15 +189,15 @@ class NumericBins(
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """What is kept of an open column, whose values are too many to remember each.
+    """What is kept of an open column, which has too many values to store each.
 
     Attributes:
         seen: a set of the values that the model was trained on.
         lengths: the bins of the texts' lengths in characters, with the counts of all labelled rows.
-        fresh: how many of the hold-out's rows have a value of that set, and how many have another: what is to be
-            expected of later rows.
-        repeats: how many values occur once, twice and so on in the labelled rows, as pairs of the times and the number
-            of values; none where there were too many to count.
+        fresh: how many rows of the hold-out have a value in that set, and how many do not: the expectation for later
+            rows.
+        repeats: how many values occur once, twice and so on in the labelled rows, as pairs (times, number of values);
+            empty if there were too many to count.
     """
 
     seen: SeenValues
@@ -210,13 +209,13 @@ class Memory(msgspec.Struct, frozen=True):
 class CategoricalBins(
     msgspec.Struct, frozen=True, tag_field="type", tag="categorical", omit_defaults=True, dict=True
 ):
-    """One bin for each value, then OTHER (known, without a bin of its own), NEW (not known) and missing.
+    """One bin for each value, then OTHER (known, without its own bin), NEW (unknown) and missing.
 
     Attributes:
-        other: the known values without a bin of their own; none of an open column.
-        open: whether there were too many values to remember each.
-        memory: of an open column; older versions kept none, and then a value without a bin counts as known. Its
-            `counts` have every value without a bin as known in any case.
+        other: the known values without their own bin; empty for an open column.
+        open: whether there were too many values to store each.
+        memory: of an open column. Earlier versions stored none; then a value without a bin counts as known. In
+            `counts`, every value without a bin counts as known in any case.
     """
 
     name: str
@@ -229,39 +228,39 @@ class CategoricalBins(
 
     @property
     def type(self) -> FeatureType:
-        """How the column's texts are read."""
+        """The column's type."""
         return "categorical"
 
     @property
     def out_of_range(self) -> tuple[int, ...]:
-        """The positions of the bins for numbers beyond those of the reference rows: none."""
+        """The positions of the bins for numbers outside the range of the reference rows: none."""
         return ()
 
     @property
     def new(self) -> tuple[int, ...]:
-        """The positions of the bins for categories never seen."""
+        """The positions of the bins for unseen categories."""
         return (len(self.values) + 1,)
 
     def __len__(self) -> int:
         return len(self.values) + 3
 
     def labels(self) -> tuple[str, ...]:
-        """One text for people for each bin, in the order of the counts."""
+        """One text per bin, for people, in the order of the counts."""
         return (*self.values, "other known values", "never seen in training", "missing")
 
     def reading_order(self) -> tuple[int, ...]:
-        """The positions of the bins in the order of the counts: the most frequent value first."""
+        """The positions of the bins in the order of the counts: most frequent value first."""
         return tuple(range(len(self)))
 
     def count(self, texts: Mapping[str, int]) -> list[int]:
-        """The counts on these bins of texts that occur so many times."""
+        """The counts on these bins of texts, given the number of times that each occurs."""
         counts = [0] * len(self)
         for text, times in texts.items():
             counts[self.bin_of(text)] += times
         return counts
 
     def count_each(self, texts: Sequence[str]) -> list[int]:
-        """The counts on these bins of texts that are mostly different from each other."""
+        """The counts on these bins of texts that rarely repeat."""
         if self.memory:
             return self.count(Counter(texts))
         counts = [0] * len(self)
@@ -284,7 +283,7 @@ class CategoricalBins(
 
     @property
     def unknown(self) -> int:
-        """The position of the bin for values that are not known: NEW, or OTHER of an open column."""
+        """The position of the bin for unknown values: NEW, or OTHER in an open column."""
         return len(self.values) if self.open else len(self.values) + 1
 
 
@@ -299,14 +298,14 @@ def numeric_bins(
     form: NumberForm = PLAIN_FORM,
     bounds: tuple[float, float] | None = None,
 ) -> NumericBins:
-    """Bins for a numeric column, from how often each number occurs in the reference rows.
+    """Bins for a numeric column, from the frequency of each number in the reference rows.
 
-    A number with at least 1/`max_bins` of the rows is an atom with a bin of its own; the other rows are
-    cut at their quantiles into intervals of about 1/`max_bins` of all rows each. The outer edges are the
-    smallest and the largest number, so that below and above mean out of range; or the `bounds`, where they are
-    known, as those of a probability are. Numbers that are not finite are left out.
+    A number with at least 1/`max_bins` of the rows is an atom with its own bin. The other rows are cut at their
+    quantiles into intervals of about 1/`max_bins` of all rows each. The outer edges are the smallest and the largest
+    number, so that below and above mean out of range, or the `bounds` if they are known, as for a probability. Numbers
+    that are not finite are left out.
     """
-    # Adding 0.0 turns -0.0 into 0.0, so that the bins do not depend on which of the two came first.
+    # Adding 0.0 turns -0.0 into 0.0, so that the bins do not depend on which came first.
     finite = {value + 0.0: times for value, times in values.items() if math.isfinite(value) and times > 0}
     total = sum(finite.values())
     atoms = tuple(sorted(value for value, times in finite.items() if times * max_bins >= total))
@@ -325,15 +324,15 @@ def categorical_bins(
     max_values: int = MAX_VALUES,
     remembered: int = MAX_REMEMBERED,
 ) -> CategoricalBins:
-    """Bins for a categorical column, from how often each text occurs in the reference rows.
+    """Bins for a categorical column, from the frequency of each text in the reference rows.
 
-    Up to `max_values` values get bins of their own; up to `remembered` further ones are known as OTHER. A
-    column with more of them, or where values that occurred once make up more than 1 % of the rows, is open:
-    there a value never seen is nothing new, and counts as OTHER.
+    Up to `max_values` values get their own bins; up to `remembered` more are known as OTHER. A column with more values,
+    or in which values that occurred once make up more than 1 % of the rows, is open: there an unseen value is not news,
+    and counts as OTHER.
 
-    Where there are more values than bins, those with at least 1 % of the rows come first, the most frequent
-    foremost. Others are taken for what is left in an order that has nothing to do with their counts, and in
-    an open column not at all: bins chosen for their counts would differ from later rows without any drift.
+    If there are more values than bins, those with at least 1 % of the rows come first, by descending frequency. The
+    remaining bins go to others in an order that is independent of their counts, and in an open column to none: bins
+    chosen for their counts would differ from later rows without any drift.
     """
     missing = MISSING
     known = {value: times for value, times in counts.items() if value not in missing and times > 0}
@@ -353,10 +352,10 @@ def categorical_bins(
 
 
 def parse_numbers(name: str, texts: Iterable[str], form: NumberForm) -> dict[str, float]:
-    """The numbers that the texts of column `name` stand for, without the missing ones.
+    """The numbers that the texts of column `name` write, without missing values.
 
     Raises:
-        NotANumber: a text is neither a number nor missing.
+        NotANumber: a text is neither a number nor a missing value.
     """
     missing = missing_values(form)
     present = [text for text in texts if text not in missing]
@@ -372,7 +371,7 @@ def parse_numbers(name: str, texts: Iterable[str], form: NumberForm) -> dict[str
 
 
 def _mean(values: Mapping[float, int]) -> float:
-    # Dividing first keeps numbers near the largest possible from adding up to infinity.
+    # Dividing first prevents the sum of very large numbers from overflowing to infinity.
     rows = sum(values.values())
     return math.fsum(value * (times / rows) for value, times in values.items())
 
@@ -382,7 +381,7 @@ def _regardless_of_counts(text: str) -> tuple[int, str]:
 
 
 def _quantiles(ascending: list[tuple[float, int]], rows: int, parts: int) -> list[float]:
-    """The first number of every part but the first, for parts as equal in rows as ties allow."""
+    """The first number of every part except the first; the parts have as equal numbers of rows as ties allow."""
     cuts, below, part = [], 0, 1
     for value, times in ascending:
         while part < parts and below * parts >= part * rows:
@@ -402,7 +401,7 @@ _LARGEST_WRITTEN_OUT = 1e15
 
 
 def rising_texts(numbers: Sequence[float], fewest_digits: int) -> list[str]:
-    """Rising numbers as texts with at least so many significant digits, as short as they can be and still rise."""
+    """Ascending numbers as the shortest texts that still ascend, with at least this many significant digits."""
     for digits in range(fewest_digits, _MOST_DIGITS):
         texts = [_number_text(number, digits) for number in numbers]
         if all(float(before) < float(after) for before, after in pairwise(texts)):
@@ -411,15 +410,15 @@ def rising_texts(numbers: Sequence[float], fewest_digits: int) -> list[str]:
 
 
 def _number_text(number: float, digits: int) -> str:
-    """The number with so many significant digits, and with all that it has if these are few or before the point."""
+    """The number with this many significant digits, or with all its digits if they are fewer or before the point."""
     exact = f"{number:.{_DIGITS_OF_A_ROUND_NUMBER}g}"
     if float(exact) == number and "e+" not in exact:
         return exact
     rounded = f"{number:.{max(digits, _whole_digits(number))}g}"
-    # What is rounded up to a power of ten has a digit more, for want of which it would have an exponent.
+    # A number that is rounded up to a power of ten has one more digit; without it, the text would have an exponent.
     return f"{float(rounded):.{max(digits, _whole_digits(float(rounded)))}g}"
 
 
 def _whole_digits(number: float) -> int:
-    """How many digits stand before the point; 0 of numbers that are too large to be written out."""
+    """The number of digits before the point; 0 for numbers that are too large to write out."""
     return len(str(int(abs(number)))) if abs(number) < _LARGEST_WRITTEN_OUT else 0

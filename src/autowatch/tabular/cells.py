@@ -1,4 +1,4 @@
-"""What a cell says: its type, whether it is missing, which number it writes."""
+"""The value of a cell: its type, whether it is missing, and the number that it writes."""
 
 import re
 import unicodedata
@@ -32,15 +32,15 @@ MISSING = frozenset(
         "null",
     }
 )
-"""What pandas, and by it AutoGluon, takes for a missing value, in a column of numbers and in one of texts alike (the
+"""The texts that pandas, and therefore AutoGluon, reads as a missing value, in numeric and text columns alike (the
 `na_values` of `pandas.read_csv`)."""
 
 LARGEST_NUMBER = 3.4028234e38
-"""The largest number of a 32-bit float, in which models compute: a larger one makes the container fail."""
+"""The largest number of a 32-bit float, with which models compute. A larger one makes the container fail."""
 
 PLAIN_NUMBER = r"^-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"
-"""A regular expression of texts that are not missing and that any reader of decimal numbers reads as `to_number`
-does, unless they are too large. Nearly all numbers are like this; they may be read many at a time."""
+"""A regular expression for texts that are not missing and that any parser of decimal numbers reads as `to_number` does,
+unless they are too large. Nearly all numbers match; they may be parsed in bulk."""
 
 _GROUPS = " \u00a0\u2009\u202f'\u2019"
 _CURRENCIES = "$€£¥₹"
@@ -53,11 +53,11 @@ class NumberForm:
 
     Attributes:
         decimal: the decimal separator, `.` or `,`.
-        group: what stands between groups of three digits: `,`, `.`, a space (of any kind, an apostrophe), or nothing.
-        affix: the percent sign or the currency that every number has, or nothing. 12.5 % is read as 12.5.
-        signs: whether a number may be negative by a Unicode minus or by parentheses, and stand between
-            spaces of any kind. Every other form takes these, too.
-        missing: the texts that stand for a missing value in this column, beside `MISSING`; sorted.
+        group: the separator of groups of three digits: `,`, `.`, a space (of any kind, an apostrophe), or nothing.
+        affix: the percent sign or the currency of every number, or nothing. 12.5 % is read as 12.5.
+        signs: whether a Unicode minus or parentheses may mark a negative number, and spaces of any kind may surround
+            one. Every other form accepts these too.
+        missing: the texts that mean a missing value in this column, besides `MISSING`; sorted.
     """
 
     decimal: str = "."
@@ -68,28 +68,28 @@ class NumberForm:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the model reads the cells as they are."""
+        """Whether the model can read the cells as they are."""
         return self == PLAIN_FORM
 
     @property
     def is_styled(self) -> bool:
-        """Whether numbers are written otherwise than a model reads them."""
+        """Whether numbers are written in another way than the model reads them."""
         return bool(self.affix or self.group or self.signs or self.decimal != ".")
 
     def read(self, text: str) -> float | None:
-        """What a cell says; None where it is missing.
+        """The value of a cell; None if it is missing.
 
         Raises:
-            ValueError: it is neither missing nor a number of this form.
+            ValueError: it is neither missing nor a number in this form.
         """
         plain = self.plain(text)
         return None if plain == "" else to_number(plain)
 
     def plain(self, text: str) -> str:
-        """The cell as a model reads it: a decimal number, or nothing where it is missing.
+        """The cell as the model reads it: a decimal number, or empty if it is missing.
 
         Raises:
-            ValueError: it is neither missing nor a number of this form.
+            ValueError: it is neither missing nor a number in this form.
         """
         if text in self._missing:
             return ""
@@ -99,11 +99,11 @@ class NumberForm:
         return self._plain_of_style(text)
 
     def plain_each(self, texts: Sequence[str], unreadable: str | None = None) -> list[str]:
-        """The cells as a model reads them.
+        """The cells as the model reads them.
 
         Args:
             texts: the cells.
-            unreadable: what stands for a text that is neither missing nor a number; None leaves it as it is.
+            unreadable: the replacement for a text that is neither missing nor a number; None keeps the text.
         """
         known: dict[str, str] = {}
         for text in texts:
@@ -148,16 +148,17 @@ PLAIN_FORM = NumberForm()
 
 
 LONGEST_QUOTE = 40
-"""Characters of a text of the data that a message outside the bucket quotes, and only if several rows have it."""
+"""The longest text of the data, in characters, that a message outside the bucket quotes, and only if several rows have
+it."""
 
 
 def cut(text: str, most: int = LONGEST_QUOTE) -> str:
-    """The text in at most `most` characters, of which the last is `…` if some are left out."""
+    """The text cut to at most `most` characters; the last is `…` if any are left out."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def in_quotes(text: str) -> str:
-    """The text between `“` and `”`, of which it has none itself then: what is quoted ends where it seems to."""
+    """The text between `“` and `”`, with these removed from it, so that the quote ends where it seems to."""
     return f"“{text.translate(_PLAIN_QUOTES)}”"
 
 
@@ -165,13 +166,12 @@ _PLAIN_QUOTES = str.maketrans("“”", '""')
 
 
 def bare(text: str) -> str:
-    """The text without what people do not see at once: capitals, spaces, the Unicode form."""
+    """The text without differences that people overlook: capitals, spaces and the Unicode form."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def differ_unseen(texts: Iterable[str], others: Iterable[str]) -> str:
-    """A sentence, with a space in front, where a text differs from one of the others only by what people do not see at
-    once; else nothing."""
+    """A sentence after a space if a text differs from another one only in what people overlook; otherwise empty."""
     known = set(others)
     alike = set(map(bare, known))
     if any(text not in known and bare(text) in alike for text in texts):
@@ -185,11 +185,11 @@ def missing_values(form: NumberForm = PLAIN_FORM) -> frozenset[str]:
 
 
 def to_number(text: str) -> float:
-    """The number that `text` writes, as every part of Autowatch reads it: a finite decimal, with an optional exponent.
+    """The number that `text` writes, as all of Autowatch reads it: a finite decimal with an optional exponent.
 
     Raises:
-        ValueError: the text is not such a number, or is too large for a model. (`float` alone would take `1_000`,
-            `inf`, `nan` and the digits of every script, too.)
+        ValueError: the text is not such a number, or is too large for a model. (`float` alone would also accept
+            `1_000`, `inf`, `nan` and the digits of every script.)
     """
     number = float(text)
     if not text.isascii() or "_" in text or not abs(number) <= LARGEST_NUMBER:

@@ -1,4 +1,4 @@
-"""Rows as lines of CSV, many at a time, and fields that no spreadsheet takes for a formula."""
+"""Rows as lines of CSV, in bulk, and fields that no spreadsheet takes for a formula."""
 
 import re
 from collections.abc import Sequence
@@ -6,27 +6,27 @@ from collections.abc import Sequence
 _SPECIAL = (",", '"', "\n", "\r")
 
 FORMULA_BEGINS = ("=", "@", "+", "-", "\t", "\r", "\n", "＝", "＠", "＋", "－")
-"""By which a spreadsheet knows a formula (OWASP, CSV injection)."""
+"""The characters by which a spreadsheet recognises a formula (OWASP, CSV injection)."""
 
 SIGNED_NUMBER = "[+-](?:(?:[0-9.,' %$€£()\u00a0\u202f-]|[eE][+-]?[0-9])*|(?i:inf|infinity|nan))"
-"""What begins like a formula and is none. Python's regular expressions and Arrow's read it alike."""
+"""Texts that begin like a formula but are signed numbers. Python's regular expressions and Arrow's agree on it."""
 
 _SIGNED_NUMBER = re.compile(SIGNED_NUMBER)
 
 
 def no_formula(field: str) -> str:
-    """The field, behind a `'` where a spreadsheet would take it for a formula; what is so already stays as it is."""
+    """The field, with a `'` before it if a spreadsheet would take it for a formula. Idempotent."""
     return f"'{field}" if field.startswith(FORMULA_BEGINS) and not _SIGNED_NUMBER.fullmatch(field) else field
 
 
 def csv_lines(columns: Sequence[Sequence[str]], whole: bool = True) -> list[str]:
-    """One line of RFC 4180 CSV for each row, without its line end; fields are quoted only where they must be.
+    """One line of RFC 4180 CSV for each row, without its line end; fields are quoted only if necessary.
 
-    A row of one empty field becomes `""`, since readers skip a blank line.
+    A row with a single empty field becomes `""`, since parsers skip a blank line.
 
     Args:
         columns: for each column the fields of all rows.
-        whole: whether these are all columns; False where more will be put beside them.
+        whole: whether these are all columns; False if more will be added.
     """
     alone = whole and len(columns) == 1
     lines = _join(columns)
@@ -36,15 +36,15 @@ def csv_lines(columns: Sequence[Sequence[str]], whole: bool = True) -> list[str]
 
 
 def csv_line(fields: Sequence[str]) -> str:
-    """One row as `csv_lines` writes it, for rows of different lengths.
+    """One row as `csv_lines` writes it, for rows of different widths.
 
-    The csv module of Python 3.11 leaves a carriage return unquoted where lines end in a line feed alone.
+    The csv module of Python 3.11 leaves a carriage return unquoted if lines end in a line feed only.
     """
     return ",".join([_quote(field, alone=len(fields) == 1) for field in fields])
 
 
 def split_lines(text: str) -> list[str]:
-    """The lines of `csv_lines` again, after each got its line end: line breaks in quotes stay where they are."""
+    """Splits `csv_lines` with line ends into lines again; line breaks in quotes are kept."""
     parts = text.removesuffix("\n").split("\n") if text else []
     if '"' not in text:
         return parts
@@ -65,7 +65,7 @@ def _join(columns: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _needs_no_quotes(lines: list[str], columns: int, alone: bool) -> bool:
-    # Counting in the joined text takes a hundredth of the time of looking at each field.
+    # Counting in the joined text takes a hundredth of the time of checking each field.
     text = "\n".join(lines)
     return (
         text.count(",") == len(lines) * (columns - 1)

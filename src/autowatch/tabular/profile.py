@@ -1,9 +1,9 @@
 """Profiles: exact counts of a table's values on the bins of a baseline.
 
-Two profiles on the same bins add up to the profile of both tables together, so scoring writes one for
-each file and monitoring only adds. Nothing here needs more than the standard library: scoring imports it.
+Two profiles on the same bins add up to the profile of both tables together. So scoring writes one for each file, and
+monitoring only adds them. This module needs only the standard library, because scoring imports it.
 
-Adding up many profiles of one run.
+Also: adding up many profiles of one run.
 """
 
 import hashlib
@@ -46,14 +46,14 @@ class UnequalColumns(AutowatchError):
 
 @dataclass(frozen=True)
 class Baseline:
-    """What `models/<run>/baseline.json` holds: the reference that scored rows are compared with.
+    """What `models/<run>/baseline.json` holds: the reference for comparison with scored rows.
 
     Attributes:
-        bins: tells whether two sets of bins are the same: the start of a SHA-256 of all but the counts.
-        columns: each with how many of the reference rows fell into its bins.
+        bins: identifies the set of bins: the start of a SHA-256 of everything except the counts.
+        columns: each with the number of reference rows in its bins.
 
     Raises:
-        ProfilesDiffer: another version of Autowatch wrote it, with bins that mean something else.
+        ProfilesDiffer: another version of Autowatch wrote it, with bins of a different meaning.
     """
 
     profile_version: int = field(default=PROFILE_VERSION, kw_only=True)
@@ -90,10 +90,10 @@ def _digest(columns: Iterable[Bins]) -> str:
 
 @dataclass(frozen=True)
 class Profile:
-    """What a `.profile.json` holds: how many rows fell into each bin of each column.
+    """What a `.profile.json` holds: how many rows fall into each bin of each column.
 
-    A column's counts add up to `rows`, or to fewer where some of the rows came without that column. Most columns have
-    no sketch: their bins say all of them.
+    A column's counts add up to `rows`, or to less if some rows came without that column. Most columns have no sketch,
+    because their bins say everything.
     """
 
     profile_version: int = field(default=PROFILE_VERSION, kw_only=True)
@@ -110,7 +110,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class CsvProfile:
-    """The profile of the rows of a CSV file that could have been scored, and how many there were besides."""
+    """The profile of the rows of a CSV file that scoring would accept, and the number of other rows."""
 
     profile: Profile
     rows_in: int
@@ -118,10 +118,10 @@ class CsvProfile:
 
 
 class ProfileBuilder:
-    """Counts batches of rows onto the bins of a baseline.
+    """Counts batches of rows on the bins of a baseline.
 
-    Equal texts are counted together before any of them is read, which costs tens of nanoseconds a value where
-    values repeat; a column whose values hardly repeat is read value by value instead.
+    Equal texts are counted before any of them is parsed, which takes tens of nanoseconds per value if values repeat. A
+    column whose values rarely repeat is parsed value by value.
     """
 
     def __init__(self, baseline: Baseline) -> None:
@@ -133,12 +133,12 @@ class ProfileBuilder:
         """Counts one batch.
 
         Args:
-            columns: for each column's name its fields as they came, one for each row, all in the same order.
-                Columns that the baseline does not have are ignored.
+            columns: by column name, the unparsed field of each row, in the same order for all columns. Columns that the
+                baseline lacks are ignored.
 
         Raises:
             UnequalColumns: the columns have different lengths.
-            NotANumber: a numeric column holds a text that is not a number; it may surface in `build` only.
+            NotANumber: a numeric column holds a text that is not a number; `build` may be the first to raise it.
         """
         self._rows += _length(columns)
         for column in self._columns:
@@ -147,7 +147,7 @@ class ProfileBuilder:
                 column.add(texts)
 
     def build(self) -> Profile:
-        """The profile of every batch so far; more may follow.
+        """The profile of all batches so far; more may follow.
 
         Raises:
             NotANumber: a numeric column holds a text that is not a number.
@@ -162,7 +162,7 @@ class ProfileBuilder:
 
 
 class _ColumnCounter:
-    """One column's counts and sketch, and the texts that are counted but not yet put into bins."""
+    """One column's counts and sketch, and texts that are counted but not yet assigned to bins."""
 
     def __init__(self, bins: Bins) -> None:
         self.bins = bins
@@ -213,10 +213,10 @@ def baseline_column(
     form: NumberForm = PLAIN_FORM,
     bounds: tuple[float, float] | None = None,
 ) -> Bins:
-    """A column's bins with their counts, from how often each text occurs in the reference rows (missing ones too).
+    """A column's bins with their counts, from the frequency of each text in the reference rows, including missing ones.
 
     Args:
-        bounds: between which all numbers of a numeric column must lie, where that is known.
+        bounds: the known limits of a numeric column's values, if any.
 
     Raises:
         NotANumber: a numeric column holds a text that is not a number.
@@ -235,7 +235,7 @@ PROBABILITY_BOUNDS = (0.0, 1.0)
 
 
 def with_predictions(baseline: Baseline, columns: Sequence[Bins]) -> Baseline:
-    """The baseline with the prediction's columns behind its features (in place of earlier ones)."""
+    """The baseline with the columns of the predictions after its features, replacing earlier ones."""
     features = (column for column in baseline.columns if column.kind != "prediction")
     return replace(baseline, columns=(*features, *columns))
 
@@ -244,21 +244,21 @@ def add(first: Profile, second: Profile) -> Profile:
     """The profile of both tables together.
 
     Raises:
-        ProfilesDiffer: they count on different bins.
+        ProfilesDiffer: the profiles count on different bins.
     """
     return total((first, second))
 
 
 def total(profiles: Iterable[Profile], *, is_last: bool = True) -> Profile:
-    """The profile of all tables together.
+    """The sum of all profiles.
 
     Args:
-        profiles: one at least.
-        is_last: false where more is to be added, so that sketches hold more for the time being.
+        profiles: at least one.
+        is_last: false if more will be added, so that sketches still keep more.
 
     Raises:
-        ProfilesDiffer: they count on different bins.
-        ValueError: there is no profile at all, so that nothing says what the bins are.
+        ProfilesDiffer: the profiles count on different bins.
+        ValueError: there is no profile, so the bins are unknown.
     """
     remaining = iter(profiles)
     first = next(remaining, None)
@@ -298,12 +298,12 @@ def _value_counts(name: str, texts: Mapping[str, int], form: NumberForm) -> Coun
     return values
 
 
-# Counts that wait are added up together, which takes half the time of adding each as it comes.
+# Adding up pending counts in bulk takes half the time of adding each on arrival.
 _MOST_WAITING = 64
 
 
 class ProfileSum:
-    """The sum of the profiles that were added, which need not be kept."""
+    """The sum of the profiles added so far, without keeping them."""
 
     def __init__(self, run: str) -> None:
         self._run = run
@@ -315,10 +315,10 @@ class ProfileSum:
         self._sketches: dict[str, list[ColumnSketch]] = {}
 
     def add(self, profile: Profile) -> None:
-        """Adds one profile.
+        """Adds a profile.
 
         Raises:
-            ProfilesDiffer: it counts on other bins than those before it.
+            ProfilesDiffer: it counts on other bins than the earlier ones.
         """
         lengths = dict(zip(profile.columns, map(len, profile.columns.values()), strict=True))
         if self._bins not in (None, profile.bins) or self._differ(lengths):
@@ -341,10 +341,10 @@ class ProfileSum:
         return lengths != self._lengths and lengths | self._lengths != self._lengths | lengths
 
     def build(self, *, is_last: bool = True) -> Profile:
-        """The profile of all rows so far; there must have been one at least.
+        """The profile of all rows so far; at least one profile must have been added.
 
         Args:
-            is_last: false where it is to be added to others, so that its sketches hold more.
+            is_last: false if the result will be added to others, so that its sketches keep more.
         """
         self._add_up()
         columns = {name: tuple(sums) for name, (sums,) in self._columns.items()}

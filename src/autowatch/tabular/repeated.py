@@ -1,16 +1,16 @@
-"""How many rows, or keys, repeat an earlier one, in bounded memory."""
+"""Counts how many rows or keys repeat an earlier one, in bounded memory."""
 
 from collections.abc import Iterable
 
 _MOST_HASHES = 200_000
-"""Some 20 MB."""
+"""About 20 MB."""
 
 
 class RepeatedRows:
-    """Counts rows that repeat an earlier one: exactly, or in a fair sample once there are too many different ones.
+    """Counts rows that repeat an earlier one: exactly or, with too many different rows, from a fair sample.
 
     The sample is Wegman's (Flajolet, "On adaptive sampling", Computing 43, 1990): all copies of a row have the same
-    hash, and so are in it or not.
+    hash, so either all or none are in it.
     """
 
     def __init__(self, most: int = _MOST_HASHES) -> None:
@@ -23,7 +23,7 @@ class RepeatedRows:
         return self._bits == 0
 
     def add(self, hashes: Iterable[int]) -> None:
-        """Takes note of rows by their hashes."""
+        """Adds rows, given by their hashes."""
         mask, times = (1 << self._bits) - 1, self._times
         for row in hashes:
             if not row & mask:

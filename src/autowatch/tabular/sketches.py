@@ -1,8 +1,8 @@
-"""What a profile holds of a column beside the counts on its bins, in bounded size: sketches that add up.
+"""Sketches: what a profile holds of a column besides its counts, in bounded size, and which can be added up.
 
-They name what the bins only count: the most frequent values never seen in training, and how far numbers lie out of
-range. Of an open column, whose values are too many for bins, they hold the lengths of the texts and how many different
-ones there are. Scoring imports it, so that nothing here needs much.
+They name what the bins only count: the most frequent unseen values, and how far numbers are out of range. For an open
+column, which has too many values for bins, they hold the lengths of its texts and estimate the number of different
+ones. This module needs little, because scoring imports it.
 """
 
 import struct
@@ -17,13 +17,13 @@ from autowatch.tabular.cells import MISSING, cut
 from autowatch.tabular.seen import HASH_BITS, value_hash
 
 MOST_UNKNOWN = 50
-"""So many values never seen are kept in the end, each with the number of its rows."""
+"""The number of unseen values in a final sketch, each with its number of rows."""
 
 MOST_HELD = 1_000
-"""So many are held while rows are added up, so that it does not matter how these were divided."""
+"""The number of unseen values while rows are added up; large, so that it does not matter how the rows were divided."""
 
 MOST_HASHES = 512
-"""Of so many hashes the number of different values is known within 4.4 % (one standard error)."""
+"""This many hashes give the number of different values within 4.4 % (one standard error)."""
 
 _LONGEST_TEXT = 80
 
@@ -31,14 +31,14 @@ _HASH_BYTES = HASH_BITS // 8
 
 
 class ColumnSketch(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is known of a column's values beside the counts on its bins.
+    """What is known of a column's values besides its counts.
 
     Attributes:
-        unknown: the most frequent texts never seen in training, cut at 80 characters, and how many rows have each.
-        undercount: by how many rows each of these numbers may be too low; 0 while there were no more than 50 texts.
-        low, high: the smallest number below and the largest above the training range; None where there is none.
-        lengths: of an open column, how many texts fall into each bin of its lengths.
-        hashes: of an open column, the 512 smallest hashes of its different values, rising, in 4 bytes each.
+        unknown: the most frequent texts not seen in training, cut to 80 characters, and how many rows have each.
+        undercount: by how many rows each of these numbers may be too low; 0 up to 50 texts.
+        low, high: the smallest number below and the largest above the training range; None if there is none.
+        lengths: for an open column, how many texts fall into each bin of lengths.
+        hashes: for an open column, the 512 smallest hashes of its values, ascending, 4 bytes each.
     """
 
     unknown: dict[str, int] = {}
@@ -50,25 +50,25 @@ class ColumnSketch(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to say."""
+        """Whether there is nothing to report."""
         return self == EMPTY_SKETCH
 
     @property
     def by_frequency(self) -> list[tuple[str, int]]:
-        """The unknown texts with the numbers of their rows, the most frequent first."""
+        """The unseen texts with their numbers of rows, by descending frequency."""
         return sorted(self.unknown.items(), key=lambda each: (-each[1], each[0]))
 
     @property
     def distinct_is_exact(self) -> bool:
-        """Whether the different values were few enough to be counted."""
+        """Whether there are so few different values that they were counted."""
         return len(self.hashes) < MOST_HASHES * _HASH_BYTES
 
     @property
     def distinct(self) -> float:
-        """How many different values an open column has: counted, or estimated from the smallest hashes.
+        """The number of different values in an open column: counted, or estimated from the smallest hashes.
 
-        The estimate is the one of Bar-Yossef et al. ("Counting distinct elements in a data stream", 2002) without bias
-        (Beyer et al., 2007): (k - 1) / the k-th smallest hash, as a share of the largest possible.
+        The estimate is that of Bar-Yossef et al. ("Counting distinct elements in a data stream", 2002), made unbiased
+        (Beyer et al., 2007): (k - 1) / the k-th smallest hash, as a share of the largest possible hash.
         """
         if self.distinct_is_exact:
             return float(len(self.hashes) // _HASH_BYTES)
@@ -80,7 +80,7 @@ EMPTY_SKETCH = ColumnSketch()
 
 
 def sketch_of(bins: Bins, texts: Mapping[str, int]) -> ColumnSketch:
-    """The sketch of a column with these texts, each in so many rows.
+    """The sketch of a column with these texts, given the number of rows of each.
 
     Raises:
         NotANumber: a numeric column holds a text that is neither a number nor missing.
@@ -105,7 +105,7 @@ def sketch_of(bins: Bins, texts: Mapping[str, int]) -> ColumnSketch:
 
 
 def sketch_of_numbers(bins: NumericBins, numbers: Iterable[float]) -> ColumnSketch:
-    """How far these numbers lie out of range. Python reads more spellings of NaN than are missing; they say nothing."""
+    """How far these numbers are out of range, ignoring spellings of NaN that only Python accepts."""
     present = [number for number in numbers if number == number]
     if not bins.edges or not present or bins.is_probability:
         return EMPTY_SKETCH
@@ -116,17 +116,17 @@ def sketch_of_numbers(bins: NumericBins, numbers: Iterable[float]) -> ColumnSket
 
 
 def needs_sketch(bins: Bins, counts: Sequence[int]) -> bool:
-    """Whether these counts leave something to be named; for most columns they do not, and it costs nothing."""
+    """Whether these counts leave something to name. For most columns they do not, at no further cost."""
     if not isinstance(bins, NumericBins) and bins.memory is not None:
         return True
     return any(counts[position] for position in (*bins.new, *bins.out_of_range))
 
 
 def frequent(texts: Mapping[str, int], undercount: int = 0, most: int = MOST_HELD) -> ColumnSketch:
-    """The most frequent of these texts, as Misra and Gries keep them ("Finding repeated elements", 1982).
+    """The most frequent of these texts, by Misra and Gries ("Finding repeated elements", 1982).
 
-    Of more than `most` texts the number of the next one is taken off each, which leaves out the rarer ones. Sums of
-    such numbers are too low by no more than what was taken off (Agarwal et al., "Mergeable summaries", 2012).
+    If there are more than `most` texts, the count of the next one is subtracted from all, which drops the rarer ones.
+    Sums of such counts are too low by at most what was subtracted (Agarwal et al., "Mergeable summaries", 2012).
     """
     cut_texts = texts if max(map(len, texts), default=0) <= _LONGEST_TEXT else _cut(texts)
     if len(cut_texts) <= most:
@@ -144,7 +144,7 @@ def _cut(texts: Mapping[str, int]) -> Counter[str]:
 
 
 def smallest(hashes: Iterable[int]) -> bytes:
-    """The smallest of different hashes, rising, as a sketch holds them."""
+    """The smallest distinct hashes, ascending, as a sketch holds them."""
     found = nsmallest(MOST_HASHES, set(hashes))
     return struct.pack(f">{len(found)}I", *found)
 
@@ -152,12 +152,12 @@ def smallest(hashes: Iterable[int]) -> bytes:
 def add_sketches(sketches: Sequence[ColumnSketch], *, is_last: bool = True) -> ColumnSketch:
     """The sketch of all rows together.
 
-    It comes out the same whatever the rows are divided into, but for the unknown texts where there are more than
-    1,000, or where sketches are added that had been the last ones.
+    The result does not depend on how the rows are divided, except for the unseen texts if there are more than 1,000 or
+    if final sketches are added.
 
     Args:
         sketches: of one column.
-        is_last: false where more are to be added, so that many unknown texts are held.
+        is_last: false if more will be added, so that more unseen texts are kept.
     """
     unknown: Counter[str] = Counter()
     for each in sketches:

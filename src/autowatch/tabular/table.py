@@ -1,6 +1,6 @@
-"""Reading a CSV file as agreed: UTF-8, a header row, quoting as in RFC 4180, fields parted by `,`, `;`, a tab or `|`.
+"""Reading CSV files: UTF-8, a header row, quoting as in RFC 4180, fields separated by `,`, `;`, a tab or `|`.
 
-The csv module reads all of it here. `autowatch.tabular.arrow` reads faster what it can prove to be plain.
+Here the csv module parses everything. `autowatch.tabular.arrow` parses faster what it can prove to be plain.
 """
 
 import csv
@@ -16,35 +16,35 @@ from typing import Protocol, TypeVar
 from autowatch.errors import UnreadableFile
 
 LARGEST_FIELD = 16 * 1024 * 1024
-"""Characters in one field, bytes in one line. A file past it has lost a closing quote or its line ends;
-without a bound all the rest of it would be taken into memory as one field."""
+"""The most characters in a field and bytes in a line. A file beyond it lacks a closing quote or line ends; without a
+limit, all the rest of it would be read into memory as one field."""
 
 
-# The csv module keeps this limit for the whole process; its default (128 kB) is too small for honest files.
+# The csv module keeps this limit for the whole process; its default (128 kB) is too small for valid files.
 csv.field_size_limit(LARGEST_FIELD)
 
 
 MOST_COLUMNS = 5_000
 LARGEST_HEADER = 512 * 1024
-"""Columns of a file, and bytes of its header: manifests, contracts and pages grow with them."""
+"""The most columns of a file, and bytes of its header: manifests, contracts and pages grow with them."""
 
 
 _ROWS_AT_ONCE = 1_000
 
 
 _PIECE_BYTES = 32 * 1024
-"""What a quick reader has left is cut into pieces of about this size, so that one odd row takes few others with it."""
+"""Data that a quick parser rejects is cut into pieces of about this size, so that one odd row affects few others."""
 
 
 _QUOTED = re.compile(r'"[^"]*"')
 
 
 class EmptyFile(UnreadableFile):
-    """The file holds no text."""
+    """The file is empty."""
 
 
 class NoHeader(UnreadableFile):
-    """The first row does not name the columns."""
+    """The first row does not contain the columns' names."""
 
 
 class DuplicateColumns(UnreadableFile):
@@ -52,23 +52,23 @@ class DuplicateColumns(UnreadableFile):
 
 
 class HeaderTooLarge(UnreadableFile):
-    """The header has more columns, or is longer, than a model's table ever is."""
+    """The header has too many columns or too many bytes."""
 
 
 class NoRows(UnreadableFile):
-    """The file holds a header and nothing else."""
+    """The file has a header but no rows."""
 
 
 class NotUtf8(UnreadableFile):
-    """The file holds bytes that are not UTF-8."""
+    """The file contains bytes that are not UTF-8."""
 
 
 class OtherFormat(UnreadableFile):
-    """The file is no text, but of a format that has a name."""
+    """The file has another, known format that is not text."""
 
 
 class MalformedCsv(UnreadableFile):
-    """Quotes or line ends are not as in RFC 4180, so that the rows cannot be told apart."""
+    """Quotes or line ends violate RFC 4180, so the rows cannot be told apart."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Block:
 
     Attributes:
         lines: for each row the line of the file, counted from 1, on which it begins.
-        columns: column by column the fields of the rows that are as wide as the header.
+        columns: by column, the fields of the rows that are as wide as the header.
         misfits: the fields of the other rows, by their place in the block.
     """
 
@@ -86,14 +86,14 @@ class Block:
     misfits: Mapping[int, list[str]]
 
     def rows(self) -> Iterator[list[str]]:
-        """The fields of each row, however many it has."""
+        """The fields of each row, of any width."""
         fitting = map(list, zip(*self.columns, strict=True))
         for index in range(len(self.lines)):
             yield self.misfits[index] if index in self.misfits else next(fitting)
 
 
 class Read(Protocol):
-    """What another reader has made of a stretch of a table: how many rows, on how many lines."""
+    """What a quick parser returned for a part of a table: the number of its rows and lines."""
 
     @property
     def rows(self) -> int:
@@ -101,24 +101,24 @@ class Read(Protocol):
 
     @property
     def lines(self) -> int:
-        """Lines, blank ones among them."""
+        """The number of lines, including blank ones."""
 
 
 Quick = TypeVar("Quick", bound=Read)
 
 
 class Table:
-    """A CSV file that is being read: the header at once, the rows as they are asked for.
+    """A CSV file that is being read: the header at once, the rows on demand.
 
     Attributes:
         delimiter: `,`, `;`, a tab or `|`.
         header: the names of the columns.
-        rows: the fields of each row as text, however many it has; to be gone through once, unless `blocks` is. Blank
-            lines are skipped, in a file of one column too: there a missing value is written `""`. It raises NotUtf8
-            and MalformedCsv when it gets to the place, and NoRows at the end if there was no row.
-        line: the line of the file, counted from 1, on which the row that `rows` gave last begins.
-        rows_read: how many rows have been given.
-        bytes_read: how much of the file has been taken in; the rows given so far all lie within it.
+        rows: the fields of each row as text, of any width; iterate once over either this or `blocks`. Blank lines are
+            skipped, even in a file with one column, where a missing value is written `""`. It raises NotUtf8 and
+            MalformedCsv when it reaches the place, and NoRows at the end if there was no row.
+        line: the line of the file, counted from 1, on which the last row from `rows` begins.
+        rows_read: how many rows have been yielded.
+        bytes_read: how much of the file has been read; it contains all rows yielded so far.
     """
 
     def __init__(self, chunks: Iterable[bytes], lines_before: int = 0, bytes_before: int = 0) -> None:
@@ -141,7 +141,7 @@ class Table:
         self.rows: Iterator[list[str]] = self._rows()
 
     def blocks(self, max_rows: int) -> Iterator[Block]:
-        """The same rows, at most `max_rows` at once.
+        """The same rows, in blocks of at most `max_rows`.
 
         Raises:
             NotUtf8, MalformedCsv, NoRows: as `rows` does.
@@ -149,12 +149,13 @@ class Table:
         yield from self.stretches(max_rows, _leave)
 
     def stretches(self, max_rows: int, read: Callable[[bytes, int], Quick | None]) -> Iterator[Quick | Block]:
-        """The same rows by a quick reader, and in blocks of at most `max_rows` where that does not know what to do.
+        """The same rows from a quick parser or, where it declines, in blocks of at most `max_rows`.
 
         Args:
             max_rows: how many rows a block may have.
-            read: is given bytes that begin with a row and end with a line, and the number of their first line. It
-                returns what it made of all of them or, by None, leaves them: at first to itself, in smaller pieces.
+            read: the quick parser. It receives bytes that begin with a row and end with a line, and the number of their
+                first line. It returns the result for all of them, or None to decline; it is then tried on smaller
+                pieces.
         """
         empty = True
         for data in iter(self._next_lines, None):
@@ -193,7 +194,7 @@ class Table:
             yield Block(lines, columns, misfits)
 
     def _read_records(self, text: str) -> Iterator[tuple[int, list[str]]]:
-        """The rows of a text with their lines; where a field is still open at its end, those of the next one too."""
+        """The rows of a text with their lines. If a field is still open at the end, more text is read."""
         begun_after, fed = self._lines_taken, 0
 
         def lines() -> Iterator[str]:
@@ -217,7 +218,7 @@ class Table:
             raise MalformedCsv(f"The row that begins on line {line} is not CSV: {_explain(error)}") from None
 
     def _take_header(self) -> list[bytes]:
-        """The lines up to the end of the first row that is not blank, which may have line breaks in it."""
+        """The lines up to the end of the first row that is not blank; the row may contain line breaks."""
         taken: list[bytes] = []
         quotes = length = 0
         for data in iter(self._next_lines, None):
@@ -248,16 +249,16 @@ class Table:
         return self._waiting.popleft() if self._waiting else next(self._chunks, None)
 
     def _decode(self, data: bytes) -> str:
-        """Whole lines, decoded: the byte of a line feed is part of no other character."""
+        """Whole lines, decoded: the byte of a line feed is never part of another character."""
         try:
             text = data.decode()
         except UnicodeDecodeError as error:
-            # Of a row that is not whole yet the lines have been fed to the csv module, but not taken.
+            # The lines of an incomplete row have been passed to the csv module, but do not count as taken.
             before = max(self._lines_taken, self._lines_fed)
             line = before + 1 + data.count(b"\n", 0, error.start)
             byte = self.bytes_read + error.start + 1 + self._bytes_before
             raise NotUtf8(
-                f"The file is not UTF-8: byte {byte}, on line {line}, belongs to no "
+                f"The file is not UTF-8: byte {byte}, on line {line}, is not part of a "
                 "character. Save the file as UTF-8."
             ) from None
         self.bytes_read += len(data)
@@ -265,19 +266,19 @@ class Table:
 
 
 def _leave(_data: bytes, _line: int) -> None:
-    """A quick reader that leaves everything to the csv module."""
+    """A quick parser that declines everything."""
 
 
 def read_table(chunks: Iterable[bytes], lines_before: int = 0, bytes_before: int = 0) -> Table:
-    """Begins to read a CSV file that comes in pieces of any size, cut anywhere.
+    """Begins to read a CSV file that arrives in chunks of any size, cut anywhere.
 
     Args:
-        chunks: the file's content; or its header and, from a chunk of its own on, a later part of it.
-        lines_before: how many lines were left out between the two, so that lines are counted as in the file.
-        bytes_before: how many bytes were left out.
+        chunks: the file's content; or its header followed, in a new chunk, by a later part of it.
+        lines_before: how many lines were skipped between the two, so that lines are counted as in the file.
+        bytes_before: how many bytes were skipped.
 
     Raises:
-        EmptyFile, NoHeader, DuplicateColumns, NotUtf8, MalformedCsv: the header cannot be read as agreed.
+        EmptyFile, NoHeader, DuplicateColumns, NotUtf8, MalformedCsv: the header cannot be read.
     """
     return Table(chunks, lines_before, bytes_before)
 
@@ -302,7 +303,7 @@ def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _cut_lines(data: bytes, size: int) -> list[bytes]:
-    """The same bytes in pieces of whole lines, each of at least `size` but for the last."""
+    """The same bytes in pieces of whole lines, each of at least `size` bytes except the last."""
     pieces, begin = [], 0
     while begin < len(data):
         end = data.find(b"\n", begin + size) + 1 or len(data)
@@ -314,7 +315,7 @@ def _cut_lines(data: bytes, size: int) -> list[bytes]:
 _DELIMITERS = ",;\t|"
 
 _SEPARATOR_LINE = re.compile(r"sep=([,;\t|])\r?\n")
-"""A first line by which spreadsheets are told the delimiter."""
+"""A first line that tells spreadsheets the delimiter."""
 
 _FORMATS = {
     b"\x1f\x8b": ("compressed by gzip", "Unpack it"),
@@ -328,7 +329,7 @@ _FORMATS = {
 
 
 def is_separator_line(line: bytes) -> bool:
-    """Whether a line, with its end, only tells a spreadsheet the delimiter."""
+    """Whether a line, including its end, only tells spreadsheets the delimiter."""
     return _SEPARATOR_LINE.fullmatch(line.removeprefix(BOM_UTF8).decode(errors="replace")) is not None
 
 
@@ -339,7 +340,7 @@ def _check_format(data: bytes) -> None:
 
 
 def _detect_delimiter(header: str) -> str:
-    """The most frequent delimiter outside quotes; of equally many the first of `,`, `;`, tab and `|`."""
+    """The most frequent delimiter outside quotes; in a tie, the first of `,`, `;`, tab and `|`."""
     unquoted = _QUOTED.sub("", header)
     return max(_DELIMITERS, key=unquoted.count)
 
@@ -358,7 +359,7 @@ def _check_header(names: list[str]) -> tuple[str, ...]:
     for position, name in enumerate(names, start=1):
         first = first_places.setdefault(name, position)
         if first != position:
-            # Not the name: in a file without a header it is a row's value, and the reason is logged.
+            # Without the name: in a file without a header it is a row's value, and the reason is logged.
             raise DuplicateColumns(
                 f"Columns {first} and {position} have the same name. Give each column a name of its own."
             )

@@ -21,7 +21,27 @@ from tests.support.scoring_bucket import BUCKET, drop, read, read_document, read
 from tests.support.scoring_function import bucket_with_champion, handle, scoring_endpoint, set_environment
 from tests.support.stub_runtime import StubRuntime, model_error, probability_of
 
-MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
+MISSING = (
+    "",
+    "#N/A",
+    "#N/A N/A",
+    "#NA",
+    "-1.#IND",
+    "-1.#QNAN",
+    "-NaN",
+    "-nan",
+    "1.#IND",
+    "1.#QNAN",
+    "<NA>",
+    "N/A",
+    "NA",
+    "NULL",
+    "NaN",
+    "None",
+    "n/a",
+    "nan",
+    "null",
+)
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
 LARGEST = 3.4028234e38
 

@@ -66,9 +66,7 @@ def test_before_any_model_is_released(s3, runtime):
 
 
 def test_an_event_of_another_bucket_is_refused(s3, runtime):
-    with pytest.raises(
-        ForeignEvent, match=r"autowatch-123456789012-us-east-1.*works on autowatch-test alone"
-    ):
+    with pytest.raises(ForeignEvent, match=r"autowatch-123456789012-us-east-1.*serves only autowatch-test"):
         app.lambda_handler(SAMPLE, Context(60))
     assert (results(s3), runtime.requests) == ([], [])
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -15,7 +16,7 @@ from tests.support.alert_topic import alert_topic
 from tests.support.labelled_bucket import DAY, draw, labels_text, put_gate, put_labels, put_scored, quality
 from tests.support.lambda_context import Context
 from tests.support.repository import ROOT
-from tests.support.scoring_bucket import BUCKET, create_bucket, keys, read_document, release
+from tests.support.scoring_bucket import BUCKET, CONTRACT, create_bucket, keys, read_document, release
 
 SAMPLE = ROOT / "events" / "measure_quality.json"
 
@@ -266,3 +267,19 @@ def test_labels_of_many_days(world):
     text = "\n".join(["id,y", *(f"{digits}-2,yes" for digits in prefixes), ""])
     answer = app.lambda_handler(event(put_labels(s3, text)), Context())
     assert [day["date"] for day in answer["days"]] == sorted(days, reverse=True)
+
+
+def test_a_worse_day_of_numbers_is_told_by_its_error_in_metrics_mail_and_event(world, capsys):
+    s3, messages = world
+    contract = replace(CONTRACT, labels=(), positive_label="", problem_type="regression")
+    predicted = [f"{number % 50}" for number in range(400)]
+    digits = put_scored(s3, outputs={"y": predicted}, contract=contract)
+    truth = [f"{number % 50 + 30}" for number in range(400)]
+    app.lambda_handler(event(put_labels(s3, labels_text(digits, truth))), Context())
+    _, measured = metrics_in(capsys.readouterr().out)
+    assert (measured["RMSE"], measured["MAE"], measured["QualityWorse"]) == (30, 30, 1)
+    assert measured["R2"] == quality(s3)["metrics"]["r2"]["value"] < 0
+    assert "AUC" not in measured
+    (mail,) = messages()
+    assert "RMSE 30.00" in mail["Subject"]
+    assert "AUC" not in mail["Message"]

@@ -136,6 +136,9 @@ def _of_run(run: LabelledRun, gate: GateDecision | None, rules: QualityRules) ->
     return {
         "run": run.run,
         "problem_type": measured.problem_type,
+        "decided_by": judged.judged.measure
+        if judged.judged
+        else MEASURES_OF[measured.problem_type].decides[0],
         "verdict": judged.verdict,
         "reasons": list(judged.reasons),
         "rows_scored": run.rows_scored,

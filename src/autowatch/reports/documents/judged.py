@@ -1,5 +1,6 @@
 """What pages show of predictions of several labels and of numbers: of a run at the gate, and of a day with labels."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -90,7 +91,7 @@ def read_classes(document: Any) -> ClassView | None:
     """The table of a document, in whichever form; None where there is none in this form."""
     try:
         return class_view(msgspec.convert(document, ClassTable))
-    except (msgspec.ValidationError, ValueError):
+    except (msgspec.ValidationError, ValueError, OverflowError):
         return None
 
 
@@ -98,7 +99,7 @@ def read_numbers(document: Any) -> NumberView | None:
     """As `read_classes`."""
     try:
         return number_view(msgspec.convert(document, NumberTable))
-    except (msgspec.ValidationError, ValueError):
+    except (msgspec.ValidationError, ValueError, OverflowError):
         return None
 
 
@@ -148,6 +149,11 @@ def number_view(table: NumberTable) -> NumberView:
     edges = table.edges
     if any(len(row) != len(edges) - 1 for row in table.counts) or len(table.counts) != max(len(edges) - 1, 0):
         raise ValueError("the counts have another size than the edges")
+    figures = [*edges, *(part for pair in table.error_quantiles for part in pair)]
+    figures += [part for each in table.bias for part in (each.predicted, each.actual, each.bias)]
+    figures += [end for each in table.bias for end in (each.lower, each.upper) if end is not None]
+    if not all(math.isfinite(figure) for figure in figures):
+        raise ValueError("a figure is not finite")
     zero, ticks, at = _bias_axis(table)
     return NumberView(
         cells=_cells(table),

@@ -1,4 +1,4 @@
-"""How many texts of an Arrow column fall into each bin, and which of them are not numbers."""
+"""Counts how many texts of an Arrow column fall into each bin, and finds those that are not numbers."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ from autowatch.tabular.sketches import (
     smallest,
 )
 
-# So many different texts are looked up one by one; more of them are sooner read all at once.
+# Up to this many distinct texts are looked up one by one; more are parsed faster all at once.
 _FEW_TEXTS = 400
 _MOST_REMEMBERED = 20_000
 
@@ -37,7 +37,7 @@ _MOST_REMEMBERED = 20_000
 class ColumnCounts:
     """The counts on a column's bins, its sketch, and the texts that are neither numbers nor missing.
 
-    Where there are such texts, they are left out, and there is no sketch: their rows have to go first.
+    Such texts are not counted, and then there is no sketch: their rows must be removed first.
     """
 
     counts: list[int]
@@ -46,7 +46,7 @@ class ColumnCounts:
 
 
 class ColumnCounter:
-    """Counts the texts of one column, many at a time. It remembers the bins of texts that it has met."""
+    """Counts the texts of one column in batches. It remembers the bins of texts that it has seen."""
 
     def __init__(self, bins: Bins) -> None:
         self.bins = bins
@@ -55,13 +55,13 @@ class ColumnCounter:
 
     @cached_property
     def _known(self) -> Any:
-        """The values of a column that is not open, and the texts for a missing one."""
+        """The values of a column that is not open, and the texts for a missing value."""
         bins = self.bins
         values = () if isinstance(bins, NumericBins) else (*bins.values, *bins.other)
         return pa.array([*values, *MISSING], pa.string())
 
     def count(self, column: Column) -> ColumnCounts:
-        """The counts and the sketch of some rows. Where numbers hardly repeat, equal ones are not sought later on."""
+        """The counts and the sketch of some rows. If numbers rarely repeat, later calls do not look for equal ones."""
         if self._repeats:
             found = column.value_counts()
             texts, times = found.field(0), found.field(1)
@@ -104,7 +104,7 @@ class ColumnCounter:
             return None
 
     def _count_numbers(self, bins: NumericBins, texts: Column, times: Any) -> ColumnCounts:
-        """How many lie at or above each cut is counted cut by cut; what is not written plainly is looked up."""
+        """Counts, for each cut, the numbers at or above it; numbers in other forms are looked up."""
         others: list[tuple[str, int]] = []
         try:
             numbers = pc.cast(texts, pa.float64())
@@ -140,7 +140,7 @@ class ColumnCounter:
         return replace(counted, sketch=_frequent(pc.filter(texts, unknown), pc.filter(times, unknown)))
 
     def _count_open(self, bins: CategoricalBins, memory: Memory, texts: Column, times: Any) -> ColumnCounts:
-        """Values without a bin are looked for in the set of those seen in training."""
+        """Values without a bin are looked up in the set of those seen in training."""
         missing = pc.is_in(texts, pa.array(MISSING, pa.string()))
         counts = [0] * len(bins)
         counts[-1] = _total(pc.filter(times, missing))
@@ -168,7 +168,7 @@ class ColumnCounter:
 
 
 def _frequent(texts: Column, times: Any) -> ColumnSketch:
-    """The most frequent of these texts, without making Python objects of all."""
+    """The most frequent of these texts, without creating Python objects of all."""
     taken = 0
     if len(texts) > MOST_HELD:
         next_one = pc.select_k_unstable(times, MOST_HELD + 1, [("", "descending")])[-1]
@@ -204,12 +204,12 @@ def _smallest(hashes: Any) -> bytes:
 
 
 def _bits(seen: SeenValues) -> Any:
-    """The set as an Arrow array of booleans, in place."""
+    """The set as an Arrow array of booleans, without a copy."""
     return pa.Array.from_buffers(pa.bool_(), PLACES, [None, pa.py_buffer(seen.bits)])
 
 
 def _at_or_above(cuts: Sequence[float], numbers: Any, times: Any) -> Iterator[int]:
-    """For each cut how many numbers lie at or above it."""
+    """For each cut, how many numbers are at or above it."""
     alone = _total(times) == len(numbers)
     for cut in cuts:
         mask = pc.greater_equal(numbers, cut)

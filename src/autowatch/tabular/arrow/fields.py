@@ -1,7 +1,7 @@
-"""The fields of a block of CSV, read by Arrow where its bytes prove that the csv module would read the same.
+"""The fields of a CSV block, parsed by Arrow if its bytes prove that the csv module would parse them the same.
 
-Arrow's reader is lenient: it takes quotes that open or close in the middle of a field, lone carriage returns for line
-ends, and drops a byte order mark at the start of any buffer. So its result is used only where the bytes prove it right.
+Arrow's parser is lenient: it accepts quotes that open or close inside a field, reads lone carriage returns as line
+ends, and drops a byte order mark at the start of any buffer. So its result is used only if the bytes prove it right.
 """
 
 import csv
@@ -29,13 +29,13 @@ _ONE = pa.scalar(1, pa.uint64())
 
 @dataclass(frozen=True)
 class Fields:
-    """The fields of some lines, each a row.
+    """The fields of some lines, where each line is a row.
 
     Attributes:
-        columns: column by column those of the rows that are as wide as the header.
-        misfits: those of the other rows, by their place among all rows, from 0.
+        columns: by column, the fields of the rows that are as wide as the header.
+        misfits: the fields of the other rows, by their place among all rows, from 0.
         rows: how many rows there are, of any width.
-        is_plain: whether no field in the columns has a quote, a comma or a line break in it, as far as is known.
+        is_plain: whether the columns are known to contain no quote, comma or line break.
     """
 
     columns: Sequence[Column]
@@ -45,17 +45,17 @@ class Fields:
 
 
 def read_fields(data: bytes, delimiter: str, width: int, quotes: bool = True) -> Fields | None:
-    """Reads a block of whole lines, unless it takes the csv module to do so: then the answer is None.
+    """Parses a block of whole lines; returns None if only the csv module can.
 
-    It does where a field has a line break, a quote stands in the middle of a bare field, something follows a closing
-    quote, a carriage return stands alone, a line is blank, rows have one field, a byte order mark begins the block, or
-    bytes are not UTF-8.
+    This is so if a field contains a line break, a quote is inside a bare field, something follows a closing quote, a
+    carriage return is alone, a line is blank, rows have a single field, a byte order mark begins the block, or bytes
+    are not UTF-8.
 
     Args:
         data: the block.
         delimiter: the delimiter.
         width: how many fields a row should have.
-        quotes: whether quotes are as in RFC 4180; otherwise they are like any other character.
+        quotes: whether quotes follow RFC 4180; otherwise they are ordinary characters.
     """
     if width == 1 or b"\0" in data or data.startswith(BOM_UTF8) or data.endswith(b"\r"):
         return None
@@ -85,7 +85,7 @@ def read_fields(data: bytes, delimiter: str, width: int, quotes: bool = True) ->
 def _parse(
     data: bytes, delimiter: str, width: int, quotes: bool
 ) -> tuple[Sequence[Column], Mapping[int, str]] | None:
-    """The fields of the rows that have so many, and the texts of the others. A blank line has empty fields."""
+    """The fields of rows that have `width` fields, and the texts of the others. A blank line has empty fields."""
     others: dict[int, str] = {}
 
     def keep(row: Any) -> str:
@@ -94,7 +94,7 @@ def _parse(
 
     names, convert = _options(width)
     try:
-        # read_csv would start a thread for each block to read ahead in what is in memory already.
+        # read_csv would start a thread per block to read ahead in data that is already in memory.
         reader = arrow_csv.open_csv(
             pa.BufferReader(data),
             arrow_csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
@@ -135,18 +135,18 @@ def _is_utf8(data: bytes) -> bool:
 def _is_bare(
     data: bytes, delimiter: str, quotes: bool, columns: Sequence[Column], others: Mapping[int, str]
 ) -> bool:
-    """Whether no value has a quote, a delimiter or a line break in it, and each quote opens or closes a field.
+    """Whether no value contains a quote, a delimiter or a line break, and each quote opens or closes a field.
 
-    Each row of the columns has as many separators, its line feed among them, as fields. If that makes as many
-    separators as there are, and all other bytes but the quotes are in the values, no value has a quote or a separator:
-    each of them separates, no line is blank and none ends with a carriage return alone, and a quote opens a field or
-    closes it. Twice as many quotes as there are quotes before a separator: then each one that closes ends its field.
+    A row has as many separators, including its line feed, as fields. If those are all the separators of the block, and
+    all other bytes except the quotes belong to the values, then no value contains a quote or a separator. So each
+    separator separates, no line is blank or ends with a lone carriage return, and each quote opens or closes a field.
+    If there are twice as many quotes as quotes before a separator, each closing quote ends its field.
 
     Args:
         data: the block without its carriage returns.
         delimiter: the delimiter.
-        quotes: whether there are quotes that open and close fields.
-        columns: the fields of the rows that have as many as they should.
+        quotes: whether quotes open and close fields.
+        columns: the fields of the rows with the right number of fields.
         others: the texts of the other rows.
     """
     fitting = len(columns[0])
@@ -172,11 +172,10 @@ def _is_bare(
 def _has_proper_quotes(
     data: bytes, delimiter: str, columns: Sequence[Column], others: Mapping[int, str]
 ) -> bool:
-    """Whether quotes are as in RFC 4180 without line breaks between them: each opens a field, closes it, or is one of
-    two that stand for one.
+    """Whether each quote opens a field, closes it, or is one of two that stand for one, with no line break in quotes.
 
-    Of the quotes in order, every other one opens or closes. One that opens stands behind a separator, one that closes
-    before one; two in a row, the first of them closing, are those that stand for one.
+    Every other quote, in order, opens or closes. An opening quote follows a separator, a closing one precedes one; two
+    in a row, the first of them closing, stand for one quote.
     """
     if data.count(b"\n") != len(columns[0]) + len(others) or (b"\r" in data and _LONE_RETURN.search(data)):
         return False
@@ -188,7 +187,7 @@ def _has_proper_quotes(
     pairs = pa.FixedSizeListArray.from_arrays(places, 2)
     opening, closing = pc.list_element(pairs, 0), pc.list_element(pairs, 1)
     around = pa.array(b'"\r\n' + delimiter.encode(), _BYTE)
-    # With a line feed in front, what stands before a quote has the quote's own place.
+    # With a line feed prepended, the byte before a quote has the quote's own index.
     before = pc.take(_bytes_of(b"\n" + data), opening)
     behind = pc.take(_bytes_of(data), pc.add(closing, _ONE))
     return all(pc.all(pc.is_in(neighbours, around)).as_py() for neighbours in (before, behind))
@@ -199,5 +198,5 @@ def _bytes_of(data: bytes) -> Any:
 
 
 def _size(column: Column) -> int:
-    """How many bytes the texts of a whole array have."""
+    """The size of a whole array's texts in bytes."""
     return int(memoryview(column.buffers()[1]).cast("i")[len(column)]) if len(column) else 0

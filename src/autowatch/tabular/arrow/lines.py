@@ -1,4 +1,4 @@
-"""Arrow's columns as lines of CSV: the same that `csv_lines` makes of lists."""
+"""Arrow columns as CSV lines, equal to those that `csv_lines` makes of lists."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,27 +12,27 @@ from autowatch.tabular.csv_lines import FORMULA_BEGINS, SIGNED_NUMBER
 _SPECIAL = (b",", b'"', b"\n", b"\r")
 _FORMULA_BEGINS = pa.array(FORMULA_BEGINS, pa.string())
 _FORMULA_BYTES = pa.array({character.encode()[:1] for character in FORMULA_BEGINS}, pa.binary())
-"""One of these bytes begins what may be a formula; to look at them alone is fast."""
+"""A formula can begin only with one of these bytes; checking the byte alone is fast."""
 
 
 def to_lines(columns: Sequence[Column]) -> Column:
-    """One line of RFC 4180 CSV for each row, without its line end, to which more fields will be added."""
+    """One line of RFC 4180 CSV for each row, without its line end; more fields will follow."""
     return join([quoted(column) for column in columns])
 
 
 def join(columns: Sequence[Any], separator: str = ",") -> Column:
-    """Row by row the texts of columns, of which some may be one text for all rows, with the separator between them."""
+    """Joins columns row by row with the separator; a column may be a single text for all rows."""
     return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, separator)
 
 
 def to_csv(columns: Sequence[Column]) -> bytes:
-    """Lines of RFC 4180 CSV, each with its line feed. A row of one empty field becomes `""`."""
+    """Lines of RFC 4180 CSV, each with its line feed. A row with a single empty field becomes `""`."""
     lines = to_lines(columns)
     return ended(pc.if_else(pc.equal(lines, ""), '""', lines) if len(columns) == 1 else lines)
 
 
 def ended(lines: Column) -> bytes:
-    """The lines, one behind the other, each with its line feed."""
+    """The lines concatenated, each with its line feed."""
     if not len(lines):
         return b""
     ends = pa.array([0, len(lines)], pa.int32())
@@ -40,9 +40,9 @@ def ended(lines: Column) -> bytes:
 
 
 def join_in_orders(columns: Sequence[Column], order: Sequence[int]) -> tuple[Column, Column]:
-    """Row by row the texts of all columns, and those of some of them in an order of their own, with commas in between.
+    """Joins the texts of all columns row by row with commas, and those of some columns in an order of their own.
 
-    Columns that stand side by side in both orders are joined once.
+    Columns that are adjacent in both orders are joined only once.
     """
     stretches: list[range] = []
     for position in order:
@@ -60,7 +60,7 @@ def join_in_orders(columns: Sequence[Column], order: Sequence[int]) -> tuple[Col
 
 
 def quoted(column: Column) -> Column:
-    """The fields as they stand in CSV."""
+    """The fields as CSV writes them."""
     text = content(column)
     if not any(character in text for character in _SPECIAL):
         return column
@@ -69,7 +69,7 @@ def quoted(column: Column) -> Column:
 
 
 def without_formulas(column: Column) -> Column:
-    """The fields as `no_formula` writes each; the column itself where that changes none."""
+    """The fields as `no_formula` writes them; the column itself if nothing changes."""
     are_suspect = pc.is_in(pc.binary_slice(column.cast(pa.binary()), 0, 1), _FORMULA_BYTES)
     if not are_suspect.true_count:
         return column
@@ -85,7 +85,7 @@ def without_formulas(column: Column) -> Column:
 
 
 def content(column: Column) -> bytes:
-    """The texts of a column, one behind the other, in UTF-8."""
+    """The texts of a column, concatenated, in UTF-8."""
     return bytes(content_in_place(column))
 
 

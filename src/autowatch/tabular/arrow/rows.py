@@ -1,4 +1,4 @@
-"""The rows of a table as Arrow arrays, read by Arrow or by the csv module."""
+"""The rows of a table as Arrow arrays, parsed by Arrow or by the csv module."""
 
 import math
 from collections.abc import Generator, Iterator, Sequence
@@ -14,7 +14,7 @@ from autowatch.tabular.table import Block, Table
 
 @dataclass(frozen=True)
 class Misfit:
-    """A row that is not as wide as the header: the line on which it begins, its place among all rows, its fields."""
+    """A row of another width than the header: the line on which it begins, its place among all rows, its fields."""
 
     line: int
     number: int
@@ -26,11 +26,11 @@ class Rows:
     """Some consecutive rows of a table.
 
     Attributes:
-        columns: column by column the fields of the rows that are as wide as the header.
+        columns: by column, the fields of the rows that are as wide as the header.
         lines: for each of these rows the line of the file, from 1, on which it begins (Arrow, int64).
         numbers: its place among all the table's rows, from 1 (Arrow, int64).
-        misfits: the rows in between of another width.
-        is_plain: whether no field in the columns has a quote, a comma or a line break in it, as far as is known.
+        misfits: the rows of another width.
+        is_plain: whether the columns are known to contain no quote, comma or line break.
     """
 
     columns: Sequence[Column]
@@ -44,11 +44,11 @@ class Rows:
 
     @property
     def size(self) -> int:
-        """How many bytes the fields take."""
+        """The size of the fields in bytes."""
         return sum(int(column.nbytes) for column in self.columns)
 
     def where(self, mask: Any) -> "Rows":
-        """The rows for which `mask`, an Arrow array of booleans, holds, without the misfits."""
+        """The rows for which `mask`, an Arrow array of booleans, is true, without the misfits."""
         return Rows(
             [pc.filter(column, mask) for column in self.columns],
             pc.filter(self.lines, mask),
@@ -58,14 +58,14 @@ class Rows:
         )
 
     def texts(self) -> Iterator[tuple[int, int, list[str]]]:
-        """Line, number and fields of each row but the misfits."""
+        """Line, number and fields of each row except the misfits."""
         fields = zip(*(column.to_pylist() for column in self.columns), strict=True)
         for line, number, row in zip(self.lines.to_pylist(), self.numbers.to_pylist(), fields, strict=True):
             yield line, number, list(row)
 
 
 def read_rows(table: Table, max_rows: int) -> Generator[Rows]:
-    """The rows of `table`, about as many at once as came in one of its chunks, and at most `max_rows`.
+    """The rows of `table`, in portions of about one of its chunks, at most `max_rows` each.
 
     Raises:
         NotUtf8, MalformedCsv, NoRows: as `Table.rows` does.
@@ -98,7 +98,7 @@ def _cut(rows: Rows, max_rows: int) -> Iterator[Rows]:
 
 @dataclass(frozen=True)
 class _Quick:
-    """What Arrow has read; every row is a line."""
+    """Rows that Arrow has parsed; each is one line."""
 
     fields: Fields
     first_line: int

@@ -66,10 +66,10 @@ def test_a_long_name_is_cut_and_stays_unlike_others(letter):
             "labels/a.csv",
             "bank",
             timedelta(0),
-            "is about 'labels/a.csv', and this function takes files below inference/",
+            "is about 'labels/a.csv', and this function accepts only files under inference/",
         ),
-        ("models/r/contract.json", "bank", timedelta(0), "below inference/ alone"),
-        ("inference/a.csv", "bank", timedelta(hours=2), "is yet to come"),
+        ("models/r/contract.json", "bank", timedelta(0), "only files under inference/"),
+        ("inference/a.csv", "bank", timedelta(hours=2), "is dated .*, in the future"),
     ],
 )
 def test_an_event_about_anything_else_than_an_arrived_file_is_refused(key, bucket, ahead, words):

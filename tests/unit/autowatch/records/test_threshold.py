@@ -52,7 +52,7 @@ def test_parameters_that_do_not_fit_are_refused_by_name(written, names):
         (DecisionThreshold(0.2, "f1"), "the largest F1 on the hold-out"),
         (
             DecisionThreshold(0.1, "cost", Costs(10.0, 0.5)),
-            "the least cost on the hold-out, at 10 a miss and 0.5 an alarm",
+            "the lowest cost on the hold-out, at 10 per miss and 0.5 per false alarm",
         ),
     ],
 )

@@ -19,6 +19,7 @@ from tests.support.report_documents import (
     drift_document,
     quality_document,
 )
+from tests.support.run_documents import class_rows, judged_quality, number_rows
 
 LINKS = Links("../index.html")
 
@@ -813,6 +814,28 @@ def test_whatever_stands_in_a_document_there_is_a_page(in_drift, in_quality, odd
 
     assert Page(html.encode().decode()).text
     assert "nan" not in re.sub(r"<style>.*?</style>", "", html, flags=re.S).lower()
+
+
+JUDGED = {
+    rows.problem_type: json.loads(json.dumps(quality_document() | judged_quality(rows)))
+    for rows in (class_rows(40), number_rows(40))
+}
+PLACES_OF_JUDGED = [
+    (name, path)
+    for name, document in JUDGED.items()
+    for path in _places(document)
+    if path[:1] in (("classes",), ("numbers",))
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(PLACES_OF_JUDGED), ODD)
+def test_whatever_stands_in_the_figures_of_labels_and_numbers_there_is_a_page(place, odd):
+    name, path = place
+    html = day_page(DAY, None, _replaced(JUDGED[name], path, odd), {}, LINKS)
+
+    assert Page(html.encode().decode()).text
+    assert not re.search(r"\b(nan|inf)\b", re.sub(r"<style>.*?</style>", "", html, flags=re.S).lower())
 
 
 def test_a_document_as_json_says_the_same():

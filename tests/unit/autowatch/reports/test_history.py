@@ -404,5 +404,5 @@ def test_numbers_have_their_error_on_the_page_of_all_days():
     }
     html = history_page({DAY: record(None, quality_document() | quality)})
 
-    assert "RMSE by day" in html
+    assert "RMSE by day with its interval, between 1,100 and 1,300" in html
     assert "1,234 gate 1,100" in Page(html).text

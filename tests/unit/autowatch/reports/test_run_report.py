@@ -342,8 +342,11 @@ def test_the_threshold_is_drawn_with_the_trade_off_and_the_labels_that_it_gives(
     labels = {"positive_label": "yes", "positive_label_from": "rarer"}
     html = run_page(RUN, json.loads(json.dumps({"gate": document, "data": data(**labels)})))
     text = Page(html).text
-    assert "Label positive from 0.1 on the least cost on the hold-out, at 10 a miss and 1 an alarm" in text
-    assert "A row is yes when its probability is not below 0.1: the least cost on the hold-out" in text
+    assert (
+        "Label positive from 0.1 on the lowest cost on the hold-out, at 10 per miss and 1 per false alarm"
+        in text
+    )
+    assert "A row is yes when its probability is not below 0.1: the lowest cost on the hold-out" in text
     assert "The champion's labels: from 0.4 on." in text
     assert "Hold-out rows get yes get no are yes 40 10 are no 60 1,390" in text
     assert "these rows, so that this table and the curves flatter it a little" in text

@@ -34,7 +34,8 @@ def test_nothing_in_a_rejected_file_is_a_formula(field, written):
 
 
 def test_the_names_of_predictions_are_neutralised_where_that_is_asked_for():
-    names = ["=1+1", "age", "@y", "@y_probability"]
-    assert predictions_header(names, "id").decode() == "=1+1,age,id,@y,@y_probability,prediction_date\n"
-    neutral = predictions_header(names, "id", neutralise=True).decode()
+    own, predicted = ["=1+1", "age"], ["@y", "@y_probability"]
+    header = predictions_header(own, "id", predicted).decode()
+    assert header == "=1+1,age,id,@y,@y_probability,prediction_date\n"
+    neutral = predictions_header(own, "id", predicted, neutralise=True).decode()
     assert neutral == "'=1+1,age,id,'@y,'@y_probability,prediction_date\n"

@@ -332,10 +332,10 @@ def test_a_day_of_several_labels(s3, each):
     if each:
         expected = roc_auc_score(labels, probabilities, multi_class="ovr")
         assert document["metrics"]["macro_auc"]["value"] == pytest.approx(expected)
-        assert document["judged"]["measure"] == "macro_auc"
+        assert document["judged"]["measure"] == document["decided_by"] == "macro_auc"
     else:
         assert document["metrics"]["macro_auc"] is document["metrics"]["log_loss"] is None
-        assert document["judged"]["measure"] == "balanced_accuracy"
+        assert document["judged"]["measure"] == document["decided_by"] == "balanced_accuracy"
 
 
 def test_a_day_of_numbers(s3):
@@ -357,7 +357,7 @@ def test_a_day_of_numbers(s3):
     kept = np.array([float(f"{each:.4e}") for each in actual[:300]])
     assert document["metrics"]["r2"]["value"] == pytest.approx(r2_score(kept, predicted[:300]))
     assert document["metrics"]["mae"]["value"] == pytest.approx(mean_absolute_error(kept, predicted[:300]))
-    assert document["judged"]["measure"] == "rmse"
+    assert document["judged"]["measure"] == document["decided_by"] == "rmse"
     assert sum(each["rows"] for each in document["numbers"]["bias"]) == 300
     assert (document["calibration"], document["classes"], document["threshold"]) == ([], None, None)
 

@@ -125,8 +125,8 @@ def test_the_message_about_errors_has_the_figures_of_both():
     assert not check.passed
     assert check.message == (
         "The champion, run old, has RMSE 10,000 on the 8,237 of the 10,000 hold-out rows that were kept from it, too, "
-        "the challenger 10,523: a difference of +5.2%, at least +1.2% with 95 % confidence. So the challenger is worse. "
-        "An error truly larger by 1.5% would be found four times in five."
+        "the challenger 10,523: a difference of +5.2%, at least +1.2% with 95 % confidence. So the challenger is "
+        "worse. An error truly larger by 1.5% would be found four times in five."
     )
 
 
