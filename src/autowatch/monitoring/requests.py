@@ -1,7 +1,4 @@
-"""What the drift detector can be asked for: its events.
-
-The day that an event asks for.
-"""
+"""The requests that the drift detector accepts, read from its events."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +14,7 @@ LONGEST_RANGE = 366
 
 
 _RAW_PREFIXES = (INFERENCE_PREFIX, PREDICTIONS_PREFIX, TRAINING_PREFIX)
-"""Where there are rows; the function may not read elsewhere."""
+"""The prefixes with rows; the function has no permission to read elsewhere."""
 
 
 _REMEDY = (
@@ -28,7 +25,7 @@ _REMEDY = (
 
 @dataclass(frozen=True)
 class DueDays:
-    """Whatever has not been judged yet, up to today."""
+    """All days that are due, up to today."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class OneDay:
 
 @dataclass(frozen=True)
 class DayRange:
-    """All rows from the first day to the last one, judged as if they were of one day."""
+    """All rows from the first to the last day, judged as if they were of one day."""
 
     first: date
     last: date
@@ -53,7 +50,7 @@ class DayRange:
 
 @dataclass(frozen=True)
 class RawFile:
-    """A CSV of the bucket, by the baseline of `run` (None: the champion's)."""
+    """A CSV in the bucket, judged against the baseline of `run` (None: the champion)."""
 
     key: str
     run: str | None
@@ -63,14 +60,14 @@ Request = DueDays | OneDay | DayRange | RawFile
 
 
 def read_request(event: dict[str, Any], today: date) -> Request:
-    """What an event asks for; days after `today` cannot be judged yet.
+    """The request in an event; days after `today` are rejected.
 
     Raises:
-        InvalidRequest: it is not a known request.
+        InvalidRequest: the event is not a known request.
     """
     keys = set(event) - {"time"}
     if any(not isinstance(event[name], str) for name in keys):
-        raise InvalidRequest(f"The values of the event must be texts. {_REMEDY}")
+        raise InvalidRequest(f"The values of the event must be strings. {_REMEDY}")
     if not keys:
         return DueDays()
     if keys == {"date"}:
@@ -81,16 +78,16 @@ def read_request(event: dict[str, Any], today: date) -> Request:
         return _raw_file(event["raw_key"], event.get("run"))
     if keys in ({"from"}, {"to"}):
         (absent,) = {"from", "to"} - keys
-        raise InvalidRequest(f"The event has no {absent!r}, and a range has both its ends. {_REMEDY}")
+        raise InvalidRequest(f"The event has no {absent!r}, and a range needs both ends. {_REMEDY}")
     if keys == {"run"}:
-        raise InvalidRequest(f"The event has no 'raw_key', the file that the run is to judge. {_REMEDY}")
+        raise InvalidRequest(f"The event has a 'run' but no 'raw_key', the file to judge. {_REMEDY}")
     raise InvalidRequest(
-        f"The event has the keys {', '.join(sorted(keys))}, which mean nothing together. {_REMEDY}"
+        f"The event has the keys {', '.join(sorted(keys))}, which cannot be combined. {_REMEDY}"
     )
 
 
 def read_time(event: dict[str, Any], now: datetime) -> datetime:
-    """When the schedule meant to start this run, in UTC: a retry after midnight still means the day before.
+    """The scheduled start of this run, in UTC: a retry after midnight still belongs to the previous day.
 
     Raises:
         InvalidRequest: the event's `time` is not a time.
@@ -101,13 +98,13 @@ def read_time(event: dict[str, Any], now: datetime) -> datetime:
         return from_text(event["time"]).astimezone(UTC)
     except (TypeError, ValueError):
         raise InvalidRequest(
-            f"{event['time']!r} is no time. Write it as 2026-11-23T20:00:00Z, or leave it out."
+            f"{event['time']!r} is not a time. Write it as 2026-11-23T20:00:00Z, or leave it out."
         ) from None
 
 
 def _range(first: date, last: date) -> DayRange:
     if first > last:
-        raise InvalidRequest(f"The range ends on {last}, before it begins on {first}. Exchange the two.")
+        raise InvalidRequest(f"The range ends on {last}, before it begins on {first}. Swap the two dates.")
     chosen = DayRange(first, last)
     if len(chosen.days) > LONGEST_RANGE:
         raise InvalidRequest(f"The range has {len(chosen.days)} days. Ask for at most {LONGEST_RANGE}.")
@@ -116,9 +113,9 @@ def _range(first: date, last: date) -> DayRange:
 
 def _raw_file(key: str, run: str | None) -> RawFile:
     if not key.startswith(_RAW_PREFIXES):
-        raise InvalidRequest(f"{key!r} lies elsewhere than below {', '.join(_RAW_PREFIXES)}. {_REMEDY}")
+        raise InvalidRequest(f"{key!r} is not under {', '.join(_RAW_PREFIXES)}. {_REMEDY}")
     if run == "" or "/" in (run or ""):
-        raise InvalidRequest(f"{run!r} is not a run. {_REMEDY}")
+        raise InvalidRequest(f"{run!r} is not the name of a run. {_REMEDY}")
     return RawFile(key, run)
 
 
@@ -126,22 +123,24 @@ _FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class InvalidRequest(AutowatchError):
-    """The event is not a request that the drift detector knows."""
+    """The event is not a request that the drift detector accepts."""
 
 
 def requested_day(text: Any, today: date) -> date:
-    """The day that is written as in the bucket's keys; days after `today` have nothing to show yet.
+    """Parses a day that is written as in the bucket's keys, `YYYY-MM-DD`.
 
     Raises:
-        InvalidRequest: the text is not such a day.
+        InvalidRequest: the text is not such a day, or the day is after `today`.
     """
-    # fromisoformat takes other forms, too, which are not in the keys.
+    # fromisoformat accepts other formats as well, which the keys do not use.
     if not isinstance(text, str) or not _FORM.fullmatch(text):
         raise InvalidRequest(f"{text!r} is not a date. Write it as 2026-11-23.")
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise InvalidRequest(f"There is no day {text}. Correct the month or the day of the month.") from None
+        raise InvalidRequest(f"{text} is not in the calendar. Correct the month or the day.") from None
     if day > today:
-        raise InvalidRequest(f"{day} has not come yet; in UTC it is {today}. Ask for a day up to that one.")
+        raise InvalidRequest(
+            f"{day} is in the future: today is {today} in UTC. Ask for that day or an earlier one."
+        )
     return day

@@ -1,4 +1,4 @@
-"""What the daily job is given: the services that it talks to, and its parameters."""
+"""The clients and parameters of the daily job."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Clients:
-    """The services that the job talks to."""
+    """The services that the job uses."""
 
     bucket: Bucket
     sns: "SNSClient"
@@ -23,20 +23,20 @@ class Clients:
 
 @dataclass(frozen=True)
 class DriftClients(Clients):
-    """The same, and what counts the rows of a CSV of the bucket on the bins of a run."""
+    """`Clients` and a function that counts the rows of a CSV in the bucket on the bins of a run."""
 
     profile_csv: Callable[[ObjectVersion, str], CsvProfile]
 
 
 @dataclass(frozen=True)
 class MonitoringSettings:
-    """Where everything lies and goes.
+    """The parameters of the daily job.
 
     Attributes:
-        event_bus: the stack's own, which its rules listen to.
+        event_bus: the stack's own bus, which its rules listen to.
         min_rows: with fewer rows, scored or reference, there is no verdict.
-        column_metrics: whether each column has metrics of its own.
-        id_column: the user's key; empty where there is none.
+        column_metrics: whether metrics are emitted for each column.
+        id_column: the user's key column; empty if there is none.
         retrain_on_drift: whether drift starts a training run.
     """
 

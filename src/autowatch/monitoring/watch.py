@@ -1,7 +1,4 @@
-"""Monitoring: answers what the drift detector is asked for, the days that are due as a rule.
-
-What the drift detector is given: the services that it talks to, and its parameters.
-"""
+"""The drift detector: handles one request, usually for the days that are due."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +7,7 @@ from datetime import datetime
 from autowatch.monitoring.days.due import list_days, open_days
 from autowatch.monitoring.days.job import DaysFailed, JudgedDay, judge_due_days, judge_one_day
 from autowatch.monitoring.days.metrics import emit_run
-from autowatch.monitoring.days.refusals import tell_of_refusals
+from autowatch.monitoring.days.refusals import mail_refusals
 from autowatch.monitoring.requests import DayRange, DueDays, OneDay, RawFile, Request
 from autowatch.monitoring.settings import DriftClients, MonitoringSettings
 from autowatch.monitoring.windows import JudgedWindow, judge_range, judge_raw_file
@@ -20,14 +17,14 @@ __all__ = ["DaysFailed", "DriftClients", "MonitoringResult", "MonitoringSettings
 
 
 _NOTHING_DUE = (
-    "The reports cover every file already. Changed settings hold for days judged from then on; "
-    '{"date": "2026-11-23"} judges a day anew.'
+    "All reports are up to date. Changed settings apply to days that are judged later; "
+    '{"date": "2026-11-23"} judges a day again.'
 )
 
 
 @dataclass(frozen=True)
 class MonitoringResult:
-    """What one call did; `reason` says why it judged nothing."""
+    """The result of one call; `reason` says why it judged nothing."""
 
     run: str | None
     days: tuple[JudgedDay, ...] = ()
@@ -42,18 +39,18 @@ def watch(
     now: datetime,
     seconds_left: Callable[[], float],
 ) -> MonitoringResult:
-    """Does what is asked for. Without a champion it judges nothing, and still sends the mail about refused files.
+    """Handles a request. Without a champion it judges nothing, but still sends the mail about refused files.
 
-    A run over the days that are due leaves a heartbeat when it gets through. Requests by hand leave none: they say
-    nothing about the schedule.
+    A completed run over the due days emits a heartbeat. Requests on demand emit none, since they say nothing about the
+    schedule.
 
     Args:
         now: with a time zone.
-        seconds_left: tells how long the caller may still take.
+        seconds_left: returns how many seconds the caller has left.
 
     Raises:
-        DaysFailed: after every day was tried, some of them in vain.
-        AutowatchError: a range or a file cannot be judged; the name of the error and its message say why.
+        DaysFailed: some days failed; it is raised after all days were tried.
+        AutowatchError: a range or a file cannot be judged; the error's name and message say why.
     """
     try:
         champion = read_champion(clients.bucket).run
@@ -61,7 +58,7 @@ def watch(
         if isinstance(request, DueDays):
             first, last = open_days(clients.bucket, now.date())[0], now.date()
             listed = list_days(clients.bucket, settings.predictions_prefix, first, last)
-            tell_of_refusals(clients, settings, now, listed)
+            mail_refusals(clients, settings, now, listed)
             emit_run(settings.metrics_namespace, settings.stack, 0)
         return MonitoringResult(None, reason=str(error))
     if isinstance(request, DayRange | RawFile):

@@ -1,4 +1,4 @@
-"""Judging a range of days, or a CSV of the bucket. No alert is sent, and no later verdict depends on it."""
+"""Drift reports on demand, for a date range or one CSV. They send no alerts and do not influence later days."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,12 +24,12 @@ from autowatch.tabular.profile import Baseline, Profile
 
 
 class UnknownRun(AutowatchError):
-    """A file was to be judged by a run that does not exist."""
+    """The run that a file should be judged against does not exist."""
 
 
 @dataclass(frozen=True)
 class JudgedWindow:
-    """What came out for a range or a file, and where its documents lie."""
+    """The result for a range or a file, with the keys of its documents."""
 
     run: str
     verdict: str
@@ -52,7 +52,7 @@ def judge_range(
     """Judges all rows of a range of days at once.
 
     Raises:
-        PredictionsMissing, DocumentMalformed: what scoring has left of a day is not whole.
+        PredictionsMissing, DocumentMalformed: scoring's objects of a day are incomplete or damaged.
     """
     bucket = clients.bucket
     days = list_days(bucket, predictions_prefix, chosen.first, chosen.last).values()
@@ -79,16 +79,16 @@ def judge_range(
 def judge_raw_file(
     clients: DriftClients, chosen: RawFile, champion: str, min_rows: int, now: datetime
 ) -> JudgedWindow:
-    """Judges the rows of a CSV by the baseline of its run: an input file, a predictions file, any with its columns.
+    """Judges the rows of any CSV with the run's columns, such as an input or a predictions file.
 
-    Rows that scoring would reject are left out and counted. Where the file has no predictions, the features alone are
+    Rows that scoring would reject are left out and counted. If the file has no predictions, only the features are
     judged.
 
     Raises:
-        ObjectMissing: there is no such file.
-        UnreadableFile: it cannot be read as agreed.
-        UnknownRun: there is no run of the name asked for, or it ended before it had a baseline.
-        BaselineUnusable: the run has no baseline to judge by.
+        ObjectMissing: the file does not exist.
+        UnreadableFile: the file is malformed.
+        UnknownRun: the requested run does not exist, or it ended before it wrote a baseline.
+        BaselineUnusable: the run's baseline is missing or cannot be read.
     """
     bucket, key, run = clients.bucket, chosen.key, chosen.run or champion
     file = bucket.version(key)
@@ -118,13 +118,13 @@ def _baseline(baselines: Baselines, bucket: Bucket, asked_for: str | None, champ
         if asked_for is None:
             raise
         raise UnknownRun(
-            f"There is no run {asked_for!r} to judge by: {bucket.url(baseline_key(asked_for))} does not exist. "
+            f"There is no run {asked_for!r} to judge against: {bucket.url(baseline_key(asked_for))} does not exist. "
             "`autowatch runs` lists the runs; a released one has a baseline."
         ) from error
 
 
 def _without_absent_prediction(baseline: Baseline, profile: Profile) -> tuple[Baseline, Profile]:
-    """Both without the columns of the prediction that the file does not have: an input file never has them."""
+    """Both without the prediction columns that the file lacks; an input file never has them."""
     columns = tuple(
         column for column in baseline.columns if column.kind != "prediction" or column.name in profile.columns
     )

@@ -1,7 +1,4 @@
-"""Alarms about a day as a whole: its volume, its refused files and the columns that came with its rows.
-
-The input files that were refused whole.
-"""
+"""Alarms about a day as a whole: its volume, its refused files, repeated content or keys, and extra columns."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,8 +18,8 @@ from autowatch.records.predictions import read_columns
 from autowatch.reports.text import short
 from autowatch.tabular.repeated import RepeatedRows
 
-DAY_IS_TOLD = timedelta(hours=18)
-"""How much of a day must have passed before few rows say anything."""
+VOLUME_SETTLES_AFTER = timedelta(hours=18)
+"""How much of a day must have passed before a low row count is meaningful."""
 
 
 _LEAST_DAYS = 3
@@ -34,20 +31,20 @@ _NAMES_SHOWN = 5
 _LONGEST_NAME = 60
 
 
-# What came of the files' order or of a race, and not of what is in them.
+# Errors caused by the order of the files or by a race, not by their content.
 _NOT_ABOUT_CONTENT = ("NoChampion", "InputGone")
 
 
-def told_from(day: date) -> datetime:
-    """The moment from which the volume of a day says something."""
-    return datetime.combine(day, time(), UTC) + DAY_IS_TOLD
+def volume_settled_from(day: date) -> datetime:
+    """The time from which a low row count on this day is meaningful."""
+    return datetime.combine(day, time(), UTC) + VOLUME_SETTLES_AFTER
 
 
 def volume_alarms(day: date, rows: int, history: History, rules: VolumeRules, now: datetime) -> list[Alarm]:
-    """Alarms when a day has far fewer or far more rows than usual: than the median of the last days with a verdict.
+    """An alarm when a day has far fewer or far more rows than usual: the median of the last days with enough rows.
 
-    Where the same weekday of the week before was as quiet or as busy there is no alarm, so that weekends without data,
-    and a change that lasts for a week, raise none.
+    There is no alarm if the same weekday of the previous week was equally quiet or busy. Weekends without data, and
+    changes that last a week, therefore raise no alarm.
     """
     judged = sorted(
         (other for other, found in history.items() if other < day and found.has_rows_enough), reverse=True
@@ -58,7 +55,7 @@ def volume_alarms(day: date, rows: int, history: History, rules: VolumeRules, no
     usual = median(compared)
     week_before = history.get(day - timedelta(days=7))
     also = usual if week_before is None else week_before.rows
-    if rows < rules.least * min(usual, also) and now >= told_from(day):
+    if rows < rules.least * min(usual, also) and now >= volume_settled_from(day):
         how = f"fewer than {rules.least:g} times"
     elif rows > rules.most * max(usual, also):
         how = f"more than {rules.most:g} times"
@@ -69,9 +66,9 @@ def volume_alarms(day: date, rows: int, history: History, rules: VolumeRules, no
 
 
 def settings_alarms(day: date, settings: RecordedSettings, history: History) -> list[Alarm]:
-    """An alarm when the day was judged by other settings than the day of the last report before it.
+    """An alarm when the day's settings differ from those of the previous report.
 
-    An older version's report does not say which settings held, so nothing can be said of a change then.
+    Reports of older versions do not record the settings, so no change can be detected from them.
     """
     last = max((other for other in history if other < day), default=None)
     before = history[last].settings if last else None
@@ -81,7 +78,7 @@ def settings_alarms(day: date, settings: RecordedSettings, history: History) -> 
 
 
 def refusal_alarms(day: date, refused: Mapping[str, int]) -> list[Alarm]:
-    """An alarm when files were refused for what is in them; `refused` says how many were, by error."""
+    """An alarm when files were refused for their content; `refused` has the number of files for each error name."""
     content = {error: files for error, files in refused.items() if error not in _NOT_ABOUT_CONTENT}
     if not content:
         return []
@@ -94,7 +91,7 @@ def refusal_alarms(day: date, refused: Mapping[str, int]) -> list[Alarm]:
 
 
 def same_content_alarms(inputs: Collection[ObjectVersion]) -> list[Alarm]:
-    """An alarm when input files of the day have the same content. Each was scored, so the rows of each count."""
+    """An alarm when input files of the day have the same content. Each file was scored, so its rows count again."""
     by_content: dict[tuple[str, int], list[str]] = {}
     for file in inputs:
         by_content.setdefault((file.etag, file.size), []).append(file.key)
@@ -108,15 +105,15 @@ def same_content_alarms(inputs: Collection[ObjectVersion]) -> list[Alarm]:
         Alarm(
             None,
             "same content",
-            f"{which} the content of another one, so the same rows count more than once: {shown}.",
+            f"{which} the content of another file, so the same rows count more than once: {shown}.",
         )
     ]
 
 
 def repeated_key_alarms(bucket: Bucket, manifest_keys: Sequence[str], id_column: str) -> list[Alarm]:
-    """An alarm when rows of the day have the same key of the user's; a row without a key has none.
+    """An alarm when rows of the day share a value in the user's key column; rows without a key are ignored.
 
-    Of days with many rows the keys are not read.
+    Keys are not read on days with more than `_MOST_KEYS_READ` rows.
     """
     manifests: list[Manifest] = []
     read_many(
@@ -138,25 +135,25 @@ def repeated_key_alarms(bucket: Bucket, manifest_keys: Sequence[str], id_column:
         Alarm(
             None,
             "repeated keys",
-            f"Of {rows:,} rows scored {about}{which} a key (IdColumn) that an earlier row of the day has, too.",
+            f"Of {rows:,} scored rows, {about}{which} the same key (IdColumn) as an earlier row of the day.",
         )
     ]
 
 
 _MOST_KEYS_READ = 2_000_000
-"""A minute of reading."""
+"""Rows; reading so many keys takes about a minute."""
 
 
 def schema_alarms(
     day: date, extra_columns: Collection[str] | None, known: Collection[str], history: History, now: datetime
 ) -> list[Alarm]:
-    """Alarms for columns beside the model's that came or went since the last day with files.
+    """Alarms for columns outside the model that appeared or disappeared since the last day with files.
 
-    A model may have taken a column in, or dropped it: then it has not come or gone. Early in the day the files that
-    have a column may still be to come.
+    A column that a model started or stopped using raises no alarm. Disappeared columns are only reported late in the
+    day, since a later file may still have them.
 
     Args:
-        extra_columns: those of this day's files beside their models'; None where that is not known.
+        extra_columns: columns of this day's files that their models do not use; None if unknown.
         known: the columns of those models.
     """
     last = _last_day_with_files(day, history)
@@ -164,8 +161,10 @@ def schema_alarms(
         return []
     alarms = []
     if came := sorted(set(extra_columns) - last.extra_columns - last.model_columns):
-        alarms.append(f"Columns that the files of {last.day} did not have: {_listed(came)}.")
-    if now >= told_from(day) and (went := sorted(last.extra_columns - set(extra_columns) - set(known))):
+        alarms.append(f"New columns that the files of {last.day} did not have: {_listed(came)}.")
+    if now >= volume_settled_from(day) and (
+        went := sorted(last.extra_columns - set(extra_columns) - set(known))
+    ):
         alarms.append(f"Columns that the files of {last.day} had are gone: {_listed(went)}.")
     return [Alarm(None, "schema", message) for message in alarms]
 
@@ -188,10 +187,10 @@ _UNREADABLE = "unreadable"
 
 
 def count_refused(bucket: Bucket, keys: Iterable[str]) -> dict[str, int]:
-    """How many files were refused for which error, by its name; an object that is damaged counts as `unreadable`.
+    """The number of refused files for each error name; damaged error objects count as `unreadable`.
 
     Raises:
-        ObjectMissing: an object has gone since it was listed; call again.
+        ObjectMissing: an object was deleted after it was listed; call again.
     """
 
     def error_of(key: str) -> str:

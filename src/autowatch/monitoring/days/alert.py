@@ -1,7 +1,4 @@
-"""The alert on a day whose data drifted or raised alarms.
-
-The event DriftDetected, which informs other systems, and retraining, of drift.
-"""
+"""The alert about a day with drift or alarms, and the event `DriftDetected`, which other systems and retraining use."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,19 +33,19 @@ _LONGEST_NAME = 60
 _LONGEST_MESSAGE = 300
 
 
-# Ten lines of foreign names stay far below the 256 kB that SNS takes.
+# Ten lines with names from the data stay far below the 256 kB limit of SNS.
 _LONGEST_LINE = 500
 
 
 @dataclass(frozen=True)
 class DriftAlert:
-    """A day's news that needs an alert, and where it belongs.
+    """A day's findings that need an alert, and their context.
 
     Attributes:
         document: the day's `drift.json`.
-        news: what of it needs an alert.
+        news: the findings in it that need an alert.
         champion: the run in force.
-        caught_up: the dates of other days that have news as well.
+        caught_up: the dates of other days with news in the same alert.
         retrains: whether drift starts a training run.
     """
 
@@ -69,7 +66,7 @@ class DriftAlert:
 
     @property
     def part(self) -> Mapping[str, Any]:
-        """The rows that the alert is about: those of one run, the champion's before others, drift before alarms."""
+        """The part of the document that the alert is about: runs with drift first, then the champion's."""
         parts = [self.document, *self.document["other_runs"]]
         drifted = {finding.run for finding in self.news.news if finding.kind == "drift"}
         concerned = drifted or {finding.run for finding in self.news.news}
@@ -77,18 +74,18 @@ class DriftAlert:
 
     @property
     def subject_matter(self) -> Literal["drift", "alarms", "end"]:
-        """The worst of the news: drift before alarms, and these before what has ended."""
+        """The worst kind of news: drift, then alarms, then the end of either."""
         kinds = {finding.kind for finding in self.news.news}
         return "drift" if "drift" in kinds else "alarms" if kinds - {"ended"} else "end"
 
     @property
     def is_reminder(self) -> bool:
-        """Whether the drift lasts, and an earlier alert has named all of it."""
+        """Whether earlier alerts have already named all of this drift."""
         return all(finding in self.news.reminders for finding in self.news.news if finding.kind == "drift")
 
     @property
     def ended(self) -> list[str]:
-        """What has ended: each column, with the kind of its alarm where it was no drift."""
+        """The columns whose drift or alarm ended, with the kind of alarm."""
         return sorted(
             f"{finding.column}{'' if finding.message == 'drift' else f' ({finding.message})'}"
             for finding in self.news.news
@@ -104,13 +101,13 @@ def send_mail(sns: "SNSClient", topic_arn: str, alert: DriftAlert) -> None:
 def send_mail_of_days_left_out(
     sns: "SNSClient", topic_arn: str, stack: str, page: str, left_out: Sequence[DaysLeftOut]
 ) -> None:
-    """Says which days the daily job never judged, and what judges them; `page` is the URL of the page of all days."""
+    """Names days that the daily job never judged, and the commands for them; `page` is the history page's URL."""
     ranges = [f"{each.count} from {each.first} to {each.last}" for each in left_out]
     subject = subject_line(f"[{stack}] Days never judged", ranges, 2)
     lines = [
         f"What:     no daily run judged these days with predictions in time: {listed(ranges, 5)}.",
-        "          They are further back than a daily run looks, so none will.",
-        "How bad:  nothing is lost. But nobody has looked whether their rows had drifted.",
+        "          They are too old for a daily run, so no later run will judge them.",
+        "How bad:  nothing is lost, but these rows were never checked for drift.",
         "Next:     to judge all rows of a range at once:",
         *(f"          {each.command}" for each in left_out),
         "          autowatch judge --date YYYY-MM-DD judges one day, with its page.",
@@ -120,7 +117,7 @@ def send_mail_of_days_left_out(
 
 
 def subject(alert: DriftAlert) -> str:
-    """What happened, in one line."""
+    """The subject line of the e-mail."""
     if alert.subject_matter == "drift":
         names, what = alert.part["drifted_columns"], "Drift continues" if alert.is_reminder else "Drift"
     elif alert.subject_matter == "alarms":
@@ -171,7 +168,7 @@ def _lines_of_drift(alert: DriftAlert) -> list[str]:
 
 
 def _weight(part: Mapping[str, Any]) -> str:
-    """How much the drifted columns matter: to the model where that is known, else by their importance."""
+    """How much the drifted columns matter: by their use in the model if known, otherwise by their importance."""
     uses = {column["name"]: column.get("use") for column in part["columns"]}
     moved = model_use({name: uses[name] for name in part["drifted_columns"]})
     if moved:
@@ -205,12 +202,12 @@ def _lines_of_alarms(alert: DriftAlert) -> list[str]:
 
 def _verdict(part: Mapping[str, Any]) -> str:
     if counts_nothing(part):
-        return "it cannot be called, since no column counts by monitoring/settings.yaml"
+        return "there is no verdict, since monitoring/settings.yaml lets no column count"
     return f"the verdict is {part['verdict']}"
 
 
 def _alarms(alert: DriftAlert) -> list[tuple[str | None, str, str]]:
-    """Column, kind and message of the alarms that the alert names, the part's and the day's, news first."""
+    """Column, kind and message of the alarms of the run and of the day, news first."""
     news = {(finding.column, finding.kind) for finding in alert.news.news}
     alarms = deciding_alarms(alert.part)
     if alert.part is not alert.document:
@@ -237,23 +234,25 @@ def _since(alert: DriftAlert) -> str:
 
 def _next(alert: DriftAlert) -> str:
     if alert.subject_matter == "end":
-        return "Nothing. An alert is sent when it starts again."
+        return "Nothing. You are alerted if it starts again."
     if alert.subject_matter == "drift" and alert.part["run"] == alert.champion:
         if alert.retrains:
             return (
-                "Look at the report. A training run starts by itself on the newest file under training/, unless drift "
-                "started one within RetrainCooldownHours."
+                "Look at the report. A training run starts automatically on the newest file under training/, "
+                "unless drift started one within RetrainCooldownHours."
             )
         return (
-            "Look at the report. No training run starts by itself, since RetrainOnDrift is off: upload newer labelled "
-            "rows under training/, then run autowatch train."
+            "Look at the report. No training run starts automatically, since RetrainOnDrift is off: upload newer "
+            "labelled rows under training/, then run autowatch train."
         )
     if alert.subject_matter == "drift":
-        return "Look at the report. The model has been replaced since, so no training run starts for it."
+        return "Look at the report. This model has been replaced since, so no training run starts."
     for finding in alert.news.news:
         if finding.kind in ALARM_REMEDIES:
             return ALARM_REMEDIES[finding.kind]
-    return "Look at the report and ask where the data come from: an alarm often means a changed or broken source."
+    return (
+        "Look at the report and check the source of the data: an alarm often means that it changed or broke."
+    )
 
 
 def _listed(names: Sequence[str], most: int) -> str:
@@ -265,11 +264,11 @@ def _short(name: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """The text without line breaks and other controls, which a column's name may hold, and not endless."""
+    """The text without line breaks and control characters, which column names may hold, cut to `_LONGEST_LINE`."""
     return short(one_line(visible(text)), _LONGEST_LINE)
 
 
-# EventBridge takes entries of 256 kB; the report has everything.
+# EventBridge limits entries to 256 kB; the report is complete.
 _MOST = 100
 
 
@@ -287,10 +286,10 @@ def put_drift_event(
     """Puts `DriftDetected` on the event buses; docs/drift-detected.schema.json has its fields.
 
     Args:
-        part: what `drift.json` says of the rows of the run that drifted.
+        part: the drifted run's part of `drift.json`.
 
     Raises:
-        EventRefused: EventBridge took the call, but not the event.
+        EventRefused: EventBridge accepted the call but rejected the event.
     """
     detail = {
         "bucket": bucket,

@@ -1,4 +1,4 @@
-"""What later days need of the reports of earlier days."""
+"""Earlier reports, reduced to what the judgement of later days needs."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 HISTORY_DAYS = 60
-"""How far back a day's history goes: twice the most days that a setting can ask for, for weekends and outages."""
+"""How far back the history goes: twice the longest period that a setting allows, to cover weekends and outages."""
 
 
 _READERS = 16
@@ -29,9 +29,9 @@ class Finding:
     """Something that an alert names: drift or an alarm, of a run's column or of the whole day.
 
     Attributes:
-        message: empty where another wording would be no news; of what has ended, what it was.
+        message: empty if a change of the message is not news; for `ended`, the kind of finding that ended.
         alerted: the day of the last alert that named it, as `YYYY-MM-DD`.
-        size: of drift, the distance in multiples of its threshold at that alert.
+        size: for drift, the distance in multiples of its threshold at that alert.
     """
 
     kind: str
@@ -44,10 +44,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class RunDay:
-    """What a report says of the rows of one run; `alarmed` says whether a column that matters raised an alarm.
+    """A report's result for the rows of one run.
 
-    `counts_nothing` says whether no column that counts could be judged, in rows enough for a verdict. `compared_with`
-    are the days whose rows were the reference; it is empty where the training data were.
+    Attributes:
+        alarmed: whether a column with importance raised an alarm.
+        failed: whether the rows could not be judged.
+        since: the first day of the unbroken drift, as `YYYY-MM-DD`.
+        compared_with: the days whose rows were the reference; empty if the training data were.
+        counts_nothing: whether there were enough rows, but no column with importance could be judged.
     """
 
     run: str
@@ -63,10 +67,14 @@ class RunDay:
 
 @dataclass(frozen=True)
 class ReportedDay:
-    """What the report of one day says; `extra_columns` is None where that is not known.
+    """The report of one day.
 
-    `model_columns` are those of the models that scored the day's rows. `inputs` is the digest of what was judged, None
-    while an invocation has claimed the day to alert on it. `settings` is None where an older version wrote the report.
+    Attributes:
+        extra_columns: columns of the day's files that no model uses; None if unknown.
+        model_columns: the columns of the models that scored the day's rows.
+        inputs: the digest of the judged files; None while an invocation has claimed the day to alert on it.
+        told: the findings that alerts have named.
+        settings: None if an older version wrote the report.
     """
 
     day: date
@@ -80,17 +88,17 @@ class ReportedDay:
 
     @property
     def rows(self) -> int:
-        """The rows scored on that day, by whichever run."""
+        """The rows scored on that day by all runs."""
         return sum(run.rows for run in self.runs)
 
     @property
     def files(self) -> int:
-        """The files scored on that day, by whichever run."""
+        """The files scored on that day by all runs."""
         return sum(run.files for run in self.runs)
 
     @property
     def has_rows_enough(self) -> bool:
-        """Whether there were rows enough to judge those of one run at least."""
+        """Whether at least one run had enough rows for a verdict."""
         return any(run.verdict != "not enough data" or run.counts_nothing for run in self.runs)
 
     @property
@@ -99,15 +107,15 @@ class ReportedDay:
         return any(run.failed for run in self.runs)
 
     def of(self, run: str) -> RunDay | None:
-        """What the report says of the rows of this run."""
+        """The result of this run; None if the report has no rows of it."""
         return next((found for found in self.runs if found.run == run), None)
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "ReportedDay":
-        """What `drift.json` holds.
+        """Reads the content of `drift.json`.
 
         Raises:
-            KeyError, TypeError, ValueError: the document has another form.
+            KeyError, TypeError, ValueError: the document is malformed.
         """
         from_text(document["generated"])
         if document["alerting"] is not None:
@@ -130,7 +138,7 @@ History = dict[date, ReportedDay]
 
 
 def read_report(bucket: Bucket, day: date) -> tuple[dict[str, Any] | None, str | None]:
-    """The judgement of a day as it was written, None where there is none of the present form; and the object's ETag."""
+    """A day's `drift.json` and its ETag; the document is None if it is missing or malformed."""
     try:
         content, etag = bucket.read(report_key(day))
     except ObjectMissing:
@@ -140,13 +148,13 @@ def read_report(bucket: Bucket, day: date) -> tuple[dict[str, Any] | None, str |
         ReportedDay.from_json(document)
         parts_of(document)
     except (KeyError, TypeError, ValueError, AttributeError):
-        _LOGGER.warning("a report of another form is left out", extra={"key": report_key(day)})
+        _LOGGER.warning("a malformed report is ignored", extra={"key": report_key(day)})
         return None, etag
     return document, etag
 
 
 def read_history(bucket: Bucket, last: date) -> History:
-    """What the reports say of `last` and of the days before it, as far back as `HISTORY_DAYS`; listed once."""
+    """The reports of `last` and of the `HISTORY_DAYS` days before it, from one listing."""
     first = last - timedelta(days=HISTORY_DAYS)
     days = _reported_days(bucket, first, last)
     with ThreadPoolExecutor(_READERS) as readers:
@@ -173,7 +181,7 @@ def _reported_days(bucket: Bucket, first: date, last: date) -> list[date]:
     for page in pages:
         keys = [item["Key"] for item in page.get("Contents", [])]
         days += [wanted[key] for key in keys if key in wanted]
-        # Keys stand in the order of the days; an old day has years of them behind it.
+        # Keys are in the order of the days; years of later keys may follow an old day.
         if keys and keys[-1] > report_key(last):
             break
     return days
@@ -183,9 +191,9 @@ def _run_day(part: dict[str, Any]) -> RunDay:
     if not isinstance(part["run"], str) or not all(
         isinstance(part[name], int | float) for name in ("rows", "files", "drift_share")
     ):
-        raise TypeError("a run or a figure has another type")
+        raise TypeError("a run or a figure has the wrong type")
     if not {column["name"] for column in part["columns"]}.issuperset(part["drifted_columns"]):
-        raise ValueError("a drifted column is not among the columns")
+        raise ValueError("`drifted_columns` names a column that the report does not contain")
     if part["since"] is not None:
         date.fromisoformat(part["since"])
     return RunDay(
@@ -205,9 +213,9 @@ _MOST_SMALL_DAYS = 30
 
 
 def small_days(run: str, rows: int, day: date, history: History, min_rows: int) -> list[date]:
-    """The last days before `day` on which this run scored fewer than `min_rows` rows, until these and `rows` reach it.
+    """The last days on which this run scored fewer than `min_rows` rows, as many as needed to reach `min_rows`.
 
-    Newest first; at most 30 days back. Days with rows enough for a verdict of their own are passed over.
+    Newest first; at most 30 days back. Days with enough rows for their own verdict are skipped.
     """
     found: list[date] = []
     for back in range(1, _MOST_SMALL_DAYS + 1):
@@ -225,11 +233,11 @@ _WEEKS_COMPARED = 4
 
 
 def same_weekdays(run: str, day: date, history: History) -> tuple[date, ...]:
-    """The last four days of this weekday on which the rows of `run` did not drift, oldest first: the day's reference.
+    """The day's reference: the last four days of this weekday on which the rows of `run` did not drift, oldest first.
 
-    While drift from them lasts they stay the reference, so that drift does not become its own measure. A day that was
-    compared with the training data is taken, too: the first days of a weekday show its rhythm. None where there are no
-    rows of this weekday in four weeks.
+    While drift from them lasts, they stay the reference, so that drifted days never become the reference. A day that
+    was compared with the training data is used even if it drifted: the first days of a weekday show its rhythm. Empty
+    if there are no rows of this weekday in four weeks.
     """
     for weeks in range(1, _WEEKS_COMPARED + 1):
         before = day - timedelta(weeks=weeks)

@@ -1,4 +1,4 @@
-"""The daily job: judges the days that are due, and alerts on what is new."""
+"""The daily job: judges the days that are due and alerts on new findings."""
 
 import logging
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -26,7 +26,7 @@ from autowatch.monitoring.days.due import (
 )
 from autowatch.monitoring.days.history import Finding, read_history
 from autowatch.monitoring.days.metrics import emit_day
-from autowatch.monitoring.days.refusals import tell_of_refusals
+from autowatch.monitoring.days.refusals import mail_refusals
 from autowatch.monitoring.days.report import DayReport, judge_day
 from autowatch.monitoring.drift.baselines import Baselines
 from autowatch.monitoring.drift.runs import RowsJudge
@@ -37,9 +37,9 @@ from autowatch.records.keys import DAYS_KEY, HISTORY_KEY, day_page_key, report_k
 from autowatch.reports.publish import publish_history_page
 
 _SECONDS_FOR_A_DAY = 300.0
-"""With less time than this no further day is begun: an invocation that is killed in the middle of a day alerts on none.
+"""With less time left, no further day is started, since an invocation that is killed during a day sends no alert.
 
-600,000 files take as long, or 150,000 where all of them must be read through the client.
+Enough for 600,000 files, or for 150,000 if all of them must be read through the client.
 """
 
 _LOGGER = logging.getLogger(__name__)
@@ -50,12 +50,12 @@ class NoTimeLeft(AutowatchError):
 
 
 class DaysFailed(AutowatchError):
-    """Some days could not be judged or alerted on; the others were. The next run tries them again."""
+    """Some days could not be judged or alerted on. The others are done; the next run retries the failed ones."""
 
 
 @dataclass(frozen=True)
 class JudgedDay:
-    """What came out for one day; `notified` says whether this run alerted on it."""
+    """The result of one day; `notified` says whether this run sent an alert about it."""
 
     date: str
     verdict: str
@@ -73,19 +73,19 @@ def judge_due_days(
     now: datetime,
     seconds_left: Callable[[], float],
 ) -> tuple[JudgedDay, ...]:
-    """Judges the days that are due, oldest first, up to the one of `now`; tells people of days that are too old for it.
+    """Judges the days that are due, oldest first, up to the day of `now`, and alerts on days too old to be judged.
 
-    Days that there is no time for count as failed: the next run goes on with them.
+    Days for which there is no time left count as failed; the next run continues with them.
 
     Raises:
-        DaysFailed: after every day was tried, some of them in vain.
+        DaysFailed: some days failed; it is raised after all days were tried.
     """
     days = open_days(clients.bucket, now.date())
     job = _Job(clients, settings, champion, now, days[-1])
     too_old = days[0] - timedelta(days=1)
-    job.tell_of_days_left_out(too_old)
+    job.mail_days_left_out(too_old)
     judged = job.run(days, due_within=seconds_left)
-    job.tell_of_refusals(days)
+    job.mail_refusals(days)
     publish_history_page(clients.bucket)
     if job.is_done(too_old):
         close_days(clients.bucket, list(takewhile(job.is_done, days)), now)
@@ -99,7 +99,7 @@ def judge_one_day(
     """Judges one day, due or not.
 
     Raises:
-        DaysFailed: in vain.
+        DaysFailed: the day could not be judged or alerted on.
     """
     job = _Job(clients, settings, champion, now, day)
     judged = job.run([day])
@@ -109,7 +109,7 @@ def judge_one_day(
 
 
 class _Job:
-    """One run of the job: the days that it has judged, and those that it could not judge."""
+    """One run of the job: the days that it judged and the days that failed."""
 
     def __init__(
         self, clients: DriftClients, settings: MonitoringSettings, champion: str, now: datetime, last: date
@@ -126,15 +126,15 @@ class _Job:
     def run(
         self, days: Sequence[date], *, due_within: Callable[[], float] | None = None
     ) -> tuple[JudgedDay, ...]:
-        """Judges days, oldest first, alerts on what is news, and records the days.
+        """Judges days, alerts on their news, and records them.
 
-        A day with news is recorded after the alert, and so are the days behind it, which take its findings for known:
-        if the invocation is killed in between, the next one alerts again, so that a message may come twice but is never
-        lost. All days are tried, whatever happens to others.
+        A day with news is recorded after the alert, and so are all later days, since they treat its findings as known.
+        If the invocation is killed in between, the next one alerts again: an alert may come twice but is never lost. A
+        failed day does not stop the others.
 
         Args:
-            days: in their order.
-            due_within: how many seconds are left, where only days that are due are judged.
+            days: oldest first.
+            due_within: returns the seconds left; if given, only days that are due are judged.
         """
         listed = list_days(self._bucket, self._settings.predictions_prefix, days[0], days[-1])
         self._files |= {day: listed.get(day, DayFiles()) for day in days}
@@ -157,8 +157,8 @@ class _Job:
                 self._record(found)
         return tuple(_outcome(found) for found in judged if found.day not in self._failures)
 
-    def tell_of_days_left_out(self, newest: date) -> None:
-        """Tells people, once, of days up to `newest` that were never judged and that no run looks at any more."""
+    def mail_days_left_out(self, newest: date) -> None:
+        """Alerts once on days up to `newest` that were never judged and are now too old for a daily run."""
         with self._noting_failure([newest]):
             prefix = self._settings.predictions_prefix
             if found := find_days_left_out(self._bucket, prefix, self._now.date()):
@@ -171,19 +171,19 @@ class _Job:
                 told = replace(note, left_out=(*note.left_out, *found))
                 settle(self._bucket, DAYS_KEY, told.to_json(), claimed)
 
-    def tell_of_refusals(self, days: Sequence[date]) -> None:
-        """Tells people, once a day, of files of these days that were refused."""
+    def mail_refusals(self, days: Sequence[date]) -> None:
+        """Sends the daily mail about refused files of these days."""
         with self._noting_failure([self._now.date()]):
             listed = {day: self._files[day] for day in days}
-            tell_of_refusals(self._clients, self._settings, self._now, listed)
+            mail_refusals(self._clients, self._settings, self._now, listed)
 
     def is_done(self, day: date) -> bool:
-        """Whether the next run need not try anything of the day again."""
+        """Whether the next run has nothing to retry for this day."""
         reported = self._history.get(day)
         return day not in self._failures and not (reported and reported.failed)
 
     def check(self, days: int) -> None:
-        """Raises DaysFailed if some of so many days were tried in vain."""
+        """Raises DaysFailed if some of the run's `days` days failed."""
         if self._failures:
             reasons = " ".join(f"{day}: {reason}" for day, reason in sorted(self._failures.items()))
             raise DaysFailed(
@@ -195,7 +195,7 @@ class _Job:
         try:
             yield
         except Exception as error:
-            # Of whatever kind: a day that nobody foresaw must not keep all others from being judged, today or ever.
+            # Any exception: one unforeseen failure must not block the other days, now or in later runs.
             _LOGGER.exception(
                 "days could not be judged or alerted on", extra={"dates": [day.isoformat() for day in days]}
             )
@@ -209,13 +209,13 @@ class _Job:
         """The report of one day; None when it is not due.
 
         Raises:
-            NoTimeLeft: it is, and `due_within` is too short.
+            NoTimeLeft: it is due, but too few seconds are left.
         """
         if due_within:
             if not is_due(files, self._history.get(day), day, self._now):
                 return None
             if due_within() < _SECONDS_FOR_A_DAY:
-                raise NoTimeLeft("There was no time left; the next run goes on here.")
+                raise NoTimeLeft("There was no time left; the next run continues here.")
         return judge_day(
             self._bucket,
             day,
@@ -230,7 +230,7 @@ class _Job:
         )
 
     def _files_of(self, day: date) -> DayFiles:
-        """The files of an earlier day, which this run may not have listed."""
+        """The files of a day; listed now if this run has not listed them yet."""
         if day not in self._files:
             self._files[day] = list_days(self._bucket, self._settings.predictions_prefix, day, day).get(
                 day, DayFiles()
@@ -238,7 +238,7 @@ class _Job:
         return self._files[day]
 
     def _alert_on(self, waiting: Sequence[DayReport]) -> Sequence[DayReport]:
-        """Alerts on the news of days that wait for it, and gives the days; none of them where the alert failed."""
+        """Alerts on the news of the waiting days and returns the days; returns none if the alert failed."""
         if not waiting:
             return ()
         with self._noting_failure([found.day for found in waiting]):
@@ -250,7 +250,7 @@ class _Job:
         return ()
 
     def _send(self, waiting: Sequence[DayReport]) -> None:
-        """One message for all news, about the newest day that shows the worst of it; one event, about drift."""
+        """Sends one mail for all news, about the newest day with the worst of it, and one event if there is drift."""
         with_news = [found for found in waiting if found.news.news]
         news = {finding for found in with_news for finding in found.news.news}
         drifted = [found for found in waiting if _drift_in(found, news)]
@@ -280,7 +280,7 @@ class _Job:
             )
 
     def _record(self, found: DayReport) -> None:
-        """Writes the metrics, and the document by which the day counts as judged."""
+        """Writes the metrics and the document that marks the day as judged."""
         emit_day(
             found.document,
             self._settings.metrics_namespace,
@@ -299,7 +299,7 @@ class _Job:
 
 
 def _drift_in(found: DayReport, news: Container[Finding]) -> set[str | None]:
-    """The runs whose drift is news and shows on this day."""
+    """The runs that drifted on this day and whose drift is news."""
     drifted = {part["run"] for part in found.parts if part["verdict"] == "drift"}
     return drifted & {each.run for each in found.news.told if each.kind == "drift" and each in news}
 

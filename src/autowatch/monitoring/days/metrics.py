@@ -1,4 +1,4 @@
-"""The daily job's metrics: that it ran, what came out for each day, and how far each column has moved."""
+"""The daily job's metrics: its heartbeat, the result of each day, and the drift of each column."""
 
 import hashlib
 import math
@@ -14,7 +14,7 @@ _LONGEST_COLUMN = 200
 def emit_run(namespace: str, stack: str, days_judged: int) -> None:
     """Emits the heartbeat of the daily job.
 
-    To be called last: what is counted is runs that got through, those that had nothing to judge among them.
+    Call it last: it counts completed runs, including those with nothing to judge.
     """
     emit(namespace, {"DriftRuns": 1, "DaysJudged": days_judged}, {"Stack": stack})
 
@@ -27,12 +27,16 @@ def emit_day(
     by_column: bool,
     clock: datetime | None = None,
 ) -> None:
-    """Emits what `drift.json`, whose content `document` is, says of its day; `by_column` of each column too.
+    """Emits the metrics of one day.
 
-    Rows and alarms are those of all runs, and drift is any run's; the columns are those of the newest run with rows.
-    The metrics stand at their day: at `clock` (aware; now) where that is today in UTC, else at the day's last
-    second. A day that CloudWatch is too late for has none. All are levels of the day, to be read by their maximum:
-    a day that is judged again is not counted twice.
+    Rows and alarms are summed over all runs, and drift is that of any run; the columns are those of the newest run with
+    rows. The timestamp is `clock` if the day is today in UTC, otherwise the day's last second. Days too old for
+    CloudWatch get no metrics. Read each metric by its maximum, so that a day judged twice does not count twice.
+
+    Args:
+        document: the content of the day's `drift.json`.
+        by_column: whether to emit metrics for each column as well.
+        clock: the current time, with a time zone.
     """
     moment = _moment(date.fromisoformat(document["date"]), clock or datetime.now(UTC))
     if moment is None:
@@ -46,9 +50,9 @@ def emit_day(
 
 
 def column_dimension(name: str) -> str:
-    """The column's name as CloudWatch takes it: printable ASCII, at most 200 characters.
+    """The column's name in the form that CloudWatch accepts: printable ASCII, at most 200 characters.
 
-    A name that is changed gets the beginning of its SHA-256, so that no two columns come to share a metric.
+    A changed name ends with the first digits of its SHA-256, so that no two columns share a metric.
     """
     shown = "".join(character if " " <= character <= "~" else "?" for character in name[:_LONGEST_COLUMN])
     if shown == name and not name.isspace() and name:
@@ -86,7 +90,7 @@ def _of_column(column: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _drift_size(column: Mapping[str, Any]) -> float | None:
-    """The distance as a multiple of its threshold, from which on it is large; None without a verdict."""
+    """The distance as a multiple of its threshold; None if there is no distance or threshold."""
     if column["js"] is None or not column["js_threshold"]:
         return None
     size = column["js"] / column["js_threshold"]

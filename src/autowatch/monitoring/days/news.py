@@ -1,4 +1,4 @@
-"""Which findings of a day are news: an alert names a finding once, and drift only when it comes often enough."""
+"""Which findings of a day are news: an alert names each finding once, and drift only if it is frequent enough."""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -8,24 +8,26 @@ from typing import Any
 from autowatch.monitoring.days.history import Finding, History, ReportedDay, RunDay
 from autowatch.monitoring.drift.settings import AlertRules
 
-# Another wording of one of these is another finding.
+# For these kinds, a different message is a different finding.
 _BY_MESSAGE = ("settings", "settings changed", "baseline", "schema")
-# These have a mail of their own, which names the files.
+# A separate mail names these files.
 _ALERTED_ELSEWHERE = "refused files"
-# Whether a column is there at all is known without rows enough for a verdict.
+# A missing column is certain even with too few rows for a verdict.
 _AT_ONCE = "missing column"
 _ENDED = "ended"
-# Findings of a run whose rows get no verdict are remembered for so long.
+# How many days the findings of a run without a verdict are remembered.
 _DAYS_REMEMBERED = 30
 
 
 @dataclass(frozen=True)
 class News:
-    """The findings of a day: those that need an alert, worst first (`news`), and all that are named after it (`told`).
+    """The findings of a day.
 
     Attributes:
-        day: which the findings are of.
-        reminders: those of the news that an earlier alert has named already.
+        day: the day of the findings.
+        news: the findings that need an alert, worst first.
+        told: all findings that have been named once this alert is sent.
+        reminders: the news that an earlier alert has already named.
     """
 
     day: date
@@ -34,12 +36,12 @@ class News:
     reminders: frozenset[Finding] = frozenset()
 
     def naming(self, news: Container[Finding]) -> "News":
-        """The same with all of `news` that shows on this day: its own, and what an earlier day began."""
+        """A copy whose news are all of `news` that this day shows, including what an earlier day started."""
         shown = tuple(finding for finding in self.told if finding in news)
         return replace(self, news=shown, reminders=self.reminders)
 
     def news_of_drift(self, run: str) -> bool:
-        """Whether this alert is the day's first about this run's drift."""
+        """Whether this is the day's first alert about this run's drift."""
         today = [
             finding
             for finding in self.told
@@ -51,15 +53,15 @@ class News:
 def find_news(
     document: dict[str, Any], history: History, earlier: ReportedDay | None, rules: AlertRules
 ) -> News:
-    """Finds what of a day needs an alert: what starts, what got clearly worse, what lasts for long, and what ended.
+    """Finds the findings of a day that need an alert: new, clearly worse, long-lasting, or ended ones.
 
-    Drift of a run's rows counts when the rows of that run drifted on at least `rules.days` of its last `rules.of` days
-    with a verdict, this one included; alarms of its columns when there was drift or such an alarm on as many. A column
-    that is missing, and alarms of the day as a whole, count at once. Columns without importance never do.
+    A run's drift counts if its rows drifted on at least `rules.days` of its last `rules.of` days with a verdict, this
+    day included. Alarms of its columns count if there was drift or such an alarm on as many days. Missing columns and
+    alarms about the day as a whole count immediately. Columns without importance never count.
 
     Args:
-        document: the day's `drift.json`, with all but `told` and `alerted`.
-        history: the days before it, and those after it that were judged earlier.
+        document: the day's `drift.json`, complete except for `told` and `alerted`.
+        history: the earlier days, and later days if they were judged already.
         earlier: the report of the same day that this one replaces.
     """
     reported = ReportedDay.from_json({**document, "told": []})
@@ -85,9 +87,9 @@ def find_news(
 
 
 def drift_since(run: str, day: date, history: History) -> date:
-    """The first in the unbroken series of days up to `day` on which the rows of `run` drifted.
+    """The first day of the unbroken drift of `run` up to `day`.
 
-    Days without a verdict do not count.
+    Days without a verdict are skipped.
     """
     first = day
     for other in sorted((other for other in history if other < day), reverse=True):
@@ -96,7 +98,7 @@ def drift_since(run: str, day: date, history: History) -> date:
             continue
         if part.verdict == "no drift":
             break
-        # What an older report says reaches further back than the history does.
+        # `since` of an older report reaches further back than the history.
         first = min(other, date.fromisoformat(part.since) if part.since else other)
     return first
 
@@ -147,17 +149,17 @@ def _size(column: Mapping[str, Any]) -> float | None:
 
 
 def _named_around(day: date, history: History) -> dict[Finding, Finding]:
-    """The findings that alerts have named up to the last day before, and of days after this one, judged before it."""
+    """The findings that alerts have named, up to the previous day and on later days that were judged already."""
     last = max((other for other in history if other < day), default=None)
     named = {finding: finding for finding in _dated(history[last])} if last else {}
     for later in sorted(other for other in history if other > day):
-        # A day as a whole has alarms of its own.
+        # Alarms about a later day as a whole say nothing about this day.
         named |= {each: each for each in _dated(history[later]) if each.run or each.kind in _BY_MESSAGE}
     return named
 
 
 def _dated(reported: ReportedDay) -> list[Finding]:
-    """What alerts have named up to a day. Older reports name only what was alerted on that day."""
+    """The findings named up to a day. Reports of older versions have only those named on that day."""
     return [
         finding if finding.alerted else replace(finding, alerted=reported.day.isoformat())
         for finding in reported.told
@@ -169,7 +171,7 @@ def _days_since(finding: Finding, day: date) -> int:
 
 
 def _is_due_again(finding: Finding, named: Finding, day: date, rules: AlertRules) -> bool:
-    """Whether a finding that an alert has named lasts for long since then, or got clearly worse."""
+    """Whether a named finding must be named again, because it has lasted long or got clearly worse."""
     if _days_since(named, day) >= rules.repeat:
         return True
     return bool(finding.size and named.size and finding.size >= rules.further * named.size)
@@ -178,7 +180,7 @@ def _is_due_again(finding: Finding, named: Finding, day: date, rules: AlertRules
 def _remembered(
     before: Mapping[Finding, Finding], reported: ReportedDay, found: Container[Finding], day: date
 ) -> dict[Finding, Finding]:
-    """The findings of runs whose rows have no verdict on this day: they may last, and are no news after it."""
+    """The earlier findings of runs without a verdict on this day: they may last, so they are not news afterwards."""
     return {
         finding: named
         for finding, named in before.items()
@@ -191,7 +193,7 @@ def _remembered(
 
 
 def _ended(before: Iterable[Finding], reported: ReportedDay, found: Iterable[Finding]) -> Iterator[Finding]:
-    """The drift, and the kinds of alarms, that were named of a run and are gone on this day."""
+    """An `ended` finding for each named drift or alarm of a run that is gone on this day."""
     lasting = {(finding.run, finding.kind) for finding in found}
     for finding in before:
         if (

@@ -1,4 +1,4 @@
-"""The mail about refused files: once a day, with each file that no earlier one has named."""
+"""The mail about refused files: at most one a day, with all files that no earlier mail has named."""
 
 import hashlib
 import json
@@ -26,12 +26,12 @@ _LOGGER = logging.getLogger(__name__)
 _MOST_FILES, _MOST_IN_SUBJECT = 20, 3
 _LONGEST_NAME, _LONGEST_REASON, _LONGEST_URL = 120, 300, 1200
 _SHORTEST = 16
-"""Hexadecimal digits that stand for a key: with a million of them two are alike in one case of 10⁷."""
+"""Hexadecimal digits of a key's digest: among a million keys, two collide with a probability of about 10⁻⁷."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """What an `.error.json` says: the file's key, the error's name and its reason; and where it lies."""
+    """The content of an `.error.json`: the file's key, the error's name and reason; `key` is its own key."""
 
     file: str
     error: str
@@ -41,12 +41,12 @@ class Refusal:
 
 @dataclass(frozen=True)
 class _Note:
-    """What `monitoring/refusals.json` holds.
+    """The content of `monitoring/refusals.json`.
 
     Attributes:
         mailed: the day of the last mail.
-        named: for each day with refusals the digests of the keys that a mail has named.
-        alerting: when an invocation claimed the note, see `records.claim`.
+        named: for each day, the digests of the keys that mails have named.
+        alerting: when an invocation claimed the note; see `records.claim`.
     """
 
     mailed: date | None
@@ -57,7 +57,7 @@ class _Note:
         return _digest(key) not in self.named.get(day, ())
 
     def with_named(self, keys: Mapping[date, Sequence[str]], today: date) -> "_Note":
-        """After a mail; what no daily run looks at any more is left out."""
+        """The note after a mail about these keys, without days that are too old for a daily run."""
         oldest = today - timedelta(days=LONGEST_LOOK_BACK)
         days = sorted(day for day in {*self.named, *keys} if day >= oldest)
         named = {day: [*self.named.get(day, ()), *map(_digest, keys.get(day, ()))] for day in days}
@@ -71,18 +71,18 @@ class _Note:
         }
 
 
-def tell_of_refusals(
+def mail_refusals(
     clients: Clients, settings: MonitoringSettings, now: datetime, listed: Mapping[date, DayFiles]
 ) -> int:
-    """Sends one mail about all refused files that none has named yet, and gives how many there are; on most days none.
+    """Sends one mail about all refused files that no mail has named yet, and returns their number.
 
-    One mail a day at most: the next day's has what is refused after it. If a mail fails, the next run sends it.
+    At most one mail is sent a day; files refused after it are in the next day's. If a mail fails, the next run retries.
 
     Args:
-        listed: the files of the days that a run looks at, in their order.
+        listed: the files of the days that the run considers, oldest first.
 
     Raises:
-        Contested: another invocation is about to send it.
+        Contested: another invocation is sending the mail.
     """
     bucket, today = clients.bucket, now.date()
     note, etag = _read_note(bucket)
@@ -117,7 +117,7 @@ def _is_wanted(bucket: Bucket, settings: MonitoringSettings) -> bool:
 
 
 def _read_note(bucket: Bucket) -> tuple[_Note, str | None]:
-    """The note and its ETag. A damaged one is as good as none: then the mail names files that it has named before."""
+    """The note and its ETag. A malformed note counts as empty, so that the mail names files again."""
     try:
         content, etag = bucket.read(REFUSALS_KEY)
     except ObjectMissing:
@@ -149,9 +149,7 @@ def _send(
 ) -> None:
     names = [each.file.rpartition("/")[2] for each in refusals]
     what = f"[{settings.stack}] {counted(total, 'file')} refused"
-    lines = [
-        f"What:     {counted(total, 'file')} could not be taken as {'it is' if total == 1 else 'they are'}."
-    ]
+    lines = [f"What:     {counted(total, 'file')} could not be processed."]
     for each in refusals:
         lines += [
             f"File:     {short(visible(each.file), _LONGEST_NAME)}",
@@ -163,7 +161,7 @@ def _send(
             f"And {total - len(refusals):,} more, in .error.json objects under {bucket.url(REJECTED_PREFIX)}"
         )
     lines.append(
-        "Next:     Mend what the reason says, then upload the file again. Each file is named in one mail."
+        "Next:     Correct each file as its reason says, then upload it again. Each file is named in one mail only."
     )
     publish(sns, settings.topic_arn, subject_line(what, names, _MOST_IN_SUBJECT, total), lines)
 

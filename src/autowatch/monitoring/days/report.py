@@ -1,7 +1,7 @@
 """The report of one day: judged, claimed, shown on its page, and recorded.
 
-A report is written twice. The claim holds the judgement with none of the news in `told`, and no `inputs`, so that the
-day stays due; the record holds all of it. An invocation that is killed in between leaves the day to the next one.
+A report is written twice. The claim holds the judgement without `inputs` and without the news in `told`, so that the
+day stays due. The record is complete. If an invocation is killed in between, the next one judges the day again.
 """
 
 from collections.abc import Callable, Iterable
@@ -36,13 +36,13 @@ from autowatch.reports.publish import publish_day_page
 
 @dataclass(frozen=True)
 class DayReport:
-    """One day's report on its way into the bucket.
+    """One day's report before it is recorded.
 
     Attributes:
-        document: `drift.json` as it is once people were alerted.
-        news: what needs an alert.
-        etag: of the document that the next write replaces; None where there is none.
-        claimed: the claim of another invocation that the document had when it was read.
+        document: `drift.json` in its form after the alert.
+        news: the findings that need an alert.
+        etag: of the document that the next write replaces; None if there is none.
+        claimed: another invocation's claim in the document when it was read.
     """
 
     bucket: Bucket
@@ -54,7 +54,7 @@ class DayReport:
 
     @property
     def summary(self) -> ReportedDay:
-        """What the judgement of later days takes from this one."""
+        """The report in the form that the judgement of later days needs."""
         return ReportedDay.from_json(self.document)
 
     @property
@@ -63,10 +63,10 @@ class DayReport:
         return [self.document, *self.document["other_runs"]]
 
     def claim(self) -> "DayReport":
-        """Writes the claim and then the page, which an alert links to; gives the report that may follow the claim.
+        """Writes the claim, then the page that the alert links to; returns the report with the ETag of the claim.
 
         Raises:
-            Contested: another invocation judges the day.
+            Contested: another invocation has claimed the day.
         """
         key = report_key(self.day)
         claimed = replace(self, etag=claim(self.bucket, key, self._without_news, self.etag, self.claimed))
@@ -78,7 +78,7 @@ class DayReport:
         return claimed
 
     def give_back(self) -> None:
-        """Ends the claim of a day whose page or alert failed, so that the next run need not wait until it expires.
+        """Ends the claim after the page or alert failed, so that the next run need not wait until the claim expires.
 
         Raises:
             Contested: another invocation has taken the day over.
@@ -86,7 +86,7 @@ class DayReport:
         settle(self.bucket, report_key(self.day), self._without_news, self.etag)
 
     def record(self) -> None:
-        """Writes the document; the day then counts as judged.
+        """Writes the complete document, which marks the day as judged.
 
         Raises:
             Contested: another invocation has taken the day over.
@@ -112,14 +112,14 @@ def judge_day(
     files_of: Callable[[date], DayFiles],
     id_column: str = "",
 ) -> DayReport:
-    """Judges the rows of one day, whatever is in the bucket for it already.
+    """Judges the rows of one day, whether or not it has a report already.
 
     Args:
-        files_of: gives the files of an earlier day, for a day with too few rows of its own.
-        id_column: the user's key; empty where there is none.
+        files_of: returns the files of an earlier day, for days with too few rows.
+        id_column: the user's key column; empty if there is none.
 
     Raises:
-        PredictionsMissing, DocumentMalformed: what scoring has left of the day is not whole.
+        PredictionsMissing, DocumentMalformed: scoring's objects of the day are incomplete or damaged.
     """
     scored = read_scored_rows(bucket, list(files.manifests), baselines, profile_csv)
     judged = judge.judge(scored)
@@ -168,11 +168,11 @@ def judge_day(
 
 @dataclass(frozen=True)
 class _EarlierDays:
-    """The earlier days that a day may be judged with, or by.
+    """The earlier days whose rows may be added to a day's rows, or be their reference.
 
     Attributes:
-        history: what was reported of them.
-        files_of: gives their files.
+        history: their reports.
+        files_of: returns their files.
     """
 
     history: History
@@ -181,7 +181,7 @@ class _EarlierDays:
     files_of: Callable[[date], DayFiles]
 
     def rows_of(self, run: str, days: Iterable[date]) -> list[RunRows]:
-        """The rows of a run on these days, where it has any."""
+        """The rows of a run on those of these days on which it scored any."""
         scored = (
             read_scored_rows(
                 self.baselines.bucket, list(self.files_of(day).manifests), self.baselines, self.profile_csv
@@ -194,7 +194,7 @@ class _EarlierDays:
 def _with_small_days(
     judgement: RunJudgement, scored: ScoredRows, day: date, earlier: _EarlierDays, rules: DriftRules
 ) -> RunJudgement:
-    """The judgement of a run's rows, of too few rows together with the last days that had too few as well."""
+    """The judgement of a run's rows; too few rows are judged together with the last days that had too few."""
     rows = scored.of(judgement.run)
     if rows is None or rows.rows >= rules.min_rows or judgement.report is None:
         return judgement
@@ -209,7 +209,7 @@ def _with_small_days(
 def _by_weekday(
     judgement: RunJudgement, scored: ScoredRows, day: date, earlier: _EarlierDays, rules: DriftRules
 ) -> RunJudgement:
-    """The judgement of a run's rows by the same weekday of the last weeks, if both have rows enough."""
+    """The judgement of a run's rows against the same weekday of the last weeks, if both have enough rows."""
     rows = scored.of(judgement.run)
     if rows is None or rows.rows < rules.min_rows or judgement.report is None:
         return judgement
@@ -226,7 +226,7 @@ def _since(run: str, verdict: str, day: date, history: History) -> str | None:
 
 
 def _domino_checks(bucket: Bucket) -> Any:
-    """What Domino last said, where there is a Domino that says anything."""
+    """Domino's last results; None if there are none."""
     try:
         return bucket.read_json(DOMINO_CHECKS_KEY)
     except (ObjectMissing, ValueError):

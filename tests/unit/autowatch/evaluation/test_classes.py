@@ -9,7 +9,7 @@ from sklearn import metrics
 from autowatch.evaluation.auc import auc_estimate, class_influences, macro_auc
 from autowatch.evaluation.classes import class_table, exchanged_labels
 from autowatch.evaluation.figures import Bounded
-from autowatch.evaluation.judged import ClassRows
+from autowatch.evaluation.judged import ClassRows, joined
 
 
 def draw(seed, rows=300, labels=4, decimals=16):
@@ -131,7 +131,7 @@ def test_verdicts_may_leave_labels_with_few_rows_out():
 def test_parts_are_joined_and_rows_are_picked():
     rows = draw(9)
     parts = [rows.at(np.arange(100)), rows.at(np.arange(100, 300))]
-    assert ClassRows.joined(parts).values() == rows.values()
+    assert joined(parts).values() == rows.values()
 
 
 @pytest.mark.parametrize("name", ["macro_auc", "accuracy", "balanced_accuracy", "macro_f1", "log_loss"])

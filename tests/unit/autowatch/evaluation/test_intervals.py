@@ -3,7 +3,13 @@ import pytest
 from scipy import stats
 
 from autowatch.evaluation.figures import Bounded, Estimate
-from autowatch.evaluation.intervals import f1_estimate, mean_estimate, share_estimate
+from autowatch.evaluation.intervals import (
+    f1_estimate,
+    logit_interval,
+    mean_estimate,
+    mean_of_shares,
+    share_estimate,
+)
 
 
 @pytest.mark.parametrize(("hits", "rows"), [(0, 1), (1, 1), (0, 50), (50, 50), (3, 200), (1, 10**6), (5, 7)])
@@ -33,3 +39,28 @@ def test_f1_rises_with_the_jaccard_index():
     assert f1_estimate(0, 0, 0) is None
     assert f1_estimate(0, 4, 0).value == 0
     assert f1_estimate(4, 0, 0).value == f1_estimate(4, 0, 0).upper == 1
+
+
+def test_a_mean_of_shares_has_an_interval_where_every_row_is_right():
+    one = share_estimate(20, 20)
+    assert mean_of_shares([one]) == one
+    several = mean_of_shares([one] * 4)
+    assert (several.value, several.upper) == (1, 1)
+    assert one.lower < several.lower < 1
+
+
+@pytest.mark.parametrize("rows", [20, 100])
+def test_a_mean_of_shares_is_held_as_often_as_stated(rows):
+    """95 % of 2,000 are 1,900 ± 10."""
+    random = np.random.default_rng(1)
+    chances = np.array([0.5, 0.8, 0.95])
+    hits = random.binomial(rows, chances, (2_000, 3))
+    found = [mean_of_shares([share_estimate(int(each), rows) for each in day]) for day in hits]
+    held = sum(each.lower <= chances.mean() <= each.upper for each in found)
+    assert 1_860 <= held <= 1_970
+
+
+def test_an_interval_on_the_logit_scale_stays_between_0_and_1():
+    wide = logit_interval(0.9, 0.3)
+    assert 0 < wide.lower < 0.9 < wide.upper < 1
+    assert logit_interval(0.5, 0.01).upper == pytest.approx(0.5196, abs=1e-4)

@@ -245,7 +245,7 @@ class TestBaselines:
         assert (report["verdict"], other["verdict"], other["rows"]) == ("no drift", "not enough data", 500)
         (alarm,) = other["alarms"]
         assert alarm["kind"] == "baseline"
-        assert "models/run-1/baseline.json is gone" in alarm["message"]
+        assert "models/run-1/baseline.json is missing" in alarm["message"]
         assert "Restore" in alarm["message"]
 
     @pytest.mark.parametrize("change", [{"profile_version": 0}, {"columns": 5}, {"bins": "other"}], ids=str)
@@ -569,7 +569,7 @@ def test_files_with_the_same_content_are_named(clients):
         )
     run(clients)
     (alarm,) = [alarm for alarm in report_of(clients)["alarms"] if alarm["kind"] == "same content"]
-    assert "1 file repeats the content of another one" in alarm["message"]
+    assert "1 file repeats the content of another file" in alarm["message"]
 
 
 def test_keys_of_the_users_that_come_twice_on_a_day_are_told(clients):
@@ -583,7 +583,7 @@ def test_keys_of_the_users_that_come_twice_on_a_day_are_told(clients):
     score(clients.bucket.client, baseline, LIKE_TRAINING, name="without")
     run(clients, id_column="customer")
     (alarm,) = report_of(clients)["alarms"]
-    message = "Of 1,000 rows scored 18 rows have a key (IdColumn) that an earlier row of the day has, too."
+    message = "Of 1,000 scored rows, 18 rows have the same key (IdColumn) as an earlier row of the day."
     assert alarm == {"column": None, "kind": "repeated keys", "message": message}
     (mail,) = clients.sns.messages
     assert message in mail["Message"]

@@ -106,7 +106,7 @@ def schema(history=None, extra=None, known=("age",), now=EVENING):
 class TestSchema:
     def test_a_column_that_came_and_one_that_went(self):
         came, went = schema(days_before("n", extra=["a", "b"]), extra=["b", "c"])
-        assert came == "Columns that the files of 2026-11-22 did not have: c."
+        assert came == "New columns that the files of 2026-11-22 did not have: c."
         assert went == "Columns that the files of 2026-11-22 had are gone: a."
 
     def test_the_same_columns_are_none(self):

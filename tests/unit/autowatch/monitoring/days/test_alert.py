@@ -332,7 +332,7 @@ def test_an_event_that_eventbridge_refuses_is_an_error():
 
 @pytest.mark.parametrize(
     ("retrains", "said"),
-    [(True, "A training run starts by itself"), (False, "since RetrainOnDrift is off")],
+    [(True, "A training run starts automatically"), (False, "since RetrainOnDrift is off")],
 )
 def test_what_to_do_next_depends_on_whether_drift_retrains(retrains, said):
     assert said in next(

@@ -174,7 +174,7 @@ class TestSettings:
         ]
         mail = clients.sns.messages[1]["Message"]
         assert f"Changed since {day_before(3)}: defaults.importance 1 → 0." in mail
-        assert "Drift:    it cannot be called, since no column counts by monitoring/settings.yaml." in mail
+        assert "Drift:    there is no verdict, since monitoring/settings.yaml lets no column count." in mail
         assert [report_of(clients, day_before(back))["settings"] for back in (3, 2)] == [
             {},
             {"defaults": {"importance": 0}},

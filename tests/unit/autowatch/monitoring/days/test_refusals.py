@@ -51,7 +51,7 @@ def test_refused_files_and_labels_files_are_named_with_their_reasons(stack):
     (mail,) = mails(stack)
     assert mail["Subject"] == "[bank-stack] 2 files refused: outcome.csv, a.csv"
     lines = mail["Message"].splitlines()
-    assert lines[0] == "What:     2 files could not be taken as they are."
+    assert lines[0] == "What:     2 files could not be processed."
     assert lines[4:7] == [
         "File:     inference/north/a.csv",
         "          MissingColumns: The file lacks the column 'age'.",
