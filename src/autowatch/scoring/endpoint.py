@@ -167,7 +167,7 @@ class Endpoint:
 
         Raises:
             BatchTooLarge, BatchTimedOut, RowsRefused, BatchFailed: this batch failed; part of it may succeed.
-            EndpointThrottled, EndpointUnavailable: it still was when the time ran out.
+            EndpointThrottled, EndpointUnavailable: the endpoint still was when the time ran out.
             ModelFailed: the same; or the model failed on too many batches and parts of batches.
             EndpointMissing, OutOfTime, AnotherModelAnswered: see there.
             AnswerMismatch, AnswerUnreadable: there was an answer, but not a reliable one.
@@ -193,7 +193,7 @@ class Endpoint:
         """As `predict`, for a few rows: if they take too long, the endpoint is still starting, and is asked again.
 
         Raises:
-            BatchTimedOut: it still did when there was no time for another request.
+            BatchTimedOut: they still took too long when there was no time for another request.
         """
         while True:
             try:

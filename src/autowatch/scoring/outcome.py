@@ -2,10 +2,6 @@
 
 Also: the check before a commit that no row is missing, the report of a scored file in log and metrics, and the refusal
 of a whole file: an error object under `rejected/`, a warning in the log and a metric.
-
-Reporting to log and metrics that a file was scored.
-
-Refusing a file whole: an error object under `rejected/`, a warning in the log and a metric.
 """
 
 import logging

@@ -52,7 +52,7 @@ for a large one enough to make Arrow's cost per call negligible."""
 
 
 _FILLED = 0.97
-"""The planned share of a request's rows: rows differ in length."""
+"""How full requests are planned to be, because rows differ in length."""
 
 
 _BATCHES_A_RELEASE = 16
@@ -147,7 +147,7 @@ def _score_and_commit(
     champion = scored.champion
     if champion.endpoint_name != settings.endpoint_name:
         _LOGGER.warning(
-            "the champion serves at another endpoint than the one set",
+            "the champion serves at another endpoint than the configured one",
             extra={"champion": champion.endpoint_name, "set": settings.endpoint_name},
         )
     manifest = Manifest(
@@ -243,7 +243,7 @@ def _score(
 
 
 def _chunks(bucket: Bucket, file: ObjectVersion, limits: ScoringLimits) -> Iterator[bytes]:
-    """The bytes of a file, in chunks of which a whole number makes a request with the most rows."""
+    """The bytes of a file, in chunks of which a whole number fills one request."""
     with closing(ResumedBody(bucket, file)) as body:
         beginning = body.read(_SMALLEST_CHUNK)
         yield beginning

@@ -56,7 +56,7 @@ class AcceptedPiece:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The file's rows, how many of them are to be scored, and the bytes of its longest line."""
+    """The numbers of rows and of rows to be scored, and the bytes of the longest line."""
 
     rows: int
     to_score: int
@@ -69,7 +69,7 @@ def accept_pieces(
     """Adds up the checks, and writes the list of pieces to finish, each with its place among the rows.
 
     Raises:
-        UnreadableFile: the file is refused, for the first reason in it.
+        UnreadableFile: the file is refused, for the fault that comes first in it.
         PieceMissing: a piece has not been checked.
     """
     pieces = bucket.read_as(plan.work.pieces, list[Piece])

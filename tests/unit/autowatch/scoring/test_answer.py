@@ -92,7 +92,9 @@ def test_answers_that_are_not_one_for_each_row(count):
             """no,0.9,"[0.9, 0.1]","['no', 'maybe']"\n""", "list of labels", id="unknown in the list"
         ),
         pytest.param("""no,0.9,"[0.9, 0.1]","['no', 'yes', 'x']"\n""", "list of labels", id="three labels"),
-        pytest.param("""no,0.9,"[0.9]","['no', 'yes']"\n""", "one probability per label", id="one probability"),
+        pytest.param(
+            """no,0.9,"[0.9]","['no', 'yes']"\n""", "one probability per label", id="one probability"
+        ),
         pytest.param("""no,0.9,"[0.9, nan]","['no', 'yes']"\n""", "from 0 to 1", id="NaN"),
         pytest.param("""no,0.9,"[0.9, 1.5]","['no', 'yes']"\n""", "from 0 to 1", id="more than 1"),
         pytest.param("""no,0.9,"[0.9, x]","['no', 'yes']"\n""", "from 0 to 1", id="no number"),
