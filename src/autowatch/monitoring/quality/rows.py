@@ -144,5 +144,5 @@ _ROWS: Mapping[ProblemType, _RowsOf] = {
     "multiclass": _several_labels,
     "regression": _numbers,
 }
-"""By problem type, the function that makes the rows. Its arguments: the contract, the labels (`FileLabels`), the texts of
-each prediction column, and a function that returns a label in its form in the predictions."""
+"""By problem type, the function that makes the rows. Its arguments: the contract, the labels (`FileLabels`), the texts
+of each prediction column, and a function that returns a label in its form in the predictions."""
