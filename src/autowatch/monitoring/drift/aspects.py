@@ -1,7 +1,7 @@
-"""What is compared of an open column beside its bins: values never seen, lengths, and how many different ones.
+"""Further comparisons of open columns: values never seen in training, text lengths, and the number of distinct values.
 
-Its values are too many to have bins, so most of them are in one bin, and one value in place of another moves nothing
-there. docs/drift.md has the reasons and the error rates.
+An open column has too many values for bins. Most of its rows share one bin, which does not change when one value
+replaces another. docs/drift.md has the reasons and the error rates.
 """
 
 import math
@@ -15,13 +15,13 @@ from autowatch.monitoring.drift.statistics import distance, distance_threshold, 
 from autowatch.tabular.bins import Bins, CategoricalBins, Memory, NumericBins
 from autowatch.tabular.sketches import MOST_HASHES, ColumnSketch
 
-# A number of different values counts as moved from three times the distance of a column's shares on: by a fifth.
+# The number of distinct values counts as moved at three times the distance for shares: a change by about a fifth.
 _TIMES_THE_DISTANCE = 3
 
-# The normal approximation needs more values than a handful.
+# The normal approximation is poor below this number of values.
 _FEWEST_VALUES = 10
 
-# The relative standard error of a number that was estimated from the smallest hashes (Beyer et al., 2007).
+# The relative standard error of a distinct count estimated from the smallest hashes (Beyer et al., 2007).
 _ERROR_OF_ESTIMATE = 1 / math.sqrt(MOST_HASHES - 2)
 
 
@@ -30,11 +30,11 @@ class Aspect:
     """One comparison of a column with the reference; its statistics are None where there is nothing to compare.
 
     Attributes:
-        what: which one it is.
-        p_value: how probable so large a difference is by chance.
-        distance: how large it is, from 0 to 1.
-        threshold: from which distance on it counts as large.
-        moved: the difference in words; empty where the column's bins say it.
+        what: the name of the comparison.
+        p_value: the probability of so large a difference by chance.
+        distance: the size of the difference, from 0 to 1.
+        threshold: the lowest distance that counts as large.
+        moved: the difference in words; empty if the column's bins say it.
         p_adjusted: the p-value, corrected over the comparisons of all columns.
     """
 
@@ -47,7 +47,7 @@ class Aspect:
 
     @property
     def size(self) -> float:
-        """How far the difference lies beyond its threshold: 1 on the threshold, 0 without rows."""
+        """The distance as a multiple of its threshold: 1 at the threshold, 0 without rows."""
         return self.distance / self.threshold if self.distance is not None and self.threshold else 0.0
 
     def drifts(self, significance: float) -> bool:
@@ -56,12 +56,12 @@ class Aspect:
 
 
 def memory_of(column: Bins) -> Memory | None:
-    """What is remembered of an open column; None of others, and where an older version kept nothing."""
+    """The memory of an open column; None for other columns, and if an older version wrote the baseline."""
     return column.memory if isinstance(column, CategoricalBins) else None
 
 
 def with_known(column: Bins, counts: Sequence[int]) -> list[int]:
-    """The counts on the bins of an open column with new values among the known ones, as in the reference."""
+    """The counts with an open column's new values in the bin of the known ones, as in the reference."""
     merged = list(counts)
     if isinstance(column, CategoricalBins) and column.memory:
         (new,) = column.new
@@ -71,7 +71,7 @@ def with_known(column: Bins, counts: Sequence[int]) -> list[int]:
 
 
 def expected_shares(column: Bins) -> np.ndarray:
-    """The share of later rows that is to be expected in each bin: the reference's, and of new values the hold-out's."""
+    """The expected share of later rows in each bin: the reference's; for new values, the hold-out's."""
     expected = shares(column.counts)
     memory = memory_of(column)
     if isinstance(column, CategoricalBins) and memory and sum(memory.fresh):
@@ -82,13 +82,13 @@ def expected_shares(column: Bins) -> np.ndarray:
 
 
 def open_aspects(column: Bins, counts: Sequence[int], sketch: ColumnSketch, large: float) -> list[Aspect]:
-    """What is compared of an open column beside its bins; nothing of other columns, and without anything remembered.
+    """The further comparisons of an open column; empty for other columns, and for open ones without a memory.
 
     Args:
         column: the column.
         counts: of the scored rows on its bins.
         sketch: of the scored rows.
-        large: the distance from which a difference of many rows counts as large.
+        large: the lowest distance that counts as large if there are many rows.
     """
     memory = memory_of(column)
     if not memory:
@@ -103,7 +103,7 @@ def open_aspects(column: Bins, counts: Sequence[int], sketch: ColumnSketch, larg
 
 
 def _never_seen(fresh: tuple[int, int], now: tuple[int, int], large: float) -> Aspect:
-    """Values that the model was not trained on: more of them than among the hold-out's rows."""
+    """Compares the share of values never seen in training with their share among the hold-out's rows."""
     before_share, now_share = shares(fresh)[1], shares(now)[1]
     known = sum(fresh) and sum(now)
     rose = now_share > before_share
@@ -129,10 +129,10 @@ def _lengths(bins: NumericBins, now: Sequence[int], large: float) -> Aspect:
 
 
 def _distinct(memory: Memory, rows: int, sketch: ColumnSketch, large: float) -> list[Aspect]:
-    """How many different values the rows have, beside how many so many rows of the reference have on average.
+    """Compares the number of distinct values with the mean number in as many reference rows.
 
-    The distance is what the smaller number lacks of the larger. Its threshold holds what chance adds, as that of shares
-    does. Nothing is said of more rows than the reference has.
+    The distance is 1 - smaller / larger. As for shares, its threshold includes what chance adds. There is no comparison
+    if there are more rows than in the reference.
     """
     values = sum(number for _, number in memory.repeats)
     all_rows = sum(times * number for times, number in memory.repeats)
@@ -157,11 +157,11 @@ def _distinct(memory: Memory, rows: int, sketch: ColumnSketch, large: float) -> 
 
 
 def expected_distinct(repeats: Sequence[tuple[int, int]], rows: int) -> float:
-    """How many different values so many rows have on average, drawn from those that `repeats` describes (rarefaction).
+    """The mean number of distinct values in a random sample of the rows that `repeats` describes (rarefaction).
 
     Args:
-        repeats: how many values occur so many times, as pairs of the times and the number of values.
-        rows: at most as many as these are together; beyond them all values are taken for found.
+        repeats: pairs of a number of occurrences and how many values occur that often.
+        rows: the sample's size; with more rows than `repeats` describes, all values count as found.
     """
     all_rows = sum(times * number for times, number in repeats)
     left_out = max(0.0, 1 - rows / all_rows) if all_rows else 0.0
@@ -169,15 +169,15 @@ def expected_distinct(repeats: Sequence[tuple[int, int]], rows: int) -> float:
 
 
 def variance_of_distinct(repeats: Sequence[tuple[int, int]], rows: int) -> float:
-    """By how much that number varies: for rows drawn independently the increase to twice the rows, at most.
+    """An upper bound of that number's variance: its increase when the number of independently drawn rows doubles.
 
-    (With a value's expected times t, Poisson's law gives a variance of exp(-t) (1 - exp(-t)), which is that increase.)
-    The expectation, too, comes from a sample: a share of rows / all rows of the variance is added for it.
+    A value with t expected occurrences has the variance exp(-t) (1 - exp(-t)) under Poisson's law, which is that
+    increase. Since the expectation also comes from a sample, the variance is multiplied by 1 + rows / all rows.
     """
     all_rows = sum(times * number for times, number in repeats)
     if not all_rows:
         return 0.0
     once = expected_distinct(repeats, rows)
-    # Beyond the reference rows rarefaction stops, and each value found is taken to vary as one that is rare.
+    # Rarefaction cannot exceed the reference rows; each value found then gets the variance of a rare one.
     increase = once if 2 * rows > all_rows else expected_distinct(repeats, 2 * rows) - once
     return increase * (1 + rows / all_rows)

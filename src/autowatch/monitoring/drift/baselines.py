@@ -1,4 +1,4 @@
-"""The baselines of runs, and how much their models use each column; each read once."""
+"""The baselines of runs and their models' use of each column; each object is read once."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -11,11 +11,11 @@ from autowatch.tabular.profile import Baseline, ProfilesDiffer
 
 
 class BaselineUnusable(AutowatchError):
-    """A run's baseline is gone, or cannot be read; its rows cannot be judged."""
+    """A run's baseline is missing or cannot be read, so its rows cannot be judged."""
 
 
 class BaselineMissing(BaselineUnusable):
-    """There is no such object: it was removed, or there is no such run."""
+    """The baseline does not exist: it was removed, or the run does not exist."""
 
 
 class Baselines:
@@ -30,7 +30,7 @@ class Baselines:
         """The baseline of a run.
 
         Raises:
-            BaselineUnusable: it is gone, or another version of Autowatch wrote it, or it was damaged.
+            BaselineUnusable: it is missing or damaged, or an incompatible version of Autowatch wrote it.
         """
         if run not in self._known:
             try:
@@ -43,7 +43,7 @@ class Baselines:
         return found
 
     def columns(self, runs: Iterable[str]) -> set[str]:
-        """The names of the columns of these runs' baselines; those that cannot be used have none."""
+        """The names of the columns in these runs' baselines; unusable baselines are skipped."""
         known = []
         for run in runs:
             with suppress(BaselineUnusable):
@@ -51,12 +51,12 @@ class Baselines:
         return {column.name for baseline in known for column in baseline.columns}
 
     def use(self, run: str) -> Mapping[str, float]:
-        """How much the run's model uses each column, as shares of 1; empty where its contract does not say."""
+        """The model's use of each column, as shares of 1; empty if the run's contract does not have it."""
         if run not in self._uses:
             try:
                 self._uses[run] = read_contract(self.bucket, contract_key(run)).importance or {}
             except (ObjectMissing, DocumentMalformed):
-                # The rows are judged by the baseline; a contract that is gone costs them these figures alone.
+                # The baseline is enough to judge the rows; without the contract only these figures are missing.
                 self._uses[run] = {}
         return self._uses[run]
 
@@ -66,10 +66,10 @@ class Baselines:
             return self.bucket.read_as(key, Baseline)
         except ObjectMissing as error:
             raise BaselineMissing(
-                f"{self.bucket.url(key)} is gone, so the rows that run {run} scored cannot be judged. Restore the "
+                f"{self.bucket.url(key)} is missing, so the rows that run {run} scored cannot be judged. Restore the "
                 "object's last version, or train again."
             ) from error
         except ProfilesDiffer as error:
             raise BaselineUnusable(str(error)) from error
         except DocumentMalformed as error:
-            raise BaselineUnusable(f"{error} Without one, train again.") from error
+            raise BaselineUnusable(f"{error} If there is none, train again.") from error

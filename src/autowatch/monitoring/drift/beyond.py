@@ -1,7 +1,7 @@
-"""The values that lie beyond the training data, by name: the most frequent new ones, and how far numbers reach.
+"""Values beyond the training data: the most frequent new texts, and the extremes of numbers out of range.
 
-What a sentence quotes may leave the bucket by mail, so a text stands there only if several rows have it, and cut
-(docs/security.md). `drift.json` stays in the bucket and has all that the profiles kept.
+Sentences may leave the bucket by mail, so they only quote texts that several rows have, cut to a maximum length
+(docs/security.md). `drift.json` stays in the bucket and has everything that the profiles kept.
 """
 
 from collections.abc import Mapping
@@ -19,11 +19,12 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class UnknownValue:
-    """A text never seen in training, and how many rows have it.
+    """A text never seen in training.
 
     Attributes:
-        like: the known value that differs from it by capitals, spaces or Unicode form alone; empty where there is none.
-        like_is_frequent: whether several rows of the training data are known to have that one.
+        rows: how many rows have it.
+        like: the known value that differs from it only by capitals, spaces or Unicode form; empty if there is none.
+        like_is_frequent: whether several training rows are known to have `like`.
     """
 
     text: str
@@ -34,13 +35,13 @@ class UnknownValue:
 
 @dataclass(frozen=True)
 class Beyond:
-    """What of a column's values lies beyond the training data.
+    """A column's values beyond the training data.
 
     Attributes:
-        unknown: the most frequent texts never seen, worst first.
-        undercount: by how many rows each of their numbers may be too low.
-        training: the smallest and the largest number of the training data; None of a column of texts.
-        low, high: the smallest number below, the largest above them; None where there is none.
+        unknown: the most frequent texts never seen, most frequent first.
+        undercount: by how many rows each of their counts may be too low.
+        training: the smallest and the largest number of the training data; None for columns of texts.
+        low, high: the smallest number below that range and the largest above it; None if there is none.
     """
 
     unknown: tuple[UnknownValue, ...] = ()
@@ -51,10 +52,10 @@ class Beyond:
 
     @property
     def sentence(self) -> str:
-        """The values in a sentence that may leave the bucket; empty where nothing may be quoted."""
+        """The values in sentences that may leave the bucket; empty if no value may be quoted."""
         if self.training and (self.low is not None or self.high is not None):
             return f" {self._range}"
-        # Numbers that may be too low by as much as they are say nothing of which value is frequent.
+        # A count no larger than its possible error does not show that a value is frequent.
         frequent = [value for value in self.unknown if value.rows > max(self.undercount, 1)]
         quoted = [self._quoted(value) for value in frequent[:_MOST_QUOTED]]
         more = f" The most frequent: {', '.join(quoted)}." if quoted else ""
@@ -89,7 +90,7 @@ class Beyond:
 
 
 def beyond(bins: Bins, sketch: ColumnSketch) -> Beyond:
-    """What a sketch says of a column."""
+    """The values beyond the training data in a sketch of the scored rows."""
     if isinstance(bins, NumericBins):
         training = (bins.edges[0], bins.edges[-1]) if bins.edges else None
         return Beyond(training=training, low=sketch.low, high=sketch.high)

@@ -1,4 +1,4 @@
-"""The documents `drift.json`: what they are made of."""
+"""The `drift.json` documents: how they are composed and read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -6,7 +6,7 @@ from typing import Any
 
 from autowatch.monitoring.drift.judge import Alarm
 
-# What is said of the rows of one run.
+# The fields about the rows of one run.
 _PART = (
     "run",
     "verdict",
@@ -20,7 +20,7 @@ _PART = (
     "columns",
     "since",
 )
-# Which earlier days were judged together with the day, or were its reference; older documents do not say.
+# The earlier days judged together with the day, or used as its reference; missing in older documents.
 _PART_OF_OTHER_DAYS = ("judged_with", "judged_rows", "compared_with")
 
 
@@ -41,11 +41,11 @@ def drift_document(
 
     Args:
         window: what was judged: `date`, or `from` and `to`, or `key`.
-        generated: when, in ISO 8601.
-        parts: what is said of each run's rows, the newest run's first.
-        alarms: those of the window as a whole.
+        generated: the time of the judgement, in ISO 8601.
+        parts: the judgement of each run's rows, newest run first.
+        alarms: about the window as a whole.
         inputs: a digest of the objects that were judged.
-        settings: those of `monitoring/settings.yaml` that held and are not the defaults.
+        settings: the settings that applied, without those that equal the defaults.
     """
     top, *others = parts
     return {
@@ -69,10 +69,10 @@ def drift_document(
 def keep_earlier_parts(
     parts: Sequence[dict[str, Any]], earlier: Mapping[str, Any] | None
 ) -> list[dict[str, Any]]:
-    """The parts, newest run first, and what an earlier document says of rows that cannot be judged any more.
+    """The parts, newest run first, with the earlier document's parts for runs that can no longer be judged.
 
-    That is so when a run's manifests are gone, and when its baseline cannot be used: there the alarm joins what was
-    said.
+    A run can no longer be judged if its manifests are gone or its baseline is unusable; in the latter case the alarm is
+    added to the earlier part.
     """
     before = {part["run"]: part for part in parts_of(earlier) if part["files"]} if earlier else {}
     kept = dict(before)
@@ -82,16 +82,16 @@ def keep_earlier_parts(
             kept[part["run"]] = part
         else:
             kept[part["run"]] = judged_before | {"alarms": [*judged_before["alarms"], *part["alarms"]]}
-    # The champion stands in where no run scored anything.
+    # If no run scored anything, the champion's part remains.
     scored = [part for part in kept.values() if part["files"]] or list(parts)
     return sorted(scored, key=lambda part: str(part["run"]), reverse=True)
 
 
 def parts_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What a `drift.json` says of each run's rows, without the alarms of the window as a whole.
+    """The parts of a `drift.json`, one for each run, without the alarms about the window as a whole.
 
     Raises:
-        KeyError: the document has another form.
+        KeyError: the document is malformed.
     """
     parts = (
         {name: part[name] for name in _PART}
@@ -105,12 +105,12 @@ def parts_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def counts_nothing(part: Mapping[str, Any]) -> bool:
-    """Whether there were rows enough, and no verdict, since none of the columns that were judged can bring one."""
+    """Whether there were enough rows but no verdict, because no column that decides could be judged."""
     judged = any(column.get("verdict") in ("drift", "no drift") for column in part["columns"])
     return judged and part["verdict"] == "not enough data"
 
 
 def deciding_alarms(part: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The alarms that a part of a document holds, but for those of columns without importance."""
+    """The alarms of a part, without those of columns with importance 0."""
     weightless = {column["name"] for column in part["columns"] if not column["importance"]}
     return [alarm for alarm in part["alarms"] if alarm["column"] not in weightless]

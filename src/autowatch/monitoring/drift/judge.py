@@ -1,8 +1,7 @@
 """Drift: whether scored rows still look like the rows that the model was trained on.
 
-A column drifts when the difference is both significant and large: significance alone flags any difference
-once there are enough rows, size alone flags noise when there are few. docs/drift.md has the reasons and
-the error rates.
+A column drifts if the difference is both significant and large. With many rows, every difference is significant; with
+few rows, noise alone is large. docs/drift.md has the reasons and the error rates.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,20 +29,19 @@ from autowatch.tabular.cells import FeatureType
 from autowatch.tabular.profile import Baseline, Profile, ProfilesDiffer
 from autowatch.tabular.sketches import EMPTY_SKETCH, ColumnSketch
 
-# An alarm concerns one share alone and is not corrected over columns: it asks for more than the verdict
-# does.
+# An alarm concerns one share and is not corrected over the columns, so it needs stronger evidence than the verdict.
 _ALARM_SIGNIFICANCE = 0.001
 
 
-# Alarms whose values are named.
+# The kinds of alarms whose messages name values.
 _NAMED = ("new categories", "out of range")
 
 
-# From this share of new values on a column holds identifiers: the share can hardly rise.
+# A column with at least this share of new values holds identifiers: the share can hardly rise further.
 _HARDLY_REPEATS = 0.9
 
 
-# Sums of weights such as 0.1 miss their value by a few units in the last place.
+# Floating-point sums of weights such as 0.1 are slightly off.
 _ROUNDING = 1e-9
 
 
@@ -54,8 +52,8 @@ Weights = Literal["equal", "model"]
 class ColumnRules:
     """When a difference of one column counts; distance and rises are between 0 and 1.
 
-    `importance` is the column's weight in the verdict on all of them. One of 0 is judged and shown, and decides
-    nothing.
+    `importance` is the column's weight in the overall verdict. A column with importance 0 is judged and shown but does
+    not influence the verdict.
     """
 
     distance: float = 0.07
@@ -69,9 +67,9 @@ class ColumnRules:
 class ColumnDrift:
     """The judgement of one column; the statistics are None where there are no rows to compute them from.
 
-    `reason` says why a column has no verdict; it is empty where it has one. The bins stand in the order in which people
-    read them, a numeric column's along the number line. Where a column is compared in several aspects, the statistics
-    are those of the worst. `numbers` has a numeric column's mean, median and extremes, as `drift.json` has them.
+    `reason` says why a column has no verdict; it is empty if there is one. The bins are in reading order, those of a
+    numeric column along the number line. If a column is compared in several aspects, the statistics are those of the
+    worst one. `numbers` has a numeric column's mean, median and extremes, in the form of `drift.json`.
     """
 
     name: str
@@ -97,7 +95,7 @@ class ColumnDrift:
 
     @property
     def size(self) -> float:
-        """How far the column lies beyond its threshold: 1 on the threshold, 0 without rows."""
+        """The distance as a multiple of its threshold: 1 at the threshold, 0 without rows."""
         return self.js / self.js_threshold if self.js is not None and self.js_threshold else 0.0
 
     def to_json(self) -> dict[str, Any]:
@@ -126,7 +124,7 @@ class ColumnDrift:
 
 
 def drift_share(columns: Sequence[ColumnDrift]) -> float:
-    """The importance of the drifted columns as a share of that of all columns (0 where none has any)."""
+    """The drifted columns' share of the importance of all columns; 0 if no column has importance."""
     everything = sum(column.importance for column in columns)
     drifted = sum(column.importance for column in columns if column.verdict == "drift")
     return drifted / everything if everything else 0.0
@@ -139,11 +137,11 @@ class DriftRules:
     Attributes:
         min_rows: with fewer rows, scored or reference, there is no verdict.
         significance: of the test of one column, corrected over all of them.
-        drift_share: the importance of the drifted columns, as a share of that of all columns, from which the rows
-            drift. 0 takes any column.
-        defaults: what holds for columns that `columns` does not name.
-        columns: what holds for single columns, by name.
-        weights: by `model` each column's importance is multiplied by how much the model uses the column.
+        drift_share: the drifted columns' minimum share of all importance for the verdict `drift`. With 0, any
+            drifted column with importance is enough.
+        defaults: the rules for columns that `columns` does not name.
+        columns: the rules for single columns, by name.
+        weights: with `model`, each column's importance is multiplied by its use in the model.
     """
 
     min_rows: int = 500
@@ -154,13 +152,16 @@ class DriftRules:
     weights: Weights = "equal"
 
     def of(self, column: str) -> ColumnRules:
-        """What holds for this column."""
+        """The rules for this column."""
         return self.columns.get(column, self.defaults)
 
     def weighted_by(self, use: Mapping[str, float]) -> "DriftRules":
-        """The rules for the rows of a model that uses its columns so much, as shares of 1, if that is to count.
+        """The rules with each importance multiplied by the model's use of the column, if `weights` is `model`.
 
-        A column with the mean share keeps its importance, and one that the model does not use gets none.
+        A column with the mean use keeps its importance, and a column that the model does not use gets 0.
+
+        Args:
+            use: the model's use of each column, as shares of 1.
         """
         if self.weights == "equal":
             return self
@@ -173,7 +174,7 @@ class DriftRules:
 
 @dataclass(frozen=True)
 class Alarm:
-    """A finding that needs a look whether or not anything drifts: about one column, or (None) about the day."""
+    """A finding that needs attention with or without drift: about one column or, with None, about the day."""
 
     column: str | None
     kind: AlarmKind
@@ -194,14 +195,14 @@ class DriftReport:
 
     @property
     def drifted(self) -> tuple[ColumnDrift, ...]:
-        """The columns with importance that drift, worst first; of the others `columns` alone tells."""
+        """The drifted columns with importance, worst first."""
         return tuple(
             column for column in worst_first(self.columns) if column.verdict == "drift" and column.importance
         )
 
     @property
     def drift_share(self) -> float:
-        """The importance of the drifted columns as a share of that of all columns (0 where none has any)."""
+        """See `drift_share`."""
         return drift_share(self.columns)
 
 
@@ -209,13 +210,13 @@ def judge(baseline: Baseline, current: Profile, rules: DriftRules) -> DriftRepor
     """Compares `current` with `baseline`, column by column in the baseline's order.
 
     Raises:
-        ProfilesDiffer: `current` counts on other bins than the baseline's.
+        ProfilesDiffer: `current` was counted on different bins.
     """
     counted = [_counts_of(column, current) for column in baseline.columns]
     lengths = [len(column) for column in baseline.columns]
     if current.bins != baseline.bins or lengths != list(map(len, counted)):
         raise ProfilesDiffer(
-            f"The rows of run {current.run} were counted on other bins than the baseline of run {baseline.run} has. "
+            f"The rows of run {current.run} were not counted on the bins of run {baseline.run}'s baseline. "
             "Judge them against their own run's baseline."
         )
     compared = [
@@ -254,12 +255,12 @@ def judge(baseline: Baseline, current: Profile, rules: DriftRules) -> DriftRepor
 
 
 def worst_first(columns: Sequence[ColumnDrift]) -> list[ColumnDrift]:
-    """The columns in the order in which a reader wants them: drifted ones first, each group by its size."""
+    """The columns in reading order: drifted columns first, and by size within each group."""
     return sorted(columns, key=lambda column: (column.verdict != "drift", -column.size, column.name))
 
 
 def _compare(column: Bins, counts: list[int], sketch: ColumnSketch, rules: DriftRules) -> list[Aspect]:
-    """The aspects in which a column is compared: its bins, and of an open column what is remembered of its values."""
+    """The comparisons of a column: its bins and, for an open column, its other aspects."""
     large = rules.of(column.name).distance
     before, now = with_known(column, column.counts), with_known(column, counts)
     bins = Aspect("bins", p_value(before, now), distance(before, now), distance_threshold(before, now, large))
@@ -312,7 +313,7 @@ def _judge_column(
 
 
 def _verdict(column: Bins, counts: list[int], drifts: bool, rules: DriftRules) -> tuple[ColumnVerdict, str]:
-    """The verdict on a column, and where there is none the reason."""
+    """The verdict on a column, and the reason if there is none."""
     reference_rows, rows, needed = sum(column.counts), sum(counts), max(rules.min_rows, 1)
     if reference_rows < needed:
         return "not judged", (
@@ -320,7 +321,7 @@ def _verdict(column: Bins, counts: list[int], drifts: bool, rules: DriftRules) -
             "that. Train on more rows, or lower MinRows."
         )
     if rows < needed:
-        return "not enough data", f"{rows:,} rows came, and {needed:,} are needed."
+        return "not enough data", f"{rows:,} rows were scored, and {needed:,} are needed."
     if drifts:
         return "drift", ""
     if _is_blind(column):
@@ -329,8 +330,8 @@ def _verdict(column: Bins, counts: list[int], drifts: bool, rules: DriftRules) -
 
 
 def _is_blind(column: Bins) -> bool:
-    """Whether any later value is as good as any other: most reference rows are in the bin of an open column for all
-    values without one, and nothing is remembered of these, or nearly all of the hold-out's are new, too."""
+    """Whether drift of an open column cannot be seen: most reference rows have values without a bin of their own, and
+    these values were not kept, or nearly all of the hold-out's values are new as well."""
     if not isinstance(column, CategoricalBins) or not column.open:
         return False
     fresh = column.memory.fresh if column.memory else (0, 0)
@@ -342,12 +343,12 @@ def _is_blind(column: Bins) -> bool:
 def _why_blind(column: Bins) -> str:
     if not memory_of(column):
         return (
-            "Most rows of the training data have values that hardly repeat, and this model's baseline does not keep "
-            "which they were, so that other values are no sign of drift. Train again to have them judged."
+            "Most rows of the training data have values that hardly repeat, and this model's baseline did not keep "
+            "them, so new values are not a sign of drift. Train again to have the column judged."
         )
     return (
-        "Nearly every row has a value of its own, in the training data as well, so that other values are no sign of "
-        "drift. The lengths of the texts and how many different ones there are have not moved."
+        "Nearly every row has a different value, in the training data as well, so new values are not a sign of "
+        "drift. The text lengths and the number of distinct values have not moved."
     )
 
 
@@ -360,15 +361,15 @@ def _overall(columns: Sequence[ColumnDrift], rows: int, rules: DriftRules) -> Dr
 
 
 def _decides(column: ColumnDrift, rules: DriftRules) -> bool:
-    """Whether the rows can drift by this column: it has importance, and no distance is larger than 1."""
+    """Whether the column can decide the verdict: it has importance and a threshold below 1, the largest distance."""
     return column.importance > 0 and rules.of(column.name).distance < 1
 
 
 def _alarm_significance(rows: int, baseline: Baseline, rules: DriftRules) -> float:
     """The significance of one alarm.
 
-    Of few rows a single one may be a rise that is large enough, so the tests of all columns share one error rate there
-    (Bonferroni). Of many rows the least rise keeps chance out.
+    Among few rows a single one may be a large enough rise, so the tests of all columns share one error rate
+    (Bonferroni). Among many rows, the minimum rise prevents false alarms.
     """
     return _ALARM_SIGNIFICANCE / (len(baseline.columns) if rows < rules.min_rows else 1)
 
@@ -385,7 +386,7 @@ def _alarms(
     absent = rows - sum(counts)
     alarms = []
     if absent:
-        alarms.append(Alarm(name, "missing column", f"{absent} of {rows} rows came without this column."))
+        alarms.append(Alarm(name, "missing column", f"{absent} of {rows} rows do not have this column."))
     reference_rows, came = sum(column.counts), sum(counts)
     missing: tuple[int, ...] = (len(column) - 1,)
     new, outside = _sum_of(counts, column.new), _sum_of(counts, column.out_of_range)
@@ -395,7 +396,7 @@ def _alarms(
     )
     memory = memory_of(column)
     if memory:
-        # Of an open column's values some are new in any rows; the hold-out's say how many. Missing ones are no values.
+        # Some values of an open column are always new; the hold-out says how many. Missing values do not count.
         seen_before, new_before = memory.fresh
         came -= counts[-1]
     watched: list[tuple[AlarmKind, tuple[int, int], tuple[int, int], float, str]] = [
@@ -441,7 +442,7 @@ def _counts_of(column: Bins, current: Profile) -> list[int]:
 
 
 def _adjust(p_values: Sequence[float | None]) -> list[float | None]:
-    """Benjamini and Hochberg's correction over the columns that have a p-value."""
+    """The p-values with the Benjamini-Hochberg correction over those that are not None."""
     known = [p for p in p_values if p is not None]
     adjusted = iter(false_discovery_control(known, method="bh") if known else ())
     return [None if p is None else float(next(adjusted)) for p in p_values]

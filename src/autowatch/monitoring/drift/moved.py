@@ -1,4 +1,4 @@
-"""What moved in a column, in words."""
+"""The changes of a column's shares, in words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from autowatch.tabular.cells import in_quotes
 
 @dataclass(frozen=True)
 class BinShare:
-    """The shares of the reference and of the current rows in one bin; `ends` are those of a bin of numbers."""
+    """The shares of reference and current rows in one bin; `ends` are the limits of a numeric bin."""
 
     label: str
     reference: float
@@ -18,17 +18,17 @@ class BinShare:
     ends: tuple[float | None, float | None] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The bin as `drift.json` has it."""
+        """The bin in the form of `drift.json`."""
         ends = {} if self.ends is None else {"from": self.ends[0], "to": self.ends[1]}
         return {"label": self.label, "reference": self.reference, "current": self.current, **ends}
 
 
-# A change of half a percentage point or less does not explain anything to a reader.
+# Smaller changes, in shares of 1, do not explain anything to a reader.
 _NOTABLE = 0.005
 
 
 def what_moved(bins: Sequence[BinShare], most: int = 2) -> str:
-    """The bins that gained and lost most, in words: `rose: “below 1.2” 3% → 61%; fell: …`; empty where none did."""
+    """The bins that rose and fell most, in words: `rose: “below 1.2” 3% → 61%; fell: …`; empty if none did."""
     changes = sorted(bins, key=lambda share: share.reference - share.current)
     rose = [share for share in changes[:most] if _is_notable(share.reference, share.current)]
     fell = [share for share in changes[: -most - 1 : -1] if _is_notable(share.current, share.reference)]
@@ -43,6 +43,6 @@ def _is_notable(less: float, more: float) -> bool:
 def _change(share: BinShare) -> str:
     before, now = percent(share.reference), percent(share.current)
     if before == now:
-        # A reader could not see that it moved.
+        # Rounded to whole percents, the change would be invisible.
         before, now = f"{share.reference:.1%}", f"{share.current:.1%}"
     return f"{in_quotes(share.label)} {before} → {now}"

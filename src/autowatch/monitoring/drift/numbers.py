@@ -1,8 +1,7 @@
-"""What the bins of a numeric column say of its mean and its quantiles, in the training data and now.
+"""Estimates of a numeric column's mean and quantiles from its bins, for the training data and for scored rows.
 
-Scored rows are known by their counts alone. For the mean, a row counts as much as the training rows of its bin do on
-average; for quantiles, the rows of a bin are spread evenly. So both are close where values inside the bins have not
-moved.
+Only the bin counts of scored rows are known. The mean assumes that the rows of a bin have the mean of its training
+rows; quantiles assume that they are spread evenly. Both are accurate as long as values inside the bins have not moved.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ from autowatch.tabular.sketches import ColumnSketch
 
 @dataclass(frozen=True)
 class NumberFigures:
-    """Figures of the numbers of some rows, in the column's unit; None where they are not known.
+    """Figures of a numeric column, in the column's unit; None if unknown.
 
     `low` and `high` are the smallest and the largest number.
     """
@@ -31,10 +30,10 @@ End = tuple[float | None, float | None]
 
 
 def bin_ends(bins: NumericBins, sketch: ColumnSketch) -> list[End]:
-    """Between which numbers the rows of each bin are taken to lie, in the order of the counts; None for missing.
+    """The interval in which the rows of each bin are assumed to lie, in the order of the counts; None for missing.
 
-    Rows out of range lie up to the most extreme one. Those of the first and the last bin within range lie around the
-    mean of their training rows, as far as the nearer end of the bin: with a long tail, most of such a bin is empty.
+    Bins out of range reach to the most extreme number. The first and the last bin within range are narrowed to the mean
+    of their training rows plus or minus its distance to the nearer end: with a long tail, most of such a bin is empty.
     """
     ends: list[End] = list(bins.ends())
     below, above = len(bins.atoms), len(bins) - 2
@@ -54,7 +53,7 @@ def _around(mean: float, low: float | None, high: float | None) -> End:
 
 
 def figures_to_json(bins: NumericBins, counts: Sequence[int], sketch: ColumnSketch) -> dict[str, Any]:
-    """The figures of the reference rows and of those with these counts, as `drift.json` has them."""
+    """The figures of the reference rows and of the rows with these counts, in the form of `drift.json`."""
     if not bins.edges:
         return {}
     ends = bin_ends(bins, sketch)
@@ -85,11 +84,12 @@ def _middle(end: End) -> float | None:
 
 
 def quantile(counts: Sequence[int], ends: Sequence[End], share: float) -> float | None:
-    """The number below which this share of the rows lies; None without rows, or where it lies in a bin without end.
+    """The number below which this share of the rows lies; None without rows, or if rows lie in an unbounded bin.
 
     Args:
-        counts: of each bin, those of missing values last.
-        ends: of each bin.
+        counts: of each bin, missing values last.
+        ends: the interval of each bin.
+        share: from 0 to 1.
     """
     pieces = [(*end, count) for end, count in zip(ends[:-1], counts[:-1], strict=True) if count]
     bounded = [(low, high, count) for low, high, count in pieces if low is not None and high is not None]
@@ -110,7 +110,7 @@ def quantile(counts: Sequence[int], ends: Sequence[End], share: float) -> float 
 def _cumulated(
     pieces: Sequence[tuple[float, float, int]], knots: Sequence[float]
 ) -> Iterator[tuple[float, float]]:
-    """For each knot how many rows lie below it, and how many below or on it."""
+    """For each knot, the number of rows below it and the number of rows at or below it."""
     for knot in knots:
         below = sum(count * _part_below(low, high, knot) for low, high, count in pieces)
         on = sum(count for low, high, count in pieces if low == high == knot)

@@ -1,4 +1,4 @@
-"""The profile of a raw CSV file: another function counts its rows, since Arrow does not fit beside scipy."""
+"""The profile of a raw CSV file. Another function counts its rows, since Arrow and scipy do not fit in one function."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,17 +18,17 @@ _PIECES_AT_ONCE = 16
 
 
 class RawFileRefused(UnreadableFile):
-    """The file cannot be read as input files are."""
+    """The file is not a valid input file."""
 
 
 @dataclass(frozen=True)
 class CsvProfiler:
-    """Has CSV files of the bucket counted.
+    """Invokes the function that counts CSV files of the bucket.
 
     Attributes:
-        client: boto3's `lambda`, with a time limit as long as the function's and a connection for each piece.
-        function: the name of the function that counts.
-        bucket: where the files lie.
+        client: boto3's `lambda` client, with the function's time limit and a connection for each piece.
+        function: the name of the function.
+        bucket: the bucket of the files.
     """
 
     client: Any
@@ -36,14 +36,14 @@ class CsvProfiler:
     bucket: Bucket
 
     def __call__(self, file: ObjectVersion, run: str) -> CsvProfile:
-        """Counts the rows of a file on the bins of a run; pieces of a large one at the same time.
+        """Counts the rows of a file on the bins of a run; the pieces of a large file are counted in parallel.
 
-        Where a piece cannot be read, the whole file is: a line break in quotes may have been taken for the end of a
-        row, and then the quotes of the piece before it are open.
+        If a piece cannot be read, the whole file is counted at once: the file may have been cut at a line break inside
+        quotes.
 
         Raises:
-            RawFileRefused: it cannot be read as agreed.
-            FunctionFailed: see there.
+            RawFileRefused: the file is malformed.
+            FunctionFailed: see `ask_function`.
         """
         pieces = cut_pieces(self.bucket, file, 0, _PIECE_BYTES) if file.size > _PIECE_BYTES else []
         counted = self._count_pieces(file, run, pieces) if pieces else None

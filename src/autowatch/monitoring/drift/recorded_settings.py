@@ -1,4 +1,4 @@
-"""The settings that a day was judged by, as its report records them, and what changed between two reports, in words."""
+"""The settings recorded in a day's report, and the changes between two reports in words."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -20,7 +20,7 @@ _COLUMN: Mapping[str, float] = asdict(ColumnRules())
 
 @dataclass(frozen=True)
 class RecordedSettings:
-    """What differs from the defaults, in the form of `monitoring/settings.yaml`; of a column, from `defaults`."""
+    """The settings that differ from the defaults (for columns: from `defaults`), as in `monitoring/settings.yaml`."""
 
     alert: dict[str, float] = field(default_factory=dict)
     compare: Compare = "training"
@@ -31,7 +31,7 @@ class RecordedSettings:
 
     @classmethod
     def of(cls, settings: DriftSettings) -> "RecordedSettings":
-        """What of these settings differs from the defaults."""
+        """Those of these settings that differ from the defaults."""
         rules, default = settings.rules, asdict(settings.rules.defaults)
         columns = {name: _differing(asdict(own), default) for name, own in rules.columns.items()}
         return cls(
@@ -45,29 +45,29 @@ class RecordedSettings:
 
     @classmethod
     def from_json(cls, document: Any) -> "RecordedSettings | None":
-        """What a report's field `settings` holds; None where an older version wrote none.
+        """Reads the field `settings` of a report; None if an older version wrote the report.
 
         Raises:
-            ValueError: the field has another form.
+            ValueError: the field is malformed.
         """
         try:
             return msgspec.convert(document, cls | None)
         except msgspec.ValidationError as error:
-            raise ValueError(f"the settings have another form: {error}") from error
+            raise ValueError(f"the settings are malformed: {error}") from error
 
     def to_json(self) -> dict[str, Any]:
-        """The report's field `settings`; empty where every setting has its default."""
+        """The report's field `settings`; empty if every setting has its default."""
         written = {name: value for name, value in asdict(self).items() if value}
         return {name: value for name, value in written.items() if value not in ("training", "equal")}
 
     def rule_of(self, column: str | None, rule: str) -> float:
-        """A rule that holds for a column; for None, for columns that have none of their own."""
+        """The value of a rule for a column; with None, for columns that `columns` does not name."""
         own = self.columns.get(column, {}) if column is not None else {}
         return own.get(rule, self.defaults.get(rule, _COLUMN[rule]))
 
 
 def changes(before: RecordedSettings, now: RecordedSettings) -> list[str]:
-    """What changed, in words, the columns first: `importance of 12 columns set to 0: age, job and 10 more`."""
+    """The changes in words, columns first: `importance of 12 columns set to 0: age, job and 10 more`."""
     return [
         *_changes_of_columns(before, now),
         *_changes_in("defaults", before.defaults, now.defaults, _COLUMN),
@@ -92,7 +92,7 @@ def _changes_in(
 
 
 def _changes_of_columns(before: RecordedSettings, now: RecordedSettings) -> Iterator[str]:
-    """The changes of single columns, those with the same new value together; what `defaults` says is not repeated."""
+    """The changes of single columns, grouped by new value, without those that follow from `defaults`."""
     changed: dict[tuple[str, float], list[str]] = {}
     for column in sorted(before.columns.keys() | now.columns.keys()):
         for rule in ("importance", *(name for name in _COLUMN if name != "importance")):

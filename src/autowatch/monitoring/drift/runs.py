@@ -1,7 +1,4 @@
-"""The judgement of the rows that one run scored, by that run's own baseline.
-
-Judging scored rows by what people have set, or, where that cannot be used, by the defaults.
-"""
+"""Judges the rows of each run against that run's baseline, under the settings or, if unusable, the defaults."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -22,11 +19,12 @@ from autowatch.tabular.profile import Baseline, Profile, ProfileBuilder, Profile
 
 @dataclass(frozen=True)
 class RunJudgement:
-    """What came out for the rows of one run: a report, or the error for which there is none.
+    """The judgement of the rows of one run: a report, or the error that prevented it.
 
-    `days` are the earlier days whose rows were judged together with these, since neither are enough by themselves.
-    `compared_with` are those whose rows were the reference; it is empty where the training data were. `use` is how much
-    the run's model uses each column, as far as that is known.
+    Attributes:
+        days: the earlier days whose rows were judged together with these, since there were too few.
+        compared_with: the days whose rows were the reference; empty if the training data were.
+        use: the model's use of each column, as shares of 1; empty if unknown.
     """
 
     run: str
@@ -40,7 +38,7 @@ class RunJudgement:
 
     @property
     def verdict(self) -> DriftVerdict:
-        """The report's; without a report there is none."""
+        """The report's verdict, or `not enough data` without a report."""
         return self.report.verdict if self.report else "not enough data"
 
     def to_json(self, min_rows: int) -> dict[str, Any]:
@@ -77,7 +75,7 @@ class RunJudgement:
 def judge_runs(
     scored: ScoredRows, champion: str, baselines: Baselines, rules: DriftRules
 ) -> list[RunJudgement]:
-    """Judges each run's rows, the newest run's first; where there are none, says so of the champion."""
+    """Judges each run's rows, newest run first; without any rows, returns an empty judgement of the champion."""
     if not scored.runs:
         return [_judge_nothing(champion, baselines, rules)]
     return [_judge_run(rows, baselines, rules) for rows in scored.runs]
@@ -86,12 +84,12 @@ def judge_runs(
 def judge_together(
     judgement: RunJudgement, days: Sequence[date], together: RunRows, baseline: Baseline, rules: DriftRules
 ) -> RunJudgement:
-    """The judgement of a day's few rows together with those of earlier days; the day's own alarms stay.
+    """Judges a day's few rows together with those of earlier days; the day's own alarms are kept.
 
     Args:
         judgement: of the day's rows alone.
         days: the earlier days.
-        together: the rows of all of them.
+        together: the rows of the day and of the earlier days.
     """
     if judgement.report is None or together.profile is None:
         return judgement
@@ -111,12 +109,12 @@ def judge_by_days(
     baseline: Baseline,
     rules: DriftRules,
 ) -> RunJudgement:
-    """The judgement of a day's rows by those of earlier days, if these are enough for one.
+    """Judges a day's rows against those of earlier days, if these are enough for a verdict.
 
     Args:
-        judgement: by the training data.
+        judgement: against the training data; returned unchanged if the earlier days have too few rows.
         days: the earlier days.
-        reference: the rows of all of them.
+        reference: the rows of all earlier days.
     """
     if rows.profile is None or reference.profile is None or reference.profile.rows < rules.min_rows:
         return judgement
@@ -125,7 +123,7 @@ def judge_by_days(
 
 
 def measured_by(baseline: Baseline, profile: Profile) -> Baseline:
-    """The baseline with other rows for a reference; columns with too many values for bins keep the training data."""
+    """The baseline with other rows as the reference; open columns keep the training data."""
     columns = (
         column
         if isinstance(column, CategoricalBins) and column.open
@@ -158,7 +156,7 @@ def _judge_nothing(run: str, baselines: Baselines, rules: DriftRules) -> RunJudg
 
 @dataclass(frozen=True)
 class Judged:
-    """The judgements of each run's rows, newest run first; the settings behind them, and alarms about those."""
+    """The judgements of each run's rows, newest run first, their settings, and alarms about the settings."""
 
     runs: list[RunJudgement]
     settings: DriftSettings
@@ -166,10 +164,10 @@ class Judged:
 
 
 class RowsJudge:
-    """Judges rows by the settings as they are when it is made.
+    """Judges rows under the settings, which it reads when it is created.
 
-    If the settings cannot be used, the rows are judged all the same: rows that were not judged would look like rows
-    without drift. The defaults stand in for them, and an alarm says so.
+    If the settings are unusable, the rows are judged under the defaults and an alarm says so: rows that were not judged
+    would look like rows without drift.
     """
 
     def __init__(self, bucket: Bucket, champion: str, baselines: Baselines, min_rows: int) -> None:
@@ -182,14 +180,14 @@ class RowsJudge:
             self._error = str(error)
 
     def judge(self, scored: ScoredRows) -> Judged:
-        """Judges the rows of each run by that run's own baseline; where there are none, says so of the champion."""
+        """Judges each run's rows, newest run first; without any rows, returns an empty judgement of the champion."""
         settings, alarms = self.settings_for([rows.run for rows in scored.runs])
         return Judged(judge_runs(scored, self.champion, self._baselines, settings.rules), settings, alarms)
 
     def settings_for(self, runs: Iterable[str]) -> tuple[DriftSettings, list[Alarm]]:
-        """The settings by which rows of these runs are judged, and an alarm if they are not those of the file.
+        """The settings for rows of these runs, and an alarm if the defaults replace the file.
 
-        A column may be set once the champion, or a run whose rows were judged, has it.
+        The file may name any column of the champion or of one of these runs.
         """
         # A run that cannot be judged says so in its own judgement.
         known = self._baselines.columns([self.champion, *runs])

@@ -1,4 +1,4 @@
-"""The rows that were scored: their counts, read from the manifests and added up by the run that scored them."""
+"""The counts of scored rows, read from the manifests and summed for each run."""
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -15,21 +15,21 @@ from autowatch.tabular.profile import CsvProfile, Profile, ProfilesDiffer, Profi
 _LOGGER = logging.getLogger(__name__)
 
 _READERS = 16
-# Profiles that are read and not yet added up stay within this many.
+# The most profiles in memory that are not yet added up.
 _READ_AHEAD = 256
-# A report must not grow with the columns that somebody puts beside the model's.
+# Limits the size of a report when files have many columns that the model does not use.
 _MOST_COLUMNS = 1000
-# Names that a day's files may have among them; of further ones nothing is kept.
+# The most column names kept of a day's files.
 _MOST_NAMES = 100_000
 
 
 ProfileCsv = Callable[[ObjectVersion, str], CsvProfile]
-"""Counts the rows of a CSV of the bucket on the bins of a run."""
+"""Counts the rows of a CSV in the bucket on the bins of a run."""
 
 
 @dataclass(frozen=True)
 class RunRows:
-    """The rows that one run scored; the profile is None where `error` says why there is none to judge."""
+    """The rows that one run scored; if `profile` is None, `error` says why they cannot be judged."""
 
     run: str
     files: int
@@ -38,7 +38,7 @@ class RunRows:
     error: str | None
 
     def joined_with(self, others: Sequence["RunRows"]) -> "RunRows":
-        """These rows and those of other days that the same run scored."""
+        """The sum of these rows and the same run's rows of other days."""
         sums = ProfileSum(self.run)
         for each in (self, *others):
             if each.profile is None:
@@ -49,10 +49,10 @@ class RunRows:
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """All rows of some manifests, the newest run's first.
+    """All rows of some manifests, newest run first.
 
-    `columns` are all names in the headers of the input files, None where a manifest does not tell them. `inputs` are
-    the input files.
+    `columns` are all names in the headers of the input files, None if a manifest does not record them. `inputs` are the
+    input files.
     """
 
     runs: tuple[RunRows, ...]
@@ -65,7 +65,7 @@ class ScoredRows:
         return next((rows for rows in self.runs if rows.run == run), None)
 
     def columns_beside(self, known: Collection[str]) -> list[str] | None:
-        """The first 1,000 names that are not among the `known` ones; None where it is not known what the files had."""
+        """The first 1,000 column names of the files that are not `known`; None if the files' columns are unknown."""
         if self.columns is None or not known:
             return None
         return sorted(self.columns.difference(known))[:_MOST_COLUMNS]
@@ -74,15 +74,15 @@ class ScoredRows:
 def read_scored_rows(
     bucket: Bucket, keys: Sequence[str], baselines: Baselines, profile_csv: ProfileCsv
 ) -> ScoredRows:
-    """Adds up the counts of the manifests under `keys`; only files with a manifest exist.
+    """Adds up the counts of the manifests under `keys`.
 
-    A manifest without counts names a profile that has them. Where that is gone, the rows of its predictions file are
-    counted anew.
+    A manifest without counts names a profile that has them. If the profile is gone, the rows of the predictions file
+    are counted again.
 
     Raises:
         ObjectMissing: a manifest is gone.
-        PredictionsMissing: the predictions are gone as well as the profile.
-        DocumentMalformed: a manifest or its profile was not written by scoring, or was changed since.
+        PredictionsMissing: both the predictions and their profile are gone.
+        DocumentMalformed: a manifest or a profile is malformed.
     """
     sums = _Sums()
     without_counts: list[Manifest] = []
@@ -102,7 +102,7 @@ def read_scored_rows(
 
 
 class _Sums:
-    """The rows of some manifests while they are added up."""
+    """The running sums of some manifests."""
 
     def __init__(self) -> None:
         self._runs: dict[str, _Run] = {}
@@ -130,7 +130,7 @@ class _Sums:
 
 
 class _Run:
-    """The rows of one run while they are added up."""
+    """The running sums of one run."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -178,17 +178,17 @@ def _profile(
     manifest: Manifest,
     profile: Profile | None,
 ) -> Profile:
-    """The profile, counted anew where it is gone."""
+    """The profile; if it is gone, the rows are counted again."""
     if profile is not None:
         return profile
-    baselines.of(manifest.run)  # It raises BaselineUnusable where there are no bins to count on.
+    baselines.of(manifest.run)  # Raises BaselineUnusable if there are no bins to count on.
     written = manifest.predictions
     _LOGGER.warning("a profile is gone; the predictions are counted", extra={"key": manifest.profile.key})
     try:
         file = bucket.version(written.key, written.version_id)
     except ObjectMissing as error:
         raise PredictionsMissing(
-            f"{bucket.url(written.key)} and its profile are gone although their manifest is there. Restore one of "
+            f"{bucket.url(written.key)} and its profile are gone although their manifest exists. Restore one of "
             "them, or remove the manifest."
         ) from error
     return profile_csv(file, manifest.run).profile

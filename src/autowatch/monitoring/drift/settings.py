@@ -1,4 +1,4 @@
-"""What people set for monitoring: thresholds and weights by column, when to alert, which volume is usual."""
+"""The user's settings for monitoring: thresholds and weights of columns, alert rules, and the usual volume."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -24,7 +24,7 @@ Compare = Literal["training", "weekday"]
 
 
 class InvalidDriftSettings(AutowatchError):
-    """The settings cannot be used as they are."""
+    """The settings are invalid."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class AlertRules:
     """When an alert is sent.
 
     Attributes:
-        days, of: drift counts on `days` of the last `of` days that have a verdict.
-        repeat: an alert names what lasts again after so many days; 1 names it every day.
-        further: and before that when a column's distance is so many times that of the last alert.
-        ended: whether the end of drift and of alarms is alerted on.
-        refusals: whether a mail a day names the files that were refused.
+        days, of: drift is alerted on if it occurs on `days` of the last `of` days with a verdict.
+        repeat: the number of days after which an alert names a lasting finding again; 1 names it every day.
+        further: an alert names it earlier if the column's distance is at least this multiple of the last alert's.
+        ended: whether to alert when drift or an alarm ends.
+        refusals: whether to send a daily mail about refused files.
     """
 
     days: int = 1
@@ -49,7 +49,7 @@ class AlertRules:
 
 @dataclass(frozen=True)
 class VolumeRules:
-    """The usual number of rows of a day: from `least` to `most` times the median of the last `days` days."""
+    """The usual number of rows a day: `least` to `most` times the median of the last `days` days."""
 
     least: float = 0.5
     most: float = 2.0
@@ -58,9 +58,9 @@ class VolumeRules:
 
 @dataclass(frozen=True)
 class DriftSettings:
-    """What `monitoring/settings.yaml` holds; `lines` says on which line each column is named.
+    """The content of `monitoring/settings.yaml`; `lines` has the line number of each column.
 
-    `compare` says with what a day is compared: with the training data, or with the same weekday of the last weeks.
+    `compare` is the reference of a day: the training data, or the same weekday of the last weeks.
     """
 
     rules: DriftRules
@@ -77,10 +77,10 @@ class DriftSettings:
 
 
 def read_drift_settings(bucket: Bucket, min_rows: int) -> DriftSettings:
-    """The settings in the bucket; where there are none, the defaults.
+    """The settings in the bucket, or the defaults if there are none.
 
     Raises:
-        InvalidDriftSettings: they cannot be used as they are.
+        InvalidDriftSettings: the settings are invalid.
     """
     try:
         content = ResumedBody.of_key(bucket, SETTINGS_KEY).read(_LARGEST + 1)
@@ -90,7 +90,7 @@ def read_drift_settings(bucket: Bucket, min_rows: int) -> DriftSettings:
 
 
 def parse_drift_settings(content: bytes, min_rows: int) -> DriftSettings:
-    """The settings that a YAML document holds; whatever it leaves out has its default.
+    """Parses settings from a YAML document; a missing setting has its default.
 
     Raises:
         InvalidDriftSettings: the document is not YAML, or a key, a type or a value in it is not as documented.
@@ -133,7 +133,7 @@ def parse_drift_settings(content: bytes, min_rows: int) -> DriftSettings:
 
 
 def _compose(content: bytes) -> yaml.Node | None:
-    """The document as YAML's nodes, which know their lines and leave a column named `no` its name."""
+    """The document as YAML nodes, which have line numbers and keep a column name such as `no` as text."""
     if len(content) > _LARGEST:
         raise _invalid(None, f"the file is larger than {_LARGEST // 1024} kB. Name fewer columns")
     try:
@@ -150,12 +150,12 @@ def _compose(content: bytes) -> yaml.Node | None:
 
 
 def _entries(node: yaml.Node | None, where: str, allowed: Collection[str] | None) -> dict[str, yaml.Node]:
-    """What a mapping holds by its keys, as they are written; nothing where it is left out or empty."""
+    """The entries of a mapping by their unconverted keys; empty if the mapping is missing or empty."""
     if node is None or _is_null(node):
         return {}
     if not isinstance(node, yaml.MappingNode):
         raise _invalid(
-            _line(node), f"{where} is no list of `key: value` lines. Write it as the example shows"
+            _line(node), f"{where} is not a list of `key: value` lines. Write it as the example shows"
         )
     found: dict[str, yaml.Node] = {}
     for key, value in node.value:
@@ -184,8 +184,8 @@ def _days_to_alert(alert: Mapping[str, yaml.Node], of: int) -> int:
     if days > of:
         raise _invalid(
             _line(alert["days"]),
-            f"alert.days is {days}, and alert.of is {of}: it cannot take more days than are looked at. Write a number "
-            f"from 1 to {of} for alert.days, or raise alert.of",
+            f"alert.days is {days}, and alert.of is {of}: drift cannot occur on more days than are considered. Write a "
+            f"number from 1 to {of} for alert.days, or raise alert.of",
         )
     return days
 
@@ -201,7 +201,7 @@ def _number(found: Mapping[str, yaml.Node], name: str, default: float, least: fl
     if name not in found:
         return default
     node = found[name]
-    # YAML takes 1e-2 for a text; quotes, though, say that a text is meant.
+    # YAML reads 1e-2 as text, so it is parsed here; quotes mean that text is intended.
     plain = isinstance(node, yaml.ScalarNode) and node.style is None
     try:
         value = to_number(node.value) if plain else math.nan
@@ -215,7 +215,7 @@ def _number(found: Mapping[str, yaml.Node], name: str, default: float, least: fl
 
 
 def _choice(found: Mapping[str, yaml.Node], name: str, known: tuple[str, ...]) -> str:
-    """Which of the words the setting has; the first where it is left out."""
+    """The chosen word; the first if the setting is missing."""
     node = found.get(name)
     if node is None or _is_null(node):
         return known[0]
@@ -233,7 +233,7 @@ def _line(node: yaml.Node) -> int:
 
 
 def _shown(name: str | None) -> str:
-    """A foreign name, fit for a message of one line."""
+    """A name from the file, shortened for a one-line message."""
     if name is None:
         return "of that form"
     return repr(name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…")
@@ -241,4 +241,4 @@ def _shown(name: str | None) -> str:
 
 def _invalid(line: int | None, what: str) -> InvalidDriftSettings:
     place = SETTINGS_KEY if line is None else f"{SETTINGS_KEY}, line {line}"
-    return InvalidDriftSettings(f"{place}: {what}; until then the defaults hold.")
+    return InvalidDriftSettings(f"{place}: {what}; until then the defaults apply.")

@@ -1,4 +1,4 @@
-"""How far two counts on the same bins differ, and whether by more than chance."""
+"""The size and the significance of the difference between two counts on the same bins."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from scipy.stats import binomtest, chi2_contingency, fisher_exact
 _MIN_EXPECTED = 5.0
 
 
-# An empty bin would make the PSI infinite; a share of 0.0001 stands for it.
+# The share used for empty bins, which would make the PSI infinite.
 _PSI_FLOOR = 1e-4
 
 
@@ -19,26 +19,25 @@ def distance(reference: Sequence[int], current: Sequence[int]) -> float | None:
     """The Jensen-Shannon distance in base 2 between two counts: 0 for equal shares, 1 for disjoint ones."""
     if not sum(reference) or not sum(current):
         return None
-    # Of nearly equal shares scipy's sum comes out a little below 0, and its root is NaN (scipy#20083).
+    # For nearly equal shares, scipy's sum can be slightly below 0, and its root is NaN (scipy#20083).
     return float(np.nan_to_num(jensenshannon(shares(reference), shares(current), base=2)))
 
 
 def p_value(reference: Sequence[int], current: Sequence[int]) -> float | None:
     """The probability of so large a difference between two counts on the same bins by chance (None without rows).
 
-    Pearson's chi-square test of the 2×K contingency table, which takes both sides as samples. Bins with an
-    expected count below 5 are added up; where they are thin even together, an exact test of their sum stands
-    beside the chi-square test of the others, and twice the smaller p-value counts (Bonferroni). Joined to a
-    large bin, a new category would vanish in it. Counts that cannot be told apart, such as a constant column's,
-    have 1.
+    Pearson's chi-square test of the 2×K contingency table, which treats both sides as samples. Bins with an expected
+    count below 5 are pooled. If the pool is thin as well, it gets an exact test, the other bins get the chi-square
+    test, and the result is twice the smaller p-value (Bonferroni). Merging the pool into a large bin would hide a new
+    category. The result is 1 if the counts cannot differ, as in a constant column.
     """
     if not sum(reference) or not sum(current):
         return None
     solid, thin = pool_thin_bins(np.array([reference, current], dtype=np.int64))
     if thin is None:
         return _chi_square_p_value(solid)
-    # Given how many rows are in thin bins, as many of them are scored ones as of all rows (Przyborowski and
-    # Wilenski). Fisher's two-sided test says nearly the same, and takes minutes for a billion rows.
+    # Under the null hypothesis, thin bins have the same share of scored rows as all rows (Przyborowski and Wilenski).
+    # Fisher's two-sided test gives nearly the same result but takes minutes for a billion rows.
     exact = float(
         binomtest(int(thin[1]), int(thin.sum()), sum(current) / (sum(reference) + sum(current))).pvalue
     )
@@ -46,10 +45,10 @@ def p_value(reference: Sequence[int], current: Sequence[int]) -> float | None:
 
 
 def pool_thin_bins(table: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """The 2×K table of counts in two parts: bins with an expected count of at least 5, and what is thinner than that.
+    """Splits the 2×K table of counts into bins with an expected count of at least 5 and a thin rest.
 
-    Empty bins go. Thin bins are added up, and if that makes at least 5 the sum is a bin like any other;
-    otherwise it is the second part, one count for each row of the table.
+    Empty bins are removed. Thin bins are pooled. If the pool's expected count is at least 5, it is added to the first
+    part as a bin, and the rest is None; otherwise the pool is the rest, with one count for each row of the table.
     """
     table = table[:, table.sum(axis=0) > 0]
     share_of_smaller_row = table.sum(axis=1).min() / table.sum()
@@ -63,7 +62,7 @@ def pool_thin_bins(table: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def distance_threshold(reference: Sequence[int], current: Sequence[int], large: float) -> float | None:
-    """The distance from which a difference counts as large: `large` and what chance alone adds at this size.
+    """The lowest distance that counts as large: `large`, plus what chance adds at this number of rows.
 
     For two samples of n and m rows from one source, on K bins, the squared distance is (K-1)(1/n + 1/m) /
     (8 ln 2) on average (the chi-square approximation of the divergence). It adds to the square of the
@@ -87,16 +86,16 @@ def population_stability_index(reference: Sequence[int], current: Sequence[int])
 
 
 def _chi_square_p_value(table: np.ndarray) -> float:
-    # A side whose rows are all in thin bins has none left to compare here.
+    # If all rows of one side are in thin bins, nothing is left to compare here.
     if table.shape[1] < 2 or not table.sum(axis=1).all():
         return 1.0
     return float(chi2_contingency(table, correction=False).pvalue)
 
 
 def p_of_rise(before: int, reference_rows: int, now: int, rows: int) -> float:
-    """The probability of so large a rise of a share, or a larger one, by chance: Fisher's exact test, one-sided.
+    """The probability of at least this rise of a share by chance: Fisher's exact test, one-sided; 1 without rows.
 
-    Exact, since one of the counts is often 0 and the other small. Without rows it is 1.
+    The test is exact because one count is often 0 and the other small.
     """
     if not reference_rows or not rows:
         return 1.0
@@ -105,5 +104,5 @@ def p_of_rise(before: int, reference_rows: int, now: int, rows: int) -> float:
 
 
 def shares(counts: Sequence[int]) -> np.ndarray:
-    """The counts as parts of their sum; of no rows all are 0."""
+    """The counts as shares of their sum; all 0 without rows."""
     return np.array(counts, dtype=float) / max(sum(counts), 1)

@@ -245,7 +245,7 @@ class TestBaselines:
         assert (report["verdict"], other["verdict"], other["rows"]) == ("no drift", "not enough data", 500)
         (alarm,) = other["alarms"]
         assert alarm["kind"] == "baseline"
-        assert "models/run-1/baseline.json is gone" in alarm["message"]
+        assert "models/run-1/baseline.json is missing" in alarm["message"]
         assert "Restore" in alarm["message"]
 
     @pytest.mark.parametrize("change", [{"profile_version": 0}, {"columns": 5}, {"bins": "other"}], ids=str)

@@ -214,7 +214,7 @@ class TestFile:
         release(clients.bucket.client)
         clients.bucket.client.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
         put_csv(clients, LIKE_TRAINING)
-        with pytest.raises(BaselineUnusable, match=r"models/run-1/baseline\.json is gone"):
+        with pytest.raises(BaselineUnusable, match=r"models/run-1/baseline\.json is missing"):
             judge_file(clients)
 
     def test_settings_for_columns_of_the_champion_are_none_too_many_for_an_older_run(self, clients):

@@ -143,7 +143,7 @@ class TestNothing:
         report = judge(baseline, both, RULES)
 
         assert [(alarm.column, alarm.message) for alarm in report.alarms] == [
-            ("n", "1000 of 2000 rows came without this column.")
+            ("n", "1000 of 2000 rows do not have this column.")
         ]
         assert [column.verdict for column in report.columns] == ["no drift", "no drift"]
 

@@ -127,7 +127,7 @@ def test_identifiers_are_not_judged_and_the_reason_is_given():
     fresh = rows[3_000:]
     _, columns = judged(baseline, file_of(fresh))
     assert columns["shop"].verdict == "not judged"
-    assert columns["shop"].reason.startswith("Nearly every row has a value of its own")
+    assert columns["shop"].reason.startswith("Nearly every row has a different value")
     stuck = [("id 00000", k, y) for _, k, y in fresh]
     _, columns = judged(baseline, file_of(stuck))
     assert columns["shop"].verdict == "drift"
@@ -139,7 +139,7 @@ def test_a_baseline_of_an_older_version_is_not_judged_and_says_why(baseline):
     older = replace(baseline, columns=(msgspec.structs.replace(shop, memory=None), k))
     report, shop = shop_of(older, rows_of(2, 1_500, [f"N{number:05d}" for number in range(2_500)]))
     assert shop.verdict == "not judged"
-    assert shop.reason.endswith("Train again to have them judged.")
+    assert shop.reason.endswith("Train again to have the column judged.")
     assert report.alarms == ()
 
 

@@ -48,8 +48,8 @@ def test_a_report_of_an_older_version_has_none():
 
 
 @pytest.mark.parametrize("document", [[], {"columns": {"a": 1}}, {"alert": {"days": "x"}}, {"compare": "x"}])
-def test_another_form_is_refused(document):
-    with pytest.raises(ValueError, match="the settings have another form"):
+def test_malformed_settings_are_rejected(document):
+    with pytest.raises(ValueError, match="the settings are malformed"):
         RecordedSettings.from_json(document)
 
 

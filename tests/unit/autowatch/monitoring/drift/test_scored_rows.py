@@ -110,7 +110,7 @@ def test_a_profile_that_is_gone_needs_the_baseline(s3):
     (run,) = read(s3, stem).runs
 
     assert (run.profile, run.rows) == (None, 500)
-    assert "baseline.json is gone" in run.error
+    assert "baseline.json is missing" in run.error
 
 
 def test_predictions_that_are_gone_with_their_profile_are_named(s3):

@@ -34,7 +34,7 @@ def refused(text):
     message = str(caught.value)
     assert "\n" not in message
     assert message.startswith("monitoring/settings.yaml")
-    assert message.endswith("until then the defaults hold.")
+    assert message.endswith("until then the defaults apply.")
     return message
 
 
@@ -155,11 +155,11 @@ def test_a_number_may_be_written_as_yaml_would_not_take_it(number):
         ("defaults: {distance: 1_0}", 1, "distance is not a number"),
         ("defaults: {distance: }", 1, "distance is not a number"),
         ("volume: {most: 0.9}", 1, "most is 0.9"),
-        ("alert: 5", 1, "alert is no list"),
-        ("- alert", 1, "the file is no list"),
-        ("text", 1, "the file is no list"),
-        ("columns: [age]", 1, "columns is no list"),
-        ("columns: {age: 0.1}", 1, "'age' is no list"),
+        ("alert: 5", 1, "alert is not a list"),
+        ("- alert", 1, "the file is not a list"),
+        ("text", 1, "the file is not a list"),
+        ("columns: [age]", 1, "columns is not a list"),
+        ("columns: {age: 0.1}", 1, "'age' is not a list"),
         ("columns:\n  age: {}\n  age: {}", 3, "the key 'age' twice"),
         ("? [a]\n: 1", 1, "no key of that form"),
         ("\ta: 1", 1, "not YAML"),
