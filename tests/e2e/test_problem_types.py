@@ -22,7 +22,7 @@ PARAMETERS = {
     "MaxTrainingSeconds": "60",
     "MaxCandidates": "2",
     "PollSeconds": "1",
-    "MinRows": "500",
+    "MinRows": "200",
 }
 
 

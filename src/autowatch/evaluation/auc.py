@@ -138,7 +138,7 @@ def _variance_of_counts(auc: float, positives: int, negatives: int) -> float:
 
 
 def _last_within(inside: float, outside: float, too_far: Callable[[float], bool]) -> float:
-    """The boundary between the two: the last place that is within."""
+    """The last place from `inside` towards `outside` that is not too far, by bisection."""
     for _ in range(_STEPS):
         middle = (inside + outside) / 2
         if too_far(middle):

@@ -31,8 +31,8 @@ def class_estimates(
     Args:
         actual, predicted: shape (n,), int: the places of the true and of the predicted label.
         given: shape (n,), float: the probability of the predicted label.
-        probabilities: shape (n, labels), float: of each label; None where they are unknown, in which case AUC and log
-            loss are None.
+        probabilities: shape (n, labels), float: of each label; None if unknown, in which case there is no AUC and no
+            log loss.
     """
     right = actual == predicted
     counts = np.bincount(actual)

@@ -137,7 +137,7 @@ def compare_errors(
 
 
 def _excess(challenger: float, champion: float) -> float:
-    """The excess of the first error over the second, as a share of the second; 1 if the second is 0."""
+    """The excess of the first error over the second, as a share of the second; 1 if only the second is 0."""
     return (challenger - champion) / (champion or challenger or 1.0)
 
 

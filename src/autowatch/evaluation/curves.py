@@ -1,4 +1,4 @@
-"""Calibration: whether rows with a predicted probability of p are positive in a share p of cases.
+"""Calibration: whether, of the rows with a predicted probability of p, a share p is positive.
 
 Also: the ROC curve and cumulative gain, in few enough points to store and draw.
 """
@@ -34,8 +34,7 @@ def calibration_curve(positive: np.ndarray, probability: np.ndarray) -> tuple[Ca
 
 
 def expected_calibration_error(curve: Sequence[CalibrationPoint]) -> float:
-    """The mean distance between predicted and observed, each bin weighted by its rows (Naeini, Cooper and
-    Hauskrecht 2015)."""
+    """The mean distance between predicted and observed, weighted by rows (Naeini, Cooper and Hauskrecht 2015)."""
     rows = sum(point.rows for point in curve)
     return sum(point.rows * abs(point.predicted - point.observed) for point in curve) / rows
 
@@ -82,7 +81,7 @@ def lift(positive: np.ndarray, score: np.ndarray, share: float) -> float:
 
 
 def _counts_by_falling_score(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """After each distinct score, in descending order and from 0: how many rows are taken, and how many are positive."""
+    """Running counts by descending score, ties together, from 0: the rows taken, and the positive rows among them."""
     order = np.argsort(-score, kind="stable")
     ends_of_ties = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
     hits = np.cumsum(positive[order])[ends_of_ties]

@@ -223,7 +223,7 @@ class ClassRows(JudgedRows):
         labels: those of the contract.
         actual, predicted: shape (n,), int: the places of the true and of the predicted label.
         given: shape (n,), float: the probability of the predicted label.
-        probabilities: shape (n, labels), float: of each label; None where they are unknown.
+        probabilities: shape (n, labels), float: of each label; None if unknown.
     """
 
     problem_type = "multiclass"

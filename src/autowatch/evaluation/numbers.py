@@ -22,7 +22,7 @@ ErrorMeasure = Literal["rmse", "mae"]
 _LARGEST = sys.float_info.max
 
 _SMALLEST_VARIANCE = 1e-200
-"""Of the target, scaled with predictions to at most 1: below this variance, R² exceeds a float."""
+"""The variance of the target, scaled with the predictions to at most 1, below which R² does not fit a float."""
 
 _LEVELS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 
@@ -126,7 +126,7 @@ def rank_correlation(actual: np.ndarray, predicted: np.ndarray) -> Bounded | Non
 
 
 def number_table(actual: np.ndarray, predicted: np.ndarray) -> NumberTable:
-    """What pages show of the predictions for at least one row; arguments as for `number_estimates`."""
+    """The tables for pages, from at least one row; arguments as for `number_estimates`."""
     unit = unit_of(actual, predicted)
     true, given = actual / unit, predicted / unit
     levels = np.quantile(given - true, _LEVELS).tolist()

@@ -150,7 +150,7 @@ def arrivals_in(event: dict[str, Any], bucket: str, prefix: str) -> list[Arrival
 
 
 _FORGOTTEN = "autowatch-forgotten"
-"""Metadata of an object that was rewritten without a person's rows: the time of its original upload."""
+"""The metadata with the original upload time of an object that was rewritten without a person's rows."""
 
 
 def is_rewritten(bucket: Bucket, arrival: Arrival) -> bool:

@@ -254,7 +254,7 @@ class Work:
 
     @property
     def output(self) -> str:
-        """The prefix of the job's output, as SageMaker wants it: without a slash at the end."""
+        """The prefix of the job's output, as SageMaker expects it: without a trailing slash."""
         return f"{self.prefix}output"
 
     def checked(self, number: int) -> str:

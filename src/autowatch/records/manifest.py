@@ -39,7 +39,7 @@ class RowCounts(msgspec.Struct, frozen=True, rename={"incoming": "in"}):
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a `.manifest.json` says of the files; `columns` is the input's header, empty where the file is without one.
+    """What a `.manifest.json` says of the files; `columns` is the input's header, empty in manifests that lack it.
 
     `variant` is the endpoint's production variant that answered; empty for Batch Transform. `committed_by` is the
     invocation or transform that committed. Its retries have the same name, so any of them that succeeds counts the file

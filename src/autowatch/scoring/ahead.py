@@ -1,4 +1,4 @@
-"""Working ahead: things are made ready and worked on in threads, and come out in their order."""
+"""Working ahead: items are prepared and processed in threads, and results are returned in order."""
 
 import threading
 from collections.abc import Callable, Generator
@@ -7,10 +7,10 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 _MOST_BYTES = 40_000_000
-"""Of what is made ready and not yet taken: it bounds the memory where rows are wide."""
+"""The most bytes that are prepared but not yet consumed: it bounds the memory for wide rows."""
 
 _WAITING = 5
-"""How many may wait to be taken beside those that are under way."""
+"""How many results may wait for consumption besides those in progress."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,21 +23,20 @@ def work_ahead(
     size: Callable[[Item], int],
     stopped: threading.Event,
 ) -> Generator[Result]:
-    """Gives what `work` makes of each item, in their order; the first error ends it.
+    """Yields the result of `work` for each item, in order; the first error ends it.
 
-    The items are made in a thread of their own, and `at_once` are worked on at a time. How many are under way and how
-    many wait to be taken is bounded separately: what is done, but not first in order, must not keep others from
-    beginning.
+    One thread prepares the items, and `at_once` threads work on them. Items in progress and results that wait are
+    limited separately: a result that is done but not first in line must not keep others from starting.
 
     Args:
-        items: is closed at the end, wherever it then is.
+        items: an iterator, which is closed at the end even if it is not exhausted.
         work: is called in several threads.
         at_once: how many threads.
         size: how many bytes an item holds.
-        stopped: is set at the end, so that `work` can give up what it is waiting for.
+        stopped: set at the end, so that `work` can stop waiting.
     """
     window = _Window(at_once + 1, at_once + 1 + _WAITING)
-    # Of what is under way its size and what will come of it; behind the last one nothing, or why there is no more.
+    # For each item its size and the future result; after the last one a marker, or why there are no more.
     made: SimpleQueue[tuple[int, Future[Result]] | BaseException | None] = SimpleQueue()
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="score")
 
@@ -74,7 +73,7 @@ def work_ahead(
 
 
 class _Window:
-    """Lets so many in at a time."""
+    """Admits a limited number at a time."""
 
     def __init__(self, most_worked_on: int, most_held: int) -> None:
         self._most_worked_on, self._most_held = most_worked_on, most_held
@@ -83,7 +82,7 @@ class _Window:
         self._changed = threading.Condition()
 
     def enter(self, size: int) -> bool:
-        """Waits for room; says whether there will be any."""
+        """Waits for room; returns whether there will be any."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._has_room(size))
             self._worked_on += 1

@@ -1,4 +1,4 @@
-"""The answer of an Autopilot inference container: one CSV row of the outputs asked for, for each row it was sent."""
+"""The answer of an Autopilot inference container: for each row sent, one CSV row of the requested outputs."""
 
 import ast
 import csv
@@ -11,14 +11,14 @@ from autowatch.errors import AutowatchError
 from autowatch.records.problem import Problem, ProblemType
 
 LARGEST_PROBABILITY = 1.000001
-"""float32 probabilities of some containers add up to a little more than 1."""
+"""float32 probabilities of some containers sum to a little more than 1."""
 
 AROUND_AN_ITEM = " []'\""
-"""What stands around an item of a list, as Python or JSON writes it."""
+"""The characters around an item of a list, as Python or JSON writes it."""
 
 
 class AnswerMismatch(AutowatchError):
-    """The endpoint gave more or fewer predictions than it was sent rows."""
+    """The endpoint returned more or fewer predictions than it was sent rows."""
 
 
 class AnswerUnreadable(AutowatchError):
@@ -27,8 +27,7 @@ class AnswerUnreadable(AutowatchError):
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the container wrote, in the columns that predictions files add (`Contract.prediction_columns`): in each a
-    text for each row that was sent."""
+    """The container's answer, in the columns that predictions files add (`Contract.prediction_columns`)."""
 
     columns: tuple[Sequence[str], ...]
 
@@ -39,30 +38,29 @@ class Predictions:
 
     @property
     def probabilities(self) -> Sequence[str]:
-        """Of two labels P(positive label), of several P of the one predicted; of numbers none."""
+        """With two labels P(positive label), with several P(predicted label); empty for numbers."""
         return self.columns[1] if len(self.columns) > 1 else ()
 
     @property
     def of_labels(self) -> Sequence[Sequence[str]]:
-        """Of several labels, where it was asked for, P of each in the contract's order."""
+        """With several labels and on request, the probability of each, in the contract's order."""
         return self.columns[2:]
 
     @property
     def figures(self) -> Sequence[str]:
-        """By which two answers to the same rows are compared: the probabilities, or the numbers."""
+        """The values to compare two answers by: the probabilities or, for numbers, the numbers."""
         return self.probabilities if len(self.columns) > 1 else self.labels
 
 
 def parse_answer(answer: bytes, rows: int, problem: Problem) -> Predictions:
-    """The predictions in an answer such as `no,0.93,"[0.93, 0.07]","['no', 'yes']"`, or `152.25` where numbers are
-    predicted.
+    """The predictions in an answer such as `no,0.93,"[0.93, 0.07]","['no', 'yes']"` or, for numbers, `152.25`.
 
-    Probabilities come from the lists `probabilities` and `labels`, never from `probability`: that is P(positive) in one
-    Autopilot mode and P(predicted label) in the other.
+    Probabilities are read from the lists `probabilities` and `labels`, never from `probability`: that is P(positive) in
+    one Autopilot mode and P(predicted label) in the other.
 
     Raises:
         AnswerMismatch: it does not hold `rows` predictions.
-        AnswerUnreadable: it has another form, an unknown label, an invalid probability, or no number.
+        AnswerUnreadable: it has another form, an unknown label, an invalid probability, or a text that is not a number.
     """
     columns = _read_columns(str(answer, "utf-8", "replace"), rows, problem)
     return _READERS[problem.type](columns, problem)
@@ -81,21 +79,21 @@ def _read_columns(text: str, rows: int, problem: Problem) -> Sequence[Sequence[s
 
 
 def outputs_asked_for(problem: Problem) -> str:
-    """The outputs, and what to do where an answer has others."""
+    """The outputs, and what to do if an answer has others."""
     outputs = problem.outputs
     if len(outputs) == 1:
-        return "one number a row. Leave SAGEMAKER_INFERENCE_OUTPUT of its model as Autopilot set it."
+        return "one number per row. Leave SAGEMAKER_INFERENCE_OUTPUT of its model as Autopilot set it."
     return f"the four outputs {', '.join(outputs)}. Set SAGEMAKER_INFERENCE_OUTPUT of its model to these."
 
 
 def _read_positive(columns: Sequence[Sequence[str]], problem: Problem) -> Predictions:
-    """Of two labels P of the positive one."""
+    """With two labels, the probability of the positive one."""
     predicted, of_label = _read_lists(columns, problem)
     return Predictions((predicted, _probabilities(of_label(problem.labels.index(problem.positive_label)))))
 
 
 def _read_several(columns: Sequence[Sequence[str]], problem: Problem) -> Predictions:
-    """Of several labels P of the one given and, where it is asked for, of each."""
+    """With several labels, the probability of the predicted one and, on request, of each."""
     predicted, of_label = _read_lists(columns, problem)
     each = [of_label(place) for place in range(len(problem.labels))]
     places = {label: place for place, label in enumerate(problem.labels)}
@@ -125,13 +123,13 @@ _READERS: dict[ProblemType, Callable[[Sequence[Sequence[str]], Problem], Predict
 def _read_lists(
     columns: Sequence[Sequence[str]], problem: Problem
 ) -> tuple[Sequence[str], Callable[[int], list[str]]]:
-    """The predicted labels, and what gives the probabilities of the label with this place in the contract."""
+    """The predicted labels, and a function from a label's place in the contract to its probabilities."""
     predicted, _, probability_lists, label_lists = columns
     labels = problem.labels
     check_labels(set(predicted), labels)
     places = label_places(set(label_lists), labels)
     if any(text.count(",") != len(labels) - 1 for text in probability_lists):
-        raise AnswerUnreadable("The endpoint's probabilities are not one for each label.")
+        raise AnswerUnreadable("The endpoint did not return one probability per label.")
     rows = [text.split(",") for text in probability_lists]
 
     def of_label(place: int) -> list[str]:
@@ -142,13 +140,13 @@ def _read_lists(
 
 
 def check_labels(predicted: Collection[str], labels: Sequence[str]) -> None:
-    """Raises AnswerUnreadable unless all predicted labels are among those of the model."""
+    """Raises AnswerUnreadable unless all predicted labels are labels of the model."""
     if not set(predicted) <= set(labels):
         raise AnswerUnreadable(f"The endpoint predicts labels other than {', '.join(labels)}.")
 
 
 def label_places(label_lists: Iterable[str], labels: Sequence[str]) -> Mapping[str, Sequence[int]]:
-    """For each text of a list of the labels the place in it of each of `labels`.
+    """For each text of a list of labels, the place in it of each of `labels`.
 
     Raises:
         AnswerUnreadable: a list holds other labels.

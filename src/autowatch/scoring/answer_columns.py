@@ -1,4 +1,4 @@
-"""The endpoint's answer, read by Arrow where that reads the same as `parse_answer`."""
+"""The endpoint's answer, parsed by Arrow if the result is the same as that of `parse_answer`."""
 
 from collections.abc import Callable, Sequence
 from threading import BoundedSemaphore
@@ -21,11 +21,11 @@ from autowatch.tabular.arrow.fields import Column, read_fields
 from autowatch.tabular.arrow.lines import to_csv
 
 _READ_AT_ONCE = BoundedSemaphore(2)
-"""Reading takes several times the memory that the answer has, and more at a time is no faster."""
+"""Parsing takes several times the memory of the answer, and more at a time is no faster."""
 
 
 def read_answer(answer: bytes, rows: int, problem: Problem) -> Predictions:
-    """As `parse_answer`, and many times as fast for answers in the form that containers give."""
+    """As `parse_answer`, but many times as fast for answers in the containers' usual form."""
     with _READ_AT_ONCE:
         for read in _READERS[problem.type]:
             if predictions := read(answer, rows, problem):
@@ -34,10 +34,10 @@ def read_answer(answer: bytes, rows: int, problem: Problem) -> Predictions:
 
 
 def _read_usual(answer: bytes, rows: int, problem: Problem) -> Predictions | None:
-    """Reads lines like `no,0.93,"[0.93, 0.07]","['no', 'yes']"` that all list the labels alike.
+    """Parses lines like `no,0.93,"[0.93, 0.07]","['no', 'yes']"` that all list the labels in the same way.
 
-    They are cut at each comma, in quotes too. If there are four quotes a row, and they stand where both lists begin and
-    end, each list is a field. Otherwise, and where something is wrong, the answer is None.
+    The lines are cut at every comma, even in quotes. If each row has four quotes, and they are where the two lists
+    begin and end, each list is a field. Otherwise, and if anything is wrong, the result is None.
     """
     labels = problem.labels
     fields = read_fields(answer, ",", 2 + 2 * len(labels), quotes=False)
@@ -60,7 +60,7 @@ def _read_usual(answer: bytes, rows: int, problem: Problem) -> Predictions | Non
 
 
 def _read_lists(answer: bytes, rows: int, problem: Problem) -> Predictions | None:
-    """Reads lists of labels that differ from row to row, or are quoted otherwise."""
+    """Parses lists of labels that differ between rows, or are quoted in another way."""
     fields = read_fields(answer, ",", len(problem.outputs)) if answer else None
     if fields is None or fields.misfits or fields.rows != rows:
         return None
@@ -68,7 +68,7 @@ def _read_lists(answer: bytes, rows: int, problem: Problem) -> Predictions | Non
 
 
 def _read_lines(answer: bytes, rows: int, _problem: Problem) -> Predictions | None:
-    """Reads lines of one number each."""
+    """Parses lines of one number each."""
     try:
         lines = answer.decode().removesuffix("\n").split("\n")
     except UnicodeDecodeError:
@@ -84,7 +84,7 @@ _READERS: dict[ProblemType, Sequence[Callable[[bytes, int, Problem], Predictions
 
 
 def read_columns(outputs: Sequence[Column], problem: Problem) -> Predictions:
-    """The predictions in the columns of an answer, as Arrow's arrays.
+    """The predictions in an answer, in columns of Arrow arrays.
 
     Raises:
         AnswerUnreadable: as `parse_answer` does.
@@ -97,11 +97,11 @@ def read_columns(outputs: Sequence[Column], problem: Problem) -> Predictions:
 
 
 def decide_labels(predictions: Predictions, contract: Contract) -> Predictions:
-    """The predictions with the labels that the contract's decision threshold gives; without one, the model's own.
+    """The predictions with the labels by the contract's decision threshold; without one, the model's own labels.
 
     Args:
         predictions: labels and probabilities as Arrow's arrays.
-        contract: of the model that made them.
+        contract: that of the model that made them.
     """
     threshold = contract.decision_threshold
     if threshold is None:
@@ -112,7 +112,7 @@ def decide_labels(predictions: Predictions, contract: Contract) -> Predictions:
 
 
 def _read_quickly(outputs: Sequence[Column], problem: Problem) -> Predictions | None:
-    """None where it takes `parse_answer` to find out what is wrong."""
+    """None if `parse_answer` is needed to find out what is wrong."""
     if not problem.labels:
         return _numbers(outputs[0])
     predicted, _, probability_lists, label_lists = outputs
@@ -135,8 +135,7 @@ def _read_quickly(outputs: Sequence[Column], problem: Problem) -> Predictions | 
 def _with_probabilities(
     predicted: Column, problem: Problem, of_label: Callable[[int], Column]
 ) -> Predictions | None:
-    """The predictions, where all their probabilities are some; `of_label` gives the items of the label with this place
-    in the contract."""
+    """The predictions, if all their probabilities are valid; `of_label` returns the items of the label with a place."""
     wanted = _WANTED[problem.type](predicted, problem, of_label)
     columns = [pc.utf8_trim(column, AROUND_AN_ITEM) for column in wanted]
     return Predictions((predicted, *columns)) if all(map(_are_probabilities, columns)) else None

@@ -1,4 +1,4 @@
-"""Scoring a table through an endpoint: in batches, several at a time, answered in the table's order."""
+"""Scores a table through an endpoint: in concurrent batches, whose results are in the table's order."""
 
 import csv
 import io
@@ -44,10 +44,10 @@ class ScoredBatch:
 
     Attributes:
         row_numbers: the place of each scored row among all the table's rows, from 1 (Arrow, int64).
-        layout: what the table's columns and those of the predictions are called.
-        lines: for each scored row its own fields as they are written, as CSV (Arrow, texts).
-        predictions: of the scored rows (Arrow, texts).
-        rejected: the rows in between that could not be scored, in the table's order.
+        layout: the names of the table's columns and of the predictions'.
+        lines: for each scored row its own fields as CSV, as predictions files write them (Arrow, texts).
+        predictions: those of the scored rows (Arrow, texts).
+        rejected: the rows that could not be scored, in the table's order.
         profile: the counts of the scored rows.
     """
 
@@ -68,36 +68,36 @@ def score_table(
     size: int = 0,
     neutralise: bool = False,
 ) -> Generator[ScoredBatch]:
-    """Scores every row of `table`; the batches come in its order, and are worked ahead of by a bounded number.
+    """Scores every row of `table`. Batches come in its order; a bounded number of them is prepared ahead.
 
     Args:
         table: the rows.
         contract: the model's columns and labels.
-        endpoint: where it is served.
+        endpoint: the endpoint of the model.
         limits: how much is sent and held at once.
-        baseline: the bins that the scored rows are counted on.
-        size: how many bytes the table has, so that the last requests can be made smaller; 0 if that is not known.
-        neutralise: whether fields and labels are written as `no_formula` writes them. The model gets them unchanged.
+        baseline: the bins on which the scored rows are counted.
+        size: the table's size in bytes, so that the last requests can be smaller; 0 if it is unknown.
+        neutralise: whether fields and labels are written as by `no_formula`. The model receives them unchanged.
 
     Raises:
         MissingColumns, ReservedColumns: at once.
-        UnreadableFile: while reading on, where the table cannot be read as agreed.
-        EndpointError, AnswerMismatch, AnswerUnreadable: while reading on, see `Endpoint.predict`.
+        UnreadableFile: during iteration, if the table cannot be read.
+        EndpointError, AnswerMismatch, AnswerUnreadable: during iteration, see `Endpoint.predict`.
     """
     return _score_batches(_Scoring(table, contract, limits, baseline, size, neutralise), endpoint)
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """Consecutive rows, ready to be sent.
+    """Consecutive rows, ready to send.
 
     Attributes:
-        numbers, lines: of the rows that are sent, their places and where they begin in the file.
+        numbers, lines: the places of the rows that are sent, and the lines on which they begin.
         payload: what is sent: the features' fields as CSV.
-        own: all their fields as CSV.
+        own: all fields of these rows as CSV.
         rejected: the rows that are not sent.
-        profile: the counts of those that are.
-        neutralised: as `own`, without formulas; None where that is the same.
+        profile: the counts of the rows that are sent.
+        neutralised: as `own`, without formulas; None if that is the same.
     """
 
     numbers: Any
@@ -110,26 +110,26 @@ class _Batch:
 
     @property
     def size(self) -> int:
-        """How many bytes it holds."""
+        """Its size in bytes."""
         neutralised = 0 if self.neutralised is None else int(self.neutralised.nbytes)
         return len(self.payload) + int(self.own.nbytes) + neutralised
 
     @property
     def written(self) -> Column:
-        """All their fields as CSV, as they are to be written."""
+        """All their fields as CSV, as predictions files write them."""
         return self.own if self.neutralised is None else self.neutralised
 
 
 def _score_batches(scoring: "_Scoring", endpoint: Endpoint) -> Generator[ScoredBatch]:
     stopped = Event()
-    # When one batch has failed, the others must not go on waiting for better times.
+    # When one batch has failed, the others must not keep waiting to retry.
     stoppable = replace(endpoint, seconds_left=lambda: 0.0 if stopped.is_set() else endpoint.seconds_left())
 
     def send(batch: _Batch) -> tuple[_Batch, Answer]:
         answer = request_predictions(
             batch.payload, len(batch.numbers), stoppable, scoring.limits.max_batch_bytes
         )
-        # While it waits to be written, it need not hold what was sent.
+        # While it waits to be written, it need not keep what was sent.
         return replace(batch, payload=b""), answer
 
     size = attrgetter("size")
@@ -139,7 +139,7 @@ def _score_batches(scoring: "_Scoring", endpoint: Endpoint) -> Generator[ScoredB
 
 
 class _Scoring:
-    """What is done to the rows before they are sent, in one thread, and to the answers, in another."""
+    """What happens to rows before they are sent, in one thread, and to the answers, in another."""
 
     def __init__(
         self,
@@ -165,13 +165,13 @@ class _Scoring:
             for place, name in enumerate(layout.predicted)
             if name in counted
         }
-        # Answers come in another thread than rows, so the counters that remember texts are others.
+        # Answers are processed in another thread than rows, so they need their own counters, which remember texts.
         self._recounters = {
             position: ColumnCounter(bins) for position, bins in columns.items() if bins.name in counted
         }
 
     def batches(self) -> Generator[_Batch]:
-        """Rows are made ready while they are in the processor's cache, and then put together to requests."""
+        """Rows are prepared while they are in the processor's cache, and then combined into requests."""
         held: list[_Batch] = []
         rows = size = 0
         for read in read_rows(self._table, self.limits.max_batch_rows):
@@ -188,7 +188,7 @@ class _Scoring:
         yield _join(held)
 
     def finish(self, batch: _Batch, answer: Answer) -> ScoredBatch:
-        """The scored rows, and what they count."""
+        """The scored rows and their counts."""
         lines, numbers, rejected, profile = batch.written, batch.numbers, batch.rejected, batch.profile
         if answer.faults:
             own = batch.own
@@ -225,7 +225,7 @@ class _Scoring:
         return _Batch(rows.numbers, rows.lines, payload, own, checked.rejected, profile, neutralised)
 
     def _recount(self, lines: Column) -> Profile:
-        """The profile of rows that are left of a batch, given as CSV: sketches cannot be taken back."""
+        """The profile of the remaining rows of a batch, given as CSV: sketches cannot be subtracted."""
         rows = _fields_of(lines.to_pylist())
         counts = {
             counter.bins.name: counter.count(pa.array([row[position] for row in rows], pa.string()))
@@ -241,10 +241,10 @@ _GROWTH = 1.5
 
 
 class _RequestSizes:
-    """How many bytes the next request is to have.
+    """How many bytes the next request should have.
 
-    The first ones are small, so that the endpoint's places are soon busy; the last ones as well, so that these places
-    are done at about the same time. A small table is spread over all of them.
+    The first requests are small, so that all connections to the endpoint are soon busy, and so are the last ones, so
+    that all finish at about the same time. A small table is spread over all of them.
     """
 
     def __init__(self, limits: ScoringLimits, table_bytes: int) -> None:
@@ -255,17 +255,17 @@ class _RequestSizes:
         self._made = self._sent = self._read = 0
 
     def made(self, payload_bytes: int, bytes_read: int) -> None:
-        """Takes note of what has been made ready, and how much of the table has been read for it."""
+        """Records what has been prepared, and how much of the table has been read for it."""
         self._made += payload_bytes
         self._read = bytes_read
 
     def sent(self, payload_bytes: int) -> None:
-        """Takes note of a request."""
+        """Records a request."""
         self._sent += payload_bytes
         self._growing *= _GROWTH
 
     def is_full(self, payload_bytes: int, last_bytes: int) -> bool:
-        """Whether the next request, of so many bytes, is nearer to its size without the last ones of them."""
+        """Whether the next request, with this many bytes, is nearer to its target without the last rows."""
         is_larger = payload_bytes - last_bytes / 2 > self._next_size
         return is_larger or payload_bytes > self._most
 
@@ -294,20 +294,20 @@ def _join(batches: Sequence[_Batch]) -> _Batch:
 
 
 def _neutralised(columns: Sequence[Column]) -> Column | None:
-    """The rows as CSV without formulas; None where they have none."""
+    """The rows as CSV without formulas; None if they contain none."""
     written = [without_formulas(column) for column in columns]
     is_same = all(new is old for new, old in zip(written, columns, strict=True))
     return None if is_same else to_lines(written)
 
 
 def _joined(parts: Iterable[Any]) -> Column:
-    """Texts of several lists or arrays as one array."""
+    """The texts of several lists or arrays as one array."""
     arrays = [part if isinstance(part, pa.Array) else pa.array(part, pa.string()) for part in parts]
     return pa.concat_arrays(arrays) if arrays else pa.array([], pa.string())
 
 
 def _with_refused(batch: _Batch, answer: Answer, fields: Sequence[Sequence[str]]) -> list[Rejected]:
-    """The rejected rows of a batch, with those that the model refused, whose fields are given."""
+    """The rejected rows of a batch together with those that the model refused, whose fields are given."""
     places = sorted(answer.faults)
     lines, numbers = (pc.take(each, places).to_pylist() for each in (batch.lines, batch.numbers))
     refused = [
@@ -318,6 +318,6 @@ def _with_refused(batch: _Batch, answer: Answer, fields: Sequence[Sequence[str]]
 
 
 def _fields_of(lines: Sequence[str]) -> list[list[str]]:
-    # Readers skip a blank line, which in a table of one column is a row: a last field keeps it from being one.
+    # Parsers skip a blank line, which in a table with one column is a row; a last field prevents that.
     text = "".join(f"{line},\n" for line in lines)
     return [row[:-1] for row in csv.reader(io.StringIO(text, newline=""), strict=True)]

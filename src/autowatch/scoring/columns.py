@@ -1,4 +1,4 @@
-"""How a file's columns fit a contract, and which of its rows do not."""
+"""How a file's columns match a contract, and which of its rows cannot be scored."""
 
 import re
 import unicodedata
@@ -13,26 +13,26 @@ from autowatch.tabular.table import Block
 
 
 class MissingColumns(UnreadableFile):
-    """The table lacks columns that the model was trained with."""
+    """The table lacks columns on which the model was trained."""
 
 
 class ReservedColumns(UnreadableFile):
-    """The table has columns under names that the predictions need."""
+    """The table has columns with names that the predictions need."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the contract's columns stand in a file.
+    """The positions of the contract's columns in a file.
 
     Attributes:
         width: how many fields a row has.
         features: the positions of the model's columns, in the contract's order.
-        numeric: the positions of those among them that hold numbers, with their names.
-        own: what the file's own columns are called in the predictions: the target is `<target>_actual`.
+        numeric: the positions of the numeric ones among them, with their names.
+        own: the names of the file's own columns in the predictions: the target is `<target>_actual`.
         predicted: the names of the columns that the model adds.
-        names: the names of the model's columns, in the contract's order. In the file they may be written with other
-            spaces around them, or in another Unicode form.
-        forms: how those of the numeric ones write numbers that do not write them plainly.
+        names: the names of the model's columns, in the contract's order. In the file they may have other surrounding
+            spaces or another Unicode form.
+        forms: the number forms of numeric columns whose numbers are not plain.
     """
 
     width: int
@@ -56,13 +56,13 @@ def match_columns(header: Sequence[str], contract: Contract) -> Layout:
     missing = [name for name in names if name not in positions]
     if missing:
         raise MissingColumns(
-            f"The file lacks {_columns(missing)}, with which the model of run {contract.run} was trained."
-            f"{near_misses(missing, header)} Add what is missing, under exactly these names."
+            f"The file lacks {_columns(missing)}, on which the model of run {contract.run} was trained."
+            f"{near_misses(missing, header)} Add what is missing under exactly these names."
         )
     reserved = [name for name in contract.reserved_columns(contract.row_id_in(header)) if name in header]
     if reserved:
         raise ReservedColumns(
-            f"The file has {_columns(reserved)}, which the predictions add. Rename what is in the file."
+            f"The file has {_columns(reserved)}, which the predictions add. Rename them in the file."
         )
     return Layout(
         width=len(header),
@@ -76,10 +76,10 @@ def match_columns(header: Sequence[str], contract: Contract) -> Layout:
 
 
 def check_written_names(layout: Layout) -> None:
-    """Looks whether the predictions' columns still have different names when none of them is a formula.
+    """Checks that the predictions' columns still have distinct names when formulas in them are neutralised.
 
     Raises:
-        ReservedColumns: two would have the same, and no reader could tell them apart.
+        ReservedColumns: two columns would have the same name.
     """
     places: dict[str, int] = {}
     for place, name in enumerate(map(no_formula, [*layout.own, *layout.predicted]), start=1):
@@ -91,8 +91,11 @@ def check_written_names(layout: Layout) -> None:
 
 
 def _alike(missing: Sequence[str], header: Sequence[str], names: Sequence[str]) -> dict[str, int]:
-    """The positions of columns whose names differ from the missing ones only by what nobody sees, where one alone does:
-    spaces around them, zero-width characters, the Unicode form."""
+    """The positions of columns that differ from the missing ones only invisibly, by the missing name.
+
+    That is, by surrounding spaces, zero-width characters or the Unicode form. A name that several columns match is left
+    out.
+    """
     free = [position for position, name in enumerate(header) if name not in names]
     found = {}
     for name in missing:
@@ -103,8 +106,11 @@ def _alike(missing: Sequence[str], header: Sequence[str], names: Sequence[str]) 
 
 
 def near_misses(missing: Sequence[str], header: Sequence[str]) -> str:
-    """A sentence for each column that differs from a missing one by capitals or by what nobody sees, in front of each a
-    space; at most three. It tells the column's place: in a file without a header the names are a customer's cells."""
+    """A sentence, after a space, for each of at most three columns that nearly match a missing one.
+
+    They differ only in capitals or invisibly. The sentence gives the column's place, not its name: in a file without a
+    header the names are a customer's cells.
+    """
     places = [
         (name, position)
         for name in missing
@@ -122,8 +128,7 @@ def _visible(name: str) -> str:
 
 
 def check_block(block: Block, layout: Layout) -> dict[int, str]:
-    """Why rows of a block cannot be sent to the model, by their index: the wrong number of fields, or a text where a
-    number must be."""
+    """Why rows of a block cannot be sent, by their index: the wrong number of fields, or a text in a numeric column."""
     reasons = {index: wrong_width(len(row), layout.width) for index, row in block.misfits.items()}
     if wrong := _check_numbers(block.columns, layout):
         fitting = [index for index in range(len(block.lines)) if index not in block.misfits]
@@ -132,12 +137,12 @@ def check_block(block: Block, layout: Layout) -> dict[int, str]:
 
 
 def wrong_width(fields: int, width: int) -> str:
-    """Why a row with so many fields cannot be sent."""
+    """Why a row with this many fields cannot be sent."""
     return f"The row has {fields} fields, the header {width}."
 
 
 def not_a_number(column: str) -> str:
-    """Why a row cannot be sent in which this column should hold a number."""
+    """Why a row cannot be sent in which this column is not a number."""
     return f"Column {column} does not hold a number."
 
 

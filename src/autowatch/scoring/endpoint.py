@@ -1,6 +1,6 @@
-"""Calling a SageMaker endpoint: what can go wrong has a name, and what may pass is tried again.
+"""Calls a SageMaker endpoint: each failure has a named error, and transient failures are retried.
 
-An endpoint that is watched for how long its batches take.
+Also: an endpoint that measures how long its batches take.
 """
 
 import random
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 _LONGEST_INVOCATION = 65.0
-"""Seconds until the client gives an unanswered request up; the endpoint itself gives up after 60."""
+"""Seconds after which the client abandons an unanswered request; the endpoint itself gives up after 60."""
 
 
 _RESERVE = 3.0
-"""Seconds before the caller's end in which nothing new is begun, so that it can still clean up and say why."""
+"""In the last seconds before the caller's deadline nothing new is started, so that it can clean up and report why."""
 
 
 _FIRST_WAIT = 0.2
@@ -36,21 +36,21 @@ _LONGEST_WAIT = 10.0
 
 
 _WITNESS_TOLERANCE = 1e-4
-"""Of a probability: hosts of other make, and other rows in the same request, move float32 by less."""
+"""For probabilities: other host types, and other rows in the same request, change float32 results by less."""
 
 
 _LONGEST_REASON = 300
 
 
 _FAILURES_OF_BATCH, _FAILURES_OF_ROW = 2, 5
-"""After so many equal failures in a row, between which the witness was answered, the batch or the row is at fault.
+"""After this many equal failures in a row, with the witness answered in between, the batch or the row is at fault.
 
-An endpoint that fails by chance on half of all requests does that to a batch in one case of 8, which costs some
-requests, and to a row in one of 512."""
+If an endpoint fails at random on half of all requests, this blames a batch in one case of 8, which costs some requests,
+and a row in one of 512."""
 
 
 _MOST_FAILED = 300
-"""Batches and parts of batches on which the model may fail in one file. A row at fault in 20,000 takes 16 of them."""
+"""The most batches and parts of batches on which the model may fail in one file. One faulty row in 20,000 takes 16."""
 
 
 _THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
@@ -82,15 +82,15 @@ class EndpointError(AutowatchError):
 
 
 class BatchTooLarge(EndpointError):
-    """The batch has more bytes than the endpoint takes at once; a smaller one may pass."""
+    """The batch has more bytes than the endpoint accepts; a smaller one may succeed."""
 
 
 class BatchTimedOut(EndpointError):
-    """The endpoint did not answer in time; a smaller batch may pass."""
+    """The endpoint did not answer in time; a smaller batch may succeed."""
 
 
 class RowsRefused(EndpointError):
-    """The model refused the batch for what is in it. `reason` is its own, which may quote the rows: not for logs."""
+    """The model refused the batch for its content. `reason` is the model's own; it may quote rows: not for logs."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -98,15 +98,15 @@ class RowsRefused(EndpointError):
 
 
 class EndpointThrottled(EndpointError):
-    """The endpoint has as many requests as it takes."""
+    """The endpoint has as many requests as it can handle."""
 
 
 class EndpointUnavailable(EndpointError):
-    """The endpoint failed, or could not be reached."""
+    """The endpoint failed or could not be reached."""
 
 
 class ModelFailed(EndpointUnavailable):
-    """The model failed (a 5xx of its container). `status` and `reason` are its own, which may quote the rows."""
+    """The model failed (a 5xx of its container). `status` and `reason` are its own, and may quote the rows."""
 
     def __init__(self, message: str, status: int, reason: str) -> None:
         super().__init__(message)
@@ -114,7 +114,7 @@ class ModelFailed(EndpointUnavailable):
 
 
 class BatchFailed(EndpointError):
-    """The model fails on this batch and answers others; a part of it may pass. `reason` may quote the rows."""
+    """The model fails on this batch and answers others; part of it may succeed. `reason` may quote the rows."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -130,23 +130,23 @@ class OutOfTime(EndpointError):
 
 
 class AnotherModelAnswered(EndpointError):
-    """The endpoint answered with another model than the one it was asked for."""
+    """Another model answered than the one that was asked for."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint that serves a model of Autopilot's.
+    """An endpoint that serves an Autopilot model.
 
     Attributes:
-        client: boto3's `sagemaker-runtime`, which tries nothing again by itself.
+        client: boto3's `sagemaker-runtime`, without retries of its own.
         name: the endpoint's name.
-        problem: what its model is asked for.
-        seconds_left: tells how long the caller may still take; nothing new is begun when that nears zero.
+        problem: what its model predicts.
+        seconds_left: returns how long the caller may still take; nothing new is started when that nears zero.
         parse: reads an answer: its bytes, how many rows were sent, and `problem`.
-        witness: rows with the answers that the model gave at its gate. They go in front of every request, and the
-            answer to them says which model gave the whole; without them every answer is believed.
+        witness: rows with the answers that the model gave at its gate. They precede every request, and the answer to
+            them shows which model answered; without them every answer is trusted.
         variants: the production variants that answered.
-        failed: how many rows each batch had, or part of one, on which the model failed while it answered others.
+        failed: the number of rows in each batch, or part of one, on which the model failed while it answered others.
     """
 
     client: "SageMakerRuntimeClient"
@@ -159,18 +159,18 @@ class Endpoint:
     failed: list[int] = field(default_factory=list)
 
     def predict(self, payload: bytes, rows: int) -> Predictions:
-        """Scores the `rows` rows of `payload`: CSV of the model's features, in its order, with no header.
+        """Scores the `rows` rows of `payload`: headerless CSV with the model's features in the contract's order.
 
-        Throttling and unavailability are tried again while there is time, after waits that grow at random ("full
-        jitter": uniform between nothing and a doubling bound). A model that fails alike again and again on this batch,
-        and answers the witness alone in between, will not do better.
+        Throttled and unavailable requests are retried while there is time, after random, growing waits ("full jitter":
+        uniform between zero and a doubling bound). A model that repeatedly fails in the same way on this batch, but
+        answers the witness alone in between, will not recover by retrying.
 
         Raises:
-            BatchTooLarge, BatchTimedOut, RowsRefused, BatchFailed: this batch failed, a part of it might pass.
-            EndpointThrottled, EndpointUnavailable: it still was when the time ran out.
+            BatchTooLarge, BatchTimedOut, RowsRefused, BatchFailed: this batch failed; part of it may succeed.
+            EndpointThrottled, EndpointUnavailable: the endpoint still was when the time ran out.
             ModelFailed: the same; or the model failed on too many batches and parts of batches.
-            EndpointMissing, OutOfTime, AnotherModelAnswered: as they say.
-            AnswerMismatch, AnswerUnreadable: there was an answer, but not one to rely on.
+            EndpointMissing, OutOfTime, AnotherModelAnswered: see there.
+            AnswerMismatch, AnswerUnreadable: there was an answer, but not a reliable one.
         """
         if self.witness is None:
             return self.parse(self._invoke_patiently(payload, rows), rows, self.problem)
@@ -185,15 +185,15 @@ class Endpoint:
         tolerance = _WITNESS_TOLERANCE * witness.scale
         if any(abs(float(str(now)) - float(then)) > tolerance for now, then in pairs):
             raise AnotherModelAnswered(
-                f"Endpoint {self.name} answered with another model than the one in force: it answers otherwise to "
-                f"rows that the model had at its gate."
+                f"Endpoint {self.name} answered with another model than the one in force: it gives other answers to "
+                f"the rows of the model's smoke test."
             )
 
     def predict_when_started(self, payload: bytes, rows: int) -> Predictions:
-        """As `predict`, for a few rows: where they take too long, the endpoint is still starting and is asked again.
+        """As `predict`, for a few rows: if they take too long, the endpoint is still starting, and is asked again.
 
         Raises:
-            BatchTimedOut: it still was when there was no time for another request.
+            BatchTimedOut: they still took too long when there was no time for another request.
         """
         while True:
             try:
@@ -231,11 +231,11 @@ class Endpoint:
     def _failures_of_batch(
         self, earlier: list[tuple[int, str]], error: ModelFailed, rows: int
     ) -> list[tuple[int, str]]:
-        """The equal failures in a row that the batch may be at fault for, with this one; without a witness none.
+        """The number of equal failures in a row that may be the batch's fault, including this one; 0 without a witness.
 
         Raises:
             BatchFailed: there are enough of them.
-            ModelFailed: there are, and on too many other batches before.
+            ModelFailed: there are, and too many other batches failed before.
         """
         if self.witness is None:
             return []
@@ -254,10 +254,10 @@ class Endpoint:
         raise BatchFailed(f"{error} It answers other rows.", error.reason)
 
     def _ask_witness(self) -> None:
-        """Asks for rows that the model answered at its gate.
+        """Asks for predictions of rows that the model answered at its gate.
 
         Raises:
-            EndpointThrottled: it may be well.
+            EndpointThrottled: the model may be fine.
             EndpointUnavailable: it is not.
             AnotherModelAnswered: see there.
         """
@@ -272,7 +272,7 @@ class Endpoint:
         self._check_witness(predictions.figures, self.witness)
 
     def _invoke(self, payload: bytes) -> bytes:
-        # Where the service's or the model's own words may quote a row, they are not chained to what is raised.
+        # The service's or the model's own words may quote a row, so they are not chained to what is raised.
         try:
             answer = self.client.invoke_endpoint(
                 EndpointName=self.name, ContentType="text/csv", Accept="text/csv", Body=payload
@@ -295,13 +295,15 @@ class Endpoint:
 
 
 def _name_failure(name: str, response: Any) -> EndpointError | None:
-    """The named error for what the service answered; None where it has no name here (permissions, for one)."""
+    """The named error for the service's answer; None if it has no name here (missing permissions, for example)."""
     code, message = response["Error"]["Code"], response["Error"].get("Message", "")
     status = response["ResponseMetadata"]["HTTPStatusCode"]
     if code == "ModelError":
         return _name_model_failure(name, response.get("OriginalStatusCode", 0), response)
     if code in _THROTTLED or status == 429:
-        return EndpointThrottled(f"Endpoint {name} has as many requests as it takes. Raise its concurrency.")
+        return EndpointThrottled(
+            f"Endpoint {name} has as many requests as it can handle. Raise its concurrency."
+        )
     if code in _UNAVAILABLE or status >= 500:
         return EndpointUnavailable(f"Endpoint {name} is not available ({code}, {status}).")
     if status == 413 or (code in _INVALID and _SPEAKS_OF_SIZE.search(message)):
@@ -318,7 +320,7 @@ def _name_model_failure(name: str, status: int, response: dict[str, Any]) -> End
     if status == 413:
         return BatchTooLarge(f"The batch is too large for the model of endpoint {name}.")
     if status == 429:
-        return EndpointThrottled(f"The model of endpoint {name} has as many requests as it takes.")
+        return EndpointThrottled(f"The model of endpoint {name} has as many requests as it can handle.")
     if 400 <= status < 500:
         return RowsRefused(
             f"The model of endpoint {name} refused a batch (status {status}).",
@@ -337,7 +339,7 @@ def _one_line(reason: str) -> str:
 
 @dataclass(frozen=True)
 class TimedEndpoint(Endpoint):
-    """An endpoint and, in `seconds`, how long each batch took, answered or not, waits for a busy endpoint included."""
+    """An endpoint; `seconds` is how long each batch took, answered or not, including waits for a busy endpoint."""
 
     seconds: list[float] = field(default_factory=list)
 

@@ -1,8 +1,8 @@
-"""What has arrived under `inference/`: each file is scored, refused with its reason, or left until a release is over.
+"""Files under `inference/`: each is scored, refused with a reason, or postponed until a release is over.
 
-So is one that arrives while the first model is still being trained.
+A file that arrives while the first model is being trained is postponed too.
 
-Handing a file to Batch Transform: the start of its state machine, once for each arrival.
+Large files go to Batch Transform: one execution of its state machine per arrival.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 _POSTPONED = "postponed"
-"""In an event: how often its file was left for later."""
+"""In an event: how often its file has been postponed."""
 
 _MOST_WAITS = 300
 
@@ -55,16 +55,16 @@ class _Waiting:
 
 
 class FilesNotScored(AutowatchError):
-    """More than one of the files failed for reasons that may pass; the log has each."""
+    """Several files failed for reasons that may be transient; the log has each."""
 
 
 @dataclass(frozen=True)
 class TransformMachine:
-    """The state machine that scores large files, and announces files once more that must wait.
+    """The state machine that scores large files, and re-announces files that must wait.
 
     Attributes:
-        client: makes boto3's `stepfunctions`; called for such files alone, since the others should not pay for it.
-        arn: of the state machine.
+        client: creates boto3's `stepfunctions`; called only for such files, to save the others the time.
+        arn: that of the state machine.
         threshold_bytes: files larger than this go to it.
     """
 
@@ -77,7 +77,7 @@ class TransformMachine:
         return arrival.file.size > self.threshold_bytes and is_named_csv(arrival.file)
 
     def start(self, bucket: str, arrival: Arrival) -> str:
-        """Starts the execution for this arrival, or finds it started, and gives its name."""
+        """Starts the execution for this arrival, or finds that it exists, and returns its name."""
         name = transform_name(bucket, arrival)
         document = {
             "name": name,
@@ -88,7 +88,7 @@ class TransformMachine:
         return name
 
     def postpone(self, bucket: str, arrival: Arrival, waiting: _Waiting, times: int) -> None:
-        """Has the file announced once more in a while; it has been left for later so many `times` before."""
+        """Has the file announced again after a wait; it has been postponed `times` times before."""
         event = {**announcement(arrival, bucket), _POSTPONED: times + 1}
         document = {"postponed": {"seconds": waiting.seconds(times), "event": event}}
         self._start(f"{transform_name(bucket, arrival)}-{waiting.release}-{times}", document)
@@ -104,7 +104,7 @@ class TransformMachine:
 
 
 def times_postponed(event: dict[str, Any]) -> int:
-    """How often the file of an event was left for later."""
+    """How often the file of an event has been postponed."""
     return int(event.get(_POSTPONED, 0))
 
 
@@ -118,28 +118,28 @@ def score_arrivals(
     transforms: TransformMachine | None = None,
     postponed: int = 0,
 ) -> dict[str, int]:
-    """Scores every file; gives how many were scored and refused, and how many handed over or left to `transforms`.
+    """Scores every file; returns how many were scored, refused, and handed over to or postponed by `transforms`.
 
-    A file that cannot be scored as it is gets an error object under `rejected/`, a warning in the log and a metric:
-    trying again cannot help. So does one that arrives when there is no model, unless a run is training one. A file out
-    of which rows of a person were taken is passed over. Any other
-    failure is raised when all files have been tried.
+    A file that cannot be scored as it is gets an error object under `rejected/`, a warning in the log and a metric,
+    because retrying cannot help. So does a file that arrives when there is no model, unless a run is training one. A
+    file from which a person's rows were removed is skipped. Any other failure is raised after all files have been
+    tried.
 
     Args:
-        invocation: the name of this call, which its retries share.
-        transforms: takes the files that are too large to be scored here; without it all are scored here.
-        postponed: how often the files were left for later before.
+        invocation: the id of this invocation, which its retries share.
+        transforms: scores the files that are too large for the function; without it the function scores all.
+        postponed: how often the files have been postponed before.
 
     Raises:
         ReleaseUnderWay: a file has waited for hours, or there are no `transforms` to wait in.
-        FilesNotScored: more than one file failed. One alone is raised as it is.
+        FilesNotScored: several files failed. A single failure is raised as it is.
     """
     outcomes = Counter({"scored": 0, "refused": 0} | ({"handed_over": 0} if transforms else {}))
     failures: list[Exception] = []
     for arrival in arrivals:
         try:
             if is_rewritten(bucket, arrival):
-                _LOGGER.info("passed over, since rows were taken out of it", extra={"key": arrival.file.key})
+                _LOGGER.info("skipped, since rows were removed from it", extra={"key": arrival.file.key})
             elif transforms and _is_for_transform(bucket, arrival, settings, transforms):
                 _hand_over(bucket, arrival, transforms)
                 outcomes["handed_over"] += 1
@@ -175,10 +175,10 @@ def _is_for_transform(
 
 
 def _waiting_for(bucket: Bucket, error: ReleaseUnderWay | NoChampion) -> _Waiting | None:
-    """How a file waits for what is missing: five hours at most for a release, three days for the first model.
+    """How a file waits for what is missing: at most five hours for a release, three days for the first model.
 
-    An endpoint has four hours to go over to another model (`MaxEndpointSeconds`). Without a run there is nothing to
-    wait for.
+    An endpoint has four hours to switch models (`MaxEndpointSeconds`). If no run is training, there is nothing to wait
+    for.
     """
     if isinstance(error, ReleaseUnderWay):
         return _Waiting(error.release, 5, 60)
@@ -190,7 +190,7 @@ def _waiting_for(bucket: Bucket, error: ReleaseUnderWay | NoChampion) -> _Waitin
 
 
 def _hand_over(bucket: Bucket, arrival: Arrival, transforms: TransformMachine) -> None:
-    read_champion(bucket)  # It raises NoChampion where there is none.
+    read_champion(bucket)  # Raises NoChampion if there is none.
     name = transforms.start(bucket.name, arrival)
     _LOGGER.info("file handed over to Batch Transform", extra={"key": arrival.file.key, "execution": name})
 
@@ -204,7 +204,7 @@ def _postpone(
     transforms: TransformMachine,
 ) -> None:
     transforms.postpone(bucket.name, arrival, waiting, times)
-    _LOGGER.info("file left until a release is over", extra={"key": arrival.file.key, "times": times})
+    _LOGGER.info("file postponed until a release is over", extra={"key": arrival.file.key, "times": times})
     if times == 0:
         report_postponed(settings.metrics_namespace, settings.stack)
 
@@ -227,10 +227,10 @@ def _score_or_refuse(
 
 
 def transform_name(bucket: str, arrival: Arrival) -> str:
-    """The name of the execution: the day and 16 hexadecimal digits, the same whenever this arrival is announced.
+    """The name of the execution: the day and 16 hexadecimal digits, always the same for one arrival.
 
-    They come from the bucket, the key, the version and the time of the event; so the same content uploaded once
-    more after a failure is tried once more, in a bucket without versions too.
+    They are derived from the bucket, the key, the version and the time of the event. So even in a bucket without
+    versioning, the same content is tried again if it is uploaded again after a failure.
     """
     file = arrival.file
     text = "\n".join([bucket, file.key, file.version_id or file.etag, arrival.time.isoformat()])

@@ -1,10 +1,7 @@
-"""The commit of a result: the run that writes the manifest first commits, every other deletes what it wrote.
+"""The outcome of scoring: a commit, where the first run to write the manifest wins and every other deletes its files.
 
-The balance of a file's rows, which must be right before anything is committed.
-
-Reporting to log and metrics that a file was scored.
-
-Refusing a file whole: an error object under `rejected/`, a warning in the log and a metric.
+Also: the check before a commit that no row is missing, the report of a scored file in log and metrics, and the refusal
+of a whole file: an error object under `rejected/`, a warning in the log and a metric.
 """
 
 import logging
@@ -28,18 +25,18 @@ _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 def commit(
     bucket: Bucket, arrival: Arrival, keys: OutputKeys, manifest: Manifest, counts: Profile
 ) -> Manifest:
-    """Writes the manifest, unless another run was first: then gives that one and takes back what this run wrote.
+    """Writes the manifest. If another run was first, deletes what this run wrote and returns that run's manifest.
 
-    The pointer of the rows' ids goes first, so that labels find the rows of every file that is committed.
+    The pointer of the rows' ids is written first, so that labels find the rows of every committed file.
 
     Args:
-        counts: of the scored rows; the manifest carries them.
+        counts: those of the scored rows; the manifest contains them.
     """
     write_pointer(bucket, arrival.id_prefix, keys.predictions)
     try:
         bucket.write_json_if_absent(keys.manifest, CountedManifest(**vars(manifest), counts=counts))
     except ObjectChanged:
-        # It may be this very manifest, where the answer to a first attempt got lost.
+        # It may be this very manifest, if the response to a first attempt was lost.
         committed = read_manifest(bucket, keys.manifest)
         for written in manifest.written:
             if written.version_id is not None and written not in committed.written:
@@ -49,7 +46,7 @@ def commit(
 
 
 def find_committed(bucket: Bucket, keys: OutputKeys) -> Manifest | None:
-    """What has been committed already, None if nothing has."""
+    """The manifest if the file is committed already, otherwise None."""
     try:
         return read_manifest(bucket, keys.manifest)
     except ObjectMissing:
@@ -57,7 +54,7 @@ def find_committed(bucket: Bucket, keys: OutputKeys) -> Manifest | None:
 
 
 def withdraw_others(bucket: Bucket, keys: OutputKeys, manifest: Manifest) -> None:
-    """Deletes what runs that came too late, or died, have put above the versions of the commit."""
+    """Deletes what late or killed runs have written over the committed versions."""
     if manifest.predictions.version_id is None:
         return
     committed = {written.key: written.version_id for written in manifest.written}
@@ -75,11 +72,11 @@ def _current_version(bucket: Bucket, key: str) -> str | None:
 
 
 class TooManyRejected(UnreadableFile):
-    """More of the file's rows cannot be scored than is allowed."""
+    """More rows of the file cannot be scored than the settings allow."""
 
 
 class RowsLost(AutowatchError):
-    """The rows that came out are not as many as went in: a defect, so nothing is committed."""
+    """Rows went in that did not come out: a defect, so nothing is committed."""
 
 
 def check_balance(rows_in: int, scored: int, rejected: int) -> None:
@@ -96,8 +93,8 @@ def check_rejected(
     """Raises TooManyRejected if more than `max_percent` of the rows were rejected.
 
     Args:
-        first_line: on which the first rejected row begins; without a meaning if there is none.
-        first_reason: why it was rejected, in words that quote nothing of it.
+        first_line: the line on which the first rejected row begins; ignored if there is none.
+        first_reason: why it was rejected, without quoting it.
     """
     if rejected * 100 > max_percent * rows_in:
         raise TooManyRejected(
@@ -107,7 +104,7 @@ def check_rejected(
 
 
 def report_scored(manifest: Manifest, metrics_namespace: str, stack: str) -> None:
-    """Reports a commit; for the run that made it alone, and last of all, since one that is killed is tried again."""
+    """Reports a commit. Only the run that made it does so, and last of all, since a killed run is retried."""
     _LOGGER.info(
         "file scored",
         extra={
@@ -127,20 +124,20 @@ def report_scored(manifest: Manifest, metrics_namespace: str, stack: str) -> Non
 
 
 def report_postponed(metrics_namespace: str, stack: str) -> None:
-    """Counts a file that waits for the end of a release; for the first wait alone."""
+    """Counts a file that waits for the end of a release, on its first wait only."""
     emit(metrics_namespace, {"FilesPostponed": 1}, {"Stack": stack})
 
 
 def refuse(
     bucket: Bucket, arrival: Arrival, error: AutowatchError, metrics_namespace: str, stack: str
 ) -> None:
-    """Records for good that the input file cannot be scored as it is, and why."""
+    """Records permanently that the input file cannot be scored as it is, and why."""
     record_refusal(bucket, arrival, error, output_keys(arrival, "").error)
     emit(metrics_namespace, {"FilesRefused": 1}, {"Stack": stack})
 
 
 def record_refusal(bucket: Bucket, arrival: Arrival, error: AutowatchError, error_key: str) -> None:
-    """Keeps under `error_key` why a file was refused, and says so in the log."""
+    """Stores under `error_key` why a file was refused, and logs it."""
     document = {
         "input": arrival.file,
         "error": type(error).__name__,

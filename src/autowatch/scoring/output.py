@@ -1,4 +1,4 @@
-"""The headers of predictions and rejected files and the rows of the latter, as bytes for both paths of scoring."""
+"""Headers of predictions and rejected files, and rows of the latter, as bytes for both ways of scoring."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,9 +9,9 @@ from autowatch.tabular.csv_lines import csv_line, csv_lines, no_formula
 def predictions_header(
     own: Iterable[str], row_id: str, predicted: Iterable[str], neutralise: bool = False
 ) -> bytes:
-    """The header of a predictions file: the input's own columns, our ids, what the model adds.
+    """The header of a predictions file: the input's own columns, Autowatch's ids, the model's columns.
 
-    With `neutralise` the names are written as those of a rejected file are.
+    With `neutralise` the names are written as in a rejected file.
     """
     written = no_formula if neutralise else str
     names = [*map(written, own), row_id, *map(written, predicted), PREDICTION_DATE_COLUMN]
@@ -19,14 +19,14 @@ def predictions_header(
 
 
 def rejected_header(header: Sequence[str]) -> bytes:
-    """The header of a rejected file, from the input's, whose names are changed as the fields of its rows are."""
+    """The header of a rejected file, from the input's; names are changed in the same way as fields."""
     return _write_csv([["line", "reason", *map(no_formula, header)]])
 
 
 def rejected_rows(rows: Iterable[tuple[int, str, Sequence[str]]]) -> bytes:
-    """Rows of a rejected file: of each the line on which it begins, why it was rejected, and its fields.
+    """Rows of a rejected file: the line on which each begins, why it was rejected, and its fields.
 
-    People open such a file in a spreadsheet. A field that a spreadsheet would take for a formula begins with `'` here.
+    People open such a file in a spreadsheet, so a field that it would take for a formula begins with `'` here.
     """
     return _write_csv([str(line), reason, *map(no_formula, fields)] for line, reason, fields in rows)
 

@@ -1,4 +1,4 @@
-"""Scoring one file of the bucket: its predictions, its profile and, last, its manifest."""
+"""Scores one file of the bucket: writes its predictions, its profile and, last, its manifest."""
 
 import logging
 import platform
@@ -47,16 +47,16 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 _SMALLEST_CHUNK, _LARGEST_CHUNK = 64 * 1024, 1024 * 1024
-"""Bytes that are read and made ready at once: of a small file so few that there is work for each of the endpoint's
-places, of a large one so many that calls of Arrow cost little beside what they do."""
+"""Bytes that are read and prepared at once: for a small file few enough to keep all connections to the endpoint busy,
+for a large one enough to make Arrow's cost per call negligible."""
 
 
 _FILLED = 0.97
-"""How full of rows a request is meant to be: rows are not all equally long."""
+"""How full requests are planned to be, because rows differ in length."""
 
 
 _BATCHES_A_RELEASE = 16
-"""After so many the holes that freed arrays left in the memory are given back; else it would grow with the file."""
+"""After this many, memory that freed arrays left fragmented is returned; otherwise it would grow with the file."""
 
 
 @dataclass(frozen=True)
@@ -64,17 +64,17 @@ class ScoringSettings:
     """How files are scored.
 
     Attributes:
-        bucket: where everything lies.
-        endpoint_name: the endpoint that the stack is set to. The champion's is used all the same, since its
-            contract says what to send; where the two differ (the parameter was changed since the last release),
-            the log has a warning.
-        predictions_prefix: under which key prefix the predictions go.
-        max_rejected_percent: a file with a larger part of rejected rows is refused whole.
+        bucket: the bucket of all objects.
+        endpoint_name: the endpoint in the stack's settings. The champion's endpoint is used nevertheless, since its
+            contract says what to send; if the two differ (the parameter has changed since the last release), a warning
+            is logged.
+        predictions_prefix: the key prefix of the predictions.
+        max_rejected_percent: a file with a larger share of rejected rows is refused as a whole.
         limits: how much is sent and held at once.
-        metrics_namespace: where the metrics go.
+        metrics_namespace: the metrics' namespace.
         stack: the stack's name, the metrics' dimension.
-        neutralise_formulas: whether a field, name or label that a spreadsheet would take for a formula gets a `'`
-            before it; otherwise every cell is the input's.
+        neutralise_formulas: whether a `'` is put before a field, name or label that a spreadsheet would take for a
+            formula; otherwise every cell is as in the input.
     """
 
     endpoint_name: str
@@ -94,24 +94,24 @@ def score_file(
     seconds_left: Callable[[], float],
     invocation: str,
 ) -> Manifest:
-    """Scores one file and commits the result; where that has been done already, gives what was committed.
+    """Scores one file and commits the result; if it is committed already, returns that commit.
 
     Commit protocol: any number of runs may score one arrival at once, and any of them may be killed. The first run to
     write the manifest wins. All runs write to the same keys, so a manifest names the versions that belong to it. Every
-    later run deletes the versions that it wrote, those that killed runs left above the manifest's, and uploads that
-    were not finished. The bucket must keep versions for that. Without them the last run's predictions stand, which
-    differ only if the champion changed in between.
+    later run deletes the versions that it wrote, those that killed runs wrote over the manifest's, and unfinished
+    uploads. This requires versioning. Without it the last run's predictions remain, which differ only if the champion
+    has changed in between.
 
     Args:
-        runtime: boto3's `sagemaker-runtime`, which tries nothing again by itself.
-        seconds_left: tells how long the caller may still take.
-        invocation: the name of this call, which its retries share: the one that committed reports the file, last.
+        runtime: boto3's `sagemaker-runtime`, without retries of its own.
+        seconds_left: returns how long the caller may still take.
+        invocation: the id of this invocation, which its retries share: the one that committed reports the file, last.
 
     Raises:
-        UnreadableFile: the file cannot be scored as it is, and trying again cannot help.
+        UnreadableFile: the file cannot be scored as it is, and retrying cannot help.
         NoChampion: there is no model to score it with.
-        ReleaseUnderWay: the endpoint is going over to another model; score when it has settled.
-        EndpointError, AnswerMismatch, AnswerUnreadable: the endpoint did not do its part.
+        ReleaseUnderWay: the endpoint is switching to another model; score when it has settled.
+        EndpointError, AnswerMismatch, AnswerUnreadable: the endpoint failed.
         RowsLost: see there.
     """
     keys = output_keys(arrival, settings.predictions_prefix)
@@ -147,7 +147,7 @@ def _score_and_commit(
     champion = scored.champion
     if champion.endpoint_name != settings.endpoint_name:
         _LOGGER.warning(
-            "the champion serves at another endpoint than the one set",
+            "the champion serves at another endpoint than the configured one",
             extra={"champion": champion.endpoint_name, "set": settings.endpoint_name},
         )
     manifest = Manifest(
@@ -197,7 +197,7 @@ def _score(
     settings: ScoringSettings,
     seconds_left: Callable[[], float],
 ) -> _Scored:
-    """Writes everything but the manifest, and nothing unless one model answered and all rows are accounted for."""
+    """Writes everything except the manifest, and only if one model answered and all rows are accounted for."""
     bucket, champion = force.bucket, force.champion
     contract = read_contract(bucket, champion.contract_key)
     baseline = bucket.read_as(champion.baseline_key, Baseline)
@@ -243,7 +243,7 @@ def _score(
 
 
 def _chunks(bucket: Bucket, file: ObjectVersion, limits: ScoringLimits) -> Iterator[bytes]:
-    """The bytes of a file, so many at a time that a whole number of times they make a request of the most rows."""
+    """The bytes of a file, in chunks of which a whole number fills one request."""
     with closing(ResumedBody(bucket, file)) as body:
         beginning = body.read(_SMALLEST_CHUNK)
         yield beginning
@@ -257,7 +257,7 @@ def _chunks(bucket: Bucket, file: ObjectVersion, limits: ScoringLimits) -> Itera
 
 
 class _Rows:
-    """The rows on their way out, counted."""
+    """Writes and counts the rows of a file."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The profile of a raw CSV file: the counts that scoring would have written for it, without an endpoint."""
+"""The profile of a raw CSV file: the counts that scoring would have written, without an endpoint."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -31,7 +31,7 @@ def answer_profile(
 ) -> dict[str, Any]:
     """The profile of a file, or of the whole lines from byte `start` to `end`, as a JSON document.
 
-    Where the file cannot be read as agreed, the document has the reason under `refused`.
+    If the file cannot be read, the document has the reason under `refused`.
     """
     baseline = bucket.read_as(baseline_key(run), Baseline)
     try:
@@ -45,17 +45,17 @@ def answer_profile(
 
 
 def profile_table(table: Table, baseline: Baseline, is_piece: bool = False) -> CsvProfile:
-    """Counts the rows of a table on the bins of a baseline. Memory does not grow with the table.
+    """Counts the rows of a table on a baseline's bins. Memory does not grow with the table.
 
     Rows that scoring would reject are left out. Columns that the table lacks are absent from the profile.
 
     Args:
-        table: the rows, of an input file or a predictions file.
+        table: the rows of an input file or a predictions file.
         baseline: the bins.
         is_piece: whether the table may have no rows.
 
     Raises:
-        UnreadableFile: the table cannot be read as agreed.
+        UnreadableFile: the table cannot be read.
     """
     columns = {column.name: column for column in baseline.columns if _is_told(column, table.header)}
     places = {place: columns[name] for place, name in enumerate(table.header) if name in columns}
@@ -64,7 +64,7 @@ def profile_table(table: Table, baseline: Baseline, is_piece: bool = False) -> C
     total.add(no_rows(baseline, (bins.name for bins in places.values())))
     rejected = 0
     try:
-        # While some rows are counted, the next ones are read.
+        # While some rows are counted, the next ones are being read.
         rows = read_rows(table, _ROWS_AT_ONCE)
         with closing(work_ahead(rows, checker.check, 1, attrgetter("size"), Event())) as all_checked:
             for checked in all_checked:
@@ -77,9 +77,10 @@ def profile_table(table: Table, baseline: Baseline, is_piece: bool = False) -> C
 
 
 def _is_told(column: Bins, header: Sequence[str]) -> bool:
-    """Whether a file with this header says what the column is about.
+    """Whether a file with this header contains what the column is about.
 
-    What is predicted and what came true may have one name, the target's. Predictions files alone have the former there.
+    The predicted and the true column may both have the target's name. Only predictions files contain the former under
+    it.
     """
     is_label = column.kind == "prediction" and not (isinstance(column, NumericBins) and column.is_probability)
     return not is_label or PREDICTION_DATE_COLUMN in header

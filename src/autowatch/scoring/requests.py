@@ -1,4 +1,4 @@
-"""Sending rows to an endpoint, and finding those among them that it does not take."""
+"""Sends rows to an endpoint, and finds the rows that it does not accept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ class ScoringLimits:
     """How much is sent and held at once.
 
     Attributes:
-        max_batch_bytes: the most bytes of one request; a serverless endpoint takes 4 MB.
+        max_batch_bytes: the most bytes of one request; a serverless endpoint accepts 4 MB.
         max_batch_rows: the most rows of one request, so that a slow model answers within a minute.
-        concurrency: the most requests at a time.
+        concurrency: the most concurrent requests.
     """
 
     max_batch_bytes: int = 4_000_000
@@ -37,9 +37,9 @@ class Rejected:
     Attributes:
         line: the line of the file, from 1, on which it begins.
         number: its place among all rows, from 1.
-        reason: why, in words that quote nothing of it.
-        fields: as they came.
-        model_reason: what the model said, empty if it was not asked. It may quote the row: not for logs.
+        reason: why, without quoting it.
+        fields: as in the file.
+        model_reason: the model's own reason, empty if it was not asked. It may quote the row: not for logs.
     """
 
     line: int
@@ -51,7 +51,7 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a row has no prediction, in our words and the model's."""
+    """Why a row has no prediction, in Autowatch's words and the model's."""
 
     reason: str
     model_reason: str = ""
@@ -59,11 +59,11 @@ class Fault:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back for some rows.
+    """The result for some rows.
 
     Attributes:
-        parts: the predictions of the rows that have one, in their order.
-        faults: why the others have none, by their place among the rows, from 0.
+        parts: the predictions, in the rows' order.
+        faults: why the other rows have none, by their place among the rows, from 0.
     """
 
     parts: Sequence[Predictions]
@@ -73,7 +73,7 @@ class Answer:
 def request_predictions(payload: bytes, rows: int, endpoint: Endpoint, max_batch_bytes: int) -> Answer:
     """The predictions of the `rows` rows of `payload`.
 
-    A batch that is too large, takes too long, is refused or makes the model fail is halved, down to single rows.
+    A batch that is too large, takes too long, is refused or makes the model fail is split in half, down to single rows.
 
     Raises:
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict`.

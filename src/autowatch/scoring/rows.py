@@ -1,4 +1,4 @@
-"""Rows on their way through scoring: which can be sent, what they count, and how they are written with predictions."""
+"""Rows during scoring: which can be sent, how they are counted, and how they are written with their predictions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,12 +25,12 @@ from autowatch.tabular.sketches import EMPTY_SKETCH
 
 @dataclass(frozen=True)
 class CheckedRows:
-    """Rows that were looked at.
+    """Rows after the check.
 
     Attributes:
         rows: those that can be sent.
         rejected: the others, in the table's order.
-        counts: for each column that was looked at what the rows that can be sent count.
+        counts: for each checked column, the counts of the rows that can be sent.
     """
 
     rows: Rows
@@ -43,7 +43,7 @@ class RowChecker:
 
     Args:
         width: how many fields a row has.
-        columns: the bins of the columns to look at, by their position. A numeric one must hold numbers.
+        columns: the bins of the columns to check, by their position. A numeric column must hold numbers.
     """
 
     def __init__(self, width: int, columns: Mapping[int, Bins]) -> None:
@@ -51,7 +51,7 @@ class RowChecker:
         self._counters = {position: ColumnCounter(bins) for position, bins in columns.items()}
 
     def check(self, rows: Rows) -> CheckedRows:
-        """Looks at some rows."""
+        """Checks some rows."""
         counted = self._count(rows)
         rejected = [
             Rejected(misfit.line, misfit.number, wrong_width(len(misfit.fields), self._width), misfit.fields)
@@ -69,7 +69,7 @@ class RowChecker:
         return CheckedRows(rows, rejected, counts)
 
     def _without(self, place: int, column: ColumnCounts, refused: Rows, rest: Rows) -> ColumnCounts:
-        """What the rest of some rows counts in a column; to count the few that were refused takes less time."""
+        """A column's counts without the refused rows; counting these few and subtracting takes less time."""
         counter = self._counters[place]
         if column.faulty or column.sketch != EMPTY_SKETCH:
             return counter.count(rest.columns[place])
@@ -92,7 +92,7 @@ class RowChecker:
 
 
 def columns_to_check(layout: Layout, baseline: Baseline) -> dict[int, Bins]:
-    """The model's columns that must hold numbers or are counted, in the contract's order."""
+    """The model's columns that are numeric or are counted, in the contract's order."""
     counted = {column.name: column for column in baseline.columns}
     columns: dict[int, Bins] = {}
     for position, name in zip(layout.features, layout.names, strict=True):
@@ -105,7 +105,7 @@ def columns_to_check(layout: Layout, baseline: Baseline) -> dict[int, Bins]:
 
 
 def model_columns(columns: Sequence[Column], layout: Layout) -> list[Column]:
-    """The model's columns in the contract's order, their numbers as the model reads them."""
+    """The model's columns in the contract's order, with their numbers as the model reads them."""
     return [
         plain_numbers(columns[position], layout.forms[position])
         if position in layout.forms
@@ -115,14 +115,14 @@ def model_columns(columns: Sequence[Column], layout: Layout) -> list[Column]:
 
 
 def plain_numbers(column: Column, form: NumberForm) -> Column:
-    """The numbers of a column that writes them in this form, as a model reads them."""
+    """The numbers of a column with this form, as a model reads them."""
     encoded = column.dictionary_encode()
     plain = pa.array(form.plain_each(encoded.dictionary.to_pylist()), pa.string())
     return pc.take(plain, encoded.indices)
 
 
 def profile_of(baseline: Baseline, rows: int, counts: Mapping[str, ColumnCounts]) -> Profile:
-    """The profile of some rows, from what the columns that were looked at count."""
+    """The profile of some rows, from the counts of the checked columns."""
     counted = {column.name for column in baseline.columns}
     columns = {name: tuple(column.counts) for name, column in counts.items() if name in counted}
     sketches = {name: counts[name].sketch for name in columns if not counts[name].sketch.is_empty}
@@ -130,14 +130,14 @@ def profile_of(baseline: Baseline, rows: int, counts: Mapping[str, ColumnCounts]
 
 
 def with_counts(profile: Profile, counts: Mapping[str, ColumnCounts]) -> Profile:
-    """The profile with what further columns count in the same rows."""
+    """The profile with the counts of more columns of the same rows."""
     columns = {name: tuple(column.counts) for name, column in counts.items()}
     sketches = {name: column.sketch for name, column in counts.items() if not column.sketch.is_empty}
     return replace(profile, columns=profile.columns | columns, sketches=profile.sketches | sketches)
 
 
 def no_rows(baseline: Baseline, names: Iterable[str]) -> Profile:
-    """The profile of no rows that have the columns of these names."""
+    """The profile of zero rows that have the columns with these names."""
     columns = {column.name: (0,) * len(column) for column in baseline.columns}
     return Profile(baseline.run, baseline.bins, 0, {name: columns[name] for name in names if name in columns})
 
@@ -148,10 +148,10 @@ def predictions_rows(
     """Some rows of a predictions file, as bytes.
 
     Args:
-        arrival: whose rows they are.
-        numbers: the place of each row among all of the input's, from 1.
+        arrival: the file of the rows.
+        numbers: the place of each row in the input, from 1.
         lines: its own fields as CSV.
-        predicted: the columns that the model adds, its label or number first.
+        predicted: the columns that the model adds, beginning with its label or number.
     """
     ids = join([arrival.id_prefix, pc.cast(numbers, pa.string())], "-")
     label, *rest = predicted
@@ -159,7 +159,7 @@ def predictions_rows(
 
 
 def _holds_any(rows: Rows, faulty: Mapping[int, Sequence[str]]) -> Any:
-    """For each row whether one of its fields is among the faulty texts of its column."""
+    """For each row, whether one of its fields is among the faulty texts of its column."""
     masks = (
         pc.is_in(rows.columns[position], pa.array(texts, pa.string())) for position, texts in faulty.items()
     )

@@ -44,7 +44,7 @@ def csv_line(fields: Sequence[str]) -> str:
 
 
 def split_lines(text: str) -> list[str]:
-    """Splits `csv_lines` with line ends into lines again; line breaks in quotes are kept."""
+    """Splits text into the lines that `csv_lines` made; line breaks in quotes are kept."""
     parts = text.removesuffix("\n").split("\n") if text else []
     if '"' not in text:
         return parts

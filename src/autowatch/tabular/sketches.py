@@ -116,7 +116,7 @@ def sketch_of_numbers(bins: NumericBins, numbers: Iterable[float]) -> ColumnSket
 
 
 def needs_sketch(bins: Bins, counts: Sequence[int]) -> bool:
-    """Whether these counts leave something to name. For most columns they do not, at no further cost."""
+    """Whether these counts leave something to name. For most columns they do not, and no sketch is built."""
     if not isinstance(bins, NumericBins) and bins.memory is not None:
         return True
     return any(counts[position] for position in (*bins.new, *bins.out_of_range))

@@ -64,7 +64,7 @@ class NotUtf8(UnreadableFile):
 
 
 class OtherFormat(UnreadableFile):
-    """The file has another, known format that is not text."""
+    """The file has a known format other than CSV."""
 
 
 class MalformedCsv(UnreadableFile):

@@ -141,7 +141,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_one_clear_error(world, capsy
     error = read_document(s3, key)
     assert error["error"] == "MissingColumns"
     assert error["reason"] == (
-        "The file has no column id. Take over the column id of the predictions, or set the parameter IdColumn to "
+        "The file has no column id. Copy the column id of the predictions, or set the parameter IdColumn to "
         "your key."
     )
     assert error["input"]["key"] == "labels/bad.csv"

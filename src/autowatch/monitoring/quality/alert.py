@@ -39,10 +39,10 @@ class AlertTarget:
 
 
 def alert_on_worse_days(target: AlertTarget, days: Sequence[str]) -> tuple[str, ...]:
-    """Alerts on those of the days that are worse and were not alerted on: one e-mail and one event for all of them.
+    """Alerts on the degraded days that have no alert yet: one e-mail and one event for all of them.
 
-    A day is claimed before the alert (`records/claim.py`). Other invocations wait for the one with the claim, and take
-    over where the claim expires.
+    Each day is claimed before the alert (`records/claim.py`). Other invocations wait for the claimant and take over if
+    its claim expires.
 
     Returns:
         The days that this call has alerted on.
@@ -76,7 +76,7 @@ def _is_open(document: dict[str, Any] | None) -> bool:
 
 
 def _claim(target: AlertTarget, day: str) -> dict[str, Any] | None:
-    """Claims the day, and gives its document; None if another invocation has claimed or alerted on it."""
+    """Claims the day and returns its document; None if another invocation has claimed it or alerted on it."""
     document: dict[str, Any]
     document, etag = target.bucket.read_json_with_etag(quality_key(day))
     if not _is_open(document) or is_claimed(document["alerting"], target.claim_lasts):
@@ -89,7 +89,7 @@ def _claim(target: AlertTarget, day: str) -> dict[str, Any] | None:
 
 
 def _alert_on(target: AlertTarget, documents: Mapping[str, dict[str, Any]]) -> None:
-    """Alerts on days by the documents that were claimed, even if more labels come meanwhile."""
+    """Alerts on days, using the claimed documents even if more labels arrive in the meantime."""
     alerted = False
     try:
         alert = _alert(target, documents)
@@ -106,7 +106,7 @@ def _settle(target: AlertTarget, day: str, run: str, alerted: bool) -> None:
     while True:
         document, etag = target.bucket.read_json_with_etag(quality_key(day))
         if document["run"] != run:
-            # Labels of a newer run came; the invocation that measured them alerts on that run.
+            # Labels of a newer run arrived; the invocation that measured them alerts on that run.
             return
         try:
             settle(target.bucket, quality_key(day), document | {"alerted": alerted}, etag)
@@ -122,8 +122,8 @@ class QualityAlert:
     Attributes:
         document: the `quality.json` of the newest day in the alert.
         days: all days in the alert, in order.
-        since: the first in the unbroken series of days on which the run was worse.
-        champion: the run that serves, None if there is none.
+        since: the first day of the unbroken series on which the run was worse.
+        champion: the run in force; None if there is none.
         page_key: the page of the newest day.
     """
 
@@ -157,7 +157,7 @@ def _alert(target: AlertTarget, documents: Mapping[str, dict[str, Any]]) -> Qual
 
 
 def _since(target: AlertTarget, day: str, run: str) -> str:
-    """The first of the days up to `day` on which this run was worse throughout; days without a verdict do not count."""
+    """The first day of the unbroken series up to `day` on which this run was worse, ignoring days without a verdict."""
     first = day
     for back in range(1, _DAYS_LOOKED_BACK + 1):
         earlier = (date.fromisoformat(day) - timedelta(days=back)).isoformat()
@@ -182,7 +182,7 @@ def put_quality_event(events: "EventBridgeClient", event_bus: str, alert: Qualit
     """Puts `QualityDropped` on the event buses; docs/formats.md has its fields.
 
     Raises:
-        EventRefused: EventBridge took the call, but not the event.
+        EventRefused: EventBridge accepted the call but rejected the event.
     """
     document, judged = alert.document, _judged(alert.document)
     detail = {
@@ -201,13 +201,13 @@ def put_quality_event(events: "EventBridgeClient", event_bus: str, alert: Qualit
         "report_key": quality_key(document["date"]),
     }
     if judged.measure == "auc":
-        # Earlier versions knew nothing else.
+        # The fields of earlier versions, which only had the AUC.
         detail |= {"auc": judged.figure, "gate_auc": judged.gate}
     put_event(events, event_bus, "QualityDropped", detail)
 
 
 def subject(alert: QualityAlert) -> str:
-    """What happened, in one line; SNS takes 100 characters of it."""
+    """The subject line of the e-mail; SNS allows 100 characters."""
     judged = _judged(alert.document)
     more = f" and {len(alert.days) - 1} more days" if len(alert.days) > 1 else ""
     return one_line(
@@ -221,12 +221,12 @@ def lines(alert: QualityAlert) -> list[str]:
     return [
         one_line(line)
         for line in (
-            f"What:     by the labels that came, the predictions of {document['date']} are worse than allowed.",
+            f"What:     according to the labels, the predictions of {document['date']} are worse than allowed.",
             f"How bad:  {document['reasons'][0]}",
             f"          {document['reasons'][1] if document['reasons'][1:] else _against_gate(document)}",
             f"Others:   {_others(document)}",
             f"Labels:   {document['rows_labelled']:,} of {document['rows_scored']:,} scored rows have one "
-            f"({document['coverage']:.1%}); if these are not a random part, the figures may be theirs alone.",
+            f"({document['coverage']:.1%}); unless these are a random sample, the figures may not hold for the others.",
             f"Days:     {listed(alert.days[::-1], _DAYS_NAMED)}",
             f"Since:    {since}{' (first day)' if since == document['date'] else ''}, model {run}",
             f"Next:     {_next(alert)}",
@@ -238,7 +238,7 @@ def lines(alert: QualityAlert) -> list[str]:
 
 @dataclass(frozen=True)
 class _Judged:
-    """What the verdict rests on: a name in `MEASURES`, the figure as the document has it, and the gate's."""
+    """The basis of the verdict: a name in `MEASURES`, the figure in the document, and the gate's figure."""
 
     measure: str
     figure: dict[str, float]
@@ -246,12 +246,12 @@ class _Judged:
 
     @property
     def words(self) -> str:
-        """The measure and its value, in short."""
+        """The measure and its value."""
         return f"{MEASURES[self.measure].words} {_value(self.measure, self.figure['value'])}"
 
 
 def _judged(document: dict[str, Any]) -> _Judged:
-    """As the document has it; those of earlier versions knew AUCs alone."""
+    """Reads the basis of the verdict; documents of earlier versions only have AUCs."""
     found = document.get("judged")
     if found is None:
         return _Judged("auc", document["metrics"]["auc"], document["gate"].get("auc"))
@@ -289,10 +289,8 @@ def _value(name: str, value: float) -> str:
 def _next(alert: QualityAlert) -> str:
     run = alert.document["run"]
     if alert.champion != run:
-        return (
-            f"Look at the days since: model {run} does not serve any more; {alert.champion or 'none'} does."
-        )
+        return f"Look at the days since: model {run} is no longer in force; {alert.champion or 'none'} is."
     return (
         "See in the report whether the data drifted. If so, put newer labelled rows under training/ and start a run; "
-        "if not, ask what these labels are and where they come from. Nothing is retrained by itself."
+        "if not, check what these labels are and where they come from. No training run starts automatically."
     )

@@ -1,7 +1,4 @@
-"""Measuring the quality of one day's predictions, as far as labels have come.
-
-What `reports/date=D/quality.json` holds, and where it lies.
-"""
+"""Measures the quality of one day's predictions from the labels so far, in `reports/date=D/quality.json`."""
 
 import hashlib
 import json
@@ -27,7 +24,7 @@ _ATTEMPTS = 20
 
 @dataclass(frozen=True)
 class MeasuredDay:
-    """What `quality.json` holds of a day, and whether it was written anew."""
+    """A day's `quality.json`, and whether this call wrote it."""
 
     document: dict[str, Any]
     is_new: bool
@@ -36,19 +33,19 @@ class MeasuredDay:
 def measure_day(
     bucket: Bucket, day: str, rules: QualityRules, now: datetime, *, anew: bool = False
 ) -> MeasuredDay | None:
-    """Measures a day and writes its `quality.json`; None if no labels of the day have come.
+    """Measures a day and writes its `quality.json`; returns None if the day has no labels yet.
 
-    Labels are listed after the document was read, and it is replaced only if nobody has written it since: of several
-    at once the last one has seen the labels of all. Where the document covers all labels already it is left alone.
+    Labels are listed after the document is read, and the document is only replaced if it has not changed since then. Of
+    several concurrent calls, the last one to write has therefore seen all labels. A document that covers all labels is
+    left unchanged.
 
     Args:
         day: as `YYYY-MM-DD`.
         now: with a time zone.
-        anew: measure even if nothing has come since the last time.
+        anew: measure even if there are no new labels.
 
     Raises:
-        Contested: others wrote the day's quality again and again meanwhile. Another attempt finds the labels covered,
-            or covers them.
+        Contested: other invocations kept changing the document. A retry either finds all labels covered or covers them.
         PredictionsMissing: predictions that a manifest names are gone.
     """
     for _ in range(_ATTEMPTS):
@@ -75,7 +72,7 @@ def measure_day(
             continue
         return MeasuredDay(document, is_new=True)
     raise Contested(
-        f"The quality of {day} was written by others {_ATTEMPTS} times meanwhile. Ask for it again with its date."
+        f"Other invocations replaced the quality of {day} {_ATTEMPTS} times. Request it again by its date."
     )
 
 
@@ -87,13 +84,13 @@ def _read(bucket: Bucket, day: str) -> tuple[dict[str, Any] | None, str | None]:
 
 
 def _list_manifests(bucket: Bucket, day: str) -> dict[str, str]:
-    """The ETags of the day's manifests by their keys."""
+    """The ETags of the day's manifests by key."""
     items = bucket.list(day_folder(PREDICTIONS_PREFIX, day))
     return {item["Key"]: item["ETag"] for item in items if item["Key"].endswith(MANIFEST_ENDING)}
 
 
 def _digest(fragments: Sequence[Fragment], manifests: dict[str, str], rules: QualityRules) -> str:
-    """Changes with everything that the document follows from."""
+    """A digest of everything that the document depends on."""
     labels = {fragment.file.key: fragment.file.etag for fragment in fragments}
     text = json.dumps([labels, manifests, vars(rules)], sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -110,7 +107,7 @@ def _read_gates(bucket: Bucket, runs: Sequence[str]) -> dict[str, GateDecision]:
 
 
 def _told(earlier: dict[str, Any] | None, run: str) -> dict[str, Any]:
-    """Whether an alert on this run's day was sent, or is claimed; that stays when more labels come."""
+    """Whether this run's day was alerted on or is claimed; new labels do not change that."""
     if earlier is None or earlier["run"] != run:
         return {"alerted": False, "alerting": None}
     return {"alerted": earlier["alerted"], "alerting": earlier["alerting"]}
@@ -119,11 +116,11 @@ def _told(earlier: dict[str, Any] | None, run: str) -> dict[str, Any]:
 def quality_document(
     runs: Sequence[LabelledRun], gates: Mapping[str, GateDecision], rules: QualityRules
 ) -> dict[str, Any]:
-    """The fields that follow from the labelled rows of a day.
+    """The fields that depend on the labelled rows of a day.
 
     Args:
-        runs: at least one, the newest first.
-        gates: the decisions on the runs that have one.
+        runs: at least one, newest first.
+        gates: the decisions on the runs, where they were kept.
     """
     newest, *others = (_of_run(run, gates.get(run.run), rules) for run in runs)
     return {**newest, "other_runs": others}

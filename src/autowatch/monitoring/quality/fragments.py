@@ -1,4 +1,4 @@
-"""The labels of one day, as they lie under `monitoring/labels/`: a fragment for each labels file and run."""
+"""The labels of one day under `monitoring/labels/`: one fragment for each labels file and run."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _DIGITS = 16
 
 @dataclass(frozen=True)
 class Fragment:
-    """One object with labels; those of a run stand in the order in which the labels came."""
+    """One object with labels; the fragments of a run are in order of arrival."""
 
     run: str
     file: ObjectVersion
@@ -27,12 +27,11 @@ class Fragment:
 
 @dataclass(frozen=True)
 class FileLabels:
-    """What came true of the rows of one predictions file, once for each row.
+    """The actual values of the rows of one predictions file, at most one for each row.
 
     Attributes:
-        rows: shape (n,), int: the rows' numbers in the input, from 1, rising.
-        labels: shape (n,), float: the places of their labels in the contract's, or their numbers where these are
-            predicted.
+        rows: shape (n,), int: the rows' numbers in the input, from 1, ascending.
+        labels: shape (n,), float: the indexes of their labels in the contract's labels or, in regression, the numbers.
     """
 
     rows: np.ndarray
@@ -47,11 +46,11 @@ def write_fragment(
     contract: Contract,
     labels: Iterable[tuple[str, FileLabels]],
 ) -> None:
-    """Writes labels of rows that were scored on `day` by the contract's run.
+    """Writes the labels of rows that the contract's run scored on `day`.
 
     Args:
-        name: of the object in the folder of day and run.
-        labels: those of each predictions file, with what the ids of its rows begin with.
+        name: of the object in the folder of the day and the run.
+        labels: pairs of the id prefix of a predictions file and its labels.
     """
     key = f"{day_folder(LABEL_FRAGMENTS_PREFIX, day)}run={contract.run}/{name}"
     endings = [f"{csv_line(['', label])}\n" for label in contract.labels]
@@ -71,7 +70,7 @@ def write_fragment(
 
 
 def list_fragments(bucket: Bucket, day: str) -> list[Fragment]:
-    """What there is of labels of rows that were scored on `day`."""
+    """The fragments with labels of rows that were scored on `day`."""
     prefix = f"{day_folder(LABEL_FRAGMENTS_PREFIX, day)}run="
     return [
         Fragment(
@@ -85,12 +84,11 @@ def list_fragments(bucket: Bucket, day: str) -> list[Fragment]:
 def read_fragments(
     bucket: Bucket, fragments: Iterable[Fragment], labels: Sequence[str], files: Mapping[str, int]
 ) -> dict[int, FileLabels]:
-    """The labels in the fragments of one run; of several for one row the last counts.
+    """Reads the labels in the fragments of one run; if a row has several, the last one counts.
 
     Args:
-        labels: those of the contract of the run; none where numbers are predicted.
-        files: a number for each predictions file, by what the ids of its rows begin with; labels of others are left
-            out.
+        labels: those of the run's contract; empty in regression.
+        files: the number of each predictions file by its id prefix; labels of other files are ignored.
 
     Returns:
         The labels of each file by its number.
@@ -109,20 +107,19 @@ def read_fragments(
 
 
 class GatheredLabels:
-    """What came true, as it comes, in 16 bytes each."""
+    """Labels in order of arrival, in 16 bytes each."""
 
     def __init__(self) -> None:
         self._parts: list[np.ndarray] = []
 
     def add(self, labels: Iterable[tuple[int, int, float]]) -> int:
-        """Takes the numbers of the file and of the row, and the place of the label or the number; gives how many they
-        are."""
+        """Adds labels as (file's number, row's number, index of the label or the number); returns how many."""
         part = np.fromiter(labels, _LABEL)
         self._parts.append(part)
         return len(part)
 
     def by_file(self) -> dict[int, FileLabels]:
-        """The labels of each file by its number; of several for one row the last that came."""
+        """The labels of each file by its number; if a row has several, the last one counts. Call it once."""
         labels = np.concatenate([np.empty(0, _LABEL), *self._parts])
         self._parts.clear()
         labels = labels[np.lexsort((labels["row"], labels["file"]))]

@@ -1,7 +1,4 @@
-"""The job behind a labels file: takes it in, measures the days that it belongs to, alerts people where needed.
-
-Labels and the quality of a day as metrics.
-"""
+"""The job for labels files: reads them, measures the days that they belong to, emits metrics, and alerts."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -31,16 +28,16 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class LabelsNotTaken(AutowatchError):
-    """More than one of the files failed for reasons that may pass; the log has each."""
+    """Several files failed with errors that a retry may resolve; the log has each error."""
 
 
 class DaysNotMeasured(AutowatchError):
-    """Some days could not be measured or shown; the others were. The next attempt goes on with these."""
+    """Some days could not be measured or shown. The others are done, and the next attempt retries these."""
 
 
 @dataclass(frozen=True)
 class QualitySettings:
-    """How days are measured, and where the results go."""
+    """The rules for measuring days, and the destinations of the results."""
 
     topic_arn: str
     metrics_namespace: str
@@ -52,7 +49,7 @@ class QualitySettings:
 
 @dataclass(frozen=True)
 class QualityDay:
-    """What came out for one day."""
+    """The result of one day."""
 
     date: str
     verdict: str
@@ -61,7 +58,7 @@ class QualityDay:
 
 @dataclass(frozen=True)
 class QualityResult:
-    """What one run of the job did: labels files, days, and the days that it alerted on."""
+    """The result of one run: the numbers of labels files, the measured days, and the days it alerted on (`told`)."""
 
     taken: int
     refused: int
@@ -75,7 +72,7 @@ class Job:
 
     Attributes:
         now: with a time zone.
-        seconds_left: tells how long the caller may still take.
+        seconds_left: returns how many seconds the caller has left.
     """
 
     clients: Clients
@@ -85,15 +82,15 @@ class Job:
 
 
 def take_in(job: Job, arrivals: Sequence[Arrival]) -> QualityResult:
-    """Takes in labels files and measures the days that their labels belong to.
+    """Reads labels files and measures the days that their labels belong to.
 
-    A file that cannot be read as agreed gets an error object under `rejected/labels/`. All files and all days are
-    tried. The next attempt does what failed or had no time left, and skips what is done. A file out of which rows of a
-    person were taken is passed over.
+    A malformed file gets an error object under `rejected/labels/`. All files and all days are tried. The next attempt
+    retries what failed or had no time left, and skips what is done. Files from which a person's rows were removed are
+    skipped.
 
     Raises:
-        LabelsNotTaken: more than one file failed. One alone is raised as it is.
-        DaysNotMeasured: see there.
+        LabelsNotTaken: several files failed. If only one failed, its own error is raised.
+        DaysNotMeasured: some days could not be measured or shown.
     """
     arrivals = [each for each in arrivals if not is_rewritten(job.clients.bucket, each)]
     days: set[str] = set()
@@ -116,13 +113,13 @@ def take_in(job: Job, arrivals: Sequence[Arrival]) -> QualityResult:
         raise failures[0]
     if failures:
         raise LabelsNotTaken(
-            f"{len(failures)} of {len(arrivals)} labels files were not taken in."
+            f"{len(failures)} of {len(arrivals)} labels files could not be processed."
         ) from failures[0]
     return QualityResult(len(arrivals) - refused, refused, measured, told)
 
 
 def measure_again(job: Job, day: str) -> QualityResult:
-    """Measures one day, `YYYY-MM-DD`, whether or not anything has come since the last time.
+    """Measures one day, `YYYY-MM-DD`, even if there are no new labels.
 
     Raises:
         DaysNotMeasured: it could not be measured.
@@ -138,7 +135,7 @@ def _refuse(job: Job, arrival: Arrival, error: AutowatchError) -> None:
 
 
 def _measure(job: Job, days: Sequence[str], *, anew: bool) -> tuple[tuple[QualityDay, ...], tuple[str, ...]]:
-    """Measures the days, newest first, writes their pages and alerts people, even if some of it fails."""
+    """Measures the days, newest first, writes their pages and sends alerts, even if some of them fail."""
     bucket = job.clients.bucket
     measured: list[MeasuredDay] = []
     failures: list[str] = []
@@ -149,7 +146,7 @@ def _measure(job: Job, days: Sequence[str], *, anew: bool) -> tuple[tuple[Qualit
             outcome = _measure_day(job, day, anew=anew)
             if outcome:
                 measured.append(outcome)
-                # Also where nothing was new: an attempt before this one may have died before the page.
+                # Even without new labels: an earlier attempt may have been killed before it wrote the page.
                 publish_day_page(bucket, date.fromisoformat(day))
         except (AutowatchError, ClientError, BotoCoreError) as error:
             _LOGGER.exception("a day could not be measured or shown", extra={"date": day})
@@ -199,16 +196,16 @@ QUALITY_WORSE = "QualityWorse"
 
 
 def emit_taken(namespace: str, stack: str, taken: int, rejected: int) -> None:
-    """Emits what became of the rows of a labels file.
+    """Emits how many labels of a file were accepted and rejected.
 
-    A file in which nothing fits counts with those that are refused whole: no day shows that it ever came.
+    A file without any accepted label also counts as refused, since no day's page shows it.
     """
     values = {"LabelsTaken": taken, "LabelsRejected": rejected, "LabelFilesRefused": int(taken == 0)}
     emit(namespace, values, {"Stack": stack})
 
 
 def emit_quality(namespace: str, stack: str, document: dict[str, Any]) -> None:
-    """Emits the figures of a `quality.json`, without those that cannot be computed from the labels."""
+    """Emits the figures of a `quality.json`; figures that the labels do not determine are left out."""
     values: dict[str, float] = {
         COVERAGE: document["coverage"],
         QUALITY_WORSE: int(document["verdict"] == "worse"),

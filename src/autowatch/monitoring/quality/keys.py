@@ -1,4 +1,4 @@
-"""The user's own keys: which of our ids have them."""
+"""Finds Autowatch's ids of rows by the user's own keys."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -12,17 +12,17 @@ from autowatch.records.manifest import Manifest
 from autowatch.records.predictions import read_columns
 
 DAYS_LOOKED_BACK = 90
-"""Labels may come late; every day of predictions that is looked at is read."""
+"""Days. Labels may come late, but the search reads every day of predictions that it goes back."""
 
 
 def find_ids(bucket: Bucket, id_column: str, keys: Collection[str], last: date) -> dict[str, str]:
-    """For each of the keys that was scored, our id of its newest row.
+    """Returns the id of the newest row of each key; keys that were not scored are left out.
 
-    The days are gone through backwards from `last`, until every key is found or `DAYS_LOOKED_BACK` days have been read.
+    The search goes back from `last` until every key is found or `DAYS_LOOKED_BACK` days have been read.
 
     Args:
-        id_column: the column of the predictions that holds the keys.
-        keys: those to look for.
+        id_column: the column of the predictions with the keys.
+        keys: the keys to look for.
         last: the newest day.
     """
     wanted, found = set(keys) - {""}, dict[str, str]()
@@ -34,7 +34,7 @@ def find_ids(bucket: Bucket, id_column: str, keys: Collection[str], last: date) 
         manifests = [each for each in read_manifests(bucket, committed) if id_column in each.columns]
         with ThreadPoolExecutor(READERS) as readers:
             parts = list(readers.map(lambda each: _read(bucket, each, id_column, wanted), manifests))
-        # The newest file's stand, and in a file the last row's.
+        # Later entries win: the newest file's, and within a file the last row's.
         for _, part in sorted(zip(manifests, parts, strict=True), key=lambda each: each[0].prediction_date):
             found.update(part)
         wanted.difference_update(found)

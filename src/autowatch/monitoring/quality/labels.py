@@ -1,7 +1,6 @@
-"""Taking in a labels file: each label goes to the day and the run of the prediction that it belongs to.
+"""Reads a labels file and writes each label to the day and the run of its prediction.
 
-A labels file: where its ids and labels stand, and the keys of what is made of it. One that comes with the user's own
-key is joined to the predictions here.
+Rows are matched by Autowatch's id or by the user's own key.
 """
 
 import logging
@@ -36,7 +35,7 @@ from autowatch.tabular.cells import differ_unseen
 from autowatch.tabular.table import Block, read_table
 
 MOST_FILES = 100_000
-"""Predictions files that the labels of one file may belong to: each takes two requests to S3, some minutes in all."""
+"""The most predictions files that one labels file may refer to: each needs two requests to S3, some minutes in all."""
 
 
 _ROWS_AT_ONCE = 50_000
@@ -55,18 +54,18 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class TooManyFiles(UnreadableFile):
-    """The labels belong to more predictions files than one labels file may name."""
+    """The labels belong to more predictions files than one labels file may refer to."""
 
 
 @dataclass(frozen=True)
 class TakenLabels:
-    """What was taken in of one labels file.
+    """The result of one labels file.
 
     Attributes:
-        rows: how many rows it has; each was taken or rejected.
-        taken: how many labels were taken, those that a later row of the file replaces among them.
-        rejected: how many rows fit no prediction.
-        days: the days of the predictions that they belong to, in order.
+        rows: the number of rows; each was accepted or rejected.
+        taken: the number of accepted labels, including those that a later row of the file replaces.
+        rejected: the number of rows without a matching prediction or with an invalid label.
+        days: the days of the predictions that the labels belong to, in order.
     """
 
     rows: int
@@ -76,15 +75,15 @@ class TakenLabels:
 
 
 def take_labels(bucket: Bucket, arrival: Arrival) -> TakenLabels:
-    """Writes the labels of one file to where the quality of their days is measured from, and rejects what fits nothing.
+    """Writes the labels of one file as fragments, and the rows that match no prediction as rejects.
 
-    Nothing is written before the whole file has been read. What is written has the same keys and the same content
-    however often the file is announced, so that it does not matter how many invocations do this at once, or die.
+    Nothing is written before the whole file has been read. The call is idempotent: it always writes the same objects
+    with the same content, so concurrent or killed invocations do no harm.
 
     Raises:
-        UnreadableFile: the file cannot be taken in as it is, and trying again cannot help.
+        UnreadableFile: the file is malformed, and a retry cannot help.
         NoChampion: there can be no predictions yet.
-        RowsLost: see there.
+        RowsLost: the numbers of rows read, accepted and rejected do not add up.
     """
     check_name(arrival.file)
     contract = read_contract(bucket, read_champion(bucket).contract_key)
@@ -116,9 +115,9 @@ def take_labels(bucket: Bucket, arrival: Arrival) -> TakenLabels:
 
 @dataclass(frozen=True)
 class LabelColumns:
-    """The positions of the two columns that count; the others are ignored.
+    """The positions of the two columns that are read; the others are ignored.
 
-    `by_key` says that the rows are named by the user's key and not by our ids.
+    `by_key` says whether the identifier is the user's key instead of Autowatch's id.
     """
 
     identifier: int
@@ -133,10 +132,10 @@ def _ids_of_keys(bucket: Bucket, arrival: Arrival, columns: LabelColumns, id_col
 
 
 class _Reader:
-    """Finds out where the labels of a file belong.
+    """Matches the labels of a file to predictions.
 
     Attributes:
-        files: the predictions files met so far, by their numbers.
+        files: the predictions files found so far; the index is the file's number.
     """
 
     def __init__(
@@ -147,8 +146,10 @@ class _Reader:
         self._known: dict[str, _Known] = {}
 
     def read(self, block: Block, faults: dict[int, str]) -> Iterator[tuple[int, int, float]]:
-        """For each row that fits the numbers of file and row, and the label's place or the number; `faults` gets why
-        the others do not."""
+        """Yields (number of the file, number of the row, index of the label or the number) for each matching row.
+
+        The reasons of the other rows are added to `faults`, by index in the block.
+        """
         for index, fields in block.misfits.items():
             faults[index] = f"The row has {len(fields)} fields, the header {self._width}."
         places = (index for index in range(len(block.lines)) if index not in block.misfits)
@@ -194,7 +195,7 @@ class _Reader:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a row is checked against: the file's number, its rows, its model, and the reader of what came true."""
+    """What a row is checked against: the file's number, its rows, its contract, and the parser of labels."""
 
     number: int
     rows: int
@@ -202,7 +203,7 @@ class _Known:
     value_of: Callable[[str], float | None]
 
     def fault_of(self, label: str) -> str:
-        """What is wrong with a label that the model does not know, or with what is no number."""
+        """The reason to reject an unknown label or, in regression, text that is not a number."""
         contract = self.contract
         if not contract.labels:
             return f"The label is not a number, and the model of run {contract.run} predicts numbers."
@@ -214,7 +215,7 @@ class _Known:
 
 
 def _reader_of(contract: Contract) -> Callable[[str], float | None]:
-    """What gives the place of a label in the contract's, or the number that is meant; None where it is neither."""
+    """A parser of labels that returns the index in the contract's labels, or the number; None if it is neither."""
     if not contract.labels:
         return contract.target_number
     places = {label: place for place, label in enumerate(contract.labels)}
@@ -229,7 +230,7 @@ def _with_reasons(block: Block, faults: dict[int, str]) -> Iterator[tuple[int, s
 
 
 def _write(bucket: Bucket, gathered: GatheredLabels, files: list[ScoredFile], name: str) -> tuple[str, ...]:
-    """Writes a fragment for each day and run, and gives the days."""
+    """Writes a fragment for each day and run, and returns the days."""
     by_file = gathered.by_file()
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for number in by_file:
@@ -247,19 +248,19 @@ def _write(bucket: Bucket, gathered: GatheredLabels, files: list[ScoredFile], na
 
 
 def find_label_columns(header: Sequence[str], target: str, id_column: str = "") -> LabelColumns:
-    """Finds the columns by name: of the ids, and the first of `<target>_actual`, `label` and `<target>`.
+    """Finds the identifier's column, and the first of `<target>_actual`, `label` and `<target>`.
 
-    Our ids stand in `autowatch_id` or else in `id`. The user's key counts where the file has neither, and where it is
-    itself called `id`. A file that has `<target>_probability` or `prediction_date` too comes from predictions, and what
-    stands under `<target>` is predicted.
+    Autowatch's ids are in `autowatch_id` or else in `id`. The user's key is used if the file has neither column, or if
+    the key itself is called `id`. If the file also has `<target>_probability` or `prediction_date`, it comes from
+    predictions, so its column `<target>` is ignored.
 
     Args:
-        header: the file's.
-        target: what is predicted.
-        id_column: the user's key; empty where there is none.
+        header: the file's header.
+        target: the name of the target.
+        id_column: the user's key column; empty if there is none.
 
     Raises:
-        MissingColumns: one of them is not there.
+        MissingColumns: one of the columns is missing.
     """
     names = (
         (OTHER_ID_COLUMN, id_column, ID_COLUMN)
@@ -269,7 +270,7 @@ def find_label_columns(header: Sequence[str], target: str, id_column: str = "") 
     identifier = next((name for name in names if name and name in header), None)
     if identifier is None:
         raise MissingColumns(
-            f"The file has no column {ID_COLUMN}. Take over the column {ID_COLUMN} of the predictions"
+            f"The file has no column {ID_COLUMN}. Copy the column {ID_COLUMN} of the predictions"
             f"{f', or name your key {id_column!r}' if id_column else ', or set the parameter IdColumn to your key'}."
         )
     names_of_labels = [f"{target}_actual", "label", target]
@@ -278,13 +279,13 @@ def find_label_columns(header: Sequence[str], target: str, id_column: str = "") 
     label = next((name for name in names_of_labels if name in header and name != identifier), None)
     if label is None:
         raise MissingColumns(
-            f"The file has no column with labels. Name the column of what came true {' or '.join(names_of_labels)}."
+            f"The file has no column with labels. Name the column of actual values {' or '.join(names_of_labels)}."
         )
     return LabelColumns(header.index(identifier), header.index(label), identifier == id_column)
 
 
 def keys_of_labels(arrival: Arrival) -> LabelKeys:
-    """The keys of what is made of a labels file."""
+    """The keys of the objects that are written for a labels file."""
     moment = arrival.time.astimezone(UTC)
     time = f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03}Z"
     return label_keys(arrival.day, file_stem(arrival.file, LABELS_PREFIX), time)

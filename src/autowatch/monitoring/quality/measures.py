@@ -1,4 +1,4 @@
-"""How good the predictions of labelled rows are, each figure with its interval."""
+"""Measures the predictions of labelled rows; each figure has an interval."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from autowatch.evaluation.measures import MEASURES_OF
 
 @dataclass(frozen=True)
 class CalibrationBin:
-    """The labelled rows of one bin of probabilities, and between what their true share of positive rows lies."""
+    """The labelled rows of one bin of probabilities, and the interval of their share of positives."""
 
     point: CalibrationPoint
     observed: Bounded
 
     def to_json(self) -> dict[str, Any]:
-        """The form in which `quality.json` holds it."""
+        """The bin in the form of `quality.json`."""
         return {
             "predicted": self.point.predicted,
             "observed": self.observed.value,
@@ -30,18 +30,18 @@ class CalibrationBin:
 
 @dataclass(frozen=True)
 class MeasuredQuality:
-    """What labelled rows say about their predictions.
+    """The figures of labelled rows.
 
     Attributes:
-        problem_type: what is predicted.
-        rows: how many have labels.
-        of_class: how many of them are in each class; see `JudgedRows`.
-        metrics: all measures of the type; None where the rows do not tell one.
-        deciding: what a verdict may rest on: measures over the classes that have enough rows.
-        judged: the places of these classes.
-        calibration: none of numbers.
-        classes: of several labels, how well each is predicted.
-        numbers: of numbers, where they are too high or too low.
+        problem_type: `binary`, `multiclass` or `regression`.
+        rows: the number of labelled rows.
+        of_class: the number of rows in each class; see `JudgedRows`.
+        metrics: all measures of the problem type; None if the rows do not determine a measure.
+        deciding: the measures that a verdict may rest on, over the classes with enough rows.
+        judged: the indexes of these classes.
+        calibration: empty in regression.
+        classes: in multiclass problems, the figures of each class.
+        numbers: in regression, where predictions are too high or too low.
     """
 
     problem_type: str
@@ -61,9 +61,9 @@ def measure_quality(
     """All figures, computed as the gate computes them.
 
     Args:
-        rows: none, perhaps.
-        min_of_class: a verdict does not rest on classes with fewer rows.
-        known: the places of the classes that the gate knows figures of; all unless given.
+        rows: may be empty.
+        min_of_class: classes with fewer rows are left out of the verdict.
+        known: the indexes of the classes for which the gate has figures; None for all.
     """
     problem_type = rows.problem_type
     if not len(rows):

@@ -1,4 +1,4 @@
-"""The rows of one day whose labels came, joined to their predictions."""
+"""The labelled rows of one day, joined to their predictions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,9 +22,9 @@ _FIRST_DIGIT = 17
 
 @dataclass(frozen=True)
 class LabelledRun:
-    """The rows that one run scored on a day: how many they are, in how many files, and those whose labels came.
+    """The rows that one run scored on a day, and those of them that have labels.
 
-    `threshold` is the probability from which on they got the positive label, None where the label is the model's own.
+    `threshold` is the lowest probability at which a row got the positive label; None if the model chose the label.
     """
 
     run: str
@@ -38,13 +38,13 @@ class LabelledRun:
 def read_labelled_rows(
     bucket: Bucket, manifest_keys: Sequence[str], fragments: Sequence[Fragment]
 ) -> list[LabelledRun]:
-    """Joins the labels of a day to its predictions, for each run that has labels, the newest run first.
+    """Joins the labels of a day to its predictions, for each run with labels, newest run first.
 
-    Only predictions files that have labels are read, many at a time.
+    Only predictions files with labels are read, several in parallel.
 
     Raises:
         PredictionsMissing: predictions that a manifest names are gone.
-        DocumentMalformed: a manifest is not one.
+        DocumentMalformed: a manifest is malformed.
     """
     manifests = read_manifests(bucket, manifest_keys)
     return [
@@ -144,5 +144,5 @@ _ROWS: Mapping[ProblemType, _RowsOf] = {
     "multiclass": _several_labels,
     "regression": _numbers,
 }
-"""By type what makes the rows: of the contract, what came true (`FileLabels`), for each column that predictions add the
-texts of these rows, and of how a label stands in the predictions."""
+"""By problem type, the function that makes the rows. Its arguments: the contract, the labels (`FileLabels`), the texts
+of each prediction column, and a function that returns a label in its form in the predictions."""

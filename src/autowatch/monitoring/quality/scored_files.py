@@ -1,4 +1,4 @@
-"""The committed predictions files that ids lead to."""
+"""Finds the committed predictions files that ids belong to."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,17 +12,17 @@ from autowatch.records.keys import contract_key, manifest_key
 from autowatch.records.manifest import Manifest, read_manifest, read_pointer
 
 READERS = 16
-"""Reading waits on S3 more than on the processor; a client needs as many connections."""
+"""Threads. Reading mostly waits for S3; the client needs as many connections."""
 
 
 @dataclass(frozen=True)
 class ScoredFile:
-    """A predictions file as far as labels need it.
+    """A predictions file, reduced to what labels need.
 
     Attributes:
-        id_prefix: what the ids of its rows begin with.
-        day: the UTC date under which it lies, as `YYYY-MM-DD`.
-        rows: how many rows its input has; the ids are numbered from 1.
+        id_prefix: the prefix of its rows' ids.
+        day: the UTC date of its folder, as `YYYY-MM-DD`.
+        rows: the number of rows in its input; ids are numbered from 1.
         contract: of the model that made the predictions.
     """
 
@@ -33,7 +33,7 @@ class ScoredFile:
 
 
 class ScoredFiles:
-    """Finds predictions files by the beginnings of ids; each is looked for once."""
+    """Finds predictions files by id prefix; each prefix is looked up once."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
@@ -41,15 +41,15 @@ class ScoredFiles:
         self._contracts: dict[str, Contract] = {}
 
     def __len__(self) -> int:
-        """How many beginnings of ids have been looked for."""
+        """The number of prefixes that have been looked up."""
         return len(self._found)
 
     def __getitem__(self, id_prefix: str) -> ScoredFile | None:
-        """The committed file with these ids, None if there is none; after a `look_for` with this beginning."""
+        """The committed file with this prefix; None if there is none. Call `look_for` with the prefix first."""
         return self._found[id_prefix]
 
     def look_for(self, id_prefixes: Iterable[str]) -> None:
-        """Reads what leads from these beginnings of ids to predictions, many at a time."""
+        """Looks up the files of these prefixes, several in parallel."""
         wanted = sorted(set(id_prefixes) - self._found.keys())
         with ThreadPoolExecutor(READERS) as readers:
             manifests = list(readers.map(partial(_find_manifest, self._bucket), wanted))

@@ -1,4 +1,4 @@
-"""Whether predictions are worse than allowed, in a way that chance does not explain."""
+"""Whether predictions are worse than allowed by more than chance explains."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -14,14 +14,14 @@ from autowatch.records.verdicts import QualityVerdict
 
 @dataclass(frozen=True)
 class QualityRules(Floors):
-    """When predictions are worse than allowed: below the gate's floors, or too far below what the gate measured.
+    """When predictions are worse than allowed: below the gate's floors, or too far below the gate's figures.
 
     Attributes:
-        max_auc_drop: by how much the AUC may be below the gate's; of several labels the macro AUC, or the balanced
-            accuracy where predictions have no probability of each label.
-        min_labels: fewer labelled rows give no verdict.
-        min_of_class: classes with fewer rows give no verdict.
-        max_error_rise_percent: by how many percent the error of numbers may exceed the gate's.
+        max_auc_drop: by how much the AUC may be below the gate's. In multiclass problems it applies to the macro AUC,
+            or to the balanced accuracy if predictions do not have a probability for each label.
+        min_labels: with fewer labelled rows there is no verdict.
+        min_of_class: classes with fewer rows are left out of the verdict.
+        max_error_rise_percent: in regression, by how many percent the error may exceed the gate's.
     """
 
     max_auc_drop: float
@@ -32,7 +32,7 @@ class QualityRules(Floors):
 
 @dataclass(frozen=True)
 class Judged:
-    """The figure that a verdict rests on: a name in `MEASURES`, its value, and the gate's where it was kept."""
+    """The figure that a verdict rests on: a name in `MEASURES`, its value, and the gate's value if it was kept."""
 
     measure: str
     figure: Bounded
@@ -41,7 +41,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class QualityJudgement:
-    """The verdict, a sentence for each reason why it is not `good`, and what it rests on; None without a verdict."""
+    """The verdict, a sentence for each reason why it is not `good`, and its basis; None without a verdict."""
 
     verdict: QualityVerdict
     reasons: tuple[str, ...]
@@ -51,15 +51,15 @@ class QualityJudgement:
 def judge_quality(
     measured: MeasuredQuality, gate: GateDecision | None, rules: QualityRules
 ) -> QualityJudgement:
-    """Judges labelled rows by the floors, and by the measure that the gate compares models by.
+    """Judges labelled rows against the floors and against the gate's figure.
 
-    They are below a floor when all of the 95 % interval is. They are too far below the gate's figure when all of the
-    95 % interval of the difference exceeds the drop allowed; that interval is put together from those of both figures
-    (MOVER, Zou and Donner 2008), since the gate's comes from a sample, too. Of errors it is the interval of the ratio,
-    by the same on the log scale. Where the labels do not tell the gate's measure, the next of the type is judged.
+    Predictions are below a floor if the whole 95 % interval is. They are too far below the gate's figure if the whole
+    95 % interval of the difference exceeds the allowed drop. Since the gate's figure also comes from a sample, this
+    interval combines those of both figures (MOVER, Zou and Donner 2008). Errors use the interval of the ratio, by the
+    same method on the log scale. If the labels do not determine the gate's measure, the next one of the type is judged.
 
     Args:
-        gate: the decision on the model that made the predictions; None if it was not kept: the floors are judged alone.
+        gate: the decision on the model that made the predictions; None if it was not kept: only the floors are judged.
     """
     choices = (gate.decided_by if gate else "", *MEASURES_OF[measured.problem_type].decides)
     name = next((each for each in choices if each in measured.deciding), None)
@@ -107,7 +107,7 @@ def _judge_rise(figure: Bounded, gate: Bounded, rules: QualityRules) -> str:
 
 
 def known_classes(gate: GateDecision | None) -> tuple[int, ...] | None:
-    """Of several labels the places of those that the gate has figures of; None where all may be judged."""
+    """In multiclass problems, the indexes of the classes for which the gate has figures; None if all may be judged."""
     table = gate.challenger.classes if gate and gate.challenger else None
     if table is None:
         return None
@@ -115,14 +115,14 @@ def known_classes(gate: GateDecision | None) -> tuple[int, ...] | None:
 
 
 def _at_gate(name: str, gate: GateDecision | None, measured: MeasuredQuality) -> Bounded | None:
-    """The gate's figure with its interval; without one where the gate did not keep what it follows from."""
+    """The gate's figure with its interval; the interval has no width if the gate did not keep its basis."""
     if gate is None or name not in gate.metrics:
         return None
     value, model = gate.metrics[name], gate.challenger
     if name == "auc":
         return _auc_at_gate(gate)
     if model and model.classes and measured.judged != known_classes(gate):
-        # Of some of the labels: their figures are not independent, so the ends are no closer than their means.
+        # For some of the classes: their figures are not independent, so the interval is the mean of theirs.
         of_class = "auc" if name == "macro_auc" else "recall"
         each = [getattr(model.classes.classes[place], of_class) for place in measured.judged]
         return Bounded(*(sum(getattr(item, end) for item in each) / len(each) for end in _ENDS))
@@ -161,7 +161,7 @@ def _say_too_few(measured: MeasuredQuality, rules: QualityRules) -> str:
 
 def _too_few_of_two(measured: MeasuredQuality, rules: QualityRules) -> str:
     return (
-        f"Labelled rows: {measured.rows:,}, of them positive: {measured.of_class[1]:,}. A verdict takes "
+        f"Labelled rows: {measured.rows:,}, of them positive: {measured.of_class[1]:,}. A verdict needs "
         f"{rules.min_labels:,}, and {rules.min_of_class} of either class."
     )
 
@@ -169,13 +169,13 @@ def _too_few_of_two(measured: MeasuredQuality, rules: QualityRules) -> str:
 def _too_few_of_several(measured: MeasuredQuality, rules: QualityRules) -> str:
     enough = sum(count >= rules.min_of_class for count in measured.of_class)
     return (
-        f"Labelled rows: {measured.rows:,}; {enough} labels have {rules.min_of_class} of them. A verdict takes "
+        f"Labelled rows: {measured.rows:,}; {enough} labels have {rules.min_of_class} of them. A verdict needs "
         f"{rules.min_labels:,}, and {rules.min_of_class} of each of two labels."
     )
 
 
 def _too_few_numbers(measured: MeasuredQuality, rules: QualityRules) -> str:
-    return f"Labelled rows: {measured.rows:,}. A verdict takes {rules.min_labels:,}."
+    return f"Labelled rows: {measured.rows:,}. A verdict needs {rules.min_labels:,}."
 
 
 _SHORTAGES: Mapping[str, Callable[[MeasuredQuality, QualityRules], str]] = {

@@ -1,6 +1,6 @@
-"""Adding up what the checks of all pieces found, and refusing the file where it cannot be scored.
+"""Adds up the checks of all pieces, and refuses a file that cannot be scored.
 
-The decisions of a transform: whether a file goes on to the next state, or is refused.
+Also: the transform's decisions whether a file goes on to the next state.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,23 +27,23 @@ _READERS = 16
 
 
 class PieceMissing(AutowatchError):
-    """A piece has not been checked, or not been finished."""
+    """A piece has not been checked or not been finished."""
 
 
 class RefusalUnclear(AutowatchError):
-    """A piece was refused, and a second check found nothing wrong with it."""
+    """A piece was refused, but a second check found nothing wrong with it."""
 
 
 @dataclass(frozen=True)
 class AcceptedPiece:
-    """What the state FinishPieces gets about a piece.
+    """A piece in the input of the state FinishPieces.
 
     Attributes:
-        rows: rows in the piece, faulty ones included.
-        rejected: rows of it that were not sent.
+        rows: rows in the piece, including faulty ones.
+        rejected: rows of the piece that were not sent.
         rows_before: rows of the file before the piece.
-        lines_before: lines of the file before the piece, the header's included.
-        begins_rejected: whether the file's first rejected row is one of this piece.
+        lines_before: lines of the file before the piece, including the header's.
+        begins_rejected: whether the file's first rejected row is in this piece.
     """
 
     number: int
@@ -56,7 +56,7 @@ class AcceptedPiece:
 
 @dataclass(frozen=True)
 class Accepted:
-    """How many rows the file has, how many of them are to be scored, and the bytes of its longest line."""
+    """The numbers of rows and of rows to be scored, and the bytes of the longest line."""
 
     rows: int
     to_score: int
@@ -66,10 +66,10 @@ class Accepted:
 def accept_pieces(
     bucket: Bucket, plan: TransformPlan, max_rejected_percent: float, max_batch_bytes: int
 ) -> Accepted:
-    """Adds up the checks and writes the list of pieces to be finished, each with its place among the rows.
+    """Adds up the checks, and writes the list of pieces to finish, each with its place among the rows.
 
     Raises:
-        UnreadableFile: the file is refused, for the reason that stands first in it.
+        UnreadableFile: the file is refused, for the fault that comes first in it.
         PieceMissing: a piece has not been checked.
     """
     pieces = bucket.read_as(plan.work.pieces, list[Piece])
@@ -97,17 +97,17 @@ def accept_pieces(
 
 
 def read_results(bucket: Bucket, keys: Sequence[str], kind: type[_Kind]) -> Iterator[_Kind]:
-    """The JSON documents of one kind under `keys`, in their order.
+    """The JSON documents of one kind under `keys`, in order.
 
     Raises:
-        PieceMissing: one is not there.
+        PieceMissing: one does not exist.
     """
     with ThreadPoolExecutor(_READERS) as readers:
         try:
             yield from readers.map(lambda key: bucket.read_as(key, kind), keys)
         except ObjectMissing as error:
             raise PieceMissing(
-                f"A piece of the file was not worked on: {error} Upload the file again."
+                f"A piece of the file was not processed: {error} Upload the file again."
             ) from error
 
 
@@ -120,7 +120,7 @@ def _explain_refusal(
 ) -> None:
     """Raises what is wrong with a piece, now that the lines before it are counted.
 
-    It reads on behind the piece's end: a row that goes on there shows whether its quotes are closed.
+    It reads past the piece's end: a row that continues there shows whether its quotes are closed.
     """
     file = plan.arrival.file
     end = min(file.size, piece.end + 2 * LARGEST_FIELD)
@@ -141,7 +141,7 @@ def plan_file(
     piece_bytes: int,
     started: datetime,
 ) -> Literal["check", "refused", "done"]:
-    """Plans the transform of a file: its pieces are to be checked now, or it is refused or scored already."""
+    """Plans the transform of a file: its pieces are checked next, unless it is refused or already scored."""
     if find_committed(bucket, output_keys(arrival, settings.predictions_prefix)):
         return "done"
     try:
@@ -154,9 +154,9 @@ def plan_file(
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of a file: its rows are to be scored now, there is none to score, or it is refused.
+    """The next step for a file: its rows are scored, there are none to score, or it is refused.
 
-    `longest` are the bytes of its longest line.
+    `longest` is the bytes of its longest line.
     """
 
     decision: Literal["score", "finish", "refused"]
@@ -164,7 +164,7 @@ class Decision:
 
 
 def accept_file(bucket: Bucket, settings: TransformSettings, plan: TransformPlan) -> Decision:
-    """Decides on what the checks found."""
+    """Decides by the results of the checks."""
     try:
         accepted = accept_pieces(bucket, plan, settings.max_rejected_percent, settings.max_batch_bytes)
     except UnreadableFile as error:

@@ -1,4 +1,4 @@
-"""The end of a transform: its pieces put together to the same objects that scoring leaves, and the commit."""
+"""The end of a transform: its pieces are combined to the same objects that scoring writes, and committed."""
 
 import platform
 from collections.abc import Iterable
@@ -24,14 +24,13 @@ _CSV = "text/csv; charset=utf-8"
 
 
 def assemble(bucket: Bucket, plan: TransformPlan, settings: TransformSettings, now: datetime) -> Manifest:
-    """Puts the pieces together and commits.
+    """Combines the pieces and commits.
 
-    What has been committed already, by an earlier attempt or by another run, stands. Uploads that a dead attempt had
-    begun are taken back.
+    An earlier commit, by this or another run, stands. Unfinished uploads of a killed attempt are aborted.
 
     Raises:
         PieceMissing: a piece was not finished.
-        RowsLost: the rows that came out are not as many as went in.
+        RowsLost: rows went in that did not come out.
     """
     keys = output_keys(plan.arrival, settings.predictions_prefix)
     manifest = find_committed(bucket, keys)
@@ -47,7 +46,7 @@ def assemble(bucket: Bucket, plan: TransformPlan, settings: TransformSettings, n
 
 
 def _write(bucket: Bucket, plan: TransformPlan, keys: OutputKeys, now: datetime) -> tuple[Manifest, Profile]:
-    """Writes everything but the manifest, and gives that with the counts of the scored rows."""
+    """Writes everything except the manifest, and returns the manifest with the counts of the scored rows."""
     accepted = bucket.read_as(plan.work.accepted, list[AcceptedPiece])
     results = [plan.work.finished(piece.number) for piece in accepted]
     finished = list(read_results(bucket, results, FinishedPiece))

@@ -1,4 +1,4 @@
-"""The check of a piece: every row looked at as scoring does, what can be sent made ready for Batch Transform."""
+"""The check of a piece: checks every row as scoring does, and prepares what can be sent to Batch Transform."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class CheckedPiece:
 
     Attributes:
         lines: line ends in the piece.
-        rows: rows in the piece, faulty ones included.
+        rows: rows in the piece, including faulty ones.
         rejected: rows that cannot be sent.
-        first_rejected_line: on which line the first of these begins, from 1 in the piece; 0 if there is none.
+        first_rejected_line: the line on which the first of these begins, from 1 in the piece; 0 if there is none.
         first_rejected_reason: why it cannot be sent.
-        refused: whether the file cannot be scored because of what this piece holds; then nothing else counts.
+        refused: whether this piece makes the whole file impossible to score; if so, the other fields mean nothing.
         longest: bytes of its longest line.
     """
 
@@ -44,15 +44,15 @@ class _NotAsItIs(AutowatchError):
 
 
 def check_piece(bucket: Bucket, plan: TransformPlan, piece: Piece, max_batch_bytes: int) -> CheckedPiece:
-    """Checks the piece, and writes its part of the job's input, its faulty rows and what was found.
+    """Checks the piece, and writes its part of the job's input, its faulty rows and the result.
 
-    A piece in which Batch Transform and this code could not differ on where a row or a field ends (no quotes, no
-    carriage returns, no blank lines), with no row to leave out, is copied inside S3; any other is rewritten.
+    A piece is copied inside S3 if all its rows can be sent and Batch Transform and this code cannot differ on where a
+    row or field ends (no quotes, carriage returns or blank lines). Any other piece is rewritten.
     """
     try:
         checked = _check(bucket, plan, piece, max_batch_bytes)
     except UnreadableFile:
-        # The reason is put into words when the lines before this piece are counted.
+        # The reason is worded later, when the lines before this piece are counted.
         checked = CheckedPiece(piece.number, refused=True)
     bucket.write_json(plan.work.checked(piece.number), checked)
     return checked
@@ -116,7 +116,7 @@ def _read(plan: TransformPlan, chunks: Iterable[bytes], max_batch_bytes: int) ->
     try:
         yield from read_piece(open_piece(plan, chunks), plan.layout, max_batch_bytes)
     except NoRows:
-        return  # Blank lines only; other pieces have the file's rows.
+        return  # The piece has only blank lines; other pieces have the file's rows.
 
 
 def _only_plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -129,7 +129,7 @@ def _only_plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class _LineCounter:
-    """Chunks that are passed on, their lines counted and measured."""
+    """Passes chunks on while counting and measuring their lines."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self.counted = self.longest = 0

@@ -1,4 +1,4 @@
-"""The end of a transform that failed, or was ended from outside: removes all of it and sends a mail."""
+"""The end of a transform that failed or was ended from outside: removes its objects and sends a mail."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -31,10 +31,10 @@ def fail_transform(
     arrival: Arrival,
     error: dict[str, str],
 ) -> tuple[str, str]:
-    """Stops the job, takes back uploads, removes the work objects and sends a mail; gives the error and its cause.
+    """Stops the job, aborts uploads, removes the work objects and sends a mail; returns the error and its cause.
 
     Args:
-        error: what Step Functions caught. Of a failed piece it says nothing; the piece's own error is in the bucket.
+        error: what Step Functions caught. It says nothing about a failed piece, whose own error is in the bucket.
     """
     name, cause = read_cause(_first_error(bucket, work, error))
     stop_transform_job(sagemaker, job_name(work.name))
@@ -46,7 +46,7 @@ def fail_transform(
     advice = (
         f"Its predictions had been written before that: {keys.predictions}"
         if committed
-        else "There are no predictions for it. Mend the cause, then upload the file again."
+        else "There are no predictions for it. Fix the cause, then upload the file again."
     )
     lines = [
         f"{arrival.file.key} ({arrival.file.size:,} bytes) could not be scored by Batch Transform: {cause}",
@@ -67,13 +67,13 @@ def end_transform(
     topic_arn: str,
     detail: dict[str, Any],
 ) -> None:
-    """Does the same after an execution that ended otherwise than well, whatever ended it: a person, a time-out, a kill.
+    """Does the same after an execution that was aborted, timed out or killed.
 
-    One that failed by itself has done that and sent a mail; then there is nothing left, and nothing is done. A file
-    that was waiting to be announced again is named in a mail, since nobody else knows of it.
+    An execution that failed has cleaned up and sent a mail itself; then there is nothing left to do. A file that was
+    waiting to be announced again is named in a mail, because no other record of it exists.
 
     Args:
-        detail: of Step Functions' event `Step Functions Execution Status Change`.
+        detail: that of Step Functions' event `Step Functions Execution Status Change`.
     """
     document, status = json.loads(detail["input"]), detail["status"]
     cause = f"Its execution ended {status}. {detail.get('cause') or ''}".strip()
@@ -81,7 +81,7 @@ def end_transform(
         (record,) = document["postponed"]["event"]["Records"]
         key = unquote_plus(record["s3"]["object"]["key"])
         lines = [
-            f"{key} was waiting to be scored, and is not announced again: {cause}",
+            f"{key} was waiting to be scored and will not be announced again: {cause}",
             "Upload the file again.",
         ]
         publish(sns, topic_arn, f"[{stack}] File not scored: {key}", lines)
@@ -107,6 +107,6 @@ def _first_error(bucket: Bucket, work: Work, caught: dict[str, str]) -> dict[str
         kept = bucket.read_json(work.failure)
     except ObjectMissing:
         return caught
-    # Step Functions writes a text as a JSON string, an object as it is.
+    # Step Functions writes a text as a JSON string, but an object as it is.
     error: dict[str, str] = json.loads(kept) if isinstance(kept, str) else kept
     return error

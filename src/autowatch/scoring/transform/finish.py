@@ -1,4 +1,4 @@
-"""The finish of a piece: from the rows that Batch Transform has joined to its part of the predictions file."""
+"""The finish of a piece: makes its part of the predictions file from the rows that Batch Transform has joined."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class FinishedPiece:
-    """What `finished/<number>.json` holds: the piece's counts, the sizes of its parts, its profile."""
+    """What `finished/<number>.json` holds: the piece's counts, the sizes of its parts, and its profile."""
 
     scored: int
     rejected: int
@@ -44,8 +44,8 @@ def finish_piece(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> F
     """Writes the piece's part of the predictions file and of the rejected file, its counts and its profile.
 
     Raises:
-        AnswerMismatch: Batch Transform gave more or fewer rows than it was given.
-        AnswerUnreadable: they do not have the form of the rows sent with the four inference outputs behind.
+        AnswerMismatch: Batch Transform returned more or fewer rows than it was sent.
+        AnswerUnreadable: they are not the sent rows followed by the inference outputs.
     """
     baseline = bucket.read_as(plan.champion.baseline_key, Baseline)
     counter = _Counter(plan, baseline)
@@ -96,18 +96,18 @@ class _Counter:
         )
         self._checker = RowChecker(plan.layout.width + len(plan.layout.predicted), columns)
         self.profile = ProfileSum(baseline.run)
-        # Without a row, too, the columns are there.
+        # Even without rows, the columns are present.
         self.profile.add(no_rows(baseline, (bins.name for bins in columns.values())))
 
     def add(self, columns: Sequence[Column], numbers: Any) -> None:
         checked = self._checker.check(Rows(columns, numbers, numbers, misfits=[]))
         if checked.rejected:
-            raise AnswerUnreadable("Batch Transform gave back other fields than it was sent.")
+            raise AnswerUnreadable("Batch Transform returned other fields than it was sent.")
         self.profile.add(profile_of(self._baseline, len(numbers), checked.counts))
 
 
 def _scored_columns(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> Iterator[Sequence[Column]]:
-    """The columns of the scored rows, their own and then what the model adds, some rows at a time."""
+    """The columns of the scored rows, their own and then the model's, in blocks of rows."""
     if piece.rows == piece.rejected:
         return
     order = list(plan.rows.order)
@@ -116,7 +116,7 @@ def _scored_columns(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -
     for rows in _naming(read_rows(table, ROWS_AT_ONCE), plan.work.joined(piece.number)):
         if rows.misfits:
             raise AnswerUnreadable(
-                f"Batch Transform did not give {width} columns and {outputs_asked_for(problem)}"
+                f"Batch Transform did not return {width} columns and {outputs_asked_for(problem)}"
             )
         own = [rows.columns[order.index(position)] for position in range(plan.layout.width)]
         predictions = decide_labels(read_columns(rows.columns[width:], problem), plan.contract)
@@ -124,7 +124,7 @@ def _scored_columns(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -
 
 
 def _row_numbers(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> Any:
-    """The place of each row that was sent among all the file's rows, from 1 (Arrow, int64)."""
+    """The place of each sent row among all the file's rows, from 1 (Arrow, int64)."""
     numbers = pa.arange(0, piece.rows)
     if piece.rejected:
         faulty = array("q", (int(index) for _, _, index, *_ in _faulty_rows(bucket, plan, piece)))
@@ -146,7 +146,7 @@ def _faulty_rows(bucket: Bucket, plan: TransformPlan, piece: AcceptedPiece) -> I
 
 
 def _open(bucket: Bucket, key: str, width: int) -> Table:
-    """A work object as a table; it has no header of its own."""
+    """A work object as a table, with a header from the plan."""
     names = ",".join(f"c{number}" for number in range(width)) + "\n"
     body = ResumedBody.of_key(bucket, key)
     chunks = iter(lambda: body.read(CHUNK_BYTES), b"")
@@ -164,6 +164,6 @@ def _naming(rows: Iterator[Item], key: str) -> Iterator[Item]:
 
 def _mismatch(piece: AcceptedPiece) -> AnswerMismatch:
     return AnswerMismatch(
-        f"Batch Transform was given {piece.rows - piece.rejected} rows of piece {piece.number} "
-        "and gave back more or fewer."
+        f"Batch Transform was sent {piece.rows - piece.rejected} rows of piece {piece.number} "
+        "and returned more or fewer."
     )

@@ -1,4 +1,4 @@
-"""The Batch Transform job: asking SageMaker for it, and reading what it says of itself."""
+"""The Batch Transform job: starts it and reads its status."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     )
 
 _PAYLOAD_MEGABYTES, _LARGEST_PAYLOAD_MEGABYTES = 1, 6
-"""The model server gives a request up after 60 s, which at a millisecond for a row are 60,000 rows: 6 MB and more of a
-usual table. A payload must hold a row, though, and the largest that is sent has 4 MB."""
+"""The model server abandons a request after 60 s, which at a millisecond per row is 60,000 rows: 6 MB or more of a
+usual table. But a payload must hold at least a row, and the largest row that is sent has 4 MB."""
 
 _GROWTH = 3
-"""A line has at most so many times the bytes of the file's when it is written anew, with quotes."""
+"""The most by which a line can grow when it is rewritten with quotes."""
 
 _REQUESTS_AT_ONCE = 4
-"""For each instance: one for each processor of the default type. Times the payload it may be at most 100 MB."""
+"""Per instance: one for each processor of the default type. Multiplied by the payload it may be at most 100 MB."""
 
 _REQUEST_SECONDS = 900
 _REQUEST_RETRIES = 3
@@ -39,8 +39,8 @@ _ENVIRONMENT = {
     "SAGEMAKER_TS_RESPONSE_TIMEOUT": str(_REQUEST_SECONDS),
     "SAGEMAKER_MODEL_SERVER_WORKERS": str(_REQUESTS_AT_ONCE),
 }
-"""Over the model's own, which is made to be served: how long the server inside waits for the model, by either of the
-two servers that SageMaker's images have, and how many requests it takes at once."""
+"""Overrides of the model's own environment, which is meant for serving: how long either of the two servers in
+SageMaker's images waits for the model, and how many requests it accepts at once."""
 
 _MOST_LOOKS = 2_000
 
@@ -50,12 +50,12 @@ class TransformFailed(AutowatchError):
 
 
 class TransformOverdue(AutowatchError):
-    """The transform job goes on for longer than it may."""
+    """The transform job has exceeded its time limit."""
 
 
 @dataclass(frozen=True)
 class TransformInstances:
-    """What the job runs on; `kms_key` is the ARN of the key that encrypts their disks and what they write, or empty."""
+    """The instances of the job; `kms_key` is the ARN of the key that encrypts their disks and output, or empty."""
 
     type: str
     count: int
@@ -64,22 +64,22 @@ class TransformInstances:
 
 @dataclass(frozen=True)
 class TransformProgress:
-    """How the job is doing."""
+    """The progress of the job."""
 
     done: bool
     status: str
 
 
 def poll_interval(seconds: int, limit_seconds: int) -> int:
-    """Seconds between two looks at the job: `seconds`, or more where the job may take very long.
+    """Seconds between two polls of the job: `seconds`, or more if the job may take very long.
 
-    An execution may have 25,000 events, and each look is about nine of them.
+    An execution may have 25,000 events, and each poll adds about nine.
     """
     return max(seconds, -(-limit_seconds // _MOST_LOOKS))
 
 
 def job_name(name: str) -> str:
-    """The job's name, from its transform's: at most 63 letters, digits and hyphens."""
+    """The job's name, derived from its transform's: at most 63 letters, digits and hyphens."""
     return f"autowatch-{name}"
 
 
@@ -95,7 +95,7 @@ def run_transform_job(
     limit_seconds: int,
     now: datetime,
 ) -> TransformProgress:
-    """Starts the job over all pieces where there is none yet, and tells how it is doing.
+    """Starts the job over all pieces unless it exists, and returns its progress.
 
     Args:
         longest_line: bytes of the file's longest line.
@@ -125,7 +125,7 @@ def run_transform_job(
 
 @naming_throttling()
 def stop_transform_job(sagemaker: "SageMakerClient", name: str) -> None:
-    """Stops the job if it is there and runs."""
+    """Stops the job if it is running."""
     job = _describe(sagemaker, name)
     if job and job["TransformJobStatus"] == "InProgress":
         sagemaker.stop_transform_job(TransformJobName=name)
@@ -165,7 +165,7 @@ def _start(
     }
     if instances.kms_key:
         resources["VolumeKmsKeyId"] = output["KmsKeyId"] = instances.kms_key
-    # A job of this name that is there after all is this transform's own: the state ran twice.
+    # An existing job with this name is this transform's own: the state has run twice.
     with suppress(sagemaker.exceptions.ResourceInUse):
         sagemaker.create_transform_job(
             TransformJobName=name,

@@ -1,10 +1,7 @@
-"""The plan of a transform: which model, which columns, which pieces. All later states work by it.
+"""The plan of a transform: the model, the columns and the pieces. All later states follow it.
 
-The form in which rows are handed to Batch Transform, so that its filter can pick the model's columns.
-
-How large files are scored.
-
-Cutting a file into pieces: ranges of whole lines, found without reading the file.
+Also: the form in which rows are sent to Batch Transform, so that its filter can pick the model's columns; the settings
+for large files; and the cutting of a file into pieces: ranges of whole lines, found without reading the file.
 """
 
 from codecs import BOM_UTF8
@@ -28,13 +25,13 @@ from autowatch.tabular.table import LARGEST_FIELD, MalformedCsv, is_separator_li
 
 @dataclass(frozen=True)
 class SentRows:
-    """What the rows of a job look like.
+    """The form of the rows of a job.
 
     Attributes:
-        order: for each field of a row the position of its column in the file. Where the model reads numbers otherwise
-            than the file writes them, all of the file's columns come first and the model's follow, as it reads them.
+        order: for each field of a row the position of its column in the file. If the file's numbers are not plain, all
+            of its columns come first, followed by the model's columns as the model reads them.
         input_filter: the JSONPath expression that picks the model's columns, in the contract's order.
-        as_in_file: whether the order is the file's own, so that its lines can be sent as they are.
+        as_in_file: whether the order is the file's own, so that its lines can be sent unchanged.
     """
 
     order: Sequence[int]
@@ -44,12 +41,12 @@ class SentRows:
 
 @dataclass(frozen=True)
 class TransformPlan:
-    """What `transform/<name>/plan.json` holds: the champion is pinned, even if another model is released meanwhile.
+    """What `transform/<name>/plan.json` holds. It pins the champion, even if another model is released meanwhile.
 
     Attributes:
-        name: the execution's.
+        name: that of the execution.
         input, time: the file, and when it was announced.
-        header: the file's first lines up to the end of its header, as they came.
+        header: the file's first lines up to the end of its header, unchanged.
         started: when the transform began, ISO 8601.
         neutralise: whether predictions are written without formulas.
     """
@@ -65,7 +62,7 @@ class TransformPlan:
 
     @property
     def work(self) -> Work:
-        """Where the transform's work objects lie."""
+        """The keys of the transform's work objects."""
         return Work(self.name)
 
     @property
@@ -75,7 +72,7 @@ class TransformPlan:
 
     @cached_property
     def layout(self) -> Layout:
-        """Where the contract's columns stand in the file."""
+        """The positions of the contract's columns in the file."""
         return match_columns(self.columns, self.contract)
 
     @cached_property
@@ -85,12 +82,12 @@ class TransformPlan:
 
     @cached_property
     def rows(self) -> SentRows:
-        """The form in which rows are handed to Batch Transform."""
+        """The form in which rows are sent to Batch Transform."""
         return choose_rows(self.layout, read_table([self.header_bytes]).delimiter)
 
     @cached_property
     def header_bytes(self) -> bytes:
-        """The header as it stands in the file."""
+        """The header as in the file."""
         return self.header.encode()
 
 
@@ -102,10 +99,10 @@ def make_plan(
     started: datetime,
     neutralise: bool = False,
 ) -> TransformPlan:
-    """Looks at the file's beginning and at where its pieces begin, and writes the plan and the list of pieces.
+    """Reads the file's beginning, finds where its pieces begin, and writes the plan and the list of pieces.
 
     Raises:
-        UnreadableFile: the file cannot be scored as it is; for the same reasons as on the other path.
+        UnreadableFile: the file cannot be scored as it is, for the same reasons as small files.
         NoChampion: there is no model to score it with.
     """
     champion = read_champion(bucket)
@@ -114,7 +111,7 @@ def make_plan(
     layout = match_columns(table.header, contract)
     if neutralise:
         check_written_names(layout)
-    next(table.rows)  # It raises NoRows where there is none.
+    next(table.rows)  # Raises NoRows if there is none.
     header = cut_header(read_input(bucket, arrival.file))
     pieces = cut_pieces(bucket, arrival.file, len(header), piece_bytes)
     plan = TransformPlan(
@@ -142,7 +139,7 @@ def read_plan(bucket: Bucket, name: str) -> TransformPlan:
 
 
 def cut_header(chunks: Iterable[bytes]) -> bytes:
-    """The bytes of a readable file up to the end of its header, which ends where `read_table` finds it ends."""
+    """The bytes of a readable file up to the end of its header, as `read_table` finds it."""
     read, end, quotes = b"", 0, 0
     for chunk in chunks:
         read += chunk
@@ -159,10 +156,10 @@ LONGEST_FILTER = 63
 
 
 def choose_rows(layout: Layout, delimiter: str) -> SentRows:
-    """The file's own rows where a filter can pick the model's columns from them; else these moved to the end.
+    """The file's own rows if a filter can pick the model's columns from them; otherwise rows with these at the end.
 
-    A filter takes indices in ascending order, or one open slice. The two are not mixed, since SageMaker documents each
-    alone and the library that it names refuses the mixture; and a slice with an end is not used, since they differ on
+    A filter has indices in ascending order, or one open slice. The two are not mixed, since SageMaker documents each
+    alone and the library that it names rejects a mixture. A slice with an end is not used, since the two differ on
     whether the end is included.
     """
     features = list(layout.features)
@@ -184,16 +181,16 @@ def _filter(features: Sequence[int], width: int) -> str:
 
 @dataclass(frozen=True)
 class TransformSettings:
-    """How large files are scored.
+    """The settings for scoring large files.
 
     Attributes:
-        bucket: where everything lies.
-        predictions_prefix: under which key prefix the predictions go.
-        max_rejected_percent: a file with a larger part of rejected rows is refused whole.
-        max_batch_bytes: a row that is larger by itself is rejected, as on the other path.
-        metrics_namespace: where the metrics go.
+        bucket: the bucket of all objects.
+        predictions_prefix: the key prefix of the predictions.
+        max_rejected_percent: a file with a larger share of rejected rows is refused as a whole.
+        max_batch_bytes: a larger row is rejected, as in small files.
+        metrics_namespace: the metrics' namespace.
         stack: the stack's name, the metrics' dimension.
-        neutralise_formulas: as in the other path's settings.
+        neutralise_formulas: as in `ScoringSettings`.
     """
 
     predictions_prefix: str
@@ -205,7 +202,7 @@ class TransformSettings:
 
 
 MOST_PIECES = 10_000
-"""As many parts as a multipart upload has, since each piece becomes one part of the predictions file."""
+"""The most parts of a multipart upload, since each piece becomes one part of the predictions file."""
 
 
 _WINDOW_BYTES = 64 * 1024
@@ -216,7 +213,7 @@ _READERS = 16
 
 @dataclass(frozen=True)
 class Piece:
-    """The bytes from `start` up to, not including, `end`: whole lines, unless quotes have line breaks in them.
+    """The bytes from `start` up to, but excluding, `end`: whole lines, unless quotes contain line breaks.
 
     `number` counts the pieces of a file from 1.
     """
@@ -227,14 +224,14 @@ class Piece:
 
 
 def cut_pieces(bucket: Bucket, file: ObjectVersion, start: int, piece_bytes: int) -> list[Piece]:
-    """Cuts the bytes of `file` from `start` on, the beginning of a line, into pieces of about `piece_bytes`.
+    """Cuts the bytes of `file` from `start`, the beginning of a line, into pieces of about `piece_bytes`.
 
-    A piece begins behind the first line end at or after its nominal place. Where there would be more than
-    `MOST_PIECES` they are made larger.
+    A piece begins after the first line end at or after its nominal place. Pieces are larger if there would be more than
+    `MOST_PIECES`.
 
     Raises:
-        InputGone: that version of the file is not there any more.
-        MalformedCsv: a line is longer than the longest that is read.
+        InputGone: that version of the file no longer exists.
+        MalformedCsv: a line is longer than the limit.
     """
     step = max(piece_bytes, -(-(file.size - start) // MOST_PIECES))
     nominal = range(start + step, file.size, step)
@@ -245,7 +242,7 @@ def cut_pieces(bucket: Bucket, file: ObjectVersion, start: int, piece_bytes: int
 
 
 def _after_line_end(bucket: Bucket, file: ObjectVersion, place: int) -> int:
-    """Where the line behind the first line end at or after `place` begins; the file's end if there is none."""
+    """The beginning of the line after the first line end at or after `place`; the file's end if there is none."""
     for offset in _windows(place, min(file.size, place + LARGEST_FIELD)):
         end = min(offset + _WINDOW_BYTES, file.size)
         found = b"".join(read_input(bucket, file, offset, end)).find(b"\n")

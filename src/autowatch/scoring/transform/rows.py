@@ -1,4 +1,4 @@
-"""Reading the rows of a piece, and finding those that cannot be sent, as scoring finds them."""
+"""Reads the rows of a piece, and finds those that cannot be sent, as scoring does."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -21,9 +21,9 @@ from autowatch.tabular.table import Table, read_table
 ROWS_AT_ONCE = 20_000
 
 CHUNK_BYTES = 512 * 1024
-"""Of a piece, read and checked at once."""
+"""Bytes of a piece that are read and checked at once."""
 
-# A quote takes two characters, a field a delimiter and two quotes.
+# A quote takes two characters; a field takes a delimiter and two quotes.
 _BYTES_PER_BYTE = 2
 _BYTES_PER_FIELD = 3
 
@@ -31,29 +31,29 @@ _NO_BASELINE = Baseline("", 0, ())
 
 
 class LineBreakInField(UnreadableFile):
-    """A field has a line break in it, in a file that is too large for any way but line by line."""
+    """A field contains a line break in a file that is so large that it can only be scored line by line."""
 
 
 def open_piece(
     plan: TransformPlan, chunks: Iterable[bytes], lines_before: int = 0, bytes_before: int = 0
 ) -> Table:
-    """A piece as a table, the file's header put above it.
+    """A piece as a table, with the file's header prepended.
 
     Args:
-        plan: of the file.
+        plan: that of the file.
         chunks: the piece's bytes.
-        lines_before: how many lines of the file lie between the header and the piece, where it is known.
+        lines_before: the number of lines between the header and the piece, if known.
         bytes_before: the same in bytes.
     """
     return read_table(chain([plan.header_bytes], chunks), lines_before, bytes_before)
 
 
 def read_piece(table: Table, layout: Layout, max_batch_bytes: int) -> Iterator[CheckedRows]:
-    """The rows of a piece, many at a time, but for those that cannot be sent.
+    """The rows of a piece, in batches, except those that cannot be sent.
 
     Raises:
-        NoRows: the piece holds nothing but blank lines.
-        LineBreakInField, NotUtf8, MalformedCsv: the file cannot be read as agreed.
+        NoRows: the piece holds only blank lines.
+        LineBreakInField, NotUtf8, MalformedCsv: the file cannot be read.
     """
     checker = RowChecker(layout.width, columns_to_check(layout, _NO_BASELINE))
     for rows in read_rows(table, ROWS_AT_ONCE):
@@ -66,7 +66,7 @@ def read_piece(table: Table, layout: Layout, max_batch_bytes: int) -> Iterator[C
 
 
 def sent_columns(columns: Sequence[Column], plan: TransformPlan) -> list[Column]:
-    """The columns of the rows that Batch Transform is given, in their order."""
+    """The columns of the rows that are sent to Batch Transform, in their order."""
     layout, order = plan.layout, plan.rows.order
     if layout.forms:
         return [*columns, *model_columns(columns, layout)]
@@ -87,7 +87,7 @@ def _check_line_breaks(rows: Rows) -> None:
 
 
 def _reject_oversized(checked: CheckedRows, layout: Layout, max_batch_bytes: int) -> CheckedRows:
-    """Leaves out the rows that are too large for one request, which the other path would not send either."""
+    """Leaves out rows that are too large for one request, as scoring small files does."""
     lines = to_lines(model_columns(checked.rows.columns, layout))
     sizes = pc.add(pc.binary_length(lines), 1)
     oversized = pc.greater(sizes, max_batch_bytes)

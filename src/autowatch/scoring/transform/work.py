@@ -1,4 +1,4 @@
-"""Removing what a transform has left to itself between its states."""
+"""Removes a transform's work objects."""
 
 from autowatch.aws.objects import Bucket
 from autowatch.aws.uploads import abort_uploads
@@ -6,9 +6,9 @@ from autowatch.records.keys import Work
 
 
 def remove_work(bucket: Bucket, work: Work) -> None:
-    """Removes every work object, and every upload of one that a dead attempt had begun.
+    """Removes every work object, and every unfinished upload of a killed attempt.
 
-    All versions go, since what is only deleted would be kept, and paid for.
+    All versions are removed; versions that are only marked as deleted would be stored and paid for.
     """
     abort_uploads(bucket, work.prefix)
     bucket.delete_versions(work.prefix)

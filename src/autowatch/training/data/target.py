@@ -169,9 +169,13 @@ _MOST_TEXTS_KEPT = 100_000
 
 
 def _tenths(rising: Sequence[tuple[float, int]]) -> list[float]:
-    """The distinct numbers at which a new tenth of the rows begins."""
+    """The distinct numbers at which a new tenth of the rows begins; at least one.
+
+    If nearly all rows have the smallest number, as with claims that are mostly 0, the others form the second group.
+    """
+    smallest = rising[0][0]
     cuts = {_quantile(rising, tenth / 10) for tenth in range(1, 10)}
-    return sorted(cuts - {rising[0][0]})
+    return sorted(cuts - {smallest}) or [min(number for number, _ in rising if number > smallest)]
 
 
 def _quantile(rising: Sequence[tuple[float, int]], share: float) -> float:

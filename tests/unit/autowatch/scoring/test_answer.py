@@ -92,7 +92,9 @@ def test_answers_that_are_not_one_for_each_row(count):
             """no,0.9,"[0.9, 0.1]","['no', 'maybe']"\n""", "list of labels", id="unknown in the list"
         ),
         pytest.param("""no,0.9,"[0.9, 0.1]","['no', 'yes', 'x']"\n""", "list of labels", id="three labels"),
-        pytest.param("""no,0.9,"[0.9]","['no', 'yes']"\n""", "one for each label", id="one probability"),
+        pytest.param(
+            """no,0.9,"[0.9]","['no', 'yes']"\n""", "one probability per label", id="one probability"
+        ),
         pytest.param("""no,0.9,"[0.9, nan]","['no', 'yes']"\n""", "from 0 to 1", id="NaN"),
         pytest.param("""no,0.9,"[0.9, 1.5]","['no', 'yes']"\n""", "from 0 to 1", id="more than 1"),
         pytest.param("""no,0.9,"[0.9, x]","['no', 'yes']"\n""", "from 0 to 1", id="no number"),
@@ -161,7 +163,7 @@ def two_rows(*probabilities):
 @pytest.mark.parametrize("probabilities", [("[0.9]", "[0.05, 0.04, 0.01]"), ("[[0.9", "0.1]")])
 def test_lists_that_only_add_up_to_the_right_number_are_refused(probabilities):
     """Two rows and as many numbers or brackets as two rows have, but not two numbers for each."""
-    with pytest.raises(AnswerUnreadable, match="not one for each label"):
+    with pytest.raises(AnswerUnreadable, match="one probability per label"):
         parse(two_rows(*probabilities), 2)
 
 
@@ -237,7 +239,7 @@ def test_several_labels_have_the_probability_of_the_one_given_in_any_order_of_th
     ("text", "says"),
     [
         ("""pink,0.5,"[0.3, 0.2, 0.5]","['blue', 'green', 'red']"\n""", "other than blue, green, red"),
-        ("""red,0.5,"[0.3, 0.7]","['blue', 'green', 'red']"\n""", "one for each label"),
+        ("""red,0.5,"[0.3, 0.7]","['blue', 'green', 'red']"\n""", "one probability per label"),
         ("""red,0.5,"[0.3, 0.2, 1.5]","['blue', 'green', 'red']"\n""", "from 0 to 1"),
         ("""red,0.5,"[nan, 0.2, 0.5]","['blue', 'green', 'red']"\n""", "from 0 to 1"),
         ("""red,0.5,"[0.3, 0.2, 0.5]","['blue', 'green']"\n""", "list of labels"),
@@ -290,7 +292,7 @@ def test_numbers_stay_as_they_are_written(text, numbers):
         ("inf\n", "finite numbers"),
         ("1e999\n", "finite numbers"),
         ("many\n", "finite numbers"),
-        ("1,2\n", "one number a row"),
+        ("1,2\n", "one number per row"),
     ],
 )
 def test_what_is_no_number_is_refused(text, says):

@@ -99,17 +99,18 @@ def test_a_worse_day_is_told_of_once(world):
     (mail,) = messages()
     assert mail["Subject"] == "[bank] Predictions got worse on 2026-11-23: AUC 0.561"
     assert mail["Message"].splitlines() == [
-        "What:     by the labels that came, the predictions of 2026-11-23 are worse than allowed.",
+        "What:     according to the labels, the predictions of 2026-11-23 are worse than allowed.",
         f"How bad:  {DOCUMENT['reasons'][0]}",
         f"          {DOCUMENT['reasons'][1]}",
         "Others:   accuracy 0.561 (0.530 to 0.592), F1 0.561 (0.530 to 0.592), log loss 0.561 (0.530 to 0.592), "
         "Brier 0.561 (0.530 to 0.592)",
-        "Labels:   3,000 of 4,000 scored rows have one (75.0%); if these are not a random part, the figures may be "
-        "theirs alone.",
+        "Labels:   3,000 of 4,000 scored rows have one (75.0%); unless these are a random sample, the figures "
+        "may not hold for the others.",
         "Days:     2026-11-23",
         "Since:    2026-11-23 (first day), model r1",
         "Next:     See in the report whether the data drifted. If so, put newer labelled rows under training/ and "
-        "start a run; if not, ask what these labels are and where they come from. Nothing is retrained by itself.",
+        "start a run; if not, check what these labels are and where they come from. No training run starts "
+        "automatically.",
         "Report:   s3://autowatch-test/reports/date=2026-11-23/index.html",
         "Open:     https://eu-west-1.console.aws.amazon.com/s3/object/autowatch-test"
         "?region=eu-west-1&prefix=reports%2Fdate%3D2026-11-23%2Findex.html",
@@ -170,7 +171,7 @@ def test_a_model_that_does_not_serve_any_more(world):
     target, messages = world
     put(target, run="r0")
     alert_on_worse_days(target, ["2026-11-23"])
-    assert "model r0 does not serve any more; r1 does." in messages()[0]["Message"]
+    assert "model r0 is no longer in force; r1 is." in messages()[0]["Message"]
 
 
 def test_since_ends_at_another_model(world):

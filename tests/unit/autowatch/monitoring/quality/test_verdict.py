@@ -76,7 +76,7 @@ def test_how_many_labels_are_enough(rows, enough):
 
 def test_not_enough_says_what_it_takes():
     (reason,) = judge_quality(MeasuredQuality("binary", 1, (1, 0), {"auc": None}, {}), None, RULES).reasons
-    assert reason == "Labelled rows: 1, of them positive: 0. A verdict takes 200, and 10 of either class."
+    assert reason == "Labelled rows: 1, of them positive: 0. A verdict needs 200, and 10 of either class."
 
 
 def test_a_certain_figure_on_the_floor_is_not_below_it():
@@ -178,7 +178,7 @@ def test_labels_that_the_hold_out_did_not_hold_are_not_judged():
 def test_too_few_labels_of_several_say_what_it_takes():
     (reason,) = judged(class_rows(2, (300, 9, 9, 9)), None).reasons
     assert reason == (
-        "Labelled rows: 327; 1 labels have 10 of them. A verdict takes 200, and 10 of each of two labels."
+        "Labelled rows: 327; 1 labels have 10 of them. A verdict needs 200, and 10 of each of two labels."
     )
 
 
@@ -225,4 +225,4 @@ def test_a_constant_target_is_judged_by_its_error_alone():
 
 def test_too_few_numbers_say_what_it_takes():
     (reason,) = judged(number_rows(5, 199), None).reasons
-    assert reason == "Labelled rows: 199. A verdict takes 200."
+    assert reason == "Labelled rows: 199. A verdict needs 200."

@@ -322,7 +322,7 @@ class Failing:
             1000,
             "InvokeEndpoint was refused: AccessDenied",
         ),
-        (Failing(client_error("ThrottlingException", 429)), 134, "has as many requests as it takes"),
+        (Failing(client_error("ThrottlingException", 429)), 134, "has as many requests as it can handle"),
         (
             Failing(model_error(400, "secret cell")),
             1000,
