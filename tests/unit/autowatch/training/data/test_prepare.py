@@ -289,6 +289,14 @@ def test_many_different_numbers_are_to_be_predicted_as_numbers(s3, rows):
     assert [sum(column["counts"]) for column in counted] == [rows, rows]
 
 
+def test_numbers_of_which_nearly_all_are_the_smallest_are_told_from_the_others(s3):
+    claims = prices(1_000, price=lambda n: n if n % 37 == 0 else ("0", "0.0")[n % 2])
+    prepare(s3, claims, replace(PREPARATION, problem_type="regression"))
+    report = json.loads(read(s3, "models/r/data.json"))
+    assert report["target_numbers"] == {"smallest": 0.0, "median": 0.0, "largest": 999.0}
+    assert all(0.5 <= column["auc"] <= 1 for column in report["columns"] if column["role"] == "feature")
+
+
 def test_numbers_to_predict_are_written_plainly_and_missing_ones_left_out(s3):
     body = prices(700, lambda n: f'"1.{n:03},25 €"', more="1,2,NA\n1,2,\n")
     contract = prepare(s3, body)
