@@ -98,5 +98,7 @@ def test_numbers_to_be_predicted_are_read_as_the_training_file_writes_them(bucke
     lines = bucket.read(reference_key("r1"))[0].decode().splitlines()
     assert [line.rpartition(",")[2] for line in lines[1:]] == ["1234.5"] * 10 + ["3.5"]
     put(bucket, "y;job;age\n" + "1.234;x;1\n" * 10)
-    with pytest.raises(ReferenceUnfit, match="the target on line 2 is not a number, or may mean either of two"):
+    with pytest.raises(
+        ReferenceUnfit, match="the target on line 2 is not a number, or may mean either of two"
+    ):
         write_reference(bucket, KEY, german)
