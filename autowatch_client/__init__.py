@@ -1,4 +1,4 @@
-"""The client of an Autowatch stack, for the command `autowatch`, notebooks and scripts alike.
+"""The client of an Autowatch stack, for the command `autowatch`, notebooks and scripts.
 
     import autowatch_client as autowatch
 
@@ -9,7 +9,8 @@
     stack.label("november.csv", key="customerID")
     print(stack.judge().judged)
 
-It knows a stack from outside: bucket, state machine, endpoint. It needs boto3, and pandas for DataFrames alone.
+It reaches a stack only through its bucket, state machine, functions and endpoint. It needs boto3; DataFrames need
+pandas.
 """
 
 from autowatch_client.checks import TrainingLook

@@ -1,4 +1,4 @@
-"""The record of what people did, and why: an object each under `audit/`, which nobody writes over."""
+"""The audit records: one object under `audit/` for each action of a person, with the reason. None is overwritten."""
 
 import secrets
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ class Auditor:
 
     Attributes:
         by: the caller's ARN, as AWS STS gives it.
-        lock_days: for how many days S3 keeps each record from being deleted; 0 for none.
+        lock_days: for how many days S3 prevents each record's deletion; 0 sets no lock.
     """
 
     bucket: Bucket
@@ -25,12 +25,12 @@ class Auditor:
     lock_days: int
 
     def record(self, what: str, reason: str, **details: Any) -> str:
-        """Writes that the caller does something now, and gives the key of the record.
+        """Records an action of the caller and returns the record's key.
 
         Args:
-            what: a verb, such as `approve`.
+            what: the action, a verb such as `approve`.
             reason: the caller's.
-            details: more of the document; no row's values belong there.
+            details: further members of the document; never values of rows.
         """
         now = datetime.now(UTC)
         key = audit_key(what, now)
@@ -48,5 +48,5 @@ class Auditor:
 
 
 def audit_key(what: str, now: datetime) -> str:
-    """A key that no other record has; keys sort by time."""
+    """A unique key; keys sort by time."""
     return f"{AUDIT_PREFIX}{now:%Y%m%dT%H%M%S.%fZ}-{what}-{secrets.token_hex(4)}.json"

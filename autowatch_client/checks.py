@@ -1,6 +1,4 @@
-"""Checks a local file before it is uploaded, so that a slip starts no run and sends no mail. The stack repeats these
-checks and makes more.
-"""
+"""Checks a local file before it is uploaded, so that a mistake in it starts no run and sends no mail."""
 
 import csv
 from collections import Counter
@@ -14,15 +12,15 @@ from autowatch_client.nearest import nearest, suggestion
 from autowatch_client.tables import Table, open_table
 
 LARGEST_COUNTED_BYTES = 300_000_000
-"""Bytes. Of a larger file only the header is checked: counting its labels here would take minutes."""
+"""Bytes. Only the header of a larger file is checked: counting its labels here would take minutes."""
 
 MOST_CLASSES = 100
 MOST_UNCLEAR_NUMBERS = 20
-"""So many different numbers may be the names of classes or amounts; more are amounts."""
+"""Up to this many different numbers may be class names or amounts; more are amounts."""
 
 _FEWEST_ROWS_OF_CLASS = 20
 _FEWEST_ROWS = 500
-"""The fewest rows that a model is trained on, without the hold-out."""
+"""The fewest rows that a model is trained on, not counting the hold-out."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +28,9 @@ class TrainingLook:
     """What the local check found in a training file.
 
     Attributes:
-        classes: how many rows have each label; None where the file was too large to count, or numbers are predicted.
+        classes: rows by label; None if the file was too large to count, or numbers are predicted.
         dropped: the columns of DropColumns.
-        key: the column of IdColumn; empty where there is none.
+        key: the column of IdColumn; empty if it is not set.
     """
 
     rows: int | None
@@ -42,7 +40,7 @@ class TrainingLook:
 
 
 def check_training(path: Path, parameters: Mapping[str, str]) -> TrainingLook:
-    """Check that a run could train on a file, by the stack's parameters.
+    """Checks against the stack's parameters that a run could train on a file.
 
     Raises:
         FileUnfitError: it could not.
@@ -77,13 +75,13 @@ def check_training(path: Path, parameters: Mapping[str, str]) -> TrainingLook:
     rows = sum(values.values())
     if rows * (1 - int(parameters.get("HoldoutPercent", "20")) / 100) < _FEWEST_ROWS:
         raise FileUnfitError(
-            f"{path} has {rows:,} labelled rows. At least {_FEWEST_ROWS} are needed beside the hold-out: add rows."
+            f"{path} has {rows:,} labelled rows. At least {_FEWEST_ROWS} are needed besides the hold-out: add rows."
         )
     return TrainingLook(rows, None if is_number else values, dropped, key)
 
 
 def check_scoring(path: Path, contract: Mapping[str, Any]) -> Table:
-    """Check by a file's header that the model in force could score it.
+    """Checks by a file's header that the model in force could score it.
 
     Raises:
         FileUnfitError: it could not.
@@ -107,7 +105,7 @@ def check_scoring(path: Path, contract: Mapping[str, Any]) -> Table:
 
 
 def check_labels(path: Path, contract: Mapping[str, Any], key: str) -> tuple[Table, str]:
-    """The table, and which of its columns holds the label.
+    """The table, and which of its columns contains the labels.
 
     Args:
         key: the column that identifies the row of each label: our ids, or the user's own key.
@@ -137,16 +135,16 @@ def check_labels(path: Path, contract: Mapping[str, Any], key: str) -> tuple[Tab
     known = contract["labels"]
     if known and not any(found[label] for label in known):
         raise FileUnfitError(
-            f"No row of {path} has a label that the model knows: none of the {len(found):,} different values of "
+            f"No row of {path} has a label that the model knows. None of the {len(found):,} different values of "
             f"{column} is {' or '.join(known)}. Labels are compared to the letter."
         )
     return table, column
 
 
 def _check_target(table: Table, target: str, values: Counter[str], parameters: Mapping[str, str]) -> bool:
-    """Checks the target's values, and says whether they are numbers to predict.
+    """Checks the target's values, and returns whether they are numbers to predict.
 
-    A wrong column may hold names or amounts: values are counted and not shown.
+    A wrong column may contain names or amounts, so messages count its values and do not quote them.
     """
     wanted = parameters.get("ProblemType", "auto")
     if len(values) < 2:
@@ -188,7 +186,7 @@ def _check_labels(table: Table, target: str, values: Counter[str], positive: str
 
 
 def _may_be_numbers(values: Mapping[str, int]) -> bool:
-    """Whether nearly all have a digit: the stack reads numbers in more forms than this."""
+    """Whether nearly all texts contain a digit. The stack reads more number formats than `float` does."""
     return (
         sum(any(map(str.isdigit, value)) for value in values)
         > 0.95 * len(values)
@@ -197,7 +195,7 @@ def _may_be_numbers(values: Mapping[str, int]) -> bool:
 
 
 def are_numbers(values: Mapping[str, int]) -> bool:
-    """Whether all of these texts are plain numbers."""
+    """Whether all these texts are plain numbers."""
     try:
         for value in values:
             float(value)

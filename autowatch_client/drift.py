@@ -1,4 +1,4 @@
-"""Calls the drift detector, and reads its verdicts."""
+"""Invokes the drift detector and reads its verdicts."""
 
 import json
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ class Judgement:
     """One verdict.
 
     Attributes:
-        what: the day, the range or the file that was judged.
+        what: the judged day, range or file.
         verdict: `drift`, `no drift`, `not enough data`.
-        moved: for each drifted column, worst first, its name and a sentence about what moved.
+        moved: name of each drifted column, worst first, with a sentence about the change.
         alarms: sentences.
         notified: whether this call sent an alert about it.
-        page_key: of the page in the bucket; None where there is none.
+        page_key: the page's key in the bucket; None without a page.
     """
 
     what: str
@@ -32,17 +32,17 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Judgements:
-    """The verdicts of one call; `reason` says why there is none."""
+    """The verdicts of one call; `reason` explains an empty list."""
 
     judged: tuple[Judgement, ...]
     reason: str | None
 
 
 def judge(lambda_client: Any, function: str, bucket: Bucket, event: dict[str, str]) -> Judgements:
-    """Calls the drift detector and reads its documents.
+    """Invokes the drift detector and reads the documents that it wrote.
 
     Raises:
-        RefusedError: it could not judge what `event` asks for.
+        RefusedError: the detector rejected `event`.
     """
     answer = invoke(lambda_client, function, event)
     judged = [_day(bucket, day) for day in answer["days"]]
@@ -52,10 +52,10 @@ def judge(lambda_client: Any, function: str, bucket: Bucket, event: dict[str, st
 
 
 def invoke(lambda_client: Any, function: str, event: dict[str, str]) -> dict[str, Any]:
-    """Invokes a function and gives its answer.
+    """Invokes a function and returns its answer.
 
     Raises:
-        RefusedError: it ended with an error, whose sentence this is.
+        RefusedError: the function raised an error; the message is quoted.
     """
     answer = lambda_client.invoke(FunctionName=function, Payload=json.dumps(event).encode())
     document = json.loads(answer["Payload"].read() or b"null")

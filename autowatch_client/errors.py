@@ -14,7 +14,7 @@ class SandboxEndedError(RequestError):
 
 
 class CloneUnknownError(RequestError):
-    """The command needs a clone of the repository, and found none."""
+    """The command needs a clone of the repository, and none was found."""
 
 
 class FileUnfitError(RequestError):
@@ -22,7 +22,7 @@ class FileUnfitError(RequestError):
 
 
 class FolderUnfitError(RequestError):
-    """Nothing can be written into a folder."""
+    """A folder cannot be written."""
 
 
 class OptionUnfitError(RequestError):
@@ -30,11 +30,11 @@ class OptionUnfitError(RequestError):
 
 
 class RunUnknownError(RequestError):
-    """There is no run of that name."""
+    """No run has that name."""
 
 
 class KeyUnknownError(RequestError):
-    """There is no object of that key in the bucket."""
+    """The bucket has no object with that key."""
 
 
 class NoModelError(RequestError):
@@ -42,16 +42,16 @@ class NoModelError(RequestError):
 
 
 class ObjectUnreadableError(RequestError):
-    """An object of the bucket is not valid JSON of its kind."""
+    """An object of the bucket is malformed JSON or has the wrong shape."""
 
 
 class PandasMissingError(RequestError):
-    """A DataFrame was asked for where pandas is not installed."""
+    """A DataFrame was requested, but pandas is not installed."""
 
 
 class RefusedError(RequestError):
-    """The stack, or AWS, refused what was asked."""
+    """The stack or AWS refused the request."""
 
 
 class NothingToDoError(RequestError):
-    """There is nothing to do: the request is already fulfilled."""
+    """The request is already fulfilled."""

@@ -1,4 +1,4 @@
-"""One execution of the training state machine: starts it, and reads its state."""
+"""One execution of the training state machine: start it and read its state."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ _GONE = ("StateMachineDoesNotExist", "InvalidArn", "StateMachineDeleting")
 
 @dataclass(frozen=True)
 class Job:
-    """The AutoML job of a run, while it runs: Autopilot's secondary status and the best candidate's metric so far."""
+    """A running AutoML job: Autopilot's secondary status and the best candidate's metric so far."""
 
     status: str
     metric: str | None
@@ -48,22 +48,22 @@ def start_execution(stepfunctions: Any, state_machine: str, document: dict[str, 
     """Starts a run with this input and returns its execution's ARN.
 
     Raises:
-        StackUnknownError: the state machine is not there.
-        RefusedError: Step Functions does not take it.
+        StackUnknownError: the state machine does not exist.
+        RefusedError: Step Functions rejects the request.
     """
     try:
         answer = stepfunctions.start_execution(stateMachineArn=state_machine, input=json.dumps(document))
     except ClientError as error:
         if error.response["Error"]["Code"] in _GONE:
             raise StackUnknownError(
-                f"{state_machine} is not there (any more). Look at TRAIN_STATE_MACHINE_ARN and the region."
+                f"{state_machine} does not exist (any more). Check TRAIN_STATE_MACHINE_ARN and the region."
             ) from error
         raise RefusedError(f"The run could not be started: {error}") from error
     return str(answer["executionArn"])
 
 
 def look_at(client: Callable[[str], Any], bucket: Bucket, execution: str, known_run: str | None) -> Sight:
-    """The execution's present state. `known_run` is its run, if an earlier look has found it."""
+    """The execution's present state. `known_run` is its run, if an earlier call found it."""
     stepfunctions = client("stepfunctions")
     document = stepfunctions.describe_execution(executionArn=execution)
     state = _last_state(stepfunctions, execution)

@@ -1,4 +1,4 @@
-"""Follows a run to its end: its progress in words, then its outcome."""
+"""Follows a run to its end: shows its progress, then its outcome."""
 
 import json
 import time
@@ -13,7 +13,7 @@ Ending = Literal["released", "rejected", "skipped", "failed"]
 
 _STATES = {
     "Prepare": "reading and splitting the training data",
-    "PreparePromotion": "making the earlier model ready",
+    "PreparePromotion": "preparing the earlier model",
     "StartAutopilot": "starting Autopilot",
     "DescribeAutopilot": "Autopilot",
     "IsAutopilotDone": "Autopilot",
@@ -29,17 +29,17 @@ _STATES = {
     "IsEndpointServing": "waiting for the endpoint",
     "WaitForEndpoint": "waiting for the endpoint",
     "Promote": "smoke test",
-    "RegisterModel": "telling Domino of the model",
+    "RegisterModel": "registering the model in Domino",
     "Finish": "cleaning up",
     "Fail": "failed; cleaning up",
-    "GiveUp": "failed, and so did the clean-up",
+    "GiveUp": "failed, and the clean-up failed too",
 }
-"""States in words. A state that is not listed is shown by its name, so newer state machines can be followed."""
+"""States in words. An unlisted state is shown by its name, so the states of a newer stack can be followed."""
 
 
 @dataclass(frozen=True)
 class End:
-    """How a run ended. `run` is None for one that was refused before it had a name."""
+    """The outcome of a run. `run` is None if the run was refused before it had a name."""
 
     ending: Ending
     run: str | None
@@ -57,9 +57,9 @@ def follow(
     """Polls an execution until it ends.
 
     Args:
-        on_look: called with what each look found while the execution runs.
+        on_look: called with the state that each poll found while the execution runs.
 
-    An interrupt (Ctrl-C) passes through; the execution runs on.
+    An interrupt (Ctrl-C) is not caught; the execution continues.
     """
     run = None
     while True:
@@ -93,15 +93,15 @@ def _end(bucket: Bucket, sight: Sight) -> End:
         return End(ending, sight.run, reason, report)
     document = sight.document
     cause = (record or {}).get("reason") or document.get("cause") or document.get("error")
-    return End("failed", sight.run, cause or f"Step Functions says {sight.status} and no more.", report)
+    return End("failed", sight.run, cause or f"Step Functions gives only the status {sight.status}.", report)
 
 
 def _back_to(record: dict[str, Any]) -> str:
-    # The record's reason is from the gate's decision at that time, which concerns another champion.
-    return f"Back to the model of run {record['promotes']}, which passed the gate then."
+    # The record's reason is the earlier gate's decision, which concerns another champion.
+    return f"Rolled back to the model of run {record['promotes']}, which passed the gate then."
 
 
 def _why_skipped(sight: Sight) -> str:
     output = json.loads(sight.document.get("output") or "{}")
     reason = output.get("prepare", {}).get("value", {}).get("reason")
-    return reason or "The execution ended without a run, and says no more."
+    return reason or "The execution ended before its run had a name, without a reason."

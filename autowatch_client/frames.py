@@ -1,4 +1,4 @@
-"""DataFrames in and out, where pandas is installed."""
+"""Converts DataFrames from and to files, if pandas is installed."""
 
 import importlib
 from pathlib import Path
@@ -13,7 +13,7 @@ else:
 
 
 def local_file(data: "str | Path | DataFrame", folder: Path, name: str) -> Path:
-    """The file with the rows: the given file, or `<name>.csv` in `folder`, written from a DataFrame.
+    """The file with the rows: the given file, or `<name>.csv` in `folder` for a DataFrame.
 
     An index is not written; missing values become empty cells.
     """

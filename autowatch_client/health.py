@@ -15,12 +15,12 @@ from autowatch_client.runs import main_measure
 
 @dataclass(frozen=True)
 class Status:
-    """What runs. Texts are for people; None where there is nothing yet.
+    """The state of a stack. Texts are for people; None stands for what does not exist yet.
 
     Attributes:
-        endpoint: its status, `InService` when it answers.
+        endpoint: its status, `InService` when it can score.
         model: the run whose model is in force.
-        queues: how many messages wait in each queue of failures.
+        queues: waiting messages in each failure queue.
         alarms: the alarms in state ALARM.
     """
 
@@ -43,7 +43,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check: good, worth knowing, or wrong, with the remedy."""
+    """The result of one check: `ok`, `note` or `wrong`, with the remedy."""
 
     level: Literal["ok", "note", "wrong"]
     what: str
@@ -76,7 +76,7 @@ def read_status(place: Place, client: Callable[[str], Any], bucket: Bucket) -> S
 
 
 def examine(place: Place, client: Callable[[str], Any], bucket: Bucket) -> Iterator[Finding]:
-    """Checks, one part after the other, what can keep a stack from working."""
+    """Checks each part of the stack for faults."""
     if place.is_sandbox:
         _evaluate_alarms(place)
     status = read_status(place, client, bucket)
@@ -87,7 +87,7 @@ def examine(place: Place, client: Callable[[str], Any], bucket: Bucket) -> Itera
         yield Finding(
             "wrong",
             f"endpoint {status.endpoint_name} is {status.endpoint or 'gone'}",
-            f"autowatch rollback to another run and back, or train; in force is run {status.model}",
+            f"roll back to another run and back to {status.model}, the one in force, or train",
         )
     else:
         yield Finding("ok", f"endpoint {status.endpoint_name} serves the model of run {status.model}")
@@ -97,7 +97,7 @@ def examine(place: Place, client: Callable[[str], Any], bucket: Bucket) -> Itera
         if waiting:
             yield Finding("wrong", f"{waiting} events failed and wait in {queue}", "autowatch redrive")
     if status.queues and not any(status.queues.values()):
-        yield Finding("ok", "no failed event waits in a queue")
+        yield Finding("ok", "the failure queues are empty")
     for alarm in status.alarms:
         remedy = (
             "autowatch judge: no daily run has finished" if "Heartbeat" in alarm else "see docs/operations.md"
@@ -109,7 +109,7 @@ def examine(place: Place, client: Callable[[str], Any], bucket: Bucket) -> Itera
 
 
 def stack_resources(client: Callable[[str], Any], stack: str) -> dict[str, tuple[str, str]]:
-    """The physical id and the type of each of the stack's resources, by its logical id."""
+    """The physical id and type of each of the stack's resources, by logical id."""
     pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
     return {
         item["LogicalResourceId"]: (item.get("PhysicalResourceId", ""), item["ResourceType"])
@@ -187,7 +187,7 @@ def _subscriptions(client: Callable[[str], Any], place: Place) -> Iterator[Findi
     pages = client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
     subscriptions = [item for page in pages for item in page["Subscriptions"]]
     if not subscriptions:
-        yield Finding("note", "alerts go to no e-mail address", "set the parameter AlertEmail")
+        yield Finding("note", "alerts have no e-mail address", "set the parameter AlertEmail")
     for item in subscriptions:
         if item["SubscriptionArn"] == "PendingConfirmation":
             yield Finding(

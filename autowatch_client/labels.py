@@ -16,7 +16,7 @@ from autowatch_client.runs import main_measure
 from autowatch_client.tables import Table, write_table
 
 DAYS_LOOKED_BACK = 30
-"""Days back in which predictions are searched, to join labels by the user's own key."""
+"""Days back in which predictions are searched for the user's own key."""
 
 _DIGITS = 16
 _FILES_TRACED = 200
@@ -25,9 +25,9 @@ _SETTLE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Quality:
-    """How good the predictions of one day turned out. Figures are None where there are not enough labels.
+    """How good one day's predictions were. Figures are None if there are too few labels.
 
-    `measure` names the figure by which days are judged, `value` is it; of two labels it is the AUC.
+    `value` is the day's figure, `measure` its name; for two labels it is the AUC.
     """
 
     day: str
@@ -49,10 +49,10 @@ class Labelled:
 
     Attributes:
         rows: of the file.
-        joined: how many of them have a prediction, as far as a key of the user's own was joined here; else `rows`.
-        repeated: how many keys were scored more than once; the newest prediction's row gets the label.
-        taken: labels that were taken in, one for each id.
-        rejected: rows that fit no prediction or have no label that the model knows.
+        joined: rows with a prediction, if joined here by the user's own key; else `rows`.
+        repeated: keys that were scored more than once; the newest prediction gets the label.
+        taken: labels imported, one for each id.
+        rejected: rows without a matching prediction or with an unknown label.
     """
 
     source: Path
@@ -66,7 +66,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class JoinedLabels:
-    """A file that the stack can take, made of one with a key of the user's own."""
+    """A file in the stack's form, made from one with the user's own key."""
 
     path: Path
     rows: int
@@ -108,13 +108,13 @@ def join_labels(
 
 
 def recent_days(first: date | None, last: date | None) -> tuple[date, date]:
-    """The range to look for predictions in: the last 30 days where nothing else is said."""
+    """The range of days to search: the last 30 unless given."""
     last = last or datetime.now(UTC).date()
     return first or last - timedelta(days=DAYS_LOOKED_BACK), last
 
 
 def days_of_ids(bucket: Bucket, table: Table, row_id: str) -> frozenset[str]:
-    """The days on which the ids of a labels file, in its column `row_id`, were scored.
+    """The days on which the ids in a labels file's column `row_id` were scored.
 
     Raises:
         FileUnfitError: none of them was.
@@ -137,10 +137,10 @@ def await_labels(
     timeout_seconds: float,
     on_look: Callable[[float], None] = unheard,
 ) -> tuple[int, int, tuple[Quality, ...]]:
-    """Waits until a labels file is accepted and its days are measured: labels accepted, rows rejected, the days.
+    """Waits until a labels file is accepted and measured. Returns labels accepted, rows rejected and the days.
 
     Raises:
-        RefusedError: it was refused, or nothing came within the time.
+        RefusedError: it was refused, or the time ran out.
     """
     started, uploaded = time.monotonic(), datetime.now(UTC) - timedelta(seconds=2)
     name = upload.key.removeprefix("labels/").removesuffix(".csv")
@@ -162,7 +162,7 @@ def await_labels(
         touched = {_day_of(key.removeprefix("monitoring/")) for key in fragments}
         measured = [_measured_at(bucket, day) for day in touched]
         is_new = bool(touched) and all(time and time >= uploaded for time in measured)
-        # No function measures labels that change nothing, and rows that are all rejected belong to no day.
+        # Labels that change nothing are not measured, and a file with only rejected rows has no day.
         is_settled = bool(fragments or refusals) and all(measured) and passed > _SETTLE_SECONDS
         if is_new or is_settled:
             taken = sum(_rows(bucket, key) for key in fragments)
@@ -174,7 +174,7 @@ def await_labels(
             )
         if passed > timeout_seconds:
             what = (
-                f"The labels of {upload.key} were taken in, but not measured"
+                f"The labels of {upload.key} were imported, but not measured"
                 if fragments
                 else (f"Nothing came of {upload.key}")
             )
@@ -185,7 +185,7 @@ def await_labels(
 
 
 def read_quality(bucket: Bucket, day: str) -> Quality | None:
-    """What `reports/date=<day>/quality.json` says; None where there is none."""
+    """The content of `reports/date=<day>/quality.json`; None if absent."""
     document = bucket.read_json(f"reports/date={day}/quality.json")
     if document is None:
         return None
@@ -222,7 +222,7 @@ def _scored_keys(bucket: Bucket, key: str, days: tuple[date, date]) -> Iterator[
 
 
 def _values(row: Mapping[str, str], key: str, neutralised: bool) -> tuple[str, ...]:
-    """What the row's field `key` may have been in the input; in neutralised predictions a `'` may stand before it."""
+    """The forms that a row's `key` may have had in the input: neutralised predictions put `'` before some cells."""
     field = row.get(key, row.get(f"'{key}") if neutralised else None)
     if field is None:
         return ()
@@ -238,7 +238,7 @@ def _day_of(key: str) -> str:
 
 
 def _measured_at(bucket: Bucket, day: str) -> datetime | None:
-    """When the day's quality was written last; None where it never was."""
+    """When the day's quality was last written; None if never."""
     return next((item["LastModified"] for item in bucket.objects(f"reports/date={day}/quality.json")), None)
 
 

@@ -17,7 +17,7 @@ _CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "412", 
 _MOST_BREAKS = 4
 _MOST_DELETED = 1000
 _LARGEST_PUT = 5_000_000_000
-"""Bytes that S3 takes in one request."""
+"""Bytes of an object that S3 accepts in one request."""
 
 _KEPT = (
     "ContentType",
@@ -29,12 +29,12 @@ _KEPT = (
     "ServerSideEncryption",
     "SSEKMSKeyId",
 )
-"""What an object that is written anew keeps of what it was, beside its metadata."""
+"""The properties, besides metadata, that a rewritten object keeps."""
 
 
 @dataclass(frozen=True)
 class Version:
-    """One version of an object, as an upload left it. `mark` is what the keys of its results are made of."""
+    """One uploaded version of an object. `mark` is the part of its results' keys that identifies it."""
 
     key: str
     version_id: str | None
@@ -48,7 +48,7 @@ class Version:
 
 @dataclass(frozen=True)
 class StoredVersion:
-    """One version of an object, as a listing tells it; `version_id` is `null` in a bucket without versions."""
+    """One version of an object in a listing; `version_id` is `null` in a bucket without versioning."""
 
     key: str
     version_id: str
@@ -72,7 +72,7 @@ class Bucket:
         self._s3, self.name = s3, name
 
     def read(self, key: str, version_id: str | None = None) -> bytes | None:
-        """The bytes of an object; None where there is none. A broken read is repeated up to four times."""
+        """The bytes of an object; None if it does not exist. A broken read is retried up to four times."""
         version = {"VersionId": version_id} if version_id else {}
         breaks = 0
         while True:
@@ -88,7 +88,7 @@ class Bucket:
                     raise
 
     def read_json(self, key: str, version_id: str | None = None) -> dict[str, Any] | None:
-        """The JSON document under `key`, or of one version of it; None where there is none.
+        """The JSON document under `key`, or one version of it; None if it does not exist.
 
         Raises:
             ObjectUnreadableError: the object is not a JSON object.
@@ -105,13 +105,13 @@ class Bucket:
         return document
 
     def objects(self, prefix: str) -> Iterator[dict[str, Any]]:
-        """The entries of ListObjectsV2 below a prefix, in the order of the keys."""
+        """The entries of ListObjectsV2 below a prefix, ordered by key."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
         for page in pages:
             yield from page.get("Contents", ())
 
     def versions(self, prefix: str = "") -> Iterator[StoredVersion]:
-        """All versions below a prefix, without delete markers, in the order of the keys, of each the newest first."""
+        """All versions below a prefix, without delete markers, ordered by key and newest first."""
         pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix)
         for page in pages:
             for item in page.get("Versions", ()):
@@ -126,31 +126,30 @@ class Bucket:
         return [name.removeprefix(prefix).rstrip("/") for name in found]
 
     def exists(self, key: str) -> bool:
-        """Whether there is an object of this key."""
+        """Whether an object has this key."""
         return any(item["Key"] == key for item in self.objects(key))
 
     def upload(self, path: Path, key: str) -> Version:
-        """Uploads a file, in parts where it is large, and returns its new version."""
+        """Uploads a file, a large one in parts, and returns its new version."""
         self._s3.upload_file(str(path), self.name, key)
         head = self._s3.head_object(Bucket=self.name, Key=key)
         return Version(key, _named(head.get("VersionId")), head["ETag"].strip('"'))
 
     def download(self, key: str, path: Path, version_id: str | None = None) -> None:
-        """Fetches an object into a file; creates the file's folder where it is missing."""
+        """Downloads an object into a file, and creates the file's folder if missing."""
         path.parent.mkdir(parents=True, exist_ok=True)
         extra = {"VersionId": version_id} if version_id else None
         self._s3.download_file(self.name, key, str(path), ExtraArgs=extra)
 
     def rewrite(self, version: StoredVersion, path: Path, mark: str) -> str | None:
-        """Writes a file in place of a version of an object, with all that belongs to it, and gives the new version id.
+        """Replaces a version of an object by a file, keeps its properties, and returns the new version id.
 
         Args:
-            version: what the content was made from.
-            mark: the name of an entry of the metadata that gets the time of the upload, of the first one if the object
-                has the mark already.
+            version: the version that the content was made from.
+            mark: the metadata entry that gets the upload time; an existing entry is kept.
 
         Raises:
-            RefusedError: somebody else wrote the object meanwhile.
+            RefusedError: the object was changed meanwhile.
         """
         head = self._s3.head_object(Bucket=self.name, Key=version.key, VersionId=version.version_id)
         kept = {name: head[name] for name in _KEPT if name in head}
@@ -170,7 +169,7 @@ class Bucket:
                 if error.response["Error"]["Code"] not in _CONDITION_FAILED:
                     raise
                 raise RefusedError(
-                    f"s3://{self.name}/{version.key} was written by somebody else meanwhile. Start again."
+                    f"s3://{self.name}/{version.key} was changed meanwhile. Start again."
                 ) from error
         return _named(answer.get("VersionId"))
 
@@ -179,13 +178,13 @@ class Bucket:
         return _named(self._s3.head_object(Bucket=self.name, Key=key).get("VersionId"))
 
     def write_once(self, key: str, document: object, keep_until: datetime | None = None) -> None:
-        """Writes a JSON document under a key that has none yet.
+        """Writes a JSON document under a new key.
 
         Args:
-            keep_until: until then S3 lets nobody delete this version; the bucket must have Object Lock.
+            keep_until: S3 prevents deletion of this version until then; the bucket must have Object Lock.
 
         Raises:
-            ClientError: there is an object already, or S3 refuses.
+            ClientError: the key exists already, or S3 refuses.
         """
         lock = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": keep_until} if keep_until else {}
         body = json.dumps(document, ensure_ascii=False, indent=1).encode(errors="backslashreplace")
@@ -194,10 +193,10 @@ class Bucket:
         )
 
     def delete_versions(self, versions: Sequence[StoredVersion]) -> None:
-        """Deletes versions of objects for good.
+        """Deletes versions of objects permanently.
 
         Raises:
-            RefusedError: S3 keeps one; the others are gone.
+            RefusedError: S3 retains some; the others are deleted.
         """
         for start in range(0, len(versions), _MOST_DELETED):
             chosen = versions[start : start + _MOST_DELETED]
@@ -210,7 +209,7 @@ class Bucket:
                 )
 
     def delete(self, key: str) -> None:
-        """Deletes an object; a bucket with versions keeps what it was."""
+        """Deletes an object; a versioned bucket keeps its earlier versions."""
         self._s3.delete_object(Bucket=self.name, Key=key)
 
 

@@ -20,11 +20,11 @@ from autowatch_client.errors import CloneUnknownError, SandboxEndedError, StackU
 from autowatch_client.nearest import suggestion
 
 SANDBOX = "sandbox"
-"""The name that means the sandbox of this clone wherever a stack's name is asked for."""
+"""The stack name that means the sandbox of this clone."""
 
 _BUCKET_NAME = re.compile(r"(?P<stack>.+)-[0-9]{12}-[a-z]{2}(-[a-z]+)+-[0-9]")
 _LONGEST_CALL_SECONDS = 910
-"""A function of the stack may take 900 seconds to answer."""
+"""Seconds; a function of the stack may run for 900."""
 
 _HELP = f"""Which stack? Start a sandbox with `autowatch up`, or name a stack in your AWS account:
 
@@ -38,7 +38,7 @@ class Place:
     Attributes:
         stack: its name.
         endpoint_url: of the sandbox; None for AWS.
-        outputs: the CloudFormation stack's outputs that are known without calling it.
+        outputs: the CloudFormation stack's outputs that are known without a request.
     """
 
     stack: str
@@ -55,12 +55,12 @@ class Place:
 
     @property
     def description(self) -> str:
-        """A sentence that says which stack requests go to."""
+        """A sentence that names the stack in use."""
         where = f"sandbox at {self.endpoint_url}" if self.is_sandbox else self.region
         return f"{self.stack} ({where})"
 
     def clients(self) -> Callable[[str], Any]:
-        """A factory of boto3 clients, each made once, with time limits and retries."""
+        """A factory of boto3 clients, each created once, with timeouts and retries."""
 
         @cache
         def client(service: str) -> Any:
@@ -82,14 +82,14 @@ def find_place(
     profile: str | None = None,
     region: str | None = None,
 ) -> Place:
-    """The stack that is meant.
+    """The stack to use.
 
     A name comes first: `sandbox` is the sandbox of this clone, any other name a stack where boto3's environment points
     to. Without one it is AUTOWATCH_STACK, then S3_BUCKET, as `source .sandbox/env` sets it, then a running sandbox of
     this clone.
 
     Raises:
-        StackUnknownError: nothing says which, or it is not there.
+        StackUnknownError: no stack is named, or it does not exist.
         SandboxEndedError: it was in a sandbox that has ended.
     """
     name = name or environment.get("AUTOWATCH_STACK")
@@ -108,7 +108,7 @@ def find_place(
 
 
 def find_clone(folder: Path) -> Path | None:
-    """The clone of the repository that `folder` is in, else the one that the command was installed from."""
+    """The clone that contains `folder`, else the one that the command was installed from."""
     # An editable install lies in its clone.
     for parent in (folder.resolve(), *folder.resolve().parents, Path(__file__).resolve().parent.parent):
         if _is_clone(parent):
@@ -127,7 +127,7 @@ def require_clone(what: str) -> Path:
     """The clone, for a command that needs one.
 
     Raises:
-        CloneUnknownError: there is none; the message says what for.
+        CloneUnknownError: none was found; the message names the command.
     """
     if clone := find_clone(Path.cwd()):
         return clone
@@ -140,10 +140,10 @@ def is_loopback(url: str) -> bool:
 
 
 def check_answers(endpoint_url: str) -> None:
-    """Checks that a sandbox answers before anything waits for it; any other endpoint is left alone.
+    """Checks that a sandbox answers; any other endpoint is left alone.
 
     Raises:
-        SandboxEndedError: nobody is there.
+        SandboxEndedError: the sandbox does not answer.
     """
     if not is_loopback(endpoint_url):
         return
@@ -180,7 +180,7 @@ def _sandbox(clone: Path | None, required: bool) -> Place:
     )
     if "S3_BUCKET" not in variables:
         raise StackUnknownError(
-            f"The sandbox at {endpoint_url} has no stack. Deploy into it (docs/sandbox.md), or start it anew."
+            f"The sandbox at {endpoint_url} has no stack. Deploy into it (docs/sandbox.md), or restart it."
         )
     return _from_bucket(
         session, endpoint_url, variables["S3_BUCKET"], variables.get("TRAIN_STATE_MACHINE_ARN")

@@ -39,10 +39,10 @@ class Proposal:
     """The parameters that the stack needs for a file.
 
     Attributes:
-        targets: columns that can be predicted, the likeliest first: those with two values, then those named like one.
-        problem_type: of the first of `targets`; empty where its few numbers may be names or amounts.
-        labels: of the first of `targets`; none where it holds numbers.
-        positive: of two labels the one whose probability is worth knowing; else empty.
+        targets: columns that can be predicted, likeliest first: those with two values, then those named like a target.
+        problem_type: of the first of `targets`; empty if its few numbers may be names or amounts.
+        labels: of the first of `targets`; empty if it is numeric.
+        positive: of two labels, the one whose probability is reported; else empty.
         key: the column that names each row, or None.
     """
 
@@ -57,7 +57,7 @@ def propose(table: Table, target: str | None = None) -> Proposal:
     """Looks at up to 20,000 rows.
 
     Raises:
-        FileUnfitError: there is no column to predict, or `target` is not one.
+        FileUnfitError: no column can be predicted, or `target` cannot.
     """
     rows = list(islice(table.rows(), _ROWS_LOOKED_AT))
     values = {
@@ -77,8 +77,7 @@ def propose(table: Table, target: str | None = None) -> Proposal:
     two = [name for name, found in types.items() if found == "binary"]
     if not types or (target is None and not two and not any(map(_is_named_so, types))):
         raise FileUnfitError(
-            f"No column of {table.path} has exactly two values, and none is named like one to predict. Name it with "
-            "--target."
+            f"No column of {table.path} has exactly two values, and none is named like a target. Name it with --target."
         )
     likely = [*two, *(name for name in types if name not in two and _is_named_so(name))]
     places = {name: place for place, name in enumerate(table.header)}
@@ -96,8 +95,7 @@ def propose(table: Table, target: str | None = None) -> Proposal:
 
 
 def problem_type_of(counts: Mapping[str, int]) -> str | None:
-    """What is predicted where the target has these values: `binary`, `multiclass` or `regression`; empty where its few
-    numbers may be the names of classes or amounts, None where they are names of rows, or one value alone."""
+    """The problem type for a target with these values: `binary`, `multiclass` or `regression`."""
     if len(counts) <= 2:
         return "binary" if len(counts) == 2 else None
     if are_numbers(counts):
@@ -111,14 +109,14 @@ def _positive(counts: Mapping[str, int]) -> str:
 
 
 def declared_parameters(template: Path) -> tuple[str, ...]:
-    """The names of a template's parameters, in their order."""
+    """The names of a template's parameters, in the template's order."""
     text = template.read_text(encoding="utf-8")
     section = re.search(r"^Parameters:\n(.*?)^\S", text, re.MULTILINE | re.DOTALL)
     return tuple(re.findall(r"^  (\w+):", section[1], re.MULTILINE)) if section else ()
 
 
 def read_overrides(config: Path, environment: str = "default") -> dict[str, str]:
-    """The parameters that an environment of samconfig.toml sets; none where it sets none.
+    """The parameters that an environment of samconfig.toml sets; empty if it sets none.
 
     Raises:
         OptionUnfitError: the file is not TOML, or has no such environment.
@@ -137,7 +135,7 @@ def read_overrides(config: Path, environment: str = "default") -> dict[str, str]
 
 
 def write_overrides(config: Path, parameters: dict[str, str], environment: str = "default") -> None:
-    """Writes the parameters into an environment of samconfig.toml; others that it sets stay, as does all else.
+    """Writes the parameters into an environment of samconfig.toml, and keeps everything else.
 
     Raises:
         OptionUnfitError: as `read_overrides` does.
@@ -165,7 +163,7 @@ def _read_toml(config: Path) -> dict[str, Any]:
 
 
 def _quoted(value: str) -> str:
-    """A value as sam's own parser of overrides takes it: in double quotes where it is not one plain word."""
+    """A value in the syntax of sam's parser of overrides: in double quotes unless it is one plain word."""
     return value if re.fullmatch(r"[\w.,:/@+-]+", value) else '"' + value.replace('"', '\\"') + '"'
 
 
@@ -178,7 +176,7 @@ def _is_named_so(name: str) -> bool:
 
 
 def _is_key(name: str, counts: Counter[str], rows: int) -> bool:
-    """Whether a column names rows: distinct in nearly every row, and either named like a key or not a plain number."""
+    """Whether a column names rows: nearly all values are distinct, and it is named like a key or not purely numeric."""
     if len(counts) < 0.98 * rows:
         return False
     return bool(_KEY_NAMES.search(name)) or not all(

@@ -20,8 +20,8 @@ class Redriven:
     """The outcome of one message.
 
     Attributes:
-        what: the file, or the function, that the event was about.
-        outcome: `sent` again; `done`, since its file had been scored or refused meanwhile; `left` in the queue.
+        what: the file that the event concerns, or the function.
+        outcome: `sent` again; `done`, if its file was scored or refused meanwhile; `left` in the queue.
     """
 
     queue: str
@@ -32,10 +32,10 @@ class Redriven:
 def redrive(
     client: Callable[[str], Any], bucket: Bucket, stack: str, on_message: Callable[[Redriven], None] = unheard
 ) -> list[Redriven]:
-    """Empties the queues: each event is sent again to its function, asynchronously, and its message deleted.
+    """Empties the queues: sends each event to its function again, asynchronously, and deletes its message.
 
-    Functions take an event twice without harm. One that fails anew comes back into its queue after its retries. What
-    was for no function, a training run that drift asked for, stays: start that by hand.
+    Functions are idempotent. An event that fails again returns to its queue after its retries. Events that no function
+    handles stay, such as a training run requested by drift: start that by hand.
     """
     resources, outcomes = stack_resources(client, stack), []
     for name, waiting in queues(client, stack).items():
@@ -50,7 +50,7 @@ def redrive(
 
 
 def _messages(sqs: Any, url: str, at_most: int) -> Iterator[dict[str, Any]]:
-    """As many messages as waited at the start, since some may fail again and come back meanwhile."""
+    """Receives as many messages as waited at the start, since some may fail again and return meanwhile."""
     while at_most > 0:
         answer = sqs.receive_message(
             QueueUrl=url,
@@ -67,7 +67,7 @@ def _messages(sqs: Any, url: str, at_most: int) -> Iterator[dict[str, Any]]:
 
 def _send(lambda_client: Any, bucket: Bucket, queue: str, message: dict[str, Any]) -> Redriven:
     function, event = _addressee(message)
-    what = ", ".join(_keys(event)) or function or "an event without an addressee"
+    what = ", ".join(_keys(event)) or function or "an event without a target function"
     if function is None or ":function:" not in function:
         return Redriven(queue, what, "left")
     if _is_done(bucket, event):
@@ -81,7 +81,7 @@ def _send(lambda_client: Any, bucket: Bucket, queue: str, message: dict[str, Any
 
 
 def _addressee(message: dict[str, Any]) -> tuple[str | None, Any]:
-    """The ARN and the event: of Lambda's own record of a failure, else of a rule's or schedule's dead letter."""
+    """The ARN and the event, from Lambda's record of a failure or from the dead letter of a rule or schedule."""
     try:
         body = json.loads(message["Body"])
     except ValueError:
@@ -102,7 +102,7 @@ def _keys(event: Any) -> list[str]:
 
 
 def _is_done(bucket: Bucket, event: Any) -> bool:
-    """Whether every file of the event has its manifest, or was refused."""
+    """Whether every file of the event has a manifest or was refused."""
     records = _records(event)
     return bool(records) and all(_has_result(bucket, record) for record in records)
 
@@ -117,7 +117,7 @@ def _has_result(bucket: Bucket, record: dict[str, Any]) -> bool:
 
 
 def _fit(name: str) -> str:
-    """The name as it appears in the keys of its results: a long one is cut, and ends with a digest of the whole."""
+    """The name as it appears in the keys of its results: a long name is cut and ends with a digest of the whole."""
     whole, digest = name.encode(), _digest(name)
     if len(whole) <= _LONGEST_NAME_BYTES:
         return name

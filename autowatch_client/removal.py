@@ -1,4 +1,4 @@
-"""Deletes a stack: what runs have created, the stack itself and, on request, the data."""
+"""Deletes a stack: the resources that runs created, the stack and, on request, its data."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ def removal_plan(place: Place, endpoint_name: str, with_data: bool, lock_days: i
         data += (
             f"; records under audit/ of the last {lock_days} days are locked, and the bucket stays with them"
         )
-    keep = f"keep the bucket {place.bucket}; until it is gone no stack of this name can be made again"
+    keep = f"keep the bucket {place.bucket}; no new stack can have this name until it is deleted"
     return [*steps, data if with_data else keep]
 
 
@@ -34,10 +34,10 @@ def remove_stack(
     with_data: bool,
     on_step: Callable[[str], None],
 ) -> bool:
-    """Does what `removal_plan` says; False where the bucket stays, since records in it are locked.
+    """Carries out `removal_plan`. Returns False if the bucket stays because records in it are locked.
 
     Args:
-        on_step: called with each thing that was done, or could not be.
+        on_step: called with a sentence on each step that was done or failed.
 
     Raises:
         RefusedError: CloudFormation could not delete the stack.
@@ -75,12 +75,12 @@ def _delete_bucket(s3: Any, bucket: str, on_step: Callable[[str], None]) -> bool
         on_step(f"kept {key}, which is locked until {until:%Y-%m-%d %H:%M} UTC")
     if len(refused) > _KEPT_SHOWN:
         on_step(f"kept {len(refused) - _KEPT_SHOWN:,} more that are locked")
-    on_step(f"kept the bucket {bucket}: empty and delete it when the last lock has ended")
+    on_step(f"kept the bucket {bucket}: empty and delete it after the last lock has ended")
     return False
 
 
 def _delete(call: Callable[..., Any], **arguments: str) -> bool:
-    """Whether there was anything to delete."""
+    """Whether anything was deleted."""
     try:
         call(**arguments)
     except ClientError as error:
@@ -103,13 +103,13 @@ def _delete_named(sagemaker: Any, plural: str, kind: str, prefix: str) -> int:
 
 
 def _is_ours(name: str, prefix: str) -> bool:
-    """Whether a run of this stack gave this name: the endpoint's name, then the time of the run's start."""
+    """Whether a run of this stack created this name: the endpoint's name, then the run's start time."""
     rest = name.removeprefix(f"{prefix}-").removeprefix("candidate-")
     return name.startswith(f"{prefix}-") and rest[:8].isdigit()
 
 
 def _empty(s3: Any, bucket: str) -> tuple[int, list[str]]:
-    """How many versions were deleted, and the keys of those that S3 keeps."""
+    """How many versions were deleted, and the keys of those that S3 retains."""
     deleted, refused = 0, list[str]()
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         entries = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]

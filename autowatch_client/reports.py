@@ -1,4 +1,4 @@
-"""Fetches a stack's pages into a folder in which their links work."""
+"""Downloads a stack's pages into a folder so that their links work there."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,13 +13,13 @@ _READS_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Pages:
-    """The fetched pages.
+    """The downloaded pages.
 
     Attributes:
         index: the page of all days; None before the first daily run.
         newest_day: the page of the newest day.
         newest_run: the page of the newest run.
-        fetched: how many files were new or had changed.
+        fetched: number of files that were new or had changed.
     """
 
     folder: Path
@@ -35,7 +35,7 @@ class Pages:
 
 
 def fetch_pages(bucket: Bucket, folder: Path, on_file: Callable[[str], None] = unheard) -> Pages:
-    """Fetches what is under reports/ and each run's page; files that are there unchanged are not fetched again."""
+    """Downloads everything under reports/ and each run's page; skips files that are unchanged locally."""
     wanted = [item for item in bucket.objects("reports/") if item["Key"].endswith((".html", ".json"))]
     runs = [item for item in bucket.objects("models/") if item["Key"].endswith("/report.html")]
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:

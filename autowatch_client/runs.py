@@ -15,15 +15,15 @@ _READS_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One line of the list. Fields that a run did not reach, or that an earlier version did not record, are None.
+    """One line of the list. Fields are None if the run did not get that far, or an earlier version did not record them.
 
     Attributes:
-        rows: how many the training data had.
-        started_by: the ARN of who started it, or the event that did; `start_reason` says why.
+        rows: of the training data.
+        started_by: the ARN of the caller or the name of the event that started it; `start_reason` is the reason.
         promotes: the earlier run whose model this one released again, if it did not train.
         best_candidate: the name of Autopilot's best model, `best_value` its value of the metric `best_metric`.
-        auc: on the hold-out, of two labels; `passed` says whether the gate let the model through.
-        measure: the name of the figure by which models are compared, `value` that figure on the hold-out.
+        auc: on the hold-out, for two labels. `passed`: whether the model passed the gate.
+        measure: the name of the figure that compares models; `value`: that figure on the hold-out.
         status: `running`, `released`, `rejected`, `failed` or None where nothing is recorded.
         serving: this run's model is in force.
     """
@@ -55,11 +55,11 @@ _MEASURES = {
     "rmse": "RMSE",
     "mae": "MAE",
 }
-"""What models are compared by, and in words."""
+"""The measures that compare models, in words."""
 
 
 def main_measure(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The members `measure` and `value` of what a gate or a day measured; None where it measured nothing.
+    """The members `measure` and `value` of the figures of a gate or a day; None if nothing was measured.
 
     A day's value is a document with `value`, `lower` and `upper`.
     """
@@ -74,7 +74,7 @@ def list_runs(bucket: Bucket, limit: int) -> tuple[list[RunSummary], int]:
     """The newest `limit` runs, newest first, and how many older ones there are.
 
     Raises:
-        ObjectUnreadableError: an object of a run is no JSON.
+        ObjectUnreadableError: an object of a run is not JSON.
     """
     latest = bucket.read_json("models/latest.json") or {}
     champion = bucket.read_json("models/champion.json") or {}
@@ -85,21 +85,21 @@ def list_runs(bucket: Bucket, limit: int) -> tuple[list[RunSummary], int]:
 
 
 def run_names(bucket: Bucket, latest: dict[str, Any] | None = None) -> list[str]:
-    """The names of all runs, newest first: a name begins with the time of its start.
+    """The names of all runs, newest first: a name begins with the run's start time.
 
     Args:
-        latest: the content of `models/latest.json`, where it has been read already.
+        latest: the content of `models/latest.json`, if already read.
     """
     latest = latest if latest is not None else bucket.read_json("models/latest.json") or {}
-    # A run that has just taken the lock has no object of its own yet.
+    # A run that has just claimed the lock has no object of its own yet.
     return sorted({*bucket.folders("models/"), *filter(None, [latest.get("run")])}, reverse=True)
 
 
 def read_run(bucket: Bucket, run: str) -> dict[str, Any]:
-    """The record of a run, `models/<run>/run.json`, or of one that has just begun.
+    """The record of a run, `models/<run>/run.json`, or of one that has just started.
 
     Raises:
-        RunUnknownError: there is no run of that name.
+        RunUnknownError: no run has that name.
     """
     if "/" not in run and (record := bucket.read_json(f"models/{run}/run.json")):
         return record

@@ -20,12 +20,12 @@ _LONGEST_NAME_BYTES = 900
 
 @dataclass(frozen=True)
 class Scored:
-    """The fetched results of a scored file.
+    """The downloaded results of a scored file.
 
     Attributes:
         predictions: the local file with the rows and their predictions.
         rejected: the local file with the rows that could not be scored, with line and reason; None without such rows.
-        run: whose model scored it.
+        run: the run whose model scored it.
         seconds: from the upload to the commit.
     """
 
@@ -44,15 +44,15 @@ class Scored:
         return read_frame(self.predictions)
 
     def rejected_frame(self) -> "DataFrame | None":
-        """The rejected rows as a DataFrame; None where there are none."""
+        """The rejected rows as a DataFrame; None without such rows."""
         return read_frame(self.rejected) if self.rejected else None
 
 
 def output_paths(source: Path, folder: Path | None) -> tuple[Path, Path]:
-    """Where the predictions and the rejected rows of a file go: beside it, or into `folder`.
+    """The local files for a file's predictions and rejected rows: beside it, or in `folder`.
 
     Raises:
-        FolderUnfitError: nothing can be written there.
+        FolderUnfitError: the folder cannot be written.
     """
     folder = folder or source.parent
     check_writable(folder)
@@ -60,10 +60,10 @@ def output_paths(source: Path, folder: Path | None) -> tuple[Path, Path]:
 
 
 def check_writable(folder: Path) -> None:
-    """Makes a folder where it is not there, and tries to write into it.
+    """Creates a folder if missing, and checks that it can be written.
 
     Raises:
-        FolderUnfitError: nothing can be written there.
+        FolderUnfitError: the folder cannot be written.
     """
     trial = folder / f".autowatch-{time.time_ns()}"
     try:
@@ -85,14 +85,14 @@ def await_scored(
     timeout_seconds: float,
     on_look: Callable[[float], None] = unheard,
 ) -> Scored:
-    """Waits until a file is scored or refused, and fetches the results.
+    """Waits until a file is scored or refused, and downloads the results.
 
     Args:
-        started: of `time.monotonic`, when the upload began.
-        on_look: is given the seconds that have passed, at each look.
+        started: the value of `time.monotonic` when the upload began.
+        on_look: called at each poll with the seconds that have passed.
 
     Raises:
-        RefusedError: the file was refused, or nothing came within the time.
+        RefusedError: the file was refused, or the time ran out.
     """
     while True:
         for stem in _result_stems(upload):
@@ -104,8 +104,9 @@ def await_scored(
         on_look(passed)
         if passed > timeout_seconds:
             raise RefusedError(
-                f"Nothing came of {source} within {timeout_seconds:.0f} s. `autowatch doctor` looks for the reason; "
-                f"what comes later is fetched with `autowatch score` on the same file, or --timeout waits longer."
+                f"{source} was not scored within {timeout_seconds:.0f} s. `autowatch doctor` "
+                "looks for the reason. Fetch later results with `autowatch score` on the same "
+                "file, or set a longer --timeout."
             )
         time.sleep(min(3.0, 0.2 + passed / 20))
 
@@ -130,7 +131,7 @@ def _fetch(
     if manifest.get("rejected_key"):
         bucket.download(manifest["rejected_key"], rejected, manifest.get("rejected_version_id"))
     else:
-        # Remove rejected rows of an earlier version, which would look like this one's.
+        # Remove the rejected rows of an earlier version: they would seem to belong to this one.
         rejected.unlink(missing_ok=True)
     rows = manifest["rows"]
     return Scored(

@@ -49,12 +49,12 @@ if TYPE_CHECKING:
 
 _FILES_AT_ONCE = 4
 _ASKED = "predictions/asked/"
-"""The prefix of local files while they are judged; it starts no scoring and no training."""
+"""The prefix of local files while they are judged; uploads here start neither scoring nor training."""
 
 
 @dataclass(frozen=True)
 class RunDetail:
-    """All that is recorded of a run: run.json, contract.json, data.json, gate.json and leaderboard.json."""
+    """Everything recorded about a run: run.json, contract.json, data.json, gate.json and leaderboard.json."""
 
     run: str
     in_force: bool
@@ -67,12 +67,12 @@ class RunDetail:
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What `forget` did.
+    """The result of `forget`.
 
     Attributes:
-        objects: how many were written anew or removed.
-        records: the keys of what it wrote down under `audit/`.
-        not_reached: a sentence for each thing that still has to do with the rows.
+        objects: how many were rewritten or removed.
+        records: the keys of its records under `audit/`.
+        not_reached: a sentence for each place where the rows may still have an effect.
     """
 
     objects: int
@@ -81,16 +81,16 @@ class Forgotten:
 
 
 class Training:
-    """A run that was started."""
+    """A started run."""
 
     def __init__(self, stack: "Stack", execution: str) -> None:
         self._stack, self.execution = stack, execution
 
     def follow(self, on_look: Callable[[Sight], None] = unheard, poll_seconds: float = 3.0) -> End:
-        """Waits for the end of the run and returns its outcome. Ctrl-C ends the waiting, not the run.
+        """Waits for the end of the run and returns its outcome. Ctrl-C stops the waiting, not the run.
 
         Args:
-            on_look: is given what each look saw; `describe` puts it in words.
+            on_look: called with the state at each poll; `describe` puts it into words.
         """
         return follow(self._stack.client, self._stack.bucket, self.execution, on_look, poll_seconds)
 
@@ -101,7 +101,7 @@ class Stack:
     Attributes:
         place: where it is.
         bucket: its bucket.
-        client: gives a boto3 client of the service that it is called with.
+        client: returns the boto3 client of a service.
     """
 
     def __init__(self, place: Place) -> None:
@@ -141,7 +141,7 @@ class Stack:
         return champion
 
     def contract(self, run: str | None = None) -> dict[str, Any]:
-        """What a run's model was trained with: columns, types, labels; that of the model in force by default."""
+        """The columns, types and labels that a run's model was trained with; by default those of the model in force."""
         key = f"models/{run}/contract.json" if run else self.champion()["contract_key"]
         return self.bucket.read_json(key) or {}
 
@@ -164,15 +164,15 @@ class Stack:
         """Starts a training run.
 
         Args:
-            data: a local CSV file or a DataFrame, which are checked and uploaded; or a key below `training/`; None
-                takes what the stack's parameter TrainingKey names, or the newest file.
-            name: what a DataFrame is called in the bucket.
-            new_labels: labels that differ from those of the model in force are meant; without it they stop the run.
-            reason: why; it is kept with the run and under `audit/`, beside the caller's ARN.
+            data: a local CSV file or a DataFrame, which is checked and uploaded, or a key below `training/`. None means
+                the stack's parameter TrainingKey, or the newest file.
+            name: a DataFrame's name in the bucket.
+            new_labels: accept labels that differ from those of the model in force; otherwise they stop the run.
+            reason: kept with the run and under `audit/`, with the caller's ARN.
 
         Raises:
             FileUnfitError: the file cannot be trained on.
-            KeyUnknownError: there is no such file, neither here nor in the bucket.
+            KeyUnknownError: the file exists neither here nor in the bucket.
             RefusedError: a run is under way, or Step Functions refuses.
         """
         self._check_idle()
@@ -185,7 +185,7 @@ class Stack:
         )
 
     def training_key(self, data: "str | Path | DataFrame", name: str = "training") -> str:
-        """The key of data to train on, which are uploaded where they are not in the bucket; raises as `train` does."""
+        """The key of training data, uploaded if not yet in the bucket; raises as `train` does."""
         if isinstance(data, str) and not Path(data).is_file() and data.startswith("training/"):
             self._check_key(data)
             return data
@@ -207,10 +207,10 @@ class Stack:
         return list_runs(self.bucket, limit)[0]
 
     def show(self, run: str | None = None) -> RunDetail:
-        """All that is recorded of a run; the one in force by default.
+        """Everything recorded about a run; by default the one in force.
 
         Raises:
-            RunUnknownError: there is no run of that name.
+            RunUnknownError: no run has that name.
         """
         champion = self.bucket.read_json("models/champion.json") or {}
         name = run or self.champion()["run"]
@@ -233,26 +233,27 @@ class Stack:
         """Starts a run that releases the model of an earlier run again.
 
         Args:
-            again: also the model in force, which is then served by the parameters that the stack has now.
+            again: also allow the model in force, which is then served with the stack's present parameters.
 
         Raises:
-            NothingToDoError: that model is in force, and not `again`.
-            RunUnknownError: there is no such run, or it released no model.
+            NothingToDoError: that model is in force, and `again` is False.
+            RunUnknownError: the run does not exist, or released no model.
             RefusedError: a run is under way, or Step Functions refuses.
         """
         detail = self.show(run)
         if detail.in_force and not again:
             raise NothingToDoError(
-                f"The model of run {run} is in force already. Nothing to do. With --again it is served once more, "
-                "by the parameters that the stack has now."
+                f"The model of run {run} is in force already. Nothing to do. --again deploys it "
+                "with the stack's present parameters."
             )
         if origin := detail.record.get("promotes"):
             raise RunUnknownError(
-                f"Run {run} trained no model: it went back to that of {origin}. Name that one."
+                f"Run {run} trained no model: it rolled back to that of {origin}. Name that run."
             )
         if detail.record.get("status") != "released" or not detail.gate.get("passed"):
             raise RunUnknownError(
-                f"Run {run} released no model: it was {detail.record.get('status')}. `autowatch runs` shows which did."
+                f"Run {run} released no model: it was {detail.record.get('status')}. `autowatch "
+                "runs` shows which did."
             )
         self._check_idle()
         machine = self.place.state_machine
@@ -262,11 +263,11 @@ class Stack:
         )
 
     def stop(self, run: str | None = None, *, reason: str = "") -> str:
-        """Stops a run that is under way, the newest by default, waits until it has ended, and returns its name.
+        """Stops a running run, by default the newest, waits until it has ended, and returns its name.
 
         Raises:
-            NothingToDoError: it has ended already.
-            RunUnknownError: there is no such run.
+            NothingToDoError: the run has ended already.
+            RunUnknownError: the run does not exist.
         """
         latest = self.bucket.read_json("models/latest.json") or {}
         record = read_run(self.bucket, run or latest.get("run") or "(none)")
@@ -284,16 +285,16 @@ class Stack:
         return str(record["run"])
 
     def answer(self, run: str, *, approved: bool, reason: str) -> str:
-        """Approves or rejects the release of a run that waits for it; returns the caller's ARN.
+        """Approves or rejects the release of a run that waits for approval; returns the caller's ARN.
 
         Raises:
-            NothingToDoError: the run does not wait for an approval, or does so no more.
-            RunUnknownError: there is no such run.
+            NothingToDoError: the run does not wait for an approval, or no longer does.
+            RunUnknownError: the run does not exist.
         """
         read_run(self.bucket, run)
         request = self.bucket.read_json(f"models/{run}/approval.json")
         if request is None:
-            raise NothingToDoError(f"Run {run} waits for no approval.")
+            raise NothingToDoError(f"Run {run} does not wait for approval.")
         auditor = self._auditor()
         answer = {"approved": approved, "by": auditor.by, "reason": reason}
         written = auditor.record("approve" if approved else "reject", reason, run=run)
@@ -304,7 +305,8 @@ class Stack:
         except (gone.TaskTimedOut, gone.TaskDoesNotExist, gone.InvalidToken) as error:
             auditor.record("too-late", reason, run=run, answer=written)
             raise NothingToDoError(
-                f"Run {run} waits for an approval no more: it was answered, stopped, or ended at {request['expires']}."
+                f"Run {run} no longer waits for approval: it was answered, stopped, or expired at "
+                f"{request['expires']}."
             ) from error
         return auditor.by
 
@@ -317,17 +319,17 @@ class Stack:
         timeout_seconds: float = 3600.0,
         on_look: Callable[[Path, float], None] = unheard,
     ) -> list[Scored]:
-        """Scores files or a DataFrame, waits, and fetches the predictions and the rejected rows.
+        """Scores files or a DataFrame, waits, and downloads predictions and rejected rows.
 
         All files are checked before the first is uploaded; then up to four are under way at once.
 
         Args:
-            out: the folder that predictions go to; beside each file by default, the current one for a DataFrame.
-            name: what a DataFrame is called in the bucket and in the folder.
-            on_look: is given the file and the seconds that have passed, at each look.
+            out: the folder for predictions; by default that of each file, or the current one for a DataFrame.
+            name: a DataFrame's name in the bucket and in the folder.
+            on_look: called at each poll with the file and the seconds that have passed.
 
         Returns:
-            What became of each, in their order.
+            The result of each file, in the given order.
 
         Raises:
             FileUnfitError: a file could not be scored; nothing was uploaded.
@@ -372,7 +374,7 @@ class Stack:
                 except RefusedError as error:
                     return error
                 except BaseException:
-                    # The results are read in the files' order: an earlier file would be waited for first.
+                    # Results are read in the order of the files, so an earlier file would be waited for first.
                     stopped.set()
                     raise
 
@@ -397,16 +399,16 @@ class Stack:
         timeout_seconds: float = 600.0,
         on_look: Callable[[float], None] = unheard,
     ) -> Labelled:
-        """Uploads what came true and waits until it was taken in and its days were measured.
+        """Uploads true labels, and waits until they are imported and their days are measured.
 
         Args:
             data: a local CSV file or a DataFrame, with a column to join by and one with labels.
-            key: the column to join by. By default the stack's parameter IdColumn, where the file has that column and
-                none of our ids; else these. Any other column than that of our ids is joined here, with the predictions
-                of the days from `first` to `last` (the last 30 by default), whose files must have had that column.
+            key: the column to join by. Default: the stack's parameter IdColumn if the file has that column and not the
+                prediction ids, else these ids. Any column other than the ids is joined here with the predictions of the
+                days from `first` to `last` (default: the last 30); the scored files must have had that column.
 
         Raises:
-            FileUnfitError: nothing in the file fits; nothing was uploaded.
+            FileUnfitError: no row of the file can be used; nothing was uploaded.
             RefusedError: the stack refused the file, or did not answer in time.
         """
         contract = self.contract()
@@ -446,16 +448,16 @@ class Stack:
                 force, or of `run`, and not scored.
 
         Raises:
-            OptionUnfitError: these do not go together.
+            OptionUnfitError: the arguments exclude each other.
             FileUnfitError: the file is not a CSV.
             RefusedError: the drift detector refused.
         """
         if (first is None) != (last is None):
-            raise OptionUnfitError("A range of days needs both its ends: --from and --to.")
+            raise OptionUnfitError("A range of days needs both --from and --to.")
         if sum(each is not None for each in (data, day, first)) > 1:
             raise OptionUnfitError("Judge a day, a range of days or a file: one of them at a time.")
         if run is not None and data is None:
-            raise OptionUnfitError("--run goes with a file, which is then judged by that run's baseline.")
+            raise OptionUnfitError("--run needs a file, which is then judged by that run's baseline.")
         if data is not None:
             return self._judge_data(data, run, name)
         event: dict[str, str] = {}
@@ -466,11 +468,11 @@ class Stack:
         return self._judge(event)
 
     def report(self, folder: "str | Path" = "autowatch-report") -> Pages:
-        """Fetches all pages of days and runs into a folder, where the links between them work."""
+        """Downloads all pages of days and runs into a folder, so that the links between them work."""
         return fetch_pages(self.bucket, Path(folder))
 
     def status(self) -> Status:
-        """What runs."""
+        """The state of the stack's parts."""
         return read_status(self.place, self.client, self.bucket)
 
     def examine(self) -> list[Finding]:
@@ -478,7 +480,7 @@ class Stack:
         return list(examine(self.place, self.client, self.bucket))
 
     def redrive(self, on_message: Callable[[Redriven], None] = unheard) -> list[Redriven]:
-        """Sends the failed events that wait in the stack's queues again, and returns what became of each."""
+        """Sends the failed events that wait in the stack's queues again, and returns each one's outcome."""
         found = redrive(self.client, self.bucket, self.place.stack, on_message)
         if found:
             self._auditor().record("redrive", "", events=[vars(each) for each in found])
@@ -497,21 +499,17 @@ class Stack:
         Args:
             keys: values of the person's key, in the column `column` (the stack's parameter IdColumn by default).
             ids: ids of predictions; each leads to one row that was scored.
-            on_object: is given the key of each object that is read.
+            on_object: called with the key of each object that is read.
 
         Raises:
-            OptionUnfitError: neither keys nor ids are given, or nothing says in which column the keys stand.
-            RefusedError: a run, or the scoring of a large file, is under way.
+            OptionUnfitError: neither keys nor ids are given, or the column of the keys is unknown.
+            RefusedError: a run or the scoring of a large file is in progress.
         """
         column = column or self.parameters.get("IdColumn", "")
         if not keys and not ids:
-            raise OptionUnfitError(
-                "Whose rows? Name the key (--key VALUE) or the id of a prediction (--id ID)."
-            )
+            raise OptionUnfitError("Name the person's key (--key VALUE) or the id of a prediction (--id ID).")
         if keys and not column:
-            raise OptionUnfitError(
-                "In which column does the key stand? The stack has no IdColumn: --column NAME."
-            )
+            raise OptionUnfitError("Name the column of the key: --column NAME. The stack has no IdColumn.")
         self._check_idle()
         self._check_no_transform()
         return search(self.bucket, Person(frozenset(keys), column, frozenset(ids)), on_object)
@@ -519,13 +517,13 @@ class Stack:
     def forget(
         self, traces: Traces, *, reason: str = "", on_object: Callable[[Found], None] = unheard
     ) -> Forgotten:
-        """Takes the rows that `search` has found out of all objects, and deletes the versions that had them.
+        """Removes the rows that `search` has found from all objects, and deletes the versions that had them.
 
-        What it is about to do is written down under `audit/` first, without any value, and that it was done, after.
-        One that broke off is finished by searching and forgetting again.
+        The plan is recorded under `audit/` before, and its completion after, without any cell value. To finish an
+        interrupted removal, search and forget again.
 
         Raises:
-            RefusedError: an object changed in between, or S3 keeps a version.
+            RefusedError: an object changed meanwhile, or S3 retains a version.
         """
         auditor, objects = (
             self._auditor(),
@@ -547,7 +545,7 @@ class Stack:
         return int(self.parameters.get("AuditLockDays", "0"))
 
     def _asked(self, reason: str) -> dict[str, str]:
-        """What a run's input says of who starts it; nothing where the stack's version would refuse it."""
+        """The part of a run's input that identifies who starts it; empty if the stack's version would reject it."""
         if "AuditLockDays" not in self.parameters:
             return {}
         return {"by": str(self.client("sts").get_caller_identity()["Arn"]), "reason": reason}
@@ -563,7 +561,7 @@ class Stack:
             raise RefusedError("A large file is being scored. Wait until that has ended, and start again.")
 
     def removal_plan(self, with_data: bool = False) -> list[str]:
-        """What `destroy` will do, in sentences."""
+        """The steps of `destroy`, in sentences."""
         return removal_plan(self.place, self._endpoint_name(), with_data, self._lock_days())
 
     def destroy(self, with_data: bool = False, on_step: Callable[[str], None] = unheard) -> bool:
@@ -586,7 +584,7 @@ class Stack:
             )
 
     def _check_idle(self) -> None:
-        """A run that is started while another is under way is refused, with a mail to everybody."""
+        """A run that is started while another is running is refused, and everybody gets a mail."""
         latest = self.bucket.read_json("models/latest.json") or {}
         if latest.get("status") != "running":
             return
@@ -596,7 +594,7 @@ class Stack:
             return
         if answer["status"] == "RUNNING":
             raise RefusedError(
-                f"Run {latest['run']} is under way and has not ended yet. Wait for it, or stop it: "
+                f"Run {latest['run']} has not ended yet. Wait for it, or stop it: "
                 f"autowatch stop {latest['run']}"
             )
 
@@ -621,7 +619,8 @@ class Stack:
             if not self.bucket.exists(data):
                 there = [item["Key"] for item in self.bucket.objects(f"{data.split('/')[0]}/")]
                 raise KeyUnknownError(
-                    f"There is no file {data} here, and no such key in the bucket. {suggestion(data, there, 'keys')}"
+                    f"There is no file {data} here, and no such key in the bucket. "
+                    f"{suggestion(data, there, 'keys')}"
                 )
             return self._judge({"raw_key": data, **more})
         with tempfile.TemporaryDirectory() as folder:
@@ -641,13 +640,13 @@ class Stack:
 
 
 def connect(stack: str | None = None, *, profile: str | None = None, region: str | None = None) -> Stack:
-    """The stack that is meant: `sandbox` for the one on this machine, or the name of a stack in AWS.
+    """The stack `sandbox` on this machine, or the named stack in AWS.
 
-    Without a name it is what AUTOWATCH_STACK or S3_BUCKET in the environment name, else the running sandbox of this
-    clone. Credentials and region are those that boto3 finds, or of `profile` and `region`.
+    Without a name: the stack of AUTOWATCH_STACK or S3_BUCKET in the environment, else the running sandbox of this
+    clone. Credentials and region are those of `profile` and `region`, else those that boto3 finds.
 
     Raises:
-        StackUnknownError: nothing says which stack, or it is not there.
+        StackUnknownError: no stack is named, or it does not exist.
         SandboxEndedError: it was in a sandbox that has ended.
     """
     return Stack(find_place(stack, profile=profile, region=region))

@@ -20,7 +20,7 @@ class Table:
     delimiter: str
 
     def rows(self) -> Iterator[list[str]]:
-        """The rows below the header, one after the other, without blank lines.
+        """The rows below the header, without blank lines.
 
         Raises:
             FileUnfitError: a row has another number of fields, or the file is not UTF-8.
@@ -52,7 +52,7 @@ def open_table(path: Path) -> Table:
     """Reads a file's header.
 
     Raises:
-        FileUnfitError: there is no such file, or it is not a CSV with a header, in UTF-8.
+        FileUnfitError: the file does not exist, or is not a UTF-8 CSV with a header.
     """
     if path.is_dir():
         raise FileUnfitError(f"{path} is a folder. Name the files in it: {path}/*.csv.")

@@ -45,7 +45,7 @@ def _with_exit_code(command: Callable[..., int]) -> Callable[..., None]:
         try:
             raise typer.Exit(int(command(*arguments, **options)))
         except KeyboardInterrupt:
-            print("Interrupted. What was uploaded or started goes on.", file=sys.stderr)
+            print("Interrupted. Uploaded files and started runs are still processed.", file=sys.stderr)
             raise typer.Exit(int(Exit.INTERRUPTED)) from None
 
     return run
@@ -57,7 +57,7 @@ for _panel, _commands in _PANELS.items():
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; the exit code is one of `Exit`. An error is a sentence on standard error, no traceback."""
+    """Runs one command and returns its `Exit` code. Errors are printed as one sentence, without a traceback."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         app(args=arguments, prog_name="autowatch")
@@ -91,5 +91,5 @@ def _sentence(error: BotoCoreError | ClientError) -> str:
                 f"AWS does not let you {error.operation_name}: {message}. Ask for it, or use another profile."
             )
         if code in _EXPIRED:
-            return f"AWS does not take these credentials ({code}). Log in again."
-    return f"AWS did not answer as hoped: {error}. A run that was started goes on; `autowatch runs` shows it."
+            return f"AWS rejects these credentials ({code}). Log in again."
+    return f"The request to AWS failed: {error}. A run that was started goes on; `autowatch runs` shows it."

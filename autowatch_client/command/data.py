@@ -54,7 +54,7 @@ def score(
                 f"  {each.rejected}: {each.rows_rejected:,} rejected rows, each with its line and reason",
                 "yellow",
             )
-    terminal.next("autowatch judge", "autowatch labels FILE, once you know what came true")
+    terminal.next("autowatch judge", "autowatch labels FILE, once the true labels are known")
     return Exit.NOT_AS_HOPED if any(each.rows_rejected for each in scored) else Exit.DONE
 
 
@@ -63,18 +63,22 @@ def labels(
     key: Annotated[
         str | None,
         typer.Option(
-            "--key", metavar="COLUMN", help="Your own key; else the id of the predictions (IdColumn, if set)."
+            "--key",
+            metavar="COLUMN",
+            help="The column with your own key. Default: IdColumn if set, else the predictions' ids.",
         ),
     ] = None,
     first: Annotated[
         datetime | None,
-        typer.Option("--from", help="With --key: the first day of predictions to look at.", **_DAY),
+        typer.Option("--from", help="With --key: the first day of predictions to search.", **_DAY),
     ] = None,
-    last: Annotated[datetime | None, typer.Option("--to", help="With --key: the last one.", **_DAY)] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", help="With --key: the last day to search.", **_DAY)
+    ] = None,
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Upload true labels, and see how good the predictions were."""
+    """Upload true labels, and measure how good the predictions were."""
     terminal = Terminal(as_json)
     connected = terminal.connect(stack)
     with terminal.progress() as line:
@@ -83,7 +87,7 @@ def labels(
             key=key,
             first=_date(first),
             last=_date(last),
-            on_look=lambda seconds: line.show(seconds, "taking in the labels and measuring their days"),
+            on_look=lambda seconds: line.show(seconds, "importing the labels and measuring their days"),
         )
     terminal.document(labelled)
     _tell_labels(terminal, labelled)
@@ -93,15 +97,17 @@ def labels(
 def judge(
     file: Annotated[
         str | None,
-        typer.Argument(metavar="FILE|KEY", help="A local CSV, or one in the bucket: judged, not scored."),
+        typer.Argument(metavar="FILE|KEY", help="A CSV, here or in the bucket, to judge without scoring it."),
     ] = None,
-    day: Annotated[datetime | None, typer.Option("--date", help="One day, anew.", **_DAY)] = None,
+    day: Annotated[datetime | None, typer.Option("--date", help="Judge one day again.", **_DAY)] = None,
     first: Annotated[
-        datetime | None, typer.Option("--from", help="With --to: all rows of these days at once.", **_DAY)
+        datetime | None,
+        typer.Option("--from", help="With --to: judge all rows of these days together.", **_DAY),
     ] = None,
     last: Annotated[datetime | None, typer.Option("--to", help="See --from.", **_DAY)] = None,
     run: Annotated[
-        str | None, typer.Option("--run", metavar="RUN", help="With a file: by this run's baseline.")
+        str | None,
+        typer.Option("--run", metavar="RUN", help="With a file: the run whose baseline it is judged by."),
     ] = None,
     stack: StackOption = None,
     as_json: JsonOption = False,
@@ -117,10 +123,10 @@ def judge(
 
 
 def report(
-    folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the pages go.")] = Path(
+    folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for the pages.")] = Path(
         "autowatch-report"
     ),
-    open_page: Annotated[bool, typer.Option("--open", help="Open the newest in a browser.")] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the newest page in a browser.")] = False,
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -147,7 +153,7 @@ def report(
 
 def _tell_labels(terminal: Terminal, labelled: Labelled) -> None:
     terminal.say(
-        f"{labelled.source}: {labelled.taken:,} labels of {labelled.rows:,} rows were taken in.", "green"
+        f"{labelled.source}: {labelled.taken:,} labels of {labelled.rows:,} rows were imported.", "green"
     )
     if labelled.joined < labelled.rows:
         terminal.say(
@@ -161,7 +167,7 @@ def _tell_labels(terminal: Terminal, labelled: Labelled) -> None:
         )
     if labelled.rejected:
         terminal.say(
-            f"  {labelled.rejected:,} rows fit no prediction; rejected/labels/ in the bucket says why",
+            f"  {labelled.rejected:,} rows were rejected; rejected/labels/ in the bucket gives the reasons",
             "yellow",
         )
     for day in labelled.quality:
@@ -179,7 +185,7 @@ def _tell_labels(terminal: Terminal, labelled: Labelled) -> None:
 def _tell_judgements(terminal: Terminal, judgements: Judgements) -> int:
     if not judgements.judged:
         terminal.say(judgements.reason or "There was nothing to judge.")
-        terminal.next("autowatch score FILE", "autowatch judge --date YYYY-MM-DD, to judge a day anew")
+        terminal.next("autowatch score FILE", "autowatch judge --date YYYY-MM-DD, to judge a day again")
         return Exit.NOTHING_TO_DO
     for each in judgements.judged:
         _tell_judgement(terminal, each)

@@ -33,7 +33,7 @@ def status(stack: StackOption = None, as_json: JsonOption = False) -> int:
 
 
 def doctor(stack: StackOption = None, as_json: JsonOption = False) -> int:
-    """Find what is wrong, and say how to repair it."""
+    """Check the stack, and name a remedy for each fault."""
     terminal = Terminal(as_json)
     findings = terminal.connect(stack).examine()
     terminal.document({"findings": findings})
@@ -44,43 +44,47 @@ def doctor(stack: StackOption = None, as_json: JsonOption = False) -> int:
 
 
 def redrive(stack: StackOption = None, as_json: JsonOption = False) -> int:
-    """Send failed events again, once their cause is repaired."""
+    """Send failed events again after their cause is fixed."""
     terminal = Terminal(as_json)
     connected = terminal.connect(stack)
     terminal.say(
-        "Sends each event in the queues of failures to its function again, but for files that are scored."
+        "Sends each event in the failure queues to its function again, except for files already scored."
     )
     found = connected.redrive(
         lambda each: terminal.say(f"  {_REDRIVEN[each.outcome]}: {each.what} ({each.queue})")
     )
     terminal.document({"redriven": found})
     if not found:
-        terminal.say("No failed event waits.")
+        terminal.say("The failure queues are empty.")
         return Exit.NOTHING_TO_DO
-    terminal.next("autowatch doctor, in a minute: what failed again is back in its queue")
+    terminal.next("autowatch doctor, in a minute: events that fail again return to their queue")
     return Exit.NOT_AS_HOPED if any(each.outcome == "left" for each in found) else Exit.DONE
 
 
 def forget(
     keys: Annotated[
         list[str] | None,
-        typer.Option("--key", metavar="VALUE", help="The person's key, in the column IdColumn; any number."),
+        typer.Option("--key", metavar="VALUE", help="The person's key in the column IdColumn; repeatable."),
     ] = None,
     ids: Annotated[
-        list[str] | None, typer.Option("--id", metavar="ID", help="The id of a prediction; any number.")
+        list[str] | None, typer.Option("--id", metavar="ID", help="The id of a prediction; repeatable.")
     ] = None,
     column: Annotated[
-        str | None, typer.Option("--column", metavar="NAME", help="Where the keys stand, if not in IdColumn.")
+        str | None,
+        typer.Option("--column", metavar="NAME", help="The column with the keys, if not IdColumn."),
     ] = None,
     reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept under audit/. Name nobody in it.")
+        str,
+        typer.Option(
+            "--reason", metavar="TEXT", help="The reason, kept under audit/. Do not name the person."
+        ),
     ] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Forget a person: take their rows out of all objects of the bucket, in all versions."""
+    """Forget a person: remove their rows from all versions of all objects in the bucket."""
     terminal = Terminal(as_json)
     connected, started = terminal.connect(stack), time.monotonic()
     with terminal.progress() as line:
@@ -98,9 +102,9 @@ def forget(
     ]
     if not found:
         terminal.document({"found": [], "not_searched": traces.not_searched})
-        terminal.say("No row of theirs was found.")
+        terminal.say("No rows of this person were found.")
         if keys and not traces.has_column:
-            terminal.note("No file has a column of that name: look at --column.")
+            terminal.note("No file has a column of that name. Check --column.")
         for sentence in not_searched(traces):
             terminal.note(sentence)
         return Exit.NOTHING_TO_DO
@@ -111,7 +115,7 @@ def forget(
         return Exit.DONE if dry_run else Exit.NOTHING_TO_DO
     forgotten = connected.forget(traces, reason=reason)
     terminal.document({"found": found, "not_searched": traces.not_searched, "done": True, **vars(forgotten)})
-    terminal.say(f"Done: {forgotten.objects:,} objects. Written down as {forgotten.records[-1]}", "green")
+    terminal.say(f"Done: {forgotten.objects:,} objects. Recorded as {forgotten.records[-1]}", "green")
     terminal.say("Not reached:")
     for sentence in forgotten.not_reached:
         terminal.say(f"  - {sentence}")
@@ -132,19 +136,19 @@ def _show_traces(terminal: Terminal, traces: Traces) -> None:
 
 
 def _is_agreed(terminal: Terminal, as_json: bool) -> bool:
-    terminal.say("What goes cannot be brought back.")
-    return not as_json and typer.confirm("Take these rows out?", default=False, err=True)
+    terminal.say("Removed rows cannot be restored.")
+    return not as_json and typer.confirm("Remove these rows?", default=False, err=True)
 
 
 def destroy(
     with_data: Annotated[
-        bool, typer.Option("--data", help="The bucket too, with all that is in it.")
+        bool, typer.Option("--data", help="Also delete the bucket with all its objects.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Delete the stack: endpoints, models, the stack itself; the data on request."""
+    """Delete endpoints, models and the stack; with --with-data, the bucket too."""
     terminal = Terminal(as_json)
     connected = terminal.connect(stack)
     plan = connected.removal_plan(with_data)

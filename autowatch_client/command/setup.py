@@ -28,15 +28,18 @@ def demo(
 
 
 def up(
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="A free one by default.")] = 0,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Default: a free port.")] = 0,
     parameter: Annotated[
         list[str] | None,
         typer.Option("--parameter", metavar="NAME=VALUE", help="A parameter of the template."),
     ] = None,
     config_env: Annotated[
-        str, typer.Option("--config-env", metavar="NAME", help="Whose parameters of samconfig.toml to take.")
+        str,
+        typer.Option(
+            "--config-env", metavar="NAME", help="The environment of samconfig.toml to take parameters from."
+        ),
     ] = "default",
-    empty: Annotated[bool, typer.Option("--empty", help="Without a stack, for `sam deploy`.")] = False,
+    empty: Annotated[bool, typer.Option("--empty", help="Start without a stack, for `sam deploy`.")] = False,
 ) -> int:
     """Bring the stack up on this machine and leave it running until Ctrl-C."""
     clone = require_clone("The sandbox")
@@ -58,21 +61,23 @@ def init(
     problem: Annotated[
         str | None,
         typer.Option(
-            "--problem", metavar="TYPE", help="Where a few numbers are predicted: multiclass or regression."
+            "--problem",
+            metavar="TYPE",
+            help="For a target with few different numbers: multiclass or regression.",
         ),
     ] = None,
     key: Annotated[str | None, typer.Option("--key", metavar="COLUMN", help="Empty: none.")] = None,
     drop: Annotated[
         str | None, typer.Option("--drop", metavar="A,B", help="Columns the model must not see.")
     ] = None,
-    email: Annotated[str | None, typer.Option("--email", help="Where alerts go.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Take what is proposed; do not ask.")] = False,
+    email: Annotated[str | None, typer.Option("--email", help="The e-mail address for alerts.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Accept all proposals without asking.")] = False,
     config_env: Annotated[
         str, typer.Option("--config-env", metavar="NAME", help="Of samconfig.toml.")
     ] = "default",
     as_json: JsonOption = False,
 ) -> int:
-    """Look at a CSV, propose the stack's parameters, and write them into samconfig.toml."""
+    """Propose the stack's parameters for a CSV, and write them into samconfig.toml."""
     terminal = Terminal(as_json)
     clone = require_clone("`autowatch init`, which writes samconfig.toml,")
     table = open_table(file)
@@ -90,7 +95,7 @@ def init(
     problem_type = proposal.problem_type
     if not problem_type:
         question = (
-            f"{proposal.targets[0]} holds {len(proposal.labels)} different numbers. Are they names of classes "
+            f"{proposal.targets[0]} has {len(proposal.labels)} different numbers. Are they names of classes "
             "(multiclass) or amounts (regression)?"
         )
         problem_type = ask(question, "multiclass", problem)
@@ -129,7 +134,8 @@ def example(
         str,
         typer.Argument(
             metavar="NAME",
-            help="telco: customers who may leave; tickets: which of four teams answers; rents: the rent of a flat.",
+            help="telco: customers who may leave; tickets: which of four teams answers; rents: the "
+            "rent of a flat.",
         ),
     ] = "telco",
     out: Annotated[Path, typer.Option("--out", metavar="DIR")] = Path(),
@@ -177,12 +183,12 @@ def _parameter(text: str) -> tuple[str, str]:
 
 
 def _run_in_clone(what: str, *arguments: str) -> int:
-    """Runs a module of the clone in the clone's own environment, which is installed first where it is missing."""
+    """Runs a module of the clone in the clone's own environment, which is installed first if missing."""
     clone = require_clone(f"`autowatch {what}`")
     prepared = subprocess.run(["make", "--no-print-directory", "-C", str(clone), "install"], check=False)
     if prepared.returncode:
         return Exit.FAILED
     python = clone / ".venv" / "bin" / "python"
-    # The interpreter takes this process's place, so that Ctrl-C and the exit code are its own.
+    # The interpreter replaces this process, so that Ctrl-C and the exit code are its own.
     os.chdir(clone)
     return os.execv(python, [str(python), *arguments])  # noqa: S606 (no shell)

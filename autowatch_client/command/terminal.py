@@ -20,7 +20,7 @@ from autowatch_client.errors import RequestError
 from autowatch_client.stack import Stack, connect
 
 _WIDE = 200
-"""Width of tables that are not written to a terminal."""
+"""Width of tables when output is not a terminal."""
 
 _QUIET_SECONDS = 60.0
 
@@ -30,7 +30,7 @@ class Exit(IntEnum):
 
     DONE = 0
     FAILED = 1
-    """The stack or AWS refused, or failed."""
+    """The stack or AWS refused the request, or it failed."""
     WRONG_CALL = 2
     """Nothing was started: a name, a file or an option is wrong."""
     NOT_AS_HOPED = 3
@@ -40,7 +40,7 @@ class Exit(IntEnum):
 
 
 def complete_runs(incomplete: str) -> list[str]:
-    """The names of runs with this beginning, for shell completion; none where no stack answers."""
+    """The names of runs that begin with this text, for shell completion; empty if no stack answers."""
     try:
         return [run.run for run in connect().runs(100) if run.run.startswith(incomplete)]
     except (RequestError, BotoCoreError, ClientError):
@@ -49,7 +49,7 @@ def complete_runs(incomplete: str) -> list[str]:
 
 StackOption = Annotated[
     str | None,
-    typer.Option("--stack", metavar="NAME", help="The stack; `sandbox` is the one of this clone."),
+    typer.Option("--stack", metavar="NAME", help="The stack's name; `sandbox` is the sandbox of this clone."),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="One JSON document on standard output, for scripts.")
@@ -75,20 +75,20 @@ class Terminal:
         return found
 
     def say(self, text: str, style: str | None = None) -> None:
-        """A line for people."""
+        """Prints a line for people."""
         self._console.print(text, style=style)
 
     def note(self, text: str) -> None:
-        """A line for people that is not part of the result."""
+        """Prints a line for people that is not part of the result."""
         self._notes.print(text, style="yellow")
 
     def next(self, *commands: str) -> None:
-        """What to type next."""
+        """Prints the command to type next."""
         for number, command in enumerate(commands):
             self._console.print(f"{'Next:' if number == 0 else '     '} {command}", style="cyan")
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
-        """A table for people."""
+        """Prints a table for people."""
         table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(header))
         for name in header:
             table.add_column(name, justify="right" if name in right else "left", overflow="fold")
@@ -97,13 +97,13 @@ class Terminal:
         self._console.print(table)
 
     def document(self, content: Any) -> None:
-        """The JSON document for scripts."""
+        """Prints the JSON document for scripts."""
         if self.as_json:
             print(json.dumps(content, default=_plain, indent=1))
 
     @contextmanager
     def progress(self) -> Iterator["ProgressLine"]:
-        """A line that changes while something takes long."""
+        """A line that is updated while something takes long."""
         line = ProgressLine(self._notes if not self.as_json else None)
         try:
             yield line
@@ -112,7 +112,7 @@ class Terminal:
 
 
 class ProgressLine:
-    """On a terminal the line is overwritten. Elsewhere a new line follows when the text changes, or after a minute."""
+    """On a terminal, overwrites the line. Elsewhere, prints a new line when the text changes, or after a minute."""
 
     def __init__(self, console: Console | None) -> None:
         self._console = console
@@ -148,7 +148,7 @@ def clock(seconds: float) -> str:
 
 
 def number(value: int | None) -> str:
-    """A count with separators, or a dash."""
+    """A count with thousands separators, or a dash."""
     return "–" if value is None else f"{value:,}"
 
 

@@ -33,7 +33,7 @@ _ENDINGS = {
 
 WhyOption = Annotated[
     str,
-    typer.Option("--reason", metavar="TEXT", help="Why; it is kept under audit/, beside who you are."),
+    typer.Option("--reason", metavar="TEXT", help="The reason, kept under audit/ with your identity."),
 ]
 
 
@@ -41,19 +41,19 @@ def train(
     data: Annotated[
         str | None,
         typer.Argument(
-            metavar="FILE|KEY", help="A local CSV, or training/… in the bucket; else the newest there."
+            metavar="FILE|KEY", help="A local CSV, or training/… in the bucket. Default: the newest there."
         ),
     ] = None,
     new_labels: Annotated[
         bool,
-        typer.Option("--new-labels", help="Labels that differ from those of the model in force are meant."),
+        typer.Option("--new-labels", help="Accept labels that differ from those of the model in force."),
     ] = False,
     reason: WhyOption = "",
     stack: StackOption = None,
     as_json: JsonOption = False,
     poll_seconds: PollOption = 3.0,
 ) -> int:
-    """Train a model: checks the file, uploads it, starts a run and follows it to its end."""
+    """Train a model: check the file, upload it, start a run and follow it to its end."""
     terminal = Terminal(as_json)
     connected = terminal.connect(stack)
     if data is not None and Path(data).is_file():
@@ -101,12 +101,12 @@ def runs(
 def show(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="RUN", help="The one in force by default.", autocompletion=complete_runs),
+        typer.Argument(metavar="RUN", help="Default: the run in force.", autocompletion=complete_runs),
     ] = None,
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Show a run: its data, its candidates, the gate's checks."""
+    """Show a run's data, candidates and gate checks."""
     terminal = Terminal(as_json)
     detail = terminal.connect(stack).show(run)
     terminal.document(detail)
@@ -119,7 +119,7 @@ def rollback(
     again: Annotated[
         bool,
         typer.Option(
-            "--again", help="Also the one in force: serve it by the parameters that the stack has now."
+            "--again", help="Also allow the model in force: serve it with the stack's present parameters."
         ),
     ] = False,
     reason: WhyOption = "",
@@ -131,28 +131,27 @@ def rollback(
     terminal = Terminal(as_json)
     connected = terminal.connect(stack)
     started = connected.rollback(run, again=again, reason=reason)
-    terminal.say(
-        f"Going back to the model of run {run}; no model is trained, and the gate has passed this one."
-    )
+    terminal.say(f"Rolling back to the model of run {run}. It passed the gate then; nothing is trained.")
     return _follow(terminal, connected, started, poll_seconds)
 
 
 ReasonOption = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept with the run and stands in its mail.")
+    str,
+    typer.Option("--reason", metavar="TEXT", help="The reason, kept with the run and quoted in its mail."),
 ]
 
 
 def approve(
     run: RunArgument, reason: ReasonOption, stack: StackOption = None, as_json: JsonOption = False
 ) -> int:
-    """Approve the release of a run that waits for it."""
+    """Approve the release of a run that waits for approval."""
     return _answer(run, reason, stack, as_json, approved=True)
 
 
 def reject(
     run: RunArgument, reason: ReasonOption, stack: StackOption = None, as_json: JsonOption = False
 ) -> int:
-    """Reject the release of a run that waits for approval; the model in force serves on."""
+    """Reject the release of a run that waits for approval; the model in force stays."""
     return _answer(run, reason, stack, as_json, approved=False)
 
 
@@ -160,7 +159,7 @@ def _answer(run: str, reason: str, stack: str | None, as_json: bool, *, approved
     terminal = Terminal(as_json)
     caller = terminal.connect(stack).answer(run, approved=approved, reason=reason)
     terminal.document({"run": run, "approved": approved, "by": caller, "reason": reason})
-    outcome = "is released now" if approved else "is rejected; the model in force serves on"
+    outcome = "is released now" if approved else "was rejected; the model in force stays"
     terminal.say(f"The model of run {run} {outcome}.")
     terminal.next(f"autowatch show {run}")
     return Exit.DONE
@@ -169,13 +168,13 @@ def _answer(run: str, reason: str, stack: str | None, as_json: bool, *, approved
 def stop(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="RUN", help="The newest by default.", autocompletion=complete_runs),
+        typer.Argument(metavar="RUN", help="Default: the newest run.", autocompletion=complete_runs),
     ] = None,
     reason: WhyOption = "",
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Stop a run that is under way."""
+    """Stop a running run."""
     terminal = Terminal(as_json)
     connected = terminal.connect(stack)
     name = connected.stop(run, reason=reason)
@@ -184,7 +183,7 @@ def stop(
     in_force = f"the model of run {champion['run']}" if champion else "no model"
     terminal.say(
         f"Stopped run {name}. In force is {in_force}.\n"
-        "What it made is removed in the next minutes, and a mail says when that is done; until then a new run waits."
+        "Its resources are deleted within minutes; a mail confirms it. New runs wait until then."
     )
     terminal.next("autowatch status")
     return Exit.DONE
@@ -201,7 +200,7 @@ def _follow(terminal: Terminal, stack: Stack, training: Training, poll_seconds: 
             end = training.follow(look, poll_seconds)
     except KeyboardInterrupt:
         terminal.say(
-            "No longer watching. The run goes on: `autowatch runs` shows it, `autowatch stop` stops it."
+            "No longer watching. The run continues: `autowatch runs` shows it, `autowatch stop` stops it."
         )
         return Exit.INTERRUPTED
     return _tell(terminal, stack, end)
@@ -263,7 +262,7 @@ def _show(terminal: Terminal, detail: RunDetail) -> None:
     if record.get("start_reason"):
         terminal.say(f"Why: {record['start_reason']}")
     if record.get("promotes"):
-        terminal.say(f"Went back to the model of run {record['promotes']}.")
+        terminal.say(f"Rolled back to the model of run {record['promotes']}.")
     if record.get("reason"):
         terminal.say(str(record["reason"]))
     if data:
@@ -306,7 +305,7 @@ _CHOSEN_BY = {
 
 
 def _decides(contract: Mapping[str, Any]) -> str:
-    """From which probability on a row gets the positive label."""
+    """The lowest probability at which a row gets the positive label."""
     problem_type = contract.get("problem_type")
     if problem_type == "regression":
         return f"{contract['target']} is a number."

@@ -1,1 +1,1 @@
-"""Data to try Autowatch with, made here."""
+"""Invented data to try Autowatch with."""

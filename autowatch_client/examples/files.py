@@ -1,4 +1,4 @@
-"""The examples: what each is about, and the files of it."""
+"""The examples and their files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ EXAMPLES = {
 
 @dataclass(frozen=True)
 class ExampleFiles:
-    """The files of an example.
+    """The files of one example.
 
     Attributes:
         training: rows with the target.

@@ -1,6 +1,6 @@
-"""Flats of a made-up town and their rents: a target that is a number.
+"""Flats of an invented town and their rents: a numeric target.
 
-Everything is drawn. The rent follows from the row but for a deviation of 90, so that nobody can tell it to the cent.
+All rows are random. The rent follows from the row, plus noise with a standard deviation of 90.
 """
 
 from random import Random
@@ -12,7 +12,7 @@ _HEATINGS = {"district": 0.0, "gas": 15.0, "oil": -10.0, "electric": -40.0}
 
 
 def draw_flat(random: Random, area_factor: float) -> list[str]:
-    """A row; flats have so many times the area that they had at first."""
+    """A row; areas are multiplied by the factor."""
     area = min(180.0, max(18.0, random.lognormvariate(4.1, 0.4))) * area_factor
     rooms = max(1, round(area / 26 + random.gauss(0, 0.6)))
     floor, built = random.randrange(7), random.randrange(1890, 2024)

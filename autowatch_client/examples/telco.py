@@ -1,7 +1,7 @@
-"""Customers of a made-up telephone company, with the columns of the well-known Telco churn file.
+"""Customers of an invented telephone company, with the columns of the well-known Telco churn file.
 
-Everything is drawn: no row is of a real customer. Who leaves depends on contract, tenure, charges and services, so that
-a model can learn it.
+All rows are random: none is a real customer. Who leaves depends on contract, tenure, charges and services, so that a
+model can learn it.
 """
 
 import math
@@ -23,7 +23,7 @@ _INTERNET = {"DSL": 25.0, "Fiber optic": 50.0, "No": 0.0}
 
 
 def draw_customer(random: Random, prices: float) -> list[str]:
-    """A row; all prices are so many times those at first."""
+    """A row; prices are multiplied by the factor."""
     partner = random.random() < 0.48
     contract = random.choices(_CONTRACTS, (0.55, 0.21, 0.24))[0]
     longest = {"Month-to-month": 40, "One year": 72, "Two year": 72}[contract]

@@ -1,6 +1,6 @@
-"""Messages to a made-up shop, and which of four teams answered each: a target of several labels.
+"""Messages to an invented shop, each answered by one of four teams: a target of several labels.
 
-Everything is drawn. A team's chances follow from the row, so that nobody can tell them all apart.
+All rows are random. The row sets only each team's probability, so no model can be always right.
 """
 
 import math
@@ -22,7 +22,7 @@ _CHANNELS, _PRODUCTS = ("mail", "chat", "phone"), ("shoes", "tools", "books", "g
 
 
 def draw_ticket(random: Random, words_factor: float) -> list[str]:
-    """A row; messages have so many times as many words as at first."""
+    """A row; the number of words is multiplied by the factor."""
     channel = random.choices(_CHANNELS, (0.5, 0.35, 0.15))[0]
     product = random.choices(_PRODUCTS, (0.4, 0.2, 0.3, 0.1))[0]
     words, hour = random.lognormvariate(3.5, 0.6), random.randrange(24)

@@ -1,1 +1,1 @@
-"""Forgetting people: their rows are found in all versions of the bucket's objects, and taken out."""
+"""Forgetting people: finds their rows in all versions of the bucket's objects, and removes them."""

@@ -1,7 +1,7 @@
-"""Taking out what a search has found: each object is written anew without the rows, and their versions are deleted.
+"""Removes what a search found: rewrites each object without the rows, then deletes the versions that had them.
 
-The order is the traces's. An object's new version is written first, then the manifest names it, then the versions with
-the rows go: whatever breaks off in between, the rows are still found, or are gone.
+Objects are treated in the order of the traces. For each, the new version is written first, then the manifest is
+updated, then the old versions are deleted. If this is interrupted, a new search still finds the remaining rows.
 """
 
 import csv
@@ -18,7 +18,7 @@ from autowatch_client.forgetting.search import Found, Traces, manifest_key, quot
 from autowatch_client.objects import Bucket, StoredVersion
 
 MARK = "autowatch-forgotten"
-"""In an object's metadata: it was written anew, and when it had been uploaded. It is not scored or taken in again."""
+"""Key in an object's metadata: the object was rewritten, and its original upload time. It is not processed again."""
 
 
 def erase(
@@ -27,14 +27,14 @@ def erase(
     judge_anew: Callable[[str], object],
     on_object: Callable[[Found], None],
 ) -> list[str]:
-    """Takes the rows out, and gives a sentence for each report that still quotes a text of the person.
+    """Removes the rows, and returns a sentence for each report that still quotes a text of the person.
 
     Args:
-        judge_anew: judges a day, `YYYY-MM-DD`, by its manifests as they are now.
+        judge_anew: judges a day, `YYYY-MM-DD`, again from its present manifests.
         on_object: called after each object.
 
     Raises:
-        RefusedError: an object changed in between, or S3 keeps a version. What was done stays done.
+        RefusedError: an object changed meanwhile, or S3 retains a version. Earlier removals stay.
     """
     left: list[str] = []
     for found in traces.objects:
@@ -77,13 +77,13 @@ def _take_out_of_smoke_test(bucket: Bucket, found: Found) -> None:
         return
     document["payload"] = "".join(lines[place] for place in kept)
     for name in ("labels", "probabilities"):
-        # A model of numbers has no probabilities.
+        # A regression model has no probabilities.
         document[name] = [document[name][place] for place in kept if document[name]]
     _rewrite_json(bucket, found, document)
 
 
 def _csv_lines(payload: str) -> Iterable[str]:
-    """The rows of a payload as they stand there, line breaks in cells among them."""
+    """The unparsed rows of a payload; a cell may contain line breaks."""
     taken: list[str] = []
 
     def lines() -> Iterable[str]:
@@ -117,7 +117,7 @@ def _rewrite_json(bucket: Bucket, found: Found, document: dict[str, Any]) -> Non
 
 
 def _name_in_manifest(bucket: Bucket, key: str, written: str | None, rows: int) -> None:
-    """Has the manifest name the new version. Its counts stay what was scored, but for `forgotten`."""
+    """Sets the new version in the manifest. Its counts remain those of the scoring; `forgotten` is added."""
     if not key.startswith(("predictions/", "rejected/")) or key.endswith(".manifest.json"):
         return
     place = manifest_key(key)
@@ -135,14 +135,14 @@ def _name_in_manifest(bucket: Bucket, key: str, written: str | None, rows: int) 
 
 def _written(document: dict[str, Any], folder: Path) -> Path:
     path = folder / "document.json"
-    # Half of a surrogate pair has no UTF-8; Python's escape for it is JSON's too.
+    # Half of a surrogate pair has no UTF-8; Python's escape for it is also JSON's.
     path.write_bytes(json.dumps(document, ensure_ascii=False, indent=1).encode(errors="backslashreplace"))
     return path
 
 
 def _renew_report(bucket: Bucket, key: str, traces: Traces, judge_anew: Callable[[str], object]) -> list[str]:
     folder, day = key.removesuffix("drift.json"), key.split("/")[1].removeprefix("date=")
-    reason = "it was judged with rows of other days, whose texts it quotes"
+    reason = "it was judged together with other days, whose texts it quotes"
     if quotes_texts(bucket.read_json(key) or {}, traces.texts):
         try:
             judge_anew(day)
@@ -156,5 +156,5 @@ def _renew_report(bucket: Bucket, key: str, traces: Traces, judge_anew: Callable
 
 
 def _delete_others(bucket: Bucket, versions: Iterable[StoredVersion], written: str | None) -> None:
-    """Deletes the versions with the rows; in a bucket without versions the new object has taken their place."""
+    """Deletes the versions with the rows; in a bucket without versioning the new object has replaced them."""
     bucket.delete_versions([each for each in versions if each.version_id != (written or "null")])

@@ -1,18 +1,19 @@
-"""What forgetting cannot reach, said in sentences."""
+"""What forgetting cannot reach, in sentences."""
 
 from autowatch_client.forgetting.search import Traces
 from autowatch_client.objects import Bucket
 
 _ALWAYS = (
-    "Copies outside of the bucket: downloads, replicas, backups, and mails, which may quote texts that several rows "
-    "had. The stack's logs hold no rows; those of SageMaker's containers may quote some, until they expire.",
-    "Counts: profiles, baselines and reports count the rows on, and keep smallest and largest numbers and the names of "
-    "categories.",
+    "Copies outside the bucket: downloads, replicas, backups, and mails, which may quote texts "
+    "that several rows had. The stack's logs contain no rows; those of SageMaker's containers "
+    "may quote some until they expire.",
+    "Counts: profiles, baselines and reports still count the rows, and keep minima, maxima and "
+    "category names.",
 )
 
 
 def not_reached(bucket: Bucket, traces: Traces) -> list[str]:
-    """A sentence for each thing that still has to do with the person's rows."""
+    """A sentence for each place where the person's rows may still have an effect."""
     return [
         *_domino(bucket, traces),
         *_models(traces),
@@ -22,7 +23,7 @@ def not_reached(bucket: Bucket, traces: Traces) -> list[str]:
 
 
 def not_searched(traces: Traces) -> list[str]:
-    """A sentence for each reason for which objects were not searched."""
+    """A sentence for each reason why objects were not searched."""
     by_reason: dict[str, list[str]] = {}
     for key, why in traces.not_searched.items():
         by_reason.setdefault(why, []).append(key)
@@ -38,7 +39,8 @@ def _domino(bucket: Bucket, traces: Traces) -> list[str]:
     if not sent:
         return []
     return [
-        f"Domino Model Monitor has taken in {len(sent)} of these files, {sent[0]} among them; ask its administrator."
+        f"Domino Model Monitor has taken in {len(sent)} of these files, {sent[0]} among them; ask "
+        "its administrator."
     ]
 
 
@@ -47,6 +49,6 @@ def _models(traces: Traces) -> list[str]:
         return []
     runs = ", ".join(sorted(traces.runs))
     return [
-        f"The models of the runs {runs} have learned from the rows. Train anew: autowatch train. KeepModels says how "
-        "long earlier models stay."
+        f"The models of the runs {runs} were trained on the rows. Train again: autowatch train. "
+        "KeepModels sets how long earlier models are kept."
     ]

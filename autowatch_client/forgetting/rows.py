@@ -1,6 +1,6 @@
-"""Reading a CSV of the bucket row by row, with the bytes of each row, so that rows can be taken out and no other byte.
+"""Reads a CSV row by row with each row's bytes, so that rows can be removed and every other byte kept.
 
-Rows, lines and delimiters are counted as scoring counts them.
+Rows, lines and delimiters are counted as in scoring.
 """
 
 import csv
@@ -19,7 +19,7 @@ _LARGEST_FIELD = 16 * 1024 * 1024
 
 
 class NotSearchableError(RequestError):
-    """An object is not a CSV whose rows can be told apart."""
+    """An object cannot be read as a CSV with separate rows."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Row:
     """One row below the header.
 
     Attributes:
-        number: among the rows, from 1; blank lines are none.
-        line: of the file, from 1, on which it begins.
-        raw: its bytes, with the end of its last line.
+        number: among the rows, from 1; blank lines do not count.
+        line: the line of the file on which it begins, from 1.
+        raw: its bytes, including the line end.
     """
 
     number: int
@@ -39,26 +39,26 @@ class Row:
 
 
 class RowsFile:
-    """A CSV file that was opened: the header at once, the rows as they are asked for.
+    """An opened CSV file: the header is read, the rows follow on request.
 
     Attributes:
-        header: the names of the columns; empty where the file is.
+        header: the column names; empty if the file is empty.
         head: the bytes up to the first row.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._lines = _Lines(file)
         self.head, text, delimiter = _read_head(self._lines)
-        # What is not UTF-8 was never scored, and holds rows all the same.
+        # A file that is not UTF-8 was never scored, but still has rows.
         csv.field_size_limit(_LARGEST_FIELD)
         self.header = next(csv.reader([text], delimiter=delimiter), []) if text else []
         self._delimiter = delimiter
 
     def rows(self) -> Iterator[Row]:
-        """The rows, however many fields they have; blank lines come as rows without fields and number 0.
+        """The rows, of any width. Blank lines are returned as rows without fields and with number 0.
 
         Raises:
-            NotSearchableError: quotes are not as in RFC 4180.
+            NotSearchableError: the quoting violates RFC 4180.
         """
         number, line = 0, self._lines.count + 1
         reader = csv.reader(self._lines, delimiter=self._delimiter, strict=True)
@@ -72,7 +72,7 @@ class RowsFile:
 
 
 def write_without(source: Path, target: Path, numbers: Container[int]) -> None:
-    """Copies a CSV byte by byte, but for the rows of these numbers."""
+    """Copies a CSV byte by byte, except the rows with these numbers."""
     with source.open("rb") as file, target.open("wb") as kept:
         table = RowsFile(file)
         kept.write(table.head)
@@ -82,7 +82,7 @@ def write_without(source: Path, target: Path, numbers: Container[int]) -> None:
 
 
 class _Lines:
-    """The lines of a file as text, and the bytes of those that nobody has taken yet."""
+    """The lines of a file as text, and the bytes read since the last call."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -122,7 +122,7 @@ def _read_head(lines: _Lines) -> tuple[bytes, str, str]:
         if begun.strip("\r\n\ufeff"):
             raise NotSearchableError("a quote in its header is not closed")
     if "\0" in begun:
-        # Archives, workbooks and UTF-16; a row may hold such a character.
-        raise NotSearchableError("it is no text in UTF-8")
+        # Archives, workbooks and UTF-16 files contain it; a row may, too.
+        raise NotSearchableError("it is not UTF-8 text")
     delimiter = told or max(_DELIMITERS, key=_QUOTED.sub("", text).count)
     return lines.take(), text, delimiter

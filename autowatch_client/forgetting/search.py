@@ -1,7 +1,7 @@
-"""Where a person's rows are: in which versions of which objects.
+"""Finds a person's rows: in which versions of which objects they are.
 
-A row is known by the person's key, in the column that has it, or by our id. The others are found through these: a
-rejected row by the line of the input that it was made from, a run's own copies by the training file.
+A row is known by the person's key, in the column for it, or by its prediction's id. These lead to further rows: a
+rejected row is found by its line in the input, a run's own copies by the training file.
 """
 
 import csv
@@ -31,7 +31,7 @@ _LONGEST_TEXT = 80
 
 @dataclass(frozen=True)
 class Person:
-    """Who is to be forgotten: values of their key, the column that has them, and ids of predictions."""
+    """The person to forget: values of their key, the column with keys, and ids of predictions."""
 
     keys: frozenset[str]
     column: str
@@ -43,10 +43,10 @@ class Found:
     """An object with rows of the person.
 
     Attributes:
-        rows: how many, in the version that has most; None of one that is removed whole.
-        live: the version that counts, and is written anew; None where it has none of the rows, or is not there.
+        rows: the most in one version; None if the object is removed whole.
+        live: the version in use, to be rewritten; None if it has none of the rows or does not exist.
         numbers: the rows of `live` to leave out, from 1.
-        stale: the other versions with such rows, which go.
+        stale: the other versions with such rows, to be deleted.
     """
 
     key: str
@@ -64,30 +64,30 @@ class Found:
 
 @dataclass
 class Texts:
-    """The person's cells by column, and how many of their rows were scored: so often a text may be theirs alone."""
+    """The person's cells by column, and the number of their scored rows: a text in no more rows may be theirs alone."""
 
     cells: dict[str, set[str]] = field(default_factory=dict)
     rows: int = 0
 
     def add(self, header: list[str], row: Row) -> None:
-        """Takes the cells of a row, cut as profiles cut them."""
+        """Adds the cells of a row, cut as in profiles."""
         for name, text in zip(header, row.fields, strict=False):
             cut = text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
             self.cells.setdefault(name, set()).add(cut)
 
     def has(self, column: str, text: str, rows: int) -> bool:
-        """Whether a text that so many rows have may be the person's alone."""
+        """Whether a text that occurs in this many rows may be the person's alone."""
         return rows <= self.rows and text in self.cells.get(column, ())
 
 
 @dataclass
 class Traces:
-    """What a search has found.
+    """The result of a search.
 
     Attributes:
-        objects: in the order in which they are to be treated.
-        texts: what profiles and reports may quote of the person.
-        runs: those that were trained on the rows.
+        objects: in the order of treatment.
+        texts: the person's texts that profiles and reports may quote.
+        runs: the runs trained on the rows.
         not_searched: objects that could not be read, each with the reason.
         has_column: whether any file has the column of the person's key.
     """
@@ -100,10 +100,10 @@ class Traces:
 
 
 def search(bucket: Bucket, person: Person, on_object: Callable[[str], None]) -> Traces:
-    """Looks through all versions of all objects that hold rows.
+    """Searches all versions of all objects that may have rows.
 
-    What leads to other rows stands last in what it gives, so that a removal that broke off is found and finished by
-    the next one.
+    Objects that lead to other rows come last in the result, so that a new search can find and finish an interrupted
+    removal.
     """
     with tempfile.TemporaryDirectory() as folder:
         hunt = _Hunt(bucket, person, Path(folder) / "object.csv", on_object)
@@ -121,7 +121,7 @@ def search(bucket: Bucket, person: Person, on_object: Callable[[str], None]) -> 
 
 
 class _Hunt:
-    """A search under way: what one kind of object tells leads to rows of the next."""
+    """A search in progress: each kind of object leads to rows of the next."""
 
     def __init__(self, bucket: Bucket, person: Person, path: Path, on_object: Callable[[str], None]) -> None:
         self.traces = Traces()
@@ -134,11 +134,11 @@ class _Hunt:
 
     @property
     def rows_scored(self) -> int:
-        """How many rows of the person have been scored, as far as is known by now."""
+        """How many rows of the person were scored, among those found so far."""
         return len(self._ids)
 
     def inputs(self, prefix: str) -> Iterable[Found]:
-        """Files under inference/ and training/: by key; by the number of the row too, where it was scored."""
+        """Files under inference/ and training/: by key; where scored, by row number too."""
         is_scored = prefix == "inference/"
 
         def matcher(version: StoredVersion, header: list[str]) -> Callable[[Row], bool]:
@@ -199,7 +199,7 @@ class _Hunt:
         return self._search("rejected/", matcher)
 
     def labels(self, prefix: str) -> Iterable[Found]:
-        """Labels files and what was taken from them."""
+        """Labels files and the labels imported from them."""
 
         def matcher(_: StoredVersion, header: list[str]) -> Callable[[Row], bool]:
             by_key, by_id = self._by_key(header), self._by_id(header)
@@ -210,9 +210,9 @@ class _Hunt:
     def runs(self) -> Iterable[Found]:
         """What runs keep of their training data.
 
-        The two parts have no key. Where the training file had the person's rows they go whole: nothing reads them once
-        the run has ended, and the training file has the rows of all others. Of the smoke test those rows go that agree
-        in every cell whose form a run does not change.
+        The two parts have no key. If the training file had the person's rows, they are removed whole: nothing reads
+        them after the run, and the training file still has all other rows. The smoke test loses those rows that agree
+        in every cell whose format a run does not change.
         """
         prefixes = ("training/", "reference/")
         there = {version.key for prefix in prefixes for version in self._bucket.versions(prefix)}
@@ -266,7 +266,7 @@ class _Hunt:
         yield from _found(key, "take out of smoke test", numbers, _latest(versions))
 
     def profiles(self) -> Iterator[Found]:
-        """Manifests and profiles that quote a text which nobody else's row has."""
+        """Manifests and profiles that quote a text which only the person's rows have."""
         for predictions_key in sorted(self._scored):
             stem = predictions_key.removesuffix(".csv")
             for key in (f"{stem}.manifest.json", f"{stem}.profile.json"):
@@ -283,7 +283,7 @@ class _Hunt:
                 yield from _found(key, "take out of profile", quoted, self._live(key, versions))
 
     def reports(self) -> Iterator[Found]:
-        """Judgements that quote such a text; their pages quote it too. What was judged on demand is removed."""
+        """Judgements and pages that quote such a text. Reports on demand are removed."""
         for key, versions in self._objects("reports/"):
             folder, _, name = key.rpartition("/")
             on_demand = key.startswith(("reports/range=", "reports/file=")) and name == "drift.json"
@@ -306,14 +306,14 @@ class _Hunt:
         return quotes_texts(self._bucket.read_json(report.key, report.version_id) or {}, self.traces.texts)
 
     def work(self) -> Iterator[Found]:
-        """What ended transforms have left: for internal use alone, without headers, and swept anyway."""
+        """Leftovers of ended transforms: internal files without headers, which are deleted anyway."""
         for key, versions in self._objects("transform/"):
             yield Found(key, "remove", None, stale=tuple(versions))
 
     def _search(
         self, prefix: str, matcher: Callable[[StoredVersion, list[str]], Callable[[Row], bool]]
     ) -> list[Found]:
-        """The objects below a prefix that have rows for which what `matcher` gives for their header holds."""
+        """The objects below a prefix with rows that match. `matcher` returns the test for a header."""
         found: list[Found] = []
         for key, versions in self._objects(prefix):
             if not key.lower().endswith(".csv"):
@@ -353,7 +353,7 @@ class _Hunt:
                 yield key, list(versions)
 
     def _live(self, key: str, versions: list[StoredVersion]) -> StoredVersion | None:
-        """The version that counts: the one that a manifest names, else the newest, unless it was deleted."""
+        """The version in use: the one that a manifest names, else the newest, unless it was deleted."""
         manifest = self._manifest_of(key) if key.startswith(("predictions/", "rejected/")) else {}
         for name in ("predictions", "profile", "rejected"):
             if manifest.get(f"{name}_key") == key and (named := manifest.get(f"{name}_version_id")):
@@ -364,7 +364,7 @@ class _Hunt:
         return self._bucket.read_json(manifest_key(key)) or {} if not key.endswith(".manifest.json") else {}
 
     def _by_key(self, header: list[str]) -> Callable[[Row], bool]:
-        """Whether a row has the person's key; rejected files guard cells that a spreadsheet would run by `'`."""
+        """Whether a row has the person's key; rejected files put `'` before cells that a spreadsheet would execute."""
         names = (self._person.column, f"'{self._person.column}")
         place = next((header.index(name) for name in names if name in header), None)
         if place is None or not self._person.keys:
@@ -386,14 +386,14 @@ class _Hunt:
 
 
 def manifest_key(key: str) -> str:
-    """Where the manifest lies of the input from which a predictions, profile or rejected file was made."""
+    """The manifest's key for the input of a predictions, profile or rejected file."""
     folder, _, rest = key.partition("/")
     stem = rest.removesuffix(".csv").removesuffix(".profile.json")
     return f"{'predictions' if folder == 'rejected' else folder}/{stem}.manifest.json"
 
 
 def quoted_texts(document: dict[str, Any], texts: Texts) -> list[tuple[str, str]]:
-    """Column and text of what a profile, or a manifest's counts, quotes of the person alone."""
+    """Column and text of each quote, in a profile or a manifest's counts, that is the person's alone."""
     sketches = (document.get("counts") or document).get("sketches") or {}
     return [
         (name, text)
@@ -404,7 +404,7 @@ def quoted_texts(document: dict[str, Any], texts: Texts) -> list[tuple[str, str]
 
 
 def quotes_texts(report: dict[str, Any], texts: Texts) -> bool:
-    """Whether the judgement of a day quotes a text of the person alone."""
+    """Whether a day's judgement quotes a text of the person alone."""
     return any(
         texts.has(column["name"], value["text"], value["rows"])
         for run in (report, *(report.get("other_runs") or ()))

@@ -86,7 +86,7 @@ def test_a_run_that_drift_need_not_have_started_says_why():
     [
         (EndedExecution("FAILED", error="TargetMissing", cause="No column 'y'."), "No column 'y'."),
         (EndedExecution("TIMED_OUT", error="States.Timeout"), "States.Timeout"),
-        (EndedExecution("ABORTED"), "Step Functions says ABORTED and no more."),
+        (EndedExecution("ABORTED"), "Step Functions gives only the status ABORTED."),
     ],
 )
 def test_a_run_that_came_to_no_end_of_its_own_has_failed(execution, reason):
@@ -126,7 +126,7 @@ def test_after_going_back_the_run_gone_back_to_is_named_and_not_the_reason_of_ba
         "promotes": "20261101-070000-aaaa",
     }
     end = end_of(EndedExecution("SUCCEEDED", output="{}"), record)
-    assert end.reason == "Back to the model of run 20261101-070000-aaaa, which passed the gate then."
+    assert end.reason == "Rolled back to the model of run 20261101-070000-aaaa, which passed the gate then."
 
 
 @pytest.mark.parametrize(

@@ -334,7 +334,7 @@ def test_a_deleted_object_loses_its_versions(s3):
 def test_an_object_that_was_written_meanwhile_is_not_written_over(s3):
     traces = find(s3, **by_key())
     s3.put_object(Bucket=BUCKET, Key="training/x.csv", Body=b"customer,age,job,y\nc-8,1,admin.,no\n")
-    with pytest.raises(RefusedError, match=r"training/x\.csv was written by somebody else meanwhile"):
+    with pytest.raises(RefusedError, match=r"training/x\.csv was changed meanwhile"):
         erase(ClientBucket(s3, BUCKET), traces, NOBODY, NOBODY)
     assert "c-8" in read(s3, "training/x.csv")
 
@@ -440,7 +440,7 @@ def test_the_command_shows_counts_asks_and_leaves_a_record_without_values(s3, st
     assert done["what"] == "forgot"
     assert having(s3, SECRET) == having(s3, "Zanzibar") == []
     assert main(["forget", "--key", SECRET, "--yes"]) == 4
-    assert "No row of theirs was found." in capsys.readouterr().out
+    assert "No rows of this person were found." in capsys.readouterr().out
 
 
 def test_a_file_that_could_not_be_searched_shows_in_the_exit_code(s3, stack, capsys):
@@ -452,7 +452,7 @@ def test_a_file_that_could_not_be_searched_shows_in_the_exit_code(s3, stack, cap
 
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
-    [([], 2, "Name the key"), (["--key", "x", "--column", "nome"], 4, "look at --column")],
+    [([], 2, "Name the person's key"), (["--key", "x", "--column", "nome"], 4, "Check --column")],
 )
 def test_a_wrong_call_is_told(s3, stack, capsys, arguments, code, sentence):
     assert main(["forget", *arguments]) == code

@@ -57,7 +57,7 @@ def test_every_other_byte_stays(path, tmp_path, body):
     [
         (b'id\n"open\n1\n', "the row that begins on line 2 is not CSV"),
         (b'"id,note\n1,2\n', "a quote in its header is not closed"),
-        ("id\n1\n".encode("utf-16"), "it is no text in UTF-8"),
+        ("id\n1\n".encode("utf-16"), "it is not UTF-8 text"),
     ],
 )
 def test_what_has_no_rows_is_said(path, body, reason):

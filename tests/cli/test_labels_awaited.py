@@ -31,7 +31,7 @@ def wait(s3):
 
 
 def test_labels_of_a_day_that_was_never_measured_are_waited_for_and_not_passed_over(s3):
-    with pytest.raises(RefusedError, match=r"The labels of labels/june\.csv were taken in, but not measured"):
+    with pytest.raises(RefusedError, match=r"The labels of labels/june\.csv were imported, but not measured"):
         wait(s3)
 
 

@@ -123,7 +123,7 @@ WRONG = {
     "labels without labels": ("labels a.csv", "id,outcome\n1,yes\n", "no column with labels. Call it y_actual"),
     "labels of nobody": ("labels a.csv", "id,label\n0-1,yes\n", "belongs to a prediction of this stack."),
     "key that was never scored": ("labels a.csv --key customer", "customer,label\n1,yes\n", "was scored from"),
-    "half a range": ("judge --from 2026-11-01", None, "needs both its ends: --from and --to."),
+    "half a range": ("judge --from 2026-11-01", None, "needs both --from and --to."),
     "day and range": ("judge --date 2026-11-01 --from 2026-11-01 --to 2026-11-02", None, "one of them at a time"),
     "no date": ("judge --date 1.11.2026", None, "does not match the format"),
     "mistyped run": (f"show {RUN[:-1]}x", None, f"Did you mean {RUN}?"),
@@ -163,7 +163,7 @@ def test_an_interrupt_ends_the_waiting_for_all_files(two_files, monkeypatch, cap
 
     monkeypatch.setattr(Terminal, "progress", lambda self: nullcontext(Interrupting()))
     assert main(["score", "a.csv", "b.csv"]) == 130
-    assert "Interrupted. What was uploaded or started goes on." in capsys.readouterr().err
+    assert "Interrupted. Uploaded files and started runs are still processed." in capsys.readouterr().err
 
 
 def test_a_failure_at_the_last_file_ends_the_waiting_for_the_first(two_files, world):
@@ -186,7 +186,7 @@ def test_a_rollback_to_the_model_in_force_is_nothing_to_do(world, capsys):
 
 def test_a_run_that_does_not_wait_is_not_approved(world, capsys):
     assert main(["approve", RUN, "--reason", "Seen."]) == 4
-    assert f"Run {RUN} waits for no approval." in capsys.readouterr().err
+    assert f"Run {RUN} does not wait for approval." in capsys.readouterr().err
     assert main(["reject", "nowhere", "--reason", "Seen."]) == 2
     assert "There is no run nowhere." in capsys.readouterr().err
 

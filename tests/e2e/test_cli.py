@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_trained_on_is_not_even_uploaded(sandbox, tmp_path
 def test_an_interrupt_ends_the_watching_and_not_the_run(first_run):
     _, (code, output), still_running, _ = first_run
     assert code == 130
-    assert "No longer watching. The run goes on" in output
+    assert "No longer watching. The run continues" in output
     assert "Traceback" not in output
     assert still_running == 1
 
@@ -149,7 +149,7 @@ def test_runs_are_listed_followed_and_gone_back_to(sandbox, first_run):
 
     code, output = call(sandbox, "rollback", run, "--poll-seconds", "0.2")
     assert code == 0, output
-    assert f"Back to the model of run {run}" in output
+    assert f"Rolled back to the model of run {run}" in output
     _, _, back, second, first, *_ = call(sandbox, "runs")[1].splitlines()
     assert f"rollback  calls.csv     –  that of {run}" in back
     assert second.startswith(f"   {newer}  manual    calls.csv")
@@ -162,7 +162,7 @@ def test_runs_are_listed_followed_and_gone_back_to(sandbox, first_run):
     assert len(executions(sandbox, "SUCCEEDED")) == before
     back_run = back.split()[0]
     code, output = call(sandbox, "rollback", back_run)
-    assert (code, f"it went back to that of {run}. Name that one." in output) == (2, True)
+    assert (code, f"it rolled back to that of {run}. Name that run." in output) == (2, True)
 
 
 def test_a_run_that_is_stopped_has_ended_when_the_command_does(sandbox, first_run):
