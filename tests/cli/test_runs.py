@@ -243,3 +243,4 @@ def test_a_days_measure_is_the_one_that_was_judged():
     }
     assert main_measure(day) == {"measure": "balanced accuracy", "value": figure}
     assert main_measure({"judged": None, "metrics": {"rmse": None}}) == {"measure": None, "value": None}
+    assert main_measure({"decided_by": "rmse", "metrics": {"rmse": 0.0}}) == {"measure": "RMSE", "value": 0.0}

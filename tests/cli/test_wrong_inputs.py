@@ -236,3 +236,15 @@ def test_a_key_column_that_is_not_there_is_refused_with_the_one_that_is(tmp_path
     ):
         check_training(tmp_path / "a.csv", {**PARAMETERS, "IdColumn": "custmer"})
     assert check_training(tmp_path / "a.csv", {**PARAMETERS, "IdColumn": "customer"}).key == "customer"
+
+
+def test_a_probability_beside_numbers_to_predict_is_a_column_like_others(tmp_path):
+    lines = "".join(f"{n % 7},{n % 90 / 10},{n * 0.1:.1f}\n" for n in range(700))
+    (tmp_path / "a.csv").write_text(f"month,rain_probability,rain\n{lines}")
+    assert check_training(tmp_path / "a.csv", {"TargetColumn": "rain"}).rows == 700
+    labels = "".join(f"{n % 7},0.5,{('yes', 'no')[n % 2]}\n" for n in range(700))
+    (tmp_path / "a.csv").write_text(f"month,rain_probability,rain\n{labels}")
+    with pytest.raises(
+        FileUnfitError, match="the column rain_probability, a name that predictions files add"
+    ):
+        check_training(tmp_path / "a.csv", {"TargetColumn": "rain"})

@@ -6,7 +6,7 @@ from autowatch.aws.clients import made_client
 
 @pytest.fixture(autouse=True)
 def _clients_of_each_test_alone():
-    """No client reaches from one mocked account into the next."""
+    """No client is kept from one mocked account to the next."""
     made_client.cache_clear()
     yield
     made_client.cache_clear()
@@ -14,5 +14,5 @@ def _clients_of_each_test_alone():
 
 @pytest.fixture(autouse=True)
 def moto_answers_boto3_alone(monkeypatch):
-    """Inside `mock_aws` moto sees what boto3 asks; obstore has an HTTP client of its own, which would ask AWS."""
+    """Inside `mock_aws` moto answers boto3; obstore has its own HTTP client, which would call AWS."""
     monkeypatch.setattr(bulk, "_is_path", lambda key: False)

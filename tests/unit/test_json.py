@@ -1,4 +1,4 @@
-"""No JSON holds NaN or an infinity: readers in other languages refuse the whole document for one."""
+"""No JSON contains NaN or an infinity: parsers in other languages reject the whole document for one."""
 
 import ast
 from pathlib import Path
@@ -10,7 +10,7 @@ _ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def sources():
-    """The syntax trees of all modules that know json, by their path in the repository."""
+    """The syntax trees of all modules that use json, by their path in the repository."""
     paths = (path for folder in ("src", "sandbox") for path in (_ROOT / folder).rglob("*.py"))
     texts = {str(path.relative_to(_ROOT)): path.read_text() for path in paths}
     return {
@@ -45,7 +45,7 @@ def test_every_write_of_json_refuses_nan(sources):
     ] == []
 
 
-def test_no_source_imports_the_writers_of_json_by_another_name(sources):
+def test_no_source_imports_json_writers_under_another_name(sources):
     imports = [
         path
         for path, tree in sources.items()

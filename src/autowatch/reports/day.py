@@ -1,7 +1,4 @@
-"""What the page of a day, of a range of days or of a file shows, read from the documents alone.
-
-The figures at the top of the page of a day, of a range of days or of a file.
-"""
+"""The view behind the page of a day, of a range of days or of a file, built from the documents alone."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +19,7 @@ TREND_DAYS = 30
 
 
 _HIGHEST_SIZE = 4.0
-"""Sparklines end here, in multiples of the threshold: further up, only the figure beside them tells a difference."""
+"""Sparklines are cut off here, in multiples of the threshold; the figure beside them has the exact value."""
 
 
 _Document = TypeVar("_Document")
@@ -30,7 +27,7 @@ _Document = TypeVar("_Document")
 
 @dataclass(frozen=True)
 class Links:
-    """Relative references from the page to others, and to the bucket's root; None where there is no such page."""
+    """Relative links from the page to other pages and to the bucket's root; None if there is no such page."""
 
     history: str
     previous: str | None = None
@@ -44,7 +41,7 @@ class Links:
 
 @dataclass(frozen=True)
 class Volume:
-    """The rows of the last days as bars, the one at place `today` the page's own, and in words; no bars of one day."""
+    """The rows of the last days as bars and in words; bar `today` is the page's own day. A single day has no bars."""
 
     bars: Sequence[Bar]
     today: int
@@ -53,7 +50,7 @@ class Volume:
 
 @dataclass(frozen=True)
 class OpinionRow:
-    """A column that Autowatch or Domino says drifts; `decides` says whether it counts for Autowatch."""
+    """A column that drifts according to Autowatch or Domino; `decides` says whether it counts in Autowatch."""
 
     column: str
     ours: bool
@@ -72,17 +69,17 @@ class DayFact:
 
 @dataclass(frozen=True)
 class DayView:
-    """Everything on the page; a judgement that is not there is None, and `notes` say why.
+    """Everything on the page. A missing judgement is None, and `notes` say why.
 
     Attributes:
         title: what was judged, in words.
-        trends: the sparkline of each column by its name.
-        densities: the picture of each numeric column by its name, where one can be drawn.
-        anchors: the name of each column's place on the page, by the column's name.
-        folders: where the files lie that were judged, as prefixes of the bucket.
-        opinions: the columns that Autowatch or Domino says drift; None without a check by Domino.
-        sources: the documents beside the page, by their names.
-        alerted: whether an alert on drift or alarms was sent; None where there is none to send.
+        trends: the sparkline of each column, by column name.
+        densities: the density plot of each numeric column that has one, by column name.
+        anchors: the HTML id of each column, by column name.
+        folders: the prefixes of the judged files in the bucket.
+        opinions: the columns that drift according to Autowatch or Domino; None without a check by Domino.
+        sources: the names of the documents beside the page.
+        alerted: whether an alert on drift or alarms was sent; None if none was needed.
     """
 
     title: str
@@ -110,9 +107,9 @@ def day_view(
 
     Args:
         day: the day.
-        drift, quality: its documents; None where there are none.
-        history: earlier days in short, and that day itself or not.
-        links: to the neighbours and the history.
+        drift, quality: its documents; None if missing.
+        history: summaries of earlier days; it may contain the day itself.
+        links: to the neighbouring pages and the history.
     """
     notes = [] if drift is not None else ["There is no drift.json of this day."]
     drifts = _read("drift.json", drift, drift_view, notes)
@@ -138,7 +135,7 @@ def day_view(
 
 
 def window_view(drift: Any, links: Links) -> DayView:
-    """The view of a range of days or of a file, as its `drift.json` says."""
+    """The view of a range of days or of a file, from its `drift.json`."""
     notes: list[str] = []
     title, subject = _window(drift if isinstance(drift, dict) else {})
     drifts = _read("drift.json", drift, drift_view, notes)
@@ -158,7 +155,7 @@ def _read(name: str, document: Any, reader: Callable[[Any], _Document], notes: l
     try:
         return reader(document)
     except UnknownForm:
-        # Another version of Autowatch wrote it; the rest of the page is still worth reading.
+        # Another version of Autowatch wrote it; the rest of the page is still useful.
         notes.append(f"{name} has a form that this version of Autowatch does not know, and is left out.")
         return None
 
@@ -197,14 +194,14 @@ def _view(
 
 
 def _alerted(drift: DriftView) -> bool | None:
-    # Refused files have an alarm of their own, which this report does not know of.
+    # A separate mail alerts on refused files, so this report does not know whether it was sent.
     alarms = [alarm for alarm in drift.main.deciding_alarms if alarm.kind != "refused files"]
     return drift.alerted if drift.alerted or drift.main.verdict == "drift" or alarms else None
 
 
 def _trends(columns: Sequence[Column], earlier: Sequence[DaySummary | None]) -> dict[str, Sparkline]:
     if not any(summary and summary.sizes for summary in earlier):
-        # A line of this day alone says less than the figure beside it.
+        # A line with only this day would say less than the figure beside it.
         return {}
     trends = {}
     for column in columns:
@@ -247,7 +244,7 @@ def _opinions(drift: DriftView) -> list[OpinionRow] | None:
 
 
 def facts_of(drift: DriftView | None, quality: QualityView | None, subject: Subject) -> list[DayFact]:
-    """The figures of these two judgements, the rows first."""
+    """The figures at the top of the page, rows first."""
     facts = []
     if drift:
         main = drift.main

@@ -1,7 +1,8 @@
-"""The numbers of a column on a common axis: the training data as an area, the rows judged as a line.
+"""The density plot of a numeric column: the training data as an area and the judged rows as a line, on one axis.
 
-Bins are unequal: about a tenth of the training rows each. Here their rows are spread over cells of equal width, evenly
-between the numbers that `drift.json` gives for a bin, so that a shape can be seen and a shift has its true length.
+Bins have unequal widths, with about a tenth of the training rows each. The plot spreads the rows of each bin evenly
+between the bin's ends in `drift.json` and counts them in cells of equal width, so that shapes and shifts are true to
+scale.
 """
 
 import math
@@ -17,12 +18,12 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 4.0, 356.0, 16.0, 112.0
 _CELLS = 44
 _MOST_TICKS = 6
 _LONG, _THIN = 3.0, 0.25
-"""An outer bin so many times as long as all others, with less than this share of the rows, is not drawn to its end."""
+"""An outer bin that is this many times as long as all others, with less than this share of the rows, is cut off."""
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A number on the axis, and where it lies."""
+    """A number on the axis and its position."""
 
     x: float
     text: str
@@ -30,13 +31,13 @@ class Tick:
 
 @dataclass(frozen=True)
 class Density:
-    """A picture of 360 × 132.
+    """A plot of 360 × 132 units.
 
     Attributes:
         reference, current: the outlines.
-        limits: where the range of the training data ends, as far as that is drawn.
-        most: the share of the rows in the fullest cell, to which the picture is scaled.
-        beyond: what is not drawn, in words.
+        limits: the ends of the training range, if they are in the plot.
+        most: the share of the rows in the fullest cell, which sets the scale.
+        beyond: sentences about what is not drawn.
     """
 
     reference: str
@@ -59,14 +60,14 @@ class _Piece:
         return max(self.reference, self.current)
 
     def part(self, low: float, high: float, is_last: bool) -> float:
-        """Which part of its rows lies from `low` on and below `high`, or at it in the last cell."""
+        """The share of its rows in [`low`, `high`), or in [`low`, `high`] for the last cell."""
         if self.high == self.low:
             return float(low <= self.low < high or (is_last and self.low == high))
         return max(0.0, min(high, self.high) - max(low, self.low)) / (self.high - self.low)
 
 
 def density(bins: Sequence[BinBar], training_range: Sequence[float]) -> Density | None:
-    """The picture of a numeric column; None where the bins do not say where they end, or all rows have one number."""
+    """The density plot of a numeric column; None if a bin has no ends, or if all rows have the same number."""
     used = [bin_ for bin_ in bins if bin_.reference or bin_.current]
     if not used or any((bin_.low is None) != (bin_.high is None) for bin_ in used):
         return None
@@ -77,7 +78,7 @@ def density(bins: Sequence[BinBar], training_range: Sequence[float]) -> Density 
     ]
     low, high = _domain(pieces)
     step = (high - low) / _CELLS
-    # Numbers that differ in their last digits alone leave no room between them for cells.
+    # Numbers that differ only in their last digits leave no room for cells between them.
     if not step or low + step == low:
         return None
     edges = [low + step * place for place in range(_CELLS)] + [high]
@@ -112,14 +113,14 @@ def density(bins: Sequence[BinBar], training_range: Sequence[float]) -> Density 
 
 
 def _domain(pieces: Sequence[_Piece]) -> tuple[float, float]:
-    """From where to where is drawn: all of it, but for long and thin ends, of which only the beginning is."""
+    """The ends of the drawn range; long and thin tails are cut off."""
     high = _upper_end([(piece.low, piece.high, piece.largest) for piece in pieces])
     low = -_upper_end([(-piece.high, -piece.low, piece.largest) for piece in pieces])
     return low, high
 
 
 def _upper_end(pieces: Sequence[tuple[float, float, float]]) -> float:
-    """Up to where is drawn of pieces, each given as its ends and its share."""
+    """The upper end of the drawn range; each piece is given as (low, high, share)."""
     left = sorted(pieces, key=lambda piece: piece[1])
     first, most = min((low for low, _, _ in left), default=0.0), left[-1][1] if left else 0.0
     while len(left) > 1:
@@ -145,7 +146,7 @@ def _outline(shares: Sequence[float]) -> str:
 
 
 def _round_numbers(low: float, high: float) -> list[float]:
-    """Some round numbers between two others."""
+    """At most about six round numbers between `low` and `high`."""
     rough = (high - low) / _MOST_TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)

@@ -1,4 +1,4 @@
-"""What a page answers in the first ten seconds: is it good or bad, what, since when, what to do."""
+"""The headline of a page: the verdict, what happened, since when, and what to do."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,10 +9,10 @@ from autowatch.reports.documents.quality import QualityView
 from autowatch.reports.text import ALARM_REMEDIES, count, counted, listed, model_use, percent, short
 
 Tone = Literal["drift", "quiet", "idle"]
-"""Bad, good, and neither: not enough is known, or something needs a look."""
+"""Bad, good, and neither (too little is known, or something needs attention)."""
 
 Subject = Literal["day", "range", "file"]
-"""What was judged. The rows of a file need never have been scored."""
+"""What was judged; the rows of a file may never have been scored."""
 
 _TO_DO_WITHOUT_VERDICT: Mapping[Subject, str] = {
     "day": "Nothing to decide on. Judge several days as one range if every day has so few rows.",
@@ -42,7 +42,7 @@ _OTHERS_NAMED = 3
 
 @dataclass(frozen=True)
 class Headline:
-    """The verdict in words; `since` is None where there is nothing that lasts."""
+    """The verdict in words; `since` is None if nothing lasts."""
 
     tone: Tone
     title: str
@@ -54,7 +54,7 @@ class Headline:
 def headline(
     drift: DriftView | None, quality: QualityView | None, subject: Subject, date: str | None
 ) -> Headline:
-    """The head of the page of these two judgements; `date` is the day they are about, if it is one."""
+    """The headline for these two judgements; `date` is their day, or None if they are not about a day."""
     what = [
         *([_drift_sentence(drift.main, subject)] if drift else []),
         *([_quality_sentence(quality)] if quality else []),
@@ -223,7 +223,7 @@ def _figures(quality: QualityView) -> str:
 
 
 def _other_runs(drift: DriftView | None, quality: QualityView | None) -> list[str]:
-    """What is bad about the rows of other models, one sentence for each."""
+    """One sentence for each other model whose rows drifted, raised alarms or were predicted worse."""
     moved = (
         [run for run in drift.other_runs if run.verdict == "drift" or run.deciding_alarms] if drift else []
     )

@@ -1,7 +1,4 @@
-"""What the page of all days shows.
-
-What the page of all days answers first: is it good or bad, what, since when, what to do.
-"""
+"""The view behind the history page, and its headline."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +16,7 @@ _FEW_DAYS = 15
 
 
 _MOST_CALENDAR_DAYS = 180
-"""The pictures go back so far; where scoring happens once a month the table goes further back."""
+"""Days that the pictures show at most; the table may go further back if scoring is monthly."""
 
 
 _HEAT_DAYS, _HEAT_COLUMNS = 60, 20
@@ -30,9 +27,9 @@ _MOST_TICKS = 6
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """A day of the table; or `missing` days without a report, from `date` back to `until`, with no record.
+    """A row of the table: a day, or a gap of `missing` days without a report, from `date` back to `until`.
 
-    `new_run` is the run whose model scored first on that day, as far as the days before are known.
+    `record` is None for a gap. `new_run` names the run if another model scored than on the days before.
     """
 
     date: str
@@ -46,7 +43,7 @@ class HistoryRow:
 
 @dataclass(frozen=True)
 class DayBar:
-    """The bar of a day, filled by its verdict; `link` leads to the day's page, None where it has none."""
+    """The bar of a day in the tone of its verdict; `link` leads to the day's page, None if there is none."""
 
     bar: Bar
     tone: Tone
@@ -56,7 +53,7 @@ class DayBar:
 
 @dataclass(frozen=True)
 class DateTick:
-    """A date on the axis: where it lies, in percent of the picture's width, and its text."""
+    """A date on the axis: its position in percent of the picture's width, and its text."""
 
     at: float
     text: str
@@ -64,7 +61,7 @@ class DateTick:
 
 @dataclass(frozen=True)
 class HotCell:
-    """A day on which a column reached its threshold: where it lies, how far it reached, and the day's page."""
+    """A day on which a column reached its threshold: position, distance in words, and the day's page."""
 
     x: float
     width: float
@@ -74,7 +71,7 @@ class HotCell:
 
 @dataclass(frozen=True)
 class HeatRow:
-    """A column over the days: `quiet` draws the days below the threshold; `worst` is its largest distance as text."""
+    """A column over the days: `quiet` is the path of the days below the threshold, `worst` its largest distance."""
 
     name: str
     quiet: str
@@ -84,7 +81,7 @@ class HeatRow:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """The columns that came nearest to their thresholds or beyond, day by day; `hidden` others are not shown."""
+    """The columns with the largest distances, day by day; `hidden` is how many are not shown."""
 
     rows: Sequence[HeatRow]
     ticks: Sequence[DateTick]
@@ -93,10 +90,13 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class Pictures:
-    """One day beside the other, from `first` to `last`; of few days a picture needs but a third of the page.
+    """The pictures of the days from `first` to `last`.
 
-    `releases` are where another model's days begin; `measure` is what `quality` shows, the measure that decides, and
-    `ends` are its axis' ends, as texts.
+    Attributes:
+        measure: the measure that `quality` shows, which is the one that decides.
+        ends: the ends of its axis, as texts.
+        are_few_days: whether a third of the page's width is enough.
+        releases: the positions and runs at which another model's days begin.
     """
 
     first: str
@@ -115,7 +115,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class HistoryView:
-    """Everything on the page, newest day first; `unreadable` are documents that had to be left out."""
+    """Everything on the page, newest day first; `unreadable` names documents that were left out."""
 
     headline: Headline
     rows: Sequence[HistoryRow]
@@ -175,7 +175,7 @@ def _row_count(record: DayRecord) -> int:
 
 
 def _new_runs(days: Mapping[date, DayRecord], order: Iterable[date]) -> Iterator[tuple[date, str]]:
-    """The days whose rows another run's model scored than those of the days before, each with that run."""
+    """The days on which a different run's model scored than before, each with the run."""
     before = None
     for day in order:
         record = days.get(day)
@@ -195,7 +195,7 @@ def _calendar(newest_first: Sequence[date], most: int) -> list[date]:
 
 
 def _ticks(calendar: Sequence[date]) -> list[DateTick]:
-    """Some dates at even steps back from the newest."""
+    """Evenly spaced dates, back from the newest."""
     step = -(-len(calendar) // _MOST_TICKS)
     return [
         DateTick(
@@ -226,7 +226,7 @@ def _pictures(days: Mapping[date, DayRecord], newest_first: Sequence[date]) -> P
     decisive = [_decisive(days.get(day)) for day in calendar]
     newest = next((measure for measure in reversed(decisive) if measure), None)
     name = newest.name if newest else ""
-    # Two measures have no axis in common; where the type of the problem has changed, the newest one is shown.
+    # Two measures cannot share an axis; if the problem type has changed, only the newest measure is shown.
     shown = [measure if measure and measure.name == name else None for measure in decisive]
     quality = band(
         [_interval(measure) for measure in shown], [measure.gate if measure else None for measure in shown]
@@ -286,7 +286,7 @@ def _cell(place: int, places: int) -> tuple[float, float]:
 
 
 def _quiet(sizes: Mapping[int, float], places: int) -> str:
-    """The days below the threshold, each as high as its distance, up to half of the picture at the threshold."""
+    """The path of the days below the threshold; a distance at the threshold would fill half the picture's height."""
     path = ""
     for place, size in sizes.items():
         if size < 1:
@@ -317,7 +317,7 @@ def _interval(measure: MeasureView | None) -> tuple[float, float, float] | None:
 
 
 def history_headline(days: Mapping[date, DayRecord]) -> Headline:
-    """The head of the page of these days."""
+    """The headline for these days."""
     newest_first = sorted(days, reverse=True)
     judged = [(day, drift) for day in newest_first if (drift := days[day].drift)]
     worse = _worse(days, newest_first, judged[0][1].run if judged else None)
@@ -356,7 +356,7 @@ def history_headline(days: Mapping[date, DayRecord]) -> Headline:
 
 @dataclass(frozen=True)
 class _Worse:
-    """The newest day with a verdict on quality, where that is `worse`; `model` is None for the model in use."""
+    """The newest day with a quality verdict, if that is `worse`; `model` is None for the model in use."""
 
     day: date
     run: str | None
@@ -388,9 +388,9 @@ def _headline_without_verdict(day: date, newest: DaySummary, what: Sequence[str]
 
 
 def _last_verdict(judged: Sequence[tuple[date, DaySummary]]) -> tuple[date, DaySummary]:
-    """The newest day with a verdict, of the newest day's model if there is one; the newest day where there is none.
+    """The newest day with a verdict on the newest day's model, else with any verdict, else the newest day.
 
-    What an earlier model's rows showed says nothing of its successor, which has another baseline.
+    The result of an earlier model says nothing about its successor, which has a different baseline.
     """
     run = judged[0][1].run
     verdicts = [(day, drift) for day, drift in judged if drift.verdict != "not enough data"]
@@ -401,7 +401,7 @@ def _last_verdict(judged: Sequence[tuple[date, DaySummary]]) -> tuple[date, DayS
 def _worse(
     days: Mapping[date, DayRecord], newest_first: Sequence[date], newest_run: str | None
 ) -> _Worse | None:
-    """What the newest day with a verdict on quality says, if that is `worse`; `newest_run` scored the newest rows."""
+    """The newest day with a quality verdict, if that is `worse`; `newest_run` scored the newest rows."""
     for day in newest_first:
         recorded = days[day].quality
         quality = match_quality(recorded, newest_run, {}) if recorded else None

@@ -1,4 +1,4 @@
-"""What the page of all days shows of the models: every run, which model is in force, and how good it was since."""
+"""The table of models on the history page: each run, which one is in force, and its quality since the release."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _TRIGGERS = {"manual": "by hand", "drift": "by drift", "promote": "back to an ea
 
 @dataclass(frozen=True)
 class RunDocuments:
-    """What a run has left: its name, its `run.json` and its `gate.json`; None where there is none."""
+    """A run's name, `run.json` and `gate.json`; None for a missing document."""
 
     run: str
     record: Any | None
@@ -34,9 +34,11 @@ class RunDocuments:
 
 @dataclass(frozen=True)
 class ModelRow:
-    """A run; `since` is its measure on the days with labels, weighted by their labelled rows, over so many `days`.
+    """A row of the table.
 
-    `link` leads to its page; None while it has none.
+    Attributes:
+        link: to the run's page; None if there is none yet.
+        since: its measure over the `days` with labels, weighted by their labelled rows.
     """
 
     run: str
@@ -53,7 +55,7 @@ class ModelRow:
 def model_rows(
     runs: Iterable[RunDocuments], champion: str | None, records: Mapping[date, DayRecord]
 ) -> list[ModelRow]:
-    """The runs, the newest first; `champion` is the run in force."""
+    """The rows of the table, newest run first; `champion` is the run in force."""
     measured = [
         quality
         for record in records.values()

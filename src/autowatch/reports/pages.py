@@ -1,10 +1,6 @@
-"""How HTML pages are rendered: from templates/, everything foreign escaped, a name that is not there an error.
+"""Renders all pages as HTML from documents, with the templates in templates/.
 
-The page of a day, of a range of days or of a file: documents in, HTML out.
-
-The page of all days: documents in, HTML out.
-
-The page of one training run, for people: written when the run ends.
+Text from the data is escaped, and an undefined name in a template is an error.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +24,7 @@ from autowatch.reports.text import visible
 
 
 def page_environment(**filters: Callable[..., object]) -> Environment:
-    """An environment for the templates of this package, with these filters."""
+    """A Jinja environment for the templates of this package, with these filters."""
     environment = Environment(
         loader=PackageLoader("autowatch.reports"),
         autoescape=True,
@@ -42,26 +38,26 @@ def page_environment(**filters: Callable[..., object]) -> Environment:
 
 
 def _visible(value: object) -> object:
-    # Markup is what a template has made itself, out of texts that went through here.
+    # Markup was made by a template, from texts that have already passed through here.
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def day_page(
     day: date, drift: Any | None, quality: Any | None, history: Mapping[date, DaySummary], links: Links
 ) -> str:
-    """The page of a day as HTML: no script, nothing loaded from elsewhere, all foreign text escaped.
+    """Renders the page of a day: no script, no external resources, and all text from the data escaped.
 
     Args:
         day: the day.
-        drift, quality: its documents as docs/formats.md describes them; None where there are none.
-        history: other days in short; those of the 29 days before give the sparklines.
-        links: relative references to the pages around it.
+        drift, quality: its documents, see docs/formats.md; None if missing.
+        history: summaries of other days; the 29 days before are shown in sparklines.
+        links: to the neighbouring pages.
     """
     return _render(day_view(day, drift, quality, history, links))
 
 
 def window_page(drift: Any, links: Links) -> str:
-    """The page of a range of days or of a file, from its `drift.json`; as `day_page`."""
+    """Renders the page of a range of days or of a file from its `drift.json`; see `day_page`."""
     return _render(window_view(drift, links))
 
 
@@ -88,13 +84,13 @@ def history_page(
     runs: Sequence[RunDocuments] = (),
     champion: str | None = None,
 ) -> str:
-    """The page of these days as HTML, newest first: no script, nothing loaded from elsewhere, foreign text escaped.
+    """Renders the history page, newest day first; see `day_page`.
 
     Args:
-        days: what is known of each.
+        days: the record of each day.
         left_out: the days that the daily job never judged.
-        runs: what training runs have left.
-        champion: the run whose model is in force.
+        runs: the documents of training runs.
+        champion: the run in force.
     """
     view = history_view(days, runs, champion)
     return _history_environment().get_template("history.html.jinja").render(view=view, left_out=left_out)
@@ -108,11 +104,11 @@ def _history_environment() -> Environment:
 
 
 def run_page(run: Run, documents: dict[str, Any]) -> str:
-    """The whole page as HTML: no script, nothing loaded from elsewhere, all foreign text escaped.
+    """Renders the page of a training run; see `day_page`.
 
     Args:
-        run: how the run went.
-        documents: its data, leaderboard, gate and importance objects by these names, as far as they are there.
+        run: the run's record.
+        documents: its objects `data`, `leaderboard`, `gate` and `importance`; missing ones are left out.
     """
     return _run_environment().get_template("run.html.jinja").render(view=view_of(run, documents))
 

@@ -1,4 +1,4 @@
-"""The pages under reports/, rendered from the documents there by the function that has written one of them."""
+"""Writes the pages under reports/ from the documents there; called by the function that wrote one of them."""
 
 import json
 import re
@@ -36,7 +36,7 @@ _HISTORY_DAYS = 90
 
 
 _READERS = 8
-"""Requests at once; a client's pool of connections holds ten."""
+"""Parallel requests; a client's connection pool holds ten."""
 
 
 _KEY = re.compile(r"reports/date=(\d{4}-\d\d-\d\d)/(drift\.json|quality\.json|index\.html)")
@@ -53,7 +53,7 @@ _Item = TypeVar("_Item")
 
 
 _Known = Mapping[date, Mapping[str, str]]
-"""The ETags of the objects of each day, by their names."""
+"""The ETags of each day's objects, by object name."""
 
 
 def publish_day_page(
@@ -61,15 +61,15 @@ def publish_day_page(
 ) -> str:
     """Writes the page of a day and returns its key.
 
-    A day that had no page before gives its neighbours a link to it: their pages are written anew. A function publishes
-    the page after it has written a document; of two at the same time the slower one may have read what the other one
-    has replaced, so pages whose documents change meanwhile are written again.
+    If the day had no page yet, the neighbouring pages are written again with a link to it. A function publishes the
+    page after it has written a document; if another function changes documents in the meantime, their pages are written
+    again.
 
     Args:
         s3: a client of S3.
         bucket: where reports/ is.
         day: the day.
-        drift, quality: its documents, which may not be in the bucket yet; those left out are read from there.
+        drift, quality: its documents, which may not be in the bucket yet; if None, they are read from there.
     """
     first = day - timedelta(days=TREND_DAYS + _HISTORY_DAYS)
     given = {"drift.json": drift, "quality.json": quality}
@@ -86,8 +86,8 @@ def publish_day_page(
 def publish_history_page(bucket: Bucket) -> str:
     """Writes the page of the newest 90 days that have a report, and returns its key.
 
-    It shows what is in the bucket, so it comes after the documents of the newest day; it is written again when
-    documents change meanwhile.
+    It shows the documents in the bucket, so call it after those of the newest day are written. The page is written
+    again if documents change in the meantime.
     """
     known = _list_days(bucket, None)
     for _ in range(_ATTEMPTS):
@@ -102,13 +102,13 @@ def publish_history_page(bucket: Bucket) -> str:
 
 
 def _left_out(bucket: Bucket) -> list[DaysLeftOut]:
-    """The days that the daily job left out, but for ranges that have been judged by hand since."""
+    """The days that the daily job left out, without ranges that have been judged on demand since."""
     ranges = read_days_note(bucket)[0].left_out
     return [each for each in ranges if not bucket.exists(f"{range_folder(each.first, each.last)}drift.json")]
 
 
 def _models(bucket: Bucket) -> tuple[list[RunDocuments], str | None]:
-    """What the newest runs have left, and the run in force."""
+    """The documents of the newest runs, and the run in force."""
     names = [folder.removeprefix(MODELS_PREFIX).rstrip("/") for folder in bucket.folders(MODELS_PREFIX)]
     newest = sorted((name for name in names if RUN_NAME.fullmatch(name)), reverse=True)[:_RUNS_SHOWN]
 
@@ -123,7 +123,7 @@ def _models(bucket: Bucket) -> tuple[list[RunDocuments], str | None]:
 
 
 def publish_window_page(bucket: Bucket, prefix: str, drift: Any) -> str:
-    """Writes the page of a range of days or of a file below `prefix`, which ends with `/`, and returns its key."""
+    """Writes the page of a range of days or of a file under `prefix`, which ends with `/`, and returns its key."""
     depth = prefix.removeprefix(REPORTS_PREFIX).count("/")
     key = f"{prefix}index.html"
     up = "../" * depth
@@ -134,7 +134,7 @@ def publish_window_page(bucket: Bucket, prefix: str, drift: Any) -> str:
 def _put_days(
     bucket: Bucket, day: date, given: Mapping[str, Any], known: _Known, *, with_neighbours: bool
 ) -> list[date]:
-    """Writes the page of a day, its neighbours' before it: their link to a page that is not there yet heals itself.
+    """Writes the page of a day. Neighbouring pages are written first, so their link may be dead for a moment.
 
     Returns:
         The days whose pages were written.
@@ -174,7 +174,7 @@ def _neighbours(known: _Known, day: date) -> tuple[date | None, date | None]:
 
 
 def _list_days(bucket: Bucket, first: date | None) -> dict[date, dict[str, str]]:
-    """The objects of each day from `first` on: their ETags by their names."""
+    """The ETags of each day's objects by object name, from `first` on."""
     after = "" if first is None else day_folder(REPORTS_PREFIX, first)
     known: dict[date, dict[str, str]] = {}
     for item in bucket.list(days_from(REPORTS_PREFIX), after):
@@ -192,7 +192,7 @@ def _newest(known: _Known) -> list[date]:
 
 
 def _documents(known: _Known, days: Iterable[date]) -> dict[date, dict[str, str]]:
-    """The ETags of the documents of some days, without those of their pages."""
+    """The ETags of the documents of some days, without their pages."""
     return {
         day: {name: etag for name, etag in known.get(day, {}).items() if name != "index.html"} for day in days
     }
@@ -202,14 +202,14 @@ def _date(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        # Such as a 31st of November, which somebody may have put there: it is not a date.
+        # A user may have created an impossible date, such as November 31.
         return None
 
 
 def _summaries(
     bucket: Bucket, known: _Known, days: Iterable[date], given: Mapping[date, Any]
 ) -> dict[date, DaySummary]:
-    """The days that the sparklines of the pages of `days` need; those in a form that is not known are gaps."""
+    """The days that the sparklines on the pages of `days` need; documents of an unknown form are gaps."""
     wanted = {day - timedelta(days=back) for day in days for back in range(1, TREND_DAYS)}
     present = sorted(day for day in wanted if day in given or "drift.json" in known.get(day, ()))
 
@@ -239,19 +239,19 @@ def _known(reader: Callable[[Any], _Document], document: Any) -> _Document | Non
     try:
         return reader(document)
     except UnknownForm:
-        # One odd document must not keep all other days from being shown.
+        # One malformed document must not hide all other days.
         return None
 
 
 def _read(bucket: Bucket, day: date, name: str, known: _Known) -> Any | None:
-    """A document of a day; None where there is none (any more), a text where it is not JSON, or null."""
+    """A document of a day; None if it is missing, and a text if it is `null` or not JSON."""
     if name not in known.get(day, {}):
         return None
     return _json(bucket, f"{day_folder(REPORTS_PREFIX, day)}{name}")
 
 
 def _json(bucket: Bucket, key: str) -> Any | None:
-    """A document; None where there is none (any more), a text where it is not JSON, or null."""
+    """A document; None if it is missing, and a text if it is `null` or not JSON."""
     try:
         document = bucket.read_json(key)
     except ObjectMissing:
@@ -274,13 +274,13 @@ _DOCUMENTS = ("data", "leaderboard", "gate", "importance")
 
 
 def write_run_report(bucket: Bucket, run: Run) -> str:
-    """Writes the page of a run that has ended, from what the run has left under models/, and returns its key."""
+    """Writes the page of an ended run from its objects under models/, and returns its key."""
     documents: dict[str, Any] = {}
     for name in _DOCUMENTS:
         try:
             documents[name] = bucket.read_json(f"{run_folder(run.model_run)}{name}.json")
         except ObjectMissing:
-            # A run that failed early has come no further.
+            # A run that failed early did not write it.
             continue
     key = run_page_key(run.run)
     _put(bucket, key, run_page(run, documents))

@@ -1,6 +1,6 @@
-"""Small pictures of one figure over the days, as shapes of an SVG with the newest day at the right end.
+"""Shapes of SVG pictures: small charts of one figure over the days, and the square in which curves are drawn.
 
-The square that curves are drawn in, in units of the SVG; templates/plot.html.jinja draws its axes.
+The newest day is at the right end. templates/plot.html.jinja draws the axes of the square.
 """
 
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ _MARGIN = 3.0
 
 
 _WIDEST_SLOT = 8.0
-"""A day takes no more of a picture than this; few days stand at its right end, and leave the rest free."""
+"""The greatest width of a day; few days are drawn at the right end and leave the rest empty."""
 
 
 _Item = TypeVar("_Item")
 
 
 def path(points: Sequence[tuple[float, float]]) -> str:
-    """The line through points of shares."""
+    """The path through points with coordinates from 0 to 1."""
     return "M" + "L".join(f"{x(across):g} {y(upwards):g}" for across, upwards in points)
 
 
@@ -29,8 +29,8 @@ def path(points: Sequence[tuple[float, float]]) -> str:
 class Sparkline:
     """A line with its threshold, in a picture of 120 × 28.
 
-    A day without a figure is a gap; a day between two gaps is a dot. `last` is where the newest day's dot stands,
-    `over` says that its figure reaches the threshold, `text` says what the picture shows.
+    A day without a figure is a gap; a day between two gaps is a dot. `last` is the position of the newest day's dot,
+    `over` says whether its figure reaches the threshold, and `text` describes the picture.
     """
 
     path: str
@@ -41,18 +41,18 @@ class Sparkline:
 
 
 def x(share: float) -> float:
-    """Where a share between 0 and 1 lies across."""
+    """The horizontal position of a share between 0 and 1."""
     return round(_LEFT + (_RIGHT - _LEFT) * share, 1)
 
 
 def y(share: float) -> float:
-    """Where a share between 0 and 1 lies upwards."""
+    """The vertical position of a share between 0 and 1."""
     return round(_BOTTOM + (_TOP - _BOTTOM) * share, 1)
 
 
 @dataclass(frozen=True)
 class Bar:
-    """The bar of the day at this place, in a picture of 120 × 28."""
+    """The bar of the day at index `place`, in a picture of 120 × 28."""
 
     place: int
     x: float
@@ -63,14 +63,14 @@ class Bar:
 
 @dataclass(frozen=True)
 class Band:
-    """Values with an interval around each, in a picture of 120 × 28, days at the places that `bars` gives them.
+    """Values with intervals, in a picture of 120 × 28; the days have the same positions as in `bars`.
 
     Attributes:
-        path: the line through neighbouring days, to be drawn.
-        area: the intervals around that line, to be filled.
-        dots: the days between two gaps, each a line without a length.
-        whiskers: the intervals of those days, to be drawn.
-        levels: what the values are to be compared with, a line for each day that has one.
+        path: the line through consecutive days.
+        area: the filled area of their intervals.
+        dots: the days between two gaps, each a line of length 0.
+        whiskers: the intervals of those days.
+        levels: the reference levels, a line for each day that has one.
     """
 
     path: str
@@ -83,9 +83,9 @@ class Band:
 
 
 def sparkline(values: Sequence[float | None], most: float) -> Sparkline | None:
-    """Draws figures in multiples of their threshold, from 0 up to `most`, beyond which all are as high.
+    """Draws figures in multiples of their threshold, from 0 to `most`; larger ones are cut off.
 
-    None where there is no figure at all.
+    Returns None if there are no figures.
     """
     known = [value for value in values if value is not None]
     if not known:
@@ -108,11 +108,11 @@ def sparkline(values: Sequence[float | None], most: float) -> Sparkline | None:
 
 
 def bars(values: Sequence[int | None]) -> list[Bar]:
-    """Bars for counts, one for each that is there and not 0; the highest fills the picture."""
+    """Bars for counts; None and 0 have no bar, and the highest bar fills the picture."""
     highest = max((value for value in values if value is not None), default=0)
     slot = slot_width(len(values))
     return [
-        # A day with few rows must not look like one without.
+        # A day with few rows must not look like a day without rows.
         Bar(
             place,
             round(middle(place, len(values)) - slot * 0.4, 2),
@@ -129,9 +129,9 @@ def bars(values: Sequence[int | None]) -> list[Bar]:
 def band(
     intervals: Sequence[tuple[float, float, float] | None], levels: Sequence[float | None] = ()
 ) -> Band | None:
-    """Draws values between their lower and upper ends, each given as (lower, value, upper), and levels beside them.
+    """Draws values with intervals, each given as (lower, value, upper), and reference levels.
 
-    None where there is no value at all.
+    Returns None if there are no values.
     """
     known = [interval for interval in intervals if interval is not None]
     if not known:
@@ -175,7 +175,7 @@ def band(
 
 @dataclass(frozen=True)
 class _Placed:
-    """Where a day of a band lies."""
+    """The position of a day of a band."""
 
     x: float
     lower: float
@@ -184,12 +184,12 @@ class _Placed:
 
 
 def slot_width(places: int) -> float:
-    """How much of a picture's width one of so many days takes."""
+    """The width of one day in a picture of `places` days."""
     return min(WIDTH / max(places, 1), _WIDEST_SLOT)
 
 
 def middle(place: int, places: int) -> float:
-    """Where the middle of the day at this place lies across a picture of so many days."""
+    """The horizontal middle of the day at index `place` in a picture of `places` days."""
     return WIDTH - (places - place - 0.5) * slot_width(places)
 
 
@@ -202,7 +202,7 @@ def _y(share: float) -> float:
 
 
 def _stretches(items: Sequence[_Item | None]) -> list[list[_Item]]:
-    """The items between the gaps."""
+    """The runs of consecutive items between gaps (None)."""
     stretches: list[list[_Item]] = [[]]
     for item in items:
         if item is not None:
@@ -213,7 +213,7 @@ def _stretches(items: Sequence[_Item | None]) -> list[list[_Item]]:
 
 
 def _line(points: Sequence[tuple[float, float]]) -> str:
-    """A line through points; through one alone a line without a length, which round ends make a dot."""
+    """The path through points; a single point becomes a line of length 0, which round line ends draw as a dot."""
     return "M" + "L".join(f"{x:g} {y:g}" for x, y in points) + ("h0" if len(points) == 1 else "")
 
 

@@ -1,9 +1,4 @@
-"""How figures and foreign texts are written on pages and in mails.
-
-The parts that e-mails about a day have in common.
-
-What to do about alarms of each kind, for mails and pages alike.
-"""
+"""Formats figures and text from the data for pages and mails, and has the texts that both share."""
 
 import math
 import unicodedata
@@ -12,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that turn the direction of the text around them (Unicode Annex 9): what follows would be read wrongly."""
+"""Characters that change the direction of the text around them (Unicode Annex 9), which would be misread."""
 
 
 _ALLOWED_CONTROLS = "\n\t"
@@ -26,14 +21,14 @@ _NAME_LENGTHS = (60, 40, 25, 18)
 
 
 def visible(text: str) -> str:
-    """The text with its invisible controls, and what cannot be encoded, shown as `⟨U+202E⟩`."""
+    """The text with control characters and characters that cannot be encoded shown as `⟨U+202E⟩`."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(f"⟨U+{ord(character):04X}⟩" if _is_hidden(character) else character for character in text)
 
 
 def short(text: Any, most: int = 80) -> str:
-    """The text in at most `most` characters: its beginning and its end, which tell long names apart."""
+    """The text in at most `most` characters: the beginning and the end, which distinguish long names."""
     whole = str(text)
     if len(whole) <= most:
         return whole
@@ -42,7 +37,7 @@ def short(text: Any, most: int = 80) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share as people write it, with as many digits as it takes."""
+    """A share as a percentage, with a decimal only where it matters."""
     if share is None or not math.isfinite(share):
         return "–"
     if share in (0, 1):
@@ -73,24 +68,24 @@ def model_use(moved: Mapping[str, float | None]) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A figure with so many decimals; a dash where there is none."""
+    """A figure with `digits` decimals; a dash if there is none."""
     return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
 
 
 def rounded(value: float, digits: int) -> str:
-    """A figure in its column's unit with so many significant digits, and its thousands apart."""
+    """A figure in its column's unit with `digits` significant digits and thousands separators."""
     return f"{float(f'{value:.{digits}g}'):,.15g}"
 
 
 def p_text(p: float | None) -> str:
-    """A p-value; below 0.0001 only that."""
+    """A p-value; `< 0.0001` for smaller ones."""
     if p is None or not math.isfinite(p):
         return "–"
     return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
 
 
 def count(value: int | None) -> str:
-    """A whole number with its thousands apart; a dash where there is none."""
+    """A whole number with thousands separators; a dash if there is none."""
     return "–" if value is None else f"{value:,}"
 
 
@@ -100,7 +95,7 @@ def counted(value: int, noun: str) -> str:
 
 
 def listed(names: Sequence[str], most: int, separator: str = ", ") -> str:
-    """The first `most` names, and how many more there are."""
+    """The first `most` names, followed by the number of the others."""
     more = len(names) - most
     return separator.join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
@@ -108,7 +103,7 @@ def listed(names: Sequence[str], most: int, separator: str = ", ") -> str:
 def subject_line(what: str, names: Sequence[str], most: int, count: int = 0) -> str:
     """The subject of a mail: `what`, then at most `most` names and how many more there are.
 
-    Where that is too long, names lose their middles, then their places; how many more there are is never cut off.
+    If it is too long, names are shortened, then left out; the number of the others is never cut off.
 
     Args:
         count: how many there are, if more than `names` has.
@@ -118,7 +113,7 @@ def subject_line(what: str, names: Sequence[str], most: int, count: int = 0) -> 
     for shown in range(min(most, len(plain)), 0, -1):
         more = f" and {count - shown:,} more" if count > shown else ""
         for longest in _NAME_LENGTHS:
-            # SNS takes ASCII alone.
+            # SNS only accepts ASCII.
             listed_names = ", ".join(short(name, longest).replace("…", "..") for name in plain[:shown])
             text = f"{what}: {listed_names}{more}"
             if len(text) <= LONGEST_SUBJECT:
@@ -133,12 +128,12 @@ def _is_hidden(character: str) -> bool:
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks and other controls, which foreign names may hold."""
+    """The text without line breaks and control characters, which names from the data may have."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def console_link(region: str, bucket: str, key: str) -> str:
-    """The page of an object in the S3 console."""
+    """The URL of an object in the S3 console."""
     return (
         f"https://{region}.console.aws.amazon.com/s3/object/{quote(bucket)}"
         f"?region={region}&prefix={quote(key, safe='')}"
@@ -173,5 +168,5 @@ _REFUSALS = {
 
 
 def refusal(error: str) -> str:
-    """Why a file was refused, in words; the code itself where another version refused it."""
+    """The reason for a refusal, in words; the code itself if another version refused the file."""
     return _REFUSALS.get(error, short(error, 40))

@@ -1,4 +1,4 @@
-"""The approval of a release by a person: the request, which waits with the execution, and the answer to it."""
+"""A person's approval of a release: the request, on which the execution waits, and the answer."""
 
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -23,10 +23,10 @@ class ApprovalRequest:
     """What `models/<run>/approval.json` holds.
 
     Attributes:
-        run: whose release is asked about.
-        reason: why a person must approve it.
-        asked, expires: times; afterwards the champion serves on.
-        token: what Step Functions takes the answer with; the caller needs the right to SendTaskSuccess.
+        run: the run whose model is to be released.
+        reason: why a person must approve the release.
+        asked, expires: when the request was made, and when it expires and the champion keeps serving.
+        token: the Step Functions task token for the answer; the caller needs permission for SendTaskSuccess.
     """
 
     run: str
@@ -49,7 +49,7 @@ def ask_for_approval(
     topic_arn: str,
     now: datetime,
 ) -> None:
-    """Keeps the request with the run, removes the candidate endpoint, which costs while people think, and sends a mail.
+    """Stores the request with the run, deletes the candidate endpoint to save its cost, and sends a mail.
 
     Raises:
         RunEnded: the run was ended in between.
@@ -78,7 +78,7 @@ def ask_for_approval(
 
 @dataclass(frozen=True)
 class ApprovalAnswer:
-    """What came of a request: who answered (empty: nobody in time), why, and whether the release is approved."""
+    """The outcome of a request: whether the release is approved, who answered (empty if it expired), and why."""
 
     approved: bool
     by: str = ""
@@ -86,9 +86,9 @@ class ApprovalAnswer:
 
 
 def read_answer(document: dict[str, Any]) -> ApprovalAnswer | None:
-    """The answer as the state machine hands it on; None where nobody was asked.
+    """The answer in the state machine's input; None if nobody was asked.
 
-    What is no answer as `autowatch approve` gives it approves nothing.
+    An answer of any other form than that of `autowatch approve` counts as a rejection.
     """
     if not document:
         return None
@@ -98,7 +98,7 @@ def read_answer(document: dict[str, Any]) -> ApprovalAnswer | None:
 
 
 def with_answer(decision: GateDecision, answer: ApprovalAnswer | None) -> GateDecision:
-    """The decision after the answer, which it asks for no more; a release that was not approved is a rejection."""
+    """The decision with the answer applied; a release that was not approved becomes a rejection."""
     if answer is None or decision.approval is None:
         return decision
     who = f"{answer.by or 'Nobody'} {'approved' if answer.approved else 'rejected'} the release"

@@ -1,6 +1,6 @@
-"""The AutoML job: asking Autopilot for it, and reading what it says of itself.
+"""The AutoML job: starts it, polls it, and reads its best candidate.
 
-The leaderboard of an AutoML job: every candidate with its metrics, and where Autopilot explains the best one.
+Also: its leaderboard, with the metrics of every candidate and the location of Autopilot's explanation of the best.
 """
 
 from collections.abc import Mapping
@@ -32,11 +32,11 @@ _ENDED_BADLY = ("Failed", "Stopped")
 
 
 _ONLY_EXPLAINED_BADLY = ("ExplainabilityError", "ModelInsightsError")
-"""What a job may end with although its models are there."""
+"""States of a job whose models are complete although it failed afterwards."""
 
 
 _GRACE_SECONDS = 3600
-"""Autopilot goes on after its own limit to finish the candidates at hand; past this much more it hangs."""
+"""Autopilot exceeds its own limit to finish candidates that it has begun; a job that exceeds it by more hangs."""
 
 
 _PROBLEM_TYPES: "Mapping[ProblemType, ProblemTypeType]" = {
@@ -51,12 +51,12 @@ class AutopilotFailed(AutowatchError):
 
 
 class AutopilotOverdue(AutowatchError):
-    """The AutoML job goes on long after its own time limit."""
+    """The AutoML job still runs long after its own time limit."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a run may cost: how many candidates, and seconds for the whole job."""
+    """What a run may cost: the number of candidates, and the seconds for the whole job."""
 
     candidates: int
     seconds: int
@@ -64,7 +64,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class JobProgress:
-    """How an AutoML job is doing; `best_value` is the objective metric of the best candidate so far."""
+    """The progress of an AutoML job; `best_value` is the objective metric of the best candidate so far."""
 
     done: bool
     wait_seconds: int
@@ -74,7 +74,7 @@ class JobProgress:
 
 
 def job_name(run: str) -> str:
-    """The job's name: recognisable, unique as the run is, and within Autopilot's 32 characters."""
+    """The job's name: recognisable, as unique as the run's, and within Autopilot's 32 characters."""
     return f"autowatch-{run}"
 
 
@@ -92,12 +92,12 @@ def start_job(
     network: Network,
     tags: dict[str, str],
 ) -> str:
-    """Starts the AutoML job of the contract's run and returns its name; a job that is there already is the one.
+    """Starts the AutoML job of the contract's run and returns its name; idempotent.
 
     Args:
         mode: Autopilot's, `ENSEMBLING` or `HYPERPARAMETER_TUNING`.
-        objective: the metric by which candidates are ranked; `auto` takes the usual one of the problem type.
-        kms_key: ARN of the key that encrypts the job's disks and what it writes; empty leaves that to S3 and SageMaker.
+        objective: the metric that ranks candidates; `auto` is the default of the problem type.
+        kms_key: ARN of the key that encrypts the job's disks and output; if empty, S3 and SageMaker use their defaults.
     """
     name = job_name(contract.run)
     security: dict[str, Any] = ({"VolumeKmsKeyId": kms_key} if kms_key else {}) | network.vpc
@@ -105,7 +105,7 @@ def start_job(
     output: AutoMLOutputDataConfigTypeDef = {"S3OutputPath": bucket.url(autopilot_folder(contract.run))}
     if kms_key:
         output["KmsKeyId"] = kms_key
-    # Where the state ran twice, the job under the name is this run's own: no other run has it.
+    # If the state ran twice, the job of this name is this run's own: no other run uses the name.
     with suppress(sagemaker.exceptions.ResourceInUse):
         sagemaker.create_auto_ml_job_v2(
             AutoMLJobName=name,
@@ -147,13 +147,13 @@ def start_job(
 def describe_job(
     sagemaker: "SageMakerClient", name: str, *, limit_seconds: int, poll_seconds: int, now: datetime
 ) -> JobProgress:
-    """How the job is doing. A job that ran into its limit with a candidate in hand is done like any other.
+    """The progress of the job. A job that reached its limit with a candidate counts as done.
 
-    So is one that goes on explaining its best candidate long after that, or failed to.
+    So does a job that failed to explain its best candidate, or that still explains it long after the limit.
 
     Raises:
         AutopilotFailed: it failed, was stopped, or has no candidate, with SageMaker's own reason.
-        AutopilotOverdue: it should have ended long ago, and has no candidate.
+        AutopilotOverdue: it is long past its limit and has no candidate.
     """
     job = sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)
     status, best = job["AutoMLJobStatus"], job.get("BestCandidate")
@@ -180,11 +180,12 @@ def describe_job(
 
 @naming_throttling()
 def best_containers(sagemaker: "SageMakerClient", name: str) -> list[dict[str, Any]]:
-    """The containers of the job's best candidate, as CreateModel takes them, asked for all four inference outputs.
+    """The containers of the job's best candidate, in CreateModel's form, set to return all four inference outputs.
 
     HYPERPARAMETER_TUNING has three: one prepares the features, one predicts, one turns numbers back into labels. Each
-    says in SAGEMAKER_INFERENCE_SUPPORTED which outputs it can give, and has to be told which ones the one before gives.
-    Those of a model that predicts a number give that alone: they have no such outputs, and are left as they are.
+    declares in SAGEMAKER_INFERENCE_SUPPORTED which outputs it can return, and needs a setting that says which ones it
+    receives from the container before. The containers of a model that predicts numbers return the number only; they
+    have no such outputs and stay unchanged.
     """
     job = sagemaker.describe_auto_ml_job_v2(AutoMLJobName=name)
     containers = job["BestCandidate"]["InferenceContainers"]
@@ -231,7 +232,7 @@ def _asked_for(container: "AutoMLContainerDefinitionTypeDef", inputs: str, outpu
 
 @dataclass(frozen=True)
 class Candidate:
-    """One candidate. `value` is the objective metric's, `metrics` are by name and set (`AUC (Validation)`)."""
+    """One candidate. `value` is its objective metric; `metrics` are by name and data set (`AUC (Validation)`)."""
 
     name: str
     status: str
@@ -242,10 +243,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """What `models/<run>/leaderboard.json` holds; the best candidate stands first.
+    """What `models/<run>/leaderboard.json` holds; the best candidate comes first.
 
-    `artefacts` are S3 locations by name: the best candidate's explainability and insights, the job's notebooks.
-    `partial_failures` are what Autopilot could not do, in its own words.
+    `artefacts` are S3 locations by name: the best candidate's explainability and insights, and the job's notebooks.
+    `partial_failures` are Autopilot's own messages about the steps that it could not do.
     """
 
     job_name: str
@@ -262,7 +263,7 @@ def keep_leaderboard(bucket: Bucket, sagemaker: "SageMakerClient", run: str, job
 
 
 def read_leaderboard(sagemaker: "SageMakerClient", job_name: str) -> Leaderboard:
-    """All candidates of a job that has a best one, and where its artefacts are."""
+    """All candidates of a job that has a best one, and the locations of its artefacts."""
     job = sagemaker.describe_auto_ml_job_v2(AutoMLJobName=job_name)
     best = job["BestCandidate"]
     pages = sagemaker.get_paginator("list_candidates_for_auto_ml_job").paginate(AutoMLJobName=job_name)

@@ -1,6 +1,6 @@
 """The last resort: a failed run whose clean-up failed as well.
 
-It imports as little as it can, so that the fault that broke the clean-up does not break this too.
+Imports as little as possible, so that the fault that broke the clean-up does not break this module.
 """
 
 from datetime import datetime
@@ -25,7 +25,7 @@ def give_up_run(
     clean_up_cause: str,
     now: datetime,
 ) -> None:
-    """Ends a run that failed and whose clean-up did not get through: says so, with what a person must look at."""
+    """Ends a failed run whose clean-up failed as well, and sends a mail that says what a person must check."""
     latest = read_latest(bucket)
     if latest.run == run:
         latest = end_run(bucket, latest, "failed", cause, now)

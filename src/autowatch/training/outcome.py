@@ -1,4 +1,4 @@
-"""The end of a run: what is cleaned up, what is recorded, and which mail is sent."""
+"""Ends a run: cleans up, records the outcome, and sends a mail."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ _LAST_REQUESTS, _BETWEEN_LOOKS = 10.0, 5.0
 
 
 class RunOvertaken(AutowatchError):
-    """An execution was taken up again after another run had begun."""
+    """An execution was redriven after another run had begun."""
 
 
 def finish_run(
@@ -52,18 +52,18 @@ def finish_run(
     unknown_to_domino: str | None = None,
     now: datetime,
 ) -> Run:
-    """Ends a run that the gate decided on: released, or rejected, which is a normal end as well.
+    """Ends a run that the gate decided on: released, or rejected, which is also a normal end.
 
-    After a release, all models but the newest `keep_models` and those in use are removed, and the endpoints that
-    `stack` has left.
+    After a release, deletes all models except the newest `keep_models` and those in use, and the endpoints that `stack`
+    no longer uses.
 
     Args:
-        answer: of a person who was asked to approve the release; None where nobody was.
-        unknown_to_domino: why the released model could not be made known to Domino, where that failed.
+        answer: the answer of a person who was asked to approve the release; None if nobody was asked.
+        unknown_to_domino: why the released model could not be registered with Domino; None if it could, or need not be.
 
     Raises:
         EndpointBusy: an endpoint cannot be deleted yet; call again later.
-        RunOvertaken: another run has begun since, which only happens after this one's execution had ended.
+        RunOvertaken: another run has begun since, which can only happen after this run's execution ended.
     """
     latest = read_latest(bucket)
     if latest.run != run:
@@ -119,9 +119,9 @@ def fail_run(
     cause: str,
     now: datetime,
 ) -> None:
-    """Ends a run that failed: the champion serves on, and nothing of the run is left but its record.
+    """Ends a run that failed: the champion keeps serving, and only the run's record is left.
 
-    A run that was refused before it began has nothing to clean up, and must not touch what belongs to another.
+    A run that was refused before it began has nothing to clean up, and must not touch anything of another run.
 
     Raises:
         EndpointBusy: an endpoint is on its way to another state; call again later.
@@ -143,7 +143,7 @@ def fail_run(
 
 @dataclass(frozen=True)
 class EndedExecution:
-    """An execution that ended otherwise than well: its ARN, its status, and why, as far as Step Functions says."""
+    """An execution that did not succeed: its ARN, its status, and the cause, if Step Functions gives one."""
 
     execution: str
     status: str
@@ -163,16 +163,16 @@ def clean_up_run(
     now: Callable[[], datetime],
     wait: Callable[[float], None],
 ) -> None:
-    """Cleans up after a run whose execution has ended, however it was ended, and however far it had got.
+    """Cleans up after a run whose execution has ended for any reason and at any stage.
 
-    The states of a run that failed by itself have done that and sent a mail; this then looks once more for what is
-    left, and sends none. Nothing is done for an execution that never held the lock, or lost it.
+    If the run's own states ended it, they have cleaned up and sent a mail; then this only checks again for leftovers
+    and sends none. Does nothing for an execution that does not hold the lock.
 
     Args:
-        wait: sleeps for so many seconds, or raises where the caller has not that much time left.
+        wait: sleeps for the given seconds, or raises if the caller has less time left.
 
     Raises:
-        EndpointBusy, Throttled: what `wait` was called for did not come in time; call again.
+        EndpointBusy, Throttled: the clean-up could not be completed in time; call again.
     """
     try:
         run = read_latest(bucket)
@@ -183,8 +183,8 @@ def clean_up_run(
     told = _has_ended(run)
     if not told:
         begin_ending(bucket, run)
-        # The last state's function may still be at work, between its look at the run's record and what it makes then:
-        # that of Finish may end the run, and send the ordinary mail.
+        # The last state's function may still be running, between reading the run's record and acting on it: the Finish
+        # state may yet end the run and send the ordinary mail.
         wait(_LAST_REQUESTS)
         run = read_latest(bucket)
         if run.execution != ended.execution:
@@ -201,7 +201,7 @@ def clean_up_run(
 
 
 def _has_ended(run: Run) -> bool:
-    """Whether the run's own last state has ended it, and told people."""
+    """Whether the run's own last state has ended it and sent the mail."""
     return run.status not in ("running", "ending")
 
 

@@ -1,4 +1,4 @@
-"""The start of a training run: what its execution's input asks for, and whether it may begin."""
+"""The start of a training run: reads the execution's input, and takes the lock if the run may begin."""
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,13 +21,19 @@ _LONGEST_CLEAN_UP = timedelta(hours=2)
 
 
 class InvalidInput(AutowatchError):
-    """The execution was started with an input that is not a known request."""
+    """The execution's input is not a valid request."""
 
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What an execution's input asks for: data (None: whatever the parameters say), who asks and why, and whether
-    labels that the champion does not know are meant."""
+    """The request in an execution's input.
+
+    Attributes:
+        training_key: the data to train on; None follows the parameters.
+        trigger: what starts the run.
+        new_labels: whether labels that the champion does not know are intended.
+        asked: who asks and why.
+    """
 
     training_key: str | None
     trigger: Trigger
@@ -36,10 +42,10 @@ class TrainingRequest:
 
 
 def read_request(document: Any) -> TrainingRequest:
-    """The request that an execution's input holds.
+    """The request in an execution's input.
 
     Raises:
-        InvalidInput: it holds something else.
+        InvalidInput: the input has another form.
     """
     if not (
         isinstance(document, dict)
@@ -74,11 +80,11 @@ def begin_training(
     asked: Asked = NOBODY,
     audit_lock_days: int = 0,
 ) -> str:
-    """Takes the lock for a run on `training` and returns the run's name; an execution that has it may take it again.
+    """Takes the lock for a run on `training` and returns the run's name; idempotent for the same execution.
 
     Raises:
-        NothingNew: drift asks for the run, but has nothing newer to learn than the champion or the last run has.
-        RunInProgress, CoolingDown: as `begin_run` does.
+        NothingNew: drift asks for the run, but there are no newer data than those of the champion or the last run.
+        RunInProgress, StillEnding, CoolingDown: see `begin_run`.
     """
     run = Run(
         run=run_name(execution, started),
@@ -98,7 +104,7 @@ def begin_training(
 
 
 def _champions_training(bucket: Bucket) -> tuple[ObjectVersion | None, ObjectVersion | None]:
-    """What the champion was trained on, and what the one before it was."""
+    """The training data of the champion and of its predecessor."""
     try:
         champion = read_champion(bucket)
     except NoChampion:
@@ -122,24 +128,24 @@ class RunInProgress(AutowatchError):
 
 
 class StillEnding(AutowatchError):
-    """The last run was stopped or killed, and what it made is still being removed. In a few minutes it is gone."""
+    """The last run was stopped or killed, and is still being cleaned up, which takes a few minutes."""
 
 
 class CoolingDown(AutowatchError):
-    """Drift asked for a run too soon after the one before."""
+    """Drift asked for a run too soon after its last one."""
 
 
 class NothingNew(AutowatchError):
-    """Drift asked for a run, but the newest training file is the one that the champion was trained on."""
+    """Drift asked for a run, but the newest training data have been trained on already."""
 
 
 def begin_run(bucket: Bucket, stepfunctions: "SFNClient", run: Run, cooldown: timedelta) -> None:
-    """Takes the lock for `run` by writing it as the latest one. The run that holds it already may take it again.
+    """Takes the lock by writing `run` as the latest run; idempotent for the same run.
 
     Raises:
-        RunInProgress: another run holds it, or took it at the same moment.
-        StillEnding: the last run was ended from outside, and is being cleaned up.
-        CoolingDown: drift asked for this run within `cooldown` of the last one it asked for.
+        RunInProgress: another run holds the lock, or took it at the same moment.
+        StillEnding: the last run was ended from outside, and is still being cleaned up.
+        CoolingDown: drift asked for this run within `cooldown` of its last one.
     """
     try:
         latest, etag = bucket.read_as_with_etag(LATEST_KEY, Run)
@@ -172,17 +178,18 @@ def check_news(
     previous: ObjectVersion | None,
     latest: Run | None,
 ) -> None:
-    """Checks that the training file may lead to a better model than the champion, as far as is known.
+    """Checks that drift does not train again on data that have been tried.
 
     Args:
         training: the file to train on.
-        champions: the file that the champion was trained on; None if there is no champion.
-        previous: the file that the champion before it was trained on; None if there was none. Where somebody went back
-            from that one to an earlier model, drift must not bring it in again.
+        champions: the file of the champion; None if there is no champion.
+        previous: the file of the champion's predecessor; None if there was none. After a rollback from the predecessor
+            to an earlier model, drift must not release it again.
         latest: the newest run; None if there has been none.
 
     Raises:
-        NothingNew: the champion or the one before it has seen the file, or the newest run tried it in vain.
+        NothingNew: the champion or its predecessor was trained on the file, or the newest run failed or was rejected on
+            it.
     """
     if champions and _is_same(training, champions):
         what = "is the file that the champion was trained on"
@@ -199,7 +206,7 @@ _IN_VAIN = {
     "rejected": "whose model was rejected",
     "failed": "which failed. Mend the cause and start a run by hand: drift does not repeat it at full cost",
 }
-"""What drift does not repeat on the same rows, by the status of the run."""
+"""The outcomes that drift does not repeat on the same rows, by the run's status."""
 
 
 def _is_same(one: ObjectVersion, other: ObjectVersion) -> bool:
@@ -207,7 +214,7 @@ def _is_same(one: ObjectVersion, other: ObjectVersion) -> bool:
 
 
 def _check_ended(stepfunctions: "SFNClient", latest: Run, now: datetime) -> None:
-    """Lets a run begin where the last one's execution is long gone: then no function will release its lock any more."""
+    """Lets a run begin if the last run's execution ended long ago, since then nothing will release the lock."""
     try:
         answer = stepfunctions.describe_execution(executionArn=latest.execution)
     except stepfunctions.exceptions.ExecutionDoesNotExist:

@@ -1,4 +1,4 @@
-"""The custom resource's function: it answers CloudFormation whatever happens."""
+"""The custom resource's function: it always answers CloudFormation."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ EVENT = json.loads((ROOT / "events" / "clean_up.json").read_text())
 
 @pytest.fixture
 def answers(monkeypatch):
-    """The URL that CloudFormation would give, and what arrives at it."""
+    """The URL that CloudFormation would provide, and what arrives at it."""
     monkeypatch.setenv("STACK_NAME", "autowatch")
     monkeypatch.setenv("S3_BUCKET", "data")
     arrived = []
@@ -40,7 +40,7 @@ def answers(monkeypatch):
     server.shutdown()
 
 
-def test_the_logs_get_their_expiry_and_cloudformation_its_answer(answers):
+def test_log_retention_is_set_and_cloudformation_answered(answers):
     url, arrived = answers
     lambda_handler({**EVENT, "ResponseURL": url}, Context())
     [answer] = arrived

@@ -69,13 +69,13 @@ def test_the_day_is_the_utc_date_of_the_schedule(champion):
     assert [day["date"] for day in answer["days"]] == ["2026-11-24"]
 
 
-def test_a_date_stands_above_the_schedule(champion):
+def test_a_date_overrides_the_schedule(champion):
     answer = app.lambda_handler({"time": "2026-11-23T20:00:00Z", "date": "2026-11-01"}, Context())
 
     assert [day["date"] for day in answer["days"]] == ["2026-11-01"]
 
 
-def test_a_date_that_is_none_is_refused(champion):
+def test_an_invalid_date_is_rejected(champion):
     with pytest.raises(InvalidRequest, match="yesterday"):
         app.lambda_handler({"date": "yesterday"}, Context())
 

@@ -73,13 +73,13 @@ def tables(draw):
 
 @st.composite
 def written(draw, header, rows):
-    """The table as somebody might have written it: bytes that mean these cells."""
+    """The table as any program might have written it: bytes that mean these cells."""
     delimiter, line_end = draw(st.sampled_from(",;")), draw(st.sampled_from(["\n", "\r\n"]))
     choices = draw(st.randoms(use_true_random=False))
 
     def line(fields, special):
         if fields == [""]:
-            return '""'  # Nothing at all would be a blank line, which is no row.
+            return '""'  # An empty line would be a blank line, which is not a row.
         return delimiter.join(
             '"' + field.replace('"', '""') + '"'
             if any(character in field for character in special) or choices.random() < 0.2
@@ -87,8 +87,8 @@ def written(draw, header, rows):
             for field in fields
         )
 
-    # In the header both delimiters are quoted, since those that are not tell which one counts. A BOM that belongs to
-    # the first name is quoted so that it does not pass for the file's.
+    # In the header both delimiters are quoted, because an unquoted one decides which one counts. A BOM that belongs to
+    # the first name is quoted so that it is not taken for the file's.
     lines = [line(header, ',;"\r\n\ufeff'), *(line(fields, f'{delimiter}"\r\n') for fields in rows)]
     for _ in range(choices.randrange(3)):
         lines.insert(choices.randrange(len(lines) + 1), "")
@@ -97,7 +97,7 @@ def written(draw, header, rows):
 
 
 def is_scored(header, fields):
-    """The rules once more, written in another way than in the code."""
+    """The rules again, written independently of the code."""
     if len(fields) != len(header):
         return False
     age = fields[header.index("age")]
@@ -147,7 +147,7 @@ def s3(monkeypatch, endpoint):
 @hypothesis_settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_any_table_comes_back_whole(s3, data, table, size, neutralise):
+def test_any_table_survives(s3, data, table, size, neutralise):
     header, rows = table
     own = ["y_actual" if name == "y" else name for name in header]
     as_written = no_formula if neutralise else str

@@ -45,7 +45,7 @@ def handle(*arrivals):
     return app.lambda_handler({"Records": [record(arrival) for arrival in arrivals]}, Context(60))
 
 
-def test_a_refusal_is_told_in_an_object_in_the_log_and_as_a_metric(s3, runtime, caplog, capsys):
+def test_a_refusal_is_reported_in_an_object_a_log_and_a_metric(s3, runtime, caplog, capsys):
     arrival = drop(s3, "age,jobs\n1,x\n")
     assert handle(arrival) == {"scored": 0, "refused": 1}
     [key] = results(s3)
@@ -65,7 +65,7 @@ def test_before_any_model_is_released(s3, runtime):
     assert runtime.requests == []
 
 
-def test_an_event_of_another_bucket_is_refused(s3, runtime):
+def test_an_event_about_another_bucket_is_rejected(s3, runtime):
     with pytest.raises(ForeignEvent, match=r"autowatch-123456789012-us-east-1.*serves only autowatch-test"):
         app.lambda_handler(SAMPLE, Context(60))
     assert (results(s3), runtime.requests) == ([], [])
@@ -80,7 +80,7 @@ def test_the_sample_event_is_read(s3, runtime):
     assert read_document(s3, key)["error"] == "InputGone"
 
 
-def test_what_announces_no_file(s3, runtime):
+def test_an_event_that_announces_no_file(s3, runtime):
     test_event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}
     assert app.lambda_handler(test_event, Context(60)) == {"scored": 0, "refused": 0}
     assert handle(drop(s3, b"", "inference/folder/")) == {"scored": 0, "refused": 0}
@@ -112,7 +112,7 @@ def test_one_failure_does_not_stop_the_others(s3, runtime):
     assert len(keys(s3, "predictions/")) == 6
 
 
-def test_several_failures_are_one(s3, runtime):
+def test_several_failures_raise_one_error(s3, runtime):
     def before(rows):
         raise client_error("AccessDeniedException", 403, "not allowed")
 
@@ -122,7 +122,7 @@ def test_several_failures_are_one(s3, runtime):
         handle(*arrivals)
 
 
-def test_an_endpoint_in_trouble_fails_the_invocation(s3, runtime, monkeypatch):
+def test_a_failing_endpoint_fails_the_invocation(s3, runtime, monkeypatch):
     def before(rows):
         raise client_error("ServiceUnavailable", 503)
 

@@ -1,4 +1,4 @@
-"""Files under awkward keys, and files that are gone or changed when their event comes, through the real handler."""
+"""Files with awkward keys, and files that are deleted or changed before their event, through the real handler."""
 
 import pytest
 
@@ -71,7 +71,7 @@ def test_a_file_that_was_deleted_before_its_event_is_scored_from_its_version(s3)
     assert handle(arrival) == {"scored": 1, "refused": 0}
 
 
-def test_a_file_that_was_removed_for_good(s3):
+def test_a_permanently_deleted_file(s3):
     arrival = drop(s3, PLAIN)
     s3.delete_object(Bucket=BUCKET, Key=arrival.file.key, VersionId=arrival.file.version_id)
     assert handle(arrival) == {"scored": 0, "refused": 1}

@@ -58,7 +58,7 @@ def test_files_that_are_scored(s3, endpoint, monkeypatch, name):
         expected_row(case, f"{arrival.id_prefix}-{number}", cells)
         for number, cells in zip(numbers, case.rows, strict=True)
     ]
-    # The header of the rejected rows keeps the input's own name of the target.
+    # The header of the rejected rows keeps the input's name of the target.
     names = [name.replace("y_actual", "y") for name in case.header]
     expected = [(["line", "reason", *names], [list(row) for row in case.rejected])] if case.rejected else []
     assert [read_rows(s3, key) for key in rejected_key] == expected

@@ -1,4 +1,4 @@
-"""What the scoring function logs: counts, keys and timings, and never a value of a row."""
+"""The scoring function logs counts, keys and timings, but never a value of a row."""
 
 import logging
 import re
@@ -25,8 +25,8 @@ from tests.support.stub_runtime import StubRuntime, model_error
 SECRET = "Smith4711"
 VERSION = re.compile(r"[0-9a-f]{16,}")
 ONE_LETTER = re.compile(rb"(?<![A-Za-z])[w-z](?![A-Za-z])")
-# Short texts occur in keys, versions and times by chance, a reason may name the columns that are needed, and one of the
-# corpus's columns is named as a field of the log.
+# Short texts occur in keys, versions and times by chance; a reason may name the required columns; and one of the
+# corpus's columns has the name of a log field.
 TELLS_NOTHING = re.compile(
     r"[\d.]*|.{0,4}|reason|y_probability|y_actual|prediction_date|autowatch_id", re.DOTALL
 )
@@ -35,7 +35,7 @@ FIELDS_OF_EVERY_RECORD = vars(logging.makeLogRecord({})).keys() - {"exc_info", "
 
 @pytest.fixture
 def log(caplog, capsys):
-    """Gives all that was logged or printed so far: messages, fields and tracebacks."""
+    """Returns all that has been logged or printed so far: messages, fields and tracebacks."""
     caplog.set_level(logging.INFO)
     caplog.set_level(logging.DEBUG, logger="autowatch")
 
@@ -57,7 +57,7 @@ def test_no_value_of_the_corpus_is_logged(monkeypatch, log):
         for number, case in enumerate(cases.values()):
             set_environment(monkeypatch, endpoint.url, MAX_REJECTED_PERCENT=str(case.max_rejected_percent))
             change_features(s3, case.features)
-            # A letter says nothing when it is found, so cells of one letter get a text that does.
+            # A single letter proves nothing when it is found, so cells of one letter get a distinctive text.
             content = ONE_LETTER.sub(SECRET.encode(), case.content, count=1000)
             assert sum(handle(drop(s3, content, f"inference/{number}.csv")).values()) == 1
     logged = log()
@@ -65,19 +65,19 @@ def test_no_value_of_the_corpus_is_logged(monkeypatch, log):
     assert logged.count("rows_scored") >= len(SCORED) - 5
     values = {value for case in cases.values() for value in texts_of(case.content)} | {SECRET}
     assert len(values) > 100
-    # A version is drawn at random, so `1e400` can stand in one by chance.
+    # A version is random, so `1e400` may occur in one by chance.
     told = VERSION.sub("", logged)
     assert sorted(value for value in values if value in told) == []
 
 
 def texts_of(content):
-    """Whatever stands between delimiters, quotes and line ends, whether or not the bytes are a table."""
+    """Everything between delimiters, quotes and line ends, whether or not the bytes are a table."""
     pieces = re.split(r"""[,;"'\t\r\n]""", content.decode("utf-8", "replace"))
     return {piece.strip() for piece in pieces if not TELLS_NOTHING.fullmatch(piece.strip())}
 
 
 class Quotes(StubRuntime):
-    """Fails or answers with the rows' own text in it."""
+    """Fails or answers with the rows' own text."""
 
     def __init__(self, answer):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The loader from event to receipt: moto's S3 and Secrets Manager, and an HTTP server in Domino's place."""
+"""The loader from event to receipt, with moto's S3 and Secrets Manager, and an HTTP server instead of Domino."""
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,7 +28,7 @@ def domino():
             self.end_headers()
 
         def log_message(self, *arguments):
-            """Log no requests."""
+            """Logs no requests."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.calls, server.status, server.tokens = [], 200, {TOKEN}
@@ -116,7 +116,7 @@ def test_a_refusal_fails_the_run_loudly(s3, domino, capsys, caplog, status):
     assert app.lambda_handler({}, Context())["registered"] == 1
 
 
-def test_a_token_that_was_rotated_between_two_runs_of_a_warm_function_is_picked_up(s3, domino):
+def test_a_rotated_token_is_picked_up_by_a_warm_function(s3, domino):
     app.lambda_handler({}, Context())
     secrets = boto3.client("secretsmanager")
     secrets.put_secret_value(SecretId="domino", SecretString="rotated")
@@ -132,7 +132,7 @@ def test_a_token_that_was_rotated_between_two_runs_of_a_warm_function_is_picked_
 
 
 @pytest.mark.parametrize("emptiness", ["", "  ", None])
-def test_without_a_domino_it_says_so_and_does_nothing(s3, domino, monkeypatch, caplog, emptiness):
+def test_without_domino_it_says_so_and_does_nothing(s3, domino, monkeypatch, caplog, emptiness):
     for name in ("DMM_URL", "MODEL_ID", "DMM_TOKEN_SECRET_ARN"):
         if emptiness is None:
             monkeypatch.delenv(name)
@@ -167,6 +167,6 @@ def test_a_function_with_too_short_a_timeout_says_so(s3, domino):
     assert domino.calls == []
 
 
-def test_another_prefix_is_honoured(s3, monkeypatch):
+def test_another_prefix_is_used(s3, monkeypatch):
     monkeypatch.setenv("PREDICTIONS_PREFIX", "elsewhere/")
     assert app.lambda_handler({}, Context())["registered"] == 0

@@ -75,7 +75,7 @@ def metrics_in(text):
 
 
 def test_the_sample_event_runs_and_the_answer_is_json(world):
-    """The file that it names is not there, which trying again cannot help."""
+    """The file that it names does not exist, and retrying cannot help."""
     sample = json.loads(SAMPLE.read_text())
     with pytest.raises(ForeignEvent):
         app.lambda_handler(sample, Context())
@@ -106,7 +106,7 @@ def test_good_labels(world, capsys):
     assert messages() == []
 
 
-def test_worse_labels_are_told_of_once_however_often_they_come(world, capsys):
+def test_worse_labels_are_announced_once_however_often_they_arrive(world, capsys):
     s3, messages = world
     probabilities, labels = draw(500, -0.1)
     digits = put_scored(s3, probabilities=probabilities)
@@ -121,7 +121,7 @@ def test_worse_labels_are_told_of_once_however_often_they_come(world, capsys):
     assert {line.get("QualityWorse") for line in metrics_in(capsys.readouterr().out)} == {None, 1}
 
 
-def test_figures_that_are_not_there_are_no_metrics(world, capsys):
+def test_missing_figures_are_not_metrics(world, capsys):
     s3, _ = world
     digits = put_scored(s3)
     app.lambda_handler(event(put_labels(s3, f"id,y\n{digits}-1,no\n")), Context())
@@ -160,13 +160,13 @@ def test_a_day_is_measured_again_by_its_date(world):
 
 
 @pytest.mark.parametrize("date", ["2026-11-31", "../../x", "", None, 7, "20261123", "2999-01-01"])
-def test_a_date_that_is_none(world, date):
+def test_an_invalid_date(world, date):
     with pytest.raises(InvalidRequest, match=r"Correct|Write it as|Ask for"):
         app.lambda_handler({"date": date}, Context())
 
 
-def test_a_file_in_which_nothing_fits_counts_as_refused(world, capsys):
-    """The sender must be notified, since no day shows that the file came."""
+def test_a_file_without_matching_rows_counts_as_refused(world, capsys):
+    """The sender must be notified, because no day shows that the file arrived."""
     s3, _ = world
     digits = put_scored(s3)
     app.lambda_handler(event(put_labels(s3, f"id,y\n{'0' * 16}-1,no\n")), Context())
@@ -194,7 +194,7 @@ def test_one_day_that_fails_does_not_stop_the_others(world):
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"{}"])
-def test_a_manifest_that_is_broken_stops_neither_other_days_nor_the_alert(world, content):
+def test_a_malformed_manifest_stops_neither_other_days_nor_the_alert(world, content):
     s3, messages = world
     probabilities, labels = draw(500, -0.1)
     earlier = put_scored(s3, day="2026-11-22")
@@ -207,7 +207,7 @@ def test_a_manifest_that_is_broken_stops_neither_other_days_nor_the_alert(world,
     assert len(messages()) == 1
 
 
-def test_a_labels_file_that_leads_to_a_broken_manifest_says_which(world):
+def test_a_labels_file_that_leads_to_a_malformed_manifest_names_it(world):
     s3, _ = world
     digits = put_scored(s3)
     s3.put_object(Bucket=BUCKET, Key=f"predictions/date={DAY}/a-0123456789abcdef.manifest.json", Body=b"{")
@@ -223,7 +223,7 @@ def test_a_labels_file_that_leads_to_a_broken_manifest_says_which(world):
         ReadTimeoutError(endpoint_url="https://s3"),
     ],
 )
-def test_a_page_that_cannot_be_written_keeps_no_alert_back(world, monkeypatch, page, error):
+def test_a_page_that_cannot_be_written_does_not_prevent_the_alert(world, monkeypatch, page, error):
     s3, messages = world
     probabilities, labels = draw(500, -0.1)
     announced = event(put_labels(s3, labels_text(put_scored(s3, probabilities=probabilities), labels)))
@@ -240,7 +240,7 @@ def test_a_page_that_cannot_be_written_keeps_no_alert_back(world, monkeypatch, p
     assert {f"reports/date={DAY}/index.html", "reports/index.html"} <= set(keys(s3, "reports/"))
 
 
-def test_without_time_the_days_are_left_to_the_next_attempt(world):
+def test_without_time_the_days_are_left_to_the_retry(world):
     s3, _ = world
     digits = put_scored(s3)
     announced = event(put_labels(s3, f"id,y\n{digits}-1,no\n"))
@@ -249,7 +249,7 @@ def test_without_time_the_days_are_left_to_the_next_attempt(world):
     assert len(app.lambda_handler(announced, Context())["days"]) == 1
 
 
-def test_a_page_that_a_dead_attempt_did_not_write_is_written_by_the_next(world):
+def test_a_page_that_a_killed_attempt_did_not_write_is_written_by_the_retry(world):
     s3, _ = world
     digits = put_scored(s3)
     announced = event(put_labels(s3, f"id,y\n{digits}-1,no\n"))
@@ -269,7 +269,7 @@ def test_labels_of_many_days(world):
     assert [day["date"] for day in answer["days"]] == sorted(days, reverse=True)
 
 
-def test_a_worse_day_of_numbers_is_told_by_its_error_in_metrics_mail_and_event(world, capsys):
+def test_a_worse_day_of_numbers_is_reported_by_its_error_in_metrics_mail_and_event(world, capsys):
     s3, messages = world
     contract = replace(CONTRACT, labels=(), positive_label="", problem_type="regression")
     predicted = [f"{number % 50}" for number in range(400)]

@@ -29,7 +29,7 @@ def logs(monkeypatch):
 
 
 @pytest.mark.parametrize("there", [False, True])
-def test_what_the_containers_log_is_kept_for_the_days_of_the_parameter(logs, there):
+def test_container_logs_are_kept_for_the_days_of_the_parameter(logs, there):
     if there:
         logs.create_log_group(logGroupName=GROUP)
     event = {"endpoint_name": "bank", "since": datetime.now(UTC).isoformat()}

@@ -8,7 +8,7 @@ from train import gate
 
 @pytest.fixture
 def settings(monkeypatch):
-    """The function's variables; the judgement is the test of `autowatch.gate`, here it is what it was asked."""
+    """The function's variables. The judgement is replaced by its arguments; the tests of the gate cover it."""
     variables = {
         "S3_BUCKET": "bank",
         "STACK_NAME": "bank",

@@ -73,7 +73,7 @@ def end(s3, status):
     s3.put_object(Bucket=BUCKET, Key="models/latest.json", Body=json.dumps({**latest, "status": status}))
 
 
-def test_a_threshold_that_cannot_be_set_is_refused_before_the_run_takes_the_lock(s3, monkeypatch):
+def test_an_invalid_threshold_is_rejected_before_the_run_takes_the_lock(s3, monkeypatch):
     monkeypatch.setenv("COST_OF_MISS", "10")
     with pytest.raises(InvalidSetting, match="CostOfMiss is set and CostOfAlarm is not"):
         prepare({})
@@ -82,7 +82,7 @@ def test_a_threshold_that_cannot_be_set_is_refused_before_the_run_takes_the_lock
     ]
 
 
-def test_the_reference_is_made_ready_with_the_run_or_stops_it(s3, monkeypatch):
+def test_the_reference_is_prepared_with_the_run_or_stops_it(s3, monkeypatch):
     monkeypatch.setenv("REFERENCE_HOLDOUT", "reference/x.csv")
     with pytest.raises(ReferenceUnfit, match="reference/x.csv does not exist"):
         prepare({})
@@ -92,7 +92,7 @@ def test_the_reference_is_made_ready_with_the_run_or_stops_it(s3, monkeypatch):
     assert written.splitlines()[:2] == [b"age,y", b"0,yes"]
 
 
-def test_a_run_is_prepared_and_prepared_again_when_the_state_is_tried_again(s3):
+def test_a_run_is_prepared_again_when_the_state_is_retried(s3):
     first = prepare({})
     assert (first["decision"], first["rows"]) == ("train", 650)
     assert prepare({}) == first
@@ -103,12 +103,12 @@ def test_a_run_is_prepared_and_prepared_again_when_the_state_is_tried_again(s3):
     assert contract["dropped_columns"] == ["duration"]
 
 
-def test_an_input_that_means_nothing_is_refused(s3):
+def test_an_invalid_input_is_rejected(s3):
     with pytest.raises(InvalidInput, match="training_key"):
         prepare({"key": "training/x.csv"})
 
 
-def test_a_file_that_is_not_there_is_named(s3):
+def test_a_missing_file_is_named(s3):
     with pytest.raises(NoTrainingFile, match="training/gone.csv"):
         prepare({"training_key": "training/gone.csv"})
 
@@ -150,7 +150,7 @@ def contract_of(s3, answer):
         ("training/2026/", {"trigger": "drift"}, "training/2026/"),
     ],
 )
-def test_the_input_names_the_data_or_else_the_parameter_or_else_the_newest_file(
+def test_the_data_come_from_the_input_the_parameter_or_the_newest_file(
     s3, monkeypatch, parameter, request_, trained_on
 ):
     for name in ("2026/01.csv", "2026/02.csv", "z.csv"):
@@ -164,14 +164,14 @@ def test_the_input_names_the_data_or_else_the_parameter_or_else_the_newest_file(
 @pytest.mark.parametrize(
     ("name", "value"), [("AUTOPILOT_MODE", "HYPERPARAMETER_TUNING"), ("BAKE_SECONDS", "1200")]
 )
-def test_what_cannot_be_released_is_refused_before_the_run_begins(s3, monkeypatch, name, value):
+def test_a_deployment_that_cannot_succeed_is_rejected_before_the_run_begins(s3, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(ServingRefused):
         prepare({})
     assert s3.list_objects_v2(Bucket=BUCKET, Prefix="models/")["KeyCount"] == 0
 
 
-def test_the_newest_rows_are_held_out_where_the_parameter_says_so(s3, monkeypatch):
+def test_the_newest_rows_are_held_out_if_the_parameter_says_so(s3, monkeypatch):
     monkeypatch.setenv("HOLDOUT_BY", "newest")
     run = prepare({})["run"]
     holdout = s3.get_object(Bucket=BUCKET, Key=f"models/{run}/holdout.csv")["Body"].read().decode()
@@ -194,7 +194,7 @@ def test_a_run_in_progress_stops_a_person_with_an_error_and_drift_with_a_reason(
 
 
 def start_execution():
-    """The ARN of an execution that runs; moto lets it run for ever."""
+    """The ARN of a running execution; in moto it runs forever."""
     stepfunctions = client("stepfunctions")
     machine = stepfunctions.create_state_machine(
         name="train",
@@ -204,7 +204,7 @@ def start_execution():
     return stepfunctions.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
 
 
-def test_a_network_that_no_serverless_endpoint_has_is_refused_before_training(s3, monkeypatch):
+def test_a_network_for_a_serverless_endpoint_is_rejected_before_training(s3, monkeypatch):
     monkeypatch.setenv("NETWORK_ISOLATION", "true")
     with pytest.raises(ServingRefused, match="network isolation"):
         prepare({})
@@ -219,9 +219,7 @@ def test_a_network_that_no_serverless_endpoint_has_is_refused_before_training(s3
         ("MINIMUM_MACRO_F1", "MinimumMacroF1 is '0.3'.*Set MinimumAuc"),
     ],
 )
-def test_a_parameter_of_another_type_of_problem_is_refused_before_hours_are_spent(
-    s3, monkeypatch, variable, words
-):
+def test_a_parameter_of_another_problem_type_is_rejected_before_training(s3, monkeypatch, variable, words):
     monkeypatch.setenv(variable, "0.3")
     with pytest.raises(InvalidSetting, match=words):
         prepare({})

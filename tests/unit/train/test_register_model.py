@@ -1,4 +1,4 @@
-"""The state RegisterModel from event to record: moto's services, and an HTTP server in Domino's place."""
+"""The state RegisterModel from event to record, with moto's services and an HTTP server instead of Domino."""
 
 import boto3
 import pytest
@@ -43,7 +43,7 @@ def stack(monkeypatch):
     server.close()
 
 
-def test_a_released_model_is_made_known_once(stack):
+def test_a_released_model_is_registered_once(stack):
     for _ in range(2):
         answer = register_model.lambda_handler({"run": RUN}, Context(180))
         (model,) = stack.domino.models
@@ -58,7 +58,7 @@ def test_a_released_model_is_made_known_once(stack):
         {"DMM_API": "v0", "DMM_URL": "https://h/api/v0/models/", "MODEL_ID": "m"},
     ],
 )
-def test_a_domino_that_takes_no_models_is_not_asked(stack, monkeypatch, changes):
+def test_a_domino_without_model_registration_is_not_called(stack, monkeypatch, changes):
     for name, value in changes.items():
         monkeypatch.setenv(name, value)
     assert register_model.lambda_handler({"run": RUN}, Context(180)) == {"model_id": None}
@@ -71,7 +71,7 @@ def test_half_a_configuration_is_an_error(stack, monkeypatch):
         register_model.lambda_handler({"run": RUN}, Context(180))
 
 
-def test_a_domino_that_is_down_is_given_up_within_the_functions_time(stack):
+def test_an_unreachable_domino_is_abandoned_within_the_functions_time(stack):
     stack.server.respond = lambda _: Answer(503)
     seconds = iter([180.0, 45.0, 30.0])
     context = Context(180)

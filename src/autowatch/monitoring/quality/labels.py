@@ -205,6 +205,10 @@ class _Known:
     def fault_of(self, label: str) -> str:
         """The reason to reject an unknown label or, in regression, text that is not a number."""
         contract = self.contract
+        if not contract.labels and contract.target_readings(label):
+            return (
+                "The label may mean two numbers. Write it without separators of thousands, or with decimals."
+            )
         if not contract.labels:
             return f"The label is not a number, and the model of run {contract.run} predicts numbers."
         labels = listed([repr(short(label, _LONGEST_SHOWN)) for label in contract.labels], _LABELS_SHOWN)

@@ -1,4 +1,4 @@
-"""What pages show of a `drift.json`, whichever version wrote it: what it does not have is not shown."""
+"""The view of a `drift.json` of any version; what the document does not have is not shown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from autowatch.reports.documents import fields
 from autowatch.reports.text import rounded, short
 
 _MOST_BARS = 24
-"""The bars of 50 columns must stay a page that a phone opens at once."""
+"""Keeps the page of 50 columns small enough for a phone."""
 _MOST_COLUMNS = 500
 _MOST_NEW_VALUES = 8
 _MOST_ALARMS = 200
 
 
 class UnknownForm(ValueError):
-    """A document is not what docs/formats.md describes; pages name it and go on without it."""
+    """A document is not as docs/formats.md describes; pages name it and leave it out."""
 
 
 @dataclass(frozen=True)
 class BinBar:
-    """The shares of the reference and of the current rows in one bin; `low` and `high` are its ends, if it has any."""
+    """The shares of reference and current rows in one bin; `low` and `high` are its ends, if it has any."""
 
     label: str
     reference: float
@@ -32,7 +32,7 @@ class BinBar:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of a numeric column in the training data and in the rows judged, as text."""
+    """A figure of a numeric column in the training data and in the judged rows, as text."""
 
     name: str
     reference: str
@@ -41,7 +41,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class NewValue:
-    """A value never seen in training, how many rows have it, and the known value that looks the same (or nothing)."""
+    """A value never seen in training, its number of rows, and the known value that looks the same (or empty)."""
 
     text: str
     rows: int
@@ -53,12 +53,13 @@ class Column:
     """The judgement of one column.
 
     Attributes:
-        use: the share of the model's use that falls to it; None where that is not known.
+        use: its share of the model's use of all columns; None if unknown.
+        bars: the bins that fit in a table; `bars_hidden` is how many do not.
         new_values: the most frequent values that were never seen in training.
-        new_values_are_least: whether their numbers may be too low.
-        bins: of a numeric column all bins that any row is in; `bars` are those that a table has room for.
-        figures: of a numeric column its mean and others, as far as the document has them.
-        training_range: the smallest and the largest number of the training data, as far as they are known.
+        new_values_are_least: whether their counts may be too low.
+        bins: all non-empty bins of a numeric column.
+        figures: the figures of a numeric column that the document has, such as the mean.
+        training_range: the smallest and the largest number of the training data, if known.
     """
 
     name: str
@@ -87,7 +88,7 @@ class Column:
 
     @property
     def decides(self) -> bool:
-        """Whether the column counts; one of importance 0 is shown alone."""
+        """Whether the column counts; a column with importance 0 is only shown."""
         return self.importance != 0
 
     @property
@@ -98,11 +99,11 @@ class Column:
 
 @dataclass(frozen=True)
 class AlarmView:
-    """Something that needs a look whether or not the data drift; `column` is None for the day as a whole.
+    """A finding that needs attention with or without drift; `column` is None for the day as a whole.
 
     Attributes:
-        decides: whether it counts; that of a column of importance 0 is shown alone.
-        rise: by how much the share that it is about has risen; 1 for an alarm that is about no share.
+        decides: whether it counts; an alarm of a column with importance 0 is only shown.
+        rise: the rise of the share that it is about; 1 for other alarms.
     """
 
     column: str | None
@@ -114,11 +115,10 @@ class AlarmView:
 
 @dataclass(frozen=True)
 class RunDrift:
-    """The judgement of the rows that one run's model scored, its columns worst first.
+    """The judgement of the rows that one run's model scored.
 
-    Among those that drift the ones that the model uses most come first, where that is known.
-
-    Columns of importance 0 stand in `columns` and are none of `drifted_columns`, and their alarms come last.
+    Columns are sorted worst first, and drifted ones by the model's use if it is known. Columns with importance 0 are in
+    `columns` but not in `drifted_columns`, and their alarms come last.
     """
 
     run: str | None
@@ -137,7 +137,7 @@ class RunDrift:
 
     @property
     def knows_use(self) -> bool:
-        """Whether it is known how much the model uses each column."""
+        """Whether the model's use of its columns is known."""
         return any(column.use is not None for column in self.columns)
 
     @property
@@ -147,7 +147,7 @@ class RunDrift:
 
     @property
     def counts_nothing(self) -> bool:
-        """Whether there were rows enough, and no verdict, since none of the columns that were judged can bring one."""
+        """Whether there were enough rows but no verdict, because no column that decides could be judged."""
         judged = any(column.verdict in ("drift", "no drift") for column in self.columns)
         return judged and self.verdict == "not enough data"
 
@@ -158,38 +158,38 @@ class RunDrift:
 
     @property
     def shown(self) -> Sequence[Column]:
-        """As many of the columns as a page can hold."""
+        """The columns that fit on a page."""
         return self.columns[:_MOST_COLUMNS]
 
     @property
     def drifted(self) -> list[Column]:
-        """Of those the ones that drift and count, worst first."""
+        """The shown columns that drift and count, worst first."""
         return [column for column in self.shown if column.verdict == "drift" and column.decides]
 
     @property
     def shown_alone(self) -> list[Column]:
-        """Of those the ones that drift and do not count, worst first."""
+        """The shown columns that drift but do not count, worst first."""
         return [column for column in self.shown if column.verdict == "drift" and not column.decides]
 
     @property
     def without_drift(self) -> list[Column]:
-        """Of those the ones that do not drift, those with the largest distance first."""
+        """The shown columns that do not drift, largest distance first."""
         return [column for column in self.shown if column.verdict in ("no drift", None)]
 
     @property
     def undecided(self) -> list[Column]:
-        """Of those the ones with too few rows for a verdict."""
+        """The shown columns with too few rows for a verdict."""
         return [column for column in self.shown if column.verdict == "not enough data"]
 
     @property
     def not_judged(self) -> list[Column]:
-        """Of those the ones that cannot be judged."""
+        """The shown columns that cannot be judged."""
         return [column for column in self.shown if column.verdict == "not judged"]
 
 
 @dataclass(frozen=True)
 class DominoCheck:
-    """What Domino said once."""
+    """One check by Domino."""
 
     checked: str | None
     drifted_columns: Sequence[str]
@@ -198,7 +198,7 @@ class DominoCheck:
 
 @dataclass(frozen=True)
 class DominoView:
-    """What Domino last said, newest check first."""
+    """Domino's last results, newest check first."""
 
     read: str | None
     run: str | None
@@ -233,15 +233,15 @@ class DriftView:
 
     @property
     def rows_by_run(self) -> dict[str, int]:
-        """How many rows each run scored, as far as that is known."""
+        """The number of rows that each run scored, where known."""
         return {run.run: run.rows for run in self.runs if run.run is not None and run.rows is not None}
 
 
 def drift_view(document: Any) -> DriftView:
-    """Reads the judgement.
+    """Reads a `drift.json`.
 
     Raises:
-        UnknownForm: it is not an object, or has an unknown verdict.
+        UnknownForm: the document is not an object, or has an unknown verdict.
     """
     if not isinstance(document, dict):
         raise UnknownForm("drift.json does not hold an object.")
@@ -299,7 +299,7 @@ def _run(document: Mapping[str, Any]) -> RunDrift:
 
 
 def _alarms(items: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> list[AlarmView]:
-    """The alarms that count before others, those of the day before those of columns, the largest rise first."""
+    """The alarms, in this order: those that count, then those of the day, then by rise."""
     by_name = {column.name: column for column in columns}
     alarms = []
     for item in items:
@@ -383,7 +383,7 @@ def _new_values(document: Mapping[str, Any]) -> list[NewValue]:
 
 
 def _figures(document: Mapping[str, Any]) -> list[Figure]:
-    """Mean, median and extremes; documents of older versions have the extremes alone, and some not even these."""
+    """Mean, median and extremes; documents of older versions have only the extremes, or none."""
     numbers = fields.mapping(document, "numbers")
     before, now = (
         fields.mapping(numbers, whose) if numbers else _extremes(document, whose)
@@ -397,7 +397,7 @@ def _figures(document: Mapping[str, Any]) -> list[Figure]:
     for name, end in (("Minimum", "low"), ("Maximum", "high")):
         training, found = fields.number(before, end), fields.number(now, end)
         if training is not None:
-            # Within the training range rows are counted by bins, and the most extreme one is not known.
+            # Within the training range only bin counts are known, so the extreme number is not.
             figures.append(
                 Figure(name, rounded(training, 6), "within range" if found is None else rounded(found, 6))
             )

@@ -1,11 +1,11 @@
-"""Fields of JSON documents that another version may have written: a field in another form counts as missing."""
+"""Reads fields of JSON documents that another version may have written: a malformed field counts as missing."""
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
 _LARGEST = 1e15
-"""Nothing that is counted or measured here comes near; a number beyond is a fault of its writer."""
+"""No valid count or measure is that large; a larger number is an error of the writer."""
 
 
 def text(document: Mapping[str, Any], name: str) -> str | None:
@@ -29,13 +29,13 @@ def whole(document: Mapping[str, Any], name: str) -> int | None:
 
 
 def mapping(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The field's object; empty where there is none."""
+    """The field's object; empty if missing."""
     value = document.get(name)
     return value if isinstance(value, dict) else {}
 
 
 def items(document: Mapping[str, Any], name: str) -> list[Any]:
-    """The field's list; empty where there is none."""
+    """The field's list; empty if missing."""
     value = document.get(name)
     return value if isinstance(value, list) else []
 

@@ -1,4 +1,4 @@
-"""What pages show of predictions of several labels and of numbers: of a run at the gate, and of a day with labels."""
+"""The views of multiclass and regression predictions, for the gate of a run and for a day with labels."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ _SHOWN_LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 @dataclass(frozen=True)
 class ClassRow:
-    """How well one label is predicted, as texts; `cells` are the rows of it by the label that they got."""
+    """The figures of one label, as texts; `cells` are its rows by predicted label."""
 
     label: str
     rows: str
@@ -28,7 +28,7 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class ConfusionCell:
-    """Rows with one true label that got one label: how many, and as a share of all with this true label."""
+    """The rows with one true and one predicted label: their number, and their share of the true label's rows."""
 
     rows: int
     share: float
@@ -37,7 +37,7 @@ class ConfusionCell:
 
 @dataclass(frozen=True)
 class ClassView:
-    """The labels with the most rows first; `hidden` are not shown."""
+    """The labels, most rows first; `hidden` is how many are not shown."""
 
     classes: Sequence[ClassRow]
     hidden: int
@@ -45,7 +45,7 @@ class ClassView:
 
 @dataclass(frozen=True)
 class GridCell:
-    """A rectangle of the picture of predicted against actual numbers, in coordinates from 0 to 1."""
+    """A rectangle in the plot of predicted against actual numbers, in coordinates from 0 to 1."""
 
     x: float
     y: float
@@ -57,7 +57,7 @@ class GridCell:
 
 @dataclass(frozen=True)
 class BiasRow:
-    """A tenth of the rows by their prediction: in texts, and where its bias and the ends of that lie from 0 to 1."""
+    """A tenth of the rows, by prediction: texts, and the positions of the bias and of its interval from 0 to 1."""
 
     predicted: str
     actual: str
@@ -70,13 +70,15 @@ class BiasRow:
 
 @dataclass(frozen=True)
 class NumberView:
-    """How predicted numbers lie against those that came true.
+    """Predicted numbers compared with actual ones.
 
     Attributes:
-        cells: the rows by both numbers; the share is that of the fullest cell.
-        ticks: the ends of both axes and their middle, as pairs of a place from 0 to 1 and a text.
-        bias: by rising prediction; `zero` is where no bias lies, `bias_ticks` are those of that axis.
-        errors: pairs of a share of the rows and the error that it does not exceed, as texts.
+        cells: the rows by both numbers; a cell's share is relative to the fullest cell.
+        ticks: the ends and the middle of both axes, as pairs of a position from 0 to 1 and a text.
+        bias: in order of the prediction.
+        zero: the position of a bias of 0.
+        bias_ticks: the ticks of the bias axis.
+        errors: pairs of a share of the rows and the error that they do not exceed, as texts.
     """
 
     cells: Sequence[GridCell]
@@ -88,7 +90,7 @@ class NumberView:
 
 
 def read_classes(document: Any) -> ClassView | None:
-    """The table of a document, in whichever form; None where there is none in this form."""
+    """Reads the table of a document; None if it is missing or malformed."""
     try:
         return class_view(msgspec.convert(document, ClassTable))
     except (msgspec.ValidationError, ValueError, OverflowError):
@@ -96,7 +98,7 @@ def read_classes(document: Any) -> ClassView | None:
 
 
 def read_numbers(document: Any) -> NumberView | None:
-    """As `read_classes`."""
+    """Reads the table of a document; None if it is missing or malformed."""
     try:
         return number_view(msgspec.convert(document, NumberTable))
     except (msgspec.ValidationError, ValueError, OverflowError):
@@ -205,7 +207,7 @@ def _cells(table: NumberTable) -> list[GridCell]:
 
 
 def _bias_axis(table: NumberTable) -> tuple[float, list[tuple[float, str]], Callable[[float], float]]:
-    """Where 0 lies on an axis that holds all biases with their intervals, its ticks, and where a bias lies."""
+    """The axis for all biases and their intervals: the position of 0, the ticks, and the position of a bias."""
     found = [end for each in table.bias for end in (each.bias, each.lower, each.upper) if end is not None]
     low, high = min([0.0, *found]), max([0.0, *found])
     span = (high - low) or 1.0

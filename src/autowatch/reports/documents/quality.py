@@ -1,6 +1,6 @@
-"""What pages show of a `quality.json`, whichever version wrote it: what it does not have is not shown.
+"""The view of a `quality.json` of any version, matched with the drift of the same day.
 
-A day's quality beside its judgement of drift: whose it is, and of how many rows.
+What the document does not have is not shown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _SMALLEST_RADIUS, _LARGEST_RADIUS = 2.5, 7.0
 
 @dataclass(frozen=True)
 class IntervalPicture:
-    """Where an interval's ends, the value in it and the gate's figure lie across a picture 120 wide."""
+    """The horizontal positions of an interval, its value and the gate's figure in a picture of width 120."""
 
     lower: float
     value: float
@@ -50,7 +50,7 @@ class MeasureView:
 
     @property
     def picture(self) -> IntervalPicture | None:
-        """Where value, interval and gate lie beside each other; None without an interval."""
+        """The positions of value, interval and gate; None without an interval."""
         if self.value is None or self.lower is None or self.upper is None:
             return None
         shown = [self.lower, self.value, self.upper, *([] if self.gate is None else [self.gate])]
@@ -71,7 +71,7 @@ class MeasureView:
 
 @dataclass(frozen=True)
 class CalibrationBin:
-    """Rows of about the same probability, and the share of them that came true, with its interval."""
+    """Rows with similar probabilities, and the share of them that came true, with its interval."""
 
     predicted: float
     observed: float
@@ -83,15 +83,15 @@ class CalibrationBin:
 
 @dataclass(frozen=True)
 class RunQuality:
-    """How good one run's predictions of the day were.
+    """The quality of one run's predictions of the day.
 
     Attributes:
-        coverage: the share of the rows that has labels.
-        files: how many of the files have labels, in words; empty where that is not known.
-        leaves_files_out: whether a whole file is known to have none, so that the figures say nothing of it.
-        threshold: the probability from which on rows got the positive label, None where the label is the model's own.
-        decided_by: the measure that decides, as the document calls it.
-        classes, numbers: of several labels, and of numbers.
+        coverage: the share of the rows with labels.
+        files: how many of the files have labels, in words; empty if unknown.
+        leaves_files_out: whether at least one file has no labels, so that the figures do not cover it.
+        threshold: the lowest probability at which rows got the positive label; None if the model chose the label.
+        decided_by: the document's name of the measure that decides.
+        classes, numbers: the views of multiclass and of regression predictions.
     """
 
     run: str | None
@@ -111,7 +111,7 @@ class RunQuality:
 
     @property
     def decisive(self) -> MeasureView | None:
-        """The measure by which the verdict was found, where it has a value."""
+        """The measure that decided the verdict, if it has a value."""
         known = (item for item in self.measures if item.value is not None)
         return next((item for item in known if item.key == self.decided_by), None)
 
@@ -121,8 +121,8 @@ class QualityView:
     """The quality of a day.
 
     Attributes:
-        unlabelled_run: the run that the day's verdict on drift is about, where no row of it has a label: `main` is
-            then another model's.
+        unlabelled_run: the run of the day's drift verdict, if none of its rows has a label; `main` then belongs to
+            another model.
     """
 
     main: RunQuality
@@ -133,23 +133,23 @@ class QualityView:
 
     @property
     def other_model(self) -> Literal["earlier model", "later model"] | None:
-        """Whose figures `main` holds, if not those of the model that drift is judged for."""
+        """The model of `main`, if it is not the one whose drift is judged."""
         if self.unlabelled_run is None:
             return None
-        # Runs are named by the time at which they started.
+        # Runs are named by their start time.
         return "earlier model" if (self.main.run or "") < self.unlabelled_run else "later model"
 
     @property
     def unlabelled_model(self) -> Literal["newer model", "earlier model"]:
-        """What the model of `unlabelled_run` is beside that of `main`."""
+        """The model of `unlabelled_run`, compared with that of `main`."""
         return "newer model" if self.other_model == "earlier model" else "earlier model"
 
 
 def quality_view(document: Any) -> QualityView:
-    """Reads the quality of a day.
+    """Reads a `quality.json`.
 
     Raises:
-        UnknownForm: it is not an object, or has an unknown verdict.
+        UnknownForm: the document is not an object, or has an unknown verdict.
     """
     if not isinstance(document, dict):
         raise UnknownForm("quality.json does not hold an object.")
@@ -239,14 +239,14 @@ def _share(value: float) -> float:
 
 
 def match_quality(quality: QualityView, judged_run: str | None, rows: Mapping[str, int]) -> QualityView:
-    """The quality with the judged run's figures on top where there are any, and coverage of the rows that there are.
+    """The quality with the judged run's figures first, if there are any, and with up-to-date coverage.
 
-    `quality.json` counts the rows as they were when labels came last; files scored after that are in `drift.json`
-    alone. So of both counts the larger one holds.
+    `quality.json` has the row counts of the time when the last labels arrived; later files are only in `drift.json`.
+    The larger of the two counts is therefore used.
 
     Args:
-        judged_run: the run that the day's verdict on drift is about; None where that is not known.
-        rows: the rows of the day by the run that scored them, as the judgement of drift counted them.
+        judged_run: the run of the day's drift verdict; None if unknown.
+        rows: the rows of each run, from the day's `drift.json`.
     """
     runs = [_of_all_rows(run, rows) for run in (quality.main, *quality.other_runs)]
     runs.sort(key=lambda run: run.run != judged_run)
@@ -262,7 +262,7 @@ def _of_all_rows(run: RunQuality, rows: Mapping[str, int]) -> RunQuality:
     if not judged or judged <= (run.rows_scored or 0):
         return run
     labelled = run.rows_labelled
-    # What came since is in files of its own.
+    # The later rows are in files without labels.
     return replace(
         run,
         rows_scored=judged,

@@ -1,4 +1,4 @@
-"""What one day contributes to the pages of other days and to the history: little, since ninety of them are read."""
+"""Summaries of days for the pages of other days and for the history, which reads ninety of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from autowatch.reports.documents.quality import QualityView
 
 @dataclass(frozen=True)
 class DaySummary:
-    """A day's judgement in short.
+    """The summary of a day's judgement.
 
     Attributes:
-        rows: those that `run` scored.
-        all_rows: those of all runs; `rows_by_run` has those of each.
-        columns, alarms: how many there are, without those that do not count.
-        sizes: the distance of each column that was judged, in multiples of its threshold.
-        counts_nothing: whether drift cannot be called, since no column counts.
-        other_drifts: how many other runs' rows drifted on that day.
+        rows: the rows that `run` scored.
+        all_rows: the rows of all runs; `rows_by_run` has those of each run.
+        columns, alarms: the numbers of those that count.
+        sizes: the distance of each judged column, in multiples of its threshold.
+        counts_nothing: whether there is no verdict because no column counts.
+        other_drifts: the number of other runs whose rows drifted on that day.
     """
 
     run: str | None
@@ -38,7 +38,7 @@ class DaySummary:
 
 @dataclass(frozen=True)
 class DayRecord:
-    """What is known of a day; `unreadable` names its documents that have a form that is not known here."""
+    """The documents of a day; `unreadable` names those with an unknown form."""
 
     drift: DaySummary | None
     quality: QualityView | None
@@ -50,7 +50,7 @@ def summary_of(document: Any) -> DaySummary:
     """The summary of a `drift.json`.
 
     Raises:
-        UnknownForm: it is not one.
+        UnknownForm: the document is not a `drift.json`.
     """
     view = drift_view(document)
     main = view.main

@@ -1,4 +1,4 @@
-"""What the page of a training run shows of the training data, read from the run's data report."""
+"""The view of a run's training data, from its data report."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ _LONGEST_NAME, _MOST_NAMES = 60, 20
 
 @dataclass(frozen=True)
 class ColumnRow:
-    """One column; `note` is what is out of the ordinary about it."""
+    """One column; `note` says what is unusual about it."""
 
     name: str
     type: str
@@ -24,7 +24,7 @@ class ColumnRow:
 
 @dataclass(frozen=True)
 class PartRow:
-    """One part of the rows, and how many of them have each label, in the order of the view's labels."""
+    """A part of the rows, with the number of rows of each label in the order of the view's labels."""
 
     name: str
     rows: int
@@ -33,7 +33,7 @@ class PartRow:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that was inferred from the training data, or left out of them."""
+    """Something that was inferred from the training data or left out of them."""
 
     what: str
     found: str
@@ -41,7 +41,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class DataView:
-    """What the run was trained and judged on."""
+    """The data on which the run was trained and judged."""
 
     files: Sequence[str]
     inferred: Sequence[Finding]
@@ -69,10 +69,10 @@ _PREDICTS_FROM = {
 
 
 def data_view(document: dict[str, Any]) -> DataView:
-    """The data report as the page shows it.
+    """The view of the data report.
 
     Raises:
-        KeyError, TypeError, ValueError: the document is none that this version knows.
+        KeyError, TypeError, ValueError: the document has an unknown form.
     """
     classes, holdout = document["classes"], document["holdout"]
     labels = list(classes)

@@ -1,4 +1,4 @@
-"""What the page of a training run shows of the gate: checks, measures, and the points of the curves."""
+"""The view of a run's gate: checks, measures, and the points of the curves."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class GateMeasure:
-    """A measure of each model as text, and which of them is better; None where they are equal or there is one alone."""
+    """A measure of each model as text, and the index of the better one; None if they are equal or there is only one."""
 
     name: str
     note: str
@@ -59,7 +59,7 @@ class GateMeasure:
 
 @dataclass(frozen=True)
 class CheckRow:
-    """A question that the gate asked: what was measured, what was allowed, and the answer in a sentence."""
+    """A check of the gate: the measured value, the limit, and the result in a sentence."""
 
     name: str
     value: str
@@ -70,9 +70,12 @@ class CheckRow:
 
 @dataclass(frozen=True)
 class GateView:
-    """What the gate measured and decided; `decisive` is the challenger's measure by which models are compared.
+    """The gate's measures and decision.
 
-    `classes` are of several labels, `numbers` of numbers; `champion` is the run of the model that was compared.
+    Attributes:
+        decisive: the measure by which models are compared.
+        champion: the run of the champion in the comparison.
+        classes, numbers: the views of multiclass and of regression predictions.
     """
 
     decisive: str
@@ -93,10 +96,10 @@ class GateView:
 
 
 def gate_view(document: dict[str, Any]) -> GateView:
-    """The gate's record as the page shows it.
+    """The view of the gate's record.
 
     Raises:
-        KeyError, ValueError: the document is none that this version knows.
+        KeyError, ValueError: the document has an unknown form.
     """
     decision = to_decision(document)
     judged: list[tuple[Kind, JudgedModel]] = []
@@ -156,7 +159,7 @@ def _checks(decision: GateDecision, floors: dict[str, float]) -> list[CheckRow]:
 
 
 def _check(check: Check, decision: GateDecision, floors: Iterator[tuple[str, float]]) -> CheckRow:
-    """What a check compared, as the decision keeps it beside the sentence."""
+    """The row of a check, with the value and the limit from the decision."""
     value, limit = "–", check.limit or "–"
     name, comparison, challenger = check.name, decision.comparison, decision.challenger
     if check.name == "floor" and (floor := next(floors, None)):

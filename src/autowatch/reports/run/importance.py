@@ -14,8 +14,7 @@ _MOST_SHOWN = 30
 
 @dataclass(frozen=True)
 class UsedColumn:
-    """One column: its share of the model's use, the length of its bar as a share of the longest, and its value with
-    the interval, in words."""
+    """One column: its share of the model's use, its bar as a share of the longest, and its value with interval."""
 
     name: str
     share: float
@@ -25,9 +24,13 @@ class UsedColumn:
 
 @dataclass(frozen=True)
 class ImportanceView:
-    """The columns that the model uses, the most important first; `hidden` are not shown, `unused` have no share.
+    """The columns that the model uses, most important first.
 
-    `how` says how that was found, `values` heads the column of the values.
+    Attributes:
+        hidden: the number of columns that are not shown.
+        unused: the number of columns without a share.
+        how: the method, in words.
+        values: the heading of the values.
     """
 
     columns: Sequence[UsedColumn]
@@ -38,10 +41,10 @@ class ImportanceView:
 
 
 def importance_view(document: Any) -> ImportanceView:
-    """The run's `importance.json` as the page shows it.
+    """The view of a run's `importance.json`.
 
     Raises:
-        KeyError, ValueError: the document has another form.
+        KeyError, ValueError: the document has an unknown form.
     """
     found = msgspec.convert(document, ModelImportance)
     used = [column for column in found.columns if column.share]

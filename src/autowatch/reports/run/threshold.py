@@ -1,4 +1,4 @@
-"""What the page of a training run shows of the decision threshold: where it lies, what it does, what others would."""
+"""The view of a run's decision threshold, its effect, and the trade-off at other thresholds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from autowatch.evaluation.figures import Confusion, TradeOffPoint
 from autowatch.records.decision import GateDecision, JudgedModel
 
 _WIDTHS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-"""Where the axis of thresholds may end: where the positive label is rare, no probability comes near to 1."""
+"""Possible ends of the threshold axis: if the positive label is rare, no probability is close to 1."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class ThresholdView:
     """How the challenger's rows get their labels.
 
     Attributes:
-        value: from which probability on a row is positive; None where the label is the model's own.
-        origin: who chose it, in words.
-        flatters: whether it was chosen on the rows that are shown.
-        confusion: the rows by true and given label.
-        gives_no_positive_label: whether every row gets the other label.
-        champion: where the champion's threshold lies, in words; empty if it was not judged.
+        value: the lowest probability at which a row is positive; None if the model chooses the label.
+        origin: how it was chosen, in words.
+        flatters: whether it was chosen on the rows that are shown, so that their figures are optimistic.
+        confusion: the rows by true and predicted label.
+        gives_no_positive_label: whether every row gets the negative label.
+        champion: the champion's threshold, in words; empty if it was not judged.
         lines: of the trade-off.
         width: the threshold at the right end of the picture.
     """
@@ -44,12 +44,12 @@ class ThresholdView:
 
     @property
     def place(self) -> float | None:
-        """The threshold in coordinates of the picture; None where it is not in it."""
+        """The threshold's position in the picture, from 0 to 1; None if it lies outside."""
         return None if self.value is None or self.value > self.width else self.value / self.width
 
 
 def threshold_view(decision: GateDecision) -> ThresholdView | None:
-    """The threshold as the page shows it; None for the decisions of versions that knew none."""
+    """The view of the threshold; None for decisions of versions without thresholds."""
     challenger = decision.challenger
     if challenger is None or challenger.confusion is None:
         return None

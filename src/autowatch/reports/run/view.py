@@ -1,4 +1,4 @@
-"""What the page of a training run shows, read from the objects that the run has left: what is not there is left out."""
+"""The view behind the page of a training run, from the run's objects; missing objects are left out."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from autowatch.reports.run.importance import ImportanceView, importance_view
 from autowatch.reports.text import counted
 
 _MOST_CANDIDATES = 50
-"""HYPERPARAMETER_TUNING may leave hundreds, which nobody reads to the end."""
+"""HYPERPARAMETER_TUNING may create hundreds, too many to read."""
 
 _HEADLINES = {
     "running": ("Under way", "idle"),
@@ -24,12 +24,12 @@ _HEADLINES = {
     "rejected": ("Not released: the gate said no", "idle"),
     "failed": ("Failed", "drift"),
 }
-"""Headline and colour by status. The colours are named after the drift page, which has them too."""
+"""Headline and tone by status; see `headline.Tone`."""
 
 _TRIGGERS = {"manual": "started by hand", "drift": "started by drift", "promote": "back to an earlier model"}
 
 _ROOT = "../../"
-"""From the page of a run to the bucket's root."""
+"""The relative path from the page of a run to the bucket's root."""
 
 _MOST_FILES = 20
 
@@ -47,7 +47,7 @@ class RunFact:
 
 @dataclass(frozen=True)
 class CandidateView:
-    """One of Autopilot's candidates; `values` stand in the order of the leaderboard's columns."""
+    """One of Autopilot's candidates; `values` are in the order of the leaderboard's columns."""
 
     name: str
     values: Sequence[float | None]
@@ -56,7 +56,7 @@ class CandidateView:
 
 @dataclass(frozen=True)
 class LeaderboardView:
-    """Autopilot's candidates, the best one first; `hidden` are not shown, `failures` are what it could not do."""
+    """Autopilot's candidates, best first; `hidden` is how many are not shown, `failures` are its partial failures."""
 
     best: str
     columns: Sequence[str]
@@ -68,8 +68,7 @@ class LeaderboardView:
 
 @dataclass(frozen=True)
 class View:
-    """Everything on the page. A section that the run did not get to is None; `unreadable` names those in a form
-    that this version does not know."""
+    """Everything on the page. Missing sections are None; `unreadable` names those with an unknown form."""
 
     run: Run
     headline: str
@@ -83,12 +82,12 @@ class View:
 
     @property
     def history(self) -> str | None:
-        """The page of all days, where the model has gone live; relative, like the others."""
+        """The relative link to the history page, if the model was released."""
         return f"{_ROOT}{HISTORY_KEY}" if self.run.status == "released" else None
 
     @property
     def summary(self) -> list[str]:
-        """The outcome in words: of a judged model how many checks it passed and which it did not, else the reason."""
+        """The outcome in words: for a judged model, its passed and failed checks; otherwise the reason."""
         reason, gate = self.run.reason, self.gate
         if gate is None or not gate.checks:
             return [reason] if reason else []
@@ -104,7 +103,7 @@ class View:
 
     @property
     def champion(self) -> str | None:
-        """The page of the run whose model was in force."""
+        """The relative link to the page of the run that was in force."""
         champion = self.gate.champion if self.gate else None
         return f"{_ROOT}{run_page_key(quote(champion, safe=''))}" if champion else None
 
@@ -115,12 +114,12 @@ class View:
 
     @property
     def positive(self) -> str:
-        """The positive label, as far as the run's data tell."""
+        """The positive label; `positive` if the data report does not name it."""
         return (self.data and self.data.positive_label) or "positive"
 
     @property
     def negative(self) -> str:
-        """The other label, as far as the run's data tell."""
+        """The negative label; `negative` if the data report does not name it."""
         labels = self.data.labels if self.data and self.data.positive_label else ()
         return next((label for label in labels if label != self.positive), "negative")
 
@@ -129,8 +128,8 @@ def view_of(run: Run, documents: dict[str, Any]) -> View:
     """The view of a run.
 
     Args:
-        run: how it went.
-        documents: the objects data, leaderboard, gate and importance by these names, as far as they are there.
+        run: the run's record.
+        documents: its objects `data`, `leaderboard`, `gate` and `importance`; missing ones are left out.
     """
     unreadable: list[str] = []
 
@@ -140,7 +139,7 @@ def view_of(run: Run, documents: dict[str, Any]) -> View:
         try:
             return reader(documents[name])
         except (KeyError, TypeError, ValueError, AttributeError):
-            # The page must not keep a run from ending because another version wrote one of its objects.
+            # An object of another version must not prevent the run from ending.
             unreadable.append(name)
             return None
 
@@ -197,7 +196,7 @@ def _training_fact(run: Run, data: DataView | None) -> RunFact:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as people read them: `48 s`, `12 min 5 s`, `3 h 20 min`."""
+    """A duration such as `48 s`, `12 min 5 s` or `3 h 20 min`."""
     if seconds is None:
         return "–"
     minutes, second = divmod(round(seconds), 60)
@@ -211,7 +210,7 @@ def _leaderboard(document: dict[str, Any]) -> LeaderboardView:
     candidates = document["candidates"]
     objective = document["objective"] or "Objective"
     names = dict.fromkeys(name for item in candidates for name in item["metrics"])
-    # Autopilot ranks by the objective on its validation rows, so that the two would be the same column twice.
+    # Autopilot ranks by the objective on its validation rows, so this column would repeat the objective.
     names.pop(f"{objective} (Validation)", None)
     prefix = f"{document['job_name']}-"
     return LeaderboardView(

@@ -1,6 +1,6 @@
-"""What one pass over a column finds out: its type, what is missing, how many values it has, and which.
+"""Surveys a column in one pass: its type, its missing values, and its distinct values.
 
-How often each text occurs in a column, in bounded memory.
+Also: counts how often each text occurs in a column, in bounded memory.
 """
 
 import sys
@@ -22,7 +22,7 @@ from autowatch.tabular.cells import (
 
 @dataclass(frozen=True)
 class StrayText:
-    """A text among numbers, which is taken for a missing value: how often it occurs, and its first line."""
+    """A text in a numeric column, read as a missing value: how often it occurs, and its first line."""
 
     text: str
     times: int
@@ -35,14 +35,14 @@ class ColumnSurvey:
 
     Attributes:
         name: its name in the header.
-        type: numeric where nearly every value that is there is a number of one form.
-        missing: how many rows have none.
+        type: numeric if nearly every value present is a number of one form.
+        missing: how many rows have no value.
         distinct: how many different values it has; estimated if not `distinct_is_exact`.
         distinct_is_exact: whether all values were counted.
-        texts: for each text how many rows it stands for: bins are cut from them.
+        texts: how many rows each text represents; the bins are made from these counts.
         form: how a numeric column writes its numbers.
         stray: the texts among its numbers, the most frequent first.
-        doubt: why a column that holds numbers is read as texts; empty where nothing speaks for numbers.
+        doubt: why a column that seems to hold numbers is read as texts; otherwise empty.
     """
 
     name: str
@@ -57,7 +57,7 @@ class ColumnSurvey:
 
     @property
     def is_constant(self) -> bool:
-        """Whether every row is the same there, missing included, so that nothing can be learnt from it."""
+        """Whether every row has the same value or none, so that a model can learn nothing from the column."""
         return self.distinct + (self.missing > 0) < 2
 
 
@@ -71,7 +71,7 @@ class ColumnReader:
         self._first_lines: dict[str, int] = {}
 
     def add(self, texts: Sequence[str], lines: Sequence[int]) -> None:
-        """Takes in the column's fields of some rows, and the lines on which these begin."""
+        """Adds the column's fields in some rows, and the lines on which these rows begin."""
         numbers = []
         for text in self._counts.add(texts):
             try:
@@ -83,16 +83,16 @@ class ColumnReader:
         self._bounds = [min(known), max(known)] if known else []
 
     def survey(self) -> ColumnSurvey:
-        """What was found out."""
+        """The survey of all rows added."""
         texts = self._counts.weights()
         found = find_form(texts)
         form = found.form or PLAIN_FORM
         if found.form and not form.is_styled:
-            # Also those that were not kept: the second pass meets them again.
+            # Texts that were not kept are included: they occur again in the second pass.
             form = (
                 replace(form, missing=tuple(sorted(self._first_lines))) if self._first_lines else PLAIN_FORM
             )
-            # The outer bins begin at the smallest and the largest number, also where those were not kept.
+            # The outer bins end at the smallest and the largest number, even if those were not kept.
             texts = dict.fromkeys((text for _, text in self._bounds), 1) | texts
         missing = missing_values(form)
         return ColumnSurvey(
@@ -115,31 +115,31 @@ class ColumnReader:
 
 
 _MOST_LINES_KEPT = 1_000
-"""Texts that are no plain numbers whose first line is remembered."""
+"""The most texts, other than plain numbers, whose first line is kept."""
 
 
 @dataclass(frozen=True)
 class FoundForm:
-    """The form of a column's numbers; None for texts, and then a doubt where they might be numbers all the same."""
+    """The form of a column's numbers; None for texts, with a doubt if these might be numbers after all."""
 
     form: NumberForm | None
     doubt: str = ""
 
 
 _NEARLY_ALL = 0.95
-"""The share of the values that are there from which a column is one of numbers."""
+"""A column is numeric if at least this share of its present values are numbers."""
 
 _MOST_STRAY_TEXTS = 100
 
 _FIRST_LOOK = 500
-"""Of a form that reads none of so many of the most frequent texts nothing more is asked."""
+"""A form that can read none of this many most frequent texts is ruled out."""
 
 
 def find_form(texts: Mapping[str, int]) -> FoundForm:
     """How a column writes its numbers, if nearly all of its values are numbers of one form.
 
-    Plain numbers come first. Where two other forms read the same texts as different numbers (`1,234` is 1.234 or 1234),
-    nothing is guessed.
+    Plain numbers take precedence. If two other forms read the same texts as different numbers (`1,234` is 1.234 or
+    1234), the column is read as texts.
     """
     present = {text: times for text, times in texts.items() if text not in MISSING}
     if not present:
@@ -186,7 +186,7 @@ def _differ(first: Mapping[str, float], second: Mapping[str, float]) -> bool:
 
 
 def _doubt(readings: Mapping[NumberForm, Mapping[str, float]], present: Mapping[str, int], total: int) -> str:
-    """Why texts are not read as numbers although nearly all of them are, in one form or another."""
+    """Why texts are not read as numbers although nearly all of them are numbers in some form."""
     some = {form: read for form, read in readings.items() if sum(map(present.__getitem__, read)) > 0}
     any_form = set().union(*some.values()) if some else set()
     if sum(map(present.__getitem__, any_form)) / total < _NEARLY_ALL:
@@ -197,26 +197,26 @@ def _doubt(readings: Mapping[NumberForm, Mapping[str, float]], present: Mapping[
 
 
 _ENTRY_BYTES = 120
-"""What a dictionary entry costs beside its text, measured on CPython 3.13 just after the dictionary has grown."""
+"""Bytes of a dictionary entry without its text, measured on CPython 3.13 just after the dictionary has grown."""
 
 
 _FREQUENT_SHARE = 0.001
 
 
 _FEWEST_ROWS = 10_000
-"""Before so many rows the share is taken of this number: among a thousand rows each would be frequent."""
+"""The share is taken of at least this number of rows: among a thousand rows, every text would be frequent."""
 
 
 _HASH_BITS = 32
 
 
 class TextCounts:
-    """Counts texts exactly while they fit into `max_bytes`, and a fair sample of them beyond that.
+    """Counts texts exactly while they fit into `max_bytes`, and afterwards a fair sample of them.
 
-    The sample is Wegman's (Flajolet, "On adaptive sampling", Computing 43, 1990): whenever the memory is full, only the
-    texts whose hash ends with one more zero bit stay. The count of a text that stays is exact, whatever the order of
-    the rows, and the number of different texts is estimated with a relative error of about 1.2 / sqrt(texts kept).
-    Frequent texts, with a thousandth of the rows or more when the memory fills up, stay in any case.
+    The sample is Wegman's (Flajolet, "On adaptive sampling", Computing 43, 1990): whenever the memory is full, only
+    texts whose hash ends with one more zero bit are kept. The count of a kept text is exact in any order of the rows,
+    and the number of different texts is estimated with a relative error of about 1.2 / sqrt(texts kept). Texts with at
+    least a thousandth of the rows when the memory fills up are always kept.
     """
 
     def __init__(self, max_bytes: int, kept: Collection[str] = ()) -> None:
@@ -230,7 +230,7 @@ class TextCounts:
         return self._zero_bits == 0
 
     def add(self, texts: Sequence[str]) -> list[str]:
-        """Counts `texts`, and returns those among them that were not counted before, each once."""
+        """Counts `texts`, and returns those that occur for the first time, each once."""
         self._rows += len(texts)
         counts = Counter(texts)
         new = [text for text in counts if text not in self._counts]
@@ -246,17 +246,17 @@ class TextCounts:
         return new
 
     def times(self, text: str) -> int:
-        """How often `text` occurred; exact for the texts `kept` that were named in the beginning."""
+        """How often `text` occurred; always exact for the texts passed as `kept`."""
         return self._counts[text]
 
     def distinct(self, ignored: Collection[str]) -> int:
-        """How many different texts there were but for those `ignored`: counted, or estimated if not `is_exact`."""
+        """How many different texts occurred, without those `ignored`; estimated if not `is_exact`."""
         texts = self._counts.keys() - set(ignored)
         sampled = sum(map(self._is_sampled, texts))
         return (sampled << self._zero_bits) + len(texts) - sampled
 
     def weights(self) -> dict[str, int]:
-        """For each text kept how many rows it stands for: its own count, or those of the texts left out as well."""
+        """How many rows each kept text represents: its own and, for a sampled text, those of the dropped texts."""
         if self.is_exact:
             return dict(self._counts)
         return {
@@ -267,7 +267,7 @@ class TextCounts:
         }
 
     def _thin_out(self) -> None:
-        """Leaves out half of the rare texts."""
+        """Drops half of the rare texts."""
         self._zero_bits += 1
         self._counts = Counter(
             {
@@ -282,7 +282,7 @@ class TextCounts:
         return times >= _FREQUENT_SHARE * max(self._rows, _FEWEST_ROWS)
 
     def _is_sampled(self, text: str) -> bool:
-        # Python's own hash differs from process to process, and the bins would with it.
+        # Python's own hash differs between processes, which would change the bins.
         return not zlib.crc32(text.encode()) & ((1 << self._zero_bits) - 1)
 
 

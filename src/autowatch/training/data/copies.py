@@ -1,4 +1,4 @@
-"""Near copies: rows that are equal in every column but those that only name the row, or the day of its export."""
+"""Near copies: rows that differ only in columns that identify the row or give the day of its export."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from autowatch.tabular.repeated import RepeatedRows
 from autowatch.training.data.columns import ColumnSurvey
 
 _NAMES_ROWS = 0.9
-"""A column of texts or whole numbers names rows where this share of its values is different."""
+"""A column of texts or whole numbers identifies rows if at least this share of its values is distinct."""
 
 _DATE = re.compile(r"\s*(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{4})(?:[T ].*)?")
 _WHOLE = re.compile(r"\s*[-+]?[0-9]+(?:\.0*)?\s*")
@@ -22,19 +22,19 @@ _MOST_COLUMNS = 6
 _FEWEST_ROWS = 10
 _SMALLEST_SHARE = 0.01
 _TIMES_CHANCE = 10.0
-"""Columns depend on each other, so that more rows agree by chance than if they did not."""
+"""Near copies must exceed chance by this factor: columns depend on each other, so more rows agree than by chance."""
 
 
 @dataclass(frozen=True)
 class NearCopies:
-    """How many rows equal an earlier one in all columns but these; an estimate if not `is_exact`."""
+    """How many rows equal an earlier row in all columns except these; an estimate if not `is_exact`."""
 
     rows: int
     columns: tuple[str, ...]
     is_exact: bool
 
     def warning(self, rows: int, id_column: str) -> str:
-        """What to say of it, where the file has so many rows."""
+        """The warning about the copies in a file with this number of rows."""
         names, about = " and ".join(map(repr, self.columns)), "" if self.is_exact else "About "
         remedy = (
             f"Remove the copies, or leave the parameter IdColumn empty and add {names} to DropColumns"
@@ -50,7 +50,7 @@ class NearCopies:
 
 
 def copies_by_time(duplicates: int, rows: int, rule: HoldoutRule) -> list[str]:
-    """What to say of exact copies where rows are held out by time, and no digest keeps them on one side."""
+    """The warning about exact copies if rows are held out by time, where no digest keeps copies in one part."""
     if rule.by != "newest" or duplicates < max(_FEWEST_ROWS, _SMALLEST_SHARE * rows):
         return []
     return [
@@ -63,7 +63,7 @@ def copies_by_time(duplicates: int, rows: int, rule: HoldoutRule) -> list[str]:
 class NearCopiesFinder:
     """Looks for near copies block by block, in bounded memory.
 
-    It counts how many rows repeat an earlier one when each column that names rows is left out, and when all are.
+    Counts the rows that repeat an earlier one without each column that identifies rows, and without all of these.
     """
 
     def __init__(
@@ -83,13 +83,13 @@ class NearCopiesFinder:
         }
 
     def add(self, columns: Sequence[Sequence[str]]) -> None:
-        """Takes note of rows, column by column in the header's order."""
+        """Adds rows, column by column in the header's order."""
         for names, counts in self._counts.items():
             kept = [columns[place] for place in self._kept[names]]
             counts.add(map(hash, zip(*kept, strict=True)))
 
     def found(self) -> NearCopies | None:
-        """The fewest columns without which the most rows are copies; None where no more are than by chance."""
+        """The fewest columns without which the most rows are copies; None if chance explains their number."""
         if not self._counts:
             return None
         exact = self._counts[()].count()
@@ -101,7 +101,7 @@ class NearCopiesFinder:
         return NearCopies(rows, names, self._counts[names].is_exact)
 
     def _by_chance(self, left_out: tuple[str, ...]) -> float:
-        """How many pairs of rows would agree in the other columns if these did not depend on each other."""
+        """How many pairs of rows would agree in the other columns if these were independent."""
         agree = prod(chance for name, chance in self._chances.items() if name not in left_out)
         return self._rows * (self._rows - 1) / 2 * agree
 

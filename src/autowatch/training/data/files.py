@@ -1,4 +1,4 @@
-"""The files that a run trains on: one, or all below a prefix as if they were one."""
+"""The files that a run trains on: a single file, or all files under a prefix, read as one."""
 
 import hashlib
 import json
@@ -13,11 +13,11 @@ from autowatch.records.keys import TRAINING_PREFIX
 
 
 class NoTrainingFile(AutowatchError):
-    """There is nothing to train on."""
+    """There is no training file."""
 
 
 class InvalidTrainingKey(AutowatchError):
-    """The key is neither one of a training file nor a prefix of them."""
+    """The key names neither a training file nor a prefix of training files."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class TrainingFiles:
     """What a run trains on.
 
     Attributes:
-        files: the files in the order in which their rows follow each other.
-        identity: the one file; or, of a prefix, the prefix with a digest of its files for an ETag and their bytes.
+        files: the files in the order in which their rows are read.
+        identity: the single file; or the prefix, with a digest of its files as ETag and their total size.
     """
 
     files: tuple[ObjectVersion, ...]
@@ -34,16 +34,15 @@ class TrainingFiles:
 
 
 def find_training_files(bucket: Bucket, key: str | None) -> TrainingFiles:
-    """The file under `key`; those below it, if it ends with a slash, in the order of their keys; or the newest one.
+    """The file `key`; if `key` ends with a slash, all files under it by ascending key; or the newest file.
 
     Args:
-        s3: the boto3 client.
-        bucket: where to look.
+        bucket: the bucket that holds the files.
         key: `training/NAME.csv`, or a prefix such as `training/2026/`; None for the newest .csv under training/.
 
     Raises:
-        InvalidTrainingKey: the key lies elsewhere, or is neither a .csv nor a prefix.
-        NoTrainingFile: there is none.
+        InvalidTrainingKey: the key is not under training/, or is neither a .csv nor a prefix.
+        NoTrainingFile: there is no such file.
     """
     if key is None:
         return _one_file(bucket, _newest_key(bucket))
@@ -58,7 +57,7 @@ def find_training_files(bucket: Bucket, key: str | None) -> TrainingFiles:
 
 
 def _newest_key(bucket: Bucket) -> str:
-    """By the time of the upload. A file that was rewritten since stands too late in the listing."""
+    """By the time of upload; the listing's time is later for a file that was rewritten afterwards."""
     found = _list_files(bucket, TRAINING_PREFIX)
     newest = (datetime.min.replace(tzinfo=UTC), "")
     for item in sorted(found, key=lambda item: (item["LastModified"], item["Key"]), reverse=True):

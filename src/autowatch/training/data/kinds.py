@@ -1,4 +1,4 @@
-"""What a column's values look like beyond their type: dates, or identifiers. Models take both for what they are not."""
+"""Whether a column holds dates or identifiers, which models misread as categories or amounts."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -21,9 +21,9 @@ _WRITTEN = {
     "Mon DD, YYYY": (rf"{_MONTH} (?P<d>\d{{1,2}}),? (?P<Y>\d{{4}}){_TIME}", "%Y %b %d"),
     "YYYYMMDD": (r"(?P<Y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})", "%Y %m %d"),
 }
-"""By the name of a form the pattern of a text, with the year, month and day in it, and their reading."""
+"""Each form's name, the pattern of its texts with groups for year, month and day, and their strptime format."""
 
-# From 2000 to 2040, of which no smaller count of seconds or milliseconds comes near.
+# From 2000 to 2040; ordinary counts of seconds or milliseconds are far smaller.
 _CLOCKS = {"seconds since 1970": 1, "milliseconds since 1970": 1000}
 _FIRST_SECOND, _LAST_SECOND = 946_684_800, 2_208_988_800
 
@@ -39,10 +39,10 @@ _LONG_NUMBER = 8
 
 
 def date_form(texts: Mapping[str, int]) -> str:
-    """The form in which a column writes dates or times, such as `YYYY-MM-DD`; empty where it does not.
+    """The form of a column's dates or times, such as `YYYY-MM-DD`; empty if it holds neither.
 
     Args:
-        texts: how many rows have each text, without the missing ones.
+        texts: how many rows have each text, without missing values.
     """
     some = sorted(texts, key=lambda text: (-texts[text], text))[:_LOOKED_AT]
     if len(some) < _FEWEST_DATES:
@@ -60,15 +60,16 @@ def date_form(texts: Mapping[str, int]) -> str:
 
 
 def are_identifiers(texts: Mapping[str, int], feature_type: FeatureType, rows: int, distinct: int) -> bool:
-    """Whether nearly every row has a value of its own, as a customer's number has, and as an amount may not.
+    """Whether nearly every row has a different value that looks like an identifier rather than an amount.
 
-    Whole numbers are identifiers if no two rows have the same and they count on, or have as many digits, eight or more.
+    Whole numbers are identifiers if they are all different and either nearly consecutive or of equal length, at least
+    eight digits.
 
     Args:
-        texts: how many rows have each text, without the missing ones; a sample of them will do.
-        feature_type: how they are read.
+        texts: how many rows have each text, without missing values; a sample is enough.
+        feature_type: how the texts are read.
         rows: how many rows have a value.
-        distinct: how many different ones there are.
+        distinct: how many different values there are.
     """
     if rows < _FEWEST_IDENTIFIERS or distinct < _HARDLY_REPEATS * rows:
         return False
@@ -82,7 +83,7 @@ def are_identifiers(texts: Mapping[str, int], feature_type: FeatureType, rows: i
 
 
 def _share(texts: Mapping[str, int], fitting: Iterable[str], some: Iterable[str]) -> bool:
-    """Whether nearly all rows with one of these texts have one that fits."""
+    """Whether the texts in `fitting` cover nearly all rows of the texts in `some`."""
     return sum(map(texts.__getitem__, fitting)) >= _NEARLY_ALL * sum(map(texts.__getitem__, some))
 
 
@@ -93,7 +94,7 @@ def _is_date(text: str, pattern: re.Pattern[str], reading: str) -> bool:
     found = match.groupdict()
     month = found.get("m") or found.get("b") or ""
     try:
-        # Only the day is read; that it lies in the calendar is what tells a date from other numbers.
+        # Only the day is parsed: being in the calendar is what distinguishes a date from other numbers.
         datetime.strptime(f"{found['Y']} {month} {found['d']}", reading)
     except ValueError:
         return False

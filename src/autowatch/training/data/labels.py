@@ -1,4 +1,4 @@
-"""The labels of the target: how often each stands, where first, and in words why they cannot be told apart."""
+"""The target's labels: how often each occurs, where first, and errors that say why they cannot be classified."""
 
 from array import array
 from collections import Counter
@@ -11,13 +11,13 @@ from autowatch.training.data.table import UnfitTrainingFile
 
 FEWEST_ROWS_OF_CLASS = 20
 MOST_CLASSES = 100
-"""More are names rather than classes: manifests, pages and the columns of predictions would grow with them."""
+"""More labels are probably names, and would bloat manifests, pages and the columns of predictions."""
 _MOST_COUNTED = 1_000
 _SHOWN = 5
 
 
 class WrongClasses(UnfitTrainingFile):
-    """The target does not have the labels that its problem type takes, or not the positive one."""
+    """The target's labels do not fit its problem type, or lack the positive label."""
 
 
 class TooFewRowsOfClass(UnfitTrainingFile):
@@ -26,7 +26,7 @@ class TooFewRowsOfClass(UnfitTrainingFile):
 
 @dataclass(frozen=True)
 class LabelCount:
-    """A label, in how many rows it stands, and the place of the first, such as `line 7`."""
+    """A label, how many rows have it, and the place of the first, such as `line 7`."""
 
     label: str
     rows: int
@@ -34,25 +34,25 @@ class LabelCount:
 
     @property
     def quoted(self) -> str:
-        """Its text, cut, if several rows have it. What stands once may be a customer's cell: then just its place."""
+        """The label, shortened; or only its place if it occurs once, since it may then be a customer's cell."""
         if self.rows == 1:
             return f"one on {self.first}"
         return repr(cut(self.label))
 
     @property
     def described(self) -> str:
-        """The same with count and place."""
+        """The label with its count and first place."""
         return (
             self.quoted if self.rows == 1 else f"{self.quoted} in {self.rows:,} rows, first on {self.first}"
         )
 
 
 class TargetLabels:
-    """Counts the different values of the column `target`, in the order of their first rows, up to a thousand.
+    """Counts the distinct values of the column `target`, up to a thousand, in the order of their first rows.
 
     Attributes:
-        is_complete: whether there are no more.
-        missing: the first text that stands for a missing value, and its place; empty texts where there is none.
+        is_complete: whether all distinct values were counted.
+        missing: the first text that reads as a missing value, and its place; empty texts if there is none.
     """
 
     def __init__(self, target: str) -> None:
@@ -64,7 +64,7 @@ class TargetLabels:
         self._first: dict[str, str] = {}
 
     def note_missing(self, column: Sequence[str], lines: Sequence[int], file: str = "") -> None:
-        """Takes note of the first of these values that stands for a missing one."""
+        """Records the first of these values that reads as missing."""
         if self.missing[0] or MISSING.isdisjoint(column):
             return
         text = next((text for text in column if text and text in MISSING), "")
@@ -72,15 +72,15 @@ class TargetLabels:
             self.missing = (text, _place(lines[column.index(text)], file))
 
     def add(self, column: Sequence[str], lines: Sequence[int], file: str = "") -> "array[int]":
-        """Takes note of rows.
+        """Adds rows.
 
         Args:
             column: the target's values, none of them missing.
-            lines: the rows' lines.
-            file: in which they are, where there are several.
+            lines: the line of each row.
+            file: the file of these rows, if there are several.
 
         Returns:
-            For each row the place of its value in `counts`, or 0 where that has too many.
+            For each row the position of its value in `counts`; 0 for values beyond the thousand.
         """
         for label in dict.fromkeys(column):
             if label in self._places:
@@ -96,7 +96,7 @@ class TargetLabels:
 
     @property
     def counts(self) -> dict[str, LabelCount]:
-        """For each value what is known of it."""
+        """What is known of each value."""
         return {label: LabelCount(label, self._rows[label], first) for label, first in self._first.items()}
 
 
@@ -105,7 +105,7 @@ def _place(line: int, file: str) -> str:
 
 
 def check_labels(labels: TargetLabels) -> None:
-    """Checks that the target holds labels, two at least, and none that a model reads as missing.
+    """Checks that the target holds at least two labels, none of which a model reads as missing.
 
     Raises:
         WrongClasses: it does not.
@@ -128,7 +128,7 @@ def check_two_labels(labels: TargetLabels) -> None:
     """Checks that the target has two labels with enough rows.
 
     Raises:
-        WrongClasses: it has not two.
+        WrongClasses: it does not have two labels.
         TooFewRowsOfClass: one of them has too few rows.
     """
     check_labels(labels)
@@ -148,11 +148,11 @@ def check_several_labels(labels: TargetLabels, *, are_meant: bool) -> None:
     """Checks that the target has several labels with enough rows.
 
     Args:
-        are_meant: whether somebody said that there are several; otherwise they must not look like slips.
+        are_meant: whether the user asked for several labels; if not, labels that look like typing errors are rejected.
 
     Raises:
-        WrongClasses: it has two, or too many, or some look like slips.
-        TooFewRowsOfClass: some have too few rows.
+        WrongClasses: it has two or too many labels, or some look like typing errors.
+        TooFewRowsOfClass: some labels have too few rows.
     """
     check_labels(labels)
     counts = labels.counts
@@ -186,7 +186,7 @@ def check_several_labels(labels: TargetLabels, *, are_meant: bool) -> None:
 
 
 def check_positive_label(labels: TargetLabels, positive_label: str) -> None:
-    """Raises WrongClasses unless the label is one of the two; an empty one means any."""
+    """Raises WrongClasses unless the label is one of the two; an empty label passes."""
     counts = labels.counts
     if positive_label and positive_label not in counts:
         held = " and ".join(counts[label].quoted for label in sorted(counts))
@@ -215,7 +215,7 @@ def _how_many(labels: TargetLabels) -> str:
 
 
 def hints(labels: TargetLabels) -> str:
-    """What labels may come from that look like slips, in sentences with a space in front; nothing where none do."""
+    """Likely causes of labels that look like typing errors, as sentences with a leading space; otherwise empty."""
     counts: Mapping[str, LabelCount] = labels.counts
     texts = [label.strip().casefold() for label in counts]
     numbers = [number for label in counts if (number := _number(label)) is not None]

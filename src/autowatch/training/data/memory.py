@@ -1,9 +1,9 @@
-"""What is remembered of open columns, whose values are too many to have bins.
+"""The memory of open columns, which have too many values for bins.
 
-The values that the model is trained on go into a set. How many of the hold-out's rows have another value says how
-many are to be expected of later rows, since the model has seen neither. Where rows are held out by all that they hold,
-copies of a row are on one side, so that a table of few columns has more new values in its hold-out than later rows
-will have: there a draw by chance is the bound.
+The values in the training rows go into a set. The share of hold-out rows with a value outside the set is the share
+expected in later rows: the model was trained on neither. If rows are held out by a digest of all columns, copies of a
+row are in one part, so a table of few columns has more new values in its hold-out than later rows will have. The share
+is then limited to that of a random draw.
 """
 
 from array import array
@@ -21,7 +21,7 @@ from autowatch.training.data.columns import ColumnSurvey
 
 
 class Memories:
-    """Takes in the rows of the second pass, in 131 kB and 4 bytes for each row of the hold-out a column."""
+    """Collects the rows of the second pass. Each column takes 131 kB, and 4 bytes for each hold-out row."""
 
     def __init__(self, columns: Iterable[ColumnSurvey], bins: Baseline, *, copies_together: bool) -> None:
         is_open = {
@@ -32,12 +32,12 @@ class Memories:
         }
 
     def add(self, columns: Mapping[str, Sequence[str]], in_holdout: Sequence[int]) -> None:
-        """Takes in some rows, and for each 1 if it is held out."""
+        """Adds some rows, each with a flag that is 1 if the row is held out."""
         for name, column in self._columns.items():
             column.add(columns[name], in_holdout)
 
     def remembered(self, column: Bins) -> Bins:
-        """The column with what is remembered of it; one that is not open as it is."""
+        """The column with its memory; a column that is not open is returned unchanged."""
         found = self._columns.get(column.name)
         return found.remembered(column) if found and isinstance(column, CategoricalBins) else column
 
@@ -83,13 +83,13 @@ class _OpenColumn:
 
 
 def new_by_chance(repeats: Sequence[tuple[int, int]], share: float) -> float:
-    """The share of rows with a value that no row outside has, on average, among rows drawn by chance.
+    """The expected share of randomly drawn rows whose value no undrawn row has.
 
-    A row's value is new if all other rows with it are drawn as well.
+    A row's value is new if all other rows with that value are drawn, too.
 
     Args:
-        repeats: how many values occur so many times, as pairs of the times and the number of values.
-        share: of the rows that are drawn.
+        repeats: pairs of a number of occurrences and how many values occur that often.
+        share: the share of rows that are drawn.
     """
     rows = sum(times * number for times, number in repeats)
     return sum(times * number * share ** (times - 1) for times, number in repeats) / rows if rows else 0.0

@@ -1,4 +1,4 @@
-"""Making training data ready: the checks, the contract, the two parts, the baseline and the data report."""
+"""Prepares training data: checks them, and writes the contract, the two parts, the baseline and the data report."""
 
 import difflib
 from collections.abc import Collection, Mapping, Sequence
@@ -47,13 +47,13 @@ as fast. Autopilot itself takes more."""
 
 
 FEWEST_ROWS_TO_TRAIN = 500
-"""Autopilot takes no training dataset of fewer rows (API reference of CreateAutoMLJobV2, AutoMLJobInputDataConfig)."""
+"""Autopilot's minimum for a training dataset (API reference of CreateAutoMLJobV2, AutoMLJobInputDataConfig)."""
 
 
 _LABELS_SHOWN = 5
 
 LEAST_HOLDOUT_PERCENT = 5
-"""What the parameter HoldoutPercent may be lowered to."""
+"""The minimum of the parameter HoldoutPercent."""
 
 
 class TooFewRows(UnfitTrainingFile):
@@ -69,11 +69,11 @@ class ReservedTrainingColumns(UnfitTrainingFile):
 
 
 class LabelsChanged(UnfitTrainingFile):
-    """The target does not hold what the champion predicts."""
+    """The target's type or labels are not those that the champion predicts."""
 
 
 class UnknownDroppedColumn(UnfitTrainingFile):
-    """A column is to be dropped that the training file does not have."""
+    """The parameter DropColumns names a column that is not in the training file."""
 
 
 class IdColumnMissing(UnfitTrainingFile):
@@ -81,16 +81,16 @@ class IdColumnMissing(UnfitTrainingFile):
 
 
 class NoFeatures(UnfitTrainingFile):
-    """Nothing is left to learn from."""
+    """The training file has no column to learn from."""
 
 
 class TrainingFileTooLarge(UnfitTrainingFile):
-    """The training data are larger than can be made ready here."""
+    """The training data exceed the size that can be prepared here."""
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """What the user wants of training data."""
+    """The user's settings for training data."""
 
     target: str
     positive_label: str
@@ -99,11 +99,11 @@ class Preparation:
     holdout_by: HoldoutBy = "random"
     id_column: str = ""
     new_labels: bool = False
-    """Whether labels that differ from the champion's are meant."""
+    """Whether labels that differ from the champion's are intended."""
     problem_type: ProblemWanted = "auto"
     probability_of_each_class: bool = False
     parameters: Mapping[str, str] = field(default_factory=dict)
-    """Those of the stack that have a meaning for some problem types alone, as they were written."""
+    """The stack's parameters that apply only to some problem types, as written."""
 
 
 def prepare_training_data(
@@ -116,17 +116,17 @@ def prepare_training_data(
     """Writes train.csv, holdout.csv, unseen.json, data.json, baseline.json and contract.json of `run`, and returns the
     contract.
 
-    The files are read twice, as a stream: once for their types, values and labels, once to split their rows and to
-    count them on the baseline's bins. Memory is bounded as `survey_rows` says.
+    The files are streamed twice: once for their types, values and labels, and once to split their rows and to count
+    them in the baseline's bins. Memory is bounded as in `survey_rows`.
 
     Args:
-        champion: the contract of the model in force, whose positive label is inherited and whose rule for the hold-out
-            is kept where it still fits; None where there is none.
+        champion: the contract of the model in force, if any. Its positive label is inherited, and its hold-out rule is
+            kept if it still fits.
 
     Raises:
-        UnreadableFile: a file is not a CSV as agreed.
-        UnfitTrainingFile: they are, but cannot be trained on. Nothing has been written then.
-        InvalidSetting: a parameter asks for what the problem type does not have.
+        UnreadableFile: a file is not a CSV of the documented form.
+        UnfitTrainingFile: the files cannot be trained on. Nothing was written.
+        InvalidSetting: a parameter does not apply to the problem type.
     """
     _check_size(training)
     table = TrainingTable(bucket, training.files)
@@ -214,7 +214,7 @@ def _check_reserved(header: Sequence[str], contract: Contract) -> None:
 def _near_match(name: str, header: Sequence[str]) -> str:
     for own in header:
         if own.strip() == name.strip():
-            # A parameter's names lose the spaces around them, so that no correction of it would help.
+            # Names in a parameter lose the spaces around them, so only the file can be corrected.
             return f"The file calls it {own!r}, with spaces around it: rename it there. "
     near = difflib.get_close_matches(name.casefold(), {each.casefold(): each for each in header}, 1)
     meant = next((each for each in header if near and each.casefold() == near[0]), None)
@@ -227,8 +227,10 @@ def _eligible(header: Sequence[str], preparation: Preparation) -> set[str]:
 
 
 def _holdout_rule(header: Sequence[str], preparation: Preparation, champion: Contract | None) -> HoldoutRule:
-    """By the user's key where there is one; else by the champion's columns as long as they may all be features, so
-    that a new column does not turn the hold-out over; else by all columns that may be features."""
+    """By the user's key if there is one; else by the champion's columns; else by all columns that may be features.
+
+    The champion's columns, if all may still be features, ensure that a new column does not change the whole hold-out.
+    """
     eligible = _eligible(header, preparation)
     columns = (preparation.id_column,) if preparation.id_column else tuple(sorted(eligible))
     rule = HoldoutRule(preparation.holdout_by, preparation.holdout_percent, columns)
@@ -240,7 +242,7 @@ def _holdout_rule(header: Sequence[str], preparation: Preparation, champion: Con
 
 
 def _known_rule(header: Sequence[str], champion: Contract | None) -> list[HoldoutRule]:
-    """The champion's rule, where it can be asked about the rows of this file."""
+    """The champion's rule, if this file has the columns for it."""
     rule = champion.holdout if champion else None
     return [rule] if rule and set(header).issuperset(rule.columns) else []
 
@@ -301,7 +303,7 @@ def _held(problem_type: ProblemType, classes: Sequence[str]) -> str:
 def _positive_label(
     labels: TargetLabels, preparation: Preparation, known: Contract | None
 ) -> tuple[str, PositiveLabelFrom]:
-    """The label whose probability the model gives, so that it stays the same from model to model."""
+    """The label whose probability the model predicts, and its origin; the same from model to model where possible."""
     check_positive_label(labels, preparation.positive_label)
     counts = labels.counts
     if preparation.positive_label:
@@ -312,7 +314,7 @@ def _positive_label(
 
 
 def _features(survey: TrainingSurvey, eligible: Collection[str]) -> tuple[Feature, ...]:
-    """The columns that the model is given: those that may be features and are not the same in every row."""
+    """The model's features: the eligible columns that are not the same in every row."""
     features = tuple(
         Feature(name, column.type, column.form)
         for name, column in survey.columns.items()
@@ -337,12 +339,12 @@ def _check_rows_to_train(rows: int, held_out: int) -> None:
 
 
 def _count_classes(survey: TrainingSurvey, contract: Contract) -> dict[str, int]:
-    """For each label of the contract its rows, in the order in which the survey numbered them."""
+    """The number of rows of each label of the contract, in the survey's order."""
     return {label: count.rows for label, count in survey.labels.counts.items()} if contract.labels else {}
 
 
 def _bins(run: str, survey: TrainingSurvey, target: str) -> Baseline:
-    """The bins of every column but the target, the dropped ones too: they are looked at for leaks."""
+    """The bins of every column except the target; dropped columns are included, to be checked for leaks."""
     columns = (
         baseline_column(column.name, "feature", column.type, column.texts, column.form)
         for name, column in survey.columns.items()

@@ -1,7 +1,7 @@
-"""The reference: labelled rows of the user's that no run trains on, which every challenger and champion must predict.
+"""The reference hold-out: the user's own labelled rows, never trained on, that challenger and champion must predict.
 
-Whoever writes training files has a say in the hold-out, too, since it is a part of them. Exchanged labels agree with
-themselves there. The reference lies where those people cannot write, and its labels are right.
+The run's hold-out is a part of the training file, so labels that were exchanged in the file are exchanged in the
+hold-out, too, and go unnoticed. The authors of training files cannot write the reference, so its labels are right.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from autowatch.tabular.table import Block, Table, read_table
 _ROWS_AT_ONCE = 10_000
 
 FEWEST_OF_LABEL = 10
-"""So many rows of each of two labels, or so many rows with a number, keep the comparison's error rate."""
+"""With this many rows of each of two labels, or rows with a number, the comparison keeps its error rate."""
 
 
 class ReferenceUnfit(AutowatchError):
@@ -31,13 +31,13 @@ class ReferenceUnfit(AutowatchError):
 def write_reference(bucket: Bucket, key: str, contract: Contract) -> int:
     """Writes the reference under `key` for the gate: the contract's columns, with numbers as a model reads them.
 
-    So the challenger and the champion are judged on the same version of it, whatever is uploaded meanwhile.
+    So challenger and champion are judged on the same version, even if another is uploaded meanwhile.
 
     Returns:
-        How many rows it has.
+        The number of rows.
 
     Raises:
-        ReferenceUnfit: it is not there, or a column, a label or a number in it is not the contract's.
+        ReferenceUnfit: it is missing, has too few rows, or does not fit the contract.
     """
     try:
         return _write(bucket, read_table(read_input(bucket, bucket.version(key))), contract)
@@ -48,7 +48,7 @@ def write_reference(bucket: Bucket, key: str, contract: Contract) -> int:
 
 
 class _Unfit(AutowatchError):
-    """What is wrong with it."""
+    """A fault of the reference; the message completes the sentence of `ReferenceUnfit`."""
 
 
 def _write(bucket: Bucket, table: Table, contract: Contract) -> int:
@@ -82,25 +82,27 @@ def _write(bucket: Bucket, table: Table, contract: Contract) -> int:
 
 
 def _true(block: Block, target: int, contract: Contract) -> Sequence[str]:
-    """What came true in each row."""
-    for line, text in zip(block.lines, block.columns[target], strict=True):
-        if contract.labels and text not in contract.labels:
+    """The true label of each row, or its true number as plain text."""
+    cells = zip(block.lines, block.columns[target], strict=True)
+    if not contract.labels:
+        return [_number(line, text, contract) for line, text in cells]
+    for line, text in cells:
+        if text not in contract.labels:
             raise _Unfit(
                 f"the label on line {line} is none of the {len(contract.labels)} of the training data, to the letter. "
                 "Correct or remove that row."
             )
-        if not contract.labels:
-            _check_number(line, text)
     return block.columns[target]
 
 
-def _check_number(line: int, text: str) -> None:
-    try:
-        found = PLAIN_FORM.plain(text)
-    except ValueError:
-        found = ""
-    if not found:
-        raise _Unfit(f"the target on line {line} is not a number. Write it with a point for decimals.")
+def _number(line: int, text: str, contract: Contract) -> str:
+    number = contract.target_number(text)
+    if number is None:
+        raise _Unfit(
+            f"the target on line {line} is not a number, or may mean either of two. Write it without separators of "
+            "thousands, with a point for decimals."
+        )
+    return repr(number)
 
 
 def _csv(columns: Sequence[Sequence[str]]) -> bytes:

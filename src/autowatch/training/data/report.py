@@ -1,6 +1,7 @@
-"""The data report of a run, `models/<run>/data.json`: what the training data hold, and what looks wrong with them.
+"""The data report of a run, `models/<run>/data.json`: what the training data hold, and what looks wrong.
 
-Columns that predict the target almost alone, which mostly means that they were written down after it was known.
+Also: likely leaks, columns that predict the target almost alone. Most of these were recorded after the target was
+known.
 """
 
 import statistics
@@ -31,17 +32,17 @@ class ColumnReport:
 
     Attributes:
         name: its name.
-        role: what became of it.
+        role: how the column is used.
         type: how its values are read.
-        missing: how many rows have none.
+        missing: how many rows have no value.
         distinct: how many different values it has.
-        distinct_is_exact: false where there were too many to count, and `distinct` is an estimate.
-        constant: whether it is the same in every row.
-        auc: how well it ranks the rows by itself, from 0.5 to 1 (`single_column_auc`); None for the target.
-        form: how a numeric column writes its numbers, where it does not write them plainly.
-        stray: the texts among its numbers that are taken for missing values.
+        distinct_is_exact: false if there were too many to count, so that `distinct` is an estimate.
+        constant: whether it has the same value in every row.
+        auc: how well the column alone ranks the rows, from 0.5 to 1 (`single_column_auc`); None for the target.
+        form: how a numeric column writes its numbers; None for plain numbers.
+        stray: the texts among its numbers that are read as missing values.
         doubt: why it is read as texts although it holds numbers.
-        kind: whether its values look like dates or identifiers; empty of others.
+        kind: whether its values look like dates or identifiers; otherwise empty.
         date_form: how it writes dates, such as `YYYY-MM-DD`.
     """
 
@@ -60,7 +61,7 @@ class ColumnReport:
     date_form: str = ""
 
     def warnings(self, leak_auc: float) -> list[str]:
-        """What people should look at, a sentence each. Of a text that stands once, only the line is given."""
+        """The warnings about the column. For a text that occurs once, they give only the line."""
         if self.role != "feature":
             return []
         found = [_warning(self)] if self.is_likely_leak(leak_auc) else []
@@ -99,12 +100,12 @@ class ColumnReport:
 
     @property
     def is_styled(self) -> bool:
-        """Whether its numbers are written otherwise than a model reads them."""
+        """Whether its numbers are written in another form than a model reads."""
         return self.form is not None and bool(self.form.group or self.form.affix or self.form.decimal != ".")
 
     @property
     def how_it_is_read(self) -> str:
-        """A sentence on the form of its numbers."""
+        """A sentence about the form of its numbers."""
         form = self.form or PLAIN_FORM
         return (
             f"The numbers of the column {self.name!r} are read with the decimal separator {form.decimal!r}"
@@ -114,13 +115,13 @@ class ColumnReport:
         )
 
     def is_likely_leak(self, leak_auc: float) -> bool:
-        """Whether it predicts the target almost alone: from this AUC on."""
+        """Whether it predicts the target almost alone: its AUC is at least `leak_auc`."""
         return self.auc is not None and self.auc >= leak_auc
 
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of one part: how many there are, and of each label."""
+    """The number of rows in one part, in total and by label."""
 
     rows: int
     classes: dict[str, int]
@@ -128,10 +129,10 @@ class Part:
 
 @dataclass(frozen=True)
 class DataReport:
-    """What `models/<run>/data.json` holds. All but `unlabelled_rows` is about the rows that have a label.
+    """What `models/<run>/data.json` holds. All fields except `unlabelled_rows` are about labelled rows only.
 
-    `classes` are empty where numbers are predicted; then `target_numbers` says which. `rule` is that of the hold-out;
-    `remarks` are warnings that are not about one column.
+    If numbers are predicted, `classes` is empty and `target_numbers` summarises the numbers. `rule` is the hold-out's;
+    `remarks` are warnings that are not about a single column.
     """
 
     run: str
@@ -154,7 +155,7 @@ class DataReport:
     remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The document for `data.json`."""
+        """The JSON document."""
         leak_auc = LEAK_AUCS[self.problem_type]
         leaks = [column for column in self.columns if column.is_likely_leak(leak_auc)]
         return {
@@ -191,7 +192,7 @@ class DataReport:
         }
 
     def _of_target(self) -> list[str]:
-        """What to say of numbers to predict that are not written plainly."""
+        """A remark if the numbers to predict are not plain."""
         return [
             f"{column.how_it_is_read} What is predicted of it is written with a point and no groups."
             for column in self.columns
@@ -200,7 +201,7 @@ class DataReport:
 
 
 def report_column(survey: ColumnSurvey, role: Role, auc: float | None, rows: int) -> ColumnReport:
-    """The report on a column that was surveyed in so many rows."""
+    """The report on a column surveyed in `rows` rows."""
     missing = missing_values(survey.form)
     texts = {text: times for text, times in survey.texts.items() if text not in missing}
     form = date_form(texts)
@@ -223,7 +224,7 @@ def report_column(survey: ColumnSurvey, role: Role, auc: float | None, rows: int
 
 
 def count_part(row_labels: Sequence[int], in_part: Sequence[int], labels: Sequence[str]) -> Part:
-    """How many rows there are for which `in_part` is 1, and of each label."""
+    """The number of rows for which `in_part` is 1, in total and by label."""
     if not labels:
         return Part(sum(in_part), {})
     counts = [0] * len(labels)
@@ -233,17 +234,17 @@ def count_part(row_labels: Sequence[int], in_part: Sequence[int], labels: Sequen
 
 
 def rest(rows: int, whole: Mapping[str, int], part: Part) -> Part:
-    """Those of so many rows, and of each label, that are not in `part`."""
+    """The rows that are not in `part`, given the number of all rows and of those with each label."""
     return Part(rows - part.rows, {label: times - part.classes[label] for label, times in whole.items()})
 
 
 def write_data_report(bucket: Bucket, report: DataReport) -> None:
-    """Keeps the report with its run."""
+    """Stores the report with its run."""
     bucket.write_json(data_report_key(report.run), report.to_json())
 
 
 def read_warnings(bucket: Bucket, run: str) -> list[str]:
-    """What people should look at in the data of `run`, a sentence each; nothing where no data were prepared for it."""
+    """The warnings about the data of `run`; empty if no data were prepared for it."""
     try:
         return list(bucket.read_json(data_report_key(run))["warnings"])
     except ObjectMissing:
@@ -258,25 +259,30 @@ def _warning(column: ColumnReport) -> str:
 
 
 LEAK_AUCS: Mapping[ProblemType, float] = {"binary": 0.8, "multiclass": 0.9, "regression": 0.9}
-"""From here on a column is a likely leak: by itself it ranks the rows as whole models hardly do. In the bank's data the
-duration of the call, known only after it, has 0.81, and the best of the honest columns 0.78. Of several labels and of
-numbers honest columns tell more: of two normal numbers with a correlation of 0.95, one ranks the other's tenths at
-0.9."""
+"""The lowest AUC at which a column is a likely leak: few whole models reach it.
+
+In the bank's data the duration of the call, known only after it, has 0.81, and the best honest column 0.78. For several
+labels and for numbers, honest columns reach higher AUCs: of two normal numbers with a correlation of 0.95, one ranks
+the other's tenths at 0.9.
+"""
 
 
 FEWEST_ROWS_OF_BIN = 50
-"""Bins with fewer rows count as one: a rate taken from a handful of rows repeats their labels instead of
-predicting them, and an identifier, with a row for each value, would predict them all."""
+"""Bins with fewer rows are pooled.
+
+A rate from a handful of rows repeats their labels instead of predicting them, so an identifier, with one row for each
+value, would predict all.
+"""
 
 
 def column_auc(problem_type: ProblemType, groups: Sequence[Sequence[int]]) -> float:
-    """How well a column tells the target by itself, from 0.5 upwards.
+    """How well a column alone predicts the target, from 0.5 to 1.
 
-    Of several labels it is the mean of each one's AUC against all others.
+    For several labels, it is the mean AUC of each label against all others.
 
     Args:
-        problem_type: of the target.
-        groups: for each group of rows (`RowGroups`) how many of them are in each bin of the column.
+        problem_type: the target's.
+        groups: for each group of rows (`RowGroups`), how many are in each bin of the column.
     """
     if problem_type != "multiclass":
         return single_column_auc(*groups)
@@ -285,14 +291,15 @@ def column_auc(problem_type: ProblemType, groups: Sequence[Sequence[int]]) -> fl
 
 
 def single_column_auc(*groups: Sequence[int]) -> float:
-    """The share of the pairs of rows of two groups which the column ranks as the groups stand, from 0.5 upwards.
+    """The share of pairs of rows from different groups that the column ranks in the groups' order, from 0.5 to 1.
 
-    The score of a row is the mean place of the groups of the rows in its bin: with two groups the share of the second,
-    so that this is the AUC. It is computed on the rows that the scores come from, so it is a little too high where bins
-    are small: see FEWEST_ROWS_OF_BIN. Rows in the same bin are tied and count half (Mann and Whitney).
+    A row's score is the mean group number of the rows in its bin. With two groups this is the second group's share, so
+    the result is the AUC. It is computed on the rows from which the scores were taken, so it is slightly too high if
+    bins are small: see FEWEST_ROWS_OF_BIN. Rows in the same bin are tied and count half (Mann and Whitney).
 
     Args:
-        groups: for each group, in rising order, how many rows it has in each bin of the column. Two have rows at least.
+        groups: for each group, in ascending order, how many rows it has in each bin of the column. At least two groups
+            have rows.
     """
     bins = _pool_small(list(zip(*groups, strict=True)))
     ordered = sorted(bins, key=lambda counts: sum(map(mul, counts, count())) / sum(counts))

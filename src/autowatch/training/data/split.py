@@ -1,6 +1,6 @@
-"""The second pass over training data: writes the two parts, and counts the values of each class on the bins.
+"""The second pass over training data: writes the two parts, and counts the values of each class in the bins.
 
-Which rows are held out for the gate, and which of those the champion was not trained on either.
+Also: chooses the rows to hold out for the gate, and finds those that the champion was not trained on.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,17 +36,16 @@ def write_split(
     """Writes train.csv and holdout.csv of the contract's run as streams, features first and the target last.
 
     Args:
-        s3: the boto3 client.
         bucket: where to write.
-        table: the rows, from their beginning.
+        table: the rows, not yet read.
         contract: the features and the target.
-        bins: the columns to count; their own counts are not looked at.
-        groups: by which the rows are counted apart.
-        in_holdout: for each row that has a label 1 if it is held out.
-        copies, memories: get to see all of these rows.
+        bins: the columns to count; their own counts are ignored.
+        groups: the groups of rows to count separately.
+        in_holdout: for each labelled row, 1 if it is held out.
+        copies, memories: receive all labelled rows.
 
     Returns:
-        The counts of the rows of each group.
+        The counts of each group.
     """
     names = [*(feature.name for feature in contract.features), contract.target]
     positions = [table.header.index(name) for name in names]
@@ -80,7 +79,7 @@ def write_split(
 
 
 def _as_read(texts: Sequence[str], form: NumberForm) -> Sequence[str]:
-    """The cells as the model reads them; the contract's reader of a numeric column empties what it cannot read."""
+    """The cells as the model reads them; a number that the contract's form cannot read becomes an empty cell."""
     if form.is_plain:
         return texts
     return form.plain_each(texts, unreadable="")
@@ -112,16 +111,16 @@ class UnfitHoldout(UnfitTrainingFile):
 def choose_holdout(
     row_labels: Sequence[int], labels: Sequence[str], rule: HoldoutRule, digests: Sequence[int]
 ) -> bytearray:
-    """For each row 1 if it is held out.
+    """For each row, 1 if it is held out.
 
     Args:
-        row_labels: for each row the place of its label in `labels`.
-        labels: all of them; none where numbers are predicted.
+        row_labels: for each row, the position of its label in `labels`.
+        labels: all labels; empty if numbers are predicted.
         rule: which rows are held out.
-        digests: of each row by this rule.
+        digests: the digest of each row by this rule.
 
     Raises:
-        UnfitHoldout: a class would be in one of the two parts only.
+        UnfitHoldout: one of the two parts would lack a class.
     """
     if rule.by == "newest":
         held_out = len(row_labels) * rule.percent // 100
@@ -159,14 +158,14 @@ _LACKING = {
 
 
 def newest_trained_row(in_holdout: bytearray, digests: Sequence[int]) -> str:
-    """The digest of the last row that is trained on, as a rule holds it."""
+    """The digest of the last row that is trained on, in a rule's form."""
     return f"{digests[in_holdout.rindex(0)]:016x}"
 
 
 def unseen_rows(
     champion: Contract, header: Sequence[str], in_holdout: bytearray, digests: RowDigests
 ) -> UnseenRows:
-    """Which rows of the hold-out the champion was not trained on, by its own rule."""
+    """The rows of the hold-out that the champion was not trained on, by the champion's own rule."""
     rule = champion.holdout
     if rule is None:
         return UnseenRows(
@@ -188,7 +187,7 @@ def unseen_rows(
 
 
 def _ranges(flags: Iterable[bool]) -> tuple[tuple[int, int], ...]:
-    """The places of what is true, from 1, as ranges with both ends included."""
+    """The positions of the true flags, from 1, as ranges that include both ends."""
     ranges = []
     for flag, group in groupby(enumerate(flags, start=1), key=itemgetter(1)):
         if flag:
@@ -198,18 +197,18 @@ def _ranges(flags: Iterable[bool]) -> tuple[tuple[int, int], ...]:
 
 
 _CHANCE = 0.001
-"""Below this probability a share is called no chance."""
+"""Below this probability, chance does not explain a share."""
 
 
 def uneven_shares(classes: Mapping[str, int], held_out: Mapping[str, int], rule: HoldoutRule) -> list[str]:
-    """What to say where the share of a label that is held out is further from the rule's than chance explains.
+    """A warning for each label whose held-out share is further from the rule's than chance explains.
 
-    Nothing is drawn for each class by itself, since a row's place must not depend on its label: of n rows with a
-    label, which are not copies of each other, a binomial number is held out.
+    Rows are not drawn class by class, since a row's part must not depend on its label. So of n rows with a label that
+    are not copies of each other, a binomial number is held out.
 
     Args:
         classes: how many rows have each label.
-        held_out: how many of these are held out.
+        held_out: how many rows of each label are held out.
     """
     if rule.by == "newest":
         return []
@@ -229,7 +228,7 @@ def uneven_shares(classes: Mapping[str, int], held_out: Mapping[str, int], rule:
 
 
 def _binomial_p(times: int, rows: int, share: float) -> float:
-    """The probability, from both sides, of a binomial number at least so far off (twice the smaller tail)."""
+    """The two-sided probability of a binomial number at least this extreme (twice the smaller tail)."""
 
     def probability(number: int) -> float:
         return exp(

@@ -1,6 +1,7 @@
-"""The first pass over training data: what their columns hold, and the label of each row.
+"""The first pass over training data: surveys their columns and the label of each row.
 
-Counting the rows that repeat an earlier one, in 8 bytes a row; and the digests by which rows are held out.
+It also counts the rows that repeat an earlier one, in 8 bytes a row, and computes the digests by which rows are held
+out.
 """
 
 from array import array
@@ -13,21 +14,23 @@ from autowatch.training.data.labels import TargetLabels
 from autowatch.training.data.table import TrainingTable, labelled_rows
 
 _TEXTS_BYTES = 1_200_000_000
-"""What the different texts of all columns may take up. Beside them 18 bytes a row are remembered, 26 where the
-champion held rows out by other columns."""
+"""The most bytes for the distinct texts of all columns.
+
+Each row takes 18 bytes more, or 26 if the champion held rows out by other columns.
+"""
 
 
 @dataclass(frozen=True)
 class TrainingSurvey:
-    """What the first pass saw. All but `unlabelled_rows` is about the rows that have a label.
+    """The result of the first pass. All fields except `unlabelled_rows` are about labelled rows only.
 
     Attributes:
-        columns: for each column's name, in the header's order, what it holds.
-        labels: the target's different values in the order of their first row, up to a thousand.
-        row_labels: for each row the place of its label among them; 0 where they are too many.
+        columns: the survey of each column by name, in the header's order.
+        labels: the target's distinct values in the order of their first rows, up to a thousand.
+        row_labels: for each row, the position of its label among these; 0 for labels beyond the thousand.
         unlabelled_rows: how many rows have no label, and are left out.
         duplicate_rows: how many rows repeat an earlier one in every column.
-        row_digests: for each row its digests by the rules asked for.
+        row_digests: the digests of each row by the given rules.
         digest: the SHA-256 of the files' bytes.
     """
 
@@ -41,10 +44,10 @@ class TrainingSurvey:
 
 
 def survey_rows(table: TrainingTable, target: str, rules: Sequence[HoldoutRule]) -> TrainingSurvey:
-    """Goes through all rows of `table`, whose header has the column `target` and those of the rules.
+    """Surveys all rows of `table`, whose header has the column `target` and those of the rules.
 
-    The memory it takes is bounded but for some bytes a row: columns with too many different texts for their share of
-    1.2 GB are estimated from a sample of their texts.
+    Memory is bounded except for a few bytes per row: a column whose distinct texts exceed its share of 1.2 GB is
+    estimated from a sample of its texts.
 
     Raises:
         UnreadableFile, UnfitTrainingFile: the rows cannot be read.
@@ -78,10 +81,10 @@ _BUCKETS = 256
 
 
 class DuplicateRows:
-    """Remembers a hash of 64 bits of each row.
+    """Counts duplicate rows by a 64-bit hash of each row.
 
-    The hashes lie in 256 buckets, so that only a 256th of them is ever a set. Two different rows of n are taken for the
-    same with a probability of n squared / 2 to the 65th: one in 400,000 for ten million.
+    The hashes are kept in 256 buckets, so that only a 256th of them is in a set at a time. The probability that two
+    different rows among n have the same hash is n squared / 2 to the 65th: one in 400,000 for ten million.
     """
 
     def __init__(self) -> None:
@@ -89,7 +92,7 @@ class DuplicateRows:
         self._rows = 0
 
     def add(self, rows: Iterable[tuple[str, ...]]) -> None:
-        """Takes note of rows."""
+        """Adds rows."""
         for row_hash in map(hash, rows):
             self._buckets[row_hash % _BUCKETS].append(row_hash)
             self._rows += 1
@@ -100,7 +103,7 @@ class DuplicateRows:
 
 
 class RowDigests:
-    """Remembers the digests of each row by some rules, once where rules share their columns and their key."""
+    """The digests of each row by some rules; rules with the same columns and key share theirs."""
 
     def __init__(self, header: Sequence[str], rules: Sequence[HoldoutRule]) -> None:
         self._rules = {(rule.columns, rule.key): rule for rule in rules}
@@ -108,10 +111,10 @@ class RowDigests:
         self._digests = {each: array("Q") for each in self._rules}
 
     def add(self, columns: Sequence[Sequence[str]]) -> None:
-        """Takes note of rows, column by column in the header's order."""
+        """Adds rows, column by column in the header's order."""
         for each, digests in self._digests.items():
             digests.extend(self._rules[each].digests([columns[place] for place in self._places[each]]))
 
     def of(self, rule: HoldoutRule) -> Sequence[int]:
-        """For each row its digest."""
+        """The digest of each row."""
         return self._digests[rule.columns, rule.key]

@@ -1,4 +1,4 @@
-"""Reading training files one after the other, as if they were one."""
+"""Reads several training files as one table."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ class UnfitTrainingFile(AutowatchError):
 
 
 class HeadersDiffer(UnfitTrainingFile):
-    """Two files below a prefix do not have the same columns in the same order."""
+    """Two files under a prefix differ in their columns or the order of these."""
 
 
 class RaggedRow(UnfitTrainingFile):
@@ -27,13 +27,13 @@ class RaggedRow(UnfitTrainingFile):
 
 
 class TrainingTable:
-    """The rows of all files, to be gone through once.
+    """The rows of all files, to be read once.
 
     Attributes:
         header: the names of the columns, the same in each file.
-        lines: on which the rows of the block that was given last begin.
-        file: the key of the file that these rows are in; empty where there is one file alone.
-        digest: the SHA-256 of the bytes read so far, so of the content once all rows have been given.
+        lines: the lines on which the rows of the latest block begin.
+        file: the key of the file of these rows; empty if there is only one file.
+        digest: the SHA-256 of the bytes read so far; of all content once all rows are read.
     """
 
     def __init__(self, bucket: Bucket, files: Sequence[ObjectVersion]) -> None:
@@ -50,11 +50,11 @@ class TrainingTable:
         return self._hash.hexdigest()
 
     def blocks(self) -> Iterator[Sequence[Sequence[str]]]:
-        """The rows, many at once: column by column their fields, in the header's order.
+        """The rows in blocks of many rows: their fields column by column, in the header's order.
 
         Raises:
-            UnreadableFile: a file is not a CSV as agreed; the message names it.
-            HeadersDiffer, RaggedRow: the rows do not make one table.
+            UnreadableFile: a file is not a CSV of the documented form; the message names the file.
+            HeadersDiffer, RaggedRow: the rows do not form one table.
         """
         for file in self._files:
             table = self._first if file is self._files[0] else self._open(file)
@@ -106,7 +106,7 @@ def _first_difference(expected: Sequence[str], found: Sequence[str]) -> str:
 
 
 def labelled_rows(columns: Sequence[Sequence[Any]], target: int) -> Sequence[Sequence[Any]]:
-    """The same columns without the rows whose field in column `target` is missing."""
+    """The columns without the rows whose field in column `target` is missing."""
     if MISSING.isdisjoint(columns[target]):
         return columns
     kept = [text not in MISSING for text in columns[target]]

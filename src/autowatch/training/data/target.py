@@ -1,4 +1,4 @@
-"""What is predicted: one of two labels, one of several, or a number; found out from the target's values, or told."""
+"""What is predicted: one of two labels, one of several, or a number; inferred from the target, or set by parameter."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ ProblemWanted = Literal["auto", "binary", "multiclass", "regression"]
 """The parameter ProblemType."""
 
 MOST_UNCLEAR_NUMBERS = 20
-"""So many different numbers may be names of classes or amounts; more are amounts."""
+"""Up to this many different numbers may be names of classes or amounts; more are amounts."""
 
 _SHOWN = 5
 
@@ -32,20 +32,20 @@ class TargetUnclear(UnfitTrainingFile):
 
 
 class NotNumbers(UnfitTrainingFile):
-    """A number is to be predicted, and the target holds something else, or one number alone."""
+    """A number is to be predicted, but the target holds something else, or the same number in every row."""
 
 
 def find_problem(labels: TargetLabels, survey: ColumnSurvey, wanted: ProblemWanted) -> ProblemType:
-    """What is predicted.
+    """The type of problem.
 
     Args:
-        labels: the target's different values.
-        survey: the same column, surveyed like any other.
-        wanted: what the parameter says.
+        labels: the target's distinct values.
+        survey: the survey of the target column.
+        wanted: the parameter's value.
 
     Raises:
-        TargetUnclear: nothing says whether its few numbers are names or amounts.
-        WrongClasses, TooFewRowsOfClass, NotNumbers: it cannot be predicted so.
+        TargetUnclear: its few numbers may be names or amounts.
+        WrongClasses, TooFewRowsOfClass, NotNumbers: the target does not fit the type of problem.
     """
     problem_type = _inferred(labels, survey) if wanted == "auto" else wanted
     _CHECKS[problem_type](labels, survey, wanted)
@@ -105,7 +105,7 @@ _CHECKS: Mapping[ProblemType, Callable[[TargetLabels, ColumnSurvey, ProblemWante
 
 
 def _described(stray: StrayText) -> str:
-    """A text that stands once may be a customer's cell: then just its line."""
+    """The text with its count; or only its line if it occurs once, since it may then be a customer's cell."""
     if stray.times == 1:
         return f"one on line {stray.line:,}"
     return f"{cut(stray.text)!r} in {stray.times:,} rows, first on line {stray.line:,}"
@@ -113,7 +113,7 @@ def _described(stray: StrayText) -> str:
 
 @dataclass(frozen=True)
 class TargetNumbers:
-    """The smallest, the middle and the largest of the numbers to be predicted."""
+    """The smallest, the median and the largest of the numbers to be predicted."""
 
     smallest: float
     median: float
@@ -121,12 +121,12 @@ class TargetNumbers:
 
 
 class RowGroups:
-    """The groups that rows are counted by, each apart from the others: those of a label, or a tenth of the numbers.
+    """Groups of rows that are counted separately: one for each label, or for each tenth of the numbers.
 
     Attributes:
         count: how many groups there are.
-        form: how the target's cells are read; plainly where they are labels.
-        numbers: what is known of the numbers; None of labels.
+        form: how the target's cells are read; the plain form for labels.
+        numbers: a summary of the numbers; None for labels.
     """
 
     def __init__(self, survey: ColumnSurvey, labels: Sequence[str]) -> None:
@@ -142,10 +142,10 @@ class RowGroups:
             self.numbers = TargetNumbers(rising[0][0], _quantile(rising, 0.5), rising[-1][0])
 
     def of(self, texts: Sequence[str]) -> list[int]:
-        """For each of these values of the target its group, from 0.
+        """The group of each of these values of the target, numbered from 0.
 
         Raises:
-            NotNumbers: one is no number.
+            NotNumbers: a value is not a number.
         """
         for text in dict.fromkeys(texts):
             if text not in self._of_text:
@@ -169,9 +169,9 @@ _MOST_TEXTS_KEPT = 100_000
 
 
 def _tenths(rising: Sequence[tuple[float, int]]) -> list[float]:
-    """The numbers at which a new tenth of the rows begins, each once; at least one.
+    """The distinct numbers at which a new tenth of the rows begins; at least one.
 
-    If nearly all rows have the smallest number, as with claims of which most are 0, the others are the second group.
+    If nearly all rows have the smallest number, as with claims that are mostly 0, the others form the second group.
     """
     smallest = rising[0][0]
     cuts = {_quantile(rising, tenth / 10) for tenth in range(1, 10)}

@@ -1,4 +1,4 @@
-"""What a model predicts on the hold-out, as columns of the baseline: later predictions are compared with it."""
+"""The model's predictions on the hold-out as columns of the baseline, with which later predictions are compared."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from autowatch.training.gate.holdout import HoldoutScores
 
 
 def complete_baseline(bucket: Bucket, contract: Contract, scores: HoldoutScores) -> None:
-    """Adds the prediction's columns to the baseline of the contract's run."""
+    """Adds the columns of the predictions to the baseline of the contract's run."""
     baseline = bucket.read_as(baseline_key(contract.run), Baseline)
     columns = _COLUMNS[contract.problem_type](contract, scores)
     bucket.write_json(baseline_key(contract.run), with_predictions(baseline, columns))
@@ -51,7 +51,7 @@ def _probability(contract: Contract, scores: HoldoutScores) -> Bins:
 
 
 def _label(contract: Contract, scores: HoldoutScores) -> Bins:
-    """The labels that were predicted; one that was not is no new value all the same."""
+    """The predicted labels, including those never predicted, so that these do not count as new values later."""
     counts = Counter(scores.predicted)
     bins = categorical_bins(contract.target, "prediction", counts)
     bins = msgspec.structs.replace(bins, other=tuple(sorted(set(contract.labels).difference(bins.values))))

@@ -1,4 +1,4 @@
-"""The gate's checks: when a challenger is good enough, in figures."""
+"""The gate's checks: whether a challenger is good enough."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,24 +21,24 @@ from autowatch.training.gate.holdout import ScoredChampion
 _LONGEST_SHOWN = 60
 
 ApprovalPolicy = Literal["never", "drift", "always"]
-"""Which runs' releases a person must approve: none's, those that drift started, or all."""
+"""Which releases a person must approve: none, those of runs that drift started, or all."""
 
 
 @dataclass(frozen=True)
 class GateRules(Floors):
-    """When a challenger passes, and from which probability on its rows get the positive label.
+    """The conditions for passing the gate, and how the decision threshold is set.
 
-    A challenger on a floor passes.
+    A challenger exactly on a floor passes.
 
     Attributes:
-        confidence: how sure the gate must be that a challenger is worse, between 0.5 and 1; one that is as good as the
-            champion is rejected at most 1 - confidence of the time.
-        auc_tolerance: the loss of AUC against the champion that is accepted.
-        max_batch_seconds: the longest that the median batch may take.
+        confidence: the confidence needed to call a challenger worse, between 0.5 and 1; a challenger as good as the
+            champion is rejected with a probability of at most 1 - confidence.
+        auc_tolerance: the accepted loss of AUC against the champion.
+        max_batch_seconds: the limit for the median batch.
         threshold: how the decision threshold is set; None for the model's own label.
-        approval: whose releases a person must approve.
-        error_tolerance: the rise of the error against the champion that is accepted, as a share of the champion's.
-        error: by which models of numbers are compared.
+        approval: which releases a person must approve.
+        error_tolerance: the accepted rise of the error, as a share of the champion's.
+        error: the error measure that compares models of numbers.
     """
 
     confidence: float = 0.95
@@ -50,12 +50,12 @@ class GateRules(Floors):
     error: ErrorMeasure = "rmse"
 
     def tolerance(self, measure: str) -> float:
-        """The loss of this measure that is accepted."""
+        """The accepted loss of this measure."""
         return self.error_tolerance if MEASURES[measure].lower_is_better else self.auc_tolerance
 
 
 def check_floors(challenger: JudgedModel, floors: Mapping[str, float]) -> list[Check]:
-    """Whether each of these measures of the challenger is not below its floor."""
+    """Whether each of these measures of the challenger reaches its floor."""
     return [_check_floor(challenger, measure, floor) for measure, floor in floors.items()]
 
 
@@ -77,9 +77,9 @@ def _check_floor(challenger: JudgedModel, name: str, floor: float) -> Check:
 
 
 def check_latency(challenger: JudgedModel, rules: GateRules) -> Check:
-    """Whether the challenger's batches are answered quickly enough.
+    """Whether the challenger answers batches quickly enough.
 
-    By the median: the first batches of a serverless endpoint wait for it to start.
+    The median decides, since the first batches of a serverless endpoint wait for its start.
     """
     seconds = challenger.latency.median_seconds
     passed = seconds <= rules.max_batch_seconds
@@ -101,7 +101,7 @@ def check_champion(
 ) -> Check:
     """Whether the challenger is not worse than the champion on the same rows.
 
-    It is worse when the true difference is beyond the tolerance with the confidence asked for.
+    It is worse if the true difference exceeds the tolerance with the required confidence.
     """
     measure, rows = MEASURES[comparison.measure], _compared(comparison, champion, holdout_rows)
     tolerance = rules.tolerance(comparison.measure)
@@ -143,25 +143,25 @@ def _compared(comparison: Comparison, champion: ScoredChampion, holdout_rows: in
 
 
 _UPSIDE_DOWN = 0.4
-"""An AUC on the far side of chance, 0.5, beyond what a change of the world alone has been seen to do."""
+"""An AUC below chance, 0.5, by more than real changes of the data have been seen to cause."""
 
 _FALLING = 2 * _UPSIDE_DOWN - 1
-"""The rank correlation that is as far on the far side of its chance, 0."""
+"""The rank correlation that is equally far below chance, 0."""
 
 _FAR_OFF = -3.0
-"""An R² below which the errors are more than twice as large as the numbers vary."""
+"""Below this R², the errors are more than twice the numbers' standard deviation."""
 
 
 def wrong_way(champion_run: str, rows: JudgedRows) -> str | None:
-    """Why the champion's predictions look as if the truth in the training file were wrong; None where they do not.
+    """Why the champion's predictions suggest that the target in the training file is wrong; None if they do not.
 
-    A champion that ranks the new rows the wrong way round does: its AUC is surely below 0.4, or the AUC between two of
-    several labels, or its predictions fall where the numbers rise, or are off by more than twice what the numbers vary.
-    Labels that were exchanged look so, or numbers in another unit, by accident or by someone who may write training
-    files; a model trained on them passes every other check.
+    They do if, with confidence, the champion's AUC is below 0.4, or the AUC between two of several labels is; or if
+    predicted numbers fall where the true ones rise, or have errors above twice the standard deviation of the true ones.
+    The cause may be exchanged labels or numbers in another unit, by accident or by intent; a model trained on them
+    passes every other check.
 
     Args:
-        rows: the hold-out as the champion predicts it.
+        rows: the hold-out with the champion's predictions.
     """
     match rows:
         case BinaryRows(positive=positive, probability=probability):
@@ -204,10 +204,10 @@ def _wrong_numbers(champion_run: str, rows: NumberRows) -> str | None:
 
 
 def approval_reason(policy: ApprovalPolicy, trigger: Trigger, wrong: str | None) -> str | None:
-    """Why a person must approve the release of a challenger that passed; None where nobody needs to.
+    """Why a person must approve the release of a challenger that passed; None if no approval is needed.
 
     Args:
-        wrong: what `wrong_way` says of the champion; None where it was not judged.
+        wrong: the result of `wrong_way`; None if the champion was not judged.
     """
     if wrong:
         return wrong

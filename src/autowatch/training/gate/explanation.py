@@ -1,4 +1,4 @@
-"""Autopilot's explanation of a model: the analysis that SageMaker Clarify writes about its best candidate."""
+"""Autopilot's explanation of a model: SageMaker Clarify's analysis of the best candidate."""
 
 import math
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ _ARTEFACT = "Explainability"
 _FILE = "analysis.json"
 
 _MOST_OBJECTS = 1_000
-"""Beside the analysis Clarify leaves a report, a notebook and a few tables."""
+"""The most objects listed: Clarify writes the analysis, a report, a notebook and a few tables."""
 
 
 _LARGEST = 8 * 1024 * 1024
-"""Bytes: 5,000 columns of the longest header for each of ten labels."""
+"""Bytes: enough for 5,000 columns with the longest names for each of ten labels."""
 
 
 class NotExplained(AutowatchError):
-    """Autopilot did not explain the model, or not in a way that fits its columns; the message says which."""
+    """Autopilot did not explain the model, or its explanation does not fit the model's columns; the message tells."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,20 @@ class _Explanations:
 
 @dataclass(frozen=True)
 class _Analysis:
-    """Clarify's `analysis.json`, as far as it is read here: for each label (of two labels, and of a number, for one)
-    the mean absolute SHAP value of each of the columns that the job was given, before any encoding."""
+    """The part of Clarify's `analysis.json` that is read here.
+
+    For each label (a single one for two labels and for numbers), it holds the mean absolute SHAP value of each of the
+    job's columns before encoding.
+    """
 
     explanations: _Explanations
 
 
 def read_explanation(bucket: Bucket, contract: Contract) -> ModelImportance:
-    """Which columns the model of the contract's run uses, as Autopilot explained it.
+    """The importance of the columns in the model of the contract's run, according to Autopilot.
 
     Raises:
-        NotExplained: there is no such explanation, or it speaks of other columns.
+        NotExplained: there is no explanation, or it names other columns.
     """
     analysis = _read_analysis(bucket, contract.run)
     values = {feature.name: 0.0 for feature in contract.features}
@@ -66,7 +69,7 @@ def read_explanation(bucket: Bucket, contract: Contract) -> ModelImportance:
 
 
 def _read_analysis(bucket: Bucket, run: str) -> _Analysis:
-    """The analysis that the leaderboard points to, if it lies where this run's job had to write."""
+    """The analysis that the leaderboard names, if it is in the folder of this run's job."""
     try:
         place = bucket.read_as(leaderboard_key(run), Leaderboard).artefacts.get(_ARTEFACT)
     except (ObjectMissing, DocumentMalformed) as error:

@@ -1,7 +1,4 @@
-"""Scoring the hold-out through an endpoint.
-
-The champion on the challenger's hold-out, where the two can be compared.
-"""
+"""Scores the hold-out through an endpoint, also with the champion if the two models can be compared."""
 
 import threading
 from array import array
@@ -39,18 +36,18 @@ _SMOKE_ROWS = 20
 
 @dataclass(frozen=True)
 class HoldoutScores:
-    """What a model says of the hold-out's rows. The lists have one item for each row that it scored, in their order.
+    """A model's scores of the hold-out. The lists have one item for each scored row, in the hold-out's order.
 
     Attributes:
-        row_numbers: the rows' places in the hold-out, from 1.
-        actual: their true labels, or numbers as text.
-        predicted: the labels, or numbers, predicted.
-        probability: P(positive label) or, of several labels, P of the one predicted, as the model wrote it; of numbers
-            there is none.
-        rejected: the rows that it did not score.
-        first_rows: of the first few of them what was sent.
-        seconds: how long each batch took.
-        of_labels: of several labels, for each in the contract's order, its probability in each row.
+        row_numbers: the rows' positions in the hold-out, from 1.
+        actual: the true labels, or the true numbers as text.
+        predicted: the predicted labels, or numbers as text.
+        probability: P(positive label) or, of several labels, P(predicted label), as the model wrote it; empty for
+            numbers.
+        rejected: the rows that the model did not score.
+        first_rows: the features of the first few scored rows, as sent.
+        seconds: the duration of each batch.
+        of_labels: of several labels, in the contract's order, the probability of each in each row; otherwise empty.
     """
 
     row_numbers: list[int]
@@ -67,23 +64,23 @@ class HoldoutScores:
         return np.array(self.actual) == positive_label
 
     def probabilities(self) -> np.ndarray:
-        """Shape (rows scored,), float: of two labels P(positive label), of several P of the one predicted."""
+        """Shape (rows scored,), float: of two labels P(positive label), of several P(predicted label)."""
         return np.array(self.probability, dtype=float)
 
     def label_probabilities(self) -> np.ndarray:
-        """Shape (rows scored, labels), float: of several labels, in the contract's order, P of each."""
+        """Shape (rows scored, labels), float: the probability of each of several labels, in the contract's order."""
         return np.array(self.of_labels).T
 
     def actual_numbers(self) -> np.ndarray:
-        """Shape (rows scored,), float: what is to be predicted, where that is a number."""
+        """Shape (rows scored,), float: the true numbers."""
         return np.array(self.actual, dtype=float)
 
     def predicted_numbers(self) -> np.ndarray:
-        """Shape (rows scored,), float: what is predicted, where that is a number."""
+        """Shape (rows scored,), float: the predicted numbers."""
         return np.array(self.predicted, dtype=float)
 
     def only(self, numbers: Collection[int]) -> "HoldoutScores":
-        """What it says of the rows with these numbers."""
+        """The scores of the rows with these numbers."""
         kept = [number in numbers for number in self.row_numbers]
         return replace(
             self,
@@ -100,7 +97,7 @@ def score_holdout(
 ) -> HoldoutScores:
     """Scores the hold-out under `key` with the model that has this contract.
 
-    The csv module reads it: what the gate needs for its statistics leaves no room for Arrow in the same function.
+    The csv module reads it, since Arrow does not fit into one function with the gate's statistics packages.
 
     Raises:
         NoRows, MissingColumns: the hold-out is empty, or lacks columns of the contract.
@@ -112,12 +109,12 @@ def score_holdout(
 def score_table(
     table: Table, contract: Contract, endpoint: TimedEndpoint, limits: ScoringLimits
 ) -> HoldoutScores:
-    """Scores rows that are written as those of a hold-out are; as `score_holdout`."""
+    """Scores the rows of a table in the hold-out's form; otherwise as `score_holdout`."""
     batches = _read_batches(table, match_columns(table.header, contract.of_plain_numbers), contract, limits)
     of_labels = tuple(array("d") for _ in contract.labels) if contract.problem_type == "multiclass" else ()
     scores = HoldoutScores([], [], [], [], [], [], endpoint.seconds, of_labels)
     stopped = threading.Event()
-    # When one batch has failed, the others must not go on waiting for better times.
+    # Once a batch has failed, the others must stop retrying.
     stoppable = replace(endpoint, seconds_left=lambda: 0.0 if stopped.is_set() else endpoint.seconds_left())
 
     def send(batch: _Batch) -> tuple[_Batch, Answer]:
@@ -133,7 +130,7 @@ def score_table(
 
 @dataclass(frozen=True)
 class _Batch:
-    """Some consecutive rows: of those that are sent the numbers, lines, true labels and features; and the others."""
+    """Consecutive rows: the numbers, lines, true labels and features of those to send, and the rejected rows."""
 
     numbers: Sequence[int]
     lines: Sequence[int]
@@ -144,7 +141,7 @@ class _Batch:
 
     @property
     def size(self) -> int:
-        """How many bytes are sent."""
+        """The number of bytes to send."""
         return len(self.payload)
 
 
@@ -193,9 +190,9 @@ def _add(scores: HoldoutScores, batch: _Batch, answer: Answer) -> None:
 
 
 def warm_up(bucket: Bucket, key: str, contract: Contract, endpoint: TimedEndpoint, places: int) -> None:
-    """Asks for so many predictions at once, of one row of the hold-out, that every place of the endpoint has started.
+    """Starts all of the endpoint's `places` by concurrent requests with one row of the hold-out.
 
-    Each place of a serverless endpoint starts its container at its first request, which takes half a minute and more.
+    Each place of a serverless endpoint starts its container at its first request, which takes half a minute or more.
 
     Raises:
         NoRows, MissingColumns: the hold-out is empty, or lacks columns of the contract.
@@ -207,19 +204,19 @@ def warm_up(bucket: Bucket, key: str, contract: Contract, endpoint: TimedEndpoin
     with ThreadPoolExecutor(places) as pool:
         asked = [pool.submit(endpoint.predict_when_started, f"{line}\n".encode(), 1) for _ in range(places)]
         for each in asked:
-            # What the model says of the row is the scoring's affair; here it has started.
+            # Even a refusal of the row shows that the model has started; scoring handles refusals.
             with suppress(RowsRefused):
                 each.result()
 
 
 def read_holdout(bucket: Bucket, key: str) -> Table:
-    """The rows of the hold-out under `key`, as they come."""
+    """The hold-out under `key`, read as a stream."""
     body = ResumedBody.of_key(bucket, key)
     return read_table(iter(lambda: body.read(_CHUNK), b""))
 
 
 def take_smoke_test(scores: HoldoutScores) -> SmokeTest:
-    """The first rows as they were sent, and the model's answers to them."""
+    """The first scored rows as sent, and the model's answers."""
     lines, rows = csv_lines(list(zip(*scores.first_rows, strict=True))), len(scores.first_rows)
     return SmokeTest(
         payload="".join(f"{line}\n" for line in lines),
@@ -229,28 +226,28 @@ def take_smoke_test(scores: HoldoutScores) -> SmokeTest:
 
 
 _FEWEST_ROWS_SCORED = 0.5
-"""A share: a champion that cannot score more of the new rows is of no use on them."""
+"""The lowest share of the new rows that the champion must score to be compared."""
 
 
 _FEWEST_UNSEEN_OF_CLASS = 10
-"""With so many rows of the rarer class the comparison keeps its error rate; with fewer it would hardly find a loss."""
+"""With this many rows of the rarer class, the comparison keeps its error rate; fewer would hardly show a loss."""
 
 
 class ChampionNotComparable(AutowatchError):
-    """There is no champion that could be judged on the challenger's hold-out; the message says why."""
+    """No champion can be judged on the challenger's hold-out; the message says why."""
 
 
 class TooFewUnseenRows(ChampionNotComparable):
-    """The champion was trained on so many rows of the hold-out that too few are left to compare on."""
+    """The champion was trained on most rows of the hold-out, so that too few are left for a comparison."""
 
 
 @dataclass(frozen=True)
 class ScoredChampion:
-    """The champion's contract; its scores of the rows that it was not trained on, or of all where that is not known.
+    """The champion's contract, and its scores of the rows that it was not trained on, or of all if these are unknown.
 
     Attributes:
-        unseen_rows: how many rows of the hold-out it was not trained on; None where that is not known.
-        unknown: why it is not known.
+        unseen_rows: how many rows of the hold-out it was not trained on; None if unknown.
+        unknown: why they are unknown; otherwise empty.
     """
 
     contract: Contract
@@ -266,13 +263,13 @@ def score_champion(
 
     Args:
         challenger: the challenger's contract.
-        endpoint: the champion's, which gives P of the challenger's positive label.
-        rows: how many rows the hold-out has.
+        endpoint: the champion's, set to return P(the challenger's positive label).
+        rows: the number of rows of the hold-out.
 
     Raises:
-        ChampionNotComparable: none serves, it predicts something else, or it cannot score these rows.
+        ChampionNotComparable: no champion serves, or it predicts something else, or it cannot score these rows.
         TooFewUnseenRows: it was trained on nearly all of them.
-        EndpointError, AnswerMismatch, AnswerUnreadable: it should have answered and did not.
+        EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict`.
     """
     contract, scores = _score_with_champion(
         bucket, holdout_key(challenger.run), challenger, endpoint, rows, limits
@@ -289,7 +286,7 @@ def score_champion(
 def score_champion_on_reference(
     bucket: Bucket, challenger: Contract, endpoint: TimedEndpoint, rows: int, limits: ScoringLimits
 ) -> ScoredChampion:
-    """Scores the reference hold-out, on which no model was trained, with the champion; as `score_champion`."""
+    """Scores the reference hold-out, on which no model was trained, with the champion; see `score_champion`."""
     key = reference_key(challenger.run)
     contract, scores = _score_with_champion(bucket, key, challenger, endpoint, rows, limits)
     return ScoredChampion(contract, scores, rows, "")
@@ -323,7 +320,7 @@ def _score_with_champion(
 
 
 def _check_unseen(unseen: UnseenRows, scores: HoldoutScores, challenger: Contract, rows: int) -> None:
-    # Numbers are all of one class.
+    # All numbers count as one class.
     counts = Counter(scores.actual if challenger.labels else [challenger.target] * len(scores.actual))
     needed = min(2, len(challenger.labels)) or 1
     enough = sum(count >= _FEWEST_UNSEEN_OF_CLASS for count in counts.values())

@@ -1,4 +1,4 @@
-"""What a challenger uses: as Autopilot explained it, or by shuffling the hold-out's columns one at a time."""
+"""The importance of a challenger's columns: from Autopilot, or by shuffling the hold-out's columns one at a time."""
 
 import random
 from collections import Counter
@@ -38,26 +38,28 @@ from autowatch.training.gate.judge import Endpoints
 from autowatch.training.gate.rows import judged_rows
 
 _MOST_ROWS, _FEWEST_ROWS = 5_000, 100
-"""Of the hold-out: more tell hardly more of a column, and fewer say nothing."""
+"""Bounds for the number of hold-out rows: more add hardly any precision, and fewer measure nothing."""
 
 
 _MOST_CELLS = 2_000_000
-"""Of these rows, which are held in memory."""
+"""The most cells of these rows, which are held in memory."""
 
 
 _MOST_FULL_REQUESTS = 48
-"""No more rows and no more bytes are sent than so many full requests hold. Each is full of the ones or of the others,
-but for the last, so that they are 100 at most: some minutes of the candidate endpoint."""
+"""The most rows, and the most bytes, to send: those of this many full requests.
+
+Each request but the last is full of rows or of bytes, so there are at most 100: some minutes of the candidate endpoint.
+"""
 
 
 _FOLDS, _FEWEST_OF_LABEL = 5, 10
-"""The interval comes from so many parts of the rows, each with two rows of every label."""
+"""The number of parts of the rows that give the interval, and the rows of a label needed to have two in each part."""
 
 
 _SEED = 0
 
 _LONGEST_REQUEST = 70.0
-"""Seconds that are kept back of the caller's time: a request that hangs must not cost a run whose gate has decided."""
+"""Seconds reserved of the caller's time, so that a hanging request cannot fail a run whose gate has decided."""
 
 
 _Result = TypeVar("_Result")
@@ -70,10 +72,10 @@ class ImportanceUnknown(AutowatchError):
 def explain_challenger(
     bucket: Bucket, run: str, endpoints: Endpoints, limits: ScoringLimits, error: ErrorMeasure = "rmse"
 ) -> None:
-    """Keeps with the run, and in its contract, which columns its model uses.
+    """Records the importance of the model's columns with the run and in its contract.
 
-    Autopilot's own explanation is taken where there is one, else the columns are shuffled. The gate has decided by
-    then, and a run does not fail for want of an explanation: what went wrong stands in the record.
+    Autopilot's own explanation is used if there is one; else the columns are shuffled. The gate has decided by now, and
+    a missing explanation does not fail the run: the record says what went wrong.
     """
     contract = read_contract(bucket, contract_key(run))
     importance, note = _try(lambda: read_explanation(bucket, contract))
@@ -89,7 +91,7 @@ def explain_challenger(
 
 
 def _try(work: Callable[[], _Result]) -> tuple[_Result | None, str]:
-    """What `work` gives, or why it gives nothing."""
+    """The result of `work`, or why it failed."""
     try:
         return work(), ""
     except AutowatchError as error:
@@ -105,17 +107,21 @@ def shuffle_columns(
 ) -> ModelImportance:
     """Permutation importance on the hold-out (Breiman 2001; Fisher, Rudin and Dominici 2019).
 
-    How much worse the measure by which models are compared becomes when the values of one column are shuffled among the
-    rows, so that the column keeps its distribution and says nothing. It is taken on five parts of the rows, within
-    which the values are shuffled; the five losses give the interval. The same hold-out always gives the same answer.
+    The importance of a column is the loss in the deciding measure if the column's values are shuffled among the rows:
+    the column keeps its distribution and loses its information. The values are shuffled within each of five parts of
+    the rows, and the five losses give the interval. Deterministic for the same hold-out.
 
     Args:
-        error: by which models of numbers are compared.
+        error: the error measure that compares models of numbers.
 
     Raises:
-        ImportanceUnknown: there are too many columns for the requests allowed, or no column matters.
+        ImportanceUnknown: there is no time left, there are too many columns for the requests allowed, or no column
+            matters.
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict`.
     """
+    if endpoint.seconds_left() <= 0:
+        # Drawing rows reads the whole hold-out, which may take longer than what was kept back.
+        raise ImportanceUnknown("The gate's scoring left no time to shuffle columns.")
     sample = _draw(read_holdout(bucket, holdout_key(contract.run)), contract, limits)
     of_fold = _deal(sample, contract)
     table = read_table(_in_requests(_with_each_column_shuffled(sample, of_fold), limits))
@@ -153,7 +159,7 @@ class _Sample:
 
 
 def _draw(table: Table, contract: Contract, limits: ScoringLimits) -> _Sample:
-    """As many rows as may be sent once for each column, drawn at random."""
+    """As many random rows as the requests allow, if all are sent once for each column."""
     columns, target = len(contract.features), table.header.index(contract.target)
     layout = match_columns(table.header, contract.of_plain_numbers)
     chosen = random.Random(_SEED)  # noqa: S311 (draws rows, keeps no secret)
@@ -180,16 +186,16 @@ def _draw(table: Table, contract: Contract, limits: ScoringLimits) -> _Sample:
 def _draw_of_each(
     rows: Iterable[list[str]], target: int | None, most: int, chosen: random.Random
 ) -> list[list[str]]:
-    """At most so many rows of each label, which stands at the place `target`; without labels of all.
+    """At most `most` random rows of each label, which is at the position `target`; without labels, of all rows.
 
-    So of a long hold-out no label has more than its even part: the AUC does not depend on how frequent a label is, and
-    a handful of rows of the rarer one would leave nothing but chance.
+    So no label of a long hold-out takes more than an equal part: the AUC does not depend on how frequent a label is,
+    but with a handful of rows of the rarer label it would be mostly chance.
     """
     kept: dict[str, list[list[str]]] = {}
     seen: Counter[str] = Counter()
     for row in rows:
         label = "" if target is None else row[target]
-        # Each row so far is kept with the same chance (reservoir sampling, Vitter 1985).
+        # Each row so far is kept with the same probability (reservoir sampling, Vitter 1985).
         place = seen[label] if seen[label] < most else chosen.randrange(seen[label] + 1)
         seen[label] += 1
         if place < most:
@@ -198,14 +204,14 @@ def _draw_of_each(
 
 
 def _deal(sample: _Sample, contract: Contract) -> np.ndarray:
-    """The part of each row, from 0; all rows are one part where more would be too small; shape (n,)."""
+    """The part of each row, from 0; shape (n,). All rows form one part if several would be too small."""
     labels = np.array(sample.actual) if contract.labels else np.zeros(len(sample.actual))
     _, rows = np.unique(labels, return_counts=True)
     return deal_to_folds(labels, _FOLDS if min(rows) >= _FEWEST_OF_LABEL else 1)
 
 
 def _with_each_column_shuffled(sample: _Sample, of_fold: np.ndarray) -> Iterator[str]:
-    """The lines of a CSV file: the rows as they are, then for each column all with its values shuffled in each part."""
+    """The lines of a CSV: all rows unchanged, then for each column all rows with its values shuffled in each part."""
     yield from csv_lines([[name] for name in sample.header])
     yield from csv_lines([*sample.features, sample.actual])
     folds = [np.flatnonzero(of_fold == fold) for fold in range(of_fold.max() + 1)]
@@ -220,7 +226,7 @@ def _with_each_column_shuffled(sample: _Sample, of_fold: np.ndarray) -> Iterator
 
 
 def _in_requests(lines: Iterator[str], limits: ScoringLimits) -> Iterator[bytes]:
-    """The header, then the rows, as many at once as one request takes: a table is read and sent as it comes."""
+    """The header, then the rows in chunks of one request each, since a table is sent chunk by chunk."""
     yield f"{next(lines)}\n".encode()
     taken: list[bytes] = []
     size = 0
@@ -235,10 +241,10 @@ def _in_requests(lines: Iterator[str], limits: ScoringLimits) -> Iterator[bytes]
 
 
 def _losses(rows: JudgedRows, of_fold: np.ndarray) -> list[Estimate]:
-    """What each column's shuffling costs, on average over the parts of the rows.
+    """The loss from shuffling each column, averaged over the parts of the rows.
 
     Args:
-        rows: those of the sample as they are, then all of them again for each column.
+        rows: the sample's rows unchanged, then all of them again for each column.
         of_fold: the part of each row of the sample.
     """
     folds = [np.flatnonzero(of_fold == fold) for fold in range(of_fold.max() + 1)]
@@ -256,7 +262,7 @@ def _losses(rows: JudgedRows, of_fold: np.ndarray) -> list[Estimate]:
 
 
 def _figure(rows: JudgedRows) -> float:
-    """The measure by which models are compared."""
+    """The deciding measure of these rows."""
     known = [place for place, count in enumerate(rows.of_class) if count > 1]
     found = rows.deciding(known).get(rows.decided_by)
     if found is None:

@@ -1,4 +1,4 @@
-"""The gate: a challenger scores the hold-out where it is staged, and is let through when it is good enough."""
+"""The gate: scores the hold-out at the candidate endpoint and decides whether the challenger is good enough."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 _SECONDS_TO_DECIDE = 60.0
-"""Kept back of the caller's time for what comes after the scoring: half a million rows are compared in half of it."""
+"""Reserved of the caller's time for the steps after scoring: comparing half a million rows takes half of it."""
 
 
 class HoldoutRejected(AutowatchError):
@@ -56,9 +56,9 @@ class Endpoints:
     """Where the two models serve.
 
     Attributes:
-        client: boto3's `sagemaker-runtime`, which tries nothing again by itself.
+        client: boto3's `sagemaker-runtime`, without retries of its own.
         candidate, champion: the endpoints' names.
-        seconds_left: tells how long the caller may still take.
+        seconds_left: returns how much time the caller has left.
     """
 
     client: "SageMakerRuntimeClient"
@@ -67,7 +67,7 @@ class Endpoints:
     seconds_left: Callable[[], float]
 
     def timed(self, name: str, contract: Contract) -> TimedEndpoint:
-        """The endpoint `name`, answering as the contract says, with the probability of each of several labels."""
+        """The endpoint `name` with answers as in the contract, and the probability of each of several labels."""
         return TimedEndpoint(
             client=self.client,
             name=name,
@@ -84,13 +84,13 @@ def judge_challenger(
     rules: GateRules,
     trigger: Trigger = "manual",
 ) -> GateDecision:
-    """Scores the run's hold-out with the challenger and, where it can be compared, the champion, and decides.
+    """Scores the run's hold-out with the challenger and, if comparable, with the champion, and decides.
 
-    The decision, the contract with its threshold, the rows for the smoke test and the baseline with the prediction's
-    column are kept with the run.
+    Stores with the run the decision, the contract with its threshold, the rows for the smoke test, and the baseline
+    with the columns of the predictions.
 
     Raises:
-        HoldoutRejected: some row could not be scored by the challenger.
+        HoldoutRejected: the challenger could not score some row.
         EndpointError: an endpoint did not answer.
     """
     contract = read_contract(bucket, contract_key(run))
@@ -128,10 +128,10 @@ def _judge_reference(
     rules: GateRules,
     known: str | None,
 ) -> Check | None:
-    """The same rules on the reference hold-out, as one check; None where the stack has none.
+    """The same rules on the reference hold-out, as one check; None if the stack has no reference.
 
     Args:
-        known: why the champion was not judged on the run's own hold-out, which need not be said twice.
+        known: why the champion was not judged on the run's own hold-out; the check does not repeat the same reason.
     """
     key = reference_key(contract.run)
     if not bucket.exists(key):
@@ -177,11 +177,11 @@ def decide(
     """Whether the challenger with this contract is released.
 
     Args:
-        scores: the challenger's, of every row of the hold-out.
-        champion: None where it was not judged.
-        skipped: why it was not.
+        scores: the challenger's scores of every row of the hold-out.
+        champion: the judged champion; None if it was not judged.
+        skipped: why it was not judged.
         trigger: what started the run.
-        reference: what the reference hold-out says; None where the stack has none.
+        reference: the check on the reference hold-out; None if the stack has no reference.
     """
     rows = judged_rows(scores, contract, contract, rules.error)
     champions = judged_rows(champion.scores, champion.contract, contract, rules.error) if champion else None
@@ -227,18 +227,18 @@ def decide(
 def _compare(
     challenger: JudgedRows, champion: JudgedRows, numbers: Sequence[int], confidence: float
 ) -> Comparison:
-    """Of the rows with these numbers: the champion may not know what to do with all of the new ones."""
+    """Compares the rows with these numbers: the champion may not have scored all of the new rows."""
     return challenger.at(np.array(numbers, dtype=np.int64) - 1).compare(champion, confidence)
 
 
 def _judge_model(
     contract: Contract, scores: HoldoutScores, rows: JudgedRows, measured: JudgedRows
 ) -> JudgedModel:
-    """What the scores say of the model with this contract.
+    """The figures of the model with this contract.
 
     Args:
-        rows: with the labels that they get when the model serves.
-        measured: the same with the labels that the measures are taken of.
+        rows: the rows with the labels that they get when the model serves.
+        measured: the same rows with the labels for the measures; see `rows_to_measure`.
     """
     return JudgedModel(
         run=contract.run,

@@ -1,6 +1,6 @@
-"""The hold-out's rows as the gate judges them: what is true, and what a model gives them when it serves.
+"""The hold-out's rows as the gate judges them: the truth, and the labels that they get when the model serves.
 
-The decision threshold is set here, on the challenger's scores.
+Also: sets the decision threshold on the challenger's scores.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,12 +20,12 @@ from autowatch.training.gate.holdout import HoldoutScores
 def judged_rows(
     scores: HoldoutScores, model: Contract, challenger: Contract, error: ErrorMeasure
 ) -> JudgedRows:
-    """The rows that the model with the contract `model` scored, with what it gives them when it serves.
+    """The rows that the model with the contract `model` scored, with the predictions that they get when it serves.
 
     Args:
-        scores: asked for the positive label, or the labels, of the challenger.
+        scores: of the challenger's positive label, or of its labels.
         challenger: the challenger's contract.
-        error: by which models of numbers are compared.
+        error: the error measure that compares models of numbers.
     """
     return _ROWS[challenger.problem_type](scores, model, challenger, error)
 
@@ -63,7 +63,7 @@ _ROWS: Mapping[ProblemType, Callable[[HoldoutScores, Contract, Contract, ErrorMe
 def set_threshold(
     scores: HoldoutScores, contract: Contract, rule: ThresholdRule | None
 ) -> DecisionThreshold | None:
-    """The threshold by the stack's parameters; None where the label is the model's own, or a number is predicted."""
+    """The threshold by the stack's parameters; None if the model chooses the label, or does not choose between two."""
     if rule is None or contract.problem_type != "binary":
         return None
     if rule.value is not None:
@@ -75,7 +75,8 @@ def set_threshold(
 def labels_in_use(scores: HoldoutScores, contract: Contract, positive_label: str) -> np.ndarray:
     """Which rows get `positive_label` when the model with this contract serves; shape (rows scored,), bool.
 
-    The scores hold P(`positive_label`), which another model than the challenger need not call its positive one.
+    The scores hold P(`positive_label`), which is the challenger's positive label and may be the champion's negative
+    one.
     """
     threshold = contract.decision_threshold
     if threshold is None:
@@ -86,8 +87,10 @@ def labels_in_use(scores: HoldoutScores, contract: Contract, positive_label: str
 
 
 def rows_to_measure(contract: Contract, rows: JudgedRows) -> JudgedRows:
-    """The challenger's rows, but where its threshold was chosen on them, each gets its label by a threshold chosen on
-    others: otherwise precision, recall and F1 would flatter."""
+    """The challenger's rows with labels that do not flatter precision, recall and F1.
+
+    If the threshold was chosen on these rows, each row gets its label by a threshold chosen on other rows.
+    """
     threshold = contract.decision_threshold
     if threshold is None or threshold.chosen_by == "parameter" or not isinstance(rows, BinaryRows):
         return rows

@@ -1,4 +1,4 @@
-"""Putting a challenger in force, and undoing what a run made when it does not get that far."""
+"""Releases a challenger, and undoes a run that does not get that far."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -43,27 +43,27 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
 _TOLERANCE = 1e-4
-"""A row in a batch of 8,000 and in one of 20 may differ in the last digits of 32-bit numbers."""
+"""The last digits of 32-bit numbers may differ between a batch of 8,000 rows and one of 20."""
 
 _EVEN = 0.5
-"""A label may go either way so near to this probability."""
+"""Within the tolerance of this probability, either label is accepted."""
 
 
 class RolledBack(AutowatchError):
-    """SageMaker undid the update: the endpoint serves, but not what was released."""
+    """SageMaker rolled the update back: the endpoint serves, but not the released model."""
 
 
 class ReleaseWithdrawn(AutowatchError):
-    """The run was ended while it was releasing, and its release undone."""
+    """The run was ended during its release, and the release was undone."""
 
 
 class SmokeTestFailed(AutowatchError):
-    """The endpoint answers otherwise than the candidate endpoint did for the same rows."""
+    """The endpoint's answers differ from the candidate endpoint's for the same rows."""
 
 
 @dataclass(frozen=True)
 class CleanUp:
-    """What is left in force after a run was undone."""
+    """The model in force after a run was undone, and whether it is the run's own."""
 
     champion: Champion | None
     released: bool
@@ -77,12 +77,14 @@ def begin_release(
     tags: dict[str, str],
     deployment: dict[str, Any],
 ) -> None:
-    """Starts to serve the run's endpoint config at the endpoint, and first announces it in `models/champion.json`,
-    which scoring reads. Before that the model's artefacts must be those that the gate judged.
+    """Starts to serve the run's endpoint config at the endpoint.
+
+    First checks that the model's artefacts are those that the gate judged, and announces the release in
+    `models/champion.json`, which scoring reads.
 
     Raises:
         RunEnded: the run was ended in between.
-        ArtefactChanged: an artefact is another.
+        ArtefactChanged: an artefact has another digest.
         CandidateStillThere, EndpointBusy, Throttled: call again later.
         ObjectChanged: another run changed the champion in between.
     """
@@ -101,12 +103,12 @@ def promote(
     endpoint: Endpoint,
     now: datetime,
 ) -> Champion:
-    """Makes the run's model the champion, once the endpoint is seen to serve it by the endpoint config `config`.
+    """Makes the run's model the champion, after checking that the endpoint serves the endpoint config `config`.
 
     Raises:
-        RolledBack: the endpoint serves another config than this run's: an update that fails ends so, silently.
-        SmokeTestFailed: it does not answer as the candidate endpoint did.
-        ReleaseWithdrawn, RunEnded: the run was ended in between, and its release undone.
+        RolledBack: the endpoint serves another config, since a failed update is rolled back silently.
+        SmokeTestFailed: its answers differ from the candidate endpoint's.
+        ReleaseWithdrawn, RunEnded: the run was ended in between, and its release was undone.
         ObjectChanged: another run released a model in between.
     """
     state = describe_endpoint(sagemaker, endpoint_name)
@@ -126,9 +128,9 @@ def promote(
             return current
         if current.releasing != config:
             raise ReleaseWithdrawn(f"The release of run {run} was undone; run {current.run} is in force.")
-        # Served again by other settings it has the predecessor that it had.
+        # The same model with other settings keeps its predecessor.
         previous_run = current.previous_run if current.run == run else current.run
-        # An endpoint that the stack has left is on its config still.
+        # An endpoint that the stack no longer uses still has its config.
         previous_config = current.endpoint_config if current.endpoint_name == endpoint_name else None
         releases = current.releases
         served = dict.fromkeys((*current.left_endpoints, current.endpoint_name))
@@ -155,14 +157,14 @@ def promote(
 def remove_challenger(
     sagemaker: "SageMakerClient", endpoint_name: str, run: str, *, keep_model: bool
 ) -> None:
-    """Removes the run's candidate endpoint, and its model and endpoint config unless they serve.
+    """Deletes the run's candidate endpoint and, unless `keep_model`, its model and endpoint config.
 
     Raises:
-        EndpointBusy: the candidate endpoint cannot be deleted at this moment.
+        EndpointBusy: the candidate endpoint cannot be deleted yet; call again later.
     """
     candidate = candidate_name(endpoint_name)
     state = describe_endpoint(sagemaker, candidate)
-    # There is one name for all runs' candidates: another run's stays.
+    # All runs share the candidate's name; that of another run stays.
     if state and state.config == config_name(endpoint_name, run):
         delete_endpoint(sagemaker, candidate)
     if not keep_model:
@@ -172,10 +174,9 @@ def remove_challenger(
 def undo_run(
     bucket: Bucket, sagemaker: "SageMakerClient", run: Run, endpoint_name: str, tags: dict[str, str]
 ) -> CleanUp:
-    """Leaves the champion serving and nothing of `run` behind; of a run that released, the model and its config.
+    """Removes all that `run` made and restores the champion; if `run` has released, its model and config stay.
 
-    The model of an earlier run, which `run` was to release again, stays as well. May be called again and again until it
-    passes.
+    The model of an earlier run that `run` was to release again also stays. Idempotent: call it until it succeeds.
 
     Raises:
         EndpointBusy: an endpoint is on its way to another state; call again later.
@@ -195,7 +196,7 @@ def undo_run(
 
 
 def _check_answers(endpoint: Endpoint, smoke_test: SmokeTest) -> None:
-    # These are the new fleet's first requests: it may still be starting.
+    # These are the new fleet's first requests, so it may still be starting.
     answers = endpoint.predict_when_started(smoke_test.payload.encode(), len(smoke_test.labels))
     staged = zip(smoke_test.labels, map(float, smoke_test.figures), strict=True)
     now = zip(answers.labels, map(float, answers.figures), strict=True)
@@ -215,8 +216,10 @@ _LABEL_MAY_DIFFER: dict[ProblemType, Callable[[float], bool]] = {
     "multiclass": lambda probability: probability <= _EVEN + _TOLERANCE,
     "regression": lambda _number: True,
 }
-"""Whether a label may be another one beside the same figure: where two labels are about as probable, rounding decides;
-numbers are the figures themselves."""
+"""Whether the label may differ if the figure is the same.
+
+If two labels are about equally probable, rounding decides; for numbers, the figure is compared instead.
+"""
 
 
 def _restore(
@@ -226,7 +229,7 @@ def _restore(
     config: str,
     tags: dict[str, str],
 ) -> None:
-    """Takes the challenger's config off the endpoint, if it got there; the endpoint goes where no champion serves."""
+    """Restores the champion's config at the endpoint; deletes the endpoint if no champion serves there."""
     state = describe_endpoint(sagemaker, endpoint_name)
     if state and is_on_its_way(state):
         raise EndpointBusy(f"The endpoint {endpoint_name} is {state.status}.")

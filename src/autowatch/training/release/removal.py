@@ -1,6 +1,6 @@
-"""The end of a stack: what its runs have made in SageMaker goes, and nothing of another stack's.
+"""Deletes what a stack's runs made in SageMaker, when the stack is deleted.
 
-What belongs to the stack is found by the tag `autowatch:stack`, whatever its name.
+Finds the stack's own by the tag `autowatch:stack`, not by name, and touches nothing else.
 """
 
 import logging
@@ -36,7 +36,7 @@ _ENDPOINT_WAIT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Removed:
-    """How many of each are gone, or were stopped."""
+    """How many of each kind were deleted or stopped."""
 
     executions: int
     jobs: int
@@ -56,13 +56,12 @@ def remove_what_runs_made(
     state_machines: list[str],
     sleep: Callable[[float], None] = time.sleep,
 ) -> Removed:
-    """Stops what runs, then removes the stack's endpoints, endpoint configs, models and their logs.
+    """Stops running executions and jobs, then deletes the stack's endpoints, endpoint configs, models and logs.
 
-    May be done again: what is gone already is no error. Jobs stay in SageMaker's lists, which offers no way to delete
-    them.
+    Idempotent. Stopped jobs stay in SageMaker's lists, since SageMaker cannot delete jobs.
 
     Raises:
-        EndpointBusy: an endpoint was on its way to another state for ten minutes.
+        EndpointBusy: an endpoint was in transition for ten minutes.
     """
     executions = sum(_stop_executions(states, machine) for machine in state_machines)
     jobs = list(_owned(sagemaker, "list_auto_ml_jobs", "AutoMLJobSummaries", "AutoMLJob", stack))
@@ -85,13 +84,13 @@ def remove_what_runs_made(
 
 
 def remove_endpoint(sagemaker: Any, name: str, *, stack: str, keep_model: str = "") -> None:
-    """Removes the endpoint `name` and its candidate, and the configs and models of runs that were served there.
+    """Deletes the endpoint `name`, its candidate, and the configs and models of runs that were served there.
 
-    Only what bears the tag of `stack`, and what is still there; the log expires by itself. `keep_model` is a model
-    that stays.
+    Deletes only what has the tag of `stack`; idempotent. The log stays until it expires. `keep_model` is a model to
+    keep.
 
     Raises:
-        EndpointBusy: an endpoint is on its way to another state; call again later.
+        EndpointBusy: an endpoint is in transition; call again later.
     """
     for endpoint in (name, candidate_name(name)):
         for item in _owned(sagemaker, "list_endpoints", "Endpoints", "Endpoint", stack, containing=endpoint):
@@ -118,12 +117,12 @@ def keep_endpoint_logs(
     kms_key: str,
     arn_of_group: Callable[[str], str],
 ) -> None:
-    """Makes the logs of the endpoint and of its candidate expire, and tags them as the stack's.
+    """Creates the log groups of the endpoint and its candidate with an expiry and the stack's tag.
 
-    SageMaker makes these log groups when a container first speaks, without an expiry; it takes those that are there.
+    Otherwise SageMaker creates them without an expiry when a container first writes; it uses groups that exist.
 
     Args:
-        kms_key: ARN of the key that encrypts groups that are made, or empty.
+        kms_key: ARN of the key that encrypts new groups, or empty.
     """
     for name in (endpoint_name, f"{endpoint_name}-candidate"):
         keep_log(logs, name, days, kms_key)
@@ -131,10 +130,10 @@ def keep_endpoint_logs(
 
 
 def remove_bucket(bucket: Bucket) -> None:
-    """Removes every version of every object, and the bucket; it stays where records under `audit/` are locked.
+    """Deletes every version of every object, and the bucket; the bucket stays if records under `audit/` are locked.
 
     Raises:
-        ObjectsNotDeleted: S3 kept another object.
+        ObjectsNotDeleted: S3 refused to delete an object outside `audit/`.
     """
     try:
         bucket.delete_versions("")
@@ -182,7 +181,7 @@ def _is_owned(sagemaker: Any, arn: str, stack: str) -> bool:
         pages = sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn)
         return any(tag == {"Key": _TAG, "Value": stack} for page in pages for tag in page["Tags"])
     except ClientError as error:
-        # It may go while we look at it.
+        # It may be deleted in the meantime.
         if _is_absent(error):
             return False
         raise
@@ -195,7 +194,7 @@ def _stop(stop: Callable[..., Any], kind: str, job: dict[str, Any]) -> int:
 
 
 def _delete_endpoint(sagemaker: Any, name: str, sleep: Callable[[float], None]) -> None:
-    """Deletes an endpoint, when it is in a state in which SageMaker lets it be deleted."""
+    """Deletes an endpoint as soon as its state allows it."""
     for _ in range(_ENDPOINT_TRIES - 1):
         try:
             delete_endpoint(sagemaker, name)
@@ -223,7 +222,8 @@ def _delete_owned(
         try:
             deleted += _unless_absent(delete, **{f"{kind}Name": name})
         except ClientError as error:
-            # It is granted by the tags, which a request whose answer was lost has taken with it.
+            # The permission depends on the tags, which are gone if an earlier request succeeded but its answer was
+            # lost.
             left = _owned(sagemaker, f"list_{noun}s", f"{kind}s", kind, stack, containing=name)
             if error.response["Error"]["Code"] != "AccessDeniedException" or any(
                 item[f"{kind}Name"] == name for item in left
@@ -244,7 +244,7 @@ def _delete_endpoint_logs(logs: Any, stack: str) -> int:
 
 
 def _delete_streams(logs: Any, job: str) -> int:
-    """Deletes the job's streams in the groups that all jobs of the account share; their names begin with the job's."""
+    """Deletes the job's streams, whose names begin with its own, in log groups that all the account's jobs share."""
     deleted = 0
     for group in _JOB_LOGS:
         try:
@@ -266,7 +266,7 @@ def _delete_streams(logs: Any, job: str) -> int:
 
 
 def _unless_absent(call: Callable[..., Any], **arguments: str) -> bool:
-    """Whether there was anything to do it to."""
+    """Calls `call`, and returns whether the resource existed."""
     try:
         call(**arguments)
     except ClientError as error:

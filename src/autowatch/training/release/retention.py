@@ -1,4 +1,4 @@
-"""Keeping the models of the last few releases, and removing the others with all that they need room for."""
+"""Keeps the models of the last few releases, and deletes older ones with their large objects."""
 
 from collections import defaultdict
 from contextlib import suppress
@@ -14,20 +14,22 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
 _BULKY = ("train.csv", "holdout.csv", "reference.csv", "smoke.json", "autopilot/")
-"""What goes; a run's records stay, for they are small and predictions name the run."""
+"""The objects that are deleted.
+
+A run's records stay, since they are small and predictions name the run.
+"""
 
 
 def remove_old_models(
     bucket: Bucket, sagemaker: "SageMakerClient", endpoint_name: str, keep: int
 ) -> list[str]:
-    """Removes models, endpoint configs and artefacts of all runs but the newest `keep` that were released.
+    """Deletes models, endpoint configs and artefacts of all runs except the newest `keep` that were released.
 
-    Never those of the champion, of the one in force before it, or of the config that the endpoint is on. Returns the
-    runs whose models were removed. May be done twice: a run's objects go last, so an interrupted removal is completed
-    by the next one.
+    Always keeps those of the champion, of its predecessor, and of the config that the endpoint serves. Returns the runs
+    whose models were deleted. A run's objects are deleted last, so the next call completes an interrupted one.
 
     Raises:
-        ObjectsNotDeleted: S3 kept an object.
+        ObjectsNotDeleted: S3 refused to delete an object.
     """
     objects = _bulky_objects(bucket)
     in_use = _runs_in_use(bucket, sagemaker, endpoint_name)
@@ -40,7 +42,7 @@ def remove_old_models(
 
 
 def remove_replaced_config(bucket: Bucket, sagemaker: "SageMakerClient") -> None:
-    """Removes the endpoint config that the endpoint was on before; a later release of its model makes another."""
+    """Deletes the endpoint config that the endpoint served before; a later release of its model creates another."""
     with suppress(NoChampion):
         previous = read_champion(bucket).previous_config
         if previous:
@@ -48,13 +50,13 @@ def remove_replaced_config(bucket: Bucket, sagemaker: "SageMakerClient") -> None
 
 
 def remove_left_endpoints(bucket: Bucket, sagemaker: "SageMakerClient", stack: str) -> None:
-    """Removes the endpoints that the stack has left, since EndpointName was changed, with their configs and models.
+    """Deletes the endpoints that the stack no longer uses since EndpointName changed, with their configs and models.
 
-    A large file may still be scored by the model in force before, which stays until the next release. May be done
-    again. An earlier run's model is made anew when it is released again.
+    The predecessor's model stays until the next release, since it may still be scoring a large file. Idempotent. An
+    earlier run's model is created again if it is released again.
 
     Raises:
-        EndpointBusy: one of them cannot be deleted at this moment.
+        EndpointBusy: one of them cannot be deleted yet; call again later.
     """
     with suppress(NoChampion):
         champion = read_champion(bucket)
@@ -64,7 +66,7 @@ def remove_left_endpoints(bucket: Bucket, sagemaker: "SageMakerClient", stack: s
 
 
 def _bulky_objects(bucket: Bucket) -> dict[str, list[str]]:
-    """The keys of what takes room, by run."""
+    """The keys of the large objects, by run."""
     found: dict[str, list[str]] = defaultdict(list)
     for item in bucket.list(MODELS_PREFIX):
         run, _, name = item["Key"].removeprefix(MODELS_PREFIX).partition("/")

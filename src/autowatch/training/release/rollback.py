@@ -1,4 +1,4 @@
-"""Releasing a model again, an earlier run's or the champion's by other settings: what must hold, and the run."""
+"""Begins a run that releases an earlier run's model again, or the champion's with other settings."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -27,18 +27,18 @@ class NeverPassed(PromotionRefused):
 
 
 class ArtefactsGone(PromotionRefused):
-    """Something that the model needs has been removed."""
+    """An object that the model needs was deleted."""
 
 
 class InvalidPromotion(AutowatchError):
-    """The execution's input asks for a promotion and for something else, or names no run."""
+    """The execution's input is not a valid request for a promotion."""
 
 
 def promoted_run(document: Any) -> str:
-    """The run that an execution's input `{"promote": "<run>"}` names.
+    """The run named in an execution's input `{"promote": "<run>"}`.
 
     Raises:
-        InvalidPromotion: the input holds something else.
+        InvalidPromotion: the input has another form.
     """
     if not (
         isinstance(document, dict)
@@ -67,10 +67,10 @@ def begin_promotion(
 ) -> Run:
     """Begins `run`, which releases the model of the earlier run `promotes` without training or gate.
 
-    That may be the champion, which is then served anew as the stack's parameters say now.
+    That may be the champion, which is then served with the stack's current parameters.
 
     Raises:
-        NeverPassed, ArtefactsGone, ArtefactChanged: as they say.
+        NeverPassed, ArtefactsGone, ArtefactChanged: the model cannot be released again.
         RunInProgress: another run has not ended yet.
     """
     _check_gate(bucket, promotes)

@@ -1,6 +1,6 @@
-"""How an endpoint goes over to another model: what SageMaker calls deployment guardrails.
+"""How an endpoint switches to another model: SageMaker's deployment guardrails.
 
-Whether the endpoint that is there can become what the parameters ask for, asked before anything is trained.
+Also checks, before anything is trained, that the existing endpoint can become what the parameters ask for.
 """
 
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
 _SHORTEST_LIMIT, _LONGEST_LIMIT = 600, 28_800
-"""Seconds that MaximumExecutionTimeoutInSeconds may be."""
+"""The range of MaximumExecutionTimeoutInSeconds."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What the user wants of an update.
+    """The user's settings for an update.
 
     Attributes:
-        instances: how many serve; 0 where the endpoint is serverless.
-        alarms: names of CloudWatch alarms; when one of them goes off, SageMaker goes back to the model before.
-        bake_seconds: for how long the alarms are watched, after each step.
-        limit_seconds: how long the whole may take before SageMaker goes back.
+        instances: the number of instances; 0 for a serverless endpoint.
+        alarms: names of CloudWatch alarms; if one of them goes off, SageMaker rolls back to the previous model.
+        bake_seconds: how long SageMaker watches the alarms after each step.
+        limit_seconds: how long the whole update may take before SageMaker rolls back.
     """
 
     instances: int
@@ -39,9 +39,9 @@ class Deployment:
 def deployment_config(deployment: Deployment) -> dict[str, Any]:
     """UpdateEndpoint's DeploymentConfig: blue/green.
 
-    Where two or more instances serve, one of the new fleet takes its share of the requests first: a canary, and never
-    more than the half of the fleet that SageMaker allows. Otherwise all requests go over at once. Either way the old
-    fleet stays while the new one bakes.
+    With two or more instances, one instance of the new fleet takes its share of the requests first: a canary, which is
+    never more than the half of the fleet that SageMaker allows. Otherwise all requests switch at once. In both cases
+    the old fleet is kept while the new one bakes.
     """
     routing: dict[str, Any] = {"Type": "ALL_AT_ONCE"}
     if deployment.instances > 1:
@@ -62,14 +62,14 @@ _SERVERLESS, _INSTANCES = "serverless", "on instances"
 
 
 class ServingRefused(AutowatchError):
-    """SageMaker would refuse to serve the model as the parameters ask for, once it is trained."""
+    """SageMaker would refuse to serve the trained model with these parameters."""
 
 
 def check_deployment(bake_seconds: int, limit_seconds: int) -> None:
-    """Checks that SageMaker takes the times of an update, of which the first release knows nothing yet.
+    """Checks that SageMaker accepts the times of an update, which the first release does not use yet.
 
     Raises:
-        ServingRefused: it would refuse them.
+        ServingRefused: SageMaker would refuse them.
     """
     baking, limit = 2 * bake_seconds, _within_bounds(limit_seconds)
     if baking >= limit:
@@ -88,10 +88,10 @@ def check_serving(sagemaker: "SageMakerClient", endpoint_name: str, instance_typ
 
     Args:
         sagemaker: the boto3 client.
-        endpoint_name: the endpoint at which the champion serves, or will.
-        instance_type: the type of the instances that shall serve it; empty for serverless.
-        mode: Autopilot's mode, ENSEMBLING or HYPERPARAMETER_TUNING. The latter makes a chain of three containers, and a
-            serverless endpoint takes one.
+        endpoint_name: the endpoint of the champion, which need not exist yet.
+        instance_type: the type of the instances to serve it; empty for serverless.
+        mode: Autopilot's mode, ENSEMBLING or HYPERPARAMETER_TUNING. The latter produces a chain of three containers,
+            but a serverless endpoint takes only one.
 
     Raises:
         ServingRefused: SageMaker would refuse it.
@@ -103,7 +103,7 @@ def check_serving(sagemaker: "SageMakerClient", endpoint_name: str, instance_typ
             "Set the parameter InstanceType, or AutopilotMode to ENSEMBLING."
         )
     endpoint = describe_endpoint(sagemaker, endpoint_name)
-    # The release deletes an endpoint that failed and makes a new one, which may be of either kind.
+    # The release deletes a failed endpoint and creates a new one, which may be of either kind.
     if endpoint is None or endpoint.status in ("Failed", "Deleting"):
         return
     present = _kind(sagemaker, endpoint_name, endpoint.config)
@@ -115,10 +115,11 @@ def check_serving(sagemaker: "SageMakerClient", endpoint_name: str, instance_typ
 
 
 def check_network(instance_type: str, network: Network) -> None:
-    """Checks that a model can be served within the network that the parameters ask for.
+    """Checks that a model can be served in the network that the parameters ask for.
 
     Raises:
-        ServingRefused: SageMaker has no serverless endpoint in a VPC or without a network.
+        ServingRefused: serverless endpoints support neither a VPC nor network isolation; or a VPC lacks security
+            groups.
     """
     if not instance_type and (network.subnets or network.isolated):
         raise ServingRefused(

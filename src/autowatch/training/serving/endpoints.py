@@ -1,4 +1,4 @@
-"""Models and endpoints of a run: made, described and removed."""
+"""Creates, describes and deletes the models and endpoints of a run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,11 +24,13 @@ _SERVERLESS_ENVIRONMENT = {
     "LOG_LOCATION": "/tmp",  # noqa: S108 (the container's, not this one's)
     "METRICS_LOCATION": "/tmp",  # noqa: S108
 }
-"""What SageMaker's inference images need where the disk but /tmp can only be read, and memory is scarce."""
+"""What SageMaker's inference images need if only /tmp is writable and memory is scarce."""
 
 VARIANT = "champion"
-"""One name for all runs: an update may not change it, and the alarms on the endpoint name it. So it does not show which
-model answered; `Endpoint.witness` does."""
+"""The same name for all runs: an update may not change it, and the endpoint's alarms refer to it.
+
+So it does not show which model answered; `Endpoint.witness` does.
+"""
 
 
 class EndpointFailed(AutowatchError):
@@ -36,22 +38,22 @@ class EndpointFailed(AutowatchError):
 
 
 class EndpointOverdue(AutowatchError):
-    """The endpoint has been on its way for too long."""
+    """The endpoint has been in transition for too long."""
 
 
 class EndpointBusy(AutowatchError):
-    """The endpoint is on its way to another state, or SageMaker does not know yet what it is made of. It passes."""
+    """The endpoint is in transition, or SageMaker does not find its parts yet. A later call succeeds."""
 
 
 class CandidateStillThere(AutowatchError):
-    """An earlier run's candidate endpoint is not gone yet. Later it is."""
+    """An earlier run's candidate endpoint is still being deleted. A later call succeeds."""
 
 
 @dataclass(frozen=True)
 class Serving:
-    """How a model is served: on instances of a type, or serverless where there is no type.
+    """How a model is served: on instances, or serverless if `instance_type` is empty.
 
-    `kms_key` encrypts the instances' disks; SageMaker takes none for serverless.
+    `kms_key` encrypts the instances' disks; serverless endpoints do not take a key.
     """
 
     instance_type: str
@@ -64,7 +66,7 @@ class Serving:
 
 @dataclass(frozen=True)
 class EndpointState:
-    """What SageMaker says of an endpoint: the endpoint config in force and, in an update, the one it goes over to."""
+    """SageMaker's description of an endpoint: the endpoint config in force and, during an update, the next one."""
 
     status: str
     config: str
@@ -73,17 +75,17 @@ class EndpointState:
 
 
 def model_name(endpoint_name: str, run: str) -> str:
-    """The name of the run's model; SageMaker takes 63 characters, the run's name has 20."""
+    """The name of the run's model; SageMaker allows 63 characters, of which the run's name takes 20."""
     return f"{endpoint_name}-{run}"
 
 
 def config_name(endpoint_name: str, run: str) -> str:
-    """The name of the run's endpoint config; a run that releases an earlier one's model has a config of its own."""
+    """The name of the run's endpoint config; a run that releases an earlier run's model has its own config."""
     return f"{endpoint_name}-{run}"
 
 
 def candidate_name(endpoint_name: str) -> str:
-    """The endpoint at which a challenger is tried."""
+    """The name of the endpoint that serves a challenger to the gate."""
     return f"{endpoint_name}-candidate"
 
 
@@ -97,7 +99,7 @@ def create_model(
     role_arn: str,
     tags: dict[str, str],
 ) -> None:
-    """Creates the model `name`, to be served as `serving` says; one that is there already stays."""
+    """Creates the model `name`, to be served as in `serving`; an existing model stays."""
     if not serving.instance_type:
         containers = [_for_serverless(container) for container in containers]
     definition: dict[str, Any] = {"Containers": containers}
@@ -114,10 +116,10 @@ def create_model(
 def create_config(
     sagemaker: "SageMakerClient", name: str, model: str, serving: Serving, tags: dict[str, str]
 ) -> None:
-    """Creates the endpoint config `name`, which serves `model`; one that is there already stays.
+    """Creates the endpoint config `name`, which serves `model`; an existing config stays.
 
     Raises:
-        EndpointBusy: SageMaker does not know the model yet.
+        EndpointBusy: SageMaker does not find the model yet; call again later.
     """
     on_disks = serving.kms_key and serving.instance_type
     encryption: dict[str, Any] = {"KmsKeyId": serving.kms_key} if on_disks else {}
@@ -131,10 +133,10 @@ def create_config(
 
 
 def create_candidate(sagemaker: "SageMakerClient", name: str, config: str, tags: dict[str, str]) -> None:
-    """Serves `config` at the candidate endpoint `name`. One that this run made already stays; another run's goes.
+    """Serves `config` at the candidate endpoint `name`; keeps this run's own candidate, and deletes another run's.
 
     Raises:
-        CandidateStillThere: another run's candidate is being removed.
+        CandidateStillThere: another run's candidate is being deleted; call again later.
         EndpointBusy: call again later.
     """
     there = describe_endpoint(sagemaker, name)
@@ -165,11 +167,11 @@ def switch_endpoint(
     tags: dict[str, str],
     deployment: dict[str, Any] | None = None,
 ) -> None:
-    """Starts to serve `config` at the endpoint `name`, new or not; nothing happens where it does so or has begun to.
+    """Starts to serve `config` at the endpoint `name`, which need not exist; idempotent.
 
-    `deployment` is the DeploymentConfig of an update; without one the new fleet takes over as soon as it answers.
+    `deployment` is the DeploymentConfig of an update; without it the new fleet takes over as soon as it answers.
 
-    An endpoint whose creation failed can only be deleted: it goes, and a later call makes a new one.
+    An endpoint whose creation failed can only be deleted: this call deletes it, and a later one creates it again.
 
     Raises:
         EndpointBusy: call again later.
@@ -192,7 +194,7 @@ def switch_endpoint(
 
 @naming_throttling()
 def describe_endpoint(sagemaker: "SageMakerClient", name: str) -> EndpointState | None:
-    """What SageMaker says of the endpoint; None if there is none."""
+    """SageMaker's description of the endpoint; None if there is none."""
     try:
         answer = sagemaker.describe_endpoint(EndpointName=name)
     except ClientError as error:
@@ -208,18 +210,18 @@ def describe_endpoint(sagemaker: "SageMakerClient", name: str) -> EndpointState 
 
 
 def is_on_its_way(state: EndpointState) -> bool:
-    """Whether the endpoint is between two states, so that it can neither be updated nor deleted."""
+    """Whether the endpoint is in transition, so that it can neither be updated nor deleted."""
     return state.status in _ON_ITS_WAY
 
 
 def is_in_service(
     sagemaker: "SageMakerClient", name: str, since: datetime, now: datetime, limit_seconds: int
 ) -> bool:
-    """Whether the endpoint serves, having been on its way since `since`.
+    """Whether the endpoint, in transition since `since`, is in service.
 
     Raises:
-        EndpointFailed: it never will, with SageMaker's own reason.
-        EndpointOverdue: it is not there yet after `limit_seconds`.
+        EndpointFailed: it failed; the message has SageMaker's own reason.
+        EndpointOverdue: it is not in service after `limit_seconds`.
     """
     state = describe_endpoint(sagemaker, name)
     if state is None:
@@ -237,9 +239,9 @@ def is_in_service(
 
 
 def keep_log(logs: Any, endpoint_name: str, days: int, kms_key: str) -> None:
-    """Has the log of the endpoint's containers, which may quote rows, kept for `days` and no longer.
+    """Limits the log of the endpoint's containers, which may quote rows, to `days`.
 
-    SageMaker itself makes the group when a container first says something, without a key and for ever.
+    Otherwise SageMaker creates the log group, without key or expiry, when a container first writes.
     """
     group = f"/aws/sagemaker/Endpoints/{endpoint_name}"
     with suppress(logs.exceptions.ResourceAlreadyExistsException):
@@ -263,20 +265,20 @@ def delete_endpoint(sagemaker: "SageMakerClient", name: str) -> None:
         with _naming_what_passes(name):
             sagemaker.delete_endpoint(EndpointName=name)
     except ClientError as error:
-        # It is granted by the endpoint's tags, which a request whose answer was lost has taken with it.
+        # The permission depends on the tags, which are gone if an earlier request succeeded but its answer was lost.
         if error.response["Error"]["Code"] != "AccessDeniedException" or describe_endpoint(sagemaker, name):
             raise
 
 
 def delete_model(sagemaker: "SageMakerClient", name: str) -> None:
-    """Deletes the endpoint config `name` and the model `name`, where they are there."""
+    """Deletes the endpoint config `name` and the model `name`, if they exist."""
     delete_config(sagemaker, name)
     with naming_throttling(), _ignoring_missing():
         sagemaker.delete_model(ModelName=name)
 
 
 def delete_config(sagemaker: "SageMakerClient", name: str) -> None:
-    """Deletes the endpoint config `name`, where it is there."""
+    """Deletes the endpoint config `name`, if it exists."""
     with naming_throttling(), _ignoring_missing():
         sagemaker.delete_endpoint_config(EndpointConfigName=name)
 
@@ -305,16 +307,16 @@ def _list(tags: dict[str, str]) -> "list[TagTypeDef]":
 
 
 def _for_serverless(container: dict[str, Any]) -> dict[str, Any]:
-    """The container with one worker, since each holds a copy of the model, and its logs where it may write."""
+    """The container with one worker, since each holds a copy of the model, and with logs in a writable folder."""
     return container | {"Environment": _SERVERLESS_ENVIRONMENT | container.get("Environment", {})}
 
 
 @contextmanager
 def _naming_what_passes(name: str) -> Iterator[None]:
-    """Names the refusals that mean: ask again, and look first.
+    """Turns refusals that are temporary into `EndpointBusy`.
 
-    SageMaker reads what was created a moment ago from a place that may not have it yet. And boto3 repeats a request
-    whose answer was lost, although it took effect, so that the second one meets what the first has made.
+    SageMaker may not find what was created a moment ago. And if an answer is lost, boto3 repeats a request that took
+    effect, so that the second one meets the first one's result.
 
     Raises:
         EndpointBusy: call again later.
@@ -332,7 +334,7 @@ def _naming_what_passes(name: str) -> Iterator[None]:
 
 @contextmanager
 def _ignoring_existing() -> Iterator[None]:
-    """Lets a creation pass whose object is there: names belong to one run, so it is this run's own."""
+    """Ignores that the object to create exists: names belong to one run, so it is this run's own."""
     try:
         yield
     except ClientError as error:
@@ -350,7 +352,7 @@ def _ignoring_missing() -> Iterator[None]:
 
 
 def _is_missing(error: ClientError) -> bool:
-    # SageMaker has no error code for it: only the message of a ValidationException shows it.
+    # SageMaker has no error code for this: only the message of a ValidationException shows it.
     return error.response["Error"]["Code"] == "ValidationException" and (
         "Could not find" in error.response["Error"]["Message"]
         or "does not exist" in error.response["Error"]["Message"]

@@ -1,7 +1,7 @@
-"""What a run's model is made of, kept with the run: the containers to make it again, and the digests of its artefacts.
+"""The record of a run's model: the containers to create it again, and the digests of its artefacts.
 
-The gate judges what lies there when the challenger is staged. If somebody exchanged an artefact afterwards, another
-model would be released than the one that passed.
+The gate judges the artefacts as they are when the challenger is staged. If an artefact were replaced afterwards, the
+released model would not be the one that passed.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class ArtefactChanged(AutowatchError):
-    """An artefact of a model is not the one that the run's gate judged."""
+    """An artefact of the model was replaced since the run's gate judged it."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Artefact:
     """The file behind one container's `ModelDataUrl`, as it was when the challenger was staged.
 
     Attributes:
-        sha256: in hexadecimal; None where the stack may not read it.
-        version_id: of the object; None where the bucket has no versions.
-        skipped: why there is no digest; empty where there is one.
+        sha256: in hexadecimal; None if the stack may not read the file.
+        version_id: of the object; None in a bucket without versions.
+        skipped: why there is no digest; otherwise empty.
     """
 
     url: str
@@ -42,7 +42,7 @@ class Artefact:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """`models/<run>/model.json`: the containers as CreateModel takes them; `artefacts` is None of older versions."""
+    """`models/<run>/model.json`: the containers in CreateModel's form; `artefacts` is None in old records."""
 
     run: str
     containers: list[dict[str, Any]]
@@ -50,13 +50,13 @@ class ModelRecord:
 
 
 def keep_model_record(bucket: Bucket, run: str, containers: list[dict[str, Any]]) -> None:
-    """Keeps the containers and the digests of their artefacts.
+    """Records the containers and the digests of their artefacts.
 
-    A record of the same containers stays as it is: a state that is tried again must not take the digest of what may
-    have been exchanged in between.
+    An existing record of the same containers stays unchanged: a retried state must not take the digest of an artefact
+    that was replaced in between.
 
     Raises:
-        ObjectMissing: an artefact is not there.
+        ObjectMissing: an artefact does not exist.
     """
     try:
         if read_model_record(bucket, run).containers == containers:
@@ -72,18 +72,18 @@ def read_model_record(bucket: Bucket, run: str) -> ModelRecord:
     """The record of the run's model.
 
     Raises:
-        ObjectMissing: the run has not got as far as a model.
-        DocumentMalformed: it cannot be read.
+        ObjectMissing: the run has no model yet.
+        DocumentMalformed: the record cannot be read.
     """
     return bucket.read_as(model_record_key(run), ModelRecord)
 
 
 def check_artefacts(bucket: Bucket, run: str) -> None:
-    """Compares the artefacts of the run's model with their digests; those without one pass, with a line in the log.
+    """Compares the artefacts of the run's model with their digests; one without a digest passes with a warning.
 
     Raises:
-        ArtefactChanged: one is another.
-        ObjectMissing: one is not there any more, or the run has no record of its model.
+        ArtefactChanged: an artefact has another digest.
+        ObjectMissing: an artefact was deleted, or the run has no record of its model.
         DocumentMalformed: the record cannot be read.
     """
     artefacts = read_model_record(bucket, run).artefacts
@@ -109,7 +109,7 @@ def _measure(bucket: Bucket, url: str) -> Artefact:
     if place != bucket.name or not key.startswith(MODELS_PREFIX):
         return Artefact(url, skipped="It lies outside models/ of the stack's bucket.")
     newest, digest = bucket.version(key), hashlib.sha256()
-    # By its ETag: to name a version takes a right that no state of the training machine needs.
+    # By its ETag: reading by version needs a permission that the training machine does not need otherwise.
     with closing(ResumedBody(bucket, replace(newest, version_id=None))) as body:
         while chunk := body.read(_CHUNK_BYTES):
             digest.update(chunk)

@@ -1,4 +1,4 @@
-"""Serving a challenger at an endpoint that only the gate calls, and making an earlier model again."""
+"""Serves a challenger at an endpoint that only the gate calls, releases it, and restores an earlier model."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -35,14 +35,14 @@ def stage_challenger(
     role_arn: str,
     tags: dict[str, str],
 ) -> str:
-    """Starts to serve the job's best candidate at the candidate endpoint, whose name is returned.
+    """Starts to serve the job's best candidate at the candidate endpoint, and returns the endpoint's name.
 
-    The leaderboard, what the model is made of and the digests of its artefacts are kept with the run.
+    Stores the leaderboard and the record of the model with the run.
 
     Raises:
         RunEnded: the run was ended in between.
-        ObjectMissing: an artefact of the model is not there.
-        CandidateStillThere: another run's candidate is being removed; call again later.
+        ObjectMissing: an artefact of the model does not exist.
+        CandidateStillThere: another run's candidate is being deleted; call again later.
         EndpointBusy, Throttled: call again later.
     """
     containers = best_containers(sagemaker, job_name)
@@ -63,7 +63,7 @@ def release(
 ) -> None:
     """Starts to serve `config` at the endpoint, once the candidate endpoint is gone.
 
-    The endpoint, its new fleet and the candidate together may take more places than an account has.
+    The endpoint, its new fleet and the candidate together may exceed the account's quota.
 
     Raises:
         CandidateStillThere, EndpointBusy, Throttled: call again later.
@@ -86,9 +86,9 @@ def restore_model(
     role_arn: str,
     tags: dict[str, str],
 ) -> None:
-    """Makes the model of the run `promoted` again, where it was removed, and an endpoint config for it.
+    """Creates the model of the run `promoted` again if it was deleted, and an endpoint config for it.
 
-    The config bears the name of `run` and follows the settings of today, whatever the model was served by before.
+    The config has the name of `run` and the current settings, not those with which the model was served before.
 
     Raises:
         ObjectMissing: the run has no record of its model.

@@ -21,7 +21,7 @@ def delong_by_pairs(positive, score):
 
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize(("rows", "positives"), [(4, 2), (30, 2), (30, 28), (300, 30), (300, 150)])
-def test_the_variance_is_delongs(rows, positives, ties):
+def test_the_variance_equals_delongs(rows, positives, ties):
     random = np.random.default_rng(rows + positives)
     positive = np.arange(rows) < positives
     score = random.normal(positive * 1.0)
@@ -38,18 +38,18 @@ def test_the_variance_is_delongs(rows, positives, ties):
 
 
 @pytest.mark.parametrize("positives", [0, 1, 9, 10])
-def test_without_two_rows_of_each_class_there_is_none(positives):
+def test_without_two_rows_of_each_class_there_is_no_auc(positives):
     assert auc_estimate(np.arange(10) < positives, np.arange(10.0)) is None
 
 
-def test_constant_scores_tell_nothing_for_certain():
+def test_constant_scores_have_an_auc_of_one_half():
     estimate = auc_estimate(np.arange(50) < 20, np.full(50, 0.3))
     assert (estimate.lower, estimate.value, estimate.upper) == (0.5, 0.5, 0.5)
 
 
 @pytest.mark.parametrize("alike", [True, False])
-def test_one_class_without_spread_is_no_certainty(alike):
-    """Ten positive rows that by chance share one of two scores: DeLong's variance knows nothing of their spread."""
+def test_one_class_without_spread_has_an_interval(alike):
+    """Ten positive rows that by chance share one of two scores: DeLong's variance is 0 for their class."""
     positive = np.arange(1010) < 10
     score = np.where(positive, 0.0, (np.arange(1010) % 20 == 0) * 1.0)
     estimate = auc_estimate(positive, score) if alike else auc_estimate(~positive, score)
@@ -70,7 +70,7 @@ def test_separated_classes_still_have_an_interval():
 @pytest.mark.parametrize(
     ("auc", "positives", "negatives"), [(0.5, 10, 10), (0.78, 928, 7309), (0.99, 12, 400)]
 )
-def test_the_ends_of_counts_are_as_far_away_as_chance_allows(auc, positives, negatives):
+def test_the_interval_of_counts_ends_where_chance_does(auc, positives, negatives):
     estimate = auc_estimate_of_counts(auc, positives, negatives)
     others = (positives + negatives) / 2 - 1
     for end in (estimate.lower, estimate.upper):
@@ -80,7 +80,7 @@ def test_the_ends_of_counts_are_as_far_away_as_chance_allows(auc, positives, neg
     assert 0 <= estimate.lower < auc < estimate.upper <= 1
 
 
-def test_both_ways_agree_where_rows_are_many():
+def test_both_methods_agree_for_many_rows():
     random = np.random.default_rng(5)
     positive = np.arange(20_000) < 2_000
     score = random.normal(positive * 1.1)

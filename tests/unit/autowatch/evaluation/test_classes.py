@@ -1,4 +1,4 @@
-"""Measures of several classes, against scikit-learn's, at their edges, and how often their intervals hold."""
+"""Measures of several classes: compared with scikit-learn's, at edge cases, and the coverage of their intervals."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def draw(seed, rows=300, labels=4, decimals=16):
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(12, 300), st.integers(3, 6), st.sampled_from([1, 2, 16]))
-def test_every_measure_is_scikit_learns(seed, count, labels, decimals):
+def test_every_measure_equals_scikit_learns(seed, count, labels, decimals):
     rows = draw(seed, max(count, 2 * labels), labels, decimals)
     actual, predicted, probabilities = rows.actual, rows.predicted, rows.probabilities
     found = rows.values()
@@ -52,7 +52,7 @@ def test_every_measure_is_scikit_learns(seed, count, labels, decimals):
 
 
 @pytest.mark.parametrize("decimals", [1, 16])
-def test_the_table_of_classes_is_scikit_learns(decimals):
+def test_the_table_of_classes_equals_scikit_learns(decimals):
     rows = draw(5, decimals=decimals)
     table = rows.class_table()
     assert (
@@ -68,7 +68,7 @@ def test_the_table_of_classes_is_scikit_learns(decimals):
         assert all(item.lower <= item.value <= item.upper for item in (each.precision, each.recall, each.auc))
 
 
-def test_of_two_labels_the_macro_auc_is_the_auc_with_its_interval():
+def test_with_two_labels_the_macro_auc_and_its_interval_equal_the_aucs():
     random = np.random.default_rng(3)
     actual = (random.random(200) < 0.2).astype(int)
     positive = np.clip(0.3 * actual + 0.6 * random.random(200), 0, 1).round(2)
@@ -79,13 +79,13 @@ def test_of_two_labels_the_macro_auc_is_the_auc_with_its_interval():
     )
 
 
-def test_what_the_rows_add_to_the_macro_auc_sums_up_to_twice_its_value():
+def test_the_rows_contributions_to_the_macro_auc_sum_to_twice_its_value():
     rows = draw(8)
     value, influence = class_influences(rows.actual, rows.probabilities, [0, 1, 3])
     assert sum(influence[rows.actual == place].mean() for place in range(4)) == pytest.approx(2 * value)
 
 
-def test_labels_that_no_row_has_are_left_out_and_one_alone_gives_no_auc():
+def test_labels_without_rows_are_left_out_and_a_single_label_has_no_auc():
     probabilities = np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.4, 0.5, 0.1]])
     rows = ClassRows(
         ("a", "b", "c"), np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1]), np.full(4, 0.6), probabilities
@@ -103,13 +103,13 @@ def test_labels_that_no_row_has_are_left_out_and_one_alone_gives_no_auc():
     assert one.estimates()["macro_f1"].lower is None
 
 
-def test_without_the_probability_of_each_label_the_label_decides():
+def test_without_each_labels_probability_balanced_accuracy_decides():
     rows = draw(6)
     known = ClassRows(rows.labels, rows.actual, rows.predicted, rows.given)
     estimates = known.estimates()
     assert (estimates["macro_auc"], estimates["log_loss"]) == (None, None)
-    assert set(known.deciding([0, 1, 2, 3])) == {"balanced_accuracy"}
-    assert set(rows.deciding([0, 1, 2, 3])) == {"balanced_accuracy", "macro_auc"}
+    assert set(known.deciding([0, 1, 2, 3])) == {"balanced_accuracy", "macro_f1"}
+    assert set(rows.deciding([0, 1, 2, 3])) == {"balanced_accuracy", "macro_auc", "macro_f1"}
     assert known.class_table().classes[0].auc is None
 
 
@@ -119,13 +119,15 @@ def test_a_log_loss_is_finite_where_a_certain_prediction_is_wrong():
     assert np.isfinite(rows.values()["log_loss"])
 
 
-def test_verdicts_may_leave_labels_with_few_rows_out():
+def test_verdicts_may_leave_out_labels_with_few_rows():
     rows = draw(7)
     some = rows.deciding([0, 2])
     recalls = [rows.class_table().classes[place].recall.value for place in (0, 2)]
     assert some["balanced_accuracy"].value == pytest.approx(np.mean(recalls))
     aucs = [rows.class_table().classes[place].auc.value for place in (0, 2)]
     assert some["macro_auc"].value == pytest.approx(np.mean(aucs))
+    expected = metrics.f1_score(rows.actual, rows.predicted, average="macro", labels=[0, 2])
+    assert some["macro_f1"].value == pytest.approx(expected)
 
 
 def test_parts_are_joined_and_rows_are_picked():
@@ -135,7 +137,7 @@ def test_parts_are_joined_and_rows_are_picked():
 
 
 @pytest.mark.parametrize("name", ["macro_auc", "accuracy", "balanced_accuracy", "macro_f1", "log_loss"])
-def test_intervals_hold_as_often_as_stated(name):
+def test_intervals_have_the_stated_coverage(name):
     """95 % of 200 are 190 ± 3.1; below 88 % would be more than four standard errors."""
     truth = draw(1, 200_000).values()[name]
     held = 0
@@ -146,14 +148,14 @@ def test_intervals_hold_as_often_as_stated(name):
     assert held >= 176
 
 
-def test_two_labels_that_were_exchanged_are_found_and_no_others():
+def test_only_exchanged_labels_are_found():
     rows = draw(11, 800, 6)
     assert exchanged_labels(rows.actual, rows.probabilities, 0.4) is None
     exchanged = np.array([1, 0, 2, 3, 4, 5])[rows.actual]
     one, other, auc = exchanged_labels(exchanged, rows.probabilities, 0.4)
     assert (one, other) == (0, 1)
     assert auc.upper < 0.4
-    # Of a model that tells nothing apart no pair looks exchanged, though fifteen are looked at.
+    # In a model that separates nothing no pair looks exchanged, although fifteen pairs are tested.
     found = 0
     for seed in range(60):
         random = np.random.default_rng(seed)

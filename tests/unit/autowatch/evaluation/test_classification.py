@@ -28,17 +28,17 @@ def oracle(positive, predicted, probability):
 
 
 def calibration_error(positive, probability):
-    """By scikit-learn's curve, whose points lack how many rows they stand for: np.histogram's are the same bins."""
+    """From scikit-learn's curve, which lacks the rows per point: np.histogram's bins are the same."""
     observed, predicted = calibration_curve(positive, probability, n_bins=10)
     edges = np.linspace(0, 1, 11)
-    # An edge belongs to the bin below, a histogram's to the one above: it is shown the mirror image.
+    # A value on an edge belongs to the bin below, but in a histogram to the one above, so it gets the mirror image.
     rows = np.histogram(-probability, -edges[::-1])[0][::-1]
     return np.average(np.abs(observed - predicted), weights=rows[rows > 0])
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 300), st.sampled_from([0, 1, 2, 16]))
-def test_every_measure_is_scikit_learns(seed, rows, decimals):
+def test_every_measure_equals_scikit_learns(seed, rows, decimals):
     """Rounding makes ties, down to a probability that is always 0 or 1."""
     generator = np.random.default_rng(seed)
     positive = generator.random(rows) < 0.3
@@ -47,12 +47,12 @@ def test_every_measure_is_scikit_learns(seed, rows, decimals):
     predicted = probability > 0.5
     found = asdict(measure(positive, predicted, probability))
     expected = oracle(positive, predicted, probability)
-    # scikit-learn cuts probabilities off at the spacing of their type, a tenth of our bound and less.
+    # scikit-learn clips probabilities at the spacing of their type, a tenth of our bound or less.
     assert found.pop("log_loss") == pytest.approx(expected.pop("log_loss"), rel=0.05)
     assert found == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_log_loss_is_exact_where_nothing_is_cut_off():
+def test_the_log_loss_is_exact_without_clipping():
     positive = np.array([True, False, True])
     probability = np.array([0.9, 0.2, 0.4])
     expected = metrics.log_loss(positive, probability)
@@ -70,12 +70,12 @@ def test_a_perfect_and_a_blind_model():
 @pytest.mark.parametrize(
     "values", [[], [3.0], [2, 1], [1, 1, 1], [0.5, -1, 0.5, np.inf, -np.inf, 0, -0.0]], ids=str
 )
-def test_ranks_are_those_of_scipy(values):
+def test_ranks_equal_scipys(values):
     assert average_ranks(np.array(values)).tolist() == rankdata(values).tolist()
 
 
 @pytest.mark.parametrize("decimals", [0, 2, 16])
-def test_of_many_values_too(decimals):
+def test_ranks_of_many_values_equal_scipys(decimals):
     values = np.random.default_rng(decimals).normal(size=5_000).round(decimals)
     assert average_ranks(values).tolist() == rankdata(values).tolist()
 

@@ -9,7 +9,7 @@ from benchmarks.gate_error_rates import CHAMPION_AUC, draw_hold_out, simulate
 
 
 def hold_out(seed, rows=400, decimals=16):
-    """The rows in any order, with ties where the scores are rounded."""
+    """The rows in random order, with ties if the scores are rounded."""
     random = np.random.default_rng(seed)
     positive, challenger, champion = draw_hold_out(random, rows, 0.8, 0.02)
     order = random.permutation(rows)
@@ -17,7 +17,7 @@ def hold_out(seed, rows=400, decimals=16):
 
 
 @pytest.mark.parametrize("decimals", [0, 1, 16])
-def test_the_difference_is_that_of_scikit_learns_aucs(decimals):
+def test_the_difference_equals_that_of_scikit_learns_aucs(decimals):
     positive, challenger, champion = hold_out(1, decimals=decimals)
     comparison = compare(positive, challenger, champion, 0.95)
     assert comparison.challenger == pytest.approx(roc_auc_score(positive, challenger), abs=1e-12)
@@ -32,7 +32,7 @@ def area_by_pairs(positive, negative):
 
 
 @pytest.mark.parametrize("decimals", [1, 16])
-def test_counting_draws_gives_what_comparing_every_pair_of_each_resample_gives(decimals):
+def test_counting_draws_equals_comparing_every_pair_of_each_resample(decimals):
     positive, challenger, champion = hold_out(2, decimals=decimals)
     random = np.random.default_rng(9)
     classes = np.flatnonzero(positive), np.flatnonzero(~positive)
@@ -49,7 +49,7 @@ def test_counting_draws_gives_what_comparing_every_pair_of_each_resample_gives(d
     assert [comparison.lower, comparison.upper] == pytest.approx(ends, abs=0.2 * error)
 
 
-def test_the_same_scores_give_the_same_interval_and_others_another_seed():
+def test_the_interval_is_deterministic_and_the_seed_depends_on_the_scores():
     positive, challenger, champion = hold_out(3)
     first = compare(positive, challenger, champion, 0.95)
     assert compare(positive, challenger, champion, 0.95) == first
@@ -62,14 +62,14 @@ def test_a_model_is_not_worse_than_itself():
     assert (comparison.lower, comparison.difference, comparison.upper) == (0, 0, 0)
 
 
-def test_more_confidence_takes_a_wider_interval():
+def test_more_confidence_widens_the_interval():
     ends = [compare(*hold_out(5), confidence).upper for confidence in (0.8, 0.9, 0.95, 0.999)]
     assert ends == sorted(ends)
     assert len(set(ends)) == 4
 
 
 @pytest.mark.parametrize("positives", [0, 1, 19, 20])
-def test_rows_of_one_class_alone_cannot_be_compared(positives):
+def test_rows_of_a_single_class_cannot_be_compared(positives):
     positive = np.arange(20) < positives
     scores = np.linspace(0, 1, 20)
     with pytest.raises(NotComparable, match=f"{positives} positive and {20 - positives} negative"):
@@ -83,7 +83,7 @@ def test_two_rows_of_each_class_are_enough():
     assert comparison.upper == 1
 
 
-def test_the_simulated_models_have_the_aucs_that_they_are_said_to_have():
+def test_the_simulated_models_have_their_stated_aucs():
     positive, challenger, champion = draw_hold_out(np.random.default_rng(6), 200_000, 0.9, 0.02)
     assert roc_auc_score(positive, champion) == pytest.approx(CHAMPION_AUC, abs=0.006)
     assert roc_auc_score(positive, challenger) == pytest.approx(CHAMPION_AUC - 0.02, abs=0.006)
@@ -107,7 +107,7 @@ def test_a_challenger_worse_by_a_fiftieth_is_caught_as_often_as_its_standard_err
 
 
 def class_hold_out(seed, rows=400, labels=4, shares=None):
-    """Labels, and the probabilities of a challenger and of a champion that is a little better."""
+    """Labels, and the probabilities of a challenger and of a slightly better champion."""
     random = np.random.default_rng(seed)
     actual = random.choice(labels, rows, p=shares)
     shared = random.normal(size=(rows, labels))
@@ -119,7 +119,7 @@ def class_hold_out(seed, rows=400, labels=4, shares=None):
     return actual, *models
 
 
-def test_several_classes_are_compared_by_scikit_learns_macro_auc():
+def test_the_comparison_of_several_classes_equals_scikit_learns_macro_auc():
     actual, challenger, champion = class_hold_out(1)
     comparison = compare_classes(actual, challenger, champion, 0.95)
     assert comparison.measure == "macro_auc"
@@ -129,7 +129,7 @@ def test_several_classes_are_compared_by_scikit_learns_macro_auc():
     assert comparison.sure_loss == -comparison.upper
 
 
-def test_the_linear_bootstrap_gives_what_drawing_the_aucs_anew_gives():
+def test_the_linear_bootstrap_agrees_with_recomputing_the_aucs():
     actual, challenger, champion = class_hold_out(2)
     random = np.random.default_rng(9)
     drawn = []
@@ -144,7 +144,7 @@ def test_the_linear_bootstrap_gives_what_drawing_the_aucs_anew_gives():
     assert comparison.upper == pytest.approx(np.quantile(drawn, 0.95), abs=0.3 * comparison.standard_error)
 
 
-def test_of_two_classes_it_is_about_the_comparison_of_their_aucs():
+def test_with_two_classes_it_nearly_equals_the_comparison_of_aucs():
     positive, challenger, champion = hold_out(4, 2_000)
     exact = compare(positive, challenger, champion, 0.95)
     both = [np.stack([1 - each, each], axis=1) for each in (challenger, champion)]
@@ -166,7 +166,7 @@ def test_labels_with_one_row_are_left_out_of_a_comparison():
 def test_several_classes_that_cannot_be_compared():
     actual = np.array([0, 0, 0, 1, 2])
     scores = np.full((5, 3), 1 / 3)
-    with pytest.raises(NotComparable, match="Of the 3 labels 1 have 2 rows"):
+    with pytest.raises(NotComparable, match="Only 1 of the 3 labels have 2 rows"):
         compare_classes(actual, scores, scores, 0.95)
 
 
@@ -181,13 +181,13 @@ def test_errors_are_compared_as_a_share_of_the_champions(measure):
     oracle = root_mean_squared_error if measure == "rmse" else mean_absolute_error
     assert comparison.champion == pytest.approx(oracle(actual, champion))
     assert comparison.challenger == pytest.approx(oracle(actual, challenger))
-    # Every error is a fifth larger, and so is every resample's.
+    # Every error is a fifth larger, and so is that of every resample.
     ends = (comparison.lower, comparison.difference, comparison.upper, comparison.sure_loss)
     assert ends == pytest.approx((0.2,) * 4)
     assert comparison.standard_error == pytest.approx(0, abs=1e-9)
 
 
-def test_the_better_of_two_models_of_numbers_is_never_surely_worse():
+def test_the_better_of_two_numeric_models_is_never_found_worse():
     random = np.random.default_rng(4)
     actual = random.normal(0, 1, 400)
     better, worse = (actual + random.normal(0, error, 400) for error in (0.5, 1.0))

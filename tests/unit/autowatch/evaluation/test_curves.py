@@ -15,7 +15,7 @@ from autowatch.evaluation.curves import (
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("decimals", [1, 2, 16])
-def test_the_curve_is_scikit_learns(seed, decimals):
+def test_the_curve_equals_scikit_learns(seed, decimals):
     """With one decimal every probability lies on an edge."""
     random = np.random.default_rng(seed)
     probability = random.beta(1, 4, 400).round(decimals)
@@ -48,14 +48,14 @@ def draw(seed, rows, decimals=16):
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("decimals", [0, 1, 16])
-def test_a_short_curve_is_scikit_learns(seed, decimals):
+def test_a_short_curve_equals_scikit_learns(seed, decimals):
     positive, score = draw(seed, 90, decimals)
     x, y, _ = metrics.roc_curve(positive, score, drop_intermediate=False)
     assert np.array(roc_curve(positive, score)) == pytest.approx(np.column_stack([x, y]))
 
 
 @pytest.mark.parametrize("rows", [101, 1_000, 50_000])
-def test_a_long_curve_is_thinned_and_stays_the_same_curve(rows):
+def test_a_long_curve_is_thinned_and_keeps_its_shape(rows):
     positive, score = draw(3, rows)
     points = np.array(roc_curve(positive, score))
     assert len(points) <= 101
@@ -103,10 +103,10 @@ def test_the_lift_of_the_best_rows_by_hand():
     assert lift(positive, score, 1) == 1
 
 
-def test_rows_of_one_score_count_in_proportion_to_the_lift():
+def test_rows_of_equal_score_count_in_proportion_to_the_lift():
     positive = np.array([True, False, False, True, False, False, False, False, False, False])
     score = np.array([0.9, 0.9, 0.9, 0.9, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
-    # Of the four equal ones any is the best tenth; half of them are positive, against a fifth of all.
+    # Any of the four equal rows can be the best tenth; half of them are positive, against a fifth of all.
     assert lift(positive, score, 0.1) == pytest.approx(0.5 / 0.2)
     assert lift(positive, np.full(10, 0.5), 0.1) == pytest.approx(1)
 

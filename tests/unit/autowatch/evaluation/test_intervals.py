@@ -50,8 +50,8 @@ def test_a_mean_of_shares_has_an_interval_where_every_row_is_right():
 
 
 @pytest.mark.parametrize("rows", [20, 100])
-def test_a_mean_of_shares_is_held_as_often_as_stated(rows):
-    """95 % of 2,000 are 1,900 ± 10."""
+def test_the_interval_of_a_mean_of_shares_has_the_stated_coverage(rows):
+    """95 % of 2,000 is 1,900 ± 10."""
     random = np.random.default_rng(1)
     chances = np.array([0.5, 0.8, 0.95])
     hits = random.binomial(rows, chances, (2_000, 3))

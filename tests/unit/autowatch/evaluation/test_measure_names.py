@@ -1,4 +1,4 @@
-"""The names of measures, and how their figures are said."""
+"""The names of measures, and the format of their figures."""
 
 import pytest
 
@@ -18,17 +18,17 @@ from autowatch.evaluation.measures import MEASURES, MEASURES_OF, Floors, say_num
         (1.7e308, "1.7e+308"),
     ],
 )
-def test_a_number_is_said_with_four_digits(value, words):
+def test_a_number_has_four_digits(value, words):
     assert say_number(value) == words
 
 
-def test_figures_with_a_unit_are_said_otherwise_than_shares():
+def test_figures_with_a_unit_are_formatted_unlike_shares():
     assert MEASURES["auc"].say(0.77124) == "AUC 0.7712"
     assert MEASURES["rmse"].say(12_345.6) == "RMSE 12,346"
 
 
 @pytest.mark.parametrize("problem_type", MEASURES_OF)
-def test_what_decides_is_measured_and_has_a_name(problem_type):
+def test_deciding_measures_are_measured_and_have_names(problem_type):
     of_type = MEASURES_OF[problem_type]
     assert set(of_type.decides + of_type.beside) <= set(of_type.measures) <= set(MEASURES)
 

@@ -1,4 +1,4 @@
-"""Measures of predicted numbers, against scikit-learn's, at their edges, and how often their intervals hold."""
+"""Measures of predicted numbers: compared with scikit-learn's, at edge cases, and the coverage of their intervals."""
 
 import json
 from dataclasses import asdict
@@ -23,7 +23,7 @@ def draw(seed, rows=300, scale=1.0):
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 300), st.sampled_from([1e-30, 1.0, 1e9]))
-def test_every_measure_is_scikit_learns(seed, count, scale):
+def test_every_measure_equals_scikit_learns(seed, count, scale):
     rows = draw(seed, count, scale)
     assert rows.values() == pytest.approx(
         {
@@ -56,13 +56,13 @@ def test_a_perfect_model():
     assert all((each.lower, each.upper) == (each.value, each.value) for each in rows.estimates().values())
 
 
-def test_a_model_that_always_gives_the_mean_explains_nothing():
+def test_a_model_that_always_predicts_the_mean_explains_nothing():
     numbers = np.arange(20.0)
     assert NumberRows(numbers, np.full(20, numbers.mean())).values()["r2"] == 0
 
 
 @pytest.mark.parametrize("largest", [1e200, 1.7e308])
-def test_numbers_as_large_as_floats_can_be_overflow_nowhere(largest):
+def test_the_largest_floats_do_not_overflow(largest):
     random = np.random.default_rng(2)
     actual = largest * random.uniform(-1, 1, 100)
     rows = NumberRows(actual, -actual)
@@ -76,13 +76,13 @@ def test_numbers_as_large_as_floats_can_be_overflow_nowhere(largest):
     assert rows.values()["r2"] == pytest.approx(-3, abs=0.2)
 
 
-def test_a_target_that_hardly_varies_beside_its_predictions_has_no_r2():
+def test_a_target_with_almost_no_variance_has_no_r2():
     rows = NumberRows(np.array([1e-200, 2e-200, 3e-200]), np.array([1e100, 2e100, 3e100]))
     assert rows.estimates()["r2"] is None
     assert np.isfinite(rows.values()["rmse"])
 
 
-def test_zeros_alone_are_numbers_too():
+def test_zeros_are_measured():
     rows = NumberRows(np.zeros(3), np.zeros(3))
     assert rows.values() == {"rmse": 0, "mae": 0}
     assert sum(map(sum, rows.number_table().counts)) == 3
@@ -101,7 +101,7 @@ def test_the_bias_of_each_tenth_of_the_predictions():
     assert all(each.lower <= 0.1 and each.upper >= -0.1 for each in table.bias[:7])
 
 
-def test_predictions_that_are_all_alike_are_one_bin():
+def test_equal_predictions_are_one_bin():
     (alone,) = NumberRows(np.arange(50.0), np.full(50, 3.0)).number_table().bias
     assert (alone.predicted, alone.actual, alone.rows) == (3, 24.5, 50)
 
@@ -113,13 +113,13 @@ def test_the_quantiles_of_the_errors():
         assert value == pytest.approx(np.quantile(errors, level))
 
 
-def test_the_picture_of_predicted_against_true_numbers_holds_every_row():
+def test_the_chart_of_predicted_against_true_numbers_contains_every_row():
     rows = draw(6, 2_000)
     far = NumberRows(np.append(rows.actual, 1e6), np.append(rows.predicted, 50.0))
     table = far.number_table()
     assert sum(map(sum, table.counts)) == 2_001
     assert len(table.counts) == 20
-    # One number far away does not empty the picture.
+    # One outlier does not empty the chart.
     assert table.edges[-1] < 60
     counts = np.array(table.counts)
     middles = (np.array(table.edges[1:]) + table.edges[:-1]) / 2
@@ -129,8 +129,8 @@ def test_the_picture_of_predicted_against_true_numbers_holds_every_row():
 
 
 @pytest.mark.parametrize("name", ["rmse", "mae", "r2"])
-def test_intervals_hold_as_often_as_stated(name):
-    """95 % of 300 are 285 ± 3.8; below 90 % would be four standard errors."""
+def test_intervals_have_the_stated_coverage(name):
+    """95 % of 300 is 285 ± 3.8; below 90 % would be four standard errors."""
     truth = draw(1, 400_000).values()[name]
     held = 0
     for seed in range(300):
@@ -139,7 +139,7 @@ def test_intervals_hold_as_often_as_stated(name):
     assert held >= 270
 
 
-def test_the_rank_correlation_is_scipys():
+def test_the_rank_correlation_equals_scipys():
     rows = draw(8)
     found = rank_correlation(rows.actual, rows.predicted)
     assert found.value == pytest.approx(spearmanr(rows.actual, rows.predicted).statistic)

@@ -19,7 +19,7 @@ def draw(seed, rows=40, decimals=16, share=0.15):
 
 
 def every_labelling(probability):
-    """Of every threshold strictly between 0 and 1, the rows that it calls positive: brute force."""
+    """For every threshold strictly between 0 and 1, the rows that it calls positive, by brute force."""
     values = np.unique(probability)
     between = [*((values[1:] + values[:-1]) / 2), (values[-1] + 1) / 2, values[0] / 2]
     return [probability >= threshold for threshold in between if 0 < threshold < 1]
@@ -51,8 +51,8 @@ def test_no_threshold_costs_less(seed, decimals, costs):
     assert cost(chosen) == pytest.approx(min(map(cost, every_labelling(probability))))
 
 
-def test_where_probabilities_are_true_the_least_cost_is_near_alarm_over_miss_and_alarm():
-    """The rule of decision theory (Elkan 2001), which a large sample must come near."""
+def test_with_calibrated_probabilities_the_threshold_is_near_the_cost_ratio():
+    """The rule of decision theory (Elkan 2001), which a large sample must approach."""
     random = np.random.default_rng(1)
     probability = random.random(200_000)
     positive = random.random(200_000) < probability
@@ -64,20 +64,20 @@ def test_the_threshold_lies_between_two_probabilities():
     assert best_threshold(positive, probability) == pytest.approx(0.4)
 
 
-def test_of_neighbouring_floats_the_upper_one_is_the_threshold():
+def test_between_neighbouring_floats_the_upper_one_is_the_threshold():
     upper = np.nextafter(0.3, 1)
     assert best_threshold(np.array([False, True]), np.array([0.3, upper])) == upper
 
 
-def test_of_several_as_good_the_highest_raises_the_fewest_alarms():
+def test_of_equally_good_thresholds_the_highest_wins():
     positive, probability = np.array([True, False, True]), np.array([0.8, 0.5, 0.2])
-    # Calling the first alone costs one miss, calling all costs one alarm.
+    # Calling only the first row positive costs one miss; calling all positive costs one alarm.
     assert best_threshold(positive, probability, Costs(1, 1)) == pytest.approx(0.65)
 
 
 @pytest.mark.parametrize(("value", "threshold"), [(0.0, 0.5), (0.3, 0.15), (1.0, 0.5), (1.0000005, 0.5)])
-def test_equal_probabilities_are_called_all_positive_or_none(value, threshold):
-    """Of zeros none can be called positive from a threshold above 0; nor can ones all be called negative."""
+def test_equal_probabilities_are_called_positive_together(value, threshold):
+    """No threshold above 0 calls a probability of 0 positive, and none below 1 calls a probability of 1 negative."""
     positive = np.array([True, False, False])
     assert best_threshold(positive, np.full(3, value)) == pytest.approx(threshold)
 
@@ -94,21 +94,21 @@ def test_one_positive_row_is_enough():
     ]
 
 
-def test_without_a_positive_row_none_is_called_so():
+def test_without_a_positive_row_none_is_called_positive():
     probability = np.array([0.2, 0.7])
     assert best_threshold(np.zeros(2, bool), probability) > 0.7
 
 
-def test_a_row_has_no_say_in_its_own_label():
-    """The best threshold finds the one positive row; chosen on the others, who know of none, no threshold does."""
+def test_a_row_does_not_influence_its_own_label():
+    """The best threshold finds the only positive row; a threshold chosen on the other rows does not."""
     positive, probability = np.zeros(50, bool), np.linspace(0.01, 0.5, 50)
     positive[25] = True
     assert probability[25] >= best_threshold(positive, probability)
     assert not predict_without_own_row(positive, probability)[25]
 
 
-def test_its_f1_does_not_flatter_where_the_threshold_own_does():
-    """Of probabilities that say nothing the best F1 is that of calling all rows positive, some 0.26 at 15 %."""
+def test_the_cross_fitted_f1_is_not_too_good():
+    """If probabilities say nothing, the best F1 is that of calling all rows positive, about 0.26 at 15 %."""
     shown, flattering = [], []
     for seed in range(100):
         random = np.random.default_rng(seed)
@@ -125,7 +125,7 @@ def test_two_rows_suffice():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_counts_are_scikit_learns(seed):
+def test_counts_equal_scikit_learns(seed):
     random = np.random.default_rng(seed)
     positive, predicted = random.random(99) < 0.2, random.random(99) < 0.4
     (tn, fp), (fn, tp) = metrics.confusion_matrix(positive, predicted)
@@ -147,7 +147,7 @@ def test_the_curve_has_the_figures_of_its_thresholds(decimals):
         assert point.cost == pytest.approx((5 * counts.false_negatives + counts.false_positives) / 2_000)
 
 
-def test_the_curve_begins_where_all_are_found_and_has_no_cost_unasked():
+def test_the_curve_begins_at_full_recall_and_has_no_cost_without_costs():
     curve = trade_off_curve(*draw(4, rows=300))
     assert curve[0].recall == 1.0
     assert {point.cost for point in curve} == {None}

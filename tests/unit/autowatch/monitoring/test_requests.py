@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
     ],
     ids=str,
 )
-def test_what_can_be_asked_for(event, request_):
+def test_every_request_is_read(event, request_):
     assert read_request(event, NOW.date()) == request_
 
 
@@ -64,23 +64,23 @@ def test_what_can_be_asked_for(event, request_):
     ],
     ids=str,
 )
-def test_anything_else_is_one_clear_error(event, words):
+def test_any_other_event_is_one_clear_error(event, words):
     with pytest.raises(InvalidRequest, match=words):
         read_request(event, NOW.date())
 
 
-def test_a_range_has_both_its_ends():
+def test_a_range_includes_both_ends():
     assert len(DayRange(date(2026, 2, 27), date(2026, 3, 1)).days) == 3
     assert DayRange(date(2026, 2, 1), date(2026, 2, 1)).days == [date(2026, 2, 1)]
     assert len(read_request({"from": "2024-01-01", "to": "2024-12-31"}, NOW.date()).days) == 366
 
 
-def test_the_time_is_the_schedules_in_utc():
+def test_the_time_is_the_scheduled_one_in_utc():
     assert read_time({"time": "2026-11-23T23:30:00-05:00"}, NOW) == datetime(2026, 11, 24, 4, 30, tzinfo=UTC)
     assert read_time({}, NOW) == NOW
 
 
 @pytest.mark.parametrize("time", ["soon", "", 5, None])
-def test_a_time_that_is_none_is_refused(time):
+def test_an_invalid_time_is_rejected(time):
     with pytest.raises(InvalidRequest, match="is not a time"):
         read_time({"time": time}, NOW)

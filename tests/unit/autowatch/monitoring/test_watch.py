@@ -25,7 +25,7 @@ from tests.support.monitored_bucket import (
 )
 
 
-def test_without_a_champion_there_is_a_clear_outcome_and_nothing_is_written(clients):
+def test_without_a_champion_nothing_is_written_and_the_reason_is_returned(clients):
     result = run(clients)
 
     assert (result.run, result.days) == (None, ())
@@ -48,7 +48,7 @@ def test_a_day_without_files_is_not_enough_data_and_quiet(clients):
     ]
 
 
-def test_a_quiet_day_is_reported_and_nobody_is_told(clients):
+def test_a_quiet_day_is_reported_without_an_alert(clients):
     score(clients.bucket.client, release(clients.bucket.client), LIKE_TRAINING)
 
     (day,) = run(clients).days
@@ -57,7 +57,7 @@ def test_a_quiet_day_is_reported_and_nobody_is_told(clients):
     assert (clients.sns.messages, clients.events.entries) == ([], [])
 
 
-def test_a_drifted_day_is_reported_and_told_once(clients):
+def test_a_drifted_day_is_reported_and_alerted_on_once(clients):
     score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
 
     (day,) = run(clients).days
@@ -98,7 +98,7 @@ def test_the_report_has_the_agreed_fields(clients):
     assert page["ContentType"] == "text/html; charset=utf-8"
 
 
-def test_alarms_alone_are_told_but_are_no_drift_event(clients):
+def test_alarms_without_drift_send_a_mail_but_no_event(clients):
     score(clients.bucket.client, release(clients.bucket.client), NEW_CATEGORY)
 
     (day,) = run(clients).days
@@ -108,7 +108,7 @@ def test_alarms_alone_are_told_but_are_no_drift_event(clients):
     assert clients.events.entries == []
 
 
-def test_the_same_files_are_not_told_of_again(clients):
+def test_the_same_files_are_not_alerted_on_again(clients):
     score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
     run(clients)
 
@@ -135,7 +135,7 @@ def test_a_further_file_has_the_day_judged_again(clients):
     assert (day.verdict, day.files, day.rows, day.notified) == ("drift", 2, 2_500, True)
 
 
-def test_a_profile_without_a_manifest_does_not_exist(clients):
+def test_a_profile_without_a_manifest_is_ignored(clients):
     baseline = release(clients.bucket.client)
     score(clients.bucket.client, baseline, LIKE_TRAINING)
     score(clients.bucket.client, baseline, DRIFTED, name="half-way", commit=False)
@@ -167,7 +167,7 @@ def test_missed_days_are_caught_up_oldest_first_and_only_within_the_window(clien
     assert [day.date for day in result.days] == ["2026-10-24", "2026-11-17", "2026-11-20", TODAY]
 
 
-def test_a_date_judges_just_that_day_however_old(clients):
+def test_a_date_judges_only_that_day_at_any_age(clients):
     baseline = release(clients.bucket.client)
     score(clients.bucket.client, baseline, LIKE_TRAINING, day="2025-01-31")
     score(clients.bucket.client, baseline, LIKE_TRAINING)
@@ -193,7 +193,7 @@ def test_the_rows_of_each_run_are_judged_by_its_own_baseline(clients):
     assert run(clients).days == ()
 
 
-def test_drift_of_an_earlier_models_rows_is_told_and_starts_no_run(clients):
+def test_drift_of_an_earlier_models_rows_sends_a_mail_but_starts_no_run(clients):
     score(clients.bucket.client, release(clients.bucket.client, "run-1"), DRIFTED)
     release(clients.bucket.client, "run-2")
 
@@ -204,7 +204,7 @@ def test_drift_of_an_earlier_models_rows_is_told_and_starts_no_run(clients):
     assert "no training run starts" in clients.sns.messages[0]["Message"]
 
 
-def test_a_new_champion_does_not_take_back_what_was_said_of_its_predecessor(clients):
+def test_a_new_champion_does_not_change_its_predecessors_report(clients):
     old = release(clients.bucket.client, "run-1")
     score(clients.bucket.client, old, DRIFTED, name="early")
     run(clients)
@@ -219,7 +219,7 @@ def test_a_new_champion_does_not_take_back_what_was_said_of_its_predecessor(clie
     assert len(clients.sns.messages) == 1
 
 
-def test_what_was_said_of_rows_that_are_gone_stays(clients):
+def test_the_judgement_of_deleted_rows_is_kept(clients):
     stem = score(clients.bucket.client, release(clients.bucket.client, "run-1"), DRIFTED)
     run(clients)
     clients.bucket.client.delete_object(Bucket=BUCKET, Key=f"{stem}.manifest.json")
@@ -233,7 +233,7 @@ def test_what_was_said_of_rows_that_are_gone_stays(clients):
 
 
 class TestBaselines:
-    def test_a_run_whose_baseline_is_gone_says_so_and_the_others_are_judged(self, clients):
+    def test_a_missing_baseline_is_reported_and_the_other_runs_are_judged(self, clients):
         score(clients.bucket.client, release(clients.bucket.client, "run-1"), DRIFTED, name="early")
         score(clients.bucket.client, release(clients.bucket.client, "run-2"), LIKE_TRAINING, name="late")
         clients.bucket.client.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
@@ -249,7 +249,7 @@ class TestBaselines:
         assert "Restore" in alarm["message"]
 
     @pytest.mark.parametrize("change", [{"profile_version": 0}, {"columns": 5}, {"bins": "other"}], ids=str)
-    def test_one_of_another_version_or_form_is_an_error_of_its_run_alone(self, clients, change):
+    def test_an_unusable_baseline_is_an_error_only_of_its_run(self, clients, change):
         baseline = release(clients.bucket.client, "run-1")
         score(clients.bucket.client, baseline, DRIFTED, name="early")
         clients.bucket.write_json("models/run-1/baseline.json", msgspec.to_builtins(baseline) | change)
@@ -261,7 +261,7 @@ class TestBaselines:
         assert report["verdict"] == "no drift"
         assert [alarm["kind"] for alarm in report["other_runs"][0]["alarms"]] == ["baseline"]
 
-    def test_the_champions_is_missed_even_on_a_day_without_rows(self, clients):
+    def test_the_champions_missing_baseline_is_reported_even_without_rows(self, clients):
         release(clients.bucket.client)
         clients.bucket.client.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
 
@@ -269,7 +269,7 @@ class TestBaselines:
 
         assert (day.verdict, day.alarms, day.notified) == ("not enough data", 1, True)
 
-    def test_it_is_told_once_while_it_lasts_and_the_day_is_judged_when_it_is_back(self, clients):
+    def test_it_is_alerted_on_once_and_the_day_is_judged_after_the_restore(self, clients):
         baseline = release(clients.bucket.client)
         score(clients.bucket.client, baseline, DRIFTED)
         clients.bucket.client.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
@@ -284,7 +284,7 @@ class TestBaselines:
         assert (report_of(clients)["verdict"], report_of(clients)["alarms"]) == ("drift", [])
         assert len(clients.sns.messages) == 2
 
-    def test_what_was_said_before_it_went_stays(self, clients):
+    def test_the_earlier_judgement_is_kept(self, clients):
         score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
         run(clients)
         clients.bucket.client.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
@@ -309,7 +309,7 @@ def test_the_mail_says_since_when(clients):
     ] == ["Since:    2026-11-20, model run-1; news of other days, too: 2026-11-20"]
 
 
-def test_a_refused_event_fails_the_run_and_the_next_one_tells_again(clients):
+def test_a_refused_event_fails_the_run_and_the_next_one_alerts_again(clients):
     score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
     clients.events.refuses = True
 
@@ -335,7 +335,7 @@ def test_one_broken_day_does_not_stop_the_others(clients):
     assert report_of(clients)["verdict"] == "no drift"
 
 
-def test_where_a_profile_is_gone_the_predictions_are_counted(clients):
+def test_without_a_profile_the_predictions_are_counted(clients):
     stem = score(clients.bucket.client, release(clients.bucket.client), DRIFTED, counts=False)
     delete_for_good(clients.bucket.client, f"{stem}.profile.json")
     rows = "".join(f"{age},{job}\n" for age, job in zip(*DRIFTED.values(), strict=True))
@@ -410,7 +410,7 @@ def emitted(capsys):
 
 
 def test_each_judged_day_and_each_column_have_metrics_and_the_run_a_heartbeat_last(clients, capsys):
-    # Metrics stand at their time, and CloudWatch takes no old ones.
+    # Metrics have the time of their day, and CloudWatch rejects old ones.
     now = datetime.now(UTC)
     score(clients.bucket.client, release(clients.bucket.client), DRIFTED, day=now.date().isoformat())
 
@@ -422,7 +422,7 @@ def test_each_judged_day_and_each_column_have_metrics_and_the_run_a_heartbeat_la
     assert {column["Column"]: column["DriftSize"] > 1 for column in columns} == {"age": True, "job": False}
 
 
-def test_a_run_that_finds_nothing_to_do_is_a_heartbeat_all_the_same(clients, capsys):
+def test_a_run_with_nothing_to_do_emits_a_heartbeat(clients, capsys):
     run(clients)
     assert [line["DriftRuns"] for line in emitted(capsys)] == [1]
 
@@ -432,7 +432,7 @@ def test_a_run_that_finds_nothing_to_do_is_a_heartbeat_all_the_same(clients, cap
     assert [line["DriftRuns"] for line in emitted(capsys) if "DriftRuns" in line] == [1, 1]
 
 
-def test_a_run_that_dies_is_no_heartbeat(clients, capsys):
+def test_a_killed_run_emits_no_heartbeat(clients, capsys):
     clients.bucket.client.put_object(Bucket=BUCKET, Key="models/champion.json", Body=b"{")
 
     with pytest.raises(DocumentMalformed, match=r"models/champion\.json"):
@@ -441,7 +441,7 @@ def test_a_run_that_dies_is_no_heartbeat(clients, capsys):
     assert emitted(capsys) == []
 
 
-def test_a_day_that_fails_leaves_no_heartbeat_though_the_others_are_judged(clients, capsys):
+def test_a_failed_day_prevents_the_heartbeat_but_not_the_other_days(clients, capsys):
     baseline = release(clients.bucket.client)
     stem = score(clients.bucket.client, baseline, DRIFTED, day="2026-11-22")
     score(clients.bucket.client, baseline, DRIFTED)
@@ -456,7 +456,7 @@ def test_a_day_that_fails_leaves_no_heartbeat_though_the_others_are_judged(clien
 
 @pytest.mark.parametrize("released", [True, False])
 @pytest.mark.parametrize("request_", [OneDay(NOW.date()), DayRange(NOW.date(), NOW.date())])
-def test_what_people_ask_for_besides_is_no_heartbeat(clients, capsys, request_, released):
+def test_requests_on_demand_emit_no_heartbeat(clients, capsys, request_, released):
     if released:
         score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
 
@@ -466,7 +466,7 @@ def test_what_people_ask_for_besides_is_no_heartbeat(clients, capsys, request_, 
 
 
 class TestFewRows:
-    """The job asks for 300 rows; days of 100 are too few by themselves."""
+    """The job needs 300 rows; a single day has only 100."""
 
     def few(self, clients, baseline, columns, back, rows=100):
         day = str((NOW - timedelta(days=back)).date())
@@ -477,7 +477,7 @@ class TestFewRows:
             day=day,
         )
 
-    def test_rows_that_are_all_missing_are_told_on_the_first_day(self, clients):
+    def test_entirely_missing_columns_are_alerted_on_the_first_day(self, clients):
         baseline = release(clients.bucket.client)
         missing = {name: [""] * 40 for name in LIKE_TRAINING}
         score(clients.bucket.client, baseline, missing)
@@ -485,7 +485,7 @@ class TestFewRows:
         assert (day.verdict, day.notified) == ("not enough data", True)
         assert {alarm["kind"] for alarm in report_of(clients)["alarms"]} == {"missing values"}
 
-    def test_small_days_are_judged_together_until_they_are_enough(self, clients):
+    def test_small_days_are_judged_together_until_they_have_enough_rows(self, clients):
         baseline = release(clients.bucket.client)
         for back in (3, 2, 1, 0):
             self.few(clients, baseline, DRIFTED, back)
@@ -495,7 +495,7 @@ class TestFewRows:
         assert (report["judged_rows"], report["rows"]) == (300, 100)
         assert report["judged_with"] == ["2026-11-22", "2026-11-21"]
 
-    def test_a_day_with_rows_enough_is_not_mixed_with_small_ones(self, clients):
+    def test_a_day_with_enough_rows_is_judged_alone(self, clients):
         baseline = release(clients.bucket.client)
         self.few(clients, baseline, DRIFTED, 1)
         score(clients.bucket.client, baseline, LIKE_TRAINING)
@@ -529,7 +529,7 @@ class TestWeekday:
     def report(self, clients, back):
         return report_of(clients, str((NOW - timedelta(days=back)).date()))
 
-    def test_a_rhythm_is_told_once(self, mondays):
+    def test_a_weekly_rhythm_is_alerted_on_once(self, mondays):
         reports = [self.report(mondays, back) for back in (14, 7, 0)]
         assert [report["verdict"] for report in reports] == ["drift", "no drift", "no drift"]
         assert [report["compared_with"] for report in reports] == [
@@ -538,7 +538,7 @@ class TestWeekday:
             ["2026-11-09", "2026-11-16"],
         ]
 
-    def test_rows_that_are_other_than_on_that_weekday_drift(self, mondays):
+    def test_rows_that_differ_from_their_weekday_drift(self, mondays):
         baseline = release(mondays.bucket.client)
         later = NOW + timedelta(days=7)
         score(mondays.bucket.client, baseline, LIKE_TRAINING, day=str(later.date()))
@@ -572,7 +572,7 @@ def test_files_with_the_same_content_are_named(clients):
     assert "1 file repeats the content of another file" in alarm["message"]
 
 
-def test_keys_of_the_users_that_come_twice_on_a_day_are_told(clients):
+def test_repeated_user_keys_on_a_day_are_alerted_on(clients):
     baseline = release(clients.bucket.client)
     for name, first in (("a", 0), ("b", 480)):
         stem = score(

@@ -44,7 +44,7 @@ def put_csv(clients, columns, key="inference/a.csv", delimiter=","):
 
 
 class TestRange:
-    def test_how_much_the_model_uses_each_column_stands_beside_it(self, clients):
+    def test_the_report_has_the_models_use_of_each_column(self, clients):
         baseline, bucket = release(clients.bucket.client), clients.bucket
         features = (Feature("age", "numeric"), Feature("job", "categorical"))
         training = ObjectVersion("k", None, "e", 1)
@@ -63,7 +63,7 @@ class TestRange:
         assert {name: each["importance"] for name, each in columns.items()} == {"age": 1.5, "job": 0.5}
         assert (window.verdict, window.drifted_columns) == ("drift", ("age",))
 
-    def test_all_rows_are_judged_at_once_and_nobody_is_told(self, clients):
+    def test_all_rows_are_judged_at_once_without_an_alert(self, clients):
         baseline = release(clients.bucket.client)
         for back in (4, 3, 2, 1):
             score(
@@ -83,7 +83,7 @@ class TestRange:
         assert (document["from"], document["to"], document["since"]) == ("2026-11-20", "2026-11-21", None)
         assert "date" not in document
 
-    def test_each_run_is_judged_apart(self, clients):
+    def test_each_run_is_judged_separately(self, clients):
         score(clients.bucket.client, release(clients.bucket.client, "run-1"), DRIFTED, day=str(day_before(1)))
         score(clients.bucket.client, release(clients.bucket.client, "run-2"), LIKE_TRAINING)
 
@@ -101,7 +101,7 @@ class TestRange:
         release(clients.bucket.client)
         assert judge_range(clients, date(2025, 1, 1), date(2025, 12, 31)).verdict == "not enough data"
 
-    def test_refused_and_rejected_are_those_of_all_days(self, clients):
+    def test_refused_files_and_rejected_rows_are_summed_over_all_days(self, clients):
         baseline = release(clients.bucket.client)
         for back in (1, 0):
             score(clients.bucket.client, baseline, LIKE_TRAINING, day=str(day_before(back)), rejected=2)
@@ -110,7 +110,7 @@ class TestRange:
         assert window.rejected_rows == 4
         assert clients.bucket.read_json(window.report_key)["refused_files"] == {"NotUtf8": 2}
 
-    def test_the_days_own_reports_stay_as_they_are(self, clients):
+    def test_the_reports_of_the_days_are_unchanged(self, clients):
         score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
         judge_range(clients, day_before(0), day_before(0))
         (day,) = run(clients).days
@@ -118,7 +118,7 @@ class TestRange:
 
 
 class TestFile:
-    def test_its_rows_are_judged_as_those_of_a_day_would_be(self, clients):
+    def test_its_rows_are_judged_like_those_of_a_day(self, clients):
         baseline = release(clients.bucket.client)
         put_csv(clients, DRIFTED)
         score(clients.bucket.client, baseline, DRIFTED)
@@ -133,7 +133,7 @@ class TestFile:
         assert window.report_key.startswith("reports/file=a-")
         assert of_file["key"] == "inference/a.csv"
 
-    def test_rows_that_are_no_rows_are_left_out_and_counted(self, clients):
+    def test_malformed_rows_are_left_out_and_counted(self, clients):
         release(clients.bucket.client)
         put_csv(
             clients,
@@ -142,7 +142,7 @@ class TestFile:
         window = judge_file(clients)
         assert (window.rows, window.rejected_rows, window.verdict) == (500, 1, "no drift")
 
-    def test_the_run_may_be_another_than_the_champion(self, clients):
+    def test_the_run_need_not_be_the_champion(self, clients):
         release(clients.bucket.client, "run-1")
         release(clients.bucket.client, "run-2")
         put_csv(clients, LIKE_TRAINING)
@@ -150,7 +150,7 @@ class TestFile:
         assert judge_file(clients).run == "run-2"
 
     @pytest.mark.parametrize("predicted", [False, True])
-    def test_predictions_are_judged_where_the_file_has_them(self, clients, predicted):
+    def test_predictions_are_judged_if_the_file_has_them(self, clients, predicted):
         column = baseline_column(
             "y_probability", "prediction", "numeric", Counter(["0.1", "0.2", "0.9"] * 300), bounds=(0.0, 1.0)
         )
@@ -165,14 +165,14 @@ class TestFile:
         assert window.drifted_columns == (("y_probability",) if predicted else ())
         assert window.alarms == 0
 
-    def test_a_column_that_it_lacks_is_an_alarm(self, clients):
+    def test_a_missing_column_raises_an_alarm(self, clients):
         release(clients.bucket.client)
         put_csv(clients, {"job": LIKE_TRAINING["job"]})
         window = judge_file(clients)
         (alarm,) = clients.bucket.read_json(window.report_key)["alarms"]
         assert (alarm["column"], alarm["kind"], window.verdict) == ("age", "missing column", "no drift")
 
-    def test_every_version_has_a_report_of_its_own(self, clients):
+    def test_each_version_has_its_own_report(self, clients):
         release(clients.bucket.client)
         put_csv(clients, LIKE_TRAINING)
         first = judge_file(clients)
@@ -181,27 +181,27 @@ class TestFile:
         assert first.report_key != second.report_key
         assert (first.verdict, second.verdict) == ("no drift", "drift")
 
-    def test_a_key_in_folders_keeps_them(self, clients):
+    def test_a_report_keeps_the_folders_of_its_key(self, clients):
         release(clients.bucket.client)
         put_csv(clients, LIKE_TRAINING, key="predictions/date=2026-11-23/ü/a b.csv")
         assert judge_file(clients, "predictions/date=2026-11-23/ü/a b.csv").report_key.startswith(
             "reports/file=predictions/date=2026-11-23/ü/a b-"
         )
 
-    def test_a_file_that_is_not_there_is_named(self, clients):
+    def test_a_missing_file_is_named(self, clients):
         release(clients.bucket.client)
         with pytest.raises(ObjectMissing, match=r"inference/a\.csv does not exist"):
             judge_file(clients)
 
     @pytest.mark.parametrize("body", [b"", b"\xff\xfe,\n1,2\n", b"age,job\n"])
-    def test_a_file_that_cannot_be_read_is_a_clear_error(self, clients, body):
+    def test_a_malformed_file_is_a_clear_error(self, clients, body):
         release(clients.bucket.client)
         clients.bucket.client.put_object(Bucket=BUCKET, Key="inference/a.csv", Body=body)
         with pytest.raises(UnreadableFile):
             judge_file(clients)
         assert keys(clients, "reports/") == []
 
-    def test_a_run_that_there_is_not_is_named_and_where_to_look(self, clients):
+    def test_an_unknown_run_is_named_with_the_remedy(self, clients):
         release(clients.bucket.client)
         put_csv(clients, LIKE_TRAINING)
         with pytest.raises(
@@ -217,7 +217,7 @@ class TestFile:
         with pytest.raises(BaselineUnusable, match=r"models/run-1/baseline\.json is missing"):
             judge_file(clients)
 
-    def test_settings_for_columns_of_the_champion_are_none_too_many_for_an_older_run(self, clients):
+    def test_settings_may_name_columns_that_an_older_run_lacks(self, clients):
         column = baseline_column(
             "y_probability", "prediction", "numeric", Counter(["0.1", "0.2"] * 300), bounds=(0.0, 1.0)
         )

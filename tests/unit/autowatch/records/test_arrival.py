@@ -31,7 +31,7 @@ def test_keys_follow_the_input(key, name):
     assert keys.error == f"rejected/date=2026-11-23/{name}-{version}.error.json"
 
 
-def test_ids_depend_on_key_and_version_alone():
+def test_ids_depend_only_on_key_and_version():
     arrival = Arrival(ObjectVersion("inference/a.csv", "v1", "e", 1), TIME)
     later = replace(arrival, time=datetime(2027, 1, 1, tzinfo=UTC))
     others = [
@@ -43,7 +43,7 @@ def test_ids_depend_on_key_and_version_alone():
 
 
 @pytest.mark.parametrize("letter", ["n", "ü", "🙂"])
-def test_a_long_name_is_cut_and_stays_unlike_others(letter):
+def test_a_long_name_is_cut_and_stays_unique(letter):
     def predictions(name):
         return output_keys(
             Arrival(ObjectVersion(f"inference/{name}.csv", None, "e", 1), TIME), "predictions/"

@@ -51,7 +51,7 @@ DECISION = GateDecision(
 )
 
 
-def test_a_decision_comes_back_from_json_as_it_was():
+def test_a_decision_survives_json():
     assert msgspec.json.decode(msgspec.json.encode(DECISION), type=GateDecision) == DECISION
 
 
@@ -69,7 +69,7 @@ def test_a_decision_of_an_earlier_version_is_read_and_unknown_fields_are_ignored
     assert (decision.passed, decision.challenger, decision.checks) == (False, None, ())
 
 
-def test_a_comparison_of_an_earlier_version_is_one_of_aucs():
+def test_a_comparison_by_an_earlier_version_compares_aucs():
     document = json.loads(msgspec.json.encode(DECISION))
     comparison = document["comparison"]
     comparison["challenger_auc"] = comparison.pop("challenger")
@@ -78,7 +78,7 @@ def test_a_comparison_of_an_earlier_version_is_one_of_aucs():
     assert to_decision(document) == DECISION
 
 
-def test_a_decision_that_is_none_is_told_with_its_key():
+def test_a_malformed_decision_is_reported_with_its_key():
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="bank")
@@ -88,7 +88,7 @@ def test_a_decision_that_is_none_is_told_with_its_key():
 
 
 @pytest.mark.parametrize("kind", ["classes", "numbers"])
-def test_what_other_types_of_problem_add_comes_back_too(kind):
+def test_the_fields_of_other_problem_types_survive_json(kind):
     share = Bounded(0.7, 0.6, 0.8)
     added = {
         "classes": {
@@ -112,8 +112,8 @@ def test_what_other_types_of_problem_add_comes_back_too(kind):
     assert to_decision(json.loads(msgspec.json.encode(decision))) == decision
 
 
-def test_the_states_behind_the_gate_can_read_it_without_numpy():
-    """Their functions have no layer."""
+def test_states_after_the_gate_can_read_a_decision_without_numpy():
+    """Their functions have no layer with numpy."""
     code = (
         "import sys; sys.modules['numpy'] = sys.modules['scipy'] = None; import train.finish, train.promote"
     )

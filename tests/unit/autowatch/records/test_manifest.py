@@ -27,7 +27,7 @@ MANIFEST = Manifest(
 )
 
 
-def test_the_document_is_as_agreed():
+def test_the_document_has_the_documented_form():
     counts = Profile("r", "bins", 3, {"age": (1, 2)})
     document = json.loads(msgspec.json.encode(CountedManifest(**vars(MANIFEST), counts=counts)))
     assert document == {
@@ -75,7 +75,7 @@ def test_a_manifest_of_an_earlier_version_is_read():
 
 
 @pytest.mark.parametrize("key", [None, "rejected/a.csv"])
-def test_what_belongs_to_the_commit(key):
+def test_the_objects_of_the_commit(key):
     manifest = msgspec.convert(msgspec.to_builtins(MANIFEST) | {"rejected_key": key}, Manifest)
     assert manifest.written == (
         WrittenObject("predictions/a.csv", "1"),

@@ -1,4 +1,4 @@
-"""Parameters that have no meaning for a type of problem, against the template's own defaults."""
+"""Parameters that do not apply to a problem type, against the template's own defaults."""
 
 import pytest
 
@@ -8,14 +8,14 @@ from sandbox.deployment.template import read_template
 from tests.support.repository import ROOT
 
 
-def test_every_default_is_the_templates():
+def test_every_default_equals_the_templates():
     declared = read_template(ROOT / "template.yaml")["Parameters"]
     found = {name: str(declared[name].get("Default", "")) for name in PARAMETERS}
     assert found == {name: parameter.default for name, parameter in PARAMETERS.items()}
 
 
 @pytest.mark.parametrize("problem_type", ["binary", "multiclass", "regression"])
-def test_defaults_fit_every_type_however_a_number_is_written(problem_type):
+def test_defaults_fit_every_type_in_any_number_format(problem_type):
     defaults = {name: parameter.default for name, parameter in PARAMETERS.items()}
     check_parameters(problem_type, defaults)
     check_parameters(
@@ -27,7 +27,7 @@ def test_defaults_fit_every_type_however_a_number_is_written(problem_type):
 @pytest.mark.parametrize(
     "name", ["MinimumAuc", "MinimumMacroF1", "MinimumR2", "MaxAucDrop", "MaxErrorRisePercent"]
 )
-def test_what_has_no_meaning_is_refused_with_what_has(problem_type, name):
+def test_a_parameter_of_another_type_is_rejected_with_the_right_one(problem_type, name):
     if problem_type in PARAMETERS[name].types:
         check_parameters(problem_type, {name: "0.4"})
         return

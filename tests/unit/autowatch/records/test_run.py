@@ -59,7 +59,7 @@ def begin(aws, run, cooldown=DAY):
     begin_run(Bucket(aws.client("s3"), BUCKET), aws.client("stepfunctions"), run, cooldown)
 
 
-def test_a_run_has_the_same_name_whenever_it_is_asked_and_another_execution_another():
+def test_a_runs_name_is_stable_and_differs_between_executions():
     name = run_name("arn:1", NOON)
     assert name == run_name("arn:1", NOON)
     assert name.startswith("20261123-120000-")
@@ -73,13 +73,13 @@ def test_the_first_run_takes_the_lock_and_may_take_it_again(aws, s3):
     assert read_latest(Bucket(s3, BUCKET)) == a_run("one")
 
 
-def test_a_run_is_refused_while_another_executes(aws, start_execution):
+def test_a_run_is_rejected_while_another_executes(aws, start_execution):
     begin(aws, a_run("one", start_execution("one")))
     with pytest.raises(RunInProgress, match="Run one, started 2026-11-23T12:00:00Z, has not ended"):
         begin(aws, a_run("two"))
 
 
-def test_a_lock_whose_execution_was_stopped_holds_nobody_up_for_long(aws, s3, start_execution):
+def test_the_lock_of_a_stopped_execution_is_soon_released(aws, s3, start_execution):
     execution = start_execution("one")
     begin(aws, a_run("one", execution))
     stepfunctions = aws.client("stepfunctions")
@@ -91,14 +91,14 @@ def test_a_lock_whose_execution_was_stopped_holds_nobody_up_for_long(aws, s3, st
     assert read_latest(Bucket(s3, BUCKET)).run == "two"
 
 
-def test_a_lock_whose_execution_is_forgotten_holds_nobody_up(aws, s3):
+def test_the_lock_of_an_unknown_execution_is_released(aws, s3):
     begin(aws, a_run("one", GONE))
     begin(aws, a_run("two"))
     assert read_latest(Bucket(s3, BUCKET)).run == "two"
 
 
 class Interrupted:
-    """An S3 client behind whose back something happens right before it writes."""
+    """An S3 client that lets something happen right before a write."""
 
     def __init__(self, s3, interruption):
         self._s3, self._interruption = s3, interruption
@@ -120,7 +120,7 @@ def test_of_two_runs_that_start_at_once_one_begins(aws, s3, earlier):
     assert read_latest(Bucket(s3, BUCKET)).run == "quicker"
 
 
-def test_drift_waits_for_the_cooldown_a_person_does_not(aws, s3):
+def test_drift_waits_for_the_cooldown_but_a_person_does_not(aws, s3):
     begin(aws, a_run("one", trigger="drift"))
     end_run(Bucket(s3, BUCKET), read_latest(Bucket(s3, BUCKET)), "released", "good", NOON)
     soon = a_run("two", trigger="drift", started=NOON + DAY - timedelta(seconds=1))
@@ -141,7 +141,7 @@ def test_a_manual_run_does_not_start_the_cooldown(aws, s3):
     assert read_latest(Bucket(s3, BUCKET)).run == "two"
 
 
-def test_the_end_is_recorded_with_the_run_and_lets_go_of_the_lock(aws, s3):
+def test_the_end_is_recorded_with_the_run_and_releases_the_lock(aws, s3):
     begin(aws, a_run("one"))
     for _ in range(2):
         ended = end_run(
@@ -157,7 +157,7 @@ def test_the_end_is_recorded_with_the_run_and_lets_go_of_the_lock(aws, s3):
     begin(aws, a_run("two"))
 
 
-def test_a_run_that_ends_late_leaves_the_lock_of_its_successor_alone(aws, s3):
+def test_a_run_that_ends_late_does_not_release_its_successors_lock(aws, s3):
     begin(aws, a_run("one"))
     late = read_latest(Bucket(s3, BUCKET))
     begin(aws, a_run("two"))
@@ -170,11 +170,11 @@ def test_a_run_that_ends_late_leaves_the_lock_of_its_successor_alone(aws, s3):
     "champions", [None, replace(TRAINING, etag="e2"), replace(TRAINING, key="training/y.csv")]
 )
 @pytest.mark.parametrize("status", [None, "released"])
-def test_a_file_that_the_champion_has_not_seen_is_news(champions, status):
+def test_a_file_unseen_by_the_champion_is_new(champions, status):
     check_news(TRAINING, champions, None, replace(a_run("one"), status=status) if status else None)
 
 
-def test_the_champions_own_file_is_no_news_even_when_uploaded_again():
+def test_the_champions_own_file_is_not_new_even_if_uploaded_again():
     with pytest.raises(NothingNew, match="training/x.csv is the file that the champion was trained on"):
         check_news(TRAINING, replace(TRAINING, version_id="v2"), None, None)
 
@@ -183,22 +183,22 @@ def test_the_champions_own_file_is_no_news_even_when_uploaded_again():
     ("status", "words"),
     [("rejected", "run one, whose model was rejected"), ("failed", "run one, which failed. Mend the cause")],
 )
-def test_a_file_that_was_tried_in_vain_is_no_news_until_there_is_another(status, words):
-    """Every drifting day would pay for the whole of it again."""
+def test_a_file_that_failed_is_not_retried_until_there_is_another(status, words):
+    """Otherwise every day with drift would pay for a full training run."""
     ended = replace(a_run("one"), status=status)
     with pytest.raises(NothingNew, match=words):
         check_news(TRAINING, None, None, ended)
     check_news(replace(TRAINING, etag="e2"), None, None, ended)
 
 
-def test_what_somebody_went_back_from_is_not_brought_in_again_by_drift():
+def test_drift_does_not_bring_back_a_model_that_was_rolled_back():
     earlier = replace(TRAINING, key="training/earlier.csv")
     with pytest.raises(NothingNew, match="the model before the champion"):
         check_news(TRAINING, earlier, TRAINING, None)
     check_news(replace(TRAINING, etag="e2"), earlier, TRAINING, None)
 
 
-def test_a_record_from_before_promotions_is_read(s3):
+def test_a_record_by_an_earlier_version_is_read(s3):
     document = vars(a_run("old")) | {"training": vars(TRAINING)}
     del document["promotes"]
     assert msgspec.convert(document, Run) == a_run("old")

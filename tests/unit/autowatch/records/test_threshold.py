@@ -17,7 +17,7 @@ from tests.support.scoring_bucket import CONTRACT
         (("auto", "10", "0.5"), ThresholdRule(costs=Costs(10.0, 0.5))),
     ],
 )
-def test_the_parameters_say_how_the_threshold_is_set(written, rule):
+def test_the_parameters_determine_how_the_threshold_is_chosen(written, rule):
     assert ThresholdParameters(*written).read() == rule
 
 
@@ -39,7 +39,7 @@ def test_the_parameters_say_how_the_threshold_is_set(written, rule):
         (("0.3", "10", "1"), ["DecisionThreshold is '0.3'"]),
     ],
 )
-def test_parameters_that_do_not_fit_are_refused_by_name(written, names):
+def test_contradictory_parameters_are_rejected_by_name(written, names):
     with pytest.raises(InvalidSetting) as caught:
         ThresholdParameters(*written).read()
     assert all(name in str(caught.value) for name in names)
@@ -56,12 +56,12 @@ def test_parameters_that_do_not_fit_are_refused_by_name(written, names):
         ),
     ],
 )
-def test_a_threshold_says_who_chose_it_and_comes_back_from_json(threshold, origin):
+def test_a_threshold_says_how_it_was_chosen_and_survives_json(threshold, origin):
     assert threshold.origin == origin
     assert msgspec.json.decode(msgspec.json.encode(threshold), type=DecisionThreshold) == threshold
 
 
-def test_a_contract_without_one_has_the_models_own_label():
+def test_a_contract_without_threshold_has_the_models_own_label():
     document = msgspec.to_builtins(CONTRACT)
     del document["decision_threshold"]
     assert msgspec.convert(document, Contract).decision_threshold is None

@@ -19,7 +19,7 @@ def numbers(count, made=None):
         yield number
 
 
-def test_results_come_in_order_although_the_first_is_last():
+def test_results_are_in_order_even_if_the_first_finishes_last():
     others = Event()
 
     def work(item):
@@ -33,7 +33,7 @@ def test_results_come_in_order_although_the_first_is_last():
 
 
 @pytest.mark.parametrize(("size", "most"), [(1, 10), (20_000_000, 4)])
-def test_what_is_held_is_bounded_by_number_and_by_bytes(size, most):
+def test_held_items_are_bounded_by_number_and_by_bytes(size, most):
     made = []
     with closing(run(numbers(1000, made), size=lambda item: size)) as results:
         for taken, _ in enumerate(results, start=1):
@@ -42,12 +42,12 @@ def test_what_is_held_is_bounded_by_number_and_by_bytes(size, most):
                 break
 
 
-def test_an_item_larger_than_all_that_may_be_held_comes_alone():
+def test_an_item_above_the_limit_is_processed_alone():
     assert len(list(run(numbers(5), size=lambda item: 10 * ahead._MOST_BYTES))) == 5
 
 
 @pytest.mark.parametrize("where", ["making", "working"])
-def test_the_first_error_ends_it_and_no_thread_is_left(where):
+def test_the_first_error_stops_all_threads(where):
     def items():
         yield from numbers(20)
         if where == "making":
@@ -66,7 +66,7 @@ def test_the_first_error_ends_it_and_no_thread_is_left(where):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("score")]
 
 
-def test_closing_it_closes_the_items_and_lets_the_work_give_up():
+def test_closing_it_closes_the_items_and_stops_the_work():
     closed, stopped = Event(), Event()
 
     def items():

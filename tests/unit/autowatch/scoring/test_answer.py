@@ -21,7 +21,7 @@ NUMBERS = Problem("regression")
 
 
 def parse(text, rows=1, problem=BINARY):
-    """The result on which both readers agree, or their common refusal."""
+    """The result on which both parsers agree, or their common error."""
     slow, quick = (outcome(reader, text.encode(), rows, problem) for reader in READERS)
     assert slow == quick
     if isinstance(slow[0], type):
@@ -127,7 +127,7 @@ def test_any_labels_survive(labels, first):
     st.lists(st.tuples(st.sampled_from(LABELS), st.floats(0, 1), st.booleans()), min_size=1, max_size=5),
     st.sampled_from(["\n", "\r\n"]),
 )
-def test_the_quick_way_reads_what_the_csv_module_reads(rows, line_end):
+def test_the_quick_parser_agrees_with_the_csv_module(rows, line_end):
     """Quotes around every field send the same answer through the csv module."""
     read = []
     for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL):
@@ -161,8 +161,8 @@ def two_rows(*probabilities):
 
 
 @pytest.mark.parametrize("probabilities", [("[0.9]", "[0.05, 0.04, 0.01]"), ("[[0.9", "0.1]")])
-def test_lists_that_only_add_up_to_the_right_number_are_refused(probabilities):
-    """Two rows and as many numbers or brackets as two rows have, but not two numbers for each."""
+def test_lists_whose_lengths_only_add_up_are_rejected(probabilities):
+    """The file has as many numbers or brackets as two rows have, but not two numbers per row."""
     with pytest.raises(AnswerUnreadable, match="one probability per label"):
         parse(two_rows(*probabilities), 2)
 
@@ -174,7 +174,7 @@ def test_odd_brackets_do_not_shift_what_is_picked(probabilities):
 
 @pytest.mark.parametrize("wrong", ["nan", "inf", "-0.1", "1.1", "many", ""])
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_one_number_that_is_no_probability_spoils_the_answer_wherever_it_stands(wrong, place):
+def test_one_invalid_probability_anywhere_makes_the_answer_unreadable(wrong, place):
     numbers = ["0.1", "0.2", "0.3"]
     numbers[place] = wrong
     text = "".join(f"""no,0.9,"[0.9, {number}]","['no', 'yes']"\n""" for number in numbers)
@@ -209,7 +209,7 @@ ODD += [
 
 
 @given(st.lists(st.lists(st.sampled_from(ODD), min_size=3, max_size=5), max_size=4), st.integers(0, 4))
-def test_odd_answers_are_read_alike(rows, count):
+def test_odd_answers_are_parsed_alike(rows, count):
     text = "".join(",".join(row) + "\n" for row in rows).encode("utf-8", "surrogateescape")
     for problem in (BINARY, NUMBERS):
         assert outcome(parse_answer, text, count, problem) == outcome(read_answer, text, count, problem)
@@ -218,14 +218,14 @@ def test_odd_answers_are_read_alike(rows, count):
 @given(
     st.lists(st.tuples(*map(st.sampled_from, ([*LABELS, "x"], ["0.9"], ODD[5:11], ODD[11:15]))), max_size=4)
 )
-def test_answers_of_the_common_form_with_faults_are_read_alike(rows):
+def test_answers_of_the_common_form_with_faults_are_parsed_alike(rows):
     text = "".join(",".join(row) + "\n" for row in rows).encode()
     slow, quick = (outcome(reader, text, len(rows), BINARY) for reader in READERS)
     assert slow == quick
 
 
 @pytest.mark.parametrize("each", [True, False])
-def test_several_labels_have_the_probability_of_the_one_given_in_any_order_of_the_container(each):
+def test_several_labels_have_the_predicted_ones_probability_in_any_order(each):
     text = (
         """red,0.5,"[0.3, 0.2, 0.5]","['blue', 'green', 'red']"\n"""
         """green,0.6,"[0.1, 0.6, 0.3]","['red', 'green', 'blue']"\n"""
@@ -295,7 +295,7 @@ def test_numbers_stay_as_they_are_written(text, numbers):
         ("1,2\n", "one number per row"),
     ],
 )
-def test_what_is_no_number_is_refused(text, says):
+def test_a_text_that_is_not_a_number_is_rejected(text, says):
     with pytest.raises(AnswerUnreadable, match=says):
         parse(text, problem=NUMBERS)
 

@@ -63,7 +63,7 @@ def table_of(rows):
     return "age,job\n" + "".join(f"{age},{job}\n" for age, job in rows)
 
 
-def test_features_go_out_in_the_contracts_order_and_all_columns_come_back():
+def test_features_are_sent_in_the_contracts_order_and_all_columns_are_returned():
     runtime = StubRuntime()
     text = "note,job,y,duration,age\nhello,admin.,no,99,41\n,retired,yes,5,1.10\n"
     numbers, columns, rejected = joined(score(text, runtime))
@@ -101,7 +101,7 @@ def test_order_is_kept_when_answers_come_in_another(concurrency):
     assert runtime.most_at_once == concurrency
 
 
-def test_missing_columns_are_named_all():
+def test_all_missing_columns_are_named():
     with pytest.raises(MissingColumns, match=r"the columns 'age', 'job',.*r1.*Add"):
         score("a,Job\n1,2\n")
 
@@ -115,7 +115,7 @@ def test_reserved_columns_are_refused(name):
 @pytest.mark.parametrize(
     "text", ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "-1.5e3", "0", " 7", ".5", "1."]
 )
-def test_numbers_and_missing_values_pass_as_they_are(text):
+def test_numbers_and_missing_values_are_sent_unchanged(text):
     runtime = StubRuntime()
     _, columns, rejected = joined(score(table_of([("41", "x"), (text, "x")]), runtime))
     assert (columns["age"], rejected) == (["41", text], [])
@@ -135,7 +135,7 @@ def test_other_texts_in_a_numeric_column_are_rejected(text):
     ]
 
 
-def test_unseen_categories_are_no_error():
+def test_unseen_categories_are_accepted():
     assert joined(score(table_of([("1", "astronaut"), ("2", "NA"), ("3", "")])))[2] == []
 
 
@@ -149,7 +149,7 @@ def test_rows_of_the_wrong_width_are_rejected_in_place():
     ]
 
 
-def test_a_table_of_rejected_rows_alone_asks_nothing_of_the_endpoint():
+def test_a_table_of_rejected_rows_sends_no_request():
     runtime = StubRuntime()
     numbers, columns, rejected = joined(score("age,job\nx,1\n1\n", runtime))
     assert (numbers, runtime.requests) == ([], [])
@@ -157,7 +157,7 @@ def test_a_table_of_rejected_rows_alone_asks_nothing_of_the_endpoint():
     assert [row.line for row in rejected] == [2, 3]
 
 
-def test_one_missing_value_alone_is_a_row():
+def test_a_single_missing_value_is_a_row():
     contract = Contract(**{**CONTRACT.__dict__, "features": (Feature("age", "numeric"),)})
     runtime = StubRuntime()
     _, columns, _ = joined(score('age\n""\n1\n', runtime, contract=contract))
@@ -185,7 +185,7 @@ WITNESS = SmokeTest("18,known\n", ["no"], [probability_of(["18", "known"])])
 
 
 class Poisoned:
-    """A model that fails for good on rows of one job. `fails` are further failures, by the number of the request."""
+    """A model that always fails on rows of one job. `fails` are additional failures, by the number of the request."""
 
     def __init__(self, fails=lambda request: None):
         self.fails, self.requests = fails, 0
@@ -199,7 +199,7 @@ class Poisoned:
 
 
 @pytest.mark.parametrize("bad", [[0], [699], [344, 345], [0, 350, 699]])
-def test_a_row_on_which_the_model_fails_is_rejected_and_no_other(bad, no_waits):
+def test_only_the_row_on_which_the_model_fails_is_rejected(bad, no_waits):
     rows = [(str(number), "poison" if number in bad else "good") for number in range(700)]
     model = Poisoned()
     numbers, columns, rejected = joined(score(table_of(rows), StubRuntime(model), witness=WITNESS))
@@ -208,12 +208,12 @@ def test_a_row_on_which_the_model_fails_is_rejected_and_no_other(bad, no_waits):
     ]
     assert numbers == [number + 1 for number in range(700) if number not in bad]
     assert columns["y_probability"] == [probability_of(row) for row in rows if row[1] == "good"]
-    # Each batch and part: again, the witness, the part beside it; the row itself: four times again, and the witness.
+    # For each batch and part: a retry, the witness, the other part; for the row itself: four retries and the witness.
     assert model.requests - 1 <= len(bad) * (4 * 10 + 8)
 
 
 def test_an_outage_rejects_no_row(no_waits):
-    """Neither one that is over in the end, nor one that is not."""
+    """Neither a temporary nor a permanent one."""
     rows = [(str(number), "good") for number in range(700)]
     passing = Poisoned(lambda request: model_error(500, "MemoryError") if request <= 50 else None)
     numbers, _, rejected = joined(score(table_of(rows), StubRuntime(passing), witness=WITNESS))
@@ -231,7 +231,7 @@ def test_an_outage_rejects_no_row(no_waits):
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6])
-def test_a_model_that_fails_by_chance_costs_no_good_row(share, no_waits):
+def test_a_model_that_fails_at_random_rejects_no_good_row(share, no_waits):
     chance = random.Random(7)
     model = Poisoned(lambda request: model_error(500, "MemoryError") if chance.random() < share else None)
     rows = [(str(number), "poison" if number == 17 else "good") for number in range(2_000)]
@@ -240,7 +240,7 @@ def test_a_model_that_fails_by_chance_costs_no_good_row(share, no_waits):
     assert [row.number for row in rejected] == [18]
 
 
-def test_throttling_in_between_keeps_nobody_from_finding_the_row(no_waits):
+def test_throttling_in_between_does_not_prevent_finding_the_row(no_waits):
     throttled = client_error("ThrottlingException", 429, "Rate exceeded")
     model = Poisoned(lambda request: throttled if request % 2 else None)
     rows = [(str(number), "poison" if number == 17 else "good") for number in range(100)]
@@ -248,13 +248,13 @@ def test_throttling_in_between_keeps_nobody_from_finding_the_row(no_waits):
     assert [row.number for row in rejected] == [18]
 
 
-def test_failures_that_differ_are_not_put_down_to_the_batch(no_waits):
+def test_different_failures_are_not_blamed_on_the_batch(no_waits):
     model = Poisoned(lambda request: model_error(500, f"failure {request}") if request <= 9 else None)
     numbers, _, rejected = joined(score(table_of([("1", "a")] * 10), StubRuntime(model), witness=WITNESS))
     assert (len(numbers), rejected) == (10, [])
 
 
-def test_without_known_rows_a_failure_is_waited_out_as_before(no_waits):
+def test_without_a_witness_a_failure_is_retried(no_waits):
     model = Poisoned()
     with pytest.raises(ModelFailed):
         joined(
@@ -266,7 +266,7 @@ def test_a_model_that_fails_on_many_rows_fails_the_file(no_waits):
     model = Poisoned()
     rows = [(str(number), "poison" if number % 20 == 0 else "good") for number in range(4_000)]
     with pytest.raises(
-        ModelFailed, match="failed on 300 batches of the file and parts of them, .* single rows"
+        ModelFailed, match="failed on 300 batches and parts of batches of the file, including .* single rows"
     ):
         joined(score(table_of(rows), StubRuntime(model), witness=WITNESS))
     assert model.requests < 300 * 9
@@ -291,7 +291,7 @@ def test_batches_that_are_too_much_are_halved(trouble):
 
 
 @pytest.mark.parametrize("size", [100, 5_000])
-def test_requests_keep_to_the_limit_of_bytes(size):
+def test_requests_stay_within_the_limit_of_bytes(size):
     runtime = StubRuntime()
     rows = [(str(number), "ü;" * (number % 20)) for number in range(1000)]
     text = "age;job\n" + "".join(f'{age};"{job}"\n' for age, job in rows)
@@ -323,7 +323,7 @@ def test_a_row_larger_than_any_request_is_rejected():
     )
     assert numbers == [1, 3]
     assert [(row.line, row.reason) for row in rejected] == [
-        (3, "The row has 1003 bytes, a request at most 500.")
+        (3, "The row has 1003 bytes; a request may have at most 500.")
     ]
 
 
@@ -332,7 +332,7 @@ def test_large_columns_that_are_not_sent_do_not_count():
     assert joined(score(text, limits=ScoringLimits(max_batch_bytes=500)))[0] == [1, 2, 3]
 
 
-def test_a_batch_that_times_out_down_to_one_row_is_the_endpoints_trouble():
+def test_a_batch_that_times_out_down_to_one_row_is_the_endpoints_fault():
     def before(rows):
         raise model_error(0, "Your invocation timed out while waiting for a response")
 
@@ -340,8 +340,8 @@ def test_a_batch_that_times_out_down_to_one_row_is_the_endpoints_trouble():
         joined(score(table_of([("1", "x"), ("2", "x")]), StubRuntime(before)))
 
 
-def test_when_one_batch_fails_the_others_do_not_wait_on():
-    """One request is refused for good while the others are being throttled with minutes left."""
+def test_when_one_batch_fails_the_others_stop_waiting():
+    """One request is refused while the others are being throttled, with minutes left."""
 
     def before(rows):
         if rows[0][0] == "0":
@@ -356,7 +356,7 @@ def test_when_one_batch_fails_the_others_do_not_wait_on():
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("score")]
 
 
-def test_throttling_until_the_time_is_over_fails_by_its_name():
+def test_throttling_until_the_time_is_over_raises_its_named_error():
     def before(rows):
         raise client_error("ServiceUnavailable", 503)
 
@@ -364,7 +364,7 @@ def test_throttling_until_the_time_is_over_fails_by_its_name():
         joined(score(table_of([("1", "x")]), StubRuntime(before), seconds_left=lambda: 3.1))
 
 
-def test_a_table_that_breaks_off_in_the_middle_is_refused():
+def test_a_truncated_table_is_rejected():
     data = table_of([(str(number), "x") for number in range(1000)]).encode() + b"\xff,x\n"
     with pytest.raises(NotUtf8, match="line 1002"):
         joined(score(data, limits=ScoringLimits(max_batch_rows=10)))

@@ -26,7 +26,7 @@ LAYOUT = match_columns(("age", "job", "calls"), CONTRACT)
 
 
 def check(rows):
-    """The reasons by the rows' places, which are the same for the csv module's rows and for Arrow's."""
+    """The reasons by the rows' places, equal for the csv module's rows and for Arrow's."""
     data = "".join(f"{line}\n" for line in ["x,y,z", *map(csv_line, rows)]).encode()
     (block,) = read_table([data]).blocks(1000)
     reasons = check_block(block, LAYOUT)
@@ -38,7 +38,7 @@ def check(rows):
     return reasons
 
 
-def test_columns_are_found_by_name_and_given_in_the_contracts_order():
+def test_columns_are_found_by_name_in_the_contracts_order():
     layout = match_columns(("note", "calls", "y", "job", "age"), CONTRACT)
     assert (layout.width, list(layout.features)) == (5, [4, 3, 1])
     assert dict(layout.numeric) == {4: "age", 1: "calls"}
@@ -46,7 +46,7 @@ def test_columns_are_found_by_name_and_given_in_the_contracts_order():
     assert list(layout.predicted) == ["y", "y_probability"]
 
 
-def test_a_header_that_does_not_fit_is_refused():
+def test_a_header_that_does_not_match_is_rejected():
     with pytest.raises(MissingColumns, match="the columns 'age', 'calls'"):
         match_columns(("job", "Age"), CONTRACT)
     with pytest.raises(ReservedColumns, match="the column 'autowatch_id'"):
@@ -68,24 +68,24 @@ def test_few_rows(rows):
 
 
 @pytest.mark.parametrize("age", ["age ", " age", "age\u200b", "\ufeffage"])
-def test_a_name_that_looks_the_same_is_taken(age):
+def test_a_name_that_looks_the_same_matches(age):
     layout = match_columns((age, "job", "calls"), CONTRACT)
     assert (list(layout.features), list(layout.names)) == ([0, 1, 2], ["age", "job", "calls"])
     assert layout.own[0] == age
     assert dict(layout.numeric) == {0: "age", 2: "calls"}
 
 
-def test_a_name_in_another_unicode_form_is_taken():
+def test_a_name_in_another_unicode_form_matches():
     size, decomposed = "gr\u00f6\u00dfe", "gro\u0308\u00dfe"
     contract = replace(CONTRACT, features=(Feature(size, "numeric"),))
     assert list(match_columns(("x", decomposed), contract).features) == [1]
 
 
-def test_two_names_that_look_the_same_are_not_guessed():
+def test_an_ambiguous_name_does_not_match():
     with pytest.raises(MissingColumns, match="the column 'age'"):
         match_columns(("age ", " age", "job", "calls"), CONTRACT)
 
 
-def test_a_name_in_capitals_is_pointed_at_by_its_place():
+def test_a_name_in_capitals_is_reported_by_its_place():
     with pytest.raises(MissingColumns, match="Column 2 differs from 'age' only by capitals"):
         match_columns(("job", "AGE", "calls"), CONTRACT)

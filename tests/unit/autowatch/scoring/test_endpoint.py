@@ -43,7 +43,7 @@ def model_failure(status, message):
 
 
 class Wire:
-    """A server on the loopback that gives one answer after the other, as SageMaker words them; the last one stays."""
+    """A loopback server that returns one answer after another, worded as SageMaker's, and then repeats the last one."""
 
     def __init__(self):
         self.answers = [GOOD]
@@ -109,7 +109,7 @@ def endpoint(client):
 
 
 def ends_in(seconds):
-    """A caller whose time, but for the reserve, is over in so many seconds."""
+    """A caller that has this many seconds left, besides the reserve."""
     end = time.monotonic() + 3.0 + seconds
     return lambda: end - time.monotonic()
 
@@ -151,14 +151,14 @@ def test_failures_have_names_and_quote_no_row(wire, endpoint, answer, error):
     assert caught.value.__suppress_context__
 
 
-def test_what_has_no_name_is_raised_as_it_is(wire, endpoint):
+def test_an_unknown_error_is_raised_unchanged(wire, endpoint):
     wire.answers = [failure(403, "AccessDeniedException", Message="not allowed")]
     with pytest.raises(ClientError, match="AccessDenied"):
         endpoint.predict(b"1\n", 1)
     assert len(wire.requests) == 1
 
 
-def test_the_models_reason_is_kept_apart_and_cut(wire, endpoint):
+def test_the_models_reason_is_kept_separate_and_cut(wire, endpoint):
     wire.answers = [model_failure(400, "bad\n  row " + "x" * 10_000)]
     with pytest.raises(RowsRefused) as caught:
         endpoint.predict(b"1\n", 1)
@@ -166,7 +166,7 @@ def test_the_models_reason_is_kept_apart_and_cut(wire, endpoint):
     assert len(caught.value.reason) == 300
 
 
-def test_throttling_and_5xx_are_tried_again(wire, endpoint):
+def test_throttling_and_5xx_are_retried(wire, endpoint):
     throttled = failure(429, "ThrottlingException", message="Rate exceeded")
     wire.answers = [throttled, model_failure(500, ""), failure(503, "ServiceUnavailable", Message=""), GOOD]
     patient = replace(endpoint, seconds_left=ends_in(30))
@@ -183,14 +183,14 @@ def test_throttling_and_5xx_are_tried_again(wire, endpoint):
         (200, {}, b""),
     ],
 )
-def test_nothing_else_is_tried_again(wire, endpoint, answer):
+def test_nothing_else_is_retried(wire, endpoint, answer):
     wire.answers = [answer]
     with pytest.raises((BatchTooLarge, EndpointMissing, RowsRefused, AnswerMismatch)):
         replace(endpoint, seconds_left=ends_in(30)).predict(b"1\n", 1)
     assert len(wire.requests) == 1
 
 
-def test_gives_up_with_the_last_failure_before_the_time_is_over(wire, endpoint):
+def test_raises_the_last_failure_before_the_time_is_over(wire, endpoint):
     wire.answers = [failure(503, "ServiceUnavailable", Message="no")]
     begun = time.monotonic()
     with pytest.raises(EndpointUnavailable):
@@ -199,7 +199,7 @@ def test_gives_up_with_the_last_failure_before_the_time_is_over(wire, endpoint):
     assert len(wire.requests) > 1
 
 
-def test_begins_nothing_when_the_time_is_over(wire, endpoint):
+def test_starts_nothing_when_the_time_is_over(wire, endpoint):
     with pytest.raises(OutOfTime, match="smaller file"):
         replace(endpoint, seconds_left=ends_in(0)).predict(b"1\n", 1)
     assert wire.requests == []
@@ -212,7 +212,7 @@ def test_an_endpoint_that_hangs(wire, endpoint):
         impatient.predict(b"1\n", 1)
 
 
-def test_an_endpoint_that_is_not_there(wire, endpoint):
+def test_a_missing_endpoint(wire, endpoint):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -231,14 +231,14 @@ def test_an_endpoint_that_is_not_there(wire, endpoint):
 TIMED_OUT = model_failure(0, "Your invocation timed out while waiting for a response")
 
 
-def test_an_endpoint_that_still_starts_is_asked_again(wire, endpoint):
+def test_an_endpoint_that_is_starting_is_asked_again(wire, endpoint):
     wire.answers = [TIMED_OUT, failure(429, "ThrottlingException", message="Rate exceeded"), TIMED_OUT, GOOD]
     patient = replace(endpoint, seconds_left=ends_in(300))
     assert list(patient.predict_when_started(b"1\n", 1).labels) == ["no"]
     assert len(wire.requests) == 4
 
 
-def test_no_request_is_begun_that_could_not_be_waited_for(wire, endpoint):
+def test_no_request_is_started_without_time_for_its_answer(wire, endpoint):
     wire.answers = [TIMED_OUT]
     with pytest.raises(BatchTimedOut):
         replace(endpoint, seconds_left=ends_in(30)).predict_when_started(b"1\n", 1)

@@ -12,7 +12,7 @@ def endpoint(before):
     return TimedEndpoint(StubRuntime(before), "e", Problem("binary", ("no", "yes"), "yes"), lambda: 100.0)
 
 
-def test_each_batch_is_timed_on_a_copy_too():
+def test_each_batch_is_timed_even_on_a_copy():
     timed = endpoint(lambda rows: time.sleep(0.02 * len(rows)))
     replace(timed, seconds_left=lambda: 50.0).predict(b"1,a\n", 1)
     timed.predict(b"1,a\n2,b\n3,c\n", 3)
@@ -21,7 +21,7 @@ def test_each_batch_is_timed_on_a_copy_too():
     assert second >= 0.06
 
 
-def test_a_batch_that_failed_is_timed_too():
+def test_a_failed_batch_is_timed():
     def refuse(rows):
         time.sleep(0.02)
         raise model_error(400, "no")

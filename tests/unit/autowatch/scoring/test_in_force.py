@@ -1,4 +1,4 @@
-"""A release in the middle of a file: no answer that may be another model's is written."""
+"""A release in the middle of a file: no answer is written that may be another model's."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def score(bucket, arrival, runtime):
 
 
 def put_in_force(bucket, run, features=("age", "job")):
-    """What a run's release leaves in the bucket when it is over."""
+    """Writes what a finished release of a run leaves in the bucket."""
     contract = replace(CONTRACT, run=run, features=tuple(Feature(name, "categorical") for name in features))
     bucket.write_json(f"models/{run}/contract.json", contract)
     bucket.write_json(f"models/{run}/baseline.json", replace(BASELINE, run=run))
@@ -68,7 +68,7 @@ class Releasing:
             raise model_error(400, "other columns")
 
 
-def test_a_file_in_the_middle_of_which_a_model_is_released_is_scored_again_whole(bucket):
+def test_a_file_is_scored_again_from_the_start_after_a_release_in_the_middle(bucket):
     def happens():
         mark_release(bucket, "bank-r2")
         put_in_force(bucket, "r2", ("job", "age"))
@@ -80,7 +80,7 @@ def test_a_file_in_the_middle_of_which_a_model_is_released_is_scored_again_whole
     assert [row[-2] for row in rows] == [probability_of([row[1], row[0]]) for row in rows]
 
 
-def test_a_release_that_was_rolled_back_in_between_counts_too(bucket):
+def test_a_release_that_was_rolled_back_in_between_counts(bucket):
     """The champion is the same as before, but in between another model may have answered."""
     runtime = StubRuntime(
         Releasing(2, lambda: (mark_release(bucket, "bank-r2"), settle_release(bucket, "bank-r2")))
@@ -91,7 +91,7 @@ def test_a_release_that_was_rolled_back_in_between_counts_too(bucket):
 
 
 def test_a_refusal_counts_only_if_the_contract_is_the_one_in_force(bucket):
-    """The endpoint takes three features already while the contract in hand has two."""
+    """The endpoint already expects three features, while the contract in hand has two."""
 
     def happens():
         mark_release(bucket, "bank-r2")
@@ -108,7 +108,7 @@ def test_a_refusal_by_the_model_in_force_stands(bucket):
         score(bucket, drop(bucket.client, TABLE), runtime)
 
 
-def test_nothing_is_asked_while_a_release_is_under_way(bucket):
+def test_nothing_is_sent_while_a_release_is_under_way(bucket):
     mark_release(bucket, "bank-r2")
     runtime = StubRuntime()
     with pytest.raises(ReleaseUnderWay, match="from bank-r1 to bank-r2"):
@@ -117,7 +117,7 @@ def test_nothing_is_asked_while_a_release_is_under_way(bucket):
     assert results(bucket.client) == []
 
 
-def test_a_file_that_a_release_overtakes_is_left_for_later(bucket):
+def test_a_file_overtaken_by_a_release_is_postponed(bucket):
     """What it had written is deleted, including the first answers."""
     runtime = StubRuntime(Releasing(3, lambda: mark_release(bucket, "bank-r2")))
     with pytest.raises(ReleaseUnderWay):
@@ -133,7 +133,7 @@ def witness(rows, salt=""):
     )
 
 
-def test_every_answer_says_which_model_gave_it(bucket):
+def test_every_answer_shows_which_model_gave_it(bucket):
     """Rows with known answers precede each request, and appear in no result."""
     write_smoke_test(bucket, "r1", witness([("1", "a"), ("2", 'b "c"')]))
     runtime = StubRuntime()
@@ -143,7 +143,7 @@ def test_every_answer_says_which_model_gave_it(bucket):
     assert [row[-2] for row in rows] == [probability_of(row[:2]) for row in rows]
 
 
-def test_an_endpoint_that_somebody_switched_by_hand_is_not_believed(bucket):
+def test_an_endpoint_that_was_switched_by_hand_is_not_trusted(bucket):
     write_smoke_test(bucket, "r1", witness([("1", "a"), ("2", "b")], salt="!"))
     with pytest.raises(AnotherModelAnswered, match="bank answered with another model"):
         score(bucket, drop(bucket.client, TABLE), StubRuntime())

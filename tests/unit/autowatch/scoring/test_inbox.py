@@ -51,7 +51,7 @@ def inputs(machine):
     ]
 
 
-def test_a_file_beyond_the_threshold_is_handed_over_once_with_all_that_is_known_of_it(s3, machine):
+def test_a_file_above_the_threshold_is_handed_over_once_with_its_arrival(s3, machine):
     arrival = drop(s3, "age,job\n" + "1,x\n" * 10, "inference/ä b.csv")
     assert handle(s3, machine, arrival) == {"scored": 0, "refused": 0, "handed_over": 1}
     assert handle(s3, machine, arrival, arrival) == {"scored": 0, "refused": 0, "handed_over": 2}
@@ -62,20 +62,20 @@ def test_a_file_beyond_the_threshold_is_handed_over_once_with_all_that_is_known_
 
 
 @pytest.mark.parametrize(("rows", "handed_over"), [(3, 0), (4, 1)])
-def test_the_threshold_itself_is_not_beyond(s3, machine, rows, handed_over):
+def test_a_file_at_the_threshold_is_not_handed_over(s3, machine, rows, handed_over):
     arrival = drop(s3, "age,job\n" + "1,x\n" * rows)
     assert (arrival.file.size > 20) == bool(handed_over)
     assert handle(s3, machine, arrival)["handed_over"] == handed_over
 
 
-def test_a_file_that_is_scored_already_is_not_handed_over(s3, machine):
+def test_a_file_that_is_already_scored_is_not_handed_over(s3, machine):
     arrival = drop(s3, "age,job\n" + "1,x\n" * 10)
     score_arrivals(Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0, "i1")
     assert handle(s3, machine, arrival) == {"scored": 1, "refused": 0, "handed_over": 0}
     assert inputs(machine) == []
 
 
-def test_small_files_do_not_pay_for_the_client(s3):
+def test_small_files_do_not_create_the_client(s3):
     def no_client():
         raise AssertionError("the client was made")
 
@@ -83,7 +83,7 @@ def test_small_files_do_not_pay_for_the_client(s3):
     assert handle(s3, machine, drop(s3, "age,job\n1,x\n"))["scored"] == 1
 
 
-def test_another_version_key_time_or_bucket_is_another_transform(s3):
+def test_each_version_key_time_and_bucket_has_its_own_transform(s3):
     arrival = drop(s3, "age,job\n1,x\n")
     others = [
         replace(arrival, file=replace(arrival.file, version_id="other")),
@@ -118,7 +118,7 @@ def test_the_case_of_the_ending_does_not_matter(s3, name):
         ("a", "rename it"),
     ],
 )
-def test_a_file_of_another_name_is_refused_where_people_look(s3, name, words):
+def test_a_file_of_another_name_is_refused_under_rejected(s3, name, words):
     arrival = drop(s3, "age,job\n1,x\n", f"inference/{name}")
     outcome = score_arrivals(Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0, "i1")
     assert outcome["refused"] == 1
@@ -154,7 +154,7 @@ def test_a_file_that_arrives_during_a_release_is_announced_again_in_a_while_and_
     assert results(s3) == []
 
 
-def test_a_file_does_not_wait_for_ever_and_not_without_a_machine(s3, machine):
+def test_a_file_waits_for_a_limited_time_and_only_with_a_machine(s3, machine):
     mark_release(Bucket(s3, BUCKET), "bank-r2")
     arrival = drop(s3, "age,job\n1,x\n")
     for transforms, times in ((machine, 300), (None, 0)):
@@ -216,9 +216,9 @@ class TestBeforeTheFirstRelease:
         (key,) = results(s3)
         error = read_document(s3, key)
         assert error["error"] == "NoChampion"
-        assert "start a training run. Once one is, upload this file again." in error["reason"]
+        assert "start a training run. When one is released, upload this file again." in error["reason"]
 
-    def test_it_is_scored_once_one_is_released(self, s3, machine):
+    def test_it_is_scored_after_the_first_release(self, s3, machine):
         self.train(s3, "running")
         arrival = drop(s3, "age,job\n1,x\n")
         handle(s3, machine, arrival)

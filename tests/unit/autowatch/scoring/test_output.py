@@ -33,7 +33,7 @@ def test_nothing_in_a_rejected_file_is_a_formula(field, written):
     assert rejected_header([field]).decode() == f"line,reason,{written}\n"
 
 
-def test_the_names_of_predictions_are_neutralised_where_that_is_asked_for():
+def test_the_names_of_predictions_are_neutralised_on_request():
     own, predicted = ["=1+1", "age"], ["@y", "@y_probability"]
     header = predictions_header(own, "id", predicted).decode()
     assert header == "=1+1,age,id,@y,@y_probability,prediction_date\n"

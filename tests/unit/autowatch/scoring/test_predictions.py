@@ -106,13 +106,13 @@ def test_the_ids_point_to_their_predictions(s3):
     assert first_id.rpartition("-")[0] == arrival.id_prefix
 
 
-def test_the_pointer_is_there_before_the_manifest_and_nothing_is_committed_without_it(s3):
+def test_the_pointer_precedes_the_manifest_and_is_required_for_a_commit(s3):
     arrival = drop(s3, "age,job\n1,x\n")
     manifest_key = output_keys(arrival, "predictions/").manifest
     written = []
 
     class Refuses:
-        """S3 that does not take what is put under `prefix`."""
+        """An S3 client that refuses writes under `prefix`."""
 
         def __init__(self, prefix):
             self.prefix = prefix
@@ -150,7 +150,7 @@ def test_rejected_rows_go_to_their_own_file(s3):
     assert [identifier.rpartition("-")[2] for identifier in ids] == [str(number) for number in range(2, 32)]
 
 
-def test_more_rejected_rows_than_allowed_refuse_the_file(s3):
+def test_a_file_with_too_many_rejected_rows_is_refused(s3):
     text = "age,job\n" + "1,x\n" * 8 + "old,x\n" * 2
     assert score(s3, drop(s3, text), max_rejected_percent=20.0).rows.rejected == 2
     before = results(s3)
@@ -168,7 +168,7 @@ def test_the_models_own_words_stay_out_of_the_refusal(s3):
     assert "Smith" not in str(caught.value)
 
 
-def test_a_file_of_rejected_rows_alone_can_be_allowed(s3):
+def test_a_file_with_only_rejected_rows_can_be_allowed(s3):
     manifest = score(s3, drop(s3, "age,job\nold,x\n"), max_rejected_percent=100.0)
     assert read_rows(s3, manifest.predictions.key) == (
         ["age", "job", "id", "y", "y_probability", "prediction_date"],
@@ -176,7 +176,7 @@ def test_a_file_of_rejected_rows_alone_can_be_allowed(s3):
     )
 
 
-def test_the_same_event_twice_does_nothing_the_second_time(s3):
+def test_a_repeated_event_does_nothing(s3):
     arrival = drop(s3, "age,job\n1,x\n")
     first = score(s3, arrival)
     before = versions(s3, "predictions/")
@@ -196,8 +196,8 @@ def test_a_retry_writes_the_same_bytes(s3):
     assert (read(s3, second.predictions.key), read(s3, second.profile.key)) == (content, profile)
 
 
-def test_two_at_once_leave_one_result(s3):
-    """The second run scores the file while the first one does; neither knows of the other until they commit."""
+def test_two_concurrent_runs_leave_one_result(s3):
+    """The second run scores the file while the first does; neither knows of the other until they commit."""
     arrival = drop(s3, "age,job\n1,x\n")
     inner = []
 
@@ -213,7 +213,7 @@ def test_two_at_once_leave_one_result(s3):
 
 
 class OneCallAtATime:
-    """S3 takes calls at once and moto in this process does not; the runs still mix between any two calls."""
+    """S3 handles concurrent calls, but moto in this process does not; the runs still interleave between calls."""
 
     def __init__(self, client):
         self.client = client
@@ -249,7 +249,7 @@ def test_ten_at_once_leave_one_result(s3):
 
 
 def test_a_commit_whose_answer_was_lost_is_a_commit(s3):
-    """The manifest was written, but the client saw an error and tried again, which finds its own manifest there."""
+    """The manifest was written, but the client saw an error and retried, which finds its own manifest."""
 
     class LosesAnAnswer:
         def __getattr__(self, name):
@@ -278,7 +278,7 @@ def test_what_a_dead_run_left_above_the_commit_is_taken_back(s3):
 
 
 def files_counted(capsys):
-    """How many files the metrics that were written since say were scored."""
+    """How many files have been reported as scored by the metrics since."""
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     return sum(line.get("FilesScored", 0) for line in lines)
 
@@ -319,7 +319,7 @@ def test_a_run_whose_upload_was_taken_back_gives_what_the_other_has_committed(s3
     arrival = drop(s3, "age,job\n" + f"1,{'x' * 90_000}\n" * 200)
 
     class Overtaken:
-        """S3 to a run that another one overtakes while its predictions go up."""
+        """An S3 client of a run that another run overtakes during the upload of its predictions."""
 
         manifest = None
 
@@ -356,7 +356,7 @@ def test_reads_the_version_that_was_announced(s3):
 
 
 @pytest.mark.parametrize("versioned", [True, False])
-def test_a_file_that_is_gone(s3, versioned):
+def test_a_deleted_file(s3, versioned):
     arrival = drop(s3, "age,job\n1,x\n")
     if versioned:
         s3.delete_object(Bucket=BUCKET, Key=arrival.file.key, VersionId=arrival.file.version_id)
@@ -375,7 +375,7 @@ def test_no_champion_yet(s3):
     assert results(s3) == []
 
 
-def test_the_champions_endpoint_is_used_and_a_difference_told(s3, caplog):
+def test_the_champions_endpoint_is_used_and_a_difference_logged(s3, caplog):
     runtime = StubRuntime()
     score(s3, drop(s3, "age,job\n1,x\n"), runtime, endpoint_name="other")
     assert [name for name, _, _ in runtime.requests] == ["bank"]
@@ -434,7 +434,7 @@ def test_rows_of_any_length_fill_the_requests(s3, monkeypatch, width):
 
 
 def test_rows_that_vanish_stop_the_commit(s3, monkeypatch):
-    """A defect of our own: one batch never comes out of scoring."""
+    """A defect of our own: the result of one batch is lost."""
     import autowatch.scoring.predictions as module
 
     whole = module.score_table
@@ -450,7 +450,7 @@ def test_rows_that_vanish_stop_the_commit(s3, monkeypatch):
     assert results(s3) == []
 
 
-def test_a_failing_bucket_is_raised_as_it_is(s3):
+def test_an_error_of_the_bucket_is_raised_unchanged(s3):
     arrival = drop(s3, "age,job\n1,x\n")
     with pytest.raises(ClientError, match="NoSuchBucket"):
         score_file(Bucket(s3, "another-bucket"), StubRuntime(), arrival, settings(), lambda: 60.0, "i1")
@@ -487,7 +487,7 @@ def test_any_table_comes_back_with_the_same_cells_and_the_right_ids(s3, rows, ba
     assert [row[5] for row in written] == [probability_of(row[:2]) for row in rows]
 
 
-def test_a_column_id_passes_through_and_ours_is_called_otherwise(s3):
+def test_a_column_id_is_kept_and_our_ids_get_another_name(s3):
     arrival = drop(s3, "id,age,job\nC-7,41,admin.\nC-8,20,retired\n")
     manifest = score(s3, arrival)
     header, rows = read_rows(s3, manifest.predictions.key)

@@ -49,7 +49,7 @@ def profile_csv(stream, baseline):
 
 
 def profile_slowly(data: bytes) -> CsvProfile:
-    """Row by row, in the words of docs/formats.md."""
+    """Row by row, as docs/formats.md describes it."""
     table = read_table([data])
     numeric = {column.name for column in BASELINE.columns if column.type == "numeric"}
     builder = ProfileBuilder(BASELINE)
@@ -81,7 +81,7 @@ def outcome(profile, data):
     try:
         return profile(data)
     except UnreadableFile:
-        # Of several faults the one is named that is met first, which depends on how the file is cut.
+        # Of several faults the first one met is named, which depends on how the file is cut.
         return "refused"
 
 
@@ -147,7 +147,7 @@ CELLS = st.one_of(
 
 @st.composite
 def honest_files(draw):
-    """Files as a CSV library writes them, with any cells and some rows of another width."""
+    """Files as a CSV library writes them, with any cells and some rows of the wrong width."""
     header = draw(HEADERS)
     width = st.integers(0, 8) if draw(st.booleans()) else st.just(len(header))
     rows = draw(st.lists(width.flatmap(lambda n: st.lists(CELLS, min_size=n, max_size=n)), max_size=30))
@@ -182,7 +182,7 @@ FRAGMENTS = st.sampled_from(
 
 @st.composite
 def hostile_files(draw):
-    """Any bytes that matter, in any order."""
+    """Any significant bytes, in any order."""
     header = draw(st.sampled_from([b"age,job", b"job;age;p", b"\xef\xbb\xbfjob,age", b'"age","job"', b"age"]))
     return header + b"\n" + b"".join(draw(st.lists(FRAGMENTS, max_size=40)))
 
@@ -196,14 +196,14 @@ SETTINGS = settings(
 
 @pytest.fixture(params=[1, 7, 64, 1 << 20], ids=lambda size: f"blocks of {size}")
 def small_blocks(request, monkeypatch):
-    """Blocks of a few rows, read as if they were many."""
+    """Blocks of a few rows, processed like large ones."""
     monkeypatch.setitem(BLOCK, "bytes", request.param)
     monkeypatch.setattr(arrow_counts, "_FEW_TEXTS", 0)
 
 
 @SETTINGS
 @given(data=honest_files())
-def test_the_counts_are_those_of_a_reading_row_by_row(small_blocks, data):
+def test_the_counts_equal_those_of_a_parser_row_by_row(small_blocks, data):
     assert outcome(lambda data: profile_csv(io.BytesIO(data), BASELINE), data) == outcome(
         profile_slowly, data
     )
@@ -211,7 +211,7 @@ def test_the_counts_are_those_of_a_reading_row_by_row(small_blocks, data):
 
 @SETTINGS
 @given(data=hostile_files())
-def test_whatever_the_bytes_are_the_counts_or_the_error_are_the_same(small_blocks, data):
+def test_counts_or_error_are_the_same_for_any_bytes(small_blocks, data):
     assert outcome(lambda data: profile_csv(io.BytesIO(data), BASELINE), data) == outcome(
         profile_slowly, data
     )
@@ -259,7 +259,7 @@ def test_a_file_that_scoring_would_refuse_is_refused(data, error):
 
 
 @pytest.mark.parametrize("times", [1, 200])
-def test_numbers_unlike_those_that_a_file_begins_with_are_counted_too(times, monkeypatch):
+def test_numbers_in_other_forms_than_the_first_ones_are_counted(times, monkeypatch):
     monkeypatch.setitem(BLOCK, "bytes", 10_000)
     fields = [b"999", b"-1.8", b"", b"NA", b"1e1", b"none", b"NAN", b"9" * 30, b"-7", b"0.25"]
     data = (
@@ -271,7 +271,7 @@ def test_numbers_unlike_those_that_a_file_begins_with_are_counted_too(times, mon
     assert profile_csv(io.BytesIO(data), BASELINE) == profile_slowly(data)
 
 
-def test_the_line_of_a_byte_that_is_not_utf8_is_that_of_the_file(monkeypatch):
+def test_a_byte_that_is_not_utf8_is_reported_with_the_files_line(monkeypatch):
     monkeypatch.setitem(BLOCK, "bytes", 20)
     data = b'age,job\n\n1,a\n2,"b ""c"" \n d"\n' + b"3,e\n" * 50 + b"4,\xff\n"
 
@@ -298,14 +298,14 @@ def test_common_files_need_no_csv_module(data, monkeypatch):
     assert profile_csv(io.BytesIO(data), BASELINE) == expected
 
 
-def test_a_block_is_counted_although_others_need_the_csv_module(monkeypatch):
+def test_a_block_is_counted_even_if_others_need_the_csv_module(monkeypatch):
     monkeypatch.setitem(BLOCK, "bytes", 50)
     data = b"age,job\n" + b"30,a\n" * 40 + b'31,"a ""b"""\n' * 20 + b"32,b\n" * 40
 
     assert profile_csv(io.BytesIO(data), BASELINE) == profile_slowly(data)
 
 
-def test_the_rows_that_the_benchmark_measures_with_are_counted_exactly(tmp_path):
+def test_the_benchmarks_rows_are_counted_exactly(tmp_path):
     reference, current = tmp_path / "reference.csv", tmp_path / "current.csv"
     write_rows(reference, 2_000, seed=0, shift=0.0)
     write_rows(current, 3_000, seed=1, shift=0.3)
@@ -322,7 +322,7 @@ def test_the_rows_that_the_benchmark_measures_with_are_counted_exactly(tmp_path)
     ("predicted", "texts"), [("numeric", ["1.5", "40"]), ("categorical", ["red", "green"])]
 )
 @pytest.mark.parametrize("is_scored", [True, False])
-def test_what_came_true_is_not_taken_for_what_was_predicted(predicted, texts, is_scored):
+def test_the_true_column_is_not_taken_for_the_prediction(predicted, texts, is_scored):
     bins = baseline_column("y", "prediction", predicted, Counter(texts * 50))
     names = ["age", "y", *(["prediction_date"] if is_scored else [])]
     rows = [["1", text, *(["2026-11-23T07:15:00Z"] if is_scored else [])] for text in texts]

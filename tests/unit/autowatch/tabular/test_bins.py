@@ -57,7 +57,7 @@ class TestNumericBins:
             "below 0": 1,
         }
 
-    def test_a_value_with_exactly_one_part_in_k_of_the_rows_is_an_atom_and_one_with_less_is_not(self):
+    def test_a_value_is_an_atom_from_one_part_in_k_of_the_rows(self):
         assert numeric([5] * 100 + list(range(1000, 1900))).atoms == (5.0,)
         assert numeric([5] * 99 + list(range(1000, 1901))).atoms == ()
 
@@ -91,7 +91,7 @@ class TestNumericBins:
         assert counted(numeric(range(20)), "inf", "-inf", "1e999") == {"below 0": 1, "above 19": 2}
 
     @pytest.mark.parametrize("method", ["count", "count_each"])
-    def test_a_text_that_is_no_number_is_named_by_column_and_its_value_stays_out(self, method):
+    def test_a_text_in_a_numeric_column_is_reported_without_its_value(self, method):
         texts = {"secret-value": 1} if method == "count" else ["secret-value"]
 
         with pytest.raises(NotANumber, match="'x'") as caught:
@@ -100,7 +100,7 @@ class TestNumericBins:
         assert "secret-value" not in str(caught.value)
         assert caught.value.__cause__ is None
 
-    def test_no_values_at_all_leave_one_bin_for_any_number(self):
+    def test_without_values_there_is_one_bin_for_any_number(self):
         bins = numeric([])
 
         assert counted(bins, "1", "", "-5") == {"any number": 2, "missing": 1}
@@ -123,7 +123,7 @@ class TestNumericBins:
         assert (bins.edges[0], bins.edges[-1]) == (0.0, 1.0)
         assert sum(bins.count({"0": 1, "1": 1, "1.0": 1})[position] for position in bins.out_of_range) == 0
 
-    def test_labels_tell_close_edges_apart(self):
+    def test_labels_distinguish_close_edges(self):
         labels = NumericBins("x", "feature", (), (1.00000001, 1.00000002)).labels()
 
         assert len(set(labels)) == len(labels)
@@ -139,16 +139,16 @@ class TestNumericBins:
             ((-1e-7, 0.0, 3.3e22), ["-1e-07 to 0", "0 to 3.3e+22"]),
         ],
     )
-    def test_an_edge_has_the_digits_that_tell_it_apart_and_a_round_one_all_of_its_own(self, edges, ranges):
+    def test_an_edge_has_enough_digits_and_a_round_one_has_all(self, edges, ranges):
         labels = NumericBins("x", "feature", (), edges).labels()
 
         assert list(labels[1:-2]) == ranges
 
-    def test_a_value_with_a_bin_of_its_own_can_be_recognised(self):
+    def test_a_value_with_its_own_bin_can_be_recognised(self):
         assert NumericBins("x", "feature", (0.123456789,), ()).labels()[0] == "exactly 0.123457"
 
     @given(st.lists(NUMBERS, min_size=2, max_size=50))
-    def test_labels_rise_as_the_edges_do(self, reference):
+    def test_labels_ascend_with_the_edges(self, reference):
         bins = numeric(reference)
         lower = [float(label.split()[0]) for label in bins.labels() if " to " in label]
 
@@ -200,7 +200,7 @@ class TestCategoricalBins:
     def test_ties_do_not_depend_on_the_order_of_the_rows(self):
         assert categorical({"b": 5, "a": 5, "c": 5}) == categorical({"c": 5, "a": 5, "b": 5})
 
-    def test_what_the_model_takes_for_missing_is_no_category(self):
+    def test_a_value_that_the_model_reads_as_missing_is_not_a_category(self):
         assert counted(categorical({"NA": 5, "a": 5}), "NA", "None", "a") == {"missing": 2, "a": 1}
 
     def test_the_empty_text_is_never_a_value(self):
@@ -209,7 +209,7 @@ class TestCategoricalBins:
     def test_values_differ_by_case_and_spaces(self):
         assert counted(categorical({"a": 5}), "a", "A", " a") == {"a": 1, "never seen in training": 2}
 
-    def test_more_values_than_can_be_remembered_open_the_column(self):
+    def test_a_column_with_too_many_values_is_open(self):
         counts = {f"v{number}": 100 for number in range(31)}
 
         assert not categorical(counts, max_values=20, remembered=11).open
@@ -257,14 +257,14 @@ def test_hostile_names_and_values_survive_the_document():
         ([-2.000001234, 0.0, 1e15, 1e300], ["-2", "0", "1e+15", "1e+300"]),
     ],
 )
-def test_numbers_are_short_and_told_apart(numbers, texts):
+def test_numbers_are_short_and_distinct(numbers, texts):
     assert rising_texts(numbers, 3) == texts
 
 
 @given(
     st.lists(st.floats(allow_nan=False, allow_infinity=False), unique=True, max_size=20), st.integers(1, 6)
 )
-def test_whatever_rises_is_seen_to_rise(numbers, digits):
+def test_ascending_numbers_have_ascending_texts(numbers, digits):
     rising = sorted(numbers)
     read = [float(text) for text in rising_texts(rising, digits)]
 

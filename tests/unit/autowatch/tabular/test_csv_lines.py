@@ -38,13 +38,13 @@ cells = st.one_of(
 
 
 @given(st.integers(1, 4).flatmap(lambda width: st.lists(st.lists(cells, min_size=width, max_size=width))))
-def test_any_cells_come_back(rows):
+def test_any_cells_survive_a_round_trip(rows):
     lines = csv_lines(list(zip(*rows, strict=True))) if rows else []
     text = "".join(f"{line}\n" for line in lines)
     assert list(csv.reader(io.StringIO(text, newline=""), strict=True)) == rows
 
 
-def test_one_row_is_written_as_many_are():
+def test_one_row_is_written_like_many():
     rows = [["a", "b,c", 'd"e', "f\ng", "h\ri", ""], [""], ["x"]]
     assert [csv_line(row) for row in rows] == [csv_lines([[field] for field in row])[0] for row in rows]
     assert csv_line(["a\rb", "c"]) == '"a\rb",c'

@@ -85,7 +85,7 @@ def test_every_row_is_counted_once_in_every_column(rows):
     assert all(sum(counts) == len(rows) for counts in profile.columns.values())
 
 
-def test_columns_whose_values_hardly_repeat_are_counted_the_same():
+def test_columns_whose_values_rarely_repeat_are_counted_the_same():
     texts = [f"{number / 7:.6f}" for number in range(30_000)] + ["", "nan", "NA"] * 50
     baseline = Baseline("run-1", 30_150, (baseline_column("x", "feature", "numeric", Counter(texts)),))
     builder = ProfileBuilder(baseline)
@@ -108,7 +108,7 @@ def test_a_column_that_starts_with_distinct_values_and_then_repeats_is_counted_t
     assert builder.build().columns["x"] == (4_000, 0, 12_000, 10)
 
 
-def test_building_twice_and_in_between_gives_the_counts_so_far():
+def test_building_repeatedly_returns_the_counts_so_far():
     builder = ProfileBuilder(BASELINE)
     builder.add(columns_of([("7", "a")]))
     first = builder.build()
@@ -117,12 +117,12 @@ def test_building_twice_and_in_between_gives_the_counts_so_far():
     assert builder.build() == builder.build() == add(first, first)
 
 
-def test_no_rows_and_empty_batches_are_a_profile_of_zero_rows():
+def test_no_rows_and_empty_batches_make_a_profile_of_zero_rows():
     assert ProfileBuilder(BASELINE).build() == Profile("run-1", BASELINE.bins, 0, {})
     assert profile_of([]).rows == 0
 
 
-def test_a_column_that_did_not_come_is_absent_and_columns_nobody_knows_are_ignored():
+def test_a_missing_column_is_absent_and_unknown_columns_are_ignored():
     builder = ProfileBuilder(BASELINE)
     builder.add({"age": ["7"], "other": ["x"]})
 
@@ -138,7 +138,7 @@ def test_columns_of_different_lengths_are_refused():
         ProfileBuilder(BASELINE).add({"age": ["1"], "job": ["a", "b"]})
 
 
-def test_a_text_in_a_numeric_column_is_refused_without_its_value():
+def test_a_text_in_a_numeric_column_is_rejected_without_quoting_it():
     builder = ProfileBuilder(BASELINE)
     with pytest.raises(NotANumber, match="'age'") as caught:
         builder.add({"age": ["forty"], "job": ["a"]})
@@ -152,7 +152,7 @@ def test_profiles_on_other_bins_do_not_add_up():
         add(profile_of([("7", "a")]), other)
 
 
-def test_no_profiles_have_no_total():
+def test_the_total_of_no_profiles_is_an_error():
     with pytest.raises(ValueError, match="no profiles"):
         total([])
 
@@ -175,7 +175,7 @@ def test_documents_keep_everything():
     assert again.bins == BASELINE.bins
 
 
-def test_the_document_of_a_profile_is_as_agreed():
+def test_the_document_of_a_profile_has_the_documented_form():
     document = json.loads(msgspec.json.encode(profile_of([("7", "a")])))
 
     assert document == {
@@ -188,7 +188,7 @@ def test_the_document_of_a_profile_is_as_agreed():
     }
 
 
-def test_the_digest_depends_on_the_bins_and_not_on_the_counts():
+def test_the_digest_depends_on_the_bins_but_not_on_the_counts():
     recounted = msgspec.structs.replace(BASELINE.columns[1], counts=(0, 0, 0, 0, 1))
     other_bins = baseline_column("job", "feature", "categorical", Counter({"a": 60, "c": 20}))
 
@@ -197,14 +197,14 @@ def test_the_digest_depends_on_the_bins_and_not_on_the_counts():
 
 
 @pytest.mark.parametrize("odd", [{"profile_version": 99}, {"bins": "0123456789abcdef"}])
-def test_a_baseline_with_other_bins_than_it_says_is_refused(odd):
+def test_a_baseline_whose_digest_does_not_match_its_bins_is_rejected(odd):
     document = msgspec.to_builtins(BASELINE) | odd
 
     with pytest.raises(ProfilesDiffer, match="run-1"):
         msgspec.convert(document, Baseline)
 
 
-def test_the_prediction_stands_behind_the_features_and_replaces_an_earlier_one():
+def test_the_prediction_follows_the_features_and_replaces_an_earlier_one():
     first = baseline_column(
         "y_probability", "prediction", "numeric", Counter({"0.1": 3, "0.9": 1}), bounds=(0.0, 1.0)
     )
@@ -257,7 +257,7 @@ def test_more_may_follow_a_sum():
     assert sums.build() == sums.build() == total(some)
 
 
-def test_the_profiles_stay_as_they_are():
+def test_the_added_profiles_are_not_changed():
     some = profiles(65)
     added(some).build()
     assert some == profiles(65)
@@ -267,7 +267,7 @@ def test_the_profiles_stay_as_they_are():
 @pytest.mark.parametrize(
     ("bins", "counts"), [("others", (1, 2, 3)), ("bins", (1, 2)), ("bins", (1, 2, 3, 4)), ("bins", ())]
 )
-def test_a_profile_on_other_bins_is_refused_and_not_added(count, bins, counts):
+def test_a_profile_on_other_bins_is_rejected_and_not_added(count, bins, counts):
     sums = added(profiles(count))
     with pytest.raises(ProfilesDiffer, match="run-1"):
         sums.add(Profile("run-1", bins, 10, {"b": (1,), "a": counts}))

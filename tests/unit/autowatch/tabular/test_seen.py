@@ -19,7 +19,7 @@ def test_every_value_of_the_set_is_found():
 
 @pytest.mark.parametrize("number", [2_500, 50_000])
 @pytest.mark.parametrize("other", ["N", "XM", "m", "M1"])
-def test_another_value_is_taken_for_one_of_them_as_rarely_as_stated_however_alike_they_are(number, other):
+def test_false_positives_are_as_rare_as_stated_even_for_similar_values(number, other):
     known = set(values("M", number))
     seen = SeenValues.of(map(value_hash, known))
     others = [value for value in values(other, 20_000) if value not in known]
@@ -28,7 +28,7 @@ def test_another_value_is_taken_for_one_of_them_as_rarely_as_stated_however_alik
     assert rate == pytest.approx(stated, abs=5 * math.sqrt(stated / len(others)))
 
 
-def test_a_set_survives_its_text_and_stays_small():
+def test_a_set_survives_its_document_and_stays_small():
     generator = random.Random(1)
     few = SeenValues.of(generator.getrandbits(32) for _ in range(2_500))
     many = SeenValues.of_bits(generator.randbytes(PLACES // 8))
@@ -40,11 +40,11 @@ def test_a_set_survives_its_text_and_stays_small():
 
 @pytest.mark.parametrize("content", [b"", b"no", zlib.compress(b"too short")])
 def test_damaged_bits_are_refused(content):
-    with pytest.raises(ValueError, match="set of values seen"):
+    with pytest.raises(ValueError, match="set of seen values"):
         SeenValues(content)
 
 
-def test_another_compression_of_the_same_bits_is_the_same_set():
+def test_the_compression_does_not_affect_equality():
     seen = SeenValues.of([1, 1 << 31])
     assert SeenValues(zlib.compress(seen.bits, 0)).digest == seen.digest != SeenValues.of([1]).digest
 

@@ -42,12 +42,12 @@ OPEN = msgspec.structs.replace(
 )
 
 
-def test_what_is_in_the_training_data_has_no_sketch():
+def test_values_from_training_need_no_sketch():
     assert sketch_of(AGE, {"17": 5, "98": 1, "": 3}) == EMPTY_SKETCH
     assert sketch_of(JOB, {"admin.": 5, "": 3}) == EMPTY_SKETCH
 
 
-def test_numbers_out_of_range_leave_how_far_they_reach():
+def test_the_extent_of_numbers_out_of_range_is_kept():
     assert sketch_of(AGE, {"16.5": 1, "98": 4, "": 1}) == ColumnSketch(low=16.5)
     assert sketch_of(AGE, {"-3": 1, "400": 4, "7": 1}) == ColumnSketch(low=-3.0, high=400.0)
 
@@ -64,7 +64,7 @@ def test_unknown_texts_are_counted():
     ]
 
 
-def test_of_too_many_texts_the_frequent_ones_stay_and_the_error_is_known():
+def test_the_most_frequent_texts_are_kept_with_a_known_error():
     texts = {f"rare {number}": 1 + number % 3 for number in range(1_000)} | {"pilot": 400, "nurse": 90}
     sketch = add_sketches([frequent(texts)])
     assert len(sketch.unknown) <= MOST_UNKNOWN
@@ -101,7 +101,7 @@ def test_few_different_values_are_counted_and_many_are_estimated():
     assert max(map(abs, errors)) < 4 * 0.0443
 
 
-def test_an_open_column_tells_values_seen_in_training_from_others():
+def test_an_open_column_distinguishes_seen_values_from_unseen():
     counts = OPEN.count({"Main": 7, "M00004": 5, "X1": 3, "X2": 1, "": 2})
     assert counts[OPEN.unknown] == 5
     assert (counts[OPEN.new[0]], counts[-1], sum(counts)) == (4, 2, 18)
@@ -147,7 +147,7 @@ def test_arrow_reads_numbers_of_another_form():
     assert found.sketch == ColumnSketch(low=0.5, high=99.5)
 
 
-def test_rows_that_have_to_go_first_leave_no_sketch():
+def test_rows_that_must_be_removed_first_prevent_a_sketch():
     assert ColumnCounter(AGE).count(pa.array(["x", "400"])).sketch == EMPTY_SKETCH
 
 
@@ -188,7 +188,7 @@ def test_a_baseline_survives_its_document():
     assert again.bins == BASELINE.bins
 
 
-def test_another_set_of_values_means_other_bins_and_other_expectations_do_not():
+def test_the_set_of_values_changes_the_digest_but_expectations_do_not():
     def with_memory(**changes):
         column = msgspec.structs.replace(OPEN, memory=msgspec.structs.replace(OPEN.memory, **changes))
         return replace(BASELINE, columns=(AGE, JOB, column)).bins
@@ -197,7 +197,7 @@ def test_another_set_of_values_means_other_bins_and_other_expectations_do_not():
     assert with_memory(fresh=(1, 1), repeats=()) == BASELINE.bins
 
 
-def test_a_baseline_and_a_profile_of_an_older_version_are_read():
+def test_a_baseline_and_a_profile_by_an_earlier_version_are_read():
     older = msgspec.to_builtins(Baseline("r", 6_000, (AGE, JOB, msgspec.structs.replace(OPEN, memory=None))))
     assert "memory" not in older["columns"][2]
     again = msgspec.convert(older, Baseline)
@@ -206,5 +206,5 @@ def test_a_baseline_and_a_profile_of_an_older_version_are_read():
     assert msgspec.convert(profile, Profile).sketches == {}
 
 
-def test_hashes_are_no_more_than_agreed():
+def test_the_number_of_hashes_is_bounded():
     assert len(profile(0, len(SHOPS)).sketches["shop"].hashes) == 4 * MOST_HASHES

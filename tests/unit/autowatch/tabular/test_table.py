@@ -43,7 +43,7 @@ def write(lines, delimiter):
 
 
 @given(LINES, st.integers(1, 60), st.integers(1, 4))
-def test_blocks_are_the_rows_however_they_are_cut(lines, size, max_rows):
+def test_blocks_contain_the_same_rows_however_the_file_is_cut(lines, size, max_rows):
     data = ("a;b\n" + write(lines, ";")).encode()
     chunks = [data[start : start + size] for start in range(0, len(data), size)]
     try:
@@ -109,7 +109,7 @@ def read(data, size=7):
         pytest.param(b"a,1\n1,2\n", ("a", "1"), [["1", "2"]], id="one name a number"),
     ],
 )
-def test_reads_as_agreed(data, header, rows, size):
+def test_reads_files_of_the_documented_form(data, header, rows, size):
     assert read(data, size) == (header, rows)
 
 
@@ -141,7 +141,7 @@ def test_reads_as_agreed(data, header, rows, size):
     ],
 )
 @pytest.mark.parametrize("size", [1, 1000])
-def test_refuses_with_a_reason(data, error, says, size):
+def test_rejects_with_a_reason(data, error, says, size):
     with pytest.raises(error, match=f"(?s){says}"):
         read(data, size)
 
@@ -168,13 +168,13 @@ def test_refuses_with_a_reason(data, error, says, size):
     ],
 )
 @pytest.mark.parametrize("size", [1, 8, 1000])
-def test_tells_the_line_of_a_byte_that_is_not_utf8(before, size):
+def test_reports_the_line_of_a_byte_that_is_not_utf8(before, size):
     line = before.count(b"\n") + 1
     with pytest.raises(NotUtf8, match=f"byte {len(before) + 3}, on line {line},"):
         read(before + b"7,\xff", size)
 
 
-def test_rows_before_the_bad_place_are_given():
+def test_rows_before_the_fault_are_yielded():
     table = read_table(pieces(b"a\n1\n2\n\xff\n", 2))
     assert next(table.rows) == ["1"]
     assert next(table.rows) == ["2"]
@@ -182,7 +182,7 @@ def test_rows_before_the_bad_place_are_given():
         next(table.rows)
 
 
-def test_tells_the_line_on_which_a_row_begins():
+def test_reports_the_line_on_which_a_row_begins():
     table = read_table([b'\na,b\r\n1,2\n\n"x\n\ny",3\n4,5'])
     assert [(table.line, row[1]) for row in table.rows] == [(3, "2"), (5, "3"), (8, "5")]
 
@@ -204,8 +204,8 @@ def test_huge_field():
 
 
 @pytest.mark.parametrize("line", [b"x" * 1000, b'"' + b"x" * 998 + b"\n"])
-def test_does_not_take_in_a_file_without_ends(line):
-    """A line that never ends, and a quote that never ends, stop at the limit and not at the end of memory."""
+def test_does_not_read_a_file_without_line_ends_into_memory(line):
+    """A line or a quote that never ends is rejected at the limit, before memory runs out."""
     given_out = 0
 
     def endless():
@@ -233,7 +233,7 @@ def test_a_header_is_taken_up_to_its_bounds_and_refused_beyond():
         read(f"a,{long}x\n1,2\n".encode())
 
 
-def test_names_are_not_in_the_message_since_they_may_be_a_rows_values():
+def test_messages_do_not_quote_names_which_may_be_a_rows_values():
     with pytest.raises(DuplicateColumns) as caught:
         read(b"41,Smith,Smith\n42,Miller,Jones\n")
     assert "Smith" not in str(caught.value)
@@ -257,7 +257,7 @@ def test_any_cells_survive(rows, delimiter, line_end, size):
 
 
 @given(data=st.binary(max_size=60), size=st.integers(1, 20))
-def test_any_bytes_are_read_or_refused_by_name(data, size):
+def test_any_bytes_are_read_or_raise_a_named_error(data, size):
     whole, in_pieces = outcome(data, 1000), outcome(data, size)
     assert whole == in_pieces
 
@@ -270,7 +270,7 @@ def outcome(data, size):
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_the_delimiter_is_detected_and_may_be_told_in_a_first_line(delimiter):
+def test_the_delimiter_is_detected_or_read_from_a_first_line(delimiter):
     text = "a,b\n1,2\n".replace(",", delimiter)
     for first in ("", f"sep={delimiter}\n", f"\ufeffsep={delimiter}\r\n"):
         table = read_table([(first + text).encode()])

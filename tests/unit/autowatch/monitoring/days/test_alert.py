@@ -62,7 +62,7 @@ def drifted(*arguments):
 
 
 class Topic:
-    """Stands in for SNS."""
+    """A double of SNS that keeps the messages."""
 
     def publish(self, **message):
         self.message = message
@@ -79,8 +79,8 @@ def test_the_subject_says_what_happened():
     assert subject(drifted(5)) == "[bank] Drift on 2026-11-23: c0, c1, c2 and 2 more"
 
 
-def test_columns_without_importance_are_in_the_document_alone():
-    """`zero` moves most and has new categories; `one` drifts too, and only `one` is in the alert."""
+def test_columns_without_importance_are_only_in_the_document():
+    """`zero` moves most and has new categories; `one` drifts as well, and only `one` is in the alert."""
     reference = {"zero": ["a", "b"] * 500, "one": ["a", "b"] * 500}
     rules = DriftRules(min_rows=300, columns={"zero": ColumnRules(importance=0)})
     alert = alert_of(part_of(reference, {"zero": ["new"] * 500, "one": ["a"] * 500}, rules=rules))
@@ -97,7 +97,7 @@ def test_columns_without_importance_are_in_the_document_alone():
     assert "Alarms:   none" in written
 
 
-def test_alarms_without_drift_have_a_subject_of_their_own():
+def test_alarms_without_drift_have_their_own_subject():
     alert = alert_of(part_of({"c": ["a", "b"] * 1_000}, {"c": ["a", "b"] * 495 + ["new"] * 10}))
 
     assert alert.document["verdict"] == "no drift"
@@ -120,7 +120,7 @@ def test_alarms_of_the_day_are_named_by_their_kind():
 @pytest.mark.parametrize(
     ("kind", "remedy"), [("settings", "monitoring/settings.yaml"), ("baseline", "Restore the baseline")]
 )
-def test_what_somebody_must_repair_comes_with_the_repair(kind, remedy):
+def test_alarms_with_a_remedy_name_it(kind, remedy):
     (line,) = [
         line
         for line in lines(alert_of(quiet_part(), alarms=[Alarm(None, kind, "Broken.")]))
@@ -158,7 +158,7 @@ def test_a_mail_without_values_says_as_much_and_names_no_category():
     assert len(text.splitlines()) == 9
 
 
-def test_the_mail_says_how_much_the_model_uses_what_drifted():
+def test_the_mail_has_the_models_use_of_drifted_columns():
     part = drifted_part(5)
     for column, use in zip(part["columns"], (0.01, 0.3, None, 0.1, 0.02), strict=True):
         column["use"] = use
@@ -170,18 +170,18 @@ def test_the_mail_says_how_much_the_model_uses_what_drifted():
     assert len(written) == 10
 
 
-def test_a_column_that_the_model_does_not_use_is_told_as_such():
+def test_the_mail_says_if_the_model_does_not_use_a_drifted_column():
     part = drifted_part()
     part["columns"][0]["use"] = 0.0
     assert "what drifted is 0% of what the model uses." in lines(alert_of(part))[1]
 
 
-def test_where_the_models_use_is_not_known_the_importance_is_told():
+def test_without_the_models_use_the_mail_has_the_importance():
     assert "columns with 100% of the importance drifted." in lines(drifted())[1]
 
 
 @pytest.mark.parametrize("name", ["größe{}", "line\nbreak{}", "\u0000{}", "x" * 300 + "{}", "\u202e{}"])
-def test_any_column_name_fits_a_subject_that_sns_takes(name):
+def test_any_column_name_fits_a_valid_sns_subject(name):
     text = published(drifted(3, name))["Subject"]
 
     assert 0 < len(text) <= 100
@@ -192,7 +192,7 @@ def test_any_column_name_fits_a_subject_that_sns_takes(name):
 
 @pytest.mark.parametrize("name", ["na\nme{}", "\u202e{}", "x" * 10_000 + "{}", "😀" * 5_000 + "{}"])
 @pytest.mark.parametrize("count", [1, 2, 30])
-def test_the_message_is_ten_plain_lines_that_sns_takes(count, name):
+def test_the_message_has_ten_lines_within_the_limits_of_sns(count, name):
     written = lines(drifted(count, name))
 
     assert len(written) == 10
@@ -202,7 +202,7 @@ def test_the_message_is_ten_plain_lines_that_sns_takes(count, name):
 
 
 @pytest.mark.parametrize("alarms", [1, 3, 40])
-def test_so_is_a_message_of_alarms(alarms):
+def test_a_message_of_alarms_has_ten_lines_as_well(alarms):
     many = [Alarm(None, "schema", f"{number} " + "x\n" * 3_000) for number in range(alarms)]
     written = lines(alert_of(quiet_part(), alarms=many))
 
@@ -250,7 +250,7 @@ def test_only_what_is_news_makes_the_subject():
     assert subject(alert) == "[bank] Data alarms on 2026-11-23: volume"
 
 
-def test_days_that_were_caught_up_are_named():
+def test_other_days_in_the_alert_are_named():
     assert "news of other days, too: 2026-11-20" in "\n".join(
         lines(alert_of(drifted_part(), caught_up=["2026-11-20"]))
     )
@@ -285,7 +285,7 @@ def put(part):
     return entry
 
 
-def test_the_schema_is_one_and_knows_every_alarm():
+def test_the_schema_is_valid_and_has_every_kind_of_alarm():
     Draft202012Validator.check_schema(SCHEMA)
     kinds = SCHEMA["properties"]["alarms"]["items"]["properties"]["kind"]["enum"]
     assert sorted(kinds) == sorted(get_args(AlarmKind))
@@ -318,7 +318,7 @@ def test_alarms_of_columns_without_importance_are_left_out():
     assert detail["alarms"] == [{"column": "age", "kind": "new categories"}]
 
 
-def test_it_is_sent_under_the_name_that_the_rule_looks_for():
+def test_its_name_matches_the_rule():
     entry = put(PART)
     assert (entry["Source"], entry["DetailType"]) == ("autowatch", "DriftDetected")
 

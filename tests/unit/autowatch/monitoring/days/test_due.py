@@ -33,14 +33,14 @@ def files(manifests=0, refused=0):
 
 class TestIsDue:
     @pytest.mark.parametrize(("day", "due"), [(TODAY, True), (YESTERDAY, False)])
-    def test_a_day_without_anything_is_due_only_today(self, day, due):
+    def test_a_day_without_files_is_due_only_today(self, day, due):
         assert is_due(files(), None, day, EVENING) is due
 
     @pytest.mark.parametrize("found", [files(1), files(0, 1), files(2, 2)])
-    def test_a_day_with_files_and_no_report_is(self, found):
+    def test_a_day_with_files_but_no_report_is_due(self, found):
         assert is_due(found, None, YESTERDAY, EVENING)
 
-    def test_a_report_that_covers_the_files_ends_it(self):
+    def test_a_day_whose_report_covers_the_files_is_not_due(self):
         assert not is_due(files(1, 2), reported(TODAY, inputs=files(1, 2).digest), TODAY, EVENING)
 
     @pytest.mark.parametrize(
@@ -55,10 +55,10 @@ class TestIsDue:
             DayFiles(files(1, 2).refused, files(1, 2).manifests),
         ],
     )
-    def test_one_that_does_not_does_not(self, found):
+    def test_a_day_whose_report_does_not_cover_the_files_is_due(self, found):
         assert is_due(found, reported(TODAY, inputs=files(1, 2).digest), TODAY, EVENING)
 
-    def test_a_report_of_the_morning_is_made_again_in_the_evening_and_no_more(self):
+    def test_a_morning_report_is_repeated_once_in_the_evening(self):
         covered = reported(TODAY, inputs=files(1).digest)
         morning = replace(covered, generated="2026-11-23T09:00:00Z")
         assert not is_due(files(1), morning, TODAY, EVENING.replace(hour=12))
@@ -71,27 +71,27 @@ class TestIsDue:
 
 
 class TestOpenDays:
-    def test_at_first_they_reach_back_thirty_days(self, s3):
+    def test_without_a_note_they_reach_back_thirty_days(self, s3):
         days = open_days(Bucket(s3, BUCKET), TODAY)
         assert (days[0], days[-1], len(days)) == (date(2026, 10, 24), TODAY, 31)
 
-    def test_then_to_the_last_complete_day(self, s3):
+    def test_with_a_note_they_start_after_the_last_complete_day(self, s3):
         Bucket(s3, BUCKET).write_json(DAYS_KEY, {"complete_until": "2026-11-16"})
         days = open_days(Bucket(s3, BUCKET), TODAY)
         assert (days[0], days[-1], len(days)) == (date(2026, 11, 17), TODAY, 7)
 
     @pytest.mark.parametrize("until", ["2026-11-17", "2026-11-23", "2027-01-01"])
-    def test_a_note_about_days_that_cannot_be_settled_is_as_good_as_none(self, s3, until):
-        """Such a note would hide every file that comes in the evening or later, forever."""
+    def test_a_note_about_days_that_cannot_be_settled_is_ignored(self, s3, until):
+        """Such a note would hide every later file for good."""
         Bucket(s3, BUCKET).write_json(DAYS_KEY, {"complete_until": until})
         assert len(open_days(Bucket(s3, BUCKET), TODAY)) == 31
 
-    def test_an_outage_of_a_year_is_cut_to_thirty_days(self, s3):
+    def test_after_a_year_only_thirty_days_are_open(self, s3):
         Bucket(s3, BUCKET).write_json(DAYS_KEY, {"complete_until": "2025-11-20"})
         assert len(open_days(Bucket(s3, BUCKET), TODAY)) == 31
 
     @pytest.mark.parametrize("note", [{}, [], {"complete_until": 5}, {"complete_until": "soon"}], ids=str)
-    def test_a_damaged_note_is_as_good_as_none(self, s3, note):
+    def test_a_malformed_note_is_ignored(self, s3, note):
         Bucket(s3, BUCKET).write_json(DAYS_KEY, note)
         assert len(open_days(Bucket(s3, BUCKET), TODAY)) == 31
 
@@ -114,7 +114,7 @@ class TestDaysLeftOut:
         for day in days:
             s3.put_object(Bucket=BUCKET, Key=f"predictions/date={day}/a.manifest.json", Body=b"{}")
 
-    def test_none_without_a_gap(self, s3):
+    def test_without_a_gap_none_are_left_out(self, s3):
         self.scored(s3, "2026-10-23", "2026-10-24")
         Bucket(s3, BUCKET).write_json(DAYS_KEY, {"complete_until": "2026-10-23"})
         assert find_days_left_out(Bucket(s3, BUCKET), "predictions/", TODAY) == []
@@ -125,11 +125,11 @@ class TestDaysLeftOut:
         assert first == DaysLeftOut(date(2024, 11, 20), date(2025, 11, 20), 2)
         assert second == DaysLeftOut(date(2025, 11, 21), date(2026, 1, 5), 2)
 
-    def test_what_is_no_day_is_none(self, s3):
+    def test_folders_that_are_not_days_are_ignored(self, s3):
         self.scored(s3, "2026-02-30", "x")
         assert find_days_left_out(Bucket(s3, BUCKET), "predictions/", TODAY) == []
 
-    def test_a_note_that_another_run_claimed_is_left_to_it(self, s3):
+    def test_a_note_claimed_by_another_run_is_not_changed(self, s3):
         claimed = {"complete_until": None, "alerting": to_text(datetime.now(UTC))}
         Bucket(s3, BUCKET).write_json(DAYS_KEY, claimed)
         close_days(Bucket(s3, BUCKET), open_days(Bucket(s3, BUCKET), TODAY), EVENING)

@@ -51,5 +51,5 @@ def test_the_digest_changes_with_an_object_that_is_replaced(s3):
     assert digests[0] == digests[2] != digests[1]
 
 
-def test_days_without_anything_are_not_in_it(s3):
+def test_days_without_files_are_left_out(s3):
     assert list_days(Bucket(s3, BUCKET), "predictions/", FIRST, LAST) == {}

@@ -41,7 +41,7 @@ def put_report(s3, day, **changes):
     Bucket(s3, BUCKET).write_json(report_key(day), document | changes)
 
 
-def test_it_has_what_later_days_go_by(s3):
+def test_it_has_what_later_days_need(s3):
     put_report(s3, TODAY)
 
     day = read_history(Bucket(s3, BUCKET), TODAY)[TODAY]
@@ -58,7 +58,7 @@ def test_an_alarm_of_a_column_without_importance_does_not_count(s3, importance, 
     assert read_history(Bucket(s3, BUCKET), TODAY)[TODAY].of("run-1").alarmed is alarmed
 
 
-def test_it_reaches_from_the_day_back_and_no_further(s3):
+def test_it_reaches_back_from_the_day_to_the_limit(s3):
     wanted = [TODAY - timedelta(days=back) for back in (HISTORY_DAYS, 1, 0)]
     for day in [*wanted, TODAY - timedelta(days=HISTORY_DAYS + 1), TODAY + timedelta(days=1)]:
         put_report(s3, day)
@@ -96,23 +96,23 @@ def test_other_objects_below_reports_are_left_out(s3):
     ],
     ids=str,
 )
-def test_a_report_of_another_form_does_not_spoil_the_others(s3, changes):
+def test_a_malformed_report_does_not_affect_the_others(s3, changes):
     put_report(s3, TODAY)
     put_report(s3, TODAY - timedelta(days=1), **changes)
     assert list(read_history(Bucket(s3, BUCKET), TODAY)) == [TODAY]
 
 
-def test_a_report_that_is_no_json_does_not_either(s3):
+def test_a_report_that_is_not_json_does_not_affect_the_others(s3):
     put_report(s3, TODAY)
     s3.put_object(Bucket=BUCKET, Key=report_key(TODAY - timedelta(days=1)), Body=b"{")
     assert list(read_history(Bucket(s3, BUCKET), TODAY)) == [TODAY]
 
 
 class TestSameWeekdays:
-    """The reference of a day that is compared with the same weekday of the last weeks."""
+    """The reference of a day that is compared with earlier days of the same weekday."""
 
     def weeks(self, letters):
-        """The references of today and of the same weekday before, one letter a week; the last one is last week."""
+        """The reference of today after these weeks, one letter for each; the last letter is last week."""
         history, references = {}, []
         for number, letter in enumerate([*letters, "n"]):
             day = TODAY - timedelta(weeks=len(letters) - number)
@@ -124,16 +124,16 @@ class TestSameWeekdays:
     def test_they_are_the_last_four(self):
         assert self.weeks("nnnnnn") == [[], [6], [6, 5], [6, 5, 4], [6, 5, 4, 3], [5, 4, 3, 2], [4, 3, 2, 1]]
 
-    def test_what_drifts_from_the_training_data_alone_shows_the_rhythm(self):
+    def test_days_compared_with_the_training_data_show_the_rhythm(self):
         assert self.weeks("Dn") == [[], [2], [2, 1]]
 
     def test_lasting_drift_does_not_become_its_own_reference(self):
         assert self.weeks("nn" + "D" * 12)[-1] == [14, 13]
 
-    def test_it_is_taken_up_again_when_the_drift_is_over(self):
+    def test_it_resumes_when_the_drift_is_over(self):
         assert self.weeks("nnDDn")[-1] == [5, 4, 1]
 
-    def test_weeks_without_rows_are_passed_over_for_a_month(self):
+    def test_weeks_without_rows_are_skipped_for_a_month(self):
         assert self.weeks("nn   ")[-1] == [5, 4]
         assert self.weeks("nn    ")[-1] == []
         assert self.weeks("nn-")[-1] == [3, 2]

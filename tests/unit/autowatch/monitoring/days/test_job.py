@@ -1,4 +1,4 @@
-"""What one run of the daily job does after others: history, settings, catching up, and what is read for it."""
+"""Runs of the daily job after earlier ones: history, settings, catching up, and the objects that are read."""
 
 import json
 from collections import Counter
@@ -28,7 +28,7 @@ from tests.support.monitored_bucket import (
 
 
 def spoil(clients, day, content=b"{"):
-    """Puts a manifest that cannot be read among those of a day, and gives its key."""
+    """Adds a malformed manifest to a day and returns its key."""
     key = f"predictions/date={day}/x.manifest.json"
     clients.bucket.client.put_object(Bucket=BUCKET, Key=key, Body=content)
     return key
@@ -39,7 +39,7 @@ def day_before(days):
 
 
 def failing_put(clients, failing):
-    """While this holds, the object under the key `failing` cannot be written."""
+    """Within this context, the object under the key `failing` cannot be written."""
 
     def fail(key):
         if key == failing:
@@ -61,7 +61,7 @@ def subjects(clients):
 
 
 class TestKOfM:
-    def test_two_of_three_days_are_told_on_the_second(self, clients):
+    def test_with_two_of_three_days_the_second_drift_is_alerted_on(self, clients):
         set_settings(clients, "alert: {days: 2, of: 3}")
         baseline = release(clients.bucket.client)
         told = []
@@ -77,7 +77,7 @@ class TestKOfM:
             True,
         ]
 
-    def test_catching_up_tells_what_the_days_would_have_told_and_once(self, clients):
+    def test_catching_up_sends_one_alert_with_the_news_of_all_days(self, clients):
         set_settings(clients, "alert: {days: 2, of: 3}\nvolume: {least: 0}")
         baseline = release(clients.bucket.client)
         for back in (3, 2, 1):
@@ -96,7 +96,7 @@ class TestKOfM:
         assert len(clients.events.entries) == 1
         assert report_of(clients, day_before(2))["alerted"]
 
-    def test_a_day_that_is_caught_up_does_not_make_a_later_one_tell_again(self, clients):
+    def test_catching_up_on_a_day_does_not_repeat_the_alert_of_a_later_one(self, clients):
         baseline = release(clients.bucket.client)
         score(clients.bucket.client, baseline, DRIFTED)
         run(clients)
@@ -107,7 +107,7 @@ class TestKOfM:
         assert [day.date for day in result.days] == [day_before(1)]
         assert subjects(clients) == [f"[bank-stack] Drift on {TODAY}: age"]
 
-    def test_a_new_file_that_shows_the_same_is_not_told_again(self, clients):
+    def test_a_new_file_with_the_same_findings_sends_no_alert(self, clients):
         baseline = release(clients.bucket.client)
         score(clients.bucket.client, baseline, DRIFTED)
         run(clients)
@@ -129,7 +129,7 @@ class TestSettings:
         assert (day.verdict, day.drifted_columns, day.notified) == ("no drift", (), False)
 
     @pytest.mark.parametrize("text", ["columns: {aeg: {importance: 0}}", "alarm: {}", "{"])
-    def test_bad_ones_are_told_once_while_the_days_are_judged_by_the_defaults(self, clients, text):
+    def test_invalid_settings_are_alerted_on_once_and_the_defaults_apply(self, clients, text):
         set_settings(clients, text)
         baseline = release(clients.bucket.client)
         for back in (1, 0):
@@ -144,7 +144,7 @@ class TestSettings:
             ["settings"],
         )
 
-    def test_they_are_not_told_again_for_a_day_that_is_judged_late(self, clients):
+    def test_invalid_settings_are_not_alerted_on_again_for_a_late_day(self, clients):
         baseline = release(clients.bucket.client)
         for back in (3, 2, 1):
             score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(back))
@@ -180,7 +180,7 @@ class TestSettings:
             {"defaults": {"importance": 0}},
         ]
 
-    def test_after_reports_that_do_not_record_them_nothing_is_told(self, clients):
+    def test_after_reports_without_settings_no_change_is_reported(self, clients):
         baseline = release(clients.bucket.client)
         score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(1))
         run(clients, now=NOW - timedelta(days=1))
@@ -194,7 +194,7 @@ class TestSettings:
 
         assert (subjects(clients), report_of(clients)["alarms"]) == ([], [])
 
-    def test_drift_is_told_under_bad_ones_too(self, clients):
+    def test_drift_is_alerted_on_under_invalid_settings(self, clients):
         set_settings(clients, "{")
         score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
         run(clients)
@@ -226,7 +226,7 @@ class TestDay:
 
         assert report_of(clients)["extra_columns"] is None
 
-    def test_a_column_that_vanishes_is_told(self, clients):
+    def test_a_disappeared_column_is_alerted_on(self, clients):
         baseline = release(clients.bucket.client)
         score(
             clients.bucket.client,
@@ -244,7 +244,7 @@ class TestDay:
         assert alarm["message"] == f"Columns that the files of {day_before(1)} had are gone: customer."
         assert subjects(clients) == [f"[bank-stack] Data alarms on {TODAY}: schema"]
 
-    def test_a_day_of_refused_files_alone_is_judged_and_told_by_their_own_mail(self, clients):
+    def test_a_day_with_only_refused_files_is_judged_and_has_their_mail(self, clients):
         release(clients.bucket.client)
         refuse(clients, day=day_before(1))
         refuse(clients, "NotUtf8", "y", day=day_before(1))
@@ -274,7 +274,7 @@ class TestDay:
         run(clients)
         assert report_of(clients)["refused_files"] == {"unreadable": 1}
 
-    def test_a_day_of_few_rows_is_told(self, clients):
+    def test_a_day_with_few_rows_is_alerted_on(self, clients):
         baseline = release(clients.bucket.client)
         for back in (3, 2, 1):
             score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(back))
@@ -285,14 +285,14 @@ class TestDay:
         assert (alarm["kind"], report_of(clients)["verdict"]) == ("volume", "not enough data")
         assert subjects(clients) == [f"[bank-stack] Data alarms on {TODAY}: volume"]
 
-    def test_what_domino_said_is_in_the_report(self, clients):
+    def test_dominos_results_are_in_the_report(self, clients):
         release(clients.bucket.client)
         checks = {"read": "2026-11-23T20:00:09Z", "checks": []}
         clients.bucket.write_json("monitoring/domino/checks.json", checks)
         run(clients)
         assert report_of(clients)["domino"] == checks
 
-    def test_a_report_of_another_form_is_judged_anew(self, clients):
+    def test_a_day_with_a_malformed_report_is_judged_again(self, clients):
         score(clients.bucket.client, release(clients.bucket.client), LIKE_TRAINING)
         clients.bucket.write_json(
             f"reports/date={TODAY}/drift.json",
@@ -304,7 +304,7 @@ class TestDay:
 
 @contextmanager
 def calls(s3):
-    """The prefixes and starts of the listings that a client asks for, and the keys of the objects that it gets."""
+    """The prefixes and starts of a client's listings, and the keys of the objects that it reads."""
     listed, got = [], []
     handlers = {
         "before-parameter-build.s3.ListObjectsV2": lambda params, **_: listed.append(
@@ -334,7 +334,7 @@ class TestWhatIsLookedAt:
         assert starts == [f"predictions/date={day_before(6)}", f"rejected/date={day_before(6)}"]
         assert not any(key.startswith("predictions/") for key in got)
 
-    def test_a_file_that_takes_the_place_of_another_is_found(self, clients):
+    def test_a_replaced_file_is_found(self, clients):
         baseline = release(clients.bucket.client)
         score(clients.bucket.client, baseline, LIKE_TRAINING)
         run(clients)
@@ -377,7 +377,7 @@ class TestWhatIsLookedAt:
         run(clients, only=date.fromisoformat(day_before(20)))
         assert keys(clients, "monitoring/") == []
 
-    def test_a_report_says_so_when_nobody_could_be_told(self, clients):
+    def test_a_failed_alert_shows_in_the_report(self, clients):
         baseline = release(clients.bucket.client)
         score(clients.bucket.client, baseline, DRIFTED)
         score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(1))
@@ -396,7 +396,7 @@ class TestWhatIsLookedAt:
     @pytest.mark.parametrize(
         "error", [ReadTimeoutError(endpoint_url="https://s3"), ClientError({}, "GetObject")]
     )
-    def test_a_connection_that_breaks_costs_only_its_day(self, clients, error):
+    def test_a_broken_connection_fails_only_its_day(self, clients, error):
         baseline = release(clients.bucket.client)
         score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(1))
         score(clients.bucket.client, baseline, LIKE_TRAINING)
@@ -419,7 +419,7 @@ class TestWhatIsLookedAt:
 
 @contextmanager
 def before_each(s3, operation, act):
-    """Calls `act` with the key of each object that the operation is about, just before it."""
+    """Calls `act` with the object's key before each call of the operation."""
 
     def call(params, **_):
         act(params["Key"])
@@ -433,7 +433,7 @@ def before_each(s3, operation, act):
 
 
 class TestOrder:
-    def test_what_the_mail_leads_to_is_there_before_it(self, clients):
+    def test_the_page_in_the_mail_is_written_before_the_mail(self, clients):
         score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
         folder = f"reports/date={TODAY}/"
         seen = []
@@ -444,8 +444,8 @@ class TestOrder:
 
         assert seen == [[f"{folder}drift.json", f"{folder}index.html"]]
 
-    def test_a_page_that_the_other_half_has_written_meanwhile_ends_with_both(self, clients):
-        """The function that measures quality sees no drift.json yet, and its page must not be the last one."""
+    def test_a_page_written_concurrently_with_quality_ends_with_both(self, clients):
+        """The quality function does not see drift.json yet, so its page must not be the last one."""
         score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
 
         def measure(key):
@@ -463,7 +463,7 @@ class TestOrder:
         ].read()
         assert b"The data have drifted, and the model predicts worse" in page
 
-    def test_a_page_that_fails_costs_only_its_day_although_both_have_news(self, clients):
+    def test_a_failed_page_fails_only_its_day(self, clients):
         baseline = release(clients.bucket.client)
         for back in (1, 0):
             score(clients.bucket.client, baseline, DRIFTED, day=day_before(back))
@@ -478,7 +478,7 @@ class TestOrder:
         assert [day.date for day in run(clients).days] == [day_before(1)]
         assert len(subjects(clients)) == 1
 
-    def test_a_document_that_cannot_be_written_has_only_its_day_told_again(self, clients):
+    def test_a_failed_document_repeats_only_its_days_alert(self, clients):
         baseline = release(clients.bucket.client)
         for back in (1, 0):
             score(clients.bucket.client, baseline, DRIFTED, day=day_before(back))
@@ -491,7 +491,7 @@ class TestOrder:
 
         assert [day.date for day in run(clients).days] == [day_before(1)]
 
-    def test_a_history_that_could_not_be_written_is_written_by_the_next_run(self, clients):
+    def test_a_failed_history_page_is_written_by_the_next_run(self, clients):
         score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
 
         def fail(key):
@@ -512,8 +512,8 @@ class TestTwoRunsAtOnce:
             ("PutObject", pytest.raises(DaysFailed, match="Another invocation works on")),
         ],
     )
-    def test_people_are_told_once(self, clients, operation, outcome):
-        """Whether the other run comes in before this one has read the report, or after that."""
+    def test_concurrent_runs_alert_once(self, clients, operation, outcome):
+        """The other run starts before or after this one has read the report."""
         score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
         others = [run]
 
@@ -529,7 +529,7 @@ class TestTwoRunsAtOnce:
         assert report_of(clients)["alerted"]
         assert run(clients).days == ()
 
-    def test_one_that_comes_while_people_are_told_leaves_it_to_the_first(self, clients):
+    def test_a_run_that_starts_during_the_alert_leaves_the_day_to_the_first(self, clients):
         score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
         publish = clients.sns.publish
         came = []
@@ -548,7 +548,7 @@ class TestTwoRunsAtOnce:
         assert (report_of(clients)["alerted"], report_of(clients)["alerting"]) == (True, None)
         assert run(clients).days == ()
 
-    def test_one_that_died_over_it_has_the_next_tell_after_a_minute(self, clients):
+    def test_a_killed_runs_claim_is_taken_over_after_a_minute(self, clients):
         score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
         publish = clients.sns.publish
 
@@ -569,7 +569,7 @@ class TestTwoRunsAtOnce:
         (day,) = run(clients).days
         assert (day.notified, len(clients.sns.messages)) == (True, 1)
 
-    def test_one_without_news_does_not_undo_what_another_has_noted(self, clients):
+    def test_a_run_without_news_does_not_overwrite_the_others_report(self, clients):
         baseline = release(clients.bucket.client)
         score(clients.bucket.client, baseline, LIKE_TRAINING)
         later = []
@@ -588,7 +588,7 @@ class TestTwoRunsAtOnce:
 
 
 class TestWhatNobodyForesaw:
-    def test_an_error_of_any_kind_costs_only_its_day(self, clients):
+    def test_any_exception_fails_only_its_day(self, clients):
         baseline = release(clients.bucket.client)
         spoil(clients, day_before(1), b'{"x":' + b"[" * 100_000)
         score(clients.bucket.client, baseline, DRIFTED)
@@ -599,7 +599,7 @@ class TestWhatNobodyForesaw:
         assert subjects(clients) == [f"[bank-stack] Drift on {TODAY}: age"]
 
     @pytest.mark.parametrize("name", ["drift_share", "reference_rows", "min_rows", "drifted_columns"])
-    def test_a_report_of_half_a_form_is_judged_anew(self, clients, name):
+    def test_a_day_with_an_incomplete_report_is_judged_again(self, clients, name):
         baseline = release(clients.bucket.client)
         score(clients.bucket.client, baseline, LIKE_TRAINING)
         run(clients)
@@ -611,7 +611,7 @@ class TestWhatNobodyForesaw:
 
         assert (day.verdict, name in report_of(clients)) == ("no drift", True)
 
-    def test_half_characters_from_domino_stop_nothing(self, clients):
+    def test_lone_surrogates_from_domino_are_harmless(self, clients):
         score(clients.bucket.client, release(clients.bucket.client), DRIFTED)
         checks = (
             rb'{"read": "2026-11-23T20:00:09Z", "checks": [{"checked": "x", "drifted_columns": ["\udc80"]}]}'
@@ -623,8 +623,8 @@ class TestWhatNobodyForesaw:
 
 
 class TestModelsThatFollowEachOther:
-    def test_a_column_that_the_next_model_drops_neither_comes_nor_goes(self, clients):
-        """In whichever order days are judged, and baselines read."""
+    def test_a_column_that_the_next_model_drops_raises_no_alarm(self, clients):
+        """In any order of judging days and reading baselines."""
         first = release(clients.bucket.client)
         header = ("age", "job", "customer")
         for back in (3, 2):
@@ -645,7 +645,7 @@ class TestModelsThatFollowEachOther:
 
 
 class TestTime:
-    def test_what_there_is_no_time_for_is_left_to_the_next_run_and_the_rest_is_told(self, clients):
+    def test_days_without_time_left_go_to_the_next_run_and_the_others_are_alerted_on(self, clients):
         baseline = release(clients.bucket.client)
         for back in (2, 1, 0):
             score(clients.bucket.client, baseline, DRIFTED, day=day_before(back))
@@ -670,8 +670,8 @@ HOSTILE = (
 )
 
 
-def test_hostile_columns_go_all_the_way(clients):
-    """Through the document, the page, the mail and the event: as text, and within every limit."""
+def test_hostile_column_names_are_harmless_everywhere(clients):
+    """In the document, the page, the mail and the event they stay text, and within every limit."""
     names = ("age", *HOSTILE)
     columns = tuple(
         baseline_column(name, "feature", "categorical", Counter({"a": 1_000, "b": 1_000})) for name in names
@@ -704,11 +704,11 @@ def test_hostile_columns_go_all_the_way(clients):
 
 
 class TestAnOutageOfSixtyDays:
-    """Days before those that a run looks back at are not judged, and an alert says so."""
+    """Days too old for a run are not judged, and an alert says so."""
 
     @pytest.fixture
     def after_it(self, clients):
-        """The job ran until 60 days ago, and files came since; that day's came after the run."""
+        """The job ran until 60 days ago; files arrived since then, and on that day after the run."""
         set_settings(clients, "volume: {least: 0}")
         baseline = release(clients.bucket.client)
         run(clients, now=NOW - timedelta(days=60))
@@ -719,14 +719,14 @@ class TestAnOutageOfSixtyDays:
     def left_out(self, clients):
         return clients.bucket.read_json("monitoring/days.json").get("left_out")
 
-    def test_the_days_that_are_dropped_are_told_with_the_command_that_judges_them(self, after_it):
+    def test_the_mail_names_the_dropped_days_and_the_command_for_them(self, after_it):
         run(after_it)
         (mail,) = after_it.sns.messages
         assert mail["Subject"].startswith(f"[bank-stack] Days never judged: 4 days from {day_before(60)} to ")
         assert f"autowatch judge --from {day_before(60)} --to {day_before(31)}" in mail["Message"]
         assert self.left_out(after_it) == [{"from": day_before(60), "to": day_before(31), "days": 4}]
 
-    def test_the_page_says_so_until_they_are_judged(self, after_it):
+    def test_the_page_names_them_until_they_are_judged(self, after_it):
         run(after_it)
         page = after_it.bucket.read("reports/index.html")[0].decode()
         command = f"autowatch judge --from {day_before(60)} --to {day_before(31)}"
@@ -736,7 +736,7 @@ class TestAnOutageOfSixtyDays:
         run(after_it, now=NOW + timedelta(days=1))
         assert command not in after_it.bucket.read("reports/index.html")[0].decode()
 
-    def test_they_are_told_once(self, after_it):
+    def test_they_are_alerted_on_once(self, after_it):
         run(after_it)
         run(after_it)
         run(after_it, now=NOW + timedelta(days=1))
@@ -744,7 +744,7 @@ class TestAnOutageOfSixtyDays:
         assert after_it.bucket.read_json("monitoring/days.json")["complete_until"] == day_before(6)
         assert len(self.left_out(after_it)) == 1
 
-    def test_where_nobody_could_be_told_they_are_not_noted_as_done(self, after_it, monkeypatch):
+    def test_after_a_failed_alert_they_are_not_noted(self, after_it, monkeypatch):
         before = after_it.bucket.read_json("monitoring/days.json")
         down = Mock(side_effect=EndpointConnectionError(endpoint_url="sns"))
         with monkeypatch.context() as patch:
@@ -758,7 +758,7 @@ class TestAnOutageOfSixtyDays:
         run(after_it)
         assert len(self.left_out(after_it)) == 1
 
-    def test_a_stack_whose_job_never_ran_says_so_too(self, clients):
+    def test_a_stack_whose_job_never_ran_alerts_as_well(self, clients):
         baseline = release(clients.bucket.client)
         for back in (50, 45):
             score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(back))
@@ -772,7 +772,7 @@ class TestAnOutageOfSixtyDays:
         assert self.left_out(clients) is None
         assert clients.sns.messages == []
 
-    def test_a_day_that_failed_for_a_month_is_told_when_it_is_given_up(self, clients):
+    def test_a_day_that_failed_for_a_month_is_alerted_on_when_dropped(self, clients):
         baseline = release(clients.bucket.client)
         score(clients.bucket.client, baseline, LIKE_TRAINING, day=day_before(29))
         spoil(clients, day_before(30))

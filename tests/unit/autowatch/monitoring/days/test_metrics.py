@@ -38,7 +38,7 @@ def document(columns=(), day=TODAY, **fields):
 
 @pytest.fixture
 def emitted(capsys):
-    """Emits a day and gives what its lines say: (dimensions, values, milliseconds)."""
+    """Emits a day and returns its lines as (dimensions, values, milliseconds)."""
 
     def emit(*arguments, by_column=True, clock=CLOCK, **fields):
         emit_day(document(*arguments, **fields), "Autowatch", "bank", by_column=by_column, clock=clock)
@@ -59,7 +59,7 @@ def parse(line):
     )
 
 
-def test_a_day_says_what_came_out_and_each_column_how_far_it_moved(emitted):
+def test_a_day_and_each_column_have_metrics(emitted):
     day, age, job = emitted([column("age", 0.14), column("job", 0.035, missing=0.0)])
 
     assert day[0] == {"Stack": "bank"}
@@ -80,13 +80,13 @@ def test_a_day_says_what_came_out_and_each_column_how_far_it_moved(emitted):
     ("verdict", "detected", "undecided"),
     [("drift", 1, 0), ("no drift", 0, 0), ("not enough data", 0, 1)],
 )
-def test_each_verdict_is_a_metric_of_its_own(emitted, verdict, detected, undecided):
+def test_each_verdict_has_its_metric(emitted, verdict, detected, undecided):
     ((_, values, _),) = emitted(verdict=verdict)
 
     assert (values["DriftDetected"], values["NotEnoughData"]) == (detected, undecided)
 
 
-def test_what_an_earlier_model_scored_counts_too(emitted):
+def test_rows_of_earlier_models_count_as_well(emitted):
     others = [
         {"rows": 30, "verdict": "drift", "alarms": [{}, {}]},
         {"rows": 2, "verdict": "no drift", "alarms": []},
@@ -103,29 +103,29 @@ def test_what_an_earlier_model_scored_counts_too(emitted):
 @pytest.mark.parametrize(
     ("js", "threshold"), [(None, None), (None, 0.07), (0.1, 0.0), (float("nan"), 0.07), (float("inf"), 0.07)]
 )
-def test_what_is_no_number_is_left_out_and_the_rest_is_there(emitted, js, threshold):
+def test_non_finite_values_are_left_out(emitted, js, threshold):
     day, age = emitted([column("age", js, threshold)])
 
     assert "WorstDriftSize" not in day[1]
     assert age[1] == {"MissingShare": 0.25}
 
 
-def test_a_column_that_says_nothing_has_no_line(emitted):
+def test_a_column_without_values_has_no_line(emitted):
     assert len(emitted([column("age", None, missing=None)])) == 1
 
 
-def test_columns_cost_money_and_can_be_left_out(emitted):
+def test_column_metrics_can_be_turned_off(emitted):
     assert [line[0] for line in emitted([column("age")], by_column=False)] == [{"Stack": "bank"}]
 
 
-def test_today_stands_at_the_time_of_the_run(emitted):
+def test_the_metrics_of_today_have_the_time_of_the_run(emitted):
     ((_, _, milliseconds),) = emitted()
 
     assert milliseconds == CLOCK.timestamp() * 1000
 
 
 @pytest.mark.parametrize("days", [1, 13])
-def test_a_day_that_is_judged_late_stands_at_its_own_end_in_all_lines(emitted, days):
+def test_the_metrics_of_a_past_day_have_its_last_second(emitted, days):
     day = TODAY - timedelta(days=days)
 
     lines = emitted([column("age")], day=day)
@@ -134,7 +134,7 @@ def test_a_day_that_is_judged_late_stands_at_its_own_end_in_all_lines(emitted, d
     assert moments == {datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC)}
 
 
-def test_a_day_just_after_midnight_is_yesterday_and_not_tomorrow(emitted):
+def test_just_after_midnight_the_past_day_is_yesterday(emitted):
     midnight = datetime(TODAY.year, TODAY.month, TODAY.day, 0, 0, 5, tzinfo=UTC)
 
     ((_, _, milliseconds),) = emitted(day=TODAY - timedelta(days=1), clock=midnight)
@@ -142,11 +142,11 @@ def test_a_day_just_after_midnight_is_yesterday_and_not_tomorrow(emitted):
     assert milliseconds / 1000 == midnight.timestamp() - 6
 
 
-def test_a_day_that_cloudwatch_is_too_late_for_has_no_metrics(emitted):
+def test_a_day_too_old_for_cloudwatch_has_no_metrics(emitted):
     assert emitted([column("age")], day=TODAY - timedelta(days=16)) == []
 
 
-def test_fifty_columns_are_lines_of_their_own(emitted):
+def test_fifty_columns_have_fifty_lines(emitted):
     lines = emitted([column(f"column {number}") for number in range(50)])
 
     assert len({line[0].get("Column") for line in lines}) == 51
@@ -170,7 +170,7 @@ HOSTILE = [
 ]
 
 
-def test_no_name_of_a_column_loses_its_line_or_shares_anothers(emitted):
+def test_every_column_name_has_its_own_line(emitted):
     lines = emitted([column(name) for name in HOSTILE])
 
     dimensions = [line[0]["Column"] for line in lines[1:]]
@@ -180,7 +180,7 @@ def test_no_name_of_a_column_loses_its_line_or_shares_anothers(emitted):
 
 @settings(max_examples=200, deadline=None)
 @given(st.text())
-def test_a_dimension_is_printable_ascii_of_a_bounded_length_and_plain_names_stay(name):
+def test_dimensions_are_short_printable_ascii_and_plain_names_are_kept(name):
     dimension = column_dimension(name)
 
     assert 1 <= len(dimension) <= 200

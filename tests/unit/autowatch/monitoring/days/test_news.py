@@ -35,19 +35,19 @@ def document_of(*parts, alarms=()):
 
 
 def told(letters, days=1, of=1, **options):
-    """The news of today (the last letter), after the days of the other letters."""
+    """The news of today; each letter is a day, and the last one is today."""
     document = document_of(part(letters[-1], **options))
     return find_news(document, days_before(letters[:-1]), None, AlertRules(days, of)).news
 
 
-def test_refused_files_are_told_by_an_alarm_of_their_own():
+def test_refused_files_are_left_to_their_own_mail():
     document = document_of(part("n"), alarms=[Alarm(None, "refused files", "1 file was refused.")])
     assert find_news(document, {}, None, AlertRules()).told == ()
 
 
 class TestHowOften:
     @pytest.mark.parametrize("letters", ["D", "nD", "DD", "-D", "  D"])
-    def test_one_of_one_tells_of_every_day_of_drift(self, letters):
+    def test_with_one_of_one_each_drifted_day_counts(self, letters):
         assert told(letters) == (DRIFT,)
 
     @pytest.mark.parametrize(
@@ -84,29 +84,29 @@ class TestHowOften:
         history = {TODAY + timedelta(days=1): reported(TODAY + timedelta(days=1), "D")}
         assert find_news(document_of(part("D")), history, None, AlertRules(2, 3)).news == ()
 
-    def test_a_day_without_enough_data_is_never_told_of_drift(self):
+    def test_a_day_without_enough_data_is_never_drift(self):
         assert told("D-", 1, 1) == ()
 
     @pytest.mark.parametrize(
         ("letters", "expected"), [("a", False), ("aa", True), ("Da", True), ("na", False), ("ana", True)]
     )
-    def test_alarms_of_columns_go_by_days_with_an_alarm_or_drift(self, letters, expected):
+    def test_column_alarms_count_days_with_an_alarm_or_drift(self, letters, expected):
         assert (told(letters, 2, 3) == (ALARM,)) is expected
 
-    def test_days_with_an_alarm_alone_make_no_drift_alert(self):
+    def test_days_with_only_alarms_are_not_drift(self):
         assert told("aaD", 2, 3) == ()
 
-    def test_a_column_that_is_missing_is_told_at_once(self):
+    def test_a_missing_column_is_news_at_once(self):
         assert told("a", 3, 3, kind="missing column") == (Finding("missing column", "run-1", "age"),)
 
     @pytest.mark.parametrize("kind", ["volume", "schema", "settings", "baseline"])
-    def test_so_is_what_is_about_the_day(self, kind):
+    def test_alarms_about_the_day_are_news_at_once(self, kind):
         document = document_of(part("n"), alarms=[Alarm(None, kind, "So it is.")])
         (finding,) = find_news(document, {}, None, AlertRules(3, 3)).news
         assert (finding.kind, finding.column) == (kind, None)
 
     @pytest.mark.parametrize("letter", "Da")
-    def test_a_column_without_importance_is_never_told_of(self, letter):
+    def test_a_column_without_importance_is_never_news(self, letter):
         assert told(letter, weight=0) == ()
 
 
@@ -114,12 +114,12 @@ class TestNotTwice:
     def again(self, letter, earlier, **options):
         return find_news(document_of(part(letter, **options)), {}, earlier, AlertRules())
 
-    def test_what_was_told_of_the_same_day_is_no_news(self):
+    def test_findings_already_named_on_the_day_are_not_news(self):
         found = self.again("D", reported(TODAY, "D", told=[DRIFT]))
         assert (found.news, found.told) == ((), (DRIFT,))
         assert not found.news_of_drift("run-1")
 
-    def test_a_further_column_is_news_but_no_second_event(self):
+    def test_a_further_column_is_news_without_a_second_event(self):
         found = self.again("D", reported(TODAY, "D", told=[Finding("drift", "run-1", "job")]))
         assert found.news == (DRIFT,)
         assert not found.news_of_drift("run-1")
@@ -129,17 +129,17 @@ class TestNotTwice:
         assert found.news_of_drift("run-1")
         assert not found.news_of_drift("run-0")
 
-    def test_what_was_reported_without_being_told_is_news_once_it_comes_often_enough(self):
+    def test_a_reported_finding_becomes_news_once_it_is_frequent_enough(self):
         earlier = reported(TODAY, "D")
         history = days_before("D")
         found = find_news(document_of(part("D")), history, earlier, AlertRules(2, 2))
         assert found.news == (DRIFT,)
 
-    def test_what_was_told_and_is_gone_again_stays_told(self):
+    def test_a_named_finding_that_is_gone_stays_named(self):
         found = self.again("n", reported(TODAY, "D", told=[DRIFT]))
         assert (found.news, found.told) == ((), (DRIFT,))
 
-    def test_the_same_drift_on_the_next_day_is_no_news(self):
+    def test_the_same_drift_on_the_next_day_is_not_news(self):
         history = days_before("D", told=[DRIFT])
         found = find_news(document_of(part("D")), history, None, AlertRules())
         assert (found.news, found.told, found.told[0].alerted) == (
@@ -148,32 +148,32 @@ class TestNotTwice:
             str(TODAY - timedelta(days=1)),
         )
 
-    def test_a_setting_has_it_told_every_day(self):
+    def test_a_setting_makes_it_news_every_day(self):
         history = days_before("D", told=[DRIFT])
         assert find_news(document_of(part("D")), history, None, AlertRules(repeat=1)).news == (DRIFT,)
 
     @pytest.mark.parametrize("kind", ["settings", "baseline"])
-    def test_what_lasts_is_told_once(self, kind):
+    def test_a_lasting_finding_is_news_once(self, kind):
         document = document_of(part("n"), alarms=[Alarm(None, kind, "Line 3.")])
         first = find_news(document, {}, None, AlertRules())
         history = days_before("n", told=first.told)
         second = find_news(document, history, None, AlertRules())
         assert (second.news, second.told) == ((), first.told)
 
-    def test_another_mistake_in_the_settings_is_news(self):
+    def test_a_different_mistake_in_the_settings_is_news(self):
         first = find_news(
             document_of(part("n"), alarms=[Alarm(None, "settings", "Line 3.")]), {}, None, AlertRules()
         )
         second = document_of(part("n"), alarms=[Alarm(None, "settings", "Line 4.")])
         assert find_news(second, days_before("n", told=first.told), None, AlertRules()).news
 
-    def test_a_mistake_that_was_away_for_a_day_is_news(self):
+    def test_a_mistake_that_returns_is_news(self):
         finding = Finding("settings", None, None, "Line 3.")
         history = days_before("nn") | days_before("n ", told=[finding])
         document = document_of(part("n"), alarms=[Alarm(None, "settings", "Line 3.")])
         assert find_news(document, history, None, AlertRules()).news == (finding,)
 
-    def test_another_figure_of_the_volume_is_no_news_and_another_refusal_is(self):
+    def test_a_changed_volume_is_not_news(self):
         def telling(kind, message, earlier=None):
             document = document_of(part("n"), alarms=[Alarm(None, kind, message)])
             return find_news(document, {}, earlier, AlertRules())
@@ -183,7 +183,7 @@ class TestNotTwice:
             assert bool(telling(kind, "2 files", earlier).news) is news
 
 
-def test_each_run_of_the_day_goes_by_its_own_days():
+def test_each_run_counts_its_own_days():
     document = document_of(part("D", run="run-2"), part("D", run="run-1"))
     news = find_news(document, days_before("D", run="run-1"), None, AlertRules(2, 2)).news
     assert news == (DRIFT,)
@@ -200,7 +200,7 @@ class TestSince:
         ("letters", "back"),
         [("", 0), ("n", 0), ("D", 1), ("nDD", 2), ("DnD", 1), ("D-D", 3), ("D  ", 3), ("D-", 2), ("Dn-", 0)],
     )
-    def test_it_is_the_first_day_of_an_unbroken_row(self, letters, back):
+    def test_it_is_the_first_day_of_an_unbroken_series(self, letters, back):
         assert drift_since("run-1", TODAY, days_before(letters)) == TODAY - timedelta(days=back)
 
     def test_it_reaches_back_beyond_the_history(self):
@@ -230,7 +230,7 @@ def alerted(letters, rules=None, size=None):
 
 
 class TestWhatLasts:
-    def test_drift_of_three_weeks_is_told_at_its_start_weekly_and_at_its_end(self):
+    def test_drift_is_news_at_its_start_weekly_and_at_its_end(self):
         expected = {0: ["drift"], 7: ["drift"], 14: ["drift"], 21: ["ended"]}
         assert alerted("D" * 21 + "nnn") == expected
 
@@ -238,24 +238,24 @@ class TestWhatLasts:
     def test_days_without_a_verdict_neither_end_nor_begin_it(self, gap):
         assert alerted(f"D{gap}D") == {0: ["drift"]}
 
-    def test_drift_that_gets_clearly_worse_is_told_before_a_week(self):
+    def test_drift_that_gets_clearly_worse_is_news_before_a_week(self):
         assert alerted("DDDD", size={1: 0.29, 2: 0.301, 3: 0.4}) == {0: ["drift"], 2: ["drift"]}
 
-    def test_drift_that_comes_back_is_told_again(self):
+    def test_drift_that_returns_is_news_again(self):
         assert alerted("DnD") == {0: ["drift"], 1: ["ended"], 2: ["drift"]}
 
-    def test_the_end_is_not_told_where_a_setting_says_so(self):
+    def test_a_setting_turns_off_the_news_of_the_end(self):
         assert alerted("Dn", AlertRules(ended=False)) == {0: ["drift"]}
 
     def test_alarms_last_and_end_likewise(self):
         assert alerted("aaaaaaaan") == {0: ["out of range"], 7: ["out of range"], 8: ["ended"]}
 
-    def test_a_run_that_scores_no_more_ends_nothing(self):
+    def test_a_run_that_stops_scoring_ends_nothing(self):
         history = days_before("D", told=[DRIFT])
         found = find_news(document_of(part("n", run="run-2")), history, None, AlertRules())
         assert (found.news, found.told) == ((), (DRIFT,))
 
-    def test_a_reminder_is_known_as_one(self):
+    def test_reminders_are_recognised(self):
         past = str(TODAY - timedelta(days=7))
         history = days_before("D", told=[replace(DRIFT, alerted=past)])
         found = find_news(document_of(part("D")), history, None, AlertRules())

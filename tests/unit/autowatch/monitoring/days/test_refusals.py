@@ -38,7 +38,7 @@ def mails(clients):
 
 @pytest.fixture
 def stack(clients):
-    """Gives the clients of a stack whose job has run until yesterday."""
+    """The clients of a stack whose job has run until yesterday."""
     release(clients.bucket.client)
     run(clients, now=NOW - timedelta(days=1))
     return clients
@@ -65,7 +65,7 @@ def test_a_day_without_refused_files_has_no_mail(stack):
     assert mails(stack) == []
 
 
-def test_each_is_named_once_and_there_is_one_mail_a_day(stack):
+def test_each_file_is_named_once_and_one_mail_is_sent_a_day(stack):
     refuse(stack, "a")
     run(stack)
     refuse(stack, "b")
@@ -111,7 +111,7 @@ def test_a_setting_turns_it_off(stack):
     assert mails(stack) == []
 
 
-def test_bad_settings_do_not(stack):
+def test_invalid_settings_do_not_turn_it_off(stack):
     stack.bucket.client.put_object(
         Bucket=BUCKET, Key="monitoring/settings.yaml", Body=b"alert: {refusals: 2}"
     )
@@ -120,7 +120,7 @@ def test_bad_settings_do_not(stack):
     assert len(mails(stack)) == 1
 
 
-def test_without_a_champion_people_are_told_all_the_same(clients):
+def test_without_a_champion_the_mail_is_sent_as_well(clients):
     refuse(clients, "a", error="NoChampion", reason="No model has been released yet.")
     run(clients)
     (mail,) = mails(clients)
@@ -139,7 +139,7 @@ def test_a_mail_that_fails_is_sent_by_the_next_run(stack, monkeypatch):
     assert len(mails(stack)) == 1
 
 
-def test_a_run_that_was_killed_leaves_it_to_the_next_one_after_a_minute(stack):
+def test_a_killed_runs_claim_expires_after_a_minute(stack):
     refuse(stack, "a")
     claimed = {"mailed": None, "named": {}, "alerting": to_text(datetime.now(UTC))}
     stack.bucket.write_json(NOTE, claimed)
@@ -151,7 +151,7 @@ def test_a_run_that_was_killed_leaves_it_to_the_next_one_after_a_minute(stack):
     assert len(mails(stack)) == 1
 
 
-def test_of_two_runs_at_once_one_sends_it(stack):
+def test_one_of_two_concurrent_runs_sends_it(stack):
     refuse(stack, "a")
     score(stack.bucket.client, release(stack.bucket.client), LIKE_TRAINING)
 
@@ -170,7 +170,7 @@ def test_of_two_runs_at_once_one_sends_it(stack):
 @pytest.mark.parametrize(
     "note", [b"{", b"[]", b'{"mailed": "yesterday"}', b'{"mailed": null, "named": [], "alerting": null}']
 )
-def test_a_damaged_note_names_files_once_more(stack, note):
+def test_after_a_malformed_note_files_are_named_again(stack, note):
     refuse(stack, "a")
     stack.bucket.client.put_object(Bucket=BUCKET, Key=NOTE, Body=note)
     run(stack)
@@ -178,7 +178,7 @@ def test_a_damaged_note_names_files_once_more(stack, note):
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"error": "x"}'])
-def test_an_error_document_that_cannot_be_read_is_named_by_its_key(stack, body):
+def test_a_malformed_error_document_is_named_by_its_key(stack, body):
     key = f"rejected/date={TODAY}/x.error.json"
     stack.bucket.client.put_object(Bucket=BUCKET, Key=key, Body=body)
     run(stack)
@@ -186,7 +186,7 @@ def test_an_error_document_that_cannot_be_read_is_named_by_its_key(stack, body):
     assert f"File:     {key}" in mail["Message"]
 
 
-def test_foreign_names_and_reasons_stay_on_their_line(stack):
+def test_hostile_names_and_reasons_stay_on_their_line(stack):
     refuse(stack, "a\nNext: \u202epay", reason="line\nbreak")
     run(stack)
     (mail,) = mails(stack)
@@ -195,7 +195,7 @@ def test_foreign_names_and_reasons_stay_on_their_line(stack):
     assert "line break" in mail["Message"]
 
 
-def test_what_no_run_looks_at_any_more_is_forgotten(stack):
+def test_days_too_old_for_a_run_are_forgotten(stack):
     refuse(stack, "a")
     run(stack)
     later = NOW + timedelta(days=40)

@@ -9,7 +9,7 @@ from autowatch.records.contract import Contract, Feature
 from tests.support.monitored_bucket import BUCKET, release
 
 
-def test_each_is_read_once_whether_it_is_there_or_not(s3):
+def test_each_is_read_once_even_if_missing(s3):
     release(s3)
     baselines = Baselines(Bucket(s3, BUCKET))
     kept = baselines.of("run-1")
@@ -24,7 +24,7 @@ def test_each_is_read_once_whether_it_is_there_or_not(s3):
     assert baselines.columns([]) == set()
 
 
-def test_how_much_a_model_uses_its_columns_is_read_once(s3):
+def test_a_models_use_of_columns_is_read_once(s3):
     bucket, key = Bucket(s3, BUCKET), "models/run-1/contract.json"
     features = (Feature("age", "numeric"), Feature("job", "categorical"))
     training = ObjectVersion("k", None, "e", 1)
@@ -40,7 +40,7 @@ def test_how_much_a_model_uses_its_columns_is_read_once(s3):
 
 
 @pytest.mark.parametrize("body", [None, b"", b'{"importance": {"age": "much"}}'])
-def test_without_a_contract_to_read_the_use_is_not_known(s3, body):
+def test_without_a_readable_contract_the_use_is_unknown(s3, body):
     if body is not None:
         s3.put_object(Bucket=BUCKET, Key="models/run-1/contract.json", Body=body)
     assert Baselines(Bucket(s3, BUCKET)).use("run-1") == {}

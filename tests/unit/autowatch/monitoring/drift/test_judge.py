@@ -18,7 +18,7 @@ def random():
 
 
 class TestJudge:
-    def test_no_rows_at_all(self):
+    def test_without_rows_there_is_no_verdict(self):
         baseline = baseline_of(n=["1", "2"] * 500, c=["a"] * 1_000)
 
         report = judge(baseline, ProfileBuilder(baseline).build(), RULES)
@@ -27,14 +27,14 @@ class TestJudge:
         assert {column.js for column in report.columns} == {None}
         assert report.drifted == ()
 
-    def test_no_rows_are_no_verdict_even_where_none_are_asked_for(self):
+    def test_without_rows_there_is_no_verdict_even_with_min_rows_0(self):
         baseline = baseline_of(n=["1", "2"] * 500)
 
         report = judge(baseline, ProfileBuilder(baseline).build(), DriftRules(min_rows=0))
 
         assert report.verdict == "not enough data"
 
-    def test_a_column_that_does_not_come_raises_an_alarm_and_has_no_verdict(self):
+    def test_a_missing_column_raises_an_alarm_and_has_no_verdict(self):
         baseline = baseline_of(n=["1", "2"] * 500, c=["a"] * 1_000)
         current = Profile("run-1", baseline.bins, 1_000, {"c": (1_000, 0, 0, 0)})
 
@@ -81,14 +81,14 @@ class TestJudge:
         assert sum(share.reference for share in column.bins) == pytest.approx(1)
         assert sum(share.current for share in column.bins) == pytest.approx(1)
 
-    def test_rows_counted_on_other_bins_are_refused(self):
+    def test_rows_counted_on_different_bins_are_an_error(self):
         baseline = baseline_of(c=["a"] * 1_000)
         other = dataclasses.replace(profile_of(baseline, c=["a"]), bins="0" * 16)
 
         with pytest.raises(ProfilesDiffer, match="own run's baseline"):
             judge(baseline, other, RULES)
 
-    def test_counts_that_have_lost_a_bin_are_refused(self):
+    def test_counts_with_a_missing_bin_are_an_error(self):
         baseline = baseline_of(c=["a"] * 1_000)
         damaged = dataclasses.replace(profile_of(baseline, c=["a"]), columns={"c": (1, 0)})
 
@@ -108,7 +108,7 @@ class TestJudge:
 
 
 class TestRulesByColumn:
-    """Four columns of which the first one drifts."""
+    """Four columns, the first of which drifts."""
 
     REFERENCE = {name: ["x", "y"] * 500 for name in "abcd"}  # noqa: RUF012 (read only)
 
@@ -121,7 +121,7 @@ class TestRulesByColumn:
         report = self.report()
         assert (report.verdict, report.drift_share) == ("drift", 0.25)
 
-    def test_a_larger_distance_for_the_column_alone_quiets_it(self):
+    def test_a_larger_distance_for_the_column_ends_its_drift(self):
         assert self.report(columns={"a": ColumnRules(distance=0.9)}).verdict == "no drift"
         assert self.report(columns={"b": ColumnRules(distance=0.9)}).verdict == "drift"
         assert self.report(defaults=ColumnRules(distance=0.9)).verdict == "no drift"
@@ -139,26 +139,26 @@ class TestRulesByColumn:
         assert (report.verdict, report.drifted, report.drift_share) == ("not enough data", (), 0)
         assert {column.verdict for column in report.columns} <= {"drift", "no drift"}
 
-    def test_columns_that_count_for_nothing_make_no_verdict_for_one_that_does(self):
+    def test_columns_without_importance_give_no_verdict_for_others(self):
         weightless = dict.fromkeys("abc", ColumnRules(importance=0))
         assert self.report(columns=weightless).verdict == "no drift"
 
     @pytest.mark.parametrize(("share", "verdict"), [(0.25, "drift"), (0.2501, "no drift"), (0.0, "drift")])
-    def test_the_share_that_it_takes_is_reached_at_equality(self, share, verdict):
+    def test_drift_share_is_reached_at_equality(self, share, verdict):
         assert self.report(drift_share=share).verdict == verdict
 
-    def test_weights_count_not_columns(self):
+    def test_the_share_is_of_weights_not_of_columns(self):
         heavy = {"a": ColumnRules(importance=7)}
         assert self.report(drift_share=0.7, columns=heavy).verdict == "drift"
         assert self.report(drift_share=0.71, columns=heavy).verdict == "no drift"
 
-    def test_weights_that_binary_fractions_miss_still_add_up(self):
+    def test_inexact_weights_still_add_up(self):
         tenths = ColumnRules(importance=0.1)
         weights = dict.fromkeys("abc", tenths) | {"d": ColumnRules(importance=0.7)}
         assert self.report(drift_share=0.1, columns=weights).verdict == "drift"
 
     @pytest.mark.parametrize("rise", [0.05, 0.2])
-    def test_an_alarm_goes_by_the_columns_own_rise(self, rise):
+    def test_an_alarm_uses_the_columns_own_rise(self, rise):
         baseline = baseline_of(a=["x"] * 1_000)
         current = profile_of(baseline, a=["x"] * 900 + [""] * 100)
         report = judge(
@@ -174,7 +174,7 @@ class TestRulesByColumn:
         assert report.verdict == "not enough data"
 
 
-def test_what_gained_and_what_lost_most_is_named():
+def test_the_largest_rise_and_fall_are_named():
     bins = [BinShare("a", 0.5, 0.1), BinShare("b", 0.3, 0.3), BinShare("c", 0.2, 0.6)]
 
     assert what_moved(bins) == "rose: “c” 20% → 60%; fell: “a” 50% → 10%"
@@ -188,14 +188,14 @@ def test_at_most_two_bins_are_named_each_way():
     assert what_moved(bins) == "rose: “0” 20% → 50%, “1” 20% → 30%; fell: “4” 20% → 0%, “3” 20% → 10%"
 
 
-def test_a_change_that_rounding_would_hide_is_told_with_more_digits():
+def test_a_change_hidden_by_rounding_has_more_digits():
     assert what_moved([BinShare("a", 0.106, 0.114)]) == "rose: “a” 10.6% → 11.4%"
 
 
 @pytest.mark.parametrize(
     "bins", [[], [BinShare("a", 0.5, 0.5)], [BinShare("a", 0.5, 0.504), BinShare("b", 0.5, 0.496)]]
 )
-def test_what_hardly_moved_is_not_told(bins):
+def test_tiny_changes_are_not_named(bins):
     assert what_moved(bins) == ""
 
 
@@ -208,24 +208,24 @@ def test_by_default_the_models_use_changes_no_verdict():
     assert RULES.weighted_by(USE) == RULES
 
 
-def test_columns_weigh_by_the_models_use_where_it_is_asked_for():
+def test_the_models_use_weighs_columns_on_request():
     rules = dataclasses.replace(RULES, weights="model", drift_share=0.5)
     plain, _ = judged(STILL, MOVED, rules)
     weighted, _ = judged(STILL, MOVED, rules.weighted_by(USE))
     assert (plain.verdict, plain.drift_share) == ("no drift", pytest.approx(1 / 3))
     assert (weighted.verdict, weighted.drift_share) == ("drift", pytest.approx(0.6))
-    # The weights of the mean share are those of the settings: all together they weigh as much as before.
+    # A column with the mean share keeps its weight, so the sum of the weights is unchanged.
     assert sum(column.importance for column in weighted.columns) == pytest.approx(3)
 
 
-def test_a_column_that_the_model_does_not_use_then_decides_nothing():
+def test_a_column_that_the_model_does_not_use_decides_nothing():
     rules = dataclasses.replace(RULES, weights="model").weighted_by(USE)
     report, _ = judged(STILL, {**STILL, "c": ["x"] * 1_000}, rules)
     assert report.verdict == "no drift"
     assert {column.name: column.verdict for column in report.columns}["c"] == "drift"
 
 
-def test_the_importance_that_people_set_counts_beside_the_models_use():
+def test_set_importance_multiplies_the_models_use():
     own = {"a": ColumnRules(importance=0), "b": ColumnRules(importance=2, distance=0.3)}
     rules = dataclasses.replace(RULES, weights="model", columns=own).weighted_by(USE)
     assert rules.of("a").importance == 0
@@ -233,6 +233,6 @@ def test_the_importance_that_people_set_counts_beside_the_models_use():
     assert rules.of("y_probability").importance == 1
 
 
-def test_where_the_use_is_not_known_the_settings_alone_hold():
+def test_without_known_use_only_the_settings_apply():
     rules = dataclasses.replace(RULES, weights="model")
     assert rules.weighted_by({}) == rules

@@ -1,4 +1,4 @@
-"""Every statistic of the drift verdict against another way to compute it, known values and identities."""
+"""Each statistic of the drift verdict, compared with another computation, known values and identities."""
 
 import math
 
@@ -66,25 +66,25 @@ def chi_square(bins):
 
 
 def exact_p_value(pool, rows):
-    """The chance of a split of the pool that is as unlikely as this one, where each row is equally likely in it."""
+    """The probability of a split of the pool at most as likely as this one, if all rows are equally likely in it."""
     before, now = pool
     chances = binom.pmf(np.arange(before + now + 1), before + now, rows[1] / sum(rows))
     return float(chances[chances <= chances[now] * (1 + 1e-7)].sum())
 
 
 def moved_by_one_row(reference, current, data):
-    """How far one more row, in some bin, moves the squared distance."""
+    """The change of the squared distance when one bin gets one more row."""
     more = list(current)
     more[data.draw(st.integers(0, len(more) - 1))] += 1
     return abs(distance(reference, more) ** 2 - distance(reference, current) ** 2)
 
 
 class TestPValue:
-    def test_the_table_in_scipys_documentation(self):
+    def test_it_equals_the_example_in_scipys_documentation(self):
         assert p_value((10, 10, 20), (20, 20, 20)) == pytest.approx(0.24935220877729622)
 
     @given(FULL_PAIRS)
-    def test_where_no_bin_is_thin_it_is_pearsons_formula(self, pair):
+    def test_without_thin_bins_it_is_pearsons_formula(self, pair):
         reference, current = map(np.array, pair)
         expected = np.outer([reference.sum(), current.sum()], reference + current)
         expected = expected / (reference.sum() + current.sum())
@@ -96,7 +96,7 @@ class TestPValue:
 
     @example(([0, 0, 16, 12592], [46, 60, 60, 0]))
     @given(st.one_of(PAIRS, UNEQUAL_PAIRS))
-    def test_it_is_scipys_tests_of_the_table_pooled_by_hand(self, pair):
+    def test_it_equals_scipys_tests_of_the_manually_pooled_table(self, pair):
         rows = [sum(side) for side in pair]
         smaller = min(rows) / sum(rows)
         bins = [bin_ for bin_ in zip(*pair, strict=True) if any(bin_)]
@@ -111,19 +111,19 @@ class TestPValue:
         else:
             expected = exact_p_value(pool, rows) if thin else chi_square(solid)
 
-        # Of so rare a split the sum of the chances is exact, and scipy's test to eight digits.
+        # For so rare a split, the sum of probabilities is exact and scipy's test has eight digits.
         digits = 1e-9 if expected > 1e-100 else 1e-7
         assert p_value(*pair) == pytest.approx(expected, rel=digits, abs=1e-300)
 
     def test_a_thin_bin_is_tested_exactly(self):
-        # 25 of 500 rows in a bin that none of 30,000 is in: each of the 25 is a scored row by chance.
+        # 25 of 500 scored and none of 30,000 reference rows are in the bin, so all 25 of its rows are scored ones.
         by_chance = (500 / 30_500) ** 25
 
         assert p_value((15_000, 15_000, 0), (238, 237, 25)) == pytest.approx(2 * by_chance, rel=1e-6)
         assert p_value((30_000, 0), (475, 25)) == pytest.approx(by_chance, rel=1e-6)
 
     @given(st.integers(0, 30), st.integers(0, 4))
-    def test_a_thin_bin_is_tested_nearly_as_fishers_test_does(self, before, now):
+    def test_a_thin_bins_test_is_close_to_fishers(self, before, now):
         table = [[before, now], [30_000 - before, 500 - now]]
 
         ours = p_value((before, 30_000 - before), (now, 500 - now))
@@ -131,17 +131,17 @@ class TestPValue:
         assert ours == pytest.approx(fisher_exact(table).pvalue, rel=0.1)
 
     @pytest.mark.timeout(5)
-    def test_it_takes_no_longer_for_a_billion_rows(self):
+    def test_a_billion_rows_take_no_longer(self):
         assert p_value((10**9, 10**9, 0), (10**9, 10**9 - 1, 1)) == 1.0
 
-    def test_a_side_with_all_its_rows_in_thin_bins_is_tested_there(self):
+    def test_a_side_with_all_rows_in_thin_bins_is_tested_there(self):
         assert p_value((15_000, 15_000, 0), (0, 0, 20)) == pytest.approx(2 * (20 / 30_020) ** 20, rel=1e-6)
 
     def test_one_row_in_a_new_bin_is_not_significant(self):
         assert p_value((15_000, 15_000, 0), (250, 249, 1)) == pytest.approx(2 * 500 / 30_500, rel=1e-6)
 
     @pytest.mark.parametrize("rows", [500, 30_000])
-    def test_under_chance_it_is_below_a_level_no_more_often_than_the_level_says(self, random, rows):
+    def test_under_the_null_hypothesis_the_error_rate_holds(self, random, rows):
         uneven = np.array([0.5, 0.3, 0.15, 0.04, 0.006, 0.002, 0.001, 0.0007, 0.0003])
         pairs = [(random.multinomial(30_000, uneven), random.multinomial(rows, uneven)) for _ in range(1_500)]
 
@@ -150,7 +150,7 @@ class TestPValue:
         assert np.mean(p_values < 0.05) < 0.065
         assert np.mean(p_values < 0.01) < 0.018
 
-    def test_after_pooling_each_bin_is_expected_to_have_five_and_no_row_is_lost(self, random):
+    def test_after_pooling_each_expected_count_is_five_and_no_row_is_lost(self, random):
         for _ in range(200):
             reference = random.multinomial(5_000, random.dirichlet(np.full(15, 0.2)))
             current = random.multinomial(400, random.dirichlet(np.full(15, 0.2)))
@@ -170,26 +170,26 @@ class TestPValue:
 
 
 class TestDistance:
-    def test_the_values_in_scipys_documentation(self):
+    def test_it_equals_the_values_in_scipys_documentation(self):
         assert distance((1, 0, 0), (0, 1, 0)) == 1.0
         assert jensenshannon([1.0, 0.0], [0.5, 0.5]) == pytest.approx(0.46450140402245893)
         assert distance((10, 0), (5, 5)) == pytest.approx(0.46450140402245893 / math.sqrt(math.log(2)))
         assert distance((7, 0, 0), (7, 0, 0)) == 0.0
 
     @given(PAIRS)
-    def test_its_square_is_what_the_entropy_of_the_mixture_exceeds_the_mean_entropy_by(self, pair):
+    def test_its_square_is_the_entropy_of_the_mixture_minus_the_mean_entropy(self, pair):
         p, q = map(shares, pair)
         divergence = entropy((p + q) / 2, base=2) - (entropy(p, base=2) + entropy(q, base=2)) / 2
 
         assert distance(*pair) ** 2 == pytest.approx(divergence, abs=1e-12)
 
     @given(PAIRS)
-    def test_it_lies_between_0_and_1_and_is_the_same_both_ways(self, pair):
+    def test_it_is_symmetric_and_between_0_and_1(self, pair):
         assert 0 <= distance(*pair) <= 1
         assert distance(*pair) == pytest.approx(distance(*reversed(pair)), abs=1e-12)
 
     @given(PAIRS, st.integers(1, 1_000))
-    def test_it_depends_on_shares_alone(self, pair, times):
+    def test_it_depends_only_on_shares(self, pair, times):
         reference, current = pair
 
         assert distance(reference, [count * times for count in current]) == pytest.approx(
@@ -242,8 +242,8 @@ def test_no_rows_have_no_statistic(statistic):
 
 
 class TestCorrection:
-    def test_the_p_values_in_scipys_documentation(self):
-        # Benjamini and Hochberg's own example, to which scipy's documentation adds the result.
+    def test_it_equals_the_p_values_in_scipys_documentation(self):
+        # The example of Benjamini and Hochberg, with the result from scipy's documentation.
         p_values = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262,
                     0.5719, 0.6528, 0.7590, 1.000]  # fmt: skip
 
@@ -251,7 +251,7 @@ class TestCorrection:
             [0.0015, 0.003, 0.0095, 0.035625]
         )
 
-    def test_it_is_scipys_over_the_columns_that_came(self, random):
+    def test_it_is_scipys_over_the_columns_present(self, random):
         reference = {f"n{number}": texts(random.normal(size=2_000)) for number in range(6)} | {
             "c": ["a"] * 2_000
         }
@@ -270,17 +270,19 @@ class TestCorrection:
 
 
 class TestAlarms:
-    def test_the_table_in_scipys_documentation(self):
+    def test_it_equals_the_example_in_scipys_documentation(self):
         assert fisher_exact([[6, 2], [1, 4]], alternative="greater").pvalue == pytest.approx(0.0862, abs=1e-4)
 
     @given(st.integers(0, 60), st.integers(300, 3_000), st.integers(0, 60), st.integers(300, 3_000))
-    def test_one_is_raised_by_a_rise_that_fishers_test_finds(self, missing_before, before, missing, rows):
+    def test_a_rise_that_is_significant_in_fishers_test_raises_an_alarm(
+        self, missing_before, before, missing, rows
+    ):
         baseline = baseline_of(c=["a"] * (before - missing_before) + [""] * missing_before)
         current = Profile("run-1", baseline.bins, rows, {"c": (rows - missing, 0, 0, missing)})
 
         report = judge(baseline, current, DriftRules(min_rows=1))
 
-        # At least so many of the missing ones among the scored rows, were all rows dealt out at random.
+        # The probability of at least this many missing values among the scored rows under random assignment.
         by_chance = hypergeom.sf(missing - 1, before + rows, missing_before + missing, rows)
         expected = missing / rows - missing_before / before >= 0.03 and by_chance < 0.001
         assert ("missing values" in {alarm.kind for alarm in report.alarms}) == expected
@@ -306,7 +308,7 @@ class TestIdentities:
         assert distance_threshold(*wider, 0.07) == distance_threshold(*pair, 0.07)
 
     @given(st.lists(st.sampled_from(["", "1", "2.5", "NA", "999"]), min_size=2, max_size=60), st.randoms())
-    def test_the_order_of_the_rows_and_where_batches_are_cut_change_nothing(self, rows, random):
+    def test_row_order_and_batch_limits_change_nothing(self, rows, random):
         baseline = baseline_of(n=["1", "2", "3", "999"] * 200)
         shuffled = random.sample(rows, len(rows))
         cut = random.randint(1, len(rows) - 1)
@@ -314,7 +316,7 @@ class TestIdentities:
 
         assert judge(baseline, in_parts, RULES) == judge(baseline, profile_of(baseline, n=rows), RULES)
 
-    def test_other_names_for_the_categories_change_nothing(self):
+    def test_renaming_categories_changes_nothing(self):
         _, first = judged({"c": ["a"] * 600 + ["b"] * 400}, {"c": ["a"] * 500 + ["b"] * 500})
         _, second = judged({"c": ["x"] * 600 + ["y"] * 400}, {"c": ["x"] * 500 + ["y"] * 500})
 
@@ -329,7 +331,7 @@ class TestIdentities:
         assert moved_by_one_row(*pair, data) <= (math.log2(1 + max(p / q)) / 2 + 1 / rows) / rows
 
     @given(PAIRS, st.data())
-    def test_one_more_row_moves_no_divergence_by_more_than_the_logarithm_of_that(self, pair, data):
+    def test_one_more_row_moves_any_divergence_by_at_most_a_logarithmic_bound(self, pair, data):
         rows = sum(pair[1]) + 1
 
         assert moved_by_one_row(*pair, data) <= (1 + math.log2(rows)) / rows

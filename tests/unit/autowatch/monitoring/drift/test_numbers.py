@@ -27,7 +27,7 @@ def skewed(seed, rows=5_000, shift=0.0):
     return [round(chance.lognormvariate(3, 1) + shift, 3) for _ in range(rows)]
 
 
-def test_mean_and_median_of_the_training_data_are_its_own():
+def test_mean_and_median_of_the_training_data_are_exact():
     training = skewed(1)
     found = judged(training, skewed(2))["numbers"]["reference"]
 
@@ -37,7 +37,7 @@ def test_mean_and_median_of_the_training_data_are_its_own():
 
 
 @pytest.mark.parametrize("shift", [0.0, 3.0, 10.0])
-def test_those_of_scored_rows_are_close_though_only_counts_are_known(shift):
+def test_those_of_scored_rows_are_close(shift):
     scored = skewed(3, shift=shift)
     found = judged(skewed(1), scored)["numbers"]["current"]
 
@@ -45,7 +45,7 @@ def test_those_of_scored_rows_are_close_though_only_counts_are_known(shift):
     assert found["median"] == pytest.approx(median(scored), rel=0.06)
 
 
-def test_rows_that_all_lie_out_of_range_have_their_own_figures():
+def test_rows_entirely_out_of_range_have_figures():
     scored = [1_000.0 + place for place in range(600)]
     found = judged([float(place) for place in range(100)] * 6, scored)
 
@@ -72,7 +72,7 @@ def test_a_value_that_many_rows_share_is_a_bin_without_width():
     assert "from" not in found["bins"][-1]
 
 
-def test_a_baseline_of_an_earlier_version_has_no_means_and_the_same_bins():
+def test_a_baseline_of_an_earlier_version_has_bins_but_no_means():
     column = baseline_column("x", "feature", "numeric", Counter({"1": 5, "2": 7}))
     before = Baseline("r", 12, (msgspec.structs.replace(column, means=()),))
 
@@ -82,11 +82,11 @@ def test_a_baseline_of_an_earlier_version_has_no_means_and_the_same_bins():
     assert found["current"]["median"] == 1.0
 
 
-def test_a_probability_has_no_extremes_and_a_column_without_numbers_no_figures():
+def test_probabilities_have_no_extremes_and_empty_columns_no_figures():
     assert judged([0.25, 0.75] * 300, [0.5] * 600, "prediction")["numbers"]["reference"]["low"] is None
     assert "numbers" not in judged([""] * 600, [""] * 600)
 
 
-def test_a_quantile_within_a_bin_without_an_end_is_not_known():
+def test_a_quantile_within_an_unbounded_bin_is_unknown():
     assert quantile([0, 10, 0], [(0.0, 1.0), (1.0, None), (None, None)], 0.5) is None
     assert quantile([0, 0, 3], [(0.0, 1.0), (1.0, 2.0), (None, None)], 0.5) is None

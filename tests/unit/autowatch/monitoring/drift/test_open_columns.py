@@ -36,7 +36,7 @@ def shop_of(baseline, rows, rules=None):
     return report, columns["shop"]
 
 
-def test_the_baseline_remembers_an_open_column_alone(baseline):
+def test_the_baseline_has_a_memory_only_for_open_columns(baseline):
     shop, k = baseline.columns
     assert sum(shop.memory.fresh) == 1_140
     assert sum(shop.memory.lengths.counts) == 6_000
@@ -46,7 +46,7 @@ def test_the_baseline_remembers_an_open_column_alone(baseline):
     assert k.memory is None
 
 
-def test_other_values_throughout_are_drift_and_an_alarm(baseline):
+def test_entirely_new_values_are_drift_and_raise_an_alarm(baseline):
     report, shop = shop_of(baseline, rows_of(2, 1_500, [f"N{number:05d}" for number in range(2_500)]))
     assert (report.verdict, shop.verdict) == ("drift", "drift")
     assert [(alarm.column, alarm.kind) for alarm in report.alarms] == [("shop", "new categories")]
@@ -55,7 +55,7 @@ def test_other_values_throughout_are_drift_and_an_alarm(baseline):
     assert "“never seen in training” 14% → 99." in shop.moved
 
 
-def test_fresh_rows_of_the_same_values_are_no_drift(baseline):
+def test_fresh_rows_with_the_same_values_do_not_drift(baseline):
     for seed in range(3, 8):
         report, shop = shop_of(baseline, rows_of(seed, 1_500))
         assert (shop.verdict, report.alarms) == ("no drift", ())
@@ -66,7 +66,7 @@ def test_fresh_rows_of_the_same_values_are_no_drift(baseline):
         ]
 
 
-def test_one_value_over_and_over_is_drift_and_is_named(baseline):
+def test_one_repeated_value_is_drift_and_is_named(baseline):
     rows = rows_of(9, 700) + [("UNKNOWN", "a", "no")] * 300
     report, shop = shop_of(baseline, rows)
     assert shop.verdict == "drift"
@@ -74,7 +74,7 @@ def test_one_value_over_and_over_is_drift_and_is_named(baseline):
     assert shop.to_json()["unknown"][0]["text"] == "UNKNOWN"
 
 
-def test_a_fifth_of_the_known_values_is_drift_though_none_is_new(baseline):
+def test_a_fifth_of_the_known_values_is_drift_without_new_ones(baseline):
     known = sorted({row[0] for row in rows_of(1, 6_000)})[:400]
     _, shop = shop_of(baseline, rows_of(10, 2_000, known))
     moved = {aspect.what: aspect.drifts(0.001) for aspect in shop.aspects}
@@ -87,26 +87,26 @@ def test_a_fifth_of_the_known_values_is_drift_though_none_is_new(baseline):
     assert "different values: 1,384 expected → 398" in shop.moved
 
 
-def test_another_form_of_the_same_length_of_text_is_told_by_its_length(baseline):
+def test_a_different_text_format_drifts_in_length(baseline):
     rows = [(shop.lower() + "-x", k, y) for shop, k, y in rows_of(11, 1_500)]
     _, shop = shop_of(baseline, rows)
     assert "number of characters rose: “above 6” 0% → 100%" in shop.moved
 
 
-def test_missing_values_are_an_alarm_as_in_any_column(baseline):
+def test_missing_values_raise_an_alarm_as_in_any_column(baseline):
     rows = [("" if number % 2 else shop, k, y) for number, (shop, k, y) in enumerate(rows_of(12, 1_500))]
     report, shop = shop_of(baseline, rows)
     assert [alarm.kind for alarm in report.alarms] == ["missing values"]
     assert shop.verdict == "drift"
 
 
-def test_exact_tests_speak_of_few_rows(baseline):
+def test_few_rows_are_tested_exactly(baseline):
     report, shop = shop_of(baseline, rows_of(13, 40, ["other"]))
     assert shop.verdict == "not enough data"
     assert [alarm.kind for alarm in report.alarms] == ["new categories"]
 
 
-def test_profiles_of_pieces_are_judged_as_the_whole(baseline):
+def test_profiles_of_pieces_are_judged_like_the_whole(baseline):
     rows = rows_of(14, 2_000)
     whole = counted(baseline, file_of(rows))
     pieces = [counted(baseline, file_of(rows[begin : begin + 500])) for begin in range(0, 2_000, 500)]
@@ -121,7 +121,7 @@ def test_profiles_of_pieces_are_judged_as_the_whole(baseline):
     assert ours == theirs
 
 
-def test_identifiers_are_not_judged_and_the_reason_is_given():
+def test_identifiers_are_not_judged_for_a_stated_reason():
     rows = [(f"id {number:05d}", "ab"[number % 2], "yes" if number % 3 else "no") for number in range(4_000)]
     baseline, _ = trained(file_of(rows[:3_000]))
     fresh = rows[3_000:]
@@ -143,7 +143,7 @@ def test_a_baseline_of_an_older_version_is_not_judged_and_says_why(baseline):
     assert report.alarms == ()
 
 
-def test_the_expected_number_of_values_is_that_of_draws():
+def test_the_expected_distinct_count_matches_random_draws():
     generator = random.Random(5)
     values = [int(generator.paretovariate(0.8)) % 3_000 for _ in range(8_000)]
     times = {}
@@ -161,7 +161,7 @@ def test_the_expected_number_of_values_is_that_of_draws():
     assert variance < variance_of_distinct(pairs, 1_000)
 
 
-def test_the_settings_of_the_column_hold_for_it(baseline):
+def test_the_columns_settings_apply(baseline):
     rules = DriftRules(columns={"shop": replace(DriftRules().defaults, distance=1.0, new_rise=1.0)})
     report, shop = shop_of(baseline, rows_of(2, 1_500, ["other 1", "other 2", *SHOPS]), rules)
     assert (shop.verdict, report.alarms) == ("no drift", ())

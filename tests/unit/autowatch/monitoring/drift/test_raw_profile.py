@@ -21,7 +21,7 @@ def bucket():
 
 
 class Counting(ProfileFunction):
-    """The function, and the requests that it got."""
+    """A double of the function that keeps its requests."""
 
     def __init__(self, bucket):
         super().__init__(bucket)
@@ -51,7 +51,7 @@ def test_pieces_add_up_to_the_whole(bucket, monkeypatch, piece_bytes):
     assert all("start" in event for event in asked)
 
 
-def test_line_breaks_in_quotes_are_read_whole(bucket, monkeypatch):
+def test_a_file_cut_at_a_quoted_line_break_is_read_whole(bucket, monkeypatch):
     data = HEADER + b'1,"a\n2,b\n3"\n' * 50
     counted, asked = profile(bucket, data, monkeypatch, 100)
     assert (counted.rows_in, counted.rows_rejected) == (50, 0)
@@ -59,13 +59,13 @@ def test_line_breaks_in_quotes_are_read_whole(bucket, monkeypatch):
 
 
 @pytest.mark.parametrize("piece_bytes", [20, 1 << 30])
-def test_a_file_that_is_no_csv_is_refused_with_its_line(bucket, monkeypatch, piece_bytes):
+def test_a_malformed_csv_is_refused_with_its_line(bucket, monkeypatch, piece_bytes):
     data = HEADER + b"1,a\n" * 50 + b"2,\xff\n"
     with pytest.raises(RawFileRefused, match=r"byte 215, on line 52\b"):
         profile(bucket, data, monkeypatch, piece_bytes)
 
 
-def test_a_function_that_fails_is_named():
+def test_a_failed_function_is_named():
     class Failing:
         def invoke(self, FunctionName, Payload):
             body = io.BytesIO(b'{"errorType": "MemoryError", "errorMessage": "41,Smith"}')

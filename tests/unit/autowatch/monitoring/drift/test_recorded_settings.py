@@ -59,7 +59,7 @@ def test_columns_with_the_same_new_value_are_named_together():
     assert changed(now, now) == []
 
 
-def test_every_kind_of_change_is_said():
+def test_every_kind_of_change_is_listed():
     now = """
 alert: {days: 2, of: 3, ended: 0}
 compare: weekday
@@ -80,17 +80,17 @@ volume: {least: 0}
     ]
 
 
-def test_what_is_taken_back_is_said_too():
+def test_removed_settings_are_listed_as_well():
     assert changed("columns: {age: {importance: 0}}", "") == ["importance of age set to 1"]
 
 
-def test_a_column_that_keeps_its_rule_under_other_defaults_is_not_named():
+def test_a_column_that_keeps_its_rule_is_not_named_if_defaults_change():
     before, now = "columns: {age: {importance: 3}}", "columns: {age: {importance: 3, distance: 0.07}}"
     assert changed(before, f"defaults: {{distance: 0.3}}\n{now}") == ["defaults.distance 0.07 → 0.3"]
     assert changed(before, now) == []
 
 
-def test_a_column_that_follows_the_defaults_is_not_named_beside_them():
+def test_a_column_that_follows_the_defaults_is_not_named_with_them():
     column = "columns: {age: {importance: 3}}"
     assert changed(column, f"defaults: {{new_rise: 1}}\n{column}") == ["defaults.new_rise 0.01 → 1"]
 

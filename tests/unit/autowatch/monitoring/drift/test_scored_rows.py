@@ -50,7 +50,7 @@ def test_the_profiles_of_each_run_are_added_up_newest_first(s3):
     assert scored.rejected_rows == 2
 
 
-def test_a_manifest_has_all_that_is_needed(s3):
+def test_a_manifest_is_sufficient(s3):
     stem = score(s3, release(s3), LIKE_TRAINING)
     delete_for_good(s3, f"{stem}.profile.json")
     (run,) = read(s3, stem).runs
@@ -67,14 +67,14 @@ def test_manifests_with_and_without_counts_add_up(s3):
     assert (run.files, run.profile.rows, sum(run.profile.columns["job"])) == (3, 1_500, 1_500)
 
 
-def test_many_files_come_out_as_one(s3):
+def test_many_files_add_up_to_one(s3):
     baseline = release(s3)
     stem = score(s3, baseline, LIKE_TRAINING)
     scored = read(s3, *[stem] * 150)
     assert (scored.runs[0].files, scored.runs[0].profile.rows) == (150, 75_000)
 
 
-def test_many_profiles_come_out_as_one(s3, monkeypatch):
+def test_many_profiles_add_up_to_one(s3, monkeypatch):
     monkeypatch.setattr(scored_rows, "_READ_AHEAD", 3)
     stem = score(s3, release(s3), LIKE_TRAINING, counts=False)
     scored = read(s3, *[stem] * 10)
@@ -82,7 +82,7 @@ def test_many_profiles_come_out_as_one(s3, monkeypatch):
 
 
 @pytest.mark.parametrize("counts", [True, False])
-def test_profiles_of_one_run_on_different_bins_are_that_runs_error(s3, counts):
+def test_profiles_on_different_bins_are_an_error_of_their_run(s3, counts):
     stems = [
         score(s3, release(s3, "run-1"), LIKE_TRAINING, name="a", counts=counts),
         score(s3, other_bins("run-1"), LIKE_TRAINING, name="b"),
@@ -102,7 +102,7 @@ def test_profiles_of_one_run_on_different_bins_are_that_runs_error(s3, counts):
     assert "count on different bins" in bad.error
 
 
-def test_a_profile_that_is_gone_needs_the_baseline(s3):
+def test_recounting_a_missing_profile_needs_the_baseline(s3):
     stem = score(s3, release(s3), LIKE_TRAINING, counts=False)
     delete_for_good(s3, f"{stem}.profile.json")
     s3.delete_object(Bucket=BUCKET, Key="models/run-1/baseline.json")
@@ -113,7 +113,7 @@ def test_a_profile_that_is_gone_needs_the_baseline(s3):
     assert "baseline.json is missing" in run.error
 
 
-def test_predictions_that_are_gone_with_their_profile_are_named(s3):
+def test_missing_predictions_without_a_profile_are_named(s3):
     stem = score(s3, release(s3), LIKE_TRAINING, counts=False)
     delete_for_good(s3, f"{stem}.profile.json")
     with pytest.raises(PredictionsMissing, match=r"a-0123456789abcdef\.csv and its profile are gone"):

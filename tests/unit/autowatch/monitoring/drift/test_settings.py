@@ -46,11 +46,11 @@ def s3():
         yield s3
 
 
-def test_without_a_file_the_defaults_hold(s3):
+def test_without_a_file_the_defaults_apply(s3):
     assert read_drift_settings(Bucket(s3, "bank"), 400) == DEFAULTS
 
 
-def test_what_the_documentation_shows_are_the_defaults_but_for_the_column(s3):
+def test_the_documented_settings_are_the_defaults_except_for_the_column(s3):
     s3.put_object(Bucket="bank", Key="monitoring/settings.yaml", Body=DOCUMENTED)
 
     settings = read_drift_settings(Bucket(s3, "bank"), 400)
@@ -78,18 +78,18 @@ def test_what_the_documentation_shows_are_the_defaults_but_for_the_column(s3):
         b"\xef\xbb\xbf{}",
     ],
 )
-def test_whatever_is_left_out_has_its_default(text):
+def test_missing_settings_have_their_defaults(text):
     assert parse(text) == DEFAULTS
 
 
-def test_a_columns_settings_rest_on_the_defaults_that_people_set():
+def test_a_columns_settings_build_on_the_set_defaults():
     rules = parse("defaults: {distance: 0.2, importance: 5}\ncolumns: {age: {importance: 1}, job: }").rules
 
     assert rules.of("age") == ColumnRules(distance=0.2, importance=1)
     assert rules.of("job") == rules.of("other") == ColumnRules(distance=0.2, importance=5)
 
 
-def test_every_setting_arrives_where_it_belongs():
+def test_every_setting_is_read():
     settings = parse("alert: {days: 2, of: 3, drift_share: 0.25}\nvolume: {least: 0, most: 10, days: 3}")
 
     assert settings.alert == AlertRules(2, 3)
@@ -97,27 +97,27 @@ def test_every_setting_arrives_where_it_belongs():
     assert settings.volume == VolumeRules(0, 10, 3)
 
 
-def test_every_choice_of_what_is_told_is_a_setting():
+def test_every_choice_about_alerts_is_a_setting():
     settings = parse("alert: {repeat: 1, further: 3, ended: 0, refusals: 0}\ncompare: weekday")
     assert settings.alert == AlertRules(repeat=1, further=3.0, ended=False, refusals=False)
     assert settings.compare == "weekday"
 
 
-def test_columns_weigh_alike_unless_the_models_use_is_asked_for():
+def test_columns_have_equal_weights_by_default():
     assert parse("").rules.weights == parse("weights:").rules.weights == "equal"
     assert parse("weights: model").rules.weights == "model"
     assert "line 1: weights is neither of equal and model. Write one of the two" in refused("weights: 3")
 
 
 @pytest.mark.parametrize("text", ["compare: month", "compare: [weekday]", "compare: {weekday: 1}"])
-def test_another_comparison_is_refused(text):
+def test_an_unknown_comparison_is_rejected(text):
     assert "compare is neither of training and weekday. Write one of the two" in refused(text)
 
 
 @pytest.mark.parametrize(
     "name", ["no", "1", "null", "~", "1.5e3", "2026-11-23", "a: b", "größe", "😀", "x" * 120]
 )
-def test_a_column_keeps_its_name_whatever_yaml_takes_it_for(name):
+def test_a_column_name_stays_text_even_if_yaml_would_convert_it(name):
     quoted = f'"{name}"' if ":" in name else name
     settings = parse(f"columns:\n  {quoted}: {{importance: 0}}\n")
 
@@ -126,7 +126,7 @@ def test_a_column_keeps_its_name_whatever_yaml_takes_it_for(name):
 
 
 @pytest.mark.parametrize("number", ["0.01", "1e-2", "1E-02", ".01", "+0.01"])
-def test_a_number_may_be_written_as_yaml_would_not_take_it(number):
+def test_numbers_that_yaml_reads_as_text_are_accepted(number):
     assert parse(f"defaults: {{new_rise: {number}}}").rules.defaults.new_rise == 0.01
 
 
@@ -186,7 +186,7 @@ def test_a_mistake_is_named_with_its_line_and_the_remedy(text, line, words):
     ],
     ids=["latin", "nul", "brackets", "braces", "huge"],
 )
-def test_a_file_that_is_no_settings_at_all_is_refused(content, words):
+def test_a_file_without_settings_is_rejected(content, words):
     assert words in refused(content)
 
 
@@ -198,7 +198,7 @@ def test_a_hostile_name_leaves_a_short_message():
     assert len(refused(f"{'x' * 10_000}: 1")) < 300
 
 
-def test_a_column_that_no_model_has_is_named_with_its_line():
+def test_an_unknown_column_is_named_with_its_line():
     settings = parse("columns:\n  age:\n    distance: 0.1\n  agee: {}\n")
 
     with pytest.raises(InvalidDriftSettings, match=r"line 4: no model has a column 'agee'\."):

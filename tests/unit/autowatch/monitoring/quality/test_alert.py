@@ -42,7 +42,7 @@ DOCUMENT = {
 
 
 class Events:
-    """A double of EventBridge that records events, or refuses them on request."""
+    """A double of EventBridge that records events or, on request, rejects them."""
 
     def __init__(self):
         self.details = []
@@ -92,7 +92,7 @@ def document(target, day="2026-11-23"):
     return Bucket(target.bucket.client, BUCKET).read_json(quality_key(day))
 
 
-def test_a_worse_day_is_told_of_once(world):
+def test_a_degraded_day_is_alerted_on_once(world):
     target, messages = world
     put(target)
     assert alert_on_worse_days(target, ["2026-11-23"]) == ("2026-11-23",)
@@ -142,14 +142,14 @@ def test_a_worse_day_is_told_of_once(world):
 
 
 @pytest.mark.parametrize("verdict", ["good", "not enough labels"])
-def test_other_days_are_not_told_of(world, verdict):
+def test_other_days_are_not_alerted_on(world, verdict):
     target, messages = world
     put(target, verdict=verdict, reasons=[])
     assert alert_on_worse_days(target, ["2026-11-23", "2026-11-20"]) == ()
     assert messages() == []
 
 
-def test_many_days_make_one_mail(world):
+def test_many_days_share_one_mail(world):
     target, messages = world
     days = [f"2026-11-{day:02}" for day in range(1, 24)]
     for day in days:
@@ -167,14 +167,14 @@ def test_many_days_make_one_mail(world):
     assert all(document(target, day)["alerted"] for day in told)
 
 
-def test_a_model_that_does_not_serve_any_more(world):
+def test_the_mail_names_the_model_in_force_if_it_changed(world):
     target, messages = world
     put(target, run="r0")
     alert_on_worse_days(target, ["2026-11-23"])
     assert "model r0 is no longer in force; r1 is." in messages()[0]["Message"]
 
 
-def test_since_ends_at_another_model(world):
+def test_since_ends_at_a_different_model(world):
     target, _ = world
     put(target, "2026-11-21", run="r0")
     put(target, "2026-11-22")
@@ -183,7 +183,7 @@ def test_since_ends_at_another_model(world):
     assert target.events.details[0]["since"] == "2026-11-22"
 
 
-def test_two_at_once_tell_once(world):
+def test_concurrent_invocations_alert_once(world):
     target, messages = world
     put(target)
     start = threading.Barrier(4)
@@ -202,7 +202,7 @@ def test_two_at_once_tell_once(world):
     assert len(messages()) == 1
 
 
-def test_whoever_died_over_it_is_waited_for_and_then_replaced(world):
+def test_an_expired_claim_is_taken_over(world):
     target, messages = world
     put(target, alerting=to_text(datetime.now(UTC)))
     begun = datetime.now(UTC)
@@ -211,7 +211,7 @@ def test_whoever_died_over_it_is_waited_for_and_then_replaced(world):
     assert len(messages()) == 1
 
 
-def test_what_could_not_be_told_is_open_for_the_next_attempt(world):
+def test_a_failed_alert_is_retried_by_the_next_attempt(world):
     target, messages = world
     put(target)
     target.events.refuses = True
@@ -220,11 +220,11 @@ def test_what_could_not_be_told_is_open_for_the_next_attempt(world):
     assert (document(target)["alerted"], document(target)["alerting"]) == (False, None)
     target.events.refuses = False
     assert alert_on_worse_days(target, ["2026-11-23"]) == ("2026-11-23",)
-    # The mail had gone out before the event was refused: it comes twice rather than never.
+    # The mail was sent before the event was rejected: it is sent twice rather than never.
     assert len(messages()) == 2
 
 
-def test_labels_that_come_meanwhile_are_not_overwritten(world):
+def test_labels_that_arrive_during_the_alert_are_not_overwritten(world):
     target, _ = world
     put(target)
 
@@ -239,7 +239,7 @@ def test_labels_that_come_meanwhile_are_not_overwritten(world):
     assert (document(target)["rows_labelled"], document(target)["alerted"]) == (3500, True)
 
 
-def test_another_run_that_is_measured_meanwhile_is_told_of_too(world):
+def test_a_run_measured_during_the_alert_is_alerted_on_as_well(world):
     """The day's document changes to the newest run with labels."""
     target, messages = world
     put(target)
@@ -268,7 +268,7 @@ def test_a_hostile_name_stays_on_its_line(world):
     assert all(line.isprintable() for line in lines)
 
 
-def test_a_day_of_numbers_speaks_of_errors(world):
+def test_the_mail_of_a_regression_day_names_errors(world):
     target, messages = world
     error = {"value": 12_345.6, "lower": 11_000.0, "upper": 13_900.0}
     r2 = {"value": 0.31, "lower": 0.2, "upper": 0.4}
@@ -293,7 +293,7 @@ def test_a_day_of_numbers_speaks_of_errors(world):
     assert "auc" not in detail
 
 
-def test_a_day_of_several_labels_speaks_of_what_was_judged(world):
+def test_the_mail_of_a_multiclass_day_names_the_judged_measure(world):
     target, messages = world
     put(
         target,

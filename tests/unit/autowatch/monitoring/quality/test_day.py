@@ -49,7 +49,7 @@ def measure(s3, day=DAY, **options):
     return measure_day(Bucket(s3, BUCKET), day, options.pop("rules", RULES), NOW, **options)
 
 
-def test_the_document(s3):
+def test_the_document_has_all_fields(s3):
     probabilities, labels = draw(1_000, 0.3)
     digits = put_scored(s3, probabilities=probabilities)
     put_scored(s3, "without labels", probabilities=["0.5"] * 250)
@@ -73,8 +73,8 @@ def test_the_document(s3):
     assert (document["other_runs"], document["alerted"]) == ([], False)
 
 
-def test_figures_of_labels_are_those_of_the_runs_threshold(s3):
-    """Scoring has written the labels by the threshold of the run's contract; here all from 0.35 on are `yes`."""
+def test_label_figures_use_the_runs_threshold(s3):
+    """Scoring applied the threshold of the run's contract; here rows with at least 0.35 are `yes`."""
     probabilities, labels = draw(500, 0.1)
     digits = put_scored(s3, probabilities=probabilities, threshold=0.35)
     take(s3, labels_text(digits, labels))
@@ -86,7 +86,7 @@ def test_figures_of_labels_are_those_of_the_runs_threshold(s3):
         assert document["metrics"][name]["value"] == pytest.approx(oracle(positive, predicted)), name
 
 
-def test_a_label_that_begins_like_a_formula_is_told_from_the_other_in_neutralised_predictions(s3):
+def test_labels_that_begin_like_formulas_are_distinguished_in_neutralised_predictions(s3):
     probabilities, labels = draw(500, 0.3)
     names = {"no": "=no", "yes": "=yes"}
     digits = put_scored(s3, probabilities=probabilities, labels=("=no", "=yes"), neutralise=True)
@@ -103,8 +103,8 @@ def test_a_day_without_labels_has_no_document(s3):
     assert keys(s3, "reports/") == []
 
 
-def test_labels_join_the_right_rows_whatever_was_rejected_between_them(s3):
-    """The prediction is right where the number of the row is odd, and rows that were not scored do not count."""
+def test_labels_join_the_right_rows_despite_rejected_rows_between_them(s3):
+    """Predictions of odd rows are right; rows that were not scored do not count."""
     probabilities = ["0.9" if number % 3 else "0.1" for number in range(1, 301)]
     rejected = [number for number in range(1, 301) if number % 10 == 0]
     digits = put_scored(s3, probabilities=probabilities, rejected=rejected)
@@ -120,7 +120,7 @@ def test_labels_join_the_right_rows_whatever_was_rejected_between_them(s3):
     assert document["metrics"]["accuracy"]["value"] == pytest.approx(right)
 
 
-def test_part_of_a_day_later_more_of_it_and_corrections(s3):
+def test_later_labels_and_corrections_are_included(s3):
     probabilities, labels = draw(600, 0.3)
     digits = put_scored(s3, probabilities=probabilities)
     wrong = [{"yes": "no", "no": "yes"}[label] for label in labels]
@@ -129,7 +129,7 @@ def test_part_of_a_day_later_more_of_it_and_corrections(s3):
     take(s3, labels_text(digits, labels[300:], first=301), name="more", time="2026-11-26T08:00:00Z")
     take(s3, labels_text(digits, labels[:300]), name="corrected", time="2026-11-27T08:00:00Z")
     corrected = measure(s3).document
-    # What came first is announced again, and an older file comes late: neither replaces the correction.
+    # The first file's event is repeated, and an older file arrives late: neither replaces the correction.
     take(s3, labels_text(digits, wrong[:300]), name="late", time="2026-11-24T08:00:00Z")
     document = measure(s3).document
     assert document["rows_labelled"] == 600
@@ -138,7 +138,7 @@ def test_part_of_a_day_later_more_of_it_and_corrections(s3):
     assert document["metrics"]["auc"]["value"] == pytest.approx(expected)
 
 
-def test_each_run_is_measured_by_itself_the_newest_first(s3):
+def test_each_run_is_measured_separately_newest_first(s3):
     good_probabilities, good = draw(400, 0.4)
     bad_probabilities, bad = draw(300, 0.0, seed=2)
     old = put_scored(s3, "old", run="r1", probabilities=bad_probabilities)
@@ -153,7 +153,7 @@ def test_each_run_is_measured_by_itself_the_newest_first(s3):
     assert other["gate"]["auc"] == 0.9
 
 
-def test_labels_of_rows_that_were_not_scored_alone(s3):
+def test_labels_of_unscored_rows_are_ignored(s3):
     digits = put_scored(s3, rejected=(1, 2))
     take(s3, labels_text(digits, ["yes", "no"]))
     document = measure(s3).document
@@ -165,7 +165,7 @@ def test_labels_of_rows_that_were_not_scored_alone(s3):
     assert document["metrics"] == dict.fromkeys(MEASURES_OF["binary"].measures)
 
 
-def test_one_label(s3):
+def test_one_label_is_enough_for_a_document(s3):
     digits = put_scored(s3)
     take(s3, f"id,label\n{digits}-2,yes\n")
     document = measure(s3).document
@@ -182,14 +182,14 @@ def test_predictions_without_labels_are_not_read(s3):
     assert measure(s3).document["rows_scored"] == 4
 
 
-def test_many_files_of_a_day_are_waited_for_together(s3):
-    """As many as come from clients that send a file every few seconds."""
+def test_many_files_of_a_day_are_read_in_parallel(s3):
+    """As many files as from clients that send one every few seconds."""
     files = [put_scored(s3, f"f{number}", probabilities=["0.2", "0.9"]) for number in range(48)]
     text = "\n".join(["id,y", *(f"{digits}-1,no\n{digits}-2,yes" for digits in files), ""])
     take_labels(Bucket(s3, BUCKET), put_labels(s3, text))
 
     class Far:
-        """S3 at a distance: each answer about an object's head takes a tenth of a second."""
+        """A slow S3: each HEAD request takes a tenth of a second."""
 
         def __getattr__(self, name):
             return getattr(s3, name)
@@ -205,7 +205,7 @@ def test_many_files_of_a_day_are_waited_for_together(s3):
     assert measured.document["metrics"]["accuracy"]["value"] == 1
 
 
-def test_predictions_that_are_gone_are_told_of(s3):
+def test_missing_predictions_are_an_error(s3):
     digits = put_scored(s3)
     take(s3, f"id,label\n{digits}-2,yes\n")
     key = f"predictions/date={DAY}/a-0123456789abcdef.csv"
@@ -215,7 +215,7 @@ def test_predictions_that_are_gone_are_told_of(s3):
         measure(s3)
 
 
-def test_what_is_covered_is_left_alone_until_it_is_asked_for_or_the_rules_change(s3):
+def test_a_covered_day_is_measured_again_only_on_demand_or_after_a_rule_change(s3):
     digits = put_scored(s3)
     take(s3, f"id,label\n{digits}-2,yes\n")
     first = measure(s3)
@@ -227,8 +227,8 @@ def test_what_is_covered_is_left_alone_until_it_is_asked_for_or_the_rules_change
     assert measure(s3).document["rows_scored"] == 4
 
 
-def test_two_files_of_a_day_at_once_both_count(s3):
-    """The second file's labels come, and are measured, between the first one's listing and its writing."""
+def test_concurrent_files_of_a_day_both_count(s3):
+    """The second file is processed between the first one's listing and its write."""
     digits = put_scored(s3, probabilities=["0.1", "0.2", "0.8"])
     take(s3, f"id,label\n{digits}-1,no\n", name="first")
     overtaken = []
@@ -249,7 +249,7 @@ def test_two_files_of_a_day_at_once_both_count(s3):
     assert not outcome.is_new
 
 
-def test_a_day_that_others_write_without_end_is_given_up(s3):
+def test_a_day_that_others_keep_changing_is_given_up(s3):
     digits = put_scored(s3)
     take(s3, f"id,label\n{digits}-2,yes\n")
     measure(s3)
@@ -271,7 +271,7 @@ def test_a_day_that_others_write_without_end_is_given_up(s3):
         measure_day(Bucket(Overwritten(), BUCKET), DAY, RULES, NOW, anew=True)
 
 
-def test_a_bucket_without_versions():
+def test_a_bucket_without_versions_is_supported():
     client = boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
     with mock_aws():
         create_bucket(client, versioned=False)
@@ -292,7 +292,7 @@ NUMBERS = replace(CONTRACT, labels=(), positive_label="", problem_type="regressi
 
 
 def draw_classes(rows, strength=2.0, seed=1):
-    """True labels, and what a model adds to the rows that leans towards them by so much."""
+    """True labels, and predictions that lean towards them by `strength`."""
     random = np.random.default_rng(seed)
     actual = random.integers(0, 3, rows)
     scores = random.normal(size=(rows, 3))
@@ -308,7 +308,7 @@ def draw_classes(rows, strength=2.0, seed=1):
 
 
 @pytest.mark.parametrize("each", [True, False])
-def test_a_day_of_several_labels(s3, each):
+def test_a_day_of_multiclass_predictions(s3, each):
     labels, probabilities, outputs = draw_classes(600)
     if not each:
         outputs = {name: column for name, column in outputs.items() if name in ("y", "y_probability")}
@@ -338,7 +338,7 @@ def test_a_day_of_several_labels(s3, each):
         assert document["judged"]["measure"] == document["decided_by"] == "balanced_accuracy"
 
 
-def test_a_day_of_numbers(s3):
+def test_a_day_of_regression_predictions(s3):
     random = np.random.default_rng(3)
     actual = random.normal(-50, 20, 400).round(3)
     predicted = (actual + random.normal(0, 5, 400)).round(3)
@@ -362,14 +362,14 @@ def test_a_day_of_numbers(s3):
     assert (document["calibration"], document["classes"], document["threshold"]) == ([], None, None)
 
 
-def test_numbers_that_are_corrected_count_as_corrected(s3):
+def test_corrected_numbers_replace_earlier_ones(s3):
     digits = put_scored(s3, outputs={"y": ["1"] * 20}, contract=NUMBERS)
     take(s3, labels_text(digits, ["5"] * 20), name="first")
     take(s3, labels_text(digits, ["1"] * 20), name="then", time="2026-11-25T09:00:00Z")
     assert measure(s3).document["metrics"]["rmse"]["value"] == 0
 
 
-def test_what_is_no_number_is_rejected_with_the_reason(s3):
+def test_text_that_is_not_a_number_is_rejected_with_the_reason(s3):
     digits = put_scored(s3, outputs={"y": ["1"] * 4}, contract=NUMBERS)
     taken = take(s3, labels_text(digits, ["2", "1.5 EUR", "inf", ""]))
     assert (taken.taken, taken.rejected) == (1, 3)

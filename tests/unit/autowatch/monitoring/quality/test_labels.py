@@ -45,7 +45,7 @@ def test_labels_go_to_the_day_and_the_run_of_their_predictions(s3):
     assert keys(s3, "rejected/") == []
 
 
-def test_of_several_labels_for_a_row_the_last_of_the_file_counts(s3):
+def test_the_last_of_several_labels_for_a_row_counts(s3):
     digits = put_scored(s3)
     text = f"id,y\n{digits}-1,yes\n{digits}-2,no\n{digits}-1,no\n{digits}-1,yes\n"
     assert take_labels(Bucket(s3, BUCKET), put_labels(s3, text)).taken == 4
@@ -92,12 +92,12 @@ def test_rows_that_fit_no_prediction_are_rejected_with_their_lines_and_reasons(s
     assert read_rows(s3, key) == (["line", "reason", "id", "y"], expected)
 
 
-def test_numbers_that_came_true_are_read_in_the_training_files_form_or_plainly(s3):
+def test_actual_numbers_are_read_in_the_training_files_format_or_as_plain_numbers(s3):
     digits = put_scored(s3, probabilities=["0.1"] * 6)
     document = read_document(s3, "models/r1/contract.json")
     changed = {"problem_type": "regression", "labels": [], "target_form": {"decimal": ",", "group": "."}}
     Bucket(s3, BUCKET).write_json("models/r1/contract.json", document | changed)
-    texts = ["1.234,5", "-3", "2.5e3", "n/a", "", "many"]
+    texts = ["1.234,5", "-3", "2.5e3", "n/a", "", "1.234"]
     rows = [f'{digits}-{number},"{text}"' for number, text in enumerate(texts, start=1)]
     arrival = put_labels(s3, "\n".join(["id,y", *rows, ""]))
     assert take_labels(Bucket(s3, BUCKET), arrival) == TakenLabels(6, 3, 3, (DAY,))
@@ -105,10 +105,11 @@ def test_numbers_that_came_true_are_read_in_the_training_files_form_or_plainly(s
     assert fragment == f"id,y_actual\n{digits}-1,1234.5\n{digits}-2,-3.0\n{digits}-3,2500.0\n"
     (key,) = keys(s3, "rejected/labels/")
     no_number = "The label is not a number, and the model of run r1 predicts numbers."
-    assert [row[1] for row in read_rows(s3, key)[1]] == [no_number, "The label is missing.", no_number]
+    two = "The label may mean two numbers. Write it without separators of thousands, or with decimals."
+    assert [row[1] for row in read_rows(s3, key)[1]] == [no_number, "The label is missing.", two]
 
 
-def test_a_file_in_which_nothing_fits_has_no_day(s3):
+def test_a_file_without_matching_rows_has_no_days(s3):
     taken = take_labels(Bucket(s3, BUCKET), put_labels(s3, f"id,y\n{UNKNOWN},yes\n"))
     assert taken == TakenLabels(1, 0, 1, ())
     assert fragments(s3) == {}
@@ -123,7 +124,7 @@ def test_a_file_in_which_nothing_fits_has_no_day(s3):
         ("id,y,label", 2),
         ("id,y,label,y_actual", 3),
         ("y_actual,id", 0),
-        # Of a predictions file `y` is the prediction.
+        # In a predictions file, `y` is the prediction.
         ("y_actual,id,y,y_probability,prediction_date", 0),
         ("id,y,y_probability,label", 3),
     ],
@@ -134,7 +135,7 @@ def test_the_column_of_the_labels(header, place):
 
 
 @pytest.mark.parametrize("header", ["y,label", "id", "id,Y", "ID,y", "id,y,y_probability", "id,prediction"])
-def test_a_file_without_ids_or_labels(header):
+def test_a_file_without_ids_or_labels_is_rejected(header):
     with pytest.raises(MissingColumns):
         find_label_columns(header.split(","), "y")
 
@@ -156,7 +157,7 @@ def test_the_column_that_names_the_rows(header, id_column, place, by_key):
 
 
 @pytest.mark.parametrize(("id_column", "words"), [("customer", "name your key 'customer'"), ("", "IdColumn")])
-def test_a_file_without_ids_is_told_of_the_key(id_column, words):
+def test_the_error_for_a_file_without_ids_names_the_key(id_column, words):
     with pytest.raises(MissingColumns, match=words):
         find_label_columns(["other", "y"], "y", id_column)
 
@@ -207,7 +208,7 @@ def test_the_users_key_may_be_called_id(s3):
     assert list(fragments(s3).values()) == [f"id,y_actual\n{digits}-2,yes\n"]
 
 
-def test_a_target_that_is_called_label():
+def test_a_target_may_be_called_label():
     assert find_label_columns(["id", "label"], "label").label == 1
     with pytest.raises(MissingColumns, match="label_actual"):
         find_label_columns(["id", "label", "label_probability"], "label")
@@ -223,7 +224,7 @@ def test_a_target_that_is_called_label():
         (b"id,y\n%(digits)s-1,yes\n%(digits)s-x,yes\n" + b'%(digits)s-2,"no\n', MalformedCsv),
     ],
 )
-def test_a_file_that_cannot_be_read_leaves_nothing(s3, content, error):
+def test_a_malformed_file_leaves_no_objects(s3, content, error):
     digits = put_scored(s3).encode()
     with pytest.raises(error):
         take_labels(Bucket(s3, BUCKET), put_labels(s3, content.replace(b"%(digits)s", digits)))
@@ -231,7 +232,7 @@ def test_a_file_that_cannot_be_read_leaves_nothing(s3, content, error):
     assert keys(s3, "rejected/") == []
 
 
-def test_before_the_first_release_there_is_nothing_to_label():
+def test_labels_before_the_first_release_are_rejected():
     client = boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
     with mock_aws():
         create_bucket(client)
@@ -239,14 +240,14 @@ def test_before_the_first_release_there_is_nothing_to_label():
             take_labels(Bucket(client, BUCKET), put_labels(client, f"id,y\n{UNKNOWN},yes\n"))
 
 
-def test_bom_quotes_crlf_and_semicolons(s3):
+def test_bom_quotes_crlf_and_semicolons_are_read(s3):
     digits = put_scored(s3)
     text = f'\ufeff"id";"y"\r\n"{digits}-1";"yes"\r\n\r\n{digits}-2;no\r\n'
     assert take_labels(Bucket(s3, BUCKET), put_labels(s3, text)).taken == 2
     assert list(fragments(s3).values()) == [f"id,y_actual\n{digits}-1,yes\n{digits}-2,no\n"]
 
 
-def test_the_same_announcement_twice_and_two_at_once_leave_the_same(s3):
+def test_repeated_and_concurrent_events_write_the_same_objects(s3):
     digits = put_scored(s3, probabilities=["0.5"] * 500)
     arrival = put_labels(s3, labels_text(digits, ["yes", "no"] * 250) + f"{UNKNOWN},yes\n")
     take_labels(Bucket(s3, BUCKET), arrival)
@@ -268,7 +269,7 @@ def test_versions_of_a_key_do_not_replace_each_other(s3):
     assert [text.split(",")[-1] for text in fragments(s3).values()] == ["no\n", "yes\n"]
 
 
-def test_each_predictions_file_is_looked_for_once_however_the_rows_are_mixed(s3):
+def test_each_predictions_file_is_looked_up_once_even_if_rows_are_mixed(s3):
     prefixes = [put_scored(s3, f"f{number}", probabilities=["0.5"] * 3) for number in range(5)]
     asked = []
 

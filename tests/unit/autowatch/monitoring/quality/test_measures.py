@@ -21,7 +21,7 @@ def rows(count, positives, seed=1):
 
 
 @pytest.mark.parametrize(("count", "positives"), [(4, 2), (200, 22), (5_000, 4_000)])
-def test_the_figures_are_scikit_learns_and_the_gates(count, positives):
+def test_the_figures_equal_scikit_learns_and_the_gates(count, positives):
     drawn = rows(count, positives)
     measured = measure_quality(drawn, 10)
     expected = {
@@ -42,7 +42,7 @@ def test_the_figures_are_scikit_learns_and_the_gates(count, positives):
     assert (measured.rows, measured.of_class) == (count, (count - positives, positives))
 
 
-def test_every_figure_but_the_calibration_error_has_its_interval():
+def test_every_figure_except_the_calibration_error_has_an_interval():
     for name, estimate in measure_quality(rows(300, 60), 10).metrics.items():
         if name == "calibration_error":
             assert (estimate.lower, estimate.upper) == (None, None)
@@ -59,13 +59,13 @@ def test_the_bins_of_calibration_have_wilsons_intervals():
         assert list(document) == ["predicted", "observed", "lower", "upper", "rows"]
 
 
-def test_no_row_tells_nothing():
+def test_without_rows_there_are_no_figures():
     measured = measure_quality(rows(0, 0), 10)
     assert measured.metrics == dict.fromkeys(MEASURES)
     assert (measured.rows, measured.calibration) == (0, ())
 
 
-def test_one_row():
+def test_one_row_is_measured():
     measured = measure_quality(BinaryRows(np.array([True]), np.array([True]), np.array([0.75])), 10)
     assert measured.metrics["auc"] is None
     assert measured.metrics["accuracy"].value == measured.metrics["accuracy"].upper == 1
@@ -84,7 +84,7 @@ def test_one_class(label):
     )
 
 
-def test_certain_predictions_that_are_wrong_are_cut_off_as_the_gate_does():
+def test_certain_but_wrong_predictions_are_clipped_as_in_the_gate():
     positive, probability = np.array([True, False, True]), np.array([0.0, 1.0, 1.0])
     measured = measure_quality(BinaryRows(positive, probability > 0.5, probability), 10)
     at_gate = measure(positive, probability > 0.5, probability)
@@ -109,27 +109,27 @@ def test_parts_are_joined():
     ],
     ids=["labels", "numbers"],
 )
-def test_no_row_of_other_types_tells_nothing_either(nothing):
+def test_without_rows_other_types_have_no_figures_either(nothing):
     measured = measure_quality(nothing, 10)
     assert measured.metrics == dict.fromkeys(MEASURES_OF[nothing.problem_type].measures)
     assert (measured.rows, measured.deciding, sum(measured.of_class)) == (0, {}, 0)
 
 
 @pytest.mark.parametrize(("positives", "decides"), [(9, False), (10, True), (190, True), (191, False)])
-def test_a_verdict_takes_so_many_rows_of_either_class(positives, decides):
+def test_a_verdict_needs_a_minimum_of_rows_of_either_class(positives, decides):
     assert bool(measure_quality(rows(200, positives), 10).deciding) is decides
 
 
-def test_a_verdict_on_several_labels_leaves_out_those_with_few_rows_and_those_that_the_gate_does_not_know():
+def test_a_multiclass_verdict_leaves_out_classes_with_few_rows_or_unknown_to_the_gate():
     actual = np.repeat([0, 1, 2, 3], [30, 20, 10, 9])
     drawn = ClassRows(("a", "b", "c", "d"), actual, actual, np.full(69, 0.9))
     assert measure_quality(drawn, 10).judged == (0, 1, 2)
     assert measure_quality(drawn, 10, known=(0, 2, 3)).judged == (0, 2)
-    assert set(measure_quality(drawn, 10, known=(0, 2, 3)).deciding) == {"balanced_accuracy"}
+    assert set(measure_quality(drawn, 10, known=(0, 2, 3)).deciding) == {"balanced_accuracy", "macro_f1"}
     assert measure_quality(drawn, 25).deciding == {}
 
 
-def test_a_verdict_on_numbers_takes_a_few_rows():
+def test_a_regression_verdict_needs_a_few_rows():
     assert measure_quality(NumberRows(np.arange(9.0), np.zeros(9)), 10).deciding == {}
     assert set(measure_quality(NumberRows(np.arange(10.0), np.zeros(10)), 10).deciding) == {
         "rmse",

@@ -1,4 +1,4 @@
-"""The remains of a failed transform, and its alert."""
+"""Cleaning up after a failed transform, and its alert."""
 
 import json
 
@@ -65,7 +65,7 @@ def test_nothing_is_left_and_the_message_says_what_to_do(s3):
 
 
 @pytest.mark.parametrize("kept", [ERROR, json.dumps(ERROR)], ids=["object", "text"])
-def test_the_error_of_a_piece_is_told_instead_of_the_maps(s3, kept):
+def test_a_pieces_error_is_reported_instead_of_the_map_states(s3, kept):
     arrival = drop(s3, TEXT)
     check(s3, arrival)
     Bucket(s3, BUCKET).write_json(WORK.failure, kept)
@@ -74,17 +74,17 @@ def test_the_error_of_a_piece_is_told_instead_of_the_maps(s3, kept):
     assert outcome[0] == "TransformFailed"
 
 
-def test_what_was_committed_before_the_failure_stays_and_is_said(s3):
+def test_a_commit_before_the_failure_stays_and_is_reported(s3):
     arrival = drop(s3, TEXT)
     transform(s3, arrival)
     before = results(s3)
     _, message = fail(s3, arrival, {"Error": "States.Timeout", "Cause": ""})
     assert results(s3) == before
-    assert "had been written before that: predictions/" in message["Message"]
+    assert "were written before the failure: predictions/" in message["Message"]
 
 
 def end(s3, document, status):
-    """What Step Functions' event on the end of an execution brings about: the messages."""
+    """The messages that follow Step Functions' event about the end of an execution."""
     sagemaker, topic = boto3.client("sagemaker", "us-east-1"), Topic()
     detail = {"input": json.dumps(document), "status": status, "cause": "Somebody stopped it."}
     with Stubber(sagemaker) as stubber:
@@ -106,7 +106,7 @@ def execution(arrival):
 
 
 @pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT", "FAILED"])
-def test_one_that_was_ended_from_outside_leaves_nothing_and_is_told(s3, status):
+def test_an_execution_ended_from_outside_leaves_nothing_and_is_reported(s3, status):
     arrival = drop(s3, TEXT)
     check(s3, arrival)
     (message,) = end(s3, execution(arrival), status)
@@ -115,11 +115,11 @@ def test_one_that_was_ended_from_outside_leaves_nothing_and_is_told(s3, status):
     assert "upload the file again" in message["Message"]
 
 
-def test_one_that_failed_by_itself_has_told_already(s3):
+def test_an_execution_that_failed_is_not_reported_again(s3):
     assert end(s3, execution(drop(s3, TEXT)), "FAILED") == []
 
 
-def test_a_file_that_was_waiting_is_named(s3):
+def test_a_waiting_file_is_named(s3):
     event = announcement(drop(s3, TEXT, "inference/ä b.csv"), BUCKET)
     (message,) = end(s3, {"postponed": {"seconds": 5, "event": event}}, "ABORTED")
     assert "inference/ä b.csv was waiting" in message["Message"]

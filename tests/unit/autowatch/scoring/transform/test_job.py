@@ -1,4 +1,4 @@
-"""The requests, checked against botocore's model of the service, and the handling of the answers."""
+"""The requests, checked against botocore's service model, and the handling of the answers."""
 
 import json
 from dataclasses import replace
@@ -82,7 +82,7 @@ def run(sagemaker, plan, limit_seconds=3600, longest_line=200, key=""):
 
 
 def asked(sagemaker, plan, **how):
-    """The request for a job that is not there yet."""
+    """The request for a job that does not exist yet."""
     requests = []
     sagemaker.meta.events.register(
         "before-parameter-build.sagemaker.CreateTransformJob", lambda params, **_: requests.append(params)
@@ -104,7 +104,7 @@ def test_a_request_is_small_enough_for_the_model_and_large_enough_for_a_row(
 ):
     request = asked(sagemaker, plan, longest_line=longest_line)
     assert request["MaxPayloadInMB"] == megabytes
-    # At 100 bytes and a millisecond for a row.
+    # At 100 bytes and a millisecond per row.
     assert megabytes > 1 or request["MaxPayloadInMB"] * 1e6 / 100 * 1e-3 < 60
 
 
@@ -115,7 +115,7 @@ def test_the_server_in_the_container_waits_as_long_as_the_job(sagemaker, plan):
     assert request["Environment"]["SAGEMAKER_TS_RESPONSE_TIMEOUT"] == limit
 
 
-def test_the_job_joins_what_it_is_given_and_stays_within_the_payload_limits(sagemaker, plan):
+def test_the_job_joins_its_input_and_stays_within_the_payload_limits(sagemaker, plan):
     request = asked(sagemaker, plan)
     assert request["TransformJobName"] == NAME
     assert request["ModelName"] == "bank-r1"
@@ -128,7 +128,7 @@ def test_the_job_joins_what_it_is_given_and_stays_within_the_payload_limits(sage
 
 
 def test_the_job_names_the_model_of_the_champion_that_was_pinned(sagemaker, plan):
-    """Whatever is released meanwhile: the job is never told an endpoint."""
+    """Whatever is released meanwhile: the job never refers to an endpoint."""
     requests = []
     sagemaker.meta.events.register(
         "before-parameter-build.sagemaker.CreateTransformJob", lambda params, **_: requests.append(params)
@@ -141,7 +141,7 @@ def test_the_job_names_the_model_of_the_champion_that_was_pinned(sagemaker, plan
     assert "EndpointName" not in json.dumps(requests)
 
 
-def test_a_key_encrypts_what_the_job_runs_on_and_what_it_writes(sagemaker, plan):
+def test_a_key_encrypts_the_jobs_disks_and_output(sagemaker, plan):
     requests = []
     sagemaker.meta.events.register(
         "before-parameter-build.sagemaker.CreateTransformJob", lambda params, **_: requests.append(params)
@@ -156,13 +156,13 @@ def test_a_key_encrypts_what_the_job_runs_on_and_what_it_writes(sagemaker, plan)
     assert with_key["TransformOutput"]["KmsKeyId"] == with_key["TransformResources"]["VolumeKmsKeyId"] == key
 
 
-def test_a_job_that_another_call_has_just_started_is_the_one(sagemaker, plan):
+def test_a_job_that_another_call_has_started_is_used(sagemaker, plan):
     sagemaker.stubber.add_client_error("describe_transform_job", "ResourceNotFound")
     sagemaker.stubber.add_client_error("create_transform_job", "ResourceInUse")
     assert not run(sagemaker, plan).done
 
 
-def test_a_look_that_is_refused_starts_nothing(sagemaker, plan):
+def test_a_failed_poll_starts_nothing(sagemaker, plan):
     sagemaker.stubber.add_client_error("describe_transform_job", "AccessDeniedException")
     with pytest.raises(ClientError, match="AccessDenied"):
         run(sagemaker, plan)
@@ -171,13 +171,13 @@ def test_a_look_that_is_refused_starts_nothing(sagemaker, plan):
 @pytest.mark.parametrize(
     ("status", "done"), [("InProgress", False), ("Stopping", False), ("Completed", True)]
 )
-def test_how_it_is_doing(sagemaker, plan, status, done):
+def test_the_progress_of_a_job(sagemaker, plan, status, done):
     sagemaker.stubber.add_response("describe_transform_job", description(status))
     assert run(sagemaker, plan).done is done
 
 
 @pytest.mark.parametrize("status", ["Failed", "Stopped"])
-def test_a_job_that_ended_badly_is_told_of_in_sagemakers_words(sagemaker, plan, status):
+def test_a_failed_job_is_reported_with_sagemakers_reason(sagemaker, plan, status):
     sagemaker.stubber.add_response(
         "describe_transform_job", description(status, FailureReason="AlgorithmError: see job logs")
     )
@@ -185,7 +185,7 @@ def test_a_job_that_ended_badly_is_told_of_in_sagemakers_words(sagemaker, plan, 
         run(sagemaker, plan)
 
 
-def test_a_job_that_takes_too_long_is_given_up(sagemaker, plan):
+def test_a_job_that_takes_too_long_is_abandoned(sagemaker, plan):
     sagemaker.stubber.add_response("describe_transform_job", description("InProgress"))
     with pytest.raises(TransformOverdue, match="3600 s, more than MaxTransformSeconds"):
         run(sagemaker, plan, limit_seconds=3599)
@@ -205,7 +205,7 @@ def test_only_a_running_job_is_stopped(sagemaker):
 
 
 @pytest.mark.parametrize(("seconds", "limit"), [(1, 600), (30, 21600), (1, 432000), (300, 432000)])
-def test_looks_at_a_job_of_any_length_fit_into_an_executions_history(seconds, limit):
+def test_polls_of_a_job_of_any_length_fit_into_an_executions_history(seconds, limit):
     interval = poll_interval(seconds, limit)
     assert interval >= seconds
     assert limit / interval * 9 < 20_000

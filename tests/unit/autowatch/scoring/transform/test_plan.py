@@ -32,7 +32,7 @@ def put(s3, content):
 
 @pytest.mark.parametrize("window", [7, 64 * 1024])
 @pytest.mark.parametrize("piece_bytes", [10, 99, 10_000])
-def test_pieces_are_whole_lines_and_leave_nothing_out(s3, monkeypatch, piece_bytes, window):
+def test_pieces_are_whole_lines_and_cover_the_file(s3, monkeypatch, piece_bytes, window):
     monkeypatch.setattr(module, "_WINDOW_BYTES", window)
     chance = random.Random(piece_bytes)
     content = b"header\n" + b"".join(b"x" * chance.randrange(30) + b"\n" for _ in range(12)) + b"no line end"
@@ -50,7 +50,7 @@ def test_there_are_never_more_pieces_than_parts_of_an_upload(s3, monkeypatch):
     assert len(cut_pieces(Bucket(s3, "bucket"), put(s3, b"x\n" * 1000), 0, 1)) == 5
 
 
-def test_nothing_behind_the_header_is_no_piece(s3):
+def test_a_file_with_only_a_header_has_no_piece(s3):
     assert cut_pieces(Bucket(s3, "bucket"), put(s3, b"header\n"), 7, 10) == []
 
 
@@ -60,7 +60,7 @@ def test_a_line_that_never_ends_is_refused_without_reading_it_all(s3, monkeypatc
         cut_pieces(Bucket(s3, "bucket"), put(s3, b"x" * 5000), 0, 100)
 
 
-def test_a_file_that_was_replaced_is_gone(s3):
+def test_a_replaced_file_is_reported_as_gone(s3):
     old = put(s3, b"x\n" * 100)
     put(s3, b"y\n" * 100)
     with pytest.raises(InputGone):
@@ -98,7 +98,7 @@ def test_ascending_columns_are_picked_from_the_files_own_rows(width, features, e
         (40, [0, *range(2, 40)], ","),
     ],
 )
-def test_other_columns_are_moved_behind_the_rest(width, features, delimiter):
+def test_other_columns_are_moved_to_the_end(width, features, delimiter):
     rows = choose_rows(layout(width, features), delimiter)
     assert not rows.as_in_file
     assert sorted(rows.order) == list(range(width))

@@ -1,4 +1,4 @@
-"""The two paths side by side: for any file, both give the same result."""
+"""Both ways of scoring, side by side: they give the same result for any file."""
 
 import csv
 import io
@@ -36,7 +36,7 @@ from tests.support.transform_double import SETTINGS, WORK, check, plan, transfor
 
 
 def outcome(s3):
-    """Every object of the result, without what differs between two runs of the same path as well."""
+    """Every object of the result, without what differs even between two runs of the same path."""
     found = {}
     for key in keys(s3, "predictions/") + keys(s3, "rejected/"):
         if key.endswith(".csv"):
@@ -133,7 +133,7 @@ SAME = {
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_both_paths_leave_the_same(s3, name):
+def test_both_paths_give_the_same_result(s3, name):
     scored, transformed = both_ways(s3, SAME[name])
     assert transformed == scored
     assert scored
@@ -145,7 +145,7 @@ FORMED = "age;job;note\n" + "".join(
 
 
 def change_form(s3, form):
-    """Lets the model in force read `age` in this form."""
+    """Makes the champion read `age` in this form."""
     features = (Feature("age", "numeric", form), *CONTRACT.features[1:])
     ages = baseline_column("age", "feature", "numeric", {"1,5": 50, "2.000": 50}, form)
     baseline = replace(BASELINE, columns=(ages, *BASELINE.columns[1:]))
@@ -163,7 +163,7 @@ def test_the_model_is_sent_plain_numbers(s3):
 
 
 @pytest.mark.parametrize("content", [FORMED, FORMED + "1.5;x;faulty\n"], ids=["whole", "one faulty row"])
-def test_both_paths_read_numbers_as_the_contract_says_and_pass_them_through_unchanged(s3, content):
+def test_both_paths_read_numbers_by_the_contract_and_write_them_unchanged(s3, content):
     form = NumberForm(",", ".", missing=("n/k",))
     change_form(s3, form)
     scored, transformed = both_ways(s3, content)
@@ -178,7 +178,7 @@ def test_both_paths_read_numbers_as_the_contract_says_and_pass_them_through_unch
 
 @pytest.mark.parametrize("positive", ["yes", "no"])
 @pytest.mark.parametrize("content", [SAME["faults and quotes"], PLAIN], ids=["faults and quotes", "plain"])
-def test_both_paths_decide_labels_by_the_contracts_threshold(s3, content, positive):
+def test_both_paths_choose_labels_by_the_contracts_threshold(s3, content, positive):
     """A row exactly at the threshold gets the positive label; the model's own labels are those at 0.5."""
     at = float(probability_of(["7", "job7"]))
     exactly = at if positive == "yes" else round(1 - at, 6)
@@ -204,7 +204,7 @@ COLOURS = ("blue, light", "=green", "red")
 
 
 def predict(s3, problem_type, each=False):
-    """Lets the model in force predict one of three labels, or numbers; gives what answers so, and the columns added."""
+    """Makes the champion predict one of three labels, or numbers; returns what answers so, and the added columns."""
     labels = COLOURS if problem_type == "multiclass" else ()
     contract = replace(
         CONTRACT, problem_type=problem_type, labels=labels, positive_label="", probability_of_each_class=each
@@ -224,7 +224,7 @@ def predict(s3, problem_type, each=False):
     bucket.write_json(
         "models/r1/baseline.json", replace(BASELINE, columns=(*BASELINE.columns[:2], *predicted))
     )
-    # The container has an order of its own.
+    # The container has its own order.
     return StubRuntime(labels=labels[::-1]), contract.prediction_columns
 
 
@@ -232,7 +232,7 @@ def predict(s3, problem_type, each=False):
 @pytest.mark.parametrize(
     ("problem_type", "each"), [("multiclass", False), ("multiclass", True), ("regression", False)]
 )
-def test_both_paths_leave_the_same_whatever_is_predicted(s3, content, problem_type, each):
+def test_both_paths_give_the_same_result_for_every_problem_type(s3, content, problem_type, each):
     stub, columns = predict(s3, problem_type, each)
     scored, transformed = both_ways(s3, content, stub=stub)
     assert transformed == scored
@@ -267,7 +267,7 @@ FORMULAS = "age,=note,job,@y_actual\n" + "".join(
 
 @pytest.mark.parametrize("neutralise", [False, True])
 def test_both_paths_neutralise_formulas_where_that_is_asked_for(s3, neutralise):
-    """The model and the profile see the cells as they came; the predictions differ in the `'` alone."""
+    """The model and the profile see the original cells; the predictions differ only in the `'`."""
     bucket = Bucket(s3, BUCKET)
     contract = replace(CONTRACT, labels=("=no", "=yes"), positive_label="=yes")
     jobs = baseline_column("job", "feature", "categorical", {"=job1": 60, "=job2": 40})
@@ -310,7 +310,7 @@ def test_rows_that_are_all_rejected_need_no_job(s3):
 
 
 @pytest.mark.parametrize("piece_bytes", [1500, 10**9])
-def test_a_line_break_in_a_field_is_refused_and_says_what_to_do(s3, piece_bytes):
+def test_a_line_break_in_a_field_is_rejected_with_a_remedy(s3, piece_bytes):
     content = PLAIN.replace("job200,", '"a\nb",')
     transform(s3, drop(s3, content), piece_bytes)
     (key,) = keys(s3, "rejected/")
@@ -321,7 +321,7 @@ def test_a_line_break_in_a_field_is_refused_and_says_what_to_do(s3, piece_bytes)
     assert keys(s3, "predictions/") == []
 
 
-def test_a_line_break_right_where_a_piece_ends_is_seen(s3):
+def test_a_line_break_at_the_end_of_a_piece_is_detected(s3):
     begin = "age,job\n" + "1,x\n" * 60
     for padding in range(12):
         content = begin + "1," + "z" * padding + '"' * 0 + '\n2,"a\nb"\n' + "3,x\n" * 60
@@ -341,7 +341,7 @@ def test_a_row_too_large_for_a_request_is_rejected_in_the_same_words(s3):
     remove_outcome(s3)
     transform(s3, arrival, settings=small)
     assert outcome(s3) == scored
-    assert any("a request at most 1000" in str(content) for content in scored.values())
+    assert any("a request may have at most 1000" in str(content) for content in scored.values())
 
 
 def test_plain_pieces_are_copied_inside_the_bucket(s3, monkeypatch):
@@ -367,13 +367,13 @@ def test_plain_pieces_are_copied_inside_the_bucket(s3, monkeypatch):
         ("1,x\nold,x", "1,x\n"),
     ],
 )
-def test_what_could_be_read_in_two_ways_is_rewritten(s3, row, sent):
+def test_ambiguous_pieces_are_rewritten(s3, row, sent):
     check(s3, drop(s3, f"age,job\n{row}\n"), settings=replace(SETTINGS, max_rejected_percent=100.0))
     (key,) = keys(s3, WORK.input)
     assert read(s3, key) == sent
 
 
-def test_a_file_that_is_scored_already_is_left_alone(s3):
+def test_a_file_that_is_already_scored_is_skipped(s3):
     arrival = drop(s3, PLAIN)
     first = transform(s3, arrival)
     before = outcome(s3)
@@ -444,7 +444,7 @@ def test_every_state_may_run_twice(s3):
         (lambda text: text + '"', AnswerUnreadable),
     ],
 )
-def test_a_spoilt_answer_is_never_committed(s3, spoil, error):
+def test_a_corrupt_answer_is_never_committed(s3, spoil, error):
     with pytest.raises(error):
         transform(s3, drop(s3, PLAIN), spoil=spoil)
     assert outcome(s3) == {}

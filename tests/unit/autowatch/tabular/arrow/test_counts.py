@@ -1,4 +1,4 @@
-"""Arrow's counts are those of a reading text by text."""
+"""Arrow's counts equal those of a parser that goes text by text."""
 
 from collections import Counter
 
@@ -61,7 +61,7 @@ def by_text(bins, texts):
 
 def check(column, texts):
     counter = ColumnCounter(column)
-    # The first time it finds out whether texts repeat.
+    # The first call finds out whether texts repeat.
     for _ in range(2):
         counted = counter.count(pa.array(texts, pa.string()))
         assert (counted.counts, set(counted.faulty)) == by_text(column, texts)
@@ -88,7 +88,7 @@ def test_categories(column, texts):
     check(column, texts)
 
 
-def test_what_is_remembered_is_bounded(monkeypatch):
+def test_memory_for_texts_is_bounded(monkeypatch):
     monkeypatch.setattr(module, "_MOST_REMEMBERED", 10)
     monkeypatch.setattr(module, "_FEW_TEXTS", 400)
     counter = ColumnCounter(COLUMNS[0])

@@ -15,7 +15,7 @@ def arrays(columns):
 
 @pytest.mark.parametrize("cell", [CELL, st.sampled_from(["", "a", "b c"])])
 @given(data=st.data())
-def test_lines_are_those_of_lists(cell, data):
+def test_lines_equal_those_made_of_lists(cell, data):
     width = data.draw(st.integers(1, 3))
     rows = data.draw(st.lists(st.lists(cell, min_size=width, max_size=width)))
     columns = list(zip(*rows, strict=True)) or [()] * width
@@ -48,7 +48,7 @@ def test_columns_lose_the_formulas_that_single_fields_lose(fields, skipped):
     assert without_formulas(column).to_pylist() == list(map(no_formula, fields[skipped:]))
 
 
-def test_a_column_without_formulas_is_not_made_anew():
+def test_a_column_without_formulas_is_not_copied():
     column = pa.array(["-1.5", "a=b", "2026-11-23", "ïﾞ", "-2e-05"])
     assert without_formulas(column) is column
 

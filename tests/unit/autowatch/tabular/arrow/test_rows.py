@@ -1,4 +1,4 @@
-"""Arrow and the csv module read the same: rows, lines, places, errors and their texts."""
+"""Arrow and the csv module give the same results: rows, lines, places, errors and their texts."""
 
 import csv
 import io
@@ -55,7 +55,7 @@ def by_csv(chunks):
 
 @settings(max_examples=400)
 @given(LINES, st.sampled_from(",;"), st.integers(2, 4), st.booleans(), st.integers(1, 60), st.integers(1, 4))
-def test_arrow_reads_what_the_csv_module_reads(lines, delimiter, width, ended, size, max_rows):
+def test_arrow_parses_files_like_the_csv_module(lines, delimiter, width, ended, size, max_rows):
     header = delimiter.join("abcd"[:width]).encode() + b"\n"
     chunks = [header, *pieces(written(lines, delimiter, ended), size)]
     assert by_arrow(chunks, max_rows) == by_csv(chunks)
@@ -71,7 +71,7 @@ cells = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
     quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
     size=st.integers(1, 50),
 )
-def test_what_any_writer_writes_is_read_alike(rows, delimiter, line_end, quoting, size):
+def test_files_by_any_writer_are_parsed_alike(rows, delimiter, line_end, quoting, size):
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=delimiter, lineterminator=line_end, quoting=quoting)
     writer.writerow(["first", "second"])
@@ -81,7 +81,7 @@ def test_what_any_writer_writes_is_read_alike(rows, delimiter, line_end, quoting
 
 
 @given(data=st.binary(max_size=60), size=st.integers(1, 20))
-def test_any_bytes_are_read_alike(data, size):
+def test_any_bytes_are_parsed_alike(data, size):
     chunks = [b"a,b\n", *pieces(data, size)]
     assert by_arrow(chunks) == by_csv(chunks)
 
@@ -124,7 +124,7 @@ def test_common_files_need_no_csv_module(data):
         pytest.param(b"1,\0\n", id="NUL"),
     ],
 )
-def test_the_csv_module_reads_the_rest(data):
+def test_the_csv_module_parses_the_rest(data):
     assert read_fields(data, ",", 2) is None
 
 
@@ -143,7 +143,7 @@ def test_it_is_known_whether_fields_must_be_quoted(data, is_plain):
     assert read_fields(data, ";", 2).is_plain == is_plain
 
 
-def test_one_odd_row_takes_few_others_with_it(monkeypatch):
+def test_an_odd_row_affects_few_others(monkeypatch):
     """The csv module gets a piece, not the whole chunk."""
     from autowatch.tabular.arrow import rows as module
 

@@ -340,6 +340,11 @@ def test_an_endpoint_that_fails_costs_the_explanation_and_not_the_run(s3, runtim
     assert read_contract(Bucket(s3, BUCKET), contract_key(RUN)) == CONTRACT
 
 
+def test_without_time_left_the_hold_out_is_not_even_read(s3):
+    s3.delete_object(Bucket=BUCKET, Key=holdout_key(RUN))
+    assert explain(s3, seconds_left=130).note.endswith("The gate's scoring left no time to shuffle columns.")
+
+
 def test_s3_that_refuses_costs_the_explanation_and_not_the_run(s3):
     point_to(s3, f"{JOB}/documentation/explainability/output/best", SHAP)
 
