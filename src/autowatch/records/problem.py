@@ -45,7 +45,7 @@ _LABELS_NAMED = 10
 
 
 def named(labels: Sequence[str]) -> str:
-    """At most ten of the labels, for a sentence, each cut and in quotes: a mail may have to leave out texts in quotes."""
+    """At most ten of the labels for a sentence, each cut and in quotes: mails may have to leave out quoted texts."""
     more = len(labels) - _LABELS_NAMED
     shown = ", ".join(repr(cut(label)) for label in labels[:_LABELS_NAMED])
     return f"{shown} and {more:,} more" if more > 0 else shown

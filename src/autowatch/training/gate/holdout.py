@@ -334,7 +334,10 @@ def _check_unseen(unseen: UnseenRows, scores: HoldoutScores, challenger: Contrac
 
 def _shortage_of_two(counts: Counter[str], challenger: Contract) -> str:
     fewest = min(challenger.labels, key=lambda label: counts[label])
-    return f", {counts[fewest]:,} of them with the label {named([fewest])}; {_FEWEST_UNSEEN_OF_CLASS} of each label are needed"
+    return (
+        f", {counts[fewest]:,} of them with the label {named([fewest])}; {_FEWEST_UNSEEN_OF_CLASS} of each label are "
+        "needed"
+    )
 
 
 _SHORTAGES: Mapping[ProblemType, Callable[[Counter[str], Contract], str]] = {
