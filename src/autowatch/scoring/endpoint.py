@@ -246,8 +246,8 @@ class Endpoint:
         self.failed.append(rows)
         if len(self.failed) > _MOST_FAILED:
             raise ModelFailed(
-                f"The model of endpoint {self.name} answers other rows, but failed on {_MOST_FAILED} batches of the "
-                f"file and parts of them, {self.failed.count(1)} single rows among them (status {error.status}). "
+                f"The model of endpoint {self.name} answers other rows, but failed on {_MOST_FAILED} batches and "
+                f"parts of batches of the file, including {self.failed.count(1)} single rows (status {error.status}). "
                 "See the endpoint's log.",
                 *failure,
             )
