@@ -190,7 +190,9 @@ CELLS = {
     "a row larger than a request": Scored(
         b"age,job\n1,x\n2," + b"z" * 5_000_000 + b"\n3,y\n",
         [("1", "x"), ("3", "y")],
-        rejected=(("3", "The row has 5000003 bytes, a request at most 4000000.", "2", "z" * 5_000_000),),
+        rejected=(
+            ("3", "The row has 5000003 bytes; a request may have at most 4000000.", "2", "z" * 5_000_000),
+        ),
         numbers=(1, 3),
     ),
     "characters of four bytes across every border": Scored(

@@ -148,7 +148,7 @@ def test_a_topic_whose_policy_lets_no_alarm_in_is_not_told(cloudwatch, data, sns
     topic = Topic()
     assert [item.state for item in alarms_of(cloudwatch, topic, data).evaluate(NOW)] == ["ALARM"]
     assert topic.subjects == []
-    assert f"a: {ALERTS} could not be told: " in caplog.text
+    assert f"a: {ALERTS} could not be notified: " in caplog.text
 
 
 def test_an_expression_is_watched_and_its_metrics_are_not(cloudwatch, data):

@@ -73,7 +73,7 @@ def test_up_serves_until_it_is_told_to_end(tmp_path):
         fired = run("fire", "Record", "--state-dir", tmp_path)
         assert fired.returncode == 0, fired.stderr
         assert "nobody" in run("fire", "nobody", "--state-dir", tmp_path).stderr
-        assert f"What still runs: .venv/bin/python -m sandbox status --state-dir {tmp_path}. " in fired.stdout
+        assert f"Running work: .venv/bin/python -m sandbox status --state-dir {tmp_path}. " in fired.stdout
         status = run("status", "--state-dir", tmp_path).stdout
         assert re.search(r"^  RecordDaily +\d{4}-", status, re.MULTILINE)
         assert len(status.splitlines()) < 30

@@ -183,7 +183,7 @@ def test_too_few_rows_to_compare_on_are_told():
     decision = decide(CLASSES, class_scores(2), champion(CLASSES, theirs), None, RULES)
     assert decision.passed
     assert decision.champion is None
-    assert "Judged without a champion: Of the 3 labels 1 have 2 rows" in decision.reason
+    assert "Judged without a champion: Only 1 of the 3 labels have 2 rows" in decision.reason
 
 
 def test_a_threshold_has_a_meaning_for_two_labels_alone():
