@@ -96,6 +96,6 @@ def test_an_audit_that_reached_no_advisories_fails_and_says_so(audited, code):
     done = audited("ERROR: Dependency not found", code)
     assert done.returncode != 0
     assert done.stdout == (
-        "Not audited, since the advisories did not come for every package: run make audit where they can be reached "
+        "Not audited, since the advisories for some packages are unavailable: run make audit with access to them "
         "(ERROR: Dependency not found).\n"
     )

@@ -167,8 +167,8 @@ class Endpoint:
 
         Raises:
             BatchTooLarge, BatchTimedOut, RowsRefused, BatchFailed: this batch failed; part of it may succeed.
-            EndpointThrottled, EndpointUnavailable: the endpoint still was when the time ran out.
-            ModelFailed: the same; or the model failed on too many batches and parts of batches.
+            EndpointThrottled, EndpointUnavailable: the condition lasted until the time ran out.
+            ModelFailed: likewise; or the model failed on too many batches and parts of batches.
             EndpointMissing, OutOfTime, AnotherModelAnswered: see there.
             AnswerMismatch, AnswerUnreadable: there was an answer, but not a reliable one.
         """
