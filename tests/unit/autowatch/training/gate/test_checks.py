@@ -75,9 +75,9 @@ def test_a_challenger_is_worse_when_the_whole_interval_is_below_the_tolerance(up
 def test_the_message_has_the_figures_of_both():
     message = check_champion(replace(COMPARISON, upper=-0.0012), CHAMPION, 10_000, RULES).message
     assert message == (
-        "The champion, run old, has AUC 0.7800 on the 8,237 of the 10,000 hold-out rows that were kept from it, too: a "
-        "difference of -0.0100, at most -0.0012 with 95 % confidence. So the challenger is worse. A true loss of "
-        "0.0149 would be found four times in five."
+        "AUC 0.7700 against 0.7800 of the champion, run old, on the 8,237 of the 10,000 hold-out rows that were kept "
+        "from it, too: 0.0100 lower (95 % bound: 0.0012 lower). So the challenger is worse. The test detects a loss of "
+        "0.0149 with 80 % power."
     )
 
 
@@ -90,7 +90,7 @@ def test_the_message_says_that_the_champion_may_have_been_trained_on_the_rows():
     champion = replace(CHAMPION, unseen_rows=None, unknown="its contract is old")
     message = check_champion(COMPARISON, champion, 8_237, RULES).message
     assert (
-        "on the same 8,237 rows, which it may have been trained on (its contract is old; that would flatter it): a"
+        "on the same 8,237 rows, which it may have been trained on (its contract is old; that would flatter it): 0.0100"
         in message
     )
 
@@ -124,9 +124,9 @@ def test_the_message_about_errors_has_the_figures_of_both():
     check = check_champion(ERRORS, CHAMPION, 10_000, RULES)
     assert not check.passed
     assert check.message == (
-        "The champion, run old, has RMSE 10,000 on the 8,237 of the 10,000 hold-out rows that were kept from it, too, "
-        "the challenger 10,523: a difference of +5.2%, at least +1.2% with 95 % confidence. So the challenger is "
-        "worse. An error truly larger by 1.5% would be found four times in five."
+        "RMSE 10,523 against 10,000 of the champion, run old, on the 8,237 of the 10,000 hold-out rows that were kept "
+        "from it, too: 5.2% higher (95 % bound: 1.2% higher). So the challenger is worse. The test detects a rise of "
+        "1.5% with 80 % power."
     )
 
 

@@ -97,7 +97,7 @@ def test_a_model_of_several_labels_that_is_worse_than_the_champion():
     assert not decision.passed
     floor, champions, latency = decision.checks
     assert (floor.passed, champions.passed, latency.passed) == (True, False, True)
-    assert "The champion, run old, has macro AUC 0.9" in champions.message
+    assert "against 0.9631 of the champion, run old, on all 600" in champions.message
     assert decision.comparison.measure == "macro_auc"
     assert decision.champion.metrics["macro_auc"] == pytest.approx(decision.comparison.champion)
     assert kept(decision) == decision
