@@ -19,7 +19,7 @@ from autowatch.records.champion import Champion, NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.holdout import UnseenRows, read_unseen_rows
 from autowatch.records.keys import holdout_key, reference_key
-from autowatch.records.problem import ProblemType, named
+from autowatch.records.problem import TYPES_IN_WORDS, ProblemType, named
 from autowatch.records.smoke import SmokeTest
 from autowatch.scoring.ahead import work_ahead
 from autowatch.scoring.columns import Layout, MissingColumns, check_block, match_columns
@@ -347,13 +347,6 @@ _SHORTAGES: Mapping[ProblemType, Callable[[Counter[str], Contract], str]] = {
 }
 
 
-_PREDICTS: Mapping[ProblemType, str] = {
-    "binary": "one of two labels",
-    "multiclass": "one of several labels",
-    "regression": "a number",
-}
-
-
 def _check_comparable(
     champion: Champion, contract: Contract, challenger: Contract, endpoint_name: str
 ) -> None:
@@ -363,8 +356,8 @@ def _check_comparable(
         )
     if contract.problem_type != challenger.problem_type:
         raise ChampionNotComparable(
-            f"the champion, run {champion.run}, predicts {_PREDICTS[contract.problem_type]}, the challenger "
-            f"{_PREDICTS[challenger.problem_type]}"
+            f"the champion, run {champion.run}, predicts {TYPES_IN_WORDS[contract.problem_type]}, the challenger "
+            f"{TYPES_IN_WORDS[challenger.problem_type]}"
         )
     if set(contract.labels) != set(challenger.labels):
         raise ChampionNotComparable(
