@@ -10,7 +10,7 @@ def points(path):
     return [tuple(map(float, point.split())) for point in re.findall(r"[ML]([\d.]+ [\d.]+)", path)]
 
 
-def test_days_without_a_figure_are_gaps_and_a_day_alone_is_a_dot():
+def test_days_without_a_figure_are_gaps_and_a_single_day_is_a_dot():
     line = sparkline([None, 0.5, 0.6, None, 0.7, None, 0.4, 0.5], most=4)
 
     assert line.path.count("M") == 3
@@ -43,7 +43,7 @@ def test_the_newest_day_may_have_no_figure():
     assert line.text.endswith("none on the newest day.")
 
 
-def test_what_is_very_large_ends_at_the_top_and_hides_nothing_else():
+def test_a_very_large_figure_ends_at_the_top():
     line = sparkline([0.5, 1_000.0], most=4)
 
     assert points(line.path)[-1][1] == 3
@@ -59,11 +59,11 @@ def test_without_a_figure_there_is_no_line(values):
 
 
 @pytest.mark.parametrize("values", [[0.0], [0.0] * 30, [1e15, 0.0], [0.3] * 90])
-def test_a_line_stays_within_its_picture(values):
+def test_a_line_stays_within_its_chart(values):
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in points(sparkline(values, most=4).path))
 
 
-def test_bars_keep_their_days_places_and_a_few_rows_are_not_none():
+def test_bars_keep_their_days_positions_and_few_rows_stay_visible():
     drawn = bars([None, 0, 1, 1_000_000, -5])
 
     assert [bar.place for bar in drawn] == [2, 3]
@@ -74,7 +74,7 @@ def test_bars_keep_their_days_places_and_a_few_rows_are_not_none():
 
 
 @pytest.mark.parametrize("days", [1, 2, 15, 16, 30, 180])
-def test_few_days_stand_at_the_right_end_and_none_is_wider_than_a_fifteenth(days):
+def test_few_days_are_at_the_right_end_and_at_most_a_fifteenth_wide(days):
     drawn = bars([7] * days)
 
     assert all(0 < bar.width <= WIDTH / 15 for bar in drawn)
@@ -85,7 +85,7 @@ def test_few_days_stand_at_the_right_end_and_none_is_wider_than_a_fifteenth(days
 
 
 @pytest.mark.parametrize("days", [1, 2, 30, 90])
-def test_a_days_value_stands_above_the_middle_of_its_bar(days):
+def test_a_days_value_is_above_the_middle_of_its_bar(days):
     drawn = band([(0.6, 0.7, 0.8)] * days)
     middles = [bar.x + bar.width / 2 for bar in bars([7] * days)]
 
