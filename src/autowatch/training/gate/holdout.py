@@ -211,7 +211,7 @@ def warm_up(bucket: Bucket, key: str, contract: Contract, endpoint: TimedEndpoin
 def read_holdout(bucket: Bucket, key: str) -> Table:
     """The hold-out under `key`, read as a stream."""
     body = ResumedBody.of_key(bucket, key)
-    return read_table(iter(lambda: body.read(_CHUNK), b""))
+    return read_table(iter(lambda: body.read(_CHUNK), b""), delimiter=",")
 
 
 def take_smoke_test(scores: HoldoutScores) -> SmokeTest:

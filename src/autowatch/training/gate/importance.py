@@ -124,7 +124,7 @@ def shuffle_columns(
         raise ImportanceUnknown("The gate's scoring left no time to shuffle columns.")
     sample = _draw(read_holdout(bucket, holdout_key(contract.run)), contract, limits)
     of_fold = _deal(sample, contract)
-    table = read_table(_in_requests(_with_each_column_shuffled(sample, of_fold), limits))
+    table = read_table(_in_requests(_with_each_column_shuffled(sample, of_fold), limits), delimiter=",")
     scores = score_table(table, contract, endpoint, limits)
     if scores.rejected:
         raise ImportanceUnknown(f"The model refused {len(scores.rejected):,} rows with a shuffled column.")
