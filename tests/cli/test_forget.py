@@ -136,6 +136,18 @@ def by_key():
     return {"keys": frozenset({SECRET})}
 
 
+def test_names_may_hold_more_of_another_delimiter_than_the_predictions_have_columns(s3):
+    named = INPUT.replace(";", ",").replace("job", 'job,"a;b;c;d;e;f;g;h;i;j;k;l"').replace("\r\n", ",x\r\n")
+    named = f"{named},x".replace('",x', '"', 1)
+    s3.put_object(Bucket=BUCKET, Key="inference/named.csv", Body=named.encode())
+    assert score(s3, arrival_of(s3, "inference/named.csv"))["scored"] == 1
+    assert any("named" in key for key in having(s3, SECRET) if key.startswith("predictions/"))
+    forget(s3, **by_key())
+    assert having(s3, SECRET) == having(s3, "Zanzibar") == []
+    assert any("named" in key for key in having(s3, "c-4,33") if key.startswith("predictions/"))
+    assert any("named" in key for key in having(s3, "c-3,old") if key.startswith("rejected/"))
+
+
 def test_no_version_of_any_object_has_the_person_and_all_others_stay(s3):
     own = ids(s3)[SECRET]
     before = texts(s3)
