@@ -51,7 +51,7 @@ def test_a_measure_that_the_hold_out_does_not_tell_is_below_its_floor():
     (check,) = check_floors(replace(MODEL, metrics={"rmse": 3.0}), RULES.floors("regression"))
     assert not check.passed
     assert (
-        "R² cannot be told of 8,237 hold-out rows that hold one label alone, or one number" in check.message
+        "R² cannot be measured on 8,237 hold-out rows with a single label or number" in check.message
     )
 
 
@@ -75,9 +75,9 @@ def test_a_challenger_is_worse_when_the_whole_interval_is_below_the_tolerance(up
 def test_the_message_has_the_figures_of_both():
     message = check_champion(replace(COMPARISON, upper=-0.0012), CHAMPION, 10_000, RULES).message
     assert message == (
-        "The champion, run old, has AUC 0.7800 on the 8,237 of the 10,000 hold-out rows that were kept from it, too: a "
-        "difference of -0.0100, at most -0.0012 with 95 % confidence. So the challenger is worse. A true loss of "
-        "0.0149 would be found four times in five."
+        "The champion, run old, has AUC 0.7800 on the 8,237 of the 10,000 hold-out rows that it was not trained on: a "
+        "difference of -0.0100, at most -0.0012 with 95 % confidence. So the challenger is worse. The comparison "
+        "detects a loss of 0.0149 with 80 % power."
     )
 
 
@@ -124,9 +124,9 @@ def test_the_message_about_errors_has_the_figures_of_both():
     check = check_champion(ERRORS, CHAMPION, 10_000, RULES)
     assert not check.passed
     assert check.message == (
-        "The champion, run old, has RMSE 10,000 on the 8,237 of the 10,000 hold-out rows that were kept from it, too, "
+        "The champion, run old, has RMSE 10,000 on the 8,237 of the 10,000 hold-out rows that it was not trained on, "
         "the challenger 10,523: a difference of +5.2%, at least +1.2% with 95 % confidence. So the challenger is "
-        "worse. An error truly larger by 1.5% would be found four times in five."
+        "worse. The comparison detects an error 1.5% larger with 80 % power."
     )
 
 
