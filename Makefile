@@ -1,4 +1,4 @@
-# Everything a newcomer types. Each target sets up what it needs; a second call finds it there.
+# All commands. Each target installs what it needs on the first call.
 PYTHON ?= python3
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
@@ -13,7 +13,7 @@ SBOM := .sandbox/sbom
 NOTEBOOKS = .sandbox/envs/$(shell $(VENV_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')/notebooks
 NOTEBOOKS_READY := $(VENV)/.notebooks-ready
 
-# A variable that is mistyped would be ignored, and `make train key=...` would train on another file.
+# Make ignores mistyped variables, so `make train key=...` would train on another file.
 KNOWN := PYTHON VENV STACK KEY RUN LIMIT DATA PAGE DEMO_ARGS SANDBOX_ARGS TEST_ARGS BENCH_ARGS
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 UNKNOWN := $(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES,$(GIVEN))
@@ -23,13 +23,13 @@ $(error There is no variable $(firstword $(UNKNOWN)). \
   Did you mean $(or $(shell $(PYTHON) -c '$(NEAREST)' '$(firstword $(UNKNOWN))' $(KNOWN)),one of $(KNOWN))?)
 endif
 
-# Arguments of `make train`, `make runs` and `make rollback` reach the shell as variables, whatever they contain.
+# Arguments of `make train`, `make runs` and `make rollback` reach the shell as variables, safe from any content.
 export KEY RUN LIMIT
 ifdef STACK
 export AUTOWATCH_STACK := $(STACK)
 endif
 
-# Where a shell forbids Python to keep what it compiles, each of the sandbox's processes would compile everything anew.
+# Without bytecode caches, each of the sandbox's processes would compile everything again.
 export PYTHONDONTWRITEBYTECODE :=
 
 AUTOWATCH := $(VENV_PYTHON) -m autowatch_client
@@ -39,12 +39,12 @@ AUTOWATCH := $(VENV_PYTHON) -m autowatch_client
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-install: $(SANDBOX_READY) $(CLI_READY)  ## the command autowatch and the sandbox, into .venv and .sandbox
+install: $(SANDBOX_READY) $(CLI_READY)  ## install the command autowatch and the sandbox into .venv and .sandbox
 
-demo: $(SANDBOX_READY) $(CLI_READY)  ## the whole story on one machine: train, release, score, watch, alert, retrain
+demo: $(SANDBOX_READY) $(CLI_READY)  ## run the whole loop on one machine: train, release, score, monitor, alert, retrain
 	@$(VENV_PYTHON) -m sandbox.demo $(DEMO_ARGS)
 
-sandbox: $(SANDBOX_READY) $(CLI_READY)  ## bring the stack up here and leave it running
+sandbox: $(SANDBOX_READY) $(CLI_READY)  ## start the stack on this machine and leave it running
 	@$(AUTOWATCH) up $(SANDBOX_ARGS)
 
 train: $(CLI_READY)  ## start a training run and follow it: [KEY=training/x.csv] [STACK=name]
@@ -53,35 +53,35 @@ train: $(CLI_READY)  ## start a training run and follow it: [KEY=training/x.csv]
 runs: $(CLI_READY)  ## list the training runs, newest first: [LIMIT=20] [STACK=name]
 	@$(AUTOWATCH) runs $(if $(LIMIT),--limit "$$LIMIT")
 
-rollback: $(CLI_READY)  ## release the model of an earlier run again: RUN=name [STACK=name]
+rollback: $(CLI_READY)  ## roll back to the model of an earlier run: RUN=name [STACK=name]
 	@$(if $(RUN),,$(error Which run? `make runs` lists them; then: make rollback RUN=name))$(AUTOWATCH) rollback "$$RUN"
 
-test: $(DEV_READY)  ## every test, without account or Docker
+test: $(DEV_READY)  ## run all tests; needs neither an AWS account nor Docker
 	@$(VENV_PYTHON) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
-soak: $(DEV_READY)  ## files, labels, a release, large files and Domino under faults; 40 runs stopped or killed: long, with fixed seeds
+soak: $(DEV_READY)  ## long test under faults with fixed seeds: files, labels, a release, large files, Domino, 40 stopped or killed runs
 	@PYTHONPATH=src:. $(VENV_PYTHON) -m benchmarks.soak $(BENCH_ARGS)
 
-permissions: $(DEV_READY)  ## record anew which permissions of the template the tests on the sandbox need
+permissions: $(DEV_READY)  ## record again which of the template's permissions the sandbox tests need
 	@folder=$$(mktemp -d) && SANDBOX_PERMISSIONS_RECORD=$$folder $(VENV_PYTHON) -m pytest -n auto --dist loadfile tests/e2e \
 	  && $(VENV_PYTHON) -m tests.permissions $$folder
 
-notebooks: $(NOTEBOOKS_READY)  ## the environment of notebooks/ (about 1 GB)
-	@echo "$(NOTEBOOKS)/bin/python -m ipykernel install --user --name autowatch makes it a kernel of your Jupyter."
+notebooks: $(NOTEBOOKS_READY)  ## install the environment of notebooks/ (about 1 GB)
+	@echo "$(NOTEBOOKS)/bin/python -m ipykernel install --user --name autowatch adds it to your Jupyter as a kernel."
 
-notebook-test: $(DEV_READY) $(NOTEBOOKS_READY)  ## every notebook from top to bottom, against a sandbox
+notebook-test: $(DEV_READY) $(NOTEBOOKS_READY)  ## run all notebooks against a sandbox
 	@$(VENV_PYTHON) -m pytest tests/notebooks $(TEST_ARGS)
 
-container-test: $(DEV_READY)  ## every function, and the sample events, in real containers (needs an engine)
+container-test: $(DEV_READY)  ## run every function with the sample events in real containers (needs a container engine)
 	@$(VENV_PYTHON) -m pytest tests/container $(TEST_ARGS)
 
-bench-scoring: $(SANDBOX_READY)  ## how fast scoring is, beside other ways and the ideal
+bench-scoring: $(SANDBOX_READY)  ## measure the speed of scoring, compared with alternatives and the ideal
 	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.scoring $(BENCH_ARGS)
 
-bench-drift: $(DEV_READY)  ## how fast drift is decided, beside pandas, DuckDB and Evidently; and the daily job
+bench-drift: $(DEV_READY)  ## measure the speed of drift detection, compared with pandas, DuckDB and Evidently, and of the daily job
 	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift $(BENCH_ARGS)
 
-bench-drift-errors: $(DEV_READY)  ## false alarms and misses of the drift verdict, simulated: [DATA=bank-additional-full.csv for the real file]
+bench-drift-errors: $(DEV_READY)  ## simulate false alarms and misses of the drift verdict: [DATA=bank-additional-full.csv for the real file]
 	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_error_rates choose 11 12
 	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_error_rates judge 13
 	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_small_days 15
@@ -89,13 +89,13 @@ bench-drift-errors: $(DEV_READY)  ## false alarms and misses of the drift verdic
 	@PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_year 1 2
 	@$(if $(DATA),PYTHONPATH=src $(VENV_PYTHON) -m benchmarks.drift_months "$(DATA)")
 
-measurements: $(DEV_READY)  ## write the tables of a page of docs/measurements anew: PAGE=name
+measurements: $(DEV_READY)  ## update the tables of a page of docs/measurements: PAGE=name
 	@$(if $(PAGE),,$(error Which page? For example: make measurements PAGE=gate-error-rates))PYTHONPATH=src:. $(VENV_PYTHON) -m benchmarks.write "docs/measurements/$(PAGE).md"
 
-pictures: $(DEV_READY)  ## the README's pictures, after make demo (needs Chromium)
+pictures: $(DEV_READY)  ## update the README's pictures, after make demo (needs Chromium)
 	@$(VENV_PYTHON) -m benchmarks.pictures
 
-check: $(DEV_READY) $(SCAN_READY) $(ASL_VALIDATOR)/.ready  ## lint, types, import contracts, the template and its permissions
+check: $(DEV_READY) $(SCAN_READY) $(ASL_VALIDATOR)/.ready  ## check lint, types, import contracts, the template and its permissions
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
@@ -112,24 +112,24 @@ check: $(DEV_READY) $(SCAN_READY) $(ASL_VALIDATOR)/.ready  ## lint, types, impor
 	@$(VENV)/bin/nbstripout --verify notebooks/*.ipynb
 	@$(VENV_PYTHON) -m pytest --quiet --no-header tests/house/test_documents.py tests/house/test_examples.py tests/template/test_permissions.py tests/template/test_mutations.py
 
-pins: $(VENV)/bin/python  ## the hashes of what the layers ship, into layers/*/requirements.txt, after a change of a requirements.in
+pins: $(VENV)/bin/python  ## update the hashes in layers/*/requirements.txt after a change of a requirements.in
 	@$(VENV_PYTHON) requirements/pin_layers.py
 
-sbom: $(SANDBOX_READY) $(SCAN_READY)  ## what the layers ship, as CycloneDX, and its licences, in .sandbox/sbom
+sbom: $(SANDBOX_READY) $(SCAN_READY)  ## list the layers' packages (CycloneDX) and their licences in .sandbox/sbom
 	@rm -rf $(SBOM)
 	@$(VENV_PYTHON) -m venv --without-pip $(SBOM)/environment
 	@printf '%s\n' $(abspath $(LAYERS)) > $$(echo $(SBOM)/environment/lib/python*/site-packages)/layers.pth
 	@$(SCAN)/bin/cyclonedx-py environment --output-reproducible --output-format JSON --outfile $(SBOM)/sbom.json $(SBOM)/environment/bin/python
 	@$(SCAN)/bin/pip-licenses --python $(SBOM)/environment/bin/python --from mixed --with-urls --format markdown > $(SBOM)/licences.md
 	@rm -rf $(SBOM)/environment
-	@echo "$(SBOM)/sbom.json and $(SBOM)/licences.md name what the layers ship."
+	@echo "$(SBOM)/sbom.json and $(SBOM)/licences.md list the packages of the layers."
 
-audit: $(SANDBOX_READY) $(SCAN_READY)  ## known vulnerabilities of what the layers ship, where the advisories can be reached
+audit: $(SANDBOX_READY) $(SCAN_READY)  ## check the layers' packages for known vulnerabilities (needs access to the advisories)
 	@found=$$($(SCAN)/bin/pip-audit --strict --progress-spinner off $(addprefix --path ,$(LAYERS)) 2>&1); status=$$?; \
 	case "$$found" in *"known vulnerabilit"*) echo "$$found"; exit $$status;; esac; \
-	echo "Not audited, since the advisories did not come for every package: run make audit where they can be reached ($$(echo "$$found" | tail -n 1 | cut -c 1-200))."; exit 1
+	echo "Not audited, since the advisories for some packages are unavailable: run make audit with access to them ($$(echo "$$found" | tail -n 1 | cut -c 1-200))."; exit 1
 
-clean:  ## remove everything that make made
+clean:  ## remove everything that make created
 	rm -rf $(VENV) .sandbox .aws-sam
 
 $(VENV)/bin/python:

@@ -51,7 +51,7 @@ def check_training(path: Path, parameters: Mapping[str, str]) -> TrainingLook:
         raise FileUnfitError(
             f"{path} has no column {target!r} to predict (TargetColumn). {suggestion(target, table.header, 'columns')}"
         )
-    _check_reserved(table, (f"{target}_probability", f"{target}_actual"))
+    _check_reserved(table, (f"{target}_actual",))
     given = next(csv.reader([parameters.get("DropColumns", "")], skipinitialspace=True), [])
     wished = [name.strip() for name in given if name.strip()]
     for name in wished:
@@ -70,6 +70,8 @@ def check_training(path: Path, parameters: Mapping[str, str]) -> TrainingLook:
         return TrainingLook(None, None, dropped, key)
     values = Counter(value for value in table.column(target) if value.strip())
     is_number = _check_target(table, target, values, parameters)
+    if not is_number:
+        _check_reserved(table, (f"{target}_probability",))
     rows = sum(values.values())
     if rows * (1 - int(parameters.get("HoldoutPercent", "20")) / 100) < _FEWEST_ROWS:
         raise FileUnfitError(

@@ -66,7 +66,7 @@ def main_measure(document: Mapping[str, Any]) -> dict[str, Any]:
     metrics = document.get("metrics") or {}
     judged = (document.get("judged") or {}).get("measure")
     names = (document.get("decided_by"), judged, *_MEASURES)
-    name = next((each for each in names if each and metrics.get(each)), None)
+    name = next((each for each in names if each and metrics.get(each) is not None), None)
     return {"measure": _MEASURES.get(name or "", name), "value": metrics[name] if name else None}
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sandbox.server import Server
 
 STATE_DIR = REPOSITORY / ".sandbox"
-# What a quick look needs, where the template has these parameters and the caller gives no others.
+# Parameters for a quick look, set if the template has them and the caller sets none.
 CONVENIENT_PARAMETERS = {"AlertEmail": "you@example.com", "PollSeconds": "1"}
 
 
@@ -32,13 +32,13 @@ def main(arguments: list[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="bring the stack up and leave it running until Ctrl-C")
     up.add_argument("--template", type=Path, default=REPOSITORY / "template.yaml")
-    up.add_argument("--empty", action="store_true", help="without a stack: bring one up with `sam deploy`")
-    up.add_argument("--port", type=int, default=0, help="a free one by default")
+    up.add_argument("--empty", action="store_true", help="start without a stack, for `sam deploy`")
+    up.add_argument("--port", type=int, default=0, help="default: a free port")
     up.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", type=_parameter)
     fire = commands.add_parser("fire", help="fire a schedule now")
     fire.add_argument("name", help="name or logical id of a schedule, or of the function that it invokes")
     commands.add_parser("status", help="show what runs and what is due")
-    commands.add_parser("alarms", help="evaluate the alarms now and tell their states")
+    commands.add_parser("alarms", help="evaluate the alarms now and print their states")
     commands.add_parser("mail", help="show the mailbox")
     for command in commands.choices.values():
         command.add_argument("--state-dir", type=Path, default=STATE_DIR)
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _up(template: Path | None, port: int, parameters: dict[str, str], state_dir: Path) -> None:
-    # moto takes seconds to import, and the other commands do without it.
+    # moto takes seconds to import, and the other commands do not need it.
     from sandbox.deployment.template import read_template, resolve_parameters
     from sandbox.server import Configuration, run
 
@@ -72,7 +72,7 @@ def _up(template: Path | None, port: int, parameters: dict[str, str], state_dir:
     document = read_template(template) if template else {}
     declared = document.get("Parameters", {})
     wanted = {name: value for name, value in CONVENIENT_PARAMETERS.items() if name in declared} | parameters
-    # Report a mistake before everything starts; the values of placeholders are not known yet.
+    # Report a mistake before anything starts; the values of placeholders are not known yet.
     resolve_parameters(document, {name: value for name, value in wanted.items() if "{" not in value})
     env_file = state_dir / "env"
 
@@ -85,7 +85,7 @@ def _up(template: Path | None, port: int, parameters: dict[str, str], state_dir:
         _print_welcome(server, target if template else None, state_dir)
 
     with _only_one(state_dir):
-        # Mails and logs of an earlier stack would look like this stack's.
+        # Mails and logs of an earlier stack would seem to belong to this one.
         for path in (*state_dir.glob("mail/*.eml"), *state_dir.glob("logs/*.log")):
             path.unlink()
         print("Starting the sandbox ...", flush=True)
@@ -104,9 +104,9 @@ def _print_welcome(server: "Server", target: str | None, state_dir: Path) -> Non
     env_file = shlex.quote(str(state_dir / "env"))
     steps = {
         _autowatch("train FILE"): f"labelled rows, a CSV with the column {target} to predict (TargetColumn)",
-        _autowatch("score FILE"): "rows without it; the predictions come back beside the file",
-        _autowatch("judge"): "whether what was scored has drifted",
-        _autowatch("labels FILE"): "what came true, by the id of the predictions or --key COLUMN",
+        _autowatch("score FILE"): "rows without it; predictions are written beside the file",
+        _autowatch("judge"): "judge whether the scored rows have drifted",
+        _autowatch("labels FILE"): "true labels, joined by the predictions' ids or --key COLUMN",
         _autowatch("report --open"): "the pages",
     }
     if target is None:
@@ -115,7 +115,7 @@ def _print_welcome(server: "Server", target: str | None, state_dir: Path) -> Non
             "sam build && sam deploy": "brings a stack up: docs/sandbox.md",
         }
     elif state_dir != STATE_DIR:
-        steps = {f"source {env_file}": "or the command looks for another sandbox", **steps}
+        steps = {f"source {env_file}": "so that the command finds this sandbox", **steps}
     width = max(map(len, steps))
     listed = "\n".join(f"  {step:<{width}}    {what}" for step, what in steps.items())
     print(
@@ -128,21 +128,21 @@ No data at hand: {_autowatch("example telco")}, and docs/tutorial.md. All comman
 Under the hood: {_command("status | fire NAME | alarms | mail", state_dir)}
 Logs: {state_dir / "logs"}
 Mail: {server.mailbox.folder}
-Ctrl-C ends it; mails and logs stay until the next start, all else is gone. Below is what happens.
+Ctrl-C ends the sandbox. Mails and logs remain until the next start; everything else is removed. Events follow below.
 """,
         flush=True,
     )
 
 
 def _autowatch(arguments: str) -> str:
-    """The command line that starts `autowatch`, which not every shell has on its path."""
+    """The command line that starts `autowatch`, which may be missing from the shell's path."""
     return f"{'' if shutil.which('autowatch') else '.venv/bin/'}autowatch {arguments}"
 
 
 def _fire(connection: Connection, name: str) -> None:
     connection.fire(name)
     status, logs = _command("status", connection.state_dir), connection.state_dir / "logs"
-    print(f"Fired. What still runs: {status}. What it says: {logs}")
+    print(f"Fired. Running work: {status}. Logs: {logs}")
 
 
 def _command(arguments: str, state_dir: Path) -> str:
@@ -169,7 +169,7 @@ def _show_alarms(connection: Connection) -> None:
 
 
 def _show_mail(state_dir: Path) -> None:
-    # Mails stay when a sandbox ends.
+    # Mails remain when a sandbox ends.
     folder = state_dir / "mail"
     mailbox = Mailbox(folder) if folder.is_dir() else Connection(state_dir).mailbox
     messages = mailbox.messages()
@@ -181,7 +181,7 @@ def _show_mail(state_dir: Path) -> None:
 
 @contextmanager
 def _only_one(state_dir: Path) -> Iterator[None]:
-    """Hold the folder's lock; StartError when another sandbox holds it."""
+    """Hold the folder's lock; raise StartError if another sandbox holds it."""
     try:
         state_dir.mkdir(parents=True, exist_ok=True)
         lock = (state_dir / "lock").open("w")

@@ -1,4 +1,4 @@
-"""A sandbox in a process of its own, for the demo and the tests; and what talks to a running one."""
+"""Starts a sandbox in a process of its own, for the demo and the tests, and controls a running one."""
 
 import json
 import os
@@ -41,7 +41,7 @@ class Connection:
     """A running sandbox, seen from outside."""
 
     def __init__(self, state_dir: Path) -> None:
-        """Read what the sandbox wrote when it was ready; NotRunningError when there is none."""
+        """Read the address that the sandbox wrote when it was ready; raise NotRunningError if absent."""
         try:
             status = json.loads((state_dir / READY_FILE).read_text())
         except FileNotFoundError as error:
@@ -72,11 +72,11 @@ class Connection:
         )
 
     def status(self) -> dict[str, Any]:
-        """What the sandbox reports about itself; NotRunningError when it does not answer."""
+        """The sandbox's report on itself; raises NotRunningError if it does not answer."""
         return dict(self._control("GET", "status"))
 
     def fire(self, name: str) -> None:
-        """Fire a schedule now: `name` is its name, its logical id or its function's. NotFoundError when none fits."""
+        """Fire a schedule now. `name`: its name, its logical id or its function's; raises NotFoundError."""
         self._control("POST", f"fire/{quote(name, safe='')}")
 
     def stop(self) -> None:
@@ -84,25 +84,25 @@ class Connection:
         self._control("POST", "stop")
 
     def faults(self, *faults: Fault) -> None:
-        """Switch these faults on, and all others off; FaultError when one of them is not valid."""
+        """Switch these faults on and all others off; raise FaultError if one is invalid."""
         self._control("PUT", "faults", [asdict(fault) for fault in faults])
 
     def limits(self, limits: Limits | None = None) -> None:
-        """Put these limits in force in place of the present ones; without an argument, none."""
+        """Replace the limits in force by these; without an argument, remove all."""
         self._control("PUT", "limits", asdict(limits or Limits()))
 
     def faults_struck(self) -> list[int]:
-        """How many requests each of the faults has struck so far, in their order."""
+        """How many requests each fault has struck so far, in the faults' order."""
         return list(self._control("GET", "faults")["struck"])
 
     def pace_deployments(self, pace: float) -> None:
-        """Have blue/green deployments shift, bake and roll back, a second of theirs taking `pace` seconds (0: none)."""
+        """Have blue/green deployments shift, bake and roll back, with `pace` real seconds per second (0: none)."""
         self._control("PUT", "deployments", {"pace": pace})
 
     def evaluate_alarms(self, moment: datetime | None = None) -> list[dict[str, str]]:
-        """Evaluate every alarm as of `moment` (aware; now), and take the actions of those whose state changes.
+        """Evaluate every alarm as of `moment` (timezone-aware; default: now), and act on each change of state.
 
-        Gives name, state, previous state and reason of each; AlarmError where one cannot be evaluated.
+        Returns name, state, previous state and reason of each; raises AlarmError if one cannot be evaluated.
         """
         document = {"at": moment.isoformat()} if moment else {}
         return list(self._control("POST", "alarms", document, AlarmError)["alarms"])
@@ -110,7 +110,7 @@ class Connection:
     def wait_until_idle(
         self, timeout_seconds: float, progress: Callable[[dict[str, int]], None] | None = None
     ) -> None:
-        """Wait until no function, retry or execution is under way; IdleTimeoutError says what still was."""
+        """Wait until no function, retry or execution is in progress; IdleTimeoutError names what still is."""
         deadline = time.monotonic() + timeout_seconds
         while any((busy := self.status()["busy"]).values()):
             if progress:
@@ -120,7 +120,7 @@ class Connection:
             time.sleep(0.05)
 
     def logs(self, function: str) -> str:
-        """Everything that a function has logged so far, by its logical id."""
+        """Everything that a function has logged so far, by the function's logical id."""
         path = self.state_dir / "logs" / f"{function}.log"
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
@@ -150,7 +150,7 @@ class Connection:
 
 
 class Sandbox(Connection):
-    """A sandbox that this process has started."""
+    """A sandbox started by this process."""
 
     def __init__(self, process: subprocess.Popen[bytes], state_dir: Path) -> None:
         super().__init__(state_dir)
@@ -176,12 +176,12 @@ def running_sandbox(
     retry_seconds: tuple[float, float] = (0.2, 0.4),
     start_timeout_seconds: float = 120.0,
 ) -> Iterator[Sandbox]:
-    """Start a sandbox, deploy the template (nothing, when that is None), give the sandbox, and end it.
+    """Start a sandbox, deploy the template unless it is None, yield the sandbox, and end it.
 
     In a parameter's value `{endpoint}` stands for the sandbox's URL and `{domino_token_secret_arn}` for the secret
     with the local Domino's token. Without a `state_dir` a temporary folder is used and removed.
 
-    Raises StartError with the end of the log when the sandbox does not become ready.
+    Raises StartError with the end of the log if the sandbox does not become ready.
     """
     with tempfile.TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True) as temporary:
         folder = (state_dir or Path(temporary)).resolve()

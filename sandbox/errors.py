@@ -1,4 +1,4 @@
-"""What can go wrong with the sandbox itself, each with a message that names the thing and the remedy."""
+"""The sandbox's own errors; each message names the thing and the remedy."""
 
 
 class SandboxError(Exception):
@@ -6,11 +6,11 @@ class SandboxError(Exception):
 
 
 class TemplateError(SandboxError):
-    """The template asks for something that the sandbox does not have, or is wrong."""
+    """The template is wrong, or asks for something that the sandbox does not have."""
 
 
 class TransformError(TemplateError):
-    """SAM's transform does not take the template."""
+    """SAM's transform rejects the template."""
 
 
 class ParameterError(SandboxError):
@@ -26,15 +26,15 @@ class StartError(SandboxError):
 
 
 class RoleUnusable(SandboxError):
-    """A role does not exist, or does not let a service take it on."""
+    """A role does not exist, or does not trust a service."""
 
 
 class NotRunningError(SandboxError):
-    """There is no running sandbox to talk to."""
+    """No sandbox is running."""
 
 
 class NotFoundError(SandboxError):
-    """A function, schedule or target that the stack does not have."""
+    """The stack has no such function, schedule or target."""
 
 
 class ThrottledError(SandboxError):
@@ -46,7 +46,7 @@ class FaultError(SandboxError):
 
 
 class IdleTimeoutError(SandboxError):
-    """The sandbox was still busy when the time to wait was over."""
+    """The sandbox was still busy when the waiting time ended."""
 
 
 class AlarmError(SandboxError):
@@ -54,8 +54,8 @@ class AlarmError(SandboxError):
 
 
 class CapabilityError(SandboxError):
-    """The deployment lacks a capability that acknowledges what the template makes."""
+    """The deployment lacks a capability that acknowledges resources of the template."""
 
 
 class StackError(SandboxError):
-    """What is asked of a stack is not possible as it stands."""
+    """The stack's state does not allow the request."""

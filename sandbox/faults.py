@@ -1,7 +1,6 @@
-"""Faults that a test switches on: what requests for S3, SageMaker and Domino get instead of an answer.
+"""Faults that a test switches on: requests for S3, SageMaker and Domino get them instead of a response.
 
-With the kind `answer` a test writes the answer itself, such as a job that has ended or an update that changes
-nothing.
+With the kind `answer` a test writes the response itself, such as an ended job or an update without a change.
 """
 
 import contextlib
@@ -67,19 +66,19 @@ class Fault:
 
     Attributes:
         operation: `InvokeEndpoint`, or an operation of S3 such as `PutObject`; `s3:*` is any of S3's, `*` all of both.
-            Or one of SageMaker's control plane, such as `sagemaker:CreateEndpoint`. Or one of Domino's, named as in
+            Or an operation of SageMaker's control plane, such as `sagemaker:CreateEndpoint`, or of Domino, named as in
             `sandbox/domino/routes.py`, such as `domino:register_predictions`; `domino:*` is any of those.
         kind: see `sandbox/README.md`.
         begins: how the object's key (or the name of the endpoint, job, model or config) begins. For a request to Domino
             it is the key of the file that it registers.
-        contains: what the key holds somewhere.
+        contains: a part of the key.
         ends: how it ends.
-        after: so many requests pass before the first is struck.
-        times: so many are struck; None is no end.
-        share: the part of the others that is struck, drawn at random from `seed`.
+        after: number of requests that pass before the first is struck.
+        times: number of requests to strike; None for no limit.
+        share: the share of the remaining requests that is struck, at random with `seed`.
         seconds: how long `slow`, `trickle`, `hang` and `time_out` take.
         function: the logical id of the function that `kill_before` and `kill_after` kill.
-        by: the logical id of a function: only requests are meant that come while it is at work. Empty is any time.
+        by: the logical id of a function: strikes only while it runs. Empty: at any time.
         answer: the body of an `answer`, or the message of a `refuse`.
         status: the HTTP status with which Domino does `refuse`.
         retry_after: the header of that name in such a refusal; empty leaves it out.
@@ -126,7 +125,7 @@ class Fault:
 
 @dataclass
 class _Active:
-    """A fault that is switched on, and the requests that it has seen.
+    """An active fault, and the requests that it has seen.
 
     `deaths` holds, by the operation of the struck request, an event that is set when the function is dead.
     """
@@ -139,16 +138,16 @@ class _Active:
 
 
 class Faults:
-    """Stands before an application; without faults every request goes straight through."""
+    """Stands in front of an application; without faults every request passes unchanged."""
 
     def __init__(
         self, application: Application, kill: Callable[[str], None], is_at_work: Callable[[str], bool]
     ) -> None:
-        """Takes the application, and two functions that are given a Lambda function's logical id.
+        """Wraps the application. The two callables receive a Lambda function's logical id.
 
         Args:
-            kill: ends the processes of the function that are at work.
-            is_at_work: says whether any of them is.
+            kill: ends the function's running processes.
+            is_at_work: returns whether the function is running.
         """
         self._application = application
         self._kill = kill
@@ -157,10 +156,10 @@ class Faults:
         self._active: list[_Active] = []
 
     def switch(self, documents: list[dict[str, Any]]) -> None:
-        """Switches these faults on, as JSON has them, and all others off.
+        """Switches these faults (in JSON) on, and all others off.
 
         Raises:
-            FaultError: one of them is not valid.
+            FaultError: one of them is invalid.
         """
         faults = [Fault.from_json(document) for document in documents]
         with self._lock:
@@ -168,7 +167,7 @@ class Faults:
             self._active = [_Active(fault, random.Random(fault.seed)) for fault in faults]  # noqa: S311
 
     def struck(self) -> list[int]:
-        """How many requests each fault has struck, in the order in which they were switched on."""
+        """How many requests each fault has struck, in the order of the list."""
         with self._lock:
             return [active.struck for active in self._active]
 
@@ -180,10 +179,10 @@ class Faults:
         return self._strike(*chosen, environ, start_response)
 
     def _choose(self, environ: dict[str, Any]) -> tuple[Fault, threading.Event] | None:
-        """The first fault that strikes this request, and has not struck its last; what is set when a function has died.
+        """The first fault that strikes this request and is not used up, and the event of a function's death.
 
-        Where a function is about to die by an earlier request of this kind, this one waits until it is dead. So no more
-        than `after` requests get through before, however long the machine takes to kill.
+        If an earlier request of this kind is about to kill a function, this one waits until it is dead. So at most
+        `after` requests pass, however long the kill takes.
         """
         operation, name = _identify(environ)
         chosen, dying = None, []
@@ -255,7 +254,7 @@ class Faults:
         return _model_error(fault.kind).send(start_response)
 
     def _forward(self, environ: dict[str, Any]) -> "_Answer":
-        """What the application answers, held back."""
+        """The application's response, delayed."""
         started: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], _error: Any = None) -> None:
@@ -278,7 +277,7 @@ class _Answer:
 
 
 def _special_kinds(operation: str) -> tuple[str, ...]:
-    """The kinds that not every operation has."""
+    """The kinds that only some operations have."""
     if operation.startswith(_CONTROL):
         return _CONTROL_KINDS
     if operation.startswith(domino.PREFIX):
@@ -287,7 +286,7 @@ def _special_kinds(operation: str) -> tuple[str, ...]:
 
 
 def _identify(environ: dict[str, Any]) -> tuple[str, str]:
-    """The operation of a request, and its object's key or the name of what it is about."""
+    """The operation of a request, and the key or name of its object."""
     path = environ.get("PATH_INFO", "")
     if path.startswith("/domino/"):
         return domino.identify(environ)
@@ -304,7 +303,7 @@ def _identify(environ: dict[str, Any]) -> tuple[str, str]:
 
 
 def _control_name(environ: dict[str, Any]) -> str:
-    """The name in the body of a control plane request; the body is put back for the application that answers."""
+    """The name in the body of a control plane request; the body is restored for the application that answers."""
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     members = json.loads(body or b"{}")
@@ -345,9 +344,9 @@ def _concerns(fault: Fault, operation: str, name: str) -> bool:
 
 
 def _drop(environ: dict[str, Any]) -> ConnectionError:
-    """Ends the connection; raise the returned error so that the server sends nothing more."""
+    """Closes the connection; raise the returned error so that the server sends nothing more."""
     connection: socket.socket = environ["werkzeug.socket"]
-    # A client that has been killed has ended it already.
+    # A killed client has closed it already.
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
     return ConnectionResetError("dropped by a fault")
@@ -368,7 +367,7 @@ def _slowly(answer: _Answer, start_response: StartResponse, seconds: float) -> I
 
 
 def _trickle(answer: _Answer, start_response: StartResponse, seconds: float) -> Iterator[bytes]:
-    """The answer, and spaces after it that go on, each of them soon enough for a client that waits for the next."""
+    """The response, then endless spaces, each soon enough for a client that waits for the next."""
     start_response(answer.status, [each for each in answer.headers if each[0].lower() != "content-length"])
     yield answer.body or b" "
     until = time.monotonic() + seconds
@@ -385,7 +384,7 @@ def _shortened(answer: _Answer) -> _Answer:
 def _s3_error(kind: str, method: str) -> _Answer:
     status, code, message = _S3_ERRORS[kind]
     body = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message><RequestId>0</RequestId></Error>"
-    # The answer to a HEAD request has no body.
+    # The response to a HEAD request has no body.
     return _Answer(status, [("Content-Type", "application/xml")], b"" if method == "HEAD" else body.encode())
 
 
@@ -433,7 +432,7 @@ def _model_error(kind: str) -> _Answer:
 
 
 def parse_faults(body: bytes) -> list[dict[str, Any]]:
-    """The faults of a control request.
+    """The faults in a control request.
 
     Raises:
         FaultError: the body is not a JSON list of objects.

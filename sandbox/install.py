@@ -1,13 +1,13 @@
-"""Installs what the sandbox runs with, beside the virtual environment of `make`.
+"""Installs the sandbox's dependencies, beside the virtual environment of `make`.
 
 Below `.sandbox/envs/<python version>/`:
 
-- `runtime`: what Lambda's Python runtime brings along (`requirements/lambda-runtime.txt`);
+- `runtime`: the packages of Lambda's Python runtime (`requirements/lambda-runtime.txt`);
 - `layers/<name>/python`: each layer of `layers/`, as Lambda unpacks it below `/opt`;
 - `model`: the virtual environment that trains and serves models (`requirements/model.txt`).
 
-A stamp with the digest of its requirements file stands in each folder: a second call does nothing, and a changed file
-reinstalls its own folder alone.
+Each folder has a stamp with the digest of its requirements file: a second call does nothing, and a changed file
+reinstalls only its own folder.
 """
 
 import hashlib
@@ -93,7 +93,7 @@ def install(repository: Path = REPOSITORY, *, with_model: bool = True) -> Enviro
 def _ensure(
     name: str, requirements: Path, folder: Path, install_into: Callable[[Path, Path], None]
 ) -> float | None:
-    """Install unless the stamp fits; the seconds it took, or None when there was nothing to do."""
+    """Install unless the stamp matches; returns the seconds it took, or None if nothing was to do."""
     digest = _digest(requirements)
     stamp = folder / STAMP
     if stamp.is_file() and stamp.read_text() == digest:
@@ -120,7 +120,7 @@ def _ensure(
 
 
 def _last_words(output: str) -> str:
-    """The end of pip's output, cut short: before it says what is wrong it may list every version it did not take."""
+    """The end of pip's output: before it names the error, pip may list every rejected version."""
     return "\n".join(line[-500:] for line in output.strip().splitlines()[-8:])
 
 
@@ -147,7 +147,7 @@ def _install_packages(requirements: Path, folder: Path) -> None:
             str(folder),
             "-r",
             str(requirements),
-            # As `sam build` does it with the layer's own Makefile.
+            # As in `sam build`, with the layer's own Makefile.
             *(["--no-deps", "--require-hashes"] if requirements.with_name("Makefile").exists() else []),
         ]
     )

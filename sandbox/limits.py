@@ -1,4 +1,4 @@
-"""Delays and quotas that AWS always has, and the sandbox only where a test asks for them."""
+"""Delays and quotas that AWS always has, and the sandbox only when a test sets them."""
 
 import dataclasses
 import threading
@@ -13,15 +13,15 @@ class Limits:
     """All of them off, unless a test says otherwise.
 
     Attributes:
-        cold_start_seconds: how much longer the first request takes at each place of a serverless endpoint. A place
-            is what answers one request at a time; a request that finds all that have started at work starts another.
-        invocation_seconds: after how long InvokeEndpoint gives up; 60 in AWS.
-        read_only_disk: whether a serverless container may write below `/tmp` alone, so that a model server whose
-            logs and metrics go elsewhere does not start.
-        config_seconds: for how long CreateEndpoint and UpdateEndpoint do not know a new endpoint configuration.
-        serverless_concurrency: how much MaxConcurrency all serverless endpoints, the fleets that are being made
-            included, may have together; 10 in a new account.
-        function_concurrency: how many functions may be at work at once; 10 in a new account. The next is throttled.
+        cold_start_seconds: extra time of the first request at each place of a serverless endpoint. A place answers one
+            request at a time; a request that finds all started places busy starts another.
+        invocation_seconds: time limit of InvokeEndpoint; 60 in AWS.
+        read_only_disk: whether a serverless container may write only below `/tmp`; a model server that writes logs and
+            metrics elsewhere does not start.
+        config_seconds: time until CreateEndpoint and UpdateEndpoint find a new endpoint configuration.
+        serverless_concurrency: limit on the total MaxConcurrency of all serverless endpoints, including fleets in
+            creation; 10 in a new account.
+        function_concurrency: how many functions may run at once; 10 in a new account. Further ones are throttled.
     """
 
     cold_start_seconds: float = 0.0
@@ -33,10 +33,10 @@ class Limits:
 
     @classmethod
     def from_json(cls, document: Any) -> "Limits":
-        """The inverse of `dataclasses.asdict`; what is left out is off.
+        """The inverse of `dataclasses.asdict`; missing members are off.
 
         Raises:
-            FaultError: there is no such limit.
+            FaultError: a limit is unknown.
         """
         known = {each.name for each in dataclasses.fields(cls)}
         if not isinstance(document, dict) or set(document) - known:
@@ -45,7 +45,7 @@ class Limits:
 
 
 class CurrentLimits:
-    """The limits in force, which all services look at."""
+    """The limits in force, shared by all services."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -53,11 +53,11 @@ class CurrentLimits:
 
     @property
     def now(self) -> Limits:
-        """What is in force at this moment."""
+        """The present limits."""
         with self._lock:
             return self._limits
 
     def change(self, limits: Limits) -> None:
-        """Puts others in force."""
+        """Replaces the limits."""
         with self._lock:
             self._limits = limits

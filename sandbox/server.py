@@ -2,7 +2,7 @@
 
 Requests signed for SageMaker go to the local SageMaker, those for CloudFormation to the one in `sandbox/deployment/`,
 paths below `/domino/` to the local Domino, paths below `/_sandbox/` to the sandbox's own controls, and everything else
-to moto. All of them come through one door, which refuses what is not signed and what the policies do not allow.
+to moto. `Door` checks every request first, and refuses unsigned and forbidden ones.
 """
 
 import argparse
@@ -73,10 +73,10 @@ Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 @dataclass(frozen=True)
 class Configuration:
-    """What to bring up and where."""
+    """What to start, and where."""
 
     template: Path | None
-    """Without one the sandbox starts empty, and `sam deploy` brings a stack up."""
+    """The template to deploy; without one the sandbox starts empty, for `sam deploy`."""
     state_dir: Path
     parameters: dict[str, str] = field(default_factory=dict)
     """In a value `{endpoint}` stands for the sandbox's URL and `{domino_token_secret_arn}` for the secret with the
@@ -84,7 +84,7 @@ class Configuration:
     port: int = 0
     stack_name: str = "autowatch"
     retry_seconds: tuple[float, float] = (1.0, 2.0)
-    """Before the first and the second retry of an asynchronous invocation; a minute and two in AWS."""
+    """Before the first and the second retry of an asynchronous invocation; one and two minutes in AWS."""
     environments: Environments = field(default_factory=environments)
     heard: Heard | None = None
     """Called for each object that is created in the stack's bucket."""
@@ -94,13 +94,13 @@ class Server:
     """A running sandbox."""
 
     def __init__(self, configuration: Configuration) -> None:
-        """Start the services and deploy the template; whatever was started is ended again when that fails.
+        """Start the services and deploy the template; on failure, end whatever was started.
 
         Raises SandboxError.
         """
         self._configuration = configuration
         state_dir = configuration.state_dir
-        # What lies there is the owner's alone: keys, tokens, data.
+        # The folder is the owner's alone: it holds keys, tokens and data.
         os.umask(0o077)
         state_dir.mkdir(parents=True, exist_ok=True)
         state_dir.chmod(0o700)
@@ -200,7 +200,7 @@ class Server:
         self.schedules.start()
 
     def _deploy(self, path: Path, parameters: dict[str, str], s3: Any) -> None:
-        """Do to the configured template what `sam deploy` does, and wait; DeploymentError when it fails."""
+        """Deploy the configured template as `sam deploy` does, and wait; raise DeploymentError on failure."""
         s3.create_bucket(Bucket=ARTEFACT_BUCKET)
 
         def upload(key: str, body: bytes, folder: Path | None) -> None:
@@ -222,7 +222,7 @@ class Server:
 
     @property
     def outputs(self) -> dict[str, str]:
-        """The outputs of the configured stack; none while it is not there."""
+        """The outputs of the configured stack; empty while it does not exist."""
         try:
             outputs = self.stacks.find(self._configuration.stack_name).outputs
         except NotFoundError:
@@ -231,7 +231,7 @@ class Server:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables with which the aws CLI, sam and boto3 talk to this sandbox, and the stack's outputs."""
+        """The environment variables for the aws CLI, sam and boto3, and the stack's outputs."""
         variables = {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": self._keys.administrator.access_key,
@@ -246,7 +246,7 @@ class Server:
         return variables
 
     def status(self) -> dict[str, Any]:
-        """What a client needs to know."""
+        """The data that a client needs."""
         return {
             "pid": os.getpid(),
             "endpoint_url": self.endpoint_url,
@@ -259,7 +259,7 @@ class Server:
         }
 
     def busy(self) -> dict[str, int]:
-        """How much work is under way, by kind."""
+        """The amount of work in progress, by kind."""
         machines = stepfunctions_parser_backends[ACCOUNT_ID][REGION].state_machines
         return {
             "invocations": self.functions.busy,
@@ -271,7 +271,7 @@ class Server:
         }
 
     def fire(self, name: str) -> None:
-        """Fire a schedule now, by its name or logical id or by its function's; a function without one gets `{}`."""
+        """Fire a schedule now, by its name or logical id or its function's; a function without one gets `{}`."""
         try:
             self.schedules.fire(name)
         except NotFoundError:
@@ -283,11 +283,11 @@ class Server:
                 self.schedules.fire(schedule.name)
 
     def evaluate_alarms(self, moment: datetime | None = None) -> list[Evaluation]:
-        """Evaluate every alarm as of `moment` (now) and take the actions of those whose state changes."""
+        """Evaluate every alarm as of `moment` (default: now), and act on each change of state."""
         return self._alarms.evaluate(moment)
 
     def close(self) -> None:
-        """End everything that was started, the last first."""
+        """End everything that was started, newest first."""
         while self._closers:
             self._closers.pop()()
         self.stopped.set()
@@ -330,13 +330,13 @@ class Server:
         return Door(application, self._keys, self._decisions, self._port)
 
     def _assume(self, role_arn: str, service: str, session: str = "") -> tuple[str, str]:
-        """The access key and the secret key of a role that a service takes on; RoleUnusable where it may not."""
+        """The access key and secret key of a role that a service assumes; raises RoleUnusable if it may not."""
         self._decisions.world.check_trust(role_arn, f"{service}.amazonaws.com")
         key = self._keys.of_session(role_arn, session or service)
         return key.access_key, key.secret_key
 
     def _may_log(self, function: Function, stream: str) -> bool:
-        """Whether a function's role may write its log, as Lambda does in its name."""
+        """Whether a function's role may write its log, as Lambda does on its behalf."""
         group = f"log-group:{function.log_group}:log-stream:{stream}"
         arn = self._decisions.world.arn("logs", group)
         role = self._decisions.world.function_role(function.arn)
@@ -398,9 +398,9 @@ class Server:
 
 
 class _Dispatcher(DomainDispatcherApplication):
-    """Finds the service of a request as moto does, which lists its own folders each time while all others wait.
+    """Finds the service of a request as moto does, but cached: moto lists its folders each time while others wait.
 
-    What moto does not have, a whole service or one of its operations, is refused by name.
+    A service or operation that moto lacks is rejected by name.
     """
 
     def __init__(self, create_app: Callable[[Any], Any]) -> None:
@@ -417,7 +417,7 @@ class _Dispatcher(DomainDispatcherApplication):
             return [body]
 
     def get_backend_for_host(self, host: str | None) -> Any:
-        """The service of a host, found once; NotFoundError when there is none."""
+        """The service of a host, cached; raises NotFoundError for an unknown one."""
         if host not in self._services:
             self._services[host] = super().get_backend_for_host(host)
         if host and "amazonaws.com" in host and self._services[host] is None:
@@ -438,7 +438,7 @@ def _create_app(service: Any) -> Any:
 
 
 def _refusal(message: str, content_type: str) -> tuple[bytes, str]:
-    """The body of an error in the words of the request's protocol, and its type."""
+    """The body of an error in the request's protocol, and its type."""
     if "x-www-form-urlencoded" not in content_type:
         return json.dumps(
             {"__type": "NotOffered", "message": message}, allow_nan=False
@@ -448,12 +448,12 @@ def _refusal(message: str, content_type: str) -> tuple[bytes, str]:
 
 
 class _RequestHandler(MotoRequestHandler):
-    # Headers and body are sent one after the other: without this every answer waits 40 ms for an acknowledgement.
+    # Headers and body are sent separately: without this every response waits 40 ms for an acknowledgement.
     disable_nagle_algorithm = True
 
 
 def _configure_process(port: int, key: Key) -> None:
-    """moto takes its settings from the process; its state machines find the sandbox by MOTO_PORT."""
+    """moto reads its settings from the environment; its state machines find the sandbox by MOTO_PORT."""
     for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
         del os.environ[name]
     os.environ |= {
@@ -468,9 +468,9 @@ def _configure_process(port: int, key: Key) -> None:
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     default_user_config["lambda"] = {"use_docker": False}
     default_user_config["iam"] = {"load_aws_managed_policies": True}
-    # A failed execution has its reason itself; the interpreter would print its whole state.
+    # A failed execution contains its reason; the interpreter would print its whole state.
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
-    # The translator logs each time that nothing collects its metrics.
+    # The translator logs a line each time because nothing collects its metrics.
     logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)
 
 
@@ -510,7 +510,7 @@ def _upper_snake(name: str) -> str:
 
 
 def _announce(server: Server, ready: Path, on_change: Callable[[Server], None]) -> None:
-    """Write down how the sandbox stands, for those who connect to it."""
+    """Write the sandbox's state, for clients that connect to it."""
     unfinished = ready.with_suffix(".part")
     unfinished.write_text(json.dumps(server.status(), indent=1, allow_nan=False))
     unfinished.replace(ready)
@@ -528,13 +528,13 @@ def run(
 
     `on_change` is called when it is up and after each deployment, `on_ready` once.
 
-    Raises SandboxError when it does not start.
+    Raises SandboxError if it does not start.
     """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     server = Server(configuration)
-    # What is loaded stays to the end; looking through it for garbage, then above all, would take a second.
+    # Loaded modules stay to the end; a garbage collection of them at exit would take a second.
     gc.freeze()
     try:
         if watch_input:
@@ -555,7 +555,7 @@ def _stop_with_input(stop: threading.Event) -> None:
 
 
 def main() -> None:
-    """What `sandbox.client` starts as its child: the configuration is one JSON object in the first argument."""
+    """The entry point of `sandbox.client`'s child: the configuration is one JSON object in the first argument."""
     parser = argparse.ArgumentParser()
     parser.add_argument("configuration", type=json.loads)
     values = parser.parse_args().configuration

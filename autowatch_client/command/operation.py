@@ -178,7 +178,7 @@ def destroy(
 def _lines(found: Status) -> list[tuple[str, str]]:
     model = (
         f"{found.model} ({found.model_measure} {found.model_value:.4f} at its gate)"
-        if found.model and found.model_value
+        if found.model and found.model_value is not None
         else found.model
     )
     scored = f"{found.last_scored}, {number(found.last_scored_rows)} rows" if found.last_scored else None

@@ -338,7 +338,7 @@ class _Hunt:
         self._on_object(version.key)
         self._bucket.download(version.key, self._path, version.version_id)
         with self._path.open("rb") as file:
-            table = RowsFile(file)
+            table = RowsFile(file, version.key)
             has_column = self._person.column in table.header
             self.traces.has_column |= has_column
             is_named = has_column or (version.key.startswith("labels/") and self._has_id(table.header))

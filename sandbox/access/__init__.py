@@ -1,1 +1,1 @@
-"""Who may do what in the sandbox: keys, signatures, and the policies of the stack as AWS evaluates them."""
+"""Access control in the sandbox: keys, signatures, and the stack's policies, evaluated as in AWS."""

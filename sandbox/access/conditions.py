@@ -33,7 +33,7 @@ def condition_holds(conditions: Mapping[str, Mapping[str, Values]], context: Map
     """Whether all conditions of a statement hold.
 
     Raises:
-        UnknownCondition: there is an operator or a key that the sandbox does not know.
+        UnknownCondition: the sandbox does not know an operator or a key.
     """
     return all(
         _holds(operator, key, wanted, context)
@@ -105,4 +105,4 @@ _TESTS: dict[str, Callable[[str, str], bool]] = {
     **{f"Numeric{name}": _numeric(order) for name, order in _ORDERS.items()},
     **{f"Date{name}": _dated(order) for name, order in _ORDERS.items()},
 }
-"""Each by its name without Not."""
+"""Each operator by its name without Not."""

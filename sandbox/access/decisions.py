@@ -1,4 +1,4 @@
-"""Decides what a principal or a service may do, by the policies as they are deployed."""
+"""Decides what a principal or a service may do, according to the deployed policies."""
 
 import logging
 import time
@@ -30,7 +30,7 @@ _TO_DELIVER = {
 
 @dataclass(frozen=True)
 class Sender:
-    """A service that delivers something on behalf of a resource; with a role's rights where it assumes one."""
+    """A service that delivers on behalf of a resource, with a role's rights if it assumes one."""
 
     service: str
     source_arn: str
@@ -39,7 +39,7 @@ class Sender:
 
 @dataclass(frozen=True)
 class Decisions:
-    """Judges needs in one account, and records which requests the policies allowed."""
+    """Decides on needs in one account, and records which requests the policies allowed."""
 
     world: World
     record: Record
@@ -47,7 +47,7 @@ class Decisions:
     def objection(
         self, caller: Caller, needs: Iterable[Need], context: Mapping[str, str] | None = None
     ) -> str | None:
-        """Why the caller may not have all that is needed, in AWS's words; None when it may.
+        """Why the caller's request is refused, in AWS's words; None if it is allowed.
 
         `context` adds condition keys of the request, by the key in lower case.
         """
@@ -66,7 +66,7 @@ class Decisions:
         return None
 
     def delivery_objection(self, sender: Sender, target_arn: str) -> str | None:
-        """Why a service may not deliver to a function, machine, queue or topic; None when it may."""
+        """Why a service may not deliver to a function, machine, queue or topic; None if it may."""
         account = self.world.account
         caller = Caller(sender.service, account, service=sender.service)
         if sender.role_arn:
@@ -104,14 +104,14 @@ class Decisions:
             "aws:principalisawsservice": str(bool(caller.service)).lower(),
             "aws:requestedregion": self.world.region,
             "aws:resourceaccount": self.world.account,
-            # Loopback stands for TLS.
+            # Loopback counts as TLS.
             "aws:securetransport": "true",
             "aws:viaawsservice": "false",
         }
         if caller.service:
             context |= {"aws:principalservicename": caller.service, "aws:sourceaccount": self.world.account}
             if caller.service == "cloudwatch.amazonaws.com":
-                # An alarm publishes in its account's name, which a topic's default policy allows.
+                # An alarm publishes on behalf of its account, which a topic's default policy allows.
                 context["aws:sourceowner"] = self.world.account
         else:
             context |= {
@@ -119,7 +119,7 @@ class Decisions:
                 "aws:principalarn": caller.role_arn or caller.arn,
                 "aws:principaltype": "AssumedRole" if caller.role_arn else "Account",
                 "aws:sourceip": "127.0.0.1",
-                # What SNS's default policy asks for.
+                # The condition in SNS's default policy.
                 "aws:sourceowner": caller.account,
             }
         return {key: (value,) for key, value in context.items()}

@@ -1,4 +1,4 @@
-"""Refuses every request with another host than the sandbox's own, another origin, no signature or no permission.
+"""Refuses every request with a foreign host or origin, no valid signature, or no permission.
 
 A WSGI layer before everything that the sandbox serves. Domino has a token of its own in place of a signature, the
 controls the administrator's secret key in a header.
@@ -29,9 +29,9 @@ from sandbox.access.signatures import SignatureRefused, Signed, verify
 
 _CONTROLS = ("/_sandbox/", "/domino/_control/")
 _ANSWERS = "/_sandbox/custom-resource/"
-"""Where custom resources answer. A token in the path takes the place of the signature in AWS's URL."""
+"""The path where custom resources answer. A token in the path replaces the signature in AWS's URL."""
 _INTERNALS = ("/moto-api", "/latest/", "/v20180820/")
-"""Paths that moto answers for everyone, before any service."""
+"""Paths that moto serves to everyone, before any service."""
 
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -39,7 +39,7 @@ Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 @dataclass(frozen=True)
 class Door:
-    """Passes allowed requests on to `application`; `port` is the sandbox's own."""
+    """Passes allowed requests to `application`; `port` is the sandbox's own."""
 
     application: Application
     keys: Keys
@@ -170,7 +170,7 @@ def _unless_missing(
     hidden: Callable[[], Answer | None],
     start_response: StartResponse,
 ) -> Iterator[bytes]:
-    """The application's answer; instead of a 404, what `hidden` returns, if anything."""
+    """The application's answer; a 404 is replaced by the result of `hidden`, if any."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
     chunks = application(environ, lambda status, headers, _=None: started.append((status, headers)))
     try:
@@ -195,7 +195,7 @@ def _hold_back(application: Application, environ: dict[str, Any]) -> Answer:
 
 
 def _without_cors(start_response: StartResponse) -> StartResponse:
-    """No answer tells a browser that another origin may read it, whatever moto says."""
+    """Removes moto's headers that would let another origin's page read the answer."""
 
     def respond(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
         kept = [each for each in headers if not each[0].lower().startswith("access-control-")]
@@ -211,7 +211,7 @@ def _send(answer: Answer, start_response: StartResponse) -> list[bytes]:
 
 
 def _read_body(environ: dict[str, Any]) -> bytes:
-    """Read the body, and put it back for the application."""
+    """Read the body, and restore it for the application."""
     if environ.get("wsgi.input_terminated"):
         body = bytes(environ["wsgi.input"].read())
     else:

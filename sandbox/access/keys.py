@@ -1,4 +1,4 @@
-"""The access keys of a sandbox: one for each principal, made anew at each start."""
+"""The access keys of a sandbox: one for each principal, created at each start."""
 
 import secrets
 import string
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sandbox.access.policies import Caller
 
 KEY_HEADER = "X-Sandbox-Key"
-"""The header in which the controls take the administrator's secret key."""
+"""The header with the administrator's secret key, for the controls."""
 _ALPHABET = string.ascii_uppercase + "234567"
 
 
@@ -17,7 +17,7 @@ class Key:
     """An access key and its principal.
 
     Attributes:
-        caller: the principal; the account's root is the administrator, whom no policy of a role limits.
+        caller: the principal. The account's root is the administrator: no role's policy limits it.
     """
 
     access_key: str
@@ -41,7 +41,7 @@ class Keys:
         self.administrator = self._make(Caller(f"arn:aws:iam::{account}:root", account))
 
     def of_session(self, role_arn: str, session: str) -> Key:
-        """The key of a role's session, the same each time; a function's session has the function's name."""
+        """The key of a role's session, created once; a function's session has the function's name."""
         with self._lock:
             known = self._by_session.get((role_arn, session))
             if known is None:

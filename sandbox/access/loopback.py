@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 
 def foreign(header: Callable[[str], str | None], port: int) -> str | None:
-    """Why a request to a port of loopback is refused; None where it is allowed. `header` gives a header by name."""
+    """Why a request to a loopback port is refused; None if it is allowed. `header` returns a header by name."""
     names = (f"127.0.0.1:{port}", f"localhost:{port}")
     if header("Host") not in names:
-        # A page's own host name may resolve to this machine.
+        # The host name of a web page may resolve to this machine.
         return f"The sandbox answers at {' and '.join(names)} alone."
     if header("Origin") is not None or (header("Sec-Fetch-Site") or "none") != "none":
         return "The sandbox answers no web pages."

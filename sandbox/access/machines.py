@@ -1,4 +1,4 @@
-"""State machines call services with their own role's key, and run the pieces of a Distributed Map only if they may."""
+"""State machines call services with their role's key, and start a Distributed Map's children only if permitted."""
 
 import functools
 import sys
@@ -34,7 +34,7 @@ def install(endpoint_url: str, keys: Keys, decisions: Decisions) -> None:
 
     @functools.cache
     def client(region: str, service: Any, role_arn: str) -> Any:
-        # All states share one client; to make one takes as long as a call.
+        # All states share one client; creating one takes as long as a call.
         key = keys.of_session(role_arn, _SESSION)
         config = Config(
             parameter_validation=False,

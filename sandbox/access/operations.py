@@ -1,4 +1,4 @@
-"""Which operation of which service a signed request asks for, and with which parameters."""
+"""Finds the operation, service and parameters of a signed request."""
 
 import functools
 import json
@@ -32,10 +32,10 @@ class Operation:
 
 
 def read_operation(signing_name: str, environ: Mapping[str, Any], body: bytes) -> Operation:
-    """The operation of a request for any service but S3.
+    """The operation of a request for any service except S3.
 
     Raises:
-        RequestUnknown: botocore knows no such service or operation, or the body cannot be read.
+        RequestUnknown: botocore does not know the service or operation, or the body is malformed.
     """
     service = _BY_SIGNING_NAME.get(signing_name, signing_name)
     path, method = (
@@ -45,7 +45,7 @@ def read_operation(signing_name: str, environ: Mapping[str, Any], body: bytes) -
     query_text, target = environ.get("QUERY_STRING", ""), environ.get("HTTP_X_AMZ_TARGET")
     form = str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded")
     if (target and (path != "/" or query_text)) or (form and query_text):
-        # The service that answers might read the other of the two.
+        # The answering service might read the other one.
         raise RequestUnknown("a request that names its operation in two places")
     if target:
         return Operation(service, str(target).rpartition(".")[2], "json", _json(body))
@@ -86,7 +86,7 @@ def _json(body: bytes) -> dict[str, Any]:
 
 @functools.cache
 def _routes(service: str) -> dict[str, tuple[str, re.Pattern[str], bool]]:
-    """Method, path and whether the body is a payload as such, of each operation of a REST service."""
+    """For each operation of a REST service: method, path, and whether the body is a raw payload."""
     try:
         model = botocore.session.get_session().get_service_model(service)
     except UnknownServiceError as error:

@@ -13,7 +13,7 @@ _WILDCARDS = {"*": ".*", "?": "."}
 
 
 def substitute(text: str, context: Mapping[str, tuple[str, ...]]) -> str | None:
-    """The text with its variables replaced; None where one has no single value and no default."""
+    """The text with its variables replaced; None if one has no single value and no default."""
     if "${" not in text:
         return text
     missing = False
@@ -32,12 +32,12 @@ def substitute(text: str, context: Mapping[str, tuple[str, ...]]) -> str | None:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether a text fits a pattern in which `*` stands for any characters and `?` for one."""
+    """Whether a text matches a pattern in which `*` stands for any characters and `?` for one."""
     return _expression(pattern).fullmatch(text) is not None
 
 
 def arn_matches(pattern: str, arn: str) -> bool:
-    """Whether an ARN fits a pattern: wildcards stay within the first five parts, and match anything in the sixth."""
+    """Whether an ARN matches a pattern: wildcards stay within the first five parts, and match anything in the sixth."""
     if pattern == "*":
         return True
     wanted, parts = pattern.split(":", 5), arn.split(":", 5)

@@ -21,7 +21,7 @@ class Need:
     """One permission that a request needs."""
 
     action: str
-    """As policies write it, such as `s3:GetObject`."""
+    """In the notation of policies, such as `s3:GetObject`."""
     resource: str
     """An ARN, or `*` where the action has no resource type."""
     context: Context = field(default_factory=dict, compare=False)
@@ -32,7 +32,7 @@ class Statement:
     """One statement of a policy.
 
     Attributes:
-        policy: the name of the policy that it stands in, index: its place there.
+        policy: the name of its policy, index: its position there.
         principals: the principals that it names, by kind (`AWS`, `Service`), in a resource's policy; empty in a role's.
     """
 
@@ -50,7 +50,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Grant:
-    """What in a statement let a need through: its action and its resource, by their places."""
+    """The part of a statement that allowed a need: its action and its resource, by index."""
 
     statement: Statement
     action: int
@@ -59,7 +59,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a need is met; `denied_by` is the statement that forbids it, None where merely nothing allows it."""
+    """Whether a need is met; `denied_by` is the denying statement, None if no statement allows it."""
 
     allowed: bool
     grants: tuple[Grant, ...] = ()
@@ -84,7 +84,7 @@ class Caller:
 
 
 def parse_policy(name: str, document: str | dict[str, Any]) -> tuple[Statement, ...]:
-    """The statements of a policy document; TemplateError where it uses an element that is not known here."""
+    """The statements of a policy document; raises TemplateError for an unknown element."""
     body = json.loads(document) if isinstance(document, str) else document
     return tuple(_parse_statement(name, index, each) for index, each in enumerate(_listed(body["Statement"])))
 
@@ -160,7 +160,7 @@ def speaks_of(statement: Statement, caller: Caller) -> bool:
 
 
 def _match(statement: Statement, need: Need, *, without_resource: bool) -> Grant | None:
-    """The places of the first action and resource that fit the need; None where the statement does not apply."""
+    """The indexes of the first action and resource that match the need; None if the statement does not apply."""
     action = _place(statement.actions, lambda pattern: _matches_action(pattern, need.action))
     resource = _place(statement.resources, lambda pattern: _matches_resource(pattern, need))
     if without_resource:
@@ -190,5 +190,5 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _texts(value: Any) -> list[str]:
-    """Texts of a value or a list; a truth value as JSON writes it."""
+    """The texts of a value or a list; booleans as in JSON."""
     return [str(each).lower() if isinstance(each, bool) else str(each) for each in _listed(value)]

@@ -1,4 +1,4 @@
-"""Records a request for each permission that allowed one, for the table of permissions."""
+"""Records one request for each permission in use, for the table of permissions."""
 
 import json
 import threading
@@ -10,10 +10,10 @@ from typing import Any
 from sandbox.access.policies import Grant, Need, Verdict
 
 FOLDER_VARIABLE = "SANDBOX_PERMISSIONS_RECORD"
-"""The environment variable with the folder to which a sandbox writes what its policies were needed for."""
+"""The environment variable with the folder to which a sandbox writes its permission records."""
 
 _Way = tuple[str, str, tuple[tuple[str, int, int, int], ...]]
-"""Role, action, and of each grant the policy, the statement and the places of its action and its resource."""
+"""Role, action, and for each grant: policy, statement, index of the action, index of the resource."""
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Record:
     _requests: dict[_Way, dict[str, Any]] = field(default_factory=dict)
 
     def note(self, role: str, need: Need, verdict: Verdict) -> None:
-        """Record a need that was met, with the condition keys that the statements asked for."""
+        """Record a met need, with the condition keys that the statements used."""
         way = (role, need.action, tuple(map(_place, verdict.grants)))
         if way in self._requests:
             return
@@ -40,7 +40,7 @@ class Record:
             self._requests.setdefault(way, request)
 
     def write(self, folder: Path) -> None:
-        """Write everything into a file of its own."""
+        """Write all records into a file of their own."""
         with self._lock:
             requests = list(self._requests.values())
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Refusals in AWS's words, in the form of each protocol."""
+"""Refusals in AWS's words, in each protocol's format."""
 
 import json
 import uuid
@@ -11,7 +11,7 @@ _FORBIDDEN = "403 Forbidden"
 
 
 def explain(caller: Caller, need: Need, verdict: Verdict) -> str:
-    """Why a need is not met.
+    """The refusal's message.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
     """
@@ -24,7 +24,7 @@ def explain(caller: Caller, need: Need, verdict: Verdict) -> str:
 
 
 def refusal(protocol: str, code: str, message: str, *, without_body: bool = False) -> Answer:
-    """An answer of the status 403 in the protocol of a service: json, rest-json, query or rest-xml (of S3)."""
+    """A response with status 403 in the protocol of a service: json, rest-json, query or rest-xml (S3)."""
     identifier = str(uuid.uuid4())
     headers = [("x-amzn-RequestId", identifier)]
     if protocol == "rest-xml":
@@ -47,7 +47,7 @@ def refusal(protocol: str, code: str, message: str, *, without_body: bool = Fals
 
 
 def denied_code(service: str, protocol: str) -> str:
-    """What a service calls a refusal by policy."""
+    """A service's error code for a refusal by policy."""
     if service == "sns":
         return "AuthorizationError"
     return "AccessDenied" if protocol in ("query", "rest-xml") else "AccessDeniedException"

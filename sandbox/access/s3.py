@@ -1,4 +1,4 @@
-"""Which permissions a request for S3 needs.
+"""Which permissions an S3 request needs.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 """
@@ -49,7 +49,7 @@ _LIST_KEYS = ("prefix", "delimiter", "max-keys")
 
 
 class RequestUnknown(Exception):
-    """The sandbox does not know what a request needs; the message names the request."""
+    """The sandbox does not know which permissions a request needs; the message names the request."""
 
 
 @dataclass
@@ -65,12 +65,12 @@ class S3Request:
 
     @property
     def reads_object(self) -> bool:
-        """Whether the answer reveals if an object exists: only callers who may list the bucket get a 404."""
+        """Whether the response reveals if an object exists: only callers who may list the bucket get a 404."""
         return bool(self.key) and (self.method in ("GET", "HEAD") or "x-amz-copy-source" in self.headers)
 
     @property
     def source(self) -> tuple[str, str, str | None] | None:
-        """Bucket, key and version of what is copied."""
+        """Bucket, key and version of the copy's source."""
         text = self.headers.get("x-amz-copy-source")
         if text is None:
             return None
@@ -80,7 +80,7 @@ class S3Request:
 
     @property
     def deleted(self) -> list[tuple[str, str | None]] | None:
-        """Key and version of each object of a DeleteObjects request; None for another."""
+        """Key and version of each object of a DeleteObjects request; None for other requests."""
         if self.method != "POST" or "delete" not in self.query or self.key:
             return None
         return [_identity(each) for each in _parse(self.body) if _name(each) == "Object"]
@@ -95,7 +95,7 @@ class S3Request:
 
 
 def read_request(environ: Mapping[str, Any], body: bytes) -> S3Request:
-    """Reads a request; RequestUnknown where it gives a parameter twice."""
+    """Reads a request; raises RequestUnknown if a parameter occurs twice."""
     path = str(environ["PATH_INFO"]).encode("latin-1").decode("utf-8", "replace")
     bucket, _, key = path.removeprefix("/").partition("/")
     query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
@@ -117,10 +117,10 @@ def read_request(environ: Mapping[str, Any], body: bytes) -> S3Request:
 
 
 def needs_of(request: S3Request, world: World) -> list[Need]:
-    """What a request needs; of DeleteObjects what the bucket as such needs, which is nothing.
+    """The needs of a request; none for DeleteObjects, whose objects are judged one by one.
 
     Raises:
-        RequestUnknown: it is of a kind that is not known here.
+        RequestUnknown: the kind of request is unknown.
     """
     if not request.bucket:
         return [Need("s3:ListAllMyBuckets", "*")]
@@ -130,7 +130,7 @@ def needs_of(request: S3Request, world: World) -> list[Need]:
 
 
 def needs_of_deletion(bucket: str, key: str, version: str | None) -> list[Need]:
-    """What the deletion of one object needs."""
+    """The needs of deleting one object."""
     context = {"s3:versionid": (version,)} if version else {}
     return [
         Need("s3:DeleteObjectVersion" if version else "s3:DeleteObject", object_arn(bucket, key), context)
@@ -138,7 +138,7 @@ def needs_of_deletion(bucket: str, key: str, version: str | None) -> list[Need]:
 
 
 def needs_of_missing(request: S3Request) -> list[Need]:
-    """What a caller needs to learn that an object does not exist."""
+    """The needs of learning that an object does not exist."""
     bucket, key = (request.source or (request.bucket, request.key, None))[:2]
     return [Need("s3:ListBucket", bucket_arn(bucket), {"s3:prefix": (key,)})]
 
@@ -202,7 +202,7 @@ def _object_needs(request: S3Request, world: World) -> list[Need]:
 
 
 def _versioned(setting: str, version: str | None) -> str:
-    """`ObjectTagging` of one version is `ObjectVersionTagging`."""
+    """The suffix for one version: `ObjectTagging` becomes `ObjectVersionTagging`."""
     has_own = version and setting in ("ObjectAcl", "ObjectTagging", "ObjectAttributes")
     return setting.replace("Object", "ObjectVersion", 1) if has_own else setting
 
@@ -236,7 +236,7 @@ def _writing(request: S3Request, world: World) -> list[Need]:
         needs.extend(_reading(*request.source, world))
     given = headers.get("x-amz-server-side-encryption-aws-kms-key-id")
     key = world.key_arn(given) if given else world.bucket_key(request.bucket)
-    # The parts of an upload are read again when they are put together.
+    # The parts of an upload are read again when they are combined.
     in_parts = {"uploads", "uploadId"} & request.query.keys()
     return [*needs, *_key_needs(world, key, "kms:GenerateDataKey", *(["kms:Decrypt"] if in_parts else []))]
 

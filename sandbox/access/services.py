@@ -81,7 +81,7 @@ def _whole(given: str, action: Action, world: World) -> str:
 
 
 def passes(parameter: str, service: str) -> Clause:
-    """PassRole of the role in a parameter, where it is given."""
+    """PassRole of the role in a parameter, if the parameter is given."""
 
     def clause(parameters: Parameters, _: World) -> list[Need]:
         role = parameters.get(parameter)
@@ -91,7 +91,7 @@ def passes(parameter: str, service: str) -> Clause:
 
 
 def uses_key(*path: str, by: str) -> Clause:
-    """What a service needs of its caller to work with a key in the caller's name: a grant."""
+    """The grant that a service needs to use a key on behalf of its caller."""
 
     def clause(parameters: Parameters, world: World) -> list[Need]:
         found: Any = parameters
@@ -111,13 +111,13 @@ def _key_grants(key: str, service: str, world: World) -> list[Need]:
 
 
 def _key_of_config(parameters: Parameters, world: World) -> list[Need]:
-    """An endpoint on instances works with the key of its configuration."""
+    """An endpoint on instances uses the key of its configuration."""
     key = world.endpoint_config_key(str(parameters.get("EndpointConfigName", "")))
     return _key_grants(world.key_arn(key), "sagemaker", world) if key else []
 
 
 def _entries(parameters: Parameters, world: World) -> list[Need]:
-    """PutEvents: each event is judged by itself."""
+    """PutEvents: each event is judged separately."""
     needs = []
     for entry in parameters.get("Entries", []):
         bus = str(entry.get("EventBusName") or "default")
@@ -137,7 +137,7 @@ def _values(given: Any) -> tuple[str, ...]:
 
 
 def _tagged(action: str, kind: str, resource: str) -> tuple[Clause, ...]:
-    """Creating a SageMaker resource; AddTags is needed where it is created with tags."""
+    """Creating a SageMaker resource; with tags it also needs AddTags."""
     create = Action(action, kind, resource, tags="Tags")
     add = Action("sagemaker:AddTags", kind, resource, tags="Tags")
     return create, lambda parameters, world: add(parameters, world) if parameters.get("Tags") else []
@@ -288,7 +288,7 @@ OPERATIONS: dict[str, dict[str, tuple[Clause, ...]]] = {
     "resourcegroupstaggingapi": {"GetResources": (Action("tag:GetResources"),)},
     "sts": {"GetCallerIdentity": ()},
 }
-"""What each operation needs, by botocore's names of the service and the operation."""
+"""The needs of each operation, by botocore's names of service and operation."""
 
 NOT_OFFERED = frozenset(
     {

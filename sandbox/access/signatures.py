@@ -26,7 +26,7 @@ _TIME = "%Y%m%dT%H%M%SZ"
 
 
 class SignatureRefused(Exception):
-    """A request is not signed as it must be; `code` is AWS's name for what is wrong."""
+    """A request is not signed correctly; `code` is AWS's error code."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ class Signed:
 
 @dataclass(frozen=True)
 class _Claim:
-    """What a request says of its signature."""
+    """The signature data of a request."""
 
     credential: str
     signed_headers: tuple[str, ...]
@@ -60,7 +60,7 @@ def verify(
     """Verify the signature, and return who signed the request.
 
     Raises:
-        SignatureRefused: it is not signed, signed with an unknown key, too old, changed, or signed in another way.
+        SignatureRefused: the request is unsigned, too old or changed, or its key or signing method is unknown.
     """
     claim = _read_claim(environ)
     try:
@@ -147,7 +147,7 @@ def _check_time(claim: _Claim, environ: dict[str, Any], now: datetime) -> None:
 
 
 def _payload_hash(environ: dict[str, Any], body: bytes, claim: _Claim) -> str:
-    """The hash that was signed, which must be the body's own where it is one."""
+    """The hash that was signed; if it is a digest, it must match the body."""
     declared = str(environ.get("HTTP_X_AMZ_CONTENT_SHA256", ""))
     if claim.is_presigned or declared == _UNSIGNED:
         return _UNSIGNED
@@ -163,7 +163,7 @@ def _payload_hash(environ: dict[str, Any], body: bytes, claim: _Claim) -> str:
 
 
 class _Again:
-    """Signs exactly the headers that the client has signed, over the hash that it has."""
+    """Signs exactly the headers that the client signed, with the client's hash."""
 
     hashed = ""
 
@@ -185,7 +185,7 @@ class _S3Auth(_Again, S3SigV4Auth):
 def _sign(environ: dict[str, Any], claim: _Claim, key: Key, service: str, region: str, payload: str) -> str:
     path = urlsplit(str(environ.get("RAW_URI") or quote(environ["PATH_INFO"], encoding="latin-1"))).path
     if service == "s3":
-        # A client may leave a character as it is that another encodes.
+        # Clients differ in which characters they encode.
         path = quote(unquote(path, "latin-1"), safe="/-_.~", encoding="latin-1")
     headers = {name: _header(environ, name) for name in claim.signed_headers}
     url = f"http://{environ.get('HTTP_HOST', '')}{path}" + (f"?{claim.query}" if claim.query else "")

@@ -1,4 +1,4 @@
-"""What decisions need to know of the sandbox's resources: policies, tags and keys, read where moto keeps them."""
+"""The resource data that decisions need: policies, tags and keys, read from moto's stores."""
 
 import functools
 import json
@@ -42,7 +42,7 @@ class World:
         return f"arn:{_PARTITION}:{service}:{self.region}:{self.account}:{rest}"
 
     def role_statements(self, role_arn: str) -> tuple[Statement, ...]:
-        """The policies of a role as they are deployed, inline and attached; none for a role that does not exist."""
+        """The deployed policies of a role, inline and attached; empty if the role does not exist."""
         role = self._role(role_arn)
         if role is None:
             return ()
@@ -51,7 +51,7 @@ class World:
         return tuple(statement for name, document in documents for statement in _parsed(name, document))
 
     def function_role(self, arn: str) -> str:
-        """The role of a function, by the function's ARN; empty where the function is gone."""
+        """The role of a function, by the function's ARN; empty if the function does not exist."""
         function = self._function(arn)
         return str(function.role) if function else ""
 
@@ -67,7 +67,7 @@ class World:
             raise RoleUnusable(f"The role {role_arn} cannot be assumed by {service}; see its trust policy.")
 
     def resource_statements(self, arn: str) -> tuple[Statement, ...]:
-        """The policy on a bucket, topic, queue, function, secret, key or event bus; none where it has none."""
+        """The policy on a bucket, topic, queue, function, secret, key or event bus; empty without one."""
         service = arn.split(":")[2] if arn.count(":") >= 5 else ""
         read = _READERS.get(service)
         document = read(self, arn) if read else None
@@ -82,7 +82,7 @@ class World:
         return {key: value for each in found for key, value in each.tags.items()}
 
     def has_bucket(self, name: str) -> bool:
-        """Whether there is a bucket of this name."""
+        """Whether a bucket has this name."""
         return self._bucket(name) is not None
 
     def bucket_key(self, bucket: str) -> str | None:
@@ -104,11 +104,11 @@ class World:
         return self.key_arn(name) if name else None
 
     def key_arn(self, name: str) -> str:
-        """A key's ARN, from that or from its id."""
+        """A key's ARN, from its ARN or its id."""
         return name if name.startswith("arn:") else self.arn("kms", f"key/{name}")
 
     def secret_arn(self, name: str) -> str:
-        """A secret's whole ARN, from that, from its name or from a part of it."""
+        """A secret's full ARN, from its ARN, its name or a part of it."""
         secret = secretsmanager_backends[self.account][self.region].secrets.get(name)
         return (
             str(secret.arn)
@@ -173,13 +173,13 @@ _READERS: dict[str, Callable[[World, str], Any]] = {
 
 
 def _default_key_policy(account: str) -> dict[str, Any]:
-    """The policy of a key that was created without one: the account's own policies decide."""
+    """The default policy of a key: the account's own policies decide."""
     principal = {"AWS": f"arn:{_PARTITION}:iam::{account}:root"}
     return {"Statement": {"Effect": "Allow", "Principal": principal, "Action": "kms:*", "Resource": "*"}}
 
 
 def _permission(statement: dict[str, Any]) -> dict[str, Any]:
-    """A function's permission as a statement; moto keeps the bare principal of a template."""
+    """A function's permission as a statement; moto stores the bare principal of a template."""
     principal = statement.get("Principal", {})
     named = {"Service": principal} if isinstance(principal, str) and "." in principal else principal
     rest: dict[str, Any] = {

@@ -1,7 +1,7 @@
-"""The alarms of the stack, evaluated on demand on the metrics that arrived.
+"""The stack's alarms, evaluated on demand on the metrics received.
 
-What is evaluated, and how, is in `state.py` and `metric_math.py`. A change of the state is put into CloudWatch, so that
-DescribeAlarms shows it, and its actions are taken: a message is published to each topic among them.
+The rules are in `state.py` and `metric_math.py`. A state change is written to CloudWatch, so that DescribeAlarms shows
+it, and published to the topics among its actions.
 """
 
 import logging
@@ -30,7 +30,7 @@ _ACTIONS = {"OK": "OKActions", "ALARM": "AlarmActions", "INSUFFICIENT_DATA": "In
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came out for one alarm."""
+    """The result for one alarm."""
 
     name: str
     state: State
@@ -48,7 +48,7 @@ class Alarms:
         self._decisions = decisions
 
     def evaluate(self, moment: datetime | None = None) -> list[Evaluation]:
-        """Evaluate every alarm as of `moment` (aware; now), in the order of their names.
+        """Evaluate every alarm as of `moment` (timezone-aware; default: now), ordered by name.
 
         Raises AlarmError for an alarm that asks for what the sandbox does not have.
         """
@@ -86,7 +86,7 @@ class Alarms:
     def _points(self, alarm: dict[str, Any], count: int, now: datetime) -> Series:
         if "MetricName" in alarm:
             if "Statistic" not in alarm:
-                raise AlarmError("the sandbox has the plain statistics alone, no percentiles.")
+                raise AlarmError("the sandbox supports only the plain statistics, not percentiles.")
             return metric_series(self._data, alarm, alarm["Statistic"], alarm["Period"], count, now)
         queries = alarm["Metrics"]
         series = {
@@ -108,7 +108,7 @@ class Alarms:
             if ":sns:" not in arn:
                 continue
             if objection := self._decisions.delivery_objection(sender, arn):
-                LOGGER.error("%s: %s could not be told: %s", evaluation.name, arn, objection)
+                LOGGER.error("%s: %s could not be notified: %s", evaluation.name, arn, objection)
             else:
                 self._sns.publish(
                     TopicArn=arn,

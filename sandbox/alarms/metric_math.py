@@ -1,4 +1,4 @@
-"""Metric math, as far as an alarm's expression needs it: arithmetic on series and FILL.
+"""Metric math for alarm expressions: arithmetic on series and FILL.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 """
@@ -11,7 +11,7 @@ from typing import Any
 from sandbox.errors import AlarmError
 
 Series = list[float | None]
-"""The values of consecutive periods, the oldest first; None where there are no data."""
+"""The values of consecutive periods, oldest first; None for periods without data."""
 
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -22,9 +22,9 @@ _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
 
 
 def evaluate(expression: str, series: Mapping[str, Series]) -> Series:
-    """The series that the expression makes of the `series` by id, all of the same length.
+    """Evaluates the expression on `series` (by id, all of the same length) and returns a series.
 
-    Raises AlarmError: the text is not an expression, names an unknown id, or uses what the sandbox does not have.
+    Raises AlarmError: the text is not an expression, names an unknown id, or uses an unsupported function.
     """
     try:
         tree = ast.parse(expression, mode="eval")
@@ -70,7 +70,7 @@ def _fill(values: Any, filler: ast.expr, expression: str) -> Series:
 def _combine(
     combine: Callable[[float, float], float], first: Series | float, second: Series | float
 ) -> Series | float:
-    """A number is combined with every value; where a value is missing or divided by 0 there is none."""
+    """Combines a number with every value. The result is None where a value is missing or divided by 0."""
     if not isinstance(first, list) and not isinstance(second, list):
         return combine(first, second)
     length = len(first) if isinstance(first, list) else len(second) if isinstance(second, list) else 0

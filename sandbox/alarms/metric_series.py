@@ -1,4 +1,4 @@
-"""A metric as a series: one statistic of the data points of each period, on the data that moto holds."""
+"""A metric as a series: one statistic of the data points of each period, from moto's store."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from sandbox.alarms.metric_math import Series
 from sandbox.errors import AlarmError
 
 _Summary = tuple[float, float, float, float]
-"""Sum, number, minimum and maximum of some values."""
+"""Sum, count, minimum and maximum of some values."""
 
 _STATISTICS: dict[str, Callable[[_Summary], float]] = {
     "Sum": lambda summary: summary[0],
@@ -32,13 +32,13 @@ def metric_series(
     """The statistic of the metric over the last `count` periods of `period` seconds, the oldest first.
 
     `metric` has Namespace, MetricName and Dimensions, all of which a data point must have and no other. The windows
-    slide with `now` (aware), as an alarm's do: the last one ends with the minute that is under way.
+    slide with `now` (timezone-aware), as an alarm's do: the last one ends with the current minute.
 
     Raises AlarmError for a statistic that the sandbox does not have.
     """
     if statistic not in _STATISTICS:
         raise AlarmError(f"The sandbox has no statistic {statistic}; it has {', '.join(_STATISTICS)}.")
-    # moto keeps times in UTC without saying so.
+    # moto stores times in UTC without a timezone.
     end = now.astimezone(UTC).replace(second=0, microsecond=0, tzinfo=None) + timedelta(minutes=1)
     dimensions = {item["Name"]: item["Value"] for item in metric.get("Dimensions", [])}
     windows: list[list[MetricDatumBase]] = [[] for _ in range(count)]
@@ -48,7 +48,7 @@ def metric_series(
         if {dimension.name: dimension.value for dimension in datum.dimensions} != dimensions:
             continue
         ago = (end - datum.timestamp) / timedelta(seconds=period)
-        # A window holds its beginning and not its end.
+        # A window includes its beginning, not its end.
         window = count - int(-(-ago // 1))
         if 0 <= window < count:
             windows[window].append(datum)

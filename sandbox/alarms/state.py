@@ -1,4 +1,4 @@
-"""When an alarm goes off: CloudWatch's rules for the data points that are there and for those that are missing.
+"""When an alarm goes off: CloudWatch's rules for existing and missing data points.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
@@ -20,12 +20,12 @@ _BREACHES: dict[str, Callable[[float, float], Any]] = {
     "LessThanOrEqualToThreshold": operator.le,
 }
 _TREATMENTS = ("breaching", "notBreaching", "ignore", "missing")
-# CloudWatch looks at more periods than it evaluates and does not say how many; its example has these.
+# CloudWatch reads more periods than it evaluates, without saying how many; its example has these.
 _MORE_PERIODS = 2
 
 
 def evaluation_range(evaluation_periods: int) -> int:
-    """How many periods are looked at: more than are evaluated, since some may be missing."""
+    """How many periods are read: more than are evaluated, since some may be missing."""
     return evaluation_periods + _MORE_PERIODS
 
 
@@ -63,12 +63,12 @@ def alarm_state(
         return "ALARM"
     if treat_missing == "notBreaching" or not missing or not all(there):
         return "OK"
-    # From here on nothing but breaching points is there, and too few of them.
+    # Only breaching points remain here, and too few of them.
     if treat_missing == "ignore":
         return current
     return "ALARM" if _oldest(breaching) >= datapoints_to_alarm else "INSUFFICIENT_DATA"
 
 
 def _oldest(breaching: Sequence[bool | None]) -> int:
-    """How many periods ago the oldest point that is there was, from 1; 0 when there is none."""
+    """The age in periods, from 1, of the oldest existing point; 0 without any."""
     return next((len(breaching) - index for index, point in enumerate(breaching) if point is not None), 0)

@@ -22,7 +22,7 @@ _FOLDER = REPOSITORY / ".sandbox" / "demo"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Plays the story; 0 when it went as it should, 1 with one message otherwise."""
+    """Plays the story. Returns 0 if it went as expected, else 1 after one message."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument(
         "--data",
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _run(options.data, progress, started)
     except KeyboardInterrupt:
-        progress.say("\nStopped. Nothing of the sandbox runs on.")
+        progress.say("\nStopped. The sandbox has ended.")
         return 130
     except StoryError as error:
         progress.say(f"\n{error}\nThe functions' logs are in {_FOLDER / 'state' / 'logs'}.")
@@ -94,7 +94,7 @@ def _table(story: Story, synthetic: bool) -> str:
 
 def _farewell(kept: Kept) -> str:
     return f"""
-Pages, mails and all else, to open in a browser: {kept.index.as_uri()}
+Pages and mails, to open in a browser: {kept.index.as_uri()}
 
 Now with your data:
   .venv/bin/autowatch init my.csv      target, key, columns to drop

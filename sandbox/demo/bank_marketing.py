@@ -33,7 +33,7 @@ class BankMarketingError(SandboxError):
 
 
 class DataFileMissing(BankMarketingError):
-    """The file that was asked for is not there or cannot be unpacked."""
+    """The requested file does not exist or cannot be unpacked."""
 
 
 class DownloadWrong(BankMarketingError):
@@ -42,7 +42,7 @@ class DownloadWrong(BankMarketingError):
 
 @dataclass(frozen=True)
 class Source:
-    """A plain CSV file, whether it is synthetic, and a sentence for people that says where it comes from."""
+    """A plain CSV file, whether it is synthetic, and a sentence about its source."""
 
     path: Path
     synthetic: bool
@@ -57,14 +57,13 @@ def bank_marketing_csv(
     sha256: str = PUBLISHED_SHA256,
     timeout_seconds: float = _TIMEOUT_SECONDS,
 ) -> Source:
-    """The demo's data: `path`, else the file that BANK_MARKETING_CSV names (either as .csv or .csv.gz), else the
-    published file from `cache` or from UCI, else, when UCI cannot be reached, synthetic rows.
+    """Returns the demo's data.
 
     What is made or unpacked is kept in `cache`.
 
     Raises:
-        DataFileMissing: a file was named, but cannot be read; nothing else is used in its place.
-        DownloadWrong: UCI answered with something else than the published file.
+        DataFileMissing: a named file cannot be read; no other data replaces it.
+        DownloadWrong: UCI's answer is not the published file.
     """
     named = path or environment.get(PATH_VARIABLE, "")
     cache.mkdir(parents=True, exist_ok=True)
@@ -76,7 +75,7 @@ def bank_marketing_csv(
     try:
         archive = _download(url, timeout_seconds)
     except requests.RequestException as error:
-        return _synthetic(cache, f"{url} cannot be had: {_reason(error)}")
+        return _synthetic(cache, f"{url} cannot be downloaded: {_reason(error)}")
     _unpack_published(archive, published, url, sha256)
     return Source(published, False, f"the published file, downloaded from {url}; its SHA-256 is right")
 
@@ -86,7 +85,7 @@ def _given(file: Path, named_by: str, cache: Path, sha256: str) -> Source:
         raise DataFileMissing(f"{named_by} names {file}, which is not a file. Name a .csv or .csv.gz file.")
     plain = file
     if file.suffix == ".gz":
-        # The digest in the name tells apart two files of the same name.
+        # The digest in the name distinguishes files of the same name.
         digest = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:8]
         plain = cache / f"{digest}-{file.name.removesuffix('.gz')}"
         try:
@@ -116,7 +115,7 @@ def _unpack_published(archive: bytes, target: Path, url: str, sha256: str) -> No
             name = next(name for name in inner.namelist() if name.rsplit("/", 1)[-1] == _FILE)
             content = inner.read(name)
     except (zipfile.BadZipFile, KeyError, StopIteration) as error:
-        raise DownloadWrong(f"What {url} answered does not hold {_FILE}. {_OTHER_WAYS}") from error
+        raise DownloadWrong(f"The download from {url} does not contain {_FILE}. {_OTHER_WAYS}") from error
     if hashlib.sha256(content).hexdigest() != sha256:
         raise DownloadWrong(f"{_FILE} from {url} is not the published file (SHA-256). {_OTHER_WAYS}")
     with _replacing(target) as file:
@@ -136,7 +135,7 @@ def _synthetic(cache: Path, reason: str) -> Source:
 
 @contextlib.contextmanager
 def _replacing(target: Path) -> Iterator[BinaryIO]:
-    """A file that takes `target`'s place when it is complete, and leaves nothing when it is not."""
+    """A file that replaces `target` when it is complete, and is removed if it is not."""
     with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".part", delete=False) as file:
         try:
             yield file  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Keeps the demo's output after its sandbox has ended: day and run pages, mails as text, and one page to open first."""
+"""Keeps the demo's output after its sandbox has ended: day and run pages, mails as text, and one start page."""
 
 import html
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def keep_story(story: Story, folder: Path, data: str) -> Kept:
     in the bucket: those of days link to those of runs.
 
     Args:
-        data: what the story was played on, in words.
+        data: the story's data, in words.
     """
     days = tuple(
         _keep_day(number, judged, folder / "reports")
@@ -54,7 +54,7 @@ def keep_story(story: Story, folder: Path, data: str) -> Kept:
 
 
 def harm(story: Story) -> str:
-    """What the drift did to the use of the model, in sentences."""
+    """How the drift affected the use of the model, in sentences."""
     before, after = story.late_batch.fit, story.late_batch_again.fit
     return (
         f"On the later span the first model promised {before.promised:.1%} yes, and {before.came_true:.1%} came true. "

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from typing import TextIO
 
 _QUIET_SECONDS = 15
-"""Without a terminal nothing can be overwritten, so a line comes when something changes or after this many seconds."""
+"""Seconds. Without a terminal no line can be overwritten: a new one is printed at each change or after this time."""
 
 
 class Step:
-    """One step that is under way."""
+    """One step in progress."""
 
     def __init__(self, title: str, stream: TextIO) -> None:
         self._title, self._stream = title, stream
@@ -77,7 +77,7 @@ class Progress:
 
 
 class Outcome:
-    """The progress of a step, and in the end its outcome."""
+    """The progress of a step and finally its outcome."""
 
     def __init__(self, step: Step) -> None:
         self._step = step

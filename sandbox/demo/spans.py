@@ -1,4 +1,4 @@
-"""Two spans of the Bank Marketing file, cut into what the demo trains on and what it scores."""
+"""Cuts two spans of the Bank Marketing file into rows to train on and rows to score."""
 
 import csv
 import random
@@ -10,16 +10,16 @@ TARGET = "y"
 POSITIVE_LABEL = "yes"
 
 _EARLY_SHARE = 0.655
-"""The file's rows are in time order; behind about this share of them the economy turns and the calls with it."""
+"""The file's rows are in time order; after about this share of them the economy turns, and the calls with it."""
 
 
 class UnfitSourceError(Exception):
-    """The file is not one to tell the story with."""
+    """The file cannot be used for the story."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A file of rows to score, without the target, and the labels that the rows have in truth."""
+    """A file of rows to score, without the target, and the rows' true labels."""
 
     path: Path
     labels: tuple[str, ...]
@@ -40,7 +40,7 @@ def cut_spans(source: Path, folder: Path, batch_rows: int) -> tuple[Span, Span]:
     row is both. The files keep the source's delimiter and quotes as far as the `csv` module writes them.
 
     Raises:
-        UnfitSourceError: it has no column `y`, or a span would have fewer than twice `batch_rows`.
+        UnfitSourceError: the file has no column `y`, or a span would have fewer than twice `batch_rows`.
     """
     with source.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file, delimiter=";"))
@@ -79,7 +79,7 @@ class Fit:
 
 
 def fit_of(labels: Sequence[str], probabilities: Sequence[float]) -> Fit:
-    """Compares the probabilities of rows with their labels, of which each kind is there."""
+    """Compares the probabilities of rows with their labels, which must include both kinds."""
     positives = sum(label == POSITIVE_LABEL for label in labels)
     ranked = sorted(zip(probabilities, labels, strict=True), key=lambda pair: pair[0], reverse=True)
     tenth = ranked[: max(1, len(ranked) // 10)]

@@ -1,4 +1,4 @@
-"""The whole loop on one stack, as a user would go through it: train, release, score, watch, alert, retrain.
+"""The whole loop on one stack, as a user would run it: train, release, score, watch, alert, retrain.
 
 It sees only what a user sees of the application: the bucket, the endpoint, the state machine and the mail.
 """
@@ -45,12 +45,12 @@ _TRAINING_SECONDS = 600
 _SCORING_SECONDS = 120
 _DAILY_SECONDS = 120
 _DETAIL_SECONDS = 1.0
-# More than a state leaves, with all of its retries.
+# Longer than any state takes, including its retries.
 _NEWEST_EVENTS = 50
 
 
 class StoryError(Exception):
-    """A step of the story did not happen, or ended otherwise than expected."""
+    """A step of the story did not happen, or ended unexpectedly."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Released:
 
 @dataclass(frozen=True)
 class Scored:
-    """A scored batch: counts, and how well the predictions fit the labels that came true."""
+    """A scored batch: counts, and how well the predictions match the true labels."""
 
     key: str
     run: str
@@ -79,7 +79,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the labels of a day said of its predictions."""
+    """The verdict of a day's labels on its predictions."""
 
     verdict: str
     rows_scored: int
@@ -91,10 +91,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Judged:
-    """What the daily run said of the day; `reports` are the objects under reports/ after it, by their key below that.
+    """The daily run's verdict on the day. `reports`: the objects under reports/ after it, by their key there.
 
     Attributes:
-        page: which of them is the day's page.
+        page: the key of the day's page among them.
     """
 
     verdict: str
@@ -125,7 +125,7 @@ def play(sandbox: Connection, early: Span, late: Span, progress: Progress) -> St
     """Plays the story.
 
     Raises:
-        StoryError: it took another turn.
+        StoryError: a step went otherwise.
     """
     stage = _Stage(sandbox, progress)
     progress.chapter("1. Train on the early span")
@@ -145,7 +145,7 @@ def play(sandbox: Connection, early: Span, late: Span, progress: Progress) -> St
     stage.upload(late.training, "training/late.csv")
     second_day = stage.daily_run("drift")
 
-    progress.chapter("4. Drift has started a training run by itself")
+    progress.chapter("4. Drift has started a training run")
     second_release = stage.follow(stage.await_other_execution(arn), "retraining and release")
 
     progress.chapter("5. Score the later span again, with the new model")
@@ -167,7 +167,7 @@ def play(sandbox: Connection, early: Span, late: Span, progress: Progress) -> St
 
 
 class _Stage:
-    """One stack, and what people do with it."""
+    """One stack, and the user's actions on it."""
 
     def __init__(self, sandbox: Connection, progress: Progress) -> None:
         self._sandbox, self._progress = sandbox, progress
@@ -181,13 +181,13 @@ class _Stage:
         self._s3.upload_file(str(path), self._bucket, key)
 
     def set_up_domino(self) -> None:
-        """Does in the local Domino what a person does in the real one's pages: the bucket, and whom to tell."""
+        """Does what a person does in the real Domino's pages: adds the bucket and the alert address."""
         domino = self._sandbox.domino
         domino.add_datasource(DATASOURCE, self._bucket, self._sandbox.environment["AWS_REGION"])
         domino.change_settings(alert_address=ADDRESS)
 
     def registered_with_domino(self) -> tuple[str, ...]:
-        """The locations of the predictions files that Domino knows of, of all models."""
+        """The locations of the predictions files that are registered in Domino, for all models."""
         return tuple(
             dataset["location"]
             for model in self._sandbox.domino.models()
@@ -202,8 +202,8 @@ class _Stage:
         return str(answer["executionArn"])
 
     def await_other_execution(self, first: str) -> str:
-        """The execution that somebody else than us has started."""
-        with self._progress.step("a run that nobody started by hand") as outcome:
+        """The execution that the user did not start."""
+        with self._progress.step("waiting for the run that drift starts") as outcome:
             found: list[str] = []
 
             def look() -> bool:
@@ -283,7 +283,7 @@ class _Stage:
             _wait_for(look, outcome, f"{len(batch.labels):,} rows", _SCORING_SECONDS)
             if "error" in found:
                 raise StoryError(f"{key} was refused: {found['reason']}")
-            # The day that the file counts for, should midnight pass before it is judged.
+            # The day that the file counts for, in case midnight passes before it is judged.
             self._report_key = f"{_REPORTS}{found['predictions_key'].split('/')[1]}/drift.json"
             self._predictions_key = found["predictions_key"]
             rows = found["rows"]
@@ -302,7 +302,7 @@ class _Stage:
             return scored
 
     def label(self, batch: Batch, key: str) -> Measured:
-        """Uploads what came true of the batch scored last, and waits for the quality of its day."""
+        """Uploads the true labels of the last scored batch, and waits for the quality of its day."""
         with self._progress.step(f"labels {key}") as outcome:
             ids = [row["id"] for row in self._read_rows(self._predictions_key)]
             lines = ["id,label", *(",".join(pair) for pair in zip(ids, batch.labels, strict=True)), ""]
@@ -335,7 +335,7 @@ class _Stage:
         return list(csv.DictReader(io.StringIO(text, newline="")))
 
     def daily_run(self, expected: str) -> Judged:
-        """Fires both schedules of 20:00 now and waits for what they do."""
+        """Fires both schedules of 20:00 now and waits for their results."""
         self._register_predictions()
         with self._progress.step("the daily run: drift") as outcome:
             before = self._tag(self._report_key), self._tag(_HISTORY)
@@ -366,19 +366,19 @@ class _Stage:
                 "registering predictions",
                 _DAILY_SECONDS,
             )
-            outcome.show("reading back what Domino says")
+            outcome.show("reading Domino's verdicts")
             self._sandbox.wait_until_idle(_DAILY_SECONDS)
-            # Domino judges in its own time; what it says is read by the loader's next run.
+            # Domino judges asynchronously; the loader's next run reads the verdict.
             self._sandbox.domino.wait_until_idle(_DAILY_SECONDS)
             self._sandbox.fire("LoadDmmFunction")
             self._sandbox.wait_until_idle(_DAILY_SECONDS)
             drifted = self._read_json(_CHECKS_KEY)["checks"][0]["drifted_columns"]
             files = f"{len(scored)} predictions file{'s' if len(scored) > 1 else ''}"
             said = f"drift in {len(drifted)} column(s)" if drifted else "no drift"
-            outcome.text = f"{files} registered so far; of the newest it says: {said}"
+            outcome.text = f"{files} registered so far; the newest: {said}"
 
     def _is_judged_since(self, report: str | None, history: str | None) -> bool:
-        """Whether the day of the last scored file was judged since its report and the history had these tags."""
+        """Whether the day of the last scored file was judged since its report and the history had these ETags."""
         return self._tag(self._report_key) != report and self._tag(_HISTORY) != history
 
     def _tag(self, key: str) -> str | None:
@@ -401,7 +401,7 @@ class _Stage:
         try:
             return bytes(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read())
         except ClientError as error:
-            raise StoryError(f"{key} is not there: {error}") from error
+            raise StoryError(f"{key} does not exist: {error}") from error
 
 
 def _wait_for(
@@ -412,7 +412,7 @@ def _wait_for(
     while not condition():
         now = time.monotonic()
         if now > deadline:
-            raise StoryError(f"Nothing came of it within {seconds:.0f} s. The functions' logs say why.")
+            raise StoryError(f"No result within {seconds:.0f} s. The functions' logs give the reason.")
         # Reading the details takes longer than looking for a change.
         if now >= asked + _DETAIL_SECONDS:
             asked, text = now, detail if isinstance(detail, str) else detail()

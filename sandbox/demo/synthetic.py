@@ -1,10 +1,10 @@
 """Synthetic bank marketing data: the published file's shape, marginals and drift, from tables of measured shares.
 
 The published file (UCI 222, `bank-additional-full.csv`: Moro, Cortez, Rita 2014) lists phone calls in time order. The
-tables hold what was counted in it: 25 stretches of one month and one state of the economy each, and the callers
-before and after the crisis. No row is copied. One thing is set, not counted: before the crisis the calls' outcome
-hardly depends on the person in the published file (a model reaches an AUC of 0.6); here it does somewhat more,
-so that there is something to learn, and what was learnt no longer holds afterwards.
+tables hold counts from it: 25 stretches of one month and one state of the economy each, and the people called before
+and after the crisis. No row is copied. One thing is invented. In the published file, the outcome before the crisis
+hardly depends on the person (a model reaches an AUC of 0.6). Here it depends more, so that a model can learn it, and
+the relation no longer holds afterwards.
 """
 
 import math
@@ -45,7 +45,7 @@ class Period(NamedTuple):
 
 
 class Callers(NamedTuple):
-    """Who was called in one span, and how much each value adds to the log-odds of yes."""
+    """The people called in one span, and how much each value adds to the log-odds of yes."""
 
     job: Shares
     job_effect: Shares
@@ -186,7 +186,7 @@ def write_bank_marketing(path: Path, rows: int = PUBLISHED_ROWS, seed: int = 0) 
 
 
 def _schedule(rows: int) -> Iterator[tuple[Period, Callers, int]]:
-    """The periods in order, each with its part of the rows."""
+    """The periods in order, each with its number of rows."""
     spans = [
         *((period, EARLY_CALLERS) for period in BEFORE_THE_CRISIS),
         *((period, LATE_CALLERS) for period in AFTER_THE_CRISIS),
@@ -198,8 +198,11 @@ def _schedule(rows: int) -> Iterator[tuple[Period, Callers, int]]:
 
 
 def _calls(random: Random, period: Period, callers: Callers, count: int) -> Iterator[str]:
-    """The lines of `count` calls. Who says yes is drawn first, then what such people are like (Bayes' rule):
-    so the share of yes is the period's, and each column depends on the outcome by its effects."""
+    """The lines of `count` calls.
+
+    The answer is drawn first, then the person given the answer (Bayes' rule). So the share of yes is the period's, and
+    each column depends on the answer by its effects.
+    """
     outcomes = [random.random() < period.yes for _ in range(count)]
     yes = outcomes.count(True)
     lines = (
@@ -281,7 +284,7 @@ _PAIRS = {job: _pairs(educations, maritals) for job, (educations, maritals, _) i
 
 def _age(random: Random, job: str, oldest: int) -> int:
     age = _AGES[job][int(random.random() * _AGE_STEPS)]
-    # Nobody above 60 was called before the crisis: those are replaced by somebody of their last working years.
+    # Nobody above 60 was called before the crisis: they are replaced by people in their last working years.
     return age if age <= oldest else oldest - int(random.random() * 12)
 
 
@@ -301,7 +304,7 @@ def _duration(random: Random, mean: float, deviation: float) -> int:
 
 
 def _campaign(random: Random, mean: float) -> int:
-    """Calls until somebody was reached: geometric."""
+    """Calls until the person was reached: geometric."""
     if mean == 1:
         return 1
     return min(1 + int(math.log(1 - random.random()) / math.log(1 - 1 / mean)), _MOST_CALLS)

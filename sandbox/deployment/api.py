@@ -1,4 +1,4 @@
-"""The wire: CloudFormation's Query API as one WSGI application.
+"""CloudFormation's Query API as one WSGI application.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/Welcome.html
 """
@@ -26,14 +26,14 @@ from sandbox.errors import CapabilityError, NotFoundError, SandboxError, Templat
 _NAMESPACE = "http://cloudformation.amazonaws.com/doc/2010-05-15/"
 _LONGEST_BODY = 51_200
 _LONGEST_TEMPLATE = 1_000_000
-# A client that asks every 15 seconds whether a small stack is ready need not ask twice.
+# A client that polls every 15 seconds whether a small stack is ready then needs one poll.
 _PATIENCE_SECONDS = 1.5
 
 Parameters = dict[str, Any]
 
 
 class CloudFormation:
-    """Answers boto3's `cloudformation` client; refuses by name every operation that it does not have."""
+    """Answers boto3's `cloudformation` client; rejects every unsupported operation by name."""
 
     def __init__(self, stacks: Stacks, context: Context) -> None:
         self._stacks = stacks
@@ -122,7 +122,7 @@ class CloudFormation:
         try:
             stack = self._stacks.find(request["StackName"])
         except NotFoundError:
-            # CloudFormation takes it as done.
+            # CloudFormation treats it as done.
             return
         self._stacks.delete(stack, set(request.get("RetainResources", [])))
         self._be_patient(stack)

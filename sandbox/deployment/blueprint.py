@@ -1,4 +1,4 @@
-"""The desired state of a stack: its template after all of CloudFormation's checks before a deployment."""
+"""The desired state of a stack: its template after CloudFormation's checks before a deployment."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Blueprint:
     """A checked template with the values of its parameters."""
 
     text: str
-    """The template as it was sent."""
+    """The template as sent."""
     written: dict[str, Any]
     template: dict[str, Any]
     """After the transform."""
@@ -26,19 +26,19 @@ class Blueprint:
     tags: dict[str, str]
     pseudo: dict[str, str]
     order: tuple[str, ...] = ()
-    """The logical ids of the resources that are wanted, each after those that it needs."""
+    """The logical ids of the wanted resources, each after those that it needs."""
     needs: dict[str, frozenset[str]] = field(default_factory=dict)
     fixed: dict[str, Any] = field(default_factory=dict)
-    """Each resource's properties with a mark wherever they name another resource: what a change set compares."""
+    """Each resource's properties, with a marker for each reference to a resource: a change set compares these."""
 
     @property
     def resources(self) -> dict[str, dict[str, Any]]:
-        """The declarations of the resources that are wanted."""
+        """The declarations of the wanted resources."""
         return {name: self.template["Resources"][name] for name in self.order}
 
     @property
     def values(self) -> dict[str, Any]:
-        """What parameters and pseudo parameters stand for."""
+        """The values of parameters and pseudo parameters."""
         lists = {
             name: value.split(",")
             for name, value in self.parameters.items()
@@ -57,7 +57,7 @@ def draw(
 ) -> Blueprint:
     """The blueprint of a template.
 
-    Raises TemplateError, ParameterError, and CapabilityError when `capabilities` do not allow what it makes.
+    Raises TemplateError, ParameterError, and CapabilityError if `capabilities` do not cover its resources.
     """
     written = parse_template(text)
     parameters = resolve_parameters(written, given)
@@ -86,7 +86,7 @@ def _check_capabilities(template: dict[str, Any], capabilities: set[str]) -> Non
 
 
 def _survey(blueprint: Blueprint) -> tuple[dict[str, frozenset[str]], dict[str, Any]]:
-    """Which resources each one needs, and its properties as far as they are known before anything is made."""
+    """The resources that each one needs, and its properties as far as they are known before creation."""
     declared = blueprint.template["Resources"]
     named: set[str] = set()
 

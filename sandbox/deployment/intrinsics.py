@@ -1,4 +1,4 @@
-"""CloudFormation's intrinsic functions and conditions, as far as the sandbox has them; it refuses every other by name.
+"""CloudFormation's intrinsic functions and conditions that the sandbox supports; it rejects others by name.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
@@ -18,19 +18,19 @@ NO_VALUE = object()
 
 @dataclass
 class Scope:
-    """What the names in a template stand for."""
+    """The values of the names in a template."""
 
     template: dict[str, Any]
     values: dict[str, Any]
     """Parameters and pseudo parameters."""
     reference: Callable[[str], Any]
-    """What `Ref` of a resource gives, by its logical id."""
+    """The result of `Ref` for a resource, by its logical id."""
     attribute: Callable[[str, str], Any]
-    """What `Fn::GetAtt` gives, by logical id and attribute."""
+    """The result of `Fn::GetAtt`, by logical id and attribute."""
     _conditions: dict[str, bool] = field(default_factory=dict)
 
     def condition(self, name: str) -> bool:
-        """Whether a condition of the template holds; TemplateError when there is none of that name."""
+        """Whether a condition of the template holds; raises TemplateError for an unknown name."""
         if name not in self._conditions:
             declared = self.template.get("Conditions", {})
             if name not in declared:
@@ -39,13 +39,13 @@ class Scope:
         return self._conditions[name]
 
     def is_wanted(self, resource_or_output: dict[str, Any]) -> bool:
-        """Whether the condition of a resource or an output holds; those without one are always there."""
+        """Whether the condition of a resource or an output holds; True without a condition."""
         name = resource_or_output.get("Condition")
         return name is None or self.condition(name)
 
 
 def resolve(value: Any, scope: Scope) -> Any:
-    """The value with every intrinsic function replaced by what it gives; what is `AWS::NoValue` is left out."""
+    """The value with every intrinsic function evaluated; `AWS::NoValue` entries are left out."""
     if isinstance(value, list):
         items = (resolve(item, scope) for item in value)
         return [item for item in items if item is not NO_VALUE]
@@ -134,7 +134,7 @@ def _holds(condition: Any, scope: Scope) -> bool:
 
 
 def as_text(value: Any) -> str:
-    """A value as CloudFormation hands it on as text."""
+    """A value as text, as CloudFormation passes it on."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return ",".join(map(as_text, value)) if isinstance(value, list) else str(value)

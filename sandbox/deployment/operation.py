@@ -1,4 +1,4 @@
-"""Creating, updating and deleting a stack, resource by resource, and the way back when one fails."""
+"""Creates, updates and deletes a stack, resource by resource, and rolls back if one fails."""
 
 import logging
 import secrets
@@ -30,7 +30,7 @@ class Operation:
         self._undo: list[Callable[[], None]] = []
 
     def create(self, blueprint: Blueprint, disable_rollback: bool) -> None:
-        """Make every resource; when one fails, take all back, unless that is not wanted."""
+        """Create every resource; if one fails, roll back unless that is disabled."""
         stack = self._stack
         stack.blueprint, stack.tags, stack.disable_rollback = blueprint, blueprint.tags, disable_rollback
         stack.tell("CREATE_IN_PROGRESS", "User Initiated")
@@ -49,7 +49,7 @@ class Operation:
         stack.tell("CREATE_COMPLETE")
 
     def update(self, blueprint: Blueprint, disable_rollback: bool) -> None:
-        """Bring every resource to what the blueprint says, then remove what it no longer has."""
+        """Change every resource to match the blueprint, then remove those it no longer has."""
         stack = self._stack
         before, leftovers = stack.blueprint, list[Resource]()
         stack.tell("UPDATE_IN_PROGRESS", "User Initiated")
@@ -74,7 +74,7 @@ class Operation:
         stack.tell("UPDATE_COMPLETE")
 
     def delete(self, retained: set[str]) -> None:
-        """Delete every resource but those that are to stay, the last made first."""
+        """Delete every resource except the retained ones, newest first."""
         stack = self._stack
         order = stack.blueprint.order if stack.blueprint else ()
         stack.tell("DELETE_IN_PROGRESS", "User Initiated")
@@ -237,8 +237,10 @@ class Operation:
             self._stack.tell_of(resource, "UPDATE_COMPLETE")
 
     def _remove(self, names: Any, keep: bool) -> list[str]:
-        """Remove resources in this order and return those that could not be deleted. What a resource that stays needs
-        is left alone. With `keep`, those with the policy Retain are not reported.
+        """Remove resources in this order and return those that could not be deleted.
+
+        Resources that a retained resource needs are left alone. With `keep`, those with the policy Retain are
+        not reported.
         """
         failed: list[str] = []
         needed: set[str] = set()

@@ -1,8 +1,8 @@
-"""What `sam package` does for `sam deploy`: a template's artefacts go to S3, and the template names them there.
+"""Does what `sam package` does for `sam deploy`: uploads a template's artefacts to S3 and updates their locations.
 
 `python -m sandbox.deployment.package` prints the repository's template as CloudFormation gets it, for scanners.
 
-Layers that are installed already are not zipped: their folders stand in for what would be unpacked.
+Installed layers are not zipped: their folders replace the unpacked ZIP.
 """
 
 import functools
@@ -32,10 +32,11 @@ def package(
     environments: Environments,
     upload: Callable[[str, bytes, Path | None], object],
 ) -> dict[str, Any]:
-    """The template with its artefacts uploaded: `upload` gets key, content and the folder that stands in for it.
+    """The template with its artefacts uploaded.
 
-    The code is copied below `code_folder`, so that editing a file does not change what runs. A layer's folder is the
-    installed one where the layer has a requirements.txt, else its own.
+    `upload` gets key, content and the folder that replaces the unpacked content. The code is copied
+    below `code_folder`, so that editing a file does not change what runs. A layer's folder is the installed one if the
+    layer has a requirements.txt, else its own.
 
     Raises TemplateError: an artefact is missing.
     """
@@ -47,7 +48,7 @@ def package(
             upload(key, content(), folder())
         return f"s3://{ARTEFACT_BUCKET}/{key}"
 
-    # Most functions share one folder, which is read once.
+    # Most functions share one folder, which is read only once.
     digest = functools.cache(_digest)
     globals_ = template.get("Globals", {}).get("Function", {})
     for name, resource in template["Resources"].items():

@@ -14,10 +14,10 @@ class Resource:
     """A resource of a stack."""
 
     request: Request
-    """The properties that it was made from."""
+    """The properties that it was created with."""
     made: Made | None
     retained: bool
-    """Whether it stays when it is no longer wanted."""
+    """Whether it is retained when it is no longer wanted."""
     status: str = ""
     reason: str | None = None
     changed: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -44,16 +44,16 @@ class Stack:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is under way."""
+        """Whether an operation is in progress."""
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
 
     def tell(self, status: str, reason: str | None = None) -> None:
-        """Take a new status, with its event."""
+        """Set a new status, with its event."""
         self.status, self.reason = status, reason
         self._record(self.name, self.id, "AWS::CloudFormation::Stack", status, reason)
 
     def tell_of(self, resource: Resource, status: str, reason: str | None = None) -> None:
-        """Give a resource a new status, with its event."""
+        """Set a resource's new status, with its event."""
         resource.status, resource.reason, resource.changed = status, reason, datetime.now(UTC)
         physical_id = resource.made.physical_id if resource.made else ""
         request = resource.request
@@ -84,7 +84,7 @@ class Change:
     kind: str
     physical_id: str | None = None
     replacement: str | None = None
-    """`True`, `False` or `Conditional`, of a change; else nothing."""
+    """For a change: `True`, `False` or `Conditional`; else empty."""
 
 
 @dataclass

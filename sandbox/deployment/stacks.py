@@ -27,7 +27,7 @@ _UPDATABLE = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a client asks a stack to be."""
+    """What a client requests for a stack."""
 
     text: str
     parameters: dict[str, str] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Wanted:
 
 
 class Stacks:
-    """Every stack of the account, those that are deleted included."""
+    """Every stack of the account, including deleted ones."""
 
     def __init__(self, context: Context, kinds: Kinds) -> None:
         self._context = context
@@ -49,22 +49,22 @@ class Stacks:
 
     @property
     def busy(self) -> int:
-        """How many stacks have something under way."""
+        """How many stacks have an operation in progress."""
         return sum(stack.is_busy for stack in list(self._stacks.values()))
 
     def all(self) -> list[Stack]:
-        """Every stack, the newest last."""
+        """Every stack, newest last."""
         return list(self._stacks.values())
 
     def find(self, name_or_id: str) -> Stack:
-        """The stack with this name that is not deleted, or with this id; NotFoundError when there is none."""
+        """The stack with this id, or the existing one with this name; raises NotFoundError."""
         for stack in self.all():
             if stack.id == name_or_id or (stack.name == name_or_id and stack.status != "DELETE_COMPLETE"):
                 return stack
         raise NotFoundError(f"Stack with id {name_or_id} does not exist")
 
     def create(self, name: str, wanted: Wanted, *, disable_rollback: bool = False) -> Stack:
-        """Begin to create a stack; StackError when there is one of that name."""
+        """Start to create a stack; raise StackError if the name is taken."""
         with self._lock:
             if any(stack.name == name and stack.status != "DELETE_COMPLETE" for stack in self.all()):
                 raise StackError(f"Stack [{name}] already exists")
@@ -75,7 +75,7 @@ class Stacks:
         return stack
 
     def update(self, stack: Stack, wanted: Wanted, *, disable_rollback: bool = False) -> None:
-        """Begin to update a stack; StackError when it cannot be, or nothing would change."""
+        """Start to update a stack; raise StackError if it cannot be updated or nothing would change."""
         self._check_updatable(stack)
         blueprint = self._draw(stack, wanted)
         if not _differs(stack, blueprint):
@@ -83,7 +83,7 @@ class Stacks:
         self._start(stack, "UPDATE", lambda operation: operation.update(blueprint, disable_rollback))
 
     def delete(self, stack: Stack, retained: set[str]) -> None:
-        """Begin to delete a stack; StackError when it is protected, busy, or `retained` makes no sense."""
+        """Start to delete a stack; raise StackError if it is protected or busy, or `retained` is invalid."""
         if stack.status == "DELETE_COMPLETE":
             return
         if stack.protected:
@@ -110,7 +110,7 @@ class Stacks:
     ) -> ChangeSet:
         """A new change set; for a new stack, the stack appears with it, in review.
 
-        What the transform does not take fails the change set, as in AWS; all else that is wrong fails the request.
+        As in AWS, an error of the transform fails the change set; any other error fails the request.
         """
         with self._lock:
             stack = self._reviewed(name, kind)
@@ -127,7 +127,7 @@ class Stacks:
         return [each for each in list(self._change_sets.values()) if each.stack is stack]
 
     def change_set(self, name_or_id: str, stack_name: str | None) -> ChangeSet:
-        """The change set with this id, or with this name of this stack; NotFoundError when there is none."""
+        """The change set with this id, or with this name of this stack; raises NotFoundError."""
         for each in list(self._change_sets.values()):
             if each.id == name_or_id or (
                 each.name == name_or_id and stack_name in (each.stack.name, each.stack.id)
@@ -140,7 +140,7 @@ class Stacks:
         self._change_sets.pop(change_set.id, None)
 
     def execute(self, change_set: ChangeSet, *, disable_rollback: bool = False) -> None:
-        """Begin to do what a change set says; StackError when it cannot be executed."""
+        """Start to execute a change set; raise StackError if it cannot be executed."""
         if change_set.execution_status != "AVAILABLE" or change_set.blueprint is None:
             raise StackError(
                 f"ChangeSet [{change_set.id}] cannot be executed in its current status of [{change_set.status}]"
@@ -252,7 +252,7 @@ class Stacks:
     def _start(self, stack: Stack, verb: str, work: Callable[[Operation], None]) -> None:
         if stack.is_busy:
             raise StackError(f"Stack [{stack.name}] is in {stack.status} state.")
-        # From now on the stack is busy, whenever the thread begins.
+        # The stack is busy from now on, even before the thread starts.
         stack.status = f"{verb}_IN_PROGRESS"
 
         def run() -> None:

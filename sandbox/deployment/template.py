@@ -1,4 +1,4 @@
-"""Reading a template, checking its parameters, and SAM's transform."""
+"""Reads a template, checks its parameters, and applies SAM's transform."""
 
 import copy
 import difflib
@@ -19,7 +19,7 @@ _SAM = "AWS::Serverless-2016-10-31"
 
 
 class _TemplateLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """SAM's own way to read the short tags, on libyaml where it is there: a tenth of the time."""
+    """SAM's own loader for the short tags, on libyaml if available: a tenth of the time."""
 
 
 _TemplateLoader.add_multi_constructor("!", intrinsics_multi_constructor)
@@ -28,7 +28,7 @@ _TemplateLoader.add_multi_constructor("!", intrinsics_multi_constructor)
 def read_template(path: Path) -> dict[str, Any]:
     """The template as written, with CloudFormation's short tags (`!Ref`) in their long form.
 
-    Raises TemplateError when there is no such file or it is not a template.
+    Raises TemplateError if the file does not exist or is not a template.
     """
     if not path.is_file():
         raise TemplateError(f"There is no template {path}.")
@@ -36,7 +36,7 @@ def read_template(path: Path) -> dict[str, Any]:
 
 
 def parse_template(text: str, name: str = "The template") -> dict[str, Any]:
-    """The same from the template's text, which is YAML or JSON; `name` is what an error calls it."""
+    """Parses a template's text, YAML or JSON; `name` is its name in errors."""
     try:
         template = (
             json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=_TemplateLoader)  # noqa: S506 (it is a safe one)
@@ -45,14 +45,14 @@ def parse_template(text: str, name: str = "The template") -> dict[str, Any]:
         raise TemplateError(f"Template format error: {error}") from error
     if not isinstance(template, dict) or not template.get("Resources"):
         raise TemplateError(f"{name} has no Resources; a SAM template needs some.")
-    # YAML makes dates of policies' versions, and a template has none.
+    # YAML parses policies' versions as dates, and a template has no other dates.
     return dict(json.loads(json.dumps(template, default=str, allow_nan=False)))
 
 
 def resolve_parameters(template: dict[str, Any], given: dict[str, str]) -> dict[str, str]:
     """The value of every parameter, checked as CloudFormation checks it.
 
-    Raises ParameterError, naming the parameter: unknown, without a value, or outside of what it allows.
+    Raises ParameterError, naming the parameter: it is unknown, has no value, or an invalid one.
     """
     declared = template.get("Parameters", {})
     unknown = sorted(set(given) - set(declared))
@@ -76,7 +76,7 @@ def resolve_parameters(template: dict[str, Any], given: dict[str, str]) -> dict[
 
 
 def _objection(declaration: dict[str, Any], value: str) -> str | None:
-    """Why a parameter's value is not allowed; None when it is."""
+    """Why a parameter's value is not allowed; None if it is."""
     kind = declaration.get("Type", "String")
     allowed = [as_text(item) for item in declaration.get("AllowedValues", [])]
     if allowed and value not in allowed:
@@ -107,16 +107,16 @@ def _objection(declaration: dict[str, Any], value: str) -> str | None:
 
 
 class _ManagedPolicies:
-    """Names of AWS's managed policies; only ARNs are supported here, as SAM itself writes them for a function."""
+    """Names of AWS's managed policies; only ARNs are supported here, as SAM writes them for a function."""
 
     def load(self) -> dict[str, str]:
         return {}
 
 
 def transformed(template: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:
-    """The template after its transforms, of which the sandbox has SAM's alone.
+    """The template after its transform; only SAM's is supported.
 
-    Raises TemplateError for another one, and TransformError with the translator's reasons for what is not valid SAM.
+    Raises TemplateError for another one, and TransformError with the translator's reasons for invalid SAM.
     """
     named = template.get("Transform", [])
     unknown = [each for each in (named if isinstance(named, list) else [named]) if each != _SAM]

@@ -1,4 +1,4 @@
-"""Who may call Domino: the token, and the header in which it comes."""
+"""Authenticates Domino's callers: the token, and the header that carries it."""
 
 from dataclasses import dataclass, field
 
@@ -19,9 +19,9 @@ class Access:
     """What opens Domino.
 
     Attributes:
-        token: the one that is valid; it is never shown.
-        header: where it is expected; empty is the wire's own (`HEADERS`).
-        scheme: the word before it, such as Bearer; empty is none.
+        token: the valid token, never shown.
+        header: the header that carries it; empty for the wire's own (`HEADERS`). scheme: the word before it, such as
+            Bearer; may be empty.
         refusal_status: the answer to another token. 403 is documented for v2 ("Unauthorised", later "Forbidden");
             401 is assumed, the common answer to a token that has run out.
     """
@@ -32,10 +32,10 @@ class Access:
     refusal_status: int = 401
 
     def check(self, wire: Wire, headers: Headers) -> None:
-        """Lets a request through whose headers hold the token.
+        """Accepts a request whose headers contain the token.
 
         Raises:
-            Unauthorized, Forbidden: there is no token, or another.
+            Unauthorized, Forbidden: the token is missing or wrong.
         """
         names = (self.header,) if self.header else HEADERS[wire]
         given = next((headers[name] for name in names if headers.get(name)), "")

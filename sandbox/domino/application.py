@@ -28,7 +28,7 @@ class Domino:
         token: str,
         key: tuple[str, str] = ("domino", "domino"),
     ) -> None:
-        """`endpoint_url` is where it reads the buckets, with an access key; `token` is the one that opens it."""
+        """`endpoint_url`: the S3 from which it reads buckets, with an access key. `token`: the valid API token."""
         self._access = Access(token)
         settings, models = AdminSettings(), Models()
         self._ingestion = Ingestion(state_dir, endpoint_url, key, mailbox, settings, models)
@@ -54,5 +54,5 @@ class Domino:
         return answer
 
     def close(self) -> None:
-        """Ingests what is registered, then ends."""
+        """Ingests everything registered, then ends."""
         self._ingestion.close()

@@ -1,4 +1,4 @@
-"""Reading what a request brings, and writing what it is answered."""
+"""Parses the bodies of requests, and builds responses."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from werkzeug.wrappers import Request, Response
 
 
 def read_object(request: Request) -> dict[str, Any]:
-    """The JSON object in the body; BadRequest when there is none."""
+    """The JSON object in the body; raises BadRequest if it is not one."""
     body = request.get_json(force=True)
     if not isinstance(body, dict):
         raise BadRequest("The body must be a JSON object")
@@ -16,7 +16,7 @@ def read_object(request: Request) -> dict[str, Any]:
 
 
 def read_member(body: dict[str, Any], name: str) -> dict[str, Any]:
-    """A member that is an object; BadRequest when it is not."""
+    """A member that is an object; raises BadRequest if it is not."""
     value = body.get(name)
     if not isinstance(value, dict):
         raise BadRequest(f"{name} is required and is an object")
@@ -24,7 +24,7 @@ def read_member(body: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def read_text(body: dict[str, Any], name: str) -> str:
-    """A member that is a text with something in it; BadRequest when it is not."""
+    """A member that is a non-empty text; raises BadRequest if it is not."""
     value = body.get(name)
     if not isinstance(value, str) or not value:
         raise BadRequest(f"{name} is required")
@@ -32,7 +32,7 @@ def read_text(body: dict[str, Any], name: str) -> str:
 
 
 def write_json(document: Any, status: int = 200) -> Response:
-    """An answer in JSON."""
+    """A response in JSON."""
     response = Response(status=status, mimetype="application/json")
     response.set_data(json.dumps(document, ensure_ascii=False, allow_nan=False))
     return response

@@ -1,4 +1,4 @@
-"""What a person does in the local Domino's pages, from Python; and a look at what it knows."""
+"""Does in Python what a person does in the local Domino's pages, and shows Domino's records."""
 
 from typing import Any
 from urllib.parse import quote
@@ -12,29 +12,29 @@ _SECONDS = 30.0
 
 
 class DominoControl:
-    """The controls of a running sandbox's Domino, which need the sandbox's own key and no token."""
+    """The controls of a running sandbox's Domino. They need the sandbox's own key instead of a token."""
 
     def __init__(self, endpoint_url: str, key: str) -> None:
         self._url = f"{endpoint_url}/domino"
         self._headers = {KEY_HEADER: key}
 
     def rotate_token(self, token: str) -> None:
-        """From now on only this token opens Domino."""
+        """From now on only this token is valid."""
         self._call("PUT", "_control/token", {"token": token})
 
     def change_settings(self, **settings: Any) -> dict[str, Any]:
-        """Changes what is given and gives all: see `sandbox.domino.models.AdminSettings` and `access.Access`."""
+        """Changes the given settings and returns all: see `sandbox.domino.models.AdminSettings` and `access.Access`."""
         return dict(self._call("PUT", "_control/settings", settings).json())
 
     def make_model_known(
         self, model_id: str, bucket: str, training_key: str, target: str, row_identifier: str = "id"
     ) -> None:
-        """Makes a model of the v0 wire known by its training file."""
+        """Adds a model of the v0 wire with its training file."""
         body = {"bucket": bucket, "key": training_key, "target": target, "row_identifier": row_identifier}
         self._call("PUT", f"_control/models/{quote(model_id, safe='')}", body)
 
     def add_datasource(self, name: str, bucket: str, region: str) -> None:
-        """Makes a bucket known to the v2 wire."""
+        """Adds a bucket as a data source of the v2 wire."""
         body = {"bucket": bucket, "region": region}
         self._call("PUT", f"_control/datasources/{quote(name, safe='')}", body)
 

@@ -1,4 +1,4 @@
-"""What a person does in Domino's pages, and a test does to it: below `/domino/_control/`, with the sandbox's key."""
+"""What a person does in Domino's pages, for tests: below `/domino/_control/`, with the sandbox's key."""
 
 from dataclasses import fields
 from typing import Any
@@ -22,10 +22,10 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
 class Control:
     """The controls:
 
-    - `PUT models/<id>` `{"bucket", "key", "target", "row_identifier"?, "alert_address"?}` makes a model of the v0 wire
-      known under a chosen id, with its training file; the columns are guessed from it. The target is not compared:
-      predicted labels have other shares than true ones, even without drift.
-    - `PUT datasources/<name>` `{"bucket", "region"}` makes a bucket known to the v2 wire.
+    - `PUT models/<id>` `{"bucket", "key", "target", "row_identifier"?, "alert_address"?}` adds a model of the v0 wire
+      under a chosen id, with its training file; the columns are guessed from it. The target is not compared: shares of
+      predicted and true labels differ even without drift.
+    - `PUT datasources/<name>` `{"bucket", "region"}` adds a bucket as a data source of the v2 wire.
     - `GET models`, `GET models/<id>` show models with their datasets, status, drift and accuracy.
     - `PUT settings` with members of `AdminSettings`, and `header`, `scheme`, `refusal_status` of `Access`.
     - `PUT token` `{"token"}`: from then on only this one is valid.
@@ -37,7 +37,7 @@ class Control:
         self._access = access
 
     def register_model(self, request: Request, model_id: str) -> Response:
-        """Makes a model known."""
+        """Adds a model."""
         body = read_object(request)
         bucket, key, target = (read_text(body, name) for name in ("bucket", "key", "target"))
         if "alert_address" in body:
@@ -57,7 +57,7 @@ class Control:
         return write_json({"id": model_id})
 
     def put_datasource(self, request: Request, name: str) -> Response:
-        """Makes a bucket known."""
+        """Adds a bucket."""
         body = read_object(request)
         with self._models.lock:
             self._models.datasources[name] = Datasource(read_text(body, "bucket"), read_text(body, "region"))
@@ -69,7 +69,7 @@ class Control:
             return write_json([model.to_json() for model in self._models.all()])
 
     def show_model(self, request: Request, model_id: str) -> Response:  # noqa: ARG002 (as above)
-        """Shows one."""
+        """Shows one model."""
         with self._models.lock:
             model = self._models.get(model_id, "v0") or self._models.get(model_id, "v2")
             if model is None:
@@ -77,7 +77,7 @@ class Control:
             return write_json(model.to_json())
 
     def change_settings(self, request: Request) -> Response:
-        """Changes what is given and shows all, but for the token."""
+        """Changes the given settings and shows all, except the token."""
         body = read_object(request)
         for name, choices in _CHOICES.items():
             if name in body and body[name] not in choices:
@@ -96,7 +96,7 @@ class Control:
         return Response(status=200)
 
     def wait_until_idle(self, request: Request) -> Response:
-        """Answers when there is nothing left to ingest."""
+        """Answers when nothing is left to ingest."""
         seconds = request.args.get("timeout_seconds", 30.0, type=float)
         if not self._ingestion.wait_until_idle(min(seconds, _LONGEST_WAIT_SECONDS)):
             raise GatewayTimeout(f"Ingestion was still busy after {seconds:g} s")

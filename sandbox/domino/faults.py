@@ -1,4 +1,4 @@
-"""The faults that Domino's answers may have: for `sandbox.faults`, which decides which request is struck.
+"""The faults in Domino's responses, for `sandbox.faults`, which decides which request is struck.
 
 An operation of Domino is written `domino:register_predictions`, the same on both wires; `domino:*` is any of them.
 """
@@ -24,7 +24,7 @@ _GARBAGE = b'\xff\x00{"id": [nothing'
 
 
 def identify(environ: dict[str, Any]) -> tuple[str, str]:
-    """The operation of a request below `/domino/`, and the key of the file or else the id of the model it is about.
+    """The operation of a request below `/domino/`, and the key of its file or else the id of its model.
 
     The controls have no operation; a path that Domino does not have gets the operation `domino:unknown`.
     """
@@ -39,7 +39,7 @@ def identify(environ: dict[str, Any]) -> tuple[str, str]:
 
 
 def answer(kind: str, status: int, retry_after: str, text: str) -> tuple[str, dict[str, str], bytes]:
-    """Status line, headers and body of a fault. The text of a refusal is assumed unless it is given."""
+    """Status line, headers and body of a fault. The text of a refusal is assumed unless given."""
     if kind == "login_page":
         return "200 OK", {"Content-Type": "text/html"}, _LOGIN_PAGE.encode()
     if kind == "garbage":
@@ -54,7 +54,7 @@ def answer(kind: str, status: int, retry_after: str, text: str) -> tuple[str, di
 
 
 def _key(environ: dict[str, Any]) -> str:
-    """The key in the body, if any; the body is put back for the application that answers."""
+    """The key in the body, if any; the body is restored for the application that answers."""
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     try:

@@ -1,4 +1,4 @@
-"""Ingestion, which follows registration: fetch the file, compare it with the training data, send e-mail."""
+"""Ingestion, which follows registration: downloads the file, compares it with the training data, sends e-mail."""
 
 import queue
 import tempfile
@@ -20,7 +20,7 @@ _SENDER = "Domino Model Monitor <model-monitor@domino.sandbox.invalid>"
 
 
 class Ingestion:
-    """A worker that ingests datasets one after the other, in the order of their registration."""
+    """A worker that ingests datasets one by one, in the order of registration."""
 
     def __init__(
         self,
@@ -43,16 +43,16 @@ class Ingestion:
         self._worker.start()
 
     def add(self, model: Model, dataset: Dataset) -> None:
-        """Ingests `dataset` soon."""
+        """Queues `dataset` for ingestion."""
         with self._idle:
             self._unfinished += 1
         self._queue.put((model, dataset))
 
     def check(self, model: Model) -> Check:
-        """Compares everything that was predicted so far with the training data.
+        """Compares all predictions so far with the training data.
 
         Raises:
-            TableUnusable: nothing was ingested that could be compared.
+            TableUnusable: no ingested data can be compared.
         """
         with self._models.lock:
             ingested = [
@@ -77,7 +77,7 @@ class Ingestion:
             return self._idle.wait_for(lambda: self._unfinished == 0, timeout_seconds)
 
     def close(self) -> None:
-        """Ends the worker after what is in the queue."""
+        """Ends the worker after the queued datasets."""
         self._queue.put(None)
         self._worker.join(30)
         for client in self._clients.values():
@@ -161,7 +161,7 @@ class Ingestion:
             dataset.rows, dataset.counts, dataset.drifts = table.rows, counts, drifts
             model.predicted |= predicted
             model.status = "prediction"
-            # Real Domino checks once a day, at noon UTC, over the day before; this one each file as it comes.
+            # The real Domino checks once a day, at noon UTC, the previous day; this one checks each file on arrival.
             model.checks.append(Check(int(time.time()), drifted, len(drifts), table.rows))
 
     def _ingest_ground_truths(self, model: Model, dataset: Dataset, path: Path) -> None:

@@ -1,8 +1,8 @@
-"""How Domino judges drift: bins made on the training data, and a divergence for each column.
+"""How Domino judges drift: bins from the training data, and a divergence for each column.
 
 Documented: Freedman-Diaconis bins, at most 20, plus a guard bin; categories plus "Untrained Classes"; Kullback-Leibler
-divergence or the population stability index against a threshold. Assumed: what lies outside the training range goes
-to the one guard bin, empty fields and texts in a numeric column are left out, an empty bin counts as a share of 0.0001.
+divergence or the population stability index against a threshold. Assumed: values outside the training range go to the
+one guard bin, empty fields and texts in a numeric column are left out, an empty bin counts as a share of 0.0001.
 """
 
 import math
@@ -34,7 +34,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Drift:
-    """One column's divergence, and whether it is over the threshold."""
+    """One column's divergence, and whether it exceeds the threshold."""
 
     column: str
     divergence: float
@@ -55,7 +55,7 @@ def judge(reference: Reference, current: Counts, test: Test, threshold: float) -
 
 
 def count_on(reference: Reference, current: Table) -> dict[str, Counter[str]]:
-    """The counts of a table on the reference's bins."""
+    """The counts of a table in the reference's bins."""
     counts = _count(current, reference.edges)
     for column in current.categories:
         known = reference.counts[column]
@@ -66,7 +66,7 @@ def count_on(reference: Reference, current: Table) -> dict[str, Counter[str]]:
 
 
 def add_up(several: Iterable[Counts]) -> dict[str, Counter[str]]:
-    """The counts of several tables on the same bins as if they were one."""
+    """The counts of several tables in the same bins, added up."""
     total: dict[str, Counter[str]] = {}
     for counts in several:
         for column, of_column in counts.items():
@@ -100,7 +100,7 @@ def _bin(value: float, edges: list[float]) -> str:
 
 def _divergence(test: Test, reference: Counter[str], current: Counter[str]) -> float:
     """PSI, or the Kullback-Leibler divergence of the current shares from the reference's (natural logarithm)."""
-    # A column without a single value has no shares; that is no drift that this test can see.
+    # A column without values has no shares; this test cannot detect that as drift.
     if not reference.total() or not current.total():
         return 0.0
     divergence = 0.0

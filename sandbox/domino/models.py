@@ -1,4 +1,4 @@
-"""The local Domino's records: models, their datasets and the results. They last as long as the sandbox."""
+"""The local Domino's records: models, their datasets and results. They exist as long as the sandbox."""
 
 import re
 import threading
@@ -20,7 +20,7 @@ _HOST = re.compile(
     r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]+)\.)?s3(?:[.-](?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com(?:\.cn)?"
 )
 _GLOBAL_REGION = "us-east-1"
-"""Where the host without a region leads; S3 itself finds a bucket of another one."""
+"""The region of a host without one; S3 itself finds buckets of other regions."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def parse_location(location: str) -> File:
 
 @dataclass(frozen=True)
 class Datasource:
-    """A bucket that was made known under a name."""
+    """A named bucket: a data source."""
 
     bucket: str
     region: str
@@ -69,7 +69,7 @@ class Datasource:
 
 @dataclass
 class Dataset:
-    """One registered file and how far Domino is with it. On v0 its name is the location that was given."""
+    """One registered file and its state in Domino. On v0 its name is the given location."""
 
     kind: Kind
     name: str
@@ -81,7 +81,7 @@ class Dataset:
     counts: dict[str, Counter[str]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """What the control page shows of it."""
+        """Its entry on the control page."""
         return {
             "kind": self.kind,
             "name": self.name,
@@ -142,7 +142,7 @@ class Model:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """What the control page shows of it."""
+        """Its entry on the control page."""
         return {
             "id": self.id,
             "name": self.name,
@@ -157,11 +157,11 @@ class Model:
 
 @dataclass
 class AdminSettings:
-    """What an administrator sets in Domino's pages, and assumptions about Domino that a test may change.
+    """Settings of an administrator, and assumptions about Domino that a test may change.
 
     Attributes:
-        threshold: of the drift of each column; the default is assumed.
-        duplicate_status: with which a dataset is answered that is known already; not documented.
+        threshold: for the drift of each column; the default is assumed.
+        duplicate_status: the response's status for a dataset that is already registered; not documented.
     """
 
     alert_address: str | None = None
@@ -179,22 +179,22 @@ class Models:
         self._models: dict[str, Model] = {}
 
     def add(self, model: Model) -> None:
-        """Keeps a model; one of the same id is replaced."""
+        """Stores a model; replaces one with the same id."""
         with self.lock:
             self._models[model.id] = model
 
     def get(self, model_id: str, wire: Wire) -> Model | None:
-        """The model of that id on that wire."""
+        """The model with this id on this wire."""
         with self.lock:
             model = self._models.get(model_id)
         return model if model and model.wire == wire else None
 
     def all(self, wire: Wire | None = None) -> list[Model]:
-        """The models, oldest first; without `wire` those of both."""
+        """The models, oldest first; without `wire`, those of both wires."""
         with self.lock:
             return [model for model in self._models.values() if wire in (None, model.wire)]
 
     def remove(self, model_id: str) -> None:
-        """Forgets the model, if there is one."""
+        """Deletes the model if it exists."""
         with self.lock:
             self._models.pop(model_id, None)

@@ -1,4 +1,4 @@
-"""Reading the registered CSV files: only the declared columns, and no more of them than is needed."""
+"""Reads the registered CSV files: only the declared columns, and only as much as needed."""
 
 import csv
 import itertools
@@ -22,7 +22,7 @@ class TableUnusable(Exception):
 
 @dataclass(frozen=True)
 class Table:
-    """What is kept of a file: the numbers of each numerical column, the counts of each categorical one."""
+    """The kept content of a file: numbers of each numerical column, counts of each categorical one."""
 
     rows: int
     numbers: Mapping[str, Sequence[float]]
@@ -51,9 +51,9 @@ def read_table(path: Path, columns: Mapping[str, ValueType]) -> Table:
 
 
 def read_pairs(path: Path, key: str, value: str | None = None) -> dict[str, str]:
-    """The values of one column by those of another; of a key that comes twice the last.
+    """The values of one column by those of another; for a repeated key, the last value.
 
-    Without `value` the file has one column beside `key`, and that is taken.
+    Without `value`, the file must have exactly one column besides `key`.
 
     Raises:
         TableUnusable: a column is missing, there are several to choose from, or this is not a UTF-8 CSV file.
@@ -70,10 +70,10 @@ def read_pairs(path: Path, key: str, value: str | None = None) -> dict[str, str]
 
 
 def check_timestamps(path: Path, column: str) -> None:
-    """Every field of the declared timestamp is ISO 8601 in UTC.
+    """Checks that every field of the declared timestamp is ISO 8601 in UTC.
 
     Raises:
-        TableUnusable: one is not, or the column is missing.
+        TableUnusable: a field is not, or the column is missing.
     """
     for number, row in enumerate(_rows(path, (column,)), 1):
         try:
@@ -85,10 +85,10 @@ def check_timestamps(path: Path, column: str) -> None:
 
 
 def guess_columns(path: Path, without: str) -> dict[str, ValueType]:
-    """Every column of a CSV file but one, numerical where its first fields are numbers.
+    """Every column of a CSV file but one; numerical if its first fields are numbers.
 
     Raises:
-        TableUnusable: this is not a UTF-8 CSV file with a header.
+        TableUnusable: the file is not a UTF-8 CSV with a header.
     """
     kinds: dict[str, ValueType] = {}
     for row in itertools.islice(_rows(path, ()), _ROWS_TO_GUESS_TYPES):
@@ -101,7 +101,7 @@ def guess_columns(path: Path, without: str) -> dict[str, ValueType]:
 
 
 def _rows(path: Path, columns: Iterable[str]) -> Iterator[dict[str, str]]:
-    """The rows by column name. The delimiter is the one of `,` and `;` that the header has more of."""
+    """The rows by column name. The delimiter is `,` or `;`, whichever the header has more often."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = file.readline()

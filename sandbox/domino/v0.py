@@ -18,7 +18,7 @@ from sandbox.domino.tables import ValueType
 
 
 class V0:
-    """What each of v0's calls does."""
+    """The operations of v0."""
 
     def __init__(self, models: Models, ingestion: Ingestion, settings: AdminSettings) -> None:
         self._models, self._ingestion, self._settings = models, ingestion, settings
@@ -68,7 +68,7 @@ class V0:
         return write_json([error.description], error.code or 500)
 
     def _model(self, model_id: str) -> Model:
-        """The model; that an unknown one is answered with 404 is assumed."""
+        """The model. Assumed: an unknown one is answered with 404."""
         model = self._models.get(model_id, "v0")
         if model is None:
             raise NotFound(f"Model {model_id} not found")

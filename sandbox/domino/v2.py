@@ -21,7 +21,7 @@ _LARGEST_PAGE = 100
 
 
 class V2:
-    """What each of v2's calls does."""
+    """The operations of v2."""
 
     def __init__(self, models: Models, ingestion: Ingestion, settings: AdminSettings) -> None:
         self._models, self._ingestion, self._settings = models, ingestion, settings
@@ -29,7 +29,7 @@ class V2:
     def register_model(self, request: Request) -> Response:
         """Observed: the call, and `id` and `ingestionStatus` of the reply.
 
-        Assumed: two models may have the same name, so that a client that registers one twice is found out.
+        Assumed: two models may have the same name, so that a double registration is noticed.
         """
         body = read_object(request)
         metadata = read_member(body, "modelMetadata")
@@ -96,7 +96,7 @@ class V2:
         body = read_object(request)
         name, config = read_text(body, "name"), read_member(body, "config")
         if body.get("type") != "s3":
-            raise BadRequest("The local Domino has data sources of the type s3 alone")
+            raise BadRequest("The local Domino supports only data sources of the type s3")
         with self._models.lock:
             self._models.datasources[name] = Datasource(
                 read_text(config, "bucket"), read_text(config, "region")
@@ -131,13 +131,13 @@ class V2:
         )
 
     def answer_error(self, error: HTTPException) -> Response:
-        """Observed: an array, a bare text and an object all occur. Which comes when is assumed."""
+        """Observed: an array, a bare text and an object all occur. Which form occurs when is assumed."""
         status, text = error.code or 500, error.description
         document = {409: [text], 400: text}.get(status, {"code": status, "message": text})
         return write_json(document, status)
 
     def _register_dataset(self, request: Request, model_id: str, kind: Kind, status: int) -> Response:
-        """Observed: the text for a dataset that is known, not its status. Assumed: variables are looked at first."""
+        """Observed: the text for a registered dataset, not its status. Assumed: variables are checked first."""
         model = self._model(model_id)
         body = read_object(request)
         dataset = self._dataset(body, kind)
@@ -157,19 +157,19 @@ class V2:
         return Response(status=status)
 
     def _model(self, model_id: str) -> Model:
-        """The model; that an unknown one is answered with 404 is assumed."""
+        """The model. Assumed: an unknown one is answered with 404."""
         model = self._models.get(model_id, "v2")
         if model is None:
             raise NotFound(f"Model {model_id} not found")
         return model
 
     def _dataset(self, body: dict[str, Any], kind: Kind) -> Dataset:
-        """The file in a known data source. The texts are assumed."""
+        """The file in a registered data source. The texts are assumed."""
         details = read_member(body, "datasetDetails")
         config = read_member(details, "datasetConfig")
         source = read_text(details, "datasourceName")
         if details.get("datasetType") != "file" or config.get("fileFormat") != "csv":
-            raise BadRequest("The local Domino has datasets of the type file and the format csv alone")
+            raise BadRequest("The local Domino supports only datasets of the type file and the format csv")
         with self._models.lock:
             if details.get("datasourceType") != "s3" or source not in self._models.datasources:
                 raise BadRequest(f"Data source {source} of type {details.get('datasourceType')} not found")

@@ -24,7 +24,7 @@ Variable = dict[str, Any]
 
 
 def read_variables(body: dict[str, Any]) -> list[Variable]:
-    """The member `variables`, each with a name, a value type and a variable type; BadRequest when they are not."""
+    """The member `variables`, each with a name, a value type and a variable type; raises BadRequest if malformed."""
     variables = body.get("variables")
     if not isinstance(variables, list) or not all(isinstance(each, dict) for each in variables):
         raise BadRequest("variables is required and is a list of objects")
@@ -38,7 +38,7 @@ def read_variables(body: dict[str, Any]) -> list[Variable]:
 
 
 def check_model(declared: list[Variable], model_type: str | None = None) -> None:
-    """What a model is registered with; BadRequest when that is not as it should be.
+    """The variables of a new model; raises BadRequest if invalid.
 
     Assumed: a classification predicts categories and a regression numbers.
     """
@@ -56,7 +56,7 @@ def check_model(declared: list[Variable], model_type: str | None = None) -> None
 
 
 def check_predictions(model: Model, declared: list[Variable], *, is_first: bool) -> None:
-    """What a dataset of predictions declares: nothing, or in the first call what no training data have."""
+    """The variables that a dataset of predictions declares: none, or in the first call those not in training data."""
     _refuse_known(model, declared)
     if declared and not is_first:
         raise BadRequest("Variables can be declared with the first prediction dataset only")
@@ -68,7 +68,7 @@ def check_predictions(model: Model, declared: list[Variable], *, is_first: bool)
 
 
 def check_ground_truths(model: Model, declared: list[Variable], *, is_first: bool) -> None:
-    """What a dataset of ground truths declares: in the first call the ground truth of the prediction, later nothing."""
+    """The variables that a dataset of ground truths declares: in the first call the ground truth, later none."""
     if not any(dataset.kind == "predictions" for dataset in model.datasets):
         raise BadRequest("No prediction data registered with the model")
     _refuse_known(model, declared)
@@ -83,7 +83,7 @@ def check_ground_truths(model: Model, declared: list[Variable], *, is_first: boo
 
 
 def declare(model: Model, declared: list[Variable]) -> None:
-    """Adds variables that were checked to the model."""
+    """Adds checked variables to the model."""
     for variable in declared:
         name = variable["name"]
         model.variables[name] = dict(variable)

@@ -1,4 +1,4 @@
-"""Where moto's own behaviour differs from AWS's in a way that a template or its user notices."""
+"""Corrects moto where a template or its user would notice that it differs from AWS."""
 
 import functools
 import io
@@ -42,7 +42,7 @@ from sandbox.states import check_definition, refusal
 
 
 def install() -> None:
-    """Correct moto in this process; a second call changes nothing."""
+    """Correct moto in this process; idempotent."""
     cast(Any, BaseIAMPolicyValidator)._validate_version = _no_version_needed
     cast(Any, FakeBucket).get_permission = _no_permission_by_policy
     cast(Any, FakeKey).__deepcopy__ = _listed
@@ -71,24 +71,24 @@ _lambda_parameters = StateTaskServiceLambda._get_supported_parameters
 
 
 def _with_invocation_type(task: Any) -> set[str]:
-    """moto drops InvocationType, so that an event is waited for, and its failure is the state's."""
+    """moto drops InvocationType: it waits for an event's result, and the event's failure fails the state."""
     return {*(_lambda_parameters(task) or ()), "InvocationType"}
 
 
 def _no_version_needed(_: Any) -> None:
-    """A policy without a version is of the oldest one; SAM itself writes such policies."""
+    """A policy without a version has the oldest one; SAM itself writes such policies."""
 
 
 def _no_permission_by_policy(*_: Any) -> PermissionResult:
-    """moto overlooks a policy's conditions: a bucket for TLS alone would be shut for everyone."""
+    """moto ignores a policy's conditions: a bucket that requires TLS would be closed to everyone."""
     return PermissionResult.NEUTRAL
 
 
 def _listed(key: Any, _: dict[int, Any]) -> Any:
-    """An object as ListObjectVersions shows it, without its bytes and not in moto's list of all objects ever made.
+    """An object's entry in ListObjectVersions, without its bytes and not registered in moto's global list of objects.
 
-    moto copies the bytes of the whole bucket at each call, and its list keeps every copy for good. This copy owns
-    nothing of the object's: what it owned would be closed together with it.
+    moto copies the bytes of the whole bucket at each call, and its list keeps every copy for good. This copy owns none
+    of the object's resources, which would be closed together with it.
     """
     listed = object.__new__(FakeKey)
     own = {"_etag": key.etag.strip('"'), "_value_buffer": io.BytesIO(), "multipart": None, "disposed": True}
@@ -113,7 +113,7 @@ def _get_key(response: Any, query: dict[str, Any], key_name: str) -> Any:
 
 
 def _put_retention(backend: Any, bucket: str, key: str, version_id: str | None, retention: Any) -> None:
-    """moto lets a lock in compliance mode be shortened, which nobody may."""
+    """moto allows a compliance lock to be shortened, which AWS forbids."""
     locked = backend.get_object(bucket, key, version_id)
     mode, until = retention
     if locked and locked.is_locked(True) and (mode != locked.lock_mode or until < locked.lock_until):
@@ -122,7 +122,7 @@ def _put_retention(backend: Any, bucket: str, key: str, version_id: str | None, 
 
 
 def _put_events_of_others(backend: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """moto lets anyone speak as a service: whose source begins with `aws.` may be AWS alone."""
+    """moto lets anyone send a service's event: sources that begin with `aws.` are reserved for AWS."""
     refused = {
         "ErrorCode": "NotAuthorizedForSourceException",
         "ErrorMessage": "Not authorized for the source.",
@@ -136,12 +136,12 @@ def _is_of_aws(event: dict[str, Any]) -> bool:
 
 
 def _start_named_execution(backend: Any, arn: str, name: str | None = None, *rest: Any, **named: Any) -> Any:
-    """An execution without a name gets one of its own; moto calls them all `None`."""
+    """Names an unnamed execution uniquely; moto calls them all `None`."""
     return _start_execution(backend, arn, name or str(uuid.uuid4()), *rest, **named)
 
 
 def _run_map(component: Any, env: Any, eval_input: Any) -> None:
-    """A Distributed Map fails when more of its items fail than it tolerates; moto's always succeeds."""
+    """A Distributed Map fails if more items fail than it tolerates; moto's always succeeds."""
     _map_run(component, env, eval_input)
     items = eval_input.map_run_record.item_counter
     failed = items.failed.get() + items.timed_out.get() + items.aborted.get()
@@ -162,14 +162,14 @@ def _run_map(component: Any, env: Any, eval_input: Any) -> None:
 
 
 class _InvalidDefinition(AWSError):
-    """moto's own has no code on the wire."""
+    """moto's own error has no code on the wire."""
 
     TYPE = "InvalidDefinition"
     STATUS = 400
 
 
 def _refuse_invalid(definition: str) -> None:
-    """Step Functions takes no definition that cannot run; moto takes whatever it can parse."""
+    """Step Functions rejects a definition that cannot run; moto accepts whatever it can parse."""
     if found := check_definition(definition):
         raise _InvalidDefinition(refusal(found))
     _parse_definition(definition=definition)
@@ -203,7 +203,7 @@ def _service_model(service: str) -> ServiceModel:
 
 
 def _execution_history(response: Any) -> ActionResult:
-    """The newest events first, and in pages, where that is asked for; moto gives all of them in their order."""
+    """Returns the newest events first and in pages, if requested; moto returns all in their order."""
     events = cast(Any, _get_execution_history(response).result)["events"]
     if response._get_param("reverseOrder"):
         events = events[::-1]

@@ -1,4 +1,4 @@
-"""Step Functions tells EventBridge when an execution starts and how it ends, which moto leaves out.
+"""Sends Step Functions' start and end events to EventBridge, which moto leaves out.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 """
@@ -16,7 +16,7 @@ _start = Execution.start
 
 
 def install() -> None:
-    """Have the rules of the default bus get Step Functions' events; a second call changes nothing."""
+    """Send Step Functions' events to the rules of the default bus; idempotent."""
 
     def reflect_and_tell(communication: Any) -> None:
         _reflect_status(communication)
@@ -31,7 +31,7 @@ def install() -> None:
 
 
 def status_change(execution: Any) -> dict[str, Any]:
-    """The event, as EventBridge hands it to a rule."""
+    """The event in the form that a rule receives."""
     now = datetime.now(UTC)
     ended = execution.exec_status.value != "RUNNING"
     output = (

@@ -1,4 +1,4 @@
-"""The sandbox's post office: every e-mail that AWS or Domino would send lands in a folder as an .eml file."""
+"""The sandbox's mailbox: every e-mail that AWS or Domino would send is written into a folder as an .eml file."""
 
 import os
 import time
@@ -31,7 +31,7 @@ class Mailbox:
         folder.mkdir(parents=True, exist_ok=True)
 
     def deliver(self, sender: str, recipient: str, subject: str, body: str) -> Path:
-        """Writes one RFC 5322 message and gives its path; file names sort by time of delivery.
+        """Writes one RFC 5322 message and returns its path; file names sort by time of delivery.
 
         Line breaks in the subject become spaces, since a header has one line.
 
@@ -50,7 +50,7 @@ class Mailbox:
         message.set_content(body)
 
         path = self.folder / f"{moment:%Y%m%dT%H%M%S}.{now % 1_000_000_000:09d}-{unique[:12]}.eml"
-        # A reader lists *.eml only, so it never sees half a message.
+        # Readers list only *.eml, so they never see half a message.
         unfinished = path.with_suffix(".part")
         unfinished.write_bytes(message.as_bytes())
         os.replace(unfinished, path)

@@ -1,4 +1,4 @@
-"""What happens in a running sandbox, a line for each event: files that arrive, rows that are scored, runs, mails."""
+"""Prints a line for each event in a running sandbox: arrived files, scored rows, runs, mails."""
 
 import json
 import queue
@@ -19,7 +19,7 @@ _INPUTS = ("training/", "inference/", "labels/", "monitoring/settings.yaml")
 
 
 class Narrator:
-    """Says in a line what each new object and each new mail means."""
+    """Prints a line for each new object and each new mail."""
 
     def __init__(self, mailbox: Mailbox, say: Callable[[str], None] = print) -> None:
         self._mailbox, self._say = mailbox, say
@@ -30,11 +30,11 @@ class Narrator:
         self._thread.start()
 
     def hear(self, key: str, read: Callable[[], bytes]) -> None:
-        """Notes an object; a thread of its own writes the line, so that no request waits for it."""
+        """Queues an object; a separate thread writes the line, so that no request waits for it."""
         self._keys.put((key, read))
 
     def close(self) -> None:
-        """Writes the lines that are still due, and ends."""
+        """Writes the remaining lines, and ends."""
         self._keys.put(None)
         self._thread.join()
 
@@ -52,13 +52,13 @@ class Narrator:
                 self._tell(line)
 
     def line(self, key: str, read: Callable[[], bytes]) -> str | None:
-        """The line for an object; None where it needs none."""
+        """The line for an object; None if it needs none."""
         if key.startswith(_INPUTS):
             self._arrived[key] = time.monotonic()
             return f"{key} arrived ({len(read()):,} bytes)"
         name = key.rsplit("/", 1)[-1]
         if key.startswith("rejected/labels/") and name.endswith(".csv"):
-            return f"{key}: rows that fit no prediction, each with its reason"
+            return f"{key}: rejected rows, each with its reason"
         if not name.endswith(".json"):
             return None
         teller = self._teller(key)

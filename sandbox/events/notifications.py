@@ -1,6 +1,6 @@
 """What moto leaves out of delivery: S3's true event records, EventBridge's targets, SNS's e-mails.
 
-Each is put in place of the method of moto that does it; each hands its work to a queue, out of the request's thread.
+Each replaces a method of moto, and queues its work outside the request's thread.
 """
 
 import itertools
@@ -57,7 +57,7 @@ def install(
         if rule.state != "ENABLED" or not rule.event_pattern.matches_event(event):
             return
         for target in rule.targets:
-            # AWS tries for a day and 185 times; here a few tries suffice.
+            # AWS retries for a day, up to 185 times; here a few retries suffice.
             retries = min(int(target.get("RetryPolicy", {}).get("MaximumRetryAttempts", 3)), 3)
             dead_letters = target.get("DeadLetterConfig", {}).get("Arn")
             sender = Sender("events.amazonaws.com", rule.arn, target.get("RoleArn"))
@@ -116,7 +116,7 @@ def s3_record(event_name: str, bucket: Any, key: Any, configuration_id: str) -> 
 
 
 def target_input(target: dict[str, Any], event: dict[str, Any]) -> str:
-    """What a rule's target receives for an event: Input, InputPath or InputTransformer, else the event itself."""
+    """The data that a rule's target receives for an event: Input, InputPath or InputTransformer, else the event."""
     moment = event["time"]
     if not isinstance(moment, str):
         moment = datetime.fromtimestamp(float(moment), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -40,7 +40,7 @@ class Schedule:
 
 
 def install(schedules: "Schedules") -> None:
-    """Let every call of EventBridge Scheduler's API take effect on the clock; moto only stores the request."""
+    """Apply every call of EventBridge Scheduler's API to the clock; moto only stores the request."""
 
     def take(kept: Any) -> Any:
         unsupported = [name for name in ("start_date", "end_date", "kms_key_arn") if getattr(kept, name)]
@@ -96,9 +96,9 @@ _delete = EventBridgeSchedulerBackend.delete_schedule
 
 
 def next_time(expression: str, time_zone: str, after: datetime) -> datetime | None:
-    """The first time after `after` (aware) at which the expression fires, in UTC; None when it never does again.
+    """The first time after `after` (timezone-aware) at which the expression fires, in UTC; None if it never does again.
 
-    A rate counts from `after`. Raises TemplateError for an expression or a time zone that is not understood.
+    A rate counts from `after`. Raises TemplateError for an unknown expression or time zone.
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
     """
     try:
@@ -153,13 +153,13 @@ class Schedules:
     _closed: bool = False
 
     def add(self, schedule: Schedule) -> None:
-        """Make a schedule known; TemplateError when its expression is not understood."""
+        """Add a schedule; raise TemplateError if its expression is not understood."""
         self._due[schedule.name] = next_time(schedule.expression, schedule.time_zone, datetime.now(UTC))
         self._schedules[schedule.name] = schedule
         self._changed.set()
 
     def remove(self, name: str) -> None:
-        """Forget a schedule."""
+        """Delete a schedule."""
         self._schedules.pop(name, None)
         self._due.pop(name, None)
 
@@ -168,7 +168,7 @@ class Schedules:
         self._logical_ids[name] = logical_id
 
     def logical_id(self, name: str) -> str:
-        """The schedule's logical id, or its name when it has none."""
+        """The schedule's logical id, or its name without one."""
         return self._logical_ids.get(name, name)
 
     def start(self) -> None:
@@ -181,7 +181,7 @@ class Schedules:
         self._changed.set()
 
     def get(self, name: str) -> Schedule:
-        """The schedule with this name or logical id; else NotFoundError."""
+        """The schedule with this name or logical id; raises NotFoundError."""
         for schedule in list(self._schedules.values()):
             if name in (schedule.name, schedule.logical_id):
                 return schedule
@@ -202,7 +202,7 @@ class Schedules:
         }
 
     def fire(self, name: str, moment: datetime | None = None) -> None:
-        """Deliver what the schedule delivers when it is due at `moment` (now, when not given)."""
+        """Deliver the schedule's event as if due at `moment` (default: now)."""
         schedule = self.get(name)
         body = _body(schedule, moment or datetime.now(UTC))
         sender = Sender("scheduler.amazonaws.com", schedule.arn, schedule.role_arn)

@@ -1,4 +1,4 @@
-"""Caches work that moto repeats with the same result while users wait."""
+"""Caches results that moto computes repeatedly while users wait."""
 
 import functools
 import logging
@@ -9,9 +9,9 @@ from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
 
 def install() -> None:
-    """Quicken moto in this process; a second call changes nothing."""
+    """Speed up moto in this process; idempotent."""
     cast(Any, AmazonStateLanguageParser).parse = staticmethod(_parse_definition)
-    # With more states at once than the client keeps connections, it warns that it drops some. That is harmless here.
+    # With more concurrent states than connections, it warns that it drops some. That is harmless here.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
@@ -24,6 +24,6 @@ def _definition_tree(definition: str) -> Any:
 
 
 def _parse_definition(definition: str) -> Any:
-    """A state machine's text is parsed once, and not at every execution: that takes a tenth of a second."""
+    """A state machine's text is parsed once instead of at every execution, which takes a tenth of a second."""
     tree = _definition_tree(definition)
     return Preprocessor().visit(tree), tree

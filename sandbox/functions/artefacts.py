@@ -1,4 +1,4 @@
-"""The code of functions and layers: what lies in S3 as a ZIP, unpacked into a folder of its own."""
+"""The code of functions and layers: unpacks ZIPs from S3, each into a folder of its own."""
 
 import base64
 import hashlib
@@ -21,11 +21,11 @@ class Artefacts:
         self._installed: dict[tuple[str, str], Path] = {}
 
     def stand_in(self, bucket: str, key: str, folder: Path) -> None:
-        """Use `folder` for this artefact instead of what lies in S3."""
+        """Use `folder` for this artefact instead of the object in S3."""
         self._installed[bucket, key] = folder
 
     def in_s3(self, bucket: str, key: str, version: str | None = None) -> Path:
-        """The folder with the files of an artefact; TemplateError when it is not there or is not a ZIP."""
+        """The folder with the files of an artefact; raises TemplateError if it is missing or not a ZIP."""
         if version is None and (bucket, key) in self._installed:
             return self._installed[bucket, key]
         try:
@@ -37,7 +37,7 @@ class Artefacts:
         return self.unpacked(stored.value)
 
     def unpacked(self, archive: bytes) -> Path:
-        """The folder with the files of a ZIP; TemplateError when it is not one."""
+        """The folder with the files of a ZIP; raises TemplateError if it is not one."""
         target = self._folder / hashlib.sha256(archive).hexdigest()[:32]
         if target.exists():
             return target
@@ -46,7 +46,7 @@ class Artefacts:
             with zipfile.ZipFile(io.BytesIO(archive)) as files:
                 for member in files.infolist():
                     path = Path(files.extract(member, unfinished))
-                    # zipfile leaves the permissions aside, and Lambda keeps them.
+                    # zipfile ignores permissions, but Lambda keeps them.
                     if mode := member.external_attr >> 16 & 0o777:
                         path.chmod(mode | 0o400)
         except zipfile.BadZipFile as error:

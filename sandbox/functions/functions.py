@@ -1,8 +1,8 @@
 """Runs functions as Lambda does: AWS's own runtime client, one process for each execution environment, kept warm.
 
-An execution environment gets exactly the template's variables, what Lambda itself sets, and the sandbox's endpoint;
-nothing of the developer's shell. Its modules are the code's snapshot, the layers that the function declares and what
-Lambda's runtime brings along. It signs with a key of its own, so that its role's policies are enforced.
+An execution environment gets exactly the template's variables, those that Lambda sets, and the sandbox's endpoint; none
+from the developer's shell. Its modules are the code's snapshot, the function's layers and the packages of Lambda's
+runtime. It signs with a key of its own, so that its role's policies are enforced.
 """
 
 import base64
@@ -38,7 +38,7 @@ _SAMPLE_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Function:
-    """A function as the template declares it, every reference resolved."""
+    """A function as declared in the template, with every reference resolved."""
 
     name: str
     logical_id: str
@@ -58,7 +58,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came back from one invocation."""
+    """The result of one invocation."""
 
     request_id: str
     payload: bytes
@@ -67,13 +67,13 @@ class Outcome:
 
     @property
     def encoded_log_tail(self) -> str:
-        """The end of the log as Lambda sends it in `X-Amz-Log-Result`."""
+        """The end of the log, as Lambda sends it in `X-Amz-Log-Result`."""
         return base64.b64encode(self.log_tail.encode()[-4096:]).decode()
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What all functions of a sandbox have in common."""
+    """Settings shared by all functions of a sandbox."""
 
     endpoint_url: str
     runtime: Path
@@ -81,11 +81,11 @@ class Settings:
     write_log: Callable[[Function, str, str], None]
     """Called with the function, its log stream and a line."""
     credentials: Callable[[Function], tuple[str, str]]
-    """The access key and the secret key of a function."""
+    """Returns a function's access key and secret key."""
     concurrency: int = 4
-    """How many environments work at the same time; further invocations wait."""
+    """How many environments run at the same time; further invocations wait."""
     idle_seconds: float = 300.0
-    """After how long without work an environment is ended."""
+    """Idle time after which an environment is ended."""
 
 
 class Functions:
@@ -105,7 +105,7 @@ class Functions:
         self._reaper.start()
 
     def add(self, function: Function) -> None:
-        """Make a function known; environments of an earlier declaration are ended."""
+        """Add or replace a function; environments of an earlier declaration are ended."""
         with self._lock:
             self._functions[function.name] = function
             outdated = self._warm.pop(function.name, [])
@@ -113,7 +113,7 @@ class Functions:
             self._end(environment)
 
     def remove(self, name: str) -> None:
-        """Forget a function; its environments that wait for work are ended."""
+        """Remove a function; its idle environments are ended."""
         with self._lock:
             self._functions.pop(name, None)
             outdated = self._warm.pop(name, [])
@@ -121,7 +121,7 @@ class Functions:
             self._end(environment)
 
     def get(self, name_or_arn: str) -> Function:
-        """The function with this name, logical id or ARN (with or without a qualifier); else NotFoundError."""
+        """The function with this name, logical id or ARN (with or without a qualifier); raises NotFoundError."""
         parts = name_or_arn.split(":")
         name = parts[6] if len(parts) > 6 else parts[0]
         for function in list(self._functions.values()):
@@ -135,14 +135,14 @@ class Functions:
 
     @property
     def busy(self) -> int:
-        """How many invocations are under way or wait for a free environment."""
+        """How many invocations are running or waiting for an environment."""
         with self._lock:
             return sum(self._running.values())
 
     def invoke(self, name_or_arn: str, payload: bytes, request_id: str | None = None) -> Outcome:
         """Run a function and wait for its answer; failures of the function are an Outcome, as in Lambda.
 
-        Raises NotFoundError, and ThrottledError when the function's reserved concurrency, or the account's, is used up.
+        Raises NotFoundError, and ThrottledError if the function's or the account's concurrency is used up.
         """
         function = self.get(name_or_arn)
         with self._counted(function), self._slots:
@@ -157,12 +157,12 @@ class Functions:
             return outcome
 
     def kill(self, name_or_arn: str) -> None:
-        """Kill the function's processes that are at work, as a failing host would; NotFoundError for no function."""
+        """Kill the function's running processes, as a failing host would; raises NotFoundError."""
         for environment in self._at_work(name_or_arn):
             environment.kill()
 
     def is_at_work(self, name_or_arn: str) -> bool:
-        """Whether a process of the function is at work; NotFoundError for no function."""
+        """Whether a process of the function is running; raises NotFoundError."""
         return bool(self._at_work(name_or_arn))
 
     def _at_work(self, name_or_arn: str) -> "list[_Environment]":
@@ -246,7 +246,7 @@ class _Work:
 
 
 class _Environment:
-    """One process with AWS's runtime client, and the Runtime API that it asks for work."""
+    """One process with AWS's runtime client, and the Runtime API that gives it work."""
 
     def __init__(self, function: Function, settings: Settings) -> None:
         self.function = function
@@ -266,7 +266,7 @@ class _Environment:
         self._api.daemon_threads = True
         threading.Thread(target=self._api.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
         self._process = subprocess.Popen(
-            # -S keeps this interpreter's packages out, -P this folder.
+            # -S excludes this interpreter's packages, -P this folder.
             [
                 getattr(sys, "_base_executable", sys.executable),
                 "-S",
@@ -287,7 +287,7 @@ class _Environment:
 
     @property
     def api_port(self) -> int:
-        """The port of loopback at which the Runtime API answers."""
+        """The loopback port of the Runtime API."""
         return self._api.server_port
 
     @property
@@ -295,7 +295,7 @@ class _Environment:
         return not self._ended and self._process.poll() is None
 
     def invoke(self, payload: bytes, request_id: str) -> Outcome:
-        """Hand the event over and wait for the answer, the time-out, too much memory or the process's end."""
+        """Send the event and wait for the answer, a timeout, too much memory or the end of the process."""
         self._tail = []
         self._log(f"START RequestId: {request_id} Version: $LATEST")
         answer = self._await_init(request_id)
@@ -333,11 +333,11 @@ class _Environment:
     _last_peak = 0
 
     def _await_init(self, request_id: str) -> _Answer | None:
-        """Wait until the runtime asks for work; the answer when it fails to."""
+        """Wait until the runtime asks for work; return the response if it fails to."""
         limit = max(_INIT_SECONDS, self.function.timeout_seconds)
         deadline = self._started + limit
         while not self._ready.wait(0.005):
-            # A process that ends may just have reported why, so its own message comes first.
+            # A process that ends may have reported the reason before, so its own message takes precedence.
             if self._process.poll() is not None:
                 self._drain_output()
                 if self._init_error is not None:
@@ -400,9 +400,9 @@ class _Environment:
         return _error("Runtime.ExitError", message)
 
     def kill(self) -> None:
-        """End the process and whatever it started."""
+        """End the process and its children."""
         if self._process.poll() is None:
-            # It may end by itself, and be reaped elsewhere, right now.
+            # It may end and be reaped elsewhere at this moment.
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(10)
@@ -451,7 +451,7 @@ class _Environment:
 
     def _log(self, line: str) -> None:
         self._tail.append(line)
-        # Lambda's answer carries the last 4 KB alone.
+        # Lambda's response contains only the last 4 KB.
         while sum(map(len, self._tail)) > 4096 and len(self._tail) > 1:
             self._tail.pop(0)
         self._settings.write_log(self.function, self._log_stream, line)
@@ -494,14 +494,14 @@ class _Environment:
     # What the Runtime API calls.
 
     def next_work(self) -> _Work | None:
-        """The runtime is ready: wait for an event; None when the environment ends."""
+        """The runtime is ready: wait for an event; None if the environment ends."""
         if not self._ready.is_set():
             self._init_seconds = time.monotonic() - self._started
             self._ready.set()
         return self._work.get()
 
     def answer(self, request_id: str, payload: bytes, is_error: bool) -> bool:
-        """The runtime's answer; False when nobody waits for it any more."""
+        """Deliver the runtime's answer; False if nobody waits for it any more."""
         work = self._current
         if work is None or work.request_id != request_id:
             return False

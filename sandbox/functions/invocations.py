@@ -35,7 +35,7 @@ class AsynchronousConfiguration:
 
 
 class Deferred:
-    """Runs calls later, each after its delay, a few at once; reports when none is left."""
+    """Runs calls after a delay, a few at once; reports when none is left."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="deferred")
@@ -47,7 +47,7 @@ class Deferred:
         threading.Thread(target=self._start_due, name="deferred", daemon=True).start()
 
     def submit(self, call: Callable[[], None], delay_seconds: float = 0.0) -> None:
-        """Run `call` after the delay; it must deal with its own failures (they are only logged here)."""
+        """Run `call` after the delay; it must handle its own failures (they are only logged here)."""
         with self._changed:
             self._count += 1
             self._pending += 1
@@ -60,7 +60,7 @@ class Deferred:
         return self._pending
 
     def close(self) -> None:
-        """Drop what waits; what runs is not waited for."""
+        """Drop waiting calls; running ones are not waited for."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -110,7 +110,7 @@ class Invocations:
         self._configurations[self._functions.get(name_or_arn).name] = configuration
 
     def submit(self, name_or_arn: str, payload: bytes) -> str:
-        """Queue an event and give the request's id; NotFoundError when there is no such function."""
+        """Queue an event and return the request's id; raises NotFoundError."""
         function = self._functions.get(name_or_arn)
         request_id = str(uuid.uuid4())
         self._deferred.submit(lambda: self._attempt(function.name, payload, request_id, 1))
@@ -149,7 +149,7 @@ class Invocations:
 
 
 def _record(arn: str, payload: bytes, outcome: Outcome, attempts: int) -> dict[str, Any]:
-    """What Lambda sends to a destination."""
+    """Lambda's record for a destination."""
     response: dict[str, Any] = {"statusCode": 200, "executedVersion": "$LATEST"}
     if outcome.is_error:
         response["functionError"] = "Unhandled"
@@ -187,7 +187,7 @@ class Deliveries:
         self, arn: str, body: str, retries: int, dead_letter_arn: str | None, sender: Sender
     ) -> None:
         if objection := self._decisions.delivery_objection(sender, arn):
-            # What is forbidden is not tried again.
+            # A forbidden delivery is not retried.
             self._give_up(arn, body, dead_letter_arn, sender, objection)
             return
         try:
@@ -209,7 +209,7 @@ class Deliveries:
     def _give_up(
         self, arn: str, body: str, dead_letter_arn: str | None, sender: Sender, reason: object
     ) -> None:
-        """Put it into the dead-letter queue: a schedule with its role, a rule in its own name."""
+        """Put it into the dead-letter queue: a schedule with its role, a rule on its own behalf."""
         LOGGER.error("%s: nothing could be delivered to %s: %s", sender.source_arn, arn, reason)
         if not dead_letter_arn:
             return
@@ -222,7 +222,7 @@ class Deliveries:
 
 
 def send(arn: str, body: str) -> None:
-    """Put a message into the queue or onto the topic `arn`; NotFoundError for anything else."""
+    """Put a message into the queue or onto the topic `arn`; raises NotFoundError for anything else."""
     _, _, service, region, account, name = arn.split(":", 5)
     if service == "sqs":
         sqs_backends[account][region].send_message(name, body)

@@ -1,6 +1,6 @@
-"""Lambda's API. moto only stores the request; here every call takes effect on the functions that run.
+"""Lambda's API. moto only stores requests; here every call is applied to the running functions.
 
-What moto itself forgets is kept too: logging, and an update's every field. It refuses by name what it does not offer.
+Fields that moto drops are kept: logging, and every field of an update. Unsupported features are rejected by name.
 """
 
 import re
@@ -68,10 +68,10 @@ def install(
     artefacts: Artefacts,
     check_role: Callable[[str], None],
 ) -> None:
-    """Replace moto's methods in this process; `check_role` raises where Lambda may not take a role on."""
+    """Replace moto's methods in this process; `check_role` raises if Lambda may not assume a role."""
 
     def publish(backend: Any, name: str) -> LambdaFunction:
-        """Apply moto's record of a function to the function that runs."""
+        """Apply moto's record of a function to the running function."""
         kept = backend.get_function(name)
         try:
             check_role(kept.role)
@@ -83,7 +83,7 @@ def install(
     def create_function(backend: Any, spec: dict[str, Any]) -> LambdaFunction:
         _refuse_rest(spec)
         if spec.get("PackageType", "Zip") != "Zip" or "ImageUri" in spec["Code"]:
-            raise InvalidParameterValueException("The sandbox has no functions in images; use a ZIP.")
+            raise InvalidParameterValueException("The sandbox has no container image functions; use a ZIP.")
         created = _create(backend, spec)
         cast(Any, created).logging_config = spec.get("LoggingConfig", {})
         try:
@@ -96,7 +96,7 @@ def install(
     def update_function_code(backend: Any, name: str, _: Any, body: dict[str, Any]) -> dict[str, Any]:
         kept = backend.get_function(name)
         if body.get("Publish"):
-            raise InvalidParameterValueException("The sandbox has no versions of functions.")
+            raise InvalidParameterValueException("The sandbox has no function versions.")
         _update_code(kept, body)
         if not body.get("DryRun"):
             kept.code = {
@@ -170,7 +170,7 @@ def install(
 
 
 def _check_variables(variables: dict[str, str]) -> None:
-    """Refuses what Lambda keeps for itself, and what would change the processes of this machine."""
+    """Rejects variables that Lambda reserves, and those that would affect processes of this machine."""
     if reserved := sorted(name for name in variables if _RESERVED.fullmatch(name)):
         raise InvalidParameterValueException(
             "Lambda was unable to configure your environment variables because the environment variables you have"
@@ -215,7 +215,7 @@ def _layer_folder(backend: Any, arn: str, artefacts: Artefacts) -> Path:
 
 
 def _whole_configuration(kept: Any, on_create: bool = False) -> dict[str, Any]:
-    """The configuration with its logging, and without fields that have no value, which clients cannot parse."""
+    """The configuration with its logging, without empty fields, which clients cannot parse."""
     answer = _configuration(kept, on_create)
     chosen = kept.logging_config
     answer["LoggingConfig"] = {

@@ -1,7 +1,7 @@
-"""Runs in every function's process: ends it with the sandbox, then hands over to AWS's own runtime client.
+"""Runs in every function's process: ends it with the sandbox, then starts AWS's own runtime client.
 
 Called as `python -S -P launch.py HANDLER`. Standard input is a pipe that only the sandbox holds open: its end of file
-says that the sandbox is gone, however that came about.
+means that the sandbox has ended for any reason.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Where a function's output goes: CloudWatch Logs, a file, and CloudWatch metrics for embedded metric format."""
+"""A function's output goes to CloudWatch Logs, to a file and, in embedded metric format, to CloudWatch metrics."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ class FunctionLogs:
     def __init__(
         self, folder: Path, account_id: str, region: str, may_write: Callable[[Function, str], bool]
     ) -> None:
-        """`may_write` tells whether a function may write a log stream; what it may not is lost, as in Lambda."""
+        """`may_write` returns whether a function may write a log stream; forbidden lines are lost, as in Lambda."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._logs = logs_backends[account_id][region]
@@ -32,7 +32,7 @@ class FunctionLogs:
         self._streams: dict[tuple[str, str], bool] = {}
 
     def write(self, function: Function, stream: str, line: str) -> None:
-        """Write one line; what it says in embedded metric format becomes metrics too."""
+        """Write one line; embedded metrics in it are recorded too."""
         with self._lock:
             if not self._open(function, stream):
                 return
@@ -47,7 +47,7 @@ class FunctionLogs:
                     self._metrics.put_metric_data(namespace, data)
 
     def _open(self, function: Function, stream: str) -> bool:
-        """Make a function's log stream at its first line; False where the function may not write it."""
+        """Create a function's log stream at its first line; False if the function may not."""
         group = function.log_group
         if (group, stream) in self._streams:
             return self._streams[group, stream]
@@ -64,7 +64,7 @@ class FunctionLogs:
 def embedded_metrics(line: str) -> list[tuple[str, list[dict[str, Any]]]]:
     """The metrics in a line of CloudWatch's embedded metric format: pairs of namespace and data.
 
-    CloudWatch ignores what does not follow the specification, and so does this: such a line gives no metrics.
+    Like CloudWatch, it ignores lines that violate the specification.
     """
     try:
         record = json.loads(line)
@@ -72,7 +72,7 @@ def embedded_metrics(line: str) -> list[tuple[str, list[dict[str, Any]]]]:
         moment = datetime.fromtimestamp(record["_aws"]["Timestamp"] / 1000, UTC)
         if not timedelta(days=-14) <= moment - datetime.now(UTC) <= timedelta(hours=2):
             return []
-        # moto keeps times in UTC without saying so.
+        # moto stores times in UTC without a timezone.
         moment = moment.replace(tzinfo=None)
         return [(directive["Namespace"], _data(record, directive, moment)) for directive in directives]
     except (ValueError, KeyError, TypeError):

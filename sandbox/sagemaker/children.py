@@ -1,4 +1,4 @@
-"""The processes in which models train and serve; none outlives this one."""
+"""The processes in which models train and serve; all end with this process."""
 
 import contextlib
 import os
@@ -13,8 +13,8 @@ _SECONDS_TO_END = 5.0
 class Child:
     """A script of `container/` in the model environment, its output in a log file.
 
-    Its standard input is a pipe that nobody writes to: when this process ends, however it does, the pipe
-    closes and the child ends itself.
+    Its standard input is a pipe without data: when this process ends for any reason, the pipe closes and the child ends
+    itself.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Child:
         return self._process.poll()
 
     def end(self) -> None:
-        """Ends the child and whatever it started; returns when it is gone."""
+        """Ends the child and its own children; returns when it has ended."""
         if self._process.stdin:
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()

@@ -1,4 +1,4 @@
-"""What every part of the local SageMaker knows about its account, folders and S3."""
+"""The account, folders and S3 shared by every part of the local SageMaker."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ STUB_IMAGE_NAME = "sandbox-stub-inference:1"
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
 
 Credentials = Callable[[str], tuple[str, str]]
-"""Assumes a role: its access key and secret key, by its ARN; RoleUnusable where SageMaker may not."""
+"""Assumes a role: returns its access key and secret key, by ARN; raises RoleUnusable if SageMaker may not."""
 
 
 def any_key(_: str) -> tuple[str, str]:
@@ -41,12 +41,12 @@ class Platform:
 
     @property
     def image(self) -> str:
-        """The registry name of the container that AutoML jobs name in their candidates."""
+        """The registry name of the container in AutoML jobs' candidates."""
         return f"{self._registry}/{IMAGE_NAME}"
 
     @property
     def images(self) -> dict[str, str]:
-        """The containers that this SageMaker runs: the script of each by its registry name."""
+        """The containers that this SageMaker supports: the script of each, by registry name."""
         return {self.image: "serve.py", f"{self._registry}/{STUB_IMAGE_NAME}": "stub.py"}
 
     def arn(self, kind: str, name: str) -> str:
@@ -58,7 +58,7 @@ class Platform:
         return f"{self.account_id}.dkr.ecr.{self.region}.amazonaws.com"
 
     def alarm_raised(self, names: Sequence[str]) -> str | None:
-        """The first of these CloudWatch alarms that has gone off, None if none has."""
+        """The first of these CloudWatch alarms in state ALARM; None if none is."""
         alarms = cloudwatch_backends[self.account_id][self.region].alarms
         return next((name for name in names if name in alarms and alarms[name].state_value == "ALARM"), None)
 
@@ -78,7 +78,7 @@ class Platform:
         """The access key and the secret key of a role.
 
         Raises:
-            ValidationException: there is no such role, or it does not trust SageMaker.
+            ValidationException: the role does not exist, or does not trust SageMaker.
         """
         try:
             return self.credentials(role_arn)
@@ -89,9 +89,9 @@ class Platform:
             ) from error
 
     def child_environment(self) -> dict[str, str]:
-        """What a training or a model process gets of this process's environment: no credentials, no settings."""
+        """The part of this environment that a training or model process gets: no credentials, no settings."""
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        # OpenMP's threads spin while they wait; with several models on few cores that costs a factor of 20 and more.
+        # OpenMP's threads spin while waiting; several models on few cores become 20 times slower or more.
         return {**inherited, "PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 

@@ -1,4 +1,4 @@
-"""The wire: SageMaker's control plane and runtime as one WSGI application."""
+"""SageMaker's control plane and runtime as one WSGI application."""
 
 import json
 import re
@@ -37,10 +37,10 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 class SageMaker:
-    """Answers boto3's `sagemaker` and `sagemaker-runtime` clients; `close` ends what it started.
+    """Answers boto3's `sagemaker` and `sagemaker-runtime` clients; `close` ends its processes.
 
-    `endpoint_url` is where trainings and servings find S3, `model_python` the interpreter of the model
-    environment, and `state_dir` gets the working files and `logs/`. `credentials` takes a role on, for S3.
+    `endpoint_url` is S3's URL for training and serving, `model_python` the interpreter of the model environment, and
+    `state_dir` gets the working files and `logs/`. `credentials` assumes a role, for S3.
     """
 
     def __init__(
@@ -106,19 +106,19 @@ class SageMaker:
         return [body]
 
     def pace_deployments(self, pace: float) -> None:
-        """Has blue/green deployments shift, bake and roll back, a second of theirs taking `pace` seconds; 0: none."""
+        """Has blue/green deployments shift, bake and roll back, with `pace` real seconds per second; 0: none."""
         self._endpoints.pace = pace
 
     def tags_of(self, arn: str) -> dict[str, str]:
-        """The tags of a resource; none where there is no such resource."""
+        """The tags of a resource; empty if it does not exist."""
         return self._tags.get(arn)
 
     def key_of_endpoint_config(self, name: str) -> str | None:
-        """The KMS key of an endpoint configuration; None where it has none, or does not exist."""
+        """The KMS key of an endpoint configuration; None if it has none or does not exist."""
         return self._configs.key_of(name)
 
     def close(self) -> None:
-        """Ends every training, every transform and every model process."""
+        """Ends every training, transform and model process."""
         self._jobs.close()
         self._transforms.close()
         self._endpoints.close()

@@ -1,4 +1,4 @@
-"""What Step Functions refuses in a state machine's definition before it keeps it."""
+"""The checks that Step Functions makes on a state machine's definition before it stores it."""
 
 from sandbox.states.definition import Diagnostic, check_definition, refusal
 

@@ -1,4 +1,4 @@
-"""A state machine's definition, looked at as Step Functions does at CreateStateMachine and UpdateStateMachine.
+"""Checks a state machine's definition as Step Functions does at CreateStateMachine and UpdateStateMachine.
 
 The wording is AWS's where an example of it was found. JSONata is not offered: the sandbox's interpreter has none.
 """
@@ -21,7 +21,7 @@ _TARGET = "MISSING_TRANSITION_TARGET"
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One thing that is wrong; the location is a path such as `/States/Ask/Next`, or None for the whole machine."""
+    """One fault; the location is a path such as `/States/Ask/Next`, or None for the whole machine."""
 
     code: str
     message: str
@@ -32,12 +32,12 @@ class Diagnostic:
 
 
 def refusal(diagnostics: list[Diagnostic]) -> str:
-    """What InvalidDefinition says of them."""
+    """The text of InvalidDefinition for these faults."""
     return f"Invalid State Machine Definition: '{', '.join(map(str, diagnostics))}'"
 
 
 def check_definition(text: str) -> list[Diagnostic]:
-    """Everything for which Step Functions would refuse the definition; nothing where it would take it."""
+    """Everything for which Step Functions would reject the definition; empty if it would accept it."""
     try:
         machine = json.loads(text, object_pairs_hook=_without_twins)
     except ValueError as error:
@@ -84,7 +84,7 @@ def _check_shape(document: Mapping[str, Any], shape: Shape, at: str) -> Iterator
 
 
 def _check_scope(scope: Mapping[str, Any], at: str) -> Iterator[Diagnostic]:
-    """The states of a machine, of a branch or of a processor: each for itself, and the ways between them."""
+    """Checks the states of a machine, branch or processor, and the transitions between them."""
     states = scope.get("States")
     if not isinstance(states, dict):
         return
@@ -179,7 +179,7 @@ def _check_state(state: Mapping[str, Any], at: str) -> Iterator[Diagnostic]:
 
 
 def _check_template(value: Any, at: str) -> Iterator[Diagnostic]:
-    """Under a name that ends with `.$` stands a path or a call; anything else is taken as it is."""
+    """A field whose name ends with `.$` contains a path or a call; any other value is literal."""
     if isinstance(value, list):
         for number, item in enumerate(value):
             yield from _check_template(item, f"{at}[{number}]")
@@ -303,7 +303,7 @@ def _check_nested(item: Any, at: str) -> Iterator[Diagnostic]:
 
 
 def _check_twins(machine: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    """Names are those of the whole machine, the states of its processors and branches included; labels as well."""
+    """Names and labels must be unique in the whole machine, including its processors' and branches' states."""
     names: set[str] = set()
     labels: set[str] = set()
     for name, state, at in _walk(machine, ""):

@@ -1,4 +1,4 @@
-"""Which fields Step Functions knows, where, and what their values may be (Amazon States Language with JSONPath)."""
+"""The fields that Step Functions knows, where they may occur, and their values (States Language with JSONPath)."""
 
 import itertools
 import re
@@ -9,12 +9,12 @@ from typing import Any
 from sandbox.states.paths import is_path, is_reference_path
 
 Check = Callable[[Any], str | None]
-"""Says what is wrong with a value; None where nothing is."""
+"""Returns what is wrong with a value; None if nothing is."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """An object of the definition: its fields with their checks, those it needs, and those of which it needs one."""
+    """An object of the definition: its fields with their checks, the required ones, and one-of groups."""
 
     fields: dict[str, Check]
     required: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ def _reference(value: Any) -> str | None:
 def _result_path(value: Any) -> str | None:
     if value is None:
         return None
-    # What a state gives cannot be written into the context object.
+    # A state's result cannot be written into the context object.
     return (
         "Value is not a Reference Path"
         if isinstance(value, str) and value.startswith("$$")
@@ -201,7 +201,7 @@ FOR_DISTRIBUTED = (
     "Label",
     *(name for name in STATES["Map"].fields if name.startswith("Tolerated")),
 )
-"""Fields of a Map state that an inline one does not have."""
+"""Fields of a Map state that an inline one lacks."""
 
 EXCLUDING = (
     *itertools.combinations(_WAITS, 2),
@@ -215,7 +215,7 @@ EXCLUDING = (
     ("Cause", "CausePath"),
 )
 TEMPLATES = ("Parameters", "ResultSelector", "ItemSelector", "Assign", "Credentials")
-"""Fields whose objects may hold paths, under names that end with `.$`."""
+"""Fields whose objects may contain paths, under names that end with `.$`."""
 
 RETRIER = Shape(
     {

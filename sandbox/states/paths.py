@@ -1,4 +1,4 @@
-"""The syntax of JSONPath, of reference paths and of intrinsic functions, as far as it shows before anything runs."""
+"""The syntax of JSONPath, reference paths and intrinsic functions, checked without running anything."""
 
 import re
 
@@ -34,7 +34,7 @@ _ARGUMENTS = {
     "StringSplit": (2, 2),
     "UUID": (0, 0),
 }
-"""How many arguments each intrinsic function takes, at least and at most."""
+"""The minimum and maximum number of arguments of each intrinsic function."""
 
 _CALL = re.compile(r"\s*States\.(\w+)\(")
 _LITERAL = re.compile(r"\s*(?:'(?:\\.|[^'\\])*'|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|null|true|false)\s*")
@@ -47,17 +47,17 @@ def is_path(text: str) -> bool:
 
 
 def is_reference_path(text: str) -> bool:
-    """Whether the text is a path to exactly one place: fields and indexes alone."""
+    """Whether the text is a path to exactly one place: only fields and indexes."""
     return bool(_REFERENCE.fullmatch(text))
 
 
 def is_path_or_call(text: str) -> bool:
-    """Whether the text may stand where a field's name ends with `.$`."""
+    """Whether the text may be the value of a field whose name ends with `.$`."""
     return is_path(text) or _end_of_call(text, 0) == len(text)
 
 
 def _end_of_call(text: str, start: int) -> int | None:
-    """Where the call that begins at `start` ends; None where there is none that is right."""
+    """The end of the call that begins at `start`; None if it is malformed."""
     call = _CALL.match(text, start)
     if call is None or call[1] not in _ARGUMENTS:
         return None

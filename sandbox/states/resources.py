@@ -1,4 +1,4 @@
-"""What a Task state may name as its resource: a function, an activity, or a service integration that there is."""
+"""The valid resources of a Task state: a function, an activity, or an existing service integration."""
 
 import functools
 import re
@@ -41,7 +41,7 @@ _OPTIMISED = frozenset(
         "sagemaker:updateEndpoint",
     }
 )
-"""The optimised integrations that are known here, and what readers and writers of a Distributed Map name."""
+"""The optimised integrations that are known here, and the resources of a Distributed Map's readers and writers."""
 
 _SDK = "aws-sdk:"
 _NAMES = {
@@ -50,11 +50,11 @@ _NAMES = {
     "eventbridge": "events",
     "sagemakerruntime": "sagemaker-runtime",
 }
-"""What the SDK's integrations call services that botocore calls otherwise."""
+"""The names of services in SDK integrations where botocore's name differs."""
 
 
 def check_resource(arn: str) -> str | None:
-    """What is wrong with a resource; None where Step Functions takes it."""
+    """What is wrong with a resource; None if Step Functions accepts it."""
     if not _ARN.fullmatch(arn):
         return "Value is not a valid resource ARN"
     if ":states:" not in arn or ":activity:" in arn:

@@ -35,7 +35,7 @@ def sight(state, job=None):
         ),
     ],
 )
-def test_what_a_run_is_at_is_said_in_words(seen, text):
+def test_the_progress_of_a_run_is_described_in_words(seen, text):
     assert describe(seen) == text
 
 
@@ -76,7 +76,7 @@ def test_a_decision_of_the_gate_is_a_normal_end(status):
     assert end_of(EndedExecution("SUCCEEDED", output="{}"), record) == End(status, RUN, "AUC 0.5000.", None)
 
 
-def test_a_run_that_drift_need_not_have_started_says_why():
+def test_a_skipped_run_of_drift_gives_the_reason():
     output = json.dumps({"prepare": {"value": {"decision": "skip", "reason": "Cooling down."}}})
     assert end_of(EndedExecution("SUCCEEDED", output=output)) == End("skipped", None, "Cooling down.", None)
 
@@ -89,18 +89,18 @@ def test_a_run_that_drift_need_not_have_started_says_why():
         (EndedExecution("ABORTED"), "Step Functions gives only the status ABORTED."),
     ],
 )
-def test_a_run_that_came_to_no_end_of_its_own_has_failed(execution, reason):
+def test_an_execution_without_its_own_end_has_failed(execution, reason):
     assert end_of(execution) == End("failed", None, reason, None)
 
 
-def test_a_run_that_failed_after_it_had_begun_is_named():
+def test_a_run_that_failed_after_its_start_is_named():
     record = {"status": "failed", "reason": "The job stopped."}
     assert end_of(EndedExecution("FAILED", cause="{}"), record) == End(
         "failed", RUN, "The job stopped.", None
     )
 
 
-def test_without_a_terminal_a_line_comes_only_when_something_changes():
+def test_without_a_terminal_a_line_is_printed_only_after_a_change():
     stream = io.StringIO()
     line = ProgressLine(Console(file=stream))
     for seconds, text in ((0, "a"), (1, "a"), (2, "b"), (3, "b")):
@@ -119,7 +119,7 @@ def test_on_a_terminal_one_line_is_overwritten():
     assert "\n  0:00" not in stream.getvalue()
 
 
-def test_after_going_back_the_run_gone_back_to_is_named_and_not_the_reason_of_back_then():
+def test_a_rollback_names_the_earlier_run_and_not_the_earlier_reason():
     record = {
         "status": "released",
         "reason": "Judged without a champion.",
@@ -132,5 +132,5 @@ def test_after_going_back_the_run_gone_back_to_is_named_and_not_the_reason_of_ba
 @pytest.mark.parametrize(
     ("seconds", "text"), [(-1, "0:00"), (59.9, "0:59"), (754, "12:34"), (3723, "1:02:03")]
 )
-def test_time_reads_well(seconds, text):
+def test_durations_are_readable(seconds, text):
     assert clock(seconds) == text

@@ -136,6 +136,18 @@ def by_key():
     return {"keys": frozenset({SECRET})}
 
 
+def test_names_may_hold_more_of_another_delimiter_than_the_predictions_have_columns(s3):
+    named = INPUT.replace(";", ",").replace("job", 'job,"a;b;c;d;e;f;g;h;i;j;k;l"').replace("\r\n", ",x\r\n")
+    named = f"{named},x".replace('",x', '"', 1)
+    s3.put_object(Bucket=BUCKET, Key="inference/named.csv", Body=named.encode())
+    assert score(s3, arrival_of(s3, "inference/named.csv"))["scored"] == 1
+    assert any("named" in key for key in having(s3, SECRET) if key.startswith("predictions/"))
+    forget(s3, **by_key())
+    assert having(s3, SECRET) == having(s3, "Zanzibar") == []
+    assert any("named" in key for key in having(s3, "c-4,33") if key.startswith("predictions/"))
+    assert any("named" in key for key in having(s3, "c-3,old") if key.startswith("rejected/"))
+
+
 def test_no_version_of_any_object_has_the_person_and_all_others_stay(s3):
     own = ids(s3)[SECRET]
     before = texts(s3)
@@ -155,7 +167,7 @@ def test_no_version_of_any_object_has_the_person_and_all_others_stay(s3):
 
 
 @pytest.mark.parametrize("largest", [10, 5_000_000_000], ids=["in parts", "at once"])
-def test_what_belonged_to_an_object_still_does(s3, monkeypatch, largest):
+def test_the_properties_of_an_object_are_kept(s3, monkeypatch, largest):
     monkeypatch.setattr(objects, "_LARGEST_PUT", largest)
     key = boto3.client("kms", "us-east-1").create_key()["KeyMetadata"]["Arn"]
     encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key, "Tagging": "team=risk&of=2026"}
@@ -176,7 +188,7 @@ def test_what_belonged_to_an_object_still_does(s3, monkeypatch, largest):
     assert score(s3, arrival_of(s3, "inference/k.csv")) == {"scored": 0, "refused": 0}
 
 
-def test_an_id_leads_to_its_row_alone(s3):
+def test_an_id_leads_to_only_its_row(s3):
     traces, _ = forget(s3, ids=frozenset({ids(s3)[SECRET]}))
     assert {each.key.split("/")[0] for each in traces.objects} == {
         "inference", "labels", "monitoring", "predictions", "transform",
@@ -186,7 +198,7 @@ def test_an_id_leads_to_its_row_alone(s3):
     assert SECRET not in read(s3, "inference/a.csv")
 
 
-def test_a_rejected_row_is_found_by_the_line_that_it_was_on(s3):
+def test_a_rejected_row_is_found_by_its_line(s3):
     (rejected,) = [key for key in keys(s3, "rejected/date") if key.endswith(".csv")]
     (manifest,) = [key for key in keys(s3, "predictions/") if key.endswith(".manifest.json")]
     prefix = ids(s3)["c-1"].removesuffix("-1")
@@ -214,7 +226,7 @@ def test_nothing_is_scored_or_taken_in_again(s3):
     assert keys(s3, "monitoring/labels/") == [fragment]
 
 
-def test_the_quality_of_the_day_is_that_of_the_others(s3):
+def test_the_days_quality_is_measured_without_the_person(s3):
     forget(s3, **by_key())
     bucket = Bucket(s3, BUCKET)
     manifests = [key for key in keys(s3, "predictions/") if key.endswith(".manifest.json")]
@@ -231,7 +243,7 @@ def test_domino_gets_the_version_without_the_row(s3):
     assert dataset.version_id == s3.head_object(Bucket=BUCKET, Key=dataset.key)["VersionId"]
 
 
-def test_the_newest_training_file_is_still_the_newest(s3):
+def test_the_newest_training_file_stays_the_newest(s3):
     assert find_training_files(Bucket(s3, BUCKET), None).identity.key in (
         "training/new.csv",
         "training/x.csv",
@@ -305,7 +317,7 @@ def test_attempts_that_are_killed_before_versions_are_deleted_do_no_harm(s3, mon
      ("training/book.xlsx", b"PK"),
      ("inference/headless.csv", b"c-4711,30,admin.\nc-2,1,x\n")],
 )  # fmt: skip
-def test_what_cannot_be_read_is_named(s3, name, body):
+def test_unreadable_objects_are_named(s3, name, body):
     s3.put_object(Bucket=BUCKET, Key=name, Body=body)
     traces = find(s3, **by_key())
     assert list(traces.not_searched) == [name]
@@ -331,7 +343,7 @@ def test_a_deleted_object_loses_its_versions(s3):
     assert "training/x.csv" not in keys(s3)
 
 
-def test_an_object_that_was_written_meanwhile_is_not_written_over(s3):
+def test_an_object_changed_meanwhile_is_not_overwritten(s3):
     traces = find(s3, **by_key())
     s3.put_object(Bucket=BUCKET, Key="training/x.csv", Body=b"customer,age,job,y\nc-8,1,admin.,no\n")
     with pytest.raises(RefusedError, match=r"training/x\.csv was changed meanwhile"):
@@ -346,7 +358,7 @@ def put_report(s3, *texts, folder=f"reports/date={DAY}"):
     s3.put_object(Bucket=BUCKET, Key=f"{folder}/index.html", Body=" ".join(texts).encode())
 
 
-def test_a_day_whose_report_quotes_a_text_is_judged_anew_and_its_old_pages_go(s3):
+def test_a_day_whose_report_quotes_a_text_is_judged_again_and_its_old_pages_are_deleted(s3):
     put_report(s3, "Zanzibar pilot", "clown")
     erase(ClientBucket(s3, BUCKET), find(s3, **by_key()), lambda day: put_report(s3, "clown"), NOBODY)
     assert having(s3, "Zanzibar") == []
@@ -380,7 +392,7 @@ def test_the_drift_detector_judges_the_day_without_the_text_of_the_person(s3):
     assert json.loads(read(s3, reports[0]))["rows"] == 3
 
 
-def test_a_report_that_cannot_be_judged_anew_is_named(s3):
+def test_a_report_that_cannot_be_judged_again_is_named(s3):
     put_report(s3, "Zanzibar pilot")
 
     def refuse(day):
@@ -418,7 +430,7 @@ def stack(s3, monkeypatch):
     return machine
 
 
-def test_the_command_shows_counts_asks_and_leaves_a_record_without_values(s3, stack, capsys, monkeypatch):
+def test_the_command_shows_counts_asks_and_writes_a_record_without_values(s3, stack, capsys, monkeypatch):
     before = texts(s3).keys()
     assert main(["forget", "--key", SECRET, "--dry-run"]) == 0
     shown = capsys.readouterr().out
@@ -443,7 +455,7 @@ def test_the_command_shows_counts_asks_and_leaves_a_record_without_values(s3, st
     assert "No rows of this person were found." in capsys.readouterr().out
 
 
-def test_a_file_that_could_not_be_searched_shows_in_the_exit_code(s3, stack, capsys):
+def test_an_unsearchable_file_changes_the_exit_code(s3, stack, capsys):
     s3.put_object(Bucket=BUCKET, Key="inference/b.csv", Body=b'customer,age\n"c-4711,3\n')
     assert main(["forget", "--key", SECRET, "--yes"]) == 3
     assert "look at it yourself: inference/b.csv" in " ".join(capsys.readouterr().out.split())
@@ -454,7 +466,7 @@ def test_a_file_that_could_not_be_searched_shows_in_the_exit_code(s3, stack, cap
     ("arguments", "code", "sentence"),
     [([], 2, "Name the person's key"), (["--key", "x", "--column", "nome"], 4, "Check --column")],
 )
-def test_a_wrong_call_is_told(s3, stack, capsys, arguments, code, sentence):
+def test_a_wrong_call_is_reported(s3, stack, capsys, arguments, code, sentence):
     assert main(["forget", *arguments]) == code
     assert sentence in capsys.readouterr().err
 

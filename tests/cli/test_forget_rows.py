@@ -31,7 +31,7 @@ def rows_of(path):
 @pytest.mark.parametrize(
     "body", [*TEXTS.values(), *(case.content for case in SCORED.values())], ids=[*TEXTS, *SCORED]
 )
-def test_rows_have_the_numbers_and_lines_that_scoring_gives_them(path, body):
+def test_rows_are_numbered_as_in_scoring(path, body):
     path.write_bytes(body)
     table = read_table(iter([body]))
     expected = [(table.rows_read, table.line, fields) for fields in table.rows]
@@ -41,7 +41,7 @@ def test_rows_have_the_numbers_and_lines_that_scoring_gives_them(path, body):
 
 
 @pytest.mark.parametrize("body", TEXTS.values(), ids=TEXTS)
-def test_every_other_byte_stays(path, tmp_path, body):
+def test_every_other_byte_is_kept(path, tmp_path, body):
     path.write_bytes(body)
     rest = tmp_path / "rest.csv"
     write_without(path, rest, frozenset())
@@ -60,7 +60,7 @@ def test_every_other_byte_stays(path, tmp_path, body):
         ("id\n1\n".encode("utf-16"), "it is not UTF-8 text"),
     ],
 )
-def test_what_has_no_rows_is_said(path, body, reason):
+def test_a_file_without_readable_rows_is_rejected_with_the_reason(path, body, reason):
     path.write_bytes(body)
     with pytest.raises(NotSearchableError, match=reason):
         rows_of(path)

@@ -46,14 +46,14 @@ def labels(tmp_path, text):
     return open_table(path)
 
 
-def test_our_ids_are_found_under_the_name_that_each_file_gives_them(bucket, tmp_path):
+def test_prediction_ids_are_found_under_each_files_column_name(bucket, tmp_path):
     table, made = labels(tmp_path, "customer,y\nc1,yes\nc2,no\nc3,no\n"), tmp_path / "made.csv"
     joined = join_labels(bucket, table, "customer", "y", DAYS, made, "autowatch_id")
     assert made.read_text().splitlines() == ["autowatch_id,label", "bb-1,yes", "aa-2,no"]
     assert (joined.rows, joined.joined, joined.repeated) == (3, 2, 1)
 
 
-def test_a_key_is_found_behind_what_keeps_it_from_being_a_formula(bucket, tmp_path):
+def test_a_neutralised_key_is_found(bucket, tmp_path):
     key = "predictions/date=2026-11-24/b"
     rows = "'=customer,'@y,id,prediction_date\n'=A1,yes,cc-1,2026-11-24\nc2,no,cc-2,2026-11-24\n"
     manifest = {"predictions_key": f"{key}.csv", "columns": ["=customer", "@y"], "formulas_neutralised": True}
@@ -67,7 +67,7 @@ def test_a_key_is_found_behind_what_keeps_it_from_being_a_formula(bucket, tmp_pa
         assert made.read_text().splitlines() == ["id,label", "cc-1,yes", "cc-2,no"]
 
 
-def test_a_column_id_of_the_users_is_a_key_like_any_other(bucket, tmp_path):
+def test_a_users_column_called_id_is_an_ordinary_key(bucket, tmp_path):
     table, made = labels(tmp_path, "id,y\n7,yes\n"), tmp_path / "made.csv"
     join_labels(bucket, table, "id", "y", DAYS, made, "autowatch_id")
     assert made.read_text().splitlines() == ["autowatch_id,label", "bb-1,yes"]

@@ -30,7 +30,7 @@ def wait(s3):
     return await_labels(Bucket(s3, BUCKET), LABELS, frozenset({DAY}), timeout_seconds=0)
 
 
-def test_labels_of_a_day_that_was_never_measured_are_waited_for_and_not_passed_over(s3):
+def test_labels_of_an_unmeasured_day_are_waited_for(s3):
     with pytest.raises(RefusedError, match=r"The labels of labels/june\.csv were imported, but not measured"):
         wait(s3)
 
@@ -42,7 +42,7 @@ def test_the_quality_of_the_day_ends_the_waiting(s3):
     assert (taken, rejected, quality.verdict) == (1, 0, "good")
 
 
-def test_a_file_of_which_nothing_came_is_named(s3):
+def test_a_file_without_a_result_is_named(s3):
     s3.delete_object(Bucket=BUCKET, Key=f"monitoring/labels/date={DAY}/run=r1/{NAME}")
     with pytest.raises(RefusedError, match=r"Nothing came of labels/june\.csv"):
         wait(s3)

@@ -72,12 +72,12 @@ def test_the_bucket_alone_names_the_stack_whose_outputs_say_the_rest(deploy):
     assert find_place(None, {"S3_BUCKET": BUCKET, **REGION}).state_machine == MACHINE
 
 
-def test_a_bucket_of_something_else_is_told_apart():
+def test_another_bucket_is_recognised():
     with pytest.raises(StackUnknownError, match="is not the bucket of an Autowatch stack"):
         find_place(None, {"S3_BUCKET": "my-bucket", **REGION})
 
 
-def test_a_name_that_was_typed_wins_over_what_is_left_in_the_shell(deploy):
+def test_a_typed_name_overrides_the_environment(deploy):
     deploy("bank", OUTPUTS)
     left = {"S3_BUCKET": "other-123456789012-us-east-1", "TRAIN_STATE_MACHINE_ARN": "other", **REGION}
     assert find_place("bank", left).bucket == BUCKET
@@ -94,7 +94,7 @@ def test_a_running_sandbox_of_the_clone_is_found_from_any_folder_in_it(clone, li
         assert place.session.get_credentials().secret_key == "b c"
 
 
-def test_an_ended_sandbox_is_said_at_once_and_in_a_sentence(clone):
+def test_an_ended_sandbox_is_reported_at_once_in_a_sentence(clone):
     port = free_port()
     sandbox_env(clone, port)
     for environment in ({}, {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "S3_BUCKET": BUCKET, **REGION}):
@@ -102,14 +102,14 @@ def test_an_ended_sandbox_is_said_at_once_and_in_a_sentence(clone):
             find_place(None, environment, clone)
 
 
-def test_without_any_the_message_says_what_to_type(clone):
+def test_without_a_stack_the_message_says_what_to_type(clone):
     with pytest.raises(StackUnknownError, match="autowatch up"):
         find_place(None, {}, clone)
     with pytest.raises(StackUnknownError, match="No sandbox is running in this clone"):
         find_place("sandbox", {}, clone)
 
 
-def test_a_mistyped_stack_gets_the_nearest_one(deploy):
+def test_the_nearest_stack_is_suggested_for_a_mistyped_name(deploy):
     deploy("bank-churn", OUTPUTS)
     with pytest.raises(
         StackUnknownError, match="There is no stack bank-chrun in us-east-1. Did you mean bank-churn"
@@ -117,7 +117,7 @@ def test_a_mistyped_stack_gets_the_nearest_one(deploy):
         find_place("bank-chrun", REGION)
 
 
-def test_a_stack_of_something_else_is_told_apart(deploy):
+def test_another_applications_stack_is_recognised(deploy):
     deploy("other", {"DataBucketName": "b"})
     with pytest.raises(StackUnknownError, match="no output 'TrainStateMachineArn'"):
         find_place("other", REGION)

@@ -52,7 +52,7 @@ def failed(key, version):
     return json.dumps({"requestContext": {"functionArn": f"{FUNCTION}:$LATEST"}, "requestPayload": payload})
 
 
-def test_failed_events_go_back_to_their_function_and_out_of_the_queue(world):
+def test_failed_events_are_sent_to_their_function_and_removed_from_the_queue(world):
     client, sqs, url, _ = world
     sqs.send_message(QueueUrl=url, MessageBody=failed("inference/new+customers.csv", "v1"))
     attribute = {"TARGET_ARN": {"DataType": "String", "StringValue": FUNCTION}}
@@ -66,7 +66,7 @@ def test_failed_events_go_back_to_their_function_and_out_of_the_queue(world):
     assert queued(sqs, url) == 0
 
 
-def test_a_file_that_was_scored_meanwhile_is_only_taken_out(world):
+def test_the_event_of_a_file_scored_meanwhile_is_only_removed(world):
     client, sqs, url, s3 = world
     mark = sha256(b"v1").hexdigest()[:16]
     s3.put_object(Bucket=BUCKET, Key=f"predictions/date=2026-11-23/a-{mark}.manifest.json", Body=b"{}")
@@ -90,7 +90,7 @@ def test_every_result_of_a_file_counts_whatever_its_name(world, name, result):
 
 
 @pytest.mark.parametrize("target", [None, "arn:aws:states:us-east-1:123456789012:stateMachine:train"])
-def test_what_was_for_no_function_stays_in_its_queue(world, target):
+def test_an_event_without_a_function_stays_in_its_queue(world, target):
     client, sqs, url, s3 = world
     attributes = {"TARGET_ARN": {"DataType": "String", "StringValue": target}} if target else {}
     sqs.send_message(
@@ -108,7 +108,7 @@ def queued(sqs, url):
     return sum(map(int, attributes.values()))
 
 
-def test_what_was_sent_again_is_written_down(world):
+def test_resent_events_are_recorded(world):
     client, sqs, url, s3 = world
     sqs.send_message(QueueUrl=url, MessageBody=failed("inference/a.csv", "v1"))
     stack = Stack(Place("bank", BUCKET, "machine", "us-east-1", None, boto3.Session()))

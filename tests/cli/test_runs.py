@@ -63,7 +63,7 @@ def test_an_empty_bucket_says_how_to_begin(listed):
     assert "Next: autowatch train FILE" in listed()
 
 
-def test_a_released_run_is_told_in_full_and_the_one_that_serves_is_marked(s3, listed):
+def test_a_released_run_is_shown_in_full_and_the_serving_one_is_marked(s3, listed):
     put_released(s3, OLD)
     put_released(s3, NEW, "drift")
     put(s3, "champion.json", {"run": NEW})
@@ -87,7 +87,7 @@ def test_a_run_that_was_not_released_is_followed_by_the_reason(s3, listed):
     assert rejected_why == f"{OLD}: AUC 0.5000 is below the floor of 0.6."
 
 
-def test_the_run_under_way_is_listed_before_it_has_left_anything(s3, listed):
+def test_a_running_run_is_listed_before_it_has_objects(s3, listed):
     put_released(s3, OLD)
     put(s3, "latest.json", record(NEW, "running"))
     _, new, old = listed().splitlines()
@@ -96,7 +96,7 @@ def test_the_run_under_way_is_listed_before_it_has_left_anything(s3, listed):
     assert OLD in old
 
 
-def test_a_run_without_a_record_is_listed_all_the_same(s3, listed):
+def test_a_run_without_a_record_is_listed(s3, listed):
     put(s3, f"{OLD}/contract.json", {"rows": 600, "training": {"key": "training/early.csv"}})
     assert "early.csv" in listed()
     assert "not recorded" in listed()
@@ -118,7 +118,7 @@ def test_a_run_without_a_record_is_listed_all_the_same(s3, listed):
         ),
     ],
 )
-def test_a_run_shows_from_which_probability_on_a_row_is_positive(s3, capsys, threshold, words):
+def test_a_run_shows_its_threshold(s3, capsys, threshold, words):
     put(s3, f"{OLD}/run.json", record(OLD, "rejected", "Too slow."))
     put(s3, f"{OLD}/gate.json", {"passed": False, "rows": 100, "checks": [], "metrics": {"auc": 0.8}})
     contract = {"target": "y", "labels": ["no", "yes"], "positive_label": "yes"} | (
@@ -129,7 +129,7 @@ def test_a_run_shows_from_which_probability_on_a_row_is_positive(s3, capsys, thr
     assert words in " ".join(capsys.readouterr().out.split())
 
 
-def test_going_back_names_the_run_gone_back_to(s3, listed):
+def test_a_rollback_names_the_earlier_run(s3, listed):
     put(s3, f"{NEW}/run.json", record(NEW, "released", "As asked.", "promote", promotes=OLD))
     assert f"that of {OLD}" in listed()
     assert f"{NEW}  rollback " in listed()
@@ -156,13 +156,13 @@ def test_more_runs_than_a_page_of_the_listing_has_are_all_found(s3):
     assert len(pages) == 3
 
 
-def test_an_object_that_is_no_json_is_named(s3):
+def test_an_object_that_is_not_json_is_named(s3):
     put(s3, f"{OLD}/gate.json", b"{")
     with pytest.raises(ObjectUnreadableError, match=f"models/{OLD}/gate.json"):
         list_runs(Bucket(s3, BUCKET), 20)
 
 
-def test_a_mistyped_run_gets_the_nearest_one(s3):
+def test_the_nearest_run_is_suggested_for_a_mistyped_name(s3):
     put_released(s3, OLD)
     put_released(s3, NEW)
     with pytest.raises(RunUnknownError, match=f"Did you mean {OLD}"):
@@ -179,7 +179,7 @@ def test_shells_complete_the_names_of_runs(s3, monkeypatch):
 
 
 @pytest.mark.parametrize(("breaks", "outcome"), [(3, nullcontext()), (4, pytest.raises(IncompleteReadError))])
-def test_an_answer_that_breaks_off_is_asked_for_again(breaks, outcome):
+def test_a_broken_response_is_requested_again(breaks, outcome):
     answers = iter([BrokenOff()] * breaks + [io.BytesIO(b"whole")])
     s3 = Mock(get_object=lambda **_: {"Body": next(answers)})
     with outcome:
@@ -193,7 +193,7 @@ class BrokenOff:
         raise IncompleteReadError(actual_bytes=3, expected_bytes=5)
 
 
-def test_who_started_a_run_and_why_is_told(s3, listed, capsys):
+def test_the_starter_and_the_reason_of_a_run_are_shown(s3, listed, capsys):
     why = {"started_by": "arn:aws:iam::123456789012:user/ann", "start_reason": "The quarter is over."}
     put(s3, f"{NEW}/run.json", record(NEW, "released", **why))
     put(s3, f"{OLD}/run.json", record(OLD, "released"))
@@ -215,7 +215,7 @@ CALLER = "arn:aws:sts::123456789012:user/moto"
         ("now", {"reason": "why"}, {"by": CALLER, "reason": "why"}),
     ],
 )
-def test_a_run_is_told_who_starts_it_and_whether_new_labels_are_meant(s3, version, options, asked):
+def test_a_runs_input_has_the_caller_and_the_consent_to_new_labels(s3, version, options, asked):
     parameters = {"AuditLockDays": {"Type": "Number", "Default": 0}} if version == "now" else {}
     template = {"Parameters": parameters, "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
     boto3.client("cloudformation").create_stack(StackName="bank", TemplateBody=json.dumps(template))
@@ -227,7 +227,7 @@ def test_a_run_is_told_who_starts_it_and_whether_new_labels_are_meant(s3, versio
     assert started == {"training_key": "training/calls.csv", **asked}
 
 
-def test_a_model_of_numbers_is_listed_with_its_error(s3):
+def test_a_regression_model_is_listed_with_its_error(s3):
     put(s3, f"{OLD}/run.json", record(OLD, "released", "RMSE 12.5."))
     gate = {"passed": True, "decided_by": "rmse", "metrics": {"rmse": 12.5, "r2": 0.4}}
     put(s3, f"{OLD}/gate.json", gate)
@@ -243,3 +243,4 @@ def test_a_days_measure_is_the_one_that_was_judged():
     }
     assert main_measure(day) == {"measure": "balanced accuracy", "value": figure}
     assert main_measure({"judged": None, "metrics": {"rmse": None}}) == {"measure": None, "value": None}
+    assert main_measure({"decided_by": "rmse", "metrics": {"rmse": 0.0}}) == {"measure": "RMSE", "value": 0.0}

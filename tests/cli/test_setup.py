@@ -39,7 +39,7 @@ def started(monkeypatch):
     return lines
 
 
-def test_a_look_at_the_telco_file_proposes_what_a_person_would_say(tmp_path):
+def test_the_proposal_for_the_telco_file_is_sensible(tmp_path):
     proposal = propose(open_table(write_example(tmp_path, "telco").training))
     assert (proposal.targets[0], proposal.positive, proposal.key) == ("Churn", "Yes", "customerID")
     assert proposal.labels == ("No", "Yes")
@@ -58,7 +58,9 @@ def test_a_look_at_the_telco_file_proposes_what_a_person_would_say(tmp_path):
         (("a", "b"), [("x", "p"), ("x", "q"), ("y", "q"), ("y", "q")], ("b", "p", None)),
     ],
 )
-def test_the_likely_target_is_proposed_and_else_the_last_with_two_values(tmp_path, header, rows, expected):
+def test_a_likely_target_is_proposed_or_else_the_last_column_with_two_values(
+    tmp_path, header, rows, expected
+):
     write_table(tmp_path / "a.csv", header, rows)
     proposal = propose(open_table(tmp_path / "a.csv"))
     assert (proposal.targets[0], proposal.positive) == expected[:2]
@@ -102,7 +104,7 @@ def test_an_example_is_the_same_every_time_and_nobody_is_in_two_of_its_files(tmp
     assert (proposal.problem_type, proposal.key) == (problem_type, key)
 
 
-def test_overrides_are_written_into_their_environment_and_all_else_stays(tmp_path):
+def test_overrides_are_written_into_their_environment_and_the_rest_is_kept(tmp_path):
     config = tmp_path / "samconfig.toml"
     shutil.copy(ROOT / "samconfig.toml", config)
     before = tomllib.loads(config.read_text())
@@ -123,7 +125,7 @@ def test_overrides_are_written_into_their_environment_and_all_else_stays(tmp_pat
     assert config.read_text().startswith("# Environments:")
 
 
-def test_an_environment_that_is_not_there_gets_the_nearest(tmp_path):
+def test_the_nearest_environment_is_suggested_for_an_unknown_one(tmp_path):
     shutil.copy(ROOT / "samconfig.toml", tmp_path)
     with pytest.raises(OptionUnfitError, match="no environment prd. Did you mean prod"):
         read_overrides(tmp_path / "samconfig.toml", "prd")
@@ -145,7 +147,7 @@ def test_up_takes_the_parameters_that_init_wrote(clone, started, capsys):
     assert "Wrote into" in capsys.readouterr().out
 
 
-def test_init_asks_what_it_is_not_told(clone, monkeypatch, capsys):
+def test_init_asks_for_missing_options(clone, monkeypatch, capsys):
     write_example(clone, "telco")
     answers = iter(["PhoneService", "No", "-", "tenure, gender", "-"])
     monkeypatch.setattr("typer.prompt", lambda *_, **__: next(answers))
@@ -168,13 +170,13 @@ def test_the_parameters_of_the_template_are_known():
     assert "Type" not in declared
 
 
-def test_without_pandas_a_frame_is_refused_in_a_sentence(tmp_path, monkeypatch):
+def test_without_pandas_a_frame_is_refused_with_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pandas", None)
     with pytest.raises(PandasMissingError, match="pip install pandas"):
         read_frame(tmp_path / "a.csv")
 
 
-def test_a_path_is_taken_as_it_is_and_a_frame_written(tmp_path):
+def test_a_path_is_used_unchanged_and_a_frame_is_written(tmp_path):
     class DataFrame:
         def to_csv(self, path, index):
             path.write_text(f"age\n{index}\n")

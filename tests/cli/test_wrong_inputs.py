@@ -179,7 +179,7 @@ def test_a_failure_at_the_last_file_ends_the_waiting_for_the_first(two_files, wo
     assert len(failed_at) == 1
 
 
-def test_a_rollback_to_the_model_in_force_is_nothing_to_do(world, capsys):
+def test_a_rollback_to_the_model_in_force_does_nothing(world, capsys):
     assert main(["rollback", RUN]) == 4
     assert "is in force already. Nothing to do." in capsys.readouterr().err
 
@@ -198,14 +198,14 @@ def test_scripts_get_the_refusal_as_json(world, capsys):
     assert document["message"].startswith("There is no run nowhere.")
 
 
-def test_before_the_first_model_scoring_says_what_to_do_first(world, capsys, tmp_path):
+def test_before_the_first_model_scoring_says_to_train(world, capsys, tmp_path):
     world.delete_object(Bucket=BUCKET, Key="models/champion.json")
     (tmp_path / "a.csv").write_text("age,job\n1,a\n")
     assert main(["score", "a.csv"]) == 2
     assert "No model is in force yet. Train one first: autowatch train FILE" in capsys.readouterr().err
 
 
-def test_a_folder_that_cannot_be_written_is_told_before_the_upload(world, capsys, tmp_path):
+def test_an_unwritable_folder_is_reported_before_the_upload(world, capsys, tmp_path):
     (tmp_path / "a.csv").write_text("age,job\n1,a\n")
     (tmp_path / "taken").write_text("a file where a folder is wanted")
     before = keys(world)
@@ -215,7 +215,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_upload(world, capsys
 
 
 @pytest.mark.parametrize("name", ["ident", "Idents"])
-def test_a_column_to_drop_that_is_not_there_is_refused_with_the_one_that_is(tmp_path, name):
+def test_a_missing_column_to_drop_is_refused_with_a_suggestion(tmp_path, name):
     (tmp_path / "a.csv").write_text(GOOD.replace("age,", "idents,").replace("age", "idents"))
     with pytest.raises(FileUnfitError, match=f"no column {name!r}, which DropColumns names.*idents"):
         check_training(tmp_path / "a.csv", {**PARAMETERS, "DropColumns": f"duration,{name}"})
@@ -227,7 +227,7 @@ def test_a_column_to_drop_may_have_a_comma_in_its_name(tmp_path):
     assert look.dropped == ("duration", "rate, %")
 
 
-def test_a_key_column_that_is_not_there_is_refused_with_the_one_that_is(tmp_path):
+def test_a_missing_key_column_is_refused_with_a_suggestion(tmp_path):
     (tmp_path / "a.csv").write_text(
         GOOD.replace("age,", "customer,age,", 1).replace("\n", "\nx,").removesuffix("x,")
     )
@@ -236,3 +236,15 @@ def test_a_key_column_that_is_not_there_is_refused_with_the_one_that_is(tmp_path
     ):
         check_training(tmp_path / "a.csv", {**PARAMETERS, "IdColumn": "custmer"})
     assert check_training(tmp_path / "a.csv", {**PARAMETERS, "IdColumn": "customer"}).key == "customer"
+
+
+def test_a_column_called_probability_is_allowed_in_regression(tmp_path):
+    lines = "".join(f"{n % 7},{n % 90 / 10},{n * 0.1:.1f}\n" for n in range(700))
+    (tmp_path / "a.csv").write_text(f"month,rain_probability,rain\n{lines}")
+    assert check_training(tmp_path / "a.csv", {"TargetColumn": "rain"}).rows == 700
+    labels = "".join(f"{n % 7},0.5,{('yes', 'no')[n % 2]}\n" for n in range(700))
+    (tmp_path / "a.csv").write_text(f"month,rain_probability,rain\n{labels}")
+    with pytest.raises(
+        FileUnfitError, match="the column rain_probability, a name that predictions files add"
+    ):
+        check_training(tmp_path / "a.csv", {"TargetColumn": "rain"})

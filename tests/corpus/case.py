@@ -9,8 +9,8 @@ DEFAULT_FEATURES = (("age", "numeric"), ("job", "categorical"))
 class Scored:
     """A file that is scored.
 
-    `rows` are the input's cells as they must come out, and `numbers` their places among all rows, from 1, where some
-    rows are rejected; `rejected` are these: line, reason, fields. The model takes `features`.
+    `rows` are the expected cells and, if some rows are rejected, `numbers` their places among all rows, from 1.
+    `rejected` are the rejected rows: line, reason, fields. `features` are the model's columns.
     """
 
     content: bytes
@@ -24,7 +24,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Refused:
-    """A file that is refused whole: the error's name, and what its reason must say (`.*` stands for anything)."""
+    """A file that is refused as a whole: the error's name, and a pattern that its reason must contain."""
 
     content: bytes
     error: str

@@ -1,4 +1,4 @@
-"""Awkward files that are refused whole. A new case is a new entry: the file's bytes, the error and its reason."""
+"""Awkward files that are refused as a whole. A new case is a new entry: the file's bytes, the error and its reason."""
 
 from tests.corpus.case import Refused
 
@@ -46,7 +46,7 @@ REFUSED: dict[str, Refused] = {
         "ReservedColumns",
         "has the columns 'autowatch_id', 'y_probability', 'y_actual', 'prediction_date',",
     ),
-    "a predictions file once more": Refused(
+    "a predictions file": Refused(
         b"age,job,id,y,y_probability,prediction_date\n1,x,abc-1,no,0.1,2026-11-23T09:00:00Z\n",
         "ReservedColumns",
         "has the columns 'y_probability', 'prediction_date',",

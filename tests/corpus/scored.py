@@ -1,6 +1,6 @@
-"""Awkward files that are scored. A new case is a new entry: the file's bytes, and its rows as they must come out.
+"""Awkward files that are scored. A new case is a new entry: the file's bytes, and its expected rows.
 
-The files stand here as bytes, since editors and git would mend the line ends and byte order marks that they are about.
+The files are written as bytes, because editors and git would repair the line ends and byte order marks under test.
 """
 
 from tests.corpus.case import Scored
@@ -18,7 +18,7 @@ ORDINARY = {
     "our name for ids": Scored(
         b"autowatch_id,age,job\n7,1,x\n", [("7", "1", "x")], ("autowatch_id", "age", "job")
     ),
-    "columns the other way round": Scored(b"job,age\nx,1\n", [("x", "1")], ("job", "age")),
+    "columns in another order": Scored(b"job,age\nx,1\n", [("x", "1")], ("job", "age")),
     "5,000 rows": Scored(
         b"age,job\n" + b"".join(b"%d,job%d\n" % (number % 99, number) for number in range(5000)),
         [(str(number % 99), f"job{number}") for number in range(5000)],
@@ -79,15 +79,15 @@ COLUMNS = {
     "names that are numbers": Scored(
         b"1,2,age,job\na,b,1,x\n", [("a", "b", "1", "x")], ("1", "2", "age", "job")
     ),
-    "names that differ in spaces alone": Scored(
+    "names that differ only in spaces": Scored(
         b"age, age,job\n1,a,x\n", [("1", "a", "x")], ("age", " age", "job")
     ),
-    "names that differ in their normalisation form alone": Scored(
+    "names that differ only in their normalisation form": Scored(
         "age,job,\u00e9,e\u0301\n1,x,a,b\n".encode(),
         [("1", "x", "a", "b")],
         ("age", "job", "\u00e9", "e\u0301"),
     ),
-    "target there": Scored(b"age,job,y\n1,x,no\n", [("1", "x", "no")], ("age", "job", "y_actual")),
+    "target present": Scored(b"age,job,y\n1,x,no\n", [("1", "x", "no")], ("age", "job", "y_actual")),
     "target first": Scored(b"y,age,job\n,1,x\n", [("", "1", "x")], ("y_actual", "age", "job")),
     "target in the middle, with a label never seen": Scored(
         b"age,y,job\n1,perhaps,x\n", [("1", "perhaps", "x")], ("age", "y_actual", "job")
@@ -128,7 +128,7 @@ NUMBERS = {
         b"age,job\n,\nNA,NA\nN/A,N/A\nNaN,NaN\nnan,nan\nnull,null\nNULL,NULL\n",
         [("", ""), *((token, token) for token in ("NA", "N/A", "NaN", "nan", "null", "NULL"))],
     ),
-    "no number among numbers": Scored(
+    "a text among numbers": Scored(
         'age,job\n1,a\n1_000,b\n2,c\n١٢,d\n3,e\ninf,f\n4,g\n-Infinity,h\n5,i\n0x10,j\n6,k\n"1,5",l\n'.encode(),
         [("1", "a"), ("2", "c"), ("3", "e"), ("4", "g"), ("5", "i"), ("6", "k")],
         rejected=(
@@ -157,7 +157,7 @@ NUMBERS = {
         numbers=(1, 3, 5, 7, 9, 11, 13),
         max_rejected_percent=50,
     ),
-    "no number in an extra column": Scored(
+    "a text in an extra column": Scored(
         b"age,job,size\n1,x,large\n", [("1", "x", "large")], ("age", "job", "size")
     ),
 }
@@ -173,14 +173,14 @@ CELLS = {
     "NUL and other control characters": Scored(
         b"age,job\n1,\x00\x01\x1f\x7f\n2,\x00\n", [("1", "\x00\x01\x1f\x7f"), ("2", "\x00")]
     ),
-    "writing of many kinds": Scored(
+    "many scripts": Scored(
         "age,job\n1,Ελλάδα 日本 עברית 😀👩‍👩‍👧\n".encode(), [("1", "Ελλάδα 日本 עברית 😀👩‍👩‍👧")]
     ),
     "normalisation forms stay": Scored(
         "age,job\n1,\u00e9\n2,e\u0301\n3,\ufb01\n".encode(),
         [("1", "\u00e9"), ("2", "e\u0301"), ("3", "\ufb01")],
     ),
-    "what is no character": Scored(
+    "non-characters": Scored(
         "age,job\n1,\ufffe\ufffd\U0010ffff\n".encode(), [("1", "\ufffe\ufffd\U0010ffff")]
     ),
     "a category of 10,000 characters": Scored(b"age,job\n1," + b"y" * 10_000 + b"\n", [("1", "y" * 10_000)]),
@@ -190,7 +190,9 @@ CELLS = {
     "a row larger than a request": Scored(
         b"age,job\n1,x\n2," + b"z" * 5_000_000 + b"\n3,y\n",
         [("1", "x"), ("3", "y")],
-        rejected=(("3", "The row has 5000003 bytes, a request at most 4000000.", "2", "z" * 5_000_000),),
+        rejected=(
+            ("3", "The row has 5000003 bytes; a request may have at most 4000000.", "2", "z" * 5_000_000),
+        ),
         numbers=(1, 3),
     ),
     "characters of four bytes across every border": Scored(
@@ -220,7 +222,7 @@ REJECTED_ROWS = {
         rejected=(("3", "The row has 1 fields, the header 2.", "2;y"),),
         numbers=(1, 3),
     ),
-    "the header once more in the middle": Scored(
+    "the header again in the middle": Scored(
         b"age,job\n1,x\nage,job\n2,y\n",
         [("1", "x"), ("2", "y")],
         rejected=(("3", NOT_A_NUMBER, "age", "job"),),

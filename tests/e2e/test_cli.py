@@ -107,13 +107,13 @@ def test_before_the_first_run_the_list_says_how_to_begin(sandbox):
     assert (code, "There are no runs yet." in output) == (0, True)
 
 
-def test_a_key_that_is_not_there_starts_no_run(sandbox):
+def test_a_missing_key_starts_no_run(sandbox):
     code, output = call(sandbox, "train", "training/cals.csv")
     assert (code, "Did you mean training/calls.csv?" in output) == (2, True)
     assert not executions(sandbox, "FAILED")
 
 
-def test_a_file_that_cannot_be_trained_on_is_not_even_uploaded(sandbox, tmp_path):
+def test_an_unfit_file_is_not_uploaded(sandbox, tmp_path):
     (tmp_path / "calls2.csv").write_text("age,job\n1,a\n")
     code, output = call(sandbox, "train", str(tmp_path / "calls2.csv"))
     assert (code, "has no column 'y' to predict (TargetColumn)" in output) == (2, True)
@@ -121,7 +121,7 @@ def test_a_file_that_cannot_be_trained_on_is_not_even_uploaded(sandbox, tmp_path
     assert keys["KeyCount"] == 1
 
 
-def test_an_interrupt_ends_the_watching_and_not_the_run(first_run):
+def test_an_interrupt_stops_the_watching_but_not_the_run(first_run):
     _, (code, output), still_running, _ = first_run
     assert code == 130
     assert "No longer watching. The run continues" in output
@@ -136,7 +136,7 @@ def test_a_second_run_meanwhile_is_refused(first_run):
     assert "autowatch stop" in output
 
 
-def test_runs_are_listed_followed_and_gone_back_to(sandbox, first_run):
+def test_runs_are_listed_followed_and_rolled_back_to(sandbox, first_run):
     run = first_run[0]
     script_job(sandbox)
     code, output = call(sandbox, "train", "training/calls.csv", "--poll-seconds", "0.2")
@@ -165,7 +165,7 @@ def test_runs_are_listed_followed_and_gone_back_to(sandbox, first_run):
     assert (code, f"it rolled back to that of {run}. Name that run." in output) == (2, True)
 
 
-def test_a_run_that_is_stopped_has_ended_when_the_command_does(sandbox, first_run):
+def test_a_stopped_run_has_ended_when_the_command_returns(sandbox, first_run):
     script_job(sandbox, looks_in_progress=None)
     process = start(sandbox, "train", "--poll-seconds", "0.2")
     for line in process.stdout:
@@ -182,7 +182,7 @@ def test_a_run_that_is_stopped_has_ended_when_the_command_does(sandbox, first_ru
     script_job(sandbox)
 
 
-def test_going_back_to_a_run_that_never_was_starts_nothing(sandbox):
+def test_a_rollback_to_an_unknown_run_starts_nothing(sandbox):
     before = len(executions(sandbox, "FAILED"))
     code, output = call(sandbox, "rollback", "20200101-000000-0000")
     assert (code, "There is no run 20200101-000000-0000" in output) == (2, True)
@@ -198,7 +198,7 @@ def released(sandbox, first_run):
 
 
 @pytest.mark.usefixtures("released")
-def test_predictions_and_rejected_rows_come_back_beside_their_files(sandbox, tmp_path):
+def test_predictions_and_rejected_rows_are_written_beside_their_files(sandbox, tmp_path):
     (tmp_path / "good.csv").write_text(
         "age,job,who\n" + "".join(f"{20 + n},job{n},w{n}\n" for n in range(30))
     )
@@ -234,7 +234,7 @@ def test_the_gates_threshold_decides_the_labels_and_is_shown(sandbox, tmp_path):
 
 
 @pytest.mark.usefixtures("released")
-def test_a_file_that_the_stack_refuses_is_told_with_its_reason(sandbox, tmp_path):
+def test_a_file_refused_by_the_stack_is_reported_with_the_reason(sandbox, tmp_path):
     (tmp_path / "worse.csv").write_text("age,job\n" + "old,job1\n" * 30)
     code, output = call(sandbox, "score", str(tmp_path / "worse.csv"))
     assert code == 1
@@ -243,7 +243,7 @@ def test_a_file_that_the_stack_refuses_is_told_with_its_reason(sandbox, tmp_path
 
 
 @pytest.mark.usefixtures("released")
-def test_status_and_doctor_say_what_runs(sandbox):
+def test_status_and_doctor_show_the_running_parts(sandbox):
     code, output = call(sandbox, "status", "--json")
     found = json.loads(output)
     assert (code, found["endpoint"], found["queues"]["ScoringFailures"]) == (0, "InService", 0)

@@ -128,7 +128,7 @@ def test_the_application_and_the_local_domino_understand_each_other_on_v2(s3, cl
 
 
 @pytest.mark.parametrize("status", [200, 400, 409])
-def test_a_loader_whose_receipts_are_gone_doubles_nothing(s3, client, load, status):
+def test_a_loader_without_its_receipts_registers_nothing_twice(s3, client, load, status):
     add_training(s3, RUN)
     for name in ("a", "b"):
         add_predictions(s3, RUN, name)

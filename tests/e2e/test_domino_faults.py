@@ -231,7 +231,7 @@ def strike(faults, times=None):
     return [replace(fault, contains=f"/{name}-", times=times) for name, fault in faults.items()]
 
 
-def test_what_passes_loses_and_doubles_nothing(world):
+def test_temporary_faults_neither_lose_nor_repeat_a_file(world):
     keys = world.predict("first", *PASSING, "last")
     world.sandbox.faults(*strike(PASSING, times=1))
     answer = world.load()
@@ -251,7 +251,7 @@ LASTING = {
 }
 
 
-def test_what_lasts_is_told_and_caught_up_on(world):
+def test_lasting_faults_are_reported_and_later_caught_up_on(world):
     """All other files are registered; a garbled or foreign success does not count."""
     good = world.predict("first")
     bad = world.predict(*LASTING)
@@ -268,7 +268,7 @@ def test_what_lasts_is_told_and_caught_up_on(world):
     world.check(good + bad)
 
 
-def test_a_failing_run_is_kept_for_people_to_see(world):
+def test_a_failing_run_is_kept_in_the_queue(world):
     (key,) = world.predict("unlucky")
     world.sandbox.faults(*strike({"unlucky": Fault(PREDICT, "refuse", status=404)}))
     world.sandbox.fire(FUNCTION)
@@ -294,7 +294,7 @@ def test_an_outage_of_days_is_caught_up_on_oldest_first(world):
 
 
 @pytest.mark.parametrize("status", [409, 400, 200])
-def test_a_file_that_domino_knows_is_done_whatever_the_status(world, status):
+def test_a_registered_file_counts_as_done_with_any_status(world, status):
     """The loader was killed before the receipt. How the real Domino reports a known file is not documented."""
     world.sandbox.domino.change_settings(duplicate_status=status)
     keys = world.predict("a", "b", "c")
@@ -306,7 +306,7 @@ def test_a_file_that_domino_knows_is_done_whatever_the_status(world, status):
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_token_that_was_rotated_is_picked_up_by_a_warm_function(world, status):
+def test_a_warm_function_reads_a_rotated_token(world, status):
     world.sandbox.domino.change_settings(refusal_status=status)
     before = world.predict("before")
     world.load()
@@ -318,7 +318,7 @@ def test_a_token_that_was_rotated_is_picked_up_by_a_warm_function(world, status)
     assert f"rotated-{status}" not in world.sandbox.logs(FUNCTION)
 
 
-def test_a_token_that_is_refused_ends_the_run_at_once(world):
+def test_a_refused_token_ends_the_run_at_once(world):
     keys = world.predict(*(f"file {number}" for number in range(20)))
     world.sandbox.domino.rotate_token("unknown")
     world.sandbox.faults(Fault("domino:*", "observe"))
@@ -332,7 +332,7 @@ def test_a_token_that_is_refused_ends_the_run_at_once(world):
     world.check(keys)
 
 
-def test_a_loader_killed_half_way_goes_on_where_it_stopped(world):
+def test_a_loader_killed_midway_resumes_where_it_stopped(world):
     kind, after = {"v0": ("kill_before", 5), "v2": ("kill_after", 10)}[world.wire]
     keys = world.predict(*(f"file {number}" for number in range(16)))
     world.sandbox.faults(Fault(PREDICT, kind, after=after, times=1, function=FUNCTION))
@@ -344,7 +344,7 @@ def test_a_loader_killed_half_way_goes_on_where_it_stopped(world):
     world.check(keys)
 
 
-def test_two_loaders_at_once_double_nothing(world):
+def test_two_concurrent_loaders_register_nothing_twice(world):
     keys = world.predict("first")
     world.load()
     keys += world.predict(*(f"file {number}" for number in range(12)))
@@ -371,7 +371,7 @@ def test_labels_are_registered_as_ground_truth(world):
 
 
 @V2_ALONE
-def test_a_model_whose_answer_was_lost_is_no_second_model(world):
+def test_a_lost_response_does_not_register_a_second_model(world):
     keys = world.predict("a", "b")
     world.sandbox.faults(
         Fault("domino:register_model", "lost_answer", times=1), Fault(PREDICT, "lost_answer", times=1)
@@ -384,7 +384,7 @@ def test_a_model_whose_answer_was_lost_is_no_second_model(world):
 
 @V2_ALONE
 @pytest.mark.parametrize("operation", ["domino:register_model", PREDICT])
-def test_a_loader_killed_at_a_models_first_calls_leaves_no_second_model(world, operation):
+def test_a_loader_killed_during_the_registration_leaves_no_second_model(world, operation):
     keys = world.predict("a", "b")
     world.sandbox.faults(Fault(operation, "kill_after", times=1, function=FUNCTION))
     assert "signal: killed" in world.load()
@@ -395,7 +395,7 @@ def test_a_loader_killed_at_a_models_first_calls_leaves_no_second_model(world, o
 
 
 @V2_ALONE
-def test_what_domino_says_is_read_back_or_said_to_be_missing(world):
+def test_dominos_results_are_read_or_reported_missing(world):
     keys = world.predict("like", "unlike", age=70)
     world.load()
     world.sandbox.domino.wait_until_idle()
@@ -422,6 +422,6 @@ def test_what_domino_says_is_read_back_or_said_to_be_missing(world):
         (Fault(PREDICT, "refuse"), "from 400 to 599, not 0"),
     ],
 )
-def test_a_fault_that_is_none_is_refused(fault, message):
+def test_an_invalid_fault_is_refused(fault, message):
     with pytest.raises(FaultError, match=message):
         Fault.from_json(asdict(fault))

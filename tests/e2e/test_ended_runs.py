@@ -125,6 +125,6 @@ def test_the_endpoint_serves_the_champion_and_nothing_is_left_over(walker, seed)
         assert walker.latest["status"] == "released"
 
 
-def test_the_next_run_is_as_any_other(walker):
+def test_the_next_run_is_unaffected(walker):
     assert walker.train()["status"] == "SUCCEEDED"
     assert walker.champion == walker.latest["run"]

@@ -123,14 +123,14 @@ def test_the_state_is_tried_again_and_gets_through(runs, state):
     assert state in runs.killed
 
 
-def test_a_release_is_a_release_in_spite_of_eleven_kills(runs):
+def test_a_run_with_eleven_kills_is_released(runs):
     assert runs.release["status"] == "SUCCEEDED", runs.release
     assert runs.released != runs.first
     assert "Model released" in runs.mail_of_release.subject
     assert runs.walker.domino_models().keys() == {f"{ENDPOINT}-{run}" for run in (runs.first, runs.released)}
 
 
-def test_a_promotion_is_a_promotion(runs):
+def test_a_promotion_with_kills_is_released(runs):
     assert runs.promotion["status"] == "SUCCEEDED", runs.promotion
     assert runs.walker.read("models/champion.json")["run"] == runs.promoted
     assert runs.promoted != runs.released
@@ -141,7 +141,7 @@ def test_an_answer_to_the_second_request_counts(runs):
     assert runs.promoted == runs.after_failure[0]
 
 
-def test_a_failure_leaves_the_champion_and_nothing_of_its_own(runs):
+def test_a_failure_leaves_only_the_champion(runs):
     assert (runs.failure["status"], runs.failure["error"]) == ("FAILED", "ClientError")
     champion, endpoints, models, configs = runs.after_failure
     assert champion == runs.promoted
@@ -152,6 +152,6 @@ def test_a_failure_leaves_the_champion_and_nothing_of_its_own(runs):
     assert "Training run failed" in runs.mail_of_failure.subject
 
 
-def test_a_run_that_is_given_up_says_so_once(runs):
+def test_an_abandoned_run_is_reported_once(runs):
     assert runs.given_up["status"] == "FAILED"
     assert "Clean-up failed" in runs.mail_of_giving_up.subject

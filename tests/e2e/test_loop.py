@@ -65,7 +65,7 @@ def wait_for(condition, seconds=60):
 class TestBeforeAnyModel:
     """Runs first, on a stack that is just deployed."""
 
-    def test_a_file_scored_before_there_is_a_model_is_refused_with_the_remedy(self, sandbox, s3, bucket):
+    def test_a_file_before_the_first_model_is_refused_with_the_remedy(self, sandbox, s3, bucket):
         s3.put_object(Bucket=bucket, Key="inference/früh + zu früh.csv", Body=b"age;job\n30;admin.\n")
         (key,) = wait_for(lambda: keys(s3, bucket, "rejected/"))
         error = read_json(s3, bucket, key)
@@ -140,7 +140,7 @@ class TestStory:
     def test_domino_has_every_file_once(self, story):
         assert len(set(story.registered_with_domino)) == len(story.registered_with_domino) == 3
 
-    def test_people_were_told(self, story):
+    def test_people_were_notified(self, story):
         subjects = [mail.subject for mail in story.mails]
         assert sum("Model released" in subject for subject in subjects) == 2
         assert sum("Drift on" in subject for subject in subjects) == 1
@@ -154,7 +154,7 @@ class TestStory:
         described = sagemaker.describe_endpoint(EndpointName=endpoint["EndpointName"])
         assert described["EndpointConfigName"] == champion["endpoint_config"]
 
-    def test_autopilots_explanation_is_kept_and_stands_in_the_contract(self, story, s3, bucket):
+    def test_autopilots_explanation_is_kept_in_the_contract(self, story, s3, bucket):
         run = story.first_release.run
         found = read_json(s3, bucket, f"models/{run}/importance.json")
         contract = read_json(s3, bucket, f"models/{run}/contract.json")
@@ -163,15 +163,15 @@ class TestStory:
         assert set(contract["importance"]) == {feature["name"] for feature in contract["features"]}
         assert sum(contract["importance"].values()) == pytest.approx(1, abs=0.01)
         page = s3.get_object(Bucket=bucket, Key=f"models/{run}/report.html")["Body"].read().decode()
-        assert "As Autopilot explained the model" in page
+        assert "From Autopilot's explanation of the model" in page
 
-    def test_the_report_names_what_drifted(self, story):
+    def test_the_report_names_the_drifted_columns(self, story):
         page = story.second_day.reports[story.second_day.page].decode()
         assert "euribor3m" in page
         assert "of what the model uses" in page
         assert "<script" not in page
 
-    def test_the_saved_reports_are_of_each_daily_run_and_their_links_lead_somewhere(self, story, tmp_path):
+    def test_each_daily_runs_report_is_saved_with_working_links(self, story, tmp_path):
         pages = keep_story(story, tmp_path, "generated rows").days
         assert [page.relative_to(tmp_path / "reports").parts[0] for page in pages] == [
             "1-no-drift",
@@ -183,7 +183,7 @@ class TestStory:
             assert links
             assert [link for link in links if not (page.parent / link).is_file()] == []
 
-    def test_one_page_leads_to_everything_that_is_kept(self, story, tmp_path):
+    def test_one_page_links_to_everything_kept(self, story, tmp_path):
         kept = keep_story(story, tmp_path, "generated rows")
         links = re.findall(r'href="([^"]+)"', kept.index.read_text())
         targets = {(tmp_path / unquote(link)).resolve() for link in links}
@@ -240,7 +240,7 @@ class TestAfterwards:
         assert words in document["reason"]
         assert keys(s3, bucket, "predictions/") <= before
 
-    def test_a_second_drift_run_waits_for_the_cooldown_and_says_so(self, sandbox):
+    def test_a_second_drift_run_waits_for_the_cooldown_with_a_reason(self, sandbox):
         mails = len(sandbox.mailbox.messages())
         stepfunctions = sandbox.client("stepfunctions")
         arn = stepfunctions.start_execution(
@@ -251,7 +251,7 @@ class TestAfterwards:
         (mail,) = sandbox.mailbox.messages()[mails:]
         assert mail.subject == "[autowatch] Drift, but no training run"
 
-    def test_the_daily_run_can_be_asked_for_without_an_event(self, sandbox):
+    def test_the_daily_run_works_without_an_event(self, sandbox):
         answer = sandbox.client("lambda").invoke(FunctionName=sandbox.outputs["DetectDriftFunctionName"])
         assert "FunctionError" not in answer
 
@@ -270,7 +270,7 @@ class TestAfterwards:
             assert {window["report_key"], window["page_key"]} <= keys(s3, bucket, "reports/")
         assert ask({"from": day})["errorType"] == "InvalidRequest"
 
-    def test_domino_refusing_the_token_is_a_loud_failure(self, sandbox, s3, bucket):
+    def test_a_token_refused_by_domino_fails_the_run(self, sandbox, s3, bucket):
         """The secret is changed without the loader's knowledge; the next daily run must fail."""
         secrets = sandbox.client("secretsmanager")
         (secret,) = secrets.list_secrets()["SecretList"]

@@ -25,7 +25,7 @@ def bucket(sandbox):
     return sandbox.outputs["DataBucketName"]
 
 
-def test_an_object_is_encrypted_with_the_key_when_nobody_says_so(sandbox, bucket):
+def test_an_object_is_encrypted_with_the_key_by_default(sandbox, bucket):
     s3 = sandbox.client("s3")
     s3.put_object(Bucket=bucket, Key="notes/a.txt", Body=b"a")
     head = s3.head_object(Bucket=bucket, Key="notes/a.txt")
@@ -46,7 +46,7 @@ def test_the_topic_the_queues_and_the_logs_have_the_key(sandbox):
     assert len(groups) >= 6
 
 
-def test_each_prefix_has_its_days_and_what_is_removed_goes_for_good(sandbox, bucket):
+def test_each_prefix_has_its_retention_and_versions_expire(sandbox, bucket):
     rules = sandbox.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     days = {
         rule["Filter"]["Prefix"]: rule["Expiration"].get("Days") for rule in rules if "Expiration" in rule

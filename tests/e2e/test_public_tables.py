@@ -101,7 +101,7 @@ def stack(sandbox, monkeypatch):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_it_is_trained_scored_and_watched_as_it_is_written(stack, tmp_path, name):
+def test_a_table_is_trained_scored_and_watched_in_its_own_format(stack, tmp_path, name):
     kind, draw = KINDS[name], random.Random(11)
 
     def file(stem, rows, factor=1.0, width=None):

@@ -130,7 +130,7 @@ def test_part_of_the_labels_then_the_rest(world):
     assert day in world.read("reports/index.html")
 
 
-def test_worse_predictions_are_told_of_once(world):
+def test_a_degraded_day_is_alerted_on_once(world):
     day, predictions = "2026-11-03", world.score("b", "2026-11-03")
     before = len(world.sandbox.mailbox.messages())
     world.label("worse", unrelated(predictions))
@@ -154,7 +154,7 @@ def test_many_files_of_one_day_at_once(world):
 
 @pytest.mark.parametrize("kind", ["kill_before", "kill_after"])
 @pytest.mark.parametrize("contains", ["monitoring/labels/", "quality.json", "index.html"])
-def test_a_process_that_is_killed_half_way_is_right_in_the_end(world, kind, contains):
+def test_a_process_killed_midway_ends_with_the_right_result(world, kind, contains):
     day = "2026-10-11"
     name = f"killed {len(world.keys(f'predictions/date={day}/'))}"
     predictions = world.score(name, day)

@@ -130,7 +130,7 @@ def waiting(sandbox):
 
 
 @pytest.mark.parametrize("function", ["DetectDriftFunction", "LoadDmmFunction"])
-def test_a_daily_run_that_cannot_be_begun_waits_in_the_queue(sandbox, function):
+def test_a_daily_run_that_cannot_start_waits_in_the_queue(sandbox, function):
     role = sandbox.client("cloudformation").describe_stack_resource(
         StackName="autowatch", LogicalResourceId=f"{function}DailyRole"
     )["StackResourceDetail"]["PhysicalResourceId"]
@@ -154,7 +154,7 @@ def test_a_daily_run_that_cannot_be_begun_waits_in_the_queue(sandbox, function):
         ("TransformRunJobFunction", "transform/w/plan.json"),
     ],
 )
-def test_what_is_missing_is_called_missing_and_not_forbidden(bucket_of, function, key):
+def test_a_missing_object_is_reported_as_missing_not_as_forbidden(bucket_of, function, key):
     with pytest.raises(ObjectMissing, match=key):
         bucket_of(function).read_json(key)
 
@@ -192,7 +192,7 @@ def test_the_page_of_a_run_that_waits_for_approval_is_written(ours, bucket_of):
     assert ours.exists(f"models/{RUN}/report.html")
 
 
-def test_refusals_that_were_told_are_kept_in_mind(bucket_of):
+def test_announced_refusals_are_remembered(bucket_of):
     bucket_of("DetectDriftFunction").write_json("monitoring/refusals.json", {})
     assert bucket_of("DetectDriftFunction").read_json("monitoring/refusals.json") == {}
 
@@ -218,7 +218,7 @@ def test_the_version_that_was_committed_is_read(ours, bucket_of):
         ("TransformFinishPieceFunction", "transform/w/predictions/00001.csv"),
     ],
 )
-def test_an_upload_that_fails_half_way_is_taken_back(ours, bucket_of, function, key):
+def test_an_upload_that_fails_midway_is_aborted(ours, bucket_of, function, key):
     with contextlib.suppress(InterruptedError), Upload(bucket_of(function), key, "text/csv") as upload:
         upload.write(bytes(PART_BYTES))
         raise InterruptedError
@@ -234,7 +234,7 @@ def test_an_upload_that_fails_half_way_is_taken_back(ours, bucket_of, function, 
         ("TransformCleanUpFunction", "transform/w/parts/00002.csv"),
     ],
 )
-def test_an_upload_that_a_dead_attempt_began_is_taken_back(ours, bucket_of, function, key):
+def test_an_upload_of_a_killed_attempt_is_aborted(ours, bucket_of, function, key):
     ours.client.create_multipart_upload(Bucket=ours.name, Key=key)
     if key.startswith("transform/"):
         remove_work(bucket_of(function), Work("w"))
@@ -244,7 +244,7 @@ def test_an_upload_that_a_dead_attempt_began_is_taken_back(ours, bucket_of, func
 
 
 @pytest.mark.parametrize("prefix", ["predictions", "rejected"])
-def test_what_another_attempt_has_written_goes_by_its_version(ours, bucket_of, prefix):
+def test_objects_of_another_attempt_are_deleted_by_version(ours, bucket_of, prefix):
     written = ours.put(f"{prefix}/date=2026-11-23/c.csv", b"x", "text/csv")
     client = bucket_of("TransformAssembleFunction").client
     client.delete_object(Bucket=ours.name, Key=written.key, VersionId=written.version_id)
@@ -257,7 +257,7 @@ def test_a_large_file_is_refused_by_its_header(ours, bucket_of):
 
 
 @pytest.mark.parametrize("function", ["GateFunction", "InvokeEndpointFunction", "PromoteFunction"])
-def test_an_endpoint_that_is_not_there_is_called_missing(roles, function):
+def test_a_missing_endpoint_is_reported_as_missing(roles, function):
     endpoint = Endpoint(
         roles.client(function, "sagemaker-runtime"),
         "autowatch",
@@ -271,12 +271,12 @@ def test_an_endpoint_that_is_not_there_is_called_missing(roles, function):
 @pytest.mark.parametrize(
     "function", ["FinishFunction", "PromoteFunction", "ReleaseFunction", "PrepareFunction"]
 )
-def test_whether_there_is_an_endpoint_can_be_asked(roles, function):
+def test_the_existence_of_an_endpoint_can_be_checked(roles, function):
     assert describe_endpoint(roles.client(function, "sagemaker"), "autowatch") is None
 
 
 @pytest.mark.parametrize("function", ["FailFunction", "EndRunFunction"])
-def test_an_endpoint_that_somebody_deleted_is_made_again(sandbox, served, roles, function):
+def test_a_deleted_endpoint_is_created_again(sandbox, served, roles, function):
     config = served.make("autowatch", RUN if function == "FailFunction" else OLDER_RUN)
     sagemaker = roles.client(function, "sagemaker")
     switch_endpoint(sagemaker, "autowatch", config, TAGS)
@@ -295,7 +295,7 @@ def test_an_endpoint_that_somebody_deleted_is_made_again(sandbox, served, roles,
     sandbox.client("sagemaker").delete_endpoint(EndpointName="autowatch")
 
 
-def test_a_candidate_that_another_run_has_left_is_removed(served, roles):
+def test_a_candidate_left_by_another_run_is_deleted(served, roles):
     served("autowatch-candidate", OLDER_RUN)
     with pytest.raises(CandidateStillThere):
         create_candidate(
@@ -303,7 +303,7 @@ def test_a_candidate_that_another_run_has_left_is_removed(served, roles):
         )
 
 
-def test_the_champion_scores_at_an_endpoint_that_the_stack_has_left_until_that_goes(served, roles):
+def test_the_champion_scores_at_the_old_endpoint_until_its_deletion(served, roles):
     served("left", RUN)
     endpoint = Endpoint(
         roles.client("InvokeEndpointFunction", "sagemaker-runtime"),
@@ -386,7 +386,7 @@ def test_the_log_of_an_endpoint_expires(sandbox, roles, name):
         ),
     ],
 )
-def test_what_has_gone_meanwhile_is_called_so_and_not_forbidden(
+def test_an_object_deleted_meanwhile_is_reported_as_missing_not_as_forbidden(
     roles, function, service, operation, arguments, answer
 ):
     with pytest.raises(ClientError) as caught:
@@ -394,7 +394,7 @@ def test_what_has_gone_meanwhile_is_called_so_and_not_forbidden(
     assert caught.value.response["Error"]["Code"] == answer
 
 
-def test_what_still_runs_when_the_stack_goes_is_stopped(sandbox, ours, served, roles):
+def test_running_jobs_are_stopped_when_the_stack_is_deleted(sandbox, ours, served, roles):
     """Jobs of a deleted stack are stopped; those of another stack run on."""
     clients = [roles.client("CleanUpFunction", service) for service in ("sagemaker", "stepfunctions", "logs")]
     sagemaker = sandbox.client("sagemaker")
@@ -514,12 +514,12 @@ class TestTheVerdictsBus:
         assert answer["Entries"][0]["ErrorCode"] == "NotAuthorizedForSourceException"
 
     @pytest.mark.parametrize("function", ["DetectDriftFunction", "MeasureQualityFunction"])
-    def test_the_stacks_functions_put_theirs_on_both(self, roles, sandbox, drift_event, function):
+    def test_the_stacks_functions_put_events_on_both_buses(self, roles, sandbox, drift_event, function):
         quality = drift_event | {"DetailType": "QualityDropped"}
         entries = [quality, quality | {"EventBusName": sandbox.outputs["VerdictBusName"]}]
         assert roles.client(function, "events").put_events(Entries=entries)["FailedEntryCount"] == 0
 
-    def test_drift_that_the_stack_has_found_starts_a_run(self, sandbox, roles, drift_event):
+    def test_drift_found_by_the_stack_starts_a_run(self, sandbox, roles, drift_event):
         entry = drift_event | {"EventBusName": sandbox.outputs["VerdictBusName"]}
         events = roles.client("DetectDriftFunction", "events")
         (put,) = events.put_events(Entries=[entry])["Entries"]
@@ -529,7 +529,7 @@ class TestTheVerdictsBus:
         assert (asked["trigger"], asked["by"]) == ("drift", f"event {put['EventId']}")
 
 
-def test_the_whole_bucket_goes_when_that_was_asked_for(ours, bucket_of):
+def test_the_whole_bucket_is_deleted_on_request(ours, bucket_of):
     ours.put("inference/last.csv", b"x", "text/csv")
     remove_bucket(bucket_of("CleanUpFunction"))
     assert ours.name not in [each["Name"] for each in ours.client.list_buckets()["Buckets"]]

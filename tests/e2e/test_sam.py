@@ -77,7 +77,7 @@ def test_a_function_runs_from_the_artefacts_that_sam_built(sandbox, sam, functio
     assert variables(sandbox, function("DetectDriftFunction"))["MIN_ROWS"] != "200"
 
 
-def test_an_update_of_a_parameter_and_of_code_takes_effect(sandbox, sam, project, function):
+def test_an_update_of_parameter_and_code_takes_effect(sandbox, sam, project, function):
     name = function("TransformCleanUpFunction")
     (project / "src" / "transform" / "clean_up.py").write_text("def lambda_handler(*_): return 'changed'\n")
     sam("build")
@@ -88,7 +88,7 @@ def test_an_update_of_a_parameter_and_of_code_takes_effect(sandbox, sam, project
     assert json.loads(sandbox.client("lambda").invoke(FunctionName=name)["Payload"].read()) == "changed"
 
 
-def test_sync_brings_code_without_a_deployment(sandbox, sam, project, function):
+def test_sync_updates_code_without_a_deployment(sandbox, sam, project, function):
     (project / "src" / "transform" / "clean_up.py").write_text("def lambda_handler(*_): return 'in sync'\n")
     sam("sync", "--code", "--no-watch", "--resource-id", "TransformCleanUpFunction", answer="y\n")
     name = function("TransformCleanUpFunction")
@@ -116,7 +116,7 @@ def serve(sandbox, name, stack):
 
 
 @pytest.mark.usefixtures("deployed")
-def test_the_end_leaves_nothing_of_this_stack_and_all_of_others(sandbox, sam, before):
+def test_the_deletion_removes_this_stack_and_nothing_else(sandbox, sam, before):
     """The last test: what runs have created is deleted with the stack; the bucket stays by default."""
     serve(sandbox, "autowatch", "autowatch")
     serve(sandbox, "autowatch-old", "autowatch")

@@ -51,7 +51,7 @@ def bucket(sandbox):
     return Bucket(sandbox.client("s3"), "autowatch-123456789012-us-east-1")
 
 
-def test_a_stack_lives_and_goes(sandbox, sam, files, bucket, tmp_path):
+def test_a_stack_is_deployed_used_and_deleted(sandbox, sam, files, bucket, tmp_path):
     training, customers = files
     before = inventory(sandbox.client)
     sam("build")

@@ -337,7 +337,7 @@ def test_a_hundred_files_at_once(world):
     assert len([key for key in world.results() if "/many/" in key and key.endswith(".manifest.json")]) == 100
 
 
-def test_a_file_that_waited_and_then_fails_is_kept_as_any_other(world):
+def test_a_file_that_waited_and_then_fails_is_kept(world):
     """Its event is announced asynchronously: the announcing execution succeeds, and Lambda keeps the failed event."""
     file = world.put("inference/waited.csv", table(40), announced=False)
     world.sandbox.faults(Fault("GetObject", "kill_before", begins="models/", function=FUNCTION, by=FUNCTION))
@@ -409,11 +409,11 @@ class TestFaultsThemselves:
             (Fault("*", "internal_error"), "has no fault internal_error"),
         ],
     )
-    def test_an_unknown_one_is_refused(self, world, fault, message):
+    def test_an_unknown_fault_is_refused(self, world, fault, message):
         with pytest.raises(FaultError, match=message):
             world.sandbox.faults(fault)
 
-    def test_they_strike_what_they_name_and_no_other(self, world):
+    def test_faults_strike_only_the_named_requests(self, world):
         s3 = world.sandbox.client("s3", config=Config(retries={"total_max_attempts": 1}))
         world.sandbox.faults(Fault("PutObject", "slow_down", begins="elsewhere/a", after=1, times=1))
         statuses = []

@@ -93,17 +93,17 @@ def test_every_alarm_of_the_template_is_tried_here(alarms):
 
 
 @pytest.mark.parametrize("name", [*COUNTED, *SHARES, *OTHERS])
-def test_silence_is_no_reason_for_these(sandbox, alarms, name, moment):
+def test_missing_data_does_not_set_off_these_alarms(sandbox, alarms, name, moment):
     assert state(sandbox, alarms[name], moment) == "OK"
 
 
 @pytest.mark.parametrize("name", HEARTBEATS)
-def test_silence_sets_off_a_heartbeat(sandbox, alarms, name, moment):
+def test_missing_data_sets_off_a_heartbeat_alarm(sandbox, alarms, name, moment):
     assert state(sandbox, alarms[name], moment) == "ALARM"
 
 
 @pytest.mark.parametrize("name", COUNTED)
-def test_one_is_enough_and_none_is_fine(sandbox, alarms, name, moment):
+def test_one_event_sets_off_the_alarm_and_none_does_not(sandbox, alarms, name, moment):
     alarm = alarms[name]
     for metric in watched(alarm):
         put(sandbox, metric, moment - timedelta(seconds=20), 0)
@@ -184,9 +184,7 @@ def test_a_daily_run_that_comes_at_its_time_never_sets_off_a_heartbeat(sandbox, 
     ],
     ids=str,
 )
-def test_files_or_days_must_be_left_for_three_days_until_somebody_is_told(
-    sandbox, alarms, moment, waiting, expected
-):
+def test_leftovers_alert_after_three_days(sandbox, alarms, moment, waiting, expected):
     alarm = alarms["DominoWaitingAlarm"]
     files, days = watched(alarm)
     for days_ago, left in zip((2, 1, 0), waiting, strict=True):
@@ -195,7 +193,7 @@ def test_files_or_days_must_be_left_for_three_days_until_somebody_is_told(
     assert state(sandbox, alarm, moment + timedelta(hours=1)) == expected
 
 
-def test_a_retry_on_the_same_day_that_leaves_nothing_makes_up_for_the_run_before(sandbox, alarms, moment):
+def test_a_clean_retry_on_the_same_day_resets_the_count(sandbox, alarms, moment):
     alarm = alarms["DominoWaitingAlarm"]
     files, days = watched(alarm)
     for days_ago in (2, 1, 0):
@@ -205,7 +203,7 @@ def test_a_retry_on_the_same_day_that_leaves_nothing_makes_up_for_the_run_before
     assert state(sandbox, alarm, moment + timedelta(hours=1)) == "OK"
 
 
-def test_people_are_told_by_every_alarm_but_those_whose_function_tells_more(alarms, sandbox):
+def test_every_alarm_notifies_unless_its_function_sends_a_better_mail(alarms, sandbox):
     topic = [sandbox.outputs["AlertTopicArn"]]
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == ([] if name in TELLS_NOBODY else topic), name
@@ -318,7 +316,7 @@ class TestWhatTheFunctionsEmit:
         for name in HEARTBEATS:
             assert state(sandbox, alarms[name], datetime.now(UTC) + timedelta(hours=27)) == "ALARM"
 
-    def test_a_run_that_fails_is_none(self, sandbox, alarms, s3, bucket):
+    def test_a_failed_run_is_not_a_heartbeat(self, sandbox, alarms, s3, bucket):
         before = total(sandbox, "DriftRuns")
         s3.put_object(Bucket=bucket, Key="models/champion.json", Body=b"{")
         sandbox.fire("DetectDriftFunction")
@@ -330,7 +328,7 @@ class TestWhatTheFunctionsEmit:
     @pytest.mark.parametrize(
         ("name", "prefix"), [("ScoringRefusalsAlarm", "inference/"), ("LabelRefusalsAlarm", "labels/")]
     )
-    def test_a_refused_file_is_told_of(self, sandbox, alarms, s3, bucket, subjects, name, prefix):
+    def test_a_refused_file_is_reported(self, sandbox, alarms, s3, bucket, subjects, name, prefix):
         alarm = alarms[name]
         assert state(sandbox, alarm, datetime.now(UTC)) == "OK"
         s3.put_object(Bucket=bucket, Key=f"{prefix}a.csv", Body=b"age\n1\n")
@@ -346,7 +344,9 @@ class TestWhatTheFunctionsEmit:
             "[autowatch] 2 files refused: a.csv, a.csv"
         ]
 
-    def test_a_good_day_is_fine_and_a_day_of_drift_is_not(self, sandbox, alarms, s3, bucket, subjects):
+    def test_a_drifted_day_sets_off_the_alarm_and_a_good_day_does_not(
+        self, sandbox, alarms, s3, bucket, subjects
+    ):
         release(s3, bucket)
         today = datetime.now(UTC).date()
         score(s3, bucket, AS_IN_TRAINING, today - timedelta(days=1))
@@ -371,7 +371,7 @@ class TestWhatTheFunctionsEmit:
         }
         assert columns == {column_dimension("age"), column_dimension("job größe")}
 
-    def test_every_metric_that_is_named_anywhere_is_emitted(self, sandbox, alarms, capsys):
+    def test_every_named_metric_is_emitted(self, sandbox, alarms, capsys):
         """Those of files and of labels are emitted here, the others have come from the functions above."""
         report_scored(scored_manifest(date(2026, 11, 23), 10), "Autowatch", "autowatch")
         report_postponed("Autowatch", "autowatch")

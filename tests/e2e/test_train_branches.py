@@ -97,7 +97,7 @@ class TestReleases:
         board = walker.read(f"models/{walker.champion}/leaderboard.json")
         assert [item["name"] for item in board["candidates"]] == ["best"]
 
-    def test_the_next_one_takes_its_place_watched_by_the_alarms(self, walker):
+    def test_the_next_model_replaces_it_under_the_alarms(self, walker):
         first = walker.champion
         # Refused at once: a Domino that does not answer would cost this test its retries.
         refusal = Fault("domino:*", "refuse", status=401)
@@ -130,7 +130,7 @@ class TestReleases:
 
 
 class TestPromotions:
-    def test_an_earlier_model_is_released_again_though_it_was_removed(self, walker):
+    def test_a_removed_earlier_model_is_released_again(self, walker):
         newer = walker.champion
         earlier = walker.read("models/champion.json")["previous_run"]
         walker.sagemaker.delete_model(ModelName=f"{ENDPOINT}-{earlier}")
@@ -155,7 +155,7 @@ class TestPromotions:
         assert served == champion | {name: served[name] for name in anew}
         assert walker.models() == models
 
-    def test_a_rejected_one_is_not(self, walker):
+    def test_a_rejected_model_is_not_released(self, walker):
         before, latest = walker.bystanders(), walker.latest
         runs = walker.s3.get_paginator("list_objects_v2").paginate(Bucket=walker.bucket, Prefix="models/")
         gates = [
@@ -167,7 +167,7 @@ class TestPromotions:
         assert "did not pass its gate" in text_of(walker.mail())
         assert (walker.bystanders(), walker.latest) == (before, latest)
 
-    def test_one_whose_model_cannot_be_made_again_leaves_the_champion(self, walker, fails_without_a_trace):
+    def test_a_model_that_cannot_be_created_again_leaves_the_champion(self, walker, fails_without_a_trace):
         earlier = walker.read("models/champion.json")["previous_run"]
         answer = walker.run({"promote": earlier}, refused("CreateModel", "Could not access the artefact."))
         fails_without_a_trace(answer, "ClientError", "Could not access the artefact.")
@@ -242,7 +242,7 @@ class TestFailures:
         answer = walker.train(refused("CreateAutoMLJobV2", "The role cannot be assumed."))
         fails_without_a_trace(answer, "ClientError", "The role cannot be assumed.")
 
-    def test_a_job_that_somebody_stopped(self, walker, fails_without_a_trace):
+    def test_a_stopped_job(self, walker, fails_without_a_trace):
         answer = walker.train(status="Stopped", secondary="Stopped", candidate=False)
         fails_without_a_trace(answer, "AutopilotFailed", "ended as Stopped")
 
@@ -288,7 +288,7 @@ class TestFailures:
             f"The endpoint {ENDPOINT} serves {walker.read('models/champion.json')['endpoint_config']}",
         )
 
-    def test_an_endpoint_that_answers_otherwise_than_the_candidate(self, walker, fails_without_a_trace):
+    def test_an_endpoint_that_answers_differently_from_the_candidate(self, walker, fails_without_a_trace):
         arn = walker.start({"training_key": walker.new_file()}, *walker.job(SLOW))
         walker.wait_for_state(arn, "WaitForEndpoint")
         line = "no,0.75,\"[0.75, 0.25]\",\"['no', 'yes']\"\n"
@@ -306,7 +306,7 @@ class TestFailures:
         assert "Its model had already been released, and serves." in text_of(walker.mail())
         assert walker.models() == {before, walker.champion}
 
-    def test_a_clean_up_that_does_not_get_through_says_what_to_look_at(self, walker):
+    def test_a_failed_clean_up_says_what_to_check(self, walker):
         champion, before = walker.champion, walker.models()
         kill = Fault("InvokeEndpoint", "kill_before", begins=CANDIDATE, function="GateFunction")
         answer = walker.train(kill, refused("DeleteEndpoint", "You may not.", ends=CANDIDATE))
@@ -320,7 +320,7 @@ class TestFailures:
 
 
 class TestDrift:
-    def test_two_triggers_at_once_start_one_run_and_it_clears_up_after_the_last_one(self, walker):
+    def test_two_concurrent_triggers_start_one_run_which_cleans_up_after_the_last_one(self, walker):
         left_over = walker.latest["run"]
         assert left_over in walker.models()
         walker.new_file()
@@ -338,7 +338,7 @@ class TestDrift:
         assert walker.champion == walker.latest["run"]
         assert left_over not in walker.models()
 
-    def test_drift_without_new_rows_says_so(self, walker):
+    def test_drift_without_new_rows_trains_nothing(self, walker):
         before = walker.bystanders()
         arn = walker.start({"trigger": "drift"})
         assert walker.end(arn)["status"] == "SUCCEEDED"

@@ -67,7 +67,7 @@ def test_champion_candidate_and_new_fleet_never_take_more_places_than_a_new_acco
     release(walker)
 
 
-def test_a_config_that_is_not_known_at_once_is_waited_for(walker):
+def test_a_config_that_is_not_visible_at_once_is_waited_for(walker):
     walker.sandbox.limits(Limits(config_seconds=4.0))
     release(walker)
 
@@ -80,13 +80,13 @@ def test_a_serverless_container_writes_where_it_may(walker):
 @pytest.mark.parametrize(
     "operation", ["CreateEndpoint", "UpdateEndpoint", "DeleteEndpoint", "CreateEndpointConfig"]
 )
-def test_an_answer_that_gets_lost_leaves_the_run_as_it_is(walker, operation):
+def test_a_lost_response_does_not_change_the_run(walker, operation):
     """boto3 asks again, and meets what its first request has made."""
     release(walker, Fault(f"sagemaker:{operation}", "lost_answer", times=1))
     assert walker.sandbox.faults_struck()[0] == 1
 
 
-def test_functions_that_are_all_busy_for_a_while_end_no_run(walker):
+def test_busy_functions_do_not_end_a_run(walker):
     """For longer than six attempts, an earlier version's limit."""
     walker.sandbox.limits(Limits(function_concurrency=0))
     relief = threading.Timer(9.0, walker.sandbox.limits)

@@ -176,7 +176,7 @@ def awkward_rows(count):
 
 
 @pytest.mark.parametrize(("name", "threshold"), [("plain", 0.2), ("awkward", None)])
-def test_nobody_can_tell_which_path_a_file_took(world, name, threshold):
+def test_both_paths_give_the_same_result(world, name, threshold):
     decides = DecisionThreshold(threshold, "parameter") if threshold else None
     contract = replace(CONTRACT, decision_threshold=decides)
     Bucket(world.s3, world.bucket).write_json("models/r1/contract.json", contract)
@@ -208,7 +208,7 @@ def test_nobody_can_tell_which_path_a_file_took(world, name, threshold):
     assert labels == {("yes", True), ("no", False)}
 
 
-def test_the_event_twice_is_one_execution_and_after_it_no_work(world):
+def test_a_repeated_event_starts_one_execution(world):
     before = world.executions()
     time = "2026-11-23T09:00:00.000Z"
     file = world.upload("inference/twice.csv", plain_rows(5000))
@@ -233,7 +233,7 @@ def test_a_line_break_in_a_field_refuses_the_file_and_ends_well(world):
     assert "line 4002 " in document["reason"]
 
 
-def test_a_job_that_fails_is_told_of_with_the_reason_and_leaves_nothing(world):
+def test_a_failed_job_is_reported_with_the_reason_and_leaves_nothing(world):
     # The model takes two columns. With this contract it is sent three, which it refuses.
     contract = replace(CONTRACT, features=(*CONTRACT.features, Feature("note", "categorical")))
     Bucket(world.s3, world.bucket).write_json("models/r1/contract.json", contract)
@@ -251,7 +251,7 @@ def test_a_job_that_fails_is_told_of_with_the_reason_and_leaves_nothing(world):
     assert "upload the file again" in text_of(mail)
 
 
-def test_a_piece_that_fails_says_why(world):
+def test_a_failed_piece_is_reported_with_the_reason(world):
     baseline = world.read("models/r1/baseline.json")
     Bucket(world.s3, world.bucket).write_json(
         "models/r1/baseline.json", msgspec.to_builtins(BASELINE) | {"bins": "changed"}

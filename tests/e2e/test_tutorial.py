@@ -110,7 +110,7 @@ def plain(text):
 
 
 @pytest.mark.timeout(600)
-def test_every_command_does_what_the_page_says(clone, up):
+def test_every_command_prints_the_output_on_the_page(clone, up):
     text = PAGE.read_text()
     renewed, outputs, first_run = text, [], ""
     for block in BLOCK.finditer(text):

@@ -46,7 +46,7 @@ def lint(house: Path) -> str:
     return done.stdout + done.stderr
 
 
-def test_every_contract_is_shown_to_bite():
+def test_every_contract_has_a_forbidden_import_here():
     assert {contract["name"] for contract in CONTRACTS} == set(FORBIDDEN)
 
 

@@ -15,7 +15,7 @@ LARGEST_PICTURE_BYTES = 500_000
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_to_files_that_are_there(page):
+def test_links_lead_to_existing_files(page):
     links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
     local = [link for link in links if not re.match(r"[a-z]+:", link)]
     assert [link for link in local if not (page.parent / link).exists()] == []
@@ -32,7 +32,7 @@ def anchors(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_to_headings_lead_to_headings_that_are_there(page):
+def test_links_to_headings_lead_to_existing_headings(page):
     links = re.findall(r"\]\(([^)#\s]*\.md)?#([^)\s]+)\)", page.read_text())
     dead = [
         f"{name}#{anchor}"
@@ -43,13 +43,13 @@ def test_links_to_headings_lead_to_headings_that_are_there(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_that_are_named_exist(page):
+def test_named_commands_exist(page):
     in_code = re.findall(r"`(?:\.venv/bin/)?autowatch ([a-z]+)", page.read_text())
     lines = re.findall(r"^(?:\$ |    )?autowatch ([a-z]+)", page.read_text(), re.MULTILINE)
     assert {*in_code, *lines} <= COMMANDS
 
 
-def test_tests_that_are_named_exist():
+def test_named_tests_exist():
     tests = "\n".join(path.read_text() for path in ROOT.glob("tests/**/*.py"))
     there = set(re.findall(r"^(?:    )?(?:def|class) (\w+)", tests, re.MULTILINE))
     named = {
@@ -71,7 +71,7 @@ def test_every_command_is_in_its_table():
     assert {name for name in COMMANDS if not re.search(rf"^\|.*`{name}\b", page, re.MULTILINE)} == set()
 
 
-def test_what_a_domino_environment_installs_is_what_the_notebooks_are_run_with():
+def test_a_domino_environment_installs_the_notebooks_versions():
     pinned = {}
     for name in ("notebooks/requirements.txt", "requirements/cli.txt"):
         pinned |= dict(re.findall(r"^([a-z0-9-]+)==(\S+)$", (ROOT / name).read_text(), re.MULTILINE))

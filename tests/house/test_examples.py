@@ -51,7 +51,7 @@ def test_every_example_is_json(text):
         ("models/latest.json and models/&lt;run&gt;/run.json", 0, Run),
     ],
 )
-def test_an_example_is_read_as_what_it_is_and_has_no_other_fields(heading, number, kind):
+def test_an_example_is_read_and_has_no_unknown_fields(heading, number, kind):
     text = example(heading, number)
     written = msgspec.to_builtins(msgspec.json.decode(text, type=kind))
     counts = {"counts"} if kind is Manifest else set()  # read by themselves, since a day holds many manifests
@@ -63,7 +63,7 @@ def test_the_example_of_the_event_fits_its_schema():
     jsonschema.validate(json.loads(example("The event DriftDetected")), schema)
 
 
-def test_the_settings_that_are_shown_are_the_defaults_but_for_a_column():
+def test_the_shown_settings_are_the_defaults_except_for_a_column():
     shown = re.search(r"^```yaml\n(.*?)^```", MONITORING, re.DOTALL | re.MULTILINE)[1]
     without_columns = re.sub(r"^columns:\n(  .*\n)+", "", shown, flags=re.MULTILINE)
     assert without_columns != shown

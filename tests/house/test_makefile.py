@@ -27,20 +27,20 @@ def make(*arguments):
         ("zzz=1", "There is no variable zzz. Did you mean one of PYTHON"),
     ],
 )
-def test_a_variable_that_nobody_reads_starts_nothing(given, sentence):
+def test_an_unknown_variable_starts_nothing(given, sentence):
     done = make("train", given)
     assert done.returncode == 2
     assert sentence in done.stderr
     assert done.stdout == ""
 
 
-def test_what_is_given_reaches_the_command_as_it_is():
+def test_given_values_reach_the_command_unchanged():
     done = make("train", "KEY=training/new customers.csv", "STACK=bank")
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1].endswith('-m autowatch_client train "$KEY"')
 
 
-def test_a_variable_of_the_shell_is_no_variable_of_make():
+def test_a_shell_variable_is_not_a_make_variable():
     assert make("runs").returncode == 0
     done = subprocess.run(
         ["make", "--dry-run", "runs"],
@@ -86,16 +86,16 @@ def audited(tmp_path):
     ("output", "code", "failed"),
     [("No known vulnerabilities found", 0, False), ("Found 1 known vulnerability in 1 package", 1, True)],
 )
-def test_an_audit_says_what_was_found(audited, output, code, failed):
+def test_an_audit_reports_its_findings(audited, output, code, failed):
     done = audited(output, code)
     assert (done.stdout, done.returncode != 0) == (f"{output}\n", failed)
 
 
 @pytest.mark.parametrize("code", [0, 1])
-def test_an_audit_that_reached_no_advisories_fails_and_says_so(audited, code):
+def test_an_audit_without_advisories_fails_with_the_reason(audited, code):
     done = audited("ERROR: Dependency not found", code)
     assert done.returncode != 0
     assert done.stdout == (
-        "Not audited, since the advisories did not come for every package: run make audit where they can be reached "
+        "Not audited, since the advisories for some packages are unavailable: run make audit with access to them "
         "(ERROR: Dependency not found).\n"
     )

@@ -18,7 +18,7 @@ def page(tmp_path):
     return page
 
 
-def test_what_a_command_prints_takes_the_place_of_its_table(page):
+def test_a_commands_output_replaces_its_table(page):
     renew(page)
     text = page.read_text()
     assert text.startswith("Before\n\n<!-- run: calendar 2026 11 -->\n\nNovember 2026\n")
@@ -28,7 +28,7 @@ def test_what_a_command_prints_takes_the_place_of_its_table(page):
     assert page.read_text() == text
 
 
-def test_a_command_that_fails_leaves_the_page_as_it_was(page):
+def test_a_failed_command_leaves_the_page_unchanged(page):
     text = page.read_text() + "\n<!-- run: calendar 2026 13 -->\nold\n<!-- end -->\n"
     page.write_text(text)
     with pytest.raises(subprocess.CalledProcessError):

@@ -116,7 +116,7 @@ def test_autopilot_only_does_without_the_stacks_machines(run, sandbox):
     assert left == []
 
 
-def test_drift_lab_shows_what_the_verdict_is_made_of(run):
+def test_drift_lab_shows_how_the_verdict_is_reached(run):
     outputs = run("drift_lab")
     assert "41,188 rows, 19 columns; p < 0.001" in outputs.text
     (table,) = [text for text in outputs.texts if text.lstrip().startswith("false alarms")]

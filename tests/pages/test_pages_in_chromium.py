@@ -102,7 +102,7 @@ def test_a_page_reads_the_same_without_javascript(pages, open_page, kind):
 
 
 @pytest.mark.parametrize("kind", ["busy", "quiet", "thin", "history", *JUDGED])
-def test_text_stands_out_from_its_ground_by_day_and_by_night(pages, open_page, kind):
+def test_text_has_enough_contrast_in_light_and_dark(pages, open_page, kind):
     page = open_page(pages[kind])
     page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
     grounds = set()
@@ -117,7 +117,7 @@ def test_text_stands_out_from_its_ground_by_day_and_by_night(pages, open_page, k
 
 
 @pytest.mark.parametrize("way", ["click", "keyboard"])
-def test_the_columns_that_did_not_drift_open(pages, open_page, way):
+def test_the_folded_columns_open(pages, open_page, way):
     fold = open_page(pages["quiet"], java_script_enabled=False).locator("details.fold").first
     column = fold.locator(".steady > details").nth(1)
     rows = column.locator("tbody tr")
@@ -144,7 +144,7 @@ def test_a_link_to_a_folded_column_opens_it(pages, open_page, way):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_a_name_is_not_broken_between_its_letters(pages, open_page, width):
+def test_a_name_is_not_broken_within_a_word(pages, open_page, width):
     page = open_page(pages["busy"], viewport={"width": width, "height": 900})
     page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
 
@@ -206,7 +206,7 @@ def test_print_has_every_histogram(pages, open_page):
 
 
 @pytest.mark.parametrize("kind", ["run", "regression", "history", "day of classes"])
-def test_what_is_folded_is_printed_and_no_table_is_cut_off_on_paper(pages, open_page, kind):
+def test_folded_parts_are_printed_and_no_table_is_cut_off_on_paper(pages, open_page, kind):
     page = open_page(pages[kind], viewport={"width": 794, "height": 1123})
     page.emulate_media(media="print")
 

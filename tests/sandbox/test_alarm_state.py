@@ -69,12 +69,12 @@ def test_the_documents_figure_three_points_above_three_units_set_it_off_and_one_
     assert seen == ["OK", "OK", "ALARM", "OK", "OK", "OK", "OK", "OK"]
 
 
-def test_points_that_are_there_stand_in_for_missing_ones_of_the_evaluation_range():
+def test_existing_points_replace_missing_ones_in_the_evaluation_range():
     assert states("- - X - -", 1, 1) == ("ALARM",) * 4
     assert states("- X 0 - -", 1, 1) == ("OK",) * 4
 
 
-def test_an_unknown_treatment_is_told_even_where_nothing_is_missing():
+def test_an_unknown_treatment_is_reported_even_without_missing_data():
     with pytest.raises(AlarmError, match="'sometimes'"):
         alarm_state([True], 1, 1, "sometimes", "OK")
 
@@ -92,7 +92,7 @@ def test_every_comparison_just_below_on_and_just_above(comparison, below, equal,
     assert [breaches(value, comparison, 5) for value in (4.999, 5, 5.001)] == [below, equal, above]
 
 
-def test_anomaly_detection_is_not_there():
+def test_anomaly_detection_is_not_supported():
     with pytest.raises(AlarmError, match="GreaterThanUpperThreshold"):
         breaches(1, "GreaterThanUpperThreshold", 0)
 
@@ -136,6 +136,6 @@ def test_metric_math(expression, expected):
         ("SEARCH('{N}', 'Sum', 60)", "SEARCH"),
     ],
 )
-def test_what_the_sandbox_does_not_have_is_told(expression, words):
+def test_unsupported_features_are_reported(expression, words):
     with pytest.raises(AlarmError, match=words):
         evaluate(expression, SERIES)

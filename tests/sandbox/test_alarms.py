@@ -76,7 +76,7 @@ def put_alarm(cloudwatch, name="a", **fields):
     cloudwatch.put_metric_alarm(**{key: value for key, value in alarm.items() if value is not None})
 
 
-def test_each_window_holds_its_beginning_and_not_its_end(cloudwatch, data):
+def test_each_window_includes_its_beginning_but_not_its_end(cloudwatch, data):
     # The last window is 19:56:00 to 20:01:00.
     for minutes_ago, value in [(0, 1), (4.5, 2), (4.6, 4), (9.5, 8), (9.6, 16), (400, 32), (-0.6, 64)]:
         put(cloudwatch, value, minutes_ago)
@@ -87,7 +87,7 @@ def test_each_window_holds_its_beginning_and_not_its_end(cloudwatch, data):
     ("statistic", "expected"),
     [("Sum", 16), ("SampleCount", 5), ("Average", 3.2), ("Minimum", 1), ("Maximum", 7)],
 )
-def test_statistics_take_single_values_lists_and_summaries_alike(cloudwatch, data, statistic, expected):
+def test_statistics_accept_single_values_lists_and_summaries(cloudwatch, data, statistic, expected):
     put(cloudwatch, 2)
     put(cloudwatch, Values=[3.0], Counts=[2.0])
     put(cloudwatch, StatisticValues={"Sum": 8, "SampleCount": 2, "Minimum": 1, "Maximum": 7})
@@ -112,7 +112,7 @@ def test_a_metric_with_other_dimensions_is_another_metric(cloudwatch, data, dime
     assert metric_series(data, METRIC, "Sum", 60, 1, NOW) == [None]
 
 
-def test_a_change_of_state_is_told_once_and_described(cloudwatch, data):
+def test_a_change_of_state_is_published_once_with_a_description(cloudwatch, data):
     put_alarm(cloudwatch, OKActions=[ALERTS, "arn:aws:automate:x:ec2:stop"])
     topic = Topic()
     alarms = alarms_of(cloudwatch, topic, data)
@@ -131,7 +131,7 @@ def test_a_change_of_state_is_told_once_and_described(cloudwatch, data):
     assert topic.subjects == ['ALARM: "a"', 'OK: "a"']
 
 
-def test_an_alarm_whose_actions_are_off_keeps_quiet(cloudwatch, data):
+def test_an_alarm_with_disabled_actions_publishes_nothing(cloudwatch, data):
     put_alarm(cloudwatch, ActionsEnabled=False)
     put(cloudwatch, 1)
     topic = Topic()
@@ -139,7 +139,7 @@ def test_an_alarm_whose_actions_are_off_keeps_quiet(cloudwatch, data):
     assert topic.subjects == []
 
 
-def test_a_topic_whose_policy_lets_no_alarm_in_is_not_told(cloudwatch, data, sns, caplog):
+def test_a_topic_whose_policy_forbids_alarms_gets_no_message(cloudwatch, data, sns, caplog):
     statement = {"Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": ALERTS}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     sns.set_topic_attributes(TopicArn=ALERTS, AttributeName="Policy", AttributeValue=policy)
@@ -148,7 +148,7 @@ def test_a_topic_whose_policy_lets_no_alarm_in_is_not_told(cloudwatch, data, sns
     topic = Topic()
     assert [item.state for item in alarms_of(cloudwatch, topic, data).evaluate(NOW)] == ["ALARM"]
     assert topic.subjects == []
-    assert f"a: {ALERTS} could not be told: " in caplog.text
+    assert f"a: {ALERTS} could not be notified: " in caplog.text
 
 
 def test_an_expression_is_watched_and_its_metrics_are_not(cloudwatch, data):
@@ -164,7 +164,7 @@ def test_an_expression_is_watched_and_its_metrics_are_not(cloudwatch, data):
     assert (evaluation.state, evaluation.reason[-7:]) == ("ALARM", "0, 0, 6")
 
 
-def test_many_alarms_come_in_the_order_of_their_names(cloudwatch, data):
+def test_alarms_are_ordered_by_name(cloudwatch, data):
     for number in range(120):
         put_alarm(cloudwatch, f"alarm-{number:03}")
     names = [item.name for item in alarms_of(cloudwatch, Topic(), data).evaluate(NOW)]

@@ -61,7 +61,7 @@ def leftovers(cache):
     return [path.name for path in cache.iterdir() if path.suffix == ".part"]
 
 
-def test_a_named_file_is_used_as_it_is(uci, tmp_path):
+def test_a_named_file_is_used_unchanged(uci, tmp_path):
     file = tmp_path / "mine.csv"
     file.write_bytes(CONTENT)
     source = get(uci, tmp_path / "cache", str(file))
@@ -71,7 +71,7 @@ def test_a_named_file_is_used_as_it_is(uci, tmp_path):
     assert uci.requests == 0
 
 
-def test_a_named_file_that_is_not_the_published_one_is_used_and_said_so(uci, tmp_path):
+def test_another_named_file_is_used_with_a_note(uci, tmp_path):
     file = tmp_path / "mine.csv"
     file.write_bytes(b"a;y\n1;no\n")
     source = get(uci, tmp_path / "cache", environment={"BANK_MARKETING_CSV": str(file)})
@@ -80,7 +80,7 @@ def test_a_named_file_that_is_not_the_published_one_is_used_and_said_so(uci, tmp
     assert "BANK_MARKETING_CSV" in source.description
 
 
-def test_the_argument_goes_before_the_variable(uci, tmp_path):
+def test_the_argument_overrides_the_variable(uci, tmp_path):
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_bytes(CONTENT)
     source = get(
@@ -99,7 +99,7 @@ def test_a_packed_file_is_unpacked(uci, tmp_path):
         assert "is that of the published file" in source.description
 
 
-def test_two_packed_files_of_one_name_do_not_meet(uci, tmp_path):
+def test_two_packed_files_with_one_name_do_not_collide(uci, tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "bank.csv.gz").write_bytes(gzip.compress(folder.encode()))
@@ -152,7 +152,7 @@ def test_a_wrong_download_is_an_error_and_never_used(uci, tmp_path, body):
 
 
 @pytest.mark.parametrize("status", [404, 500, 503])
-def test_without_an_answer_the_rows_are_synthetic_and_it_says_why(uci, tmp_path, status):
+def test_without_an_answer_the_rows_are_synthetic_with_the_reason(uci, tmp_path, status):
     uci.status = status
     source = get(uci, tmp_path)
     assert source.synthetic

@@ -46,7 +46,7 @@ def is_running(pid):
         return False
 
 
-def test_up_serves_until_it_is_told_to_end(tmp_path):
+def test_up_serves_until_it_is_stopped(tmp_path):
     stale = Mailbox(tmp_path / "mail").deliver("a@example.com", "b@example.com", "of an earlier stack", "")
     own = tmp_path / "logs" / "notes.txt"
     own.parent.mkdir()
@@ -73,7 +73,7 @@ def test_up_serves_until_it_is_told_to_end(tmp_path):
         fired = run("fire", "Record", "--state-dir", tmp_path)
         assert fired.returncode == 0, fired.stderr
         assert "nobody" in run("fire", "nobody", "--state-dir", tmp_path).stderr
-        assert f"What still runs: .venv/bin/python -m sandbox status --state-dir {tmp_path}. " in fired.stdout
+        assert f"Running work: .venv/bin/python -m sandbox status --state-dir {tmp_path}. " in fired.stdout
         status = run("status", "--state-dir", tmp_path).stdout
         assert re.search(r"^  RecordDaily +\d{4}-", status, re.MULTILINE)
         assert len(status.splitlines()) < 30
@@ -92,7 +92,7 @@ def test_up_serves_until_it_is_told_to_end(tmp_path):
     assert "No sandbox is running" in run("mail", "--state-dir", tmp_path / "none").stderr
 
 
-def test_a_port_that_is_taken_and_a_folder_that_is_none_are_told_in_a_sentence(tmp_path):
+def test_a_taken_port_and_an_invalid_folder_are_reported_in_a_sentence(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = run("up", "--template", STACK, "--state-dir", tmp_path, "--port", port)
@@ -107,7 +107,7 @@ def test_a_port_that_is_taken_and_a_folder_that_is_none_are_told_in_a_sentence(t
     assert "Traceback" not in done.stderr
 
 
-def test_what_happens_is_told_a_line_for_each_event(tmp_path):
+def test_each_event_prints_a_line(tmp_path):
     lines = []
     mailbox = Mailbox(tmp_path)
     narrator = Narrator(mailbox, lines.append)
@@ -204,7 +204,7 @@ def broken(tmp_path, old, new):
     ],
     ids=["unknown type", "unknown property"],
 )
-def test_what_the_sandbox_has_not_fails_the_deployment(tmp_path, old, new, words):
+def test_an_unsupported_resource_fails_the_deployment(tmp_path, old, new, words):
     template = broken(tmp_path, old, new)
     with pytest.raises(StartError, match=words), running_sandbox(template, {}, tmp_path / "state"):
         pass

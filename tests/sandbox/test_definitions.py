@@ -63,12 +63,12 @@ def changed(path, value):
     return machine
 
 
-def test_a_machine_that_is_right_is_taken():
+def test_a_valid_machine_is_accepted():
     assert check_definition(json.dumps(MACHINE)) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_applications_machines_are_taken(name):
+def test_the_applications_machines_are_accepted(name):
     assert check_definition(json.dumps(definition(name)).replace("${Partition}", "aws")) == []
 
 
@@ -175,7 +175,7 @@ INNER = (*MAP, "ItemProcessor")
         (("QueryLanguage",), "JSONata", "JSONata is not offered in the sandbox"),
     ],
 )
-def test_one_thing_that_is_wrong_is_named(path, value, words):
+def test_a_single_fault_is_named(path, value, words):
     assert words in refusal(check_definition(json.dumps(changed(path, value))))
 
 
@@ -189,7 +189,7 @@ def test_a_loop_without_an_end_is_refused():
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"StartAt": "A", "StartAt": "B"}', "{"])
-def test_what_is_no_definition_at_all(text):
+def test_text_that_is_not_a_definition(text):
     (found,) = check_definition(text)
     assert found.code == "INVALID_JSON_DESCRIPTION"
 
@@ -226,7 +226,7 @@ def test_paths_and_calls(text):
         "x States.UUID()",
     ],
 )
-def test_what_is_neither_path_nor_call(text):
+def test_text_that_is_neither_path_nor_call(text):
     assert not is_path_or_call(text)
 
 

@@ -145,7 +145,7 @@ def statuses(client, stack):
     ]
 
 
-def test_an_update_reaches_the_function_that_runs(sandbox, cloudformation):
+def test_an_update_reaches_the_running_function(sandbox, cloudformation):
     create(cloudformation, template())
     assert echo(sandbox, cloudformation) == ["one", "128"]
     update(cloudformation, template(), {"Word": "two", "Size": "256"})
@@ -162,7 +162,7 @@ def test_new_code_runs_and_keeps_the_functions_name(sandbox, cloudformation):
     assert described(cloudformation)["Outputs"] == before
 
 
-def test_a_change_set_says_what_will_be_done_and_does_it(sandbox, cloudformation):
+def test_a_change_set_lists_its_changes_and_makes_them(sandbox, cloudformation):
     create(cloudformation, template(Queue=QUEUE))
     body = template(Topic={"Type": "AWS::SNS::Topic"})
     answer = cloudformation.create_change_set(
@@ -254,7 +254,7 @@ def test_a_stack_that_fails_leaves_nothing_and_can_be_deleted(sandbox, cloudform
     assert sandbox.client("iam").list_roles()["Roles"] == []
 
 
-def test_an_update_that_fails_goes_back_to_what_was(sandbox, cloudformation):
+def test_a_failed_update_is_rolled_back(sandbox, cloudformation):
     create(cloudformation, template())
     with pytest.raises(WaiterError):
         update(cloudformation, template(Broken=BROKEN), {"Word": "two"})
@@ -263,7 +263,7 @@ def test_an_update_that_fails_goes_back_to_what_was(sandbox, cloudformation):
     assert sandbox.client("sqs").list_queues().get("QueueUrls", []) == []
 
 
-def test_a_deletion_takes_all_but_what_is_to_stay(sandbox, cloudformation):
+def test_a_deletion_keeps_only_retained_resources(sandbox, cloudformation):
     s3 = sandbox.client("s3")
     bucket = {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Properties": {"BucketName": "stays"}}
     stack = create(cloudformation, template(Bucket=bucket, Queue=QUEUE))
@@ -290,7 +290,7 @@ def test_a_bucket_that_is_not_empty_stops_the_deletion(sandbox, cloudformation):
     s3.delete_object(Bucket="full", Key="a")
 
 
-def test_a_custom_resources_function_is_told_and_its_answer_counts(sandbox, cloudformation):
+def test_a_custom_resources_function_is_called_and_its_answer_counts(sandbox, cloudformation):
     resources = {
         "Answer": function("answer"),
         "Thing": {
@@ -335,7 +335,7 @@ def test_a_custom_resource_that_fails_stops_the_deployment(cloudformation):
         ({"Transform": "AWS::LanguageExtensions", **template()}, "no transform AWS::LanguageExtensions"),
     ],
 )
-def test_a_template_that_cannot_be_is_refused_before_anything_is_made(sandbox, cloudformation, body, words):
+def test_an_invalid_template_is_refused_before_anything_is_created(sandbox, cloudformation, body, words):
     with pytest.raises(ClientError, match=words):
         create(cloudformation, body)
     assert sandbox.client("iam").list_roles()["Roles"] == []
@@ -368,7 +368,7 @@ def test_lambdas_own_updates_take_effect_and_read_back(sandbox, cloudformation):
         functions.update_function_configuration(FunctionName=name, VpcConfig={"SubnetIds": []})
 
 
-def test_a_schedule_that_is_updated_is_due_at_its_new_time(sandbox):
+def test_an_updated_schedule_is_due_at_its_new_time(sandbox):
     scheduler = sandbox.client("scheduler")
     arguments = {
         "Name": "daily",
@@ -409,7 +409,7 @@ def test_a_protected_stack_is_not_deleted(cloudformation):
         ("sns", lambda client: client.list_origination_numbers(), "sns in the sandbox"),
     ],
 )
-def test_what_the_sandbox_does_not_have_is_refused_by_name(sandbox, service, call, words):
+def test_unsupported_features_are_refused_by_name(sandbox, service, call, words):
     started = time.monotonic()
     with pytest.raises(ClientError, match=words):
         call(sandbox.client(service))

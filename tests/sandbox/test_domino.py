@@ -48,7 +48,7 @@ def register_model(client, location, columns=COLUMNS):
     return client.v0("POST", "register_model", body).json()["id"]
 
 
-def test_the_token_is_asked_for(client):
+def test_the_token_is_required(client):
     for method, path in (
         ("PUT", "m/add_predictions"),
         ("PUT", "m/add_ground_truths"),
@@ -94,7 +94,7 @@ def test_a_wrong_registration_is_a_bad_request(client, body):
     assert client.v0("POST", "register_model", body).status_code == 400
 
 
-def test_like_files_do_not_alarm_and_unlike_ones_do(client, s3, mailbox):
+def test_similar_files_raise_no_alarm_and_different_ones_do(client, s3, mailbox):
     client.control("PUT", "settings", {"alert_address": "team@bank.example"})
     model_id = register_model(client, upload(s3, "training.csv", people(1)))
     like = upload(s3, "predictions/like.csv", people(2))
@@ -116,7 +116,7 @@ def test_like_files_do_not_alarm_and_unlike_ones_do(client, s3, mailbox):
     assert unlike in mail.body
 
 
-def test_a_dataset_is_known_after_the_first_time(client, s3):
+def test_a_dataset_is_registered_only_once(client, s3):
     model_id = register_model(client, upload(s3, "training.csv", people(1)))
     body = {"dataLocation": upload(s3, "predictions/a.csv", people(2))}
     assert client.v0("PUT", f"{model_id}/add_predictions", body).status_code == 200
@@ -136,7 +136,7 @@ def test_a_dataset_is_known_after_the_first_time(client, s3):
         (b"id,age,job\n1,30,\xff\xfe\n", "not a UTF-8 CSV"),
     ],
 )
-def test_a_file_that_cannot_be_ingested_fails_and_the_next_goes_on(client, s3, content, error):
+def test_an_unreadable_file_fails_and_the_next_is_ingested(client, s3, content, error):
     model_id = register_model(client, upload(s3, "training.csv", people(1)))
     if content is not None:
         s3.put_object(Bucket=BUCKET, Key="bad.csv", Body=content)
@@ -149,7 +149,7 @@ def test_a_file_that_cannot_be_ingested_fails_and_the_next_goes_on(client, s3, c
     assert good["status"] == "done"
 
 
-def test_a_model_can_be_made_known_from_its_training_file_alone(client, s3, mailbox):
+def test_a_model_can_be_added_from_its_training_file_alone(client, s3, mailbox):
     columns = ("age", "job", "y")
     rows = [(age, job, random.Random(number).choice(("no", "yes"))) for number, age, job in people(1)]
     upload(s3, "training/früh 1.csv", rows, columns, delimiter=";")
@@ -233,7 +233,7 @@ def test_other_locations_are_refused(wrong):
         "https://bank.s3.amazonaws.com/predictions/a b+ü.csv",
     ],
 )
-def test_every_spelling_of_an_objects_url_is_taken(location):
+def test_every_form_of_an_objects_url_is_accepted(location):
     assert parse_location(location) == File("bank", "us-east-1", "predictions/a b+ü.csv")
 
 
@@ -329,7 +329,7 @@ def test_values_outside_the_training_range_go_to_the_guard_bin():
     assert compare(reference, outside, "psi", 0.2)[0].drifted
 
 
-def test_new_categories_count_together_and_nothing_is_no_drift():
+def test_new_categories_share_a_bin_and_an_empty_column_is_not_drift():
     reference = make_reference(labels(a=100))
     one = compare(reference, labels(a=50, new=50), "psi", 0.2)[0].divergence
     many = compare(reference, labels(a=50, n1=25, n2=25), "psi", 0.2)[0].divergence

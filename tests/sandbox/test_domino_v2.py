@@ -89,7 +89,7 @@ def register(client, model_id, key, variables=None, kind="prediction", **changes
     return client.v2("PUT", f"model/{model_id}/register-dataset/{kind}", body)
 
 
-def test_the_token_is_asked_for_in_the_headers_of_this_wire(client):
+def test_the_token_is_required_in_the_headers_of_this_wire(client):
     for header in ("X-Domino-Api-Key", "X-DMM-API-KEY", "x-domino-api-key"):
         assert client.v2("GET", LIST, headers={header: TOKEN}).status_code == 200
         assert client.v2("GET", LIST, headers={header: "other"}).status_code == 401
@@ -146,7 +146,7 @@ def test_models_are_listed_by_pages_the_newest_first_and_deleted(client):
     assert client.v2("GET", LIST.replace("50", "101")).status_code == 400
 
 
-def test_two_models_of_one_name_are_two_models(client, model_id):
+def test_two_models_may_have_the_same_name(client, model_id):
     assert client.v2("PUT", "model", config()).json()["id"] != model_id
     assert len(client.v2("GET", LIST).json()["modelDashboardItems"]) == 2
 
@@ -182,7 +182,7 @@ def test_a_wrong_config_is_a_bad_request(client, change, text):
     assert client.v2("GET", LIST).json()["modelDashboardItems"] == []
 
 
-def test_variables_come_with_the_first_predictions_and_no_others(client, s3, model_id):
+def test_variables_are_accepted_only_with_the_first_predictions(client, s3, model_id):
     assert register(client, model_id, "a.csv", [FEATURES[0]]).json() == (
         "Variable(s) with name ['age'] is/are already configured"
     )
@@ -200,7 +200,7 @@ def test_variables_come_with_the_first_predictions_and_no_others(client, s3, mod
 
 
 @pytest.mark.parametrize("status", [409, 400, 200])
-def test_a_dataset_is_known_after_the_first_time(client, model_id, status):
+def test_a_dataset_is_registered_only_once(client, model_id, status):
     client.control("PUT", "settings", {"duplicate_status": status})
     assert register(client, model_id, "a.csv", name="one").status_code == 200
     again = register(client, model_id, "b.csv", name="one")
@@ -219,7 +219,7 @@ def test_unknown_models_and_paths_are_not_found(client):
     assert client.v2("PUT", "models/nobody/add_predictions", {}).status_code == 404
 
 
-def test_drift_is_judged_shown_newest_first_and_told(client, s3, model_id, mailbox):
+def test_drift_is_judged_shown_newest_first_and_mailed(client, s3, model_id, mailbox):
     client.control("PUT", "settings", {"alert_address": "team@bank.example"})
     for key, options in {"like.csv": {"seed": 2}, "unlike.csv": {"seed": 3, "age": 60}}.items():
         upload(s3, key, scored(**options), SCORED)
@@ -321,7 +321,7 @@ def test_ground_truths_need_a_row_identifier(client, s3, model_id):
     assert "no row_identifier" in truths["error"]
 
 
-def test_ground_truths_of_the_first_wire_are_joined_too(client, s3):
+def test_ground_truths_of_the_first_wire_are_joined(client, s3):
     client.control(
         "PUT",
         "models/bank",
@@ -338,7 +338,7 @@ def test_ground_truths_of_the_first_wire_are_joined_too(client, s3):
     assert "2 columns beside id" in model["datasets"][-1]["error"]
 
 
-def test_a_bucket_can_be_made_known_by_hand(client):
+def test_a_bucket_can_be_added_by_hand(client):
     assert (
         client.v2(
             "PUT", "model", config(datasetDetails=details("train.csv", datasourceName="sea"))

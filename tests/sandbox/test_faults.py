@@ -24,7 +24,7 @@ def put(faults, number):
 
 
 @pytest.mark.parametrize(("kind", "takes_effect"), [("kill_before", False), ("kill_after", True)])
-def test_while_a_function_is_being_killed_no_more_requests_of_the_kind_get_through(kind, takes_effect):
+def test_no_request_of_the_kind_passes_while_a_function_is_killed(kind, takes_effect):
     begun, may_die, through = Event(), Event(), []
 
     def kill(function):

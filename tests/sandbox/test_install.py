@@ -22,7 +22,7 @@ def test_a_second_call_does_nothing_and_a_changed_file_reinstalls_its_own_folder
     assert [line.strip().split(":")[0] for line in capsys.readouterr().out.splitlines()] == ["layer core"]
 
 
-def test_a_failed_install_gives_pips_own_words_and_leaves_no_folder(repository):
+def test_a_failed_install_reports_pips_error_and_leaves_no_folder(repository):
     (repository / "layers/core/requirements.txt").write_text("./missing-package\n")
     with pytest.raises(InstallationError, match="(?s)Installing layer core .*missing-package"):
         install(repository, with_model=False)

@@ -50,7 +50,7 @@ def scope():
         ({"Fn::ToJsonString": {"a": {"Ref": "Word"}}}, '{"a": "plain"}'),
     ],
 )
-def test_a_function_gives_what_cloudformation_gives(scope, value, expected):
+def test_a_function_returns_the_same_as_in_cloudformation(scope, value, expected):
     assert resolve(value, scope) == expected
 
 
@@ -63,6 +63,6 @@ def test_a_function_gives_what_cloudformation_gives(scope, value, expected):
         ("{{resolve:ssm:name}}", "dynamic references"),
     ],
 )
-def test_what_the_sandbox_does_not_have_is_refused_by_name(scope, value, words):
+def test_unsupported_functions_are_refused_by_name(scope, value, words):
     with pytest.raises(TemplateError, match=words):
         resolve(value, scope)

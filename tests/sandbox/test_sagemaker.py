@@ -82,7 +82,7 @@ def endpoint(server, best):
     return "binary"
 
 
-def test_a_job_tells_how_far_it_is_and_can_be_stopped(server):
+def test_a_job_shows_its_progress_and_can_be_stopped(server):
     uri = server.put("stop.csv", training_csv(rows=2000))
     server.sagemaker.create_auto_ml_job_v2(**job_request("stop-me", uri))
     under_way = server.sagemaker.describe_auto_ml_job_v2(AutoMLJobName="stop-me")
@@ -98,7 +98,7 @@ def test_a_job_tells_how_far_it_is_and_can_be_stopped(server):
         server.sagemaker.stop_auto_ml_job(AutoMLJobName="stop-me")
 
 
-def test_a_job_under_way_names_the_best_candidate_so_far(server):
+def test_a_running_job_names_the_best_candidate_so_far(server):
     def look():
         job = server.sagemaker.describe_auto_ml_job_v2(AutoMLJobName="binary")
         return job if "BestCandidate" in job else None
@@ -180,7 +180,7 @@ def test_a_job_without_time_for_a_candidate_fails(server):
     assert "Give the job more time" in job["FailureReason"]
 
 
-def test_a_job_on_nothing_fails(server):
+def test_a_job_without_data_fails(server):
     server.sagemaker.create_auto_ml_job_v2(**job_request("nothing", f"s3://{BUCKET}/not/there"))
     job = server.wait_for_job("nothing")
     assert (job["AutoMLJobStatus"], job["FailureReason"]) == (
@@ -189,7 +189,7 @@ def test_a_job_on_nothing_fails(server):
     )
 
 
-def test_a_row_gives_a_line_with_the_outputs_in_the_order_asked_for(server, endpoint):
+def test_a_row_returns_a_line_with_the_outputs_in_the_requested_order(server, endpoint):
     _, *rows = training_csv(rows=300, seed=5).splitlines(keepends=True)
     body = "".join(re.sub(r",[^,]*\n", "\r\n", row) for row in rows)
 
@@ -205,7 +205,7 @@ def test_a_row_gives_a_line_with_the_outputs_in_the_order_asked_for(server, endp
         assert float(probability) == both[("no", "yes").index(label)] == max(both)
 
 
-def test_rows_are_scored_alone_as_they_are_together(server, endpoint):
+def test_rows_get_the_same_scores_alone_and_together(server, endpoint):
     rows = ["20,admin.,-2.0\n", '80,"teacher, ""retired""",2\n', "50,never seen,\n"]
     together = server.invoke(endpoint, "".join(rows)).splitlines()
     assert [server.invoke(endpoint, row).strip() for row in rows] == together
@@ -224,7 +224,7 @@ def test_rows_are_scored_alone_as_they_are_together(server, endpoint):
         ("37,admin.,1.0\n", {"Accept": "application/json"}, 406, "the answer is text/csv"),
     ],
 )
-def test_the_container_refuses_what_it_cannot_read(server, endpoint, body, options, status, message):
+def test_the_container_refuses_unreadable_requests(server, endpoint, body, options, status, message):
     with pytest.raises(server.runtime.exceptions.ModelError) as raised:
         server.invoke(endpoint, body, **options)
     answer = raised.value.response
@@ -235,7 +235,7 @@ def test_the_container_refuses_what_it_cannot_read(server, endpoint, body, optio
     assert "secret" not in str(raised.value)
 
 
-def test_a_serverless_endpoint_takes_4_mib_and_not_a_byte_more(server, endpoint):
+def test_a_serverless_endpoint_accepts_exactly_4_mib(server, endpoint):
     row = b'37,"teacher, retired",1.234567890123456789012345678901234567890\n'
     rows, rest = divmod(4 * 1024 * 1024, len(row))
     body = row * (rows - 1) + row[:-1] + b"0" * rest + b"\n"
@@ -263,7 +263,7 @@ def test_a_serverless_endpoint_throttles_beyond_its_concurrency(server, endpoint
     assert server.invoke(endpoint, "37,admin.,1.0\n").count("\n") == 1
 
 
-def test_a_number_is_predicted_as_a_number_alone(server):
+def test_a_regression_returns_only_a_number(server):
     job = server.wait_for_job("numbers")
     best = job["BestCandidate"]
     metrics = {m["StandardMetricName"]: m["Value"] for m in best["CandidateProperties"]["CandidateMetrics"]}
@@ -282,7 +282,7 @@ def test_a_number_is_predicted_as_a_number_alone(server):
     assert (low, high) == (pytest.approx(0, abs=0.5), pytest.approx(3, abs=0.5))
 
 
-def test_labels_that_look_like_numbers_come_back_as_written(server):
+def test_labels_that_look_like_numbers_are_returned_as_written(server):
     job = server.wait_for_job("digits")
     assert job["AutoMLJobStatus"] == "Completed"
     resolved = job["ResolvedAttributes"]

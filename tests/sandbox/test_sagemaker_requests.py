@@ -89,7 +89,7 @@ CHANNEL = "AutoMLJobInputDataConfig.0"
         ("ModelDeployConfig.AutoGenerateEndpointName", True, "ModelDeployConfig: .*not offered"),
     ],
 )
-def test_a_wrong_job_request_is_refused_by_the_name_of_its_fault(server, path, value, message):
+def test_a_wrong_job_request_is_refused_with_its_fault(server, path, value, message):
     answer = post(server, "CreateAutoMLJobV2", changed(JOB, path, value))
     assert (answer.status_code, answer.json()["__type"]) == (400, "ValidationException")
     assert re.search(message, answer.json()["message"])
@@ -168,7 +168,7 @@ def test_an_impossible_variant_is_refused(server, variant, message):
 
 
 @pytest.mark.parametrize("member", ["KmsKeyId", "DataCaptureConfig"])
-def test_what_serverless_does_not_have_is_refused(server, member):
+def test_settings_that_serverless_lacks_are_refused(server, member):
     capture = {
         "InitialSamplingPercentage": 100,
         "DestinationS3Uri": "s3://b/c",
@@ -189,7 +189,7 @@ def test_a_serverless_endpoint_has_one_container(server):
         server.create_config("two", "two")
 
 
-def test_names_are_unique_and_what_is_deleted_is_gone(server):
+def test_names_are_unique_until_deletion(server):
     server.create_model("twice", f"s3://{BUCKET}/model.tar.gz")
     with pytest.raises(ClientError, match='Cannot create already existing model "arn:aws:sagemaker'):
         server.create_model("twice", f"s3://{BUCKET}/model.tar.gz")
@@ -206,7 +206,7 @@ def test_names_are_unique_and_what_is_deleted_is_gone(server):
         server.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="twice")
 
 
-def test_of_ten_creations_at_once_one_wins(server):
+def test_one_of_ten_concurrent_creations_wins(server):
     gate = threading.Barrier(10)
 
     def create(_):
@@ -311,7 +311,7 @@ def test_tags_are_kept_by_arn(server):
         ),
     ],
 )
-def test_a_deployment_that_sagemaker_does_not_know_is_refused(server, config, message):
+def test_an_invalid_deployment_config_is_refused(server, config, message):
     with pytest.raises(ClientError, match=message):
         server.sagemaker.create_endpoint(
             EndpointName="e", EndpointConfigName="config", DeploymentConfig=config
@@ -320,7 +320,7 @@ def test_a_deployment_that_sagemaker_does_not_know_is_refused(server, config, me
         server.sagemaker.describe_endpoint(EndpointName="e")
 
 
-def test_an_endpoint_whose_artefact_is_no_archive_fails_with_the_reason(server):
+def test_an_endpoint_with_a_malformed_artefact_fails_with_the_reason(server):
     server.sagemaker.create_endpoint(EndpointName="no-archive", EndpointConfigName="config")
     failed = server.wait_for_endpoint("no-archive")
     assert failed["EndpointStatus"] == "Failed"
@@ -330,14 +330,14 @@ def test_an_endpoint_whose_artefact_is_no_archive_fails_with_the_reason(server):
     server.sagemaker.delete_endpoint(EndpointName="no-archive")
 
 
-def test_what_the_sandbox_does_not_know_is_said(server):
+def test_unsupported_operations_are_reported(server):
     with pytest.raises(ClientError, match="CreateTrainingPlan is not offered") as raised:
         server.sagemaker.create_training_plan(TrainingPlanName="x", TrainingPlanOfferingId="y")
     assert raised.value.response["Error"]["Code"] == "UnknownOperationException"
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"text"', b"\xff"])
-def test_a_body_that_is_no_object_is_refused(server, body):
+def test_a_body_that_is_not_an_object_is_refused(server, body):
     answer = requests.post(
         server.url, data=body, headers={"X-Amz-Target": "SageMaker.ListModels"}, timeout=10
     )

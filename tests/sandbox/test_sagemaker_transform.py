@@ -145,7 +145,7 @@ def test_join_without_filters_gives_input_then_output(server, place):
     }
 
 
-def test_the_jobs_environment_goes_over_the_models(server, place):
+def test_the_jobs_environment_overrides_the_models(server, place):
     server.put(f"{place}/in/a.csv", b"41,admin.\n42,admin.\n")
     run(server, place, Environment={"SAGEMAKER_INFERENCE_OUTPUT": "predicted_label"})
     text = "".join(f"{label((age, 'admin.'))}\n" for age in ("41", "42"))
@@ -208,7 +208,7 @@ def test_a_bad_record_fails_its_object_and_the_job_and_no_other_object(
     assert log in written
 
 
-def test_nothing_under_the_prefix_fails_the_job(server, place):
+def test_an_empty_prefix_fails_the_job(server, place):
     job = run(server, place)
     assert job["TransformJobStatus"] == "Failed"
     assert job["FailureReason"].startswith(
@@ -248,7 +248,7 @@ def test_a_stopped_job_stores_nothing(server, place):
         server.sagemaker.stop_transform_job(TransformJobName=name)
 
 
-def test_jobs_are_listed_and_found_by_their_name_alone(server, place):
+def test_jobs_are_listed_and_found_by_name(server, place):
     server.put(f"{place}/in/a.csv", b"41,admin.\n")
     tags = [{"Key": "team", "Value": "marketing"}]
     job = run(server, place, TransformJobName="listed", Tags=tags)
@@ -296,7 +296,7 @@ def test_a_wrong_request_is_refused(server, changes, message):
         ("TransformOutput", {"AssembleWith": "None"}, "needs SplitType Line and AssembleWith Line"),
     ],
 )
-def test_a_part_that_does_not_fit_is_refused(server, part, changes, message):
+def test_a_slice_outside_the_record_is_refused(server, part, changes, message):
     request = request_for("transform/refused", DataProcessing={"JoinSource": "Input"})
     with pytest.raises(ClientError, match=message):
         server.sagemaker.create_transform_job(**request | {part: request[part] | changes})

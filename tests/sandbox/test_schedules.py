@@ -32,7 +32,7 @@ def test_the_next_time(expression, zone, after, expected):
 
 
 @pytest.mark.parametrize("expression", ["at(2026-01-01T00:00:00)", "cron(0 0 1 1 ? 2020)"])
-def test_what_is_over_never_fires_again(expression):
+def test_a_past_schedule_never_fires_again(expression):
     assert next_time(expression, "UTC", at("2026-11-23T00:00:00")) is None
 
 
@@ -46,6 +46,6 @@ def test_what_is_over_never_fires_again(expression):
         ("cron(0 20 * * ? *)", "Europe/Nowhere"),
     ],
 )
-def test_what_is_not_understood_is_told(expression, zone):
+def test_an_unknown_expression_is_reported(expression, zone):
     with pytest.raises(TemplateError):
         next_time(expression, zone, at("2026-11-23T00:00:00"))

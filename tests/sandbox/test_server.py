@@ -69,7 +69,7 @@ def receive(sandbox):
     return bodies
 
 
-def test_a_function_gets_the_templates_variables_and_nothing_of_the_shell(sandbox):
+def test_a_function_gets_the_templates_variables_but_none_of_the_shells(sandbox):
     error, answer, _ = invoke(sandbox, "Echo", {"a": "ü"})
     assert error is None
     assert answer["event"] == {"a": "ü"}
@@ -96,7 +96,7 @@ def test_a_function_sees_exactly_the_layers_that_it_declares(sandbox):
     assert (error, answer["errorType"]) == ("Unhandled", "ModuleNotFoundError")
 
 
-def test_an_error_of_the_function_comes_back_by_its_name(sandbox):
+def test_an_error_of_the_function_is_returned_by_name(sandbox):
     error, answer, _ = invoke(sandbox, "Fail", {})
     assert error == "Unhandled"
     assert answer["errorType"] == "QuotaError"
@@ -104,7 +104,7 @@ def test_an_error_of_the_function_comes_back_by_its_name(sandbox):
     assert any("behave.py" in line for line in answer["stackTrace"])
 
 
-def test_a_missing_handler_is_told_as_lambda_tells_it(sandbox):
+def test_a_missing_handler_is_reported_as_by_lambda(sandbox):
     error, answer, _ = invoke(sandbox, "MissingHandler", {})
     assert (error, answer["errorType"]) == ("Unhandled", "Runtime.ImportModuleError")
 
@@ -184,7 +184,7 @@ def test_embedded_metrics_become_metrics(sandbox):
         '{"_aws": 1}',
     ],
 )
-def test_what_cloudwatch_would_ignore_becomes_no_metric(sandbox, line):
+def test_metrics_that_cloudwatch_would_ignore_are_ignored(sandbox, line):
     invoke(sandbox, "Misbehave", {"print": line})
     assert sandbox.client("cloudwatch").list_metrics(Namespace="Refused")["Metrics"] == []
 
@@ -255,7 +255,7 @@ def test_an_event_that_fails_once_is_retried_and_leaves_no_message(sandbox):
     assert receive(sandbox) == []
 
 
-def test_maximum_retries_of_none_are_honoured(sandbox):
+def test_zero_retries_are_honoured(sandbox):
     invoke(sandbox, "Fail", {"n": 1}, InvocationType="Event")
     sandbox.wait_until_idle(30)
     [record] = receive(sandbox)
@@ -295,7 +295,7 @@ def test_a_state_machine_catches_by_the_functions_error(sandbox):
     assert isinstance(execute(sandbox, {})["process"], int)
 
 
-def test_executions_without_a_name_get_one_each(sandbox):
+def test_unnamed_executions_get_unique_names(sandbox):
     machine, arn = sandbox.client("stepfunctions"), sandbox.outputs["MachineArn"]
     first, second = (machine.start_execution(stateMachineArn=arn)["executionArn"] for _ in range(2))
     assert first != second
@@ -363,13 +363,13 @@ def test_a_rule_invokes_a_function_with_the_event(sandbox):
     assert time.strptime(event["time"], "%Y-%m-%dT%H:%M:%SZ")
 
 
-def test_an_alert_lands_in_the_mailbox(sandbox):
+def test_an_alert_arrives_in_the_mailbox(sandbox):
     sandbox.client("sns").publish(TopicArn=sandbox.outputs["AlertTopicArn"], Subject="Look", Message="here\n")
     mail = sandbox.mailbox.messages()[-1]
     assert (mail.recipient, mail.subject, mail.body.strip()) == ("alerts@example.com", "Look", "here")
 
 
-def test_what_moto_leaves_out_of_a_bucket_is_there(sandbox):
+def test_bucket_features_that_moto_lacks_work(sandbox):
     s3, bucket = sandbox.client("s3"), {"Bucket": sandbox.outputs["DataBucketName"]}
     assert s3.get_bucket_versioning(**bucket)["Status"] == "Enabled"
     assert s3.get_public_access_block(**bucket)["PublicAccessBlockConfiguration"]["RestrictPublicBuckets"]
@@ -417,7 +417,7 @@ def test_alarms_and_schedules_can_be_seen(sandbox):
     assert "RecordDaily" in schedule["Name"]
 
 
-def test_an_alarm_is_evaluated_on_demand_at_any_time_and_tells_its_topic(sandbox):
+def test_an_alarm_is_evaluated_on_demand_and_publishes_to_its_topic(sandbox):
     [alarm] = sandbox.client("cloudwatch").describe_alarms()["MetricAlarms"]
     mails = len(sandbox.mailbox.messages())
     assert [item["state"] for item in sandbox.evaluate_alarms()] == ["INSUFFICIENT_DATA"]
@@ -436,7 +436,7 @@ def test_an_alarm_is_evaluated_on_demand_at_any_time_and_tells_its_topic(sandbox
     assert "ALARM when above 0; the last data points" in told.body
 
 
-def test_a_time_that_is_none_is_refused(sandbox):
+def test_an_invalid_time_is_refused(sandbox):
     answer = requests.post(
         f"{sandbox.endpoint_url}/_sandbox/alarms",
         json={"at": "noon"},
@@ -495,7 +495,7 @@ class TestDefinitions:
         assert client.describe_state_machine(stateMachineArn=arn)["definition"] == pass_machine()
         client.delete_state_machine(stateMachineArn=arn)
 
-    def test_a_definition_can_be_asked_about(self, client):
+    def test_a_definition_can_be_validated(self, client):
         assert client.validate_state_machine_definition(definition=pass_machine())["result"] == "OK"
         answer = client.validate_state_machine_definition(definition=pass_machine(Seconds=1))
         assert answer["result"] == "FAIL"

@@ -42,7 +42,7 @@ def test_the_cut_is_the_same_every_time(source, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"), [("", "no column"), ("a;b\n1;2\n", "no column"), ("a;y\n1;no\n", "1 rows")]
 )
-def test_a_file_that_tells_no_story_is_named(tmp_path, text, words):
+def test_an_unfit_file_is_named(tmp_path, text, words):
     path = tmp_path / "other.csv"
     path.write_text(text)
     with pytest.raises(UnfitSourceError, match=words):
@@ -57,7 +57,7 @@ def test_the_area_under_the_curve_is_scikit_learns(decimals):
     assert area_under_curve(labels, probabilities) == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_best_tenth_and_the_promise_are_counted_by_hand():
+def test_the_best_tenth_and_the_mean_probability_equal_counts_by_hand():
     labels = ["yes", "no", "yes", "no"] + ["no"] * 16
     probabilities = [0.9, 0.8, 0.1, 0.1] + [0.05] * 16
     fit = fit_of(labels, probabilities)

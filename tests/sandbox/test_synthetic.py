@@ -64,7 +64,7 @@ def test_the_file_has_the_published_form(path, rows):
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 25, 5001])
-def test_any_number_of_rows_is_what_comes(tmp_path, count):
+def test_the_requested_number_of_rows_is_written(tmp_path, count):
     write_bank_marketing(tmp_path / "bank.csv", count)
     assert (tmp_path / "bank.csv").read_bytes().count(b"\r\n") == count + 1
 
@@ -101,7 +101,7 @@ def test_values_stay_within_the_published_ones(rows):
         assert low <= min(values) <= max(values) <= high, column
 
 
-def test_columns_that_belong_together_agree(rows):
+def test_related_columns_agree(rows):
     assert all((row["housing"] == "unknown") == (row["loan"] == "unknown") for row in rows)
     assert all((row["previous"] == "0") == (row["poutcome"] == "nonexistent") for row in rows)
     assert all(row["pdays"] != "999" for row in rows if row["poutcome"] == "success")
@@ -158,14 +158,14 @@ def test_means_are_like_the_published_ones_in_both_spans(spans, column, early, l
     assert mean(spans[1], column) == pytest.approx(late, abs=within)
 
 
-def test_rows_of_one_span_do_not_drift_by_themselves(spans):
+def test_rows_of_one_span_do_not_drift(spans):
     early = spans[0]
     halves = early[::2], early[1::2]
     for column, value in (("job", "admin."), ("contact", "cellular"), ("y", "yes"), ("month", "may")):
         assert share(halves[0], column, value) == pytest.approx(share(halves[1], column, value), abs=0.025)
 
 
-def test_what_the_early_span_teaches_fails_on_the_late_one(spans):
+def test_a_model_of_the_early_span_fails_on_the_late_one(spans):
     columns = [column for column in COLUMNS if column not in ("y", "duration")]
     tables = [_numbers(span, columns) for span in spans]
     outcomes = [np.array([row["y"] == "yes" for row in span]) for span in spans]
@@ -187,7 +187,7 @@ def test_what_the_early_span_teaches_fails_on_the_late_one(spans):
     assert auc(0, 1) <= 0.62
 
 
-def test_duration_gives_the_outcome_away(spans):
+def test_duration_reveals_the_outcome(spans):
     for span, least in zip(spans, (0.9, 0.7), strict=True):
         outcome = [row["y"] == "yes" for row in span]
         assert roc_auc_score(outcome, [float(row["duration"]) for row in span]) >= least

@@ -21,7 +21,7 @@ TEMPLATE = {
 }
 
 
-def test_defaults_and_given_values_come_together():
+def test_defaults_and_given_values_are_combined():
     values = resolve_parameters(TEMPLATE, {"Needed": "abc", "Size": "10"})
     assert values == {"Free": "x", "Needed": "abc", "Size": "10", "Choice": "a", "Name": ""}
 
@@ -46,7 +46,7 @@ def test_a_parameter_is_checked_as_cloudformation_checks_it(given, words):
         resolve_parameters(TEMPLATE, given)
 
 
-def test_a_pattern_holds_for_each_value_of_a_list():
+def test_a_pattern_applies_to_each_value_of_a_list():
     declared = {"Ids": {"Type": "CommaDelimitedList", "AllowedPattern": "id-[0-9]", "Default": "id-1"}}
     template = {"Parameters": declared}
     assert resolve_parameters(template, {"Ids": "id-1,id-2"}) == {"Ids": "id-1,id-2"}
@@ -55,7 +55,7 @@ def test_a_pattern_holds_for_each_value_of_a_list():
 
 
 @pytest.mark.parametrize("text", ["", "just text", "Resources: {}"])
-def test_what_is_no_template_is_told(tmp_path, text):
+def test_a_file_that_is_not_a_template_is_reported(tmp_path, text):
     path = tmp_path / "template.yaml"
     path.write_text(text)
     with pytest.raises(TemplateError, match="no Resources"):
@@ -94,12 +94,12 @@ def test_the_code_is_a_snapshot_without_compiled_files(tmp_path):
     assert packaged["Resources"]["F"]["Properties"]["CodeUri"].endswith(f"/{key}")
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path):
+def test_a_missing_folder_is_reported(tmp_path):
     with pytest.raises(TemplateError, match="F names the CodeUri .* which does not exist"):
         run_package(tmp_path, function_template(Handler="a.handler", CodeUri="src/"))
 
 
-def test_what_is_not_valid_sam_is_told(monkeypatch):
+def test_invalid_sam_is_reported(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     template = function_template(CodeUri="s3://b/k", Handler="a.b", Events={"X": {"Type": "Nonsense"}})
     with pytest.raises(TransformError, match="not valid SAM"):

@@ -16,7 +16,7 @@ def alarms(template):
     }
 
 
-def test_an_expression_of_an_alarm_has_all_that_it_names_with_one_period(alarms):
+def test_the_metrics_of_an_alarms_expression_exist_with_one_period(alarms):
     seen = 0
     for name, alarm in alarms.items():
         if queries := alarm.get("Metrics"):
@@ -28,7 +28,7 @@ def test_an_expression_of_an_alarm_has_all_that_it_names_with_one_period(alarms)
     assert seen >= 4
 
 
-def test_no_alarm_looks_further_back_than_cloudwatch_does(alarms, template):
+def test_no_alarm_exceeds_cloudwatchs_longest_range(alarms, template):
     """https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html."""
     longest_heartbeat = template["Parameters"]["HeartbeatHours"]["MaxValue"]
     for name, alarm in alarms.items():
@@ -41,7 +41,7 @@ def test_no_alarm_looks_further_back_than_cloudwatch_does(alarms, template):
         assert period * periods <= (604_800 if period >= 3600 else 86_400), name
 
 
-def test_every_alarm_says_what_to_think_of_missing_data_and_is_explained_in_the_manual(alarms):
+def test_every_alarm_treats_missing_data_explicitly_and_is_documented(alarms):
     manual = (ROOT / "docs" / "operations.md").read_text()
     for name, alarm in alarms.items():
         assert alarm["TreatMissingData"] in ("breaching", "notBreaching"), name
@@ -49,7 +49,7 @@ def test_every_alarm_says_what_to_think_of_missing_data_and_is_explained_in_the_
         assert alarm["AlarmDescription"].endswith("."), name
 
 
-def test_a_message_in_a_queue_keeps_its_alarm_until_somebody_takes_it(alarms):
+def test_a_message_in_a_queue_keeps_its_alarm_until_it_is_received(alarms):
     """SQS metrics come late: a queue that was idle reports after a quarter of an hour."""
     watched = [alarm for alarm in alarms.values() if alarm.get("Namespace") == "AWS/SQS"]
     assert len(watched) == 2

@@ -70,7 +70,7 @@ def test_widgets_fit_the_grid_and_do_not_overlap(widgets):
     assert {x for x, _ in taken} == set(range(24))
 
 
-def test_every_graph_says_what_it_shows_and_reads_a_known_metric(widgets):
+def test_every_graph_has_a_title_and_reads_a_known_metric(widgets):
     graphs = [widget for widget in widgets if widget["type"] == "metric"]
     assert len(graphs) >= 15
     for graph in graphs:
@@ -110,7 +110,7 @@ def test_columns_are_found_by_search_within_this_stack_and_named(widgets):
         assert search["label"] == "${PROP('Dim.Column')}"
 
 
-def test_the_same_stack_in_two_regions_has_two(template):
+def test_the_same_stack_in_two_regions_has_two_dashboards(template):
     """https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html: names are global."""
     name = template["Resources"]["Dashboard"]["Properties"]["DashboardName"]
     assert name == {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}

@@ -8,7 +8,7 @@ from tests.support.state_machines import NAMES, all_states, definition
 
 
 @pytest.mark.parametrize("machine", NAMES)
-def test_a_name_stands_for_one_state_of_the_whole_machine(machine):
+def test_state_names_are_unique_in_the_whole_machine(machine):
     names = [name for name, _ in all_states(definition(machine))]
     assert len(names) == len(set(names))
 
@@ -47,6 +47,6 @@ def test_a_process_that_is_killed_or_cut_off_does_not_end_a_run(state):
 
 
 @pytest.mark.parametrize("machine", NAMES)
-def test_every_state_that_does_something_is_tried_again(machine):
+def test_every_working_state_is_retried(machine):
     tasks = [(name, state) for name, state in all_states(definition(machine)) if state["Type"] == "Task"]
     assert [name for name, state in tasks if not state.get("Retry")] == []

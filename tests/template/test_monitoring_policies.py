@@ -66,12 +66,12 @@ def denied(translated, function, made):
     }
 
 
-def test_a_request_that_is_not_allowed_is_seen(translated):
+def test_a_forbidden_request_is_noticed(translated):
     made = {("s3:PutObject", "models/champion.json"), ("s3:GetObject", "reports/date=2026-11-23/drift.json")}
     assert denied(translated, "DetectDriftFunction", made) == {("s3:PutObject", "models/champion.json")}
 
 
-def test_the_drift_detector_may_do_all_that_it_does(translated):
+def test_the_drift_detector_has_the_permissions_for_its_requests(translated):
     with monitored_bucket.monitored_bucket() as clients:
         s3 = clients.bucket.client
         baseline = monitored_bucket.release(s3)
@@ -120,7 +120,7 @@ def labelled():
         yield s3
 
 
-def test_the_function_that_measures_quality_may_do_all_that_it_does(translated, labelled):
+def test_the_quality_function_has_the_permissions_for_its_requests(translated, labelled):
     probabilities, labels = labelled_bucket.draw(500, -0.1)
     digits = labelled_bucket.put_scored(
         labelled, probabilities=probabilities, own={"customer": [f"c{n}" for n in range(500)]}

@@ -45,7 +45,7 @@ def test_without_a_permission_or_its_statement_a_request_is_refused(translated, 
     assert survived == []
 
 
-def test_a_statement_that_goes_and_one_that_comes_are_noticed(translated):
+def test_removed_and_added_statements_are_noticed(translated):
     changed = copy.deepcopy(translated)
     statements = changed["Resources"]["RemoveOwned"]["Properties"]["PolicyDocument"]["Statement"]
     del statements[0]

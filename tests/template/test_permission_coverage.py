@@ -58,13 +58,13 @@ def test_a_permission_is_needed_where_without_it_the_request_is_refused(document
     assert needed(document, asked("s3:GetObject", f"{BUCKET}/c/x")) == {("s3:GetObject", f"{BUCKET}/*")}
 
 
-def test_an_action_is_asked_for_only_on_what_it_can_be_used_on(document):
+def test_an_action_is_required_only_on_its_resource_types(document):
     found = {(each.action, each.resource) for each in cover(document, []).permissions}
     assert ("s3:ListBucket", BUCKET) in found
     assert ("s3:ListBucket", f"{BUCKET}/*") not in found
 
 
-def test_what_a_parameter_brings_is_judged_with_it_and_by_its_condition(document):
+def test_a_parameters_statements_are_judged_with_its_condition(document):
     key = "arn:aws:kms:us-east-1:123456789012:key/sample"
     via = {"kms:viaservice": "s3.us-east-1.amazonaws.com"}
     assert needed(document, asked("kms:Decrypt", key, **via)) == {("kms:Decrypt", key)}
@@ -88,7 +88,7 @@ def test_a_record_is_read_with_sample_names_and_only_of_the_usual_stack(tmp_path
     assert request.resource == "arn:aws:sns:us-east-1:123456789012:autowatch-AlertTopic-SAMPLE000000"
 
 
-def test_what_nothing_needs_is_told_unless_it_has_a_reason(document):
+def test_an_unneeded_permission_is_reported_unless_it_has_a_reason(document):
     listing = asked("s3:ListBucket", BUCKET)
     coverage = cover(document, [listing])
     reasons = [

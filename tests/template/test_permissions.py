@@ -40,7 +40,7 @@ def test_every_statement_is_one_that_aws_can_use(translated):
         ),
     ],
 )
-def test_what_aws_cannot_use_is_told(action, resource, condition, words):
+def test_a_statement_that_aws_cannot_use_is_reported(action, resource, condition, words):
     body = {"Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition}
     told = faults(Statement("Role", "policy", 0, body))
     assert any(words in fault for fault in told), told
@@ -71,6 +71,6 @@ def test_what_aws_cannot_use_is_told(action, resource, condition, words):
         ("s3:PutObject", "*", {"Bool": {"aws:SecureTransport": "true"}}),
     ],
 )
-def test_what_aws_can_use_is_let_be(action, resource, condition):
+def test_a_statement_that_aws_can_use_is_accepted(action, resource, condition):
     body = {"Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition}
     assert faults(Statement("Role", "policy", 0, body)) == []

@@ -61,7 +61,7 @@ def test_an_endpoint_of_the_stack_is_known_by_its_tag_whatever_its_name(granted,
     assert by_name == names.get(action, set())
 
 
-def test_whoever_makes_or_changes_what_a_key_encrypts_may_grant_the_key(granted):
+def test_roles_that_create_or_change_encrypted_resources_may_grant_the_key(granted):
     made = (
         "CreateAutoMLJobV2",
         "CreateEndpointConfig",
@@ -92,7 +92,7 @@ def test_a_container_writes_its_results_and_nothing_else(granted, action):
 
 
 @pytest.mark.parametrize("action", ["Create", "Describe", "Delete"])
-def test_clarify_may_have_its_endpoint_and_no_other(granted, action):
+def test_clarify_may_create_only_its_own_endpoint(granted, action):
     for kind, noun in (("endpoint", "Endpoint"), ("endpoint-config", "EndpointConfig")):
         places = {place for owner, place, _ in granted(f"sagemaker:{action}{noun}") if owner == "SageMaker"}
         assert f"{SAGEMAKER}:{kind}/sm-clarify-*" in places
@@ -101,7 +101,7 @@ def test_clarify_may_have_its_endpoint_and_no_other(granted, action):
     assert f"{SAGEMAKER}:endpoint/sm-clarify-*" in asked
 
 
-def test_a_failed_transform_may_be_taken_up_again(granted):
+def test_a_failed_transform_may_be_redriven(granted):
     """https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html."""
     children = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:{STACK}-transform/*"
     assert granted("states:RedriveExecution") == [("TransformStateMachine", children, None)]
@@ -110,7 +110,7 @@ def test_a_failed_transform_may_be_taken_up_again(granted):
         assert places == [children.replace("/*", ":*"), children], action
 
 
-def test_nothing_is_tied_to_one_partition():
+def test_nothing_depends_on_one_partition():
     """GovCloud and China have ARNs and consoles of their own."""
     for path in (ROOT / "template.yaml", *(ROOT / "statemachine").glob("*.json")):
         text = path.read_text()
@@ -118,7 +118,7 @@ def test_nothing_is_tied_to_one_partition():
         assert not re.search(r"https://[\w.${}:]*console\.", text), "the mapping Consoles has the hosts"
 
 
-def test_whoever_reads_writes_or_tells_may_use_the_key_through_that_service_alone(translated):
+def test_roles_may_use_the_key_only_through_the_services_they_use(translated):
     """A key of one's own encrypts bucket, topic and queues."""
     services = {"s3:": "s3", "sns:Publish": "sns", "sqs:": "sqs"}
     via = {
@@ -134,7 +134,7 @@ def test_whoever_reads_writes_or_tells_may_use_the_key_through_that_service_alon
                 assert (statement.owner, service) in via, statement.name
 
 
-def test_a_functions_code_has_no_hand_in_the_network_by_which_lambda_reaches_a_vpc(translated):
+def test_a_functions_code_may_not_change_its_vpc_network(translated):
     """https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html: deny what the code has no use for."""
     statements = role_statements(translated)
     granted = {

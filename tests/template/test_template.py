@@ -53,12 +53,12 @@ def references(node):
             yield from references(item)
 
 
-def test_no_resource_waits_for_itself(resources):
+def test_no_resource_depends_on_itself(resources):
     graph = {name: set(references(item)) & resources.keys() for name, item in resources.items()}
     assert len(list(TopologicalSorter(graph).static_order())) == len(resources)
 
 
-def test_the_circle_test_sees_a_circle():
+def test_the_circle_test_finds_a_circle():
     graph = {"A": set(references({"Fn::Sub": "${B.Arn}/x"})), "B": set(references({"DependsOn": ["A"]}))}
     with pytest.raises(ValueError, match="cycle"):
         list(TopologicalSorter(graph).static_order())
@@ -150,7 +150,7 @@ def test_patterns_let_the_right_values_through(template, name, good, bad):
     assert not any(re.fullmatch(pattern, value) for value in bad)
 
 
-def test_notifications_fire_on_what_people_put_alone_so_that_nothing_written_fires_them(template):
+def test_notifications_fire_only_on_uploads_of_people(template):
     rules = []
     for properties in functions(template).values():
         for event in properties.get("Events", {}).values():
@@ -239,7 +239,7 @@ def test_the_bucket_is_encrypted_private_versioned_tls_only_and_kept(resources):
     assert len(statement["Resource"]) == 2
 
 
-def test_every_handler_is_there_and_is_named_as_agreed(template):
+def test_every_handler_exists_under_the_agreed_name(template):
     for name, properties in functions(template).items():
         module, function = properties["Handler"].rsplit(".", 1)
         assert function == "lambda_handler", name
@@ -318,7 +318,7 @@ def test_asynchronous_functions_have_a_place_for_what_failed(template):
                 assert event["Properties"]["ScheduleExpressionTimezone"] == {"Ref": "TimeZone"}, name
 
 
-def test_a_second_stack_finds_no_name_taken(resources):
+def test_a_second_stack_has_no_name_conflict(resources):
     """Every named resource carries the stack's name."""
     for name, item in resources.items():
         for key, value in item["Properties"].items():
@@ -354,7 +354,7 @@ def test_the_walkthroughs_names_are_kept(template):
     assert loader <= variables["LoadDmmFunction"].keys()
 
 
-def test_the_outputs_are_those_that_people_rely_on(template):
+def test_the_outputs_are_stable(template):
     expected = {
         "DataBucketName",
         "EndpointName",
@@ -393,7 +393,7 @@ def test_a_metric_that_serverless_endpoints_do_not_have_is_watched_on_instances_
     assert [item["Condition"] for item in watching] == ["HasInstances"]
 
 
-def test_scoring_sets_no_concurrency_aside_unless_asked(template):
+def test_scoring_reserves_no_concurrency_by_default(template):
     """Lambda refuses to set aside what leaves less than 100 places, and a new account has ten."""
     scoring = template["Resources"]["InvokeEndpointFunction"]["Properties"]
     reserved = scoring["ReservedConcurrentExecutions"]["Fn::If"]
@@ -401,7 +401,7 @@ def test_scoring_sets_no_concurrency_aside_unless_asked(template):
     assert template["Parameters"]["ReservedConcurrency"]["Default"] == 0
 
 
-def test_nothing_is_removed_and_nothing_runs_in_a_vpc_unless_asked(template):
+def test_retention_and_vpc_are_off_by_default(template):
     parameters = template["Parameters"]
     days = ("InferenceDays", "PredictionsDays", "RejectedDays", "LabelsDays")
     assert [parameters[name]["Default"] for name in days] == [0, 0, 0, 0]

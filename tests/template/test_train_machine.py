@@ -46,7 +46,7 @@ def test_every_error_leads_to_the_clean_up(name):
     assert catcher == {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Fail"}
 
 
-def test_what_domino_does_leaves_the_release_as_it_is():
+def test_a_failure_of_domino_does_not_affect_the_release():
     (catcher,) = STATES["RegisterModel"]["Catch"]
     assert (catcher["ErrorEquals"], catcher["Next"]) == (["States.ALL"], STATES["RegisterModel"]["Next"])
     assert STATES["Promote"]["Next"] == "RegisterModel"
@@ -61,13 +61,13 @@ def test_a_clean_up_that_fails_leads_to_a_message():
 
 
 @pytest.mark.parametrize("name", ["PreparePromotion", "Stage", "Release", "Finish", "Fail"])
-def test_what_meets_a_busy_endpoint_comes_again(name):
+def test_a_state_that_meets_a_busy_endpoint_is_retried(name):
     (retrier,) = [item for item in STATES[name]["Retry"] if "EndpointBusy" in item["ErrorEquals"]]
     assert retrier["MaxAttempts"] >= 30
 
 
 @pytest.mark.parametrize("name", sorted(TASKS.keys() - {"Skip", "Gate", "RegisterModel", "GiveUp"}))
-def test_what_asks_sagemaker_comes_again_when_throttled(name):
+def test_a_throttled_request_to_sagemaker_is_retried(name):
     (retrier,) = [item for item in TASKS[name]["Retry"] if item["ErrorEquals"] == ["Throttled"]]
     assert retrier["MaxAttempts"] >= 30
 
@@ -75,7 +75,7 @@ def test_what_asks_sagemaker_comes_again_when_throttled(name):
 @pytest.mark.parametrize(
     ("name", "told"), [("Release", {"config"}), ("Promote", {"run", "config"}), ("RegisterModel", {"run"})]
 )
-def test_a_release_is_of_the_model_at_hand_be_it_new_or_an_earlier_runs(name, told):
+def test_a_release_uses_the_given_model_new_or_earlier(name, told):
     assert TASKS[name]["Parameters"]["Payload"] == {f"{each}.$": f"$.stage.value.{each}" for each in told}
     before = {other for other, state in STATES.items() if name in successors(state)}
     if name == "Release":
@@ -83,7 +83,7 @@ def test_a_release_is_of_the_model_at_hand_be_it_new_or_an_earlier_runs(name, to
 
 
 @pytest.mark.parametrize("name", sorted(TASKS))
-def test_every_task_is_tried_again_when_lambda_itself_stumbles(name):
+def test_every_task_is_retried_after_an_error_of_lambda(name):
     tried_again = {error for retrier in TASKS[name]["Retry"] for error in retrier["ErrorEquals"]}
     stumbling = "States.TaskFailed" if "sns:publish" in TASKS[name]["Resource"] else "Lambda.ServiceException"
     assert stumbling in tried_again
@@ -91,13 +91,13 @@ def test_every_task_is_tried_again_when_lambda_itself_stumbles(name):
 
 
 @pytest.mark.parametrize("name", sorted(name for name, state in STATES.items() if state["Type"] == "Wait"))
-def test_every_wait_is_followed_by_a_look_that_can_give_up(name):
+def test_every_wait_is_followed_by_a_poll_with_a_limit(name):
     look = STATES[name]["Next"]
     assert STATES[look]["Type"] == "Task"
     assert look in ("DescribeAutopilot", "DescribeCandidate", "DescribeEndpoint")
 
 
-def test_the_template_substitutes_exactly_what_the_definition_asks_for(template):
+def test_the_template_substitutes_exactly_the_definitions_variables(template):
     asked = set(re.findall(r"\$\{(\w+)\}", json.dumps(DEFINITION)))
     machine = template["Resources"]["TrainStateMachine"]["Properties"]
     assert asked == set(machine["DefinitionSubstitutions"])
@@ -116,5 +116,5 @@ def test_the_longest_wait_stays_within_the_events_of_one_execution(template, sec
     assert 9 * looks < 25_000 / 3
 
 
-def test_the_machine_itself_is_bounded_in_time():
+def test_the_machine_has_a_time_limit():
     assert 0 < DEFINITION["TimeoutSeconds"] <= 7 * 24 * 3600

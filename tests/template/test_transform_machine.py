@@ -63,7 +63,7 @@ def test_a_file_that_cannot_be_announced_again_fails_the_execution_with_that_err
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
-def test_every_function_is_tried_again_when_lambda_stumbles_or_its_process_dies(name):
+def test_every_function_is_retried_after_an_error_of_lambda_or_a_killed_process(name):
     tried_again = {error for retrier in TASKS[name]["Retry"] for error in retrier["ErrorEquals"]}
     assert {"Lambda.ServiceException", "Lambda.TooManyRequestsException", "Runtime.ExitError"} <= tried_again
     assert "States.ALL" not in tried_again, "a function's own error would be repeated without hope"
@@ -82,7 +82,7 @@ def test_pieces_are_read_from_the_bucket_bounded_and_leave_no_result_in_the_payl
 
 
 @pytest.mark.parametrize("name", sorted(MAPS))
-def test_the_error_of_a_piece_is_kept_where_the_clean_up_looks_for_it(name):
+def test_the_error_of_a_piece_is_kept_for_the_clean_up(name):
     processor = MAPS[name]["ItemProcessor"]
     (catcher,) = processor["States"][processor["StartAt"]]["Catch"]
     assert catcher["ErrorEquals"] == ["States.ALL"]
@@ -92,12 +92,12 @@ def test_the_error_of_a_piece_is_kept_where_the_clean_up_looks_for_it(name):
     assert processor["States"][kept["Next"]]["Type"] == "Fail"
 
 
-def test_every_wait_is_followed_by_a_call_that_can_give_up():
+def test_every_wait_is_followed_by_a_call_with_a_limit():
     waits = {name: state["Next"] for name, state in STATES.items() if state["Type"] == "Wait"}
     assert waits == {"WaitForTransform": "RunTransform", "WaitForRelease": "AnnounceAgain"}
 
 
-def test_the_template_substitutes_exactly_what_the_definition_asks_for(template):
+def test_the_template_substitutes_exactly_the_definitions_variables(template):
     asked = set(re.findall(r"\$\{(\w+)\}", json.dumps(DEFINITION)))
     machine = template["Resources"]["TransformStateMachine"]["Properties"]
     assert asked == set(machine["DefinitionSubstitutions"])
@@ -112,5 +112,5 @@ def test_work_objects_are_swept_with_all_their_versions(resources):
     assert rule["NoncurrentVersionExpiration"]["NoncurrentDays"] == 1
 
 
-def test_the_machine_itself_is_bounded_in_time():
+def test_the_machine_has_a_time_limit():
     assert 0 < DEFINITION["TimeoutSeconds"] <= 7 * 24 * 3600

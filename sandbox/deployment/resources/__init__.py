@@ -1,4 +1,4 @@
-"""The resource types that a stack may have; every other is refused by name."""
+"""The resource types that a stack may have; every other type is rejected by name."""
 
 from sandbox.deployment.resources import functions, identity, messages, services, storage, watching
 from sandbox.deployment.resources.custom import Answers, Custom
@@ -34,13 +34,13 @@ _KINDS: dict[str, Kind] = {
 
 
 class Kinds:
-    """The kinds of resource by their type."""
+    """The kinds of resource by type."""
 
     def __init__(self, answers: Answers) -> None:
         self._custom = Custom(answers)
 
     def of(self, resource_type: str) -> Kind:
-        """The kind of a type; TemplateError when the sandbox does not have it."""
+        """The kind of a type; raises TemplateError for an unsupported type."""
         if resource_type.startswith("Custom::") or resource_type == "AWS::CloudFormation::CustomResource":
             return self._custom
         if resource_type not in _KINDS:

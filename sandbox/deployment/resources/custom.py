@@ -18,21 +18,21 @@ _DEFAULT_TIMEOUT_SECONDS = 3600
 
 
 class Answers:
-    """The answers that functions have yet to give."""
+    """The answers that functions have yet to send."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[str, queue.Queue[dict[str, Any]]] = {}
 
     def expect(self) -> tuple[str, "queue.Queue[dict[str, Any]]"]:
-        """A new token, and where the answer that names it will be."""
+        """A new token, and the future answer for it."""
         token, answer = uuid.uuid4().hex, queue.Queue[dict[str, Any]]()
         with self._lock:
             self._waiting[token] = answer
         return token, answer
 
     def give(self, token: str, body: bytes) -> None:
-        """An answer came; NotFoundError when nobody waits for one with this token."""
+        """Deliver an answer; raise NotFoundError if no request has this token."""
         with self._lock:
             waiting = self._waiting.pop(token, None)
         if waiting is None:
@@ -54,7 +54,7 @@ class Custom(Kind):
         return self._made(answer)
 
     def update(self, context: Context, request: Request, made: Made, before: dict[str, Any]) -> Made:
-        """Ask the function to update; another physical id in its answer is a new resource."""
+        """Ask the function to update; a different physical id in its answer means a new resource."""
         told = {
             "RequestType": "Update",
             "PhysicalResourceId": made.physical_id,
@@ -102,7 +102,7 @@ class Custom(Kind):
 
 
 def _texts(value: Any) -> Any:
-    """Properties as a function gets them: every number and truth value as text."""
+    """Properties as a function receives them: numbers and booleans as text."""
     if isinstance(value, dict):
         return {name: _texts(item) for name, item in value.items()}
     return [_texts(item) for item in value] if isinstance(value, list) else as_text(value)

@@ -9,7 +9,7 @@ from sandbox.errors import TemplateError
 from sandbox.functions.lambda_api import LOGICAL_ID_TAG, STACK_NAME_TAG
 
 _CODE_ARGUMENTS = ("S3Bucket", "S3Key", "S3ObjectVersion", "ZipFile")
-# What UpdateFunctionConfiguration resets when the template no longer sets it.
+# UpdateFunctionConfiguration resets these when the template no longer sets them.
 _DEFAULTS = {
     "Description": "",
     "Environment": {"Variables": {}},
@@ -37,7 +37,7 @@ class Function(Kind):
         return Made(request.name, {"Arn": arn}, request.name)
 
     def update(self, context: Context, request: Request, made: Made, before: dict[str, Any]) -> Made:
-        """Change the code, the configuration, the reserved concurrency and the tags, each when it differs."""
+        """Change the code, the configuration, the reserved concurrency and the tags, each only if it differs."""
         properties, reserved = self._arguments(request)
         code, tags = properties.pop("Code"), properties.pop("Tags")
         if request.properties["Code"] != before["Code"]:
@@ -136,7 +136,7 @@ class EventInvokeConfig(Kind):
     replaced_by = frozenset({"FunctionName", "Qualifier"})
 
     def create(self, context: Context, request: Request) -> Made:
-        """Set the retries, the age and the destinations."""
+        """Set the retries, the maximum age and the destinations."""
         properties = dict(request.properties)
         properties.pop("Qualifier", None)
         context.call("lambda", "put_function_event_invoke_config", **properties)
@@ -147,7 +147,7 @@ class EventInvokeConfig(Kind):
         return self.create(context, request)
 
     def delete(self, context: Context, request: Request, made: Made) -> None:
-        """Go back to the service's defaults."""
+        """Restore the service's defaults."""
         context.call(
             "lambda", "delete_function_event_invoke_config", FunctionName=request.properties["FunctionName"]
         )

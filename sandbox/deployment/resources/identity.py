@@ -63,7 +63,7 @@ class Role(Kind):
         return made
 
     def delete(self, context: Context, request: Request, made: Made) -> None:
-        """Delete the role and what hangs on it."""
+        """Delete the role with its policies and attachments."""
         iam = context.client("iam")
         for name in iam.list_role_policies(RoleName=made.name)["PolicyNames"]:
             iam.delete_role_policy(RoleName=made.name, PolicyName=name)
@@ -86,7 +86,7 @@ class Role(Kind):
 
 
 class ManagedPolicy(Kind):
-    """AWS::IAM::ManagedPolicy, for roles alone."""
+    """AWS::IAM::ManagedPolicy, for roles only."""
 
     name_property = "ManagedPolicyName"
     longest_name = 128
@@ -108,7 +108,7 @@ class ManagedPolicy(Kind):
         return Made(policy["Arn"], {"PolicyArn": policy["Arn"], "PolicyId": policy["PolicyId"]}, request.name)
 
     def update(self, context: Context, request: Request, made: Made, before: dict[str, Any]) -> Made:
-        """Give the policy a new default version, the only one that stays, and attach it anew."""
+        """Give the policy a new default version, delete the others, and attach it again."""
         properties = self._checked(request)
         context.call(
             "iam",
@@ -167,7 +167,7 @@ class Policy(Kind):
         return Made(request.name, name=request.name)
 
     def update(self, context: Context, request: Request, made: Made, before: dict[str, Any]) -> Made:
-        """Put it again, and take it from roles that are no longer named."""
+        """Put it again, and remove it from roles that are no longer named."""
         gone = set(before.get("Roles", [])) - set(request.properties.get("Roles", []))
         self._take_from(context, made.name, gone)
         self.create(context, request)

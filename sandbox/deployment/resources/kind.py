@@ -1,7 +1,6 @@
-"""What every kind of resource has in common: how it is named, created, updated and deleted.
+"""Common to every kind of resource: how it is named, created, updated and deleted.
 
-Each does it through the service's own API, so that botocore checks every field, and whatever the service refuses
-fails the deployment.
+Each uses the service's own API: botocore checks every field, and a refusal by the service fails the deployment.
 """
 
 from abc import ABC, abstractmethod
@@ -33,10 +32,10 @@ _GONE = (
 
 @dataclass
 class Context:
-    """What resources are made with."""
+    """What creating a resource requires."""
 
     session: Any
-    """A boto3 session with the credentials of the one who deploys."""
+    """A boto3 session with the deployer's credentials."""
     endpoint_url: str
     account_id: str
     region: str
@@ -45,13 +44,13 @@ class Context:
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        """A client of the sandbox's own service, the same each time."""
+        """A client of the sandbox's own service, created once."""
         if service not in self._clients:
             self._clients[service] = self.session.client(service, endpoint_url=self.endpoint_url)
         return self._clients[service]
 
     def call(self, service: str, operation: str, **parameters: Any) -> Any:
-        """Call an operation, its parameters fitted to their types as CloudFormation fits them."""
+        """Call an operation with its parameters converted as CloudFormation converts them."""
         client = self.client(service)
         name = client.meta.method_to_api_mapping[operation]
         shape = client.meta.service_model.operation_model(name).input_shape
@@ -71,7 +70,7 @@ class Request:
     logical_id: str
     kind: str
     name: str
-    """The physical name: the template's own, or a made-up one."""
+    """The physical name: the template's own, or a generated one."""
     properties: dict[str, Any]
     tags: dict[str, str]
     """The stack's tags, which its resources get too."""
@@ -79,7 +78,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Made:
-    """A resource that is there."""
+    """An existing resource."""
 
     physical_id: str
     attributes: dict[str, Any] = field(default_factory=dict)
@@ -87,7 +86,7 @@ class Made:
 
 
 class Kind(ABC):
-    """One type of resource. `replaced_by` are the properties whose change needs a new resource."""
+    """One type of resource. Changing one of the properties in `replaced_by` requires a new resource."""
 
     name_property: str | None = None
     longest_name = 64
@@ -95,19 +94,19 @@ class Kind(ABC):
 
     @abstractmethod
     def create(self, context: Context, request: Request) -> Made:
-        """Make the resource."""
+        """Create the resource."""
 
     @abstractmethod
     def update(self, context: Context, request: Request, made: Made, before: dict[str, Any]) -> Made:
-        """Change what is there from the properties `before` to the request's."""
+        """Change the existing resource from the properties `before` to the request's."""
 
     @abstractmethod
     def delete(self, context: Context, request: Request, made: Made) -> None:
-        """Remove the resource. One that no longer exists is not an error."""
+        """Remove the resource. A missing one is not an error."""
 
 
 class Replaced(Kind):
-    """A resource none of whose properties can change: CloudFormation replaces it."""
+    """A resource without changeable properties: CloudFormation replaces it."""
 
     def update(self, context: Context, request: Request, made: Made, before: dict[str, Any]) -> Made:
         """Do nothing: only the stack's tags differ, and the resource has no tags."""
@@ -128,7 +127,7 @@ def is_gone(error: ClientError) -> bool:
 
 
 def take(properties: dict[str, Any], logical_id: str, *names: str) -> dict[str, Any]:
-    """These properties, where they are there; TemplateError for any other."""
+    """These properties, if set; raises TemplateError for any other."""
     if rest := sorted(set(properties) - set(names)):
         raise TemplateError(
             f"{logical_id} has the properties {', '.join(rest)}, which the sandbox does not have."
@@ -144,14 +143,14 @@ def tags_of(request: Request) -> dict[str, str]:
 
 
 def tag_list(request: Request, key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
-    """The same as the list of pairs that most APIs take."""
+    """The tags as the list of pairs that most APIs expect."""
     return [{key: name, value: text} for name, text in tags_of(request).items()]
 
 
 def fit(value: Any, shape: Shape | None) -> Any:
-    """Text to numbers and truth values, and these to text, where the API's model asks for it.
+    """Converts text to numbers and booleans, or these to text, where the API's model requires it.
 
-    What does not fit stays, and botocore refuses it.
+    Unfit values stay, and botocore rejects them.
     """
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         return {name: fit(item, shape.members.get(name)) for name, item in value.items()}

@@ -266,7 +266,7 @@ class Rule(Kind):
 
 
 def _bus_of(request: Request) -> dict[str, str]:
-    """The bus that a rule is on, as the API takes it; nothing for the default one."""
+    """The bus of a rule, as the API expects it; nothing for the default bus."""
     return (
         {"EventBusName": request.properties["EventBusName"]} if "EventBusName" in request.properties else {}
     )

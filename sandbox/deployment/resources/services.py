@@ -30,7 +30,7 @@ class StateMachine(Kind):
         return Made(arn, {"Arn": arn, "Name": request.name}, request.name)
 
     def update(self, context: Context, request: Request, made: Made, before: dict[str, Any]) -> Made:
-        """Give the machine another definition or role; executions that run go on with theirs."""
+        """Give the machine another definition or role; running executions continue with theirs."""
         arguments = self._arguments(context, request)
         context.call("stepfunctions", "update_state_machine", stateMachineArn=made.physical_id, **arguments)
         return made
@@ -85,7 +85,7 @@ class StateMachine(Kind):
 
 
 def _lower_first(value: Any) -> Any:
-    """The members of a structure as Step Functions' API spells them."""
+    """The members of a structure in the spelling of Step Functions' API."""
     if isinstance(value, dict):
         return {name[0].lower() + name[1:]: _lower_first(item) for name, item in value.items()}
     return [_lower_first(item) for item in value] if isinstance(value, list) else value
@@ -105,7 +105,7 @@ class Parameter(Kind):
         return self._made(request, request.name)
 
     def update(self, context: Context, request: Request, made: Made, before: dict[str, Any]) -> Made:
-        """Write the parameter anew."""
+        """Overwrite the parameter."""
         context.call("ssm", "put_parameter", **self._arguments(request), Name=made.name, Overwrite=True)
         return self._made(request, made.name)
 
@@ -148,7 +148,7 @@ class Secret(Kind):
         return made
 
     def delete(self, context: Context, request: Request, made: Made) -> None:
-        """Delete the secret for good, as CloudFormation does."""
+        """Delete the secret permanently, as CloudFormation does."""
         context.call(
             "secretsmanager", "delete_secret", SecretId=made.physical_id, ForceDeleteWithoutRecovery=True
         )

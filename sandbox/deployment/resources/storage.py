@@ -88,7 +88,7 @@ class Bucket(Kind):
         if versioning := properties.get("VersioningConfiguration"):
             context.call("s3", "put_bucket_versioning", Bucket=bucket, VersioningConfiguration=versioning)
         if properties.get("ObjectLockEnabled"):
-            # As in AWS it cannot be taken back, and where the template no longer asks for it, it stays.
+            # As in AWS this cannot be undone, so it stays when the template no longer sets it.
             locking = {"ObjectLockEnabled": "Enabled"}
             context.call(
                 "s3", "put_object_lock_configuration", Bucket=bucket, ObjectLockConfiguration=locking
@@ -112,7 +112,7 @@ def _encryption_rule(rule: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
-    """CloudFormation's lifecycle rule in the words of the API."""
+    """CloudFormation's lifecycle rule in the API's form."""
     rule = dict(rule)
     if "ExpirationInDays" in rule:
         rule["Expiration"] = {"Days": rule.pop("ExpirationInDays")}

@@ -13,7 +13,7 @@ class LogGroup(Kind):
     replaced_by = frozenset({"LogGroupClass"})
 
     def create(self, context: Context, request: Request) -> Made:
-        """Create the group and say how long it keeps what it gets."""
+        """Create the group and set its retention."""
         names = ("KmsKeyId", "LogGroupName", "RetentionInDays", "Tags")
         properties = take(request.properties, request.logical_id, *names)
         options: dict[str, Any] = {}

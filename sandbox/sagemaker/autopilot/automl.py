@@ -20,7 +20,7 @@ from sandbox.sagemaker.wire.tags import Tags
 _ALGORITHMS = ("lightgbm", "catboost", "xgboost", "extra-trees", "randomforest", "linear-learner")
 _DEFAULT_CANDIDATES = 250
 _DEFAULT_RUNTIME_SECONDS = 3600
-# The worker keeps to the limit; this ends one that hangs.
+# The worker observes the time limit; this ends one that hangs.
 _SECONDS_BEYOND_LIMIT = 60
 _DEFAULT_VALIDATION_FRACTION = 0.2
 _INFERENCE_OUTPUTS = "predicted_label,probability,probabilities,labels"
@@ -68,8 +68,8 @@ class AutoMLJobs:
         """CreateAutoMLJobV2.
 
         Raises:
-            ResourceInUse: there is a job of this name.
-            ValidationException: the request asks for what SageMaker refuses or the sandbox does not offer.
+            ResourceInUse: the name is taken.
+            ValidationException: SageMaker refuses the request, or the sandbox does not support it.
         """
         check_job_request(request)
         name = request["AutoMLJobName"]
@@ -125,7 +125,7 @@ class AutoMLJobs:
         return page(chosen, request, "Candidates")
 
     def stop(self, request: dict[str, Any]) -> dict[str, Any]:
-        """StopAutoMLJob: the job is Stopping until its process is gone.
+        """StopAutoMLJob: the job is Stopping until its process has ended.
 
         Raises:
             ValidationException: the job has ended.
@@ -240,7 +240,7 @@ class AutoMLJobs:
             return self._jobs[name]
 
     def _state(self, job: _Job) -> _State:
-        # Ask first whether the process runs: once it has ended, everything that it wrote is there.
+        # Check first whether the process runs: once it has ended, all of its output exists.
         running = job.child is not None and job.child.running
         progress = self._progress(job)
         if progress["status"] != "InProgress" and not (job.stopping and running):
@@ -324,7 +324,7 @@ class AutoMLJobs:
             "CandidateProperties": {
                 "CandidateMetrics": [
                     {
-                        # The objective names have no LogLoss, so SageMaker gives that one its standard name only.
+                        # The objective names lack LogLoss, so SageMaker gives it only its standard name.
                         "MetricName": None if name == "LogLoss" else name,
                         "StandardMetricName": name,
                         "Value": value,

@@ -1,4 +1,4 @@
-"""The rules of CreateAutoMLJobV2 that its service model does not state, and the limits of the sandbox."""
+"""The rules of CreateAutoMLJobV2 that its service model lacks, and the limits of the sandbox."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ _CONTENT_TYPES = ("text/csv", "text/csv;header=present")
 
 
 def check_job_request(request: dict[str, Any]) -> None:
-    """Refuses what SageMaker refuses, and what the sandbox cannot do as SageMaker does it.
+    """Refuses what SageMaker refuses, and what the sandbox cannot do in the same way.
 
     Raises:
-        ValidationException: with what is wrong; "in the sandbox" marks a limit of the sandbox.
+        ValidationException: names the fault; "in the sandbox" marks a limit of the sandbox.
     """
     _check_channels(request)
     if set(request["AutoMLProblemTypeConfig"]) != {"TabularJobConfig"}:

@@ -1,8 +1,8 @@
-"""The JSONPath expressions that Batch Transform takes for CSV: which of a record's fields go on, by their index.
+"""The JSONPath expressions that Batch Transform accepts for CSV: they select a record's fields by index.
 
 Documented: `$`, `$[1]`, `$[0,2]`, `$[-1]`, `$[1:]`. One example of the API mixes indexes and a slice, `$[0,5:]`, which
-the library that the documentation names refuses. Of a slice with an end the documentation says that the end is
-included, and of that library, that it is not. The sandbox refuses both, so that no code relies on either.
+the library that the documentation names refuses. For a slice with an end, the documentation says that the end is
+included, the library's that it is not. The sandbox refuses both, so that no code relies on either.
 """
 
 import re
@@ -15,14 +15,14 @@ _OPEN_SLICE = re.compile(r"(\d*):")
 
 
 class FieldMissing(Exception):
-    """A record has no field at an index that the filter asks for."""
+    """A record lacks a field that the filter selects."""
 
 
 class CsvFilter:
-    """A filter of `DataProcessing`; the fields come in the order in which it names them."""
+    """A filter of `DataProcessing`; fields are returned in the filter's order."""
 
     def __init__(self, expression: str, member: str) -> None:
-        """Raises ValidationException, naming the request's `member`, where the expression is not valid for CSV."""
+        """Raises ValidationException, naming the request's `member`, if the expression is not valid for CSV."""
         match = _EXPRESSION.fullmatch(expression)
         if match is None:
             raise _refusal(expression, member)
@@ -35,11 +35,11 @@ class CsvFilter:
 
     @property
     def takes_all(self) -> bool:
-        """Whether records go on as they are."""
+        """Whether the filter leaves records unchanged."""
         return self._items is None
 
     def apply(self, fields: list[str]) -> list[str]:
-        """The chosen fields of a record.
+        """The selected fields of a record.
 
         Raises:
             FieldMissing: it has too few of them.

@@ -56,14 +56,14 @@ class _Job:
         return str(self.request["TransformJobName"])
 
     def write_log(self, line: str) -> None:
-        """Adds a line in the form in which SageMaker writes a job's log."""
+        """Adds a line in the format of SageMaker's job logs."""
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
         with self.logging, self.log.open("a") as log:
             log.write(f"{moment}:[sagemaker logs]: {line}\n")
 
 
 class TransformJobs:
-    """Batch Transform: a container of its own for every job, its instances as so many workers."""
+    """Batch Transform: one container for each job, and a worker for each instance."""
 
     def __init__(self, platform: Platform, tags: Tags, models: Models) -> None:
         self._platform = platform
@@ -76,9 +76,9 @@ class TransformJobs:
         """CreateTransformJob.
 
         Raises:
-            ResourceInUse: there is a job of this name.
-            ValidationException: the model does not exist, or the request asks for what SageMaker refuses or the
-                sandbox does not offer.
+            ResourceInUse: the name is taken.
+            ValidationException: the model does not exist, SageMaker refuses the request, or the sandbox does not
+                support it.
         """
         check_transform_request(request)
         container = self._container(request)
@@ -111,7 +111,7 @@ class TransformJobs:
             }
 
     def stop(self, request: dict[str, Any]) -> dict[str, Any]:
-        """StopTransformJob: the job is Stopping until its workers have ended; nothing of its output is stored.
+        """StopTransformJob: the job is Stopping until its workers have ended; no output is stored.
 
         Raises:
             ValidationException: the job has ended.
@@ -127,7 +127,7 @@ class TransformJobs:
             job.stopped.set()
             server = job.server
         if server:
-            # Requests under way end with their container.
+            # Requests in progress end with their container.
             threading.Thread(target=server.close, daemon=True).start()
         return {}
 
@@ -196,7 +196,7 @@ class TransformJobs:
         return folder
 
     def _transform(self, job: _Job, folder: Path) -> str | None:
-        """Transforms every object and stores what came out; the reason where one of them failed."""
+        """Transforms every object and stores the output; returns the reason if one failed."""
         bucket, prefix = split_s3_uri(job.request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"])
         keys = self._list(self._s3(job), bucket, prefix)
         if not keys:
@@ -211,7 +211,7 @@ class TransformJobs:
         job.server.start(_STARTUP_SECONDS)
         workers = min(job.request["TransformResources"]["InstanceCount"], len(keys))
         with ThreadPoolExecutor(workers, thread_name_prefix="worker") as pool:
-            # One object is one worker's, from its first record to its last.
+            # One worker processes an object from its first record to its last.
             shares = pool.map(
                 lambda worker: self._work(job, bucket, keys[worker::workers], folder, worker), range(workers)
             )
@@ -238,7 +238,7 @@ class TransformJobs:
         ]
 
     def _work(self, job: _Job, bucket: str, keys: list[str], folder: Path, worker: int) -> list["_Outcome"]:
-        """What one instance does: its objects, one after the other."""
+        """The work of one instance: its objects, one by one."""
         s3, plan = self._s3(job), _plan(job.request)
         outcomes = []
         for number, key in enumerate(keys):
@@ -276,7 +276,7 @@ class _Outcome:
     key: str
     file: Path | None
     party: str | None
-    """Which party is at fault where there is no output."""
+    """Which party is at fault if there is no output."""
 
 
 def _plan(request: dict[str, Any]) -> Plan:
@@ -294,10 +294,10 @@ def _plan(request: dict[str, Any]) -> Plan:
 
 
 def _ask(job: _Job, payload: bytes) -> bytes:
-    """The container's answer, asked for again where it failed or took too long.
+    """The container's response, retried if it failed or took too long.
 
     Raises:
-        ObjectFailed: the container refuses the payload, or fails to the last.
+        ObjectFailed: the container refuses the payload, or fails at every retry.
     """
     assert job.server is not None  # noqa: S101 (the job's workers start after its server)
     client = job.request.get("ModelClientConfig", {})

@@ -1,4 +1,4 @@
-"""Transforming one object: cut into records, sent in mini-batches, put together again in the input's order."""
+"""Transforms one object: splits it into records, sends mini-batches, and joins the output in the input's order."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ class Plan:
 
     by_line: bool
     many_records: bool
-    """Whether a request carries as many records as it can, or one."""
+    """Whether a request carries as many records as possible, or one."""
     payload_limit: int
     """Bytes."""
     concurrency: int
@@ -38,13 +38,13 @@ class Plan:
     output_filter: CsvFilter
     joins_input: bool
     ends_lines: bool
-    """AssembleWith Line: every answer ends with a line feed."""
+    """AssembleWith Line: every response ends with a line feed."""
 
 
 @dataclass(frozen=True)
 class _Batch:
     records: list[bytes]
-    """As they stand in the object."""
+    """In the object's own format."""
     payload: bytes
 
 
@@ -55,10 +55,10 @@ def transform_object(
     plan: Plan,
     stopped: threading.Event,
 ) -> None:
-    """Writes what `ask` (the container) answers for the object's chunks in `source`.
+    """Writes the answers of `ask` (the container) for the object's chunks in `source`.
 
     Raises:
-        ObjectFailed: a record is bad, too large, or the answers do not fit; what has been written is of no use.
+        ObjectFailed: a record is malformed or too large, or the answers do not match; the output is unusable.
         Stopped: `stopped` was set.
     """
     pending: deque[Future[bytes]] = deque()
@@ -168,6 +168,6 @@ def _csv(rows: Iterable[list[str]]) -> bytes:
 
 def _line(row: list[str]) -> str:
     text = io.StringIO()
-    # Python 3.11 quotes a carriage return only where a line may end with one.
+    # Python 3.11 quotes a carriage return only if the line terminator contains one.
     csv.writer(text, lineterminator="\r\n").writerow(row)
     return text.getvalue().removesuffix("\r\n")

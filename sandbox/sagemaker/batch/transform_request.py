@@ -1,4 +1,4 @@
-"""What CreateTransformJob refuses beyond the shape of its request."""
+"""The rules of CreateTransformJob beyond the shape of its request."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _CSV = "text/csv"
 
 
 def check_transform_request(request: dict[str, Any]) -> None:
-    """Raises ValidationException for what SageMaker refuses, or the sandbox does not offer."""
+    """Raises ValidationException if SageMaker refuses the request or the sandbox does not support it."""
     _check_offered(request)
     _check_payload(request)
     if request["TransformResources"]["InstanceCount"] > _MOST_INSTANCES:

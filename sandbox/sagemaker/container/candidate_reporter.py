@@ -1,4 +1,4 @@
-"""What AutoGluon calls while `train.py` lets it train. AutoGluon pickles it, so it is importable by its name."""
+"""A callback of AutoGluon for `train.py`. AutoGluon pickles it, so it must be importable by name."""
 
 import time
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from autogluon.core.callbacks import AbstractCallback
 
 
 class CandidateReporter(AbstractCallback):
-    """Reports each candidate as soon as AutoGluon has trained it, and keeps when each `started` and `ended`.
+    """Reports each candidate as soon as AutoGluon has trained it, and stores when each `started` and `ended`.
 
-    `sign` is -1 where AutoGluon turns the objective's sign.
+    `sign` is -1 if AutoGluon inverts the objective's sign.
     """
 
     def __init__(

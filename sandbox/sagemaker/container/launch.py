@@ -1,6 +1,6 @@
 """Runs a script and ends with the process that started it: `launch.py script.py [arguments]`.
 
-The parent holds the other end of standard input and never writes to it, so its end is the parent's.
+The parent holds the other end of standard input and never writes to it, so end of file means that the parent has ended.
 """
 
 import os

@@ -25,7 +25,7 @@ SECONDS_TO_READ = 60
 
 
 class RequestRefused(Exception):
-    """The request gets this HTTP status and message."""
+    """The request fails with this HTTP status and message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ class RequestRefused(Exception):
 
 
 class Model:
-    """A candidate in memory, with the description of its columns that came with it."""
+    """A candidate in memory, with the description of its columns."""
 
     def __init__(self, directory: Path, outputs: list[str]) -> None:
         description = json.loads((directory / "model.json").read_text())
@@ -46,14 +46,14 @@ class Model:
         self._outputs = outputs
         self._predictor = TabularPredictor.load(str(directory), verbosity=0)
         self._predictor.persist()
-        # A model uses all cores; two requests at once would only slow each other down.
+        # A model uses all cores; two concurrent requests would only slow each other down.
         self._lock = threading.Lock()
 
     def predict(self, body: str) -> str:
         """Predictions for the rows of a CSV without header, a line each.
 
         Raises:
-            RequestRefused: the rows are not what the model was trained on.
+            RequestRefused: the rows do not match the model's columns.
         """
         rows = self._typed(self._parse(body))
         if not self._labels:
@@ -148,7 +148,7 @@ class Handler(OwnMachineHandler):
             self._answer(500, f"The prediction failed: {type(error).__name__}.", "text/plain; charset=utf-8")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests go to the log as they are answered; their bodies never do."""
+        """Requests are logged when answered; their bodies never are."""
         logging.info("%s", format % args)
 
     def _check_types(self) -> None:

@@ -1,9 +1,9 @@
 """Serves a model that needs no training: `stub.py MODEL_DIRECTORY PORT_FILE`, for tests that want a quick one.
 
 `model.json` in the artefact is `{"features": 3, "labels": ["no", "yes"], "salt": ""}`, two labels. The second label's
-probability follows from the row and the model's salt alone, by a checksum of the fields, so that a lost or mixed-up row
-shows, and which model answered. STUB_SECONDS is how long a request takes. With `"fails_on": "text"` every request with
-that field in one of its rows ends in a 500, as it does where a model meets a number that it has no place for.
+probability is a checksum of the row's fields and the model's salt, which reveals a lost or swapped row, and the model
+that answered. STUB_SECONDS: the duration of a request. With `"fails_on": "text"` every request with that field in a row
+fails with 500, like a model that cannot represent a number.
 
 Speaks the container's contract as `serve.py` does and needs the standard library alone.
 """
@@ -28,7 +28,7 @@ def predict(body: str, model: dict[str, Any], outputs: list[str]) -> str:
     """A line with the outputs for each row of a CSV without header.
 
     Raises:
-        ValueError: the body is not a CSV of rows with so many features.
+        ValueError: the body is not a CSV of rows with this number of features.
         csv.Error: it is not CSV.
         ModelFailed: a row has the field that the model fails on.
     """
@@ -54,7 +54,7 @@ def predict(body: str, model: dict[str, Any], outputs: list[str]) -> str:
 
 
 class ModelFailed(Exception):
-    """The model cannot cope with a row."""
+    """The model cannot process a row."""
 
 
 class Server(ThreadingHTTPServer):

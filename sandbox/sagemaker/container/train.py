@@ -21,7 +21,7 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-# AutoGluon and scikit-learn take longer to import than a job to be refused, so that is done where they are used.
+# Importing AutoGluon and scikit-learn takes longer than rejecting a job, so they are imported where used.
 if TYPE_CHECKING:
     from autogluon.tabular import TabularPredictor
 
@@ -58,13 +58,13 @@ DEFAULT_OBJECTIVES = {
     "MulticlassClassification": "Accuracy",
     "Regression": "MSE",
 }
-# AutoGluon gives these with their sign turned, so that more is better; SageMaker gives them as they are.
+# AutoGluon negates these so that more is better; SageMaker does not.
 ERRORS = {"MSE", "RMSE", "MAE"}
 
-# In the order in which they are tried: a limit on the number of candidates takes the first ones.
+# In the order of training: a limit on the number of candidates keeps the first ones.
 CANDIDATES: list[tuple[str, str, dict[str, Any]]] = [
     ("lightgbm", "GBM", {}),
-    # Combinations of categories double CatBoost's time, by far the longest, and gain nothing measurable.
+    # Combinations of categories double CatBoost's time, by far the longest, without a measurable gain.
     ("catboost", "CAT", {"max_ctr_complexity": 1}),
     ("xgboost", "XGB", {}),
     ("extra-trees", "XT", {"n_estimators": 100}),
@@ -114,7 +114,7 @@ def train(job: dict[str, Any], directory: Path, progress: Progress, deadline: fl
     """Downloads, checks, trains, measures and uploads.
 
     Raises:
-        JobRefused: the data is not fit to train on, or time ran out before there was a candidate.
+        JobRefused: the data cannot be trained on, or the time ran out before the first candidate.
     """
     progress.update(secondary_status="AnalyzingData")
     s3 = boto3.client(
@@ -235,7 +235,7 @@ def read_channel(s3: Any, uris: list[str], directory: Path) -> pd.DataFrame:
 
 
 def check_rows(rows: pd.DataFrame, target: str) -> None:
-    """Refuses a file without the target or with too few rows.
+    """Rejects a file without the target or with too few rows.
 
     Raises:
         JobRefused: see above.
@@ -260,7 +260,7 @@ def infer_problem_type(labels: pd.Series) -> str:
 
 
 def check_classes(labels: pd.Series, target: str, problem: str) -> None:
-    """Refuses a target with one class, too many for its problem type, or a class that cannot be split.
+    """Rejects a target with one class, too many for its problem type, or a class that cannot be split.
 
     Raises:
         JobRefused: see above.
@@ -279,7 +279,7 @@ def check_classes(labels: pd.Series, target: str, problem: str) -> None:
 
 
 def check_numbers(numbers: pd.Series, target: str, problem: str) -> None:
-    """Refuses a target that holds something else than numbers.
+    """Rejects a target with values that are not numbers.
 
     Raises:
         JobRefused: see above.
@@ -291,7 +291,7 @@ def check_numbers(numbers: pd.Series, target: str, problem: str) -> None:
 
 
 def describe_features(rows: pd.DataFrame) -> list[dict[str, str]]:
-    """The columns in order, each `numeric` when all its values that are not missing are numbers."""
+    """The columns in order; `numeric` if all values that are not missing are numbers."""
     features = []
     for name in rows.columns:
         present = rows[name][~rows[name].isin(MISSING)]
@@ -301,7 +301,7 @@ def describe_features(rows: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def typed(rows: pd.DataFrame, features: list[dict[str, str]], target: str, is_number: bool) -> pd.DataFrame:
-    """The rows with numbers as numbers and missing values as such; a target of labels stays the text that it is."""
+    """The rows with numbers and missing values parsed; a target of labels remains text."""
     columns: dict[str, Any] = {}
     for feature in features:
         values = rows[feature["name"]].mask(rows[feature["name"]].isin(MISSING))
@@ -319,10 +319,10 @@ def fit(
     reporter: Any,
     deadline: float,
 ) -> "TabularPredictor":
-    """Lets AutoGluon train the job's candidates; none may come of it.
+    """Lets AutoGluon train the job's candidates; there may be none.
 
     Raises:
-        JobRefused: there is no time left to train in.
+        JobRefused: no time is left to train.
     """
     from autogluon.tabular import TabularPredictor
 
@@ -358,18 +358,18 @@ def fit(
 
 
 def base_candidates(job: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
-    """The candidates that the job asks for, without the ensemble of them."""
+    """The candidates that the job requests, without their ensemble."""
     chosen = [item for item in CANDIDATES if item[0] in job["algorithms"]]
     return chosen[: job["max_candidates"] - has_ensemble(job)]
 
 
 def has_ensemble(job: dict[str, Any]) -> bool:
-    """Whether the job may have a candidate that combines the others."""
+    """Whether the job may have an ensemble of the other candidates."""
     return bool(job["max_candidates"] > 1)
 
 
 def number_of_candidates(job: dict[str, Any]) -> int:
-    """How many candidates the job has when none fails."""
+    """The number of the job's candidates if none fails."""
     return len(base_candidates(job)) + has_ensemble(job)
 
 
@@ -402,7 +402,7 @@ def measure(
 
 
 def measure_numbers(predicted: pd.Series, truth: pd.Series) -> dict[str, float]:
-    """The same where a number is predicted."""
+    """A regression candidate's metrics on the validation rows, under SageMaker's names."""
     from sklearn import metrics
 
     squared = float(metrics.mean_squared_error(truth, predicted))
@@ -423,10 +423,10 @@ def upload(
     features: list[dict[str, str]],
     problem: str,
 ) -> str:
-    """Puts what is needed to predict with one candidate into S3; returns the model.tar.gz's URI.
+    """Uploads the files needed to predict with one candidate to S3; returns the model.tar.gz's URI.
 
     Raises:
-        JobRefused: S3 did not take it.
+        JobRefused: the upload failed.
     """
     clone = directory / "clone"
     predictor.clone_for_deployment(str(clone), model=name, return_clone=False)
@@ -457,13 +457,13 @@ def upload(
 def explain(
     s3: Any, job: dict[str, Any], predictor: "TabularPredictor", name: str, rows: pd.DataFrame
 ) -> str:
-    """Puts into S3 which columns a candidate uses; returns the URI below which that lies.
+    """Uploads the importance of a candidate's columns to S3; returns the URI of the folder.
 
     The form is that of SageMaker Clarify, which explains Autopilot's best candidate by its Kernel SHAP. The values here
     are AutoGluon's permutation importance: each column's part of what the candidate's score loses on some rows.
 
     Raises:
-        JobRefused: S3 did not take it.
+        JobRefused: the upload failed.
     """
     importance = predictor.feature_importance(
         rows,
@@ -495,11 +495,11 @@ def output_place(job: dict[str, Any], *names: str) -> tuple[str, str]:
 
 
 def candidate_name(model_name: str) -> str:
-    """AutoGluon's name of a model as SageMaker allows it."""
+    """AutoGluon's model name in SageMaker's allowed characters."""
     return model_name.replace("_", "-")[:64]
 
 
 if __name__ == "__main__":
-    # AutoGluon looks for torch at every model and complains; this environment has none on purpose.
+    # AutoGluon looks for torch at every model and warns; this environment deliberately lacks it.
     logging.getLogger("autogluon.common.utils.resource_utils").setLevel(logging.CRITICAL)
     main(Path(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""The rules of UpdateEndpoint's DeploymentConfig that the service model does not state."""
+"""The rules of UpdateEndpoint's DeploymentConfig that the service model lacks."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ def check_deployment_config(config: dict[str, Any], variant: dict[str, Any]) -> 
     """Refuses a deployment that SageMaker would not make for this production variant.
 
     Raises:
-        ValidationException: with the member at fault.
+        ValidationException: names the member at fault.
     """
     if ("BlueGreenUpdatePolicy" in config) == ("RollingUpdatePolicy" in config):
         raise ValidationException(

@@ -1,4 +1,4 @@
-"""Endpoint configurations: which model serves on what."""
+"""Endpoint configurations: which model serves on which capacity."""
 
 import threading
 import time
@@ -30,7 +30,7 @@ class EndpointConfigs:
         """CreateEndpointConfig.
 
         Raises:
-            ValidationException: the name is taken, the model does not exist, or the variant cannot be.
+            ValidationException: the name is taken, the model does not exist, or the variant is invalid.
         """
         name = request["EndpointConfigName"]
         arn = self._platform.arn("endpoint-config", name)
@@ -53,12 +53,12 @@ class EndpointConfigs:
         """DescribeEndpointConfig.
 
         Raises:
-            ValidationException: there is no such configuration.
+            ValidationException: the configuration does not exist.
         """
         return self.find(request["EndpointConfigName"])
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DeleteEndpointConfig: an endpoint that uses it serves on, as in SageMaker."""
+        """DeleteEndpointConfig: an endpoint that uses it keeps serving, as in SageMaker."""
         with self._lock:
             config = self._configs.pop(request["EndpointConfigName"], None)
         if config is None:
@@ -76,7 +76,7 @@ class EndpointConfigs:
         """The configuration of this name.
 
         Raises:
-            ValidationException: there is none.
+            ValidationException: it does not exist.
         """
         with self._lock:
             if name not in self._configs:
@@ -84,10 +84,10 @@ class EndpointConfigs:
             return self._configs[name]
 
     def find_to_serve(self, name: str) -> dict[str, Any]:
-        """The configuration of this name, as an endpoint sees it: a new one only after a while.
+        """The configuration of this name as an endpoint sees it: a new one only after a while.
 
         Raises:
-            ValidationException: there is none, or it is not known yet.
+            ValidationException: it does not exist, or is not visible yet.
         """
         config = self.find(name)
         if time.time() - config["CreationTime"] < self._platform.limits.now.config_seconds:
@@ -95,7 +95,7 @@ class EndpointConfigs:
         return config
 
     def key_of(self, name: str) -> str | None:
-        """The KMS key of a configuration; None where it has none, or does not exist."""
+        """The KMS key of a configuration; None if it has none or does not exist."""
         with self._lock:
             return self._configs.get(name, {}).get("KmsKeyId")
 

@@ -56,8 +56,8 @@ class _Endpoint:
 class Endpoints:
     """CreateEndpoint, DescribeEndpoint, UpdateEndpoint, DeleteEndpoint and ListEndpoints.
 
-    `pace` is how many seconds a second of a DeploymentConfig's waits takes here. At 0 all requests go over at once,
-    and alarms are not watched.
+    `pace`: real seconds per second of a DeploymentConfig's waits. At 0 all requests shift at once, and alarms are not
+    watched.
     """
 
     def __init__(self, platform: Platform, tags: Tags, models: Models, configs: EndpointConfigs) -> None:
@@ -74,7 +74,7 @@ class Endpoints:
 
         Raises:
             ValidationException: the name is taken, or the configuration does not exist.
-            ResourceLimitExceeded: the account has no more concurrency for it.
+            ResourceLimitExceeded: the account's concurrency is used up.
         """
         name = request["EndpointName"]
         arn = self._platform.arn("endpoint", name)
@@ -97,9 +97,9 @@ class Endpoints:
         """UpdateEndpoint: Updating, then InService on the new configuration, or on the old one if that failed.
 
         Raises:
-            ValidationException: the endpoint or the configuration does not exist, is in progress, or cannot
-                take the other's place.
-            ResourceLimitExceeded: the account has no more concurrency for another fleet beside the present one.
+            ValidationException: the endpoint or configuration does not exist, the endpoint is in progress, or the
+                configuration cannot replace the present one.
+            ResourceLimitExceeded: the account's concurrency does not allow a second fleet.
         """
         config = self._configs.find_to_serve(request["EndpointConfigName"])
         with self._lock:
@@ -122,7 +122,7 @@ class Endpoints:
         """DescribeEndpoint.
 
         Raises:
-            ValidationException: there is no such endpoint.
+            ValidationException: the endpoint does not exist.
         """
         with self._lock:
             endpoint = self._find(request["EndpointName"])
@@ -144,10 +144,10 @@ class Endpoints:
             }
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DeleteEndpoint: the endpoint is gone at once, and its process with it.
+        """DeleteEndpoint: removes the endpoint and its process at once.
 
         Raises:
-            ValidationException: there is no such endpoint, or it is being created or updated.
+            ValidationException: the endpoint does not exist, or is being created or updated.
         """
         with self._lock:
             endpoint = self._find(request["EndpointName"])
@@ -167,17 +167,17 @@ class Endpoints:
 
     @contextmanager
     def serving(self, name: str) -> Iterator[Fleet]:
-        """What serves at the endpoint; an update does not end it before the context does.
+        """The fleet that serves at the endpoint; an update ends it only after the context ends.
 
         Raises:
-            ValidationError: there is no endpoint of this name that serves.
+            ValidationError: no endpoint with this name is serving.
         """
         with self._lock:
             endpoint = self._endpoints.get(name)
             if endpoint is None or endpoint.fleet is None:
                 raise ValidationError(f"Endpoint {name} of account {self._platform.account_id} not found.")
             fleet = endpoint.fleet
-            # Which fleet a request gets is chance, as in SageMaker.
+            # Requests are routed to fleets at random, as in SageMaker.
             if endpoint.green and random.random() < endpoint.green_share:  # noqa: S311
                 fleet = endpoint.green
             fleet.server.enter()
@@ -202,7 +202,7 @@ class Endpoints:
         return self._endpoints[name]
 
     def _check_concurrency(self, config: dict[str, Any]) -> None:
-        """Every fleet counts, those that are being made and those that they will replace included."""
+        """Counts every fleet, including those in creation and those that they will replace."""
         limit = self._platform.limits.now.serverless_concurrency
         wanted = _concurrency(config)
         if limit is None or not wanted:
@@ -228,9 +228,9 @@ class Endpoints:
             raise ValidationException(f'Cannot update in-progress endpoint "{endpoint.arn}".')
         if endpoint.status == "Failed":
             raise ValidationException(
-                f'Cannot update failed endpoint "{endpoint.arn}". Delete it and create it anew.'
+                f'Cannot update failed endpoint "{endpoint.arn}". Delete it and create it again.'
             )
-        # SageMaker compares with the configuration in force, so it has to exist still.
+        # SageMaker compares with the configuration in force, so it must still exist.
         self._configs.find(endpoint.config["EndpointConfigName"])
         old, new = endpoint.config["ProductionVariants"][0], config["ProductionVariants"][0]
         if old["VariantName"] != new["VariantName"]:
@@ -244,7 +244,7 @@ class Endpoints:
             )
 
     def _deploy(self, endpoint: _Endpoint, config: dict[str, Any]) -> None:
-        """Brings the configuration's model up and puts it in the old one's place, or leaves that where it is."""
+        """Starts the configuration's model and replaces the old one, or keeps the old one on failure."""
         variant = config["ProductionVariants"][0]
         server = None
         try:
@@ -275,7 +275,7 @@ class Endpoints:
             replaced.server.close()
 
     def _bake(self, endpoint: _Endpoint, green: Fleet) -> str | None:
-        """Shifts the requests to the new fleet step by step while the alarms are watched; the alarm that went off."""
+        """Shifts the requests to the new fleet step by step while watching the alarms; returns the alarm in ALARM."""
         deployment = endpoint.deployment_config or {}
         policy = deployment.get("BlueGreenUpdatePolicy")
         if not (self.pace and policy):
@@ -306,7 +306,7 @@ class Endpoints:
             raise ModelServerFailed(str(error)) from error
 
     def _settle(self, endpoint: _Endpoint, fleet: Fleet | None, failure_reason: str | None) -> Fleet | None:
-        """Ends a deployment, well or not; returns the fleet that has been replaced."""
+        """Ends a deployment, successful or not; returns the replaced fleet."""
         with self._lock:
             replaced = endpoint.fleet if fleet else None
             if fleet:
@@ -347,7 +347,7 @@ class Endpoints:
 
 
 def _first_shares(routing: dict[str, Any], variant: dict[str, Any]) -> list[float]:
-    """Which shares of the requests the new fleet gets before it gets all."""
+    """The shares of the requests that the new fleet gets before it gets all."""
     step = routing.get("CanarySize") or routing.get("LinearStepSize")
     if step is None:
         return []
@@ -359,7 +359,7 @@ def _first_shares(routing: dict[str, Any], variant: dict[str, Any]) -> list[floa
 
 
 def _check_disk(container: dict[str, Any], variant_name: str) -> None:
-    """TorchServe, in SageMaker's images, writes to `logs/` in its working folder unless it is given another place."""
+    """TorchServe, in SageMaker's images, writes to `logs/` in its working folder unless configured otherwise."""
     environment = container.get("Environment", {})
     for name in ("LOG_LOCATION", "METRICS_LOCATION"):
         if not environment.get(name, "/logs").startswith("/tmp"):  # noqa: S108 (the container's)

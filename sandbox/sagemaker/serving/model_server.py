@@ -1,4 +1,4 @@
-"""One container that serves a model: its artefact, its process and the way to ask it."""
+"""One container that serves a model: its artefact, its process and its requests."""
 
 import contextlib
 import itertools
@@ -32,12 +32,12 @@ class ModelServerTimeout(Exception):
 
 
 class ModelServerGone(Exception):
-    """The container ended or broke the connection before it had answered."""
+    """The container ended or broke the connection before its response."""
 
 
 @dataclass(frozen=True)
 class ContainerAnswer:
-    """What the container answered to /invocations."""
+    """The container's response to /invocations."""
 
     status: int
     content_type: str
@@ -62,11 +62,11 @@ class ModelServer:
 
     @property
     def image(self) -> str:
-        """The registry name of what runs."""
+        """The registry name of the running container."""
         return str(self._container["Image"])
 
     def start(self, timeout: float) -> None:
-        """Fetches the artefact, starts the process and returns once it answers /ping.
+        """Downloads the artefact, starts the process and returns once it answers /ping.
 
         Raises:
             ModelServerFailed: it does not within `timeout` seconds.
@@ -93,11 +93,11 @@ class ModelServer:
             time.sleep(_SECONDS_BETWEEN_PINGS)
 
     def invoke(self, body: bytes, content_type: str, accept: str, timeout: float) -> ContainerAnswer:
-        """The container's answer to one request, whatever its status.
+        """The container's response to one request, with any status.
 
         Raises:
-            ModelServerTimeout: there is none after `timeout` seconds.
-            ModelServerGone: the process ended over it.
+            ModelServerTimeout: no response within `timeout` seconds.
+            ModelServerGone: the process ended during the request.
         """
         try:
             answer = self._http.request(
@@ -114,18 +114,18 @@ class ModelServer:
         return ContainerAnswer(answer.status, answer.headers.get("Content-Type", ""), answer.data)
 
     def enter(self) -> None:
-        """Notes a request that is about to be sent, so that `drain` waits for it."""
+        """Counts a request before it is sent, so that `drain` waits for it."""
         with self._idle:
             self._in_flight += 1
 
     def leave(self) -> None:
-        """Notes that a request is over."""
+        """Counts a request as ended."""
         with self._idle:
             self._in_flight -= 1
             self._idle.notify_all()
 
     def drain(self, timeout: float) -> None:
-        """Waits until no request is under way, at most `timeout` seconds."""
+        """Waits until no request is in progress, at most `timeout` seconds."""
         with self._idle:
             self._idle.wait_for(lambda: self._in_flight == 0, timeout)
 

@@ -35,8 +35,7 @@ class Models:
         """CreateModel.
 
         Raises:
-            ValidationException: the name is taken, the artefact is not there, or the sandbox does not have the
-                container.
+            ValidationException: the name is taken, the artefact does not exist, or the sandbox lacks the container.
         """
         if ("PrimaryContainer" in request) == ("Containers" in request):
             raise ValidationException(
@@ -57,12 +56,12 @@ class Models:
         """DescribeModel.
 
         Raises:
-            ValidationException: there is no such model.
+            ValidationException: the model does not exist.
         """
         return self.find(request["ModelName"])
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DeleteModel: the artefact stays, and so does a server that runs it."""
+        """DeleteModel: the artefact and servers that run it remain."""
         with self._lock:
             model = self._models.pop(request["ModelName"], None)
         if model is None:
@@ -80,7 +79,7 @@ class Models:
         """The model of this name.
 
         Raises:
-            ValidationException: there is none.
+            ValidationException: it does not exist.
         """
         with self._lock:
             if name not in self._models:
@@ -111,7 +110,7 @@ class Models:
 
 
 def check_environment(environment: dict[str, str]) -> None:
-    """Refuses variables that the containers here do not know.
+    """Rejects variables that the containers here do not know.
 
     A container is a process of this machine here, and a variable such as PYTHONSTARTUP would run anything in it.
 
@@ -126,10 +125,10 @@ def check_environment(environment: dict[str, str]) -> None:
 
 
 def container_to_serve(model: dict[str, Any]) -> dict[str, Any]:
-    """A model's container with the role that reads its artefact."""
+    """A model's container, with the role that reads its artefact."""
     return {**containers_of(model)[0], "ExecutionRoleArn": model.get("ExecutionRoleArn", "")}
 
 
 def containers_of(model: dict[str, Any]) -> list[dict[str, Any]]:
-    """A model's containers, however it was given them."""
+    """A model's containers, in either form of the request."""
     return [model["PrimaryContainer"]] if "PrimaryContainer" in model else model["Containers"]

@@ -1,19 +1,19 @@
-"""The places of a serverless endpoint: each answers one request at a time, and starts with its first."""
+"""The places of a serverless endpoint: each answers one request at a time, and starts with its first request."""
 
 import threading
 import time
 
 
 class Places:
-    """Which places of a fleet have started, and are free."""
+    """The places of a fleet that have started and are free."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._free: list[float] = []
-        """When each of them has started, or will have."""
+        """The start time of each place, past or planned."""
 
     def take(self, cold_start_seconds: float, limit_seconds: float) -> float | None:
-        """Waits until a place has started; gives when it had, or None where that takes longer than `limit_seconds`.
+        """Waits until a place has started; returns its start time, or None after `limit_seconds`. The start continues.
 
         The place goes on starting all the same.
         """
@@ -30,6 +30,6 @@ class Places:
         return started if cold_start_seconds <= limit_seconds else None
 
     def give_back(self, started: float) -> None:
-        """The place is free again."""
+        """Marks the place as free."""
         with self._lock:
             self._free.append(started)

@@ -34,10 +34,10 @@ class Runtime:
         self._timeout = timeout
 
     def invoke(self, invocation: Invocation) -> tuple[ContainerAnswer, str]:
-        """The model's answer and the name of the variant that gave it.
+        """The model's response and the name of its variant.
 
         Raises:
-            ValidationError: no such endpoint serves, or the body is too big for it.
+            ValidationError: no such endpoint is serving, or the body is too large.
             ThrottlingException: a serverless endpoint has all its slots taken.
             ModelError: the container refused or failed, or did not answer within the time limit.
         """

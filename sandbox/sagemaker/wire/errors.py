@@ -1,11 +1,11 @@
-"""The errors that SageMaker's control plane and runtime answer with, under the names that boto3 raises them by."""
+"""The errors of SageMaker's control plane and runtime, named as in boto3."""
 
 import json
 from typing import Any
 
 
 class SageMakerError(Exception):
-    """An error on the wire: its class name is the error code, `members` are the fields beside the message."""
+    """An error on the wire: its class name is the error code, `members` are the fields besides the message."""
 
     status = 400
 
@@ -25,7 +25,7 @@ class ValidationException(SageMakerError):
 
 
 class ResourceNotFound(SageMakerError):
-    """The job asked for does not exist."""
+    """The requested job does not exist."""
 
 
 class ResourceInUse(SageMakerError):
@@ -37,7 +37,7 @@ class ResourceLimitExceeded(SageMakerError):
 
 
 class UnknownOperationException(SageMakerError):
-    """SageMaker, or this sandbox of it, has no such operation."""
+    """SageMaker, or the sandbox, has no such operation."""
 
 
 class ValidationError(SageMakerError):
@@ -49,7 +49,7 @@ class ThrottlingException(SageMakerError):
 
 
 class ModelError(SageMakerError):
-    """The container answered with an error, or not in time."""
+    """The container returned an error, or did not answer in time."""
 
     status = 424
 
@@ -67,7 +67,7 @@ class InternalFailure(SageMakerError):
 
 
 def error_answer(error: SageMakerError) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body with which an error goes over the wire."""
+    """Status, headers and body of an error's response."""
     members = {"__type": error.code, "message": error.message, "Message": error.message, **error.members}
     headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": error.code}
     return error.status, headers, json.dumps(members, allow_nan=False).encode()

@@ -1,4 +1,4 @@
-"""What all of SageMaker's List operations share: filters, order and pages."""
+"""Common to SageMaker's List operations: filters, order and pages."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -33,7 +33,7 @@ def page(items: list[dict[str, Any]], request: dict[str, Any], member: str) -> d
     """The answer with one page of `items` under `member`, and the token for the next one if there is one.
 
     Raises:
-        ValidationException: the request's token is not one that this function gave.
+        ValidationException: the request's token was not issued by this function.
     """
     token = request.get("NextToken", "0")
     if not token.isdecimal():

@@ -15,17 +15,17 @@ class Tags:
         self._by_arn: dict[str, dict[str, str]] = {}
 
     def start(self, arn: str, tags: list[dict[str, str]] | None) -> None:
-        """Notes a new resource with the tags that it was created with."""
+        """Adds a new resource with its tags."""
         with self._lock:
             self._by_arn[arn] = {tag["Key"]: tag["Value"] for tag in tags or ()}
 
     def forget(self, arn: str) -> None:
-        """Drops a deleted resource."""
+        """Removes a deleted resource."""
         with self._lock:
             self._by_arn.pop(arn, None)
 
     def add_tags(self, request: dict[str, Any]) -> dict[str, Any]:
-        """AddTags: a key that is there gets the new value."""
+        """AddTags: overwrites existing keys."""
         with self._lock:
             tags = self._of(request["ResourceArn"])
             tags.update({tag["Key"]: tag["Value"] for tag in request["Tags"]})
@@ -37,7 +37,7 @@ class Tags:
             return page(_as_list(self._of(request["ResourceArn"])), request, "Tags")
 
     def get(self, arn: str) -> dict[str, str]:
-        """The tags of a resource; none where there is no such resource."""
+        """The tags of a resource; empty if it does not exist."""
         with self._lock:
             return dict(self._by_arn.get(arn, {}))
 

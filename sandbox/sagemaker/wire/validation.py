@@ -1,4 +1,4 @@
-"""Checks requests against botocore's own description of SageMaker, and shapes answers by it."""
+"""Checks requests against botocore's own description of SageMaker, and shapes responses by it."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ from botocore.validate import ParamValidator
 
 from sandbox.sagemaker.wire.errors import ValidationException
 
-# The patterns are Java's; these are the constructs in them that Python writes differently.
+# The patterns are Java's; Python writes these constructs differently.
 _JAVA_TO_PYTHON = (
     (r"[\p{L}\p{Z}\p{N}_.:/=+\-@]", r"[\w\s.:/=+\-@]"),
     (r"\p{ASCII}", r"[\x00-\x7f]"),
@@ -24,10 +24,10 @@ def load_service_model(service: str) -> ServiceModel:
 
 
 def check_request(shape: StructureShape | None, request: dict[str, Any]) -> dict[str, Any]:
-    """The request without its null fields, if it is what `shape` describes.
+    """The request without its null fields, if it matches `shape`.
 
     Raises:
-        ValidationException: it is not; the message names every field at fault.
+        ValidationException: it does not match; the message names every field at fault.
     """
     request = _without_nulls(request)
     if not isinstance(request, dict) or shape is None:
@@ -43,10 +43,10 @@ def check_request(shape: StructureShape | None, request: dict[str, Any]) -> dict
 
 
 def shape_response(shape: Shape, value: Any) -> Any:
-    """`value` reduced to the members that `shape` has, without those that are None.
+    """`value` reduced to the members of `shape`, without those that are None.
 
     Raises:
-        KeyError: a member that SageMaker always answers with is missing.
+        KeyError: a member that SageMaker always returns is missing.
     """
     if isinstance(shape, StructureShape):
         members = {
@@ -74,7 +74,7 @@ def _without_nulls(value: Any) -> Any:
 
 
 def _constraint_faults(shape: Shape, value: Any, path: str) -> Any:
-    """What ParamValidator leaves out: lengths, ranges, patterns and enumerations."""
+    """The checks that ParamValidator lacks: lengths, ranges, patterns and enumerations."""
     if isinstance(shape, StructureShape):
         for name, item in value.items():
             member = name[0].lower() + name[1:]

@@ -24,9 +24,9 @@ def class_estimates(
 ) -> dict[str, Estimate | None]:
     """The measures of at least one row, each with its interval; None where the rows do not determine it.
 
-    A macro measure is the mean over classes: AUCs over classes with two rows, recalls (balanced accuracy) over classes
-    with a row, F1 over classes with a row or a prediction, as in scikit-learn. The calibration error is that of the
-    predicted label's probability and has no interval (see `BinaryRows.estimates`).
+    A macro measure is the mean over classes: AUCs over classes with two rows, recalls (balanced accuracy) and F1 over
+    classes with a row. A class that the rows lack would have an F1 of 0 because of a single prediction. The calibration
+    error is that of the predicted label's probability and has no interval (see `BinaryRows.estimates`).
 
     Args:
         actual, predicted: shape (n,), int: the places of the true and of the predicted label.
@@ -36,13 +36,13 @@ def class_estimates(
     """
     right = actual == predicted
     counts = np.bincount(actual)
-    pairs = np.flatnonzero(counts >= 2).tolist()
+    pairs, there = np.flatnonzero(counts >= 2).tolist(), np.flatnonzero(counts).tolist()
     known = probabilities if len(pairs) > 1 else None
     return {
         "macro_auc": None if known is None else macro_auc(actual, known, pairs),
         "accuracy": share_estimate(int(right.sum()), len(right)),
-        "balanced_accuracy": balanced_accuracy(actual, predicted, np.flatnonzero(counts).tolist()),
-        "macro_f1": _macro_f1(actual, predicted),
+        "balanced_accuracy": balanced_accuracy(actual, predicted, there),
+        "macro_f1": macro_f1(actual, predicted, there),
         "log_loss": None if probabilities is None else _log_loss(actual, probabilities),
         "calibration_error": Estimate(
             expected_calibration_error(calibration_curve(right, given)), None, None
@@ -57,18 +57,20 @@ def balanced_accuracy(actual: np.ndarray, predicted: np.ndarray, places: Sequenc
     return mean_of_shares([share_estimate(int(hits[place]), int(counts[place])) for place in places])
 
 
-def _macro_f1(actual: np.ndarray, predicted: np.ndarray) -> Estimate:
-    """The mean F1 with its interval on the logit scale by the delta method, sampling rows with both their labels."""
-    rows, labels = len(actual), int(max(actual.max(), predicted.max())) + 1
-    right = actual == predicted
-    # F1 is 2 TP / (rows with the label + rows that got it).
-    either = np.bincount(actual, minlength=labels) + np.bincount(predicted, minlength=labels)
-    f1 = 2 * np.bincount(actual[right], minlength=labels) / np.maximum(either, 1)
-    classes = int(np.count_nonzero(either))
-    value = float(f1.sum()) / classes
+def macro_f1(actual: np.ndarray, predicted: np.ndarray, places: Sequence[int]) -> Estimate:
+    """The mean F1 of the classes with these places, at least one; each has a row.
+
+    Its interval is on the logit scale by the delta method, sampling rows with both their labels. F1 is 2 TP / (rows
+    with the label + rows that got it).
+    """
+    rows, count = len(actual), int(max(actual.max(), predicted.max())) + 1
+    right, classes = actual == predicted, np.isin(np.arange(count), places)
+    either = np.bincount(actual, minlength=count) + np.bincount(predicted, minlength=count)
+    f1 = 2 * np.bincount(actual[right], minlength=count) / np.maximum(either, 1)
+    value = float(f1[classes].mean())
     if rows < 2:
         return Estimate(value, None, None)
-    weight = rows / (classes * np.maximum(either, 1))
+    weight = classes * rows / (len(places) * np.maximum(either, 1))
     influence = 2 * right * weight[actual] - (f1 * weight)[actual] - (f1 * weight)[predicted]
     standard_error = float(np.std(influence, ddof=1)) / math.sqrt(rows)
     if standard_error == 0 or not 0 < value < 1:

@@ -86,7 +86,7 @@ def compare_classes(
     classes = [int(place) for place in np.flatnonzero(counts >= FEWEST_OF_CLASS)]
     if len(classes) < 2:
         raise NotComparable(
-            f"Of the {len(counts):,} labels {len(classes)} have {FEWEST_OF_CLASS} rows, too few for a comparison."
+            f"Only {len(classes)} of the {len(counts):,} labels have {FEWEST_OF_CLASS} rows, too few for a comparison."
         )
     (ours, of_ours), (theirs, of_theirs) = (
         class_influences(actual, scores, classes) for scores in (challenger, champion)

@@ -8,7 +8,13 @@ from typing import ClassVar, Self
 import numpy as np
 
 from autowatch.evaluation.auc import auc_estimate
-from autowatch.evaluation.classes import balanced_accuracy, class_estimates, class_table, macro_auc
+from autowatch.evaluation.classes import (
+    balanced_accuracy,
+    class_estimates,
+    class_table,
+    macro_auc,
+    macro_f1,
+)
 from autowatch.evaluation.classification import log_losses, measure, squared_errors
 from autowatch.evaluation.comparison import NotComparable, compare, compare_classes, compare_errors
 from autowatch.evaluation.curves import (
@@ -246,10 +252,13 @@ class ClassRows(JudgedRows):
         return class_estimates(self.actual, self.predicted, self.given, self.probabilities)
 
     def deciding(self, places: Sequence[int]) -> dict[str, Bounded]:
-        """Macro AUC and balanced accuracy of the labels with enough rows; empty unless there are at least two."""
+        """The macro measures of the labels with enough rows; empty unless there are at least two."""
         if len(places) < 2:
             return {}
         found = {"balanced_accuracy": balanced_accuracy(self.actual, self.predicted, places)}
+        f1 = macro_f1(self.actual, self.predicted, places)
+        if isinstance(f1, Bounded):
+            found["macro_f1"] = f1
         if self.probabilities is not None:
             found["macro_auc"] = macro_auc(self.actual, self.probabilities, places)
         return found

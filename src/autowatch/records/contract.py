@@ -112,11 +112,21 @@ class Contract:
         return replace(self, features=tuple(Feature(item.name, item.type) for item in self.features))
 
     def target_number(self, text: str) -> float | None:
-        """The number that a target's text means, in the training file's form or plain; None if it is not a number."""
+        """The number that a target's text means; None if it is not a number, or could mean either of two."""
+        readings = self.target_readings(text)
+        return readings.pop() if len(readings) == 1 else None
+
+    def target_readings(self, text: str) -> set[float]:
+        """The numbers that a target's text may mean, in the training file's form or plain.
+
+        `1.125` in a training file of numbers such as `1.234,5` means 1125, and in a file of plain numbers 1.125.
+        """
+        readings = set[float]()
         for form in filter(None, (self.target_form, PLAIN_FORM)):
             with suppress(ValueError):
-                return form.read(text)
-        return None
+                number = form.read(text)
+                readings |= set() if number is None else {number}
+        return readings
 
     def reserved_columns(self, row_id: str) -> tuple[str, ...]:
         """The names of the columns that predictions add besides the target's own; no input may use them.

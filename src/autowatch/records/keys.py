@@ -34,7 +34,7 @@ def day_folder(prefix: str, day: date | str) -> str:
 
 
 def days_from(prefix: str, day: date | str = "") -> str:
-    """The beginning of all days' keys under a prefix; with a `day`, a text that sorts just before that day's keys."""
+    """The common prefix of all days' keys; with a `day`, a key that sorts before that day's keys."""
     return f"{prefix}date={day}"
 
 

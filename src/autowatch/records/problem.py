@@ -1,8 +1,10 @@
 """The problem types: one of two labels, one of several labels, or a number."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from autowatch.tabular.cells import cut
 
 ProblemType = Literal["binary", "multiclass", "regression"]
 
@@ -38,3 +40,12 @@ class Problem:
 
 INFERENCE_OUTPUTS = ("predicted_label", "probability", "probabilities", "labels")
 """What Autopilot's containers return for a row when they predict labels; for numbers, only the first."""
+
+_LABELS_NAMED = 10
+
+
+def named(labels: Sequence[str]) -> str:
+    """At most ten of the labels for a sentence, each cut and in quotes: mails may have to leave out quoted texts."""
+    more = len(labels) - _LABELS_NAMED
+    shown = ", ".join(repr(cut(label)) for label in labels[:_LABELS_NAMED])
+    return f"{shown} and {more:,} more" if more > 0 else shown

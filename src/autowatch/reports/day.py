@@ -111,7 +111,7 @@ def day_view(
         history: summaries of earlier days; it may contain the day itself.
         links: to the neighbouring pages and the history.
     """
-    notes = [] if drift is not None else ["There is no drift.json of this day."]
+    notes = [] if drift is not None else ["This day has no drift.json."]
     drifts = _read("drift.json", drift, drift_view, notes)
     qualities = _read("quality.json", quality, quality_view, notes)
     if drifts and qualities:
@@ -156,7 +156,7 @@ def _read(name: str, document: Any, reader: Callable[[Any], _Document], notes: l
         return reader(document)
     except UnknownForm:
         # Another version of Autowatch wrote it; the rest of the page is still useful.
-        notes.append(f"{name} has a form that this version of Autowatch does not know, and is left out.")
+        notes.append(f"{name} is left out: this version of Autowatch does not know its format.")
         return None
 
 
@@ -223,7 +223,7 @@ def _volume(rows: int | None, earlier: Sequence[DaySummary | None]) -> Volume:
     known = sorted(value for value in before if value is not None)
     days = counted(len(known), "day")
     if not known:
-        text = "no day before"
+        text = "no earlier day"
     elif known[0] == known[-1]:
         text = f"{days} before had {known[0]:,} rows"
     else:

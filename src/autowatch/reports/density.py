@@ -165,7 +165,7 @@ def _beyond(pieces: Sequence[_Piece], low: float, high: float) -> list[str]:
         if extreme != end:
             sentences.append(
                 f"Not drawn: {percent(before)} of the training data and {percent(now)} of these rows lie "
-                f"{word} {rounded(end, 3)}, as far as {rounded(extreme, 6)}."
+                f"{word} {rounded(end, 3)}, reaching {rounded(extreme, 6)}."
             )
     return sentences
 

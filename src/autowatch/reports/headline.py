@@ -24,18 +24,16 @@ _WITHOUT_ROWS: Mapping[Subject, str] = {
     "range": "Nothing was scored",
     "file": "No row can be judged",
 }
-_EXPECTED_ROWS = (
-    "Nothing, unless rows were expected: then look whether files reached inference/, and under rejected/."
-)
+_EXPECTED_ROWS = "Nothing, unless rows were expected: then check inference/ and rejected/ for the files."
 _TO_DO_WITHOUT_ROWS: Mapping[Subject, str] = {
     "day": _EXPECTED_ROWS,
     "range": _EXPECTED_ROWS,
-    "file": "Judge a file with rows that scoring would take.",
+    "file": "Judge a file with rows that scoring would accept.",
 }
 _TO_DO_WITHOUT_WEIGHT = (
     "Give the columns that matter an importance above 0 and a distance below 1 in monitoring/settings.yaml."
 )
-_TO_DO_OF_OTHER_ALARMS = "Find out where the data come from: an alarm often means a changed or broken source."
+_TO_DO_OF_OTHER_ALARMS = "Check the source of the data: an alarm often means that it changed or broke."
 _COLUMNS_NAMED = 5
 _OTHERS_NAMED = 3
 
@@ -65,8 +63,9 @@ def headline(
     if drift and drift.main.verdict == "drift":
         title = "The data have drifted, and the model predicts worse" if worse else "The data have drifted"
         to_do = (
-            "See below what moved. If a source is broken, mend it. If the world has changed, upload newer labelled "
-            f"rows under training/ and start a run{'; with RetrainOnDrift one starts by itself' if date else ''}."
+            "See below what moved. If a data source is broken, repair it. If reality has changed, upload newer "
+            "labelled rows under training/ and start a run"
+            f"{'; with RetrainOnDrift, one starts automatically' if date else ''}."
         )
         return Headline("drift", title, what, _since(drift, date), to_do)
     if worse:
@@ -92,13 +91,13 @@ def _without_drift(
     if no_verdict:
         return replace(no_verdict, what=what)
     if others:
-        title = "No drift, but another model's rows need a look"
+        title = "No drift, but another model's rows need attention"
         return Headline(
             "idle",
             title,
             what,
             None,
-            "See the other model's rows below; nothing, if it has been replaced since.",
+            "See the other model's rows below. Nothing, if that model has been replaced since.",
         )
     title = "No drift"
     if quality is not None and quality.main.verdict == "good" and not quality.other_model:
@@ -112,7 +111,7 @@ def _without_verdict(main: RunDrift, subject: Subject) -> Headline:
     if main.rows == 0:
         return Headline("idle", _WITHOUT_ROWS[subject], [], None, _TO_DO_WITHOUT_ROWS[subject])
     if main.counts_nothing:
-        return Headline("idle", "Drift cannot be called: no column counts", [], None, _TO_DO_WITHOUT_WEIGHT)
+        return Headline("idle", "No drift verdict: no column counts", [], None, _TO_DO_WITHOUT_WEIGHT)
     return Headline("idle", "No verdict: not enough data", [], None, _TO_DO_WITHOUT_VERDICT[subject])
 
 
@@ -126,22 +125,22 @@ def _drift_sentence(main: RunDrift, subject: Subject) -> str:
     if main.judged_with:
         rows = (
             f"{counted(main.judged_rows or 0, 'scored row')} of this day and "
-            f"{counted(len(main.judged_with), 'earlier day')}, none with rows enough by itself,"
+            f"{counted(len(main.judged_with), 'earlier day')}, none of which has enough rows alone,"
         )
     if main.verdict == "not enough data" and main.rows == 0:
-        return "There are no rows to judge. This says nothing about drift, neither for nor against."
+        return "There are no rows to judge. This is no evidence for or against drift."
     if main.counts_nothing:
         return (
-            f"{rows}, and no column that counts: each has importance 0 in monitoring/settings.yaml, or a distance of "
-            "1, or cannot be judged. This says nothing about drift, neither for nor against."
+            f"{rows}, but no column counts: each has importance 0 or a distance of 1 in monitoring/settings.yaml, or "
+            "cannot be judged. This is no evidence for or against drift."
         )
     if main.verdict == "not enough data":
-        return f"{rows}{_why_not_enough(main)}. This says nothing about drift, neither for nor against."
+        return f"{rows}{_why_not_enough(main)}. This is no evidence for or against drift."
     names = [short(name, 60) for name in main.drifted_columns]
     of = len(main.deciding_columns)
     aside = _say_aside(len(main.columns) - of)
     if not of:
-        return f"{rows}, and no column that counts.{aside}"
+        return f"{rows}, but no column counts.{aside}"
     if not names:
         return f"{_say_alike(main, rows)}{aside}"
     sentence = (
@@ -149,7 +148,7 @@ def _drift_sentence(main: RunDrift, subject: Subject) -> str:
         f"{_reference(main)}: {listed(names, _COLUMNS_NAMED)}.{aside}{_say_use(main)}"
     )
     if main.verdict == "no drift":
-        return f"{sentence} By their importance that is too little to call the {subject} drifted."
+        return f"{sentence} Their importance is too low to call the {subject} drifted."
     return sentence
 
 
@@ -211,14 +210,14 @@ def _figures(quality: QualityView) -> str:
     labels = f"{main.rows_labelled or 0:,} of {counted(main.rows_scored or 0, 'row')} have labels"
     share = f"{percent(main.coverage)}{', in ' if main.files else ''}{main.files}"
     if main.verdict == "not enough labels":
-        return f"{labels}, which is not enough to say anything about quality."
+        return f"{labels}, which is too few for a verdict on quality."
     if main.verdict == "worse" and main.reasons:
         reasons = " ".join(short(reason, 400) for reason in main.reasons[:_OTHERS_NAMED])
         return f"{reasons} {labels} ({share})."
     decisive = main.decisive
     figure = f"{decisive.name} {decisive.say(decisive.value)}" if decisive else "Quality is known"
     gate = f" ({decisive.say(decisive.gate)} at the gate)" if decisive and decisive.gate is not None else ""
-    left_out = " Nothing is known of the files without labels." if main.leaves_files_out else ""
+    left_out = " The quality of files without labels is unknown." if main.leaves_files_out else ""
     return f"{figure}{gate}; {labels} ({share}).{left_out}"
 
 
@@ -235,7 +234,7 @@ def _other_runs(drift: DriftView | None, quality: QualityView | None) -> list[st
             f"{counted(len(run.drifted_columns), 'column')} drifted, with {counted(len(run.deciding_alarms), 'alarm')}."
             for run in moved
         ),
-        *(f"Run {short(run.run or '?', 60)} predicted worse than its gate promised." for run in worse),
+        *(f"Run {short(run.run or '?', 60)} predicted worse than its gate allows." for run in worse),
     ]
 
 

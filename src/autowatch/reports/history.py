@@ -328,10 +328,10 @@ def history_headline(days: Mapping[date, DayRecord]) -> Headline:
     is_of_another = newest.run not in (None, last.run)
     what = [f"The newest day is {day.isoformat()}: {_sentence(newest)}"]
     if newest.other_drifts:
-        what.append("Rows that another model scored on that day drifted; the page of the day has them.")
+        what.append("Rows that another model scored on that day drifted; see the day's page.")
     if verdict_day != day:
         whose = ", on another model's rows" if is_of_another else ""
-        what.append(f"The last verdict is of {verdict_day.isoformat()}{whose}: {_sentence(last)}")
+        what.append(f"The last verdict is from {verdict_day.isoformat()}{whose}: {_sentence(last)}")
     if worse:
         what.append(worse.sentence())
     look = f"Open {verdict_day.isoformat()} below."
@@ -347,9 +347,9 @@ def history_headline(days: Mapping[date, DayRecord]) -> Headline:
     if newest.alarms:
         return Headline("idle", f"No drift, but {counted(newest.alarms, 'alarm')}", what, None, look)
     if newest.other_drifts:
-        return Headline("idle", "No drift, but another model's rows need a look", what, None, look)
+        return Headline("idle", "No drift, but another model's rows need attention", what, None, look)
     if worse:
-        to_do = "Put labels of the judged model's rows under labels/ when they are known."
+        to_do = "Upload labels of the judged model's rows under labels/ once they are known."
         return Headline("idle", f"No drift, but the {worse.model} predicted worse", what, None, to_do)
     return Headline("quiet", "No drift", what, None, "Nothing.")
 
@@ -417,7 +417,7 @@ def _sentence(drift: DaySummary) -> str:
     if drift.verdict == "not enough data" and drift.rows == 0:
         return f"nothing was scored{alarms}."
     if drift.counts_nothing:
-        return f"{rows}, no column counts by monitoring/settings.yaml, so drift cannot be called{alarms}."
+        return f"{rows}, no column counts under monitoring/settings.yaml, so there is no verdict{alarms}."
     if drift.verdict == "not enough data":
         return f"{rows}, not enough data for a verdict{alarms}."
     return (

@@ -17,7 +17,7 @@ _STATUS = {
     "released": "released",
     "rejected": "rejected by the gate",
     "failed": "failed",
-    "running": "under way",
+    "running": "running",
     "ending": "being cleaned up",
 }
 _TRIGGERS = {"manual": "by hand", "drift": "by drift", "promote": "back to an earlier model"}

@@ -141,12 +141,12 @@ def console_link(region: str, bucket: str, key: str) -> str:
 
 
 ALARM_REMEDIES = {
-    "settings": "Correct monitoring/settings.yaml as the alarm says; until then days are judged by the defaults.",
+    "settings": "Correct monitoring/settings.yaml as the alarm says; until then the defaults apply.",
     "settings changed": "Nothing, if the change was meant. Otherwise restore the earlier "
-    "monitoring/settings.yaml and judge the day anew: autowatch judge --date YYYY-MM-DD.",
-    "same content": "Ask whether the file was meant to come twice. Drift and quality count the rows of both.",
-    "repeated keys": "Ask whether these rows were meant to be scored twice. Labels with the key go to the newest row.",
-    "baseline": "Restore the baseline as the alarm says; the day is then judged again by itself.",
+    "monitoring/settings.yaml and judge the day again: autowatch judge --date YYYY-MM-DD.",
+    "same content": "Check whether the file was meant to arrive twice. Drift and quality count the rows of both.",
+    "repeated keys": "Check whether these rows should be scored twice. Labels with the key go to the newest row.",
+    "baseline": "Restore the baseline as the alarm says; the day is then judged again automatically.",
 }
 """By the alarm's kind."""
 

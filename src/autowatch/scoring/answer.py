@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from autowatch.errors import AutowatchError
-from autowatch.records.problem import Problem, ProblemType
+from autowatch.records.problem import Problem, ProblemType, named
 
 LARGEST_PROBABILITY = 1.000001
 """float32 probabilities of some containers sum to a little more than 1."""
@@ -142,7 +142,7 @@ def _read_lists(
 def check_labels(predicted: Collection[str], labels: Sequence[str]) -> None:
     """Raises AnswerUnreadable unless all predicted labels are labels of the model."""
     if not set(predicted) <= set(labels):
-        raise AnswerUnreadable(f"The endpoint predicts labels other than {', '.join(labels)}.")
+        raise AnswerUnreadable(f"The endpoint predicts labels other than {named(labels)}.")
 
 
 def label_places(label_lists: Iterable[str], labels: Sequence[str]) -> Mapping[str, Sequence[int]]:
@@ -160,7 +160,7 @@ def _places(text: str, labels: Sequence[str]) -> list[int]:
     except (ValueError, SyntaxError, TypeError):
         items = [item.strip() for item in text.strip(" []").split(",")]
     if sorted(items) != sorted(labels):
-        raise AnswerUnreadable(f"The endpoint's list of labels is not that of {', '.join(labels)}.")
+        raise AnswerUnreadable(f"The endpoint's list of labels is not that of {named(labels)}.")
     return [items.index(label) for label in labels]
 
 

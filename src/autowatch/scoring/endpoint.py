@@ -167,8 +167,8 @@ class Endpoint:
 
         Raises:
             BatchTooLarge, BatchTimedOut, RowsRefused, BatchFailed: this batch failed; part of it may succeed.
-            EndpointThrottled, EndpointUnavailable: the endpoint still was when the time ran out.
-            ModelFailed: the same; or the model failed on too many batches and parts of batches.
+            EndpointThrottled, EndpointUnavailable: the condition lasted until the time ran out.
+            ModelFailed: likewise; or the model failed on too many batches and parts of batches.
             EndpointMissing, OutOfTime, AnotherModelAnswered: see there.
             AnswerMismatch, AnswerUnreadable: there was an answer, but not a reliable one.
         """
@@ -246,8 +246,8 @@ class Endpoint:
         self.failed.append(rows)
         if len(self.failed) > _MOST_FAILED:
             raise ModelFailed(
-                f"The model of endpoint {self.name} answers other rows, but failed on {_MOST_FAILED} batches of the "
-                f"file and parts of them, {self.failed.count(1)} single rows among them (status {error.status}). "
+                f"The model of endpoint {self.name} answers other rows, but failed on {_MOST_FAILED} batches and "
+                f"parts of batches of the file, including {self.failed.count(1)} single rows (status {error.status}). "
                 "See the endpoint's log.",
                 *failure,
             )

@@ -152,7 +152,7 @@ def score_arrivals(
                 _postpone(bucket, arrival, waiting, postponed, settings, transforms)
                 outcomes["postponed"] += 1
             elif isinstance(error, NoChampion):
-                refusal = NoChampion(f"{error} Once one is, upload this file again.")
+                refusal = NoChampion(f"{error} When one is released, upload this file again.")
                 refuse(bucket, arrival, refusal, settings.metrics_namespace, settings.stack)
                 outcomes["refused"] += 1
             else:

@@ -92,7 +92,9 @@ def request_predictions(payload: bytes, rows: int, endpoint: Endpoint, max_batch
 
 def _predict_at_once(payload: bytes, rows: int, endpoint: Endpoint, max_batch_bytes: int) -> Predictions:
     if len(payload) > max_batch_bytes:
-        raise BatchTooLarge(f"The row has {len(payload)} bytes, a request at most {max_batch_bytes}.")
+        raise BatchTooLarge(
+            f"The row has {len(payload)} bytes; a request may have at most {max_batch_bytes}."
+        )
     return endpoint.predict(payload, rows)
 
 

@@ -52,9 +52,9 @@ class SeenValues(msgspec.Struct, frozen=True, dict=True):
         try:
             size = len(self.bits)
         except zlib.error as error:
-            raise ValueError("the set of values seen is damaged") from error
+            raise ValueError("the set of seen values is damaged") from error
         if size != PLACES // 8:
-            raise ValueError(f"a set of values seen has {PLACES // 8} bytes, not {size}")
+            raise ValueError(f"a set of seen values has {PLACES // 8} bytes, not {size}")
 
     @classmethod
     def of(cls, hashes: Iterable[int]) -> "SeenValues":

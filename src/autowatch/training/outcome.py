@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import TYPE_CHECKING
 
 from autowatch.aws.notifications import publish
@@ -267,21 +268,28 @@ _PREDICTED: Mapping[ProblemType, Callable[[Contract, GateDecision], list[str]]] 
     "regression": _of_numbers,
 }
 
-_FLOORS: Mapping[ProblemType, str] = {
-    "binary": "MinimumAuc",
-    "multiclass": "MinimumAuc",
-    "regression": "MinimumR2",
+_FLOORS: Mapping[str, str] = {
+    "auc": "MinimumAuc",
+    "macro_auc": "MinimumAuc",
+    "macro_f1": "MinimumMacroF1",
+    "r2": "MinimumR2",
 }
+"""The parameter of each measure that has a floor."""
 
 
 def _after_rejection(bucket: Bucket, run: str, decision: GateDecision) -> str:
     try:
         champion = read_champion(bucket)
     except NoChampion:
+        missed = [
+            _FLOORS[name]
+            for name, floor in decision.floors.items()
+            if decision.metrics.get(name, -inf) < floor
+        ]
+        lower = f", or lower {' and '.join(missed)} if a weaker model is enough" if missed else ""
         return (
             "No model has been released yet, so no file is scored. "
-            f"{run_page_key(run)} shows how well the model did. Train on more rows or better columns, or lower the "
-            f"parameter {_FLOORS[decision.problem_type]} if a weaker model is enough."
+            f"{run_page_key(run)} shows how well the model did; train on more rows or better columns{lower}."
         )
     return f"The model of run {champion.run} keeps serving. Nothing else changed."
 

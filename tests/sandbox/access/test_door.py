@@ -97,7 +97,7 @@ def test_no_key_helps_a_page_of_another_origin_or_name(sandbox, path, foreign):
     assert "The sandbox answers" in answer.text
 
 
-def test_what_is_signed_is_answered_without_leave_for_other_origins(sandbox):
+def test_a_signed_request_is_answered_without_cors_headers(sandbox):
     answer = send(sandbox, headers=signed(sandbox))
     assert (answer.status_code, "ListAllMyBucketsResult" in answer.text) == (200, True)
     assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
@@ -133,7 +133,7 @@ def test_what_was_changed_after_it_was_signed_is_refused(sandbox, path, method, 
     assert answer.status_code == 403
 
 
-def test_the_body_of_a_json_request_is_signed_as_well(sandbox):
+def test_the_body_of_a_json_request_is_signed(sandbox):
     body = b'{"MaxResults": 1}'
     headers = signed(sandbox, method="POST", body=body, service="sagemaker", headers=JSON)
     assert send(sandbox, method="POST", data=body, headers=headers).status_code == 200
@@ -189,7 +189,7 @@ def call(sandbox, service, operation, function="Call", **arguments):
     return json.loads(answer["Payload"].read())
 
 
-def test_a_function_may_what_its_role_may_and_nothing_else(sandbox, bucket):
+def test_a_function_has_exactly_its_roles_permissions(sandbox, bucket):
     key = {"Bucket": bucket, "Key": "own/a"}
     assert call(sandbox, "s3", "put_object", **key, Body="x")["status"] == 200
     assert call(sandbox, "s3", "get_object", **key)["status"] == 200
@@ -202,12 +202,12 @@ def test_a_function_may_what_its_role_may_and_nothing_else(sandbox, bucket):
     )
 
 
-def test_an_explicit_denial_is_told_as_one(sandbox, bucket):
+def test_an_explicit_denial_is_reported_as_such(sandbox, bucket):
     denied = call(sandbox, "s3", "get_object", Bucket=bucket, Key="own/secret/a")
     assert denied["message"].endswith("with an explicit deny in an identity-based policy")
 
 
-def test_only_who_may_list_hears_that_an_object_is_not_there(sandbox, bucket):
+def test_only_callers_who_may_list_get_a_404(sandbox, bucket):
     missing = {"Bucket": bucket, "Key": "own/none"}
     denied = call(sandbox, "s3", "get_object", **missing)
     assert (denied["code"], "s3:ListBucket" in denied["message"]) == ("AccessDenied", True)
@@ -239,7 +239,7 @@ def test_a_version_and_the_source_of_a_copy_need_their_own_permission(sandbox, b
     assert f"{bucket}/other/source" in denied["message"]
 
 
-def test_of_several_deletions_each_is_judged_by_itself(sandbox, bucket):
+def test_each_of_several_deletions_is_judged_separately(sandbox, bucket):
     s3 = sandbox.client("s3")
     for key in ("own/gone", "other/stays"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"x")
@@ -257,7 +257,7 @@ def test_an_event_of_another_source_is_refused(sandbox):
     assert (denied["code"], "events:PutEvents" in denied["message"]) == ("AccessDeniedException", True)
 
 
-def test_a_role_is_passed_only_by_who_may(sandbox):
+def test_passing_a_role_needs_the_permission(sandbox):
     role = "arn:aws:iam::123456789012:role/any"
     denied = call(sandbox, "sagemaker", "create_model", ModelName="m", ExecutionRoleArn=role)
     assert f"iam:PassRole on resource: {role}" in denied["message"]
@@ -283,12 +283,12 @@ def test_tags_need_their_own_permission(sandbox):
         ),
     ],
 )
-def test_an_operation_that_is_not_known_is_refused_by_its_name(sandbox, service, operation, arguments, name):
+def test_an_unknown_operation_is_refused_by_name(sandbox, service, operation, arguments, name):
     denied = call(sandbox, service, operation, **arguments)
     assert (denied["code"], name in denied["message"]) == ("NotImplemented", True)
 
 
-def test_what_a_rules_role_may_not_start_goes_to_the_dead_letter_queue(sandbox):
+def test_an_event_that_the_rules_role_may_not_deliver_goes_to_the_dead_letter_queue(sandbox):
     event = {"Source": "tests", "DetailType": "ToForbidden", "Detail": "{}"}
     sandbox.client("events").put_events(Entries=[event])
     sandbox.wait_until_idle(30)

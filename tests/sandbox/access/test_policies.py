@@ -48,7 +48,7 @@ def test_nothing_is_allowed_by_default():
     assert not allowed(READ, ())
 
 
-def test_the_grant_names_the_places_that_allowed():
+def test_the_grant_names_the_allowing_statement():
     body = {
         "Effect": "Allow",
         "Action": ["s3:PutObject", "s3:Get*"],
@@ -63,7 +63,7 @@ def test_the_grant_names_the_places_that_allowed():
     )
 
 
-def test_an_explicit_denial_wins_wherever_it_stands():
+def test_an_explicit_denial_always_wins():
     [denial] = allow(Effect="Deny")
     verdict = decide(READ, (*allow(), denial), (), CALLER)
     assert (verdict.allowed, verdict.denied_by) == (False, denial)
@@ -152,13 +152,13 @@ def test_all_conditions_must_hold():
 @pytest.mark.parametrize(
     "condition", [{"StringEquals": {"aws:Moon": "full"}}, {"StringResembles": {"aws:RequestTag/a": "b"}}]
 )
-def test_what_cannot_be_judged_is_told_by_name(condition):
+def test_an_unknown_condition_is_reported_by_name(condition):
     need = Need("s3:GetObject", READ.resource, {"aws:requesttag/a": ("b",)})
     with pytest.raises(UnknownCondition, match="moon|StringResembles"):
         allowed(need, allow(Condition=condition))
 
 
-def test_an_element_that_is_not_known_is_refused():
+def test_an_unknown_element_is_refused():
     with pytest.raises(TemplateError, match="Resourse"):
         allow(Resourse="*")
 
@@ -187,16 +187,16 @@ EVENTS = Caller("events.amazonaws.com", ACCOUNT, service="events.amazonaws.com")
         ({"AWS": ACCOUNT}, CALLER, False),
     ],
 )
-def test_a_policy_on_a_resource_allows_whom_it_names(principal, caller, expected):
+def test_a_resource_policy_allows_the_named_principals(principal, caller, expected):
     assert allowed(PUBLISH, (), on_topic(principal), caller) is expected
 
 
-def test_a_policy_on_a_resource_denies_a_whole_account():
+def test_a_resource_policy_denies_a_whole_account():
     denial = on_topic({"AWS": ACCOUNT}, "Deny")
     assert not allowed(PUBLISH, allow(Action="sns:Publish"), denial)
 
 
-def test_a_key_leaves_it_to_the_account_only_where_its_policy_says_so():
+def test_a_key_defers_to_the_account_only_if_its_policy_says_so():
     use = Need("kms:Decrypt", "arn:aws:kms:us-east-1:123456789012:key/k")
     root = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*"}
     assert delegates(use, parse_policy("key", {"Statement": {**root, "Resource": "*"}}), ACCOUNT)

@@ -27,7 +27,7 @@ from autowatch.records.contract import (
     read_contract,
 )
 from autowatch.records.keys import LABELS_PREFIX, LabelKeys, label_keys
-from autowatch.reports.text import listed, short
+from autowatch.records.problem import named
 from autowatch.scoring.columns import MissingColumns
 from autowatch.scoring.outcome import check_balance
 from autowatch.scoring.output import rejected_header, rejected_rows
@@ -39,12 +39,6 @@ MOST_FILES = 100_000
 
 
 _ROWS_AT_ONCE = 50_000
-
-
-_LABELS_SHOWN = 10
-
-
-_LONGEST_SHOWN = 60
 
 
 _ID = re.compile(r"([0-9a-f]{16})-([1-9][0-9]{0,9})", re.ASCII)
@@ -205,11 +199,14 @@ class _Known:
     def fault_of(self, label: str) -> str:
         """The reason to reject an unknown label or, in regression, text that is not a number."""
         contract = self.contract
+        if not contract.labels and contract.target_readings(label):
+            return (
+                "The label may mean two numbers. Write it without separators of thousands, or with decimals."
+            )
         if not contract.labels:
             return f"The label is not a number, and the model of run {contract.run} predicts numbers."
-        labels = listed([repr(short(label, _LONGEST_SHOWN)) for label in contract.labels], _LABELS_SHOWN)
         return (
-            f"The label is not one that the model of run {contract.run} knows: {labels}, to the letter."
+            f"The label is not one that the model of run {contract.run} knows: {named(contract.labels)}, to the letter."
             f"{differ_unseen([label], contract.labels)}"
         )
 

@@ -56,7 +56,7 @@ class DataView:
 
 _ORIGINS = {
     "parameter": "set by the parameter PositiveLabel",
-    "champion": "as for the model in force before",
+    "champion": "as in the champion's contract",
     "rarer": "the rarer label of the file; set PositiveLabel to choose",
 }
 
@@ -64,7 +64,7 @@ _PREDICTS = {"binary": "one of two labels", "multiclass": "one of {} labels", "r
 
 _PREDICTS_FROM = {
     "parameter": "set by the parameter ProblemType",
-    "values": "as the target's values suggest; set ProblemType to choose",
+    "values": "inferred from the target's values; set ProblemType to choose",
 }
 
 
@@ -77,7 +77,7 @@ def data_view(document: dict[str, Any]) -> DataView:
     classes, holdout = document["classes"], document["holdout"]
     labels = list(classes)
     whole = {"rows": document["rows"], "classes": classes}
-    held_out = "hold-out, " + ("the newest rows" if holdout["by"] == "newest" else "chosen by chance")
+    held_out = "hold-out, " + ("the newest rows" if holdout["by"] == "newest" else "chosen at random")
     parts = {"all labelled rows": whole, "trained on": document["train"], held_out: holdout}
     return DataView(
         files=[file["key"] for file in document["files"]],
@@ -141,8 +141,8 @@ def _remarks(document: dict[str, Any]) -> list[str]:
         )
     if numbers := document.get("target_numbers"):
         remarks.append(
-            f"The numbers to predict go from {numbers['smallest']:g} to {numbers['largest']:g}; half of them are below "
-            f"{numbers['median']:g}."
+            f"The numbers to predict range from {numbers['smallest']:g} to {numbers['largest']:g}; half of them are "
+            f"below {numbers['median']:g}."
         )
     return remarks
 

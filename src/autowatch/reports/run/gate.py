@@ -169,7 +169,7 @@ def _check(check: Check, decision: GateDecision, floors: Iterator[tuple[str, flo
         value = "–" if figure is None else _figure(measured, figure)
         limit = f"at least {least:g}"
     elif check.name == "champion" and comparison:
-        name = f"{_measure_of(comparison.measure).words} less the champion's"
+        name = f"{_measure_of(comparison.measure).words} minus the champion's"
         value = _difference(comparison.measure, comparison.difference)
     elif check.name == "latency" and challenger:
         name, value = "Median batch", f"{challenger.latency.median_seconds:.2f} s"
@@ -186,7 +186,7 @@ def _interval(decision: GateDecision) -> str:
         return ""
     low, high = (_difference(comparison.measure, end) for end in (comparison.lower, comparison.upper))
     return (
-        f"{_measure_of(comparison.measure).words} of the challenger less the champion's: "
+        f"{_measure_of(comparison.measure).words} of the challenger minus the champion's: "
         f"{_difference(comparison.measure, comparison.difference)}, between {low} and {high}, each end with "
         f"{100 * comparison.confidence:g} % confidence (paired bootstrap, {comparison.rows:,} rows)."
     )

@@ -78,13 +78,13 @@ def _value(column: ColumnImportance) -> str:
 def _how(found: ModelImportance) -> str:
     if found.method == "autopilot":
         return (
-            "As Autopilot explained the model: each column's mean absolute SHAP value, as a share of those of all "
-            "columns."
+            "From Autopilot's explanation of the model: each column's mean absolute SHAP value, as a share of the sum "
+            "over all columns."
         )
     if found.method is None:
-        return f"Which columns the model uses is not known. {found.note}"
+        return f"It is not known which columns the model uses. {found.note}"
     return (
         f"Measured on {found.rows or 0:,} hold-out rows: what the model loses when the values of one column are "
-        "shuffled among the rows, as a share of the losses of all columns. Columns that say the same stand in for each "
-        f"other, and each then looks less important than it is. {found.note}"
+        "shuffled among the rows, as a share of the losses of all columns. Columns with the same information replace "
+        f"each other, so each looks less important than it is. {found.note}"
     )

@@ -69,7 +69,7 @@ def threshold_view(decision: GateDecision) -> ThresholdView | None:
 
 
 def _place_of(model: JudgedModel) -> str:
-    return f"from {model.threshold.value:.6g} on" if model.threshold else "the model's own"
+    return f"positive from {model.threshold.value:.6g}" if model.threshold else "the model's own"
 
 
 def _lines(curve: Sequence[TradeOffPoint], width: float) -> list[TradeOffLine]:
@@ -81,7 +81,7 @@ def _lines(curve: Sequence[TradeOffPoint], width: float) -> list[TradeOffLine]:
     costs = [point.cost for point in curve if point.cost is not None]
     if costs:
         highest = max(costs) or 1.0
-        figures[f"cost (at the top {highest:.4g} a row)"] = [cost / highest for cost in costs]
+        figures[f"cost (at most {highest:.4g} a row)"] = [cost / highest for cost in costs]
     across = [point.threshold / width for point in curve]
     return [
         TradeOffLine(name, list(zip(across, line, strict=True))) for name, line in figures.items() if line

@@ -18,10 +18,10 @@ _MOST_CANDIDATES = 50
 """HYPERPARAMETER_TUNING may create hundreds, too many to read."""
 
 _HEADLINES = {
-    "running": ("Under way", "idle"),
-    "ending": ("Ended from outside: being cleaned up", "idle"),
+    "running": ("Running", "idle"),
+    "ending": ("Aborted: being cleaned up", "idle"),
     "released": ("Released", "quiet"),
-    "rejected": ("Not released: the gate said no", "idle"),
+    "rejected": ("Not released: rejected by the gate", "idle"),
     "failed": ("Failed", "drift"),
 }
 """Headline and tone by status; see `headline.Tone`."""
@@ -181,9 +181,7 @@ def _facts(
         note = f"{gate.rows:,} rows{f'; floor {gate.floor}' if gate.floor else ''}"
         facts.append(RunFact(f"Hold-out {gate.decisive}", gate.decisive_value, note))
         if threshold := gate.threshold:
-            place = (
-                "the model's own" if threshold.value is None else f"positive from {threshold.value:.6g} on"
-            )
+            place = "the model's own" if threshold.value is None else f"positive from {threshold.value:.6g}"
             facts.append(RunFact("Label", place, threshold.origin))
     return facts
 

@@ -129,7 +129,7 @@ def _explain_refusal(
     for _ in read_piece(table, plan.layout, max_batch_bytes):
         pass
     raise RefusalUnclear(
-        f"Piece {piece.number} of {file.key} could not be read at first, and now it can. Upload the file again."
+        f"Piece {piece.number} of {file.key} could not be read at first, but now it can. Upload the file again."
     )
 
 

@@ -52,7 +52,7 @@ def check_piece(bucket: Bucket, plan: TransformPlan, piece: Piece, max_batch_byt
     try:
         checked = _check(bucket, plan, piece, max_batch_bytes)
     except UnreadableFile:
-        # The reason is worded later, when the lines before this piece are counted.
+        # The reason is written later, when the lines before this piece are counted.
         checked = CheckedPiece(piece.number, refused=True)
     bucket.write_json(plan.work.checked(piece.number), checked)
     return checked

@@ -44,7 +44,7 @@ def fail_transform(
     remove_work(bucket, work)
     committed = find_committed(bucket, keys) is not None
     advice = (
-        f"Its predictions had been written before that: {keys.predictions}"
+        f"Its predictions were written before the failure: {keys.predictions}"
         if committed
         else "There are no predictions for it. Fix the cause, then upload the file again."
     )

@@ -93,7 +93,9 @@ def _reject_oversized(checked: CheckedRows, layout: Layout, max_batch_bytes: int
     oversized = pc.greater(sizes, max_batch_bytes)
     texts = checked.rows.where(oversized).texts()
     rejected = [
-        Rejected(line, number, f"The row has {size} bytes, a request at most {max_batch_bytes}.", fields)
+        Rejected(
+            line, number, f"The row has {size} bytes; a request may have at most {max_batch_bytes}.", fields
+        )
         for size, (line, number, fields) in zip(pc.filter(sizes, oversized).to_pylist(), texts, strict=True)
     ]
     return replace(

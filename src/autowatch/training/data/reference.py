@@ -82,25 +82,27 @@ def _write(bucket: Bucket, table: Table, contract: Contract) -> int:
 
 
 def _true(block: Block, target: int, contract: Contract) -> Sequence[str]:
-    """The true label or number of each row."""
-    for line, text in zip(block.lines, block.columns[target], strict=True):
-        if contract.labels and text not in contract.labels:
+    """The true label of each row, or its true number as plain text."""
+    cells = zip(block.lines, block.columns[target], strict=True)
+    if not contract.labels:
+        return [_number(line, text, contract) for line, text in cells]
+    for line, text in cells:
+        if text not in contract.labels:
             raise _Unfit(
                 f"the label on line {line} is not exactly one of the {len(contract.labels)} in the training data. "
                 "Correct or remove that row."
             )
-        if not contract.labels:
-            _check_number(line, text)
     return block.columns[target]
 
 
-def _check_number(line: int, text: str) -> None:
-    try:
-        found = PLAIN_FORM.plain(text)
-    except ValueError:
-        found = ""
-    if not found:
-        raise _Unfit(f"the target on line {line} is not a number. Write it with a point for decimals.")
+def _number(line: int, text: str, contract: Contract) -> str:
+    number = contract.target_number(text)
+    if number is None:
+        raise _Unfit(
+            f"the target on line {line} is not a number, or may mean either of two. Write it without separators of "
+            "thousands, with a point for decimals."
+        )
+    return repr(number)
 
 
 def _csv(columns: Sequence[Sequence[str]]) -> bytes:

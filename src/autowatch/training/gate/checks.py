@@ -106,29 +106,28 @@ def check_champion(
     measure, rows = MEASURES[comparison.measure], _compared(comparison, champion, holdout_rows)
     tolerance = rules.tolerance(comparison.measure)
     passed = comparison.sure_loss <= tolerance
-    sure = f"with {100 * comparison.confidence:g} % confidence"
-    found = "not found worse" if passed else "worse"
-    of_champion = (
-        f"The champion, run {champion.contract.run}, has {measure.say(comparison.champion)} on {rows}"
-    )
     if measure.lower_is_better:
-        allowed = f" by more than {tolerance:.1%}" if tolerance else ""
-        message = (
-            f"{of_champion}, the challenger {say_number(comparison.challenger)}: a difference of "
-            f"{comparison.difference:+.1%}, at least {comparison.lower:+.1%} {sure}. So the challenger is "
-            f"{found}{allowed}. The comparison detects an error {comparison.detectable_loss:.1%} larger with 80 % "
-            "power."
-        )
-        return Check("champion", passed, message, f"not surely over {tolerance:+.1%}")
-    allowed = f" by more than {tolerance:g}" if tolerance else ""
+        places, bound, loss, of_champion = ".1%", comparison.lower, "rise", say_number(comparison.champion)
+        limit = f"not surely over {tolerance:+.1%}"
+    else:
+        places, bound, loss, of_champion = ".4f", comparison.upper, "loss", f"{comparison.champion:.4f}"
+        limit = f"not surely below {-tolerance:g}" if tolerance else "not surely below 0"
+    allowed = f" by more than {tolerance:{'.1%' if measure.lower_is_better else 'g'}}" if tolerance else ""
     message = (
-        f"{of_champion}: a difference of {comparison.difference:+.4f}, at most {comparison.upper:+.4f} {sure}. So the "
-        f"challenger is {found}{allowed}. The comparison detects a loss of {comparison.detectable_loss:.4f} with 80 % "
-        "power."
+        f"{measure.say(comparison.challenger)} against {of_champion} of the champion, run {champion.contract.run}, on "
+        f"{rows}: {_beside(comparison.difference, places)} ({100 * comparison.confidence:g} % bound: "
+        f"{_beside(bound, places)}). So the challenger is {'not found worse' if passed else 'worse'}{allowed}. The "
+        f"test detects a {loss} of {comparison.detectable_loss:{places}} with 80 % power."
     )
-    return Check(
-        "champion", passed, message, f"not surely below {-tolerance:g}" if tolerance else "not surely below 0"
-    )
+    return Check("champion", passed, message, limit)
+
+
+def _beside(difference: float, places: str) -> str:
+    """The difference in words, such as `0.0100 lower`, `5.2% higher` or `equal`."""
+    size = format(abs(difference), places)
+    if not size.strip("0.%"):
+        return "equal"
+    return f"{size} {'higher' if difference > 0 else 'lower'}"
 
 
 def _compared(comparison: Comparison, champion: ScoredChampion, holdout_rows: int) -> str:

@@ -19,9 +19,8 @@ from autowatch.records.champion import Champion, NoChampion, read_champion
 from autowatch.records.contract import Contract, read_contract
 from autowatch.records.holdout import UnseenRows, read_unseen_rows
 from autowatch.records.keys import holdout_key, reference_key
-from autowatch.records.problem import ProblemType
+from autowatch.records.problem import TYPES_IN_WORDS, ProblemType, named
 from autowatch.records.smoke import SmokeTest
-from autowatch.reports.text import listed
 from autowatch.scoring.ahead import work_ahead
 from autowatch.scoring.columns import Layout, MissingColumns, check_block, match_columns
 from autowatch.scoring.endpoint import EndpointMissing, RowsRefused, TimedEndpoint
@@ -212,7 +211,7 @@ def warm_up(bucket: Bucket, key: str, contract: Contract, endpoint: TimedEndpoin
 def read_holdout(bucket: Bucket, key: str) -> Table:
     """The hold-out under `key`, read as a stream."""
     body = ResumedBody.of_key(bucket, key)
-    return read_table(iter(lambda: body.read(_CHUNK), b""))
+    return read_table(iter(lambda: body.read(_CHUNK), b""), delimiter=",")
 
 
 def take_smoke_test(scores: HoldoutScores) -> SmokeTest:
@@ -335,7 +334,10 @@ def _check_unseen(unseen: UnseenRows, scores: HoldoutScores, challenger: Contrac
 
 def _shortage_of_two(counts: Counter[str], challenger: Contract) -> str:
     fewest = min(challenger.labels, key=lambda label: counts[label])
-    return f", {counts[fewest]:,} of them with the label {fewest}; {_FEWEST_UNSEEN_OF_CLASS} of each label are needed"
+    return (
+        f", {counts[fewest]:,} of them with the label {named([fewest])}; {_FEWEST_UNSEEN_OF_CLASS} of each label are "
+        "needed"
+    )
 
 
 _SHORTAGES: Mapping[ProblemType, Callable[[Counter[str], Contract], str]] = {
@@ -343,15 +345,6 @@ _SHORTAGES: Mapping[ProblemType, Callable[[Counter[str], Contract], str]] = {
     "multiclass": lambda *_: f"; {_FEWEST_UNSEEN_OF_CLASS} of each of two labels are needed",
     "regression": lambda *_: f"; {_FEWEST_UNSEEN_OF_CLASS} are needed",
 }
-
-
-_PREDICTS: Mapping[ProblemType, str] = {
-    "binary": "one of two labels",
-    "multiclass": "one of several labels",
-    "regression": "a number",
-}
-
-_LABELS_SHOWN = 10
 
 
 def _check_comparable(
@@ -363,13 +356,13 @@ def _check_comparable(
         )
     if contract.problem_type != challenger.problem_type:
         raise ChampionNotComparable(
-            f"the champion, run {champion.run}, predicts {_PREDICTS[contract.problem_type]}, the challenger "
-            f"{_PREDICTS[challenger.problem_type]}"
+            f"the champion, run {champion.run}, predicts {TYPES_IN_WORDS[contract.problem_type]}, the challenger "
+            f"{TYPES_IN_WORDS[challenger.problem_type]}"
         )
     if set(contract.labels) != set(challenger.labels):
         raise ChampionNotComparable(
-            f"the champion, run {champion.run}, has the labels {listed(contract.labels, _LABELS_SHOWN)}, "
-            f"the challenger {listed(challenger.labels, _LABELS_SHOWN)}"
+            f"the champion, run {champion.run}, has the labels {named(contract.labels)}, the challenger "
+            f"{named(challenger.labels)}"
         )
     if champion.endpoint_name != endpoint_name:
         raise ChampionNotComparable(

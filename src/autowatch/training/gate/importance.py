@@ -115,12 +115,16 @@ def shuffle_columns(
         error: the error measure that compares models of numbers.
 
     Raises:
-        ImportanceUnknown: there are too many columns for the requests allowed, or no column matters.
+        ImportanceUnknown: there is no time left, there are too many columns for the requests allowed, or no column
+            matters.
         EndpointError, AnswerMismatch, AnswerUnreadable: see `Endpoint.predict`.
     """
+    if endpoint.seconds_left() <= 0:
+        # Drawing rows reads the whole hold-out, which may take longer than what was kept back.
+        raise ImportanceUnknown("The gate's scoring left no time to shuffle columns.")
     sample = _draw(read_holdout(bucket, holdout_key(contract.run)), contract, limits)
     of_fold = _deal(sample, contract)
-    table = read_table(_in_requests(_with_each_column_shuffled(sample, of_fold), limits))
+    table = read_table(_in_requests(_with_each_column_shuffled(sample, of_fold), limits), delimiter=",")
     scores = score_table(table, contract, endpoint, limits)
     if scores.rejected:
         raise ImportanceUnknown(f"The model refused {len(scores.rejected):,} rows with a shuffled column.")

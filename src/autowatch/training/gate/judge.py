@@ -101,13 +101,10 @@ def judge_challenger(
     contract = _complete_contract(bucket, contract, scores, rules)
     complete_baseline(bucket, contract, scores)
     write_smoke_test(bucket, run, take_smoke_test(scores))
-    champion: ScoredChampion | None = None
-    skipped: str | None = None
-    try:
-        served = endpoints.timed(endpoints.champion, contract)
-        champion = score_champion(bucket, contract, served, len(scores.row_numbers), limits)
-    except ChampionNotComparable as error:
-        skipped = str(error)
+    served = endpoints.timed(endpoints.champion, contract)
+    champion, skipped = _try_champion(
+        lambda: score_champion(bucket, contract, served, len(scores.row_numbers), limits)
+    )
     reference = _judge_reference(bucket, contract, endpoints, limits, rules, skipped)
     decision = decide(contract, scores, champion, skipped, rules, trigger, reference)
     write_decision(bucket, run, decision)
@@ -138,13 +135,10 @@ def _judge_reference(
         return None
     scores = score_holdout(bucket, key, contract, endpoints.timed(endpoints.candidate, contract), limits)
     _check_all_scored(scores, "reference hold-out")
-    champion: ScoredChampion | None = None
-    skipped: str | None = None
-    try:
-        served = endpoints.timed(endpoints.champion, contract)
-        champion = score_champion_on_reference(bucket, contract, served, len(scores.row_numbers), limits)
-    except ChampionNotComparable as error:
-        skipped = str(error)
+    served = endpoints.timed(endpoints.champion, contract)
+    champion, skipped = _try_champion(
+        lambda: score_champion_on_reference(bucket, contract, served, len(scores.row_numbers), limits)
+    )
     judged = decide(contract, scores, champion, skipped, rules)
     asked = [check for check in judged.checks if check.name != "latency"]
     passed, told = all(check.passed for check in asked), [check.message for check in asked]
@@ -153,6 +147,14 @@ def _judge_reference(
     if not passed:
         told.append("Check which labels are right, those of the training file or those of the reference.")
     return Check("reference", passed, f"On the reference hold-out: {' '.join(told)}")
+
+
+def _try_champion(score: Callable[[], ScoredChampion]) -> tuple[ScoredChampion | None, str | None]:
+    """The champion's scores, or why it cannot be compared."""
+    try:
+        return score(), None
+    except ChampionNotComparable as error:
+        return None, str(error)
 
 
 def _complete_contract(

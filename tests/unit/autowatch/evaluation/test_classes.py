@@ -108,8 +108,8 @@ def test_without_each_labels_probability_balanced_accuracy_decides():
     known = ClassRows(rows.labels, rows.actual, rows.predicted, rows.given)
     estimates = known.estimates()
     assert (estimates["macro_auc"], estimates["log_loss"]) == (None, None)
-    assert set(known.deciding([0, 1, 2, 3])) == {"balanced_accuracy"}
-    assert set(rows.deciding([0, 1, 2, 3])) == {"balanced_accuracy", "macro_auc"}
+    assert set(known.deciding([0, 1, 2, 3])) == {"balanced_accuracy", "macro_f1"}
+    assert set(rows.deciding([0, 1, 2, 3])) == {"balanced_accuracy", "macro_auc", "macro_f1"}
     assert known.class_table().classes[0].auc is None
 
 
@@ -126,6 +126,8 @@ def test_verdicts_may_leave_out_labels_with_few_rows():
     assert some["balanced_accuracy"].value == pytest.approx(np.mean(recalls))
     aucs = [rows.class_table().classes[place].auc.value for place in (0, 2)]
     assert some["macro_auc"].value == pytest.approx(np.mean(aucs))
+    expected = metrics.f1_score(rows.actual, rows.predicted, average="macro", labels=[0, 2])
+    assert some["macro_f1"].value == pytest.approx(expected)
 
 
 def test_parts_are_joined_and_rows_are_picked():

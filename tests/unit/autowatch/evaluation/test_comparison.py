@@ -166,7 +166,7 @@ def test_labels_with_one_row_are_left_out_of_a_comparison():
 def test_several_classes_that_cannot_be_compared():
     actual = np.array([0, 0, 0, 1, 2])
     scores = np.full((5, 3), 1 / 3)
-    with pytest.raises(NotComparable, match="Of the 3 labels 1 have 2 rows"):
+    with pytest.raises(NotComparable, match="Only 1 of the 3 labels have 2 rows"):
         compare_classes(actual, scores, scores, 0.95)
 
 

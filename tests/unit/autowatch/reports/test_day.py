@@ -195,7 +195,7 @@ def test_the_volume_is_compared_with_the_days_before():
     }
 
     assert "4,000 2 files 3 days before had 1,000 to 3,000 rows" in text(drift_document(), history=days)
-    assert "no day before" in text(drift_document())
+    assert "no earlier day" in text(drift_document())
 
 
 @pytest.mark.parametrize("alarms", [0, 1, 8, 9, 150])
@@ -304,8 +304,8 @@ HALF = {"files_scored": 2, "files_labelled": 1, "coverage": 0.5, "rows_labelled"
 def test_labels_of_one_of_two_files_make_no_good_day_of_both():
     html = day_page(DAY, drift_document(), quality_document(**HALF), {}, LINKS)
     head, below = Page(html).text.split("What to do", 1)
-    assert "2,000 of 4,000 rows have labels (50%, in 1 of 2 files). Nothing is known of the files" in head
-    assert "The verdict is about files with labels alone: nothing is known of the others." in below
+    assert "2,000 of 4,000 rows have labels (50%, in 1 of 2 files). The quality of files" in head
+    assert "The verdict covers only files with labels; the quality of the others is unknown." in below
     assert '<span class="tag n">good</span>' in html
     assert "predicts well where there are labels" in text(drift_document(drifted=0), quality_document(**HALF))
 
@@ -321,12 +321,12 @@ def test_labels_of_all_files_say_how_many_and_leave_the_verdict_as_it_is():
 
 def test_files_scored_after_the_labels_came_have_none():
     shown = text(drift_document(rows=6_000), quality_document(files_scored=2, files_labelled=2))
-    assert "3,000 of 6,000 rows have labels (50%). Nothing is known of the files without labels." in shown
+    assert "3,000 of 6,000 rows have labels (50%). The quality of files without labels is unknown." in shown
 
 
 def test_the_threshold_of_the_labels_stands_below_their_figures():
     shown = text(drift_document(), quality_document(threshold=0.23))
-    assert "the positive one from a probability of 0.23 on." in shown
+    assert "which is positive from a probability of 0.23." in shown
     assert "a probability of" not in text(drift_document(), quality_document(threshold=None))
 
 
@@ -342,7 +342,7 @@ def test_worse_predictions_stand_beside_their_coverage_in_the_head():
 def test_too_few_labels_are_no_verdict_on_quality():
     shown = text(drift_document(drifted=0), quality_document(verdict="not enough labels", coverage=0.01))
 
-    assert "40 of 4,000 rows have labels, which is not enough" in shown
+    assert "40 of 4,000 rows have labels, which is too few" in shown
     assert "predicts well" not in shown
 
 
@@ -406,7 +406,7 @@ def test_drift_and_an_earlier_model_that_predicted_worse_are_two_things():
 
     top = shown[: shown.index("Rows judged")]
     assert "The data have drifted 3 of 20" in top
-    assert f"Run {EARLIER_RUN} predicted worse than its gate promised." in top
+    assert f"Run {EARLIER_RUN} predicted worse than its gate allows." in top
 
 
 def test_the_judged_model_comes_first_also_where_a_later_one_has_labels_already():
@@ -432,7 +432,7 @@ def test_other_runs_have_a_part_of_their_own():
     shown = text(drift_document(drifted=0, other_runs=[other]), quality)
 
     assert f"In the 900 rows that run {EARLIER_RUN} scored, 2 columns drifted, with 1 alarm." in shown
-    assert f"Run {EARLIER_RUN} predicted worse than its gate promised." in shown
+    assert f"Run {EARLIER_RUN} predicted worse than its gate allows." in shown
     assert "drift 900 rows, 2 of 20 columns drifted." in shown
     assert f"The rows of {EARLIER_RUN}" in shown
 
@@ -458,11 +458,11 @@ def test_of_several_checks_the_newest_counts():
 @pytest.mark.parametrize(
     ("domino", "said"),
     [
-        (None, "Domino Model Monitor: not configured, or nothing said yet."),
+        (None, "Domino Model Monitor: not configured, or no results yet."),
         ({**domino_document(), "checks": []}, "Domino has checked nothing yet."),
-        (domino_document(), "Neither Autowatch nor Domino says that a column drifts."),
-        (domino_document() | {"ingestion_status": "training"}, "state of its ingestion: “training”"),
-        (domino_document(run=EARLIER_RUN), f"Domino speaks of run {EARLIER_RUN}"),
+        (domino_document(), "No column drifts according to Autowatch or Domino."),
+        (domino_document() | {"ingestion_status": "training"}, "ingestion status: “training”"),
+        (domino_document(run=EARLIER_RUN), f"Domino's results are about run {EARLIER_RUN}"),
     ],
 )
 def test_what_domino_does_not_say_is_said(domino, said):
@@ -518,13 +518,13 @@ def test_a_day_on_which_no_column_counts_is_no_calm_day():
 
     shown = text(document)
 
-    assert "Drift cannot be called: no column counts 4,000 scored rows, and no column that counts" in shown
+    assert "No drift verdict: no column counts 4,000 scored rows, but no column counts" in shown
     assert (
-        "each has importance 0 in monitoring/settings.yaml, or a distance of 1, or cannot be judged" in shown
+        "each has importance 0 or a distance of 1 in monitoring/settings.yaml, or cannot be judged" in shown
     )
     assert "What to do Give the columns that matter an importance above 0" in shown
     assert "20 columns without drift" in shown
-    assert "without enough rows" not in shown
+    assert "too few rows" not in shown
 
 
 def test_columns_of_importance_0_are_shown_and_not_counted():
@@ -542,7 +542,7 @@ def test_columns_of_importance_0_are_shown_and_not_counted():
     assert "Alarms 0 none" in shown
     assert "What moved, worst first" not in shown
     assert "column_05 (importance 0) new categories Many." in shown
-    assert "2 columns of importance 0 drifted, which counts for nothing" in shown
+    assert "2 columns with importance 0 drifted, which are not counted" in shown
     assert html.count('<span class="tag d">') == 0
     assert html.count('<span class="tag n">drift</span>') == 2
     assert 'class="over"' not in html
@@ -588,8 +588,8 @@ def test_domino_may_find_drift_in_a_column_that_does_not_count():
     ("columns", "importance", "said"),
     [
         (1, 1.0, "The only column of 4,000 scored rows looks like the training data."),
-        (1, 0.0, "4,000 scored rows, and no column that counts. 1 column of importance 0 is not counted."),
-        (0, 1.0, "4,000 scored rows, and no column that counts."),
+        (1, 0.0, "4,000 scored rows, but no column counts. 1 column of importance 0 is not counted."),
+        (0, 1.0, "4,000 scored rows, but no column counts."),
     ],
 )
 def test_one_column_or_none_is_said_as_people_say_it(columns, importance, said):
@@ -623,7 +623,7 @@ def test_columns_without_a_verdict_are_not_said_to_look_like_the_training_data(c
 
     assert f"{said} for a verdict." in shown
     columns = "column" if unjudged == 1 else "columns"
-    assert f"{unjudged} {columns} without enough rows for a verdict" in shown
+    assert f"{unjudged} {columns} with too few rows for a verdict" in shown
 
 
 @pytest.mark.parametrize("subject", ["range", "file"])
@@ -631,15 +631,13 @@ def test_a_window_that_drifts_too_little_is_not_called_a_day(subject):
     document = {**drift_document(drifted=1), "verdict": "no drift", "alarms": []}
     window = FILE if subject == "file" else RANGE
 
-    assert (
-        f"too little to call the {subject} drifted." in Page(window_page({**document, **window}, LINKS)).text
-    )
+    assert f"too low to call the {subject} drifted." in Page(window_page({**document, **window}, LINKS)).text
 
 
 def test_drift_of_little_importance_is_shown_and_explained():
     document = {**drift_document(drifted=1), "verdict": "no drift", "alarms": []}
 
-    assert "By their importance that is too little to call the day drifted." in text(document)
+    assert "Their importance is too low to call the day drifted." in text(document)
     assert "What moved, worst first" in text(document)
 
 
@@ -674,7 +672,7 @@ def test_a_day_without_rows_says_so_and_shows_no_empty_tables():
 
     assert '<header class="hero idle"' in html
     assert "Nothing was scored There are no rows to judge." in shown
-    assert "Nothing, unless rows were expected: then look whether files reached inference/" in shown
+    assert "Nothing, unless rows were expected: then check inference/ and rejected/" in shown
     assert "Columns drifted – no verdict" in shown
     assert "<table" not in html
     assert "Quality" not in shown
@@ -691,7 +689,7 @@ def test_a_day_without_rows_may_have_alarms_and_quality():
 @pytest.mark.parametrize(
     ("kinds", "to_do"),
     [
-        (["volume"], "Find out where the data come from"),
+        (["volume"], "Check the source of the data"),
         (["settings"], "Correct monitoring/settings.yaml as the alarm says"),
         (["volume", "baseline"], "Restore the baseline as the alarm says"),
     ],
@@ -745,9 +743,9 @@ def test_a_window_with_too_few_rows_says_what_would_be_enough(window, to_do):
 @pytest.mark.parametrize(
     ("others", "said"),
     [
-        ([], "Rows judged 4,000 2 files no day before"),
-        ([(2_500, 3)], "Rows judged 6,500 5 files; 2,500 rows scored by another model no day before"),
-        ([(0, 0)], "Rows judged 4,000 2 files no day before"),
+        ([], "Rows judged 4,000 2 files no earlier day"),
+        ([(2_500, 3)], "Rows judged 6,500 5 files; 2,500 rows scored by another model no earlier day"),
+        ([(0, 0)], "Rows judged 4,000 2 files no earlier day"),
     ],
 )
 def test_the_rows_of_the_day_are_those_of_all_models(others, said):

@@ -54,12 +54,12 @@ def test_a_long_thin_end_is_cut_off_and_said():
 
     assert [tick.text for tick in picture.ticks][-1] == "15"
     assert picture.beyond == [
-        "Not drawn: 10% of the training data and 10% of these rows lie above 15, as far as 100,000."
+        "Not drawn: 10% of the training data and 10% of these rows lie above 15, reaching 100,000."
     ]
     fat = density(bars((0.0, 10.0, 0.7, 0.7), (10.0, 100_000.0, 0.3, 0.3)), [])
     assert fat.beyond == []
     below = density(bars((0.0, 10.0, 0.9, 0.9), (-100_000.0, 0.0, 0.1, 0.1)), [])
-    assert "lie below -5, as far as -100,000." in below.beyond[0]
+    assert "lie below -5, reaching -100,000." in below.beyond[0]
 
 
 @pytest.mark.parametrize(

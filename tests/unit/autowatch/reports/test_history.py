@@ -75,7 +75,7 @@ def test_days_without_a_report_are_one_line(gap):
     shown = Page(html).text
 
     assert html.count('class="gap"') == 1
-    said = f"no report of {gap} days, back to {back(gap).isoformat()}" if gap > 1 else "2026-11-22 no report"
+    said = f"no report for {gap} days, back to {back(gap).isoformat()}" if gap > 1 else "2026-11-22 no report"
     assert said in shown
 
 
@@ -153,7 +153,7 @@ def test_without_a_day_the_page_says_what_to_do():
         (
             {0: record(drift_document(drifted=0, other_runs=[drift_document()]))},
             "idle",
-            "No drift, but another model's rows need a look",
+            "No drift, but another model's rows need attention",
         ),
         (
             {0: record(drift_document(drifted=0)), 5: record(None, quality_document(verdict="worse"))},
@@ -231,7 +231,7 @@ def test_a_day_on_which_no_column_counts_is_no_calm_day():
     assert tone(html) == "idle"
     shown = Page(html).text
     assert "No verdict on the newest day: no column counts" in shown
-    assert "4,000 rows, no column counts by monitoring/settings.yaml, so drift cannot be called." in shown
+    assert "4,000 rows, no column counts under monitoring/settings.yaml, so there is no verdict." in shown
 
 
 @pytest.mark.parametrize(("rows", "why"), [(0, "nothing was scored"), (9, "not enough data")])
@@ -253,7 +253,7 @@ def test_alarms_of_a_newest_day_without_a_verdict_need_a_look(rows, why):
 def test_a_verdict_on_another_models_rows_is_told_as_that():
     days = {DAY: record(drift_document(rows=9)), back(1): record(drift_document(back(1), run=EARLIER_RUN))}
 
-    assert "The last verdict is of 2026-11-22, on another model's rows: drift, 3 of 20" in unescape(
+    assert "The last verdict is from 2026-11-22, on another model's rows: drift, 3 of 20" in unescape(
         history_page(days)
     )
 
@@ -368,7 +368,7 @@ def test_columns_are_shown_day_by_day_the_worst_first_and_red_from_the_threshold
 def test_of_many_columns_the_worst_are_shown_and_the_others_counted():
     html = history_page({DAY: record(drift_document(columns=50))})
 
-    assert "30 columns that stayed further below are not shown." in html
+    assert "30 columns with smaller distances are not shown." in html
 
 
 def test_every_run_is_listed_with_the_model_in_force_and_its_measure_since():
@@ -389,7 +389,7 @@ def test_every_run_is_listed_with_the_model_in_force_and_its_measure_since():
 
     assert f"{RUN} in force released, by hand 2026-11-01 AUC 0.781 0.775 2 days" in shown
     assert f"{EARLIER_RUN} released, by hand 2026-11-01 AUC 0.750 0.600 1 day" in shown
-    assert "20261201-000000-0000 under way, by drift – – – – –" in shown
+    assert "20261201-000000-0000 running, by drift – – – – –" in shown
     assert shown.index("20261202") < shown.index("20261201") < shown.index(RUN)
     assert f'href="../models/{RUN}/report.html"' in html
     assert "models/20261201" not in html

@@ -148,7 +148,7 @@ def test_an_odd_document_is_named_and_hides_no_other_day(s3, body, name):
 
     assert f"{name}.json of 2026-11-22" in history
     assert "date=2026-11-23/index.html" in history
-    assert f"{name}.json has a form that this version of Autowatch does not know" in own
+    assert f"{name}.json is left out: this version of Autowatch does not know its format" in own
 
 
 def test_what_an_earlier_version_wrote_is_shown_as_far_as_it_goes(s3):

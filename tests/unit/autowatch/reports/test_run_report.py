@@ -174,7 +174,7 @@ def test_the_columns_that_the_model_uses_are_told_with_their_shares():
     assert "age 75%" in text
     assert "Loss of AUC" in text
     assert "0.06 (0.05 to 0.07)" in text
-    assert "1 more column changes nothing that could be measured." in text
+    assert "1 more column has no measurable effect." in text
     assert re.findall(r'<i style="width:([\d.]+)%', html) == ["100.0", "33.3"]
     assert "<script" not in html
 
@@ -189,7 +189,7 @@ def test_of_numbers_the_rise_of_the_error_is_told():
 def test_of_many_columns_the_page_shows_the_most_important():
     columns = [ColumnImportance(f"c{place}", 1 / 40, 1 / 40) for place in range(40)]
     text = Page(run_page(RUN, {"importance": uses(*columns, method="autopilot")})).text
-    assert "As Autopilot explained the model" in text
+    assert "From Autopilot's explanation of the model" in text
     assert "c29 " in text
     assert "c30 " not in text
     assert "10 less important ones are not shown" in text
@@ -197,7 +197,7 @@ def test_of_many_columns_the_page_shows_the_most_important():
 
 def test_without_a_known_use_the_page_says_why():
     page = Page(run_page(RUN, {"importance": uses(method=None, note="The time ran out.")}))
-    assert "Which columns the model uses is not known. The time ran out." in page.text
+    assert "It is not known which columns the model uses. The time ran out." in page.text
     assert page.tags["table"] == 0
 
 
@@ -205,7 +205,7 @@ def test_candidates_have_a_dash_for_what_was_not_measured_and_lose_the_jobs_name
     text = Page(run_page(RUN, {"leaderboard": leaderboard(f"autowatch-{RUN.run}-A", "B")})).text
     assert "A best 1 min 1 s 0.8000 – B 1 min 1 s 0.7990 0.4000" in text
     assert "Model insights: s3://bank/insights.json" in text
-    assert "Autopilot could not do all of its work: No explainability report: access denied." in text
+    assert "Autopilot failed partially: No explainability report: access denied." in text
 
 
 def test_of_hundreds_of_candidates_the_best_are_shown_and_the_others_counted():
@@ -301,7 +301,7 @@ def test_foreign_names_and_values_are_shown_and_never_run():
 
 
 @pytest.mark.parametrize(
-    ("status", "headline"), [("rejected", "Not released: the gate said no"), ("failed", "Failed")]
+    ("status", "headline"), [("rejected", "Not released: rejected by the gate"), ("failed", "Failed")]
 )
 def test_a_run_that_came_to_nothing_has_a_page_of_what_there_is(status, headline):
     page = Page(run_page(replace(RUN, status=status, reason="No column 'y'."), {}))
@@ -343,27 +343,27 @@ def test_the_threshold_is_drawn_with_the_trade_off_and_the_labels_that_it_gives(
     html = run_page(RUN, json.loads(json.dumps({"gate": document, "data": data(**labels)})))
     text = Page(html).text
     assert (
-        "Label positive from 0.1 on the lowest cost on the hold-out, at 10 per miss and 1 per false alarm"
+        "Label positive from 0.1 the lowest cost on the hold-out, at 10 per miss and 1 per false alarm"
         in text
     )
-    assert "A row is yes when its probability is not below 0.1: the lowest cost on the hold-out" in text
-    assert "The champion's labels: from 0.4 on." in text
+    assert "A row is yes if its probability is at least 0.1: the lowest cost on the hold-out" in text
+    assert "The champion's labels: positive from 0.4." in text
     assert "Hold-out rows get yes get no are yes 40 10 are no 60 1,390" in text
-    assert "these rows, so that this table and the curves flatter it a little" in text
+    assert "these rows, so this table and the curves are slightly optimistic" in text
     lines = re.findall(r'<path class="line trade(\d)" d="M([^"]+)"', html)
     assert [number for number, _ in lines] == ["1", "2", "3", "4"]
     points = [tuple(map(float, point.split())) for _, line in lines for point in line.split("L")]
     assert all(48 <= x <= 348 and 8 <= y <= 288 for x, y in points)
     # The axis ends at 0.2, so that the threshold stands in the middle of it.
     assert re.search(r'class="at" d="M198\.0 ', html)
-    assert "cost (at the top" in text
+    assert "cost (at most" in text
 
 
 def test_a_threshold_that_was_given_does_not_flatter():
     text = Page(
         run_page(RUN, {"gate": with_threshold(DecisionThreshold(0.1, "parameter"), Confusion(1, 2, 3, 4))})
     ).text
-    assert "A row is positive when its probability is not below 0.1: set by the parameter" in text
+    assert "A row is positive if its probability is at least 0.1: set by the parameter" in text
     assert "are positive 1 3 are negative 2 4" in text
     assert "flatter" not in text
 
@@ -372,7 +372,7 @@ def test_labels_that_are_all_the_same_are_pointed_out():
     html = run_page(RUN, {"gate": with_threshold(None, Confusion(0, 0, 50, 450))})
     text = Page(html).text
     assert "Label the model's own" in text
-    assert "Every row gets negative. To choose from which probability on a row is positive, set" in text
+    assert "Every row gets negative. To set the lowest probability at which a row is positive, use" in text
     assert 'class="at"' not in html
     seen = Page(run_page(RUN, {"gate": with_threshold(None, Confusion(1, 0, 49, 450))})).text
     assert "Every row gets" not in seen
@@ -383,7 +383,7 @@ def test_a_threshold_that_no_probability_reaches_is_said_and_not_drawn():
         RUN, {"gate": with_threshold(DecisionThreshold(0.9, "parameter"), Confusion(0, 0, 50, 450))}
     )
     assert "Every row gets negative." in Page(html).text
-    assert "To choose from which probability" not in Page(html).text
+    assert "To set the lowest probability" not in Page(html).text
     assert 'class="at"' not in html
 
 

@@ -86,7 +86,7 @@ def test_answers_that_are_not_one_for_each_row(count):
         pytest.param("no,0.9,[0.9, 0.1],['no', 'yes']\n", "four outputs", id="lists without quotes"),
         pytest.param('"no,0.9\n', "not CSV", id="open quote"),
         pytest.param(
-            """maybe,0.9,"[0.9, 0.1]","['no', 'yes']"\n""", "other than no, yes", id="unknown label"
+            """maybe,0.9,"[0.9, 0.1]","['no', 'yes']"\n""", "other than 'no', 'yes'", id="unknown label"
         ),
         pytest.param(
             """no,0.9,"[0.9, 0.1]","['no', 'maybe']"\n""", "list of labels", id="unknown in the list"
@@ -238,7 +238,7 @@ def test_several_labels_have_the_predicted_ones_probability_in_any_order(each):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("""pink,0.5,"[0.3, 0.2, 0.5]","['blue', 'green', 'red']"\n""", "other than blue, green, red"),
+        ("""pink,0.5,"[0.3, 0.2, 0.5]","['blue', 'green', 'red']"\n""", "other than 'blue', 'green', 'red'"),
         ("""red,0.5,"[0.3, 0.7]","['blue', 'green', 'red']"\n""", "one probability per label"),
         ("""red,0.5,"[0.3, 0.2, 1.5]","['blue', 'green', 'red']"\n""", "from 0 to 1"),
         ("""red,0.5,"[nan, 0.2, 0.5]","['blue', 'green', 'red']"\n""", "from 0 to 1"),

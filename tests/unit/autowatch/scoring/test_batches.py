@@ -266,7 +266,7 @@ def test_a_model_that_fails_on_many_rows_fails_the_file(no_waits):
     model = Poisoned()
     rows = [(str(number), "poison" if number % 20 == 0 else "good") for number in range(4_000)]
     with pytest.raises(
-        ModelFailed, match="failed on 300 batches of the file and parts of them, .* single rows"
+        ModelFailed, match="failed on 300 batches and parts of batches of the file, including .* single rows"
     ):
         joined(score(table_of(rows), StubRuntime(model), witness=WITNESS))
     assert model.requests < 300 * 9
@@ -323,7 +323,7 @@ def test_a_row_larger_than_any_request_is_rejected():
     )
     assert numbers == [1, 3]
     assert [(row.line, row.reason) for row in rejected] == [
-        (3, "The row has 1003 bytes, a request at most 500.")
+        (3, "The row has 1003 bytes; a request may have at most 500.")
     ]
 
 

@@ -216,7 +216,7 @@ class TestBeforeTheFirstRelease:
         (key,) = results(s3)
         error = read_document(s3, key)
         assert error["error"] == "NoChampion"
-        assert "start a training run. Once one is, upload this file again." in error["reason"]
+        assert "start a training run. When one is released, upload this file again." in error["reason"]
 
     def test_it_is_scored_after_the_first_release(self, s3, machine):
         self.train(s3, "running")

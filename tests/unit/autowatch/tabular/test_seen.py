@@ -40,7 +40,7 @@ def test_a_set_survives_its_document_and_stays_small():
 
 @pytest.mark.parametrize("content", [b"", b"no", zlib.compress(b"too short")])
 def test_damaged_bits_are_refused(content):
-    with pytest.raises(ValueError, match="set of values seen"):
+    with pytest.raises(ValueError, match="set of seen values"):
         SeenValues(content)
 
 

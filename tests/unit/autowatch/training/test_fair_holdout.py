@@ -161,5 +161,6 @@ def test_a_champion_is_not_flattered_by_rows_that_it_was_trained_on(bucket):
     assert unfair.comparison.champion > fair.comparison.champion + 0.1
     assert not unfair.passed
     assert (
-        "which it may have been trained on (its contract is from a version that did not record" in unfair.reason
+        "which it may have been trained on (its contract is from a version that did not record"
+        in unfair.reason
     )

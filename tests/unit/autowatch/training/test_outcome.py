@@ -46,14 +46,11 @@ def alerts(aws):
     return alert_topic(aws)
 
 
-def finish(aws, alerts, passed, run="new", unknown_to_domino=None, challenger=None, left=None):
-    write_decision(
-        Bucket(aws.client("s3"), BUCKET),
-        "new",
-        GateDecision(
-            "new", passed, "AUC 0.8000 on 100 hold-out rows.", 0.6, 100, {"auc": 0.8}, (), challenger
-        ),
+def finish(aws, alerts, passed, run="new", unknown_to_domino=None, challenger=None, left=None, **more):
+    decision = GateDecision(
+        "new", passed, "AUC 0.8000 on 100 hold-out rows.", 0.6, 100, {"auc": 0.8}, (), challenger
     )
+    write_decision(Bucket(aws.client("s3"), BUCKET), "new", replace(decision, **more))
     sagemaker = SageMaker()
     sagemaker.models["e-new"] = sagemaker.configs["e-new"] = {}
     sagemaker.put_endpoint("e-candidate", "e-new")
@@ -154,7 +151,9 @@ def test_a_domino_that_does_not_know_the_model_is_told_and_changes_nothing(aws, 
     assert ended.status == "released"
     (message,) = alerts()
     assert message["Subject"] == "[autowatch] Model released: run new"
-    assert "This model is not registered with Domino yet: PUT … failed at every attempt." in message["Message"]
+    assert (
+        "This model is not registered with Domino yet: PUT … failed at every attempt." in message["Message"]
+    )
 
 
 def test_a_rejected_run_is_a_normal_end_and_leaves_nothing(aws, alerts):
@@ -169,12 +168,22 @@ def test_a_rejected_run_is_a_normal_end_and_leaves_nothing(aws, alerts):
     assert not sagemaker.configs
 
 
-def test_a_rejected_first_run_says_that_nothing_serves_and_what_to_do(aws, alerts):
-    finish(aws, alerts, passed=False)
+@pytest.mark.parametrize(
+    ("metrics", "floors", "advice"),
+    [
+        ({"auc": 0.5}, {"auc": 0.6}, "columns, or lower MinimumAuc if"),
+        ({"macro_auc": 0.7, "macro_f1": 0.3}, {"macro_auc": 0.6, "macro_f1": 0.4}, "lower MinimumMacroF1 if"),
+        ({"rmse": 3.0}, {"r2": 0.0}, "columns, or lower MinimumR2 if"),
+        ({"auc": 0.8}, {"auc": 0.6}, "train on more rows or better columns."),
+    ],
+    ids=["auc", "f1", "r2", "not a floor"],
+)
+def test_a_rejected_first_run_says_that_nothing_serves_and_what_to_do(aws, alerts, metrics, floors, advice):
+    finish(aws, alerts, passed=False, metrics=metrics, floors=floors)
     (message,) = alerts()
     assert "No model has been released yet, so no file is scored" in message["Message"]
     assert "models/new/report.html" in message["Message"]
-    assert "MinimumAuc" in message["Message"]
+    assert advice in message["Message"]
     assert "keeps serving" not in message["Message"]
 
 

@@ -97,7 +97,7 @@ def test_actual_numbers_are_read_in_the_training_files_format_or_as_plain_number
     document = read_document(s3, "models/r1/contract.json")
     changed = {"problem_type": "regression", "labels": [], "target_form": {"decimal": ",", "group": "."}}
     Bucket(s3, BUCKET).write_json("models/r1/contract.json", document | changed)
-    texts = ["1.234,5", "-3", "2.5e3", "n/a", "", "many"]
+    texts = ["1.234,5", "-3", "2.5e3", "n/a", "", "1.234"]
     rows = [f'{digits}-{number},"{text}"' for number, text in enumerate(texts, start=1)]
     arrival = put_labels(s3, "\n".join(["id,y", *rows, ""]))
     assert take_labels(Bucket(s3, BUCKET), arrival) == TakenLabels(6, 3, 3, (DAY,))
@@ -105,7 +105,8 @@ def test_actual_numbers_are_read_in_the_training_files_format_or_as_plain_number
     assert fragment == f"id,y_actual\n{digits}-1,1234.5\n{digits}-2,-3.0\n{digits}-3,2500.0\n"
     (key,) = keys(s3, "rejected/labels/")
     no_number = "The label is not a number, and the model of run r1 predicts numbers."
-    assert [row[1] for row in read_rows(s3, key)[1]] == [no_number, "The label is missing.", no_number]
+    two = "The label may mean two numbers. Write it without separators of thousands, or with decimals."
+    assert [row[1] for row in read_rows(s3, key)[1]] == [no_number, "The label is missing.", two]
 
 
 def test_a_file_without_matching_rows_has_no_days(s3):

@@ -125,7 +125,7 @@ def test_a_multiclass_verdict_leaves_out_classes_with_few_rows_or_unknown_to_the
     drawn = ClassRows(("a", "b", "c", "d"), actual, actual, np.full(69, 0.9))
     assert measure_quality(drawn, 10).judged == (0, 1, 2)
     assert measure_quality(drawn, 10, known=(0, 2, 3)).judged == (0, 2)
-    assert set(measure_quality(drawn, 10, known=(0, 2, 3)).deciding) == {"balanced_accuracy"}
+    assert set(measure_quality(drawn, 10, known=(0, 2, 3)).deciding) == {"balanced_accuracy", "macro_f1"}
     assert measure_quality(drawn, 25).deciding == {}
 
 

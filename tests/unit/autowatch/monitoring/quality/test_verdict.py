@@ -158,6 +158,18 @@ def test_the_macro_f1_has_a_floor_if_one_is_set():
     assert judged(class_rows(3), None, rules).verdict == "good"
 
 
+def test_a_label_that_the_day_lacks_does_not_bring_the_macro_f1_below_its_floor():
+    """Of ten labels nine came, and one of 900 rows was predicted as the tenth."""
+    actual = np.arange(900) % 9
+    predicted = actual.copy()
+    predicted[0] = 9
+    probabilities = np.full((900, 10), 0.01)
+    probabilities[np.arange(900), predicted] = 0.91
+    rows = ClassRows(tuple("abcdefghij"), actual, predicted, np.full(900, 0.91), probabilities)
+    judgement = judged(rows, None, replace(RULES, minimum_macro_f1=0.95))
+    assert (judgement.verdict, judgement.reasons) == ("good", ())
+
+
 def test_labels_with_few_rows_do_not_block_the_verdict():
     """The gate's mean is then taken over the same labels."""
     at_gate = gate_of(class_rows(2, seed=2), "macro_auc")

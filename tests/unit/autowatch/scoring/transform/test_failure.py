@@ -80,7 +80,7 @@ def test_a_commit_before_the_failure_stays_and_is_reported(s3):
     before = results(s3)
     _, message = fail(s3, arrival, {"Error": "States.Timeout", "Cause": ""})
     assert results(s3) == before
-    assert "had been written before that: predictions/" in message["Message"]
+    assert "were written before the failure: predictions/" in message["Message"]
 
 
 def end(s3, document, status):

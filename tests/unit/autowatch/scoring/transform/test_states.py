@@ -341,7 +341,7 @@ def test_a_row_too_large_for_a_request_is_rejected_in_the_same_words(s3):
     remove_outcome(s3)
     transform(s3, arrival, settings=small)
     assert outcome(s3) == scored
-    assert any("a request at most 1000" in str(content) for content in scored.values())
+    assert any("a request may have at most 1000" in str(content) for content in scored.values())
 
 
 def test_plain_pieces_are_copied_inside_the_bucket(s3, monkeypatch):

@@ -12,6 +12,7 @@ from moto import mock_aws
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.contract import Contract, Feature
 from autowatch.records.holdout import HoldoutRule, read_unseen_rows
+from autowatch.records.keys import holdout_key
 from autowatch.settings import InvalidSetting
 from autowatch.tabular.cells import NumberForm
 from autowatch.tabular.profile import Baseline
@@ -35,6 +36,7 @@ from autowatch.training.data.prepare import (
 from autowatch.training.data.split import UnfitHoldout
 from autowatch.training.data.table import RaggedRow
 from autowatch.training.data.target import NotNumbers, TargetUnclear
+from autowatch.training.gate.holdout import read_holdout
 
 BUCKET = "bank"
 KEY = "training/x.csv"
@@ -133,6 +135,12 @@ def test_the_usual_dialects_give_the_same_contract(s3, variant):
     contract = prepare(s3, text)
     assert contract.features == (Feature("age", "numeric"), Feature("job", "categorical"))
     assert len(rows_of(s3, "train")) + len(rows_of(s3, "holdout")) == 652
+
+
+def test_names_may_hold_more_of_another_delimiter_than_there_are_columns(s3):
+    prepare(s3, table(header='"age; in; full; years; now",job,duration,y'))
+    header = read_holdout(Bucket(s3, BUCKET), holdout_key("r")).header
+    assert set(header) == {"age; in; full; years; now", "job", "y"}
 
 
 def test_fields_survive_quotes_delimiters_and_line_breaks(s3):

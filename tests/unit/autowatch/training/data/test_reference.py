@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import boto3
 import pytest
 from moto import mock_aws
@@ -87,3 +89,16 @@ def test_numbers_to_be_predicted_are_numbers(bucket, target, is_fit):
         return
     with pytest.raises(ReferenceUnfit, match="the target on line 12 is not a number"):
         write_reference(bucket, KEY, NUMBERS)
+
+
+def test_numbers_to_be_predicted_are_read_as_the_training_file_writes_them(bucket):
+    german = replace(NUMBERS, target_form=NumberForm(",", "."))
+    put(bucket, "y;job;age\n" + "1.234,5;x;1\n" * 10 + "3.5;x;1\n")
+    assert write_reference(bucket, KEY, german) == 11
+    lines = bucket.read(reference_key("r1"))[0].decode().splitlines()
+    assert [line.rpartition(",")[2] for line in lines[1:]] == ["1234.5"] * 10 + ["3.5"]
+    put(bucket, "y;job;age\n" + "1.234;x;1\n" * 10)
+    with pytest.raises(
+        ReferenceUnfit, match="the target on line 2 is not a number, or may mean either of two"
+    ):
+        write_reference(bucket, KEY, german)

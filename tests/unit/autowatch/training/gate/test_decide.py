@@ -97,7 +97,7 @@ def test_a_model_of_several_labels_that_is_worse_than_the_champion():
     assert not decision.passed
     floor, champions, latency = decision.checks
     assert (floor.passed, champions.passed, latency.passed) == (True, False, True)
-    assert "The champion, run old, has macro AUC 0.9" in champions.message
+    assert "against 0.9631 of the champion, run old, on all 600" in champions.message
     assert decision.comparison.measure == "macro_auc"
     assert decision.champion.metrics["macro_auc"] == pytest.approx(decision.comparison.champion)
     assert kept(decision) == decision
@@ -183,7 +183,7 @@ def test_too_few_rows_to_compare_on_are_told():
     decision = decide(CLASSES, class_scores(2), champion(CLASSES, theirs), None, RULES)
     assert decision.passed
     assert decision.champion is None
-    assert "Judged without a champion: Of the 3 labels 1 have 2 rows" in decision.reason
+    assert "Judged without a champion: Only 1 of the 3 labels have 2 rows" in decision.reason
 
 
 def test_a_threshold_has_a_meaning_for_two_labels_alone():

@@ -149,7 +149,10 @@ def kernel_shap(**values):
             b'{"explanations": {"kernel_shap": {"label0": {"global_shap_values": {"strong": 1e999}}}}}',
             "an unknown form",
         ),
-        (b'{"explanations": {"kernel_shap": {"label0": {"global_shap_values": {"strong": NaN}}}}}', "an unknown form"),
+        (
+            b'{"explanations": {"kernel_shap": {"label0": {"global_shap_values": {"strong": NaN}}}}}',
+            "an unknown form",
+        ),
         (b"[" * 100_000, "has an unknown form"),
         (b"\xff\xfe", "has an unknown form"),
         (b" " * (8 * 1024 * 1024 + 1), "more than the 8,388,608 allowed"),
@@ -300,10 +303,7 @@ def test_of_one_label_nothing_is_said(s3):
 
 
 def test_a_model_that_uses_no_single_column_is_told(s3):
-    assert (
-        "has no measurable effect on the model"
-        in explain(s3, Runtime(**{CANDIDATE: lambda _: 0.5})).note
-    )
+    assert "has no measurable effect on the model" in explain(s3, Runtime(**{CANDIDATE: lambda _: 0.5})).note
 
 
 class Failing:
@@ -338,6 +338,11 @@ def test_an_endpoint_that_fails_costs_the_explanation_and_not_the_run(s3, runtim
     assert why in found.note
     assert "secret" not in found.note
     assert read_contract(Bucket(s3, BUCKET), contract_key(RUN)) == CONTRACT
+
+
+def test_without_time_left_the_hold_out_is_not_even_read(s3):
+    s3.delete_object(Bucket=BUCKET, Key=holdout_key(RUN))
+    assert explain(s3, seconds_left=130).note.endswith("The gate's scoring left no time to shuffle columns.")
 
 
 def test_s3_that_refuses_costs_the_explanation_and_not_the_run(s3):
