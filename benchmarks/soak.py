@@ -371,7 +371,7 @@ def _load_until_done(world: Soak) -> None:
 
 
 def walk_ended_runs(runs: int, folder: Path) -> tuple[list[str], bool]:
-    """Stops or kills `count` runs; returns a line of the table for each, and whether all ended correctly."""
+    """Stops or kills `runs` runs; returns a line of the table for each, and whether all ended correctly."""
     lines = folder / "ended-runs.md"
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--no-header", "tests/e2e/test_ended_runs.py"],

@@ -221,6 +221,11 @@ def test_a_missing_column_to_drop_is_refused_with_a_suggestion(tmp_path, name):
         check_training(tmp_path / "a.csv", {**PARAMETERS, "DropColumns": f"duration,{name}"})
 
 
+def test_a_quoted_name_may_hold_more_of_another_delimiter_than_there_are_columns(tmp_path):
+    (tmp_path / "a.csv").write_text(GOOD.replace("age,", '"age; in; full; years; of; life",', 1))
+    assert check_training(tmp_path / "a.csv", PARAMETERS).rows == 900
+
+
 def test_a_column_to_drop_may_have_a_comma_in_its_name(tmp_path):
     (tmp_path / "a.csv").write_text(GOOD.replace("age,", '"rate, %",', 1))
     look = check_training(tmp_path / "a.csv", {**PARAMETERS, "DropColumns": 'duration, "rate, %"'})

@@ -35,13 +35,13 @@ def test_unequal_bins_become_cells_of_equal_width():
     assert picture.beyond == []
 
 
-def test_a_value_that_many_rows_share_stands_in_its_cell_the_largest_in_the_last():
+def test_frequent_values_are_in_their_cell_and_the_largest_in_the_last():
     picture = density(bars((0.0, 44.0, 0.0, 0.44), (22.0, 22.0, 0.5, 0.0), (44.0, 44.0, 0.5, 0.5)), [])
 
     assert [place for place, height in enumerate(heights(picture.reference)) if height] == [22, 43]
 
 
-def test_rows_out_of_range_are_drawn_where_they_lie_and_the_training_range_is_marked():
+def test_rows_out_of_range_are_drawn_and_the_training_range_is_marked():
     picture = density(bars((0.0, 10.0, 1.0, 0.0), (10.0, 40.0, 0.0, 1.0)), [0.0, 10.0])
 
     assert heights(picture.current)[:10] == [0.0] * 10
@@ -49,7 +49,7 @@ def test_rows_out_of_range_are_drawn_where_they_lie_and_the_training_range_is_ma
     assert [tick.text for tick in picture.ticks] == ["0", "10", "20", "30", "40"]
 
 
-def test_a_long_thin_end_is_cut_off_and_said():
+def test_a_long_thin_tail_is_cut_off_and_described():
     picture = density(bars((0.0, 10.0, 0.9, 0.9), (10.0, 100_000.0, 0.1, 0.1)), [0.0, 100_000.0])
 
     assert [tick.text for tick in picture.ticks][-1] == "15"
@@ -73,7 +73,7 @@ def test_a_long_thin_end_is_cut_off_and_said():
         [(1e15, 1e15 + 0.125, 1.0, 1.0)],
     ],
 )
-def test_without_room_or_ends_there_is_no_picture(bins):
+def test_without_bin_ends_or_width_there_is_no_plot(bins):
     assert density(bars(*bins), []) is None
 
 
@@ -82,7 +82,7 @@ SHARES = st.floats(-1, 2)
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS, SHARES, SHARES), max_size=12), st.lists(NUMBERS, max_size=2))
-def test_whatever_the_bins_are_what_is_drawn_is_in_the_frame(bins, limits):
+def test_any_bins_are_drawn_within_the_frame(bins, limits):
     picture = density(bars(*bins), limits)
 
     if picture:

@@ -62,7 +62,7 @@ def test_a_document_given_overrides_the_one_in_the_bucket_and_is_not_written(s3)
         (drift_document(drifted=0), None, "no row has a label yet"),
     ],
 )
-def test_a_page_says_which_document_is_not_there(s3, drift, quality, said):
+def test_a_page_names_a_missing_document(s3, drift, quality, said):
     put(s3, DAY, drift, quality)
 
     assert said in page(s3, publish_day_page(Bucket(s3, BUCKET), DAY))
@@ -84,7 +84,7 @@ def test_a_new_page_is_linked_from_both_neighbours_and_links_to_them(s3):
     assert all('href="../index.html"' in html for html in (before, middle, after))
 
 
-def test_a_page_written_again_leaves_its_neighbours_alone(s3):
+def test_a_page_written_again_does_not_change_its_neighbours(s3):
     before = DAY - timedelta(days=1)
     for day in (before, DAY):
         publish_day_page(Bucket(s3, BUCKET), day, drift=drift_document(day))
@@ -137,7 +137,7 @@ ODD = [
 
 @pytest.mark.parametrize("body", ODD)
 @pytest.mark.parametrize("name", ["drift", "quality"])
-def test_an_odd_document_is_named_and_hides_no_other_day(s3, body, name):
+def test_a_malformed_document_is_named_and_hides_no_other_day(s3, body, name):
     odd = DAY - timedelta(days=1)
     put(s3, DAY, drift_document(), quality_document())
     s3.put_object(Bucket=BUCKET, Key=f"reports/date={odd.isoformat()}/{name}.json", Body=body)
@@ -151,7 +151,7 @@ def test_an_odd_document_is_named_and_hides_no_other_day(s3, body, name):
     assert f"{name}.json is left out: this version of Autowatch does not know its format" in own
 
 
-def test_what_an_earlier_version_wrote_is_shown_as_far_as_it_goes(s3):
+def test_documents_of_earlier_versions_are_shown(s3):
     document = drift_document(drifted=1, other_runs={"files": 1, "rows": 20})
     for name in ("since", "alerted", "drift_share", "rejected_rows", "refused_files", "domino", "min_rows"):
         del document[name]
@@ -180,7 +180,7 @@ def test_what_an_earlier_version_wrote_is_shown_as_far_as_it_goes(s3):
         ),
     ],
 )
-def test_a_window_has_a_page_that_leads_to_the_history(s3, prefix, facts, subject, history):
+def test_a_windows_page_links_to_the_history(s3, prefix, facts, subject, history):
     document = drift_document()
     del document["date"]
 
@@ -193,7 +193,7 @@ def test_a_window_has_a_page_that_leads_to_the_history(s3, prefix, facts, subjec
 
 @contextmanager
 def just_before_the_page_is_put(s3, key, act):
-    """Lets another writer act once, after the documents for this page were read and before the page is written."""
+    """Lets another writer act once, between reading this page's documents and writing the page."""
     left = [act]
 
     def put(params, **_):
@@ -212,7 +212,7 @@ def just_before_the_page_is_put(s3, key, act):
 WORSE = quality_document(verdict="worse")
 
 
-def test_a_document_that_comes_while_the_page_is_written_is_on_it(s3):
+def test_a_document_written_during_the_page_is_included(s3):
     put(s3, DAY, drift_document(drifted=0), quality_document())
     key = "reports/date=2026-11-23/index.html"
 
@@ -222,7 +222,7 @@ def test_a_document_that_comes_while_the_page_is_written_is_on_it(s3):
     assert "The model predicts worse" in page(s3, key)
 
 
-def test_a_neighbours_document_that_comes_meanwhile_is_on_its_page(s3):
+def test_a_neighbours_document_written_meanwhile_is_on_its_page(s3):
     before = DAY - timedelta(days=1)
     put(s3, before, drift_document(before, drifted=0), quality_document())
     key = publish_day_page(Bucket(s3, BUCKET), before)
@@ -233,7 +233,7 @@ def test_a_neighbours_document_that_comes_meanwhile_is_on_its_page(s3):
     assert "The model predicts worse" in page(s3, key)
 
 
-def test_a_document_that_comes_while_the_history_is_written_is_in_it(s3):
+def test_a_document_written_during_the_history_is_included(s3):
     put(s3, DAY, drift_document(drifted=0), quality_document())
 
     with just_before_the_page_is_put(s3, "reports/index.html", lambda: put(s3, DAY, quality=WORSE)):
@@ -242,7 +242,7 @@ def test_a_document_that_comes_while_the_history_is_written_is_in_it(s3):
     assert "The model predicts worse" in page(s3, "reports/index.html")
 
 
-def test_a_page_that_dies_before_it_is_there_is_linked_once_it_is(s3):
+def test_a_page_whose_write_was_killed_is_linked_after_the_retry(s3):
     before = DAY - timedelta(days=1)
     publish_day_page(Bucket(s3, BUCKET), before, drift=drift_document(before))
 
@@ -259,7 +259,7 @@ def test_a_page_that_dies_before_it_is_there_is_linked_once_it_is(s3):
     assert 'rel="next"' in page(s3, f"reports/date={before.isoformat()}/index.html")
 
 
-def test_names_that_are_no_days_are_passed_over(s3):
+def test_folders_that_are_not_days_are_ignored(s3):
     publish_day_page(Bucket(s3, BUCKET), DAY)
     put(s3, DAY, drift_document())
     for name in ("date=2026-11-31/drift.json", "date=today/drift.json", "date=2026-11-22/deeper/drift.json"):
@@ -268,7 +268,7 @@ def test_names_that_are_no_days_are_passed_over(s3):
     assert page(s3, publish_history_page(Bucket(s3, BUCKET))).count('<th scope="row"><a href="date=') == 1
 
 
-def test_a_days_page_draws_the_days_before(s3):
+def test_a_days_page_has_sparklines_of_earlier_days(s3):
     for day, (drift, quality) in story(days=40, columns=3).items():
         put(s3, day, drift, quality)
 
@@ -277,7 +277,7 @@ def test_a_days_page_draws_the_days_before(s3):
     assert "Last 30 days" in html
 
 
-def test_the_page_of_all_days_lists_the_runs_in_the_bucket(s3):
+def test_the_history_lists_the_runs_in_the_bucket(s3):
     bucket = Bucket(s3, BUCKET)
     put(s3, DAY, drift_document())
     for run, status in ((RUN, "released"), (EARLIER_RUN, "rejected")):

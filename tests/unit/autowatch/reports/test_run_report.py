@@ -40,7 +40,7 @@ HOSTILE = "<script>alert('x')</script>&\"'\u202e"
 
 
 class Page(HTMLParser):
-    """Parses a page: its elements, and its text with single blanks."""
+    """Parses a page: its elements, and its text with single spaces."""
 
     VOID = ("meta", "link", "br", "img")
 
@@ -79,7 +79,7 @@ def full():
     )
 
 
-def test_the_outcome_stands_on_top_and_every_section_below():
+def test_the_outcome_comes_first_followed_by_every_section():
     page = Page(full())
     assert page.open == []
     assert page.tags["h1"] == 1
@@ -106,7 +106,7 @@ def test_both_models_are_drawn_within_the_frame():
     assert max(y for _, y in points) <= 288
 
 
-def test_the_better_model_is_marked_whichever_way_the_measure_goes():
+def test_the_better_model_is_marked_for_either_direction_of_the_measure():
     challenger, champion = judged("new", 1), judged("old", 1)
     better = {"auc": 0.9, "log_loss": 0.2}
     worse = {"auc": 0.8, "log_loss": 0.4}
@@ -120,7 +120,7 @@ def test_the_better_model_is_marked_whichever_way_the_measure_goes():
     assert "log loss (lower is better)" in Page(html).text
 
 
-def test_the_gates_checks_and_the_interval_are_told():
+def test_the_gates_checks_and_the_interval_are_shown():
     text = Page(full()).text
     assert "AUC on the hold-out 0.7835 at least 0.6 passed Not below." in text
     assert "Median batch 0.41 s at most 30 s not passed Took 31 s." in text
@@ -135,7 +135,7 @@ def test_without_a_champion_the_page_says_why():
     assert 'class="line champion"' not in html
 
 
-def test_the_data_are_told_with_what_is_out_of_the_ordinary():
+def test_the_data_are_shown_with_their_anomalies():
     text = Page(full()).text
     assert "age numeric about 70,000 12.5% 0.6000" in text
     assert "0.9000 dropped, likely leak" in text
@@ -145,7 +145,7 @@ def test_the_data_are_told_with_what_is_out_of_the_ordinary():
     assert "3 rows without a label were left out." in text
 
 
-def test_what_the_best_rows_hold_is_drawn_and_told():
+def test_gain_and_lift_are_shown():
     challenger, champion = judged(RUN.run, 1), judged("20261101-200005-77aa", 2)
     text = Page(full()).text
     assert f"Challenger (lift of the best tenth {challenger.lift_of_tenth:.4f})" in text
@@ -161,7 +161,7 @@ def uses(*columns, method="permutation", **changes):
     return asdict(replace(found, **changes))
 
 
-def test_the_columns_that_the_model_uses_are_told_with_their_shares():
+def test_the_used_columns_are_shown_with_their_shares():
     document = uses(
         ColumnImportance("age", 0.06, 0.75, 0.05, 0.07),
         ColumnImportance(HOSTILE, 0.02, 0.25),
@@ -179,14 +179,14 @@ def test_the_columns_that_the_model_uses_are_told_with_their_shares():
     assert "<script" not in html
 
 
-def test_of_numbers_the_rise_of_the_error_is_told():
+def test_for_regression_the_rise_of_the_error_is_shown():
     document = uses(ColumnImportance("age", 12.5, 1.0, 10.0, 15.0), measure="rmse")
     text = Page(run_page(RUN, {"importance": document})).text
     assert "Rise of RMSE" in text
     assert "12.5 (10 to 15)" in text
 
 
-def test_of_many_columns_the_page_shows_the_most_important():
+def test_with_many_columns_the_most_important_are_shown():
     columns = [ColumnImportance(f"c{place}", 1 / 40, 1 / 40) for place in range(40)]
     text = Page(run_page(RUN, {"importance": uses(*columns, method="autopilot")})).text
     assert "From Autopilot's explanation of the model" in text
@@ -201,21 +201,21 @@ def test_without_a_known_use_the_page_says_why():
     assert page.tags["table"] == 0
 
 
-def test_candidates_have_a_dash_for_what_was_not_measured_and_lose_the_jobs_name():
+def test_candidates_have_dashes_for_missing_metrics_and_short_names():
     text = Page(run_page(RUN, {"leaderboard": leaderboard(f"autowatch-{RUN.run}-A", "B")})).text
     assert "A best 1 min 1 s 0.8000 – B 1 min 1 s 0.7990 0.4000" in text
     assert "Model insights: s3://bank/insights.json" in text
     assert "Autopilot failed partially: No explainability report: access denied." in text
 
 
-def test_of_hundreds_of_candidates_the_best_are_shown_and_the_others_counted():
+def test_with_hundreds_of_candidates_the_best_are_shown_and_the_others_counted():
     text = Page(run_page(RUN, {"leaderboard": leaderboard(*(f"model{place}" for place in range(250)))})).text
     assert "model49 " in text
     assert "model50 " not in text
     assert "200 weaker ones are not shown." in text
 
 
-def test_the_page_needs_nothing_but_itself():
+def test_the_page_is_self_contained():
     html = full()
     page = Page(html)
     assert page.tags["script"] == page.tags["link"] == page.tags["img"] == 0
@@ -228,7 +228,7 @@ def test_the_page_needs_nothing_but_itself():
     ]
 
 
-def test_what_was_inferred_and_left_out_stands_above_the_gate():
+def test_inferred_and_dropped_columns_come_before_the_gate():
     page = Page(
         run_page(RUN, {"gate": gate(), "data": data(positive_label="yes", positive_label_from="rarer")})
     )
@@ -254,7 +254,7 @@ def test_calibration_has_counts_and_intervals_and_no_line_through_thin_bins():
     assert f"{percent(point.lower)} to {percent(point.upper)} {point.rows} " in figures
 
 
-def test_several_labels_have_a_table_each_and_a_confusion_matrix():
+def test_multiclass_has_a_table_of_labels_and_a_confusion_matrix():
     rows = class_rows()
     html = run_page(RUN, json.loads(json.dumps({"gate": judged_decision(rows, RUN.run)})))
     text = Page(html).text
@@ -267,7 +267,7 @@ def test_several_labels_have_a_table_each_and_a_confusion_matrix():
     assert "ROC curve" not in html
 
 
-def test_numbers_are_shown_against_the_actual_ones_with_their_residuals():
+def test_regression_shows_predicted_against_actual_and_residuals():
     html = run_page(RUN, json.loads(json.dumps({"gate": judged_decision(number_rows(), RUN.run)})))
     text = Page(html).text
     assert "Hold-out RMSE" in text
@@ -280,13 +280,13 @@ def test_numbers_are_shown_against_the_actual_ones_with_their_residuals():
     assert "Calibration" not in text
 
 
-def test_a_confusion_matrix_of_another_size_costs_the_gate_alone():
+def test_a_malformed_confusion_matrix_hides_only_the_gate():
     document = judged_decision(class_rows(), RUN.run)
     document["challenger"]["classes"]["confusion"] = [[1, 2]]
     assert "The gate of this run could not be read" in Page(run_page(RUN, {"gate": document})).text
 
 
-def test_foreign_names_and_values_are_shown_and_never_run():
+def test_hostile_names_and_values_are_escaped():
     hostile_data = data(classes={HOSTILE: 1000}, train={"rows": 800, "classes": {HOSTILE: 800}})
     hostile_data["holdout"] = {"by": "random", "rows": 200, "classes": {HOSTILE: 200}}
     hostile_data["columns"][0]["name"] = HOSTILE
@@ -303,21 +303,21 @@ def test_foreign_names_and_values_are_shown_and_never_run():
 @pytest.mark.parametrize(
     ("status", "headline"), [("rejected", "Not released: rejected by the gate"), ("failed", "Failed")]
 )
-def test_a_run_that_came_to_nothing_has_a_page_of_what_there_is(status, headline):
+def test_a_failed_run_has_a_page_of_its_objects(status, headline):
     page = Page(run_page(replace(RUN, status=status, reason="No column 'y'."), {}))
     assert f"{headline} No column 'y'." in page.text
     assert "5,000 bytes training/x.csv" in page.text
     assert page.tags["svg"] == page.tags["table"] == 0
 
 
-def test_an_object_in_an_unknown_form_costs_its_section_alone():
+def test_an_object_in_an_unknown_form_hides_only_its_section():
     page = Page(run_page(RUN, {"gate": gate(), "data": {"rows": "many"}, "leaderboard": []}))
     assert "The leaderboard of this run could not be read and is left out." in page.text
     assert "The data of this run could not be read and is left out." in page.text
     assert page.tags["svg"] == 3
 
 
-def test_the_gates_record_of_an_earlier_version_is_shown_as_far_as_it_goes():
+def test_the_gates_record_of_an_earlier_version_is_shown():
     document = {name: gate()[name] for name in ("run", "passed", "reason", "minimum_auc", "rows", "metrics")}
     page = Page(run_page(RUN, {"gate": document}))
     assert "On the 500 hold-out rows Challenger AUC" in page.text
@@ -336,7 +336,7 @@ def with_threshold(threshold, confusion, costs=None, **changes):
     )
 
 
-def test_the_threshold_is_drawn_with_the_trade_off_and_the_labels_that_it_gives():
+def test_the_threshold_is_shown_with_trade_off_and_labels():
     costs = Costs(10.0, 1.0)
     document = with_threshold(DecisionThreshold(0.1, "cost", costs), Confusion(40, 60, 10, 1390), costs)
     labels = {"positive_label": "yes", "positive_label_from": "rarer"}
@@ -359,7 +359,7 @@ def test_the_threshold_is_drawn_with_the_trade_off_and_the_labels_that_it_gives(
     assert "cost (at most" in text
 
 
-def test_a_threshold_that_was_given_does_not_flatter():
+def test_a_threshold_set_by_parameter_is_not_called_optimistic():
     text = Page(
         run_page(RUN, {"gate": with_threshold(DecisionThreshold(0.1, "parameter"), Confusion(1, 2, 3, 4))})
     ).text
@@ -368,7 +368,7 @@ def test_a_threshold_that_was_given_does_not_flatter():
     assert "flatter" not in text
 
 
-def test_labels_that_are_all_the_same_are_pointed_out():
+def test_a_warning_says_if_all_labels_are_the_same():
     html = run_page(RUN, {"gate": with_threshold(None, Confusion(0, 0, 50, 450))})
     text = Page(html).text
     assert "Label the model's own" in text
@@ -378,7 +378,7 @@ def test_labels_that_are_all_the_same_are_pointed_out():
     assert "Every row gets" not in seen
 
 
-def test_a_threshold_that_no_probability_reaches_is_said_and_not_drawn():
+def test_a_threshold_that_no_probability_reaches_is_named_but_not_drawn():
     html = run_page(
         RUN, {"gate": with_threshold(DecisionThreshold(0.9, "parameter"), Confusion(0, 0, 50, 450))}
     )
@@ -400,7 +400,7 @@ def test_the_page_is_written_beside_the_runs_objects():
 
 
 @mock_aws
-def test_a_run_that_went_back_shows_the_model_that_it_went_back_to():
+def test_a_rollback_shows_the_restored_model():
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     Bucket(s3, BUCKET).write_json("models/earlier/leaderboard.json", leaderboard("Forest"))
@@ -415,7 +415,7 @@ def test_a_run_that_went_back_shows_the_model_that_it_went_back_to():
     ("seconds", "text"),
     [(None, "–"), (0, "0 s"), (59.6, "1 min 0 s"), (3599.4, "59 min 59 s"), (12_000, "3 h 20 min")],
 )
-def test_durations_read_well(seconds, text):
+def test_durations_are_readable(seconds, text):
     assert duration(seconds) == text
 
 

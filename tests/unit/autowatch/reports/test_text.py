@@ -27,7 +27,7 @@ from autowatch.reports.text import (
         ("two\nlines\tand a tab", "two\nlines\tand a tab"),
     ],
 )
-def test_what_hides_is_made_visible(text, shown):
+def test_hidden_characters_are_made_visible(text, shown):
     assert visible(text) == shown
     assert visible(text).encode().decode() == shown
 
@@ -61,11 +61,11 @@ def test_a_long_text_keeps_its_beginning_and_its_end():
         (-0.25, "-25.0%"),
     ],
 )
-def test_shares_read_well(share, text):
+def test_shares_are_readable(share, text):
     assert percent(share) == text
 
 
-def test_figures_read_well_and_are_dashes_where_there_are_none():
+def test_figures_are_readable_and_missing_ones_are_dashes():
     assert [number(value) for value in (None, float("nan"), 0.12345)] == ["–", "–", "0.123"]
     assert [p_text(p) for p in (None, 0.0, 0.00009, 0.05)] == ["–", "< 0.0001", "< 0.0001", "0.0500"]
     assert [count(value) for value in (None, 0, 1_234_567)] == ["–", "0", "1,234,567"]
@@ -81,7 +81,7 @@ def test_names_are_listed_and_the_rest_counted(names, text):
 
 @pytest.mark.parametrize("length", [3, 30, 60, 300])
 @pytest.mark.parametrize("stack", ["bank", "a-name-of-32-characters-for-a-st"])
-def test_a_subject_says_how_many_more_there_are_however_long_the_names(stack, length):
+def test_a_subject_counts_the_other_names_even_if_names_are_long(stack, length):
     names = [f"{number}{'x' * (length - 1)}" for number in range(12)]
     subject = subject_line(f"[{stack}] Drift continues on 2026-11-23", names, 3)
     assert len(subject) <= 99
@@ -90,5 +90,5 @@ def test_a_subject_says_how_many_more_there_are_however_long_the_names(stack, le
     assert subject.endswith(f" and {12 - len(named)} more")
 
 
-def test_a_subject_has_no_line_breaks_and_no_more_where_all_are_named():
+def test_a_subject_has_no_line_breaks_and_no_count_if_all_are_named():
     assert subject_line("Drift", ["a\nb", "c"], 3) == "Drift: a b, c"
