@@ -116,7 +116,7 @@ def test_a_few_copies_are_no_reason_to_warn():
 def test_the_warning_says_how_many_which_column_and_what_to_do():
     words = NearCopies(1_234, ("id",), False).warning(5_678, "")
     assert words.startswith(
-        "About 1,234 of 5,678 rows are copies of an earlier row: they differ from it in 'id' alone."
+        "About 1,234 of 5,678 rows are copies of an earlier row: they differ from it only in 'id'."
     )
     assert "Add 'id' to the parameter DropColumns" in words
     assert "IdColumn" in words
