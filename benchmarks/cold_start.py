@@ -1,7 +1,7 @@
-"""What a cold start costs: the CPU time of a function's imports and of its first client, in a fresh process.
+"""The cost of a cold start: the CPU time of a function's imports and of its first client, in a fresh process.
 
-Run as `python -m benchmarks.cold_start`; it prints a table of Markdown. Each process has what the function has: the
-code, its layers and what Lambda's runtime brings along.
+Run as `python -m benchmarks.cold_start`; it prints a Markdown table. Each process has the packages of the function: its
+code, its layers and those of Lambda's runtime.
 """
 
 import subprocess
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _measure(handler: str, layers: list[str], resources: dict[str, Any]) -> tuple[float, float]:
-    """The least of some rounds: what the machine has to do besides makes the others longer."""
+    """The minimum of several rounds: other load on the machine only makes rounds longer."""
     installed = environments()
     folders = [installed.layer(resources[each]["Properties"]["ContentUri"].split("/")[-1]) for each in layers]
     path = [REPOSITORY / "src", *folders, installed.runtime]

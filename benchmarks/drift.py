@@ -1,10 +1,10 @@
-"""How fast drift is decided, beside other ways: measurements/drift-speed.md.
+"""The speed of drift detection, compared with alternatives: measurements/drift-speed.md.
 
     python -m benchmarks.drift [raw|daily] [ROWS …]
 
-`raw` decides drift of a CSV of 20 columns in the ways of benchmarks/drift_ways.py, in turn, each in a process of its
-own, and checks that the counts are pandas' and the distances scipy's. `daily` is the daily job over 10,000 profiles of
-50 columns (benchmarks/drift_daily.py).
+`raw` detects drift in a CSV of 20 columns with each alternative of benchmarks/drift_ways.py, in separate processes, and
+checks the counts against pandas and the distances against scipy. `daily` runs the daily job over 10,000 profiles of 50
+columns (benchmarks/drift_daily.py).
 """
 
 import hashlib
@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".sandbox" / "bench"
 SIZES = (10_000, 100_000, 1_000_000)
 REPETITIONS = 5
-# The distance is a root: what rounding leaves of a squared distance of nothing becomes as large as this.
+# The distance is a root: the rounding error of a squared distance of 0 becomes this large.
 LEAST_DISTANCE = 1e-7
 PIP_TIMEOUT_SECONDS = WAY_TIMEOUT_SECONDS = 900
 NAMES = {
@@ -40,7 +40,7 @@ NAMES = {
     "pandas": "naive pandas and scipy",
     "evidently": "Evidently, DataDriftPreset",
 }
-# Evidently takes long and varies little.
+# Evidently is slow, and its times vary little.
 FEWER = {"evidently": 2}
 
 Answer = dict[str, Any]
@@ -62,7 +62,7 @@ def environment(name: str) -> Path:
 
 
 def installed_megabytes(python: Path) -> float:
-    """What the packages of an environment take on disk, without pip."""
+    """The size of an environment's packages on disk, without pip."""
     paths = [path for path in (python.parent.parent / "lib").rglob("*") if "pip" not in path.parts]
     return sum(path.lstat().st_size for path in paths) / 1e6
 
@@ -82,7 +82,7 @@ def baseline_of(reference: Path) -> Baseline:
 
 
 class Bench:
-    """The files, and the interpreters of the ways."""
+    """The files, and the interpreters of the alternatives."""
 
     def __init__(self) -> None:
         FOLDER.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ class Bench:
         return path
 
     def run(self, way: str, current: Path) -> Answer:
-        """What one process of a way answers."""
+        """Runs an alternative in a process and returns its figures."""
         python = {"autowatch": Path(sys.executable), "evidently": self.evidently}.get(way, self.others)
         paths = map(str, (self._baseline, self._reference, current))
         done = subprocess.run(
@@ -128,7 +128,7 @@ def check_agreement(bench: Bench, rows: int) -> None:
 
 
 def compare_ways(bench: Bench, sizes: Sequence[int]) -> None:
-    """Prints the ways side by side, and the ratios that are goals."""
+    """Prints the alternatives in a table, and the ratios with goals."""
     print(
         "| rows | way | s | CPU s | peak MB | time, this code = 1 | s of imports |\n|---|---|---|---|---|---|---|"
     )
@@ -166,7 +166,7 @@ def _print_goals(figures: dict[str, dict[str, float]]) -> None:
 
 
 def show_installed_sizes(bench: Bench) -> None:
-    """Prints what the environments take on disk."""
+    """Prints the sizes of the environments on disk."""
     layer = environments().layer("analysis")
     print("\n| installed | MB |\n|---|---|")
     print(f"| the analysis layer | {sum(path.lstat().st_size for path in layer.rglob('*')) / 1e6:.0f} |")
@@ -175,7 +175,7 @@ def show_installed_sizes(bench: Bench) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs both parts, or the one that is named, at all sizes or at those given."""
+    """Runs both parts or the named one, at all sizes or at the given ones."""
     parts = [argument for argument in arguments if argument.isalpha()] or ["raw", "daily"]
     sizes = [int(argument) for argument in arguments if argument.isdigit()] or SIZES
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())

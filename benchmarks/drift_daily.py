@@ -1,9 +1,9 @@
-"""The daily job over many scored files: in memory, and whole, over HTTP against a stub of S3 in a process of its own.
+"""The daily job over many scored files: in memory, and complete over HTTP against a stub of S3 in another process.
 
     python -m benchmarks.drift_daily memory|job [FILES] [COLUMNS] [LATENCY]
 
-Runs one part in this process and prints its figures; `show_daily` runs each part in a process of its own. LATENCY is
-after how many milliseconds the stub answers.
+Runs one part in this process and prints its figures; `show_daily` runs each part in a separate process. LATENCY is the
+stub's response time in milliseconds.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ GOALS = "goals: under 5 s, under 200 MB"
 
 
 def baseline(columns: int) -> Baseline:
-    """Half of the columns hold numbers, half of them texts."""
+    """A baseline with numbers in half of the columns and texts in the others."""
     random = Random(0)
     numbers = Counter(f"{random.gauss(0, 1):.3f}" for _ in range(20_000))
     texts = Counter(f"value {min(int(random.expovariate(0.2)), 30)}" for _ in range(20_000))
@@ -109,7 +109,7 @@ _MANIFEST = re.compile(r"predictions/.*/file-(\d+)-\w+\.manifest\.json")
 
 
 class Bucket:
-    """What the stub serves: manifests by their number, and what has been put."""
+    """The objects of the stub: manifests by number, and objects that were put."""
 
     def __init__(self, files: int, columns: int) -> None:
         self._files = files
@@ -165,7 +165,7 @@ class Bucket:
 
 
 class Connection(asyncio.Protocol):
-    """One connection: HTTP/1.1, one request after the other."""
+    """One HTTP/1.1 connection; requests are handled one after the other."""
 
     def __init__(self, bucket: Bucket, seconds: float) -> None:
         self._bucket, self._seconds, self._received = bucket, seconds, b""
@@ -202,7 +202,7 @@ class Connection(asyncio.Protocol):
 
 
 async def serve(files: int, columns: int, latency: int) -> None:
-    """Serves until the process is ended, with a latency in milliseconds; prints its port first."""
+    """Prints the port and serves until the process ends, with a latency in milliseconds."""
     bucket = Bucket(files, columns)
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(bucket, latency / 1000), "127.0.0.1", 0
@@ -275,7 +275,7 @@ def _figures(name: str, begun: tuple[float, float], is_right: bool) -> str:
 
 
 def show_daily() -> None:
-    """Prints the parts, each measured in a process of its own."""
+    """Prints the parts, each measured in a separate process."""
     print(
         f"\n{FILES:,} scored files of {COLUMNS} columns ({GOALS})\n\n| part | s | CPU s | peak MB |\n|---|---|---|---|"
     )

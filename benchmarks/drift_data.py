@@ -1,9 +1,9 @@
-"""The rows that benchmarks/drift.py measures with: twenty mixed columns, about 141 bytes a row.
+"""The rows for benchmarks/drift.py: twenty mixed columns, about 141 bytes a row.
 
     python -m benchmarks.drift_data REFERENCE.csv CURRENT.csv ROWS
 
-Ten columns of numbers (whole ones, short decimals, all digits that a double has, one dominated by a value, some
-missing) and ten of categories (two to a thousand of them, some missing). In the current rows two columns have moved.
+Ten columns have numbers (integers, short decimals, all digits of a double, one dominated by a single value, some
+missing) and ten have categories (two to a thousand, some missing). In the current rows, two columns have moved.
 """
 
 import sys
@@ -92,7 +92,7 @@ def _categories(random: Random, rows: int) -> list[Sequence[str]]:
 
 
 def _draw(random: Random, rows: int, values: Sequence[str]) -> list[str]:
-    """Values drawn so that each is rarer than the one before."""
+    """Draws values so that each is rarer than the previous one."""
     weights = 1 / np.arange(1, len(values) + 1) ** 0.8
     return [values[index] for index in random.choice(len(values), rows, p=weights / weights.sum()).tolist()]
 

@@ -1,11 +1,11 @@
 """False alarms and misses of the drift verdict, by simulation: measurements/drift-error-rates.md.
 
-    python -m benchmarks.drift_error_rates choose 11 12     compares rules, on the seeds that may choose one
-    python -m benchmarks.drift_error_rates judge 13         the rates of the rule in force, on another seed
+    python -m benchmarks.drift_error_rates choose 11 12     compares rules, on the seeds for choosing one
+    python -m benchmarks.drift_error_rates judge 13         measures the rule in force, on another seed
 
-Twenty columns of many shapes are drawn as populations; references of 30,000 rows are sampled from them and their
-bins frozen; then batches of n rows are drawn from the same populations (any verdict of drift is false) and from
-drifted ones (any other verdict is a miss). Run it with PYTHONPATH=src.
+Twenty columns of many shapes are drawn as populations. References of 30,000 rows are sampled from them, which freezes
+the bins. Then batches of n rows are drawn from the same populations (each verdict of drift is false) and from drifted
+ones (each other verdict is a miss). Run it with PYTHONPATH=src.
 """
 
 import sys
@@ -36,7 +36,7 @@ Simulations = dict[int, Simulation]
 
 
 def choose(seeds: Sequence[int]) -> None:
-    """Prints for each rule the chance of a false alert in a month of daily batches, and the drifts it misses."""
+    """Prints for each rule the probability of a false alert in a month of daily batches, and the missed drifts."""
     simulations = [simulate(seed) for seed in seeds]
     print(f"seeds {', '.join(map(str, seeds))}: {len(seeds) * REFERENCES * BATCHES} batches of each size\n")
     compare("false alert in a month", simulations, false_alert)
@@ -109,7 +109,7 @@ def missed(simulation: Simulation, rule: Rule) -> float:
 
 
 def missed_one(simulation: Simulation, name: str, rule: Rule, with_alarms: bool) -> float:
-    """The share of batches in which the drifted column is not called drifted (and has no alarm either)."""
+    """The share of batches in which the drifted column has neither the verdict drift nor an alarm."""
     position, drifted = simulation.drifts[name]
     caught = simulation.clean.with_column(position, drifted).drifted(rule)[:, position]
     if with_alarms:

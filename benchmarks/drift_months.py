@@ -2,7 +2,7 @@
 
     python -m benchmarks.drift_months path/to/bank-additional-full.csv[.gz]
 
-The rows are in time order without a year; a month is a run of rows with the same `month`. Run it with
+The rows are in chronological order but have no year; a month is a run of rows with the same `month`. Run it with
 PYTHONPATH=src.
 """
 
@@ -25,7 +25,7 @@ LEFT_OUT = {"y", "duration"}
 CATEGORICAL = {
     "job", "marital", "education", "default", "housing", "loan", "contact", "month", "day_of_week", "poutcome",
 }  # fmt: skip
-# These change by the calendar, not by who is called.
+# These columns follow the calendar, not the people called.
 CALENDAR = {"month", "emp.var.rate", "cons.price.idx", "cons.conf.idx", "euribor3m", "nr.employed"}
 SPANS = {
     "rows 1 to 12,137": (0, 12_137),
@@ -42,7 +42,7 @@ RULES = DriftRules()
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the whole file: its different texts, and for each row the number of its text."""
+    """A column of the whole file: its distinct texts, and for each row the index of its text."""
 
     name: str
     texts: tuple[str, ...]
@@ -100,9 +100,9 @@ def coded(name: str, texts: Sequence[str]) -> Column:
 
 
 def months(month: Column) -> Iterator[tuple[str, int, int]]:
-    """Name, first row and the row behind the last of each run of rows with the same month.
+    """Name, first row and end (exclusive) of each run of rows with the same month.
 
-    Months with too few rows for a verdict are taken together with those that follow.
+    Months with too few rows for a verdict are merged with the next ones.
     """
     start = end = 0
     names: list[str] = []
@@ -115,7 +115,7 @@ def months(month: Column) -> Iterator[tuple[str, int, int]]:
 
 
 def halves(table: Table, start: int, end: int) -> tuple[str, str]:
-    """How many of SPLITS random halves are called drifted against the other half, and have an alarm."""
+    """How many of SPLITS random halves have drift and an alarm, compared with the other half."""
     drifted = alarmed = 0
     for seed in range(SPLITS):
         shuffled = random.Random(seed).sample(range(start, end), end - start)
@@ -146,7 +146,7 @@ def judged(table: Table, baseline: Baseline, rows: Sequence[int]) -> DriftReport
 
 
 def columns_of(report: DriftReport, most: int, left_out: Collection[str] = ()) -> tuple[str, str]:
-    """How many columns drift, and the distances of the worst of them."""
+    """The number of drifted columns, and the distances of the worst ones."""
     shown = [column for column in report.drifted if column.name not in left_out][:most]
     return str(len(report.drifted)), ", ".join(f"`{column.name}` {column.js:.2f}" for column in shown) or "–"
 

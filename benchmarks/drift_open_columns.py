@@ -2,10 +2,10 @@
 
     python -m benchmarks.drift_open_columns 14
 
-Populations of many values are drawn; of each, references of 30,000 rows of which a fifth is held out; from these what
-training remembers of them; then batches of n rows from the same population (any verdict of drift and any alarm is
-false) and from changed ones. Each batch is judged by autowatch itself, as a table of this column alone. Run it with
-PYTHONPATH=src.
+Populations of many values are drawn. From each, references of 30,000 rows are sampled, a fifth of which is held out,
+and give the memory of the column. Then batches of n rows are drawn from the same population (each verdict of drift and
+each alarm is false) and from changed ones. Autowatch itself judges each batch, as a table with only this column. Run it
+with PYTHONPATH=src.
 """
 
 import sys
@@ -35,18 +35,18 @@ Random = np.random.Generator
 
 @dataclass(frozen=True)
 class Population:
-    """Values by their numbers, the probability of each, and the hash of each; behind them as many that never occur."""
+    """The probability and the hash of each value, followed by the same number of values that never occur."""
 
     shares: np.ndarray
     hashes: np.ndarray
 
     def draw(self, random: Random, rows: int) -> np.ndarray:
-        """The numbers of the values of so many rows."""
+        """Draws the values of `rows` rows, as indexes."""
         return random.choice(len(self.shares), rows, p=self.shares)
 
 
 def populations() -> dict[str, Population]:
-    """Even ones, one whose shares fall as those of words do, and one of identifiers."""
+    """Uniform populations, one whose shares fall like those of words, and one of identifiers."""
     named = {f"{size:,} values, alike": np.full(size, 1 / size) for size in SIZES[:2]}
     falling = 1 / np.arange(1, SIZES[1] + 1)
     named[f"{SIZES[1]:,} values, shares falling as 1/rank"] = falling / falling.sum()
@@ -60,7 +60,7 @@ def populations() -> dict[str, Population]:
 
 
 def reference(random: Random, population: Population) -> Baseline:
-    """What training remembers of the column; its own counts have every value in one bin."""
+    """The column with its memory, as training makes it; its counts have every value in one bin."""
     rows = population.draw(random, REFERENCE_ROWS)
     train, held_out = rows[HELD_OUT:], rows[:HELD_OUT]
     seen = SeenValues.of(population.hashes[np.unique(train)].tolist())
@@ -74,7 +74,7 @@ def reference(random: Random, population: Population) -> Baseline:
 
 
 def seen_of(seen: SeenValues, population: Population) -> np.ndarray:
-    """For each value whether it is in the set, or taken for one that is."""
+    """For each value, whether it is in the set or mistaken for one that is."""
     bits = np.unpackbits(np.frombuffer(seen.bits, np.uint8), bitorder="little")
     return bits[population.hashes >> PLACE_SHIFT].astype(bool)
 
@@ -89,27 +89,27 @@ def profile(baseline: Baseline, population: Population, is_seen: np.ndarray, row
 
 
 def unchanged(_random: Random, rows: np.ndarray, _values: int) -> np.ndarray:
-    """The rows as they are."""
+    """Unchanged rows."""
     return rows
 
 
 def some_new(random: Random, rows: np.ndarray, values: int) -> np.ndarray:
-    """A tenth of the rows has values that do not occur in the population."""
+    """A tenth of the rows gets values that do not occur in the population."""
     return np.where(random.random(len(rows)) < CHANGED, rows + values, rows)
 
 
 def all_new(_random: Random, rows: np.ndarray, values: int) -> np.ndarray:
-    """All rows have such values."""
+    """All rows get values that do not occur in the population."""
     return rows + values
 
 
 def one_word(random: Random, rows: np.ndarray, values: int) -> np.ndarray:
-    """A tenth of the rows has one value that does not occur in it."""
+    """A tenth of the rows gets one value that does not occur in the population."""
     return np.where(random.random(len(rows)) < CHANGED, values, rows)
 
 
 def half_gone(_random: Random, rows: np.ndarray, _values: int) -> np.ndarray:
-    """Of each two values one takes the rows of both."""
+    """One of every two values gets the rows of both."""
     return rows // 2 * 2
 
 
@@ -136,7 +136,7 @@ def rates(random: Random, population: Population, rows: int, change: Any) -> lis
 
 
 def main(seeds: Sequence[int]) -> None:
-    """Prints for each population and change how many batches are called drifted, and how many have an alarm."""
+    """Prints for each population and change the shares of batches with drift and with an alarm."""
     random = np.random.default_rng(list(seeds))
     print(
         f"seed {', '.join(map(str, seeds))}, {REFERENCES * BATCHES:,} batches of each size: drift / alarm\n"

@@ -13,7 +13,7 @@ SIZE = 50_000
 REFERENCE_ROWS = 30_000
 # The reference of a prediction is the hold-out: a fifth of the rows by default.
 HOLDOUT_ROWS = 6_000
-# One column of every kind in each run of five, so that fewer columns are a fair sample of all.
+# Every five consecutive columns have one of each kind, so that fewer columns are a fair sample.
 COLUMNS = (
     "n_normal", "c_zipf2", "n_dominant", "c_zipf20", "p_score",
     "n_coarse", "c_zipf3", "n_few", "c_zipf40", "n_missing",
@@ -26,7 +26,7 @@ Random = np.random.Generator
 
 @dataclass(frozen=True)
 class Population:
-    """The different texts of a column, and how often each occurs among `SIZE` rows."""
+    """The distinct texts of a column, and the count of each among `SIZE` rows."""
 
     texts: tuple[str, ...]
     times: np.ndarray
@@ -54,7 +54,7 @@ def clean_populations(random: Random) -> dict[str, Population]:
 
 
 def drifted_populations(random: Random, clean: dict[str, Population]) -> dict[str, tuple[str, Population]]:
-    """For the name of each designed drift, the column and its population afterwards."""
+    """By the name of each designed drift, its column and the population afterwards."""
     normal = random.normal(size=SIZE)
     weights = 1 / np.arange(1, 6)
     more_of_second = weights / weights.sum() + np.array([-0.1, 0.1, 0, 0, 0])
@@ -109,7 +109,7 @@ def dominant(random: Random, share: float) -> np.ndarray:
 
 
 def scores(random: Random, added_log_odds: float = 0.0) -> np.ndarray:
-    """Probabilities as a classifier gives them where one row in nine is positive."""
+    """Probabilities of a classifier if one row in nine is positive."""
     log_odds = np.log(1 / 8) + random.normal(size=SIZE) + added_log_odds
     return 1 / (1 + np.exp(-log_odds))
 
@@ -119,7 +119,7 @@ def with_missing(random: Random, population: Population, share: float) -> Popula
 
 
 def with_some(random: Random, population: Population, text: str, share: float) -> Population:
-    """The population with a share of its rows, of whatever value, holding `text` instead."""
+    """The population with `text` in a random share of its rows."""
     kept = random.binomial(population.times, 1 - share)
     return Population((*population.texts, text), np.append(kept, population.times.sum() - kept.sum()))
 

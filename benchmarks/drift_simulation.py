@@ -1,6 +1,7 @@
 """Draws batches from the populations and computes the statistics that every rule is tried on.
 
-They are computed for many batches at once; of each group the first one is judged by autowatch.drift, too.
+They are computed for many batches at once; the first batch of each group is also judged by Autowatch itself, as a
+check.
 """
 
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ _JUDGED = DriftRules(min_rows=0)
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule to try: how small the adjusted p-value must be, how large the distance, and whether chance is added."""
+    """A rule to try: the maximum adjusted p-value, the minimum distance, and whether chance is added to it."""
 
     significance: float = _JUDGED.significance
     distance: float = _JUDGED.defaults.distance
@@ -40,12 +41,12 @@ class Rule:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the judgement of some batches came to: arrays of batches × columns, batches of one reference in a row.
+    """The statistics of batches, as arrays of batches × columns; batches of one reference are adjacent.
 
     Attributes:
         p: p-values before the correction over columns.
         js: distances.
-        by_chance: what chance alone adds to the squared distance on average.
+        by_chance: the mean squared distance due to chance alone.
         alarm: whether the column has an alarm.
     """
 
@@ -55,17 +56,17 @@ class Statistics:
     alarm: np.ndarray
 
     def with_column(self, position: int, other: "Statistics") -> "Statistics":
-        """The same batches with the one column that `other` has in place of theirs."""
+        """The same batches, with one column replaced by the one in `other`."""
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
         return Statistics(*(replaced(mine, position, theirs) for mine, theirs in pairs))
 
     def in_tables_of(self, columns: int) -> "Statistics":
-        """The same columns dealt out to tables of another width; what does not fill a table is left out."""
+        """The same columns, regrouped into tables of another width; an incomplete table is left out."""
         whole = self.p.size // columns * columns
         return Statistics(*(array.reshape(-1)[:whole].reshape(-1, columns) for array in vars(self).values()))
 
     def drifted(self, rule: Rule) -> np.ndarray:
-        """Which columns the rule calls drifted."""
+        """Which columns drift under the rule."""
         adjusted = false_discovery_control(self.p, axis=1)
         threshold = np.sqrt(rule.distance**2 + rule.size_term * self.by_chance)
         return (adjusted < rule.significance) & (self.js >= threshold)
@@ -116,7 +117,7 @@ def simulate(seed: int) -> dict[int, Simulation]:
 def batches(
     random: np.random.Generator, baseline: Baseline, shares: dict[str, np.ndarray], rows: int
 ) -> Statistics:
-    """The statistics of BATCHES batches of so many rows, drawn from populations with these shares in the bins."""
+    """The statistics of BATCHES batches of `rows` rows, drawn from populations with these shares in the bins."""
     drawn = {name: random.multinomial(rows, share, BATCHES) for name, share in shares.items()}
     columns = [statistics_of(column, drawn[column.name]) for column in baseline.columns]
     statistics = Statistics(
@@ -131,7 +132,7 @@ def batches(
 
 
 def statistics_of(column: Bins, drawn: np.ndarray) -> Statistics:
-    """What autowatch.drift says of one column, for many batches (rows of `drawn`) at once."""
+    """The statistics of one column for many batches (rows of `drawn`) at once, as in Autowatch."""
     reference = np.array(column.counts)
     sizes = 1 / drawn[0].sum() + 1 / reference.sum()
     used = ((drawn > 0) | (reference > 0)).sum(axis=1)
@@ -144,7 +145,7 @@ def statistics_of(column: Bins, drawn: np.ndarray) -> Statistics:
 
 
 def alarms_of(column: Bins, drawn: np.ndarray, significance: float) -> np.ndarray:
-    """For each batch (row of `drawn`) whether the column has an alarm."""
+    """For each batch (row of `drawn`), whether the column has an alarm."""
     reference, own = np.array(column.counts), _JUDGED.defaults
     alarm = np.zeros(len(drawn), dtype=bool)
     for positions, rise in (
@@ -157,7 +158,7 @@ def alarms_of(column: Bins, drawn: np.ndarray, significance: float) -> np.ndarra
 
 
 def p_values(reference: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """The p-value of each batch: chi-square on solid bins, an exact test of what is thin."""
+    """The p-value of each batch: chi-square on solid bins, an exact test of thin ones."""
     rows, reference_rows = drawn[0].sum(), reference.sum()
     together = drawn + reference
     current_share = rows / (rows + reference_rows)
@@ -189,7 +190,7 @@ def binomial(now: int, together: int, share: float) -> float:
 def rose(
     reference: np.ndarray, drawn: np.ndarray, positions: list[int], rise: float, significance: float
 ) -> np.ndarray:
-    """Whether the share in these bins grew enough for an alarm, and not by chance."""
+    """Whether the share in these bins rose significantly and enough for an alarm."""
     before, now = reference[positions].sum(), drawn[:, positions].sum(axis=1)
     rows, reference_rows = drawn[0].sum(), reference.sum()
     by_chance = hypergeom.sf(now - 1, rows + reference_rows, before + now, rows)
@@ -197,18 +198,18 @@ def rose(
 
 
 def check_first(statistics: Statistics, report: DriftReport) -> None:
-    """Raises SystemExit where the judgement of the first batch is not what is counted on here."""
+    """Raises SystemExit if Autowatch judges the first batch differently from the simulation."""
     alarmed = {alarm.column for alarm in report.alarms}
     judged = np.array([[c.p_value, c.js, c.js_threshold, c.name in alarmed] for c in report.columns]).T
     first = (array[0] for array in vars(statistics).values())
     p, js, by_chance, alarm = first
     mine = np.array([p, js, np.sqrt(_JUDGED.defaults.distance**2 + by_chance), alarm])
     if not np.allclose(mine, judged.astype(float), rtol=1e-6, atol=1e-12):
-        raise SystemExit("What is simulated is not what autowatch.drift does: bring the two in line.")
+        raise SystemExit("The simulation differs from Autowatch's own verdict: bring the two in line.")
     drifted = [column.verdict == "drift" for column in report.columns]
     if statistics.drifted(Rule())[0].tolist() != drifted:
         raise SystemExit(
-            "The rule simulated is not the rule in force: bring Rule in line with autowatch.drift."
+            "The simulated rule differs from the rule in force: bring Rule in line with Autowatch."
         )
 
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.drift_small_days 15
 
-The populations are those of drift_populations: twenty columns. A day of n rows has alarms by exact tests, which share
-their error rate below MinRows; its verdict comes from as many of the last days as make MinRows, at most thirty. Run it
-with PYTHONPATH=src.
+The populations are the twenty columns of drift_populations. The alarms of a day with n rows come from exact tests,
+which share their error rate below MinRows. Its verdict pools as many of the last days as are needed for MinRows, at
+most thirty. Run it with PYTHONPATH=src.
 """
 
 import math
@@ -35,25 +35,25 @@ Draws = dict[int, dict[str, np.ndarray]]
 
 
 def days_together(rows: int) -> int:
-    """How many days make MinRows."""
+    """The number of days needed for MinRows."""
     return min(MONTH, math.ceil(DriftRules().min_rows / rows))
 
 
 def summed(drawn: np.ndarray, days: int) -> np.ndarray:
-    """The counts of each day and the days before it; the first days, which have too few before them, go."""
+    """The counts of each day pooled with the days before it; the first days, with too few before them, are dropped."""
     windows = np.lib.stride_tricks.sliding_window_view(drawn, days, axis=0)
     return windows.sum(axis=-1)
 
 
 def stacked(columns: list[Statistics]) -> Statistics:
-    """The statistics of several columns side by side."""
+    """The statistics of several columns, concatenated."""
     return Statistics(
         *(np.column_stack(each) for each in zip(*(vars(c).values() for c in columns), strict=True))
     )
 
 
 def main(seed: int) -> None:
-    """Prints how often clean days and months alert, and which drifts are noticed."""
+    """Prints how often clean days and months raise alerts, and which drifts are detected."""
     random = np.random.default_rng(seed)
     clean = clean_populations(random)
     drifted = {name: each for name, each in drifted_populations(random, clean).items() if name != TOO_SMALL}

@@ -1,10 +1,10 @@
-"""One way to decide drift, from two CSV files to a verdict, in a process of its own: what benchmarks/drift.py runs.
+"""One alternative to detect drift, from two CSV files to a verdict, as a process of benchmarks/drift.py.
 
     python -m benchmarks.drift_ways WAY BASELINE.json REFERENCE.csv CURRENT.csv
 
-WAY is `autowatch`, `pandas`, `exact pandas`, `duckdb` or `evidently`. Prints a JSON object: seconds of imports and of
-work by the clock, CPU seconds of both, peak MB, the columns that drift and, where the way has them, counts and
-statistics.
+WAY is `autowatch`, `pandas`, `exact pandas`, `duckdb` or `evidently`. Prints a JSON object: wall-clock
+seconds of imports and of work, CPU seconds of both, peak MB, the drifted columns and, if the alternative has them,
+counts and statistics.
 """
 
 import csv
@@ -24,7 +24,7 @@ Way = Callable[[Path, Path, Path], Answer]
 
 
 def autowatch_way() -> Way:
-    """Raw profile and verdict, as the two functions make them."""
+    """Raw profile and verdict, as in the two functions."""
     from autowatch.monitoring.drift.judge import DriftRules, judge
     from autowatch.scoring.raw_profile import profile_table
     from autowatch.tabular.profile import Baseline
@@ -40,7 +40,7 @@ def autowatch_way() -> Way:
 
 
 def pandas_way(precision: str | None = None) -> Way:
-    """What one writes first: the whole file as a frame, each column onto the bins, scipy's statistics."""
+    """The obvious way: the whole file as a data frame, each column counted on the bins, statistics from scipy."""
     import numpy as np
     import pandas as pd
     from scipy.spatial.distance import jensenshannon
@@ -76,7 +76,7 @@ def pandas_way(precision: str | None = None) -> Way:
 
 
 def duckdb_way() -> Way:
-    """Histograms on the same bins by one query, and the same verdict."""
+    """Histograms on the same bins in one query, and the same verdict."""
     import duckdb
 
     from autowatch.monitoring.drift.judge import DriftRules, judge
@@ -162,7 +162,7 @@ def _from_histogram(bins: Any, histogram: Mapping[Any, int], rows: int) -> list[
         for bin_index, times in zip(bins.bin_of_stretch, _stretches(bins.cuts, histogram), strict=True):
             counts[bin_index] += times
     else:
-        # What is in none of the bins stands under an empty text.
+        # Values outside all bins have an empty text.
         for text, times in histogram.items():
             counts[bins.bin_of(text) if text else bins.unknown] += times
     counts[-1] += rows - sum(counts)
@@ -170,14 +170,14 @@ def _from_histogram(bins: Any, histogram: Mapping[Any, int], rows: int) -> list[
 
 
 def _stretches(cuts: list[float], histogram: Mapping[float, int]) -> list[int]:
-    """The counts between the cuts, in order; DuckDB leaves out empty bins, and calls the last one infinity."""
+    """The counts between the cuts, in order; DuckDB omits empty bins and names the last one infinity."""
     return [
         histogram.get(bound, 0) for bound in (*(math.nextafter(cut, -math.inf) for cut in cuts), math.inf)
     ]
 
 
 def main(way: str, baseline: str, reference: str, current: str) -> None:
-    """Measures one way."""
+    """Measures one alternative."""
     begun = time.perf_counter()
     decide = WAYS[way]()
     imported, imported_cpu = time.perf_counter(), time.process_time()

@@ -1,10 +1,10 @@
-"""A year with a weekly rhythm: how many mails each choice of "k of m days" sends, and how soon it finds real drift.
+"""A year with a weekly rhythm: how many mails each setting of "k of m days" sends, and how soon it detects drift.
 
     python -m benchmarks.drift_year SEED ...
 
-Each seed is a year of days of 2,000 rows (special ones: 1,200) in twelve columns, judged by the drift verdict, and told
-by the rules of the daily job. The training file has all weekdays; on special ones three columns differ. The year is
-played twice: as it is, and with two other columns that drift from day 200 on. Run it with PYTHONPATH=src.
+Each seed is a year of days with 2,000 rows (special ones: 1,200) in twelve columns, with the verdicts and the alert
+rules of the daily job. The training file has all weekdays; on special ones, three columns differ. Each year is
+simulated twice: unchanged, and with two other columns that drift from day 200. Run it with PYTHONPATH=src.
 """
 
 import sys
@@ -42,12 +42,12 @@ Documents = list[dict[str, Any]]
 
 
 Told = dict[int, list[Finding]]
-"""The days, from 0, on which a mail was sent, with what it told."""
+"""The days (numbered from 0) with a mail, and what each mail was about."""
 
 
 @dataclass(frozen=True)
 class World:
-    """A baseline, and each column's shares on its bins: on usual days, on special ones, and of what drifts."""
+    """A baseline, and each column's shares on its bins on usual days, on special days, and under drift."""
 
     baseline: Baseline
     usual: Shares
@@ -74,8 +74,8 @@ def main(seeds: Sequence[int]) -> None:
 
 
 def figures(years: Sequence[tuple[Told, Told]]) -> str:
-    """Of years without and with real drift: mails of the former; days until the latter is told; how often it is called
-    over."""
+    """Results of years without and with drift: mails without drift; days until drift is alerted on; how often an alert
+    says that it ended."""
     late = [
         min(
             (day - BEGINS for day, news in drifted.items() if day >= BEGINS and _tells(news, "drift")),
@@ -97,7 +97,7 @@ def _tells(news: Sequence[Finding], kind: str) -> bool:
 
 
 def year(random: Random, weekdays: Sequence[int]) -> tuple[Documents, Documents, Documents, Documents]:
-    """The judged days without and with real drift: by the training data, and by the same weekday of the last weeks."""
+    """The judged days without and with drift, against the training data and against the same weekday."""
     world = world_of(random, len(weekdays))
     quiet, drifted = (
         [profile_of(world, random, number, weekdays, begins) for number in range(DAYS)]
@@ -132,8 +132,8 @@ def judged(baseline: Baseline, profiles: Sequence[Profile], *, by_weekday: bool 
 
 
 def world_of(random: Random, special_days: int) -> World:
-    """Twelve columns. On special days other channels, larger amounts and older customers; with real drift other
-    regions, and longer tenures by 0.4 standard deviations."""
+    """Twelve columns. Special days have other channels, larger amounts and older customers; drift brings other regions,
+    and tenures that are longer by 0.4 standard deviations."""
     usual = {
         "c_channel": categories(random, np.array([6.0, 3.0, 1.0])),
         "n_amount": numbers(random.lognormal(size=SIZE), 2),

@@ -3,18 +3,18 @@
     PYTHONPATH=src python -m benchmarks.gate_error_rates [seed] [hold-outs] [growing | classes | choice | numbers]
 
 Two models score the same rows, 11 % of them positive; their scores are normal in either class (binormal), with a
-correlation that says how alike the models are. The champion's true AUC is 0.78; the challenger's is the same (finding
-it worse is an error) or 0.02 lower (not finding it is one). What is expected of the latter follows from the
-standard error alone: power = Φ(loss / standard error - z), with z the normal quantile of the confidence.
+correlation that sets the similarity of the models. The champion's true AUC is 0.78; the challenger's is the same (a
+rejection is an error) or 0.02 lower (a release is an error). The expected power against the latter follows from the
+standard error: power = Φ(loss / standard error - z), with z the normal quantile of the confidence.
 
-With `growing` the file grows after the champion was trained on it, and the challenger is judged on a hold-out of the
-larger file. On rows that a model was trained on its scores lie further apart, by as much as was measured on a file of
-1,000 rows (AUC 0.815 for rows that a champion had seen, 0.643 for others). Three ways to hold rows out: drawn anew for
-each file, as before; by the rule that the contract keeps; and by a rule with other columns than the champion's.
+With `growing`, the file grows after the champion was trained on it, and the challenger is judged on a hold-out of the
+larger file. On rows that a model was trained on, its scores are further apart, by as much as measured on a file of
+1,000 rows (AUC 0.815 for rows that a champion had seen, 0.643 for others). There are three ways to hold rows out: drawn
+again for each file, as before; by the rule in the contract; and by a rule with other columns than the champion's.
 
-With `classes` the models give probabilities of several labels, the true ones given normal scores of which the one of
-the true label is higher by so much; with `numbers` their errors have a normal distribution, one with heavy tails
-(Student's t with 4 degrees of freedom), or a skewed one (lognormal).
+With `classes`, the models give probabilities of several labels: the true ones given normal scores, in which the true
+label's score is higher. With `numbers`, their errors are normal, heavy-tailed (Student's t with 4 degrees of freedom)
+or skewed (lognormal).
 """
 
 import sys
@@ -36,7 +36,7 @@ CHAMPION_AUC = 0.78
 LOSS = 0.02
 CONFIDENCE = 0.95
 RESAMPLES = 200
-"""Fewer than the gate draws: there are thousands of hold-outs here, whose chances average out."""
+"""Fewer than in the gate: the noise averages out over thousands of hold-outs."""
 
 LABEL_SHARES = {
     "three, 20 % the rarest": (0.5, 0.3, 0.2),
@@ -44,7 +44,7 @@ LABEL_SHARES = {
     "ten alike": (0.1,) * 10,
 }
 STRENGTH, WEAKER, LIKE = 1.2, 0.12, 0.8
-"""By how much the score of the true label is higher, by how much less a worse challenger's; how alike both are."""
+"""The advantage of the true label's score, its reduction in a worse challenger, and the models' correlation."""
 
 ERRORS = {
     "normal": lambda random, rows: random.normal(size=rows),
@@ -52,24 +52,24 @@ ERRORS = {
     "skewed": lambda random, rows: random.lognormal(0, 0.7, rows) - np.exp(0.245),
 }
 LARGER = 0.05
-"""By how much the errors of a worse challenger are larger."""
+"""The factor by which the errors of a worse challenger are larger."""
 
 OLD_ROWS = 5_000
 GROWTHS = (0.1, 0.3, 1.0)
 HELD_OUT = 0.2
 SEEN_FURTHER = float(np.sqrt(2) * (norm.ppf(0.815) - norm.ppf(0.643)))
-"""By how many standard deviations more the classes' scores lie apart on rows that a model was trained on."""
+"""By how many standard deviations the classes' scores are further apart on rows that a model was trained on."""
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Over many hold-outs: how often the challenger was found worse, and the mean standard error."""
+    """How often the challenger was found worse over many hold-outs, and the mean standard error."""
 
     found_worse: float
     standard_error: float
 
     def expected_power(self, loss: float) -> float:
-        """The chance to find a model worse that is worse by `loss`, from the standard error."""
+        """The power to detect a `loss`, from the standard error."""
         return float(norm.cdf(loss / self.standard_error - norm.ppf(CONFIDENCE)))
 
 
@@ -81,7 +81,7 @@ def simulate(
     hold_outs: int,
     resamples: int = RESAMPLES,
 ) -> Rates:
-    """Compares the two models on so many hold-outs, by the gate's rule at no tolerance."""
+    """Compares the two models on many hold-outs, by the gate's rule with a tolerance of 0."""
     found = [
         compare(*draw_hold_out(random, rows, correlation, loss), CONFIDENCE, resamples)
         for _ in range(hold_outs)
@@ -93,14 +93,14 @@ def simulate(
 
 
 def is_worse(comparison: Comparison) -> bool:
-    """The gate's rule at no tolerance."""
+    """The gate's rule with a tolerance of 0."""
     return comparison.upper < 0
 
 
 def draw_hold_out(
     random: np.random.Generator, rows: int, correlation: float, loss: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels, the challenger's and the champion's scores; the hold-out is stratified, as Prepare makes it."""
+    """Labels, and the challenger's and the champion's scores; the hold-out is stratified, as in Prepare."""
     positive = np.arange(rows) < round(rows * POSITIVE_SHARE)
     shared = random.normal(size=rows) * np.sqrt(correlation)
     scores = []
@@ -113,7 +113,7 @@ def draw_hold_out(
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A hold-out of the grown file: how many rows it has, and which of them the champion was trained on."""
+    """A hold-out of the grown file: its number of rows, and which of them the champion was trained on."""
 
     rows: int
     seen: np.ndarray
@@ -121,7 +121,7 @@ class HeldOut:
 
 
 def drawn_anew(random: np.random.Generator, rows: int) -> HeldOut:
-    """As before: a fifth of each file by chance, and all of it compared."""
+    """As before: a random fifth of each file, all of which is compared."""
     trained = np.zeros(rows, bool)
     trained[:OLD_ROWS] = ~_taken(random, OLD_ROWS)
     held_out = _taken(random, rows)
@@ -137,14 +137,14 @@ def by_the_rule(random: np.random.Generator, rows: int) -> HeldOut:
 
 
 def by_another_rule(random: np.random.Generator, rows: int) -> HeldOut:
-    """The champion held rows out by another column: the rows compare that both held out."""
+    """The champion held rows out by another column: only rows that both held out are compared."""
     held_out, champions = _taken(random, rows), _taken(random, rows)
     trained = ~champions & (np.arange(rows) < OLD_ROWS)
     return HeldOut(int(held_out.sum()), trained[held_out], champions[held_out])
 
 
 def _taken(random: np.random.Generator, rows: int) -> np.ndarray:
-    """Digests are as good as drawn, as `tests/unit/autowatch/training/data/test_split.py` shows."""
+    """Digests behave like random draws, as `tests/unit/autowatch/training/data/test_split.py` shows."""
     return random.random(rows) < HELD_OUT
 
 
@@ -153,7 +153,7 @@ WAYS = {"drawn anew": drawn_anew, "by the rule": by_the_rule, "by another rule":
 
 @dataclass(frozen=True)
 class Growing:
-    """Over many hold-outs: how many rows were held out and compared, and how often the challenger was found worse."""
+    """The mean numbers of rows held out and compared, and how often the challenger was found worse."""
 
     held_out: float
     compared: float
@@ -182,7 +182,7 @@ def simulate_growing(
 
 
 def print_growing(seed: int, hold_outs: int) -> None:
-    """One row for each growth and way to hold out."""
+    """Prints one row for each growth and each way to hold rows out."""
     random = np.random.default_rng(seed)
     print(f"seed {seed}; {OLD_ROWS:,} rows at first, correlation {CORRELATIONS[0]}")
     print(f"{hold_outs:,} hold-outs with an equal challenger, {hold_outs // 4} with a worse one\n")
@@ -202,7 +202,7 @@ def print_growing(seed: int, hold_outs: int) -> None:
 def draw_classes(
     random: np.random.Generator, rows: int, shares: Sequence[float], weaker: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The places of the true labels, and the challenger's and the champion's probabilities, shape (rows, labels)."""
+    """The indexes of the true labels, and the challenger's and the champion's probabilities, shape (rows, labels)."""
     actual = np.repeat(np.arange(len(shares)), np.round(np.multiply(shares, rows)).astype(int))
     shared = random.normal(size=(len(actual), len(shares))) * np.sqrt(LIKE)
     models = []
@@ -216,7 +216,7 @@ def draw_classes(
 def draw_numbers(
     random: np.random.Generator, rows: int, errors: str, larger: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The true numbers, and the challenger's and the champion's, whose errors have a correlation of 0.8."""
+    """The actual numbers, and the challenger's and the champion's predictions, with errors correlated by 0.8."""
     actual, shared = 3 * random.normal(size=rows), ERRORS[errors](random, rows)
     own = (np.sqrt(LIKE) * shared + np.sqrt(1 - LIKE) * ERRORS[errors](random, rows) for _ in range(2))
     challenger, champion = own
@@ -224,7 +224,7 @@ def draw_numbers(
 
 
 def print_classes(seed: int, hold_outs: int) -> None:
-    """One row for each set of labels and size of the hold-out."""
+    """Prints one row for each set of labels and size of the hold-out."""
     random = np.random.default_rng([seed, 1])
     print(
         "| labels | hold-out | standard error | equal, found worse | weaker, found | its loss of macro AUC |"
@@ -247,8 +247,10 @@ def print_classes(seed: int, hold_outs: int) -> None:
 
 
 def print_choice(seed: int, hold_outs: int) -> None:
-    """Macro AUC or log loss: how often either finds an equal model worse, a weaker one, and an equal one that is too
-    sure of itself: its log odds are half as large again, so that it gives the same labels."""
+    """Prints how often macro AUC and log loss reject an equal model, a weaker one, and an overconfident one.
+
+    The overconfident model's log odds are larger by half, so it gives the same labels.
+    """
     random = np.random.default_rng([seed, 3])
     print("| labels | hold-out | measure | equal, found worse | weaker, found | too sure, found worse |")
     print("|---|---|---|---|---|---|")
@@ -269,7 +271,7 @@ def print_choice(seed: int, hold_outs: int) -> None:
 def _by_both(
     random: np.random.Generator, rows: int, shares: Sequence[float], weaker: float, sure: float
 ) -> tuple[bool, bool]:
-    """Whether the challenger is found worse by the macro AUC, and by a paired bootstrap of the log loss."""
+    """Whether the challenger is worse by the macro AUC, and by a paired bootstrap of the log loss."""
     actual, challenger, champion = draw_classes(random, rows, shares, weaker)
     challenger = softmax(sure * np.log(challenger), axis=1)
     by_auc = compare_classes(actual, challenger, champion, CONFIDENCE, RESAMPLES).sure_loss > 0
@@ -280,7 +282,7 @@ def _by_both(
 
 
 def print_numbers(seed: int, hold_outs: int) -> None:
-    """One row for each distribution of the errors and size of the hold-out."""
+    """Prints one row for each distribution of the errors and size of the hold-out."""
     random = np.random.default_rng([seed, 2])
     print(
         "| errors | hold-out | RMSE: equal, found worse | larger by 5 %, found | MAE: equal | larger by 5 % |"
@@ -308,7 +310,7 @@ def _found(found: Sequence[Comparison]) -> str:
 
 
 def print_tables(seed: int, hold_outs: int) -> None:
-    """One table for each correlation, a row for each size of the hold-out."""
+    """Prints one table for each correlation, with a row for each size of the hold-out."""
     random = np.random.default_rng(seed)
     print(f"seed {seed}, {CONFIDENCE:.0%} confidence, {RESAMPLES} resamples")
     print(f"{hold_outs:,} hold-outs with an equal challenger, {hold_outs // 4} with a worse one\n")

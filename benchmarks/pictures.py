@@ -1,6 +1,6 @@
-"""The README's pictures, of what the demo has left: `python -m benchmarks.pictures`, after `make demo`.
+"""Takes the README's pictures from the results of the demo: `python -m benchmarks.pictures`, after `make demo`.
 
-They need Chromium (Debian's `chromium`). Each is kept below 500 kB.
+Needs Chromium (Debian's `chromium`). Each picture is kept below 500 kB.
 """
 
 import html
@@ -30,7 +30,7 @@ def main() -> None:
     pages = sorted(DEMO.glob("reports/2-drift/reports/date=*/index.html"))
     mails = [path for path in sorted(DEMO.glob("mail/*.txt")) if "autowatch--drift-on" in path.name]
     if browser_path is None or not pages or not mails:
-        sys.exit("Install Chromium (apt-get install chromium) and play the demo first: make demo")
+        sys.exit("Install Chromium (apt-get install chromium) and run the demo first: make demo")
     IMAGES.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path)
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def picture(browser: Browser, address: str, path: Path, width: int) -> None:
-    """The upper part of a page, on a light ground, twice as sharp where that stays small enough."""
+    """The upper part of a page in light mode, at double resolution if the file stays small enough."""
     for scale in (2, 1):
         page = browser.new_page(viewport={"width": width, "height": width}, device_scale_factor=scale)
         page.goto(address)
@@ -56,7 +56,7 @@ def picture(browser: Browser, address: str, path: Path, width: int) -> None:
 
 
 def mail_page(text: str) -> str:
-    """A mail as a mail program shows it."""
+    """A mail in the style of a mail program."""
     head, body = text.split("\n\n", 1)
     fields = dict(line.split(": ", 1) for line in head.splitlines())
     shown = "<br>".join(html.escape(f"{name}: {fields[name]}") for name in ("From", "To", "Date"))

@@ -1,15 +1,15 @@
-"""How often quality's intervals hold, and its verdicts err, by simulation: measurements/quality-error-rates.md.
+"""The coverage of quality's intervals and the errors of its verdicts, simulated: measurements/quality-error-rates.md.
 
     PYTHONPATH=src python -m benchmarks.quality_error_rates TABLE [seed] [days]
 
 TABLE is intervals, verdict, looks, coarse, classes, class-verdict, numbers or number-verdict.
 
-The model's scores are normal in either class (binormal), as far apart as its AUC asks for, and its probabilities are
-the true ones given the score. So every true figure follows from an integral. A hundred gates are drawn for each share
-of positive rows, each a sample of 8,000 rows of a model with AUC 0.78; the day's model has that AUC or a smaller one.
+The model's scores are normal in either class (binormal), with the distance that its AUC requires, and its probabilities
+are the true ones given the score, so every true figure is an integral. For each share of positive rows, a hundred gates
+are drawn, each from 8,000 rows of a model with AUC 0.78; the day's model has that AUC or a lower one.
 
-The tables of several labels and of numbers draw predictions as `benchmarks.gate_error_rates` does; their true figures
-are those of 200,000 rows.
+The tables for multiclass and regression draw predictions like `benchmarks.gate_error_rates`; their true figures come
+from 200,000 rows.
 """
 
 import sys
@@ -54,14 +54,14 @@ _INNER_EDGES = np.linspace(0, 1, 11)[1:-1]
 
 @dataclass(frozen=True)
 class World:
-    """A model of so much AUC, where so many rows are positive."""
+    """A model with a given AUC and share of positive rows."""
 
     auc: float
     share: float
 
     @property
     def distance(self) -> float:
-        """Between the means of the scores of the two classes, in standard deviations."""
+        """The distance between the classes' mean scores, in standard deviations."""
         return float(norm.ppf(self.auc) * np.sqrt(2))
 
     def probability(self, score: np.ndarray) -> np.ndarray:
@@ -74,7 +74,7 @@ class World:
         return BinaryRows(positive, probability >= 0.5, probability)
 
     def true_figures(self) -> dict[str, float]:
-        """By integration over the score."""
+        """The true figures, by integration over the score."""
         score = np.linspace(-10, 10 + self.distance, 400_001)
         step = score[1] - score[0]
         ours = self.share * norm.pdf(score - self.distance) * step
@@ -100,12 +100,12 @@ class World:
 
 
 def measured(rows: JudgedRows) -> MeasuredQuality:
-    """As the day's job measures them."""
+    """The figures as the quality job measures them."""
     return measure_quality(rows, RULES.min_of_class)
 
 
 def covered(random: np.random.Generator, world: World, rows: int, days: int) -> dict[str, str]:
-    """Of each figure, how often its interval holds the true one; days without an interval are left out."""
+    """How often the interval of each figure contains the true value; days without an interval are left out."""
     held: Counter[str] = Counter()
     told: Counter[str] = Counter()
     figures, bins = world.true_figures(), world.true_bins()
@@ -126,7 +126,7 @@ def covered(random: np.random.Generator, world: World, rows: int, days: int) -> 
 def judged(
     random: np.random.Generator, world: World, gates: Sequence[GateDecision], rows: int, days: int
 ) -> Counter[str]:
-    """How often each verdict was given."""
+    """The frequency of each verdict."""
     return Counter(
         judge_quality(measured(world.draw(random, rows)), gates[day % len(gates)], RULES).verdict
         for day in range(days)
@@ -142,7 +142,7 @@ def _gate(world: World, random: np.random.Generator) -> GateDecision:
 
 
 def intervals(seed: int, days: int) -> Iterator[str]:
-    """The table of how often intervals hold."""
+    """The table of the intervals' coverage."""
     random = np.random.default_rng(seed)
     yield "| rows | positive | AUC | accuracy | F1 | log loss | Brier | bins |\n|---|---|---|---|---|---|---|---|"
     for share in SHARES:
@@ -170,7 +170,7 @@ def verdict(seed: int, days: int) -> Iterator[str]:
 
 
 def looks(seed: int, days: int) -> Iterator[str]:
-    """The table of days that are judged again and again while their labels come."""
+    """The table of days that are judged repeatedly while their labels arrive."""
     random = np.random.default_rng([seed, 2])
     share = SHARES[1]
     gates = [_gate(World(AUC, share), random) for _ in range(GATES)]
@@ -186,7 +186,7 @@ def looks(seed: int, days: int) -> Iterator[str]:
 
 
 def _looks_at(rows: BinaryRows, portions: int, gate: GateDecision) -> list[bool]:
-    """Whether the day is called worse after each portion of its labels."""
+    """Whether the day is called worse after each batch of its labels."""
     return [
         judge_quality(measured(_first(rows, len(rows) * number // portions)), gate, RULES).verdict == "worse"
         for number in range(1, portions + 1)
@@ -198,8 +198,10 @@ def _first(rows: BinaryRows, count: int) -> BinaryRows:
 
 
 def coarse(seed: int, days: int) -> Iterator[str]:
-    """The table of how far AUC intervals err where the model gives a high score or a low one, and nothing between:
-    the high one to a quarter of the positive rows and to 5 % of the 1,000 negative ones."""
+    """The table of errors of AUC intervals for a model with only a high and a low score.
+
+    A quarter of the positive rows and 5 % of the 1,000 negative ones get the high score.
+    """
     random = np.random.default_rng([seed, 3])
     true = 0.5 + (0.25 - 0.05) / 2
     yield "| positive rows | all of the interval below | all of it above |\n|---|---|---|"
@@ -212,7 +214,7 @@ def coarse(seed: int, days: int) -> Iterator[str]:
 
 
 def classes(seed: int, days: int) -> Iterator[str]:
-    """The table of how often intervals hold for several labels."""
+    """The table of the intervals' coverage for multiclass predictions."""
     random = np.random.default_rng([seed, 4])
     names = ("macro_auc", "accuracy", "balanced_accuracy", "macro_f1", "log_loss")
     yield f"| labels | rows | {' | '.join(MEASURES[name].words for name in names)} |"
@@ -224,7 +226,7 @@ def classes(seed: int, days: int) -> Iterator[str]:
 
 
 def numbers(seed: int, days: int) -> Iterator[str]:
-    """The table of how often intervals hold for numbers."""
+    """The table of the intervals' coverage for regression."""
     random = np.random.default_rng([seed, 5])
     names = ("rmse", "mae", "r2")
     yield f"| errors | rows | {' | '.join(MEASURES[name].words for name in names)} |\n|---|---|---|---|---|"
@@ -263,7 +265,7 @@ def _held(day: Callable[[int], JudgedRows], names: Sequence[str], rows: int, day
 
 
 def class_verdict(seed: int, days: int) -> Iterator[str]:
-    """The table of how often a day of several labels is called worse, with the probability of each and without."""
+    """The table of how often a multiclass day is called worse, with and without the probability of each label."""
     random = np.random.default_rng([seed, 6])
     losses = (0.0, 0.05, 0.10, 0.15)
     yield f"| labels | rows | judged by | {' | '.join(f'{loss:.2f} below' for loss in losses)} | without a verdict |"
@@ -280,7 +282,7 @@ def class_verdict(seed: int, days: int) -> Iterator[str]:
 
 
 def _weaker_by(loss: float, measure: str, shares: Sequence[float]) -> float:
-    """By how much less the true label's score is higher where the measure is so much smaller."""
+    """The reduction of the true label's score that lowers the measure by a given amount."""
 
     def value(weaker: float) -> float:
         return _class_day(np.random.default_rng(0), 50_000, shares, weaker).values()[measure]
@@ -294,14 +296,14 @@ def _weaker_by(loss: float, measure: str, shares: Sequence[float]) -> float:
 def _seen(
     measure: str, random: np.random.Generator, rows: int, shares: Sequence[float], weaker: float, days: int
 ) -> Iterator[ClassRows]:
-    """Days, without the probability of each label where the verdict is to rest on another measure."""
+    """Simulated days, without the probability of each label if the verdict must rest on another measure."""
     for _ in range(days):
         day = _class_day(random, rows, shares, weaker)
         yield day if measure == "macro_auc" else replace(day, probabilities=None)
 
 
 def number_verdict(seed: int, days: int) -> Iterator[str]:
-    """The table of how often a day of numbers is called worse; 20 % more error is allowed."""
+    """The table of how often a regression day is called worse; 20 % more error is allowed."""
     random = np.random.default_rng([seed, 7])
     rises = (0.0, 0.2, 0.4, 0.6)
     yield f"| errors | rows | {' | '.join(f'RMSE {rise:.0%} larger' for rise in rises)} | without a verdict |"
@@ -341,7 +343,7 @@ def _gate_of(rows: JudgedRows, decided_by: str) -> GateDecision:
 
 
 def _fewer(days: int, rows: int) -> int:
-    """As many days as a table needs, and fewer where rows are many."""
+    """The number of days for a table; fewer if there are many rows."""
     return max(days // 10, min(days, days * 2_000 // rows))
 
 

@@ -31,7 +31,7 @@ def read_contracts() -> list[dict[str, Any]]:
 
 
 def draw(contracts: list[dict[str, Any]]) -> str:
-    """An SVG with the entry folders on top and a row for each layer of rooms; what may import stands above."""
+    """An SVG with the entry folders on top and a row for each layer of rooms; upper rows may import lower ones."""
     layered = {each["containers"][0]: each["layers"] for each in contracts if each["type"] == "layers"}
     entries = next(each["modules"] for each in contracts if each["type"] == "independence")
     rows = [[(f"{name}/", "") for name in sorted(entries)]]
@@ -59,7 +59,7 @@ def draw(contracts: list[dict[str, Any]]) -> str:
 
 
 def _boxes(row: list[tuple[str, str]], top: int) -> list[str]:
-    """The boxes of one row: as wide as the picture allows, a second line where a room has layers of its own."""
+    """The boxes of one row, as wide as the picture allows; a room with its own layers has a second line."""
     width = (WIDTH - LEFT - 20 - GAP * (len(row) - 1)) / len(row)
     drawn = []
     for position, (name, inside) in enumerate(row):
@@ -78,7 +78,7 @@ def _boxes(row: list[tuple[str, str]], top: int) -> list[str]:
 
 
 def _lines(text: str, most: int) -> list[str]:
-    """The text in two lines of about the same length, broken behind a sign, where one is not enough."""
+    """The text in one line or, if it is too long, in two of similar length, broken after a sign."""
     if len(text) <= most:
         return [text]
     cut = min((at.end() for at in re.finditer(" [>|]", text)), key=lambda end: max(end, len(text) - end))

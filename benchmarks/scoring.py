@@ -1,10 +1,10 @@
-"""How fast scoring is, beside other ways and the ideal: measurements/scoring.md.
+"""The speed of scoring, compared with alternatives and the ideal: measurements/scoring.md.
 
     make bench-scoring          (about five minutes)
 
-Every measurement runs in a fresh process against benchmarks/scoring_stub.py, which is a process of its own. The ideal
-is arithmetic: the best number of equal requests (of at most 4 MB, CONCURRENCY at a time) at the stub's latency and cost
-a row, with a client that costs nothing.
+Every measurement runs in a fresh process against benchmarks/scoring_stub.py in another process. The ideal is computed:
+the best number of equal requests (of at most 4 MB, CONCURRENCY at a time) at the stub's latency and cost per row, with
+a client that costs nothing.
 """
 
 import csv
@@ -52,8 +52,8 @@ BARE = "import boto3; boto3.client('s3'); boto3.client('sagemaker-runtime')"
 FUNCTION = "from invoke_endpoint import app; app.client('s3'); app.client('sagemaker-runtime')"
 TELL_CPU = "; import time; print(time.process_time())"
 
-# What Lambda gives the function: its runtime's packages and the layer's, so neither numpy nor awscrt, and the variables
-# of the template.
+# The function's environment in Lambda: the packages of the runtime and the layer (neither numpy nor awscrt), and the
+# variables of the template.
 LAMBDA = (sys.executable, "-S")
 LAMBDA_PATH = (
     ROOT / "src",
@@ -76,7 +76,7 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Figures:
-    """One measurement: seconds by the clock, CPU seconds of client and stub, peak MB, requests to the endpoint."""
+    """One measurement: wall-clock seconds, CPU seconds of client and stub, peak MB, requests to the endpoint."""
 
     rows: int
     seconds: float
@@ -88,7 +88,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where the stub listens, and its bucket."""
+    """The stub's address and its bucket."""
 
     url: str
     s3: Any
@@ -96,7 +96,7 @@ class Bench:
     def measure(
         self, way: str, endpoint: str, rows: int, repetitions: int = 1, pinned: Sequence[str] = ()
     ) -> Figures:
-        """The median repetition by the clock; `pinned` stands before the command."""
+        """The repetition with the median wall-clock time; `pinned` is put in front of the command."""
         runs = sorted(
             (self._measure(way, endpoint, rows, pinned) for _ in range(repetitions)),
             key=lambda run: run.seconds,
@@ -155,7 +155,7 @@ def _run(command: list[str], url: str) -> str:
 
 @contextmanager
 def running_stub() -> Iterator[Bench]:
-    """The stub with a champion in its bucket, for as long as the block runs."""
+    """Runs the stub, with a champion in its bucket, for the duration of the block."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
         write_bank_marketing(path, GENERATED_ROWS)
@@ -172,7 +172,7 @@ def running_stub() -> Iterator[Bench]:
 
 
 def _write_rejects(path: Path) -> None:
-    """A file beside it of which one row in a hundred has a text where a number must be."""
+    """A second file in which one row in a hundred has text in place of a number."""
     with path.open(newline="") as rows, path.with_name("rejects.csv").open("w", newline="") as rejects:
         for number, line in enumerate(islice(rows, REJECTS_ROWS + 1)):
             rejects.write(f'"old"{line[line.index(";") :]}' if number % 100 == 50 else line)
@@ -214,9 +214,9 @@ def ideal_seconds(rows: int, latency: float, row_cost: float) -> float:
     """The shortest time in which the stub can answer `rows` rows, over all numbers of equal requests.
 
     Args:
-        rows: how many.
-        latency: seconds a request.
-        row_cost: seconds a row.
+        rows: the number of rows.
+        latency: seconds per request.
+        row_cost: seconds per row.
     """
     fewest = -(-rows * PAYLOAD_BYTES_PER_ROW // LARGEST_PAYLOAD)
     return min(
@@ -226,7 +226,7 @@ def ideal_seconds(rows: int, latency: float, row_cost: float) -> float:
 
 
 def compare_ways(bench: Bench, sizes: Sequence[int]) -> None:
-    """Prints the ways side by side, at an endpoint with latency and at one without."""
+    """Prints the alternatives in a table, with and without latency of the endpoint."""
     print(
         "| endpoint | rows | way | rows/s | of the ideal | CPU s per 10⁶ rows | stub's | peak MB | requests |"
     )
@@ -270,7 +270,7 @@ def _print_row(endpoint: str, way: str, figures: Figures, rows: int, best: float
 
 
 def show_memory(bench: Bench, sizes: Sequence[int]) -> None:
-    """Prints the function's peak resident memory at sizes far apart, with an endpoint that keeps it waiting."""
+    """Prints the function's peak resident memory at very different sizes, with a slow endpoint."""
     print("| rows | peak MB | rows/s | of the ideal | CPU s per 10⁶ rows |")
     print("|---|---|---|---|---|")
     for rows in sizes:
@@ -284,21 +284,21 @@ def show_memory(bench: Bench, sizes: Sequence[int]) -> None:
 
 
 def show_rejects(bench: Bench, rows: int) -> None:
-    """Prints what a file costs of which one row in a hundred is rejected."""
+    """Prints the cost of a file in which one row in a hundred is rejected."""
     figures = bench.measure("rejects", AT_ONCE, rows, REPETITIONS)
     cpu = figures.cpu / rows * 1e6
     print(f"One row in a hundred rejected, endpoint at once: {cpu:.2f} CPU s per 10⁶ rows, all told.")
 
 
 def show_one_core(bench: Bench, rows: int) -> None:
-    """Prints how fast the function is on one processor, as Lambda gives it at 1,769 MB, with the endpoint at once."""
+    """Prints the speed of the function on one processor, as in Lambda at 1,769 MB, with an immediate endpoint."""
     core = str(min(os.sched_getaffinity(0)))
     figures = bench.measure("function", AT_ONCE, rows, REPETITIONS, ("taskset", "-c", core))
     print(f"Pinned to one processor, endpoint at once: {rows / figures.seconds:,.0f} rows/s (goal: 400,000).")
 
 
 def show_slow_models(bench: Bench, rows: int) -> None:
-    """Prints how a small file is spread over the places of an endpoint whose model takes long for a row."""
+    """Prints how a small file is spread over the concurrency of an endpoint with a slow model."""
     print("| a row takes | rows | requests | of the ideal |")
     print("|---|---|---|---|")
     for microseconds in (10, 100, 1_000):
@@ -314,7 +314,7 @@ def show_slow_models(bench: Bench, rows: int) -> None:
 
 
 def show_cold_start(url: str) -> None:
-    """Prints how long a process takes until the clients are made, the two in turn so that both see the same machine."""
+    """Prints the time until a process has its clients, alternating so that both see the same load of the machine."""
     cpu: dict[str, list[float]] = {BARE: [], FUNCTION: []}
     for code in (BARE, FUNCTION) * COLD_STARTS:
         cpu[code].append(float(_run([*LAMBDA, "-c", code + TELL_CPU], url)))
@@ -327,7 +327,7 @@ def show_cold_start(url: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs everything, or the parts that are named: ways, memory, core, rejects, slow, cold."""
+    """Runs everything, or the named parts: ways, memory, core, rejects, slow, cold."""
     parts = arguments or ("ways", "memory", "core", "rejects", "slow", "cold")
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"{os.cpu_count()} processors, load before the run {load}, Python {sys.version.split()[0]}\n")

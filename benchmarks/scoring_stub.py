@@ -1,11 +1,11 @@
-"""An endpoint and a bucket that cost next to nothing, in a process of their own: what benchmarks/scoring.py calls.
+"""An endpoint and a bucket with almost no cost, as a separate process for benchmarks/scoring.py.
 
     python -m benchmarks.scoring_stub FOLDER
 
-Prints its port. An endpoint named `stub-40-10` answers after 40 ms and 10 µs a row; the answers are prebuilt. The
-bucket keeps what is put below `models/`, takes anything else and forgets it, and serves `inference/<name>-<rows>.csv`:
-the header of FOLDER/<name>.csv and its rows as often as it takes, sent as they are asked for. `GET /_usage` tells the
-CPU seconds used and the requests answered.
+Prints its port. An endpoint named `stub-40-10` answers after 40 ms plus 10 µs per row; the answers are prebuilt. The
+bucket keeps objects under `models/` and discards all others. `inference/<name>-<rows>.csv` is the header of
+FOLDER/<name>.csv followed by its rows, repeated as needed and generated on request. `GET /_usage` returns the CPU
+seconds used and the requests answered.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class Answers:
 
 
 def answer_line(yes: float) -> str:
-    """One line as the container of an ensembling model writes it."""
+    """One output line in the format of an ensembling model's container."""
     text = io.StringIO()
     label = "yes" if yes >= 0.5 else "no"
     csv.writer(text, lineterminator="\n").writerow([label, max(yes, 1 - yes), [1 - yes, yes], ["no", "yes"]])
@@ -48,7 +48,7 @@ def answer_line(yes: float) -> str:
 
 
 class Input:
-    """The bytes of a CSV file with any number of rows, which repeat those of one file."""
+    """The bytes of a CSV file with any number of rows, which repeat the rows of one file."""
 
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:
@@ -57,7 +57,7 @@ class Input:
         self._rows = path.read_bytes().count(b"\n") - 1
 
     def parts(self, rows: int) -> list[tuple[int, int]]:
-        """The stretches of the file that make it up."""
+        """The segments that make up the file."""
         whole, rest = divmod(rows, self._rows)
         end = self._begin
         for _ in range(rest):
@@ -71,7 +71,7 @@ class Input:
 
 
 class Stub:
-    """What all connections share."""
+    """The state shared by all connections."""
 
     def __init__(self, folder: Path) -> None:
         self.answers = Answers()
@@ -81,7 +81,7 @@ class Stub:
 
 
 class Connection(asyncio.Protocol):
-    """One connection: HTTP/1.1, one request after the other, bodies counted and not kept."""
+    """One HTTP/1.1 connection; requests are handled in order, and bodies are counted but not kept."""
 
     def __init__(self, stub: Stub) -> None:
         self._stub = stub
@@ -186,7 +186,7 @@ class Connection(asyncio.Protocol):
 
 
 async def serve(folder: Path) -> None:
-    """Serves until the process is ended."""
+    """Serves until the process ends."""
     stub = Stub(folder)
     server = await asyncio.get_running_loop().create_server(lambda: Connection(stub), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)

@@ -1,10 +1,10 @@
-"""One way of scoring one file, measured in a process of its own; benchmarks/scoring.py starts it and reads its figures.
+"""One alternative to score one file, measured in a separate process that benchmarks/scoring.py starts.
 
     python -m benchmarks.scoring_ways WAY ENDPOINT ROWS
 
-`AWS_ENDPOINT_URL` says where benchmarks/scoring_stub.py listens. Each way reads the file out of the bucket, has every
-row scored and puts the predictions into the bucket; the clock runs from the call to its return in a process that is
-warm: it has scored one row already.
+`AWS_ENDPOINT_URL` is the address of benchmarks/scoring_stub.py. Each alternative reads the file from the bucket, has
+every row scored and writes the predictions to the bucket. The time is that of the call in a warm process, which has
+already scored one row.
 """
 
 import csv
@@ -29,7 +29,7 @@ LARGEST_PAYLOAD = 4_000_000
 
 
 def score_with_function(endpoint: str, rows: int, name: str = "rows") -> Callable[[], None]:
-    """This repository's function: its handler, on the event that S3 would send."""
+    """This repository's function: its handler with the event that S3 would send."""
     from invoke_endpoint.app import client, lambda_handler
 
     os.environ |= {
@@ -64,7 +64,7 @@ def score_with_function(endpoint: str, rows: int, name: str = "rows") -> Callabl
 
 
 def score_row_by_row(s3: Any, runtime: Any, endpoint: str, rows: int) -> None:
-    """The walkthrough's function, extended from the first row to all of them: one request a row."""
+    """The walkthrough's function, extended from the first row to all rows: one request per row."""
     body = s3.get_object(Bucket=BUCKET, Key=_key(rows))["Body"]
     reader = csv.DictReader(io.StringIO(body.read().decode()), delimiter=";")
     predictions = []
@@ -79,7 +79,7 @@ def score_row_by_row(s3: Any, runtime: Any, endpoint: str, rows: int) -> None:
 
 
 def score_with_pandas(s3: Any, runtime: Any, endpoint: str, rows: int) -> None:
-    """Chunks of a data frame in a plain loop, one request after the other; no checks, no profile."""
+    """Chunks of a data frame in a simple loop, with sequential requests; no checks, no profile."""
     import pandas
 
     body = s3.get_object(Bucket=BUCKET, Key=_key(rows))["Body"]
@@ -96,9 +96,9 @@ def score_with_pandas(s3: Any, runtime: Any, endpoint: str, rows: int) -> None:
 
 
 def send_prebuilt(endpoint: str, rows: int) -> None:
-    """No client at all: requests made beforehand, down as many sockets as requests may be under way.
+    """No client at all: prebuilt requests over one socket for each concurrent request.
 
-    It shows what the stub can do on this machine, whatever the arithmetic says it should.
+    It shows the speed that the stub really has on this machine.
     """
     line = b"41,admin.,married,university.degree,no,yes,no,cellular,may,mon,1,999,0,nonexistent,1.1,93.994,-36.4,1,5\n"
     requests = max(-(-rows * len(line) // LARGEST_PAYLOAD), CONCURRENCY)
@@ -122,7 +122,7 @@ def _exchange(head: bytes, body: bytes) -> None:
 
 
 def _with_boto3(way: Callable[..., None], endpoint: str, rows: int) -> Callable[[], None]:
-    # Not at the top: this function's memory is measured without what it does not import.
+    # Not at the top: the function's memory is measured without packages that it does not import.
     import boto3
 
     return partial(way, boto3.client("s3"), boto3.client("sagemaker-runtime"), endpoint, rows)
@@ -135,7 +135,7 @@ WAYS: dict[str, Callable[[str, int], Callable[[], None]]] = {
     "pandas": partial(_with_boto3, score_with_pandas),
     "prebuilt": partial(partial, send_prebuilt),
 }
-"""What makes each ready; the call of its result is what is measured."""
+"""The preparation of each alternative; the call of its result is measured."""
 
 
 def _key(rows: int, name: str = "rows") -> str:
@@ -148,7 +148,7 @@ def _peak_megabytes() -> float:
 
 
 def main(way: str, endpoint: str, rows: int) -> None:
-    """Scores once in earnest, and prints the figures as JSON."""
+    """Measures one scoring and prints the figures as JSON."""
     WAYS[way](endpoint, 1)()
     score = WAYS[way](endpoint, rows)
     begun, cpu = time.perf_counter(), time.process_time()

@@ -1,9 +1,9 @@
-"""A soak: a burst of files under every kind of fault, a release in its middle, labels, large files, Domino down.
+"""A soak test: many files under every kind of fault, a release in the middle, labels, large files, Domino down.
 
-`make soak` runs it with fixed seeds, walks 40 ended runs behind it (`tests/e2e/test_ended_runs.py`), and prints what
-came of both. The seeds fix files, faults and shares; which request a share strikes depends on how the threads
-interleave. Every row has its own prediction, which follows from it and from the model's run: so a row that is lost,
-doubled or mixed up shows.
+`make soak` runs it with fixed seeds, followed by 40 aborted runs (`tests/e2e/test_ended_runs.py`), and prints the
+results of both. The seeds fix the files, the faults and their rates; which requests fail depends on the timing of
+threads. Every row has its own prediction, determined by the row and the model's run, so lost, duplicated and mixed-up
+rows are detected.
 """
 
 import argparse
@@ -61,7 +61,7 @@ PARAMETERS = {
     "DmmTokenSecretArn": "{domino_token_secret_arn}",
 }
 FAULTS = (
-    # The first requests alone: the release's own smoke test is to pass.
+    # Only the first requests fail, so that the release's smoke test can pass.
     Fault("InvokeEndpoint", "short", after=20, times=4),
     Fault("InvokeEndpoint", "garbage", after=40, times=4),
     Fault("InvokeEndpoint", "throttle", share=0.05, seed=1),
@@ -92,7 +92,7 @@ FAULTS = (
 
 
 class Soak(ReleasedStack):
-    """The stack, what was put into it, and what is found in it afterwards."""
+    """The stack, the objects put into it, and what it contains afterwards."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(sandbox)
@@ -110,15 +110,15 @@ class Soak(ReleasedStack):
         return f"{datetime.now(UTC):%Y-%m-%d}"
 
     def begin(self) -> None:
-        """Releases the first model, makes ready the second, and makes known to Domino what it needs."""
+        """Releases the first model, prepares the second, and sets up Domino."""
         self.sandbox.domino.add_datasource("lake", self.bucket, REGION)
         self.make(OLD)
         self.wait(self.promote(OLD))
-        # A release removes what belongs to no released model.
+        # A release removes models that were never released.
         self.make(NEW)
 
     def make(self, run: str) -> None:
-        """What a run leaves that passed its gate."""
+        """The objects of a run that passed its gate."""
         self.add_run(run)
         lines = "".join(f"{age},job{age % 7},{'yes' if age % 2 else 'no'}\n" for age in range(400))
         body = f"age,job,y\n{lines}".encode()
@@ -138,7 +138,7 @@ class Soak(ReleasedStack):
         assert describe(executionArn=execution)["status"] == "SUCCEEDED", describe(executionArn=execution)
 
     def put(self, name: str, rows: int) -> None:
-        """Puts a file, and announces some a second and a third time."""
+        """Puts a file, and sends some of the events two or three times."""
         self.rows[name] = [(str(number % 90), f"{name} {number}", f"n{number}") for number in range(rows)]
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(
@@ -164,7 +164,7 @@ class Soak(ReleasedStack):
         self.announced += 1 + again
 
     def under(self, faults: tuple[Fault, ...], act: Callable[[], None], seconds: float = 900) -> None:
-        """Acts under faults, waits for all that comes of it, and counts what has struck."""
+        """Acts under faults, waits until everything is processed, and counts the faults that occurred."""
         self.sandbox.faults(*faults)
         act()
         self.sandbox.wait_until_idle(seconds)
@@ -173,7 +173,7 @@ class Soak(ReleasedStack):
         self.sandbox.faults()
 
     def burst(self) -> None:
-        """The files, the large ones among them, and the release in their middle."""
+        """The files, including large ones, and the release in the middle."""
         names = [(f"small-{number:03}", SMALL_ROWS) for number in range(SMALL_FILES)]
         for number in range(LARGE_FILES):
             names.insert(number * 40, (f"large-{number}", LARGE_ROWS))
@@ -185,13 +185,13 @@ class Soak(ReleasedStack):
         self.wait(release)
 
     def redrive(self) -> Counter[str]:
-        """What becomes of the events that failed at all their tries."""
+        """Redrives the events that failed in all attempts."""
         found = redrive(self.sandbox.client, ClientBucket(self.s3, self.bucket), "autowatch")
         self.sandbox.wait_until_idle(300)
         return Counter(each.outcome for each in found)
 
     def put_again(self) -> list[str]:
-        """Does what the mails say: uploads again the files that could not be scored; gives the subjects."""
+        """Follows the mails: uploads the files that could not be scored again; returns the subjects."""
         subjects = [
             mail.subject for mail in self.sandbox.mailbox.messages() if "file not scored" in mail.subject
         ]
@@ -202,9 +202,9 @@ class Soak(ReleasedStack):
         return subjects
 
     def judge_rows(self) -> Counter[str]:
-        """Each row that was put, and each that was written: lost, doubled, mixed up, or right.
+        """Compares the rows put with the rows written: lost, duplicated, mixed up, or correct.
 
-        A file whose upload was tried again has two versions, and each of them is a file.
+        A file whose upload was retried has two versions, and each of them counts as a file.
         """
         found: Counter[str] = Counter()
         for key in self.keys(f"predictions/date={self.day}/"):
@@ -250,7 +250,7 @@ class Soak(ReleasedStack):
         )
 
     def label(self) -> int:
-        """Puts what came true of every row, in parts and with corrections; gives how many rows have a label then."""
+        """Puts labels for every row, in parts and with corrections; returns the number of labelled rows."""
         ids = [identifier for manifest in self.predictions.values() for identifier in manifest["ids"]]
         parts = [ids[number::3] for number in range(3)]
         for number, part in enumerate([*parts, ids[::10]]):
@@ -260,7 +260,7 @@ class Soak(ReleasedStack):
         return len(ids)
 
     def labelled(self) -> int:
-        """The rows with a label in the page of the day, of both runs."""
+        """The labelled rows of both runs on the page of the day."""
         quality = json.loads(self.read(f"reports/date={self.day}/quality.json"))
         return sum(part["rows_labelled"] for part in (quality, *quality["other_runs"]))
 
@@ -270,7 +270,7 @@ class Soak(ReleasedStack):
         return sum(part["rows"] for part in (report, *report["other_runs"]))
 
     def registered(self) -> Counter[int]:
-        """How often Domino has each predictions file: how many files it has so often."""
+        """How many predictions files Domino has once, twice, and so on."""
         datasets = [
             unquote(each["location"]) for model in self.sandbox.domino.models() for each in model["datasets"]
         ]
@@ -298,7 +298,7 @@ def _kind(fault: Fault) -> str:
 
 
 def soak(sandbox: Sandbox) -> tuple[list[tuple[str, str]], list[str]]:
-    """Lets all of it happen; gives the lines of the table, and what is wrong."""
+    """Runs the soak test; returns the lines of the table, and the failures."""
     world, began = Soak(sandbox), time.monotonic()
     world.begin()
     world.under(FAULTS, world.burst)
@@ -354,14 +354,14 @@ def soak(sandbox: Sandbox) -> tuple[list[tuple[str, str]], list[str]]:
         ("load of the machine's processors at the end", f"{os.getloadavg()[0]:.1f} on {os.cpu_count()}"),
     ]
     wrong = [what for what, (found, wanted) in expected.items() if found != wanted]
-    # An event whose tries all died behind the commit is done already, and counted by nobody.
+    # An event whose attempts were all killed after the commit is done, but no attempt has counted it.
     if not committed - redriven["done"] <= counted <= committed:
         wrong.append("files in the metric FilesScored")
     return table, wrong
 
 
 def _load_until_done(world: Soak) -> None:
-    """Lets the loader run until nothing waits; the events of the runs that failed are let go."""
+    """Runs the loader until nothing is pending; the events of failed runs are dropped."""
     for _ in range(5):
         world.sandbox.fire(LOADER)
         world.sandbox.wait_until_idle(300)
@@ -371,7 +371,7 @@ def _load_until_done(world: Soak) -> None:
 
 
 def walk_ended_runs(runs: int, folder: Path) -> tuple[list[str], bool]:
-    """Walks so many runs that are stopped or killed; gives a line of the table for each, and whether all ended well."""
+    """Stops or kills `runs` runs; returns a line of the table for each, and whether all ended correctly."""
     lines = folder / "ended-runs.md"
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--no-header", "tests/e2e/test_ended_runs.py"],
@@ -383,7 +383,7 @@ def walk_ended_runs(runs: int, folder: Path) -> tuple[list[str], bool]:
 
 
 def write(target: Path, table: list[tuple[str, str]], wrong: list[str], runs: list[str]) -> str:
-    """The page with both tables, which is written to `target`."""
+    """The page with both tables, written to `target`."""
     page = [
         "# A soak",
         "",
@@ -410,7 +410,7 @@ def write(target: Path, table: list[tuple[str, str]], wrong: list[str], runs: li
 
 
 def main() -> int:
-    """Prints the page; 1 if anything is wrong."""
+    """Prints the page; returns 1 if anything failed."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--runs", type=int, default=40, help="training runs to stop or kill")
     arguments.add_argument("--out", type=Path, default=Path(".sandbox/soak.md"), help="where the page goes")

@@ -1,10 +1,10 @@
-"""How much better than it is a threshold looks on the rows that it was chosen on: measurements/gate-error-rates.md.
+"""The optimism of a threshold's figures on the rows on which it was chosen: measurements/gate-error-rates.md.
 
     PYTHONPATH=src python -m benchmarks.threshold_optimism [seed] [hold-outs]
 
-Scores are normal in either class (binormal) with an AUC of 0.78, so that the true F1 of every threshold is known. On
-each hold-out three ways are tried: the threshold chosen on all rows and its F1 shown on the same rows; the same
-threshold, its F1 shown by cross-fitting; and a threshold chosen on one half, its F1 shown on the other.
+Scores are normal in either class (binormal) with an AUC of 0.78, so the true F1 of every threshold is known. Each
+hold-out compares three methods: a threshold chosen on all rows with its F1 on the same rows; the same threshold with
+its cross-fitted F1; and a threshold chosen on one half with its F1 on the other.
 """
 
 import sys
@@ -28,26 +28,29 @@ DISTANCE = float(np.sqrt(2) * norm.ppf(0.78))
 
 
 def draw(random: np.random.Generator, rows: int, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and scores of a hold-out; a score becomes a probability by a function that keeps the order."""
+    """Labels and probabilities of a hold-out; an increasing function maps scores to probabilities."""
     positive = np.arange(rows) < round(rows * share)
     return positive, norm.cdf(random.normal(size=rows) + DISTANCE * positive - 2)
 
 
 def true_f1(threshold: float, share: float) -> float:
-    """Of all rows that there could be."""
+    """The true F1 in the population."""
     score = norm.ppf(threshold) + 2
     hits, alarms = share * norm.sf(score - DISTANCE), (1 - share) * norm.sf(score)
     return float(2 * hits / (hits + alarms + share))
 
 
 def f1(positive: np.ndarray, predicted: np.ndarray) -> float:
-    """On some rows."""
+    """The F1 on the given rows."""
     return float(2 * np.sum(positive & predicted) / (predicted.sum() + positive.sum()))
 
 
 def try_ways(random: np.random.Generator, rows: int, share: float) -> Sequence[float]:
-    """Of the threshold chosen on all rows: its true F1, that on the same rows, that by cross-fitting; of the one chosen
-    on half of them its true F1, and that on the other half."""
+    """The F1 values of one hold-out.
+
+    For the threshold chosen on all rows: true, on the same rows, cross-fitted. For the one chosen on half of the rows:
+    true, on the other half.
+    """
     positive, probability = draw(random, rows, share)
     threshold = best_threshold(positive, probability)
     half = np.arange(rows) % 2 == 0
@@ -62,7 +65,7 @@ def try_ways(random: np.random.Generator, rows: int, share: float) -> Sequence[f
 
 
 def main(seed: int, holdouts: int) -> None:
-    """Prints the table's rows: means, and for what is shown its standard deviation."""
+    """Prints the table's rows: means, and the standard deviations of the estimates."""
     random = np.random.default_rng(seed)
     for rows, share in HOLDOUTS:
         tried = np.array([try_ways(random, rows, share) for _ in range(holdouts)])

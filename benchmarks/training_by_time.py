@@ -1,9 +1,9 @@
 """Trains on early rows of the Bank Marketing file and judges on later ones: measurements/training-by-time.md.
 
-Two runs on one stack with HoldoutBy=newest, HoldoutPercent=50 and DropColumns=duration, everything else by default. The
-first gets the whole file: it trains on the first half and is judged on the second. The second gets the second half
-alone: it trains on the third quarter and is judged on the fourth, on which the first run's model, if it was released,
-is judged as well.
+Two runs on one stack with HoldoutBy=newest, HoldoutPercent=50, DropColumns=duration and otherwise defaults. The first
+run gets the whole file: it trains on the first half and is judged on the second. The second run gets only the second
+half: it trains on the third quarter and is judged on the fourth, together with the first run's model if that was
+released.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def write_second_half(source: Path, target: Path) -> None:
 
 
 def train(sandbox: Sandbox, path: Path) -> str:
-    """Uploads the file, waits for the end of a run on it, and gives the run's name."""
+    """Uploads the file, waits for the end of its run, and returns the run's name."""
     key = f"training/{path.name}"
     sandbox.client("s3").upload_file(str(path), sandbox.outputs["DataBucketName"], key)
     stepfunctions = sandbox.client("stepfunctions")

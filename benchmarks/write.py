@@ -1,7 +1,7 @@
-"""Writes the tables of a page of docs/measurements anew: `python -m benchmarks.write docs/measurements/PAGE.md`.
+"""Updates the tables of a page of docs/measurements: `python -m benchmarks.write docs/measurements/PAGE.md`.
 
-A table stands between `<!-- run: benchmarks.NAME ARGUMENTS -->` and `<!-- end -->`. What `python -m` prints for these
-words takes its place; the text around it stays. A command that fails leaves the page as it was.
+Each table is between `<!-- run: benchmarks.NAME ARGUMENTS -->` and `<!-- end -->`, and is replaced by the output of
+`python -m` with these words. If a command fails, the page is left unchanged.
 """
 
 import os
@@ -17,13 +17,13 @@ TABLE = re.compile(r"(?P<begin><!-- run: (?P<words>.+?) -->\n).*?(?P<end><!-- en
 
 
 def main() -> None:
-    """Renews each page that is named."""
+    """Updates the named pages."""
     for name in sys.argv[1:]:
         renew(Path(name))
 
 
 def renew(page: Path) -> None:
-    """Runs the page's commands and writes it once, when all of them have ended well."""
+    """Runs the page's commands, and writes the page once all of them have succeeded."""
     text = page.read_text(encoding="utf-8")
     page.write_text(TABLE.sub(_printed, text), encoding="utf-8")
 

@@ -59,7 +59,7 @@ def _take_out(bucket: Bucket, found: Found) -> None:
     with tempfile.TemporaryDirectory() as folder:
         whole, rest = Path(folder) / "whole.csv", Path(folder) / "rest.csv"
         bucket.download(found.key, whole, found.live.version_id)
-        write_without(whole, rest, found.numbers)
+        write_without(whole, rest, found.numbers, found.key)
         written = bucket.rewrite(found.live, rest, MARK)
     _name_in_manifest(bucket, found.key, written, len(found.numbers))
     _delete_others(bucket, (found.live, *found.stale), written)

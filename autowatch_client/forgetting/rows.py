@@ -15,6 +15,9 @@ from autowatch_client.errors import RequestError
 _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"')
 _SEPARATOR_LINE = re.compile(r"\ufeff?sep=([,;\t|])\r?\n")
+_WRITTEN = ("predictions/", "rejected/", "monitoring/labels/")
+"""Where the application writes CSV, by commas; names in it may contain more of another delimiter."""
+
 _LARGEST_FIELD = 16 * 1024 * 1024
 
 
@@ -39,16 +42,18 @@ class Row:
 
 
 class RowsFile:
-    """An opened CSV file: the header is read, the rows follow on request.
+    """An opened CSV file, the object `key`: the header is read, the rows follow on request.
 
     Attributes:
         header: the column names; empty if the file is empty.
         head: the bytes up to the first row.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, key: str = "") -> None:
         self._lines = _Lines(file)
         self.head, text, delimiter = _read_head(self._lines)
+        if key.startswith(_WRITTEN):
+            delimiter = ","
         # A file that is not UTF-8 was never scored, but still has rows.
         csv.field_size_limit(_LARGEST_FIELD)
         self.header = next(csv.reader([text], delimiter=delimiter), []) if text else []
@@ -71,10 +76,10 @@ class RowsFile:
             raise NotSearchableError(f"the row that begins on line {line} is not CSV") from error
 
 
-def write_without(source: Path, target: Path, numbers: Container[int]) -> None:
+def write_without(source: Path, target: Path, numbers: Container[int], key: str = "") -> None:
     """Copies a CSV byte by byte, except the rows with these numbers."""
     with source.open("rb") as file, target.open("wb") as kept:
-        table = RowsFile(file)
+        table = RowsFile(file, key)
         kept.write(table.head)
         for row in table.rows():
             if row.number not in numbers:

@@ -5,6 +5,7 @@ rejected row is found by its line in the input, a run's own copies by the traini
 """
 
 import csv
+import io
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -257,7 +258,7 @@ class _Hunt:
         numbers: dict[StoredVersion, frozenset[int]] = {}
         for version in versions:
             document = self._bucket.read_json(key, version.version_id) or {}
-            cells = csv.reader(document.get("payload", "").splitlines(keepends=True))
+            cells = csv.reader(io.StringIO(document.get("payload", ""), newline="\n"))
             numbers[version] = frozenset(
                 number
                 for number, fields in enumerate(cells, start=1)
@@ -338,7 +339,7 @@ class _Hunt:
         self._on_object(version.key)
         self._bucket.download(version.key, self._path, version.version_id)
         with self._path.open("rb") as file:
-            table = RowsFile(file)
+            table = RowsFile(file, version.key)
             has_column = self._person.column in table.header
             self.traces.has_column |= has_column
             is_named = has_column or (version.key.startswith("labels/") and self._has_id(table.header))

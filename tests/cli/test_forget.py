@@ -22,7 +22,7 @@ from autowatch.monitoring.requests import OneDay
 from autowatch.monitoring.settings import Clients
 from autowatch.monitoring.watch import DriftClients, MonitoringSettings, watch
 from autowatch.records.arrival import Arrival
-from autowatch.records.smoke import SmokeTest, read_witness, write_smoke_test
+from autowatch.records.smoke import SmokeTest, read_smoke_test, read_witness, write_smoke_test
 from autowatch.scoring.inbox import score_arrivals
 from autowatch.training.data.files import find_training_files
 from autowatch_client import objects
@@ -134,6 +134,18 @@ def forget(s3, **person):
 
 def by_key():
     return {"keys": frozenset({SECRET})}
+
+
+def test_names_may_hold_more_of_another_delimiter_than_the_predictions_have_columns(s3):
+    named = INPUT.replace(";", ",").replace("job", 'job,"a;b;c;d;e;f;g;h;i;j;k;l"').replace("\r\n", ",x\r\n")
+    named = f"{named},x".replace('",x', '"', 1)
+    s3.put_object(Bucket=BUCKET, Key="inference/named.csv", Body=named.encode())
+    assert score(s3, arrival_of(s3, "inference/named.csv"))["scored"] == 1
+    assert any("named" in key for key in having(s3, SECRET) if key.startswith("predictions/"))
+    forget(s3, **by_key())
+    assert having(s3, SECRET) == having(s3, "Zanzibar") == []
+    assert any("named" in key for key in having(s3, "c-4,33") if key.startswith("predictions/"))
+    assert any("named" in key for key in having(s3, "c-3,old") if key.startswith("rejected/"))
 
 
 def test_no_version_of_any_object_has_the_person_and_all_others_stay(s3):
@@ -250,6 +262,15 @@ def test_the_smoke_test_keeps_the_rows_of_others(s3):
     assert read_witness(Bucket(s3, BUCKET), "r1") == SmokeTest(
         "50,admin.\n", ["yes"], [probability_of(["50", "admin."])]
     )
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\x85", "\x0c"])
+def test_the_smoke_test_keeps_rows_whose_cells_hold_unicode_line_separators(s3, separator):
+    other = f"50,admin.{separator}clerk\n"
+    smoke = SmokeTest(f"{other}31,Zanzibar pilot\n", ["no", "yes"], ["0.1", "0.9"])
+    write_smoke_test(Bucket(s3, BUCKET), "r1", smoke)
+    forget(s3, **by_key())
+    assert read_smoke_test(Bucket(s3, BUCKET), "r1") == SmokeTest(other, ["no"], ["0.1"])
 
 
 def test_a_text_that_several_rows_have_stays_in_the_profile(s3):

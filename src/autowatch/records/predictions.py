@@ -23,7 +23,7 @@ def open_predictions(bucket: Bucket, manifest: Manifest) -> Table:
             f"{bucket.url(manifest.predictions.key)} is gone but its manifest exists. Restore it, or remove the "
             "manifest."
         ) from error
-    return read_table(read_input(bucket, file))
+    return read_table(read_input(bucket, file), delimiter=",")
 
 
 def read_columns(bucket: Bucket, manifest: Manifest, names: Sequence[str]) -> Iterator[list[Sequence[str]]]:

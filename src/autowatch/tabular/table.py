@@ -121,7 +121,9 @@ class Table:
         bytes_read: how much of the file has been read; it contains all rows yielded so far.
     """
 
-    def __init__(self, chunks: Iterable[bytes], lines_before: int = 0, bytes_before: int = 0) -> None:
+    def __init__(
+        self, chunks: Iterable[bytes], lines_before: int = 0, bytes_before: int = 0, delimiter: str = ""
+    ) -> None:
         self.line = self.rows_read = self.bytes_read = 0
         self._lines_taken = self._lines_fed = self._bytes_before = 0
         self._waiting: deque[bytes] = deque()
@@ -133,9 +135,9 @@ class Table:
                 "and give them shorter names."
             )
         header = b"".join(header_lines).decode()
-        told = _SEPARATOR_LINE.match(header)
+        told = None if delimiter else _SEPARATOR_LINE.match(header)
         header = header[told.end() :] if told else header
-        self.delimiter = told[1] if told else _detect_delimiter(header)
+        self.delimiter = delimiter or (told[1] if told else _detect_delimiter(header))
         self.header = _check_header(next(fields for _, fields in self._read_records(header)))
         self._lines_taken, self._bytes_before = len(header_lines) + lines_before, bytes_before
         self.rows: Iterator[list[str]] = self._rows()
@@ -269,18 +271,21 @@ def _leave(_data: bytes, _line: int) -> None:
     """A quick parser that declines everything."""
 
 
-def read_table(chunks: Iterable[bytes], lines_before: int = 0, bytes_before: int = 0) -> Table:
+def read_table(
+    chunks: Iterable[bytes], lines_before: int = 0, bytes_before: int = 0, delimiter: str = ""
+) -> Table:
     """Begins to read a CSV file that arrives in chunks of any size, cut anywhere.
 
     Args:
         chunks: the file's content; or its header followed, in a new chunk, by a later part of it.
         lines_before: how many lines were skipped between the two, so that lines are counted as in the file.
         bytes_before: how many bytes were skipped.
+        delimiter: of a file that Autowatch wrote, whose names may contain more of another; if empty, it is detected.
 
     Raises:
         EmptyFile, NoHeader, DuplicateColumns, NotUtf8, MalformedCsv: the header cannot be read.
     """
-    return Table(chunks, lines_before, bytes_before)
+    return Table(chunks, lines_before, bytes_before, delimiter)
 
 
 def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -140,6 +140,6 @@ _LABEL = np.dtype([("file", np.uint32), ("row", np.uint32), ("label", np.float64
 
 
 def _read(bucket: Bucket, file: ObjectVersion) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
-    for block in read_table(read_input(bucket, file)).blocks(_ROWS_AT_ONCE):
+    for block in read_table(read_input(bucket, file), delimiter=",").blocks(_ROWS_AT_ONCE):
         identifiers, texts = block.columns
         yield identifiers, texts

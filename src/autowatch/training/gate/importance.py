@@ -124,7 +124,7 @@ def shuffle_columns(
         raise ImportanceUnknown("The gate's scoring left no time to shuffle columns.")
     sample = _draw(read_holdout(bucket, holdout_key(contract.run)), contract, limits)
     of_fold = _deal(sample, contract)
-    table = read_table(_in_requests(_with_each_column_shuffled(sample, of_fold), limits))
+    table = read_table(_in_requests(_with_each_column_shuffled(sample, of_fold), limits), delimiter=",")
     scores = score_table(table, contract, endpoint, limits)
     if scores.rejected:
         raise ImportanceUnknown(f"The model refused {len(scores.rejected):,} rows with a shuffled column.")
@@ -135,7 +135,7 @@ def shuffle_columns(
         raise ImportanceUnknown("The model's errors are too large to be compared.")
     if max(values) <= 0:
         raise ImportanceUnknown(
-            f"Shuffling single columns of {len(of_fold):,} hold-out rows costs the model nothing that can be measured."
+            f"Shuffling single columns of {len(of_fold):,} hold-out rows has no measurable effect on the model."
         )
     columns = (
         ColumnImportance(feature.name, loss.value, share_of(loss.value, values), loss.lower, loss.upper)
@@ -267,6 +267,6 @@ def _figure(rows: JudgedRows) -> float:
     found = rows.deciding(known).get(rows.decided_by)
     if found is None:
         raise ImportanceUnknown(
-            "The hold-out has too few rows to shuffle: each label needs two among those drawn."
+            "The hold-out has too few rows to shuffle: each label needs two of the drawn rows."
         )
     return found.value

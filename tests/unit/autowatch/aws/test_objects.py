@@ -43,7 +43,7 @@ def test_what_is_larger_than_any_document_is_not_read(s3, monkeypatch):
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"[12345678]")
     assert Bucket(s3, BUCKET).read_json("k") == [12345678]
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"[123456789]")
-    with pytest.raises(ObjectTooLarge, match="s3://bank/k has 11 bytes, more than the 10 that are read"):
+    with pytest.raises(ObjectTooLarge, match="s3://bank/k has 11 bytes, more than the 10 allowed"):
         Bucket(s3, BUCKET).read_json("k")
 
 

@@ -37,7 +37,7 @@ def refused(code):
 
 
 def test_a_throttled_request_has_a_name_to_retry_on():
-    with pytest.raises(Throttled, match="SageMaker throttles DescribeEndpoint"), naming_throttling():
+    with pytest.raises(Throttled, match="SageMaker throttled DescribeEndpoint"), naming_throttling():
         raise refused("ThrottlingException")
 
 

@@ -58,14 +58,14 @@ def test_header_and_scheme_are_passed_on():
 @pytest.mark.parametrize(
     ("environment", "cleared", "named"),
     [
-        (V0, ["DMM_URL"], "set DmmUrl too"),
-        (V0, ["MODEL_ID"], "set DmmModelId too"),
-        (V0, ["MODEL_ID", "DMM_URL"], "set DmmUrl, DmmModelId too, or clear DmmTokenSecretArn"),
-        (V2, ["DMM_DATASOURCE"], "set DmmDatasource too"),
+        (V0, ["DMM_URL"], "also set DmmUrl"),
+        (V0, ["MODEL_ID"], "also set DmmModelId"),
+        (V0, ["MODEL_ID", "DMM_URL"], "also set DmmUrl, DmmModelId, or clear DmmTokenSecretArn"),
+        (V2, ["DMM_DATASOURCE"], "also set DmmDatasource"),
         (
             V2,
             ["DMM_URL", "DMM_TOKEN_SECRET_ARN"],
-            "set DmmUrl, DmmTokenSecretArn too, or clear DmmDatasource",
+            "also set DmmUrl, DmmTokenSecretArn, or clear DmmDatasource",
         ),
     ],
 )
@@ -81,7 +81,7 @@ def test_half_a_configuration_is_one_error_that_names_the_rest(environment, clea
 )
 def test_parameters_without_effect_are_reported(environment, name, caplog):
     assert settings_in(environment)
-    assert f"{name} is set in vain" in caplog.text
+    assert f"{name} has no effect" in caplog.text
 
 
 @pytest.mark.parametrize(

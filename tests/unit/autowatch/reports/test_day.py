@@ -25,7 +25,7 @@ LINKS = Links("../index.html")
 
 
 class Page(HTMLParser):
-    """A page's text, without tags and with single blanks; and whether its elements are closed in order."""
+    """A page's text, without tags and with single spaces; it checks that elements are closed in order."""
 
     VOID = ("meta", "br")
 
@@ -42,7 +42,7 @@ class Page(HTMLParser):
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
-        """An element of an SVG that holds nothing."""
+        """An empty element of an SVG."""
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
@@ -58,7 +58,7 @@ def text(drift=None, quality=None, history=None):
 
 
 @pytest.mark.parametrize("verdict", ["drift", "no drift", "not enough data"])
-def test_the_verdict_is_on_top_with_the_next_step(verdict):
+def test_the_headline_has_the_verdict_and_what_to_do(verdict):
     rows = 120 if verdict == "not enough data" else 4_000
     shown = text(drift_document(drifted=3 if verdict == "drift" else 0, rows=rows))
 
@@ -91,7 +91,7 @@ TONES = [
 
 
 @pytest.mark.parametrize(("drift", "quality", "tone"), TONES)
-def test_only_good_verdicts_look_good(drift, quality, tone):
+def test_only_good_results_look_good(drift, quality, tone):
     html = day_page(DAY, drift, quality, {}, LINKS)
 
     assert re.findall(r'<header class="hero (\w+)"', html) == [tone]
@@ -101,20 +101,20 @@ def test_only_good_verdicts_look_good(drift, quality, tone):
     ("since", "said"),
     [("2026-11-23", "2026-11-23, the first day"), ("2026-11-21", "2026-11-21, on every day"), (None, None)],
 )
-def test_the_start_is_shown_if_known(since, said):
+def test_the_page_says_since_when_if_known(since, said):
     shown = text(drift_document(since=since))
 
     assert (said in shown) if said else ("Since" not in shown)
 
 
 @pytest.mark.parametrize(("alerted", "said"), [(True, "Alert sent"), (False, "Alert not sent"), (None, None)])
-def test_the_page_says_if_an_alert_was_sent(alerted, said):
+def test_the_page_says_whether_an_alert_was_sent(alerted, said):
     shown = text(drift_document(alerted=alerted))
 
     assert (said in shown) if said else ("Alert sent" not in shown and "Alert not sent" not in shown)
 
 
-def test_refused_files_alone_show_no_unsent_alert():
+def test_for_refused_files_only_no_alert_status_is_shown():
     refused = {"column": None, "kind": "refused files", "message": "1 file was refused."}
     shown = text(drift_document(drifted=0, alerted=False) | {"alarms": [refused]})
 
@@ -179,7 +179,7 @@ def test_sparklines_have_a_gap_for_every_day_without_a_verdict():
 
 
 @pytest.mark.parametrize("rows", [None, 10])
-def test_without_an_earlier_verdict_there_is_no_line_of_one_day(rows):
+def test_without_an_earlier_verdict_there_is_no_sparkline(rows):
     history = {DAY - timedelta(days=1): summary_of(drift_document(rows=rows))} if rows else {}
     html = day_page(DAY, drift_document(), None, history, LINKS)
 
@@ -199,7 +199,7 @@ def test_the_volume_is_compared_with_the_days_before():
 
 
 @pytest.mark.parametrize("alarms", [0, 1, 8, 9, 150])
-def test_many_alarms_do_not_push_the_columns_down(alarms):
+def test_many_alarms_do_not_hide_the_columns(alarms):
     document = drift_document(
         alarms=[{"column": f"c{place}", "kind": "missing values", "message": "m"} for place in range(alarms)]
     )
@@ -209,7 +209,7 @@ def test_many_alarms_do_not_push_the_columns_down(alarms):
     assert (f"{alarms - 8} more alarms" in html) is (alarms > 8)
 
 
-def test_refused_files_and_rejected_rows_are_shown():
+def test_rejected_rows_and_refused_files_are_shown():
     shown = text(
         drift_document(refused_files={"MissingColumns": 2, "EmptyFile": 1}, extra_columns=["customer"])
     )
@@ -218,7 +218,7 @@ def test_refused_files_and_rejected_rows_are_shown():
     assert "Columns of the input that the model does not use: customer." in shown
 
 
-def test_quality_is_shown_with_intervals_against_the_gate():
+def test_quality_is_shown_with_intervals_and_the_gates_figures():
     html = day_page(DAY, drift_document(), quality_document(auc=0.774), {}, LINKS)
     shown = Page(html).text
 
@@ -230,7 +230,7 @@ def test_quality_is_shown_with_intervals_against_the_gate():
     assert "share that came true" in shown
 
 
-def test_a_numeric_column_has_both_figures_and_one_axis():
+def test_a_numeric_column_has_figures_and_a_density_plot():
     html = day_page(DAY, drift_document(drifted=3), None, {}, LINKS)
 
     assert "Mean 1.2 about 4.5 Median 0.6 about 4.1 Minimum -1 within range" in Page(html).text
@@ -238,7 +238,7 @@ def test_a_numeric_column_has_both_figures_and_one_axis():
     assert html.count("Deciles and frequent values") == 10
 
 
-def test_a_document_without_bin_edges_has_bars():
+def test_a_document_without_bin_ends_has_bars():
     document = drift_document(drifted=3)
     for column in document["columns"]:
         column.pop("numbers", None)
@@ -250,7 +250,7 @@ def test_a_document_without_bin_edges_has_bars():
     assert "Value 0 to 23% training scored" in Page(html).text
 
 
-def test_alarms_are_ordered_worst_first_and_link_to_their_columns():
+def test_alarms_are_sorted_and_link_to_their_columns():
     document = drift_document(drifted=2)
     for column, share in zip(document["columns"], (0.012, 1.0), strict=False):
         column["new"] = column["out_of_range"] = share
@@ -266,7 +266,7 @@ def test_alarms_are_ordered_worst_first_and_link_to_their_columns():
     assert re.findall(r'href="#([^"]+)"', alarms) == ["column-1", "column-0"]
 
 
-def test_every_column_can_be_jumped_to_and_quiet_ones_are_folded():
+def test_every_column_has_an_anchor_and_quiet_ones_are_folded():
     document = drift_document(columns=150, drifted=2)
     document["columns"][7].update(verdict="not judged", reason="Its values hardly repeat.")
     html = day_page(DAY, document, None, {}, LINKS)
@@ -283,7 +283,7 @@ def test_every_column_can_be_jumped_to_and_quiet_ones_are_folded():
     assert '<span class="tag n">not judged</span>' in html
 
 
-def test_the_page_links_to_the_run_and_names_the_days_files():
+def test_the_page_links_to_the_models_run_and_names_the_days_files():
     html = day_page(DAY, drift_document(), None, {}, Links("../index.html", root="../../"))
 
     assert html.count(f'href="../../models/{RUN}/report.html"') == 2
@@ -310,7 +310,7 @@ def test_labels_of_one_of_two_files_do_not_make_the_day_good():
     assert "predicts well where there are labels" in text(drift_document(drifted=0), quality_document(**HALF))
 
 
-def test_labels_of_all_files_show_their_number_and_keep_the_verdict():
+def test_labels_of_all_files_are_counted_and_keep_the_verdict():
     every = HALF | {"files_labelled": 2}
     html = day_page(DAY, drift_document(drifted=0), quality_document(**every), {}, LINKS)
     assert "have labels (50%, in 2 of 2 files)." in Page(html).text
@@ -319,18 +319,18 @@ def test_labels_of_all_files_show_their_number_and_keep_the_verdict():
     assert "predicts well where" not in html
 
 
-def test_files_scored_after_the_labels_came_have_none():
+def test_files_scored_after_the_labels_have_none():
     shown = text(drift_document(rows=6_000), quality_document(files_scored=2, files_labelled=2))
     assert "3,000 of 6,000 rows have labels (50%). The quality of files without labels is unknown." in shown
 
 
-def test_the_threshold_of_the_labels_stands_below_their_figures():
+def test_the_threshold_is_shown_below_the_label_figures():
     shown = text(drift_document(), quality_document(threshold=0.23))
     assert "which is positive from a probability of 0.23." in shown
     assert "a probability of" not in text(drift_document(), quality_document(threshold=None))
 
 
-def test_worse_predictions_are_shown_with_their_coverage_in_the_head():
+def test_the_headline_has_worse_predictions_with_their_coverage():
     shown = text(drift_document(rows=6_000), quality_document(verdict="worse"))
 
     assert (
@@ -339,7 +339,7 @@ def test_worse_predictions_are_shown_with_their_coverage_in_the_head():
     )
 
 
-def test_too_few_labels_give_no_verdict_on_quality():
+def test_too_few_labels_give_no_quality_verdict():
     shown = text(drift_document(drifted=0), quality_document(verdict="not enough labels", coverage=0.01))
 
     assert "40 of 4,000 rows have labels, which is too few" in shown
@@ -357,13 +357,13 @@ MORE_ROWS_THAN_LABELLED_AT = [
 
 
 @pytest.mark.parametrize(("drift", "quality", "coverage"), MORE_ROWS_THAN_LABELLED_AT)
-def test_coverage_is_of_all_rows_also_of_those_scored_after_the_labels_came(drift, quality, coverage):
+def test_coverage_includes_rows_scored_after_the_labels(drift, quality, coverage):
     shown = text({**drift_document(), **drift}, {**quality_document(), **quality})
 
     assert f"Rows with a label {coverage}" in shown
 
 
-def test_coverage_is_equal_in_head_tile_and_section():
+def test_coverage_is_the_same_in_headline_tile_and_section():
     html = day_page(DAY, drift_document(drifted=0, rows=6_000), quality_document(), {}, LINKS)
     shown = Page(html).text
 
@@ -373,7 +373,7 @@ def test_coverage_is_equal_in_head_tile_and_section():
     assert "(75%)" not in shown
 
 
-def test_the_rows_of_another_run_have_a_coverage_of_their_own():
+def test_another_runs_rows_have_their_own_coverage():
     other = drift_document(run=EARLIER_RUN, rows=8_000, drifted=0)
     quality = quality_document(other_runs=[quality_document(run=EARLIER_RUN)])
     shown = text(drift_document(other_runs=[other]), quality)
@@ -383,7 +383,7 @@ def test_the_rows_of_another_run_have_a_coverage_of_their_own():
 
 
 @pytest.mark.parametrize("verdict", ["good", "worse", "not enough labels"])
-def test_quality_of_an_earlier_model_is_not_taken_for_that_of_the_model_judged(verdict):
+def test_quality_of_an_earlier_model_is_labelled_as_such(verdict):
     earlier = drift_document(run=EARLIER_RUN, rows=4_000, drifted=0)
     judged = drift_document(drifted=0, rows=2_000, other_runs=[earlier])
     html = day_page(DAY, judged, quality_document(verdict=verdict, run=EARLIER_RUN), {}, LINKS)
@@ -400,7 +400,7 @@ def test_quality_of_an_earlier_model_is_not_taken_for_that_of_the_model_judged(v
     assert ('<header class="hero quiet"' in html) is (verdict != "worse")
 
 
-def test_drift_and_an_earlier_models_quality_are_reported_separately():
+def test_drift_and_an_earlier_models_worse_quality_are_separate():
     earlier = drift_document(run=EARLIER_RUN, drifted=0)
     shown = text(drift_document(other_runs=[earlier]), quality_document(verdict="worse", run=EARLIER_RUN))
 
@@ -437,7 +437,7 @@ def test_other_runs_have_their_own_section():
     assert f"The rows of {EARLIER_RUN}" in shown
 
 
-def test_our_verdict_and_dominos_are_side_by_side():
+def test_dominos_and_autowatchs_results_are_shown_together():
     shown = text(drift_document(drifted=2, domino=domino_document("euribor3m", "column_07")))
 
     part = shown[shown.index("Domino's opinion") : shown.index("All columns")]
@@ -445,7 +445,7 @@ def test_our_verdict_and_dominos_are_side_by_side():
     assert "euribor3m drift drift column_01 drift no drift column_07 no drift drift" in part
 
 
-def test_the_newest_of_several_checks_counts():
+def test_the_newest_of_several_checks_is_shown():
     domino = domino_document("column_01")
     older = {"checked": "2026-11-22T12:00:00Z", "drifted_columns": ["column_09"], "predictions": 1}
     domino["checks"].insert(0, older)
@@ -465,11 +465,11 @@ def test_the_newest_of_several_checks_counts():
         (domino_document(run=EARLIER_RUN), f"Domino's results are about run {EARLIER_RUN}"),
     ],
 )
-def test_missing_results_of_domino_are_reported(domino, said):
+def test_missing_results_from_domino_are_named(domino, said):
     assert said in text(drift_document(drifted=0, domino=domino))
 
 
-def test_drifted_columns_are_ordered_by_the_models_use():
+def test_drifted_columns_are_sorted_by_the_models_use():
     document = drift_document(columns=8)
     for column, use in zip(document["columns"], (0.05, 0.3, 0.1, 0.5, 0.05, 0, 0), strict=False):
         column["use"] = use
@@ -482,7 +482,7 @@ def test_drifted_columns_are_ordered_by_the_models_use():
     assert "Model's use" in cards
 
 
-def test_unknown_use_is_not_mentioned():
+def test_without_known_use_it_is_not_mentioned():
     shown = text(drift_document())
     assert "What moved, worst first" in shown
     assert "the model uses" not in shown
@@ -502,7 +502,7 @@ def test_importance_is_shown_if_it_differs_between_columns():
 
 
 def without_importance(*names, **changes):
-    """A judgement in which these columns drift and do not count, as `drift.json` shows them."""
+    """A `drift.json` in which these columns drift but do not count."""
     document = drift_document(**changes)
     for column in document["columns"]:
         if column["name"] in names:
@@ -567,7 +567,7 @@ def test_columns_of_importance_0_never_count_as_drifted():
     assert summary_of(document).drifted_columns == ["column_01"]
 
 
-def test_other_models_columns_of_importance_0_need_no_look():
+def test_other_models_columns_of_importance_0_are_ignored():
     alarm = {"column": "euribor3m", "kind": "new categories", "message": "Many."}
     other = without_importance("euribor3m", drifted=1, run=EARLIER_RUN, alarms=[alarm]) | {
         "verdict": "no drift"
@@ -578,7 +578,7 @@ def test_other_models_columns_of_importance_0_need_no_look():
     assert "0 of 19 columns drifted." in Page(html).text
 
 
-def test_domino_may_find_drift_in_a_column_that_does_not_count():
+def test_domino_may_report_drift_in_a_column_that_does_not_count():
     document = without_importance("column_05", drifted=0, domino=domino_document("column_05"))
 
     assert "column_05 drift (importance 0) drift" in text(document)
@@ -592,7 +592,7 @@ def test_domino_may_find_drift_in_a_column_that_does_not_count():
         (0, 1.0, "4,000 scored rows, but no column counts."),
     ],
 )
-def test_counts_of_one_and_zero_columns_are_grammatical(columns, importance, said):
+def test_sentences_about_one_column_or_none_are_grammatical(columns, importance, said):
     document = drift_document(columns=columns, drifted=0)
     for column in document["columns"]:
         column["importance"] = importance
@@ -615,7 +615,7 @@ def test_counts_of_one_and_zero_columns_are_grammatical(columns, importance, sai
         ),
     ],
 )
-def test_columns_without_a_verdict_are_not_said_to_look_like_the_training_data(columns, unjudged, said):
+def test_columns_without_a_verdict_are_not_called_similar(columns, unjudged, said):
     document = drift_document(columns=columns, drifted=0)
     for column in document["columns"][:unjudged]:
         column["verdict"] = "not enough data"
@@ -643,14 +643,14 @@ def test_drift_of_little_importance_is_shown_and_explained():
 
 @pytest.mark.parametrize("columns", [0, 1, 20, 50])
 @pytest.mark.parametrize("bins", [1, 40])
-def test_any_number_of_columns_and_bins_makes_a_page(columns, bins):
+def test_any_number_of_columns_and_bins_can_be_shown(columns, bins):
     shown = text(drift_document(columns=columns, bins=bins))
 
     assert ("The report has no columns." in shown) is (columns == 0)
     assert ("16 more values are not shown." in shown) is (bins == 40 and columns > 0)
 
 
-def test_the_worst_of_very_many_columns_are_shown_and_all_counted():
+def test_with_very_many_columns_the_worst_are_shown_and_all_counted():
     document = drift_document(columns=602, drifted=0) | {
         "verdict": "drift",
         "drifted_columns": ["column_600"],
@@ -694,13 +694,13 @@ def test_a_day_without_rows_may_have_alarms_and_quality():
         (["volume", "baseline"], "Restore the baseline as the alarm says"),
     ],
 )
-def test_an_alarm_names_the_remedy(kinds, to_do):
+def test_alarms_come_with_remedies(kinds, to_do):
     alarms = [{"column": None, "kind": kind, "message": "m"} for kind in kinds]
 
     assert f"What to do {to_do}" in text(drift_document(drifted=0, alarms=alarms))
 
 
-def test_a_page_without_a_judgement_explains_none():
+def test_without_a_judgement_there_is_no_explanation():
     assert "How to read this" not in text(None, quality_document())
 
 
@@ -722,7 +722,7 @@ def test_a_window_has_no_history_no_quality_and_no_retraining(window, title):
     assert "RetrainOnDrift" not in shown
 
 
-def test_the_rows_of_a_file_need_not_have_been_scored():
+def test_the_rows_of_a_file_may_never_have_been_scored():
     shown = Page(window_page({**drift_document(), **FILE}, LINKS)).text
     shown = shown[: shown.index("How to read this")]
 
@@ -805,7 +805,7 @@ ODD = st.sampled_from(
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(list(_places(SMALL_DRIFT))), st.sampled_from(list(_places(SMALL_QUALITY))), ODD, ODD)
-def test_any_document_makes_a_page(in_drift, in_quality, odd, other):
+def test_any_document_yields_a_page(in_drift, in_quality, odd, other):
     drift, quality = _replaced(SMALL_DRIFT, in_drift, odd), _replaced(SMALL_QUALITY, in_quality, other)
 
     html = day_page(DAY, drift, quality, {}, LINKS)
@@ -828,7 +828,7 @@ PLACES_OF_JUDGED = [
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(PLACES_OF_JUDGED), ODD)
-def test_any_figures_make_a_page(place, odd):
+def test_any_figures_of_labels_and_numbers_yield_a_page(place, odd):
     name, path = place
     html = day_page(DAY, None, _replaced(JUDGED[name], path, odd), {}, LINKS)
 
@@ -836,5 +836,5 @@ def test_any_figures_make_a_page(place, odd):
     assert not re.search(r"\b(nan|inf)\b", re.sub(r"<style>.*?</style>", "", html, flags=re.S).lower())
 
 
-def test_a_document_read_from_json_makes_the_same_page():
+def test_a_document_as_json_says_the_same():
     assert text(json.loads(json.dumps(SMALL_DRIFT))) == text(SMALL_DRIFT)

@@ -35,7 +35,7 @@ def test_unequal_bins_become_cells_of_equal_width():
     assert picture.beyond == []
 
 
-def test_a_frequent_value_is_drawn_in_its_cell():
+def test_frequent_values_are_in_their_cell_and_the_largest_in_the_last():
     picture = density(bars((0.0, 44.0, 0.0, 0.44), (22.0, 22.0, 0.5, 0.0), (44.0, 44.0, 0.5, 0.5)), [])
 
     assert [place for place, height in enumerate(heights(picture.reference)) if height] == [22, 43]
@@ -49,7 +49,7 @@ def test_rows_out_of_range_are_drawn_and_the_training_range_is_marked():
     assert [tick.text for tick in picture.ticks] == ["0", "10", "20", "30", "40"]
 
 
-def test_a_long_tail_is_cut_off_with_a_note():
+def test_a_long_thin_tail_is_cut_off_and_described():
     picture = density(bars((0.0, 10.0, 0.9, 0.9), (10.0, 100_000.0, 0.1, 0.1)), [0.0, 100_000.0])
 
     assert [tick.text for tick in picture.ticks][-1] == "15"
@@ -73,7 +73,7 @@ def test_a_long_tail_is_cut_off_with_a_note():
         [(1e15, 1e15 + 0.125, 1.0, 1.0)],
     ],
 )
-def test_without_width_or_edges_there_is_no_chart(bins):
+def test_without_bin_ends_or_width_there_is_no_plot(bins):
     assert density(bars(*bins), []) is None
 
 
@@ -82,7 +82,7 @@ SHARES = st.floats(-1, 2)
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS, SHARES, SHARES), max_size=12), st.lists(NUMBERS, max_size=2))
-def test_the_outline_of_any_bins_stays_in_the_frame(bins, limits):
+def test_any_bins_are_drawn_within_the_frame(bins, limits):
     picture = density(bars(*bins), limits)
 
     if picture:

@@ -28,7 +28,7 @@ def tone(html):
     return re.findall(r'<header class="hero (\w+)"', html)[0]
 
 
-def test_the_days_are_listed_newest_first_with_links():
+def test_days_are_sorted_newest_first_and_linked():
     html = history_page({day: record(*documents) for day, documents in story().items()})
 
     days = re.findall(r'<th scope="row"><a href="date=([\d-]+)/index.html"', html)
@@ -48,7 +48,7 @@ def test_a_day_has_its_figures():
     )
 
 
-def test_columns_of_importance_0_do_not_count():
+def test_columns_of_importance_0_are_never_counted():
     alarm = {"column": "euribor3m", "kind": "new categories", "message": "Many."}
     drift = drift_document(drifted=1, alarms=[alarm])
     drift["columns"][0]["importance"] = 0
@@ -70,7 +70,7 @@ def test_the_rows_of_a_day_are_those_of_all_models():
 
 
 @pytest.mark.parametrize("gap", [1, 2, 30, 400])
-def test_days_without_a_report_are_one_line(gap):
+def test_days_without_a_report_share_one_row(gap):
     html = history_page({DAY: record(drift_document()), back(gap + 1): record(drift_document(back(gap + 1)))})
     shown = Page(html).text
 
@@ -79,7 +79,7 @@ def test_days_without_a_report_are_one_line(gap):
     assert said in shown
 
 
-def test_the_bars_have_the_verdicts_colour_and_mark_the_shown_day():
+def test_bars_have_the_colour_of_the_verdict_and_name_the_day():
     html = history_page(
         {
             DAY: record(drift_document(drifted=2)),
@@ -178,14 +178,14 @@ def test_without_a_day_the_page_says_what_to_do():
         ({0: record(unreadable=["drift.json"])}, "idle", "No day has been judged yet"),
     ],
 )
-def test_the_newest_verdict_is_on_top(days, expected, title):
+def test_the_headline_has_the_newest_verdict(days, expected, title):
     html = history_page({back(days_back): found for days_back, found in days.items()})
 
     assert tone(html) == expected
     assert f"<h1>{title}</h1>" in unescape(html)
 
 
-def test_the_coverage_is_of_all_rows_that_the_run_has():
+def test_coverage_includes_all_rows_of_the_run():
     other = drift_document(run=EARLIER_RUN, rows=9_000)
     shown = Page(history_page({DAY: record(drift_document(rows=6_000), quality_document())})).text
     of_earlier = Page(
@@ -197,7 +197,7 @@ def test_the_coverage_is_of_all_rows_that_the_run_has():
 
 
 @pytest.mark.parametrize("days_later", [0, 3])
-def test_an_earlier_models_quality_is_not_attributed_to_the_model(days_later):
+def test_an_earlier_models_worse_quality_is_not_the_current_models(days_later):
     worse = quality_document(verdict="worse", run=EARLIER_RUN)
     days = {back(days_later): record(drift_document(back(days_later), drifted=0, run=EARLIER_RUN), worse)}
     html = history_page({**days, DAY: record(drift_document(drifted=0), worse if not days_later else None)})
@@ -207,7 +207,7 @@ def test_an_earlier_models_quality_is_not_attributed_to_the_model(days_later):
     assert f"was predicted worse than at the gate by the earlier model, run {EARLIER_RUN}." in unescape(html)
 
 
-def test_another_models_drift_is_named_on_top():
+def test_another_models_drift_is_in_the_headline():
     html = history_page(
         {DAY: record(drift_document(drifted=0, other_runs=[drift_document(run=EARLIER_RUN)]))}
     )
@@ -215,7 +215,7 @@ def test_another_models_drift_is_named_on_top():
     assert "Rows that another model scored on that day drifted" in html
 
 
-def test_a_newest_day_without_rows_is_called_that():
+def test_a_newest_day_without_rows_is_named_as_such():
     html = history_page({DAY: record(drift_document(rows=0))})
 
     assert "<h1>No verdict on the newest day: nothing was scored</h1>" in html
@@ -235,7 +235,7 @@ def test_a_day_on_which_no_column_counts_is_no_calm_day():
 
 
 @pytest.mark.parametrize(("rows", "why"), [(0, "nothing was scored"), (9, "not enough data")])
-def test_alarms_of_a_newest_day_without_a_verdict_need_a_look(rows, why):
+def test_alarms_of_a_newest_day_without_a_verdict_are_in_the_headline(rows, why):
     alarms = [{"column": None, "kind": "volume", "message": "Few."}]
     html = history_page(
         {
@@ -250,7 +250,7 @@ def test_alarms_of_a_newest_day_without_a_verdict_need_a_look(rows, why):
     assert "Nothing to decide on." not in html
 
 
-def test_a_verdict_on_another_models_rows_is_described_as_such():
+def test_a_verdict_on_another_models_rows_is_labelled_as_such():
     days = {DAY: record(drift_document(rows=9)), back(1): record(drift_document(back(1), run=EARLIER_RUN))}
 
     assert "The last verdict is from 2026-11-22, on another model's rows: drift, 3 of 20" in unescape(
@@ -258,7 +258,7 @@ def test_a_verdict_on_another_models_rows_is_described_as_such():
     )
 
 
-def test_a_worse_model_is_reported_even_without_a_judged_day():
+def test_a_worse_model_is_reported_even_without_judged_days():
     html = history_page({DAY: record(None, quality_document(verdict="worse"))})
 
     assert tone(html) == "drift"
@@ -285,7 +285,7 @@ def test_the_auc_is_drawn_with_its_interval():
 
 
 @pytest.mark.parametrize(("days", "title"), [(1, "2026-11-23"), (2, "From 2026-11-22 to 2026-11-23")])
-def test_a_single_day_is_drawn_as_a_dot(days, title):
+def test_a_single_day_is_a_dot_without_a_range(days, title):
     html = history_page(
         {back(before): record(drift_document(back(before)), quality_document()) for before in range(days)}
     )
@@ -296,7 +296,7 @@ def test_a_single_day_is_drawn_as_a_dot(days, title):
 
 
 @pytest.mark.parametrize(("days", "few"), [(15, True), (16, False)])
-def test_pictures_of_few_days_share_a_line(days, few):
+def test_pictures_of_few_days_share_a_row(days, few):
     html = history_page({DAY: record(drift_document()), back(days - 1): record(drift_document())})
 
     assert ('<div class="strips few">' in html) is few
@@ -310,7 +310,7 @@ def test_without_rows_there_is_no_picture_of_rows():
     assert "Wait for the daily run or invoke it." in html
 
 
-def test_names_are_escaped():
+def test_run_names_are_escaped():
     drift = drift_document(drifted_columns=[HOSTILE, "\u202e" + "x" * 10_000], run=HOSTILE)
     html = history_page({DAY: record(drift)})
 
@@ -320,7 +320,7 @@ def test_names_are_escaped():
     assert len(html) < 30_000
 
 
-def test_the_charts_have_dates_and_the_line_of_the_gate():
+def test_charts_have_dates_and_the_gates_line():
     days = {back(place): record(drift_document(back(place)), quality_document()) for place in range(30)}
     html = history_page(days)
 
@@ -345,7 +345,7 @@ def test_another_models_first_day_is_marked_in_charts_and_table():
     assert "another model" not in history_page({DAY: record(drift_document())})
 
 
-def test_columns_are_shown_by_day_worst_first_and_red_at_the_threshold():
+def test_the_heat_map_is_sorted_and_red_at_or_above_the_threshold():
     days = {
         DAY: record(drift_document(drifted=2)),
         back(1): record(drift_document(back(1), drifted=0)),
@@ -365,7 +365,7 @@ def test_columns_are_shown_by_day_worst_first_and_red_at_the_threshold():
     assert "Columns by day" not in history_page({back(2): days[back(2)]})
 
 
-def test_the_worst_of_many_columns_are_shown_and_the_others_counted():
+def test_with_many_columns_the_worst_are_shown_and_the_others_counted():
     html = history_page({DAY: record(drift_document(columns=50))})
 
     assert "30 columns with smaller distances are not shown." in html
@@ -395,7 +395,7 @@ def test_every_run_is_listed_with_the_model_in_force_and_its_measure_since():
     assert "models/20261201" not in html
 
 
-def test_regression_errors_are_on_the_page_of_all_days():
+def test_the_history_shows_the_error_of_regression():
     quality = {
         "decided_by": "rmse",
         "problem_type": "regression",

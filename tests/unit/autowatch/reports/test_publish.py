@@ -84,7 +84,7 @@ def test_a_new_page_is_linked_from_both_neighbours_and_links_to_them(s3):
     assert all('href="../index.html"' in html for html in (before, middle, after))
 
 
-def test_a_rewritten_page_does_not_change_its_neighbours(s3):
+def test_a_page_written_again_does_not_change_its_neighbours(s3):
     before = DAY - timedelta(days=1)
     for day in (before, DAY):
         publish_day_page(Bucket(s3, BUCKET), day, drift=drift_document(day))
@@ -118,7 +118,7 @@ def test_a_day_without_a_page_is_in_the_history_without_a_link(s3):
     assert 'href="date=' not in html
 
 
-def test_an_empty_bucket_has_a_history_page(s3):
+def test_an_empty_bucket_has_a_history(s3):
     assert "No day has been judged yet" in page(s3, publish_history_page(Bucket(s3, BUCKET)))
 
 
@@ -151,7 +151,7 @@ def test_a_malformed_document_is_named_and_hides_no_other_day(s3, body, name):
     assert f"{name}.json is left out: this version of Autowatch does not know its format" in own
 
 
-def test_documents_of_an_earlier_version_are_shown_in_part(s3):
+def test_documents_of_earlier_versions_are_shown(s3):
     document = drift_document(drifted=1, other_runs={"files": 1, "rows": 20})
     for name in ("since", "alerted", "drift_share", "rejected_rows", "refused_files", "domino", "min_rows"):
         del document[name]
@@ -180,7 +180,7 @@ def test_documents_of_an_earlier_version_are_shown_in_part(s3):
         ),
     ],
 )
-def test_a_window_has_a_page_that_links_to_the_history(s3, prefix, facts, subject, history):
+def test_a_windows_page_links_to_the_history(s3, prefix, facts, subject, history):
     document = drift_document()
     del document["date"]
 
@@ -193,7 +193,7 @@ def test_a_window_has_a_page_that_links_to_the_history(s3, prefix, facts, subjec
 
 @contextmanager
 def just_before_the_page_is_put(s3, key, act):
-    """Lets another writer act once, after the documents for this page were read and before the page is written."""
+    """Lets another writer act once, between reading this page's documents and writing the page."""
     left = [act]
 
     def put(params, **_):
@@ -212,7 +212,7 @@ def just_before_the_page_is_put(s3, key, act):
 WORSE = quality_document(verdict="worse")
 
 
-def test_a_document_written_concurrently_is_on_the_page(s3):
+def test_a_document_written_during_the_page_is_included(s3):
     put(s3, DAY, drift_document(drifted=0), quality_document())
     key = "reports/date=2026-11-23/index.html"
 
@@ -222,7 +222,7 @@ def test_a_document_written_concurrently_is_on_the_page(s3):
     assert "The model predicts worse" in page(s3, key)
 
 
-def test_a_neighbours_document_written_concurrently_is_on_its_page(s3):
+def test_a_neighbours_document_written_meanwhile_is_on_its_page(s3):
     before = DAY - timedelta(days=1)
     put(s3, before, drift_document(before, drifted=0), quality_document())
     key = publish_day_page(Bucket(s3, BUCKET), before)
@@ -233,7 +233,7 @@ def test_a_neighbours_document_written_concurrently_is_on_its_page(s3):
     assert "The model predicts worse" in page(s3, key)
 
 
-def test_a_document_written_concurrently_is_in_the_history(s3):
+def test_a_document_written_during_the_history_is_included(s3):
     put(s3, DAY, drift_document(drifted=0), quality_document())
 
     with just_before_the_page_is_put(s3, "reports/index.html", lambda: put(s3, DAY, quality=WORSE)):
@@ -242,7 +242,7 @@ def test_a_document_written_concurrently_is_in_the_history(s3):
     assert "The model predicts worse" in page(s3, "reports/index.html")
 
 
-def test_an_interrupted_page_is_linked_once_it_exists(s3):
+def test_a_page_whose_write_was_killed_is_linked_after_the_retry(s3):
     before = DAY - timedelta(days=1)
     publish_day_page(Bucket(s3, BUCKET), before, drift=drift_document(before))
 
@@ -259,7 +259,7 @@ def test_an_interrupted_page_is_linked_once_it_exists(s3):
     assert 'rel="next"' in page(s3, f"reports/date={before.isoformat()}/index.html")
 
 
-def test_folders_that_are_not_days_are_skipped(s3):
+def test_folders_that_are_not_days_are_ignored(s3):
     publish_day_page(Bucket(s3, BUCKET), DAY)
     put(s3, DAY, drift_document())
     for name in ("date=2026-11-31/drift.json", "date=today/drift.json", "date=2026-11-22/deeper/drift.json"):
@@ -268,7 +268,7 @@ def test_folders_that_are_not_days_are_skipped(s3):
     assert page(s3, publish_history_page(Bucket(s3, BUCKET))).count('<th scope="row"><a href="date=') == 1
 
 
-def test_a_days_page_draws_the_days_before(s3):
+def test_a_days_page_has_sparklines_of_earlier_days(s3):
     for day, (drift, quality) in story(days=40, columns=3).items():
         put(s3, day, drift, quality)
 
@@ -277,7 +277,7 @@ def test_a_days_page_draws_the_days_before(s3):
     assert "Last 30 days" in html
 
 
-def test_the_page_of_all_days_lists_the_runs_in_the_bucket(s3):
+def test_the_history_lists_the_runs_in_the_bucket(s3):
     bucket = Bucket(s3, BUCKET)
     put(s3, DAY, drift_document())
     for run, status in ((RUN, "released"), (EARLIER_RUN, "rejected")):

@@ -40,7 +40,7 @@ HOSTILE = "<script>alert('x')</script>&\"'\u202e"
 
 
 class Page(HTMLParser):
-    """Parses a page: its elements, and its text with single blanks."""
+    """Parses a page: its elements, and its text with single spaces."""
 
     VOID = ("meta", "link", "br", "img")
 
@@ -79,7 +79,7 @@ def full():
     )
 
 
-def test_the_outcome_is_on_top_and_every_section_below():
+def test_the_outcome_comes_first_followed_by_every_section():
     page = Page(full())
     assert page.open == []
     assert page.tags["h1"] == 1
@@ -128,7 +128,7 @@ def test_the_gates_checks_and_the_interval_are_shown():
     assert "+0.1000, between +0.0500 and +0.1500, each end with 95 % confidence" in text
 
 
-def test_without_a_champion_the_page_gives_the_reason():
+def test_without_a_champion_the_page_says_why():
     document = gate(champion=None, comparison=None, champion_skipped="Judged without a champion: none yet.")
     html = run_page(RUN, {"gate": document})
     assert "Judged without a champion: none yet." in Page(html).text
@@ -145,7 +145,7 @@ def test_the_data_are_shown_with_their_anomalies():
     assert "3 rows without a label were left out." in text
 
 
-def test_the_lift_of_the_best_rows_is_drawn_and_described():
+def test_gain_and_lift_are_shown():
     challenger, champion = judged(RUN.run, 1), judged("20261101-200005-77aa", 2)
     text = Page(full()).text
     assert f"Challenger (lift of the best tenth {challenger.lift_of_tenth:.4f})" in text
@@ -161,7 +161,7 @@ def uses(*columns, method="permutation", **changes):
     return asdict(replace(found, **changes))
 
 
-def test_the_columns_that_the_model_uses_are_shown_with_their_shares():
+def test_the_used_columns_are_shown_with_their_shares():
     document = uses(
         ColumnImportance("age", 0.06, 0.75, 0.05, 0.07),
         ColumnImportance(HOSTILE, 0.02, 0.25),
@@ -179,14 +179,14 @@ def test_the_columns_that_the_model_uses_are_shown_with_their_shares():
     assert "<script" not in html
 
 
-def test_the_rise_of_a_regressions_error_is_shown():
+def test_for_regression_the_rise_of_the_error_is_shown():
     document = uses(ColumnImportance("age", 12.5, 1.0, 10.0, 15.0), measure="rmse")
     text = Page(run_page(RUN, {"importance": document})).text
     assert "Rise of RMSE" in text
     assert "12.5 (10 to 15)" in text
 
 
-def test_the_most_important_of_many_columns_are_shown():
+def test_with_many_columns_the_most_important_are_shown():
     columns = [ColumnImportance(f"c{place}", 1 / 40, 1 / 40) for place in range(40)]
     text = Page(run_page(RUN, {"importance": uses(*columns, method="autopilot")})).text
     assert "From Autopilot's explanation of the model" in text
@@ -195,27 +195,27 @@ def test_the_most_important_of_many_columns_are_shown():
     assert "10 less important ones are not shown" in text
 
 
-def test_without_known_use_the_page_gives_the_reason():
+def test_without_a_known_use_the_page_says_why():
     page = Page(run_page(RUN, {"importance": uses(method=None, note="The time ran out.")}))
     assert "It is not known which columns the model uses. The time ran out." in page.text
     assert page.tags["table"] == 0
 
 
-def test_candidates_are_listed_with_dashes_and_without_the_jobs_name():
+def test_candidates_have_dashes_for_missing_metrics_and_short_names():
     text = Page(run_page(RUN, {"leaderboard": leaderboard(f"autowatch-{RUN.run}-A", "B")})).text
     assert "A best 1 min 1 s 0.8000 – B 1 min 1 s 0.7990 0.4000" in text
     assert "Model insights: s3://bank/insights.json" in text
     assert "Autopilot failed partially: No explainability report: access denied." in text
 
 
-def test_the_best_of_hundreds_of_candidates_are_shown_and_the_others_counted():
+def test_with_hundreds_of_candidates_the_best_are_shown_and_the_others_counted():
     text = Page(run_page(RUN, {"leaderboard": leaderboard(*(f"model{place}" for place in range(250)))})).text
     assert "model49 " in text
     assert "model50 " not in text
     assert "200 weaker ones are not shown." in text
 
 
-def test_the_page_needs_nothing_but_itself():
+def test_the_page_is_self_contained():
     html = full()
     page = Page(html)
     assert page.tags["script"] == page.tags["link"] == page.tags["img"] == 0
@@ -228,7 +228,7 @@ def test_the_page_needs_nothing_but_itself():
     ]
 
 
-def test_inferred_and_dropped_columns_are_above_the_gate():
+def test_inferred_and_dropped_columns_come_before_the_gate():
     page = Page(
         run_page(RUN, {"gate": gate(), "data": data(positive_label="yes", positive_label_from="rarer")})
     )
@@ -254,7 +254,7 @@ def test_calibration_has_counts_and_intervals_and_no_line_through_thin_bins():
     assert f"{percent(point.lower)} to {percent(point.upper)} {point.rows} " in figures
 
 
-def test_several_labels_have_a_table_each_and_a_confusion_matrix():
+def test_multiclass_has_a_table_of_labels_and_a_confusion_matrix():
     rows = class_rows()
     html = run_page(RUN, json.loads(json.dumps({"gate": judged_decision(rows, RUN.run)})))
     text = Page(html).text
@@ -267,7 +267,7 @@ def test_several_labels_have_a_table_each_and_a_confusion_matrix():
     assert "ROC curve" not in html
 
 
-def test_predicted_numbers_are_shown_against_actual_ones_with_residuals():
+def test_regression_shows_predicted_against_actual_and_residuals():
     html = run_page(RUN, json.loads(json.dumps({"gate": judged_decision(number_rows(), RUN.run)})))
     text = Page(html).text
     assert "Hold-out RMSE" in text
@@ -286,7 +286,7 @@ def test_a_malformed_confusion_matrix_hides_only_the_gate():
     assert "The gate of this run could not be read" in Page(run_page(RUN, {"gate": document})).text
 
 
-def test_foreign_names_and_values_are_shown_and_never_executed():
+def test_hostile_names_and_values_are_escaped():
     hostile_data = data(classes={HOSTILE: 1000}, train={"rows": 800, "classes": {HOSTILE: 800}})
     hostile_data["holdout"] = {"by": "random", "rows": 200, "classes": {HOSTILE: 200}}
     hostile_data["columns"][0]["name"] = HOSTILE
@@ -303,21 +303,21 @@ def test_foreign_names_and_values_are_shown_and_never_executed():
 @pytest.mark.parametrize(
     ("status", "headline"), [("rejected", "Not released: rejected by the gate"), ("failed", "Failed")]
 )
-def test_a_failed_run_has_a_page_of_its_existing_objects(status, headline):
+def test_a_failed_run_has_a_page_of_its_objects(status, headline):
     page = Page(run_page(replace(RUN, status=status, reason="No column 'y'."), {}))
     assert f"{headline} No column 'y'." in page.text
     assert "5,000 bytes training/x.csv" in page.text
     assert page.tags["svg"] == page.tags["table"] == 0
 
 
-def test_a_malformed_object_hides_only_its_section():
+def test_an_object_in_an_unknown_form_hides_only_its_section():
     page = Page(run_page(RUN, {"gate": gate(), "data": {"rows": "many"}, "leaderboard": []}))
     assert "The leaderboard of this run could not be read and is left out." in page.text
     assert "The data of this run could not be read and is left out." in page.text
     assert page.tags["svg"] == 3
 
 
-def test_a_gate_record_of_an_earlier_version_is_shown_in_part():
+def test_the_gates_record_of_an_earlier_version_is_shown():
     document = {name: gate()[name] for name in ("run", "passed", "reason", "minimum_auc", "rows", "metrics")}
     page = Page(run_page(RUN, {"gate": document}))
     assert "On the 500 hold-out rows Challenger AUC" in page.text
@@ -336,7 +336,7 @@ def with_threshold(threshold, confusion, costs=None, **changes):
     )
 
 
-def test_the_threshold_is_drawn_with_the_trade_off_and_the_labels_that_it_gives():
+def test_the_threshold_is_shown_with_trade_off_and_labels():
     costs = Costs(10.0, 1.0)
     document = with_threshold(DecisionThreshold(0.1, "cost", costs), Confusion(40, 60, 10, 1390), costs)
     labels = {"positive_label": "yes", "positive_label_from": "rarer"}
@@ -359,7 +359,7 @@ def test_the_threshold_is_drawn_with_the_trade_off_and_the_labels_that_it_gives(
     assert "cost (at most" in text
 
 
-def test_a_given_threshold_has_no_note_on_optimism():
+def test_a_threshold_set_by_parameter_is_not_called_optimistic():
     text = Page(
         run_page(RUN, {"gate": with_threshold(DecisionThreshold(0.1, "parameter"), Confusion(1, 2, 3, 4))})
     ).text
@@ -368,7 +368,7 @@ def test_a_given_threshold_has_no_note_on_optimism():
     assert "flatter" not in text
 
 
-def test_identical_labels_are_pointed_out():
+def test_a_warning_says_if_all_labels_are_the_same():
     html = run_page(RUN, {"gate": with_threshold(None, Confusion(0, 0, 50, 450))})
     text = Page(html).text
     assert "Label the model's own" in text
@@ -378,7 +378,7 @@ def test_identical_labels_are_pointed_out():
     assert "Every row gets" not in seen
 
 
-def test_an_unreached_threshold_is_described_and_not_drawn():
+def test_a_threshold_that_no_probability_reaches_is_named_but_not_drawn():
     html = run_page(
         RUN, {"gate": with_threshold(DecisionThreshold(0.9, "parameter"), Confusion(0, 0, 50, 450))}
     )

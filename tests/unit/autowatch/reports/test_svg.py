@@ -10,7 +10,7 @@ def points(path):
     return [tuple(map(float, point.split())) for point in re.findall(r"[ML]([\d.]+ [\d.]+)", path)]
 
 
-def test_days_without_a_figure_are_gaps_and_a_single_day_is_a_dot():
+def test_days_without_a_figure_are_gaps_and_isolated_days_are_dots():
     line = sparkline([None, 0.5, 0.6, None, 0.7, None, 0.4, 0.5], most=4)
 
     assert line.path.count("M") == 3
@@ -28,7 +28,7 @@ def test_the_newest_day_is_at_the_right_end():
 
 
 @pytest.mark.parametrize(("value", "over"), [(0.9, False), (1.0, True)])
-def test_a_distance_on_its_threshold_reaches_it(value, over):
+def test_a_distance_at_its_threshold_reaches_it(value, over):
     line = sparkline([value], most=4)
 
     assert line.over is over
@@ -43,7 +43,7 @@ def test_the_newest_day_may_have_no_figure():
     assert line.text.endswith("none on the newest day.")
 
 
-def test_a_very_large_figure_ends_at_the_top():
+def test_very_large_values_are_cut_off():
     line = sparkline([0.5, 1_000.0], most=4)
 
     assert points(line.path)[-1][1] == 3
@@ -52,18 +52,18 @@ def test_a_very_large_figure_ends_at_the_top():
 
 
 @pytest.mark.parametrize("values", [[], [None], [None] * 30])
-def test_without_a_figure_there_is_no_line(values):
+def test_without_figures_there_is_no_line(values):
     assert sparkline(values, most=4) is None
     assert band(values) is None
     assert bars(values) == []
 
 
 @pytest.mark.parametrize("values", [[0.0], [0.0] * 30, [1e15, 0.0], [0.3] * 90])
-def test_a_line_stays_within_its_chart(values):
+def test_a_line_stays_within_its_picture(values):
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in points(sparkline(values, most=4).path))
 
 
-def test_bars_keep_their_days_positions_and_few_rows_stay_visible():
+def test_bars_keep_their_position_and_few_rows_are_visible():
     drawn = bars([None, 0, 1, 1_000_000, -5])
 
     assert [bar.place for bar in drawn] == [2, 3]
@@ -74,7 +74,7 @@ def test_bars_keep_their_days_positions_and_few_rows_stay_visible():
 
 
 @pytest.mark.parametrize("days", [1, 2, 15, 16, 30, 180])
-def test_few_days_are_at_the_right_end_and_at_most_a_fifteenth_wide(days):
+def test_few_days_are_at_the_right_end_with_a_maximum_width(days):
     drawn = bars([7] * days)
 
     assert all(0 < bar.width <= WIDTH / 15 for bar in drawn)
@@ -92,7 +92,7 @@ def test_a_days_value_is_above_the_middle_of_its_bar(days):
     assert [x for x, _ in points(drawn.path + drawn.dots)] == pytest.approx(middles, abs=0.1)
 
 
-def test_a_band_lies_around_its_line_with_an_area_for_each_stretch():
+def test_a_band_has_an_area_for_each_run_of_days():
     stretch = [(0.6, 0.7, 0.8), (0.5, 0.6, 0.7)]
     drawn = band([*stretch, None, *stretch, (0.7, 0.75, 0.9)])
 

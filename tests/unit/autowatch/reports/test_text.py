@@ -27,12 +27,12 @@ from autowatch.reports.text import (
         ("two\nlines\tand a tab", "two\nlines\tand a tab"),
     ],
 )
-def test_invisible_characters_are_made_visible(text, shown):
+def test_hidden_characters_are_made_visible(text, shown):
     assert visible(text) == shown
     assert visible(text).encode().decode() == shown
 
 
-def test_a_long_text_is_cut_in_the_middle():
+def test_a_long_text_keeps_its_beginning_and_its_end():
     names = [short("x" * 5_000 + f"_{place}", 40) for place in range(3)]
 
     assert len(set(names)) == 3
@@ -81,7 +81,7 @@ def test_names_are_listed_and_the_rest_counted(names, text):
 
 @pytest.mark.parametrize("length", [3, 30, 60, 300])
 @pytest.mark.parametrize("stack", ["bank", "a-name-of-32-characters-for-a-st"])
-def test_a_subject_counts_the_omitted_names(stack, length):
+def test_a_subject_counts_the_other_names_even_if_names_are_long(stack, length):
     names = [f"{number}{'x' * (length - 1)}" for number in range(12)]
     subject = subject_line(f"[{stack}] Drift continues on 2026-11-23", names, 3)
     assert len(subject) <= 99

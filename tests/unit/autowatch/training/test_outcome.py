@@ -122,12 +122,12 @@ def test_a_released_run_is_recorded_announced_and_keeps_its_model(aws, alerts):
         (
             DecisionThreshold(0.25, "f1"),
             (5, 5),
-            "y is 'yes' from a probability of 0.25 on (the largest F1 on the hold-out).",
+            "y is 'yes' if that is at least 0.25 (the largest F1 on the hold-out).",
         ),
         (
             None,
             (0, 0),
-            "By the model's own label every row of the hold-out is 'no'. To choose from which probability on",
+            "The model's own label is 'no' for every row of the hold-out. To choose the lowest probability",
         ),
         (None, (0, 1), None),
     ],
@@ -151,7 +151,9 @@ def test_a_failed_registration_in_domino_is_reported_and_changes_nothing(aws, al
     assert ended.status == "released"
     (message,) = alerts()
     assert message["Subject"] == "[autowatch] Model released: run new"
-    assert "Domino does not know this model yet: PUT … failed at every attempt." in message["Message"]
+    assert (
+        "This model is not registered with Domino yet: PUT … failed at every attempt." in message["Message"]
+    )
 
 
 def test_a_rejected_run_ends_normally_and_leaves_nothing(aws, alerts):
@@ -161,7 +163,7 @@ def test_a_rejected_run_ends_normally_and_leaves_nothing(aws, alerts):
     assert ended.status == "rejected"
     (message,) = alerts()
     assert message["Subject"] == "[autowatch] Model rejected: run new"
-    assert "The model of run old serves on." in message["Message"]
+    assert "The model of run old keeps serving." in message["Message"]
     assert not sagemaker.models
     assert not sagemaker.configs
 
@@ -179,10 +181,10 @@ def test_a_rejected_run_ends_normally_and_leaves_nothing(aws, alerts):
 def test_a_rejected_first_run_says_that_nothing_serves_and_what_to_do(aws, alerts, metrics, floors, advice):
     finish(aws, alerts, passed=False, metrics=metrics, floors=floors)
     (message,) = alerts()
-    assert "No model has been released yet, so nothing serves" in message["Message"]
+    assert "No model has been released yet, so no file is scored" in message["Message"]
     assert "models/new/report.html" in message["Message"]
     assert advice in message["Message"]
-    assert "serves on" not in message["Message"]
+    assert "keeps serving" not in message["Message"]
 
 
 def test_a_promotions_mail_names_the_serving_model(aws, alerts):
@@ -213,7 +215,7 @@ def test_a_failed_runs_mail_names_the_serving_champion(aws, alerts):
     champion = Champion("old", ENDPOINT, "e-old", "e-old", "c", "b", "t", {})
     write_champion(Bucket(aws.client("s3"), BUCKET), champion, None)
     fail(aws, alerts, serving="e-old")
-    assert "The model of run old serves on." in alerts()[0]["Message"]
+    assert "The model of run old keeps serving." in alerts()[0]["Message"]
 
 
 def test_a_refused_run_does_not_affect_the_one_in_progress(aws, alerts):
@@ -299,7 +301,7 @@ def test_a_stopped_run_leaves_the_champion_serving_and_nothing_of_its_own(aws, a
     assert (latest.status, latest.reason) == ("failed", "Its execution ended ABORTED. Somebody was in doubt.")
     (message,) = alerts()
     assert message["Subject"] == "[bank] Training run ended from outside: run new"
-    assert "The model of run old serves on. What the run made was removed." in message["Message"]
+    assert "The model of run old keeps serving. What the run made was deleted." in message["Message"]
 
 
 def test_a_clean_up_out_of_time_is_resumed(aws, alerts):

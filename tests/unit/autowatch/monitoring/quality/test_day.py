@@ -291,6 +291,17 @@ CLASSES = replace(
 NUMBERS = replace(CONTRACT, labels=(), positive_label="", problem_type="regression")
 
 
+def test_labels_may_hold_more_of_another_delimiter_than_the_predictions_have_columns(s3):
+    labels = tuple(f"{name}; {name}; {name}; {name}" for name in "abc")
+    outputs = {"y": list(labels), "y_probability": ["0.8"] * 3}
+    outputs |= {
+        f"y_probability_{label}": ["0.8" if label == given else "0.1" for given in labels] for label in labels
+    }
+    digits = put_scored(s3, outputs=outputs, contract=replace(CLASSES, labels=labels))
+    take(s3, "id,label\n" + "".join(f"{digits}-{n},{label}\n" for n, label in enumerate(labels, start=1)))
+    assert measure(s3).document["metrics"]["accuracy"]["value"] == 1
+
+
 def draw_classes(rows, strength=2.0, seed=1):
     """True labels, and predictions that lean towards them by `strength`."""
     random = np.random.default_rng(seed)

@@ -116,7 +116,7 @@ def test_a_few_copies_give_no_warning():
 def test_the_warning_has_count_column_and_remedy():
     words = NearCopies(1_234, ("id",), False).warning(5_678, "")
     assert words.startswith(
-        "About 1,234 of 5,678 rows are copies of an earlier row: they differ from it in 'id' alone."
+        "About 1,234 of 5,678 rows are copies of an earlier row: they differ from it only in 'id'."
     )
     assert "Add 'id' to the parameter DropColumns" in words
     assert "IdColumn" in words

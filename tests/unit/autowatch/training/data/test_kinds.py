@@ -96,6 +96,6 @@ def test_the_data_report_warns_of_both():
     }
     dates, identifiers = sorted(report["warnings"], key=lambda warning: "dates or times" not in warning)[:2]
     assert dates.startswith(
-        "The column 'joined' holds dates or times (YYYY-MM-DD). A model that learnt calendar days"
+        "The column 'joined' holds dates or times (YYYY-MM-DD). A model that learns calendar days"
     )
-    assert identifiers.startswith("The column 'customer' has a value of its own in nearly every row")
+    assert identifiers.startswith("The column 'customer' has a different value in nearly every row")

@@ -12,6 +12,7 @@ from moto import mock_aws
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.contract import Contract, Feature
 from autowatch.records.holdout import HoldoutRule, read_unseen_rows
+from autowatch.records.keys import holdout_key
 from autowatch.settings import InvalidSetting
 from autowatch.tabular.cells import NumberForm
 from autowatch.tabular.profile import Baseline
@@ -35,6 +36,7 @@ from autowatch.training.data.prepare import (
 from autowatch.training.data.split import UnfitHoldout
 from autowatch.training.data.table import RaggedRow
 from autowatch.training.data.target import NotNumbers, TargetUnclear
+from autowatch.training.gate.holdout import read_holdout
 
 BUCKET = "bank"
 KEY = "training/x.csv"
@@ -135,6 +137,12 @@ def test_the_usual_dialects_give_the_same_contract(s3, variant):
     assert len(rows_of(s3, "train")) + len(rows_of(s3, "holdout")) == 652
 
 
+def test_names_may_hold_more_of_another_delimiter_than_there_are_columns(s3):
+    prepare(s3, table(header='"age; in; full; years; now",job,duration,y'))
+    header = read_holdout(Bucket(s3, BUCKET), holdout_key("r")).header
+    assert set(header) == {"age; in; full; years; now", "job", "y"}
+
+
 def test_fields_survive_quotes_delimiters_and_line_breaks(s3):
     awkward = 'a "quoted", two\nline; jöb'
     text = table() + '30,"' + awkward.replace('"', '""') + '",7,no\n'
@@ -194,7 +202,7 @@ def test_a_file_without_a_header_keeps_its_first_row_to_itself(s3):
 def test_a_file_of_one_class_is_refused(s3, positives):
     caught = refusal(s3, table(positives=positives))
     assert caught.type is WrongClasses
-    assert "has one and the same label in all rows" in str(caught.value)
+    assert "has the same label in all rows" in str(caught.value)
 
 
 def test_repeated_labels_are_named_with_counts_and_first_lines(s3):
@@ -337,7 +345,7 @@ def test_a_target_of_few_numbers_is_not_guessed(s3, values):
     [
         (table(), "multiclass", WrongClasses, "has two labels, but the parameter ProblemType is multiclass"),
         (table(), "regression", NotNumbers, "is not read as numbers"),
-        (prices(price=lambda n: 7), "regression", NotNumbers, "one and the same number in all rows"),
+        (prices(price=lambda n: 7), "regression", NotNumbers, "the same number in all rows"),
         (
             colours(2_100, [f"class {n}" for n in range(101)]),
             "auto",
@@ -445,7 +453,7 @@ def test_a_positive_label_that_does_not_occur_is_refused(s3):
 def test_too_few_rows_for_autopilot_are_refused(s3, monkeypatch):
     caught = refusal(s3, table(rows=550))
     assert caught.type is TooFewRows
-    assert "no fewer than 500" in str(caught.value)
+    assert "needs at least 500" in str(caught.value)
     prepare(s3, table(), run="other")
     trained = len(rows_of(s3, "train", "other")) - 1
     monkeypatch.setattr(training_data, "FEWEST_ROWS_TO_TRAIN", trained)
@@ -788,7 +796,7 @@ def test_the_held_out_rows_unknown_to_the_champion_are_recorded(s3):
     assert unseen.numbers() == set(range(1, held_out + 1))
     assert "not in force" in read_unseen_rows(Bucket(s3, BUCKET), "r", "another").unknown
     prepare(s3, customers(1000), PLAIN, champion=replace(champion, holdout=None))
-    assert "kept no rule" in read_unseen_rows(Bucket(s3, BUCKET), "r", "old").unknown
+    assert "did not record" in read_unseen_rows(Bucket(s3, BUCKET), "r", "old").unknown
 
 
 def test_with_a_hold_out_by_time_the_newest_training_row_is_recorded(s3):

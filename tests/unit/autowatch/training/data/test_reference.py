@@ -53,12 +53,12 @@ def test_the_reference_is_written_in_the_models_form(bucket):
         (None, "reference/x.csv does not exist"),
         ("", "empty"),
         ("y;age\nyes;1\n", "lacks the column 'job'"),
-        ("age;job\n1;x\n", "it has no column 'y', the target. Add it with what came true."),
+        ("age;job\n1;x\n", "it has no column 'y', the target. Add it with the true values."),
         (
             f"y;more;job;age\n{ROWS}perhaps;;x;1\n",
-            "the label on line 22 is none of the 2 of the training data",
+            "the label on line 22 is not exactly one of the 2 in the training data",
         ),
-        (f"y;more;job;age\n{ROWS};;x;1\n", "the label on line 22 is none"),
+        (f"y;more;job;age\n{ROWS};;x;1\n", "the label on line 22 is not exactly one"),
         (f"y;more;job;age\n{ROWS}yes;;x;elderly\n", "on line 22: Column age does not hold a number."),
         (f"y;more;job;age\n{ROWS}yes;x\n", "on line 22: The row has 2 fields, the header 4."),
         (

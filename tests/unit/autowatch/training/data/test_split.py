@@ -207,6 +207,6 @@ def test_without_the_champions_rule_or_columns_nothing_is_known():
     digests = digests_of(some_rows(10), RULE)
     found = unseen_rows(champion_with(None), HEADER, bytearray(10), digests)
     assert found.rows is None
-    assert "kept no rule" in found.unknown
+    assert "did not record" in found.unknown
     lost = unseen_rows(champion_with(replace(RULE, columns=("customer",))), HEADER, bytearray(10), digests)
     assert (lost.rows, "'customer'" in lost.unknown) == (None, True)

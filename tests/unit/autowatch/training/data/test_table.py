@@ -56,7 +56,7 @@ def test_files_of_different_dialects_are_concatenated(open_files):
 )
 def test_files_with_other_columns_are_refused_with_both_names_and_the_column(open_files, header, what):
     table = open_files(b"a,y\n1,no\n", header + b"\n1,no\n")
-    with pytest.raises(HeadersDiffer, match=rf"/b\.csv has not the columns of .*/a\.csv.*: {what}"):
+    with pytest.raises(HeadersDiffer, match=rf"/b\.csv does not have the columns of .*/a\.csv.*: {what}"):
         rows(table)
 
 

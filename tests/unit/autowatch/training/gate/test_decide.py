@@ -157,7 +157,7 @@ def test_a_target_that_is_constant_in_the_hold_out_has_no_r2_and_is_rejected():
     scores = replace(number_scores(5), actual=["7"] * ROWS)
     decision = decide(NUMBERS, scores, None, "none", RULES)
     assert not decision.passed
-    assert "R² cannot be told" in decision.reason
+    assert "R² cannot be measured" in decision.reason
     assert kept(decision) == decision
 
 

@@ -141,18 +141,21 @@ def kernel_shap(**values):
     [
         (kernel_shap(strong=1.0, duration=0.5), "names columns that the model was not given"),
         (kernel_shap(**{"<script>": 1.0}), "names columns that the model was not given"),
-        (kernel_shap(strong=0.0), "gives no column any weight"),
-        (kernel_shap(strong=1e308, weak=1e308), "more than a number holds"),
-        (kernel_shap(strong="much"), "has a form that is not known"),
-        ({"explanations": {"ivr": {}}}, "has a form that is not known"),
+        (kernel_shap(strong=0.0), "are all zero"),
+        (kernel_shap(strong=1e308, weak=1e308), "their sum is infinite"),
+        (kernel_shap(strong="much"), "has an unknown form"),
+        ({"explanations": {"ivr": {}}}, "has an unknown form"),
         (
             b'{"explanations": {"kernel_shap": {"label0": {"global_shap_values": {"strong": 1e999}}}}}',
-            "a form",
+            "an unknown form",
         ),
-        (b'{"explanations": {"kernel_shap": {"label0": {"global_shap_values": {"strong": NaN}}}}}', "a form"),
-        (b"[" * 100_000, "has a form that is not known"),
-        (b"\xff\xfe", "has a form that is not known"),
-        (b" " * (8 * 1024 * 1024 + 1), "more than are read"),
+        (
+            b'{"explanations": {"kernel_shap": {"label0": {"global_shap_values": {"strong": NaN}}}}}',
+            "an unknown form",
+        ),
+        (b"[" * 100_000, "has an unknown form"),
+        (b"\xff\xfe", "has an unknown form"),
+        (b" " * (8 * 1024 * 1024 + 1), "more than the 8,388,608 allowed"),
     ],
 )
 def test_an_unfit_explanation_is_reported_and_the_columns_are_shuffled(s3, body, why):
@@ -187,7 +190,7 @@ def test_the_analysis_of_a_candidate_with_a_similar_name_is_not_used(s3):
 def test_without_a_leaderboard_the_columns_are_shuffled(s3):
     found = explain(s3)
     assert found.method == "permutation"
-    assert "Autopilot's candidates are not known" in found.note
+    assert "The leaderboard cannot be read" in found.note
 
 
 def test_shuffling_finds_the_columns_that_the_model_uses(s3):
@@ -296,14 +299,11 @@ def test_with_few_rows_of_a_label_there_is_no_interval(s3):
 def test_with_one_label_there_is_no_importance(s3):
     lines = ["1,0,0,j,no"] * 50
     s3.put_object(Bucket=BUCKET, Key=holdout_key(RUN), Body="\n".join([",".join((*NAMES, "y")), *lines]))
-    assert "each label needs two among those drawn" in explain(s3).note
+    assert "each label needs two of the drawn rows" in explain(s3).note
 
 
 def test_a_model_that_uses_no_single_column_is_reported(s3):
-    assert (
-        "costs the model nothing that can be measured"
-        in explain(s3, Runtime(**{CANDIDATE: lambda _: 0.5})).note
-    )
+    assert "has no measurable effect on the model" in explain(s3, Runtime(**{CANDIDATE: lambda _: 0.5})).note
 
 
 class Failing:

@@ -395,7 +395,7 @@ def test_the_champion_is_compared_only_on_rows_unknown_to_it(s3):
     assert decision.passed
     assert (decision.unseen_rows, decision.comparison.rows, decision.champion.rows) == (300, 300, 300)
     assert decision.challenger.rows == ROWS
-    assert "on the 300 of the 1,000 hold-out rows that were kept from it, too" in decision.reason
+    assert "on the 300 of the 1,000 hold-out rows that it was not trained on" in decision.reason
     assert read_decision(Bucket(s3, BUCKET), RUN) == decision
 
 
@@ -414,9 +414,11 @@ def test_too_few_rows_unknown_to_the_champion_are_a_reason(s3, last, compared):
     if compared:
         return
     assert decision.passed
-    assert "only 45 of the 1,000 hold-out rows were kept from the champion, run old, too" in decision.reason
+    assert (
+        "only 45 of the 1,000 hold-out rows were also held out from the champion, run old" in decision.reason
+    )
     assert "9 of them with the label 'yes'; 10 of each label are needed" in decision.champion_skipped
-    assert "Whether the challenger is worse is not known" in decision.champion_skipped
+    assert "So whether the challenger is worse is unknown" in decision.champion_skipped
     assert "IdColumn" in decision.champion_skipped
 
 
@@ -450,7 +452,7 @@ class TestTheReference:
         assert not decision.passed
         own = 1 - decision.metrics["auc"]
         assert (
-            f"On the reference hold-out: AUC {own:.4f} on 1,000 hold-out rows is below the floor of 0.6. Look whose "
+            f"On the reference hold-out: AUC {own:.4f} on 1,000 hold-out rows is below the floor of 0.6. Check which "
             "labels are right, those of the training file or those of the reference. Judged without a champion: no"
         ) in decision.reason
         assert read_decision(Bucket(s3, BUCKET), RUN) == decision
@@ -468,7 +470,7 @@ class TestTheReference:
             r"is not below the floor of 0\.6\. AUC [\d.]+ against [\d.]+ of the champion, run old",
             check.message,
         )
-        assert "all 1,000 hold-out rows, which were kept from it, too" in check.message
+        assert "all 1,000 hold-out rows, none of which it was trained on" in check.message
         assert "So the challenger is worse." in check.message
         assert runtime.rows[ENDPOINT] == 2 * ROWS
         batches = decision.challenger.latency.batches
@@ -481,9 +483,7 @@ class TestTheReference:
         s3.put_object(Bucket=BUCKET, Key=holdout_key(RUN), Body="\n".join(own).encode())
         (check,) = (check for check in judge(s3, serving(good, good)).checks if check.name == "reference")
         assert check.passed
-        assert (
-            "Not compared with the champion there: the champion cannot score the hold-out." in check.message
-        )
+        assert "The champion was not compared there: the champion cannot score the hold-out." in check.message
 
     def test_a_row_that_the_challenger_cannot_score_fails_the_run(self, s3):
         rows = "good,poor,job,y\n0.1,0.1,j1,no\nx,0.1,j1,yes\n"

@@ -133,7 +133,7 @@ def test_enough_rows_must_be_unknown_to_the_champion(world):
     write_unseen_rows(bucket, RUN, UnseenRows("old", ((1, 9),)))
     few = judge(bucket, good, poor)
     assert few.comparison is None
-    needed = "10 of each of two labels are needed" if contract.labels else "too; 10 are needed"
+    needed = "10 of each of two labels are needed" if contract.labels else "run old; 10 are needed"
     assert needed in few.champion_skipped
     write_unseen_rows(bucket, RUN, UnseenRows("old", ((1, 30),)))
     assert judge(bucket, good, poor).comparison.rows == 30

@@ -74,7 +74,7 @@ def test_a_run_that_was_rejected_is_not_released(aws):
 
 def test_a_run_that_never_reached_the_gate_is_not_released(aws):
     aws.client("s3").delete_object(Bucket=BUCKET, Key=f"models/{EARLIER}/gate.json")
-    with pytest.raises(NeverPassed, match="never came to its gate"):
+    with pytest.raises(NeverPassed, match="does not exist or never reached its gate"):
         begin(aws)
 
 

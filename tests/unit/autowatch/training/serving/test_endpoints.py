@@ -187,7 +187,7 @@ def test_a_failed_endpoint_reports_the_reason(sagemaker):
     sagemaker.put_endpoint("e", "one", "Failed", "The container did not answer the ping.")
     with pytest.raises(EndpointFailed, match="did not answer the ping"):
         is_in_service(sagemaker, "e", NOW, NOW, 600)
-    with pytest.raises(EndpointFailed, match="somebody deleted it"):
+    with pytest.raises(EndpointFailed, match="was deleted by someone else"):
         is_in_service(sagemaker, "gone", NOW, NOW, 600)
 
 
