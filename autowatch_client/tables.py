@@ -1,6 +1,7 @@
 """Reads a local CSV file before it is uploaded: its header, its delimiter, its rows."""
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from autowatch_client.errors import FileUnfitError
 
 _HEADER_CHARACTERS = 1_000_000
 _OTHER_FORMATS = {".gz", ".zip", ".bz2", ".xz", ".zst", ".xlsx", ".xls", ".parquet", ".feather"}
+_QUOTED = re.compile(r'"[^"]*"')
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def open_table(path: Path) -> Table:
     if not text.strip():
         raise FileUnfitError(f"{path} is empty. It needs a header and at least one row.")
     line = text.lstrip("\r\n").splitlines()[0]
-    delimiter = max(",;\t|", key=line.count)
+    delimiter = max(",;\t|", key=_QUOTED.sub("", line).count)
     header = tuple(next(csv.reader([line], delimiter=delimiter)))
     _check_header(path, header)
     if len(text.splitlines()) < 2 and len(text) < _HEADER_CHARACTERS:

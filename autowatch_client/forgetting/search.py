@@ -5,6 +5,7 @@ rejected row is found by its line in the input, a run's own copies by the traini
 """
 
 import csv
+import io
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -257,7 +258,7 @@ class _Hunt:
         numbers: dict[StoredVersion, frozenset[int]] = {}
         for version in versions:
             document = self._bucket.read_json(key, version.version_id) or {}
-            cells = csv.reader(document.get("payload", "").splitlines(keepends=True))
+            cells = csv.reader(io.StringIO(document.get("payload", ""), newline="\n"))
             numbers[version] = frozenset(
                 number
                 for number, fields in enumerate(cells, start=1)

@@ -2,8 +2,8 @@
 
 
 class AutowatchError(Exception):
-    """A failure whose message names the thing and the remedy, fit to be shown to a user as it is."""
+    """A failure whose message names the cause and the remedy, and can be shown to a user unchanged."""
 
 
 class UnreadableFile(AutowatchError):
-    """The file cannot be read as agreed. Trying again cannot help; a corrected file can."""
+    """The file is not a CSV of the documented form. A retry cannot help; a corrected file can."""

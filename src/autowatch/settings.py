@@ -1,4 +1,4 @@
-"""What the template tells a function: one frozen dataclass for each, and the tags of what runs make in SageMaker."""
+"""Reads a function's settings from its environment into a frozen dataclass, and composes tags for SageMaker."""
 
 import csv
 import math
@@ -14,7 +14,7 @@ from autowatch.errors import AutowatchError
 
 _Settings = TypeVar("_Settings")
 
-# Variables that are not called as the field in capitals.
+# Variables that are not named as their field in capitals.
 _VARIABLES = {
     "alarms": "ROLLBACK_ALARMS",
     "bucket": "S3_BUCKET",
@@ -31,12 +31,12 @@ _VARIABLES = {
 
 
 class InvalidSetting(AutowatchError):
-    """A parameter of the stack has a value that CloudFormation accepts and the functions cannot use."""
+    """A parameter of the stack has a value that CloudFormation accepts but the functions cannot use."""
 
 
 @dataclass(frozen=True)
 class StackSettings:
-    """What the template tells every function."""
+    """The settings of every function."""
 
     bucket: str
     endpoint_name: str
@@ -48,11 +48,11 @@ class StackSettings:
 
 @dataclass(frozen=True)
 class Network:
-    """Where SageMaker's containers run: in subnets of a VPC, or outside of one where there are none.
+    """Where SageMaker's containers run: in subnets of a VPC or, without subnets, outside a VPC.
 
     Attributes:
         subnets, security_groups: ids.
-        isolated: whether what serves a model has no network at all.
+        isolated: whether the containers that serve a model have no network.
     """
 
     subnets: tuple[str, ...] = ()
@@ -61,20 +61,20 @@ class Network:
 
     @property
     def vpc(self) -> dict[str, Any]:
-        """The member VpcConfig of a request to SageMaker, where there is one."""
+        """The member VpcConfig of a request to SageMaker; empty without subnets."""
         if not self.subnets:
             return {}
         return {"VpcConfig": {"Subnets": list(self.subnets), "SecurityGroupIds": list(self.security_groups)}}
 
 
 def read_settings(kind: Callable[..., _Settings], environment: Mapping[str, str] | None = None) -> _Settings:
-    """The settings of this `kind` of dataclass, each from the variable that is named as its field in capitals.
+    """The settings of this `kind` of dataclass; each field is read from the variable of its name in capitals.
 
-    A field that is a dataclass is read from the same variables. A tuple of texts is separated by commas; a text
-    with a comma stands in double quotes. A field with a default may lack its variable.
+    A field that is a dataclass is read from the same variables. Items of a tuple are separated by commas; an item that
+    contains a comma is in double quotes. A field with a default needs no variable.
 
     Args:
-        environment: the process's own unless given.
+        environment: the variables; by default those of the process.
 
     Raises:
         InvalidSetting: a variable is missing or cannot be read as its field's type; the message names it.
@@ -121,17 +121,17 @@ def _wanted(hint: Any) -> str:
 
 
 def resource_tags(stack: str, text: str, run: str | None = None) -> dict[str, str]:
-    """The stack's tag, the run's where one run alone made the thing, and the user's own: `team=risk,cost-centre=42`.
+    """The tags of the stack, of the run if a single run made the resource, and of the user: `team=risk,cost-centre=42`.
 
     Raises:
-        InvalidSetting: the text is no list of `key=value`.
+        InvalidSetting: the text is not a list of `key=value`.
     """
     tags = {"autowatch:stack": stack} | ({"autowatch:run": run} if run else {})
     for pair in filter(None, (part.strip() for part in text.split(","))):
         key, equals, value = pair.partition("=")
         if not (equals and key.strip()):
             raise InvalidSetting(
-                f"ResourceTags has the part {pair!r}, which is no key=value. Write it as team=risk,cost-centre=42."
+                f"ResourceTags has the part {pair!r}, which is not key=value. Write it as team=risk,cost-centre=42."
             )
         tags[key.strip()] = value.strip()
     return tags

@@ -22,7 +22,7 @@ from autowatch.monitoring.requests import OneDay
 from autowatch.monitoring.settings import Clients
 from autowatch.monitoring.watch import DriftClients, MonitoringSettings, watch
 from autowatch.records.arrival import Arrival
-from autowatch.records.smoke import SmokeTest, read_witness, write_smoke_test
+from autowatch.records.smoke import SmokeTest, read_smoke_test, read_witness, write_smoke_test
 from autowatch.scoring.inbox import score_arrivals
 from autowatch.training.data.files import find_training_files
 from autowatch_client import objects
@@ -262,6 +262,15 @@ def test_the_smoke_test_keeps_the_rows_of_others(s3):
     assert read_witness(Bucket(s3, BUCKET), "r1") == SmokeTest(
         "50,admin.\n", ["yes"], [probability_of(["50", "admin."])]
     )
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\x85", "\x0c"])
+def test_the_smoke_test_keeps_rows_whose_cells_hold_unicode_line_separators(s3, separator):
+    other = f"50,admin.{separator}clerk\n"
+    smoke = SmokeTest(f"{other}31,Zanzibar pilot\n", ["no", "yes"], ["0.1", "0.9"])
+    write_smoke_test(Bucket(s3, BUCKET), "r1", smoke)
+    forget(s3, **by_key())
+    assert read_smoke_test(Bucket(s3, BUCKET), "r1") == SmokeTest(other, ["no"], ["0.1"])
 
 
 def test_a_text_that_several_rows_have_stays_in_the_profile(s3):

@@ -81,7 +81,7 @@ class TestBeforeAnyModel:
         ("body", "error", "words"),
         [
             (b"age;job\n" + b"30;admin.\n" * 600, "TargetMissing", "no column 'y'"),
-            (b"age;duration;y\n" + b"30;9;no\n" * 600, "WrongClasses", "one and the same label in all rows"),
+            (b"age;duration;y\n" + b"30;9;no\n" * 600, "WrongClasses", "the same label in all rows"),
             (b"", "EmptyFile", "empty"),
             (b"\x89PNG\r\n\x1a\n\x00\x00\xff", "NotUtf8", "UTF-8"),
         ],

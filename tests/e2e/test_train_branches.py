@@ -64,7 +64,7 @@ def fails_without_a_trace(walker):
         mail = walker.mail()
         assert words in text_of(mail)
         assert "Training run failed" in mail.subject
-        assert ("serves on" in text_of(mail)) == (walker.champion is not None)
+        assert ("keeps serving" in text_of(mail)) == (walker.champion is not None)
 
     return judge
 
@@ -106,7 +106,7 @@ class TestReleases:
         assert walker.latest["status"] == "released"
         mail = walker.mail()
         assert "Model released" in mail.subject
-        assert "Domino does not know this model yet" in text_of(mail)
+        assert "This model is not registered with Domino yet" in text_of(mail)
         assert "DmmTokenSecretArn" in text_of(mail)
         assert list(walker.domino_models()) == [f"autowatch-{first}"]
         endpoint = walker.sagemaker.describe_endpoint(EndpointName=ENDPOINT)
@@ -303,7 +303,7 @@ class TestFailures:
         assert (answer["status"], answer["error"]) == ("FAILED", "Runtime.ExitError")
         assert walker.champion == walker.latest["run"] != before
         assert walker.latest["status"] == "released"
-        assert "Its model had been released before that, and serves." in text_of(walker.mail())
+        assert "Its model had already been released, and serves." in text_of(walker.mail())
         assert walker.models() == {before, walker.champion}
 
     def test_a_failed_clean_up_says_what_to_check(self, walker):

@@ -1,4 +1,4 @@
-"""The AWS clients, made once for each execution environment: one table of time limits, retries and connections."""
+"""The AWS clients, created once in each execution environment, and one table of their time limits and retries."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,13 +54,13 @@ class Limits:
 
 
 LIMITS: dict[Service, Limits] = {
-    # Alerts: the job that sends them goes on with the other days.
+    # Alerts: the job that sends them must not wait long, since other days follow.
     "events": Limits(connect=3, read=5, attempts=3),
     "sns": Limits(connect=3, read=5, attempts=3),
-    # A function of the stack answers when it is done; a retry would start it again.
+    # A function of the stack answers when it has finished; a retry would start it again.
     "lambda": Limits(connect=5, read=900, attempts=1),
     "logs": Limits(connect=5, read=10, attempts=5),
-    # Copies inside S3 of up to 5 GB answer late.
+    # Copies inside S3, of up to 5 GB, answer late.
     "s3": Limits(connect=5, read=120, attempts=5),
     # The state machines wait and retry, as they do when SageMaker throttles.
     "sagemaker": Limits(connect=5, read=10, attempts=4),
@@ -121,10 +121,10 @@ def client_config(service: Service) -> Config:
 
 @cache
 def _session() -> Session:
-    """A session like any other, but for how the time of each object in a listing is read.
+    """A session that parses the times in S3's listings faster.
 
-    botocore tries all forms that a date may have, which takes more time than the rest of the listing. It is botocore's:
-    boto3 would add S3's file transfers, which nothing here uses, to each cold start.
+    botocore tries all forms of a date for each object, which takes more time than the rest of the listing. The session
+    is botocore's, since boto3 would add S3's file transfers, which are not used here, to each cold start.
     """
     session = get_session()
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
@@ -132,7 +132,7 @@ def _session() -> Session:
 
 
 def _parse_time(value: Any) -> datetime:
-    """S3's listings have ISO 8601, headers and other services what botocore knows."""
+    """S3's listings have ISO 8601 times; headers and other services have other forms, which botocore parses."""
     try:
         return datetime.fromisoformat(value)
     except (TypeError, ValueError):

@@ -18,7 +18,7 @@ _Settings = TypeVar("_Settings")
 _Answer = TypeVar("_Answer")
 _Event = dict[str, Any]
 
-# Named after the package: all that its modules log with the standard library arrives here.
+# Named after the package, so that it receives all that the package's modules log with the standard library.
 _LOGGER = Logger(service="autowatch", utc=True, use_rfc3339=True)
 
 
@@ -32,14 +32,14 @@ def entry_point(
 ) -> Callable[
     [Callable[[_Event, "LambdaContext", _Settings], _Answer]], Callable[[_Event, "LambdaContext"], _Answer]
 ]:
-    """Makes the handler that Lambda calls of a function that takes the `settings` too.
+    """Makes a Lambda handler of a function whose additional argument is the `settings`.
 
-    Every line of the log has the id of the request, whether it was a cold start, and as correlation id what the call
-    is about: see `correlation_id`. With the stack's parameter Tracing=Active, X-Ray gets the handler and the calls to
-    AWS as segments, without what the handler returns.
+    Every line of the log has the id of the request, whether it was a cold start, and the subject of the call as
+    correlation id: see `correlation_id`. With the stack's parameter Tracing=Active, the handler and its calls to AWS
+    become X-Ray segments, without the handler's return value.
 
     Raises:
-        InvalidSetting: from the handler; a setting is missing or unusable.
+        InvalidSetting: raised by the handler; a setting is missing or unusable.
     """
 
     def decorate(
@@ -51,7 +51,7 @@ def entry_point(
             return work(event, context, read_settings(settings))
 
         if not gc.isenabled():
-            # The function's package has it switched off while it imports.
+            # The variables of the function disable it during imports.
             gc.freeze()
             gc.enable()
         return _trace(_LOGGER.inject_lambda_context(handle, clear_state=True, log_event=False))
@@ -69,7 +69,7 @@ def correlation_id(event: _Event) -> str | None:
 
 
 def seconds_left(context: "LambdaContext", reserve: float = 0.0) -> Callable[[], float]:
-    """Returns a function that gives the seconds left of the invocation, less those that the caller reserves."""
+    """Returns a function that returns the seconds left of the invocation, less those that the caller reserves."""
     return lambda: context.get_remaining_time_in_millis() / 1000 - reserve
 
 
@@ -78,7 +78,7 @@ def _trace(
 ) -> Callable[[_Event, "LambdaContext"], _Answer]:
     if read_settings(_Observation).tracing == "Disabled":
         return handler
-    # Imports the X-Ray SDK, whose cost stacks without tracing should not pay.
+    # Imported here, since only stacks with tracing should pay for the import of the X-Ray SDK.
     from aws_lambda_powertools import Tracer
 
     traced: Callable[[_Event, LambdaContext], _Answer] = Tracer(

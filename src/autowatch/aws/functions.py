@@ -11,15 +11,15 @@ class FunctionFailed(AutowatchError):
 
 
 def ask_function(client: Any, name: str, event: dict[str, Any]) -> dict[str, Any]:
-    """What the function `name` returns for an event.
+    """Invokes the function `name` with an event and returns its answer.
 
     Args:
         client: boto3's `lambda`, with a time limit as long as the function's.
         name: the function's.
-        event: what it is given.
+        event: the event.
 
     Raises:
-        FunctionFailed: it ended with an error; its log says more.
+        FunctionFailed: the function ended with an error; its log has the details.
     """
     answer = client.invoke(FunctionName=name, Payload=json.dumps(event, allow_nan=False).encode())
     content = json.loads(answer["Payload"].read())

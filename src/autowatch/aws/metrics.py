@@ -1,8 +1,8 @@
-"""Metrics in the embedded metric format: lines of JSON on the log that CloudWatch turns into metrics.
+"""Metrics in the embedded metric format: lines of JSON in the log that CloudWatch turns into metrics.
 
-The limits below are those of its specification
+The limits below are those of the specification
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html)
-and of what it becomes
+and of the resulting metrics
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html).
 """
 
@@ -22,7 +22,7 @@ _MAX_DIMENSIONS = 30
 _MAX_NAME = 255
 _MAX_DIMENSION_VALUE = 1024
 _MAX_MAGNITUDE = 2.0**360
-# Two weeks are the limit; an hour is left for the line's way through the log.
+# The limit is two weeks; an hour is left for the line to pass through the log.
 OLDEST = timedelta(days=14) - timedelta(hours=1)
 
 
@@ -39,10 +39,10 @@ def emit(
 ) -> None:
     """Writes the metrics `values` with one set of `dimensions` as one line to `stream` (standard output).
 
-    They stand at `moment` (aware; now).
+    `moment` is their time, timezone-aware; by default now.
 
     Raises:
-        InvalidMetrics: the specification does not allow them, so that CloudWatch would ignore the line.
+        InvalidMetrics: the specification does not allow them, so CloudWatch would ignore the line.
     """
     clock = datetime.now(UTC)
     moment = moment or clock
@@ -74,19 +74,19 @@ def _check(namespace: str, values: Mapping[str, float], dimensions: Mapping[str,
     # A comparison with NaN is false.
     if unusable := sorted(name for name, value in values.items() if not abs(value) <= _MAX_MAGNITUDE):
         raise InvalidMetrics(
-            f"These metrics are not numbers that CloudWatch takes: {', '.join(unusable)}. Leave them out."
+            f"CloudWatch does not accept these metrics' values: {', '.join(unusable)}. Leave them out."
         )
     if unusable := [name for name, value in dimensions.items() if not _is_text(value, _MAX_DIMENSION_VALUE)]:
         raise InvalidMetrics(
             f"These dimensions are not 1 to {_MAX_DIMENSION_VALUE} printable ASCII characters: "
-            f"{', '.join(unusable)}. Leave them out or write them otherwise."
+            f"{', '.join(unusable)}. Leave them out or change them."
         )
 
 
 def _check_moment(moment: datetime, clock: datetime) -> None:
     if not clock - OLDEST <= moment <= clock + timedelta(hours=2):
         raise InvalidMetrics(
-            f"CloudWatch takes no metrics of {moment.isoformat()}: two weeks ago to two hours ahead. Leave them out."
+            f"CloudWatch accepts metrics from two weeks ago to two hours ahead, not {moment.isoformat()}. Omit them."
         )
 
 

@@ -27,20 +27,20 @@ _FOREIGN_ADDRESS = re.compile(
 
 
 _LITERAL = r"""(?:(?<!\w)'(?:[^'\\\n]|\\.)*(?:'|$)|(?<!\w)"(?=[^"\n]*')(?:[^"\\\n]|\\.)*(?:"|$))"""
-"""A text as Python's `repr` writes it, or the beginning of one that was cut off."""
+"""A text in the form of Python's `repr`, or the beginning of one that was cut off."""
 
 _NUMBER = r"-?[0-9][0-9.,]*(?:e[+-]?[0-9]+)?"
 _OWN_BIN = (
     rf"“(?:any number|missing|other known values|never seen in training|(?:below|above|exactly) {_NUMBER}"
     rf"|{_NUMBER} to {_NUMBER})”"
 )
-"""A bin as `Bins.labels` names it, unless after a category."""
+"""A bin in the form of `Bins.labels`, except after a category."""
 
 _QUOTED = re.compile(
     rf"(?P<kept>\bcolumns? {_LITERAL}(?:(?:, | and ){_LITERAL})*|{_OWN_BIN})|“[^”\n]*(?:”|$)|{_LITERAL}|…[^“”\n]*”",
     re.MULTILINE | re.IGNORECASE,
 )
-"""What messages quote: names of columns, which stand behind that word, bins of numbers, and else texts of the data."""
+"""Quotations in messages: names of columns, which follow the word "column", bins of numbers, and texts of the data."""
 
 
 class EventRefused(AutowatchError):
@@ -50,8 +50,8 @@ class EventRefused(AutowatchError):
 def publish(sns: "SNSClient", topic_arn: str, subject: str, lines: Sequence[str]) -> None:
     """Publishes one message.
 
-    SNS takes subjects of less than 100 ASCII characters on one line, and messages of 256 kB; others are made fit. Names
-    and texts of the data may stand in a line: it stays one line, and no address in it but our own can be clicked.
+    SNS accepts subjects of less than 100 ASCII characters on one line, and messages of 256 kB; others are shortened. A
+    line may contain names and texts of the data: it stays one line, and only our own addresses in it can be clicked.
     """
     ascii_subject = " ".join(subject.split()).encode("ascii", "replace").decode()
     message = "\n".join(map(_harmless, lines)).encode(errors="replace")[:_LONGEST_MESSAGE]
@@ -61,16 +61,16 @@ def publish(sns: "SNSClient", topic_arn: str, subject: str, lines: Sequence[str]
 
 
 def mailing(sns: "SNSClient", values_in_mails: bool) -> "SNSClient":
-    """What alerts are published through: lines fit a mail of 72 columns, and without `values_in_mails` texts of the
-    data are left out of each message."""
+    """The publisher of alerts: wraps lines at 72 columns and, without `values_in_mails`, removes texts of the data."""
     return cast("SNSClient", _Mail(sns, values_in_mails))
 
 
 @dataclass(frozen=True)
 class _Mail:
-    """Publishes messages with wrapped lines, and where the data's texts are to be left out with `value 1`, `value 2`
-    in place of each that was quoted: its place in the mail, so that a reader sees which are the same. Where it stands
-    in full, the mail's link says."""
+    """Publishes messages with wrapped lines; without `values_in_mails`, texts of the data become `value 1`, `value 2`.
+
+    The same text always gets the same number within a mail. The page to which the mail links has the full texts.
+    """
 
     sns: "SNSClient"
     values_in_mails: bool
@@ -84,7 +84,7 @@ class _Mail:
             return f"value {places.setdefault(match[0].strip(_QUOTES), len(places) + 1)}"
 
         text = message["Message"] if self.values_in_mails else _QUOTED.sub(hide, message["Message"])
-        # A text that is to be left out must be whole until then: lines are broken last.
+        # Lines are wrapped last, since a text to be replaced must not be broken.
         wrapped = "\n".join(map(_wrapped, text.split("\n"))).encode()[:_LONGEST_MESSAGE]
         self.sns.publish(**{**message, "Message": wrapped.decode(errors="ignore")})
 
@@ -92,13 +92,13 @@ class _Mail:
 _QUOTES = "“”'\""
 
 _LABEL = re.compile(r"[A-Z][a-z ]{1,7}: +| {10}")
-"""How a line begins whose text stands in the second column of the mail, ten characters in."""
+"""The beginning of a line whose text is in the mail's second column, after ten characters."""
 
 
 def _wrapped(line: str) -> str:
-    """The line in at most 72 columns, as far as its words allow.
+    """The line wrapped at 72 columns, if its words are short enough.
 
-    What follows is indented, so that no foreign text comes to stand where a line of ours begins.
+    Continuation lines are indented, so that foreign text never begins a line as if it were ours.
     """
     indent = line[:_TEXT_COLUMN] if _LABEL.fullmatch(line[:_TEXT_COLUMN]) else ""
     broken = textwrap.fill(
@@ -122,8 +122,8 @@ def put_event(
 ) -> None:
     """Puts one event of the source `autowatch` on the stack's own event bus, and a copy on the account's default one.
 
-    The stack acts on its own bus alone, to which only its functions may put. Anyone in the account may put to the
-    default one, where others have listened from the start.
+    The stack acts only on events of its own bus, to which only its functions may put. Anyone in the account may put to
+    the default bus; the copy serves other systems that listen there.
 
     Raises:
         EventRefused: EventBridge accepted the call, but not the event.

@@ -1,4 +1,4 @@
-"""A bucket, and the JSON objects in it, with the conditions that keep two writers apart."""
+"""A bucket and its JSON objects, with conditional writes for concurrent writers."""
 
 import itertools
 import json
@@ -26,14 +26,14 @@ _MOST_DELETED_AT_ONCE = 1000
 _MARK = "write"
 
 BROKEN_OFF = (HTTPClientError, IncompleteReadError)
-"""What reading a body raises where the connection breaks: botocore retries only until an answer begins."""
+"""Errors from reading a body if the connection breaks: botocore retries only until an answer begins."""
 
 MOST_BREAKS = 4
 """After this many consecutive breaks without a byte in between, reading fails."""
 
 
 LARGEST_DOCUMENT = 32 * 1024 * 1024
-"""The most bytes of an object that is read whole. Autowatch's own objects stay below it, since headers are bounded."""
+"""The most bytes of an object that is read whole. Autowatch's own objects are smaller, since headers are bounded."""
 
 
 class ObjectMissing(AutowatchError):
@@ -41,7 +41,7 @@ class ObjectMissing(AutowatchError):
 
 
 class DocumentMalformed(AutowatchError):
-    """A JSON document in the bucket does not have its kind's form: it was damaged, or changed by hand."""
+    """A JSON document in the bucket is malformed: it was damaged, or changed by hand."""
 
 
 class ObjectTooLarge(AutowatchError):
@@ -53,7 +53,7 @@ class ObjectChanged(AutowatchError):
 
 
 class ObjectsNotDeleted(AutowatchError):
-    """S3 deleted some of the objects and refused to delete others, whose `keys` are given."""
+    """S3 refused to delete some of the objects; `keys` names them."""
 
     def __init__(self, message: str, keys: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -62,7 +62,7 @@ class ObjectsNotDeleted(AutowatchError):
 
 @dataclass(frozen=True)
 class ObjectVersion:
-    """One version of one object: what an event, a manifest or a run refers to."""
+    """One version of one object, as referred to by an event, a manifest or a run."""
 
     key: str
     version_id: str | None
@@ -96,7 +96,7 @@ class Bucket:
         return self.read_as_with_etag(key, kind)[0]
 
     def read_as_with_etag(self, key: str, kind: type[_Kind]) -> tuple[_Kind, str]:
-        """The same and its ETag, for a later `replace_json`."""
+        """As `read_as`, with the ETag for a later `replace_json`."""
         content, etag = self.read(key)
         return self.decode(content, kind, key), etag
 
@@ -133,12 +133,12 @@ class Bucket:
     def read(
         self, key: str, version_id: str | None = None, byte_range: str | None = None
     ) -> tuple[bytes, str]:
-        """The content of a small object, or of one version of it, and its ETag; read anew where it breaks off.
+        """The content of a small object, or of one version of it, and its ETag; retried if the connection breaks.
 
         Args:
             key: the object's.
-            version_id: the version wanted; None is the newest.
-            byte_range: the bytes wanted, as the header Range has them; None is all.
+            version_id: the version; None for the newest.
+            byte_range: the bytes, in the form of the header Range; None for all.
 
         Raises:
             ObjectMissing: there is no such object.
@@ -157,15 +157,15 @@ class Bucket:
                     raise
 
     def check_size(self, key: str, size: int, largest: int) -> None:
-        """Refuses to read an object of so many bytes.
+        """Refuses to read an object that is too large.
 
         Raises:
             ObjectTooLarge: it has more than `largest`.
         """
         if size > largest:
             raise ObjectTooLarge(
-                f"{self.url(key)} has {size:,} bytes, more than the {largest:,} that are read of such an object. "
-                "Restore an earlier version, or remove it."
+                f"{self.url(key)} has {size:,} bytes, more than the {largest:,} allowed for such an object. "
+                "Restore an earlier version, or delete it."
             )
 
     def get(
@@ -186,12 +186,12 @@ class Bucket:
             raise
 
     def put(self, key: str, body: bytes, content_type: str) -> ObjectVersion:
-        """Writes `body` under `key`, whatever is there, and gives the new version."""
+        """Writes `body` under `key` unconditionally, and returns the new version."""
         answer = self.client.put_object(Bucket=self.name, Key=key, Body=body, ContentType=content_type)
         return ObjectVersion(key, answer.get("VersionId"), answer["ETag"].strip('"'), len(body))
 
     def version(self, key: str, version_id: str | None = None) -> ObjectVersion:
-        """The newest version of an object, or the one named.
+        """The newest version of an object, or the given one.
 
         Raises:
             ObjectMissing: there is no such object.
@@ -208,7 +208,7 @@ class Bucket:
         return ObjectVersion(key, answer.get("VersionId"), answer["ETag"].strip('"'), answer["ContentLength"])
 
     def metadata(self, key: str, version_id: str | None = None) -> dict[str, str]:
-        """What whoever wrote the object, or the version named, wrote to it; empty where there is none."""
+        """The user metadata of the object, or of the given version; empty if there is none."""
         try:
             if version_id:
                 return self.client.head_object(Bucket=self.name, Key=key, VersionId=version_id)["Metadata"]
@@ -224,7 +224,7 @@ class Bucket:
         return any(each["Key"] == key for each in found)
 
     def list(self, prefix: str, after: str = "") -> Iterator["ObjectTypeDef"]:
-        """The objects under a prefix by rising key, from the first key that sorts above `after`."""
+        """The objects under a prefix by ascending key, from the first key that sorts after `after`."""
         pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self.name, Prefix=prefix, StartAfter=after
         )
@@ -232,7 +232,7 @@ class Bucket:
             yield from page.get("Contents", [])
 
     def folders(self, prefix: str, after: str = "") -> Iterator[str]:
-        """The keys' beginnings under a prefix up to the next `/`, each once, by rising name."""
+        """The distinct beginnings of the keys under a prefix, up to the next `/`, in ascending order."""
         pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self.name, Prefix=prefix, StartAfter=after, Delimiter="/"
         )
@@ -243,7 +243,7 @@ class Bucket:
         """Deletes the newest versions of these objects.
 
         Raises:
-            ObjectsNotDeleted: S3 refused some; the others are gone.
+            ObjectsNotDeleted: S3 refused to delete some; the others are deleted.
         """
         self._delete([{"Key": key} for key in keys])
 
@@ -251,7 +251,7 @@ class Bucket:
         """Deletes every version, and every delete marker, of all objects under a prefix.
 
         Raises:
-            ObjectsNotDeleted: S3 refused some; the others are gone.
+            ObjectsNotDeleted: S3 refused to delete some; the others are deleted.
         """
         pages = self.client.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix)
         self._delete(
@@ -261,7 +261,7 @@ class Bucket:
         )
 
     def _delete(self, objects: Iterable[Any]) -> None:
-        """Deletes what it can, and tells of the rest in the end."""
+        """Deletes what it can, and reports the rest at the end."""
         errors: list[Any] = []
         remaining, asked = iter(objects), 0
         while batch := list(itertools.islice(remaining, _MOST_DELETED_AT_ONCE)):
@@ -276,7 +276,7 @@ class Bucket:
             )
 
     def kept_until(self, key: str) -> datetime | None:
-        """Until when S3 lets nobody delete the newest version of an object; None where whoever has the right may."""
+        """Until when Object Lock protects the newest version of an object; None if it is not locked."""
         try:
             retention = self.client.get_object_retention(Bucket=self.name, Key=key)["Retention"]
         except ClientError as error:
@@ -287,33 +287,33 @@ class Bucket:
         return until if until > datetime.now(UTC) else None
 
     def write_json(self, key: str, document: Any) -> None:
-        """Writes `document`, of dataclasses, dicts, lists and what JSON has, under `key`, whatever is there."""
+        """Writes `document`, of dataclasses, dicts, lists and JSON's types, under `key` unconditionally."""
         self.put(key, _encode(document), "application/json")
 
     def write_json_if_absent(self, key: str, document: Any, keep_until: datetime | None = None) -> str:
-        """Writes `document` under `key` if nothing is there yet, and gives its ETag.
+        """Writes `document` under `key` if there is no object yet, and returns its ETag.
 
         Args:
-            keep_until: until then S3 lets nobody delete what was written; the bucket must have Object Lock.
+            keep_until: S3 protects the object from deletion until then; the bucket must have Object Lock.
 
         Raises:
-            ObjectChanged: there is an object already; it stays as it is.
+            ObjectChanged: there is an object already; it stays unchanged.
         """
         lock = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": keep_until} if keep_until else {}
         return self._write_on_condition(key, document, IfNoneMatch="*", **lock)
 
     def replace_json(self, key: str, document: Any, etag: str | None) -> str:
-        """Writes `document` over the version of `key` that has this ETag (None: over nothing), and gives the new one's.
+        """Replaces the version of `key` that has this ETag (None: no object may exist), and returns the new ETag.
 
         Raises:
-            ObjectChanged: the object is gone, is there, or has another ETag by now; it stays as it is.
+            ObjectChanged: the object was deleted or created, or has another ETag by now; it stays unchanged.
         """
         if etag is None:
             return self.write_json_if_absent(key, document)
         return self._write_on_condition(key, document, IfMatch=etag)
 
     def _write_on_condition(self, key: str, document: Any, **condition: Any) -> str:
-        """Writes with a unique mark. When boto3 retries after a lost answer, the mark shows that it had succeeded."""
+        """Writes with a unique mark, which shows if a first try succeeded whose answer was lost to boto3's retry."""
         mark = {_MARK: uuid.uuid4().hex}
         try:
             answer = self.client.put_object(
@@ -328,12 +328,12 @@ class Bucket:
             if error.response["Error"]["Code"] not in (*_CONDITION_FAILED, *_ABSENT):
                 raise
             if (etag := self._marked(key, mark)) is None:
-                raise ObjectChanged(f"{self.url(key)} was written by somebody else.") from error
+                raise ObjectChanged(f"{self.url(key)} was changed by another writer.") from error
             return etag
         return answer["ETag"]
 
     def _marked(self, key: str, mark: dict[str, str]) -> str | None:
-        """The ETag of the object under `key` if it bears this mark."""
+        """The ETag of the object under `key` if it has this mark; otherwise None."""
         try:
             found = self.client.head_object(Bucket=self.name, Key=key)
         except ClientError:
@@ -342,7 +342,7 @@ class Bucket:
 
 
 def _encode(document: Any) -> bytes:
-    # Half of a surrogate pair, which foreign JSON may hold, has no UTF-8; Python's escape for it is JSON's too.
+    # Half of a surrogate pair, which foreign JSON may hold, has no UTF-8; Python's escape for it is valid JSON.
     return json.dumps(
         msgspec.to_builtins(document, enc_hook=_plain_float), ensure_ascii=False, indent=1, allow_nan=False
     ).encode(errors="backslashreplace")

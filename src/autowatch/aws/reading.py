@@ -1,5 +1,6 @@
-"""Reads objects to the end even if connections break: the rest is requested again. Input files are read in exactly the
-announced version, whole or in a range of bytes.
+"""Reads objects to the end even if connections break, by requesting the rest.
+
+Input files are read in exactly the announced version, whole or as a range of bytes.
 """
 
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ def read_input(
     """The bytes of `file` from `start` up to, not including, `end` (None: all that follow), in chunks.
 
     Raises:
-        InputGone: that version is not there any more.
+        InputGone: that version no longer exists.
         HTTPClientError, IncompleteReadError: the connection broke four times without a byte in between.
     """
     with closing(ResumedBody(bucket, file, start, end)) as body:
@@ -40,14 +41,13 @@ def read_input(
 
 
 class ResumedBody:
-    """The bytes of one version of an object, for reading that takes minutes.
+    """The bytes of one version of an object, for reads that take minutes.
 
-    botocore tries a request again until the answer begins, not when its body breaks off, which in minutes of reading
-    happens now and then.
+    botocore retries a request only until the answer begins, but in minutes of reading a body breaks off now and then.
     """
 
     def __init__(self, bucket: Bucket, file: ObjectVersion, start: int = 0, end: int | None = None) -> None:
-        """Bytes from `start` up to, not including, `end` (None: all that follow)."""
+        """The range from `start` up to, not including, `end` (None: the end of the object)."""
         self.file = file
         self._bucket = bucket
         self._place, self._end = start, end
@@ -57,13 +57,13 @@ class ResumedBody:
 
     @classmethod
     def of_key(cls, bucket: Bucket, key: str, version_id: str | None = None) -> "ResumedBody":
-        """The object that lies under `key` now, or one version of it.
+        """The current object under `key`, or one version of it.
 
         Raises:
             ObjectMissing: there is none.
         """
         answer = bucket.get(key, version_id)
-        # Without a version asked for, the rest is asked for by the ETag: to ask by the version is another right.
+        # Without a given version, the rest is requested by ETag: reading by version needs another permission.
         file = ObjectVersion(key, version_id, answer["ETag"].strip('"'), answer["ContentLength"])
         opened = cls(bucket, file)
         opened._begin(answer)
@@ -73,7 +73,7 @@ class ResumedBody:
         """The next bytes, at most `size`; none at the end.
 
         Raises:
-            InputGone: the version is not there any more.
+            InputGone: the version no longer exists.
             HTTPClientError, IncompleteReadError: the connection broke four times without a byte in between.
         """
         while True:
@@ -97,7 +97,7 @@ class ResumedBody:
             return chunk
 
     def close(self) -> None:
-        """Close the connection."""
+        """Closes the connection."""
         if self._body is not None:
             self._body.close()
             self._body = None

@@ -1,4 +1,4 @@
-"""What state machines need: errors that a state caught, waits between polls, and throttling by SageMaker."""
+"""For state machines: errors that a state caught, waits between polls, and throttling by SageMaker."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from autowatch.errors import AutowatchError
 def read_cause(error: dict[str, str]) -> tuple[str, str]:
     """The name and the message of an error that Step Functions caught.
 
-    A Lambda function's own error comes as JSON inside `Cause`; other ones (time-outs, permissions) as plain text.
+    An error raised by a Lambda function comes as JSON in `Cause`; others (time-outs, permissions) as plain text.
     """
     cause = error.get("Cause", "")
     try:
@@ -23,15 +23,15 @@ def read_cause(error: dict[str, str]) -> tuple[str, str]:
 
 
 _LOOKS = 100
-"""Looks after which the waits begin to grow, each by about a hundredth of the time gone by.
+"""The number of polls after which the waits grow, each by about a hundredth of the elapsed time.
 
-Step Functions ends an execution at its 25,000th event, and one look takes nine. So even a day of looking that began at
-one look a second stays below 8,000.
+Step Functions ends an execution at its 25,000th event, and one poll takes nine. So even a day of polling that began
+with one poll a second takes fewer than 8,000 events.
 """
 
 
 def next_wait(elapsed_seconds: float, shortest_seconds: int) -> int:
-    """Whole seconds to wait after `elapsed_seconds` of waiting, `shortest_seconds` at first."""
+    """The whole seconds to wait after `elapsed_seconds` of waiting; `shortest_seconds` at first."""
     return max(shortest_seconds, int(elapsed_seconds / _LOOKS))
 
 
@@ -39,19 +39,19 @@ _CODES = ("ThrottlingException", "Throttling", "TooManyRequestsException", "Requ
 
 
 class Throttled(AutowatchError):
-    """SageMaker throttles. That is temporary, so a training of hours need not fail."""
+    """SageMaker throttled a request. That is temporary, so a training of hours need not fail."""
 
 
 @contextmanager
 def naming_throttling() -> Iterator[None]:
-    """Gives a throttled request a name of its own, which the state machine waits on and tries again.
+    """Turns throttling into `Throttled`, which the state machine retries after a wait.
 
     Raises:
-        Throttled: the request was turned away, boto3's own attempts included.
+        Throttled: the request was throttled at all of boto3's attempts.
     """
     try:
         yield
     except ClientError as error:
         if error.response["Error"]["Code"] in _CODES:
-            raise Throttled(f"SageMaker throttles {error.operation_name}. Later it will answer.") from error
+            raise Throttled(f"SageMaker throttled {error.operation_name}. A later call succeeds.") from error
         raise

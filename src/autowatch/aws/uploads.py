@@ -1,6 +1,6 @@
-"""Writing an object of any size to S3 piece by piece: it appears whole, or not at all.
+"""Writes an object of any size to S3 piece by piece: it appears whole, or not at all.
 
-Joining objects to one inside S3: multipart upload by copy, so that only what is too small for it passes through.
+Also joins objects inside S3, by multipart upload with copied parts, so that only small parts pass through this process.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,15 +29,14 @@ _GONE = "NoSuchUpload"
 
 
 class UploadGone(AutowatchError):
-    """Another run aborted this multipart upload: the run that has committed aborts all others'."""
+    """Another run aborted this multipart upload: the run that commits aborts those of all others."""
 
 
 class Upload:
-    """An object that is being written; small ones go as one put, larger ones in parts of 5 MB, two at a time.
+    """An object that is being written: a small one by one put, a larger one in parts of 5 MB, two at a time.
 
-    Use it with `with`: nothing is there before `complete`, and what was begun is taken back where the block ends
-    without it. Nothing is written either where nothing was given. `write` and `complete` raise UploadGone where
-    somebody else has taken the upload back.
+    Use it as a context manager: the object appears with `complete`, and is aborted if the block ends without it.
+    `write` and `complete` raise UploadGone if another run has aborted the upload.
     """
 
     def __init__(self, bucket: Bucket, key: str, content_type: str) -> None:
@@ -71,7 +70,7 @@ class Upload:
         return self._sent + self._waiting_bytes
 
     def write(self, data: bytes | memoryview) -> None:
-        """Appends `data`, which must not change any more."""
+        """Appends `data`, which must not change afterwards."""
         rest = memoryview(data)
         while self._waiting_bytes + len(rest) >= PART_BYTES:
             end = PART_BYTES - self._waiting_bytes
@@ -118,12 +117,12 @@ class Upload:
             if error.response["Error"]["Code"] != _GONE:
                 raise
             raise UploadGone(
-                f"The upload of {self._object['Key']} was taken back. Announce its input again if it has no manifest."
+                f"The upload of {self._object['Key']} was aborted. Announce its input again if it has no manifest."
             ) from error
 
 
 def abort_uploads(bucket: Bucket, prefix: str) -> None:
-    """Aborts the multipart uploads under way to keys that begin with `prefix`."""
+    """Aborts unfinished multipart uploads to keys that begin with `prefix`."""
     client = bucket.client
     # Aborted uploads are no longer listed, so the first page is enough each time.
     while uploads := client.list_multipart_uploads(Bucket=bucket.name, Prefix=prefix).get("Uploads"):
@@ -135,14 +134,14 @@ def _abort(client: "S3Client", **upload: Any) -> None:
     try:
         client.abort_multipart_upload(**upload)
     except ClientError as error:
-        # Another run has aborted or completed it.
+        # Another run has already aborted or completed it.
         if error.response["Error"]["Code"] != _GONE:
             raise
 
 
 SMALLEST_PART = 5 * 1024 * 1024
 LARGEST_PART = 5 * 1024 * 1024 * 1024
-"""S3's bounds for a part; the last one may be smaller."""
+"""S3's limits for a part; the last part may be smaller."""
 
 
 _AT_ONCE = 16
@@ -171,10 +170,10 @@ class Range:
 
 
 def concatenate(bucket: Bucket, sources: Sequence[Source], target: str, content_type: str) -> str | None:
-    """Writes the objects `sources`, one behind the other, to `target`, and gives its version id.
+    """Joins the objects `sources`, in this order, into `target`.
 
-    `target` appears whole or not at all: what was begun is taken back where anything fails. At most 16 parts of
-    10 MiB are held at once.
+    `target` appears whole or not at all: the upload is aborted if anything fails. At most 16 parts of 10 MiB are in
+    memory.
 
     Returns:
         The version id; None in a bucket without versions.
@@ -205,11 +204,11 @@ def concatenate(bucket: Bucket, sources: Sequence[Source], target: str, content_
 def copy_range(
     bucket: Bucket, source: Range, target: str, content_type: str, version_id: str | None, etag: str
 ) -> None:
-    """Copies some bytes of one version of an object to an object of their own, inside S3.
+    """Copies a range of one version of an object to another object, inside S3.
 
     Args:
         source: at most `LARGEST_PART` bytes of it.
-        version_id: the version; None in a bucket without versions, where `etag` tells them apart.
+        version_id: the version; None in a bucket without versions, where `etag` identifies the content.
     """
     client = bucket.client
     begun = client.create_multipart_upload(Bucket=bucket.name, Key=target, ContentType=content_type)
@@ -237,7 +236,7 @@ def copy_range(
 def cut_parts(sources: Sequence[Source]) -> list[list[Range]]:
     """The parts of the target, each of one or more ranges; all but the last have at least `SMALLEST_PART` bytes.
 
-    A part of one range that is large enough can be copied; what is smaller is filled up from what follows.
+    A part that is a single range is copied if it is large enough; a smaller one is filled up from the next ranges.
     """
     parts: list[list[Range]] = []
     begun: list[Range] = []

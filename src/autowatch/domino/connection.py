@@ -1,8 +1,6 @@
 """Sends requests to Domino Model Monitor, with time limits, retries and named failures.
 
-One module for each of Domino's APIs has the requests (`autowatch.domino_v0`, `autowatch.domino_v2`).
-
-The HTTP session in which Domino is called.
+The requests themselves are in one module for each of Domino's APIs: `autowatch.domino.v0` and `autowatch.domino.v2`.
 """
 
 import contextlib
@@ -42,7 +40,7 @@ _RANDOM = SystemRandom()
 
 
 class DominoError(AutowatchError):
-    """Domino did not carry out a request."""
+    """Domino did not fulfil a request."""
 
 
 class DominoRefused(DominoError):
@@ -50,11 +48,11 @@ class DominoRefused(DominoError):
 
 
 class DominoCredentialsRefused(DominoRefused):
-    """Domino accepts the token for no request."""
+    """Domino rejects the token."""
 
 
 class DominoAnswerUnusable(DominoError):
-    """The answer is not from Domino, so it is unknown whether anything was done."""
+    """The answer is not one of Domino's, so it is unknown whether the request took effect."""
 
 
 class DominoUnavailable(DominoError):
@@ -67,11 +65,11 @@ class DominoTimeUp(DominoError):
 
 @dataclass(frozen=True)
 class Wire:
-    """What distinguishes one generation of Domino's API.
+    """One generation of Domino's API.
 
     Attributes:
-        header: the header that carries the token, unless another one is set.
-        url_ending: how `DMM_URL` ends, for messages.
+        header: the default header for the token.
+        url_ending: the end of `DMM_URL`, for messages.
         if_not_found: what to check when Domino answers 404.
     """
 
@@ -81,10 +79,10 @@ class Wire:
 
 
 class DominoToken:
-    """The token, read when it is first needed and kept, also from one invocation to the next.
+    """The token, read on first use and cached, also across invocations.
 
     Args:
-        read: gives the token as it is in its secret.
+        read: returns the token that the secret holds.
     """
 
     def __init__(self, read: Callable[[], str]) -> None:
@@ -99,18 +97,18 @@ class DominoToken:
         return self._value or self.read_again()
 
     def read_again(self) -> str:
-        """The token as it is in its secret at this moment, for one that was refused may have been rotated."""
+        """Reads the token from the secret again, since a rejected token may have been rotated."""
         self._value = self._read()
         return self._value
 
 
 @dataclass(frozen=True)
 class DominoConnection:
-    """Where Domino is and how to call it. `url` is `DMM_URL`; the token is not shown by `repr`.
+    """Where Domino is and how to call it. `url` is `DMM_URL`; `repr` does not show the token.
 
-    The waits between attempts double from `first_wait_seconds`; each is shortened at random (full jitter),
-    so that loaders that were turned away together do not come back together. No attempt begins when
-    `seconds_left` gives less than `attempt_seconds`.
+    The waits between attempts double from `first_wait_seconds`; each is shortened at random (full jitter), so that
+    loaders that failed together do not retry together. No attempt begins if `seconds_left` returns less than
+    `attempt_seconds`.
     """
 
     session: requests.Session
@@ -128,13 +126,13 @@ class DominoConnection:
 
     @property
     def attempt_seconds(self) -> float:
-        """How long one attempt takes at worst: to connect, to the first byte of the reply, to the last one read."""
+        """The longest duration of one attempt: to connect, to the first byte of the reply, to the last byte read."""
         return self.connect_timeout_seconds + 2 * self.reply_timeout_seconds
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What Domino answered: the status and the body, or as much of it as was read."""
+    """Domino's reply: the status, and the body or the part of it that was read."""
 
     status: int
     text: str
@@ -152,26 +150,26 @@ def send(
     attempts: int | None = None,
     read_at_most_bytes: int = _READ_AT_MOST_BYTES,
 ) -> Reply:
-    """Sends one request to `DMM_URL` + `path` and gives the reply: a 2xx, or one that `settles` the matter.
+    """Sends one request to `DMM_URL` + `path` and returns the reply: a 2xx, or one that `settles` accepts.
 
-    429, 5xx and network failures are tried again; everything else is final at once. A token that is refused is read
-    again from its secret once, for it may have been rotated. Redirects are not followed: a PUT would arrive as the GET
-    of some login page, whose 200 would pass for success, and the token would go to another host.
+    Retries 429, 5xx and network failures; everything else is final. A rejected token is read from its secret again
+    once, since it may have been rotated. Redirects are not followed: a PUT would become the GET of a login page, whose
+    200 would look like success, and the token would be sent to another host.
 
     Args:
-        connection: where to.
+        connection: how to reach Domino.
         method: the HTTP method.
-        path: what follows `DMM_URL`.
+        path: the part of the URL after `DMM_URL`.
         body: sent as JSON.
-        settles: whether the API's module can interpret a reply, whatever its status.
-        attempts: how often at most, in place of the connection's.
-        read_at_most_bytes: of the reply's body.
+        settles: whether the API's module can interpret a reply with an error status.
+        attempts: the most attempts; by default the connection's.
+        read_at_most_bytes: the most bytes of the reply's body to read.
 
     Raises:
         DominoCredentialsRefused: 401 or 403.
-        DominoRefused: any other answer that is not a success.
+        DominoRefused: any other error that is not retried.
         DominoUnavailable: no final answer after all attempts.
-        DominoTimeUp: there is no time for the first attempt.
+        DominoTimeUp: there is not enough time for the first attempt.
     """
     url = f"{connection.url.rstrip('/')}/{path}"
     attempts = attempts or connection.attempts
@@ -185,7 +183,7 @@ def send(
         except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
             trouble = f"{type(error).__name__}: {_cut(str(error))}"
         except (requests.RequestException, UnicodeError) as error:
-            # Not a network failure, so it comes from the URL: no scheme, no host, an impossible port.
+            # Not a network failure, so the URL is wrong: no scheme, no host, or an impossible port.
             raise DominoRefused(
                 f"{method} {url} cannot be sent ({type(error).__name__}). Check the parameter DmmUrl."
             ) from error
@@ -200,42 +198,42 @@ def send(
             longest = connection.first_wait_seconds * 2**attempt
             connection.sleep(max(pause, _RANDOM.uniform(0, longest)))
     if not trouble:
-        raise DominoTimeUp(f"{method} {url} was not sent: the time that is left does not suffice.")
+        raise DominoTimeUp(f"{method} {url} was not sent: too little time is left.")
     raise DominoUnavailable(
         f"{method} {url} failed at every attempt, {attempts} at most; the last answer was: {trouble} "
-        "The next run tries again. If this stays, check the parameter DmmUrl and whether Domino is up."
+        "The next run tries again. If this persists, check the parameter DmmUrl and whether Domino is up."
     )
 
 
 def read_document(reply: Reply) -> Any:
-    """The JSON document that is the reply's body.
+    """The JSON document in the reply's body.
 
     Raises:
-        DominoAnswerUnusable: it is not JSON, or longer than was read.
+        DominoAnswerUnusable: the body is not JSON, or was not read to its end.
     """
     if not reply.is_complete:
         raise DominoAnswerUnusable(
-            f"Domino's answer was not at its end after {len(reply.text):,} characters, or did not come in time. "
-            "The next run asks again."
+            f"Domino's answer was not complete after {len(reply.text):,} characters, or did not come in time. "
+            "The next run tries again."
         )
     try:
         return json.loads(reply.text)
     except (ValueError, RecursionError) as error:
         raise DominoAnswerUnusable(
-            f"Domino answered {_describe(reply)} That is no JSON: check the parameter DmmUrl."
+            f"Domino answered {_describe(reply)} That is not JSON: check the parameter DmmUrl."
         ) from error
 
 
 def unusable(reply: Reply) -> DominoAnswerUnusable:
-    """The error for a success whose body says something else than a success does."""
+    """The error for a success status whose body is not that of a success."""
     return DominoAnswerUnusable(
-        f"Domino answered {_describe(reply)} That is not how Domino confirms, so nothing is taken as done; "
-        "the next run asks again. If this stays, check the parameter DmmUrl."
+        f"Domino answered {_describe(reply)} That is not a confirmation, so the request counts as failed; "
+        "the next run tries again. If this persists, check the parameter DmmUrl."
     )
 
 
 def refused(reply: Reply, remedy: str) -> DominoRefused:
-    """The error for an answer that the wire understands as a refusal."""
+    """The error for a reply that means a refusal in this API."""
     return DominoRefused(f"Domino answered {_describe(reply)} {remedy}")
 
 
@@ -269,7 +267,7 @@ def _exchange(
         url,
         json=body,
         headers={"Accept": "application/json"},
-        # Given as `auth`, since a header would give way to a netrc entry for the host.
+        # Passed as `auth`, since a netrc entry for the host would override a header.
         auth=with_token,
         timeout=(connection.connect_timeout_seconds, connection.reply_timeout_seconds),
         allow_redirects=False,
@@ -281,7 +279,7 @@ def _exchange(
         )
         return Reply(
             response.status_code,
-            # Of what a server echoes, errors quote the beginning.
+            # Removes the token, since a server may echo it and errors quote the beginning of the body.
             content.decode("utf-8", "replace").replace(token, "(the token)"),
             is_complete,
             _seconds(response.headers.get("Retry-After", "")),
@@ -289,8 +287,10 @@ def _exchange(
 
 
 def _beginning(response: requests.Response, limit: int, until: float) -> tuple[bytes, bool]:
-    """The first bytes of the body, which may be huge or trickle, read until `until` (monotonic seconds); and whether
-    they are all of it."""
+    """The first bytes of the body, read until `until` (monotonic seconds), and whether they are the whole body.
+
+    The body may be huge, or arrive slowly.
+    """
     pieces: list[bytes] = []
     size = 0
     while time.monotonic() < until:
@@ -338,16 +338,16 @@ def _describe(reply: Reply) -> str:
 
 
 def _cut(text: str) -> str:
-    """Foreign text for a message: one line, printable, not too long."""
+    """Foreign text for a message: one printable line of limited length."""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return line if len(line) <= _SHOW_AT_MOST_CHARACTERS else f"{line[:_SHOW_AT_MOST_CHARACTERS]}…"
 
 
 def open_session(calls_at_once: int) -> requests.Session:
-    """A session that so many threads may share: it keeps connections, and nothing else between two requests.
+    """A session that this many threads may share; between requests it keeps connections but no cookies.
 
-    The head of a reply must be there, as a whole, within one and a half times the read time-out. That one begins anew
-    with every byte, so that a server that trickles would hold a caller for as long as it likes.
+    The whole head of a reply must arrive within one and a half times the read time-out. The time-out itself restarts
+    with every byte, so a server that sends slowly could block the caller for ever.
     """
     session = requests.Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -358,7 +358,7 @@ def open_session(calls_at_once: int) -> requests.Session:
 
 @contextlib.contextmanager
 def _ended_after(connection: HTTPConnection) -> Iterator[None]:
-    """Ends the connection's socket after its time-out and a half, so that a thread that reads from it gets its end."""
+    """Shuts the socket down after one and a half times its time-out, which ends a blocked read from it."""
     connected, seconds = connection.sock, connection.timeout
     if not isinstance(seconds, int | float):
         yield
@@ -374,7 +374,7 @@ def _ended_after(connection: HTTPConnection) -> Iterator[None]:
 
 def _end(connected: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        # Not the method of a TLS socket, which would take the session from under the reader.
+        # Not the method of a TLS socket, which would break the TLS session while another thread reads from it.
         socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
 
@@ -405,4 +405,4 @@ class _Adapter(HTTPAdapter):
 
 
 class DominoTokenUnusable(AutowatchError):
-    """The secret does not give a token that can be sent."""
+    """The secret does not hold a usable token."""

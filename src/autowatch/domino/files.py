@@ -1,6 +1,4 @@
-"""A file to register with Domino, and its name there. Lists the files of a day without a receipt, which are not
-registered yet.
-"""
+"""The files to register with Domino: their names there, and the files of a day that have no receipt yet."""
 
 import hashlib
 import re
@@ -35,10 +33,10 @@ class Dataset:
     """One file to register.
 
     Attributes:
-        kind: what it holds.
-        key: where it lies in the bucket.
+        kind: what the file holds.
+        key: its key in the bucket.
         run: the run that scored its rows.
-        version_id: which version of the object was committed, where the bucket keeps versions.
+        version_id: the committed version of the object; None in a bucket without versions.
     """
 
     kind: DatasetKind
@@ -48,8 +46,11 @@ class Dataset:
 
     @property
     def name(self) -> str:
-        """A name that no other version of any object has: the end of the key in ASCII letters, digits, `-` and `_`, and
-        hexadecimal digits of the SHA-256 of key and version. The same on every retry."""
+        """A name unique to this version of this object, and the same on every retry.
+
+        The end of the key in ASCII letters, digits, `-` and `_`, and hexadecimal digits of the SHA-256 of key and
+        version.
+        """
         digest = hashlib.sha256(f"{self.key}\n{self.version_id or ''}".encode()).hexdigest()[:_DIGITS]
         readable = re.sub(r"[^A-Za-z0-9_-]+", "-", self.key.removesuffix(".csv"))
         return f"{readable[-_MOST_CHARACTERS_OF_THE_KEY:].strip('-')}-{digest}"
@@ -67,7 +68,7 @@ class PredictionsGone(AutowatchError):
 
 @dataclass(frozen=True)
 class NewFiles:
-    """The keys of files without a receipt: those that are there, and those that only their manifest names."""
+    """The keys of files without a receipt: `keys` exist; `gone` are named by a manifest but do not exist."""
 
     keys: list[str]
     gone: list[str]
@@ -75,14 +76,14 @@ class NewFiles:
 
 @dataclass(frozen=True)
 class FilesByDay:
-    """Where files of one kind lie, below `<prefix>date=<day>/`."""
+    """The place of the files of one kind: under `<prefix>date=<day>/`."""
 
     kind: DatasetKind
     prefix: str
 
 
 def list_new_files(bucket: Bucket, files: FilesByDay, day: str) -> NewFiles:
-    """The day's files that have no receipt: committed predictions, or labels."""
+    """The day's files without a receipt: committed predictions, or labels."""
     folder = day_folder(files.prefix, day)
     there = {item["Key"] for item in bucket.list(folder)}
     if files.kind == "predictions":
@@ -99,7 +100,7 @@ def list_new_files(bucket: Bucket, files: FilesByDay, day: str) -> NewFiles:
 def read_datasets(
     bucket: Bucket, files: FilesByDay, new: NewFiles
 ) -> tuple[list[Dataset], list[tuple[str, Exception]]]:
-    """The files' details, oldest first; and the files that cannot be used, which do not stop the others."""
+    """The files, oldest first; and the unusable files with their errors."""
     if files.kind == "labels":
         return [_labels(key) for key in sorted(new.keys, key=_labels_age)], []
     commits: list[tuple[str, Dataset]] = []
@@ -117,13 +118,13 @@ def read_datasets(
 
 def _gone(bucket: Bucket, key: str) -> PredictionsGone:
     return PredictionsGone(
-        f"{bucket.url(key)} is not there any more, though its manifest is. Restore it, or remove the manifest."
+        f"{bucket.url(key)} no longer exists, but its manifest does. Restore the file, or delete the manifest."
     )
 
 
 @dataclass(frozen=True)
 class _Commit:
-    """The fields of a manifest that Domino gets."""
+    """The fields of a manifest that registration needs."""
 
     predictions_key: str
     run: str
@@ -132,11 +133,13 @@ class _Commit:
 
 
 def _read_commit(bucket: Bucket, key: str) -> tuple[str, Dataset]:
-    """When the predictions were finished, and what is known of them."""
+    """When the predictions were finished, and the file to register."""
     where = manifest_key(key)
     manifest = bucket.read_as(where, _Commit)
     if manifest.predictions_key != key:
-        raise DocumentMalformed(f"{bucket.url(where)} speaks of another file. Restore it or remove it.")
+        raise DocumentMalformed(
+            f"{bucket.url(where)} names another file. Restore an earlier version, or delete it."
+        )
     return manifest.finished, Dataset("predictions", key, manifest.run, manifest.predictions_version_id)
 
 

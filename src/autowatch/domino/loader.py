@@ -1,6 +1,6 @@
-"""One daily run of the Domino loader: registers every new file, then reads back what Domino says.
+"""One daily run of the Domino loader: registers every new file, then reads Domino's checks.
 
-Reading back what Domino (v2) says of the model in force: its last drift checks and how far its ingestion is.
+The checks (v2 only) are the last drift checks and the ingestion status of the model in force.
 """
 
 import logging
@@ -38,7 +38,7 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LoaderSettings:
-    """What the loader works on, and where its metrics go."""
+    """The loader's settings."""
 
     region: str
     predictions_prefix: str
@@ -55,11 +55,11 @@ def load_new_files(
     settings: LoaderSettings,
     now: datetime,
 ) -> dict[str, Any]:
-    """Registers what is new and gives the counts, and whether Domino's own checks could be read back.
+    """Registers new files; returns the counts, and whether Domino's own checks were read.
 
     Raises:
-        RegistrationFailed: after all files were tried and all else was done, if some were not registered.
-        NoTimeToRegister: there were files, and no time for one.
+        RegistrationFailed: some files were not registered; raised after everything else is done.
+        NoTimeToRegister: there were files, but not enough time for one.
     """
     registry = ModelRegistry(bucket, connection, settings.stack, domino.datasource)
     registrations = register_new_files(
@@ -127,23 +127,23 @@ _LONGEST_NAME = 200
 
 
 _MILLISECONDS_FROM = 1e11
-"""A number above this counts milliseconds: seconds come to it in the year 5138."""
+"""A number above this counts milliseconds: seconds reach it in the year 5138."""
 
 
 def read_back_checks(
     bucket: Bucket, connection: DominoConnection, run: str, model_id: str, now: datetime
 ) -> None:
-    """Writes what Domino says of the model to `monitoring/domino/checks.json`.
+    """Writes Domino's checks of the model to `monitoring/domino/checks.json`.
 
     Raises:
-        DominoError: Domino could not be asked.
-        DominoAnswerUnusable: it does not list the model, or the answer has another form.
+        DominoError: the request failed.
+        DominoAnswerUnusable: Domino does not list the model, or the answer has another form.
     """
     model = next((item for item in list_models(connection, _LAST_CHECKS) if item.id == model_id), None)
     if model is None:
         raise DominoAnswerUnusable(
             f"Domino does not list the model {model_id} of run {run}. If it was deleted there, delete "
-            f"{domino_model_key(run)}, and the next run makes it known again."
+            f"{domino_model_key(run)}, and the next run registers it again."
         )
     checks = [_check(item) for item in _drift_checks(model)]
     document = {
@@ -185,7 +185,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _name(variable: Any) -> str:
-    """A variable's name: alone (assumed), or in an object (assumed)."""
+    """A variable's name: plain or in an object (both forms are assumed)."""
     name = variable.get("name") if isinstance(variable, dict) else variable
     if not isinstance(name, str):
         raise _no_check()

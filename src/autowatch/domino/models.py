@@ -1,6 +1,6 @@
-"""The models as which Domino (v2) knows the runs: registered once each, recorded in the bucket.
+"""The runs' models in Domino (v2): each is registered once and recorded in the bucket.
 
-Composes what Domino gets about a run's model: its columns, its training data, and how later files belong to it.
+Also composes what Domino receives about a model: its columns, its training data, and the variables of later files.
 """
 
 import logging
@@ -28,7 +28,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class TrainingDataGone(AutowatchError):
-    """Domino does not know a run's model, and what it was trained on is no longer there to make it known with."""
+    """A run's model is not registered with Domino, and its training data, which registration needs, are gone."""
 
 
 class RunUnusable(AutowatchError):
@@ -37,8 +37,10 @@ class RunUnusable(AutowatchError):
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """What `monitoring/domino/models/<run>.json` holds; `configured` are the kinds of datasets whose variables Domino
-    has been given."""
+    """What `monitoring/domino/models/<run>.json` holds.
+
+    `configured` are the kinds of datasets whose variables Domino has.
+    """
 
     run: str
     model_id: str
@@ -48,7 +50,7 @@ class ModelRecord:
 
 @dataclass(frozen=True)
 class ModelRegistry:
-    """Where models are registered and recorded: the bucket, Domino, and what the model's data are called there."""
+    """Where models are registered and recorded: the bucket, Domino, and the name of the data source there."""
 
     bucket: Bucket
     connection: DominoConnection
@@ -57,15 +59,15 @@ class ModelRegistry:
 
 
 def ensure_model(registry: ModelRegistry, run: str) -> ModelRecord:
-    """The record of the run's model, which is registered first if Domino does not know it.
+    """The record of the run's model, which is registered first if necessary.
 
-    The model is looked for by its name before it is registered, and again when no answer came: a request whose answer
-    was lost may have taken effect, and sent again it would make a second model.
+    The model is looked up by name before it is registered, and again if no answer came: a request whose answer was lost
+    may have taken effect, and a second one would create a second model.
 
     Raises:
-        DominoError: Domino did not do its part.
-        ObjectMissing, TrainingDataGone: the run's contract or training data are not there.
-        RunUnusable: its contract or record is there, and broken.
+        DominoError: a request to Domino failed.
+        ObjectMissing, TrainingDataGone: the run's contract or training data do not exist.
+        RunUnusable: its contract or record is malformed.
     """
     if record := read_model_record(registry.bucket, run):
         return record
@@ -75,16 +77,16 @@ def ensure_model(registry: ModelRegistry, run: str) -> ModelRecord:
     try:
         registry.bucket.write_json_if_absent(domino_model_key(run), asdict(record))
     except ObjectChanged:
-        # Somebody else registered it at the same moment. The record decides, so that all files go to one model.
+        # Another loader registered it at the same moment. Its record wins, so that all files go to one model.
         return read_model_record(registry.bucket, run) or record
     return record
 
 
 def read_model_record(bucket: Bucket, run: str) -> ModelRecord | None:
-    """The record of the run's model; None where there is none.
+    """The record of the run's model; None if there is none.
 
     Raises:
-        RunUnusable: what is there is no record.
+        RunUnusable: the record is malformed.
     """
     try:
         document = bucket.read_json(domino_model_key(run))
@@ -98,8 +100,8 @@ def read_model_record(bucket: Bucket, run: str) -> ModelRecord | None:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunUnusable(
-            f"{bucket.url(domino_model_key(run))} is no record of a model ({type(error).__name__}). Delete it, and the "
-            "next run looks for the model in Domino."
+            f"{bucket.url(domino_model_key(run))} is not a valid model record ({type(error).__name__}). Delete it: "
+            "the next run looks the model up in Domino."
         ) from error
 
 
@@ -108,26 +110,26 @@ def read_run_contract(bucket: Bucket, run: str) -> Contract:
 
     Raises:
         ObjectMissing: there is none.
-        RunUnusable: what is there is no contract.
+        RunUnusable: the contract is malformed.
     """
     key = contract_key(run)
     try:
         return read_contract(bucket, key)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunUnusable(
-            f"{bucket.url(key)} is no contract ({type(error).__name__}). Restore its earlier version."
+            f"{bucket.url(key)} is not a valid contract ({type(error).__name__}). Restore its earlier version."
         ) from error
 
 
 def note_configured(bucket: Bucket, record: ModelRecord, kind: DatasetKind) -> ModelRecord:
-    """The record, and the object, with `kind` among what is configured."""
+    """Adds `kind` to the configured kinds of the record, and writes it."""
     noted = replace(record, configured=(*record.configured, kind))
     bucket.write_json(domino_model_key(record.run), asdict(noted))
     return noted
 
 
 def publish_model_id(ssm: "SSMClient", parameter: str, model_id: str) -> None:
-    """Puts the id of the model in force into the SSM parameter, where it is not there yet.
+    """Writes the id of the model in force to the SSM parameter, unless it is there already.
 
     A failure is only logged: the parameter is for people, and every daily run publishes it.
     """
@@ -156,9 +158,9 @@ def _registered_once(
     attempts: int,
     wait: Callable[[int], None],
 ) -> str:
-    """The id that `register` gives, or `find` after each time that it gave none."""
+    """The id that `register` returns or, if that returns none, `find`."""
     trouble: AutowatchError = DominoAnswerUnusable(
-        "Domino says that it has a model of this name, but does not list it. Look for it there and delete it."
+        "Domino says that it has a model of this name, but does not list it. Find it there and delete it."
     )
     for attempt in range(attempts):
         try:
@@ -182,8 +184,8 @@ def _check_training_data(registry: ModelRegistry, run: str) -> None:
     key = train_key(run)
     if not registry.bucket.exists(key):
         raise TrainingDataGone(
-            f"Domino does not know the model of run {run}, and {registry.bucket.url(key)} is not there any more (the "
-            "parameter KeepModels says how many models are kept). Bring back the object's earlier version."
+            f"The model of run {run} is not registered with Domino, and {registry.bucket.url(key)} no longer exists "
+            "(the parameter KeepModels says how many models are kept). Restore the object's earlier version."
         )
 
 
@@ -194,17 +196,19 @@ _MODELS: Mapping[ProblemType, tuple[str, str]] = {
     "multiclass": ("classification", "categorical"),
     "regression": ("regression", "numerical"),
 }
-"""What Domino calls a model of each problem type, and the values that it predicts."""
+"""Domino's names for the model and the predicted values of each problem type."""
 
 
 def domino_model_name(stack: str, run: str) -> str:
-    """The name of a run's model in Domino. Each run is a model of its own there, since bins cannot be changed later."""
+    """The name of a run's model in Domino. Each run has its own model there, since bins cannot be changed later."""
     return f"{stack}-{run}"
 
 
 def monitoring_config(contract: Contract, stack: str, datasource: str) -> dict[str, Any]:
-    """The monitoring config of the contract's run. The training data have neither an id nor a date: those come with the
-    first predictions."""
+    """The monitoring config of the contract's run.
+
+    The training data have neither an id nor a date; these variables come with the first predictions.
+    """
     features = [
         {"name": feature.name, "valueType": _VALUE_TYPES[feature.type], "variableType": "feature"}
         for feature in contract.features
@@ -226,7 +230,7 @@ def monitoring_config(contract: Contract, stack: str, datasource: str) -> dict[s
 
 
 def first_variables(contract: Contract, kind: DatasetKind) -> list[dict[str, Any]]:
-    """The variables that go with a model's first dataset of this kind, and with no other."""
+    """The variables to send with a model's first dataset of this kind only."""
     if kind == "labels":
         return [
             {
@@ -243,10 +247,10 @@ def first_variables(contract: Contract, kind: DatasetKind) -> list[dict[str, Any
 
 
 def register_released_model(ssm: "SSMClient", registry: ModelRegistry, run: str, parameter: str) -> str:
-    """Registers the run's model with Domino (v2), unless it is there already, and gives its id.
+    """Registers the run's model with Domino (v2), unless it is registered, and returns its id.
 
     Raises:
-        DominoError: Domino did not do its part; the loader tries again before the first file of the run.
+        DominoError: a request to Domino failed; the loader retries before the run's first file.
     """
     record = ensure_model(registry, run)
     publish_model_id(ssm, parameter, record.model_id)

@@ -1,9 +1,9 @@
 """Chooses the days that the loader checks: those that may hold unregistered files.
 
-Predictions lie below the day of their event. A day is looked at on every run until it is 21 days old: an event may wait
-in the queue of failures for 14 days before somebody sends it again, is then tried for 6 hours, and a transform may take
-5 days. After that a day is looked at only while something of it is not registered. Labels come for any day at any time;
-the loader looks at the days for which labels were written since the last run.
+Predictions are stored under the day of their event. Each run checks a day until it is 21 days old: an event may wait in
+the dead-letter queue for 14 days before someone redrives it, is then retried for 6 hours, and a transform may take 5
+days. Older days are checked only while they have unregistered files. Labels may arrive for any day at any time; the
+loader checks the days for which labels were written since the last run.
 """
 
 import json
@@ -20,20 +20,20 @@ OPEN_DAYS = 21
 
 _DAY = re.compile(r"date=([0-9]{4}-[0-9]{2}-[0-9]{2})/")
 _MARGIN = timedelta(days=1)
-"""More than the difference between S3's clock and ours, plus the time of a write."""
+"""More than the difference between S3's clock and ours plus the duration of a write."""
 
 _LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What `monitoring/domino/progress.json` holds. Without it every day is looked at.
+    """What `monitoring/domino/progress.json` holds. Without it, every day is checked.
 
     Attributes:
-        closed_before: days of predictions before this one are complete, but for those of `open_days`.
-        open_days: days before it with predictions that wait.
-        labels_seen: when labels were last looked for.
-        open_label_days: days with labels that wait.
+        closed_before: all days of predictions before this one are complete, except `open_days`.
+        open_days: earlier days with unregistered predictions.
+        labels_seen: when the loader last checked for labels.
+        open_label_days: days with unregistered labels.
     """
 
     closed_before: str = ""
@@ -44,7 +44,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class DaysLeft:
-    """The days on which files still wait at the end of a run."""
+    """The days that still have unregistered files at the end of a run."""
 
     predictions: list[str]
     labels: list[str]
@@ -64,13 +64,13 @@ def read_progress(bucket: Bucket) -> Progress:
         return Progress()
     except (ValueError, KeyError, TypeError):
         _LOGGER.warning(
-            "The progress record cannot be read; every day is looked at", extra={"key": DOMINO_PROGRESS_KEY}
+            "The progress record cannot be read; every day is checked", extra={"key": DOMINO_PROGRESS_KEY}
         )
         return Progress()
 
 
 def write_progress(bucket: Bucket, progress: Progress, left: DaysLeft, now: datetime) -> Progress:
-    """Records that all files are registered but those of the days in `left`. `now` is when the run began to look."""
+    """Records that all files are registered, except on the days in `left`. `now` is when the run began."""
     horizon = (now - timedelta(days=OPEN_DAYS)).date().isoformat()
     closed_before = max(progress.closed_before, horizon)
     written = Progress(

@@ -1,6 +1,6 @@
-"""Registers every new file with a model monitor, once, and keeps a receipt for each.
+"""Registers every new file with Domino once, and keeps a receipt for each.
 
-How one file is registered with Domino, on either wire.
+Also: how one file is registered, with either API.
 """
 
 import logging
@@ -55,14 +55,14 @@ _FILES_NAMED_IN_MESSAGE = 5
 
 
 _SILENT_AFTER = 8
-"""Consecutive files without an answer: as many as are under way at once. Each has taken some 3.5 s of tries."""
+"""Consecutive files without an answer: as many as are registered at once. Each has taken some 3.5 s of attempts."""
 
 
 _LOGGER = logging.getLogger(__name__)
 
 
 class RegistrationFailed(AutowatchError):
-    """Some files are not registered although they were tried; the next run tries them again."""
+    """Some files could not be registered; the next run retries them."""
 
 
 class NoTimeToRegister(AutowatchError):
@@ -71,10 +71,9 @@ class NoTimeToRegister(AutowatchError):
 
 @dataclass(frozen=True)
 class RegistrationSummary:
-    """What one run did: files registered, files the monitor knew already, files refused, files still waiting, and days
-    that were not looked at for want of time.
+    """The counts of one run; `waiting` includes the `failed` files.
 
-    `failed` files are waiting too.
+    `already_registered` files were known to Domino, and `days_not_reached` were not checked for lack of time.
     """
 
     registered: int
@@ -86,16 +85,16 @@ class RegistrationSummary:
 
 @dataclass
 class Registrations:
-    """The outcome of each file of one run, in order."""
+    """The outcomes of one run's files, in order."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     failures: list[tuple[str, Exception]] = field(default_factory=list)
     waiting: int = 0
     days_not_reached: int = 0
     unanswered: int = 0
-    """How many files in a row Domino has given no answer to."""
+    """The number of consecutive files without an answer from Domino."""
     ended: AutowatchError | None = None
-    """An error that every other file would meet, so that no further file is tried."""
+    """An error that every other file would meet, so no further file is tried."""
 
     @property
     def summary(self) -> RegistrationSummary:
@@ -110,27 +109,27 @@ class Registrations:
 
     @property
     def is_domino_silent(self) -> bool:
-        """Whether Domino seems to be down: then one file of each further day is tried, until one is answered."""
+        """Whether Domino seems to be down: then one file of each further day is tried, until one gets an answer."""
         return self.unanswered >= _SILENT_AFTER
 
     @property
     def may_ask_on(self) -> bool:
-        """Whether Domino would answer anything else in this run."""
+        """Whether further requests in this run make sense."""
         return self.ended is None and not self.is_domino_silent
 
     def check(self) -> None:
-        """Passes where nothing failed.
+        """Raises an error if files failed.
 
         Raises:
-            RegistrationFailed: some files were not registered although they were tried.
-            NoTimeToRegister: none was tried although there were some.
+            RegistrationFailed: some files could not be registered.
+            NoTimeToRegister: there were files, but none was tried.
         """
         if self.failures:
             silence = _SILENCE if self.is_domino_silent else ""
             raise RegistrationFailed(f"{_failure_message(self.failures, self.summary)}{silence}")
         if not self.outcomes and self.waiting:
             raise NoTimeToRegister(
-                f"{self.waiting} file(s) wait, but the time does not suffice for one. "
+                f"{self.waiting} file(s) wait, but there is not enough time for one. "
                 "Raise the Timeout of LoadDmmFunction."
             )
 
@@ -147,7 +146,7 @@ class Register(Protocol):
     """Registers one file. Called from several threads at once.
 
     Raises:
-        DominoError: Domino did not do its part.
+        DominoError: a request to Domino failed.
     """
 
     def __call__(self, dataset: Dataset, /) -> Registration:
@@ -162,15 +161,14 @@ def register_new_files(
     now: datetime,
     calls_at_once: int = CALLS_AT_ONCE,
 ) -> Registrations:
-    """Registers all committed predictions files and all files of labels that have no receipt yet: day by day, the
-    oldest first, predictions before labels, a few at once.
+    """Registers all committed predictions files and all label files that have no receipt yet.
 
-    All are tried, whatever becomes of one of them, unless the credentials are refused, which every other file would
-    meet as well, or Domino answers nothing any more: see `Registrations.is_domino_silent`. `has_time` is asked before
-    each file; when it says no, the rest waits for the next run. `now` is when the run began.
+    Goes day by day, oldest first, predictions before labels, a few files at once. A failed file does not stop the
+    others, unless the credentials are rejected or Domino stops answering: see `Registrations.is_domino_silent`. When
+    `has_time` returns false before a file, the rest waits for the next run. `now` is when the run began.
 
-    A receipt is written after the registration, not before. A crash between the two, or a second loader at
-    the same moment, thus costs one repeated call for that file; the other order would lose files silently.
+    A receipt is written after the registration. So a crash in between, or a second loader at the same moment, costs one
+    repeated call for that file; the other order would lose files silently.
     """
     progress = read_progress(bucket)
     run = _Run(bucket, register, has_time, calls_at_once)
@@ -186,7 +184,7 @@ def register_new_files(
 
 @dataclass(frozen=True)
 class _Run:
-    """One run: what it works with, and what it has done so far."""
+    """One run: its parts, and the outcomes so far."""
 
     bucket: Bucket
     register: Register
@@ -195,12 +193,12 @@ class _Run:
     done: Registrations = field(default_factory=Registrations)
 
     def register_days(self, files: FilesByDay, days: list[str]) -> list[str]:
-        """Registers what is new on these days, and gives those on which something still waits."""
+        """Registers new files of these days, and returns the days on which files still wait."""
         left: list[str] = []
         with ThreadPoolExecutor(_DAYS_LISTED_AT_ONCE) as pool:
             for start in range(0, len(days), _DAYS_LISTED_AT_ONCE):
                 batch = days[start : start + _DAYS_LISTED_AT_ONCE]
-                # Without time for a file a run looks on until it finds one, so that it can say that something waits.
+                # A run without time for any file continues until it finds one, so that it can report that files wait.
                 if not self._goes_on() and (self.done.outcomes or self.done.waiting):
                     self.done.days_not_reached += len(batch)
                     left.extend(batch)
@@ -215,7 +213,7 @@ class _Run:
         return self.done.ended is None and self.has_time()
 
     def _register_day(self, files: FilesByDay, new: NewFiles) -> bool:
-        """Registers these files of one day, and tells whether none of them waits any longer."""
+        """Registers these files of one day, and returns whether all are registered."""
         count = len(new.keys) + len(new.gone)
         if not count or not self._goes_on():
             self.done.waiting += count
@@ -231,7 +229,7 @@ class _Run:
         return waiting == 0
 
     def _register_all(self, datasets: list[Dataset]) -> Iterator[tuple[Dataset, Future[Outcome]]]:
-        """Registers the files in their order, a few at once, and gives each as it is done."""
+        """Registers the files in order, a few at once, and yields each as it completes."""
         waiting, running = deque(datasets), dict[Future[Outcome], Dataset]()
         with ThreadPoolExecutor(self.calls_at_once) as pool:
             while True:
@@ -288,17 +286,15 @@ class _Run:
 
 
 _SILENCE = (
-    f" Domino gave no answer to {_SILENT_AFTER} files in a row; from then on only one file of each day was tried, and "
-    "the others wait."
+    f" Domino gave no answer to {_SILENT_AFTER} files in a row; then only one file of each day was tried, and the "
+    "others wait."
 )
 
 
 def _failure_message(failures: list[tuple[str, Exception]], summary: RegistrationSummary) -> str:
     named = ", ".join(key for key, _ in failures[:_FILES_NAMED_IN_MESSAGE])
     more = len(failures) - _FILES_NAMED_IN_MESSAGE
-    not_reached = (
-        f" {summary.days_not_reached} day(s) were not looked at." if summary.days_not_reached else ""
-    )
+    not_reached = f" {summary.days_not_reached} day(s) were not checked." if summary.days_not_reached else ""
     return (
         f"{summary.failed} file(s) could not be registered: {named}"
         f"{f' and {more} more' if more > 0 else ''}. {summary.waiting} file(s) wait for the next run.{not_reached} "
@@ -308,7 +304,7 @@ def _failure_message(failures: list[tuple[str, Exception]], summary: Registratio
 
 @dataclass(frozen=True)
 class V0Register:
-    """Registers files with the one model that DmmModelId names."""
+    """Registers all files with the single model named by DmmModelId."""
 
     connection: DominoConnection
     model_id: str
@@ -323,9 +319,9 @@ class V0Register:
 
 
 class V2Register:
-    """Registers each file with the model of its run, which is made known first if Domino does not have it.
+    """Registers each file with the model of its run, which is registered first if necessary.
 
-    The first file of a kind carries the model's variables, and goes alone: files of the same run wait for it.
+    The first file of a kind carries the model's variables and goes alone: other files of the run wait for it.
     """
 
     def __init__(self, registry: ModelRegistry) -> None:
@@ -346,8 +342,8 @@ class V2Register:
         return Registration(record.model_id, self._register(record, dataset))
 
     def _record(self, run: str) -> ModelRecord:
-        # A model that cannot be had for one file cannot for any other, nor from a Domino that is down: each file would
-        # wait for the tries of the one before it. Domino need not be asked a thousand times; the next run asks again.
+        # If the model is unavailable for one file, it is for all, and each would wait for the attempts of the one
+        # before. The error is kept, so that Domino is not asked a thousand times; the next run asks again.
         if run in self._refusals:
             raise self._refusals[run]
         if run not in self._records:

@@ -53,16 +53,16 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class DominoHalfConfigured(AutowatchError):
-    """Some of Domino's parameters are set and some are not."""
+    """Some of the required Domino parameters are set and some are not."""
 
 
 class DominoMisconfigured(AutowatchError):
-    """Domino's parameters do not fit each other."""
+    """A Domino parameter is invalid, or contradicts another."""
 
 
 @dataclass(frozen=True)
 class DominoParameters:
-    """The stack's parameters that begin with Dmm, as they are set; all are empty where there is no Domino."""
+    """The stack's parameters that begin with Dmm, unchanged; all are empty without Domino."""
 
     dmm_api: str = ""
     dmm_url: str = ""
@@ -75,7 +75,7 @@ class DominoParameters:
 
 @dataclass(frozen=True)
 class DominoSettings:
-    """Where Domino is and how it is called. `model_id` has a meaning for v0 alone, `datasource` for v2 alone."""
+    """Where Domino is and how to call it. `model_id` is used by v0 only, `datasource` by v2 only."""
 
     api: DominoApi
     url: str
@@ -101,11 +101,11 @@ class DominoSettings:
 
 
 def domino_settings(parameters: DominoParameters) -> DominoSettings | None:
-    """The settings; None where Domino is not configured. Settings without effect are logged as a warning.
+    """The settings; None if Domino is not configured. Logs a warning for parameters without effect.
 
     Raises:
-        DominoHalfConfigured: some of what the wire needs is set, and some is not.
-        DominoMisconfigured: there is no such API, or the URL is that of the other one.
+        DominoHalfConfigured: some of the parameters that the API needs are set, and some are not.
+        DominoMisconfigured: a parameter is invalid, or the URL is that of the other API.
     """
     api = _api(parameters.dmm_api.strip() or "v0")
     values = {name: getattr(parameters, name).strip() for name in _PARAMETERS}
@@ -116,13 +116,13 @@ def domino_settings(parameters: DominoParameters) -> DominoSettings | None:
         return None
     if missing:
         raise DominoHalfConfigured(
-            f"Domino is configured in part: set {', '.join(missing)} too, or clear "
+            f"Domino is configured only in part: also set {', '.join(missing)}, or clear "
             f"{', '.join(_PARAMETERS[name] for name, value in values.items() if value)}. "
             f"DmmApi={api} needs {', '.join(_PARAMETERS[name] for name in needed)}."
         )
     for name in values.keys() - set(needed):
         if values[name]:
-            _LOGGER.warning("%s is set in vain: DmmApi=%s does not use it", _PARAMETERS[name], api)
+            _LOGGER.warning("%s has no effect: DmmApi=%s does not use it", _PARAMETERS[name], api)
     _check_url(api, values["dmm_url"])
     return DominoSettings(
         api=api,
@@ -146,9 +146,9 @@ def _check_url(api: DominoApi, url: str) -> None:
         parts = urlsplit(url)
     except ValueError as error:
         raise DominoMisconfigured("DmmUrl is not a URL. Correct it.") from error
-    # The URL is shown in logs and messages; the token has a place of its own.
+    # The URL is shown in logs and messages; the token has its own parameter.
     if "@" in parts.netloc:
-        raise DominoMisconfigured("DmmUrl contains a user or a password. Leave them out.")
+        raise DominoMisconfigured("DmmUrl contains a user or a password. Remove them.")
     other: DominoApi = "v0" if api == "v2" else "v2"
     if _PATHS[other].search(parts.path) and not _PATHS[api].search(parts.path):
         raise DominoMisconfigured(
@@ -166,20 +166,20 @@ def _word(value: str, parameter: str) -> str:
 
 @cache
 def domino_token(secret_arn: str) -> DominoToken:
-    """The token in the secret, read when it is first needed and kept from one invocation to the next."""
+    """The token in the secret, read on first use and cached across invocations."""
     return DominoToken(
         lambda: read_domino_token(SecretsProvider(boto3_client=client("secretsmanager")), secret_arn)
     )
 
 
 def read_domino_token(secrets: SecretsProvider, secret_arn: str) -> str:
-    """The token in the secret as it is now: its text is the token itself, or JSON of the form `{"token": …}`.
+    """The token that the secret currently holds, as plain text or as JSON of the form `{"token": …}`.
 
     Raises:
-        DominoTokenUnusable: the secret cannot be read, or holds no token. The message never shows its value.
+        DominoTokenUnusable: the secret cannot be read, or holds no usable token. The message never shows its value.
     """
     try:
-        # `DominoToken` keeps what was read, and reads again when Domino refuses it: it may have been rotated.
+        # `DominoToken` caches the token, and calls this again if Domino rejects it, since it may have been rotated.
         secret = secrets.get(secret_arn, force_fetch=True)
     except GetParameterError as error:
         cause = error.__cause__ or error.__context__
@@ -188,7 +188,7 @@ def read_domino_token(secrets: SecretsProvider, secret_arn: str) -> str:
             f"The secret {secret_arn} cannot be read ({code}). Check the parameter DmmTokenSecretArn."
         ) from error
     token = _token(secret) if isinstance(secret, str) else ""
-    # requests would put a token that it cannot send into its own message, so that is found out here.
+    # requests would quote a token that it cannot send in its error, so the check is here.
     if not token or not token.isascii() or not token.isprintable():
         raise DominoTokenUnusable(
             f"The secret {secret_arn} holds no usable token. Store Domino's API token there as plain text, "

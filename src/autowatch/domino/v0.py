@@ -1,4 +1,4 @@
-"""Domino's first API (the stand-alone Domino Model Monitor): what to send and what the answers mean."""
+"""Domino's first API (the stand-alone Domino Model Monitor): its requests and answers."""
 
 import json
 from urllib.parse import quote
@@ -19,13 +19,13 @@ def register_dataset(
 ) -> Outcome:
     """Registers one file with Domino, by its location (see `data_location`).
 
-    What v0 answers when it knows the file already is not documented. The later wire answers 409 or says so in
-    the text; both count as success here, since the file is where it should be. The body of a success is not documented
-    either; any that is not clearly broken counts.
+    v0's answer for a file that is already registered is not documented. The later API answers 409 or says so in the
+    text; both count as success here, since the file is registered. The body of a success is not documented either; any
+    body that is not clearly broken counts.
 
     Raises:
-        DominoError: as `autowatch.domino.send`.
-        DominoAnswerUnusable: the answer is a success in name only.
+        DominoError: see `connection.send`.
+        DominoAnswerUnusable: the status is a success, but the body is not.
     """
     path = f"{quote(model_id, safe='')}/{_CALLS[kind]}"
     reply = send(connection, "PUT", path, {"dataLocation": location}, settles=_is_known)
@@ -37,7 +37,7 @@ def register_dataset(
 
 
 def data_location(bucket: str, region: str, key: str) -> str:
-    """The HTTPS URL under which Domino fetches an object, with the key percent-encoded."""
+    """The HTTPS URL from which Domino fetches an object, with the key percent-encoded."""
     return f"https://{bucket}.s3.{region}.amazonaws.com/{quote(key)}"
 
 
@@ -46,7 +46,7 @@ def _is_known(reply: Reply) -> bool:
 
 
 def _may_confirm(text: str) -> bool:
-    """Whether a body is empty, JSON or readable text; neither markup nor broken JSON."""
+    """Whether a body is empty, JSON or readable text, but neither markup nor broken JSON."""
     if not text or (text.isprintable() and "\ufffd" not in text and text[0] not in "<{["):
         return True
     try:

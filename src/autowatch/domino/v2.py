@@ -1,4 +1,4 @@
-"""Domino's second API (the Model Monitor inside Domino): what to send and what the answers mean."""
+"""Domino's second API (the Model Monitor inside Domino): its requests and answers."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ WIRE = Wire(
     url_ending="/model-monitor/v2/api/",
     if_not_found=(
         "If the model was deleted in Domino, delete its record under monitoring/domino/models/, "
-        "and the next run makes it known again."
+        "and the next run registers it again."
     ),
 )
 _CALLS = {"predictions": "prediction", "labels": "ground_truth"}
@@ -36,12 +36,12 @@ _CONFIGURED_ALREADY = re.compile(r"already configured|can be only 1 |can only be
 
 
 class VariablesConfigured(AutowatchError):
-    """The model has had its variables of this kind before: the dataset must be sent without them."""
+    """The model already has its variables of this kind: the dataset must be sent without them."""
 
 
 @dataclass(frozen=True)
 class MonitoredModel:
-    """One model that Domino lists; `document` is its whole entry."""
+    """One model in Domino's list; `document` is its whole entry."""
 
     id: str
     name: str
@@ -49,14 +49,14 @@ class MonitoredModel:
 
 
 def register_model(connection: DominoConnection, config: dict[str, Any]) -> str | None:
-    """Makes a model known, at one attempt, and gives its id; None where Domino has a model of that name.
+    """Registers a model, in one attempt, and returns its id; None if Domino has a model of that name.
 
-    A caller that gets no answer must look for the model (`list_models`) before it asks again, since the request may
-    have taken effect.
+    A caller that gets no answer must look the model up (`list_models`) before it retries, since the request may have
+    taken effect.
 
     Raises:
-        DominoError: as `autowatch.domino.send`.
-        DominoAnswerUnusable: the answer names no id.
+        DominoError: see `connection.send`.
+        DominoAnswerUnusable: the answer contains no id.
     """
     reply = send(connection, "PUT", "model", config, settles=_is_taken, attempts=1)
     if _is_taken(reply):
@@ -68,10 +68,10 @@ def register_model(connection: DominoConnection, config: dict[str, Any]) -> str 
 
 
 def list_models(connection: DominoConnection, checks: int = 1) -> Iterator[MonitoredModel]:
-    """All models, page by page, each with so many of its last drift checks.
+    """All models, page by page, each with this many of its last drift checks.
 
     Raises:
-        DominoError: as `autowatch.domino.send`.
+        DominoError: see `connection.send`.
         DominoAnswerUnusable: an answer is not a list of models, or the pages do not end.
     """
     seen: set[str] = set()
@@ -79,7 +79,7 @@ def list_models(connection: DominoConnection, checks: int = 1) -> Iterator[Monit
         path = f"models?pageNumber={page}&pageSize={_PAGE_SIZE}&numberOfLastChecksToFetch={checks}"
         reply = send(connection, "GET", path, settles=lambda _: False, read_at_most_bytes=_PAGE_BYTES)
         new = [model for model in _models(read_document(reply)) if model.id not in seen]
-        # A page without news is the end, also of a server that looks at no page number.
+        # A page without new models is the last one, even if the server ignores the page number.
         if not new:
             return
         yield from new
@@ -96,19 +96,19 @@ def register_dataset(
     details: dict[str, Any],
     variables: list[dict[str, Any]],
 ) -> Outcome:
-    """Registers one file of a model. Success is an empty body, or the answer that the file is registered already.
+    """Registers one file of a model. Success is an empty body, or the answer that the file is already registered.
 
     Args:
-        connection: where to.
+        connection: how to reach Domino.
         model_id: the model whose rows they are.
         kind: what the file holds.
         details: see `dataset_details`.
-        variables: the variables that come with the model's first dataset of a kind; empty for all others.
+        variables: the variables for the model's first dataset of a kind; empty for all others.
 
     Raises:
-        VariablesConfigured: the model has such variables already; the file was not registered.
-        DominoError: as `autowatch.domino.send`.
-        DominoAnswerUnusable: the answer is a success in name only.
+        VariablesConfigured: the model already has such variables; the file was not registered.
+        DominoError: see `connection.send`.
+        DominoAnswerUnusable: the status is a success, but the body is not.
     """
     body = {**({"variables": variables} if variables else {}), "datasetDetails": details}
     path = f"model/{quote(model_id, safe='')}/register-dataset/{_CALLS[kind]}"
@@ -127,7 +127,7 @@ def register_dataset(
 
 
 def dataset_details(name: str, key: str, datasource: str) -> dict[str, Any]:
-    """A file of the bucket, as the data source `datasource` in Domino has it."""
+    """A file of the bucket in the form of Domino's data source `datasource`."""
     return {
         "name": name,
         "datasetType": "file",
@@ -154,7 +154,7 @@ def _settles_dataset(reply: Reply) -> bool:
 
 
 def _is_empty(reply: Reply) -> bool:
-    """Whether the body is empty, or an empty document."""
+    """Whether the body is empty or an empty document."""
     return reply.is_complete and reply.text.strip() in ("", "{}", "[]", "null", '""')
 
 
@@ -162,9 +162,9 @@ def _models(document: Any) -> Iterator[MonitoredModel]:
     items = document.get("modelDashboardItems") if isinstance(document, dict) else document
     if not isinstance(items, list):
         raise DominoAnswerUnusable(
-            "Domino's list of models is no list. Check the parameter DmmUrl and Domino's version."
+            "Domino's list of models is not a list. Check the parameter DmmUrl and Domino's version."
         )
-    # A model that Autowatch did not register may have no name; if none has one, the list has another form.
+    # A model that Autowatch did not register may lack a name; if all do, the list has another form.
     named = [item for item in items if isinstance(item, dict) and isinstance(item.get("name"), str)]
     if items and not named:
         raise DominoAnswerUnusable("Domino lists models without a name. Check Domino's version.")
@@ -175,5 +175,5 @@ def _models(document: Any) -> Iterator[MonitoredModel]:
 def _model_id(document: dict[str, Any]) -> str:
     model_id = document.get("id")
     if not isinstance(model_id, str) or not _ID.fullmatch(model_id):
-        raise DominoAnswerUnusable("Domino's answer names no id of a model. Check Domino's version.")
+        raise DominoAnswerUnusable("Domino's answer contains no model id. Check Domino's version.")
     return model_id

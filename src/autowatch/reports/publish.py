@@ -66,8 +66,7 @@ def publish_day_page(
     again.
 
     Args:
-        s3: a client of S3.
-        bucket: where reports/ is.
+        bucket: the bucket with reports/.
         day: the day.
         drift, quality: its documents, which may not be in the bucket yet; if None, they are read from there.
     """

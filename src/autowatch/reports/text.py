@@ -14,7 +14,7 @@ _ALLOWED_CONTROLS = "\n\t"
 
 
 LONGEST_SUBJECT = 99
-"""Characters; SNS takes less than 100."""
+"""Characters; SNS accepts fewer than 100."""
 
 
 _NAME_LENGTHS = (60, 40, 25, 18)
@@ -50,13 +50,13 @@ def percent(share: float | None) -> str:
 
 
 def model_use(moved: Mapping[str, float | None]) -> str:
-    """How much of what the model uses has moved, most used columns first: `43% of what the model uses: a 31%, b 12%`.
+    """The share of the model's use that has moved, most used columns first: `43% of what the model uses: a 31%, b 12%`.
 
     Args:
-        moved: the share of the model's use of each column that moved; None where it is not known.
+        moved: the use of each moved column, as a share of 1; None if unknown.
 
     Returns:
-        Nothing where none is known.
+        The text; empty if no share is known.
     """
     known = {name: share for name, share in moved.items() if share is not None}
     if not known:

@@ -62,13 +62,13 @@ def ask_for_approval(
     delete_endpoint(sagemaker, candidate_name(endpoint_name))
     latest = read_latest(bucket)
     lines = [
-        f"The model of run {run} passed the gate and waits for a person to approve its release.",
+        f"The model of run {run} passed the gate. A person must approve its release.",
         request.reason,
         decision.reason,
         "",
         f'Release it: autowatch approve {run} --reason "..."',
         f'Reject it: autowatch reject {run} --reason "..."',
-        f"Without an answer until {expires} it is rejected. Until then the model in force serves on.",
+        f"Without an answer by {expires}, it is rejected. Until then, the model in force keeps serving.",
         "",
         *run_facts(latest)[:-2],
         f"Report: {bucket.url(write_run_report(bucket, latest))}",

@@ -165,7 +165,7 @@ def describe_job(
     overdue = elapsed > limit_seconds + _GRACE_SECONDS
     if overdue and not best:
         raise AutopilotOverdue(
-            f"The AutoML job {name} is {status} after {elapsed:.0f} s, though its limit is {limit_seconds} s. "
+            f"The AutoML job {name} is still {status} after {elapsed:.0f} s; its limit is {limit_seconds} s. "
             "Look at it in SageMaker and stop it there."
         )
     metric = (best or {}).get("FinalAutoMLJobObjectiveMetric", {})

@@ -31,9 +31,9 @@ def give_up_run(
         latest = end_run(bucket, latest, "failed", cause, now)
     lines = [
         f"Run {run} failed: {cause}",
-        f"Cleaning up after it failed as well: {clean_up_cause}",
-        "Look in SageMaker whether the endpoint is InService, on the config that models/champion.json names, "
-        "and delete the candidate endpoint; the next run would remove it too.",
+        f"The clean-up failed, too: {clean_up_cause}",
+        "Check in SageMaker that the endpoint is InService with the config that models/champion.json names, and "
+        "delete the candidate endpoint; otherwise the next run deletes it.",
         "",
         *run_facts(latest),
     ]

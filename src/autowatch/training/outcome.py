@@ -68,7 +68,7 @@ def finish_run(
     """
     latest = read_latest(bucket)
     if latest.run != run:
-        raise RunOvertaken(f"Run {latest.run} has begun since run {run} ended; nothing of it is touched.")
+        raise RunOvertaken(f"Run {latest.run} has begun since run {run} ended; nothing of it was touched.")
     decision = read_decision(bucket, latest.model_run)
     if answer:
         decision = with_answer(decision, answer)
@@ -97,8 +97,8 @@ def finish_run(
     ]
     if unknown_to_domino is not None:
         lines.append(
-            f"Domino does not know this model yet: {unknown_to_domino} The daily run makes it known before it "
-            "registers the first file that the model has scored."
+            f"This model is not registered with Domino yet: {unknown_to_domino} The daily run registers it before the "
+            "first file that it has scored."
         )
     lines += read_warnings(bucket, run)
     lines.append(_report(bucket, ended))
@@ -235,12 +235,12 @@ def _of_two_labels(contract: Contract, decision: GateDecision) -> list[str]:
     lines = [f"{contract.probability_column} is the probability of {positive}{origin}."]
     if threshold := contract.decision_threshold:
         lines.append(
-            f"{contract.target} is {positive} from a probability of {threshold.value:.6g} on ({threshold.origin})."
+            f"{contract.target} is {positive} if that is at least {threshold.value:.6g} ({threshold.origin})."
         )
     elif decision.challenger and decision.challenger.gives_no_positive_label:
         lines.append(
-            f"By the model's own label every row of the hold-out is {negative}. To choose from which probability on a "
-            f"row is {positive}, set the parameter DecisionThreshold."
+            f"The model's own label is {negative} for every row of the hold-out. To choose the lowest probability at "
+            f"which a row is {positive}, set the parameter DecisionThreshold."
         )
     return lines
 
@@ -248,7 +248,7 @@ def _of_two_labels(contract: Contract, decision: GateDecision) -> list[str]:
 def _of_several_labels(contract: Contract, _decision: GateDecision) -> list[str]:
     return [
         f"{contract.target} is one of {len(contract.labels)} labels, {_chosen_by(contract)}. "
-        f"{contract.probability_column} is the probability of the label given."
+        f"{contract.probability_column} is the probability of the predicted label."
     ]
 
 
@@ -286,20 +286,20 @@ def _after_rejection(bucket: Bucket, run: str, decision: GateDecision) -> str:
             for name, floor in decision.floors.items()
             if decision.metrics.get(name, -inf) < floor
         ]
-        lower = f", or lower {' and '.join(missed)} if a weaker model will do" if missed else ""
+        lower = f", or lower {' and '.join(missed)} if a weaker model is enough" if missed else ""
         return (
-            "No model has been released yet, so nothing serves and no file is scored. "
-            f"{run_page_key(run)} shows how the model did; train on more rows or better columns{lower}."
+            "No model has been released yet, so no file is scored. "
+            f"{run_page_key(run)} shows how well the model did; train on more rows or better columns{lower}."
         )
-    return f"The model of run {champion.run} serves on. Nothing else changed."
+    return f"The model of run {champion.run} keeps serving. Nothing else changed."
 
 
 def _what_serves(left: CleanUp) -> str:
     if left.champion is None:
-        return "No model has been released yet; nothing serves."
+        return "No model has been released yet, so no file is scored."
     if left.released:
-        return "Its model had been released before that, and serves."
-    return f"The model of run {left.champion.run} serves on. What the run made was removed."
+        return "Its model had already been released, and serves."
+    return f"The model of run {left.champion.run} keeps serving. What the run made was deleted."
 
 
 def _report(bucket: Bucket, ended: Run) -> str:

@@ -57,8 +57,8 @@ def read_request(document: Any) -> TrainingRequest:
     ):
         raise InvalidInput(
             'Start a run with the input {}, {"training_key": "training/FILE.csv"} or '
-            '{"training_key": "training/FOLDER/"}, nothing else; beside it "new_labels": true, by hand alone, where '
-            'other labels than the champion\'s are meant; and "by" and "reason", texts that say who starts it and why.'
+            '{"training_key": "training/FOLDER/"}. Optional fields: "new_labels": true, only by hand, if labels other '
+            'than the champion\'s are intended; "by" and "reason", texts that say who starts the run and why.'
         )
     return TrainingRequest(
         document.get("training_key"),
@@ -204,7 +204,7 @@ def check_news(
 
 _IN_VAIN = {
     "rejected": "whose model was rejected",
-    "failed": "which failed. Mend the cause and start a run by hand: drift does not repeat it at full cost",
+    "failed": "which failed. Fix the cause and start a run by hand: drift does not repeat it at full cost",
 }
 """The outcomes that drift does not repeat on the same rows, by the run's status."""
 
@@ -225,7 +225,7 @@ def _check_ended(stepfunctions: "SFNClient", latest: Run, now: datetime) -> None
         )
     if now - answer["stopDate"] < _LONGEST_CLEAN_UP:
         raise StillEnding(
-            f"Run {latest.run} was ended from outside, and what it made is still being removed. Start again in a few "
+            f"Run {latest.run} was ended from outside, and is still being cleaned up. Start again in a few "
             "minutes."
         )
 
@@ -237,5 +237,5 @@ def _check_cooldown(last_drift_start: str | None, now: datetime, cooldown: timed
     if now < until:
         raise CoolingDown(
             f"Drift last started a run at {last_drift_start}; the next one may start from {to_text(until)}. "
-            "A run started by hand need not wait."
+            "Runs started by hand need not wait."
         )

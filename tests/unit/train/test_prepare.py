@@ -129,7 +129,7 @@ def test_drift_does_not_repeat_a_run_that_failed_at_full_cost_until_there_are_ne
     end(s3, "failed")
     after_the_cool_down = "2026-11-25T12:00:00Z"
     again = prepare({"trigger": "drift"}, "two", after_the_cool_down)
-    assert (again["decision"], "which failed. Mend the cause" in again["reason"]) == ("skip", True)
+    assert (again["decision"], "which failed. Fix the cause" in again["reason"]) == ("skip", True)
     s3.put_object(Bucket=BUCKET, Key="training/y.csv", Body=(ROWS + "1,1,no\n").encode())
     assert prepare({"trigger": "drift"}, "three", after_the_cool_down)["decision"] == "train"
 

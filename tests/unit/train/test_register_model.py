@@ -67,7 +67,7 @@ def test_a_domino_without_model_registration_is_not_called(stack, monkeypatch, c
 
 def test_half_a_configuration_is_an_error(stack, monkeypatch):
     monkeypatch.setenv("DMM_DATASOURCE", "")
-    with pytest.raises(DominoHalfConfigured, match="set DmmDatasource too"):
+    with pytest.raises(DominoHalfConfigured, match="also set DmmDatasource"):
         register_model.lambda_handler({"run": RUN}, Context(180))
 
 

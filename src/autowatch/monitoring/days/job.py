@@ -46,7 +46,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class NoTimeLeft(AutowatchError):
-    """There was no time for another day."""
+    """There was no time left for another day."""
 
 
 class DaysFailed(AutowatchError):

@@ -330,8 +330,8 @@ def _verdict(column: Bins, counts: list[int], drifts: bool, rules: DriftRules) -
 
 
 def _is_blind(column: Bins) -> bool:
-    """Whether drift of an open column cannot be seen: most reference rows have values without a bin of their own, and
-    these values were not kept, or nearly all of the hold-out's values are new as well."""
+    """Whether drift of an open column is undetectable: most reference rows have values without their own bin, and these
+    values were not kept, or nearly all of the hold-out's values are new as well."""
     if not isinstance(column, CategoricalBins) or not column.open:
         return False
     fresh = column.memory.fresh if column.memory else (0, 0)

@@ -23,7 +23,7 @@ class BinShare:
         return {"label": self.label, "reference": self.reference, "current": self.current, **ends}
 
 
-# Smaller changes, in shares of 1, do not explain anything to a reader.
+# A smaller change of a share does not explain anything to a reader.
 _NOTABLE = 0.005
 
 

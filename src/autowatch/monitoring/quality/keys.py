@@ -12,7 +12,7 @@ from autowatch.records.manifest import Manifest
 from autowatch.records.predictions import read_columns
 
 DAYS_LOOKED_BACK = 90
-"""Days. Labels may come late, but the search reads every day of predictions that it goes back."""
+"""Days. Labels may arrive late, but each day searched costs reading all of its predictions."""
 
 
 def find_ids(bucket: Bucket, id_column: str, keys: Collection[str], last: date) -> dict[str, str]:

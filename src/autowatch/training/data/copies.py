@@ -39,13 +39,13 @@ class NearCopies:
         remedy = (
             f"Remove the copies, or leave the parameter IdColumn empty and add {names} to DropColumns"
             if id_column in self.columns
-            else f"Add {names} to the parameter DropColumns, or remove the copies; where another column says whose "
-            "row it is, set the parameter IdColumn to that one"
+            else f"Add {names} to the parameter DropColumns, or remove the copies; if another column identifies "
+            "the rows, set the parameter IdColumn to that column"
         )
         return (
-            f"{about}{self.rows:,} of {rows:,} rows are copies of an earlier row: they differ from it in {names} "
-            "alone. Copies of a row lie among the rows to train on and among those held out, so that the gate's "
-            f"figures flatter the model. {remedy}. Then train again."
+            f"{about}{self.rows:,} of {rows:,} rows are copies of an earlier row: they differ from it only in "
+            f"{names}. Copies are both in the rows to train on and in the hold-out, so that the gate's figures flatter "
+            f"the model. {remedy}. Then train again."
         )
 
 
@@ -54,9 +54,9 @@ def copies_by_time(duplicates: int, rows: int, rule: HoldoutRule) -> list[str]:
     if rule.by != "newest" or duplicates < max(_FEWEST_ROWS, _SMALLEST_SHARE * rows):
         return []
     return [
-        f"{duplicates:,} of {rows:,} rows are exact copies of an earlier row. Where rows are held out by time, copies "
-        "may lie both among the rows to train on and among those held out, which flatters the model. If they are the "
-        "same cases twice, remove them and train again."
+        f"{duplicates:,} of {rows:,} rows are exact copies of an earlier row. Since rows are held out by time, copies "
+        "may be both in the rows to train on and in the hold-out, which flatters the model. If they repeat cases, "
+        "remove them and train again."
     ]
 
 

@@ -51,8 +51,8 @@ def find_training_files(bucket: Bucket, key: str | None) -> TrainingFiles:
     if key.startswith(TRAINING_PREFIX) and key.endswith(".csv"):
         return _one_file(bucket, key)
     raise InvalidTrainingKey(
-        f"{key} is not the key of training data. Upload a file as {TRAINING_PREFIX}NAME.csv and name that, "
-        f"or several below {TRAINING_PREFIX}FOLDER/ and name that, with its slash."
+        f"{key} is not the key of training data. Upload one file as {TRAINING_PREFIX}NAME.csv and give that key, "
+        f"or several files under {TRAINING_PREFIX}FOLDER/ and give that prefix with its slash."
     )
 
 

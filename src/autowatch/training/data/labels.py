@@ -114,13 +114,13 @@ def check_labels(labels: TargetLabels) -> None:
         text, place = labels.missing
         raise WrongClasses(
             f"The column {labels.target!r} has the label {text!r} on {place}. The model reads that text as a missing "
-            "value, so it cannot be a label. Write another word for it."
+            "value, so it cannot be a label. Use another word."
         )
     if len(labels.counts) < 2:
-        held = "holds no label at all" if not labels.counts else "has one and the same label in all rows"
+        held = "holds no label at all" if not labels.counts else "has the same label in all rows"
         raise WrongClasses(
-            f"The column {labels.target!r} {held}; Autowatch tells two or more apart. Upload rows of others, or set "
-            "the parameter TargetColumn to the column to predict."
+            f"The column {labels.target!r} {held}; at least two labels are needed. Upload rows with others, or "
+            "set the parameter TargetColumn to the column to predict."
         )
 
 
@@ -139,7 +139,7 @@ def check_two_labels(labels: TargetLabels) -> None:
     if rarer.rows < FEWEST_ROWS_OF_CLASS:
         few = "1 row has the second label," if rarer.rows == 1 else f"{rarer.rows} rows have the label"
         raise TooFewRowsOfClass(
-            f"Only {few} {rarer.quoted}; at least {FEWEST_ROWS_OF_CLASS} of each are needed to learn and to check. Add "
+            f"Only {few} {rarer.quoted}; at least {FEWEST_ROWS_OF_CLASS} of each are needed to train and to judge. Add "
             "rows of that label."
         )
 
@@ -163,8 +163,8 @@ def check_several_labels(labels: TargetLabels, *, are_meant: bool) -> None:
         )
     if len(counts) > MOST_CLASSES:
         raise WrongClasses(
-            f"The column {labels.target!r} has {_how_many(labels)} different labels; Autowatch tells at most "
-            f"{MOST_CLASSES} apart. Give rare ones a common name, or set the parameter TargetColumn to the column to "
+            f"The column {labels.target!r} has {_how_many(labels)} different labels; at most {MOST_CLASSES} are "
+            f"possible. Give rare ones a common name, or set the parameter TargetColumn to the column to "
             "predict."
         )
     slips = hints(labels)
@@ -175,13 +175,13 @@ def check_several_labels(labels: TargetLabels, *, are_meant: bool) -> None:
         raise TooFewRowsOfClass(
             f"The column {labels.target!r} has {len(counts)} different labels, and fewer than {FEWEST_ROWS_OF_CLASS} "
             f"rows have {listed([each.described for each in rare], _SHOWN, '; ')}.{slips} At least "
-            f"{FEWEST_ROWS_OF_CLASS} of each are needed to learn and to check. Correct or leave out these rows, or add "
+            f"{FEWEST_ROWS_OF_CLASS} of each are needed to train and to judge. Correct or leave out these rows, or add "
             "rows of these labels."
         )
     if slips and not are_meant:
         raise WrongClasses(
             f"The column {labels.target!r} has {len(counts)} different labels: {frequent(labels)}.{slips} Correct "
-            "them; or, if all are meant, set the parameter ProblemType to multiclass."
+            "them; or, if all are intended, set the parameter ProblemType to multiclass."
         )
 
 

@@ -171,7 +171,7 @@ def _check_size(training: TrainingFiles) -> None:
     if training.identity.size > LARGEST_BYTES:
         raise TrainingFileTooLarge(
             f"{training.identity.key} has {training.identity.size:,} bytes; at most {LARGEST_BYTES:,} can be "
-            "made ready. Upload a sample of its rows."
+            "prepared. Upload a sample of its rows."
         )
 
 
@@ -195,13 +195,11 @@ def _check_header(header: tuple[str, ...], preparation: Preparation) -> None:
         )
     if preparation.id_column == preparation.target:
         raise IdColumnMissing(
-            f"The parameter IdColumn is {preparation.id_column!r}, the column to predict. Name the column that says "
-            "whose row it is, or leave it empty."
+            f"The parameter IdColumn is {preparation.id_column!r}, the column to predict. Set it to the column that "
+            "identifies the rows, or leave it empty."
         )
     if not _eligible(header, preparation):
-        raise NoFeatures(
-            "No column is left beside the target and the dropped ones. Add columns to learn from."
-        )
+        raise NoFeatures("The file has only the target and dropped columns. Add columns to learn from.")
 
 
 def _check_reserved(header: Sequence[str], contract: Contract) -> None:
@@ -288,8 +286,8 @@ def _check_known(known: Contract, problem_type: ProblemType, classes: Sequence[s
         raise LabelsChanged(
             f"The column {known.target!r} holds {_held(problem_type, classes)}, but the model in force, run "
             f"{known.run}, knows {_held(known.problem_type, known.labels)}.{differ_unseen(classes, known.labels)} "
-            "Write the target as before; or, if what it holds now is meant, start the run "
-            'by `autowatch train --new-labels` ("new_labels": true in its input).'
+            "Write the target as before; or, if the change is intended, start the run with "
+            '`autowatch train --new-labels` ("new_labels": true in its input).'
         )
 
 
@@ -333,7 +331,7 @@ def _check_rows_to_train(rows: int, held_out: int) -> None:
         helps = rows * (100 - LEAST_HOLDOUT_PERCENT) // 100 >= FEWEST_ROWS_TO_TRAIN
         raise TooFewRows(
             f"Of the {rows} labelled rows {held_out} are held out, which leaves {rows - held_out} to train on; "
-            f"Autopilot takes no fewer than {FEWEST_ROWS_TO_TRAIN}. "
+            f"Autopilot needs at least {FEWEST_ROWS_TO_TRAIN}. "
             f"Add rows{', or lower the parameter HoldoutPercent' if helps else ''}."
         )
 

@@ -54,7 +54,7 @@ class _Unfit(AutowatchError):
 def _write(bucket: Bucket, table: Table, contract: Contract) -> int:
     layout = match_columns(table.header, contract)
     if contract.target not in table.header:
-        raise _Unfit(f"it has no column {contract.target!r}, the target. Add it with what came true.")
+        raise _Unfit(f"it has no column {contract.target!r}, the target. Add it with the true values.")
     target, seen = table.header.index(contract.target), Counter[str]()
     names = [*layout.names, contract.target]
     with Upload(bucket, reference_key(contract.run), "text/csv; charset=utf-8") as written:
@@ -75,7 +75,7 @@ def _write(bucket: Bucket, table: Table, contract: Contract) -> int:
         if enough < min(2, len(contract.labels) or 1):
             raise _Unfit(
                 f"it has {seen.total():,} rows, and at least {FEWEST_OF_LABEL} of each of two labels are needed, or "
-                "as many rows with a number. Add rows."
+                "as many rows with numbers. Add rows."
             )
         written.complete()
     return seen.total()
@@ -89,7 +89,7 @@ def _true(block: Block, target: int, contract: Contract) -> Sequence[str]:
     for line, text in cells:
         if text not in contract.labels:
             raise _Unfit(
-                f"the label on line {line} is none of the {len(contract.labels)} of the training data, to the letter. "
+                f"the label on line {line} is not exactly one of the {len(contract.labels)} in the training data. "
                 "Correct or remove that row."
             )
     return block.columns[target]

@@ -75,26 +75,26 @@ class ColumnReport:
             more = len(self.stray) - _STRAY_SHOWN
             found.append(
                 f"The column {self.name!r} holds numbers and {sum(each.times for each in self.stray):,} other values, "
-                f"which are taken for missing ones: {', '.join(shown)}{f' and {more} more texts' if more > 0 else ''}."
+                f"which are read as missing: {', '.join(shown)}{f' and {more} more texts' if more > 0 else ''}."
             )
         if self.is_styled:
-            found.append(f"{self.how_it_is_read} The predictions keep them as they are written.")
+            found.append(f"{self.how_it_is_read} The predictions files keep them as written.")
         if self.doubt:
             found.append(
                 f"The column {self.name!r} is read as texts: {self.doubt}. Write its numbers in one form, with a point "
-                "for decimals and no groups, so that the model learns from their size."
+                "for decimals and without groups, so that the model learns from their size."
             )
         if self.kind == "dates":
             found.append(
-                f"The column {self.name!r} holds dates or times ({self.date_form}). A model that learnt calendar days "
-                "meets new ones every day, and drift of the column will be told every day. Add it to the parameter "
-                "DropColumns, or derive from it what the model can use: a weekday, an age in days."
+                f"The column {self.name!r} holds dates or times ({self.date_form}). A model that learns calendar days "
+                "meets new ones every day, and the column drifts every day. Add it to the parameter DropColumns, or "
+                "derive a column from it that the model can use: a weekday, an age in days."
             )
         if self.kind == "identifiers":
             found.append(
-                f"The column {self.name!r} has a value of its own in nearly every row, as an identifier or a free text "
-                "has: a model learns nothing from it that holds for other rows. Add it to the parameter DropColumns, "
-                "or name it as IdColumn; it passes through to the predictions all the same."
+                f"The column {self.name!r} has a different value in nearly every row, like an identifier or a free "
+                "text: a model learns nothing from it that holds for other rows. Add it to the parameter DropColumns, "
+                "or set IdColumn to it; either way it is copied to the predictions."
             )
         return found
 
@@ -194,7 +194,7 @@ class DataReport:
     def _of_target(self) -> list[str]:
         """A remark if the numbers to predict are not plain."""
         return [
-            f"{column.how_it_is_read} What is predicted of it is written with a point and no groups."
+            f"{column.how_it_is_read} Predicted numbers are written with a point and without groups."
             for column in self.columns
             if column.role == "target" and column.is_styled and self.target_numbers
         ]
@@ -254,7 +254,7 @@ def read_warnings(bucket: Bucket, run: str) -> list[str]:
 def _warning(column: ColumnReport) -> str:
     return (
         f"The column {column.name!r} predicts the target almost alone (AUC {column.auc:.2f}). If its values are not "
-        "known yet when a prediction is needed, add it to the parameter DropColumns and train again."
+        "yet known when a prediction is needed, add it to the parameter DropColumns and train again."
     )
 
 

@@ -150,9 +150,9 @@ _LACKING = {
     },
     "random": {
         1: "the rows that are held out, which a digest of each row decides. Add rows of that label, or raise the "
-        "parameter HoldoutPercent. If many rows are alike, set the parameter IdColumn to a column that names them.",
+        "parameter HoldoutPercent. If many rows are alike, set the parameter IdColumn to one that identifies them.",
         0: "the rows to train on: a digest of each row decides, and many are alike. Set the parameter IdColumn to a "
-        "column that names them, or add rows of that label.",
+        "column that identifies them, or add rows of that label.",
     },
 }
 
@@ -169,11 +169,11 @@ def unseen_rows(
     rule = champion.holdout
     if rule is None:
         return UnseenRows(
-            champion.run, None, "its contract is of a version that kept no rule of its hold-out"
+            champion.run, None, "its contract is from a version that did not record the hold-out's rule"
         )
     if lost := [name for name in rule.columns if name not in header]:
         return UnseenRows(
-            champion.run, None, f"it held rows out by the column {lost[0]!r}, which is not there any more"
+            champion.run, None, f"it held rows out by the column {lost[0]!r}, which is no longer in the file"
         )
     of_rows = digests.of(rule)
     if rule.by == "random":
@@ -219,10 +219,10 @@ def uneven_shares(classes: Mapping[str, int], held_out: Mapping[str, int], rule:
     }
     return [
         f"Of the {classes[label]:,} rows with the label {label!r} {held_out[label]:,} are held out, "
-        f"{held_out[label] / classes[label]:.1%} instead of {rule.percent} %, which is no chance (p = {p:.1g}): many "
-        "rows agree in the columns by which rows are held out, and stay on one side. The figures of the gate rest on "
-        "fewer different rows than it says. Remove the copies, or set the parameter IdColumn to the column that names "
-        "the rows."
+        f"{held_out[label] / classes[label]:.1%} instead of {rule.percent} %, which chance does not explain (p = "
+        f"{p:.1g}): many rows agree in the columns by which rows are held out, and stay together. The gate's figures "
+        "rest on fewer distinct rows than they state. Remove the copies, or set the parameter IdColumn to the column "
+        "that identifies the rows."
         for label, p in found.items()
     ]
 

@@ -60,7 +60,7 @@ class TrainingTable:
             table = self._first if file is self._files[0] else self._open(file)
             if table.header != self.header:
                 raise HeadersDiffer(
-                    f"{file.key} has not the columns of {self._files[0].key}, in the same order: "
+                    f"{file.key} does not have the columns of {self._files[0].key} in the same order: "
                     f"{_first_difference(self.header, table.header)}. Give all files under the prefix one header."
                 )
             yield from self._blocks_of(file, table)

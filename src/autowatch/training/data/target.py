@@ -76,7 +76,9 @@ def _check_several(labels: TargetLabels, _survey: ColumnSurvey, wanted: ProblemW
 
 def _check_numbers(labels: TargetLabels, survey: ColumnSurvey, _wanted: ProblemWanted) -> None:
     if not labels.counts:
-        raise NotNumbers(f"The column {labels.target!r} holds no number at all. Upload rows that have one.")
+        raise NotNumbers(
+            f"The column {labels.target!r} holds no number at all. Upload rows that have numbers."
+        )
     if survey.type != "numeric":
         doubt = f": {survey.doubt}" if survey.doubt else ""
         raise NotNumbers(
@@ -92,7 +94,7 @@ def _check_numbers(labels: TargetLabels, survey: ColumnSurvey, _wanted: ProblemW
         )
     if survey.distinct < 2:
         raise NotNumbers(
-            f"The column {labels.target!r} holds one and the same number in all rows. Upload rows of others, or set "
+            f"The column {labels.target!r} holds the same number in all rows. Upload rows with other numbers, or set "
             "the parameter TargetColumn to the column to predict."
         )
 
@@ -161,7 +163,7 @@ class RowGroups:
         except ValueError:
             number = None
         if number is None:
-            raise NotNumbers(f"The column {self._name!r} holds a value that is not a number like its others.")
+            raise NotNumbers(f"The column {self._name!r} holds a value that is not a number like the others.")
         return number
 
 

@@ -63,8 +63,8 @@ def _check_floor(challenger: JudgedModel, name: str, floor: float) -> Check:
     measure, value = MEASURES[name], challenger.metrics.get(name)
     if value is None:
         message = (
-            f"{measure.words} cannot be told of {challenger.rows:,} hold-out rows that hold one label alone, or one "
-            f"number; the floor is {floor:g}."
+            f"{measure.words} cannot be measured on {challenger.rows:,} hold-out rows with a single label or number; "
+            f"the floor is {floor:g}."
         )
         return Check("floor", False, message)
     passed = value >= floor
@@ -137,8 +137,8 @@ def _compared(comparison: Comparison, champion: ScoredChampion, holdout_rows: in
             "flatter it)"
         )
     if comparison.rows == holdout_rows:
-        return f"all {holdout_rows:,} hold-out rows, which were kept from it, too"
-    return f"the {comparison.rows:,} of the {holdout_rows:,} hold-out rows that were kept from it, too"
+        return f"all {holdout_rows:,} hold-out rows, none of which it was trained on"
+    return f"the {comparison.rows:,} of the {holdout_rows:,} hold-out rows that it was not trained on"
 
 
 _UPSIDE_DOWN = 0.4
@@ -211,7 +211,7 @@ def approval_reason(policy: ApprovalPolicy, trigger: Trigger, wrong: str | None)
     if wrong:
         return wrong
     if policy == "always":
-        return "The parameter ReleaseApproval asks for it before every release."
+        return "The parameter ReleaseApproval requires approval of every release."
     if policy == "drift" and trigger == "drift":
-        return "Drift started the run, and the parameter ReleaseApproval asks for it then."
+        return "Drift started the run, and the parameter ReleaseApproval then requires approval."
     return None

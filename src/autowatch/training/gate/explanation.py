@@ -61,7 +61,7 @@ def read_explanation(bucket: Bucket, contract: Contract) -> ModelImportance:
                 raise NotExplained("Autopilot's explanation names columns that the model was not given.")
             values[name] += abs(value)
     if not 0 < sum(values.values()) < math.inf:
-        raise NotExplained("Autopilot's explanation gives no column any weight, or more than a number holds.")
+        raise NotExplained("The weights in Autopilot's explanation are all zero, or their sum is infinite.")
     columns = (
         ColumnImportance(name, value, share_of(value, values.values())) for name, value in values.items()
     )
@@ -73,7 +73,7 @@ def _read_analysis(bucket: Bucket, run: str) -> _Analysis:
     try:
         place = bucket.read_as(leaderboard_key(run), Leaderboard).artefacts.get(_ARTEFACT)
     except (ObjectMissing, DocumentMalformed) as error:
-        raise NotExplained(f"Autopilot's candidates are not known: {error}") from error
+        raise NotExplained(f"The leaderboard cannot be read: {error}") from error
     if not place:
         raise NotExplained("Autopilot did not explain its best candidate.")
     if not place.startswith(f"{bucket.url(autopilot_folder(run))}/"):
@@ -84,8 +84,10 @@ def _read_analysis(bucket: Bucket, run: str) -> _Analysis:
     if not analyses:
         raise NotExplained(f"There is no {_FILE} under {place}.")
     if analyses[0]["Size"] > _LARGEST:
-        raise NotExplained(f"Autopilot's {_FILE} has {analyses[0]['Size']:,} bytes, more than are read.")
+        raise NotExplained(
+            f"Autopilot's {_FILE} has {analyses[0]['Size']:,} bytes, more than the {_LARGEST:,} allowed."
+        )
     try:
         return bucket.read_as(analyses[0]["Key"], _Analysis)
     except (ObjectMissing, DocumentMalformed, RecursionError) as error:
-        raise NotExplained(f"Autopilot's {_FILE} has a form that is not known.") from error
+        raise NotExplained(f"Autopilot's {_FILE} has an unknown form.") from error

@@ -325,10 +325,10 @@ def _check_unseen(unseen: UnseenRows, scores: HoldoutScores, challenger: Contrac
     enough = sum(count >= _FEWEST_UNSEEN_OF_CLASS for count in counts.values())
     if enough < needed:
         raise TooFewUnseenRows(
-            f"only {len(scores.row_numbers):,} of the {rows:,} hold-out rows were kept from the champion, run "
-            f"{unseen.champion}, too{_SHORTAGES[challenger.problem_type](counts, challenger)}. Whether the challenger "
-            "is worse is not known. If you changed IdColumn, DropColumns or HoldoutBy, the next run can compare again; "
-            "else add newer rows"
+            f"only {len(scores.row_numbers):,} of the {rows:,} hold-out rows were also held out from the champion, run "
+            f"{unseen.champion}{_SHORTAGES[challenger.problem_type](counts, challenger)}. So whether the challenger is "
+            "worse is unknown. If you changed IdColumn, DropColumns or HoldoutBy, the next run can compare again; "
+            "otherwise add newer rows"
         )
 
 

@@ -135,7 +135,7 @@ def shuffle_columns(
         raise ImportanceUnknown("The model's errors are too large to be compared.")
     if max(values) <= 0:
         raise ImportanceUnknown(
-            f"Shuffling single columns of {len(of_fold):,} hold-out rows costs the model nothing that can be measured."
+            f"Shuffling single columns of {len(of_fold):,} hold-out rows has no measurable effect on the model."
         )
     columns = (
         ColumnImportance(feature.name, loss.value, share_of(loss.value, values), loss.lower, loss.upper)
@@ -267,6 +267,6 @@ def _figure(rows: JudgedRows) -> float:
     found = rows.deciding(known).get(rows.decided_by)
     if found is None:
         raise ImportanceUnknown(
-            "The hold-out has too few rows to shuffle: each label needs two among those drawn."
+            "The hold-out has too few rows to shuffle: each label needs two of the drawn rows."
         )
     return found.value

@@ -143,9 +143,9 @@ def _judge_reference(
     asked = [check for check in judged.checks if check.name != "latency"]
     passed, told = all(check.passed for check in asked), [check.message for check in asked]
     if skipped and skipped != known:
-        told.append(f"Not compared with the champion there: {skipped.rstrip('.')}.")
+        told.append(f"The champion was not compared there: {skipped.rstrip('.')}.")
     if not passed:
-        told.append("Look whose labels are right, those of the training file or those of the reference.")
+        told.append("Check which labels are right, those of the training file or those of the reference.")
     return Check("reference", passed, f"On the reference hold-out: {' '.join(told)}")
 
 

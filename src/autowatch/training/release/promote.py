@@ -206,7 +206,7 @@ def _check_answers(endpoint: Endpoint, smoke_test: SmokeTest) -> None:
         for (label, figure), (other_label, other_figure) in zip(now, staged, strict=True)
     ):
         raise SmokeTestFailed(
-            f"The endpoint {endpoint.name} answers otherwise than the candidate endpoint did for the same "
+            f"The endpoint {endpoint.name} gives other answers than the candidate endpoint for the same "
             f"{len(smoke_test.labels)} hold-out rows."
         )
 

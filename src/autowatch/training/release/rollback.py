@@ -48,8 +48,8 @@ def promoted_run(document: Any) -> str:
         and RUN_NAME.fullmatch(document["promote"])
     ):
         raise InvalidPromotion(
-            'Release an earlier model with the input {"promote": "<run>"} and, if you like, texts "by" and "reason"; '
-            "a run's name is that of its folder under models/, such as 20261123-071500-d822."
+            'Release an earlier model with the input {"promote": "<run>"} and optional texts "by" and "reason". A '
+            "run's name is that of its folder under models/, such as 20261123-071500-d822."
         )
     return str(document["promote"])
 
@@ -96,7 +96,7 @@ def _check_gate(bucket: Bucket, run: str) -> None:
         decision = read_decision(bucket, run)
     except ObjectMissing as error:
         raise NeverPassed(
-            f"Run {run} never came to its gate, or there was no such run. Name a run that released a model."
+            f"Run {run} does not exist or never reached its gate. Name a run that released a model."
         ) from error
     if not decision.passed:
         raise NeverPassed(f"Run {run} did not pass its gate: {decision.reason} Name a run that did.")
@@ -111,14 +111,14 @@ def _check_artefacts(bucket: Bucket, run: str) -> Contract:
     except ObjectMissing as error:
         raise ArtefactsGone(
             f"{error} Without it run {run} cannot be released again; the parameter KeepModels says how many models are "
-            "kept. Train anew."
+            "kept. Train a new model."
         ) from error
     for url in (container["ModelDataUrl"] for container in containers if "ModelDataUrl" in container):
         place, _, key = url.removeprefix("s3://").partition("/")
         if not Bucket(bucket.client, place).exists(key):
             raise ArtefactsGone(
-                f"{url} does not exist any more; the parameter KeepModels says how many models are kept. "
-                f"Train anew, or bring back the object's earlier version and start again."
+                f"{url} no longer exists; the parameter KeepModels says how many models are kept. "
+                "Train a new model, or restore the object's earlier version and start again."
             )
     check_artefacts(bucket, run)
     return contract

@@ -74,8 +74,8 @@ def check_deployment(bake_seconds: int, limit_seconds: int) -> None:
     baking, limit = 2 * bake_seconds, _within_bounds(limit_seconds)
     if baking >= limit:
         raise ServingRefused(
-            f"BakeSeconds is {bake_seconds}, and an update watches twice as long, {baking} s, which is not "
-            f"less than the {limit} s that it may take. Lower BakeSeconds, or raise MaxEndpointSeconds."
+            f"BakeSeconds is {bake_seconds}, and an update watches for twice as long, {baking} s, which must be "
+            f"less than its limit of {limit} s. Lower BakeSeconds, or raise MaxEndpointSeconds."
         )
 
 
@@ -109,8 +109,8 @@ def check_serving(sagemaker: "SageMakerClient", endpoint_name: str, instance_typ
     present = _kind(sagemaker, endpoint_name, endpoint.config)
     if present != wanted:
         raise ServingRefused(
-            f"The endpoint {endpoint_name} serves {present}, the parameters ask for it {wanted}, and SageMaker changes "
-            "no endpoint from one to the other. Give a new EndpointName with InstanceType, or set InstanceType back."
+            f"The endpoint {endpoint_name} serves {present}, the parameters ask for it {wanted}, and SageMaker "
+            "cannot change an endpoint from one to the other. Set a new EndpointName, or set InstanceType back."
         )
 
 
@@ -123,11 +123,11 @@ def check_network(instance_type: str, network: Network) -> None:
     """
     if not instance_type and (network.subnets or network.isolated):
         raise ServingRefused(
-            "SageMaker serves no model serverless in a VPC or with network isolation. "
+            "Serverless endpoints support neither a VPC nor network isolation. "
             "Set the parameter InstanceType, or empty SubnetIds and set NetworkIsolation to false."
         )
     if network.subnets and not network.security_groups:
-        raise ServingRefused("A VPC needs security groups too. Set the parameter SecurityGroupIds.")
+        raise ServingRefused("A VPC also needs security groups. Set the parameter SecurityGroupIds.")
 
 
 def _kind(sagemaker: "SageMakerClient", endpoint_name: str, config: str) -> str:
@@ -137,8 +137,8 @@ def _kind(sagemaker: "SageMakerClient", endpoint_name: str, config: str) -> str:
         if "Could not find" not in error.response["Error"]["Message"]:
             raise
         raise ServingRefused(
-            f"The endpoint config {config} of the endpoint {endpoint_name} was deleted, so that SageMaker updates the "
-            "endpoint no more. Delete the endpoint, or give a new EndpointName."
+            f"The endpoint config {config} of the endpoint {endpoint_name} was deleted, so SageMaker can no longer "
+            "change the endpoint. Delete the endpoint, or set a new EndpointName."
         ) from error
     variants = answer["ProductionVariants"]
     return _SERVERLESS if any("ServerlessConfig" in variant for variant in variants) else _INSTANCES

@@ -225,7 +225,7 @@ def is_in_service(
     """
     state = describe_endpoint(sagemaker, name)
     if state is None:
-        raise EndpointFailed(f"The endpoint {name} is gone: somebody deleted it.")
+        raise EndpointFailed(f"The endpoint {name} was deleted by someone else.")
     if state.status in ("Failed", "OutOfService", "UpdateRollbackFailed"):
         raise EndpointFailed(
             f"The endpoint {name} is {state.status}: {state.failure_reason or 'no reason given'}"
@@ -233,7 +233,7 @@ def is_in_service(
     if state.status != "InService" and (now - since).total_seconds() > limit_seconds:
         raise EndpointOverdue(
             f"The endpoint {name} is still {state.status} after {limit_seconds} s. "
-            "Look at its logs in CloudWatch; a larger MaxEndpointSeconds waits longer."
+            "Look at its logs in CloudWatch; increase MaxEndpointSeconds to wait longer."
         )
     return state.status == "InService"
 

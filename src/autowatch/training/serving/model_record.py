@@ -88,7 +88,7 @@ def check_artefacts(bucket: Bucket, run: str) -> None:
     """
     artefacts = read_model_record(bucket, run).artefacts
     if artefacts is None:
-        _LOGGER.warning("the run was staged before digests were taken; not compared", extra={"run": run})
+        _LOGGER.warning("the run was staged by a version without digests; not compared", extra={"run": run})
     for artefact in artefacts or ():
         if artefact.sha256 is None:
             _LOGGER.warning("an artefact is not compared", extra={"run": run, "reason": artefact.skipped})
@@ -97,9 +97,9 @@ def check_artefacts(bucket: Bucket, run: str) -> None:
         if found.sha256 != artefact.sha256:
             version = artefact.version_id or "that had this digest"
             raise ArtefactChanged(
-                f"{artefact.url} is not what the gate of run {run} judged: its SHA-256 is {found.sha256}, and was "
-                f"{artefact.sha256}. Its model is not released. Find out who wrote the object; then bring back its "
-                f"version {version} and start again, or train anew."
+                f"{artefact.url} is not what the gate of run {run} judged: its SHA-256 is {found.sha256} and was "
+                f"{artefact.sha256}. Its model is not released. Find out who wrote the object; then restore its "
+                f"version {version} and start again, or train a new model."
             )
 
 
@@ -107,7 +107,7 @@ def _measure(bucket: Bucket, url: str) -> Artefact:
     """The digest of the object as SageMaker would read it now, in pieces of 1 MiB."""
     place, _, key = url.removeprefix("s3://").partition("/")
     if place != bucket.name or not key.startswith(MODELS_PREFIX):
-        return Artefact(url, skipped="It lies outside models/ of the stack's bucket.")
+        return Artefact(url, skipped="It is outside models/ of the stack's bucket.")
     newest, digest = bucket.version(key), hashlib.sha256()
     # By its ETag: reading by version needs a permission that the training machine does not need otherwise.
     with closing(ResumedBody(bucket, replace(newest, version_id=None))) as body:

@@ -181,7 +181,7 @@ def test_the_champions_own_file_is_not_new_even_if_uploaded_again():
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [("rejected", "run one, whose model was rejected"), ("failed", "run one, which failed. Mend the cause")],
+    [("rejected", "run one, whose model was rejected"), ("failed", "run one, which failed. Fix the cause")],
 )
 def test_a_file_that_failed_is_not_retried_until_there_is_another(status, words):
     """Otherwise every day with drift would pay for a full training run."""

@@ -16,7 +16,7 @@ EXCHANGED = "The champion, run old, ranks the new rows the wrong way round."
         ("always", "drift", EXCHANGED, EXCHANGED),
         ("drift", "manual", None, None),
         ("drift", "drift", None, "Drift started the run"),
-        ("always", "manual", None, "before every release"),
+        ("always", "manual", None, "approval of every release"),
     ],
 )
 def test_who_must_be_asked(policy, trigger, wrong, words):
@@ -46,5 +46,5 @@ def test_an_answer_decides_once():
         ({"Error": "States.Timeout", "Cause": ""}, ApprovalAnswer(False)),
     ],
 )
-def test_what_is_no_answer_approves_nothing(document, answer):
+def test_an_invalid_answer_approves_nothing(document, answer):
     assert read_answer(document) == answer

@@ -113,7 +113,7 @@ def test_noise_with_copies_is_not_released(bucket, rows):
     assert decision.metrics["auc"] < 0.6
 
 
-def test_noise_whose_copies_have_names_of_their_own_is_warned_of_and_not_released_once_these_are_dropped(
+def test_noise_with_near_copies_gives_a_warning_and_is_rejected_without_the_identifiers(
     bucket,
 ):
     rows = [[str(100_000 + number), *row] for number, row in enumerate(oversampled())]
@@ -123,7 +123,7 @@ def test_noise_whose_copies_have_names_of_their_own_is_warned_of_and_not_release
     copies = len(rows) - 1_000
     warning = stack.warnings("r")[0]
     assert (
-        f"{copies:,} of {len(rows):,} rows are copies of an earlier row: they differ from it in 'id_of_row'"
+        f"{copies:,} of {len(rows):,} rows are copies of an earlier row: they differ from it only in 'id_of_row'"
         in warning
     )
     assert bucket.read_json("models/r/data.json")["near_copies"] == {
@@ -146,7 +146,7 @@ def test_a_champion_is_not_flattered_by_rows_that_it_was_trained_on(bucket):
     decision = stack.train("new", whole)
     holdout = decision.challenger.rows
     assert (decision.unseen_rows, decision.comparison.rows) == (holdout, holdout)
-    assert f"on all {holdout} hold-out rows, which were kept from it, too" in decision.reason
+    assert f"on all {holdout} hold-out rows, none of which it was trained on" in decision.reason
     assert decision.passed
     assert abs(decision.comparison.difference) < 0.08
 
@@ -161,5 +161,6 @@ def test_a_champion_is_not_flattered_by_rows_that_it_was_trained_on(bucket):
     assert unfair.comparison.champion > fair.comparison.champion + 0.1
     assert not unfair.passed
     assert (
-        "which it may have been trained on (its contract is of a version that kept no rule" in unfair.reason
+        "which it may have been trained on (its contract is from a version that did not record"
+        in unfair.reason
     )

@@ -54,7 +54,7 @@ def test_milliseconds_are_recognised():
         [],
     ],
 )
-def test_other_values_are_no_dates(texts):
+def test_other_values_are_not_dates(texts):
     assert date_form(Counter(texts)) == ""
 
 
@@ -78,7 +78,7 @@ GENERATOR = random.Random(6)
         ([str(number) for number in range(60)], "numeric", False),
     ],
 )
-def test_identifiers_are_told_from_amounts(texts, feature_type, expected):
+def test_identifiers_are_distinguished_from_amounts(texts, feature_type, expected):
     assert identified(texts, feature_type) is expected
 
 
@@ -96,6 +96,6 @@ def test_the_data_report_warns_of_both():
     }
     dates, identifiers = sorted(report["warnings"], key=lambda warning: "dates or times" not in warning)[:2]
     assert dates.startswith(
-        "The column 'joined' holds dates or times (YYYY-MM-DD). A model that learnt calendar days"
+        "The column 'joined' holds dates or times (YYYY-MM-DD). A model that learns calendar days"
     )
-    assert identifiers.startswith("The column 'customer' has a value of its own in nearly every row")
+    assert identifiers.startswith("The column 'customer' has a different value in nearly every row")

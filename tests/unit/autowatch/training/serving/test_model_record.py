@@ -48,21 +48,21 @@ def test_each_artefact_is_kept_with_its_digest_and_version(bucket):
     check_artefacts(bucket, RUN)
 
 
-def test_one_that_was_exchanged_is_named_with_what_to_do(bucket):
+def test_a_replaced_artefact_is_named_with_the_remedy(bucket):
     keep_model_record(bucket, RUN, containers(f"s3://bank/{KEY}"))
     before = bucket.version(KEY).version_id
     exchange(bucket)
     with pytest.raises(ArtefactChanged) as raised:
         check_artefacts(bucket, RUN)
     assert f"s3://bank/{KEY} is not what the gate of run {RUN} judged" in str(raised.value)
-    assert f"bring back its version {before} and start again, or train anew" in str(raised.value)
+    assert f"restore its version {before} and start again, or train a new model" in str(raised.value)
     bucket.client.copy_object(
         Bucket="bank", Key=KEY, CopySource={"Bucket": "bank", "Key": KEY, "VersionId": before}
     )
     check_artefacts(bucket, RUN)
 
 
-def test_a_second_attempt_does_not_take_the_digest_of_what_was_exchanged(bucket):
+def test_a_second_attempt_does_not_record_a_replaced_artefact(bucket):
     keep_model_record(bucket, RUN, containers(f"s3://bank/{KEY}"))
     exchange(bucket)
     keep_model_record(bucket, RUN, containers(f"s3://bank/{KEY}"))
@@ -70,10 +70,10 @@ def test_a_second_attempt_does_not_take_the_digest_of_what_was_exchanged(bucket)
         check_artefacts(bucket, RUN)
 
 
-def test_one_outside_the_bucket_is_recorded_as_such_and_passes(bucket, caplog):
+def test_an_artefact_outside_the_bucket_is_recorded_as_such_and_passes(bucket, caplog):
     keep_model_record(bucket, RUN, containers("s3://another/model.tar.gz"))
     (artefact,) = read_model_record(bucket, RUN).artefacts
-    assert (artefact.sha256, artefact.skipped) == (None, "It lies outside models/ of the stack's bucket.")
+    assert (artefact.sha256, artefact.skipped) == (None, "It is outside models/ of the stack's bucket.")
     with caplog.at_level(logging.WARNING):
         check_artefacts(bucket, RUN)
     assert "an artefact is not compared" in caplog.text
@@ -84,10 +84,10 @@ def test_a_record_of_an_older_version_passes_with_a_line_in_the_log(bucket, capl
     bucket.write_json(model_record_key(RUN), older)
     with caplog.at_level(logging.WARNING):
         check_artefacts(bucket, RUN)
-    assert "staged before digests were taken" in caplog.text
+    assert "staged by a version without digests" in caplog.text
 
 
-def test_one_that_is_gone_is_named(bucket):
+def test_a_missing_artefact_is_named(bucket):
     keep_model_record(bucket, RUN, containers(f"s3://bank/{KEY}"))
     bucket.client.delete_object(Bucket="bank", Key=KEY)
     with pytest.raises(ObjectMissing, match=KEY):
