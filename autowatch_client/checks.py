@@ -155,6 +155,16 @@ def _check_target(table: Table, target: str, values: Counter[str], parameters: M
             f"{table.path}: the target {target} has {len(values):,} different values, and ProblemType is binary. Set "
             "it to auto, or name a column with two labels in TargetColumn."
         )
+    if wanted == "multiclass" and len(values) == 2:
+        raise FileUnfitError(
+            f"{table.path}: the target {target} has two different values, and ProblemType is multiclass. Set it to "
+            "auto or binary."
+        )
+    if wanted == "regression" and not any(any(map(str.isdigit, value)) for value in values):
+        raise FileUnfitError(
+            f"{table.path}: the target {target} holds no number, and ProblemType is regression. Set it to auto, or "
+            "name a column with numbers in TargetColumn."
+        )
     if wanted == "auto" and 2 < len(values) <= MOST_UNCLEAR_NUMBERS and are_numbers(values):
         raise FileUnfitError(
             f"{table.path}: the target {target} has {len(values)} different numbers. They may be the names of classes, "

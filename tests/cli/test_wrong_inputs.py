@@ -221,6 +221,19 @@ def test_a_missing_column_to_drop_is_refused_with_a_suggestion(tmp_path, name):
         check_training(tmp_path / "a.csv", {**PARAMETERS, "DropColumns": f"duration,{name}"})
 
 
+@pytest.mark.parametrize(
+    ("problem_type", "words"),
+    [
+        ("multiclass", "y has two different values, and ProblemType is multiclass. Set it to auto or binary"),
+        ("regression", "y holds no number, and ProblemType is regression. Set it to auto"),
+    ],
+)
+def test_labels_that_the_problem_type_does_not_take_are_refused(tmp_path, problem_type, words):
+    (tmp_path / "a.csv").write_text(GOOD)
+    with pytest.raises(FileUnfitError, match=words):
+        check_training(tmp_path / "a.csv", {"TargetColumn": "y", "ProblemType": problem_type})
+
+
 def test_a_quoted_name_may_hold_more_of_another_delimiter_than_there_are_columns(tmp_path):
     (tmp_path / "a.csv").write_text(GOOD.replace("age,", '"age; in; full; years; of; life",', 1))
     assert check_training(tmp_path / "a.csv", PARAMETERS).rows == 900

@@ -184,7 +184,7 @@ def test_a_daily_run_that_comes_at_its_time_never_sets_off_a_heartbeat(sandbox, 
     ],
     ids=str,
 )
-def test_leftovers_alert_after_three_days(sandbox, alarms, moment, waiting, expected):
+def test_files_or_days_left_for_three_days_set_off_the_alarm(sandbox, alarms, moment, waiting, expected):
     alarm = alarms["DominoWaitingAlarm"]
     files, days = watched(alarm)
     for days_ago, left in zip((2, 1, 0), waiting, strict=True):

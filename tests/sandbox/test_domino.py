@@ -329,7 +329,7 @@ def test_values_outside_the_training_range_go_to_the_guard_bin():
     assert compare(reference, outside, "psi", 0.2)[0].drifted
 
 
-def test_new_categories_share_a_bin_and_an_empty_column_is_not_drift():
+def test_new_categories_share_a_bin_and_empty_tables_do_not_drift():
     reference = make_reference(labels(a=100))
     one = compare(reference, labels(a=50, new=50), "psi", 0.2)[0].divergence
     many = compare(reference, labels(a=50, n1=25, n2=25), "psi", 0.2)[0].divergence

@@ -296,7 +296,7 @@ def test_a_wrong_request_is_refused(server, changes, message):
         ("TransformOutput", {"AssembleWith": "None"}, "needs SplitType Line and AssembleWith Line"),
     ],
 )
-def test_a_slice_outside_the_record_is_refused(server, part, changes, message):
+def test_an_unfit_member_of_the_request_is_refused(server, part, changes, message):
     request = request_for("transform/refused", DataProcessing={"JoinSource": "Input"})
     with pytest.raises(ClientError, match=message):
         server.sagemaker.create_transform_job(**request | {part: request[part] | changes})

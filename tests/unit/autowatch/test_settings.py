@@ -33,11 +33,11 @@ VARIABLES = {
 }
 
 
-def test_every_field_is_read_as_its_type_and_what_holds_several_is_made_of_the_same_variables():
+def test_every_field_is_read_as_its_type_and_nested_settings_share_the_variables():
     assert read_settings(Settings, VARIABLES) == Settings(Rules(0.6, "bank"), 20, False, ("a", "b c"), "time")
 
 
-def test_without_an_environment_the_process_has_its_own(monkeypatch):
+def test_the_default_environment_is_the_processs(monkeypatch):
     monkeypatch.setenv("MINIMUM_AUC", "0.7")
     monkeypatch.setenv("STACK_NAME", "s")
     assert read_settings(Rules) == Rules(0.7, "s")
@@ -54,7 +54,7 @@ def test_without_an_environment_the_process_has_its_own(monkeypatch):
         ("MODE", "other", "one of random, time"),
     ],
 )
-def test_what_cannot_be_read_is_named_with_what_is_wanted(variable, text, wanted):
+def test_an_unreadable_value_is_named_with_the_expected_type(variable, text, wanted):
     with pytest.raises(InvalidSetting, match=f"^{variable} is '{text}', not {wanted}"):
         read_settings(Settings, VARIABLES | {variable: text})
 
@@ -64,7 +64,7 @@ def test_a_missing_variable_is_named_by_its_own_name():
         read_settings(Settings, {name: text for name, text in VARIABLES.items() if name != "STACK_NAME"})
 
 
-def test_the_users_tags_stand_beside_the_stacks_and_the_runs():
+def test_the_users_tags_are_added_to_the_stacks_and_the_runs():
     assert resource_tags("bank", "") == {"autowatch:stack": "bank"}
     assert resource_tags("bank", "team=risk, cost-centre = 4=2 ,empty=", "r") == {
         "autowatch:stack": "bank",
@@ -76,7 +76,7 @@ def test_the_users_tags_stand_beside_the_stacks_and_the_runs():
 
 
 @pytest.mark.parametrize("text", ["team", "=risk", "a=b,c"])
-def test_what_is_no_pair_is_refused(text):
+def test_a_tag_that_is_not_a_pair_is_refused(text):
     with pytest.raises(InvalidSetting, match="key=value"):
         resource_tags("bank", text)
 

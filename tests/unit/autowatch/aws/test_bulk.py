@@ -58,7 +58,7 @@ def test_every_object_is_read_and_signed(server, count):
     assert {asked.access_key for asked in server.asked} <= {"test"}
 
 
-def test_a_key_that_is_given_twice_comes_twice(server):
+def test_a_repeated_key_is_read_twice(server):
     assert read(fill(server, 1) * 70) == server.objects
 
 
@@ -68,7 +68,7 @@ def test_a_session_token_is_signed(server, monkeypatch):
     assert server.keys_by_client == []
 
 
-def test_keys_of_any_letters_are_found_and_those_that_are_no_paths_through_the_client(server):
+def test_any_key_is_read_and_keys_that_are_not_paths_by_the_client(server):
     server.objects = {key: key.encode() for key in [*PATHS, *NO_PATHS]}
     assert read(list(server.objects)) == server.objects
     assert sorted(server.keys_by_client) == sorted(NO_PATHS)
@@ -90,20 +90,20 @@ def test_empty_and_large_objects_are_whole(server):
     ],
     ids=lambda bad: f"{bad.data[:60]!r}",
 )
-def test_what_fails_once_is_asked_for_again(server, bad):
+def test_a_failed_request_is_retried(server, bad):
     keys = fill(server, 4)
     server.plan = {keys[2]: [bad]}
     assert read(keys) == server.objects
     assert [asked.key for asked in server.asked].count(keys[2]) >= 2
 
 
-def test_an_object_that_is_missing_is_named(server):
+def test_a_missing_object_is_named(server):
     keys = fill(server, 3)
     with pytest.raises(ObjectMissing, match=f"s3://{BUCKET}/a/gone.json does not exist"):
         read([*keys, "a/gone.json"])
 
 
-def test_the_clients_error_is_the_error(server):
+def test_the_clients_error_is_raised_unchanged(server):
     keys = fill(server, 3)
     denied = Answer(answer(b"<Error><Code>AccessDenied</Code></Error>", "403 Forbidden"))
     server.plan = {keys[1]: [denied, denied]}
@@ -126,7 +126,7 @@ def test_an_error_in_the_use_stops_the_reading(server):
     assert len(server.asked) < 50 + 2 * bulk.CONNECTIONS
 
 
-def test_motos_server_is_understood(monkeypatch):
+def test_it_works_with_motos_server(monkeypatch):
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     try:

@@ -21,12 +21,12 @@ MOMENT = datetime(2026, 11, 23, 9, 0, 5, tzinfo=UTC)
         int(MOMENT.timestamp()),
     ],
 )
-def test_every_form_of_a_moment_is_read(text):
+def test_every_form_of_a_time_is_read(text):
     assert _parse_time(text) == MOMENT
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", None])
-def test_what_is_no_moment_is_refused_as_by_botocore(text):
+def test_an_invalid_time_is_refused_as_by_botocore(text):
     with pytest.raises((ValueError, TypeError)):
         _parse_time(text)
 
@@ -36,7 +36,7 @@ def region(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 
 
-def test_a_listing_has_the_moments_that_botocore_would_read(region):
+def test_a_listing_has_the_times_that_botocore_would_read(region):
     def read(s3):
         (listed,) = s3.list_objects_v2(Bucket="bank")["Contents"]
         return listed["LastModified"], s3.head_object(Bucket="bank", Key="a")["LastModified"]

@@ -41,7 +41,7 @@ def lines(monkeypatch):
     handler.setStream(before)
 
 
-def test_what_the_domain_logs_has_the_ids_of_the_call(lines):
+def test_the_domains_log_lines_have_the_ids_of_the_call(lines):
     assert handler({"run": "r-1"}, Context(60)) == {"left": 50, "min_rows": 20}
     handler({}, Context())
     first, second = lines()
@@ -74,11 +74,11 @@ def test_a_setting_that_is_missing_is_named(lines, monkeypatch):
         ({}, None),
     ],
 )
-def test_a_call_is_about_its_file_its_run_its_transform_or_its_execution(event, about):
+def test_a_call_is_identified_by_file_run_transform_or_execution(event, about):
     assert correlation_id(event) == about
 
 
-def test_what_the_scoring_function_imports_is_no_garbage():
+def test_the_scoring_functions_imports_are_not_collected_as_garbage():
     """Nobody looks for any in it, and its invocations' own is collected."""
     code = "import gc, invoke_endpoint.app as app; print(gc.isenabled(), gc.get_freeze_count() > 10_000)"
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
@@ -127,7 +127,7 @@ with mock_aws():
 
 
 @pytest.mark.parametrize(("tracing", "segments"), [("Active", {"s3", "## handler"}), ("Disabled", set())])
-def test_traces_reach_the_daemon_where_the_stack_asks_for_them(tmp_path, tracing, segments):
+def test_traces_reach_the_daemon_if_the_stack_enables_them(tmp_path, tracing, segments):
     """In a process of its own, since X-Ray's package patches botocore for good."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
         daemon.bind(("127.0.0.1", 0))

@@ -50,7 +50,7 @@ def test_the_default_stream_is_standard_output(capsys):
     assert json.loads(capsys.readouterr().out)["Runs"] == 1
 
 
-def test_a_foreign_dimension_stays_as_it_is():
+def test_a_foreign_dimension_is_unchanged():
     document = json.loads(emitted({"Runs": 1}, {"Column": ' :a "b" {}[]\\u2028\'<'}))
 
     assert document["Column"] == ' :a "b" {}[]\\u2028\'<'
@@ -62,14 +62,14 @@ def emitted_at(moment):
     return json.loads(stream.getvalue())["_aws"]["Timestamp"]
 
 
-def test_metrics_may_stand_at_another_moment():
+def test_metrics_may_have_another_time():
     moment = datetime.now(UTC).replace(microsecond=0) - timedelta(days=13)
 
     assert emitted_at(moment) == moment.timestamp() * 1000
 
 
 @pytest.mark.parametrize("away", [timedelta(days=-14), timedelta(hours=2, minutes=1)])
-def test_a_moment_that_cloudwatch_does_not_take_is_refused(away):
+def test_a_time_that_cloudwatch_rejects_is_refused(away):
     with pytest.raises(InvalidMetrics, match="two weeks ago"):
         emitted_at(datetime.now(UTC) + away)
 
@@ -96,9 +96,7 @@ def test_a_moment_that_cloudwatch_does_not_take_is_refused(away):
         ("Autowatch", {"Runs": 1}, {"Runs": "x"}, "both"),
     ],
 )
-def test_what_cloudwatch_would_ignore_is_refused_and_nothing_is_written(
-    namespace, values, dimensions, message
-):
+def test_metrics_that_cloudwatch_would_ignore_are_refused(namespace, values, dimensions, message):
     stream = io.StringIO()
 
     with pytest.raises(InvalidMetrics, match=message):
@@ -107,7 +105,7 @@ def test_what_cloudwatch_would_ignore_is_refused_and_nothing_is_written(
     assert stream.getvalue() == ""
 
 
-def test_what_is_just_allowed_fits():
+def test_metrics_at_the_limits_are_accepted():
     assert emitted({f"m{number}": 1 for number in range(100)}, {})
     assert emitted({"n" * 255: 2.0**360}, {"d" * 255: "s" * 1024})
     assert emitted({"Runs": 1}, {f"d{number}": "x" for number in range(30)})

@@ -25,7 +25,7 @@ class Topic:
         ("x" * 200, "x" * 99),
     ],
 )
-def test_a_subject_is_made_fit_for_sns(subject, sent):
+def test_a_subject_is_adapted_to_sns(subject, sent):
     topic = Topic()
     publish(topic, "arn", subject, ["größe", "b"])
     assert topic.message == {"TopicArn": "arn", "Subject": sent, "Message": "größe\nb"}
@@ -50,7 +50,7 @@ def test_a_foreign_name_stays_one_line_without_a_link():
         "https://console.amazonaws.cn/x",
     ],
 )
-def test_our_own_addresses_stay(own):
+def test_our_own_addresses_are_kept(own):
     assert sent(f"Report: {own}") == f"Report: {own}"
 
 
@@ -128,7 +128,7 @@ def test_no_text_escapes_its_quotes(text, as_repr):
     assert "SECRET" not in mail
 
 
-def test_a_mail_reads_well_in_72_columns():
+def test_a_mail_is_wrapped_at_72_columns():
     address = f"https://eu-west-1.console.aws.amazon.com/s3/object/b?prefix={'x' * 90}"
     mail = mailed(
         "What:     16 of 19 columns drifted in 2,200 rows in 2 files of 2026-11-23, scored by run 7, an earlier one.",
@@ -155,7 +155,7 @@ def test_a_mail_reads_well_in_72_columns():
         " ".join
     )
 )
-def test_no_foreign_text_begins_a_line_of_its_own(text):
+def test_no_foreign_text_starts_a_line(text):
     first, *broken = mailed(f"Moved:    {text}").split("\n")
     assert first.startswith("Moved:")
     assert all(line.startswith(" " * 10) for line in broken)
@@ -163,7 +163,7 @@ def test_no_foreign_text_begins_a_line_of_its_own(text):
     assert all(line.startswith("  ") for line in plain)
 
 
-def test_every_function_that_mails_does_so_as_the_parameter_says():
+def test_every_function_that_mails_follows_the_parameter():
     functions = [path.read_text() for path in (ROOT / "src").glob("*/*.py")]
     mailing_functions = [text for text in functions if 'client("sns")' in text]
     assert len(mailing_functions) >= 8

@@ -27,13 +27,13 @@ def s3():
         yield s3
 
 
-def test_what_is_written_is_read(s3):
+def test_a_written_document_is_read_back(s3):
     document = {"a": [1, "ü", None]}
     Bucket(s3, BUCKET).write_json("k", document)
     assert Bucket(s3, BUCKET).read_json("k") == document
 
 
-def test_what_is_not_there_is_missing(s3):
+def test_an_absent_object_is_missing(s3):
     with pytest.raises(ObjectMissing, match="s3://bank/k does not exist"):
         Bucket(s3, BUCKET).read_json("k")
 
@@ -47,7 +47,7 @@ def test_what_is_larger_than_any_document_is_not_read(s3, monkeypatch):
         Bucket(s3, BUCKET).read_json("k")
 
 
-def test_only_the_first_writes_where_nothing_is(s3):
+def test_only_the_first_of_two_creates_an_object(s3):
     Bucket(s3, BUCKET).write_json_if_absent("k", 1)
     with pytest.raises(ObjectChanged):
         Bucket(s3, BUCKET).write_json_if_absent("k", 2)
@@ -63,7 +63,7 @@ def test_only_the_version_that_was_read_is_replaced(s3):
     assert Bucket(s3, BUCKET).read_json("k") == 2
 
 
-def test_what_is_gone_is_not_replaced(s3):
+def test_a_deleted_object_is_not_replaced(s3):
     Bucket(s3, BUCKET).write_json("k", 1)
     _, etag = Bucket(s3, BUCKET).read_json_with_etag("k")
     s3.delete_object(Bucket=BUCKET, Key="k")
@@ -71,7 +71,7 @@ def test_what_is_gone_is_not_replaced(s3):
         Bucket(s3, BUCKET).replace_json("k", 2, etag)
 
 
-def test_half_a_character_is_written_as_json_writes_it(s3):
+def test_a_lone_surrogate_is_written_as_a_json_escape(s3):
     """A lone surrogate has no UTF-8; foreign JSON may hold one, as an escape."""
     document = {"\udc80": ["a\ud83d", "\\\ud800", "größe 😀"]}
     Bucket(s3, BUCKET).write_json("a.json", document)
@@ -105,7 +105,7 @@ def test_a_dataclass_is_written_with_all_its_fields_and_read_as_it_was(s3):
     assert bucket.read_as("k", list[Record]) == [RECORD]
 
 
-def test_what_an_earlier_or_a_later_version_wrote_is_read(s3):
+def test_documents_of_earlier_and_later_versions_are_read(s3):
     Bucket(s3, BUCKET).write_json("k", {"run": "r", "files": [], "of a later version": {"a": [1]}})
     assert Bucket(s3, BUCKET).read_as("k", Record) == Record("r", ())
 
@@ -135,7 +135,7 @@ def test_a_malformed_document_is_named_with_the_field(s3, content, what):
         Bucket(s3, BUCKET).read_as("models/k.json", Record)
 
 
-def test_no_document_holds_what_is_no_number_or_no_json(s3):
+def test_no_document_contains_nan_or_an_unserialisable_object(s3):
     for auc in (math.nan, math.inf):
         with pytest.raises(ValueError, match="not JSON compliant"):
             Bucket(s3, BUCKET).write_json("k", Record("r", (), auc=auc))
@@ -164,7 +164,7 @@ def test_a_write_on_condition_whose_answer_was_lost_is_a_write(s3):
     assert bucket.read_json("k") == {"a": 2}
 
 
-def test_the_same_document_of_somebody_else_is_not_ones_own(s3):
+def test_an_equal_document_of_another_writer_is_a_conflict(s3):
     """Two claims in the same second write the same document."""
     Bucket(s3, BUCKET).write_json_if_absent("k", {"a": 1})
     with pytest.raises(ObjectChanged):

@@ -72,14 +72,14 @@ def test_a_whole_answer_is_read_once(server):
     assert server.starts == [0]
 
 
-def test_after_a_break_the_rest_is_asked_for_and_nothing_comes_twice(server):
+def test_after_a_break_only_the_rest_is_requested(server):
     server.plan = [700_000, 0, 1_000_000]
     assert read(server) == BODY
     assert len(server.starts) == 4
     assert server.starts == sorted(server.starts)
 
 
-def test_more_breaks_than_allowed_are_fine_as_long_as_it_gets_on(server):
+def test_breaks_do_not_count_while_the_reading_progresses(server):
     server.plan = [300_000] * 6
     assert read(server) == BODY
 
@@ -91,32 +91,32 @@ def test_a_connection_that_only_breaks_is_given_up(server):
     assert len(server.starts) == 4
 
 
-def test_an_empty_object_is_read_as_nothing(server):
+def test_an_empty_object_is_read(server):
     server.body = b""
     assert read(server, ObjectVersion("training/a.csv", "v1", "e", 0)) == b""
     assert server.starts == [0]
 
 
-def test_a_range_is_read_on_within_its_bounds(server):
+def test_a_range_is_resumed_within_its_bounds(server):
     server.plan = [100_000, 50_000]
     assert read(server, start=1000, end=900_000) == BODY[1000:900_000]
     assert server.starts[0] == 1000
     assert len(server.starts) == 3
 
 
-def test_what_an_event_says_of_the_size_does_not_end_the_reading(server):
+def test_the_size_in_an_event_does_not_limit_the_reading(server):
     server.plan = [700_000]
     assert read(server, ObjectVersion(FILE.key, FILE.version_id, FILE.etag, 1)) == BODY
 
 
-def test_an_object_that_is_read_by_its_key_is_read_on_in_that_version(server):
+def test_an_object_read_by_key_is_resumed_in_the_same_version(server):
     server.plan = [700_000]
     body = ResumedBody.of_key(bucket(server), "predictions/a.csv")
     assert b"".join(iter(lambda: body.read(1 << 20), b"")) == BODY
     assert body.file == ObjectVersion("predictions/a.csv", None, "e", len(BODY))
 
 
-def test_the_rest_of_what_was_asked_for_by_its_key_needs_no_right_to_versions(server):
+def test_resuming_a_read_by_key_needs_no_permission_for_versions(server):
     """A function that may get an object may not get its versions: that is another permission."""
     server.plan = [700_000]
     body = ResumedBody.of_key(bucket(server), "transform/a/output/part-00003.csv.out")
@@ -124,7 +124,7 @@ def test_the_rest_of_what_was_asked_for_by_its_key_needs_no_right_to_versions(se
     assert server.conditions == [(False, None), (False, '"e"')]
 
 
-def test_a_small_object_is_read_anew(server):
+def test_a_small_object_is_read_again(server):
     server.body, server.plan = b'{"a": 1}', [3, 0, 5]
     assert bucket(server).read_json("k") == {"a": 1}
     assert server.starts == [0] * 4

@@ -21,14 +21,14 @@ from autowatch.aws.step_functions import Throttled, naming_throttling, next_wait
         ({"Error": "X", "Cause": "[1]"}, ("X", "[1]")),
     ],
 )
-def test_a_cause_is_read_in_whatever_form_it_comes(error, expected):
+def test_a_cause_is_read_in_every_form(error, expected):
     assert read_cause(error) == expected
 
 
 @pytest.mark.parametrize(
     ("elapsed", "shortest", "wait"), [(0, 1, 1), (0, 30, 30), (100, 1, 1), (3000, 30, 30), (86400, 1, 864)]
 )
-def test_waits_grow_with_the_time_gone_by(elapsed, shortest, wait):
+def test_waits_grow_with_the_elapsed_time(elapsed, shortest, wait):
     assert next_wait(elapsed, shortest) == wait
 
 
@@ -41,7 +41,7 @@ def test_a_throttled_request_has_a_name_to_retry_on():
         raise refused("ThrottlingException")
 
 
-def test_any_other_refusal_stays_what_it_is():
+def test_any_other_refusal_is_unchanged():
     with pytest.raises(ClientError) as caught, naming_throttling():
         raise refused("ValidationException")
     assert not isinstance(caught.value, Throttled)

@@ -37,7 +37,7 @@ def unfinished(s3):
         ([b"a" * (2 * PART_BYTES)], 2),
     ],
 )
-def test_small_objects_are_put_and_large_ones_go_in_parts(s3, pieces, parts):
+def test_small_objects_are_put_and_large_ones_uploaded_in_parts(s3, pieces, parts):
     with upload(s3) as out:
         for piece in pieces:
             out.write(piece)
@@ -50,7 +50,7 @@ def test_small_objects_are_put_and_large_ones_go_in_parts(s3, pieces, parts):
     assert unfinished(s3) == []
 
 
-def test_the_version_is_told(s3):
+def test_the_version_is_returned(s3):
     s3.put_bucket_versioning(Bucket="bank", VersioningConfiguration={"Status": "Enabled"})
     for size in (1, PART_BYTES):
         with upload(s3) as out:
@@ -59,7 +59,7 @@ def test_the_version_is_told(s3):
 
 
 @pytest.mark.parametrize("size", [0, 1, PART_BYTES])
-def test_nothing_is_there_without_complete(s3, size):
+def test_an_incomplete_upload_leaves_no_object(s3, size):
     with upload(s3) as out:
         out.write(b"a" * size)
     assert "Contents" not in s3.list_objects_v2(Bucket="bank")
@@ -79,14 +79,14 @@ class LosesItsUpload:
         raise client_error("NoSuchUpload", 404)
 
 
-def test_an_upload_that_another_took_back_is_named(s3):
+def test_an_upload_aborted_by_another_is_named(s3):
     with upload(LosesItsUpload(s3)) as out:
         out.write(b"a" * PART_BYTES)
         with pytest.raises(UploadGone, match=WHERE["Key"]):
             out.complete()
 
 
-def test_uploads_under_way_to_a_key_are_taken_back_and_no_others(s3):
+def test_only_uploads_in_progress_to_the_key_are_aborted(s3):
     for key in (WHERE["Key"], WHERE["Key"], "predictions/b.csv"):
         s3.create_multipart_upload(Bucket="bank", Key=key)
     abort_uploads(Bucket(s3, "bank"), WHERE["Key"])

@@ -46,7 +46,7 @@ def put(s3, sizes):
     ],
     ids=str,
 )
-def test_the_target_is_the_sources_one_behind_the_other(s3, sizes):
+def test_the_target_is_the_concatenated_sources(s3, sizes):
     sources, expected = put(s3, sizes)
     version = concatenate(Bucket(s3, "bucket"), sources, "target", "text/csv")
     answer = s3.get_object(Bucket="bucket", Key="target")
@@ -74,7 +74,7 @@ def test_every_part_but_the_last_is_large_enough_and_no_byte_is_lost(seed):
     assert order == sorted(order)
 
 
-def test_large_sources_do_not_pass_through(s3):
+def test_large_sources_are_copied_inside_s3(s3):
     sources, _ = put(s3, [6 * MEGABYTE, 8 * MEGABYTE, 100])
     read = []
     s3.meta.events.register("before-call.s3.GetObject", lambda params, **_: read.append(params["url_path"]))
@@ -83,7 +83,7 @@ def test_large_sources_do_not_pass_through(s3):
     assert read[0].endswith("source/2")
 
 
-def test_a_source_that_is_missing_leaves_nothing(s3):
+def test_a_missing_source_leaves_no_object(s3):
     sources, _ = put(s3, [6 * MEGABYTE, 6 * MEGABYTE])
     s3.delete_object(Bucket="bucket", Key="source/1")
     with pytest.raises(ClientError, match="404|NoSuchKey"):

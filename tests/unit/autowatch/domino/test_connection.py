@@ -59,7 +59,7 @@ def put(connection):
     return send(connection, "PUT", "model-1/add_predictions", LOCATION)
 
 
-def test_the_request_is_what_the_wire_says(fake, connect):
+def test_the_request_follows_the_wire(fake, connect):
     fake.answers = [Answer(200)]
     assert put(connect(fake.url)).status == 200
 
@@ -86,7 +86,7 @@ def test_a_netrc_entry_does_not_replace_the_token(fake, connect, tmp_path, monke
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
-def test_any_success_is_a_success(fake, connect, status):
+def test_any_2xx_is_a_success(fake, connect, status):
     fake.answers = [Answer(status)]
     assert put(connect(fake.url)).status == status
 
@@ -146,7 +146,7 @@ def test_a_conflict_is_left_to_the_wire(fake, connect):
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_passing_trouble_is_tried_again(fake, connect, waits, status):
+def test_a_temporary_failure_is_retried(fake, connect, waits, status):
     fake.answers = [Answer(status), Answer(status), Answer(200)]
     assert put(connect(fake.url)).status == 200
     assert len(fake.requests) == 3
@@ -154,7 +154,7 @@ def test_a_passing_trouble_is_tried_again(fake, connect, waits, status):
     assert all(request.body == fake.requests[0].body for request in fake.requests)
 
 
-def test_a_lasting_trouble_ends_after_the_attempts_with_the_last_answer(fake, connect, waits):
+def test_a_lasting_failure_ends_after_the_attempts_with_the_last_response(fake, connect, waits):
     fake.answers = [Answer(500, b"first"), Answer(503, b"last")]
     with pytest.raises(DominoUnavailable) as caught:
         put(connect(fake.url))
@@ -186,7 +186,7 @@ def test_waits_grow_and_are_random(fake, connect, waits):
         ("²", 0, 0.01),
     ],
 )
-def test_retry_after_is_heeded_within_reason(fake, connect, waits, header, at_least, at_most):
+def test_retry_after_is_followed_up_to_a_limit(fake, connect, waits, header, at_least, at_most):
     answer = Answer(429)
     answer.headers["Retry-After"] = header.encode("utf-8").decode("latin-1")
     fake.answers = [answer, Answer(200)]
@@ -194,12 +194,12 @@ def test_retry_after_is_heeded_within_reason(fake, connect, waits, header, at_le
     assert at_least <= waits[0] <= at_most
 
 
-def test_a_dropped_connection_is_tried_again(fake, connect):
+def test_a_dropped_connection_is_retried(fake, connect):
     fake.answers = [Answer(0, hang_up=True), Answer(200)]
     assert put(connect(fake.url)).status == 200
 
 
-def test_nobody_listening_is_unavailable(connect, waits):
+def test_a_closed_port_is_unavailable(connect, waits):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(DominoUnavailable, match="4 at most"):
@@ -268,7 +268,7 @@ def test_no_attempt_begins_without_the_time_for_it(fake, connect, waits):
     assert len(fake.requests) == 2
 
 
-def test_an_attempt_takes_as_long_as_its_limits(connect):
+def test_an_attempts_duration_is_the_sum_of_its_limits(connect):
     connection = connect("http://x/", connect_timeout_seconds=5, reply_timeout_seconds=10)
     assert connection.attempt_seconds == 25
     assert connection.seconds_left() == math.inf
@@ -287,7 +287,7 @@ class TestToken:
 
         return DominoToken(read)
 
-    def test_it_is_read_once(self, fake, connect, token, secret):
+    def test_the_secret_is_read_once(self, fake, connect, token, secret):
         fake.answers = [Answer(200)]
         connection = connect(fake.url, token=token)
         for _ in range(3):
@@ -312,7 +312,7 @@ class TestToken:
             put(connect(fake.url, token=token))
         assert len(fake.requests) == 2
 
-    def test_a_secret_that_is_the_same_is_not_tried_again(self, fake, connect, token, secret):
+    def test_an_unchanged_secret_is_not_retried(self, fake, connect, token, secret):
         fake.answers = [Answer(401)]
         with pytest.raises(DominoCredentialsRefused):
             put(connect(fake.url, token=token))
@@ -333,7 +333,7 @@ class TestToken:
         assert "Cookie" not in fake.requests[1].headers
 
 
-def test_what_the_wire_knows_settles_the_matter_whatever_the_status(fake, connect):
+def test_a_text_that_the_wire_recognises_decides_with_any_status(fake, connect):
     fake.answers = [Answer(500, b"Already there")]
     reply = send(connect(fake.url), "PUT", "x", {}, settles=lambda reply: "Already" in reply.text)
     assert reply.status == 500
@@ -341,13 +341,13 @@ def test_what_the_wire_knows_settles_the_matter_whatever_the_status(fake, connec
 
 
 @pytest.mark.parametrize("status", [200, 409])
-def test_a_login_page_that_says_already_registered_settles_nothing(fake, connect, status):
+def test_a_login_page_with_the_text_already_registered_decides_nothing(fake, connect, status):
     fake.answers = [Answer(status, b"<html>Already registered? Sign in</html>")]
     with pytest.raises(DominoRefused, match="not Domino's API"):
         send(connect(fake.url), "PUT", "x", {}, settles=lambda reply: "registered" in reply.text)
 
 
-def test_a_body_that_breaks_off_is_tried_again(fake, connect):
+def test_a_broken_body_is_retried(fake, connect):
     fake.answers = [Answer(200, b"[1, 2", headers={}, missing_bytes=10), Answer(200, b"[]")]
     assert put(connect(fake.url)).text == "[]"
 

@@ -11,7 +11,7 @@ def name(key, version_id=None):
     return Dataset("predictions", key, "run", version_id).name
 
 
-def test_it_can_be_read():
+def test_a_datasets_name_is_readable():
     key = "predictions/date=2026-11-23/sub/a b+ü-0123456789abcdef.csv"
     assert re.fullmatch("predictions-date-2026-11-23-sub-a-b--0123456789abcdef-[0-9a-f]{16}", name(key)), (
         name(key)
@@ -19,7 +19,7 @@ def test_it_can_be_read():
 
 
 @given(st.text(max_size=2000), st.none() | st.text(max_size=50))
-def test_it_is_short_and_of_harmless_characters(key, version_id):
+def test_a_datasets_name_is_short_with_safe_characters(key, version_id):
     assert re.fullmatch("[A-Za-z0-9_-]{1,97}", name(key, version_id))
     assert name(key, version_id) == name(key, version_id)
 
@@ -33,5 +33,5 @@ def test_it_is_short_and_of_harmless_characters(key, version_id):
         (("a.csv",), ("a.csv", "v1")),
     ],
 )
-def test_no_other_version_of_any_object_has_it(one, other):
+def test_a_datasets_name_is_unique_to_the_version(one, other):
     assert name(*one) != name(*other)

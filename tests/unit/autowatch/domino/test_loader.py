@@ -65,7 +65,7 @@ def parameter(stack):
     return stack.ssm.get_parameter(Name=PARAMETER)["Parameter"]["Value"]
 
 
-def test_a_model_that_domino_never_heard_of_is_made_known_before_its_first_file(stack, load):
+def test_an_unregistered_model_is_registered_before_its_first_file(stack, load):
     """The registration at the release may have failed."""
     for number in range(30):
         commit(stack.s3, f"{number:02}")
@@ -93,7 +93,7 @@ def test_without_files_there_is_nothing_to_do_or_read(stack, load):
     assert parameter(stack) == "none"
 
 
-def test_a_read_back_that_fails_is_seen_and_fails_nothing(stack, load, caplog):
+def test_a_failed_read_of_checks_is_reported_and_fails_nothing(stack, load, caplog):
     commit(stack.s3, "a")
     load()
     answered = stack.server.respond
@@ -104,7 +104,7 @@ def test_a_read_back_that_fails_is_seen_and_fails_nothing(stack, load, caplog):
     assert "Domino's checks could not be read" in caplog.text
 
 
-def test_files_that_fail_do_not_keep_the_checks_from_being_read(stack, load, capsys):
+def test_failed_files_do_not_prevent_reading_the_checks(stack, load, capsys):
     commit(stack.s3, "a")
     commit(stack.s3, "b")
     answered = stack.server.respond
@@ -120,7 +120,7 @@ def test_files_that_fail_do_not_keep_the_checks_from_being_read(stack, load, cap
     )
 
 
-def test_a_run_whose_records_are_broken_stops_no_other(stack, load):
+def test_a_run_with_malformed_records_stops_no_other(stack, load):
     """Either of them; the files of the other run are registered all the same."""
     for broken in (f"models/{EARLIER_RUN}/contract.json", f"monitoring/domino/models/{EARLIER_RUN}.json"):
         stack.s3.put_object(Bucket=BUCKET, Key=broken, Body=b'{"run": ')
@@ -131,12 +131,12 @@ def test_a_run_whose_records_are_broken_stops_no_other(stack, load):
         assert [item for item in receipts(stack) if f"/1 {len(broken)}" in item]
 
 
-def test_a_champion_whose_record_is_broken_is_no_failure(stack, load):
+def test_a_champion_with_a_malformed_record_is_not_a_failure(stack, load):
     stack.s3.put_object(Bucket=BUCKET, Key=f"monitoring/domino/models/{RUN}.json", Body=b"")
     assert load()["checks"] == "failed"
 
 
-def test_a_parameter_that_is_gone_fails_nothing(stack, load, caplog):
+def test_a_missing_parameter_fails_nothing(stack, load, caplog):
     """The parameter was deleted, or SSM fails: nothing depends on it."""
     stack.ssm.delete_parameter(Name=PARAMETER)
     commit(stack.s3, "a")
@@ -146,7 +146,7 @@ def test_a_parameter_that_is_gone_fails_nothing(stack, load, caplog):
     assert PARAMETER in caplog.text
 
 
-def test_refused_credentials_are_met_by_a_few_files_at_most(stack, load):
+def test_refused_credentials_stop_after_a_few_files(stack, load):
     for number in range(100):
         commit(stack.s3, f"{number:02}")
     stack.server.respond = lambda _: Answer(403)

@@ -28,7 +28,7 @@ def read(stack, model_id):
     return json.loads(stack.s3.get_object(Bucket=BUCKET, Key=DOMINO_CHECKS_KEY)["Body"].read())
 
 
-def test_what_domino_says_is_kept_newest_first(stack):
+def test_dominos_checks_are_kept_newest_first(stack):
     for number in range(3):
         stack.domino.add_model(f"other {number}")
     older = {**CHECK, "checkedOn": CHECK["checkedOn"] - 86_400, "variablesDrifted": []}
@@ -49,7 +49,7 @@ def test_what_domino_says_is_kept_newest_first(stack):
     "checked_on",
     [1795435200, 1795435200.0, 1795435200000, "2026-11-23T12:00:00Z", "2026-11-23T13:00:00+01:00"],
 )
-def test_times_come_in_several_forms(stack, checked_on):
+def test_times_are_read_in_several_forms(stack, checked_on):
     model_id = stack.domino.add_model("m", dataDriftChecks=[{**CHECK, "checkedOn": checked_on}])
     assert read(stack, model_id)["checks"][0]["checked"] == "2026-11-23T12:00:00Z"
 
@@ -59,7 +59,7 @@ def test_a_model_without_checks_has_none(stack, members):
     assert read(stack, stack.domino.add_model("m", **members))["checks"] == []
 
 
-def test_only_names_are_taken_from_variables_and_they_are_cut(stack):
+def test_only_names_are_kept_of_variables_and_are_cut(stack):
     drifted = ["x" * 5000, {"name": "job", "divergence": 0.9}]
     model_id = stack.domino.add_model("m", dataDriftChecks=[{**CHECK, "variablesDrifted": drifted}])
     assert read(stack, model_id)["checks"][0]["drifted_columns"] == ["x" * 200, "job"]
@@ -86,13 +86,13 @@ def test_an_answer_of_any_length_is_kept_short(stack):
         [{**CHECK, "variablesDrifted": [7]}],
     ],
 )
-def test_a_check_of_another_form_has_a_name(stack, checks):
+def test_a_malformed_check_raises_a_named_error(stack, checks):
     with pytest.raises(DominoAnswerUnusable):
         read(stack, stack.domino.add_model("m", dataDriftChecks=checks))
 
 
 @pytest.mark.parametrize("predictions", [None, "4000", -1, 0.5, True])
-def test_a_number_of_predictions_that_is_none_is_left_out(stack, predictions):
+def test_an_invalid_number_of_predictions_is_left_out(stack, predictions):
     model_id = stack.domino.add_model("m", dataDriftChecks=[{**CHECK, "numberOfPredictions": predictions}])
     assert read(stack, model_id)["checks"][0]["predictions"] is None
 
@@ -103,7 +103,7 @@ def test_a_model_that_domino_does_not_list_is_named(stack):
         read(stack, "nobody")
 
 
-def test_a_domino_that_is_down_leaves_what_was_read_before(stack):
+def test_a_domino_that_is_down_leaves_earlier_checks(stack):
     model_id = stack.domino.add_model("m", dataDriftChecks=[CHECK])
     before = read(stack, model_id)
     stack.server.respond = lambda _: Answer(500)

@@ -77,7 +77,7 @@ def test_a_model_that_predicts_numbers_is_a_regression(stack):
     assert monitoring_config(several, "bank", "s")["modelMetadata"]["modelType"] == "classification"
 
 
-def test_what_is_recorded_is_not_asked_for(stack):
+def test_a_recorded_model_causes_no_request(stack):
     ensure_model(stack.registry, RUN)
     asked = len(stack.server.requests)
     assert ensure_model(stack.registry, RUN).run == RUN
@@ -96,7 +96,7 @@ def test_a_model_on_a_later_page_is_found_by_its_name(stack):
     assert stack.calls("PUT", "model") == 0
 
 
-def test_an_answer_that_is_lost_after_it_took_effect_makes_no_second_model(stack):
+def test_a_lost_response_makes_no_second_model(stack):
     stack.domino.lose = 1
     known = ensure_model(stack.registry, RUN)
     assert [model["id"] for model in stack.domino.models] == [known.model_id]
@@ -104,7 +104,7 @@ def test_an_answer_that_is_lost_after_it_took_effect_makes_no_second_model(stack
 
 
 @pytest.mark.parametrize("answer", [Answer(0, hang_up=True), Answer(500), Answer(200, b"{"), Answer(429)])
-def test_what_took_no_effect_is_tried_again(stack, answer):
+def test_a_request_without_effect_is_retried(stack, answer):
     stack.domino.refuse_models = answer
     with pytest.raises((DominoUnavailable, DominoAnswerUnusable)):
         ensure_model(stack.registry, RUN)
@@ -115,14 +115,14 @@ def test_what_took_no_effect_is_tried_again(stack, answer):
     assert len(stack.domino.models) == 1
 
 
-def test_a_refused_config_is_not_tried_again(stack):
+def test_a_refused_config_is_not_retried(stack):
     stack.domino.refuse_models = Answer(400, b'{"message": "variables is required"}')
     with pytest.raises(DominoRefused, match="variables is required"):
         ensure_model(stack.registry, RUN)
     assert stack.calls("PUT", "model") == 1
 
 
-def test_a_name_that_is_taken_and_not_listed_says_so(stack):
+def test_a_taken_but_unlisted_name_is_reported(stack):
     stack.domino.refuse_models = Answer(409)
     with pytest.raises(DominoAnswerUnusable, match="does not list it"):
         ensure_model(stack.registry, RUN)
@@ -144,7 +144,7 @@ def test_two_at_once_agree_on_one_model(stack, monkeypatch):
     assert {item.model_id for item in records} == {record(stack)["model_id"]}
 
 
-def test_a_run_without_its_training_data_cannot_be_made_known(stack):
+def test_a_run_without_its_training_data_cannot_be_registered(stack):
     stack.s3.delete_object(Bucket=BUCKET, Key=train_key(RUN))
     stack.s3.put_object(Bucket=BUCKET, Key=f"{train_key(RUN)}.old", Body=b"")
     with pytest.raises(TrainingDataGone, match="KeepModels"):
@@ -152,12 +152,12 @@ def test_a_run_without_its_training_data_cannot_be_made_known(stack):
     assert stack.domino.models == []
 
 
-def test_a_run_that_is_none_is_named(stack):
+def test_an_unknown_run_is_named(stack):
     with pytest.raises(ObjectMissing, match="models/nobody/contract.json"):
         ensure_model(replace(stack.registry), "nobody")
 
 
-def test_the_id_in_force_is_published_where_it_changes():
+def test_the_id_in_force_is_published_when_it_changes():
     with mock_aws():
         ssm = boto3.client("ssm", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
         ssm.put_parameter(Name="/autowatch/x/domino-model-id", Value="none", Type="String")

@@ -97,7 +97,7 @@ def run(s3, domino, **how):
     return done.summary
 
 
-def test_nothing_to_do_is_a_quiet_success(s3):
+def test_a_run_without_files_succeeds_quietly(s3):
     summary = run(s3, Domino())
     assert (summary.registered, summary.already_registered, summary.failed, summary.waiting) == (0, 0, 0, 0)
 
@@ -111,7 +111,7 @@ def test_only_committed_files_are_registered(s3):
     assert domino.told == [committed]
 
 
-def test_each_file_once_and_oldest_first(s3):
+def test_each_file_is_registered_once_oldest_first(s3):
     newest = commit(s3, "a", "2026-11-23T12:00:00Z")
     oldest = commit(s3, "c", "2026-11-22T12:00:00Z", "2026-11-22")
     middle, twin = commit(s3, "b", "2026-11-23T11:59:59Z"), commit(s3, "b2", "2026-11-23T11:59:59Z")
@@ -123,7 +123,7 @@ def test_each_file_once_and_oldest_first(s3):
     assert domino.told == [oldest, middle, twin, newest, late]
 
 
-def test_the_receipt_says_what_was_registered(s3):
+def test_the_receipt_has_the_registered_file(s3):
     key = commit(s3, "sub folder/a+b ü-0123")
     run(s3, Domino(outcome="already registered"))
     body = s3.get_object(Bucket=BUCKET, Key=f"monitoring/domino/{key}.json")["Body"].read()
@@ -137,7 +137,7 @@ def test_the_receipt_says_what_was_registered(s3):
     }
 
 
-def test_a_file_known_already_counts_apart(s3):
+def test_an_already_registered_file_is_counted_separately(s3):
     commit(s3, "a")
     summary = run(s3, Domino(outcome="already registered"))
     assert (summary.registered, summary.already_registered, summary.waiting) == (0, 1, 0)
@@ -169,7 +169,7 @@ def test_every_file_is_tried_before_the_run_fails(s3):
         EndpointConnectionError(endpoint_url="https://s3"),
     ],
 )
-def test_a_file_that_s3_fails_stops_no_other(s3, error):
+def test_a_file_that_s3_fails_to_return_stops_no_other(s3, error):
     keys = [commit(s3, f"{number}") for number in range(3)]
     domino = Domino({keys[0]: error})
     done = tried(s3, domino)
@@ -200,7 +200,7 @@ class TestADominoThatIsDown:
         return first + [commit(s3, name, day=day) for day in self.DAYS[1:] for name in ("a", "b")]
 
     @pytest.mark.parametrize("calls_at_once", [1, 8])
-    def test_it_is_not_asked_for_every_file(self, s3, keys, calls_at_once):
+    def test_a_domino_that_is_down_is_not_called_for_every_file(self, s3, keys, calls_at_once):
         domino = Domino({key: DominoUnavailable("down") for key in keys})
         done = tried(s3, domino, calls_at_once=calls_at_once)
         with pytest.raises(RegistrationFailed, match="gave no answer to 8 files in a row.*the others wait"):
@@ -211,19 +211,19 @@ class TestADominoThatIsDown:
         assert not done.may_ask_on
         assert run(s3, Domino()).registered == len(keys)
 
-    def test_one_file_of_each_day_shows_when_it_is_back(self, s3, keys):
+    def test_one_file_of_each_day_detects_when_domino_is_back(self, s3, keys):
         down = [key for key in keys if any(f"date={day}/" in key for day in self.DAYS[:3])]
         domino = Domino({key: DominoUnavailable("down") for key in down})
         done = tried(s3, domino)
         assert domino.told[:11] == [*keys[:8], keys[20], keys[22], keys[24]]
         assert (done.summary.registered, done.summary.failed) == (len(keys) - len(down), 10)
 
-    def test_files_that_it_never_answers_do_not_stand_in_the_way_of_later_days(self, s3, keys):
+    def test_files_without_an_answer_do_not_block_later_days(self, s3, keys):
         run_by_run = [tried(s3, Domino({key: DominoUnavailable("500") for key in keys[:20]})) for _ in "12"]
         assert run_by_run[0].summary.registered == len(keys) - 20
         assert run(s3, Domino()).registered == 20
 
-    def test_a_refusal_is_an_answer(self, s3, keys):
+    def test_a_refusal_counts_as_an_answer(self, s3, keys):
         down = {key: DominoUnavailable("down") for key in keys[:20]} | {keys[5]: DominoRefused("no")}
         domino = Domino(down)
         tried(s3, domino)
@@ -247,7 +247,7 @@ def test_refused_credentials_end_the_run_at_once(s3, error):
     assert run(s3, Domino()).registered == 4 + len(later)
 
 
-def test_no_time_in_the_middle_of_a_call_is_no_failure(s3):
+def test_running_out_of_time_during_a_call_is_not_a_failure(s3):
     keys = [commit(s3, f"{number}") for number in range(5)]
     domino = Domino({keys[1]: DominoTimeUp("no time")})
     summary = run(s3, domino)
@@ -256,7 +256,7 @@ def test_no_time_in_the_middle_of_a_call_is_no_failure(s3):
     assert run(s3, Domino()).registered == 4
 
 
-def test_the_run_ends_in_time_and_goes_on_next_time(s3):
+def test_the_run_ends_in_time_and_the_next_one_continues(s3):
     keys = [commit(s3, f"{number}") for number in range(5)]
     domino = Domino()
     summary = run(s3, domino, has_time=lambda: len(domino.told) < 2)
@@ -265,13 +265,13 @@ def test_the_run_ends_in_time_and_goes_on_next_time(s3):
     assert domino.told == keys
 
 
-def test_a_run_without_time_for_one_file_says_so(s3):
+def test_a_run_without_time_for_one_file_is_an_error(s3):
     commit(s3, "a")
     with pytest.raises(NoTimeToRegister, match=r"1 file.*Timeout"):
         run(s3, Domino(), has_time=lambda: False)
 
 
-def test_no_time_and_no_files_is_no_failure(s3):
+def test_no_time_and_no_files_is_not_a_failure(s3):
     assert run(s3, Domino(), has_time=lambda: False).waiting == 0
 
 
@@ -370,7 +370,7 @@ def test_labels_follow_predictions_in_the_order_of_their_files(s3):
 
 
 class TestAtOnce:
-    def test_files_go_a_few_at_once_and_not_more(self, s3):
+    def test_a_few_files_are_registered_in_parallel(self, s3):
         keys = [commit(s3, f"{number:02}") for number in range(30)]
         meeting, lock, now, most = Barrier(5), Lock(), [0], [0]
 
@@ -386,7 +386,7 @@ class TestAtOnce:
         assert run(s3, register, calls_at_once=5).registered == len(keys)
         assert most == [5]
 
-    def test_one_that_fails_takes_no_other_along(self, s3):
+    def test_a_failed_file_fails_no_other(self, s3):
         keys = [commit(s3, f"{number:02}") for number in range(30)]
         done = tried(s3, Domino({keys[7]: DominoRefused("no")}), calls_at_once=8)
         assert (done.summary.registered, done.summary.failed) == (29, 1)
@@ -434,13 +434,13 @@ class TestDays:
         assert domino.told == [late]
 
     @pytest.mark.parametrize(("age", "found"), [(20, 1), (21, 1), (22, 0)])
-    def test_a_day_is_looked_at_until_it_is_three_weeks_old(self, s3, age, found):
+    def test_a_day_is_listed_until_it_is_three_weeks_old(self, s3, age, found):
         """Fourteen days in the queue of failures, six hours of retries and five days of a transform fit in."""
         run(s3, Domino())
         commit(s3, "a", day=(NOW - timedelta(days=age)).date().isoformat())
         assert run(s3, Domino()).registered == found
 
-    def test_an_old_day_stays_open_as_long_as_something_of_it_waits(self, s3):
+    def test_an_old_day_stays_open_while_a_file_of_it_waits(self, s3):
         stuck, fine = commit(s3, "a", day=self.OLD), commit(s3, "b", day="2026-08-02")
         for _ in range(3):
             done = tried(s3, Domino({stuck: DominoRefused("no")}))
@@ -473,14 +473,14 @@ class TestDays:
         assert progress(s3)["open_days"] == []
 
     @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"closed_before": "../x", "open_days": []}'])
-    def test_a_lost_progress_record_costs_a_look_at_every_day_and_no_file(self, s3, body):
+    def test_a_lost_progress_record_costs_only_the_listing_of_every_day(self, s3, body):
         commit(s3, "a", day=self.OLD)
         run(s3, Domino())
         s3.put_object(Bucket=BUCKET, Key=DOMINO_PROGRESS_KEY, Body=body)
         commit(s3, "b", day=self.OLD)
         assert run(s3, Domino()).registered == 1
 
-    def test_a_crash_leaves_the_progress_of_the_run_before(self, s3):
+    def test_a_crash_leaves_the_previous_runs_progress(self, s3):
         run(s3, Domino())
         before = progress(s3)
         key = commit(s3, "a")
@@ -488,7 +488,7 @@ class TestDays:
             tried(s3, Domino({key: RuntimeError("killed")}), now=NOW + timedelta(days=30))
         assert progress(s3) == before
 
-    def test_labels_that_come_for_an_old_day_are_found(self, s3):
+    def test_labels_for_an_old_day_are_found(self, s3):
         run(s3, Domino(), now=datetime.now(UTC) - timedelta(days=40))
         run(s3, Domino(), now=datetime.now(UTC))
         late = label(s3, "20261123T080000Z-a-0123", day=self.OLD)
@@ -496,7 +496,7 @@ class TestDays:
         assert run(s3, domino, now=datetime.now(UTC)).registered == 1
         assert domino.told == [late]
 
-    def test_days_of_labels_without_news_are_not_listed(self, s3):
+    def test_days_without_new_labels_are_not_listed(self, s3):
         key = label(s3, "20260802T080000Z-a-0123", day=self.OLD)
         future = datetime.now(UTC) + timedelta(days=3)
         run(s3, Domino(), now=future)
@@ -512,7 +512,7 @@ class TestDays:
         assert run(s3, domino, now=future).registered == 1
         assert domino.told == [stuck] != [key]
 
-    def test_folders_that_are_no_days_are_left_alone(self, s3):
+    def test_folders_that_are_not_days_are_ignored(self, s3):
         for folder in ("date=2026-11-23x", "date=../..", "other"):
             put(s3, f"predictions/{folder}/a.manifest.json", {})
         assert run(s3, Domino()).registered == 0

@@ -80,14 +80,14 @@ def test_files_go_to_the_model_of_the_run_that_scored_them(stack):
     }
 
 
-def test_a_file_told_twice_is_there_once(stack):
+def test_a_file_registered_twice_exists_once(stack):
     for expected in ("registered", "already registered"):
         assert V2Register(stack.registry)(predictions("a")).outcome == expected
     assert len(known(stack)[f"autowatch-{RUN}"]) == 1
 
 
 @pytest.mark.parametrize("first", ["a", "b"])
-def test_a_death_between_the_call_and_the_record_does_no_harm(stack, monkeypatch, first):
+def test_a_crash_between_call_and_record_does_no_harm(stack, monkeypatch, first):
     def die(*_):
         raise RuntimeError("killed")
 
@@ -106,7 +106,7 @@ def test_a_death_between_the_call_and_the_record_does_no_harm(stack, monkeypatch
     assert read_model_record(Bucket(stack.s3, BUCKET), RUN).configured == ("predictions",)
 
 
-def test_an_answer_that_is_lost_after_it_took_effect_is_made_up_for(stack):
+def test_a_lost_response_is_recovered(stack):
     answered = stack.server.respond
     lost = []
 
@@ -122,7 +122,7 @@ def test_an_answer_that_is_lost_after_it_took_effect_is_made_up_for(stack):
     assert len(known(stack)[f"autowatch-{RUN}"]) == 1
 
 
-def test_the_first_goes_alone_and_the_others_at_once(stack):
+def test_the_first_file_is_sent_alone_and_the_others_in_parallel(stack):
     register = V2Register(stack.registry)
     files = [predictions(f"{number:02}") for number in range(40)]
     with ThreadPoolExecutor(8) as pool:
@@ -149,7 +149,7 @@ def test_a_first_file_that_fails_leaves_the_variables_to_the_next(stack):
     assert sent(stack)[-1] == ["id", "prediction_date"]
 
 
-def test_a_model_that_is_refused_is_asked_for_once(stack):
+def test_a_refused_model_is_requested_once(stack):
     stack.domino.refuse_models = Answer(400, b'"too many variables"')
     register = V2Register(stack.registry)
     for number in range(3):
@@ -160,7 +160,7 @@ def test_a_model_that_is_refused_is_asked_for_once(stack):
     assert register(predictions("a", EARLIER_RUN)).outcome == "registered"
 
 
-def test_a_domino_that_is_down_before_it_knows_the_model_is_asked_once(stack):
+def test_a_domino_that_is_down_before_the_registration_is_called_once(stack):
     """Each file of a day would wait for the tries of the one before it."""
     stack.server.respond = lambda _: Answer(503)
     register, asked = V2Register(stack.registry), []
@@ -171,7 +171,7 @@ def test_a_domino_that_is_down_before_it_knows_the_model_is_asked_once(stack):
     assert asked == [stack.registry.connection.attempts] * 3
 
 
-def test_a_model_whose_training_data_are_gone_is_looked_for_once(stack):
+def test_a_model_without_training_data_is_looked_up_once(stack):
     """A day's ten thousand files must not ask for all of Domino's models each, one after the other."""
     stack.s3.delete_object(Bucket=BUCKET, Key=train_key(RUN))
     register = V2Register(stack.registry)
@@ -183,7 +183,7 @@ def test_a_model_whose_training_data_are_gone_is_looked_for_once(stack):
     assert len(set(asked)) == 1
 
 
-def test_labels_without_predictions_are_refused_and_come_again(stack):
+def test_labels_without_predictions_are_refused_and_retried(stack):
     register = V2Register(stack.registry)
     with pytest.raises(DominoRefused, match="No prediction data"):
         register(labels("a"))

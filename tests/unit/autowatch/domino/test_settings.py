@@ -49,7 +49,7 @@ def test_v0_is_the_default():
     assert settings_in({name: value for name, value in V0.items() if name != "DMM_API"}).api == "v0"
 
 
-def test_header_and_scheme_are_handed_on():
+def test_header_and_scheme_are_passed_on():
     settings = settings_in({**V2, "DMM_AUTH_HEADER": "Authorization", "DMM_AUTH_SCHEME": "Bearer"})
     connection = settings.connect(None, DominoToken(lambda: "x"), lambda: 1.0)
     assert (connection.header, connection.scheme) == ("Authorization", "Bearer")
@@ -79,7 +79,7 @@ def test_half_a_configuration_is_one_error_that_names_the_rest(environment, clea
     ("environment", "name"),
     [({**V2, "MODEL_ID": "m"}, "DmmModelId"), ({**V0, "DMM_DATASOURCE": "d"}, "DmmDatasource")],
 )
-def test_what_is_set_in_vain_is_said(environment, name, caplog):
+def test_parameters_without_effect_are_reported(environment, name, caplog):
     assert settings_in(environment)
     assert f"{name} has no effect" in caplog.text
 
@@ -93,7 +93,7 @@ def test_what_is_set_in_vain_is_said(environment, name, caplog):
         (V2, "https://h/v0/"),
     ],
 )
-def test_the_url_of_the_other_wire_is_found_early(environment, url):
+def test_the_url_of_the_other_wire_is_rejected_early(environment, url):
     other = "v2" if environment is V0 else "v0"
     with pytest.raises(DominoMisconfigured, match=f"Set DmmApi={other}, or the URL"):
         settings_in({**environment, "DMM_URL": url})
@@ -109,7 +109,7 @@ def test_the_url_of_the_other_wire_is_found_early(environment, url):
         (V2, "http://127.0.0.1:1/domino/model-monitor/v2/api/"),
     ],
 )
-def test_other_urls_may_be_right(environment, url):
+def test_unknown_urls_are_accepted(environment, url):
     assert settings_in({**environment, "DMM_URL": url}).url == url
 
 
@@ -123,7 +123,7 @@ def test_other_urls_may_be_right(environment, url):
         {"DMM_AUTH_SCHEME": "a b"},
     ],
 )
-def test_what_cannot_be_is_refused_without_showing_a_password(changes):
+def test_impossible_values_are_refused_without_showing_a_password(changes):
     with pytest.raises(DominoMisconfigured) as caught:
         settings_in({**V2, **changes})
     assert "secret" not in str(caught.value)

@@ -63,7 +63,7 @@ def test_labels_are_ground_truths(server):
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe\x00garbage", b"{not json", b"<xml>sign in</xml>"])
-def test_a_success_in_name_only_is_none(server, body):
+def test_a_2xx_with_an_error_page_is_not_a_success(server, body):
     server.answers = [Answer(200, body)]
     with pytest.raises(DominoAnswerUnusable, match="the request counts as failed"):
         register(server)

@@ -51,7 +51,7 @@ def as_json(status, document):
 
 
 class TestDatasets:
-    def test_the_request_is_what_the_wire_says(self, server, connection):
+    def test_the_request_follows_the_wire(self, server, connection):
         server.answers = [Answer(200)]
         assert register_dataset(connection, MODEL, "predictions", DETAILS, VARIABLES) == "registered"
         (request,) = server.requests
@@ -72,7 +72,7 @@ class TestDatasets:
             },
         }
 
-    def test_later_ones_carry_no_variables_and_labels_go_elsewhere(self, server, connection):
+    def test_later_files_have_no_variables_and_labels_another_path(self, server, connection):
         server.answers = [Answer(201)]
         register_dataset(connection, "../x", "labels", DETAILS, [])
         (request,) = server.requests
@@ -105,7 +105,7 @@ class TestDatasets:
             "There can be only 1 row_identifier variable",
         ],
     )
-    def test_variables_that_are_there_are_never_taken_for_a_file_that_is_there(
+    def test_configured_variables_are_not_mistaken_for_a_registered_file(
         self, server, connection, status, text
     ):
         server.answers = [as_json(status, [text])]
@@ -130,13 +130,13 @@ class TestDatasets:
             (Answer(200, b" " * 100, trickle_seconds=0.05), DominoAnswerUnusable),
         ],
     )
-    def test_nothing_else_is_a_success(self, server, connection, answer, failure):
+    def test_any_other_response_is_a_failure(self, server, connection, answer, failure):
         server.answers = [answer]
         with pytest.raises(failure) as caught:
             register_dataset(connection, MODEL, "predictions", DETAILS, [])
         assert type(caught.value) is failure
 
-    def test_a_model_that_is_gone_comes_with_the_remedy(self, server, connection):
+    def test_a_deleted_model_is_reported_with_the_remedy(self, server, connection):
         server.answers = [Answer(404)]
         with pytest.raises(DominoRefused, match="monitoring/domino/models/"):
             register_dataset(connection, MODEL, "predictions", DETAILS, [])
@@ -150,12 +150,12 @@ class TestModels:
         assert (request.method, request.path) == ("PUT", "/model-monitor/v2/api/model")
 
     @pytest.mark.parametrize("answer", [Answer(409), as_json(400, "A model of this name already exists")])
-    def test_a_name_that_is_taken_has_none(self, server, connection, answer):
+    def test_a_taken_name_has_no_id(self, server, connection, answer):
         server.answers = [answer]
         assert register_model(connection, {}) is None
 
     @pytest.mark.parametrize("answer", [Answer(500), Answer(0, hang_up=True)])
-    def test_it_is_asked_for_once(self, server, connection, answer):
+    def test_the_registration_is_requested_once(self, server, connection, answer):
         server.answers = [answer]
         with pytest.raises(DominoUnavailable):
             register_model(connection, {})
@@ -164,7 +164,7 @@ class TestModels:
     @pytest.mark.parametrize(
         "document", [[], {}, {"id": 7}, {"id": ""}, {"id": "../x"}, {"id": "x" * 200}, "x", None]
     )
-    def test_an_answer_without_an_id_is_none(self, server, connection, document):
+    def test_a_response_without_an_id_is_an_error(self, server, connection, document):
         server.answers = [as_json(200, document)]
         with pytest.raises(DominoAnswerUnusable):
             register_model(connection, {})
@@ -185,22 +185,22 @@ class TestModels:
             f"pageNumber={number}&pageSize=50&numberOfLastChecksToFetch=1" for number in range(len(sizes))
         ]
 
-    def test_a_server_that_looks_at_no_page_number_comes_to_an_end(self, server, connection):
+    def test_the_listing_of_a_server_that_ignores_page_numbers_ends(self, server, connection):
         server.answers = self.pages(3)
         assert len(list(list_models(connection))) == 3
         assert len(server.requests) == 2
 
-    def test_pages_that_do_not_end_are_given_up(self, server, connection, monkeypatch):
+    def test_endless_pages_are_abandoned(self, server, connection, monkeypatch):
         monkeypatch.setattr(domino_v2, "_MOST_PAGES", 4)
         server.answers = self.pages(1, 1, 1, 1, 1)
         with pytest.raises(DominoAnswerUnusable, match="did not end"):
             list(list_models(connection))
 
-    def test_a_bare_list_is_a_list_too(self, server, connection):
+    def test_a_bare_list_is_accepted(self, server, connection):
         server.answers = [as_json(200, [{"id": "a", "name": "b"}]), as_json(200, [])]
         assert [model.name for model in list_models(connection)] == ["b"]
 
-    def test_a_nameless_model_of_somebody_else_hides_no_other(self, server, connection):
+    def test_a_foreign_model_without_a_name_hides_no_other(self, server, connection):
         nameless = [{"id": "x", "name": None}, {"id": None}]
         server.answers = [as_json(200, [*nameless, {"id": "a", "name": "b"}]), as_json(200, [])]
         assert [model.name for model in list_models(connection)] == ["b"]
@@ -220,7 +220,7 @@ class TestModels:
             b"\xff\xfe",
         ],
     )
-    def test_what_is_no_list_of_models_has_a_name(self, server, connection, body):
+    def test_a_malformed_list_of_models_raises_a_named_error(self, server, connection, body):
         server.answers = [Answer(200, body)]
         with pytest.raises(DominoAnswerUnusable):
             list(list_models(connection))

@@ -225,7 +225,7 @@ def test_answers_of_the_common_form_with_faults_are_parsed_alike(rows):
 
 
 @pytest.mark.parametrize("each", [True, False])
-def test_several_labels_have_the_predicted_ones_probability_in_any_order(each):
+def test_multiclass_answers_give_the_predicted_labels_probability_in_any_order(each):
     text = (
         """red,0.5,"[0.3, 0.2, 0.5]","['blue', 'green', 'red']"\n"""
         """green,0.6,"[0.1, 0.6, 0.3]","['red', 'green', 'blue']"\n"""
@@ -246,7 +246,7 @@ def test_several_labels_have_the_predicted_ones_probability_in_any_order(each):
         ("red\n", "four outputs"),
     ],
 )
-def test_other_answers_of_several_labels_are_refused(text, says):
+def test_other_multiclass_answers_are_refused(text, says):
     with pytest.raises(AnswerUnreadable, match=says):
         parse(text, problem=COLOURS)
 
@@ -260,7 +260,7 @@ shares = st.lists(st.floats(0, 1), min_size=3, max_size=3)
     st.booleans(),
     st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
 )
-def test_several_labels_of_any_kind_survive_in_any_order(labels, rows, each, quoting):
+def test_multiclass_labels_of_any_kind_survive_in_any_order(labels, rows, each, quoting):
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=quoting, lineterminator="\n")
     for given_place, numbers, order in rows:
@@ -310,7 +310,7 @@ def test_any_finite_numbers_survive(numbers, missing):
         assert parse(text, len(numbers), NUMBERS) == ([repr(number) for number in numbers],)
 
 
-def test_of_two_outcomes_of_the_same_problem_the_figures_are_compared():
+def test_outcomes_of_the_same_problem_are_compared_by_their_figures():
     assert parse_answer(b"1.5\n", 1, NUMBERS).figures == ["1.5"]
     text = b"""red,0.5,"[0.3, 0.2, 0.5]","['blue', 'green', 'red']"\n"""
     predictions = parse_answer(text, 1, COLOURS)

@@ -340,7 +340,7 @@ def test_a_batch_that_times_out_down_to_one_row_is_the_endpoints_fault():
         joined(score(table_of([("1", "x"), ("2", "x")]), StubRuntime(before)))
 
 
-def test_when_one_batch_fails_the_others_stop_waiting():
+def test_the_failure_of_one_batch_stops_the_others():
     """One request is refused while the others are being throttled, with minutes left."""
 
     def before(rows):

@@ -118,7 +118,7 @@ def test_the_case_of_the_ending_does_not_matter(s3, name):
         ("a", "rename it"),
     ],
 )
-def test_a_file_of_another_name_is_refused_under_rejected(s3, name, words):
+def test_a_file_with_another_ending_is_refused_under_rejected(s3, name, words):
     arrival = drop(s3, "age,job\n1,x\n", f"inference/{name}")
     outcome = score_arrivals(Bucket(s3, BUCKET), StubRuntime(), [arrival], settings(), lambda: 60.0, "i1")
     assert outcome["refused"] == 1

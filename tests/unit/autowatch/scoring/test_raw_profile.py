@@ -259,7 +259,7 @@ def test_a_file_that_scoring_would_refuse_is_refused(data, error):
 
 
 @pytest.mark.parametrize("times", [1, 200])
-def test_numbers_in_other_forms_than_the_first_ones_are_counted(times, monkeypatch):
+def test_numbers_in_different_formats_are_counted(times, monkeypatch):
     monkeypatch.setitem(BLOCK, "bytes", 10_000)
     fields = [b"999", b"-1.8", b"", b"NA", b"1e1", b"none", b"NAN", b"9" * 30, b"-7", b"0.25"]
     data = (

@@ -46,5 +46,5 @@ def test_an_answer_decides_once():
         ({"Error": "States.Timeout", "Cause": ""}, ApprovalAnswer(False)),
     ],
 )
-def test_what_is_no_answer_approves_nothing(document, answer):
+def test_an_invalid_answer_approves_nothing(document, answer):
     assert read_answer(document) == answer

@@ -71,7 +71,7 @@ def test_the_name_fits_and_names_the_run():
     assert RUN in NAME
 
 
-def test_the_job_is_asked_for_what_the_parameters_say_and_only_once(sagemaker):
+def test_the_job_is_created_once_from_the_parameters(sagemaker):
     assert start(sagemaker) == start(sagemaker) == NAME
     request = sagemaker.jobs[NAME]["request"]
     job = request["AutoMLProblemTypeConfig"]["TabularJobConfig"]
@@ -119,7 +119,7 @@ def test_the_containers_of_a_model_that_predicts_numbers_are_left_as_they_are(sa
     assert best_containers(sagemaker, NAME) == containers
 
 
-def test_mode_and_key_are_those_of_the_parameters(sagemaker):
+def test_mode_and_key_come_from_the_parameters(sagemaker):
     key = "arn:aws:kms:eu-west-1:123456789012:key/1"
     start(sagemaker, "HYPERPARAMETER_TUNING", key)
     request = sagemaker.jobs[NAME]["request"]
@@ -127,7 +127,7 @@ def test_mode_and_key_are_those_of_the_parameters(sagemaker):
     assert request["OutputDataConfig"]["KmsKeyId"] == request["SecurityConfig"]["VolumeKmsKeyId"] == key
 
 
-def test_a_job_runs_in_the_network_that_is_asked_for(sagemaker):
+def test_a_job_runs_in_the_given_network(sagemaker):
     key = "arn:aws:kms:eu-west-1:123456789012:key/1"
     start(sagemaker, kms_key=key, network=Network(("subnet-1",), ("sg-1",)))
     security = sagemaker.jobs[NAME]["request"]["SecurityConfig"]
@@ -135,7 +135,7 @@ def test_a_job_runs_in_the_network_that_is_asked_for(sagemaker):
     assert security == {"VolumeKmsKeyId": key, "VpcConfig": vpc}
 
 
-def test_a_job_on_its_way_is_not_done(sagemaker):
+def test_a_running_job_is_not_done(sagemaker):
     sagemaker.put_job(NAME, "InProgress", "TrainingModels")
     progress = describe(sagemaker)
     assert (progress.done, progress.status, progress.best_candidate) == (False, "TrainingModels", None)
@@ -143,14 +143,14 @@ def test_a_job_on_its_way_is_not_done(sagemaker):
 
 
 @pytest.mark.parametrize("secondary", ["Completed", "MaxAutoMLJobRuntimeReached", "MaxCandidatesReached"])
-def test_a_completed_job_is_done_also_when_it_ran_into_a_limit(sagemaker, secondary):
+def test_a_completed_job_is_done_even_at_a_limit(sagemaker, secondary):
     sagemaker.put_job(NAME, "Completed", secondary, BEST)
     progress = describe(sagemaker)
     assert (progress.done, progress.best_candidate, progress.best_value) == (True, "best", 0.8)
 
 
 @pytest.mark.parametrize("status", ["Failed", "Stopped"])
-def test_a_job_that_ended_badly_ends_the_run_with_sagemakers_reason(sagemaker, status):
+def test_a_failed_job_ends_the_run_with_sagemakers_reason(sagemaker, status):
     sagemaker.put_job(NAME, status, status, reason="The dataset has too few rows.")
     with pytest.raises(AutopilotFailed, match=f"{status}: The dataset has too few rows."):
         describe(sagemaker)
@@ -184,13 +184,13 @@ def test_a_job_that_only_failed_to_explain_its_best_candidate_is_done(sagemaker,
     assert describe(sagemaker).done
 
 
-def test_what_autopilot_could_not_do_is_kept_with_the_leaderboard(sagemaker):
+def test_autopilots_partial_failures_are_kept_with_the_leaderboard(sagemaker):
     sagemaker.put_job(NAME, "Completed", "Completed", BEST)
     sagemaker.jobs[NAME]["PartialFailureReasons"] = [{"PartialFailureMessage": "No insights."}, {}]
     assert read_leaderboard(sagemaker, NAME).partial_failures == ("No insights.",)
 
 
-def test_the_model_is_asked_for_all_four_outputs_in_their_order(sagemaker):
+def test_the_model_returns_all_four_outputs_in_order(sagemaker):
     sagemaker.put_job(NAME, "Completed", "Completed", BEST)
     (container,) = best_containers(sagemaker, NAME)
     outputs = "predicted_label,probability,probabilities,labels"
@@ -201,7 +201,7 @@ def test_the_model_is_asked_for_all_four_outputs_in_their_order(sagemaker):
     }
 
 
-def test_in_a_chain_of_containers_each_is_told_what_the_one_before_gives(sagemaker):
+def test_each_container_of_a_chain_knows_the_previous_ones_output(sagemaker):
     """The environments are those that Autopilot's candidates of the mode HYPERPARAMETER_TUNING come with."""
     supported = {
         "prepare": None,
@@ -225,7 +225,7 @@ def test_in_a_chain_of_containers_each_is_told_what_the_one_before_gives(sagemak
     assert asked[2]["SAGEMAKER_INFERENCE_OUTPUT"] == "predicted_label,probability,probabilities,labels"
 
 
-def test_only_a_job_that_runs_is_stopped(sagemaker):
+def test_only_a_running_job_is_stopped(sagemaker):
     stop_job(sagemaker, NAME)
     sagemaker.put_job(NAME, "Completed", "Completed", BEST)
     stop_job(sagemaker, NAME)

@@ -45,7 +45,7 @@ def sagemaker():
     return sagemaker
 
 
-def test_every_candidate_of_every_page_is_there_and_the_best_stands_first(sagemaker):
+def test_every_candidate_of_every_page_is_listed_best_first(sagemaker):
     board = read_leaderboard(sagemaker, "job")
     assert [item.name for item in board.candidates] == ["best", "as good", "middle", "failed"]
     assert (board.best_candidate, board.objective) == ("best", "AUC")
@@ -59,7 +59,7 @@ def test_every_candidate_of_every_page_is_there_and_the_best_stands_first(sagema
     }
 
 
-def test_it_is_kept_with_the_run(sagemaker):
+def test_the_leaderboard_is_kept_with_the_run(sagemaker):
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="bank")

@@ -113,7 +113,7 @@ def test_noise_with_copies_is_not_released(bucket, rows):
     assert decision.metrics["auc"] < 0.6
 
 
-def test_noise_whose_copies_have_names_of_their_own_is_warned_of_and_not_released_once_these_are_dropped(
+def test_noise_with_near_copies_gives_a_warning_and_is_rejected_without_the_identifiers(
     bucket,
 ):
     rows = [[str(100_000 + number), *row] for number, row in enumerate(oversampled())]

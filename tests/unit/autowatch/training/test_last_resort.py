@@ -49,7 +49,7 @@ def give_up(aws, alerts, run="new"):
     )
 
 
-def test_a_clean_up_that_did_not_get_through_is_told_and_the_run_ends(aws, alerts):
+def test_a_failed_clean_up_is_reported_and_the_run_ends(aws, alerts):
     give_up(aws, alerts)
     assert read_latest(Bucket(aws.client("s3"), BUCKET)).status == "failed"
     (message,) = alerts()
@@ -59,7 +59,7 @@ def test_a_clean_up_that_did_not_get_through_is_told_and_the_run_ends(aws, alert
     assert "candidate endpoint" in message["Message"]
 
 
-def test_giving_up_on_a_run_leaves_its_successors_record_alone(aws, alerts):
+def test_abandoning_a_run_does_not_change_its_successors_record(aws, alerts):
     give_up(aws, alerts, run="older")
     assert read_latest(Bucket(aws.client("s3"), BUCKET)).status == "running"
     assert len(alerts()) == 1

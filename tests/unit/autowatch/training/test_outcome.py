@@ -71,7 +71,7 @@ def finish(aws, alerts, passed, run="new", unknown_to_domino=None, challenger=No
     return ended, sagemaker
 
 
-def test_a_release_takes_the_endpoint_with_it_that_the_stack_has_left(aws, alerts):
+def test_a_release_deletes_the_old_endpoint(aws, alerts):
     bucket = Bucket(aws.client("s3"), BUCKET)
     champion = Champion("new", ENDPOINT, "e-new", "e-new", "c", "b", "t", {}, left_endpoints=("left",))
     write_champion(bucket, champion, None)
@@ -101,7 +101,7 @@ def fail(aws, alerts, run="new", cause="The training file has no column 'y'.", s
     )
 
 
-def test_a_released_run_is_recorded_and_told_and_keeps_its_model(aws, alerts):
+def test_a_released_run_is_recorded_announced_and_keeps_its_model(aws, alerts):
     ended, sagemaker = finish(aws, alerts, passed=True)
     assert (ended.status, ended.finished) == ("released", "2026-11-23T12:00:00Z")
     assert read_latest(Bucket(aws.client("s3"), BUCKET)) == ended
@@ -132,7 +132,7 @@ def test_a_released_run_is_recorded_and_told_and_keeps_its_model(aws, alerts):
         (None, (0, 1), None),
     ],
 )
-def test_the_mail_says_how_labels_are_decided(aws, alerts, threshold, labels, line):
+def test_the_mail_has_the_threshold(aws, alerts, threshold, labels, line):
     bucket = Bucket(aws.client("s3"), BUCKET)
     bucket.write_json("models/new/contract.json", replace(CONTRACT, decision_threshold=threshold))
     hits, false_alarms = labels
@@ -146,7 +146,7 @@ def test_the_mail_says_how_labels_are_decided(aws, alerts, threshold, labels, li
         assert "DecisionThreshold" not in message["Message"]
 
 
-def test_a_domino_that_does_not_know_the_model_is_told_and_changes_nothing(aws, alerts):
+def test_a_failed_registration_in_domino_is_reported_and_changes_nothing(aws, alerts):
     ended, _ = finish(aws, alerts, passed=True, unknown_to_domino="PUT … failed at every attempt.")
     assert ended.status == "released"
     (message,) = alerts()
@@ -156,7 +156,7 @@ def test_a_domino_that_does_not_know_the_model_is_told_and_changes_nothing(aws, 
     )
 
 
-def test_a_rejected_run_is_a_normal_end_and_leaves_nothing(aws, alerts):
+def test_a_rejected_run_ends_normally_and_leaves_nothing(aws, alerts):
     champion = Champion("old", ENDPOINT, "e-old", "e-old", "c", "b", "t", {})
     write_champion(Bucket(aws.client("s3"), BUCKET), champion, None)
     ended, sagemaker = finish(aws, alerts, passed=False)
@@ -187,7 +187,7 @@ def test_a_rejected_first_run_says_that_nothing_serves_and_what_to_do(aws, alert
     assert "keeps serving" not in message["Message"]
 
 
-def test_a_promotion_tells_whose_model_serves(aws, alerts):
+def test_a_promotions_mail_names_the_serving_model(aws, alerts):
     promotion = replace(RUN, run="later", trigger="promote", promotes="new")
     Bucket(aws.client("s3"), BUCKET).write_json(LATEST_KEY, promotion)
     ended, sagemaker = finish(aws, alerts, passed=True, run="later")
@@ -198,7 +198,7 @@ def test_a_promotion_tells_whose_model_serves(aws, alerts):
     assert "e-new" in sagemaker.models
 
 
-def test_a_failed_run_is_recorded_and_told_with_its_cause(aws, alerts):
+def test_a_failed_run_is_recorded_and_reported_with_its_cause(aws, alerts):
     fail(aws, alerts)
     latest = read_latest(Bucket(aws.client("s3"), BUCKET))
     assert (latest.status, latest.reason) == ("failed", "The training file has no column 'y'.")
@@ -211,14 +211,14 @@ def test_a_failed_run_is_recorded_and_told_with_its_cause(aws, alerts):
     assert "The training file has no column &#39;y&#39;." in page
 
 
-def test_a_failed_run_names_the_champion_that_serves_on(aws, alerts):
+def test_a_failed_runs_mail_names_the_serving_champion(aws, alerts):
     champion = Champion("old", ENDPOINT, "e-old", "e-old", "c", "b", "t", {})
     write_champion(Bucket(aws.client("s3"), BUCKET), champion, None)
     fail(aws, alerts, serving="e-old")
     assert "The model of run old keeps serving." in alerts()[0]["Message"]
 
 
-def test_a_run_that_was_refused_touches_nothing_of_the_one_in_progress(aws, alerts):
+def test_a_refused_run_does_not_affect_the_one_in_progress(aws, alerts):
     fail(aws, alerts, run="refused", cause="Run new has not ended yet.")
     assert read_latest(Bucket(aws.client("s3"), BUCKET)) == RUN
     (message,) = alerts()
@@ -226,13 +226,13 @@ def test_a_run_that_was_refused_touches_nothing_of_the_one_in_progress(aws, aler
     assert "Run new has not ended yet." in message["Message"]
 
 
-def test_a_very_first_run_that_was_refused_is_told_too(aws, alerts):
+def test_a_refused_first_run_is_reported(aws, alerts):
     aws.client("s3").delete_object(Bucket=BUCKET, Key=LATEST_KEY)
     fail(aws, alerts, cause="There is no .csv under s3://bank/training/.")
     assert "no .csv" in alerts()[0]["Message"]
 
 
-def test_a_run_that_another_has_overtaken_ends_nothing(aws, alerts):
+def test_an_overtaken_run_ends_nothing(aws, alerts):
     Bucket(aws.client("s3"), BUCKET).write_json(LATEST_KEY, replace(RUN, run="later"))
     with pytest.raises(RunOvertaken, match="Run later has begun"):
         finish(aws, alerts, passed=True)
@@ -241,7 +241,7 @@ def test_a_run_that_another_has_overtaken_ends_nothing(aws, alerts):
 
 
 @pytest.mark.parametrize("passed", [True, False])
-def test_what_looks_wrong_with_the_data_is_told_with_the_outcome(aws, alerts, passed):
+def test_warnings_about_the_data_are_in_the_mail(aws, alerts, passed):
     Bucket(aws.client("s3"), BUCKET).write_json(
         "models/new/data.json", {"warnings": ["The column 'x' leaks."]}
     )
@@ -304,7 +304,7 @@ def test_a_stopped_run_leaves_the_champion_serving_and_nothing_of_its_own(aws, a
     assert "The model of run old keeps serving. What the run made was deleted." in message["Message"]
 
 
-def test_a_clean_up_whose_time_is_over_is_taken_up_again(aws, alerts):
+def test_a_clean_up_out_of_time_is_resumed(aws, alerts):
     """From where it was: people are told once, when all is done."""
     put_champion(aws, releasing="e-new")
     sagemaker = released_half_way()
@@ -326,7 +326,7 @@ def test_a_clean_up_whose_time_is_over_is_taken_up_again(aws, alerts):
     assert len(alerts()) == 1
 
 
-def test_a_run_that_failed_by_itself_is_not_told_twice(aws, alerts):
+def test_a_failed_run_is_not_reported_twice(aws, alerts):
     """But what its own clean-up could not remove is removed now."""
     put_champion(aws)
     bucket = Bucket(aws.client("s3"), BUCKET)
@@ -342,7 +342,7 @@ def test_a_run_that_failed_by_itself_is_not_told_twice(aws, alerts):
 
 
 @pytest.mark.parametrize("begun", [False, True], ids=["the last run", "another has begun"])
-def test_a_run_that_its_last_state_ends_all_the_same_is_told_once(aws, alerts, begun):
+def test_a_run_that_its_last_state_still_ends_is_reported_once(aws, alerts, begun):
     """Stopping an execution does not stop the function of the state Finish, which sends the ordinary mail."""
     put_champion(aws)
     bucket, sagemaker = Bucket(aws.client("s3"), BUCKET), SageMaker()

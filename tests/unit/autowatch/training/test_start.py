@@ -56,7 +56,7 @@ def test_an_input_is_read(document, expected):
     ],
     ids=repr,
 )
-def test_an_input_that_means_nothing_is_refused_with_the_right_forms(document):
+def test_an_invalid_input_is_refused_with_the_valid_forms(document):
     with pytest.raises(InvalidInput, match=r"FILE\.csv.*FOLDER/"):
         read_request(document)
 
@@ -86,13 +86,13 @@ def begin():
         yield begin
 
 
-def test_a_run_that_begins_is_recorded_under_its_name(begin):
+def test_a_starting_run_is_recorded_under_its_name(begin):
     run, latest = begin("drift", "one", 7)
     assert (latest.run, latest.status, latest.trigger, latest.training) == (run, "running", "drift", TRAINING)
     assert latest.started == "2026-11-23T07:00:00Z"
 
 
-def test_who_starts_a_run_is_written_down_once_however_often_its_state_is_tried(begin):
+def test_the_starter_of_a_run_is_recorded_once_in_spite_of_retries(begin):
     s3 = boto3.client("s3", "us-east-1")
     begin("manual", "one", 7)
     (item,) = s3.list_objects_v2(Bucket=BUCKET, Prefix="audit/")["Contents"]
@@ -146,7 +146,7 @@ STOPPED = datetime(2026, 11, 23, 9, tzinfo=UTC)
     ],
     ids=["runs", "stopped just now", "stopped long ago", "forgotten"],
 )
-def test_a_run_waits_until_the_last_one_is_cleaned_up_but_not_for_ever(status, execution, error):
+def test_a_run_waits_for_the_last_ones_clean_up_for_a_limited_time(status, execution, error):
     with mock_aws():
         s3 = boto3.client("s3", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
         s3.create_bucket(Bucket=BUCKET)

@@ -6,13 +6,13 @@ ODD = [None, True, "1", [], {}, [1], {"a": 1}, float("nan"), float("inf"), -floa
 
 
 @pytest.mark.parametrize("value", ODD)
-def test_what_is_no_number_is_not_there(value):
+def test_values_that_are_not_numbers_are_absent(value):
     assert fields.number({"rows": value}, "rows") is None
     assert fields.whole({"rows": value}, "rows") is None
 
 
 @pytest.mark.parametrize("value", [*ODD, 3, 0.5])
-def test_what_has_another_form_is_not_there(value):
+def test_values_of_another_form_are_absent(value):
     document = {"field": value}
 
     assert isinstance(fields.text(document, "field"), str | None)
@@ -21,7 +21,7 @@ def test_what_has_another_form_is_not_there(value):
     assert isinstance(fields.mapping(document, "field"), dict)
 
 
-def test_what_is_there_is_read():
+def test_present_values_are_read():
     document = {
         "text": "a",
         "rows": 3,
@@ -39,7 +39,7 @@ def test_what_is_there_is_read():
     assert fields.mapping(document, "one") == {"b": 2}
 
 
-def test_what_is_missing_is_not_there():
+def test_missing_values_are_absent():
     assert fields.text({}, "a") is fields.number({}, "a") is fields.whole({}, "a") is None
     assert fields.texts({}, "a") == fields.mappings({}, "a") == []
     assert fields.mapping({}, "a") == {}

@@ -12,13 +12,13 @@ def quality(**changes):
     ("judged", "rows_scored", "coverage"),
     [(0, 4_000, 0.75), (4_000, 4_000, 0.75), (4_001, 4_001, 3_000 / 4_001)],
 )
-def test_of_both_counts_of_rows_the_larger_one_holds(judged, rows_scored, coverage):
+def test_the_larger_of_both_row_counts_is_used(judged, rows_scored, coverage):
     main = match_quality(quality(), RUN, {RUN: judged, EARLIER_RUN: 9_000}).main
 
     assert (main.rows_scored, main.coverage) == (rows_scored, coverage)
 
 
-def test_the_runs_keep_their_order_but_for_the_one_that_is_judged():
+def test_the_judged_run_comes_first_and_the_others_keep_their_order():
     others = [quality_document(run=name) for name in ("b", RUN, "a")]
     matched = match_quality(quality(run="c", other_runs=others), RUN, {})
 
@@ -36,5 +36,5 @@ def test_the_runs_keep_their_order_but_for_the_one_that_is_judged():
         (RUN, None, None),
     ],
 )
-def test_whose_figures_they_are(judged_run, run, other_model):
+def test_the_figures_name_their_model(judged_run, run, other_model):
     assert match_quality(quality(run=run), judged_run, {}).other_model == other_model

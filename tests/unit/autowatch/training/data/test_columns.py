@@ -17,7 +17,7 @@ def survey(*blocks, max_bytes=10_000_000):
     return reader.survey()
 
 
-def test_a_column_of_numbers_has_its_missing_and_its_values_counted():
+def test_a_numeric_columns_missing_and_distinct_values_are_counted():
     column = survey(["1", "2.5", "", "NA"], ["1", "null", "-3e4"])
     assert (column.type, column.missing, column.distinct, column.distinct_is_exact) == ("numeric", 3, 3, True)
 
@@ -32,14 +32,14 @@ SPACE = "\u00a0"
 
 
 @pytest.mark.parametrize("odd", [" ", "n/k", "?", "-", "inf", "1e39", "unknown", "1,5"])
-def test_a_text_among_numbers_is_missing_and_named(odd):
+def test_a_text_among_numbers_counts_as_missing_and_is_named(odd):
     column = survey(NUMBERS, ["7", odd, "8"], [odd])
     assert (column.type, column.form, column.missing) == ("numeric", NumberForm(missing=(odd,)), 2)
     assert column.stray == (StrayText(odd, 2, 3),)
 
 
 @pytest.mark.parametrize("missing", sorted(MISSING))
-def test_what_pandas_takes_for_missing_is_missing_and_not_odd(missing):
+def test_pandas_texts_for_missing_are_missing_and_not_odd(missing):
     column = survey(NUMBERS, [missing])
     assert (column.type, column.form, column.missing) == ("numeric", PLAIN_FORM, 1)
 
@@ -60,7 +60,7 @@ def test_what_pandas_takes_for_missing_is_missing_and_not_odd(missing):
         (["1e3", "-.5", "7."], PLAIN_FORM),
     ],
 )
-def test_numbers_of_one_form_are_read(texts, form):
+def test_numbers_in_one_format_are_read(texts, form):
     column = survey(texts * 20)
     assert (column.type, column.form, column.stray) == ("numeric", form, ())
 
@@ -76,7 +76,7 @@ def test_numbers_of_one_form_are_read(texts, form):
         (["A1", "5"], ""),
     ],
 )
-def test_what_is_doubtful_is_told_and_not_guessed(texts, doubt):
+def test_an_ambiguous_format_is_reported_and_not_guessed(texts, doubt):
     column = survey(texts * 20)
     assert column.type == "categorical"
     assert doubt in column.doubt
@@ -94,11 +94,11 @@ def test_what_is_doubtful_is_told_and_not_guessed(texts, doubt):
         ([["1", "2"]], False),
     ],
 )
-def test_a_column_is_constant_where_nothing_can_be_learnt_from_it(blocks, constant):
+def test_a_column_with_one_value_is_constant(blocks, constant):
     assert survey(*blocks).is_constant is constant
 
 
-def test_a_column_of_too_many_numbers_keeps_its_type_its_missing_and_its_ends():
+def test_a_column_of_too_many_numbers_keeps_type_missing_count_and_extremes():
     blocks = [[str(number) for number in range(start, start + 1000)] for start in range(0, 30_000, 1000)]
     blocks[3][7] = ""
     blocks.insert(2, ["-77.5", "1e9"])
@@ -108,7 +108,7 @@ def test_a_column_of_too_many_numbers_keeps_its_type_its_missing_and_its_ends():
     assert {"-77.5", "1e9"} <= column.texts.keys()
 
 
-def test_a_word_among_too_many_numbers_is_named_although_it_is_not_remembered():
+def test_a_word_among_too_many_numbers_is_named():
     blocks = [[str(number) for number in range(start, start + 1000)] for start in range(0, 30_000, 1000)]
     words = [[*blocks[-1], f"word {number}"] for number in range(3)]
     found = [survey(*blocks, word, max_bytes=200_000) for word in words]
@@ -128,7 +128,7 @@ def count(texts, max_bytes, kept=()):
     return counts
 
 
-def test_what_fits_is_counted_exactly():
+def test_counts_are_exact_while_they_fit():
     texts = [f"v{number % 700}" for number in range(5000)] + [""] * 5
     counts = count(texts, 10_000_000)
     assert counts.is_exact
@@ -136,14 +136,14 @@ def test_what_fits_is_counted_exactly():
     assert (counts.distinct(ignored={""}), counts.times("")) == (700, 5)
 
 
-def test_texts_not_counted_before_are_given_back_once_each():
+def test_new_texts_are_returned_once_each():
     counts = TextCounts(10_000)
     assert counts.add(["a", "b", "a"]) == ["a", "b"]
     assert counts.add(["b", "c", "c"]) == ["c"]
 
 
 @pytest.mark.parametrize("length", [1, 100, 2000])
-def test_memory_stays_within_its_bound_whatever_the_texts_are_like(length):
+def test_memory_is_bounded_for_any_texts(length):
     bound = 400_000
     counts = TextCounts(bound)
     for block in blocks([f"{number:0{length + 6}}" for number in range(20_000)]):
@@ -160,7 +160,7 @@ def test_the_number_of_texts_is_estimated_within_the_stated_error():
         assert abs(estimate - truth) / truth < 4 * 1.2 / math.sqrt(kept / 2)
 
 
-def test_the_sample_stands_for_all_rows_and_is_fair_along_the_number_line():
+def test_the_sample_is_representative_over_the_number_line():
     generator = random.Random(1)
     texts = [f"{generator.gauss(0, 1):.9f}" for _ in range(60_000)]
     weights = count(texts, 1_000_000).weights()
@@ -170,7 +170,7 @@ def test_the_sample_stands_for_all_rows_and_is_fair_along_the_number_line():
     assert below / sum(weights.values()) == pytest.approx(0.25, abs=0.03)
 
 
-def test_frequent_texts_and_those_to_be_kept_stay_with_exact_counts():
+def test_frequent_and_pinned_texts_are_kept_with_exact_counts():
     texts = [text for number in range(30_000) for text in (f"v{number}", "0" if number % 3 else "often")]
     texts[500] = "NA"
     counts = count(texts, 300_000, kept={"NA"})
@@ -179,7 +179,7 @@ def test_frequent_texts_and_those_to_be_kept_stay_with_exact_counts():
     assert counts.weights()["often"] == texts.count("often")
 
 
-def test_the_sample_is_the_same_in_every_process_since_the_bins_are_cut_from_it():
+def test_the_sample_is_the_same_in_every_process():
     program = (
         "from autowatch.training.data.columns import TextCounts\n"
         "counts = TextCounts(100_000)\n"

@@ -59,13 +59,13 @@ COPIES = len(POSITIVES_NINE_TIMES) - 1_000
 
 
 @pytest.mark.parametrize("identifier", ["{n}", "c-{n:06}", "{n}.0", "2026-01-{day:02}T00:00:{n:05}"])
-def test_rows_that_differ_in_what_names_them_are_near_copies(identifier):
+def test_rows_that_differ_only_in_identifiers_are_near_copies(identifier):
     table = repeated(noise(1_000), POSITIVES_NINE_TIMES)
     names = [identifier.format(n=n, day=n % 28 + 1) for n in range(len(POSITIVES_NINE_TIMES))]
     assert find({"id": names, **table}) == NearCopies(COPIES, ("id",), True)
 
 
-def test_the_same_export_twice_under_another_date_is_found():
+def test_a_repeated_export_with_another_date_is_found():
     table = repeated(noise(600), [*range(600), *range(600)])
     dates = ["2026-10-01"] * 600 + ["2026-11-01"] * 600
     assert find({"exported": dates, **table}) == NearCopies(600, ("exported",), True)
@@ -73,7 +73,7 @@ def test_the_same_export_twice_under_another_date_is_found():
     assert find({"exported": dates, "row": number, **table}) == NearCopies(600, ("row", "exported"), True)
 
 
-def test_the_users_key_is_left_out_as_well():
+def test_the_users_key_is_ignored():
     table = repeated(noise(1_000), POSITIVES_NINE_TIMES)
     keys = [f"k{n % 1_500}" for n in range(len(POSITIVES_NINE_TIMES))]
     found = find({"customer": keys, **table}, id_column="customer")
@@ -91,14 +91,14 @@ def test_the_fewest_columns_are_named():
     assert found == NearCopies(COPIES, ("id",), True)
 
 
-def test_exact_copies_are_none_since_they_are_on_one_side():
+def test_exact_copies_are_not_reported():
     table = repeated(noise(1_000), POSITIVES_NINE_TIMES)
     assert find(table) is None
     assert find({"id": [f"c{row}" for row in POSITIVES_NINE_TIMES], **table}) is None
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_rows_of_their_own_are_not_taken_for_copies(seed):
+def test_distinct_rows_are_not_mistaken_for_copies(seed):
     rows = 2_000
     chance = random.Random(seed)
     table = {"id": list(map(str, range(rows))), "income": [str(chance.randrange(10**6)) for _ in range(rows)]}
@@ -108,12 +108,12 @@ def test_rows_of_their_own_are_not_taken_for_copies(seed):
     assert find({**table, "job": noise(rows)["job"], "y": noise(rows)["y"]}) is None
 
 
-def test_a_few_copies_are_no_reason_to_warn():
+def test_a_few_copies_give_no_warning():
     table = repeated(noise(2_000), [*range(2_000), *range(15)])
     assert find({"id": list(map(str, range(2_015))), **table}) is None
 
 
-def test_the_warning_says_how_many_which_column_and_what_to_do():
+def test_the_warning_has_count_column_and_remedy():
     words = NearCopies(1_234, ("id",), False).warning(5_678, "")
     assert words.startswith(
         "About 1,234 of 5,678 rows are copies of an earlier row: they differ from it only in 'id'."
@@ -125,7 +125,7 @@ def test_the_warning_says_how_many_which_column_and_what_to_do():
 @pytest.mark.parametrize(
     ("by", "duplicates", "told"), [("newest", 20, 1), ("newest", 19, 0), ("random", 900, 0)]
 )
-def test_exact_copies_are_told_where_rows_are_held_out_by_time(by, duplicates, told):
+def test_exact_copies_are_reported_if_rows_are_held_out_by_time(by, duplicates, told):
     warnings = copies_by_time(duplicates, 2_000, HoldoutRule(by, 20, ("a",)))
     assert len(warnings) == told
     assert all(words.startswith("20 of 2,000 rows are exact copies") for words in warnings)

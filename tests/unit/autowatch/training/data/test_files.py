@@ -20,7 +20,7 @@ def put(s3, name, body=b"x"):
     s3.put_object(Bucket=BUCKET, Key=f"training/{name}", Body=body)
 
 
-def test_the_newest_csv_is_taken_and_other_files_are_not(s3):
+def test_the_newest_csv_is_chosen_and_other_files_ignored(s3):
     for name in ("b.csv", "a.csv", "notes.txt"):
         s3.put_object(Bucket=BUCKET, Key=f"training/{name}", Body=b"x")
     newest = max(
@@ -30,7 +30,7 @@ def test_the_newest_csv_is_taken_and_other_files_are_not(s3):
     assert find_training_files(Bucket(s3, BUCKET), None).identity.key == newest["Key"]
 
 
-def test_nothing_to_train_on_says_where_to_put_it(s3):
+def test_without_a_training_file_the_error_says_where_to_upload_one(s3):
     with pytest.raises(NoTrainingFile, match="s3://bank/training/"):
         find_training_files(Bucket(s3, BUCKET), None)
     with pytest.raises(NoTrainingFile, match="training/gone.csv does not exist"):
@@ -38,12 +38,12 @@ def test_nothing_to_train_on_says_where_to_put_it(s3):
 
 
 @pytest.mark.parametrize("key", ["bank.csv", "inference/bank.csv", "training/bank.txt"])
-def test_a_key_that_is_not_one_of_a_training_file_is_refused_with_the_right_form(s3, key):
+def test_another_key_is_refused_with_the_right_form(s3, key):
     with pytest.raises(InvalidTrainingKey, match="training/NAME.csv"):
         find_training_files(Bucket(s3, BUCKET), key)
 
 
-def test_one_file_is_its_own_identity(s3):
+def test_one_files_identity_is_its_own(s3):
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     put(s3, "a.csv", b"four")
     found = find_training_files(Bucket(s3, BUCKET), "training/a.csv")
@@ -67,7 +67,7 @@ def test_a_prefix_gives_its_csv_files_in_the_order_of_their_keys(s3):
 
 
 @pytest.mark.parametrize("change", ["a file more", "another content", "another name"])
-def test_a_prefix_is_another_one_when_anything_below_it_changes(s3, change):
+def test_a_prefixs_identity_changes_with_any_object_below_it(s3, change):
     put(s3, "p/a.csv")
     before = find_training_files(Bucket(s3, BUCKET), "training/p/").identity
     assert find_training_files(Bucket(s3, BUCKET), "training/p/").identity == before

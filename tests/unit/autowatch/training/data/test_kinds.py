@@ -54,7 +54,7 @@ def test_milliseconds_are_recognised():
         [],
     ],
 )
-def test_other_values_are_no_dates(texts):
+def test_other_values_are_not_dates(texts):
     assert date_form(Counter(texts)) == ""
 
 
@@ -78,7 +78,7 @@ GENERATOR = random.Random(6)
         ([str(number) for number in range(60)], "numeric", False),
     ],
 )
-def test_identifiers_are_told_from_amounts(texts, feature_type, expected):
+def test_identifiers_are_distinguished_from_amounts(texts, feature_type, expected):
     assert identified(texts, feature_type) is expected
 
 

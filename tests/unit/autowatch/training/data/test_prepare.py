@@ -77,7 +77,7 @@ def rows_of(s3, name, run="r"):
     return list(csv.reader(io.StringIO(read(s3, f"models/{run}/{name}.csv"), newline="")))
 
 
-def test_the_contract_says_what_the_model_will_be_given(s3):
+def test_the_contract_has_the_models_input(s3):
     contract = prepare(s3, table())
     assert contract.features == (Feature("age", "numeric"), Feature("job", "categorical"))
     assert (contract.labels, contract.positive_label) == (("no", "yes"), "yes")
@@ -97,7 +97,7 @@ def test_every_row_is_in_one_of_the_two_parts_and_each_class_in_both(s3):
     assert {row[-1] for row in train[1:]} == {row[-1] for row in holdout[1:]} == {"no", "yes"}
 
 
-def test_a_file_that_grows_keeps_its_rows_where_they_were(s3):
+def test_a_growing_file_keeps_its_rows_in_their_part(s3):
     prepare(s3, table(), run="one")
     prepare(s3, table() + "".join(f"{n},other,7,no\n" for n in range(300)), run="two")
     for part in ("train", "holdout"):
@@ -116,7 +116,7 @@ def test_the_baseline_counts_the_whole_file(s3):
     assert [sum(column.counts) for column in baseline.columns] == [650, 650]
 
 
-def test_rows_without_a_label_are_left_out_everywhere(s3):
+def test_unlabelled_rows_are_left_out_everywhere(s3):
     unlabelled = "".join("99,astronaut,7,\n" for _ in range(50))
     contract = prepare(s3, table() + unlabelled)
     assert contract.rows == 650
@@ -161,13 +161,13 @@ def test_fields_survive_quotes_delimiters_and_line_breaks(s3):
         (["1", "١٢"], "categorical"),
     ],
 )
-def test_a_column_is_numeric_when_all_that_is_there_is_a_number(s3, texts, expected):
+def test_a_column_is_numeric_if_all_present_values_are_numbers(s3, texts, expected):
     lines = ["a,b,y", *(f"{texts[n % len(texts)]},x{n},{'yes' if n % 4 else 'no'}" for n in range(650))]
     contract = prepare(s3, "\n".join(lines))
     assert contract.features[0] == Feature("a", expected)
 
 
-def test_the_positive_label_is_the_rarer_one_or_the_one_asked_for(s3):
+def test_the_positive_label_is_the_rarer_or_the_requested_one(s3):
     assert prepare(s3, table(positives=500)).positive_label == "no"
     asked = Preparation("y", "yes", (), 20)
     assert prepare(s3, table(positives=500), asked).positive_label == "yes"
@@ -188,7 +188,7 @@ def test_a_file_without_the_target_is_refused_by_name(s3):
     assert "TargetColumn" in str(caught.value)
 
 
-def test_a_near_miss_of_the_target_is_named_by_its_place_alone(s3):
+def test_a_similar_target_name_is_shown_only_by_its_position(s3):
     assert "Column 4 differs from 'y' only by" in str(refusal(s3, table(header="age,job,duration, Y")).value)
 
 
@@ -205,7 +205,7 @@ def test_a_file_of_one_class_is_refused(s3, positives):
     assert "has the same label in all rows" in str(caught.value)
 
 
-def test_labels_are_named_with_counts_and_first_lines_but_for_what_stands_once(s3):
+def test_repeated_labels_are_named_with_counts_and_first_lines(s3):
     text = table() + "1,x,7,secret-label\n"
     caught = refusal(s3, text, replace(PREPARATION, problem_type="binary"))
     assert caught.type is WrongClasses
@@ -234,7 +234,7 @@ def test_labels_are_named_with_counts_and_first_lines_but_for_what_stands_once(s
         (["x" * 50, "x" * 50], f"'{'x' * 39}…' in 2 rows"),
     ],
 )
-def test_what_a_third_label_comes_from_is_pointed_out(s3, labels, hint):
+def test_the_cause_of_a_third_label_is_pointed_out(s3, labels, hint):
     message = str(refusal(s3, table() + "".join(f"1,x,7,{label}\n" for label in labels)).value)
     assert hint in message
 
@@ -256,7 +256,7 @@ def prices(rows=700, price="{}.5".format, more=""):
     return "age,job,y\n" + "".join(f"{n * 37 % 701},{n % 5},{price(n)}\n" for n in range(rows)) + more
 
 
-def test_several_labels_are_found_and_all_of_them_counted(s3):
+def test_several_labels_are_found_and_counted(s3):
     contract = prepare(s3, colours())
     assert (contract.problem_type, contract.problem_type_from) == ("multiclass", "values")
     assert (contract.labels, contract.positive_label) == (("blue", "green", "red"), "")
@@ -276,7 +276,7 @@ def test_several_labels_are_found_and_all_of_them_counted(s3):
     assert [sum(column["counts"]) for column in counted] == [700, 700]
 
 
-def test_predictions_have_a_column_for_each_label_where_it_is_asked_for(s3):
+def test_predictions_have_a_column_for_each_label_on_request(s3):
     preparation = replace(PREPARATION, probability_of_each_class=True)
     caught = refusal(s3, colours().replace("job,", "y_probability_red,"), preparation)
     assert caught.type is ReservedTrainingColumns
@@ -285,7 +285,7 @@ def test_predictions_have_a_column_for_each_label_where_it_is_asked_for(s3):
 
 
 @pytest.mark.parametrize("rows", [700, 1_500])
-def test_many_different_numbers_are_to_be_predicted_as_numbers(s3, rows):
+def test_many_different_numbers_make_a_regression(s3, rows):
     contract = prepare(s3, prices(rows))
     assert (contract.problem_type, contract.problem_type_from) == ("regression", "values")
     assert (contract.labels, contract.positive_label, contract.rows) == ((), "", rows)
@@ -297,7 +297,7 @@ def test_many_different_numbers_are_to_be_predicted_as_numbers(s3, rows):
     assert [sum(column["counts"]) for column in counted] == [rows, rows]
 
 
-def test_numbers_of_which_nearly_all_are_the_smallest_are_told_from_the_others(s3):
+def test_numbers_that_are_nearly_all_the_smallest_are_recognised(s3):
     claims = prices(1_000, price=lambda n: n if n % 37 == 0 else ("0", "0.0")[n % 2])
     prepare(s3, claims, replace(PREPARATION, problem_type="regression"))
     report = json.loads(read(s3, "models/r/data.json"))
@@ -305,7 +305,7 @@ def test_numbers_of_which_nearly_all_are_the_smallest_are_told_from_the_others(s
     assert all(0.5 <= column["auc"] <= 1 for column in report["columns"] if column["role"] == "feature")
 
 
-def test_numbers_to_predict_are_written_plainly_and_missing_ones_left_out(s3):
+def test_regression_targets_are_written_plainly_without_missing_ones(s3):
     body = prices(700, lambda n: f'"1.{n:03},25 €"', more="1,2,NA\n1,2,\n")
     contract = prepare(s3, body)
     assert (contract.problem_type, contract.rows) == ("regression", 700)
@@ -323,7 +323,7 @@ def test_numbers_to_predict_are_written_plainly_and_missing_ones_left_out(s3):
         ("1,2,inf\n", "1 other values: one on line 702. Correct"),
     ],
 )
-def test_what_is_no_number_among_numbers_to_predict_is_refused(s3, more, says):
+def test_text_in_a_regression_target_is_refused(s3, more, says):
     caught = refusal(s3, prices(more=more))
     assert caught.type is NotNumbers
     assert says in str(caught.value)
@@ -331,7 +331,7 @@ def test_what_is_no_number_among_numbers_to_predict_is_refused(s3, more, says):
 
 
 @pytest.mark.parametrize("values", [3, 20])
-def test_a_few_numbers_are_asked_about_and_not_guessed(s3, values):
+def test_a_target_of_few_numbers_is_not_guessed(s3, values):
     text = prices(price=lambda n: n % values)
     caught = refusal(s3, text)
     assert caught.type is TargetUnclear
@@ -356,7 +356,7 @@ def test_a_few_numbers_are_asked_about_and_not_guessed(s3, values):
         (prices(1_500), "binary", WrongClasses, "more than 1,000 different labels"),
     ],
 )
-def test_a_target_that_does_not_fit_what_is_asked_for_is_refused(s3, text, wanted, error, says):
+def test_a_target_that_does_not_fit_the_problem_type_is_refused(s3, text, wanted, error, says):
     caught = refusal(s3, text, replace(PREPARATION, problem_type=wanted))
     assert caught.type is error
     assert says in str(caught.value)
@@ -389,7 +389,7 @@ def test_a_target_that_does_not_fit_what_is_asked_for_is_refused(s3, text, wante
         ),
     ],
 )
-def test_a_parameter_without_a_meaning_for_what_is_predicted_stops_the_run(s3, text, parameters, says):
+def test_a_parameter_of_another_problem_type_stops_the_run(s3, text, parameters, says):
     preparation = replace(PREPARATION, parameters=parameters)
     with pytest.raises(InvalidSetting) as caught:
         prepare(s3, text, preparation)
@@ -398,7 +398,7 @@ def test_a_parameter_without_a_meaning_for_what_is_predicted_stops_the_run(s3, t
 
 
 @pytest.mark.parametrize(("text", "held"), [(colours(), "'blue', 'green', 'red'"), (prices(), "numbers")])
-def test_what_the_champion_does_not_predict_stops_a_run_that_does_not_ask_for_it(s3, text, held):
+def test_a_changed_target_stops_the_run_unless_requested(s3, text, held):
     with pytest.raises(LabelsChanged, match=f"holds {held}, but .* run old, knows 'no' and 'yes'"):
         prepare(s3, text, champion=champion_of("yes"))
     contract = prepare(s3, text, replace(PREPARATION, new_labels=True), champion=champion_of("yes"))
@@ -409,7 +409,7 @@ def test_what_the_champion_does_not_predict_stops_a_run_that_does_not_ask_for_it
     ("text", "leak"),
     [(colours, lambda n: ("r", "g", "b")[n % 3]), (prices, lambda n: n * 1.19)],
 )
-def test_a_column_that_tells_the_target_almost_alone_is_a_likely_leak_of_any_target(s3, text, leak):
+def test_a_column_that_nearly_determines_any_target_is_a_likely_leak(s3, text, leak):
     header, *lines = text().splitlines()
     leaking = [f"leak,{header}", *(f"{leak(n)},{line}" for n, line in enumerate(lines))]
     report = data_report(s3, "\n".join(leaking))
@@ -418,7 +418,7 @@ def test_a_column_that_tells_the_target_almost_alone_is_a_likely_leak_of_any_tar
     assert columns["leak"] > 0.95 > 0.7 > columns["job"] > 0.4
 
 
-def test_a_label_of_one_row_is_not_quoted_where_rows_are_too_few(s3):
+def test_a_label_of_one_row_is_not_quoted_if_rows_are_too_few(s3):
     caught = refusal(s3, table(positives=0) + "1,x,7,Miller\n")
     assert caught.type is TooFewRowsOfClass
     assert "Only 1 row has the second label, one on line 652" in str(caught.value)
@@ -434,7 +434,7 @@ def test_lowering_the_holdout_is_advised_where_it_helps(s3, rows, helps):
     assert ("lower the parameter HoldoutPercent" in str(caught.value)) is helps
 
 
-def test_in_several_files_the_line_comes_with_the_file(s3):
+def test_a_line_of_several_files_is_given_with_its_file(s3):
     s3.put_object(Bucket=BUCKET, Key="training/all/a.csv", Body=table().encode())
     s3.put_object(
         Bucket=BUCKET, Key="training/all/b.csv", Body=b"age,job,duration,y\n1,x,7,perhaps\n2,x,7,perhaps\n"
@@ -450,7 +450,7 @@ def test_a_positive_label_that_does_not_occur_is_refused(s3):
     assert refusal(s3, table(), Preparation("y", "ja", (), 20)).type is WrongClasses
 
 
-def test_fewer_rows_to_train_on_than_autopilot_takes_are_refused(s3, monkeypatch):
+def test_too_few_rows_for_autopilot_are_refused(s3, monkeypatch):
     caught = refusal(s3, table(rows=550))
     assert caught.type is TooFewRows
     assert "needs at least 500" in str(caught.value)
@@ -483,7 +483,7 @@ def test_names_that_predictions_add_are_refused(s3, name):
     assert name in str(caught.value)
 
 
-def test_a_file_with_nothing_to_learn_from_is_refused(s3):
+def test_a_file_without_features_is_refused(s3):
     only_target = "y\n" + "".join("yes\n" if n % 2 else "no\n" for n in range(650))
     assert refusal(s3, only_target).type is NoFeatures
 
@@ -498,7 +498,7 @@ def test_a_file_with_nothing_to_learn_from_is_refused(s3):
         (b"\x89PNG\r\n\x1a\n\x00\xff\xfe", NotUtf8),
     ],
 )
-def test_what_is_not_a_table_is_refused(s3, body, error):
+def test_a_file_that_is_not_a_table_is_refused(s3, body, error):
     assert refusal(s3, body).type is error
 
 
@@ -543,7 +543,7 @@ def test_the_probability_keeps_its_direction_from_model_to_model(s3, champion, p
     assert (report["positive_label"], report["positive_label_from"]) == expected
 
 
-def test_labels_that_the_champion_does_not_know_stop_a_run_that_does_not_ask_for_them(s3):
+def test_unknown_labels_stop_a_run_unless_accepted(s3):
     champion = champion_of("Yes", ("No", "Yes"))
     with pytest.raises(LabelsChanged, match="holds 'no' and 'yes', but .* run old, knows 'No' and 'Yes'"):
         prepare(s3, table(), champion=champion)
@@ -557,7 +557,7 @@ def test_a_file_too_large_is_refused_before_it_is_read(s3, monkeypatch):
     assert refusal(s3, table()).type is TrainingFileTooLarge
 
 
-def test_a_file_overwritten_meanwhile_is_read_as_it_was(s3):
+def test_a_file_overwritten_meanwhile_is_read_in_its_old_version(s3):
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=table().encode())
     training = find_training_files(Bucket(s3, BUCKET), KEY)
@@ -570,7 +570,7 @@ def data_report(s3, text, preparation=PREPARATION):
     return json.loads(read(s3, "models/r/data.json"))
 
 
-def test_the_data_report_says_what_was_seen(s3):
+def test_the_data_report_describes_the_file(s3):
     text = table(header="age,job,same,y", rows=650).replace("69,job 4,7,", ",,7,")
     report = data_report(s3, text + "5,job 0,7,yes\n" + "1,job 1,7,\n", Preparation("y", "", ("job",), 20))
     assert (report["rows"], report["unlabelled_rows"]) == (651, 1)
@@ -597,7 +597,7 @@ def leaking(number):
     return f"{number // 2},{'signed' if number % 5 == 0 else ''},7,{'yes' if number % 5 == 0 else 'no'}\n"
 
 
-def test_a_likely_leak_is_a_warning_and_no_refusal(s3):
+def test_a_likely_leak_gives_only_a_warning(s3):
     text = "age,agreement,duration,y\n" + "".join(map(leaking, range(650)))
     report = data_report(s3, text)
     assert report["likely_leaks"] == ["agreement"]
@@ -613,7 +613,7 @@ def test_a_leak_that_is_dropped_already_is_reported_without_a_warning(s3):
     assert (report["likely_leaks"], report["warnings"]) == (["agreement"], [])
 
 
-def test_the_newest_rows_are_held_out_where_that_is_asked_for(s3):
+def test_the_newest_rows_are_held_out_on_request(s3):
     text = "age,job,duration,y\n" + "".join(f"{n},a,7,{'yes' if n % 4 else 'no'}\n" for n in range(650))
     prepare(s3, text, Preparation("y", "", (), 10, "newest"))
     assert [row[0] for row in rows_of(s3, "holdout")[1:]] == [str(n) for n in range(585, 650)]
@@ -625,7 +625,7 @@ def test_a_hold_out_of_one_class_is_refused_before_anything_is_written(s3):
     assert refusal(s3, text, Preparation("y", "", (), 10, "newest")).type is UnfitHoldout
 
 
-def test_the_same_bytes_are_split_alike_however_they_were_uploaded(s3):
+def test_equal_bytes_are_split_alike_for_any_upload(s3):
     prepare(s3, table(), run="one")
     upload = s3.create_multipart_upload(Bucket=BUCKET, Key=KEY)["UploadId"]
     where = {"Bucket": BUCKET, "Key": KEY, "UploadId": upload}
@@ -655,7 +655,7 @@ def test_a_folder_is_trained_on_as_one_table(s3):
     assert everything[0] + everything[1] == alone[0] + alone[1]
 
 
-def test_columns_of_too_many_values_are_counted_to_the_last_row_all_the_same(s3, monkeypatch):
+def test_columns_of_too_many_values_are_counted_to_the_last_row(s3, monkeypatch):
     monkeypatch.setattr(training_survey, "_TEXTS_BYTES", 2_000_000)
     lines = (f"{n * 7919 % 8000 / 8},name {n},7,{'yes' if n % 4 == 0 else 'no'}\n" for n in range(8000))
     contract = prepare(s3, "age,job,duration,y\n" + "".join(lines))
@@ -683,7 +683,7 @@ def test_a_column_that_is_the_same_in_every_row_is_not_a_feature(s3):
         assert [feature.name for feature in contract.features] == ["b"]
 
 
-def test_texts_among_numbers_are_emptied_for_the_model_and_named_for_people(s3):
+def test_texts_among_numbers_are_emptied_for_the_model_and_reported(s3):
     texts = [*map(str, range(60)), " ", "secret"]
     contract = prepare(s3, with_column([*texts[:-1], *map(str, range(60, 120))]))
     assert contract.features[0] == Feature("a", "numeric", NumberForm(missing=(" ",)))
@@ -695,7 +695,7 @@ def test_texts_among_numbers_are_emptied_for_the_model_and_named_for_people(s3):
     assert baseline.columns[0].counts[-1] == 5
 
 
-def test_a_text_that_stands_once_is_told_by_its_line_alone(s3):
+def test_a_text_that_occurs_once_is_reported_only_by_its_line(s3):
     rows = with_column([*map(str, range(60))]).replace('"7",7,', '"Smith",7,', 1)
     prepare(s3, rows)
     (warning,) = json.loads(read(s3, "models/r/data.json"))["warnings"]
@@ -703,7 +703,7 @@ def test_a_text_that_stands_once_is_told_by_its_line_alone(s3):
     assert "one on line 9" in warning
 
 
-def test_numbers_of_another_form_are_written_plainly_for_the_model(s3):
+def test_numbers_in_another_format_are_written_plainly_for_the_model(s3):
     contract = prepare(s3, with_column(["1.234,50", "7,25", "80"]))
     assert contract.features[0].form == NumberForm(",", ".")
     assert {row[0] for row in rows_of(s3, "train")[1:]} == {"1234.50", "7.25", "80"}
@@ -713,7 +713,7 @@ def test_numbers_of_another_form_are_written_plainly_for_the_model(s3):
 @pytest.mark.parametrize(
     ("name", "meant"), [("customerid", "customerID"), ("custmerID", "customerID"), ("xyz", "")]
 )
-def test_a_column_to_drop_that_is_not_there_stops_the_run(s3, name, meant):
+def test_a_missing_column_to_drop_stops_the_run(s3, name, meant):
     text = table(header="age,job,customerID,y")
     caught = refusal(s3, text, Preparation("y", "", (name,), 20))
     assert caught.type is UnknownDroppedColumn
@@ -736,7 +736,7 @@ def customers(rows=800, header="customer,age,job,y"):
 BY_CUSTOMER = Preparation("y", "", (), 20, id_column="customer")
 
 
-def test_the_users_key_is_no_feature_and_decides_which_rows_are_held_out(s3):
+def test_the_users_key_is_not_a_feature_and_determines_the_hold_out(s3):
     contract = prepare(s3, customers(), BY_CUSTOMER)
     assert (contract.id_column, contract.dropped_columns) == ("customer", ())
     assert [feature.name for feature in contract.features] == ["age", "job"]
@@ -757,7 +757,7 @@ def test_the_users_key_is_no_feature_and_decides_which_rows_are_held_out(s3):
     ("name", "words"),
     [("Customer", "Did you mean 'customer'"), ("zzz", "leave it empty"), ("y", "the column to predict")],
 )
-def test_a_key_column_that_is_not_there_is_refused(s3, name, words):
+def test_a_missing_key_column_is_refused(s3, name, words):
     caught = refusal(s3, customers(), replace(BY_CUSTOMER, id_column=name))
     assert caught.type is IdColumnMissing
     assert f"IdColumn is '{name}'" in str(caught.value)
@@ -779,13 +779,13 @@ PLAIN = Preparation("y", "", (), 20)
     ],
     ids=["same", "a new column", "a dropped column", "a renamed one", "a key from now on", "no key any more"],
 )
-def test_the_champions_rule_is_kept_while_its_columns_may_be_features(s3, before, after, header, columns):
+def test_the_champions_split_rule_is_kept_while_its_columns_exist(s3, before, after, header, columns):
     champion = prepare(s3, customers(), before, run="old")
     contract = prepare(s3, customers(900, header), replace(after, holdout_percent=25), champion=champion)
     assert contract.holdout == HoldoutRule("random", 25, columns)
 
 
-def test_it_is_kept_which_held_out_rows_the_champion_was_not_trained_on(s3):
+def test_the_held_out_rows_unknown_to_the_champion_are_recorded(s3):
     assert read_unseen_rows(Bucket(s3, BUCKET), "r", "old").rows is None
     champion = prepare(s3, customers(), PLAIN, run="old")
     assert s3.list_objects_v2(Bucket=BUCKET, Prefix="models/old/unseen")["KeyCount"] == 0
@@ -799,7 +799,7 @@ def test_it_is_kept_which_held_out_rows_the_champion_was_not_trained_on(s3):
     assert "did not record" in read_unseen_rows(Bucket(s3, BUCKET), "r", "old").unknown
 
 
-def test_held_out_by_time_the_newest_trained_row_is_known(s3):
+def test_with_a_hold_out_by_time_the_newest_training_row_is_recorded(s3):
     by_time = replace(PLAIN, holdout_by="newest")
     champion = prepare(s3, customers(), by_time, run="old")
     assert champion.holdout.newest_row
@@ -849,7 +849,7 @@ def adult_preparation(**changes):
     return replace(Preparation(" income", "", (), 20), **changes)
 
 
-def test_names_and_labels_that_begin_with_a_space_are_taken_to_the_letter(s3):
+def test_leading_spaces_of_names_and_labels_are_kept(s3):
     contract = prepare(s3, adult(), adult_preparation())
     assert contract.labels == (" <=50K", " >50K")
     assert [feature.name for feature in contract.features] == ["age", " workclass"]
@@ -869,11 +869,11 @@ def test_names_and_labels_that_begin_with_a_space_are_taken_to_the_letter(s3):
         ),
     ],
 )
-def test_what_differs_only_by_that_space_is_told(s3, changes, told):
+def test_names_that_differ_only_by_a_space_are_reported(s3, changes, told):
     assert told in str(refusal(s3, adult(), adult_preparation(**changes)).value)
 
 
-def test_labels_that_differ_from_the_champions_only_by_a_space_are_told_to(s3):
+def test_labels_that_differ_from_the_champions_only_by_a_space_are_reported(s3):
     champion = prepare(s3, adult().replace(", ", ","), Preparation("income", "", (), 20), run="before")
     champion = replace(champion, target=" income")
     with pytest.raises(LabelsChanged, match="knows '<=50K' and '>50K'. Only capitals, spaces"):

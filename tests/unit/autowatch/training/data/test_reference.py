@@ -40,7 +40,7 @@ def put(bucket, text):
     bucket.put(KEY, text.encode(), "text/csv")
 
 
-def test_it_is_written_as_the_model_reads_it(bucket):
+def test_the_reference_is_written_in_the_models_form(bucket):
     put(bucket, f"y;more;job;age\n{ROWS}")
     assert write_reference(bucket, KEY, CONTRACT) == 20
     header, first, second, *_ = bucket.read(reference_key("r1"))[0].decode().splitlines()
@@ -82,7 +82,7 @@ def test_one_that_does_not_fit_is_refused_with_what_to_do_and_without_its_cells(
 
 
 @pytest.mark.parametrize(("target", "is_fit"), [("3.5", True), ("", False), ("3,5", False), ("many", False)])
-def test_numbers_to_be_predicted_are_numbers(bucket, target, is_fit):
+def test_a_regression_reference_needs_numbers(bucket, target, is_fit):
     put(bucket, "y;job;age\n" + "1.5;x;1\n" * 10 + f"{target};x;1\n")
     if is_fit:
         assert write_reference(bucket, KEY, NUMBERS) == 11
@@ -91,7 +91,7 @@ def test_numbers_to_be_predicted_are_numbers(bucket, target, is_fit):
         write_reference(bucket, KEY, NUMBERS)
 
 
-def test_numbers_to_be_predicted_are_read_as_the_training_file_writes_them(bucket):
+def test_a_regression_reference_is_read_in_the_training_files_format(bucket):
     german = replace(NUMBERS, target_form=NumberForm(",", "."))
     put(bucket, "y;job;age\n" + "1.234,5;x;1\n" * 10 + "3.5;x;1\n")
     assert write_reference(bucket, KEY, german) == 11

@@ -19,7 +19,7 @@ def column_auc(texts, labels, feature_type="categorical"):
     )
 
 
-def test_it_is_mann_and_whitneys_statistic_of_the_bins_shares():
+def test_the_leak_score_is_the_mann_whitney_statistic_of_the_bins():
     generator = np.random.default_rng(1)
     negatives, positives = generator.integers(60, 500, 8), generator.integers(60, 500, 8)
     shares = positives / (negatives + positives)
@@ -40,14 +40,14 @@ def test_the_ends(negatives, positives, expected):
 LABELS = [number % 5 == 0 for number in range(1000)]
 
 
-def test_an_identifier_is_no_leak():
+def test_an_identifier_is_not_a_leak():
     assert column_auc([f"customer {number}" for number in range(1000)], LABELS) < 0.52
     shuffled = [str(number) for number in range(1000)]
     random.Random(2).shuffle(shuffled)
     assert column_auc(shuffled, LABELS, "numeric") < 0.65
 
 
-def test_noise_in_bins_as_small_as_they_may_be_stays_far_from_the_bound():
+def test_noise_in_the_smallest_bins_stays_far_from_the_bound():
     generator = random.Random(3)
     for _ in range(50):
         texts = [str(number // FEWEST_ROWS_OF_BIN) + "x" for number in range(1000)]
@@ -55,13 +55,13 @@ def test_noise_in_bins_as_small_as_they_may_be_stays_far_from_the_bound():
         assert column_auc(texts, labels) < LEAK_AUCS["binary"] - 0.05
 
 
-def test_the_outcome_under_another_name_is_a_leak_also_where_the_order_of_its_numbers_hides_it():
+def test_the_recoded_outcome_is_a_leak_in_any_order_of_its_numbers():
     assert column_auc(["1" if label else "0" for label in LABELS], LABELS, "numeric") == 1.0
     middle = [str(50 if label else (number % 2) * 100) for number, label in enumerate(LABELS)]
     assert column_auc(middle, LABELS, "numeric") == 1.0
 
 
-def test_a_column_that_is_only_filled_in_after_the_outcome_is_a_leak():
+def test_a_column_filled_only_after_the_outcome_is_a_leak():
     assert (
         column_auc([f"2026-{number}" if label else "" for number, label in enumerate(LABELS)], LABELS) == 1.0
     )

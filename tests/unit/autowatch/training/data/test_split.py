@@ -61,7 +61,7 @@ ROWS = st.lists(st.tuples(CELLS, CELLS, CELLS, st.sampled_from(LABELS)), min_siz
     rule=st.sampled_from([RULE, replace(RULE, columns=("job",)), replace(RULE, percent=50)]),
     seed=st.integers(),
 )
-def test_membership_changes_neither_with_other_rows_nor_with_other_columns(rows, more, rule, seed):
+def test_membership_depends_on_neither_other_rows_nor_other_columns(rows, more, rule, seed):
     header = ("age", "job", "other", "y")
 
     def taken(rows, header=header):
@@ -91,7 +91,7 @@ def test_the_digest_is_the_same_in_every_version():
 
 
 @pytest.mark.parametrize("percent", [5, 20, 50])
-def test_about_the_share_of_each_class_is_held_out(percent):
+def test_about_the_given_share_of_each_class_is_held_out(percent):
     rows = some_rows(20_000)
     rule = replace(RULE, percent=percent)
     taken = Counter(row[-1] for row, held_out in zip(rows, draw(rows, rule), strict=True) if held_out)
@@ -106,7 +106,7 @@ def test_a_larger_share_holds_out_the_same_rows_and_more():
     assert held(rows, replace(RULE, percent=10)) < held(rows, RULE)
 
 
-def test_copies_are_on_one_side_whatever_their_label():
+def test_copies_are_on_one_side_with_any_label():
     rows = some_rows(500)
     copies = [(age, job, "no" if label == "yes" else "yes") for age, job, label in rows]
     flags = draw([*rows, *copies])
@@ -116,7 +116,7 @@ def test_copies_are_on_one_side_whatever_their_label():
 @pytest.mark.parametrize(
     ("times", "rows", "percent"), [(0, 30, 20), (150, 1000, 20), (2_100, 10_000, 20), (9, 20, 5)]
 )
-def test_a_share_that_is_no_chance_is_told_as_scipy_would(times, rows, percent):
+def test_an_improbable_share_is_reported_as_by_scipy(times, rows, percent):
     rule = replace(RULE, percent=percent)
     expected = 2 * min(
         binomtest(times, rows, percent / 100, alternative=side).pvalue for side in ("less", "greater")
@@ -130,14 +130,14 @@ def test_a_share_that_is_no_chance_is_told_as_scipy_would(times, rows, percent):
     assert uneven_shares({"no": rows}, {"no": times}, replace(rule, by="newest")) == []
 
 
-def test_a_class_that_is_on_one_side_alone_is_refused():
+def test_a_class_on_one_side_only_is_refused():
     rows = [("1", "a", "yes")] * 30 + some_rows(400)
     rows = [(age, job, "yes" if job == "a" else "no") for age, job, _ in rows]
     with pytest.raises(UnfitHoldout, match="No row with the label 'yes' is among the rows .*IdColumn"):
         draw(rows)
 
 
-def test_the_newest_rows_are_the_last_ones_whatever_their_class():
+def test_the_newest_rows_are_the_last_ones_of_any_class():
     rows = [(str(n), "a", LABELS[n % 2]) for n in range(20)] + [("x", "b", "no")] * 3
     assert draw(rows, replace(NEWEST, percent=30)) == bytes([0] * 17 + [1] * 6)
 
@@ -175,7 +175,7 @@ def test_the_same_rule_keeps_every_held_out_row_from_the_champion():
     assert rows == held_out
 
 
-def test_of_another_rule_the_rows_compare_that_both_held_out():
+def test_under_another_rule_the_rows_held_out_by_both_are_compared():
     rows = some_rows(5_000)
     by_age = replace(RULE, columns=("age",))
     _, compared, held_out = unseen(rows, by_age)
@@ -183,7 +183,7 @@ def test_of_another_rule_the_rows_compare_that_both_held_out():
     assert 0 < len(compared) < 0.3 * len(held_out)
 
 
-def test_of_a_champion_by_time_only_newer_rows_compare():
+def test_with_a_champion_split_by_time_only_newer_rows_are_compared():
     old, more = some_rows(1_000), some_rows(500, seed=2)
     flags = draw(old, NEWEST)
     assert list(flags) == [0] * 800 + [1] * 200
@@ -196,14 +196,14 @@ def test_of_a_champion_by_time_only_newer_rows_compare():
     assert (found.rows, found.unknown) == (None, "the newest row that it was trained on is not in the file")
 
 
-def test_a_repeated_newest_row_counts_where_it_stands_last():
+def test_a_repeated_newest_row_counts_at_its_last_position():
     rows = some_rows(100)
     known = replace(NEWEST, newest_row=f"{digests_of(rows, NEWEST).of(NEWEST)[10]:016x}")
     _, compared, held_out = unseen([*rows, rows[10], *some_rows(5, seed=2)], known, NEWEST)
     assert (len(held_out), compared) == (21, held_out[-5:])
 
 
-def test_where_the_champion_has_no_rule_or_lost_its_columns_nothing_is_known():
+def test_without_the_champions_rule_or_columns_nothing_is_known():
     digests = digests_of(some_rows(10), RULE)
     found = unseen_rows(champion_with(None), HEADER, bytearray(10), digests)
     assert found.rows is None

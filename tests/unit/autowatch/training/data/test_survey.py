@@ -3,7 +3,7 @@ import random
 from autowatch.training.data.survey import DuplicateRows
 
 
-def test_rows_that_repeat_an_earlier_one_are_counted_wherever_they_stand():
+def test_repeated_rows_are_counted_at_any_position():
     rows = [(str(number), "x") for number in range(5000)]
     repeated = [*rows, *rows[:40], *rows[:2], ("0", "y"), ("x", "0")]
     random.Random(1).shuffle(repeated)

@@ -37,7 +37,7 @@ def rows(table):
     return [row for block in table.blocks() for row in zip(*block, strict=True)]
 
 
-def test_files_follow_each_other_whatever_their_dialect(open_files):
+def test_files_of_different_dialects_are_concatenated(open_files):
     bodies = (b"a,y\n1,no\n2,yes", b"\xef\xbb\xbfa;y\r\n3;no\r\n", b'"a","y"\n"4, 5",yes\n')
     table = open_files(*bodies)
     assert table.header == ("a", "y")
@@ -70,7 +70,7 @@ def test_files_with_other_columns_are_refused_with_both_names_and_the_column(ope
         (b"a,y\n1,no\n1,2,3\n", RaggedRow),
     ],
 )
-def test_what_is_wrong_with_a_later_file_is_said_with_its_name(open_files, body, error):
+def test_an_error_in_a_later_file_has_the_files_name(open_files, body, error):
     table = open_files(b"a,y\n1,no\n", body)
     with pytest.raises(error, match=r"/b\.csv") as caught:
         rows(table)

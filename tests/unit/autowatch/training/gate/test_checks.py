@@ -20,7 +20,7 @@ COMPARISON = Comparison(8_237, 0.77, 0.78, -0.01, -0.0213, 0.0, 0.95, 0.006, 0.0
 
 
 @pytest.mark.parametrize(("auc", "passed"), [(0.6, True), (0.5999, False)])
-def test_the_floor_is_good_enough_and_what_is_below_is_not(auc, passed):
+def test_the_floor_itself_passes_and_lower_values_do_not(auc, passed):
     (check,) = check_floors(replace(MODEL, metrics={"auc": auc}), RULES.floors("binary"))
     assert (check.name, check.passed) == ("floor", passed)
     assert check.message == (
@@ -28,7 +28,7 @@ def test_the_floor_is_good_enough_and_what_is_below_is_not(auc, passed):
     )
 
 
-def test_several_labels_have_a_floor_of_the_macro_auc_and_where_asked_for_of_the_macro_f1():
+def test_multiclass_has_a_floor_of_macro_auc_and_optionally_of_macro_f1():
     model = replace(MODEL, metrics={"macro_auc": 0.7, "macro_f1": 0.5})
     (alone,) = check_floors(model, RULES.floors("multiclass"))
     assert (alone.passed, alone.message) == (
@@ -41,20 +41,20 @@ def test_several_labels_have_a_floor_of_the_macro_auc_and_where_asked_for_of_the
 
 
 @pytest.mark.parametrize(("r2", "passed"), [(0.0, True), (-0.0001, False)])
-def test_a_model_of_numbers_must_not_be_worse_than_their_mean(r2, passed):
+def test_a_regression_must_not_be_worse_than_the_mean(r2, passed):
     (check,) = check_floors(replace(MODEL, metrics={"rmse": 3.0, "r2": r2}), RULES.floors("regression"))
     assert check.passed is passed
     assert check.message.startswith(f"R² {r2:.4f} on 8,237 hold-out rows")
 
 
-def test_a_measure_that_the_hold_out_does_not_tell_is_below_its_floor():
+def test_an_undefined_measure_is_below_its_floor():
     (check,) = check_floors(replace(MODEL, metrics={"rmse": 3.0}), RULES.floors("regression"))
     assert not check.passed
     assert "R² cannot be measured on 8,237 hold-out rows with a single label or number" in check.message
 
 
 @pytest.mark.parametrize(("seconds", "passed"), [(30.0, True), (30.01, False)])
-def test_the_median_batch_decides_and_not_the_worst(seconds, passed):
+def test_the_median_batch_decides(seconds, passed):
     check = check_latency(replace(MODEL, latency=Latency(5, seconds, 58.0)), RULES)
     assert (check.name, check.passed, check.limit) == ("latency", passed, "at most 30 s")
     assert f"5 batches took {seconds:.2f} s" in check.message
@@ -79,7 +79,7 @@ def test_the_message_has_the_figures_of_both():
     )
 
 
-def test_the_message_says_what_is_put_up_with():
+def test_the_message_has_the_tolerance():
     message = check_champion(COMPARISON, CHAMPION, 10_000, replace(RULES, auc_tolerance=0.005)).message
     assert "not found worse by more than 0.005." in message
 
@@ -101,7 +101,7 @@ def test_the_message_says_that_the_champion_may_have_been_trained_on_the_rows():
         ("rmse", {"error_tolerance": 0.05}, "not surely over +5.0%"),
     ],
 )
-def test_a_check_says_its_limit_by_itself(comparison, tolerances, limit):
+def test_a_checks_message_has_its_limit(comparison, tolerances, limit):
     rules = replace(RULES, **tolerances)
     check = check_champion(replace(COMPARISON, measure=comparison), CHAMPION, 10_000, rules)
     assert check.limit == limit
@@ -164,7 +164,7 @@ def numbers(factor=1.0, offset=0.0):
 @pytest.mark.parametrize(
     "rows", [binary(1), binary(0), classes(), numbers(), numbers(0.01, 10), numbers(1, 3)], ids=str
 )
-def test_a_champion_that_the_world_has_left_behind_does_not_look_like_wrong_labels(rows):
+def test_an_outdated_champion_does_not_look_like_wrong_labels(rows):
     assert wrong_way("old", rows) is None
 
 
@@ -181,7 +181,7 @@ def test_a_champion_that_the_world_has_left_behind_does_not_look_like_wrong_labe
     ],
     ids=str,
 )
-def test_a_champion_that_is_off_in_a_way_that_wrong_labels_explain(rows, words):
+def test_a_champion_with_the_pattern_of_wrong_labels(rows, words):
     reason = wrong_way("old", rows)
     assert words in reason
     assert "run old" in reason

@@ -66,7 +66,7 @@ def kept(decision):
     return to_decision(json.loads(msgspec.json.encode(decision)))
 
 
-def test_a_first_model_of_several_labels():
+def test_a_first_multiclass_model():
     scores = class_scores(2)
     decision = decide(CLASSES, scores, None, "no model has been released yet", RULES)
     assert decision.passed
@@ -92,7 +92,7 @@ def test_a_first_model_of_several_labels():
     assert kept(decision) == decision
 
 
-def test_a_model_of_several_labels_that_is_worse_than_the_champion():
+def test_a_multiclass_model_worse_than_the_champion():
     decision = decide(CLASSES, class_scores(1), champion(CLASSES, class_scores(2)), None, RULES)
     assert not decision.passed
     floor, champions, latency = decision.checks
@@ -105,14 +105,14 @@ def test_a_model_of_several_labels_that_is_worse_than_the_champion():
     assert decide(CLASSES, class_scores(1), champion(CLASSES, class_scores(2)), None, tolerant).passed
 
 
-def test_an_equal_model_of_several_labels_passes_on_the_rows_that_both_scored():
+def test_an_equal_multiclass_model_passes_on_the_rows_that_both_scored():
     theirs = class_scores(2, range(1, ROWS + 1, 2))
     decision = decide(CLASSES, class_scores(2), champion(CLASSES, theirs), None, RULES)
     assert decision.passed
     assert (decision.comparison.rows, decision.comparison.difference) == (ROWS // 2, 0)
 
 
-def test_a_first_model_of_numbers():
+def test_a_first_regression_model():
     scores = number_scores(5)
     decision = decide(NUMBERS, scores, None, "no model has been released yet", RULES)
     assert decision.passed
@@ -131,7 +131,7 @@ def test_a_first_model_of_numbers():
     assert kept(decision) == decision
 
 
-def test_a_model_of_numbers_that_explains_nothing_is_rejected():
+def test_a_regression_that_explains_nothing_is_rejected():
     decision = decide(NUMBERS, number_scores(30), None, "no model has been released yet", RULES)
     assert not decision.passed
     assert "is below the floor of 0." in decision.reason
@@ -141,7 +141,7 @@ def test_a_model_of_numbers_that_explains_nothing_is_rejected():
 
 
 @pytest.mark.parametrize("error", ["rmse", "mae"])
-def test_a_model_of_numbers_is_compared_by_the_error_of_the_objective(error):
+def test_a_regression_is_compared_by_the_error_of_the_objective(error):
     rules = replace(RULES, error=error)
     decision = decide(NUMBERS, number_scores(6), champion(NUMBERS, number_scores(5, seed=2)), None, rules)
     assert not decision.passed
@@ -178,7 +178,7 @@ def test_a_champion_with_the_wrong_sign_stops_a_better_model():
     assert "predicts less where the new rows have more" in decision.approval
 
 
-def test_too_few_rows_to_compare_on_are_told():
+def test_too_few_rows_for_a_comparison_are_reported():
     theirs = class_scores(2, [1, 4, 7])
     decision = decide(CLASSES, class_scores(2), champion(CLASSES, theirs), None, RULES)
     assert decision.passed
@@ -186,6 +186,6 @@ def test_too_few_rows_to_compare_on_are_told():
     assert "Judged without a champion: Only 1 of the 3 labels have 2 rows" in decision.reason
 
 
-def test_a_threshold_has_a_meaning_for_two_labels_alone():
+def test_only_binary_models_have_a_threshold():
     assert set_threshold(class_scores(2), CLASSES, ThresholdRule(0.3)) is None
     assert set_threshold(number_scores(2), NUMBERS, ThresholdRule(0.3)) is None

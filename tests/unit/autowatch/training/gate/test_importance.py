@@ -99,7 +99,7 @@ def names(found):
     return [column.name for column in found.columns]
 
 
-def test_autopilots_explanation_is_taken_and_asks_the_endpoint_nothing(s3):
+def test_autopilots_explanation_is_used_without_requests_to_the_endpoint(s3):
     point_to(s3, f"{JOB}/documentation/explainability/output/best", SHAP)
     runtime = Runtime(**{CANDIDATE: model})
     found = explain(s3, runtime)
@@ -113,14 +113,14 @@ def test_autopilots_explanation_is_taken_and_asks_the_endpoint_nothing(s3):
     assert runtime.requests == {CANDIDATE: 0}
 
 
-def test_the_contract_keeps_the_shares_and_all_it_had(s3):
+def test_the_shares_are_added_to_the_contract(s3):
     point_to(s3, f"{JOB}/documentation/explainability/output/best", SHAP)
     explain(s3)
     shares = {"strong": 0.6, "weak": 0.3, "idle": 0.0, "job": 0.1}
     assert read_contract(Bucket(s3, BUCKET), contract_key(RUN)) == replace(CONTRACT, importance=shares)
 
 
-def test_of_several_labels_the_values_add_up(s3):
+def test_the_values_of_several_labels_are_added_up(s3):
     other = {"global_shap_values": {"strong": 0.02, "idle": 0.08}}
     analysis = {"explanations": {"kernel_shap": {**SHAP["explanations"]["kernel_shap"], "label1": other}}}
     point_to(s3, f"{JOB}/documentation/explainability/output/best/", analysis)
@@ -158,7 +158,7 @@ def kernel_shap(**values):
         (b" " * (8 * 1024 * 1024 + 1), "more than the 8,388,608 allowed"),
     ],
 )
-def test_an_explanation_that_does_not_fit_is_told_and_the_columns_are_shuffled(s3, body, why):
+def test_an_unfit_explanation_is_reported_and_the_columns_are_shuffled(s3, body, why):
     point_to(s3, f"{JOB}/documentation/explainability/output/best", body)
     found = explain(s3)
     assert found.method == "permutation"
@@ -175,14 +175,14 @@ def test_an_explanation_that_does_not_fit_is_told_and_the_columns_are_shuffled(s
         (f"s3://{BUCKET}/models/old/autopilot/job", "outside the folder of the run's job"),
     ],
 )
-def test_an_explanation_that_is_not_there_is_told(s3, place, why):
+def test_a_missing_explanation_is_reported(s3, place, why):
     point_to(s3, place, SHAP)
     found = explain(s3)
     assert found.method == "permutation"
     assert why in found.note
 
 
-def test_the_analysis_of_a_candidate_whose_name_begins_alike_is_not_taken(s3):
+def test_the_analysis_of_a_candidate_with_a_similar_name_is_not_used(s3):
     point_to(s3, f"{JOB}/output/model-1", SHAP, f"models/{RUN}/autopilot/job/output/model-10/analysis.json")
     assert explain(s3).method == "permutation"
 
@@ -193,7 +193,7 @@ def test_without_a_leaderboard_the_columns_are_shuffled(s3):
     assert "The leaderboard cannot be read" in found.note
 
 
-def test_shuffling_finds_what_the_model_uses(s3):
+def test_shuffling_finds_the_columns_that_the_model_uses(s3):
     found = explain(s3)
     assert names(found) == ["strong", "weak", "idle", "job"]
     strong, weak, idle, job = found.columns
@@ -228,7 +228,7 @@ def rows_of(s3):
     return np.array([row[:3] for row in cells], float), np.array([row[-1] == "yes" for row in cells])
 
 
-def test_the_values_are_scikit_learns(s3):
+def test_the_values_equal_scikit_learns(s3):
     x, positive = rows_of(s3)
 
     def auc(estimator, x, y):
@@ -246,7 +246,7 @@ def test_the_same_holdout_always_gives_the_same_answer(s3):
     assert explain(s3) == explain(s3, limits=ScoringLimits(max_batch_rows=200, concurrency=1))
 
 
-def test_of_a_long_holdout_a_sample_is_shuffled(s3, monkeypatch):
+def test_a_sample_of_a_long_holdout_is_shuffled(s3, monkeypatch):
     monkeypatch.setattr(importance, "_MOST_ROWS", 400)
     runtime = Runtime(**{CANDIDATE: model})
     found = explain(s3, runtime)
@@ -255,7 +255,7 @@ def test_of_a_long_holdout_a_sample_is_shuffled(s3, monkeypatch):
     assert names(found)[:2] == ["strong", "weak"]
 
 
-def test_of_a_rare_label_a_long_holdout_gives_all_its_rows(s3, monkeypatch):
+def test_the_sample_of_a_long_holdout_has_all_rows_of_a_rare_label(s3, monkeypatch):
     monkeypatch.setattr(importance, "_MOST_ROWS", 100)
     random = np.random.default_rng(8)
     yes = np.arange(4_000) % 200 == 0
@@ -271,7 +271,7 @@ def test_of_a_rare_label_a_long_holdout_gives_all_its_rows(s3, monkeypatch):
     assert found.columns[0].lower > 0
 
 
-def test_a_hundred_requests_are_the_most(s3):
+def test_at_most_a_hundred_requests_are_made(s3):
     # Their rows run out before their bytes, or the other way round; both nearly at once.
     for most_bytes, rows in ((10_000, 48 * 30 // 5), (400, 146), (900, 48 * 30 // 5)):
         runtime = Runtime(**{CANDIDATE: model})
@@ -281,7 +281,7 @@ def test_a_hundred_requests_are_the_most(s3):
         assert 40 < runtime.requests[CANDIDATE] <= 100
 
 
-def test_too_many_columns_for_the_requests_are_told(s3):
+def test_too_many_columns_for_the_requests_are_reported(s3):
     found = explain(s3, limits=ScoringLimits(max_batch_rows=10))
     assert (found.method, found.columns) == (None, ())
     assert "The model has 4 columns: shuffling each of them would take too many requests." in found.note
@@ -296,13 +296,13 @@ def test_with_few_rows_of_a_label_there_is_no_interval(s3):
     assert (found.columns[0].share, found.columns[0].lower, found.columns[0].upper) == (1, None, None)
 
 
-def test_of_one_label_nothing_is_said(s3):
+def test_with_one_label_there_is_no_importance(s3):
     lines = ["1,0,0,j,no"] * 50
     s3.put_object(Bucket=BUCKET, Key=holdout_key(RUN), Body="\n".join([",".join((*NAMES, "y")), *lines]))
     assert "each label needs two of the drawn rows" in explain(s3).note
 
 
-def test_a_model_that_uses_no_single_column_is_told(s3):
+def test_a_model_that_uses_no_single_column_is_reported(s3):
     assert "has no measurable effect on the model" in explain(s3, Runtime(**{CANDIDATE: lambda _: 0.5})).note
 
 
@@ -332,7 +332,7 @@ class Failing:
         (Runtime(), 1000, "There is no endpoint e-candidate."),
     ],
 )
-def test_an_endpoint_that_fails_costs_the_explanation_and_not_the_run(s3, runtime, seconds_left, why):
+def test_a_failing_endpoint_costs_the_explanation_and_not_the_run(s3, runtime, seconds_left, why):
     found = explain(s3, runtime, ScoringLimits(max_batch_rows=5000), seconds_left)
     assert (found.method, found.columns) == (None, ())
     assert why in found.note
@@ -345,7 +345,7 @@ def test_without_time_left_the_hold_out_is_not_even_read(s3):
     assert explain(s3, seconds_left=130).note.endswith("The gate's scoring left no time to shuffle columns.")
 
 
-def test_s3_that_refuses_costs_the_explanation_and_not_the_run(s3):
+def test_a_refusal_by_s3_costs_the_explanation_and_not_the_run(s3):
     point_to(s3, f"{JOB}/documentation/explainability/output/best", SHAP)
 
     class Refusing:
@@ -388,7 +388,7 @@ def give(s3, contract, actual):
     Bucket(s3, BUCKET).write_json(contract_key(RUN), contract)
 
 
-def test_several_labels_are_measured_by_what_the_gate_compares_them_by(s3):
+def test_multiclass_importance_uses_the_gates_measure(s3):
     labels = ("a", "b", "c")
 
     def answer(row):
@@ -409,7 +409,7 @@ def test_several_labels_are_measured_by_what_the_gate_compares_them_by(s3):
 
 
 @pytest.mark.parametrize("error", ["rmse", "mae"])
-def test_numbers_are_measured_by_what_the_gate_compares_them_by(s3, error):
+def test_regression_importance_uses_the_gates_measure(s3, error):
     contract = replace(CONTRACT, problem_type="regression", labels=(), positive_label="")
     give(s3, contract, lambda strong, weak: round(3 * strong + weak, 4))
     runtime = ByRow(lambda row: [3 * float(row[0]) + float(row[1])])

@@ -119,7 +119,7 @@ def test_the_first_challenger_is_judged_alone_and_the_decision_says_so(s3):
     assert read_decision(Bucket(s3, BUCKET), RUN) == decision
 
 
-def test_the_decision_says_what_the_best_rows_hold(s3):
+def test_the_decision_has_the_lift_of_the_best_rows(s3):
     decision = judge(s3, serving(good))
     assert decision.challenger.lift_of_tenth > 3
     assert (decision.challenger.gain[0], decision.challenger.gain[-1]) == ((0, 0), (1, 1))
@@ -142,7 +142,7 @@ def test_a_challenger_below_the_floor_is_rejected_with_the_figures(s3):
     assert read_decision(Bucket(s3, BUCKET), RUN) == decision
 
 
-def test_the_floor_itself_is_good_enough(s3):
+def test_the_floor_itself_passes(s3):
     floor = judge(s3, serving(good)).metrics["auc"]
     assert judge(s3, serving(good), rules=GateRules(floor)).passed
     assert not judge(s3, serving(good), rules=GateRules(math.nextafter(floor, 1))).passed
@@ -171,7 +171,7 @@ def test_a_challenger_that_is_worse_than_the_champion_is_rejected(s3):
 
 
 @pytest.mark.parametrize("challenger", [good, lambda row: min(1, good(row) + 1e-4 * (len(row[2]) % 2))])
-def test_a_challenger_that_is_better_or_the_same_passes(s3, challenger):
+def test_a_better_or_equal_challenger_passes(s3, challenger):
     crown(s3)
     assert judge(s3, serving(good, poor)).passed
     same = judge(s3, serving(challenger, good))
@@ -179,7 +179,7 @@ def test_a_challenger_that_is_better_or_the_same_passes(s3, challenger):
     assert same.comparison.difference == pytest.approx(0, abs=0.01)
 
 
-def test_a_loss_that_is_put_up_with_passes(s3):
+def test_a_loss_within_the_tolerance_passes(s3):
     crown(s3)
     assert judge(s3, serving(poor, good), rules=GateRules(0.6, auc_tolerance=0.1)).passed
 
@@ -211,7 +211,7 @@ def test_a_champion_that_cannot_be_compared_is_left_out_with_the_reason(s3, chan
     assert words in decision.reason
 
 
-def test_a_champion_whose_endpoint_is_gone_or_another_is_left_out(s3):
+def test_a_champion_with_a_missing_or_different_endpoint_is_left_out(s3):
     crown(s3)
     assert "does not serve" in judge(s3, serving(good)).champion_skipped
     s3.delete_object(Bucket=BUCKET, Key="models/champion.json")
@@ -243,7 +243,7 @@ def test_a_champion_is_compared_on_the_rows_that_it_can_score(s3):
     assert decision.comparison.challenger != decision.metrics["auc"]
 
 
-def test_a_champion_with_another_positive_label_and_column_order_is_compared_on_this_ones(s3):
+def test_a_champion_with_another_label_and_column_order_is_compared(s3):
     crown(s3, replace(CONTRACT, positive_label="no", features=CONTRACT.features[::-1]))
     decision = judge(s3, serving(good, lambda row: float(row[2]), labels=("yes", "no")))
     assert decision.comparison.difference == 0
@@ -262,7 +262,7 @@ def test_the_baseline_gets_the_predictions_column_and_only_once(s3):
         assert sum(baseline.columns[-1].counts) == ROWS
 
 
-def test_the_smoke_test_repeats_what_was_sent_and_answered(s3):
+def test_the_smoke_test_has_the_requests_and_answers(s3):
     judge(s3, serving(good))
     smoke_test = read_smoke_test(Bucket(s3, BUCKET), RUN)
     rows = [line.split(",") for line in smoke_test.payload.splitlines()]
@@ -289,7 +289,7 @@ def test_a_row_that_the_challenger_refuses_stops_the_run_without_quoting_it(s3):
     assert rows[77][0] not in str(caught.value)
 
 
-def test_how_the_hold_out_is_cut_does_not_matter(s3):
+def test_the_batches_of_the_hold_out_do_not_matter(s3):
     crown(s3)
     whole = judge(s3, serving(poor, good), ScoringLimits(max_batch_rows=ROWS, concurrency=1))
     pieces = judge(s3, serving(poor, good), ScoringLimits(max_batch_rows=7, concurrency=4))
@@ -322,7 +322,7 @@ def test_without_a_threshold_the_labels_are_the_models_own(s3):
     assert read_contract(Bucket(s3, BUCKET), contract_key(RUN)) == CONTRACT
 
 
-def test_a_given_threshold_decides_the_labels_and_stands_in_the_contract(s3):
+def test_a_given_threshold_decides_the_labels_and_is_in_the_contract(s3):
     decision = judge(s3, serving(rare), rules=replace(RULES, threshold=ThresholdRule(0.2)))
     positive, probability = holdout(s3)
     labels = 0.4 * probability >= 0.2
@@ -338,7 +338,7 @@ def test_a_given_threshold_decides_the_labels_and_stands_in_the_contract(s3):
 
 
 @pytest.mark.parametrize("costs", [None, Costs(10, 1)], ids=["F1", "costs"])
-def test_the_best_threshold_is_kept_and_its_figures_do_not_flatter(s3, costs):
+def test_the_best_threshold_is_kept_with_unbiased_figures(s3, costs):
     rules = replace(RULES, threshold=ThresholdRule(costs=costs))
     decision = judge(s3, serving(rare), rules=rules)
     contract = read_contract(Bucket(s3, BUCKET), contract_key(RUN))
@@ -376,7 +376,7 @@ def keep_unseen(s3, ranges, champion="old"):
     write_unseen_rows(Bucket(s3, BUCKET), RUN, UnseenRows(champion, ranges))
 
 
-def test_the_champion_is_compared_on_the_rows_that_were_kept_from_it_alone(s3):
+def test_the_champion_is_compared_only_on_rows_unknown_to_it(s3):
     """It knows the labels of the first 700 rows by heart, which must not count."""
     crown(s3)
     known = {row: n % 5 == 0 for n, row in enumerate(rows_of_holdout(s3)[:700])}
@@ -405,7 +405,7 @@ def rows_of_holdout(s3):
 
 
 @pytest.mark.parametrize(("last", "compared"), [(45, False), (46, True)])
-def test_too_few_rows_that_were_kept_from_the_champion_are_a_reason_of_their_own(s3, last, compared):
+def test_too_few_rows_unknown_to_the_champion_are_a_reason(s3, last, compared):
     """Of the rows every fifth is positive: 45 hold nine, 46 ten."""
     crown(s3)
     keep_unseen(s3, ((1, last),))
@@ -422,7 +422,7 @@ def test_too_few_rows_that_were_kept_from_the_champion_are_a_reason_of_their_own
     assert "IdColumn" in decision.champion_skipped
 
 
-def test_what_is_known_of_another_champion_does_not_count(s3):
+def test_records_about_another_champion_do_not_count(s3):
     crown(s3)
     keep_unseen(s3, ((1, 1000),), champion="an earlier one")
     assert judge(s3, serving(good, poor)).unseen_rows is None
@@ -442,7 +442,7 @@ class TestTheReference:
         ]
         s3.put_object(Bucket=BUCKET, Key=holdout_key(RUN), Body="\n".join([header, *exchanged]).encode())
 
-    def test_a_model_of_exchanged_labels_is_refused_by_the_floor_there(self, s3, reference):
+    def test_a_model_of_exchanged_labels_fails_the_floor_on_the_reference(self, s3, reference):
         decision = judge(s3, serving(lambda row: 1 - good(row)))
         assert [(check.name, check.passed) for check in decision.checks] == [
             ("floor", True),
@@ -457,7 +457,7 @@ class TestTheReference:
         ) in decision.reason
         assert read_decision(Bucket(s3, BUCKET), RUN) == decision
 
-    def test_a_model_worse_than_the_champion_there_is_refused_though_above_the_floor(self, s3, reference):
+    def test_a_model_worse_than_the_champion_on_the_reference_is_refused(self, s3, reference):
         rows = s3.get_object(Bucket=BUCKET, Key=reference_key(RUN))["Body"].read()
         s3.put_object(Bucket=BUCKET, Key=holdout_key(RUN), Body=rows.replace(b"good,poor", b"poor,good"))
         crown(s3)
@@ -476,7 +476,7 @@ class TestTheReference:
         batches = decision.challenger.latency.batches
         assert runtime.requests[CANDIDATE] == LIMITS.concurrency + 2 * batches
 
-    def test_a_champion_that_cannot_score_it_leaves_the_floor(self, s3, reference):
+    def test_with_a_champion_that_cannot_score_the_reference_the_floor_applies(self, s3, reference):
         crown(s3, replace(CONTRACT, features=(*CONTRACT.features, Feature("more", "numeric"))))
         rows = s3.get_object(Bucket=BUCKET, Key=reference_key(RUN))["Body"].read().decode().splitlines()
         own = [f"{'more' if number == 0 else 1},{row}" for number, row in enumerate(rows)]

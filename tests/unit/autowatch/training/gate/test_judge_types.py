@@ -127,7 +127,7 @@ def test_a_poorer_model_is_rejected_and_a_better_one_is_not(world):
     assert better.comparison.rows == ROWS
 
 
-def test_the_rows_that_were_kept_from_the_champion_must_be_enough(world):
+def test_enough_rows_must_be_unknown_to_the_champion(world):
     bucket, contract, good, poor = world
     crown(bucket, contract)
     write_unseen_rows(bucket, RUN, UnseenRows("old", ((1, 9),)))
@@ -149,7 +149,7 @@ def test_a_champion_of_another_type_is_not_compared(world):
 
 
 @pytest.mark.parametrize("world", ["labels"], indirect=True)
-def test_a_champion_of_other_labels_is_not_compared_and_long_lists_are_cut(world):
+def test_a_champion_with_other_labels_is_not_compared_and_long_lists_are_cut(world):
     bucket, contract, good, poor = world
     crown(bucket, replace(contract, labels=tuple(f"l{place:02}" for place in range(40))))
     assert "has the labels 'l00', 'l01'" in judge(bucket, good, poor).reason

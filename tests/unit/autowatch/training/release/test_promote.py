@@ -95,7 +95,7 @@ def test_the_first_model_is_put_in_force(s3, sagemaker):
     assert champion.released == "2026-11-23T12:00:00Z"
 
 
-def test_the_next_one_replaces_it_and_doing_so_twice_is_doing_it_once(s3, sagemaker):
+def test_the_next_model_replaces_it_idempotently(s3, sagemaker):
     write_champion(Bucket(s3, BUCKET), replace(OLD, releasing="e-new", releases=1), None)
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     first = release(s3, sagemaker)
@@ -114,13 +114,13 @@ def test_the_champion_served_by_other_settings_keeps_its_predecessor(s3, sagemak
     assert (champion.previous_run, champion.previous_config) == ("old", "e-new")
 
 
-def test_the_config_of_an_endpoint_that_the_stack_has_left_is_not_this_ones_to_remove(s3, sagemaker):
+def test_the_config_of_the_old_endpoint_is_not_deleted(s3, sagemaker):
     write_champion(Bucket(s3, BUCKET), replace(OLD, endpoint_name="former", releasing="e-new"), None)
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     assert release(s3, sagemaker).previous_config is None
 
 
-def test_the_endpoints_that_the_stack_has_left_are_kept_in_mind_until_it_comes_back_to_them(s3, sagemaker):
+def test_old_endpoints_are_remembered_until_used_again(s3, sagemaker):
     current = replace(OLD, endpoint_name="left", releasing="e-new", left_endpoints=("first", ENDPOINT))
     write_champion(Bucket(s3, BUCKET), current, None)
     sagemaker.put_endpoint(ENDPOINT, "e-new")
@@ -160,7 +160,7 @@ def test_a_promotion_compares_the_artefacts_of_the_earlier_run(s3, sagemaker):
         begin_release(Bucket(s3, BUCKET), sagemaker, ENDPOINT, "e-later", {}, {})
 
 
-def test_a_release_that_was_undone_cannot_go_on(s3, sagemaker):
+def test_a_rolled_back_release_cannot_continue(s3, sagemaker):
     """A state whose execution was stopped runs to its end all the same."""
     write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker.put_endpoint(ENDPOINT, "e-old")
@@ -173,7 +173,7 @@ def test_a_release_that_was_undone_cannot_go_on(s3, sagemaker):
         release(s3, sagemaker)
 
 
-def test_a_run_that_was_ended_neither_touches_the_endpoint_nor_comes_in_force(s3, sagemaker):
+def test_a_stopped_run_neither_changes_the_endpoint_nor_takes_effect(s3, sagemaker):
     """Its function is still at work when the execution has been stopped."""
     write_champion(Bucket(s3, BUCKET), replace(OLD, releasing="e-new"), None)
     sagemaker.put_endpoint(ENDPOINT, "e-new")
@@ -185,7 +185,7 @@ def test_a_run_that_was_ended_neither_touches_the_endpoint_nor_comes_in_force(s3
     assert read_champion(Bucket(s3, BUCKET)).run == "old"
 
 
-def test_another_runs_candidate_stays(s3, sagemaker):
+def test_another_runs_candidate_is_kept(s3, sagemaker):
     write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker.put_endpoint(ENDPOINT, "e-old")
     sagemaker.put_endpoint("e-candidate", "e-newer")
@@ -201,7 +201,7 @@ def test_a_silent_rollback_is_noticed_by_the_config(s3, sagemaker):
     assert read_champion(Bucket(s3, BUCKET)) == OLD
 
 
-def test_an_endpoint_that_is_gone_is_no_release(s3, sagemaker):
+def test_a_missing_endpoint_fails_the_release(s3, sagemaker):
     with pytest.raises(RolledBack, match="serves nothing instead of e-new"):
         release(s3, sagemaker)
 
@@ -219,12 +219,12 @@ def test_answers_that_differ_from_the_candidates_stop_the_release(s3, sagemaker,
         read_champion(Bucket(s3, BUCKET))
 
 
-def test_what_a_row_gets_in_another_batch_may_differ_in_the_last_digits_of_a_float(s3, sagemaker):
+def test_answers_may_differ_in_the_last_digits_of_a_float(s3, sagemaker):
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     assert release(s3, sagemaker, Answers(("no", "yes"), ("0.10003", "0.89993"))).run == "new"
 
 
-def test_a_label_may_go_either_way_where_both_are_as_likely(s3, sagemaker):
+def test_a_label_may_differ_if_both_are_equally_likely(s3, sagemaker):
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     smoke_test = SmokeTest("30,müller\n40,x\n", ["no", "yes"], ["0.1", "0.50002"])
     write_smoke_test(Bucket(s3, BUCKET), "new", smoke_test)
@@ -252,7 +252,7 @@ def test_other_problems_allow_for_the_last_digits_too(s3, sagemaker, problem, ke
         ("regression", [], (["120000.1", "40"],)),
     ],
 )
-def test_other_answers_of_other_problems_are_no_release(s3, sagemaker, problem, kept, answered):
+def test_different_answers_of_other_problem_types_stop_the_release(s3, sagemaker, problem, kept, answered):
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     labels = ["no", "yes"] if kept else ["120000.1", "-3"]
     write_smoke_test(Bucket(s3, BUCKET), "new", SmokeTest("30,müller\n40,x\n", labels, kept))
@@ -310,7 +310,7 @@ def test_a_run_that_failed_after_the_switch_is_switched_back(s3, sagemaker, on_i
     assert left(sagemaker) == ({ENDPOINT}, {"e-old"}, {"e-old"})
 
 
-def test_a_run_that_failed_at_a_new_endpoint_takes_that_away_and_leaves_the_champions(s3, sagemaker):
+def test_a_run_that_failed_at_a_new_endpoint_deletes_it_and_keeps_the_champions(s3, sagemaker):
     champion = replace(OLD, endpoint_name="left", endpoint_config="left-old", releasing="e-new", releases=1)
     write_champion(Bucket(s3, BUCKET), champion, None)
     sagemaker.put_endpoint("left", "left-old")
@@ -337,13 +337,13 @@ def test_a_promotion_that_failed_is_switched_back_and_the_earlier_model_stays(s3
 
 
 @pytest.mark.parametrize("status", ["OutOfService", "UpdateRollbackFailed"])
-def test_an_endpoint_that_only_a_person_can_mend_does_not_hold_the_clean_up_up(s3, sagemaker, status):
+def test_an_endpoint_that_only_a_person_can_repair_does_not_block_the_clean_up(s3, sagemaker, status):
     write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker.put_endpoint(ENDPOINT, "e-old", status)
     assert undo(s3, sagemaker).champion == OLD
 
 
-def test_an_endpoint_that_failed_with_the_challenger_comes_back_with_the_champion(s3, sagemaker):
+def test_an_endpoint_that_failed_with_the_challenger_is_restored_with_the_champion(s3, sagemaker):
     write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker.put_endpoint(ENDPOINT, "e-new", "Failed")
     undo_until_done(s3, sagemaker)
@@ -358,7 +358,7 @@ def test_a_first_run_that_failed_after_the_switch_leaves_nothing(s3, sagemaker):
     assert left(sagemaker) == (set(), {"e-old"}, {"e-old"})
 
 
-def test_a_run_that_failed_before_anything_was_made_removes_nothing_else(s3):
+def test_a_run_that_failed_early_deletes_nothing(s3):
     write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker = SageMaker()
     sagemaker.put_endpoint(ENDPOINT, "e-old")
@@ -379,7 +379,7 @@ def test_a_run_that_failed_after_its_release_stays_released(s3, sagemaker):
     assert left(sagemaker) == ({ENDPOINT}, {"e-old", "e-new"}, {"e-old", "e-new"})
 
 
-def test_a_job_that_still_runs_is_stopped(s3):
+def test_a_running_job_is_stopped(s3):
     sagemaker = SageMaker()
     sagemaker.put_job("autowatch-new", "InProgress", "TrainingModels")
     undo(s3, sagemaker)
@@ -387,7 +387,7 @@ def test_a_job_that_still_runs_is_stopped(s3):
 
 
 @pytest.mark.parametrize(("keep", "models"), [(True, {"e-old", "e-new"}), (False, {"e-old"})])
-def test_a_challengers_model_stays_only_when_it_was_released(sagemaker, keep, models):
+def test_a_challengers_model_is_kept_only_if_released(sagemaker, keep, models):
     remove_challenger(sagemaker, ENDPOINT, "new", keep_model=keep)
     settle(sagemaker)
     assert set(sagemaker.models) == set(sagemaker.configs) == models

@@ -62,7 +62,7 @@ def group_names():
 
 
 @pytest.mark.usefixtures("aws")
-def test_the_logs_of_this_stacks_endpoints_go_and_no_others():
+def test_only_the_logs_of_this_stacks_endpoints_are_deleted():
     logs = boto3.client("logs")
     for name, tags in (("mine", OURS), ("mine-of-old", OURS), ("mine-too", OTHERS), ("mine-perhaps", {})):
         logs.create_log_group(logGroupName=f"/aws/sagemaker/Endpoints/{name}", tags=tags)
@@ -71,7 +71,7 @@ def test_the_logs_of_this_stacks_endpoints_go_and_no_others():
 
 
 @pytest.mark.usefixtures("aws")
-def test_of_the_groups_that_all_jobs_share_only_this_stacks_streams_go():
+def test_only_this_stacks_streams_are_deleted_from_shared_groups():
     logs = boto3.client("logs")
     for group in ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/TransformJobs"):
         logs.create_log_group(logGroupName=group)
@@ -87,7 +87,7 @@ def test_of_the_groups_that_all_jobs_share_only_this_stacks_streams_go():
 
 
 @pytest.mark.usefixtures("aws")
-def test_jobs_of_the_stack_that_run_are_stopped():
+def test_running_jobs_of_the_stack_are_stopped():
     running = {"AutoMLJobName": "a", "AutoMLJobArn": "arn:1", "AutoMLJobStatus": "InProgress"}
     large = {"TransformJobName": "t", "TransformJobArn": "arn:2", "TransformJobStatus": "InProgress"}
     sagemaker = Listed(list_auto_ml_jobs=[running], list_transform_jobs=[large])
@@ -96,7 +96,7 @@ def test_jobs_of_the_stack_that_run_are_stopped():
 
 
 @pytest.mark.usefixtures("aws")
-def test_an_endpoint_on_its_way_is_waited_for():
+def test_a_changing_endpoint_is_waited_for():
     sagemaker = Listed(list_endpoints=[{"EndpointName": "e", "EndpointArn": "arn:e"}])
     sagemaker.statuses = {"e": ["Creating", "Updating", "InService"]}
     waits = []
@@ -106,7 +106,7 @@ def test_an_endpoint_on_its_way_is_waited_for():
 
 
 @pytest.mark.usefixtures("aws")
-def test_an_endpoint_that_never_settles_is_told():
+def test_an_endpoint_that_never_settles_is_reported():
     sagemaker = Listed(list_endpoints=[{"EndpointName": "e", "EndpointArn": "arn:e"}])
     sagemaker.statuses = {"e": ["Creating"] * 60}
     with pytest.raises(EndpointBusy, match="endpoint e is Creating"):
@@ -114,7 +114,7 @@ def test_an_endpoint_that_never_settles_is_told():
 
 
 @pytest.mark.usefixtures("aws")
-def test_endpoint_logs_get_their_expiry_whether_sagemaker_made_them_or_not():
+def test_endpoint_logs_get_their_retention_in_any_case():
     logs = boto3.client("logs")
     logs.create_log_group(logGroupName="/aws/sagemaker/Endpoints/e")
     arguments = {"stack": "mine", "endpoint_name": "e", "arn_of_group": lambda group: f"{ARN}{group}"}
@@ -131,7 +131,7 @@ def test_endpoint_logs_get_their_expiry_whether_sagemaker_made_them_or_not():
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_bucket_goes_with_every_version_and_is_not_missed_when_it_is_gone():
+def test_a_bucket_is_deleted_with_every_version_idempotently():
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="data")
     s3.put_bucket_versioning(Bucket="data", VersioningConfiguration={"Status": "Enabled"})

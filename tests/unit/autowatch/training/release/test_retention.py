@@ -79,7 +79,7 @@ def test_the_newest_are_kept_and_of_the_others_the_records(s3, sagemaker, keep):
     assert remove(s3, sagemaker, keep) == []
 
 
-def test_what_is_in_use_stays_however_old(s3, sagemaker):
+def test_models_in_use_are_kept_at_any_age(s3, sagemaker):
     for run in RUNS:
         add_run(s3, sagemaker, run)
     champion(s3, RUNS[0], previous=RUNS[1])
@@ -88,7 +88,7 @@ def test_what_is_in_use_stays_however_old(s3, sagemaker):
     assert kept(s3) == [*RUNS[:3], RUNS[-1]]
 
 
-def test_rejected_and_failed_runs_take_no_place_and_leave_their_records(s3, sagemaker):
+def test_rejected_and_failed_runs_do_not_count_and_keep_their_records(s3, sagemaker):
     for run, status in zip(RUNS[:4], ["released", "released", "rejected", "failed"], strict=True):
         add_run(s3, sagemaker, run, status)
     champion(s3, RUNS[1], previous=RUNS[0])
@@ -97,7 +97,7 @@ def test_rejected_and_failed_runs_take_no_place_and_leave_their_records(s3, sage
     assert names(s3, RUNS[2]) == RECORDS
 
 
-def test_a_run_of_more_objects_than_one_request_takes_goes_whole(s3, sagemaker):
+def test_a_run_with_more_objects_than_one_request_is_deleted_whole(s3, sagemaker):
     add_run(s3, sagemaker, RUNS[0], "rejected")
     for number in range(1001):
         s3.put_object(Bucket=BUCKET, Key=f"models/{RUNS[0]}/autopilot/{number}", Body=b"")
@@ -105,7 +105,7 @@ def test_a_run_of_more_objects_than_one_request_takes_goes_whole(s3, sagemaker):
     assert names(s3, RUNS[0]) == RECORDS
 
 
-def test_an_object_that_s3_keeps_is_no_success(s3, sagemaker, monkeypatch):
+def test_an_object_that_s3_retains_is_an_error(s3, sagemaker, monkeypatch):
     add_run(s3, sagemaker, RUNS[0], "rejected")
     answer = {"Errors": [{"Key": "k", "Code": "AccessDenied", "Message": "no"}]}
     monkeypatch.setattr(s3, "delete_objects", lambda **_: answer)
@@ -135,7 +135,7 @@ def leave(s3, sagemaker):
     remove_left_endpoints(Bucket(s3, BUCKET), sagemaker, "autowatch")
 
 
-def test_an_endpoint_that_was_left_goes_with_all_that_served_there_and_nothing_else(s3, moved):
+def test_an_old_endpoint_is_deleted_with_its_configs_and_models_only(s3, moved):
     leave(s3, moved)
     assert {name for name, state in moved.endpoints.items() if state["EndpointStatus"] != "Deleting"} == {
         "e",
@@ -158,7 +158,7 @@ def etag(s3):
     return s3.head_object(Bucket=BUCKET, Key="models/champion.json")["ETag"]
 
 
-def test_an_endpoint_that_was_left_while_it_changes_is_waited_for(s3, moved):
+def test_an_old_endpoint_that_is_changing_is_waited_for(s3, moved):
     moved.endpoints["old"]["EndpointStatus"] = "Updating"
     with pytest.raises(EndpointBusy, match="old is Updating"):
         leave(s3, moved)
@@ -168,7 +168,7 @@ def test_an_endpoint_that_was_left_while_it_changes_is_waited_for(s3, moved):
 
 
 @pytest.mark.parametrize("took_effect", [True, False])
-def test_a_removal_whose_answer_was_lost_is_told_from_one_that_is_not_allowed(s3, moved, took_effect):
+def test_a_lost_response_is_distinguished_from_a_forbidden_deletion(s3, moved, took_effect):
     """The right depends on the tags: the second request for a thing that has gone is refused."""
 
     def refuse(ModelName):
@@ -185,7 +185,7 @@ def test_a_removal_whose_answer_was_lost_is_told_from_one_that_is_not_allowed(s3
             leave(s3, moved)
 
 
-def test_a_stack_that_has_always_served_at_one_endpoint_asks_for_nothing(s3, sagemaker):
+def test_a_stack_with_one_endpoint_makes_no_requests(s3, sagemaker):
     leave(s3, sagemaker)
     champion(s3, RUNS[0])
     leave(s3, sagemaker)

@@ -59,7 +59,7 @@ def begin(aws):
     )
 
 
-def test_a_promotion_is_a_run_of_its_own(aws):
+def test_a_promotion_is_a_separate_run(aws):
     begun = begin(aws)
     assert begun == read_latest(Bucket(aws.client("s3"), BUCKET))
     assert (begun.run, begun.trigger, begun.promotes, begun.model_run) == (RUN, "promote", EARLIER, EARLIER)
@@ -72,7 +72,7 @@ def test_a_run_that_was_rejected_is_not_released(aws):
         begin(aws)
 
 
-def test_a_run_that_never_came_to_the_gate_is_not_released(aws):
+def test_a_run_that_never_reached_the_gate_is_not_released(aws):
     aws.client("s3").delete_object(Bucket=BUCKET, Key=f"models/{EARLIER}/gate.json")
     with pytest.raises(NeverPassed, match="does not exist or never reached its gate"):
         begin(aws)
@@ -88,7 +88,7 @@ def test_a_run_that_never_came_to_the_gate_is_not_released(aws):
         f"models/{EARLIER}/smoke.json",
     ],
 )
-def test_a_run_whose_artefacts_are_gone_is_not_released(aws, key):
+def test_a_run_without_its_artefacts_is_not_released(aws, key):
     # What begins alike is another object.
     aws.client("s3").put_object(Bucket=BUCKET, Key=f"{key}.old", Body=b"")
     aws.client("s3").delete_object(Bucket=BUCKET, Key=key)
@@ -104,7 +104,7 @@ def test_a_run_whose_artefact_was_exchanged_is_not_released(aws):
         read_latest(Bucket(aws.client("s3"), BUCKET))
 
 
-def test_the_champion_may_be_served_anew(aws):
+def test_the_champion_may_be_deployed_again(aws):
     write_champion(
         Bucket(aws.client("s3"), BUCKET), Champion(EARLIER, "e", "c", "m", "k", "b", "t", {}), None
     )

@@ -27,14 +27,14 @@ def configure(instances=0, alarms=("errors", "latency"), bake=300, limit=2400):
 
 
 @pytest.mark.parametrize("instances", [0, 1])
-def test_what_cannot_be_divided_goes_over_at_once_and_bakes(instances):
+def test_indivisible_fleets_shift_at_once_and_bake(instances):
     policy = configure(instances)["BlueGreenUpdatePolicy"]
     assert policy["TrafficRoutingConfiguration"] == {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 300}
     assert policy["TerminationWaitInSeconds"] == 300
 
 
 @pytest.mark.parametrize("instances", [2, 10])
-def test_of_several_instances_one_goes_first(instances):
+def test_one_of_several_instances_shifts_first(instances):
     routing = configure(instances)["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
     assert routing["Type"] == "CANARY"
     assert routing["CanarySize"] == {"Type": "INSTANCE_COUNT", "Value": 1}
@@ -48,7 +48,7 @@ def test_the_alarms_roll_back():
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(60, 600), (2400, 2400), (90_000, 28_800)])
-def test_the_limit_is_one_that_sagemaker_takes(limit, expected):
+def test_the_time_limit_is_accepted_by_sagemaker(limit, expected):
     assert configure(limit=limit)["BlueGreenUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"] == expected
 
 
@@ -107,7 +107,7 @@ def serve(sagemaker, kind, status="InService"):
 
 
 @pytest.mark.parametrize("wanted", [SERVERLESS, INSTANCES])
-def test_where_there_is_no_endpoint_yet_either_kind_is_fine(sagemaker, wanted):
+def test_without_an_endpoint_either_kind_is_accepted(sagemaker, wanted):
     sagemaker.expect.add_client_error(
         "describe_endpoint", "ValidationException", 'Could not find endpoint "bank".', http_status_code=400
     )
@@ -115,7 +115,7 @@ def test_where_there_is_no_endpoint_yet_either_kind_is_fine(sagemaker, wanted):
 
 
 @pytest.mark.parametrize(("there", "wanted"), [("serverless", SERVERLESS), ("instances", INSTANCES)])
-def test_an_endpoint_of_the_same_kind_is_fine(sagemaker, there, wanted):
+def test_an_endpoint_of_the_same_kind_is_accepted(sagemaker, there, wanted):
     serve(sagemaker, there)
     check_serving(sagemaker, "bank", wanted, "ENSEMBLING")
 
@@ -127,7 +127,7 @@ def test_an_endpoint_of_the_same_kind_is_fine(sagemaker, there, wanted):
         ("instances", SERVERLESS, "serves on instances, the parameters ask for it serverless"),
     ],
 )
-def test_an_endpoint_of_the_other_kind_is_refused_with_the_way_out(sagemaker, there, wanted, words):
+def test_an_endpoint_of_the_other_kind_is_refused_with_the_remedy(sagemaker, there, wanted, words):
     serve(sagemaker, there)
     with pytest.raises(ServingRefused, match=words) as caught:
         check_serving(sagemaker, "bank", wanted, "ENSEMBLING")
@@ -135,12 +135,12 @@ def test_an_endpoint_of_the_other_kind_is_refused_with_the_way_out(sagemaker, th
 
 
 @pytest.mark.parametrize("status", ["Failed", "Deleting"])
-def test_an_endpoint_that_will_be_made_anew_may_change_its_kind(sagemaker, status):
+def test_an_endpoint_that_will_be_recreated_may_change_its_kind(sagemaker, status):
     serve(sagemaker, None, status)
     check_serving(sagemaker, "bank", INSTANCES, "ENSEMBLING")
 
 
-def test_an_endpoint_whose_config_is_gone_is_refused(sagemaker):
+def test_an_endpoint_without_its_config_is_refused(sagemaker):
     serve(sagemaker, None)
     sagemaker.expect.add_client_error(
         "describe_endpoint_config", "ValidationException", 'Could not find endpoint configuration "bank-1".'
@@ -149,7 +149,7 @@ def test_an_endpoint_whose_config_is_gone_is_refused(sagemaker):
         check_serving(sagemaker, "bank", SERVERLESS, "ENSEMBLING")
 
 
-def test_a_chain_of_containers_is_refused_serverless_before_anything_is_asked(sagemaker):
+def test_a_serverless_chain_of_containers_is_refused_without_a_request(sagemaker):
     with pytest.raises(ServingRefused, match="three containers"):
         check_serving(sagemaker, "bank", SERVERLESS, "HYPERPARAMETER_TUNING")
 
@@ -159,7 +159,7 @@ def test_a_chain_of_containers_may_serve_on_instances(sagemaker):
     check_serving(sagemaker, "bank", INSTANCES, "HYPERPARAMETER_TUNING")
 
 
-def test_an_answer_that_says_nothing_of_the_endpoint_is_passed_on(sagemaker):
+def test_an_unrelated_error_is_raised_unchanged(sagemaker):
     sagemaker.expect.add_client_error("describe_endpoint", "AccessDeniedException", "no")
     with pytest.raises(ClientError, match="AccessDenied"):
         check_serving(sagemaker, "bank", SERVERLESS, "ENSEMBLING")
@@ -182,5 +182,5 @@ def test_a_network_that_sagemaker_would_refuse_is_refused_before_training(instan
     ("instance_type", "network"),
     [("", Network()), ("ml.m5.large", Network(("subnet-1",), ("sg-1",), isolated=True))],
 )
-def test_a_network_that_sagemaker_takes_is_fine(instance_type, network):
+def test_a_valid_network_is_accepted(instance_type, network):
     check_network(instance_type, network)

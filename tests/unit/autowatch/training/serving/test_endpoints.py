@@ -41,13 +41,13 @@ def create(sagemaker, serving=SERVERLESS, containers=(CONTAINER,)):
     create_config(sagemaker, "m", "m", serving, {"a": "b"})
 
 
-def test_names_fit_what_sagemaker_takes():
+def test_names_are_valid_for_sagemaker():
     longest = "e" * 32
     assert len(model_name(longest, "20261123-071500-d822")) <= 63
     assert len(candidate_name(longest)) <= 63
 
 
-def test_a_model_is_made_once_however_often_it_is_asked_for(sagemaker):
+def test_creating_a_model_is_idempotent(sagemaker):
     create(sagemaker)
     create(sagemaker)
     assert set(sagemaker.models) == set(sagemaker.configs) == {"m"}
@@ -56,7 +56,7 @@ def test_a_model_is_made_once_however_often_it_is_asked_for(sagemaker):
     assert "InstanceType" not in variant
 
 
-def test_instances_are_asked_for_by_type(sagemaker):
+def test_instances_are_requested_by_type(sagemaker):
     create(sagemaker, Serving("ml.m5.large", 2, 4096, 8))
     (variant,) = sagemaker.configs["m"]["ProductionVariants"]
     assert (variant["InstanceType"], variant["InitialInstanceCount"]) == ("ml.m5.large", 2)
@@ -71,7 +71,7 @@ def test_a_key_goes_with_instances_and_not_with_serverless(sagemaker):
     assert sagemaker.configs["m"]["KmsKeyId"] == key
 
 
-def test_a_model_is_served_in_the_network_that_is_asked_for(sagemaker):
+def test_a_model_is_served_in_the_given_network(sagemaker):
     create(sagemaker)
     assert not {"VpcConfig", "EnableNetworkIsolation"} & sagemaker.models.pop("m").keys()
     sagemaker.configs.pop("m")
@@ -123,7 +123,7 @@ def test_an_endpoint_is_created_then_updated_and_left_alone_when_it_serves_alrea
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_switch_whose_answer_got_lost_is_taken_up_again(sagemaker, there):
+def test_an_update_whose_response_was_lost_is_resumed(sagemaker, there):
     """The state is tried again while its first call is being carried out."""
     if there:
         sagemaker.put_endpoint("e", "one")
@@ -137,14 +137,14 @@ def test_a_switch_whose_answer_got_lost_is_taken_up_again(sagemaker, there):
     assert sagemaker.calls.count("UpdateEndpoint") == there
 
 
-def test_a_request_that_boto3_repeats_after_a_lost_answer_is_looked_at_again(sagemaker):
+def test_a_repeated_request_after_a_lost_response_is_recognised(sagemaker):
     """The repeated request meets what the first one made."""
     sagemaker.put_endpoint("e", "one", "Creating")
     with pytest.raises(EndpointBusy, match="already existing"):
         create_endpoint(sagemaker, "e", "one", {})
 
 
-def test_what_was_created_a_moment_ago_may_not_be_known_yet(sagemaker):
+def test_a_new_config_may_not_be_visible_yet(sagemaker):
     sagemaker.unknown_configs = {"one"}
     with pytest.raises(EndpointBusy, match="Could not find endpoint configuration"):
         create_endpoint(sagemaker, "e", "one", {})
@@ -152,7 +152,7 @@ def test_what_was_created_a_moment_ago_may_not_be_known_yet(sagemaker):
     create_endpoint(sagemaker, "e", "one", {})
 
 
-def test_a_serverless_container_has_one_worker_and_writes_where_it_may(sagemaker):
+def test_a_serverless_container_has_one_worker_and_writes_to_tmp(sagemaker):
     create(sagemaker)
     environment = sagemaker.models.pop("m")["PrimaryContainer"]["Environment"]
     assert environment == {
@@ -175,7 +175,7 @@ def test_an_endpoint_that_failed_is_replaced(sagemaker):
 
 
 @pytest.mark.parametrize("status", ["Creating", "Updating", "Deleting"])
-def test_an_endpoint_on_its_way_is_not_in_service_and_in_time_overdue(sagemaker, status):
+def test_a_changing_endpoint_is_not_in_service_and_finally_overdue(sagemaker, status):
     sagemaker.put_endpoint("e", "one", status)
     later = NOW + timedelta(seconds=600)
     assert not is_in_service(sagemaker, "e", NOW, later, 600)
@@ -183,7 +183,7 @@ def test_an_endpoint_on_its_way_is_not_in_service_and_in_time_overdue(sagemaker,
         is_in_service(sagemaker, "e", NOW, later + timedelta(seconds=1), 600)
 
 
-def test_an_endpoint_that_cannot_be_made_says_why(sagemaker):
+def test_a_failed_endpoint_reports_the_reason(sagemaker):
     sagemaker.put_endpoint("e", "one", "Failed", "The container did not answer the ping.")
     with pytest.raises(EndpointFailed, match="did not answer the ping"):
         is_in_service(sagemaker, "e", NOW, NOW, 600)
@@ -192,13 +192,13 @@ def test_an_endpoint_that_cannot_be_made_says_why(sagemaker):
 
 
 @pytest.mark.parametrize("status", ["Creating", "Updating"])
-def test_an_endpoint_on_its_way_cannot_be_deleted_yet(sagemaker, status):
+def test_a_changing_endpoint_cannot_be_deleted_yet(sagemaker, status):
     sagemaker.put_endpoint("e", "one", status)
     with pytest.raises(EndpointBusy):
         delete_endpoint(sagemaker, "e")
 
 
-def test_deleting_what_is_not_there_is_no_error(sagemaker):
+def test_deleting_a_missing_resource_is_not_an_error(sagemaker):
     delete_endpoint(sagemaker, "e")
     delete_model(sagemaker, "m")
     create(sagemaker)

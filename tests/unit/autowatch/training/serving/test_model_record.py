@@ -48,7 +48,7 @@ def test_each_artefact_is_kept_with_its_digest_and_version(bucket):
     check_artefacts(bucket, RUN)
 
 
-def test_one_that_was_exchanged_is_named_with_what_to_do(bucket):
+def test_a_replaced_artefact_is_named_with_the_remedy(bucket):
     keep_model_record(bucket, RUN, containers(f"s3://bank/{KEY}"))
     before = bucket.version(KEY).version_id
     exchange(bucket)
@@ -62,7 +62,7 @@ def test_one_that_was_exchanged_is_named_with_what_to_do(bucket):
     check_artefacts(bucket, RUN)
 
 
-def test_a_second_attempt_does_not_take_the_digest_of_what_was_exchanged(bucket):
+def test_a_second_attempt_does_not_record_a_replaced_artefact(bucket):
     keep_model_record(bucket, RUN, containers(f"s3://bank/{KEY}"))
     exchange(bucket)
     keep_model_record(bucket, RUN, containers(f"s3://bank/{KEY}"))
@@ -70,7 +70,7 @@ def test_a_second_attempt_does_not_take_the_digest_of_what_was_exchanged(bucket)
         check_artefacts(bucket, RUN)
 
 
-def test_one_outside_the_bucket_is_recorded_as_such_and_passes(bucket, caplog):
+def test_an_artefact_outside_the_bucket_is_recorded_as_such_and_passes(bucket, caplog):
     keep_model_record(bucket, RUN, containers("s3://another/model.tar.gz"))
     (artefact,) = read_model_record(bucket, RUN).artefacts
     assert (artefact.sha256, artefact.skipped) == (None, "It is outside models/ of the stack's bucket.")
@@ -87,7 +87,7 @@ def test_a_record_of_an_older_version_passes_with_a_line_in_the_log(bucket, capl
     assert "staged by a version without digests" in caplog.text
 
 
-def test_one_that_is_gone_is_named(bucket):
+def test_a_missing_artefact_is_named(bucket):
     keep_model_record(bucket, RUN, containers(f"s3://bank/{KEY}"))
     bucket.client.delete_object(Bucket="bank", Key=KEY)
     with pytest.raises(ObjectMissing, match=KEY):

@@ -69,7 +69,7 @@ def restore(s3, sagemaker, **how):
     restore_model(Bucket(s3, BUCKET), sagemaker, LATER, promoted=RUN, **(HOW | how))
 
 
-def test_a_model_that_was_removed_is_made_again_as_it_was(s3, sagemaker):
+def test_a_deleted_model_is_recreated_unchanged(s3, sagemaker):
     stage(s3, sagemaker)
     model, config = sagemaker.models.pop(MODEL), sagemaker.configs.pop(MODEL)
     restore(s3, sagemaker)
@@ -77,7 +77,7 @@ def test_a_model_that_was_removed_is_made_again_as_it_was(s3, sagemaker):
     assert (sagemaker.models, sagemaker.configs) == ({MODEL: model}, {f"e-{LATER}": config})
 
 
-def test_a_model_that_is_there_is_served_by_the_settings_of_today(s3, sagemaker):
+def test_an_existing_model_is_served_with_the_present_settings(s3, sagemaker):
     stage(s3, sagemaker)
     before = sagemaker.configs[MODEL]
     restore(s3, sagemaker, serving=Serving("", 1, 6144, 20))
@@ -93,7 +93,7 @@ def test_a_model_without_a_record_is_not_made(s3, sagemaker):
     assert not sagemaker.models
 
 
-def test_nothing_is_made_for_a_run_that_was_ended(s3, sagemaker):
+def test_nothing_is_created_for_a_stopped_run(s3, sagemaker):
     bucket = Bucket(s3, BUCKET)
     begin_ending(bucket, read_latest(bucket))
     with pytest.raises(RunEnded):
@@ -102,7 +102,7 @@ def test_nothing_is_made_for_a_run_that_was_ended(s3, sagemaker):
     assert not sagemaker.endpoints
 
 
-def test_the_candidate_is_gone_before_the_endpoint_takes_more_places(s3, sagemaker):
+def test_the_candidate_is_deleted_before_the_endpoint_grows(s3, sagemaker):
     stage(s3, sagemaker)
     sagemaker.settle("e-candidate")
     for _ in range(2):
