@@ -59,7 +59,7 @@ def test_an_unreadable_value_is_named_with_the_expected_type(variable, text, wan
         read_settings(Settings, VARIABLES | {variable: text})
 
 
-def test_a_missing_variable_is_named_by_its_own_name():
+def test_a_missing_variable_is_named():
     with pytest.raises(InvalidSetting, match="STACK_NAME is not set"):
         read_settings(Settings, {name: text for name, text in VARIABLES.items() if name != "STACK_NAME"})
 

@@ -129,7 +129,7 @@ def shuffle_columns(
     if scores.rejected:
         raise ImportanceUnknown(f"The model refused {len(scores.rejected):,} rows with a shuffled column.")
     rows = judged_rows(scores, contract, contract, error)
-    losses = _losses(rows, of_fold)
+    losses = shuffling_losses(rows, of_fold)
     values = [loss.value for loss in losses]
     if not np.isfinite(values).all():
         raise ImportanceUnknown("The model's errors are too large to be compared.")
@@ -240,7 +240,7 @@ def _in_requests(lines: Iterator[str], limits: ScoringLimits) -> Iterator[bytes]
     yield b"".join(taken)
 
 
-def _losses(rows: JudgedRows, of_fold: np.ndarray) -> list[Estimate]:
+def shuffling_losses(rows: JudgedRows, of_fold: np.ndarray) -> list[Estimate]:
     """The loss from shuffling each column, averaged over the parts of the rows.
 
     Args:

@@ -111,7 +111,7 @@ def test_the_clients_error_is_raised_unchanged(server):
         read(keys)
 
 
-def test_an_error_in_the_use_stops_the_reading(server):
+def test_an_error_in_the_callback_stops_the_reading(server):
     keys = fill(server, 2_000)
     used = []
 

@@ -51,7 +51,7 @@ def test_a_listing_has_the_times_that_botocore_would_read(region):
 
 
 @pytest.mark.parametrize("service", LIMITS)
-def test_each_client_is_made_once_with_its_row_of_the_table(region, service):
+def test_each_client_is_created_once_with_its_row_of_the_table(region, service):
     made = client(service)
     assert made is client(service) is made_client(service)
     config, limits = made.meta.config, LIMITS[service]

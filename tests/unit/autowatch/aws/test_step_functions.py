@@ -36,7 +36,7 @@ def refused(code):
     return ClientError({"Error": {"Code": code, "Message": "Rate exceeded"}}, "DescribeEndpoint")
 
 
-def test_a_throttled_request_has_a_name_to_retry_on():
+def test_throttling_becomes_an_error_to_retry_on():
     with pytest.raises(Throttled, match="SageMaker throttled DescribeEndpoint"), naming_throttling():
         raise refused("ThrottlingException")
 

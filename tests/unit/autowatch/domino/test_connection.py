@@ -218,7 +218,7 @@ def test_a_server_that_never_answers_is_given_up(connect):
         assert time.monotonic() - start < 5
 
 
-def test_a_body_that_trickles_is_cut_off(fake, connect):
+def test_a_slow_body_is_cut_off(fake, connect):
     fake.answers = [Answer(200, b"x" * 4000, trickle_seconds=0.1)]
     start = time.monotonic()
     assert put(connect(fake.url)).status == 200
@@ -304,7 +304,7 @@ class TestToken:
         assert secret["reads"] == 2
         assert token.value() == "new"
 
-    def test_a_token_refused_after_reading_it_again_is_refused(self, fake, connect, token, secret):
+    def test_a_token_that_is_refused_again_after_a_new_read_is_final(self, fake, connect, token, secret):
         token.value()
         secret["value"] = "new"
         fake.answers = [Answer(401)]
@@ -352,7 +352,7 @@ def test_a_broken_body_is_retried(fake, connect):
     assert put(connect(fake.url)).text == "[]"
 
 
-def test_a_head_that_trickles_is_given_up(connect):
+def test_a_slow_head_is_given_up(connect):
     """Every byte begins the time-out of the socket anew."""
 
     def trickle(listener):

@@ -84,7 +84,7 @@ def test_a_recorded_model_causes_no_request(stack):
     assert len(stack.server.requests) == asked
 
 
-def test_each_run_is_a_model_of_its_own(stack):
+def test_each_run_has_its_own_model(stack):
     assert ensure_model(stack.registry, RUN).model_id != ensure_model(stack.registry, EARLIER_RUN).model_id
 
 
@@ -128,7 +128,7 @@ def test_a_taken_but_unlisted_name_is_reported(stack):
         ensure_model(stack.registry, RUN)
 
 
-def test_two_at_once_agree_on_one_model(stack, monkeypatch):
+def test_concurrent_loaders_agree_on_one_model(stack, monkeypatch):
     """Both find no model; the record that is written first decides."""
     barrier = Barrier(2)
     find = domino_models._find

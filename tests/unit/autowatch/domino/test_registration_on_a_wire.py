@@ -47,7 +47,7 @@ def known(stack):
     }
 
 
-def test_variables_go_with_the_first_file_of_a_kind_and_never_again(stack):
+def test_variables_are_sent_only_with_the_first_file_of_a_kind(stack):
     files = [predictions("a"), predictions("b"), labels("a"), labels("b")]
     for half in (files[0::2], files[1::2]):
         # A loader of another day knows nothing but what is in the bucket.

@@ -164,7 +164,7 @@ def test_a_secret_without_a_token_is_named_without_its_value(secrets_manager, te
     assert "abc" not in str(caught.value).replace(arn, "")
 
 
-def test_a_binary_secret_is_no_token(secrets_manager):
+def test_a_binary_secret_is_not_a_token(secrets_manager):
     arn = store(secrets_manager, SecretBinary=b"abc123")
     with pytest.raises(DominoTokenUnusable, match="no usable token"):
         read_domino_token(provider(secrets_manager), arn)

@@ -282,7 +282,7 @@ def released_half_way():
     return sagemaker
 
 
-def test_a_stopped_run_leaves_the_champion_serving_and_nothing_of_its_own(aws, alerts):
+def test_a_stopped_run_leaves_the_champion_serving_and_nothing_behind(aws, alerts):
     put_champion(aws, releasing="e-new", releases=3)
     sagemaker = released_half_way()
 

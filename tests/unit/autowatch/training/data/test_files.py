@@ -52,7 +52,7 @@ def test_one_files_identity_is_its_own(s3):
     assert found.identity.size == 4
 
 
-def test_a_prefix_gives_its_csv_files_in_the_order_of_their_keys(s3):
+def test_a_prefix_means_its_csv_files_in_the_order_of_their_keys(s3):
     for name in ("2026/10.csv", "2026/02.csv", "2026/notes.txt", "2026/deep/er.csv", "2025/12.csv", "2026"):
         put(s3, name, name.encode())
     found = find_training_files(Bucket(s3, BUCKET), "training/2026/")

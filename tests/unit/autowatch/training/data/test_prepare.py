@@ -239,7 +239,7 @@ def test_the_cause_of_a_third_label_is_pointed_out(s3, labels, hint):
     assert hint in message
 
 
-def test_one_number_in_two_spellings_is_pointed_out(s3):
+def test_one_number_in_two_spellings_is_named(s3):
     text = table().replace(",yes", ",1").replace(",no", ",0") + "1,x,7,1.0\n1,x,7,1.0\n"
     assert "'1.0' in 2 rows, first on line 652. Some are the same number in two spellings." in str(
         refusal(s3, text).value
@@ -428,7 +428,7 @@ def test_a_label_of_one_row_is_not_quoted_if_rows_are_too_few(s3):
 
 
 @pytest.mark.parametrize(("rows", "helps"), [(303, False), (520, False), (560, True)])
-def test_lowering_the_holdout_is_advised_where_it_helps(s3, rows, helps):
+def test_lowering_the_holdout_is_advised_if_it_helps(s3, rows, helps):
     caught = refusal(s3, table(rows=rows))
     assert caught.type is TooFewRows
     assert ("lower the parameter HoldoutPercent" in str(caught.value)) is helps
@@ -820,7 +820,7 @@ def test_with_a_hold_out_by_time_the_newest_training_row_is_recorded(s3):
     ],
     ids=["a feature", "dropped", "the key"],
 )
-def test_a_column_id_is_the_users_and_ours_gets_another_name(s3, preparation, features):
+def test_if_the_user_has_a_column_id_ours_gets_another_name(s3, preparation, features):
     contract = prepare(s3, customers(header="id,age,job,y"), preparation)
     assert [feature.name for feature in contract.features] == features
     assert contract.row_id == "autowatch_id"

@@ -150,7 +150,7 @@ def test_the_newest_rows_are_the_last_ones_of_any_class():
         ([0, 1] * 40 + [0] * 20, "'yes' is among the newest rows"),
     ],
 )
-def test_the_newest_rows_are_refused_where_a_part_lacks_a_class(labels, words):
+def test_the_newest_rows_are_refused_if_a_part_lacks_a_class(labels, words):
     with pytest.raises(UnfitHoldout, match=words) as caught:
         draw([(str(n), "a", LABELS[label]) for n, label in enumerate(labels)], NEWEST)
     assert "HoldoutBy" in str(caught.value)

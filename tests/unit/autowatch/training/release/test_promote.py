@@ -193,7 +193,7 @@ def test_another_runs_candidate_is_kept(s3, sagemaker):
     assert sagemaker.endpoints["e-candidate"]["EndpointConfigName"] == "e-newer"
 
 
-def test_a_silent_rollback_is_noticed_by_the_config(s3, sagemaker):
+def test_a_silent_rollback_is_detected_by_the_config(s3, sagemaker):
     write_champion(Bucket(s3, BUCKET), OLD, None)
     sagemaker.put_endpoint(ENDPOINT, "e-old", reason="The alarm endpoint-5xx was raised.")
     with pytest.raises(RolledBack, match="serves e-old instead of e-new: The alarm endpoint-5xx was raised"):
@@ -238,7 +238,7 @@ def test_a_label_may_differ_if_both_are_equally_likely(s3, sagemaker):
         ("regression", [], (["120000.4", "-3"],)),
     ],
 )
-def test_other_problems_allow_for_the_last_digits_too(s3, sagemaker, problem, kept, answered):
+def test_the_last_digits_may_also_differ_for_other_problem_types(s3, sagemaker, problem, kept, answered):
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     labels = ["no", "yes"] if kept else ["120000.1", "-3"]
     write_smoke_test(Bucket(s3, BUCKET), "new", SmokeTest("30,müller\n40,x\n", labels, kept))

@@ -53,7 +53,7 @@ def test_the_time_limit_is_accepted_by_sagemaker(limit, expected):
 
 
 @pytest.mark.parametrize(("bake", "limit", "fits"), [(299, 60, True), (300, 60, False), (1200, 2400, False)])
-def test_a_time_to_bake_that_sagemaker_would_refuse_is_refused_before_anything_is_trained(bake, limit, fits):
+def test_a_bake_time_that_sagemaker_would_refuse_is_refused_before_training(bake, limit, fits):
     """The old fleet is watched after the switch and once more before it ends."""
     with nullcontext() if fits else pytest.raises(ServingRefused, match="Lower BakeSeconds"):
         check_deployment(bake, limit)

@@ -63,7 +63,7 @@ def test_instances_are_requested_by_type(sagemaker):
     assert "ServerlessConfig" not in variant
 
 
-def test_a_key_goes_with_instances_and_not_with_serverless(sagemaker):
+def test_a_key_is_used_for_instances_and_not_for_serverless(sagemaker):
     key = "arn:aws:kms:eu-west-1:123456789012:key/1"
     create(sagemaker, replace(SERVERLESS, kms_key=key))
     assert "KmsKeyId" not in sagemaker.configs.pop("m")
@@ -101,14 +101,14 @@ def test_another_runs_candidate_is_removed_first(sagemaker):
     assert sagemaker.calls.count("CreateEndpoint") == 1
 
 
-def test_another_runs_candidate_that_is_still_being_made_is_waited_for(sagemaker):
+def test_the_run_waits_for_another_runs_candidate_that_is_being_created(sagemaker):
     sagemaker.put_endpoint("c", "old", "Creating")
     with pytest.raises(CandidateStillThere):
         create_candidate(sagemaker, "c", "new", {})
     assert "DeleteEndpoint" not in sagemaker.calls
 
 
-def test_an_endpoint_is_created_then_updated_and_left_alone_when_it_serves_already(sagemaker):
+def test_an_endpoint_is_created_then_updated_and_unchanged_if_it_serves_already(sagemaker):
     switch_endpoint(sagemaker, "e", "one", {})
     with pytest.raises(EndpointBusy):
         switch_endpoint(sagemaker, "e", "two", {})

@@ -79,7 +79,7 @@ def test_an_artefact_outside_the_bucket_is_recorded_as_such_and_passes(bucket, c
     assert "an artefact is not compared" in caplog.text
 
 
-def test_a_record_of_an_older_version_passes_with_a_line_in_the_log(bucket, caplog):
+def test_a_record_of_an_older_version_passes_with_a_warning(bucket, caplog):
     older = {"run": RUN, "containers": containers(f"s3://bank/{KEY}")}
     bucket.write_json(model_record_key(RUN), older)
     with caplog.at_level(logging.WARNING):

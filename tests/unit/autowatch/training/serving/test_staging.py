@@ -87,7 +87,7 @@ def test_an_existing_model_is_served_with_the_present_settings(s3, sagemaker):
     assert sagemaker.configs[MODEL] == before
 
 
-def test_a_model_without_a_record_is_not_made(s3, sagemaker):
+def test_a_model_without_a_record_is_not_created(s3, sagemaker):
     with pytest.raises(ObjectMissing, match=r"model\.json"):
         restore(s3, sagemaker)
     assert not sagemaker.models
