@@ -6,11 +6,11 @@ from hypothesis import settings
 
 pytest_plugins = ["tests.support.moto_patches"]
 
-# On a busy machine an example takes any time.
+# On a busy machine an example may take any time.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
-# Whatever the developer's shell is set up for, no test talks to it.
+# No test uses the AWS settings of the developer's shell.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
 os.environ.update(
@@ -33,8 +33,8 @@ def pytest_xdist_auto_num_workers():
     return (os.cpu_count() or 2) * 3 // 2
 
 
-# The files that take longest, the longest first. They begin before the others, so that no worker is left alone with one
-# of them at the end while the others have nothing to do.
+# The slowest files, slowest first. They start before the others, so that no worker is still busy with one of them when
+# the others have finished.
 LONGEST = (
     "e2e/test_sam_story.py",
     "e2e/test_release_under_load.py",

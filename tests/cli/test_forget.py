@@ -1,4 +1,4 @@
-"""Forgetting a person in a bucket that the application itself has filled, and what the application makes of it then."""
+"""Forgets a person in a bucket that the application filled, and runs the application on the result."""
 
 import csv
 import io
@@ -54,7 +54,7 @@ INPUT = f"customer;age;job\r\nc-1;30;admin.\r\n{SECRET};31;Zanzibar pilot\r\nc-3
 
 
 def arrival_of(s3, key):
-    """What S3 announces when the newest version of the object has been written."""
+    """S3's event for the newest version of the object."""
     head = s3.head_object(Bucket=BUCKET, Key=key)
     version = ObjectVersion(key, head["VersionId"], head["ETag"].strip('"'), head["ContentLength"])
     return Arrival(version, TIME)
@@ -66,7 +66,7 @@ def score(s3, *arrivals):
 
 
 def texts(s3):
-    """All that any version of any object holds."""
+    """The content of all versions of all objects."""
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=BUCKET)
     return {
         (item["Key"], item["VersionId"]): s3.get_object(
@@ -90,7 +90,7 @@ def ids(s3):
 
 @pytest.fixture
 def s3():
-    """A person's rows wherever the application puts them: two versions of the input, labels, a run's own copies."""
+    """A person's rows in every place that has them: two versions of the input, labels, a run's own copies."""
     with mock_aws():
         s3 = boto3.client("s3", "us-east-1")
         create_bucket(s3)
@@ -217,7 +217,7 @@ def test_nothing_is_scored_or_taken_in_again(s3):
     after = {key: read(s3, key) for key in (*keys(s3, "predictions/"), *keys(s3, "rejected/"))}
     assert results.keys() == after.keys()
     assert score(s3, arrival_of(s3, "inference/a.csv")) == {"scored": 0, "refused": 0}
-    # Lambda may still try the first event again: its result is there, and keeps the version without the row.
+    # Lambda may still retry the first event: its result exists, and keeps the version without the row.
     assert score(s3, original)["scored"] == 1
     assert {key: read(s3, key) for key in (*keys(s3, "predictions/"), *keys(s3, "rejected/"))} == after
     clients = Clients(Bucket(s3, BUCKET), sns=None, events=None)
@@ -279,7 +279,7 @@ def test_a_text_that_several_rows_have_stays_in_the_profile(s3):
 
 
 class Killed(BaseException):
-    """What ends an attempt."""
+    """Ends an attempt."""
 
 
 def kill(*_):
@@ -287,7 +287,7 @@ def kill(*_):
 
 
 def attempt(s3, on_object):
-    """One attempt, which may be killed; whether there was anything left to do."""
+    """Makes one attempt, which may be killed; returns whether anything was left to do."""
     traces = find(s3, **by_key())
     with suppress(Killed):
         erase(ClientBucket(s3, BUCKET), traces, NOBODY, on_object)
@@ -413,7 +413,7 @@ def test_a_report_that_cannot_be_judged_again_is_named(s3):
 
 @pytest.fixture
 def stack(s3, monkeypatch):
-    """The bucket as a stack's, with a state machine for large files."""
+    """A stack with the bucket and a state machine for large files."""
     monkeypatch.setenv("AUTOWATCH_STACK", "bank")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     stepfunctions = boto3.client("stepfunctions", "us-east-1")

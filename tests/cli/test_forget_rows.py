@@ -1,4 +1,4 @@
-"""Rows as forgetting counts them are those that scoring counts, and taking some out leaves every other byte."""
+"""Forgetting counts rows as scoring does, and removing some keeps every other byte."""
 
 import pytest
 

@@ -17,7 +17,7 @@ from tests.support.repository import ROOT
 
 @pytest.fixture
 def clone(tmp_path, monkeypatch):
-    """A folder that is taken for a clone."""
+    """A folder that looks like a clone."""
     for name in ("template.yaml", "samconfig.toml"):
         shutil.copy(ROOT / name, tmp_path)
     for name in ("sandbox/__main__.py", "autowatch_client/__init__.py"):
@@ -29,7 +29,7 @@ def clone(tmp_path, monkeypatch):
 
 @pytest.fixture
 def started(monkeypatch):
-    """Records what would be run in the clone, and runs nothing."""
+    """Records the commands for the clone without running them."""
     lines = []
     monkeypatch.setattr(
         subprocess, "run", lambda line, check: lines.append(line) or subprocess.CompletedProcess(line, 0)

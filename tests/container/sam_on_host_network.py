@@ -1,4 +1,4 @@
-"""`sam`, with its containers on the machine's own network, since the sandbox listens on loopback alone.
+"""`sam`, with its containers on the machine's own network, since the sandbox listens only on loopback.
 
 SAM gives a container a network of its own, with another loopback, and publishes the port of Lambda's emulator in it; on
 the machine's network the emulator itself must listen on that port.

@@ -26,7 +26,7 @@ from sandbox.install import REPOSITORY
 
 DAY = datetime.now(UTC) - timedelta(days=1)
 RUN = f"{DAY:%Y%m%d}-071500-d822"
-# A busy machine starts a container slowly; what has to happen in a given time has a deadline of its own.
+# A busy machine starts containers slowly; time limits under test are set separately.
 pytestmark = pytest.mark.timeout(1200)
 IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
 SAM = [sys.executable, str(REPOSITORY / "tests/container/sam_on_host_network.py")]

@@ -1,4 +1,4 @@
-"""The record of who did what, in a deployed stack that locks it: written once, and deleted by nobody."""
+"""Audit records in a deployed stack that locks them: they are written once and cannot be deleted."""
 
 import json
 from dataclasses import replace
@@ -44,7 +44,7 @@ def newest(sandbox, what):
 
 @pytest.fixture(scope="module")
 def started(sandbox, stack):
-    """A run that a person has started, and that fails at its file."""
+    """A run that a person started, and that fails because of its file."""
     s3, bucket = sandbox.client("s3"), sandbox.outputs["DataBucketName"]
     s3.put_object(Bucket=bucket, Key="training/x.csv", Body=b"age,job\n1,a\n")
     end = stack.train("training/x.csv", reason="the quarter is over").follow(poll_seconds=0.1)

@@ -49,7 +49,7 @@ def start(sandbox, *arguments, stdin=subprocess.DEVNULL, **environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # Where the tests run in a shell's background, an interrupt is ignored, and children inherit that.
+        # In a shell's background an interrupt is ignored, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
@@ -192,7 +192,7 @@ def test_a_rollback_to_an_unknown_run_starts_nothing(sandbox):
 
 @pytest.fixture(scope="module")
 def released(sandbox, first_run):
-    """A model is in force, and no run is under way."""
+    """A stack with a model in force and no running run."""
     script_job(sandbox)
     wait_for_the_end(sandbox)
 

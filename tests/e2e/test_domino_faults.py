@@ -1,6 +1,6 @@
-"""The deployed Domino loader against a Domino that fails, on both wires: nothing is lost, nothing is doubled.
+"""The deployed Domino loader against a Domino that fails, on both wires: no file is lost or registered twice.
 
-A file's name says which fault it meets, so that one run of the loader meets many faults at once.
+A file's name selects its fault, so that one run of the loader meets many faults.
 """
 
 import csv
@@ -74,7 +74,7 @@ class World:
         Bucket(self.s3, self.bucket).write_json("models/champion.json", champion)
 
     def know_data(self):
-        """Does what a person does in Domino once: the model on v0, the data source on v2."""
+        """Does a person's one-time setup in Domino: the model on v0, the data source on v2."""
         self.sandbox.domino.change_settings(alert_address=None)
         if self.wire == "v0":
             self.sandbox.domino.make_model_known(MODEL, self.bucket, f"models/{self.run}/train.csv", "y")
@@ -209,7 +209,7 @@ def world(stack):
     assert stack.failed_events() == []
 
 
-# v0's models are made known by a person, and it tells nothing of them.
+# v0's models are registered by a person, and it does not list them.
 V2_ALONE = pytest.mark.parametrize("stack", ["v2"], indirect=True)
 
 PASSING = {
@@ -323,7 +323,7 @@ def test_a_refused_token_ends_the_run_at_once(world):
     world.sandbox.domino.rotate_token("unknown")
     world.sandbox.faults(Fault("domino:*", "observe"))
     message = world.load()
-    # A few files are under way at once, and each of them asks again with the secret as it is then.
+    # A few files are in progress at once, and each retries with the present secret.
     assert world.sandbox.faults_struck()[0] <= 16
     assert "DmmTokenSecretArn" in message
     assert world.receipts() == {}

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.sandbox
 KILLS = {
     "PreparePromotion": Fault("sagemaker:CreateEndpointConfig", "kill_after"),
     "Prepare": Fault("PutObject", "kill_after", begins="models/latest.json"),
-    # What comes through to the sandbox would train for minutes.
+    # A request that reaches the sandbox would train for minutes.
     "StartAutopilot": Fault("sagemaker:CreateAutoMLJobV2", "kill_before"),
     "DescribeAutopilot": Fault("sagemaker:DescribeAutoMLJobV2", "kill_before"),
     "Stage": Fault("sagemaker:CreateEndpoint", "kill_after", begins=CANDIDATE),

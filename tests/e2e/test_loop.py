@@ -63,7 +63,7 @@ def wait_for(condition, seconds=60):
 
 
 class TestBeforeAnyModel:
-    """Runs first, on a stack that is just deployed."""
+    """Runs first, on a newly deployed stack."""
 
     def test_a_file_before_the_first_model_is_refused_with_the_remedy(self, sandbox, s3, bucket):
         s3.put_object(Bucket=bucket, Key="inference/früh + zu früh.csv", Body=b"age;job\n30;admin.\n")
@@ -277,7 +277,7 @@ class TestAfterwards:
         secrets.put_secret_value(SecretId=secret["ARN"], SecretString="another token")
         for key in keys(s3, bucket, "monitoring/domino/"):
             s3.delete_object(Bucket=bucket, Key=key)
-        # A process that has the old token in its memory goes on with it, as it may; it ends here.
+        # A process may continue with the old token in its memory, so it is ended here.
         sandbox.faults(
             Fault("GetObject", "kill_before", begins="monitoring/", times=1, function="LoadDmmFunction")
         )

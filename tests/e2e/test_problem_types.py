@@ -1,6 +1,6 @@
 """The loop for targets of several labels and of numbers: generated tables of known difficulty, and two real ones.
 
-One stack learns them one after the other; what is predicted is found out from each file.
+One stack trains on them one after the other; the problem type is inferred from each file.
 """
 
 import csv
@@ -110,7 +110,7 @@ def test_a_target_of_known_difficulty_goes_through_the_whole_loop(
     [(load_wine, 5, "multiclass", "macro_auc", 0.95), (load_diabetes, 2, "regression", "r2", 0.2)],
 )
 def test_a_real_table_is_learnt(sandbox, stack, tmp_path, load, repeats, problem_type, measure, least):
-    """Both have fewer than the 500 rows that Autopilot takes: each row stands there several times, on one side."""
+    """Both have fewer than Autopilot's 500 rows, so each row is repeated; copies are on one side of the split."""
     data = load()
     values = data.target_names[data.target] if problem_type == "multiclass" else data.target
     names = [name.replace("/", " per ") for name in data.feature_names]

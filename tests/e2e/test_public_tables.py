@@ -1,7 +1,7 @@
 """The loop on tables that are written as the well-known public ones are: German credit, Adult and Titanic.
 
-Rows are drawn here. Only the form is theirs: decimal commas and semicolons; spaces after each comma and
-`?` for what is missing; quoted names with commas, gaps and identifiers. The tutorial's test has the Telco file.
+Rows are random. Only the format is theirs: decimal commas and semicolons; spaces after each comma and `?` for what is
+missing; quoted names with commas, gaps and identifiers. The tutorial's test has the Telco file.
 """
 
 import csv
@@ -19,13 +19,12 @@ PARAMETERS = {"TargetColumn": "y", "MinimumAuc": "0.6", "MaxTrainingSeconds": "6
 
 @dataclass(frozen=True)
 class Kind:
-    """One way of writing a table.
+    """A table's format.
 
     Attributes:
         header: the file's, the target last.
-        row: draws one row; the second argument is what the numbers that drift are multiplied with.
-        write: gives the text of a file.
-        moved: the column that drifts then.
+        row: draws one row; the second argument multiplies the numbers that drift. write: returns the text of a file.
+            moved: the column that drifts.
     """
 
     header: tuple[str, ...]

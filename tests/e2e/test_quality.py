@@ -1,6 +1,6 @@
 """Labels end to end: the real template, notifications, function processes and S3 on the wire, with the stub model.
 
-Its predictions follow from the rows alone, and labels are made to fit them or not.
+Its predictions depend only on the rows; labels are generated to match them or not.
 """
 
 import csv

@@ -1,8 +1,7 @@
 """A release in the middle of 200 files: every file is wholly from the run that its manifest names.
 
-Real are the template, the functions in their processes, both state machines, S3 and the endpoint's fleets. Made here
-are the runs that are released (as `{"promote": run}` does it, without training), whose models need no training.
-Which model gave a row shows in its probability.
+The template, the functions' processes, both state machines, S3 and the endpoint's fleets are real. The released runs
+are made here (with `{"promote": run}`, without training). A row's probability shows which model scored it.
 """
 
 import csv
@@ -59,7 +58,7 @@ class Stack(ReleasedStack):
         return json.loads(self.read("models/champion.json"))
 
     def release_in_the_middle(self, run, meanwhile=lambda: None):
-        """Uploads files one after the other, from before the release until after it; returns the execution's end."""
+        """Uploads files one by one, from before the release until after it; returns the ended execution."""
         self.scenes += 1
         for number in range(50):
             self.put(number)

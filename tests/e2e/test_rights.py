@@ -1,7 +1,7 @@
-"""Requests of functions on paths that no other test takes: rare ones, and those after a failure.
+"""Requests of functions on rare paths and after failures, which no other test makes.
 
-Each is walked by the function's own code, or by its one request, with the keys of the function's role. The requests are
-kept by `make permissions`, and `tests/template/test_mutations.py` sees by them whether a permission is still needed.
+Each is made by the function's own code, or as a single request, with the keys of the function's role. `make
+permissions` records them, and `tests/template/test_mutations.py` uses the records to check that a permission is still needed.
 """
 
 import contextlib
@@ -69,7 +69,7 @@ def ours(sandbox):
 
 @pytest.fixture(scope="module")
 def served(sandbox, ours):
-    """Makes an endpoint with its config and model, as a run of the stack does."""
+    """Creates an endpoint with its config and model, as a run of the stack does."""
     sagemaker, tags = (
         sandbox.client("sagemaker"),
         [{"Key": key, "Value": value} for key, value in TAGS.items()],
@@ -395,7 +395,7 @@ def test_an_object_deleted_meanwhile_is_reported_as_missing_not_as_forbidden(
 
 
 def test_running_jobs_are_stopped_when_the_stack_is_deleted(sandbox, ours, served, roles):
-    """Jobs of a deleted stack are stopped; those of another stack run on."""
+    """Jobs of a deleted stack are stopped; those of another stack continue."""
     clients = [roles.client("CleanUpFunction", service) for service in ("sagemaker", "stepfunctions", "logs")]
     sagemaker = sandbox.client("sagemaker")
     rows = "".join(f"{number},{number % 7},{'yes' if number % 2 else 'no'}\n" for number in range(2000))
@@ -431,7 +431,7 @@ def test_running_jobs_are_stopped_when_the_stack_is_deleted(sandbox, ours, serve
 
 @pytest.fixture(scope="module")
 def beside(sandbox, roles):
-    """Gives a role beside the stack's these rights; its function's keys are to be had by the same name."""
+    """Creates a role outside the stack with these permissions, and a function of its name that returns its keys."""
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
     def make(name, *actions):
@@ -465,7 +465,7 @@ def test_the_reference_is_written_by_those_alone_who_are_named(sandbox, roles, b
         lambda s3: s3.copy_object(**key, **copied),
         lambda s3: s3.create_multipart_upload(**key),
         lambda s3: s3.delete_object(**key),
-        # An older version would come to the light again.
+        # An older version would become current again.
         lambda s3: s3.delete_object(**key, VersionId=version),
     ]
     for s3 in (trainer, sandbox.client("s3")):
@@ -478,7 +478,7 @@ def test_the_reference_is_written_by_those_alone_who_are_named(sandbox, roles, b
 
 @pytest.fixture(scope="module")
 def any_events(beside, roles):
-    """Events in the hands of a role that may put any event on any bus."""
+    """A client of EventBridge with a role that may put any event on any bus."""
     beside("other", "events:PutEvents")
     return roles.client("other", "events")
 
@@ -490,7 +490,7 @@ def drift_event(sandbox):
 
 
 class TestTheVerdictsBus:
-    """A run that drift starts costs money: nobody else in the account can make the stack believe in drift."""
+    """A run started by drift costs money: no other principal of the account can fake the stack's drift event."""
 
     @staticmethod
     def runs(sandbox):

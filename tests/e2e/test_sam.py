@@ -1,5 +1,5 @@
 """The repository, deployed to an empty sandbox with the real `sam`, changed, inspected and deleted. Only numpy and
-scipy are left out: zipping them takes most of a minute, and nothing here calls them.
+scipy are left out: zipping them takes most of a minute, and these tests do not use them.
 """
 
 import json
@@ -117,7 +117,7 @@ def serve(sandbox, name, stack):
 
 @pytest.mark.usefixtures("deployed")
 def test_the_deletion_removes_this_stack_and_nothing_else(sandbox, sam, before):
-    """The last test: what runs have created is deleted with the stack; the bucket stays by default."""
+    """The last test: the runs' resources are deleted with the stack; the bucket stays by default."""
     serve(sandbox, "autowatch", "autowatch")
     serve(sandbox, "autowatch-old", "autowatch")
     serve(sandbox, "autowatch-but-of-another", "another")

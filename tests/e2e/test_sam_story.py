@@ -1,4 +1,4 @@
-"""A fresh clone from its first `sam build` to its `sam delete`: deployed, trained, scored, watched, changed, gone.
+"""A fresh clone from its first `sam build` to its `sam delete`: deployed, trained, scored, watched, changed, deleted.
 
 `SAM_TRANSCRIPT` names a file that gets the transcript.
 """

@@ -274,7 +274,7 @@ def test_a_row_on_which_the_model_fails_for_good_is_rejected_and_the_others_are_
     world.settle()
     struck, observed = world.sandbox.faults_struck()
     assert struck == outage
-    # 12 requests of 64 rows; each batch and part that fails is sent again, with the witness, and then in two halves.
+    # 12 requests of 64 rows; each failed batch or part is sent again, with the witness, and then in two halves.
     assert observed < 12 + 4 * 6 + 9 + 2 * outage
     world.sandbox.faults()
     world.check(file)
@@ -358,7 +358,7 @@ def test_a_file_that_waited_and_then_fails_is_kept(world):
 
 
 SIZES = {"small": {"rows": 300}, "large": {"rows": 100, "note": "n" * 100_000}}
-"""The large one's predictions go up in parts."""
+"""The large file's predictions are uploaded in parts."""
 
 
 def test_a_process_killed_anywhere_leaves_nothing_half_done(world):
@@ -369,7 +369,7 @@ def test_a_process_killed_anywhere_leaves_nothing_half_done(world):
     kills = 0
     files = []
     chance = random.Random(5)
-    # A run that is killed when it has committed leaves little to the next, which may then end before its turn.
+    # A run killed after its commit leaves little to do, so the next run may end before its own kill.
     while kills < KILLS:
         number = len(files)
         name = "small" if number % 4 else "large"
@@ -388,7 +388,7 @@ def test_a_process_killed_anywhere_leaves_nothing_half_done(world):
 
 
 def kill(chance, requests):
-    """Kills the function at one of its first so many requests."""
+    """Kills the function at one of its first requests, chosen at random."""
     kind = chance.choice(("kill_before", "kill_after"))
     return Fault("*", kind, after=chance.randrange(requests), times=1, function=FUNCTION)
 

@@ -51,7 +51,7 @@ def moment():
 
 
 def watched(alarm):
-    """The metrics that an alarm looks at: (namespace, name, dimensions)."""
+    """The metrics of an alarm: (namespace, name, dimensions)."""
     stats = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
     return [(metric["Namespace"], metric["MetricName"], metric["Dimensions"]) for metric in stats or [alarm]]
 
@@ -263,7 +263,7 @@ def scored_manifest(day, rows):
 
 
 def score(s3, bucket, columns, day):
-    """What scoring leaves of a file with these columns."""
+    """The objects that scoring writes for a file with these columns."""
     builder = ProfileBuilder(BASELINE)
     builder.add(columns)
     manifest = scored_manifest(day, len(columns["age"]))
@@ -287,7 +287,7 @@ def total(sandbox, metric):
 
 
 class TestWhatTheFunctionsEmit:
-    """The tests run in order, from an empty stack on; everything is dated now."""
+    """The tests run in order, starting from an empty stack; everything is dated now."""
 
     @pytest.fixture
     def s3(self, sandbox):
@@ -299,7 +299,7 @@ class TestWhatTheFunctionsEmit:
 
     @pytest.fixture
     def subjects(self, sandbox):
-        """What has been mailed since the test began."""
+        """The mails sent since the test began."""
         before = len(sandbox.mailbox.messages())
         return lambda: [mail.subject for mail in sandbox.mailbox.messages()[before:]]
 
@@ -372,7 +372,7 @@ class TestWhatTheFunctionsEmit:
         assert columns == {column_dimension("age"), column_dimension("job größe")}
 
     def test_every_named_metric_is_emitted(self, sandbox, alarms, capsys):
-        """Those of files and of labels are emitted here, the others have come from the functions above."""
+        """The metrics of files and labels are emitted here, the others came from the functions above."""
         report_scored(scored_manifest(date(2026, 11, 23), 10), "Autowatch", "autowatch")
         report_postponed("Autowatch", "autowatch")
         emit_taken("Autowatch", "autowatch", 3_000, 1)

@@ -1,14 +1,14 @@
 """Every branch of the training machine, run in the sandbox by moto's interpreter.
 
-What is real: the template, the functions in their processes, the state machine, S3, mail, and SageMaker's models and
-endpoints. What is scripted, so that a walk takes seconds:
+Real: the template, the functions in their processes, the state machine, S3, mail, and SageMaker's models and endpoints.
+Scripted, so that a run takes seconds:
 
 - the AutoML job: SageMaker's answers about it are written here, and its best candidate is a model that needs no
   training (`stub_model`). The training files hold the labels that this model predicts, or their opposites;
 - the failures: faults on the wire, as `sandbox/faults.py` has them;
 - the waits before a retry: the definition that is deployed has a second where `statemachine/train.asl.json` has more.
 
-The tests run in the order in which they stand here, on one stack; the last one looks at what all of them walked.
+The tests run in the order of this file, on one stack; the last one checks the states that all of them entered.
 """
 
 import os
@@ -99,7 +99,7 @@ class TestReleases:
 
     def test_the_next_model_replaces_it_under_the_alarms(self, walker):
         first = walker.champion
-        # Refused at once: a Domino that does not answer would cost this test its retries.
+        # Refused at once: a Domino that does not answer would be retried.
         refusal = Fault("domino:*", "refuse", status=401)
         assert walker.train(SLOW, refusal)["status"] == "SUCCEEDED"
         assert walker.champion == walker.latest["run"] != first
@@ -146,7 +146,7 @@ class TestPromotions:
         assert walker.domino_models() == {f"autowatch-{earlier}": walker.domino_model_id()}
 
     def test_the_champion_is_served_again(self, walker):
-        """After a change of the parameters, for one; here they are the same."""
+        """Useful after a change of parameters; here they are the same."""
         champion, models = walker.read("models/champion.json"), walker.models()
         assert walker.run({"promote": champion["run"]}, SLOW)["status"] == "SUCCEEDED"
         served = walker.read("models/champion.json")
@@ -280,7 +280,7 @@ class TestFailures:
         )
 
     def test_an_update_that_is_rolled_back_silently(self, walker, fails_without_a_trace):
-        """The candidate's container comes up, the endpoint's does not: SageMaker goes on with the model before."""
+        """The candidate's container starts, the endpoint's does not: SageMaker keeps the previous model."""
         answer = walker.train(replace(SPOILT, after=1))
         fails_without_a_trace(
             answer,

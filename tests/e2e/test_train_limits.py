@@ -1,6 +1,6 @@
 """Training runs in an account that is slow to start, eventually consistent and short of concurrency, as new ones are.
 
-What is real and what is scripted is as in `test_train_branches.py`.
+The same parts are scripted as in `test_train_branches.py`.
 """
 
 import threading
@@ -81,7 +81,7 @@ def test_a_serverless_container_writes_where_it_may(walker):
     "operation", ["CreateEndpoint", "UpdateEndpoint", "DeleteEndpoint", "CreateEndpointConfig"]
 )
 def test_a_lost_response_does_not_change_the_run(walker, operation):
-    """boto3 asks again, and meets what its first request has made."""
+    """boto3 retries, and finds the resource of its first request."""
     release(walker, Fault(f"sagemaker:{operation}", "lost_answer", times=1))
     assert walker.sandbox.faults_struck()[0] == 1
 

@@ -56,7 +56,7 @@ class World(ReleasedStack):
         self.machine = sandbox.outputs["TransformStateMachineArn"]
 
     def upload(self, key, text):
-        """Uploads a file, which S3 announces, and waits for all that comes of it; gives its version."""
+        """Uploads a file, which S3 announces, waits until it is processed, and returns its version."""
         answer = self.s3.put_object(Bucket=self.bucket, Key=key, Body=text.encode())
         self.sandbox.wait_until_idle(120)
         return {
@@ -86,7 +86,7 @@ class World(ReleasedStack):
         ]
 
     def outcome(self, name):
-        """The objects of one input by key, without what differs between two runs of one path as well."""
+        """The objects of one input by key, without the parts that differ between any two runs."""
         found = {}
         for key in self.keys("predictions/") + self.keys("rejected/"):
             if f"/{name}-" in key:
@@ -122,7 +122,7 @@ class World(ReleasedStack):
         return body
 
     def left_over(self):
-        """Checks that a transform, however it ended, has left nothing that it must not leave."""
+        """Checks that an ended transform left no temporary objects or jobs."""
         work = self.s3.list_object_versions(Bucket=self.bucket, Prefix="transform/")
         uploads = self.s3.list_multipart_uploads(Bucket=self.bucket)
         return work.get("Versions", []) + work.get("DeleteMarkers", []) + uploads.get("Uploads", [])
@@ -268,7 +268,7 @@ def test_a_failed_piece_is_reported_with_the_reason(world):
 
 
 def test_one_that_is_stopped_leaves_nothing_and_is_told(world):
-    # So that the job takes longer than the look for it.
+    # The job must take longer than finding it.
     world.sandbox.faults(Fault("GetObject", "slow", begins="models/r1/model.tar.gz", seconds=3))
     before, mails = world.executions(), len(world.sandbox.mailbox.messages())
     world.s3.put_object(Bucket=world.bucket, Key="inference/stopped.csv", Body=plain_rows(5000).encode())

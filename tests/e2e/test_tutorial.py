@@ -19,7 +19,7 @@ pytestmark = pytest.mark.sandbox
 PAGE = ROOT / "docs" / "tutorial.md"
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 FOLDERS = ("autowatch_client", "sandbox", "src", "statemachine", "layers", "requirements")
-# What differs from one run or machine to the next.
+# The parts of the output that differ between runs or machines.
 CHANGING = (
     (r"\b20\d{6}-\d{6}-[0-9a-f]{4}\b", "RUN"),
     (r"\b20\d\d-\d\d-\d\d(T[\d:]+Z)?", "DATE"),
@@ -71,14 +71,14 @@ def autowatch(clone, line):
         check=False,
     )
     assert "Traceback" not in done.stderr
-    # Where requests go and the line of progress are on standard error, as is a refusal, which the page shows.
+    # The stack's name and progress are on standard error, as is a refusal, which the page shows.
     refusal = done.stderr.splitlines()[-1] + "\n" if done.returncode in (1, 2) else ""
     return done.stdout + refusal
 
 
 @pytest.fixture(scope="module")
 def up(clone):
-    """What `autowatch up` runs, once the page says so; gives the lines that it printed."""
+    """Runs `autowatch up` where the page does, and returns the printed lines."""
     started = []
 
     def start():
@@ -138,7 +138,7 @@ def outputs_began(clone):
 
 
 def assert_the_sandbox_told(clone):
-    """The terminal of `autowatch up` says a line for each event."""
+    """The terminal of `autowatch up` prints a line for each event."""
     told = (clone / "sandbox.log").read_text()
     for sentence in (
         "In another terminal, in this order:",

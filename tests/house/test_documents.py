@@ -1,4 +1,4 @@
-"""What the documents name is there: files, headings, commands, pins."""
+"""The files, headings, commands and pins that the documents name exist."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The examples in the documents are what the code reads: JSON, settings, commands."""
+"""The code can read the examples in the documents: JSON, settings, commands."""
 
 import json
 import re
@@ -28,7 +28,7 @@ COMMANDS = typer.main.get_command(app).commands
 
 
 def example(heading, number=0):
-    """The nth JSON example under a heading that begins so."""
+    """The nth JSON example under a heading with this beginning."""
     section = FORMATS.split(f"\n## {heading}")[1].split("\n## ")[0]
     return re.findall(r"^```json\n(.*?)^```", section, re.DOTALL | re.MULTILINE)[number]
 
@@ -54,7 +54,7 @@ def test_every_example_is_json(text):
 def test_an_example_is_read_and_has_no_unknown_fields(heading, number, kind):
     text = example(heading, number)
     written = msgspec.to_builtins(msgspec.json.decode(text, type=kind))
-    counts = {"counts"} if kind is Manifest else set()  # read by themselves, since a day holds many manifests
+    counts = {"counts"} if kind is Manifest else set()  # read separately, since a day has many manifests
     assert set(json.loads(text)) - counts <= set(written)
 
 

@@ -1,4 +1,4 @@
-"""What the layers ship is what their requirements name, each package in one version and by its hashes."""
+"""The layers contain what their requirements name, each package in one version and with hashes."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What `make` would run for its variables; nothing is run."""
+"""The commands that `make` would run with its variables; nothing is run."""
 
 import subprocess
 
@@ -72,7 +72,7 @@ def audited(tmp_path):
         return subprocess.run(
             ["make", *ready, "audit"],
             cwd=tmp_path,
-            # Without the variables by which a make tells another that it runs inside it.
+            # Without the variables that tell make it runs inside another make.
             env={"PATH": "/usr/bin:/bin"},
             capture_output=True,
             text=True,

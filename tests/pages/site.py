@@ -120,7 +120,7 @@ def write_site(folder):
 
 
 def _runs():
-    """What the gate decided of a run of each type, by the run's name."""
+    """The gate's decision on a run of each type, by the run's name."""
     return {
         RUN: gate(),
         "multiclass": judged_decision(class_rows(), "multiclass"),

@@ -86,7 +86,7 @@ class Coverage:
 
 
 def cover(document: dict[str, Any], requests: Iterable[Request]) -> Coverage:
-    """The permissions of a translated template against requests, the first that needs one kept for it."""
+    """The permissions of a translated template, each with the first request that needs it."""
     known = list(requests)
     found: dict[Permission, None] = {}
     needed: dict[Permission, Request] = {}
@@ -106,7 +106,7 @@ def cover(document: dict[str, Any], requests: Iterable[Request]) -> Coverage:
 
 
 def is_allowed(request: Request, permissions: Iterable[Permission]) -> bool:
-    """Whether a role with these permissions may do what was asked for, whatever a policy on the resource says."""
+    """Whether a role with these permissions may make the request, regardless of resource policies."""
     return policies.decide(request.need, (each.grant for each in permissions), (), _CALLER).allowed
 
 
@@ -183,7 +183,7 @@ def read_requests() -> list[Request]:
 
 
 def recorded(folder: Path) -> list[Request]:
-    """What the sandboxes of a test run wrote into a folder, of the stacks with the usual name."""
+    """The requests that a test run's sandboxes recorded in a folder, for stacks with the usual name."""
     rows = [row for path in sorted(folder.glob("*.json")) for row in json.loads(path.read_text())]
     matches = [(row, _MADE_UP_NAME.fullmatch(row["role"])) for row in rows]
     return [_request(_with_sample_names(row, match[1])) for row, match in matches if match]
@@ -248,7 +248,7 @@ def _role(name: str) -> str:
 
 
 def _short(resource: str) -> str:
-    """Without what is the same in all."""
+    """Without the part that is the same in all."""
     return (
         resource.replace(f":us-east-1:{ACCOUNT}:", "::")
         .replace(f"{STACK}-{ACCOUNT}-us-east-1", "BUCKET")

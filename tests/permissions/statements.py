@@ -75,7 +75,7 @@ class Statement:
 
     @property
     def name(self) -> str:
-        """How messages and the table call it."""
+        """Its name in messages and in the table."""
         return f"{self.owner}, {self.policy}[{self.index}]"
 
     def listed(self, element: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The template as the SAM transform makes it, its artefacts stood in for."""
+"""The template after the SAM transform, with placeholders for its artefacts."""
 
 from typing import Any
 

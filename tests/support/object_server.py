@@ -31,12 +31,9 @@ class Asked:
 
 
 class ObjectServer(ThreadingTCPServer):
-    """Attributes:
-    objects: the contents by their keys.
-    plan: answers by keys, given first, one for each request.
-    always: an answer for each request that boto3 does not make.
-    secrets: the secret keys by their access keys.
-    closes: how connections end: never of themselves, `told` in each answer, or `silently` after each.
+    """Attributes: objects: the contents by their keys. plan: answers by keys, given first, one for each request.
+    always: an answer for each request that boto3 does not make. secrets: the secret keys by their access keys. closes:
+    how connections end: by the client, `told` in each response, or `silently` after each.
     """
 
     daemon_threads = True
@@ -126,7 +123,7 @@ class _Handler(StreamRequestHandler):
 
 
 def answer(body, status="200 OK", more=""):
-    """The bytes of an answer."""
+    """The bytes of a response."""
     return f'HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nETag: "e"\r\n{more}\r\n'.encode() + body
 
 

@@ -96,7 +96,7 @@ def quality_document(day=DAY, verdict="good", auc=0.774, coverage=0.75, **change
 
 
 def domino_document(*drifted, run=RUN):
-    """What `checks.json` holds after one check."""
+    """The content of `checks.json` after one check."""
     return {
         "read": "2026-11-23T20:00:09Z",
         "run": run,

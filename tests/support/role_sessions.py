@@ -15,7 +15,7 @@ def lambda_handler(*_):
 
 
 class RoleSessions:
-    """Only functions get their roles' keys, as from Lambda; so this makes each function return its own."""
+    """As in Lambda, only functions get their role's keys, so this makes each function return its own."""
 
     def __init__(self, sandbox):
         self._sandbox = sandbox

@@ -1,4 +1,4 @@
-"""What a run leaves for its page, of each type of problem, from the code that writes it."""
+"""The objects of a run that its page shows, for each problem type, from the code that writes them."""
 
 from dataclasses import asdict, replace
 

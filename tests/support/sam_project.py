@@ -1,4 +1,4 @@
-"""A clone of what is deployed, and the real `sam` on it, against a sandbox and without a package index."""
+"""A clone of the deployed files, and the real `sam`, against a sandbox and without a package index."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ _PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def clone(folder, *, without=()):
-    """What a clone holds of what is deployed, `without` these packages of the analysis layer."""
+    """Copies the deployed files, `without` these packages of the analysis layer."""
     for name in ("src", "layers", "statemachine"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "samconfig.toml", folder)
@@ -28,7 +28,7 @@ def clone(folder, *, without=()):
 
 
 class Sam:
-    """Runs `sam`, and other programs, in a project as a user of the sandbox would; keeps what they say."""
+    """Runs `sam`, and other programs, in a project as a user of the sandbox would; keeps their output."""
 
     def __init__(self, sandbox, project, wheels, home):
         for layer in (project / "layers").iterdir():

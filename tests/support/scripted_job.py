@@ -19,7 +19,7 @@ def automl_job(
     candidate=True,
     looks_in_progress=1,
 ):
-    """In progress at the first looks (None: at all of them), then as told; `model` is a container and its artefact."""
+    """In progress at the first polls (None: at all), then in the given state; `model`: a container and its artefact."""
     created = created or time.time()
     best = {
         "CandidateName": "best",

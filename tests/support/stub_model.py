@@ -12,7 +12,7 @@ OUTPUTS = "predicted_label,probability,probabilities,labels"
 
 
 def archive(features, labels=("no", "yes"), salt="", **more):
-    """The model.tar.gz of a model of so many features; models of other salts answer otherwise."""
+    """The model.tar.gz of a model with this number of features; another salt gives other answers."""
     document = json.dumps({"features": features, "labels": labels, "salt": salt, **more}).encode()
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w:gz") as tar:

@@ -30,7 +30,7 @@ def probability_of(row):
 
 
 def shares_of(row, labels):
-    """P of each of several labels: other ones for each row, and of its fields alone."""
+    """The probability of each of several labels, determined by the row's fields."""
     weights = [int(probability_of([*row, label]).replace(".", "")) + 1 for label in labels]
     return [f"{weight / sum(weights):.6f}" for weight in weights]
 

@@ -48,7 +48,7 @@ def copy_application(folder):
 
 
 class Walker:
-    """Starts runs and keeps what they walked."""
+    """Starts runs and records the states that they enter."""
 
     def __init__(self, sandbox):
         self.sandbox = sandbox
@@ -115,7 +115,7 @@ class Walker:
         return {latest["execution"]: self.read(key)} if found else {}
 
     def audit(self):
-        """What the records of audits hold, in the order of time."""
+        """The audit records, in time order."""
         found = self.s3.list_objects_v2(Bucket=self.bucket, Prefix="audit/").get("Contents", ())
         return [self.read(item["Key"]) for item in found]
 
@@ -158,21 +158,21 @@ class Walker:
         return self.read("models/latest.json")
 
     def domino_models(self):
-        """The models that Domino knows, by name, with their ids."""
+        """The ids of the models in Domino, by name."""
         return {item["name"]: item["id"] for item in self.sandbox.domino.models()}
 
     def domino_model_id(self):
-        """The id in Domino that the stack says is in force."""
+        """The Domino id that the stack publishes as in force."""
         parameter = self.sandbox.client("ssm").get_parameter(Name="/autowatch/autowatch/domino-model-id")
         return parameter["Parameter"]["Value"]
 
     def models(self):
-        """The runs whose model is there."""
+        """The runs whose model exists."""
         models = {item["ModelName"] for item in self.sagemaker.list_models()["Models"]}
         return {name.removeprefix(f"{ENDPOINT}-") for name in models}
 
     def configs(self):
-        """The endpoint configs that are there."""
+        """The existing endpoint configs."""
         return {
             item["EndpointConfigName"] for item in self.sagemaker.list_endpoint_configs()["EndpointConfigs"]
         }
@@ -183,7 +183,7 @@ class Walker:
         return mail
 
     def bystanders(self):
-        """What a failure must not change: the champion, what serves, and what can be restored."""
+        """The state that a failure must not change: the champion, the endpoint, and the restorable models."""
         endpoints = {
             item["EndpointName"]: (
                 item["EndpointStatus"],
@@ -199,11 +199,11 @@ def refused(operation, message, **when):
 
 
 SLOW = Fault("GetObject", "slow", begins=ARTEFACT, seconds=1.2)
-"""So long that the first poll finds the endpoint still updating."""
+"""Long enough that the first poll finds the endpoint updating."""
 
 
 SPOILT = Fault("GetObject", "answer", begins=ARTEFACT, answer="no archive")
-"""A model whose container does not come up."""
+"""A model whose container does not start."""
 
 
 def wait_for(condition, seconds=120):

@@ -23,7 +23,7 @@ SETTINGS = TransformSettings(
 
 
 def run_job(s3, plan, stub=None, spoil=lambda text: text):
-    """What the job does with the input that was made for it: no header, line by line, the answer joined."""
+    """The job's output for its input: no header, line by line, with the answer joined."""
     stub = stub or StubRuntime()
     for key in keys(s3, plan.work.input):
         text = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
@@ -43,7 +43,7 @@ def line(row):
 
 
 def pick(row, expression):
-    """What a filter of indices, or of one open slice, takes of a row."""
+    """The fields that a filter of indexes, or of one open slice, selects."""
     if expression == "$":
         return row
     if begins := re.fullmatch(r"\$\[(\d+):\]", expression):
@@ -72,7 +72,7 @@ def check(s3, arrival, piece_bytes=1500, settings=SETTINGS):
 
 
 def transform(s3, arrival, piece_bytes=1500, settings=SETTINGS, **job):
-    """All states; gives the manifest, None for a file that was refused."""
+    """Runs all states; returns the manifest, or None for a refused file."""
     from autowatch.scoring.transform.accept import AcceptedPiece
     from autowatch.scoring.transform.assemble import assemble
     from autowatch.scoring.transform.finish import finish_piece

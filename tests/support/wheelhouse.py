@@ -1,4 +1,4 @@
-"""Wheels of what is installed for the layers, so that `sam build` finds them without a package index."""
+"""Wheels of the packages installed for the layers, so that `sam build` needs no package index."""
 
 import csv
 import hashlib
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def build_wheelhouse(installed: Path, target: Path, requirements: str) -> str:
-    """Put a wheel of every distribution in the folder `installed` that the requirements pin into `target`.
+    """Puts a wheel of every pinned distribution in `installed` into `target`.
 
-    Gives the requirements with the hashes of these wheels, which differ from those of the index in what zip adds.
+    Returns the requirements with the hashes of these wheels, whose ZIP metadata differs from the index's.
     """
     pinned = {line.partition("==")[0].replace("-", "_"): line for line in requirements.splitlines()}
     hashed = []

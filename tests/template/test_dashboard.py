@@ -17,7 +17,7 @@ _VALUES = {
 
 
 def substitute(text, values):
-    """What Fn::Sub makes of a text; a reference without a value becomes its own name."""
+    """Evaluates Fn::Sub; a reference without a value becomes its own name."""
     text = re.sub(r"\$\{([^!}][^}]*)\}", lambda match: values.get(match[1], match[1]), text)
     return text.replace("${!", "${")
 

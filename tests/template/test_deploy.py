@@ -1,4 +1,4 @@
-"""What docs/deploy.md hands out."""
+"""The policy and commands in docs/deploy.md."""
 
 import json
 import re

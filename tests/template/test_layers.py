@@ -4,7 +4,7 @@ from packaging.requirements import Requirement
 
 from tests.support.repository import ROOT
 
-# What Lambda's Python runtime has anyway.
+# The packages of Lambda's Python runtime.
 RUNTIME = {"boto3", "botocore"}
 
 

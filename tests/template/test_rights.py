@@ -56,7 +56,7 @@ def test_an_endpoint_of_the_stack_is_known_by_its_tag_whatever_its_name(granted,
         for owner, resource, condition in grants
         if condition != OF_THE_STACK and owner != "SageMaker" and ":endpoint/" in resource
     }
-    # One that is not there has no tags: to be told so takes a grant by name.
+    # A missing endpoint has no tags: learning that it is missing needs a grant by name.
     names = {"DescribeEndpoint": {STACK, f"{STACK}-candidate"}, "InvokeEndpoint": {STACK}}
     assert by_name == names.get(action, set())
 

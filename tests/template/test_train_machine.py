@@ -51,7 +51,7 @@ def test_a_failure_of_domino_does_not_affect_the_release():
     assert (catcher["ErrorEquals"], catcher["Next"]) == (["States.ALL"], STATES["RegisterModel"]["Next"])
     assert STATES["Promote"]["Next"] == "RegisterModel"
     assert STATES["Finish"]["Parameters"]["Payload"]["register_model.$"] == catcher["ResultPath"]
-    # Finish is reached without that state too, and a path that is not there would fail the run.
+    # Finish is also reached without that state, and a missing path would fail the run.
     assert STATES["Begin"]["Parameters"]["register_model"] == {}
 
 

@@ -25,7 +25,7 @@ NO_PATHS = ["a//b", "a/./c", "a/../c", "/a", "a/", "line\r\nbreak", "x\ttab"]
 
 @pytest.fixture(autouse=True)
 def moto_answers_boto3_alone():
-    """Here obstore asks a server."""
+    """Here obstore calls a server."""
 
 
 @pytest.fixture

@@ -435,7 +435,7 @@ class TestDays:
 
     @pytest.mark.parametrize(("age", "found"), [(20, 1), (21, 1), (22, 0)])
     def test_a_day_is_listed_until_it_is_three_weeks_old(self, s3, age, found):
-        """Fourteen days in the queue of failures, six hours of retries and five days of a transform fit in."""
+        """This covers fourteen days in the failure queue, six hours of retries and five days of a transform."""
         run(s3, Domino())
         commit(s3, "a", day=(NOW - timedelta(days=age)).date().isoformat())
         assert run(s3, Domino()).registered == found

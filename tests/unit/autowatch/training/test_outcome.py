@@ -305,7 +305,7 @@ def test_a_stopped_run_leaves_the_champion_serving_and_nothing_behind(aws, alert
 
 
 def test_a_clean_up_out_of_time_is_resumed(aws, alerts):
-    """From where it was: people are told once, when all is done."""
+    """It continues where it stopped: one mail is sent when all is done."""
     put_champion(aws, releasing="e-new")
     sagemaker = released_half_way()
 
@@ -327,7 +327,7 @@ def test_a_clean_up_out_of_time_is_resumed(aws, alerts):
 
 
 def test_a_failed_run_is_not_reported_twice(aws, alerts):
-    """But what its own clean-up could not remove is removed now."""
+    """But resources that its own clean-up could not delete are deleted now."""
     put_champion(aws)
     bucket = Bucket(aws.client("s3"), BUCKET)
     end_run(bucket, RUN, "failed", "The file has no column 'y'.", NOW)

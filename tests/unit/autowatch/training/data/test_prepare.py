@@ -297,7 +297,7 @@ def test_many_different_numbers_make_a_regression(s3, rows):
     assert [sum(column["counts"]) for column in counted] == [rows, rows]
 
 
-def test_numbers_that_are_nearly_all_the_smallest_are_recognised(s3):
+def test_a_regression_target_that_is_mostly_one_number_is_described(s3):
     claims = prices(1_000, price=lambda n: n if n % 37 == 0 else ("0", "0.0")[n % 2])
     prepare(s3, claims, replace(PREPARATION, problem_type="regression"))
     report = json.loads(read(s3, "models/r/data.json"))

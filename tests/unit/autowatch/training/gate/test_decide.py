@@ -29,7 +29,7 @@ ACTUAL = np.arange(ROWS) % 3
 
 
 def class_scores(strength, numbers=range(1, ROWS + 1), seed=1):
-    """Of a model whose probabilities lean towards the true label by so much."""
+    """Scores of a model whose probabilities lean towards the true label by this amount."""
     random = np.random.default_rng(seed)
     places = np.array(numbers) - 1
     scores = random.normal(size=(ROWS, 3))[places]
@@ -48,7 +48,7 @@ def class_scores(strength, numbers=range(1, ROWS + 1), seed=1):
 
 
 def number_scores(error, numbers=range(1, ROWS + 1), seed=1, sign=1):
-    """Of a model whose errors are so large."""
+    """Scores of a model with errors of this size."""
     random = np.random.default_rng(7)
     places = np.array(numbers) - 1
     actual = random.normal(100, 10, ROWS)[places]
@@ -62,7 +62,7 @@ def champion(contract, scores, run="old"):
 
 
 def kept(decision):
-    """As gate.json brings it back."""
+    """The decision after a round trip through gate.json."""
     return to_decision(json.loads(msgspec.json.encode(decision)))
 
 

@@ -198,7 +198,7 @@ def test_shuffling_finds_the_columns_that_the_model_uses(s3):
     assert names(found) == ["strong", "weak", "idle", "job"]
     strong, weak, idle, job = found.columns
     assert 0.05 < weak.value < strong.value
-    # What the model does not look at cannot change its answers.
+    # Columns that the model ignores cannot change its answers.
     assert (idle.value, idle.share, idle.lower, idle.upper) == (0, 0, 0, 0)
     assert job.value == 0
     assert strong.lower < strong.value < strong.upper

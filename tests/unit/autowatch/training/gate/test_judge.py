@@ -297,7 +297,7 @@ def test_the_batches_of_the_hold_out_do_not_matter(s3):
 
 
 def rare(row):
-    """Ranks as `good` does, and gives nobody more than 0.4."""
+    """Ranks as `good` does, with probabilities of at most 0.4."""
     return 0.4 * good(row)
 
 
@@ -351,7 +351,7 @@ def test_the_best_threshold_is_kept_with_unbiased_figures(s3, costs):
     best = max(decision.trade_off, key=lambda point: -point.cost if costs else point.f1)
     assert best.threshold == pytest.approx(threshold.value, abs=0.02)
     assert 0 < decision.metrics["f1"] < f1_score(positive, labels)
-    # A second try of the state finds the contract that the first has left.
+    # A retry of the state finds the contract that the first attempt wrote.
     assert without_times(judge(s3, serving(rare), rules=rules)) == without_times(decision)
     # The smoke test compares what the endpoint answers, which knows no threshold.
     assert set(read_smoke_test(Bucket(s3, BUCKET), RUN).labels) == {"no"}
@@ -377,7 +377,7 @@ def keep_unseen(s3, ranges, champion="old"):
 
 
 def test_the_champion_is_compared_only_on_rows_unknown_to_it(s3):
-    """It knows the labels of the first 700 rows by heart, which must not count."""
+    """It has memorised the labels of the first 700 rows, which must not count."""
     crown(s3)
     known = {row: n % 5 == 0 for n, row in enumerate(rows_of_holdout(s3)[:700])}
 
@@ -429,7 +429,7 @@ def test_records_about_another_champion_do_not_count(s3):
 
 
 class TestTheReference:
-    """Rows that those who write training files cannot write: a model of exchanged labels is good on its own alone."""
+    """A reference that writers of training files cannot change: a model of exchanged labels fails on it."""
 
     @pytest.fixture
     def reference(self, s3):

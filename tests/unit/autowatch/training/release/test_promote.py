@@ -45,7 +45,7 @@ RUN = Run(
 
 
 class Answers:
-    """An endpoint that answers what it is told to."""
+    """An endpoint with set answers."""
 
     name = ENDPOINT
 
@@ -174,7 +174,7 @@ def test_a_rolled_back_release_cannot_continue(s3, sagemaker):
 
 
 def test_a_stopped_run_neither_changes_the_endpoint_nor_takes_effect(s3, sagemaker):
-    """Its function is still at work when the execution has been stopped."""
+    """Its function is still running after the execution was stopped."""
     write_champion(Bucket(s3, BUCKET), replace(OLD, releasing="e-new"), None)
     sagemaker.put_endpoint(ENDPOINT, "e-new")
     begin_ending(Bucket(s3, BUCKET), RUN)
@@ -269,7 +269,7 @@ def undo(s3, sagemaker, run=RUN):
 
 
 def undo_until_done(s3, sagemaker, run=RUN):
-    """Calls again as the state machine does, with everything on its way arriving in between."""
+    """Calls repeatedly as the state machine does, and completes all changes in between."""
     for _ in range(5):
         try:
             return undo(s3, sagemaker, run)

@@ -1,4 +1,4 @@
-"""The end of a stack: whose logs go, and how long it waits for an endpoint."""
+"""The deletion of a stack: which logs are deleted, and how long it waits for an endpoint."""
 
 import boto3
 import pytest
@@ -20,7 +20,7 @@ EMPTY = {
 
 
 class Listed:
-    """SageMaker with these items, all of them the stack's own; what is asked of it is kept."""
+    """SageMaker with these items, all of this stack; requests are recorded."""
 
     def __init__(self, **items):
         self.items, self.asked, self.statuses = items, [], {}
