@@ -201,7 +201,7 @@ def _alerted(drift: DriftView) -> bool | None:
 
 def _trends(columns: Sequence[Column], earlier: Sequence[DaySummary | None]) -> dict[str, Sparkline]:
     if not any(summary and summary.sizes for summary in earlier):
-        # A line with only this day would say less than the figure beside it.
+        # A line with only this day would add nothing to the figure beside it.
         return {}
     trends = {}
     for column in columns:

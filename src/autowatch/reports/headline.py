@@ -97,7 +97,7 @@ def _without_drift(
             title,
             what,
             None,
-            "See the other model's rows below. Nothing, if that model has been replaced since.",
+            "See the other model's rows below, unless that model has been replaced since.",
         )
     title = "No drift"
     if quality is not None and quality.main.verdict == "good" and not quality.other_model:

@@ -125,7 +125,7 @@ def fail_run(
     A run that was refused before it began has nothing to clean up, and must not touch anything of another run.
 
     Raises:
-        EndpointBusy: an endpoint is on its way to another state; call again later.
+        EndpointBusy: an endpoint is in transition; call again later.
     """
     try:
         latest = read_latest(bucket)

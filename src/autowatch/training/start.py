@@ -221,7 +221,7 @@ def _check_ended(stepfunctions: "SFNClient", latest: Run, now: datetime) -> None
         return
     if answer["status"] == "RUNNING":
         raise RunInProgress(
-            f"Run {latest.run}, started {latest.started}, has not ended yet. Start again when it has."
+            f"Run {latest.run}, started {latest.started}, has not ended yet. Start again after that."
         )
     if now - answer["stopDate"] < _LONGEST_CLEAN_UP:
         raise StillEnding(

@@ -59,7 +59,7 @@ class DayReport:
 
     @property
     def parts(self) -> list[dict[str, Any]]:
-        """The judgement of each run's rows, the newest run's first."""
+        """The judgement of each run's rows, newest run first."""
         return [self.document, *self.document["other_runs"]]
 
     def claim(self) -> "DayReport":

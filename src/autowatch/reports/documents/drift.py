@@ -222,7 +222,7 @@ class DriftView:
 
     @property
     def runs(self) -> list[RunDrift]:
-        """The judgements of each run's rows, the newest run first."""
+        """The judgements of each run's rows, newest run first."""
         return [self.main, *self.other_runs]
 
     @property

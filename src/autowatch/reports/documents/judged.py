@@ -106,14 +106,14 @@ def read_numbers(document: Any) -> NumberView | None:
 
 
 def class_view(table: ClassTable) -> ClassView:
-    """The table as pages show it.
+    """The view of the table.
 
     Raises:
-        ValueError: its parts do not belong together.
+        ValueError: its parts do not match.
     """
     places = sorted(range(len(table.classes)), key=lambda place: -table.classes[place].rows)[:_MOST_CLASSES]
     if any(len(row) != len(table.classes) for row in table.confusion) or len(table.confusion) < len(places):
-        raise ValueError("the confusion matrix has another size than the labels")
+        raise ValueError("the confusion matrix does not match the labels")
     rows = []
     for place in places:
         figures, counts = table.classes[place], table.confusion[place]
@@ -143,14 +143,14 @@ def _bounded(figure: Bounded | None) -> str:
 
 
 def number_view(table: NumberTable) -> NumberView:
-    """The table as pages show it.
+    """The view of the table.
 
     Raises:
-        ValueError: its parts do not belong together.
+        ValueError: its parts do not match.
     """
     edges = table.edges
     if any(len(row) != len(edges) - 1 for row in table.counts) or len(table.counts) != max(len(edges) - 1, 0):
-        raise ValueError("the counts have another size than the edges")
+        raise ValueError("the counts do not match the edges")
     figures = [*edges, *(part for pair in table.error_quantiles for part in pair)]
     figures += [part for each in table.bias for part in (each.predicted, each.actual, each.bias)]
     figures += [end for each in table.bias for end in (each.lower, each.upper) if end is not None]

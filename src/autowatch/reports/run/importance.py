@@ -1,4 +1,4 @@
-"""What the page of a training run shows of the columns that the model uses."""
+"""The view of a run's column importance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

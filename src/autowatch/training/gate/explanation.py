@@ -23,7 +23,7 @@ _LARGEST = 8 * 1024 * 1024
 
 
 class NotExplained(AutowatchError):
-    """Autopilot did not explain the model, or its explanation does not fit the model's columns; the message tells."""
+    """Autopilot did not explain the model, or its explanation does not fit the columns; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _read_analysis(bucket: Bucket, run: str) -> _Analysis:
     if not place:
         raise NotExplained("Autopilot did not explain its best candidate.")
     if not place.startswith(f"{bucket.url(autopilot_folder(run))}/"):
-        raise NotExplained("Autopilot's explanation lies outside the folder of the run's job.")
+        raise NotExplained("Autopilot's explanation is outside the folder of the run's job.")
     prefix = place.removeprefix(bucket.url("")).rstrip("/")
     found = islice(bucket.list(f"{prefix}/"), _MOST_OBJECTS)
     analyses = [each for each in found if each["Key"].endswith(f"/{_FILE}")]

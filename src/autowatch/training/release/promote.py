@@ -179,7 +179,7 @@ def undo_run(
     The model of an earlier run that `run` was to release again also stays. Idempotent: call it until it succeeds.
 
     Raises:
-        EndpointBusy: an endpoint is on its way to another state; call again later.
+        EndpointBusy: an endpoint is in transition; call again later.
     """
     stop_job(sagemaker, job_name(run.run))
     try:

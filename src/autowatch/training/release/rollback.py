@@ -99,7 +99,7 @@ def _check_gate(bucket: Bucket, run: str) -> None:
             f"Run {run} does not exist or never reached its gate. Name a run that released a model."
         ) from error
     if not decision.passed:
-        raise NeverPassed(f"Run {run} did not pass its gate: {decision.reason} Name a run that did.")
+        raise NeverPassed(f"Run {run} did not pass its gate: {decision.reason} Name a run that passed.")
 
 
 def _check_artefacts(bucket: Bucket, run: str) -> Contract:
