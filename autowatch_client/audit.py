@@ -13,7 +13,7 @@ AUDIT_PREFIX = "audit/"
 
 @dataclass(frozen=True)
 class Auditor:
-    """Writes records in the name of one caller.
+    """Writes audit records on behalf of one caller.
 
     Attributes:
         by: the caller's ARN, as AWS STS gives it.

@@ -196,7 +196,9 @@ class Stack:
                 if (near := nearest(f"training/{path.name}", there)) is None and path.parent.is_dir():
                     near = nearest(path.name, [item.name for item in path.parent.glob("*.csv")])
                 hint = (
-                    f"Did you mean {near}?" if near else "`autowatch train` takes the newest of the bucket."
+                    f"Did you mean {near}?"
+                    if near
+                    else "`autowatch train` uses the newest file in the bucket."
                 )
                 raise KeyUnknownError(f"There is no file {path} here. {hint}")
             self.check_training(path)
@@ -321,7 +323,7 @@ class Stack:
     ) -> list[Scored]:
         """Scores files or a DataFrame, waits, and downloads predictions and rejected rows.
 
-        All files are checked before the first is uploaded; then up to four are under way at once.
+        All files are checked before the first is uploaded; then up to four are processed at once.
 
         Args:
             out: the folder for predictions; by default that of each file, or the current one for a DataFrame.

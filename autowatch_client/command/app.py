@@ -92,4 +92,4 @@ def _sentence(error: BotoCoreError | ClientError) -> str:
             )
         if code in _EXPIRED:
             return f"AWS rejects these credentials ({code}). Log in again."
-    return f"The request to AWS failed: {error}. A run that was started goes on; `autowatch runs` shows it."
+    return f"The request to AWS failed: {error}. A started run continues; `autowatch runs` shows it."

@@ -15,7 +15,7 @@ class Example:
 
     Attributes:
         columns: their names, the key first and the target last.
-        draw: gives a row; its second argument is 1, or `change` in July.
+        draw: returns a row; its second argument is 1, or `change` in July.
         rows, target, after: in words what a row is, what the target says, and what has changed in July.
     """
 
@@ -55,7 +55,7 @@ class ExampleFiles:
     Attributes:
         training: rows with the target.
         june: other rows, without it.
-        june_labels: their keys, and what came true.
+        june_labels: their keys and true labels.
         july: rows after something has changed, without the target.
     """
 

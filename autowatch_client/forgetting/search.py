@@ -139,7 +139,7 @@ class _Hunt:
         return len(self._ids)
 
     def inputs(self, prefix: str) -> Iterable[Found]:
-        """Files under inference/ and training/: by key; where scored, by row number too."""
+        """Files under inference/ and training/: by key and, if scored, by row number."""
         is_scored = prefix == "inference/"
 
         def matcher(version: StoredVersion, header: list[str]) -> Callable[[Row], bool]:
@@ -209,7 +209,7 @@ class _Hunt:
         return self._search(prefix, matcher)
 
     def runs(self) -> Iterable[Found]:
-        """What runs keep of their training data.
+        """The training data that runs keep.
 
         The two parts have no key. If the training file had the person's rows, they are removed whole: nothing reads
         them after the run, and the training file still has all other rows. The smoke test loses those rows that agree

@@ -148,7 +148,7 @@ def delegates(need: Need, resource: Iterable[Statement], account: str) -> bool:
 def speaks_of(statement: Statement, caller: Caller) -> bool:
     """Whether a statement of a policy on a resource concerns the caller.
 
-    One that allows an account leaves it to that account's own policies, so it allows none of its roles by itself.
+    One that allows an account leaves it to that account's own policies, so it alone does not allow its roles.
     """
     names = {caller.service} if caller.service else {caller.arn, caller.role_arn}
     if not caller.service and (not caller.role_arn or statement.effect == "Deny"):

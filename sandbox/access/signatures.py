@@ -78,7 +78,7 @@ def verify(
         code = "InvalidAccessKeyId" if service == "s3" else "UnrecognizedClientException"
         raise SignatureRefused(code, "The AWS Access Key Id you provided does not exist in our records.")
     if claim.is_presigned and service != "s3":
-        raise SignatureRefused("NotImplemented", "The sandbox takes presigned URLs for S3 alone.")
+        raise SignatureRefused("NotImplemented", "The sandbox accepts presigned URLs only for S3.")
     _check_time(claim, environ, now or datetime.now(UTC))
     payload = _payload_hash(environ, body, claim)
     expected = _sign(environ, claim, key, service, region, payload)

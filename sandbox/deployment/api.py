@@ -118,7 +118,7 @@ class CloudFormation:
 
     def _delete_stack(self, request: Parameters) -> None:
         if request.get("DeletionMode", "STANDARD") != "STANDARD":
-            raise TemplateError("The sandbox has no DeletionMode but STANDARD.")
+            raise TemplateError("The sandbox supports only the DeletionMode STANDARD.")
         try:
             stack = self._stacks.find(request["StackName"])
         except NotFoundError:

@@ -26,7 +26,7 @@ class V0:
     def register_model(self, request: Request) -> Response:
         """Documented: the call, and the name in `modelMetadata`. Observed (later dialect): `id` and `ingestionStatus`.
 
-        The name may stand beside it as well, as saved requests of the first dialect have it.
+        The name may also be beside it, as in saved requests of the first dialect.
         """
         body = read_object(request)
         named = read_member(body, "modelMetadata") if "modelMetadata" in body else body

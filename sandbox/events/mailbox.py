@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Mail:
-    """One delivered e-mail; the body's lines end in a plain newline, the last one too."""
+    """One delivered e-mail; every line of the body ends with a plain newline."""
 
     sender: str
     recipient: str

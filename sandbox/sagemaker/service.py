@@ -126,7 +126,7 @@ class SageMaker:
     def _answer(self, environ: Environ, request_id: str) -> Answer:
         invocation = _INVOCATIONS.fullmatch(environ["PATH_INFO"])
         if environ["REQUEST_METHOD"] != "POST":
-            raise UnknownOperationException("SageMaker takes POST requests only.")
+            raise UnknownOperationException("SageMaker accepts only POST requests.")
         if invocation:
             return self._invoke(environ, invocation[1], request_id)
         return self._control(environ)

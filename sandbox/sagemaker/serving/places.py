@@ -13,9 +13,9 @@ class Places:
         """The start time of each place, past or planned."""
 
     def take(self, cold_start_seconds: float, limit_seconds: float) -> float | None:
-        """Waits until a place has started; returns its start time, or None after `limit_seconds`. The start continues.
+        """Waits until a place has started; returns its start time, or None after `limit_seconds`.
 
-        The place goes on starting all the same.
+        After that the place keeps starting.
         """
         now = time.monotonic()
         with self._lock:
