@@ -1,7 +1,8 @@
 """Requests of functions on rare paths and after failures, which no other test makes.
 
-Each is made by the function's own code, or as a single request, with the keys of the function's role. `make
-permissions` records them, and `tests/template/test_mutations.py` uses the records to check that a permission is still needed.
+Each is made by the function's own code, or as a single request, with the keys of the function's role.
+`make permissions` records them, and `tests/template/test_mutations.py` uses the records to check that a permission is
+still needed.
 """
 
 import contextlib
