@@ -262,7 +262,7 @@ def _dot(point: CalibrationPoint, most_rows: int) -> Dot:
 
 
 def _wilson(share: float, rows: int) -> tuple[float, float]:
-    """Wilson's interval, as in `share_estimate`, which needs scipy; the states that write the page do not have scipy."""
+    """Wilson's interval, as in `share_estimate`, which needs scipy; the states that write the page lack it."""
     if rows < 1:
         return share, share
     centre = (share + _Z**2 / (2 * rows)) / (1 + _Z**2 / rows)
