@@ -42,11 +42,10 @@ def keep_story(story: Story, folder: Path, data: str) -> Kept:
         _keep_day(number, judged, folder / "reports")
         for number, judged in enumerate((story.first_day, story.second_day, story.last_day), 1)
     )
-    for day in days:
-        runs = tuple(
-            _write(day.parents[2] / "models" / released.run / "report.html", released.page)
-            for released in (story.first_release, story.second_release)
-        )
+    runs = tuple(
+        days[-1].parents[2] / "models" / released.run / "report.html"
+        for released in (story.first_release, story.second_release)
+    )
     mails = tuple(_keep_mail(number, mail, folder / "mail") for number, mail in enumerate(story.mails, 1))
     index = folder / "index.html"
     index.write_text(_page(story, folder, data, days, runs, mails), encoding="utf-8")
@@ -68,8 +67,8 @@ def harm(story: Story) -> str:
 def _keep_day(number: int, judged: Judged, folder: Path) -> Path:
     kept = folder / f"{number}-{judged.verdict.replace(' ', '-')}"
     for key, data in judged.reports.items():
-        _write(kept / "reports" / key, data)
-    return kept / "reports" / judged.page
+        _write(kept / key, data)
+    return kept / judged.page
 
 
 def _keep_mail(number: int, mail: Mail, folder: Path) -> Path:

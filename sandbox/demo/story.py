@@ -62,7 +62,6 @@ class Released:
     rows: int
     candidate: str
     holdout_auc: float
-    page: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -91,10 +90,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class Judged:
-    """The daily run's verdict on the day. `reports`: the objects under reports/ after it, by their key there.
+    """The daily run's verdict on the day.
 
     Attributes:
-        page: the key of the day's page among them.
+        page: the key of the day's page.
+        reports: the objects under reports/ and all run pages after the daily run, by key.
     """
 
     verdict: str
@@ -247,7 +247,6 @@ class _Stage:
             rows=output["prepare"]["value"]["rows"],
             candidate=output["job"]["value"]["best_candidate"],
             holdout_auc=output["gate"]["value"]["metrics"]["auc"],
-            page=self._read(f"models/{run}/report.html"),
         )
 
     def _state_of(self, arn: str) -> str:
@@ -346,7 +345,7 @@ class _Stage:
                 verdict=report["verdict"],
                 rows=report["rows"],
                 drifted_columns=tuple(report["drifted_columns"]),
-                page=self._report_key.removeprefix(_REPORTS).replace("drift.json", "index.html"),
+                page=self._report_key.replace("drift.json", "index.html"),
                 reports=self._reports(),
             )
             outcome.text = f"{judged.verdict}, {judged.rows:,} rows"
@@ -386,13 +385,15 @@ class _Stage:
         return found[0]["ETag"] if found else None
 
     def _reports(self) -> dict[str, bytes]:
-        return {key.removeprefix(_REPORTS): self._read(key) for key in self._keys(_REPORTS)}
+        run_pages = {key for key in self._keys("models/") if key.endswith("/report.html")}
+        return {key: self._read(key) for key in self._keys(_REPORTS) | run_pages}
 
     def _keys(self, prefix: str) -> set[str]:
         return {item["Key"] for item in self._objects(prefix)}
 
     def _objects(self, prefix: str) -> list[dict[str, Any]]:
-        return list(self._s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix).get("Contents", []))
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+        return [item for page in pages for item in page.get("Contents", [])]
 
     def _read_json(self, key: str) -> Any:
         return json.loads(self._read(key))

@@ -156,7 +156,15 @@ def two_files(world, tmp_path):
         (tmp_path / f"{name}.csv").write_text("age,job\n1,a\n")
 
 
-def test_an_interrupt_ends_the_waiting_for_all_files(two_files, monkeypatch, capsys):
+@pytest.fixture
+def interruptible():
+    """A shell's background job, such as a build, starts with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_ends_the_waiting_for_all_files(two_files, interruptible, monkeypatch, capsys):
     class Interrupting:
         def show(self, seconds, text):
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)

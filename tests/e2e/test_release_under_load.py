@@ -47,6 +47,8 @@ class Stack(ReleasedStack):
         self.scenes = 0
 
     def start_release(self, run):
+        # Written just before, since each release deletes the objects of runs that were never released.
+        self.add_run(run, FEATURES[run])
         return self.stepfunctions.start_execution(
             stateMachineArn=self.sandbox.outputs["TrainStateMachineArn"], input=json.dumps({"promote": run})
         )["executionArn"]
@@ -117,8 +119,6 @@ def stack(tmp_path_factory):
     folder = tmp_path_factory.mktemp("releases")
     with running_sandbox(parameters=PARAMETERS, state_dir=folder, retry_seconds=(0.05, 0.1)) as sandbox:
         stack = Stack(sandbox)
-        for run, features in FEATURES.items():
-            stack.add_run(run, features)
         execution = stack.start_release(FIRST)
         while stack.status(execution) == "RUNNING":
             time.sleep(0.1)
