@@ -125,7 +125,7 @@ def play(sandbox: Connection, early: Span, late: Span, progress: Progress) -> St
     """Plays the story.
 
     Raises:
-        StoryError: a step went otherwise.
+        StoryError: a step did not end as expected.
     """
     stage = _Stage(sandbox, progress)
     progress.chapter("1. Train on the early span")

@@ -1,4 +1,4 @@
-"""Autopilot jobs: CreateAutoMLJobV2 and what goes with it."""
+"""Autopilot jobs: CreateAutoMLJobV2 and related operations."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Batch Transform: CreateTransformJob and what goes with it."""
+"""Batch Transform: CreateTransformJob and related operations."""
 
 import tempfile
 import threading
