@@ -163,7 +163,7 @@ class TestStory:
         assert set(contract["importance"]) == {feature["name"] for feature in contract["features"]}
         assert sum(contract["importance"].values()) == pytest.approx(1, abs=0.01)
         page = s3.get_object(Bucket=bucket, Key=f"models/{run}/report.html")["Body"].read().decode()
-        assert "From Autopilot's explanation of the model" in page
+        assert "explanation of the model: each column" in page
 
     def test_the_report_names_the_drifted_columns(self, story):
         page = story.second_day.reports[story.second_day.page].decode()
