@@ -157,7 +157,7 @@ def test_half_a_configuration_is_an_error_that_names_the_rest(s3, domino, monkey
         monkeypatch.setenv(name, "")
     with pytest.raises(DominoHalfConfigured) as caught:
         app.lambda_handler({}, Context())
-    assert f"set {', '.join(named)} too" in str(caught.value)
+    assert f"also set {', '.join(named)}, or clear" in str(caught.value)
     assert domino.calls == []
 
 
