@@ -177,6 +177,8 @@ class Connection(asyncio.Protocol):
     async def _stream(self, source: Input, rows: int) -> None:
         parts = source.parts(rows)
         self._send_head(sum(end - start for start, end in parts))
+        if self._method == "HEAD":
+            return
         for start, end in parts:
             for position in range(start, end, PIECE):
                 await self._can_write.wait()
