@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from autowatch_client.errors import FileUnfitError, RefusedError
-from autowatch_client.objects import Bucket, Version, unheard
+from autowatch_client.objects import Bucket, Version, short_digest, unheard
 from autowatch_client.runs import main_measure
 from autowatch_client.tables import Table, write_table
 
@@ -144,7 +143,7 @@ def await_labels(
     """
     started, uploaded = time.monotonic(), datetime.now(UTC) - timedelta(seconds=2)
     name = upload.key.removeprefix("labels/").removesuffix(".csv")
-    mark = f"{name}-{sha256(upload.mark.encode()).hexdigest()[:16]}"
+    mark = f"{name}-{short_digest(upload.mark)}"
     while True:
         fragments = [
             key

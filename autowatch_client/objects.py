@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -30,6 +31,11 @@ _KEPT = (
     "SSEKMSKeyId",
 )
 """The properties, besides metadata, that a rewritten object keeps."""
+
+
+def short_digest(text: str) -> str:
+    """16 hexadecimal digits of the SHA-256, as in the keys of results and the ids of rows."""
+    return sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

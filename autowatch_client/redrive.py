@@ -3,12 +3,11 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Literal
 from urllib.parse import unquote_plus
 
 from autowatch_client.health import queues, stack_resources
-from autowatch_client.objects import Bucket, unheard
+from autowatch_client.objects import Bucket, short_digest, unheard
 
 _HIDDEN_SECONDS = 120
 _LONGEST_NAME_BYTES = 900
@@ -110,19 +109,13 @@ def _is_done(bucket: Bucket, event: Any) -> bool:
 def _has_result(bucket: Bucket, record: dict[str, Any]) -> bool:
     stored = record["s3"]["object"]
     name = _fit(unquote_plus(stored["key"]).removeprefix("inference/").removesuffix(".csv"))
-    stem = (
-        f"date={record['eventTime'][:10]}/{name}-{_digest(stored.get('versionId') or stored.get('eTag', ''))}"
-    )
+    stem = f"date={record['eventTime'][:10]}/{name}-{short_digest(stored.get('versionId') or stored.get('eTag', ''))}"
     return bucket.exists(f"predictions/{stem}.manifest.json") or bucket.exists(f"rejected/{stem}.error.json")
 
 
 def _fit(name: str) -> str:
     """The name as it appears in the keys of its results: a long name is cut and ends with a digest of the whole."""
-    whole, digest = name.encode(), _digest(name)
+    whole, digest = name.encode(), short_digest(name)
     if len(whole) <= _LONGEST_NAME_BYTES:
         return name
     return f"{whole[: _LONGEST_NAME_BYTES - len(digest) - 1].decode(errors='ignore')}-{digest}"
-
-
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()[:16]

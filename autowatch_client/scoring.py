@@ -4,13 +4,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autowatch_client.errors import FolderUnfitError, RefusedError
 from autowatch_client.frames import read_frame
-from autowatch_client.objects import Bucket, Version, unheard
+from autowatch_client.objects import Bucket, Version, short_digest, unheard
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -116,7 +115,7 @@ def _result_stems(upload: Version) -> Iterator[str]:
     name = upload.key.removeprefix("inference/").removesuffix(".csv")
     if len(name.encode()) > _LONGEST_NAME_BYTES:
         return
-    mark = sha256(upload.mark.encode()).hexdigest()[:16]
+    mark = short_digest(upload.mark)
     now = datetime.now(UTC)
     days = {(now - timedelta(days=back)).date().isoformat() for back in (0, 1)}
     for day in sorted(days, reverse=True):

@@ -151,7 +151,7 @@ def _renew_report(bucket: Bucket, key: str, traces: Traces, judge_anew: Callable
     pages = [each for name in ("drift.json", "index.html") for each in bucket.versions(f"{folder}{name}")]
     bucket.delete_versions([each for each in pages if not each.is_latest])
     if quotes_texts(bucket.read_json(key) or {}, traces.texts):
-        return [f"{folder} still quotes a text of theirs: {reason}"]
+        return [f"{folder} still quotes a text of this person: {reason}"]
     return []
 
 

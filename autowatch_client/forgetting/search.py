@@ -10,14 +10,13 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from hashlib import sha256
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
 from autowatch_client.forgetting.rows import NotSearchableError, Row, RowsFile
-from autowatch_client.objects import Bucket, StoredVersion
+from autowatch_client.objects import Bucket, StoredVersion, short_digest
 
 Action = Literal["take out", "remove", "take out of smoke test", "take out of profile", "judge anew"]
 
@@ -143,7 +142,7 @@ class _Hunt:
         is_scored = prefix == "inference/"
 
         def matcher(version: StoredVersion, header: list[str]) -> Callable[[Row], bool]:
-            by_key, digits = self._by_key(header), _digest(f"{version.key}\n{version.mark}")
+            by_key, digits = self._by_key(header), short_digest(f"{version.key}\n{version.mark}")
 
             def matches(row: Row) -> bool:
                 if not (by_key(row) or (is_scored and f"{digits}-{row.number}" in self._ids)):
@@ -228,22 +227,14 @@ class _Hunt:
             source = (contracts[run].get("training") or {}).get("key", "")
             if match.groupdict().get("reference"):
                 source = "reference/"
-            of_folder = source.endswith("/")
-            rows = [
-                row
-                for held, cells in self._trained.items()
-                if held == source or (of_folder and held.startswith(source))
-                for row in cells
-            ]
+            rows = [row for held, cells in self._trained.items() if _is_of(held, source) for row in cells]
             if rows:
                 self.traces.runs.add(run)
                 if _SMOKE_TEST.fullmatch(key):
                     yield from self._smoke_tests(key, versions, contracts[run]["features"], rows)
                 else:
                     yield Found(key, "remove", None, stale=tuple(versions))
-            elif self._person.keys and not any(
-                held == source or (of_folder and held.startswith(source)) for held in there
-            ):
+            elif self._person.keys and not any(_is_of(held, source) for held in there):
                 self.traces.not_searched[key] = "the training file that it was made from is gone"
 
     def _smoke_tests(
@@ -383,7 +374,12 @@ class _Hunt:
     def _rejected_lines(self, key: str) -> set[str]:
         source = self._manifest_of(key).get("input") or {}
         mark = source.get("version_id") or source.get("etag", "")
-        return set(map(str, self._lines.get(_digest(f"{source.get('key')}\n{mark}"), ())))
+        return set(map(str, self._lines.get(short_digest(f"{source.get('key')}\n{mark}"), ())))
+
+
+def _is_of(key: str, source: str) -> bool:
+    """Whether a file is the training source of a run, or below it if the source is a folder."""
+    return key == source or (source.endswith("/") and key.startswith(source))
 
 
 def manifest_key(key: str) -> str:
@@ -427,7 +423,3 @@ def _found(
 
 def _latest(versions: Iterable[StoredVersion]) -> StoredVersion | None:
     return next((version for version in versions if version.is_latest), None)
-
-
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()[:16]

@@ -408,7 +408,7 @@ def test_a_report_that_cannot_be_judged_again_is_named(s3):
         raise RefusedError(f"{day} has no baseline.")
 
     (sentence,) = erase(ClientBucket(s3, BUCKET), find(s3, **by_key()), refuse, NOBODY)
-    assert sentence == f"reports/date={DAY}/ still quotes a text of theirs: {DAY} has no baseline."
+    assert sentence == f"reports/date={DAY}/ still quotes a text of this person: {DAY} has no baseline."
 
 
 @pytest.fixture
