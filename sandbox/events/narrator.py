@@ -128,20 +128,11 @@ def _judged(document: dict[str, Any]) -> str | None:
     )
 
 
-_MEASURES = {
-    "auc": "AUC",
-    "macro_auc": "macro AUC",
-    "balanced_accuracy": "balanced accuracy",
-    "rmse": "RMSE",
-    "mae": "MAE",
-}
-
-
 def _measured(document: dict[str, Any]) -> str | None:
     if document.get("alerting"):
         return None
     name = (document.get("judged") or {}).get("measure", "auc")
     found = document["metrics"].get(name)
-    figure = f", {_MEASURES.get(name, name)} {found['value']:.3f}" if found else ""
+    figure = f", {name.replace('_', ' ').upper()} {found['value']:.3f}" if found else ""
     labelled = f"{document['rows_labelled']:,} of {document['rows_scored']:,} rows have labels"
     return f"{document['date']} measured: {document['verdict']}{figure}, {labelled}"
