@@ -9,7 +9,6 @@ import json
 import pytest
 from sklearn.datasets import load_diabetes, load_wine
 
-import autowatch_client
 from autowatch_client.examples.files import write_example
 from autowatch_client.tables import write_table
 from sandbox.client import running_sandbox
@@ -30,13 +29,6 @@ PARAMETERS = {
 def sandbox(tmp_path_factory):
     with running_sandbox(parameters=PARAMETERS, state_dir=tmp_path_factory.mktemp("types")) as sandbox:
         yield sandbox
-
-
-@pytest.fixture
-def stack(sandbox, monkeypatch):
-    for name, value in sandbox.environment.items():
-        monkeypatch.setenv(name, value)
-    return autowatch_client.connect()
 
 
 def renamed(path):

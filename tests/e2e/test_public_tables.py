@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import pytest
 
-import autowatch_client
 from sandbox.client import running_sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -90,13 +89,6 @@ KINDS = {
 def sandbox(tmp_path_factory):
     with running_sandbox(parameters=PARAMETERS, state_dir=tmp_path_factory.mktemp("tables")) as sandbox:
         yield sandbox
-
-
-@pytest.fixture
-def stack(sandbox, monkeypatch):
-    for name, value in sandbox.environment.items():
-        monkeypatch.setenv(name, value)
-    return autowatch_client.connect()
 
 
 @pytest.mark.parametrize("name", KINDS)

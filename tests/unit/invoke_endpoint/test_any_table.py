@@ -21,6 +21,7 @@ from tests.support.scoring_bucket import BUCKET, drop, read, read_document, read
 from tests.support.scoring_function import bucket_with_champion, handle, scoring_endpoint, set_environment
 from tests.support.stub_runtime import StubRuntime, model_error, probability_of
 
+# The oracle has its own copy of pandas' list, so that an omission in the code shows.
 MISSING = (
     "",
     "#N/A",
