@@ -408,14 +408,8 @@ class _Environment:
         self._process.wait(10)
 
     def _peak_megabytes(self) -> int:
-        """The process's peak resident size in MiB; 0 where the system does not report it (there is no /proc)."""
-        try:
-            with open(f"/proc/{self._process.pid}/status", encoding="ascii", errors="replace") as status:
-                for line in status:
-                    if line.startswith("VmHWM:"):
-                        self._last_peak = -(-int(line.split()[1]) // 1024)
-        except FileNotFoundError:
-            return self._last_peak
+        """The process's peak resident size in MiB; 0 where the system does not report it."""
+        self._last_peak = peak_megabytes(self._process.pid) or self._last_peak
         return self._last_peak
 
     def _variables(self) -> dict[str, str]:
@@ -513,6 +507,17 @@ class _Environment:
         self._init_seconds = time.monotonic() - self._started
         self._init_error = payload
         self._ready.set()
+
+
+def peak_megabytes(pid: int) -> int | None:
+    """The peak resident size of a process in MiB; None if it has ended, or if there is no /proc."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+            sizes = [line.split()[1] for line in status if line.startswith("VmHWM:")]
+    except (FileNotFoundError, ProcessLookupError):
+        # The file can be opened while the process lives, and no longer be read once it has been reaped.
+        return None
+    return -(-int(sizes[0]) // 1024) if sizes else None
 
 
 def _error(kind: str, message: str) -> _Answer:
