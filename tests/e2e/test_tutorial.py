@@ -22,7 +22,7 @@ FOLDERS = ("autowatch_client", "sandbox", "src", "statemachine", "layers", "requ
 # The parts of the output that differ between runs or machines.
 CHANGING = (
     (r"\b20\d{6}-\d{6}-[0-9a-f]{4}\b", "RUN"),
-    (r"\b20\d\d-\d\d-\d\d(T[\d:]+Z)?", "DATE"),
+    (r"(?<!\d)20\d\d-\d\d-\d\d(T[\d:]+Z)?", "DATE"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"execution:\S+", "execution:NAME"),
     (r"\barn:aws:states:\S+", "ARN"),
