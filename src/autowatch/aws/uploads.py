@@ -101,7 +101,7 @@ class Upload:
             self._upload_id = self._client.create_multipart_upload(**self._object, **self._kind)["UploadId"]
         if len(self._parts) >= _PARTS_AT_ONCE:
             self._parts[-_PARTS_AT_ONCE].result()
-        number, body = len(self._parts) + 1, b"".join(self._waiting)
+        number, body = len(self._parts) + 1, bytearray().join(self._waiting)
         self._parts.append(self._senders.submit(self._put_part, number, body))
         self._sent += len(body)
         self._waiting, self._waiting_bytes = [], 0
