@@ -106,7 +106,7 @@ class Upload:
         self._sent += len(body)
         self._waiting, self._waiting_bytes = [], 0
 
-    def _put_part(self, number: int, body: bytes) -> dict[str, Any]:
+    def _put_part(self, number: int, body: bytearray) -> dict[str, Any]:
         answer = self._of_upload(self._client.upload_part, PartNumber=number, Body=body)
         return {"PartNumber": number, "ETag": answer["ETag"]}
 

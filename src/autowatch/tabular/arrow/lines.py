@@ -36,7 +36,8 @@ def ended(lines: Column) -> bytes:
     if not len(lines):
         return b""
     ends = pa.array([0, len(lines)], pa.int32())
-    return content(pc.binary_join(pa.ListArray.from_arrays(ends, lines), "\n")) + b"\n"
+    text = pc.binary_join(pa.ListArray.from_arrays(ends, lines), "\n")
+    return b"".join([content_in_place(text), b"\n"])
 
 
 def join_in_orders(columns: Sequence[Column], order: Sequence[int]) -> tuple[Column, Column]:
