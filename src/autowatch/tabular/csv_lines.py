@@ -40,7 +40,7 @@ def csv_line(fields: Sequence[str]) -> str:
 
     The csv module of Python 3.11 leaves a carriage return unquoted if lines end in a line feed only.
     """
-    return ",".join([_quote(field, alone=len(fields) == 1) for field in fields])
+    return csv_lines([[field] for field in fields])[0]
 
 
 def split_lines(text: str) -> list[str]:
