@@ -59,6 +59,7 @@ def _read_usual(answer: bytes, rows: int, problem: Problem) -> Predictions | Non
         or fields.misfits
         or fields.rows != rows
         or rest.count(b'"') != rows
+        or b"\r" in rest
     ):
         return None
     predicted, _, *numbers = fields.columns

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autowatch.records.problem import Problem
@@ -221,6 +221,39 @@ def test_odd_answers_are_parsed_alike(rows, count):
 def test_answers_of_the_common_form_with_faults_are_parsed_alike(rows):
     text = "".join(",".join(row) + "\n" for row in rows).encode()
     slow, quick = (outcome(reader, text, len(rows), BINARY) for reader in READERS)
+    assert slow == quick
+
+
+PIECES = (
+    b'"',
+    b",",
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b']","[',
+    b"\xff",
+    b"'",
+    b" ",
+    b"0.5",
+    b"no",
+    b"[",
+    b"]",
+    b"\0",
+    b'""',
+    b"",
+)
+
+
+@given(
+    st.integers(1, 3),
+    st.lists(st.tuples(st.integers(0, 120), st.integers(0, 1), st.sampled_from(PIECES)), max_size=2),
+)
+@example(2, [(17, 0, b"\r")])
+def test_damaged_answers_of_the_common_form_are_parsed_alike(rows, damages):
+    answer = b"""no,0.9,"[0.9, 0.1]","['no', 'yes']"\n""" * rows
+    for place, removed, piece in damages:
+        answer = answer[:place] + piece + answer[place + removed :]
+    slow, quick = (outcome(reader, answer, rows, BINARY) for reader in READERS)
     assert slow == quick
 
 
