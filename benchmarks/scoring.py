@@ -10,6 +10,7 @@ a client that costs nothing.
 import csv
 import json
 import os
+import ssl
 import statistics
 import subprocess
 import sys
@@ -19,11 +20,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from autowatch.aws.objects import Bucket, ObjectVersion
 from autowatch.records.champion import Champion
@@ -88,10 +97,11 @@ class Figures:
 
 @dataclass(frozen=True)
 class Bench:
-    """The stub's address and its bucket."""
+    """The stub's address, its bucket, and the file of its certificate if it speaks HTTPS."""
 
     url: str
     s3: Any
+    certificate: str | None = None
 
     def measure(
         self, way: str, endpoint: str, rows: int, repetitions: int = 1, pinned: Sequence[str] = ()
@@ -107,7 +117,8 @@ class Bench:
         self._release(endpoint)
         python = [str(environments().model_python)] if way == "pandas" else LAMBDA
         before = self._usage()
-        output = _run([*pinned, *python, "-m", "benchmarks.scoring_ways", way, endpoint, str(rows)], self.url)
+        command = [*pinned, *python, "-m", "benchmarks.scoring_ways", way, endpoint, str(rows)]
+        output = _run(command, self.url, self.certificate)
         after = self._usage()
         return Figures(
             rows=rows,
@@ -130,23 +141,29 @@ class Bench:
         Bucket(self.s3, BUCKET).write_json(CHAMPION_KEY, asdict(champion))
 
     def _usage(self) -> dict[str, float]:
-        with urllib.request.urlopen(f"{self.url}/_usage", timeout=60) as answer:
+        trusted = ssl.create_default_context(cafile=self.certificate) if self.certificate else None
+        with urllib.request.urlopen(f"{self.url}/_usage", timeout=60, context=trusted) as answer:
             usage: dict[str, float] = json.load(answer)
         return usage
 
 
-def _client(url: str) -> Any:
+def _client(url: str, certificate: str | None) -> Any:
     return boto3.client(
         "s3",
         "us-east-1",
         endpoint_url=url,
+        verify=certificate,
+        # The stub keeps bodies as they are sent, so they must not be in chunks.
+        config=Config(request_checksum_calculation="when_required"),
         aws_access_key_id="benchmark",
         aws_secret_access_key="benchmark",
     )
 
 
-def _run(command: list[str], url: str) -> str:
+def _run(command: list[str], url: str, certificate: str | None = None) -> str:
     environment = ENVIRONMENT | {"AWS_ENDPOINT_URL": url}
+    if certificate:
+        environment["AWS_CA_BUNDLE"] = certificate
     done = subprocess.run(
         command, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, timeout=600
     )
@@ -154,21 +171,50 @@ def _run(command: list[str], url: str) -> str:
 
 
 @contextmanager
-def running_stub() -> Iterator[Bench]:
-    """Runs the stub, with a champion in its bucket, for the duration of the block."""
+def running_stub(secure: bool = False) -> Iterator[Bench]:
+    """Runs the stub, with a champion in its bucket, for the duration of the block; it speaks HTTPS if `secure`."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
         write_bank_marketing(path, GENERATED_ROWS)
         _write_rejects(path)
-        command = [sys.executable, "-m", "benchmarks.scoring_stub", folder]
+        certificate = _write_certificate(Path(folder) / "certificate.pem") if secure else None
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.scoring_stub",
+            folder,
+            *([certificate] if secure else []),
+        ]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             try:
-                url = f"http://127.0.0.1:{process.stdout.readline().strip()}"
-                bench = Bench(url, _client(url))
+                url = f"http{'s' * secure}://127.0.0.1:{process.stdout.readline().strip()}"
+                bench = Bench(url, _client(url, certificate), certificate)
                 _describe_model(bench.s3, path)
                 yield bench
             finally:
                 process.terminate()
+
+
+def _write_certificate(path: Path) -> str:
+    """Writes a certificate of 127.0.0.1 that is its own authority, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + certificate.public_bytes(Encoding.PEM)
+    )
+    return str(path)
 
 
 def _write_rejects(path: Path) -> None:
@@ -290,6 +336,17 @@ def show_rejects(bench: Bench, rows: int) -> None:
     print(f"One row in a hundred rejected, endpoint at once: {cpu:.2f} CPU s per 10⁶ rows, all told.")
 
 
+def show_https(rows: int) -> None:
+    """Prints the cost of HTTPS, where botocore does not hash what it uploads; HTTP and HTTPS in turn."""
+    with running_stub() as plain, running_stub(secure=True) as secure:
+        cpu: dict[str, list[float]] = {"HTTP": [], "HTTPS": []}
+        for _ in range(REPETITIONS):
+            for name, bench in (("HTTP", plain), ("HTTPS", secure)):
+                cpu[name].append(bench.measure("function", AT_ONCE, rows).cpu)
+        each = (f"{name} {statistics.median(seconds) / rows * 1e6:.2f}" for name, seconds in cpu.items())
+        print(f"CPU s per 10⁶ rows, endpoint at once: {', '.join(each)}.")
+
+
 def show_one_core(bench: Bench, rows: int) -> None:
     """Prints the speed of the function on one processor, as in Lambda at 1,769 MB, with an immediate endpoint."""
     core = str(min(os.sched_getaffinity(0)))
@@ -327,8 +384,8 @@ def show_cold_start(url: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs everything, or the named parts: ways, memory, core, rejects, slow, cold."""
-    parts = arguments or ("ways", "memory", "core", "rejects", "slow", "cold")
+    """Runs everything, or the named parts: ways, memory, core, rejects, slow, cold, https."""
+    parts = arguments or ("ways", "memory", "core", "rejects", "slow", "cold", "https")
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"{os.cpu_count()} processors, load before the run {load}, Python {sys.version.split()[0]}\n")
     with running_stub() as bench:
@@ -349,6 +406,9 @@ def main(arguments: Sequence[str]) -> None:
             print()
         if "cold" in parts:
             show_cold_start(bench.url)
+            print()
+    if "https" in parts:
+        show_https(max(SIZES))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """An endpoint and a bucket with almost no cost, as a separate process for benchmarks/scoring.py.
 
-    python -m benchmarks.scoring_stub FOLDER
+    python -m benchmarks.scoring_stub FOLDER [CERTIFICATE]
 
-Prints its port. An endpoint named `stub-40-10` answers after 40 ms plus 10 µs per row; the answers are prebuilt. The
-bucket keeps objects under `models/` and discards all others. `inference/<name>-<rows>.csv` is the header of
-FOLDER/<name>.csv followed by its rows, repeated as needed and generated on request. `GET /_usage` returns the CPU
-seconds used and the requests answered.
+Prints its port. With a certificate, a PEM file that also has its key, it speaks HTTPS. An endpoint named `stub-40-10`
+answers after 40 ms plus 10 µs per row; the answers are prebuilt. The bucket keeps objects under `models/` and discards
+all others. `inference/<name>-<rows>.csv` is the header of FOLDER/<name>.csv followed by its rows, repeated as needed
+and generated on request. `GET /_usage` returns the CPU seconds used and the requests answered.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import io
 import json
 import mmap
 import re
+import ssl
 import sys
 import time
 from functools import cache
@@ -24,6 +25,8 @@ from urllib.parse import unquote, urlsplit
 
 ANSWER_ROWS = 50_000
 PIECE = 1 << 18
+LAST_CHUNK = b"\r\n0\r\n\r\n"
+"""The end of a body in HTTP's chunks, in which botocore sends uploads over HTTPS."""
 
 
 class Answers:
@@ -88,8 +91,9 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, stub: Stub) -> None:
         self._stub = stub
-        self._head = b""
+        self._head = self._tail = b""
         self._missing = 0
+        self._is_chunked = False
         self._can_write = asyncio.Event()
         self._can_write.set()
 
@@ -112,12 +116,16 @@ class Connection(asyncio.Protocol):
                 self._head = head
                 return
             self._begin(head.decode("latin-1"))
-        self._missing -= len(data)
+        if self._is_chunked:
+            self._tail = (self._tail + data[-len(LAST_CHUNK) :])[-len(LAST_CHUNK) :]
+            self._missing = self._tail != LAST_CHUNK
+        else:
+            self._missing -= len(data)
         self._lines += data.count(b"\n")
         if self._keep is not None:
             self._keep.append(data)
         if not self._missing:
-            self._head = b""
+            self._head = self._tail = b""
             self._answer()
 
     def _begin(self, head: str) -> None:
@@ -126,6 +134,7 @@ class Connection(asyncio.Protocol):
         self._path = unquote(self._url.path)
         length = re.search(r"(?i)\r\ncontent-length: *(\d+)", head)
         self._missing = int(length[1]) if length else 0
+        self._is_chunked = re.search(r"(?i)\r\ntransfer-encoding: *chunked", head) is not None
         self._lines = 0
         self._keep: list[bytes] | None = [] if "/models/" in self._path else None
         if re.search(r"(?i)\r\nexpect: *100-continue", head):
@@ -190,13 +199,19 @@ class Connection(asyncio.Protocol):
                 self._transport.write(source.read(position, min(position + PIECE, end)))
 
 
-async def serve(folder: Path) -> None:
+async def serve(folder: Path, certificate: Path | None = None) -> None:
     """Serves until the process ends."""
     stub = Stub(folder)
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(stub), "127.0.0.1", 0)
+    secure = None
+    if certificate:
+        secure = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        secure.load_cert_chain(certificate)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(stub), "127.0.0.1", 0, ssl=secure
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1])))
+    asyncio.run(serve(*map(Path, sys.argv[1:])))
