@@ -218,13 +218,15 @@ def _score(
         row_id = contract.row_id_in(table.header)
         neutralise = settings.neutralise_formulas
         rows = _Rows(arrival, table.header, row_id, predictions, rejected, baseline.run, neutralise)
-        batches = score_table(
+        scored = score_table(
             table, contract, endpoint, settings.limits, baseline, arrival.file.size, neutralise
         )
-        for number, batch in enumerate(batches, start=1):
-            rows.write(batch)
-            if number % _BATCHES_A_RELEASE == 0:
-                pa.default_memory_pool().release_unused()
+        # If a write fails, the threads must have ended before anything is tried again.
+        with closing(scored) as batches:
+            for number, batch in enumerate(batches, start=1):
+                rows.write(batch)
+                if number % _BATCHES_A_RELEASE == 0:
+                    pa.default_memory_pool().release_unused()
         rows.check(table.rows_read, settings.max_rejected_percent)
         force.check()
         counts = rows.counts.build()

@@ -409,6 +409,18 @@ def test_a_failure_leaves_nothing(s3, content, error, monkeypatch):
     assert s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
 
 
+def test_a_failed_write_ends_all_threads(s3, monkeypatch):
+    def fail(*_):
+        raise LookupError
+
+    monkeypatch.setattr(predictions._Rows, "write", fail)
+    # Its traceback holds the frames, which would keep what they iterate over.
+    with pytest.raises(LookupError) as failure:
+        score(s3, drop(s3, "age,job\n" + "1,x\n" * 5000), limits=ScoringLimits(max_batch_rows=10))
+    assert failure.traceback
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("score")]
+
+
 def test_large_predictions_go_in_parts(s3, monkeypatch):
     monkeypatch.setattr("autowatch.aws.uploads.PART_BYTES", 5 * 1024 * 1024)
     rows = [(str(number % 100), "x" * 1000) for number in range(13_000)]
