@@ -101,12 +101,12 @@ class Upload:
             self._upload_id = self._client.create_multipart_upload(**self._object, **self._kind)["UploadId"]
         if len(self._parts) >= _PARTS_AT_ONCE:
             self._parts[-_PARTS_AT_ONCE].result()
-        number, body = len(self._parts) + 1, bytearray().join(self._waiting)
+        number, body = len(self._parts) + 1, b"".join(self._waiting)
         self._parts.append(self._senders.submit(self._put_part, number, body))
         self._sent += len(body)
         self._waiting, self._waiting_bytes = [], 0
 
-    def _put_part(self, number: int, body: bytearray) -> dict[str, Any]:
+    def _put_part(self, number: int, body: bytes) -> dict[str, Any]:
         answer = self._of_upload(self._client.upload_part, PartNumber=number, Body=body)
         return {"PartNumber": number, "ETag": answer["ETag"]}
 
