@@ -17,8 +17,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 Answer = dict[str, Any]
 Way = Callable[[Path, Path, Path], Answer]
 
@@ -27,11 +25,10 @@ def autowatch_way() -> Way:
     """Raw profile and verdict, as in the two functions."""
     from autowatch.monitoring.drift.judge import DriftRules, judge
     from autowatch.scoring.raw_profile import profile_table
-    from autowatch.tabular.profile import Baseline
     from autowatch.tabular.table import read_table
 
     def decide(baseline_path: Path, _: Path, current: Path) -> Answer:
-        baseline = msgspec.json.decode(baseline_path.read_text(), type=Baseline)
+        baseline = _read_baseline(baseline_path)
         with current.open("rb") as file:
             profile = profile_table(read_table(iter(lambda: file.read(1 << 20), b"")), baseline).profile
         return _answer(judge(baseline, profile, DriftRules()), profile.columns)
@@ -46,8 +43,6 @@ def pandas_way(precision: str | None = None) -> Way:
     from scipy.spatial.distance import jensenshannon
     from scipy.stats import chi2_contingency
 
-    from autowatch.tabular.profile import Baseline
-
     def counts_of(series: Any, bins: Any) -> list[int]:
         if bins.type == "numeric":
             stretches = np.searchsorted(bins.cuts, series.dropna(), side="right")
@@ -57,7 +52,7 @@ def pandas_way(precision: str | None = None) -> Way:
         return bins.count(series.fillna("").value_counts().to_dict())
 
     def decide(baseline_path: Path, _: Path, current: Path) -> Answer:
-        baseline = msgspec.json.decode(baseline_path.read_text(), type=Baseline)
+        baseline = _read_baseline(baseline_path)
         types = {column.name: float if column.type == "numeric" else str for column in baseline.columns}
         frame = pd.read_csv(current, dtype=types, sep=_delimiter(current), float_precision=precision)
         counts, drifted, statistics = {}, [], {}
@@ -80,10 +75,10 @@ def duckdb_way() -> Way:
     import duckdb
 
     from autowatch.monitoring.drift.judge import DriftRules, judge
-    from autowatch.tabular.profile import Baseline, Profile
+    from autowatch.tabular.profile import Profile
 
     def decide(baseline_path: Path, _: Path, current: Path) -> Answer:
-        baseline = msgspec.json.decode(baseline_path.read_text(), type=Baseline)
+        baseline = _read_baseline(baseline_path)
         bins = baseline.columns
         types = {item.name: "DOUBLE" if item.type == "numeric" else "VARCHAR" for item in bins}
         aggregates = ", ".join(_histogram(item) for item in bins)
@@ -130,6 +125,14 @@ WAYS: Mapping[str, Callable[[], Way]] = {
     "duckdb": duckdb_way,
     "evidently": evidently_way,
 }
+
+
+def _read_baseline(path: Path) -> Any:
+    import msgspec
+
+    from autowatch.tabular.profile import Baseline
+
+    return msgspec.json.decode(path.read_text(), type=Baseline)
 
 
 def _answer(report: Any, counts: Mapping[str, Any]) -> Answer:
