@@ -9,8 +9,8 @@ from typing import TypeVar
 _MOST_BYTES = 40_000_000
 """The most bytes that are prepared but not yet consumed: it bounds the memory for wide rows."""
 
-MOST_WAITING = 5
-"""How many results may wait for consumption, besides those in progress, unless the caller says otherwise."""
+_WAITING = 5
+"""How many results may wait for consumption besides those in progress."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -22,7 +22,6 @@ def work_ahead(
     at_once: int,
     size: Callable[[Item], int],
     stopped: threading.Event,
-    waiting: int = MOST_WAITING,
 ) -> Generator[Result]:
     """Yields the result of `work` for each item, in order; the first error ends it.
 
@@ -35,9 +34,8 @@ def work_ahead(
         at_once: how many threads.
         size: how many bytes an item holds.
         stopped: set at the end, so that `work` can stop waiting.
-        waiting: how many results may wait for consumption besides those in progress.
     """
-    window = _Window(at_once, at_once + waiting)
+    window = _Window(at_once + 1, at_once + 1 + _WAITING)
     # For each item its size and the future result; after the last one a marker, or why there are no more.
     made: SimpleQueue[tuple[int, Future[Result]] | BaseException | None] = SimpleQueue()
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="score")

@@ -36,37 +36,26 @@ def read_answer(answer: bytes, rows: int, problem: Problem) -> Predictions:
 def _read_usual(answer: bytes, rows: int, problem: Problem) -> Predictions | None:
     """Parses lines like `no,0.93,"[0.93, 0.07]","['no', 'yes']"` that all list the labels in the same way.
 
-    The same end of all lines is cut off, and the rest is cut at every comma. If the only quote in it is where the list
-    of probabilities begins, each field is a label or a number. Otherwise, and if anything is wrong, the result is None.
+    The lines are cut at every comma, even in quotes. If each row has four quotes, and they are where the two lists
+    begin and end, each list is a field. Otherwise, and if anything is wrong, the result is None.
     """
-    answer = answer if answer.endswith(b"\n") else answer + b"\n"
-    line = answer[: answer.find(b"\n")]
-    _, _, listed = line.partition(b']","[')
-    items, quote, more = listed.partition(b'"')
-    if not quote or more or not items.endswith(b"]"):
-        return None
-    label_list = f"[{items.decode(errors='replace')}"
-    if "\ufffd" in label_list:
-        return None
-    end = b']","[' + listed + b"\n"
-    # Several times as fast as the method of bytes.
-    rest = pc.replace_substring(pa.scalar(answer), end, b"\n").as_py()
     labels = problem.labels
-    fields = read_fields(rest, ",", 2 + len(labels), quotes=False)
-    if (
-        len(answer) - len(rest) != rows * (len(end) - 1)
-        or fields is None
-        or fields.misfits
-        or fields.rows != rows
-        or rest.count(b'"') != rows
-        or b"\r" in rest
+    fields = read_fields(answer, ",", 2 + 2 * len(labels), quotes=False)
+    if fields is None or fields.misfits or fields.rows != rows or answer.count(b'"') != 4 * rows:
+        return None
+    predicted, _, *items = fields.columns
+    numbers, listed = items[: len(labels)], items[len(labels) :]
+    label_list = ",".join(column[0].as_py() for column in listed)
+    if not (
+        label_list.startswith('"')
+        and label_list.endswith('"')
+        and all(_hold(pc.equal(column, column[0])) for column in listed)
+        and _hold(pc.starts_with(numbers[0], '"['))
+        and _hold(pc.ends_with(numbers[-1], ']"'))
     ):
         return None
-    predicted, _, *numbers = fields.columns
-    if not _hold(pc.starts_with(numbers[0], '"[')):
-        return None
     check_labels(predicted.unique().to_pylist(), labels)
-    places = label_places([label_list], labels)[label_list]
+    places = label_places([label_list[1:-1]], labels)[label_list[1:-1]]
     return _with_probabilities(predicted, problem, lambda place: numbers[places[place]])
 
 

@@ -138,14 +138,6 @@ def _score_batches(scoring: "_Scoring", endpoint: Endpoint) -> Generator[ScoredB
             yield scoring.finish(batch, answer)
 
 
-@dataclass(frozen=True)
-class _Read:
-    """Consecutive rows as they were read, and how many bytes of the table had been read by then."""
-
-    rows: Rows
-    bytes_read: int
-
-
 class _Scoring:
     """What happens to rows before they are sent, in one thread, and to the answers, in another."""
 
@@ -179,21 +171,20 @@ class _Scoring:
         }
 
     def batches(self) -> Generator[_Batch]:
-        """Rows are read in one thread and prepared in another, and then combined into requests."""
+        """Rows are prepared while they are in the processor's cache, and then combined into requests."""
         held: list[_Batch] = []
         rows = size = 0
-        ahead = work_ahead(self._reads(), self._prepare, 1, lambda read: read.rows.size, Event(), waiting=0)
-        with closing(ahead) as prepared:
-            for batch, bytes_read in prepared:
-                self._requests.made(len(batch.payload), bytes_read)
-                rows, size = rows + len(batch.numbers), size + len(batch.payload)
-                if held and (
-                    rows > self.limits.max_batch_rows or self._requests.is_full(size, len(batch.payload))
-                ):
-                    yield _join(held)
-                    self._requests.sent(size - len(batch.payload))
-                    held, rows, size = [], len(batch.numbers), len(batch.payload)
-                held.append(batch)
+        for read in read_rows(self._table, self.limits.max_batch_rows):
+            batch = self._prepare(read)
+            self._requests.made(len(batch.payload), self._table.bytes_read)
+            rows, size = rows + len(batch.numbers), size + len(batch.payload)
+            if held and (
+                rows > self.limits.max_batch_rows or self._requests.is_full(size, len(batch.payload))
+            ):
+                yield _join(held)
+                self._requests.sent(size - len(batch.payload))
+                held, rows, size = [], len(batch.numbers), len(batch.payload)
+            held.append(batch)
         yield _join(held)
 
     def finish(self, batch: _Batch, answer: Answer) -> ScoredBatch:
@@ -220,12 +211,8 @@ class _Scoring:
             predictions = Predictions((labels, *predictions.columns[1:]))
         return ScoredBatch(numbers, self._layout, lines, predictions, rejected, profile)
 
-    def _reads(self) -> Generator[_Read]:
-        for rows in read_rows(self._table, self.limits.max_batch_rows):
-            yield _Read(rows, self._table.bytes_read)
-
-    def _prepare(self, read: _Read) -> tuple[_Batch, int]:
-        checked = self._checker.check(read.rows)
+    def _prepare(self, rows: Rows) -> _Batch:
+        checked = self._checker.check(rows)
         rows, layout = checked.rows, self._layout
         columns = rows.columns if rows.is_plain else [quoted(column) for column in rows.columns]
         if layout.forms or len(layout.features) == 1:
@@ -235,8 +222,7 @@ class _Scoring:
             payload = ended(features)
         profile = profile_of(self._baseline, len(own), checked.counts)
         neutralised = _neutralised(rows.columns) if self._neutralise else None
-        batch = _Batch(rows.numbers, rows.lines, payload, own, checked.rejected, profile, neutralised)
-        return batch, read.bytes_read
+        return _Batch(rows.numbers, rows.lines, payload, own, checked.rejected, profile, neutralised)
 
     def _recount(self, lines: Column) -> Profile:
         """The profile of the remaining rows of a batch, given as CSV: sketches cannot be subtracted."""

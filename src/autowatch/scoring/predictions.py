@@ -55,7 +55,7 @@ _FILLED = 0.97
 """How full requests are planned to be, because rows differ in length."""
 
 
-_BATCHES_A_RELEASE = 8
+_BATCHES_A_RELEASE = 16
 """After this many, memory that freed arrays left fragmented is returned; otherwise it would grow with the file."""
 
 
