@@ -25,6 +25,7 @@ import msgspec
 from autowatch.tabular.profile import Baseline, baseline_column
 from benchmarks.drift_daily import show_daily
 from benchmarks.drift_data import COLUMNS, NUMERIC, REFERENCE_ROWS, write_rows
+from benchmarks.scoring import ARROW_VARIABLES
 from sandbox.install import environments
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,8 +41,6 @@ NAMES = {
     "pandas": "naive pandas and scipy",
     "evidently": "Evidently, DataDriftPreset",
 }
-# The variables of the functions that read with Arrow.
-IN_LAMBDA = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
 # Evidently is slow, and its times vary little.
 FEWER = {"evidently": 2}
 
@@ -108,7 +107,7 @@ class Bench:
             [str(python), "-m", "benchmarks.drift_ways", way, *paths],
             cwd=ROOT,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
-            | (IN_LAMBDA if way == "autowatch" else {}),
+            | (ARROW_VARIABLES if way == "autowatch" else {}),
             check=True,
             stdout=subprocess.PIPE,
             text=True,

@@ -61,6 +61,8 @@ BARE = "import boto3; boto3.client('s3'); boto3.client('sagemaker-runtime')"
 FUNCTION = "from invoke_endpoint import app; app.client('s3'); app.client('sagemaker-runtime')"
 TELL_CPU = "; import time; print(time.process_time())"
 
+# The template's variables for the functions that read with Arrow.
+ARROW_VARIABLES = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
 # The function's environment in Lambda: the packages of the runtime and the layer (neither numpy nor awscrt), and the
 # variables of the template.
 LAMBDA = (sys.executable, "-S")
@@ -74,8 +76,7 @@ LAMBDA_PATH = (
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
     "PYTHONPATH": ":".join(map(str, LAMBDA_PATH)),
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "MALLOC_ARENA_MAX": "1",
+    **ARROW_VARIABLES,
     "AWS_ACCESS_KEY_ID": "benchmark",
     "AWS_SECRET_ACCESS_KEY": "benchmark",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -317,6 +318,7 @@ def _print_row(endpoint: str, way: str, figures: Figures, rows: int, best: float
 
 def show_memory(bench: Bench, sizes: Sequence[int]) -> None:
     """Prints the function's peak resident memory at very different sizes, with a slow endpoint."""
+    print("Sizes far apart, with 40 ms and 10 µs a row:\n")
     print("| rows | peak MB | rows/s | of the ideal | CPU s per 10⁶ rows |")
     print("|---|---|---|---|---|")
     for rows in sizes:
@@ -336,9 +338,9 @@ def show_rejects(bench: Bench, rows: int) -> None:
     print(f"One row in a hundred rejected, endpoint at once: {cpu:.2f} CPU s per 10⁶ rows, all told.")
 
 
-def show_https(rows: int) -> None:
+def show_https(plain: Bench, rows: int) -> None:
     """Prints the cost of HTTPS, where botocore does not hash what it uploads; HTTP and HTTPS in turn."""
-    with running_stub() as plain, running_stub(secure=True) as secure:
+    with running_stub(secure=True) as secure:
         cpu: dict[str, list[float]] = {"HTTP": [], "HTTPS": []}
         for _ in range(REPETITIONS):
             for name, bench in (("HTTP", plain), ("HTTPS", secure)):
@@ -356,6 +358,7 @@ def show_one_core(bench: Bench, rows: int) -> None:
 
 def show_slow_models(bench: Bench, rows: int) -> None:
     """Prints how a small file is spread over the concurrency of an endpoint with a slow model."""
+    print("A small file is spread over the endpoint's places, at 40 ms a request:\n")
     print("| a row takes | rows | requests | of the ideal |")
     print("|---|---|---|---|")
     for microseconds in (10, 100, 1_000):
@@ -407,8 +410,8 @@ def main(arguments: Sequence[str]) -> None:
         if "cold" in parts:
             show_cold_start(bench.url)
             print()
-    if "https" in parts:
-        show_https(max(SIZES))
+        if "https" in parts:
+            show_https(bench, max(SIZES))
 
 
 if __name__ == "__main__":
